@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn what_this_version_does_not_do_is_refused() {
-        for (name, value) in [("IMAGE_WATCHER_QUEUE", "nats://nats:4222"), ("DISCORD_URL", "https://x.example")] {
+        for (name, value) in [("IMAGE_WATCHER_QUEUE", "nats://nats:4222"), ("SLACK_SIGNING_SECRET", "x")] {
             assert_eq!(problems(&[(name, value)]).len(), 1, "{name}");
         }
         assert!(read(&[("IMAGE_WATCHER_QUEUE", "sqlite")]).is_ok());
@@ -465,7 +465,7 @@ mod tests {
         for (entry, expected) in [
             ("{name: A, kind: email}", "channels[0].name"),
             ("{name: a, kind: fax}", "channels[0].kind"),
-            ("{name: a, kind: discord}", "channels[0].kind"),
+            ("{name: a, kind: discord}", "channels[0].urlFile"),
             ("{name: a, kind: email}", "channels[0].to"),
             ("{name: a, kind: email, to: [nobody]}", "channels[0].to"),
             ("{name: a, kind: email, to: [a@b.c], events: [update.dreamt]}", "channels[0].events"),

@@ -1,25 +1,25 @@
-//! Channels: three by variables, any number by the file's list `channels`.
+//! Channels: one of a kind by variables, any number by the file's list `channels`.
+
+mod entry;
+mod services;
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use serde::Deserialize;
 
 use super::Mail;
-use super::entry::{Wrong, named, secret_file};
+use super::entry::{Wrong, named};
 use super::parse::Reader;
 use crate::domain::event::NoticeKind;
 use crate::domain::gathering::LONGEST_WINDOW;
 use crate::domain::policy::duration;
 use crate::domain::release::Language;
-use crate::domain::secret::Secret;
 use crate::domain::window::Windows;
 use crate::notify::email::{EmailChannel, EmailError};
-use crate::notify::slack::SlackChannel;
-use crate::notify::webhook::WebhookChannel;
 use crate::notify::{Channel, Scope, Service, Transport};
 use crate::outbound::{Outbound, OutboundError, Reach};
+pub(super) use entry::ChannelEntry;
 
 /// A channel, and what it is for.
 #[derive(Debug)]
@@ -71,26 +71,6 @@ impl ChannelConfig {
     }
 }
 
-/// An entry of the file's list.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct ChannelEntry {
-    name: String,
-    kind: String,
-    #[serde(default)]
-    to: Vec<String>,
-    url_file: Option<String>,
-    secret_file: Option<String>,
-    #[serde(default)]
-    events: Vec<String>,
-    #[serde(default)]
-    namespaces: Vec<String>,
-    language: Option<String>,
-    zone: Option<String>,
-    window: Option<String>,
-    quiet: Option<String>,
-}
-
 impl Reader<'_> {
     /// The channels of the variables, then those of the file.
     pub(super) fn channels(&mut self, of_file: Vec<ChannelEntry>, zone: Tz, development: bool) -> Vec<ChannelConfig> {
@@ -101,10 +81,7 @@ impl Reader<'_> {
         let usual = |name: &str, destination| ChannelConfig { name: name.into(), scope: usually.clone(), destination };
         let mut channels: Vec<ChannelConfig> = Vec::new();
         channels.extend(self.mail(shared).map(|mail| usual("email", Destination::Email(mail))));
-        let slack = self.https("SLACK_URL", development).map(SlackChannel::new);
-        channels.extend(slack.map(|slack| usual("slack", Destination::Service(Arc::new(slack)))));
-        let webhook = self.webhook(development);
-        channels.extend(webhook.map(|webhook| usual("webhook", Destination::Service(Arc::new(webhook)))));
+        channels.extend(self.services(development).into_iter().map(|(name, destination)| usual(name, destination)));
         for (at, entry) in of_file.into_iter().enumerate() {
             let taken = channels.iter().any(|channel| channel.name == entry.name);
             let read = if taken {
@@ -122,21 +99,11 @@ impl Reader<'_> {
 
     fn channel(&mut self, entry: ChannelEntry, usually: &Scope, development: bool) -> Result<ChannelConfig, Wrong> {
         named(&entry.name)?;
+        let kind = entry.checked()?;
         let scope = scope(&entry, usually)?;
-        let destination = match entry.kind.as_str() {
+        let destination = match kind.word {
             "email" => Destination::Email(self.mail_to(&entry)?),
-            "slack" => Destination::Service(Arc::new(SlackChannel::new(self.secret_url(&entry, development)?))),
-            "webhook" => {
-                let url = self.secret_url(&entry, development)?;
-                let secret = self.file_secret("secretFile", entry.secret_file.as_deref())?;
-                let secrets = crate::notify::webhook::WebhookSecrets::parse(secret.expose());
-                let secrets = secrets.map_err(|error| ("secretFile", error.to_string()))?;
-                Destination::Service(Arc::new(WebhookChannel::new(url, secrets)))
-            }
-            "discord" | "telegram" | "teams" | "apprise" => {
-                return Err(("kind", "is not read by this version; it has email, slack and webhook".into()));
-            }
-            _ => return Err(("kind", "is none of email, slack, webhook".into())),
+            _ => self.service(kind, &entry, development)?,
         };
         Ok(ChannelConfig { name: entry.name, scope, destination })
     }
@@ -148,16 +115,6 @@ impl Reader<'_> {
         }
         let (smtp, from) = self.mail_server().ok_or(("kind", "email needs SMTP_URL and MAIL_FROM".to_owned()))?;
         Ok(Mail { smtp, from, to })
-    }
-
-    fn secret_url(&self, entry: &ChannelEntry, development: bool) -> Result<Secret, Wrong> {
-        let secret = self.file_secret("urlFile", entry.url_file.as_deref())?;
-        super::parse::plain_url(secret.expose(), development).map_err(|problem| ("urlFile", problem))?;
-        Ok(secret)
-    }
-
-    fn file_secret(&self, field: &'static str, path: Option<&str>) -> Result<Secret, Wrong> {
-        secret_file(field, path.ok_or_else(|| (field, "is needed".to_owned()))?, self.files())
     }
 }
 
@@ -188,5 +145,7 @@ fn scope(entry: &ChannelEntry, usually: &Scope) -> Result<Scope, Wrong> {
         troubles: entry.events.iter().any(|word| word == TROUBLES),
         namespaces: entry.namespaces.clone(),
         language: language.map_err(|error| ("language", error.to_string()))?.unwrap_or(usually.language),
+        // Whoever knows the name of a topic without a token reads it, and may not answer.
+        without_links: !entry.include_links.unwrap_or(entry.kind != "ntfy" || entry.token_file.is_some()),
     })
 }

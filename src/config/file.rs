@@ -17,7 +17,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 36] = [
+const KEYS: [(&str, &str); 42] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("cluster", "IMAGE_WATCHER_CLUSTER"),
@@ -48,6 +48,12 @@ const KEYS: [(&str, &str); 36] = [
     ("mailFrom", "MAIL_FROM"),
     ("mailTo", "MAIL_TO"),
     ("slackUrlFile", "SLACK_URL_FILE"),
+    ("slackBotTokenFile", "SLACK_BOT_TOKEN_FILE"),
+    ("slackChannel", "SLACK_CHANNEL"),
+    ("discordUrlFile", "DISCORD_URL_FILE"),
+    ("telegramTokenFile", "TELEGRAM_TOKEN_FILE"),
+    ("telegramChat", "TELEGRAM_CHAT"),
+    ("teamsUrlFile", "TEAMS_URL_FILE"),
     ("webhookUrl", "WEBHOOK_URL"),
     ("webhookSecretFile", "WEBHOOK_SECRET_FILE"),
     ("githubTokenFile", "GITHUB_TOKEN_FILE"),

@@ -1,8 +1,11 @@
 //! The names of all variables, and what is said about a name that is nearly one of them.
 
+mod elsewhere;
+
 use strsim::osa_distance;
 
 use super::source::SourceKind;
+use elsewhere::{BY_THE_FILE_ALONE, ELSEWHERE, OF_A_CHANNEL};
 
 /// What all of our own variables begin with; others belong to nobody else, so that an unknown one is an error.
 pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
@@ -14,7 +17,7 @@ pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_W
 pub(super) const IDENTITY: [&str; 2] = ["IMAGE_WATCHER_IDENTITY_HEADER", "IMAGE_WATCHER_IDENTITY_REQUIRED"];
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 31] = [
+const PLAIN: [&str; 33] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -26,6 +29,8 @@ const PLAIN: [&str; 31] = [
     "TRUSTED_PROXY",
     "MAIL_FROM",
     "MAIL_TO",
+    "SLACK_CHANNEL",
+    "TELEGRAM_CHAT",
     "NO_PROXY",
     "SSL_CERT_FILE",
     "IMAGE_WATCHER_CLUSTER",
@@ -49,12 +54,16 @@ const PLAIN: [&str; 31] = [
 ];
 
 /// Variables that are also read from the file that `<NAME>_FILE` names.
-const BY_FILE: [&str; 17] = [
+const BY_FILE: [&str; 21] = [
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "IMAGE_WATCHER_LINK_KEY",
     "SMTP_URL",
     "SLACK_URL",
+    "SLACK_BOT_TOKEN",
+    "DISCORD_URL",
+    "TELEGRAM_TOKEN",
+    "TEAMS_URL",
     "WEBHOOK_URL",
     "WEBHOOK_SECRET",
     "GITHUB_TOKEN",
@@ -69,81 +78,8 @@ const BY_FILE: [&str; 17] = [
     "REGISTRY_WEBHOOK_TOKEN",
 ];
 
-/// Variables of channels and features that this version does not have. Ignoring them would be a surprise.
-pub(super) const NOT_YET: [&str; 7] = [
-    "DISCORD_URL",
-    "TELEGRAM_TOKEN",
-    "TELEGRAM_CHAT",
-    "TEAMS_URL",
-    "SLACK_BOT_TOKEN",
-    "SLACK_CHANNEL",
-    "SLACK_SIGNING_SECRET",
-];
-
-/// What other programs call what we have: our name, and their names for it.
-const ELSEWHERE: [(&str, &[&str]); 23] = [
-    (
-        "SMTP_URL",
-        &[
-            "SMTP_HOST",
-            "SMTP_SERVER",
-            "SMTP_PORT",
-            "SMTP_USER",
-            "SMTP_USERNAME",
-            "SMTP_PASS",
-            "SMTP_PASSWORD",
-            "SMTP_TLS",
-            "SMTP_SECURE",
-            "SMTP_ADDRESS",
-            "MAIL_URL",
-            "MAIL_HOST",
-            "MAIL_SERVER",
-            "MAIL_PORT",
-            "MAIL_USER",
-            "MAIL_USERNAME",
-            "MAIL_PASS",
-            "MAIL_PASSWORD",
-            "EMAIL_URL",
-            "EMAIL_HOST",
-            "EMAIL_SERVER",
-            "EMAIL_PORT",
-            "EMAIL_USER",
-            "EMAIL_USERNAME",
-            "EMAIL_PASSWORD",
-        ],
-    ),
-    ("MAIL_FROM", &["SMTP_FROM", "EMAIL_FROM", "MAIL_SENDER", "MAIL_FROM_ADDRESS", "FROM_EMAIL"]),
-    (
-        "MAIL_TO",
-        &["SMTP_TO", "EMAIL_TO", "MAIL_RECIPIENT", "MAIL_RECIPIENTS", "EMAIL_RECIPIENTS", "TO_EMAIL", "MAILTO"],
-    ),
-    (
-        "SLACK_URL",
-        &["SLACK_WEBHOOK", "SLACK_WEBHOOK_URL", "SLACK_HOOK", "SLACK_HOOK_URL", "SLACK_TOKEN", "SLACK_API_TOKEN"],
-    ),
-    ("DISCORD_URL", &["DISCORD_WEBHOOK", "DISCORD_WEBHOOK_URL"]),
-    ("TEAMS_URL", &["TEAMS_WEBHOOK", "TEAMS_WEBHOOK_URL", "MSTEAMS_WEBHOOK_URL", "MS_TEAMS_WEBHOOK_URL"]),
-    ("TELEGRAM_TOKEN", &["TELEGRAM_BOT_TOKEN", "TELEGRAM_API_TOKEN"]),
-    ("TELEGRAM_CHAT", &["TELEGRAM_CHAT_ID"]),
-    ("WEBHOOK_SECRET", &["WEBHOOK_TOKEN", "WEBHOOK_KEY", "WEBHOOK_SIGNING_SECRET"]),
-    ("GITHUB_TOKEN", &["GH_TOKEN", "GITHUB_PAT", "GH_PAT", "GITHUB_API_TOKEN", "GITHUB_ACCESS_TOKEN"]),
-    ("OPEN_AI_KEY", &["OPENAI_KEY", "OPENAI_TOKEN", "OPEN_AI_API_KEY", "OPEN_AI_TOKEN"]),
-    ("OPEN_AI_URL", &["OPENAI_URL", "OPENAI_API_BASE", "OPENAI_API_URL", "OPEN_AI_BASE_URL"]),
-    ("DOCKERHUB_WEBHOOK_TOKEN", &["DOCKERHUB_WEBHOOK_SECRET", "DOCKER_WEBHOOK_TOKEN", "DOCKER_WEBHOOK_SECRET"]),
-    ("GITHUB_WEBHOOK_SECRET", &["GITHUB_WEBHOOK_TOKEN", "GHCR_WEBHOOK_SECRET", "GHCR_WEBHOOK_TOKEN"]),
-    (
-        "REGISTRY_WEBHOOK_TOKEN",
-        &["REGISTRY_WEBHOOK_SECRET", "DISTRIBUTION_WEBHOOK_TOKEN", "DISTRIBUTION_WEBHOOK_SECRET"],
-    ),
-    ("BASE_URL", &["PUBLIC_URL", "EXTERNAL_URL"]),
-    ("TRUSTED_PROXY", &["TRUSTED_PROXIES", "TRUST_PROXY"]),
-    ("IMAGE_WATCHER_MODE", &["MODE"]),
-    ("IMAGE_WATCHER_STRATEGY", &["STRATEGY"]),
-    ("IMAGE_WATCHER_SCHEDULE", &["SCHEDULE", "CRON", "CRON_SCHEDULE", "POLL_SCHEDULE", "POLL_INTERVAL"]),
-    ("IMAGE_WATCHER_NAMESPACES", &["NAMESPACE", "NAMESPACES", "WATCH_NAMESPACE", "WATCH_NAMESPACES"]),
-    ("TZ", &["TIMEZONE", "TIME_ZONE"]),
-    ("HTTPS_PROXY", &["ALL_PROXY", "all_proxy", "HTTPS_PROXIES", "HTTP_PROXIES", "PROXY_URL"]),
-];
+/// Variables of features that this version does not have. Ignoring them would be a surprise.
+pub(super) const NOT_YET: [&str; 1] = ["SLACK_SIGNING_SECRET"];
 
 /// Names that are one step from one of ours and mean something else.
 const NOT_MEANT: [&str; 4] = ["https_proxy", "http_proxy", "no_proxy", "GITLAB_TOKEN"];
@@ -185,6 +121,11 @@ pub(super) fn near_miss(name: &str) -> Option<String> {
             "opens no webhook source; open one of kind {kind} in the file that IMAGE_WATCHER_CONFIG names"
         ));
     }
+    if let Some(kind) = other_channel(bare) {
+        return Some(format!(
+            "opens no channel; open one of kind {kind} in the list channels of the file that IMAGE_WATCHER_CONFIG names"
+        ));
+    }
     let theirs = ELSEWHERE.iter().find(|(_, theirs)| theirs.contains(&bare)).map(|(known, _)| *known);
     let known = theirs.or_else(|| misspelt(bare))?;
     let file = if BY_FILE.contains(&known) { file } else { "" };
@@ -206,6 +147,12 @@ fn other_source(name: &str) -> Option<&'static str> {
     let kind = kind.to_ascii_lowercase().replace('_', "-");
     let opened = [SourceKind::DockerHub, SourceKind::GitHub, SourceKind::Distribution];
     SourceKind::of(&kind).filter(|kind| !opened.contains(kind)).map(SourceKind::as_str)
+}
+
+/// The same of a channel.
+fn other_channel(name: &str) -> Option<&'static str> {
+    let is_of = |prefix: &&str| name.strip_prefix(prefix).is_some_and(|rest| OF_A_CHANNEL.contains(&rest));
+    BY_THE_FILE_ALONE.iter().find(|(_, prefixes)| prefixes.iter().any(is_of)).map(|(kind, _)| *kind)
 }
 
 /// The variable of which a name is a slip of the pen: other letters' case, one letter, or two of a long name. Names of
@@ -237,7 +184,18 @@ mod tests {
         for (name, ours) in [
             ("SLACK_WEBHOOK_URL", "SLACK_URL"),
             ("SLACK_WEBHOOK_URL_FILE", "SLACK_URL_FILE"),
-            ("SLACK_TOKEN", "SLACK_URL"),
+            ("SLACK_TOKEN", "SLACK_BOT_TOKEN"),
+            ("SLACK_CHANNEL_ID", "SLACK_CHANNEL"),
+            ("TELEGRAM_BOT_TOKEN", "TELEGRAM_TOKEN"),
+            ("TELEGRAM_BOT_TOKEN_FILE", "TELEGRAM_TOKEN_FILE"),
+            ("TELEGRAM_CHAT_ID", "TELEGRAM_CHAT"),
+            ("NTFY_TOPIC", "kind ntfy"),
+            ("GOTIFY_TOKEN_FILE", "kind gotify"),
+            ("MATRIX_HOMESERVER", "kind matrix"),
+            ("PAGERDUTY_ROUTING_KEY", "kind pagerduty"),
+            ("MATTERMOST_WEBHOOK_URL", "kind mattermost"),
+            ("GOOGLE_CHAT_WEBHOOK_URL", "kind googlechat"),
+            ("APPRISE_URLS", "kind apprise"),
             ("SMTP_HOST", "SMTP_URL"),
             ("SMTP_PORT", "SMTP_URL"),
             ("SMTP_USER", "SMTP_URL"),

@@ -20,7 +20,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url::{self, WrittenUrlError};
 use crate::listener::{Addresses, Listen};
 use crate::notify::email::{SmtpTls, SmtpUrl};
-use crate::notify::webhook::{WebhookChannel, WebhookSecrets};
+use crate::notify::webhook::{Format, WebhookChannel, WebhookSecrets};
 
 /// The default schedule of the poller.
 const EVERY_THREE_HOURS: &str = "0 */3 * * *";
@@ -375,7 +375,7 @@ impl<'v> Reader<'v> {
         let secret = self.secret("WEBHOOK_SECRET");
         match (url, secret) {
             (Some(url), Some(secret)) => match WebhookSecrets::parse(secret.expose()) {
-                Ok(secrets) => Some(WebhookChannel::new(url, secrets)),
+                Ok(secrets) => Some(WebhookChannel::new(url, secrets, Format::Standard)),
                 Err(error) => {
                     self.problem("WEBHOOK_SECRET", error.to_string());
                     None

@@ -60,8 +60,13 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("NO_PROXY", "localhost,http://x"),
         ("SSL_CERT_FILE", "/none"),
         ("SSL_CERT_FILE", "/empty"),
-        ("DISCORD_URL", "https://discord.example.com/hunter2"),
+        ("DISCORD_URL", "http://discord.example.com/hunter2"),
+        ("TEAMS_URL_FILE", "/secret"),
         ("TELEGRAM_TOKEN", SECRET),
+        ("TELEGRAM_CHAT", "-42"),
+        ("SLACK_BOT_TOKEN", "xoxb-hunter2"),
+        ("SLACK_CHANNEL", "C1"),
+        ("SLACK_SIGNING_SECRET", SECRET),
     ]
 }
 
@@ -84,10 +89,14 @@ fn together() -> Vec<Vec<(&'static str, &'static str)>> {
         vec![("OPEN_AI_URL", "ftp://x"), ("OPEN_AI_MODEL", "a-model")],
         vec![("OPEN_AI_KEY", SECRET), ("OPENAI_API_KEY", "another"), ("OPEN_AI_MODEL", "a-model")],
         vec![("PORT", "8080"), ("ADMIN_PORT", "8080")],
+        vec![("TELEGRAM_TOKEN", SECRET), ("TELEGRAM_CHAT", "-42")],
+        vec![("TELEGRAM_TOKEN", "1:hunter2hunter2hunter2"), ("TELEGRAM_CHAT", "ops")],
+        vec![("SLACK_BOT_TOKEN", "xoxp-hunter2"), ("SLACK_CHANNEL", "C1")],
+        vec![("SLACK_BOT_TOKEN", "xoxb-hunter2"), ("SLACK_CHANNEL", "C1"), ("SLACK_URL", "https://x.example/hunter2")],
     ]
 }
 
-const FILES: [&str; 38] = [
+const FILES: [&str; 59] = [
     "{",
     "colour: red",
     "portt: 1",
@@ -120,6 +129,27 @@ const FILES: [&str; 38] = [
     "channels: [{name: a, kind: slack, urlFile: /secret}]",
     "channels: [{name: a, kind: webhook, urlFile: /url, secretFile: /secret}]",
     "channels: [{name: a, kind: slack, urlFile: /url}, {name: a, kind: slack, urlFile: /url}]",
+    "channels: [{name: a, kind: slack, urlFile: /url, tokenFile: /secret}]",
+    "channels: [{name: a, kind: slack, tokenFile: /secret}]",
+    "channels: [{name: a, kind: slack, tokenFile: /secret, channel: C1}]",
+    "channels: [{name: a, kind: webhook, urlFile: /url, secretFile: /keys, format: xml}]",
+    "channels: [{name: a, kind: discord, urlFile: /url, chat: 1}]",
+    "channels: [{name: a, kind: discord, colour: red}]",
+    "channels: [{name: a, kind: telegram, tokenFile: /secret}]",
+    "channels: [{name: a, kind: telegram, tokenFile: /secret, chat: -42}]",
+    "channels: [{name: a, kind: telegram, tokenFile: /bot, chat: ops}]",
+    "channels: [{name: a, kind: matrix, tokenFile: /secret, room: '!a:b'}]",
+    "channels: [{name: a, kind: matrix, url: 'https://m.example.com', tokenFile: /secret, room: '#a:b'}]",
+    "channels: [{name: a, kind: matrix, url: 'http://m.example.com', tokenFile: /secret, room: '!a:b'}]",
+    "channels: [{name: a, kind: ntfy, topic: 'a b'}]",
+    "channels: [{name: a, kind: ntfy, topic: a, tokenFile: /none}]",
+    "channels: [{name: a, kind: gotify, url: 'https://g.example.com/?token=x', tokenFile: /secret}]",
+    "channels: [{name: a, kind: gotify, url: 'https://g.example.com', tokenFile: /words}]",
+    "channels: [{name: a, kind: pagerduty, keyFile: /secret}]",
+    "channels: [{name: a, kind: mattermost}]",
+    "channels: [{name: a, kind: googlechat, urlFile: /secret}]",
+    "channels: [{name: a, kind: apprise, urlFile: /none}]",
+    "channels: [{name: a, kind: email, to: [a@example.com], format: html}]",
     "registries: [{host: 'https://registry.example.com', api: 'http://10.0.0.7', username: reader, requestsPerMinute: 0}]",
     "registries: [{host: registry.example.com, api: 'https://10.0.0.7:5443', ca: /none, clientCert: /url, tokenServices: [auth]}]",
     "registries: [{host: registry.example.com, plainHTTP: true}]",
@@ -134,6 +164,9 @@ fn read(variables: &[(&str, &str)], yaml: &str) -> Result<Config, ConfigError> {
         "/c.yaml" => Ok(yaml.to_owned()),
         "/secret" => Ok(format!("{SECRET}\n")),
         "/url" => Ok("https://hooks.example.com/hunter2".to_owned()),
+        "/bot" => Ok("1:hunter2hunter2hunter2".to_owned()),
+        "/words" => Ok("two hunter2".to_owned()),
+        "/keys" => Ok("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
         "/empty" => Ok("\n".to_owned()),
         _ => Err(std::io::ErrorKind::NotFound.into()),
     };
@@ -188,10 +221,13 @@ fn everything_that_is_wrong_at_once() {
 #[test]
 fn what_works_and_may_not_be_meant() {
     let relay = [&[("SMTP_URL", "smtp://relay.example.com:25?tls=none")], &MAIL[..]].concat();
-    let cases: [(&[(&str, &str)], &str); 9] = [
+    let cases: [(&[(&str, &str)], &str); 12] = [
         (&[("SLACK_WEBHOOK_URL", "https://hooks.example.com/hunter2")], ""),
         (&[("SMTP_PASSWORD", SECRET)], ""),
         (&[("GH_TOKEN", SECRET)], ""),
+        (&[("DISCORD_WEBHOOK_URL", "https://discord.example.com/hunter2")], ""),
+        (&[("TELEGRAM_BOT_TOKEN", SECRET)], ""),
+        (&[("NTFY_TOPIC", SECRET)], ""),
         (&[("MSTEAMS_WEBHOOK_URL", "https://teams.example.com/hunter2")], ""),
         (&[("HARBOR_WEBHOOK_SECRET", SECRET)], ""),
         (&[("BASE_URL_FILE", "/url")], ""),
@@ -213,10 +249,9 @@ fn what_works_and_may_not_be_meant() {
 fn each_setting_is_here() {
     let here: Vec<&str> = alone().into_iter().chain(together().into_iter().flatten()).map(|(name, _)| name).collect();
     let not_wrong = ["IMAGE_WATCHER_DATA", "OPENAI_BASE_URL", "OPENAI_MODEL"];
-    let same = ["TELEGRAM_CHAT", "TEAMS_URL", "SLACK_BOT_TOKEN", "SLACK_CHANNEL", "SLACK_SIGNING_SECRET"];
     let is_here = |name: &&str| {
         let by_file = format!("{name}_FILE");
-        here.iter().any(|here| here == name || **here == by_file) || not_wrong.contains(name) || same.contains(name)
+        here.iter().any(|here| here == name || **here == by_file) || not_wrong.contains(name)
     };
     let missing: Vec<&str> = names::all().filter(|name| !is_here(name)).collect();
     assert_eq!(missing, Vec::<&str>::new());

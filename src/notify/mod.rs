@@ -3,16 +3,33 @@
 //! One file per channel. A recipient's refusal is data, not an error of ours. Messages are made when they are sent, so
 //! no link and no rendered text is ever stored.
 
+pub mod apprise;
 mod attempt;
+mod budget;
+pub mod discord;
 pub mod email;
 mod gate;
 mod gather;
 mod given_up;
+pub mod googlechat;
+pub mod gotify;
+#[cfg(test)]
+mod hostile;
+mod layout;
+pub mod matrix;
+pub mod mattermost;
+pub mod ntfy;
+pub mod pagerduty;
+#[cfg(test)]
+mod published;
 mod sender;
 mod service;
 pub mod slack;
+pub mod slack_app;
 #[cfg(test)]
 mod snapshots;
+pub mod teams;
+pub mod telegram;
 pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
@@ -64,6 +81,10 @@ impl Transport {
         }
     }
 
+    fn takes_several(&self) -> bool {
+        !matches!(self, Self::Service(_, service) if !service.takes_several())
+    }
+
     fn is_program(&self) -> bool {
         matches!(self, Self::Service(_, service) if service.is_program())
     }
@@ -104,6 +125,8 @@ pub struct Scope {
     pub language: Language,
     /// The zone in which they give times.
     pub zone: Tz,
+    /// Whether its messages have no link, as others than those who may answer read them.
+    pub without_links: bool,
     /// How long what is not urgent waits for others, where that is not the usual.
     pub window: Option<TimeDelta>,
     /// When only what is urgent is sent.
@@ -162,6 +185,20 @@ impl Channel {
         self.scope.troubles || self.scope.events.is_empty()
     }
 
+    /// What is stored so that it is told.
+    fn jobs(&self, notice: &Notice) -> Vec<Job> {
+        if self.transport.takes_several() {
+            return gather::jobs(&self.name, self.recipients(), notice);
+        }
+        let deliver = |to: String| Job::Deliver(Box::new(Delivery::of(&self.name, &to, notice.clone())));
+        self.recipients().into_iter().map(deliver).collect()
+    }
+
+    /// The links that its messages have.
+    fn shown(&self, links: &Links) -> Links {
+        if self.scope.without_links { Links::default() } else { links.clone() }
+    }
+
     /// The message of a delivery, in words.
     fn message(
         &self,
@@ -209,7 +246,7 @@ impl Channels {
     pub fn messages(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Job> {
         let named = |channel: &&Channel| only.is_none_or(|only| only.contains(&channel.name));
         let wanting = self.all.iter().filter(named).filter(|channel| channel.wants(notice));
-        wanting.flat_map(|channel| gather::jobs(&channel.name, channel.recipients(), notice)).collect()
+        wanting.flat_map(|channel| channel.jobs(notice)).collect()
     }
 
     /// The channel through which people are told that another one does not work: the first that works and wants it.
@@ -279,6 +316,7 @@ impl Channels {
             return Attempt::GaveUp { reason: format!("the channel {} is no longer configured", delivery.channel) };
         };
         let notes = notes.map(|notes| notes.within(channel.transport.room()));
+        let links = &channel.shown(links);
         let message = channel.message(delivery, links, notes.as_ref(), self.cluster.as_deref());
         let (message, notes, now) = (&message, notes.as_ref(), ambient.now());
         let sending = Sending { delivery, message, links, notes, style: Style::Rich, now };

@@ -108,6 +108,11 @@ pub trait Service: std::fmt::Debug + Send + Sync {
         self.is_program() || !matches!(kind, NoticeKind::Granted | NoticeKind::Skipped)
     }
 
+    /// Whether one message may tell it several things; else each is sent by itself.
+    fn takes_several(&self) -> bool {
+        true
+    }
+
     /// The request that carries a message. It is pure: the same for the same arguments.
     ///
     /// # Errors
@@ -175,6 +180,53 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>>
 /// A moment that a service asks for: not before a second has passed, and not after an hour, so that nobody parks us.
 pub(super) fn clamped(wait: RetryAfter, now: DateTime<Utc>) -> DateTime<Utc> {
     Backoff::seconds(1, 3600, 2).next(1, Some(wait), now, 0.0)
+}
+
+/// What an answer means that says in its body how long to wait, in seconds.
+pub(super) fn busy_for(seconds: Option<f64>, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+    let told = seconds.and_then(|seconds| RetryAfter::parse(&seconds.to_string(), now));
+    match (by_status(answer, now), told) {
+        (Attempt::Busy { reason, .. }, Some(told)) => Attempt::Busy { at: Some(clamped(told, now)), reason },
+        (attempt, _) => attempt,
+    }
+}
+
+/// What an answer means that is about the channel, whatever its status says.
+pub(super) fn refused(ours: String, answer: &Response) -> Attempt<Refusal> {
+    Attempt::Refused { reason: Refusal { ours, theirs: String::from_utf8_lossy(&answer.body).into_owned() } }
+}
+
+/// The body of an answer, where it is JSON.
+pub(super) fn body_of(answer: &Response) -> Value {
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+/// A part of a body, null where it is not there.
+pub(super) fn at<'v>(body: &'v Value, path: &str) -> &'v Value {
+    body.pointer(path).unwrap_or(&Value::Null)
+}
+
+/// Adds a field to a body.
+pub(super) fn put(body: &mut Value, key: &str, value: Value) {
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert(key.to_owned(), value);
+    }
+}
+
+/// An address with more in its query. One that is no URL stays as it is, and is refused when it is used.
+pub(super) fn with_query(url: &Secret, pairs: &[(&str, &str)]) -> Secret {
+    let Ok(mut with) = Url::parse(url.expose()) else { return url.clone() };
+    with.query_pairs_mut().extend_pairs(pairs);
+    Secret::new(with.into())
+}
+
+/// An address under another one.
+pub(super) fn under(base: &Url, segments: &[&str]) -> Secret {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    Secret::new(url.into())
 }
 
 /// The parts of an address that are long enough to be keys, as those of Slack's are.

@@ -4,17 +4,19 @@
 use serde_json::{Value, json};
 
 use super::attempt::Refusal;
-use super::service::{Request, Sending, Service, Style, secrets_of};
+use super::budget::{Unit, cut, cut_as, fitted};
+use super::service::{Request, Sending, Service, Style, at, secrets_of};
 use crate::domain::release::{LineKind, Room};
 use crate::domain::secret::Secret;
 use crate::message::{Action, AlertLine, Fact, Item, Message, NotesPart, ReleasePart, Section};
 
 /// What a message has room for.
 pub(super) const ROOM: Room = Room { alerts: 10, releases: 5, lines: 8, characters: 2400 };
-/// Alerts where there is little room.
-const FEW_ALERTS: usize = 5;
 /// Slack refuses a message whose blocks have more than some 13,200 bytes together; it documents no number.
 const MOST_OF_A_MESSAGE: usize = 12_000;
+const MOST_BLOCKS: usize = 50;
+/// The longest text of a block is 3,000 characters.
+const MOST_OF_A_TEXT: usize = 2900;
 
 /// The channel behind one incoming webhook. Its URL is the secret.
 #[derive(Debug)]
@@ -52,46 +54,39 @@ impl Service for SlackChannel {
     }
 }
 
-/// The message, with as much as fits: details give way first, then the makers' words, and the link never.
+/// The message, with as much as fits.
 pub(super) fn message(message: &Message) -> Value {
-    let whole = message_with(message, message.notes.as_ref(), true);
-    if fits(&whole) {
-        return whole;
-    }
-    let alerts = message.notes.as_ref().map(|notes| notes.only_alerts(FEW_ALERTS));
-    let short = message_with(message, alerts.as_ref(), true);
-    if fits(&short) {
-        return short;
-    }
-    let shorter = message_with(message, alerts.as_ref(), false);
-    if fits(&shorter) { shorter } else { plain_message(message) }
+    let made = fitted(message, message_with, fits);
+    if fits(&made) { made } else { plain_message(message) }
 }
 
 fn fits(message: &Value) -> bool {
-    message.to_string().len() <= MOST_OF_A_MESSAGE
+    let blocks = at(message, "/blocks").as_array().map_or(0, Vec::len);
+    blocks <= MOST_BLOCKS && message.to_string().len() <= MOST_OF_A_MESSAGE
 }
 
 /// The sentence and the link, which every Slack takes.
-fn plain_message(message: &Message) -> Value {
+pub(super) fn plain_message(message: &Message) -> Value {
     let link =
         message.action.as_ref().map(|action| format!("\n<{}|{}>", link(&action.url), escaped(&action.label, 75)));
-    let text = format!("{}{}", escaped(&message.sentence, 3000), link.unwrap_or_default());
+    let text = format!("{}{}", escaped(&message.sentence, MOST_OF_A_TEXT), link.unwrap_or_default());
     json!({"text": text, "unfurl_links": false, "unfurl_media": false})
 }
 
 /// The message. Links are never unfurled: an unfurling robot would open them.
-fn message_with(message: &Message, notes: Option<&NotesPart>, detailed: bool) -> Value {
-    let mut blocks = vec![json!({"type": "header", "text": {"type": "plain_text", "text": cut(&message.title, 150)}})];
+fn message_with(message: &Message) -> Value {
+    let mut blocks =
+        vec![json!({"type": "header", "text": {"type": "plain_text", "text": cut(&message.title, Unit::Utf16, 150)}})];
     blocks.push(plain(&message.sentence, 2900));
     let fields: Vec<Value> = message.facts.iter().take(10).map(field).collect();
     if !fields.is_empty() {
         blocks.push(json!({"type": "section", "fields": fields}));
     }
-    for remark in message.remarks.iter().filter(|remark| detailed || !remark.is_detail) {
+    for remark in &message.remarks {
         blocks.push(plain(&format!("{}: {}", remark.label, remark.text), 2000));
     }
     blocks.extend(message.sections.iter().flat_map(section));
-    if let Some(notes) = notes {
+    if let Some(notes) = &message.notes {
         blocks.extend(changes(notes));
     }
     if let Some(Action { label, url, .. }) = &message.release {
@@ -99,12 +94,12 @@ fn message_with(message: &Message, notes: Option<&NotesPart>, detailed: bool) ->
     }
     if let Some(Action { label, url, hint }) = &message.action {
         blocks.push(json!({"type": "actions", "elements": [
-            {"type": "button", "style": "primary", "text": {"type": "plain_text", "text": cut(label, 75)}, "url": url}
+            {"type": "button", "style": "primary", "text": {"type": "plain_text", "text": cut(label, Unit::Utf16, 75)}, "url": url}
         ]}));
-        blocks.push(context_line(hint));
+        blocks.extend(context_line(hint));
     }
-    blocks.push(context_line(&message.reason));
-    json!({"text": escaped(&message.sentence, 3000), "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
+    blocks.extend(context_line(&message.reason));
+    json!({"text": escaped(&message.sentence, MOST_OF_A_TEXT), "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
 }
 
 /// Several things of one kind, each with its own link.
@@ -114,11 +109,17 @@ fn section(section: &Section) -> Vec<Value> {
         None => format!("• {}", escaped(&item.line, 300)),
     };
     let mut blocks = vec![marked(&format!("*{}*", label(&section.heading)))];
-    // A block holds 3,000 characters, and a link some 300.
-    for lines in section.items.chunks(5) {
-        blocks.push(marked(&lines.iter().map(line).collect::<Vec<_>>().join("\n")));
+    let mut lines = String::new();
+    for line in section.items.iter().map(line) {
+        if !lines.is_empty() && lines.len() + line.len() > MOST_OF_A_TEXT {
+            blocks.push(marked(&std::mem::take(&mut lines)));
+        }
+        lines = if lines.is_empty() { line } else { lines + "\n" + &line };
     }
-    blocks.extend(section.left_out.as_ref().map(|more| context_line(more)));
+    if !lines.is_empty() {
+        blocks.push(marked(&lines));
+    }
+    blocks.extend(section.left_out.iter().filter_map(|more| context_line(more)));
     blocks
 }
 
@@ -132,14 +133,14 @@ fn changes(notes: &NotesPart) -> Vec<Value> {
     }
     if let Some(short) = &notes.in_short {
         blocks.push(plain(&short.lines.join("\n"), 2900));
-        blocks.push(context_line(&short.by));
+        blocks.extend(context_line(&short.by));
     }
     for release in notes.changes.iter().flat_map(|changes| &changes.releases) {
         let published = release.published.as_ref().map(|day| format!("  {day}")).unwrap_or_default();
         blocks.push(marked(&format!("*<{}|{}>*{published}", link(&release.url), label(&release.version))));
-        blocks.push(plain(&lines(release), 2900));
+        blocks.extend(Some(lines(release)).filter(|lines| !lines.trim().is_empty()).map(|lines| plain(&lines, 2900)));
     }
-    blocks.extend(notes.left_out.as_ref().map(|more| context_line(more)));
+    blocks.extend(notes.left_out.iter().filter_map(|more| context_line(more)));
     blocks
 }
 
@@ -163,33 +164,30 @@ fn label(text: &str) -> String {
 }
 
 fn plain(text: &str, most: usize) -> Value {
-    json!({"type": "section", "text": {"type": "plain_text", "emoji": false, "text": cut(text, most)}})
+    json!({"type": "section", "text": {"type": "plain_text", "emoji": false, "text": cut(text, Unit::Utf16, most)}})
 }
 
 fn marked(text: &str) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "verbatim": true, "text": text}})
 }
 
-fn context_line(text: &str) -> Value {
-    json!({"type": "context", "elements": [{"type": "plain_text", "emoji": false, "text": cut(text, 2000)}]})
+/// Nothing, where there is no text: Slack refuses an empty one.
+fn context_line(text: &str) -> Option<Value> {
+    let text = cut(text, Unit::Utf16, 2000);
+    let line = json!({"type": "plain_text", "emoji": false, "text": text});
+    (!text.trim().is_empty()).then(|| json!({"type": "context", "elements": [line]}))
 }
 
 fn field(Fact { label, value, code }: &Fact) -> Value {
-    let code = code.as_ref().map(|code| format!("  `{code}`")).unwrap_or_default();
-    json!({"type": "mrkdwn", "text": format!("*{}*\n{}{code}", escaped(label, 50), escaped(value, 500))})
+    let code = code.as_ref().map(|code| format!("  `{}`", escaped(&code.replace('`', "'"), 100))).unwrap_or_default();
+    json!({"type": "mrkdwn", "verbatim": true, "text": format!("*{}*\n{}{code}", escaped(label, 200), escaped(value, 1500))})
 }
 
-/// At most `most` characters.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// Cut first, then the three characters that mean something to Slack; so no entity is cut, and no mention survives.
+/// At most so many characters once the three are escaped that mean something to Slack; so no entity is cut, and no
+/// mention survives.
 fn escaped(text: &str, most: usize) -> String {
-    cut(text, most).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    cut_as(text, Unit::Utf16, most, escape)
 }
 
 /// An address inside `<…|…>`.
@@ -201,23 +199,21 @@ fn link(url: &str) -> String {
 mod tests {
     use super::super::tests::{asking, said};
     use super::*;
-    use crate::domain::event::Delivery;
-
-    fn told(delivery: &Delivery) -> String {
-        message(&said(delivery, Some("https://iw.example.com/a/v1.x"), None)).to_string()
-    }
 
     #[test]
     fn strangers_cannot_mention_or_link() {
         let mut delivery = asking();
         delivery.notices_mut()[0].to.tag = "<!channel> <@U1> <https://evil|ok> &lt;".repeat(100);
         delivery.notices_mut()[0].policy = "🚀".repeat(5000);
-        let message = told(&delivery);
-        assert!(
-            !message.contains("<!") && !message.contains("<@U1>") && !message.contains("<https://evil"),
-            "{message}"
-        );
-        assert!(message.len() < 12_000, "{}", message.len());
+        let told = message(&said(&delivery, Some("https://iw.example.com/a/v1.x"), None));
+        assert_eq!(super::super::published::slack(&told), Ok(()), "{told:#}");
+        let marked = |block: &Value| block["type"] == "mrkdwn" && block["text"].as_str().unwrap().contains("<!");
+        let texts = told["blocks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|block| block["fields"].as_array().into_iter().flatten().chain(block.get("text")));
+        assert!(!texts.into_iter().any(marked) && !told["text"].as_str().unwrap().contains("<!"), "{told:#}");
     }
 
     #[test]

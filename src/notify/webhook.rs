@@ -1,13 +1,16 @@
 //! A generic webhook, signed after Standard Webhooks 1.0 (standardwebhooks.com): whoever holds the secret can tell that
 //! it is ours, whole and fresh, and recognises a repetition by its id.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod format;
+mod keys;
+
 use chrono::{DateTime, Utc};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
-use sha2::Sha256;
-use zeroize::Zeroizing;
+
+pub use format::Format;
+use format::cloud_event;
+pub use keys::{SecretError, WebhookSecrets};
 
 use super::attempt::Refusal;
 use super::service::{Request, Sending, Service, secrets_of};
@@ -29,71 +32,32 @@ const MOST_OF_A_SUMMARY: usize = 4000;
 /// The longest cause of a rollback, likewise.
 const MOST_OF_A_CAUSE: usize = 256;
 
-/// Why a secret can't be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SecretError {
-    /// It does not begin with `whsec_`.
-    #[error("whsec_ and 24 to 64 bytes in base64 are expected; several, for rotation, are separated by a space")]
-    Form,
-    /// Too few bytes to be safe, or more than the specification allows.
-    #[error("a secret has 24 to 64 bytes, this one {0}")]
-    Length(usize),
-}
-
-/// The keys that sign: the current one first, then those that are on their way out.
-#[derive(Clone)]
-pub struct WebhookSecrets(Vec<Zeroizing<Vec<u8>>>);
-
-impl std::fmt::Debug for WebhookSecrets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WebhookSecrets({})", self.0.len())
-    }
-}
-
-impl WebhookSecrets {
-    /// Reads `whsec_<base64>`, one or several.
-    ///
-    /// # Errors
-    /// [`SecretError`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, SecretError> {
-        let read = |one: &str| {
-            let encoded = one.strip_prefix("whsec_").ok_or(SecretError::Form)?;
-            let bytes = STANDARD.decode(encoded).map_err(|_| SecretError::Form)?;
-            if (24..=64).contains(&bytes.len()) {
-                Ok(Zeroizing::new(bytes))
-            } else {
-                Err(SecretError::Length(bytes.len()))
-            }
-        };
-        let secrets: Vec<_> =
-            text.split([' ', ',', '\n', '\r']).filter(|one| !one.is_empty()).map(read).collect::<Result<_, _>>()?;
-        if secrets.is_empty() { Err(SecretError::Form) } else { Ok(Self(secrets)) }
-    }
-
-    /// The header `webhook-signature`: one signature for each key, separated by spaces.
-    #[must_use]
-    pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
-        let signature = |key: &Zeroizing<Vec<u8>>| {
-            let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-            let mac = mac.chain_update(format!("{id}.{timestamp}.")).chain_update(body);
-            Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
-        };
-        self.0.iter().filter_map(signature).collect::<Vec<_>>().join(" ")
-    }
-}
-
 /// The channel behind one endpoint.
 #[derive(Debug)]
 pub struct WebhookChannel {
     url: Secret,
     secrets: WebhookSecrets,
+    format: Format,
 }
 
 impl WebhookChannel {
     /// A channel.
     #[must_use]
-    pub fn new(url: Secret, secrets: WebhookSecrets) -> Self {
-        Self { url, secrets }
+    pub fn new(url: Secret, secrets: WebhookSecrets, format: Format) -> Self {
+        Self { url, secrets, format }
+    }
+
+    fn unsigned(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
+        let event = body(sending);
+        match &self.format {
+            Format::Standard => Request::json(&self.url, &event),
+            Format::CloudEvents { source } => {
+                let mut request = Request::json(&self.url, &cloud_event(sending, &event, source))?;
+                let kind = HeaderValue::from_static("application/cloudevents+json");
+                request.headers.insert(CONTENT_TYPE, kind);
+                Ok(request)
+            }
+        }
     }
 }
 
@@ -115,7 +79,7 @@ impl Service for WebhookChannel {
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
-        let request = Request::json(&self.url, &body(sending))?;
+        let request = self.unsigned(sending)?;
         // The time is this attempt's: receivers refuse what is older than minutes.
         let (id, now) = (sending.delivery.id(), sending.now.timestamp());
         let signature = self.secrets.sign(&id, now, &request.body);
@@ -360,44 +324,32 @@ mod tests {
     use crate::message::Links;
 
     const CURRENT: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-    const OLD: &str = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
 
-    #[test]
-    fn signatures_are_those_of_the_specification() {
-        let cases = [
-            (
-                "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-                "msg_p5jXN8AQM9LWM0D4loKWxJek",
-                1_614_265_330,
-                r#"{"test": 2432232314}"#,
-                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
-            ),
-            (
-                "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
-                1_649_367_553,
-                r#"{"email":"test@example.com","username":"test_user"}"#,
-                "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
-            ),
-            (
-                CURRENT,
-                "msg_utf8",
-                1_735_787_045,
-                r#"{"type":"update.available","data":{"note":"é — 🚀"}}"#,
-                "v1,0+VDO4+MwxCpge90maf17/YiratiT0ahXppDUF3NbIU=",
-            ),
-            (CURRENT, "msg_empty", 1_735_787_045, "", "v1,qAqWPvtnld1EGk6fkScQ86gLyeolBIOHzP4iFnQ+MN8="),
-        ];
-        for (secret, id, timestamp, body, expected) in cases {
-            assert_eq!(WebhookSecrets::parse(secret).unwrap().sign(id, timestamp, body.as_bytes()), expected, "{id}");
-        }
+    fn channel(format: Format) -> WebhookChannel {
+        let secrets = WebhookSecrets::parse(CURRENT).unwrap();
+        WebhookChannel::new(Secret::new("https://hooks.example.com/iw".into()), secrets, format)
     }
 
     #[test]
-    fn a_rotated_secret_signs_beside_the_new_one() {
-        let both = WebhookSecrets::parse(&format!("{CURRENT} {OLD}\n")).unwrap();
-        let alone = |secret: &str| WebhookSecrets::parse(secret).unwrap().sign("msg_1", 1, b"x");
-        assert_eq!(both.sign("msg_1", 1, b"x"), format!("{} {}", alone(CURRENT), alone(OLD)));
+    fn a_cloud_event_wraps_the_same_data_and_is_signed_too() {
+        let [standard, wrapped] = [Format::Standard, Format::cloud_events(Some("prod eu-1"))]
+            .map(|format| super::super::hostile::rendered(&channel(format), Style::Rich));
+        let body = |request: &Request| serde_json::from_slice::<Value>(&request.body).unwrap();
+        let (plain, event) = (body(&standard), body(&wrapped));
+        assert_eq!((&event["data"], &event["time"]), (&plain["data"], &plain["timestamp"]));
+        assert_eq!(event["type"], "dev.image-watcher.update.available.v1");
+        assert_eq!(event["source"], "/clusters/prod%20eu-1/image-watcher");
+        assert_eq!(event["id"].as_str().unwrap(), wrapped.headers["webhook-id"].to_str().unwrap());
+        assert_eq!((&event["specversion"], &event["datacontenttype"]), (&json!("1.0"), &json!("application/json")));
+        let workload = &event["data"]["workload"];
+        let subject = ["namespace", "kind", "name", "container"].map(|part| workload[part].as_str().unwrap()).join("/");
+        assert_eq!(event["subject"], subject);
+        assert_eq!(wrapped.headers["content-type"], "application/cloudevents+json");
+        let (id, at) = (&wrapped.headers["webhook-id"], &wrapped.headers["webhook-timestamp"]);
+        let at = at.to_str().unwrap().parse().unwrap();
+        let signature = WebhookSecrets::parse(CURRENT).unwrap().sign(id.to_str().unwrap(), at, &wrapped.body);
+        assert_eq!(wrapped.headers["webhook-signature"], signature);
+        assert_eq!(Format::cloud_events(None), Format::CloudEvents { source: "/image-watcher".into() });
     }
 
     #[test]
@@ -417,20 +369,5 @@ mod tests {
         let receiver = standardwebhooks::Webhook::new(CURRENT).unwrap();
         assert!(receiver.verify(body.as_bytes(), &headers).is_ok());
         assert!(receiver.verify(format!("{body} ").as_bytes(), &headers).is_err());
-    }
-
-    #[test]
-    fn secrets_that_are_none_are_refused() {
-        for (bad, expected) in [
-            ("whsec_", SecretError::Length(0)),
-            ("whsec_MTIzNDU2Nzg5MA==", SecretError::Length(10)),
-            ("whsec_%%%", SecretError::Form),
-            ("whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", SecretError::Form),
-            ("", SecretError::Form),
-        ] {
-            assert_eq!(WebhookSecrets::parse(bad).unwrap_err(), expected, "{bad}");
-        }
-        let long = format!("whsec_{}", STANDARD.encode([1; 65]));
-        assert_eq!(WebhookSecrets::parse(&long).unwrap_err(), SecretError::Length(65));
     }
 }

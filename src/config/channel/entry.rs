@@ -1,0 +1,126 @@
+//! An entry of the file's list `channels`: its keys, and which of them a kind has.
+
+use serde::Deserialize;
+
+use super::super::entry::Wrong;
+
+/// An entry of the file's list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::config) struct ChannelEntry {
+    pub(super) name: String,
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) to: Vec<String>,
+    pub(super) url_file: Option<String>,
+    pub(super) secret_file: Option<String>,
+    pub(super) token_file: Option<String>,
+    pub(super) key_file: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) channel: Option<String>,
+    pub(super) chat: Option<NumberOrText>,
+    pub(super) thread: Option<i64>,
+    pub(super) room: Option<String>,
+    pub(super) topic: Option<String>,
+    pub(super) tag: Option<String>,
+    pub(super) format: Option<String>,
+    pub(super) include_links: Option<bool>,
+    #[serde(default)]
+    pub(super) events: Vec<String>,
+    #[serde(default)]
+    pub(super) namespaces: Vec<String>,
+    pub(super) language: Option<String>,
+    pub(super) zone: Option<String>,
+    pub(super) window: Option<String>,
+    pub(super) quiet: Option<String>,
+}
+
+/// What is a number or a name.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum NumberOrText {
+    Number(i64),
+    Text(String),
+}
+
+impl std::fmt::Display for NumberOrText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// A kind of channel, with the keys that it has beside those that all have.
+pub(super) struct Kind {
+    pub(super) word: &'static str,
+    needs: &'static [&'static str],
+    may: &'static [&'static str],
+}
+
+const fn kind(word: &'static str, needs: &'static [&'static str], may: &'static [&'static str]) -> Kind {
+    Kind { word, needs, may }
+}
+
+const KINDS: [Kind; 13] = [
+    kind("email", &["to"], &[]),
+    kind("slack", &[], &["urlFile", "tokenFile", "channel", "url"]),
+    kind("webhook", &["urlFile", "secretFile"], &["format"]),
+    kind("discord", &["urlFile"], &[]),
+    kind("telegram", &["tokenFile", "chat"], &["thread", "url"]),
+    kind("teams", &["urlFile"], &[]),
+    kind("mattermost", &["urlFile"], &[]),
+    kind("matrix", &["url", "tokenFile", "room"], &[]),
+    kind("ntfy", &["topic"], &["url", "tokenFile"]),
+    kind("gotify", &["url", "tokenFile"], &[]),
+    kind("googlechat", &["urlFile"], &[]),
+    kind("pagerduty", &["keyFile"], &["url"]),
+    kind("apprise", &["urlFile"], &["tag"]),
+];
+
+impl ChannelEntry {
+    /// Its kind, where it has the keys of that kind and no others.
+    pub(super) fn checked(&self) -> Result<&'static Kind, Wrong> {
+        let words = || KINDS.map(|kind| kind.word).join(", ");
+        let kind = KINDS.iter().find(|kind| kind.word == self.kind);
+        let kind = kind.ok_or_else(|| ("kind", format!("is none of {}", words())))?;
+        let set: Vec<&'static str> =
+            self.keys().into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect();
+        if let Some(key) = set.iter().find(|key| !kind.needs.contains(key) && !kind.may.contains(key)) {
+            return Err((key, format!("has no place in a channel of kind {}", kind.word)));
+        }
+        match kind.needs.iter().find(|key| !set.contains(key)) {
+            Some(key) => Err((key, "is needed".into())),
+            None => Ok(kind),
+        }
+    }
+
+    fn keys(&self) -> [(&'static str, bool); 13] {
+        [
+            ("to", !self.to.is_empty()),
+            ("urlFile", self.url_file.is_some()),
+            ("secretFile", self.secret_file.is_some()),
+            ("tokenFile", self.token_file.is_some()),
+            ("keyFile", self.key_file.is_some()),
+            ("url", self.url.is_some()),
+            ("channel", self.channel.is_some()),
+            ("chat", self.chat.is_some()),
+            ("thread", self.thread.is_some()),
+            ("room", self.room.is_some()),
+            ("topic", self.topic.is_some()),
+            ("tag", self.tag.is_some()),
+            ("format", self.format.is_some()),
+        ]
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The words of all kinds.
+    pub(crate) fn words() -> Vec<&'static str> {
+        KINDS.iter().map(|kind| kind.word).collect()
+    }
+}

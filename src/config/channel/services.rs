@@ -1,0 +1,287 @@
+//! The services of channels: from an entry of the file, and from variables.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::super::entry::{Wrong, secret_file};
+use super::super::parse::{Reader, plain_url};
+use super::Destination;
+use super::entry::{ChannelEntry, Kind};
+use crate::domain::secret::Secret;
+use crate::notify::Service;
+use crate::notify::apprise::AppriseChannel;
+use crate::notify::discord::DiscordChannel;
+use crate::notify::googlechat::GoogleChatChannel;
+use crate::notify::gotify::GotifyChannel;
+use crate::notify::matrix::MatrixChannel;
+use crate::notify::mattermost::MattermostChannel;
+use crate::notify::ntfy::NtfyChannel;
+use crate::notify::pagerduty::PagerDutyChannel;
+use crate::notify::slack::SlackChannel;
+use crate::notify::slack_app::SlackApp;
+use crate::notify::teams::TeamsChannel;
+use crate::notify::telegram::{Chat, TelegramChannel};
+use crate::notify::webhook::{Format, WebhookChannel, WebhookSecrets};
+
+const SLACK: &str = "https://slack.com/api";
+const TELEGRAM: &str = "https://api.telegram.org";
+const NTFY: &str = "https://ntfy.sh";
+const PAGERDUTY: &str = "https://events.pagerduty.com";
+
+const A_CHAT: &str = "is neither the number of a chat, as -1001234567890, nor the @name of a public one";
+const A_BOT: &str = "is no token of a bot, as 123456789: and 35 letters";
+const A_SLACK_BOT: &str = "is no token of a bot, which begins with xoxb-";
+
+fn service(service: impl Service + 'static) -> Destination {
+    Destination::Service(Arc::new(service))
+}
+
+impl Reader<'_> {
+    /// The channels that variables open beside mail, by the names that they have.
+    pub(super) fn services(&mut self, development: bool) -> Vec<(&'static str, Destination)> {
+        let slack = self.https("SLACK_URL", development).map(SlackChannel::new);
+        let app = self.slack_app();
+        if slack.is_some() && app.is_some() {
+            self.problem("SLACK_BOT_TOKEN", "is set beside SLACK_URL; keep one, as both are the channel slack");
+        }
+        let all = [
+            ("slack", slack.map(service).or(app.map(service))),
+            ("webhook", self.webhook(development).map(service)),
+            ("discord", self.https("DISCORD_URL", development).map(|url| service(DiscordChannel::new(&url)))),
+            ("telegram", self.telegram().map(service)),
+            ("teams", self.https("TEAMS_URL", development).map(|url| service(TeamsChannel::new(url)))),
+        ];
+        all.into_iter().filter_map(|(name, destination)| Some((name, destination?))).collect()
+    }
+
+    fn slack_app(&mut self) -> Option<SlackApp> {
+        let (token, channel) = self.both("SLACK_BOT_TOKEN", "SLACK_CHANNEL")?;
+        if !is_slack_bot(&token) {
+            self.problem("SLACK_BOT_TOKEN", A_SLACK_BOT);
+            return None;
+        }
+        Some(SlackApp::new(&Url::parse(SLACK).ok()?, token, channel))
+    }
+
+    fn telegram(&mut self) -> Option<TelegramChannel> {
+        let (token, chat) = self.both("TELEGRAM_TOKEN", "TELEGRAM_CHAT")?;
+        let chat = chat.parse::<Chat>().ok();
+        if !is_telegram_bot(&token) {
+            self.problem("TELEGRAM_TOKEN", A_BOT);
+            return None;
+        }
+        if chat.is_none() {
+            self.problem("TELEGRAM_CHAT", A_CHAT);
+        }
+        Some(TelegramChannel::new(&Url::parse(TELEGRAM).ok()?, token, chat?, None))
+    }
+
+    /// A secret, and what it needs: one without the other is told.
+    fn both(&mut self, secret: &str, other: &str) -> Option<(Secret, String)> {
+        let is_set = [secret, &format!("{secret}_FILE")].iter().any(|name| self.text(name).is_some());
+        match (self.secret(secret), self.text(other)) {
+            (Some(secret), Some(other)) => return Some((secret, other)),
+            (_, None) if is_set => self.problem(other, format!("is missing; {secret} needs it")),
+            (None, Some(_)) if !is_set => self.problem(secret, format!("is missing; {other} needs it")),
+            _ => {}
+        }
+        None
+    }
+
+    /// The service of an entry, which has the keys of its kind.
+    pub(super) fn service(&self, kind: &Kind, entry: &ChannelEntry, development: bool) -> Result<Destination, Wrong> {
+        let url = || self.secret_url(entry, development);
+        let server = |usually| server(entry, usually, development);
+        Ok(match kind.word {
+            "slack" => self.slack(entry, development)?,
+            "webhook" => service(self.webhook_of(entry, development)?),
+            "discord" => service(DiscordChannel::new(&url()?)),
+            "telegram" => service(self.telegram_of(entry, &server(TELEGRAM)?)?),
+            "teams" => service(TeamsChannel::new(url()?)),
+            "mattermost" => service(MattermostChannel::new(url()?)),
+            "matrix" => {
+                let room = entry.room.clone().filter(|room| room.starts_with('!') && room.len() > 1);
+                let room = room.ok_or_else(|| ("room", "is no id of a room, which begins with !".to_owned()))?;
+                service(MatrixChannel::new(server("")?, self.token(entry)?, room))
+            }
+            "ntfy" => {
+                let token = entry.token_file.as_ref().map(|_| self.token(entry)).transpose()?;
+                service(NtfyChannel::new(&server(NTFY)?, topic(entry)?, token))
+            }
+            "gotify" => service(GotifyChannel::new(&server("")?, self.token(entry)?)),
+            "googlechat" => service(GoogleChatChannel::new(&url()?)),
+            "pagerduty" => service(PagerDutyChannel::new(&server(PAGERDUTY)?, self.routing_key(entry)?)),
+            _ => service(AppriseChannel::new(url()?, entry.tag.clone())),
+        })
+    }
+
+    fn slack(&self, entry: &ChannelEntry, development: bool) -> Result<Destination, Wrong> {
+        if entry.url_file.is_some() {
+            let other = [
+                ("tokenFile", entry.token_file.is_some()),
+                ("channel", entry.channel.is_some()),
+                ("url", entry.url.is_some()),
+            ];
+            if let Some((key, _)) = other.into_iter().find(|(_, is_set)| *is_set) {
+                return Err((key, "is for an app, and urlFile for a webhook; keep one".into()));
+            }
+            return Ok(service(SlackChannel::new(self.secret_url(entry, development)?)));
+        }
+        if entry.token_file.is_none() {
+            return Err(("urlFile", "is needed, or tokenFile and channel of an app".into()));
+        }
+        let channel = entry.channel.clone().ok_or_else(|| ("channel", "is needed with tokenFile".to_owned()))?;
+        let token = self.token(entry)?;
+        if !is_slack_bot(&token) {
+            return Err(("tokenFile", A_SLACK_BOT.into()));
+        }
+        Ok(service(SlackApp::new(&server(entry, SLACK, development)?, token, channel)))
+    }
+
+    fn webhook_of(&self, entry: &ChannelEntry, development: bool) -> Result<WebhookChannel, Wrong> {
+        let url = self.secret_url(entry, development)?;
+        let secret = self.file_secret("secretFile", entry.secret_file.as_deref())?;
+        let secrets = WebhookSecrets::parse(secret.expose()).map_err(|error| ("secretFile", error.to_string()))?;
+        let format = match entry.format.as_deref() {
+            None | Some("standard") => Format::Standard,
+            Some("cloudevents") => Format::cloud_events(self.text("IMAGE_WATCHER_CLUSTER").as_deref()),
+            Some(_) => return Err(("format", "is none of standard, cloudevents".into())),
+        };
+        Ok(WebhookChannel::new(url, secrets, format))
+    }
+
+    fn telegram_of(&self, entry: &ChannelEntry, api: &Url) -> Result<TelegramChannel, Wrong> {
+        let token = self.token(entry)?;
+        if !is_telegram_bot(&token) {
+            return Err(("tokenFile", A_BOT.into()));
+        }
+        let chat = entry.chat.as_ref().and_then(|chat| chat.to_string().parse().ok());
+        let chat = chat.ok_or_else(|| ("chat", A_CHAT.to_owned()))?;
+        Ok(TelegramChannel::new(api, token, chat, entry.thread))
+    }
+
+    fn routing_key(&self, entry: &ChannelEntry) -> Result<Secret, Wrong> {
+        let key = self.file_secret("keyFile", entry.key_file.as_deref())?;
+        let is_key = key.expose().len() == 32 && key.expose().bytes().all(|b| b.is_ascii_alphanumeric());
+        if is_key {
+            Ok(key)
+        } else {
+            Err(("keyFile", "is no integration key of Events API v2: 32 letters and digits".into()))
+        }
+    }
+
+    fn token(&self, entry: &ChannelEntry) -> Result<Secret, Wrong> {
+        let token = self.file_secret("tokenFile", entry.token_file.as_deref())?;
+        let is_word = token.expose().bytes().all(|b| b.is_ascii_graphic());
+        if is_word { Ok(token) } else { Err(("tokenFile", "holds more than one word, so it is no token".into())) }
+    }
+
+    fn secret_url(&self, entry: &ChannelEntry, development: bool) -> Result<Secret, Wrong> {
+        let secret = self.file_secret("urlFile", entry.url_file.as_deref())?;
+        plain_url(secret.expose(), development).map_err(|problem| ("urlFile", problem))?;
+        Ok(secret)
+    }
+
+    fn file_secret(&self, field: &'static str, path: Option<&str>) -> Result<Secret, Wrong> {
+        secret_file(field, path.ok_or_else(|| (field, "is needed".to_owned()))?, self.files())
+    }
+}
+
+/// The server of an entry, else the usual one.
+fn server(entry: &ChannelEntry, usually: &str, development: bool) -> Result<Url, Wrong> {
+    let text = entry.url.as_deref().unwrap_or(usually);
+    plain_url(text, development).map_err(|problem| ("url", problem))?;
+    let url = Url::parse(text).ok().filter(|url| url.query().is_none() && url.fragment().is_none());
+    url.ok_or_else(|| ("url", "is the address of a server, without query and fragment".to_owned()))
+}
+
+fn topic(entry: &ChannelEntry) -> Result<String, Wrong> {
+    let is_topic = |topic: &String| {
+        (1..=64).contains(&topic.len()) && topic.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    let topic = entry.topic.clone().filter(is_topic);
+    topic.ok_or_else(|| ("topic", "is no topic: up to 64 letters, digits, - and _".to_owned()))
+}
+
+fn is_slack_bot(token: &Secret) -> bool {
+    token.expose().starts_with("xoxb-") && token.expose().bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn is_telegram_bot(token: &Secret) -> bool {
+    token.expose().split_once(':').is_some_and(|(number, key)| {
+        !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit())
+            && key.len() >= 20
+            && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::super::super::Config;
+    use super::super::Destination;
+
+    const KINDS: &str = "
+- { name: a, kind: slack, urlFile: /url }
+- { name: b, kind: slack, tokenFile: /slack, channel: C0123456789, url: 'https://slack.example.com/api' }
+- { name: c, kind: webhook, urlFile: /url, secretFile: /keys, format: cloudevents, includeLinks: false }
+- { name: d, kind: discord, urlFile: /url }
+- { name: e, kind: telegram, tokenFile: /bot, chat: -1001234567890, thread: 7 }
+- { name: f, kind: telegram, tokenFile: /bot, chat: '@ops', url: 'https://bots.example.com/' }
+- { name: g, kind: teams, urlFile: /url }
+- { name: h, kind: mattermost, urlFile: /url }
+- { name: i, kind: matrix, url: 'https://matrix.example.com', tokenFile: /token, room: '!ops:example.com' }
+- { name: j, kind: ntfy, topic: iw-ops }
+- { name: k, kind: ntfy, topic: iw-ops, url: 'https://ntfy.example.com', tokenFile: /token }
+- { name: l, kind: ntfy, topic: iw-ops, includeLinks: true }
+- { name: m, kind: gotify, url: 'https://push.example.com/gotify', tokenFile: /token }
+- { name: n, kind: googlechat, urlFile: /url }
+- { name: o, kind: pagerduty, keyFile: /routing, url: 'https://events.eu.pagerduty.com' }
+- { name: p, kind: apprise, urlFile: /url, tag: oncall }
+";
+
+    fn read(variables: &[(&str, &str)]) -> Config {
+        let file = |path: &str| match path {
+            "/c.yaml" => Ok(format!("channels:{KINDS}")),
+            "/url" => Ok("https://hooks.example.com/x".into()),
+            "/slack" => Ok("xoxb-1-2".into()),
+            "/bot" => Ok("123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n".into()),
+            "/keys" => Ok("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into()),
+            "/token" => Ok("syt_token".into()),
+            "/routing" => Ok("0123456789abcdef0123456789abcdef".into()),
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::read(variables, &file, DateTime::UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn each_kind_of_the_file_opens_a_channel() {
+        let config = read(&[("IMAGE_WATCHER_CONFIG", "/c.yaml")]);
+        assert!(config.channels.iter().all(|channel| matches!(channel.destination, Destination::Service(_))));
+        let without = config.channels.iter().filter(|channel| channel.scope.without_links);
+        let without: Vec<&str> = without.map(|channel| channel.name.as_str()).collect();
+        assert_eq!((config.channels.len(), without), (16, vec!["c", "j"]), "a topic without a token is public");
+        let kinds = super::super::entry::tests::words();
+        assert!(kinds.iter().all(|kind| *kind == "email" || KINDS.contains(&format!("kind: {kind},"))), "{kinds:?}");
+    }
+
+    #[test]
+    fn variables_open_one_of_a_kind() {
+        let config = read(&[
+            ("SLACK_BOT_TOKEN_FILE", "/slack"),
+            ("SLACK_CHANNEL", "#ops"),
+            ("DISCORD_URL", "https://discord.com/api/webhooks/1/x"),
+            ("TELEGRAM_TOKEN_FILE", "/bot"),
+            ("TELEGRAM_CHAT", "-42"),
+            ("TEAMS_URL_FILE", "/url"),
+        ]);
+        let names: Vec<&str> = config.channels.iter().map(|channel| channel.name.as_str()).collect();
+        assert_eq!(names, ["slack", "discord", "telegram", "teams"]);
+        assert!(!config.channels.iter().any(|channel| channel.scope.without_links));
+        assert_eq!(config.warnings, []);
+    }
+}

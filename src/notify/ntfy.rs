@@ -1,0 +1,118 @@
+//! ntfy, ntfy.sh or a server of one's own (docs.ntfy.sh, "Publish as JSON", "Limitations").
+
+use serde_json::{Value, json};
+use url::Url;
+
+use super::attempt::Refusal;
+use super::budget::{Unit, cut, fitted};
+use super::layout::{Layout, Markup, buttons, is_web, short, text};
+use super::service::{Request, Sending, Service, Style, at, put};
+use crate::domain::release::Room;
+use crate::domain::secret::Secret;
+use crate::message::{Message, Severity};
+
+/// What a message has room for.
+const ROOM: Room = Room { alerts: 5, releases: 2, lines: 6, characters: 1200 };
+/// What is longer, in bytes, becomes an attachment; and the whole request, as the server reads twice as much.
+const MOST_OF_A_MESSAGE: usize = 4096;
+const MOST_OF_A_REQUEST: usize = 8192;
+/// The longest title that is shown.
+const MOST_OF_A_TITLE: usize = 200;
+const MOST_ACTIONS: usize = 3;
+
+/// A topic. Whoever knows its name can read it, unless its server asks for a token.
+#[derive(Debug)]
+pub struct NtfyChannel {
+    url: Secret,
+    topic: String,
+    token: Option<Secret>,
+}
+
+impl NtfyChannel {
+    /// A channel.
+    #[must_use]
+    pub fn new(server: &Url, topic: String, token: Option<Secret>) -> Self {
+        Self { url: Secret::new(server.as_str().to_owned()), topic, token }
+    }
+}
+
+impl Service for NtfyChannel {
+    fn room(&self) -> Room {
+        ROOM
+    }
+
+    fn address(&self) -> &Secret {
+        &self.url
+    }
+
+    fn secrets(&self) -> Vec<&str> {
+        self.token.iter().map(Secret::expose).chain([self.topic.as_str()]).collect()
+    }
+
+    fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
+        let mut body = match sending.style {
+            Style::Rich => fitted(sending.message, message, fits),
+            Style::Plain => {
+                json!({"message": short(sending.message, Markup::Plain, Unit::Bytes, MOST_OF_A_MESSAGE / 2)})
+            }
+        };
+        put(&mut body, "topic", json!(self.topic));
+        let request = Request::json(&self.url, &body)?;
+        match &self.token {
+            Some(token) => request.header("authorization", &format!("Bearer {}", token.expose())),
+            None => Ok(request),
+        }
+    }
+}
+
+/// The link opens the page; ntfy's `http` action would act at once, for whoever reads the topic.
+fn message(message: &Message) -> Value {
+    let layout = Layout { actions: false, ..Layout::whole(Markup::Plain) };
+    let view = |action: &crate::message::Action| json!({"action": "view", "label": cut(&action.label, Unit::Bytes, 60), "url": action.url});
+    let (priority, tag) = urgency(message.severity);
+    let mut body = json!({
+        "title": cut(&Markup::Plain.escaped(&message.title), Unit::Bytes, MOST_OF_A_TITLE),
+        "message": text(message, layout),
+        "priority": priority,
+        "tags": [tag],
+        "actions": buttons(message).take(MOST_ACTIONS).map(view).collect::<Vec<_>>(),
+    });
+    if let Some(action) = message.action.as_ref().filter(|action| is_web(&action.url)) {
+        put(&mut body, "click", json!(action.url));
+    }
+    body
+}
+
+fn fits(body: &Value) -> bool {
+    let message = at(body, "/message").as_str().map_or(0, str::len);
+    // The topic is added to it.
+    message <= MOST_OF_A_MESSAGE && body.to_string().len() + 100 <= MOST_OF_A_REQUEST
+}
+
+/// From 1 to 5, and the emoji before the title.
+fn urgency(severity: Severity) -> (u8, &'static str) {
+    match severity {
+        Severity::Info => (3, "package"),
+        Severity::Success => (2, "white_check_mark"),
+        Severity::Warning => (4, "warning"),
+        Severity::Failure => (5, "rotating_light"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hostile::rendered;
+    use super::*;
+
+    #[test]
+    fn a_token_is_sent_where_there_is_one() {
+        let server: Url = "https://ntfy.example.com".parse().unwrap();
+        let channel = |token| NtfyChannel::new(&server, "iw-ops".into(), token);
+        let request = rendered(&channel(Some(Secret::new("tk_1".into()))), Style::Rich);
+        assert_eq!(request.headers["authorization"], "Bearer tk_1");
+        assert_eq!(request.url.as_str(), "https://ntfy.example.com/");
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!((&body["topic"], &body["click"]), (&json!("iw-ops"), &body["actions"][0]["url"]));
+        assert!(rendered(&channel(None), Style::Rich).headers.get("authorization").is_none());
+    }
+}

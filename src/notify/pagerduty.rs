@@ -1,0 +1,193 @@
+//! PagerDuty, by the Events API v2 (developer.pagerduty.com, "Send an Alert Event"): what failed opens an incident, and the
+//! end of the same update closes it.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::attempt::{Attempt, Refusal};
+use super::budget::{Unit, cut, fitted};
+use super::layout::buttons;
+use super::service::{Request, Sending, Service, Style, at, body_of, by_status, put, refused, under};
+use crate::domain::event::{Delivery, Notice, NoticeKind, Told};
+use crate::domain::release::Room;
+use crate::domain::secret::Secret;
+use crate::message::{Message, Severity};
+use crate::outbound::Response;
+
+/// An incident needs no notes of what was released.
+const ROOM: Room = Room { alerts: 0, releases: 0, lines: 0, characters: 0 };
+/// The longest summary and key.
+const MOST_OF_A_SUMMARY: usize = 1024;
+const MOST_OF_A_KEY: usize = 255;
+/// PagerDuty takes 512 KB; nobody reads as much.
+const MOST_OF_AN_EVENT: usize = 32_000;
+
+/// A service that is on call.
+#[derive(Debug)]
+pub struct PagerDutyChannel {
+    url: Secret,
+    key: Secret,
+}
+
+impl PagerDutyChannel {
+    /// A channel: where events are sent, and the key of an integration.
+    #[must_use]
+    pub fn new(api: &Url, key: Secret) -> Self {
+        Self { url: under(api, &["v2", "enqueue"]), key }
+    }
+}
+
+impl Service for PagerDutyChannel {
+    fn room(&self) -> Room {
+        ROOM
+    }
+
+    fn address(&self) -> &Secret {
+        &self.url
+    }
+
+    fn secrets(&self) -> Vec<&str> {
+        vec![self.key.expose()]
+    }
+
+    /// What opens an incident, and what closes it.
+    fn usually_wants(&self, kind: NoticeKind) -> bool {
+        matches!(kind, NoticeKind::Failed | NoticeKind::Stopped) || ends_well(kind)
+    }
+
+    fn takes_several(&self) -> bool {
+        false
+    }
+
+    fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
+        let Sending { delivery, message, .. } = sending;
+        let mut event = match (sending.style, is_over(delivery)) {
+            (_, true) => json!({"event_action": "resolve"}),
+            (Style::Rich, false) => fitted(message, |message| trigger(message, delivery), fits),
+            (Style::Plain, false) => {
+                json!({"event_action": "trigger", "payload": payload(message, delivery)})
+            }
+        };
+        put(&mut event, "routing_key", json!(self.key.expose()));
+        put(&mut event, "dedup_key", json!(cut(&incident(delivery), Unit::Bytes, MOST_OF_A_KEY)));
+        Request::json(&self.url, &event)
+    }
+
+    /// A key that is none is answered with 400, as if it were about the event.
+    fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+        let told = at(&body_of(answer), "/errors").to_string().to_lowercase();
+        match by_status(answer, now) {
+            Attempt::TooRich { .. } if told.contains("routing_key") || told.contains("routing key") => {
+                refused("the key of the integration is none that PagerDuty knows".into(), answer)
+            }
+            attempt => attempt,
+        }
+    }
+}
+
+fn ends_well(kind: NoticeKind) -> bool {
+    matches!(kind, NoticeKind::Applied | NoticeKind::RolledBack)
+}
+
+/// Whether all that is told ended well, so that there is nothing to be woken for.
+fn is_over(delivery: &Delivery) -> bool {
+    let notices = delivery.notices();
+    !notices.is_empty() && notices.iter().all(|notice| ends_well(notice.kind))
+}
+
+/// What opens and closes an incident is about the same update.
+fn incident(delivery: &Delivery) -> String {
+    match &delivery.told {
+        Told::One(notice) => notice.update_id(),
+        Told::Trouble(trouble) => format!("{}:{}", trouble.kind.reason(), trouble.channel),
+        Told::Several { notices, .. } => notices.first().map_or_else(|| delivery.id(), Notice::update_id),
+        Told::Test(_) => delivery.id(),
+    }
+}
+
+fn payload(message: &Message, delivery: &Delivery) -> Value {
+    let severity = match message.severity {
+        Severity::Info | Severity::Success => "info",
+        Severity::Warning => "warning",
+        Severity::Failure => "error",
+    };
+    let source = delivery.notices().first().map(|notice| {
+        let id = &notice.workload;
+        format!("{}/{}/{}", id.namespace, id.kind.as_str(), id.name)
+    });
+    json!({
+        "summary": cut(&message.sentence, Unit::Utf16, MOST_OF_A_SUMMARY),
+        "source": source.unwrap_or_else(|| "image-watcher".to_owned()),
+        "severity": severity,
+        "component": delivery.notices().first().map(|notice| notice.container.clone()),
+        "class": delivery.event(),
+    })
+}
+
+fn trigger(message: &Message, delivery: &Delivery) -> Value {
+    let facts = message.facts.iter().map(|fact| (fact.label.clone(), json!(fact.value)));
+    let remarks = message.remarks.iter().map(|remark| (remark.label.clone(), json!(remark.text)));
+    let sections = message.sections.iter().map(|section| {
+        let lines: Vec<&str> = section.items.iter().map(|item| item.line.as_str()).collect();
+        (section.heading.clone(), json!(lines))
+    });
+    let mut payload = payload(message, delivery);
+    put(&mut payload, "custom_details", facts.chain(remarks).chain(sections).collect::<Map<_, _>>().into());
+    let links: Vec<Value> = buttons(message)
+        .map(|action| json!({"href": action.url, "text": cut(&action.label, Unit::Utf16, 80)}))
+        .collect();
+    json!({"event_action": "trigger", "payload": payload, "links": links, "client": "image-watcher"})
+}
+
+fn fits(event: &Value) -> bool {
+    event.to_string().len() + MOST_OF_A_KEY * 2 <= MOST_OF_AN_EVENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hostile::{answered, rendered, request_of};
+    use super::super::tests::asking;
+    use super::*;
+
+    fn channel() -> PagerDutyChannel {
+        let api = "https://events.pagerduty.com".parse().unwrap();
+        PagerDutyChannel::new(&api, Secret::new("0123456789abcdef0123456789abcdef".into()))
+    }
+
+    fn event(kind: NoticeKind) -> Value {
+        let mut delivery = asking();
+        let notice = &mut delivery.notices_mut()[0];
+        (notice.kind, notice.by) = (kind, Some("policy".into()));
+        serde_json::from_slice(&request_of(&channel(), &delivery, Style::Rich).body).unwrap()
+    }
+
+    #[test]
+    fn what_failed_is_closed_by_the_end_of_the_same_update() {
+        let (failed, applied, back) =
+            (event(NoticeKind::Failed), event(NoticeKind::Applied), event(NoticeKind::RolledBack));
+        assert_eq!((&failed["event_action"], &failed["payload"]["severity"]), (&json!("trigger"), &json!("error")));
+        for end in [applied, back] {
+            assert_eq!((&end["event_action"], &end["dedup_key"]), (&json!("resolve"), &failed["dedup_key"]));
+        }
+        assert_eq!(rendered(&channel(), Style::Rich).url.as_str(), "https://events.pagerduty.com/v2/enqueue");
+    }
+
+    #[test]
+    fn it_is_woken_by_failures_alone() {
+        let wanted = NoticeKind::ALL.into_iter().filter(|kind| channel().usually_wants(*kind));
+        let wanted: Vec<&str> = wanted.map(NoticeKind::as_str).collect();
+        assert_eq!(wanted, ["update.applied", "update.failed", "update.rolled_back", "updates.stopped"]);
+        assert!(!channel().takes_several());
+    }
+
+    #[test]
+    fn answers_are_judged() {
+        let judged = |status, body: &str| answered(&channel(), status, body, &[]);
+        assert_eq!(judged(202, r#"{"status":"success"}"#), Attempt::Delivered);
+        let key = r#"{"status":"invalid event","errors":["Invalid routing key"]}"#;
+        assert!(matches!(judged(400, key), Attempt::Refused { .. }));
+        assert!(matches!(judged(400, r#"{"errors":["'payload.summary' is too long"]}"#), Attempt::TooRich { .. }));
+        assert!(matches!(judged(429, ""), Attempt::Busy { .. }));
+    }
+}

@@ -1,0 +1,237 @@
+//! Telegram, by a bot (core.telegram.org/bots/api, "sendMessage", "HTML style", "Response parameters").
+
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::attempt::{Attempt, Refusal};
+use super::budget::{Unit, cut, fitted};
+use super::layout::{Layout, Markup, buttons, short, text};
+use super::service::{Request, Sending, Service, Style, at, body_of, busy_for, by_status, put, refused, under};
+use crate::domain::release::Room;
+use crate::domain::secret::Secret;
+use crate::message::Message;
+use crate::outbound::Response;
+
+/// What a message has room for.
+const ROOM: Room = Room { alerts: 10, releases: 5, lines: 8, characters: 2000 };
+/// The longest text once its markup is read, and how many pieces of markup are read in it.
+const MOST_OF_A_TEXT: usize = 4096;
+const MOST_ENTITIES: usize = 100;
+/// The longest label of a button that is shown whole.
+const MOST_OF_A_LABEL: usize = 60;
+
+/// A chat, as Telegram knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chat {
+    /// By its number, which of groups is negative.
+    Number(i64),
+    /// By the `@name` of one that is public.
+    Name(String),
+}
+
+/// What is no chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is neither a number nor an @name")]
+pub struct ChatError;
+
+impl FromStr for Chat {
+    type Err = ChatError;
+
+    fn from_str(text: &str) -> Result<Self, ChatError> {
+        let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        match (text.parse(), text.strip_prefix('@')) {
+            (Ok(number), _) => Ok(Self::Number(number)),
+            (_, Some(name)) if is_name(name) => Ok(Self::Name(text.to_owned())),
+            _ => Err(ChatError),
+        }
+    }
+}
+
+/// A chat that a bot writes to.
+#[derive(Debug)]
+pub struct TelegramChannel {
+    /// Holds the token, as Telegram wants it.
+    url: Secret,
+    token: Secret,
+    chat: Chat,
+    /// A topic of a forum.
+    thread: Option<i64>,
+    /// Where the chat went: a group that grows gets another number.
+    moved: OnceLock<i64>,
+}
+
+impl TelegramChannel {
+    /// A channel: a bot's token and a chat, and there a topic.
+    #[must_use]
+    pub fn new(api: &Url, token: Secret, chat: Chat, thread: Option<i64>) -> Self {
+        let bot = Secret::new(format!("bot{}", token.expose()));
+        let url = under(api, &[bot.expose(), "sendMessage"]);
+        Self { url, token, chat, thread, moved: OnceLock::new() }
+    }
+
+    fn addressed(&self, mut message: Value) -> Value {
+        let chat = match (self.moved.get(), &self.chat) {
+            (Some(number), _) | (None, Chat::Number(number)) => json!(number),
+            (None, Chat::Name(name)) => json!(name),
+        };
+        put(&mut message, "chat_id", chat);
+        if let Some(thread) = self.thread {
+            put(&mut message, "message_thread_id", json!(thread));
+        }
+        // A robot that shows a preview would open the link.
+        put(&mut message, "link_preview_options", json!({"is_disabled": true}));
+        message
+    }
+}
+
+impl Service for TelegramChannel {
+    fn room(&self) -> Room {
+        ROOM
+    }
+
+    fn address(&self) -> &Secret {
+        &self.url
+    }
+
+    fn secrets(&self) -> Vec<&str> {
+        let token = self.token.expose();
+        [Some(token), token.split_once(':').map(|(_, key)| key)].into_iter().flatten().collect()
+    }
+
+    fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
+        let body = match sending.style {
+            Style::Rich => fitted(sending.message, message, fits),
+            Style::Plain => json!({"text": short(sending.message, Markup::Plain, Unit::Utf16, MOST_OF_A_TEXT)}),
+        };
+        Request::json(&self.url, &self.addressed(body))
+    }
+
+    fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+        let body = body_of(answer);
+        let told = at(&body, "/description").as_str().unwrap_or_default().to_lowercase();
+        match by_status(answer, now) {
+            Attempt::Busy { .. } => busy_for(at(&body, "/parameters/retry_after").as_f64(), answer, now),
+            Attempt::TooRich { reason } => match at(&body, "/parameters/migrate_to_chat_id").as_i64() {
+                Some(there) if self.moved.set(there).is_ok() => {
+                    let ours = format!("the chat has another number now, which is tried: set it to {there}");
+                    Attempt::Retry { at: None, reason: Refusal { ours, ..reason } }
+                }
+                // No rewriting of a message changes these.
+                _ if ["chat not found", "thread not found", "chat_id is empty", "not enough rights"]
+                    .iter()
+                    .any(|words| told.contains(words)) =>
+                {
+                    refused("the bot does not reach its chat".into(), answer)
+                }
+                _ => Attempt::TooRich { reason },
+            },
+            // Telegram knows no bot of this token.
+            Attempt::GaveUp { reason } if answer.status.as_u16() == 404 => Attempt::Refused { reason },
+            attempt => attempt,
+        }
+    }
+}
+
+fn message(message: &Message) -> Value {
+    let layout = Layout { actions: false, ..Layout::whole(Markup::Telegram) };
+    let title = Markup::Telegram.escaped(&cut(&message.title, Unit::Utf16, 256));
+    let hint = message.action.as_ref().map(|action| Markup::Telegram.escaped(&cut(&action.hint, Unit::Utf16, 300)));
+    let hint = hint.filter(|hint| !hint.is_empty()).map(|hint| format!("\n\n{hint}")).unwrap_or_default();
+    let text = format!("<b>{title}</b>\n\n{}{hint}", text(message, layout));
+    let button = |action: &crate::message::Action| json!([{"text": cut(&action.label, Unit::Utf16, MOST_OF_A_LABEL), "url": action.url}]);
+    let buttons: Vec<Value> = buttons(message).map(button).collect();
+    let mut message = json!({"text": text, "parse_mode": "HTML"});
+    if !buttons.is_empty() {
+        put(&mut message, "reply_markup", json!({"inline_keyboard": buttons}));
+    }
+    message
+}
+
+/// Telegram counts what is left once the markup is read.
+fn fits(message: &Value) -> bool {
+    let text = at(message, "/text").as_str().unwrap_or_default();
+    let (mut shown, mut tags, mut is_tag, mut is_entity) = (0, 0, false, false);
+    for c in text.chars() {
+        match c {
+            '<' => (is_tag, tags) = (true, tags + 1),
+            '>' => is_tag = false,
+            _ if is_tag => {}
+            '&' => (is_entity, shown) = (true, shown + 1),
+            ';' if is_entity => is_entity = false,
+            _ if is_entity => {}
+            _ => shown += c.len_utf16(),
+        }
+    }
+    shown <= MOST_OF_A_TEXT && tags / 2 <= MOST_ENTITIES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hostile::{answered, rendered};
+    use super::*;
+
+    const TOKEN: &str = "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    fn channel() -> TelegramChannel {
+        let api = "https://api.telegram.org".parse().unwrap();
+        TelegramChannel::new(&api, Secret::new(TOKEN.into()), Chat::Number(-42), Some(7))
+    }
+
+    fn chat(channel: &TelegramChannel) -> Value {
+        let body: Value = serde_json::from_slice(&rendered(channel, Style::Rich).body).unwrap();
+        body["chat_id"].clone()
+    }
+
+    #[test]
+    fn the_token_is_in_the_address_and_nowhere_else() {
+        let request = rendered(&channel(), Style::Rich);
+        assert_eq!(request.url.as_str(), format!("https://api.telegram.org/bot{TOKEN}/sendMessage"));
+        let body = String::from_utf8(request.body).unwrap();
+        assert!(!body.contains("AAAAAAAAAAAA") && !format!("{:?}", channel()).contains("AAAAAAAAAAAA"));
+        let echo = format!(r#"{{"description":"no bot {TOKEN}"}}"#);
+        let told = answered(&channel(), 401, &echo, &[]).redacted(&channel().secrets());
+        assert!(!format!("{told:?}").contains("AAAAAAAAAAAA"), "{told:?}");
+        assert_eq!(channel().secrets(), [TOKEN, &TOKEN[7..]]);
+    }
+
+    /// Row 30 of the design's table: 4096 units after parsing, and one more.
+    #[test]
+    fn what_counts_is_what_is_shown() {
+        let of = |text: String| fits(&json!({"text": text}));
+        assert!(of(format!("<b>{}</b>&lt;🚀", "a".repeat(4093))));
+        assert!(!of(format!("<b>{}</b>&lt;🚀", "a".repeat(4094))));
+        assert!(of("<b>a</b>".repeat(100)) && !of("<b>a</b>".repeat(101)));
+    }
+
+    #[test]
+    fn answers_are_judged() {
+        let judged = |status, body: &str| answered(&channel(), status, body, &[]);
+        assert_eq!(judged(200, r#"{"ok":true}"#), Attempt::Delivered);
+        let Attempt::Busy { at: Some(at), .. } = judged(429, r#"{"parameters":{"retry_after":17}}"#) else {
+            panic!("busy")
+        };
+        assert_eq!((at - DateTime::UNIX_EPOCH).num_seconds(), 17);
+        for (status, told) in
+            [(400, "Bad Request: chat not found"), (403, "Forbidden: bot was kicked"), (404, "Not Found"), (401, "")]
+        {
+            let judged = judged(status, &json!({"description": told}).to_string());
+            assert!(matches!(judged, Attempt::Refused { .. }), "{status} {told}");
+        }
+        let markup = judged(400, r#"{"description":"Bad Request: can't parse entities"}"#);
+        assert!(matches!(markup, Attempt::TooRich { .. }));
+    }
+
+    #[test]
+    fn a_group_that_got_another_number_is_followed() {
+        let channel = channel();
+        assert_eq!(chat(&channel), -42);
+        let moved = r#"{"description":"group chat was upgraded","parameters":{"migrate_to_chat_id":-100123}}"#;
+        assert!(matches!(answered(&channel, 400, moved, &[]), Attempt::Retry { .. }));
+        assert_eq!(chat(&channel), -100_123);
+        assert!(matches!(answered(&channel, 400, moved, &[]), Attempt::TooRich { .. }), "no circle");
+    }
+}
