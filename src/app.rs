@@ -24,13 +24,14 @@ use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
 use crate::api::{self, Api, Pulse};
-use crate::approvals::{self, Approvals, Identity, Limiter, Pages, link_keys};
+use crate::approvals::{self, Approvals, Identity, Limiter, Pages, Say, SlackDoor, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
     Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, WorkloadEvent, Writer,
     annotations,
 };
 use crate::config::Config;
+use crate::config::channel::Destination;
 use crate::domain::approval::LinkKeys;
 use crate::domain::declared::Declared;
 use crate::domain::event::{Job, Notice};
@@ -42,7 +43,7 @@ use crate::domain::workload::Workload;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
-use crate::notify::{Channels, Gatherer, GivenUp, Sender, bury_messages_of_removed_channels};
+use crate::notify::{Channels, Gatherer, GivenUp, Sender, SlackReplies, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
@@ -61,6 +62,8 @@ use crate::telemetry::metrics::Metrics;
 const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 /// Bytes of the forms of links at once: more than all connections together can send.
 const FORMS: u32 = 4 * 1024 * 1024;
+/// Bytes of the presses of Slack's buttons at once.
+const PRESSES: u32 = 1024 * 1024;
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
 /// No look takes longer, whatever it waits for.
@@ -322,8 +325,15 @@ impl App {
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
         let base_path = base_path.unwrap_or_default();
         let (intake, links) = (Data::new(self.intake(tasks, &base_path)?), Data::new(self.links(&base_path)?));
+        let slack = self.slack(tasks)?.map(Data::new);
         let app = move || {
-            let routes = approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>;
+            let routes = |config: &mut web::ServiceConfig| {
+                approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>(config);
+                if let Some(door) = &slack {
+                    config.app_data(door.clone());
+                    approvals::slack_routes(config);
+                }
+            };
             let app = actix_web::App::new().app_data(intake.clone()).app_data(links.clone());
             let app = app.configure(intake::routes::<SqliteQueue>).configure(routes).configure(|config| {
                 if !base_path.is_empty() {
@@ -374,6 +384,29 @@ impl App {
             bodies: Bodies::new(FORMS),
             ambient: self.ambient.clone(),
         })
+    }
+
+    /// Where Slack's buttons come in, where somebody may press them.
+    fn slack(&self, tasks: &mut Tasks) -> anyhow::Result<Option<SlackDoor>> {
+        let Some(secret) = self.config.slack_signing_secret.clone() else { return Ok(None) };
+        let channels = self.config.channels.iter();
+        let desks = channels.clone().filter_map(|channel| Some((channel.name.clone(), channel.desk()?.clone())));
+        let (door, presses) = SlackDoor::new(secret, desks.collect(), Bodies::new(PRESSES), self.ambient.clone());
+        let services = channels.filter_map(|channel| match &channel.destination {
+            Destination::Service(service) => Some((channel.name.clone(), Arc::clone(service))),
+            Destination::Email(_) => None,
+        });
+        let replies = Arc::new(SlackReplies::new(self.outbound.client(Reach::Named)?, services.collect()));
+        let say: Say = Arc::new(move |channel, place, saying| {
+            let replies = Arc::clone(&replies);
+            Box::pin(async move { replies.say(&channel, &place, &saying).await })
+        });
+        let (reconciler, ambient, mut stop) = (self.reconciler.clone(), self.ambient.clone(), self.stop.clone());
+        spawn(tasks, "slack", async move {
+            presses.keep_answering(reconciler, say, ambient, stop.clone()).await;
+            stop.raised().await;
+        });
+        Ok(Some(door))
     }
 
     /// Where a trusted proxy says who signed in, if one does.

@@ -88,6 +88,8 @@ pub struct Config {
     pub registries: Vec<RegistryHost>,
     /// Who is told: `SMTP_URL`, `SLACK_URL`, `WEBHOOK_URL`, and the file's list `channels`.
     pub channels: Vec<ChannelConfig>,
+    /// `SLACK_SIGNING_SECRET`, where somebody may press buttons in Slack.
+    pub slack_signing_secret: Option<Secret>,
     /// This cluster's name, in every message.
     pub cluster: Option<String>,
     /// Release notes and their summary.
@@ -261,6 +263,7 @@ impl Config {
             mode: reader.word_of::<Mode>("IMAGE_WATCHER_MODE"),
             strategy: reader.word_of::<Strategy>("IMAGE_WATCHER_STRATEGY"),
         };
+        let channels = reader.channels(lists.channels, zone, development);
         Self {
             development,
             log_level: reader
@@ -283,7 +286,8 @@ impl Config {
             namespaces: reader.namespaces(),
             link_keys: reader.link_keys(),
             registries: reader.registries(&lists.registries),
-            channels: reader.channels(lists.channels, zone, development),
+            slack_signing_secret: reader.slack_signing_secret(&channels),
+            channels,
             cluster: reader.cluster(),
             notes: reader.notes(lists.forges, development),
             sources,
@@ -401,7 +405,7 @@ mod tests {
 
     #[test]
     fn what_this_version_does_not_do_is_refused() {
-        for (name, value) in [("IMAGE_WATCHER_QUEUE", "nats://nats:4222"), ("SLACK_SIGNING_SECRET", "x")] {
+        for (name, value) in [("IMAGE_WATCHER_QUEUE", "nats://nats:4222")] {
             assert_eq!(problems(&[(name, value)]).len(), 1, "{name}");
         }
         assert!(read(&[("IMAGE_WATCHER_QUEUE", "sqlite")]).is_ok());

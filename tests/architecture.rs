@@ -40,7 +40,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("config", &["domain", "filesystem", "listener", "notify", "outbound", "registry", "release", "telemetry"]),
     ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),
-    ("approvals", &["ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "telemetry"]),
+    ("approvals", &["ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "stop", "telemetry"]),
     ("api", &["ambient", "cluster", "domain", "listener", "queue", "stop", "telemetry"]),
 ];
 

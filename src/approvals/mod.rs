@@ -9,6 +9,7 @@ mod identity;
 mod key;
 mod limit;
 mod page;
+mod slack;
 #[cfg(test)]
 mod snapshots;
 mod words;
@@ -27,6 +28,7 @@ pub use identity::Identity;
 pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
 pub use page::{Pages, TemplateError};
+pub use slack::{Presses, Say, SlackDoor, slack_routes};
 pub(crate) use words::refused;
 
 use crate::ambient::Ambient;

@@ -15,6 +15,8 @@ use crate::domain::event::NoticeKind;
 use crate::domain::gathering::LONGEST_WINDOW;
 use crate::domain::policy::duration;
 use crate::domain::release::Language;
+use crate::domain::secret::Secret;
+use crate::domain::slack::Desk;
 use crate::domain::window::Windows;
 use crate::notify::email::{EmailChannel, EmailError};
 use crate::notify::{Channel, Scope, Service, Transport};
@@ -53,6 +55,15 @@ pub enum ChannelError {
 }
 
 impl ChannelConfig {
+    /// Who may press the buttons of its messages, where they have any.
+    #[must_use]
+    pub fn desk(&self) -> Option<&Desk> {
+        match &self.destination {
+            Destination::Service(service) => service.slack_app()?.desk(),
+            Destination::Email(_) => None,
+        }
+    }
+
     /// The channel, ready to send.
     ///
     /// # Errors
@@ -95,6 +106,23 @@ impl Reader<'_> {
             }
         }
         channels
+    }
+
+    /// What Slack signs presses of buttons with: needed where somebody may press them, and for nothing else.
+    pub(super) fn slack_signing_secret(&mut self, channels: &[ChannelConfig]) -> Option<Secret> {
+        const NAME: &str = "SLACK_SIGNING_SECRET";
+        let secret = self.secret(NAME);
+        let may_press = channels.iter().any(|channel| channel.desk().is_some());
+        if may_press && secret.is_none() {
+            self.problem(
+                NAME,
+                "is missing; the users of a channel of kind slack press buttons that Slack signs with it",
+            );
+        }
+        if !may_press && secret.is_some() {
+            self.warning(NAME, "is used for nothing, as no channel of the file has users who may press buttons");
+        }
+        secret.filter(|_| may_press)
     }
 
     fn channel(&mut self, entry: ChannelEntry, usually: &Scope, development: bool) -> Result<ChannelConfig, Wrong> {

@@ -17,7 +17,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 42] = [
+const KEYS: [(&str, &str); 43] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("cluster", "IMAGE_WATCHER_CLUSTER"),
@@ -50,6 +50,7 @@ const KEYS: [(&str, &str); 42] = [
     ("slackUrlFile", "SLACK_URL_FILE"),
     ("slackBotTokenFile", "SLACK_BOT_TOKEN_FILE"),
     ("slackChannel", "SLACK_CHANNEL"),
+    ("slackSigningSecretFile", "SLACK_SIGNING_SECRET_FILE"),
     ("discordUrlFile", "DISCORD_URL_FILE"),
     ("telegramTokenFile", "TELEGRAM_TOKEN_FILE"),
     ("telegramChat", "TELEGRAM_CHAT"),

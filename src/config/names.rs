@@ -54,13 +54,14 @@ const PLAIN: [&str; 33] = [
 ];
 
 /// Variables that are also read from the file that `<NAME>_FILE` names.
-const BY_FILE: [&str; 21] = [
+const BY_FILE: [&str; 22] = [
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "IMAGE_WATCHER_LINK_KEY",
     "SMTP_URL",
     "SLACK_URL",
     "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
     "DISCORD_URL",
     "TELEGRAM_TOKEN",
     "TEAMS_URL",
@@ -78,16 +79,13 @@ const BY_FILE: [&str; 21] = [
     "REGISTRY_WEBHOOK_TOKEN",
 ];
 
-/// Variables of features that this version does not have. Ignoring them would be a surprise.
-pub(super) const NOT_YET: [&str; 1] = ["SLACK_SIGNING_SECRET"];
-
 /// Names that are one step from one of ours and mean something else.
 const NOT_MEANT: [&str; 4] = ["https_proxy", "http_proxy", "no_proxy", "GITLAB_TOKEN"];
 
 /// Whether this version reads a variable, or refuses it by name.
 pub(super) fn is_known(name: &str) -> bool {
     let bare = name.strip_suffix("_FILE").filter(|bare| BY_FILE.contains(bare)).unwrap_or(name);
-    PLAIN.contains(&bare) || BY_FILE.contains(&bare) || NOT_YET.contains(&bare)
+    PLAIN.contains(&bare) || BY_FILE.contains(&bare)
 }
 
 /// Which of our variables a name with our prefix was to be.
@@ -98,9 +96,7 @@ pub(super) fn nearest(name: &str) -> &'static str {
     if let Some(known) = all().find(|known| [bare, without].contains(known)) {
         return known;
     }
-    if let Some((known, _)) =
-        ELSEWHERE.iter().find(|(known, theirs)| !NOT_YET.contains(known) && theirs.contains(&without))
-    {
+    if let Some((known, _)) = ELSEWHERE.iter().find(|(_, theirs)| theirs.contains(&without)) {
         return known;
     }
     let ours = all().filter(|known| known.starts_with(PREFIX) && (!by_file || BY_FILE.contains(known)));
@@ -134,9 +130,6 @@ pub(super) fn near_miss(name: &str) -> Option<String> {
             format!("is not read; host, port, user and password are all in SMTP_URL{file}: smtps://user:pass@host:465")
         }
         "SLACK_URL" => format!("is not read; SLACK_URL{file} holds the URL of an incoming webhook"),
-        _ if NOT_YET.contains(&known) => {
-            format!("is not read; its name is {known}, which this version has nothing for")
-        }
         _ => format!("is not read; did you mean {known}{file}?"),
     })
 }
@@ -159,7 +152,7 @@ fn other_channel(name: &str) -> Option<&'static str> {
 /// up to five letters are too near to everything.
 fn misspelt(name: &str) -> Option<&'static str> {
     let upper = name.to_ascii_uppercase();
-    let all = || PLAIN.into_iter().chain(BY_FILE).chain(NOT_YET);
+    let all = || PLAIN.into_iter().chain(BY_FILE);
     let slips = |known: &str| if known.len() < 14 { 1 } else { 2 };
     let near = |known: &&str| *known == upper || (known.len() > 5 && osa_distance(known, &upper) <= slips(known));
     all().filter(near).min_by_key(|known| osa_distance(known, &upper))
@@ -172,7 +165,7 @@ pub(super) fn near<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Opti
 
 #[cfg(test)]
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    PLAIN.into_iter().chain(BY_FILE).chain(NOT_YET)
+    PLAIN.into_iter().chain(BY_FILE)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use url::Url;
 
 use super::entry::ReadFile;
-use super::names::{self, NOT_YET, PREFIX};
+use super::names::{self, PREFIX};
 use super::schedule::Schedule;
 use super::source::{Scheme, Source, SourceKind};
 use super::{IdentityHeader, Mail, Problem};
@@ -437,11 +437,6 @@ impl<'v> Reader<'v> {
                 self.problem(name, format!("unknown variable; did you mean {}?", names::nearest(name)));
             } else if let Some(told) = names::near_miss(name) {
                 self.warning(name, told);
-            }
-        }
-        for name in NOT_YET {
-            if self.text(name).is_some() {
-                self.problem(name, "is not read by this version; unset it");
             }
         }
         if self.text("IMAGE_WATCHER_QUEUE").is_some_and(|queue| queue != "sqlite") {

@@ -66,7 +66,6 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("TELEGRAM_CHAT", "-42"),
         ("SLACK_BOT_TOKEN", "xoxb-hunter2"),
         ("SLACK_CHANNEL", "C1"),
-        ("SLACK_SIGNING_SECRET", SECRET),
     ]
 }
 
@@ -96,7 +95,7 @@ fn together() -> Vec<Vec<(&'static str, &'static str)>> {
     ]
 }
 
-const FILES: [&str; 59] = [
+const FILES: [&str; 62] = [
     "{",
     "colour: red",
     "portt: 1",
@@ -131,6 +130,9 @@ const FILES: [&str; 59] = [
     "channels: [{name: a, kind: slack, urlFile: /url}, {name: a, kind: slack, urlFile: /url}]",
     "channels: [{name: a, kind: slack, urlFile: /url, tokenFile: /secret}]",
     "channels: [{name: a, kind: slack, tokenFile: /secret}]",
+    "channels: [{name: a, kind: slack, urlFile: /url, users: [U1]}]",
+    "channels: [{name: a, kind: slack, tokenFile: /bot, channel: '#ops', team: T1, app: A1, users: [U1]}]",
+    "channels: [{name: a, kind: slack, tokenFile: /bot, channel: C1, team: T1}]",
     "channels: [{name: a, kind: slack, tokenFile: /secret, channel: C1}]",
     "channels: [{name: a, kind: webhook, urlFile: /url, secretFile: /keys, format: xml}]",
     "channels: [{name: a, kind: discord, urlFile: /url, chat: 1}]",

@@ -7,9 +7,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of whoever a trusted proxy signed in.
+/// The name of whoever somebody answers for: a trusted proxy, or Slack.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedIn(String);
+pub struct SignedIn {
+    name: String,
+    by: Authority,
+}
+
+/// Who answers for a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Authority {
+    Proxy,
+    Slack,
+}
 
 impl SignedIn {
     /// The longest name that is taken.
@@ -21,13 +31,35 @@ impl SignedIn {
         let name = text.trim_matches(' ');
         let is_hidden = |letter: char| letter.is_control() || redirects(letter);
         let is_one = !name.is_empty() && name.len() <= Self::LONGEST && !name.contains(is_hidden);
-        is_one.then(|| Self(name.to_owned()))
+        is_one.then(|| Self { name: name.to_owned(), by: Authority::Proxy })
+    }
+
+    /// A user of a workspace of Slack, by their ids: `T1/U2`.
+    #[must_use]
+    pub fn in_slack(team: &str, user: &str) -> Self {
+        Self { name: format!("{team}/{user}"), by: Authority::Slack }
+    }
+
+    /// The name under which the cluster may know them: Slack's users are none of its.
+    #[must_use]
+    pub fn in_cluster(&self) -> Option<&str> {
+        (self.by == Authority::Proxy).then_some(self.name.as_str())
+    }
+
+    /// Whose word it is that comes by a link.
+    #[must_use]
+    pub fn with(&self, link: String) -> Person {
+        let name = self.name.clone();
+        match self.by {
+            Authority::Proxy => Person::SignedIn { name, link },
+            Authority::Slack => Person::Slack { user: name, link },
+        }
     }
 
     /// The name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0
+        &self.name
     }
 }
 
@@ -48,6 +80,13 @@ pub enum Person {
         /// The link.
         link: String,
     },
+    /// A user of Slack, who pressed a button there.
+    Slack {
+        /// The ids of the workspace and of the user: `T1/U2`.
+        user: String,
+        /// The link beside the button.
+        link: String,
+    },
     /// Whoever ran a command, by the name that they gave.
     Command(Option<String>),
 }
@@ -59,6 +98,7 @@ impl Person {
         match self {
             Self::Holder(link) => Actor::holder(&masked(link)),
             Self::SignedIn { name, .. } => Actor::SignedIn(name.clone()),
+            Self::Slack { user, .. } => Actor::Slack(user.clone()),
             Self::Command(user) => Actor::Command(user.clone()),
         }
     }
@@ -91,6 +131,8 @@ pub enum Actor {
     Command(Option<String>),
     /// A person whom a trusted proxy signed in, by the name that it gave.
     SignedIn(String),
+    /// A user of Slack, by the ids of the workspace and of the user: `T1/U2`.
+    Slack(String),
     /// Several of them together, in the order in which they decided.
     Several(Vec<Actor>),
     /// A program, or whoever else wrote without telling us: as the API server knows it, or as somebody claims.
@@ -122,7 +164,7 @@ impl Actor {
     /// Whether somebody answers for who this is.
     #[must_use]
     pub fn is_signed_in(&self) -> bool {
-        matches!(self, Self::SignedIn(_))
+        matches!(self, Self::SignedIn(_) | Self::Slack(_))
     }
 
     /// The same, who chose to do it outside the window.
@@ -137,6 +179,7 @@ impl Actor {
                 Self::Holder { channel: format!("{channel}{NOTE}"), address: None }
             }
             Self::SignedIn(name) => Self::SignedIn(format!("{name}{NOTE}")),
+            Self::Slack(user) => Self::Slack(format!("{user}{NOTE}")),
             Self::Command(Some(user)) => Self::Command(Some(format!("{user}{NOTE}"))),
             Self::Several(mut all) => {
                 let last = all.pop().map(Self::outside_the_window);
@@ -152,6 +195,7 @@ impl Actor {
     pub fn words(&self) -> String {
         match self {
             Self::SignedIn(name) => format!("{name} (signed in)"),
+            Self::Slack(user) => format!("{} (Slack)", user.split_once('/').map_or(user.as_str(), |(_, user)| user)),
             Self::Several(all) => all.iter().map(Self::words).collect::<Vec<_>>().join(" and "),
             Self::Policy => "the policy".to_owned(),
             Self::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
@@ -171,6 +215,7 @@ impl Actor {
             (_, Some(("link", masked))) => Self::holder(masked),
             (_, Some(("command", user))) => Self::Command(Some(user.to_owned())),
             (_, Some(("sign-in", name))) => Self::SignedIn(name.to_owned()),
+            (_, Some(("slack", user))) => Self::Slack(user.to_owned()),
             (name, _) => Self::Program(name.to_owned()),
         }
     }
@@ -207,6 +252,7 @@ impl fmt::Display for Actor {
             Self::Command(Some(user)) => write!(f, "command {user}"),
             Self::Command(None) => f.write_str("command"),
             Self::SignedIn(name) => write!(f, "sign-in {name}"),
+            Self::Slack(user) => write!(f, "slack {user}"),
             Self::Several(all) => {
                 // No name ends another's.
                 let all: Vec<String> = all.iter().map(|one| one.to_string().replace(';', ",")).collect();
@@ -245,6 +291,7 @@ mod tests {
             ("command alice", Actor::Command(Some("alice".into())), "alice (command line)"),
             ("command", Actor::Command(None), "somebody at the command line"),
             ("sign-in alice", Actor::SignedIn("alice".into()), "alice (signed in)"),
+            ("slack T1/U2", Actor::Slack("T1/U2".into()), "U2 (Slack)"),
             (
                 "people link email:o…@example.com; sign-in bob",
                 Actor::Several(vec![holder("email", Some("o…@example.com")), Actor::SignedIn("bob".into())]),

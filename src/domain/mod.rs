@@ -35,6 +35,7 @@ pub mod retry;
 pub mod rollout;
 pub mod secret;
 pub mod settings;
+pub mod slack;
 pub mod standing;
 pub mod tag;
 pub mod tags;

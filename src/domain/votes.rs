@@ -97,6 +97,7 @@ impl Vote {
         let (who, way) = match person {
             Person::Holder(link) => (holder(link)?, None),
             Person::SignedIn { name, link } => (voter("name", name)?, Some(holder(link)?)),
+            Person::Slack { user, link } => (voter("slack", user)?, Some(holder(link)?)),
             Person::Command(None) => (voter("command", "")?, None),
             Person::Command(Some(user)) => (voter("name", user)?, Some(voter("command", "")?)),
         };

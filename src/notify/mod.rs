@@ -26,6 +26,7 @@ mod sender;
 mod service;
 pub mod slack;
 pub mod slack_app;
+mod slack_reply;
 #[cfg(test)]
 mod snapshots;
 pub mod teams;
@@ -38,6 +39,7 @@ pub use gather::{Gatherer, HasLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Request, Sending, Service, Style};
+pub use slack_reply::SlackReplies;
 
 use std::sync::Arc;
 

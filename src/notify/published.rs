@@ -40,6 +40,12 @@ fn marked(text: &str) -> Taken {
     if links && entities { Ok(()) } else { Err(format!("is markup: {text}")) }
 }
 
+/// docs.slack.dev, "Confirmation dialog object".
+fn slack_confirm(confirm: &Value) -> Taken {
+    let parts = [("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)];
+    parts.into_iter().try_for_each(|(part, most)| of(&confirm[part], "text", most))
+}
+
 /// docs.slack.dev, "Blocks"; the sum is what was measured (slackapi/bolt-js#2509).
 pub(super) fn slack(body: &Value) -> Taken {
     of(body, "text", 40_000)?;
@@ -62,7 +68,12 @@ pub(super) fn slack(body: &Value) -> Taken {
             Some("actions") => {
                 for button in all(block, "elements") {
                     of(&button["text"], "text", 75)?;
-                    address(button, "url", 3000)?;
+                    match button.get("confirm") {
+                        Some(confirm) => slack_confirm(confirm)?,
+                        None if button.get("value").is_none() => address(button, "url", 3000)?,
+                        None => {}
+                    }
+                    at_most("value", button["value"].as_str().map_or(0, str::len), 2000)?;
                 }
             }
             Some("context") => {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::attempt::{Attempt, Refusal};
+use super::slack_app::SlackApp;
 use crate::domain::event::{Delivery, NoticeKind};
 use crate::domain::release::{ReleaseNotes, Room};
 use crate::domain::retry::{Backoff, RetryAfter};
@@ -111,6 +112,11 @@ pub trait Service: std::fmt::Debug + Send + Sync {
     /// Whether one message may tell it several things; else each is sent by itself.
     fn takes_several(&self) -> bool {
         true
+    }
+
+    /// The app, where it is one of Slack: its messages can be answered and changed.
+    fn slack_app(&self) -> Option<&SlackApp> {
+        None
     }
 
     /// The request that carries a message. It is pure: the same for the same arguments.

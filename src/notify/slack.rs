@@ -185,7 +185,7 @@ fn field(Fact { label, value, code }: &Fact) -> Value {
 
 /// At most so many characters once the three are escaped that mean something to Slack; so no entity is cut, and no
 /// mention survives.
-fn escaped(text: &str, most: usize) -> String {
+pub(super) fn escaped(text: &str, most: usize) -> String {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     cut_as(text, Unit::Utf16, most, escape)
 }

@@ -6,12 +6,18 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::attempt::{Attempt, Refusal};
+use super::budget::{Unit, cut};
 use super::service::{Request, Sending, Service, Style, at, body_of, by_status, put, refused, under};
 use super::slack::{ROOM, message, plain_message};
+use crate::domain::approval::Allows;
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
+use crate::domain::slack::{Button, Desk, Place};
+use crate::domain::tag::Level;
 use crate::outbound::Response;
 
+/// Of a message with buttons, in bytes: Slack refuses one of some 13,200, and documents no number.
+const MOST_WITH_BUTTONS: usize = 13_000;
 /// What no rewriting of a message and no patience mends.
 const REFUSALS: [&str; 14] = [
     "account_inactive",
@@ -48,14 +54,95 @@ pub struct SlackApp {
     url: Secret,
     token: Secret,
     channel: String,
+    api: Url,
+    desk: Option<Desk>,
 }
 
 impl SlackApp {
     /// A channel: the API, a bot's token, and the channel's id or name.
     #[must_use]
     pub fn new(api: &Url, token: Secret, channel: String) -> Self {
-        Self { url: under(api, &["chat.postMessage"]), token, channel }
+        Self { url: under(api, &["chat.postMessage"]), token, channel, api: api.clone(), desk: None }
     }
+
+    /// The same, whose messages have buttons that these people may press.
+    #[must_use]
+    pub fn answered_at(self, desk: Desk) -> Self {
+        Self { desk: Some(desk), ..self }
+    }
+
+    /// Who may press its buttons.
+    #[must_use]
+    pub fn desk(&self) -> Option<&Desk> {
+        self.desk.as_ref()
+    }
+
+    /// Whether an address is at the server of its API.
+    pub(super) fn is_at(&self, url: &Url) -> bool {
+        self.api.origin().is_tuple() && self.api.origin() == url.origin()
+    }
+
+    /// A message in the thread of another.
+    pub(super) fn below(&self, place: &Place, text: &str) -> Option<Request> {
+        let body = json!({"channel": place.channel, "thread_ts": place.message, "text": text, "unfurl_links": false, "unfurl_media": false});
+        self.call(&self.url, &body).ok()
+    }
+
+    /// The message, written anew.
+    pub(super) fn update(&self, place: &Place, blocks: Value, text: &str) -> Option<Request> {
+        let body = json!({"channel": place.channel, "ts": place.message, "text": text, "blocks": blocks});
+        self.call(&under(&self.api, &["chat.update"]), &body).ok()
+    }
+
+    fn call(&self, url: &Secret, body: &Value) -> Result<Request, Refusal> {
+        Request::json(url, body)?.header("authorization", &format!("Bearer {}", self.token.expose()))
+    }
+
+    /// The buttons of a message that asks, beside its link. What takes one more gesture can be done behind the link alone.
+    fn buttons(&self, sending: &Sending<'_>) -> Option<Vec<Value>> {
+        self.desk.as_ref().filter(|desk| !desk.users.is_empty())?;
+        let [notice] = sending.delivery.notices() else { return None };
+        let asks = notice.asks() && notice.approval.as_ref()?.allows == Allows::Update;
+        let button = Button::of(sending.links.whole.as_ref().filter(|_| asks)?.rsplit('/').next()?)?;
+        let approve = (notice.level != Level::Major.as_str()).then(|| approve(&sending.message.sentence, &button));
+        let others = [element("iw.skip", SKIP, &button), element("iw.snooze", SNOOZE, &button)];
+        Some(approve.into_iter().chain(others).collect())
+    }
+}
+
+const APPROVE: &str = "Approve";
+const SKIP: &str = "Skip this version";
+const SNOOZE: &str = "Ask again in 7 days";
+
+fn plain_text(text: &str) -> Value {
+    json!({"type": "plain_text", "emoji": false, "text": text})
+}
+
+fn element(id: &str, label: &str, button: &Button) -> Value {
+    json!({"type": "button", "action_id": id, "text": plain_text(label), "value": button.value()})
+}
+
+/// Slack asks once more before it is pressed.
+fn approve(sentence: &str, button: &Button) -> Value {
+    let mut element = element("iw.approve", APPROVE, button);
+    put(&mut element, "style", json!("primary"));
+    let confirm = json!({
+        "title": plain_text("Approve this update?"),
+        "text": plain_text(&cut(sentence, Unit::Utf16, 300)),
+        "confirm": plain_text(APPROVE),
+        "deny": plain_text("Cancel"),
+    });
+    put(&mut element, "confirm", confirm);
+    element
+}
+
+/// Adds buttons beside the link of a message, where it has room for them.
+fn with_buttons(body: &Value, buttons: Vec<Value>) -> Option<Value> {
+    let mut body = body.clone();
+    let blocks = body.get_mut("blocks")?.as_array_mut()?;
+    let actions = blocks.iter_mut().find(|block| *at(block, "/type") == "actions")?;
+    actions.get_mut("elements")?.as_array_mut()?.extend(buttons);
+    Some(body).filter(|body| body.to_string().len() <= MOST_WITH_BUTTONS)
 }
 
 impl Service for SlackApp {
@@ -72,12 +159,18 @@ impl Service for SlackApp {
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
-        let mut body = match sending.style {
+        let body = match sending.style {
             Style::Rich => message(sending.message),
             Style::Plain => plain_message(sending.message),
         };
+        let buttons = self.buttons(sending);
+        let mut body = buttons.and_then(|buttons| with_buttons(&body, buttons)).unwrap_or(body);
         put(&mut body, "channel", json!(self.channel));
-        Request::json(&self.url, &body)?.header("authorization", &format!("Bearer {}", self.token.expose()))
+        self.call(&self.url, &body)
+    }
+
+    fn slack_app(&self) -> Option<&SlackApp> {
+        Some(self)
     }
 
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
@@ -108,7 +201,9 @@ impl Service for SlackApp {
 #[cfg(test)]
 mod tests {
     use super::super::hostile::{answered, rendered};
+    use super::super::tests::{asking, said};
     use super::*;
+    use crate::message::Links;
 
     fn channel() -> SlackApp {
         let api = "https://slack.com/api".parse().unwrap();
@@ -135,6 +230,46 @@ mod tests {
         }
         let busy = answered(&channel(), 429, "", &[("retry-after", "30")]);
         assert!(matches!(busy, Attempt::Busy { at: Some(_), .. }));
+    }
+
+    const TOKEN: &str = "v1.0a1b2c3d.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    fn desk(users: &[&str]) -> Desk {
+        let users = users.iter().map(|user| (*user).to_owned()).collect();
+        Desk { app: "A1".into(), team: "T1".into(), channel: "C0123456789".into(), users }
+    }
+
+    /// The ids of the buttons of a message, and the whole of it.
+    fn buttons_of(app: &SlackApp, level: &str, links: &Links) -> (Vec<String>, Value) {
+        let mut delivery = asking();
+        level.clone_into(&mut delivery.notices_mut()[0].level);
+        let message = said(&delivery, links.whole.as_deref(), None);
+        let now = DateTime::UNIX_EPOCH;
+        let (style, notes) = (Style::Rich, None);
+        let sending = Sending { delivery: &delivery, message: &message, links, notes, style, now };
+        let body: Value = serde_json::from_slice(&app.request(&sending).unwrap().body).unwrap();
+        let blocks = body["blocks"].as_array().unwrap().iter();
+        let elements = blocks.filter(|block| block["type"] == "actions");
+        let elements = elements.flat_map(|block| block["elements"].as_array().unwrap());
+        let ids = elements.filter_map(|element| Some(element["action_id"].as_str()?.to_owned()));
+        (ids.collect(), body.clone())
+    }
+
+    #[test]
+    fn who_may_press_has_buttons_that_hold_no_token() {
+        let links = Links::one(Some(&format!("https://iw.example.com/a/{TOKEN}")));
+        let app = channel().answered_at(desk(&["U1"]));
+        let (ids, body) = buttons_of(&app, "minor", &links);
+        assert_eq!(ids, ["iw.approve", "iw.skip", "iw.snooze"]);
+        assert_eq!(super::super::published::slack(&body), Ok(()), "{body:#}");
+        assert_eq!(body.to_string().matches(TOKEN).count(), 1, "the link alone has it");
+        let value = body.to_string().matches(&Button::of(TOKEN).unwrap().value()).count();
+        assert_eq!((value, body.to_string().matches("confirm").count() > 0), (3, true));
+        assert_eq!(buttons_of(&app, "major", &links).0, ["iw.skip", "iw.snooze"], "that takes one more gesture");
+        assert!(buttons_of(&app, "minor", &Links::default()).0.is_empty(), "there is nothing to find it by");
+        for nobody in [channel(), channel().answered_at(desk(&[]))] {
+            assert!(buttons_of(&nobody, "minor", &links).0.is_empty());
+        }
     }
 
     #[test]

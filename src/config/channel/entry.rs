@@ -18,6 +18,10 @@ pub(in crate::config) struct ChannelEntry {
     pub(super) key_file: Option<String>,
     pub(super) url: Option<String>,
     pub(super) channel: Option<String>,
+    pub(super) team: Option<String>,
+    pub(super) app: Option<String>,
+    #[serde(default)]
+    pub(super) users: Vec<String>,
     pub(super) chat: Option<NumberOrText>,
     pub(super) thread: Option<i64>,
     pub(super) room: Option<String>,
@@ -65,7 +69,7 @@ const fn kind(word: &'static str, needs: &'static [&'static str], may: &'static 
 
 const KINDS: [Kind; 13] = [
     kind("email", &["to"], &[]),
-    kind("slack", &[], &["urlFile", "tokenFile", "channel", "url"]),
+    kind("slack", &[], &["urlFile", "tokenFile", "channel", "url", "team", "app", "users"]),
     kind("webhook", &["urlFile", "secretFile"], &["format"]),
     kind("discord", &["urlFile"], &[]),
     kind("telegram", &["tokenFile", "chat"], &["thread", "url"]),
@@ -96,7 +100,7 @@ impl ChannelEntry {
         }
     }
 
-    fn keys(&self) -> [(&'static str, bool); 13] {
+    fn keys(&self) -> [(&'static str, bool); 16] {
         [
             ("to", !self.to.is_empty()),
             ("urlFile", self.url_file.is_some()),
@@ -105,6 +109,9 @@ impl ChannelEntry {
             ("keyFile", self.key_file.is_some()),
             ("url", self.url.is_some()),
             ("channel", self.channel.is_some()),
+            ("team", self.team.is_some()),
+            ("app", self.app.is_some()),
+            ("users", !self.users.is_empty()),
             ("chat", self.chat.is_some()),
             ("thread", self.thread.is_some()),
             ("room", self.room.is_some()),

@@ -9,6 +9,7 @@ use super::super::parse::{Reader, plain_url};
 use super::Destination;
 use super::entry::{ChannelEntry, Kind};
 use crate::domain::secret::Secret;
+use crate::domain::slack::{Desk, is_id};
 use crate::notify::Service;
 use crate::notify::apprise::AppriseChannel;
 use crate::notify::discord::DiscordChannel;
@@ -122,6 +123,9 @@ impl Reader<'_> {
                 ("tokenFile", entry.token_file.is_some()),
                 ("channel", entry.channel.is_some()),
                 ("url", entry.url.is_some()),
+                ("team", entry.team.is_some()),
+                ("app", entry.app.is_some()),
+                ("users", !entry.users.is_empty()),
             ];
             if let Some((key, _)) = other.into_iter().find(|(_, is_set)| *is_set) {
                 return Err((key, "is for an app, and urlFile for a webhook; keep one".into()));
@@ -132,11 +136,16 @@ impl Reader<'_> {
             return Err(("urlFile", "is needed, or tokenFile and channel of an app".into()));
         }
         let channel = entry.channel.clone().ok_or_else(|| ("channel", "is needed with tokenFile".to_owned()))?;
+        let desk = desk(entry)?;
         let token = self.token(entry)?;
         if !is_slack_bot(&token) {
             return Err(("tokenFile", A_SLACK_BOT.into()));
         }
-        Ok(service(SlackApp::new(&server(entry, SLACK, development)?, token, channel)))
+        let app = SlackApp::new(&server(entry, SLACK, development)?, token, channel);
+        Ok(service(match desk {
+            Some(desk) => app.answered_at(desk),
+            None => app,
+        }))
     }
 
     fn webhook_of(&self, entry: &ChannelEntry, development: bool) -> Result<WebhookChannel, Wrong> {
@@ -196,6 +205,26 @@ fn server(entry: &ChannelEntry, usually: &str, development: bool) -> Result<Url,
     url.ok_or_else(|| ("url", "is the address of a server, without query and fragment".to_owned()))
 }
 
+/// Who may press the buttons of an app's messages, where anybody may.
+fn desk(entry: &ChannelEntry) -> Result<Option<Desk>, Wrong> {
+    if entry.users.is_empty() {
+        let idle = [("team", entry.team.is_some()), ("app", entry.app.is_some())];
+        let idle = idle.into_iter().find(|(_, is_set)| *is_set);
+        return idle.map_or(Ok(None), |(key, _)| Err((key, "is for users who may press buttons; name them".into())));
+    }
+    let id = |key, value: Option<&String>, kinds: &[char], example: &str| {
+        let value = value.filter(|value| is_id(value, kinds));
+        value.cloned().ok_or_else(|| (key, format!("is needed with users: an id, as {example}")))
+    };
+    let users = entry.users.iter().map(|user| id("users", Some(user), &['U', 'W'], "U0123456789"));
+    Ok(Some(Desk {
+        app: id("app", entry.app.as_ref(), &['A'], "A0123456789")?,
+        team: id("team", entry.team.as_ref(), &['T'], "T0123456789")?,
+        channel: id("channel", entry.channel.as_ref(), &['C', 'G', 'D'], "C0123456789")?,
+        users: users.collect::<Result<_, _>>()?,
+    }))
+}
+
 fn topic(entry: &ChannelEntry) -> Result<String, Wrong> {
     let is_topic = |topic: &String| {
         (1..=64).contains(&topic.len()) && topic.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
@@ -241,6 +270,7 @@ mod tests {
 - { name: n, kind: googlechat, urlFile: /url }
 - { name: o, kind: pagerduty, keyFile: /routing, url: 'https://events.eu.pagerduty.com' }
 - { name: p, kind: apprise, urlFile: /url, tag: oncall }
+- { name: q, kind: slack, tokenFile: /slack, channel: C0123456789, team: T1, app: A1, users: [U1, W2] }
 ";
 
     fn read(variables: &[(&str, &str)]) -> Config {
@@ -251,6 +281,7 @@ mod tests {
             "/bot" => Ok("123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n".into()),
             "/keys" => Ok("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into()),
             "/token" => Ok("syt_token".into()),
+            "/signing" => Ok("8f742231b10e8888abcd99yyyzzz85a5".into()),
             "/routing" => Ok("0123456789abcdef0123456789abcdef".into()),
             _ => Err(std::io::ErrorKind::NotFound.into()),
         };
@@ -260,13 +291,22 @@ mod tests {
 
     #[test]
     fn each_kind_of_the_file_opens_a_channel() {
-        let config = read(&[("IMAGE_WATCHER_CONFIG", "/c.yaml")]);
+        let config = read(&[("IMAGE_WATCHER_CONFIG", "/c.yaml"), ("SLACK_SIGNING_SECRET_FILE", "/signing")]);
         assert!(config.channels.iter().all(|channel| matches!(channel.destination, Destination::Service(_))));
         let without = config.channels.iter().filter(|channel| channel.scope.without_links);
         let without: Vec<&str> = without.map(|channel| channel.name.as_str()).collect();
-        assert_eq!((config.channels.len(), without), (16, vec!["c", "j"]), "a topic without a token is public");
+        assert_eq!((config.channels.len(), without), (17, vec!["c", "j"]), "a topic without a token is public");
         let kinds = super::super::entry::tests::words();
         assert!(kinds.iter().all(|kind| *kind == "email" || KINDS.contains(&format!("kind: {kind},"))), "{kinds:?}");
+    }
+
+    #[test]
+    fn an_app_says_who_may_press_its_buttons() {
+        let config = read(&[("IMAGE_WATCHER_CONFIG", "/c.yaml"), ("SLACK_SIGNING_SECRET_FILE", "/signing")]);
+        let desks: Vec<_> = config.channels.iter().filter_map(|channel| channel.desk()).collect();
+        let users = vec!["U1".to_owned(), "W2".to_owned()];
+        assert!(desks.len() == 1 && desks[0].users == users && desks[0].channel == "C0123456789", "{desks:?}");
+        assert!(config.slack_signing_secret.is_some());
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Asked {
     #[must_use]
     pub fn person(&self) -> Person {
         match &self.signed_in {
-            Some(signed_in) => Person::SignedIn { name: signed_in.name().to_owned(), link: self.holder.clone() },
+            Some(signed_in) => signed_in.with(self.holder.clone()),
             None => Person::Holder(self.holder.clone()),
         }
     }

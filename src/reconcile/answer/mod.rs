@@ -2,6 +2,7 @@
 
 mod approve;
 mod asked;
+mod chat;
 mod find;
 mod go_back;
 mod may;
@@ -228,7 +229,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let link = asked.holder.clone();
         let person = match &press.by {
-            Some(by) => Person::SignedIn { name: by.name().to_owned(), link },
+            Some(by) => by.with(link),
             None => Person::Holder(link),
         };
         match self.resume_updates(person.actor(), trace).await {
