@@ -96,6 +96,9 @@ impl fmt::Display for Grounds {
                 let release = if *release { ": a release that was pushed again" } else { "" };
                 return write!(f, "the tag points to another manifest{release}");
             }
+            Self::Group { name, members: 1 } => {
+                return write!(f, "the newest version that the only container of group {name} has");
+            }
             Self::Group { name, members } => {
                 return write!(f, "the newest version that all {members} containers of group {name} have");
             }
