@@ -157,4 +157,13 @@ mod tests {
         assert_eq!(highest(Some(Steps::Minor)).to_string(), words);
         assert_eq!((Grounds::in_words(String::new()), Grounds::in_words("a".into()).is_some()), (None, true));
     }
+
+    #[test]
+    fn one_is_singular() {
+        let of = |members| Grounds::Group { name: "shop".parse().unwrap(), members }.to_string();
+        assert_eq!(of(1), "the newest version that the only container of group shop has");
+        assert_eq!(of(2), "the newest version that all 2 containers of group shop have");
+        let blobs = |blobs| super::super::preflight::Preflight { blobs: Some(blobs), ..Default::default() }.to_string();
+        assert!(blobs(1).contains("; its one blob there;") && blobs(2).contains("; all 2 blobs there;"));
+    }
 }

@@ -306,3 +306,30 @@ fn in_words(failure: &Failure) -> String {
     let log = if log.is_empty() { String::new() } else { format!("; its log ends: {}", log.join(" | ")) };
     format!("{reason}: {message}{log}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_singular() {
+        let names = Names { workload: "shop/web".into(), from: "1.2.3".into(), to: "1.3.0".into(), asks: false };
+        let notice = crate::domain::event::tests::notice(NoticeKind::Available);
+        let said = |count| {
+            [
+                English.several(count, None, &names),
+                English.several(count, Some(&notice), &names),
+                English.several_subject(count, None, &names),
+                English.several_subject(count, Some(&notice), &names),
+                English.more_versions(count),
+            ]
+            .join("\n")
+        };
+        let one = "One thing happened to your workloads.\nUpdate available on 1 workload: 1.2.3 → 1.3.0.\n\
+                   1 update at a glance\n1.2.3 → 1.3.0 on 1 workload\n… and 1 more version";
+        assert_eq!(said(1), one);
+        let two = "2 things happened to your workloads.\nUpdate available on 2 workloads: 1.2.3 → 1.3.0.\n\
+                   2 updates at a glance\n1.2.3 → 1.3.0 on 2 workloads\n… and 2 more versions";
+        assert_eq!(said(2), two);
+    }
+}
