@@ -32,7 +32,7 @@ use crate::cluster::{
 use crate::config::Config;
 use crate::domain::approval::LinkKeys;
 use crate::domain::declared::Declared;
-use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::event::{Job, Notice};
 use crate::domain::record::sealed::Opened;
 use crate::domain::reference::Repository;
 use crate::domain::release::Language;
@@ -41,11 +41,12 @@ use crate::domain::workload::Workload;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
-use crate::notify::{Channels, Sender, bury_messages_of_removed_channels};
+use crate::notify::{Channels, Gatherer, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Records as _, Sharing, Slots, Topic};
+use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
 use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
 use crate::release::summary::Summarizer;
@@ -92,6 +93,9 @@ struct Ground {
 }
 
 /// Everything that tasks share.
+/// Under which it is kept that all of the cluster was looked at once.
+const FIRST_LOOK: &str = "first look";
+
 struct App {
     config: Config,
     cluster: KubeCluster,
@@ -101,6 +105,7 @@ struct App {
     channels: Arc<Channels>,
     pushes: Arc<Pushes>,
     notes: Arc<Notes>,
+    first_look: Arc<FirstLook>,
     outbound: Outbound,
     keys: LinkKeys,
     scopes: Scopes,
@@ -125,6 +130,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     app.spawn_begin(&mut tasks);
     app.spawn_listeners(&mut tasks)?;
     app.spawn_looks(&mut tasks);
+    app.spawn_first_look(&mut tasks);
     app.spawn_deliveries(&mut tasks);
     app.spawn_poller(&mut tasks);
     drop(app);
@@ -260,6 +266,7 @@ impl App {
         });
         config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;
+        let first_look = Arc::new(FirstLook::new(queue.recall(FIRST_LOOK).await.is_some()));
         Ok(Self {
             config,
             cluster,
@@ -269,6 +276,7 @@ impl App {
             channels,
             pushes,
             notes,
+            first_look,
             outbound,
             keys,
             scopes,
@@ -419,10 +427,16 @@ impl App {
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
         let (scopes, cluster) = (self.scopes.clone(), self.cluster.clone());
         let (reconciler, pushes, clock) = (self.reconciler.clone(), Arc::clone(&self.pushes), self.ambient.clone());
+        let first_look = Arc::clone(&self.first_look);
         let handler = move |leased: Leased| {
             let (reconciler, pushes, clock) = (reconciler.clone(), Arc::clone(&pushes), clock.clone());
-            async move { look(&reconciler, &pushes, &clock, &leased).await }
+            let first_look = Arc::clone(&first_look);
+            async move {
+                let _under_way = first_look.under_way(clock.clone());
+                look(&reconciler, &pushes, &clock, &leased).await
+            }
         };
+        let (first_look, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
         spawn(tasks, "look", async move {
             // Before the first complete lists nobody seems to run anything, and a look would be done for nothing.
             let mut ending = stop.clone();
@@ -434,7 +448,24 @@ impl App {
                 () = ending.raised() => return,
                 () = cluster.rights_asked() => {}
             }
+            first_look.listed(clock.monotonic());
             work(queue, Topic::Look, (pace, sharing), ambient, stop, handler).await;
+        });
+    }
+
+    /// Remembers that all of the cluster was looked at once, when it was.
+    fn spawn_first_look(&self, tasks: &mut Tasks) {
+        let (look, queue) = (Arc::clone(&self.first_look), self.queue.clone());
+        let (ambient, mut stop) = (self.ambient.clone(), self.stop.clone());
+        spawn(tasks, "first look", async move {
+            while !look.has_ended(ambient.monotonic()) {
+                tokio::select! {
+                    () = stop.raised() => return,
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                }
+            }
+            queue.keep(FIRST_LOOK, "ended".to_owned(), ambient.now() + TimeDelta::days(3650)).await;
+            stop.raised().await;
         });
     }
 
@@ -457,6 +488,15 @@ impl App {
             metrics: self.metrics.clone(),
         });
         for name in self.channels.names() {
+            let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
+            let gatherer = Gatherer {
+                queue: self.queue.clone(),
+                channels: Arc::clone(&self.channels),
+                channel: name.clone(),
+                has_looked: Arc::new(move || looked.has_ended(clock.monotonic())),
+                ambient: self.ambient.clone(),
+            };
+            spawn(tasks, "gather", gatherer.run(self.stop.clone()));
             let (backoff, longest) = self.channels.backoff(&name);
             let (channels, clock, of) = (Arc::clone(&self.channels), self.ambient.clone(), name.clone());
             let opening = move || channels.find(&of).map_or(Opening::Open, |it| it.gate().opening(clock.monotonic()));
@@ -503,8 +543,8 @@ fn asking(notes: &Arc<Notes>) -> AskStanding {
 struct Messages(Arc<Channels>);
 
 impl Audience for Messages {
-    fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
-        self.0.deliveries(notice, only)
+    fn messages(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Job> {
+        self.0.messages(notice, only)
     }
 
     fn holders(&self) -> Vec<String> {

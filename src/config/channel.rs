@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
@@ -9,8 +10,11 @@ use super::Mail;
 use super::entry::{Wrong, named, secret_file};
 use super::parse::Reader;
 use crate::domain::event::NoticeKind;
+use crate::domain::gathering::LONGEST_WINDOW;
+use crate::domain::policy::duration;
 use crate::domain::release::Language;
 use crate::domain::secret::Secret;
+use crate::domain::window::Windows;
 use crate::notify::email::{EmailChannel, EmailError};
 use crate::notify::slack::SlackChannel;
 use crate::notify::webhook::WebhookChannel;
@@ -83,6 +87,8 @@ pub(super) struct ChannelEntry {
     namespaces: Vec<String>,
     language: Option<String>,
     zone: Option<String>,
+    window: Option<String>,
+    quiet: Option<String>,
 }
 
 impl Reader<'_> {
@@ -154,6 +160,12 @@ impl Reader<'_> {
     }
 }
 
+/// How long what is not urgent waits for others.
+fn window(text: &str) -> Result<TimeDelta, Wrong> {
+    let window = duration(text).ok().filter(|window| *window <= LONGEST_WINDOW);
+    window.ok_or_else(|| ("window", "is no duration from 0s to 5m, as 30s".to_owned()))
+}
+
 /// The word for what is wrong with image-watcher itself, among events.
 const TROUBLES: &str = "watcher.error";
 
@@ -164,13 +176,16 @@ fn scope(entry: &ChannelEntry, usually: &Scope) -> Result<Scope, Wrong> {
     };
     let language = entry.language.as_deref().map(str::parse::<Language>).transpose();
     let zone = entry.zone.as_deref().map(str::parse::<Tz>).transpose();
+    let zone =
+        zone.map_err(|_| ("zone", "an IANA zone as Europe/Paris is expected".to_owned()))?.unwrap_or(usually.zone);
+    let quiet = entry.quiet.as_deref().map(|text| Windows::read_in(text, zone)).transpose();
     Ok(Scope {
+        zone,
+        quiet: quiet.map_err(|error| ("quiet", error.to_string()))?,
+        window: entry.window.as_deref().map(window).transpose()?,
         events: entry.events.iter().filter(|word| *word != TROUBLES).map(event).collect::<Result<_, _>>()?,
         troubles: entry.events.iter().any(|word| word == TROUBLES),
         namespaces: entry.namespaces.clone(),
         language: language.map_err(|error| ("language", error.to_string()))?.unwrap_or(usually.language),
-        zone: zone
-            .map_err(|_| ("zone", "an IANA zone as Europe/Paris is expected".to_owned()))?
-            .unwrap_or(usually.zone),
     })
 }

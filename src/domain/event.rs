@@ -1,4 +1,4 @@
-//! What crosses the queue: a repository to look at, or a message to deliver.
+//! What crosses the queue: a repository to look at, a message to deliver, or a notice that waits to go out with others.
 //!
 //! These types are the format of stored rows: fields are only added, with a default.
 
@@ -16,6 +16,19 @@ pub enum Job {
     Look(Repository),
     /// Deliver a message to one recipient of one channel.
     Deliver(Box<Delivery>),
+    /// Tell something on one channel, together with what else waits there.
+    Gather(Box<Gathered>),
+}
+
+impl Job {
+    /// What it tells of workloads, to be changed.
+    pub fn notices_mut(&mut self) -> &mut [Notice] {
+        match self {
+            Self::Look(_) => &mut [],
+            Self::Deliver(delivery) => delivery.notices_mut(),
+            Self::Gather(gathered) => std::slice::from_mut(&mut gathered.notice),
+        }
+    }
 }
 
 /// Why a repository is looked at; a label of metrics and logs.
@@ -193,6 +206,24 @@ impl Delivery {
     }
 }
 
+/// A notice that waits to go out on a channel together with others. Its recipients are found when they are composed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gathered {
+    /// The channel's name.
+    pub channel: String,
+    /// What is said.
+    pub notice: Notice,
+}
+
+impl Gathered {
+    /// The same however often this is to be told on the channel: `itm_…`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let [update, kind, round] = told_of(&self.notice);
+        format!("itm_{}", fingerprint(&[&update, &kind, &round, &self.channel, ""]))
+    }
+}
+
 /// What tells one thing that people are told from every other.
 fn told_of(notice: &Notice) -> [String; 3] {
     // An approval that is asked again is another message; so is another update to the same version. What can't be
@@ -254,6 +285,21 @@ pub(crate) mod tests {
             delivery.notices_mut()[0].no_link = None;
         }
         assert_eq!(delivery.holder(), "email:a@example.com");
+    }
+
+    #[test]
+    fn what_waits_to_go_out_with_others_is_the_same_however_often_it_is_put() {
+        let item = |channel: &str, kind| Gathered { channel: channel.into(), notice: notice(kind) };
+        let first = item("email", NoticeKind::Available);
+        let mut again = first.clone();
+        again.notice.release_url = None;
+        assert_eq!(first.id(), again.id(), "what else is known by then makes it no other");
+        assert!(first.id().starts_with("itm_") && first.id().len() == 30, "{}", first.id());
+        for other in [item("slack", NoticeKind::Available), item("email", NoticeKind::Applied)] {
+            assert_ne!(first.id(), other.id());
+        }
+        let text = serde_json::to_string(&first).unwrap();
+        assert_eq!(serde_json::from_str::<Gathered>(&text).unwrap(), first);
     }
 
     #[test]

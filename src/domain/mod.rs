@@ -12,6 +12,7 @@ pub mod change_cause;
 pub mod declared;
 pub mod event;
 pub mod fleet;
+pub mod gathering;
 pub mod gone;
 pub mod grounds;
 pub mod group;

@@ -381,6 +381,21 @@ impl Notice {
         }
     }
 
+    /// Whether it is told at once and alone: that something broke, and what became of it.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        match self.kind {
+            NoticeKind::Failed => !self.is_passed_over(),
+            NoticeKind::RolledBack | NoticeKind::Stopped => true,
+            NoticeKind::Available
+            | NoticeKind::Granted
+            | NoticeKind::Skipped
+            | NoticeKind::Applied
+            | NoticeKind::Held
+            | NoticeKind::Gone => false,
+        }
+    }
+
     /// Whether it is about a version that was never tried.
     #[must_use]
     pub fn is_passed_over(&self) -> bool {

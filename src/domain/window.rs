@@ -54,6 +54,8 @@ pub enum WindowError {
 const MOST: usize = 32;
 /// So many minutes has a day on the wall.
 const DAY: u32 = 24 * 60;
+/// How far an end is looked for, in minutes: what is open for a week never closes.
+const MOST_OPEN: i64 = 8 * 24 * 60;
 /// A window of one day a week opens within so many days, also if its hour is left out once.
 const DAYS_AHEAD: u64 = 15;
 
@@ -68,6 +70,30 @@ impl Windows {
     #[must_use]
     pub fn next_opening(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.0.iter().filter_map(|window| window.next_opening(now)).min()
+    }
+
+    /// Reads windows of which those that name no zone are of this one.
+    ///
+    /// # Errors
+    /// [`WindowError`] as for any other text.
+    pub fn read_in(text: &str, zone: Tz) -> Result<Self, WindowError> {
+        let with_zone = |part: &str| {
+            let names_zone = part.split_whitespace().last().is_some_and(|last| last.parse::<Tz>().is_ok());
+            if names_zone || part.trim().is_empty() { part.to_owned() } else { format!("{part} {zone}") }
+        };
+        text.split(';').map(with_zone).collect::<Vec<_>>().join(";").parse()
+    }
+
+    /// Until when one of them is open, if one is: to the minute, and no more than a week and a day ahead.
+    #[must_use]
+    pub fn open_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if !self.are_open(now) {
+            return None;
+        }
+        let begun = now.with_second(0).and_then(|now| now.with_nanosecond(0)).unwrap_or(now);
+        let minutes = (1..=MOST_OPEN).map(|minute| begun + TimeDelta::minutes(minute));
+        let last = begun + TimeDelta::minutes(MOST_OPEN);
+        Some(minutes.into_iter().find(|at| !self.are_open(*at)).unwrap_or(last))
     }
 
     /// Until when all of them are closed, if they are.
@@ -237,6 +263,21 @@ mod tests {
         for (time, expected) in times {
             assert_eq!(windows.are_open(at(time)), *expected, "{text} at {time}");
         }
+    }
+
+    #[test]
+    fn an_end_is_found_to_the_minute_also_in_the_nights_in_which_clocks_change() {
+        let quiet = Windows::read_in("22:00-07:00", chrono_tz::Europe::Paris).unwrap();
+        let until = |at: &str| Some(quiet.open_until(at.parse().unwrap())?.to_rfc3339());
+        assert_eq!(until("2026-11-25T20:59:59Z"), None);
+        assert_eq!(until("2026-11-25T21:00:00Z").as_deref(), Some("2026-11-26T06:00:00+00:00"));
+        assert_eq!(until("2026-11-26T05:59:30Z").as_deref(), Some("2026-11-26T06:00:00+00:00"));
+        assert_eq!(until("2026-03-28T22:00:00Z").as_deref(), Some("2026-03-29T05:00:00+00:00"), "an hour is left out");
+        assert_eq!(until("2026-10-24T22:00:00Z").as_deref(), Some("2026-10-25T06:00:00+00:00"), "an hour comes twice");
+        let always = Windows::read_in("00:00-24:00", Tz::UTC).unwrap();
+        assert_eq!(always.open_until(DateTime::UNIX_EPOCH), Some(DateTime::UNIX_EPOCH + TimeDelta::days(8)));
+        assert!(Windows::read_in("22:00-07:00 Paris", Tz::UTC).is_err());
+        assert_eq!(Windows::read_in("22:00-07:00 Europe/Paris", Tz::UTC), Ok(quiet));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod attempt;
 pub mod email;
 mod gate;
+mod gather;
 mod sender;
 mod service;
 pub mod slack;
@@ -15,6 +16,7 @@ pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
 pub use gate::{Closed, Gate, Standing};
+pub use gather::{Gatherer, HasLooked};
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Request, Sending, Service, Style};
 
@@ -26,9 +28,10 @@ use url::Url;
 
 use crate::ambient::Ambient;
 use crate::domain::approval::LinkKeys;
-use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
+use crate::domain::event::{Delivery, Job, Notice, NoticeKind, holder};
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
+use crate::domain::window::Windows;
 use crate::message::{Frame, Links, Message};
 use crate::outbound::Client;
 use email::EmailChannel;
@@ -99,6 +102,10 @@ pub struct Scope {
     pub language: Language,
     /// The zone in which they give times.
     pub zone: Tz,
+    /// How long what is not urgent waits for others, where that is not the usual.
+    pub window: Option<TimeDelta>,
+    /// When only what is urgent is sent.
+    pub quiet: Option<Windows>,
 }
 
 /// A channel.
@@ -121,6 +128,12 @@ impl Channel {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// Whether anything is sent to it now.
@@ -189,16 +202,12 @@ impl Channels {
         self.all.iter().flat_map(of).collect()
     }
 
-    /// One message for each recipient of each channel that wants this notice; `only` names channels, if set.
+    /// What is stored so that all channels that want this notice are told; `only` names channels, if set.
     #[must_use]
-    pub fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
+    pub fn messages(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Job> {
         let named = |channel: &&Channel| only.is_none_or(|only| only.contains(&channel.name));
         let wanting = self.all.iter().filter(named).filter(|channel| channel.wants(notice));
-        let to_all = |channel: &Channel| {
-            let recipients = channel.recipients().into_iter();
-            recipients.map(|recipient| Delivery::of(&channel.name, &recipient, notice.clone())).collect::<Vec<_>>()
-        };
-        wanting.flat_map(to_all).collect()
+        wanting.flat_map(|channel| gather::jobs(&channel.name, channel.recipients(), notice)).collect()
     }
 
     /// The channel through which people are told that another one does not work: the first that works and wants it.

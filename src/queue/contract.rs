@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Announced, Announcements, Batch, LOOKED_FOR, Leased, NewJob, Placed, QueueAdmin, Settlement, Sharing, Topic,
-    Urgency,
+    Acted, Announced, Announcements, Asked, Batch, Gathering, ItemId, LOOKED_FOR, Leased, LetterState, Letters, NewJob,
+    Placed, QueueAdmin, Settlement, Sharing, Topic, Urgency,
 };
 use crate::ambient::{Ambient, Clock};
-use crate::domain::event::{Delivery, Job, NoticeKind, tests::notice};
+use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, tests::notice};
 use crate::domain::reference::{Repository, Tag};
 
 /// A clock that the test moves, and whose wall time it sets.
@@ -51,6 +51,19 @@ pub(super) fn look(name: &str, at: DateTime<Utc>) -> NewJob {
 pub(super) fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
     let delivery = Delivery::of("email", recipient, notice(kind));
     NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
+}
+
+/// What waits to go out with others on the email channel, about a workload with this uid.
+pub(super) fn item(uid: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
+    let gathered = Gathered { channel: "email".into(), notice: about(uid, kind) };
+    NewJob { job: Job::Gather(Box::new(gathered)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
+}
+
+/// A notice about a workload with this uid.
+pub(super) fn about(uid: &str, kind: NoticeKind) -> Notice {
+    let mut notice = notice(kind);
+    notice.workload.uid = uid.into();
+    notice
 }
 
 pub(super) fn email() -> Topic {
@@ -95,7 +108,7 @@ impl<Q: QueueAdmin> Case<Q> {
 }
 
 /// Runs all of it; each part on a queue that `open` makes anew.
-pub(super) async fn keeps_it<Q: QueueAdmin + Announcements>(mut open: impl FnMut(&Ambient) -> Q) {
+pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: impl FnMut(&Ambient) -> Q) {
     let mut case = || {
         let clock = Arc::new(Stepped::default());
         clock.step(TimeDelta::days(20_000));
@@ -112,6 +125,12 @@ pub(super) async fn keeps_it<Q: QueueAdmin + Announcements>(mut open: impl FnMut
     a_lease_that_ran_out_settles_nothing(case()).await;
     whoever_waits_is_woken(case()).await;
     messages_of_channels_that_are_no_more_are_buried(case()).await;
+    what_waits_to_go_out_together_stays_until_it_is_composed(case()).await;
+    what_was_composed_is_not_told_twice(case()).await;
+    whoever_composes_is_woken(case()).await;
+    a_dead_letter_is_sent_again_as_if_it_were_new(case()).await;
+    a_dead_letter_that_is_thrown_away_is_not_told_anew(case()).await;
+    each_dead_letter_is_told_of_once(case()).await;
     what_was_announced_is_remembered_until_it_is_found(case()).await;
     what_was_announced_is_bounded(case()).await;
 }
@@ -225,6 +244,135 @@ async fn messages_of_channels_that_are_no_more_are_buried<Q: QueueAdmin>(case: C
     let depth = case.queue.depth().await.unwrap();
     assert_eq!((depth.ready, depth.dead), (vec![("look".to_owned(), 1)], vec![("deliver:email".to_owned(), 1)]));
     case.queue.ping().await;
+}
+
+/// The ids of what waits for the email channel, and the workloads that it is about.
+async fn gathered<Q: Gathering>(case: &Case<Q>, most: usize) -> (Vec<ItemId>, Vec<String>) {
+    let waiting = case.queue.gathered("email", most).await.unwrap();
+    waiting.into_iter().map(|item| (item.id, item.notice.workload.uid.into_string())).unzip()
+}
+
+async fn what_waits_to_go_out_together_stays_until_it_is_composed<Q: QueueAdmin + Gathering>(case: Case<Q>) {
+    let items = ["c", "a", "b"].map(|uid| item(uid, NoticeKind::Available, case.now()));
+    assert_eq!(case.put(items.to_vec()).await, Placed::News);
+    assert_eq!(case.put(vec![items[1].clone()]).await, Placed::Coalesced, "the same notice put twice is one");
+    case.clock.step(TimeDelta::seconds(9));
+    for most in [2, 9] {
+        let first = case.queue.gathered("email", most).await.unwrap();
+        let put: Vec<(String, DateTime<Utc>)> =
+            first.iter().map(|i| (i.notice.workload.uid.to_string(), i.since)).collect();
+        let since = case.now() - TimeDelta::seconds(9);
+        let expected: Vec<_> = ["c", "a", "b"].iter().take(most).map(|uid| ((*uid).to_owned(), since)).collect();
+        assert_eq!(put, expected, "oldest first, and to read them changes nothing");
+        assert_eq!(first[0].trace, "trace");
+    }
+    assert!(case.queue.gathered("slack", 9).await.unwrap().is_empty());
+    assert_eq!(case.queue.depth().await.unwrap().ready, [("gather:email".to_owned(), 3)]);
+    assert_eq!(case.none(&Topic::Gather("email".into())).await, None, "nobody leases it");
+    let (ids, _) = gathered(&case, 2).await;
+    let message = mail("x@example.com", NoticeKind::Available, case.now());
+    case.queue.compose(ids, vec![message.clone()]).await.unwrap();
+    assert_eq!(gathered(&case, 9).await.1, ["b"]);
+    let leased = case.one(&email()).await;
+    assert_eq!(leased.job, message.job);
+    case.settle(&leased, Settlement::Done).await;
+}
+
+async fn what_was_composed_is_not_told_twice<Q: QueueAdmin + Gathering>(case: Case<Q>) {
+    let items = ["a", "b"].map(|uid| item(uid, NoticeKind::Available, case.now()));
+    case.put(items.to_vec()).await;
+    let (ids, _) = gathered(&case, 9).await;
+    let message = mail("x@example.com", NoticeKind::Available, case.now());
+    case.queue.compose(ids[..1].to_vec(), vec![message.clone()]).await.unwrap();
+    let leased = case.one(&email()).await;
+    case.settle(&leased, Settlement::Done).await;
+    assert_eq!(case.put(items.to_vec()).await, Placed::Coalesced, "it was told");
+    // As whoever does not learn how it ended.
+    case.queue.compose(ids.clone(), vec![message]).await.unwrap();
+    case.queue.compose([ids, vec![ItemId::new("itm_nobody_knows")]].concat(), Vec::new()).await.unwrap();
+    assert_eq!((case.none(&email()).await, gathered(&case, 9).await.1), (None, Vec::<String>::new()));
+    assert!(case.queue.depth().await.unwrap().ready.is_empty());
+}
+
+async fn whoever_composes_is_woken<Q: QueueAdmin + Gathering>(case: Case<Q>) {
+    let (waits, sends) = (case.queue.changed(&Topic::Gather("email".into())), case.queue.changed(&email()));
+    case.put(vec![item("a", NoticeKind::Available, case.now())]).await;
+    waits.notified().await;
+    let (ids, _) = gathered(&case, 9).await;
+    case.queue.compose(ids, vec![mail("x@example.com", NoticeKind::Available, case.now())]).await.unwrap();
+    sends.notified().await;
+}
+
+/// Gives up the one message of the email channel that may be sent now. Gives its id.
+async fn given_up<Q: Letters>(case: &Case<Q>) -> String {
+    let leased = case.one(&email()).await;
+    case.settle(&leased, Settlement::Dead { reason: "550".into() }).await;
+    super::row::key(&leased.job)
+}
+
+async fn listed<Q: Letters>(case: &Case<Q>, state: Option<LetterState>) -> Vec<(String, LetterState)> {
+    let page = case.queue.letters(Asked { state, most: 10, ..Asked::default() }).await.unwrap();
+    page.letters.into_iter().map(|letter| (letter.id, letter.state)).collect()
+}
+
+async fn a_dead_letter_is_sent_again_as_if_it_were_new<Q: Letters>(case: Case<Q>) {
+    case.put(vec![mail("x@example.com", NoticeKind::Available, case.now()), look("a", case.now())]).await;
+    let retry = Settlement::Retry { at: case.now(), reason: "421".into() };
+    case.settle(&case.one(&email()).await, retry).await;
+    case.clock.step(TimeDelta::days(2));
+    let id = given_up(&case).await;
+    let letter = case.queue.letter(&id).await.unwrap().unwrap();
+    assert_eq!((letter.state, letter.attempts, letter.error.as_deref()), (LetterState::Dead, 2, Some("550")));
+    assert_eq!((letter.channel.as_str(), letter.next, letter.changed), ("email", None, case.now()));
+    assert_eq!(listed(&case, Some(LetterState::Dead)).await, [(id.clone(), LetterState::Dead)]);
+    let changed = case.queue.changed(&email());
+    assert_eq!(case.queue.send_again(&id).await.unwrap(), Acted::Done);
+    changed.notified().await;
+    assert_eq!(listed(&case, None).await, [(id.clone(), LetterState::Waiting)]);
+    let waits = Acted::NotDead(LetterState::Waiting);
+    assert_eq!(
+        [case.queue.send_again(&id).await.unwrap(), case.queue.discard(&id).await.unwrap()],
+        [waits, waits],
+        "only what was given up"
+    );
+    let leased = case.one(&email()).await;
+    assert_eq!((leased.attempt, leased.created), (1, case.now()), "its attempts and its age are counted anew");
+    case.settle(&leased, Settlement::Done).await;
+    assert_eq!(case.queue.letter(&id).await.unwrap().map(|letter| letter.state), Some(LetterState::Done));
+    assert_eq!(case.queue.send_again(&id).await.unwrap(), Acted::NotDead(LetterState::Done));
+    assert_eq!(case.queue.send_again("msg_unknown").await.unwrap(), Acted::Unknown);
+    assert_eq!(case.queue.depth().await.unwrap().ready, [("look".to_owned(), 1)]);
+}
+
+async fn a_dead_letter_that_is_thrown_away_is_not_told_anew<Q: Letters>(case: Case<Q>) {
+    let message = mail("x@example.com", NoticeKind::Available, case.now());
+    case.put(vec![message.clone()]).await;
+    let id = given_up(&case).await;
+    assert_eq!(case.queue.discard(&id).await.unwrap(), Acted::Done);
+    assert_eq!(case.queue.discard(&id).await.unwrap(), Acted::NotDead(LetterState::Done));
+    assert_eq!(case.queue.discard("msg_unknown").await.unwrap(), Acted::Unknown);
+    assert_eq!(case.put(vec![message]).await, Placed::Coalesced);
+    let (depth, troubles) = (case.queue.depth().await.unwrap(), case.queue.troubles().await.unwrap());
+    assert!(depth.dead.is_empty() && listed(&case, None).await.is_empty(), "{depth:?}");
+    assert!(troubles.last_done.is_empty(), "nothing arrived: {troubles:?}");
+}
+
+async fn each_dead_letter_is_told_of_once<Q: Letters>(case: Case<Q>) {
+    let happened = case.queue.given_up();
+    case.put(vec![mail("x@example.com", NoticeKind::Available, case.now()), look("a", case.now())]).await;
+    let id = given_up(&case).await;
+    happened.notified().await;
+    case.settle(&case.one(&Topic::Look).await, Settlement::Dead { reason: "no".into() }).await;
+    let untold = async || case.queue.untold(9).await.unwrap().into_iter().map(|letter| letter.id).collect::<Vec<_>>();
+    assert_eq!(
+        (untold().await, untold().await),
+        (vec![id.clone()], vec![id.clone()]),
+        "messages only, until it is said"
+    );
+    case.queue.were_told(vec![id.clone()]).await.unwrap();
+    assert!(untold().await.is_empty());
+    case.queue.send_again(&id).await.unwrap();
+    assert_eq!((given_up(&case).await, untold().await), (id.clone(), vec![id]), "it was given up once more");
 }
 
 fn announced(name: &str, tag: &str, at: DateTime<Utc>) -> Announced {

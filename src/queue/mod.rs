@@ -1,6 +1,6 @@
 //! 2 of 11 · in: Job · out: Job, one lease at a time
 //!
-//! What was accepted survives a crash. Jobs with the same key coalesce, jobs of one lane run one after another, a job
+//! What was accepted survives a crash. Jobs with the same key coalesce, jobs that share a lane run one after another, a job
 //! that fails waits and is tried again, and one that can't be done is kept as a dead letter. Slots are shared fairly, see
 //! [`Claim`]; a job that was under way when process after process died waits, longer each time, and lets the others go on.
 //!
@@ -13,6 +13,9 @@
 mod announced;
 #[cfg(test)]
 mod contract;
+mod gathering;
+mod kept;
+mod letters;
 mod reason;
 #[cfg(test)]
 pub(crate) mod records_contract;
@@ -35,6 +38,9 @@ use crate::domain::reference::Repository;
 use crate::domain::settings::Fingerprint;
 
 pub use announced::{Announced, Announcements, LOOKED_FOR};
+pub use gathering::{Gathering, ItemId, Waiting};
+pub use kept::Kept;
+pub use letters::{Acted, Asked, Before, Letter, LetterState, Letters, Page};
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
 pub use trouble::{Failure, Trouble, Troubles};
 
@@ -45,6 +51,8 @@ pub enum Topic {
     Look,
     /// Messages for one channel, so that a failing channel delays no other.
     Deliver(String),
+    /// What waits to go out on one channel together. Nobody leases it: see [`Gathering`].
+    Gather(String),
 }
 
 impl Topic {
@@ -54,6 +62,7 @@ impl Topic {
         match job {
             Job::Look(_) => Self::Look,
             Job::Deliver(delivery) => Self::Deliver(delivery.channel.clone()),
+            Job::Gather(gathered) => Self::Gather(gathered.channel.clone()),
         }
     }
 
@@ -63,14 +72,26 @@ impl Topic {
         match self {
             Self::Look => "look".into(),
             Self::Deliver(channel) => format!("deliver:{channel}"),
+            Self::Gather(channel) => format!("gather:{channel}"),
         }
     }
 
     /// Reads a name back.
     fn named(name: &str) -> Option<Self> {
-        match name.strip_prefix("deliver:") {
-            Some(channel) => Some(Self::Deliver(channel.to_owned())),
+        match name.split_once(':') {
+            Some(("deliver", channel)) => Some(Self::Deliver(channel.to_owned())),
+            Some(("gather", channel)) => Some(Self::Gather(channel.to_owned())),
+            Some(_) => None,
             None => (name == "look").then_some(Self::Look),
+        }
+    }
+
+    /// The channel of messages.
+    #[must_use]
+    pub fn channel(&self) -> Option<&str> {
+        match self {
+            Self::Look => None,
+            Self::Deliver(channel) | Self::Gather(channel) => Some(channel),
         }
     }
 }
@@ -378,29 +399,6 @@ pub trait Records: Clone + Send + Sync + 'static {
 
     /// Remembers how the brake stands.
     fn remember_brake(&self, brake: Brake) -> impl Future<Output = Result<(), QueueError>> + Send;
-}
-
-/// What was learnt elsewhere and need not be asked twice, kept in the same store. Everything in it can be found again,
-/// so a failure to keep or recall costs a question and nothing else.
-pub trait Kept: Clone + Send + Sync + 'static {
-    /// What was kept under a key, if its time is not over.
-    fn recall(&self, key: &str) -> impl Future<Output = Option<String>> + Send;
-
-    /// Keeps a value in the place of an older one. When the store is full, what was kept first goes.
-    fn keep(&self, key: &str, value: String, until: DateTime<Utc>) -> impl Future<Output = ()> + Send;
-}
-
-/// Without a store nothing is kept, as for commands that end.
-impl<K: Kept> Kept for Option<K> {
-    async fn recall(&self, key: &str) -> Option<String> {
-        self.as_ref()?.recall(key).await
-    }
-
-    async fn keep(&self, key: &str, value: String, until: DateTime<Utc>) {
-        if let Some(store) = self {
-            store.keep(key, value, until).await;
-        }
-    }
 }
 
 /// What an operator sees of a queue, and does to it.

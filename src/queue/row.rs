@@ -1,7 +1,13 @@
-//! A job as a stored row: its key, its lane, its payload.
+//! A job as a stored row: its key, its lanes, its payload.
 //!
 //! The payload carries a format number of its own, so that a row of another version is parked and not misread.
 
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Topic;
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::reference::Repository;
 
@@ -14,6 +20,9 @@ pub(crate) enum RowError {
     /// Written by another version.
     #[error("the row has format {0}, this version reads {FORMAT}")]
     Format(i64),
+    /// Of a class that this version does not know.
+    #[error("the row has topic «{0}», which this version does not know")]
+    Topic(String),
     /// Not what its topic says.
     #[error("the row's payload can't be read")]
     Payload(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -25,35 +34,36 @@ pub(crate) fn key(job: &Job) -> String {
     match job {
         Job::Look(repository) => format!("look:{repository}"),
         Job::Deliver(delivery) => delivery.id(),
+        Job::Gather(gathered) => gathered.id(),
     }
 }
 
 /// What a job is about, for people: the repository; or what is said of which workload, and the version.
 #[must_use]
 pub(crate) fn about(job: &Job) -> String {
+    let of = |notice: &Notice| {
+        format!("{} {} {}: {}", notice.kind.as_str(), notice.workload, notice.container, notice.to.tag)
+    };
     match job {
         Job::Look(repository) => repository.to_string(),
-        Job::Deliver(delivery) => {
-            let what = |notice: &Notice| format!("{} {}: {}", notice.workload, notice.container, notice.to.tag);
-            match delivery.notices() {
-                [] => delivery.event().to_owned(),
-                [only] => format!("{} {}", delivery.event(), what(only)),
-                [first, rest @ ..] => format!("{} {} and {} more", delivery.event(), what(first), rest.len()),
-            }
-        }
+        Job::Deliver(delivery) => match delivery.notices() {
+            [] => delivery.event().to_owned(),
+            [only] => of(only),
+            [first, rest @ ..] => format!("{} and {} more", of(first), rest.len()),
+        },
+        Job::Gather(gathered) => of(&gathered.notice),
     }
 }
 
-/// Jobs of one lane run one after another: a repository's, and a workload's in one channel.
+/// Jobs of one lane run one after another, in the order in which they were put: a recipient's messages about a workload.
+/// A message that tells of several workloads is in the lane of each. Looks are in none, as a repository has one at a time;
+/// what waits to be composed is in none, as its turn is what it is composed for.
 #[must_use]
-pub(crate) fn lane(job: &Job) -> String {
-    match job {
-        Job::Look(repository) => format!("look:{repository}"),
-        Job::Deliver(d) => {
-            let uid = d.notices().first().map_or("", |notice| &notice.workload.uid);
-            format!("{}:{}:{uid}", d.channel, d.recipient)
-        }
-    }
+pub(crate) fn lanes(job: &Job) -> Vec<String> {
+    let Job::Deliver(delivery) = job else { return Vec::new() };
+    let Delivery { channel, recipient, .. } = &**delivery;
+    let uids: BTreeSet<&str> = delivery.notices().iter().map(|notice| &*notice.workload.uid).collect();
+    uids.into_iter().map(|uid| format!("{channel}:{recipient}:{uid}")).collect()
 }
 
 /// The stored text of a job.
@@ -63,7 +73,8 @@ pub(crate) fn lane(job: &Job) -> String {
 pub(crate) fn write(job: &Job) -> Result<String, RowError> {
     match job {
         Job::Look(repository) => Ok(repository.to_string()),
-        Job::Deliver(delivery) => serde_json::to_string(delivery).map_err(|error| RowError::Payload(error.into())),
+        Job::Deliver(delivery) => to_text(delivery),
+        Job::Gather(gathered) => to_text(gathered),
     }
 }
 
@@ -75,24 +86,35 @@ pub(crate) fn read(topic: &str, format: i64, payload: &str) -> Result<Job, RowEr
     if format != FORMAT {
         return Err(RowError::Format(format));
     }
-    if topic == "look" {
-        return Repository::parse(payload).map(Job::Look).map_err(|error| RowError::Payload(error.into()));
+    match Topic::named(topic) {
+        Some(Topic::Deliver(_)) => from_text(payload).map(Job::Deliver),
+        Some(Topic::Gather(_)) => from_text(payload).map(Job::Gather),
+        Some(Topic::Look) => Repository::parse(payload).map(Job::Look).map_err(|error| RowError::Payload(error.into())),
+        None => Err(RowError::Topic(topic.to_owned())),
     }
-    let delivery: Delivery = serde_json::from_str(payload).map_err(|error| RowError::Payload(error.into()))?;
-    Ok(Job::Deliver(Box::new(delivery)))
+}
+
+fn to_text(told: &impl Serialize) -> Result<String, RowError> {
+    serde_json::to_string(told).map_err(|error| RowError::Payload(error.into()))
+}
+
+fn from_text<T: DeserializeOwned>(payload: &str) -> Result<T, RowError> {
+    serde_json::from_str(payload).map_err(|error| RowError::Payload(error.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::NoticeKind;
     use crate::domain::event::tests::notice;
+    use crate::domain::event::{Gathered, NoticeKind};
 
     #[test]
     fn a_job_is_read_as_it_was_written() {
         let delivery = Delivery::of("email", "a@example.com", notice(NoticeKind::Available));
-        for job in [Job::Look(Repository::parse("ghcr.io/acme/web").unwrap()), Job::Deliver(Box::new(delivery))] {
-            let topic = super::super::Topic::of(&job).name();
+        let gathered = Gathered { channel: "email".into(), notice: notice(NoticeKind::Failed) };
+        let look = Job::Look(Repository::parse("ghcr.io/acme/web").unwrap());
+        for job in [look, Job::Deliver(Box::new(delivery)), Job::Gather(Box::new(gathered))] {
+            let topic = Topic::of(&job).name();
             assert_eq!(read(&topic, FORMAT, &write(&job).unwrap()).unwrap(), job);
         }
     }
@@ -101,6 +123,9 @@ mod tests {
     fn rows_of_other_versions_are_not_misread() {
         assert!(matches!(read("look", 2, "ghcr.io/acme/web"), Err(RowError::Format(2))));
         assert!(matches!(read("look", 1, "../../etc"), Err(RowError::Payload(_))));
-        assert!(matches!(read("deliver:email", 1, "{}"), Err(RowError::Payload(_))));
+        for topic in ["deliver:email", "gather:email"] {
+            assert!(matches!(read(topic, 1, "{}"), Err(RowError::Payload(_))));
+        }
+        assert!(matches!(read("pigeon", 1, "{}"), Err(RowError::Topic(topic)) if topic == "pigeon"));
     }
 }

@@ -6,9 +6,13 @@
 mod announced;
 mod command;
 mod file;
+mod gathering;
 mod kept;
+mod lanes;
 mod leases;
 mod leasing;
+mod letter_command;
+mod letters;
 mod records;
 mod store;
 mod troubles;
@@ -24,8 +28,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc};
 
 use super::{
-    Answering, Batch, Depth, Kept, Leased, NewJob, Placed, Queue, QueueAdmin, QueueError, Records, Settlement, Sharing,
-    Topic, Troubles, Written,
+    Acted, Answering, Asked, Batch, Depth, Gathering, ItemId, Kept, Leased, Letter, Letters, NewJob, Page, Placed,
+    Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, Topic, Troubles, Waiting, Written,
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
@@ -34,6 +38,7 @@ use crate::domain::fleet::Brake;
 use announced::Noted;
 use command::{Command, Keeping, Reply};
 pub use file::OpenError;
+use letter_command::LetterCommand;
 use store::Store;
 use waiting::Stored;
 use writer::Writer;
@@ -42,6 +47,9 @@ use writer::Writer;
 pub const MOST_JOBS: u64 = 100_000;
 /// The most commands that wait for the writer; whoever comes then waits before it is one of them.
 const MOST_WAITING: usize = 4096;
+/// The most dead letters that one transaction sends again, so that nobody waits long for it.
+const MOST_SENT_AGAIN: usize = 200;
+
 /// A handle on the writer. It ends, with its last commit done, when every handle is dropped.
 #[derive(Clone)]
 pub struct SqliteQueue {
@@ -49,6 +57,7 @@ pub struct SqliteQueue {
     stored: Stored,
     announced: Noted,
     wakers: Wakers,
+    given_up: Arc<Notify>,
 }
 
 impl std::fmt::Debug for SqliteQueue {
@@ -83,21 +92,25 @@ impl SqliteQueue {
         let mut store = Store::open(folder, ambient.clone())?;
         store.begin()?;
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
-        let (stored, wakers) = (store.stored(), Wakers::default());
-        let writer = Writer::new(store, waiting, wakers.clone(), lock);
+        let (stored, wakers, given_up) = (store.stored(), Wakers::default(), Arc::<Notify>::default());
+        let writer = Writer::new(store, waiting, (wakers.clone(), Arc::clone(&given_up)), lock);
         std::thread::Builder::new()
             .name("queue-writer".into())
             .spawn(move || writer.run())
             .map_err(|source| OpenError::of_folder(folder, source))?;
-        Ok(Self { commands, stored, announced: Noted::default(), wakers })
+        Ok(Self { commands, stored, announced: Noted::default(), wakers, given_up })
     }
 
     /// Whether what this job asks for is on disk already, and still to be done.
     fn is_stored(&self, new: &NewJob) -> bool {
         match &new.job {
             Job::Look(repository) => self.stored.serves(repository, new.not_before.timestamp_millis(), new.urgency),
-            Job::Deliver(_) => false,
+            Job::Deliver(_) | Job::Gather(_) => false,
         }
+    }
+
+    async fn ask_letters<T>(&self, command: impl FnOnce(Reply<T>) -> LetterCommand) -> Result<T, QueueError> {
+        self.ask(|reply| Command::Letters(command(reply))).await
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, QueueError> {
@@ -122,7 +135,7 @@ impl Queue for SqliteQueue {
     async fn settle(&self, leased: &Leased, settlement: Settlement) -> Result<(), QueueError> {
         let topic = Topic::of(&leased.job);
         let settled = self.ask(|reply| Command::Settle(Box::new(leased.clone()), settlement, reply)).await;
-        // The lane may have another job, or the same one again.
+        // Its lanes may have another job, or the same one again.
         self.wakers.of(&topic).notify_one();
         settled
     }
@@ -133,6 +146,16 @@ impl Queue for SqliteQueue {
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         self.ask(Command::Depth).await
+    }
+}
+
+impl Gathering for SqliteQueue {
+    async fn gathered(&self, channel: &str, most: usize) -> Result<Vec<Waiting>, QueueError> {
+        self.ask(|reply| Command::Gathered(channel.to_owned(), most, reply)).await
+    }
+
+    async fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> Result<(), QueueError> {
+        self.ask(|reply| Command::Compose(of, messages, reply)).await.map(drop)
     }
 }
 
@@ -147,6 +170,48 @@ impl QueueAdmin for SqliteQueue {
 
     async fn bury_all_but(&self, channels: &[String]) -> Result<Vec<(String, u64)>, QueueError> {
         self.ask(|reply| Command::Bury(channels.to_vec(), reply)).await
+    }
+}
+
+impl Letters for SqliteQueue {
+    async fn letters(&self, asked: Asked) -> Result<Page, QueueError> {
+        self.ask_letters(|reply| LetterCommand::List(Box::new(asked), reply)).await
+    }
+
+    async fn letter(&self, id: &str) -> Result<Option<Letter>, QueueError> {
+        self.ask_letters(|reply| LetterCommand::Find(id.to_owned(), reply)).await
+    }
+
+    async fn send_again(&self, id: &str) -> Result<Acted, QueueError> {
+        let all = self.ask_letters(|reply| LetterCommand::SendAgain(vec![id.to_owned()], reply)).await?;
+        Ok(all.first().copied().unwrap_or(Acted::Unknown))
+    }
+
+    async fn send_all_again(&self, channel: &str) -> Result<u64, QueueError> {
+        // What is given up meanwhile is not sent once more.
+        let dead = self.ask_letters(|reply| LetterCommand::Dead(channel.to_owned(), reply)).await?;
+        let mut sent = 0;
+        for ids in dead.chunks(MOST_SENT_AGAIN) {
+            let all = self.ask_letters(|reply| LetterCommand::SendAgain(ids.to_vec(), reply)).await?;
+            sent += all.iter().filter(|acted| **acted == Acted::Done).count();
+        }
+        Ok(u64::try_from(sent).unwrap_or(u64::MAX))
+    }
+
+    async fn discard(&self, id: &str) -> Result<Acted, QueueError> {
+        self.ask_letters(|reply| LetterCommand::Discard(id.to_owned(), reply)).await
+    }
+
+    async fn untold(&self, most: usize) -> Result<Vec<Letter>, QueueError> {
+        self.ask_letters(|reply| LetterCommand::Untold(most, reply)).await
+    }
+
+    async fn were_told(&self, ids: Vec<String>) -> Result<(), QueueError> {
+        self.ask_letters(|reply| LetterCommand::WereTold(ids, reply)).await
+    }
+
+    fn given_up(&self) -> Arc<Notify> {
+        Arc::clone(&self.given_up)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Terms;
-use crate::domain::event::{Delivery, Failure, NoLink, Notice, NoticeKind, WayBack};
+use crate::domain::event::{Failure, Job, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Refused, Update};
@@ -161,20 +161,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn without_record(
         &self,
         workload: &Workload,
-        messages: Vec<Delivery>,
+        messages: Vec<Job>,
         sentence: &str,
         trace: &str,
     ) -> Result<(), StepError> {
         self.count("refused", "admission");
         let failure = Failure::new("Refused", sentence);
-        let without_link = |mut delivery: Delivery| {
-            for notice in delivery.notices_mut().iter_mut().filter(|notice| notice.asks()) {
+        let without_link = |mut job: Job| {
+            for notice in job.notices_mut().iter_mut().filter(|notice| notice.asks()) {
                 notice.approval = None;
                 if notice.kind == NoticeKind::Available {
                     (notice.no_link, notice.failure) = (Some(NoLink::WriteRefused), Some(failure.clone()));
                 }
             }
-            delivery
+            job
         };
         self.put(messages.into_iter().map(without_link).collect(), trace).await?;
         let now = self.0.ambient.monotonic();

@@ -12,7 +12,7 @@ use crate::cluster::WorkloadEvent;
 use crate::domain::actor::Actor;
 use crate::domain::change_cause;
 use crate::domain::declared::Declared;
-use crate::domain::event::Delivery;
+use crate::domain::event::Job;
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::Plan;
@@ -434,9 +434,7 @@ impl Image {
 pub(super) struct Work {
     pub(super) draft: Draft,
     /// Messages that are stored once the draft is written.
-    pub(super) messages: Vec<Delivery>,
-    /// Whether they ask anew what was asked before, as many do at once.
-    pub(super) is_asked_anew: bool,
+    pub(super) messages: Vec<Job>,
     pub(super) trace: String,
     /// That it is about to be written, until it is.
     pub(super) passes: Vec<Pass>,
@@ -445,7 +443,7 @@ pub(super) struct Work {
 impl Work {
     /// Nothing is done yet.
     pub(super) fn on(draft: Draft, trace: &str) -> Self {
-        Self { draft, messages: Vec::new(), is_asked_anew: false, trace: trace.to_owned(), passes: Vec::new() }
+        Self { draft, messages: Vec::new(), trace: trace.to_owned(), passes: Vec::new() }
     }
 
     /// What is known of a container.

@@ -70,7 +70,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.draft.announce(WorkloadEvent::VersionHeld(note));
         let notice = of_held(target, settings, &held, question.as_ref());
         let only = settings::channels(&target.workload, container);
-        work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
+        work.messages.extend(self.0.audience.messages(&notice, only.as_deref()));
     }
 
     /// Asks anew whether what is held may be applied, when nobody could say so for long.

@@ -9,7 +9,7 @@ use super::judge::{Choice, Judged, earliest};
 use super::notices::{self, notice};
 use super::{Listed, Reconciler, Step, StepError, Target, declared};
 use crate::cluster::{Cluster, WorkloadEvent};
-use crate::domain::event::{Job, NoLink, Notice, NoticeKind};
+use crate::domain::event::{NoLink, Notice, NoticeKind};
 use crate::domain::fleet::Others;
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::settings::Settings;
@@ -77,14 +77,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let notice = self.notice(target, settings, chosen, no_link);
         let now = self.0.ambient.now();
-        let job = |delivery| NewJob {
-            job: Job::Deliver(Box::new(delivery)),
-            trace: work.trace.clone(),
-            not_before: now,
-            urgency: Urgency::Prompt,
-        };
-        let deliveries = self.0.audience.deliveries(&notice, settings.notify.as_deref());
-        let jobs: Vec<NewJob> = deliveries.into_iter().map(job).collect();
+        let job = |job| NewJob { job, trace: work.trace.clone(), not_before: now, urgency: Urgency::Prompt };
+        let messages = self.0.audience.messages(&notice, settings.notify.as_deref());
+        let jobs: Vec<NewJob> = messages.into_iter().map(job).collect();
         let reason = no_link.as_str();
         if jobs.is_empty() || self.0.queue.put(jobs).await? == Placed::Coalesced {
             self.count("told", "already");

@@ -25,7 +25,7 @@ use crate::assess::Waited;
 use crate::cluster::{Rejection, RejectionReason, Removal, WorkloadEvent};
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
-use crate::domain::event::{NoLink, NoticeKind};
+use crate::domain::event::{Delivery, NoLink, NoticeKind};
 use crate::domain::fleet::Fleet;
 use crate::domain::preflight::Platform;
 use crate::domain::preflight::image::Found;
@@ -369,9 +369,9 @@ fn digest_of(tag: &str, again: i64) -> Digest {
 struct Joe(Mutex<Vec<Notice>>);
 
 impl Audience for Joe {
-    fn deliveries(&self, notice: &Notice, _: Option<&[String]>) -> Vec<Delivery> {
+    fn messages(&self, notice: &Notice, _: Option<&[String]>) -> Vec<Job> {
         self.0.lock().unwrap().push(notice.clone());
-        vec![Delivery::of("email", "joe@example.com", notice.clone())]
+        vec![Job::Deliver(Box::new(Delivery::of("email", "joe@example.com", notice.clone())))]
     }
 
     fn holders(&self) -> Vec<String> {

@@ -29,6 +29,7 @@ mod entrance;
 mod error;
 mod fair;
 mod family;
+pub mod first_look;
 mod fleet;
 mod gone;
 mod group;
@@ -60,7 +61,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 
 use absent::Absent;
-use anew::Pace;
 pub(crate) use answer::masked;
 pub use answer::{Action, Answer, Asked};
 pub use brake::{AskedToResume, Resuming};
@@ -79,7 +79,7 @@ use crate::ambient::Ambient;
 use crate::assess::{AskStanding, Digests};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::approval::LinkKeys;
-use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::event::{Job, Notice};
 use crate::domain::fleet::Limits;
 use crate::domain::policy::Wanted;
 use crate::domain::record::sealed::TooMuch;
@@ -97,7 +97,7 @@ use crate::telemetry::{Repeats, chain};
 /// Who is told what: the configured channels, as far as a sequencer needs them.
 pub trait Audience: Send + Sync + 'static {
     /// One message for each recipient of each channel that wants this notice. `only` names channels, if set.
-    fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery>;
+    fn messages(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Job>;
 
     /// Everybody who may hold a link, as `channel:address`.
     fn holders(&self) -> Vec<String>;
@@ -155,8 +155,6 @@ struct Memory {
     unread: Unread,
     /// What projects took back.
     unreleased: Unreleased,
-    /// When channels have the next of what is asked anew.
-    pace: Pace,
     /// What was logged lately.
     repeats: Repeats,
     /// The newest records.
@@ -349,21 +347,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Stores messages about a notice; the same ones again are the same jobs.
     async fn tell(&self, notice: &Notice, only: Option<&[String]>, trace: &str) -> Result<(), StepError> {
-        self.put(self.0.audience.deliveries(notice, only), trace).await
+        self.put(self.0.audience.messages(notice, only), trace).await
     }
 
-    async fn put(&self, deliveries: Vec<Delivery>, trace: &str) -> Result<(), StepError> {
-        if deliveries.is_empty() {
+    async fn put(&self, messages: Vec<Job>, trace: &str) -> Result<(), StepError> {
+        if messages.is_empty() {
             return Ok(());
         }
-        let now = self.0.ambient.now();
-        let job = |delivery| NewJob {
-            job: Job::Deliver(Box::new(delivery)),
-            trace: trace.to_owned(),
-            not_before: now,
-            urgency: Urgency::Prompt,
-        };
-        self.0.queue.put(deliveries.into_iter().map(job).collect()).await?;
+        let not_before = self.0.ambient.now();
+        let job = |job| NewJob { job, trace: trace.to_owned(), not_before, urgency: Urgency::Prompt };
+        self.0.queue.put(messages.into_iter().map(job).collect()).await?;
         Ok(())
     }
 

@@ -62,7 +62,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             let question = self.because(work, container, question, chosen);
             let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
-            work.messages.extend(self.0.audience.deliveries(&notice, settings.notify.as_deref()));
+            work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
             return Ok(Some(question.terms.expires()));
         }
         let question = if let Some(before) = before {
@@ -70,7 +70,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Question { with, stands: Stands::Open, ..before }
         } else {
             let before = work.draft.record.known(container).question.as_ref();
-            work.is_asked_anew |= self.is_asked_anew(&work.draft, before);
+            self.tell_of_lost_key(&work.draft, before);
             let terms = self.terms(&image, chosen, self.running_digest(target, chosen).await);
             let (level, why) = (chosen.level, chosen.why.clone());
             let preflight = Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty());
@@ -82,7 +82,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
         let notice = Notice { declared: chosen.declared.at_most(MOST_QUOTES), ..notice };
-        let deliveries = self.0.audience.deliveries(&notice, settings.notify.as_deref());
+        let deliveries = self.0.audience.messages(&notice, settings.notify.as_deref());
         for container in question.with.iter().map(|name| &**name).chain([container]) {
             work.draft.guard(container);
         }
@@ -192,7 +192,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         notices.extend(ledger.gone_lately(now).map(|gone| of_gone(target, settings.as_ref(), gone)));
         let only = settings::channels(&target.workload, &target.container);
         for notice in notices {
-            work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
+            work.messages.extend(self.0.audience.messages(&notice, only.as_deref()));
         }
     }
 }

@@ -171,7 +171,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = self.settings(target).ok();
         let notice = of_update(target, settings.as_ref(), &main, NoticeKind::Granted, None);
         let only = settings::channels(&target.workload, &target.container);
-        work.messages.extend(self.0.audience.deliveries(&notice, only.as_deref()));
+        work.messages.extend(self.0.audience.messages(&notice, only.as_deref()));
         Ok(())
     }
 

@@ -38,7 +38,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             tracing::warn!(workload = %target.workload.id, container, to = %unfit.tag, digest = %unfit.digest, reason = unfit.flaw.word(), outcome = "refused", "{unfit}");
             work.draft.announce(WorkloadEvent::CandidateUnfit(format!("{container}: {unfit}")));
             let notice = self.of_unfit(target, settings, unfit);
-            work.messages.extend(self.0.audience.deliveries(&notice, settings.notify.as_deref()));
+            work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
         }
         work.draft.on(container, Event::Unfit(all.into_iter().cloned().collect()), now);
     }
@@ -145,7 +145,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tracing::warn!(workload = %target.workload.id, container, to = %tag, reason = said, outcome = "refused", "the API server would refuse to write this update; it is tried again in {} hours, and the next best is judged", REFUSED_FOR.num_hours());
         let unfit = Unfit { tag: tag.clone(), digest: digest.clone(), flaw: Flaw::Admission(said.clone()) };
         let notice = self.of_unfit(target, settings, &unfit);
-        work.messages.extend(self.0.audience.deliveries(&notice, settings.notify.as_deref()));
+        work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
         let refused = Refused { tag, digest, again: now + REFUSED_FOR, said, flaw: None };
         work.draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
         for name in with.iter().map(|name| &**name).chain([container]) {

@@ -189,11 +189,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Writes what became of a workload, then stores the messages.
     pub(super) async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
         // It is about to be written until that is done.
-        let Work { draft, messages, is_asked_anew, trace, passes: _passes } = work;
+        let Work { draft, messages, trace, passes: _passes } = work;
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
         match self.commit(draft).await {
-            Ok(_) if is_asked_anew => self.put_in_turns(messages, &trace).await,
             Ok(_) => self.put(messages, &trace).await,
             Err(StepError::Cluster(ClusterError::Rejected { rejection, .. }))
                 if !wrote.is_empty() && rejection.is_final() =>

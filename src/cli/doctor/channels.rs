@@ -14,7 +14,7 @@ pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
         let hint = "set SMTP_URL, SLACK_URL or WEBHOOK_URL";
         checks.push(Check::but("messages", Result::Warn, "nobody is told of anything, as no channel is set", hint));
     }
-    let is_configured = |topic: &str| config.channels.iter().any(|channel| topic_of(&channel.name) == topic);
+    let is_configured = |topic: &str| config.channels.iter().any(|channel| channel.name == name_in(topic));
     let failing = service.map(Service::failing).unwrap_or_default();
     let removed = failing.iter().filter(|trouble| trouble.host.is_none() && !is_configured(&trouble.topic));
     checks.extend(removed.map(removed_channel));
@@ -25,6 +25,11 @@ pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
         Check::but("links", Result::Warn, "messages have none, as BASE_URL is not set", hint)
     });
     checks
+}
+
+/// The channel that a topic is of.
+fn name_in(topic: &str) -> &str {
+    topic.split_once(':').map_or(topic, |(_, channel)| channel)
 }
 
 fn topic_of(channel: &str) -> String {
@@ -63,7 +68,7 @@ fn failing(channel: &ChannelConfig, trouble: &Trouble, done: Option<DateTime<Utc
 }
 
 fn removed_channel(trouble: &Trouble) -> Check {
-    let name = trouble.topic.strip_prefix("deliver:").unwrap_or(&trouble.topic);
+    let name = name_in(&trouble.topic);
     let hint = "nothing, if it was meant; else configure the channel again";
     Check::but(format!("{name}, which is not configured"), Result::Warn, what(trouble), hint)
 }
@@ -133,6 +138,8 @@ mod tests {
 
     #[test]
     fn dead_letters_of_a_channel_that_was_removed_are_told() {
+        let told = checks(&with_hook(), Some(&said(&failing("gather:webhook", 0, 1), &json!({}))));
+        assert!(told.iter().all(|check| !check.description.contains("not configured")), "{told:?}");
         let told = checks(&config(&[]), Some(&said(&failing("deliver:email", 0, 31), &json!({}))));
         let email = told.iter().find(|check| check.description.starts_with("email"));
         assert!(email.is_some_and(|check| check.result == Result::Warn), "{told:?}");

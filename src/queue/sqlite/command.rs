@@ -6,16 +6,19 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use super::super::{
-    Announced, Answering, Batch, Depth, Leased, NewJob, Placed, QueueError, Settlement, Sharing, Topic, Troubles,
-    Written,
+    Announced, Answering, Batch, Depth, ItemId, Leased, NewJob, Placed, QueueError, Settlement, Sharing, Topic,
+    Troubles, Waiting, Written,
 };
 
+use super::letter_command::LetterCommand;
 use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 
 /// What the writer is asked.
 pub(super) enum Command {
     Put(Vec<NewJob>, Reply<Placed>),
+    Gathered(String, usize, Reply<Vec<Waiting>>),
+    Compose(Vec<ItemId>, Vec<NewJob>, Reply<Placed>),
     Lease(Topic, usize, Sharing, Reply<Batch>),
     Settle(Box<Leased>, Settlement, Reply<()>),
     Bury(Vec<String>, Reply<Buried>),
@@ -32,6 +35,7 @@ pub(super) enum Command {
     Announce(Vec<Announced>, Reply<()>),
     Announced(Repository, Reply<Vec<Announced>>),
     Found(Vec<Announced>, Reply<()>),
+    Letters(LetterCommand),
     Ping(Reply<()>),
 }
 
@@ -50,7 +54,9 @@ impl Command {
     pub(super) fn refuse(self, error: &QueueError) {
         let error = error.clone();
         match self {
-            Self::Put(_, reply) => reply.send(Err(error)),
+            Self::Put(_, reply) | Self::Compose(_, _, reply) => reply.send(Err(error)),
+            Self::Gathered(_, _, reply) => reply.send(Err(error)),
+            Self::Letters(command) => command.refuse(error),
             Self::Settle(_, _, reply)
             | Self::Keep(_, reply)
             | Self::Remember(_, reply)

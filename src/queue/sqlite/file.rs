@@ -8,11 +8,11 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 9] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
-        topic      TEXT    NOT NULL,           -- look, or deliver:<channel>
+        topic      TEXT    NOT NULL,           -- look, deliver:<channel>, or gather:<channel>
         key        TEXT    NOT NULL UNIQUE,    -- equal keys are one job
         lane       TEXT    NOT NULL,           -- jobs of one lane run one after another
         format     INTEGER NOT NULL,           -- of the payload
@@ -77,6 +77,23 @@ const MIGRATIONS: [&str; 7] = [
         id    INTEGER PRIMARY KEY CHECK (id = 1),
         state TEXT    NOT NULL                  -- JSON: why automatic updates are stopped, and who resumed them last
     ) STRICT;
+",
+    "
+    CREATE TABLE lane (
+        lane TEXT    NOT NULL,                  -- messages that share one are sent one after another
+        job  INTEGER NOT NULL,                  -- one that is ready
+        PRIMARY KEY (lane, job)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX lane_job ON lane (job);
+    INSERT INTO lane SELECT lane, id FROM job WHERE state = 'ready' AND topic <> 'look';
+    DROP INDEX job_lane;
+    ALTER TABLE job DROP COLUMN lane;
+    CREATE INDEX job_message ON job (topic) WHERE state = 'ready' AND topic <> 'look';
+",
+    "
+    ALTER TABLE job ADD COLUMN told INTEGER NOT NULL DEFAULT 0; -- whether somebody was told that it was given up
+    UPDATE job SET told = 1 WHERE state = 'dead';
+    CREATE INDEX job_untold ON job (id) WHERE told = 0 AND state = 'dead' AND topic <> 'look';
 ",
 ];
 

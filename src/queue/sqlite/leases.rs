@@ -200,6 +200,11 @@ impl Leases {
         self.held.get(&id).is_some_and(|held| held.number == number)
     }
 
+    /// The rows of a topic that somebody has.
+    pub(super) fn held_of(&self, topic: &Topic) -> impl Iterator<Item = i64> {
+        self.held.iter().filter(move |(_, held)| held.topic == *topic).map(|(id, _)| *id)
+    }
+
     /// Ends a lease, unless the transaction is undone.
     pub(super) fn end(&mut self, id: i64) -> Option<Ended> {
         let held = self.held.remove(&id)?;

@@ -2,6 +2,7 @@
 
 use rusqlite::OptionalExtension as _;
 
+use super::lanes::{IS_FIRST, WAITER};
 use super::store::{Store, look, moment};
 use crate::domain::event::Job;
 use crate::queue::schedule::{Turn, Waiter};
@@ -14,7 +15,6 @@ struct Row {
     trace: String,
     attempts: i64,
     created: i64,
-    lane: String,
 }
 
 impl Store {
@@ -53,8 +53,7 @@ impl Store {
         let job = match row::read(&topic.name(), row.format, &row.payload) {
             Ok(job) => job,
             Err(error) => {
-                self.park(waiter.id, &error.to_string())?;
-                return self.advance(topic, &row.lane);
+                return self.park(waiter.id, &error.to_string());
             }
         };
         self.begin_attempt(waiter.id)?;
@@ -74,7 +73,7 @@ impl Store {
 
     fn row(&self, id: i64) -> rusqlite::Result<Option<Row>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT format, payload, trace, attempts, created, lane FROM job WHERE id = ?1 AND state = 'ready'",
+            "SELECT format, payload, trace, attempts, created FROM job WHERE id = ?1 AND state = 'ready'",
         )?;
         let row = |row: &rusqlite::Row<'_>| {
             Ok(Row {
@@ -83,7 +82,6 @@ impl Store {
                 trace: row.get(2)?,
                 attempts: row.get(3)?,
                 created: row.get(4)?,
-                lane: row.get(5)?,
             })
         };
         statement.query_row([id], row).optional()
@@ -130,33 +128,22 @@ impl Store {
         Ok(ended.is_suspect)
     }
 
-    /// A job that is not done again, and the next of its lane.
+    /// A job that is not done again.
     fn end(&mut self, id: i64, leased: &Leased, settlement: &Settlement) -> rusqlite::Result<()> {
         match settlement {
-            Settlement::Dead { reason } => self.finish(id, "dead", Some(reason))?,
-            _ if matches!(leased.job, Job::Look(_)) => return self.forget(id),
-            _ => self.finish(id, "done", None)?,
+            Settlement::Dead { reason } => self.finish(id, "dead", Some(reason)),
+            _ if matches!(leased.job, Job::Look(_)) => self.forget(id),
+            _ => self.finish(id, "done", None),
         }
-        self.advance(&Topic::of(&leased.job), &row::lane(&leased.job))
-    }
-
-    /// The first row of a lane is next.
-    fn advance(&mut self, topic: &Topic, lane: &str) -> rusqlite::Result<()> {
-        if let Some(waiter) = self.head_of_lane(lane)? {
-            self.leases.add(topic, waiter);
-        }
-        Ok(())
     }
 
     /// Reads from the rows who waits.
     fn read_waiters(&mut self) -> rusqlite::Result<()> {
         let mut found = Vec::new();
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, topic, CASE WHEN topic = 'look' THEN payload END, not_before, created, changed, losses
-             FROM job WHERE state = 'ready' AND NOT EXISTS (
-                 SELECT 1 FROM job AS earlier
-                 WHERE earlier.lane = job.lane AND earlier.id < job.id AND earlier.state = 'ready')",
-        )?;
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {WAITER} FROM job
+             WHERE state = 'ready' AND topic NOT GLOB 'gather:*' AND (topic = 'look' OR {IS_FIRST})"
+        ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (topic, waiter) = self.waiter(row)?;

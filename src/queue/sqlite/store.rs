@@ -41,6 +41,9 @@ pub(super) struct Store {
     /// When repositories were last looked at, Unix milliseconds; what is older than [`GATHER`] is dropped.
     looked: HashMap<Repository, i64>,
     pub(super) ready: u64,
+    /// Dead letters that were made since somebody asked, and since the last purge.
+    given_up: bool,
+    pub(super) dead: u32,
     /// When it was opened, and last purged, on the monotonic clock.
     pub(super) purged: Duration,
     pub(super) opened: (DateTime<Utc>, Duration),
@@ -61,6 +64,8 @@ impl Store {
             waiting: Waiting::default(),
             looked: HashMap::new(),
             ready: 0,
+            given_up: false,
+            dead: 0,
             purged: ambient.monotonic(),
             opened: (ambient.now(), ambient.monotonic()),
             ambient,
@@ -140,7 +145,7 @@ impl Store {
                 self.waiting.note(repository, look);
                 Ok(Placed::News)
             }
-            Job::Deliver(_) => self.put_message(new),
+            Job::Deliver(_) | Job::Gather(_) => self.put_message(new),
         }
     }
 
@@ -154,8 +159,7 @@ impl Store {
             }
             return Ok(Placed::Coalesced);
         }
-        let is_first = self.head_of_lane(&row::lane(&new.job))?.is_none();
-        self.insert(&key, new, new.not_before.timestamp_millis(), is_first)?;
+        self.insert(&key, new, new.not_before.timestamp_millis())?;
         Ok(Placed::News)
     }
 
@@ -191,7 +195,7 @@ impl Store {
         let urgency = new.urgency;
         let afresh = Look { at, gathers: at == gathered, urgency };
         let Some(found) = self.find(&key)? else {
-            self.insert(&key, new, at, true)?;
+            self.insert(&key, new, at)?;
             return Ok(afresh);
         };
         // Its row stays ready until it is settled, so this hint is on disk, and so are more of them.
@@ -213,7 +217,7 @@ impl Store {
             }
             _ => {
                 self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([found.id])?;
-                self.insert(&key, new, at, true)?;
+                self.insert(&key, new, at)?;
                 Ok(afresh)
             }
         }
@@ -247,32 +251,30 @@ impl Store {
         Ok(())
     }
 
-    /// A new row. It waits for its turn if nothing of its lane is before it.
-    fn insert(&mut self, key: &str, new: &NewJob, at: i64, is_first: bool) -> rusqlite::Result<()> {
+    /// A new row, which waits for its turn.
+    fn insert(&mut self, key: &str, new: &NewJob, at: i64) -> rusqlite::Result<()> {
         let payload = row::write(&new.job).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
         let (now, topic) = (self.wall(), Topic::of(&new.job));
         self.connection
             .prepare_cached(
-                "INSERT INTO job (topic, key, lane, format, payload, trace, state, not_before, created, changed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ready', ?7, ?8, ?8)",
+                "INSERT INTO job (topic, key, format, payload, trace, state, not_before, created, changed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?7)",
             )?
-            .execute(params![topic.name(), key, row::lane(&new.job), row::FORMAT, payload, new.trace, at, now])?;
+            .execute(params![topic.name(), key, row::FORMAT, payload, new.trace, at, now])?;
         self.ready += 1;
-        if is_first {
-            let (id, repository) = (self.connection.last_insert_rowid(), look(&new.job));
+        let id = self.connection.last_insert_rowid();
+        let has_turn = match &new.job {
+            Job::Look(_) => true,
+            Job::Deliver(_) => self.enter_lanes(id, &new.job)?,
+            // It waits to be composed.
+            Job::Gather(_) => false,
+        };
+        if has_turn {
             let (due, born) = (self.leases.due(at), self.leases.due(now));
+            let repository = look(&new.job);
             self.leases.add(&topic, Waiter { id, repository, due, born, losses: 0, urgency: new.urgency });
         }
         Ok(())
-    }
-
-    /// The first row of a lane that is to be done.
-    pub(super) fn head_of_lane(&self, lane: &str) -> rusqlite::Result<Option<Waiter>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, topic, CASE WHEN topic = 'look' THEN payload END, not_before, created, changed, losses
-             FROM job WHERE lane = ?1 AND state = 'ready' ORDER BY id LIMIT 1",
-        )?;
-        statement.query_row([lane], |row| Ok(self.waiter(row)?.1)).optional()
     }
 
     /// A row that waits, and the name of its topic.
@@ -284,13 +286,14 @@ impl Store {
         Ok((row.get(1)?, Waiter { id, repository, due, born, losses, urgency }))
     }
 
+    /// Keeps a row that this version can't read.
     pub(super) fn park(&mut self, id: i64, error: &str) -> rusqlite::Result<()> {
         self.ready = self.ready.saturating_sub(1);
         let now = self.wall();
         self.connection
             .prepare_cached("UPDATE job SET state = 'parked', error = ?2, changed = ?3 WHERE id = ?1")?
-            .execute(params![id, error, now])
-            .map(drop)
+            .execute(params![id, error, now])?;
+        self.leave_lanes(id)
     }
 
     /// Makes a job wait. Afresh, its age and its attempts are counted anew.
@@ -303,20 +306,36 @@ impl Store {
         statement.execute(params![id, at, afresh, error, self.wall()]).map(drop)
     }
 
+    /// A look that is done: nobody waits for its lane, as its repository has one look at a time.
     pub(super) fn forget(&mut self, id: i64) -> rusqlite::Result<()> {
         self.ready = self.ready.saturating_sub(1);
         self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id]).map(drop)
     }
 
+    /// Ends a row that is remembered, so that those it kept waiting have their turn.
     pub(super) fn finish(&mut self, id: i64, state: &str, error: Option<&str>) -> rusqlite::Result<()> {
         self.ready = self.ready.saturating_sub(1);
+        if state == "dead" {
+            self.count_dead(1);
+        }
         let now = self.wall();
         self.connection
             .prepare_cached(
                 "UPDATE job SET state = ?2, error = ?3, changed = ?4, leased = 0, losses = 0 WHERE id = ?1",
             )?
-            .execute(params![id, state, error, now])
-            .map(drop)
+            .execute(params![id, state, error, now])?;
+        self.leave_lanes(id)
+    }
+
+    /// So many jobs were given up.
+    pub(super) fn count_dead(&mut self, number: u64) {
+        self.given_up = true;
+        self.dead = self.dead.saturating_add(u32::try_from(number).unwrap_or(u32::MAX));
+    }
+
+    /// Whether any was given up since this was asked last.
+    pub(super) fn has_given_up(&mut self) -> bool {
+        std::mem::take(&mut self.given_up)
     }
 
     /// Wall time, Unix milliseconds.
@@ -329,7 +348,7 @@ impl Store {
 pub(super) fn look(job: &Job) -> Option<Repository> {
     match job {
         Job::Look(repository) => Some(repository.clone()),
-        Job::Deliver(_) => None,
+        Job::Deliver(_) | Job::Gather(_) => None,
     }
 }
 

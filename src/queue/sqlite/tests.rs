@@ -1,6 +1,9 @@
 mod deaths;
 mod files;
+mod gathering;
 mod hints;
+mod lanes;
+mod letters;
 mod messages;
 mod routine;
 mod time;
@@ -13,10 +16,10 @@ use chrono::{DateTime, TimeDelta};
 
 use super::*;
 use crate::ambient::Clock;
-use crate::domain::event::{Job, NoticeKind};
+use crate::domain::event::{Delivery, Job, NoticeKind};
 use crate::domain::reference::Repository;
-use crate::queue::contract::{self, Stepped, email, look, mail};
-use crate::queue::{Claim, Slots, Urgency};
+use crate::queue::contract::{self, Stepped, about, email, item, look, mail};
+use crate::queue::{Claim, Slots, Urgency, row};
 use crate::telemetry::tests::Log;
 
 fn ambient() -> Ambient {
@@ -71,7 +74,7 @@ async fn it_keeps_the_contract_of_queues() {
         SqliteQueue::open(folders.last().unwrap().path(), ambient).unwrap()
     })
     .await;
-    assert_eq!(folders.len(), 12);
+    assert_eq!(folders.len(), 18);
 }
 
 #[tokio::test]

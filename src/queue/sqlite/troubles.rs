@@ -54,10 +54,11 @@ impl Store {
         Ok(all)
     }
 
+    /// What was thrown away has an error still.
     fn last_done(&mut self) -> rusqlite::Result<BTreeMap<String, DateTime<Utc>>> {
-        let mut done = self
-            .connection
-            .prepare_cached("SELECT topic, max(changed) FROM job WHERE state = 'done' GROUP BY topic")?;
+        let mut done = self.connection.prepare_cached(
+            "SELECT topic, max(changed) FROM job WHERE state = 'done' AND error IS NULL GROUP BY topic",
+        )?;
         done.query_map([], |row| Ok((row.get(0)?, moment(row.get(1)?))))?.collect()
     }
 }
@@ -95,6 +96,7 @@ fn subject(topic: &str, format: i64, payload: &str) -> (Option<String>, String) 
         Ok(Job::Deliver(delivery)) => {
             (None, delivery.notices().first().map(|notice| notice.workload.to_string()).unwrap_or_default())
         }
+        Ok(Job::Gather(gathered)) => (None, gathered.notice.workload.to_string()),
         Err(_) => (None, "a job of another version".to_owned()),
     }
 }

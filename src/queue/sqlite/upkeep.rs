@@ -14,7 +14,9 @@ use crate::queue::{Depth, Topic, row};
 const REMEMBER_DONE: TimeDelta = TimeDelta::days(7);
 /// Dead letters are kept this long.
 const REMEMBER_DEAD: TimeDelta = TimeDelta::days(30);
-/// Rows that are over are looked for this often.
+/// The most dead letters that are kept.
+const MOST_DEAD: u32 = 10_000;
+/// Rows that are over are looked for this often, and when so many were given up as are dropped at once.
 const PURGE: Duration = Duration::from_secs(3600);
 /// The most rows that are dropped at once, so that nobody waits for long; the rest is dropped right after.
 const MOST_PURGED: u32 = 500;
@@ -85,7 +87,7 @@ impl Store {
 
     /// Whether it is time to look for rows that are over.
     pub(super) fn is_to_be_purged(&self) -> bool {
-        self.ambient.monotonic().saturating_sub(self.purged) >= PURGE
+        self.dead >= MOST_PURGED || self.ambient.monotonic().saturating_sub(self.purged) >= PURGE
     }
 
     /// Drops what was remembered long enough, a bounded number at a time.
@@ -105,10 +107,22 @@ impl Store {
                      WHERE state <> 'ready' AND changed < ?1 AND (state = 'done' OR changed < ?2) LIMIT ?3)",
             )?
             .execute(params![done, dead, MOST_PURGED])?;
+        let dropped = dropped.max(self.drop_oldest_dead()?);
         if dropped < MOST_PURGED as usize {
-            self.purged = monotonic;
+            (self.purged, self.dead) = (monotonic, 0);
         }
         Ok(())
+    }
+
+    /// Of more dead letters than are kept, those go that were given up first.
+    fn drop_oldest_dead(&self) -> rusqlite::Result<usize> {
+        self.connection
+            .prepare_cached(
+                "DELETE FROM job WHERE id IN (
+                     SELECT id FROM job WHERE state <> 'done' AND state <> 'ready'
+                     ORDER BY changed DESC, id DESC LIMIT ?2 OFFSET ?1)",
+            )?
+            .execute([MOST_DEAD, MOST_PURGED])
     }
 
     /// Makes dead letters of messages for channels that are not among these. Gives their number by channel.
@@ -123,12 +137,20 @@ impl Store {
         drop(topics);
         let mut buried = Vec::new();
         for (topic, count) in all {
-            let Some(Topic::Deliver(channel)) = Topic::named(&topic) else { continue };
+            let Some(channel) = Topic::named(&topic).and_then(|topic| topic.channel().map(str::to_owned)) else {
+                continue;
+            };
             if channels.contains(&channel) {
                 continue;
             }
             let now = self.wall();
             self.name_buried(&topic, &mut named)?;
+            self.connection
+                .prepare_cached(
+                    "DELETE FROM lane WHERE job IN (
+                         SELECT id FROM job WHERE topic = ?1 AND state = 'ready' AND topic <> 'look')",
+                )?
+                .execute([&topic])?;
             self.connection
                 .prepare_cached(
                     "UPDATE job SET state = 'dead', error = 'the channel was removed from the configuration',
@@ -137,7 +159,11 @@ impl Store {
                 )?
                 .execute(params![topic, now])?;
             self.ready = self.ready.saturating_sub(count);
-            buried.push((channel, count));
+            self.count_dead(count);
+            match buried.iter_mut().find(|(known, _)| *known == channel) {
+                Some((_, messages)) => *messages += count,
+                None => buried.push((channel, count)),
+            }
         }
         self.leases.stale();
         Ok(buried)

@@ -1,9 +1,12 @@
 //! The thread that owns the file.
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
 
-use super::super::{Batch, Depth, NewJob, Placed, QueueError, Topic};
+use tokio::sync::{Notify, mpsc};
+
+use super::super::{Batch, Depth, ItemId, NewJob, Placed, QueueError, Topic};
 use super::command::{Buried, Command, Reply, failure};
+use super::letter_command::Later;
 use super::store::Store;
 use super::{MOST_JOBS, Wakers};
 use crate::telemetry::chain;
@@ -15,6 +18,8 @@ pub(super) struct Writer {
     store: Store,
     waiting: mpsc::Receiver<Command>,
     wakers: Wakers,
+    /// Woken when a message was given up.
+    given_up: Arc<Notify>,
     /// A connection that failed to commit is not used again.
     broken: bool,
     /// Why the last commit failed.
@@ -32,6 +37,7 @@ enum Pending {
     /// A job is settled, with whom to wake.
     Settled(Reply<()>, Wake),
     Done(Reply<()>),
+    Letters(Later),
 }
 
 /// Who is woken when a job was settled, besides its own topic.
@@ -43,8 +49,13 @@ enum Wake {
 }
 
 impl Writer {
-    pub(super) fn new(store: Store, waiting: mpsc::Receiver<Command>, wakers: Wakers, lock: std::fs::File) -> Self {
-        Self { store, waiting, wakers, broken: false, failing: None, _lock: lock }
+    pub(super) fn new(
+        store: Store,
+        waiting: mpsc::Receiver<Command>,
+        (wakers, given_up): (Wakers, Arc<Notify>),
+        lock: std::fs::File,
+    ) -> Self {
+        Self { store, waiting, wakers, given_up, broken: false, failing: None, _lock: lock }
     }
 
     /// Until every handle is dropped.
@@ -112,7 +123,7 @@ impl Writer {
     /// A new connection in the place of one that can't be trusted.
     fn mend(&mut self) -> Result<(), QueueError> {
         if self.broken {
-            self.store.reopen().map_err(|error| QueueError::Store(std::sync::Arc::new(error)))?;
+            self.store.reopen().map_err(|error| QueueError::Store(Arc::new(error)))?;
             self.broken = false;
         }
         Ok(())
@@ -124,6 +135,11 @@ impl Writer {
         match command {
             Command::Put(jobs, reply) => {
                 let ((topics, placed), reply) = reply.unless_failed(put(store, &jobs))?;
+                pending.push(Pending::Put(reply, placed, topics));
+            }
+            Command::Gathered(channel, most, reply) => reply.send_read(store.waiting(&channel, most))?,
+            Command::Compose(of, messages, reply) => {
+                let ((topics, placed), reply) = reply.unless_failed(compose(store, &of, &messages))?;
                 pending.push(Pending::Put(reply, placed, topics));
             }
             Command::Lease(topic, most, sharing, reply) => {
@@ -164,6 +180,7 @@ impl Writer {
             Command::Announce(announced, reply) => pending.push(done(reply, store.announce(&announced))?),
             Command::Announced(repository, reply) => reply.send_read(store.announced(&repository))?,
             Command::Found(announced, reply) => pending.push(done(reply, store.found(&announced))?),
+            Command::Letters(command) => pending.extend(command.execute(store)?.map(Pending::Letters)),
             Command::Ping(reply) => reply.send(Ok(())),
         }
         Ok(())
@@ -192,7 +209,14 @@ impl Writer {
                     }
                 }
                 Pending::Done(reply) => reply.send(committed.clone()),
+                Pending::Letters(Later { say, topics }) => {
+                    say(committed.clone());
+                    woken.extend(topics.into_iter().filter(|_| committed.is_ok()));
+                }
             }
+        }
+        if self.store.has_given_up() {
+            self.given_up.notify_one();
         }
         woken.dedup();
         for topic in woken {
@@ -207,11 +231,27 @@ fn done(reply: Reply<()>, written: rusqlite::Result<()>) -> Result<Pending, Queu
     Ok(Pending::Done(reply))
 }
 
-/// Stores jobs, and gives the topics that have something new.
-fn put(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<(Vec<Topic>, Result<Placed, QueueError>)> {
+/// What became of jobs that were put, and the topics that have something new.
+type Put = (Vec<Topic>, Result<Placed, QueueError>);
+
+/// Stores jobs, as far as the bound allows it.
+fn put(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<Put> {
     if store.ready() + u64::try_from(jobs.len()).unwrap_or(u64::MAX) > MOST_JOBS {
         return Ok((Vec::new(), Err(QueueError::Full(MOST_JOBS))));
     }
+    store_all(store, jobs)
+}
+
+/// Stores what was made of items that wait. The bound holds for who brings something new: a queue that is full of items
+/// could never become empty otherwise.
+fn compose(store: &mut Store, of: &[ItemId], messages: &[NewJob]) -> rusqlite::Result<Put> {
+    if store.end_items(of)? == 0 {
+        return put(store, messages);
+    }
+    store_all(store, messages)
+}
+
+fn store_all(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<Put> {
     let mut topics = Vec::with_capacity(1);
     for job in jobs {
         let (placed, topic) = (store.put(job)?, Topic::of(&job.job));

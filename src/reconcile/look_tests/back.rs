@@ -2,7 +2,7 @@
 
 use super::undo::follows;
 use super::*;
-use crate::domain::event::WayBack;
+use crate::domain::event::{Delivery, WayBack};
 
 const OLD: &str = "a.example/web:1.0.0";
 

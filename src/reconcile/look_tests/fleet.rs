@@ -1,5 +1,6 @@
 //! Many workloads: one goes first, what failed on one is a question on the others, and so many roll at once.
 
+use crate::domain::event::Delivery;
 use std::num::NonZeroU32;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use super::world::{Shared, World};
 use crate::domain::approval::LinkKey;
-use crate::domain::event::{Delivery, Notice, NoticeKind, holder};
+use crate::domain::event::{Delivery, Job, Notice, NoticeKind, holder};
 use crate::reconcile::Audience;
 
 /// Who has an address in the channel `email`.
@@ -12,11 +12,12 @@ const PEOPLE: [&str; 2] = ["ann@example.com", "joe@example.com"];
 pub(super) struct Everybody;
 
 impl Audience for Everybody {
-    fn deliveries(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Delivery> {
+    fn messages(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Job> {
         if only.is_some_and(|only| !only.iter().any(|name| name == "email")) {
             return Vec::new();
         }
-        PEOPLE.iter().map(|recipient| Delivery::of("email", recipient, notice.clone())).collect()
+        let of = |recipient: &&str| Job::Deliver(Box::new(Delivery::of("email", recipient, notice.clone())));
+        PEOPLE.iter().map(of).collect()
     }
 
     fn holders(&self) -> Vec<String> {

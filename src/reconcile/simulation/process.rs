@@ -228,7 +228,10 @@ async fn work(world: Shared, reconciler: Sequencer, leased: Leased) {
     let verdict = match &leased.job {
         Job::Look(repository) => reconciler.look(repository, &leased.trace, leased.created).await,
         Job::Deliver(delivery) if deliver(&world, delivery).await => Verdict::Done,
-        Job::Deliver(_) => Verdict::Retry { retry_after: None, no_later: None, reason: "refused for now".into() },
+        // What is gathered is composed, and never leased.
+        Job::Deliver(_) | Job::Gather(_) => {
+            Verdict::Retry { retry_after: None, no_later: None, reason: "refused for now".into() }
+        }
     };
     let settlement: Settlement = settlement(verdict, &leased, world.with(|world| world.now()));
     let _ = Store(world.clone()).settle(&leased, settlement).await;

@@ -12,15 +12,16 @@ use crate::domain::reference::Repository;
 use crate::domain::retry::Backoff;
 use crate::queue::worker::Verdict;
 use crate::queue::{
-    Announced, Announcements, Answering, Batch, Depth, LeaseId, Leased, NewJob, Placed, Queue, QueueError, Records,
-    Settlement, Sharing, Topic, Written, row,
+    Announced, Announcements, Answering, Batch, Depth, Gathering, ItemId, LeaseId, Leased, NewJob, Placed, Queue,
+    QueueError, Records, Settlement, Sharing, Topic, Waiting, Written, row,
 };
 
 /// A stored job.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) key: String,
-    pub(super) lane: String,
+    /// Its lanes, and its key, as a repository has one look at a time.
+    pub(super) lanes: Vec<String>,
     pub(super) job: Job,
     pub(super) trace: String,
     pub(super) due: DateTime<Utc>,
@@ -42,7 +43,7 @@ pub(super) struct Disk {
 impl Disk {
     /// Stores a job as the real queue does: what waits for the same and no later serves it, and a message is stored once.
     pub(super) fn put(&mut self, new: &NewJob, now: DateTime<Utc>) -> Placed {
-        let (key, is_message) = (row::key(&new.job), matches!(new.job, Job::Deliver(_)));
+        let (key, is_message) = (row::key(&new.job), !matches!(new.job, Job::Look(_)));
         let same = self.rows.values_mut().find(|row| row.key == key && (is_message || !row.is_leased));
         if let Some(same) = same {
             if is_message || same.due <= new.not_before {
@@ -52,9 +53,10 @@ impl Disk {
             return Placed::News;
         }
         self.next += 1;
+        let lanes = row::lanes(&new.job).into_iter().chain([key.clone()]).collect();
         let row = Row {
             key,
-            lane: row::lane(&new.job),
+            lanes,
             job: new.job.clone(),
             trace: new.trace.clone(),
             due: new.not_before,
@@ -72,12 +74,17 @@ impl Disk {
         self.records.get(uid).map_or(0, |written| written.sequence)
     }
 
-    /// The first job of each lane that nobody works on.
+    /// The jobs that nobody works on and that are the first in each of their lanes.
     fn heads(&self) -> impl Iterator<Item = (u64, &Row)> {
-        let mut lanes: BTreeSet<&str> =
-            self.rows.values().filter(|row| row.is_leased).map(|row| row.lane.as_str()).collect();
-        let open = self.rows.iter().filter(|(_, row)| !row.is_over && !row.is_leased);
-        open.filter(move |(_, row)| lanes.insert(&row.lane)).map(|(id, row)| (*id, row))
+        let leased = self.rows.values().filter(|row| row.is_leased);
+        let mut lanes: BTreeSet<&str> = leased.flat_map(|row| &row.lanes).map(String::as_str).collect();
+        let is_open = |row: &Row| !row.is_over && !row.is_leased && !matches!(row.job, Job::Gather(_));
+        let open = self.rows.iter().filter(move |(_, row)| is_open(row));
+        let first = open.filter(move |(_, row)| {
+            let taken = row.lanes.iter().filter(|lane| !lanes.insert(lane.as_str())).count();
+            taken == 0
+        });
+        first.map(|(id, row)| (*id, row))
     }
 
     /// The jobs whose turn it is.
@@ -102,11 +109,28 @@ impl Disk {
         let Some(row) = self.rows.get_mut(&id) else { return };
         row.is_leased = false;
         match settlement {
-            Settlement::Done | Settlement::Dead { .. } if matches!(row.job, Job::Deliver(_)) => row.is_over = true,
+            Settlement::Done | Settlement::Dead { .. } if !matches!(row.job, Job::Look(_)) => row.is_over = true,
             Settlement::Done | Settlement::Dead { .. } => drop(self.rows.remove(&id)),
             Settlement::Again(at) => (row.due, row.attempt, row.created) = (*at, 0, *at),
             Settlement::Retry { at, .. } => row.due = *at,
         }
+    }
+
+    /// What waits to go out together on a channel.
+    fn gathered(&self, channel: &str) -> impl Iterator<Item = Waiting> {
+        self.rows.values().filter(|row| !row.is_over).filter_map(move |row| match &row.job {
+            Job::Gather(gathered) if gathered.channel == channel => {
+                let (id, notice) = (ItemId::new(row.key.as_str()), gathered.notice.clone());
+                Some(Waiting { id, notice, since: row.created, trace: row.trace.clone() })
+            }
+            _ => None,
+        })
+    }
+
+    /// Items that were composed wait no longer.
+    fn end(&mut self, items: &[ItemId]) {
+        let of = |row: &&mut Row| items.iter().any(|item| item.as_str() == row.key);
+        self.rows.values_mut().filter(of).for_each(|row| row.is_over = true);
     }
 
     /// The process died: nobody has a lease any more.
@@ -133,6 +157,21 @@ pub(super) fn settlement(verdict: Verdict, leased: &Leased, now: DateTime<Utc>) 
     }
 }
 
+impl World {
+    /// Stores a job, which may be a message.
+    fn put(&mut self, job: &NewJob) -> Placed {
+        let now = self.now();
+        let placed = self.disk.put(job, now);
+        if placed == Placed::News {
+            self.log(format!("queue: {} {}", row::about(&job.job), row::key(&job.job)));
+        }
+        if let Job::Deliver(delivery) = &job.job {
+            self.told(delivery);
+        }
+        placed
+    }
+}
+
 /// The port.
 #[derive(Clone)]
 pub(super) struct Store(pub(super) Shared);
@@ -152,18 +191,8 @@ impl Queue for Store {
         self.0.point("queue.put").await;
         let placed = self.0.with(|world| {
             Self::refuses(world)?;
-            let now = world.now();
-            let mut placed = Placed::Coalesced;
-            for job in &jobs {
-                if world.disk.put(job, now) == Placed::News {
-                    placed = Placed::News;
-                    world.log(format!("queue: {} {}", row::about(&job.job), row::key(&job.job)));
-                }
-                if let Job::Deliver(delivery) = &job.job {
-                    world.told(delivery);
-                }
-            }
-            Ok(placed)
+            let placed: Vec<Placed> = jobs.iter().map(|job| world.put(job)).collect();
+            Ok(if placed.contains(&Placed::News) { Placed::News } else { Placed::Coalesced })
         })?;
         self.0.point("queue.put, stored").await;
         Ok(placed)
@@ -198,6 +227,30 @@ impl Queue for Store {
 
     async fn depth(&self) -> Result<Depth, QueueError> {
         Ok(Depth::default())
+    }
+}
+
+impl Gathering for Store {
+    async fn gathered(&self, channel: &str, most: usize) -> Result<Vec<Waiting>, QueueError> {
+        self.0.point("queue.gathered").await;
+        self.0.with(|world| {
+            Self::refuses(world)?;
+            Ok(world.disk.gathered(channel).take(most).collect())
+        })
+    }
+
+    async fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> Result<(), QueueError> {
+        self.0.point("queue.compose").await;
+        self.0.with(|world| {
+            Self::refuses(world)?;
+            world.disk.end(&of);
+            for job in &messages {
+                world.put(job);
+            }
+            Ok(())
+        })?;
+        self.0.point("queue.compose, stored").await;
+        Ok(())
     }
 }
 

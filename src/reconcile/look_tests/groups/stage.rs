@@ -4,6 +4,7 @@ use super::super::*;
 use super::namespace::Namespace;
 use super::shelves::Shelves;
 use crate::cluster::Index;
+use crate::domain::event::Delivery;
 use crate::domain::rollout::Stall;
 
 /// What a workload of a group is, called as its container and its repository are.

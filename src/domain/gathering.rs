@@ -1,0 +1,247 @@
+//! When notices that wait for a channel go out, and which of them together.
+//!
+//! Many things happen about the same time: a push runs on thirty workloads, a new install finds two hundred versions. A
+//! message a notice would be a flood, so what is not urgent waits a moment for others of its kind.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::notice::{Notice, NoticeKind};
+
+/// What waits alone goes out after this time: others of the same cause follow within it.
+const ALONE: TimeDelta = TimeDelta::milliseconds(700);
+/// The longest that anything waits for the first look over a cluster to end.
+const FIRST_LOOK: TimeDelta = TimeDelta::minutes(5);
+/// What goes out so much later than its window closed has waited for something else.
+const LATE: TimeDelta = TimeDelta::minutes(1);
+/// How soon it is asked again whether that look has ended.
+const ASK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+/// What is more than this in one window goes out as one message, whatever it is about.
+const MOST_MESSAGES: usize = 10;
+/// The window closes early when so many wait.
+pub const MOST_GATHERED: usize = 500;
+
+/// The usual length of a window.
+pub const WINDOW: TimeDelta = TimeDelta::seconds(30);
+/// The longest window.
+pub const LONGEST_WINDOW: TimeDelta = TimeDelta::minutes(5);
+
+/// What is known of a channel at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// How long what is not urgent waits for others.
+    pub window: TimeDelta,
+    /// When notices last went out, if they did since the start.
+    pub last: Option<DateTime<Utc>>,
+    /// Whether all of the cluster was looked at once.
+    pub has_looked: bool,
+    /// Until when people are not to be disturbed, while they are not.
+    pub quiet_until: Option<DateTime<Utc>>,
+}
+
+/// When what waits goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing waits.
+    Never,
+    /// At once.
+    Now,
+    /// Not before, if nothing else comes.
+    At(DateTime<Utc>),
+}
+
+/// When what has been waiting since these moments, oldest first, goes out.
+#[must_use]
+pub fn due(since: &[DateTime<Utc>], at: Moment) -> Due {
+    let Some(oldest) = since.first() else { return Due::Never };
+    if let Some(until) = at.quiet_until {
+        return Due::At(until);
+    }
+    // A clock that was set back makes nothing wait longer.
+    let oldest = (*oldest).min(at.now);
+    if since.len() >= MOST_GATHERED {
+        return Due::Now;
+    }
+    let when = if !at.has_looked {
+        (oldest + FIRST_LOOK).min(at.now + ASK_AGAIN)
+    } else if since.len() == 1 {
+        let quiet = at.last.filter(|last| *last <= at.now).map(|last| last + at.window);
+        (oldest + ALONE).max(quiet.unwrap_or(oldest)).min(oldest + at.window)
+    } else {
+        oldest + at.window
+    };
+    let is_due = if at.has_looked { when <= at.now } else { oldest + FIRST_LOOK <= at.now };
+    if is_due { Due::Now } else { Due::At(when) }
+}
+
+/// Whether what has been waiting since then goes out as one message, whatever it is about: what the first look found, what
+/// came in quiet hours, or while nobody could send.
+#[must_use]
+pub fn is_one(oldest: DateTime<Utc>, at: Moment) -> bool {
+    !at.has_looked || at.now - oldest > at.window + LATE
+}
+
+/// Which notices go out together, as their places in the list; all of them where `is_one`. What an end makes old news is left out: who is told that an
+/// update was applied need not be told that it is available.
+#[must_use]
+pub fn together(notices: &[&Notice], is_one: bool) -> Vec<Vec<usize>> {
+    let fresh: Vec<usize> = (0..notices.len()).filter(|at| !is_old_news(notices, *at)).collect();
+    let mut messages: Vec<Vec<usize>> = Vec::new();
+    for at in &fresh {
+        let same = |message: &&mut Vec<usize>| {
+            message.first().is_some_and(|first| cause(notices, *first) == cause(notices, *at))
+        };
+        match messages.iter_mut().find(same) {
+            Some(message) => message.push(*at),
+            None => messages.push(vec![*at]),
+        }
+    }
+    let is_digest = fresh.len() > MOST_MESSAGES && messages.len() > 1;
+    if is_digest || (is_one && messages.len() > 1) { vec![fresh] } else { messages }
+}
+
+/// What several notices have in common that are one message.
+fn cause<'n>(notices: &[&'n Notice], at: usize) -> Option<(NoticeKind, &'n str, &'n str, &'n str, Option<&'n str>)> {
+    let notice = notices.get(at)?;
+    let (from, to) = (&notice.from, &notice.to);
+    Some((notice.kind, &from.repository, &from.tag, &to.tag, to.digest.as_deref()))
+}
+
+/// Whether a later one of the same update says how it ended.
+fn is_old_news(notices: &[&Notice], at: usize) -> bool {
+    let Some(notice) = notices.get(at) else { return false };
+    if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Granted) {
+        return false;
+    }
+    let update = notice.update_id();
+    notices.iter().skip(at + 1).any(|later| later.kind.is_end() && later.update_id() == update)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::notice::tests::notice;
+    use super::*;
+
+    fn at(milliseconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(1_795_000_000_000 + milliseconds).unwrap()
+    }
+
+    fn moment(now: i64) -> Moment {
+        Moment { now: at(now), window: WINDOW, last: None, has_looked: true, quiet_until: None }
+    }
+
+    #[test]
+    fn one_alone_goes_out_within_a_second_and_several_wait_for_their_window() {
+        assert_eq!(due(&[], moment(0)), Due::Never);
+        assert_eq!(due(&[at(0)], moment(10)), Due::At(at(700)));
+        assert_eq!(due(&[at(0)], moment(700)), Due::Now);
+        assert_eq!(due(&[at(0), at(400)], moment(700)), Due::At(at(30_000)));
+        assert_eq!(due(&[at(0), at(400)], moment(30_000)), Due::Now);
+        assert_eq!(due(&vec![at(0); MOST_GATHERED], moment(1)), Due::Now);
+    }
+
+    #[test]
+    fn what_follows_a_message_soon_waits_for_the_window_of_that() {
+        let soon = Moment { last: Some(at(-10_000)), ..moment(0) };
+        assert_eq!(due(&[at(0)], soon), Due::At(at(20_000)));
+        let long_ago = Moment { last: Some(at(-40_000)), ..moment(0) };
+        assert_eq!(due(&[at(0)], long_ago), Due::At(at(700)));
+        let in_future = Moment { last: Some(at(40_000)), ..moment(0) };
+        assert_eq!(due(&[at(0)], in_future), Due::At(at(700)), "the clock was set back");
+    }
+
+    #[test]
+    fn the_first_look_is_waited_for_and_not_for_ever() {
+        let looking = |now| Moment { has_looked: false, ..moment(now) };
+        assert_eq!(due(&[at(0)], looking(40_000)), Due::At(at(41_000)));
+        assert_eq!(due(&[at(0)], looking(299_500)), Due::At(at(300_000)));
+        assert_eq!(due(&[at(0)], looking(300_000)), Due::Now);
+    }
+
+    #[test]
+    fn quiet_hours_hold_everything_back_and_what_came_in_them_is_one_message() {
+        let night = Moment { quiet_until: Some(at(3_600_000)), ..moment(100_000) };
+        assert_eq!(due(&[at(0), at(10)], night), Due::At(at(3_600_000)));
+        let morning = moment(3_600_000);
+        assert_eq!((due(&[at(0), at(10)], morning), is_one(at(0), morning)), (Due::Now, true));
+        assert!(!is_one(at(3_570_000), morning), "a window that closes in time");
+        assert!(is_one(at(3_570_000), Moment { has_looked: false, ..morning }));
+    }
+
+    fn on(name: &str, kind: NoticeKind, to: &str) -> Notice {
+        let mut notice = notice(kind);
+        notice.workload.uid = name.into();
+        notice.to.tag = to.into();
+        notice
+    }
+
+    fn composed(notices: &[Notice], is_one: bool) -> Vec<Vec<usize>> {
+        together(&notices.iter().collect::<Vec<_>>(), is_one)
+    }
+
+    #[test]
+    fn one_cause_is_one_message_and_many_are_one_digest() {
+        let push: Vec<Notice> = (0..30).map(|n| on(&n.to_string(), NoticeKind::Available, "1.3.0")).collect();
+        assert_eq!(composed(&push, false), [(0..30).collect::<Vec<_>>()]);
+        let few: Vec<Notice> =
+            [("a", "1.3.0"), ("b", "2.0.0"), ("c", "1.3.0")].map(|(n, to)| on(n, NoticeKind::Available, to)).into();
+        assert_eq!(composed(&few, false), [vec![0, 2], vec![1]]);
+        assert_eq!(composed(&few, true), [vec![0, 1, 2]], "the first look is always one");
+        let many: Vec<Notice> =
+            (0..200).map(|n| on(&n.to_string(), NoticeKind::Available, &format!("1.{}.0", n % 7))).collect();
+        assert_eq!(composed(&many, false), [(0..200).collect::<Vec<_>>()]);
+    }
+
+    #[test]
+    fn who_hears_that_it_was_applied_need_not_hear_that_it_is_available() {
+        let both = [on("a", NoticeKind::Available, "1.3.0"), on("a", NoticeKind::Applied, "1.3.0")];
+        assert_eq!(composed(&both, false), [vec![1]]);
+        let others = [on("a", NoticeKind::Available, "1.3.0"), on("b", NoticeKind::Applied, "1.3.0")];
+        assert_eq!(composed(&others, false), [vec![0], vec![1]]);
+        let again = [on("a", NoticeKind::Applied, "1.3.0"), on("a", NoticeKind::Available, "1.3.0")];
+        assert_eq!(composed(&again, false), [vec![0], vec![1]], "what comes later is news");
+    }
+
+    fn any_notice() -> impl Strategy<Value = Notice> {
+        let kind = prop_oneof![Just(NoticeKind::Available), Just(NoticeKind::Applied), Just(NoticeKind::Gone)];
+        (0..9_u8, kind, 0..3_u8).prop_map(|(name, kind, to)| on(&name.to_string(), kind, &format!("1.{to}.0")))
+    }
+
+    proptest! {
+        /// Each notice is in one message at most, and what is in none is told by a later one.
+        #[test]
+        fn nothing_is_lost_and_nothing_told_twice(notices in proptest::collection::vec(any_notice(), 0..60), looked: bool) {
+            let messages = composed(&notices, looked);
+            let mut told: Vec<usize> = messages.iter().flatten().copied().collect();
+            for message in &messages {
+                prop_assert!(message.is_sorted() && !message.is_empty());
+            }
+            told.sort_unstable();
+            let count = told.len();
+            told.dedup();
+            prop_assert_eq!(count, told.len());
+            for (place, notice) in notices.iter().enumerate() {
+                let ends = |later: &usize| {
+                    *later > place && notices[*later].kind.is_end() && notices[*later].update_id() == notice.update_id()
+                };
+                prop_assert!(told.contains(&place) || told.iter().any(|later| ends(later)));
+            }
+            prop_assert!(messages.len() <= MOST_MESSAGES);
+        }
+
+        #[test]
+        fn whatever_waits_goes_out(gaps in proptest::collection::vec(0..9_000_i64, 1..40), looked: bool) {
+            let mut moments = Vec::new();
+            let mut now = 0;
+            for gap in gaps {
+                now += gap;
+                moments.push(at(now));
+            }
+            let late = Moment { has_looked: looked, ..moment(now + 300_000) };
+            prop_assert_eq!(due(&moments, late), Due::Now);
+        }
+    }
+}

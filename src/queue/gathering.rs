@@ -1,0 +1,52 @@
+//! What waits to go out together on a channel.
+
+use std::future::Future;
+
+use chrono::{DateTime, Utc};
+
+use super::{NewJob, Queue, QueueError};
+use crate::domain::event::Notice;
+
+/// The stable id of a notice that waits to go out with others: see [`crate::domain::event::Gathered::id`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId(String);
+
+impl ItemId {
+    /// The id of an item that is stored.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A notice that waits to go out with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// By which it is composed.
+    pub id: ItemId,
+    /// What is said.
+    pub notice: Notice,
+    /// When it was stored.
+    pub since: DateTime<Utc>,
+    /// See [`NewJob::trace`].
+    pub trace: String,
+}
+
+/// What waits to go out together on a channel. It is put as any other job, stays until it is composed, and is never
+/// leased: to read it marks nothing, so whoever dies with it is not held against it.
+pub trait Gathering: Queue {
+    /// The first `most` notices that wait for a channel, in the order in which they were put.
+    fn gathered(&self, channel: &str, most: usize) -> impl Future<Output = Result<Vec<Waiting>, QueueError>> + Send;
+
+    /// Stores the messages that these items were made into, as [`Queue::put`] does, and has the items wait no longer; all
+    /// of it or nothing. An item that waits no longer changes nothing. An item that was composed is remembered as
+    /// messages are, so that the same notice is not told twice. Whoever does not learn how it ended may repeat it, as
+    /// messages with the same id are one. It takes more than the queue's bound: what was accepted has to go out.
+    fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> impl Future<Output = Result<(), QueueError>> + Send;
+}

@@ -1,0 +1,68 @@
+//! What waits to go out together: see [`crate::queue::Gathering`].
+
+use rusqlite::params;
+
+use super::store::{Store, moment};
+use crate::domain::event::Job;
+use crate::queue::{ItemId, Topic, Waiting, row};
+
+/// An item, or the row that can't be read and why.
+type Found = Result<Waiting, (i64, row::RowError)>;
+
+impl Store {
+    /// The first items of a channel. Rows that can't be read are parked, and make way for the next.
+    pub(super) fn waiting(&mut self, channel: &str, most: usize) -> rusqlite::Result<Vec<Waiting>> {
+        loop {
+            let (mut waiting, mut unreadable) = (Vec::new(), Vec::new());
+            for found in self.first_items(channel, most)? {
+                match found {
+                    Ok(item) => waiting.push(item),
+                    Err(row) => unreadable.push(row),
+                }
+            }
+            if unreadable.is_empty() {
+                return Ok(waiting);
+            }
+            self.transact()?;
+            for (id, error) in unreadable {
+                self.park(id, &error.to_string())?;
+            }
+        }
+    }
+
+    fn first_items(&self, channel: &str, most: usize) -> rusqlite::Result<Vec<Found>> {
+        let topic = Topic::Gather(channel.to_owned()).name();
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, key, trace, created, format, payload FROM job
+             WHERE topic = ?1 AND state = 'ready' AND topic <> 'look' ORDER BY id LIMIT ?2",
+        )?;
+        let found = |stored: &rusqlite::Row<'_>| {
+            let payload: String = stored.get(5)?;
+            let notice = match row::read(&topic, stored.get(4)?, &payload) {
+                Ok(Job::Gather(gathered)) => gathered.notice,
+                Ok(_) => return Ok(Err((stored.get(0)?, row::RowError::Topic(topic.clone())))),
+                Err(error) => return Ok(Err((stored.get(0)?, error))),
+            };
+            let id = ItemId::new(stored.get::<_, String>(1)?);
+            Ok(Ok(Waiting { id, notice, since: moment(stored.get(3)?), trace: stored.get(2)? }))
+        };
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        statement.query_map(params![topic, most], found)?.collect()
+    }
+
+    /// Has items wait no longer. Gives how many of them did.
+    pub(super) fn end_items(&mut self, items: &[ItemId]) -> rusqlite::Result<u64> {
+        self.transact()?;
+        let now = self.wall();
+        let mut ended = 0;
+        let mut end = self.connection.prepare_cached(
+            "UPDATE job SET state = 'done', changed = ?2
+             WHERE key = ?1 AND state = 'ready' AND topic GLOB 'gather:*'",
+        )?;
+        for item in items {
+            ended += u64::try_from(end.execute(params![item.as_str(), now])?).unwrap_or_default();
+        }
+        self.ready = self.ready.saturating_sub(ended);
+        Ok(ended)
+    }
+}

@@ -1,0 +1,233 @@
+//! Messages for an operator: see [`crate::queue::Letters`].
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::store::{Store, moment};
+use crate::domain::event::Job;
+use crate::queue::{Acted, Asked, Before, Letter, LetterState, Page, Topic, row};
+
+/// What a letter is read from.
+const COLUMNS: &str = "id, key, topic, state, format, payload, trace, attempts, error, not_before, created, changed";
+
+/// A state in the file.
+const STORED: [(&str, LetterState); 4] = [
+    ("ready", LetterState::Waiting),
+    ("ready", LetterState::Retried),
+    ("dead", LetterState::Dead),
+    ("parked", LetterState::Dead),
+];
+
+/// A letter with its row.
+struct Found {
+    row: i64,
+    letter: Letter,
+}
+
+impl Found {
+    /// Its place in a list.
+    fn place(&self) -> (i64, i64) {
+        (self.letter.created.timestamp_millis(), self.row)
+    }
+}
+
+impl Store {
+    /// See [`crate::queue::Letters::letters`].
+    pub(super) fn letters(&self, asked: &Asked) -> rusqlite::Result<Page> {
+        let topics = match &asked.channel {
+            Some(channel) => {
+                [Topic::Deliver(channel.clone()), Topic::Gather(channel.clone())].map(|it| it.name()).to_vec()
+            }
+            None => self.topics_of_messages()?,
+        };
+        let mut found = Vec::new();
+        for topic in topics {
+            for (stored, state) in STORED {
+                if asked.state.is_none_or(|wanted| wanted == state) {
+                    found.extend(self.newest_letters(&topic, (stored, state), asked)?);
+                }
+            }
+        }
+        found.sort_by_key(|found| std::cmp::Reverse(found.place()));
+        let is_more = found.len() > asked.most;
+        found.truncate(asked.most);
+        let last = found.last().filter(|_| is_more).map(Found::place);
+        let next = last.map(|(created, number)| Before { created, number });
+        Ok(Page { letters: found.into_iter().map(|found| found.letter).collect(), next })
+    }
+
+    /// Each topic that has something, one step in the index a topic.
+    fn topics_of_messages(&self) -> rusqlite::Result<Vec<String>> {
+        let mut statement = self.connection.prepare_cached(
+            "WITH RECURSIVE found(topic) AS (
+                 SELECT min(topic) FROM job WHERE state <> 'done'
+                 UNION ALL
+                 SELECT (SELECT min(topic) FROM job WHERE state <> 'done' AND topic > found.topic) FROM found
+                 WHERE found.topic IS NOT NULL)
+             SELECT topic FROM found WHERE topic IS NOT NULL AND topic <> 'look'",
+        )?;
+        statement.query_map([], |row| row.get(0))?.collect()
+    }
+
+    /// The newest of a topic in a state, one more than are asked for.
+    fn newest_letters(
+        &self,
+        topic: &str,
+        (stored, state): (&str, LetterState),
+        asked: &Asked,
+    ) -> rusqlite::Result<Vec<Found>> {
+        let failed = match state {
+            LetterState::Waiting => "AND error IS NULL",
+            LetterState::Retried => "AND error IS NOT NULL",
+            LetterState::Dead | LetterState::Done => "",
+        };
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM job
+             WHERE topic = ?1 AND state = ?2 AND state <> 'done' AND (created, id) < (?3, ?4) {failed}
+             ORDER BY created DESC, id DESC LIMIT ?5"
+        ))?;
+        let Before { created, number } = asked.before.unwrap_or(Before { created: i64::MAX, number: i64::MAX });
+        let most = i64::try_from(asked.most).unwrap_or(i64::MAX).saturating_add(1);
+        statement.query_map(params![topic, stored, created, number, most], found)?.collect()
+    }
+
+    /// See [`crate::queue::Letters::letter`].
+    pub(super) fn letter(&self, id: &str) -> rusqlite::Result<Option<Letter>> {
+        Ok(self.find_letter(id)?.map(|found| found.letter))
+    }
+
+    fn find_letter(&self, id: &str) -> rusqlite::Result<Option<Found>> {
+        let sql = format!("SELECT {COLUMNS} FROM job WHERE key = ?1 AND topic <> 'look'");
+        self.connection.prepare_cached(&sql)?.query_row([id], found).optional()
+    }
+
+    /// See [`crate::queue::Letters::send_again`]. Gives the topic that has something new.
+    pub(super) fn send_again(&mut self, id: &str) -> rusqlite::Result<(Acted, Option<Topic>)> {
+        let Some(Found { row, letter }) = self.find_letter(id)? else { return Ok((Acted::Unknown, None)) };
+        match (letter.state, letter.job) {
+            (LetterState::Dead, Some(job)) => {
+                self.revive(row, &job)?;
+                Ok((Acted::Done, Some(Topic::of(&job))))
+            }
+            (LetterState::Dead, None) => Ok((Acted::Unreadable, None)),
+            (state, _) => Ok((Acted::NotDead(state), None)),
+        }
+    }
+
+    /// The ids of a channel's dead letters, in the order in which they were stored.
+    pub(super) fn dead_of(&self, channel: &str) -> rusqlite::Result<Vec<String>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT key FROM job WHERE topic = ?1 AND state = 'dead' AND state <> 'done' ORDER BY created, id",
+        )?;
+        let mut all = Vec::new();
+        for topic in topics_of(channel) {
+            let keys = statement.query_map([topic.name()], |row| row.get(0))?;
+            all.extend(keys.collect::<rusqlite::Result<Vec<String>>>()?);
+        }
+        Ok(all)
+    }
+
+    /// A dead letter waits again, as old as if it were new. It is where it was among the messages of its lanes, unless one of
+    /// them is under way: two at once would be in no order.
+    fn revive(&mut self, row: i64, job: &Job) -> rusqlite::Result<()> {
+        self.transact()?;
+        let now = self.wall();
+        self.connection
+            .prepare_cached(
+                "UPDATE job SET state = 'ready', attempts = 0, losses = 0, leased = 0, error = NULL, told = 0,
+                    not_before = ?2, created = ?2, changed = ?2
+                 WHERE id = ?1",
+            )?
+            .execute([row, now])?;
+        let row = if self.is_one_under_way(job)? { self.to_the_end(row)? } else { row };
+        self.ready += 1;
+        self.enter_lanes(row, job)?;
+        // Who was first of a lane may not be so any more.
+        self.leases.stale();
+        Ok(())
+    }
+
+    /// Whether somebody has a message that shares a lane with this one.
+    fn is_one_under_way(&self, job: &Job) -> rusqlite::Result<bool> {
+        let held: Vec<i64> = self.leases.held_of(&Topic::of(job)).collect();
+        let mut shares = self.connection.prepare_cached("SELECT 1 FROM lane WHERE lane = ?1 AND job = ?2")?;
+        for lane in row::lanes(job) {
+            for id in &held {
+                if shares.exists(params![lane, id])? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Gives a row the place of one that is stored now.
+    fn to_the_end(&self, row: i64) -> rusqlite::Result<i64> {
+        let mut statement = self
+            .connection
+            .prepare_cached("UPDATE job SET id = (SELECT max(id) + 1 FROM job) WHERE id = ?1 RETURNING id")?;
+        statement.query_row([row], |row| row.get(0))
+    }
+
+    /// See [`crate::queue::Letters::discard`].
+    pub(super) fn discard(&mut self, id: &str) -> rusqlite::Result<Acted> {
+        let Some(Found { row, letter }) = self.find_letter(id)? else { return Ok(Acted::Unknown) };
+        if letter.state != LetterState::Dead {
+            return Ok(Acted::NotDead(letter.state));
+        }
+        self.transact()?;
+        let now = self.wall();
+        self.connection
+            .prepare_cached("UPDATE job SET state = 'done', error = coalesce(error, ''), changed = ?2 WHERE id = ?1")?
+            .execute([row, now])?;
+        Ok(Acted::Done)
+    }
+
+    /// See [`crate::queue::Letters::untold`].
+    pub(super) fn untold(&self, most: usize) -> rusqlite::Result<Vec<Letter>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM job WHERE told = 0 AND state = 'dead' AND topic <> 'look' ORDER BY id LIMIT ?1"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let found = statement.query_map([i64::try_from(most).unwrap_or(i64::MAX)], found)?;
+        found.map(|found| Ok(found?.letter)).collect()
+    }
+
+    /// See [`crate::queue::Letters::were_told`].
+    pub(super) fn were_told(&mut self, ids: &[String]) -> rusqlite::Result<()> {
+        self.transact()?;
+        let mut told = self.connection.prepare_cached("UPDATE job SET told = 1 WHERE key = ?1 AND topic <> 'look'")?;
+        ids.iter().try_for_each(|id| told.execute([id]).map(drop))
+    }
+}
+
+/// What a channel's messages are stored as.
+fn topics_of(channel: &str) -> [Topic; 2] {
+    [Topic::Gather(channel.to_owned()), Topic::Deliver(channel.to_owned())]
+}
+
+/// Reads [`COLUMNS`].
+fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
+    let (topic, state, payload): (String, String, String) = (row.get(2)?, row.get(3)?, row.get(5)?);
+    let error: Option<String> = row.get(8)?;
+    let state = match (state.as_str(), &error) {
+        ("ready", None) => LetterState::Waiting,
+        ("ready", Some(_)) => LetterState::Retried,
+        ("done", _) => LetterState::Done,
+        _ => LetterState::Dead,
+    };
+    let is_owed = matches!(state, LetterState::Waiting | LetterState::Retried);
+    let channel = Topic::named(&topic).and_then(|topic| topic.channel().map(str::to_owned)).unwrap_or(topic.clone());
+    let letter = Letter {
+        id: row.get(1)?,
+        channel,
+        state,
+        job: row::read(&topic, row.get(4)?, &payload).ok(),
+        trace: row.get(6)?,
+        attempts: row.get(7)?,
+        error: error.filter(|error| !error.is_empty()),
+        next: if is_owed { Some(moment(row.get(9)?)) } else { None },
+        created: moment(row.get(10)?),
+        changed: moment(row.get(11)?),
+    };
+    Ok(Found { row: row.get(0)?, letter })
+}

@@ -1,0 +1,115 @@
+//! Whether all of the cluster was looked at once, since the data folder is new.
+//!
+//! What a new install finds is told as one message, so whoever tells it waits for the end of the first look. It has ended
+//! when all watches have been listed and no look has been under way for a moment; the looks of one start begin together.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::ambient::Ambient;
+
+/// No look is under way for so long.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Whether all of the cluster was looked at once.
+#[derive(Debug)]
+pub struct FirstLook(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Looks that are under way.
+    running: usize,
+    /// Since when none is, on the monotonic clock; nothing before all watches have been listed.
+    quiet_since: Option<Duration>,
+    has_ended: bool,
+}
+
+impl FirstLook {
+    /// `has_ended` where an earlier process has seen its end.
+    #[must_use]
+    pub fn new(has_ended: bool) -> Self {
+        Self(Mutex::new(State { running: 0, quiet_since: None, has_ended }))
+    }
+
+    /// All watches have been listed.
+    pub fn listed(&self, now: Duration) {
+        let mut state = self.state();
+        state.quiet_since.get_or_insert(now);
+    }
+
+    /// A look is under way until what this gives is dropped, however it ends.
+    #[must_use]
+    pub fn under_way(self: Arc<Self>, ambient: Ambient) -> UnderWay {
+        self.begins();
+        UnderWay { look: self, ambient }
+    }
+
+    fn begins(&self) {
+        self.state().running += 1;
+    }
+
+    fn ends(&self, now: Duration) {
+        let mut state = self.state();
+        state.running = state.running.saturating_sub(1);
+        if let Some(since) = &mut state.quiet_since {
+            *since = now;
+        }
+    }
+
+    /// Whether it has ended. It stays so.
+    #[must_use]
+    pub fn has_ended(&self, now: Duration) -> bool {
+        let mut state = self.state();
+        let is_quiet = state.running == 0 && state.quiet_since.is_some_and(|since| now.saturating_sub(since) >= QUIET);
+        state.has_ended |= is_quiet;
+        state.has_ended
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        // What is kept is whole after each change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A look that is under way.
+#[derive(Debug)]
+pub struct UnderWay {
+    look: Arc<FirstLook>,
+    ambient: Ambient,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.look.ends(self.ambient.monotonic());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn it_ends_when_all_is_listed_and_no_look_is_under_way() {
+        let look = FirstLook::new(false);
+        assert!(!look.has_ended(at(100)), "nothing is listed");
+        look.begins();
+        look.listed(at(100));
+        assert!(!look.has_ended(at(200)), "a look is under way");
+        look.ends(at(200));
+        assert!(!look.has_ended(at(201)), "the next may begin at once");
+        look.begins();
+        look.ends(at(202));
+        assert!(!look.has_ended(at(203)) && look.has_ended(at(204)));
+        look.begins();
+        assert!(look.has_ended(at(205)), "it stays so");
+    }
+
+    #[test]
+    fn what_an_earlier_process_has_seen_is_over() {
+        assert!(FirstLook::new(true).has_ended(at(0)));
+    }
+}
