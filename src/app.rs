@@ -27,7 +27,8 @@ use crate::api::{self, Api, Pulse};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
-    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, Writer, annotations,
+    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, WorkloadEvent, Writer,
+    annotations,
 };
 use crate::config::Config;
 use crate::domain::approval::LinkKeys;
@@ -41,7 +42,7 @@ use crate::domain::workload::Workload;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
-use crate::notify::{Channels, Gatherer, Sender, bury_messages_of_removed_channels};
+use crate::notify::{Channels, Gatherer, SayOn, Sender, bury_messages_of_removed_channels, tell_of_dead_letters};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
@@ -487,6 +488,16 @@ impl App {
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
         });
+        let (cluster, letters) = (self.cluster.clone(), Arc::clone(&sender));
+        let say_on: SayOn = Arc::new(move |uid, words| {
+            let cluster = cluster.clone();
+            Box::pin(async move {
+                if let Some(workload) = cluster.by_uid(&uid) {
+                    cluster.announce(&workload, WorkloadEvent::NotDelivered(words)).await;
+                }
+            })
+        });
+        spawn(tasks, "dead letters", tell_of_dead_letters(letters, say_on, self.stop.clone()));
         for name in self.channels.names() {
             let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
             let gatherer = Gatherer {

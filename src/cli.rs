@@ -6,11 +6,13 @@ mod act;
 mod acting;
 mod brake;
 mod check;
+mod deliveries;
 mod doctor;
 mod explain;
 mod history;
 mod look;
 mod notes;
+mod notify_test;
 mod policy;
 #[cfg(test)]
 mod snapshots;
@@ -147,6 +149,22 @@ enum Command {
         #[arg(long)]
         resume: bool,
     },
+    /// Show which messages wait, failed or were given up; send those again, or throw them away
+    ///
+    /// Run it where the service runs, as it asks the private listener. The newest come first. What a message says is not shown.
+    /// Exit status: 0 when it is done, 1 when the service does not answer, knows no such message, or it was not given up.
+    #[command(
+        after_help = "Examples:\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher deliveries --state dead\n  image-watcher deliveries retry --channel email"
+    )]
+    Deliveries(deliveries::DeliveriesArguments),
+    /// Send one real message, marked TEST, to each recipient of a channel
+    ///
+    /// It goes the same way as every other: proxy, trust, credentials. Exit status: 0 when every message was taken, 1 when one was
+    /// not.
+    #[command(
+        after_help = "Examples:\n  image-watcher notify-test email\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher notify-test --dry-run"
+    )]
+    NotifyTest(notify_test::NotifyTestArguments),
     /// Say what is needed and what is missing: cluster, webhook sources, channels
     ///
     /// Run it where the service runs, so that it can ask the private listener how the sources are doing. Exit status: 0 when
@@ -372,6 +390,18 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Resume(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
         Command::Look(arguments) => configured(variables, |config| look(&config, &arguments)),
         Command::Brake { resume } => configured(variables, |config| brake(&config, resume)),
+        Command::Deliveries(arguments) => {
+            configured(variables, |config| match blocking(deliveries::deliveries(&config, &arguments)) {
+                Ok(text) => printed(&text, ExitCode::SUCCESS),
+                Err(error) => no_answer(&error),
+            })
+        }
+        Command::NotifyTest(arguments) => {
+            configured(variables, |config| match blocking(notify_test::notify_test(&config, &arguments)) {
+                Ok(ended) => printed(&ended.text, if ended.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+                Err(error) => no_answer(&error),
+            })
+        }
         Command::Doctor(arguments) => configured(variables, |config| doctor(&config, &arguments)),
         Command::Check(arguments) => configured(variables, |config| check(&config, &arguments)),
     }

@@ -36,7 +36,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("assess", &["domain", "registry"]),
     ("release", &["ambient", "domain", "memory", "outbound", "queue", "registry", "stop", "telemetry"]),
     ("message", &["domain"]),
-    ("notify", &["ambient", "domain", "message", "outbound", "queue", "telemetry"]),
+    ("notify", &["ambient", "domain", "message", "outbound", "queue", "stop", "telemetry"]),
     ("config", &["domain", "filesystem", "listener", "notify", "outbound", "registry", "release", "telemetry"]),
     ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),

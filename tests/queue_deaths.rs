@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use image_watcher::ambient::Ambient;
-use image_watcher::domain::event::{Delivery, Gathered, ImageView, Job, Notice, NoticeKind};
+use image_watcher::domain::event::{Delivery, Gathered, ImageView, Job, Notice, NoticeKind, Told};
 use image_watcher::domain::reference::Repository;
 use image_watcher::domain::retry::Backoff;
 use image_watcher::domain::workload::{Kind, WorkloadId};
@@ -185,12 +185,14 @@ fn notice(number: usize) -> Notice {
     Notice::new(NoticeKind::Applied, at, (&workload, "web"), (image("1.2.3"), image("1.3.0")))
 }
 
-/// A message to each recipient that names all of these workloads, in the place of a container, so that its id is another
-/// with every other choice of them.
+/// A message to each recipient that tells all of it; of another choice it has another id.
 fn composed(waiting: &[Waiting]) -> Vec<NewJob> {
-    let names: Vec<&str> = waiting.iter().map(|item| &*item.notice.workload.name).collect();
-    let notice = Notice { container: names.join(","), ..notice(0) };
-    let to = |recipient: &str| Delivery::of(CHANNEL, recipient, notice.clone());
+    let notices: Vec<Notice> = waiting.iter().map(|item| item.notice.clone()).collect();
+    let to = |recipient: &str| Delivery {
+        channel: CHANNEL.into(),
+        recipient: recipient.into(),
+        told: Told::Several { id: Delivery::collection(&notices), notices: notices.clone() },
+    };
     RECIPIENTS.iter().map(|recipient| now_to_be_done(Job::Deliver(Box::new(to(recipient))))).collect()
 }
 
@@ -217,7 +219,8 @@ fn composer() {
         let told = Arc::clone(&told);
         async move {
             let Job::Deliver(message) = &leased.job else { unreachable!("only messages are leased") };
-            let line = format!("{} {} {}\n", message.id(), message.recipient, message.notices()[0].container);
+            let names: Vec<&str> = message.notices().iter().map(|notice| &*notice.workload.name).collect();
+            let line = format!("{} {} {}\n", message.id(), message.recipient, names.join(","));
             (&*told).write_all(line.as_bytes()).unwrap();
             Verdict::Done
         }

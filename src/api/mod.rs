@@ -1,9 +1,11 @@
 //! 11 of 11 · in: HTTP request · out: JSON, probes, metrics
 //!
 //! The private listener: what is known of workloads and of the service itself. A look may be asked for, which comes to
-//! what it would come to by the schedule, and automatic updates may be resumed; nothing else here changes anything.
+//! what it would come to by the schedule, automatic updates may be resumed, and messages that were given up may be sent again
+//! or thrown away; nothing else here changes anything.
 
 mod brake;
+mod deliveries;
 mod health;
 mod look;
 mod near;
@@ -32,7 +34,7 @@ use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Bounds;
 use crate::domain::workload::Workload;
 use crate::listener::Problem;
-use crate::queue::{QueueAdmin, QueueError};
+use crate::queue::{Letters, QueueAdmin, QueueError};
 use crate::telemetry::metrics::Metrics;
 
 /// Finds the notes of an update that is asked about.
@@ -89,7 +91,7 @@ impl<Q> std::fmt::Debug for Api<Q> {
 
 /// Adds the routes of this stage. What is known of workloads is answered only where the request was made in the pod, as
 /// there is no sign-in; `bound` is the address that is listened on.
-pub fn routes<Q: QueueAdmin>(config: &mut ServiceConfig, bound: IpAddr) {
+pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
     config
         .route("/livez", web::get().to(probes::livez::<Q>))
         .route("/readyz", web::get().to(probes::readyz::<Q>))
@@ -102,6 +104,11 @@ pub fn routes<Q: QueueAdmin>(config: &mut ServiceConfig, bound: IpAddr) {
                 .route("/sources", web::get().to(sources::<Q>))
                 .route("/brake", web::get().to(brake::show::<Q>))
                 .route("/brake/resume", web::post().to(brake::resume::<Q>))
+                .route("/deliveries", web::get().to(deliveries::list::<Q>))
+                .route("/deliveries/retry", web::post().to(deliveries::retry_all::<Q>))
+                .route("/deliveries/{id}", web::get().to(deliveries::one::<Q>))
+                .route("/deliveries/{id}/retry", web::post().to(deliveries::retry::<Q>))
+                .route("/deliveries/{id}/discard", web::post().to(deliveries::discard::<Q>))
                 .route("/look", web::post().to(look::all::<Q>))
                 .route("/registries", web::get().to(registries::<Q>))
                 .route("/workloads", web::get().to(workloads::workloads::<Q>))

@@ -46,7 +46,7 @@ struct Released {
 /// Why automatic updates are stopped, if they are, as the service says that runs here; where none does, as records say, which
 /// know nothing of a person who resumed them.
 pub(super) async fn stopped(config: &Config, fleet: &Fleet) -> Option<fleet::Stopped> {
-    let answer = ask(config, "api/v1/brake", false).await.ok().filter(|answer| answer.status.is_success());
+    let answer = ask(config, "brake", false).await.ok().filter(|answer| answer.status.is_success());
     let read: Option<Answer> = answer.and_then(|answer| serde_json::from_slice(&answer.body).ok());
     let Some(Answer { stopped, .. }) = read else { return fleet.stopped(None) };
     let failed = |it: FailedUpdate| fleet::Failed {
@@ -67,7 +67,7 @@ pub(super) async fn stopped(config: &Config, fleet: &Fleet) -> Option<fleet::Sto
 /// # Errors
 /// When the service does not run here, or does not take it.
 pub(super) async fn brake(config: &Config, resume: bool) -> anyhow::Result<(bool, String)> {
-    let (path, is_post) = if resume { ("api/v1/brake/resume", true) } else { ("api/v1/brake", false) };
+    let (path, is_post) = if resume { ("brake/resume", true) } else { ("brake", false) };
     let answer = ask(config, path, is_post).await?;
     let read: Answer = serde_json::from_slice(&answer.body)?;
     if !answer.status.is_success() {

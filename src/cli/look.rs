@@ -39,9 +39,9 @@ struct Answer {
 pub(super) async fn look(config: &Config, at: At<'_>) -> anyhow::Result<String> {
     let path = match at {
         At::Workload(namespace, subject) => {
-            format!("api/v1/workloads/{namespace}/{}/{}/look", subject.kind.short(), subject.name)
+            format!("workloads/{namespace}/{}/{}/look", subject.kind.short(), subject.name)
         }
-        At::Everything => "api/v1/look".to_owned(),
+        At::Everything => "look".to_owned(),
     };
     let answer = ask(config, &path, true).await?;
     let read: Answer = serde_json::from_slice(&answer.body).context("what answers is no image-watcher")?;
@@ -51,15 +51,31 @@ pub(super) async fn look(config: &Config, at: At<'_>) -> anyhow::Result<String> 
     Ok(read.repositories.iter().flat_map(|repository| [repository.as_str(), "\n"]).collect())
 }
 
-/// What the service answers at a path of its private listener.
+/// What the API of the service answers at a path.
 ///
 /// # Errors
 /// When it does not run here.
 pub(super) async fn ask(config: &Config, path: &str, is_post: bool) -> anyhow::Result<Response> {
+    ask_for(config, &path.split('/').collect::<Vec<_>>(), &[], is_post).await
+}
+
+/// What its API answers at the path of these parts, with a query.
+///
+/// # Errors
+/// When it does not run here.
+pub(super) async fn ask_for(
+    config: &Config,
+    path: &[&str],
+    query: &[(&str, &str)],
+    is_post: bool,
+) -> anyhow::Result<Response> {
     let base = url::Url::parse(&format!("http://{}/", config.private.from_here()))?;
     let mut url = base.clone();
     if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(path.split('/'));
+        segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+    }
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
     }
     let client = Outbound::new(None)?.client(Reach::Named)?;
     let request = if is_post { client.post(url) } else { client.get(url) };

@@ -56,6 +56,8 @@ pub enum WorkloadEvent {
     HeldReleased(String),
     /// Automatic updates are stopped everywhere, as this one failed after others.
     UpdatesStopped(String),
+    /// A message about the workload was given up.
+    NotDelivered(String),
     /// Our record was not what we wrote, and is replaced.
     RecordReplaced(String),
 }
@@ -84,6 +86,7 @@ impl WorkloadEvent {
             Self::CandidateUnfit(note) => ("RefuseUpdate", "WouldNotStart", "Warning", note),
             Self::VersionHeld(note) => ("HoldVersion", "VersionHeld", "Normal", note),
             Self::ImageGone(note) => ("RefuseUpdate", "ImageGone", "Warning", note),
+            Self::NotDelivered(note) => ("Notify", "MessageNotDelivered", "Warning", note),
             Self::Snoozed(note) => ("ProposeUpdate", "Snoozed", "Normal", note),
             Self::HeldReleased(note) => ("HoldVersion", "HeldReleased", "Normal", note),
             Self::UpdatesStopped(note) => ("StopUpdates", "UpdatesStopped", "Warning", note),

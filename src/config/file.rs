@@ -17,7 +17,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 35] = [
+const KEYS: [(&str, &str); 36] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("cluster", "IMAGE_WATCHER_CLUSTER"),
@@ -27,6 +27,7 @@ const KEYS: [(&str, &str); 35] = [
     ("runOnBoot", "RUN_ON_BOOT"),
     ("schedule", "IMAGE_WATCHER_SCHEDULE"),
     ("settle", "IMAGE_WATCHER_SETTLE"),
+    ("window", "IMAGE_WATCHER_WINDOW"),
     ("deleteBroken", "IMAGE_WATCHER_DELETE_BROKEN"),
     ("dryRun", "IMAGE_WATCHER_DRY_RUN"),
     ("tz", "TZ"),

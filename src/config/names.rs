@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE"];
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 28] = [
+const PLAIN: [&str; 29] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -33,6 +33,7 @@ const PLAIN: [&str; 28] = [
     "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE",
     "IMAGE_WATCHER_ROLLOUTS_TOTAL",
     "IMAGE_WATCHER_SETTLE",
+    "IMAGE_WATCHER_WINDOW",
     "IMAGE_WATCHER_DELETE_BROKEN",
     "IMAGE_WATCHER_DRY_RUN",
     "IMAGE_WATCHER_CONFIG",

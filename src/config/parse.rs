@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
@@ -197,6 +197,18 @@ impl<'v> Reader<'v> {
             self.problem(NAME, "is no duration from 0s to 1h, as 90s or 5m");
         }
         time.unwrap_or(SETTLE)
+    }
+
+    /// How long what is not urgent waits on a channel for others.
+    pub(super) fn window(&mut self) -> Option<TimeDelta> {
+        const NAME: &str = "IMAGE_WATCHER_WINDOW";
+        match super::channel::window(&self.text(NAME)?) {
+            Ok(window) => Some(window),
+            Err((_, problem)) => {
+                self.problem(NAME, problem);
+                None
+            }
+        }
     }
 
     /// How many updates may roll at once; without, as many as there are.

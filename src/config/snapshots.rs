@@ -30,6 +30,7 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("IMAGE_WATCHER_SCHEDULE", "every day"),
         ("IMAGE_WATCHER_SCHEDULE", "0 0 30 2 *"),
         ("IMAGE_WATCHER_SETTLE", "2h"),
+        ("IMAGE_WATCHER_WINDOW", "6m"),
         ("IMAGE_WATCHER_ROLLOUTS_TOTAL", "0"),
         ("IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE", "some"),
         ("IMAGE_WATCHER_DELETE_BROKEN", "perhaps"),

@@ -1,4 +1,4 @@
-//! What crosses the queue: a repository to look at, a message to deliver, or a notice that waits to go out with others.
+//! What crosses the queue: a repository to look at, or a message to deliver.
 //!
 //! These types are the format of stored rows: fields are only added, with a default.
 
@@ -194,9 +194,7 @@ impl Delivery {
                 vec![trouble.kind.reason().to_owned(), trouble.channel.clone(), trouble.at.date_naive().to_string()]
             }
         };
-        let to = [&self.channel, &self.recipient].map(Clone::clone);
-        let fields: Vec<String> = fields.into_iter().chain(to).collect();
-        format!("msg_{}", fingerprint(&fields.iter().map(String::as_str).collect::<Vec<_>>()))
+        format!("msg_{}", stands_for(&fields, &self.channel, &self.recipient))
     }
 
     /// Who holds the links in this message: `channel:address`.
@@ -219,9 +217,14 @@ impl Gathered {
     /// The same however often this is to be told on the channel: `itm_…`.
     #[must_use]
     pub fn id(&self) -> String {
-        let [update, kind, round] = told_of(&self.notice);
-        format!("itm_{}", fingerprint(&[&update, &kind, &round, &self.channel, ""]))
+        format!("itm_{}", stands_for(&told_of(&self.notice), &self.channel, ""))
     }
+}
+
+/// What stands for these fields, told to a recipient of a channel.
+fn stands_for(fields: &[String], channel: &str, recipient: &str) -> String {
+    let fields: Vec<&str> = fields.iter().map(String::as_str).chain([channel, recipient]).collect();
+    fingerprint(&fields)
 }
 
 /// What tells one thing that people are told from every other.
@@ -242,6 +245,16 @@ fn told_of(notice: &Notice) -> [String; 3] {
 #[must_use]
 pub fn holder(channel: &str, recipient: &str) -> String {
     format!("{channel}:{recipient}")
+}
+
+/// An address that people recognise and strangers can't use: `email:o…@example.com`.
+#[must_use]
+pub fn masked(holder: &str) -> String {
+    let (channel, address) = holder.split_once(':').unwrap_or((holder, ""));
+    match address.split_once('@') {
+        Some((user, domain)) => format!("{channel}:{}…@{domain}", user.chars().take(1).collect::<String>()),
+        None => channel.to_owned(),
+    }
 }
 
 #[cfg(test)]

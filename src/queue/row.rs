@@ -41,17 +41,15 @@ pub(crate) fn key(job: &Job) -> String {
 /// What a job is about, for people: the repository; or what is said of which workload, and the version.
 #[must_use]
 pub(crate) fn about(job: &Job) -> String {
-    let of = |notice: &Notice| {
-        format!("{} {} {}: {}", notice.kind.as_str(), notice.workload, notice.container, notice.to.tag)
-    };
+    let of = |notice: &Notice| format!("{} {}: {}", notice.workload, notice.container, notice.to.tag);
     match job {
         Job::Look(repository) => repository.to_string(),
+        Job::Gather(gathered) => format!("{} {}", gathered.notice.kind.as_str(), of(&gathered.notice)),
         Job::Deliver(delivery) => match delivery.notices() {
             [] => delivery.event().to_owned(),
-            [only] => of(only),
-            [first, rest @ ..] => format!("{} and {} more", of(first), rest.len()),
+            [only] => format!("{} {}", delivery.event(), of(only)),
+            [first, rest @ ..] => format!("{} {} and {} more", delivery.event(), of(first), rest.len()),
         },
-        Job::Gather(gathered) => of(&gathered.notice),
     }
 }
 
@@ -62,7 +60,11 @@ pub(crate) fn about(job: &Job) -> String {
 pub(crate) fn lanes(job: &Job) -> Vec<String> {
     let Job::Deliver(delivery) = job else { return Vec::new() };
     let Delivery { channel, recipient, .. } = &**delivery;
-    let uids: BTreeSet<&str> = delivery.notices().iter().map(|notice| &*notice.workload.uid).collect();
+    let mut uids: BTreeSet<&str> = delivery.notices().iter().map(|notice| &*notice.workload.uid).collect();
+    if uids.is_empty() {
+        // What is told of ourselves has an order too.
+        uids.insert("");
+    }
     uids.into_iter().map(|uid| format!("{channel}:{recipient}:{uid}")).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::{Acted, Asked, Letter, Page, QueueError, Topic};
 use super::MOST_JOBS;
-use super::command::Reply;
+use super::reply::Reply;
 use super::store::Store;
 
 /// What is asked.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 use super::super::{Batch, Depth, ItemId, NewJob, Placed, QueueError, Topic};
-use super::command::{Buried, Command, Reply, failure};
+use super::command::{Buried, Command};
 use super::letter_command::Later;
+use super::reply::{Reply, failure};
 use super::store::Store;
 use super::{MOST_JOBS, Wakers};
 use crate::telemetry::chain;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::cluster::Cluster;
 use crate::domain::approval::Approval;
 use crate::domain::declared::Kinds;
+pub(crate) use crate::domain::event::masked;
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Move, Plan};
@@ -134,14 +135,5 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Settings::read(&workload, &one.container, &self.0.bounds).ok()?.closed_until(now)
         };
         plan.moves.iter().filter_map(closed).collect()
-    }
-}
-
-/// An address that people recognise and strangers can't use: `email:o…@example.com`.
-pub(crate) fn masked(holder: &str) -> String {
-    let (channel, address) = holder.split_once(':').unwrap_or((holder, ""));
-    match address.split_once('@') {
-        Some((user, domain)) => format!("{channel}:{}…@{domain}", user.chars().take(1).collect::<String>()),
-        None => channel.to_owned(),
     }
 }

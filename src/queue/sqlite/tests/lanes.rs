@@ -1,22 +1,22 @@
 //! Messages that tell of several workloads keep their order with all others about each of them.
 
 use super::*;
+use crate::domain::event::{Notice, Told};
 
 /// A message about a workload.
 pub(super) fn to_x(uid: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
-    let delivery = Delivery::of("email", "x@example.com", about(uid, kind));
-    NewJob { job: Job::Deliver(Box::new(delivery)), ..mail("x@example.com", kind, at) }
+    of_x(Delivery::of("email", "x@example.com", about(uid, kind)), at)
 }
 
-/// Puts a message that tells of several workloads.
-async fn put_several(queue: &SqliteQueue, folder: &Path, (uids, kind): (&[&str], NoticeKind), at: DateTime<Utc>) {
-    let (first, rest) = uids.split_first().unwrap();
-    queue.put(vec![to_x(first, kind, at)]).await.unwrap();
-    let file = file(folder);
-    for uid in rest {
-        let lane = format!("email:x@example.com:{uid}");
-        file.execute("INSERT INTO lane SELECT ?1, max(id) FROM job", [lane]).unwrap();
-    }
+/// A message about several workloads.
+fn several(uids: &[&str], kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
+    let notices: Vec<Notice> = uids.iter().map(|uid| about(uid, kind)).collect();
+    let told = Told::Several { id: Delivery::collection(&notices), notices };
+    of_x(Delivery { channel: "email".into(), recipient: "x@example.com".into(), told }, at)
+}
+
+fn of_x(delivery: Delivery, at: DateTime<Utc>) -> NewJob {
+    NewJob { job: Job::Deliver(Box::new(delivery)), ..look("x", at) }
 }
 
 pub(super) fn rows(leased: &[Leased]) -> Vec<u64> {
@@ -28,12 +28,12 @@ async fn a_message_that_tells_of_several_is_behind_what_was_told_of_each_and_bef
     let folder = tempfile::tempdir().unwrap();
     let (queue, clock) = stepped(folder.path());
     let now = clock.now();
-    put_several(&queue, folder.path(), (&["a", "b"], NoticeKind::Available), now).await;
+    queue.put(vec![several(&["a", "b"], NoticeKind::Available, now)]).await.unwrap();
     queue.put(vec![to_x("a", NoticeKind::Applied, now), to_x("b", NoticeKind::Applied, now)]).await.unwrap();
     queue.put(vec![to_x("c", NoticeKind::Available, now)]).await.unwrap();
     let first = lease_all(&queue, &email()).await;
     assert_eq!(rows(&first), [1, 4], "«applied» does not overtake «available», and others go on");
-    put_several(&queue, folder.path(), (&["b", "d", "c"], NoticeKind::Failed), now).await;
+    queue.put(vec![several(&["d", "c", "b"], NoticeKind::Failed, now)]).await.unwrap();
     let again = Settlement::Retry { at: now + TimeDelta::minutes(1), reason: "421".into() };
     queue.settle(&first[0], again).await.unwrap();
     queue.settle(&first[1], Settlement::Done).await.unwrap();
@@ -56,7 +56,7 @@ async fn the_order_outlives_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, clock) = stepped(folder.path());
     let at = ambient().at(clock.clone());
-    put_several(&queue, folder.path(), (&["a", "b"], NoticeKind::Available), clock.now()).await;
+    queue.put(vec![several(&["a", "b"], NoticeKind::Available, clock.now())]).await.unwrap();
     queue.put(vec![to_x("b", NoticeKind::Applied, clock.now()), look("a", clock.now())]).await.unwrap();
     let queue = die(queue, folder.path(), &at);
     let first = lease_all(&queue, &email()).await;
@@ -69,7 +69,7 @@ async fn the_order_outlives_the_process() {
 async fn a_row_that_can_not_be_read_makes_way_in_each_of_its_lanes() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, clock) = stepped(folder.path());
-    put_several(&queue, folder.path(), (&["a", "b"], NoticeKind::Available), clock.now()).await;
+    queue.put(vec![several(&["a", "b"], NoticeKind::Available, clock.now())]).await.unwrap();
     queue.put(["a", "b"].map(|uid| to_x(uid, NoticeKind::Applied, clock.now())).to_vec()).await.unwrap();
     file(folder.path()).execute("UPDATE job SET format = 99 WHERE id = 1", []).unwrap();
     assert_eq!(rows(&lease_all(&queue, &email()).await), [2, 3]);

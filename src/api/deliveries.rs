@@ -1,0 +1,277 @@
+//! Messages: which wait, which failed, which were given up; and that those are sent again, or thrown away.
+//!
+//! What a message says is not shown, only what it is about. An address is shown as in logs and on workloads.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::look::{ELSEWHERE, is_of_this_origin};
+use crate::domain::event::{Delivery, Job, Notice, masked};
+use crate::domain::history::rfc3339;
+use crate::listener::Problem;
+use crate::queue::{Acted, Asked, Before, Letter, LetterState, Letters, QueueError};
+
+/// As many as are listed at once, unless more or fewer are asked for.
+const PAGE: usize = 50;
+/// The most that are listed at once.
+const MOST: usize = 200;
+/// The most workloads that are named of one message.
+const MOST_NAMED: usize = 50;
+
+/// What is asked of the list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    state: Option<String>,
+    channel: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// Whose dead letters are sent again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfChannel {
+    channel: String,
+}
+
+/// `GET /api/v1/deliveries`
+pub(super) async fn list<Q: Letters>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let asked = asked(request.query_string())?;
+    let page = api.queue.letters(asked).await.map_err(|error| refused(&error, "messages can't be read now"))?;
+    let items: Vec<Value> = page.letters.iter().map(view).collect();
+    let next = page.next.map(|Before { created, number }| format!("{created}.{number}"));
+    Ok(answer(StatusCode::OK, &json!({"schema": "image-watcher/deliveries/v1", "items": items, "next": next})))
+}
+
+/// `GET /api/v1/deliveries/{id}`
+pub(super) async fn one<Q: Letters>(api: Data<Api<Q>>, id: Path<String>) -> Result<HttpResponse, Problem> {
+    api.shown(&id, StatusCode::OK).await
+}
+
+/// `POST /api/v1/deliveries/{id}/retry`
+pub(super) async fn retry<Q: Letters>(
+    api: Data<Api<Q>>,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    if !is_of_this_origin(&request) {
+        return Err(ELSEWHERE);
+    }
+    let acted = api.queue.send_again(&id).await;
+    done(acted.map_err(|error| refused(&error, "the message can't be sent again now"))?)?;
+    tracing::info!(delivery_id = *id, "a dead letter is sent again, as somebody asked for it");
+    api.shown(&id, StatusCode::ACCEPTED).await
+}
+
+/// `POST /api/v1/deliveries/{id}/discard`
+pub(super) async fn discard<Q: Letters>(
+    api: Data<Api<Q>>,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    if !is_of_this_origin(&request) {
+        return Err(ELSEWHERE);
+    }
+    let acted = api.queue.discard(&id).await;
+    done(acted.map_err(|error| refused(&error, "the message can't be thrown away now"))?)?;
+    tracing::info!(delivery_id = *id, "a dead letter is thrown away, as somebody asked for it");
+    api.shown(&id, StatusCode::OK).await
+}
+
+/// `POST /api/v1/deliveries/retry?channel=`
+pub(super) async fn retry_all<Q: Letters>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    if !is_of_this_origin(&request) {
+        return Err(ELSEWHERE);
+    }
+    let Query(OfChannel { channel }) = Query::from_query(request.query_string())
+        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
+    let sent = api.queue.send_all_again(&channel).await;
+    let sent = sent.map_err(|error| refused(&error, "not all of the channel's messages can be sent again now"))?;
+    tracing::info!(channel, messages = sent, "a channel's dead letters are sent again, as somebody asked for it");
+    let document = json!({"schema": "image-watcher/deliveries-retried/v1", "channel": channel, "retried": sent});
+    Ok(answer(StatusCode::ACCEPTED, &document))
+}
+
+impl<Q: Letters> Api<Q> {
+    async fn shown(&self, id: &str, status: StatusCode) -> Result<HttpResponse, Problem> {
+        let found = self.queue.letter(id).await.map_err(|error| refused(&error, "messages can't be read now"))?;
+        let letter = found.ok_or(UNKNOWN)?;
+        Ok(answer(status, &json!({"schema": "image-watcher/delivery/v1", "delivery": view(&letter)})))
+    }
+}
+
+const UNKNOWN: Problem =
+    Problem::new(StatusCode::NOT_FOUND, "no such message is stored; what arrived is kept for a week");
+
+fn answer(status: StatusCode, document: &Value) -> HttpResponse {
+    HttpResponse::build(status).content_type("application/json").body(document.to_string())
+}
+
+fn refused(error: &QueueError, detail: &'static str) -> Problem {
+    tracing::warn!(error = %crate::telemetry::chain(error), "{detail}");
+    Problem::later(detail)
+}
+
+fn done(acted: Acted) -> Result<(), Problem> {
+    let conflict = |detail| Err(Problem::new(StatusCode::CONFLICT, detail));
+    match acted {
+        Acted::Done => Ok(()),
+        Acted::Unknown => Err(UNKNOWN),
+        Acted::NotDead(LetterState::Done) => conflict("it is done: it arrived, or was thrown away"),
+        Acted::NotDead(_) => conflict("it waits to be sent, so there is nothing to do; only what was given up can be"),
+        Acted::Unreadable => conflict("another version stored it, which this one can't send; it can be discarded"),
+    }
+}
+
+/// Reads what is asked of the list.
+fn asked(query: &str) -> Result<Asked, Problem> {
+    let wrong = |detail| Problem::new(StatusCode::BAD_REQUEST, detail);
+    let Query(wanted) = Query::<Wanted>::from_query(query)
+        .map_err(|_| wrong("state, channel, limit and cursor can be asked for, each once; limit is a number"))?;
+    let state = wanted
+        .state
+        .as_deref()
+        .map(LetterState::listed)
+        .map(|state| state.ok_or_else(|| wrong("state is waiting, retried or dead")));
+    let before = wanted.cursor.as_deref().map(|cursor| {
+        cursor_of(cursor).ok_or_else(|| wrong("cursor is what «next» of the page before says, as it stands"))
+    });
+    let most = wanted.limit.unwrap_or(PAGE);
+    if !(1..=MOST).contains(&most) {
+        return Err(wrong("limit is from 1 to 200"));
+    }
+    Ok(Asked { state: state.transpose()?, channel: wanted.channel, before: before.transpose()?, most })
+}
+
+fn cursor_of(text: &str) -> Option<Before> {
+    let (created, number) = text.split_once('.')?;
+    Some(Before { created: created.parse().ok()?, number: number.parse().ok()? })
+}
+
+fn view(letter: &Letter) -> Value {
+    let (event, recipient, told): (Option<&str>, Option<String>, &[Notice]) = match &letter.job {
+        Some(Job::Deliver(delivery)) => (Some(delivery.event()), recipient(delivery), delivery.notices()),
+        Some(Job::Gather(gathered)) => {
+            (Some(gathered.notice.kind.as_str()), None, std::slice::from_ref(&gathered.notice))
+        }
+        Some(Job::Look(_)) | None => (None, None, &[]),
+    };
+    let about: Vec<Value> = told.iter().take(MOST_NAMED).map(named).collect();
+    json!({
+        "id": letter.id, "channel": letter.channel, "recipient": recipient, "state": letter.state.as_str(),
+        "event": event, "about": about, "more": told.len().saturating_sub(MOST_NAMED),
+        "attempts": letter.attempts, "lastError": letter.error, "nextAttempt": letter.next.map(rfc3339),
+        "created": rfc3339(letter.created), "changed": rfc3339(letter.changed), "trace": letter.trace,
+    })
+}
+
+/// To whom it goes, as others may read it; a channel that has just one recipient names none.
+fn recipient(delivery: &Delivery) -> Option<String> {
+    let masked = masked(&delivery.holder());
+    masked.split_once(':').map(|(_, address)| address.to_owned())
+}
+
+/// What a message is about.
+fn named(notice: &Notice) -> Value {
+    json!({
+        "event": notice.kind.as_str(), "workload": notice.workload.to_string(), "container": notice.container,
+        "from": notice.from.tag, "to": notice.to.tag,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::domain::event::NoticeKind;
+    use crate::domain::event::tests::notice;
+
+    fn letter(job: Option<Job>) -> Letter {
+        let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        Letter {
+            id: "msg_1".into(),
+            channel: "email".into(),
+            state: LetterState::Dead,
+            job,
+            trace: "trace".into(),
+            attempts: 3,
+            error: Some("550 no such user".into()),
+            next: None,
+            created: at,
+            changed: at,
+        }
+    }
+
+    #[test]
+    fn a_message_is_shown_without_its_words_its_links_and_whole_addresses() {
+        let mut asking = notice(NoticeKind::Available);
+        asking.approval = Some(crate::domain::event::ApprovalView {
+            id: "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T".into(),
+            key: "k1".into(),
+            nonce: "AAECAwQFBgcICQoLDA0ODw".into(),
+            expires: asking.at,
+            from_image: "registry.example.com/shop/web:1.2.3".into(),
+            allows: crate::domain::approval::Allows::Update,
+        });
+        let shown = view(&letter(Some(Job::Deliver(Box::new(Delivery::of("email", "owner@example.com", asking))))));
+        assert_eq!(
+            shown,
+            json!({
+                "id": "msg_1", "channel": "email", "recipient": "o…@example.com", "state": "dead",
+                "event": "update.available", "more": 0,
+                "about": [{"event": "update.available", "workload": "shop/deploy/web", "container": "web",
+                    "from": "1.2.3", "to": "1.3.0"}],
+                "attempts": 3, "lastError": "550 no such user", "nextAttempt": null,
+                "created": "2026-11-18T11:06:40Z", "changed": "2026-11-18T11:06:40Z", "trace": "trace",
+            })
+        );
+        let hook = view(&letter(Some(Job::Deliver(Box::new(Delivery::of("hook", "", notice(NoticeKind::Failed)))))));
+        assert_eq!(hook["recipient"], Value::Null, "{hook}");
+        let unreadable = view(&letter(None));
+        assert_eq!((&unreadable["event"], &unreadable["about"]), (&Value::Null, &json!([])), "{unreadable}");
+    }
+
+    #[test]
+    fn what_is_asked_of_the_list_is_read_whole_or_refused() {
+        let all = asked("").unwrap();
+        assert_eq!(all, Asked { most: 50, ..Asked::default() });
+        let some = asked("state=dead&channel=team%20mail&limit=200&cursor=1795000000000.12").unwrap();
+        let before = Some(Before { created: 1_795_000_000_000, number: 12 });
+        assert_eq!(
+            some,
+            Asked { state: Some(LetterState::Dead), channel: Some("team mail".into()), before, most: 200 }
+        );
+        for wrong in [
+            "state=done",
+            "state=",
+            "limit=0",
+            "limit=201",
+            "limit=x",
+            "limit=-1",
+            "cursor=",
+            "cursor=1",
+            "cursor=a.b",
+            "colour=red",
+            "state=dead&state=waiting",
+        ] {
+            assert_eq!(asked(wrong).unwrap_err().status, StatusCode::BAD_REQUEST, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_given_up_is_acted_on() {
+        let status = |acted| done(acted).err().map(|problem| problem.status.as_u16());
+        assert_eq!(status(Acted::Done), None);
+        assert_eq!(status(Acted::Unknown), Some(404));
+        for state in [LetterState::Waiting, LetterState::Retried, LetterState::Done] {
+            assert_eq!(status(Acted::NotDead(state)), Some(409));
+        }
+        assert_eq!(status(Acted::Unreadable), Some(409));
+    }
+}
