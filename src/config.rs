@@ -33,7 +33,7 @@ use crate::listener::Listen;
 use crate::notify::email::SmtpUrl;
 use crate::outbound::proxy::Proxies;
 use crate::outbound::trust::Authorities;
-use crate::outbound::{Outbound, OutboundError};
+use crate::outbound::{Machine, Outbound, OutboundError};
 use crate::registry::RegistryHost;
 use crate::telemetry::LogFormat;
 use channel::ChannelConfig;
@@ -173,8 +173,8 @@ impl Config {
     /// # Errors
     /// [`OutboundError`] when TLS can't be set up.
     pub fn outbound(&self) -> Result<Outbound, OutboundError> {
-        let authorities = self.authorities.clone().and(Authorities::of_this_machine());
-        Ok(Outbound::trusting(authorities)?.through(self.proxies.clone()))
+        let authorities = self.authorities.clone();
+        Ok(Outbound::trusting(authorities, Machine::this())?.through(self.proxies.clone()))
     }
 
     /// Reads the environment.

@@ -56,10 +56,10 @@ pub enum WorkloadEvent {
     HeldReleased(String),
     /// Automatic updates are stopped everywhere, as this one failed after others.
     UpdatesStopped(String),
-    /// A message about the workload was given up.
-    NotDelivered(String),
     /// Our record was not what we wrote, and is replaced.
     RecordReplaced(String),
+    /// Messages about it were given up: people do not know what they said.
+    MessageGivenUp(String),
 }
 
 impl WorkloadEvent {
@@ -86,11 +86,11 @@ impl WorkloadEvent {
             Self::CandidateUnfit(note) => ("RefuseUpdate", "WouldNotStart", "Warning", note),
             Self::VersionHeld(note) => ("HoldVersion", "VersionHeld", "Normal", note),
             Self::ImageGone(note) => ("RefuseUpdate", "ImageGone", "Warning", note),
-            Self::NotDelivered(note) => ("Notify", "MessageNotDelivered", "Warning", note),
             Self::Snoozed(note) => ("ProposeUpdate", "Snoozed", "Normal", note),
             Self::HeldReleased(note) => ("HoldVersion", "HeldReleased", "Normal", note),
             Self::UpdatesStopped(note) => ("StopUpdates", "UpdatesStopped", "Warning", note),
             Self::RecordReplaced(note) => ("KeepRecord", "RecordReplaced", "Warning", note),
+            Self::MessageGivenUp(note) => ("SendMessage", "MessageGivenUp", "Warning", note),
         }
     }
 }

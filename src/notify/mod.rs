@@ -7,7 +7,7 @@ mod attempt;
 pub mod email;
 mod gate;
 mod gather;
-mod letters;
+mod given_up;
 mod sender;
 mod service;
 pub mod slack;
@@ -18,7 +18,7 @@ pub mod webhook;
 pub use attempt::{Attempt, Refusal};
 pub use gate::{Closed, Gate, Standing};
 pub use gather::{Gatherer, HasLooked};
-pub use letters::{SayOn, tell_of_dead_letters};
+pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Request, Sending, Service, Style};
 

@@ -145,7 +145,7 @@ impl<Q: Queue> Sender<Q> {
     }
 
     /// Tells people through another channel that one does not work: once a day, as its id is of the day.
-    pub(super) async fn tell(&self, trouble: Trouble) {
+    pub async fn tell(&self, trouble: Trouble) {
         let Some(other) = self.channels.beside(&trouble.channel) else {
             tracing::warn!(
                 channel = trouble.channel,

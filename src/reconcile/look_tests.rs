@@ -72,12 +72,16 @@ struct State {
     announced: Vec<WorkloadEvent>,
     /// Its pods, where they may be read.
     pods: Option<Vec<Pod>>,
-    /// Whether they are followed.
+    /// Whether they are followed, and what they are to run by that, by container.
     is_followed: bool,
+    followed: Vec<(String, String)>,
     /// What is in the way of a way back, whether it may be deleted, and how often that was done.
     obstacle: Option<Obstacle>,
     deletes_broken: bool,
     removed: usize,
+    /// Whether somebody writes it while that is done, so that the next write conflicts.
+    is_edited_then: bool,
+    conflicts: usize,
 }
 
 /// What of that which is written a policy refuses.
@@ -133,9 +137,12 @@ impl OneWorkload {
             announced: Vec::new(),
             pods: None,
             is_followed: false,
+            followed: Vec::new(),
             obstacle: None,
             deletes_broken: false,
             removed: 0,
+            is_edited_then: false,
+            conflicts: 0,
         })))
     }
 
@@ -208,6 +215,11 @@ impl Cluster for OneWorkload {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
+            if state.conflicts > 0 {
+                state.conflicts -= 1;
+                let now = Some(Box::new(workload.clone()));
+                return Err(ClusterError::Conflict { workload: workload.id.to_string(), now });
+            }
             if state.refuses.is_about(patch) {
                 return Err(state.refusal());
             }
@@ -263,9 +275,10 @@ impl Cluster for OneWorkload {
         Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, time)))
     }
 
-    fn pods(&self, _: &Workload, _: &[(&str, &str)]) -> Option<Vec<Pod>> {
+    fn pods(&self, _: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
         self.state(|state| {
             state.is_followed = true;
+            state.followed = written.iter().map(|(name, image)| ((*name).to_owned(), (*image).to_owned())).collect();
             state.pods.clone()
         })
     }
@@ -292,7 +305,10 @@ impl Cluster for OneWorkload {
     }
 
     async fn remove(&self, _: &Workload, _: &Obstacle) -> Result<Removal, ClusterError> {
-        self.state(|state| (state.removed, state.obstacle) = (state.removed + 1, None));
+        self.state(|state| {
+            (state.removed, state.obstacle) = (state.removed + 1, None);
+            state.conflicts = usize::from(state.is_edited_then);
+        });
         Ok(Removal::Done)
     }
 
