@@ -200,6 +200,7 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
         let (action, release) = links;
         let (language, subject, heading) = ("en", title.clone(), title.clone());
         Message {
+            colon: ":",
             language,
             subject,
             heading,

@@ -1,5 +1,7 @@
 //! What each channel says of each kind of notice.
 
+mod french;
+
 use super::email::tests::channel;
 use super::service::{Sending, Style};
 use super::tests::{asking, said, said_by};
@@ -12,9 +14,10 @@ use crate::domain::fleet::{Asks, Stopped};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::group::tests::plan;
-use crate::domain::owner::Owner;
+use crate::domain::owner::{Owner, OwnerTold, OwnerView};
 use crate::domain::plain::PlainText;
-use crate::domain::reference::Tag;
+use crate::domain::preflight::{Flaw, Unfit};
+use crate::domain::reference::{Digest, Tag};
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{FoundBy, ReleaseNotes, Room};
 use crate::domain::rollout::obstacle::{InTheWay, ObstacleKind};
@@ -92,6 +95,12 @@ fn in_the_way(sent: &mut Sent, kind: ObstacleKind, is_ours: bool) {
     sent.delivery.notices_mut()[0].in_the_way = vec![InTheWay { kind, name: "db-2".into(), is_ours }];
 }
 
+/// The same as its message says.
+fn unfit() -> Unfit {
+    let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+    Unfit { tag: Tag::parse("1.3.0").unwrap(), digest: digest.clone(), flaw: Flaw::NoBlob(digest) }
+}
+
 fn failure() -> Failure {
     let message = "Deployment web has not progressed for 600 s: 1 of 3 replicas is updated".to_owned();
     Failure { log: vec!["no such table: prices".into()], ..Failure::new("ProgressDeadlineExceeded", &message) }
@@ -108,7 +117,8 @@ fn all() -> Vec<Sent> {
         Sent::asking("a question, with notes that were guessed and cut").with(|sent| sent.notes = Some(long)),
         Sent::asking("a question about what somebody else writes too").with(|sent| {
             let application = |key: &str| (key == "argocd.argoproj.io/instance").then_some("web");
-            sent.delivery.notices_mut()[0].owner = Owner::read(application, |_| None).map(|owner| owner.warning());
+            sent.delivery.notices_mut()[0].owner = Owner::read(application, |_| None)
+                .map(|owner| OwnerView::Known(OwnerTold { owner, keep: None, asks_first: false }));
         }),
         Sent::asking("a question, with what was looked at").with(|sent| {
             let looked_at = crate::domain::preflight::tests::looked_at();
@@ -117,6 +127,7 @@ fn all() -> Vec<Sent> {
         Sent::then("a version that would not start", NoticeKind::Failed, "policy").with(|sent| {
             let message = "1.3.0 would not start: its registry lacks the blob aaaaaaaaaaaa; push it again".to_owned();
             sent.delivery.notices_mut()[0].failure = Some(Failure::new("WouldNotStart", &message));
+            sent.delivery.notices_mut()[0].unfit = Some(Box::new(unfit()));
             (sent.delivery.notices_mut()[0].by, sent.delivery.notices_mut()[0].level) = (None, String::new());
         }),
         Sent::asking("a question, of which little is known").with(|sent| {
