@@ -66,6 +66,7 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("TELEGRAM_CHAT", "-42"),
         ("SLACK_BOT_TOKEN", "xoxb-hunter2"),
         ("SLACK_CHANNEL", "C1"),
+        ("SLACK_SIGNING_SECRET_FILE", "/none"),
     ]
 }
 

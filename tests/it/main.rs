@@ -58,6 +58,7 @@ mod rights;
 mod rollouts;
 mod scopes;
 mod settings;
+mod slack;
 mod strangers;
 mod the_loop;
 mod ways_out;
@@ -71,6 +72,7 @@ fn main() -> std::process::ExitCode {
         answers::tests(),
         preflight::tests(),
         settings::tests(),
+        slack::tests(),
         cluster::tests(),
         commands::tests(),
         faults::tests(),

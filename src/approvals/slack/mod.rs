@@ -225,6 +225,10 @@ fn saying(answer: &Answer, by: &SignedIn) -> Saying {
         Answer::Unconfirmed(_) => {
             Saying::Aside("This update takes one more step: open the link in the message. Nothing was done.".to_owned())
         }
+        Answer::Unknown => Saying::Aside(
+            "This button is not known here: it may be too old, or image-watcher has just started. Nothing was done; the link in the message says more."
+                .to_owned(),
+        ),
         other => {
             let said = said(other, false);
             Saying::Aside(format!("{}. {}", said.title, said.message))

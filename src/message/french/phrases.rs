@@ -56,6 +56,8 @@ pub(super) fn actor(who: &Actor) -> String {
         Actor::Command(None) => "quelqu’un, en ligne de commande".to_owned(),
         Actor::Program(name) => name.clone(),
         Actor::SignedIn(name) => format!("{name} (identifié)"),
+        // Identifiers and the names of services are the same in every language.
+        Actor::Slack(_) => who.words(),
         Actor::Several(all) => {
             let all: Vec<String> = all.iter().map(actor).collect();
             all_of(&all.iter().map(String::as_str).collect::<Vec<_>>())

@@ -1,0 +1,167 @@
+//! Slack's buttons, by a double of its API: a press of somebody who may writes the image, one of anybody else nothing.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::harness::Ctx;
+use crate::harness::images::Image;
+use crate::harness::receiver::Receiver;
+use crate::harness::run::{Test, tests};
+use crate::harness::serve::{Answer, Received};
+use crate::harness::watcher::Watcher;
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![a_press_in_slack_goes_the_way_of_a_links, two_users_of_slack_are_two_people]
+}
+
+const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+
+/// Slack's API, which takes everything, and where answers to whoever pressed go.
+fn slack(ctx: &Ctx) -> Receiver {
+    let slack = ctx.receiver();
+    let posted = json!({"ok": true, "channel": "C123", "ts": "1735787045.000100"}).to_string();
+    slack.at("/api/", Answer::status(200).body(posted));
+    slack
+}
+
+async fn watcher(ctx: &Ctx, slack: &Receiver) -> Watcher {
+    let token = ctx.file("slack", "xoxb-1-token");
+    let yaml = format!(
+        "channels: [{{ name: ops, kind: slack, tokenFile: '{}', url: '{}', channel: C123, team: T1, app: A1, users: [U1, U2] }}]",
+        token.display(),
+        slack.url("/api")
+    );
+    let config = ctx.file("config.yaml", &yaml);
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_CONFIG", config.display().to_string());
+    watcher.env("SLACK_SIGNING_SECRET", SECRET).start().await
+}
+
+/// Its calls of a method, each with the bot's token.
+fn calls(received: &[Received], method: &str) -> Vec<Value> {
+    let of = received.iter().filter(|one| one.path == format!("/api/{method}"));
+    of.inspect(|one| assert_eq!(one.header("authorization"), Some("Bearer xoxb-1-token"))).map(Received::json).collect()
+}
+
+/// The message that asks, with its buttons.
+async fn question(slack: &Receiver, version: &str) -> Value {
+    let asks = |received: &[Received]| {
+        let messages = calls(received, "chat.postMessage");
+        messages
+            .into_iter()
+            .find(|message| message.to_string().contains("iw.approve") && message["text"].to_string().contains(version))
+    };
+    let received = slack.wait_until("a question in Slack", |received| asks(received).is_some()).await;
+    asks(&received).expect("a question")
+}
+
+/// What Slack sends when a button of a message is pressed.
+fn pressed(message: &Value, button: &str, aside: &str) -> Value {
+    let blocks = message["blocks"].as_array().expect("blocks");
+    let elements = blocks.iter().filter_map(|block| block["elements"].as_array()).flatten();
+    let action = elements.into_iter().find(|element| element["action_id"] == button).expect("the button");
+    json!({
+        "type": "block_actions",
+        "user": {"id": "U1", "username": "roadrunner", "team_id": "T1"},
+        "api_app_id": "A1",
+        "team": {"id": "T1"},
+        "channel": {"id": "C123"},
+        "container": {"type": "message", "message_ts": "1735787045.000100", "channel_id": "C123"},
+        "message": {"blocks": blocks},
+        "response_url": aside,
+        "actions": [{"action_id": button, "value": action["value"], "type": "button"}],
+    })
+}
+
+async fn send(watcher: &Watcher, payload: &Value) -> u16 {
+    let text = payload.to_string();
+    let body = url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &text).finish();
+    let time = chrono::Utc::now().timestamp().to_string();
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
+    let mac = mac.chain_update(format!("v0:{time}:{body}")).finalize().into_bytes();
+    let signature: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = format!("v0={signature}");
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("X-Slack-Request-Timestamp", time.as_str()),
+        ("X-Slack-Signature", signature.as_str()),
+    ];
+    watcher.post("/slack/actions", &headers, body).await.status
+}
+
+fn with(payload: &Value, path: &str, value: &str) -> Value {
+    let mut payload = payload.clone();
+    *payload.pointer_mut(path).expect("a part") = value.into();
+    payload
+}
+
+async fn a_press_in_slack_goes_the_way_of_a_links(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let slack = slack(&ctx);
+    let watcher = watcher(&ctx, &slack).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let question = question(&slack, "1.0.1").await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    let press = pressed(&question, "iw.approve", &slack.url("/aside"));
+
+    let before = deployment.get().await;
+    for (path, value) in [("/user/id", "U9"), ("/user/team_id", "T9"), ("/team/id", "T9"), ("/api_app_id", "A9")] {
+        assert_eq!(send(&watcher, &with(&press, path, value)).await, 200, "{path}");
+    }
+    let asides = |received: &[Received]| received.iter().filter(|one| one.path == "/aside").count();
+    let received = slack.wait_until("four are told that they may not", |all| asides(all) == 4).await;
+    let told = received.iter().rfind(|one| one.path == "/aside").expect("an answer").json();
+    assert_eq!(told["response_type"], "ephemeral");
+    assert!(told["text"].as_str().is_some_and(|text| text.starts_with("You may not answer this here")), "{told}");
+    let unsigned = watcher.post("/slack/actions", &[("X-Slack-Signature", "v0=00")], "payload=x").await;
+    assert_eq!(unsigned.status, 401);
+    assert_eq!(deployment.get().await.0["metadata"]["annotations"], before.0["metadata"]["annotations"]);
+    assert!(ctx.images_written().is_empty() && calls(&slack.requests(), "chat.update").is_empty());
+    assert_eq!(watcher.logs().matches("was pressed by somebody who may not").count(), 4);
+
+    assert_eq!(send(&watcher, &press).await, 200);
+    let seen = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    let history: Value = serde_json::from_str(seen.annotation("image-watcher/history").unwrap_or("[]")).expect("JSON");
+    assert_eq!(history[0]["by"], "slack T1/U1");
+    let received = slack
+        .wait_until("the message is settled", |all| {
+            let below = calls(all, "chat.postMessage").iter().any(|one| one["thread_ts"] == "1735787045.000100");
+            below && !calls(all, "chat.update").is_empty()
+        })
+        .await;
+    let update = &calls(&received, "chat.update")[0];
+    assert_eq!((&update["channel"], &update["ts"]), (&json!("C123"), &json!("1735787045.000100")));
+    assert!(!update.to_string().contains("iw.approve") && update.to_string().contains("by <@U1>"), "{update}");
+
+    assert_eq!(send(&watcher, &with(&press, "/user/id", "U2")).await, 200);
+    slack.wait_until("the second is told who was first", |all| calls(all, "chat.update").len() == 2).await;
+    assert_eq!(ctx.images_written().len(), 1, "{:?}", ctx.images_written());
+}
+
+async fn two_users_of_slack_are_two_people(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let slack = slack(&ctx);
+    let watcher = watcher(&ctx, &slack).await;
+    let settings = [("mode", "NOTIFICATION"), ("approvals", "2")];
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &settings).await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let question = question(&slack, "1.0.1").await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    let press = pressed(&question, "iw.approve", &slack.url("/aside"));
+    assert_eq!(send(&watcher, &press).await, 200);
+    slack
+        .wait_until("the vote is told", |all| {
+            calls(all, "chat.postMessage").iter().any(|one| one["text"].to_string().contains("1 of 2"))
+        })
+        .await;
+    assert_eq!(send(&watcher, &press).await, 200);
+    slack.wait_until("once more is no other", |all| all.iter().any(|one| one.path == "/aside")).await;
+    assert!(ctx.images_written().is_empty());
+    assert_eq!(send(&watcher, &with(&press, "/user/id", "U2")).await, 200);
+    let seen = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    let history: Value = serde_json::from_str(seen.annotation("image-watcher/history").unwrap_or("[]")).expect("JSON");
+    assert_eq!(history[0]["by"], "people slack T1/U1; slack T1/U2");
+}
