@@ -26,7 +26,7 @@ mod workloads;
 
 use std::time::{Duration, Instant};
 
-use builds::Build;
+use builds::{Build, is_wanted};
 use futures_util::StreamExt as _;
 use harness::Ctx;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -77,11 +77,6 @@ async fn bench(ctx: Ctx) {
         }
     }
     table.print();
-}
-
-fn is_wanted(part: &str) -> bool {
-    let only = std::env::var("IMAGE_WATCHER_BENCH_ONLY");
-    only.map_or(true, |only| only.split(',').any(|wanted| wanted == part))
 }
 
 fn ms(time: Duration) -> String {

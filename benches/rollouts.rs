@@ -1,5 +1,6 @@
 //! What following rollouts costs, with real controllers: memory and requests of many at once, the time from pods that can't
-//! start to the image of before, and a big cluster at rest.
+//! start to the image of before, and a big cluster at rest; with `IMAGE_WATCHER_BENCH_ONLY=followed,back,standing` those
+//! parts alone.
 
 #![expect(
     clippy::expect_used,
@@ -24,7 +25,7 @@ mod workloads;
 
 use std::time::{Duration, Instant};
 
-use builds::Build;
+use builds::{Build, is_wanted};
 use futures_util::StreamExt as _;
 use harness::Ctx;
 use harness::images::{Image, Repository};
@@ -54,10 +55,16 @@ fn main() -> std::process::ExitCode {
 async fn bench(ctx: Ctx) {
     let mut table = Table::new();
     for build in &Build::all() {
-        followed(&ctx, build, &mut table).await;
-        gone_back(&ctx, build, &mut table).await;
+        if is_wanted("followed") {
+            followed(&ctx, build, &mut table).await;
+        }
+        if is_wanted("back") {
+            gone_back(&ctx, build, &mut table).await;
+        }
     }
-    standing(&ctx, &mut table).await;
+    if is_wanted("standing") {
+        standing(&ctx, &mut table).await;
+    }
     table.print();
 }
 
@@ -178,8 +185,16 @@ async fn gone_back(ctx: &Ctx, build: &Build, table: &mut Table) {
         let ((), broken, back) = tokio::join!(announced, broken, back);
         times.push(back.saturating_duration_since(broken));
         // Two that failed stop all others, until a person resumes.
-        let resumed = ctx.http().post(watcher.admin_url("/api/v1/brake/resume")).send().await;
-        resumed.expect("an answer");
+        if n % 2 == 1 {
+            eventually("updates are stopped", async || {
+                let brake = ctx.http().get(watcher.admin_url("/api/v1/brake")).send().await.ok()?;
+                let brake: serde_json::Value = serde_json::from_str(&brake.text().await.ok()?).ok()?;
+                brake["stopped"].is_object().then_some(())
+            })
+            .await;
+            let resumed = ctx.http().post(watcher.admin_url("/api/v1/brake/resume")).send().await;
+            resumed.expect("an answer");
+        }
     }
     times.sort_unstable();
     let (median, worst) = (times[times.len() / 2].as_secs_f64(), times[times.len() - 1].as_secs_f64());

@@ -24,10 +24,11 @@ use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
 use crate::api::{self, Api, Pulse};
-use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
+use crate::approvals::{self, Approvals, Identity, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
-    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, Writer, annotations,
+    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, WorkloadEvent, Writer,
+    annotations,
 };
 use crate::config::Config;
 use crate::domain::approval::LinkKeys;
@@ -41,11 +42,11 @@ use crate::domain::workload::Workload;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
-use crate::notify::{Channels, Gatherer, Sender, bury_messages_of_removed_channels};
+use crate::notify::{Channels, Gatherer, GivenUp, Sender, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Records as _, Sharing, Slots, Topic};
+use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Records as _, Sharing, Slots, Topic, Urgency};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
 use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
@@ -203,31 +204,32 @@ impl Ground {
                 ambient: self.ambient.clone(),
                 metrics: self.metrics.clone(),
             };
-            let hints = self.spawn_hints(tasks);
+            let hints = self.spawn_hints(Urgency::Prompt, tasks);
             spawn(tasks, "watch", crate::cluster::watch(watching, self.stop.clone(), hints));
         }
         let (cluster, namespaces) = (self.cluster.clone(), self.config.namespaces.clone());
-        let (hints, stop) = (self.spawn_hints(tasks), self.stop.clone());
+        let (hints, stop) = (self.spawn_hints(Urgency::Prompt, tasks), self.stop.clone());
         let (followed, ending) = (self.cluster.clone(), self.stop.clone());
-        let of_pods = self.spawn_hints(tasks);
+        let of_pods = self.spawn_hints(Urgency::AtOnce, tasks);
         spawn(tasks, "pods", async move { followed.keep_watching_pods(of_pods, ending).await });
         spawn(tasks, "rights", async move { cluster.keep_asking_for_rights(&namespaces, hints, stop).await });
     }
 
-    fn spawn_hints(&self, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
-        spawn_hints((&self.queue, &self.ambient, &self.stop), tasks)
+    fn spawn_hints(&self, urgency: Urgency, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
+        spawn_hints((&self.queue, &self.ambient, &self.stop), urgency, tasks)
     }
 }
 
 /// Where repositories go that are to be looked at because of the cluster.
 fn spawn_hints(
     (queue, ambient, stop): (&SqliteQueue, &Ambient, &Stop),
+    urgency: Urgency,
     tasks: &mut Tasks,
 ) -> tokio::sync::mpsc::Sender<Hints> {
     let (hints, changed) = tokio::sync::mpsc::channel(64);
     let (queue, ambient, mut stop) = (queue.clone(), ambient.clone(), stop.clone());
     spawn(tasks, "hints", async move {
-        intake::queue_looks(queue, ambient, changed).await;
+        intake::queue_looks(queue, ambient, urgency, changed).await;
         stop.raised().await;
     });
     hints
@@ -288,7 +290,7 @@ impl App {
 
     fn spawn_begin(&self, tasks: &mut Tasks) {
         let (scopes, mut stop, reconciler) = (self.scopes.clone(), self.stop.clone(), self.reconciler.clone());
-        let hints = spawn_hints((&self.queue, &self.ambient, &self.stop), tasks);
+        let hints = spawn_hints((&self.queue, &self.ambient, &self.stop), Urgency::Prompt, tasks);
         spawn(tasks, "begin", async move {
             scopes.begin(GRACE, stop.clone()).await;
             // Who takes them ends with the process.
@@ -367,10 +369,18 @@ impl App {
             limiter: Limiter::default(),
             knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
+            identity: self.identity()?,
             base_path: base_path.to_owned(),
             bodies: Bodies::new(FORMS),
             ambient: self.ambient.clone(),
         })
+    }
+
+    /// Where a trusted proxy says who signed in, if one does.
+    fn identity(&self) -> anyhow::Result<Option<Identity>> {
+        let Some(header) = &self.config.identity else { return Ok(None) };
+        let origin = self.config.base_url.as_ref().map(|url| url.origin().ascii_serialization());
+        Ok(Some(Identity { header: header.name.parse()?, is_required: header.is_required, origin }))
     }
 
     /// The private listener: probes, metrics and the API.
@@ -487,6 +497,7 @@ impl App {
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
         });
+        self.spawn_given_up(tasks, Arc::clone(&sender));
         for name in self.channels.names() {
             let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
             let gatherer = Gatherer {
@@ -509,6 +520,32 @@ impl App {
             let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
             spawn(tasks, "deliver", work(queue, Topic::Deliver(name), how, ambient, stop, handler));
         }
+    }
+
+    /// Says on workloads that messages about them were given up.
+    fn spawn_given_up(&self, tasks: &mut Tasks, sender: Arc<Sender<SqliteQueue>>) {
+        let (cluster, scopes, mut stop) = (self.cluster.clone(), self.scopes.clone(), self.stop.clone());
+        let given_up = GivenUp {
+            queue: self.queue.clone(),
+            tell: Arc::new(move |trouble| {
+                let sender = Arc::clone(&sender);
+                Box::pin(async move { sender.tell(trouble).await })
+            }),
+            say: Arc::new(move |uid, words| {
+                let (cluster, found) = (cluster.clone(), cluster.by_uid(uid));
+                Box::pin(async move {
+                    if let Some(workload) = found {
+                        cluster.announce(&workload, WorkloadEvent::MessageGivenUp(words)).await;
+                    }
+                })
+            }),
+        };
+        spawn(tasks, "given-up", async move {
+            // Before the lists nobody is known whom it could be said of.
+            if scopes.begun(&mut stop).await {
+                given_up.keep_telling(stop).await;
+            }
+        });
     }
 
     fn spawn_poller(&self, tasks: &mut Tasks) {

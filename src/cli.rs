@@ -12,6 +12,7 @@ mod explain;
 mod history;
 mod look;
 mod notes;
+mod notify_test;
 mod policy;
 #[cfg(test)]
 mod snapshots;
@@ -156,6 +157,14 @@ enum Command {
         after_help = "Examples:\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher deliveries --state dead\n  image-watcher deliveries retry --channel email"
     )]
     Deliveries(deliveries::DeliveriesArguments),
+    /// Send one real message, marked TEST, to each recipient of a channel
+    ///
+    /// It goes the same way as every other: proxy, trust, credentials. Exit status: 0 when every message was taken, 1 when one was
+    /// not.
+    #[command(
+        after_help = "Examples:\n  image-watcher notify-test email\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher notify-test --dry-run"
+    )]
+    NotifyTest(notify_test::NotifyTestArguments),
     /// Say what is needed and what is missing: cluster, webhook sources, channels
     ///
     /// Run it where the service runs, so that it can ask the private listener how the sources are doing. Exit status: 0 when
@@ -384,6 +393,12 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Deliveries(arguments) => {
             configured(variables, |config| match blocking(deliveries::deliveries(&config, &arguments)) {
                 Ok(text) => printed(&text, ExitCode::SUCCESS),
+                Err(error) => no_answer(&error),
+            })
+        }
+        Command::NotifyTest(arguments) => {
+            configured(variables, |config| match blocking(notify_test::notify_test(&config, &arguments)) {
+                Ok(ended) => printed(&ended.text, if ended.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
                 Err(error) => no_answer(&error),
             })
         }

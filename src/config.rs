@@ -33,7 +33,7 @@ use crate::listener::Listen;
 use crate::notify::email::SmtpUrl;
 use crate::outbound::proxy::Proxies;
 use crate::outbound::trust::Authorities;
-use crate::outbound::{Outbound, OutboundError};
+use crate::outbound::{Machine, Outbound, OutboundError};
 use crate::registry::RegistryHost;
 use crate::telemetry::LogFormat;
 use channel::ChannelConfig;
@@ -75,6 +75,8 @@ pub struct Config {
     pub base_url: Option<Url>,
     /// `TRUSTED_PROXY`.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// `IMAGE_WATCHER_IDENTITY_HEADER`, `IMAGE_WATCHER_IDENTITY_REQUIRED`.
+    pub identity: Option<IdentityHeader>,
     /// `IMAGE_WATCHER_DATA`.
     pub data: PathBuf,
     /// `IMAGE_WATCHER_NAMESPACES`; empty is all.
@@ -98,6 +100,15 @@ pub struct Config {
     pub authorities: Authorities,
     /// What works, and may not be what was meant: told at each start.
     pub warnings: Vec<Problem>,
+}
+
+/// Where a trusted proxy says who signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityHeader {
+    /// The header, in lower case.
+    pub name: String,
+    /// Whether nobody may open a link who did not sign in.
+    pub is_required: bool,
 }
 
 /// The mail channel.
@@ -173,8 +184,8 @@ impl Config {
     /// # Errors
     /// [`OutboundError`] when TLS can't be set up.
     pub fn outbound(&self) -> Result<Outbound, OutboundError> {
-        let authorities = self.authorities.clone().and(Authorities::of_this_machine());
-        Ok(Outbound::trusting(authorities)?.through(self.proxies.clone()))
+        let authorities = self.authorities.clone();
+        Ok(Outbound::trusting(authorities, Machine::this())?.through(self.proxies.clone()))
     }
 
     /// Reads the environment.
@@ -243,6 +254,7 @@ impl Config {
         if public.port == private.port && public.port != 0 {
             reader.problem("ADMIN_PORT", "is the same as PORT; the private listener needs a port of its own");
         }
+        let trusted_proxies: Vec<ipnet::IpNet> = reader.list_of("TRUSTED_PROXY", "comma-separated CIDRs as 10.0.0.0/8");
         let sources = reader.all_sources(lists.sources);
         reader.unchecked(&sources);
         let forced = Forced {
@@ -265,7 +277,8 @@ impl Config {
             public,
             private,
             base_url: reader.base_url(development),
-            trusted_proxies: reader.list_of("TRUSTED_PROXY", "comma-separated CIDRs as 10.0.0.0/8"),
+            identity: reader.identity(&trusted_proxies),
+            trusted_proxies,
             data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
             namespaces: reader.namespaces(),
             link_keys: reader.link_keys(),

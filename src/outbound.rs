@@ -4,6 +4,7 @@
 //! name that resolves differently the second time gains nothing. Behind a proxy it is the proxy that resolves names: then
 //! written addresses are judged, and names that never mean a public host.
 
+mod machine;
 pub mod proxy;
 mod reach;
 pub mod trust;
@@ -16,6 +17,8 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
+pub use machine::Machine;
+use machine::Verifier;
 use proxy::{Proxies, Proxy};
 pub use reach::Reach;
 use reach::{Filter, Unreachable, literal};
@@ -117,6 +120,7 @@ impl OutboundError {
 pub struct Outbound {
     tls: rustls::ClientConfig,
     authorities: Vec<CertificateDer<'static>>,
+    machine: Machine,
     proxies: Proxies,
 }
 
@@ -177,17 +181,17 @@ impl Outbound {
     /// # Errors
     /// [`OutboundError::Authorities`] when `extra_pem` holds none.
     pub fn new(extra_pem: Option<&[u8]>) -> Result<Self, OutboundError> {
-        Self::trusting(extra_pem.map(Authorities::parse).transpose()?.unwrap_or_default())
+        Self::trusting(extra_pem.map(Authorities::parse).transpose()?.unwrap_or_default(), Machine::without())
     }
 
-    /// A factory that trusts the authorities of the Mozilla programme and these, without proxies.
+    /// A factory that trusts the authorities of the Mozilla programme, these, and those of the machine, without proxies.
     ///
     /// # Errors
     /// [`OutboundError::Tls`] when the library can't be set up.
-    pub fn trusting(authorities: Authorities) -> Result<Self, OutboundError> {
+    pub fn trusting(authorities: Authorities, machine: Machine) -> Result<Self, OutboundError> {
         let authorities = authorities.beside_mozilla();
-        let tls = tls(&authorities, None)?;
-        Ok(Self { tls, authorities, proxies: Proxies::default() })
+        let tls = tls(&authorities, &machine, None)?;
+        Ok(Self { tls, authorities, machine, proxies: Proxies::default() })
     }
 
     /// The same for one host, which has authorities of its own or is shown a certificate.
@@ -200,8 +204,8 @@ impl Outbound {
         }
         let own = trust.authorities.clone().beside_mozilla();
         let authorities: Vec<_> = self.authorities.iter().cloned().chain(own).collect();
-        let tls = tls(&authorities, trust.identity.as_ref())?;
-        Ok(Self { tls, authorities, proxies: self.proxies.clone() })
+        let tls = tls(&authorities, &self.machine, trust.identity.as_ref())?;
+        Ok(Self { tls, authorities, machine: self.machine.clone(), proxies: self.proxies.clone() })
     }
 
     /// The same, through these proxies.
@@ -211,9 +215,8 @@ impl Outbound {
     }
 
     /// Authorities that are trusted beside those of the Mozilla programme, for libraries that set up TLS themselves.
-    #[must_use]
-    pub fn authorities(&self) -> &[CertificateDer<'static>] {
-        &self.authorities
+    pub fn authorities(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.authorities.iter().chain(self.machine.certificates())
     }
 
     /// A client of this reach.
@@ -250,17 +253,25 @@ impl Outbound {
     }
 }
 
+/// The one provider of cryptography.
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
 /// How TLS is spoken by whoever trusts these authorities beside those of the Mozilla programme, and shows this.
 fn tls(
     authorities: &[CertificateDer<'static>],
+    machine: &Machine,
     identity: Option<&trust::Identity>,
 ) -> Result<rustls::ClientConfig, OutboundError> {
     let mut roots = trust::mozilla();
     roots.add_parsable_certificates(authorities.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
+    let verifier = Verifier::new(roots, machine.clone(), provider())?;
+    // Nothing is let through that the library's own verifier refuses: it is asked with these roots, then with those.
+    let builder = rustls::ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots);
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
     Ok(match identity {
         Some(identity) => {
             let resolver = rustls::sign::SingleCertAndKey::from(identity.certified());

@@ -8,6 +8,12 @@ use crate::harness::watcher::WatcherBuilder;
 /// A path to the binary of before, for a table with both.
 const BEFORE: &str = "IMAGE_WATCHER_BENCH_BEFORE";
 
+/// Whether a part is to be measured: all are, unless the environment names those that are.
+pub(crate) fn is_wanted(part: &str) -> bool {
+    let only = std::env::var("IMAGE_WATCHER_BENCH_ONLY");
+    only.map_or(true, |only| only.split(',').any(|wanted| wanted == part))
+}
+
 /// One build.
 pub(crate) struct Build {
     /// As objects and rows name it.

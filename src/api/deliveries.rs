@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::look::{ELSEWHERE, is_of_this_origin};
-use crate::domain::event::{Delivery, Job, Notice, masked};
+use crate::domain::actor::masked;
+use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::history::rfc3339;
 use crate::listener::Problem;
 use crate::queue::{Acted, Asked, Before, Letter, LetterState, Letters, QueueError};

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::Api;
 use crate::cluster::annotations;
-use crate::domain::approval::Approval;
+use crate::domain::approval::{Allows, Approval};
 use crate::domain::fleet::{Asks, Waits};
 use crate::domain::group::{self, GroupName, MOST_MEMBERS, Move};
 use crate::domain::history::{Entry, rfc3339};
@@ -22,6 +22,7 @@ use crate::domain::record::{AsksOnly, Held, Record, Refused, Stands};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Settings;
 use crate::domain::view::Unfinished;
+use crate::domain::votes::{Quorum, Votes};
 use crate::domain::workload::{Kind, Workload};
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
@@ -211,9 +212,33 @@ struct Question {
     expires: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     snoozed_until: Option<String>,
+    /// Who approved, and how many have to, where one person is not enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approvals: Option<ApprovalsView>,
     /// What the update changes; not in a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<ReleaseNotes>,
+}
+
+/// How an approval by several people stands.
+#[derive(Serialize)]
+struct ApprovalsView {
+    needed: usize,
+    given: Vec<GivenView>,
+}
+
+/// That one of them approved.
+#[derive(Serialize)]
+struct GivenView {
+    by: String,
+    at: String,
+}
+
+impl ApprovalsView {
+    fn of(votes: &Votes, needed: Quorum) -> Option<Self> {
+        let given = votes.iter().map(|vote| GivenView { by: vote.by.to_string(), at: rfc3339(vote.at) });
+        (!needed.is_one() || !votes.is_empty()).then(|| Self { needed: needed.number(), given: given.collect() })
+    }
 }
 
 /// `GET /api/v1/workloads`
@@ -330,6 +355,10 @@ impl<Q: QueueAdmin> Api<Q> {
                 },
                 asked: rfc3339(question.asked),
                 expires: rfc3339(question.terms.expires()),
+                approvals: settings
+                    .as_ref()
+                    .filter(|_| question.terms.allows == Allows::Update)
+                    .and_then(|settings| ApprovalsView::of(&question.votes, settings.approvals)),
                 notes: None,
                 approval: question.terms.approval(&workload.id, name),
             }),

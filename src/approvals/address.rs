@@ -10,9 +10,18 @@ use ipnet::IpNet;
 /// The longest chain of trusted proxies that is followed.
 const MOST_PROXIES: usize = 16;
 
+/// Whether a trusted proxy sent a request.
+pub(super) fn is_of_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&peer(request)))
+}
+
+fn peer(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical())
+}
+
 /// The address that a request is counted at.
 pub(super) fn client(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical());
+    let peer = peer(request);
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
         return peer;

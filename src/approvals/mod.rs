@@ -4,39 +4,40 @@
 //! the known words acts, through the sequencer.
 
 mod address;
+mod form;
+mod identity;
 mod key;
 mod limit;
 mod page;
 #[cfg(test)]
 mod snapshots;
+mod words;
 
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{ACCEPT, ALLOW, HeaderMap};
 use actix_web::web::{self, Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use tracing::Instrument as _;
 
+pub use identity::Identity;
 pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
-pub(crate) use page::refused;
 pub use page::{Pages, TemplateError};
+pub(crate) use words::refused;
 
 use crate::ambient::Ambient;
 use crate::cluster::Cluster;
+use crate::domain::actor::SignedIn;
 use crate::domain::approval::Token;
-use crate::domain::history::Choice;
 use crate::domain::release::ReleaseNotes;
 use crate::listener::{Bodies, Meter, Problem, unread};
 use crate::queue::{Queue, Records};
-use crate::reconcile::{Action, Answer, Asked, Reconciler, Resuming};
+use crate::reconcile::{Answer, Asked, Reconciler, Resuming};
 use crate::registry::Registry;
-
-/// The largest form that is read.
-const MOST_BYTES: usize = 4096;
 
 /// What the routes are given.
 pub struct Approvals<Q, R, C> {
@@ -52,6 +53,8 @@ pub struct Approvals<Q, R, C> {
     pub knows_all: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Where they say who signed in, if they do.
+    pub identity: Option<Identity>,
     /// The path under which links begin, without a slash at its end.
     pub base_path: String,
     /// Reads what the page's form sends. Deliveries have room of their own.
@@ -77,13 +80,13 @@ pub fn routes<Q: Queue + Records, R: Registry, C: Cluster>(config: &mut ServiceC
                 .route(web::get().to(show::<Q, R, C>))
                 .route(web::head().to(show::<Q, R, C>))
                 .route(web::post().to(act::<Q, R, C>))
-                .default_service(web::to(wrong_method)),
+                .default_service(web::to(wrong_method::<Q, R, C>)),
         )
         .service(
             web::resource("/api/upgrade/{namespace}/{name}")
                 .route(web::get().to(original::<Q, R, C>))
                 .route(web::head().to(original::<Q, R, C>))
-                .default_service(web::to(wrong_method)),
+                .default_service(web::to(wrong_method::<Q, R, C>)),
         )
         .route("/robots.txt", web::get().to(robots));
 }
@@ -97,7 +100,7 @@ async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
 ) -> HttpResponse {
     let json = wants_json(request.headers());
     let answer = match shared.asked(&token, &request).await {
-        Ok((_, answer)) => answer,
+        Ok(known) => known.answer,
         Err(refused) => return shared.refuse(&refused, json),
     };
     if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
@@ -130,15 +133,15 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
 ) -> HttpResponse {
     let json = wants_json(request.headers());
     // The signature first: of a stranger no body is read.
-    let parsed = match shared.asked(token, request).await {
-        Ok((parsed, _)) => parsed,
+    let Known { token: parsed, by, .. } = match shared.asked(token, request).await {
+        Ok(known) => known,
         Err(refused) => return shared.refuse(&refused, json),
     };
-    let (action, to) = match read_action(&shared.bodies, request, payload).await {
-        Ok(read) => read,
+    let press = match form::read(&shared.bodies, request, payload, by).await {
+        Ok(press) => press,
         Err(problem) => return shared.pages.problem(&problem, json),
     };
-    let state = shared.reconciler.asked(&parsed).await;
+    let state = shared.reconciler.asked_by(&parsed, press.by.as_ref()).await;
     let replayed = state.is_decided();
     // Whoever may still act need not make room for others. A link that can do nothing more has no place of its own, nor has
     // who keeps the form to himself.
@@ -147,17 +150,26 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     }
     let trace = shared.ambient.trace_id();
     let span = tracing::info_span!("approval", trace_id = trace);
-    let answer = shared.reconciler.answer_to(&parsed, action, to.as_ref(), &trace).instrument(span).await;
+    let answer = shared.reconciler.answer_to(&parsed, &press, &trace).instrument(span).await;
     // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
-    let done = !replayed && (answer.is_decided() || matches!(answer, Answer::Snoozed(..)));
+    let done = !replayed && (answer.is_decided() || answer.is_noted());
     if done && !json {
         let location = format!("{}/a/{}", shared.base_path, token);
         return shared.pages.see_other(&location);
+    }
+    if let Answer::Unconfirmed(asked) = &answer {
+        let notes = (shared.notes)(asked).await;
+        return shared.pages.question(&answer, asked, notes.as_ref(), json);
     }
     shared.pages.answer(&answer, json, replayed)
 }
 
 impl Answer {
+    /// Whether something was written, and the link can still be used.
+    fn is_noted(&self) -> bool {
+        matches!(self, Self::Snoozed(..) | Self::Voted { is_again: false, .. })
+    }
+
     /// Whether the link has been used up.
     fn is_decided(&self) -> bool {
         match self {
@@ -165,37 +177,6 @@ impl Answer {
             Self::Resuming(resuming) => matches!(**resuming, Resuming::Done(_)),
             _ => false,
         }
-    }
-}
-
-/// The button, whether the window is of no matter for it, and where it is to go back to.
-async fn read_action(
-    bodies: &Bodies,
-    request: &HttpRequest,
-    payload: &mut Payload,
-) -> Result<(Action, Option<Choice>), Problem> {
-    let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
-    if !form.starts_with("application/x-www-form-urlencoded") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
-    }
-    let body = bodies.read(request, payload, MOST_BYTES).await?;
-    let is_override = url::form_urlencoded::parse(&body).any(|field| field == ("window".into(), "override".into()));
-    let mut actions = url::form_urlencoded::parse(&body).filter(|(name, _)| name == "action");
-    match (actions.next().and_then(|(_, word)| Action::parse(&word)), actions.next()) {
-        (Some(Action::Approve), None) if is_override => Ok((Action::ApproveOutsideWindow, None)),
-        (Some(Action::Rollback), None) => Ok((Action::Rollback, read_choice(&body)?)),
-        (Some(action), None) => Ok((action, None)),
-        _ => Err(Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done")),
-    }
-}
-
-/// The version that was chosen, if one was: nothing else is ever taken for one.
-fn read_choice(body: &[u8]) -> Result<Option<Choice>, Problem> {
-    let mut chosen = url::form_urlencoded::parse(body).filter(|(name, _)| name == "to");
-    match (chosen.next(), chosen.next()) {
-        (None, _) => Ok(None),
-        (Some((_, text)), None) if let Some(choice) = Choice::parse(&text) => Ok(Some(choice)),
-        _ => Err(Problem::new(StatusCode::BAD_REQUEST, "choose one of the versions of the page; nothing was done")),
     }
 }
 
@@ -222,8 +203,8 @@ async fn original<Q: Queue + Records, R: Registry, C: Cluster>(
     }
 }
 
-async fn wrong_method() -> HttpResponse {
-    HttpResponse::MethodNotAllowed().insert_header((ALLOW, "GET, HEAD, POST")).finish()
+async fn wrong_method<Q: Queue + Records, R: Registry, C: Cluster>(shared: Shared<Q, R, C>) -> HttpResponse {
+    shared.pages.nothing(StatusCode::METHOD_NOT_ALLOWED).insert_header((ALLOW, "GET, HEAD, POST")).finish()
 }
 
 async fn robots() -> HttpResponse {
@@ -235,8 +216,17 @@ fn wants_json(headers: &HeaderMap) -> bool {
     accept.contains("application/json") && !accept.contains("text/html")
 }
 
+/// A link that is one, and who opened it.
+struct Known {
+    token: Token,
+    by: Option<SignedIn>,
+    answer: Answer,
+}
+
 /// Why nothing is said of a link.
 enum Refused {
+    /// By whom it is opened, whatever it is.
+    Person(identity::Refused),
     /// There is no such link.
     NoLink,
     /// There may be such a link in a moment.
@@ -247,7 +237,11 @@ enum Refused {
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Approvals<Q, R, C> {
     /// What a link is about. One that is about nothing is counted.
-    async fn asked(&self, token: &str, request: &HttpRequest) -> Result<(Token, Answer), Refused> {
+    async fn asked(&self, token: &str, request: &HttpRequest) -> Result<Known, Refused> {
+        let by = match &self.identity {
+            Some(identity) => identity.read(request, &self.trusted_proxies).map_err(Refused::Person)?,
+            None => None,
+        };
         let (client, now) = (address::client(request, &self.trusted_proxies), self.ambient.monotonic());
         let wrong = |otherwise| {
             if self.limiter.is_one_too_many(client, now) { Refused::TooMany } else { otherwise }
@@ -257,9 +251,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Approvals<Q, R, C> {
             if !self.limiter.may_try(token.approval(), client, now) {
                 return Err(Refused::TooMany);
             }
-            match self.reconciler.asked(&token).await {
+            match self.reconciler.asked_by(&token, by.as_ref()).await {
                 Answer::Unknown => self.limiter.was_wrong(token.approval(), now),
-                answer => return Ok((token, answer)),
+                answer => return Ok(Known { token, by, answer }),
             }
         }
         Err(wrong(if (self.knows_all)() { Refused::NoLink } else { Refused::Later }))
@@ -268,6 +262,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Approvals<Q, R, C> {
     fn refuse(&self, refused: &Refused, json: bool) -> HttpResponse {
         let problem = match refused {
             Refused::NoLink => return self.pages.answer(&Answer::Unknown, json, false),
+            Refused::Person(refused) => return self.pages.stranger(*refused, json),
             Refused::Later => Problem::later(
                 "some workloads can't be read now, and this link may be about one of them: try again in a moment",
             ),

@@ -8,7 +8,8 @@ use actix_web::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Pages;
-use crate::domain::approval::{Allows, Approval, ApprovalRef};
+use crate::domain::actor::{Person, SignedIn};
+use crate::domain::approval::{Allows, Approval, ApprovalRef, LinkKey};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::{Choice, Entry, Outcome, Ran};
 use crate::domain::owner::Owner;
@@ -19,6 +20,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
+use crate::domain::votes::{Ballot, Vote, Votes};
 use crate::domain::workload::Workload;
 use crate::domain::workload::tests::workload;
 use crate::listener::Problem;
@@ -66,6 +68,9 @@ fn asked() -> Box<Asked> {
         window_opens: None,
         release_url: Some("https://example.com/web/releases/1.3.0".into()),
         holder: "email:oncall@example.com".into(),
+        signed_in: None,
+        ballot: Ballot::default(),
+        is_renewable: false,
     })
 }
 
@@ -106,6 +111,22 @@ fn of_group(asked: Box<Asked>) -> Box<Asked> {
     let group = Some(Box::new(crate::domain::group::tests::plan(3, true)));
     let failed = crate::domain::fleet::tests::failed_elsewhere();
     Box::new(Asked { group, because: Some(Box::new(crate::domain::fleet::Asks::Failed(failed))), ..*asked })
+}
+
+/// The same, where others have to approve, too.
+fn of_several(asked: Box<Asked>, is_yours: bool) -> Box<Asked> {
+    let (key, id) = (LinkKey::new(vec![7; 32]).unwrap(), asked.approval.id.clone());
+    let person = Person::SignedIn { name: "alice@example.com".into(), link: "email:team@example.com".into() };
+    let at = asked.asked + TimeDelta::hours(1);
+    let mut votes = Votes::default();
+    votes.cast(Vote::of(&person, person.actor(), &key, &id, at).unwrap());
+    let ballot = Ballot { votes, needed: "2".parse().unwrap(), is_yours };
+    Box::new(Asked { ballot, ..*asked })
+}
+
+fn major(asked: Box<Asked>) -> Box<Asked> {
+    let approval = Approval { to_tag: Tag::parse("2.0.0").unwrap(), ..asked.approval.clone() };
+    Box::new(Asked { level: Level::Major, approval, why: None, ..*asked })
 }
 
 fn decided(outcome: Outcome) -> Box<Entry> {
@@ -165,6 +186,11 @@ fn questions() {
         ("about what was set back", Answer::Open(held(asked())), held(asked()), None),
         ("about going back", Answer::Open(back(asked())), back(asked()), None),
         ("about a group", Answer::Open(of_group(asked())), of_group(asked()), None),
+        ("about a major update", Answer::Open(major(asked())), major(asked()), None),
+        ("not said to be read", Answer::Unconfirmed(major(asked())), major(asked()), None),
+        ("approved by another", Answer::Open(of_several(asked(), false)), of_several(asked(), false), None),
+        ("approved by you", Answer::Open(of_several(asked(), true)), of_several(asked(), true), None),
+        ("by who is signed in", Answer::Open(signed_in()), signed_in(), None),
     ];
     let said = questions.iter().flat_map(|(name, answer, asked, notes)| {
         [false, true].map(|json| {
@@ -174,6 +200,43 @@ fn questions() {
     });
     let pages = catalogue(said);
     insta::assert_snapshot!(pages);
+}
+
+fn signed_in() -> Box<Asked> {
+    Box::new(Asked { signed_in: SignedIn::read("alice@example.com"), ..*asked() })
+}
+
+/// Every answer under a link has all of them, whatever it says and to whom.
+#[test]
+fn what_keeps_a_page_harmless_is_sent_with_each() {
+    use super::identity::Refused;
+    let pages = pages();
+    let problem = Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done");
+    let mut all = vec![pages.see_other("/a/x"), pages.nothing(StatusCode::METHOD_NOT_ALLOWED).finish()];
+    for json in [false, true] {
+        all.push(pages.question(&Answer::Open(asked()), &asked(), None, json));
+        all.push(pages.problem(&problem, json));
+        all.push(pages.problem(&Problem::later("try again"), json));
+        all.extend([Refused::NobodySignedIn, Refused::NoName, Refused::Elsewhere].map(|it| pages.stranger(it, json)));
+        all.extend(answers().iter().map(|(_, answer)| pages.answer(answer, json, false)));
+    }
+    for response in all {
+        let header = |name: &str| response.headers().get(name).and_then(|it| it.to_str().ok()).unwrap_or_default();
+        for (name, value) in [
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Robots-Tag", "noindex, nofollow, noarchive"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Referrer-Policy", "same-origin"),
+        ] {
+            assert_eq!(header(name), value, "{} {name}", response.status());
+        }
+        let policy = header("Content-Security-Policy");
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        let forbids = ["img-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"];
+        assert!(forbids.iter().all(|part| policy.contains(part)) && !policy.contains("script"), "{policy}");
+        assert!(response.headers().keys().all(|name| !name.as_str().starts_with("access-control")));
+    }
 }
 
 fn answers() -> Vec<(&'static str, Answer)> {
@@ -188,6 +251,12 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("approved, replaced", Answer::Approved(decided(Outcome::Replaced))),
         ("skipped", Answer::Skipped(decided(Outcome::Skipped))),
         ("expired", Answer::Expired(asked())),
+        ("expired, and asked still", Answer::Expired(Box::new(Asked { is_renewable: true, ..*asked() }))),
+        ("a new link is sent", Answer::Renewed(asked())),
+        ("a new link was sent", Answer::RenewedLately(asked())),
+        ("counted", Answer::Voted { asked: of_several(asked(), true), is_again: false }),
+        ("counted before", Answer::Voted { asked: of_several(asked(), true), is_again: true }),
+        ("may not patch it", Answer::Forbidden(signed_in())),
         ("superseded by an open question", superseded(true)),
         ("superseded by one that was closed", superseded(false)),
         ("refused", Answer::Refused(asked(), Refusal::Excluded)),
@@ -274,12 +343,45 @@ fn requests_that_are_none() {
         Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done"),
         Problem::later("try again"),
     ];
+    let strangers = [
+        super::identity::Refused::NobodySignedIn,
+        super::identity::Refused::NoName,
+        super::identity::Refused::Elsewhere,
+    ];
+    let strangers = strangers.into_iter().flat_map(|refused| {
+        [
+            ("a stranger's page".to_owned(), told(pages().stranger(refused, false))),
+            ("a stranger's, for a program".to_owned(), told(pages().stranger(refused, true))),
+        ]
+    });
     let said = said.into_iter().flat_map(|problem| {
         [
             ("a page".to_owned(), told(pages().problem(&problem, false))),
             ("for a program".to_owned(), told(pages().problem(&problem, true))),
         ]
     });
-    let pages = catalogue(said);
+    let pages = catalogue(said.chain(strangers));
     insta::assert_snapshot!(pages);
+}
+
+/// Writes the pages for whoever looks at them as pictures: `PAGES=/tmp/pages cargo test pages_to_look_at -- --ignored`.
+#[test]
+#[ignore = "writes files"]
+#[expect(clippy::disallowed_methods, reason = "whoever looks says where")]
+fn pages_to_look_at() {
+    let Ok(folder) = std::env::var("PAGES") else { return };
+    let write = |name: &str, response: HttpResponse| {
+        let body = response.into_body().try_into_bytes().unwrap();
+        std::fs::write(format!("{folder}/{}.html", name.replace([' ', ','], "-")), body).unwrap();
+    };
+    let closed = Box::new(Asked { window_opens: Some(until()), ..*of_several(major(asked()), false) });
+    write("open", pages().question(&Answer::Open(closed.clone()), &closed, Some(&summarised()), false));
+    write("unconfirmed", pages().question(&Answer::Unconfirmed(major(asked())), &major(asked()), None, false));
+    let yours = of_several(asked(), true);
+    write("yours", pages().question(&Answer::Open(yours.clone()), &yours, None, false));
+    write("back", pages().question(&Answer::Open(back(asked())), &back(asked()), None, false));
+    write("held", pages().question(&Answer::Open(held(asked())), &held(asked()), None, false));
+    for (name, answer) in answers() {
+        write(name, pages().answer(&answer, false, false));
+    }
 }

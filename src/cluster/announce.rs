@@ -16,6 +16,8 @@ pub enum WorkloadEvent {
     PolicyAllowed(String),
     /// A person allowed an update, and it is written.
     Approved(String),
+    /// A person approved an update, and others have to, too.
+    ApprovalGiven(String),
     /// The rollout is healthy.
     RolloutHealthy(String),
     /// The rollout is not.
@@ -58,6 +60,8 @@ pub enum WorkloadEvent {
     UpdatesStopped(String),
     /// Our record was not what we wrote, and is replaced.
     RecordReplaced(String),
+    /// Messages about it were given up: people do not know what they said.
+    MessageGivenUp(String),
 }
 
 impl WorkloadEvent {
@@ -67,6 +71,7 @@ impl WorkloadEvent {
             Self::UpdateAvailable(note) => ("ProposeUpdate", "UpdateAvailable", "Normal", note),
             Self::PolicyAllowed(note) => ("ApplyUpdate", "PolicyAllowed", "Normal", note),
             Self::Approved(note) => ("ApplyUpdate", "Approved", "Normal", note),
+            Self::ApprovalGiven(note) => ("ProposeUpdate", "ApprovalGiven", "Normal", note),
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
             Self::RolloutReplaced(note) => ("VerifyRollout", "RolloutReplaced", "Warning", note),
@@ -88,6 +93,7 @@ impl WorkloadEvent {
             Self::HeldReleased(note) => ("HoldVersion", "HeldReleased", "Normal", note),
             Self::UpdatesStopped(note) => ("StopUpdates", "UpdatesStopped", "Warning", note),
             Self::RecordReplaced(note) => ("KeepRecord", "RecordReplaced", "Warning", note),
+            Self::MessageGivenUp(note) => ("SendMessage", "MessageGivenUp", "Warning", note),
         }
     }
 }

@@ -223,6 +223,15 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         false
     }
 
+    /// Whether a person of this name may patch a workload; `None` where that may not be asked, or is not said.
+    fn may_person_patch(
+        &self,
+        _name: &str,
+        _id: &WorkloadId,
+    ) -> impl Future<Output = Result<Option<bool>, ClusterError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// Whether a workload that is watched was not for a while, and [`Self::is_watched_again`] was not said since.
     fn was_let_go(&self, _uid: &str) -> bool {
         false
@@ -545,6 +554,10 @@ impl Cluster for KubeCluster {
 
     fn is_dry_run(&self) -> bool {
         self.writer == Writer::Nobody
+    }
+
+    async fn may_person_patch(&self, name: &str, id: &WorkloadId) -> Result<Option<bool>, ClusterError> {
+        rights::may_person_patch(&self.client, name, id, &self.metrics).await
     }
 
     fn was_let_go(&self, uid: &str) -> bool {

@@ -75,7 +75,8 @@ impl Reader<'_> {
     /// The channels of the variables, then those of the file.
     pub(super) fn channels(&mut self, of_file: Vec<ChannelEntry>, zone: Tz, development: bool) -> Vec<ChannelConfig> {
         let language = self.parse("IMAGE_WATCHER_LANGUAGE", "one of en, fr").unwrap_or_default();
-        let usually = Scope { language, zone, ..Scope::default() };
+        let window = self.window();
+        let usually = Scope { language, zone, window, ..Scope::default() };
         let shared = of_file.iter().any(|entry| entry.kind == "email");
         let usual = |name: &str, destination| ChannelConfig { name: name.into(), scope: usually.clone(), destination };
         let mut channels: Vec<ChannelConfig> = Vec::new();
@@ -117,8 +118,8 @@ impl Reader<'_> {
     }
 }
 
-/// How long what is not urgent waits for others.
-fn window(text: &str) -> Result<TimeDelta, Wrong> {
+/// How long what is not urgent waits for others; nothing waits for no time.
+pub(super) fn window(text: &str) -> Result<TimeDelta, Wrong> {
     let window = duration(text).ok().filter(|window| *window <= LONGEST_WINDOW);
     window.ok_or_else(|| ("window", "is no duration from 0s to 5m, as 30s".to_owned()))
 }
@@ -139,7 +140,7 @@ fn scope(entry: &ChannelEntry, usually: &Scope) -> Result<Scope, Wrong> {
     Ok(Scope {
         zone,
         quiet: quiet.map_err(|error| ("quiet", error.to_string()))?,
-        window: entry.window.as_deref().map(window).transpose()?,
+        window: entry.window.as_deref().map(window).transpose()?.or(usually.window),
         events: entry.events.iter().filter(|word| *word != TROUBLES).map(event).collect::<Result<_, _>>()?,
         troubles: entry.events.iter().any(|word| word == TROUBLES),
         namespaces: entry.namespaces.clone(),

@@ -17,7 +17,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 41] = [
+const KEYS: [(&str, &str); 42] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("cluster", "IMAGE_WATCHER_CLUSTER"),
@@ -27,6 +27,7 @@ const KEYS: [(&str, &str); 41] = [
     ("runOnBoot", "RUN_ON_BOOT"),
     ("schedule", "IMAGE_WATCHER_SCHEDULE"),
     ("settle", "IMAGE_WATCHER_SETTLE"),
+    ("window", "IMAGE_WATCHER_WINDOW"),
     ("deleteBroken", "IMAGE_WATCHER_DELETE_BROKEN"),
     ("dryRun", "IMAGE_WATCHER_DRY_RUN"),
     ("tz", "TZ"),
@@ -62,7 +63,7 @@ const KEYS: [(&str, &str); 41] = [
 ];
 
 /// The keys of what is no single value.
-const LISTS: [&str; 5] = ["registries", "sources", "channels", "forges", "rollouts"];
+const LISTS: [&str; 6] = ["registries", "sources", "channels", "forges", "rollouts", "identity"];
 
 /// Lists that this version has nothing for. Ignoring them would be a surprise.
 const NOT_YET: [&str; 2] = ["rules", "auth"];
@@ -99,6 +100,8 @@ struct Whole {
     forges: Vec<ForgeEntry>,
     #[serde(default)]
     rollouts: RolloutsEntry,
+    #[serde(default)]
+    identity: IdentityEntry,
     #[serde(flatten)]
     rest: BTreeMap<String, Scalar>,
 }
@@ -120,6 +123,14 @@ enum Scalar {
 struct RolloutsEntry {
     total: Option<i64>,
     per_namespace: Option<i64>,
+}
+
+/// Who says who signed in.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct IdentityEntry {
+    header: Option<String>,
+    required: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -177,6 +188,10 @@ impl File {
             [(names::ROLLOUTS[0], whole.rollouts.total), (names::ROLLOUTS[1], whole.rollouts.per_namespace)]
         {
             read.variables.extend(number.map(|number| (variable.to_owned(), number.to_string())));
+        }
+        let required = whole.identity.required.map(|required| required.to_string());
+        for (variable, text) in names::IDENTITY.into_iter().zip([whole.identity.header, required]) {
+            read.variables.extend(text.map(|text| (variable.to_owned(), text)));
         }
         (read.lists.registries, read.lists.channels) = (whole.registries, whole.channels);
         read.lists.forges = whole.forges;
@@ -345,6 +360,10 @@ mod tests {
             problems.iter().map(|(key, problem)| format!("{key}: {problem}")).collect::<Vec<_>>().join("\n")
         };
         let one = |entry: &str| problems(&format!("sources: [{entry}]"));
+        let signed = read("identity: { header: Remote-User, required: true }\n");
+        assert_eq!(names::IDENTITY.map(|name| signed.variables[name].as_str()), ["Remote-User", "true"]);
+        assert!(names::IDENTITY.into_iter().all(names::is_known));
+        assert!(problems("identity: {haeder: Remote-User}").starts_with("file: "));
         assert_eq!(problems("rolouts: {}"), "rolouts: unknown key; did you mean rollouts?");
         assert!(problems("rollouts: {all: 5}").starts_with("file: "), "unknown keys are errors");
         assert_eq!(problems("colour: red"), "colour: unknown key");

@@ -13,8 +13,11 @@ pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 /// What stands under the file's key `rollouts`.
 pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE"];
 
+/// What stands under the file's key `identity`.
+pub(super) const IDENTITY: [&str; 2] = ["IMAGE_WATCHER_IDENTITY_HEADER", "IMAGE_WATCHER_IDENTITY_REQUIRED"];
+
 /// Variables whose value is all they have.
-const PLAIN: [&str; 30] = [
+const PLAIN: [&str; 33] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -38,8 +41,11 @@ const PLAIN: [&str; 30] = [
     "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE",
     "IMAGE_WATCHER_ROLLOUTS_TOTAL",
     "IMAGE_WATCHER_SETTLE",
+    "IMAGE_WATCHER_WINDOW",
     "IMAGE_WATCHER_DELETE_BROKEN",
     "IMAGE_WATCHER_DRY_RUN",
+    "IMAGE_WATCHER_IDENTITY_HEADER",
+    "IMAGE_WATCHER_IDENTITY_REQUIRED",
     "IMAGE_WATCHER_CONFIG",
     "IMAGE_WATCHER_DATA",
     "IMAGE_WATCHER_QUEUE",

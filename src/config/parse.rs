@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
@@ -12,7 +12,7 @@ use super::entry::ReadFile;
 use super::names::{self, NOT_YET, PREFIX};
 use super::schedule::Schedule;
 use super::source::{Scheme, Source, SourceKind};
-use super::{Mail, Problem};
+use super::{IdentityHeader, Mail, Problem};
 use crate::domain::approval::LinkKey;
 use crate::domain::fleet::Limits;
 use crate::domain::policy::duration;
@@ -28,6 +28,10 @@ const EVERY_THREE_HOURS: &str = "0 */3 * * *";
 /// How long a complete rollout has to stay well, and how long at most.
 const SETTLE: Duration = Duration::from_secs(60);
 const MOST_SETTLE: Duration = Duration::from_secs(60 * 60);
+
+/// Headers that say something else, and that clients send.
+const OF_OTHERS: [&str; 8] =
+    ["Accept", "Authorization", "Cookie", "Host", "Origin", "Referer", "User-Agent", "X-Forwarded-For"];
 
 /// The variables, and what was found wrong with them.
 pub(super) struct Reader<'v> {
@@ -199,11 +203,52 @@ impl<'v> Reader<'v> {
         time.unwrap_or(SETTLE)
     }
 
+    /// How long what is not urgent waits on a channel for others.
+    pub(super) fn window(&mut self) -> Option<TimeDelta> {
+        const NAME: &str = "IMAGE_WATCHER_WINDOW";
+        match super::channel::window(&self.text(NAME)?) {
+            Ok(window) => Some(window),
+            Err((_, problem)) => {
+                self.problem(NAME, problem);
+                None
+            }
+        }
+    }
+
     /// How many updates may roll at once; without, as many as there are.
     pub(super) fn rollouts(&mut self) -> Limits {
         const EXPECTED: &str = "a number of updates, 1 or more";
         let [total, per_namespace] = super::names::ROLLOUTS.map(|name| self.parse(name, EXPECTED));
         Limits { total, per_namespace }
+    }
+
+    /// Who says who signed in, and whether everybody has to. A header that anybody may send is no proof of anything.
+    pub(super) fn identity(&mut self, trusted_proxies: &[ipnet::IpNet]) -> Option<IdentityHeader> {
+        let [header, required] = super::names::IDENTITY;
+        let is_required = self.flag(required);
+        let Some(name) = self.text(header) else {
+            if is_required {
+                self.problem(
+                    header,
+                    format!("is needed as well as {required}: the header in which the proxy says who signed in"),
+                );
+            }
+            return None;
+        };
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if name.len() > 64 || !name.bytes().all(is_token) {
+            self.problem(header, "is no header; X-Forwarded-User, X-Auth-Request-Email and Remote-User are");
+            return None;
+        }
+        if OF_OTHERS.iter().any(|other| other.eq_ignore_ascii_case(&name)) {
+            self.problem(header, "says something else than who signed in");
+            return None;
+        }
+        if trusted_proxies.is_empty() {
+            self.problem(header, "is believed of a trusted proxy alone: set TRUSTED_PROXY as well");
+            return None;
+        }
+        Some(IdentityHeader { name: name.to_ascii_lowercase(), is_required })
     }
 
     pub(super) fn base_url(&mut self, development: bool) -> Option<Url> {

@@ -1,11 +1,78 @@
 //! Who or what decided: typed, and put into words only where it is shown.
 //!
-//! In records and messages it is one text, as the first release wrote it: `policy`, `link email:o…@example.com`, `command alice`, or the name
-//! of whatever else wrote.
+//! In records and messages it is one text, as the first release wrote it: `policy`, `link email:o…@example.com`, `command alice`,
+//! `sign-in alice`, `people A; B` where several decided together, or the name of whatever else wrote.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+/// The name of whoever a trusted proxy signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn(String);
+
+impl SignedIn {
+    /// The longest name that is taken.
+    const LONGEST: usize = 128;
+
+    /// Reads what a proxy says; `None` for what is no name: nothing, too much, or anything that is not to be seen.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let name = text.trim_matches(' ');
+        let is_hidden = |letter: char| letter.is_control() || redirects(letter);
+        let is_one = !name.is_empty() && name.len() <= Self::LONGEST && !name.contains(is_hidden);
+        is_one.then(|| Self(name.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a letter shows as nothing, or changes how others show.
+fn redirects(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Whose word an answer is, as far as that is known: what people see of it is an [`Actor`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Person {
+    /// Whoever holds the link that went to `channel:address`.
+    Holder(String),
+    /// Whoever a trusted proxy signed in, and holds a link.
+    SignedIn {
+        /// The name that the proxy gave.
+        name: String,
+        /// The link.
+        link: String,
+    },
+    /// Whoever ran a command, by the name that they gave.
+    Command(Option<String>),
+}
+
+impl Person {
+    /// As it is told and written down.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Holder(link) => Actor::holder(&masked(link)),
+            Self::SignedIn { name, .. } => Actor::SignedIn(name.clone()),
+            Self::Command(user) => Actor::Command(user.clone()),
+        }
+    }
+}
+
+/// An address that people recognise and strangers can't use: `email:o…@example.com`.
+#[must_use]
+pub fn masked(holder: &str) -> String {
+    let (channel, address) = holder.split_once(':').unwrap_or((holder, ""));
+    match address.split_once('@') {
+        Some((user, domain)) => format!("{channel}:{}…@{domain}", user.chars().take(1).collect::<String>()),
+        None => channel.to_owned(),
+    }
+}
 
 /// Who or what decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +89,10 @@ pub enum Actor {
     },
     /// A person at the command line, by the name that they gave.
     Command(Option<String>),
+    /// A person whom a trusted proxy signed in, by the name that it gave.
+    SignedIn(String),
+    /// Several of them together, in the order in which they decided.
+    Several(Vec<Actor>),
     /// A program, or whoever else wrote without telling us: as the API server knows it, or as somebody claims.
     Program(String),
 }
@@ -36,10 +107,52 @@ impl Actor {
         }
     }
 
+    /// Whoever decided, as one: a single one is itself.
+    #[must_use]
+    pub fn several(mut all: Vec<Self>) -> Self {
+        match all.pop() {
+            Some(one) if all.is_empty() => one,
+            last => {
+                all.extend(last);
+                Self::Several(all)
+            }
+        }
+    }
+
+    /// Whether somebody answers for who this is.
+    #[must_use]
+    pub fn is_signed_in(&self) -> bool {
+        matches!(self, Self::SignedIn(_))
+    }
+
+    /// The same, who chose to do it outside the window.
+    #[must_use]
+    pub fn outside_the_window(self) -> Self {
+        const NOTE: &str = ", outside the window";
+        match self {
+            Self::Holder { channel, address: Some(address) } => {
+                Self::Holder { channel, address: Some(format!("{address}{NOTE}")) }
+            }
+            Self::Holder { channel, address: None } => {
+                Self::Holder { channel: format!("{channel}{NOTE}"), address: None }
+            }
+            Self::SignedIn(name) => Self::SignedIn(format!("{name}{NOTE}")),
+            Self::Command(Some(user)) => Self::Command(Some(format!("{user}{NOTE}"))),
+            Self::Several(mut all) => {
+                let last = all.pop().map(Self::outside_the_window);
+                all.extend(last);
+                Self::Several(all)
+            }
+            Self::Policy | Self::Command(None) | Self::Program(_) => self,
+        }
+    }
+
     /// As people read it.
     #[must_use]
     pub fn words(&self) -> String {
         match self {
+            Self::SignedIn(name) => format!("{name} (signed in)"),
+            Self::Several(all) => all.iter().map(Self::words).collect::<Vec<_>>().join(" and "),
             Self::Policy => "the policy".to_owned(),
             Self::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
             Self::Holder { channel, address: None } => format!("a holder of the link in {channel}"),
@@ -50,17 +163,25 @@ impl Actor {
     }
 }
 
-impl From<&str> for Actor {
-    fn from(text: &str) -> Self {
-        match (text, text.strip_prefix("link ")) {
+impl Actor {
+    fn one(text: &str) -> Self {
+        match (text, text.split_once(' ')) {
             ("policy", _) => Self::Policy,
             ("command", _) => Self::Command(None),
-            (_, Some(masked)) => Self::holder(masked),
-            (name, None) => match name.strip_prefix("command ") {
-                Some(user) => Self::Command(Some(user.to_owned())),
-                None => Self::Program(name.to_owned()),
-            },
+            (_, Some(("link", masked))) => Self::holder(masked),
+            (_, Some(("command", user))) => Self::Command(Some(user.to_owned())),
+            (_, Some(("sign-in", name))) => Self::SignedIn(name.to_owned()),
+            (name, _) => Self::Program(name.to_owned()),
         }
+    }
+}
+
+impl From<&str> for Actor {
+    fn from(text: &str) -> Self {
+        if let Some(all) = text.strip_prefix("people ") {
+            return Self::Several(all.split("; ").map(Self::one).collect());
+        }
+        Self::one(text)
     }
 }
 
@@ -85,6 +206,12 @@ impl fmt::Display for Actor {
             Self::Holder { channel, address: None } => write!(f, "link {channel}"),
             Self::Command(Some(user)) => write!(f, "command {user}"),
             Self::Command(None) => f.write_str("command"),
+            Self::SignedIn(name) => write!(f, "sign-in {name}"),
+            Self::Several(all) => {
+                // No name ends another's.
+                let all: Vec<String> = all.iter().map(|one| one.to_string().replace(';', ",")).collect();
+                write!(f, "people {}", all.join("; "))
+            }
             Self::Program(name) => f.write_str(name),
         }
     }
@@ -93,6 +220,17 @@ impl fmt::Display for Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_one_that_can_be_seen() {
+        let read = |text: &str| SignedIn::read(text).map(|it| it.name().to_owned());
+        assert_eq!(read(" alice "), Some("alice".into()));
+        assert_eq!(read("Ægir Þór@example.com"), Some("Ægir Þór@example.com".into()));
+        let long = "a".repeat(129);
+        for wrong in ["", "  ", "al\nice", "alice\u{7f}", "\talice", "al\u{202e}ice", "alice\u{200b}", &long] {
+            assert_eq!(read(wrong), None, "{wrong:?}");
+        }
+    }
 
     #[test]
     fn what_every_release_wrote_is_read_and_written_the_same() {
@@ -106,6 +244,12 @@ mod tests {
             ("link chat", holder("chat", None), "a holder of the link in chat"),
             ("command alice", Actor::Command(Some("alice".into())), "alice (command line)"),
             ("command", Actor::Command(None), "somebody at the command line"),
+            ("sign-in alice", Actor::SignedIn("alice".into()), "alice (signed in)"),
+            (
+                "people link email:o…@example.com; sign-in bob",
+                Actor::Several(vec![holder("email", Some("o…@example.com")), Actor::SignedIn("bob".into())]),
+                "o…@example.com (email) and bob (signed in)",
+            ),
             ("kubectl-edit", Actor::Program("kubectl-edit".into()), "kubectl-edit"),
             ("unsigned: link chat", Actor::Program("unsigned: link chat".into()), "unsigned: link chat"),
             ("", Actor::Program(String::new()), ""),
@@ -114,6 +258,15 @@ mod tests {
             assert_eq!(serde_json::from_value::<Actor>(written.clone()).unwrap(), actor);
             assert_eq!((serde_json::json!(actor), actor.words().as_str()), (written, words));
         }
+        let both = Actor::several(vec![Actor::Command(Some("a; b".into())), Actor::Command(None)]);
+        assert_eq!(
+            Actor::from(both.to_string().as_str()).words(),
+            "a, b (command line) and somebody at the command line"
+        );
+        assert_eq!(Actor::several(vec![Actor::Policy]), Actor::Policy);
+        assert_eq!(both.outside_the_window().words(), "a; b (command line) and somebody at the command line");
+        let late = Actor::holder("email:o…@example.com").outside_the_window();
+        assert_eq!(late.to_string(), "link email:o…@example.com, outside the window");
         assert_eq!(Actor::holder("chat:a:b"), holder("chat", Some("a:b")), "the first colon ends the channel");
         assert_eq!(Actor::holder("email:o…@example.com"), Actor::from("link email:o…@example.com"));
     }

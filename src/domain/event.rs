@@ -234,7 +234,10 @@ fn told_of(notice: &Notice) -> [String; 3] {
     let round = match (&notice.approval, notice.no_link) {
         // An update ends once, whatever can be answered to it by then.
         _ if notice.kind.is_end() => notice.at.timestamp().to_string(),
-        (Some(approval), _) => approval.id.clone(),
+        (Some(approval), _) => match notice.again {
+            Some(again) => format!("{} {}", approval.id, again.timestamp()),
+            None => approval.id.clone(),
+        },
         (None, Some(reason)) => reason.as_str().to_owned(),
         (None, None) => notice.at.timestamp().to_string(),
     };
@@ -245,16 +248,6 @@ fn told_of(notice: &Notice) -> [String; 3] {
 #[must_use]
 pub fn holder(channel: &str, recipient: &str) -> String {
     format!("{channel}:{recipient}")
-}
-
-/// An address that people recognise and strangers can't use: `email:o…@example.com`.
-#[must_use]
-pub fn masked(holder: &str) -> String {
-    let (channel, address) = holder.split_once(':').unwrap_or((holder, ""));
-    match address.split_once('@') {
-        Some((user, domain)) => format!("{channel}:{}…@{domain}", user.chars().take(1).collect::<String>()),
-        None => channel.to_owned(),
-    }
 }
 
 #[cfg(test)]

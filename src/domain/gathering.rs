@@ -60,7 +60,7 @@ pub fn due(since: &[DateTime<Utc>], at: Moment) -> Due {
     }
     // A clock that was set back makes nothing wait longer.
     let oldest = (*oldest).min(at.now);
-    if since.len() >= MOST_GATHERED {
+    if since.len() >= MOST_GATHERED || at.window.is_zero() {
         return Due::Now;
     }
     let when = if !at.has_looked {
@@ -77,16 +77,41 @@ pub fn due(since: &[DateTime<Utc>], at: Moment) -> Due {
 
 /// Whether what has been waiting since then goes out as one message, whatever it is about: what the first look found, what
 /// came in quiet hours, or while nobody could send.
-#[must_use]
-pub fn is_one(oldest: DateTime<Utc>, at: Moment) -> bool {
+fn is_one(oldest: DateTime<Utc>, at: Moment) -> bool {
     !at.has_looked || at.now - oldest > at.window + LATE
 }
 
-/// Which notices go out together, as their places in the list; all of them where `is_one`. What an end makes old news is left out: who is told that an
+/// How notices that go out at the same moment are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// Each by itself: nothing is waited for.
+    Each,
+    /// One message a cause, and one for all where there are many.
+    Cause,
+    /// One for all.
+    All,
+}
+
+impl Binding {
+    /// How what has been waiting since then is put together.
+    #[must_use]
+    pub fn of(oldest: DateTime<Utc>, at: Moment) -> Self {
+        match (at.window.is_zero(), is_one(oldest, at)) {
+            (true, _) => Self::Each,
+            (false, true) => Self::All,
+            (false, false) => Self::Cause,
+        }
+    }
+}
+
+/// Which notices go out together, as their places in the list. What an end makes old news is left out: who is told that an
 /// update was applied need not be told that it is available.
 #[must_use]
-pub fn together(notices: &[&Notice], is_one: bool) -> Vec<Vec<usize>> {
+pub fn together(notices: &[&Notice], binding: Binding) -> Vec<Vec<usize>> {
     let fresh: Vec<usize> = (0..notices.len()).filter(|at| !is_old_news(notices, *at)).collect();
+    if binding == Binding::Each {
+        return fresh.into_iter().map(|at| vec![at]).collect();
+    }
     let mut messages: Vec<Vec<usize>> = Vec::new();
     for at in &fresh {
         let same = |message: &&mut Vec<usize>| {
@@ -98,7 +123,7 @@ pub fn together(notices: &[&Notice], is_one: bool) -> Vec<Vec<usize>> {
         }
     }
     let is_digest = fresh.len() > MOST_MESSAGES && messages.len() > 1;
-    if is_digest || (is_one && messages.len() > 1) { vec![fresh] } else { messages }
+    if is_digest || (binding == Binding::All && messages.len() > 1) { vec![fresh] } else { messages }
 }
 
 /// What several notices have in common that are one message.
@@ -136,6 +161,8 @@ mod tests {
     #[test]
     fn one_alone_goes_out_within_a_second_and_several_wait_for_their_window() {
         assert_eq!(due(&[], moment(0)), Due::Never);
+        let none = Moment { window: TimeDelta::zero(), has_looked: false, ..moment(0) };
+        assert_eq!((due(&[at(0), at(0)], none), Binding::of(at(0), none)), (Due::Now, Binding::Each));
         assert_eq!(due(&[at(0)], moment(10)), Due::At(at(700)));
         assert_eq!(due(&[at(0)], moment(700)), Due::Now);
         assert_eq!(due(&[at(0), at(400)], moment(700)), Due::At(at(30_000)));
@@ -178,31 +205,32 @@ mod tests {
         notice
     }
 
-    fn composed(notices: &[Notice], is_one: bool) -> Vec<Vec<usize>> {
-        together(&notices.iter().collect::<Vec<_>>(), is_one)
+    fn composed(notices: &[Notice], binding: Binding) -> Vec<Vec<usize>> {
+        together(&notices.iter().collect::<Vec<_>>(), binding)
     }
 
     #[test]
     fn one_cause_is_one_message_and_many_are_one_digest() {
         let push: Vec<Notice> = (0..30).map(|n| on(&n.to_string(), NoticeKind::Available, "1.3.0")).collect();
-        assert_eq!(composed(&push, false), [(0..30).collect::<Vec<_>>()]);
+        assert_eq!(composed(&push, Binding::Cause), [(0..30).collect::<Vec<_>>()]);
         let few: Vec<Notice> =
             [("a", "1.3.0"), ("b", "2.0.0"), ("c", "1.3.0")].map(|(n, to)| on(n, NoticeKind::Available, to)).into();
-        assert_eq!(composed(&few, false), [vec![0, 2], vec![1]]);
-        assert_eq!(composed(&few, true), [vec![0, 1, 2]], "the first look is always one");
+        assert_eq!(composed(&few, Binding::Cause), [vec![0, 2], vec![1]]);
+        assert_eq!(composed(&few, Binding::All), [vec![0, 1, 2]], "the first look is always one");
+        assert_eq!(composed(&few, Binding::Each), [vec![0], vec![1], vec![2]]);
         let many: Vec<Notice> =
             (0..200).map(|n| on(&n.to_string(), NoticeKind::Available, &format!("1.{}.0", n % 7))).collect();
-        assert_eq!(composed(&many, false), [(0..200).collect::<Vec<_>>()]);
+        assert_eq!(composed(&many, Binding::Cause), [(0..200).collect::<Vec<_>>()]);
     }
 
     #[test]
     fn who_hears_that_it_was_applied_need_not_hear_that_it_is_available() {
         let both = [on("a", NoticeKind::Available, "1.3.0"), on("a", NoticeKind::Applied, "1.3.0")];
-        assert_eq!(composed(&both, false), [vec![1]]);
+        assert_eq!(composed(&both, Binding::Cause), [vec![1]]);
         let others = [on("a", NoticeKind::Available, "1.3.0"), on("b", NoticeKind::Applied, "1.3.0")];
-        assert_eq!(composed(&others, false), [vec![0], vec![1]]);
+        assert_eq!(composed(&others, Binding::Cause), [vec![0], vec![1]]);
         let again = [on("a", NoticeKind::Applied, "1.3.0"), on("a", NoticeKind::Available, "1.3.0")];
-        assert_eq!(composed(&again, false), [vec![0], vec![1]], "what comes later is news");
+        assert_eq!(composed(&again, Binding::Cause), [vec![0], vec![1]], "what comes later is news");
     }
 
     fn any_notice() -> impl Strategy<Value = Notice> {
@@ -213,8 +241,8 @@ mod tests {
     proptest! {
         /// Each notice is in one message at most, and what is in none is told by a later one.
         #[test]
-        fn nothing_is_lost_and_nothing_told_twice(notices in proptest::collection::vec(any_notice(), 0..60), looked: bool) {
-            let messages = composed(&notices, looked);
+        fn nothing_is_lost_and_nothing_told_twice(notices in proptest::collection::vec(any_notice(), 0..60), all: bool) {
+            let messages = composed(&notices, if all { Binding::All } else { Binding::Cause });
             let mut told: Vec<usize> = messages.iter().flatten().copied().collect();
             for message in &messages {
                 prop_assert!(message.is_sorted() && !message.is_empty());

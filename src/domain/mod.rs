@@ -40,6 +40,7 @@ pub mod tag;
 pub mod tags;
 pub mod together;
 pub mod view;
+pub mod votes;
 pub mod window;
 pub mod wording;
 pub mod workload;

@@ -269,6 +269,9 @@ pub struct Notice {
     /// When the update ended, where it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<DateTime<Utc>>,
+    /// When its recipient asked for it once more, where that is why it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<DateTime<Utc>>,
     /// The workload.
     pub workload: WorkloadId,
     /// The container.
@@ -338,6 +341,7 @@ impl Notice {
             kind,
             at,
             ended: None,
+            again: None,
             workload: workload.clone(),
             container: container.to_owned(),
             from,

@@ -103,6 +103,12 @@ pub enum Moot {
     /// The question is not the one that can be answered.
     #[error("what it is about is not asked now")]
     NotAsked,
+    /// More people have to approve, and the image is there already.
+    #[error("more people have to approve before the image is written")]
+    TooFew,
+    /// Approved from the command line before, or by who may be the same person.
+    #[error("it was approved by the same person, or from the command line, before: others have to approve, too")]
+    Again,
     /// The image is not what the question is about.
     #[error("the container does not run what was asked about")]
     OtherImage,

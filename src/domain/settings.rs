@@ -26,6 +26,7 @@ use super::policy::{
 use super::reference::{Digest, Tag};
 use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
+use super::votes::Quorum;
 use super::window::Windows;
 use super::workload::{MOST_CONTAINERS, Workload};
 
@@ -101,6 +102,8 @@ pub struct Settings {
     pub rollback: Option<bool>,
     /// The group that it goes to one version with.
     pub group: Option<Membership>,
+    /// How many different people have to approve an update.
+    pub approvals: Quorum,
     /// Where release notes are, with `${tag}` or `${version}` in it; one that can't be read is none, see [`flaw`].
     pub release_url: Option<ReleaseUrl>,
 }
@@ -219,6 +222,7 @@ struct Values {
     cooldown: Scoped<TimeDelta>,
     rollback: Scoped<bool>,
     group: Scoped<Membership>,
+    approvals: Scoped<Quorum>,
 }
 
 /// A value for one container, and one for all.
@@ -265,7 +269,6 @@ impl Values {
         let setting = match meaning {
             Meaning::Setting(setting) => setting,
             Meaning::State => return Ok(()),
-            Meaning::Planned => return Err(Problem::Planned { name: excerpt(name) }),
             Meaning::Unknown => {
                 return Err(Problem::UnknownName { name: excerpt(name), nearest: nearest_setting(name) });
             }
@@ -310,6 +313,7 @@ impl Values {
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
             Setting::Rollback => self.rollback.put(scope, flag(value)?),
             Setting::Group => self.group.put(scope, value.parse()?),
+            Setting::Approvals => self.approvals.put(scope, value.parse()?),
         }
         Ok(())
     }
@@ -339,6 +343,7 @@ impl Values {
             notify: self.notify.strongest(),
             rollback: self.rollback.strongest(),
             group: self.group.strongest(),
+            approvals: self.approvals.strongest().unwrap_or_default(),
             release_url: self.release_url.strongest().flatten(),
         }
     }
@@ -616,7 +621,7 @@ mod tests {
         let mut both = workload(
             &[("web", "web:1.0.0"), ("log", "log:1.0.0")],
             &[
-                ("approvals", "2"),
+                ("approvals", "0"),
                 ("history", "[]"),
                 ("held.gone", "1.0.0"),
                 ("mode", "AUTO_UPDATE"),

@@ -8,16 +8,16 @@ use crate::domain::reference::Repository;
 use crate::queue::{NewJob, Queue, Urgency};
 use crate::telemetry::chain;
 
-/// Queues looks because workloads changed, until the stream that finds them has ended.
-pub async fn queue_looks<Q: Queue>(queue: Q, ambient: Ambient, mut changed: Receiver<Vec<Repository>>) {
+/// Queues looks because workloads changed, or their pods, until the stream that finds them has ended.
+pub async fn queue_looks<Q: Queue>(
+    queue: Q,
+    ambient: Ambient,
+    urgency: Urgency,
+    mut changed: Receiver<Vec<Repository>>,
+) {
     while let Some(repositories) = changed.recv().await {
         let (now, trace, count) = (ambient.now(), ambient.trace_id(), repositories.len());
-        let job = |repository| NewJob {
-            job: Job::Look(repository),
-            trace: trace.clone(),
-            not_before: now,
-            urgency: Urgency::Prompt,
-        };
+        let job = |repository| NewJob { job: Job::Look(repository), trace: trace.clone(), not_before: now, urgency };
         match queue.put(repositories.into_iter().map(job).collect()).await {
             Ok(_) => {
                 let cause = Cause::Workload.as_str();

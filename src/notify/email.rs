@@ -78,6 +78,16 @@ impl EmailChannel {
         }
     }
 
+    /// What would be sent, as people read it.
+    pub(super) fn preview(&self, Sending { delivery, message, .. }: &Sending<'_>) -> String {
+        match self.rendered(message) {
+            Ok((text, _)) => {
+                format!("From: {}\nTo: {}\nSubject: {}\n\n{text}", self.from, delivery.recipient, message.subject)
+            }
+            Err(error) => format!("it can't be written: {error}"),
+        }
+    }
+
     /// Text and HTML.
     pub(super) fn rendered(&self, message: &Message) -> Result<(String, String), minijinja::Error> {
         let render = |name| self.templates.get_template(name)?.render(minijinja::value::Serde(message));

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Channels;
 use crate::ambient::Ambient;
 use crate::domain::event::{Delivery, Gathered, Job, Notice, Told};
-use crate::domain::gathering::{Due, MOST_GATHERED, Moment, WINDOW, due, is_one, together};
+use crate::domain::gathering::{Binding, Due, MOST_GATHERED, Moment, WINDOW, due, together};
 use crate::queue::{Gathering, NewJob, QueueError, Topic, Urgency, Waiting};
 use crate::stop::Stop;
 use crate::telemetry::chain;
@@ -91,8 +91,8 @@ impl<Q: Gathering> Gatherer<Q> {
         let notices: Vec<&Notice> = waiting.iter().map(|item| &item.notice).collect();
         let recipients = self.channels.find(&self.channel).map(super::Channel::recipients).unwrap_or_default();
         let mut messages = Vec::new();
-        let is_one = waiting.first().is_some_and(|oldest| is_one(oldest.since, at));
-        for places in together(&notices, is_one) {
+        let binding = waiting.first().map_or(Binding::Cause, |oldest| Binding::of(oldest.since, at));
+        for places in together(&notices, binding) {
             let items: Vec<&Waiting> = places.iter().filter_map(|place| waiting.get(*place)).collect();
             let Some(told) = told(&items) else { continue };
             let trace = items.first().map(|item| item.trace.clone()).unwrap_or_default();

@@ -10,6 +10,7 @@ pub mod discord;
 pub mod email;
 mod gate;
 mod gather;
+mod given_up;
 pub mod googlechat;
 pub mod gotify;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub mod webhook;
 pub use attempt::{Attempt, Refusal};
 pub use gate::{Closed, Gate, Standing};
 pub use gather::{Gatherer, HasLooked};
+pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Request, Sending, Service, Style};
 
@@ -274,6 +276,25 @@ impl Channels {
     #[must_use]
     pub fn language_of_holder(&self, holder: &str) -> Language {
         self.language(holder.split(':').next().unwrap_or_default())
+    }
+
+    /// All of them.
+    pub fn each(&self) -> impl Iterator<Item = &Channel> {
+        self.all.iter()
+    }
+
+    /// What would be sent for a delivery without links, as text: the address without its secrets, and the body.
+    #[must_use]
+    pub fn preview(&self, delivery: &Delivery, now: DateTime<Utc>) -> String {
+        let Some(channel) = self.find(&delivery.channel) else { return String::new() };
+        let links = Links::default();
+        let message = channel.message(delivery, &links, None, self.cluster.as_deref());
+        let sending = Sending { delivery, message: &message, links: &links, notes: None, style: Style::Rich, now };
+        let written = match &channel.transport {
+            Transport::Email(email) => email.preview(&sending),
+            Transport::Service(_, service) => service::preview(&**service, &sending),
+        };
+        format!("── {}\n{}", channel.name, written.trim_end())
     }
 
     /// The channel of this name.

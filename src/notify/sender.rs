@@ -127,22 +127,8 @@ impl<Q: Queue> Sender<Q> {
     async fn learn(&self, delivery: &Delivery, attempt: &Attempt) {
         let Some(channel) = self.channels.find(&delivery.channel) else { return };
         let now = Moment { wall: self.ambient.now(), monotonic: self.ambient.monotonic() };
-        let kind = channel.gate().learn(attempt, now, self.ambient.jitter());
-        let dead = matches!(attempt, Attempt::GaveUp { .. } | Attempt::TooRich { .. });
-        match (kind, attempt) {
-            (Some(kind), _) => self.report(channel, kind, now.wall).await,
-            (None, Attempt::GaveUp { reason } | Attempt::TooRich { reason }) if dead => {
-                let trouble = Trouble {
-                    kind: TroubleKind::DeadLetters,
-                    channel: delivery.channel.clone(),
-                    reason: reason.clone(),
-                    since: now.wall,
-                    at: now.wall,
-                    messages: 1,
-                };
-                self.tell(trouble).await;
-            }
-            _ => {}
+        if let Some(kind) = channel.gate().learn(attempt, now, self.ambient.jitter()) {
+            self.report(channel, kind, now.wall).await;
         }
     }
 
@@ -159,7 +145,7 @@ impl<Q: Queue> Sender<Q> {
     }
 
     /// Tells people through another channel that one does not work: once a day, as its id is of the day.
-    async fn tell(&self, trouble: Trouble) {
+    pub async fn tell(&self, trouble: Trouble) {
         let Some(other) = self.channels.beside(&trouble.channel) else {
             tracing::warn!(
                 channel = trouble.channel,

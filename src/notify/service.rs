@@ -139,6 +139,19 @@ pub(super) async fn post(service: &dyn Service, client: &Client, sending: &Sendi
     }
 }
 
+/// What would be sent, as people read it: of the address only the host, and no header that holds a secret.
+pub(super) fn preview(service: &dyn Service, sending: &Sending<'_>) -> String {
+    let Request { method, url, body, .. } = match service.request(sending) {
+        Ok(request) => request,
+        Err(reason) => return format!("it can't be written: {}", reason.ours),
+    };
+    let host = crate::outbound::written_host(&url);
+    let body = serde_json::from_slice::<Value>(&body)
+        .map_or_else(|_| String::from_utf8_lossy(&body).into_owned(), |body| format!("{body:#}"));
+    let written = format!("{method} {host}\n\n{body}");
+    service.secrets().into_iter().fold(written, |written, secret| written.replace(secret, "***"))
+}
+
 /// What a status means: any 2xx is delivered; 408, 425 and 5xx may pass; 429 is about the channel, and so are 401, 403
 /// and 410; 400 and 413 are about how the message is written; everything else, redirects too, is about the message.
 pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {

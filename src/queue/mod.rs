@@ -185,10 +185,19 @@ impl Sharing {
 /// It only says who goes first, so it is not stored: what waits since before a start is prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
+    /// Something stands broken until then, as with pods that never start: it waits for no other hint that may come.
+    AtOnce,
     /// Somebody may: who pushed an image, who changed a workload, who is told of an update.
     Prompt,
     /// Nobody does, as it is the schedule's: it gives way to all others, and leaves slots free for them.
     Routine,
+}
+
+impl Urgency {
+    /// Whether a hint of a look waits a moment for others that may come, where the last look of it was this urgent.
+    fn is_gathered_after(self, last: Self) -> bool {
+        self != Self::AtOnce || last == Self::AtOnce
+    }
 }
 
 /// A job to be stored.

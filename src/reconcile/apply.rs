@@ -30,8 +30,8 @@ pub(super) enum Decided<'d> {
     ByPolicy,
     /// A person, who answered a question.
     ByPerson {
-        /// The holder of the link, as it is told.
-        name: &'d str,
+        /// Who, or all who approved it.
+        by: &'d Actor,
         /// The question.
         terms: &'d Terms,
     },
@@ -44,8 +44,7 @@ impl Decided<'_> {
     pub(super) fn by(&self) -> Actor {
         match self {
             Self::ByPolicy => Actor::Policy,
-            Self::ByPerson { name, .. } => Actor::holder(name),
-            Self::WithGroup(by) => Actor::clone(by),
+            Self::ByPerson { by, .. } | Self::WithGroup(by) => Actor::clone(by),
         }
     }
 
@@ -87,7 +86,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from = chosen.from.running_tag().map(|tag| tag.to_string()).unwrap_or_default();
         let warnings = chosen.preflight.warnings().iter().map(|warning| format!("; the API server warns: {warning}"));
         let warnings: String = warnings.collect();
-        let note = format!("{container}: {from} → {} ({}){warnings}", chosen.to, chosen.digest);
+        let who = match decided {
+            Decided::ByPerson { by, .. } => format!(", by {by}"),
+            Decided::ByPolicy | Decided::WithGroup(_) => String::new(),
+        };
+        let note = format!("{container}: {from} → {} ({}){who}{warnings}", chosen.to, chosen.digest);
         work.draft.announce(match decided {
             Decided::ByPolicy | Decided::WithGroup(Actor::Policy) => WorkloadEvent::PolicyAllowed(note),
             Decided::ByPerson { .. } | Decided::WithGroup(_) => WorkloadEvent::Approved(note),

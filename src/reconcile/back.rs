@@ -23,6 +23,7 @@ use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Question, Stands, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
+use crate::domain::votes::Votes;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -318,7 +319,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let declares = if goes_back { update.declares } else { Kinds::default() };
         let (level, group) = (update.level, update.group.clone());
         let (why, preflight, because, stands) = (None, None, None, Stands::Open);
-        let question = Question { terms, level, why, asked: now, with, declares, preflight, because, group, stands };
+        let votes = Votes::default();
+        let question =
+            Question { terms, level, why, asked: now, with, declares, preflight, because, group, votes, stands };
         question.is_open(now).then_some(question)
     }
 

@@ -1,13 +1,13 @@
 //! What stands in the way of a way back: people are told of it with the line that deletes it, or it is deleted where the operator
 //! allows that.
 
-use super::draft::Work;
+use super::draft::{Removed, Work};
 use super::{Reconciler, StepError, Target};
-use crate::cluster::{Cluster, Removal, WorkloadEvent};
+use crate::cluster::{Cluster, Removal};
 use crate::domain::policy::Mode;
-use crate::domain::record::{Event, Update};
+use crate::domain::record::Update;
 use crate::domain::rollout::obstacle::{Hope, InTheWay, Obstacle};
-use crate::domain::workload::Kind;
+use crate::domain::workload::{Kind, Workload};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -78,15 +78,27 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Ok(Way::Blocked(format!("{}; image-watcher may not: apply deploy/delete-broken", words())))
             }
             Removal::Done => {
-                let removed = obstacle.told(true);
-                tracing::info!(workload = %id, %removed, failed = %undone.tag, "what ran the version that failed is deleted, as nothing goes on before");
-                let note =
-                    format!("{}: {removed} of {} is deleted, as nothing went on before", target.container, undone.tag);
-                work.draft.on(&target.container, Event::Removed(removed), self.0.ambient.now());
-                work.draft.announce(WorkloadEvent::BrokenDeleted(note));
+                let (container, what) = (target.container.clone(), obstacle.told(true));
+                tracing::info!(workload = %id, removed = %what, failed = %undone.tag, "what ran the version that failed is deleted, as nothing goes on before");
+                let note = format!("{container}: {what} of {} is deleted, as nothing went on before", undone.tag);
+                let removed = Removed { container, what, note };
+                work.removed.push(removed.clone());
+                removed.say(&mut work.draft, self.0.ambient.now());
                 Ok(Way::Clearing)
             }
         }
+    }
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Somebody wrote the workload while something was deleted: that it was is said on the workload as it is now.
+    pub(super) async fn say_removed(&self, before: &Workload, removed: Vec<Removed>) -> Result<(), StepError> {
+        let Some(workload) = self.0.cluster.by_uid(&before.id.uid) else { return Ok(()) };
+        let mut draft = self.draft(workload).await?;
+        for removed in removed {
+            removed.say(&mut draft, self.0.ambient.now());
+        }
+        self.commit(draft).await.map(drop)
     }
 }
 

@@ -6,11 +6,13 @@ use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::declared::Kinds;
+use crate::domain::history::History;
 use crate::domain::policy::{Policy, Strategy, step};
 use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
+use crate::domain::votes::Votes;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -30,7 +32,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return;
         };
         let ours = ledger.and_then(|ledger| ledger.update.as_ref()).filter(|update| update.wrote(&before));
-        match goes_back(&running, &before, ours, policy) {
+        let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
+        match goes_back(&running, &before, ours.zip(Some(has_run)), policy) {
             Some(level) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
             None => {
                 work.draft.on(container, Event::Runs(running.clone()), now);
@@ -80,7 +83,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(ledger) = work.ledger(container) else { return };
         let Some((running, held)) = ledger.runs.clone().zip(ledger.unasked(now).cloned()) else { return };
         let before = Running { tag: held.tag.clone(), digest: held.digest.clone(), ..running.clone() };
-        let Some(level) = goes_back(&running, &before, ledger.update.as_ref(), Some(&settings.policy)) else { return };
+        let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
+        let ours = ledger.update.as_ref().zip(Some(has_run));
+        let Some(level) = goes_back(&running, &before, ours, Some(&settings.policy)) else { return };
         let question = self.about_held(target, &running, &held.tag, held.digest.as_ref(), level).await;
         if let Some(question) = question {
             work.draft.guard(container);
@@ -116,6 +121,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             preflight: None,
             because: None,
             group: None,
+            votes: Votes::default(),
             stands: Stands::Open,
         })
     }
@@ -132,12 +138,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
+/// Whether a version ran in a container before another one was written there, as far as the history tells it.
+fn ran_before(history: &History, container: &str, now: &Tag, before: &Tag) -> bool {
+    let of_it = history.entries().iter().filter(|entry| entry.container == container && !entry.outcome.is_a_word());
+    // The newest is first.
+    let mut since = of_it.skip_while(|entry| entry.version != before.as_str());
+    since.any(|entry| entry.previous == now.as_str())
+}
+
 /// How far it would be from what runs now to what ran before, if that is an update: then somebody went back. `ours` is the
-/// update that wrote what ran before.
+/// update that wrote what ran before, and whether what runs now ran before that.
 pub(super) fn goes_back(
     now: &Running,
     before: &Running,
-    ours: Option<&Update>,
+    ours: Option<(&Update, bool)>,
     policy: Option<&Policy>,
 ) -> Option<Level> {
     if now.of != before.of {
@@ -152,7 +166,9 @@ pub(super) fn goes_back(
         // Where settings that would order them can't be read, or only push times would, what ran before our update is older than it.
         Order::Unknown => {
             let is_unordered = policy.is_none_or(Policy::is_newest);
-            ours.filter(|ours| is_unordered && ours.from_tag().as_ref() == Some(&now.tag)).map(|ours| ours.level)
+            let (ours, has_run) = ours.filter(|_| is_unordered)?;
+            let is_older = ours.from_tag().as_ref() == Some(&now.tag) || has_run && ours.undoes.is_none();
+            is_older.then_some(ours.level)
         }
     }
 }
@@ -201,4 +217,40 @@ fn order(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Order {
         }
     }
     Order::Unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::history::tests::entry;
+    use crate::domain::history::{Entry, Outcome};
+    use crate::domain::record::tests::update;
+    use crate::domain::settings::Bounds;
+    use crate::domain::workload::tests::workload;
+
+    fn runs(tag: &str) -> Running {
+        Running { of: "a.example/web".into(), tag: Tag::parse(tag).unwrap(), digest: None, is_learnt: false }
+    }
+
+    /// Tags that say nothing of which is older: only when they were pushed does.
+    #[test]
+    fn whoever_goes_back_further_than_one_step_goes_back_too() {
+        let settings = [("tag-policy", "glob:*"), ("tag-order", "newest")];
+        let policy = Settings::read(&workload(&[("web", "web:oak")], &settings), "web", &Bounds::default());
+        let policy = policy.unwrap().policy;
+        assert!(policy.is_newest());
+        let mut history = History::default();
+        for (from, to) in [("oak", "elm"), ("elm", "ash"), ("ash", "fir")] {
+            let previous = from.to_owned();
+            history.push(Entry { container: "web".into(), previous, ..entry(to, Outcome::Healthy) });
+        }
+        let ours = Update { tag: runs("fir").tag, from: "a.example/web:ash".into(), ..update(1, None) };
+        let is_back = |to: &str| {
+            let has_run = ran_before(&history, "web", &runs(to).tag, &ours.tag);
+            goes_back(&runs(to), &runs("fir"), Some((&ours, has_run)), Some(&policy)).is_some()
+        };
+        assert_eq!(["ash", "elm", "oak", "yew"].map(is_back), [true, true, true, false]);
+        assert!(!ran_before(&history, "web", &runs("fir").tag, &runs("elm").tag), "it came later");
+        assert!(!ran_before(&history, "log", &runs("oak").tag, &runs("fir").tag));
+    }
 }

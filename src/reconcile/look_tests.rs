@@ -7,9 +7,11 @@ mod dry_run;
 mod full_queue;
 mod groups;
 mod pods;
+mod pressed;
 mod requests;
 mod standing;
 mod undo;
+mod votes;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -41,7 +43,7 @@ use crate::domain::standing::Standing;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
-use crate::queue::{Leased, Sharing, Topic};
+use crate::queue::{Leased, Settlement, Sharing, Topic};
 use crate::registry::{Anonymous, Extent, Labels, NamedSecret, Refusal};
 
 /// One workload. It executes patches as they are, and remembers what was done.
@@ -72,12 +74,18 @@ struct State {
     announced: Vec<WorkloadEvent>,
     /// Its pods, where they may be read.
     pods: Option<Vec<Pod>>,
-    /// Whether they are followed.
+    /// Whether they are followed, and what they are to run by that, by container.
     is_followed: bool,
+    followed: Vec<(String, String)>,
     /// What is in the way of a way back, whether it may be deleted, and how often that was done.
     obstacle: Option<Obstacle>,
     deletes_broken: bool,
     removed: usize,
+    /// Whether somebody writes it while that is done, so that the next write conflicts.
+    is_edited_then: bool,
+    conflicts: usize,
+    /// Who of those who sign in may patch it; `None` is that it may not be asked.
+    may_sign: Option<Vec<&'static str>>,
 }
 
 /// What of that which is written a policy refuses.
@@ -133,9 +141,13 @@ impl OneWorkload {
             announced: Vec::new(),
             pods: None,
             is_followed: false,
+            followed: Vec::new(),
             obstacle: None,
             deletes_broken: false,
             removed: 0,
+            is_edited_then: false,
+            conflicts: 0,
+            may_sign: None,
         })))
     }
 
@@ -197,6 +209,10 @@ impl Cluster for OneWorkload {
         self.state(|state| state.is_dry_run)
     }
 
+    async fn may_person_patch(&self, name: &str, _: &WorkloadId) -> Result<Option<bool>, ClusterError> {
+        Ok(self.state(|state| state.may_sign.as_ref().map(|all| all.contains(&name))))
+    }
+
     fn was_let_go(&self, _: &str) -> bool {
         self.state(|state| state.was_let_go)
     }
@@ -208,6 +224,11 @@ impl Cluster for OneWorkload {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
             let mut workload = Workload::clone(&state.workload);
+            if state.conflicts > 0 {
+                state.conflicts -= 1;
+                let now = Some(Box::new(workload.clone()));
+                return Err(ClusterError::Conflict { workload: workload.id.to_string(), now });
+            }
             if state.refuses.is_about(patch) {
                 return Err(state.refusal());
             }
@@ -263,9 +284,10 @@ impl Cluster for OneWorkload {
         Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, time)))
     }
 
-    fn pods(&self, _: &Workload, _: &[(&str, &str)]) -> Option<Vec<Pod>> {
+    fn pods(&self, _: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
         self.state(|state| {
             state.is_followed = true;
+            state.followed = written.iter().map(|(name, image)| ((*name).to_owned(), (*image).to_owned())).collect();
             state.pods.clone()
         })
     }
@@ -292,7 +314,10 @@ impl Cluster for OneWorkload {
     }
 
     async fn remove(&self, _: &Workload, _: &Obstacle) -> Result<Removal, ClusterError> {
-        self.state(|state| (state.removed, state.obstacle) = (state.removed + 1, None));
+        self.state(|state| {
+            (state.removed, state.obstacle) = (state.removed + 1, None);
+            state.conflicts = usize::from(state.is_edited_then);
+        });
         Ok(Removal::Done)
     }
 

@@ -61,8 +61,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 
 use absent::Absent;
-pub(crate) use answer::masked;
-pub use answer::{Action, Answer, Asked};
+use answer::Renewals;
+pub use answer::{Action, Answer, Asked, Press};
 pub use brake::{AskedToResume, Resuming};
 use declared::Unread;
 pub use declared::{Declarations, Proposed};
@@ -165,6 +165,8 @@ struct Memory {
     repairs: Repairs,
     /// Who is about to be written, and who waits for others.
     entrance: Entrance,
+    /// Which links had a new one sent.
+    renewals: Renewals,
     /// Whether automatic updates are stopped.
     brake: brake::Known,
 }

@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 
 use super::draft::{Chosen, Work, image_of};
 use super::notices::{ends, of_gone, of_held, of_question, with_way_back};
@@ -18,6 +18,7 @@ use crate::domain::record::{Event, Question, Stands};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
+use crate::domain::votes::Votes;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -76,8 +77,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let preflight = Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty());
             let declares = chosen.declared.kinds;
             let (because, group) = (chosen.because.clone().map(Box::new), chosen.group.clone());
-            let stands = Stands::Open;
-            Question { terms, level, why, asked: now, with, declares, preflight, because, group, stands }
+            let (votes, stands) = (Votes::default(), Stands::Open);
+            Question { terms, level, why, asked: now, with, declares, preflight, because, group, votes, stands }
         };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
@@ -199,5 +200,3 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 /// What a message quotes at most of what the makers declare; the notes themselves are beside it.
 const MOST_QUOTES: usize = 6;
-/// How long a snooze lasts.
-pub(super) const SNOOZE: TimeDelta = TimeDelta::days(7);

@@ -249,6 +249,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !images.is_empty() {
             // Another rollout begins.
             self.1.entrance.stands_still(&workload.id, false);
+            self.follow_from_now(&workload, &record, images.iter().map(|(container, _)| &**container));
         }
         drop(turn);
         tell_images(&workload, &images);

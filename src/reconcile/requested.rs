@@ -11,8 +11,8 @@ use super::held::goes_back;
 use super::notices::of_update;
 use super::{Reconciler, StepError, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
-use crate::domain::actor::Actor;
-use crate::domain::approval::{Allows, ApprovalId};
+use crate::domain::actor::{Actor, Person};
+use crate::domain::approval::{Allows, ApprovalId, Terms};
 use crate::domain::declared::Kinds;
 use crate::domain::event::NoticeKind;
 use crate::domain::history::Outcome;
@@ -21,6 +21,7 @@ use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::request::{COMMAND, LONGEST_SNOOZE, Moot, REQUEST, Request, Wish};
 use crate::domain::settings;
 use crate::domain::tag::Level;
+use crate::domain::votes::{Ballot, Quorum, Verdict, Vote, Votes};
 use crate::domain::wording::moment;
 use crate::queue::{Queue, Records};
 use crate::registry::{Credential, Registry};
@@ -54,10 +55,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// It is carried out.
     fn granted(&self, work: &mut Work, request: &Request, by: Actor) {
         work.draft.take_request();
-        if matches!(request.wish, Wish::Approve { .. }) {
-            let before = Event::Because(request.cause_before());
-            work.draft.on(&request.container, before, self.0.ambient.now());
-        }
         let action = request.wish.as_str();
         let labels = ApprovalResult { action: action.into(), result: "command".into() };
         self.0.metrics.approvals.get_or_create(&labels).inc();
@@ -92,7 +89,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         match &request.wish {
             Wish::Approve { question, outside_window } => {
-                self.approved(work, &target, &image, question, by, *outside_window)
+                self.approved(work, &target, &image, (question, request), by, *outside_window)
             }
             Wish::Skip { question } => self.skipped(work, &target, question, by),
             Wish::Snooze { question, until } => {
@@ -122,21 +119,72 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         open.filter(is_it).cloned().ok_or(Moot::NotAsked)
     }
 
-    /// What people were asked about runs already: it is that person's update.
+    /// One more person approves. Where that is enough, what people were asked about runs already: it is their update.
     fn approved(
         &self,
         work: &mut Work,
         target: &Target,
         image: &ImageReference,
-        id: &ApprovalId,
+        (id, request): (&ApprovalId, &Request),
+        by: &Actor,
+        outside_window: bool,
+    ) -> Result<(), Moot> {
+        let question = self.asked_now(work, target, id)?;
+        if question.group.is_some() {
+            return Err(Moot::NotAsked);
+        }
+        let person = match by {
+            Actor::Command(user) => Person::Command(user.clone()),
+            _ => Person::Command(None),
+        };
+        let key = self.0.keys.named(question.terms.key.as_str()).ok_or(Moot::NotAsked)?;
+        let vote = Vote::of(&person, by.clone(), key, id, self.0.ambient.now()).ok_or(Moot::NotAsked)?;
+        let needed = self.needed(&target.workload, &question, &target.container);
+        match question.votes.judge(vote.clone(), needed) {
+            Verdict::Again => Err(Moot::Again),
+            Verdict::More(votes) => self.voted(work, target, (&question, image), (vote, votes), needed),
+            Verdict::Enough(votes) => {
+                let by = votes.deciders();
+                self.taken_over(work, target, image, question, &by, outside_window)?;
+                let before = Event::Because(request.cause_before());
+                work.draft.on(&target.container, before, self.0.ambient.now());
+                Ok(())
+            }
+        }
+    }
+
+    /// It counts, as long as nothing was written before enough people approved.
+    fn voted(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        (question, image): (&Question, &ImageReference),
+        (vote, votes): (Vote, Votes),
+        needed: Quorum,
+    ) -> Result<(), Moot> {
+        let Terms { from, tag, .. } = &question.terms;
+        if ImageReference::parse(from).as_ref() != Ok(image) {
+            return Err(Moot::TooFew);
+        }
+        let words = Ballot { votes, needed, is_yours: true }.words().unwrap_or_default();
+        let note = format!("{}: {tag} has {words} approvals, by {}", target.container, vote.by);
+        work.draft.announce(WorkloadEvent::ApprovalGiven(note));
+        work.draft.on(&target.container, Event::Vote(Box::new(vote)), self.0.ambient.now());
+        Ok(())
+    }
+
+    /// What people were asked about runs already: it is the update of whoever approved.
+    fn taken_over(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        image: &ImageReference,
+        question: Question,
         by: &Actor,
         outside_window: bool,
     ) -> Result<(), Moot> {
         let now = self.0.ambient.now();
-        let Question { terms, level, with, declares, group, .. } = self.asked_now(work, target, id)?;
-        if group.is_some() {
-            return Err(Moot::NotAsked);
-        }
+        let Question { terms, level, with, declares, .. } = question;
         let from = ImageReference::parse(&terms.from).map_err(|_| Moot::OtherImage)?;
         let ran = work.ledger(&target.container).and_then(|ledger| ledger.runs.as_ref());
         let is_from = ran.zip(Running::of(&from)).is_some_and(|(ran, from)| ran.is(&from));
@@ -206,7 +254,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let running =
             Running { of: before.of.clone(), tag: tag.clone(), digest: Some(digest.clone()), is_learnt: false };
         // It ran, so it is a way back, whatever order tags have.
-        let level = goes_back(&running, &before, update, None).or(update.map(|update| update.level));
+        let level = goes_back(&running, &before, update.zip(Some(true)), None).or(update.map(|update| update.level));
         let level = level.unwrap_or(Level::Digest);
         let question = ledger.open(now).map(|question| &question.terms);
         let question = question.filter(|it| it.allows == Allows::Back && it.tag == *tag && it.digest == *digest);

@@ -19,9 +19,9 @@ use super::{Reconciler, StepError, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, Ledger, Question, Update};
+use crate::domain::record::{Event, Ledger, Question, Record, Update};
 use crate::domain::rollout::obstacle::InTheWay;
-use crate::domain::rollout::pods::{Reason, sentence};
+use crate::domain::rollout::pods::{Pod, Reason, sentence};
 use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Waits, Why, ready, unwell};
 use crate::domain::settings;
 use crate::domain::workload::{Kind, Workload};
@@ -166,10 +166,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn read(&self, of: Of<'_>, workload: &Workload, update: &Update) -> (Reading, DateTime<Utc>) {
         let (now, monotonic) = (self.0.ambient.now(), self.0.ambient.monotonic());
         let written = written(workload, of.container, update);
-        let pods = match &workload.rollout {
-            Rollout::Waiting(waits) if !waits.has_new_pods() => None,
-            _ => self.0.cluster.pods(workload, &written),
-        };
+        let pods = self.pods(workload, &written);
         let (pods, ends) = (pods.as_deref(), workload.id.kind == Kind::CronJob);
         let ready = pods.map(|pods| ready(pods, &written));
         let (stage, age) = (stage(&workload.rollout), (now - update.at).to_std().unwrap_or_default());
@@ -198,6 +195,27 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let wait = wait.and_then(|wait| TimeDelta::from_std(wait).ok()).unwrap_or(LOOK_AGAIN);
         (reading, now + wait.min(LOOK_AGAIN))
+    }
+
+    fn pods(&self, workload: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
+        match &workload.rollout {
+            Rollout::Waiting(waits) if !waits.has_new_pods() => None,
+            _ => self.0.cluster.pods(workload, written),
+        }
+    }
+
+    /// Follows the pods of what was written a moment ago: what they say before the next look is to bring about that look.
+    pub(super) fn follow_from_now<'c>(
+        &self,
+        workload: &Workload,
+        record: &Record,
+        containers: impl Iterator<Item = &'c str>,
+    ) {
+        for container in containers {
+            if let Some(update) = record.ledger(container).and_then(Ledger::followed) {
+                self.pods(workload, &written(workload, container, update));
+            }
+        }
     }
 
     /// What follows where something is in the way.

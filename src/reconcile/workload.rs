@@ -76,11 +76,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !self.0.cluster.may_patch(&first.workload.id) {
             let mut ended = Vec::new();
             for target in targets {
-                if self.group_of(&target.workload, &target.container).is_some() {
-                    ended.push((Ok(None), target));
-                    continue;
-                }
-                ended.push((self.inform(&target, &work, tags.clone()).await, target));
+                let step = if self.group_of(&target.workload, &target.container).is_some() {
+                    self.tell_end(&work, &target).await.map(|()| None)
+                } else {
+                    self.inform(&target, &work, tags.clone()).await
+                };
+                ended.push((step, target));
             }
             return ended;
         }
@@ -189,7 +190,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Writes what became of a workload, then stores the messages.
     pub(super) async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
         // It is about to be written until that is done.
-        let Work { draft, messages, trace, passes: _passes } = work;
+        let Work { draft, messages, trace, removed, passes: _passes } = work;
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
         match self.commit(draft).await {
@@ -203,6 +204,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.without_record(&before, messages, &rejection.sentence, &trace).await
             }
             Err(StepError::TooMuch(reason)) => self.too_much(&before, reason).await,
+            Err(error @ StepError::Cluster(ClusterError::Conflict { .. })) if !removed.is_empty() => {
+                self.say_removed(&before, removed).await?;
+                Err(error)
+            }
             Err(error) => Err(error),
         }
     }

@@ -222,7 +222,9 @@ async fn a_person_chooses_on_the_page_of_a_link_where_to_go_back_to(ctx: Ctx) {
     assert!(page.body.contains(&option(0, "1.0.1")) && page.body.contains("ran well"), "{}", page.body);
     assert!(!page.body.contains(&option(2, "1.0.3")), "what runs is no way back");
     assert!(!page.body.contains("<script"), "it works without");
-    let press = async |to: &str| watcher.post_form(&path, &[("action", "rollback"), ("to", to)]).await;
+    let unread = watcher.post_form(&path, &[("action", "rollback")]).await;
+    assert!(unread.status == 422 && unread.body.contains("tick the box"), "{}", unread.body);
+    let press = async |to: &str| watcher.post_form(&path, &[("action", "rollback"), ("read", "yes"), ("to", to)]).await;
     assert_eq!(press("1.0.1").await.status, 400, "a version without its digest is none of the page's");
     let never = press(&format!("1.0.1@sha256:{}", "a".repeat(64))).await;
     assert!(never.status == 409 && never.body.contains("has no 1.0.1 of this digest"), "{}", never.body);

@@ -42,6 +42,8 @@ mod kinds;
 mod links;
 mod owned;
 mod owners;
+mod pages;
+mod people;
 mod preflight;
 mod queue;
 mod races;
@@ -88,6 +90,8 @@ fn main() -> std::process::ExitCode {
         gitea::tests(),
         owned::tests(),
         owners::tests(),
+        pages::tests(),
+        people::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),

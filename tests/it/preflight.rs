@@ -126,7 +126,7 @@ async fn deployed(ctx: &Ctx, name: &str, mode: &str, pod: &Value) -> (Repository
 }
 
 /// The notes of Events with this reason about a workload.
-async fn events(ctx: &Ctx, workload: &str, reason: &str) -> Vec<String> {
+pub(crate) async fn events(ctx: &Ctx, workload: &str, reason: &str) -> Vec<String> {
     let events: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(ctx.client().clone(), ctx.namespace());
     let list = events.list(&ListParams::default()).await.expect("Events");
     let is_it = |event: &k8s_openapi::api::events::v1::Event| {

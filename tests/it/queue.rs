@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use reqwest::Method;
 
 use crate::harness::Ctx;
 use crate::harness::fault::{Fault, FaultProxy};
@@ -16,6 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
         registries_of_one_namespace_that_hang_delay_no_other,
         a_data_folder_that_cannot_be_used_is_told_at_the_start,
         messages_of_a_removed_channel_are_told_and_counted,
+        what_was_given_up_is_seen_and_sent_again,
     ]
 }
 
@@ -145,4 +147,55 @@ async fn messages_of_a_removed_channel_are_told_and_counted(ctx: Ctx) {
         watcher.metric(&format!("image_watcher_queue_jobs{{topic=\"deliver:email\",state=\"{state}\"}}")).await
     };
     assert_eq!((jobs("dead").await, jobs("ready").await), (Some(1.0), None));
+}
+
+async fn what_was_given_up_is_seen_and_sent_again(ctx: Ctx) {
+    let proxy = ctx.fault_proxy(&ctx.mailbox().smtp_host()).await;
+    proxy.set(Fault::Refuse);
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let folder = ctx.folder("data").display().to_string();
+    let watcher = ctx.watcher().mail().env("SMTP_URL", format!("smtp://{}?tls=none", proxy.host()));
+    let watcher = watcher.env("IMAGE_WATCHER_DATA", folder.clone()).start().await;
+    web.push(Image::new("1.0.1")).await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    watcher.terminate().await;
+
+    // Without its channel the message is a dead letter.
+    let watcher = ctx.watcher().env("IMAGE_WATCHER_DATA", folder.clone()).start().await;
+    let event = eventually("the workload says so", async || {
+        let said = super::preflight::events(&ctx, "web", "MessageGivenUp").await;
+        (!said.is_empty()).then_some(said)
+    })
+    .await;
+    assert!(event.len() == 1 && event[0].contains("update.available web: 1.0.1 on email"), "{event:?}");
+    let path = "/api/v1/deliveries?state=dead&channel=email";
+    let listed = watcher.send(Method::GET, &watcher.admin_url(path), &[], Vec::new()).await.json();
+    let (letter, mailbox) = (&listed["items"][0], ctx.mailbox());
+    assert_eq!((&letter["about"][0]["to"], &letter["state"]), (&"1.0.1".into(), &"dead".into()), "{listed}");
+    assert!(!listed.to_string().contains(mailbox.address()) && !listed.to_string().contains("nonce"), "{listed}");
+    let id = letter["id"].as_str().expect("an id").to_owned();
+    let origin = [("origin", "http://evil.example")];
+    let retry = watcher.admin_url(&format!("/api/v1/deliveries/{id}/retry"));
+    assert_eq!(watcher.send(Method::POST, &retry, &origin, Vec::new()).await.status, 403);
+    let wrong = watcher.send(Method::GET, &watcher.admin_url("/api/v1/deliveries?state=x"), &[], Vec::new()).await;
+    assert_eq!(wrong.status, 400);
+    watcher.terminate().await;
+
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_DATA", folder).start().await;
+    let command = async |arguments: &[&str]| {
+        let command = ctx.watcher().ports([watcher.port(), watcher.admin_port()]);
+        let output = command.output(&[&["deliveries"], arguments].concat()).await;
+        (output.code(), output.stdout + &output.stderr)
+    };
+    let (code, table) = command(&["--state", "dead"]).await;
+    assert!(code == Some(0) && table.contains(&id) && table.contains("removed from the configuration"), "{table}");
+    let (code, said) = command(&["retry", "--channel", "email"]).await;
+    assert_eq!((code, said.as_str()), (Some(0), "1 message of the channel email is sent again\n"));
+    ctx.mailbox().wait_for(1).await;
+    let (code, said) = command(&["retry", &id]).await;
+    assert!(code == Some(1) && said.contains("it arrived, or was thrown away"), "{code:?} {said}");
+    let (code, said) = command(&["discard", "msg_unknown"]).await;
+    assert!(code == Some(1) && said.contains("no such message"), "{code:?} {said}");
 }

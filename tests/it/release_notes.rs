@@ -113,7 +113,7 @@ async fn people_read_what_changes_before_they_decide(ctx: Ctx) {
     }
     let form = page.split("<form").nth(1).expect("a form");
     let pressed: Vec<&str> = form.split("value=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert_eq!(pressed, ["approve", "skip", "snooze"], "the buttons are ours: {page}");
+    assert_eq!(pressed, ["approve", "skip", "snooze", "1d", "7d", "30d"], "the buttons are ours: {page}");
     assert!(page.contains("minor") && !page.contains("href=\"javascript"), "the step is ours: {page}");
     let asked = forge.requests();
     assert_eq!(asked.len(), 1, "one list for three versions: {asked:?}");

@@ -7,6 +7,7 @@ use super::{Ground, Plan, named};
 use crate::approvals::refused;
 use crate::assess::{Place, Source, Unanswerable, question};
 use crate::cluster::Cluster as _;
+use crate::domain::actor::{Actor, masked};
 use crate::domain::change_cause;
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::record::Question;
@@ -25,12 +26,18 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: 
     let terms = &asked.terms;
     let workload = &ground.workload;
     let all: Vec<&str> = [&*container].into_iter().chain(asked.with.iter().map(|name| &**name)).collect();
-    window(ground, &all, outside)?;
+    if one_of_several(ground, &all, &asked)?.is_none() {
+        window(ground, &all, outside)?;
+    }
     for name in &all {
         again(ground, name, &asked).await.with_context(|| format!("{} is not approved", terms.tag))?;
     }
     let wish = Wish::Approve { question: terms.id.clone(), outside_window: outside };
     let mut patch = ground.request(&container, wish);
+    if let Some(says) = one_of_several(ground, &all, &asked)? {
+        let says = vec![format!("{}: {says}", named(workload, &container))];
+        return Ok(Plan { patch: patch.guarded_by(workload, &container), says, warns: Vec::new(), rolls: None });
+    }
     let mut says = Vec::new();
     let mut rolls = None;
     for name in &all {
@@ -62,6 +69,41 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: 
             .push("its makers declare breaking changes, steps by hand or migrations: see image-watcher explain".into());
     }
     Ok(Plan { patch, says, warns, rolls })
+}
+
+/// What this approval comes to where others have to approve, too: it is noted, and no image is written.
+///
+/// Who runs a command is what that person says, so all commands count as one person; and so does whoever a link may have been
+/// sent to that looks the same.
+fn one_of_several(ground: &Ground<'_>, all: &[&str], asked: &Question) -> anyhow::Result<Option<String>> {
+    let bounds = crate::cli::bounds(ground.config);
+    let of = |name: &&str| Settings::read(&ground.workload, name, &bounds).map(|settings| settings.approvals).ok();
+    let needed = all.iter().filter_map(of).max().unwrap_or_default();
+    let given = asked.votes.count();
+    let is_you = |by: &Actor| match (by, &ground.user) {
+        (Actor::Command(_), _) => true,
+        (Actor::SignedIn(name), Some(user)) => name.eq_ignore_ascii_case(user),
+        (Actor::Holder { channel, .. }, Some(user)) => Actor::holder(&masked(&format!("{channel}:{user}"))) == *by,
+        _ => false,
+    };
+    if given < needed.number()
+        && let Some(vote) = asked.votes.iter().find(|vote| is_you(&vote.by))
+    {
+        bail!(
+            "{given} of {} people have approved {}, and one of them may be you: {}, {}. Let another person approve",
+            needed.number(),
+            asked.terms.tag,
+            vote.by.words(),
+            moment(vote.at)
+        );
+    }
+    let words = format!(
+        "{} is approved by {} of {} people then; nothing is written before all have",
+        asked.terms.tag,
+        given + 1,
+        needed.number()
+    );
+    Ok((given + 1 < needed.number()).then_some(words))
 }
 
 /// Whether it may be applied now.

@@ -24,6 +24,7 @@ use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::rollout::{Progress as Updated, Rollout, Waits};
 use crate::domain::settings::{Bounds, Fingerprint};
 use crate::domain::tag::Level;
+use crate::domain::votes::Votes;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
 use crate::registry::{Credential, Extent, Labels, Refusal, Registry, RegistryError, Tags};
@@ -137,6 +138,7 @@ fn question(to: &str, with: &[&str]) -> Question {
         preflight: None,
         because: None,
         group: None,
+        votes: Votes::default(),
         stands: Asked::Open,
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::preflight::Unfit;
 use crate::domain::reference::Digest;
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
+use crate::domain::votes::Vote;
 
 /// What happened to a container, or is decided about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub enum Event {
     Shrunk(usize),
     /// A list was decided on.
     Whole,
+    /// A person approved, and others have to, too.
+    Vote(Box<Vote>),
     /// A person said: not this version.
     Skip {
         /// Who.

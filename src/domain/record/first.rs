@@ -16,6 +16,7 @@ use crate::domain::declared::Kinds;
 use crate::domain::history::{History, Outcome, unsigned};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::tag::Level;
+use crate::domain::votes::Votes;
 use crate::domain::workload::{Container, Workload};
 
 /// The annotations that it kept its state in, which are removed at the first write: names without the prefix.
@@ -114,8 +115,8 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
 fn over(terms: Terms) -> Question {
     let (asked, stands) = (terms.id.made(), Stands::Closed(Closed::Unknown));
     let (level, with, declares) = (Level::Digest, Vec::new(), Kinds::default());
-    let (because, group) = (None, None);
-    Question { terms, level, why: None, asked, with, declares, preflight: None, because, group, stands }
+    let (because, group, votes) = (None, None, Votes::default());
+    Question { terms, level, why: None, asked, with, declares, preflight: None, because, group, votes, stands }
 }
 
 /// What was asked about a container, newest first.

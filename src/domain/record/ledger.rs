@@ -20,6 +20,9 @@ use crate::domain::settings::Fingerprint;
 /// How many questions of a container are remembered that were answered, or replaced by another.
 pub(super) const MOST_PAST: usize = 10;
 
+/// So long after its time an old link may have a new one in its place, where the same is asked still.
+pub(super) const RENEWABLE: TimeDelta = TimeDelta::days(7);
+
 /// About what is held people are asked anew after so long.
 pub(super) const HELD_ASKED_EVERY: TimeDelta = TimeDelta::days(7);
 

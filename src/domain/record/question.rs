@@ -13,6 +13,7 @@ use crate::domain::history::{Entry, Outcome, rfc3339};
 use crate::domain::preflight::Preflight;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::tag::Level;
+use crate::domain::votes::Votes;
 use crate::domain::workload::WorkloadId;
 
 /// What people are asked.
@@ -44,6 +45,9 @@ pub struct Question {
     /// Where all of its group would go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Box<Plan>>,
+    /// Who approved it, where more people have to.
+    #[serde(default, skip_serializing_if = "Votes::is_empty")]
+    pub votes: Votes,
     /// Whether it can be answered.
     pub stands: Stands,
 }
@@ -156,6 +160,12 @@ impl Terms {
     #[must_use]
     pub fn from_tag(&self) -> Option<Tag> {
         ImageReference::parse(&self.from).ok()?.running_tag()
+    }
+
+    /// Whether another question asks for the same version.
+    #[must_use]
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        (&self.tag, &self.digest, self.allows) == (&other.tag, &other.digest, other.allows)
     }
 
     pub(super) fn is_about(&self, image: &str, tag: &Tag, digest: &Digest) -> bool {

@@ -1,6 +1,7 @@
 mod ends;
 mod kept;
 mod ledger;
+mod votes;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -19,6 +20,7 @@ use crate::domain::policy::Mode;
 use crate::domain::reference::ImageReference;
 use crate::domain::settings::Fingerprint;
 use crate::domain::tag::Level;
+use crate::domain::votes::Votes;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
 
@@ -52,6 +54,7 @@ pub(crate) fn question(n: u8) -> Question {
         preflight: None,
         because: None,
         group: None,
+        votes: Votes::default(),
         stands: Stands::Open,
     }
 }
@@ -502,6 +505,11 @@ fn event() -> impl proptest::strategy::Strategy<Value = Event> {
         Just(Event::Told),
         Just(Event::Outgrown),
         Just(Event::Lost),
+        (0_u8..6).prop_map(|n| {
+            let person = crate::domain::actor::Person::Command(Some(format!("person{n}")));
+            let vote = crate::domain::votes::Vote::of(&person, person.actor(), &key(1), &question(n).terms.id, at(0));
+            Event::Vote(Box::new(vote.unwrap()))
+        }),
         Just(Event::Skip { by: "link".into() }),
         Just(Event::Resume { by: "link".into() }),
         (1_i64..200).prop_map(|hours| Event::Snooze { until: at(hours) }),

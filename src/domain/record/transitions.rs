@@ -1,11 +1,11 @@
 //! What an event makes of a ledger: the one function of transitions.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::asks_only::SET_BACKS_UNTIL_ASKED;
 use super::events::{Consequence, Event};
 use super::held::Held;
-use super::ledger::{GoneSince, Ledger, MOST_PAST, Notified, PutOff, Released, Shrunk};
+use super::ledger::{GoneSince, Ledger, MOST_PAST, Notified, PutOff, RENEWABLE, Released, Shrunk};
 use super::question::{Answer, Answered, Closed, Question, Stands};
 use super::update::{Running, Update};
 use crate::domain::actor::Actor;
@@ -16,6 +16,7 @@ use crate::domain::policy::{Mode, is_older};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
+use crate::domain::votes::{Vote, Votes};
 
 /// So many of what was deleted in the way of an update are remembered.
 const MOST_REMOVED: usize = 8;
@@ -57,6 +58,7 @@ impl Ledger {
                 self.shrunk.get_or_insert(Shrunk { before, since: now }).before = before;
             }
             Event::Whole => self.shrunk = None,
+            Event::Vote(vote) => self.vote(*vote, now),
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
             Event::Resume { by } => return self.resume(by, now),
@@ -171,6 +173,11 @@ impl Ledger {
             question.stands = Stands::Snoozed(until);
         }
         self.put_off = None;
+        let is_about_others = |older: &Question| older.with != question.with || older.group != question.group;
+        if self.question.as_ref().is_some_and(is_about_others) {
+            // Nobody approved what it is about now.
+            question.votes = Votes::default();
+        }
         let is_again = self.question.as_ref().is_some_and(|older| older.terms.id == question.terms.id);
         if let Some(older) = self.question.replace(question).filter(|_| !is_again) {
             self.past(older.terms, now);
@@ -182,7 +189,11 @@ impl Ledger {
         if self.answered.iter().all(|answered| answered.terms.id != terms.id) {
             self.replaced.insert(0, terms);
         }
-        self.replaced.retain(|terms| now < terms.expires());
+        let newest = self.question.as_ref().map(|question| &question.terms);
+        let is_asked_still = |terms: &Terms| newest.is_some_and(|newest| newest.asks_the_same(terms));
+        // An old link to what is asked still may have a new one in its place, for a while.
+        let lasts = |terms: &Terms| if is_asked_still(terms) { RENEWABLE } else { TimeDelta::zero() };
+        self.replaced.retain(|terms| now < terms.expires() + lasts(terms));
         self.replaced.truncate(MOST_PAST);
     }
 
@@ -270,6 +281,13 @@ impl Ledger {
             && !undone.removed.contains(&obstacle)
         {
             undone.removed.push(obstacle);
+        }
+    }
+
+    fn vote(&mut self, vote: Vote, now: DateTime<Utc>) {
+        let question = self.question.as_mut().filter(|it| it.is_open(now) && it.terms.allows == Allows::Update);
+        if let Some(question) = question {
+            question.votes.cast(vote);
         }
     }
 

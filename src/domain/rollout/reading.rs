@@ -19,6 +19,9 @@ const IN_THE_WAY: Duration = Duration::from_secs(60);
 const IN_THE_WAY_BACK: Duration = Duration::from_secs(5);
 /// The same of one that may be ready yet.
 const NOT_READY: Duration = Duration::from_secs(5 * 60);
+/// What a pod says before its controller says that it has looked is believed after so long, or so many of them.
+const A_MOMENT: Duration = Duration::from_millis(100);
+const A_FEW_MOMENTS: Duration = Duration::from_secs(5);
 /// A rollout that stands still for so long is told as stalled.
 const LONG: Duration = Duration::from_secs(15 * 60);
 /// Where pods are not known, what is complete still after so many settle times has been well: replicas that come and go
@@ -242,11 +245,25 @@ impl Follower<'_> {
     /// After which time something else is to be said of what has not moved, where that is sooner than for most.
     #[must_use]
     pub fn sooner(&self) -> Option<Duration> {
+        if self.is_about_to_be_seen() {
+            return Some(A_MOMENT);
+        }
         let after = match self.old_and_broken() {
             Some(_) => self.patience(),
             None => self.old_and_unready().map(|_| NOT_READY)?,
         };
         after.checked_sub(self.still).filter(|left| !left.is_zero())
+    }
+
+    /// Whether a pod has said that waiting mends nothing, and the controller that made it will say in a moment that it has
+    /// looked.
+    fn is_about_to_be_seen(&self) -> bool {
+        let progress = match self.verdict {
+            Rollout::Progressing(progress) | Rollout::Refused(progress, _) => progress,
+            Rollout::Stalled(stall) if self.is_stall_old => &stall.progress,
+            Rollout::Stalled(_) | Rollout::Complete | Rollout::Waiting(_) => return false,
+        };
+        progress.lacks == Lacks::ObservedGeneration && self.still < A_FEW_MOMENTS && self.judged().is_some()
     }
 
     /// So long its controller is given to replace a broken pod by itself.

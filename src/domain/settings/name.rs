@@ -20,10 +20,11 @@ pub(super) enum Setting {
     Cooldown,
     Rollback,
     Group,
+    Approvals,
 }
 
 impl Setting {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Mode,
         Self::Strategy,
         Self::ReleaseUrl,
@@ -41,6 +42,7 @@ impl Setting {
         Self::Cooldown,
         Self::Rollback,
         Self::Group,
+        Self::Approvals,
     ];
 
     pub(super) fn as_str(self) -> &'static str {
@@ -62,12 +64,10 @@ impl Setting {
             Self::Cooldown => "cooldown",
             Self::Rollback => "rollback",
             Self::Group => "group",
+            Self::Approvals => "approvals",
         }
     }
 }
-
-/// Settings that are documented and that this version can't honour yet.
-const PLANNED: [&str; 1] = ["approvals"];
 
 /// Our own record, for any container, and what a command asks of us: neither makes a workload a watched one.
 const STATE: [&str; 15] = [
@@ -92,7 +92,6 @@ const STATE: [&str; 15] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     Setting(Setting),
-    Planned,
     State,
     Unknown,
 }
@@ -103,7 +102,6 @@ pub(super) fn read(name: &str) -> (Meaning, Option<&str>) {
     let setting = Setting::ALL.into_iter().find(|setting| setting.as_str() == word);
     let meaning = match setting {
         Some(setting) => Meaning::Setting(setting),
-        None if PLANNED.contains(&word) => Meaning::Planned,
         None if STATE.contains(&word) => Meaning::State,
         None => Meaning::Unknown,
     };
@@ -157,7 +155,7 @@ mod tests {
         assert_eq!(read("mode"), (Meaning::Setting(Setting::Mode), None));
         assert_eq!(read("tag-order.web"), (Meaning::Setting(Setting::TagOrder), Some("web")));
         assert_eq!(read("mode.volume.model"), (Meaning::Setting(Setting::Mode), Some("volume.model")));
-        assert_eq!(read("approvals.web"), (Meaning::Planned, Some("web")));
+        assert_eq!(read("approvals.web"), (Meaning::Setting(Setting::Approvals), Some("web")));
         assert_eq!(read("held"), (Meaning::State, None));
         assert_eq!(read("stategy"), (Meaning::Unknown, None));
         assert_eq!(read("Mode"), (Meaning::Unknown, None));
@@ -170,7 +168,7 @@ mod tests {
         for name in ["mode", "mode.web", "history", "proposal.web", "tracked-digest"] {
             assert!(keeps_value(name, is_web), "{name}");
         }
-        for name in ["stategy", "mode.mian", "mode.", "note", "", "web", "proposal.log", "approvals"] {
+        for name in ["stategy", "mode.mian", "mode.", "note", "", "web", "proposal.log", "approval"] {
             assert!(!keeps_value(name, is_web), "{name}");
         }
     }

@@ -6,6 +6,7 @@ use crate::domain::group::GroupError;
 use crate::domain::policy::{CooldownError, Order, PatternError, UnknownWord};
 use crate::domain::release_url::ReleaseUrlError;
 use crate::domain::remembered::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
+use crate::domain::votes::NoQuorum;
 use crate::domain::window::WindowError;
 use crate::domain::workload::MOST_CONTAINERS;
 
@@ -19,12 +20,6 @@ pub enum Problem {
         name: String,
         /// The setting that may be meant.
         nearest: Option<String>,
-    },
-    /// A setting that is documented for later versions.
-    #[error("image-watcher/{name} is not honoured by this version; remove it, or run a version that honours it")]
-    Planned {
-        /// The annotation.
-        name: String,
     },
     /// The workload has no such container.
     #[error("image-watcher/{name}: this workload has no container {container:?}{}", hint("", nearest.as_deref()))]
@@ -88,6 +83,9 @@ pub enum ValueError {
     /// No windows.
     #[error(transparent)]
     Window(#[from] WindowError),
+    /// No number of people.
+    #[error(transparent)]
+    Approvals(#[from] NoQuorum),
     /// No group.
     #[error(transparent)]
     Group(#[from] GroupError),

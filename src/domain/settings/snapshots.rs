@@ -38,6 +38,7 @@ fn an_annotation_that_is_not_understood() {
         ("window", "Mon-Fri 08:00-08:00 UTC"),
         ("window", "Mon-Fri 08:00-17:00 Paris"),
         ("group", "Shop"),
+        ("approvals", "11"),
         ("mode.wbe", "DISABLED"),
         ("colour", "red"),
         ("notify", "pager"),
@@ -57,7 +58,7 @@ fn a_workload_that_is_not_understood() {
     let names: Vec<String> = (0..=MOST_CONTAINERS).map(|number| format!("c{number}")).collect();
     let images: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "web:1")).collect();
     let several = [
-        ("approvals", "2"),
+        ("approvals", "two"),
         ("colour", "red"),
         ("mode", "SOMETIMES"),
         ("mode.lgo", "DISABLED"),

@@ -30,8 +30,8 @@ pub(super) struct Held {
     born: i64,
     /// A process died with it, so no other such job starts before this moment.
     suspense: Option<i64>,
-    /// A hint came that the holder may not have seen: it waits again when the lease ends, whatever becomes of it.
-    again: bool,
+    /// A hint came that the holder may not have seen, this urgent: it waits again when the lease ends, whatever becomes of it.
+    again: Option<Urgency>,
     urgency: Urgency,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Held {
 #[derive(Clone, Copy)]
 pub(super) struct Ended {
     /// See [`Held::again`].
-    pub(super) again: bool,
+    pub(super) again: Option<Urgency>,
     /// Whether others may have waited for this one job to end.
     pub(super) is_suspect: bool,
     pub(super) born: i64,
@@ -100,7 +100,7 @@ impl Leases {
     /// Whether somebody has this row, who then has to do it once more.
     pub(super) fn follow(&mut self, id: i64, urgency: Urgency) -> bool {
         let held = self.held.get_mut(&id);
-        held.map(|held| (held.again, held.urgency) = (true, held.urgency.min(urgency))).is_some()
+        held.map(|held| held.again = held.again.into_iter().chain([urgency]).min()).is_some()
     }
 
     /// Whether a job may begin only when its lease is on disk.
@@ -190,7 +190,7 @@ impl Leases {
         let until = self.ambient.monotonic() + LEASE;
         let suspense = (waiter.losses > 0).then(|| self.monotonic() + SUSPENSE);
         let (topic, born, urgency) = (topic.clone(), waiter.born, waiter.urgency);
-        let held = Held { number, until, topic, claim, born, suspense, again: false, urgency };
+        let held = Held { number, until, topic, claim, born, suspense, again: None, urgency };
         self.held.insert(waiter.id, held);
         number
     }

@@ -104,14 +104,14 @@ impl Store {
         self.transact()?;
         // Ended at once: what is put later in the same transaction must find a row that waits.
         let Some(ended) = self.leases.end(id) else { return Ok(false) };
-        let soon = self.soon();
         if let Job::Look(repository) = &leased.job {
-            self.has_looked(repository.clone());
+            self.has_looked(repository.clone(), ended.urgency);
         }
-        let no_later = |at: i64| if ended.again { at.min(soon) } else { at };
+        let hinted = ended.again.map(|urgency| self.after(urgency, ended.urgency, settlement));
+        let no_later = |at: i64| hinted.map_or(at, |hinted| at.min(hinted));
         let (at, afresh, error) = match settlement {
             // What it did not see may be what mends it.
-            Settlement::Done | Settlement::Dead { .. } if ended.again => (soon, true, None),
+            Settlement::Done | Settlement::Dead { .. } if hinted.is_some() => (no_later(i64::MAX), true, None),
             Settlement::Done | Settlement::Dead { .. } => {
                 self.end(id, leased, settlement)?;
                 return Ok(ended.is_suspect);
@@ -123,9 +123,16 @@ impl Store {
         let due = self.leases.due(at);
         // What is done again is followed: somebody waits for how it ends.
         let (born, urgency) = if afresh { (due, Urgency::Prompt) } else { (ended.born, ended.urgency) };
+        let urgency = ended.again.map_or(urgency, |hinted| hinted.min(urgency));
         let repository = look(&leased.job);
         self.leases.add(&Topic::of(&leased.job), Waiter { id, repository, due, born, losses: 0, urgency });
         Ok(ended.is_suspect)
+    }
+
+    /// When a look is done again of which a hint came while it was done, Unix milliseconds.
+    fn after(&self, hinted: Urgency, done: Urgency, settlement: &Settlement) -> i64 {
+        let failed = matches!(settlement, Settlement::Retry { .. });
+        if hinted.is_gathered_after(done) || failed { self.soon() } else { self.wall() }
     }
 
     /// A job that is not done again.

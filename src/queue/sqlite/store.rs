@@ -38,8 +38,8 @@ pub(super) struct Store {
     begun: bool,
     pub(super) leases: Leases,
     pub(super) waiting: Waiting,
-    /// When repositories were last looked at, Unix milliseconds; what is older than [`GATHER`] is dropped.
-    looked: HashMap<Repository, i64>,
+    /// When repositories were last looked at, Unix milliseconds, and how urgently; what is older than [`GATHER`] is dropped.
+    looked: HashMap<Repository, (i64, Urgency)>,
     pub(super) ready: u64,
     /// Dead letters that were made since somebody asked, and since the last purge.
     given_up: bool,
@@ -190,7 +190,7 @@ impl Store {
     fn put_look(&mut self, repository: &Repository, new: &NewJob) -> rusqlite::Result<Look> {
         self.transact()?;
         let key = row::key(&new.job);
-        let gathered = self.gathered(repository);
+        let gathered = self.gathered(repository, new.urgency);
         let at = new.not_before.timestamp_millis().max(gathered);
         let urgency = new.urgency;
         let afresh = Look { at, gathers: at == gathered, urgency };
@@ -224,8 +224,9 @@ impl Store {
     }
 
     /// Until when hints of this look are gathered: the first of a burst acts at once, the rest makes one look more.
-    fn gathered(&self, repository: &Repository) -> i64 {
-        self.looked.get(repository).map_or(0, |looked| (looked + GATHER).min(self.soon()))
+    fn gathered(&self, repository: &Repository, urgency: Urgency) -> i64 {
+        let looked = self.looked.get(repository).filter(|(_, last)| urgency.is_gathered_after(*last));
+        looked.map_or(0, |(looked, _)| (looked + GATHER).min(self.soon()))
     }
 
     /// When a gathered hint acts that comes now, Unix milliseconds.
@@ -233,10 +234,10 @@ impl Store {
         self.wall() + GATHER
     }
 
-    pub(super) fn has_looked(&mut self, repository: Repository) {
+    pub(super) fn has_looked(&mut self, repository: Repository, urgency: Urgency) {
         let now = self.wall();
-        self.looked.retain(|_, looked| (0..GATHER).contains(&(now - *looked)));
-        self.looked.insert(repository, now);
+        self.looked.retain(|_, (looked, _)| (0..GATHER).contains(&(now - *looked)));
+        self.looked.insert(repository, (now, urgency));
     }
 
     /// Does a waiting job earlier, if it is to wait longer.

@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::Answer;
-use super::asked::{Asked, masked};
+use super::asked::Asked;
+use super::{Action, Answer};
 use crate::assess::{Place, Source, Unanswerable, question};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, WorkloadEvent};
+use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
 use crate::domain::declared::Declared;
 use crate::domain::event::NoticeKind;
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::preflight::Preflight;
-use crate::domain::record::{Ledger, Record};
+use crate::domain::record::{Event, Ledger, Record};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::{self, Settings};
+use crate::domain::votes::{Ballot, Verdict, Vote, Votes};
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::draft::{Chosen, Draft, Work};
@@ -31,14 +33,65 @@ use crate::telemetry::chain;
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    pub(super) async fn approve(&self, asked: &Asked, draft: Draft, trace: &str) -> Result<Answer, StepError> {
-        let approval = &asked.approval;
-        let Ok(from) = ImageReference::parse(&approval.from_image) else {
-            return Ok(Answer::Changed(Box::new(asked.clone())));
+    /// One more person approves: where others have to, too, that is written down and nothing else.
+    pub(super) async fn approve(
+        &self,
+        asked: &Asked,
+        draft: Draft,
+        action: Action,
+        trace: &str,
+    ) -> Result<Answer, StepError> {
+        let Some(vote) = self.vote(asked) else { return Ok(Answer::Unknown) };
+        let verdict = asked.ballot.votes.judge(vote.clone(), asked.ballot.needed);
+        if let (Verdict::Enough(_), Action::Approve, Some(until)) = (&verdict, action, asked.window_opens) {
+            return Ok(Answer::Refused(Box::new(asked.clone()), Refusal::OutsideWindow(until)));
+        }
+        match verdict {
+            Verdict::Again => Ok(Answer::Voted { asked: Box::new(asked.clone()), is_again: true }),
+            Verdict::More(votes) => match self.would_still_be_asked(asked, &draft, trace).await? {
+                Ok(_) => self.count_vote(asked, draft, (vote, votes)).await,
+                Err(refused) => Ok(refused),
+            },
+            Verdict::Enough(votes) => match self.would_still_be_asked(asked, &draft, trace).await? {
+                Ok((target, from)) => self.grant(asked, draft, (target, from), &votes.deciders(), trace).await,
+                Err(refused) => Ok(refused),
+            },
+        }
+    }
+
+    async fn count_vote(
+        &self,
+        asked: &Asked,
+        mut draft: Draft,
+        (vote, votes): (Vote, Votes),
+    ) -> Result<Answer, StepError> {
+        let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
+        let ballot = Ballot { votes, is_yours: true, ..asked.ballot.clone() };
+        let (tag, words) = (&asked.approval.to_tag, ballot.words().unwrap_or_default());
+        draft.announce(WorkloadEvent::ApprovalGiven(format!(
+            "{container}: {tag} has {words} approvals, by {}",
+            vote.by
+        )));
+        draft.on(container, Event::Vote(Box::new(vote)), now);
+        for container in asked.containers() {
+            draft.guard(container);
+        }
+        self.commit(draft).await?;
+        Ok(Answer::Voted { asked: Box::new(Asked { ballot, ..asked.clone() }), is_again: false })
+    }
+
+    /// Whether it would be asked today; else what is answered.
+    pub(super) async fn would_still_be_asked(
+        &self,
+        asked: &Asked,
+        draft: &Draft,
+        trace: &str,
+    ) -> Result<Result<(Target, ImageReference), Answer>, StepError> {
+        let Ok(from) = ImageReference::parse(&asked.approval.from_image) else {
+            return Ok(Err(Answer::Changed(Box::new(asked.clone()))));
         };
         let target = self.target(asked, &from).await;
         let source = self.source(&target)?;
-        let ledger = draft.record.ledger(&approval.container).cloned().unwrap_or_default();
         let would_be_asked = async {
             match &asked.group {
                 Some(plan) => self.all_would_be_asked(asked, plan).await,
@@ -48,20 +101,34 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let judged = tokio::time::timeout(PATIENCE, would_be_asked).await;
         match judged.map_err(|_| StepError::TooSlow(PATIENCE))?? {
             Ok(()) => {}
+            Err(Unanswerable::Registry(error)) => return Err(StepError::Registry(Arc::new(error))),
             Err(Unanswerable::Refused(refusal)) => {
                 if refusal.is_news() {
                     self.look_soon(&target, trace).await?;
                 }
-                return Ok(Answer::Refused(Box::new(asked.clone()), refusal));
+                return Ok(Err(Answer::Refused(Box::new(asked.clone()), refusal)));
             }
             Err(Unanswerable::Moved) => {
                 // What is there now is a matter for a new question.
                 self.look_soon(&target, trace).await?;
-                return Ok(Answer::Moved(Box::new(asked.clone())));
+                return Ok(Err(Answer::Moved(Box::new(asked.clone()))));
             }
-            Err(Unanswerable::Registry(error)) => return Err(StepError::Registry(Arc::new(error))),
         }
-        let Some(question) = ledger.question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
+        Ok(Ok((target, from)))
+    }
+
+    /// It is written.
+    async fn grant(
+        &self,
+        asked: &Asked,
+        draft: Draft,
+        (target, from): (Target, ImageReference),
+        by: &Actor,
+        trace: &str,
+    ) -> Result<Answer, StepError> {
+        let approval = &asked.approval;
+        let question = draft.record.known(&approval.container).question.clone();
+        let Some(question) = question else { return Ok(Answer::Changed(Box::new(asked.clone()))) };
         let chosen = Chosen {
             from,
             from_digest: approval.from_digest.clone(),
@@ -75,9 +142,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             group: question.group,
         };
         let mut work = Work::on(draft, trace);
-        let outside = if asked.window_opens.is_some() { ", outside the window" } else { "" };
-        let name = format!("{}{outside}", masked(&asked.holder));
-        let decided_by = Decided::ByPerson { name: &name, terms: &question.terms };
+        let by = if asked.window_opens.is_some() { by.clone().outside_the_window() } else { by.clone() };
+        let decided_by = Decided::ByPerson { by: &by, terms: &question.terms };
         self.apply(&mut work, &target, &chosen, asked.with.clone(), decided_by);
         let record = work.draft.record.clone();
         let workload = self.commit_answer(work.draft, &approval.container).await?;

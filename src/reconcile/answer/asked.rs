@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::cluster::Cluster;
-use crate::domain::approval::Approval;
+use crate::domain::actor::{Actor, Person, SignedIn};
+use crate::domain::approval::{Allows, Approval};
 use crate::domain::declared::Kinds;
-pub(crate) use crate::domain::event::masked;
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Move, Plan};
@@ -16,6 +16,7 @@ use crate::domain::preflight::Preflight;
 use crate::domain::record::{Held, Question};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
+use crate::domain::votes::{Ballot, Quorum, Vote};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::Reconciler;
@@ -54,9 +55,41 @@ pub struct Asked {
     pub release_url: Option<String>,
     /// Who holds this link: `channel:address`.
     pub holder: String,
+    /// Who that is, where a trusted proxy says so.
+    pub signed_in: Option<SignedIn>,
+    /// Who approved it, and how many have to.
+    pub ballot: Ballot,
+    /// Whether a link whose time is over may have a new one in its place.
+    pub is_renewable: bool,
 }
 
 impl Asked {
+    /// Whose word an answer is.
+    #[must_use]
+    pub fn person(&self) -> Person {
+        match &self.signed_in {
+            Some(signed_in) => Person::SignedIn { name: signed_in.name().to_owned(), link: self.holder.clone() },
+            None => Person::Holder(self.holder.clone()),
+        }
+    }
+
+    /// Whether it takes one more gesture than a button: a major update, of any member of a group, and going back.
+    #[must_use]
+    pub fn is_to_be_read(&self) -> bool {
+        let mut members = self.group.iter().flat_map(|plan| &plan.moves);
+        match self.approval.allows {
+            Allows::Update => self.level == Level::Major || members.any(|one| one.level == Level::Major),
+            Allows::Held => false,
+            Allows::Back => true,
+        }
+    }
+
+    /// The same, as it is told and written down.
+    #[must_use]
+    pub fn by(&self) -> Actor {
+        self.person().actor()
+    }
+
     /// The containers that it is about.
     pub(super) fn containers(&self) -> impl Iterator<Item = &str> {
         [self.approval.container.as_str()].into_iter().chain(self.with.iter().map(|name| &**name))
@@ -99,7 +132,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         workload: &Arc<Workload>,
         approval: Approval,
         question: &Question,
-        holder: String,
+        (holder, signed_in): (String, Option<&SignedIn>),
     ) -> Asked {
         let all = [&*approval.container].into_iter().chain(question.with.iter().map(|name| &**name));
         let read = |container: &str| Settings::read(workload, container, &self.0.bounds).ok();
@@ -107,8 +140,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let window_opens = own.chain(question.group.iter().flat_map(|plan| self.closed(plan))).max();
         let settings = read(&approval.container);
         let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let Question { level, why, asked, with, declares, preflight, because, group, .. } = question.clone();
-        Asked {
+        let needed = self.needed(workload, question, &approval.container);
+        let Question { level, why, asked, with, declares, preflight, because, group, votes, .. } = question.clone();
+        let mut asked = Asked {
             workload: Arc::clone(workload),
             approval,
             level,
@@ -124,7 +158,36 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             window_opens,
             release_url,
             holder,
+            signed_in: signed_in.cloned(),
+            ballot: Ballot { votes, needed, is_yours: false },
+            is_renewable: false,
+        };
+        asked.ballot.is_yours = self.vote(&asked).is_some_and(|vote| asked.ballot.votes.have(&vote));
+        asked
+    }
+
+    /// The vote that an approval would be, by whoever holds the link.
+    pub(super) fn vote(&self, asked: &Asked) -> Option<Vote> {
+        let (person, key) = (asked.person(), self.0.keys.named(asked.approval.key.as_str())?);
+        Vote::of(&person, person.actor(), key, &asked.approval.id, self.0.ambient.now())
+    }
+
+    /// How many people have to approve: as many as any of what goes together asks for, by the settings of today.
+    pub(in crate::reconcile) fn needed(&self, workload: &Workload, question: &Question, container: &str) -> Quorum {
+        if question.terms.allows != Allows::Update {
+            return Quorum::default();
         }
+        let of = |workload: &Workload, container: &str| {
+            Settings::read(workload, container, &self.0.bounds).map(|settings| settings.approvals).ok()
+        };
+        let all = [container].into_iter().chain(question.with.iter().map(|name| &**name));
+        let own = all.filter_map(|one| of(workload, one));
+        let of_member = |one: &Move| {
+            let workload = self.0.cluster.by_uid(&one.workload.uid)?;
+            one.containers().filter_map(|container| of(&workload, container)).max()
+        };
+        let members = question.group.iter().flat_map(|plan| plan.moves.iter().filter_map(of_member));
+        own.chain(members).max().unwrap_or_default()
     }
 
     /// Until when members of a group may not be updated, where they may not now.

@@ -3,6 +3,7 @@
 use super::asked::Asked;
 use super::{Answer, decided};
 use crate::cluster::Cluster;
+use crate::domain::actor::SignedIn;
 use crate::domain::approval::{Allows, Approval, Token};
 use crate::domain::history::{Choice, Outcome, Ran};
 use crate::domain::record::{Known, Question, Stands, Update};
@@ -32,7 +33,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
     /// binds namespace, kind, name and uid, so that of all workloads whose record names the approval one at most is
     /// meant, whoever copied that record.
-    pub(super) async fn find(&self, token: &Token) -> Result<Option<Found>, StepError> {
+    pub(super) async fn find(&self, token: &Token, by: Option<&SignedIn>) -> Result<Option<Found>, StepError> {
         let mut candidates = self.0.cluster.naming(token.approval());
         let others = self.1.repairs.naming(token.approval());
         candidates.extend(others.iter().filter_map(|uid| self.0.cluster.by_uid(uid)));
@@ -42,7 +43,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let holders = self.0.audience.holders();
         for workload in candidates {
             let draft = self.draft(workload).await?;
-            if let Some(found) = self.found(token, &holders, draft) {
+            if let Some(found) = self.found((token, by), &holders, draft) {
                 return Ok(Some(found));
             }
         }
@@ -50,7 +51,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// What is known of a token's approval, if its signature is right.
-    fn found(&self, token: &Token, holders: &[String], draft: Draft) -> Option<Found> {
+    fn found(&self, (token, by): (&Token, Option<&SignedIn>), holders: &[String], draft: Draft) -> Option<Found> {
         let id = &draft.workload.id;
         let (container, known) = draft.record.find(token.approval())?;
         let terms = match &known {
@@ -67,7 +68,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Known::Newest(question) => (Box::new(question.clone()), None),
             Known::Replaced(terms) => {
-                (Box::new(draft.record.ledger(container)?.question.clone()?), Some(terms.tag.clone()))
+                let newest = Box::new(draft.record.ledger(container)?.question.clone()?);
+                let is_over = !terms.is_in_its_time(self.0.ambient.now());
+                // An old link to what is asked still says that its time is over.
+                let asks_the_same = is_over && newest.terms.asks_the_same(terms);
+                (newest, Some(terms.tag.clone()).filter(|_| !asks_the_same))
             }
         };
         if let Some(version) = version {
@@ -76,20 +81,26 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let held = draft.record.ledger(container).and_then(|ledger| ledger.held.clone());
         let ran = choices(&draft, &approval);
-        let asked = Box::new(Asked { held, ran, ..self.about(&draft.workload, approval, &question, holder) });
+        let asked = Box::new(Asked { held, ran, ..self.about(&draft.workload, approval, &question, (holder, by)) });
         Some(Found::Current { asked, question, draft: Box::new(draft) })
     }
 
     /// What can be said of a question without asking anybody.
     pub(super) fn state(&self, asked: Asked, question: &Question, draft: &Draft) -> Answer {
+        if self.0.ambient.now() >= asked.approval.expires {
+            let is_renewable = self.is_renewable(&asked, question, draft);
+            return Answer::Expired(Box::new(Asked { is_renewable, ..asked }));
+        }
+        self.stands(asked, question, draft)
+    }
+
+    /// The same, whatever its time.
+    pub(super) fn stands(&self, asked: Asked, question: &Question, draft: &Draft) -> Answer {
         let now = self.0.ambient.now();
         let (workload, approval) = (&asked.workload, &asked.approval);
-        if now >= approval.expires {
-            return Answer::Expired(Box::new(asked));
-        }
         let runs = workload.container(&approval.container).is_some_and(|(_, c)| *c.image == *approval.from_image);
         let together = workload.together(&approval.container);
-        let is_bound = question.group.as_ref().map(|plan| plan.binding()) == approval.group;
+        let is_bound = question.group.as_ref().map(|plan| plan.binding()) == question.terms.group;
         if !runs || !is_bound || !question.with.iter().all(|name| together.iter().any(|other| other.name == *name)) {
             return Answer::Changed(Box::new(asked));
         }

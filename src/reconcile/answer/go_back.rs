@@ -2,10 +2,9 @@
 
 use super::Answer;
 use super::approve::PATIENCE;
-use super::asked::{Asked, masked};
+use super::asked::Asked;
 use crate::cluster::Cluster;
 use crate::cluster::WorkloadEvent;
-use crate::domain::actor::Actor;
 use crate::domain::history::Choice;
 use crate::domain::record::Event;
 use crate::domain::reference::ImageReference;
@@ -45,7 +44,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (Some(update), Some(question)) = (ledger.update, ledger.question) else { return changed() };
         let Some(way) = Self::way_to(&work, &approval.container, &update, to) else { return changed() };
         let way = self.as_written(&target, way).await;
-        let decided = Decided::ByPerson { name: &masked(&asked.holder), terms: &question.terms };
+        let by = asked.by();
+        let decided = Decided::ByPerson { by: &by, terms: &question.terms };
         self.go_back(&mut work, &target, &way, None, decided);
         let record = work.draft.record.clone();
         self.commit_answer(work.draft, &approval.container).await?;
@@ -62,7 +62,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What was set back may be applied: the next look decides as if nobody had.
     pub(super) async fn resume(&self, asked: &Asked, mut draft: Draft, trace: &str) -> Result<Answer, StepError> {
         let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
-        let by = Actor::holder(&masked(&asked.holder));
+        let by = asked.by();
         draft.announce(WorkloadEvent::HeldReleased(format!(
             "{container}: {} is held no more and may be applied, by {by}",
             asked.approval.to_tag

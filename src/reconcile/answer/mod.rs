@@ -4,6 +4,9 @@ mod approve;
 mod asked;
 mod find;
 mod go_back;
+mod may;
+mod press;
+mod renew;
 mod skip;
 
 use std::sync::Arc;
@@ -11,17 +14,19 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use asked::Asked;
-pub(crate) use asked::masked;
 use find::Found;
+pub use press::{Action, Press};
+pub(super) use renew::Renewals;
 
 use super::brake::Resuming;
+use super::draft::Draft;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, ClusterError};
-use crate::domain::actor::Actor;
+use crate::domain::actor::{Person, SignedIn};
 use crate::domain::approval::{Allows, Token};
 use crate::domain::event::Job;
-use crate::domain::history::{Choice, Entry};
-use crate::domain::record::Closed;
+use crate::domain::history::Entry;
+use crate::domain::record::{Closed, Question};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
 use crate::queue::{NewJob, Queue, Records, Urgency};
@@ -32,51 +37,6 @@ use crate::telemetry::metrics::ApprovalResult;
 /// How often an answer is tried against a workload that is written to at the same time.
 const ATTEMPTS: usize = 4;
 
-/// What a person can say to a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Yes.
-    Approve,
-    /// Yes, and now, whatever the window says.
-    ApproveOutsideWindow,
-    /// Not this version.
-    Skip,
-    /// Ask again later.
-    Snooze,
-    /// Go back to what ran before.
-    Rollback,
-    /// Apply what is held.
-    Resume,
-}
-
-impl Action {
-    /// Reads the form field; nothing is ever taken for «approve» but that word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "approve" => Some(Self::Approve),
-            "skip" => Some(Self::Skip),
-            "snooze" => Some(Self::Snooze),
-            "rollback" => Some(Self::Rollback),
-            "resume" => Some(Self::Resume),
-            _ => None,
-        }
-    }
-
-    /// The word in the form, in metrics and in the log.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::ApproveOutsideWindow => "approve_outside_window",
-            Self::Skip => "skip",
-            Self::Snooze => "snooze",
-            Self::Rollback => "rollback",
-            Self::Resume => "resume",
-        }
-    }
-}
-
 /// The state of a link, or what an answer to it came to.
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -84,6 +44,21 @@ pub enum Answer {
     Unknown,
     /// It can be answered.
     Open(Box<Asked>),
+    /// This approval counts, or did already where `is_again`, and others have to approve, too.
+    Voted {
+        /// What it is about, with who approved.
+        asked: Box<Asked>,
+        /// Whether the same person had approved before.
+        is_again: bool,
+    },
+    /// What has to be read first was not said to be read.
+    Unconfirmed(Box<Asked>),
+    /// Who signed in may not change the workload, says the cluster.
+    Forbidden(Box<Asked>),
+    /// It was too late, and a new link is on its way to whom this one was sent.
+    Renewed(Box<Asked>),
+    /// The same a moment ago.
+    RenewedLately(Box<Asked>),
     /// It was approved, now or before.
     Approved(Box<Entry>),
     /// It was answered with «not this version», now or before.
@@ -128,10 +103,15 @@ pub enum Answer {
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What a link is about. Changes nothing.
     pub async fn asked(&self, token: &Token) -> Answer {
+        self.asked_by(token, None).await
+    }
+
+    /// The same, for whoever signed in.
+    pub async fn asked_by(&self, token: &Token, by: Option<&SignedIn>) -> Answer {
         if let Some(resuming) = self.asked_to_resume(token).await {
             return Answer::Resuming(Box::new(resuming));
         }
-        match self.find(token).await {
+        match self.find(token, by).await {
             Ok(None) => Answer::Unknown,
             Ok(Some(Found::Answered(answer))) => answer,
             Ok(Some(Found::Superseded { version, newer, is_open })) => Answer::Superseded { version, newer, is_open },
@@ -145,17 +125,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Answers a link. What it allows is done at most once, whoever else presses at the same time.
     pub async fn answer(&self, token: &Token, action: Action, trace: &str) -> Answer {
-        self.answer_to(token, action, None, trace).await
+        self.answer_to(token, &Press::of(action), trace).await
     }
 
-    /// The same, with the version that was chosen where it is to go back.
-    pub async fn answer_to(&self, token: &Token, action: Action, to: Option<&Choice>, trace: &str) -> Answer {
-        let (answer, about) = self.answered(token, (action, to), trace).await;
-        let labels = ApprovalResult { action: action.as_str().into(), result: word(&answer).into() };
+    /// The same, with all that the page asks for.
+    pub async fn answer_to(&self, token: &Token, press: &Press, trace: &str) -> Answer {
+        let (answer, about) = self.answered(token, press, trace).await;
+        let (action, outcome) = (press.action.as_str(), word(&answer));
+        let labels = ApprovalResult { action: action.into(), result: outcome.into() };
         self.0.metrics.approvals.get_or_create(&labels).inc();
-        let (action, outcome) = (action.as_str(), word(&answer));
         if let Some(asked) = about {
-            let (workload, container, by) = (&asked.workload.id, &asked.approval.container, masked(&asked.holder));
+            let (workload, container) = (&asked.workload.id, &asked.approval.container);
+            let by = match &answer {
+                Answer::Approved(entry) => entry.by.clone(),
+                _ => asked.by().to_string(),
+            };
             tracing::info!(approval = %token.approval(), %workload, container, by, action, outcome, "a link was answered");
         } else {
             tracing::info!(approval = %token.approval(), action, outcome, "a link was answered");
@@ -165,39 +149,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Carries the answer out, again while the question is still open but its record was written to meanwhile. Says too
     /// what the link is about, where that is known.
-    async fn answered(
-        &self,
-        token: &Token,
-        (action, to): (Action, Option<&Choice>),
-        trace: &str,
-    ) -> (Answer, Option<Box<Asked>>) {
+    async fn answered(&self, token: &Token, press: &Press, trace: &str) -> (Answer, Option<Box<Asked>>) {
         if let Some(resuming) = self.asked_to_resume(token).await {
-            return (self.resuming(resuming, action, trace).await, None);
+            return (self.resuming(resuming, press, trace).await, None);
         }
         let mut last = (Answer::Unknown, None);
         for _ in 0..ATTEMPTS {
-            let Ok(Some(Found::Current { asked, question, draft })) = self.find(token).await else {
-                return (self.asked(token).await, None);
+            let Ok(Some(Found::Current { asked, question, draft })) = self.find(token, press.by.as_ref()).await else {
+                return (self.asked_by(token, press.by.as_ref()).await, None);
             };
             match self.state(Asked::clone(&asked), &question, &draft) {
                 Answer::Open(_) | Answer::Snoozed(..) => {}
+                Answer::Expired(_) if press.action == Action::Renew => {}
                 other => return (other, Some(asked)),
             }
-            let is_to_wait = action == Action::Approve && question.terms.allows == Allows::Update;
-            if let Some(until) = asked.window_opens.filter(|_| is_to_wait) {
-                return (Answer::Refused(asked.clone(), Refusal::OutsideWindow(until)), Some(asked));
-            }
-            let done = match (action, question.terms.allows) {
-                (Action::Approve | Action::ApproveOutsideWindow, Allows::Update) => {
-                    self.approve(&asked, *draft, trace).await
-                }
-                (Action::Skip, Allows::Update) => self.skip(&asked, *draft, trace).await,
-                (Action::Snooze, Allows::Update) => self.snooze(&asked, *draft).await,
-                (Action::Resume, Allows::Held) => self.resume(&asked, *draft, trace).await,
-                (Action::Rollback, Allows::Back) => self.back(&asked, *draft, to, trace).await,
-                _ => return (Answer::NotAllowed(asked.clone()), Some(asked)),
-            };
-            match done {
+            match self.done(&asked, &question, *draft, press, trace).await {
                 Ok(answer) => return (answer, Some(asked)),
                 Err(StepError::Cluster(ClusterError::Conflict { .. } | ClusterError::Gone(_))) => {}
                 Err(StepError::Cluster(ClusterError::Rejected { rejection, .. })) if rejection.is_final() => {
@@ -212,19 +178,60 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             last = (Answer::Later(asked.clone()), Some(asked));
         }
-        match self.asked(token).await {
+        match self.asked_by(token, press.by.as_ref()).await {
             Answer::Open(_) | Answer::Snoozed(..) => last,
             // Somebody else was faster: what they made of it is the answer.
             other => (other, last.1),
         }
     }
 
+    /// Does what is pressed, if the link allows it and whoever presses may.
+    async fn done(
+        &self,
+        asked: &Asked,
+        question: &Question,
+        draft: Draft,
+        press: &Press,
+        trace: &str,
+    ) -> Result<Answer, StepError> {
+        let Press { action, .. } = *press;
+        let is_over = self.0.ambient.now() >= asked.approval.expires;
+        let is_allowed = match question.terms.allows {
+            _ if action == Action::Renew => is_over,
+            Allows::Update => !matches!(action, Action::Resume | Action::Rollback),
+            Allows::Held => action == Action::Resume,
+            Allows::Back => action == Action::Rollback,
+        };
+        if !is_allowed {
+            return Ok(Answer::NotAllowed(Box::new(asked.clone())));
+        }
+        if !self.may(asked).await? {
+            return Ok(Answer::Forbidden(Box::new(asked.clone())));
+        }
+        if action.writes() && asked.is_to_be_read() && !press.is_confirmed {
+            return Ok(Answer::Unconfirmed(Box::new(asked.clone())));
+        }
+        match action {
+            Action::Approve | Action::ApproveOutsideWindow => self.approve(asked, draft, action, trace).await,
+            Action::Skip => self.skip(asked, draft, trace).await,
+            Action::Snooze => self.snooze(asked, press.length, draft).await,
+            Action::Resume => self.resume(asked, draft, trace).await,
+            Action::Rollback => self.back(asked, draft, press.to.as_ref(), trace).await,
+            Action::Renew => self.renew(asked, draft, trace).await,
+        }
+    }
+
     /// Releases the brake, where that is what is pressed.
-    async fn resuming(&self, resuming: Resuming, action: Action, trace: &str) -> Answer {
-        let (Resuming::Open(asked), Action::Resume) = (&resuming, action) else {
+    async fn resuming(&self, resuming: Resuming, press: &Press, trace: &str) -> Answer {
+        let (Resuming::Open(asked), Action::Resume) = (&resuming, press.action) else {
             return Answer::Resuming(Box::new(resuming));
         };
-        match self.resume_updates(Actor::holder(&masked(&asked.holder)), trace).await {
+        let link = asked.holder.clone();
+        let person = match &press.by {
+            Some(by) => Person::SignedIn { name: by.name().to_owned(), link },
+            None => Person::Holder(link),
+        };
+        match self.resume_updates(person.actor(), trace).await {
             Ok(Some(release)) => Answer::Resuming(Box::new(Resuming::Done(release))),
             Ok(None) => Answer::Unknown,
             Err(error) => {
@@ -280,6 +287,12 @@ fn word(answer: &Answer) -> &'static str {
     match answer {
         Answer::Unknown => "unknown",
         Answer::Open(_) => "open",
+        Answer::Voted { is_again: false, .. } => "voted",
+        Answer::Voted { is_again: true, .. } => "voted_before",
+        Answer::Unconfirmed(_) => "unconfirmed",
+        Answer::Forbidden(_) => "forbidden",
+        Answer::Renewed(_) => "renewed",
+        Answer::RenewedLately(_) => "renewed_lately",
         Answer::Approved(_) => "approved",
         Answer::Skipped(_) => "skipped",
         Answer::Resumed(_) => "resumed",

@@ -1,10 +1,11 @@
 //! Not this version, or not now.
 
+use chrono::TimeDelta;
+
 use super::Answer;
-use super::asked::{Asked, masked};
+use super::asked::Asked;
 use crate::cluster::Cluster;
 use crate::cluster::WorkloadEvent;
-use crate::domain::actor::Actor;
 use crate::domain::approval::Approval;
 use crate::domain::event::NoticeKind;
 use crate::domain::policy;
@@ -16,7 +17,6 @@ use crate::domain::wording::moment;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Draft;
 use crate::reconcile::notices::of_question;
-use crate::reconcile::propose::SNOOZE;
 use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -26,7 +26,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (approval, now) = (&asked.approval, self.0.ambient.now());
         let container = approval.container.as_str();
         let mut draft = draft;
-        let by = Actor::holder(&masked(&asked.holder));
+        let by = asked.by();
         let Some(question) = draft.record.ledger(container).and_then(|ledger| ledger.question.clone()) else {
             return Ok(Answer::Changed(Box::new(asked.clone())));
         };
@@ -57,11 +57,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         })
     }
 
-    pub(super) async fn snooze(&self, asked: &Asked, mut draft: Draft) -> Result<Answer, StepError> {
+    pub(super) async fn snooze(&self, asked: &Asked, length: TimeDelta, mut draft: Draft) -> Result<Answer, StepError> {
         let now = self.0.ambient.now();
-        let until = now + SNOOZE;
-        let (by, Approval { container, to_tag, .. }) = (masked(&asked.holder), &asked.approval);
-        let note = format!("{container}: {to_tag} is put off until {}, by link {by}", moment(until));
+        let until = now + length;
+        let (by, Approval { container, to_tag, .. }) = (asked.by(), &asked.approval);
+        let note = format!("{container}: {to_tag} is put off until {}, by {by}", moment(until));
         draft.announce(WorkloadEvent::Snoozed(note));
         draft.on(&asked.approval.container, Event::Snooze { until }, now);
         draft.guard(&asked.approval.container);

@@ -79,6 +79,21 @@ async fn with_the_right_it_is_deleted_once_and_told_with_the_end() {
 }
 
 #[tokio::test]
+async fn what_is_deleted_is_told_though_somebody_writes_the_workload_meanwhile() {
+    let stage = gone_back(Hope::None, true).await;
+    stage.cluster.state(|state| state.is_edited_then = true);
+    for _ in 0..3 {
+        stage.waits().await;
+    }
+    assert_eq!(stage.removed(), 1);
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::BrokenDeleted(_))), 1);
+    stage.cluster.state(|state| state.pods = Some(Vec::new()));
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.in_the_way(NoticeKind::RolledBack), [("pod web-1".to_owned(), true)]);
+}
+
+#[tokio::test]
 async fn what_has_begun_its_work_or_is_left_alone_is_not_deleted() {
     let stage = gone_back(Hope::Some, true).await;
     stage.waits().await;

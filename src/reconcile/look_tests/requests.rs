@@ -239,6 +239,11 @@ async fn who_goes_two_steps_back_is_followed_though_the_tags_alone_tell_no_order
     assert!(stage.runs("dev-5-ij"), "what is newer is applied");
 }
 
+/// A way back to a version that was chosen.
+fn to_version(to: Choice) -> Press {
+    Press { to: Some(to), ..Press::of(Action::Rollback) }
+}
+
 impl Stage {
     /// What the page of the newest link offers beside what it suggests.
     async fn offers(&self) -> Vec<(String, Outcome)> {
@@ -249,7 +254,7 @@ impl Stage {
 
     async fn goes_back_to(&self, text: &str) -> Answer {
         let to = Choice::parse(text).unwrap();
-        self.reconciler.answer_to(&self.link(), Action::Rollback, Some(&to), "trace").await
+        self.reconciler.answer_to(&self.link(), &to_version(to), "trace").await
     }
 }
 
@@ -310,7 +315,8 @@ async fn of_two_who_go_back_at_once_by_the_link_one_does() {
     let stage = through(auto(&[]), &["1.0.0", "1.0.1", "1.0.2"]).await;
     let (link, writes) = (stage.link(), stage.writes());
     let to = Choice::parse(&format!("1.0.1@{}", digest_of("1.0.1", 0))).unwrap();
-    let first = stage.reconciler.answer_to(&link, Action::Rollback, Some(&to), "trace");
+    let press = to_version(to);
+    let first = stage.reconciler.answer_to(&link, &press, "trace");
     let second = stage.reconciler.answer(&link, Action::Rollback, "trace");
     let (first, second) = tokio::join!(first, second);
     assert!(matches!((&first, &second), (Answer::WentBack(_), Answer::WentBack(_))), "{first:?} {second:?}");

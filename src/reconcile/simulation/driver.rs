@@ -46,6 +46,8 @@ const QUIET: TimeDelta = TimeDelta::hours(16);
 const RESTING: TimeDelta = TimeDelta::hours(4);
 /// More rounds without time going by are a loop.
 const MOST_ROUNDS: usize = 100;
+/// So often something may be due while nothing strikes any more; who is looked at more often comes to no end.
+const MOST_DUE: usize = 500;
 
 struct Driver {
     world: Shared,
@@ -146,11 +148,25 @@ impl Driver {
             _ => 80 * 3600,
         });
         // No call lasts for hours: each has its deadline.
-        while seconds > 61 && self.process.is_busy() {
-            self.process.go_on(100_000);
-            self.advance(TimeDelta::seconds(5)).await;
+        if seconds > 61 && !self.end_calls().await {
+            return;
         }
         self.advance(TimeDelta::seconds(seconds)).await;
+    }
+
+    /// Lets what is under way come to its end; whether it did.
+    async fn end_calls(&mut self) -> bool {
+        for _ in 0..MOST_ROUNDS {
+            if !self.process.is_busy() {
+                return true;
+            }
+            if !self.process.settle() {
+                return false;
+            }
+            self.advance(TimeDelta::seconds(5)).await;
+        }
+        self.world.with(|world| world.violate(Invariant::Rests, "a call never comes to an end".into()));
+        false
     }
 
     async fn advance(&mut self, by: TimeDelta) {
@@ -238,8 +254,12 @@ impl Driver {
         self.process.again();
         self.process.poll();
         let end = self.clock.now() + quiet;
-        let mut before = None;
+        let (mut before, mut due) = (None, 0);
         while self.clock.now() < end {
+            due += 1;
+            if due > MOST_DUE {
+                return self.world.with(|world| world.violate(Invariant::Rests, "something is always due".into()));
+            }
             if !self.drain().await {
                 return;
             }
@@ -290,7 +310,9 @@ impl Driver {
         for _ in 0..MOST_ROUNDS {
             self.process.hear(100);
             let taken = self.process.take(100);
-            self.process.go_on(100_000);
+            if !self.process.settle() {
+                return false;
+            }
             if self.process.is_busy() {
                 self.advance(TimeDelta::seconds(1)).await;
                 continue;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use super::cluster::Api;
+use super::invariant::Invariant;
 use super::people::{Everybody, deliver, key};
 use super::queue::{Store, settlement};
 use super::registry::Shelf;
@@ -21,6 +22,9 @@ use crate::queue::worker::Verdict;
 use crate::queue::{Leased, NewJob, Queue as _, Settlement, Urgency};
 use crate::reconcile::{Action, Parts, Reconciler};
 use crate::telemetry::metrics::Metrics;
+
+/// More steps of all tasks together, without time going by, are a loop.
+const MOST_STEPS: usize = 20_000;
 
 type Sequencer = Reconciler<Store, Shelf, Api>;
 
@@ -194,6 +198,16 @@ impl Process {
     /// Whether anything is under way.
     pub(super) fn is_busy(&self) -> bool {
         !self.running.is_empty()
+    }
+
+    /// Lets all tasks go on until they wait, or the process has ended. Whether they came to that.
+    pub(super) fn settle(&mut self) -> bool {
+        self.go_on(MOST_STEPS);
+        let is_still = !self.running.iter().any(|task| task.woken.0.load(Ordering::SeqCst));
+        if !is_still {
+            self.world.with(|world| world.violate(Invariant::Rests, "what is under way goes round and round".into()));
+        }
+        is_still
     }
 
     /// Lets tasks go on, whichever chance takes, for so many steps or until all wait. Ends with the process.

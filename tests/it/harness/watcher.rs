@@ -82,6 +82,7 @@ impl WatcherBuilder {
             ("IMAGE_WATCHER_PLAIN_HTTP", ctx.registry().host()),
             ("IMAGE_WATCHER_SCHEDULE", ""),
             ("IMAGE_WATCHER_SETTLE", "0s"),
+            ("IMAGE_WATCHER_WINDOW", "0s"),
             ("REGISTRY_WEBHOOK_TOKEN", registry::TOKEN),
         ];
         let env = env.into_iter().map(|(key, value)| (key.into(), value.into())).collect();

@@ -117,6 +117,10 @@ impl Situation {
     }
 
     fn read(&self) -> Reading {
+        self.follower().read()
+    }
+
+    fn follower(&self) -> Follower<'_> {
         Follower {
             verdict: &self.verdict,
             is_stall_old: self.is_stall_old,
@@ -131,7 +135,6 @@ impl Situation {
             settle: Duration::from_secs(60),
             now: now(),
         }
-        .read()
     }
 
     fn is(&self, outcome: &str, reason: &str, says: &str) {
@@ -425,21 +428,7 @@ fn a_stateful_set_that_waits_for_a_broken_pod_is_told_with_its_name() {
 fn what_waits_for_an_old_pod_is_looked_at_again_when_that_is_late() {
     let sooner = |pods: Vec<Pod>, still: u64, goes_back: bool, is_ordered: bool| {
         let of = Situation { is_ordered, goes_back, ..Situation::new(updated(), pods, still) };
-        let follower = Follower {
-            verdict: &of.verdict,
-            is_stall_old: false,
-            is_ordered,
-            goes_back,
-            ends: false,
-            unwell_before: &[],
-            written: &of.written,
-            pods: of.pods.as_deref(),
-            still: Duration::from_secs(still),
-            complete: Duration::ZERO,
-            settle: Duration::from_secs(60),
-            now: now(),
-        };
-        follower.sooner()
+        of.follower().sooner()
     };
     let broken = || vec![crashes("db-1", OLD, 9)];
     let unready = || vec![waits("db-1", OLD, ("ImagePullBackOff", LIMITED), 0)];
@@ -450,6 +439,20 @@ fn what_waits_for_an_old_pod_is_looked_at_again_when_that_is_late() {
     assert_eq!(sooner(unready(), NOT_READY.as_secs(), false, true), None, "it is said now");
     assert_eq!(sooner(unready(), 1, false, false), None);
     assert_eq!(sooner(vec![], 1, false, true), None);
+}
+
+/// The watch of pods is ahead of that of workloads, now and then.
+#[test]
+fn a_pod_that_never_starts_is_believed_as_soon_as_its_controller_says_that_it_has_looked() {
+    let sooner = |verdict: &Rollout, pods: &[Pod], still: u64| {
+        Situation::new(verdict.clone(), pods.to_vec(), still).follower().sooner()
+    };
+    let (unseen, broken) = (lacks(Lacks::ObservedGeneration), [crashes("web-1", NEW, 2)]);
+    assert_eq!(sooner(&unseen, &broken, 0), Some(A_MOMENT));
+    assert_eq!(sooner(&unseen, &broken, 60), None, "it does not look at all");
+    assert_eq!(sooner(&unseen, &[crashes("web-1", NEW, 1)], 0), None, "nothing is final");
+    assert_eq!(sooner(&unseen, &[crashes("web-1", OLD, 2)], 0), None);
+    assert_eq!(sooner(&updated(), &broken, 0), None, "it is believed");
 }
 
 #[test]

@@ -41,6 +41,55 @@ async fn hints_right_after_a_look_are_gathered_and_other_repositories_are_not() 
     assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1, "what comes later acts at once");
 }
 
+/// Pods that never start: nobody waits for others who have less to say.
+#[tokio::test]
+async fn what_is_to_be_done_at_once_is_gathered_only_with_its_like() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let at_once = || NewJob { urgency: Urgency::AtOnce, ..look("a", clock.now()) };
+    queue.put(vec![look("a", clock.now())]).await.unwrap();
+    let first = lease_all(&queue, &Topic::Look).await;
+    queue.put(vec![look("a", clock.now()), at_once()]).await.unwrap();
+    queue.settle(&first[0], Settlement::Done).await.unwrap();
+    let second = lease_all(&queue, &Topic::Look).await;
+    assert_eq!(second.len(), 1, "it came while somebody looked");
+    queue.settle(&second[0], Settlement::Again(clock.now() + TimeDelta::hours(1))).await.unwrap();
+    queue.put(vec![at_once()]).await.unwrap();
+    assert!(lease_all(&queue, &Topic::Look).await.is_empty(), "thousands of pods are no thousand looks");
+    clock.step(TimeDelta::seconds(1));
+    let third = lease_all(&queue, &Topic::Look).await;
+    queue.settle(&third[0], Settlement::Done).await.unwrap();
+    clock.step(TimeDelta::seconds(1));
+    queue.put(vec![look("a", clock.now())]).await.unwrap();
+    let fourth = lease_all(&queue, &Topic::Look).await;
+    queue.settle(&fourth[0], Settlement::Done).await.unwrap();
+    queue.put(vec![look("a", clock.now())]).await.unwrap();
+    assert!(lease_all(&queue, &Topic::Look).await.is_empty(), "the rest of a burst");
+    queue.put(vec![at_once()]).await.unwrap();
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1, "it came after somebody looked");
+}
+
+/// A registry that is down is not asked more often for that.
+#[tokio::test]
+async fn what_failed_is_not_done_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let at_once = || NewJob { urgency: Urgency::AtOnce, ..look("a", clock.now()) };
+    let retry = || Settlement::Retry { at: clock.now() + TimeDelta::hours(1), reason: "503".into() };
+    queue.put(vec![look("a", clock.now())]).await.unwrap();
+    let first = lease_all(&queue, &Topic::Look).await;
+    queue.put(vec![at_once()]).await.unwrap();
+    queue.settle(&first[0], retry()).await.unwrap();
+    assert!(lease_all(&queue, &Topic::Look).await.is_empty());
+    clock.step(TimeDelta::seconds(1));
+    let second = lease_all(&queue, &Topic::Look).await;
+    queue.settle(&second[0], retry()).await.unwrap();
+    queue.put(vec![at_once()]).await.unwrap();
+    assert!(lease_all(&queue, &Topic::Look).await.is_empty());
+    clock.step(TimeDelta::seconds(1));
+    assert_eq!(lease_all(&queue, &Topic::Look).await.len(), 1);
+}
+
 #[tokio::test]
 async fn a_hint_of_a_look_that_waits_needs_no_disk_and_others_do() {
     let folder = tempfile::tempdir().unwrap();

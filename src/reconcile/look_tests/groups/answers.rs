@@ -2,9 +2,10 @@
 
 use super::super::full_queue::when_full;
 use super::*;
+use crate::domain::actor::SignedIn;
 use crate::domain::event::NoticeKind;
 use crate::domain::refusal::Refusal;
-use crate::reconcile::{Action, Answer};
+use crate::reconcile::{Action, Answer, Press};
 
 const NEW: [&str; 2] = ["1.0.0", "1.1.0"];
 
@@ -260,4 +261,26 @@ async fn a_link_that_binds_other_members_than_the_question_asks_nobody() {
     shop.is_starting(true);
     let answer = shop.presses(&link, Action::Approve).await;
     assert!(matches!(answer, Answer::Changed(_)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_group_takes_as_many_people_as_the_strictest_of_it() {
+    let shop = Several::asking();
+    let link = shop.asked().await;
+    shop.sets("worker", "approvals", Some("2"));
+    let approves = |name: &str| Press { by: SignedIn::read(name), ..Press::of(Action::Approve) };
+    for is_again in [false, true] {
+        let answer = shop.reconciler.answer_to(&link, &approves("alice"), "trace").await;
+        let Answer::Voted { asked, is_again: again } = &answer else { panic!("{answer:?}") };
+        assert_eq!((asked.ballot.words().as_deref(), *again), (Some("1 of 2"), is_again));
+    }
+    assert_eq!(shop.runs(), ["api 1.0.0", "web 1.0.0", "worker 1.0.0"]);
+    shop.look_at_all().await;
+    let answer = shop.reconciler.answer_to(&link, &approves("bob"), "trace").await;
+    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
+    for member in ["api", "web", "worker"] {
+        shop.comes_up(member).await;
+    }
+    let history = shop.annotation("worker", "history").unwrap();
+    assert!(history.contains("people sign-in alice; sign-in bob"), "who approved it stands on each: {history}");
 }

@@ -208,3 +208,18 @@ async fn a_question_that_was_put_off_for_one_asks_for_all() {
     shop.look_at_all().await;
     assert_eq!((shop.told(), shop.written()), (vec!["update.available api".to_owned()], Vec::new()));
 }
+
+#[tokio::test]
+async fn the_end_of_a_member_that_may_not_be_written_any_more_is_told() {
+    let shop = Several::automatic();
+    shop.all_have(&NEW);
+    shop.look_at_all().await;
+    for name in ["api", "web"] {
+        shop.comes_up(name).await;
+    }
+    assert_eq!(shop.runs(), ["api 1.1.0@", "web 1.1.0@", "worker 1.1.0@"]);
+    shop.told();
+    shop.cluster.1.lock().unwrap().push("worker");
+    shop.fails("worker").await;
+    assert_eq!(shop.told(), ["update.failed worker"]);
+}

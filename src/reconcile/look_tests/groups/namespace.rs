@@ -7,7 +7,10 @@ use crate::domain::group::GroupName;
 
 /// The workloads, as an index has them.
 #[derive(Clone)]
-pub(in crate::reconcile::look_tests) struct Namespace(pub(super) Arc<Mutex<Objects>>);
+pub(in crate::reconcile::look_tests) struct Namespace(pub(super) Arc<Mutex<Objects>>, pub(super) Locked);
+
+/// Whom we have no right to write.
+pub(super) type Locked = Arc<Mutex<Vec<&'static str>>>;
 
 #[derive(Default)]
 pub(super) struct Objects {
@@ -76,8 +79,8 @@ impl Cluster for Namespace {
         self.with(|objects| !objects.is_starting)
     }
 
-    fn may_patch(&self, _: &WorkloadId) -> bool {
-        true
+    fn may_patch(&self, id: &WorkloadId) -> bool {
+        !self.1.lock().unwrap().contains(&&*id.name)
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {

@@ -33,7 +33,7 @@ impl Several {
         let clock = Arc::new(Stepped(AtomicI64::new(0)));
         let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
-        let cluster = Namespace(Arc::default());
+        let cluster = Namespace(Arc::default(), Arc::default());
         cluster.with(|objects| objects.index = Index::knowing(LinkKey::new(vec![7; 32]).unwrap().into()));
         let (registry, joe) = (Arc::<Shelves>::default(), Arc::<Joe>::default());
         let reconciler = Reconciler::new(Parts {

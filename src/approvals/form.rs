@@ -1,0 +1,127 @@
+//! The form of the page, as it is sent: what is no button of the page does nothing.
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Payload;
+
+use crate::domain::actor::SignedIn;
+use crate::domain::history::Choice;
+use crate::listener::{Bodies, Problem};
+use crate::reconcile::{Action, Press};
+
+/// The largest form that is read.
+const MOST_BYTES: usize = 4096;
+
+/// Reads what is pressed, by whom.
+pub(super) async fn read(
+    bodies: &Bodies,
+    request: &HttpRequest,
+    payload: &mut Payload,
+    by: Option<SignedIn>,
+) -> Result<Press, Problem> {
+    let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
+    if !form.starts_with("application/x-www-form-urlencoded") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
+    }
+    let body = bodies.read(request, payload, MOST_BYTES).await?;
+    Ok(Press { by, ..press(&body)? })
+}
+
+fn press(body: &[u8]) -> Result<Press, Problem> {
+    let says =
+        |name: &str, word: &str| url::form_urlencoded::parse(body).any(|field| field == (name.into(), word.into()));
+    let buttons = wrong("choose one of the page's buttons; nothing was done");
+    let action = match one(body, "action") {
+        Ok(Some(word)) => Action::parse(&word).ok_or_else(buttons)?,
+        _ => return Err(buttons()),
+    };
+    let action = match action {
+        Action::Approve if says("window", "override") => Action::ApproveOutsideWindow,
+        action => action,
+    };
+    let is_confirmed = says("read", "yes");
+    Ok(match action {
+        Action::Rollback => Press { to: choice(body)?, is_confirmed, ..Press::of(action) },
+        Action::Snooze => Press { length: length(body)?, is_confirmed, ..Press::of(action) },
+        _ => Press { is_confirmed, ..Press::of(action) },
+    })
+}
+
+/// The version that was chosen, if one was: nothing else is ever taken for one.
+fn choice(body: &[u8]) -> Result<Option<Choice>, Problem> {
+    let versions = wrong("choose one of the versions of the page; nothing was done");
+    match one(body, "to").map_err(|TwoValues| versions())? {
+        None => Ok(None),
+        Some(text) => Choice::parse(&text).map(Some).ok_or_else(versions),
+    }
+}
+
+/// For how long: a week where nothing is said.
+fn length(body: &[u8]) -> Result<chrono::TimeDelta, Problem> {
+    let lengths = wrong("choose one of 1d, 7d, 30d; nothing was done");
+    match one(body, "for").map_err(|TwoValues| lengths())? {
+        None => Ok(Press::WEEK),
+        Some(word) => Press::length(&word).ok_or_else(lengths),
+    }
+}
+
+fn wrong(detail: &'static str) -> impl Fn() -> Problem {
+    move || Problem::new(StatusCode::BAD_REQUEST, detail)
+}
+
+/// A field was sent more than once.
+struct TwoValues;
+
+/// The value of a field that may be there once.
+fn one(body: &[u8], field: &str) -> Result<Option<String>, TwoValues> {
+    let mut values = url::form_urlencoded::parse(body).filter(|(name, _)| name == field);
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(TwoValues),
+        (value, None) => Ok(value.map(|(_, value)| value.into_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_a_button_is_one() {
+        let pressed = |body: &str| press(body.as_bytes()).map(|press| press.action).map_err(|problem| problem.status);
+        assert_eq!(pressed("action=approve"), Ok(Action::Approve));
+        assert_eq!(pressed("window=override&action=approve"), Ok(Action::ApproveOutsideWindow));
+        assert_eq!(pressed("action=renew"), Ok(Action::Renew));
+        for wrong in [
+            "",
+            "action=",
+            "action=aprove",
+            "action=approve&action=skip",
+            "action=Approve",
+            "approve",
+            "Action=approve",
+        ] {
+            assert_eq!(pressed(wrong), Err(StatusCode::BAD_REQUEST), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_length_is_one_of_the_page_or_a_week() {
+        let days = |body: &str| press(body.as_bytes()).map(|press| press.length.num_days()).map_err(|it| it.status);
+        assert_eq!(
+            ["action=snooze", "action=snooze&for=1d", "for=30d&action=snooze"].map(days),
+            [Ok(7), Ok(1), Ok(30)]
+        );
+        for wrong in ["action=snooze&for=", "action=snooze&for=90d", "action=snooze&for=1d&for=7d"] {
+            assert_eq!(days(wrong), Err(StatusCode::BAD_REQUEST), "{wrong}");
+        }
+        assert_eq!(days("action=skip&for=1d"), Ok(7), "it is of no matter for another button");
+    }
+
+    #[test]
+    fn what_was_read_is_said_in_one_way() {
+        let read = |body: &str| press(body.as_bytes()).unwrap().is_confirmed;
+        assert!(read("action=approve&read=yes"));
+        assert!(!["action=approve", "action=approve&read=", "action=approve&read=on"].map(read).contains(&true));
+    }
+}

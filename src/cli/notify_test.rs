@@ -1,0 +1,93 @@
+//! `image-watcher notify-test`: one real message to each recipient of a channel, marked as a test, and what came of it.
+
+use clap::Args;
+
+use crate::ambient::Ambient;
+use crate::config::Config;
+use crate::domain::event::{Delivery, Told, Trial};
+use crate::message::Links;
+use crate::notify::{Attempt, Channel, Channels};
+
+#[derive(Debug, Args)]
+pub(super) struct NotifyTestArguments {
+    /// The channel; all of them without
+    #[arg(value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// Print what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What came of one message.
+#[derive(Debug)]
+pub(super) struct Tried {
+    channel: String,
+    recipient: String,
+    attempt: Attempt,
+}
+
+impl Tried {
+    fn line(&self) -> String {
+        let to = if self.recipient.is_empty() {
+            self.channel.clone()
+        } else {
+            format!("{} to {}", self.channel, self.recipient)
+        };
+        match &self.attempt {
+            Attempt::Delivered => format!("{to}: delivered"),
+            Attempt::Retry { reason, .. } => format!("{to}: not now, it may work later: {reason}"),
+            Attempt::Busy { reason, .. } => format!("{to}: busy, it takes nothing for a while: {reason}"),
+            Attempt::Refused { reason } => format!("{to}: refused, look at address and credentials: {reason}"),
+            Attempt::Gone { reason } => format!("{to}: gone for good, it needs a new address: {reason}"),
+            Attempt::TooRich { reason } | Attempt::GaveUp { reason } => format!("{to}: not taken: {reason}"),
+        }
+    }
+}
+
+/// What is printed, and whether all went well.
+pub(super) struct Ended {
+    pub(super) text: String,
+    pub(super) is_well: bool,
+}
+
+/// Tries channels.
+///
+/// # Errors
+/// When there is no such channel, or one can't be made ready.
+pub(super) async fn notify_test(config: &Config, arguments: &NotifyTestArguments) -> anyhow::Result<Ended> {
+    let channels = opened(config, arguments.channel.as_deref())?;
+    let ambient = Ambient::system();
+    let mut lines = Vec::new();
+    let mut is_well = true;
+    for delivery in channels.each().flat_map(|channel| trials(channel, &ambient)) {
+        if arguments.dry_run {
+            lines.push(channels.preview(&delivery, ambient.now()));
+            continue;
+        }
+        let attempt = channels.deliver(&delivery, &Links::default(), None, &ambient).await;
+        is_well &= attempt == Attempt::Delivered;
+        lines.push(Tried { channel: delivery.channel, recipient: delivery.recipient, attempt }.line());
+    }
+    Ok(Ended { text: format!("{}\n", lines.join("\n")), is_well })
+}
+
+/// The channel of this name, or all.
+fn opened(config: &Config, name: Option<&str>) -> anyhow::Result<Channels> {
+    let known = || config.channels.iter().map(|channel| channel.name.as_str()).collect::<Vec<_>>().join(", ");
+    anyhow::ensure!(
+        !config.channels.is_empty(),
+        "no channel is configured, so there is nothing to try: SMTP_URL, SLACK_URL and WEBHOOK_URL make one each"
+    );
+    let asked = config.channels.iter().filter(|channel| name.is_none_or(|name| name == channel.name));
+    let outbound = config.outbound()?;
+    let all = asked.map(|channel| channel.open(&outbound)).collect::<Result<Vec<Channel>, _>>()?;
+    anyhow::ensure!(!all.is_empty(), "there is no channel {:?}; there are: {}", name.unwrap_or_default(), known());
+    Ok(Channels::new(all, config.cluster.clone()))
+}
+
+/// A message for each recipient.
+fn trials(channel: &Channel, ambient: &Ambient) -> Vec<Delivery> {
+    let trial = Trial { id: format!("test_{}", ambient.trace_id()), at: ambient.now() };
+    let to = |recipient| Delivery { channel: channel.name().to_owned(), recipient, told: Told::Test(trial.clone()) };
+    channel.recipients().into_iter().map(to).collect()
+}

@@ -1,0 +1,213 @@
+//! Several people approve one update: who did, and whether they are enough.
+//!
+//! A vote says who approved as far as others may read it, and beside that a code that tells one person from another: the record
+//! is public, and many addresses look the same once they are masked. The code is made with the key that signs links, over the name
+//! of the question, so that it says nothing of who it is and can't be looked up.
+
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use hmac::Mac as _;
+use serde::{Deserialize, Serialize};
+
+use super::actor::{Actor, Person};
+use super::approval::{ApprovalId, LinkKey};
+
+/// No update waits for more people.
+const MOST: u8 = 10;
+
+/// How many different people have to approve an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Quorum(u8);
+
+/// No number of people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no number of people who have to approve; write one from 1 to {MOST}")]
+pub struct NoQuorum(String);
+
+impl Default for Quorum {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl FromStr for Quorum {
+    type Err = NoQuorum;
+
+    fn from_str(text: &str) -> Result<Self, NoQuorum> {
+        let is_number = !text.trim().is_empty() && text.trim().bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.trim().parse().ok().filter(|number| is_number && (1..=MOST).contains(number));
+        number.map(Self).ok_or_else(|| NoQuorum(text.chars().take(60).collect()))
+    }
+}
+
+impl Quorum {
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> usize {
+        self.0.into()
+    }
+
+    /// Whether one person is enough.
+    #[must_use]
+    pub fn is_one(self) -> bool {
+        self.0 <= 1
+    }
+}
+
+/// Tells one person from another within one question, and nobody who it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voter(String);
+
+impl Voter {
+    fn of(key: &LinkKey, question: &ApprovalId, kind: &str, name: &str) -> Option<Self> {
+        let name = name.trim().to_lowercase();
+        let code = key.code(&["iw-voter-v1", question.as_str(), kind, &name])?.finalize().into_bytes();
+        Some(Self(URL_SAFE_NO_PAD.encode(code.get(..9)?)))
+    }
+}
+
+/// That one person approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vote {
+    /// Who, and how that is known.
+    pub by: Actor,
+    /// When.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub at: DateTime<Utc>,
+    /// Who, to tell one from another.
+    who: Voter,
+    /// The way by which it came, where that is not the person alone: a link that others may hold, the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    way: Option<Voter>,
+}
+
+impl Vote {
+    /// The vote of a person on a question; `None` where the key can't sign.
+    #[must_use]
+    pub fn of(person: &Person, by: Actor, key: &LinkKey, question: &ApprovalId, at: DateTime<Utc>) -> Option<Self> {
+        let voter = |kind: &str, name: &str| Voter::of(key, question, kind, name);
+        let holder = |holder: &str| match holder.split_once(':') {
+            // A mailbox is one person, whichever channel leads to it.
+            Some((_, address)) if !address.is_empty() => voter("name", address),
+            _ => voter("channel", holder.trim_end_matches(':')),
+        };
+        let (who, way) = match person {
+            Person::Holder(link) => (holder(link)?, None),
+            Person::SignedIn { name, link } => (voter("name", name)?, Some(holder(link)?)),
+            Person::Command(None) => (voter("command", "")?, None),
+            Person::Command(Some(user)) => (voter("name", user)?, Some(voter("command", "")?)),
+        };
+        Some(Self { by, at, who, way })
+    }
+
+    /// Whether both may be one person's. Two who signed in are different if their names are; anybody else is known by the way
+    /// that the vote came alone, and nobody counts twice by coming another way.
+    fn may_be_of_one(&self, other: &Self) -> bool {
+        let are_known = self.by.is_signed_in() && other.by.is_signed_in();
+        self.who == other.who || !are_known && self.way() == other.way()
+    }
+
+    fn way(&self) -> &Voter {
+        self.way.as_ref().unwrap_or(&self.who)
+    }
+}
+
+/// The votes on a question, in the order in which they were cast: each of another person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Votes(Vec<Vote>);
+
+/// What a vote comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Enough people have approved, this one among them.
+    Enough(Votes),
+    /// It counts, and others have to approve, too.
+    More(Votes),
+    /// This person has approved already, and others have to.
+    Again,
+}
+
+impl Votes {
+    /// Whether nobody has approved.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many people have.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The votes.
+    pub fn iter(&self) -> impl Iterator<Item = &Vote> {
+        self.0.iter()
+    }
+
+    /// Whether this person may have approved already.
+    #[must_use]
+    pub fn have(&self, vote: &Vote) -> bool {
+        self.0.iter().any(|known| known.may_be_of_one(vote))
+    }
+
+    /// Takes one more vote over, if it is another person's; no more than are ever needed.
+    pub fn cast(&mut self, vote: Vote) {
+        if !self.have(&vote) && self.count() < usize::from(MOST) {
+            self.0.push(vote);
+        }
+    }
+
+    /// What one more vote comes to, where so many people have to approve.
+    #[must_use]
+    pub fn judge(&self, vote: Vote, needed: Quorum) -> Verdict {
+        let is_again = self.have(&vote);
+        let mut votes = self.clone();
+        votes.cast(vote);
+        match (votes.count() >= needed.number(), is_again) {
+            // Fewer may be needed than when they were cast.
+            (true, _) => Verdict::Enough(votes),
+            (false, false) => Verdict::More(votes),
+            (false, true) => Verdict::Again,
+        }
+    }
+
+    /// All who approved, as one.
+    #[must_use]
+    pub fn deciders(&self) -> Actor {
+        Actor::several(self.0.iter().map(|vote| vote.by.clone()).collect())
+    }
+}
+
+/// How a question stands that several people may have to approve.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ballot {
+    /// Who approved.
+    pub votes: Votes,
+    /// How many have to.
+    pub needed: Quorum,
+    /// Whether whoever looks at it has.
+    pub is_yours: bool,
+}
+
+impl Ballot {
+    /// How many of how many, where one person is not enough: `1 of 2`.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let is_worth_it = !self.needed.is_one() || !self.votes.is_empty();
+        is_worth_it.then(|| format!("{} of {}", self.votes.count(), self.needed.number()))
+    }
+
+    /// Whether this person can do nothing more by approving once more.
+    #[must_use]
+    pub fn waits_for_others(&self) -> bool {
+        self.is_yours && self.votes.count() < self.needed.number()
+    }
+}
+
+#[cfg(test)]
+mod tests;

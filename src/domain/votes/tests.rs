@@ -1,0 +1,189 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn key() -> LinkKey {
+    LinkKey::new(vec![7; 32]).unwrap()
+}
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap()
+}
+
+fn question() -> ApprovalId {
+    ApprovalId::mint(at(0), [7; 10])
+}
+
+fn vote(person: &Person) -> Vote {
+    Vote::of(person, person.actor(), &key(), &question(), at(1)).unwrap()
+}
+
+fn holder(link: &str) -> Vote {
+    vote(&Person::Holder(link.into()))
+}
+
+fn signed_in(name: &str, link: &str) -> Vote {
+    vote(&Person::SignedIn { name: name.into(), link: link.into() })
+}
+
+fn command(user: Option<&str>) -> Vote {
+    vote(&Person::Command(user.map(str::to_owned)))
+}
+
+fn of(votes: &[Vote]) -> Votes {
+    let mut all = Votes::default();
+    for vote in votes {
+        all.cast(vote.clone());
+    }
+    all
+}
+
+fn needs(number: &str) -> Quorum {
+    number.parse().unwrap()
+}
+
+#[test]
+fn a_number_of_people_is_one_from_one_to_ten() {
+    assert_eq!(["1", " 2 ", "10"].map(|text| needs(text).number()), [1, 2, 10]);
+    for wrong in ["", "0", "11", "256", "-1", "+2", "2.0", "two", "1e1"] {
+        assert_eq!(wrong.parse::<Quorum>(), Err(NoQuorum(wrong.into())));
+    }
+    let told = "two".parse::<Quorum>().unwrap_err().to_string();
+    assert_eq!(told, "\"two\" is no number of people who have to approve; write one from 1 to 10");
+    assert!(Quorum::default().is_one() && !needs("2").is_one());
+}
+
+#[test]
+fn a_mailbox_is_one_person_whichever_channel_leads_to_it() {
+    let joe = holder("email:joe@example.com");
+    let same = ["email:joe@example.com", "oncall:Joe@Example.com", "email: joe@example.com "];
+    assert!(same.iter().all(|link| joe.may_be_of_one(&holder(link))));
+    // They look the same to whoever reads the record, and are two.
+    let jane = holder("email:jane@example.com");
+    assert_eq!(joe.by, jane.by);
+    assert!(!joe.may_be_of_one(&jane));
+    // A channel that many read is one, and none of those whom it is named after.
+    assert!(holder("chat:").may_be_of_one(&holder("chat")));
+    assert!(!holder("chat:").may_be_of_one(&holder("email:chat")));
+}
+
+#[test]
+fn whoever_signed_in_is_known_by_name_and_whoever_did_not_by_the_way_alone() {
+    let team = "email:team@example.com";
+    let (alice, bob) = (signed_in("alice", team), signed_in("bob", team));
+    assert!(!alice.may_be_of_one(&bob), "two who share a link are two");
+    assert!(alice.may_be_of_one(&signed_in("Alice", "email:alice@example.com")), "by another link");
+    assert!(alice.may_be_of_one(&holder(team)) && holder(team).may_be_of_one(&bob), "who it was is not known");
+    assert!(signed_in("joe@example.com", team).may_be_of_one(&holder("email:joe@example.com")));
+    assert!(!alice.may_be_of_one(&holder("email:joe@example.com")));
+}
+
+#[test]
+fn all_commands_are_one_person_as_names_there_are_anybodys() {
+    assert!(command(Some("alice")).may_be_of_one(&command(Some("bob"))));
+    assert!(command(None).may_be_of_one(&command(Some("bob"))));
+    assert!(command(Some("joe@example.com")).may_be_of_one(&holder("email:joe@example.com")));
+    assert!(!command(Some("alice")).may_be_of_one(&holder("email:joe@example.com")));
+    assert!(command(Some("alice")).may_be_of_one(&signed_in("alice", "email:joe@example.com")));
+}
+
+#[test]
+fn what_is_written_says_nothing_of_who_it_is_and_is_small() {
+    let (joe, elsewhere) = (Person::Holder("email:joe@example.com".into()), ApprovalId::mint(at(0), [8; 10]));
+    let written = serde_json::to_string(&of(&[vote(&joe), signed_in("alice", "email:team@example.com")])).unwrap();
+    assert!(!written.contains("joe") && !written.contains("team"), "{written}");
+    assert!(written.len() < 220, "{} bytes: {written}", written.len());
+    let read: Votes = serde_json::from_str(&written).unwrap();
+    assert_eq!(read.count(), 2);
+    assert!(read.have(&vote(&joe)));
+    let other = |key: &LinkKey, id: &ApprovalId| Vote::of(&joe, joe.actor(), key, id, at(1)).unwrap().who;
+    assert_ne!(other(&key(), &question()), other(&key(), &elsewhere), "the same person is another code elsewhere");
+    assert_ne!(other(&key(), &question()), other(&LinkKey::new(vec![8; 32]).unwrap(), &question()));
+}
+
+#[test]
+fn who_approved_already_is_told_until_fewer_are_needed() {
+    let (joe, jane) = (holder("email:joe@example.com"), holder("email:jane@example.com"));
+    let votes = of(std::slice::from_ref(&joe));
+    assert_eq!(votes.judge(joe.clone(), needs("2")), Verdict::Again);
+    assert_eq!(votes.judge(joe, needs("1")), Verdict::Enough(votes.clone()), "the setting was changed");
+    assert_eq!(votes.judge(jane.clone(), needs("3")), Verdict::More(of(&[votes.0[0].clone(), jane.clone()])));
+    let Verdict::Enough(both) = votes.judge(jane, needs("2")) else { panic!("two are enough") };
+    assert_eq!(both.deciders().words(), "j…@example.com (email) and j…@example.com (email)");
+    let ballot = |votes: &Votes, needed: &str| Ballot { votes: votes.clone(), needed: needs(needed), is_yours: true };
+    assert_eq!(ballot(&votes, "2").words().as_deref(), Some("1 of 2"));
+    assert_eq!(ballot(&Votes::default(), "1").words(), None);
+    assert!(ballot(&votes, "2").waits_for_others() && !ballot(&votes, "1").waits_for_others());
+}
+
+/// One of five who hold links, of whom some have several.
+fn links() -> impl Strategy<Value = (usize, Vote)> {
+    (0..5_usize, 0..3_usize).prop_map(|(person, channel)| {
+        let channel = ["email", "oncall", "other"][channel];
+        (person, holder(&format!("{channel}:person{person}@example.com")))
+    })
+}
+
+fn anybody() -> impl Strategy<Value = Vote> {
+    prop_oneof![
+        links().prop_map(|(_, vote)| vote),
+        (0..4_u8, 0..3_u8).prop_map(|(name, link)| signed_in(
+            &format!("person{name}@example.com"),
+            &format!("email:person{link}@example.com")
+        )),
+        prop::option::of(0..4_u8)
+            .prop_map(|name| command(name.map(|name| format!("person{name}@example.com")).as_deref())),
+    ]
+}
+
+proptest! {
+    /// In whatever order and however often: it is applied once, with the vote of the Nth different person, and names them all.
+    #[test]
+    fn so_many_different_people_and_no_fewer(presses in prop::collection::vec(links(), 0..40), needed in 1..=5_usize) {
+        let quorum = needs(&needed.to_string());
+        let (mut votes, mut seen, mut applied) = (Votes::default(), std::collections::BTreeSet::new(), 0);
+        for (person, vote) in presses {
+            let is_new = seen.insert(person);
+            match votes.judge(vote.clone(), quorum) {
+                Verdict::Enough(all) => {
+                    prop_assert!(is_new && seen.len() == needed, "{} of {needed}", seen.len());
+                    prop_assert_eq!(all.count(), needed);
+                    applied += 1;
+                    break;
+                }
+                Verdict::More(all) => {
+                    prop_assert!(is_new && seen.len() < needed);
+                    prop_assert_eq!(all.count(), seen.len());
+                    votes.cast(vote);
+                    prop_assert_eq!(&all, &votes);
+                }
+                Verdict::Again => prop_assert!(!is_new && seen.len() < needed),
+            }
+        }
+        prop_assert_eq!(applied, usize::from(seen.len() >= needed));
+    }
+
+    /// Whoever they are and whatever way they come: nobody counts twice, and no more are kept than are ever needed.
+    #[test]
+    fn nobody_counts_twice(presses in prop::collection::vec(anybody(), 0..40)) {
+        let votes = of(&presses);
+        for (place, one) in votes.iter().enumerate() {
+            prop_assert!(votes.iter().skip(place + 1).all(|other| !one.may_be_of_one(other)));
+        }
+        prop_assert!(votes.count() <= 10);
+        prop_assert!(presses.iter().all(|vote| votes.have(vote)));
+        let written = serde_json::to_string(&votes).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Votes>(&written).unwrap(), votes);
+    }
+
+    /// Whoever votes between: a person who approved has, for as long as the question is asked.
+    #[test]
+    fn a_vote_is_never_lost(presses in prop::collection::vec(anybody(), 1..20)) {
+        let mut votes = Votes::default();
+        for vote in &presses {
+            let before = votes.clone();
+            votes.cast(vote.clone());
+            prop_assert!(before.iter().all(|known| votes.iter().any(|one| one == known)));
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What is pressed: by whom, with what else the page asks for, and in time or not.
+
+use super::votes::{CHAT, JANE, JOE, OLD, needing};
+use super::*;
+use crate::domain::actor::SignedIn;
+use crate::domain::approval::{Allows, LIFETIME};
+
+impl Stage {
+    async fn signs(&self, name: &str, action: Action) -> Answer {
+        let press = Press { by: SignedIn::read(name), ..Press::of(action) };
+        self.reconciler.answer_to(&self.link_of(JOE), &press, "trace").await
+    }
+}
+
+#[tokio::test]
+async fn a_question_is_put_off_for_as_long_as_is_chosen() {
+    for days in [1, 7, 30] {
+        let stage = Stage::team(needing("1", &[])).await;
+        let length = Press::length(&format!("{days}d")).unwrap();
+        let press = Press { length, ..Press::of(Action::Snooze) };
+        let answer = stage.reconciler.answer_to(&stage.link_of(JOE), &press, "trace").await;
+        let Answer::Snoozed(_, until) = answer else { panic!("{answer:?}") };
+        assert_eq!(until - stage.clock.now(), TimeDelta::days(days));
+    }
+    assert_eq!((Press::length("90d"), Press::length("")), (None, None));
+}
+
+#[tokio::test]
+async fn the_last_second_of_a_link_is_the_last() {
+    for (seconds, is_in_time) in [(-1, true), (0, false), (1, false)] {
+        let stage = Stage::team(needing("1", &[])).await;
+        let (link, expires) = (stage.link_of(JOE), stage.asks().terms.expires());
+        stage.clock.step(expires - stage.clock.now() + TimeDelta::seconds(seconds));
+        let answer = stage.reconciler.answer(&link, Action::Approve, "trace").await;
+        let is_as_expected =
+            if is_in_time { matches!(answer, Answer::Approved(_)) } else { matches!(answer, Answer::Expired(_)) };
+        assert!(is_as_expected, "{seconds}: {answer:?}");
+        assert_eq!(stage.cluster.image() == OLD, !is_in_time);
+    }
+}
+
+#[tokio::test]
+async fn a_link_of_an_object_that_was_made_again_does_nothing_to_its_successor() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let link = stage.link_of(JOE);
+    // Restored with all its annotations: another uid.
+    stage.changed(|now| now.id.uid = "uid-2".into());
+    for action in [Action::Approve, Action::Skip, Action::Snooze] {
+        let answer = stage.reconciler.answer(&link, action, "trace").await;
+        assert!(matches!(answer, Answer::Unknown), "{answer:?}");
+    }
+    assert_eq!((stage.cluster.image().as_str(), stage.cluster.annotation("skip")), (OLD, None));
+}
+
+#[tokio::test]
+async fn two_who_signed_in_are_two_by_one_link_and_the_record_says_how_they_are_known() {
+    let stage = Stage::team(needing("2", &[])).await;
+    assert_eq!(Stage::counted_as(&stage.signs("alice", Action::Approve).await), ("1 of 2".into(), false));
+    assert_eq!(Stage::counted_as(&stage.signs("alice", Action::Approve).await), ("1 of 2".into(), true));
+    assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("1 of 2".into(), true));
+    let answer = stage.signs("bob", Action::Approve).await;
+    let Answer::Approved(entry) = &answer else { panic!("{answer:?}") };
+    assert_eq!(entry.by, "people sign-in alice; sign-in bob");
+}
+
+#[tokio::test]
+async fn who_may_not_patch_the_workload_decides_nothing() {
+    let stage = Stage::team(needing("1", &[])).await;
+    stage.cluster.state(|state| state.may_sign = Some(vec!["alice"]));
+    let writes = stage.writes();
+    for action in [Action::Approve, Action::ApproveOutsideWindow, Action::Skip, Action::Snooze] {
+        assert!(matches!(stage.signs("mallory", action).await, Answer::Forbidden(_)), "{action:?}");
+    }
+    assert_eq!((stage.writes(), stage.cluster.image().as_str()), (writes, OLD));
+    assert!(matches!(stage.signs("alice", Action::Approve).await, Answer::Approved(_)));
+
+    let unasked = Stage::team(needing("1", &[])).await;
+    assert!(matches!(unasked.signs("mallory", Action::Skip).await, Answer::Skipped(_)), "it may not be asked");
+}
+
+#[tokio::test]
+async fn a_major_update_and_a_way_back_take_one_more_gesture() {
+    let stage = Stage::team(workload(&[("web", OLD)], &[("mode", "NOTIFICATION")])).await;
+    stage.has(&["1.0.0", "1.0.1", "2.0.0"]);
+    stage.look().await;
+    let (writes, link) = (stage.writes(), stage.link_of(JOE));
+    let unread = |action| Press { is_confirmed: false, ..Press::of(action) };
+    for action in [Action::Approve, Action::ApproveOutsideWindow] {
+        let answer = stage.reconciler.answer_to(&link, &unread(action), "trace").await;
+        assert!(matches!(answer, Answer::Unconfirmed(_)), "{answer:?}");
+    }
+    assert_eq!((stage.writes(), stage.cluster.image().as_str()), (writes, OLD));
+    let answer = stage.reconciler.answer_to(&link, &unread(Action::Snooze), "trace").await;
+    assert!(matches!(answer, Answer::Snoozed(..)), "what writes no image takes none: {answer:?}");
+    assert!(matches!(stage.presses(JOE, Action::Approve).await, Answer::Approved(_)));
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.asks().terms.allows, Allows::Back);
+    let (link, writes) = (stage.link_of(JOE), stage.writes());
+    let answer = stage.reconciler.answer_to(&link, &unread(Action::Rollback), "trace").await;
+    assert!(matches!(answer, Answer::Unconfirmed(_)), "{answer:?}");
+    assert_eq!(stage.writes(), writes);
+    assert!(matches!(stage.presses(JOE, Action::Rollback).await, Answer::WentBack(_)));
+
+    let minor = Stage::team(needing("1", &[])).await;
+    let answer = minor.reconciler.answer_to(&minor.link_of(JOE), &unread(Action::Approve), "trace").await;
+    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
+}
+
+/// What waits to be delivered, by channel and recipient.
+async fn owed(stage: &Stage) -> Vec<String> {
+    let queue = &stage.reconciler.0.queue;
+    let mut all = Vec::new();
+    for channel in ["email", "oncall", "chat"] {
+        let topic = Topic::Deliver(channel.into());
+        loop {
+            let jobs = queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs;
+            if jobs.is_empty() {
+                break;
+            }
+            for leased in jobs {
+                let Job::Deliver(delivery) = &leased.job else { panic!("a delivery") };
+                let id = &delivery.notices()[0].approval.as_ref().unwrap().id;
+                all.push((format!("{}:{}", delivery.channel, delivery.recipient), id.clone()));
+                queue.settle(&leased, Settlement::Done).await.unwrap();
+            }
+        }
+    }
+    all.into_iter()
+        .map(|(to, id)| format!("{to} {}", if id == stage.asks().terms.id.as_str() { "new" } else { "old" }))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_old_link_has_a_new_one_sent_to_its_own_recipient_and_to_nobody_else() {
+    let stage = Stage::team(needing("2", &[])).await;
+    stage.presses(JOE, Action::Approve).await;
+    let (joe, jane, before) = (stage.link_of(JOE), stage.link_of(JANE), stage.asks());
+    assert!(matches!(stage.presses(JOE, Action::Renew).await, Answer::NotAllowed(_)), "its time is not over");
+    stage.clock.step(LIFETIME);
+    let Answer::Expired(asked) = stage.reconciler.asked(&joe).await else { panic!("its time is over") };
+    assert!(asked.is_renewable);
+    owed(&stage).await;
+    let writes = stage.writes();
+    let answer = stage.reconciler.answer(&joe, Action::Renew, "trace").await;
+    assert!(matches!(answer, Answer::Renewed(_)), "{answer:?}");
+    assert_eq!(owed(&stage).await, ["email:joe@example.com new"]);
+    assert_eq!(stage.writes(), writes + 1);
+    assert!(stage.asks().terms.id != before.terms.id && stage.asks().votes.is_empty());
+    let again = stage.reconciler.answer(&joe, Action::Renew, "trace").await;
+    assert!(matches!(again, Answer::RenewedLately(_)), "{again:?}");
+    // The others are not asked by that; each old link leads to the question that there is now.
+    let answer = stage.reconciler.answer(&jane, Action::Renew, "trace").await;
+    assert!(matches!(answer, Answer::Renewed(_)), "{answer:?}");
+    assert_eq!((owed(&stage).await, stage.writes()), (vec!["email:jane@example.com new".to_owned()], writes + 1));
+    assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("1 of 2".into(), false));
+    stage.clock.step(TimeDelta::minutes(10));
+    let later = stage.reconciler.answer(&joe, Action::Renew, "trace").await;
+    assert!(matches!(later, Answer::Renewed(_)), "{later:?}");
+    assert_eq!(owed(&stage).await, ["email:joe@example.com new"]);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_by_an_old_link_that_would_not_be_asked_today() {
+    for (setting, value) in [("mode", "DISABLED"), ("skip", "1.0.1"), ("exclude", "1.0.1"), ("strategy", "PACTH")] {
+        let stage = Stage::team(needing("1", &[])).await;
+        let link = stage.link_of(JOE);
+        stage.clock.step(LIFETIME);
+        stage.annotate(setting, value);
+        let (writes, opened) = (stage.writes(), stage.reconciler.asked(&link).await);
+        assert!(matches!(&opened, Answer::Expired(asked) if !asked.is_renewable), "{setting}: {opened:?}");
+        let answer = stage.reconciler.answer(&link, Action::Renew, "trace").await;
+        assert!(matches!(answer, Answer::Refused(..)), "{setting}: {answer:?}");
+        assert_eq!(stage.writes(), writes);
+    }
+    let moved = Stage::team(needing("1", &[])).await;
+    let link = moved.link_of(JOE);
+    moved.clock.step(LIFETIME);
+    moved.registry.pushed_again.store(1, Ordering::SeqCst);
+    owed(&moved).await;
+    let answer = moved.reconciler.answer(&link, Action::Renew, "trace").await;
+    assert!(matches!(answer, Answer::Moved(_)), "{answer:?}");
+    assert!(owed(&moved).await.is_empty());
+
+    let answered = Stage::team(needing("1", &[])).await;
+    let link = answered.link_of(JOE);
+    answered.presses(JANE, Action::Skip).await;
+    answered.clock.step(LIFETIME);
+    let answer = answered.reconciler.answer(&link, Action::Renew, "trace").await;
+    assert!(matches!(answer, Answer::Skipped(_)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_old_link_to_what_was_asked_anew_is_no_dead_end_for_a_week() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let link = stage.link_of(CHAT);
+    stage.clock.step(LIFETIME);
+    stage.look().await;
+    owed(&stage).await;
+    let opened = stage.reconciler.asked(&link).await;
+    assert!(matches!(&opened, Answer::Expired(asked) if asked.is_renewable), "{opened:?}");
+    assert!(matches!(stage.reconciler.answer(&link, Action::Approve, "trace").await, Answer::Expired(_)));
+    assert!(matches!(stage.reconciler.answer(&link, Action::Renew, "trace").await, Answer::Renewed(_)));
+    assert_eq!(owed(&stage).await, ["chat: new"]);
+    for _ in 0..3 {
+        stage.clock.step(LIFETIME);
+        stage.look().await;
+    }
+    assert!(matches!(stage.reconciler.asked(&link).await, Answer::Unknown), "a link that is too old");
+    assert!(matches!(stage.presses(CHAT, Action::Approve).await, Answer::Approved(_)));
+}
+
+#[tokio::test]
+async fn an_old_link_to_what_is_held_still_has_a_new_one_sent() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.look().await;
+    stage.has(&["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    stage.set_image(OLD);
+    stage.look().await;
+    assert_eq!(stage.asks().terms.allows, Allows::Held);
+    let link = stage.link_of(JOE);
+    stage.clock.step(LIFETIME);
+    owed(&stage).await;
+    let answer = stage.reconciler.answer(&link, Action::Renew, "trace").await;
+    assert!(matches!(answer, Answer::Renewed(_)), "{answer:?}");
+    assert_eq!(owed(&stage).await, ["email:joe@example.com new"]);
+    assert!(matches!(stage.presses(JOE, Action::Resume).await, Answer::Resumed(_)));
+}
