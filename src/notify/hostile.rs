@@ -272,7 +272,7 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn no_service_refuses_what_it_is_sent(message in message()) {

@@ -1,6 +1,7 @@
 //! What each channel says of each kind of notice.
 
 mod french;
+mod services;
 
 use super::email::tests::channel;
 use super::service::{Sending, Style};
@@ -370,34 +371,6 @@ fn messages_about_several_things_and_about_ourselves() {
     };
     let all: String = of_several().into_iter().map(said).collect();
     insta::assert_snapshot!(all);
-}
-
-/// What each service that people read is sent: of a question, a failure, what came together, and a trouble.
-#[test]
-fn messages_of_services() {
-    let words = |delivery: &Delivery, links: &Links, notes: Option<&ReleaseNotes>| {
-        (delivery.clone(), said_by(delivery, links.clone(), notes, Some("prod-eu")))
-    };
-    let summarised = summarised().within(slack::ROOM);
-    let question = words(&asking(), &Links::one(Some(LINK)), Some(&summarised));
-    let failed = Sent::then("failed", NoticeKind::Failed, "policy");
-    let failed = words(&failed.delivery, &Links::default(), None);
-    let [(_, several, links), _, (_, trouble, _)] = &of_several()[..3] else { panic!("three") };
-    let several = words(several, links, None);
-    let all = [question, failed, several, words(trouble, &Links::default(), None)];
-    let now = chrono::DateTime::from_timestamp(1_795_000_100, 0).unwrap();
-    for (name, service, _) in super::hostile::services().into_iter().skip(1) {
-        let said = |(delivery, message): &(Delivery, Message)| {
-            let links = &Links::default();
-            let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
-            let body = service.request(&sending).unwrap().body;
-            let plain = service.request(&Sending { style: Style::Plain, ..sending }).unwrap().body;
-            let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap();
-            format!("── {}\n\n{:#}\n\nplain: {}\n\n", delivery.event(), read(&body), read(&plain))
-        };
-        let messages = all.iter().map(said).collect::<String>();
-        insta::assert_snapshot!(format!("messages_of_{}", name.replace(", ", "_").replace(' ', "_")), messages);
-    }
 }
 
 #[test]
