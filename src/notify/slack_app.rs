@@ -89,7 +89,7 @@ impl SlackApp {
     }
 
     /// The message, written anew.
-    pub(super) fn update(&self, place: &Place, blocks: Value, text: &str) -> Option<Request> {
+    pub(super) fn update(&self, place: &Place, blocks: &Value, text: &str) -> Option<Request> {
         let body = json!({"channel": place.channel, "ts": place.message, "text": text, "blocks": blocks});
         self.call(&under(&self.api, &["chat.update"]), &body).ok()
     }

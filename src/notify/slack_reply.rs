@@ -43,7 +43,7 @@ impl SlackReplies {
             Saying::Below(text, by) => self.post(channel, "below", app.below(place, &line(text, by))).await,
             Saying::Settled(text, by) => {
                 let text = line(text, by);
-                self.post(channel, "update", app.update(place, settled(place, &text), &text)).await;
+                self.post(channel, "update", app.update(place, &settled(place, &text), &text)).await;
                 // An edit notifies nobody, and may be refused: the message may be gone or too old.
                 self.post(channel, "below", app.below(place, &text)).await;
             }
@@ -58,7 +58,7 @@ impl SlackReplies {
         let request = self.client.request(method, url).headers(headers).body(body);
         match self.client.send(request, DEADLINE, MOST_BYTES).await {
             Err(error) => {
-                tracing::warn!(channel, what, error = %chain(&error), "Slack was not told what came of a button")
+                tracing::warn!(channel, what, error = %chain(&error), "Slack was not told what came of a button");
             }
             Ok(answer) => {
                 let said = body_of(&answer);
@@ -145,7 +145,7 @@ mod tests {
     fn what_was_decided_takes_the_place_of_the_buttons() {
         let text = line("Approved <now>", &Actor::Slack("T1/U2".into()));
         assert_eq!(text, "Approved &lt;now&gt;, by <@U2>");
-        let request = app().update(&place(), settled(&place(), &text), &text).unwrap();
+        let request = app().update(&place(), &settled(&place(), &text), &text).unwrap();
         assert_eq!(request.url.as_str(), "https://slack.com/api/chat.update");
         assert!(request.headers["authorization"].is_sensitive());
         let body: Value = serde_json::from_slice(&request.body).unwrap();

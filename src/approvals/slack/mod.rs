@@ -175,13 +175,12 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     };
     let channel = channels.first().cloned().unwrap_or_default();
     let mut doing = std::pin::pin!(act(reconciler, ambient, &pressed, &channels));
-    let outcome = match tokio::time::timeout(PATIENCE, &mut doing).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            let under_way = Saying::Aside("Your answer is under way. What comes of it is said here.".to_owned());
-            say(channel.clone(), pressed.place.clone(), under_way).await;
-            doing.await
-        }
+    let outcome = if let Ok(outcome) = tokio::time::timeout(PATIENCE, &mut doing).await {
+        outcome
+    } else {
+        let under_way = Saying::Aside("Your answer is under way. What comes of it is said here.".to_owned());
+        say(channel.clone(), pressed.place.clone(), under_way).await;
+        doing.await
     };
     let by = SignedIn::in_slack(&pressed.presser.home, &pressed.presser.user);
     say(channel, pressed.place.clone(), saying(&outcome, &by)).await;

@@ -1,4 +1,4 @@
-//! What Slack sends when a button is pressed (docs.slack.dev, "block_actions payload").
+//! What Slack sends when a button is pressed (docs.slack.dev, "`block_actions` payload").
 
 use actix_web::http::StatusCode;
 use serde::Deserialize;

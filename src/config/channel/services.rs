@@ -251,7 +251,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::super::super::Config;
-    use super::super::Destination;
+    use super::super::{ChannelConfig, Destination};
 
     const KINDS: &str = "
 - { name: a, kind: slack, urlFile: /url }
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn an_app_says_who_may_press_its_buttons() {
         let config = read(&[("IMAGE_WATCHER_CONFIG", "/c.yaml"), ("SLACK_SIGNING_SECRET_FILE", "/signing")]);
-        let desks: Vec<_> = config.channels.iter().filter_map(|channel| channel.desk()).collect();
+        let desks: Vec<_> = config.channels.iter().filter_map(ChannelConfig::desk).collect();
         let users = vec!["U1".to_owned(), "W2".to_owned()];
         assert!(desks.len() == 1 && desks[0].users == users && desks[0].channel == "C0123456789", "{desks:?}");
         assert!(config.slack_signing_secret.is_some());
