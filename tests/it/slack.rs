@@ -79,7 +79,7 @@ async fn send(watcher: &Watcher, payload: &Value) -> u16 {
     let time = chrono::Utc::now().timestamp().to_string();
     let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
     let mac = mac.chain_update(format!("v0:{time}:{body}")).finalize().into_bytes();
-    let signature: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature: String = mac.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     let signature = format!("v0={signature}");
     let headers = [
         ("Content-Type", "application/x-www-form-urlencoded"),

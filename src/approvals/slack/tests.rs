@@ -21,7 +21,7 @@ fn signed(body: &[u8]) -> TestRequest {
     let time = Ambient::system().now().timestamp().to_string();
     let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     let mac = mac.chain_update(format!("v0:{time}:")).chain_update(body).finalize().into_bytes();
-    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = mac.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     TestRequest::post()
         .uri("/slack/actions")
         .insert_header(("X-Slack-Request-Timestamp", time))
