@@ -305,9 +305,12 @@ fn care(answer: &Answer) -> Vec<String> {
         Allows::Update if asked.is_to_be_read() => Some("A major update: read it on its own page.".to_owned()),
         Allows::Update => None,
     };
-    let ballot = asked.ballot.words().map(|words| match asked.ballot.waits_for_others() {
-        true => format!("You have approved it already, {words}."),
-        false => format!("{words} approvals."),
+    let ballot = asked.ballot.words().map(|words| {
+        if asked.ballot.waits_for_others() {
+            format!("You have approved it already, {words}.")
+        } else {
+            format!("{words} approvals.")
+        }
     });
     let all = [
         gesture,

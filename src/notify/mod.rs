@@ -470,7 +470,8 @@ mod tests {
         let whole = two.whole.unwrap();
         assert!(whole.len() < 512 && two.each.iter().all(|link| link.as_ref().is_some_and(|one| *one != whole)));
         let token = Token::parse(whole.rsplit('/').next().unwrap()).unwrap();
-        let (list, holder) = Listing::opened(&token, &keys, &[asking().holder()], now).unwrap();
+        let people = [asking().holder()];
+        let (list, holder) = Listing::opened(&token, &keys, &people, now).unwrap();
         assert_eq!((holder, list.expires()), ("email:oncall@example.com", question().asked().unwrap().expires));
         let applied = told(vec![question(), notice(NoticeKind::Applied)]);
         assert!(applied.whole.is_none() && applied.each[0].is_some() && applied.each[1].is_none(), "{applied:?}");
