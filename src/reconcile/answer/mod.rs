@@ -4,6 +4,7 @@ mod approve;
 mod asked;
 mod find;
 mod go_back;
+mod list;
 mod may;
 mod press;
 mod renew;
@@ -15,6 +16,7 @@ use chrono::{DateTime, Utc};
 
 pub use asked::Asked;
 use find::Found;
+pub use list::{Line, Lines, OpenedList};
 pub use press::{Action, Press};
 pub(super) use renew::Renewals;
 
