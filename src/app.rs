@@ -620,6 +620,10 @@ impl Audience for Messages {
     fn holders(&self) -> Vec<String> {
         self.0.recipients()
     }
+
+    fn reads(&self, channel: &str, namespace: &str) -> bool {
+        self.0.reads(channel, namespace)
+    }
 }
 
 /// Release notes for the sequencer.

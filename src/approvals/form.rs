@@ -1,17 +1,37 @@
 //! The form of the page, as it is sent: what is no button of the page does nothing.
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Payload;
 
 use crate::domain::actor::SignedIn;
+use crate::domain::approval::ApprovalId;
 use crate::domain::history::Choice;
 use crate::listener::{Bodies, Problem};
 use crate::reconcile::{Action, Press};
 
 /// The largest form that is read.
 const MOST_BYTES: usize = 4096;
+
+/// The same of a list: the names of all that it lists.
+const MOST_BYTES_OF_A_LIST: usize = 20 * 1024;
+
+/// What is pressed on the page of a list.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ListPress {
+    /// To see what would be approved together.
+    All,
+    /// To approve these, which were shown.
+    ApproveAll {
+        /// Their names.
+        ids: Vec<ApprovalId>,
+        /// Whether the box was ticked.
+        is_confirmed: bool,
+    },
+}
 
 /// Reads what is pressed, by whom.
 pub(super) async fn read(
@@ -20,27 +40,61 @@ pub(super) async fn read(
     payload: &mut Payload,
     by: Option<SignedIn>,
 ) -> Result<Press, Problem> {
-    let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
-    if !form.starts_with("application/x-www-form-urlencoded") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
-    }
+    is_form(request)?;
     let body = bodies.read(request, payload, MOST_BYTES).await?;
     Ok(Press { by, ..press(&body)? })
 }
 
+/// Reads what is pressed on the page of a list.
+pub(super) async fn read_list(
+    bodies: &Bodies,
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<ListPress, Problem> {
+    is_form(request)?;
+    let body = bodies.read(request, payload, MOST_BYTES_OF_A_LIST).await?;
+    list_press(&body)
+}
+
+fn is_form(request: &HttpRequest) -> Result<(), Problem> {
+    let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
+    if form.starts_with("application/x-www-form-urlencoded") {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"))
+}
+
+fn list_press(body: &[u8]) -> Result<ListPress, Problem> {
+    let buttons = wrong("choose one of the page's buttons; nothing was done");
+    let word = one(body, "action").map_err(|TwoValues| buttons())?;
+    match word.as_deref() {
+        Some("all") => Ok(ListPress::All),
+        Some("approve-all") => {
+            let shown = wrong("say what was shown, as the page does; nothing was done");
+            let of = one(body, "of").map_err(|TwoValues| shown())?.unwrap_or_default();
+            let ids: Option<BTreeSet<ApprovalId>> = of.split('.').map(ApprovalId::parse).collect();
+            let ids: Vec<ApprovalId> = ids.ok_or_else(shown)?.into_iter().collect();
+            Ok(ListPress::ApproveAll { ids, is_confirmed: says(body, "read", "yes") })
+        }
+        _ => Err(buttons()),
+    }
+}
+
+fn says(body: &[u8], name: &str, word: &str) -> bool {
+    url::form_urlencoded::parse(body).any(|field| field == (name.into(), word.into()))
+}
+
 fn press(body: &[u8]) -> Result<Press, Problem> {
-    let says =
-        |name: &str, word: &str| url::form_urlencoded::parse(body).any(|field| field == (name.into(), word.into()));
     let buttons = wrong("choose one of the page's buttons; nothing was done");
     let action = match one(body, "action") {
         Ok(Some(word)) => Action::parse(&word).ok_or_else(buttons)?,
         _ => return Err(buttons()),
     };
     let action = match action {
-        Action::Approve if says("window", "override") => Action::ApproveOutsideWindow,
+        Action::Approve if says(body, "window", "override") => Action::ApproveOutsideWindow,
         action => action,
     };
-    let is_confirmed = says("read", "yes");
+    let is_confirmed = says(body, "read", "yes");
     Ok(match action {
         Action::Rollback => Press { to: choice(body)?, is_confirmed, ..Press::of(action) },
         Action::Snooze => Press { length: length(body)?, is_confirmed, ..Press::of(action) },
@@ -123,5 +177,26 @@ mod tests {
         let read = |body: &str| press(body.as_bytes()).unwrap().is_confirmed;
         assert!(read("action=approve&read=yes"));
         assert!(!["action=approve", "action=approve&read=", "action=approve&read=on"].map(read).contains(&true));
+    }
+
+    #[test]
+    fn a_list_is_approved_as_it_was_shown_or_not_at_all() {
+        let pressed = |body: &str| list_press(body.as_bytes()).map_err(|problem| problem.status);
+        let ids = ["apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T", "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0V"];
+        let all = |is_confirmed| {
+            Ok(ListPress::ApproveAll { ids: ids.map(|id| ApprovalId::parse(id).unwrap()).into(), is_confirmed })
+        };
+        let of = ids.join(".");
+        assert_eq!(pressed("action=all"), Ok(ListPress::All));
+        assert_eq!(pressed(&format!("action=approve-all&of={of}")), all(false));
+        assert_eq!(pressed(&format!("action=approve-all&read=yes&of={of}.{}", ids[0])), all(true), "each once");
+        let twice = format!("action=approve-all&of={of}&of={of}");
+        for wrong in
+            ["", "action=approve", "action=all&action=all", "action=approve-all", "action=approve-all&of=apr_1", &twice]
+        {
+            assert_eq!(pressed(wrong), Err(StatusCode::BAD_REQUEST), "{wrong}");
+        }
+        let most = vec![ids[0]; crate::domain::listing::MOST_LISTED].join(".");
+        assert!(format!("action=approve-all&read=yes&of={most}").len() < MOST_BYTES_OF_A_LIST);
     }
 }

@@ -8,6 +8,9 @@ mod form;
 mod identity;
 mod key;
 mod limit;
+mod list;
+#[cfg(test)]
+mod list_tests;
 mod page;
 mod slack;
 #[cfg(test)]
@@ -38,7 +41,7 @@ use crate::domain::approval::Token;
 use crate::domain::release::ReleaseNotes;
 use crate::listener::{Bodies, Meter, Problem, unread};
 use crate::queue::{Queue, Records};
-use crate::reconcile::{Answer, Asked, Reconciler, Resuming};
+use crate::reconcile::{Answer, Asked, OpenedList, Reconciler, Resuming};
 use crate::registry::Registry;
 
 /// What the routes are given.
@@ -101,8 +104,9 @@ async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
     request: HttpRequest,
 ) -> HttpResponse {
     let json = wants_json(request.headers());
-    let answer = match shared.asked(&token, &request).await {
-        Ok(known) => known.answer,
+    let answer = match shared.opened(&token, &request).await {
+        Ok(Opened::One(known)) => known.answer,
+        Ok(Opened::List(list)) => return list::show(&shared, &list, json).await,
         Err(refused) => return shared.refuse(&refused, json),
     };
     if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
@@ -135,8 +139,9 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
 ) -> HttpResponse {
     let json = wants_json(request.headers());
     // The signature first: of a stranger no body is read.
-    let Known { token: parsed, by, .. } = match shared.asked(token, request).await {
-        Ok(known) => known,
+    let Known { token: parsed, by, .. } = match shared.opened(token, request).await {
+        Ok(Opened::One(known)) => known,
+        Ok(Opened::List(list)) => return list::act(shared, &list, request, payload).await,
         Err(refused) => return shared.refuse(&refused, json),
     };
     let press = match form::read(&shared.bodies, request, payload, by).await {
@@ -225,6 +230,14 @@ struct Known {
     answer: Answer,
 }
 
+/// What a link opens.
+enum Opened {
+    /// A question.
+    One(Known),
+    /// A list of them.
+    List(OpenedList),
+}
+
 /// Why nothing is said of a link.
 enum Refused {
     /// By whom it is opened, whatever it is.
@@ -238,12 +251,20 @@ enum Refused {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Approvals<Q, R, C> {
-    /// What a link is about. One that is about nothing is counted.
-    async fn asked(&self, token: &str, request: &HttpRequest) -> Result<Known, Refused> {
+    /// What a link opens. One that opens nothing is counted.
+    async fn opened(&self, token: &str, request: &HttpRequest) -> Result<Opened, Refused> {
         let by = match &self.identity {
             Some(identity) => identity.read(request, &self.trusted_proxies).map_err(Refused::Person)?,
             None => None,
         };
+        let list = Token::parse(token).and_then(|token| self.reconciler.list(&token, by.as_ref()));
+        match list {
+            Some(list) => Ok(Opened::List(list)),
+            None => self.asked(token, request, by).await.map(Opened::One),
+        }
+    }
+
+    async fn asked(&self, token: &str, request: &HttpRequest, by: Option<SignedIn>) -> Result<Known, Refused> {
         let (client, now) = (address::client(request, &self.trusted_proxies), self.ambient.monotonic());
         let wrong = |otherwise| {
             if self.limiter.is_one_too_many(client, now) { Refused::TooMany } else { otherwise }

@@ -26,9 +26,12 @@ use crate::listener::Problem;
 use crate::reconcile::{Answer, Asked, AskedToResume};
 
 const STYLE: &str = include_str!("../../templates/page/style.css");
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("layout.html", include_str!("../../templates/page/layout.html")),
     ("confirm.html", include_str!("../../templates/page/confirm.html")),
+    ("list.html", include_str!("../../templates/page/list.html")),
+    ("all.html", include_str!("../../templates/page/all.html")),
+    ("report.html", include_str!("../../templates/page/report.html")),
     ("resume.html", include_str!("../../templates/page/resume.html")),
     ("done.html", include_str!("../../templates/page/done.html")),
     ("problem.html", include_str!("../../templates/page/problem.html")),
@@ -174,7 +177,7 @@ impl Pages {
         response
     }
 
-    fn render(&self, status: StatusCode, name: &str, values: minijinja::Value) -> HttpResponse {
+    pub(super) fn render(&self, status: StatusCode, name: &str, values: minijinja::Value) -> HttpResponse {
         let page = self.templates.get_template(name).and_then(|template| {
             template.render(context! { style => minijinja::Value::from_safe_string(STYLE.into()), ..values })
         });

@@ -26,11 +26,11 @@ use crate::domain::workload::tests::workload;
 use crate::listener::Problem;
 use crate::reconcile::{Answer, Asked};
 
-fn until() -> DateTime<Utc> {
+pub(super) fn until() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_259_200, 0).unwrap()
 }
 
-fn asked() -> Box<Asked> {
+pub(super) fn asked() -> Box<Asked> {
     let workload = workload(&[("web", "registry.example.com/shop/web:1.2.3")], &[("mode", "NOTIFICATION")]);
     let approval = Approval::told(&ApprovalRef {
         id: "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T",
@@ -74,7 +74,7 @@ fn asked() -> Box<Asked> {
     })
 }
 
-fn held(mut asked: Box<Asked>) -> Box<Asked> {
+pub(super) fn held(mut asked: Box<Asked>) -> Box<Asked> {
     asked.approval.allows = Allows::Held;
     asked.held = Some(Held {
         tag: Tag::parse("1.3.0").unwrap(),
@@ -89,7 +89,7 @@ fn held(mut asked: Box<Asked>) -> Box<Asked> {
 }
 
 /// About going back, and to what that can be.
-fn back(mut asked: Box<Asked>) -> Box<Asked> {
+pub(super) fn back(mut asked: Box<Asked>) -> Box<Asked> {
     asked.approval.allows = Allows::Back;
     let ran = |version: &str, digit: &str, day: u8, outcome| Ran {
         what: Choice::parse(&format!("{version}@sha256:{}", digit.repeat(64))).unwrap(),
@@ -114,7 +114,7 @@ fn of_group(asked: Box<Asked>) -> Box<Asked> {
 }
 
 /// The same, where others have to approve, too.
-fn of_several(asked: Box<Asked>, is_yours: bool) -> Box<Asked> {
+pub(super) fn of_several(asked: Box<Asked>, is_yours: bool) -> Box<Asked> {
     let (key, id) = (LinkKey::new(vec![7; 32]).unwrap(), asked.approval.id.clone());
     let person = Person::SignedIn { name: "alice@example.com".into(), link: "email:team@example.com".into() };
     let at = asked.asked + TimeDelta::hours(1);
@@ -124,12 +124,12 @@ fn of_several(asked: Box<Asked>, is_yours: bool) -> Box<Asked> {
     Box::new(Asked { ballot, ..*asked })
 }
 
-fn major(asked: Box<Asked>) -> Box<Asked> {
+pub(super) fn major(asked: Box<Asked>) -> Box<Asked> {
     let approval = Approval { to_tag: Tag::parse("2.0.0").unwrap(), ..asked.approval.clone() };
     Box::new(Asked { level: Level::Major, approval, why: None, ..*asked })
 }
 
-fn decided(outcome: Outcome) -> Box<Entry> {
+pub(super) fn decided(outcome: Outcome) -> Box<Entry> {
     let entry = serde_json::json!({
         "container": "web", "version": "1.3.0", "previous": "1.2.3", "digest": format!("sha256:{}", "b".repeat(64)),
         "previousImage": "registry.example.com/shop/web:1.2.3", "time": "2026-11-19T08:00:00Z",
@@ -138,12 +138,12 @@ fn decided(outcome: Outcome) -> Box<Entry> {
     Box::new(serde_json::from_value(entry).unwrap())
 }
 
-fn pages() -> Pages {
+pub(super) fn pages() -> Pages {
     Pages::new().unwrap()
 }
 
 /// The status, and the page from its heading on or the whole JSON.
-fn told(response: HttpResponse) -> String {
+pub(super) fn told(response: HttpResponse) -> String {
     let status = response.status();
     let body = response.into_body().try_into_bytes().unwrap();
     let text = std::str::from_utf8(&body).unwrap();
@@ -153,7 +153,7 @@ fn told(response: HttpResponse) -> String {
     format!("{status}\n\n{}\n\n", page.unwrap_or_else(json))
 }
 
-fn catalogue(said: impl IntoIterator<Item = (String, String)>) -> String {
+pub(super) fn catalogue(said: impl IntoIterator<Item = (String, String)>) -> String {
     said.into_iter().map(|(name, text)| format!("── {name}: {text}")).collect::<Vec<_>>().concat()
 }
 
@@ -202,7 +202,7 @@ fn questions() {
     insta::assert_snapshot!(pages);
 }
 
-fn signed_in() -> Box<Asked> {
+pub(super) fn signed_in() -> Box<Asked> {
     Box::new(Asked { signed_in: SignedIn::read("alice@example.com"), ..*asked() })
 }
 

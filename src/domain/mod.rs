@@ -18,6 +18,7 @@ pub mod grounds;
 pub mod group;
 pub mod history;
 pub mod kept;
+pub mod listing;
 pub mod notice;
 pub mod owner;
 pub mod plain;

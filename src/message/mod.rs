@@ -47,7 +47,7 @@ pub struct Fact {
     pub label: String,
     /// What it says.
     pub value: String,
-    /// The beginning of a digest, as 12 hexadecimal digits, or what else is shown as code.
+    /// What is shown as code: the beginning of a digest, as `sha256:` and 12 hexadecimal digits.
     pub code: Option<String>,
 }
 

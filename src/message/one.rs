@@ -89,7 +89,8 @@ fn facts(notice: &Notice, words: &dyn Catalogue, names: &Names) -> Vec<Fact> {
     let level = words.level(&notice.level);
     let level = if level.is_empty() { level } else { format!("  ({level})") };
     let to = if names.to.ends_with(')') { clean(&notice.to.tag) } else { names.to.clone() };
-    let (from_digest, to_digest) = (short(notice.from.digest.as_deref()), short(notice.to.digest.as_deref()));
+    let code = |digest: &Option<String>| short(digest.as_deref()).map(|short| format!("sha256:{short}"));
+    let (from_digest, to_digest) = (code(&notice.from.digest), code(&notice.to.digest));
     let all = [
         Some(fact(words.label(Label::Workload), parts.join(" / "), None)),
         Some(fact(words.label(Label::Container), clean(&notice.container), None)),

@@ -48,8 +48,9 @@ use chrono_tz::Tz;
 use url::Url;
 
 use crate::ambient::Ambient;
-use crate::domain::approval::LinkKeys;
+use crate::domain::approval::{Approval, LinkKeys};
 use crate::domain::event::{Delivery, Job, Notice, NoticeKind, holder};
+use crate::domain::listing::Listing;
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
 use crate::domain::window::Windows;
@@ -176,10 +177,16 @@ impl Channel {
     }
 
     fn wants(&self, notice: &Notice) -> bool {
-        let Scope { events, namespaces, .. } = &self.scope;
+        let events = &self.scope.events;
         let event =
             if events.is_empty() { self.transport.usually_wants(notice.kind) } else { events.contains(&notice.kind) };
-        event && (namespaces.is_empty() || namespaces.iter().any(|name| **name == *notice.workload.namespace))
+        event && self.is_of(&notice.workload.namespace)
+    }
+
+    /// Whether it is told of workloads in a namespace.
+    fn is_of(&self, namespace: &str) -> bool {
+        let namespaces = &self.scope.namespaces;
+        namespaces.is_empty() || namespaces.iter().any(|name| **name == *namespace)
     }
 
     /// Whether it is told what is wrong with image-watcher itself.
@@ -210,7 +217,13 @@ impl Channel {
         cluster: Option<&str>,
     ) -> Message {
         let (zone, language) = (self.scope.zone, self.scope.language);
-        Message::of(delivery, &Frame { cluster, zone, language, links: links.clone(), notes: notes.cloned() })
+        let frame = Frame { cluster, zone, language, links: links.clone(), notes: notes.cloned() };
+        let mut message = Message::of(delivery, &frame);
+        // A chat has one button; only a mail has room for the links of each line beside it.
+        if message.action.is_some() && matches!(self.transport, Transport::Service(..)) {
+            message.sections.iter_mut().flat_map(|section| &mut section.items).for_each(|item| item.url = None);
+        }
+        message
     }
 }
 
@@ -241,6 +254,12 @@ impl Channels {
             channel.recipients().iter().map(|recipient| holder(&channel.name, recipient)).collect()
         };
         self.all.iter().flat_map(of).collect()
+    }
+
+    /// Whether a channel has links, and is told of workloads in a namespace.
+    #[must_use]
+    pub fn reads(&self, channel: &str, namespace: &str) -> bool {
+        self.find(channel).is_some_and(|channel| !channel.scope.without_links && channel.is_of(namespace))
     }
 
     /// What is stored so that all channels that want this notice are told; `only` names channels, if set.
@@ -340,8 +359,15 @@ pub fn links(base: Option<&Url>, keys: &LinkKeys, delivery: &Delivery, now: Date
     let link = |notice: &Notice| review_link(base?, keys, notice, &delivery.holder(), now);
     match delivery.notices() {
         [only] => Links { whole: link(only), each: Vec::new() },
-        several => Links { whole: None, each: several.iter().map(link).collect() },
+        several => Links { whole: list_link(base, keys, delivery, now), each: several.iter().map(link).collect() },
     }
+}
+
+/// The link of the list of all that a message asks, where that is more than one question.
+fn list_link(base: Option<&Url>, keys: &LinkKeys, delivery: &Delivery, now: DateTime<Utc>) -> Option<String> {
+    let asked = delivery.notices().iter().filter(|notice| notice.asks()).filter_map(Notice::asked);
+    let questions: Vec<Approval> = asked.filter(|question| now < question.expires).collect();
+    under(base?, &Listing::of(&questions)?.token(keys, &delivery.holder())?)
 }
 
 /// The link of a notice for somebody.
@@ -352,8 +378,13 @@ pub fn review_link(base: &Url, keys: &LinkKeys, notice: &Notice, holder: &str, n
         None if notice.asks() => notice.asked()?.token(keys, holder, now)?,
         _ => return None,
     };
+    under(base, &token)
+}
+
+/// The address of a link.
+fn under(base: &Url, token: &str) -> Option<String> {
     let mut url = base.clone();
-    url.path_segments_mut().ok()?.pop_if_empty().push("a").push(&token);
+    url.path_segments_mut().ok()?.pop_if_empty().push("a").push(token);
     Some(url.into())
 }
 
@@ -361,8 +392,8 @@ pub fn review_link(base: &Url, keys: &LinkKeys, notice: &Notice, holder: &str, n
 mod tests {
     use super::*;
     use crate::domain::approval::{Allows, LinkKey, Token};
-    use crate::domain::event::ApprovalView;
     use crate::domain::event::tests::notice;
+    use crate::domain::event::{ApprovalView, Told};
     use crate::domain::secret::Secret;
 
     pub(crate) fn asking() -> Delivery {
@@ -425,5 +456,29 @@ mod tests {
         let other = LinkKeys::from(LinkKey::new(vec![8; 32]).unwrap());
         let base = "https://iw.example.com".parse().unwrap();
         assert_eq!(links(Some(&base), &other, &asking(), now), Links::default());
+    }
+
+    #[test]
+    fn several_questions_have_one_link_and_one_has_its_own() {
+        let (keys, now) =
+            (LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()), DateTime::from_timestamp(1_795_100_000, 0).unwrap());
+        let base: Url = "https://iw.example.com".parse().unwrap();
+        let question = || asking().notices()[0].clone();
+        let told = |notices: Vec<Notice>| {
+            let told = Told::Several { id: "col_1".into(), notices };
+            links(Some(&base), &keys, &Delivery { told, ..asking() }, now)
+        };
+        let two = told(vec![question(), question()]);
+        let whole = two.whole.unwrap();
+        assert!(whole.len() < 512 && two.each.iter().all(|link| link.as_ref().is_some_and(|one| *one != whole)));
+        let token = Token::parse(whole.rsplit('/').next().unwrap()).unwrap();
+        let people = [asking().holder()];
+        let (list, holder) = Listing::opened(&token, &keys, &people, now).unwrap();
+        assert_eq!((holder, list.expires()), ("email:oncall@example.com", question().asked().unwrap().expires));
+        let applied = told(vec![question(), notice(NoticeKind::Applied)]);
+        assert!(applied.whole.is_none() && applied.each[0].is_some() && applied.each[1].is_none(), "{applied:?}");
+        let late = question().asked().unwrap().expires;
+        let told = Told::Several { id: "col_1".into(), notices: vec![question(), question()] };
+        assert_eq!(links(Some(&base), &keys, &Delivery { told, ..asking() }, late).whole, None);
     }
 }

@@ -82,6 +82,7 @@ impl<Q: Queue> Sender<Q> {
 
     /// What of a delivery is news still; `None` where nothing is.
     fn still_to_tell(&self, delivery: &Delivery) -> Option<Delivery> {
+        let is_alone = matches!(delivery.told, Told::One(_));
         let stale = |notice: &Notice| {
             let reason = self.is_stale(notice)?;
             tracing::info!(
@@ -90,7 +91,8 @@ impl<Q: Queue> Sender<Q> {
                 workload = %notice.workload,
                 reason,
                 outcome = "dropped",
-                "this is not told any more"
+                "{}",
+                if is_alone { "the message is not sent" } else { "a line of the message is not sent" }
             );
             Some(())
         };

@@ -347,7 +347,7 @@ fn of_several() -> Vec<(&'static str, Delivery, Links)> {
                     })
                     .collect(),
             )),
-            links(69),
+            Links { whole: Some("https://iw.example.com/a/v1.list".into()), ..links(69) },
         ),
         ("a channel that refuses us", trouble(TroubleKind::ChannelPaused), Links::default()),
         ("a channel that is gone", trouble(TroubleKind::ChannelGone), Links::default()),

@@ -6,6 +6,7 @@ mod declared;
 mod dry_run;
 mod full_queue;
 mod groups;
+mod listed;
 mod pods;
 mod pressed;
 mod requests;
@@ -178,7 +179,9 @@ impl Cluster for OneWorkload {
     }
 
     fn repositories(&self) -> Vec<Repository> {
-        Vec::new()
+        let workload = self.state(|state| Arc::clone(&state.workload));
+        let images = workload.containers.iter().filter_map(|container| container.reference());
+        images.map(|image| image.repository().clone()).collect()
     }
 
     fn by_uid(&self, uid: &str) -> Option<Arc<Workload>> {
@@ -401,6 +404,10 @@ impl Audience for Joe {
 
     fn holders(&self) -> Vec<String> {
         vec!["email:joe@example.com".into()]
+    }
+
+    fn reads(&self, _: &str, _: &str) -> bool {
+        true
     }
 }
 

@@ -62,7 +62,7 @@ use futures_util::StreamExt as _;
 
 use absent::Absent;
 use answer::Renewals;
-pub use answer::{Action, Answer, Asked, Press};
+pub use answer::{Action, Answer, Asked, Line, Lines, OpenedList, Press};
 pub use brake::{AskedToResume, Resuming};
 use declared::Unread;
 pub use declared::{Declarations, Proposed};
@@ -101,6 +101,9 @@ pub trait Audience: Send + Sync + 'static {
 
     /// Everybody who may hold a link, as `channel:address`.
     fn holders(&self) -> Vec<String>;
+
+    /// Whether a channel has links, and is told of workloads in a namespace.
+    fn reads(&self, channel: &str, namespace: &str) -> bool;
 }
 
 /// What a [`Reconciler`] is made of.

@@ -278,7 +278,10 @@ async fn an_echo_leaves_no_link_behind(ctx: Ctx) {
         (watcher.logs().matches("given up and kept as a dead letter").count() >= 3).then_some(())
     })
     .await;
-    let links = sent.lock().expect("links").clone();
+    // A chat that refuses a message is sent it once more in plain text, with the same link.
+    let mut links = sent.lock().expect("links").clone();
+    links.sort();
+    links.dedup();
     assert_eq!(links.len(), 3, "{links:?}");
     // Nor do those leave one behind who use it: on the way in it is in the request's path.
     for link in &links {

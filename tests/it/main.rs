@@ -40,6 +40,7 @@ mod intake;
 mod kills;
 mod kinds;
 mod links;
+mod lists;
 mod owned;
 mod owners;
 mod pages;
@@ -80,6 +81,7 @@ fn main() -> std::process::ExitCode {
         fleet::tests(),
         followed::tests(),
         links::tests(),
+        lists::tests(),
         intake::tests(),
         strangers::tests(),
         credentials::tests(),

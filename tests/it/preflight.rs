@@ -150,7 +150,7 @@ async fn what_would_not_start_is_passed_over_and_told(ctx: Ctx) {
     }
     let blob = all.iter().find(|(case, ..)| case.name == "blob").expect("it is there");
     blob.1.delete_blob(&images::digest(b"lost")).await;
-    let _watcher = ctx.watcher().mail().env("RUN_ON_BOOT", "TRUE").start().await;
+    let watcher = ctx.watcher().mail().env("RUN_ON_BOOT", "TRUE").start().await;
     for (case, repository, workload, good) in &all {
         let told = eventually(&format!("an Event about {}", case.name), async || {
             let all = events(&ctx, case.name, "WouldNotStart").await;
@@ -171,7 +171,8 @@ async fn what_would_not_start_is_passed_over_and_told(ctx: Ctx) {
     assert!(mail.text.contains("would not start"), "{}", mail.text);
     let refused = all[0].2.get().await.ledger("blob")["refused"].clone();
     assert!(refused[0]["flaw"]["noBlob"].is_string(), "{refused}");
-    // What is pushed again is another matter.
+    // What is pushed again is another matter, which the service would take up at its next look.
+    watcher.terminate().await;
     let whole = all[0].1.push(Image::new("1.0.2").label("build", "whole")).await;
     let explain = ctx.watcher().unconnected().output(&["explain", "deploy/blob", "-n", ctx.namespace()]).await;
     assert!(explain.stdout.contains("Looked at  platforms of the nodes; all 2 blobs there"), "{}", explain.stdout);

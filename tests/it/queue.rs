@@ -139,6 +139,7 @@ async fn messages_of_a_removed_channel_are_told_and_counted(ctx: Ctx) {
     let watcher = watcher.env("IMAGE_WATCHER_DATA", folder.clone()).start().await;
     web.push(Image::new("1.0.1")).await;
     deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    watcher.wait_for_log("the job is tried again").await;
     watcher.terminate().await;
 
     let watcher = ctx.watcher().env("IMAGE_WATCHER_DATA", folder).start().await;

@@ -5,6 +5,7 @@ mod asked;
 mod chat;
 mod find;
 mod go_back;
+mod list;
 mod may;
 mod press;
 mod renew;
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 
 pub use asked::Asked;
 use find::Found;
+pub use list::{Line, Lines, OpenedList};
 pub use press::{Action, Press};
 pub(super) use renew::Renewals;
 

@@ -23,6 +23,10 @@ impl Audience for Everybody {
     fn holders(&self) -> Vec<String> {
         PEOPLE.iter().map(|recipient| holder("email", recipient)).collect()
     }
+
+    fn reads(&self, channel: &str, _: &str) -> bool {
+        channel == "email"
+    }
 }
 
 /// A message that arrived.

@@ -1,0 +1,76 @@
+//! A list of questions, and an answer to all of it.
+
+use super::votes::{CHAT, JANE, JOE, OLD, needing};
+use super::*;
+use crate::domain::approval::{LinkKeys, Token};
+use crate::domain::listing::Listing;
+use crate::reconcile::{Line, Lines, OpenedList};
+
+impl Stage {
+    fn list_of(&self, holder: &str) -> OpenedList {
+        let keys: LinkKeys = LinkKey::new(vec![7; 32]).unwrap().into();
+        let token = Listing::of_all(self.asks().terms.expires).token(&keys, holder).unwrap();
+        self.reconciler.list(&Token::parse(&token).unwrap(), None).unwrap()
+    }
+
+    async fn lines_of(&self, holder: &str) -> Vec<Line> {
+        self.reconciler.lines(&self.list_of(holder)).await.unwrap().lines
+    }
+
+    async fn approves_all(&self, holder: &str) -> Lines {
+        let ids = [self.asks().terms.id];
+        self.reconciler.approve_each(&self.list_of(holder), &ids, "trace").await
+    }
+}
+
+fn only(lines: &Lines) -> &Line {
+    assert_eq!((lines.lines.len(), lines.left_out), (1, 0), "{lines:?}");
+    &lines.lines[0]
+}
+
+#[tokio::test]
+async fn what_is_listed_is_approved_as_by_its_own_link_and_once() {
+    let stage = Stage::team(workload(&[("web", OLD)], &[("mode", "NOTIFICATION")])).await;
+    let writes = stage.writes();
+    for _ in 0..50 {
+        let lines = stage.lines_of(JOE).await;
+        assert!(lines.len() == 1 && lines[0].is_approvable(), "{lines:?}");
+        let own = Token::parse(&lines[0].token).unwrap();
+        assert!(matches!(stage.reconciler.asked(&own).await, Answer::Open(asked) if asked.holder == JOE));
+    }
+    assert_eq!(stage.writes(), writes, "looking changes nothing");
+    let (jane, joe) = (stage.list_of(JANE), stage.list_of(JOE));
+    let ids = [stage.asks().terms.id];
+    let done = stage.reconciler.approve_each(&jane, &ids, "trace").await;
+    assert!(only(&done).is_pressed && matches!(only(&done).answer, Answer::Approved(_)), "{done:?}");
+    for list in [&jane, &joe] {
+        let again = stage.reconciler.approve_each(list, &ids, "trace").await;
+        let by = |answer: &Answer| if let Answer::Approved(entry) = answer { entry.by.clone() } else { String::new() };
+        assert!(!only(&again).is_pressed, "{again:?}");
+        assert_eq!(by(&only(&again).answer), "link email:j…@example.com");
+        assert!(stage.reconciler.lines(list).await.unwrap().lines.is_empty());
+    }
+    assert_eq!(stage.writes(), writes + 1);
+}
+
+#[tokio::test]
+async fn of_several_who_approve_a_list_each_counts_once() {
+    let stage = Stage::team(needing("2", &[])).await;
+    let voted = stage.approves_all(JOE).await;
+    assert_eq!(Stage::counted_as(&only(&voted).answer), ("1 of 2".into(), false));
+    assert!(!stage.lines_of(JOE).await[0].is_approvable() && stage.lines_of(JANE).await[0].is_approvable());
+    let again = stage.approves_all(JOE).await;
+    assert!(!only(&again).is_pressed && matches!(only(&again).answer, Answer::Open(_)), "{again:?}");
+    assert_eq!(stage.asks().votes.count(), 1);
+    let done = stage.approves_all(JANE).await;
+    assert!(matches!(only(&done).answer, Answer::Approved(_)), "{done:?}");
+}
+
+#[tokio::test]
+async fn nobody_sees_what_the_workload_tells_others() {
+    let stage = Stage::team(workload(&[("web", OLD)], &[("mode", "NOTIFICATION"), ("notify", "chat")])).await;
+    let writes = stage.writes();
+    assert_eq!((stage.lines_of(JOE).await.len(), stage.lines_of(CHAT).await.len()), (0, 1));
+    let tried = stage.approves_all(JOE).await;
+    assert_eq!((tried.lines.len(), tried.left_out, stage.writes()), (0, 0, writes), "{tried:?}");
+}
