@@ -97,7 +97,7 @@ async fn three_workloads_are_one_mail_and_one_page(ctx: Ctx) {
     found.sort();
     assert_eq!((done.json()["title"].as_str(), found), (Some("2 of 3 approved"), expected.clone()), "{}", done.body);
     for workload in &all[1..] {
-        let seen = workload.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+        let seen = workload.wait_for_image(workload.name(), &format!("{}@{digest}", web.reference("1.0.1"))).await;
         let history: Value =
             serde_json::from_str(seen.annotation("image-watcher/history").unwrap_or("[]")).expect("JSON");
         let by = history[0]["by"].as_str().unwrap_or_default();
@@ -108,8 +108,8 @@ async fn three_workloads_are_one_mail_and_one_page(ctx: Ctx) {
     found.sort();
     assert_eq!((again.json()["title"].as_str(), found), (Some("0 of 3 approved"), expected), "{}", again.body);
     assert_eq!(ctx.images_written().len(), 2, "each once: {:?}", ctx.images_written());
-    assert_eq!(all[0].get().await.image("web"), Some(web.reference("1.0.0").as_str()));
-    assert_eq!(other.get().await.image("web"), Some(web.reference("1.0.0").as_str()));
+    assert_eq!(all[0].get().await.image("web-1"), Some(web.reference("1.0.0").as_str()));
+    assert_eq!(other.get().await.image("other"), Some(web.reference("1.0.0").as_str()));
     let page = watcher.get(list).await;
     assert!(page.status == 200 && page.body.contains("Nothing is open"), "{}", page.body);
     // A name that is not on the list is nothing to it.
