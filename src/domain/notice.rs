@@ -17,6 +17,9 @@ use super::preflight::Preflight;
 use super::rollout::obstacle::InTheWay;
 use super::workload::WorkloadId;
 
+/// So often at most people are reminded of what nobody answers.
+pub const MOST_REMINDERS: u8 = 3;
+
 /// What people are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NoticeKind {
@@ -272,6 +275,9 @@ pub struct Notice {
     /// When its recipient asked for it once more, where that is why it is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<DateTime<Utc>>,
+    /// Which reminder of a question it is; 0 where it is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reminder: u8,
     /// The workload.
     pub workload: WorkloadId,
     /// The container.
@@ -342,6 +348,7 @@ impl Notice {
             at,
             ended: None,
             again: None,
+            reminder: 0,
             workload: workload.clone(),
             container: container.to_owned(),
             from,
@@ -442,6 +449,11 @@ impl Notice {
             group: self.group.as_ref().map(|plan| plan.binding()).as_ref(),
         })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 /// 26 letters and digits that stand for these fields, in this order.

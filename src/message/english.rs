@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 
 use super::catalogue::{Catalogue, Ends, Label, Names};
 use super::clean;
-use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind, WayBack};
+use crate::domain::event::{Failure, MOST_REMINDERS, NoLink, Notice, NoticeKind, Trouble, TroubleKind, WayBack};
 use crate::domain::group::{Move, Plan};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
 use crate::domain::rollout::obstacle::{InTheWay, ObstacleKind};
@@ -58,7 +58,7 @@ impl Catalogue for English {
     }
 
     fn sentence(&self, notice: &Notice, names: &Names) -> String {
-        sentence(notice, names)
+        format!("{}{}", sentence(notice, names), reminder(notice))
     }
 
     fn step(&self, notice: &Notice, Names { from, to, .. }: &Names) -> String {
@@ -304,16 +304,27 @@ fn heading(notice: &Notice) -> &'static str {
     match notice.kind {
         NoticeKind::Failed if notice.is_passed_over() => "Passed over",
         NoticeKind::Failed if stays(notice) => "Not taken back with its group",
+        NoticeKind::Available if notice.reminder > 0 => "Reminder: an update is available",
         NoticeKind::Available => "Update available",
         NoticeKind::Granted => "Approved",
         NoticeKind::Skipped => "Skipped",
         NoticeKind::Applied => "Updated",
         NoticeKind::Failed => "Update failed",
         NoticeKind::RolledBack => "Rolled back",
+        NoticeKind::Held if notice.reminder > 0 => "Reminder: set back and held",
         NoticeKind::Held => "Set back and held",
         NoticeKind::Gone if is_taken_back(notice) => "Taken back by its project",
         NoticeKind::Gone => "Gone from its registry",
         NoticeKind::Stopped => "Automatic updates are stopped",
+    }
+}
+
+/// That its reader was told before, and how often that still happens.
+fn reminder(notice: &Notice) -> String {
+    match notice.reminder {
+        0 => String::new(),
+        MOST_REMINDERS.. => format!(" Reminder {MOST_REMINDERS} of {MOST_REMINDERS}: it is the last."),
+        number => format!(" Reminder {number} of {MOST_REMINDERS}."),
     }
 }
 

@@ -137,6 +137,8 @@ fn all() -> Vec<Sent> {
             sent.link = None;
             sent.delivery.notices_mut()[0].no_link = Some(NoLink::NoBaseUrl);
         }),
+        Sent::asking("the first reminder").with(|sent| sent.delivery.notices_mut()[0].reminder = 1),
+        Sent::asking("the last reminder").with(|sent| sent.delivery.notices_mut()[0].reminder = 3),
         Sent::without_answer("nothing to answer, as the workload may not be patched", NoLink::MayNotPatch),
         Sent::without_answer("allowed, and not applied, as it may not be patched", NoLink::MayNotApply),
         Sent::without_answer("would be applied, were it no dry run", NoLink::WouldApply),

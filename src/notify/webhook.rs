@@ -172,6 +172,7 @@ fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>) -> 
         ("preflight", notice.preflight.as_ref().map(|preflight| json!(preflight))),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
+        ("reminder", Some(json!(notice.reminder)).filter(|_| notice.reminder > 0)),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
         ("gone", notice.lost.map(gone)),
         ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),

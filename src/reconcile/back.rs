@@ -320,8 +320,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (level, group) = (update.level, update.group.clone());
         let (why, preflight, because, stands) = (None, None, None, Stands::Open);
         let votes = Votes::default();
-        let question =
-            Question { terms, level, why, asked: now, with, declares, preflight, because, group, votes, stands };
+        let question = Question {
+            terms,
+            level,
+            why,
+            asked: now,
+            with,
+            declares,
+            preflight,
+            because,
+            group,
+            votes,
+            reminders: 0,
+            is_renewed: false,
+            stands,
+        };
         question.is_open(now).then_some(question)
     }
 

@@ -8,6 +8,7 @@ mod full_queue;
 mod groups;
 mod pods;
 mod pressed;
+mod reminders;
 mod requests;
 mod standing;
 mod undo;

@@ -6,7 +6,8 @@ mod votes;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::ledger::{HELD_ASKED_EVERY, MOST_PAST};
+use super::ledger::MOST_PAST;
+use super::question::REMINDED_AFTER;
 use super::sealed::{NotOurs, Opened, TooMuch, claimed, claimed_approvals, claimed_sequence, open, seal};
 use super::*;
 use crate::domain::actor::Actor;
@@ -55,6 +56,8 @@ pub(crate) fn question(n: u8) -> Question {
         because: None,
         group: None,
         votes: Votes::default(),
+        reminders: 0,
+        is_renewed: false,
         stands: Stands::Open,
     }
 }

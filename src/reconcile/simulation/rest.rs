@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::cluster::Object;
 use super::invariant::Invariant;
+use super::messages::REMINDED_AFTER;
 use super::model::{Question, Unasked};
 use super::wish::{Wish, parts, version};
 use super::world::World;
 use crate::domain::approval::{Allows, LIFETIME};
+use crate::domain::event::MOST_REMINDERS;
 
 impl World {
     /// Nothing strikes any more, and everything had its time.
@@ -154,7 +156,10 @@ impl World {
             ids.push(id.clone());
             // It is asked anew when that is over.
             is_put_off |= question.snoozed.is_some_and(|until| now < until);
+            // Nobody answered, and people are reminded later.
+            is_put_off |= question.acted.is_none() && now < question.expires - LIFETIME + REMINDED_AFTER;
         }
+        is_put_off |= ids.len() > usize::from(MOST_REMINDERS);
         let sentence = format!("{place} runs {image}, {best} is there, and nobody can answer any of {ids:?}");
         (!is_put_off).then_some(Unasked { ids, sentence })
     }
