@@ -38,6 +38,9 @@ pub enum NoticeKind {
     /// The rollout is not.
     #[serde(rename = "update.failed")]
     Failed,
+    /// The rollout stands still, and nothing but people will end that.
+    #[serde(rename = "update.stalled")]
+    Stalled,
     /// The workload runs again what it ran before the update.
     #[serde(rename = "update.rolled_back")]
     RolledBack,
@@ -54,12 +57,13 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Available,
         Self::Granted,
         Self::Skipped,
         Self::Applied,
         Self::Failed,
+        Self::Stalled,
         Self::RolledBack,
         Self::Held,
         Self::Gone,
@@ -87,6 +91,7 @@ impl NoticeKind {
             Self::Skipped => "update.skipped",
             Self::Applied => "update.applied",
             Self::Failed => "update.failed",
+            Self::Stalled => "update.stalled",
             Self::RolledBack => "update.rolled_back",
             Self::Held => "update.held",
             Self::Gone => "image.gone",
@@ -392,7 +397,7 @@ impl Notice {
     pub fn is_urgent(&self) -> bool {
         match self.kind {
             NoticeKind::Failed => !self.is_passed_over(),
-            NoticeKind::RolledBack | NoticeKind::Stopped => true,
+            NoticeKind::Stalled | NoticeKind::RolledBack | NoticeKind::Stopped => true,
             NoticeKind::Available
             | NoticeKind::Granted
             | NoticeKind::Skipped

@@ -43,7 +43,7 @@ impl Catalogue for English {
 
     fn ends(&self, kind: NoticeKind) -> Ends {
         let (from, to, by) = match kind {
-            NoticeKind::Applied | NoticeKind::Failed => ("Before", "New", "Decided"),
+            NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Stalled => ("Before", "New", "Decided"),
             NoticeKind::RolledBack => ("Running", "Held", "Decided"),
             NoticeKind::Held => ("Running", "Held", "Set back"),
             NoticeKind::Gone => ("Running", "There is", ""),
@@ -210,6 +210,7 @@ impl Catalogue for English {
             NoticeKind::Skipped => "skipped",
             NoticeKind::Applied => "updated and healthy",
             NoticeKind::Failed => "passed over or failed",
+            NoticeKind::Stalled => "whose rollout stands still",
             NoticeKind::RolledBack => "rolled back",
             NoticeKind::Held => "set back and held",
             NoticeKind::Gone => "gone from their registry",
@@ -310,6 +311,7 @@ fn heading(notice: &Notice) -> &'static str {
         NoticeKind::Skipped => "Skipped",
         NoticeKind::Applied => "Updated",
         NoticeKind::Failed => "Update failed",
+        NoticeKind::Stalled => "The rollout stands still",
         NoticeKind::RolledBack => "Rolled back",
         NoticeKind::Held if notice.reminder > 0 => "Reminder: set back and held",
         NoticeKind::Held => "Set back and held",
@@ -358,6 +360,9 @@ fn sentence(notice: &Notice, Names { workload, from, to, asks }: &Names) -> Stri
             format!("{what}: the others of the group go back to {from}, and this one stays at {to}.")
         }
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
+        NoticeKind::Stalled => {
+            format!("{what}: the rollout {from} → {to} ({level}) stands still, and does not end by itself.")
+        }
         NoticeKind::RolledBack => {
             format!("{what} runs {from} again, and is healthy. {to} is held: it is not applied again by itself.")
         }
@@ -429,6 +434,9 @@ fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> Option<Strin
             };
             Some(format!("Nothing more is done by itself: look at the pods of the workload.{again}"))
         }
+        (NoticeKind::Stalled, _) => Some(format!(
+            "Look at the pods of the workload. You are told when it is healthy after all. To go back to {from}, set the image to it yourself."
+        )),
         (NoticeKind::Stopped, _) => Some(format!(
             "What would be applied by itself is asked about meanwhile. To resume, {button}run image-watcher brake --resume where the service runs."
         )),

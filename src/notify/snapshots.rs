@@ -153,6 +153,10 @@ fn all() -> Vec<Sent> {
         Sent::then("applied after a person's word", NoticeKind::Applied, person),
         Sent::then("failed", NoticeKind::Failed, "policy"),
         Sent::then("failed after a person's word", NoticeKind::Failed, person),
+        Sent::then("stands still", NoticeKind::Stalled, "policy").with(|sent| {
+            let message = "the rollout has made no progress for 15 minutes; look at its pods";
+            sent.delivery.notices_mut()[0].failure = Some(Failure::new("NoProgress", message));
+        }),
         Sent::asking("set back, with a link").with(|sent| {
             sent.delivery.notices_mut()[0].kind = NoticeKind::Held;
             sent.delivery.notices_mut()[0].by = Some("kubectl-rollout".into());

@@ -259,7 +259,11 @@ fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Val
         NoticeKind::Available | NoticeKind::Held | NoticeKind::Gone | NoticeKind::Stopped => "pending",
         _ if notice.asks() => "pending",
         NoticeKind::Skipped => "rejected",
-        NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed | NoticeKind::RolledBack => "granted",
+        NoticeKind::Granted
+        | NoticeKind::Applied
+        | NoticeKind::Failed
+        | NoticeKind::Stalled
+        | NoticeKind::RolledBack => "granted",
     };
     // Who set a version back, or decided on an update, decided nothing about this question.
     let decided_by = notice.by.as_ref().filter(|_| state != "pending");

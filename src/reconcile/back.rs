@@ -270,6 +270,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 with: if is_first { others().map(Box::from).collect() } else { Vec::new() },
                 told_by: (!is_first).then(|| target.container.as_str().into()),
                 declares: Kinds::default(),
+                stalled: None,
                 stalled_before: stalled(&target.workload),
                 template_before: target.workload.template_by_others,
                 undoes: Some(Box::new(Undone {
