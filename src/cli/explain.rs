@@ -423,7 +423,8 @@ impl Explanation {
             }
         }
         if notes.left_out > 0 {
-            let _ = writeln!(text, "\n  … and {} versions more", notes.left_out);
+            let versions = if notes.left_out == 1 { "version" } else { "versions" };
+            let _ = writeln!(text, "\n  … and {} {versions} more", notes.left_out);
         }
         text
     }

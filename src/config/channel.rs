@@ -5,15 +5,12 @@ mod services;
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::Mail;
-use super::entry::{Wrong, named};
+use super::entry::{Wrong, named, window};
 use super::parse::Reader;
 use crate::domain::event::NoticeKind;
-use crate::domain::gathering::LONGEST_WINDOW;
-use crate::domain::policy::duration;
 use crate::domain::release::Language;
 use crate::domain::window::Windows;
 use crate::notify::email::{EmailChannel, EmailError};
@@ -116,12 +113,6 @@ impl Reader<'_> {
         let (smtp, from) = self.mail_server().ok_or(("kind", "email needs SMTP_URL and MAIL_FROM".to_owned()))?;
         Ok(Mail { smtp, from, to })
     }
-}
-
-/// How long what is not urgent waits for others; nothing waits for no time.
-pub(super) fn window(text: &str) -> Result<TimeDelta, Wrong> {
-    let window = duration(text).ok().filter(|window| *window <= LONGEST_WINDOW);
-    window.ok_or_else(|| ("window", "is no duration from 0s to 5m, as 30s".to_owned()))
 }
 
 /// The word for what is wrong with image-watcher itself, among events.

@@ -1,5 +1,9 @@
 //! What the entries of all lists need.
 
+use chrono::TimeDelta;
+
+use crate::domain::gathering::LONGEST_WINDOW;
+use crate::domain::policy::duration;
 use crate::domain::secret::Secret;
 
 /// Reads files by path.
@@ -26,4 +30,10 @@ pub(super) fn secret_file(field: &'static str, path: &str, file: ReadFile<'_>) -
         return Err((field, format!("{path} is empty; an empty secret would be no secret")));
     }
     Ok(Secret::new(text.to_owned()))
+}
+
+/// How long what is not urgent waits for others; nothing waits for no time.
+pub(super) fn window(text: &str) -> Result<TimeDelta, Wrong> {
+    let window = duration(text).ok().filter(|window| *window <= LONGEST_WINDOW);
+    window.ok_or_else(|| ("window", "is no duration from 0s to 5m, as 30s".to_owned()))
 }

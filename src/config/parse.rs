@@ -206,7 +206,7 @@ impl<'v> Reader<'v> {
     /// How long what is not urgent waits on a channel for others.
     pub(super) fn window(&mut self) -> Option<TimeDelta> {
         const NAME: &str = "IMAGE_WATCHER_WINDOW";
-        match super::channel::window(&self.text(NAME)?) {
+        match super::entry::window(&self.text(NAME)?) {
             Ok(window) => Some(window),
             Err((_, problem)) => {
                 self.problem(NAME, problem);

@@ -96,6 +96,9 @@ impl fmt::Display for Grounds {
                 let release = if *release { ": a release that was pushed again" } else { "" };
                 return write!(f, "the tag points to another manifest{release}");
             }
+            Self::Group { name, members: 1 } => {
+                return write!(f, "the newest version that the only container of group {name} has");
+            }
             Self::Group { name, members } => {
                 return write!(f, "the newest version that all {members} containers of group {name} have");
             }
@@ -153,5 +156,14 @@ mod tests {
         let words = "highest of its family that strategy MINOR allows (minor), with no minor step jumped over; passed over, as they have no manifest: 1.4.0";
         assert_eq!(highest(Some(Steps::Minor)).to_string(), words);
         assert_eq!((Grounds::in_words(String::new()), Grounds::in_words("a".into()).is_some()), (None, true));
+    }
+
+    #[test]
+    fn one_is_singular() {
+        let of = |members| Grounds::Group { name: "shop".parse().unwrap(), members }.to_string();
+        assert_eq!(of(1), "the newest version that the only container of group shop has");
+        assert_eq!(of(2), "the newest version that all 2 containers of group shop have");
+        let blobs = |blobs| super::super::preflight::Preflight { blobs: Some(blobs), ..Default::default() }.to_string();
+        assert!(blobs(1).contains("; its one blob there;") && blobs(2).contains("; all 2 blobs there;"));
     }
 }

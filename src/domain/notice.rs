@@ -13,7 +13,8 @@ use super::fleet::{Asks, Link};
 use super::gone::Lost;
 use super::grounds::Grounds;
 use super::group::Plan;
-use super::preflight::Preflight;
+use super::owner::OwnerView;
+use super::preflight::{Preflight, Unfit};
 use super::rollout::obstacle::InTheWay;
 use super::workload::WorkloadId;
 
@@ -303,7 +304,7 @@ pub struct Notice {
     pub preflight: Option<Box<Preflight>>,
     /// What else writes the workload, and what it would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
+    pub owner: Option<OwnerView>,
     /// Where release notes are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_url: Option<String>,
@@ -319,6 +320,9 @@ pub struct Notice {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// The same of a version that is passed over, typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<Box<Unfit>>,
     /// What of the running image is gone, where that is what this is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
@@ -368,6 +372,7 @@ impl Notice {
             no_link: None,
             by: None,
             failure: None,
+            unfit: None,
             lost: None,
             way_back: None,
             in_the_way: Vec::new(),

@@ -1,24 +1,34 @@
 //! Who else writes a workload: a tool that would put the old image back.
 
+mod told;
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use told::{Keep, OwnerTold, OwnerView};
 
 /// A deployment tool, or a controller, that calls an object its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     tool: Tool,
     name: Box<str>,
 }
 
 /// Who calls objects its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tool {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Tool {
     /// Of another object, which this one was made for.
     Controller,
+    /// Flux, by a `Kustomization`.
     FluxKustomization,
+    /// Flux, by a `HelmRelease`.
     FluxHelmRelease,
+    /// Argo CD.
     ArgoCd,
+    /// Helm.
     Helm,
     /// Helm 4, which writes by server-side apply.
     HelmByApply,
@@ -97,6 +107,18 @@ impl Owner {
 
     fn new(tool: Tool, name: &str) -> Self {
         Self { tool, name: name.chars().filter(|c| !c.is_control()).take(LONGEST).collect() }
+    }
+
+    /// What kind of tool it is.
+    #[must_use]
+    pub fn tool(&self) -> Tool {
+        self.tool
+    }
+
+    /// The name of its application, its release, or its object.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether it writes by server-side apply without force, so that another writer of a field is a conflict.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::event::{NoLink, Notice, NoticeKind, Trouble};
+use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Summary};
 
 /// What a fact or a remark is called.
@@ -70,6 +70,10 @@ pub struct Names {
 pub trait Catalogue: Sync {
     /// A moment as people read it.
     fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String;
+    /// How far it is from one version to another, of which events have the word: `minor`.
+    fn level(&self, level: &str) -> String;
+    /// What stands between a name and what follows it.
+    fn colon(&self) -> &'static str;
     /// What a fact or a remark is called.
     fn label(&self, label: Label) -> &'static str;
     /// What its versions are called.
@@ -91,7 +95,7 @@ pub trait Catalogue: Sync {
     /// What the makers declare, with their words where the notes are not shown.
     fn declared(&self, notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String>;
     /// What happened to other workloads, where that is why people are asked first.
-    fn because(&self, notice: &Notice) -> Option<String>;
+    fn because(&self, notice: &Notice, zone: Tz) -> Option<String>;
     /// What the update changes in the image.
     fn changes(&self, notice: &Notice) -> Option<String>;
     /// What was looked at of the new one.
@@ -148,4 +152,16 @@ pub trait Catalogue: Sync {
     fn trial(&self, channel: &str) -> (String, String);
     /// Why its reader gets a message about image-watcher itself.
     fn reason_of_service(&self, cluster: Option<&str>) -> String;
+}
+
+/// Whether it is about a member of a group that goes back, and does not go back with the others.
+pub(super) fn stays(notice: &Notice) -> bool {
+    let is_of_group = notice.failure.as_ref().is_some_and(Failure::is_of_group);
+    let goes = matches!(notice.way_back, Some(WayBack::Goes | WayBack::Further | WayBack::Failed));
+    notice.kind == NoticeKind::Failed && is_of_group && !goes
+}
+
+/// Whether the image is there, and its project calls it no release any more.
+pub(super) fn is_taken_back(notice: &Notice) -> bool {
+    notice.lost.is_some_and(|lost| !lost.is_of_registry())
 }

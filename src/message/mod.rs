@@ -9,6 +9,7 @@
 
 mod catalogue;
 mod english;
+mod french;
 mod notes;
 mod one;
 mod several;
@@ -102,6 +103,8 @@ pub struct Section {
 pub struct Message {
     /// The language that it is written in, as ISO 639-1 names it.
     pub language: &'static str,
+    /// What its language sets between a name and what follows it.
+    pub colon: &'static str,
     /// The same for all messages about one update, but for one that was set back.
     pub subject: String,
     /// What kind of thing happened, in a few words.
@@ -177,7 +180,8 @@ impl Message {
 /// The words of a language.
 fn words(language: Language) -> &'static dyn Catalogue {
     match language {
-        Language::English | Language::French => &english::English,
+        Language::English => &english::English,
+        Language::French => &french::French,
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) fn message(notice: &Notice, words: &dyn Catalogue, frame: &Frame<'_>)
     let notes = frame.notes.as_ref();
     Message {
         language: frame.language.code(),
+        colon: words.colon(),
         subject: subject(notice, words, &names, frame.cluster),
         title: format!("{heading} · {}", names.workload),
         heading,
@@ -85,7 +86,7 @@ fn facts(notice: &Notice, words: &dyn Catalogue, names: &Names) -> Vec<Fact> {
     let workload = &notice.workload;
     let parts = [clean(&workload.namespace), workload.kind.as_str().to_owned(), clean(&workload.name)];
     let ends = words.ends(notice.kind);
-    let level = clean(&notice.level);
+    let level = words.level(&notice.level);
     let level = if level.is_empty() { level } else { format!("  ({level})") };
     let to = if names.to.ends_with(')') { clean(&notice.to.tag) } else { names.to.clone() };
     let (from_digest, to_digest) = (short(notice.from.digest.as_deref()), short(notice.to.digest.as_deref()));
@@ -107,7 +108,7 @@ fn remarks(notice: &Notice, words: &dyn Catalogue, names: &Names, frame: &Frame<
     let all = [
         of(Label::Why, words.why(notice), true),
         of(Label::Declared, words.declared(notice, frame.notes.as_ref()), false),
-        of(Label::AskedAs, words.because(notice), false),
+        of(Label::AskedAs, words.because(notice, frame.zone), false),
         of(Label::Changes, words.changes(notice), true),
         of(Label::LookedAt, words.looked_at(notice), true),
         of(Label::Owner, words.owner(notice), false),

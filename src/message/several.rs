@@ -30,7 +30,7 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
             url: link.clone(),
             hint: words.link_hint(None),
         }),
-        ..plain((subject, sentence), words.reason_of_several(frame.cluster), frame)
+        ..plain((subject, sentence), words.reason_of_several(frame.cluster), words, frame)
     }
 }
 
@@ -78,7 +78,7 @@ fn line(notice: &Notice, words: &dyn Catalogue) -> String {
     let names = names(notice, words, false);
     let image = clean(&notice.from.repository);
     let image = image.rsplit('/').next().unwrap_or_default();
-    format!("{}: {image} {}", names.workload, words.step(notice, &names))
+    format!("{}{} {image} {}", names.workload, words.colon(), words.step(notice, &names))
 }
 
 pub(super) fn trouble(trouble: &Trouble, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
@@ -92,19 +92,20 @@ pub(super) fn trouble(trouble: &Trouble, words: &dyn Catalogue, frame: &Frame<'_
             fact(Label::Since, words.moment(trouble.since, frame.zone)),
         ],
         remarks: if reason.text.is_empty() { Vec::new() } else { vec![reason] },
-        ..plain(words.trouble(trouble), words.reason_of_service(frame.cluster), frame)
+        ..plain(words.trouble(trouble), words.reason_of_service(frame.cluster), words, frame)
     }
 }
 
 pub(super) fn trial(_: &Trial, channel: &str, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
-    plain(words.trial(channel), words.reason_of_service(frame.cluster), frame)
+    plain(words.trial(channel), words.reason_of_service(frame.cluster), words, frame)
 }
 
 /// A message that says one sentence.
-fn plain((subject, sentence): (String, String), reason: String, frame: &Frame<'_>) -> Message {
+fn plain((subject, sentence): (String, String), reason: String, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
     let cluster = frame.cluster.map(|cluster| format!("[{}] ", clean(cluster))).unwrap_or_default();
     Message {
         language: frame.language.code(),
+        colon: words.colon(),
         heading: subject.clone(),
         title: subject.clone(),
         subject: format!("{cluster}{subject}"),

@@ -182,6 +182,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn what_is_cut_fits_and_is_a_beginning(text in "\\PC{0,60}", most in 0_usize..80, unit in 0_usize..3) {
             let unit = UNITS[unit];

@@ -200,6 +200,7 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
         let (action, release) = links;
         let (language, subject, heading) = ("en", title.clone(), title.clone());
         Message {
+            colon: ":",
             language,
             subject,
             heading,
@@ -271,7 +272,7 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn no_service_refuses_what_it_is_sent(message in message()) {

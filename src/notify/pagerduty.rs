@@ -112,17 +112,21 @@ fn payload(message: &Message, delivery: &Delivery) -> Value {
         Severity::Warning => "warning",
         Severity::Failure => "error",
     };
-    let source = delivery.notices().first().map(|notice| {
+    let first = delivery.notices().first();
+    let source = first.map(|notice| {
         let id = &notice.workload;
         format!("{}/{}/{}", id.namespace, id.kind.as_str(), id.name)
     });
-    json!({
+    let mut payload = json!({
         "summary": cut(&message.sentence, Unit::Utf16, MOST_OF_A_SUMMARY),
         "source": source.unwrap_or_else(|| "image-watcher".to_owned()),
         "severity": severity,
-        "component": delivery.notices().first().map(|notice| notice.container.clone()),
         "class": delivery.event(),
-    })
+    });
+    if let Some(notice) = first {
+        put(&mut payload, "component", json!(notice.container));
+    }
+    payload
 }
 
 fn trigger(message: &Message, delivery: &Delivery) -> Value {

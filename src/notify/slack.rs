@@ -83,11 +83,11 @@ fn message_with(message: &Message) -> Value {
         blocks.push(json!({"type": "section", "fields": fields}));
     }
     for remark in &message.remarks {
-        blocks.push(plain(&format!("{}: {}", remark.label, remark.text), 2000));
+        blocks.push(plain(&format!("{}{} {}", remark.label, message.colon, remark.text), 2000));
     }
     blocks.extend(message.sections.iter().flat_map(section));
     if let Some(notes) = &message.notes {
-        blocks.extend(changes(notes));
+        blocks.extend(changes(notes, message.colon));
     }
     if let Some(Action { label, url, .. }) = &message.release {
         blocks.push(marked(&format!("<{}|{}>", link(url), escaped(label, 75))));
@@ -124,9 +124,9 @@ fn section(section: &Section) -> Vec<Value> {
 }
 
 /// What the update changes. Strangers' words are plain text, in which Slack reads no markup, link or mention.
-fn changes(notes: &NotesPart) -> Vec<Value> {
+fn changes(notes: &NotesPart, colon: &str) -> Vec<Value> {
     let mut blocks = Vec::new();
-    let mut alerts: Vec<String> = notes.alerts.iter().map(alert).collect();
+    let mut alerts: Vec<String> = notes.alerts.iter().map(|one| alert(one, colon)).collect();
     alerts.extend(notes.more_alerts.clone());
     if !alerts.is_empty() {
         blocks.push(plain(&alerts.join("\n"), 2900));
@@ -144,9 +144,9 @@ fn changes(notes: &NotesPart) -> Vec<Value> {
     blocks
 }
 
-fn alert(alert: &AlertLine) -> String {
+fn alert(alert: &AlertLine, colon: &str) -> String {
     let version = alert.version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
-    format!("⚠ {}{version}: {}", alert.title, alert.text)
+    format!("⚠ {}{version}{colon} {}", alert.title, alert.text)
 }
 
 fn lines(release: &ReleasePart) -> String {

@@ -1,5 +1,8 @@
 //! What each channel says of each kind of notice.
 
+mod french;
+mod services;
+
 use super::email::tests::channel;
 use super::service::{Sending, Style};
 use super::tests::{asking, said, said_by};
@@ -12,9 +15,10 @@ use crate::domain::fleet::{Asks, Stopped};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::group::tests::plan;
-use crate::domain::owner::Owner;
+use crate::domain::owner::{Owner, OwnerTold, OwnerView};
 use crate::domain::plain::PlainText;
-use crate::domain::reference::Tag;
+use crate::domain::preflight::{Flaw, Unfit};
+use crate::domain::reference::{Digest, Tag};
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{FoundBy, ReleaseNotes, Room};
 use crate::domain::rollout::obstacle::{InTheWay, ObstacleKind};
@@ -92,6 +96,12 @@ fn in_the_way(sent: &mut Sent, kind: ObstacleKind, is_ours: bool) {
     sent.delivery.notices_mut()[0].in_the_way = vec![InTheWay { kind, name: "db-2".into(), is_ours }];
 }
 
+/// The same as its message says.
+fn unfit() -> Unfit {
+    let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+    Unfit { tag: Tag::parse("1.3.0").unwrap(), digest: digest.clone(), flaw: Flaw::NoBlob(digest) }
+}
+
 fn failure() -> Failure {
     let message = "Deployment web has not progressed for 600 s: 1 of 3 replicas is updated".to_owned();
     Failure { log: vec!["no such table: prices".into()], ..Failure::new("ProgressDeadlineExceeded", &message) }
@@ -108,7 +118,8 @@ fn all() -> Vec<Sent> {
         Sent::asking("a question, with notes that were guessed and cut").with(|sent| sent.notes = Some(long)),
         Sent::asking("a question about what somebody else writes too").with(|sent| {
             let application = |key: &str| (key == "argocd.argoproj.io/instance").then_some("web");
-            sent.delivery.notices_mut()[0].owner = Owner::read(application, |_| None).map(|owner| owner.warning());
+            sent.delivery.notices_mut()[0].owner = Owner::read(application, |_| None)
+                .map(|owner| OwnerView::Known(OwnerTold { owner, keep: None, asks_first: false }));
         }),
         Sent::asking("a question, with what was looked at").with(|sent| {
             let looked_at = crate::domain::preflight::tests::looked_at();
@@ -117,6 +128,7 @@ fn all() -> Vec<Sent> {
         Sent::then("a version that would not start", NoticeKind::Failed, "policy").with(|sent| {
             let message = "1.3.0 would not start: its registry lacks the blob aaaaaaaaaaaa; push it again".to_owned();
             sent.delivery.notices_mut()[0].failure = Some(Failure::new("WouldNotStart", &message));
+            sent.delivery.notices_mut()[0].unfit = Some(Box::new(unfit()));
             (sent.delivery.notices_mut()[0].by, sent.delivery.notices_mut()[0].level) = (None, String::new());
         }),
         Sent::asking("a question, of which little is known").with(|sent| {
@@ -365,34 +377,6 @@ fn messages_about_several_things_and_about_ourselves() {
     };
     let all: String = of_several().into_iter().map(said).collect();
     insta::assert_snapshot!(all);
-}
-
-/// What each service that people read is sent: of a question, a failure, what came together, and a trouble.
-#[test]
-fn messages_of_services() {
-    let words = |delivery: &Delivery, links: &Links, notes: Option<&ReleaseNotes>| {
-        (delivery.clone(), said_by(delivery, links.clone(), notes, Some("prod-eu")))
-    };
-    let summarised = summarised().within(slack::ROOM);
-    let question = words(&asking(), &Links::one(Some(LINK)), Some(&summarised));
-    let failed = Sent::then("failed", NoticeKind::Failed, "policy");
-    let failed = words(&failed.delivery, &Links::default(), None);
-    let [(_, several, links), _, (_, trouble, _)] = &of_several()[..3] else { panic!("three") };
-    let several = words(several, links, None);
-    let all = [question, failed, several, words(trouble, &Links::default(), None)];
-    let now = chrono::DateTime::from_timestamp(1_795_000_100, 0).unwrap();
-    for (name, service, _) in super::hostile::services().into_iter().skip(1) {
-        let said = |(delivery, message): &(Delivery, Message)| {
-            let links = &Links::default();
-            let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
-            let body = service.request(&sending).unwrap().body;
-            let plain = service.request(&Sending { style: Style::Plain, ..sending }).unwrap().body;
-            let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap();
-            format!("── {}\n\n{:#}\n\nplain: {}\n\n", delivery.event(), read(&body), read(&plain))
-        };
-        let messages = all.iter().map(said).collect::<String>();
-        insta::assert_snapshot!(format!("messages_of_{}", name.replace(", ", "_").replace(' ', "_")), messages);
-    }
 }
 
 #[test]

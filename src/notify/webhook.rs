@@ -165,7 +165,7 @@ fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>) -> 
         ("from", Some(image(&notice.from))),
         ("to", Some(image(&notice.to)).filter(|_| notice.lost.is_none() || notice.to.tag != notice.from.tag)),
         ("bump", Some(json!(bump(&notice.level)))),
-        ("owner", notice.owner.as_ref().map(|owner| json!(owner))),
+        ("owner", notice.owner.as_ref().map(|owner| json!(owner.to_string()))),
         ("why", notice.why.as_ref().map(|why| json!(why.to_string()))),
         ("declares", Some(json!(notice.declared.kinds.names())).filter(|_| !notice.declared.is_none())),
         ("because", notice.because.as_ref().map(|because| json!(because))),

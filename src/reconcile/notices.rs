@@ -9,7 +9,7 @@ use crate::domain::declared::Declared;
 use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind, WayBack};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
-use crate::domain::owner::Owner;
+use crate::domain::owner::{Keep, Owner, OwnerTold, OwnerView};
 use crate::domain::policy::Mode;
 use crate::domain::record::{GoneSince, Held, Question, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
@@ -64,13 +64,13 @@ pub(super) fn notice(
 }
 
 /// Who would undo an update and what to change, and why people are asked although the mode says otherwise.
-fn told_of(owner: &Owner, repository: &str, settings: Option<&Settings>, step: &Step<'_>) -> String {
-    let told = match step.level {
-        Some(Level::Digest) | None => owner.warning(),
-        Some(_) => owner.advice(repository, step.to.as_str()),
+fn told_of(owner: &Owner, repository: &str, settings: Option<&Settings>, step: &Step<'_>) -> OwnerView {
+    let keep = match step.level {
+        Some(Level::Digest) | None => None,
+        Some(_) => Some(Keep { repository: repository.to_owned(), tag: step.to.as_str().to_owned() }),
     };
     let asks_first = settings.is_some_and(|it| it.mode == Mode::AutoUpdate && !it.patch_owned);
-    if asks_first { format!("{told}. AUTO_UPDATE asks first, unless image-watcher/patch-owned is true") } else { told }
+    OwnerView::Known(OwnerTold { owner: Owner::clone(owner), keep, asks_first })
 }
 
 /// The notice about a question: that it is asked, or how it was answered.

@@ -250,8 +250,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let words = self.0.standing_still.said(of, why.reason, said);
         let holds = has_deadline(&workload.rollout);
-        // What is given up after a while is told when it is.
-        let is_told = !holds && !is_given_up(update, &workload.rollout);
+        // What is given up after a while is told when it is, and of a way back people are told why it began.
+        let is_told = !holds && update.undoes.is_none() && !is_given_up(update, &workload.rollout);
         let why = is_told.then(|| Failure::new(why.reason.as_str(), &sentence(&why.message)));
         Slow { words, again, holds, why }
     }

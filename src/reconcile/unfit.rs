@@ -70,6 +70,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let failure = Failure::new(reason, &unfit.to_string());
         Notice {
             failure: Some(failure),
+            unfit: Some(Box::new(unfit.clone())),
             ended: Some(now),
             ..notice(target, Some(settings), NoticeKind::Failed, day, &step)
         }

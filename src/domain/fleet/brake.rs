@@ -151,16 +151,6 @@ impl Ended {
     }
 }
 
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "automatic updates are stopped everywhere, as {} of the last {COUNTED} failed", self.failed.len())?;
-        for (number, failed) in self.failed.iter().enumerate() {
-            write!(f, "{} {failed}", if number == 0 { ":" } else { ";" })?;
-        }
-        Ok(())
-    }
-}
-
 impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "resumed by {}, {}", self.by.words(), moment(self.at))

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use brake::{Brake, Link, Release, Stopped};
 pub use room::{Bound, Limits};
 pub use standing::{Bad, End, Newest, One, Standing};
+pub use words::Moment;
 
 use super::reference::{Digest, Tag};
 use super::rollout::Rollout;

@@ -76,10 +76,14 @@ impl<'w> Taken<'w> {
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let updates = |limit: &NonZeroU32| if limit.get() == 1 { "update" } else { "updates" };
         match self {
-            Self::Total(limit) => write!(f, "no more than {limit} updates may roll at once (rollouts.total)"),
+            Self::Total(limit) => {
+                write!(f, "no more than {limit} {} may roll at once (rollouts.total)", updates(limit))
+            }
             Self::Namespace(limit) => {
-                write!(f, "no more than {limit} updates may roll at once in its namespace (rollouts.perNamespace)")
+                let updates = updates(limit);
+                write!(f, "no more than {limit} {updates} may roll at once in its namespace (rollouts.perNamespace)")
             }
         }
     }

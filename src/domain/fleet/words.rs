@@ -2,26 +2,61 @@
 
 use std::fmt;
 
-use super::{Asks, Failed, Waits};
+use chrono::{DateTime, Utc};
+
+use super::brake::COUNTED;
+use super::{Asks, Failed, Stopped, Waits};
 use crate::domain::wording::moment;
+
+/// How a moment is written: in which zone.
+pub type Moment<'m> = &'m dyn Fn(DateTime<Utc>) -> String;
+
+impl Failed {
+    /// In words, with times as the reader has them.
+    #[must_use]
+    pub fn words(&self, moment: Moment<'_>) -> String {
+        let Self { workload, tag, reason, at, .. } = self;
+        let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        format!("{tag} failed on {workload}{reason}, {}", moment(*at))
+    }
+}
+
+impl Stopped {
+    /// In words, with times as the reader has them.
+    #[must_use]
+    pub fn words(&self, moment: Moment<'_>) -> String {
+        let failed: Vec<String> = self.failed.iter().map(|failed| failed.words(moment)).collect();
+        let which = if failed.is_empty() { String::new() } else { format!(": {}", failed.join("; ")) };
+        format!("automatic updates are stopped everywhere, as {} of the last {COUNTED} failed{which}", failed.len())
+    }
+}
+
+impl Asks {
+    /// What people are told, with times as they have them.
+    #[must_use]
+    pub fn words(&self, moment: Moment<'_>) -> String {
+        match self {
+            Self::Failed(failed) => format!("{}, so people are asked first", failed.words(moment)),
+            Self::Stopped(stopped) => format!("{}; people are asked until somebody resumes", stopped.words(moment)),
+        }
+    }
+}
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed on {}", self.tag, self.workload)?;
-        if !self.reason.is_empty() {
-            write!(f, " ({})", self.reason)?;
-        }
-        write!(f, ", {}", moment(self.at))
+        f.write_str(&self.words(&moment))
+    }
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words(&moment))
     }
 }
 
 impl fmt::Display for Asks {
-    /// What people are told.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(failed) => write!(f, "{failed}, so people are asked first"),
-            Self::Stopped(stopped) => write!(f, "{stopped}; people are asked until somebody resumes"),
-        }
+        f.write_str(&self.words(&moment))
     }
 }
 

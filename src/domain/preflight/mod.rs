@@ -318,6 +318,7 @@ impl fmt::Display for Preflight {
             None => "platforms not known".to_owned(),
         });
         parts.push(match self.blobs {
+            Some(1) => "its one blob there".to_owned(),
             Some(blobs) => format!("all {blobs} blobs there"),
             None => "blobs not known".to_owned(),
         });

@@ -16,7 +16,7 @@ async fn what_a_tool_owns_is_asked_about_with_the_line_to_change() {
     assert_eq!(stage.cluster.image(), "a.example/web:1.0.0", "it is not patched by itself");
     let told = stage.joe.0.lock().unwrap().clone();
     let [notice] = told.as_slice() else { panic!("{told:?}") };
-    let owner = notice.owner.as_deref().unwrap();
+    let owner = notice.owner.as_ref().unwrap().to_string();
     let parts = ["Argo CD application shop: ", "image: a.example/web:1.0.1", "image-watcher/patch-owned is true"];
     assert!(parts.iter().all(|part| owner.contains(part)), "{owner}");
     assert!(notice.kind == NoticeKind::Available && notice.policy.starts_with("AUTO_UPDATE"), "{notice:?}");

@@ -87,7 +87,7 @@ async fn a_group_takes_a_place_for_each_that_rolls_and_goes_though_it_is_larger_
     }
     shop.look_at_all().await;
     assert_eq!(shop.written(), Vec::<String>::new(), "there is no room");
-    let bound = "waits, as no more than 1 updates may roll at once (rollouts.total)";
+    let bound = "waits, as no more than 1 update may roll at once (rollouts.total)";
     assert_eq!(shop.reconciler.waiting()[&("uid-api".into(), "api".into())].to_string(), bound);
     shop.comes_up("zebra").await;
     shop.look("api").await;

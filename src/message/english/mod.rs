@@ -1,0 +1,336 @@
+//! The words of messages in English.
+
+mod sentence;
+mod ways;
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::catalogue::{Catalogue, Ends, Label, Names, is_taken_back};
+use super::clean;
+use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind};
+use crate::domain::group::{Move, Plan};
+use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
+use crate::domain::wording::sentence as sentence_of;
+use sentence::{heading, reminder, sentence};
+use ways::{no_link, way_on};
+
+/// English.
+pub(super) struct English;
+
+impl Catalogue for English {
+    fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String {
+        at.with_timezone(&zone).format("%-d %b %Y %H:%M %Z").to_string()
+    }
+
+    fn level(&self, level: &str) -> String {
+        clean(level)
+    }
+
+    fn colon(&self) -> &'static str {
+        ":"
+    }
+
+    fn label(&self, label: Label) -> &'static str {
+        match label {
+            Label::Workload => "Workload",
+            Label::Container => "Container",
+            Label::Group => "Group",
+            Label::Image => "Image",
+            Label::Why => "Why",
+            Label::Declared => "Declared",
+            Label::AskedAs => "Asked as",
+            Label::Changes => "Changes",
+            Label::LookedAt => "Looked at",
+            Label::Owner => "Owner",
+            Label::Failure => "Failure",
+            Label::Note => "Note",
+            Label::WhatNext => "What next",
+            Label::Channel => "Channel",
+            Label::Since => "Since",
+        }
+    }
+
+    fn ends(&self, kind: NoticeKind) -> Ends {
+        let (from, to, by) = match kind {
+            NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Stalled => ("Before", "New", "Decided"),
+            NoticeKind::RolledBack => ("Running", "Held", "Decided"),
+            NoticeKind::Held => ("Running", "Held", "Set back"),
+            NoticeKind::Gone => ("Running", "There is", ""),
+            NoticeKind::Stopped => ("Running", "Failed", ""),
+            NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => ("Running", "New", "Decided"),
+        };
+        Ends { from, to, by }
+    }
+
+    fn heading(&self, notice: &Notice) -> &'static str {
+        heading(notice)
+    }
+
+    fn sentence(&self, notice: &Notice, names: &Names) -> String {
+        format!("{}{}", sentence(notice, names), reminder(notice))
+    }
+
+    fn step(&self, notice: &Notice, Names { from, to, .. }: &Names) -> String {
+        match notice.kind {
+            NoticeKind::Held => format!("{to} set back to {from} and held"),
+            NoticeKind::Gone if is_taken_back(notice) => format!("{from} is no release any more"),
+            NoticeKind::Gone => format!("{from} is gone from its registry"),
+            NoticeKind::Stopped => "automatic updates are stopped everywhere".to_owned(),
+            _ => format!("{from} → {to}"),
+        }
+    }
+
+    fn dry_run(&self) -> &'static str {
+        "[dry run] "
+    }
+
+    fn none_known(&self) -> &'static str {
+        "none that is known"
+    }
+
+    fn group(&self, notice: &Notice) -> Option<String> {
+        notice.group.as_ref().map(|plan| group(plan))
+    }
+
+    fn why(&self, notice: &Notice) -> Option<String> {
+        notice.why.as_ref().map(|why| clean(&why.to_string()))
+    }
+
+    fn declared(&self, notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
+        let mut told = notice.declared.kinds.sentence()?;
+        if notes.is_none_or(|notes| notes.alerts.is_empty()) {
+            for quote in &notice.declared.quotes {
+                let _ = write!(told, " «{quote}»");
+            }
+        }
+        Some(clean(&told))
+    }
+
+    fn because(&self, notice: &Notice, zone: Tz) -> Option<String> {
+        let words = notice.because.as_ref()?.words(&|at| self.moment(at, zone));
+        Some(sentence_of(&clean(&words)))
+    }
+
+    fn changes(&self, notice: &Notice) -> Option<String> {
+        let changes = notice.preflight.as_ref()?.changes.as_ref()?;
+        Some(clean(&changes.to_string())).filter(|it| !it.is_empty())
+    }
+
+    fn looked_at(&self, notice: &Notice) -> Option<String> {
+        notice.preflight.as_ref().map(|preflight| clean(&preflight.to_string()))
+    }
+
+    fn owner(&self, notice: &Notice) -> Option<String> {
+        notice.owner.as_ref().map(|owner| clean(&owner.to_string()))
+    }
+
+    fn failure(&self, notice: &Notice) -> Option<String> {
+        notice.failure.as_ref().map(|failure| clean(&in_words(failure)))
+    }
+
+    fn no_link(&self, reason: NoLink, notice: &Notice) -> String {
+        no_link(reason, notice, &clean(&notice.workload.namespace))
+    }
+
+    fn way_on(&self, notice: &Notice, names: &Names) -> Option<String> {
+        way_on(notice, &names.from, &names.to, names.asks)
+    }
+
+    fn decided(&self, notice: &Notice, at: &str) -> Option<String> {
+        notice.by.as_ref().map(|by| format!("by {}, {at}", clean(&by.words())))
+    }
+
+    fn reason(&self, notice: &Notice, cluster: Option<&str>) -> String {
+        let policy = clean(&notice.policy);
+        let policy = if policy.is_empty() { policy } else { format!(" ({policy})") };
+        format!("You get this because of image-watcher/mode on this workload{policy}{}.", of_cluster(cluster))
+    }
+
+    fn review(&self) -> &'static str {
+        "Review and decide"
+    }
+
+    fn link_hint(&self, until: Option<&str>) -> String {
+        let until = until.map(|until| format!(" and valid until {until}")).unwrap_or_default();
+        format!("It opens a page; nothing happens before you press a button there. The link is yours alone{until}.")
+    }
+
+    fn release_notes(&self) -> &'static str {
+        "Release notes"
+    }
+
+    fn alert(&self, kind: AlertKind) -> &'static str {
+        kind.title()
+    }
+
+    fn more_alerts(&self, more: usize) -> String {
+        format!("… and {more} more like these")
+    }
+
+    fn in_short(&self) -> &'static str {
+        "In short"
+    }
+
+    fn highlight(&self, highlight: &Highlight) -> String {
+        format!("{}: {}", highlight.kind.as_str(), highlight.text)
+    }
+
+    fn summary_by(&self, summary: &Summary) -> String {
+        let risk = if summary.risk == Risk::High { " It advises to look closely." } else { "" };
+        format!("Summary by {}, unverified.{risk}", summary.model)
+    }
+
+    fn what_changes(&self) -> &'static str {
+        "What changes"
+    }
+
+    fn words_of_makers(&self, found_by: FoundBy) -> &'static str {
+        match found_by {
+            FoundBy::Guess => "In the words of its makers, found by a guess from the image's name.",
+            FoundBy::Annotation | FoundBy::Label | FoundBy::Known => "In the words of its makers.",
+        }
+    }
+
+    fn goes_on(&self) -> &'static str {
+        "… the rest is behind the link"
+    }
+
+    fn more_versions(&self, more: usize) -> String {
+        format!("… and {more} more {}", if more == 1 { "version" } else { "versions" })
+    }
+
+    fn several(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
+        match one_cause {
+            Some(notice) => format!("{} on {}: {} → {}.", heading(notice), workloads(count), names.from, names.to),
+            None if count == 1 => "One thing happened to your workloads.".to_owned(),
+            None => format!("{count} things happened to your workloads."),
+        }
+    }
+
+    fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
+        match one_cause {
+            Some(_) => format!("{} → {} on {}", names.from, names.to, workloads(count)),
+            None if count == 1 => "1 update at a glance".to_owned(),
+            None => format!("{count} updates at a glance"),
+        }
+    }
+
+    fn section(&self, kind: NoticeKind, count: usize) -> String {
+        let what = match kind {
+            NoticeKind::Available => "available",
+            NoticeKind::Granted => "approved",
+            NoticeKind::Skipped => "skipped",
+            NoticeKind::Applied => "updated and healthy",
+            NoticeKind::Failed => "passed over or failed",
+            NoticeKind::Stalled => "whose rollout stands still",
+            NoticeKind::RolledBack => "rolled back",
+            NoticeKind::Held => "set back and held",
+            NoticeKind::Gone => "gone from their registry",
+            NoticeKind::Stopped => "stopped",
+        };
+        format!("{count} {what}")
+    }
+
+    fn more_items(&self, more: usize) -> String {
+        format!("… and {more} more")
+    }
+
+    fn reason_of_several(&self, cluster: Option<&str>) -> String {
+        format!("You get this because of image-watcher/mode on these workloads{}.", of_cluster(cluster))
+    }
+
+    fn trouble(&self, trouble: &Trouble) -> (String, String) {
+        let channel = clean(&trouble.channel);
+        match trouble.kind {
+            TroubleKind::ChannelPaused => (
+                format!("Channel {channel} refuses our messages"),
+                format!(
+                    "Channel {channel} refuses our messages, so none is sent to it for now. They are kept, and it is tried again from time to time. Look at its address and its credentials."
+                ),
+            ),
+            TroubleKind::ChannelGone => (
+                format!("Channel {channel} is gone"),
+                format!(
+                    "Channel {channel} says that its address is gone for good, so nothing is sent to it until image-watcher starts again. Give it a new address, or take it out of the configuration."
+                ),
+            ),
+            TroubleKind::DeadLetters => (
+                format!("Messages to channel {channel} were given up"),
+                format!(
+                    "Messages to channel {channel} could not be delivered and are kept for 30 days: image-watcher deliveries --state dead --channel {channel} shows them, image-watcher deliveries retry --channel {channel} sends them again."
+                ),
+            ),
+        }
+    }
+
+    fn trial(&self, channel: &str) -> (String, String) {
+        (
+            format!("TEST of channel {}", clean(channel)),
+            format!(
+                "TEST: messages of image-watcher to channel {} arrive here. There is nothing to do.",
+                clean(channel)
+            ),
+        )
+    }
+
+    fn reason_of_service(&self, cluster: Option<&str>) -> String {
+        format!("You get this because this channel is configured in image-watcher{}.", of_cluster(cluster))
+    }
+}
+
+fn workloads(count: usize) -> String {
+    if count == 1 { "1 workload".to_owned() } else { format!("{count} workloads") }
+}
+
+/// Which cluster speaks.
+fn of_cluster(cluster: Option<&str>) -> String {
+    cluster.map(|cluster| format!(", in cluster {}", clean(cluster))).unwrap_or_default()
+}
+
+/// Where each member of a group goes, so that nothing is left out.
+fn group(plan: &Plan) -> String {
+    let one = |one: &Move| {
+        let from = one.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        let all: Vec<String> = [one.member()].into_iter().chain(one.with.iter().map(ToString::to_string)).collect();
+        format!("{} {from} → {}", clean(&all.join(" and ")), one.tag)
+    };
+    let all: Vec<String> = plan.moves.iter().map(one).collect();
+    format!("{}, all in this order or none: {}", plan.name, all.join("; "))
+}
+
+/// Why it failed, with the end of its log where that is known.
+fn in_words(failure: &Failure) -> String {
+    let Failure { reason, message, log } = failure;
+    let log = if log.is_empty() { String::new() } else { format!("; its log ends: {}", log.join(" | ")) };
+    format!("{reason}: {message}{log}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_singular() {
+        let names = Names { workload: "shop/web".into(), from: "1.2.3".into(), to: "1.3.0".into(), asks: false };
+        let notice = crate::domain::event::tests::notice(NoticeKind::Available);
+        let said = |count| {
+            [
+                English.several(count, None, &names),
+                English.several(count, Some(&notice), &names),
+                English.several_subject(count, None, &names),
+                English.several_subject(count, Some(&notice), &names),
+                English.more_versions(count),
+            ]
+            .join("\n")
+        };
+        let one = "One thing happened to your workloads.\nUpdate available on 1 workload: 1.2.3 → 1.3.0.\n\
+                   1 update at a glance\n1.2.3 → 1.3.0 on 1 workload\n… and 1 more version";
+        assert_eq!(said(1), one);
+        let two = "2 things happened to your workloads.\nUpdate available on 2 workloads: 1.2.3 → 1.3.0.\n\
+                   2 updates at a glance\n1.2.3 → 1.3.0 on 2 workloads\n… and 2 more versions";
+        assert_eq!(said(2), two);
+    }
+}

@@ -1,0 +1,323 @@
+//! The words of messages in French.
+//!
+//! A space before `:`, `;`, `!`, `?` and inside « » does not break, and is written `\u{a0}` here, as nobody sees it otherwise.
+
+mod grounds;
+mod moment;
+mod owner;
+mod phrases;
+mod preflight;
+mod sentence;
+mod ways;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::catalogue::{Catalogue, Ends, Label, Names, is_taken_back};
+use super::clean;
+use crate::domain::event::{NoLink, Notice, NoticeKind, Trouble, TroubleKind};
+use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
+use crate::domain::tag::Level;
+use crate::domain::wording::sentence as sentence_of;
+use phrases::{actor, charges, counted, declared, group, how_far, in_words, of_cluster, policy, quoted};
+use sentence::{heading, reminder, sentence};
+use ways::{no_link, way_on};
+
+/// French.
+pub(super) struct French;
+
+impl Catalogue for French {
+    fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String {
+        moment::moment(at, zone)
+    }
+
+    fn level(&self, level: &str) -> String {
+        let known = Level::ALL.into_iter().find(|one| one.as_str() == level);
+        known.map_or_else(|| clean(level), |level| how_far(level).to_owned())
+    }
+
+    fn colon(&self) -> &'static str {
+        "\u{a0}:"
+    }
+
+    fn label(&self, label: Label) -> &'static str {
+        match label {
+            Label::Workload => "Charge de travail",
+            Label::Container => "Conteneur",
+            Label::Group => "Groupe",
+            Label::Image => "Image",
+            Label::Why => "Pourquoi",
+            Label::Declared => "Annoncé",
+            Label::AskedAs => "Motif",
+            Label::Changes => "Changements",
+            Label::LookedAt => "Vérifié",
+            Label::Owner => "Géré par",
+            Label::Failure => "Échec",
+            Label::Note => "Remarque",
+            Label::WhatNext => "Ensuite",
+            Label::Channel => "Canal",
+            Label::Since => "Depuis",
+        }
+    }
+
+    fn ends(&self, kind: NoticeKind) -> Ends {
+        let (from, to, by) = match kind {
+            NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Stalled => ("Avant", "Nouvelle", "Décidé"),
+            NoticeKind::RolledBack => ("En service", "Bloquée", "Décidé"),
+            NoticeKind::Held => ("En service", "Bloquée", "Ramenée"),
+            NoticeKind::Gone => ("En service", "Disponible", ""),
+            NoticeKind::Stopped => ("En service", "En échec", ""),
+            NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => ("En service", "Nouvelle", "Décidé"),
+        };
+        Ends { from, to, by }
+    }
+
+    fn heading(&self, notice: &Notice) -> &'static str {
+        heading(notice)
+    }
+
+    fn sentence(&self, notice: &Notice, names: &Names) -> String {
+        format!("{}{}", sentence(notice, names), reminder(notice))
+    }
+
+    fn step(&self, notice: &Notice, Names { from, to, .. }: &Names) -> String {
+        match notice.kind {
+            NoticeKind::Held => format!("{to} ramenée à {from} et bloquée"),
+            NoticeKind::Gone if is_taken_back(notice) => format!("{from} n’est plus une version publiée"),
+            NoticeKind::Gone => format!("{from} a disparu de son registre"),
+            NoticeKind::Stopped => "les mises à jour automatiques sont suspendues partout".to_owned(),
+            NoticeKind::Available
+            | NoticeKind::Granted
+            | NoticeKind::Skipped
+            | NoticeKind::Applied
+            | NoticeKind::Failed
+            | NoticeKind::Stalled
+            | NoticeKind::RolledBack => format!("{from} → {to}"),
+        }
+    }
+
+    fn dry_run(&self) -> &'static str {
+        "[simulation] "
+    }
+
+    fn none_known(&self) -> &'static str {
+        "aucune connue"
+    }
+
+    fn group(&self, notice: &Notice) -> Option<String> {
+        notice.group.as_ref().map(|plan| group(plan))
+    }
+
+    fn why(&self, notice: &Notice) -> Option<String> {
+        notice.why.as_ref().map(|why| clean(&grounds::grounds(why)))
+    }
+
+    fn declared(&self, notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
+        let mut told = declared(notice.declared.kinds)?;
+        if notes.is_none_or(|notes| notes.alerts.is_empty()) {
+            for quote in &notice.declared.quotes {
+                told.push(' ');
+                told.push_str(&quoted(quote.as_str()));
+            }
+        }
+        Some(clean(&told))
+    }
+
+    fn because(&self, notice: &Notice, zone: Tz) -> Option<String> {
+        Some(sentence_of(&clean(&grounds::asks(notice.because.as_ref()?, zone))))
+    }
+
+    fn changes(&self, notice: &Notice) -> Option<String> {
+        let changes = notice.preflight.as_ref()?.changes.as_ref()?;
+        Some(clean(&preflight::changes(changes))).filter(|it| !it.is_empty())
+    }
+
+    fn looked_at(&self, notice: &Notice) -> Option<String> {
+        notice.preflight.as_ref().map(|preflight| clean(&preflight::looked_at(preflight)))
+    }
+
+    fn owner(&self, notice: &Notice) -> Option<String> {
+        notice.owner.as_ref().map(|owner| clean(&owner::owner(owner)))
+    }
+
+    fn failure(&self, notice: &Notice) -> Option<String> {
+        let failure = notice.failure.as_ref()?;
+        let words = match &notice.unfit {
+            Some(unfit) => format!("{}\u{a0}: {}", failure.reason, preflight::unfit(unfit)),
+            None => in_words(failure),
+        };
+        Some(clean(&words))
+    }
+
+    fn no_link(&self, reason: NoLink, notice: &Notice) -> String {
+        no_link(reason, notice, &clean(&notice.workload.namespace))
+    }
+
+    fn way_on(&self, notice: &Notice, names: &Names) -> Option<String> {
+        way_on(notice, names)
+    }
+
+    fn decided(&self, notice: &Notice, at: &str) -> Option<String> {
+        notice.by.as_ref().map(|by| format!("par {}, le {at}", clean(&actor(by))))
+    }
+
+    fn reason(&self, notice: &Notice, cluster: Option<&str>) -> String {
+        let policy = policy(&clean(&notice.policy));
+        let policy = if policy.is_empty() { policy } else { format!(" ({policy})") };
+        let cluster = of_cluster(cluster);
+        format!(
+            "Vous recevez ce message en raison de l’annotation image-watcher/mode de cette charge de travail{policy}{cluster}."
+        )
+    }
+
+    fn review(&self) -> &'static str {
+        "Examiner et décider"
+    }
+
+    fn link_hint(&self, until: Option<&str>) -> String {
+        let until = until.map(|until| format!(" et valable jusqu’au {until}")).unwrap_or_default();
+        format!(
+            "Ce lien ouvre une page\u{a0}; rien ne se passe avant que vous n’y appuyiez sur un bouton. Il vous est personnel{until}."
+        )
+    }
+
+    fn release_notes(&self) -> &'static str {
+        "Notes de version"
+    }
+
+    fn alert(&self, kind: AlertKind) -> &'static str {
+        match kind {
+            AlertKind::Migration => "Migration",
+            AlertKind::Breaking => "Incompatible",
+            AlertKind::Manual => "À la main",
+            AlertKind::Security => "Sécurité",
+            AlertKind::Deprecated => "Obsolète",
+        }
+    }
+
+    fn more_alerts(&self, more: usize) -> String {
+        format!("… et {} du même genre", counted(more, "autre", "autres"))
+    }
+
+    fn in_short(&self) -> &'static str {
+        "En bref"
+    }
+
+    fn highlight(&self, highlight: &Highlight) -> String {
+        let about = match highlight.kind {
+            Topic::Security => "sécurité",
+            Topic::Breaking => "incompatible",
+            Topic::Feature => "nouveauté",
+            Topic::Fix => "correction",
+        };
+        format!("{about}\u{a0}: {}", highlight.text)
+    }
+
+    fn summary_by(&self, summary: &Summary) -> String {
+        let risk = match summary.risk {
+            Risk::High => " Il conseille d’y regarder de près.",
+            Risk::Low | Risk::Unknown => "",
+        };
+        format!("Résumé de {}, non vérifié.{risk}", summary.model)
+    }
+
+    fn what_changes(&self) -> &'static str {
+        "Ce qui change"
+    }
+
+    fn words_of_makers(&self, found_by: FoundBy) -> &'static str {
+        match found_by {
+            FoundBy::Guess => "Dans les mots de ses auteurs, trouvés en devinant d’après le nom de l’image.",
+            FoundBy::Annotation | FoundBy::Label | FoundBy::Known => "Dans les mots de ses auteurs.",
+        }
+    }
+
+    fn goes_on(&self) -> &'static str {
+        "… la suite est derrière le lien"
+    }
+
+    fn more_versions(&self, more: usize) -> String {
+        format!("… et {}", counted(more, "autre version", "autres versions"))
+    }
+
+    fn several(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
+        let workloads = charges(count);
+        match one_cause {
+            Some(notice) => {
+                format!("{} sur {workloads}\u{a0}: {} → {}.", heading(notice), names.from, names.to)
+            }
+            None => format!("{} sur vos charges de travail.", counted(count, "événement", "événements")),
+        }
+    }
+
+    fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
+        match one_cause {
+            Some(_) => format!("{} → {} sur {}", names.from, names.to, charges(count)),
+            None => format!("{} en un coup d’œil", counted(count, "mise à jour", "mises à jour")),
+        }
+    }
+
+    fn section(&self, kind: NoticeKind, count: usize) -> String {
+        let (one, several) = match kind {
+            NoticeKind::Available => ("disponible", "disponibles"),
+            NoticeKind::Granted => ("approuvée", "approuvées"),
+            NoticeKind::Skipped => ("ignorée", "ignorées"),
+            NoticeKind::Applied => ("appliquée et saine", "appliquées et saines"),
+            NoticeKind::Failed => ("écartée ou en échec", "écartées ou en échec"),
+            NoticeKind::Stalled => ("dont le déploiement n’avance plus", "dont le déploiement n’avance plus"),
+            NoticeKind::RolledBack => ("annulée", "annulées"),
+            NoticeKind::Held => ("ramenée et bloquée", "ramenées et bloquées"),
+            NoticeKind::Gone => ("disparue de son registre", "disparues de leur registre"),
+            NoticeKind::Stopped => ("suspendue", "suspendues"),
+        };
+        counted(count, one, several)
+    }
+
+    fn more_items(&self, more: usize) -> String {
+        format!("… et {}", counted(more, "autre", "autres"))
+    }
+
+    fn reason_of_several(&self, cluster: Option<&str>) -> String {
+        let cluster = of_cluster(cluster);
+        format!(
+            "Vous recevez ce message en raison de l’annotation image-watcher/mode de ces charges de travail{cluster}."
+        )
+    }
+
+    fn trouble(&self, trouble: &Trouble) -> (String, String) {
+        let channel = clean(&trouble.channel);
+        match trouble.kind {
+            TroubleKind::ChannelPaused => (
+                format!("Le canal {channel} refuse nos messages"),
+                format!(
+                    "Le canal {channel} refuse nos messages\u{a0}: plus aucun ne lui est envoyé pour l’instant. Ils sont conservés, et un nouvel essai a lieu de temps en temps. Vérifiez son adresse et ses identifiants."
+                ),
+            ),
+            TroubleKind::ChannelGone => (
+                format!("Le canal {channel} n’existe plus"),
+                format!(
+                    "Le canal {channel} répond que son adresse a définitivement disparu\u{a0}: plus rien ne lui est envoyé avant le prochain démarrage d’image-watcher. Donnez-lui une nouvelle adresse, ou retirez-le de la configuration."
+                ),
+            ),
+            TroubleKind::DeadLetters => (
+                format!("Des messages au canal {channel} ont été abandonnés"),
+                format!(
+                    "Des messages au canal {channel} n’ont pas pu être remis et sont conservés 30 jours\u{a0}: image-watcher deliveries --state dead --channel {channel} les montre, image-watcher deliveries retry --channel {channel} les renvoie."
+                ),
+            ),
+        }
+    }
+
+    fn trial(&self, channel: &str) -> (String, String) {
+        let channel = clean(channel);
+        let sentence = format!(
+            "TEST\u{a0}: les messages d’image-watcher au canal {channel} arrivent ici. Vous n’avez rien à faire."
+        );
+        (format!("TEST du canal {channel}"), sentence)
+    }
+
+    fn reason_of_service(&self, cluster: Option<&str>) -> String {
+        let cluster = of_cluster(cluster);
+        format!("Vous recevez ce message parce que ce canal est configuré dans image-watcher{cluster}.")
+    }
+}

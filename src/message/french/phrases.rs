@@ -1,0 +1,151 @@
+//! Parts of sentences, in French.
+
+use crate::domain::actor::Actor;
+use crate::domain::declared::Kinds;
+use crate::domain::event::Failure;
+use crate::domain::group::{Move, Plan};
+use crate::domain::tag::Level;
+use crate::message::clean;
+
+/// A number and what it counts: in French, zero and one are singular.
+pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count < 2 { one } else { several })
+}
+
+pub(super) fn charges(count: usize) -> String {
+    counted(count, "charge de travail", "charges de travail")
+}
+
+/// In quotation marks: what a stranger, a registry or a cluster says, as it says it.
+pub(super) fn quoted(text: &str) -> String {
+    format!("«\u{a0}{text}\u{a0}»")
+}
+
+/// Which cluster speaks.
+pub(super) fn of_cluster(cluster: Option<&str>) -> String {
+    cluster.map(|cluster| format!(", dans le cluster {}", clean(cluster))).unwrap_or_default()
+}
+
+pub(super) fn how_far(level: Level) -> &'static str {
+    match level {
+        Level::Build => "build",
+        Level::Prerelease => "préversion",
+        Level::Patch => "correctif",
+        Level::Minor => "mineure",
+        Level::Major => "majeure",
+        Level::Digest => "digest",
+        Level::Pattern => "selon le motif",
+    }
+}
+
+/// Mode and strategy, as a notice carries them.
+pub(super) fn policy(text: &str) -> String {
+    match text.split_once(", strategy ") {
+        Some((mode, strategy)) => format!("{mode}, stratégie {strategy}"),
+        None => text.to_owned(),
+    }
+}
+
+/// Who or what decided.
+pub(super) fn actor(who: &Actor) -> String {
+    match who {
+        Actor::Policy => "la politique".to_owned(),
+        Actor::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
+        Actor::Holder { channel, address: None } => format!("une personne qui a le lien dans {channel}"),
+        Actor::Command(Some(user)) => format!("{user} (ligne de commande)"),
+        Actor::Command(None) => "quelqu’un, en ligne de commande".to_owned(),
+        Actor::Program(name) => name.clone(),
+        Actor::SignedIn(name) => format!("{name} (identifié)"),
+        Actor::Several(all) => {
+            let all: Vec<String> = all.iter().map(actor).collect();
+            all_of(&all.iter().map(String::as_str).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// Several things in a row: `a, b et c`.
+pub(super) fn all_of(all: &[&str]) -> String {
+    match all {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [before @ .., last] => format!("{} et {last}", before.join(", ")),
+    }
+}
+
+/// What the makers declare; nothing where nothing is declared.
+pub(super) fn declared(Kinds { breaking, manual, migration, unread }: Kinds) -> Option<String> {
+    let all = [
+        (breaking, "des changements incompatibles"),
+        (manual, "des étapes à faire à la main"),
+        (migration, "une migration des données"),
+    ];
+    let all: Vec<&str> = all.into_iter().filter_map(|(is, words)| is.then_some(words)).collect();
+    let rollback = if migration {
+        " Le retour en arrière automatique est désactivé, car l’ancienne version pourrait ne plus lire ces données."
+    } else {
+        ""
+    };
+    let says = (!all.is_empty()).then(|| format!("Ses auteurs annoncent {}.{rollback}", all_of(&all)));
+    let unread =
+        unread.then(|| "Les notes des auteurs jusqu’à cette version n’ont pas toutes pu être lues.".to_owned());
+    let said: Vec<String> = says.into_iter().chain(unread).collect();
+    (!said.is_empty()).then(|| said.join(" "))
+}
+
+/// Where each member of a group goes, so that nothing is left out.
+pub(super) fn group(plan: &Plan) -> String {
+    let one = |one: &Move| {
+        let from = one.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        let member = one.member();
+        let all: Vec<&str> = [&*member].into_iter().chain(one.with.iter().map(|name| &**name)).collect();
+        format!("{} {from} → {}", clean(&all_of(&all)), one.tag)
+    };
+    let all: Vec<String> = plan.moves.iter().map(one).collect();
+    format!("{}, tous dans cet ordre ou aucun\u{a0}: {}", plan.name, all.join("\u{a0}; "))
+}
+
+/// Why it failed, with the end of its log where that is known.
+pub(super) fn in_words(Failure { reason, message, log }: &Failure) -> String {
+    let message = if message.is_empty() { String::new() } else { format!("\u{a0}: {}", quoted(message)) };
+    let log = if log.is_empty() {
+        String::new()
+    } else {
+        format!("\u{a0}; fin de son journal\u{a0}: {}", quoted(&log.join(" | ")))
+    };
+    format!("{reason}{message}{log}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::NoticeKind;
+    use crate::message::catalogue::Catalogue as _;
+    use crate::message::french::French;
+
+    #[test]
+    fn one_and_none_are_singular() {
+        let words = |count| [French.section(NoticeKind::Gone, count), French.more_versions(count)].join(" ");
+        assert_eq!(words(0), "0 disparue de son registre … et 0 autre version");
+        assert_eq!(words(1), "1 disparue de son registre … et 1 autre version");
+        assert_eq!(words(2), "2 disparues de leur registre … et 2 autres versions");
+    }
+
+    #[test]
+    fn what_is_declared_is_one_sentence_or_several() {
+        let of = |breaking, manual, migration, unread| declared(Kinds { breaking, manual, migration, unread });
+        assert_eq!(of(false, false, false, false), None);
+        assert_eq!(of(true, false, false, false).unwrap(), "Ses auteurs annoncent des changements incompatibles.");
+        let all = of(true, true, true, true).unwrap();
+        let start =
+            "Ses auteurs annoncent des changements incompatibles, des étapes à faire à la main et une migration";
+        assert!(all.starts_with(start) && all.ends_with("n’ont pas toutes pu être lues."), "{all}");
+        assert!(all.contains("retour en arrière automatique est désactivé"), "{all}");
+    }
+
+    #[test]
+    fn words_that_are_not_known_stay() {
+        assert_eq!((French.level("minor"), French.level("other")), ("mineure".into(), "other".into()));
+        assert_eq!(policy("AUTO_UPDATE, strategy MINOR"), "AUTO_UPDATE, stratégie MINOR");
+        assert_eq!((policy(""), policy("DISABLED")), (String::new(), "DISABLED".into()));
+    }
+}
