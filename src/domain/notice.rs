@@ -18,6 +18,9 @@ use super::preflight::{Preflight, Unfit};
 use super::rollout::obstacle::InTheWay;
 use super::workload::WorkloadId;
 
+/// So often at most people are reminded of what nobody answers.
+pub const MOST_REMINDERS: u8 = 3;
+
 /// What people are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NoticeKind {
@@ -36,6 +39,9 @@ pub enum NoticeKind {
     /// The rollout is not.
     #[serde(rename = "update.failed")]
     Failed,
+    /// The rollout stands still, and nothing but people will end that.
+    #[serde(rename = "update.stalled")]
+    Stalled,
     /// The workload runs again what it ran before the update.
     #[serde(rename = "update.rolled_back")]
     RolledBack,
@@ -52,12 +58,13 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Available,
         Self::Granted,
         Self::Skipped,
         Self::Applied,
         Self::Failed,
+        Self::Stalled,
         Self::RolledBack,
         Self::Held,
         Self::Gone,
@@ -85,6 +92,7 @@ impl NoticeKind {
             Self::Skipped => "update.skipped",
             Self::Applied => "update.applied",
             Self::Failed => "update.failed",
+            Self::Stalled => "update.stalled",
             Self::RolledBack => "update.rolled_back",
             Self::Held => "update.held",
             Self::Gone => "image.gone",
@@ -273,6 +281,9 @@ pub struct Notice {
     /// When its recipient asked for it once more, where that is why it is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<DateTime<Utc>>,
+    /// Which reminder of a question it is; 0 where it is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reminder: u8,
     /// The workload.
     pub workload: WorkloadId,
     /// The container.
@@ -346,6 +357,7 @@ impl Notice {
             at,
             ended: None,
             again: None,
+            reminder: 0,
             workload: workload.clone(),
             container: container.to_owned(),
             from,
@@ -390,7 +402,7 @@ impl Notice {
     pub fn is_urgent(&self) -> bool {
         match self.kind {
             NoticeKind::Failed => !self.is_passed_over(),
-            NoticeKind::RolledBack | NoticeKind::Stopped => true,
+            NoticeKind::Stalled | NoticeKind::RolledBack | NoticeKind::Stopped => true,
             NoticeKind::Available
             | NoticeKind::Granted
             | NoticeKind::Skipped
@@ -447,6 +459,11 @@ impl Notice {
             group: self.group.as_ref().map(|plan| plan.binding()).as_ref(),
         })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 /// 26 letters and digits that stand for these fields, in this order.

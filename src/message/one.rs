@@ -75,7 +75,7 @@ pub(super) fn severity(notice: &Notice) -> Severity {
     match notice.kind {
         NoticeKind::Available | NoticeKind::Granted | NoticeKind::Skipped => Severity::Info,
         NoticeKind::Applied => Severity::Success,
-        NoticeKind::RolledBack | NoticeKind::Held | NoticeKind::Gone => Severity::Warning,
+        NoticeKind::Stalled | NoticeKind::RolledBack | NoticeKind::Held | NoticeKind::Gone => Severity::Warning,
         NoticeKind::Failed if notice.is_passed_over() => Severity::Warning,
         NoticeKind::Failed | NoticeKind::Stopped => Severity::Failure,
     }

@@ -149,6 +149,8 @@ fn all() -> Vec<Sent> {
             sent.link = None;
             sent.delivery.notices_mut()[0].no_link = Some(NoLink::NoBaseUrl);
         }),
+        Sent::asking("the first reminder").with(|sent| sent.delivery.notices_mut()[0].reminder = 1),
+        Sent::asking("the last reminder").with(|sent| sent.delivery.notices_mut()[0].reminder = 3),
         Sent::without_answer("nothing to answer, as the workload may not be patched", NoLink::MayNotPatch),
         Sent::without_answer("allowed, and not applied, as it may not be patched", NoLink::MayNotApply),
         Sent::without_answer("would be applied, were it no dry run", NoLink::WouldApply),
@@ -163,6 +165,10 @@ fn all() -> Vec<Sent> {
         Sent::then("applied after a person's word", NoticeKind::Applied, person),
         Sent::then("failed", NoticeKind::Failed, "policy"),
         Sent::then("failed after a person's word", NoticeKind::Failed, person),
+        Sent::then("stands still", NoticeKind::Stalled, "policy").with(|sent| {
+            let message = "the rollout has made no progress for 15 minutes; look at its pods";
+            sent.delivery.notices_mut()[0].failure = Some(Failure::new("NoProgress", message));
+        }),
         Sent::asking("set back, with a link").with(|sent| {
             sent.delivery.notices_mut()[0].kind = NoticeKind::Held;
             sent.delivery.notices_mut()[0].by = Some("kubectl-rollout".into());

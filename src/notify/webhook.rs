@@ -172,6 +172,7 @@ fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>) -> 
         ("preflight", notice.preflight.as_ref().map(|preflight| json!(preflight))),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
+        ("reminder", Some(json!(notice.reminder)).filter(|_| notice.reminder > 0)),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
         ("gone", notice.lost.map(gone)),
         ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),
@@ -258,7 +259,11 @@ fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Val
         NoticeKind::Available | NoticeKind::Held | NoticeKind::Gone | NoticeKind::Stopped => "pending",
         _ if notice.asks() => "pending",
         NoticeKind::Skipped => "rejected",
-        NoticeKind::Granted | NoticeKind::Applied | NoticeKind::Failed | NoticeKind::RolledBack => "granted",
+        NoticeKind::Granted
+        | NoticeKind::Applied
+        | NoticeKind::Failed
+        | NoticeKind::Stalled
+        | NoticeKind::RolledBack => "granted",
     };
     // Who set a version back, or decided on an update, decided nothing about this question.
     let decided_by = notice.by.as_ref().filter(|_| state != "pending");

@@ -219,6 +219,7 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         with: with.to_vec(),
         told_by: None,
         declares: chosen.declared.kinds,
+        stalled: None,
         stalled_before: stalled(&target.workload),
         template_before: target.workload.template_by_others,
         undoes: None,

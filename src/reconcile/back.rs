@@ -270,6 +270,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 with: if is_first { others().map(Box::from).collect() } else { Vec::new() },
                 told_by: (!is_first).then(|| target.container.as_str().into()),
                 declares: Kinds::default(),
+                stalled: None,
                 stalled_before: stalled(&target.workload),
                 template_before: target.workload.template_by_others,
                 undoes: Some(Box::new(Undone {
@@ -320,8 +321,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (level, group) = (update.level, update.group.clone());
         let (why, preflight, because, stands) = (None, None, None, Stands::Open);
         let votes = Votes::default();
-        let question =
-            Question { terms, level, why, asked: now, with, declares, preflight, because, group, votes, stands };
+        let question = Question {
+            terms,
+            level,
+            why,
+            asked: now,
+            with,
+            declares,
+            preflight,
+            because,
+            group,
+            votes,
+            reminders: 0,
+            is_renewed: false,
+            stands,
+        };
         question.is_open(now).then_some(question)
     }
 

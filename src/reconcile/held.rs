@@ -58,7 +58,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // Who goes back twice is asked about the newest of them.
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
         let (tag, digest) = held.map_or((&before.tag, &before.digest), |held| (&held.tag, &held.digest));
-        let question = self.about_held(target, running, tag, digest.as_ref(), level).await;
+        let question = self.about_held(target, running, tag, digest.as_ref(), (level, 0)).await;
         let event = Event::SetBack {
             to: running.clone(),
             by: self.who(target).await,
@@ -81,12 +81,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
         let Ok(settings) = self.settings(target) else { return };
         let Some(ledger) = work.ledger(container) else { return };
-        let Some((running, held)) = ledger.runs.clone().zip(ledger.unasked(now).cloned()) else { return };
+        let Some((running, (held, reminder))) = ledger.runs.clone().zip(ledger.unasked(now)) else { return };
+        let held = held.clone();
         let before = Running { tag: held.tag.clone(), digest: held.digest.clone(), ..running.clone() };
         let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
         let ours = ledger.update.as_ref().zip(Some(has_run));
         let Some(level) = goes_back(&running, &before, ours, Some(&settings.policy)) else { return };
-        let question = self.about_held(target, &running, &held.tag, held.digest.as_ref(), level).await;
+        let question = self.about_held(target, &running, &held.tag, held.digest.as_ref(), (level, reminder)).await;
         if let Some(question) = question {
             work.draft.guard(container);
             work.draft.on(container, Event::Ask(Box::new(question)), now);
@@ -102,7 +103,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         running: &Running,
         tag: &Tag,
         digest: Option<&Digest>,
-        level: Level,
+        (level, reminders): (Level, u8),
     ) -> Option<Question> {
         let digest = match digest {
             Some(digest) => digest.clone(),
@@ -122,6 +123,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             because: None,
             group: None,
             votes: Votes::default(),
+            reminders,
+            is_renewed: false,
             stands: Stands::Open,
         })
     }

@@ -9,6 +9,7 @@ mod groups;
 mod listed;
 mod pods;
 mod pressed;
+mod reminders;
 mod requests;
 mod standing;
 mod undo;
@@ -739,6 +740,21 @@ async fn nothing_is_decided_where_what_was_written_can_not_be_read() {
     assert_eq!((stage.writes(), &*stage.cluster.image()), (0, "a.example/web:1.0.0"));
 }
 
+impl Stage {
+    /// Why rollouts stand still, as people are told: one a message.
+    fn told_of_stalls(&self) -> Vec<String> {
+        let told = self.joe.0.lock().unwrap();
+        let stalls = told.iter().filter(|notice| notice.kind == NoticeKind::Stalled);
+        let all: std::collections::BTreeMap<String, String> = stalls
+            .map(|notice| {
+                let id = Delivery::of("email", "joe@example.com", notice.clone()).id();
+                (id, notice.failure.as_ref().unwrap().reason.clone())
+            })
+            .collect();
+        all.into_values().collect()
+    }
+}
+
 const SLOW: &str = "the rollout of 1.0.1 has made no progress for 15 minutes; look at its pods";
 
 #[tokio::test]
@@ -772,8 +788,12 @@ async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays()
     }
     assert_eq!(stage.writes(), writes, "nothing is written twice");
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutSlow(_))), 1);
+    assert_eq!(stage.told_of_stalls(), ["NoProgress"], "people are told once");
     stage.cluster.rolls(hangs(2));
     stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.told_of_stalls().len(), 1, "an update that stands still again is no news");
     stage.cluster.rolls(Rollout::Complete);
     stage.look().await;
     assert_eq!(stage.cluster.annotation("error"), None, "it came up");

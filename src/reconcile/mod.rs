@@ -48,6 +48,7 @@ mod requested;
 mod rollout;
 #[cfg(test)]
 mod simulation;
+mod stalled;
 mod standing;
 mod unfit;
 mod unreleased;

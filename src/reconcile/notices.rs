@@ -90,6 +90,7 @@ pub(super) fn of_question(
         approval: Some(approval(&question.terms)),
         by: by.cloned(),
         group: question.group.clone(),
+        reminder: if kind == NoticeKind::Available { question.reminders } else { 0 },
         ..notice(target, settings, kind, question.asked, &step)
     }
 }
@@ -187,6 +188,7 @@ pub(super) fn of_held(
         approval: question.map(|question| approval(&question.terms)),
         by: Some(held.by.join(", ")).filter(|by| !by.is_empty()).map(Actor::Program),
         group: question.and_then(|question| question.group.clone()),
+        reminder: question.map_or(0, |question| question.reminders),
         ..notice(target, settings, NoticeKind::Held, held.since, &step)
     }
 }

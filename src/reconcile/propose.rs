@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 
 use super::draft::{Chosen, Work, image_of};
 use super::notices::{ends, of_gone, of_held, of_question, with_way_back};
@@ -45,6 +45,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             return Ok(Some(until));
         }
+        let (to, digest) = (&chosen.to, &chosen.digest);
+        let unanswered = ledger.unanswered(&image, to, digest, now).filter(|it| it.with == with);
+        let unanswered = unanswered.filter(|it| chosen.is_with(it.group.as_deref())).cloned();
+        let reminder = unanswered.as_ref().map_or(0, Question::next_reminder);
+        if let Some(question) = unanswered.filter(|it| it.again().is_none_or(|again| now < again)) {
+            return Ok(self.wait_to_remind(work, container, question));
+        }
         let is_signed = |question: &&Question| self.0.keys.named(question.terms.key.as_str()).is_some();
         let is_it = |question: &&Question| is_signed(question) && chosen.is_with(question.group.as_deref());
         let asked = ledger.asks(&image, &chosen.to, &chosen.digest, now).filter(is_it).cloned();
@@ -62,8 +69,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 work.draft.on(container, Event::Ask(Box::new(question.clone())), now);
             }
             let question = self.because(work, container, question, chosen);
-            let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
-            work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
+            if !question.is_renewed {
+                let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
+                work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
+            }
             return Ok(Some(question.terms.expires()));
         }
         let question = if let Some(before) = before {
@@ -77,8 +86,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let preflight = Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty());
             let declares = chosen.declared.kinds;
             let (because, group) = (chosen.because.clone().map(Box::new), chosen.group.clone());
-            let (votes, stands) = (Votes::default(), Stands::Open);
-            Question { terms, level, why, asked: now, with, declares, preflight, because, group, votes, stands }
+            Question {
+                terms,
+                level,
+                why,
+                asked: now,
+                with,
+                declares,
+                preflight,
+                because,
+                group,
+                votes: Votes::default(),
+                reminders: reminder,
+                is_renewed: false,
+                stands: Stands::Open,
+            }
         };
         let expires = question.terms.expires();
         let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
@@ -100,6 +122,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.draft.announce(WorkloadEvent::UpdateAvailable(note));
         work.messages.extend(deliveries);
         Ok(Some(expires))
+    }
+
+    /// Nobody is told of a question whose links' time is over before people are reminded of it.
+    fn wait_to_remind(&self, work: &mut Work, container: &str, question: Question) -> Option<DateTime<Utc>> {
+        self.count("proposed", "unanswered");
+        let again = question.again();
+        if matches!(question.stands, Stands::Closed(_)) {
+            // What was closed for a moment may have a new link sent again.
+            let question = Question { stands: Stands::Open, ..question };
+            work.draft.on(container, Event::Ask(Box::new(question)), self.0.ambient.now());
+        }
+        again
     }
 
     /// An open question with what other workloads went through by now: its links and messages stay the same.
@@ -187,7 +221,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_about_held =
             |it: &&Question| it.terms.allows == Allows::Held && now < it.terms.expires() && !is_told(it);
         let about_held = ledger.question.as_ref().filter(is_about_held);
-        if let Some((held, question)) = ledger.held.as_ref().zip(about_held) {
+        if let Some((held, question)) = ledger.held.as_ref().zip(about_held.filter(|it| !it.is_renewed)) {
             notices.push(of_held(target, settings.as_ref(), held, Some(question)));
         }
         notices.extend(ledger.gone_lately(now).map(|gone| of_gone(target, settings.as_ref(), gone)));

@@ -338,6 +338,7 @@ fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::DateTime<chr
         with: Vec::new(),
         told_by: None,
         declares: Kinds::default(),
+        stalled: None,
         stalled_before: stalled(&target.workload),
         template_before: target.workload.template_by_others,
         undoes: None,

@@ -64,6 +64,8 @@ pub(super) struct Slow {
     pub(super) again: DateTime<Utc>,
     /// Whether the cluster itself will give it up, so that nothing is decided before.
     pub(super) holds: bool,
+    /// Why, where people are not told of it otherwise.
+    pub(super) why: Option<Failure>,
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -228,7 +230,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Way::Blocked(words) => {
                 self.count("waiting", "rollout_slow");
-                Some(Goes::Slow(Slow { words, again, holds: false }))
+                Some(Goes::Slow(Slow { words, again, holds: false, why: None }))
             }
         }
     }
@@ -248,7 +250,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let words = self.0.standing_still.said(of, why.reason, said);
         let holds = has_deadline(&workload.rollout);
-        Slow { words, again, holds }
+        // What is given up after a while is told when it is, and of a way back people are told why it began.
+        let is_told = !holds && update.undoes.is_none() && !is_given_up(update, &workload.rollout);
+        let why = is_told.then(|| Failure::new(why.reason.as_str(), &sentence(&why.message)));
+        Slow { words, again, holds, why }
     }
 
     /// Why it failed, as it is told: with the last lines of the log where they may be read.

@@ -223,6 +223,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Goes::On => None,
             Goes::Slow(slow) => {
                 self.slow(work, target, &slow);
+                self.tell_stalled(work, target, &slow);
                 if slow.holds {
                     return Ok(Looked::again(Some(slow.again)));
                 }

@@ -54,6 +54,7 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         with: Vec::new(),
         told_by: None,
         declares: image_watcher::domain::declared::Kinds::default(),
+        stalled: None,
         stalled_before: None,
         template_before: None,
         undoes: None,

@@ -139,6 +139,8 @@ fn question(to: &str, with: &[&str]) -> Question {
         because: None,
         group: None,
         votes: Votes::default(),
+        reminders: 0,
+        is_renewed: false,
         stands: Asked::Open,
     }
 }

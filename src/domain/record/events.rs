@@ -56,6 +56,8 @@ pub enum Event {
     Write(Box<Update>),
     /// What was said of why the revision before is there.
     Because(Option<Box<str>>),
+    /// The rollout of the newest update stands still, and nothing but people will end that.
+    Stalled,
     /// The newest update came to this end.
     End(Outcome, Option<Failure>),
     /// The newest update, which failed, is not undone, and why.

@@ -116,7 +116,22 @@ fn over(terms: Terms) -> Question {
     let (asked, stands) = (terms.id.made(), Stands::Closed(Closed::Unknown));
     let (level, with, declares) = (Level::Digest, Vec::new(), Kinds::default());
     let (because, group, votes) = (None, None, Votes::default());
-    Question { terms, level, why: None, asked, with, declares, preflight: None, because, group, votes, stands }
+    let (reminders, is_renewed) = (0, false);
+    Question {
+        terms,
+        level,
+        why: None,
+        asked,
+        with,
+        declares,
+        preflight: None,
+        because,
+        group,
+        votes,
+        reminders,
+        is_renewed,
+        stands,
+    }
 }
 
 /// What was asked about a container, newest first.

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::Known;
 use super::ends::Ends;
 use super::held::Held;
-use super::question::{Answer, Answered, Closed, Question, Stands};
+use super::question::{Answer, Answered, Closed, Question, REMINDED_AFTER, Stands};
 use super::refused::{Refusals, Refused};
 use super::update::{Running, Update};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
-use crate::domain::event::WayBack;
+use crate::domain::event::{MOST_REMINDERS, WayBack};
 use crate::domain::gone::Gone;
 use crate::domain::history::Outcome;
 use crate::domain::policy::{Doubt, KnownSince, Mode, is_older};
@@ -22,9 +22,6 @@ pub(super) const MOST_PAST: usize = 10;
 
 /// So long after its time an old link may have a new one in its place, where the same is asked still.
 pub(super) const RENEWABLE: TimeDelta = TimeDelta::days(7);
-
-/// About what is held people are asked anew after so long.
-pub(super) const HELD_ASKED_EVERY: TimeDelta = TimeDelta::days(7);
 
 /// What we know of one container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +107,7 @@ pub struct GoneSince {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &u8) -> bool {
+pub(super) fn is_zero(number: &u8) -> bool {
     *number == 0
 }
 
@@ -188,6 +185,19 @@ impl Ledger {
         let is_it = |question: &&Question| {
             matches!(question.stands, Stands::Closed(Closed::NothingToAsk | Closed::Withdrawn))
                 && question.terms.is_in_its_time(now)
+                && question.terms.allows == Allows::Update
+                && question.terms.is_about(image, tag, digest)
+        };
+        self.question.as_ref().filter(is_it)
+    }
+
+    /// The question that asked for this version of what runs until its links' time was over, and that nobody answered: it is the
+    /// same question until people are reminded of it, see [`Question::again`].
+    #[must_use]
+    pub fn unanswered(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
+        let is_it = |question: &&Question| {
+            !matches!(question.stands, Stands::Closed(Closed::Answered | Closed::Unknown))
+                && now >= question.terms.expires()
                 && question.terms.allows == Allows::Update
                 && question.terms.is_about(image, tag, digest)
         };
@@ -280,12 +290,20 @@ impl Ledger {
         update.ended.is_some_and(|ended| now < ended + LIFETIME).then_some(update)
     }
 
-    /// What is held, where nobody was asked anything for so long that people are asked about it anew.
+    /// What is held, where nobody was asked anything for so long that people are asked about it anew, and as which reminder.
     #[must_use]
-    pub fn unasked(&self, now: DateTime<Utc>) -> Option<&Held> {
-        let asked = self.question.as_ref().map(|question| question.asked);
-        let is_long_ago = |held: &&Held| now >= asked.unwrap_or(held.since).max(held.since) + HELD_ASKED_EVERY;
-        self.held.as_ref().filter(is_long_ago).filter(|_| self.open(now).is_none())
+    pub fn unasked(&self, now: DateTime<Utc>) -> Option<(&Held, u8)> {
+        let held = self.held.as_ref()?;
+        let Some(question) = &self.question else {
+            return (now >= held.since + REMINDED_AFTER).then_some((held, 0));
+        };
+        let is_about_held = question.terms.allows == Allows::Held && question.asked >= held.since;
+        // What is newer is asked about as long as nobody answers, and not what is held beside it.
+        let is_of_a_newer = question.terms.allows == Allows::Update && !matches!(question.stands, Stands::Closed(_));
+        let is_enough = is_about_held && question.reminders >= MOST_REMINDERS;
+        let is_long_ago = now >= question.asked.max(held.since) + REMINDED_AFTER;
+        let reminder = if is_about_held { question.reminders + 1 } else { 0 };
+        (is_long_ago && !is_enough && !is_of_a_newer && !question.is_open(now)).then_some((held, reminder))
     }
 
     /// The same of what is gone.

@@ -1,11 +1,13 @@
 //! What people are asked, and what they answered.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::ledger::is_zero;
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, LIFETIME, Terms};
 use crate::domain::declared::Kinds;
+use crate::domain::event::MOST_REMINDERS;
 use crate::domain::fleet;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::Plan;
@@ -15,6 +17,9 @@ use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::tag::Level;
 use crate::domain::votes::Votes;
 use crate::domain::workload::WorkloadId;
+
+/// Of what nobody answers people are reminded after so long.
+pub(super) const REMINDED_AFTER: TimeDelta = TimeDelta::days(7);
 
 /// What people are asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +53,12 @@ pub struct Question {
     /// Who approved it, where more people have to.
     #[serde(default, skip_serializing_if = "Votes::is_empty")]
     pub votes: Votes,
+    /// How often people were reminded of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reminders: u8,
+    /// Whether its link was asked for, and sent to nobody but who did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_renewed: bool,
     /// Whether it can be answered.
     pub stands: Stands,
 }
@@ -118,6 +129,25 @@ impl Question {
     #[must_use]
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {
         !matches!(self.stands, Stands::Closed(_)) && self.terms.is_in_its_time(now)
+    }
+
+    /// When people are told of it anew, if nobody answers: at the end of a snooze, or as a reminder. `None` where they were
+    /// reminded often enough.
+    #[must_use]
+    pub fn again(&self) -> Option<DateTime<Utc>> {
+        match self.stands {
+            Stands::Snoozed(until) => Some(until.max(self.terms.expires())),
+            Stands::Open | Stands::Closed(_) => (self.reminders < MOST_REMINDERS).then(|| self.asked + REMINDED_AFTER),
+        }
+    }
+
+    /// How many reminders it comes to when people are told of it anew: who put it off is no more reminded than asked.
+    #[must_use]
+    pub fn next_reminder(&self) -> u8 {
+        match self.stands {
+            Stands::Snoozed(_) => 0,
+            Stands::Open | Stands::Closed(_) => self.reminders.saturating_add(1).min(MOST_REMINDERS),
+        }
     }
 }
 

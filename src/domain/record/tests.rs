@@ -6,7 +6,8 @@ mod votes;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::ledger::{HELD_ASKED_EVERY, MOST_PAST};
+use super::ledger::MOST_PAST;
+use super::question::REMINDED_AFTER;
 use super::sealed::{NotOurs, Opened, TooMuch, claimed, claimed_approvals, claimed_sequence, open, seal};
 use super::*;
 use crate::domain::actor::Actor;
@@ -55,6 +56,8 @@ pub(crate) fn question(n: u8) -> Question {
         because: None,
         group: None,
         votes: Votes::default(),
+        reminders: 0,
+        is_renewed: false,
         stands: Stands::Open,
     }
 }
@@ -76,6 +79,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         with: Vec::new(),
         told_by: None,
         declares: Kinds::default(),
+        stalled: None,
         stalled_before: None,
         template_before: None,
         undoes: None,
@@ -563,6 +567,22 @@ fn an_update_of_an_earlier_release_is_read_and_edited_since_it_was_written() {
     let known = Update { template_before: Some(at(5)), ..read };
     assert!(!known.is_edited_on(&on(Some(at(5)))), "it was so before");
     assert!(known.is_edited_on(&on(Some(at(6)))));
+}
+
+#[test]
+fn that_an_update_stands_still_is_known_since_the_first_time() {
+    let mut record = Record::default();
+    record.on("web", Event::Write(Box::new(update(1, None))), at(0));
+    let stalled = |record: &Record| record.known("web").update.as_ref().and_then(|update| update.stalled);
+    assert_eq!(stalled(&record), None);
+    record.on("web", Event::Stalled, at(1));
+    record.on("web", Event::Stalled, at(2));
+    assert_eq!(stalled(&record), Some(at(1)));
+    record.on("web", Event::Write(Box::new(update(2, None))), at(3));
+    assert_eq!(stalled(&record), None, "another has its own");
+    record.on("web", Event::End(Outcome::Failed, None), at(4));
+    record.on("web", Event::Stalled, at(5));
+    assert_eq!(stalled(&record), None, "it has ended");
 }
 
 #[test]

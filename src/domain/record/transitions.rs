@@ -47,6 +47,7 @@ impl Ledger {
             Event::Write(update) => return Some(self.write(*update, now)),
             Event::Because(before) => self.cause_before = before,
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
+            Event::Stalled => self.stalled(now),
             Event::Left(why) => self.left(why),
             Event::Removed(obstacle) => self.removed(obstacle),
             Event::Stays(why) => self.stays = self.update.as_ref().map(|_| why),
@@ -264,6 +265,13 @@ impl Ledger {
         Some(Consequence::Ended(update.clone(), was))
     }
 
+    /// Once an update: one that goes on and stands still again is no news.
+    fn stalled(&mut self, now: DateTime<Utc>) {
+        if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut) {
+            update.stalled.get_or_insert(now);
+        }
+    }
+
     /// What is told again is told in the same words.
     fn left(&mut self, why: WayBack) {
         if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::Failed) {
@@ -318,6 +326,8 @@ impl Ledger {
     fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
         if let Some(question) = self.question.as_mut().filter(|question| question.is_open(now)) {
             question.stands = Stands::Snoozed(until);
+            // Somebody has seen it.
+            question.reminders = 0;
         }
     }
 }

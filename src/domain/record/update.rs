@@ -79,6 +79,9 @@ pub struct Update {
     /// When that was known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
     pub ended: Option<DateTime<Utc>>,
+    /// When it was found to stand still, without anything that would end that.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
+    pub stalled: Option<DateTime<Utc>>,
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

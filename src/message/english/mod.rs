@@ -14,7 +14,7 @@ use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, Trouble
 use crate::domain::group::{Move, Plan};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
 use crate::domain::wording::sentence as sentence_of;
-use sentence::{heading, sentence};
+use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 
 /// English.
@@ -55,7 +55,7 @@ impl Catalogue for English {
 
     fn ends(&self, kind: NoticeKind) -> Ends {
         let (from, to, by) = match kind {
-            NoticeKind::Applied | NoticeKind::Failed => ("Before", "New", "Decided"),
+            NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Stalled => ("Before", "New", "Decided"),
             NoticeKind::RolledBack => ("Running", "Held", "Decided"),
             NoticeKind::Held => ("Running", "Held", "Set back"),
             NoticeKind::Gone => ("Running", "There is", ""),
@@ -70,7 +70,7 @@ impl Catalogue for English {
     }
 
     fn sentence(&self, notice: &Notice, names: &Names) -> String {
-        sentence(notice, names)
+        format!("{}{}", sentence(notice, names), reminder(notice))
     }
 
     fn step(&self, notice: &Notice, Names { from, to, .. }: &Names) -> String {
@@ -225,6 +225,7 @@ impl Catalogue for English {
             NoticeKind::Skipped => "skipped",
             NoticeKind::Applied => "updated and healthy",
             NoticeKind::Failed => "passed over or failed",
+            NoticeKind::Stalled => "whose rollout stands still",
             NoticeKind::RolledBack => "rolled back",
             NoticeKind::Held => "set back and held",
             NoticeKind::Gone => "gone from their registry",

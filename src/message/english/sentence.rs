@@ -1,6 +1,6 @@
 //! What happened, in English.
 
-use crate::domain::event::{NoLink, Notice, NoticeKind, WayBack};
+use crate::domain::event::{MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
 use crate::message::catalogue::{Names, is_taken_back, stays};
 use crate::message::clean;
 
@@ -8,16 +8,28 @@ pub(super) fn heading(notice: &Notice) -> &'static str {
     match notice.kind {
         NoticeKind::Failed if notice.is_passed_over() => "Passed over",
         NoticeKind::Failed if stays(notice) => "Not taken back with its group",
+        NoticeKind::Available if notice.reminder > 0 => "Reminder: an update is available",
         NoticeKind::Available => "Update available",
         NoticeKind::Granted => "Approved",
         NoticeKind::Skipped => "Skipped",
         NoticeKind::Applied => "Updated",
         NoticeKind::Failed => "Update failed",
+        NoticeKind::Stalled => "The rollout stands still",
         NoticeKind::RolledBack => "Rolled back",
+        NoticeKind::Held if notice.reminder > 0 => "Reminder: set back and held",
         NoticeKind::Held => "Set back and held",
         NoticeKind::Gone if is_taken_back(notice) => "Taken back by its project",
         NoticeKind::Gone => "Gone from its registry",
         NoticeKind::Stopped => "Automatic updates are stopped",
+    }
+}
+
+/// That its reader was told before, and how often that still happens.
+pub(super) fn reminder(notice: &Notice) -> String {
+    match notice.reminder {
+        0 => String::new(),
+        MOST_REMINDERS.. => format!(" Reminder {MOST_REMINDERS} of {MOST_REMINDERS}: it is the last."),
+        number => format!(" Reminder {number} of {MOST_REMINDERS}."),
     }
 }
 
@@ -51,6 +63,9 @@ pub(super) fn sentence(notice: &Notice, Names { workload, from, to, asks }: &Nam
             format!("{what}: the others of the group go back to {from}, and this one stays at {to}.")
         }
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
+        NoticeKind::Stalled => {
+            format!("{what}: the rollout {from} → {to} ({level}) stands still, and does not end by itself.")
+        }
         NoticeKind::RolledBack => {
             format!("{what} runs {from} again, and is healthy. {to} is held: it is not applied again by itself.")
         }

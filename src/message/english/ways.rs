@@ -58,6 +58,9 @@ pub(super) fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> O
             };
             Some(format!("Nothing more is done by itself: look at the pods of the workload.{again}"))
         }
+        (NoticeKind::Stalled, _) => Some(format!(
+            "Look at the pods of the workload. You are told when it is healthy after all. To go back to {from}, set the image to it yourself."
+        )),
         (NoticeKind::Stopped, _) => Some(format!(
             "What would be applied by itself is asked about meanwhile. To resume, {button}run image-watcher brake --resume where the service runs."
         )),

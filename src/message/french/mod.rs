@@ -20,7 +20,7 @@ use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, 
 use crate::domain::tag::Level;
 use crate::domain::wording::sentence as sentence_of;
 use phrases::{actor, charges, counted, declared, group, how_far, in_words, of_cluster, policy, quoted};
-use sentence::{heading, sentence};
+use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 
 /// French.
@@ -62,7 +62,7 @@ impl Catalogue for French {
 
     fn ends(&self, kind: NoticeKind) -> Ends {
         let (from, to, by) = match kind {
-            NoticeKind::Applied | NoticeKind::Failed => ("Avant", "Nouvelle", "Décidé"),
+            NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Stalled => ("Avant", "Nouvelle", "Décidé"),
             NoticeKind::RolledBack => ("En service", "Bloquée", "Décidé"),
             NoticeKind::Held => ("En service", "Bloquée", "Ramenée"),
             NoticeKind::Gone => ("En service", "Disponible", ""),
@@ -77,7 +77,7 @@ impl Catalogue for French {
     }
 
     fn sentence(&self, notice: &Notice, names: &Names) -> String {
-        sentence(notice, names)
+        format!("{}{}", sentence(notice, names), reminder(notice))
     }
 
     fn step(&self, notice: &Notice, Names { from, to, .. }: &Names) -> String {
@@ -91,6 +91,7 @@ impl Catalogue for French {
             | NoticeKind::Skipped
             | NoticeKind::Applied
             | NoticeKind::Failed
+            | NoticeKind::Stalled
             | NoticeKind::RolledBack => format!("{from} → {to}"),
         }
     }
@@ -263,6 +264,7 @@ impl Catalogue for French {
             NoticeKind::Skipped => ("ignorée", "ignorées"),
             NoticeKind::Applied => ("appliquée et saine", "appliquées et saines"),
             NoticeKind::Failed => ("écartée ou en échec", "écartées ou en échec"),
+            NoticeKind::Stalled => ("dont le déploiement n’avance plus", "dont le déploiement n’avance plus"),
             NoticeKind::RolledBack => ("annulée", "annulées"),
             NoticeKind::Held => ("ramenée et bloquée", "ramenées et bloquées"),
             NoticeKind::Gone => ("disparue de son registre", "disparues de leur registre"),

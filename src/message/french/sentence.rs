@@ -2,7 +2,7 @@
 
 use super::French;
 use super::phrases::actor;
-use crate::domain::event::{NoLink, Notice, NoticeKind, WayBack};
+use crate::domain::event::{MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
 use crate::message::catalogue::{Catalogue, Names, is_taken_back, stays};
 use crate::message::clean;
 
@@ -10,12 +10,15 @@ pub(super) fn heading(notice: &Notice) -> &'static str {
     match notice.kind {
         NoticeKind::Failed if notice.is_passed_over() => "Version écartée",
         NoticeKind::Failed if stays(notice) => "Pas ramenée avec son groupe",
+        NoticeKind::Available if notice.reminder > 0 => "Rappel\u{a0}: mise à jour disponible",
         NoticeKind::Available => "Mise à jour disponible",
         NoticeKind::Granted => "Mise à jour approuvée",
         NoticeKind::Skipped => "Version ignorée",
         NoticeKind::Applied => "Mise à jour appliquée",
         NoticeKind::Failed => "Échec de la mise à jour",
+        NoticeKind::Stalled => "Le déploiement n’avance plus",
         NoticeKind::RolledBack => "Mise à jour annulée",
+        NoticeKind::Held if notice.reminder > 0 => "Rappel\u{a0}: version ramenée et bloquée",
         NoticeKind::Held => "Version ramenée et bloquée",
         NoticeKind::Gone if is_taken_back(notice) => "Version retirée par son projet",
         NoticeKind::Gone => "Version disparue de son registre",
@@ -28,6 +31,15 @@ fn update(notice: &Notice, Names { from, to, .. }: &Names) -> String {
     let level = French.level(&notice.level);
     let level = if level.is_empty() { level } else { format!(" ({level})") };
     format!("la mise à jour {from} → {to}{level}")
+}
+
+/// That its reader was told before, and how often that still happens.
+pub(super) fn reminder(notice: &Notice) -> String {
+    match notice.reminder {
+        0 => String::new(),
+        MOST_REMINDERS.. => format!(" Rappel {MOST_REMINDERS} sur {MOST_REMINDERS}\u{a0}: c’est le dernier."),
+        number => format!(" Rappel {number} sur {MOST_REMINDERS}."),
+    }
 }
 
 pub(super) fn sentence(notice: &Notice, names: &Names) -> String {
@@ -43,6 +55,9 @@ pub(super) fn sentence(notice: &Notice, names: &Names) -> String {
         NoticeKind::Skipped => format!("{what}\u{a0}: la version {to} est ignorée\u{a0}; {from} reste en service."),
         NoticeKind::Applied => format!("{what}\u{a0}: {update} est appliquée, et le déploiement est sain."),
         NoticeKind::Failed => failed(notice, &what, &update, names),
+        NoticeKind::Stalled => {
+            format!("{what}\u{a0}: {update} n’avance plus, et rien n’y mettra fin automatiquement.")
+        }
         NoticeKind::RolledBack => format!(
             "{what}\u{a0}: {from} est de nouveau en service, et le déploiement est sain. {to} est bloquée\u{a0}: elle n’est plus appliquée automatiquement."
         ),

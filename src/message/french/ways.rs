@@ -16,6 +16,9 @@ pub(super) fn way_on(notice: &Notice, names: &Names) -> Option<String> {
             removed(notice)
         )),
         NoticeKind::Failed => notice.way_back.map(|way| way_back(way, notice, names)),
+        NoticeKind::Stalled => Some(format!(
+            "Regardez les pods de la charge de travail. Vous serez prévenu si le déploiement devient sain malgré tout. Pour revenir à {from}, remettez vous-même l’image à cette version."
+        )),
         NoticeKind::Stopped => Some(format!(
             "Ce qui serait appliqué automatiquement vous est demandé en attendant. Pour reprendre, {button}lancez image-watcher brake --resume là où le service tourne."
         )),

@@ -110,7 +110,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Stands::Snoozed(until) if now < until => Stands::Snoozed(until),
             _ => Stands::Open,
         };
-        let question = Question { terms, asked: now, votes: Votes::default(), stands, ..old };
+        let question = Question { terms, asked: now, votes: Votes::default(), is_renewed: true, stands, ..old };
         for container in question.with.iter().map(|name| &**name).chain([container]) {
             draft.guard(container);
         }
@@ -134,7 +134,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             None => of_question(target, settings.as_ref(), question, NoticeKind::Available, None),
         };
         // Another message than the one that was stored when people were asked.
-        notice.again = Some(self.0.ambient.now());
+        (notice.again, notice.reminder) = (Some(self.0.ambient.now()), 0);
         let (channel, recipient) = holder.split_once(':').unwrap_or((holder, ""));
         self.put(vec![Job::Deliver(Box::new(Delivery::of(channel, recipient, notice)))], trace).await
     }

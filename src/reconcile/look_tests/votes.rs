@@ -207,6 +207,7 @@ async fn votes_end_with_their_question() {
     stage.presses(JOE, Action::Approve).await;
     stage.clock.step(LIFETIME);
     assert!(matches!(stage.presses(JANE, Action::Approve).await, Answer::Expired(_)));
+    stage.clock.step(LIFETIME * 2);
     stage.look().await;
     assert!(stage.asks().votes.is_empty() && stage.asks().is_open(stage.clock.now()), "it is asked anew");
     assert_eq!(stage.cluster.image(), OLD);

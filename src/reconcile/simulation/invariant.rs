@@ -42,7 +42,7 @@ impl Invariant {
             Self::LinkOfAnotherDigest => "a link acts for the digest that was shown",
             Self::SetBackStaysBack => "what somebody set back is not written again by policy",
             Self::NoFight => "the same image is not written again and again against another hand",
-            Self::AskedOnce => "a question that is open is not asked again",
+            Self::AskedOnce => "a question that nobody answered is not asked again before people are reminded of it",
             Self::ToldWithOneId => "the same message has the same id for the same recipient",
             Self::ToldOnlyWhatWas => "people are told of updates that happened",
             Self::EndIsTold => "the end of each update is told",

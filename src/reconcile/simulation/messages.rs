@@ -8,6 +8,9 @@ use super::world::World;
 use crate::domain::approval::LIFETIME;
 use crate::domain::event::{Delivery, NoticeKind};
 
+/// Of what nobody answers people are reminded after so long.
+pub(super) const REMINDED_AFTER: TimeDelta = TimeDelta::days(7);
+
 impl World {
     /// Messages are stored.
     pub(super) fn told(&mut self, delivery: &Delivery) {
@@ -92,7 +95,8 @@ impl World {
             && (&it.from, &it.tag, &it.digest) == (&question.from, &question.tag, &question.digest)
             && it.acted.is_none()
             && !it.is_disturbed
-            && now < it.expires
+            && it.snoozed.is_none_or(|until| now < until)
+            && now < it.expires - LIFETIME + REMINDED_AFTER
         {
             let sentence = format!("{id} asks what {older} asked, which nobody answered or touched");
             self.violate(Invariant::AskedOnce, sentence);

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use super::cluster::Object;
 use super::invariant::Invariant;
+use super::messages::REMINDED_AFTER;
 use super::model::{Question, Unasked};
 use super::wish::{Wish, parts, version};
 use super::world::World;
+use crate::cluster::annotations::claimed;
 use crate::domain::approval::{Allows, LIFETIME};
+use crate::domain::event::MOST_REMINDERS;
+use crate::domain::record::Stands;
 
 impl World {
     /// Nothing strikes any more, and everything had its time.
@@ -154,8 +158,20 @@ impl World {
             ids.push(id.clone());
             // It is asked anew when that is over.
             is_put_off |= question.snoozed.is_some_and(|until| now < until);
+            // Nobody answered, and people are reminded later.
+            is_put_off |= question.acted.is_none() && now < question.expires - LIFETIME + REMINDED_AFTER;
         }
+        is_put_off |= ids.len() > usize::from(MOST_REMINDERS);
+        // What was written before the process died was told by none of the next ones in time: the reminder tells it.
+        is_put_off |= ids.is_empty() && is_unanswered(object, container, &best);
         let sentence = format!("{place} runs {image}, {best} is there, and nobody can answer any of {ids:?}");
         (!is_put_off).then_some(Unasked { ids, sentence })
     }
+}
+
+/// Whether the record says that people were asked about a version, and are reminded later.
+fn is_unanswered(object: &Object, container: &str, tag: &str) -> bool {
+    let record = object.record().map(|workload| claimed(&workload));
+    let question = record.as_ref().and_then(|record| record.ledger(container)?.question.as_ref());
+    question.is_some_and(|question| question.terms.tag.as_str() == tag && !matches!(question.stands, Stands::Closed(_)))
 }

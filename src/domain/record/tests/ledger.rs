@@ -186,18 +186,71 @@ fn people_are_asked_anew_about_what_is_held_when_nobody_was_for_long() {
     let mut record = asked();
     writes(&mut record, update(1, None), 1);
     sets_back(&mut record, &format!("{OF}:1.0.0"), false, 2);
-    let unasked = |record: &Record, now| ledger(record).unasked(now).is_some();
-    let due = at(2) + HELD_ASKED_EVERY;
-    assert!(!unasked(&record, due - TimeDelta::seconds(1)) && unasked(&record, due));
+    let unasked = |record: &Record, now| ledger(record).unasked(now).map(|(_, reminder)| reminder);
+    let due = at(2) + REMINDED_AFTER;
+    assert_eq!((unasked(&record, due - TimeDelta::seconds(1)), unasked(&record, due)), (None, Some(0)));
     let asked = Question { asked: at(50), stands: Stands::Closed(Closed::Unknown), ..question(2) };
     record.on("web", Event::Ask(Box::new(asked)), at(50));
-    let due = at(50) + HELD_ASKED_EVERY;
-    assert!(!unasked(&record, due - TimeDelta::seconds(1)) && unasked(&record, due), "since they were");
-    let mut open = question(3);
-    (open.terms.id, open.asked) = (ApprovalId::mint(due, [3; 10]), at(0));
-    open.terms.expires = due + LIFETIME;
-    record.on("web", Event::Ask(Box::new(open)), due);
-    assert!(!unasked(&record, due), "they are asked now");
+    let due = at(50) + REMINDED_AFTER;
+    assert_eq!(
+        (unasked(&record, due - TimeDelta::seconds(1)), unasked(&record, due)),
+        (None, Some(0)),
+        "since they were"
+    );
+    let mut newer = question(3);
+    (newer.terms.id, newer.asked) = (ApprovalId::mint(due, [3; 10]), due);
+    newer.terms.expires = due + LIFETIME;
+    record.on("web", Event::Ask(Box::new(newer.clone())), due);
+    assert_eq!(unasked(&record, due), None, "they are asked now");
+    let long_after = due + REMINDED_AFTER * 9;
+    assert_eq!(unasked(&record, long_after), None, "what is newer is what they are reminded of");
+    for (reminders, next) in [(0, Some(1)), (2, Some(3)), (3, None)] {
+        let terms = Terms { allows: Allows::Held, ..newer.terms.clone() };
+        let about_held = Question { terms, reminders, ..newer.clone() };
+        record.on("web", Event::Ask(Box::new(about_held)), due);
+        assert_eq!((unasked(&record, due + LIFETIME), unasked(&record, long_after)), (None, next));
+    }
+}
+
+#[test]
+fn what_nobody_answers_is_the_same_question_until_people_are_reminded_of_it() {
+    let (mut record, asked) = (asked(), question(1));
+    let over = asked.terms.expires();
+    let unanswered = |record: &Record, now| {
+        let Terms { from, tag, digest, .. } = &question(1).terms;
+        ledger(record).unanswered(from, tag, digest, now).map(|it| (it.again(), it.next_reminder()))
+    };
+    let in_a_week = asked.asked + REMINDED_AFTER;
+    assert_eq!(unanswered(&record, over - TimeDelta::seconds(1)), None, "it can be answered still");
+    assert_eq!(unanswered(&record, over), Some((Some(in_a_week), 1)));
+    let other = |terms: Terms, now| ledger(&record).unanswered(&terms.from, &terms.tag, &terms.digest, now).is_some();
+    assert!(!other(question(2).terms, over) && !other(Terms { from: "web:2".into(), ..asked.terms.clone() }, over));
+    for close in [Event::NothingToAsk, Event::Withdrawn] {
+        record.on("web", close, over);
+        assert_eq!(unanswered(&record, over), Some((Some(in_a_week), 1)), "it could not be asked for a moment");
+    }
+    let reminders = |reminders| Question { reminders, ..question(1) };
+    record.on("web", Event::Ask(Box::new(reminders(2))), at(1));
+    assert_eq!(unanswered(&record, over), Some((Some(in_a_week), 3)));
+    record.on("web", Event::Ask(Box::new(reminders(3))), at(1));
+    assert_eq!(unanswered(&record, over), Some((None, 3)), "that was often enough");
+    record.on("web", Event::Snooze { until: at(300) }, at(2));
+    assert_eq!(unanswered(&record, over), Some((Some(at(300)), 0)), "somebody has seen it");
+    record.on("web", Event::Snooze { until: at(30) }, at(2));
+    assert_eq!(unanswered(&record, over), Some((Some(over), 0)), "not before its links are over");
+    record.on("web", Event::Skip { by: "link email".into() }, at(3));
+    assert_eq!(unanswered(&record, over), None, "it was answered");
+}
+
+/// Records of earlier releases say nothing of reminders.
+#[test]
+fn how_often_people_were_reminded_is_written_where_they_were() {
+    let text = |question: &Question| serde_json::to_value(question).unwrap();
+    let (first, again) = (question(1), Question { reminders: 2, is_renewed: true, ..question(1) });
+    assert!(["reminders", "isRenewed"].iter().all(|name| text(&first).get(name).is_none()));
+    for question in [first, again] {
+        assert_eq!(serde_json::from_value::<Question>(text(&question)).unwrap(), question);
+    }
 }
 
 #[test]

@@ -1,0 +1,33 @@
+//! A rollout that stands still, and that nothing but people will end: they are told once.
+
+use super::draft::Work;
+use super::notices::of_update;
+use super::rollout::Slow;
+use super::{Reconciler, Target};
+use crate::cluster::Cluster;
+use crate::domain::approval::LIFETIME;
+use crate::domain::event::{Notice, NoticeKind};
+use crate::domain::record::{Event, Ledger};
+use crate::domain::settings;
+use crate::queue::{Queue, Records};
+use crate::registry::Registry;
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Makes sure that people are told. For a while each look tells it again, which recipients recognise as one: what was
+    /// stored may be lost.
+    pub(super) fn tell_stalled(&self, work: &mut Work, target: &Target, slow: &Slow) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let Some(why) = slow.why.clone() else { return };
+        work.draft.on(container, Event::Stalled, now);
+        let update = work.ledger(container).and_then(Ledger::followed);
+        let Some((update, since)) = update.and_then(|update| Some((update, update.stalled?))) else { return };
+        if now >= since + LIFETIME {
+            return;
+        }
+        let settings = self.settings(target).ok();
+        let told = of_update(target, settings.as_ref(), update, NoticeKind::Stalled, Some(why));
+        let notice = Notice { at: since, approval: None, ..told };
+        let only = settings::channels(&target.workload, container);
+        work.messages.extend(self.0.audience.messages(&notice, only.as_deref()));
+    }
+}
