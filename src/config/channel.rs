@@ -56,7 +56,7 @@ impl ChannelConfig {
     #[must_use]
     pub fn desk(&self) -> Option<&Desk> {
         match &self.destination {
-            Destination::Service(service) => service.slack_app()?.desk(),
+            Destination::Service(service) => service.answered()?.desk(),
             Destination::Email(_) => None,
         }
     }

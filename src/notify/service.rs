@@ -9,11 +9,11 @@ use serde_json::Value;
 use url::Url;
 
 use super::attempt::{Attempt, Refusal};
-use super::slack_app::SlackApp;
 use crate::domain::event::{Delivery, NoticeKind};
 use crate::domain::release::{ReleaseNotes, Room};
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::domain::secret::Secret;
+use crate::domain::slack::{Desk, Place};
 use crate::message::{Links, Message};
 use crate::outbound::{Client, OutboundError, Response};
 
@@ -114,8 +114,8 @@ pub trait Service: std::fmt::Debug + Send + Sync {
         true
     }
 
-    /// The app, where it is one of Slack: its messages can be answered and changed.
-    fn slack_app(&self) -> Option<&SlackApp> {
+    /// The same, where its messages have buttons that people press there.
+    fn answered(&self) -> Option<&dyn Answered> {
         None
     }
 
@@ -129,6 +129,21 @@ pub trait Service: std::fmt::Debug + Send + Sync {
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         by_status(answer, now)
     }
+}
+
+/// A service whose messages have buttons that people press there, and can be changed when somebody did.
+pub trait Answered: Sync {
+    /// Who may press them.
+    fn desk(&self) -> Option<&Desk>;
+
+    /// Whether an address is at its own server.
+    fn is_at(&self, url: &Url) -> bool;
+
+    /// A message in the thread of another.
+    fn below(&self, place: &Place, text: &str) -> Option<Request>;
+
+    /// The message, written anew.
+    fn update(&self, place: &Place, blocks: &Value, text: &str) -> Option<Request>;
 }
 
 /// One attempt.

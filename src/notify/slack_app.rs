@@ -7,7 +7,7 @@ use url::Url;
 
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut};
-use super::service::{Request, Sending, Service, Style, at, body_of, by_status, put, refused, under};
+use super::service::{Answered, Request, Sending, Service, Style, at, body_of, by_status, put, refused, under};
 use super::slack::{ROOM, message, plain_message};
 use crate::domain::approval::Allows;
 use crate::domain::release::Room;
@@ -71,29 +71,6 @@ impl SlackApp {
         Self { desk: Some(desk), ..self }
     }
 
-    /// Who may press its buttons.
-    #[must_use]
-    pub fn desk(&self) -> Option<&Desk> {
-        self.desk.as_ref()
-    }
-
-    /// Whether an address is at the server of its API.
-    pub(super) fn is_at(&self, url: &Url) -> bool {
-        self.api.origin().is_tuple() && self.api.origin() == url.origin()
-    }
-
-    /// A message in the thread of another.
-    pub(super) fn below(&self, place: &Place, text: &str) -> Option<Request> {
-        let body = json!({"channel": place.channel, "thread_ts": place.message, "text": text, "unfurl_links": false, "unfurl_media": false});
-        self.call(&self.url, &body).ok()
-    }
-
-    /// The message, written anew.
-    pub(super) fn update(&self, place: &Place, blocks: &Value, text: &str) -> Option<Request> {
-        let body = json!({"channel": place.channel, "ts": place.message, "text": text, "blocks": blocks});
-        self.call(&under(&self.api, &["chat.update"]), &body).ok()
-    }
-
     fn call(&self, url: &Secret, body: &Value) -> Result<Request, Refusal> {
         Request::json(url, body)?.header("authorization", &format!("Bearer {}", self.token.expose()))
     }
@@ -145,6 +122,26 @@ fn with_buttons(body: &Value, buttons: Vec<Value>) -> Option<Value> {
     Some(body).filter(|body| body.to_string().len() <= MOST_WITH_BUTTONS)
 }
 
+impl Answered for SlackApp {
+    fn desk(&self) -> Option<&Desk> {
+        self.desk.as_ref()
+    }
+
+    fn is_at(&self, url: &Url) -> bool {
+        self.api.origin().is_tuple() && self.api.origin() == url.origin()
+    }
+
+    fn below(&self, place: &Place, text: &str) -> Option<Request> {
+        let body = json!({"channel": place.channel, "thread_ts": place.message, "text": text, "unfurl_links": false, "unfurl_media": false});
+        self.call(&self.url, &body).ok()
+    }
+
+    fn update(&self, place: &Place, blocks: &Value, text: &str) -> Option<Request> {
+        let body = json!({"channel": place.channel, "ts": place.message, "text": text, "blocks": blocks});
+        self.call(&under(&self.api, &["chat.update"]), &body).ok()
+    }
+}
+
 impl Service for SlackApp {
     fn room(&self) -> Room {
         ROOM
@@ -169,7 +166,7 @@ impl Service for SlackApp {
         self.call(&self.url, &body)
     }
 
-    fn slack_app(&self) -> Option<&SlackApp> {
+    fn answered(&self) -> Option<&dyn Answered> {
         Some(self)
     }
 

@@ -6,9 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::service::{Request, Service, at, body_of};
+use super::service::{Answered, Request, Service, at, body_of};
 use super::slack::escaped;
-use super::slack_app::SlackApp;
 use crate::domain::actor::Actor;
 use crate::domain::secret::Secret;
 use crate::domain::slack::{Place, Saying};
@@ -37,7 +36,7 @@ impl SlackReplies {
     /// Says something. What can't be said is logged: what was decided stands in the workload's history, too.
     pub async fn say(&self, channel: &str, place: &Place, saying: &Saying) {
         let found = self.channels.iter().find(|(name, _)| name == channel);
-        let Some(app) = found.and_then(|(_, service)| service.slack_app()) else { return };
+        let Some(app) = found.and_then(|(_, service)| service.answered()) else { return };
         match saying {
             Saying::Aside(text) => self.post(channel, "aside", aside(app, place, text)).await,
             Saying::Below(text, by) => self.post(channel, "below", app.below(place, &line(text, by))).await,
@@ -79,7 +78,7 @@ impl SlackReplies {
 }
 
 /// To whoever pressed. The address is in what Slack signed, and leads to Slack or nowhere.
-fn aside(app: &SlackApp, place: &Place, text: &str) -> Option<Request> {
+fn aside(app: &dyn Answered, place: &Place, text: &str) -> Option<Request> {
     let url = Url::parse(&place.aside).ok()?;
     let host = url.host_str()?;
     let is_theirs = url.scheme() == "https" && (host == "hooks.slack.com" || host == "hooks.slack-gov.com");
@@ -126,6 +125,7 @@ fn named(by: &Actor) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slack_app::SlackApp;
     use super::*;
 
     fn place() -> Place {

@@ -181,7 +181,7 @@ impl Cluster for OneWorkload {
 
     fn repositories(&self) -> Vec<Repository> {
         let workload = self.state(|state| Arc::clone(&state.workload));
-        let images = workload.containers.iter().filter_map(|container| container.reference());
+        let images = workload.containers.iter().filter_map(crate::domain::workload::Container::reference);
         images.map(|image| image.repository().clone()).collect()
     }
 

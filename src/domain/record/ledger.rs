@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Known;
 use super::ends::Ends;
 use super::held::Held;
-use super::question::{Answer, Answered, Closed, Question, REMINDED_AFTER, Stands};
+use super::question::{Answer, Answered, Closed, Question, REMINDED_AFTER, Stands, is_zero};
 use super::refused::{Refusals, Refused};
 use super::update::{Running, Update};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
@@ -104,11 +104,6 @@ pub struct GoneSince {
     /// When.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub since: DateTime<Utc>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-pub(super) fn is_zero(number: &u8) -> bool {
-    *number == 0
 }
 
 /// A version that is held no more, and that people decide on.

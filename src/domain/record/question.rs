@@ -3,7 +3,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ledger::is_zero;
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, LIFETIME, Terms};
 use crate::domain::declared::Kinds;
@@ -20,6 +19,11 @@ use crate::domain::workload::WorkloadId;
 
 /// Of what nobody answers people are reminded after so long.
 pub(super) const REMINDED_AFTER: TimeDelta = TimeDelta::days(7);
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(super) fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
 
 /// What people are asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
