@@ -63,7 +63,8 @@ async fn revives_no_link(scene: &Scene, path: &str, before: u64) {
     assert_eq!(told[&("update.available".into(), "1.0.1".into())], 1, "nobody is asked again: {told:?}");
     let replaced = scene.events("RecordReplaced").await;
     assert_eq!(replaced.len(), 1, "{replaced:?}");
-    assert!(replaced[0].contains("rollout undo"), "{replaced:?}");
+    // What the ReplicaSet that is gone back to has of our record depends on when its controller last copied it.
+    assert!(replaced[0].contains("rollout undo") || replaced[0].contains("was removed"), "{replaced:?}");
     assert_eq!(scene.events("VersionHeld").await.len(), 1);
     assert_eq!(scene.image_writes(), 1);
 
