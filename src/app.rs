@@ -64,6 +64,8 @@ const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 const FORMS: u32 = 4 * 1024 * 1024;
 /// Bytes of the presses of Slack's buttons at once.
 const PRESSES: u32 = 1024 * 1024;
+/// Under which it is kept that all of the cluster was looked at once.
+const FIRST_LOOK: &str = "first look";
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
 /// No look takes longer, whatever it waits for.
@@ -97,9 +99,6 @@ struct Ground {
 }
 
 /// Everything that tasks share.
-/// Under which it is kept that all of the cluster was looked at once.
-const FIRST_LOOK: &str = "first look";
-
 struct App {
     config: Config,
     cluster: KubeCluster,

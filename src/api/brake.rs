@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::Api;
-use super::look::{ELSEWHERE, is_of_this_origin};
+use super::look::of_this_origin;
 use crate::domain::actor::Actor;
 use crate::domain::fleet::{Brake, Stopped};
 use crate::domain::history::rfc3339;
@@ -18,9 +18,7 @@ pub(super) async fn show<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
 
 /// `POST /api/v1/brake/resume`: automatic updates are applied again.
 pub(super) async fn resume<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    if !is_of_this_origin(&request) {
-        return Err(ELSEWHERE);
-    }
+    of_this_origin(&request)?;
     let by = Actor::Program("image-watcher brake --resume".to_owned());
     if let Err(error) = (api.resume)(by, api.ambient.trace_id()).await {
         tracing::warn!(error = %crate::telemetry::chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed");

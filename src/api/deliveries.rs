@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Api;
-use super::look::{ELSEWHERE, is_of_this_origin};
+use super::look::of_this_origin;
 use crate::domain::actor::masked;
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::history::rfc3339;
@@ -60,9 +60,7 @@ pub(super) async fn retry<Q: Letters>(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    if !is_of_this_origin(&request) {
-        return Err(ELSEWHERE);
-    }
+    of_this_origin(&request)?;
     let acted = api.queue.send_again(&id).await;
     done(acted.map_err(|error| refused(&error, "the message can't be sent again now"))?)?;
     tracing::info!(delivery_id = *id, "a dead letter is sent again, as somebody asked for it");
@@ -75,9 +73,7 @@ pub(super) async fn discard<Q: Letters>(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    if !is_of_this_origin(&request) {
-        return Err(ELSEWHERE);
-    }
+    of_this_origin(&request)?;
     let acted = api.queue.discard(&id).await;
     done(acted.map_err(|error| refused(&error, "the message can't be thrown away now"))?)?;
     tracing::info!(delivery_id = *id, "a dead letter is thrown away, as somebody asked for it");
@@ -86,9 +82,7 @@ pub(super) async fn discard<Q: Letters>(
 
 /// `POST /api/v1/deliveries/retry?channel=`
 pub(super) async fn retry_all<Q: Letters>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    if !is_of_this_origin(&request) {
-        return Err(ELSEWHERE);
-    }
+    of_this_origin(&request)?;
     let Query(OfChannel { channel }) = Query::from_query(request.query_string())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
     let sent = api.queue.send_all_again(&channel).await;

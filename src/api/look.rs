@@ -12,8 +12,7 @@ use crate::listener::Problem;
 use crate::queue::{NewJob, QueueAdmin, Urgency};
 
 /// A page elsewhere makes a browser ask.
-pub(super) const ELSEWHERE: Problem =
-    Problem::new(StatusCode::FORBIDDEN, "this is not taken from a page of another origin");
+const ELSEWHERE: Problem = Problem::new(StatusCode::FORBIDDEN, "this is not taken from a page of another origin");
 
 /// `POST /api/v1/workloads/{namespace}/{kind}/{name}/look`: at what one workload runs, before anything that is routine.
 pub(super) async fn one<Q: QueueAdmin>(
@@ -36,8 +35,13 @@ pub(super) async fn all<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) 
     api.look(&request, repositories, Urgency::Routine).await
 }
 
+/// Lets pass what a program asks, or a page of our own.
+pub(super) fn of_this_origin(request: &HttpRequest) -> Result<(), Problem> {
+    if is_of_this_origin(request) { Ok(()) } else { Err(ELSEWHERE) }
+}
+
 /// Whether it is a program that asks, or a page of our own: browsers name another origin.
-pub(super) fn is_of_this_origin(request: &HttpRequest) -> bool {
+fn is_of_this_origin(request: &HttpRequest) -> bool {
     let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(header::HOST).unwrap_or_default();
     text(header::ORIGIN).is_none_or(|origin| origin.strip_prefix("http://") == Some(host))
@@ -50,9 +54,7 @@ impl<Q: QueueAdmin> Api<Q> {
         repositories: Vec<Repository>,
         urgency: Urgency,
     ) -> Result<HttpResponse, Problem> {
-        if !is_of_this_origin(request) {
-            return Err(ELSEWHERE);
-        }
+        of_this_origin(request)?;
         let (now, trace) = (self.ambient.now(), self.ambient.trace_id());
         let job = |repository: &Repository| NewJob {
             job: Job::Look(repository.clone()),

@@ -125,10 +125,10 @@ fn wrong(detail: &'static str) -> impl Fn() -> Problem {
 }
 
 /// A field was sent more than once.
-struct TwoValues;
+pub(super) struct TwoValues;
 
 /// The value of a field that may be there once.
-fn one(body: &[u8], field: &str) -> Result<Option<String>, TwoValues> {
+pub(super) fn one(body: &[u8], field: &str) -> Result<Option<String>, TwoValues> {
     let mut values = url::form_urlencoded::parse(body).filter(|(name, _)| name == field);
     match (values.next(), values.next()) {
         (_, Some(_)) => Err(TwoValues),

@@ -1,7 +1,6 @@
 //! The page of a list: each line is its own decision, and «all of these» asks once more.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use minijinja::{Value, context};
@@ -249,12 +248,7 @@ impl View<'_> {
         if let (Some(body), serde_json::Value::Object(more)) = (body.as_object_mut(), more) {
             body.extend(more);
         }
-        let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
-        let mut response = self.pages.nothing(status);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((RETRY_AFTER, "30"));
-        }
-        response.insert_header((CONTENT_TYPE, kind)).body(body.to_string())
+        self.pages.send_json(status, &body)
     }
 }
 

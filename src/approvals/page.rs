@@ -201,12 +201,17 @@ impl Pages {
         body.insert("details".to_owned(), said.details.as_slice().into());
         body.extend(said.reason.map(|reason| ("reason".to_owned(), reason.into())));
         more.add_to(&mut body);
-        let kind = if said.status.is_success() { "application/json" } else { "application/problem+json" };
-        let mut response = self.nothing(said.status);
-        if said.status == StatusCode::SERVICE_UNAVAILABLE {
+        self.send_json(said.status, &serde_json::Value::Object(body))
+    }
+
+    /// A document for a program.
+    pub(super) fn send_json(&self, status: StatusCode, body: &serde_json::Value) -> HttpResponse {
+        let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+        let mut response = self.nothing(status);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, "30"));
         }
-        response.insert_header((CONTENT_TYPE, kind)).body(serde_json::Value::Object(body).to_string())
+        response.insert_header((CONTENT_TYPE, kind)).body(body.to_string())
     }
 
     fn head(&self, response: &mut HttpResponseBuilder) {

@@ -364,7 +364,7 @@ fn requests_that_are_none() {
     insta::assert_snapshot!(pages);
 }
 
-/// Writes the pages for whoever looks at them as pictures: `PAGES=/tmp/pages cargo test pages_to_look_at -- --ignored`.
+/// Writes the pages for whoever looks at them as pictures: `PAGES=FOLDER cargo test pages_to_look_at -- --ignored`.
 #[test]
 #[ignore = "writes files"]
 #[expect(clippy::disallowed_methods, reason = "whoever looks says where")]

@@ -19,28 +19,15 @@ pub(super) struct NotifyTestArguments {
 }
 
 /// What came of one message.
-#[derive(Debug)]
-pub(super) struct Tried {
-    channel: String,
-    recipient: String,
-    attempt: Attempt,
-}
-
-impl Tried {
-    fn line(&self) -> String {
-        let to = if self.recipient.is_empty() {
-            self.channel.clone()
-        } else {
-            format!("{} to {}", self.channel, self.recipient)
-        };
-        match &self.attempt {
-            Attempt::Delivered => format!("{to}: delivered"),
-            Attempt::Retry { reason, .. } => format!("{to}: not now, it may work later: {reason}"),
-            Attempt::Busy { reason, .. } => format!("{to}: busy, it takes nothing for a while: {reason}"),
-            Attempt::Refused { reason } => format!("{to}: refused, look at address and credentials: {reason}"),
-            Attempt::Gone { reason } => format!("{to}: gone for good, it needs a new address: {reason}"),
-            Attempt::TooRich { reason } | Attempt::GaveUp { reason } => format!("{to}: not taken: {reason}"),
-        }
+fn line(Delivery { channel, recipient, .. }: &Delivery, attempt: &Attempt) -> String {
+    let to = if recipient.is_empty() { channel.clone() } else { format!("{channel} to {recipient}") };
+    match attempt {
+        Attempt::Delivered => format!("{to}: delivered"),
+        Attempt::Retry { reason, .. } => format!("{to}: not now, it may work later: {reason}"),
+        Attempt::Busy { reason, .. } => format!("{to}: busy, it takes nothing for a while: {reason}"),
+        Attempt::Refused { reason } => format!("{to}: refused, look at address and credentials: {reason}"),
+        Attempt::Gone { reason } => format!("{to}: gone for good, it needs a new address: {reason}"),
+        Attempt::TooRich { reason } | Attempt::GaveUp { reason } => format!("{to}: not taken: {reason}"),
     }
 }
 
@@ -66,7 +53,7 @@ pub(super) async fn notify_test(config: &Config, arguments: &NotifyTestArguments
         }
         let attempt = channels.deliver(&delivery, &Links::default(), None, &ambient).await;
         is_well &= attempt == Attempt::Delivered;
-        lines.push(Tried { channel: delivery.channel, recipient: delivery.recipient, attempt }.line());
+        lines.push(line(&delivery, &attempt));
     }
     Ok(Ended { text: format!("{}\n", lines.join("\n")), is_well })
 }

@@ -92,6 +92,15 @@ pub enum Person {
 }
 
 impl Person {
+    /// Whoever signed in by what a link leads to, or else whoever holds it.
+    #[must_use]
+    pub fn of(by: Option<&SignedIn>, link: String) -> Self {
+        match by {
+            Some(by) => by.with(link),
+            None => Self::Holder(link),
+        }
+    }
+
     /// As it is told and written down.
     #[must_use]
     pub fn actor(&self) -> Actor {

@@ -114,23 +114,15 @@ pub fn together(notices: &[&Notice], binding: Binding) -> Vec<Vec<usize>> {
     }
     let mut messages: Vec<Vec<usize>> = Vec::new();
     for at in &fresh {
-        let same = |message: &&mut Vec<usize>| {
-            message.first().is_some_and(|first| cause(notices, *first) == cause(notices, *at))
-        };
+        let cause = |place: usize| notices.get(place).map(|notice| notice.cause());
+        let same = |message: &&mut Vec<usize>| message.first().is_some_and(|first| cause(*first) == cause(*at));
         match messages.iter_mut().find(same) {
             Some(message) => message.push(*at),
             None => messages.push(vec![*at]),
         }
     }
-    let is_digest = fresh.len() > MOST_MESSAGES && messages.len() > 1;
-    if is_digest || (binding == Binding::All && messages.len() > 1) { vec![fresh] } else { messages }
-}
-
-/// What several notices have in common that are one message.
-fn cause<'n>(notices: &[&'n Notice], at: usize) -> Option<(NoticeKind, &'n str, &'n str, &'n str, Option<&'n str>)> {
-    let notice = notices.get(at)?;
-    let (from, to) = (&notice.from, &notice.to);
-    Some((notice.kind, &from.repository, &from.tag, &to.tag, to.digest.as_deref()))
+    let is_digest = binding == Binding::All || fresh.len() > MOST_MESSAGES;
+    if is_digest && messages.len() > 1 { vec![fresh] } else { messages }
 }
 
 /// Whether a later one of the same update says how it ended.

@@ -427,6 +427,13 @@ impl Notice {
         }
     }
 
+    /// What several notices have in common that are one message: the same step of the same image.
+    #[must_use]
+    pub fn cause(&self) -> (NoticeKind, &str, &str, &str, Option<&str>) {
+        let (from, to) = (&self.from, &self.to);
+        (self.kind, &from.repository, &from.tag, &to.tag, to.digest.as_deref())
+    }
+
     /// The same for every message about one update, so that they form one thread: `upd_…`.
     #[must_use]
     pub fn update_id(&self) -> String {
@@ -462,7 +469,7 @@ impl Notice {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &u8) -> bool {
+pub(super) fn is_zero(number: &u8) -> bool {
     *number == 0
 }
 

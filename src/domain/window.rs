@@ -91,9 +91,9 @@ impl Windows {
             return None;
         }
         let begun = now.with_second(0).and_then(|now| now.with_nanosecond(0)).unwrap_or(now);
-        let minutes = (1..=MOST_OPEN).map(|minute| begun + TimeDelta::minutes(minute));
+        let mut minutes = (1..=MOST_OPEN).map(|minute| begun + TimeDelta::minutes(minute));
         let last = begun + TimeDelta::minutes(MOST_OPEN);
-        Some(minutes.into_iter().find(|at| !self.are_open(*at)).unwrap_or(last))
+        Some(minutes.find(|at| !self.are_open(*at)).unwrap_or(last))
     }
 
     /// Until when all of them are closed, if they are.

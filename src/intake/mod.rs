@@ -55,7 +55,7 @@ use crate::domain::reference::{Repository, Tag};
 use crate::domain::secret::Secret;
 use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
-use crate::queue::{Announced, Announcements, NewJob, Placed, Queue, Urgency};
+use crate::queue::{Announced, Announcements, NewJob, Placed, Queue};
 use crate::telemetry::metrics::Metrics;
 
 /// The largest body that is read.
@@ -377,12 +377,7 @@ impl<Q: Queue + Announcements> Intake<Q> {
             return Ok(Taken::Ignored);
         }
         let now = self.ambient.now();
-        let job = |repository: &&Repository| NewJob {
-            job: Job::Look((*repository).clone()),
-            trace: trace.to_owned(),
-            not_before: now,
-            urgency: Urgency::Prompt,
-        };
+        let job = |repository: &&Repository| NewJob::prompt(Job::Look((*repository).clone()), trace, now);
         // Before the job, so that no look can be done between the two and take the push for an unannounced one.
         self.pushes.announced(&source.name, &repositories, self.ambient.monotonic());
         let is_watched = |push: &&Push| repositories.contains(&&push.repository);

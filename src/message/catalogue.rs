@@ -53,7 +53,7 @@ pub struct Ends {
 }
 
 /// What a notice is told with: names and versions without anything harmful in them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Names {
     /// `namespace/name`.
     pub workload: String,

@@ -172,7 +172,7 @@ impl Message {
             Told::One(notice) => one::message(notice, words, frame),
             Told::Several { notices, .. } => several::message(notices, words, frame),
             Told::Trouble(trouble) => several::trouble(trouble, words, frame),
-            Told::Test(trial) => several::trial(trial, &delivery.channel, words, frame),
+            Told::Test(_) => several::trial(&delivery.channel, words, frame),
         }
     }
 }

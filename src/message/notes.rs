@@ -90,13 +90,6 @@ impl NotesPart {
             left_out: (notes.left_out > 0).then(|| words.more_versions(notes.left_out)),
         }
     }
-
-    /// What nobody should overlook, and nothing more.
-    #[must_use]
-    pub fn only_alerts(&self, most: usize) -> Self {
-        let alerts = self.alerts.iter().take(most).cloned().collect();
-        Self { alerts, in_short: None, changes: None, left_out: None, more_alerts: self.more_alerts.clone() }
-    }
 }
 
 fn alert(alert: &Alert, several: bool, words: &dyn Catalogue) -> AlertLine {

@@ -65,9 +65,13 @@ fn short(digest: Option<&str>) -> Option<String> {
 fn subject(notice: &Notice, words: &dyn Catalogue, names: &Names, cluster: Option<&str>) -> String {
     let mark = if notice.no_link.is_some_and(NoLink::is_dry_run) { words.dry_run() } else { "" };
     let cluster = cluster.map(|cluster| format!("{} ", clean(cluster))).unwrap_or_default();
+    format!("{mark}[{cluster}{}] {} {}", names.workload, image(notice), words.step(notice, names))
+}
+
+/// The last part of its repository.
+pub(super) fn image(notice: &Notice) -> String {
     let image = clean(&notice.from.repository);
-    let image = image.rsplit('/').next().unwrap_or_default();
-    format!("{mark}[{cluster}{}] {image} {}", names.workload, words.step(notice, names))
+    image.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// How urgent a notice is.

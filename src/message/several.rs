@@ -1,9 +1,9 @@
 //! The message of several notices, and those about image-watcher itself.
 
-use super::catalogue::{Catalogue, Label, Names};
-use super::one::{names, severity};
+use super::catalogue::{Catalogue, Label};
+use super::one::{image, names, severity};
 use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean};
-use crate::domain::event::{Notice, NoticeKind, Trial, Trouble};
+use crate::domain::event::{Notice, NoticeKind, Trouble};
 
 /// How many things a message shows.
 const MOST_ITEMS: usize = 50;
@@ -11,11 +11,10 @@ const MOST_ITEMS: usize = 50;
 pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
     let cause = one_cause(notices);
     let first = notices.first().map(|first| names(first, words, false));
-    let first =
-        first.unwrap_or_else(|| Names { workload: String::new(), from: String::new(), to: String::new(), asks: false });
+    let first = first.unwrap_or_default();
     let count = notices.len();
     let subject = words.several_subject(count, cause, &first);
-    let image = cause.map(|cause| clean(cause.from.repository.rsplit('/').next().unwrap_or_default()));
+    let image = cause.map(image);
     let subject = match image {
         Some(image) => format!("{image} {subject}"),
         None => subject,
@@ -37,11 +36,7 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
 /// What all of them are about, where that is one thing: the same step of the same image.
 fn one_cause(notices: &[Notice]) -> Option<&Notice> {
     let first = notices.first()?;
-    let same = |other: &Notice| {
-        (other.kind, &other.from.repository, &other.from.tag, &other.to.tag, &other.to.digest)
-            == (first.kind, &first.from.repository, &first.from.tag, &first.to.tag, &first.to.digest)
-    };
-    notices.iter().all(same).then_some(first)
+    notices.iter().all(|other| other.cause() == first.cause()).then_some(first)
 }
 
 fn shared_facts(notice: &Notice, words: &dyn Catalogue) -> Vec<Fact> {
@@ -76,8 +71,7 @@ fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec
 /// One of several things, in a line that stands alone.
 fn line(notice: &Notice, words: &dyn Catalogue) -> String {
     let names = names(notice, words, false);
-    let image = clean(&notice.from.repository);
-    let image = image.rsplit('/').next().unwrap_or_default();
+    let image = image(notice);
     format!("{}{} {image} {}", names.workload, words.colon(), words.step(notice, &names))
 }
 
@@ -96,7 +90,7 @@ pub(super) fn trouble(trouble: &Trouble, words: &dyn Catalogue, frame: &Frame<'_
     }
 }
 
-pub(super) fn trial(_: &Trial, channel: &str, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
+pub(super) fn trial(channel: &str, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
     plain(words.trial(channel), words.reason_of_service(frame.cluster), words, frame)
 }
 

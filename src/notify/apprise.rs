@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, short, text};
-use super::service::{Request, Sending, Service, Style, at, by_status, put, refused, secrets_of};
+use super::service::{Request, Sending, Service, Style, at, by_status, put, refusal, refused, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{Message, Severity};
@@ -67,13 +67,12 @@ impl Service for AppriseChannel {
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         match answer.status {
             StatusCode::NO_CONTENT => {
-                refused("status 204: Apprise has nothing configured under this key or tag".into(), answer)
+                refused("status 204: Apprise has nothing configured under this key or tag", answer)
             }
             // Some of its services have the message already: sent again, they would have it twice.
             StatusCode::FAILED_DEPENDENCY => {
-                let ours = "status 424: at least one service behind Apprise did not take it".to_owned();
-                let theirs = String::from_utf8_lossy(&answer.body).into_owned();
-                Attempt::GaveUp { reason: Refusal { ours, theirs } }
+                let ours = "status 424: at least one service behind Apprise did not take it";
+                Attempt::GaveUp { reason: refusal(ours, answer) }
             }
             _ => by_status(answer, now),
         }

@@ -91,8 +91,7 @@ fn fewer<T>(items: &mut Vec<T>) -> bool {
 fn makers_words(message: &mut Message) -> bool {
     let Some(notes) = &mut message.notes else { return false };
     if let Some(changes) = &mut notes.changes {
-        let last = |releases: &mut Vec<_>| fewer(releases);
-        if last(&mut changes.releases) || changes.releases.first_mut().is_some_and(|one| fewer(&mut one.lines)) {
+        if fewer(&mut changes.releases) || changes.releases.first_mut().is_some_and(|one| fewer(&mut one.lines)) {
             return true;
         }
         notes.changes = None;

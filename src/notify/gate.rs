@@ -44,17 +44,6 @@ pub enum Closed {
 }
 
 impl Closed {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Failing => "failing",
-            Self::Busy => "busy",
-            Self::Refusing => "refusing",
-            Self::Gone => "gone",
-        }
-    }
-
     /// How long at first, and at most.
     fn patience(self) -> (Duration, Duration) {
         match self {

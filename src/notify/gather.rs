@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::Channels;
 use crate::ambient::Ambient;
-use crate::domain::event::{Delivery, Gathered, Job, Notice, Told};
+use crate::domain::event::{Delivery, Job, Notice, Told};
 use crate::domain::gathering::{Binding, Due, MOST_GATHERED, Moment, WINDOW, due, together};
-use crate::queue::{Gathering, NewJob, QueueError, Topic, Urgency, Waiting};
+use crate::queue::{Gathering, NewJob, QueueError, Topic, Waiting};
 use crate::stop::Stop;
 use crate::telemetry::chain;
 
@@ -95,16 +95,10 @@ impl<Q: Gathering> Gatherer<Q> {
         for places in together(&notices, binding) {
             let items: Vec<&Waiting> = places.iter().filter_map(|place| waiting.get(*place)).collect();
             let Some(told) = told(&items) else { continue };
-            let trace = items.first().map(|item| item.trace.clone()).unwrap_or_default();
-            messages.extend(recipients.iter().map(|recipient| NewJob {
-                job: Job::Deliver(Box::new(Delivery {
-                    channel: self.channel.clone(),
-                    recipient: recipient.clone(),
-                    told: told.clone(),
-                })),
-                trace: trace.clone(),
-                not_before: at.now,
-                urgency: Urgency::Prompt,
+            let trace = items.first().map_or("", |item| &item.trace);
+            messages.extend(recipients.iter().map(|recipient| {
+                let (channel, recipient, told) = (self.channel.clone(), recipient.clone(), told.clone());
+                NewJob::prompt(Job::Deliver(Box::new(Delivery { channel, recipient, told })), trace, at.now)
             }));
         }
         let count = messages.len();
@@ -123,13 +117,4 @@ fn told(items: &[&Waiting]) -> Option<Told> {
             Some(Told::Several { id: Delivery::collection(&notices), notices })
         }
     }
-}
-
-/// What is stored so that a notice is told on a channel: at once to each recipient where it is urgent, else to be gathered.
-pub(super) fn jobs(channel: &str, recipients: Vec<String>, notice: &Notice) -> Vec<Job> {
-    if !notice.is_urgent() {
-        return vec![Job::Gather(Box::new(Gathered { channel: channel.to_owned(), notice: notice.clone() }))];
-    }
-    let deliver = |recipient: String| Job::Deliver(Box::new(Delivery::of(channel, &recipient, notice.clone())));
-    recipients.into_iter().map(deliver).collect()
 }

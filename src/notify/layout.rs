@@ -92,10 +92,10 @@ impl Markup {
 
     /// A link, where its address is one.
     pub(super) fn link(self, label: &str, url: &str) -> String {
-        if !is_web(url) {
-            return self.within(label, MOST_OF_A_LINE);
-        }
         let label = self.within(label, MOST_OF_A_LINE);
+        if !is_web(url) {
+            return label;
+        }
         match self {
             Self::Plain => format!("{label}: {}", written(url)),
             Self::Markdown => format!("[{label}]({})", written(url)),

@@ -60,7 +60,7 @@ impl Service for MatrixChannel {
         };
         let path = ["_matrix", "client", "v3", "rooms", &self.room, "send", "m.room.message", &transaction];
         let request = Request::json(&under(&self.base, &path), &content)?;
-        let request = request.header("authorization", &format!("Bearer {}", self.token.expose()))?;
+        let request = request.bearer(&self.token)?;
         Ok(Request { method: reqwest::Method::PUT, ..request })
     }
 

@@ -58,7 +58,7 @@ impl Service for MattermostChannel {
         let id = at(&body, "/id").as_str().unwrap_or_default();
         match by_status(answer, now) {
             Attempt::TooRich { .. } | Attempt::GaveUp { .. } if id.starts_with("web.incoming_webhook") => {
-                refused("the server has no such webhook, or it may not post".into(), answer)
+                refused("the server has no such webhook, or it may not post", answer)
             }
             attempt => attempt,
         }

@@ -49,7 +49,7 @@ use url::Url;
 
 use crate::ambient::Ambient;
 use crate::domain::approval::{Approval, LinkKeys};
-use crate::domain::event::{Delivery, Job, Notice, NoticeKind, holder};
+use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, holder};
 use crate::domain::listing::Listing;
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
@@ -194,10 +194,11 @@ impl Channel {
         self.scope.troubles || self.scope.events.is_empty()
     }
 
-    /// What is stored so that it is told.
+    /// What is stored so that it is told: to be gathered, or at once to each recipient where it is urgent.
     fn jobs(&self, notice: &Notice) -> Vec<Job> {
-        if self.transport.takes_several() {
-            return gather::jobs(&self.name, self.recipients(), notice);
+        if self.transport.takes_several() && !notice.is_urgent() {
+            let (channel, notice) = (self.name.clone(), notice.clone());
+            return vec![Job::Gather(Box::new(Gathered { channel, notice }))];
         }
         let deliver = |to: String| Job::Deliver(Box::new(Delivery::of(&self.name, &to, notice.clone())));
         self.recipients().into_iter().map(deliver).collect()

@@ -59,7 +59,7 @@ impl Service for NtfyChannel {
         put(&mut body, "topic", json!(self.topic));
         let request = Request::json(&self.url, &body)?;
         match &self.token {
-            Some(token) => request.header("authorization", &format!("Bearer {}", token.expose())),
+            Some(token) => request.bearer(token),
             None => Ok(request),
         }
     }

@@ -79,7 +79,7 @@ impl Service for PagerDutyChannel {
         let told = at(&body_of(answer), "/errors").to_string().to_lowercase();
         match by_status(answer, now) {
             Attempt::TooRich { .. } if told.contains("routing_key") || told.contains("routing key") => {
-                refused("the key of the integration is none that PagerDuty knows".into(), answer)
+                refused("the key of the integration is none that PagerDuty knows", answer)
             }
             attempt => attempt,
         }

@@ -15,7 +15,7 @@ use crate::domain::record::{Known, Record, Stands};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
 use crate::queue::worker::Verdict;
-use crate::queue::{Leased, NewJob, Queue, QueueAdmin, Urgency};
+use crate::queue::{Leased, NewJob, Queue, QueueAdmin};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
 
@@ -155,15 +155,9 @@ impl<Q: Queue> Sender<Q> {
             );
             return;
         };
-        let job = |recipient: String| NewJob {
-            job: Job::Deliver(Box::new(Delivery {
-                channel: other.name().to_owned(),
-                recipient,
-                told: Told::Trouble(Box::new(trouble.clone())),
-            })),
-            trace: String::new(),
-            not_before: self.ambient.now(),
-            urgency: Urgency::Prompt,
+        let job = |recipient: String| {
+            let (channel, told) = (other.name().to_owned(), Told::Trouble(Box::new(trouble.clone())));
+            NewJob::prompt(Job::Deliver(Box::new(Delivery { channel, recipient, told })), "", self.ambient.now())
         };
         if let Err(error) = self.queue.put(other.recipients().into_iter().map(job).collect()).await {
             tracing::warn!(error = %chain(&error), channel = trouble.channel, "people can't be told now that this channel does not work");

@@ -85,6 +85,20 @@ impl Request {
         self.headers.insert(name, value);
         Ok(self)
     }
+
+    /// The same with a token that its bearer is known by.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the token can be in no header.
+    pub fn bearer(self, token: &Secret) -> Result<Self, Refusal> {
+        self.header("authorization", &format!("Bearer {}", token.expose()))
+    }
+
+    /// Sends it, and reads the whole answer.
+    pub(super) async fn send(self, client: &Client, deadline: Duration) -> Result<Response, OutboundError> {
+        let Self { method, url, headers, body } = self;
+        client.send(client.request(method, url).headers(headers).body(body), deadline, MOST_BYTES).await
+    }
 }
 
 /// A service that takes a message as one HTTP request.
@@ -148,12 +162,11 @@ pub trait Answered: Sync {
 
 /// One attempt.
 pub(super) async fn post(service: &dyn Service, client: &Client, sending: &Sending<'_>) -> Attempt<Refusal> {
-    let Request { method, url, headers, body } = match service.request(sending) {
+    let request = match service.request(sending) {
         Ok(request) => request,
         Err(reason) => return Attempt::Refused { reason },
     };
-    let request = client.request(method, url).headers(headers).body(body);
-    match client.send(request, DEADLINE, MOST_BYTES).await {
+    match request.send(client, DEADLINE).await {
         Ok(answer) => service.judge(&answer, sending.now),
         Err(error @ OutboundError::Blocked(_)) => Attempt::GaveUp { reason: error.to_string().into() },
         Err(error) => Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string().into() },
@@ -177,8 +190,7 @@ pub(super) fn preview(service: &dyn Service, sending: &Sending<'_>) -> String {
 /// and 410; 400 and 413 are about how the message is written; everything else, redirects too, is about the message.
 pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
     let status = answer.status;
-    let theirs = String::from_utf8_lossy(&answer.body).into_owned();
-    let reason = Refusal { ours: format!("status {status}"), theirs };
+    let reason = refusal(&format!("status {status}"), answer);
     match status {
         _ if status.is_success() => Attempt::Delivered,
         StatusCode::TOO_MANY_REQUESTS => Attempt::Busy { at: retry_after(&answer.headers, now), reason },
@@ -213,8 +225,13 @@ pub(super) fn busy_for(seconds: Option<f64>, answer: &Response, now: DateTime<Ut
 }
 
 /// What an answer means that is about the channel, whatever its status says.
-pub(super) fn refused(ours: String, answer: &Response) -> Attempt<Refusal> {
-    Attempt::Refused { reason: Refusal { ours, theirs: String::from_utf8_lossy(&answer.body).into_owned() } }
+pub(super) fn refused(ours: &str, answer: &Response) -> Attempt<Refusal> {
+    Attempt::Refused { reason: refusal(ours, answer) }
+}
+
+/// Our words about an answer, and its own.
+pub(super) fn refusal(ours: &str, answer: &Response) -> Refusal {
+    Refusal { ours: ours.to_owned(), theirs: String::from_utf8_lossy(&answer.body).into_owned() }
 }
 
 /// The body of an answer, where it is JSON.

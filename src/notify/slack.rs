@@ -46,11 +46,7 @@ impl Service for SlackChannel {
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
-        let body = match sending.style {
-            Style::Rich => message(sending.message),
-            Style::Plain => plain_message(sending.message),
-        };
-        Request::json(&self.url, &body)
+        Request::json(&self.url, &body(sending))
     }
 }
 
@@ -65,8 +61,16 @@ fn fits(message: &Value) -> bool {
     blocks <= MOST_BLOCKS && message.to_string().len() <= MOST_OF_A_MESSAGE
 }
 
+/// The message, as much adorned as it is to be.
+pub(super) fn body(sending: &Sending<'_>) -> Value {
+    match sending.style {
+        Style::Rich => message(sending.message),
+        Style::Plain => plain_message(sending.message),
+    }
+}
+
 /// The sentence and the link, which every Slack takes.
-pub(super) fn plain_message(message: &Message) -> Value {
+fn plain_message(message: &Message) -> Value {
     let link =
         message.action.as_ref().map(|action| format!("\n<{}|{}>", link(&action.url), escaped(&action.label, 75)));
     let text = format!("{}{}", escaped(&message.sentence, MOST_OF_A_TEXT), link.unwrap_or_default());
@@ -77,7 +81,7 @@ pub(super) fn plain_message(message: &Message) -> Value {
 fn message_with(message: &Message) -> Value {
     let mut blocks =
         vec![json!({"type": "header", "text": {"type": "plain_text", "text": cut(&message.title, Unit::Utf16, 150)}})];
-    blocks.push(plain(&message.sentence, 2900));
+    blocks.push(plain(&message.sentence, MOST_OF_A_TEXT));
     let fields: Vec<Value> = message.facts.iter().take(10).map(field).collect();
     if !fields.is_empty() {
         blocks.push(json!({"type": "section", "fields": fields}));
@@ -129,16 +133,18 @@ fn changes(notes: &NotesPart, colon: &str) -> Vec<Value> {
     let mut alerts: Vec<String> = notes.alerts.iter().map(|one| alert(one, colon)).collect();
     alerts.extend(notes.more_alerts.clone());
     if !alerts.is_empty() {
-        blocks.push(plain(&alerts.join("\n"), 2900));
+        blocks.push(plain(&alerts.join("\n"), MOST_OF_A_TEXT));
     }
     if let Some(short) = &notes.in_short {
-        blocks.push(plain(&short.lines.join("\n"), 2900));
+        blocks.push(plain(&short.lines.join("\n"), MOST_OF_A_TEXT));
         blocks.extend(context_line(&short.by));
     }
     for release in notes.changes.iter().flat_map(|changes| &changes.releases) {
         let published = release.published.as_ref().map(|day| format!("  {day}")).unwrap_or_default();
         blocks.push(marked(&format!("*<{}|{}>*{published}", link(&release.url), label(&release.version))));
-        blocks.extend(Some(lines(release)).filter(|lines| !lines.trim().is_empty()).map(|lines| plain(&lines, 2900)));
+        blocks.extend(
+            Some(lines(release)).filter(|lines| !lines.trim().is_empty()).map(|lines| plain(&lines, MOST_OF_A_TEXT)),
+        );
     }
     blocks.extend(notes.left_out.iter().filter_map(|more| context_line(more)));
     blocks
@@ -167,7 +173,7 @@ fn plain(text: &str, most: usize) -> Value {
     json!({"type": "section", "text": {"type": "plain_text", "emoji": false, "text": cut(text, Unit::Utf16, most)}})
 }
 
-fn marked(text: &str) -> Value {
+pub(super) fn marked(text: &str) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "verbatim": true, "text": text}})
 }
 

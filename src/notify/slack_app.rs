@@ -7,8 +7,8 @@ use url::Url;
 
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut};
-use super::service::{Answered, Request, Sending, Service, Style, at, body_of, by_status, put, refused, under};
-use super::slack::{ROOM, message, plain_message};
+use super::service::{Answered, Request, Sending, Service, at, body_of, by_status, put, refusal, refused, under};
+use super::slack::{ROOM, body};
 use crate::domain::approval::Allows;
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
@@ -72,7 +72,7 @@ impl SlackApp {
     }
 
     fn call(&self, url: &Secret, body: &Value) -> Result<Request, Refusal> {
-        Request::json(url, body)?.header("authorization", &format!("Bearer {}", self.token.expose()))
+        Request::json(url, body)?.bearer(&self.token)
     }
 
     /// The buttons of a message that asks, beside its link. What takes one more gesture can be done behind the link alone.
@@ -156,10 +156,7 @@ impl Service for SlackApp {
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
-        let body = match sending.style {
-            Style::Rich => message(sending.message),
-            Style::Plain => plain_message(sending.message),
-        };
+        let body = body(sending);
         let buttons = self.buttons(sending);
         let mut body = buttons.and_then(|buttons| with_buttons(&body, buttons)).unwrap_or(body);
         put(&mut body, "channel", json!(self.channel));
@@ -178,14 +175,13 @@ impl Service for SlackApp {
         if *at(&body, "/ok") == true {
             return Attempt::Delivered;
         }
-        let theirs = String::from_utf8_lossy(&answer.body).into_owned();
-        let reason = |ours: &str| Refusal { ours: ours.to_owned(), theirs: theirs.clone() };
+        let reason = |ours: &str| refusal(ours, answer);
         match at(&body, "/error").as_str() {
             None => Attempt::Retry { at: None, reason: reason("status 200, and no answer of Slack's API") },
             Some("ratelimited" | "rate_limited" | "message_limit_exceeded") => {
                 Attempt::Busy { at: None, reason: reason("Slack is busy") }
             }
-            Some(error) if REFUSALS.contains(&error) => refused(format!("Slack refuses the app: {error}"), answer),
+            Some(error) if REFUSALS.contains(&error) => refused(&format!("Slack refuses the app: {error}"), answer),
             Some(error) if TOO_RICH.contains(&error) => {
                 Attempt::TooRich { reason: reason("Slack refuses the message") }
             }
@@ -198,6 +194,7 @@ impl Service for SlackApp {
 #[cfg(test)]
 mod tests {
     use super::super::hostile::{answered, rendered};
+    use super::super::service::Style;
     use super::super::tests::{asking, said};
     use super::*;
     use crate::message::Links;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::service::{Answered, Request, Service, at, body_of};
-use super::slack::escaped;
+use super::slack::{escaped, marked};
 use crate::domain::actor::Actor;
 use crate::domain::secret::Secret;
 use crate::domain::slack::{Place, Saying};
@@ -15,7 +15,6 @@ use crate::outbound::Client;
 use crate::telemetry::chain;
 
 const DEADLINE: Duration = Duration::from_secs(10);
-const MOST_BYTES: usize = 64 * 1024;
 /// Of a message: one is for what was decided.
 const MOST_BLOCKS: usize = 49;
 
@@ -50,12 +49,11 @@ impl SlackReplies {
     }
 
     async fn post(&self, channel: &str, what: &str, request: Option<Request>) {
-        let Some(Request { method, url, headers, body }) = request else {
+        let Some(request) = request else {
             tracing::warn!(channel, what, "there is nowhere to say in Slack what came of a button");
             return;
         };
-        let request = self.client.request(method, url).headers(headers).body(body);
-        match self.client.send(request, DEADLINE, MOST_BYTES).await {
+        match request.send(&self.client, DEADLINE).await {
             Err(error) => {
                 tracing::warn!(channel, what, error = %chain(&error), "Slack was not told what came of a button");
             }
@@ -100,7 +98,7 @@ fn settled(place: &Place, text: &str) -> Value {
         block
     };
     let mut blocks: Vec<Value> = kept.map(without_name).collect();
-    blocks.push(json!({"type": "section", "text": {"type": "mrkdwn", "verbatim": true, "text": text}}));
+    blocks.push(marked(text));
     blocks.into()
 }
 

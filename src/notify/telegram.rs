@@ -125,7 +125,7 @@ impl Service for TelegramChannel {
                     .iter()
                     .any(|words| told.contains(words)) =>
                 {
-                    refused("the bot does not reach its chat".into(), answer)
+                    refused("the bot does not reach its chat", answer)
                 }
                 _ => Attempt::TooRich { reason },
             },

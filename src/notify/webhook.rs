@@ -13,7 +13,7 @@ use format::cloud_event;
 pub use keys::{SecretError, WebhookSecrets};
 
 use super::attempt::Refusal;
-use super::service::{Request, Sending, Service, secrets_of};
+use super::service::{Request, Sending, Service, put, secrets_of};
 use crate::domain::event::{ApprovalView, ImageView, Notice, NoticeKind, Told, Trouble, WayBack};
 use crate::domain::gone::Lost;
 use crate::domain::group::{Move, Plan};
@@ -116,10 +116,8 @@ fn moment_of(notice: &Notice) -> DateTime<Utc> {
 
 /// One of several, which says itself what happened and when.
 fn typed(notice: &Notice, mut update: Value) -> Value {
-    if let Some(fields) = update.as_object_mut() {
-        fields.insert("type".to_owned(), json!(notice.kind.as_str()));
-        fields.insert("timestamp".to_owned(), json!(rfc3339(moment_of(notice))));
-    }
+    put(&mut update, "type", json!(notice.kind.as_str()));
+    put(&mut update, "timestamp", json!(rfc3339(moment_of(notice))));
     update
 }
 

@@ -86,10 +86,9 @@ impl Topic {
         }
     }
 
-    /// The channel of messages.
-    #[must_use]
-    pub fn channel(&self) -> Option<&str> {
-        match self {
+    /// The channel of messages, by the name of their topic.
+    fn channel_in(name: &str) -> Option<String> {
+        match Self::named(name)? {
             Self::Look => None,
             Self::Deliver(channel) | Self::Gather(channel) => Some(channel),
         }
@@ -211,6 +210,14 @@ pub struct NewJob {
     pub not_before: DateTime<Utc>,
     /// Whether somebody waits for it.
     pub urgency: Urgency,
+}
+
+impl NewJob {
+    /// A job that somebody waits for.
+    #[must_use]
+    pub fn prompt(job: Job, trace: &str, not_before: DateTime<Utc>) -> Self {
+        Self { job, trace: trace.to_owned(), not_before, urgency: Urgency::Prompt }
+    }
 }
 
 /// Tells a lease from every other one. What its numbers are is the store's own business.

@@ -20,10 +20,9 @@ use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Failure, WayBack};
 use crate::domain::history::{Choice, Outcome};
 use crate::domain::preflight::Preflight;
-use crate::domain::record::{Event, Question, Stands, Undone, Update};
+use crate::domain::record::{Event, Question, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
-use crate::domain::votes::Votes;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -318,24 +317,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let with = if goes_back { update.with.clone() } else { Vec::new() };
         // Who goes back has to know what of it may not be read any more.
         let declares = if goes_back { update.declares } else { Kinds::default() };
-        let (level, group) = (update.level, update.group.clone());
-        let (why, preflight, because, stands) = (None, None, None, Stands::Open);
-        let votes = Votes::default();
-        let question = Question {
-            terms,
-            level,
-            why,
-            asked: now,
-            with,
-            declares,
-            preflight,
-            because,
-            group,
-            votes,
-            reminders: 0,
-            is_renewed: false,
-            stands,
-        };
+        let group = update.group.clone();
+        let question = Question { with, declares, group, ..Question::new(terms, update.level, now) };
         question.is_open(now).then_some(question)
     }
 

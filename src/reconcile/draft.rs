@@ -24,6 +24,7 @@ use crate::domain::request::REQUEST;
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::{self, Bounds, Settings};
 use crate::domain::tag::Level;
+use crate::domain::votes::{Ballot, Vote};
 use crate::domain::workload::{Workload, WorkloadPatch};
 
 /// What was decided for a container that can be decided on.
@@ -368,6 +369,14 @@ impl Draft {
     /// Says something of the workload, once this is written.
     pub(super) fn announce(&mut self, announcement: WorkloadEvent) {
         self.said.events.push(announcement);
+    }
+
+    /// Counts an approval of a version, as one of several.
+    pub(super) fn vote(&mut self, (container, tag): (&str, &Tag), ballot: &Ballot, vote: Vote, now: DateTime<Utc>) {
+        let words = ballot.words().unwrap_or_default();
+        let note = format!("{container}: {tag} has {words} approvals, by {}", vote.by);
+        self.announce(WorkloadEvent::ApprovalGiven(note));
+        self.on(container, Event::Vote(Box::new(vote)), now);
     }
 
     /// Says an outcome to operators, once this is written.

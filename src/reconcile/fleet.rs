@@ -11,7 +11,7 @@ use crate::domain::event::Job;
 use crate::domain::fleet::{Asks, Beside, Candidate, Entered, Verdict, Waits};
 use crate::domain::reference::Repository;
 use crate::domain::workload::WorkloadId;
-use crate::queue::{NewJob, Queue, Records, Urgency};
+use crate::queue::{NewJob, Queue, Records};
 use crate::registry::Registry;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -99,13 +99,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if repositories.is_empty() {
             return Ok(());
         }
-        let not_before = self.0.ambient.now();
-        let job = |repository| NewJob {
-            job: Job::Look(repository),
-            trace: trace.to_owned(),
-            not_before,
-            urgency: Urgency::Prompt,
-        };
+        let now = self.0.ambient.now();
+        let job = |repository| NewJob::prompt(Job::Look(repository), trace, now);
         self.0.queue.put(repositories.into_iter().map(job).collect()).await?;
         Ok(())
     }

@@ -5,14 +5,12 @@ use super::notices::of_held;
 use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
-use crate::domain::declared::Kinds;
 use crate::domain::history::History;
 use crate::domain::policy::{Policy, Strategy, step};
-use crate::domain::record::{Consequence, Event, Held, Question, Running, Stands, Update};
+use crate::domain::record::{Consequence, Event, Held, Question, Running, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
-use crate::domain::votes::Votes;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -112,21 +110,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from_digest = running.digest.clone();
         let terms = self.new_terms(&image_of(target), from_digest, tag.clone(), digest, Allows::Held);
         let asked = self.0.ambient.now();
-        Some(Question {
-            terms,
-            level,
-            why: None,
-            asked,
-            with: Vec::new(),
-            declares: Kinds::default(),
-            preflight: None,
-            because: None,
-            group: None,
-            votes: Votes::default(),
-            reminders,
-            is_renewed: false,
-            stands: Stands::Open,
-        })
+        Some(Question { reminders, ..Question::new(terms, level, asked) })
     }
 
     /// Who wrote what runs, as far as it is known.

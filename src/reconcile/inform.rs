@@ -14,7 +14,7 @@ use crate::domain::fleet::Others;
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::settings::Settings;
 use crate::domain::view::{Blocker, Known};
-use crate::queue::{NewJob, Placed, Queue, Records, Urgency};
+use crate::queue::{Placed, Queue, Records};
 use crate::registry::Registry;
 use crate::telemetry::chain;
 
@@ -76,12 +76,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(None);
         }
         let notice = self.notice(target, settings, chosen, no_link);
-        let now = self.0.ambient.now();
-        let job = |job| NewJob { job, trace: work.trace.clone(), not_before: now, urgency: Urgency::Prompt };
         let messages = self.0.audience.messages(&notice, settings.notify.as_deref());
-        let jobs: Vec<NewJob> = messages.into_iter().map(job).collect();
         let reason = no_link.as_str();
-        if jobs.is_empty() || self.0.queue.put(jobs).await? == Placed::Coalesced {
+        if self.put(messages, &work.trace).await? == Placed::Coalesced {
             self.count("told", "already");
             return Ok(None);
         }

@@ -90,7 +90,7 @@ use crate::domain::settings::{Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
-use crate::queue::{Announcements, NewJob, Queue, QueueError, Records, Urgency};
+use crate::queue::{Announcements, NewJob, Placed, Queue, QueueError, Records};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
 use crate::telemetry::{Repeats, chain};
@@ -353,17 +353,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Stores messages about a notice; the same ones again are the same jobs.
     async fn tell(&self, notice: &Notice, only: Option<&[String]>, trace: &str) -> Result<(), StepError> {
-        self.put(self.0.audience.messages(notice, only), trace).await
+        self.put(self.0.audience.messages(notice, only), trace).await.map(drop)
     }
 
-    async fn put(&self, messages: Vec<Job>, trace: &str) -> Result<(), StepError> {
+    async fn put(&self, messages: Vec<Job>, trace: &str) -> Result<Placed, StepError> {
         if messages.is_empty() {
-            return Ok(());
+            return Ok(Placed::Coalesced);
         }
-        let not_before = self.0.ambient.now();
-        let job = |job| NewJob { job, trace: trace.to_owned(), not_before, urgency: Urgency::Prompt };
-        self.0.queue.put(messages.into_iter().map(job).collect()).await?;
-        Ok(())
+        let now = self.0.ambient.now();
+        let job = |job| NewJob::prompt(job, trace, now);
+        Ok(self.0.queue.put(messages.into_iter().map(job).collect()).await?)
     }
 
     fn count(&self, outcome: &str, reason: &str) {

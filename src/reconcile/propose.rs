@@ -18,7 +18,6 @@ use crate::domain::record::{Event, Question, Stands};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tag::Level;
-use crate::domain::votes::Votes;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -82,24 +81,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let before = work.draft.record.known(container).question.as_ref();
             self.tell_of_lost_key(&work.draft, before);
             let terms = self.terms(&image, chosen, self.running_digest(target, chosen).await);
-            let (level, why) = (chosen.level, chosen.why.clone());
-            let preflight = Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty());
-            let declares = chosen.declared.kinds;
-            let (because, group) = (chosen.because.clone().map(Box::new), chosen.group.clone());
             Question {
-                terms,
-                level,
-                why,
-                asked: now,
+                why: chosen.why.clone(),
                 with,
-                declares,
-                preflight,
-                because,
-                group,
-                votes: Votes::default(),
+                declares: chosen.declared.kinds,
+                preflight: Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty()),
+                because: chosen.because.clone().map(Box::new),
+                group: chosen.group.clone(),
                 reminders: reminder,
-                is_renewed: false,
-                stands: Stands::Open,
+                ..Question::new(terms, chosen.level, now)
             }
         };
         let expires = question.terms.expires();

@@ -166,10 +166,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if ImageReference::parse(from).as_ref() != Ok(image) {
             return Err(Moot::TooFew);
         }
-        let words = Ballot { votes, needed, is_yours: true }.words().unwrap_or_default();
-        let note = format!("{}: {tag} has {words} approvals, by {}", target.container, vote.by);
-        work.draft.announce(WorkloadEvent::ApprovalGiven(note));
-        work.draft.on(&target.container, Event::Vote(Box::new(vote)), self.0.ambient.now());
+        let ballot = Ballot { votes, needed, is_yours: true };
+        work.draft.vote((&target.container, tag), &ballot, vote, self.0.ambient.now());
         Ok(())
     }
 

@@ -194,7 +194,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
         match self.commit(draft).await {
-            Ok(_) => self.put(messages, &trace).await,
+            Ok(_) => self.put(messages, &trace).await.map(drop),
             Err(StepError::Cluster(ClusterError::Rejected { rejection, .. }))
                 if !wrote.is_empty() && rejection.is_final() =>
             {

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::super::form::one;
 use crate::domain::slack::{Button, Place, Presser};
 use crate::listener::Problem;
 use crate::reconcile::Action;
@@ -71,8 +72,7 @@ struct Element {
 /// Reads a body whose signature is right; `None` for what is none of our buttons, which is acknowledged and nothing more.
 pub(super) fn read(body: &[u8]) -> Result<Option<Pressed>, Problem> {
     let wrong = |detail| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let mut payloads = url::form_urlencoded::parse(body).filter(|(name, _)| name == "payload");
-    let (Some((_, payload)), None) = (payloads.next(), payloads.next()) else {
+    let Ok(Some(payload)) = one(body, "payload") else {
         return Err(wrong("one field payload is expected; nothing was done"));
     };
     let json = || wrong("the field payload is not what Slack sends; nothing was done");

@@ -26,7 +26,8 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: 
     let terms = &asked.terms;
     let workload = &ground.workload;
     let all: Vec<&str> = [&*container].into_iter().chain(asked.with.iter().map(|name| &**name)).collect();
-    if one_of_several(ground, &all, &asked)?.is_none() {
+    let partial = one_of_several(ground, &all, &asked)?;
+    if partial.is_none() {
         window(ground, &all, outside)?;
     }
     for name in &all {
@@ -34,7 +35,7 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: 
     }
     let wish = Wish::Approve { question: terms.id.clone(), outside_window: outside };
     let mut patch = ground.request(&container, wish);
-    if let Some(says) = one_of_several(ground, &all, &asked)? {
+    if let Some(says) = partial {
         let says = vec![format!("{}: {says}", named(workload, &container))];
         return Ok(Plan { patch: patch.guarded_by(workload, &container), says, warns: Vec::new(), rolls: None });
     }

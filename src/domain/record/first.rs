@@ -12,11 +12,9 @@ use super::Record;
 use super::ledger::{Ledger, MOST_PAST};
 use super::question::{Answer, Answered, Closed, Question, Stands};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, Terms};
-use crate::domain::declared::Kinds;
 use crate::domain::history::{History, Outcome, unsigned};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::tag::Level;
-use crate::domain::votes::Votes;
 use crate::domain::workload::{Container, Workload};
 
 /// The annotations that it kept its state in, which are removed at the first write: names without the prefix.
@@ -113,25 +111,8 @@ fn ledger(workload: &Workload, container: &Container, decided: &[OldEntry]) -> L
 
 /// A question that can't be answered, whatever the annotations say of it; a new one takes its place.
 fn over(terms: Terms) -> Question {
-    let (asked, stands) = (terms.id.made(), Stands::Closed(Closed::Unknown));
-    let (level, with, declares) = (Level::Digest, Vec::new(), Kinds::default());
-    let (because, group, votes) = (None, None, Votes::default());
-    let (reminders, is_renewed) = (0, false);
-    Question {
-        terms,
-        level,
-        why: None,
-        asked,
-        with,
-        declares,
-        preflight: None,
-        because,
-        group,
-        votes,
-        reminders,
-        is_renewed,
-        stands,
-    }
+    let asked = terms.id.made();
+    Question { stands: Stands::Closed(Closed::Unknown), ..Question::new(terms, Level::Digest, asked) }
 }
 
 /// What was asked about a container, newest first.

@@ -64,6 +64,18 @@ pub enum Known<'r> {
     Answered(&'r Answered),
 }
 
+impl<'r> Known<'r> {
+    /// What its links are, or were, about.
+    #[must_use]
+    pub fn terms(&self) -> &'r Terms {
+        match self {
+            Self::Newest(question) => &question.terms,
+            Self::Replaced(terms) => terms,
+            Self::Answered(answered) => &answered.terms,
+        }
+    }
+}
+
 impl Record {
     /// The same beside another history.
     #[must_use]

@@ -11,6 +11,7 @@ use crate::domain::fleet;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::Plan;
 use crate::domain::history::{Entry, Outcome, rfc3339};
+use crate::domain::notice::is_zero;
 use crate::domain::preflight::Preflight;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::tag::Level;
@@ -19,11 +20,6 @@ use crate::domain::workload::WorkloadId;
 
 /// Of what nobody answers people are reminded after so long.
 pub(super) const REMINDED_AFTER: TimeDelta = TimeDelta::days(7);
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-pub(super) fn is_zero(number: &u8) -> bool {
-    *number == 0
-}
 
 /// What people are asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +118,26 @@ pub enum Answer {
 }
 
 impl Question {
+    /// What can be answered, of which nothing more is said.
+    #[must_use]
+    pub fn new(terms: Terms, level: Level, asked: DateTime<Utc>) -> Self {
+        Self {
+            terms,
+            level,
+            why: None,
+            asked,
+            with: Vec::new(),
+            declares: Kinds::default(),
+            preflight: None,
+            because: None,
+            group: None,
+            votes: Votes::default(),
+            reminders: 0,
+            is_renewed: false,
+            stands: Stands::Open,
+        }
+    }
+
     /// Whether it asks, or asked, to go from this image to what a tag pointed to.
     #[must_use]
     pub fn is_about(&self, image: &ImageReference, tag: &Tag, digest: &Digest) -> bool {

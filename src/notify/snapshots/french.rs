@@ -195,7 +195,7 @@ fn what_strangers_say_does_no_harm_in_french_either() {
     }
 }
 
-/// Writes the mails of this file to a folder, as they are sent, to be looked at: `MAILS=/tmp/mails cargo test -- --ignored`.
+/// Writes the mails of this file to a folder, as they are sent, to be looked at: `MAILS=FOLDER cargo test -- --ignored`.
 #[test]
 #[ignore = "writes files to look at"]
 fn mails_to_look_at() {

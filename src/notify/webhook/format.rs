@@ -6,10 +6,9 @@ use super::super::service::Sending;
 use super::present;
 
 /// How an event is wrapped.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Format {
     /// As Standard Webhooks recommends it.
-    #[default]
     Standard,
     /// As a CloudEvent in the structured mode, from this source. In the binary mode the signature would not cover what
     /// is in headers.

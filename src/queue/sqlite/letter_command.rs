@@ -1,7 +1,6 @@
 //! What an operator's commands ask of the writer about messages.
 
 use super::super::{Acted, Asked, Letter, Page, QueueError, Topic};
-use super::MOST_JOBS;
 use super::reply::Reply;
 use super::store::Store;
 
@@ -71,8 +70,8 @@ type SentAgain = (Vec<Topic>, Result<Vec<Acted>, QueueError>);
 
 /// Sends dead letters again, as far as the bound allows it.
 fn send_again(store: &mut Store, ids: &[String]) -> rusqlite::Result<SentAgain> {
-    if store.ready() + u64::try_from(ids.len()).unwrap_or(u64::MAX) > MOST_JOBS {
-        return Ok((Vec::new(), Err(QueueError::Full(MOST_JOBS))));
+    if let Err(full) = store.has_room(ids.len()) {
+        return Ok((Vec::new(), Err(full)));
     }
     let (mut topics, mut all) = (Vec::new(), Vec::with_capacity(ids.len()));
     for id in ids {

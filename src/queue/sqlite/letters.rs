@@ -34,9 +34,7 @@ impl Store {
     /// See [`crate::queue::Letters::letters`].
     pub(super) fn letters(&self, asked: &Asked) -> rusqlite::Result<Page> {
         let topics = match &asked.channel {
-            Some(channel) => {
-                [Topic::Deliver(channel.clone()), Topic::Gather(channel.clone())].map(|it| it.name()).to_vec()
-            }
+            Some(channel) => topics_of(channel).map(|it| it.name()).to_vec(),
             None => self.topics_of_messages()?,
         };
         let mut found = Vec::new();
@@ -216,7 +214,7 @@ fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
         _ => LetterState::Dead,
     };
     let is_owed = matches!(state, LetterState::Waiting | LetterState::Retried);
-    let channel = Topic::named(&topic).and_then(|topic| topic.channel().map(str::to_owned)).unwrap_or(topic.clone());
+    let channel = Topic::channel_in(&topic).unwrap_or_else(|| topic.clone());
     let letter = Letter {
         id: row.get(1)?,
         channel,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::MOST_JOBS;
 use super::file::{self, OpenError};
 use super::leases::Leases;
 use super::waiting::{GATHER, Look, Stored, Waiting};
@@ -14,7 +15,7 @@ use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 use crate::queue::schedule::Waiter;
-use crate::queue::{NewJob, Placed, Topic, Urgency, row};
+use crate::queue::{NewJob, Placed, QueueError, Topic, Urgency, row};
 
 /// What is put again is remembered anew after this time.
 const REMEMBER_AGAIN: i64 = 24 * 3600 * 1000;
@@ -120,9 +121,10 @@ impl Store {
         self.waiting.stored()
     }
 
-    /// Jobs that wait or are leased.
-    pub(super) fn ready(&self) -> u64 {
-        self.ready
+    /// Whether the bound leaves room for so many more jobs that wait.
+    pub(super) fn has_room(&self, more: usize) -> Result<(), QueueError> {
+        let all = self.ready + u64::try_from(more).unwrap_or(u64::MAX);
+        if all > MOST_JOBS { Err(QueueError::Full(MOST_JOBS)) } else { Ok(()) }
     }
 
     fn count_ready(&mut self) -> rusqlite::Result<()> {

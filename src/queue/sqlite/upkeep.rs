@@ -137,9 +137,7 @@ impl Store {
         drop(topics);
         let mut buried = Vec::new();
         for (topic, count) in all {
-            let Some(channel) = Topic::named(&topic).and_then(|topic| topic.channel().map(str::to_owned)) else {
-                continue;
-            };
+            let Some(channel) = Topic::channel_in(&topic) else { continue };
             if channels.contains(&channel) {
                 continue;
             }

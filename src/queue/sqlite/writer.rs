@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 use super::super::{Batch, Depth, ItemId, NewJob, Placed, QueueError, Topic};
+use super::Wakers;
 use super::command::{Buried, Command};
 use super::letter_command::Later;
 use super::reply::{Reply, failure};
 use super::store::Store;
-use super::{MOST_JOBS, Wakers};
 use crate::telemetry::chain;
 
 /// The most commands of one commit, so that nobody waits long for a large one.
@@ -237,8 +237,8 @@ type Put = (Vec<Topic>, Result<Placed, QueueError>);
 
 /// Stores jobs, as far as the bound allows it.
 fn put(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<Put> {
-    if store.ready() + u64::try_from(jobs.len()).unwrap_or(u64::MAX) > MOST_JOBS {
-        return Ok((Vec::new(), Err(QueueError::Full(MOST_JOBS))));
+    if let Err(full) = store.has_room(jobs.len()) {
+        return Ok((Vec::new(), Err(full)));
     }
     store_all(store, jobs)
 }

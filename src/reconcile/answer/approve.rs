@@ -8,14 +8,14 @@ use futures_util::future::BoxFuture;
 use super::asked::Asked;
 use super::{Action, Answer};
 use crate::assess::{Place, Source, Unanswerable, question};
-use crate::cluster::{Cluster, WorkloadEvent};
+use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
 use crate::domain::declared::Declared;
 use crate::domain::event::NoticeKind;
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::preflight::Preflight;
-use crate::domain::record::{Event, Ledger, Record};
+use crate::domain::record::{Ledger, Record};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::{self, Settings};
@@ -67,12 +67,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<Answer, StepError> {
         let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
         let ballot = Ballot { votes, is_yours: true, ..asked.ballot.clone() };
-        let (tag, words) = (&asked.approval.to_tag, ballot.words().unwrap_or_default());
-        draft.announce(WorkloadEvent::ApprovalGiven(format!(
-            "{container}: {tag} has {words} approvals, by {}",
-            vote.by
-        )));
-        draft.on(container, Event::Vote(Box::new(vote)), now);
+        draft.vote((container, &asked.approval.to_tag), &ballot, vote, now);
         for container in asked.containers() {
             draft.guard(container);
         }

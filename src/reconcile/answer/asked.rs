@@ -67,10 +67,7 @@ impl Asked {
     /// Whose word an answer is.
     #[must_use]
     pub fn person(&self) -> Person {
-        match &self.signed_in {
-            Some(signed_in) => signed_in.with(self.holder.clone()),
-            None => Person::Holder(self.holder.clone()),
-        }
+        Person::of(self.signed_in.as_ref(), self.holder.clone())
     }
 
     /// Whether it takes one more gesture than a button: a major update, of any member of a group, and going back.

@@ -2,7 +2,6 @@
 
 use crate::cluster::Cluster;
 use crate::domain::approval::Token;
-use crate::domain::record::Known;
 use crate::domain::slack::Button;
 use crate::queue::{Queue, Records};
 use crate::reconcile::{Reconciler, StepError};
@@ -15,18 +14,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// # Errors
     /// When what is known can't be read now.
     pub async fn token_beside(&self, button: &Button, holders: &[String]) -> Result<Option<Token>, StepError> {
-        let mut candidates = self.0.cluster.naming(button.approval());
-        let others = self.1.repairs.naming(button.approval());
-        candidates.extend(others.iter().filter_map(|uid| self.0.cluster.by_uid(uid)));
-        for workload in candidates {
+        for workload in self.naming(button.approval()) {
             let draft = self.draft(workload).await?;
             let Some((container, known)) = draft.record.find(button.approval()) else { continue };
-            let terms = match &known {
-                Known::Newest(question) => &question.terms,
-                Known::Replaced(terms) => terms,
-                Known::Answered(answered) => &answered.terms,
-            };
-            let approval = terms.approval(&draft.workload.id, container);
+            let approval = known.terms().approval(&draft.workload.id, container);
             let tokens = holders.iter().filter_map(|one| approval.token(&self.0.keys, one, self.0.ambient.now()));
             if let Some(token) = tokens.filter(|token| button.is_beside(token)).find_map(|token| Token::parse(&token)) {
                 return Ok(Some(token));

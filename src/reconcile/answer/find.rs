@@ -1,14 +1,17 @@
 //! Which approval a token is about, and how that stands.
 
+use std::sync::Arc;
+
 use super::asked::Asked;
 use super::{Answer, decided};
 use crate::cluster::Cluster;
 use crate::domain::actor::SignedIn;
-use crate::domain::approval::{Allows, Approval, Token};
+use crate::domain::approval::{Allows, Approval, ApprovalId, Token};
 use crate::domain::history::{Choice, Outcome, Ran};
 use crate::domain::record::{Known, Question, Stands, Update};
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
+use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Draft;
 use crate::reconcile::{Reconciler, StepError};
@@ -30,13 +33,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             || !self.1.repairs.naming(token.approval()).is_empty()
     }
 
+    /// The workloads whose record names an approval, or named it when it was last read.
+    pub(super) fn naming(&self, approval: &ApprovalId) -> Vec<Arc<Workload>> {
+        let mut all = self.0.cluster.naming(approval);
+        all.extend(self.1.repairs.naming(approval).iter().filter_map(|uid| self.0.cluster.by_uid(uid)));
+        all
+    }
+
     /// The approval behind a token, if its signature is right for one of the configured recipients. The signature
     /// binds namespace, kind, name and uid, so that of all workloads whose record names the approval one at most is
     /// meant, whoever copied that record.
     pub(super) async fn find(&self, token: &Token, by: Option<&SignedIn>) -> Result<Option<Found>, StepError> {
-        let mut candidates = self.0.cluster.naming(token.approval());
-        let others = self.1.repairs.naming(token.approval());
-        candidates.extend(others.iter().filter_map(|uid| self.0.cluster.by_uid(uid)));
+        let candidates = self.naming(token.approval());
         if candidates.is_empty() {
             return Ok(None);
         }
@@ -54,12 +62,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn found(&self, (token, by): (&Token, Option<&SignedIn>), holders: &[String], draft: Draft) -> Option<Found> {
         let id = &draft.workload.id;
         let (container, known) = draft.record.find(token.approval())?;
-        let terms = match &known {
-            Known::Newest(question) => &question.terms,
-            Known::Replaced(terms) => terms,
-            Known::Answered(answered) => &answered.terms,
-        };
-        let approval = terms.approval(id, container);
+        let approval = known.terms().approval(id, container);
         let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
         let (question, version) = match known {
             Known::Answered(answered) => {

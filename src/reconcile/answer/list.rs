@@ -12,7 +12,7 @@ use crate::cluster::Cluster;
 use crate::domain::actor::{Person, SignedIn};
 use crate::domain::approval::{Allows, Approval, ApprovalId, TOKEN_UPDATE, Token};
 use crate::domain::listing::{Listing, MOST_LISTED};
-use crate::domain::record::{Known, Question};
+use crate::domain::record::Question;
 use crate::domain::settings;
 use crate::domain::workload::{Workload, WorkloadId};
 use crate::queue::{Queue, Records};
@@ -39,10 +39,7 @@ impl OpenedList {
     /// Whose word an answer is.
     #[must_use]
     pub fn person(&self) -> Person {
-        match &self.signed_in {
-            Some(by) => Person::SignedIn { name: by.name().to_owned(), link: self.holder.clone() },
-            None => Person::Holder(self.holder.clone()),
-        }
+        Person::of(self.signed_in.as_ref(), self.holder.clone())
     }
 
     fn channel(&self) -> &str {
@@ -169,18 +166,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// The question of a name, and its own link, if it is on the list: also one that was answered since.
     async fn listed(&self, list: &OpenedList, id: &ApprovalId) -> Result<Option<(Approval, String)>, StepError> {
-        let mut candidates = self.0.cluster.naming(id);
-        let others = self.1.repairs.naming(id);
-        candidates.extend(others.iter().filter_map(|uid| self.0.cluster.by_uid(uid)));
-        for workload in candidates {
+        for workload in self.naming(id) {
             let draft = self.draft(workload).await?;
             let Some((container, known)) = draft.record.find(id) else { continue };
-            let terms = match &known {
-                Known::Newest(question) => &question.terms,
-                Known::Replaced(terms) => terms,
-                Known::Answered(answered) => &answered.terms,
-            };
-            let approval = terms.approval(&draft.workload.id, container);
+            let approval = known.terms().approval(&draft.workload.id, container);
             if let Some(token) = self.own_token(list, &draft.workload, &approval) {
                 return Ok(Some((approval, token)));
             }

@@ -27,12 +27,11 @@ use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::actor::{Person, SignedIn};
 use crate::domain::approval::{Allows, Token};
-use crate::domain::event::Job;
 use crate::domain::history::Entry;
 use crate::domain::record::{Closed, Question};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
-use crate::queue::{NewJob, Queue, Records, Urgency};
+use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 use crate::telemetry::chain;
 use crate::telemetry::metrics::ApprovalResult;
@@ -229,11 +228,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (Resuming::Open(asked), Action::Resume) = (&resuming, press.action) else {
             return Answer::Resuming(Box::new(resuming));
         };
-        let link = asked.holder.clone();
-        let person = match &press.by {
-            Some(by) => by.with(link),
-            None => Person::Holder(link),
-        };
+        let person = Person::of(press.by.as_ref(), asked.holder.clone());
         match self.resume_updates(person.actor(), trace).await {
             Ok(Some(release)) => Answer::Resuming(Box::new(Resuming::Done(release))),
             Ok(None) => Answer::Unknown,
@@ -257,15 +252,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     async fn look_soon(&self, target: &Target, trace: &str) -> Result<(), StepError> {
-        let now = self.0.ambient.now();
-        let job = NewJob {
-            job: Job::Look(target.repository.clone()),
-            trace: trace.to_owned(),
-            not_before: now,
-            urgency: Urgency::Prompt,
-        };
-        self.0.queue.put(vec![job]).await?;
-        Ok(())
+        self.look_at(&target.repository, self.0.ambient.now(), trace).await
     }
 
     /// The same after an answer was written, which no failure takes back.

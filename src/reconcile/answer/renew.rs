@@ -136,7 +136,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // Another message than the one that was stored when people were asked.
         (notice.again, notice.reminder) = (Some(self.0.ambient.now()), 0);
         let (channel, recipient) = holder.split_once(':').unwrap_or((holder, ""));
-        self.put(vec![Job::Deliver(Box::new(Delivery::of(channel, recipient, notice)))], trace).await
+        self.put(vec![Job::Deliver(Box::new(Delivery::of(channel, recipient, notice)))], trace).await.map(drop)
     }
 }
 

@@ -31,7 +31,7 @@ use crate::domain::record::{Ledger, Update};
 use crate::domain::reference::Repository;
 use crate::domain::together::Seen;
 use crate::domain::workload::Workload;
-use crate::queue::{NewJob, Queue, Records, Urgency};
+use crate::queue::{NewJob, Queue, Records};
 use crate::registry::{Credential, Registry};
 pub(super) use known::Groups;
 
@@ -207,9 +207,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Has a repository looked at, whatever the watch stream says.
-    async fn look_at(&self, repository: &Repository, not_before: DateTime<Utc>, trace: &str) -> Result<(), StepError> {
-        let (job, trace) = (Job::Look(repository.clone()), trace.to_owned());
-        self.0.queue.put(vec![NewJob { job, trace, not_before, urgency: Urgency::Prompt }]).await?;
+    pub(in crate::reconcile) async fn look_at(
+        &self,
+        repository: &Repository,
+        not_before: DateTime<Utc>,
+        trace: &str,
+    ) -> Result<(), StepError> {
+        let job = NewJob::prompt(Job::Look(repository.clone()), trace, not_before);
+        self.0.queue.put(vec![job]).await?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Many workloads: one goes first, what failed on one is a question on the others, and so many roll at once.
 
 use crate::domain::event::Delivery;
+use crate::queue::Urgency;
 use std::num::NonZeroU32;
 
 use super::*;
