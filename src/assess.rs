@@ -1,4 +1,4 @@
-//! 4 of 11 · in: one container's settings and its repository's tags · out: what it comes to, read and decided
+//! 4 of 13 · in: one container's settings and its repository's tags · out: what it comes to, read and decided
 //!
 //! The same for everyone who asks: the sequencer, a link, `check` and `explain`. It reads and writes nothing but questions to the
 //! registry.

@@ -17,6 +17,7 @@
 //!          release (notes) ─► message (words) ─► notify ─► email │ slack │ webhook
 //!
 //! doctor, Prometheus, a person in the pod ─► api           what is known; looks and the brake's end are asked for
+//! a person, a program ─► access (who?) ─► api, web         the same, and the same answers as by a link
 //! ```
 //!
 //! A webhook is a hint, the schedule is the truth; what was accepted is on disk; what is decided is a pure function of
@@ -38,9 +39,11 @@ pub mod release;
 pub mod message;
 pub mod notify;
 
+pub mod access;
 pub mod approvals;
 
 pub mod api;
+pub mod web;
 
 // What is decided: pure.
 pub mod domain;

@@ -1,4 +1,4 @@
-//! 11 of 11 · in: HTTP request · out: JSON, probes, metrics
+//! 12 of 13 · in: HTTP request · out: JSON, probes, metrics
 //!
 //! The private listener: what is known of workloads and of the service itself. A look may be asked for, which comes to
 //! what it would come to by the schedule, automatic updates may be resumed, and messages that were given up may be sent again

@@ -1,4 +1,4 @@
-//! 10 of 11 · in: a link, opened or answered · out: a page
+//! 11 of 13 · in: a link, opened or answered · out: a page
 //!
 //! GET and HEAD show; they change nothing, however often and by whomever a link is followed. Only a POST with one of
 //! the known words acts, through the sequencer.

@@ -1,4 +1,4 @@
-//! 6 of 11 · in: WorkloadPatch · out: Workload
+//! 6 of 13 · in: WorkloadPatch · out: Workload
 //!
 //! The only place that names `kube`. The cluster is read by watch streams into small records of our own; it is written
 //! by JSON Patch whose `test` operations hold what a decision was made on.

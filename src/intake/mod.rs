@@ -1,4 +1,4 @@
-//! 1 of 11 · in: HTTP request, schedule · out: Job
+//! 1 of 13 · in: HTTP request, schedule · out: Job
 //!
 //! A delivery is verified before it is parsed, and durable before it is answered. What it says is a hint: look at this
 //! repository now. Nothing in it is ever dialled, applied or stored but the repository's name.

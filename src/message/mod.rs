@@ -1,4 +1,4 @@
-//! 8 of 11 · in: what is told · out: a message in words, which any channel can render
+//! 8 of 13 · in: what is told · out: a message in words, which any channel can render
 //!
 //! One message is made of what is told, in the language and the time zone of its reader; every channel is a rendering of
 //! it, within the room that it has. All texts are free of control, bidirectional and zero-width characters.

@@ -1,4 +1,4 @@
-//! 9 of 11 · in: Delivery · out: a message at its recipient
+//! 9 of 13 · in: Delivery · out: a message at its recipient
 //!
 //! One file per channel. A recipient's refusal is data, not an error of ours. Messages are made when they are sent, so
 //! no link and no rendered text is ever stored.

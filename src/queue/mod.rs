@@ -1,4 +1,4 @@
-//! 2 of 11 · in: Job · out: Job, one lease at a time
+//! 2 of 13 · in: Job · out: Job, one lease at a time
 //!
 //! What was accepted survives a crash. Jobs with the same key coalesce, jobs that share a lane run one after another, a job
 //! that fails waits and is tried again, and one that can't be done is kept as a dead letter. Slots are shared fairly, see

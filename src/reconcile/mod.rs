@@ -1,4 +1,4 @@
-//! 5 of 11 · in: Job, or an answer to a link · out: WorkloadPatch, Delivery
+//! 5 of 13 · in: Job, or an answer to a link · out: WorkloadPatch, Delivery
 //!
 //! The only sequencer. It knows no sockets: registry, cluster, queue, clock and chance are what it is given.
 //!

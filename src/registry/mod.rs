@@ -1,4 +1,4 @@
-//! 3 of 11 · in: Repository and credential · out: tags, digest
+//! 3 of 13 · in: Repository and credential · out: tags, digest
 //!
 //! The client of the OCI distribution API: authentication, complete tag lists, digests. It decides nothing.
 

@@ -1,4 +1,4 @@
-//! 7 of 11 · in: an update · out: ReleaseNotes
+//! 7 of 13 · in: an update · out: ReleaseNotes
 //!
 //! ```text
 //! update ─► where its project is: annotation, label, famous image, guess

@@ -1,0 +1,74 @@
+//! 10 of 13 · in: HTTP request · out: Visitor
+//!
+//! Who somebody is, and what they may do. A route that answers people names a [`Visitor`] among its arguments and so can't be
+//! reached by anybody of whom that is not known.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use subtle::ConstantTimeEq as _;
+
+use crate::domain::actor::SignedIn;
+use crate::listener::Problem;
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// To see everything.
+    Viewer,
+    /// To decide as well.
+    Approver,
+}
+
+/// Somebody who is known, for one request.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// Who it is.
+    pub who: SignedIn,
+    /// What they may do.
+    pub role: Role,
+    /// What the forms of our own pages bring along, so that no other site's page can send them.
+    pub form_token: String,
+}
+
+impl Visitor {
+    /// Whether they may decide.
+    ///
+    /// # Errors
+    /// 403, when they may only see.
+    pub fn may_decide(&self) -> Result<(), Problem> {
+        match self.role {
+            Role::Approver => Ok(()),
+            Role::Viewer => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "you may see this and decide nothing: it takes the role approver",
+            )),
+        }
+    }
+
+    /// Whether a form is one of our own pages, made for them.
+    ///
+    /// # Errors
+    /// 403, when it is not.
+    pub fn sent(&self, form_token: &str) -> Result<(), Problem> {
+        if self.form_token.as_bytes().ct_eq(form_token.as_bytes()).into() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "this form is not of a page that was made for you: open the page again",
+        ))
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let known = request.extensions().get::<Self>().cloned();
+        ready(known.ok_or(Problem::new(StatusCode::UNAUTHORIZED, "nobody is signed in")))
+    }
+}
