@@ -7,6 +7,7 @@
 //! IMAGE_WATCHER_TEST_PEERS=<folder>         takes the peers from there instead of building them
 //! IMAGE_WATCHER_TEST_KEEP=1                 keeps logs and state, and says where
 //! IMAGE_WATCHER_TEST_KILLS=100             kills so often where the program is killed at random moments
+//! IMAGE_WATCHER_TEST_DELIVERIES=10000      sends so many messages while it is killed ten times
 //! ```
 
 #![expect(
@@ -41,6 +42,8 @@ mod kills;
 mod kinds;
 mod links;
 mod lists;
+mod messages;
+mod outages;
 mod owned;
 mod owners;
 mod pages;
@@ -82,6 +85,7 @@ fn main() -> std::process::ExitCode {
         followed::tests(),
         links::tests(),
         lists::tests(),
+        messages::tests(),
         intake::tests(),
         strangers::tests(),
         credentials::tests(),
@@ -92,6 +96,7 @@ fn main() -> std::process::ExitCode {
         registries::tests(),
         registries_asked::tests(),
         gitea::tests(),
+        outages::tests(),
         owned::tests(),
         owners::tests(),
         pages::tests(),
