@@ -278,7 +278,9 @@ impl App {
         let first_look = Arc::new(FirstLook::new(queue.recall(FIRST_LOOK).await.is_some()));
         let identity = identity(&config)?;
         let access = match config.auth.take() {
-            Some(auth) => Some(Data::new(access(auth, &config, (&cluster, &queue, &keys), &outbound, &ambient)?)),
+            Some(auth) => {
+                Some(Data::new(access(auth, &config, (&cluster, &queue, &keys), &outbound, (&metrics, &ambient))?))
+            }
             None => None,
         };
         Ok(Self {
@@ -636,7 +638,7 @@ fn access(
     config: &Config,
     (cluster, queue, keys): (&KubeCluster, &SqliteQueue, &LinkKeys),
     outbound: &Outbound,
-    ambient: &Ambient,
+    (metrics, ambient): (&Metrics, &Ambient),
 ) -> anyhow::Result<Access> {
     let (reviewing, asking) = (cluster.clone(), cluster.clone());
     let parts = access::Parts {
@@ -654,6 +656,7 @@ fn access(
             Box::pin(async move { cluster.may_person_patch_in(&user, &namespace).await })
         }),
         key: keys.signing().derived("access").context("no key can be made for sign-in")?,
+        metrics: metrics.clone(),
         ambient: ambient.clone(),
     };
     Access::new(parts).context("nobody can sign in")

@@ -2,6 +2,7 @@
 //! server vouches. What is neither is nobody's business here: proxies pass tokens of their own on.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,8 +39,11 @@ pub type WhoseToken =
 #[must_use]
 pub fn new_token(random: [u8; 32]) -> (Secret, String) {
     let token = format!("{OURS}{}", URL_SAFE_NO_PAD.encode(random));
-    let hash = Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    (Secret::new(token), format!("sha256:{hash}"))
+    let hash = Sha256::digest(token.as_bytes()).iter().fold("sha256:".to_owned(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    (Secret::new(token), hash)
 }
 
 /// A token that a request shows, and that is for us to judge.
@@ -58,12 +62,19 @@ pub(super) enum Program<'t> {
     OfCluster(ClusterUser),
 }
 
+/// What the API server said of a token.
+#[derive(Clone)]
+struct Vouched {
+    user: Option<ClusterUser>,
+    until: Duration,
+}
+
 /// The tokens that are taken.
 pub(super) struct Programs {
     tokens: Vec<Token>,
     audience: Option<String>,
     whose: WhoseToken,
-    known: Mutex<HashMap<[u8; 32], (Option<ClusterUser>, Duration)>>,
+    known: Mutex<HashMap<[u8; 32], Vouched>>,
     asking: Semaphore,
     ambient: Ambient,
 }
@@ -116,12 +127,12 @@ impl Programs {
         let Some(audience) = self.audience.clone() else { return Ok(None) };
         let hash: [u8; 32] = Sha256::digest(token.expose().as_bytes()).into();
         if let Some(known) = self.remembered(&hash) {
-            return Ok(known);
+            return Ok(known.user);
         }
         // It is never closed.
         let _turn = self.asking.acquire().await.ok();
         if let Some(known) = self.remembered(&hash) {
-            return Ok(known);
+            return Ok(known.user);
         }
         let user = (self.whose)(token, audience).await?;
         let is_one = |user: &ClusterUser| user.name.starts_with("system:serviceaccount:");
@@ -130,23 +141,22 @@ impl Programs {
         Ok(user)
     }
 
-    fn remembered(&self, hash: &[u8; 32]) -> Option<Option<ClusterUser>> {
+    fn remembered(&self, hash: &[u8; 32]) -> Option<Vouched> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (user, until) = known.get(hash)?;
-        (self.ambient.monotonic() < *until).then(|| user.clone())
+        known.get(hash).filter(|vouched| self.ambient.monotonic() < vouched.until).cloned()
     }
 
     fn remember(&self, hash: [u8; 32], user: Option<ClusterUser>) {
         let now = self.ambient.monotonic();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_REMEMBERED {
-            known.retain(|_, (_, until)| now < *until);
+            known.retain(|_, vouched| now < vouched.until);
         }
         if known.len() >= MOST_REMEMBERED {
             known.clear();
         }
-        let counts = if user.is_some() { VOUCHED } else { UNKNOWN };
-        known.insert(hash, (user, now + counts));
+        let until = now + if user.is_some() { VOUCHED } else { UNKNOWN };
+        known.insert(hash, Vouched { user, until });
     }
 }
 
@@ -199,7 +209,7 @@ mod tests {
         let hour = TimeDelta::hours(1);
         let ((first, one), (second, two), (late, over)) =
             (listed(1, None), listed(2, Some(hour)), listed(3, Some(-hour)));
-        let (programs, _) = programs(vec![one.clone(), two, over], None);
+        let (programs, _) = programs(vec![one, two, over], None);
         let name = async |token: &str| {
             let shown = programs.shown(&headers(&format!("Bearer {token}")))?;
             match programs.whose(shown).await.unwrap()? {
@@ -208,8 +218,8 @@ mod tests {
             }
         };
         assert_eq!((name(&first).await.as_deref(), name(&second).await.as_deref()), (Some("p1"), Some("p2")));
-        let hash: String = one.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-        for wrong in [&late, "iwt_", &first[..40], &format!("{first}x"), &format!("iwt_{hash}")] {
+        let (_, hash) = new_token([1; 32]);
+        for wrong in [&late, "iwt_", &first[..40], &format!("{first}x"), &hash.replace("sha256:", "iwt_")] {
             assert_eq!(name(wrong).await, None, "{wrong}");
         }
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
@@ -31,6 +33,7 @@ use crate::listener::{Bodies, Problem};
 use crate::outbound;
 use crate::queue::{QueueError, SignIns};
 use crate::telemetry::chain;
+use crate::telemetry::metrics::{Metrics, SignInResult};
 
 /// Bytes of the forms of people who sign in, at once.
 const FORMS: u32 = 256 * 1024;
@@ -71,6 +74,8 @@ pub struct Parts {
     pub may_decide_in: MayDecideIn,
     /// Signs what browsers bring back.
     pub key: [u8; 32],
+    /// The numbers.
+    pub metrics: Metrics,
     /// Clock and chance.
     pub ambient: Ambient,
 }
@@ -88,6 +93,12 @@ pub(super) enum Way {
     Provider(Box<Oidc>),
 }
 
+/// What the cluster said about somebody in a namespace.
+struct Word {
+    may: Option<bool>,
+    until: Duration,
+}
+
 /// Knows who sends a request.
 pub struct Access {
     pub(super) way: Way,
@@ -102,8 +113,9 @@ pub struct Access {
     trusted_proxies: Vec<IpNet>,
     origin: Option<String>,
     key: [u8; 32],
+    metrics: Metrics,
     may_decide_in: MayDecideIn,
-    namespaces: Mutex<HashMap<(ClusterUser, String), (Option<bool>, Duration)>>,
+    namespaces: Mutex<HashMap<(ClusterUser, String), Word>>,
 }
 
 impl std::fmt::Debug for Access {
@@ -137,7 +149,8 @@ impl Access {
     /// # Errors
     /// [`AccessError`]
     pub fn new(parts: Parts) -> Result<Self, AccessError> {
-        let Parts { auth, base_url, trusted_proxies, store, client, whose_token, may_decide_in, key, ambient } = parts;
+        let Parts { auth, base_url, trusted_proxies, store, client, whose_token, may_decide_in, key, metrics, ambient } =
+            parts;
         let base_path = base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let origin = base_url.as_ref().map(|url| url.origin().ascii_serialization());
         let is_secure = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
@@ -167,6 +180,7 @@ impl Access {
             trusted_proxies,
             origin,
             key,
+            metrics,
             may_decide_in,
             namespaces: Mutex::default(),
         })
@@ -189,7 +203,7 @@ impl Access {
             return Err(Stranger::TooMany(wait));
         }
         let program = self.programs.whose(shown).await.map_err(|error| {
-            tracing::warn!(error = %chain(&error), "whose token a program shows can't be asked: bind the ClusterRole of deploy/identity");
+            tracing::warn!(error = %chain(&error), "whose token a program shows can't be asked: bind the ClusterRole of deploy/token-reviews");
             Stranger::Later
         })?;
         match program {
@@ -204,6 +218,7 @@ impl Access {
             }
             None => {
                 self.guesses.was_wrong(address, None, now);
+                self.count("token", "wrong");
                 Err(Stranger::WrongToken)
             }
         }
@@ -241,6 +256,12 @@ impl Access {
         let role = self.role(&session.name, groups, own.as_ref().map(|user| user.role.unwrap_or(Role::Viewer)))?;
         let who = session.person(by).ok_or(Stranger::NoName)?;
         Ok(Visitor { who, role, form_token })
+    }
+
+    /// Counts who wanted in.
+    pub(super) fn count(&self, way: &str, result: &str) {
+        let labels = SignInResult { way: way.to_owned(), result: result.to_owned() };
+        self.metrics.sign_ins.get_or_create(&labels).inc();
     }
 
     /// The role of somebody who is known: the one that may most of what they are given, and `own`.
@@ -281,18 +302,18 @@ impl Access {
 
     async fn asked_of(&self, user: &ClusterUser, namespace: &str) -> Result<Option<bool>, ClusterError> {
         let (key, now) = ((user.clone(), namespace.to_owned()), self.ambient.monotonic());
-        if let Some((may, until)) = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
-            && now < *until
+        if let Some(word) = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && now < word.until
         {
-            return Ok(*may);
+            return Ok(word.may);
         }
         let may = (self.may_decide_in)(user.clone(), namespace.to_owned()).await?;
         let mut known = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_NAMESPACES {
-            known.retain(|_, (_, until)| now < *until);
+            known.retain(|_, word| now < word.until);
         }
         if known.len() < MOST_NAMESPACES {
-            known.insert(key, (may, now + NAMESPACES));
+            known.insert(key, Word { may, until: now + NAMESPACES });
         }
         Ok(may)
     }
@@ -300,7 +321,7 @@ impl Access {
 
 /// What a session of somebody with a password hangs on: another password ends it.
 pub(super) fn proof_of_password(hash: &crate::domain::password::PasswordHash) -> String {
-    Sha256::digest(hash.to_string()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(Sha256::digest(hash.to_string()))
 }
 
 /// A session of somebody, as it begins.

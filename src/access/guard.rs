@@ -33,7 +33,7 @@ pub async fn people<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    guarded(request, next, |access, request, stranger| access.to_person(request, stranger)).await
+    guarded(request, next, Access::to_person).await
 }
 
 async fn guarded<B: MessageBody + 'static>(

@@ -17,6 +17,8 @@ mod proxy;
 mod routes;
 mod sender;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::future::{Ready, ready};
 

@@ -152,11 +152,13 @@ impl Access {
         }
         let (address, now) = (self.address(request), self.ambient.monotonic());
         if let Some(wait) = self.guesses.wait(address, Some(name), now) {
+            self.count("password", "slowed");
             return Err(Stranger::TooMany(wait));
         }
         let user = passwords.check(name, password).await.map_err(|_| Stranger::Later)?;
         let Some(user) = user else {
             self.guesses.was_wrong(address, Some(name), now);
+            self.count("password", "wrong");
             tracing::info!(%address, "a name and a password that do not go together");
             return again(StatusCode::UNAUTHORIZED, "That name and that password do not go together.");
         };
@@ -168,6 +170,7 @@ impl Access {
     async fn returned(&self, oidc: &Oidc, request: &HttpRequest) -> Result<HttpResponse, Stranger> {
         let (address, now) = (self.address(request), self.ambient.monotonic());
         if let Some(wait) = self.guesses.wait(address, None, now) {
+            self.count("provider", "slowed");
             return Err(Stranger::TooMany(wait));
         }
         let Some(returned) = Returned::read(request.query_string()) else {
@@ -195,6 +198,7 @@ impl Access {
         self.sessions.end(request.headers()).await.map_err(|error| store_failed(&error))?;
         let session = session_of(who, groups, proof);
         let cookie = self.sessions.begin(&session).await.map_err(|error| store_failed(&error))?;
+        self.count(if who.authority() == Authority::OpenId { "provider" } else { "password" }, "done");
         tracing::info!(who = who.name(), by = ?who.authority(), address = %self.address(request), "somebody signed in");
         Ok(self.page.see_other(to).insert_header((SET_COOKIE, cookie)).finish())
     }
@@ -234,6 +238,7 @@ impl Access {
         let address = self.address(request);
         if error.is_of_stranger() {
             self.guesses.was_wrong(address, None, self.ambient.monotonic());
+            self.count("provider", "wrong");
             tracing::info!(%address, error = %chain(error), "nobody signed in");
             let told = match error {
                 OidcError::Stranger => {
@@ -253,6 +258,7 @@ impl Access {
             };
             return self.page.says(&said);
         }
+        self.count("provider", "no_answer");
         tracing::warn!(error = %chain(error), "nobody can sign in at the provider");
         let told = "The provider gives no answer that can be used now. Try again in a moment.";
         self.page.says(&Said { retry_after: Some(10), ..Said::refusal(StatusCode::SERVICE_UNAVAILABLE, told) })

@@ -1,11 +1,18 @@
 //! The file's block `auth`: who may see the page and the API, and who may decide there.
 
+mod block;
+mod provider;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use serde::Deserialize;
 use url::Url;
+
+pub(super) use block::AuthBlock;
+use block::{RolesEntry, TokenEntry, UserEntry, Wrong, wrong};
 
 use super::IdentityHeader;
 use super::entry::{named, secret_file};
@@ -14,7 +21,6 @@ use crate::domain::password::PasswordHash;
 use crate::domain::policy::duration;
 use crate::domain::role::{Member, Role, Roles};
 use crate::domain::secret::Secret;
-use crate::domain::written_url;
 
 /// How long somebody stays signed in, and between what.
 const SESSION: Duration = Duration::from_secs(12 * 3600);
@@ -115,87 +121,12 @@ pub struct Token {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// The block as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct AuthBlock {
-    mode: Option<String>,
-    #[serde(default)]
-    users: Vec<UserEntry>,
-    header: Option<String>,
-    groups_header: Option<String>,
-    #[serde(default)]
-    roles: RolesEntry,
-    oidc: Option<OidcEntry>,
-    #[serde(default)]
-    tokens: Vec<TokenEntry>,
-    service_accounts: Option<ServiceAccountsEntry>,
-    session: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RolesEntry {
-    #[serde(default)]
-    viewer: Vec<String>,
-    #[serde(default)]
-    approver: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct UserEntry {
-    name: String,
-    password_hash: Option<String>,
-    password_hash_file: Option<String>,
-    #[serde(default)]
-    groups: Vec<String>,
-    role: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct OidcEntry {
-    issuer: Option<String>,
-    client_id: Option<String>,
-    client_secret_file: Option<String>,
-    #[serde(default)]
-    scopes: Vec<String>,
-    name_claim: Option<String>,
-    groups_claim: Option<String>,
-    username_prefix: Option<String>,
-    groups_prefix: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct TokenEntry {
-    name: String,
-    hash: Option<String>,
-    hash_file: Option<String>,
-    role: String,
-    expires: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ServiceAccountsEntry {
-    audience: String,
-}
-
 /// What else of the configuration matters here.
 pub(super) struct Around<'a> {
     pub(super) base_url: Option<&'a Url>,
     pub(super) development: bool,
     pub(super) trusted_proxies: &'a [ipnet::IpNet],
     pub(super) identity: Option<&'a IdentityHeader>,
-}
-
-/// A field of the block, and what is wrong with it.
-type Wrong = (String, String);
-
-fn wrong(field: impl Into<String>, problem: impl Into<String>) -> Wrong {
-    (field.into(), problem.into())
 }
 
 /// Whether a header can be one in which a proxy says who signed in; in lower case.
@@ -236,7 +167,12 @@ impl Reader<'_> {
             "none" => return None,
             "basic" => Mode::Basic(self.users(&block, problems)),
             "proxy" => Mode::Proxy(proxy(&block, around, problems)?),
-            "oidc" => Mode::Oidc(Box::new(self.provider(&block, around, problems)?)),
+            "oidc" => Mode::Oidc(Box::new(provider::provider(
+                block.oidc.as_ref(),
+                around.development,
+                self.files(),
+                problems,
+            )?)),
             _ => {
                 problems.push(wrong("mode", MODES));
                 return None;
@@ -334,67 +270,6 @@ impl Reader<'_> {
         };
         Ok(Token { name: entry.name.clone(), sha256, role: role(&entry.role)?, until })
     }
-
-    fn provider(&self, block: &AuthBlock, around: &Around<'_>, problems: &mut Vec<Wrong>) -> Option<Provider> {
-        let Some(entry) = &block.oidc else {
-            problems.push(wrong("oidc", "is missing: issuer, clientId and, where there is one, clientSecretFile"));
-            return None;
-        };
-        let needed = |field: &str, text: &Option<String>, problems: &mut Vec<Wrong>| {
-            let text = text.clone().filter(|text| !text.is_empty());
-            if text.is_none() {
-                problems.push(wrong(format!("oidc.{field}"), "is missing"));
-            }
-            text
-        };
-        let client_id = needed("clientId", &entry.client_id, problems);
-        let issuer = needed("issuer", &entry.issuer, problems);
-        if let Some(problem) = issuer.as_deref().and_then(|issuer| is_no_issuer(issuer, around.development)) {
-            problems.push(wrong("oidc.issuer", problem));
-        }
-        let secret = entry.client_secret_file.as_ref().map(|path| secret_file("clientSecretFile", path, self.files()));
-        let client_secret = secret.transpose().unwrap_or_else(|(field, problem)| {
-            problems.push(wrong(format!("oidc.{field}"), problem));
-            None
-        });
-        let mut scopes = entry.scopes.clone();
-        if scopes.is_empty() {
-            scopes = ["profile", "email"].map(str::to_owned).to_vec();
-        }
-        let is_scope = |scope: &String| !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_graphic());
-        if !scopes.iter().all(is_scope) {
-            problems.push(wrong("oidc.scopes", "has a scope that is none"));
-        }
-        if !scopes.iter().any(|scope| scope == "openid") {
-            scopes.insert(0, "openid".to_owned());
-        }
-        let prefixes = (&entry.username_prefix, &entry.groups_prefix);
-        let in_cluster = (prefixes.0.is_some() || prefixes.1.is_some()).then(|| Prefixes {
-            user: prefixes.0.clone().unwrap_or_default(),
-            groups: prefixes.1.clone().unwrap_or_default(),
-        });
-        Some(Provider {
-            issuer: issuer?,
-            client_id: client_id?,
-            client_secret,
-            scopes,
-            name_claim: entry.name_claim.clone().unwrap_or_else(|| "email".to_owned()),
-            groups_claim: entry.groups_claim.clone().unwrap_or_else(|| "groups".to_owned()),
-            in_cluster,
-        })
-    }
-}
-
-fn is_no_issuer(issuer: &str, development: bool) -> Option<&'static str> {
-    let fits = |url: &Url| {
-        (url.scheme() == "https" || (development && url.scheme() == "http"))
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    };
-    let is_one = written_url::parse(issuer).is_ok_and(|url| fits(&url));
-    (!is_one).then_some("is no https:// URL without query; http:// is for NODE_ENV=development")
 }
 
 /// Sessions and the addresses of the provider's answers need an address of our own that nobody can listen in on.
@@ -507,6 +382,3 @@ fn sha256(text: &str) -> Option<[u8; 32]> {
     }
     Some(bytes)
 }
-
-#[cfg(test)]
-mod tests;
