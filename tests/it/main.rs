@@ -18,6 +18,7 @@
     reason = "a test may fail loudly, and the harness is a program of its own: it reads the clock and starts tasks"
 )]
 
+mod access;
 mod answers;
 mod api;
 mod asked_little;
@@ -74,6 +75,7 @@ fn main() -> std::process::ExitCode {
         the_loop::tests(),
         decisions::tests(),
         answers::tests(),
+        access::tests(),
         preflight::tests(),
         settings::tests(),
         slack::tests(),
