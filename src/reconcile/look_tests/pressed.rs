@@ -42,14 +42,33 @@ async fn the_last_second_of_a_link_is_the_last() {
 #[tokio::test]
 async fn a_link_of_an_object_that_was_made_again_does_nothing_to_its_successor() {
     let stage = Stage::team(needing("1", &[])).await;
-    let link = stage.link_of(JOE);
+    let (link, jane) = (stage.link_of(JOE), stage.link_of(JANE));
+    stage.cluster.state(|state| state.departed = Some(Arc::clone(&state.workload)));
     // Restored with all its annotations: another uid.
     stage.changed(|now| now.id.uid = "uid-2".into());
     for action in [Action::Approve, Action::Skip, Action::Snooze] {
         let answer = stage.reconciler.answer(&link, action, "trace").await;
-        assert!(matches!(answer, Answer::Unknown), "{answer:?}");
+        assert!(matches!(answer, Answer::Changed(_)), "{answer:?}");
     }
     assert_eq!((stage.cluster.image().as_str(), stage.cluster.annotation("skip")), (OLD, None));
+    stage.cluster.state(|state| state.departed = None);
+    assert!(matches!(stage.reconciler.asked(&jane).await, Answer::Unknown), "of what nobody remembers nothing is said");
+}
+
+#[tokio::test]
+async fn a_used_link_of_an_object_that_is_gone_says_what_became_of_it_and_a_wrong_one_nothing() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let link = stage.link_of(JOE);
+    assert!(matches!(stage.presses(JOE, Action::Approve).await, Answer::Approved(_)));
+    stage.cluster.state(|state| state.departed = Some(Arc::clone(&state.workload)));
+    stage.changed(|now| (now.id.uid, now.annotations) = ("uid-2".into(), Box::default()));
+    assert!(matches!(stage.reconciler.asked(&link).await, Answer::Approved(_)));
+    stage.cluster.state(|state| {
+        let mut other = Workload::clone(state.departed.as_ref().unwrap());
+        other.id.uid = "uid-3".into();
+        state.departed = Some(Arc::new(other));
+    });
+    assert!(matches!(stage.reconciler.asked(&link).await, Answer::Unknown), "its record was signed for another object");
 }
 
 #[tokio::test]
