@@ -53,12 +53,14 @@ mod preflight;
 mod queue;
 mod races;
 mod real_registries;
+mod receivers;
 mod records;
 mod registries;
 mod registries_asked;
 mod release_calls;
 mod release_faults;
 mod release_notes;
+mod replicas;
 mod rights;
 mod rollouts;
 mod scopes;
@@ -66,6 +68,7 @@ mod settings;
 mod slack;
 mod strangers;
 mod the_loop;
+mod void_links;
 mod ways_out;
 mod withdrawn;
 
@@ -103,6 +106,9 @@ fn main() -> std::process::ExitCode {
         owners::tests(),
         pages::tests(),
         people::tests(),
+        receivers::tests(),
+        replicas::tests(),
+        void_links::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),
