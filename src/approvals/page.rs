@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, context};
 use sha2::{Digest as _, Sha256};
 
-use super::identity::Refused;
 use super::words::{Said, acting_as, approvals, have_approved, said, stranger, to_read};
+use crate::access::Refused;
 use crate::domain::actor::Person;
 use crate::domain::approval::Allows;
 use crate::domain::group::Move;

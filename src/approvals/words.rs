@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 
-use super::identity::Refused;
+use crate::access::Refused;
 use crate::domain::actor::{Actor, Person, masked};
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, Outcome};

@@ -122,6 +122,12 @@ impl LinkKey {
         &self.id
     }
 
+    /// A key of its own for another purpose, from which this one does not follow.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> Option<[u8; 32]> {
+        Some(self.code(&["iw-derived-v1", purpose])?.finalize().into_bytes().into())
+    }
+
     /// A code over these fields, each after its length. The first of them says what it is for.
     #[must_use]
     pub(super) fn code(&self, fields: &[&str]) -> Option<Hmac<Sha256>> {

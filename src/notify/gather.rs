@@ -18,8 +18,8 @@ const QUEUE_FAILED: Duration = Duration::from_secs(5);
 /// It is looked again after this time, as clocks are set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// Whether all of the cluster was looked at once.
-pub type HasLooked = Arc<dyn Fn() -> bool + Send + Sync>;
+/// When the first look over all of the cluster had ended, if it has.
+pub type WhenLooked = Arc<dyn Fn() -> Option<DateTime<Utc>> + Send + Sync>;
 
 /// Makes messages of the notices that wait for one channel.
 pub struct Gatherer<Q> {
@@ -29,8 +29,8 @@ pub struct Gatherer<Q> {
     pub channels: Arc<Channels>,
     /// The name of this one.
     pub channel: String,
-    /// Whether the first look over the cluster has ended.
-    pub has_looked: HasLooked,
+    /// When the first look over the cluster had ended.
+    pub when_looked: WhenLooked,
     /// The clock.
     pub ambient: Ambient,
 }
@@ -84,7 +84,7 @@ impl<Q: Gathering> Gatherer<Q> {
         let (now, scope) = (self.ambient.now(), self.channels.find(&self.channel).map(super::Channel::scope));
         let window = scope.and_then(|scope| scope.window).unwrap_or(WINDOW);
         let quiet_until = scope.and_then(|scope| scope.quiet.as_ref()?.open_until(now));
-        Moment { now, window, last, has_looked: (self.has_looked)(), quiet_until }
+        Moment { now, window, last, looked: (self.when_looked)(), quiet_until }
     }
 
     async fn compose(&self, waiting: &[Waiting], at: Moment) -> Result<(), QueueError> {

@@ -37,7 +37,7 @@ pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
 pub use gate::{Closed, Gate, Standing};
-pub use gather::{Gatherer, HasLooked};
+pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Request, Sending, Service, Style};

@@ -27,6 +27,7 @@ use super::*;
 use crate::ambient::Clock;
 use crate::assess::Waited;
 use crate::cluster::{Rejection, RejectionReason, Removal, WorkloadEvent};
+use crate::domain::actor::ClusterUser;
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
 use crate::domain::event::{Delivery, NoLink, NoticeKind};
@@ -221,8 +222,8 @@ impl Cluster for OneWorkload {
         self.state(|state| state.is_dry_run)
     }
 
-    async fn may_person_patch(&self, name: &str, _: &WorkloadId) -> Result<Option<bool>, ClusterError> {
-        Ok(self.state(|state| state.may_sign.as_ref().map(|all| all.contains(&name))))
+    async fn may_person_patch(&self, person: &ClusterUser, _: &WorkloadId) -> Result<Option<bool>, ClusterError> {
+        Ok(self.state(|state| state.may_sign.as_ref().map(|all| all.contains(&person.name.as_str()))))
     }
 
     fn was_let_go(&self, _: &str) -> bool {

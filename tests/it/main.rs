@@ -7,6 +7,7 @@
 //! IMAGE_WATCHER_TEST_PEERS=<folder>         takes the peers from there instead of building them
 //! IMAGE_WATCHER_TEST_KEEP=1                 keeps logs and state, and says where
 //! IMAGE_WATCHER_TEST_KILLS=100             kills so often where the program is killed at random moments
+//! IMAGE_WATCHER_TEST_DELIVERIES=10000      sends so many messages while it is killed ten times
 //! ```
 
 #![expect(
@@ -17,6 +18,7 @@
     reason = "a test may fail loudly, and the harness is a program of its own: it reads the clock and starts tasks"
 )]
 
+mod access;
 mod answers;
 mod api;
 mod asked_little;
@@ -41,6 +43,8 @@ mod kills;
 mod kinds;
 mod links;
 mod lists;
+mod messages;
+mod outages;
 mod owned;
 mod owners;
 mod pages;
@@ -74,6 +78,7 @@ fn main() -> std::process::ExitCode {
         the_loop::tests(),
         decisions::tests(),
         answers::tests(),
+        access::tests(),
         preflight::tests(),
         settings::tests(),
         slack::tests(),
@@ -85,6 +90,7 @@ fn main() -> std::process::ExitCode {
         followed::tests(),
         links::tests(),
         lists::tests(),
+        messages::tests(),
         intake::tests(),
         strangers::tests(),
         credentials::tests(),
@@ -95,6 +101,7 @@ fn main() -> std::process::ExitCode {
         registries::tests(),
         registries_asked::tests(),
         gitea::tests(),
+        outages::tests(),
         owned::tests(),
         owners::tests(),
         pages::tests(),
