@@ -1,18 +1,19 @@
 //! One conversation with a mail server, stage by stage: what a refusal is about depends on when it comes.
 
+mod clear;
+
 use std::time::Duration;
 
 use lettre::Message;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{
-    AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
-};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::commands;
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
+use self::clear::Guarded;
 use super::{SmtpTls, SmtpUrl};
-use crate::outbound::{Outbound, OutboundError, Stream, trust};
+use crate::outbound::{Outbound, OutboundError, trust};
 
 /// The whole conversation.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -122,13 +123,6 @@ impl SmtpUrl {
     }
 }
 
-impl AsyncTokioStream for Stream {
-    /// Behind a proxy there is none, and nothing asks.
-    fn peer_addr(&self) -> std::io::Result<std::net::SocketAddr> {
-        Err(std::io::ErrorKind::Unsupported.into())
-    }
-}
-
 /// Where mail is handed in, and all that it takes.
 pub(super) struct Relay {
     smtp: SmtpUrl,
@@ -161,8 +155,9 @@ impl Relay {
         let name = ClientId::Domain(self.hello.clone());
         let unheard = |source| SessionError::Hello { name: self.hello.clone(), source };
         let stream = self.outbound.connect(host, *port, *tls == SmtpTls::Implicit).await?;
-        let mut connection =
-            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await.map_err(unheard)?;
+        let mut connection = AsyncSmtpConnection::connect_with_transport(Box::new(Guarded::new(stream)), &name)
+            .await
+            .map_err(unheard)?;
         if let Some(parameters) = &self.start_tls {
             if !connection.can_starttls() {
                 return Err(SessionError::NoTls);
