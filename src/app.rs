@@ -391,14 +391,14 @@ impl App {
 
     fn links(&self, base_path: &str) -> anyhow::Result<Links> {
         let (notes, channels) = (Arc::clone(&self.notes), Arc::clone(&self.channels));
-        let scopes = self.scopes.clone();
+        let (scopes, usual) = (self.scopes.clone(), (self.config.language, self.config.zone));
         Ok(Approvals {
             reconciler: self.reconciler.clone(),
-            notes: Arc::new(move |asked: &Asked| {
+            notes: Arc::new(move |asked: &Asked, language| {
                 let (notes, asked) = (Arc::clone(&notes), asked.clone());
-                let language = channels.language_of_holder(&asked.holder);
                 Box::pin(async move { notes.for_question(&asked.workload, &asked.approval, language).await })
             }),
+            voices: Arc::new(move |holder| holder.and_then(|holder| channels.voice_of(holder)).unwrap_or(usual)),
             pages: Arc::new(Pages::new()?),
             limiter: Limiter::default(),
             knows_all: Arc::new(move || scopes.are_settled()),

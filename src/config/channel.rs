@@ -81,8 +81,12 @@ impl ChannelConfig {
 
 impl Reader<'_> {
     /// The channels of the variables, then those of the file.
-    pub(super) fn channels(&mut self, of_file: Vec<ChannelEntry>, zone: Tz, development: bool) -> Vec<ChannelConfig> {
-        let language = self.parse("IMAGE_WATCHER_LANGUAGE", "one of en, fr").unwrap_or_default();
+    pub(super) fn channels(
+        &mut self,
+        of_file: Vec<ChannelEntry>,
+        (language, zone): (Language, Tz),
+        development: bool,
+    ) -> Vec<ChannelConfig> {
         let window = self.window();
         let usually = Scope { language, zone, window, ..Scope::default() };
         let shared = of_file.iter().any(|entry| entry.kind == "email");

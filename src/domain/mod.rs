@@ -6,6 +6,7 @@
 //! registry's tags ─► tags::TagList ───┘        └─► view::View: one sentence for terminal, page, mail and Event
 //! ```
 
+pub mod accepted;
 pub mod actor;
 pub mod approval;
 pub mod change_cause;

@@ -196,11 +196,16 @@ pub struct Ballot {
 }
 
 impl Ballot {
-    /// How many of how many, where one person is not enough: `1 of 2`.
+    /// Whether there is anything to say of it: one person is not enough, or was not.
+    #[must_use]
+    pub fn is_worth_saying(&self) -> bool {
+        !self.needed.is_one() || !self.votes.is_empty()
+    }
+
+    /// How many of how many, where there is anything to say of it: `1 of 2`.
     #[must_use]
     pub fn words(&self) -> Option<String> {
-        let is_worth_it = !self.needed.is_one() || !self.votes.is_empty();
-        is_worth_it.then(|| format!("{} of {}", self.votes.count(), self.needed.number()))
+        self.is_worth_saying().then(|| format!("{} of {}", self.votes.count(), self.needed.number()))
     }
 
     /// Whether this person can do nothing more by approving once more.

@@ -17,7 +17,9 @@ mod several;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, Phrases};
+pub use english::English;
+pub use french::French;
 pub use notes::{AlertLine, Changes, InShort, NotesPart, ReleasePart};
 pub use one::release_url;
 
@@ -141,9 +143,9 @@ pub struct Frame<'f> {
     /// The language.
     pub language: Language,
     /// Where the message leads.
-    pub links: Links,
+    pub links: &'f Links,
     /// What the update changes, as far as the channel has room for it.
-    pub notes: Option<ReleaseNotes>,
+    pub notes: Option<&'f ReleaseNotes>,
 }
 
 /// The links of one message: made for its recipient, and for nobody else.

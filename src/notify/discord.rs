@@ -69,7 +69,7 @@ impl Service for DiscordChannel {
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         let body = body_of(answer);
         match by_status(answer, now) {
-            Attempt::Busy { .. } => busy_for(at(&body, "/retry_after").as_f64(), answer, now),
+            busy @ Attempt::Busy { .. } => busy_for(busy, at(&body, "/retry_after").as_f64(), now),
             Attempt::GaveUp { reason } if at(&body, "/code").as_u64() == Some(UNKNOWN_WEBHOOK) => {
                 Attempt::Gone { reason }
             }
@@ -88,7 +88,7 @@ fn message(message: &Message) -> Value {
         .action
         .as_ref()
         .is_none_or(|action| buttons.iter().any(|button| at(button, "/url") == action.url.as_str()));
-    let layout = Layout { markup: Markup::Markdown, facts: false, actions: !is_on_button, reason: false };
+    let layout = Layout { markup: Markup::Markdown, facts: false, actions: !is_on_button };
     let hint = message.action.as_ref().filter(|_| is_on_button).map(|action| escaped(&action.hint)).unwrap_or_default();
     let description = format!("{}\n\n{hint}", text(message, layout));
     let embed = json!({

@@ -67,8 +67,8 @@ impl Service for MatrixChannel {
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         let body = body_of(answer);
         match (by_status(answer, now), at(&body, "/errcode").as_str()) {
-            (Attempt::Busy { at: None, .. }, _) => {
-                busy_for(at(&body, "/retry_after_ms").as_f64().map(|wait| wait / 1000.0), answer, now)
+            (busy @ Attempt::Busy { at: None, .. }, _) => {
+                busy_for(busy, at(&body, "/retry_after_ms").as_f64().map(|wait| wait / 1000.0), now)
             }
             // The room is none, or is not known to this server.
             (Attempt::GaveUp { reason }, Some("M_NOT_FOUND")) => Attempt::Refused { reason },

@@ -220,7 +220,7 @@ impl Channel {
         cluster: Option<&str>,
     ) -> Message {
         let (zone, language) = (self.scope.zone, self.scope.language);
-        let frame = Frame { cluster, zone, language, links: links.clone(), notes: notes.cloned() };
+        let frame = Frame { cluster, zone, language, links, notes };
         let mut message = Message::of(delivery, &frame);
         // A chat has one button; only a mail has room for the links of each line beside it.
         if message.action.is_some() && matches!(self.transport, Transport::Service(..)) {
@@ -296,10 +296,11 @@ impl Channels {
         self.find(channel).map(|channel| channel.scope.language).unwrap_or_default()
     }
 
-    /// The language of the channel of somebody who holds a link, as [`Channels::recipients`] names them.
+    /// The language and the zone of the channel of somebody who holds a link, as [`Channels::recipients`] names them.
     #[must_use]
-    pub fn language_of_holder(&self, holder: &str) -> Language {
-        self.language(holder.split(':').next().unwrap_or_default())
+    pub fn voice_of(&self, holder: &str) -> Option<(Language, Tz)> {
+        let channel = self.find(holder.split(':').next()?)?;
+        Some((channel.scope.language, channel.scope.zone))
     }
 
     /// All of them.
@@ -425,7 +426,7 @@ mod tests {
         cluster: Option<&str>,
     ) -> Message {
         let (zone, language) = (Tz::UTC, Language::English);
-        Message::of(delivery, &Frame { cluster, zone, language, links, notes: notes.cloned() })
+        Message::of(delivery, &Frame { cluster, zone, language, links: &links, notes })
     }
 
     #[test]

@@ -215,10 +215,10 @@ pub(super) fn clamped(wait: RetryAfter, now: DateTime<Utc>) -> DateTime<Utc> {
     Backoff::seconds(1, 3600, 2).next(1, Some(wait), now, 0.0)
 }
 
-/// What an answer means that says in its body how long to wait, in seconds.
-pub(super) fn busy_for(seconds: Option<f64>, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+/// The same attempt, where the answer says in its body how long to wait, in seconds.
+pub(super) fn busy_for(attempt: Attempt<Refusal>, seconds: Option<f64>, now: DateTime<Utc>) -> Attempt<Refusal> {
     let told = seconds.and_then(|seconds| RetryAfter::parse(&seconds.to_string(), now));
-    match (by_status(answer, now), told) {
+    match (attempt, told) {
         (Attempt::Busy { reason, .. }, Some(told)) => Attempt::Busy { at: Some(clamped(told, now)), reason },
         (attempt, _) => attempt,
     }

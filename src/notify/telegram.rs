@@ -114,7 +114,7 @@ impl Service for TelegramChannel {
         let body = body_of(answer);
         let told = at(&body, "/description").as_str().unwrap_or_default().to_lowercase();
         match by_status(answer, now) {
-            Attempt::Busy { .. } => busy_for(at(&body, "/parameters/retry_after").as_f64(), answer, now),
+            busy @ Attempt::Busy { .. } => busy_for(busy, at(&body, "/parameters/retry_after").as_f64(), now),
             Attempt::TooRich { reason } => match at(&body, "/parameters/migrate_to_chat_id").as_i64() {
                 Some(there) if self.moved.set(there).is_ok() => {
                     let ours = format!("the chat has another number now, which is tried: set it to {there}");

@@ -86,7 +86,7 @@ use crate::domain::policy::Wanted;
 use crate::domain::record::sealed::TooMuch;
 use crate::domain::reference::Repository;
 use crate::domain::retry::RetryAfter;
-use crate::domain::settings::{Bounds, flaw};
+use crate::domain::settings::{self, Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
@@ -349,6 +349,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let list = self.0.registry.tags(repository, credential, &wanted?).await;
         Some(list.map(Arc::new).map_err(Arc::new))
+    }
+
+    /// The messages about a notice, to the channels that its workload names.
+    fn messages_of(&self, target: &Target, notice: &Notice) -> Vec<Job> {
+        let only = settings::channels(&target.workload, &target.container);
+        self.0.audience.messages(notice, only.as_deref())
+    }
+
+    /// Stores them.
+    async fn tell_of(&self, target: &Target, notice: &Notice, trace: &str) -> Result<(), StepError> {
+        self.put(self.messages_of(target, notice), trace).await.map(drop)
     }
 
     /// Stores messages about a notice; the same ones again are the same jobs.

@@ -23,7 +23,6 @@ use crate::domain::record::{Event, Ledger, Question, Record, Update};
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::rollout::pods::{Pod, Reason, sentence};
 use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Waits, Why, ready, unwell};
-use crate::domain::settings;
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -343,7 +342,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         question: Option<&Question>,
     ) -> Result<(), StepError> {
         let settings = self.settings(target).ok();
-        let only = settings::channels(&target.workload, &target.container);
         let failure = failed.as_ref().map(|failed| failed.failure.clone());
         let ended = Update { outcome, failure, ..update.clone() };
         for notice in ends(target, settings.as_ref(), &ended, question) {
@@ -357,7 +355,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 }
                 _ => Notice { ended: Some(self.0.ambient.now()), ..notice },
             };
-            self.tell(&notice, only.as_deref(), &work.trace).await?;
+            self.tell_of(target, &notice, &work.trace).await?;
         }
         Ok(())
     }

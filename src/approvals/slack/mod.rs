@@ -203,7 +203,7 @@ async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
         }
     };
     let by = SignedIn::in_slack(&pressed.presser.home, &pressed.presser.user);
-    let press = Press { is_confirmed: false, by: Some(by), ..Press::of(pressed.action) };
+    let press = Press { by: Some(by), ..Press::of(pressed.action) };
     reconciler.answer_to(&token, &press, &ambient.trace_id()).await
 }
 

@@ -121,7 +121,7 @@ pub(super) fn in_words(Failure { reason, message, log }: &Failure) -> String {
 mod tests {
     use super::*;
     use crate::domain::event::NoticeKind;
-    use crate::message::catalogue::Catalogue as _;
+    use crate::message::catalogue::{Catalogue as _, Phrases as _};
     use crate::message::french::French;
 
     #[test]

@@ -3,7 +3,7 @@
 use super::French;
 use super::phrases::actor;
 use crate::domain::event::{MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
-use crate::message::catalogue::{Catalogue, Names, is_taken_back, stays};
+use crate::message::catalogue::{Names, Phrases as _, is_taken_back, stays};
 use crate::message::clean;
 
 pub(super) fn heading(notice: &Notice) -> &'static str {

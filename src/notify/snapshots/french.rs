@@ -11,7 +11,7 @@ use crate::message::Frame;
 
 fn in_french(delivery: &Delivery, links: Links, notes: Option<ReleaseNotes>, zone: Tz) -> Message {
     let (cluster, language) = (Some("prod-eu"), Language::French);
-    Message::of(delivery, &Frame { cluster, zone, language, links, notes })
+    Message::of(delivery, &Frame { cluster, zone, language, links: &links, notes: notes.as_ref() })
 }
 
 fn of(sent: &Sent) -> Message {
@@ -159,13 +159,9 @@ fn times_are_of_the_zone_of_the_channel_wherever_they_stand() {
     let (paris, kolkata) = (texts(Tz::Europe__Paris), texts(Tz::Asia__Kolkata));
     assert!(paris.contains("CET") && !paris.contains("UTC"), "{paris}");
     assert!(kolkata.contains("IST") && !kolkata.contains("UTC"), "{kolkata}");
-    let english = Frame {
-        cluster: None,
-        zone: Tz::America__New_York,
-        language: Language::English,
-        links: Links::one(stopped.link),
-        notes: None,
-    };
+    let links = Links::one(stopped.link);
+    let english =
+        Frame { cluster: None, zone: Tz::America__New_York, language: Language::English, links: &links, notes: None };
     let english = ours(&Message::of(&stopped.delivery, &english)).concat();
     assert!(english.contains("EST") && !english.contains("UTC"), "{english}");
 }

@@ -184,7 +184,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_pressed = matches!(&before, Answer::Open(asked) if is_simple(asked));
         let answer = if is_pressed {
             // What has to be read first was not read here, and the judge is to say so.
-            let press = Press { is_confirmed: false, by, ..Press::of(Action::Approve) };
+            let press = Press { by, ..Press::of(Action::Approve) };
             self.answer_to(&token, &press, trace).await
         } else {
             before

@@ -8,7 +8,6 @@ use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::group::{Move, Plan};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Update};
-use crate::domain::settings;
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::back::{Cause, Left};
@@ -99,8 +98,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let told = of_update(target, settings.as_ref(), &ended, NoticeKind::Failed, Some(failure.clone()));
         let approval = question.as_ref().map(|question| crate::reconcile::notices::approval(&question.terms));
         let told = Notice { ended: Some(now), way_back: Some(why), approval, ..told };
-        let only = settings::channels(&target.workload, &target.container);
-        self.tell(&told, only.as_deref(), &work.trace).await?;
+        self.tell_of(target, &told, &work.trace).await?;
         if update.outcome == Outcome::RollingOut {
             self.close(work, target, update, Outcome::Failed, Some(&failure));
         }
