@@ -6,6 +6,8 @@
 pub mod apprise;
 mod attempt;
 mod budget;
+#[cfg(test)]
+mod channels_tests;
 pub mod discord;
 pub mod email;
 mod gate;

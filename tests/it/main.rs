@@ -18,6 +18,7 @@
     reason = "a test may fail loudly, and the harness is a program of its own: it reads the clock and starts tasks"
 )]
 
+mod access;
 mod answers;
 mod api;
 mod asked_little;
@@ -52,12 +53,14 @@ mod preflight;
 mod queue;
 mod races;
 mod real_registries;
+mod receivers;
 mod records;
 mod registries;
 mod registries_asked;
 mod release_calls;
 mod release_faults;
 mod release_notes;
+mod replicas;
 mod rights;
 mod rollouts;
 mod scopes;
@@ -65,6 +68,7 @@ mod settings;
 mod slack;
 mod strangers;
 mod the_loop;
+mod void_links;
 mod ways_out;
 mod withdrawn;
 
@@ -74,6 +78,7 @@ fn main() -> std::process::ExitCode {
         the_loop::tests(),
         decisions::tests(),
         answers::tests(),
+        access::tests(),
         preflight::tests(),
         settings::tests(),
         slack::tests(),
@@ -101,6 +106,9 @@ fn main() -> std::process::ExitCode {
         owners::tests(),
         pages::tests(),
         people::tests(),
+        receivers::tests(),
+        replicas::tests(),
+        void_links::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),
