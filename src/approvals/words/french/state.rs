@@ -63,12 +63,8 @@ pub(super) fn message(answer: &Answer, to: Reader) -> String {
         Answer::WentBack(entry) => went_back(entry),
         Answer::Voted { asked, is_again } => voted(asked, *is_again),
         Answer::Expired(asked) => expired(asked, to),
-        Answer::Renewed(asked) => {
-            format!("Il est envoyé à un seul destinataire\u{a0}: {}.", to.sent_to(&asked.holder))
-        }
-        Answer::RenewedLately(asked) => {
-            format!("Destinataire\u{a0}: {}. S’il n’arrive pas, réessayez dans dix minutes.", to.sent_to(&asked.holder))
-        }
+        Answer::Renewed(asked) => to.words().is_sent(true, &to.sent_to(&asked.holder)),
+        Answer::RenewedLately(asked) => to.words().is_sent(false, &to.sent_to(&asked.holder)),
         Answer::Resuming(resuming) => resuming_of(resuming, to),
         Answer::Unknown
         | Answer::Unconfirmed(_)
