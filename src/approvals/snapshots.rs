@@ -10,9 +10,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::Pages;
-use super::identity::Refused;
 use super::words::{Reader, said_to};
 use super::wrong::Wrong;
+use crate::access::Refused;
 use crate::domain::actor::{Person, SignedIn};
 use crate::domain::approval::{Allows, Approval, ApprovalRef, LinkKey};
 use crate::domain::grounds::Grounds;

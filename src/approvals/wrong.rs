@@ -2,8 +2,8 @@
 
 use actix_web::http::StatusCode;
 
-use super::identity::Refused;
 use super::words::Reader;
+use crate::access::Refused;
 use crate::listener::Problem;
 
 /// Why a request is not answered.

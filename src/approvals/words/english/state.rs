@@ -104,7 +104,7 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             asked.approval.to_tag, asked.approval.to_digest
         ),
         Answer::Changed(asked) => {
-            format!("{} no longer runs what it ran when you were asked. Nothing was done.", asked.workload.id)
+            format!("{} is not what it was when you were asked: it runs something else, or was deleted since, and perhaps made again. Nothing was done.", asked.workload.id)
         }
         Answer::Over(asked, Closed::Withdrawn) => format!(
             "The registry has {} no more, or its project took it back or marks it as a prerelease, so there is nothing to decide. Nothing was done; you are asked again if it comes back, or if there is another.",

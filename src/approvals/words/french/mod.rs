@@ -6,7 +6,7 @@ mod refusal;
 mod state;
 
 use super::{Care, Count, Fixed, PageWords, Reader};
-use crate::approvals::identity::Refused;
+use crate::access::Refused;
 use crate::approvals::wrong::Wrong;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;

@@ -106,7 +106,7 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             asked.approval.to_tag, asked.approval.to_digest
         ),
         Answer::Changed(asked) => format!(
-            "{} ne fait plus tourner ce qu’elle faisait tourner quand la question a été posée. Rien n’a été fait.",
+            "{} n’est plus ce qu’elle était quand la question a été posée\u{a0}: elle fait tourner autre chose, ou a été supprimée depuis, et peut-être recréée. Rien n’a été fait.",
             asked.workload.id
         ),
         Answer::Over(asked, Closed::Withdrawn) => format!(
