@@ -35,7 +35,7 @@ use crate::cluster::{
 use crate::config::Config;
 use crate::config::auth::{Auth, Mode};
 use crate::config::channel::Destination;
-use crate::domain::approval::LinkKeys;
+use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::declared::Declared;
 use crate::domain::event::{Job, Notice};
 use crate::domain::record::sealed::Opened;
@@ -698,8 +698,8 @@ impl Audience for Messages {
         self.0.recipients()
     }
 
-    fn reads(&self, channel: &str, namespace: &str) -> bool {
-        self.0.reads(channel, namespace)
+    fn reads(&self, channel: &str, namespace: &str, allows: Allows) -> bool {
+        self.0.reads(channel, namespace, allows)
     }
 }
 

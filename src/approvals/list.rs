@@ -16,7 +16,7 @@ use crate::domain::approval::Allows;
 use crate::domain::reference::ImageReference;
 use crate::listener::Meter;
 use crate::queue::{Queue, Records};
-use crate::reconcile::{Answer, Asked, Line, Lines, OpenedList};
+use crate::reconcile::{Answer, Asked, Line, Lines, OpenedList, RenewedList};
 use crate::registry::Registry;
 use crate::telemetry::chain;
 
@@ -27,8 +27,8 @@ pub(super) async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
     to: Reader,
 ) -> HttpResponse {
     let view = View::of(shared, list, to);
-    if let Some(over) = view.over_of(shared).await {
-        return over;
+    if shared.reconciler.is_list_over(list).is_some() {
+        return view.over(is_renewable(shared, list).await);
     }
     match lines(shared, list).await {
         Some(lines) => view.list(&lines, None),
@@ -49,8 +49,11 @@ pub(super) async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
         Err(wrong) => return shared.pages.wrong(&wrong, to),
     };
     let view = View::of(shared, list, to);
-    if let Some(over) = view.over_of(shared).await {
-        return over;
+    if shared.reconciler.is_list_over(list).is_some() {
+        return match press {
+            ListPress::Renew => renew(shared, &view).await,
+            ListPress::All | ListPress::ApproveAll { .. } => view.over(is_renewable(shared, list).await),
+        };
     }
     let fixed = to.words().fixed();
     let (shown, refused) = match press {
@@ -77,6 +80,34 @@ pub(super) async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
     view.all(&lines, refused)
 }
 
+/// Whether a list whose time is over may have a new link: not where that can't be read now.
+async fn is_renewable<Q: Queue + Records, R: Registry, C: Cluster>(
+    shared: &Approvals<Q, R, C>,
+    list: &OpenedList,
+) -> bool {
+    shared.reconciler.is_list_renewable(list).await.unwrap_or_else(|error| {
+        tracing::warn!(error = %chain(&error), "what a list was about can't be read now");
+        false
+    })
+}
+
+/// Sends a new link in its place.
+async fn renew<Q: Queue + Records, R: Registry, C: Cluster>(
+    shared: &Approvals<Q, R, C>,
+    view: &View<'_>,
+) -> HttpResponse {
+    let trace = shared.ambient.trace_id();
+    let span = tracing::info_span!("approval", trace_id = trace);
+    match shared.reconciler.renew_list(view.list, &trace).instrument(span).await {
+        Ok(RenewedList::Nothing) => view.over(false),
+        Ok(renewed) => view.renewed(renewed),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "a new link to a list can't be sent now");
+            shared.pages.answer(&Answer::Unread, view.to, false)
+        }
+    }
+}
+
 async fn lines<Q: Queue + Records, R: Registry, C: Cluster>(
     shared: &Approvals<Q, R, C>,
     list: &OpenedList,
@@ -101,14 +132,6 @@ pub(super) struct View<'v> {
 impl<'v> View<'v> {
     fn of<Q, R, C>(shared: &'v Approvals<Q, R, C>, list: &'v OpenedList, to: Reader) -> Self {
         Self { pages: &shared.pages, base_path: &shared.base_path, list, to }
-    }
-
-    /// What is said once its time is over.
-    async fn over_of<Q: Queue + Records, R: Registry, C: Cluster>(
-        &self,
-        shared: &Approvals<Q, R, C>,
-    ) -> Option<HttpResponse> {
-        shared.reconciler.is_list_over(self.list).map(|_| self.over())
     }
 
     /// What is asked.
@@ -179,13 +202,29 @@ impl<'v> View<'v> {
     }
 
     /// That it is too late.
-    pub(super) fn over(&self) -> HttpResponse {
+    pub(super) fn over(&self, is_renewable: bool) -> HttpResponse {
         let (words, until) = (self.to.words(), self.to.moment(self.list.listing.expires()));
-        let (title, message) = (words.fixed().list_over_title, words.list_is_over(&until, None));
+        let sent_to = is_renewable.then(|| self.to.sent_to(&self.list.holder));
+        let message = words.list_is_over(&until, sent_to.as_deref());
+        self.notice(StatusCode::GONE, words.fixed().list_over_title, &message, is_renewable)
+    }
+
+    /// That a new link is on its way, or was sent a moment ago.
+    pub(super) fn renewed(&self, renewed: RenewedList) -> HttpResponse {
+        let (fixed, sent_to) = (self.to.words().fixed(), self.to.sent_to(&self.list.holder));
+        let (status, title) = match renewed {
+            RenewedList::Sent => (StatusCode::OK, fixed.list_sent_title),
+            RenewedList::Lately | RenewedList::Nothing => (StatusCode::TOO_MANY_REQUESTS, fixed.list_sent_lately_title),
+        };
+        self.notice(status, title, &self.to.words().is_sent(status.is_success(), &sent_to), false)
+    }
+
+    fn notice(&self, status: StatusCode, title: &str, message: &str, is_renewable: bool) -> HttpResponse {
         if self.to.is_program {
-            return self.program(StatusCode::GONE, title, &message, [], serde_json::json!({}));
+            let actions: &[&str] = if is_renewable { &["renew"] } else { &[] };
+            return self.program(status, title, message, [], serde_json::json!({"actions": actions}));
         }
-        self.pages.notice(StatusCode::GONE, (title, &message), false, self.to)
+        self.pages.notice(status, (title, message), is_renewable, self.to)
     }
 
     fn holder(&self) -> String {

@@ -10,7 +10,7 @@ use crate::domain::history::Outcome;
 use crate::domain::listing::Listing;
 use crate::domain::refusal::Refusal;
 use crate::domain::workload::WorkloadId;
-use crate::reconcile::{Answer, Asked, Line, Lines, OpenedList};
+use crate::reconcile::{Answer, Asked, Line, Lines, OpenedList, RenewedList};
 
 fn line(number: u8, answer: Answer) -> Line {
     let asked = asked();
@@ -70,7 +70,10 @@ fn lists() {
         said("more than are listed", |view| view.list(&more, None)),
         said("nothing together", |view| view.list(&alone, Some("Nothing was done."))),
         said("nothing is open", |view| view.list(&Lines::default(), None)),
-        said("too late", |view| view.over()),
+        said("too late", |view| view.over(false)),
+        said("too late, and asked still", |view| view.over(true)),
+        said("a new link is sent", |view| view.renewed(RenewedList::Sent)),
+        said("a new link was sent", |view| view.renewed(RenewedList::Lately)),
     ];
     insta::assert_snapshot!(catalogue(said.into_iter().flatten()));
 }
@@ -114,7 +117,7 @@ pub(super) fn to_look_at(to: Reader) -> Vec<(&'static str, actix_web::HttpRespon
         ("nothing", view.list(&Lines::default(), None)),
         ("all", view.all(&lines(each()), None)),
         ("report", view.report(&report())),
-        ("over", view.over()),
+        ("over", view.over(true)),
     ]
 }
 
@@ -144,7 +147,7 @@ fn what_keeps_a_page_harmless_is_sent_with_a_list() {
     for to in [ENGLISH, FRENCH, Reader::PROGRAM] {
         let view = View { pages: &pages, base_path: "", list: &list, to };
         let lines = lines(each());
-        for response in [view.list(&lines, None), view.all(&lines, None), view.report(&lines), view.over()] {
+        for response in [view.list(&lines, None), view.all(&lines, None), view.report(&lines), view.over(true)] {
             let header = |name: &str| response.headers().get(name).and_then(|it| it.to_str().ok()).unwrap_or_default();
             assert_eq!((header("Cache-Control"), header("Referrer-Policy")), ("no-store", "same-origin"));
             assert!(header("Content-Security-Policy").starts_with("default-src 'none'; style-src 'sha256-"));

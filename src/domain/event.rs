@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::notice::fingerprint;
-pub use super::notice::{ApprovalView, Failure, ImageView, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
+pub use super::notice::{
+    ApprovalView, Approvals, Failure, ImageView, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack,
+};
 use super::reference::Repository;
+pub use super::votes::Approvals;
 
 /// Something to be done, durably.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +77,21 @@ pub enum Told {
     /// That messages arrive here: somebody tries the channel.
     #[serde(rename = "test")]
     Test(Trial),
+}
+
+impl Told {
+    /// What tells these, oldest first; nothing where there are none.
+    #[must_use]
+    pub fn of(mut notices: Vec<Notice>) -> Option<Self> {
+        match notices.pop() {
+            None => None,
+            Some(only) if notices.is_empty() => Some(Self::One(Box::new(only))),
+            Some(last) => {
+                notices.push(last);
+                Some(Self::Several { id: Delivery::collection(&notices), notices })
+            }
+        }
+    }
 }
 
 /// What is wrong with image-watcher itself, as far as people have to know.

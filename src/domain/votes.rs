@@ -4,6 +4,7 @@
 //! is public, and many addresses look the same once they are masked. The code is made with the key that signs links, over the name
 //! of the question, so that it says nothing of who it is and can't be looked up.
 
+use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -184,6 +185,23 @@ impl Votes {
     }
 }
 
+/// How many people have to approve an update, and how many have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approvals {
+    /// So many have to.
+    pub needed: usize,
+    /// So many have, when it is told.
+    #[serde(default)]
+    pub given: usize,
+}
+
+impl fmt::Display for Approvals {
+    /// `1 of 2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.given, self.needed)
+    }
+}
+
 /// How a question stands that several people may have to approve.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ballot {
@@ -196,6 +214,12 @@ pub struct Ballot {
 }
 
 impl Ballot {
+    /// How many of how many, where there is anything to say of it.
+    #[must_use]
+    pub fn counted(&self) -> Option<Approvals> {
+        self.is_worth_saying().then(|| Approvals { needed: self.needed.number(), given: self.votes.count() })
+    }
+
     /// Whether there is anything to say of it: one person is not enough, or was not.
     #[must_use]
     pub fn is_worth_saying(&self) -> bool {
@@ -205,7 +229,7 @@ impl Ballot {
     /// How many of how many, where there is anything to say of it: `1 of 2`.
     #[must_use]
     pub fn words(&self) -> Option<String> {
-        self.is_worth_saying().then(|| format!("{} of {}", self.votes.count(), self.needed.number()))
+        self.counted().map(|counted| counted.to_string())
     }
 
     /// Whether this person can do nothing more by approving once more.

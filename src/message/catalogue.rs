@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use crate::domain::actor::Actor;
 use crate::domain::declared::Kinds;
-use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
+use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
 use crate::domain::fleet::{Asks, Failed};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::OwnerView;
@@ -39,6 +39,8 @@ pub enum Label {
     Failure,
     /// Why there is nothing to decide.
     Note,
+    /// How many have to approve.
+    Approvals,
     /// What comes of it, and what can be done.
     WhatNext,
     /// A channel.
@@ -132,6 +134,8 @@ pub trait Catalogue: Phrases {
     fn no_link(&self, reason: NoLink, notice: &Notice) -> String;
     /// What comes of it, and what can be done.
     fn way_on(&self, notice: &Notice, names: &Names) -> Option<String>;
+    /// How many people have approved, of how many who have to.
+    fn approvals(&self, approvals: Approvals) -> String;
     /// Who decided, and when.
     fn decided(&self, notice: &Notice, at: &str) -> Option<String>;
     /// Why its reader gets a message.
@@ -166,8 +170,8 @@ pub trait Catalogue: Phrases {
     fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String;
     /// What some of several things have in common, and how many they are.
     fn section(&self, kind: NoticeKind, count: usize) -> String;
-    /// That there are more of them than are shown.
-    fn more_items(&self, more: usize) -> String;
+    /// That there are more of them than are shown, and whether the page behind the link lists them.
+    fn more_items(&self, more: usize, are_listed: bool) -> String;
     /// Why its reader gets a message about several things.
     fn reason_of_several(&self, cluster: Option<&str>) -> String;
     /// What is wrong with image-watcher, as a subject, and as a sentence with what to do.

@@ -111,6 +111,7 @@ fn remarks(notice: &Notice, words: &dyn Catalogue, names: &Names, frame: &Frame<
     let at = words.moment(notice.at, frame.zone);
     let decided = words.decided(notice, &at).map(|text| (words.ends(notice.kind).by, text, false));
     let of = |label, text: Option<String>, is_detail| text.map(|text| (words.label(label), text, is_detail));
+    let asked_of = notice.approvals.filter(|_| notice.asks());
     let preflight = notice.preflight.as_deref();
     let changes = preflight.and_then(|it| it.changes.as_ref()).map(|it| clean(&words.image_changes(it)));
     let because = notice.because.as_ref().map(|it| sentence(&clean(&words.asks(it, frame.zone))));
@@ -123,6 +124,7 @@ fn remarks(notice: &Notice, words: &dyn Catalogue, names: &Names, frame: &Frame<
         of(Label::Owner, notice.owner.as_ref().map(|owner| clean(&words.owned_by(owner))), false),
         of(Label::Failure, words.failure(notice), false),
         of(Label::Note, notice.no_link.map(|reason| words.no_link(reason, notice)), false),
+        of(Label::Approvals, asked_of.map(|approvals| words.approvals(approvals)), false),
         decided,
         of(Label::WhatNext, words.way_on(notice, names), false),
     ];

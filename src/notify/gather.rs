@@ -94,7 +94,7 @@ impl<Q: Gathering> Gatherer<Q> {
         let binding = waiting.first().map_or(Binding::Cause, |oldest| Binding::of(oldest.since, at));
         for places in together(&notices, binding) {
             let items: Vec<&Waiting> = places.iter().filter_map(|place| waiting.get(*place)).collect();
-            let Some(told) = told(&items) else { continue };
+            let Some(told) = Told::of(items.iter().map(|item| item.notice.clone()).collect()) else { continue };
             let trace = items.first().map_or("", |item| &item.trace);
             messages.extend(recipients.iter().map(|recipient| {
                 let (channel, recipient, told) = (self.channel.clone(), recipient.clone(), told.clone());
@@ -105,17 +105,6 @@ impl<Q: Gathering> Gatherer<Q> {
         self.queue.compose(waiting.iter().map(|item| item.id.clone()).collect(), messages).await?;
         tracing::debug!(channel = self.channel, notices = waiting.len(), messages = count, "what waited goes out");
         Ok(())
-    }
-}
-
-fn told(items: &[&Waiting]) -> Option<Told> {
-    match items {
-        [] => None,
-        [only] => Some(Told::One(Box::new(only.notice.clone()))),
-        several => {
-            let notices: Vec<Notice> = several.iter().map(|item| item.notice.clone()).collect();
-            Some(Told::Several { id: Delivery::collection(&notices), notices })
-        }
     }
 }
 

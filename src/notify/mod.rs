@@ -50,7 +50,7 @@ use chrono_tz::Tz;
 use url::Url;
 
 use crate::ambient::Ambient;
-use crate::domain::approval::{Approval, LinkKeys};
+use crate::domain::approval::{Allows, Approval, LinkKeys};
 use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, holder};
 use crate::domain::listing::Listing;
 use crate::domain::release::{Language, ReleaseNotes, Room};
@@ -179,10 +179,13 @@ impl Channel {
     }
 
     fn wants(&self, notice: &Notice) -> bool {
+        self.wants_kind(notice.kind) && self.is_of(&notice.workload.namespace)
+    }
+
+    /// Whether it is told of such things.
+    fn wants_kind(&self, kind: NoticeKind) -> bool {
         let events = &self.scope.events;
-        let event =
-            if events.is_empty() { self.transport.usually_wants(notice.kind) } else { events.contains(&notice.kind) };
-        event && self.is_of(&notice.workload.namespace)
+        if events.is_empty() { self.transport.usually_wants(kind) } else { events.contains(&kind) }
     }
 
     /// Whether it is told of workloads in a namespace.
@@ -259,10 +262,18 @@ impl Channels {
         self.all.iter().flat_map(of).collect()
     }
 
-    /// Whether a channel has links, and is told of workloads in a namespace.
+    /// Whether a channel has links, and is told in a namespace of what can be answered so.
     #[must_use]
-    pub fn reads(&self, channel: &str, namespace: &str) -> bool {
-        self.find(channel).is_some_and(|channel| !channel.scope.without_links && channel.is_of(namespace))
+    pub fn reads(&self, channel: &str, namespace: &str, allows: Allows) -> bool {
+        let asking: &[NoticeKind] = match allows {
+            Allows::Update => &[NoticeKind::Available],
+            Allows::Held => &[NoticeKind::Held, NoticeKind::RolledBack, NoticeKind::Failed],
+            Allows::Back => &[NoticeKind::Applied, NoticeKind::Failed],
+        };
+        self.find(channel).is_some_and(|channel| {
+            let is_told = asking.iter().any(|kind| channel.wants_kind(*kind));
+            is_told && !channel.scope.without_links && channel.is_of(namespace)
+        })
     }
 
     /// What is stored so that all channels that want this notice are told; `only` names channels, if set.
@@ -395,7 +406,7 @@ fn under(base: &Url, token: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::approval::{Allows, LinkKey, Token};
+    use crate::domain::approval::{LinkKey, Token};
     use crate::domain::event::tests::notice;
     use crate::domain::event::{ApprovalView, Told};
     use crate::domain::secret::Secret;
@@ -484,5 +495,20 @@ mod tests {
         let late = question().asked().unwrap().expires;
         let told = Told::Several { id: "col_1".into(), notices: vec![question(), question()] };
         assert_eq!(links(Some(&base), &keys, &Delivery { told, ..asking() }, late).whole, None);
+    }
+
+    #[test]
+    fn a_list_has_only_what_its_channel_is_told_of() {
+        let reads = |scope: Scope, namespace: &str| {
+            let transport = Transport::Email(Box::new(email::tests::channel()));
+            let channels = Channels::new(vec![Channel::new("ops".into(), scope, transport)], None);
+            [Allows::Update, Allows::Held, Allows::Back].map(|allows| channels.reads("ops", namespace, allows))
+        };
+        let of = |events: &[NoticeKind]| Scope { events: events.to_vec(), ..Scope::default() };
+        assert_eq!(reads(Scope::default(), "shop"), [true; 3]);
+        assert_eq!(reads(of(&[NoticeKind::Failed]), "shop"), [false, true, true]);
+        assert_eq!(reads(of(&[NoticeKind::Available]), "shop"), [true, false, false]);
+        assert_eq!(reads(Scope { namespaces: vec!["other".into()], ..Scope::default() }, "shop"), [false; 3]);
+        assert_eq!(reads(Scope { without_links: true, ..Scope::default() }, "shop"), [false; 3]);
     }
 }

@@ -10,7 +10,7 @@ use super::gate::Moment;
 use super::{Attempt, Channel, Channels, links};
 use crate::ambient::Ambient;
 use crate::domain::approval::{ApprovalId, LinkKeys};
-use crate::domain::event::{Delivery, Job, NoLink, Notice, Told, Trouble, TroubleKind};
+use crate::domain::event::{Approvals, Delivery, Job, NoLink, Notice, Told, Trouble, TroubleKind};
 use crate::domain::record::{Known, Record, Stands};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
@@ -96,13 +96,12 @@ impl<Q: Queue> Sender<Q> {
             );
             Some(())
         };
-        let has_base_url = self.base_url.is_some();
         let told = match &delivery.told {
-            Told::One(notice) if stale(notice).is_none() => Some(Told::One(Box::new(explained(notice, has_base_url)))),
+            Told::One(notice) if stale(notice).is_none() => Some(Told::One(Box::new(self.by_now(notice)))),
             Told::One(_) => None,
             Told::Several { id, notices } => {
                 let fresh = notices.iter().filter(|notice| stale(notice).is_none());
-                let fresh: Vec<Notice> = fresh.map(|notice| explained(notice, has_base_url)).collect();
+                let fresh: Vec<Notice> = fresh.map(|notice| self.by_now(notice)).collect();
                 (!fresh.is_empty()).then(|| Told::Several { id: id.clone(), notices: fresh })
             }
             Told::Trouble(_) | Told::Test(_) => Some(delivery.told.clone()),
@@ -111,6 +110,18 @@ impl<Q: Queue> Sender<Q> {
             self.count(delivery, "dropped");
         }
         Some(Delivery { told: told?, ..delivery.clone() })
+    }
+
+    /// The same notice as it stands now: how many have approved, and why it has no link where that is for want of an address.
+    fn by_now(&self, notice: &Notice) -> Notice {
+        let given = || {
+            let record = (self.records)(&notice.workload.uid)?;
+            let question = record.ledger(&notice.container)?.question.as_ref()?;
+            let is_it = notice.approval.as_ref().is_some_and(|asked| asked.id == question.terms.id.as_str());
+            is_it.then(|| question.votes.count())
+        };
+        let approvals = notice.approvals.map(|it| Approvals { given: given().unwrap_or(it.given), ..it });
+        Notice { approvals, ..explained(notice, self.base_url.is_some()) }
     }
 
     /// Why a question need not be asked any more: it was answered, replaced, or its time is over.

@@ -73,7 +73,7 @@ impl Service for TeamsChannel {
     }
 }
 
-fn message(message: &Message) -> Value {
+pub(super) fn message(message: &Message) -> Value {
     let mut blocks = vec![json!({"type": "RichTextBlock", "inlines": [
         {"type": "TextRun", "text": cut(&message.title, Unit::Utf16, 256), "size": "Large", "weight": "Bolder",
          "color": color(message.severity)}

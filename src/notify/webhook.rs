@@ -171,6 +171,7 @@ fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>) -> 
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
         ("reminder", Some(json!(notice.reminder)).filter(|_| notice.reminder > 0)),
+        ("approvals", notice.approvals.map(|approvals| json!({"needed": approvals.needed, "given": approvals.given}))),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
         ("gone", notice.lost.map(gone)),
         ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),

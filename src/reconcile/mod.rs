@@ -63,7 +63,7 @@ use futures_util::StreamExt as _;
 
 use absent::Absent;
 use answer::Renewals;
-pub use answer::{Action, Answer, Asked, Line, Lines, OpenedList, Press};
+pub use answer::{Action, Answer, Asked, Line, Lines, OpenedList, Press, RenewedList};
 pub use brake::{AskedToResume, Resuming};
 use declared::Unread;
 pub use declared::{Declarations, Proposed};
@@ -79,7 +79,7 @@ use unreleased::Unreleased;
 use crate::ambient::Ambient;
 use crate::assess::{AskStanding, Digests};
 use crate::cluster::{Cluster, ClusterError};
-use crate::domain::approval::LinkKeys;
+use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::event::{Job, Notice};
 use crate::domain::fleet::Limits;
 use crate::domain::policy::Wanted;
@@ -103,8 +103,8 @@ pub trait Audience: Send + Sync + 'static {
     /// Everybody who may hold a link, as `channel:address`.
     fn holders(&self) -> Vec<String>;
 
-    /// Whether a channel has links, and is told of workloads in a namespace.
-    fn reads(&self, channel: &str, namespace: &str) -> bool;
+    /// Whether a channel has links, and is told in a namespace of what can be answered so.
+    fn reads(&self, channel: &str, namespace: &str, allows: Allows) -> bool;
 }
 
 /// What a [`Reconciler`] is made of.

@@ -18,6 +18,7 @@ use crate::domain::record::{Event, Ledger, Question, Stands, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
+use crate::domain::votes::Ballot;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -93,7 +94,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let question = self.because(work, container, question, chosen);
         if !question.is_renewed {
-            let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
+            let notice = self.asked_notice(target, Some(settings), &question);
             work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
         }
         question.terms.expires()
@@ -125,7 +126,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         question: Question,
     ) -> DateTime<Utc> {
         let (now, container, expires) = (self.0.ambient.now(), target.container.as_str(), question.terms.expires());
-        let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
+        let notice = self.asked_notice(target, Some(settings), &question);
         let notice = Notice { declared: chosen.declared.at_most(MOST_QUOTES), ..notice };
         let deliveries = self.0.audience.messages(&notice, settings.notify.as_deref());
         for container in question.with.iter().map(|name| &**name).chain([container]) {
@@ -144,6 +145,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.draft.announce(WorkloadEvent::UpdateAvailable(note));
         work.messages.extend(deliveries);
         expires
+    }
+
+    /// The notice that a question is asked.
+    pub(super) fn asked_notice(&self, target: &Target, settings: Option<&Settings>, question: &Question) -> Notice {
+        let needed = self.needed(&target.workload, question, &target.container);
+        let approvals = Ballot { votes: question.votes.clone(), needed, is_yours: false }.counted();
+        Notice { approvals, ..of_question(target, settings, question, NoticeKind::Available, None) }
     }
 
     /// Nobody is told of a question whose links' time is over before people are reminded of it.

@@ -251,7 +251,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let holds = has_deadline(&workload.rollout);
         // What is given up after a while is told when it is, and of a way back people are told why it began.
         let is_told = !holds && update.undoes.is_none() && !is_given_up(update, &workload.rollout);
-        let why = is_told.then(|| Failure::new(why.reason.as_str(), &sentence(&why.message)));
+        let why = is_told.then(|| told_of(why));
         Slow { words, again, holds, why }
     }
 
@@ -261,7 +261,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some((pod, container)) => self.0.cluster.last_lines(&workload.id.namespace, pod, container).await,
             None => Vec::new(),
         };
-        Failure { log, ..Failure::new(why.reason.as_str(), &sentence(&why.message)) }
+        Failure { log, ..told_of(&why) }
     }
 
     async fn healthy(&self, work: &mut Work, target: &Target, update: &Update) -> Result<(), StepError> {
@@ -438,4 +438,10 @@ fn stage(rollout: &Rollout) -> Stage {
         Rollout::Stalled(stall) => Stage::UnderWay(stall.progress),
         Rollout::Complete => Stage::Complete,
     }
+}
+
+/// Why it failed or stands still, as it is told.
+fn told_of(why: &Why) -> Failure {
+    let account = why.account.clone().map(Box::new);
+    Failure { account, ..Failure::new(why.reason.as_str(), &sentence(&why.message)) }
 }

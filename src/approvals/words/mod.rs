@@ -211,6 +211,8 @@ pub(super) trait PageWords: Catalogue {
     fn before(&self, title: &str) -> String;
     /// That a list's time is over; with the address that a new one can be sent to.
     fn list_is_over(&self, until: &str, sent_to: Option<&str>) -> String;
+    /// To whom a new link was sent, now or a moment ago.
+    fn is_sent(&self, is_now: bool, to: &str) -> String;
     /// Why a request is not answered.
     fn wrong(&self, wrong: &Wrong) -> String;
 }

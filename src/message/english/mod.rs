@@ -12,7 +12,7 @@ use super::catalogue::{Catalogue, Ends, Label, Names, Phrases, is_taken_back};
 use super::clean;
 use crate::domain::actor::Actor;
 use crate::domain::declared::Kinds;
-use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind};
+use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind};
 use crate::domain::fleet::{Asks, Failed};
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Move, Plan};
@@ -107,6 +107,7 @@ impl Catalogue for English {
             Label::Owner => "Owner",
             Label::Failure => "Failure",
             Label::Note => "Note",
+            Label::Approvals => "Approvals",
             Label::WhatNext => "What next",
             Label::Channel => "Channel",
             Label::Since => "Since",
@@ -175,6 +176,12 @@ impl Catalogue for English {
 
     fn way_on(&self, notice: &Notice, names: &Names) -> Option<String> {
         way_on(notice, &names.from, &names.to, names.asks)
+    }
+
+    fn approvals(&self, Approvals { needed, given }: Approvals) -> String {
+        format!(
+            "{given} of {needed}: it is applied when {needed} different people have approved, each with their own link."
+        )
     }
 
     fn decided(&self, notice: &Notice, at: &str) -> Option<String> {
@@ -272,8 +279,11 @@ impl Catalogue for English {
         format!("{count} {what}")
     }
 
-    fn more_items(&self, more: usize) -> String {
-        format!("… and {more} more")
+    fn more_items(&self, more: usize, are_listed: bool) -> String {
+        format!(
+            "… and {more} more{}",
+            if are_listed { ": the page behind the link lists what can be decided" } else { "" }
+        )
     }
 
     fn reason_of_several(&self, cluster: Option<&str>) -> String {
@@ -341,7 +351,7 @@ fn group(plan: &Plan) -> String {
 
 /// Why it failed, with the end of its log where that is known.
 fn in_words(failure: &Failure) -> String {
-    let Failure { reason, message, log } = failure;
+    let Failure { reason, message, log, .. } = failure;
     let log = if log.is_empty() { String::new() } else { format!("; its log ends: {}", log.join(" | ")) };
     format!("{reason}: {message}{log}")
 }

@@ -17,7 +17,7 @@ use super::catalogue::{Catalogue, Ends, Label, Names, Phrases, is_taken_back};
 use super::clean;
 use crate::domain::actor::Actor;
 use crate::domain::declared::Kinds;
-use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind};
+use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind};
 use crate::domain::fleet::{Asks, Failed};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::OwnerView;
@@ -110,6 +110,7 @@ impl Catalogue for French {
             Label::Owner => "Géré par",
             Label::Failure => "Échec",
             Label::Note => "Remarque",
+            Label::Approvals => "Accords",
             Label::WhatNext => "Ensuite",
             Label::Channel => "Canal",
             Label::Since => "Depuis",
@@ -190,6 +191,12 @@ impl Catalogue for French {
 
     fn way_on(&self, notice: &Notice, names: &Names) -> Option<String> {
         way_on(notice, names)
+    }
+
+    fn approvals(&self, Approvals { needed, given }: Approvals) -> String {
+        format!(
+            "{given} sur {needed}\u{a0}: la mise à jour est appliquée quand {needed} personnes différentes l’ont approuvée, chacune avec son propre lien."
+        )
     }
 
     fn decided(&self, notice: &Notice, at: &str) -> Option<String> {
@@ -308,8 +315,10 @@ impl Catalogue for French {
         counted(count, one, several)
     }
 
-    fn more_items(&self, more: usize) -> String {
-        format!("… et {}", counted(more, "autre", "autres"))
+    fn more_items(&self, more: usize, are_listed: bool) -> String {
+        let listed =
+            if are_listed { "\u{a0}: la page derrière le lien montre tout ce qui est à décider" } else { "" };
+        format!("… et {}{listed}", counted(more, "autre", "autres"))
     }
 
     fn reason_of_several(&self, cluster: Option<&str>) -> String {

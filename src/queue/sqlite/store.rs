@@ -164,6 +164,7 @@ impl Store {
             }
             return Ok(Placed::Coalesced);
         }
+        self.end_old_news(&new.job)?;
         self.insert(&key, new, new.not_before.timestamp_millis())?;
         Ok(Placed::News)
     }

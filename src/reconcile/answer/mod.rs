@@ -9,6 +9,7 @@ mod list;
 mod may;
 mod press;
 mod renew;
+mod renew_list;
 mod skip;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use find::Found;
 pub use list::{Line, Lines, OpenedList};
 pub use press::{Action, Press};
 pub(super) use renew::Renewals;
+pub use renew_list::RenewedList;
 
 use super::brake::Resuming;
 use super::draft::Draft;

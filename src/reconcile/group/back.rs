@@ -8,6 +8,7 @@ use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::group::{Move, Plan};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Update};
+use crate::domain::rollout::Account;
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::back::{Cause, Left};
@@ -27,10 +28,11 @@ impl Group {
             return (None, by.clone());
         }
         let failure = undone.and_then(|(undone, _)| undone.failure.clone());
-        let failure = failure.or_else(|| update?.failure.clone()).map(|failure| failure.message);
-        let why = failure.unwrap_or_else(|| format!("the API server refuses to write {}", one.tag));
-        let message = format!("{} of group {}: {why}", one.member(), plan.name);
-        (Some(Failure::new(Failure::OF_GROUP, &message)), Actor::Policy)
+        let failure = failure.or_else(|| update?.failure.clone());
+        let why = failure.map_or_else(|| Account::NotWritten(one.tag.to_string()), |failure| failure.account());
+        let (member, group) = (one.member().to_string(), plan.name.to_string());
+        let account = Account::OfMember { member, group, why: Box::new(why) };
+        (Some(Failure::ours(Failure::OF_GROUP, account)), Actor::Policy)
     }
 }
 
@@ -117,8 +119,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 /// Why a member would have gone back, as people are told who have to do it.
 fn gone_back(plan: &Plan, cause: Cause<'_>, refused: Option<&str>) -> Failure {
-    let by = || format!("group {} goes back, as {} wants it", plan.name, cause.decided.by());
-    let why = cause.failure.map_or_else(by, |failure| failure.message.clone());
-    let refused = refused.map(|said| format!("; the API server refuses to go back: {said}")).unwrap_or_default();
-    Failure::new(Failure::OF_GROUP, &format!("{why}{refused}"))
+    let by = || Account::Wanted { group: plan.name.to_string(), by: cause.decided.by() };
+    let why = cause.failure.map_or_else(by, Failure::account);
+    let account = match refused {
+        Some(said) => Account::NotBack { why: Box::new(why), said: said.to_owned() },
+        None => why,
+    };
+    Failure::ours(Failure::OF_GROUP, account)
 }

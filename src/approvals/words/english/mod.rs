@@ -236,6 +236,14 @@ impl PageWords for English {
         format!("It was valid until {until}. Nothing was done. {next}")
     }
 
+    fn is_sent(&self, is_now: bool, to: &str) -> String {
+        if is_now {
+            format!("It is sent to {to}, and to nobody else.")
+        } else {
+            format!("It went to {to}. If it does not arrive, try again in ten minutes.")
+        }
+    }
+
     fn wrong(&self, wrong: &Wrong) -> String {
         match wrong {
             Wrong::NoForm => "send the form of the page",

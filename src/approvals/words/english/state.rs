@@ -59,10 +59,8 @@ pub(super) fn message(answer: &Answer, to: Reader) -> String {
         Answer::WentBack(entry) => went_back(entry),
         Answer::Voted { asked, is_again } => voted(asked, *is_again, to),
         Answer::Expired(asked) => expired(asked, to),
-        Answer::Renewed(asked) => format!("It is sent to {}, and to nobody else.", to.sent_to(&asked.holder)),
-        Answer::RenewedLately(asked) => {
-            format!("It went to {}. If it does not arrive, try again in ten minutes.", to.sent_to(&asked.holder))
-        }
+        Answer::Renewed(asked) => to.words().is_sent(true, &to.sent_to(&asked.holder)),
+        Answer::RenewedLately(asked) => to.words().is_sent(false, &to.sent_to(&asked.holder)),
         Answer::Resuming(resuming) => resuming_of(resuming, to),
         Answer::Unknown
         | Answer::Unconfirmed(_)

@@ -261,6 +261,14 @@ impl PageWords for French {
         format!("Il était valable jusqu’au {until}. Rien n’a été fait. {next}")
     }
 
+    fn is_sent(&self, is_now: bool, to: &str) -> String {
+        if is_now {
+            format!("Il est envoyé à un seul destinataire\u{a0}: {to}.")
+        } else {
+            format!("Destinataire\u{a0}: {to}. S’il n’arrive pas, réessayez dans dix minutes.")
+        }
+    }
+
     fn wrong(&self, wrong: &Wrong) -> String {
         match wrong {
             Wrong::NoForm => "envoyez le formulaire de la page",

@@ -63,12 +63,8 @@ pub(super) fn message(answer: &Answer, to: Reader) -> String {
         Answer::WentBack(entry) => went_back(entry),
         Answer::Voted { asked, is_again } => voted(asked, *is_again),
         Answer::Expired(asked) => expired(asked, to),
-        Answer::Renewed(asked) => {
-            format!("Il est envoyé à un seul destinataire\u{a0}: {}.", to.sent_to(&asked.holder))
-        }
-        Answer::RenewedLately(asked) => {
-            format!("Destinataire\u{a0}: {}. S’il n’arrive pas, réessayez dans dix minutes.", to.sent_to(&asked.holder))
-        }
+        Answer::Renewed(asked) => to.words().is_sent(true, &to.sent_to(&asked.holder)),
+        Answer::RenewedLately(asked) => to.words().is_sent(false, &to.sent_to(&asked.holder)),
         Answer::Resuming(resuming) => resuming_of(resuming, to),
         Answer::Unknown
         | Answer::Unconfirmed(_)
@@ -110,7 +106,7 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             asked.approval.to_tag, asked.approval.to_digest
         ),
         Answer::Changed(asked) => format!(
-            "{} n’est plus ce qu’elle était quand la question a été posée : elle fait tourner autre chose, ou a été supprimée depuis, et peut-être recréée. Rien n’a été fait.",
+            "{} n’est plus ce qu’elle était quand la question a été posée\u{a0}: elle fait tourner autre chose, ou a été supprimée depuis, et peut-être recréée. Rien n’a été fait.",
             asked.workload.id
         ),
         Answer::Over(asked, Closed::Withdrawn) => format!(
