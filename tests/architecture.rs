@@ -45,7 +45,20 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("access", &["ambient", "cluster", "domain", "listener", "outbound", "queue", "telemetry"]),
     (
         "approvals",
-        &["access", "ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "stop", "telemetry"],
+        &[
+            "access",
+            "ambient",
+            "cluster",
+            "domain",
+            "listener",
+            "message",
+            "notify",
+            "queue",
+            "reconcile",
+            "registry",
+            "stop",
+            "telemetry",
+        ],
     ),
     (
         "api",

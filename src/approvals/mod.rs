@@ -4,6 +4,7 @@
 //! the known words acts, through the sequencer.
 
 mod address;
+pub mod chat;
 mod form;
 mod identity;
 mod key;
@@ -12,7 +13,6 @@ mod list;
 #[cfg(test)]
 mod list_tests;
 mod page;
-mod slack;
 #[cfg(test)]
 mod snapshots;
 mod words;
@@ -31,7 +31,6 @@ pub use identity::Identity;
 pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
 pub use page::{Pages, TemplateError};
-pub use slack::{Presses, Say, SlackDoor, slack_routes};
 pub(crate) use words::refused;
 
 use crate::ambient::Ambient;

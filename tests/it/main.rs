@@ -61,6 +61,7 @@ mod scopes;
 mod settings;
 mod slack;
 mod strangers;
+mod telegram;
 mod the_loop;
 mod ways_out;
 mod withdrawn;
@@ -74,6 +75,7 @@ fn main() -> std::process::ExitCode {
         preflight::tests(),
         settings::tests(),
         slack::tests(),
+        telegram::tests(),
         cluster::tests(),
         commands::tests(),
         faults::tests(),

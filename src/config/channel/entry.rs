@@ -21,7 +21,7 @@ pub(in crate::config) struct ChannelEntry {
     pub(super) team: Option<String>,
     pub(super) app: Option<String>,
     #[serde(default)]
-    pub(super) users: Vec<String>,
+    pub(super) users: Vec<NumberOrText>,
     pub(super) chat: Option<NumberOrText>,
     pub(super) thread: Option<i64>,
     pub(super) room: Option<String>,
@@ -72,7 +72,7 @@ const KINDS: [Kind; 13] = [
     kind("slack", &[], &["urlFile", "tokenFile", "channel", "url", "team", "app", "users"]),
     kind("webhook", &["urlFile", "secretFile"], &["format"]),
     kind("discord", &["urlFile"], &[]),
-    kind("telegram", &["tokenFile", "chat"], &["thread", "url"]),
+    kind("telegram", &["tokenFile", "chat"], &["thread", "url", "users"]),
     kind("teams", &["urlFile"], &[]),
     kind("mattermost", &["urlFile"], &[]),
     kind("matrix", &["url", "tokenFile", "room"], &[]),

@@ -7,9 +7,10 @@ use url::Url;
 use super::super::entry::{Wrong, secret_file};
 use super::super::parse::{Reader, plain_url};
 use super::Destination;
-use super::entry::{ChannelEntry, Kind};
+use super::entry::{ChannelEntry, Kind, NumberOrText};
 use crate::domain::secret::Secret;
 use crate::domain::slack::{Desk, is_id};
+use crate::domain::telegram;
 use crate::notify::Service;
 use crate::notify::apprise::AppriseChannel;
 use crate::notify::discord::DiscordChannel;
@@ -29,6 +30,9 @@ const SLACK: &str = "https://slack.com/api";
 const TELEGRAM: &str = "https://api.telegram.org";
 const NTFY: &str = "https://ntfy.sh";
 const PAGERDUTY: &str = "https://events.pagerduty.com";
+
+/// With what the id of a channel of Slack begins.
+const A_CHANNEL: &[char] = &['C', 'G', 'D'];
 
 const A_CHAT: &str = "is neither the number of a chat, as -1001234567890, nor the @name of a public one";
 const A_BOT: &str = "is no token of a bot, as 123456789: and 35 letters";
@@ -62,7 +66,13 @@ impl Reader<'_> {
             self.problem("SLACK_BOT_TOKEN", A_SLACK_BOT);
             return None;
         }
-        Some(SlackApp::new(&Url::parse(SLACK).ok()?, token, channel))
+        let app = SlackApp::new(&Url::parse(SLACK).ok()?, token, channel.clone());
+        // Whoever reads the channel may answer by the link; the signing secret says that they may by buttons, too.
+        let is_signed = ["SLACK_SIGNING_SECRET", "SLACK_SIGNING_SECRET_FILE"].iter().any(|it| self.text(it).is_some());
+        if !is_signed || !is_id(&channel, A_CHANNEL) {
+            return Some(app);
+        }
+        Some(app.answered_at(Desk { app: None, team: None, channel, users: None }))
     }
 
     fn telegram(&mut self) -> Option<TelegramChannel> {
@@ -167,7 +177,16 @@ impl Reader<'_> {
         }
         let chat = entry.chat.as_ref().and_then(|chat| chat.to_string().parse().ok());
         let chat = chat.ok_or_else(|| ("chat", A_CHAT.to_owned()))?;
-        Ok(TelegramChannel::new(api, token, chat, entry.thread))
+        let channel = TelegramChannel::new(api, token, chat, entry.thread);
+        if entry.users.is_empty() {
+            return Ok(channel);
+        }
+        let user = |user: &NumberOrText| match user {
+            NumberOrText::Number(number) if *number > 0 => Ok(*number),
+            _ => Err(("users", "are numbers, which @userinfobot tells each of them".to_owned())),
+        };
+        let users = entry.users.iter().map(user).collect::<Result<_, _>>()?;
+        Ok(channel.answered_by(telegram::Desk { users }))
     }
 
     fn routing_key(&self, entry: &ChannelEntry) -> Result<Secret, Wrong> {
@@ -216,12 +235,13 @@ fn desk(entry: &ChannelEntry) -> Result<Option<Desk>, Wrong> {
         let value = value.filter(|value| is_id(value, kinds));
         value.cloned().ok_or_else(|| (key, format!("is needed with users: an id, as {example}")))
     };
-    let users = entry.users.iter().map(|user| id("users", Some(user), &['U', 'W'], "U0123456789"));
+    let users = entry.users.iter().map(ToString::to_string);
+    let users = users.map(|user| id("users", Some(&user), &['U', 'W'], "U0123456789"));
     Ok(Some(Desk {
-        app: id("app", entry.app.as_ref(), &['A'], "A0123456789")?,
-        team: id("team", entry.team.as_ref(), &['T'], "T0123456789")?,
-        channel: id("channel", entry.channel.as_ref(), &['C', 'G', 'D'], "C0123456789")?,
-        users: users.collect::<Result<_, _>>()?,
+        app: Some(id("app", entry.app.as_ref(), &['A'], "A0123456789")?),
+        team: Some(id("team", entry.team.as_ref(), &['T'], "T0123456789")?),
+        channel: id("channel", entry.channel.as_ref(), A_CHANNEL, "C0123456789")?,
+        users: Some(users.collect::<Result<_, _>>()?),
     }))
 }
 
@@ -252,6 +272,8 @@ mod tests {
 
     use super::super::super::Config;
     use super::super::{ChannelConfig, Destination};
+    use crate::domain::telegram::Presser;
+    use crate::notify::DeskOf;
 
     const KINDS: &str = "
 - { name: a, kind: slack, urlFile: /url }
@@ -259,7 +281,7 @@ mod tests {
 - { name: c, kind: webhook, urlFile: /url, secretFile: /keys, format: cloudevents, includeLinks: false }
 - { name: d, kind: discord, urlFile: /url }
 - { name: e, kind: telegram, tokenFile: /bot, chat: -1001234567890, thread: 7 }
-- { name: f, kind: telegram, tokenFile: /bot, chat: '@ops', url: 'https://bots.example.com/' }
+- { name: f, kind: telegram, tokenFile: /bot, chat: '@ops', url: 'https://bots.example.com/', users: [7, 8] }
 - { name: g, kind: teams, urlFile: /url }
 - { name: h, kind: mattermost, urlFile: /url }
 - { name: i, kind: matrix, url: 'https://matrix.example.com', tokenFile: /token, room: '!ops:example.com' }
@@ -304,9 +326,30 @@ mod tests {
     fn an_app_says_who_may_press_its_buttons() {
         let config = read(&[("IMAGE_WATCHER_CONFIG", "/c.yaml"), ("SLACK_SIGNING_SECRET_FILE", "/signing")]);
         let desks: Vec<_> = config.channels.iter().filter_map(ChannelConfig::desk).collect();
-        let users = vec!["U1".to_owned(), "W2".to_owned()];
-        assert!(desks.len() == 1 && desks[0].users == users && desks[0].channel == "C0123456789", "{desks:?}");
+        let [DeskOf::Telegram(bot), DeskOf::Slack(desk)] = desks[..] else { panic!("{desks:?}") };
+        let users = Some(vec!["U1".to_owned(), "W2".to_owned()]);
+        assert!(desk.users == users && desk.channel == "C0123456789", "{desk:?}");
+        let by = |user| Presser { chat: -1, name: Some("ops".into()), user };
+        assert!(bot.admits(&by(8)).is_ok() && bot.admits(&by(9)).is_err());
         assert!(config.slack_signing_secret.is_some());
+    }
+
+    #[test]
+    fn an_app_of_variables_has_buttons_where_slack_signs() {
+        let of = |channel: &str, signed: &[(&str, &str)]| {
+            let mut all = vec![("SLACK_BOT_TOKEN_FILE", "/slack"), ("SLACK_CHANNEL", channel)];
+            all.extend(signed);
+            let config = read(&all);
+            let users = config.channels[0].desk().map(|desk| match desk {
+                DeskOf::Slack(desk) => (desk.channel.clone(), desk.users.clone()),
+                DeskOf::Telegram(_) => panic!("of Slack"),
+            });
+            (users, config.slack_signing_secret.is_some(), config.warnings.len())
+        };
+        let signed = &[("SLACK_SIGNING_SECRET_FILE", "/signing")][..];
+        assert_eq!(of("C0123456789", signed), (Some(("C0123456789".into(), None)), true, 0));
+        assert_eq!(of("#ops", signed), (None, false, 1), "a name is no id");
+        assert_eq!(of("C0123456789", &[]), (None, false, 0));
     }
 
     #[test]

@@ -19,7 +19,8 @@ use crate::domain::event::{NoLink, Notice, NoticeKind, Trouble, TroubleKind};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
 use crate::domain::tag::Level;
 use crate::domain::wording::sentence as sentence_of;
-use phrases::{actor, charges, counted, declared, group, how_far, in_words, of_cluster, policy, quoted};
+pub(super) use phrases::actor;
+use phrases::{charges, counted, declared, group, how_far, in_words, of_cluster, policy, quoted};
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 
