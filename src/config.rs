@@ -30,6 +30,7 @@ use crate::domain::policy::{Mode, Strategy};
 use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
 use crate::listener::Listen;
+use crate::notify::Templates;
 use crate::notify::email::SmtpUrl;
 use crate::outbound::proxy::Proxies;
 use crate::outbound::trust::Authorities;
@@ -88,6 +89,8 @@ pub struct Config {
     pub registries: Vec<RegistryHost>,
     /// Who is told: `SMTP_URL`, `SLACK_URL`, `WEBHOOK_URL`, and the file's list `channels`.
     pub channels: Vec<ChannelConfig>,
+    /// `IMAGE_WATCHER_TEMPLATES`: what is used in the place of the built-in templates.
+    pub templates: Templates,
     /// `SLACK_SIGNING_SECRET`, where somebody may press buttons in Slack.
     pub slack_signing_secret: Option<Secret>,
     /// This cluster's name, in every message.
@@ -122,6 +125,8 @@ pub struct Mail {
     pub from: lettre::message::Mailbox,
     /// The recipients.
     pub to: Vec<lettre::message::Mailbox>,
+    /// What it is written by, in the place of the built-in templates.
+    pub templates: Templates,
 }
 
 /// One thing that is wrong.
@@ -263,6 +268,7 @@ impl Config {
             mode: reader.word_of::<Mode>("IMAGE_WATCHER_MODE"),
             strategy: reader.word_of::<Strategy>("IMAGE_WATCHER_STRATEGY"),
         };
+        let templates = reader.read_templates();
         let channels = reader.channels(lists.channels, zone, development);
         Self {
             development,
@@ -288,6 +294,7 @@ impl Config {
             registries: reader.registries(&lists.registries),
             slack_signing_secret: reader.slack_signing_secret(&channels),
             channels,
+            templates,
             cluster: reader.cluster(),
             notes: reader.notes(lists.forges, development),
             sources,

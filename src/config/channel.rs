@@ -68,7 +68,7 @@ impl ChannelConfig {
         let transport = match &self.destination {
             Destination::Email(mail) => {
                 let email = EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone(), outbound)?;
-                Transport::Email(Box::new(email))
+                Transport::Email(Box::new(email.written_by(mail.templates.clone())))
             }
             Destination::Service(service) => {
                 Transport::Service(Box::new(outbound.client(Reach::Named)?), Arc::clone(service))
@@ -138,7 +138,7 @@ impl Reader<'_> {
             return Err(("to", "mail addresses are expected".into()));
         }
         let (smtp, from) = self.mail_server().ok_or(("kind", "email needs SMTP_URL and MAIL_FROM".to_owned()))?;
-        Ok(Mail { smtp, from, to })
+        Ok(Mail { smtp, from, to, templates: self.mail_templates() })
     }
 }
 

@@ -21,8 +21,12 @@ pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
 pub mod pagerduty;
+mod probe;
+#[cfg(test)]
+mod probe_tests;
 #[cfg(test)]
 mod published;
+mod rehearsal;
 mod replies;
 mod sender;
 mod service;
@@ -35,6 +39,7 @@ pub mod teams;
 pub mod telegram;
 mod telegram_bot;
 mod telegram_press;
+mod template;
 pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
@@ -42,11 +47,13 @@ pub use follow::Sent;
 pub use gate::{Closed, Gate, Standing};
 pub use gather::{Gatherer, HasLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
+pub use probe::Tried;
 pub use replies::Replies;
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Answered, DeskOf, Request, Sending, Service, Style};
 pub use telegram_bot::Bot;
 pub use telegram_press::keep_hooking;
+pub use template::{Part, Template, TemplateError, Templates};
 
 use std::sync::Arc;
 
@@ -123,6 +130,14 @@ impl Transport {
         }
     }
 
+    async fn tried(&self) -> Tried {
+        let tried = match self {
+            Self::Email(email) => email.tried().await,
+            Self::Service(client, service) => service::ask(&**service, client).await,
+        };
+        tried.redacted(&self.secrets())
+    }
+
     /// The same service, where what it posted can be changed.
     fn answered(&self) -> Option<&dyn Answered> {
         match self {
@@ -191,6 +206,11 @@ impl Channel {
     #[must_use]
     pub fn recipients(&self) -> Vec<String> {
         self.transport.recipients()
+    }
+
+    /// Whether it would take messages, as far as that shows without sending one.
+    pub async fn tried(&self) -> Tried {
+        self.transport.tried().await
     }
 
     fn wants(&self, notice: &Notice) -> bool {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::attempt::{Attempt, Refusal};
+use super::probe::{self, Tried};
 use super::telegram_bot::Bot;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
@@ -24,6 +25,8 @@ use crate::outbound::{Client, OutboundError, Response};
 
 /// Connect, head and body together.
 const DEADLINE: Duration = Duration::from_secs(15);
+/// The same where a person waits for it.
+const ASKED_WITHIN: Duration = Duration::from_secs(8);
 /// What is read of an answer.
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -91,6 +94,15 @@ impl Request {
         Ok(Self { method: reqwest::Method::POST, url, headers, body: body.to_string().into_bytes() })
     }
 
+    /// A GET.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the address is none.
+    pub fn get(url: &Secret) -> Result<Self, Refusal> {
+        let request = Self::json(url, &Value::Null)?;
+        Ok(Self { method: reqwest::Method::GET, headers: HeaderMap::new(), body: Vec::new(), ..request })
+    }
+
     /// The same with another header, whose value is not logged.
     ///
     /// # Errors
@@ -149,6 +161,16 @@ pub trait Service: std::fmt::Debug + Send + Sync {
     /// The same, where its messages can be changed once they are posted.
     fn answered(&self) -> Option<&dyn Answered> {
         None
+    }
+
+    /// A question that sends nothing, and whose answer shows whether it would take messages, where there is one.
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        None
+    }
+
+    /// What the answer to it says.
+    fn tried(&self, answer: &Response) -> Tried {
+        if answer.status.is_success() { Tried::Works("it answers".to_owned()) } else { probe::refused(answer) }
     }
 
     /// The request that carries a message. It is pure: the same for the same arguments.
@@ -233,6 +255,18 @@ pub(super) async fn post(
         Ok(answer) => (service.judge(&answer, now), Some(answer)),
         Err(error @ OutboundError::Blocked(_)) => (Attempt::GaveUp { reason: error.to_string().into() }, None),
         Err(error) => (Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string().into() }, None),
+    }
+}
+
+/// Asks a service whether it would take messages.
+pub(super) async fn ask(service: &dyn Service, client: &Client) -> Tried {
+    let Some(question) = service.question() else { return Tried::Unseen };
+    match question {
+        Err(refusal) => Tried::Fails(refusal.ours),
+        Ok(request) => match request.send(client, ASKED_WITHIN).await {
+            Ok(answer) => service.tried(&answer),
+            Err(error) => Tried::Fails(crate::telemetry::chain(&error).to_string()),
+        },
     }
 }
 
@@ -328,6 +362,20 @@ pub(super) fn under(base: &Url, segments: &[&str]) -> Secret {
         path.pop_if_empty().extend(segments);
     }
     Secret::new(url.into())
+}
+
+/// An address, in whose path these take the place of the last so many.
+pub(super) fn beside(url: &Secret, last: usize, segments: &[&str]) -> Secret {
+    let Ok(mut beside) = Url::parse(url.expose()) else { return url.clone() };
+    beside.set_query(None);
+    if let Ok(mut path) = beside.path_segments_mut() {
+        path.pop_if_empty();
+        (0..last).for_each(|_| {
+            path.pop();
+        });
+        path.extend(segments);
+    }
+    Secret::new(beside.into())
 }
 
 /// The parts of an address that are long enough to be keys, as those of Slack's are.

@@ -7,12 +7,14 @@ use url::Url;
 
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut};
+use super::probe::{self, Tried, named};
 use super::service::{
     Answered, DeskOf, Request, Sending, Service, Style, at, body_of, by_status, put, refusal, refused, under,
 };
 use super::slack::{ROOM, body, plain_message};
 use super::slack_reply::{aside, line, settled};
 use crate::domain::actor::Actor;
+use crate::domain::event::{Notice, NoticeKind};
 use crate::domain::press::{Button, Place, Posted, Wish};
 use crate::domain::release::{Language, Room};
 use crate::domain::secret::Secret;
@@ -187,8 +189,8 @@ impl Answered for SlackApp {
 
     /// What is urgent is whole, and shown in the channel too: whoever does not follow the thread has to see it.
     fn follow(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal> {
-        let is_urgent = sending.delivery.notices().iter().any(crate::domain::event::Notice::is_urgent);
-        let asks = sending.delivery.notices().iter().any(crate::domain::event::Notice::asks);
+        let is_urgent = sending.delivery.notices().iter().any(Notice::is_urgent);
+        let asks = sending.delivery.notices().iter().any(|notice| notice.kind == NoticeKind::Available);
         let mut body = if is_urgent { body(sending) } else { plain_message(sending.message) };
         if is_urgent || asks {
             put(&mut body, "reply_broadcast", json!(true));
@@ -237,6 +239,22 @@ impl Service for SlackApp {
 
     fn answered(&self) -> Option<&dyn Answered> {
         Some(self)
+    }
+
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        Some(self.call(&under(&self.api, &["auth.test"]), &json!({})))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        let body = body_of(answer);
+        match at(&body, "/error").as_str() {
+            _ if !answer.status.is_success() => probe::refused(answer),
+            _ if *at(&body, "/ok") == true => {
+                Tried::Works(format!("its app is {} in {}", named(at(&body, "/user")), named(at(&body, "/team"))))
+            }
+            Some(_) => Tried::Fails(format!("Slack refuses the app: {}", named(at(&body, "/error")))),
+            None => Tried::Fails("its answer is none of Slack's API".to_owned()),
+        }
     }
 
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {

@@ -9,6 +9,7 @@ use url::Url;
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, buttons, short, text};
+use super::probe::{self, Tried, named};
 use super::service::{
     Answered, Request, Sending, Service, Style, at, body_of, busy_for, by_status, put, refused, under,
 };
@@ -145,6 +146,31 @@ impl Service for TelegramChannel {
 
     fn answered(&self) -> Option<&dyn Answered> {
         Some(self)
+    }
+
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        let method = if self.bot.is_some() { "getWebhookInfo" } else { "getMe" };
+        Some(Request::json(&self.method(method), &json!({})))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        let body = body_of(answer);
+        match at(&body, "/result") {
+            _ if matches!(answer.status.as_u16(), 401 | 404) => {
+                Tried::Fails("Telegram knows no bot of this token".to_owned())
+            }
+            _ if !answer.status.is_success() => probe::refused(answer),
+            me if self.bot.is_none() => Tried::Works(format!("its bot is @{}", named(at(me, "/username")))),
+            hook if at(hook, "/url").as_str().unwrap_or_default().is_empty() => Tried::Fails(
+                "its bot is there, and presses of buttons do not come in: image-watcher tells Telegram where at its start, with BASE_URL"
+                    .to_owned(),
+            ),
+            hook if at(hook, "/last_error_message").is_string() && at(hook, "/pending_update_count").as_u64() > Some(0) => {
+                let told = named(at(hook, "/last_error_message"));
+                Tried::Fails(format!("its bot is there, and presses of buttons do not come in: {told}"))
+            }
+            _ => Tried::Works("its bot is there, and presses of buttons come in".to_owned()),
+        }
     }
 
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {

@@ -13,6 +13,7 @@ use super::service::{Answered, DeskOf, Request, Sending, Service, at, body_of, p
 use super::telegram::{MOST_OF_A_TEXT, TelegramChannel, plain};
 use crate::ambient::Ambient;
 use crate::domain::actor::Actor;
+use crate::domain::event::Notice;
 use crate::domain::press::{Place, Posted};
 use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
@@ -75,7 +76,7 @@ impl Answered for TelegramChannel {
     }
 
     fn follow(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal> {
-        let is_urgent = sending.delivery.notices().iter().any(crate::domain::event::Notice::is_urgent);
+        let is_urgent = sending.delivery.notices().iter().any(Notice::is_urgent);
         let mut body = if is_urgent { self.body(sending) } else { plain(sending.message) };
         put(&mut body, "link_preview_options", json!({"is_disabled": true}));
         let mut body = self.addressed(body);

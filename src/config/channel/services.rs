@@ -11,7 +11,6 @@ use super::entry::{ChannelEntry, Kind, NumberOrText};
 use crate::domain::secret::Secret;
 use crate::domain::slack::{Desk, is_id};
 use crate::domain::telegram;
-use crate::notify::Service;
 use crate::notify::apprise::AppriseChannel;
 use crate::notify::discord::DiscordChannel;
 use crate::notify::googlechat::GoogleChatChannel;
@@ -25,6 +24,7 @@ use crate::notify::slack_app::SlackApp;
 use crate::notify::teams::TeamsChannel;
 use crate::notify::telegram::{Chat, TelegramChannel};
 use crate::notify::webhook::{Format, WebhookChannel, WebhookSecrets};
+use crate::notify::{Part, Service, Template};
 
 const SLACK: &str = "https://slack.com/api";
 const TELEGRAM: &str = "https://api.telegram.org";
@@ -167,7 +167,18 @@ impl Reader<'_> {
             Some("cloudevents") => Format::cloud_events(self.text("IMAGE_WATCHER_CLUSTER").as_deref()),
             Some(_) => return Err(("format", "is none of standard, cloudevents".into())),
         };
-        Ok(WebhookChannel::new(url, secrets, format))
+        let template = match (&entry.body, &format) {
+            (Some(_), Format::CloudEvents { .. }) => {
+                return Err(("body", "has no place beside format: cloudevents, which says how a body looks".into()));
+            }
+            (Some(text), Format::Standard) => {
+                let template = Template::tried(Part::WebhookBody, text);
+                Some(Arc::new(template.map_err(|error| ("body", error.to_string()))?))
+            }
+            (None, Format::CloudEvents { .. }) => None,
+            (None, Format::Standard) => self.webhook_template(),
+        };
+        Ok(WebhookChannel::new(url, secrets, format).written_by(template))
     }
 
     fn telegram_of(&self, entry: &ChannelEntry, api: &Url) -> Result<TelegramChannel, Wrong> {
@@ -350,6 +361,56 @@ mod tests {
         assert_eq!(of("C0123456789", signed), (Some(("C0123456789".into(), None)), true, 0));
         assert_eq!(of("#ops", signed), (None, false, 1), "a name is no id");
         assert_eq!(of("C0123456789", &[]), (None, false, 0));
+    }
+
+    #[test]
+    fn a_body_is_a_template_that_stands_hostile_data() {
+        let problems = |rest: &str| {
+            let entry = format!("channels: [{{ name: w, kind: webhook, urlFile: /url, secretFile: /keys, {rest} }}]");
+            let file = |path: &str| match path {
+                "/c.yaml" => Ok(entry.clone()),
+                "/url" => Ok("https://hooks.example.com/x".into()),
+                "/keys" => Ok("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            };
+            let variables = [("IMAGE_WATCHER_CONFIG".to_owned(), "/c.yaml".to_owned())];
+            let read = Config::read(variables, &file, DateTime::UNIX_EPOCH);
+            read.map_or_else(|error| error.problems.iter().map(|it| it.problem.clone()).collect::<Vec<_>>(), |_| vec![])
+        };
+        assert_eq!(problems("body: '{\"text\": {{ message.sentence }}}'"), Vec::<String>::new());
+        for (body, part) in [
+            ("'{% if %}'", "can't be read as a template"),
+            ("'{\"text\": \"{{ message.sentence }}\"}'", "does not make JSON"),
+            ("'{{ id }}', format: cloudevents", "has no place beside"),
+            ("'{% for a in range(10000) %}{% for b in range(10000) %}{{ a }}{% endfor %}{% endfor %}'", "more than"),
+        ] {
+            let told = problems(&format!("body: {body}"));
+            assert!(told.len() == 1 && told[0].contains(part), "{body}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_template_is_told_and_the_built_in_one_is_used() {
+        let of = |html: Option<&str>, webhook: Option<&str>| {
+            let file = |path: &str| match path {
+                "/t/email.html" => html.map(str::to_owned).ok_or_else(|| std::io::ErrorKind::NotFound.into()),
+                "/t/webhook.json" => webhook.map(str::to_owned).ok_or_else(|| std::io::ErrorKind::NotFound.into()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            };
+            let variables = [("IMAGE_WATCHER_TEMPLATES".to_owned(), "/t/".to_owned())];
+            let config = Config::read(variables, &file, DateTime::UNIX_EPOCH).unwrap();
+            let files: Vec<&str> = config.templates.files().collect();
+            (files, config.warnings.iter().map(|it| it.problem.clone()).collect::<Vec<_>>().join("\n"))
+        };
+        let (good, body) = ("{{ sentence }} {{ action.url if action }}", "{\"text\": {{ message.title }}}");
+        assert_eq!(of(Some(good), Some(body)), (vec!["email.html", "webhook.json"], String::new()));
+        let (files, told) = of(Some("{{ sentence|safe }} {{ action.url if action }}"), Some(body));
+        assert_eq!(files, ["webhook.json"], "each by itself");
+        assert!(
+            told.starts_with("/t/email.html is not used, and the built-in template is: it shows a value"),
+            "{told}"
+        );
+        assert!(of(None, None).1.contains("/t/ has none of the templates"), "{}", of(None, None).1);
     }
 
     #[test]
