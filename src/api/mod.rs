@@ -120,12 +120,27 @@ pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
         .default_service(web::to(nothing));
 }
 
+/// Adds what is read of this stage, for whoever is let in by the guard that stands before it.
+pub fn read_routes<Q: Letters>(config: &mut ServiceConfig) {
+    config
+        .route("/health", web::get().to(health::health::<Q>))
+        .route("/sources", web::get().to(sources::<Q>))
+        .route("/brake", web::get().to(brake::show::<Q>))
+        .route("/deliveries", web::get().to(deliveries::list::<Q>))
+        .route("/deliveries/{id}", web::get().to(deliveries::one::<Q>))
+        .route("/registries", web::get().to(registries::<Q>))
+        .route("/workloads", web::get().to(workloads::workloads::<Q>))
+        .route("/workloads/{namespace}/{kind}/{name}", web::get().to(workloads::workload::<Q>))
+        .default_service(web::to(nothing));
+}
+
 /// What strangers are told who look for a page or the API at the public listener.
 ///
 /// # Errors
 /// Always.
 pub async fn off() -> Result<HttpResponse, Problem> {
-    let detail = "the page and its API are off: no sign-in is configured (auth.mode); webhooks and links work";
+    let detail =
+        "the page and its API are off: no sign-in is configured (auth.mode, docs/sign-in.md); webhooks and links work";
     Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 

@@ -20,7 +20,6 @@ mod health;
 mod oidc;
 mod path;
 pub mod poller;
-mod rs256;
 mod seen;
 mod verify;
 

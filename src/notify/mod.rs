@@ -6,6 +6,8 @@
 pub mod apprise;
 mod attempt;
 mod budget;
+#[cfg(test)]
+mod channels_tests;
 pub mod discord;
 pub mod email;
 mod follow;
@@ -45,7 +47,7 @@ pub mod webhook;
 pub use attempt::{Attempt, Refusal};
 pub use follow::Sent;
 pub use gate::{Closed, Gate, Standing};
-pub use gather::{Gatherer, HasLooked};
+pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use probe::Tried;
 pub use replies::Replies;

@@ -223,12 +223,12 @@ mod tests {
             "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}",
             "{% set ns = namespace(x='xxxxxxxxxx') %}{% for i in range(40) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
             "{% set x = 'x' * 100000000 %}",
-            "{% set x = [1] * 100000000 %}",
+            "{{ ([1] * 100000000)|join|length }}",
             "{{ 'x'|replace('x', 'y' * 90000)|replace('y', 'z' * 90000)|length }}",
             "{{ '%100000000s'|format('x')|length }}",
             "{% include 'email.txt' %}",
         ] {
-            let error = render(Part::EmailText, endless).unwrap_err();
+            let Err(error) = render(Part::EmailText, endless) else { panic!("{endless}") };
             assert!(matches!(error, TemplateError::Endless | TemplateError::Render(_)), "{endless}: {error}");
         }
         let long = "{% for a in range(3000) %}0123456789012345678901234567890123456789{% endfor %}";
