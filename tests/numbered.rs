@@ -95,7 +95,7 @@ fn tests() -> BTreeSet<String> {
 #[test]
 fn the_lists_are_whole() {
     let lists = lists();
-    assert_eq!(lists.iter().map(|list| list.count).collect::<Vec<_>>(), [45, 14, 16]);
+    assert_eq!(lists.iter().map(|list| list.count).collect::<Vec<_>>(), [45, 14, 17]);
     for List { name, count, rows } in lists {
         let numbers: Vec<usize> = rows.iter().map(|row| row.number).collect();
         assert_eq!(numbers, (1..=count).collect::<Vec<_>>(), "{name}");

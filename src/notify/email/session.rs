@@ -1,18 +1,19 @@
 //! One conversation with a mail server, stage by stage: what a refusal is about depends on when it comes.
 
+mod clear;
+
 use std::time::Duration;
 
 use lettre::Message;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{
-    AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
-};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::commands;
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
+use self::clear::Guarded;
 use super::{SmtpTls, SmtpUrl};
-use crate::outbound::{Outbound, OutboundError, Stream, trust};
+use crate::outbound::{Outbound, OutboundError, trust};
 
 /// The whole conversation.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -73,8 +74,8 @@ pub(super) enum SessionError {
     #[error("the mail server {} to the text of the message", answer(.0))]
     Text(#[source] SmtpError),
     /// It took too long.
-    #[error("the mail server took longer than {} s", DEADLINE.as_secs())]
-    Slow,
+    #[error("the mail server took longer than {} s", .0.as_secs())]
+    Slow(Duration),
 }
 
 /// The code of a refusal: a number of the protocol, which stays whatever becomes of its words.
@@ -124,13 +125,6 @@ impl SmtpUrl {
     }
 }
 
-impl AsyncTokioStream for Stream {
-    /// Behind a proxy there is none, and nothing asks.
-    fn peer_addr(&self) -> std::io::Result<std::net::SocketAddr> {
-        Err(std::io::ErrorKind::Unsupported.into())
-    }
-}
-
 /// Where mail is handed in, and all that it takes.
 pub(super) struct Relay {
     smtp: SmtpUrl,
@@ -155,7 +149,7 @@ impl Relay {
     /// Hands one message in.
     pub(super) async fn send(&self, message: &Message) -> Result<(), SessionError> {
         let said = tokio::time::timeout(DEADLINE, self.converse(message)).await;
-        said.unwrap_or(Err(SessionError::Slow))
+        said.unwrap_or(Err(SessionError::Slow(DEADLINE)))
     }
 
     /// Goes as far as the login, and hands nothing in. Says whether there was one.
@@ -164,7 +158,7 @@ impl Relay {
             self.login().await?.abort().await;
             Ok(self.smtp.login.is_some())
         };
-        tokio::time::timeout(TRIED_WITHIN, tried).await.unwrap_or(Err(SessionError::Slow))
+        tokio::time::timeout(TRIED_WITHIN, tried).await.unwrap_or(Err(SessionError::Slow(TRIED_WITHIN)))
     }
 
     fn unheard(&self, source: SmtpError) -> SessionError {
@@ -175,7 +169,7 @@ impl Relay {
         let SmtpUrl { host, port, tls, .. } = &self.smtp;
         let name = ClientId::Domain(self.hello.clone());
         let stream = self.outbound.connect(host, *port, *tls == SmtpTls::Implicit).await?;
-        let connection = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await;
+        let connection = AsyncSmtpConnection::connect_with_transport(Box::new(Guarded::new(stream)), &name).await;
         let mut connection = connection.map_err(|source| self.unheard(source))?;
         if let Some(parameters) = &self.start_tls {
             if !connection.can_starttls() {

@@ -137,7 +137,9 @@ impl Store {
             )?
             .execute([row, now])?;
         self.ready += 1;
-        self.sent_again.insert(row);
+        if matches!(job, Job::Deliver(_)) {
+            self.sent_again.insert(row);
+        }
         self.enter_lanes(row, job)?;
         // Who was first of a lane may not be so any more.
         self.leases.stale();

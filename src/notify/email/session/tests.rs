@@ -198,3 +198,32 @@ async fn without_the_tls_that_was_asked_for_nothing_is_said() {
     assert!(sent.is_err_and(|error| error.to_string().contains("?tls=none in SMTP_URL")));
     assert_eq!(heard, ["EHLO sender.example"]);
 }
+
+/// What somebody in between sends behind the answer to STARTTLS would be read as the server's words under TLS.
+#[tokio::test]
+async fn nothing_in_the_clear_is_taken_behind_the_answer_to_starttls() {
+    for behind in ["250 mail.example.com", "250-mail.example.com\r\n250 AUTH PLAIN", "x"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let smtp = SmtpUrl::parse(&format!("smtp://user:pw@{}", listener.local_addr().unwrap())).unwrap();
+        let relay = Relay::new(&smtp, "sender.example", &Outbound::new(None).unwrap()).unwrap();
+        let answers =
+            [("EHLO", "250-mail.example.com\r\n250 STARTTLS"), ("STARTTLS", &format!("220 go on\r\n{behind}"))];
+        let message = Message::builder()
+            .from("iw@sender.example".parse().unwrap())
+            .to("oncall@example.com".parse().unwrap())
+            .body(String::new())
+            .unwrap();
+        let (heard, sent) = tokio::join!(serve(listener, &answers), relay.send(&message));
+        let reason = sent.map_err(|error| crate::telemetry::chain(&error).to_string());
+        assert!(reason.as_ref().is_err_and(|reason| reason.contains("more comes in the clear")), "{reason:?}");
+        assert_eq!(heard, ["EHLO sender.example", "STARTTLS"]);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_kept() {
+    for endless in ["250-mail.example.com\r\n".repeat(200_000), "250 mail".repeat(500_000)] {
+        let (class, reason) = of(session("", &[("EHLO", &endless)]).await.1);
+        assert_eq!(class, "retry", "{reason}");
+    }
+}
