@@ -154,7 +154,7 @@ fn view(letter: &Letter) -> Value {
         Some(Job::Gather(gathered)) => {
             (Some(gathered.notice.kind.as_str()), None, std::slice::from_ref(&gathered.notice))
         }
-        Some(Job::Look(_)) | None => (None, None, &[]),
+        Some(Job::Look(_) | Job::Press(_)) | None => (None, None, &[]),
     };
     let about: Vec<Value> = told.iter().take(MOST_NAMED).map(named).collect();
     json!({

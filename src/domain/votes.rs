@@ -99,6 +99,7 @@ impl Vote {
             Person::Holder(link) => (holder(link)?, None),
             Person::SignedIn { name, link } => (voter("name", name)?, Some(holder(link)?)),
             Person::Slack { user, link } => (voter("slack", user)?, Some(holder(link)?)),
+            Person::Telegram { user, link } => (voter("telegram", user)?, Some(holder(link)?)),
             Person::Command(None) => (voter("command", "")?, None),
             Person::Command(Some(user)) => (voter("name", user)?, Some(voter("command", "")?)),
         };

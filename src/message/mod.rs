@@ -8,6 +8,7 @@
 //! ```
 
 mod catalogue;
+pub mod chat;
 mod english;
 mod french;
 mod notes;
