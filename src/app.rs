@@ -19,7 +19,7 @@ use actix_service::IntoServiceFactory as _;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
@@ -67,7 +67,7 @@ const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 const FORMS: u32 = 4 * 1024 * 1024;
 /// Bytes of the presses of Slack's buttons at once.
 const PRESSES: u32 = 1024 * 1024;
-/// Under which it is kept that all of the cluster was looked at once.
+/// Under which it is kept when the first look over all of the cluster had ended.
 const FIRST_LOOK: &str = "first look";
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
@@ -275,7 +275,10 @@ impl App {
         });
         config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;
-        let first_look = Arc::new(FirstLook::new(queue.recall(FIRST_LOOK).await.is_some()));
+        let ended = queue.recall(FIRST_LOOK).await;
+        // Who wrote no moment wrote it long ago.
+        let ended = ended.map(|ended| ended.parse().unwrap_or(DateTime::UNIX_EPOCH));
+        let first_look = Arc::new(FirstLook::new(ended));
         let identity = identity(&config)?;
         let access = match config.auth.take() {
             Some(auth) => {
@@ -519,13 +522,16 @@ impl App {
         let (look, queue) = (Arc::clone(&self.first_look), self.queue.clone());
         let (ambient, mut stop) = (self.ambient.clone(), self.stop.clone());
         spawn(tasks, "first look", async move {
-            while !look.has_ended(ambient.monotonic()) {
+            let ended = loop {
+                if let Some(ended) = look.ended(ambient.monotonic(), ambient.now()) {
+                    break ended;
+                }
                 tokio::select! {
                     () = stop.raised() => return,
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}
                 }
-            }
-            queue.keep(FIRST_LOOK, "ended".to_owned(), ambient.now() + TimeDelta::days(3650)).await;
+            };
+            queue.keep(FIRST_LOOK, ended.to_rfc3339(), ambient.now() + TimeDelta::days(3650)).await;
             stop.raised().await;
         });
     }
@@ -555,7 +561,7 @@ impl App {
                 queue: self.queue.clone(),
                 channels: Arc::clone(&self.channels),
                 channel: name.clone(),
-                has_looked: Arc::new(move || looked.has_ended(clock.monotonic())),
+                when_looked: Arc::new(move || looked.ended(clock.monotonic(), clock.now())),
                 ambient: self.ambient.clone(),
             };
             spawn(tasks, "gather", gatherer.run(self.stop.clone()));

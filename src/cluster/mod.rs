@@ -210,6 +210,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// Whether any record names an approval.
     fn names(&self, approval: &ApprovalId) -> bool;
 
+    /// The workload that an approval was about, where it is gone, as it was last seen; another may have its name by now.
+    fn departed(&self, _approval: &ApprovalId) -> Option<Arc<Workload>> {
+        None
+    }
+
     /// Whether all that may be read was listed since the start, so that who is not known is not there.
     fn knows_all(&self) -> bool {
         true
@@ -561,6 +566,10 @@ impl Cluster for KubeCluster {
 
     fn names(&self, approval: &ApprovalId) -> bool {
         self.index.names(approval)
+    }
+
+    fn departed(&self, approval: &ApprovalId) -> Option<Arc<Workload>> {
+        self.index.departed(approval)
     }
 
     fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {

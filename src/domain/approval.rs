@@ -19,8 +19,8 @@ use super::workload::WorkloadId;
 /// How long a link can be used.
 pub const LIFETIME: TimeDelta = TimeDelta::hours(72);
 
-/// How far clocks may be apart.
-const SKEW: TimeDelta = TimeDelta::minutes(1);
+/// How far clocks of services that share a key may be apart: a link that one of them sent is opened at another.
+const SKEW: TimeDelta = TimeDelta::minutes(15);
 
 /// What a link allows; it is signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -87,6 +87,8 @@ struct State {
     /// Whether somebody writes it while that is done, so that the next write conflicts.
     is_edited_then: bool,
     conflicts: usize,
+    /// What is gone.
+    departed: Option<Arc<Workload>>,
     /// Who of those who sign in may patch it; `None` is that it may not be asked.
     may_sign: Option<Vec<&'static str>>,
 }
@@ -150,6 +152,7 @@ impl OneWorkload {
             removed: 0,
             is_edited_then: false,
             conflicts: 0,
+            departed: None,
             may_sign: None,
         })))
     }
@@ -198,6 +201,11 @@ impl Cluster for OneWorkload {
 
     fn names(&self, approval: &ApprovalId) -> bool {
         !self.naming(approval).is_empty()
+    }
+
+    fn departed(&self, approval: &ApprovalId) -> Option<Arc<Workload>> {
+        let departed = self.state(|state| state.departed.clone())?;
+        crate::cluster::annotations::claimed(&departed).find(approval).is_some().then_some(departed)
     }
 
     fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
@@ -455,7 +463,8 @@ impl Clock for Stepped {
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_secs(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
+        // It was there before, so that a clock can be set back.
+        Duration::from_secs(u64::try_from(1_000_000 + self.0.load(Ordering::SeqCst)).unwrap())
     }
 }
 
