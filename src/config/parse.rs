@@ -9,8 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
-use super::auth::proxy_header;
-use super::entry::ReadFile;
+use super::entry::{ReadFile, proxy_header};
 use super::names::{self, PREFIX};
 use super::schedule::Schedule;
 use super::source::{Scheme, Source, SourceKind};
