@@ -23,6 +23,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::ambient::Ambient;
+use crate::api::view::{RegistryView, SourceView, Time};
 use crate::api::{self, Api, Pulse};
 use crate::approvals::{self, Approvals, Identity, Limiter, Pages, Say, SlackDoor, link_keys};
 use crate::assess::{AskStanding, Waited};
@@ -41,7 +42,7 @@ use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
 use crate::domain::workload::Workload;
 use crate::intake::poller::Poller;
-use crate::intake::{self, Intake, Pushes};
+use crate::intake::{self, Intake, Pushes, SourceReport};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
 use crate::notify::{Channels, Gatherer, GivenUp, Sender, SlackReplies, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
@@ -421,8 +422,6 @@ impl App {
         spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
         let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
         let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
-        let (stopped, resumed) = (self.reconciler.clone(), self.reconciler.clone());
-        let waiting = self.reconciler.clone();
         let api = Data::new(Api {
             queue: self.queue.clone(),
             index: self.cluster.index().clone(),
@@ -431,17 +430,11 @@ impl App {
                 let (notes, workload, approval) = (Arc::clone(&notes), Arc::clone(workload), approval.clone());
                 Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
             }),
-            sources: Arc::new(move || serde_json::json!(pushes.report())),
-            registries: Arc::new(move || serde_json::json!(registry.report(&index.repositories()))),
-            waiting: Arc::new(move || waiting.waiting()),
-            brake: Arc::new(move || {
-                let reconciler = stopped.clone();
-                Box::pin(async move { reconciler.brake().await })
+            sources: Arc::new(move || pushes.report().into_iter().map(source_view).collect()),
+            registries: Arc::new(move || {
+                registry.report(&index.repositories()).into_iter().map(RegistryView::from).collect()
             }),
-            resume: Arc::new(move |by, trace| {
-                let reconciler = resumed.clone();
-                Box::pin(async move { reconciler.resume_updates(by, &trace).await })
-            }),
+            sequencer: Arc::new(self.reconciler.clone()),
             bounds: self.config.bounds(),
             keys: self.keys.clone(),
             pulse,
@@ -606,6 +599,22 @@ fn asking(notes: &Arc<Notes>) -> AskStanding {
         let (notes, to, digest) = (Arc::clone(&notes), to.to_string(), Some(digest));
         Box::pin(async move { notes.standing(Subject { repository, credential, from, to, digest, url }).await })
     })
+}
+
+/// What the API says of a source.
+fn source_view(report: SourceReport) -> SourceView {
+    SourceView {
+        name: report.name,
+        kind: report.kind.to_owned(),
+        last_accepted: report.last_accepted.map(Time),
+        last_refused: report.last_refused.map(Time),
+        last_refused_as: report.last_refused_as.map(str::to_owned),
+        last_refusal: report.last_refusal.map(std::borrow::Cow::into_owned),
+        counts: report.counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
+        passed_over: report.passed_over,
+        missed: report.missed,
+        hosts: report.hosts,
+    }
 }
 
 /// The channels, as the sequencer sees them.

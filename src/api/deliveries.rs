@@ -10,18 +10,14 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::look::of_this_origin;
-use crate::domain::actor::masked;
-use crate::domain::event::{Delivery, Job, Notice};
-use crate::domain::history::rfc3339;
+use super::view::{DeliveriesView, DeliveryView};
 use crate::listener::Problem;
-use crate::queue::{Acted, Asked, Before, Letter, LetterState, Letters, QueueError};
+use crate::queue::{Acted, Asked, Before, LetterState, Letters, QueueError};
 
 /// As many as are listed at once, unless more or fewer are asked for.
 const PAGE: usize = 50;
 /// The most that are listed at once.
 const MOST: usize = 200;
-/// The most workloads that are named of one message.
-const MOST_NAMED: usize = 50;
 
 /// What is asked of the list.
 #[derive(Debug, Default, Deserialize)]
@@ -42,11 +38,7 @@ struct OfChannel {
 
 /// `GET /api/v1/deliveries`
 pub(super) async fn list<Q: Letters>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let asked = asked(request.query_string())?;
-    let page = api.queue.letters(asked).await.map_err(|error| refused(&error, "messages can't be read now"))?;
-    let items: Vec<Value> = page.letters.iter().map(view).collect();
-    let next = page.next.map(|Before { created, number }| format!("{created}.{number}"));
-    Ok(answer(StatusCode::OK, &json!({"schema": "image-watcher/deliveries/v1", "items": items, "next": next})))
+    Ok(HttpResponse::Ok().json(api.deliveries(request.query_string()).await?))
 }
 
 /// `GET /api/v1/deliveries/{id}`
@@ -93,10 +85,22 @@ pub(super) async fn retry_all<Q: Letters>(api: Data<Api<Q>>, request: HttpReques
 }
 
 impl<Q: Letters> Api<Q> {
+    /// A page of messages, as a query asks for it: `state`, `channel`, `limit` and `cursor`.
+    ///
+    /// # Errors
+    /// 400, for another query; 503, where messages can't be read.
+    pub async fn deliveries(&self, query: &str) -> Result<DeliveriesView, Problem> {
+        let asked = asked(query)?;
+        let page = self.queue.letters(asked).await.map_err(|error| refused(&error, "messages can't be read now"))?;
+        let items = page.letters.iter().map(DeliveryView::from).collect();
+        let next = page.next.map(|Before { created, number }| format!("{created}.{number}"));
+        Ok(DeliveriesView { schema: "image-watcher/deliveries/v1", items, next })
+    }
+
     async fn shown(&self, id: &str, status: StatusCode) -> Result<HttpResponse, Problem> {
         let found = self.queue.letter(id).await.map_err(|error| refused(&error, "messages can't be read now"))?;
         let letter = found.ok_or(UNKNOWN)?;
-        Ok(answer(status, &json!({"schema": "image-watcher/delivery/v1", "delivery": view(&letter)})))
+        Ok(answer(status, &json!({"schema": "image-watcher/delivery/v1", "delivery": DeliveryView::from(&letter)})))
     }
 }
 
@@ -148,44 +152,14 @@ fn cursor_of(text: &str) -> Option<Before> {
     Some(Before { created: created.parse().ok()?, number: number.parse().ok()? })
 }
 
-fn view(letter: &Letter) -> Value {
-    let (event, recipient, told): (Option<&str>, Option<String>, &[Notice]) = match &letter.job {
-        Some(Job::Deliver(delivery)) => (Some(delivery.event()), recipient(delivery), delivery.notices()),
-        Some(Job::Gather(gathered)) => {
-            (Some(gathered.notice.kind.as_str()), None, std::slice::from_ref(&gathered.notice))
-        }
-        Some(Job::Look(_)) | None => (None, None, &[]),
-    };
-    let about: Vec<Value> = told.iter().take(MOST_NAMED).map(named).collect();
-    json!({
-        "id": letter.id, "channel": letter.channel, "recipient": recipient, "state": letter.state.as_str(),
-        "event": event, "about": about, "more": told.len().saturating_sub(MOST_NAMED),
-        "attempts": letter.attempts, "lastError": letter.error, "nextAttempt": letter.next.map(rfc3339),
-        "created": rfc3339(letter.created), "changed": rfc3339(letter.changed), "trace": letter.trace,
-    })
-}
-
-/// To whom it goes, as others may read it; a channel that has just one recipient names none.
-fn recipient(delivery: &Delivery) -> Option<String> {
-    let masked = masked(&delivery.holder());
-    masked.split_once(':').map(|(_, address)| address.to_owned())
-}
-
-/// What a message is about.
-fn named(notice: &Notice) -> Value {
-    json!({
-        "event": notice.kind.as_str(), "workload": notice.workload.to_string(), "container": notice.container,
-        "from": notice.from.tag, "to": notice.to.tag,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::domain::event::NoticeKind;
     use crate::domain::event::tests::notice;
+    use crate::domain::event::{Delivery, Job, NoticeKind};
+    use crate::queue::Letter;
 
     fn letter(job: Option<Job>) -> Letter {
         let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
@@ -203,6 +177,10 @@ mod tests {
         }
     }
 
+    fn shown(letter: &Letter) -> Value {
+        serde_json::to_value(DeliveryView::from(letter)).unwrap()
+    }
+
     #[test]
     fn a_message_is_shown_without_its_words_its_links_and_whole_addresses() {
         let mut asking = notice(NoticeKind::Available);
@@ -214,7 +192,7 @@ mod tests {
             from_image: "registry.example.com/shop/web:1.2.3".into(),
             allows: crate::domain::approval::Allows::Update,
         });
-        let shown = view(&letter(Some(Job::Deliver(Box::new(Delivery::of("email", "owner@example.com", asking))))));
+        let shown = shown(&letter(Some(Job::Deliver(Box::new(Delivery::of("email", "owner@example.com", asking))))));
         assert_eq!(
             shown,
             json!({
@@ -226,9 +204,9 @@ mod tests {
                 "created": "2026-11-18T11:06:40Z", "changed": "2026-11-18T11:06:40Z", "trace": "trace",
             })
         );
-        let hook = view(&letter(Some(Job::Deliver(Box::new(Delivery::of("hook", "", notice(NoticeKind::Failed)))))));
+        let hook = shown(&letter(Some(Job::Deliver(Box::new(Delivery::of("hook", "", notice(NoticeKind::Failed)))))));
         assert_eq!(hook["recipient"], Value::Null, "{hook}");
-        let unreadable = view(&letter(None));
+        let unreadable = shown(&letter(None));
         assert_eq!((&unreadable["event"], &unreadable["about"]), (&Value::Null, &json!([])), "{unreadable}");
     }
 

@@ -11,9 +11,10 @@ mod look;
 mod near;
 mod probes;
 mod pulse;
+mod sequencer;
+pub mod view;
 mod workloads;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,31 +25,23 @@ use futures_util::future::BoxFuture;
 
 pub use health::Condition;
 pub use pulse::{Part, Pulse};
+pub use sequencer::{Sequencer, Waiting};
+use view::{RegistryView, SourceView};
 
 use crate::ambient::Ambient;
 use crate::cluster::{Index, Scopes};
-use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, LinkKeys};
-use crate::domain::fleet::{Brake, Release, Waits};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Bounds;
 use crate::domain::workload::Workload;
 use crate::listener::Problem;
-use crate::queue::{Letters, QueueAdmin, QueueError};
+use crate::queue::{Letters, QueueAdmin};
 use crate::telemetry::metrics::Metrics;
 
 /// Finds the notes of an update that is asked about.
 pub type FindNotes = Arc<dyn Fn(&Arc<Workload>, &Approval) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
-/// How each source of webhooks, or each registry, does, as JSON.
-pub type Report = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
-
-/// Which containers wait for other workloads, by uid and name, and for what.
-pub type Waiting = Arc<dyn Fn() -> HashMap<(Box<str>, Box<str>), Waits> + Send + Sync>;
-/// How the brake stands.
-pub type ReadBrake = Arc<dyn Fn() -> BoxFuture<'static, Brake> + Send + Sync>;
-/// Releases the brake, in the name of somebody and with a trace; nothing where it is not on.
-pub type ResumeUpdates =
-    Arc<dyn Fn(Actor, String) -> BoxFuture<'static, Result<Option<Release>, QueueError>> + Send + Sync>;
+/// How each source of webhooks, or each registry, does.
+pub type Report<T> = Arc<dyn Fn() -> Vec<T> + Send + Sync>;
 
 /// What the routes are given.
 #[derive(Clone)]
@@ -62,15 +55,11 @@ pub struct Api<Q> {
     /// What an update changes, as far as it is known in time.
     pub notes: FindNotes,
     /// How the sources do.
-    pub sources: Report,
+    pub sources: Report<SourceView>,
     /// What is left of each registry's budget, and how it answers.
-    pub registries: Report,
-    /// Which containers wait for other workloads.
-    pub waiting: Waiting,
-    /// Whether automatic updates are stopped.
-    pub brake: ReadBrake,
-    /// Resumes them.
-    pub resume: ResumeUpdates,
+    pub registries: Report<RegistryView>,
+    /// What decides, and knows what it came to.
+    pub sequencer: Arc<dyn Sequencer>,
     /// What settings of workloads are read under.
     pub bounds: Bounds,
     /// What records are signed by.

@@ -38,6 +38,7 @@ mod inform;
 mod judge;
 #[cfg(test)]
 mod look_tests;
+mod looked;
 mod marks;
 mod notices;
 mod propose;
@@ -71,6 +72,8 @@ use entrance::Entrance;
 use fair::{Beginnings, InTurns};
 use family::Families;
 use group::Groups;
+pub use looked::LastLooks;
+use looked::Looked;
 use marks::{Marks, Turns};
 use repairs::Repairs;
 pub use standing::StandingStill;
@@ -173,6 +176,8 @@ struct Memory {
     renewals: Renewals,
     /// Whether automatic updates are stopped.
     brake: brake::Known,
+    /// What the last looks came to.
+    looked: Looked,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {

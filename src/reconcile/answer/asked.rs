@@ -73,12 +73,7 @@ impl Asked {
     /// Whether it takes one more gesture than a button: a major update, of any member of a group, and going back.
     #[must_use]
     pub fn is_to_be_read(&self) -> bool {
-        let mut members = self.group.iter().flat_map(|plan| &plan.moves);
-        match self.approval.allows {
-            Allows::Update => self.level == Level::Major || members.any(|one| one.level == Level::Major),
-            Allows::Held => false,
-            Allows::Back => true,
-        }
+        Question::is_to_be_read(self.approval.allows, self.level, self.group.as_deref())
     }
 
     /// The same, as it is told and written down.
