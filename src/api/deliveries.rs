@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    fn shown(letter: &Letter) -> Value {
+    fn told(letter: &Letter) -> Value {
         serde_json::to_value(DeliveryView::from(letter)).unwrap()
     }
 
@@ -192,7 +192,7 @@ mod tests {
             from_image: "registry.example.com/shop/web:1.2.3".into(),
             allows: crate::domain::approval::Allows::Update,
         });
-        let shown = shown(&letter(Some(Job::Deliver(Box::new(Delivery::of("email", "owner@example.com", asking))))));
+        let shown = told(&letter(Some(Job::Deliver(Box::new(Delivery::of("email", "owner@example.com", asking))))));
         assert_eq!(
             shown,
             json!({
@@ -204,9 +204,9 @@ mod tests {
                 "created": "2026-11-18T11:06:40Z", "changed": "2026-11-18T11:06:40Z", "trace": "trace",
             })
         );
-        let hook = shown(&letter(Some(Job::Deliver(Box::new(Delivery::of("hook", "", notice(NoticeKind::Failed)))))));
+        let hook = told(&letter(Some(Job::Deliver(Box::new(Delivery::of("hook", "", notice(NoticeKind::Failed)))))));
         assert_eq!(hook["recipient"], Value::Null, "{hook}");
-        let unreadable = shown(&letter(None));
+        let unreadable = told(&letter(None));
         assert_eq!((&unreadable["event"], &unreadable["about"]), (&Value::Null, &json!([])), "{unreadable}");
     }
 
