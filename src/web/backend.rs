@@ -39,8 +39,8 @@ pub enum Action {
     Resume,
     /// Back to what ran.
     RollBack {
-        /// To which.
-        to: Choice,
+        /// To which, where it is not what ran before.
+        to: Option<Choice>,
         /// They said that they have read what is to be read.
         read: bool,
     },

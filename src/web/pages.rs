@@ -9,7 +9,7 @@ use actix_web::http::header::{
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use minijinja::{Environment, UndefinedBehavior, Value};
 
-const TEMPLATES: [(&str, &str); 13] = [
+const TEMPLATES: [(&str, &str); 12] = [
     ("parts.html", include_str!("../../templates/web/parts.html")),
     ("sprite.html", include_str!("../../templates/web/sprite.html")),
     ("layout.html", include_str!("../../templates/web/layout.html")),
@@ -20,8 +20,7 @@ const TEMPLATES: [(&str, &str); 13] = [
     ("report.html", include_str!("../../templates/web/report.html")),
     ("sources.html", include_str!("../../templates/web/sources.html")),
     ("deliveries.html", include_str!("../../templates/web/deliveries.html")),
-    ("discard.html", include_str!("../../templates/web/discard.html")),
-    ("brake.html", include_str!("../../templates/web/brake.html")),
+    ("confirm.html", include_str!("../../templates/web/confirm.html")),
     ("problem.html", include_str!("../../templates/web/problem.html")),
 ];
 
@@ -36,20 +35,32 @@ pub struct TemplateError(#[from] minijinja::Error);
 
 /// The pages, read once.
 #[derive(Debug)]
-pub struct Pages(Environment<'static>);
+pub(super) struct Pages(Environment<'static>);
 
 impl Pages {
     /// Reads the templates.
     ///
     /// # Errors
     /// [`TemplateError`] when one is broken.
-    pub fn new() -> Result<Self, TemplateError> {
+    pub(super) fn new() -> Result<Self, TemplateError> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         for (name, text) in TEMPLATES {
             templates.add_template(name, text)?;
         }
         Ok(Self(templates))
+    }
+
+    /// The same as they are in the work tree now, so that whoever changes them need not build.
+    #[cfg(test)]
+    pub(super) fn of_the_work_tree() -> Self {
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        for (name, _) in TEMPLATES {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/web").join(name);
+            templates.add_template_owned(name, std::fs::read_to_string(path).unwrap()).unwrap();
+        }
+        Self(templates)
     }
 
     /// A page.
@@ -91,4 +102,9 @@ fn harmless(response: &mut HttpResponseBuilder) {
     ] {
         response.insert_header(header);
     }
+}
+
+/// What a template is given of a view.
+pub(super) fn value(of: impl serde::Serialize) -> Value {
+    Value::from(minijinja::value::Serde(of))
 }

@@ -34,6 +34,9 @@ pub struct WorkloadView {
 /// A tool that would undo updates.
 #[derive(Clone, Debug, Serialize)]
 pub struct OwnerView {
+    /// Typed, for the page.
+    #[serde(skip)]
+    pub owner: crate::domain::owner::Owner,
     /// Which: `Helm release shop`.
     pub name: String,
     /// What it does, and when.

@@ -7,6 +7,7 @@ pub(in crate::web) struct Labels {
     pub(super) about: &'static str,
     pub(super) accepted: &'static str,
     pub(super) active_filters: &'static str,
+    pub(super) all: &'static str,
     pub(super) apply: &'static str,
     pub(super) approve_ticked: &'static str,
     pub(super) available: &'static str,
@@ -27,7 +28,7 @@ pub(in crate::web) struct Labels {
     pub(super) deliveries_foot: &'static str,
     pub(super) deliveries_lead: &'static str,
     pub(super) discard: &'static str,
-    pub(super) empty_namespace: &'static str,
+    pub(super) empty_all: &'static str,
     pub(super) empty_then: &'static str,
     pub(super) empty_title: &'static str,
     pub(super) event: &'static str,
@@ -40,6 +41,7 @@ pub(in crate::web) struct Labels {
     pub(super) fleet_caption: &'static str,
     pub(super) follow: &'static str,
     pub(super) full_digests: &'static str,
+    pub(super) group: &'static str,
     pub(super) goes_to: &'static str,
     pub(super) host: &'static str,
     pub(super) image_changes: &'static str,
@@ -68,6 +70,7 @@ pub(in crate::web) struct Labels {
     pub(super) not_live: &'static str,
     pub(super) nothing_matches: &'static str,
     pub(super) nothing_to_decide: &'static str,
+    pub(super) note: &'static str,
     pub(super) older: &'static str,
     pub(super) one_day: &'static str,
     pub(super) original: &'static str,
@@ -75,6 +78,8 @@ pub(in crate::web) struct Labels {
     pub(super) outcome: &'static str,
     pub(super) overlooked: &'static str,
     pub(super) pages: &'static str,
+    pub(super) owned_by: &'static str,
+    pub(super) snoozed_until: &'static str,
     pub(super) part: &'static str,
     pub(super) previous: &'static str,
     pub(super) refused: &'static str,
@@ -104,6 +109,11 @@ pub(in crate::web) struct Labels {
     pub(super) snooze: &'static str,
     pub(super) snooze_ticked: &'static str,
     pub(super) source: &'static str,
+    pub(super) approvals: &'static str,
+    pub(super) to_mend: &'static str,
+    pub(super) given_up: &'static str,
+    pub(super) release: &'static str,
+    pub(super) throw_away: &'static str,
     pub(super) sources: &'static str,
     pub(super) sources_lead: &'static str,
     pub(super) state: &'static str,
@@ -133,4 +143,67 @@ pub(in crate::web) struct Labels {
     pub(super) with_selected: &'static str,
     pub(super) with_ticked: &'static str,
     pub(super) workload: &'static str,
+}
+
+impl Labels {
+    /// All states.
+    pub(in crate::web) fn all(&self) -> &'static str {
+        self.all
+    }
+
+    /// A version to go to.
+    pub(in crate::web) fn available(&self) -> &'static str {
+        self.available
+    }
+
+    /// A group.
+    pub(in crate::web) fn group(&self) -> &'static str {
+        self.group
+    }
+
+    /// A remark.
+    pub(in crate::web) fn note(&self) -> &'static str {
+        self.note
+    }
+
+    /// The view of all containers.
+    pub(in crate::web) fn fleet(&self) -> &'static str {
+        self.fleet
+    }
+
+    /// The view of what waits for a person.
+    pub(in crate::web) fn approvals(&self) -> &'static str {
+        self.approvals
+    }
+
+    /// The view of where news come from.
+    pub(in crate::web) fn sources(&self) -> &'static str {
+        self.sources
+    }
+
+    /// The view of messages.
+    pub(in crate::web) fn deliveries(&self) -> &'static str {
+        self.deliveries
+    }
+
+    /// How many of them want mending.
+    pub(in crate::web) fn to_mend(&self) -> &'static str {
+        self.to_mend
+    }
+
+    /// How many of them were given up.
+    pub(in crate::web) fn given_up(&self) -> &'static str {
+        self.given_up
+    }
+
+    /// Releases the brake.
+    pub(in crate::web) fn release(&self) -> &'static str {
+        self.release
+    }
+
+    /// Throws a message away.
+    pub(in crate::web) fn throw_away(&self) -> &'static str {
+        self.throw_away
+    }
+
 }

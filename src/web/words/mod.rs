@@ -125,13 +125,19 @@ pub(super) trait Words: Sync {
     fn role(&self, role: Role) -> &'static str;
     /// Above a problem.
     fn problem(&self, status: u16) -> &'static str;
+    /// Who did it, in an entry of the timeline.
+    fn by(&self, who: &str) -> String;
+    /// Who says a setting.
+    fn origin(&self, word: &str) -> &'static str;
+    /// A number with a point, as it is written.
+    fn decimal(&self, number: &str) -> String;
+    /// That so many of what was ticked can't be decided as it was seen.
+    fn moved_on(&self, left: usize) -> String;
     /// What an empty fleet comes of.
     fn empty(&self) -> &'static str;
-}
 
-impl dyn Words + '_ {
     /// As ISO 639-1 names it.
-    pub(super) fn code(&self) -> &'static str {
+    fn code(&self) -> &'static str {
         match self.language() {
             Language::English => "en",
             Language::French => "fr",
@@ -139,12 +145,12 @@ impl dyn Words + '_ {
     }
 
     /// The words that messages have in common with pages.
-    pub(super) fn of_messages(&self) -> &'static dyn Catalogue {
+    fn of_messages(&self) -> &'static dyn Catalogue {
         crate::message::words(self.language())
     }
 
     /// A moment as people read it, with its zone.
-    pub(super) fn moment(&self, at: DateTime<Utc>) -> String {
+    fn moment(&self, at: DateTime<Utc>) -> String {
         self.of_messages().moment(at, Tz::UTC)
     }
 }

@@ -16,6 +16,11 @@ impl Said {
         Self { fact: fact.into(), detail, is_foreign: false }
     }
 
+    /// In the words of the API.
+    pub(in crate::web) fn of_api(words: &str) -> Self {
+        Self::foreign(words)
+    }
+
     /// In the words of others.
     pub(super) fn foreign(words: &str) -> Self {
         Self { fact: words.to_owned(), detail: None, is_foreign: true }

@@ -302,6 +302,30 @@ impl Words for English {
         }
     }
 
+    fn by(&self, who: &str) -> String {
+        format!("by {who}")
+    }
+
+    fn origin(&self, word: &str) -> &'static str {
+        match word {
+            "operator" => "the operator, for all",
+            "container" => "annotation, of the container",
+            "workload" => "annotation",
+            _ => "default",
+        }
+    }
+
+    fn decimal(&self, number: &str) -> String {
+        number.to_owned()
+    }
+
+    fn moved_on(&self, left: usize) -> String {
+        match left {
+            1 => "1 has changed since it was ticked, and is left out.".to_owned(),
+            many => format!("{many} have changed since they were ticked, and are left out."),
+        }
+    }
+
     fn empty(&self) -> &'static str {
         "The cluster answers, and no workload in it asks to be watched. One annotation does it:"
     }

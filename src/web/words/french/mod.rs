@@ -310,6 +310,30 @@ impl Words for French {
         }
     }
 
+    fn by(&self, who: &str) -> String {
+        format!("par {who}")
+    }
+
+    fn origin(&self, word: &str) -> &'static str {
+        match word {
+            "operator" => "l’opérateur, pour tous",
+            "container" => "annotation du conteneur",
+            "workload" => "annotation",
+            _ => "par défaut",
+        }
+    }
+
+    fn decimal(&self, number: &str) -> String {
+        number.replace('.', ",")
+    }
+
+    fn moved_on(&self, left: usize) -> String {
+        match left {
+            1 => "1 a changé depuis qu’elle a été cochée, et est laissée de côté.".to_owned(),
+            many => format!("{many} ont changé depuis qu’elles ont été cochées, et sont laissées de côté."),
+        }
+    }
+
     fn empty(&self) -> &'static str {
         "Le cluster répond, et aucun workload ne demande à être surveillé. Une annotation suffit\u{a0}:"
     }
