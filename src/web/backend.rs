@@ -5,7 +5,6 @@ use futures_util::future::BoxFuture;
 
 use crate::access::Visitor;
 use crate::api::view::{BrakeView, DeliveryView, Filter, Fleet, RegistryView, SourceView, WorkloadView};
-use crate::domain::history::Choice;
 use crate::listener::Problem;
 
 /// A container of a workload, by its names.
@@ -19,6 +18,19 @@ pub struct Place {
     pub name: String,
     /// The container.
     pub container: String,
+}
+
+/// What somebody saw, and decides on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pick {
+    /// Which container.
+    pub place: Place,
+    /// The tag that ran, where there was one.
+    pub running: Option<String>,
+    /// The version.
+    pub version: String,
+    /// Its manifest.
+    pub digest: String,
 }
 
 /// What somebody decides.
@@ -39,8 +51,6 @@ pub enum Action {
     Resume,
     /// Back to what ran.
     RollBack {
-        /// To which, where it is not what ran before.
-        to: Option<Choice>,
         /// They said that they have read what is to be read.
         read: bool,
     },
@@ -77,6 +87,7 @@ pub enum Handling {
 
 /// One candidate of an explanation.
 #[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Candidate {
     /// The tag.
     pub tag: String,
@@ -84,20 +95,18 @@ pub struct Candidate {
     pub rule: String,
     /// Why.
     pub why: String,
+    /// Whether it is the one to go to.
+    pub is_taken: bool,
 }
 
 /// Why this version and no other.
 #[derive(Clone, Debug, Default)]
 pub struct Explanation {
-    /// The answer in one sentence.
+    /// The answer in one sentence, or why there is none.
     pub sentence: String,
-    /// What is taken.
-    pub taken: Vec<Candidate>,
-    /// What only a setting, or time, holds back.
-    pub held: Vec<Candidate>,
-    /// What is refused.
-    pub refused: Vec<Candidate>,
-    /// How many more are refused.
+    /// What is taken, what is held back, and the rest.
+    pub candidates: Vec<Candidate>,
+    /// How many more there are.
     pub more: usize,
 }
 
@@ -115,16 +124,15 @@ pub trait Backend: Send + Sync {
     fn brake(&self) -> BoxFuture<'_, BrakeView>;
     /// One workload, with its history and notes.
     fn workload<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<WorkloadView, Problem>>;
-    /// Why a container gets this version and no other; nothing where that is not explained here.
-    fn explain<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Option<Explanation>, Problem>>;
-    /// Somebody decides; `of` is the manifest that they saw.
+    /// Why a container gets this version and no other, as its registry says now.
+    fn explain<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Explanation, Problem>>;
+    /// Somebody decides the same of each of these; gives what each came to, in their order.
     fn decide<'a>(
         &'a self,
         visitor: &'a Visitor,
-        place: &'a Place,
-        of: &'a str,
-        action: Action,
-    ) -> BoxFuture<'a, Result<Decided, Problem>>;
+        picks: &'a [Pick],
+        action: &'a Action,
+    ) -> BoxFuture<'a, Result<Vec<Decided>, Problem>>;
     /// Automatic updates are resumed.
     fn release<'a>(&'a self, visitor: &'a Visitor) -> BoxFuture<'a, Result<(), Problem>>;
     /// How the sources of webhooks do.

@@ -1,12 +1,12 @@
 //! What somebody decides: read from a form, done by the API's own action, and told line by line.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::Web;
-use super::backend::{Action, Decided, Place};
+use super::backend::{Action, Decided, Pick, Place};
 use super::form::Form;
 use super::pages::value;
 use super::row::{Row, Shown, StateShown, until};
@@ -14,40 +14,35 @@ use super::words::{Care, Said, Tick};
 use crate::access::Visitor;
 use crate::api::view::{ContainerView, Fleet, QuestionView, WorkloadView};
 use crate::domain::fleet::Asks;
-use crate::domain::history::Choice;
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;
 use crate::domain::workload::Kind;
+use crate::listener::Problem;
 
 /// The most that is decided at once.
 pub(super) const MOST: usize = 500;
 
-/// An update that is ticked, with the manifest that was seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pick {
-    pub(super) place: Place,
-    pub(super) digest: String,
-}
-
 impl Pick {
-    /// Reads `shop/deploy/web/web@sha256:…`.
+    /// Reads `shop/deploy/web/web@1.2.3@1.3.0@sha256:…`: the container, what ran, the version and its manifest.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let (place, digest) = text.split_once('@')?;
+        let mut parts = text.split('@').map(str::to_owned);
+        let (place, running, version, digest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let mut pieces = place.split('/').map(str::to_owned);
         let (namespace, kind, name, container) = (pieces.next()?, pieces.next()?, pieces.next()?, pieces.next()?);
-        let is_whole = pieces.next().is_none() && !digest.is_empty();
-        is_whole.then(|| Self { place: Place { namespace, kind, name, container }, digest: digest.to_owned() })
+        let is_whole = parts.next().is_none() && pieces.next().is_none() && !version.is_empty() && !digest.is_empty();
+        let (place, running) = (Place { namespace, kind, name, container }, Some(running).filter(|it| !it.is_empty()));
+        is_whole.then_some(Self { place, running, version, digest })
     }
 
-    /// Those of a form, each once, and no more than may be decided at once.
+    /// Those of a form, each container once, and no more than may be decided at once.
     pub(super) fn all(form: &Form) -> Vec<Self> {
-        let mut all: Vec<Self> = Vec::new();
+        let mut all: BTreeMap<Place, Self> = BTreeMap::new();
         for pick in form.all("w").filter_map(Self::parse) {
-            if all.len() < MOST && all.iter().all(|it| it.place != pick.place) {
-                all.push(pick);
+            if all.len() < MOST {
+                all.entry(pick.place.clone()).or_insert(pick);
             }
         }
-        all
+        all.into_values().collect()
     }
 }
 
@@ -64,7 +59,7 @@ pub(super) fn action(form: &Form) -> Option<Action> {
         "skip" => Action::Skip,
         "snooze" => Action::Snooze(form.one("for").unwrap_or("7d").to_owned()),
         "resume" => Action::Resume,
-        "rollback" => Action::RollBack { to: form.one("to").and_then(Choice::parse), read },
+        "rollback" => Action::RollBack { read },
         _ => return None,
     })
 }
@@ -157,37 +152,34 @@ pub(super) fn values(fleet: &Fleet, of: Option<&[Pick]>, shown: Shown<'_>) -> Va
     }
 }
 
-/// Does the same to each of these, one after another, and tells what became of it.
+/// Decides the same of each of these, and tells what became of it.
 pub(super) async fn report(
     web: &Web,
     visitor: &Visitor,
     (picks, action): (&[Pick], &Action),
     fleet: &Fleet,
     shown: Shown<'_>,
-) -> Value {
+) -> Result<Value, Problem> {
+    let came_to = web.backend.decide(visitor, picks, action).await?;
     let rows = fleet.workloads.iter().flat_map(|it| it.containers.iter().map(move |container| (it, container)));
     let known: HashMap<Place, (&WorkloadView, &ContainerView)> =
         rows.map(|(workload, container)| (place(workload, container), (workload, container))).collect();
-    let (mut done, mut told) = (0, Vec::new());
-    for pick in picks {
+    let mut told = Vec::new();
+    for (pick, Decided { is_done, words }) in picks.iter().zip(&came_to) {
         let Some((workload, container)) = known.get(&pick.place) else { continue };
-        let came_to = web.backend.decide(visitor, &pick.place, &pick.digest, action.clone()).await;
-        let Decided { is_done, words } = came_to
-            .unwrap_or_else(|problem| Decided { is_done: false, words: problem.detail.into_owned() });
-        done += usize::from(is_done);
-        let state = if is_done { Attention::UpToDate } else { Attention::Failed };
+        let state = if *is_done { Attention::UpToDate } else { Attention::Failed };
         let mut row = Row::of(workload, container, shown);
-        (row.state, row.why) = (StateShown::named(state, shown.words.outcome(is_done)), Said::of_api(&words));
+        (row.state, row.why) = (StateShown::named(state, shown.words.outcome(*is_done)), Said::of_api(words));
         told.push(row);
     }
-    let title = shown.words.report(done, picks.len());
-    let left = picks.len() - told.len();
-    context! {
+    let done = came_to.iter().filter(|it| it.is_done).count();
+    let (title, left) = (shown.words.report(done, picks.len()), picks.len() - told.len());
+    Ok(context! {
         title => title.title,
         lead => title.text,
         left => (left > 0).then(|| shown.words.moved_on(left)),
         rows => value(told),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -196,9 +188,11 @@ mod tests {
 
     #[test]
     fn only_a_whole_name_with_what_was_seen_is_a_pick() {
-        let pick = Pick::parse("shop/deploy/web/app@sha256:ab").unwrap();
+        let pick = Pick::parse("shop/deploy/web/app@1.2.3@1.3.0@sha256:ab").unwrap();
         assert_eq!((pick.place.namespace.as_str(), pick.place.container.as_str()), ("shop", "app"));
-        for wrong in ["", "shop/deploy/web/app", "shop/deploy/web@sha256:ab", "a/b/c/d/e@x", "shop/deploy/web/app@"] {
+        assert_eq!((pick.running.as_deref(), pick.version.as_str()), (Some("1.2.3"), "1.3.0"));
+        assert_eq!(Pick::parse("shop/deploy/web/app@@1.3.0@sha256:ab").unwrap().running, None);
+        for wrong in ["", "a/b/c/d", "a/b/c@1@2@x", "a/b/c/d/e@1@2@x", "a/b/c/d@1@2@", "a/b/c/d@1@@x", "a/b/c/d@1@2@x@y"] {
             assert_eq!(Pick::parse(wrong), None, "{wrong}");
         }
     }
@@ -212,7 +206,7 @@ mod tests {
             Some(Action::Approve { read: false, outside_window: true })
         );
         assert_eq!(of("action=snooze&for=30d"), Some(Action::Snooze("30d".to_owned())));
-        assert_eq!(of("action=rollback&to=x"), Some(Action::RollBack { to: None, read: false }));
+        assert_eq!(of("action=rollback&read=no"), Some(Action::RollBack { read: false }));
         for wrong in ["", "action=", "action=Approve", "action=delete", "approve=yes", "action=skip&action=approve"] {
             assert_eq!(of(wrong), None, "{wrong}");
         }
@@ -220,8 +214,8 @@ mod tests {
 
     #[test]
     fn of_many_picks_each_counts_once_and_no_more_than_may() {
-        let many: Vec<String> = (0..600).map(|n| format!("w=a/deploy/n{}/c@sha256:ab", n % 550)).collect();
+        let many: Vec<String> = (0..600).map(|n| format!("w=a/deploy/n{}/c@1@2@sha256:ab", n % 550)).collect();
         assert_eq!(Pick::all(&Form::parse(many.join("&").as_bytes())).len(), MOST);
-        assert_eq!(Pick::all(&Form::parse(b"w=a/b/c/d@1&w=a/b/c/d@2&w=bad")).len(), 1);
+        assert_eq!(Pick::all(&Form::parse(b"w=a/b/c/d@1@2@x&w=a/b/c/d@1@3@y&w=bad")).len(), 1);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 
-use super::backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Place};
+use super::backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Pick, Place};
 use crate::access::Visitor;
 use crate::ambient::{Ambient, Clock};
 use crate::api::view::{
@@ -62,7 +62,7 @@ impl Clock for Stopped {
 pub(super) struct MadeUp {
     api: Api<SqliteQueue>,
     /// What was decided, and by whom.
-    pub(super) decided: Mutex<Vec<(String, Place, String, Action)>>,
+    pub(super) decided: Mutex<Vec<(String, Pick, Action)>>,
     /// What was done about messages.
     pub(super) handled: Mutex<Vec<Handling>>,
     /// Whether the brake is on.
@@ -376,6 +376,20 @@ impl MadeUp {
     }
 }
 
+/// A workload whose owner writes markup wherever they can.
+pub(super) fn hostile() -> Vec<Workload> {
+    const MARKUP: &str = "<script>alert(1)</script><img src=x>";
+    let error = format!("no such tag: {MARKUP}");
+    let annotations = [("mode", "NOTIFICATION"), ("error", &error), ("group", MARKUP), ("release-url", MARKUP)];
+    let mut workload = crate::domain::workload::tests::workload(&[("web", "registry.example.com/shop/web:1.2.3")], &annotations);
+    workload.owner = Some(Box::new(Owner::controller(MARKUP, MARKUP)));
+    let bad = crate::domain::workload::tests::workload(&[("web", &format!("{MARKUP}:1"))], &[("mode", MARKUP), ("strategy", MARKUP)]);
+    let mut bad = Workload { resource_version: 2, ..bad };
+    bad.id.name = "bad".into();
+    bad.id.uid = "uid-2".into();
+    vec![workload, bad]
+}
+
 fn letter(id: &str, state: &str, channel: &str, event: &str, error: Option<&str>) -> DeliveryView {
     let about = AboutView {
         event: event.into(),
@@ -436,30 +450,38 @@ impl Backend for MadeUp {
         Box::pin(async move { self.api.one(&path).await })
     }
 
-    fn explain<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Option<Explanation>, Problem>> {
-        let one = |tag: &str, rule: &str, why: &str| Candidate { tag: tag.into(), rule: rule.into(), why: why.into() };
-        Box::pin(async move {
-            Ok(Some(Explanation {
-                sentence: "web would go from 1.2.3 to 1.3.0: highest of its family that strategy MAJOR allows (minor).".into(),
-                taken: vec![one("1.3.0", "S8", "minor")],
-                held: vec![one("2.0.0", "S6", "major, beyond the strategy")],
-                refused: vec![one("1.3.0-rc.2", "S5", "prerelease"), one("nightly", "S2", "not a version")],
-                more: 210,
-            }))
-        })
+    fn explain<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Explanation, Problem>> {
+        let one = |tag: &str, rule: &str, why: &str| Candidate {
+            tag: tag.into(),
+            rule: rule.into(),
+            why: why.into(),
+            is_taken: tag == "1.3.0",
+        };
+        let candidates = vec![
+            one("1.3.0", "S8", "minor"),
+            one("2.0.0", "S6", "major, beyond the strategy"),
+            one("1.3.0-rc.2", "S5", "a prerelease"),
+            one("nightly", "S2", "no version"),
+        ];
+        let sentence = "web would go from 1.2.3 to 1.3.0: highest of its family that strategy MAJOR allows (minor).";
+        let explanation = Explanation { sentence: sentence.into(), candidates, more: 210 };
+        Box::pin(async move { Ok(explanation) })
     }
 
     fn decide<'a>(
         &'a self,
         visitor: &'a Visitor,
-        place: &'a Place,
-        of: &'a str,
-        action: Action,
-    ) -> BoxFuture<'a, Result<Decided, Problem>> {
-        self.decided.lock().unwrap().push((visitor.who.name().to_owned(), place.clone(), of.to_owned(), action));
-        let is_done = place.name != "ghost";
-        let words = if is_done { "Written; its rollout is followed." } else { "The tag has moved. Nothing was done." };
-        Box::pin(async move { Ok(Decided { is_done, words: words.to_owned() }) })
+        picks: &'a [Pick],
+        action: &'a Action,
+    ) -> BoxFuture<'a, Result<Vec<Decided>, Problem>> {
+        let name = visitor.who.name();
+        self.decided.lock().unwrap().extend(picks.iter().map(|pick| (name.to_owned(), pick.clone(), action.clone())));
+        let came_to = |pick: &Pick| {
+            let is_done = pick.place.name != "ghost";
+            let words = if is_done { "Written; its rollout is followed." } else { "The tag has moved. Nothing was done." };
+            Decided { is_done, words: words.to_owned() }
+        };
+        Box::pin(async move { Ok(picks.iter().map(came_to).collect()) })
     }
 
     fn release<'a>(&'a self, _: &'a Visitor) -> BoxFuture<'a, Result<(), Problem>> {

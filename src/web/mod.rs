@@ -31,7 +31,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::{Value, context};
 
 use assets::AssetUrls;
-pub use backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Place};
+pub use backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Pick, Place};
 pub use pages::TemplateError;
 use pages::{Pages, value};
 use row::Shown;

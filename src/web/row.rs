@@ -226,11 +226,17 @@ fn mode(container: &ContainerView, words: &dyn Words) -> String {
     format!("{}{strategy}", words.mode(mode))
 }
 
-/// What names an update that can be approved, with the manifest that is seen: `shop/deploy/web/web@sha256:…`.
+/// What names an update that can be approved, as it is seen.
 fn pick(workload: &WorkloadView, container: &ContainerView) -> Option<String> {
     let question = container.question.as_ref().filter(|question| question.actions.contains(&"approve"))?;
+    Some(seen(workload, container, &question.tag, &question.digest))
+}
+
+/// A version of a container, and what runs: `shop/deploy/web/web@1.2.3@1.3.0@sha256:…`.
+pub(super) fn seen(workload: &WorkloadView, container: &ContainerView, version: &str, digest: &str) -> String {
     let kind = Kind::named(workload.kind).map_or(workload.kind, Kind::short);
-    Some(format!("{}/{kind}/{}/{}@{}", workload.namespace, workload.name, container.name, question.digest))
+    let running = container.running.as_ref().and_then(|it| it.tag.as_deref()).unwrap_or_default();
+    format!("{}/{kind}/{}/{}@{running}@{version}@{digest}", workload.namespace, workload.name, container.name)
 }
 
 /// Until when something stands, beside now.

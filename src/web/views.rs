@@ -7,11 +7,11 @@ use minijinja::{Value, context};
 use url::form_urlencoded;
 
 use super::asked::Asked;
-use super::backend::{Action, Handling, Place};
-use super::decide::{self, Pick};
+use super::backend::{Action, Handling, Pick, Place};
+use super::decide;
 use super::form::Form;
 use super::row::{Shown, workload_url};
-use super::words::{Did, Sure, Tick};
+use super::words::{Button, Did, Sure, Tick};
 use super::{Page, View, Web, form_of};
 use crate::access::Visitor;
 use crate::api::view::{BrakeView, Filter};
@@ -55,7 +55,7 @@ async fn show_workload(page: &Page<'_>, path: &Named, explain: Option<&str>) -> 
     let (web, fleet) = (page.web, page.web.backend.fleet(&Filter::default()));
     let found = web.backend.workload(&place(path, "")).await;
     let explanation = match explain {
-        Some(container) => web.backend.explain(&place(path, container)).await,
+        Some(container) => web.backend.explain(&place(path, container)).await.map(Some),
         None => Ok(None),
     };
     match (found, explanation) {
@@ -90,30 +90,23 @@ pub(super) async fn decide_one(
 }
 
 async fn decided(page: &Page<'_>, path: &Named, form: &Form) -> HttpResponse {
-    let place = place(path, form.one("container").unwrap_or_default());
-    let of = form.one("of").unwrap_or_default().to_owned();
-    match decide::action(form) {
-        None => page.problem(&NO_BUTTON).await,
-        Some(Action::RollBack { to, read: false }) if of.is_empty() => {
-            let to = to.as_ref().map(ToString::to_string).unwrap_or_default();
-            sure_back(page, &place, &to).await
-        }
-        Some(action) => {
-            let picks = [Pick { place, digest: of }];
-            report(page, &picks, &action).await
-        }
+    let pick = form.one("w").and_then(Pick::parse);
+    let of_here = place(path, "");
+    let is_of_here = |pick: &Pick| Place { container: String::new(), ..pick.place.clone() } == of_here;
+    match (decide::action(form), pick.filter(is_of_here)) {
+        (Some(Action::RollBack { read: false }), Some(pick)) => sure_back(page, form, &pick).await,
+        (Some(action), Some(pick)) => report(page, &[pick], &action).await,
+        _ => page.problem(&NO_BUTTON).await,
     }
 }
 
 const NO_BUTTON: Problem = Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done");
 
 /// Going back is asked once more.
-async fn sure_back(page: &Page<'_>, place: &Place, to: &str) -> HttpResponse {
+async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
     let fleet = page.web.backend.fleet(&Filter::default());
-    let found = fleet.workloads.iter().find(|it| it.namespace == place.namespace && it.name == place.name);
-    let container = found.and_then(|it| it.containers.iter().find(|it| it.name == place.container));
-    let from = container.and_then(|it| it.running.as_ref()?.tag.clone()).unwrap_or_default();
-    let said = page.words.sure(Sure::Back(&from, to.split('@').next().unwrap_or(to)));
+    let Pick { place, running, version, .. } = pick;
+    let said = page.words.sure(Sure::Back(running.as_deref().unwrap_or_default(), version));
     let url = workload_url(&page.web.base, &place.namespace, &place.kind, &place.name);
     let values = context! {
         title => said.title,
@@ -123,13 +116,9 @@ async fn sure_back(page: &Page<'_>, place: &Place, to: &str) -> HttpResponse {
         action => &url,
         back => &url,
         tick => page.words.tick(Tick::ReadBack, ""),
-        fields => vec![
-            context! { name => "container", value => &place.container },
-            context! { name => "to", value => to },
-        ],
+        fields => vec![context! { name => "w", value => form.one("w") }],
         button => context! {
-            name => "action", value => "rollback",
-            word => page.words.button(super::words::Button::RollBack, to.split('@').next().unwrap_or(to)),
+            name => "action", value => "rollback", word => page.words.button(Button::RollBack, version),
         },
     };
     page.show(StatusCode::OK, (View::Fleet, "confirm.html"), &fleet, values).await
@@ -137,8 +126,10 @@ async fn sure_back(page: &Page<'_>, place: &Place, to: &str) -> HttpResponse {
 
 async fn report(page: &Page<'_>, picks: &[Pick], action: &Action) -> HttpResponse {
     let fleet = page.web.backend.fleet(&Filter::default());
-    let values = decide::report(page.web, page.visitor, (picks, action), &fleet, page.shown()).await;
-    page.show(StatusCode::OK, (View::Approvals, "report.html"), &fleet, values).await
+    match decide::report(page.web, page.visitor, (picks, action), &fleet, page.shown()).await {
+        Ok(values) => page.show(StatusCode::OK, (View::Approvals, "report.html"), &fleet, values).await,
+        Err(problem) => page.problem(&problem).await,
+    }
 }
 
 /// `GET /approvals`: all that wait for a person.

@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::backend::Explanation;
 use super::decide;
 use super::pages::value;
-use super::row::{Shown, StateShown, Target, Version, Who, until};
-use super::words::{Button, Check, FactName, Fate, Moment, Words};
+use super::row::{Shown, StateShown, Target, Version, Who, seen, until};
+use super::words::{Button, Check, FactName, Moment, Words};
 use crate::api::view::{ChangeView, ContainerView, QuestionView, WorkloadView};
-use crate::domain::history::{Choice, Outcome};
+use crate::domain::history::Outcome;
 use crate::domain::policy::Mode;
 use crate::domain::preflight::{Changes, DryRun, FromTo, Names, PlatformsOf, Preflight};
 use crate::domain::release::{ReleaseNotes, Room};
@@ -77,7 +77,7 @@ fn container(
         digests => value(digests(container, &run)),
         checks => preflight.map(|it| checks(it, words)).unwrap_or_default(),
         changes => value(preflight.and_then(|it| it.changes.as_ref()).map(|it| changes(it, words)).unwrap_or_default()),
-        question => question.map(|question| asked(container, question, shown)),
+        question => question.map(|question| asked(workload, container, question, shown)),
         group => question.filter(|it| !it.group.is_empty()).map(|it| group(it, words)),
         settings => value(settings(container, words)),
         back => value(back(workload, container, shown)),
@@ -166,7 +166,7 @@ fn changes(changes: &Changes, words: &dyn Words) -> Vec<Change> {
 }
 
 /// What can be answered.
-fn asked(container: &ContainerView, question: &QuestionView, shown: Shown<'_>) -> Value {
+fn asked(workload: &WorkloadView, container: &ContainerView, question: &QuestionView, shown: Shown<'_>) -> Value {
     let words = shown.words;
     let said = words.question(question, shown.now);
     let button = |action: &&str| {
@@ -183,7 +183,7 @@ fn asked(container: &ContainerView, question: &QuestionView, shown: Shown<'_>) -
     context! {
         title => said.title,
         asked => said.text,
-        of => &question.digest,
+        of => seen(workload, container, &question.tag, &question.digest),
         approvals => question.approvals.as_ref().map(|it| words.approvals(it)),
         toRead => question.confirm.then(|| words.tick(decide::tick_of(question), &question.tag)),
         window => container.window_opens.filter(|_| question.actions.contains(&"approve"))
@@ -234,9 +234,9 @@ fn back(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) ->
     let mut all: Vec<Back> = Vec::new();
     for change in workload.history.iter().flatten() {
         let is_one = change.container == container.name && !change.outcome.is_a_word();
-        let value = format!("{}@{}", change.version, change.digest);
+        let value = seen(workload, container, &change.version, &change.digest);
         let is_new = Some(change.digest.as_str()) != running && all.iter().all(|it| it.value != value);
-        if is_one && is_new && Choice::parse(&value).is_some() {
+        if is_one && is_new {
             let when = Moment::read(&change.time, shown.now, shown.words);
             let when = when.map(|at| format!(", {}", at.full())).unwrap_or_default();
             let digest = super::row::short(&change.digest);
@@ -299,21 +299,9 @@ fn makers(notes: &ReleaseNotes, words: &dyn Words) -> Value {
 }
 
 fn explain(explanation: &Explanation, words: &dyn Words) -> Value {
-    let group = |fate: Fate, rows: &[super::backend::Candidate], more: usize| {
-        (!rows.is_empty()).then(|| {
-            context! {
-                title => words.explained(fate),
-                count => rows.len() + more,
-                took => fate == Fate::Taken,
-                rows => value(rows),
-                more => (more > 0).then(|| words.more(more)),
-            }
-        })
-    };
-    let Explanation { sentence, taken, held, refused, more } = explanation;
-    let groups =
-        [group(Fate::Taken, taken, 0), group(Fate::Held, held, 0), group(Fate::Refused, refused, *more)];
-    context! { sentence => sentence, groups => groups.into_iter().flatten().collect::<Vec<_>>() }
+    let Explanation { sentence, candidates, more } = explanation;
+    let more = (*more > 0).then(|| words.more(*more));
+    context! { sentence => sentence, candidates => value(candidates), more => more }
 }
 
 /// An entry of the timeline.

@@ -15,7 +15,9 @@
     return relative.format(-Math.floor(seconds / size), unit);
   };
 
+  let stream;
   const tick = () => {
+    if (stream?.readyState === EventSource.OPEN) heard = Date.now();
     const live = document.getElementById("live");
     const time = live?.querySelector("time");
     if (!time) return;
@@ -43,7 +45,7 @@
   const keyOf = (element) => element?.id || element?.getAttribute?.("aria-label") || element?.getAttribute?.("href") || "";
 
   const refresh = async () => {
-    if (document.hidden) return;
+    if (document.hidden || "answer" in body.dataset) return;
     if (isBusy()) {
       document.getElementById("news").hidden = false;
       return;
@@ -95,9 +97,9 @@
   tick();
   setInterval(tick, 1_000);
 
-  const stream = new EventSource(body.dataset.events);
-  stream.addEventListener("open", () => { heard = Date.now(); });
-  stream.addEventListener("message", soon);
+  // What answers a form can't be asked for again.
+  if ("answer" in body.dataset) return;
+  stream = new EventSource(body.dataset.events);
   stream.addEventListener("changed", soon);
-  stream.addEventListener("alive", () => { heard = Date.now(); });
+  stream.addEventListener("reset", soon);
 })();

@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 
 pub(super) use labels::Labels;
 pub(super) use span::Span;
-pub(super) use things::{Button, Care, Check, Did, FactName, Fate, FilterName, Health, Said, Sure, Tick, Titled};
+pub(super) use things::{Button, Care, Check, Did, FactName, FilterName, Health, Said, Sure, Tick, Titled};
 
 use crate::access::Role;
 use crate::api::view::{ApprovalsView, ChangeView, ContainerView, GivenView, QuestionView, StoppedView, WorkloadView};
@@ -98,8 +98,6 @@ pub(super) trait Words: Sync {
     fn ran(&self, outcome: Outcome) -> &'static str;
     /// What was looked at of a new image.
     fn check(&self, check: Check) -> String;
-    /// What became of some of an explanation's candidates.
-    fn explained(&self, fate: Fate) -> &'static str;
     /// So many candidates are not shown.
     fn more(&self, more: usize) -> String;
 

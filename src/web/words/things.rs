@@ -123,14 +123,6 @@ pub(in crate::web) enum Check {
     DryRunWarned(usize),
 }
 
-/// What became of candidates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::web) enum Fate {
-    Taken,
-    Held,
-    Refused,
-}
-
 /// How a source of webhooks, or a registry, does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::web) enum Health {

@@ -7,7 +7,7 @@ mod phrases;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Button, Care, Check, Did, FactName, Fate, FilterName, Health, Labels, Said, Span, Sure, Tick, Titled, Words, beside,
+    Button, Care, Check, Did, FactName, FilterName, Health, Labels, Said, Span, Sure, Tick, Titled, Words, beside,
     who_gave,
 };
 use crate::access::Role;
@@ -215,14 +215,6 @@ impl Words for English {
 
     fn check(&self, check: Check) -> String {
         phrases::check(check)
-    }
-
-    fn explained(&self, fate: Fate) -> &'static str {
-        match fate {
-            Fate::Taken => "Taken",
-            Fate::Held => "Newer, and held back",
-            Fate::Refused => "Refused",
-        }
     }
 
     fn more(&self, more: usize) -> String {

@@ -7,7 +7,7 @@ mod phrases;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Button, Care, Check, Did, FactName, Fate, FilterName, Health, Labels, Said, Span, Sure, Tick, Titled, Words, beside,
+    Button, Care, Check, Did, FactName, FilterName, Health, Labels, Said, Span, Sure, Tick, Titled, Words, beside,
     who_gave,
 };
 use crate::access::Role;
@@ -222,14 +222,6 @@ impl Words for French {
 
     fn check(&self, check: Check) -> String {
         phrases::check(check)
-    }
-
-    fn explained(&self, fate: Fate) -> &'static str {
-        match fate {
-            Fate::Taken => "Retenu",
-            Fate::Held => "Plus récents, mais retenus",
-            Fate::Refused => "Écartés",
-        }
     }
 
     fn more(&self, more: usize) -> String {
