@@ -34,6 +34,8 @@ export async function open(browser, options = {}) {
     colorScheme: options.scheme ?? "light", locale: options.locale ?? "en-GB", reducedMotion: "reduce",
     javaScriptEnabled: options.script ?? true });
   const page = await context.newPage();
+  // The style of the work tree, for whoever is changing it.
+  if (process.env.PAGE_STYLE) await page.route("**/assets/style-*.css", (route) => route.fulfill({ path: process.env.PAGE_STYLE, contentType: "text/css" }));
   const wrong = [];
   page.on("console", (message) => {
     const text = message.text();
