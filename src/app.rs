@@ -303,7 +303,8 @@ impl App {
     }
 
     fn spawn_listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
-        for (name, server) in [("public listener", self.public(tasks)?), ("private listener", self.private(tasks)?)] {
+        let api = self.api(tasks);
+        for (name, server) in [("public listener", self.public(tasks)?), ("private listener", self.private(api)?)] {
             let (mut stop, handle) = (self.stop.clone(), server.handle());
             tasks.spawn(async move {
                 let mut server = std::pin::pin!(server);
@@ -417,12 +418,25 @@ impl App {
     }
 
     /// The private listener: probes, metrics and the API.
-    fn private(&self, tasks: &mut Tasks) -> anyhow::Result<Server> {
+    fn private(&self, api: Data<Api<SqliteQueue>>) -> anyhow::Result<Server> {
+        let listener = bind(&self.config.private)?;
+        let bound = listener.local_addr().context("the private listener has no address")?.ip();
+        let app = move || {
+            let routes = |config: &mut web::ServiceConfig| api::routes::<SqliteQueue>(config, bound);
+            actix_web::App::new().app_data(api.clone()).configure(routes).into_factory()
+        };
+        serve_http(listener, 1, PRIVATE, app).context("the private listener can't be used")
+    }
+
+    /// What the API and the page know.
+    fn api(&self, tasks: &mut Tasks) -> Data<Api<SqliteQueue>> {
         let pulse = Pulse::new(self.ambient.clone());
         spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
         let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
         let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
+        let events = api::Events::new(&self.ambient, self.stop.clone());
         let api = Data::new(Api {
+            events: events.clone(),
             queue: self.queue.clone(),
             index: self.cluster.index().clone(),
             scopes: self.scopes.clone(),
@@ -441,13 +455,12 @@ impl App {
             metrics: self.metrics.clone(),
             ambient: self.ambient.clone(),
         });
-        let listener = bind(&self.config.private)?;
-        let bound = listener.local_addr().context("the private listener has no address")?.ip();
-        let app = move || {
-            let routes = |config: &mut web::ServiceConfig| api::routes::<SqliteQueue>(config, bound);
-            actix_web::App::new().app_data(api.clone()).configure(routes).into_factory()
-        };
-        serve_http(listener, 1, PRIVATE, app).context("the private listener can't be used")
+        let (followed, mut stop) = (api.clone(), self.stop.clone());
+        spawn(tasks, "events", async move {
+            events.run(followed).await;
+            stop.raised().await;
+        });
+        api
     }
 
     fn spawn_looks(&self, tasks: &mut Tasks) {

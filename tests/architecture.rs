@@ -52,6 +52,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
         &[
             "access",
             "ambient",
+            "approvals",
             "assess",
             "cluster",
             "domain",

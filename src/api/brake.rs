@@ -1,18 +1,21 @@
 //! Whether automatic updates are stopped, and that they are resumed.
 
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::Api;
-use super::look::of_this_origin;
+use super::answer::{answer, done};
+use super::look::may_act;
 use super::view::BrakeView;
-use crate::domain::actor::Actor;
+use crate::access::Visitor;
+use crate::domain::actor::{Actor, Person};
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
 
 /// `GET /api/v1/brake`
-pub(super) async fn show<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
-    HttpResponse::Ok().json(api.brake().await)
+pub(super) async fn show<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
+    answer(&request, &api.brake().await)
 }
 
 impl<Q> Api<Q> {
@@ -23,12 +26,19 @@ impl<Q> Api<Q> {
 }
 
 /// `POST /api/v1/brake/resume`: automatic updates are applied again.
-pub(super) async fn resume<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    of_this_origin(&request)?;
-    let by = Actor::Program("image-watcher brake --resume".to_owned());
+pub(super) async fn resume<Q: QueueAdmin>(
+    api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    may_act(visitor.as_ref(), &request)?;
+    let by = match visitor {
+        Some(visitor) => Person::Visitor(visitor.who.name().to_owned()).actor(),
+        None => Actor::Program("image-watcher brake --resume".to_owned()),
+    };
     if let Err(error) = api.sequencer.resume(by, api.ambient.trace_id()).await {
         tracing::warn!(error = %crate::telemetry::chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed");
         return Err(Problem::later("it can't be remembered now that automatic updates are resumed; ask again"));
     }
-    Ok(show(api).await)
+    Ok(done(StatusCode::OK, &api.brake().await))
 }

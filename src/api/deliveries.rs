@@ -6,11 +6,12 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::Api;
-use super::look::of_this_origin;
-use super::view::{DeliveriesView, DeliveryView};
+use super::answer::{answer, done};
+use super::look::may_act;
+use super::view::{DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
+use crate::access::Visitor;
 use crate::listener::Problem;
 use crate::queue::{Acted, Asked, Before, LetterState, Letters, QueueError};
 
@@ -38,7 +39,7 @@ struct OfChannel {
 
 /// `GET /api/v1/deliveries`
 pub(super) async fn list<Q: Letters>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(api.deliveries(request.query_string()).await?))
+    Ok(answer(&request, &api.deliveries(request.query_string()).await?))
 }
 
 /// `GET /api/v1/deliveries/{id}`
@@ -49,12 +50,13 @@ pub(super) async fn one<Q: Letters>(api: Data<Api<Q>>, id: Path<String>) -> Resu
 /// `POST /api/v1/deliveries/{id}/retry`
 pub(super) async fn retry<Q: Letters>(
     api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    of_this_origin(&request)?;
+    may_act(visitor.as_ref(), &request)?;
     let acted = api.queue.send_again(&id).await;
-    done(acted.map_err(|error| refused(&error, "the message can't be sent again now"))?)?;
+    acted_on(acted.map_err(|error| refused(&error, "the message can't be sent again now"))?)?;
     tracing::info!(delivery_id = *id, "a dead letter is sent again, as somebody asked for it");
     api.shown(&id, StatusCode::ACCEPTED).await
 }
@@ -62,26 +64,31 @@ pub(super) async fn retry<Q: Letters>(
 /// `POST /api/v1/deliveries/{id}/discard`
 pub(super) async fn discard<Q: Letters>(
     api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    of_this_origin(&request)?;
+    may_act(visitor.as_ref(), &request)?;
     let acted = api.queue.discard(&id).await;
-    done(acted.map_err(|error| refused(&error, "the message can't be thrown away now"))?)?;
+    acted_on(acted.map_err(|error| refused(&error, "the message can't be thrown away now"))?)?;
     tracing::info!(delivery_id = *id, "a dead letter is thrown away, as somebody asked for it");
     api.shown(&id, StatusCode::OK).await
 }
 
 /// `POST /api/v1/deliveries/retry?channel=`
-pub(super) async fn retry_all<Q: Letters>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    of_this_origin(&request)?;
+pub(super) async fn retry_all<Q: Letters>(
+    api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    may_act(visitor.as_ref(), &request)?;
     let Query(OfChannel { channel }) = Query::from_query(request.query_string())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
     let sent = api.queue.send_all_again(&channel).await;
     let sent = sent.map_err(|error| refused(&error, "not all of the channel's messages can be sent again now"))?;
     tracing::info!(channel, messages = sent, "a channel's dead letters are sent again, as somebody asked for it");
-    let document = json!({"schema": "image-watcher/deliveries-retried/v1", "channel": channel, "retried": sent});
-    Ok(answer(StatusCode::ACCEPTED, &document))
+    let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried: sent };
+    Ok(done(StatusCode::ACCEPTED, &view))
 }
 
 impl<Q: Letters> Api<Q> {
@@ -100,23 +107,20 @@ impl<Q: Letters> Api<Q> {
     async fn shown(&self, id: &str, status: StatusCode) -> Result<HttpResponse, Problem> {
         let found = self.queue.letter(id).await.map_err(|error| refused(&error, "messages can't be read now"))?;
         let letter = found.ok_or(UNKNOWN)?;
-        Ok(answer(status, &json!({"schema": "image-watcher/delivery/v1", "delivery": DeliveryView::from(&letter)})))
+        let delivery = DeliveryView::from(&letter);
+        Ok(done(status, &DeliveryDocument { schema: "image-watcher/delivery/v1", delivery }))
     }
 }
 
 const UNKNOWN: Problem =
     Problem::new(StatusCode::NOT_FOUND, "no such message is stored; what arrived is kept for a week");
 
-fn answer(status: StatusCode, document: &Value) -> HttpResponse {
-    HttpResponse::build(status).content_type("application/json").body(document.to_string())
-}
-
 fn refused(error: &QueueError, detail: &'static str) -> Problem {
     tracing::warn!(error = %crate::telemetry::chain(error), "{detail}");
     Problem::later(detail)
 }
 
-fn done(acted: Acted) -> Result<(), Problem> {
+fn acted_on(acted: Acted) -> Result<(), Problem> {
     let conflict = |detail| Err(Problem::new(StatusCode::CONFLICT, detail));
     match acted {
         Acted::Done => Ok(()),
@@ -155,6 +159,7 @@ fn cursor_of(text: &str) -> Option<Before> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::domain::event::tests::notice;
@@ -239,7 +244,7 @@ mod tests {
 
     #[test]
     fn only_what_was_given_up_is_acted_on() {
-        let status = |acted| done(acted).err().map(|problem| problem.status.as_u16());
+        let status = |acted| acted_on(acted).err().map(|problem| problem.status.as_u16());
         assert_eq!(status(Acted::Done), None);
         assert_eq!(status(Acted::Unknown), Some(404));
         for state in [LetterState::Waiting, LetterState::Retried, LetterState::Done] {

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::Deserialize;
 
-use super::view::{ChangeView, ContainerView, Filter, Fleet, GroupView, OwnerView, WorkloadView};
+use super::answer::answer;
+use super::query::{After, Listed};
+use super::view::{
+    Beside, ChangeView, ContainerView, Filter, Fleet, GroupView, OwnerView, QuestionItem, QuestionsView, SummaryView,
+    WorkloadDocument, WorkloadView, WorkloadsView,
+};
 use super::{Api, Waiting};
-use crate::api::view::Beside;
 use crate::cluster::annotations;
+use crate::domain::fleet::Waits;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS};
 use crate::domain::record::Record;
 use crate::domain::record::sealed::{NotOurs, Opened};
@@ -20,35 +25,62 @@ use crate::domain::workload::{Container, Kind, Workload};
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
 
-/// One workload as an answer of its own.
-#[derive(Serialize)]
-struct Document {
-    schema: &'static str,
-    #[serde(flatten)]
-    workload: WorkloadView,
+/// What is asked of one workload.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfOne {
+    /// Whether its registries are asked for every candidate.
+    #[serde(default)]
+    explain: bool,
 }
 
 /// `GET /api/v1/workloads`
-pub(super) async fn workloads<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
-    let fleet = api.fleet(&Filter::default());
-    let document = serde_json::json!({"schema": "image-watcher/workloads/v1", "items": fleet.workloads});
-    HttpResponse::Ok().content_type("application/json").body(document.to_string())
+pub(super) async fn workloads<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let listed = Listed::parse(request.query_string())?;
+    Ok(answer(&request, &api.workloads(&listed)))
+}
+
+/// `GET /api/v1/questions`
+pub(super) async fn questions<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let listed = Listed::parse(request.query_string())?;
+    Ok(answer(&request, &api.questions(&listed)))
+}
+
+/// `GET /api/v1/summary`: how many containers want what of people, for status boards.
+pub(super) async fn summary<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let listed = Listed::parse(request.query_string())?;
+    let counts = api.fleet(&listed.filter).counts;
+    let stopped = api.sequencer.brake().await.stopped.is_some();
+    Ok(answer(&request, &SummaryView { schema: "image-watcher/summary/v1", counts, stopped }))
 }
 
 /// `GET /api/v1/workloads/{namespace}/{kind}/{name}`, with what the open questions change, and the history.
 pub(super) async fn workload<Q: QueueAdmin>(
     api: Data<Api<Q>>,
+    request: HttpRequest,
     path: Path<(String, String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let workload = api.one(&path).await?;
-    let document = serde_json::json!(Document { schema: "image-watcher/workload/v1", workload });
-    Ok(HttpResponse::Ok().content_type("application/json").body(document.to_string()))
+    let detail = "explain=true or explain=false can be asked for";
+    let Query(OfOne { explain }) =
+        Query::from_query(request.query_string()).map_err(|_| Problem::new(StatusCode::BAD_REQUEST, detail))?;
+    let mut workload = api.one(&path).await?;
+    if explain {
+        api.explain(&path, &mut workload).await?;
+    }
+    Ok(answer(&request, &WorkloadDocument { schema: "image-watcher/workload/v1", workload }))
 }
 
 /// What holds for all workloads of one answer.
-struct Moment {
+pub(super) struct Moment {
     waiting: Waiting,
     now: DateTime<Utc>,
+}
+
+impl Moment {
+    /// Which other workloads a container waits for.
+    pub(super) fn waits(&self, workload: &Workload, container: &str) -> Option<&Waits> {
+        self.waiting.get(&(workload.id.uid.clone(), container.into()))
+    }
 }
 
 impl<Q> Api<Q> {
@@ -61,14 +93,14 @@ impl<Q> Api<Q> {
         found.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))
     }
 
-    /// The workloads that fit.
+    /// The workloads that fit, all of them.
     #[must_use]
     pub fn fleet(&self, filter: &Filter) -> Fleet {
         let moment = self.moment();
         let mut fleet = Fleet::default();
         for workload in self.index.all() {
             fleet.know(&workload);
-            if !filter.namespaces.is_empty() && !filter.namespaces.iter().any(|it| **it == *workload.id.namespace) {
+            if !filter.may_fit(&workload) {
                 continue;
             }
             let view = self.view(&workload, &moment).0;
@@ -78,6 +110,53 @@ impl<Q> Api<Q> {
         }
         fleet.registries.sort();
         fleet
+    }
+
+    /// A page of them.
+    fn workloads(&self, listed: &Listed) -> WorkloadsView {
+        let (moment, filter) = (self.moment(), &listed.filter);
+        let (mut items, mut last, mut next) = (Vec::new(), None, None);
+        for workload in self.index.all() {
+            let place = After::of(&workload, "");
+            if listed.after.as_ref().is_some_and(|after| place <= *after) || !filter.may_fit(&workload) {
+                continue;
+            }
+            let view = self.view(&workload, &moment).0;
+            if !view.containers.iter().any(|it| filter.fits(&view, it) && filter.wants(it.state)) {
+                continue;
+            }
+            if items.len() == listed.most {
+                next = last.as_ref().map(After::cursor);
+                break;
+            }
+            items.push(view);
+            last = Some(place);
+        }
+        WorkloadsView { schema: "image-watcher/workloads/v1", items, next }
+    }
+
+    /// A page of what people are asked.
+    fn questions(&self, listed: &Listed) -> QuestionsView {
+        let (moment, filter) = (self.moment(), &listed.filter);
+        let (mut items, mut last, mut next) = (Vec::new(), None, None);
+        'all: for workload in self.index.all().into_iter().filter(|workload| filter.may_fit(workload)) {
+            let view = self.view(&workload, &moment).0;
+            for container in &view.containers {
+                let place = After::of(&workload, &container.name);
+                let is_before = listed.after.as_ref().is_some_and(|after| place <= *after);
+                let Some(item) = QuestionItem::of(&view, container).filter(|_| !is_before) else { continue };
+                if !filter.fits(&view, container) || !filter.wants(container.state) {
+                    continue;
+                }
+                if items.len() == listed.most {
+                    next = last.as_ref().map(After::cursor);
+                    break 'all;
+                }
+                items.push(item);
+                last = Some(place);
+            }
+        }
+        QuestionsView { schema: "image-watcher/questions/v1", items, next }
     }
 
     /// One workload, with what its open questions change and its history.
@@ -96,7 +175,22 @@ impl<Q> Api<Q> {
         Ok(view)
     }
 
-    fn moment(&self) -> Moment {
+    /// Adds what is said of every candidate: the registries are asked.
+    ///
+    /// # Errors
+    /// 404, where it is not watched any more.
+    pub async fn explain(&self, path: &(String, String, String), view: &mut WorkloadView) -> Result<(), Problem> {
+        let workload = self.find(path)?;
+        for container in &mut view.containers {
+            match self.sequencer.explain(Arc::clone(&workload), container.name.clone()).await {
+                Ok(explained) => container.explanation = Some(explained.into()),
+                Err(why) => container.unexplained = Some(why),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn moment(&self) -> Moment {
         Moment { waiting: self.sequencer.waiting(), now: self.ambient.now() }
     }
 
@@ -109,10 +203,10 @@ impl<Q> Api<Q> {
         }
     }
 
-    fn view(&self, workload: &Workload, moment: &Moment) -> (WorkloadView, Record) {
+    pub(super) fn view(&self, workload: &Workload, moment: &Moment) -> (WorkloadView, Record) {
         let (record, not_ours) = self.record(workload);
         let of = |container: &Container| {
-            let waits = moment.waiting.get(&(workload.id.uid.clone(), container.name.clone()));
+            let waits = moment.waits(workload, &container.name);
             let looked = self.sequencer.last_look(&workload.id.uid, &container.name);
             let (bounds, now) = (&self.bounds, moment.now);
             let beside = Beside { record: &record, not_ours, bounds, looked: looked.as_ref(), waits, now };
@@ -146,6 +240,13 @@ impl<Q> Api<Q> {
         });
         let members = members.iter().take(MOST_MEMBERS).map(group::Member::name).collect();
         GroupView { name: name.to_string(), members, waits }
+    }
+}
+
+impl Filter {
+    /// Whether a workload may fit, as far as its place tells.
+    fn may_fit(&self, workload: &Workload) -> bool {
+        self.namespaces.is_empty() || self.namespaces.iter().any(|it| **it == *workload.id.namespace)
     }
 }
 

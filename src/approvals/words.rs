@@ -53,7 +53,9 @@ impl Said {
 pub(super) fn acting_as(person: &Person) -> String {
     let holder = match person {
         Person::Holder(link) => link,
-        Person::SignedIn { .. } | Person::Slack { .. } | Person::Command(_) => return person.actor().words(),
+        Person::SignedIn { .. } | Person::Slack { .. } | Person::Visitor(_) | Person::Command(_) => {
+            return person.actor().words();
+        }
     };
     match masked(holder).split_once(':') {
         Some((channel, address)) => format!("{address} ({channel})"),

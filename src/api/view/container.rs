@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use super::{QuestionView, Time};
+use super::{ExplanationView, QuestionView, Time};
 use crate::domain::fleet::Waits;
 use crate::domain::policy::{Counts, Mode};
 use crate::domain::preflight::Flaw;
@@ -89,6 +89,12 @@ pub struct ContainerView {
     /// The versions whose cooldown is counted, or was and which are not taken yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<KnownView>,
+    /// Every candidate and the rule that took or refused it, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<ExplanationView>,
+    /// Why there is no explanation, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unexplained: Option<String>,
     /// What people are asked, while the question is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<QuestionView>,
@@ -232,6 +238,8 @@ impl ContainerView {
             waits: waits.map(ToString::to_string),
             window_opens: settings.and_then(|it| it.closed_until(now)).map(Time),
             known: ledger.known_since.iter().map(KnownView::of).collect(),
+            explanation: None,
+            unexplained: None,
             question: ledger.open(now).map(|it| QuestionView::of(it, (&workload.id, name), settings, now)),
             status,
         }

@@ -21,6 +21,26 @@ pub struct DeliveriesView {
     pub next: Option<String>,
 }
 
+/// One message as an answer of its own.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeliveryDocument {
+    /// `image-watcher/delivery/v1`
+    pub schema: &'static str,
+    /// The message.
+    pub delivery: DeliveryView,
+}
+
+/// How many dead letters of a channel are sent again.
+#[derive(Clone, Debug, Serialize)]
+pub struct RetriedView {
+    /// `image-watcher/deliveries-retried/v1`
+    pub schema: &'static str,
+    /// The channel.
+    pub channel: String,
+    /// How many.
+    pub retried: u64,
+}
+
 /// One message.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

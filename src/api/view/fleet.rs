@@ -20,7 +20,7 @@ pub struct Filter {
     pub registries: Vec<String>,
     /// In one of these modes.
     pub modes: Vec<Mode>,
-    /// With this text in namespace, name, container or image, whatever its case.
+    /// With this text, in small letters, in namespace, name, container or image, whatever the case of those.
     pub text: Option<String>,
 }
 
@@ -42,6 +42,38 @@ pub struct Counts {
     pub off: usize,
 }
 
+/// A page of workloads, by namespace, kind and name.
+#[derive(Debug, Serialize)]
+pub struct WorkloadsView {
+    /// `image-watcher/workloads/v1`
+    pub schema: &'static str,
+    /// The workloads.
+    pub items: Vec<WorkloadView>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+/// One workload as an answer of its own.
+#[derive(Debug, Serialize)]
+pub struct WorkloadDocument {
+    /// `image-watcher/workload/v1`
+    pub schema: &'static str,
+    /// The workload.
+    #[serde(flatten)]
+    pub workload: WorkloadView,
+}
+
+/// How many containers want what of people, for status boards.
+#[derive(Debug, Serialize)]
+pub struct SummaryView {
+    /// `image-watcher/summary/v1`
+    pub schema: &'static str,
+    /// How many want what.
+    pub counts: Counts,
+    /// Whether automatic updates are stopped everywhere.
+    pub stopped: bool,
+}
+
 /// What was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Fleet {
@@ -53,6 +85,19 @@ pub struct Fleet {
     pub namespaces: Vec<String>,
     /// All registries that they run from.
     pub registries: Vec<String>,
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            needs_you: sum.needs_you + one.needs_you,
+            failed: sum.failed + one.failed,
+            cannot_tell: sum.cannot_tell + one.cannot_tell,
+            waiting: sum.waiting + one.waiting,
+            up_to_date: sum.up_to_date + one.up_to_date,
+            off: sum.off + one.off,
+        })
+    }
 }
 
 impl Counts {
@@ -105,9 +150,8 @@ impl Filter {
 }
 
 fn has(workload: &WorkloadView, container: &ContainerView, text: &str) -> bool {
-    let text = text.to_lowercase();
     let name = format!("{}/{}/{}", workload.namespace, workload.kind, workload.name);
-    [&name, &container.name, &container.image].into_iter().any(|it| it.to_lowercase().contains(&text))
+    [&name, &container.name, &container.image].into_iter().any(|it| it.to_lowercase().contains(text))
 }
 
 impl Fleet {

@@ -4,7 +4,9 @@
 mod brake;
 mod change;
 mod container;
+mod decision;
 mod delivery;
+mod explanation;
 mod fleet;
 mod question;
 mod registry;
@@ -19,13 +21,44 @@ pub(super) use container::Beside;
 pub use container::{
     AvailableView, ContainerView, GroupView, HeldView, KnownView, RefusedView, RunningView, UnfitView,
 };
-pub use delivery::{AboutView, DeliveriesView, DeliveryView};
-pub use fleet::{Counts, Filter, Fleet};
-pub use question::{ApprovalsView, GivenView, MoveView, QuestionView};
+pub use decision::{DecidedItem, DecisionView, DecisionsView};
+pub use delivery::{AboutView, DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
+pub use explanation::{CandidateView, ExplanationView};
+pub use fleet::{Counts, Filter, Fleet, SummaryView, WorkloadDocument, WorkloadsView};
+pub use question::{ApprovalsView, GivenView, MoveView, QuestionItem, QuestionView, QuestionsView};
 pub use registry::{BudgetView, RegistryView, SourceView};
 pub use workload::{OwnerView, WorkloadView};
 
 use crate::domain::history::rfc3339;
+
+/// Looks that are queued.
+#[derive(Clone, Debug, Serialize)]
+pub struct LookView {
+    /// `image-watcher/look/v1`
+    pub schema: &'static str,
+    /// What leads through the log.
+    pub trace: String,
+    /// What is looked at.
+    pub repositories: Vec<String>,
+}
+
+/// How the sources do.
+#[derive(Clone, Debug, Serialize)]
+pub struct SourcesView {
+    /// `image-watcher/sources/v1`
+    pub schema: &'static str,
+    /// The sources.
+    pub items: Vec<SourceView>,
+}
+
+/// How the registries do.
+#[derive(Clone, Debug, Serialize)]
+pub struct RegistriesView {
+    /// `image-watcher/registries/v1`
+    pub schema: &'static str,
+    /// The registries.
+    pub items: Vec<RegistryView>,
+}
 
 /// A moment, written as RFC 3339 in UTC, to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
