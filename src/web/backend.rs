@@ -119,7 +119,7 @@ pub trait Backend: Send + Sync {
     /// Since when what is known of the cluster may be old, where it is.
     fn stale_since(&self) -> Option<DateTime<Utc>>;
     /// How many messages were given up.
-    fn dead(&self) -> BoxFuture<'_, usize>;
+    fn dead(&self) -> BoxFuture<'_, u64>;
     /// How the brake stands.
     fn brake(&self) -> BoxFuture<'_, BrakeView>;
     /// One workload, with its history and notes.

@@ -29,15 +29,20 @@ impl Pick {
         let (place, running, version, digest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let mut pieces = place.split('/').map(str::to_owned);
         let (namespace, kind, name, container) = (pieces.next()?, pieces.next()?, pieces.next()?, pieces.next()?);
-        let is_whole = parts.next().is_none() && pieces.next().is_none() && !version.is_empty() && !digest.is_empty();
+        let is_whole = parts.next().is_none() && pieces.next().is_none() && !version.is_empty();
         let (place, running) = (Place { namespace, kind, name, container }, Some(running).filter(|it| !it.is_empty()));
         is_whole.then_some(Self { place, running, version, digest })
+    }
+
+    /// Whether it names a manifest: nothing is written on another ground.
+    pub(super) fn is_exact(&self) -> bool {
+        !self.digest.is_empty()
     }
 
     /// Those of a form, each container once, and no more than may be decided at once.
     pub(super) fn all(form: &Form) -> Vec<Self> {
         let mut all: BTreeMap<Place, Self> = BTreeMap::new();
-        for pick in form.all("w").filter_map(Self::parse) {
+        for pick in form.all("w").filter_map(Self::parse).filter(Self::is_exact) {
             if all.len() < MOST {
                 all.entry(pick.place.clone()).or_insert(pick);
             }
@@ -192,7 +197,7 @@ mod tests {
         assert_eq!((pick.place.namespace.as_str(), pick.place.container.as_str()), ("shop", "app"));
         assert_eq!((pick.running.as_deref(), pick.version.as_str()), (Some("1.2.3"), "1.3.0"));
         assert_eq!(Pick::parse("shop/deploy/web/app@@1.3.0@sha256:ab").unwrap().running, None);
-        for wrong in ["", "a/b/c/d", "a/b/c@1@2@x", "a/b/c/d/e@1@2@x", "a/b/c/d@1@2@", "a/b/c/d@1@@x", "a/b/c/d@1@2@x@y"] {
+        for wrong in ["", "a/b/c/d", "a/b/c@1@2@x", "a/b/c/d/e@1@2@x", "a/b/c/d@1@@x", "a/b/c/d@1@2@x@y"] {
             assert_eq!(Pick::parse(wrong), None, "{wrong}");
         }
     }

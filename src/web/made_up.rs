@@ -1,6 +1,5 @@
 //! A made-up service: workloads with real records, as the API reads them, and answers without a cluster.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,12 +12,13 @@ use crate::api::view::{
     AboutView, BrakeView, BudgetView, DeliveryView, FailedView, Filter, Fleet, RegistryView, SourceView, StoppedView,
     Time, WorkloadView,
 };
-use crate::api::{Api, Pulse, Sequencer, Waiting};
-use crate::cluster::{Index, Scopes};
+use crate::api::Api;
+use crate::api::made_up::{Looks, api};
+use crate::cluster::Index;
 use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, LinkKeys, Terms};
 use crate::domain::event::Failure;
-use crate::domain::fleet::{Asks, Brake, Failed, Release};
+use crate::domain::fleet::{Asks, Failed};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
@@ -28,14 +28,11 @@ use crate::domain::preflight::{Changes, DryRun, FromTo, Names, PlatformsOf, Pref
 use crate::domain::record::{Event, Question, Record, Running, Update, sealed};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::release::{self, Alert, AlertKind, FoundBy, ReleaseNotes, TextSource};
-use crate::domain::settings::Bounds;
 use crate::domain::tag::Level;
 use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::{Kind, Workload};
 use crate::listener::Problem;
-use crate::queue::QueueError;
 use crate::queue::sqlite::SqliteQueue;
-use crate::telemetry::metrics::Metrics;
 
 /// The moment at which all of it is looked at.
 pub(super) fn now() -> DateTime<Utc> {
@@ -70,28 +67,6 @@ pub(super) struct MadeUp {
     /// Since when the cluster does not answer.
     pub(super) stale_since: Option<DateTime<Utc>>,
     _folder: tempfile::TempDir,
-}
-
-/// What looks came to.
-#[derive(Default)]
-struct Looks(HashMap<(String, String), LastLook>);
-
-impl Sequencer for Looks {
-    fn waiting(&self) -> Waiting {
-        Waiting::new()
-    }
-
-    fn last_look(&self, uid: &str, container: &str) -> Option<LastLook> {
-        self.0.get(&(uid.to_owned(), container.to_owned())).cloned()
-    }
-
-    fn brake(&self) -> BoxFuture<'_, Brake> {
-        Box::pin(async { Brake::default() })
-    }
-
-    fn resume(&self, _: Actor, _: String) -> BoxFuture<'_, Result<Option<Release>, QueueError>> {
-        Box::pin(async { Ok(None) })
-    }
 }
 
 /// How a made-up container stands.
@@ -258,7 +233,7 @@ impl One {
         made.id.uid = format!("uid-{number}").into();
         made.resource_version = u64::try_from(number).unwrap() + 1;
         made.owner = self.owner.clone().map(Box::new);
-        if matches!(self.stands, Stands::RollingOut) {
+        if matches!(self.stands, Stands::RollingOut | Stands::Failed) {
             made.rollout = crate::domain::rollout::Rollout::Progressing(crate::domain::rollout::Progress::default());
         }
         let record = self.record(u8::try_from(number % 250).unwrap());
@@ -343,28 +318,14 @@ impl MadeUp {
                 (format!("team-{:02}", number % 37), format!("{}-{number}", one.at.2))
             };
             let workload = one.workload(&name, &namespace, number, &keys);
-            looks.0.insert((workload.id.uid.to_string(), one.container().to_owned()), one.look());
+            looks.insert((workload.id.uid.to_string(), one.container().to_owned()), one.look());
             index.observe(&workload.id.clone(), Some(workload));
         }
         for workload in more {
             index.observe(&workload.id.clone(), Some(workload));
         }
-        let folder = tempfile::tempdir().unwrap();
-        let ambient = Ambient::system().at(Arc::new(Stopped));
-        let api = Api {
-            queue: SqliteQueue::open(folder.path(), &ambient).unwrap(),
-            index,
-            scopes: Scopes::new([]),
-            notes: Arc::new(|_, _| Box::pin(async { Some(notes()) })),
-            sources: Arc::new(Vec::new),
-            registries: Arc::new(Vec::new),
-            sequencer: Arc::new(looks),
-            bounds: Bounds::default(),
-            keys,
-            pulse: Pulse::new(ambient.clone()),
-            metrics: Metrics::new(),
-            ambient,
-        };
+        let notes = Arc::new(|_: &Arc<Workload>, _: &_| -> BoxFuture<'static, _> { Box::pin(async { Some(notes()) }) });
+        let (api, folder) = api(index, keys, looks, notes, Ambient::system().at(Arc::new(Stopped)));
         Self {
             api,
             decided: Mutex::default(),
@@ -428,7 +389,7 @@ impl Backend for MadeUp {
         self.stale_since
     }
 
-    fn dead(&self) -> BoxFuture<'_, usize> {
+    fn dead(&self) -> BoxFuture<'_, u64> {
         Box::pin(async { 2 })
     }
 

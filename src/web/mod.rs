@@ -12,6 +12,7 @@ mod fleet;
 mod form;
 mod pages;
 mod row;
+mod service;
 mod sources;
 mod views;
 mod words;
@@ -180,10 +181,10 @@ impl<'p> Page<'p> {
     async fn nav(&self, current: View, fleet: &Fleet) -> Value {
         let Self { web, words, .. } = self;
         let labels = words.labels();
-        let waiting = fleet.counts.of(Attention::NeedsYou);
-        let to_mend = sources::to_mend(&web.backend.sources(), &web.backend.registries());
+        let waiting = fleet.counts.of(Attention::NeedsYou) as u64;
+        let to_mend = sources::to_mend(&web.backend.sources(), &web.backend.registries()) as u64;
         let dead = web.backend.dead().await;
-        let one = |view: View, path: &str, word: &str, count: usize, of: &str| {
+        let one = |view: View, path: &str, word: &str, count: u64, of: &str| {
             let count = (count > 0).then_some(count);
             context! { url => format!("{}{path}", web.base), word => word, count => count, of => of, current => view == current }
         };

@@ -94,6 +94,7 @@ async fn decided(page: &Page<'_>, path: &Named, form: &Form) -> HttpResponse {
     let of_here = place(path, "");
     let is_of_here = |pick: &Pick| Place { container: String::new(), ..pick.place.clone() } == of_here;
     match (decide::action(form), pick.filter(is_of_here)) {
+        (Some(action), Some(pick)) if action != Action::Resume && !pick.is_exact() => page.problem(&NO_BUTTON).await,
         (Some(Action::RollBack { read: false }), Some(pick)) => sure_back(page, form, &pick).await,
         (Some(action), Some(pick)) => report(page, &[pick], &action).await,
         _ => page.problem(&NO_BUTTON).await,

@@ -13,6 +13,7 @@ use crate::domain::history::Outcome;
 use crate::domain::policy::Mode;
 use crate::domain::preflight::{Changes, DryRun, FromTo, Names, PlatformsOf, Preflight};
 use crate::domain::release::{ReleaseNotes, Room};
+use crate::domain::tag::Level;
 
 /// What the page has room for.
 const ROOM: Room = Room { alerts: 40, releases: 30, lines: 60, characters: 60_000 };
@@ -80,6 +81,8 @@ fn container(
         question => question.map(|question| asked(workload, container, question, shown)),
         group => question.filter(|it| !it.group.is_empty()).map(|it| group(it, words)),
         settings => value(settings(container, words)),
+        held => held(workload, container, words),
+        open => unanswered(workload, container, shown),
         back => value(back(workload, container, shown)),
         owner => owner(workload, container),
         explain => explanation.map(|it| explain(it, words)),
@@ -221,6 +224,29 @@ fn settings(container: &ContainerView, words: &dyn Words) -> Vec<Pair> {
     all
 }
 
+/// A version that is held back, and can be let go.
+fn held(workload: &WorkloadView, container: &ContainerView, words: &dyn Words) -> Option<Value> {
+    let held = container.held.as_ref().filter(|_| container.question.is_none())?;
+    let digest = container.available.as_ref().filter(|to| to.tag == held.tag).and_then(|to| to.digest.as_deref());
+    Some(context! {
+        of => seen(workload, container, &held.tag, digest.unwrap_or_default()),
+        word => words.button(Button::Resume, &held.tag),
+    })
+}
+
+/// What nobody answered in time can be answered still.
+fn unanswered(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -> Option<Value> {
+    let is_one = container.question.is_none() && container.reason == "unanswered";
+    let to = container.available.as_ref().filter(|_| is_one)?;
+    let digest = to.digest.as_deref()?;
+    let button = |value: &str, of: Button| context! { value => value, word => shown.words.button(of, &to.tag) };
+    Some(context! {
+        of => seen(workload, container, &to.tag, digest),
+        toRead => (to.level == Some(Level::Major)).then(|| shown.words.tick(super::words::Tick::Read, &to.tag)),
+        buttons => vec![button("approve", Button::Approve), button("skip", Button::Skip)],
+    })
+}
+
 /// A version that can be gone back to.
 #[derive(Serialize)]
 struct Back {
@@ -250,7 +276,7 @@ fn back(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) ->
 fn owner(workload: &WorkloadView, container: &ContainerView) -> Option<Value> {
     let owner = workload.owner.as_ref()?;
     let repository = container.running.as_ref().map(|it| it.repository.as_str()).unwrap_or_default();
-    let line = container.available.as_ref().filter(|to| to.level != Some(crate::domain::tag::Level::Digest)).map(|to| {
+    let line = container.available.as_ref().filter(|to| to.level != Some(Level::Digest)).map(|to| {
         let (line, place) = owner.owner.line(repository, &to.tag);
         let digest = to.digest.as_deref().map(|digest| owner.owner.line(repository, &format!("{}@{digest}", to.tag)).0);
         (line, place, digest)

@@ -142,6 +142,15 @@ pub(super) trait Words: Sync {
         }
     }
 
+    /// Who or what decided, in a list, where there is little room.
+    fn named(&self, actor: &Actor) -> String {
+        match actor {
+            Actor::SignedIn(name) => name.clone(),
+            Actor::Holder { address: Some(address), .. } => address.clone(),
+            other => self.actor(other),
+        }
+    }
+
     /// The words that messages have in common with pages.
     fn of_messages(&self) -> &'static dyn Catalogue {
         crate::message::words(self.language())

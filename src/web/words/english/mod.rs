@@ -75,7 +75,7 @@ impl Words for English {
     }
 
     fn changed(&self, change: &ChangeView) -> String {
-        let by = self.actor(&Actor::from(change.by.as_str()));
+        let by = self.named(&Actor::from(change.by.as_str()));
         match change.outcome {
             Outcome::Failed => format!("{} failed", change.version),
             Outcome::Skipped => format!("{} skipped, {by}", change.version),

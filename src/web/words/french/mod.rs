@@ -75,7 +75,7 @@ impl Words for French {
     }
 
     fn changed(&self, change: &ChangeView) -> String {
-        let by = self.actor(&Actor::from(change.by.as_str()));
+        let by = self.named(&Actor::from(change.by.as_str()));
         match change.outcome {
             Outcome::Failed => format!("échec de {}", change.version),
             Outcome::Skipped => format!("{} ignorée, {by}", change.version),
