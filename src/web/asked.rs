@@ -134,14 +134,22 @@ mod tests {
         let asked = Asked::read(query);
         assert_eq!(asked.url("/iw/"), format!("/iw/?{query}"));
         assert_eq!(Asked::read(asked.url("").trim_start_matches('?')), asked);
-        assert_eq!(asked.with(|filter| filter.states.clear()).url("/"), asked.at(1).url("/").replace("state=needs-you&", ""));
-        assert_eq!((Asked::read("").url("/"), Asked::read("").is_filtered(), asked.is_filtered()), ("/".into(), false, true));
+        assert_eq!(
+            asked.with(|filter| filter.states.clear()).url("/"),
+            asked.at(1).url("/").replace("state=needs-you&", "")
+        );
+        assert_eq!(
+            (Asked::read("").url("/"), Asked::read("").is_filtered(), asked.is_filtered()),
+            ("/".into(), false, true)
+        );
     }
 
     #[test]
     fn what_cannot_be_read_asks_for_nothing() {
         let long = format!("namespace={}&registry={}", "a".repeat(254), "b".repeat(254));
-        for query in ["state=bad", "level=", "mode=auto", "rows=49", "rows=-1", "rows=x", "page=0", "q=+++", "x=y", &long] {
+        for query in
+            ["state=bad", "level=", "mode=auto", "rows=49", "rows=-1", "rows=x", "page=0", "q=+++", "x=y", &long]
+        {
             assert_eq!(Asked::read(query), Asked::default(), "{query}");
         }
         let many: Vec<String> = (0..10_000).map(|number| format!("namespace=n{number}")).collect();

@@ -206,10 +206,7 @@ mod tests {
     fn what_is_no_button_decides_nothing() {
         let of = |body: &str| action(&Form::parse(body.as_bytes()));
         assert_eq!(of("action=approve&read=yes"), Some(Action::Approve { read: true, outside_window: false }));
-        assert_eq!(
-            of("action=approve&window=override"),
-            Some(Action::Approve { read: false, outside_window: true })
-        );
+        assert_eq!(of("action=approve&window=override"), Some(Action::Approve { read: false, outside_window: true }));
         assert_eq!(of("action=snooze&for=30d"), Some(Action::Snooze("30d".to_owned())));
         assert_eq!(of("action=rollback&read=no"), Some(Action::RollBack { read: false }));
         for wrong in ["", "action=", "action=Approve", "action=delete", "approve=yes", "action=skip&action=approve"] {

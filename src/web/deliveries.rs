@@ -109,7 +109,8 @@ pub(super) fn values(letters: &[DeliveryView], next: Option<&str>, asked: &Lette
         let all: Vec<&Message> = messages.iter().filter(|it| it.word == of).collect();
         (!all.is_empty()).then(|| value(all))
     };
-    let channels: BTreeSet<&str> = letters.iter().filter(|it| it.state == "dead").map(|it| it.channel.as_str()).collect();
+    let channels: BTreeSet<&str> =
+        letters.iter().filter(|it| it.state == "dead").map(|it| it.channel.as_str()).collect();
     let channels = channels.into_iter().map(|name| context! { name => name, word => words.retry_all(name) });
     let tab = |of: Option<&'static str>| {
         let word = of.map_or(words.labels().all(), |state| words.sending(state));

@@ -80,14 +80,29 @@ pub(super) fn values(fleet: &Fleet, asked: &Asked, shown: Shown<'_>) -> Value {
             None => groups.push(Group { state: container.state, rows: vec![row] }),
         }
     }
+    let counts = counts(fleet, asked);
     context! {
         title => shown.words.fleet_title(fleet.counts.needs_you, fleet.counts.failed),
-        tiles => value(tiles(fleet, asked, &root, shown)),
-        mix => value(mix(&fleet.counts)),
+        tiles => value(tiles(fleet, &counts, asked, &root, shown)),
+        mix => value(mix(&counts)),
         filter => filters(fleet, asked, &root, shown),
         groups => value(&groups),
         paging => paging(asked, &shelf, &root, shown),
     }
+}
+
+/// The containers that fit, whatever they want of people.
+fn fitting<'f>(fleet: &'f Fleet, asked: &'f Asked) -> impl Iterator<Item = &'f ContainerView> {
+    let of = |workload: &'f WorkloadView| {
+        workload.containers.iter().filter(move |container| asked.filter.fits(workload, container))
+    };
+    fleet.workloads.iter().flat_map(of)
+}
+
+fn counts(fleet: &Fleet, asked: &Asked) -> Counts {
+    let mut counts = Counts::default();
+    fitting(fleet, asked).for_each(|container| counts.add(container.state));
+    counts
 }
 
 /// Rows of one state.
@@ -98,9 +113,9 @@ struct Group {
     rows: Vec<Row>,
 }
 
-fn tiles(fleet: &Fleet, asked: &Asked, root: &str, shown: Shown<'_>) -> Vec<Tile> {
+fn tiles(fleet: &Fleet, counts: &Counts, asked: &Asked, root: &str, shown: Shown<'_>) -> Vec<Tile> {
     let words = shown.words;
-    let all: usize = Attention::ALL.iter().map(|state| fleet.counts.of(*state)).sum();
+    let all: usize = Attention::ALL.iter().map(|state| counts.of(*state)).sum();
     let first = Tile {
         class: "",
         shape: "all",
@@ -110,27 +125,24 @@ fn tiles(fleet: &Fleet, asked: &Asked, root: &str, shown: Shown<'_>) -> Vec<Tile
         word: words.labels().all(),
         note: String::new(),
     };
-    let times = times(fleet);
+    let times = times(fleet, asked);
     let tile = |state: Attention| Tile {
         class: class(state),
         shape: class(state),
         url: asked.with(|filter| filter.states = vec![state]).url(root),
         current: asked.filter.states == [state],
-        count: fleet.counts.of(state),
+        count: counts.of(state),
         word: words.state(state),
         note: words.tile(state, times.iter().find(|(of, _)| *of == state).and_then(|(_, at)| *at), shown.now),
     };
-    let is_there = |state: &Attention| *state != Attention::Off || fleet.counts.off > 0;
+    let is_there = |state: &Attention| *state != Attention::Off || counts.off > 0;
     std::iter::once(first).chain(Attention::ALL.into_iter().filter(is_there).map(tile)).collect()
 }
 
 /// The moment that a tile tells: when the first question ends, when something failed last, when something goes on next, when
 /// was last looked.
-fn times(fleet: &Fleet) -> [(Attention, Option<chrono::DateTime<chrono::Utc>>); 4] {
-    let of = |state: Attention| {
-        let all = fleet.workloads.iter().flat_map(|workload| &workload.containers);
-        all.filter(move |container| container.state == state)
-    };
+fn times(fleet: &Fleet, asked: &Asked) -> [(Attention, Option<chrono::DateTime<chrono::Utc>>); 4] {
+    let of = |state: Attention| fitting(fleet, asked).filter(move |container| container.state == state);
     let soonest = |state| of(state).filter_map(|it| it.until).min().map(|at| at.0);
     let failed = fleet.workloads.iter().filter(|it| it.state == Attention::Failed);
     let failed = failed.filter_map(|it| chrono::DateTime::parse_from_rfc3339(&it.last_change.as_ref()?.time).ok());

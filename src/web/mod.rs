@@ -102,13 +102,9 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .route("/sources", web::get().to(views::sources))
         .service(
-            web::resource("/deliveries")
-                .route(web::get().to(views::deliveries))
-                .route(web::post().to(views::handle)),
+            web::resource("/deliveries").route(web::get().to(views::deliveries)).route(web::post().to(views::handle)),
         )
-        .service(
-            web::resource("/brake").route(web::get().to(views::brake)).route(web::post().to(views::release)),
-        );
+        .service(web::resource("/brake").route(web::get().to(views::brake)).route(web::post().to(views::release)));
 }
 
 /// Adds what pages load: it is public, and the sign-in's page loads the same.
@@ -208,10 +204,6 @@ impl<'p> Page<'p> {
 }
 
 /// Reads the form of a page that answers it.
-async fn form_of(
-    page: &Page<'_>,
-    request: &HttpRequest,
-    payload: &mut web::Payload,
-) -> Result<form::Form, Problem> {
+async fn form_of(page: &Page<'_>, request: &HttpRequest, payload: &mut web::Payload) -> Result<form::Form, Problem> {
     form::read(page.web, request, payload, page.visitor).await
 }

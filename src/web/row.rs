@@ -212,13 +212,15 @@ impl Row {
 }
 
 fn go(url: &str, container: &ContainerView) -> String {
-    let anchor = if container.state == Attention::Failed { "h-time".to_owned() } else { format!("c-{}", container.name) };
+    let anchor =
+        if container.state == Attention::Failed { "h-time".to_owned() } else { format!("c-{}", container.name) };
     format!("{url}#{anchor}")
 }
 
 /// What happens to a newer version, and how far it may go.
 fn mode(container: &ContainerView, words: &dyn Words) -> String {
-    let Some(mode) = super::asked::MODES.into_iter().find(|mode| Some(mode.as_str()) == container.mode.as_deref()) else {
+    let Some(mode) = super::asked::MODES.into_iter().find(|mode| Some(mode.as_str()) == container.mode.as_deref())
+    else {
         return "–".to_owned();
     };
     let strategy = container.strategy.as_deref().map(str::to_lowercase);

@@ -99,7 +99,7 @@ impl<Q: queue::Letters> Backend for Api<Q> {
     }
 
     fn dead(&self) -> BoxFuture<'_, u64> {
-        Box::pin(async {
+        Box::pin(async move {
             // The view of messages says why they can't be read.
             let troubles = self.queue.troubles().await;
             troubles.map_or(0, |troubles| troubles.dead.iter().map(|(_, many)| many).sum())
@@ -111,11 +111,11 @@ impl<Q: queue::Letters> Backend for Api<Q> {
     }
 
     fn workload<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<WorkloadView, Problem>> {
-        Box::pin(async { self.one(&place.path()).await })
+        Box::pin(async move { self.one(&place.path()).await })
     }
 
     fn explain<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Explanation, Problem>> {
-        Box::pin(async {
+        Box::pin(async move {
             let path = place.path();
             let mut view = self.one(&path).await?;
             view.containers.retain(|container| container.name == place.container);

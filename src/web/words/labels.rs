@@ -207,5 +207,4 @@ impl Labels {
     pub(in crate::web) fn throw_away(&self) -> &'static str {
         self.throw_away
     }
-
 }

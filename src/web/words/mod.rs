@@ -164,9 +164,8 @@ pub(super) trait Words: Sync {
 
 /// Who approved, and when.
 fn who_gave(approvals: &ApprovalsView, words: &dyn Words) -> String {
-    let who = |given: &GivenView| {
-        format!("{}, {}", words.actor(&Actor::from(given.by.as_str())), words.moment(given.at.0))
-    };
+    let who =
+        |given: &GivenView| format!("{}, {}", words.actor(&Actor::from(given.by.as_str())), words.moment(given.at.0));
     approvals.given.iter().map(who).collect::<Vec<_>>().join("; ")
 }
 

@@ -82,7 +82,9 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
         }
         Blocker::Paused => Said::new("Its rollouts are paused", ""),
         Blocker::Because(because) => match &**because {
-            Asks::Failed(failed) => Said::new(format!("{} failed on {}", failed.tag, failed.workload), "a person is asked"),
+            Asks::Failed(failed) => {
+                Said::new(format!("{} failed on {}", failed.tag, failed.workload), "a person is asked")
+            }
             Asks::Stopped(_) => Said::new("Automatic updates are stopped", "a person is asked"),
         },
         Blocker::Waits(waits) => match &**waits {

@@ -72,7 +72,10 @@ pub(super) fn question(question: &QuestionView, now: DateTime<Utc>) -> Titled {
     };
     let words: &dyn Words = &English;
     let (asked, ends) = (words.moment(question.asked.0), words.moment(question.expires.0));
-    Titled::new(title, format!("Asked {asked}. It can be answered until {ends}, {}.", beside(question.expires.0, now, words)))
+    Titled::new(
+        title,
+        format!("Asked {asked}. It can be answered until {ends}, {}.", beside(question.expires.0, now, words)),
+    )
 }
 
 pub(super) fn fact(fact: FactName) -> &'static str {
@@ -126,7 +129,9 @@ pub(super) fn sure(sure: Sure<'_>) -> Titled {
         Sure::Discard => Titled::new("Throw this message away?", "Nobody gets it, and it can't be brought back."),
         Sure::Back(from, to) => Titled::new(
             format!("Go back from {from} to {to}?"),
-            format!("{to} is written and followed until it is healthy. {from} is held back here until somebody lets it go."),
+            format!(
+                "{to} is written and followed until it is healthy. {from} is held back here until somebody lets it go."
+            ),
         ),
     }
 }

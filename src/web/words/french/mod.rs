@@ -232,7 +232,9 @@ impl Words for French {
         let (span, at) = (super::since(since, now, self), self.moment(since));
         Titled::new(
             format!("Le cluster ne répond plus depuis {span}"),
-            format!("Ce que vous voyez date du {at} et a pu changer\u{a0}; ce qui a été approuvé est gardé, et suivra."),
+            format!(
+                "Ce que vous voyez date du {at} et a pu changer\u{a0}; ce qui a été approuvé est gardé, et suivra."
+            ),
         )
     }
 
