@@ -93,7 +93,7 @@ pub(super) fn values(fleet: &Fleet, asked: &Asked, shown: Shown<'_>) -> Value {
 
 /// The containers that fit, whatever they want of people.
 fn fitting<'f>(fleet: &'f Fleet, asked: &'f Asked) -> impl Iterator<Item = &'f ContainerView> {
-    let of = |workload: &'f WorkloadView| {
+    let of = move |workload: &'f WorkloadView| {
         workload.containers.iter().filter(move |container| asked.filter.fits(workload, container))
     };
     fleet.workloads.iter().flat_map(of)
