@@ -13,11 +13,15 @@ mod feed;
 mod health;
 mod look;
 mod near;
+#[cfg(test)]
+mod openapi;
 mod probes;
 mod pulse;
 mod query;
 mod said;
 mod sequencer;
+#[cfg(test)]
+mod tests;
 pub mod view;
 mod workloads;
 
