@@ -147,7 +147,10 @@ impl Stage {
     /// What is answered to whoever has this role, or to nobody who is known: checked against the document.
     async fn ask(&self, role: Option<Role>, request: TestRequest, of: &str) -> (u16, Value) {
         let api = self.api.clone();
-        let app = init_service(App::new().app_data(api).configure(public_routes::<SqliteQueue>)).await;
+        let app = init_service(
+            App::new().app_data(api).service(web::scope("/api/v1").configure(public_routes::<SqliteQueue>)),
+        )
+        .await;
         let request = request.to_request();
         if let Some(role) = role {
             let who = SignedIn::read("alice").unwrap();

@@ -21,7 +21,6 @@ mod keel;
 mod oidc;
 mod path;
 pub mod poller;
-mod rs256;
 mod seen;
 mod verify;
 
