@@ -35,7 +35,7 @@ snapshots: ## takes changed words over, which git diff then shows
 	INSTA_UPDATE=always cargo test --locked --lib snapshots
 
 bench: peers ## ratios against bare clients, side by side in one run
-	cargo bench --locked --bench decision --bench notes --bench loop --bench rollouts --bench check --bench cycle --bench intake --bench attacks
+	cargo bench --locked --bench decision --bench notes --bench loop --bench rollouts --bench check --bench cycle --bench intake --bench attacks --bench notify
 
 fuzz: need ## every parser on any bytes, SECONDS_EACH=10
 	@scripts/fuzz $(or $(SECONDS_EACH),10)

@@ -16,22 +16,25 @@ use std::time::Duration;
 
 use actix_server::Server;
 use actix_service::IntoServiceFactory as _;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
+use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
 use crate::api::view::{RegistryView, SourceView, Time};
 use crate::api::{self, Api, Pulse};
-use crate::approvals::{self, Approvals, Identity, Limiter, Pages, Say, SlackDoor, link_keys};
+use crate::approvals::{self, Approvals, Limiter, Pages, Say, SlackDoor, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
     Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, WorkloadEvent, Writer,
     annotations,
 };
 use crate::config::Config;
+use crate::config::auth::{Auth, Mode};
 use crate::config::channel::Destination;
 use crate::domain::approval::LinkKeys;
 use crate::domain::declared::Declared;
@@ -65,7 +68,7 @@ const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 const FORMS: u32 = 4 * 1024 * 1024;
 /// Bytes of the presses of Slack's buttons at once.
 const PRESSES: u32 = 1024 * 1024;
-/// Under which it is kept that all of the cluster was looked at once.
+/// Under which it is kept when the first look over all of the cluster had ended.
 const FIRST_LOOK: &str = "first look";
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
@@ -110,6 +113,8 @@ struct App {
     pushes: Arc<Pushes>,
     notes: Arc<Notes>,
     first_look: Arc<FirstLook>,
+    identity: Option<Identity>,
+    access: Option<Data<Access>>,
     outbound: Outbound,
     keys: LinkKeys,
     scopes: Scopes,
@@ -240,7 +245,7 @@ fn spawn_hints(
 
 impl App {
     async fn new(ground: Ground, background: Background) -> anyhow::Result<Self> {
-        let Ground { config, cluster, queue, keys, scopes, ambient, metrics, stop, .. } = ground;
+        let Ground { mut config, cluster, queue, keys, scopes, ambient, metrics, stop, .. } = ground;
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?, config.cluster.clone()));
@@ -271,7 +276,17 @@ impl App {
         });
         config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;
-        let first_look = Arc::new(FirstLook::new(queue.recall(FIRST_LOOK).await.is_some()));
+        let ended = queue.recall(FIRST_LOOK).await;
+        // Who wrote no moment wrote it long ago.
+        let ended = ended.map(|ended| ended.parse().unwrap_or(DateTime::UNIX_EPOCH));
+        let first_look = Arc::new(FirstLook::new(ended));
+        let identity = identity(&config)?;
+        let access = match config.auth.take() {
+            Some(auth) => {
+                Some(Data::new(access(auth, &config, (&cluster, &queue, &keys), &outbound, (&metrics, &ambient))?))
+            }
+            None => None,
+        };
         Ok(Self {
             config,
             cluster,
@@ -282,6 +297,8 @@ impl App {
             pushes,
             notes,
             first_look,
+            identity,
+            access,
             outbound,
             keys,
             scopes,
@@ -304,7 +321,8 @@ impl App {
 
     fn spawn_listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
         let api = self.api(tasks);
-        for (name, server) in [("public listener", self.public(tasks)?), ("private listener", self.private(api)?)] {
+        for (name, server) in [("public listener", self.public(tasks, &api)?), ("private listener", self.private(api)?)]
+        {
             let (mut stop, handle) = (self.stop.clone(), server.handle());
             tasks.spawn(async move {
                 let mut server = std::pin::pin!(server);
@@ -321,15 +339,20 @@ impl App {
         Ok(())
     }
 
-    /// The public listener: webhooks and links.
-    fn public(&self, tasks: &mut Tasks) -> anyhow::Result<Server> {
+    /// The public listener: webhooks and links, and what people see who sign in.
+    fn public(&self, tasks: &mut Tasks, api: &Data<Api<SqliteQueue>>) -> anyhow::Result<Server> {
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
         let base_path = base_path.unwrap_or_default();
         let (intake, links) = (Data::new(self.intake(tasks, &base_path)?), Data::new(self.links(&base_path)?));
         let slack = self.slack(tasks)?.map(Data::new);
+        let (access, api) = (self.access.clone(), api.clone());
         let app = move || {
             let routes = |config: &mut web::ServiceConfig| {
                 approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>(config);
+                if let Some(access) = &access {
+                    config.app_data(access.clone()).app_data(api.clone());
+                    signed_in_routes(config);
+                }
                 if let Some(door) = &slack {
                     config.app_data(door.clone());
                     approvals::slack_routes(config);
@@ -341,6 +364,7 @@ impl App {
                     config.service(web::scope(&base_path).configure(routes));
                 }
             });
+            // Where people sign in, both were taken above.
             app.route("/", web::get().to(api::off))
                 .route("/api/v1/{rest:.*}", web::to(api::off))
                 .default_service(web::to(intake::elsewhere::<SqliteQueue>))
@@ -380,7 +404,7 @@ impl App {
             limiter: Limiter::default(),
             knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
-            identity: self.identity()?,
+            identity: self.identity.clone(),
             base_path: base_path.to_owned(),
             bodies: Bodies::new(FORMS),
             ambient: self.ambient.clone(),
@@ -408,13 +432,6 @@ impl App {
             stop.raised().await;
         });
         Ok(Some(door))
-    }
-
-    /// Where a trusted proxy says who signed in, if one does.
-    fn identity(&self) -> anyhow::Result<Option<Identity>> {
-        let Some(header) = &self.config.identity else { return Ok(None) };
-        let origin = self.config.base_url.as_ref().map(|url| url.origin().ascii_serialization());
-        Ok(Some(Identity { header: header.name.parse()?, is_required: header.is_required, origin }))
     }
 
     /// The private listener: probes, metrics and the API.
@@ -506,13 +523,16 @@ impl App {
         let (look, queue) = (Arc::clone(&self.first_look), self.queue.clone());
         let (ambient, mut stop) = (self.ambient.clone(), self.stop.clone());
         spawn(tasks, "first look", async move {
-            while !look.has_ended(ambient.monotonic()) {
+            let ended = loop {
+                if let Some(ended) = look.ended(ambient.monotonic(), ambient.now()) {
+                    break ended;
+                }
                 tokio::select! {
                     () = stop.raised() => return,
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}
                 }
-            }
-            queue.keep(FIRST_LOOK, "ended".to_owned(), ambient.now() + TimeDelta::days(3650)).await;
+            };
+            queue.keep(FIRST_LOOK, ended.to_rfc3339(), ambient.now() + TimeDelta::days(3650)).await;
             stop.raised().await;
         });
     }
@@ -542,7 +562,7 @@ impl App {
                 queue: self.queue.clone(),
                 channels: Arc::clone(&self.channels),
                 channel: name.clone(),
-                has_looked: Arc::new(move || looked.has_ended(clock.monotonic())),
+                when_looked: Arc::new(move || looked.ended(clock.monotonic(), clock.now())),
                 ambient: self.ambient.clone(),
             };
             spawn(tasks, "gather", gatherer.run(self.stop.clone()));
@@ -603,6 +623,59 @@ impl App {
             }
         });
     }
+}
+
+/// Where a trusted proxy says who signed in, if one does: it is one header for links and for the page.
+fn identity(config: &Config) -> anyhow::Result<Option<Identity>> {
+    let headers = match config.auth.as_ref().map(|auth| &auth.mode) {
+        Some(Mode::Proxy(headers)) => Some(headers),
+        _ => None,
+    };
+    let is_required = config.identity.as_ref().is_some_and(|header| header.is_required);
+    let name = config.identity.as_ref().map(|header| &header.name).or(headers.map(|headers| &headers.user));
+    let Some(name) = name else { return Ok(None) };
+    let groups = headers.and_then(|headers| headers.groups.as_deref()).map(str::parse).transpose()?;
+    let origin = config.base_url.as_ref().map(|url| url.origin().ascii_serialization());
+    Ok(Some(Identity { header: name.parse()?, groups, is_required, origin }))
+}
+
+/// Who knows people, as they are configured.
+fn access(
+    auth: Auth,
+    config: &Config,
+    (cluster, queue, keys): (&KubeCluster, &SqliteQueue, &LinkKeys),
+    outbound: &Outbound,
+    (metrics, ambient): (&Metrics, &Ambient),
+) -> anyhow::Result<Access> {
+    let (reviewing, asking) = (cluster.clone(), cluster.clone());
+    let parts = access::Parts {
+        auth,
+        base_url: config.base_url.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        store: Arc::new(queue.clone()),
+        client: outbound.client(Reach::Named)?,
+        whose_token: Arc::new(move |token, audience| {
+            let cluster = reviewing.clone();
+            Box::pin(async move { cluster.whose_token(&token, &audience).await })
+        }),
+        may_decide_in: Arc::new(move |user, namespace| {
+            let cluster = asking.clone();
+            Box::pin(async move { cluster.may_person_patch_in(&user, &namespace).await })
+        }),
+        key: keys.signing().derived("access").context("no key can be made for sign-in")?,
+        metrics: metrics.clone(),
+        ambient: ambient.clone(),
+    };
+    Access::new(parts).context("nobody can sign in")
+}
+
+/// What is answered to people and programs that are known, and where people sign in.
+fn signed_in_routes(config: &mut web::ServiceConfig) {
+    let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<SqliteQueue>);
+    access::routes(config);
+    config
+        .service(programs)
+        .service(web::resource("/").wrap(from_fn(access::people)).route(web::get().to(access::home)));
 }
 
 /// Where the sequencer asks what became of the release of a version that waited.

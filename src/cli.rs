@@ -14,6 +14,7 @@ mod look;
 mod notes;
 mod notify_test;
 mod policy;
+mod secrets;
 #[cfg(test)]
 mod snapshots;
 mod table;
@@ -192,6 +193,23 @@ enum Command {
         after_help = "Examples:\n  image-watcher notes < cases.jsonl\n  echo '{\"id\":1,\"from\":\"1.0\",\"to\":\"2.0\",\"notes\":[{\"version\":\"2.0\",\"markdown\":\"- feat!: drop v1\"}]}' | image-watcher notes"
     )]
     Notes,
+    /// Hash a password from standard input, for auth.users of the configuration file
+    ///
+    /// Prints one line: the hash in the text form of Argon2id, which says how a password is checked and not what it is. The end of
+    /// the line is no part of the password. Exit status: 0 when it is printed, 2 when there is no password of 8 characters or
+    /// more.
+    #[command(
+        after_help = "Examples:\n  printf %s \"$PASSWORD\" | image-watcher hash-password\n  image-watcher hash-password < password.txt > password.hash"
+    )]
+    HashPassword,
+    /// Make a token for a program, for auth.tokens of the configuration file
+    ///
+    /// Prints two lines: the token, which the program shows as Authorization: Bearer, and its hash, which the file holds. The token is
+    /// kept nowhere else. Exit status: 0.
+    #[command(
+        after_help = "Examples:\n  image-watcher new-token\n  image-watcher new-token | tee >(tail -1 > token.hash) | head -1 > token"
+    )]
+    NewToken,
     /// Replay captured deliveries of registries through the real route
     ///
     /// Each argument is a NAME.meta.json that says how a delivery arrived and how its source is set up; the body is
@@ -374,6 +392,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Policy => policy(),
         Command::Notes => notes_of_cases(),
         Command::Webhook { metas } => webhook(&metas),
+        Command::HashPassword => secrets::hash_password(),
+        Command::NewToken => secrets::new_token(),
         Command::Serve { dry_run } => configured(variables, |config| {
             let dry_run = dry_run || config.dry_run;
             serve(Config { dry_run, ..config })

@@ -2,6 +2,7 @@
 //!
 //! The only file that knows variables by name; `main` passes it the environment as a function.
 
+pub mod auth;
 pub mod channel;
 mod entry;
 mod file;
@@ -36,6 +37,7 @@ use crate::outbound::trust::Authorities;
 use crate::outbound::{Machine, Outbound, OutboundError};
 use crate::registry::RegistryHost;
 use crate::telemetry::LogFormat;
+use auth::{Around, Auth};
 use channel::ChannelConfig;
 use file::{File, Lists};
 use notes::NotesConfig;
@@ -77,6 +79,8 @@ pub struct Config {
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// `IMAGE_WATCHER_IDENTITY_HEADER`, `IMAGE_WATCHER_IDENTITY_REQUIRED`.
     pub identity: Option<IdentityHeader>,
+    /// Who may see the page and the API: the file's block `auth`; nobody, where it has none.
+    pub auth: Option<Auth>,
     /// `IMAGE_WATCHER_DATA`.
     pub data: PathBuf,
     /// `IMAGE_WATCHER_NAMESPACES`; empty is all.
@@ -264,6 +268,14 @@ impl Config {
             strategy: reader.word_of::<Strategy>("IMAGE_WATCHER_STRATEGY"),
         };
         let channels = reader.channels(lists.channels, zone, development);
+        let (base_url, identity) = (reader.base_url(development), reader.identity(&trusted_proxies));
+        let around = Around {
+            base_url: base_url.as_ref(),
+            development,
+            trusted_proxies: &trusted_proxies,
+            identity: identity.as_ref(),
+        };
+        let auth = reader.auth(lists.auth, &around);
         Self {
             development,
             log_level: reader
@@ -279,8 +291,9 @@ impl Config {
             dry_run: reader.flag("IMAGE_WATCHER_DRY_RUN"),
             public,
             private,
-            base_url: reader.base_url(development),
-            identity: reader.identity(&trusted_proxies),
+            base_url,
+            identity,
+            auth,
             trusted_proxies,
             data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
             namespaces: reader.namespaces(),

@@ -51,6 +51,7 @@ pub mod domain;
 // What stands under the stages.
 pub mod ambient;
 pub mod filesystem;
+mod jwt;
 pub mod listener;
 pub mod memory;
 pub mod outbound;

@@ -23,7 +23,7 @@ const STAGES: [&str; 13] = [
 
 /// What each module may name by `crate::…`, beside itself: only what stands above its own line here, so there is no way up
 /// and no circle. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("ambient", &[]),
     ("filesystem", &[]),
     ("memory", &[]),
@@ -32,6 +32,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("telemetry", &[]),
     ("listener", &["memory"]),
     ("outbound", &["domain", "telemetry"]),
+    ("jwt", &["ambient", "outbound", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
     ("registry", &["ambient", "domain", "memory", "outbound", "telemetry"]),
     ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "telemetry"]),
@@ -40,9 +41,9 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("message", &["domain"]),
     ("notify", &["ambient", "domain", "message", "outbound", "queue", "stop", "telemetry"]),
     ("config", &["domain", "filesystem", "listener", "notify", "outbound", "registry", "release", "telemetry"]),
-    ("intake", &["ambient", "config", "domain", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
+    ("intake", &["ambient", "config", "domain", "jwt", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),
-    ("access", &["ambient", "cluster", "domain", "listener", "outbound", "queue", "telemetry"]),
+    ("access", &["ambient", "cluster", "config", "domain", "jwt", "listener", "outbound", "queue", "telemetry"]),
     (
         "approvals",
         &["access", "ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "stop", "telemetry"],

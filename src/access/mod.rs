@@ -3,6 +3,23 @@
 //! Who somebody is, and what they may do. A route that answers people names a [`Visitor`] among its arguments and so can't be
 //! reached by anybody of whom that is not known.
 
+pub(crate) mod address;
+mod basic;
+mod bearer;
+mod destination;
+mod door;
+mod forms;
+mod guard;
+mod guesses;
+mod oidc;
+mod page;
+mod proxy;
+mod routes;
+mod sender;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
@@ -10,17 +27,17 @@ use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use subtle::ConstantTimeEq as _;
 
-use crate::domain::actor::SignedIn;
-use crate::listener::Problem;
+pub use basic::{HashError, hash_password};
+pub use bearer::{WhoseToken, new_token};
+pub use door::{Access, AccessError, MayDecideIn, Parts};
+pub use guard::{people, programs};
+pub use page::TemplateError;
+pub use proxy::{Identity, Refused};
+pub use routes::{home, routes};
 
-/// What somebody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// To see everything.
-    Viewer,
-    /// To decide as well.
-    Approver,
-}
+use crate::domain::actor::SignedIn;
+pub use crate::domain::role::Role;
+use crate::listener::Problem;
 
 /// Somebody who is known, for one request.
 #[derive(Clone, Debug)]

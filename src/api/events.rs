@@ -24,7 +24,7 @@ use super::workloads::Moment;
 use crate::ambient::Ambient;
 use crate::domain::view::CameTo;
 use crate::domain::workload::Workload;
-use crate::listener::{Meter, Problem};
+use crate::listener::Problem;
 use crate::queue::QueueAdmin;
 use crate::stop::Stop;
 
@@ -261,9 +261,6 @@ pub(super) async fn events<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReques
     let Some(place) = api.events.open() else {
         return Err(Problem::later("as many streams of events are open as may be; read the lists instead"));
     };
-    if let Some(meter) = request.conn_data::<Meter>() {
-        meter.known();
-    }
     let id = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     let frames = api.events.frames(place, api.events.read(id));
     let mut answer = HttpResponse::Ok();

@@ -16,11 +16,15 @@ mod look;
 #[cfg(test)]
 pub(crate) mod made_up;
 mod near;
+#[cfg(test)]
+mod openapi;
 mod probes;
 mod pulse;
 mod query;
 mod said;
 mod sequencer;
+#[cfg(test)]
+mod tests;
 pub mod view;
 mod workloads;
 
@@ -113,7 +117,6 @@ pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
         .service(
             web::scope("/api/v1")
                 .guard(guard::fn_guard(move |request| near::is_from_here(request.head(), bound)))
-                .route("/health", web::get().to(health::health::<Q>))
                 .configure(known::<Q>)
                 .route("/workloads/{namespace}/{kind}/{name}/look", web::post().to(look::one::<Q>))
                 .default_service(web::to(nothing)),
@@ -122,11 +125,11 @@ pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
         .default_service(web::to(nothing));
 }
 
-/// Adds the routes of the public listener: the same for whoever signed in, and what they decide. Who that is has to be among the
-/// request's extensions by now; who is nobody is answered 401.
+/// Adds the routes of the public listener, behind `/api/v1`: the same for whoever signed in, and what they decide. Who that is has
+/// to be among the request's extensions by now; who is nobody is answered 401.
 pub fn public_routes<Q: Letters>(config: &mut ServiceConfig) {
     config.service(
-        web::scope("/api/v1")
+        web::scope("")
             .app_data(JsonConfig::default().limit(MOST_BYTES))
             .wrap(from_fn(of_a_visitor))
             .configure(known::<Q>)
@@ -139,6 +142,7 @@ pub fn public_routes<Q: Letters>(config: &mut ServiceConfig) {
 /// What is known, and what may be asked for in the pod and by whoever may decide.
 fn known<Q: Letters>(config: &mut ServiceConfig) {
     config
+        .route("/health", web::get().to(health::health::<Q>))
         .route("/openapi.json", web::get().to(openapi))
         .route("/events", web::get().to(events::events::<Q>))
         .route("/feed.atom", web::get().to(feed::feed::<Q>))
@@ -182,7 +186,8 @@ async fn openapi(request: HttpRequest) -> HttpResponse {
 /// # Errors
 /// Always.
 pub async fn off() -> Result<HttpResponse, Problem> {
-    let detail = "the page and its API are off: no sign-in is configured (auth.mode); webhooks and links work";
+    let detail =
+        "the page and its API are off: no sign-in is configured (auth.mode, docs/sign-in.md); webhooks and links work";
     Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 

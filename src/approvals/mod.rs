@@ -3,9 +3,7 @@
 //! GET and HEAD show; they change nothing, however often and by whomever a link is followed. Only a POST with one of
 //! the known words acts, through the sequencer.
 
-mod address;
 mod form;
-mod identity;
 mod key;
 mod limit;
 mod list;
@@ -27,13 +25,13 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use tracing::Instrument as _;
 
-pub use identity::Identity;
 pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
 pub use page::{Pages, TemplateError};
 pub use slack::{Presses, Say, SlackDoor, slack_routes};
 pub(crate) use words::refused;
 
+use crate::access::{self, Identity, address};
 use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::actor::SignedIn;
@@ -241,7 +239,7 @@ enum Opened {
 /// Why nothing is said of a link.
 enum Refused {
     /// By whom it is opened, whatever it is.
-    Person(identity::Refused),
+    Person(access::Refused),
     /// There is no such link.
     NoLink,
     /// There may be such a link in a moment.

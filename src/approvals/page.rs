@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, context};
 use sha2::{Digest as _, Sha256};
 
-use super::identity::Refused;
 use super::words::{Said, acting_as, approvals, have_approved, said, stranger, to_read};
+use crate::access::Refused;
 use crate::domain::actor::Person;
 use crate::domain::approval::Allows;
 use crate::domain::group::Move;
@@ -174,6 +174,9 @@ impl Pages {
     pub(super) fn nothing(&self, status: StatusCode) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(status);
         self.head(&mut response);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, "30"));
+        }
         response
     }
 
@@ -207,11 +210,7 @@ impl Pages {
     /// A document for a program.
     pub(super) fn send_json(&self, status: StatusCode, body: &serde_json::Value) -> HttpResponse {
         let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
-        let mut response = self.nothing(status);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((RETRY_AFTER, "30"));
-        }
-        response.insert_header((CONTENT_TYPE, kind)).body(body.to_string())
+        self.nothing(status).insert_header((CONTENT_TYPE, kind)).body(body.to_string())
     }
 
     fn head(&self, response: &mut HttpResponseBuilder) {

@@ -209,7 +209,7 @@ pub(super) fn signed_in() -> Box<Asked> {
 /// Every answer under a link has all of them, whatever it says and to whom.
 #[test]
 fn what_keeps_a_page_harmless_is_sent_with_each() {
-    use super::identity::Refused;
+    use crate::access::Refused;
     let pages = pages();
     let problem = Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done");
     let mut all = vec![pages.see_other("/a/x"), pages.nothing(StatusCode::METHOD_NOT_ALLOWED).finish()];
@@ -343,11 +343,8 @@ fn requests_that_are_none() {
         Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done"),
         Problem::later("try again"),
     ];
-    let strangers = [
-        super::identity::Refused::NobodySignedIn,
-        super::identity::Refused::NoName,
-        super::identity::Refused::Elsewhere,
-    ];
+    let strangers =
+        [crate::access::Refused::NobodySignedIn, crate::access::Refused::NoName, crate::access::Refused::Elsewhere];
     let strangers = strangers.into_iter().flat_map(|refused| {
         [
             ("a stranger's page".to_owned(), told(pages().stranger(refused, false))),

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 
-use super::identity::Refused;
+use crate::access::Refused;
 use crate::domain::actor::{Actor, Person, masked};
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, Outcome};
@@ -178,7 +178,7 @@ pub(super) fn said(answer: &Answer, gone: bool) -> Said {
         Answer::Changed(asked) => say(
             StatusCode::CONFLICT,
             "The workload has changed",
-            format!("{} no longer runs what it ran when you were asked. Nothing was done.", asked.workload.id),
+            format!("{} is not what it was when you were asked: it runs something else, or was deleted since, and perhaps made again. Nothing was done.", asked.workload.id),
         ),
         Answer::Over(asked, Closed::Withdrawn) => Said {
             reason: Some(Refusal::Withdrawn.as_str()),

@@ -27,6 +27,7 @@ mod referrer;
 mod rehearse;
 mod rejection;
 mod request;
+mod review;
 mod rights;
 mod runs;
 mod scopes;
@@ -56,6 +57,7 @@ pub use verb::Verb;
 pub use watch::{Watching, watch};
 
 use crate::ambient::Ambient;
+use crate::domain::actor::ClusterUser;
 use crate::domain::approval::ApprovalId;
 use crate::domain::fleet::Fleet;
 use crate::domain::group::GroupName;
@@ -65,6 +67,7 @@ use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
 use crate::domain::rollout::obstacle::Obstacle;
 use crate::domain::rollout::pods::Pod;
+use crate::domain::secret::Secret;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
 use crate::stop::Stop;
@@ -207,6 +210,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     /// Whether any record names an approval.
     fn names(&self, approval: &ApprovalId) -> bool;
 
+    /// The workload that an approval was about, where it is gone, as it was last seen; another may have its name by now.
+    fn departed(&self, _approval: &ApprovalId) -> Option<Arc<Workload>> {
+        None
+    }
+
     /// Whether all that may be read was listed since the start, so that who is not known is not there.
     fn knows_all(&self) -> bool {
         true
@@ -223,10 +231,10 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         false
     }
 
-    /// Whether a person of this name may patch a workload; `None` where that may not be asked, or is not said.
+    /// Whether a person may patch a workload; `None` where that may not be asked, or is not said.
     fn may_person_patch(
         &self,
-        _name: &str,
+        _person: &ClusterUser,
         _id: &WorkloadId,
     ) -> impl Future<Output = Result<Option<bool>, ClusterError>> + Send {
         std::future::ready(Ok(None))
@@ -406,6 +414,26 @@ impl KubeCluster {
         Self { writer, ..self }
     }
 
+    /// Whether a person may patch every Deployment of a namespace; `None` where that may not be asked, or is not said.
+    ///
+    /// # Errors
+    /// [`ClusterError::Unavailable`] when there is no answer.
+    pub async fn may_person_patch_in(
+        &self,
+        person: &ClusterUser,
+        namespace: &str,
+    ) -> Result<Option<bool>, ClusterError> {
+        review::may_person_patch(&self.client, person, review::Place::all_of(namespace), &self.metrics).await
+    }
+
+    /// Whose token this is, if the API server vouches for it and it was made for this audience.
+    ///
+    /// # Errors
+    /// [`ClusterError::Unavailable`] when there is no answer, or we may not ask.
+    pub async fn whose_token(&self, token: &Secret, audience: &str) -> Result<Option<ClusterUser>, ClusterError> {
+        review::whose_token(&self.client, token, audience, &self.metrics).await
+    }
+
     /// Reads one workload as it is; `None` where there is none, or it is not watched. Its uid is not looked at.
     ///
     /// # Errors
@@ -540,6 +568,10 @@ impl Cluster for KubeCluster {
         self.index.names(approval)
     }
 
+    fn departed(&self, approval: &ApprovalId) -> Option<Arc<Workload>> {
+        self.index.departed(approval)
+    }
+
     fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
         self.index.fleet(read)
     }
@@ -556,8 +588,8 @@ impl Cluster for KubeCluster {
         self.writer == Writer::Nobody
     }
 
-    async fn may_person_patch(&self, name: &str, id: &WorkloadId) -> Result<Option<bool>, ClusterError> {
-        rights::may_person_patch(&self.client, name, id, &self.metrics).await
+    async fn may_person_patch(&self, person: &ClusterUser, id: &WorkloadId) -> Result<Option<bool>, ClusterError> {
+        review::may_person_patch(&self.client, person, review::Place::of(id), &self.metrics).await
     }
 
     fn was_let_go(&self, uid: &str) -> bool {

@@ -11,13 +11,11 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
-    SubjectAccessReviewSpec, SubjectAccessReviewStatus,
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReviewStatus,
 };
 use kube::api::{Api, PostParams};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::ClusterError;
 use super::apply::{Failed, within};
 use super::discovery::installed;
 use super::index::{Hints, Index};
@@ -153,41 +151,6 @@ pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics)
     }
 }
 
-/// Whether somebody else may patch a workload, by the roles that the cluster has; `None` where we may not ask that, or
-/// the API server does not say.
-pub(super) async fn may_person_patch(
-    client: &kube::Client,
-    name: &str,
-    id: &WorkloadId,
-    metrics: &Metrics,
-) -> Result<Granted, ClusterError> {
-    let attributes = ResourceAttributes {
-        group: Some(id.kind.group().to_owned()),
-        resource: Some(id.kind.plural().to_owned()),
-        verb: Some(Verb::Patch.as_str().to_owned()),
-        namespace: Some(id.namespace.to_string()),
-        name: Some(id.name.to_string()),
-        ..ResourceAttributes::default()
-    };
-    let spec = SubjectAccessReviewSpec {
-        user: Some(name.to_owned()),
-        // As whoever the API server has let in is of it.
-        groups: Some(vec!["system:authenticated".to_owned()]),
-        resource_attributes: Some(attributes),
-        ..SubjectAccessReviewSpec::default()
-    };
-    let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
-    let api: Api<SubjectAccessReview> = Api::all(client.clone());
-    match within(metrics, "review", api.create(&PostParams::default(), &review)).await {
-        Ok(answer) => Ok(answer.status.and_then(|status| granted(&status))),
-        Err(Failed::Status(status)) if status.code == 403 => Ok(None),
-        Err(Failed::Status(status)) => {
-            Err(ClusterError::Unavailable { operation: "review", source: Box::new(kube::Error::Api(status)) })
-        }
-        Err(Failed::NoAnswer(source)) => Err(ClusterError::Unavailable { operation: "review", source }),
-    }
-}
-
 /// As whom the API server knows us.
 pub(super) async fn user(client: &kube::Client, metrics: &Metrics) -> Option<String> {
     let api: Api<SelfSubjectReview> = Api::all(client.clone());
@@ -196,7 +159,7 @@ pub(super) async fn user(client: &kube::Client, metrics: &Metrics) -> Option<Str
 }
 
 /// A «no» beside something that could not be evaluated is none.
-fn granted(status: &SubjectAccessReviewStatus) -> Granted {
+pub(super) fn granted(status: &SubjectAccessReviewStatus) -> Granted {
     let is_known = status.allowed || status.evaluation_error.as_deref().is_none_or(str::is_empty);
     is_known.then_some(status.allowed)
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::auth::AuthBlock;
 use super::channel::ChannelEntry;
 use super::entry::{ReadFile, Wrong, named, secret_file};
 use super::names;
@@ -64,10 +65,10 @@ const KEYS: [(&str, &str); 43] = [
 ];
 
 /// The keys of what is no single value.
-const LISTS: [&str; 6] = ["registries", "sources", "channels", "forges", "rollouts", "identity"];
+const LISTS: [&str; 7] = ["registries", "sources", "channels", "forges", "rollouts", "identity", "auth"];
 
 /// Lists that this version has nothing for. Ignoring them would be a surprise.
-const NOT_YET: [&str; 2] = ["rules", "auth"];
+const NOT_YET: [&str; 1] = ["rules"];
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -87,6 +88,7 @@ pub(super) struct Lists {
     pub(super) sources: Vec<Source>,
     pub(super) channels: Vec<ChannelEntry>,
     pub(super) forges: Vec<ForgeEntry>,
+    pub(super) auth: Option<AuthBlock>,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +105,7 @@ struct Whole {
     rollouts: RolloutsEntry,
     #[serde(default)]
     identity: IdentityEntry,
+    auth: Option<AuthBlock>,
     #[serde(flatten)]
     rest: BTreeMap<String, Scalar>,
 }
@@ -195,7 +198,7 @@ impl File {
             read.variables.extend(text.map(|text| (variable.to_owned(), text)));
         }
         (read.lists.registries, read.lists.channels) = (whole.registries, whole.channels);
-        read.lists.forges = whole.forges;
+        (read.lists.forges, read.lists.auth) = (whole.forges, whole.auth);
         let mut names = Vec::new();
         for (at, entry) in whole.sources.into_iter().enumerate() {
             let key = format!("sources[{at}]");

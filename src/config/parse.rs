@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
+use super::auth::proxy_header;
 use super::entry::ReadFile;
 use super::names::{self, PREFIX};
 use super::schedule::Schedule;
@@ -28,10 +29,6 @@ const EVERY_THREE_HOURS: &str = "0 */3 * * *";
 /// How long a complete rollout has to stay well, and how long at most.
 const SETTLE: Duration = Duration::from_secs(60);
 const MOST_SETTLE: Duration = Duration::from_secs(60 * 60);
-
-/// Headers that say something else, and that clients send.
-const OF_OTHERS: [&str; 8] =
-    ["Accept", "Authorization", "Cookie", "Host", "Origin", "Referer", "User-Agent", "X-Forwarded-For"];
 
 /// The variables, and what was found wrong with them.
 pub(super) struct Reader<'v> {
@@ -235,20 +232,18 @@ impl<'v> Reader<'v> {
             }
             return None;
         };
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if name.len() > 64 || !name.bytes().all(is_token) {
-            self.problem(header, "is no header; X-Forwarded-User, X-Auth-Request-Email and Remote-User are");
-            return None;
-        }
-        if OF_OTHERS.iter().any(|other| other.eq_ignore_ascii_case(&name)) {
-            self.problem(header, "says something else than who signed in");
-            return None;
-        }
+        let name = match proxy_header(&name) {
+            Ok(name) => name,
+            Err(problem) => {
+                self.problem(header, problem);
+                return None;
+            }
+        };
         if trusted_proxies.is_empty() {
             self.problem(header, "is believed of a trusted proxy alone: set TRUSTED_PROXY as well");
             return None;
         }
-        Some(IdentityHeader { name: name.to_ascii_lowercase(), is_required })
+        Some(IdentityHeader { name, is_required })
     }
 
     pub(super) fn base_url(&mut self, development: bool) -> Option<Url> {

@@ -259,3 +259,50 @@ fn each_setting_is_here() {
     let missing: Vec<&str> = names::all().filter(|name| !is_here(name)).collect();
     assert_eq!(missing, Vec::<&str>::new());
 }
+
+/// Row 27 of the design's table.
+#[test]
+fn recipients_that_are_none_are_refused() {
+    let mail = |to: &str| {
+        [("SMTP_URL", "smtps://mail.example.com"), ("MAIL_FROM", "iw@example.com"), ("MAIL_TO", to)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    for to in ["a@b.example\r\nBcc:c@d.example", "a@b.example\nc", "a b@c.example", "@c.example", ",", "a@b.example,,x"]
+    {
+        let variables = mail(to);
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let error = read(&variables, "").unwrap_err().to_string();
+        assert!(error.contains("MAIL_TO") && !error.contains("Bcc"), "{to:?}: {error}");
+    }
+    let variables = [
+        ("IMAGE_WATCHER_CONFIG", "/c.yaml"),
+        ("SMTP_URL", "smtps://mail.example.com"),
+        ("MAIL_FROM", "iw@example.com"),
+    ];
+    for to in ["[]", "['a@b.example\r\nBcc:c@d.example']", "[\"a@b.example\\r\\nBcc: c@d.example\"]", "['']"] {
+        let error =
+            read(&variables, &format!("channels: [{{name: a, kind: email, to: {to}}}]")).unwrap_err().to_string();
+        assert!(error.contains("channels[0].to"), "{to}: {error}");
+    }
+    let many: Vec<String> = (0..200).map(|n| format!("person-{n}@example.com")).collect();
+    let config = read(&variables, &format!("channels: [{{name: a, kind: email, to: {many:?}}}]")).unwrap();
+    assert_eq!(config.channels.len(), 1);
+}
+
+/// Row 37 of the design's table.
+#[test]
+fn quiet_hours_that_are_none_are_refused() {
+    let variables = [("IMAGE_WATCHER_CONFIG", "/c.yaml")];
+    for (quiet, zone, key) in [
+        ("22:00-07:00 Mars/Olympus", "Europe/Paris", "quiet"),
+        ("22:00-25:00", "Europe/Paris", "quiet"),
+        ("at night", "Europe/Paris", "quiet"),
+        ("22:00-07:00", "Mars/Olympus", "zone"),
+    ] {
+        let yaml = format!("channels: [{{name: a, kind: discord, urlFile: /url, zone: {zone}, quiet: '{quiet}'}}]");
+        let error = read(&variables, &yaml).unwrap_err().to_string();
+        assert!(error.contains(&format!("channels[0].{key}")), "{quiet} {zone}: {error}");
+    }
+    let yaml = "channels: [{name: a, kind: discord, urlFile: /url, zone: Europe/Paris, quiet: '22:00-07:00'}]";
+    assert!(read(&variables, yaml).unwrap().channels[0].scope.quiet.is_some());
+}

@@ -7,43 +7,84 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of whoever somebody answers for: a trusted proxy, or Slack.
+/// Somebody as the cluster knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClusterUser {
+    /// The name.
+    pub name: String,
+    /// The groups that they are known to be of.
+    pub groups: Vec<String>,
+}
+
+/// The name of whoever somebody answers for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedIn {
     name: String,
     by: Authority,
+    in_cluster: Option<Box<ClusterUser>>,
 }
 
 /// Who answers for a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Authority {
+pub enum Authority {
+    /// A trusted proxy.
     Proxy,
+    /// Slack.
     Slack,
+    /// Ourselves, by a password of the configuration.
+    Password,
+    /// An `OpenID` provider.
+    OpenId,
+    /// Ourselves, by a token of the configuration: it is a program.
+    Token,
+    /// The cluster, by the token of a `ServiceAccount`: it is a program.
+    ServiceAccount,
 }
 
 impl SignedIn {
     /// The longest name that is taken.
     const LONGEST: usize = 128;
 
-    /// Reads what a proxy says; `None` for what is no name: nothing, too much, or anything that is not to be seen.
+    /// Reads what a proxy says; `None` for what is no name: nothing, too much, or anything that is not to be seen. The
+    /// cluster is taken to know them by the same name.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
+        let known = Self::by(Authority::Proxy, text)?;
+        let user = ClusterUser { name: known.name.clone(), groups: Vec::new() };
+        Some(known.known_as(user))
+    }
+
+    /// Somebody for whose name there is this authority; `None` for what is no name.
+    #[must_use]
+    pub fn by(authority: Authority, text: &str) -> Option<Self> {
         let name = text.trim_matches(' ');
         let is_hidden = |letter: char| letter.is_control() || redirects(letter);
         let is_one = !name.is_empty() && name.len() <= Self::LONGEST && !name.contains(is_hidden);
-        is_one.then(|| Self { name: name.to_owned(), by: Authority::Proxy })
+        is_one.then(|| Self { name: name.to_owned(), by: authority, in_cluster: None })
+    }
+
+    /// The same, whom the cluster knows.
+    #[must_use]
+    pub fn known_as(self, user: ClusterUser) -> Self {
+        Self { in_cluster: Some(Box::new(user)), ..self }
     }
 
     /// A user of a workspace of Slack, by their ids: `T1/U2`.
     #[must_use]
     pub fn in_slack(team: &str, user: &str) -> Self {
-        Self { name: format!("{team}/{user}"), by: Authority::Slack }
+        Self { name: format!("{team}/{user}"), by: Authority::Slack, in_cluster: None }
     }
 
-    /// The name under which the cluster may know them: Slack's users are none of its.
+    /// As whom the cluster may know them: Slack's users are none of its, nor are those of our own configuration.
     #[must_use]
-    pub fn in_cluster(&self) -> Option<&str> {
-        (self.by == Authority::Proxy).then_some(self.name.as_str())
+    pub fn in_cluster(&self) -> Option<&ClusterUser> {
+        self.in_cluster.as_deref()
+    }
+
+    /// Who answers for the name.
+    #[must_use]
+    pub fn authority(&self) -> Authority {
+        self.by
     }
 
     /// Whose word it is that comes by a link.
@@ -51,8 +92,12 @@ impl SignedIn {
     pub fn with(&self, link: String) -> Person {
         let name = self.name.clone();
         match self.by {
-            Authority::Proxy => Person::SignedIn { name, link },
             Authority::Slack => Person::Slack { user: name, link },
+            Authority::Proxy
+            | Authority::Password
+            | Authority::OpenId
+            | Authority::Token
+            | Authority::ServiceAccount => Person::SignedIn { name, link },
         }
     }
 
@@ -73,9 +118,9 @@ fn redirects(letter: char) -> bool {
 pub enum Person {
     /// Whoever holds the link that went to `channel:address`.
     Holder(String),
-    /// Whoever a trusted proxy signed in, and holds a link.
+    /// Whoever signed in, and holds a link.
     SignedIn {
-        /// The name that the proxy gave.
+        /// The name.
         name: String,
         /// The link.
         link: String,
@@ -140,7 +185,7 @@ pub enum Actor {
     },
     /// A person at the command line, by the name that they gave.
     Command(Option<String>),
-    /// A person whom a trusted proxy signed in, by the name that it gave.
+    /// Whoever signed in, by the name that somebody answers for.
     SignedIn(String),
     /// A user of Slack, by the ids of the workspace and of the user: `T1/U2`.
     Slack(String),

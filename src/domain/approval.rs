@@ -19,8 +19,8 @@ use super::workload::WorkloadId;
 /// How long a link can be used.
 pub const LIFETIME: TimeDelta = TimeDelta::hours(72);
 
-/// How far clocks may be apart.
-const SKEW: TimeDelta = TimeDelta::minutes(1);
+/// How far clocks of services that share a key may be apart: a link that one of them sent is opened at another.
+const SKEW: TimeDelta = TimeDelta::minutes(15);
 
 /// What a link allows; it is signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +120,12 @@ impl LinkKey {
     #[must_use]
     pub fn id(&self) -> &KeyId {
         &self.id
+    }
+
+    /// A key of its own for another purpose, from which this one does not follow.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> Option<[u8; 32]> {
+        Some(self.code(&["iw-derived-v1", purpose])?.finalize().into_bytes().into())
     }
 
     /// A code over these fields, each after its length. The first of them says what it is for.

@@ -34,8 +34,8 @@ pub struct Moment {
     pub window: TimeDelta,
     /// When notices last went out, if they did since the start.
     pub last: Option<DateTime<Utc>>,
-    /// Whether all of the cluster was looked at once.
-    pub has_looked: bool,
+    /// When the first look over all of the cluster had ended, if it has.
+    pub looked: Option<DateTime<Utc>>,
     /// Until when people are not to be disturbed, while they are not.
     pub quiet_until: Option<DateTime<Utc>>,
 }
@@ -63,7 +63,7 @@ pub fn due(since: &[DateTime<Utc>], at: Moment) -> Due {
     if since.len() >= MOST_GATHERED || at.window.is_zero() {
         return Due::Now;
     }
-    let when = if !at.has_looked {
+    let when = if at.looked.is_none() {
         (oldest + FIRST_LOOK).min(at.now + ASK_AGAIN)
     } else if since.len() == 1 {
         let quiet = at.last.filter(|last| *last <= at.now).map(|last| last + at.window);
@@ -71,14 +71,16 @@ pub fn due(since: &[DateTime<Utc>], at: Moment) -> Due {
     } else {
         oldest + at.window
     };
-    let is_due = if at.has_looked { when <= at.now } else { oldest + FIRST_LOOK <= at.now };
+    let is_due = if at.looked.is_some() { when <= at.now } else { oldest + FIRST_LOOK <= at.now };
     if is_due { Due::Now } else { Due::At(when) }
 }
 
 /// Whether what has been waiting since then goes out as one message, whatever it is about: what the first look found, what
 /// came in quiet hours, or while nobody could send.
 fn is_one(oldest: DateTime<Utc>, at: Moment) -> bool {
-    !at.has_looked || at.now - oldest > at.window + LATE
+    // An end that is still to come is by a clock that was set back since.
+    let of_first_look = at.looked.is_none_or(|ended| oldest <= ended && ended <= at.now);
+    of_first_look || at.now - oldest > at.window + LATE
 }
 
 /// How notices that go out at the same moment are put together.
@@ -147,13 +149,13 @@ mod tests {
     }
 
     fn moment(now: i64) -> Moment {
-        Moment { now: at(now), window: WINDOW, last: None, has_looked: true, quiet_until: None }
+        Moment { now: at(now), window: WINDOW, last: None, looked: Some(at(-86_400_000)), quiet_until: None }
     }
 
     #[test]
     fn one_alone_goes_out_within_a_second_and_several_wait_for_their_window() {
         assert_eq!(due(&[], moment(0)), Due::Never);
-        let none = Moment { window: TimeDelta::zero(), has_looked: false, ..moment(0) };
+        let none = Moment { window: TimeDelta::zero(), looked: None, ..moment(0) };
         assert_eq!((due(&[at(0), at(0)], none), Binding::of(at(0), none)), (Due::Now, Binding::Each));
         assert_eq!(due(&[at(0)], moment(10)), Due::At(at(700)));
         assert_eq!(due(&[at(0)], moment(700)), Due::Now);
@@ -174,10 +176,19 @@ mod tests {
 
     #[test]
     fn the_first_look_is_waited_for_and_not_for_ever() {
-        let looking = |now| Moment { has_looked: false, ..moment(now) };
+        let looking = |now| Moment { looked: None, ..moment(now) };
         assert_eq!(due(&[at(0)], looking(40_000)), Due::At(at(41_000)));
         assert_eq!(due(&[at(0)], looking(299_500)), Due::At(at(300_000)));
         assert_eq!(due(&[at(0)], looking(300_000)), Due::Now);
+    }
+
+    #[test]
+    fn what_the_first_look_found_is_one_message_though_it_has_ended_by_then() {
+        let ended = Moment { looked: Some(at(2_000)), ..moment(30_000) };
+        assert_eq!((due(&[at(0), at(10)], ended), Binding::of(at(0), ended)), (Due::Now, Binding::All));
+        assert_eq!(Binding::of(at(2_001), ended), Binding::Cause, "what came after it");
+        let set_back = Moment { looked: Some(at(3_600_000)), ..moment(30_000) };
+        assert_eq!(Binding::of(at(0), set_back), Binding::Cause, "a clock that was set back");
     }
 
     #[test]
@@ -187,7 +198,7 @@ mod tests {
         let morning = moment(3_600_000);
         assert_eq!((due(&[at(0), at(10)], morning), is_one(at(0), morning)), (Due::Now, true));
         assert!(!is_one(at(3_570_000), morning), "a window that closes in time");
-        assert!(is_one(at(3_570_000), Moment { has_looked: false, ..morning }));
+        assert!(is_one(at(3_570_000), Moment { looked: None, ..morning }));
     }
 
     fn on(name: &str, kind: NoticeKind, to: &str) -> Notice {
@@ -260,7 +271,8 @@ mod tests {
                 now += gap;
                 moments.push(at(now));
             }
-            let late = Moment { has_looked: looked, ..moment(now + 300_000) };
+            let late = moment(now + 300_000);
+            let late = Moment { looked: late.looked.filter(|_| looked), ..late };
             prop_assert_eq!(due(&moments, late), Due::Now);
         }
     }

@@ -104,6 +104,8 @@ pub struct SourceReport {
     pub passed_over: u64,
     /// Pushes that a look found before it.
     pub missed: u64,
+    /// The same since it announced one last: a registry may announce some and not others, as tags that are made in its page.
+    pub missed_in_a_row: u64,
     /// The registries that it covers, configured or learned.
     pub hosts: BTreeSet<String>,
 }
@@ -154,7 +156,8 @@ impl Followed {
     fn missed(&mut self, repository: &Repository, at: Duration) -> String {
         self.missed.inc();
         self.missed_at = Some(at);
-        let (name, missed) = (&self.report.name, self.missed.get());
+        self.report.missed_in_a_row += 1;
+        let (name, missed) = (&self.report.name, self.report.missed_in_a_row);
         if missed >= TELL_AFTER && (missed / TELL_AFTER).is_power_of_two() && missed.is_multiple_of(TELL_AFTER) {
             let last = self.report.last_accepted.map(|at| at.to_rfc3339());
             tracing::warn!(source = name, %repository, missed, last_accepted = last, "this webhook seems dead: looks found pushes that it did not announce; see at the registry whether it is still set up, and what its last delivery was answered");
@@ -219,6 +222,7 @@ impl Pushes {
             let Some(followed) = state.sources.get_mut(source) else { continue };
             (followed.announced_at, followed.missed_at) = (Some(at), None);
             let report = &mut followed.report;
+            report.missed_in_a_row = 0;
             if report.hosts.len() < MOST_HOSTS && !report.hosts.contains(repository.host()) {
                 report.hosts.insert(repository.host().to_owned());
             }
@@ -353,6 +357,25 @@ mod tests {
             "not its registry"
         );
         assert_eq!(all.report()[0].missed, 2);
+    }
+
+    /// Fault M12: some registries announce no tag that is made in their page, and all others.
+    #[test]
+    fn a_source_that_announces_is_not_dead_though_it_does_not_announce_all() {
+        let all = opened(SourceKind::DockerHub);
+        let web = repository("acme/web");
+        let look = |tag: u64| all.looked(&web, list(&[&tag.to_string()]), false, Duration::from_secs(tag * 100)).len();
+        look(0);
+        for tag in 1..=12 {
+            if tag % 3 == 0 {
+                all.announced("hook", &[&web], Duration::from_secs(tag * 100 - 50));
+            }
+            look(tag);
+        }
+        let report = &all.report()[0];
+        assert_eq!((report.missed, report.missed_in_a_row), (8, 0));
+        look(13);
+        assert_eq!(all.report()[0].missed_in_a_row, 1);
     }
 
     #[test]

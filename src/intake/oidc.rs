@@ -3,46 +3,21 @@
 //! RS256 only; issuer, audience, expiry and the verified mail address of one service account have to be right. A key is
 //! only ever taken from the configured set, never from the token.
 
-use std::time::Duration;
-
-use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
 use crate::ambient::Ambient;
 use crate::config::source::{KeySet, TokenRules};
+use crate::jwt::{self, Wanted};
 use crate::outbound;
 
-/// How long a fetched key set is good, unless its sender says less.
-const FRESH: Duration = Duration::from_secs(3600);
-/// Keys are asked for again no sooner than this after the last time, whether they came or not.
-const BETWEEN: Duration = Duration::from_secs(60);
 /// How far clocks may differ, in seconds.
 const LEEWAY: i64 = 60;
-/// A key set has a few kilobytes.
-const MOST_KEYS: usize = 256 * 1024;
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The key set of one source, fetched when it is needed. Who waits for it holds up no other source.
 pub(super) struct Keys {
     ambient: Ambient,
-    client: Option<outbound::Client>,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    set: Option<Fetched>,
-    /// When keys were last asked for.
-    asked: Option<Duration>,
-    /// Whether they did not come then.
-    failing: bool,
-}
-
-struct Fetched {
-    keys: JwkSet,
-    at: Duration,
+    keys: jwt::Keys,
 }
 
 #[derive(Deserialize)]
@@ -65,8 +40,7 @@ struct Claimed {
 impl Keys {
     /// No key is known yet. Without a client only given sets can be used.
     pub(super) fn new(ambient: Ambient, client: Option<outbound::Client>) -> Self {
-        super::rs256::install();
-        Self { ambient, client, known: Mutex::default() }
+        Self { keys: jwt::Keys::new(ambient.clone(), client), ambient }
     }
 
     /// Whether the token vouches for its sender.
@@ -93,59 +67,19 @@ impl Keys {
     }
 
     async fn key(&self, kid: &str, rules: &TokenRules) -> Option<DecodingKey> {
-        let url = match &rules.keys {
-            KeySet::Given(text) => return decoding_key(&serde_json::from_str(text).ok()?, kid),
-            KeySet::At(url) => url,
-        };
-        let mut known = self.known.lock().await;
-        let now = self.ambient.monotonic();
-        let age = |at: Duration| now.saturating_sub(at);
-        if let Some(set) = known.set.as_ref().filter(|set| age(set.at) < FRESH)
-            && let Some(key) = decoding_key(&set.keys, kid)
-        {
-            return Some(key);
-        }
-        if known.asked.is_some_and(|at| age(at) < BETWEEN) {
-            return None;
-        }
-        known.asked = Some(now);
-        match self.fetch(url.clone()).await {
-            Ok(keys) => {
-                known.failing = false;
-                let key = decoding_key(&keys, kid);
-                known.set = Some(Fetched { keys, at: now });
-                key
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut known.failing, true) {
-                    tracing::warn!(host = crate::outbound::written_host(url), error = %crate::telemetry::chain(&*error), "the keys that tokens are signed with can't be fetched; it is tried again each minute, and told once");
-                }
-                None
-            }
+        let wanted = Wanted { kid, algorithm: Algorithm::RS256 };
+        match &rules.keys {
+            KeySet::Given(text) => jwt::Keys::given(text, wanted),
+            KeySet::At(url) => self.keys.at(url, wanted).await,
         }
     }
-
-    async fn fetch(&self, url: url::Url) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
-        let client = self.client.as_ref().ok_or("there is no client to fetch it with")?;
-        let answer = client.send(client.get(url), DEADLINE, MOST_KEYS).await?;
-        if !answer.status.is_success() {
-            return Err(format!("status {}", answer.status).into());
-        }
-        Ok(serde_json::from_slice(&answer.body)?)
-    }
-}
-
-/// The RSA key of this id, if the set has it.
-fn decoding_key(keys: &JwkSet, kid: &str) -> Option<DecodingKey> {
-    let key = keys.find(kid)?;
-    let rsa = matches!(key.algorithm, jsonwebtoken::jwk::AlgorithmParameters::RSA(_));
-    rsa.then(|| DecodingKey::from_jwk(key).ok())?
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

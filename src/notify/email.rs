@@ -5,11 +5,11 @@ mod smtp_url;
 
 use lettre::Message as Mail;
 use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::{Mailbox, MultiPart, SinglePart};
 use minijinja::Environment;
 
 use super::attempt::{Attempt, Refusal};
-use super::service::Sending;
+use super::service::{Sending, Style};
 use crate::domain::event::{Delivery, Told};
 use crate::domain::release::Room;
 use crate::message::Message;
@@ -94,7 +94,7 @@ impl EmailChannel {
         Ok((render("update.txt")?, render("update.html")?))
     }
 
-    fn mail(&self, Sending { delivery, message, now, .. }: &Sending<'_>) -> Result<Mail, String> {
+    fn mail(&self, Sending { delivery, message, now, style, .. }: &Sending<'_>) -> Result<Mail, String> {
         let to = self.to.iter().find(|mailbox| mailbox.email.to_string() == delivery.recipient);
         let to = to.ok_or_else(|| "the recipient is no longer configured".to_owned())?;
         let domain = self.from.email.domain();
@@ -115,7 +115,11 @@ impl EmailChannel {
             let root = format!("<{root}@{domain}>");
             mail = mail.in_reply_to(root.clone()).references(root);
         }
-        mail.multipart(MultiPart::alternative_plain_html(text, html)).map_err(|error| error.to_string())
+        let mail = match style {
+            Style::Rich => mail.multipart(MultiPart::alternative_plain_html(text, html)),
+            Style::Plain => mail.singlepart(SinglePart::plain(text)),
+        };
+        mail.map_err(|error| error.to_string())
     }
 }
 
@@ -151,6 +155,7 @@ fn judge(error: &SessionError) -> Attempt<Refusal> {
         {
             Attempt::Busy { at: None, reason }
         }
+        SessionError::Text(_) => Attempt::TooRich { reason },
         SessionError::NotAscii => Attempt::GaveUp { reason },
         SessionError::Message(source) if source.is_permanent() => Attempt::GaveUp { reason },
         _ => Attempt::Retry { at: None, reason },
@@ -169,7 +174,6 @@ fn code(refusal: &lettre::transport::smtp::Error) -> Option<u16> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::service::Style;
     use super::super::tests::{asking, said};
     use super::*;
     use crate::message::Links;
@@ -182,9 +186,13 @@ pub(super) mod tests {
     }
 
     fn written(delivery: &Delivery, link: Option<&str>) -> Result<String, String> {
+        styled(delivery, link, Style::Rich)
+    }
+
+    fn styled(delivery: &Delivery, link: Option<&str>, style: Style) -> Result<String, String> {
         let (message, links) = (said(delivery, link, None), Links::one(link));
         let now = chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap();
-        let sending = Sending { delivery, message: &message, links: &links, notes: None, style: Style::Rich, now };
+        let sending = Sending { delivery, message: &message, links: &links, notes: None, style, now };
         Ok(String::from_utf8(channel().mail(&sending)?.formatted()).unwrap())
     }
 
@@ -197,14 +205,26 @@ pub(super) mod tests {
         assert!(mail.contains("Auto-Submitted: auto-generated") && mail.contains("List-Id: "));
         assert!(mail.contains("multipart/alternative"));
         assert!(mail.contains("https://iw.example.com/a/v1.x"));
+        let plain = styled(&delivery, Some("https://iw.example.com/a/v1.x"), Style::Plain).unwrap();
+        assert!(
+            plain.contains("text/plain") && !plain.contains("text/html") && !plain.contains("multipart"),
+            "{plain}"
+        );
+        let id = |mail: &str| mail.lines().find(|line| line.starts_with("Message-ID: ")).map(str::to_owned);
+        assert!(id(&mail).is_some() && id(&mail) == id(&plain), "it is the same mail");
     }
 
     #[test]
     fn nothing_from_outside_makes_a_header_or_markup() {
         let mut delivery = asking();
-        delivery.notices_mut()[0].to.tag = "1\r\nBcc: evil@example.com\u{202e}<script>".into();
+        let headers =
+            |mail: &str| mail.split("\r\n\r\n").next().unwrap().lines().filter(|line| !line.starts_with(' ')).count();
+        let usual = headers(&written(&delivery, None).unwrap());
+        delivery.notices_mut()[0].to.tag = "1\r\nBcc: evil@example.com\u{202e}\0<script>".into();
         let mail = written(&delivery, None).unwrap();
         assert!(!mail.contains("\r\nBcc:"), "{mail}");
+        assert!(headers(&mail) == usual && !mail.contains(['\u{202e}', '\0']), "{mail}");
+        assert!("Evil\r\nBcc: x <a@example.com>".parse::<Mailbox>().is_err(), "the library panics on such a name");
         let (_, html) = channel().rendered(&said(&delivery, None, None)).unwrap();
         assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
     }

@@ -81,6 +81,13 @@ struct State {
     trouble: Option<(DateTime<Utc>, String)>,
 }
 
+impl State {
+    /// Whether the channel asked to be left alone until later.
+    fn is_left_alone(&self, now: Duration) -> bool {
+        matches!(self.closed, Some((Closed::Busy, until)) if now < until)
+    }
+}
+
 /// The moment of an attempt, on both clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
@@ -116,7 +123,10 @@ impl Gate {
         let (why, at, reason) = match attempt {
             // A refusal that is about the message says that the channel works.
             Attempt::Delivered | Attempt::TooRich { .. } | Attempt::GaveUp { .. } => {
-                *state = State::default();
+                // One that was under way does not shorten the wait that the channel asked for meanwhile.
+                if !state.is_left_alone(now.monotonic) {
+                    *state = State::default();
+                }
                 return None;
             }
             Attempt::Retry { reason, .. } => (Closed::Failing, None, reason),
@@ -230,6 +240,17 @@ mod tests {
         assert_eq!(gate.learn(&busy, at(0), 0.5), None);
         assert_eq!(gate.opening(at(0).monotonic), Opening::Closed(Duration::from_secs(7)));
         assert_eq!(gate.opening(at(8).monotonic), Opening::One);
+    }
+
+    #[test]
+    fn what_was_under_way_does_not_end_a_wait_that_was_asked_for() {
+        let gate = Gate::default();
+        let busy = Attempt::Busy { at: Some(at(7).wall), reason: "status 429".into() };
+        gate.learn(&busy, at(0), 0.5);
+        gate.learn(&Attempt::Delivered, at(1), 0.5);
+        assert_eq!(gate.opening(at(1).monotonic), Opening::Closed(Duration::from_secs(6)));
+        gate.learn(&Attempt::Delivered, at(8), 0.5);
+        assert_eq!((gate.opening(at(8).monotonic), gate.standing()), (Opening::Open, None));
     }
 
     #[test]

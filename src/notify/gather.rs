@@ -18,8 +18,8 @@ const QUEUE_FAILED: Duration = Duration::from_secs(5);
 /// It is looked again after this time, as clocks are set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// Whether all of the cluster was looked at once.
-pub type HasLooked = Arc<dyn Fn() -> bool + Send + Sync>;
+/// When the first look over all of the cluster had ended, if it has.
+pub type WhenLooked = Arc<dyn Fn() -> Option<DateTime<Utc>> + Send + Sync>;
 
 /// Makes messages of the notices that wait for one channel.
 pub struct Gatherer<Q> {
@@ -29,8 +29,8 @@ pub struct Gatherer<Q> {
     pub channels: Arc<Channels>,
     /// The name of this one.
     pub channel: String,
-    /// Whether the first look over the cluster has ended.
-    pub has_looked: HasLooked,
+    /// When the first look over the cluster had ended.
+    pub when_looked: WhenLooked,
     /// The clock.
     pub ambient: Ambient,
 }
@@ -84,7 +84,7 @@ impl<Q: Gathering> Gatherer<Q> {
         let (now, scope) = (self.ambient.now(), self.channels.find(&self.channel).map(super::Channel::scope));
         let window = scope.and_then(|scope| scope.window).unwrap_or(WINDOW);
         let quiet_until = scope.and_then(|scope| scope.quiet.as_ref()?.open_until(now));
-        Moment { now, window, last, has_looked: (self.has_looked)(), quiet_until }
+        Moment { now, window, last, looked: (self.when_looked)(), quiet_until }
     }
 
     async fn compose(&self, waiting: &[Waiting], at: Moment) -> Result<(), QueueError> {
@@ -116,5 +116,72 @@ fn told(items: &[&Waiting]) -> Option<Told> {
             let notices: Vec<Notice> = several.iter().map(|item| item.notice.clone()).collect();
             Some(Told::Several { id: Delivery::collection(&notices), notices })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+    use crate::ambient::Clock;
+    use crate::domain::event::NoticeKind;
+    use crate::domain::event::tests::notice;
+    use crate::domain::secret::Secret;
+    use crate::notify::mattermost::MattermostChannel;
+    use crate::notify::{Channel, Scope, Transport};
+    use crate::outbound::{Outbound, Reach};
+    use crate::queue::sqlite::SqliteQueue;
+    use crate::queue::{Queue as _, Settlement, Sharing};
+
+    struct Seconds(AtomicI64);
+
+    impl Clock for Seconds {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::from_timestamp(1_795_000_000 + self.0.load(Ordering::SeqCst), 0).unwrap()
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::SeqCst).unsigned_abs())
+        }
+    }
+
+    /// Fault M7: somebody edits a setting fifteen times, and each edit asks about another version.
+    #[tokio::test]
+    async fn who_edits_a_setting_fifteen_times_makes_two_messages() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Seconds(AtomicI64::new(0))));
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        let chat = MattermostChannel::new(Secret::new("https://chat.example.com/hooks/x".into()));
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let chat = Transport::Service(Box::new(client), Arc::new(chat));
+        let channels = Channels::new(vec![Channel::new("chat".into(), Scope::default(), chat)], None);
+        let gatherer = Gatherer {
+            queue: queue.clone(),
+            channels: Arc::new(channels),
+            channel: "chat".into(),
+            has_looked: Arc::new(|| true),
+            ambient: ambient.clone(),
+        };
+        let (mut last, mut told) = (None, Vec::new());
+        for second in 0..60 {
+            if second < 15 {
+                let mut notice = notice(NoticeKind::Available);
+                notice.to.tag = format!("1.3.{second}");
+                let gathered = crate::domain::event::Gathered { channel: "chat".into(), notice };
+                queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
+            }
+            clock.0.fetch_add(1, Ordering::SeqCst);
+            gatherer.step(&mut last).await.unwrap();
+            let topic = Topic::Deliver("chat".into());
+            for leased in queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs {
+                let Job::Deliver(delivery) = &leased.job else { panic!("a delivery") };
+                told.push((second, delivery.notices().len()));
+                queue.settle(&leased, Settlement::Done).await.unwrap();
+            }
+        }
+        let notices: usize = told.iter().map(|(_, count)| count).sum();
+        assert_eq!((told.len(), notices), (2, 15), "{told:?}");
+        assert!(told[1].0 - told[0].0 >= 29, "{told:?}");
     }
 }

@@ -6,6 +6,8 @@
 pub mod apprise;
 mod attempt;
 mod budget;
+#[cfg(test)]
+mod channels_tests;
 pub mod discord;
 pub mod email;
 mod gate;
@@ -35,7 +37,7 @@ pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
 pub use gate::{Closed, Gate, Standing};
-pub use gather::{Gatherer, HasLooked};
+pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Request, Sending, Service, Style};

@@ -275,7 +275,16 @@ pub(super) fn secrets_of(url: &Secret) -> Vec<&str> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::task::JoinSet;
+
+    use super::super::mattermost::MattermostChannel;
+    use super::super::tests::{asking, said};
     use super::*;
+    use crate::outbound::{Outbound, Reach};
 
     /// An answer of this status.
     pub(crate) fn answer(status: u16, body: &str, headers: &[(&'static str, &str)]) -> Response {
@@ -315,12 +324,81 @@ pub(crate) mod tests {
 
     #[test]
     fn nobody_parks_a_channel() {
-        for (value, seconds) in [("5", 5), ("99999999", 3600), ("-1", 1), ("0.3", 1)] {
+        let past = "Thu, 01 Jan 1970 00:00:00 GMT";
+        for (value, seconds) in [("5", 5), ("99999999", 3600), ("-1", 1), ("0.3", 1), (past, 1)] {
             let Attempt::Busy { at: Some(at), .. } = answered(429, Some(value)) else { panic!("{value}") };
             assert_eq!((at - DateTime::UNIX_EPOCH).num_seconds(), seconds, "{value}");
         }
         for value in ["nan", "1e400", "soon"] {
             assert!(matches!(answered(429, Some(value)), Attempt::Busy { at: None, .. }), "{value}");
         }
+    }
+
+    /// A service that answers these bytes to each request and then holds the connection open; how often it was asked.
+    pub(crate) async fn answering(bytes: &'static [u8]) -> (Url, Arc<AtomicUsize>, JoinSet<()>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap()).parse().unwrap();
+        let (asked, count) = (Arc::new(AtomicUsize::new(0)), JoinSet::new());
+        let (seen, mut serving) = (Arc::clone(&asked), count);
+        serving.spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                seen.fetch_add(1, Ordering::SeqCst);
+                let mut head = vec![0; 64 * 1024];
+                let _ = stream.read(&mut head).await;
+                let _ = stream.write_all(bytes).await;
+                open.push(stream);
+            }
+        });
+        (url, asked, serving)
+    }
+
+    fn posting(url: &Url) -> MattermostChannel {
+        MattermostChannel::new(Secret::new(url.to_string()))
+    }
+
+    async fn posted(service: &dyn Service) -> Attempt<Refusal> {
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let (delivery, links) = (&asking(), &Links::default());
+        let (message, now) = (&said(delivery, None, None), DateTime::UNIX_EPOCH);
+        post(service, &client, &Sending { delivery, message, links, notes: None, style: Style::Rich, now }).await
+    }
+
+    /// Row 17 of the design's table: where clouds keep credentials nothing is sent, whoever named it, and not tried again.
+    #[tokio::test]
+    async fn what_may_not_be_reached_is_given_up_and_a_redirect_is_not_followed() {
+        for url in ["http://169.254.169.254/", "http://[fe80::1]/", "http://[::ffff:169.254.169.254]/", "http://0/"] {
+            let attempt = posted(&posting(&url.parse().unwrap())).await;
+            assert!(matches!(attempt, Attempt::GaveUp { .. }), "{url}: {attempt:?}");
+        }
+        let (there, asked, _there) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        let moved = format!("HTTP/1.1 302 Found\r\nlocation: {there}\r\ncontent-length: 0\r\n\r\n");
+        let (url, first, _here) = answering(Box::leak(moved.into_bytes().into_boxed_slice())).await;
+        assert!(matches!(posted(&posting(&url)).await, Attempt::GaveUp { .. }));
+        assert_eq!((first.load(Ordering::SeqCst), asked.load(Ordering::SeqCst)), (1, 0));
+    }
+
+    /// Row 18 of the design's table: of an answer so much is read, and so long.
+    #[tokio::test]
+    async fn an_answer_without_end_is_given_up_within_its_bounds() {
+        const HUGE: &[u8] = &{
+            let mut bytes = [b'a'; 256 * 1024];
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n";
+            let mut at = 0;
+            while at < head.len() {
+                bytes[at] = head[at];
+                at += 1;
+            }
+            bytes
+        };
+        let (url, _, _serving) = answering(HUGE).await;
+        let Attempt::Retry { reason, .. } = posted(&posting(&url)).await else { panic!("it comes again") };
+        assert!(reason.ours.contains("sent more than 65536 bytes"), "{}", reason.ours);
+        let (url, _, _serving) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").await;
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let request = Request::json(&Secret::new(url.to_string()), &Value::Null).unwrap();
+        let late = request.send(&client, Duration::from_millis(50)).await;
+        assert!(matches!(late, Err(OutboundError::Slow { .. })), "{late:?}");
+        assert_eq!((DEADLINE.as_secs(), MOST_BYTES), (15, 64 * 1024));
     }
 }

@@ -373,4 +373,21 @@ mod tests {
         assert!(receiver.verify(body.as_bytes(), &headers).is_ok());
         assert!(receiver.verify(format!("{body} ").as_bytes(), &headers).is_err());
     }
+
+    /// Row 44 of the design's table: nothing signed is stored, so what waits is signed with what is configured when it goes.
+    #[test]
+    fn what_waits_while_the_secret_is_rotated_is_signed_with_what_is_configured_then() {
+        const NEW: &str = "whsec_ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=";
+        let sent = |secrets: &str| {
+            let secrets = WebhookSecrets::parse(secrets).unwrap();
+            let url = Secret::new("https://hooks.example.com/iw".into());
+            let request =
+                super::super::hostile::rendered(&WebhookChannel::new(url, secrets, Format::Standard), Style::Rich);
+            let header = |name: &str| request.headers[name].to_str().unwrap().to_owned();
+            (header("webhook-id"), header("webhook-signature"), request.body)
+        };
+        let (before, both, after) = (sent(CURRENT), sent(&format!("{NEW} {CURRENT}")), sent(NEW));
+        assert_eq!(both.1, format!("{} {}", after.1, before.1), "the new one first");
+        assert_eq!((&before.0, &before.2), (&after.0, &after.2), "it is the same message");
+    }
 }

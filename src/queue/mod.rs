@@ -21,6 +21,7 @@ mod reason;
 pub(crate) mod records_contract;
 pub(crate) mod row;
 mod schedule;
+mod sign_ins;
 pub mod sqlite;
 mod trouble;
 pub mod worker;
@@ -42,6 +43,7 @@ pub use gathering::{Gathering, ItemId, Waiting};
 pub use kept::Kept;
 pub use letters::{Acted, Asked, Before, Letter, LetterState, Letters, Page};
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
+pub use sign_ins::{SignIn, SignIns};
 pub use trouble::{Failure, Trouble, Troubles};
 
 /// A class of jobs with workers of its own.

@@ -15,6 +15,7 @@ mod letter_command;
 mod letters;
 mod records;
 mod reply;
+mod sign_ins;
 mod store;
 mod troubles;
 mod upkeep;
@@ -26,11 +27,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 
 use super::{
     Acted, Answering, Asked, Batch, Depth, Gathering, ItemId, Kept, Leased, Letter, Letters, NewJob, Page, Placed,
-    Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, Topic, Troubles, Waiting, Written,
+    Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, SignIn, SignIns, Topic, Troubles, Waiting, Written,
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
@@ -41,6 +44,7 @@ use command::{Command, Keeping};
 pub use file::OpenError;
 use letter_command::LetterCommand;
 use reply::Reply;
+use sign_ins::SignInCommand;
 use store::Store;
 use waiting::Stored;
 use writer::Writer;
@@ -261,6 +265,20 @@ impl Records for SqliteQueue {
 
     async fn remember_brake(&self, brake: Brake) -> Result<(), QueueError> {
         self.ask(|reply| Command::RememberBrake(Box::new(brake), reply)).await
+    }
+}
+
+impl SignIns for SqliteQueue {
+    fn remember_sign_in(&self, sign_in: SignIn) -> BoxFuture<'_, Result<(), QueueError>> {
+        self.ask(|reply| Command::SignIns(SignInCommand::Remember(Box::new(sign_in), reply))).boxed()
+    }
+
+    fn sign_in(&self, id: [u8; 32]) -> BoxFuture<'_, Result<Option<String>, QueueError>> {
+        self.ask(move |reply| Command::SignIns(SignInCommand::Find(id, reply))).boxed()
+    }
+
+    fn forget_sign_in(&self, id: [u8; 32]) -> BoxFuture<'_, Result<(), QueueError>> {
+        self.ask(move |reply| Command::SignIns(SignInCommand::Forget(id, reply))).boxed()
     }
 }
 

@@ -6,6 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::ambient::Ambient;
 
 /// No look is under way for so long.
@@ -21,14 +23,14 @@ struct State {
     running: usize,
     /// Since when none is, on the monotonic clock; nothing before all watches have been listed.
     quiet_since: Option<Duration>,
-    has_ended: bool,
+    ended: Option<DateTime<Utc>>,
 }
 
 impl FirstLook {
-    /// `has_ended` where an earlier process has seen its end.
+    /// `ended` where an earlier process has seen its end.
     #[must_use]
-    pub fn new(has_ended: bool) -> Self {
-        Self(Mutex::new(State { running: 0, quiet_since: None, has_ended }))
+    pub fn new(ended: Option<DateTime<Utc>>) -> Self {
+        Self(Mutex::new(State { running: 0, quiet_since: None, ended }))
     }
 
     /// All watches have been listed.
@@ -56,13 +58,15 @@ impl FirstLook {
         }
     }
 
-    /// Whether it has ended. It stays so.
+    /// When it was seen to have ended, if it has, at a moment of both clocks. It stays so.
     #[must_use]
-    pub fn has_ended(&self, now: Duration) -> bool {
+    pub fn ended(&self, monotonic: Duration, wall: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut state = self.state();
-        let is_quiet = state.running == 0 && state.quiet_since.is_some_and(|since| now.saturating_sub(since) >= QUIET);
-        state.has_ended |= is_quiet;
-        state.has_ended
+        let is_quiet = state.quiet_since.is_some_and(|since| monotonic.saturating_sub(since) >= QUIET);
+        if state.ended.is_none() && state.running == 0 && is_quiet {
+            state.ended = Some(wall);
+        }
+        state.ended
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -92,24 +96,29 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    fn wall(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap()
+    }
+
     #[test]
     fn it_ends_when_all_is_listed_and_no_look_is_under_way() {
-        let look = FirstLook::new(false);
-        assert!(!look.has_ended(at(100)), "nothing is listed");
+        let look = FirstLook::new(None);
+        let ended = |seconds: u32| look.ended(at(seconds.into()), wall(seconds.into()));
+        assert_eq!(ended(100), None, "nothing is listed");
         look.begins();
         look.listed(at(100));
-        assert!(!look.has_ended(at(200)), "a look is under way");
+        assert_eq!(ended(200), None, "a look is under way");
         look.ends(at(200));
-        assert!(!look.has_ended(at(201)), "the next may begin at once");
+        assert_eq!(ended(201), None, "the next may begin at once");
         look.begins();
         look.ends(at(202));
-        assert!(!look.has_ended(at(203)) && look.has_ended(at(204)));
+        assert_eq!((ended(203), ended(204)), (None, Some(wall(204))));
         look.begins();
-        assert!(look.has_ended(at(205)), "it stays so");
+        assert_eq!(ended(205), Some(wall(204)), "it stays so");
     }
 
     #[test]
     fn what_an_earlier_process_has_seen_is_over() {
-        assert!(FirstLook::new(true).has_ended(at(0)));
+        assert_eq!(FirstLook::new(Some(wall(-9))).ended(at(0), wall(0)), Some(wall(-9)));
     }
 }

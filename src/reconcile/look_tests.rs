@@ -28,6 +28,7 @@ use super::*;
 use crate::ambient::Clock;
 use crate::assess::Waited;
 use crate::cluster::{Rejection, RejectionReason, Removal, WorkloadEvent};
+use crate::domain::actor::ClusterUser;
 use crate::domain::approval::{ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
 use crate::domain::event::{Delivery, NoLink, NoticeKind};
@@ -87,6 +88,8 @@ struct State {
     /// Whether somebody writes it while that is done, so that the next write conflicts.
     is_edited_then: bool,
     conflicts: usize,
+    /// What is gone.
+    departed: Option<Arc<Workload>>,
     /// Who of those who sign in may patch it; `None` is that it may not be asked.
     may_sign: Option<Vec<&'static str>>,
 }
@@ -150,6 +153,7 @@ impl OneWorkload {
             removed: 0,
             is_edited_then: false,
             conflicts: 0,
+            departed: None,
             may_sign: None,
         })))
     }
@@ -200,6 +204,11 @@ impl Cluster for OneWorkload {
         !self.naming(approval).is_empty()
     }
 
+    fn departed(&self, approval: &ApprovalId) -> Option<Arc<Workload>> {
+        let departed = self.state(|state| state.departed.clone())?;
+        crate::cluster::annotations::claimed(&departed).find(approval).is_some().then_some(departed)
+    }
+
     fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
         let workload = self.state(|state| Arc::clone(&state.workload));
         let standing = crate::cluster::annotations::claimed(&workload).standing(&workload);
@@ -214,8 +223,8 @@ impl Cluster for OneWorkload {
         self.state(|state| state.is_dry_run)
     }
 
-    async fn may_person_patch(&self, name: &str, _: &WorkloadId) -> Result<Option<bool>, ClusterError> {
-        Ok(self.state(|state| state.may_sign.as_ref().map(|all| all.contains(&name))))
+    async fn may_person_patch(&self, person: &ClusterUser, _: &WorkloadId) -> Result<Option<bool>, ClusterError> {
+        Ok(self.state(|state| state.may_sign.as_ref().map(|all| all.contains(&person.name.as_str()))))
     }
 
     fn was_let_go(&self, _: &str) -> bool {
@@ -455,7 +464,8 @@ impl Clock for Stepped {
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_secs(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
+        // It was there before, so that a clock can be set back.
+        Duration::from_secs(u64::try_from(1_000_000 + self.0.load(Ordering::SeqCst)).unwrap())
     }
 }
 

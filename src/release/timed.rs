@@ -78,8 +78,9 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
             to: &notice.to.tag,
             digest: notice.to.digest.as_deref().and_then(|digest| Digest::parse(digest).ok()),
         };
-        let subject = self.subject(update).await?;
-        let notes = self.notes(subject, since + NOTES_WAIT).await?;
+        let until = since + NOTES_WAIT;
+        let subject = self.subject(update, until).await?;
+        let notes = self.notes(subject, until).await?;
         Some(self.summarised(notes, language, since + SUMMARY_WAIT).await)
     }
 
@@ -101,7 +102,7 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
             digest: Some(approval.to_digest.clone()),
         };
         let until = self.ambient.now() + PAGE_WAIT;
-        let subject = self.subject(update).await?;
+        let subject = self.subject(update, until).await?;
         let notes = self.notes(subject, until).await?;
         Some(self.summarised(notes, language, until).await)
     }
@@ -127,7 +128,7 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
             digest: Some(digest.clone()),
         };
         let until = self.ambient.now() + TimeDelta::from_std(patience).ok()?;
-        let subject = self.subject(update).await?;
+        let subject = self.subject(update, until).await?;
         match self.lookup(subject, until).await? {
             Lookup::Notes(notes) => notes.declared,
             Lookup::Nothing => Some(Declared::default()),
@@ -142,11 +143,16 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
         self.wait(self.ambient.now() + STANDING_WAIT, asked).await.flatten()
     }
 
-    /// `None` while it is not known who asks: what is asked without a credential is not there for who has one.
-    async fn subject(&self, update: Update<'_>) -> Option<Subject> {
+    /// `None` while it is not known who asks: what is asked without a credential is not there for who has one. It is waited
+    /// for no longer than for what is asked.
+    async fn subject(&self, update: Update<'_>, until: DateTime<Utc>) -> Option<Subject> {
         let settings = update.workload.and_then(|w| Settings::read(w, update.container, &self.bounds).ok());
         let credential = match update.workload {
-            Some(workload) => self.workloads.credential_for(workload, &update.repository).await?,
+            Some(workload) => {
+                let left = (until - self.ambient.now()).to_std().unwrap_or_default();
+                let credential = self.workloads.credential_for(workload, &update.repository);
+                tokio::time::timeout(left, credential).await.ok().flatten()?
+            }
             None => Credential::default(),
         };
         Some(Subject {
@@ -209,4 +215,47 @@ struct Update<'u> {
     from: &'u str,
     to: &'u str,
     digest: Option<Digest>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::domain::event::tests::notice;
+    use crate::domain::workload::tests::workload;
+    use crate::release::unread_tests::{Drawer, Shelf, released};
+    use crate::stop::Stop;
+
+    /// A cluster whose secrets are not read.
+    struct Hangs;
+
+    impl Workloads for Hangs {
+        fn workload(&self, _: &str) -> Option<Arc<Workload>> {
+            Some(Arc::new(workload(&[("web", "a.example/acme/web:1.2.3")], &[("mode", "NOTIFICATION")])))
+        }
+
+        async fn credential_for(&self, _: &Workload, _: &Repository) -> Option<Credential> {
+            pending().await
+        }
+    }
+
+    fn timed() -> TimedNotes<Drawer, Shelf, Hangs> {
+        let (background, _) = Background::new(Stop::new().1);
+        let (releases, ambient) = (Arc::new(released()), Ambient::system());
+        TimedNotes { releases, workloads: Hangs, bounds: Bounds::default(), background, ambient }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pull_secret_that_is_not_read_delays_no_message_page_or_decision() {
+        let timed = timed();
+        let update = notice(NoticeKind::Available);
+        let message = timed.for_message(&update, Language::English, timed.ambient.now());
+        let seconds = Duration::from_secs;
+        assert_eq!(tokio::time::timeout(seconds(4), message).await, Ok(None));
+        let (tag, digest) = (Tag::parse("1.3.0").unwrap(), Digest::of(b"new"));
+        let found = Hangs.workload("uid-1").unwrap();
+        let decision = timed.declared(&found, "web", (&tag, &digest), seconds(1));
+        assert_eq!(tokio::time::timeout(seconds(2), decision).await, Ok(None));
+    }
 }

@@ -20,7 +20,7 @@ use crate::registry::{Extent, RegistryError, Tags};
 use crate::telemetry::metrics::Metrics;
 
 /// An image that says where its project is, as far as it can be asked.
-struct Shelf {
+pub(super) struct Shelf {
     can_be_asked: Mutex<bool>,
 }
 
@@ -59,7 +59,7 @@ impl Registry for Shelf {
 }
 
 #[derive(Clone, Default)]
-struct Drawer(Arc<Mutex<HashMap<String, String>>>);
+pub(super) struct Drawer(Arc<Mutex<HashMap<String, String>>>);
 
 impl Kept for Drawer {
     async fn recall(&self, key: &str) -> Option<String> {
@@ -82,6 +82,14 @@ impl Clock for Hands {
     fn monotonic(&self) -> Duration {
         self.0.lock().unwrap().to_std().unwrap()
     }
+}
+
+/// Releases of nobody.
+pub(super) fn released() -> Releases<Drawer, Shelf> {
+    let (outbound, metrics, forges) = (Outbound::new(None).unwrap(), Metrics::new(), Forges::new(Vec::new()));
+    let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token: None, metrics: &metrics };
+    let shelf = Arc::new(Shelf { can_be_asked: Mutex::new(true) });
+    Releases::new(shelf, Drawer::default(), settings, None, Ambient::system()).unwrap()
 }
 
 /// Pages of releases, each so many; `None` for a forge that fails.

@@ -60,6 +60,8 @@ label_sets! {
     ApprovalResult { action, result }
     /// A question to a forge.
     ReleaseCall { forge, operation, code }
+    /// Somebody who wanted to sign in, or showed a token.
+    SignInResult { way, result }
     /// A watched kind.
     KindLabel { kind }
     /// A watch stream; the namespace is of the configuration, or `*`.
@@ -123,6 +125,8 @@ pub struct Metrics {
     release_requests: Family<ReleaseCall, Counter>,
     /// Requests to a model for a summary, by how they ended.
     pub summaries: Family<One, Counter>,
+    /// Who wanted to sign in, or showed a wrong token, by how that ended.
+    pub sign_ins: Family<SignInResult, Counter>,
     /// Watched workloads.
     pub workloads: Family<KindLabel, Gauge>,
     /// Containers whose image is known to be gone from its registry.
@@ -177,6 +181,7 @@ impl Metrics {
             approvals: Family::default(),
             release_requests: Family::default(),
             summaries: Family::default(),
+            sign_ins: Family::default(),
             workloads: Family::default(),
             images_gone: Gauge::default(),
             watch_up: Family::default(),
@@ -314,6 +319,7 @@ impl Metrics {
             self.release_requests.clone(),
         );
         registry.register("summaries", "Summaries asked of a model; label: result", self.summaries.clone());
+        registry.register("sign_ins", "Who wanted to sign in; labels: way, result", self.sign_ins.clone());
     }
 
     /// All of it as `OpenMetrics` text.

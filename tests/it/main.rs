@@ -7,6 +7,7 @@
 //! IMAGE_WATCHER_TEST_PEERS=<folder>         takes the peers from there instead of building them
 //! IMAGE_WATCHER_TEST_KEEP=1                 keeps logs and state, and says where
 //! IMAGE_WATCHER_TEST_KILLS=100             kills so often where the program is killed at random moments
+//! IMAGE_WATCHER_TEST_DELIVERIES=10000      sends so many messages while it is killed ten times
 //! ```
 
 #![expect(
@@ -17,6 +18,7 @@
     reason = "a test may fail loudly, and the harness is a program of its own: it reads the clock and starts tasks"
 )]
 
+mod access;
 mod answers;
 mod api;
 mod asked_little;
@@ -41,6 +43,8 @@ mod kills;
 mod kinds;
 mod links;
 mod lists;
+mod messages;
+mod outages;
 mod owned;
 mod owners;
 mod pages;
@@ -49,12 +53,14 @@ mod preflight;
 mod queue;
 mod races;
 mod real_registries;
+mod receivers;
 mod records;
 mod registries;
 mod registries_asked;
 mod release_calls;
 mod release_faults;
 mod release_notes;
+mod replicas;
 mod rights;
 mod rollouts;
 mod scopes;
@@ -62,6 +68,7 @@ mod settings;
 mod slack;
 mod strangers;
 mod the_loop;
+mod void_links;
 mod ways_out;
 mod withdrawn;
 
@@ -71,6 +78,7 @@ fn main() -> std::process::ExitCode {
         the_loop::tests(),
         decisions::tests(),
         answers::tests(),
+        access::tests(),
         preflight::tests(),
         settings::tests(),
         slack::tests(),
@@ -82,6 +90,7 @@ fn main() -> std::process::ExitCode {
         followed::tests(),
         links::tests(),
         lists::tests(),
+        messages::tests(),
         intake::tests(),
         strangers::tests(),
         credentials::tests(),
@@ -92,10 +101,14 @@ fn main() -> std::process::ExitCode {
         registries::tests(),
         registries_asked::tests(),
         gitea::tests(),
+        outages::tests(),
         owned::tests(),
         owners::tests(),
         pages::tests(),
         people::tests(),
+        receivers::tests(),
+        replicas::tests(),
+        void_links::tests(),
         rights::tests(),
         install::tests(),
         scopes::tests(),

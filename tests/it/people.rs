@@ -8,10 +8,12 @@ use crate::harness::objects::Seen;
 use crate::harness::run::{Test, tests};
 use crate::harness::wait::eventually;
 use crate::harness::watcher::{Reply, Watcher};
+use crate::slack;
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
         two_of_three_approve_by_link,
+        a_link_a_chat_and_a_sign_in_are_three_people_and_each_twice_is_one,
         fifty_presses_of_one_person_are_one_approval,
         a_command_is_one_of_those_who_approve,
         who_signed_in_is_asked_of_the_cluster,
@@ -102,6 +104,62 @@ async fn two_of_three_approve_by_link(ctx: Ctx) {
     assert!(watcher.logs().contains(by), "the log names both");
     let late = watcher.post_form(&links[1], &[("action", "approve")]).await;
     assert!(late.status == 200 && late.body.contains("Decided by"), "{}", late.body);
+    assert_eq!(ctx.images_written().len(), 1, "{:?}", ctx.images_written());
+}
+
+/// By link, in Slack and signed in at a proxy: three are needed, and each of them tries to be two.
+async fn a_link_a_chat_and_a_sign_in_are_three_people_and_each_twice_is_one(ctx: Ctx) {
+    may_patch(&ctx, "alice@example.com").await;
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let (people, chat) = (three(&ctx), slack::slack(&ctx));
+    let watcher = slack::answered(&ctx, &chat)
+        .env("MAIL_TO", people[..2].join(","))
+        .env("TRUSTED_PROXY", "127.0.0.0/8")
+        .env("IMAGE_WATCHER_IDENTITY_HEADER", "X-Forwarded-User")
+        .start()
+        .await;
+    let settings = [("mode", "NOTIFICATION"), ("approvals", "3")];
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &settings).await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let (joe, jane) = (link(&ctx, &people[0], "1.0.1").await, link(&ctx, &people[1], "1.0.1").await);
+    let question = slack::question(&chat, "1.0.1").await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    let given = async |count: usize| {
+        let what = format!("{count} approvals");
+        eventually(&what, async || {
+            let page = watcher.get(&jane).await.body;
+            page.contains(&format!("<dt>Approvals</dt><dd>{count} of 3: ")).then_some(())
+        })
+        .await;
+    };
+
+    assert_eq!(watcher.post_form(&joe, &[("action", "approve")]).await.status, 303);
+    let again = press(&watcher, &joe, "approve").await;
+    assert!(again.body.contains("You have approved already"), "{}", again.body);
+    given(1).await;
+    let button = slack::pressed(&question, "iw.approve", &chat.url("/aside"));
+    for _ in 0..2 {
+        assert_eq!(slack::send(&watcher, &button).await, 200);
+    }
+    chat.wait_until("once more is no other", |all| all.iter().any(|one| one.path == "/aside")).await;
+    given(2).await;
+    assert!(ctx.images_written().is_empty());
+    let ours_alone = [("Sec-Fetch-Site", "same-origin")];
+    let mallory = as_person(&watcher, &jane, "mallory", &ours_alone, "approve").await;
+    assert_eq!(mallory.status, 403, "{}", mallory.body);
+    // Whoever signs in with the link of somebody who approved is nobody else.
+    let joe_again = as_person(&watcher, &joe, "alice@example.com", &ours_alone, "approve").await;
+    assert_eq!(joe_again.status, 200, "{}", joe_again.body);
+    given(2).await;
+    let alice = as_person(&watcher, &jane, "alice@example.com", &ours_alone, "approve").await;
+    assert_eq!(alice.status, 303, "{}", alice.body);
+    let seen = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    let history: Value = serde_json::from_str(seen.annotation("image-watcher/history").unwrap_or("[]")).expect("JSON");
+    let by = history[0]["by"].as_str().unwrap_or_default();
+    assert!(["link email:", "slack T1/U1", "sign-in alice@example.com"].iter().all(|who| by.contains(who)), "{by}");
+    let late = as_person(&watcher, &jane, "alice@example.com", &ours_alone, "approve").await;
+    assert_eq!(late.status, 200, "{}", late.body);
     assert_eq!(ctx.images_written().len(), 1, "{:?}", ctx.images_written());
 }
 

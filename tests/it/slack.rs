@@ -9,16 +9,16 @@ use crate::harness::images::Image;
 use crate::harness::receiver::Receiver;
 use crate::harness::run::{Test, tests};
 use crate::harness::serve::{Answer, Received};
-use crate::harness::watcher::Watcher;
+use crate::harness::watcher::{Watcher, WatcherBuilder};
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![a_press_in_slack_goes_the_way_of_a_links, two_users_of_slack_are_two_people]
 }
 
-const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+pub(crate) const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 
 /// Slack's API, which takes everything, and where answers to whoever pressed go.
-fn slack(ctx: &Ctx) -> Receiver {
+pub(crate) fn slack(ctx: &Ctx) -> Receiver {
     let slack = ctx.receiver();
     let posted = json!({"ok": true, "channel": "C123", "ts": "1735787045.000100"}).to_string();
     slack.at("/api/", Answer::status(200).body(posted));
@@ -26,6 +26,11 @@ fn slack(ctx: &Ctx) -> Receiver {
 }
 
 async fn watcher(ctx: &Ctx, slack: &Receiver) -> Watcher {
+    answered(ctx, slack).start().await
+}
+
+/// One whose buttons two users of a channel may press, beside mail.
+pub(crate) fn answered(ctx: &Ctx, slack: &Receiver) -> WatcherBuilder {
     let token = ctx.file("slack", "xoxb-1-token");
     let yaml = format!(
         "channels: [{{ name: ops, kind: slack, tokenFile: '{}', url: '{}', channel: C123, team: T1, app: A1, users: [U1, U2] }}]",
@@ -34,17 +39,17 @@ async fn watcher(ctx: &Ctx, slack: &Receiver) -> Watcher {
     );
     let config = ctx.file("config.yaml", &yaml);
     let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_CONFIG", config.display().to_string());
-    watcher.env("SLACK_SIGNING_SECRET", SECRET).start().await
+    watcher.env("SLACK_SIGNING_SECRET", SECRET)
 }
 
 /// Its calls of a method, each with the bot's token.
-fn calls(received: &[Received], method: &str) -> Vec<Value> {
+pub(crate) fn calls(received: &[Received], method: &str) -> Vec<Value> {
     let of = received.iter().filter(|one| one.path == format!("/api/{method}"));
     of.inspect(|one| assert_eq!(one.header("authorization"), Some("Bearer xoxb-1-token"))).map(Received::json).collect()
 }
 
 /// The message that asks, with its buttons.
-async fn question(slack: &Receiver, version: &str) -> Value {
+pub(crate) async fn question(slack: &Receiver, version: &str) -> Value {
     let asks = |received: &[Received]| {
         let messages = calls(received, "chat.postMessage");
         messages
@@ -56,7 +61,7 @@ async fn question(slack: &Receiver, version: &str) -> Value {
 }
 
 /// What Slack sends when a button of a message is pressed.
-fn pressed(message: &Value, button: &str, aside: &str) -> Value {
+pub(crate) fn pressed(message: &Value, button: &str, aside: &str) -> Value {
     let blocks = message["blocks"].as_array().expect("blocks");
     let elements = blocks.iter().filter_map(|block| block["elements"].as_array()).flatten();
     let action = elements.into_iter().find(|element| element["action_id"] == button).expect("the button");
@@ -73,23 +78,35 @@ fn pressed(message: &Value, button: &str, aside: &str) -> Value {
     })
 }
 
-async fn send(watcher: &Watcher, payload: &Value) -> u16 {
-    let text = payload.to_string();
-    let body = url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &text).finish();
+pub(crate) async fn send(watcher: &Watcher, payload: &Value) -> u16 {
+    let body = form(payload);
     let time = chrono::Utc::now().timestamp().to_string();
+    let signature = signature(&time, &body);
+    sent(watcher, &time, &signature, body).await
+}
+
+/// The form that Slack sends.
+pub(crate) fn form(payload: &Value) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &payload.to_string()).finish()
+}
+
+pub(crate) fn signature(time: &str, body: &str) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
     let mac = mac.chain_update(format!("v0:{time}:{body}")).finalize().into_bytes();
     let signature: String = mac.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    let signature = format!("v0={signature}");
+    format!("v0={signature}")
+}
+
+pub(crate) async fn sent(watcher: &Watcher, time: &str, signature: &str, body: String) -> u16 {
     let headers = [
         ("Content-Type", "application/x-www-form-urlencoded"),
-        ("X-Slack-Request-Timestamp", time.as_str()),
-        ("X-Slack-Signature", signature.as_str()),
+        ("X-Slack-Request-Timestamp", time),
+        ("X-Slack-Signature", signature),
     ];
     watcher.post("/slack/actions", &headers, body).await.status
 }
 
-fn with(payload: &Value, path: &str, value: &str) -> Value {
+pub(crate) fn with(payload: &Value, path: &str, value: &str) -> Value {
     let mut payload = payload.clone();
     *payload.pointer_mut(path).expect("a part") = value.into();
     payload

@@ -7,6 +7,7 @@ use crate::domain::fleet::{Brake, Failed, Release, Stopped};
 
 /// How the brake stands.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct BrakeView {
     /// `image-watcher/brake/v1`
     pub schema: &'static str,
@@ -18,6 +19,7 @@ pub struct BrakeView {
 
 /// That automatic updates are stopped.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct StoppedView {
     /// Since when.
     pub since: Time,
@@ -29,6 +31,7 @@ pub struct StoppedView {
 
 /// An update that failed.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct FailedView {
     /// On which workload: `shop/deploy/api-1`.
     pub workload: String,
@@ -44,6 +47,7 @@ pub struct FailedView {
 
 /// That a person resumed them.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct ReleasedView {
     /// When.
     pub at: Time,

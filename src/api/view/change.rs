@@ -7,6 +7,7 @@ use crate::domain::history::{Entry, Outcome};
 
 /// One update, or what a person said of one.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeView {
     /// The container.
@@ -26,6 +27,7 @@ pub struct ChangeView {
     /// The same for people.
     pub who: String,
     /// How it ended.
+    #[cfg_attr(test, schema(value_type = crate::api::openapi::Outcome))]
     pub outcome: Outcome,
     /// How far it went; empty where that is not known.
     pub level: String,

@@ -16,6 +16,7 @@ use crate::domain::workload::{Container, Workload};
 
 /// One container.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerView {
     /// Its name.
@@ -27,6 +28,7 @@ pub struct ContainerView {
     pub status: Status,
     /// What it wants of people.
     #[serde(serialize_with = "attention")]
+    #[cfg_attr(test, schema(value_type = crate::api::openapi::State))]
     pub state: Attention,
     /// Why, in one word.
     pub reason: &'static str,
@@ -42,6 +44,7 @@ pub struct ContainerView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available: Option<AvailableView>,
     /// What a person can say to it now.
+    #[cfg_attr(test, schema(value_type = Vec<String>))]
     pub actions: &'static [&'static str],
     /// When it was looked at last, since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,6 +70,7 @@ pub struct ContainerView {
     pub error: Option<String>,
     /// The rollout of what runs, as long as it has not completed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schema(value_type = Option<crate::api::openapi::Rollout>))]
     pub rollout: Option<Unfinished>,
     /// The version that somebody set back, or that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +106,7 @@ pub struct ContainerView {
 
 /// What runs.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct RunningView {
     /// The registry, as image references write it.
     pub host: String,
@@ -117,6 +122,7 @@ pub struct RunningView {
 
 /// A version to go to.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct AvailableView {
     /// Its tag.
     pub tag: String,
@@ -125,6 +131,7 @@ pub struct AvailableView {
     pub digest: Option<String>,
     /// How far it is, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schema(value_type = Option<crate::api::openapi::Level>))]
     pub level: Option<Level>,
     /// Since when it is known here.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,6 +140,7 @@ pub struct AvailableView {
 
 /// A group, in the order in which it is written.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct GroupView {
     /// Its name.
     pub name: String,
@@ -145,6 +153,7 @@ pub struct GroupView {
 
 /// A version that somebody set back, or that failed.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HeldView {
     /// The version.
@@ -159,6 +168,7 @@ pub struct HeldView {
 
 /// A version that the API server refused to write.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct RefusedView {
     /// The version.
     pub tag: String,
@@ -168,6 +178,7 @@ pub struct RefusedView {
 
 /// A version that would not start.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct UnfitView {
     /// The version.
     pub tag: String,
@@ -181,6 +192,7 @@ pub struct UnfitView {
 
 /// Since when a version is known.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct KnownView {
     /// The version.
     pub tag: String,

@@ -9,6 +9,7 @@ use crate::listener::Problem;
 
 /// What one decision came to.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct DecisionView {
     /// `image-watcher/decision/v1`
     pub schema: &'static str,
@@ -35,6 +36,7 @@ pub struct DecisionView {
 
 /// What many decisions came to.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct DecisionsView {
     /// `image-watcher/decisions/v1`
     pub schema: &'static str,
@@ -46,6 +48,7 @@ pub struct DecisionsView {
 
 /// What one of them came to.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct DecidedItem {
     /// `shop/deploy/web`
     pub workload: String,

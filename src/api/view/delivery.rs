@@ -12,6 +12,7 @@ const MOST_NAMED: usize = 50;
 
 /// A page of messages, the newest first.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct DeliveriesView {
     /// `image-watcher/deliveries/v1`
     pub schema: &'static str,
@@ -23,6 +24,7 @@ pub struct DeliveriesView {
 
 /// One message as an answer of its own.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct DeliveryDocument {
     /// `image-watcher/delivery/v1`
     pub schema: &'static str,
@@ -32,6 +34,7 @@ pub struct DeliveryDocument {
 
 /// How many dead letters of a channel are sent again.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct RetriedView {
     /// `image-watcher/deliveries-retried/v1`
     pub schema: &'static str,
@@ -43,6 +46,7 @@ pub struct RetriedView {
 
 /// One message.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryView {
     /// Its stable id.
@@ -75,6 +79,7 @@ pub struct DeliveryView {
 
 /// What a message is about.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct AboutView {
     /// What it tells of it.
     pub event: String,

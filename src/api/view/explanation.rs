@@ -6,6 +6,7 @@ use crate::reconcile::Explained;
 
 /// What is decided of a container, and on what ground.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct ExplanationView {
     /// The answer in one sentence.
     pub sentence: String,
@@ -21,6 +22,7 @@ pub struct ExplanationView {
 
 /// One tag, and what was found about it.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct CandidateView {
     /// The tag.
     pub tag: String,

@@ -26,6 +26,7 @@ pub struct Filter {
 
 /// How many containers want what of people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Nothing goes on before a person decides or acts.
@@ -44,6 +45,7 @@ pub struct Counts {
 
 /// A page of workloads, by namespace, kind and name.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct WorkloadsView {
     /// `image-watcher/workloads/v1`
     pub schema: &'static str,
@@ -55,6 +57,7 @@ pub struct WorkloadsView {
 
 /// One workload as an answer of its own.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct WorkloadDocument {
     /// `image-watcher/workload/v1`
     pub schema: &'static str,
@@ -65,6 +68,7 @@ pub struct WorkloadDocument {
 
 /// How many containers want what of people, for status boards.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct SummaryView {
     /// `image-watcher/summary/v1`
     pub schema: &'static str,

@@ -33,6 +33,7 @@ use crate::domain::history::rfc3339;
 
 /// Looks that are queued.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct LookView {
     /// `image-watcher/look/v1`
     pub schema: &'static str,
@@ -44,6 +45,7 @@ pub struct LookView {
 
 /// How the sources do.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct SourcesView {
     /// `image-watcher/sources/v1`
     pub schema: &'static str,
@@ -53,6 +55,7 @@ pub struct SourcesView {
 
 /// How the registries do.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct RegistriesView {
     /// `image-watcher/registries/v1`
     pub schema: &'static str,
@@ -62,6 +65,7 @@ pub struct RegistriesView {
 
 /// A moment, written as RFC 3339 in UTC, to the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(utoipa::ToSchema), schema(value_type = String, format = DateTime))]
 pub struct Time(pub DateTime<Utc>);
 
 impl Serialize for Time {

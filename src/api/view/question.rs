@@ -17,6 +17,7 @@ use crate::domain::workload::WorkloadId;
 
 /// An open question.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionView {
     /// For finding its notes.
@@ -27,21 +28,26 @@ pub struct QuestionView {
     /// Its manifest.
     pub digest: String,
     /// How far it is.
+    #[cfg_attr(test, schema(value_type = crate::api::openapi::Level))]
     pub level: Level,
     /// Why this version; empty where no policy chose it.
     pub why: String,
     /// What happened to other workloads, where that is why people are asked first.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schema(value_type = Option<Object>))]
     pub because: Option<Box<Asks>>,
     /// What was looked at of it before people were asked, and what the update changes in the image.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schema(value_type = Option<Object>))]
     pub preflight: Option<Box<Preflight>>,
     /// What can be answered.
+    #[cfg_attr(test, schema(value_type = Vec<String>))]
     pub actions: &'static [&'static str],
     /// Whether an approval takes `confirmed`, as there is something that has to be read first.
     pub confirm: bool,
     /// Other containers that are updated with this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schema(value_type = Vec<String>))]
     pub with: Vec<Box<str>>,
     /// Where all of its group would go, in the order in which they are written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -58,11 +64,13 @@ pub struct QuestionView {
     pub approvals: Option<ApprovalsView>,
     /// What the update changes; not in a list.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schema(value_type = Option<Object>))]
     pub notes: Option<ReleaseNotes>,
 }
 
 /// A page of questions, by namespace, kind, name and container.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct QuestionsView {
     /// `image-watcher/questions/v1`
     pub schema: &'static str,
@@ -74,6 +82,7 @@ pub struct QuestionsView {
 
 /// A question, and what it is about.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct QuestionItem {
     /// Where the workload is.
     pub namespace: String,
@@ -109,6 +118,7 @@ impl QuestionItem {
 
 /// Where a member of a group would go.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct MoveView {
     /// The member.
     pub member: String,
@@ -122,6 +132,7 @@ pub struct MoveView {
 
 /// How an approval by several people stands.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct ApprovalsView {
     /// How many have to.
     pub needed: usize,
@@ -131,6 +142,7 @@ pub struct ApprovalsView {
 
 /// That one of them approved.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct GivenView {
     /// Who, as records write it.
     pub by: String,

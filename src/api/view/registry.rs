@@ -9,6 +9,7 @@ use crate::registry::RegistryReport;
 
 /// How one source of webhooks does, since the start.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SourceView {
     /// Its name in the path.
@@ -30,11 +31,13 @@ pub struct SourceView {
     /// Pushes that a look found before it.
     pub missed: u64,
     /// The registries that it covers, configured or learned.
+    #[cfg_attr(test, schema(value_type = Vec<String>))]
     pub hosts: BTreeSet<String>,
 }
 
 /// How one registry does.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RegistryView {
     /// As image references write it.
@@ -63,6 +66,7 @@ pub struct RegistryView {
 
 /// What a registry, or the operator, allows.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BudgetView {
     /// How many requests are left.

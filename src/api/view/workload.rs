@@ -7,6 +7,7 @@ use crate::domain::view::Attention;
 
 /// One workload.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadView {
     /// Where it is.
@@ -17,6 +18,7 @@ pub struct WorkloadView {
     pub name: String,
     /// What it wants of people: the most urgent of what its containers want.
     #[serde(serialize_with = "super::container::attention")]
+    #[cfg_attr(test, schema(value_type = crate::api::openapi::State))]
     pub state: Attention,
     /// The tool that owns it, if one does.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,6 +35,7 @@ pub struct WorkloadView {
 
 /// A tool that would undo updates.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct OwnerView {
     /// Typed, for the page.
     #[serde(skip)]

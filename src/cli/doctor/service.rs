@@ -43,6 +43,8 @@ pub(super) struct Source {
     pub(super) last_refused_as: Option<Refusal>,
     pub(super) last_refusal: Option<String>,
     pub(super) missed: u64,
+    #[serde(default)]
+    pub(super) missed_in_a_row: u64,
 }
 
 /// Why deliveries are refused, as far as the remedy differs.

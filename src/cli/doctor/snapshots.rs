@@ -75,7 +75,8 @@ fn badly() -> Service {
     };
     let mut service = said(&failing, &json!({"deliver:webhook": "2026-01-03T00:00:00Z"}));
     service.sources = vec![
-        source("dead", &json!({"missed": 3})),
+        source("dead", &json!({"missed": 3, "missedInARow": 3})),
+        source("some", &json!({"missed": 9, "missedInARow": 1, "lastAccepted": "2026-01-03T00:00:00Z"})),
         source("rotated", &refused("bad_signature", "no secret matches")),
         source("misplaced", &refused("bad_payload", "no push in it")),
         source("busy", &refused("limited", "more than its limits allow")),

@@ -30,10 +30,10 @@ pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
 fn source(source: &Source) -> Check {
     let name = &source.name;
     let last = source.last_accepted.map_or("none".to_owned(), |at| at.format("%F %T UTC").to_string());
-    if source.missed >= DEAD_AFTER {
-        let error =
-            format!("{} pushes were found before a delivery told of them; last delivery: {last}", source.missed);
-        let hint = "look at the registry whether the webhook is still set up, and press its test button";
+    if source.missed_in_a_row >= DEAD_AFTER {
+        let missed = source.missed_in_a_row;
+        let error = format!("{missed} pushes were found before a delivery told of them; last delivery: {last}");
+        let hint = "look at the registry whether the webhook is still set up, and press its test button; of a tag that is made in its own page some registries send none";
         return Check::but(name, Result::Fail, error, hint);
     }
     if source.last_refused > source.last_accepted {
@@ -86,7 +86,7 @@ mod tests {
     fn told(accepted: Option<&str>, refused: Option<&str>, kind: &str) -> Check {
         source(
             &serde_json::from_value(json!({
-                "name": "harbor", "kind": "harbor", "missed": 0, "lastAccepted": accepted, "lastRefused": refused,
+                "name": "harbor", "kind": "harbor", "missed": 0, "missedInARow": 0, "lastAccepted": accepted, "lastRefused": refused,
                 "lastRefusedAs": kind, "lastRefusal": "no secret matches",
             }))
             .unwrap(),

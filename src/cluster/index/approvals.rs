@@ -51,6 +51,11 @@ impl Places {
         self.claimed.retain(|other| other != place);
     }
 
+    /// Whether it is sure to be about the workload of this name.
+    pub(super) fn is_signed_by(&self, place: &ObjectName) -> bool {
+        self.signed.as_ref() == Some(place)
+    }
+
     fn is_empty(&self) -> bool {
         self.signed.is_none() && self.claimed.is_empty()
     }

@@ -1,6 +1,7 @@
 //! Which workloads run which repository, kept by the watch streams.
 
 mod approvals;
+mod departed;
 mod hints;
 mod referred;
 mod tables;
@@ -11,6 +12,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use approvals::Places;
+use departed::Departed;
 use hints::hints;
 use referred::Referred;
 use tables::repositories;
@@ -54,6 +56,8 @@ struct Tables {
     approvals: HashMap<ObjectName, Vec<ApprovalId>>,
     /// The same by approval.
     by_approval: HashMap<ApprovalId, Places>,
+    /// Those that are gone, as far as people were asked about them.
+    departed: Departed,
     /// Those that were watched, are not, and carry our record still.
     let_go: HashSet<Box<str>>,
     /// By Rollout the Deployment that describes its pods.
@@ -261,6 +265,7 @@ impl Index {
             let Some(workload) = observed else {
                 if let Some(known) = tables.workloads.get(&place).filter(|known| known.id == *id).cloned() {
                     tables.sequences.forget(&known.id.uid);
+                    tables.depart(&place, &known);
                 }
                 return tables.remove(&place);
             };
@@ -300,6 +305,9 @@ impl Index {
                 tables.put(&place, Arc::new(workload), |it| self.named_by(it));
             }
             for place in gone {
+                if let Some(known) = tables.workloads.get(&place).cloned() {
+                    tables.depart(&place, &known);
+                }
                 all.extend(tables.remove(&place));
             }
             all

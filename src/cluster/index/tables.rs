@@ -29,6 +29,10 @@ impl Tables {
                 self.by_group.entry((place.namespace.clone(), group)).or_default().insert(place.clone());
             }
         }
+        self.departed.comes_back(&workload.id.uid);
+        if let Some(before) = before.as_ref().filter(|before| before.id.uid != workload.id.uid) {
+            self.depart(place, before);
+        }
         let standing = self.record(before.as_deref(), &workload, place, named_by);
         if let Some(before) = before.filter(|before| before.id.uid != workload.id.uid) {
             self.forget_uid(&before);

@@ -1,18 +1,19 @@
 //! One conversation with a mail server, stage by stage: what a refusal is about depends on when it comes.
 
+mod clear;
+
 use std::time::Duration;
 
 use lettre::Message;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{
-    AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
-};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::commands;
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
+use self::clear::Guarded;
 use super::{SmtpTls, SmtpUrl};
-use crate::outbound::{Outbound, OutboundError, Stream, trust};
+use crate::outbound::{Outbound, OutboundError, trust};
 
 /// The whole conversation.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -67,6 +68,9 @@ pub(super) enum SessionError {
     /// It does not take this message.
     #[error("the mail server {}", answer(.0))]
     Message(#[source] SmtpError),
+    /// It does not take what is written in it.
+    #[error("the mail server {} to the text of the message", answer(.0))]
+    Text(#[source] SmtpError),
     /// It took too long.
     #[error("the mail server took longer than {} s", DEADLINE.as_secs())]
     Slow,
@@ -119,13 +123,6 @@ impl SmtpUrl {
     }
 }
 
-impl AsyncTokioStream for Stream {
-    /// Behind a proxy there is none, and nothing asks.
-    fn peer_addr(&self) -> std::io::Result<std::net::SocketAddr> {
-        Err(std::io::ErrorKind::Unsupported.into())
-    }
-}
-
 /// Where mail is handed in, and all that it takes.
 pub(super) struct Relay {
     smtp: SmtpUrl,
@@ -158,8 +155,9 @@ impl Relay {
         let name = ClientId::Domain(self.hello.clone());
         let unheard = |source| SessionError::Hello { name: self.hello.clone(), source };
         let stream = self.outbound.connect(host, *port, *tls == SmtpTls::Implicit).await?;
-        let mut connection =
-            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await.map_err(unheard)?;
+        let mut connection = AsyncSmtpConnection::connect_with_transport(Box::new(Guarded::new(stream)), &name)
+            .await
+            .map_err(unheard)?;
         if let Some(parameters) = &self.start_tls {
             if !connection.can_starttls() {
                 return Err(SessionError::NoTls);
@@ -203,8 +201,16 @@ async fn hand_in(connection: &mut AsyncSmtpConnection, message: &Message) -> Res
         connection.command(recipient).await.map_err(SessionError::Message)?;
     }
     connection.command(commands::Data).await.map_err(SessionError::Message)?;
-    connection.message(&bytes).await.map_err(SessionError::Message)?;
+    connection.message(&bytes).await.map_err(of_text)?;
     Ok(())
+}
+
+/// What a refusal after the text is about: too much of it (552), or what a filter does not like (554), is about the text.
+fn of_text(refusal: SmtpError) -> SessionError {
+    match refusal.status().map(u16::from) {
+        Some(552 | 554) => SessionError::Text(refusal),
+        _ => SessionError::Message(refusal),
+    }
 }
 
 /// Postfix judges the name when it hears of a recipient, not before: by 504, 501 or 550, and always in these words.
@@ -225,151 +231,4 @@ fn parameters(host: &str, outbound: &Outbound) -> Result<TlsParameters, SmtpErro
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-    use tokio::net::TcpListener;
-
-    use super::super::EmailChannel;
-    use super::*;
-    use crate::message::Links;
-    use crate::notify::Attempt;
-    use crate::notify::service::{Sending, Style};
-    use crate::notify::tests::{asking, said};
-
-    /// A mail server that answers a command with what is written for it, and everything else kindly. What it heard,
-    /// and what became of a mail.
-    async fn session(options: &str, written: &[(&str, &str)]) -> (Vec<String>, Attempt) {
-        session_at("", options, written).await
-    }
-
-    /// The same, for who logs in as `user`.
-    async fn session_at(user: &str, options: &str, written: &[(&str, &str)]) -> (Vec<String>, Attempt) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let smtp = SmtpUrl::parse(&format!("smtp://{user}{address}?tls=none{options}")).unwrap();
-        let outbound = Outbound::new(None).unwrap();
-        let (from, to) = ("iw@sender.example".parse().unwrap(), vec!["oncall@example.com".parse().unwrap()]);
-        let channel = EmailChannel::new(&smtp, from, to, &outbound).unwrap();
-        let (delivery, links) = (&asking(), &Links::default());
-        let (message, now) = (&said(delivery, None, None), chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
-        let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
-        let (heard, attempt) = tokio::join!(serve(listener, written), channel.deliver(&sending));
-        (heard, attempt.redacted(&[]))
-    }
-
-    async fn serve(listener: TcpListener, written: &[(&str, &str)]) -> Vec<String> {
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut stream = BufReader::new(stream);
-        let answer = |verb: &str, kind: &'static str| {
-            let found = written.iter().find(|(known, _)| *known == verb);
-            format!("{}\r\n", found.map_or(kind, |(_, answer)| answer))
-        };
-        stream.write_all(answer("greeting", "220 mail.example.com").as_bytes()).await.unwrap();
-        let (mut heard, mut line, mut body) = (Vec::new(), String::new(), false);
-        while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
-            let said = std::mem::take(&mut line).trim_end().to_owned();
-            let verb = said.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-            let reply = match (body, verb.as_str()) {
-                (true, ".") => answer("end", "250 taken"),
-                (true, _) => continue,
-                (false, "DATA") => answer("DATA", "354 go on"),
-                (false, "QUIT") => answer("QUIT", "221 bye"),
-                (false, verb) => answer(verb, "250 fine"),
-            };
-            body = reply.starts_with("354");
-            heard.push(said);
-            if stream.write_all(reply.as_bytes()).await.is_err() {
-                break;
-            }
-        }
-        heard
-    }
-
-    #[tokio::test]
-    async fn we_introduce_ourselves_by_a_real_name() {
-        for (options, expected) in [("&helo=iw.example.com", "EHLO iw.example.com"), ("", "EHLO sender.example")] {
-            let (heard, attempt) = session(options, &[]).await;
-            assert_eq!((heard[0].as_str(), attempt), (expected, Attempt::Delivered));
-        }
-    }
-
-    /// What an attempt is about, and what is reported of it.
-    fn of(attempt: Attempt) -> (&'static str, String) {
-        match attempt {
-            Attempt::Retry { reason, .. } => ("retry", reason),
-            Attempt::Busy { reason, .. } => ("busy", reason),
-            Attempt::Refused { reason } => ("refused", reason),
-            Attempt::GaveUp { reason } => ("gave up", reason),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[tokio::test]
-    async fn only_a_refusal_of_the_message_is_final() {
-        let helo = "504 5.5.2 <sender.example>: Helo command rejected: need fully-qualified hostname";
-        let bad_name = "501 5.5.2 <sender.example>: Helo command rejected: Invalid name";
-        let by_helo = Some("set by ?helo=name in SMTP_URL");
-        for (verb, answer, class, expected) in [
-            ("greeting", "554 5.7.1 no service for you", "refused", None),
-            ("greeting", "421 later", "busy", None),
-            ("EHLO", helo, "refused", by_helo),
-            ("EHLO", "550 5.7.1 who?", "refused", by_helo),
-            ("MAIL", "530 5.7.0 authentication required", "refused", None),
-            ("MAIL", "553 5.7.1 not your address", "refused", Some("MAIL_FROM")),
-            ("MAIL", "451 4.7.1 later", "retry", None),
-            ("RCPT", helo, "refused", by_helo),
-            ("RCPT", bad_name, "refused", by_helo),
-            ("RCPT", "450 4.2.1 busy", "retry", None),
-            ("RCPT", "421 4.7.0 too many", "busy", None),
-            ("RCPT", "550 5.1.1 no such user", "gave up", None),
-            ("end", "451 4.3.0 disk full", "retry", None),
-            ("end", "552 5.3.4 too big", "gave up", None),
-        ] {
-            let (found, reason) = of(session("", &[(verb, answer)]).await.1);
-            assert_eq!(found, class, "{verb} {answer}: {reason}");
-            let expected = expected.unwrap_or_default();
-            assert!(reason.contains(expected) && reason.contains("mail server"), "{verb} {answer}: {reason}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_refusal_is_reported_as_a_sentence_with_its_code() {
-        let login = [("EHLO", "250-mail.example.com\r\n250 AUTH PLAIN"), ("AUTH", "535 5.7.8 no")];
-        for (user, written, expected) in [
-            ("", &[("EHLO", "504 5.5.2 who?")][..], "does not talk to «sender.example» (504); a name that it takes"),
-            ("", &[("RCPT", "550 5.1.1 no such user")], "the mail server answers 550: "),
-            ("user:pw@", &[], "leave user and password out of SMTP_URL"),
-            ("user:pw@", &login, "refuses the user and password of SMTP_URL (535): "),
-        ] {
-            let (_, reason) = of(session_at(user, "", written).await.1);
-            assert!(reason.contains(expected), "{reason}");
-        }
-    }
-
-    /// A private authority that nobody named: the one setting that helps is named.
-    #[test]
-    fn a_certificate_of_an_unknown_authority_names_its_setting() {
-        let unknown = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let held = std::io::Error::other(std::io::Error::other(unknown()));
-        let why = trust::refused_certificate(&held).unwrap();
-        assert!(trust::remedy(why).contains("SSL_CERT_FILE"));
-        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
-        assert_eq!(trust::refused_certificate(&expired).map(trust::remedy), Some(""));
-        assert!(trust::refused_certificate(&std::io::Error::other("else")).is_none());
-    }
-
-    #[tokio::test]
-    async fn without_the_tls_that_was_asked_for_nothing_is_said() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let smtp = SmtpUrl::parse(&format!("smtp://{}", listener.local_addr().unwrap())).unwrap();
-        let relay = Relay::new(&smtp, "sender.example", &Outbound::new(None).unwrap()).unwrap();
-        let message = Message::builder()
-            .from("iw@sender.example".parse().unwrap())
-            .to("oncall@example.com".parse().unwrap())
-            .body(String::new())
-            .unwrap();
-        let (heard, sent) = tokio::join!(serve(listener, &[]), relay.send(&message));
-        assert!(sent.is_err_and(|error| error.to_string().contains("?tls=none in SMTP_URL")));
-        assert_eq!(heard, ["EHLO sender.example"]);
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use super::super::{
 
 use super::letter_command::LetterCommand;
 use super::reply::Reply;
+use super::sign_ins::SignInCommand;
 use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 
@@ -34,6 +35,7 @@ pub(super) enum Command {
     Announced(Repository, Reply<Vec<Announced>>),
     Found(Vec<Announced>, Reply<()>),
     Letters(LetterCommand),
+    SignIns(SignInCommand),
     Ping(Reply<()>),
 }
 
@@ -55,6 +57,7 @@ impl Command {
             Self::Put(_, reply) | Self::Compose(_, _, reply) => reply.send(Err(error)),
             Self::Gathered(_, _, reply) => reply.send(Err(error)),
             Self::Letters(command) => command.refuse(error),
+            Self::SignIns(command) => command.refuse(error),
             Self::Settle(_, _, reply)
             | Self::Keep(_, reply)
             | Self::Remember(_, reply)

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -94,6 +94,16 @@ const MIGRATIONS: [&str; 9] = [
     ALTER TABLE job ADD COLUMN told INTEGER NOT NULL DEFAULT 0; -- whether somebody was told that it was given up
     UPDATE job SET told = 1 WHERE state = 'dead';
     CREATE INDEX job_untold ON job (id) WHERE told = 0 AND state = 'dead' AND topic <> 'look';
+",
+    "
+    CREATE TABLE sign_in (
+        number INTEGER PRIMARY KEY,             -- newer ones have larger numbers
+        id     BLOB    NOT NULL UNIQUE,         -- SHA-256 of what the browser shows
+        person TEXT    NOT NULL,
+        what   TEXT    NOT NULL,                -- JSON: who they are, and who says so
+        until  INTEGER NOT NULL                 -- milliseconds, Unix
+    ) STRICT;
+    CREATE INDEX sign_in_person ON sign_in (person);
 ",
 ];
 

@@ -36,20 +36,51 @@ impl Store {
 
     /// Takes a row out of its lanes that is ready no longer. Those that only waited for it have their turn.
     pub(super) fn leave_lanes(&mut self, id: i64) -> rusqlite::Result<()> {
-        let followers = self.followers(id)?;
+        let others = self.first_of_the_others(id)?;
         self.connection.prepare_cached("DELETE FROM lane WHERE job = ?1")?.execute([id])?;
-        for follower in followers {
-            if let Some((topic, waiter)) = self.first_in_its_lanes(follower)? {
+        self.sent_again.remove(&id);
+        for other in others {
+            if let Some((topic, waiter)) = self.first_in_its_lanes(other)?
+                && !self.is_held_up(other, &topic)?
+            {
                 self.leases.add(&topic, waiter);
             }
         }
         Ok(())
     }
 
-    /// The next in each lane of a row.
-    fn followers(&self, id: i64) -> rusqlite::Result<BTreeSet<i64>> {
+    /// Whether a row has to wait for another of its lanes that is under way: for itself, or for one behind it, where it was
+    /// sent again meanwhile.
+    pub(super) fn is_held_up(&self, id: i64, topic: &Topic) -> rusqlite::Result<bool> {
+        if self.leases.is_held(id) || !self.sent_again.contains(&id) {
+            return Ok(self.leases.is_held(id));
+        }
+        let mut shares = self.connection.prepare_cached(
+            "SELECT 1 FROM lane AS mine JOIN lane AS other ON other.lane = mine.lane
+             WHERE mine.job = ?1 AND other.job = ?2",
+        )?;
+        for held in self.leases.held_of(topic) {
+            if shares.exists([id, held])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a row that waits again is still the first in its lanes: one that was sent again may be before it.
+    pub(super) fn has_its_turn(&self, id: i64) -> rusqlite::Result<bool> {
+        if self.sent_again.is_empty() {
+            return Ok(true);
+        }
+        let sql = format!("SELECT 1 FROM job WHERE id = ?1 AND {IS_FIRST}");
+        self.connection.prepare_cached(&sql)?.exists([id])
+    }
+
+    /// The first in each lane of a row, but for itself.
+    fn first_of_the_others(&self, id: i64) -> rusqlite::Result<BTreeSet<i64>> {
         let mut next = self.connection.prepare_cached(
-            "SELECT (SELECT min(later.job) FROM lane AS later WHERE later.lane = mine.lane AND later.job > ?1)
+            "SELECT (SELECT other.job FROM lane AS other WHERE other.lane = mine.lane AND other.job <> ?1
+                     ORDER BY other.job LIMIT 1)
              FROM lane AS mine WHERE mine.job = ?1",
         )?;
         let next: rusqlite::Result<BTreeSet<Option<i64>>> = next.query_map([id], |row| row.get(0))?.collect();

@@ -200,6 +200,11 @@ impl Leases {
         self.held.get(&id).is_some_and(|held| held.number == number)
     }
 
+    /// Whether somebody has this row.
+    pub(super) fn is_held(&self, id: i64) -> bool {
+        self.held.contains_key(&id)
+    }
+
     /// The rows of a topic that somebody has.
     pub(super) fn held_of(&self, topic: &Topic) -> impl Iterator<Item = i64> {
         self.held.iter().filter(move |(_, held)| held.topic == *topic).map(|(id, _)| *id)

@@ -125,7 +125,11 @@ impl Store {
         let (born, urgency) = if afresh { (due, Urgency::Prompt) } else { (ended.born, ended.urgency) };
         let urgency = ended.again.map_or(urgency, |hinted| hinted.min(urgency));
         let repository = look(&leased.job);
-        self.leases.add(&Topic::of(&leased.job), Waiter { id, repository, due, born, losses: 0, urgency });
+        if self.has_its_turn(id)? {
+            self.leases.add(&Topic::of(&leased.job), Waiter { id, repository, due, born, losses: 0, urgency });
+        } else {
+            self.leases.stale();
+        }
         Ok(ended.is_suspect)
     }
 
@@ -158,7 +162,13 @@ impl Store {
         }
         drop(rows);
         drop(statement);
-        self.leases.set_waiters(found);
+        let mut waiting = Vec::with_capacity(found.len());
+        for (topic, waiter) in found {
+            if !self.is_held_up(waiter.id, &topic)? {
+                waiting.push((topic, waiter));
+            }
+        }
+        self.leases.set_waiters(waiting);
         Ok(())
     }
 }

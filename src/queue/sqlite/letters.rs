@@ -114,7 +114,7 @@ impl Store {
     /// The ids of a channel's dead letters, in the order in which they were stored.
     pub(super) fn dead_of(&self, channel: &str) -> rusqlite::Result<Vec<String>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT key FROM job WHERE topic = ?1 AND state = 'dead' AND state <> 'done' ORDER BY created, id",
+            "SELECT key FROM job WHERE topic = ?1 AND state = 'dead' AND state <> 'done' ORDER BY id",
         )?;
         let mut all = Vec::new();
         for topic in topics_of(channel) {
@@ -124,8 +124,8 @@ impl Store {
         Ok(all)
     }
 
-    /// A dead letter waits again, as old as if it were new. It is where it was among the messages of its lanes, unless one of
-    /// them is under way: two at once would be in no order.
+    /// A dead letter waits again, as old as if it were new. It is where it was among the messages of its lanes; if one of them
+    /// is under way, it waits for that, as two at once would be in no order.
     fn revive(&mut self, row: i64, job: &Job) -> rusqlite::Result<()> {
         self.transact()?;
         let now = self.wall();
@@ -136,34 +136,14 @@ impl Store {
                  WHERE id = ?1",
             )?
             .execute([row, now])?;
-        let row = if self.is_one_under_way(job)? { self.to_the_end(row)? } else { row };
         self.ready += 1;
+        if matches!(job, Job::Deliver(_)) {
+            self.sent_again.insert(row);
+        }
         self.enter_lanes(row, job)?;
         // Who was first of a lane may not be so any more.
         self.leases.stale();
         Ok(())
-    }
-
-    /// Whether somebody has a message that shares a lane with this one.
-    fn is_one_under_way(&self, job: &Job) -> rusqlite::Result<bool> {
-        let held: Vec<i64> = self.leases.held_of(&Topic::of(job)).collect();
-        let mut shares = self.connection.prepare_cached("SELECT 1 FROM lane WHERE lane = ?1 AND job = ?2")?;
-        for lane in row::lanes(job) {
-            for id in &held {
-                if shares.exists(params![lane, id])? {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    /// Gives a row the place of one that is stored now.
-    fn to_the_end(&self, row: i64) -> rusqlite::Result<i64> {
-        let mut statement = self
-            .connection
-            .prepare_cached("UPDATE job SET id = (SELECT max(id) + 1 FROM job) WHERE id = ?1 RETURNING id")?;
-        statement.query_row([row], |row| row.get(0))
     }
 
     /// See [`crate::queue::Letters::discard`].

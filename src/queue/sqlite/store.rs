@@ -1,6 +1,6 @@
 //! What is done to the rows. One connection, used by one thread.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub(super) struct Store {
     /// When repositories were last looked at, Unix milliseconds, and how urgently; what is older than [`GATHER`] is dropped.
     looked: HashMap<Repository, (i64, Urgency)>,
     pub(super) ready: u64,
+    /// Rows that were sent again, and wait where they were: one behind them may be under way.
+    pub(super) sent_again: HashSet<i64>,
     /// Dead letters that were made since somebody asked, and since the last purge.
     given_up: bool,
     pub(super) dead: u32,
@@ -65,6 +67,7 @@ impl Store {
             waiting: Waiting::default(),
             looked: HashMap::new(),
             ready: 0,
+            sent_again: HashSet::new(),
             given_up: false,
             dead: 0,
             purged: ambient.monotonic(),

@@ -6,6 +6,7 @@ mod lanes;
 mod letters;
 mod messages;
 mod routine;
+mod sign_ins;
 mod time;
 
 use std::os::unix::fs::PermissionsExt as _;

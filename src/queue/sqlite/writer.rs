@@ -182,6 +182,7 @@ impl Writer {
             Command::Announced(repository, reply) => reply.send_read(store.announced(&repository))?,
             Command::Found(announced, reply) => pending.push(done(reply, store.found(&announced))?),
             Command::Letters(command) => pending.extend(command.execute(store)?.map(Pending::Letters)),
+            Command::SignIns(command) => pending.extend(command.execute(store)?.map(Pending::Done)),
             Command::Ping(reply) => reply.send(Ok(())),
         }
         Ok(())

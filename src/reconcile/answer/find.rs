@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::asked::Asked;
 use super::{Answer, decided};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, annotations};
 use crate::domain::actor::SignedIn;
 use crate::domain::approval::{Allows, Approval, ApprovalId, Token};
 use crate::domain::history::{Choice, Outcome, Ran};
+use crate::domain::record::sealed::Opened;
 use crate::domain::record::{Known, Question, Stands, Update};
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
@@ -31,6 +32,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.is_of_brake(token)
             || self.0.cluster.names(token.approval())
             || !self.1.repairs.naming(token.approval()).is_empty()
+            || self.0.cluster.departed(token.approval()).is_some()
     }
 
     /// The workloads whose record names an approval, or named it when it was last read.
@@ -45,7 +47,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// meant, whoever copied that record.
     pub(super) async fn find(&self, token: &Token, by: Option<&SignedIn>) -> Result<Option<Found>, StepError> {
         let candidates = self.naming(token.approval());
-        if candidates.is_empty() {
+        let departed = self.0.cluster.departed(token.approval());
+        if candidates.is_empty() && departed.is_none() {
             return Ok(None);
         }
         let holders = self.0.audience.holders();
@@ -55,7 +58,32 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Ok(Some(found));
             }
         }
-        Ok(None)
+        Ok(departed.and_then(|workload| self.found_gone((token, by), &holders, &workload)))
+    }
+
+    /// What is said of a link about an object that is gone, as it was last seen: what became of it, or that it changed.
+    fn found_gone(
+        &self,
+        (token, by): (&Token, Option<&SignedIn>),
+        holders: &[String],
+        workload: &Arc<Workload>,
+    ) -> Option<Found> {
+        let (Opened::Ours(record) | Opened::WithoutHistory(record)) = annotations::open(workload, &self.0.keys) else {
+            return None;
+        };
+        let (container, known) = record.find(token.approval())?;
+        let approval = known.terms().approval(&workload.id, container);
+        let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
+        let question = match known {
+            Known::Answered(answered) => {
+                let entry = Box::new(record.entry(workload, container, answered));
+                return Some(Found::Answered(decided(answered.answer, entry)));
+            }
+            Known::Newest(question) => question,
+            Known::Replaced(_) => record.ledger(container)?.question.as_ref()?,
+        };
+        let asked = self.about(workload, approval, question, (holder, by));
+        Some(Found::Answered(Answer::Changed(Box::new(asked))))
     }
 
     /// What is known of a token's approval, if its signature is right.

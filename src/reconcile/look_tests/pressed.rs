@@ -39,17 +39,57 @@ async fn the_last_second_of_a_link_is_the_last() {
     }
 }
 
+/// Row 7 of the design's table: of two services that share a key one has a clock that is ten minutes off. Each judges by its
+/// own, and none takes anything from what the other asked.
+#[tokio::test]
+async fn clocks_that_are_ten_minutes_apart_open_the_same_links_and_make_none_last_longer() {
+    let apart = TimeDelta::minutes(10);
+    let stage = Stage::team(needing("2", &[])).await;
+    let (joe, jane, expires) = (stage.link_of(JOE), stage.link_of(JANE), stage.asks().terms.expires());
+    stage.clock.step(-apart);
+    assert!(matches!(stage.reconciler.asked(&joe).await, Answer::Open(_)), "asked in ten minutes, as its clock says");
+    assert_eq!(Stage::counted_as(&stage.reconciler.answer(&joe, Action::Approve, "trace").await).0, "1 of 2");
+    stage.look().await;
+    stage.clock.step(apart + apart);
+    stage.look().await;
+    assert!(matches!(stage.reconciler.asked(&jane).await, Answer::Open(_)));
+    stage.clock.step(expires - stage.clock.now() - TimeDelta::seconds(1));
+    assert!(matches!(stage.reconciler.asked(&jane).await, Answer::Open(_)));
+    stage.clock.step(TimeDelta::seconds(1));
+    assert!(matches!(stage.reconciler.answer(&jane, Action::Approve, "trace").await, Answer::Expired(_)));
+    assert_eq!(stage.cluster.image(), OLD);
+}
+
 #[tokio::test]
 async fn a_link_of_an_object_that_was_made_again_does_nothing_to_its_successor() {
     let stage = Stage::team(needing("1", &[])).await;
-    let link = stage.link_of(JOE);
+    let (link, jane) = (stage.link_of(JOE), stage.link_of(JANE));
+    stage.cluster.state(|state| state.departed = Some(Arc::clone(&state.workload)));
     // Restored with all its annotations: another uid.
     stage.changed(|now| now.id.uid = "uid-2".into());
     for action in [Action::Approve, Action::Skip, Action::Snooze] {
         let answer = stage.reconciler.answer(&link, action, "trace").await;
-        assert!(matches!(answer, Answer::Unknown), "{answer:?}");
+        assert!(matches!(answer, Answer::Changed(_)), "{answer:?}");
     }
     assert_eq!((stage.cluster.image().as_str(), stage.cluster.annotation("skip")), (OLD, None));
+    stage.cluster.state(|state| state.departed = None);
+    assert!(matches!(stage.reconciler.asked(&jane).await, Answer::Unknown), "of what nobody remembers nothing is said");
+}
+
+#[tokio::test]
+async fn a_used_link_of_an_object_that_is_gone_says_what_became_of_it_and_a_wrong_one_nothing() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let link = stage.link_of(JOE);
+    assert!(matches!(stage.presses(JOE, Action::Approve).await, Answer::Approved(_)));
+    stage.cluster.state(|state| state.departed = Some(Arc::clone(&state.workload)));
+    stage.changed(|now| (now.id.uid, now.annotations) = ("uid-2".into(), Box::default()));
+    assert!(matches!(stage.reconciler.asked(&link).await, Answer::Approved(_)));
+    stage.cluster.state(|state| {
+        let mut other = Workload::clone(state.departed.as_ref().unwrap());
+        other.id.uid = "uid-3".into();
+        state.departed = Some(Arc::new(other));
+    });
+    assert!(matches!(stage.reconciler.asked(&link).await, Answer::Unknown), "its record was signed for another object");
 }
 
 #[tokio::test]

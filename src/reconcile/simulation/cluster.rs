@@ -382,6 +382,10 @@ impl Cluster for Api {
         self.index.names(approval)
     }
 
+    fn departed(&self, approval: &ApprovalId) -> Option<Arc<Workload>> {
+        self.index.departed(approval)
+    }
+
     async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<ImageOwner>, ClusterError> {
         self.world.point("cluster.who_set").await;
         Ok(None)

@@ -27,6 +27,7 @@ pub(crate) mod receiver;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod stored;
 pub(crate) mod strangers;
 pub(crate) mod switchboard;
 pub(crate) mod tls;

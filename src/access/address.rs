@@ -11,7 +11,7 @@ use ipnet::IpNet;
 const MOST_PROXIES: usize = 16;
 
 /// Whether a trusted proxy sent a request.
-pub(super) fn is_of_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+pub(crate) fn is_of_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&peer(request)))
 }
 
@@ -20,7 +20,7 @@ fn peer(request: &HttpRequest) -> IpAddr {
 }
 
 /// The address that a request is counted at.
-pub(super) fn client(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
+pub(crate) fn client(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
     let peer = peer(request);
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {

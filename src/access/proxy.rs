@@ -1,27 +1,32 @@
 //! Who a trusted proxy says that it is. A header is a claim: it is believed of whom the operator trusts, and of nobody else.
 
 use actix_web::HttpRequest;
-use actix_web::http::Method;
-use actix_web::http::header::{HeaderMap, HeaderName, ORIGIN};
+use actix_web::http::header::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 use super::address;
-use crate::domain::actor::SignedIn;
+use super::sender::{acts, is_our_page};
+use crate::domain::actor::{ClusterUser, SignedIn};
+
+/// The most groups that are read of one person.
+const MOST_GROUPS: usize = 500;
 
 /// Where a proxy says who signed in, and what that is to mean.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The header that it sets.
     pub header: HeaderName,
+    /// The header with their groups, comma-separated, if it sets one.
+    pub groups: Option<HeaderName>,
     /// Whether nobody may see a link who did not.
     pub is_required: bool,
     /// What our own pages begin with, `https://watcher.example.com`, where that is known.
     pub origin: Option<String>,
 }
 
-/// Why a request is not answered, whatever its link.
+/// Why a request is not answered, whatever it asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub enum Refused {
     /// Nobody signed in, and somebody has to.
     NobodySignedIn,
     /// What the proxy says is no name.
@@ -31,46 +36,50 @@ pub(super) enum Refused {
 }
 
 impl Identity {
-    /// Who signed in, if anybody did.
-    pub(super) fn read(&self, request: &HttpRequest, trusted: &[IpNet]) -> Result<Option<SignedIn>, Refused> {
-        let said = if address::is_of_proxy(request, trusted) {
-            let mut said = request.headers().get_all(&self.header);
-            match (said.next(), said.next()) {
-                (None, _) => None,
-                (Some(name), None) => {
-                    let name = std::str::from_utf8(name.as_bytes()).ok().and_then(SignedIn::read);
-                    Some(name.ok_or(Refused::NoName)?)
-                }
-                // One of them may be the client's.
-                (Some(_), Some(_)) => return Err(Refused::NoName),
-            }
-        } else {
-            None
-        };
+    /// Who signed in, if anybody did. The cluster is taken to know them, and their groups, by the same names.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub fn read(&self, request: &HttpRequest, trusted: &[IpNet]) -> Result<Option<SignedIn>, Refused> {
+        let said = if address::is_of_proxy(request, trusted) { self.said(request.headers())? } else { None };
         match said {
-            Some(_) if acts(request.method()) && !self.is_ours(request.headers()) => Err(Refused::Elsewhere),
+            Some(_) if acts(request.method()) && !is_our_page(request.headers(), self.origin.as_deref()) => {
+                Err(Refused::Elsewhere)
+            }
             None if self.is_required => Err(Refused::NobodySignedIn),
             said => Ok(said),
         }
     }
 
-    /// Whether a browser says that our own page sent this: whoever is signed in sends what any page makes the browser send.
-    fn is_ours(&self, headers: &HeaderMap) -> bool {
-        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-        match (text("Sec-Fetch-Site"), text(ORIGIN.as_str())) {
-            (Some(site), _) => site == "same-origin",
-            (None, Some(origin)) => self.origin.as_deref() == Some(origin),
-            (None, None) => false,
-        }
+    fn said(&self, headers: &HeaderMap) -> Result<Option<SignedIn>, Refused> {
+        let Some(name) = only(headers, &self.header)? else { return Ok(None) };
+        let person = SignedIn::read(name).ok_or(Refused::NoName)?;
+        let groups = match &self.groups {
+            Some(header) => only(headers, header)?.unwrap_or_default(),
+            None => "",
+        };
+        let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
+        let user = ClusterUser {
+            name: person.name().to_owned(),
+            groups: groups.take(MOST_GROUPS).map(str::to_owned).collect(),
+        };
+        Ok(Some(person.known_as(user)))
     }
 }
 
-fn acts(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD)
+/// What a header says that is there once: of two, one may be the client's.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refused> {
+    let mut said = headers.get_all(name);
+    match (said.next(), said.next()) {
+        (None, _) => Ok(None),
+        (Some(text), None) => std::str::from_utf8(text.as_bytes()).map(Some).map_err(|_| Refused::NoName),
+        (Some(_), Some(_)) => Err(Refused::NoName),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::Method;
     use actix_web::http::header::HeaderValue;
     use actix_web::test::TestRequest;
 
@@ -80,7 +89,8 @@ mod tests {
 
     fn identity(is_required: bool) -> Identity {
         let origin = Some("https://watcher.example.com".to_owned());
-        Identity { header: HeaderName::from_static("x-forwarded-user"), is_required, origin }
+        let [header, groups] = ["x-forwarded-user", "x-forwarded-groups"].map(HeaderName::from_static);
+        Identity { header, groups: Some(groups), is_required, origin }
     }
 
     fn read(required: bool, peer: &str, method: Method, headers: &[(&str, &[u8])]) -> Result<Option<String>, Refused> {
@@ -139,5 +149,23 @@ mod tests {
         for headers in elsewhere {
             assert_eq!(posted(headers), Err(Refused::Elsewhere), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn groups_are_those_of_the_proxy_alone() {
+        let groups = |peer: &str, all: &[(&str, &str)]| {
+            let mut request = TestRequest::default().peer_addr(peer.parse().unwrap());
+            for header in [("X-Forwarded-User", "alice")].iter().chain(all) {
+                request = request.append_header(*header);
+            }
+            let read = identity(false).read(&request.to_http_request(), &["10.0.0.0/8".parse().unwrap()]);
+            read.map(|said| said.and_then(|it| Some(it.in_cluster()?.groups.clone())))
+        };
+        let of = |all: &[&str]| Ok(Some(all.iter().map(|group| (*group).to_owned()).collect::<Vec<_>>()));
+        assert_eq!(groups(PROXY, &[("X-Forwarded-Groups", "dev, sre,,")]), of(&["dev", "sre"]));
+        assert_eq!(groups(PROXY, &[("Remote-Groups", "sre")]), of(&[]), "another header");
+        assert_eq!(groups("192.0.2.9:1", &[("X-Forwarded-Groups", "sre")]), Ok(None));
+        let two = [("X-Forwarded-Groups", "dev"), ("X-Forwarded-Groups", "sre")];
+        assert_eq!(groups(PROXY, &two), Err(Refused::NoName), "one of them may be the client's");
     }
 }

@@ -1,0 +1,337 @@
+//! Who sends a request, and what they may do: by a token, by what a proxy says, or by a session.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderName;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::BoxFuture;
+use ipnet::IpNet;
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use super::basic::Passwords;
+use super::bearer::{Program, Programs, Shown, WhoseToken};
+use super::guesses::Guesses;
+use super::oidc::Oidc;
+use super::page::{SignInPage, TemplateError};
+use super::proxy::{Identity, Refused};
+use super::sender::{acts, is_our_page};
+use super::sessions::{Session, Sessions};
+use super::{Role, Visitor, address, forms};
+use crate::ambient::Ambient;
+use crate::cluster::ClusterError;
+use crate::config::auth::{Auth, Mode};
+use crate::domain::actor::{Authority, ClusterUser, SignedIn};
+use crate::domain::role::Roles;
+use crate::listener::{Bodies, Problem};
+use crate::outbound;
+use crate::queue::{QueueError, SignIns};
+use crate::telemetry::chain;
+use crate::telemetry::metrics::{Metrics, SignInResult};
+
+/// Bytes of the forms of people who sign in, at once.
+const FORMS: u32 = 256 * 1024;
+/// How long the cluster's word about a namespace counts, and of how many it is remembered.
+const NAMESPACES: Duration = Duration::from_secs(30);
+const MOST_NAMESPACES: usize = 4096;
+
+/// Asks the cluster whether somebody may change what runs in a namespace; nothing where that may not be asked.
+pub type MayDecideIn =
+    Arc<dyn Fn(ClusterUser, String) -> BoxFuture<'static, Result<Option<bool>, ClusterError>> + Send + Sync>;
+
+/// Nobody can be let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The header that was configured is none.
+    #[error("the header in which the proxy says who signed in can't be used")]
+    Header(#[from] actix_web::http::header::InvalidHeaderName),
+    /// The template of the page is broken.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
+/// What it takes to know people.
+pub struct Parts {
+    /// How people sign in, and who may what.
+    pub auth: Auth,
+    /// Where this service is reached.
+    pub base_url: Option<Url>,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Remembers who is signed in.
+    pub store: Arc<dyn SignIns>,
+    /// Reaches the provider.
+    pub client: outbound::Client,
+    /// Asks the API server whose token it is.
+    pub whose_token: WhoseToken,
+    /// Asks the API server who may change what runs in a namespace.
+    pub may_decide_in: MayDecideIn,
+    /// Signs what browsers bring back.
+    pub key: [u8; 32],
+    /// The numbers.
+    pub metrics: Metrics,
+    /// Clock and chance.
+    pub ambient: Ambient,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+/// How people get in.
+pub(super) enum Way {
+    Passwords(Passwords),
+    Proxy(Identity),
+    Provider(Box<Oidc>),
+}
+
+/// What the cluster said about somebody in a namespace.
+struct Word {
+    may: Option<bool>,
+    until: Duration,
+}
+
+/// Knows who sends a request.
+pub struct Access {
+    pub(super) way: Way,
+    pub(super) roles: Roles,
+    programs: Programs,
+    pub(super) sessions: Sessions,
+    pub(super) guesses: Guesses,
+    pub(super) page: SignInPage,
+    pub(super) bodies: Bodies,
+    pub(super) base_path: String,
+    pub(super) ambient: Ambient,
+    trusted_proxies: Vec<IpNet>,
+    origin: Option<String>,
+    key: [u8; 32],
+    metrics: Metrics,
+    may_decide_in: MayDecideIn,
+    namespaces: Mutex<HashMap<(ClusterUser, String), Word>>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Access")
+    }
+}
+
+/// Why somebody is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stranger {
+    /// They show nothing.
+    Nobody,
+    /// They show a token that lets nobody in.
+    WrongToken,
+    /// What the proxy says is no name.
+    NoName,
+    /// Another site's page made their browser send it.
+    Elsewhere,
+    /// It is known who they are, and they have no role.
+    NoRole(String),
+    /// Too much was wrong; so many seconds.
+    TooMany(u32),
+    /// It can't be said now.
+    Later,
+}
+
+impl Access {
+    /// Knows people as it is configured.
+    ///
+    /// # Errors
+    /// [`AccessError`]
+    pub fn new(parts: Parts) -> Result<Self, AccessError> {
+        let Parts { auth, base_url, trusted_proxies, store, client, whose_token, may_decide_in, key, metrics, ambient } =
+            parts;
+        let base_path = base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
+        let origin = base_url.as_ref().map(|url| url.origin().ascii_serialization());
+        let is_secure = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
+        let way = match auth.mode {
+            Mode::Basic(users) => Way::Passwords(Passwords::new(users)),
+            Mode::Proxy(headers) => Way::Proxy(Identity {
+                header: HeaderName::try_from(headers.user)?,
+                groups: headers.groups.map(HeaderName::try_from).transpose()?,
+                is_required: true,
+                origin: origin.clone(),
+            }),
+            Mode::Oidc(provider) => {
+                let redirect = format!("{}{base_path}/sign-in/callback", origin.as_deref().unwrap_or_default());
+                Way::Provider(Box::new(Oidc::new(*provider, client, redirect, key, ambient.clone())))
+            }
+        };
+        Ok(Self {
+            way,
+            roles: auth.roles,
+            programs: Programs::new(auth.tokens, auth.audience, whose_token, ambient.clone()),
+            sessions: Sessions::new(store, is_secure, auth.session, ambient.clone()),
+            guesses: Guesses::default(),
+            page: SignInPage::new(&base_path)?,
+            bodies: Bodies::new(FORMS),
+            base_path,
+            ambient,
+            trusted_proxies,
+            origin,
+            key,
+            metrics,
+            may_decide_in,
+            namespaces: Mutex::default(),
+        })
+    }
+
+    /// Who sends a request.
+    pub(super) async fn known(&self, request: &HttpRequest) -> Result<Visitor, Stranger> {
+        if let Some(shown) = self.programs.shown(request.headers()) {
+            return self.program(shown, request).await;
+        }
+        match &self.way {
+            Way::Proxy(identity) => self.of_proxy(identity, request),
+            Way::Passwords(_) | Way::Provider(_) => self.of_session(request).await,
+        }
+    }
+
+    async fn program(&self, shown: Shown, request: &HttpRequest) -> Result<Visitor, Stranger> {
+        let (address, now) = (self.address(request), self.ambient.monotonic());
+        if let Some(wait) = self.guesses.wait(address, None, now) {
+            return Err(Stranger::TooMany(wait));
+        }
+        let program = self.programs.whose(shown).await.map_err(|error| {
+            tracing::warn!(error = %chain(&error), "whose token a program shows can't be asked: bind the ClusterRole of deploy/token-reviews");
+            Stranger::Later
+        })?;
+        match program {
+            Some(Program::Listed(token)) => {
+                let who = SignedIn::by(Authority::Token, &format!("token {}", token.name)).ok_or(Stranger::NoName)?;
+                Ok(Visitor { who, role: token.role, form_token: String::new() })
+            }
+            Some(Program::OfCluster(user)) => {
+                let who = SignedIn::by(Authority::ServiceAccount, &user.name).ok_or(Stranger::NoName)?;
+                let role = self.role(&user.name, &user.groups, None)?;
+                Ok(Visitor { who: who.known_as(user), role, form_token: String::new() })
+            }
+            None => {
+                self.guesses.was_wrong(address, None, now);
+                self.count("token", "wrong");
+                Err(Stranger::WrongToken)
+            }
+        }
+    }
+
+    fn of_proxy(&self, identity: &Identity, request: &HttpRequest) -> Result<Visitor, Stranger> {
+        let who = match identity.read(request, &self.trusted_proxies) {
+            Ok(who) => who.ok_or(Stranger::Nobody)?,
+            Err(Refused::NobodySignedIn) => return Err(Stranger::Nobody),
+            Err(Refused::NoName) => return Err(Stranger::NoName),
+            Err(Refused::Elsewhere) => return Err(Stranger::Elsewhere),
+        };
+        let groups = who.in_cluster().map(|user| user.groups.as_slice()).unwrap_or_default();
+        let role = self.role(who.name(), groups, None)?;
+        let form_token = forms::of_person(&self.key, who.name());
+        Ok(Visitor { who, role, form_token })
+    }
+
+    async fn of_session(&self, request: &HttpRequest) -> Result<Visitor, Stranger> {
+        let found = self.sessions.find(request.headers()).await.map_err(|error| unread(&error))?;
+        let found = found.ok_or(Stranger::Nobody)?;
+        let (session, form_token) = (found.session, found.form_token);
+        let (by, own) = match &self.way {
+            Way::Passwords(passwords) => {
+                let user = passwords.user(&session.name).filter(|user| proof_of_password(&user.hash) == session.proof);
+                (Authority::Password, Some(user.ok_or(Stranger::Nobody)?.clone()))
+            }
+            Way::Provider(oidc) if oidc.proof() == session.proof => (Authority::OpenId, None),
+            Way::Provider(_) | Way::Proxy(_) => return Err(Stranger::Nobody),
+        };
+        if acts(request.method()) && !self.is_of_our_page(request) {
+            return Err(Stranger::Elsewhere);
+        }
+        let groups = own.as_ref().map_or(&session.groups, |user| &user.groups);
+        let role = self.role(&session.name, groups, own.as_ref().map(|user| user.role.unwrap_or(Role::Viewer)))?;
+        let who = session.person(by).ok_or(Stranger::NoName)?;
+        Ok(Visitor { who, role, form_token })
+    }
+
+    /// Counts who wanted in.
+    pub(super) fn count(&self, way: &str, result: &str) {
+        let labels = SignInResult { way: way.to_owned(), result: result.to_owned() };
+        self.metrics.sign_ins.get_or_create(&labels).inc();
+    }
+
+    /// The role of somebody who is known: the one that may most of what they are given, and `own`.
+    pub(super) fn role(&self, name: &str, groups: &[String], own: Option<Role>) -> Result<Role, Stranger> {
+        self.roles.of(name, groups).max(own).ok_or_else(|| Stranger::NoRole(name.to_owned()))
+    }
+
+    /// Whether one of our own pages made a browser send it.
+    pub(super) fn is_of_our_page(&self, request: &HttpRequest) -> bool {
+        is_our_page(request.headers(), self.origin.as_deref())
+    }
+
+    /// The address that a request is counted at.
+    pub(super) fn address(&self, request: &HttpRequest) -> IpAddr {
+        address::client(request, &self.trusted_proxies)
+    }
+
+    /// Whether somebody may decide on what runs in a namespace: it takes the role, and the cluster's word where it knows
+    /// them and may be asked.
+    ///
+    /// # Errors
+    /// 403, when they may not; 503, when the cluster does not say.
+    pub async fn may_decide_in(&self, visitor: &Visitor, namespace: &str) -> Result<(), Problem> {
+        visitor.may_decide()?;
+        let Some(user) = visitor.who.in_cluster() else { return Ok(()) };
+        match self.asked_of(user, namespace).await {
+            Ok(Some(true) | None) => Ok(()),
+            Ok(Some(false)) => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "you may decide nothing in this namespace: the cluster does not let you change what runs there",
+            )),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), namespace, "whether somebody may decide in a namespace can't be asked");
+                Err(Problem::later("the cluster does not say now whether you may decide: try again in a moment"))
+            }
+        }
+    }
+
+    async fn asked_of(&self, user: &ClusterUser, namespace: &str) -> Result<Option<bool>, ClusterError> {
+        let (key, now) = ((user.clone(), namespace.to_owned()), self.ambient.monotonic());
+        if let Some(word) = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && now < word.until
+        {
+            return Ok(word.may);
+        }
+        let may = (self.may_decide_in)(user.clone(), namespace.to_owned()).await?;
+        let mut known = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_NAMESPACES {
+            known.retain(|_, word| now < word.until);
+        }
+        if known.len() < MOST_NAMESPACES {
+            known.insert(key, Word { may, until: now + NAMESPACES });
+        }
+        Ok(may)
+    }
+}
+
+/// What a session of somebody with a password hangs on: another password ends it.
+pub(super) fn proof_of_password(hash: &crate::domain::password::PasswordHash) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(hash.to_string()))
+}
+
+/// A session of somebody, as it begins.
+pub(super) fn session_of(who: &SignedIn, groups: Vec<String>, proof: String) -> Session {
+    let in_cluster = who.in_cluster().map(|user| (user.name.clone(), user.groups.clone()));
+    Session { name: who.name().to_owned(), groups, proof, in_cluster }
+}
+
+/// The store does not say who is signed in.
+pub(super) fn unread(error: &QueueError) -> Stranger {
+    tracing::warn!(error = %chain(error), "who is signed in can't be read or kept");
+    Stranger::Later
+}

@@ -1,0 +1,266 @@
+//! Where people sign in and out.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, SET_COOKIE};
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use url::form_urlencoded;
+
+use super::Visitor;
+use super::basic::{LONGEST, Passwords};
+use super::destination::destination;
+use super::door::{Access, Stranger, Way, proof_of_password, session_of, unread as store_failed};
+use super::oidc::{Oidc, OidcError, Returned};
+use super::page::{self, Said};
+use crate::domain::actor::{Authority, SignedIn};
+use crate::domain::role::Role;
+use crate::domain::secret::Secret;
+use crate::listener::{Problem, unread};
+use crate::telemetry::chain;
+
+/// The largest form that is read.
+const MOST_BYTES: usize = 8 * 1024;
+
+/// Adds the routes of people who sign in and out.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(web::resource("/sign-in").route(web::get().to(show)).route(web::post().to(password)))
+        .route("/sign-in/begin", web::get().to(begin))
+        .route("/sign-in/callback", web::get().to(callback))
+        .route("/sign-out", web::post().to(sign_out));
+}
+
+/// The page on which somebody signs in.
+async fn show(access: Data<Access>, request: HttpRequest) -> HttpResponse {
+    let to = wanted(&access, &request);
+    if access.known(&request).await.is_ok() {
+        return access.page.see_other(&to).finish();
+    }
+    let way = match &access.way {
+        Way::Passwords(_) => page::Way::Password,
+        Way::Provider(_) => page::Way::Provider,
+        Way::Proxy(_) => return access.refuse(&Stranger::Nobody),
+    };
+    let message = match field(request.query_string(), "signed") {
+        Some(word) if word == "out" => "You are signed out.",
+        _ => "",
+    };
+    access.page.says(&Said { status: StatusCode::OK, title: "Sign in", message, way, to: &to, retry_after: None })
+}
+
+/// Somebody shows a name and a password.
+async fn password(access: Data<Access>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
+    let answer = match &access.way {
+        Way::Passwords(passwords) => access.with_password(passwords, &request, &mut payload).await,
+        Way::Proxy(_) | Way::Provider(_) => Ok(access.nothing()),
+    };
+    unread(answer.unwrap_or_else(|stranger| access.refuse(&stranger)), payload)
+}
+
+/// The browser is sent to the provider.
+async fn begin(access: Data<Access>, request: HttpRequest) -> HttpResponse {
+    let Way::Provider(oidc) = &access.way else { return access.nothing() };
+    match oidc.begin(&wanted(&access, &request)).await {
+        Ok((location, cookie)) => access.page.see_other(&location).insert_header((SET_COOKIE, cookie)).finish(),
+        Err(error) => access.failed(&error, &request),
+    }
+}
+
+/// The browser comes back from the provider.
+async fn callback(access: Data<Access>, request: HttpRequest) -> HttpResponse {
+    let Way::Provider(oidc) = &access.way else { return access.nothing() };
+    let answer = access.returned(oidc, &request).await;
+    let mut answer = answer.unwrap_or_else(|stranger| access.refuse(&stranger));
+    if let Ok(cookie) = oidc.forget().parse() {
+        answer.headers_mut().append(SET_COOKIE, cookie);
+    }
+    answer
+}
+
+/// Somebody signs out: by a form of a page of ours, as no other site is to do it for them.
+async fn sign_out(access: Data<Access>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
+    let answer = access.signed_out(&request, &mut payload).await;
+    unread(answer.unwrap_or_else(|stranger| access.refuse(&stranger)), payload)
+}
+
+/// Who is signed in, as what, and how they sign out.
+pub async fn home(access: Data<Access>, visitor: Visitor) -> HttpResponse {
+    let told = format!("You are signed in as {}, {}.", visitor.who.name(), visitor.role.as_str());
+    let way = match access.way {
+        Way::Passwords(_) | Way::Provider(_) => page::Way::Out,
+        Way::Proxy(_) => page::Way::None,
+    };
+    let (title, status, to) = ("Image Watcher", StatusCode::OK, visitor.form_token.as_str());
+    access.page.says(&Said { status, title, message: &told, way, to, retry_after: None })
+}
+
+/// Where somebody wants to go.
+fn wanted(access: &Access, request: &HttpRequest) -> String {
+    destination(&field(request.query_string(), "to").unwrap_or_default(), &access.base_path)
+}
+
+/// A field of a form or a query that is there once.
+fn field(text: &str, name: &str) -> Option<String> {
+    let mut all = form_urlencoded::parse(text.as_bytes()).filter(|(field, _)| field == name);
+    match (all.next(), all.next()) {
+        (Some((_, value)), None) => Some(value.into_owned()),
+        _ => None,
+    }
+}
+
+impl Access {
+    fn nothing(&self) -> HttpResponse {
+        self.page.says(&Said::refusal(StatusCode::NOT_FOUND, "There is nothing here."))
+    }
+
+    async fn form(&self, request: &HttpRequest, payload: &mut Payload) -> Result<String, HttpResponse> {
+        let refused = |problem: &Problem| {
+            let told = crate::domain::wording::sentence(&problem.detail);
+            self.page.says(&Said { retry_after: problem.retry_after, ..Said::refusal(problem.status, &told) })
+        };
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.starts_with("application/x-www-form-urlencoded") {
+            return Err(refused(&Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page")));
+        }
+        let body = self.bodies.read(request, payload, MOST_BYTES).await.map_err(|problem| refused(&problem))?;
+        String::from_utf8(body.to_vec())
+            .map_err(|_| refused(&Problem::new(StatusCode::BAD_REQUEST, "this is no form of the page")))
+    }
+
+    async fn with_password(
+        &self,
+        passwords: &Passwords,
+        request: &HttpRequest,
+        payload: &mut Payload,
+    ) -> Result<HttpResponse, Stranger> {
+        if !self.is_of_our_page(request) {
+            return Err(Stranger::Elsewhere);
+        }
+        let form = match self.form(request, payload).await {
+            Ok(form) => form,
+            Err(answer) => return Ok(answer),
+        };
+        let [name, password, to] = ["name", "password", "to"].map(|name| field(&form, name).unwrap_or_default());
+        let to = destination(&to, &self.base_path);
+        let (name, password) = (name.trim(), Secret::new(password));
+        let again = |status, message: &str| {
+            let said = Said { status, title: "Sign in", message, way: page::Way::Password, to: &to, retry_after: None };
+            Ok(self.page.says(&said))
+        };
+        if name.is_empty() || name.len() > 64 || password.expose().len() > LONGEST {
+            return again(StatusCode::UNPROCESSABLE_ENTITY, "Write your name and your password.");
+        }
+        let (address, now) = (self.address(request), self.ambient.monotonic());
+        if let Some(wait) = self.guesses.wait(address, Some(name), now) {
+            self.count("password", "slowed");
+            return Err(Stranger::TooMany(wait));
+        }
+        let user = passwords.check(name, password).await.map_err(|_| Stranger::Later)?;
+        let Some(user) = user else {
+            self.guesses.was_wrong(address, Some(name), now);
+            self.count("password", "wrong");
+            tracing::info!(%address, "a name and a password that do not go together");
+            return again(StatusCode::UNAUTHORIZED, "That name and that password do not go together.");
+        };
+        let who = SignedIn::by(Authority::Password, &user.name).ok_or(Stranger::NoName)?;
+        self.role(&user.name, &user.groups, Some(user.role.unwrap_or(Role::Viewer)))?;
+        self.lets_in(&who, Vec::new(), proof_of_password(&user.hash), &to, request).await
+    }
+
+    async fn returned(&self, oidc: &Oidc, request: &HttpRequest) -> Result<HttpResponse, Stranger> {
+        let (address, now) = (self.address(request), self.ambient.monotonic());
+        if let Some(wait) = self.guesses.wait(address, None, now) {
+            self.count("provider", "slowed");
+            return Err(Stranger::TooMany(wait));
+        }
+        let Some(returned) = Returned::read(request.query_string()) else {
+            return Ok(self.failed(&OidcError::Stranger, request));
+        };
+        let arrived = match oidc.finish(request.headers(), &returned).await {
+            Ok(arrived) => arrived,
+            Err(error) => return Ok(self.failed(&error, request)),
+        };
+        let who = arrived.identified.person;
+        self.role(who.name(), &arrived.identified.groups, None)?;
+        let to = destination(&arrived.to, &self.base_path);
+        self.lets_in(&who, arrived.identified.groups, oidc.proof(), &to, request).await
+    }
+
+    /// Begins a session in the place of one that may be there.
+    async fn lets_in(
+        &self,
+        who: &SignedIn,
+        groups: Vec<String>,
+        proof: String,
+        to: &str,
+        request: &HttpRequest,
+    ) -> Result<HttpResponse, Stranger> {
+        self.sessions.end(request.headers()).await.map_err(|error| store_failed(&error))?;
+        let session = session_of(who, groups, proof);
+        let cookie = self.sessions.begin(&session).await.map_err(|error| store_failed(&error))?;
+        self.count(if who.authority() == Authority::OpenId { "provider" } else { "password" }, "done");
+        tracing::info!(who = who.name(), by = ?who.authority(), address = %self.address(request), "somebody signed in");
+        Ok(self.page.see_other(to).insert_header((SET_COOKIE, cookie)).finish())
+    }
+
+    async fn signed_out(&self, request: &HttpRequest, payload: &mut Payload) -> Result<HttpResponse, Stranger> {
+        if matches!(self.way, Way::Proxy(_)) {
+            let told = "The proxy in front of this service signed you in, and signs you out as well.";
+            return Ok(self.page.says(&Said::refusal(StatusCode::CONFLICT, told)));
+        }
+        let visitor = match self.known(request).await {
+            // Whoever is not signed in is out already.
+            Err(Stranger::Nobody) => return Ok(self.out(None)),
+            known => known?,
+        };
+        let form = match self.form(request, payload).await {
+            Ok(form) => form,
+            Err(answer) => return Ok(answer),
+        };
+        if visitor.sent(&field(&form, "form_token").unwrap_or_default()).is_err() {
+            return Err(Stranger::Elsewhere);
+        }
+        let cookie = self.sessions.end(request.headers()).await.map_err(|error| store_failed(&error))?;
+        tracing::info!(who = visitor.who.name(), "somebody signed out");
+        Ok(self.out(Some(cookie)))
+    }
+
+    fn out(&self, cookie: Option<String>) -> HttpResponse {
+        let mut answer = self.page.see_other(&format!("{}/sign-in?signed=out", self.base_path));
+        if let Some(cookie) = cookie {
+            answer.insert_header((SET_COOKIE, cookie));
+        }
+        answer.finish()
+    }
+
+    /// Nobody signed in at the provider.
+    fn failed(&self, error: &OidcError, request: &HttpRequest) -> HttpResponse {
+        let address = self.address(request);
+        if error.is_of_stranger() {
+            self.guesses.was_wrong(address, None, self.ambient.monotonic());
+            self.count("provider", "wrong");
+            tracing::info!(%address, error = %chain(error), "nobody signed in");
+            let told = match error {
+                OidcError::Stranger => {
+                    "This is of no sign-in that this browser began, or it took too long. Begin again."
+                }
+                OidcError::Refused(_) => "The provider let nobody in.",
+                _ => "What the provider says does not tell who you are; the log of image-watcher says why.",
+            };
+            let base = format!("{}/", self.base_path);
+            let said = Said {
+                status: StatusCode::UNAUTHORIZED,
+                title: "You are not signed in",
+                message: told,
+                way: page::Way::Provider,
+                to: &base,
+                retry_after: None,
+            };
+            return self.page.says(&said);
+        }
+        self.count("provider", "no_answer");
+        tracing::warn!(error = %chain(error), "nobody can sign in at the provider");
+        let told = "The provider gives no answer that can be used now. Try again in a moment.";
+        self.page.says(&Said { retry_after: Some(10), ..Said::refusal(StatusCode::SERVICE_UNAVAILABLE, told) })
+    }
+}

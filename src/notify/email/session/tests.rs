@@ -1,0 +1,229 @@
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+
+use super::super::EmailChannel;
+use super::*;
+use crate::ambient::Ambient;
+use crate::domain::event::Delivery;
+use crate::message::Links;
+use crate::notify::gate::Moment;
+use crate::notify::service::{Sending, Style};
+use crate::notify::tests::{asking, said};
+use crate::notify::{Attempt, Channel, Channels, Scope, Transport};
+
+/// A mail server that answers a command with what is written for it, and everything else kindly. What it heard,
+/// and what became of a mail.
+async fn session(options: &str, written: &[(&str, &str)]) -> (Vec<String>, Attempt) {
+    session_at("", options, written).await
+}
+
+/// The same, for who logs in as `user`.
+async fn session_at(user: &str, options: &str, written: &[(&str, &str)]) -> (Vec<String>, Attempt) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let smtp = SmtpUrl::parse(&format!("smtp://{user}{address}?tls=none{options}")).unwrap();
+    let outbound = Outbound::new(None).unwrap();
+    let (from, to) = ("iw@sender.example".parse().unwrap(), vec!["oncall@example.com".parse().unwrap()]);
+    let channel = EmailChannel::new(&smtp, from, to, &outbound).unwrap();
+    let (delivery, links) = (&asking(), &Links::default());
+    let (message, now) = (&said(delivery, None, None), chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+    let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
+    let (heard, attempt) = tokio::join!(serve(listener, written), channel.deliver(&sending));
+    (heard, attempt.redacted(&[]))
+}
+
+async fn serve(listener: TcpListener, written: &[(&str, &str)]) -> Vec<String> {
+    serve_on(&listener, written).await
+}
+
+/// One conversation.
+async fn serve_on(listener: &TcpListener, written: &[(&str, &str)]) -> Vec<String> {
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut stream = BufReader::new(stream);
+    let answer = |verb: &str, kind: &'static str| {
+        let found = written.iter().find(|(known, _)| *known == verb);
+        format!("{}\r\n", found.map_or(kind, |(_, answer)| answer))
+    };
+    stream.write_all(answer("greeting", "220 mail.example.com").as_bytes()).await.unwrap();
+    let (mut heard, mut line, mut body) = (Vec::new(), String::new(), false);
+    while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+        let said = std::mem::take(&mut line).trim_end().to_owned();
+        let verb = said.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+        let reply = match (body, verb.as_str()) {
+            (true, ".") => answer("end", "250 taken"),
+            (true, _) => continue,
+            (false, "DATA") => answer("DATA", "354 go on"),
+            (false, "QUIT") => answer("QUIT", "221 bye"),
+            (false, verb) => answer(verb, "250 fine"),
+        };
+        body = reply.starts_with("354");
+        heard.push(said);
+        if reply.starts_with("cut") {
+            break;
+        }
+        if stream.write_all(reply.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+    heard
+}
+
+#[tokio::test]
+async fn we_introduce_ourselves_by_a_real_name() {
+    for (options, expected) in [("&helo=iw.example.com", "EHLO iw.example.com"), ("", "EHLO sender.example")] {
+        let (heard, attempt) = session(options, &[]).await;
+        assert_eq!((heard[0].as_str(), attempt), (expected, Attempt::Delivered));
+    }
+}
+
+/// What an attempt is about, and what is reported of it.
+fn of(attempt: Attempt) -> (&'static str, String) {
+    match attempt {
+        Attempt::Retry { reason, .. } => ("retry", reason),
+        Attempt::Busy { reason, .. } => ("busy", reason),
+        Attempt::Refused { reason } => ("refused", reason),
+        Attempt::GaveUp { reason } => ("gave up", reason),
+        Attempt::TooRich { reason } => ("plainer", reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn only_a_refusal_of_the_message_is_final() {
+    let helo = "504 5.5.2 <sender.example>: Helo command rejected: need fully-qualified hostname";
+    let bad_name = "501 5.5.2 <sender.example>: Helo command rejected: Invalid name";
+    let by_helo = Some("set by ?helo=name in SMTP_URL");
+    for (verb, answer, class, expected) in [
+        ("greeting", "554 5.7.1 no service for you", "refused", None),
+        ("greeting", "421 later", "busy", None),
+        ("EHLO", helo, "refused", by_helo),
+        ("EHLO", "550 5.7.1 who?", "refused", by_helo),
+        ("MAIL", "530 5.7.0 authentication required", "refused", None),
+        ("MAIL", "553 5.7.1 not your address", "refused", Some("MAIL_FROM")),
+        ("MAIL", "451 4.7.1 later", "retry", None),
+        ("RCPT", helo, "refused", by_helo),
+        ("RCPT", bad_name, "refused", by_helo),
+        ("EHLO", "421 4.3.2 closing", "busy", None),
+        ("MAIL", "421 4.3.2 closing", "busy", None),
+        ("RCPT", "450 4.2.1 busy", "retry", None),
+        ("RCPT", "452 4.5.3 too many recipients", "retry", None),
+        ("RCPT", "421 4.7.0 too many", "busy", None),
+        ("RCPT", "550 5.1.1 no such user", "gave up", None),
+        ("RCPT", "554 5.7.1 relay access denied", "gave up", None),
+        ("DATA", "421 4.3.2 closing", "busy", None),
+        ("DATA", "451 4.3.0 later", "retry", None),
+        ("end", "451 4.3.0 disk full", "retry", None),
+        ("end", "421 4.3.2 closing", "busy", None),
+        ("end", "550 5.7.1 policy", "gave up", None),
+        ("end", "552 5.3.4 too big", "plainer", None),
+        ("end", "554 5.7.1 looks like spam", "plainer", None),
+        ("RCPT", "cut", "retry", None),
+        ("DATA", "cut", "retry", None),
+        // After the final dot nobody knows whether it was taken: it comes again under the same Message-ID.
+        ("end", "cut", "retry", None),
+    ] {
+        let (found, reason) = of(session("", &[(verb, answer)]).await.1);
+        assert_eq!(found, class, "{verb} {answer}: {reason}");
+        let expected = expected.unwrap_or_default();
+        assert!(reason.contains(expected) && reason.contains("mail server"), "{verb} {answer}: {reason}");
+    }
+}
+
+/// Row 27 of the design's table: whom the server does not know costs nobody else a mail, nor the channel its trust.
+#[tokio::test]
+async fn of_two_hundred_recipients_one_is_refused_and_the_others_get_theirs() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp = SmtpUrl::parse(&format!("smtp://{}?tls=none", listener.local_addr().unwrap())).unwrap();
+    let address = |n: usize| format!("person-{n}@example.com");
+    let to = (0..200).map(|n| address(n).parse().unwrap()).collect();
+    let email = EmailChannel::new(&smtp, "iw@sender.example".parse().unwrap(), to, &Outbound::new(None).unwrap());
+    let channel = Channel::new("email".into(), Scope::default(), Transport::Email(Box::new(email.unwrap())));
+    let (channels, ambient, links) = (Channels::new(vec![channel], None), Ambient::system(), Links::default());
+    let (mut refused, mut delivered) = (Vec::new(), 0);
+    for n in 0..200 {
+        let delivery = Delivery { recipient: address(n), ..asking() };
+        let rcpt = if n == 117 { [("RCPT", "550 5.1.1 no such user")] } else { [("RCPT", "250 fine")] };
+        let serving = serve_on(&listener, &rcpt);
+        let sending = channels.deliver(&delivery, &links, None, &ambient);
+        let (heard, attempt) = tokio::join!(serving, sending);
+        assert!(heard.iter().any(|line| line.contains(&delivery.recipient)), "{heard:?}");
+        let now = Moment { wall: ambient.now(), monotonic: ambient.monotonic() };
+        assert_eq!(channels.find("email").unwrap().gate().learn(&attempt, now, 0.5), None);
+        match attempt {
+            Attempt::Delivered => delivered += 1,
+            attempt => refused.push((n, of(attempt).0)),
+        }
+    }
+    assert_eq!((delivered, refused), (199, vec![(117, "gave up")]));
+    assert!(channels.find("email").unwrap().gate().standing().is_none_or(|standing| standing.closed.is_none()));
+}
+
+#[tokio::test]
+async fn a_refusal_is_reported_as_a_sentence_with_its_code() {
+    let login = [("EHLO", "250-mail.example.com\r\n250 AUTH PLAIN"), ("AUTH", "535 5.7.8 no")];
+    for (user, written, expected) in [
+        ("", &[("EHLO", "504 5.5.2 who?")][..], "does not talk to «sender.example» (504); a name that it takes"),
+        ("", &[("RCPT", "550 5.1.1 no such user")], "the mail server answers 550: "),
+        ("user:pw@", &[], "leave user and password out of SMTP_URL"),
+        ("user:pw@", &login, "refuses the user and password of SMTP_URL (535): "),
+    ] {
+        let (_, reason) = of(session_at(user, "", written).await.1);
+        assert!(reason.contains(expected), "{reason}");
+    }
+}
+
+/// A private authority that nobody named: the one setting that helps is named.
+#[test]
+fn a_certificate_of_an_unknown_authority_names_its_setting() {
+    let unknown = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+    let held = std::io::Error::other(std::io::Error::other(unknown()));
+    let why = trust::refused_certificate(&held).unwrap();
+    assert!(trust::remedy(why).contains("SSL_CERT_FILE"));
+    let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+    assert_eq!(trust::refused_certificate(&expired).map(trust::remedy), Some(""));
+    assert!(trust::refused_certificate(&std::io::Error::other("else")).is_none());
+}
+
+#[tokio::test]
+async fn without_the_tls_that_was_asked_for_nothing_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp = SmtpUrl::parse(&format!("smtp://{}", listener.local_addr().unwrap())).unwrap();
+    let relay = Relay::new(&smtp, "sender.example", &Outbound::new(None).unwrap()).unwrap();
+    let message = Message::builder()
+        .from("iw@sender.example".parse().unwrap())
+        .to("oncall@example.com".parse().unwrap())
+        .body(String::new())
+        .unwrap();
+    let (heard, sent) = tokio::join!(serve(listener, &[]), relay.send(&message));
+    assert!(sent.is_err_and(|error| error.to_string().contains("?tls=none in SMTP_URL")));
+    assert_eq!(heard, ["EHLO sender.example"]);
+}
+
+/// What somebody in between sends behind the answer to STARTTLS would be read as the server's words under TLS.
+#[tokio::test]
+async fn nothing_in_the_clear_is_taken_behind_the_answer_to_starttls() {
+    for behind in ["250 mail.example.com", "250-mail.example.com\r\n250 AUTH PLAIN", "x"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let smtp = SmtpUrl::parse(&format!("smtp://user:pw@{}", listener.local_addr().unwrap())).unwrap();
+        let relay = Relay::new(&smtp, "sender.example", &Outbound::new(None).unwrap()).unwrap();
+        let answers =
+            [("EHLO", "250-mail.example.com\r\n250 STARTTLS"), ("STARTTLS", &format!("220 go on\r\n{behind}"))];
+        let message = Message::builder()
+            .from("iw@sender.example".parse().unwrap())
+            .to("oncall@example.com".parse().unwrap())
+            .body(String::new())
+            .unwrap();
+        let (heard, sent) = tokio::join!(serve(listener, &answers), relay.send(&message));
+        let reason = sent.map_err(|error| crate::telemetry::chain(&error).to_string());
+        assert!(reason.as_ref().is_err_and(|reason| reason.contains("more comes in the clear")), "{reason:?}");
+        assert_eq!(heard, ["EHLO sender.example", "STARTTLS"]);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_kept() {
+    for endless in ["250-mail.example.com\r\n".repeat(200_000), "250 mail".repeat(500_000)] {
+        let (class, reason) = of(session("", &[("EHLO", &endless)]).await.1);
+        assert_eq!(class, "retry", "{reason}");
+    }
+}
