@@ -160,7 +160,7 @@ mod tests {
             queue: queue.clone(),
             channels: Arc::new(channels),
             channel: "chat".into(),
-            has_looked: Arc::new(|| true),
+            when_looked: Arc::new(|| Some(DateTime::UNIX_EPOCH)),
             ambient: ambient.clone(),
         };
         let (mut last, mut told) = (None, Vec::new());

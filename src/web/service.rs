@@ -12,7 +12,7 @@ use crate::api::view::{
 use crate::api::{Api, Decision, Decisions, How, Seen, SeenItem};
 use crate::cluster::ScopeState;
 use crate::listener::Problem;
-use crate::queue;
+use crate::queue::{self, Topic};
 
 impl Action {
     /// The word of the API.
@@ -101,8 +101,10 @@ impl<Q: queue::Letters> Backend for Api<Q> {
     fn dead(&self) -> BoxFuture<'_, u64> {
         Box::pin(async move {
             // The view of messages says why they can't be read.
-            let troubles = self.queue.troubles().await;
-            troubles.map_or(0, |troubles| troubles.dead.iter().map(|(_, many)| many).sum())
+            let depth = self.queue.depth().await;
+            let dead = depth.map(|depth| depth.dead).unwrap_or_default();
+            let look = Topic::Look.name();
+            dead.iter().filter(|(topic, _)| *topic != look).map(|(_, many)| many).sum()
         })
     }
 
