@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
+use crate::api::view::{RegistryView, SourceView, Time};
 use crate::api::{self, Api, Pulse};
 use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
@@ -45,7 +46,7 @@ use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
 use crate::domain::workload::Workload;
 use crate::intake::poller::Poller;
-use crate::intake::{self, Intake, Pushes};
+use crate::intake::{self, Intake, Pushes, SourceReport};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
 use crate::notify::{
     Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
@@ -505,41 +506,6 @@ impl App {
         tray
     }
 
-    /// What the API is given.
-    fn api(&self, tasks: &mut Tasks) -> Data<Api<SqliteQueue>> {
-        let pulse = Pulse::new(self.ambient.clone());
-        spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
-        let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
-        let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
-        let (stopped, resumed) = (self.reconciler.clone(), self.reconciler.clone());
-        let waiting = self.reconciler.clone();
-        Data::new(Api {
-            queue: self.queue.clone(),
-            index: self.cluster.index().clone(),
-            scopes: self.scopes.clone(),
-            notes: Arc::new(move |workload, approval| {
-                let (notes, workload, approval) = (Arc::clone(&notes), Arc::clone(workload), approval.clone());
-                Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
-            }),
-            sources: Arc::new(move || serde_json::json!(pushes.report())),
-            registries: Arc::new(move || serde_json::json!(registry.report(&index.repositories()))),
-            waiting: Arc::new(move || waiting.waiting()),
-            brake: Arc::new(move || {
-                let reconciler = stopped.clone();
-                Box::pin(async move { reconciler.brake().await })
-            }),
-            resume: Arc::new(move |by, trace| {
-                let reconciler = resumed.clone();
-                Box::pin(async move { reconciler.resume_updates(by, &trace).await })
-            }),
-            bounds: self.config.bounds(),
-            keys: self.keys.clone(),
-            pulse,
-            metrics: self.metrics.clone(),
-            ambient: self.ambient.clone(),
-        })
-    }
-
     /// The private listener: probes, metrics and the API.
     fn private(&self, api: Data<Api<SqliteQueue>>) -> anyhow::Result<Server> {
         let listener = bind(&self.config.private)?;
@@ -549,6 +515,41 @@ impl App {
             actix_web::App::new().app_data(api.clone()).configure(routes).into_factory()
         };
         serve_http(listener, 1, PRIVATE, app).context("the private listener can't be used")
+    }
+
+    /// What the API and the page know.
+    fn api(&self, tasks: &mut Tasks) -> Data<Api<SqliteQueue>> {
+        let pulse = Pulse::new(self.ambient.clone());
+        spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
+        let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
+        let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
+        let events = api::Events::new(&self.ambient, self.stop.clone());
+        let api = Data::new(Api {
+            events: events.clone(),
+            queue: self.queue.clone(),
+            index: self.cluster.index().clone(),
+            scopes: self.scopes.clone(),
+            notes: Arc::new(move |workload, approval| {
+                let (notes, workload, approval) = (Arc::clone(&notes), Arc::clone(workload), approval.clone());
+                Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
+            }),
+            sources: Arc::new(move || pushes.report().into_iter().map(source_view).collect()),
+            registries: Arc::new(move || {
+                registry.report(&index.repositories()).into_iter().map(RegistryView::from).collect()
+            }),
+            sequencer: Arc::new(self.reconciler.clone()),
+            bounds: self.config.bounds(),
+            keys: self.keys.clone(),
+            pulse,
+            metrics: self.metrics.clone(),
+            ambient: self.ambient.clone(),
+        });
+        let (followed, mut stop) = (api.clone(), self.stop.clone());
+        spawn(tasks, "events", async move {
+            events.run(followed).await;
+            stop.raised().await;
+        });
+        api
     }
 
     fn spawn_looks(&self, tasks: &mut Tasks) {
@@ -742,7 +743,7 @@ fn access(
 
 /// What is answered to people and programs that are known, and where people sign in.
 fn signed_in_routes(config: &mut web::ServiceConfig) {
-    let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::read_routes::<SqliteQueue>);
+    let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<SqliteQueue>);
     access::routes(config);
     config
         .service(programs)
@@ -756,6 +757,22 @@ fn asking(notes: &Arc<Notes>) -> AskStanding {
         let (notes, to, digest) = (Arc::clone(&notes), to.to_string(), Some(digest));
         Box::pin(async move { notes.standing(Subject { repository, credential, from, to, digest, url }).await })
     })
+}
+
+/// What the API says of a source.
+fn source_view(report: SourceReport) -> SourceView {
+    SourceView {
+        name: report.name,
+        kind: report.kind.to_owned(),
+        last_accepted: report.last_accepted.map(Time),
+        last_refused: report.last_refused.map(Time),
+        last_refused_as: report.last_refused_as.map(str::to_owned),
+        last_refusal: report.last_refusal.map(std::borrow::Cow::into_owned),
+        counts: report.counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
+        passed_over: report.passed_over,
+        missed: report.missed,
+        hosts: report.hosts,
+    }
 }
 
 /// The channels, as the sequencer sees them.

@@ -66,6 +66,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
         &[
             "access",
             "ambient",
+            "approvals",
             "assess",
             "cluster",
             "domain",

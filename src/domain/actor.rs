@@ -148,6 +148,8 @@ pub enum Person {
         /// The link beside the button.
         link: String,
     },
+    /// Whoever signed in at the page or the API, and answers without any link.
+    Visitor(String),
     /// Whoever ran a command, by the name that they gave.
     Command(Option<String>),
 }
@@ -167,7 +169,7 @@ impl Person {
     pub fn actor(&self) -> Actor {
         match self {
             Self::Holder(link) => Actor::holder(&masked(link)),
-            Self::SignedIn { name, .. } => Actor::SignedIn(name.clone()),
+            Self::SignedIn { name, .. } | Self::Visitor(name) => Actor::SignedIn(name.clone()),
             Self::Slack { user, .. } => Actor::Slack(user.clone()),
             Self::Telegram { user, .. } => Actor::Telegram(user.clone()),
             Self::Command(user) => Actor::Command(user.clone()),
