@@ -5,6 +5,7 @@
 //! or thrown away; nothing else here changes anything.
 
 mod brake;
+mod census;
 mod deliveries;
 mod health;
 mod look;
@@ -22,6 +23,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, guard};
 use futures_util::future::BoxFuture;
 
+pub use census::Census;
 pub use health::Condition;
 pub use pulse::{Part, Pulse};
 
@@ -79,6 +81,8 @@ pub struct Api<Q> {
     pub pulse: Pulse,
     /// The numbers.
     pub metrics: Metrics,
+    /// The workloads, as they were counted last.
+    pub census: Census,
     /// Clock and chance.
     pub ambient: Ambient,
 }

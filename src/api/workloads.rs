@@ -283,7 +283,7 @@ impl<Q: QueueAdmin> Api<Q> {
     }
 
     /// What is known of a workload, as far as its annotations are ours.
-    fn record(&self, workload: &Workload) -> Record {
+    pub(super) fn record(&self, workload: &Workload) -> Record {
         match annotations::open(workload, &self.keys) {
             Opened::Ours(record) | Opened::WithoutHistory(record) => *record,
             _ => Record::default(),

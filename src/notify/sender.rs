@@ -77,6 +77,9 @@ impl<Q: Queue> Sender<Q> {
             );
         }
         self.count(&delivery, result);
+        if matches!(verdict, Verdict::Retry { .. }) {
+            self.metrics.retries("deliver");
+        }
         verdict
     }
 

@@ -41,6 +41,7 @@ mod kills;
 mod kinds;
 mod links;
 mod lists;
+mod metrics;
 mod owned;
 mod owners;
 mod pages;
@@ -82,6 +83,7 @@ fn main() -> std::process::ExitCode {
         followed::tests(),
         links::tests(),
         lists::tests(),
+        metrics::tests(),
         intake::tests(),
         strangers::tests(),
         credentials::tests(),
