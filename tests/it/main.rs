@@ -21,6 +21,7 @@ mod answers;
 mod api;
 mod asked_little;
 mod blocked;
+mod chart;
 mod cluster;
 mod commands;
 mod credentials;
@@ -100,6 +101,7 @@ fn main() -> std::process::ExitCode {
         people::tests(),
         rights::tests(),
         install::tests(),
+        chart::tests(),
         scopes::tests(),
         groups::tests(),
         rollouts::tests(),
