@@ -42,6 +42,7 @@ mod kills;
 mod kinds;
 mod links;
 mod lists;
+mod logs;
 mod metrics;
 mod owned;
 mod owners;
@@ -84,6 +85,7 @@ fn main() -> std::process::ExitCode {
         followed::tests(),
         links::tests(),
         lists::tests(),
+        logs::tests(),
         metrics::tests(),
         intake::tests(),
         strangers::tests(),
