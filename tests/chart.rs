@@ -235,6 +235,16 @@ fn every_alert_has_a_runbook_a_test_and_metrics_that_there_are() {
 }
 
 #[test]
+fn the_rule_for_the_operator_and_the_chart_have_the_same_alerts() {
+    let alerts: Value = serde_saphyr::from_str(&text("deploy/monitoring/alerts.yaml")).unwrap();
+    assert_eq!(of_kind("deploy/monitoring/prometheusrule.yaml", "PrometheusRule")["spec"], alerts);
+    let elsewhere = "https://docs.example.com/runbooks";
+    let rendered = of_kind("tests/chart/everything.yaml", "PrometheusRule")["spec"].to_string();
+    assert_eq!(rendered.replace(elsewhere, "https://image-watcher.example.com/docs/runbooks.html"), alerts.to_string());
+    assert_eq!(rendered.matches(elsewhere).count(), self::alerts().len(), "where the runbooks are is a value");
+}
+
+#[test]
 fn the_dashboard_asks_for_metrics_that_there_are_of_any_data_source() {
     let dashboard: Value = serde_json::from_str(&text("deploy/monitoring/dashboard.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
