@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help need peers demo test test-gitea test-owners simulate snapshots bench fuzz image lint fmt ci clean-cache
+.PHONY: help need peers demo test test-chart test-gitea test-owners simulate snapshots chart-snapshots bench fuzz image lint fmt ci clean-cache
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -20,6 +20,11 @@ demo: peers ## everything on this machine: control plane, registry, mail catcher
 test: peers ## all tests, against real peers
 	cargo test --locked
 
+test-chart: need ## the chart by Helm 3 and 4, kustomize's folders, alerts and dashboard; builds Helm once, which takes minutes
+	@tests/peers/build.sh chart > /dev/null
+	cargo test --locked --test chart
+	cargo test --locked --test it -- chart::
+
 test-gitea: need ## Gitea as registry, sender of webhooks and forge; builds it once, which takes minutes
 	@tests/peers/build.sh gitea > /dev/null
 	cargo test --locked --test it -- gitea::
@@ -33,6 +38,10 @@ simulate: ## seeded simulation of the sequencer, SEEDS=10000 FROM=0; one seed is
 
 snapshots: ## takes changed words over, which git diff then shows
 	INSTA_UPDATE=always cargo test --locked --lib snapshots
+
+chart-snapshots: need ## takes changed renderings of the chart over, which git diff then shows
+	@tests/peers/build.sh chart > /dev/null
+	INSTA_UPDATE=always cargo test --locked --test it -- chart::both_helms
 
 bench: peers ## ratios against bare clients, side by side in one run
 	cargo bench --locked --bench decision --bench notes --bench loop --bench rollouts --bench check --bench cycle --bench intake --bench attacks --bench notify

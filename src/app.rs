@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
 use crate::api::view::{RegistryView, SourceView, Time};
-use crate::api::{self, Api, Pulse};
+use crate::api::{self, Api, Census, Pulse};
 use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
@@ -39,12 +39,12 @@ use crate::config::auth::{Auth, Mode};
 use crate::config::channel::Destination;
 use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::declared::Declared;
-use crate::domain::event::{Job, Notice};
+use crate::domain::event::{self, Job, Notice};
 use crate::domain::record::sealed::Opened;
 use crate::domain::reference::Repository;
 use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
-use crate::domain::workload::Workload;
+use crate::domain::workload::{Kind, Workload};
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes, SourceReport};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
@@ -218,6 +218,9 @@ impl Ground {
     async fn open(config: Config, stop: Stop) -> anyhow::Result<Self> {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
         metrics.name_registries(config.registry_hosts());
+        metrics.know_kinds(Kind::ALL.map(Kind::as_str));
+        metrics.know_channels(config.channels.iter().map(|channel| &*channel.name), &event::types());
+        metrics.config_read.set(ambient.now().timestamp());
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
         let client = client(&config).await?;
@@ -281,7 +284,7 @@ impl App {
         let (workloads, bounds) = (cluster.clone(), config.bounds());
         let releases = Arc::new(releases);
         let notes = Arc::new(Notes { releases, workloads, bounds, background, ambient: ambient.clone() });
-        let pushes = Arc::new(Pushes::new(&config.sources, metrics.clone()));
+        let pushes = Arc::new(Pushes::new(&config.sources, &metrics));
         let (followed, clock) = (Arc::clone(&pushes), ambient.clone());
         let reconciler = Sequencer::new(Parts {
             queue: queue.clone(),
@@ -542,6 +545,7 @@ impl App {
             keys: self.keys.clone(),
             pulse,
             metrics: self.metrics.clone(),
+            census: Census::new(self.config.metrics_per_workload),
             ambient: self.ambient.clone(),
         });
         let (followed, mut stop) = (api.clone(), self.stop.clone());
@@ -564,13 +568,13 @@ impl App {
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
         let (scopes, cluster) = (self.scopes.clone(), self.cluster.clone());
         let (reconciler, pushes, clock) = (self.reconciler.clone(), Arc::clone(&self.pushes), self.ambient.clone());
-        let first_look = Arc::clone(&self.first_look);
+        let (first_look, metrics) = (Arc::clone(&self.first_look), self.metrics.clone());
         let handler = move |leased: Leased| {
             let (reconciler, pushes, clock) = (reconciler.clone(), Arc::clone(&pushes), clock.clone());
-            let first_look = Arc::clone(&first_look);
+            let (first_look, metrics) = (Arc::clone(&first_look), metrics.clone());
             async move {
                 let _under_way = first_look.under_way(clock.clone());
-                look(&reconciler, &pushes, &clock, &leased).await
+                look(&reconciler, (&pushes, &metrics), &clock, &leased).await
             }
         };
         let (first_look, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
@@ -868,16 +872,25 @@ pub(crate) fn releases<K: Kept>(
 }
 
 /// One look, within its deadline.
-async fn look(reconciler: &Sequencer, pushes: &Pushes, ambient: &Ambient, leased: &Leased) -> Verdict {
+async fn look(
+    reconciler: &Sequencer,
+    (pushes, metrics): (&Pushes, &Metrics),
+    ambient: &Ambient,
+    leased: &Leased,
+) -> Verdict {
     let Job::Look(repository) = &leased.job else {
         return Verdict::Dead { reason: "not a look".into() };
     };
     let began = ambient.monotonic();
-    let looked = reconciler.look(repository, &leased.trace, leased.created);
+    let looked = reconciler.look(repository, &leased.trace);
     let verdict = match tokio::time::timeout(LOOK_DEADLINE, looked).await {
         Ok(verdict) => verdict,
         Err(_) => reconciler.overdue(repository, LOOK_DEADLINE),
     };
+    pushes.decided(repository, began, ambient.monotonic());
+    if matches!(verdict, Verdict::Retry { .. }) {
+        metrics.retries("look");
+    }
     pushes.second_look(repository, began, verdict, ambient.now())
 }
 

@@ -71,6 +71,8 @@ pub struct Config {
     pub delete_broken: bool,
     /// Whether everything is decided and told, and nothing is written to the cluster.
     pub dry_run: bool,
+    /// Whether each container for which there is something newer has a series of its own in the metrics.
+    pub metrics_per_workload: bool,
     /// `HOST`, `PORT`.
     pub public: Listen,
     /// `HOST`, `ADMIN_PORT`.
@@ -301,6 +303,7 @@ impl Config {
             rollouts: reader.rollouts(),
             delete_broken: reader.flag("IMAGE_WATCHER_DELETE_BROKEN"),
             dry_run: reader.flag("IMAGE_WATCHER_DRY_RUN"),
+            metrics_per_workload: reader.flag_or(names::METRICS_PER_WORKLOAD, true),
             public,
             private,
             base_url,

@@ -7,6 +7,7 @@
 mod acts;
 mod answer;
 mod brake;
+mod census;
 mod decide;
 mod deliveries;
 mod events;
@@ -39,6 +40,7 @@ use actix_web::web::{self, Data, JsonConfig, ServiceConfig};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, guard};
 use futures_util::future::BoxFuture;
 
+pub use census::Census;
 pub use decide::{Decision, Decisions, How, MOST_AT_ONCE, Seen, SeenItem};
 pub use events::Events;
 pub use health::Condition;
@@ -93,6 +95,8 @@ pub struct Api<Q> {
     pub pulse: Pulse,
     /// The numbers.
     pub metrics: Metrics,
+    /// The workloads, as they were counted last.
+    pub census: Census,
     /// Clock and chance.
     pub ambient: Ambient,
 }

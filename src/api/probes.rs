@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use actix_web::http::header::ACCEPT;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::Api;
-use crate::cluster::{Scope, ScopeState, annotations};
+use crate::cluster::{Scope, ScopeState};
 use crate::domain::history::rfc3339;
 use crate::queue::{Depth, QueueAdmin};
-use crate::telemetry::metrics::QueueState;
+use crate::telemetry::metrics::StateLabel;
 
 /// The queue is waited for so long.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -41,15 +42,19 @@ pub(super) async fn readyz<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReques
     answer.content_type("text/plain; charset=utf-8").body(format!("{lines}{verdict}\n"))
 }
 
-/// The numbers, for Prometheus.
-pub(super) async fn numbers<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
+/// The numbers, for Prometheus: as `OpenMetrics` where that is asked for.
+pub(super) async fn numbers<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
     if let Ok(Ok(depth)) = tokio::time::timeout(DEADLINE, api.queue.depth()).await {
         api.show(&depth);
     }
-    let gone: usize = api.index.all().iter().map(|workload| annotations::images_gone(workload)).sum();
-    api.metrics.images_gone.set(i64::try_from(gone).unwrap_or(i64::MAX));
-    let content = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    HttpResponse::Ok().content_type(content).body(api.metrics.text())
+    api.count_workloads();
+    let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (content, text) = if accepted.contains("application/openmetrics-text") {
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", api.metrics.text())
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", api.metrics.classic())
+    };
+    HttpResponse::Ok().content_type(content).body(text)
 }
 
 impl<Q: QueueAdmin> Api<Q> {
@@ -63,13 +68,14 @@ impl<Q: QueueAdmin> Api<Q> {
     }
 
     fn show(&self, depth: &Depth) {
-        self.metrics.queue_jobs.clear();
-        for (state, topics) in [("ready", &depth.ready), ("dead", &depth.dead), ("suspect", &depth.suspect)] {
-            for (topic, count) in topics {
-                let labels = QueueState { topic: topic.clone(), state: state.into() };
-                self.metrics.queue_jobs.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));
-            }
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let sum = |topics: &[(String, u64)]| topics.iter().map(|(_, count)| count).sum::<u64>();
+        let (ready, dead, suspect) = (sum(&depth.ready), sum(&depth.dead), sum(&depth.suspect));
+        let waiting = ready.saturating_sub(depth.leased);
+        for (state, count) in [("ready", waiting), ("leased", depth.leased), ("dead", dead), ("suspect", suspect)] {
+            self.metrics.queue_jobs.get_or_create(&StateLabel { state: state.into() }).set(number(count));
         }
+        self.metrics.messages(&Depth::by_channel(&depth.ready), &Depth::by_channel(&depth.dead));
         let age = depth.oldest.map_or(0, |oldest| (self.ambient.now() - oldest).num_seconds().max(0));
         self.metrics.queue_oldest.set(age);
     }

@@ -195,7 +195,7 @@ impl<Q> Api<Q> {
     }
 
     /// What is known of a workload, as far as its annotations are ours, and why they are not.
-    fn record(&self, workload: &Workload) -> (Record, Option<NotOurs>) {
+    pub(super) fn record(&self, workload: &Workload) -> (Record, Option<NotOurs>) {
         match annotations::open(workload, &self.keys) {
             Opened::Ours(record) | Opened::WithoutHistory(record) => (*record, None),
             Opened::NotOurs(reason) => (Record::default(), Some(reason)),

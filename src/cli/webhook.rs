@@ -137,7 +137,7 @@ async fn send(path: &Path, name: &str, folder: &Path) -> anyhow::Result<(u16, Ve
     let queue = SqliteQueue::open(folder, &ambient).context("the queue can't be opened")?;
     let taken: Arc<Mutex<Vec<Push>>> = Arc::default();
     let metrics = Metrics::new();
-    let pushes = Arc::new(Pushes::new(std::slice::from_ref(&source), metrics.clone()));
+    let pushes = Arc::new(Pushes::new(std::slice::from_ref(&source), &metrics));
     let witness = Arc::clone(&taken);
     let intake = Intake::new(&[source], queue, Arc::new(|_| true), pushes, None, ambient, metrics).witnessed_by(
         Arc::new(move |pushes| witness.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(pushes)),

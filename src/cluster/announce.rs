@@ -48,6 +48,8 @@ pub enum WorkloadEvent {
     UpdateRefused(String),
     /// A version would not start, and is passed over.
     CandidateUnfit(String),
+    /// A version is not built for the nodes, and is passed over.
+    PlatformMissing(String),
     /// Somebody set a version back.
     VersionHeld(String),
     /// What runs is gone from its registry.
@@ -75,7 +77,7 @@ impl WorkloadEvent {
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
             Self::RolloutReplaced(note) => ("VerifyRollout", "RolloutReplaced", "Warning", note),
-            Self::RolledBack(note) => ("RollBack", "RolledBack", "Warning", note),
+            Self::RolledBack(note) => ("RollBack", "RolloutFailed", "Warning", note),
             Self::BrokenDeleted(note) => ("RollBack", "BrokenDeleted", "Normal", note),
             Self::WentBack(note) => ("RollBack", "Requested", "Normal", note),
             Self::RequestRefused(note) => ("ReadSettings", "RequestRefused", "Warning", note),
@@ -87,6 +89,7 @@ impl WorkloadEvent {
             Self::RolloutPaused(note) => ("ApplyUpdate", "RolloutPaused", "Normal", note),
             Self::UpdateRefused(note) => ("ApplyUpdate", "UpdateRefused", "Warning", note),
             Self::CandidateUnfit(note) => ("RefuseUpdate", "WouldNotStart", "Warning", note),
+            Self::PlatformMissing(note) => ("RefuseUpdate", "PlatformMissing", "Warning", note),
             Self::VersionHeld(note) => ("HoldVersion", "VersionHeld", "Normal", note),
             Self::ImageGone(note) => ("RefuseUpdate", "ImageGone", "Warning", note),
             Self::Snoozed(note) => ("ProposeUpdate", "Snoozed", "Normal", note),

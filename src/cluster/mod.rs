@@ -51,7 +51,7 @@ pub use obstacle::Removal;
 pub(crate) use patch::operations;
 pub use rejection::{Rejection, RejectionReason};
 pub use request::Writer;
-pub use rights::{Granted, NO_PODS, Object, Right, Rights, words};
+pub use rights::{Granted, NO_PODS, Object, Right, Rights, rights_in_a_namespace, words};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use verb::Verb;
 pub use watch::{Watching, watch};

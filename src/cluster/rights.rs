@@ -118,6 +118,14 @@ fn all_needed(kinds: &[Kind]) -> Vec<Right> {
     workloads.chain([jobs, events]).chain(pods).collect()
 }
 
+/// What is needed in each watched namespace, or in all of them: API group, resource and verb. What is delivered grants these and no
+/// more.
+#[must_use]
+pub fn rights_in_a_namespace() -> Vec<(&'static str, &'static str, &'static str)> {
+    let all = all_needed(&Kind::ALL);
+    all.iter().map(|right| (right.object.group(), right.object.resource(), right.verb.as_str())).collect()
+}
+
 /// Whether a right is there: `None` when the API server did not say.
 pub type Granted = Option<bool>;
 

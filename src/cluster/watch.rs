@@ -21,7 +21,7 @@ use crate::ambient::Ambient;
 use crate::domain::retry::Backoff;
 use crate::domain::workload::{Kind, Workload, WorkloadId};
 use crate::stop::Stop;
-use crate::telemetry::metrics::{KindLabel, Metrics, WatchLabels};
+use crate::telemetry::metrics::Metrics;
 
 /// A scope that was read before has to be refused this often in a row before its workloads are forgotten: an API server
 /// that starts refuses what it grants a moment later.
@@ -213,7 +213,7 @@ impl Stream {
                 "the cluster has no such kind; it is watched once it is installed"
             );
         }
-        metrics.watch_up.remove(&self.labels());
+        metrics.watch(self.watching.scope.namespace(), self.row.kind.plural(), None);
         self.wait_between(ABSENT, LONGEST_ABSENT)
     }
 
@@ -347,15 +347,7 @@ impl Stream {
     }
 
     fn tell(&self, up: bool) {
-        let Watching { metrics, index, .. } = &self.watching;
-        metrics.watch_up.get_or_create(&self.labels()).set(i64::from(up));
-        let count = i64::try_from(index.count(self.row.kind)).unwrap_or(i64::MAX);
-        metrics.workloads.get_or_create(&KindLabel { kind: self.row.kind.as_str().into() }).set(count);
-    }
-
-    fn labels(&self) -> WatchLabels {
-        let namespace = self.watching.scope.namespace().into();
-        WatchLabels { namespace, resource: self.row.kind.plural().into() }
+        self.watching.metrics.watch(self.watching.scope.namespace(), self.row.kind.plural(), Some(up));
     }
 
     fn refuses_streaming(&mut self, error: &watcher::Error) -> bool {

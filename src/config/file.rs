@@ -66,7 +66,7 @@ const KEYS: [(&str, &str); 44] = [
 ];
 
 /// The keys of what is no single value.
-const LISTS: [&str; 7] = ["registries", "sources", "channels", "forges", "rollouts", "identity", "auth"];
+const LISTS: [&str; 8] = ["registries", "sources", "channels", "forges", "rollouts", "identity", "auth", "metrics"];
 
 /// Lists that this version has nothing for. Ignoring them would be a surprise.
 const NOT_YET: [&str; 1] = ["rules"];
@@ -107,6 +107,8 @@ struct Whole {
     #[serde(default)]
     identity: IdentityEntry,
     auth: Option<AuthBlock>,
+    #[serde(default)]
+    metrics: MetricsEntry,
     #[serde(flatten)]
     rest: BTreeMap<String, Scalar>,
 }
@@ -136,6 +138,13 @@ struct RolloutsEntry {
 struct IdentityEntry {
     header: Option<String>,
     required: Option<bool>,
+}
+
+/// What is counted one by one.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MetricsEntry {
+    per_workload: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +207,8 @@ impl File {
         for (variable, text) in names::IDENTITY.into_iter().zip([whole.identity.header, required]) {
             read.variables.extend(text.map(|text| (variable.to_owned(), text)));
         }
+        let per_workload = whole.metrics.per_workload.map(|flag| flag.to_string());
+        read.variables.extend(per_workload.map(|flag| (names::METRICS_PER_WORKLOAD.to_owned(), flag)));
         (read.lists.registries, read.lists.channels) = (whole.registries, whole.channels);
         (read.lists.forges, read.lists.auth) = (whole.forges, whole.auth);
         let mut names = Vec::new();
@@ -349,6 +360,13 @@ mod tests {
         let variables: Vec<(&str, &str)> = file.variables.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         assert_eq!(variables, [(names::ROLLOUTS[1], "2"), (names::ROLLOUTS[0], "5")]);
         assert!(names::ROLLOUTS.into_iter().all(names::is_known) && read("settle: 1m").variables.len() == 1);
+    }
+
+    #[test]
+    fn what_is_counted_one_by_one_can_be_turned_off() {
+        assert_eq!(read("metrics: { perWorkload: false }\n").variables[names::METRICS_PER_WORKLOAD], "false");
+        assert!(names::is_known(names::METRICS_PER_WORKLOAD));
+        assert!(read("metrics: { perWorklaod: false }\n").problems[0].0.starts_with("file"));
     }
 
     #[test]

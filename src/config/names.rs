@@ -13,6 +13,9 @@ pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 /// What stands under the file's key `rollouts`.
 pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE"];
 
+/// What stands under the file's key `metrics`.
+pub(super) const METRICS_PER_WORKLOAD: &str = "IMAGE_WATCHER_METRICS_PER_WORKLOAD";
+
 /// What stands under the file's key `identity`.
 pub(super) const IDENTITY: [&str; 2] = ["IMAGE_WATCHER_IDENTITY_HEADER", "IMAGE_WATCHER_IDENTITY_REQUIRED"];
 
@@ -46,6 +49,7 @@ const PLAIN: [&str; 34] = [
     "IMAGE_WATCHER_DRY_RUN",
     "IMAGE_WATCHER_IDENTITY_HEADER",
     "IMAGE_WATCHER_IDENTITY_REQUIRED",
+    METRICS_PER_WORKLOAD,
     "IMAGE_WATCHER_CONFIG",
     "IMAGE_WATCHER_DATA",
     "IMAGE_WATCHER_QUEUE",

@@ -163,9 +163,14 @@ impl<'v> Reader<'v> {
 
     /// Yes or no; empty is no.
     pub(super) fn flag(&mut self, name: &str) -> bool {
+        self.flag_or(name, false)
+    }
+
+    /// The same, where it is `unset` without being named.
+    pub(super) fn flag_or(&mut self, name: &str, unset: bool) -> bool {
         const ON: [&str; 4] = ["TRUE", "1", "YES", "ON"];
         const OFF: [&str; 4] = ["FALSE", "0", "NO", "OFF"];
-        let Some(text) = self.text(name) else { return false };
+        let Some(text) = self.text(name) else { return unset };
         let is_one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(&text));
         if !is_one_of(&ON) && !is_one_of(&OFF) {
             self.problem(name, "is neither TRUE (1, yes, on) nor FALSE (0, no, off)");

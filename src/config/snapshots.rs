@@ -13,6 +13,7 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("LOG_LEVEL", "LOUD"),
         ("RUN_ON_BOOT", "perhaps"),
         ("IMAGE_WATCHER_DRY_RUN", "perhaps"),
+        ("IMAGE_WATCHER_METRICS_PER_WORKLOAD", "some"),
         ("TZ", "Paris"),
         ("HOST", "http://iw"),
         ("PORT", "70000"),

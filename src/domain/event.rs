@@ -160,6 +160,15 @@ pub struct Delivery {
     pub told: Told,
 }
 
+/// What messages about several updates, about a channel, and those that were asked for by a person are about.
+const OTHER_TYPES: [&str; 3] = ["digest.summary", "watcher.error", "endpoint.test"];
+
+/// All that messages can be about.
+#[must_use]
+pub fn types() -> Vec<&'static str> {
+    NoticeKind::ALL.into_iter().map(NoticeKind::as_str).chain(OTHER_TYPES).collect()
+}
+
 impl Delivery {
     /// A message about one thing.
     #[must_use]
@@ -199,9 +208,9 @@ impl Delivery {
     pub fn event(&self) -> &'static str {
         match &self.told {
             Told::One(notice) => notice.kind.as_str(),
-            Told::Several { .. } => "digest.summary",
-            Told::Trouble(_) => "watcher.error",
-            Told::Test(_) => "endpoint.test",
+            Told::Several { .. } => OTHER_TYPES[0],
+            Told::Trouble(_) => OTHER_TYPES[1],
+            Told::Test(_) => OTHER_TYPES[2],
         }
     }
 

@@ -267,6 +267,12 @@ impl WayBack {
         }
     }
 
+    /// Whether it is undone.
+    #[must_use]
+    pub fn goes(self) -> bool {
+        matches!(self, Self::Goes | Self::Further)
+    }
+
     /// Why it is not undone, in a few words; or that it is.
     #[must_use]
     pub fn words(self) -> &'static str {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use serde::Serialize;
 
 use crate::config::source::Source;
@@ -113,7 +114,6 @@ pub struct SourceReport {
 /// What was announced, what was found, and how each source does.
 pub struct Pushes {
     state: Mutex<State>,
-    metrics: Metrics,
 }
 
 #[derive(Default)]
@@ -121,6 +121,8 @@ struct State {
     sources: BTreeMap<String, Followed>,
     announced: HashMap<Repository, Duration>,
     looked: HashMap<Repository, Looked>,
+    /// What was announced and not looked at since: by which source, and when first.
+    awaited: HashMap<Repository, (Histogram, Duration)>,
 }
 
 /// A source: its report, and its series in the metrics, which are found once.
@@ -129,7 +131,8 @@ struct Followed {
     fates: BTreeMap<Fate, Counter>,
     missed: Counter,
     passed_over: Counter,
-    last_accepted: Option<Gauge>,
+    to_decision: Histogram,
+    last_accepted: Gauge,
     /// When it announced a push to something that is watched, a monotonic time.
     announced_at: Option<Duration>,
     /// When a look found a push that it should have announced, if it announced none since.
@@ -148,8 +151,11 @@ impl Followed {
         let fates = Fate::ALL.into_iter().map(series).collect();
         let missed = metrics.webhook_missed.get_or_create(&SourceLabel { source: name.clone() }).clone();
         let passed_over = metrics.webhook_passed_over.get_or_create(&SourceLabel { source: name.clone() }).clone();
+        let label = SourceLabel { source: name.clone() };
+        let to_decision = metrics.webhook_to_decision.get_or_create(&label).clone();
+        let last_accepted = metrics.webhook_last_accepted.get_or_create(&label).clone();
         let report = SourceReport { name, kind, hosts, ..SourceReport::default() };
-        Self { report, fates, missed, passed_over, last_accepted: None, announced_at: None, missed_at: None }
+        Self { report, fates, missed, passed_over, to_decision, last_accepted, announced_at: None, missed_at: None }
     }
 
     /// Counts a push that this source did not announce; gives its name.
@@ -199,10 +205,10 @@ impl std::fmt::Debug for Pushes {
 impl Pushes {
     /// Nothing was announced by these sources yet.
     #[must_use]
-    pub fn new(sources: &[Source], metrics: Metrics) -> Self {
-        let sources = sources.iter().map(|source| (source.name.clone(), Followed::new(source, &metrics))).collect();
+    pub fn new(sources: &[Source], metrics: &Metrics) -> Self {
+        let sources = sources.iter().map(|source| (source.name.clone(), Followed::new(source, metrics))).collect();
         let state = State { sources, ..State::default() };
-        Self { state: Mutex::new(state), metrics }
+        Self { state: Mutex::new(state) }
     }
 
     /// Every source, by name.
@@ -219,7 +225,12 @@ impl Pushes {
         }
         for repository in repositories {
             state.announced.insert((*repository).clone(), at);
+            let state = &mut *state;
             let Some(followed) = state.sources.get_mut(source) else { continue };
+            if state.awaited.len() < MOST_REPOSITORIES {
+                let waits = || (followed.to_decision.clone(), at);
+                state.awaited.entry((*repository).clone()).or_insert_with(waits);
+            }
             (followed.announced_at, followed.missed_at) = (Some(at), None);
             let report = &mut followed.report;
             report.missed_in_a_row = 0;
@@ -242,11 +253,7 @@ impl Pushes {
             return;
         }
         followed.report.last_accepted = Some(now);
-        let series = || {
-            let label = SourceLabel { source: source.to_owned() };
-            self.metrics.webhook_last_accepted.get_or_create(&label).clone()
-        };
-        followed.last_accepted.get_or_insert_with(series).set(now.timestamp());
+        followed.last_accepted.set(now.timestamp());
     }
 
     /// So many events of a delivery that was taken could not be used.
@@ -280,6 +287,16 @@ impl Pushes {
         }
         let missing = state.sources.values_mut().filter(|source| source.report.hosts.contains(repository.host()));
         missing.map(|source| source.missed(repository, at)).collect()
+    }
+
+    /// A look that began at `began`, a monotonic time, ended at `at`: what was announced before is decided.
+    pub fn decided(&self, repository: &Repository, began: Duration, at: Duration) {
+        let mut state = self.lock();
+        let Some((series, announced)) = state.awaited.get(repository) else { return };
+        if *announced <= began {
+            series.observe(at.saturating_sub(*announced).as_secs_f64());
+            state.awaited.remove(repository);
+        }
     }
 
     /// What comes of a look that began at `began`, a monotonic time: one more, a moment later, where it may have come before
@@ -335,7 +352,7 @@ mod tests {
 
     fn opened(kind: SourceKind) -> Pushes {
         let source = Source::usual("hook", kind, Secret::new("s".into()));
-        Pushes::new(&[source], Metrics::new())
+        Pushes::new(&[source], &Metrics::new())
     }
 
     #[test]

@@ -79,6 +79,10 @@ impl<Q: Queue + Kept> Poller<Q> {
     /// Does what is to be done now, and says how long nothing is.
     async fn go_on(&self, plan: &mut Plan) -> Duration {
         let step = plan.step(self.ambient.now());
+        if let Some((next, interval)) = plan.ahead() {
+            self.metrics.poll_next.set(next.timestamp());
+            self.metrics.poll_interval.set(interval.num_seconds());
+        }
         if plan.has_just_ended() {
             tracing::error!(
                 "IMAGE_WATCHER_SCHEDULE has no date left: new images are found by webhooks only; change it"

@@ -89,6 +89,9 @@ impl<Q: Queue + Kept> Sender<Q> {
             );
         }
         self.count(&delivery, result);
+        if matches!(verdict, Verdict::Retry { .. }) {
+            self.metrics.retries("deliver");
+        }
         verdict
     }
 

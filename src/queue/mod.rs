@@ -26,6 +26,7 @@ pub mod sqlite;
 mod trouble;
 pub mod worker;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -317,6 +318,8 @@ pub struct Depth {
     pub dead: Vec<(String, u64)>,
     /// Jobs that wait because process after process died while it had them, by topic's name; they are ready as well.
     pub suspect: Vec<(String, u64)>,
+    /// Jobs that are leased; they are ready as well.
+    pub leased: u64,
     /// When the oldest waiting job was stored.
     pub oldest: Option<DateTime<Utc>>,
     /// Why the last commit that was tried failed, if it did.
@@ -324,6 +327,18 @@ pub struct Depth {
 }
 
 impl Depth {
+    /// Messages of these topics by channel, those that wait to go out together as well.
+    #[must_use]
+    pub fn by_channel(topics: &[(String, u64)]) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::new();
+        for (topic, count) in topics {
+            if let Some(channel) = Topic::channel_in(topic) {
+                *all.entry(channel).or_default() += count;
+            }
+        }
+        all
+    }
+
     /// What an operator has to know of it, in a line.
     #[must_use]
     pub fn words(&self) -> String {

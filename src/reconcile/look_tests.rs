@@ -542,7 +542,7 @@ impl Stage {
 
     async fn look(&self) -> Verdict {
         let repository = Repository::parse("a.example/web").unwrap();
-        self.reconciler.look(&repository, "trace", self.clock.now()).await
+        self.reconciler.look(&repository, "trace").await
     }
 
     fn counted(&self, outcome: &str, reason: &str) -> u64 {

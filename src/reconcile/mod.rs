@@ -241,8 +241,8 @@ const SIDE_BY_SIDE: usize = 8;
 impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Looks at a repository for every watched container that runs it.
     ///
-    /// `trace` follows the event; `since` is when its job was stored.
-    pub async fn look(&self, repository: &Repository, trace: &str, since: DateTime<Utc>) -> Verdict {
+    /// `trace` follows the event.
+    pub async fn look(&self, repository: &Repository, trace: &str) -> Verdict {
         let parts = &*self.0;
         let started = parts.ambient.monotonic();
         self.1.entrance.begins(repository);
@@ -287,9 +287,6 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let took = parts.ambient.monotonic().saturating_sub(started).as_secs_f64();
         let result = if matches!(verdict, Verdict::Retry { .. }) { "error" } else { "ok" };
         parts.metrics.reconcile_duration.get_or_create(&One { result: result.into() }).observe(took);
-        let waited = (parts.ambient.now() - since).num_milliseconds().max(0);
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a wait")]
-        parts.metrics.webhook_to_decision.observe(waited as f64 / 1000.0);
         verdict
     }
 }

@@ -4,6 +4,7 @@
 use super::Reconciler;
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
+use crate::domain::approval::ApprovalId;
 use crate::domain::event::{Failure, WayBack};
 use crate::domain::record::{Held, Update};
 use crate::domain::reference::{Digest, Tag};
@@ -11,7 +12,6 @@ use crate::domain::tag::Level;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
-use crate::telemetry::metrics::UpdateResult;
 
 /// An outcome of a look at a container.
 pub(super) struct Report {
@@ -66,7 +66,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 tracing::info!(workload = %id, container, to = %update.tag, late, outcome = "healthy", "the rollout is complete");
             }
             Outcome::Failed { update, failure, way_back } => {
-                self.count_end(workload, &update, "failed");
+                self.count_end(workload, &update, if way_back.goes() { "rolled_back" } else { "failed" });
                 let (reason, message, rollback) = (&failure.reason, &failure.message, way_back.as_str());
                 tracing::error!(workload = %id, container, to = %update.tag, reason, message, rollback, outcome = "failed", "the rollout did not complete: {}", way_back.words());
             }
@@ -85,16 +85,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     fn count_end(&self, workload: &Workload, update: &Update, result: &'static str) {
-        let labels = UpdateResult {
-            kind: workload.id.kind.as_str().into(),
-            trigger: match (&update.undoes, &update.question) {
-                (Some(_), _) => "rollback",
-                (None, Some(_)) => "approval",
-                (None, None) => "policy",
-            }
-            .into(),
-            result: result.into(),
+        let trigger = match (&update.undoes, &update.question) {
+            (Some(_), _) => "rollback",
+            (None, Some(_)) => "approval",
+            (None, None) => "policy",
         };
-        self.0.metrics.updates.get_or_create(&labels).inc();
+        let took = update.ended.unwrap_or_else(|| self.0.ambient.now()) - update.at;
+        self.0.metrics.update_ended(workload.id.kind.as_str(), trigger, result, took.to_std().unwrap_or_default());
+    }
+
+    /// Counts how long a question waited for its answer.
+    pub(super) fn waited(&self, outcome: &'static str, question: &ApprovalId) {
+        let waited = self.0.ambient.now() - question.made();
+        self.0.metrics.answered(outcome, waited.to_std().unwrap_or_default());
     }
 }

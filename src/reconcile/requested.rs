@@ -56,7 +56,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.draft.take_request();
         let action = request.wish.as_str();
         let labels = ApprovalResult { action: action.into(), result: "command".into() };
-        self.0.metrics.approvals.get_or_create(&labels).inc();
+        self.0.metrics.approval_answers.get_or_create(&labels).inc();
         work.draft.report(&request.container, report::Outcome::Requested { action, by });
     }
 
@@ -64,7 +64,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn moot(&self, work: &mut Work, action: &'static str, moot: Moot) {
         work.draft.take_request();
         let labels = ApprovalResult { action: action.into(), result: "moot".into() };
-        self.0.metrics.approvals.get_or_create(&labels).inc();
+        self.0.metrics.approval_answers.get_or_create(&labels).inc();
         tracing::warn!(workload = %work.draft.workload.id, action, reason = %moot, outcome = "moot", "image-watcher/request is not carried out, and is removed");
         work.draft.announce(WorkloadEvent::RequestRefused(format!("image-watcher/request is not carried out: {moot}")));
     }
@@ -90,7 +90,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Wish::Approve { question, outside_window } => {
                 self.approved(work, &target, &image, (question, request), by, *outside_window)
             }
-            Wish::Skip { question } => self.skipped(work, &target, question, by),
+            Wish::Skip { question } => {
+                self.skipped(work, &target, question, by)?;
+                self.waited("skipped", question);
+                Ok(())
+            }
             Wish::Snooze { question, until } => {
                 let now = self.0.ambient.now();
                 if *until > now + LONGEST_SNOOZE {
@@ -104,6 +108,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 };
                 work.draft.announce(WorkloadEvent::Snoozed(format!("{}: {tag} {said}, by {by}", target.container)));
                 work.draft.on(&target.container, Event::Snooze { until: *until }, now);
+                self.waited("snoozed", question);
                 Ok(())
             }
             Wish::Rollback { version, digest } => self.went_back(work, &target, &image, (version, digest), by),
@@ -145,6 +150,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Verdict::Enough(votes) => {
                 let by = votes.deciders();
                 self.taken_over(work, target, image, question, &by, outside_window)?;
+                self.waited("approved", id);
                 let before = Event::Because(request.cause_before());
                 work.draft.on(&target.container, before, self.0.ambient.now());
                 Ok(())

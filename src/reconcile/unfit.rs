@@ -36,7 +36,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             self.count("refused", unfit.flaw.word());
             tracing::warn!(workload = %target.workload.id, container, to = %unfit.tag, digest = %unfit.digest, reason = unfit.flaw.word(), outcome = "refused", "{unfit}");
-            work.draft.announce(WorkloadEvent::CandidateUnfit(format!("{container}: {unfit}")));
+            let said = format!("{container}: {unfit}");
+            work.draft.announce(match unfit.flaw {
+                Flaw::NoPlatform { .. } => WorkloadEvent::PlatformMissing(said),
+                _ => WorkloadEvent::CandidateUnfit(said),
+            });
             let notice = self.of_unfit(target, settings, unfit);
             work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
         }

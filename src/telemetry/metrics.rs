@@ -1,11 +1,18 @@
 //! What is counted, by stage. Labels come from closed sets and from the configuration; of the hosts that tenants choose,
 //! only so many are counted by name. Nothing comes from a tag, a URL, an error's text or anything a stranger sends.
 
+mod classic;
+mod example;
+mod labels;
+mod process;
+mod table;
+mod watches;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,67 +21,31 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::label::{self, Hosts};
+pub use labels::*;
+use watches::Watches;
 
-/// Labels of one counter, as pairs; the names are fixed where the counter is made.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct One {
-    /// The only label's value.
-    pub result: String,
-}
-
-macro_rules! label_sets {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident),+ })+) => { $(
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-        pub struct $name { $(
-            #[doc = concat!("The label `", stringify!($field), "`.")]
-            pub $field: String
-        ),+ }
-    )+ };
-}
-
-label_sets! {
-    /// A source of webhooks and what became of a delivery.
-    SourceResult { source, result }
-    /// A source of webhooks.
-    Source { source }
-    /// A decision and its reason.
-    OutcomeReason { outcome, reason }
-    /// A call to a registry.
-    RegistryCall { registry, operation, code }
-    /// A registry and what was asked.
-    RegistryOperation { registry, operation }
-    /// A registry.
-    RegistryLabel { registry }
-    /// A registry and why it is not asked for a while.
-    RegistryWait { registry, reason }
-    /// A call to the Kubernetes API and how it ended.
-    ClusterCall { operation, result }
-    /// A delivery.
-    DeliveryResult { channel, event, result }
-    /// A topic of the queue.
-    QueueState { topic, state }
-    /// An update that ended.
-    UpdateResult { kind, trigger, result }
-    /// An answer to a link.
-    ApprovalResult { action, result }
-    /// A question to a forge.
-    ReleaseCall { forge, operation, code }
-    /// Somebody who wanted to sign in, or showed a token.
-    SignInResult { way, result }
-    /// A watched kind.
-    KindLabel { kind }
-    /// A watch stream; the namespace is of the configuration, or `*`.
-    WatchLabels { namespace, resource }
-    /// A right; the namespace is of the configuration, or `*`.
-    RightLabels { namespace, resource, verb }
-}
+/// How updates can end.
+const ENDS: [&str; 4] = ["healthy", "failed", "rolled_back", "replaced"];
+/// What can let an update be applied.
+const TRIGGERS: [&str; 3] = ["policy", "approval", "rollback"];
+/// How an attempt to deliver a message can end.
+const ATTEMPTS: [&str; 4] = ["delivered", "retry", "dead", "dropped"];
+/// How questions can stand.
+pub const QUESTIONS: [&str; 3] = ["open", "snoozed", "expired"];
+/// How a question can be answered.
+const ANSWERS: [&str; 5] = ["approved", "skipped", "snoozed", "resumed", "went_back"];
+/// How jobs of the queue can stand.
+pub const JOBS: [&str; 4] = ["ready", "leased", "dead", "suspect"];
+/// Where jobs are tried again.
+const STAGES: [&str; 2] = ["look", "deliver"];
 
 /// Everything that is counted. Clones share their numbers.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
     registries: Hosts,
+    channels: Arc<Mutex<BTreeSet<String>>>,
+    build: Family<BuildLabels, Gauge>,
     /// Deliveries of webhooks by source and result.
     pub webhook_requests: Family<SourceResult, Counter>,
     /// Requests for webhooks that reached no source, by why.
@@ -88,19 +59,20 @@ pub struct Metrics {
     /// Announced tags that a decision could use, by whether they came to be listed.
     pub announced_tags: Family<One, Counter>,
     /// Time from a webhook to the decision.
-    pub webhook_to_decision: Histogram,
+    pub webhook_to_decision: Family<Source, Histogram>,
     /// Decisions by outcome and reason.
     pub decisions: Family<OutcomeReason, Counter>,
     /// How long a look at a repository took.
     pub reconcile_duration: Family<One, Histogram>,
-    /// Updates that ended.
-    pub updates: Family<UpdateResult, Counter>,
+    updates: Family<UpdateResult, Counter>,
+    rollout_duration: Family<RolloutResult, Histogram>,
     /// Whether automatic updates are stopped everywhere.
     pub updates_stopped: Gauge,
     /// Requests to registries.
     pub registry_requests: Family<RegistryCall, Counter>,
     /// How long they took.
     pub registry_duration: Family<RegistryOperation, Histogram>,
+    registry_not_modified: Family<RegistryLabel, Counter>,
     /// Requests that were put off, as a registry or its ceiling has no more for us now.
     registry_waits: Family<RegistryWait, Counter>,
     /// What is left of what a registry allows, as it said last; or of the operator's ceiling.
@@ -113,14 +85,22 @@ pub struct Metrics {
     pub cluster_requests: Family<ClusterCall, Counter>,
     /// Deliveries of messages.
     pub deliveries: Family<DeliveryResult, Counter>,
+    delivery_pending: Family<ChannelLabel, Gauge>,
+    delivery_dead: Family<ChannelLabel, Gauge>,
     /// Jobs in the queue.
-    pub queue_jobs: Family<QueueState, Gauge>,
+    pub queue_jobs: Family<StateLabel, Gauge>,
     /// Age of the oldest waiting job.
     pub queue_oldest: Gauge,
+    queue_retries: Family<StageLabel, Counter>,
     /// Jobs that the queue did not take.
     pub queue_refused: Counter,
+    /// Questions by how they stand.
+    pub approvals: Family<StateLabel, Gauge>,
+    /// Age of the oldest question that nobody answered.
+    pub approval_oldest: Gauge,
+    approval_wait: Family<OutcomeLabel, Histogram>,
     /// Answers to links.
-    pub approvals: Family<ApprovalResult, Counter>,
+    pub approval_answers: Family<ApprovalResult, Counter>,
     /// Requests to forges about releases.
     release_requests: Family<ReleaseCall, Counter>,
     /// Requests to a model for a summary, by how they ended.
@@ -128,19 +108,39 @@ pub struct Metrics {
     /// Who wanted to sign in, or showed a wrong token, by how that ended.
     pub sign_ins: Family<SignInResult, Counter>,
     /// Watched workloads.
-    pub workloads: Family<KindLabel, Gauge>,
+    pub workloads: Family<WorkloadLabels, Gauge>,
+    /// Containers for which there is something newer.
+    pub update_available: Family<AvailableLabels, Gauge>,
     /// Containers whose image is known to be gone from its registry.
     pub images_gone: Gauge,
-    /// Whether a watch stream is up.
-    pub watch_up: Family<WatchLabels, Gauge>,
+    watches: Watches,
     /// Whether the cluster gives us a right that we need.
     pub rights: Family<RightLabels, Gauge>,
     /// Unix time at which the last round of polling was queued.
     pub poll_last: Gauge,
+    /// Unix time at which the next one begins.
+    pub poll_next: Gauge,
+    /// Seconds from that one to the one after it.
+    pub poll_interval: Gauge,
+    /// Unix time at which the configuration in force was read.
+    pub config_read: Gauge,
+    /// Configurations that were not taken over.
+    pub config_refused: Counter,
 }
 
+/// What takes milliseconds to a minute.
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.5, 12))
+}
+
+/// What takes seconds to an hour.
+fn minutes() -> Histogram {
+    Histogram::new([1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0])
+}
+
+/// What takes minutes to a week.
+fn days() -> Histogram {
+    Histogram::new([60.0, 600.0, 3600.0, 14400.0, 43200.0, 86400.0, 172_800.0, 259_200.0, 604_800.0])
 }
 
 impl Default for Metrics {
@@ -156,170 +156,129 @@ impl Metrics {
         let mut metrics = Self {
             registry: Arc::default(),
             registries: Hosts::default(),
+            channels: Arc::default(),
+            build: Family::default(),
             webhook_requests: Family::default(),
             webhook_misses: Family::default(),
             webhook_passed_over: Family::default(),
             webhook_last_accepted: Family::default(),
             webhook_missed: Family::default(),
             announced_tags: Family::default(),
-            webhook_to_decision: seconds(),
+            webhook_to_decision: Family::new_with_constructor(seconds),
             decisions: Family::default(),
             reconcile_duration: Family::new_with_constructor(seconds),
             updates: Family::default(),
+            rollout_duration: Family::new_with_constructor(minutes),
             updates_stopped: Gauge::default(),
             registry_requests: Family::default(),
             registry_duration: Family::new_with_constructor(seconds),
+            registry_not_modified: Family::default(),
             registry_waits: Family::default(),
             registry_budget_remaining: Family::default(),
             registry_budget_limit: Family::default(),
             registries_left_alone: Gauge::default(),
             cluster_requests: Family::default(),
             deliveries: Family::default(),
+            delivery_pending: Family::default(),
+            delivery_dead: Family::default(),
             queue_jobs: Family::default(),
             queue_oldest: Gauge::default(),
+            queue_retries: Family::default(),
             queue_refused: Counter::default(),
             approvals: Family::default(),
+            approval_oldest: Gauge::default(),
+            approval_wait: Family::new_with_constructor(days),
+            approval_answers: Family::default(),
             release_requests: Family::default(),
             summaries: Family::default(),
             sign_ins: Family::default(),
             workloads: Family::default(),
+            update_available: Family::default(),
             images_gone: Gauge::default(),
-            watch_up: Family::default(),
+            watches: Watches::default(),
             rights: Family::default(),
             poll_last: Gauge::default(),
+            poll_next: Gauge::default(),
+            poll_interval: Gauge::default(),
+            config_read: Gauge::default(),
+            config_refused: Counter::default(),
         };
-        let mut registry = Registry::with_prefix("image_watcher");
-        let info = prometheus_client::metrics::info::Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Version of this image-watcher; label: version", info);
-        metrics.register_inbound(&mut registry);
-        metrics.register_decisions(&mut registry);
-        metrics.register_registries(&mut registry);
-        metrics.register_cluster(&mut registry);
-        metrics.register_outbound(&mut registry);
-        metrics.registry = Arc::new(registry);
+        metrics.say_which_build();
+        metrics.begin_at_zero();
+        metrics.registry = Arc::new(metrics.registered());
         metrics
     }
 
-    fn register_inbound(&self, registry: &mut Registry) {
-        registry.register(
-            "webhook_requests",
-            "Deliveries of webhooks; labels: source, result",
-            self.webhook_requests.clone(),
-        );
-        registry.register(
-            "webhook_misses",
-            "Requests for webhooks that reached no source; label: result, the path or the source, or the route for a POST elsewhere",
-            self.webhook_misses.clone(),
-        );
-        registry.register(
-            "webhook_passed_over",
-            "Events that could not be used, of deliveries that were taken; label: source",
-            self.webhook_passed_over.clone(),
-        );
-        registry.register(
-            "webhook_last_accepted_timestamp_seconds",
-            "When a source's last delivery was accepted; label: source",
-            self.webhook_last_accepted.clone(),
-        );
-        registry.register(
-            "webhook_missed",
-            "Pushes that a look found and the source did not announce; labels: source",
-            self.webhook_missed.clone(),
-        );
-        registry.register(
-            "announced_tags",
-            "Announced tags that a decision could use; label: result, listed or given_up",
-            self.announced_tags.clone(),
-        );
-        registry.register(
-            "poll_last_success_timestamp_seconds",
-            "When the last round of polling was queued",
-            self.poll_last.clone(),
-        );
-        registry.register("approvals", "Answers to links; labels: action, result", self.approvals.clone());
+    fn say_which_build(&self) {
+        let labels = BuildLabels {
+            version: env!("CARGO_PKG_VERSION").into(),
+            // Whoever builds a release says so; there is no build script that could find out.
+            revision: option_env!("IMAGE_WATCHER_REVISION").unwrap_or("unknown").into(),
+            rustc: option_env!("IMAGE_WATCHER_RUSTC").unwrap_or("unknown").into(),
+        };
+        self.build.get_or_create(&labels).set(1);
     }
 
-    fn register_decisions(&self, registry: &mut Registry) {
-        registry.register(
-            "webhook_to_decision_seconds",
-            "Time from a stored job to its decision",
-            self.webhook_to_decision.clone(),
-        );
-        registry.register("decisions", "Decisions for one container; labels: outcome, reason", self.decisions.clone());
-        registry.register(
-            "reconcile_duration_seconds",
-            "How long a look at one repository took; label: result",
-            self.reconcile_duration.clone(),
-        );
-        registry.register("updates", "Updates that ended; labels: kind, trigger, result", self.updates.clone());
-        let help = "Whether automatic updates are stopped everywhere, as too many of the last failed";
-        registry.register("updates_stopped", help, self.updates_stopped.clone());
+    /// Of closed sets every series is there from the start, so that the first of anything is a rise.
+    fn begin_at_zero(&self) {
+        for result in ["ok", "error"] {
+            drop(self.reconcile_duration.get_or_create(&One { result: result.into() }));
+        }
+        for state in QUESTIONS {
+            drop(self.approvals.get_or_create(&StateLabel { state: state.into() }));
+        }
+        for outcome in ANSWERS {
+            drop(self.approval_wait.get_or_create(&OutcomeLabel { outcome: outcome.into() }));
+        }
+        for state in JOBS {
+            drop(self.queue_jobs.get_or_create(&StateLabel { state: state.into() }));
+        }
+        for stage in STAGES {
+            drop(self.queue_retries.get_or_create(&StageLabel { stage: stage.into() }));
+        }
+        for result in ["listed", "given_up"] {
+            drop(self.announced_tags.get_or_create(&One { result: result.into() }));
+        }
     }
 
-    fn register_registries(&self, registry: &mut Registry) {
-        registry.register(
-            "registry_requests",
-            "Requests to registries; labels: registry, operation, code",
-            self.registry_requests.clone(),
-        );
-        registry.register(
-            "registry_request_duration_seconds",
-            "How long requests to registries took; labels: registry, operation",
-            self.registry_duration.clone(),
-        );
-        registry.register(
-            "registry_waits",
-            "Requests to registries that were put off; labels: registry, reason",
-            self.registry_waits.clone(),
-        );
-        registry.register(
-            "registry_budget_remaining",
-            "What is left of what a registry allows, as of its last answer, or of requestsPerMinute; label: registry",
-            self.registry_budget_remaining.clone(),
-        );
-        registry.register(
-            "registry_budget_limit",
-            "What a registry allows in its window, or requestsPerMinute; label: registry",
-            self.registry_budget_limit.clone(),
-        );
-        registry.register(
-            "registries_left_alone",
-            "Hosts of registries that gave no answers several times in a row and are not asked for a while",
-            self.registries_left_alone.clone(),
-        );
+    /// The same for these kinds of workloads.
+    pub fn know_kinds<'k>(&self, kinds: impl IntoIterator<Item = &'k str>) {
+        for kind in kinds.into_iter().map(str::to_owned) {
+            for result in ENDS.map(str::to_owned) {
+                let of = RolloutResult { kind: kind.clone(), result: result.clone() };
+                drop(self.rollout_duration.get_or_create(&of));
+                for trigger in TRIGGERS.map(str::to_owned) {
+                    let of = UpdateResult { kind: kind.clone(), trigger, result: result.clone() };
+                    drop(self.updates.get_or_create(&of));
+                }
+            }
+        }
     }
 
-    fn register_cluster(&self, registry: &mut Registry) {
-        registry.register(
-            "cluster_requests",
-            "Requests to the Kubernetes API; labels: operation, result",
-            self.cluster_requests.clone(),
-        );
-        registry.register("workloads", "Watched workloads; label: kind", self.workloads.clone());
-        let help = "Containers whose running image is gone from its registry";
-        registry.register("images_gone", help, self.images_gone.clone());
-        let help = "Whether a watch stream is up; labels: namespace, resource";
-        registry.register("cluster_watch_up", help, self.watch_up.clone());
-        let help = "Whether we have a right that we need; labels: namespace, resource, verb";
-        registry.register("cluster_right", help, self.rights.clone());
+    /// The same for messages about these events to these channels.
+    pub fn know_channels<'c>(&self, channels: impl IntoIterator<Item = &'c str>, events: &[&str]) {
+        for channel in channels.into_iter().map(str::to_owned) {
+            self.channels.lock().unwrap_or_else(PoisonError::into_inner).insert(channel.clone());
+            for event in events {
+                for result in ATTEMPTS.map(str::to_owned) {
+                    let of = DeliveryResult { channel: channel.clone(), event: (*event).to_owned(), result };
+                    drop(self.deliveries.get_or_create(&of));
+                }
+            }
+        }
     }
 
-    fn register_outbound(&self, registry: &mut Registry) {
-        registry.register(
-            "deliveries",
-            "Attempts to deliver a message; labels: channel, event, result",
-            self.deliveries.clone(),
-        );
-        registry.register("queue_jobs", "Jobs in the queue; labels: topic, state", self.queue_jobs.clone());
-        registry.register("queue_oldest_job_seconds", "Age of the oldest waiting job", self.queue_oldest.clone());
-        registry.register("queue_refused", "Jobs that the queue did not take", self.queue_refused.clone());
-        registry.register(
-            "release_requests",
-            "Requests about releases; labels: forge, operation, code",
-            self.release_requests.clone(),
-        );
-        registry.register("summaries", "Summaries asked of a model; label: result", self.summaries.clone());
-        registry.register("sign_ins", "Who wanted to sign in; labels: way, result", self.sign_ins.clone());
+    /// How many messages wait, and how many were given up, by channel: those that were named, and those that are not any more.
+    pub fn messages(&self, pending: &BTreeMap<String, u64>, dead: &BTreeMap<String, u64>) {
+        let named = self.channels.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (family, counts) in [(&self.delivery_pending, pending), (&self.delivery_dead, dead)] {
+            family.clear();
+            for channel in named.iter().chain(counts.keys()) {
+                let count = counts.get(channel).copied().unwrap_or_default();
+                let of = ChannelLabel { channel: channel.clone() };
+                family.get_or_create(&of).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
     }
 
     /// All of it as `OpenMetrics` text.
@@ -332,6 +291,36 @@ impl Metrics {
         text
     }
 
+    /// All of it in the format that Prometheus reads where it asks for no other.
+    #[must_use]
+    pub fn classic(&self) -> String {
+        classic::classic(&self.text())
+    }
+
+    /// A watch stream is up or down; `None` where there is none any more.
+    pub fn watch(&self, namespace: &str, resource: &str, up: Option<bool>) {
+        self.watches.tell(namespace, resource, up);
+    }
+
+    /// Counts an update that ended.
+    pub fn update_ended(&self, kind: &str, trigger: &'static str, result: &'static str, took: Duration) {
+        let of = RolloutResult { kind: kind.to_owned(), result: result.to_owned() };
+        self.rollout_duration.get_or_create(&of).observe(took.as_secs_f64());
+        let of = UpdateResult { kind: kind.to_owned(), trigger: trigger.to_owned(), result: result.to_owned() };
+        self.updates.get_or_create(&of).inc();
+    }
+
+    /// Counts a question that was answered after so long.
+    pub fn answered(&self, outcome: &'static str, waited: Duration) {
+        let of = OutcomeLabel { outcome: outcome.to_owned() };
+        self.approval_wait.get_or_create(&of).observe(waited.as_secs_f64());
+    }
+
+    /// Counts a job that failed and is tried again.
+    pub fn retries(&self, stage: &'static str) {
+        self.queue_retries.get_or_create(&StageLabel { stage: stage.to_owned() }).inc();
+    }
+
     /// The operator named these registries: they are always counted by name.
     pub fn name_registries(&self, hosts: impl IntoIterator<Item = String>) {
         self.registries.configure(hosts);
@@ -342,6 +331,8 @@ impl Metrics {
         let (registry, operation) = (self.registries.value(registry), operation.to_owned());
         let code = label::status(code).to_owned();
         let call = RegistryCall { registry: registry.clone(), operation: operation.clone(), code };
+        let not_modified = u64::from(call.code == "304");
+        self.registry_not_modified.get_or_create(&RegistryLabel { registry: registry.clone() }).inc_by(not_modified);
         self.registry_requests.get_or_create(&call).inc();
         self.registry_duration.get_or_create(&RegistryOperation { registry, operation }).observe(took.as_secs_f64());
     }

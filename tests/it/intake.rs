@@ -167,9 +167,12 @@ async fn a_burst_is_two_looks(ctx: Ctx) {
         }
     }
     let seconds = started.elapsed().as_secs_f64().ceil();
-    let idle = r#"image_watcher_queue_jobs{topic="look",state="ready"}"#;
+    let jobs = async |state: &str| {
+        watcher.metric(&format!("image_watcher_queue_jobs{{state=\"{state}\"}}")).await.unwrap_or_default()
+    };
     eventually("the last look", async || {
-        (looks().await? > before + 1.0 && watcher.metric(idle).await.unwrap_or_default() == 0.0).then_some(())
+        let is_idle = jobs("ready").await + jobs("leased").await == 0.0;
+        (looks().await? > before + 1.0 && is_idle).then_some(())
     })
     .await;
     let made = looks().await.unwrap_or_default() - before;

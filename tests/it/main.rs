@@ -23,6 +23,7 @@ mod answers;
 mod api;
 mod asked_little;
 mod blocked;
+mod chart;
 mod cluster;
 mod commands;
 mod credentials;
@@ -43,7 +44,9 @@ mod kills;
 mod kinds;
 mod links;
 mod lists;
+mod logs;
 mod messages;
+mod metrics;
 mod outages;
 mod owned;
 mod owners;
@@ -93,6 +96,8 @@ fn main() -> std::process::ExitCode {
         links::tests(),
         lists::tests(),
         messages::tests(),
+        logs::tests(),
+        metrics::tests(),
         intake::tests(),
         strangers::tests(),
         credentials::tests(),
@@ -113,6 +118,7 @@ fn main() -> std::process::ExitCode {
         void_links::tests(),
         rights::tests(),
         install::tests(),
+        chart::tests(),
         scopes::tests(),
         groups::tests(),
         rollouts::tests(),

@@ -153,8 +153,9 @@ async fn what_would_not_start_is_passed_over_and_told(ctx: Ctx) {
     let watcher = ctx.watcher().mail().env("RUN_ON_BOOT", "TRUE").start().await;
     for (case, repository, workload, good) in &all {
         let told = eventually(&format!("an Event about {}", case.name), async || {
-            let all = events(&ctx, case.name, "WouldNotStart").await;
-            all.into_iter().find(|told| told.contains("1.0.2 would not start: "))
+            let reasons = ["WouldNotStart", "PlatformMissing"];
+            let all = futures_util::future::join_all(reasons.map(|reason| events(&ctx, case.name, reason))).await;
+            all.into_iter().flatten().find(|told| told.contains("1.0.2 would not start: "))
         })
         .await;
         assert!(told.contains(case.ours), "{}: {told}", case.name);

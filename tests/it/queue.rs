@@ -48,17 +48,20 @@ async fn registries_of_one_namespace_that_hang_delay_no_other(ctx: Ctx) {
         deployment.annotation("image-watcher/mode", "AUTO_UPDATE").create()
     });
     futures_util::stream::iter(hanging).buffer_unordered(8).collect::<Vec<_>>().await;
-    let looks = "image_watcher_queue_jobs{topic=\"look\",state=\"ready\"}";
+    let jobs = async |state: &str| {
+        watcher.metric(&format!("image_watcher_queue_jobs{{state=\"{state}\"}}")).await.unwrap_or_default()
+    };
+    let looks = async || jobs("ready").await + jobs("leased").await;
     let connections = || registries.iter().map(FaultProxy::connections).sum::<usize>();
     eventually("all of them wait, and as many as may hang", async || {
-        let waiting = watcher.metric(looks).await.unwrap_or_default();
+        let waiting = looks().await;
         (connections() >= 16 && waiting >= f64::from(HANGING)).then_some(())
     })
     .await;
 
     let digest = web.push(Image::new("1.0.1")).await;
     quiet.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
-    let waiting = watcher.metric(looks).await.unwrap_or_default();
+    let waiting = looks().await;
     assert!(waiting >= f64::from(HANGING), "none of the others came through: {waiting}");
     assert!(connections() < HANGING as usize, "it did not wait until each of the others had its turn");
     watcher.kill9().await;
@@ -144,10 +147,10 @@ async fn messages_of_a_removed_channel_are_told_and_counted(ctx: Ctx) {
 
     let watcher = ctx.watcher().env("IMAGE_WATCHER_DATA", folder).start().await;
     watcher.wait_for_log("messages waited for a channel that is not configured any more").await;
-    let jobs = async |state: &str| {
-        watcher.metric(&format!("image_watcher_queue_jobs{{topic=\"deliver:email\",state=\"{state}\"}}")).await
+    let messages = async |what: &str| {
+        watcher.metric(&format!("image_watcher_delivery_{what}{{channel=\"email\"}}")).await.unwrap_or_default()
     };
-    assert_eq!((jobs("dead").await, jobs("ready").await), (Some(1.0), None));
+    assert_eq!((messages("dead").await, messages("pending").await), (1.0, 0.0));
 }
 
 async fn what_was_given_up_is_seen_and_sent_again(ctx: Ctx) {

@@ -219,9 +219,7 @@ async fn at_rest(ctx: &Ctx, watcher: &Watcher, repository: &Repository, workload
         looked(ctx, watcher, repository).await;
         let waits = async || {
             let text = watcher.metrics().await;
-            let ready = text.lines().filter(|line| {
-                line.starts_with("image_watcher_queue_jobs{topic=\"deliver") && line.contains("state=\"ready\"")
-            });
+            let ready = text.lines().filter(|line| line.starts_with("image_watcher_delivery_pending{"));
             ready.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() > 0.0
         };
         eventually("everything is delivered", async || (!waits().await).then_some(())).await;

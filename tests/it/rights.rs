@@ -15,6 +15,8 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![the_delivered_rights_are_the_used_ones]
 }
 
+const ACCOUNT: &str = "system:serviceaccount:image-watcher:image-watcher";
+
 /// All documents that a kustomization lists.
 pub(crate) fn manifests(folder: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(folder);
@@ -80,19 +82,18 @@ async fn the_delivered_rights_are_the_used_ones(ctx: Ctx) {
     assert_eq!(watcher.post_form(path, &[("action", "approve")]).await.status, 303);
     asks.wait_for_image("web", &image).await;
     crate::harness::wait::eventually("a rollout that is followed by its pods", async || {
-        used(&ctx).contains("/pods watch").then_some(())
+        used(&ctx, ACCOUNT).contains("/pods watch").then_some(())
     })
     .await;
     let check = ctx.watcher().kubeconfig(&kubeconfig).output(&["check", "-n", ctx.namespace()]).await;
     assert!([Some(0), Some(1)].contains(&check.code()), "{}", check.stderr);
 
     let granted = granted(&kubeconfig, ctx.namespace()).await;
-    let kinds = ["apps/deployments", "apps/statefulsets", "apps/daemonsets", "batch/cronjobs", "argoproj.io/rollouts"];
-    let of_kinds = kinds.iter().flat_map(|kind| ["get", "list", "watch", "patch"].map(|verb| format!("{kind} {verb}")));
-    let others = ["batch/jobs list", "events.k8s.io/events create", "/pods list", "/pods watch"].map(str::to_owned);
-    let expected: BTreeSet<String> = of_kinds.chain(others).collect();
+    let needed = image_watcher::cluster::rights_in_a_namespace().into_iter();
+    let expected: BTreeSet<String> =
+        needed.map(|(group, resource, verb)| format!("{group}/{resource} {verb}")).collect();
     assert_eq!(granted, expected);
-    let used = used(&ctx);
+    let used = used(&ctx, ACCOUNT);
     // Argo Rollouts are not installed here, and have a test of their own; an API server before 1.32 has no list that is a
     // watch.
     let may_be_unused =
@@ -105,7 +106,7 @@ async fn the_delivered_rights_are_the_used_ones(ctx: Ctx) {
 }
 
 /// What the account may do in a namespace, beside what everybody may.
-async fn granted(kubeconfig: &Path, namespace: &str) -> BTreeSet<String> {
+pub(crate) async fn granted(kubeconfig: &Path, namespace: &str) -> BTreeSet<String> {
     let file = kube::config::Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
     let options = kube::config::KubeConfigOptions::default();
     let config = kube::Config::from_custom_kubeconfig(file, &options).await.expect("a configuration");
@@ -133,8 +134,8 @@ async fn granted(kubeconfig: &Path, namespace: &str) -> BTreeSet<String> {
 }
 
 /// What the account did, from the audit log, beside asking which kinds there are: that may everybody (`system:discovery`).
-fn used(ctx: &Ctx) -> BTreeSet<String> {
-    let mut mine = ctx.audit("system:serviceaccount:image-watcher:image-watcher");
+pub(crate) fn used(ctx: &Ctx, account: &str) -> BTreeSet<String> {
+    let mut mine = ctx.audit(account);
     mine.retain(|event| {
         !event["requestURI"].as_str().is_some_and(|uri| uri.starts_with("/apis/argoproj.io/v1alpha1?"))
     });

@@ -99,7 +99,7 @@ async fn names(watcher: &Watcher) -> Vec<String> {
 
 async fn up(watcher: &Watcher, namespace: &str) -> Option<f64> {
     let labels = format!("namespace=\"{namespace}\",resource=\"deployments\"");
-    watcher.metric(&format!("image_watcher_cluster_watch_up{{{labels}}}")).await
+    watcher.metric(&format!("image_watcher_cluster_scope_up{{{labels}}}")).await
 }
 
 /// Ends every connection to the API server, so that each stream has to be begun again.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the test peers (real control plane, registries, token server, mail catcher, HTTP proxy) from the pinned Go
 # modules beside this script, into a cache outside the clone, and prints the folder that holds them. With `gitea` it
-# builds Gitea too, with `owners` those who write workloads beside us (Helm, kubectl, kustomize) and the controller of Argo
-# Rollouts: each takes minutes of its own.
+# builds Gitea too, with `chart` Helm and kustomize, with `owners` all who write workloads beside us (Helm, kubectl, kustomize)
+# and the controller of Argo Rollouts: each takes minutes of its own.
 #
 # The cache key is the modules' lock files, so a second run only prints. KUBEBUILDER_ASSETS, if set, is
 # where kube-apiserver, etcd and friends are taken from when they are there; what is missing is built.
@@ -72,16 +72,17 @@ if [ "${1:-}" = gitea ] || [ -x "$cache/apart/$(named gitea gitea)" ]; then
   # Its pages and words are read from its module.
   ln -sfn "$(cd "$here/gitea" && go list -m -f '{{.Dir}}' code.gitea.io/gitea)" "$bin/gitea-files"
 fi
-owner() { # name, folder, package
-  if [ "${owners:-}" = yes ] || [ -x "$cache/apart/$(named "$1" "$2")" ]; then
+owner() { # name, folder, package, and what asks for it beside owners
+  if [ "${owners:-}" = yes ] || [ "${wanted:-}" = "${4:-no}" ] || [ -x "$cache/apart/$(named "$1" "$2")" ]; then
     CGO_ENABLED=0 apart "$1" "$2" "$3"
   fi
 }
-[ "${1:-}" = owners ] && owners=yes
-owner helm-4 helm-4 helm.sh/helm/v4/cmd/helm
+wanted=${1:-}
+[ "$wanted" = owners ] && owners=yes
+owner helm-4 helm-4 helm.sh/helm/v4/cmd/helm chart
 owner kubectl helm-4 ./kubectl
-owner helm-3 helm-3 helm.sh/helm/v3/cmd/helm
-owner kustomize kustomize sigs.k8s.io/kustomize/kustomize/v5
+owner helm-3 helm-3 helm.sh/helm/v3/cmd/helm chart
+owner kustomize kustomize sigs.k8s.io/kustomize/kustomize/v5 chart
 owner argo-rollouts argo-rollouts github.com/argoproj/argo-rollouts/cmd/rollouts-controller
 if [ -x "$bin/argo-rollouts" ]; then
   # Its definitions are read from its module.

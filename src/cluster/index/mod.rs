@@ -196,12 +196,6 @@ impl Index {
         self.read(|tables| tables.workloads.values().find(|workload| wanted(workload)).cloned())
     }
 
-    /// How many workloads of a kind are watched.
-    #[must_use]
-    pub fn count(&self, kind: Kind) -> usize {
-        self.read(|tables| tables.workloads.keys().filter(|place| place.kind == kind).count())
-    }
-
     /// Takes the numbers of the newest records that the store remembers, by uid.
     pub fn expect(&self, newest: Vec<(Box<str>, u64)>) {
         self.write(|tables| tables.sequences.expect(newest));

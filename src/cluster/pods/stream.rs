@@ -14,7 +14,7 @@ use crate::ambient::Ambient;
 use crate::cluster::index::Hints;
 use crate::domain::retry::Backoff;
 use crate::stop::Stop;
-use crate::telemetry::metrics::{Metrics, WatchLabels};
+use crate::telemetry::metrics::Metrics;
 
 /// A list that brings nothing for so long gets no answer.
 const UNANSWERED: Duration = Duration::from_secs(20);
@@ -49,7 +49,6 @@ impl Streams {
 
     /// Watches a namespace for as long as something is followed in it.
     async fn namespace(self, namespace: Box<str>) -> Box<str> {
-        let labels = WatchLabels { namespace: namespace.to_string(), resource: "pods".into() };
         {
             let mut stream = Stream { streams: &self, namespace: &namespace, paged: false, listed: false, failures: 0 };
             tokio::select! {
@@ -57,7 +56,7 @@ impl Streams {
                 () = self.unwanted(&namespace) => {}
             }
         }
-        self.metrics.watch_up.remove(&labels);
+        self.metrics.watch(&namespace, "pods", None);
         namespace
     }
 
@@ -162,8 +161,7 @@ impl Stream<'_> {
     }
 
     fn tell(&self, up: bool) {
-        let labels = WatchLabels { namespace: self.namespace.to_owned(), resource: "pods".into() };
-        self.streams.metrics.watch_up.get_or_create(&labels).set(i64::from(up));
+        self.streams.metrics.watch(self.namespace, "pods", Some(up));
     }
 
     /// How long to wait after so many failures.

@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn healthy_webhooks_stretch_and_a_missed_one_shrinks_until_the_next_comes_or_a_day_has_passed() {
         let hub = Source::usual("hub", SourceKind::DockerHub, Secret::new("s".into()));
-        let all = Pushes::new(&[hub], Metrics::new());
+        let all = Pushes::new(&[hub], &Metrics::new());
         let repository = |name: &str| Repository::parse(name).unwrap();
         let (web, api, other) = (repository("acme/web"), repository("acme/api"), repository("quay.io/acme/web"));
         let hour = |hours: u64| Duration::from_secs(hours * 3600);

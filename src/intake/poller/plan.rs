@@ -93,6 +93,12 @@ impl Plan {
         Some(*progress)
     }
 
+    /// When the next cycle begins, and how long it is until the one after that.
+    pub(super) fn ahead(&self) -> Option<(DateTime<Utc>, TimeDelta)> {
+        let next = self.next?;
+        Some((next, self.schedule.following(next).map_or(TimeDelta::zero(), |after| after - next)))
+    }
+
     /// Whether it has just become clear that no cycle follows any more.
     pub(super) fn has_just_ended(&mut self) -> bool {
         let ended = self.next.is_none();

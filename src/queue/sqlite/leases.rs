@@ -97,6 +97,11 @@ impl Leases {
         self.stale = true;
     }
 
+    /// How many rows somebody has.
+    pub(super) fn held(&self) -> u64 {
+        self.held.len() as u64
+    }
+
     /// Whether somebody has this row, who then has to do it once more.
     pub(super) fn follow(&mut self, id: i64, urgency: Urgency) -> bool {
         let held = self.held.get_mut(&id);

@@ -186,7 +186,7 @@ impl Store {
     }
 
     pub(super) fn depth(&mut self) -> rusqlite::Result<Depth> {
-        let mut depth = Depth::default();
+        let mut depth = Depth { leased: self.leases.held(), ..Depth::default() };
         let mut statement = self.connection.prepare_cached(
             "SELECT topic, state, count(*), min(created) FROM job WHERE state <> 'done' GROUP BY 1, 2",
         )?;

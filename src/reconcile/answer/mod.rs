@@ -130,6 +130,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (action, outcome) = (press.action.as_str(), word(&answer));
         self.count_answer(action, outcome);
         if let Some(asked) = about {
+            if is_answered(&answer) {
+                self.waited(outcome, &asked.approval.id);
+            }
             let (workload, container) = (&asked.workload.id, &asked.approval.container);
             let by = match &answer {
                 Answer::Approved(entry) => entry.by.clone(),
@@ -144,7 +147,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     fn count_answer(&self, action: &'static str, outcome: &'static str) {
         let labels = ApprovalResult { action: action.into(), result: outcome.into() };
-        self.0.metrics.approvals.get_or_create(&labels).inc();
+        self.0.metrics.approval_answers.get_or_create(&labels).inc();
     }
 
     /// Carries the answer out, again while the question is still open but its record was written to meanwhile. Says too
@@ -292,6 +295,14 @@ fn decided(answer: crate::domain::record::Answer, entry: Box<Entry>) -> Answer {
         Given::Resumed => Answer::Resumed(entry),
         Given::WentBack => Answer::WentBack(entry),
     }
+}
+
+/// Whether this was the word that was waited for.
+fn is_answered(answer: &Answer) -> bool {
+    matches!(
+        answer,
+        Answer::Approved(_) | Answer::Skipped(_) | Answer::Resumed(_) | Answer::WentBack(_) | Answer::Snoozed(..)
+    )
 }
 
 fn word(answer: &Answer) -> &'static str {

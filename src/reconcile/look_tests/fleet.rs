@@ -230,7 +230,7 @@ impl Ground {
             idle = if batch.jobs.is_empty() { idle + 1 } else { 0 };
             let look = async |leased: crate::queue::Leased| {
                 let Job::Look(repository) = &leased.job else { panic!("{:?}", leased.job) };
-                let settled = match self.reconciler.look(repository, "trace", self.clock.now()).await {
+                let settled = match self.reconciler.look(repository, "trace").await {
                     Verdict::Done => crate::queue::Settlement::Done,
                     Verdict::Again(at) => crate::queue::Settlement::Again(at),
                     other => panic!("{other:?}"),

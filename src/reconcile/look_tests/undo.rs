@@ -170,7 +170,7 @@ async fn a_disabled_container_of_another_repository_disables_nothing_else() {
     let stage = Stage::new(workload(&images, &[("mode", "AUTO_UPDATE"), ("mode.log", "DISABLED")]), &["1.0.0"]);
     let before = stage.updated().await;
     let log = Repository::parse("a.example/log").unwrap();
-    stage.reconciler.look(&log, "trace", stage.clock.now()).await;
+    stage.reconciler.look(&log, "trace").await;
     stage.undone(&before);
     stage.look().await;
     assert!(stage.cluster.annotation("held").is_some());

@@ -60,7 +60,7 @@ async fn an_update_waits_while_another_container_is_rolled_out() {
     stage.cluster.rolls(Rollout::Progressing(Progress::default()));
     stage.has(&["2.0.0", "2.0.1"]);
     let proxy = Repository::parse("b.example/proxy").unwrap();
-    let verdict = stage.reconciler.look(&proxy, "trace", stage.clock.now()).await;
+    let verdict = stage.reconciler.look(&proxy, "trace").await;
     assert!(matches!(verdict, Verdict::Again { .. }), "{verdict:?}");
     assert_eq!(stage.images()[1], "b.example/proxy:2.0.0", "should pods fail, it is known whose fault it is");
     assert!(stage.counted("waiting", "rolling_out") > 0);
@@ -68,7 +68,7 @@ async fn an_update_waits_while_another_container_is_rolled_out() {
     stage.has(&["1.0.0", "1.0.1"]);
     stage.look().await;
     stage.has(&["2.0.0", "2.0.1"]);
-    stage.reconciler.look(&proxy, "trace", stage.clock.now()).await;
+    stage.reconciler.look(&proxy, "trace").await;
     assert!(stage.images()[1].starts_with("b.example/proxy:2.0.1@"), "{:?}", stage.images());
 }
 

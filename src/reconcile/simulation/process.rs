@@ -240,7 +240,7 @@ impl Process {
 /// One job, as the real worker does it.
 async fn work(world: Shared, reconciler: Sequencer, leased: Leased) {
     let verdict = match &leased.job {
-        Job::Look(repository) => reconciler.look(repository, &leased.trace, leased.created).await,
+        Job::Look(repository) => reconciler.look(repository, &leased.trace).await,
         Job::Deliver(delivery) if deliver(&world, delivery).await => Verdict::Done,
         // What is gathered is composed, and never leased.
         Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => {

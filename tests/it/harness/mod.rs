@@ -10,6 +10,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod chart;
 pub(crate) mod company;
 pub(crate) mod control_plane;
 pub(crate) mod diagnosis;

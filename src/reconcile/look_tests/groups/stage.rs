@@ -165,13 +165,13 @@ impl Several {
         let image = known.and_then(|workload| workload.containers[0].reference());
         let repository = image.map(|image| image.repository().clone());
         let repository = repository.unwrap_or_else(|| Repository::parse(&format!("a.example/{name}")).unwrap());
-        self.reconciler.look(&repository, "trace", self.clock.now()).await
+        self.reconciler.look(&repository, "trace").await
     }
 
     /// A look at each repository.
     pub(super) async fn look_at_all(&self) {
         for repository in self.cluster.with(|objects| objects.index.repositories()) {
-            self.reconciler.look(&repository, "trace", self.clock.now()).await;
+            self.reconciler.look(&repository, "trace").await;
         }
     }
 

@@ -1,0 +1,35 @@
+{{/* What the schema can't say. Each ends the rendering with what to set. */}}
+{{- define "image-watcher.checks" -}}
+{{- $queue := .Values.config.queue | default "sqlite" -}}
+{{- if and (gt (int .Values.replicaCount) 1) (not (hasPrefix "nats://" $queue)) -}}
+{{- fail (printf "replicaCount is %d, and the embedded queue has one owner: set replicaCount to 1, or config.queue to nats://… for several replicas" (int .Values.replicaCount)) -}}
+{{- end -}}
+{{- if and (eq .Values.strategy.type "RollingUpdate") (not (hasPrefix "nats://" $queue)) -}}
+{{- fail "strategy.type is RollingUpdate, and the embedded queue has one owner, so that the new pod would wait for the old one for ever: set strategy.type to Recreate" -}}
+{{- end -}}
+{{- if and (eq .Values.rbac.scope "cluster") .Values.rbac.namespaces -}}
+{{- fail "rbac.namespaces belongs to rbac.scope: namespaced; with rbac.scope: cluster set config.namespaces to watch only some" -}}
+{{- end -}}
+{{- if and (eq .Values.rbac.scope "namespaced") .Values.config.namespaces -}}
+{{- fail "config.namespaces and rbac.scope: namespaced say the same: leave config.namespaces out, and name them in rbac.namespaces" -}}
+{{- end -}}
+{{- $admin := include "image-watcher.adminPort" . | int -}}
+{{- if or (eq (int .Values.service.port) $admin) (eq (include "image-watcher.publicPort" . | int) $admin) -}}
+{{- fail (printf "%d is the private port, with health and metrics: service and config.port need another one, as what is reachable from outside is the public port alone" $admin) -}}
+{{- end -}}
+{{- range $part := list "ingress" "httpRoute" -}}
+{{- $values := index $.Values $part -}}
+{{- if $values.enabled -}}
+{{- $key := ternary "hosts" "hostnames" (eq $part "ingress") -}}
+{{- if not (include "image-watcher.hosts" (list $ (index $values $key)) | fromJsonArray) -}}
+{{- fail (printf "%s.enabled needs a host: set config.baseUrl, which links begin with, or %s.%s" $part $part $key) -}}
+{{- end -}}
+{{- if not $values.routes -}}
+{{- fail (printf "%s.routes is empty: name webhooks, approvals or page, or set %s.enabled to false" $part $part) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
+{{- fail "httpRoute.enabled needs httpRoute.parentRefs: the Gateway that it belongs to" -}}
+{{- end -}}
+{{- end }}

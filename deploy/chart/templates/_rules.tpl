@@ -1,0 +1,40 @@
+{{/* The rights in each watched namespace, or in all. deploy/namespace and deploy/cluster have the same. */}}
+{{- define "image-watcher.rules" -}}
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [get, list, watch, patch]
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [get, list, watch, patch]
+# How the run after an update ended.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list]
+# Argo Rollouts; without it the cluster has no such objects, and the rule means nothing.
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [get, list, watch, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}
+
+{{/* A binding: the root, its kind, its metadata's name and namespace, the role's kind and name. */}}
+{{- define "image-watcher.binding" -}}
+{{- $root := index . 0 -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ index . 1 }}
+metadata:
+  {{- include "image-watcher.metadata" (list $root (index . 2) (index . 3) dict dict) | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ index . 4 }}
+  name: {{ index . 2 }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "image-watcher.serviceAccountName" $root }}
+    namespace: {{ $root.Release.Namespace }}
+{{- end }}

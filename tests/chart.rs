@@ -1,0 +1,303 @@
+//! What is delivered beside the program agrees with it and with itself: the rights of chart, kustomize and documents with the kinds
+//! that the code knows, alerts and dashboard with the metrics. Reads committed files; `tests/it/chart.rs` has Helm render them.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use image_watcher::cluster::rights_in_a_namespace;
+use image_watcher::telemetry::metrics::Metrics;
+use serde_json::{Value, json};
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn text(path: &str) -> String {
+    std::fs::read_to_string(project(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn documents(path: &str) -> Vec<Value> {
+    let all: Vec<Value> = serde_saphyr::from_multiple(&text(path)).unwrap();
+    all.into_iter().filter(|document| !document.is_null()).collect()
+}
+
+fn of_kind(path: &str, kind: &str) -> Value {
+    documents(path).into_iter().find(|document| document["kind"] == kind).unwrap_or_else(|| panic!("{path}: {kind}"))
+}
+
+/// Group, resource and verb, each right by itself.
+fn rights(role: &Value) -> BTreeSet<[String; 3]> {
+    let words = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    };
+    let mut all = BTreeSet::new();
+    for rule in role["rules"].as_array().unwrap() {
+        for group in words(&rule["apiGroups"]) {
+            for resource in words(&rule["resources"]) {
+                all.extend(words(&rule["verbs"]).into_iter().map(|verb| [group.clone(), resource.clone(), verb]));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn chart_kustomize_and_documents_grant_what_the_code_needs() {
+    let needed =
+        rights_in_a_namespace().into_iter().map(|(group, resource, verb)| [group, resource, verb].map(str::to_owned));
+    let needed: BTreeSet<_> = needed.collect();
+    for (path, kind) in [
+        ("tests/chart/defaults.yaml", "ClusterRole"),
+        ("tests/chart/namespaced.yaml", "Role"),
+        ("deploy/cluster/clusterrole.yaml", "ClusterRole"),
+        ("deploy/namespace/role.yaml", "Role"),
+    ] {
+        assert_eq!(rights(&of_kind(path, kind)), needed, "{path}");
+    }
+    let document = text("docs/install.md");
+    let mut told = BTreeSet::new();
+    for row in document.lines().filter(|line| line.starts_with("| `") || line.starts_with("| core")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [group, resources, verbs, _] = cells[..] else { continue };
+        let words =
+            |cell: &str| cell.split(',').map(|word| word.trim().trim_matches('`').to_owned()).collect::<Vec<_>>();
+        let group = if group == "core" { String::new() } else { group.trim_matches('`').to_owned() };
+        for resource in words(resources) {
+            told.extend(words(verbs).into_iter().map(|verb| [group.clone(), resource.clone(), verb]));
+        }
+    }
+    assert_eq!(told, needed, "docs/install.md");
+}
+
+#[test]
+fn the_chart_and_the_kustomize_base_run_the_same_container() {
+    let mut chart = of_kind("tests/chart/defaults.yaml", "Deployment");
+    let mut base = of_kind("deploy/base/deployment.yaml", "Deployment");
+    // The base names the Secret that the README makes; the chart names one when it is told to.
+    let container = |deployment: &mut Value| deployment["spec"]["template"]["spec"]["containers"][0].take();
+    let (mut of_chart, mut of_base) = (container(&mut chart), container(&mut base));
+    assert_eq!(of_base["envFrom"].take(), json!([{"secretRef": {"name": "image-watcher", "optional": true}}]));
+    of_base.as_object_mut().unwrap().remove("envFrom");
+    assert_eq!(of_chart.as_object_mut().unwrap().remove("imagePullPolicy"), Some(json!("IfNotPresent")), "the default");
+    assert_eq!(of_chart, of_base);
+    assert_eq!(chart["spec"]["template"]["spec"], base["spec"]["template"]["spec"]);
+    assert_eq!(
+        (&chart["spec"]["strategy"], &chart["spec"]["replicas"]),
+        (&base["spec"]["strategy"], &base["spec"]["replicas"])
+    );
+    let part = |path: &str, kind: &str, pointer: &str| of_kind(path, kind).pointer(pointer).cloned().unwrap();
+    for (kind, file, pointer) in [
+        ("Service", "service", "/spec/ports"),
+        ("Service", "service", "/spec/ipFamilyPolicy"),
+        ("PersistentVolumeClaim", "pvc", "/spec"),
+        ("ServiceAccount", "serviceaccount", "/automountServiceAccountToken"),
+    ] {
+        let base = part(&format!("deploy/base/{file}.yaml"), kind, pointer);
+        assert_eq!(part("tests/chart/defaults.yaml", kind, pointer), base, "{kind} {pointer}");
+    }
+    let ports = |path: &str| part(path, "NetworkPolicy", "/spec/egress/1/ports");
+    let mut known: Vec<i64> = ports("deploy/base/networkpolicy.yaml")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|port| port["port"].as_i64().unwrap())
+        .collect();
+    known.sort_unstable();
+    let values: Value = serde_saphyr::from_str(&text("deploy/chart/values.yaml")).unwrap();
+    assert_eq!(values["networkPolicy"]["ports"], json!(known));
+    let apart = |path: &str| part(path, "NetworkPolicy", "/spec/egress/1/to");
+    assert_eq!(apart("tests/chart/everything.yaml"), apart("deploy/base/networkpolicy.yaml"), "what is never reached");
+}
+
+/// The keys of the chart, as they are promised.
+const VALUES: [&str; 42] = [
+    "image",
+    "imagePullSecrets",
+    "nameOverride",
+    "fullnameOverride",
+    "commonLabels",
+    "replicaCount",
+    "strategy",
+    "serviceAccount",
+    "rbac",
+    "podAnnotations",
+    "podLabels",
+    "podSecurityContext",
+    "securityContext",
+    "resources",
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "topologySpreadConstraints",
+    "priorityClassName",
+    "podDisruptionBudget",
+    "networkPolicy",
+    "service",
+    "ingress",
+    "httpRoute",
+    "persistence",
+    "metrics",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "config",
+    "existingSecret",
+    "extraEnv",
+    "extraEnvFrom",
+    "extraArgs",
+    "extraVolumes",
+    "extraVolumeMounts",
+    "extraContainers",
+    "extraObjects",
+    "image.digest",
+    "rbac.pullSecrets",
+    "serviceAccount.automount",
+    "metrics.grafanaDashboard",
+];
+
+#[test]
+fn the_values_are_those_that_are_promised_and_the_schema_has_each_of_them() {
+    let values: Value = serde_saphyr::from_str(&text("deploy/chart/values.yaml")).unwrap();
+    let schema: Value = serde_json::from_str(&text("deploy/chart/values.schema.json")).unwrap();
+    for key in VALUES {
+        assert!(values.pointer(&format!("/{}", key.replace('.', "/"))).is_some(), "{key}");
+    }
+    let top: BTreeSet<&str> = VALUES.into_iter().filter(|key| !key.contains('.')).collect();
+    assert_eq!(values.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), top);
+    same_keys("", &values, &schema);
+}
+
+/// Where the schema closes an object, it has the keys of the values, and no others.
+fn same_keys(at: &str, values: &Value, schema: &Value) {
+    if schema["additionalProperties"] != json!(false) {
+        return;
+    }
+    let of = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let mut known = of(&schema["properties"]);
+    // Helm's own, and what a rolling update would need.
+    for other in ["global", "rollingUpdate"] {
+        known.remove(other);
+    }
+    assert_eq!(of(values), known, "{at}");
+    for (key, value) in values.as_object().unwrap() {
+        if value.is_object() {
+            same_keys(&format!("{at}.{key}"), value, &schema["properties"][key]);
+        }
+    }
+}
+
+/// The series of all metrics, without those of histograms told apart.
+fn series() -> BTreeSet<String> {
+    let text = Metrics::example().classic();
+    let mut all = BTreeSet::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let suffixes: &[&str] = if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+        all.extend(suffixes.iter().map(|suffix| format!("{name}{suffix}")));
+    }
+    all
+}
+
+/// The names of metrics in a query.
+fn names(query: &str) -> Vec<&str> {
+    let words = query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.filter(|word| word.starts_with("image_watcher_") || word.starts_with("process_")).collect()
+}
+
+fn alerts() -> Vec<Value> {
+    let file: Value = serde_saphyr::from_str(&text("deploy/monitoring/alerts.yaml")).unwrap();
+    file["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap().clone()).collect()
+}
+
+#[test]
+fn every_alert_has_a_runbook_a_test_and_metrics_that_there_are() {
+    let (series, runbooks) = (series(), text("docs/runbooks.md"));
+    let tests: Value = serde_saphyr::from_str(&text("deploy/monitoring/alerts.test.yaml")).unwrap();
+    let tested: BTreeSet<&str> =
+        tests["tests"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let alerts = alerts();
+    assert_eq!(alerts.len(), 10);
+    for alert in &alerts {
+        let name = alert["alert"].as_str().unwrap();
+        let used = names(alert["expr"].as_str().unwrap());
+        assert!(!used.is_empty(), "{name}");
+        for metric in used {
+            assert!(series.contains(metric), "{name}: there is no {metric}");
+        }
+        let url = alert["annotations"]["runbook_url"].as_str().unwrap();
+        assert_eq!(url.rsplit_once('#').unwrap().1, name.to_lowercase());
+        assert!(runbooks.contains(&format!("\n## {name}\n")), "{name} has no runbook");
+        assert!(tested.contains(name), "{name} has no test");
+    }
+    assert_eq!(runbooks.matches("\n## ").count(), alerts.len(), "a runbook for each alert, and for no other");
+}
+
+#[test]
+fn the_rule_for_the_operator_and_the_chart_have_the_same_alerts() {
+    let alerts: Value = serde_saphyr::from_str(&text("deploy/monitoring/alerts.yaml")).unwrap();
+    assert_eq!(of_kind("deploy/monitoring/prometheusrule.yaml", "PrometheusRule")["spec"], alerts);
+    let elsewhere = "https://docs.example.com/runbooks";
+    let rendered = of_kind("tests/chart/everything.yaml", "PrometheusRule")["spec"].to_string();
+    assert_eq!(rendered.replace(elsewhere, "https://image-watcher.example.com/docs/runbooks.html"), alerts.to_string());
+    assert_eq!(rendered.matches(elsewhere).count(), self::alerts().len(), "where the runbooks are is a value");
+}
+
+#[test]
+fn the_dashboard_asks_for_metrics_that_there_are_of_any_data_source() {
+    let dashboard: Value = serde_json::from_str(&text("deploy/monitoring/dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let rows: Vec<&str> =
+        panels.iter().filter(|panel| panel["type"] == "row").map(|row| row["title"].as_str().unwrap()).collect();
+    assert_eq!(rows, ["Decisions", "Webhooks", "Registries", "Rollouts", "Deliveries"]);
+    let (series, mut ids) = (series(), BTreeSet::new());
+    for panel in panels {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "an id twice");
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            assert_eq!(target["datasource"]["uid"], "${datasource}");
+            let query = target["expr"].as_str().unwrap();
+            let used = names(query);
+            assert!(!used.is_empty(), "{query}");
+            for metric in used {
+                assert!(series.contains(metric), "{query}: there is no {metric}");
+            }
+        }
+    }
+    let text = dashboard.to_string();
+    assert_eq!(text.matches("\"uid\":").count(), text.matches("\"uid\":\"${datasource}\"").count() + 1, "but its own");
+    assert!(!text.contains("__inputs") && dashboard["templating"]["list"][0]["type"] == "datasource");
+}
+
+#[test]
+fn the_document_of_metrics_has_each_of_them_as_it_is() {
+    let (document, metrics) = (text("docs/metrics.md"), Metrics::example().classic());
+    let mut told: BTreeSet<(String, String)> = BTreeSet::new();
+    for row in document.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        told.insert((cells[0].trim_matches('`').to_owned(), cells[1].to_owned()));
+    }
+    let there = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let there: BTreeSet<(String, String)> = there.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect();
+    let missing: Vec<_> = there.difference(&told).collect();
+    let others: Vec<_> = told.difference(&there).collect();
+    assert!(
+        missing.is_empty() && others.is_empty(),
+        "not in docs/metrics.md: {missing:?}; not in /metrics: {others:?}"
+    );
+}
+
+#[test]
+fn promtool_finds_each_alert_when_and_only_when_it_is_meant() {
+    let folder = project("deploy/monitoring");
+    let run = |args: &[&str]| std::process::Command::new("promtool").args(args).current_dir(&folder).output();
+    let Ok(checked) = run(&["check", "rules", "alerts.yaml"]) else {
+        eprintln!("skipped: promtool is not here; apt-get install prometheus");
+        return;
+    };
+    let tested = run(&["test", "rules", "alerts.test.yaml"]).unwrap();
+    for output in [checked, tested] {
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    }
+}
