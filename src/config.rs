@@ -32,6 +32,7 @@ use crate::domain::release::Language;
 use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
 use crate::listener::Listen;
+use crate::notify::Templates;
 use crate::notify::email::SmtpUrl;
 use crate::outbound::proxy::Proxies;
 use crate::outbound::trust::Authorities;
@@ -97,6 +98,8 @@ pub struct Config {
     pub zone: Tz,
     /// Who is told: `SMTP_URL`, `SLACK_URL`, `WEBHOOK_URL`, and the file's list `channels`.
     pub channels: Vec<ChannelConfig>,
+    /// `IMAGE_WATCHER_TEMPLATES`: what is used in the place of the built-in templates.
+    pub templates: Templates,
     /// `SLACK_SIGNING_SECRET`, where somebody may press buttons in Slack.
     pub slack_signing_secret: Option<Secret>,
     /// This cluster's name, in every message.
@@ -131,6 +134,8 @@ pub struct Mail {
     pub from: lettre::message::Mailbox,
     /// The recipients.
     pub to: Vec<lettre::message::Mailbox>,
+    /// What it is written by, in the place of the built-in templates.
+    pub templates: Templates,
 }
 
 /// One thing that is wrong.
@@ -272,6 +277,7 @@ impl Config {
             mode: reader.word_of::<Mode>("IMAGE_WATCHER_MODE"),
             strategy: reader.word_of::<Strategy>("IMAGE_WATCHER_STRATEGY"),
         };
+        let templates = reader.read_templates();
         let language = reader.parse("IMAGE_WATCHER_LANGUAGE", "one of en, fr").unwrap_or_default();
         let channels = reader.channels(lists.channels, (language, zone), development);
         let (base_url, identity) = (reader.base_url(development), reader.identity(&trusted_proxies));
@@ -309,6 +315,7 @@ impl Config {
             registries: reader.registries(&lists.registries),
             slack_signing_secret: reader.slack_signing_secret(&channels),
             channels,
+            templates,
             cluster: reader.cluster(),
             notes: reader.notes(lists.forges, development),
             sources,

@@ -53,6 +53,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "domain",
             "listener",
             "message",
+            "notify",
             "queue",
             "reconcile",
             "registry",
@@ -65,6 +66,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
         &[
             "access",
             "ambient",
+            "approvals",
             "assess",
             "cluster",
             "domain",

@@ -3,6 +3,7 @@
 //! GET and HEAD show; they change nothing, however often and by whomever a link is followed. Only a POST with one of
 //! the known words acts, through the sequencer.
 
+pub mod chat;
 mod form;
 mod key;
 mod limit;
@@ -10,7 +11,6 @@ mod list;
 #[cfg(test)]
 mod list_tests;
 mod page;
-mod slack;
 #[cfg(test)]
 mod snapshots;
 mod words;
@@ -30,7 +30,6 @@ use tracing::Instrument as _;
 pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
 pub use page::{Pages, TemplateError};
-pub use slack::{Presses, Say, SlackDoor, slack_routes};
 use words::Reader;
 pub(crate) use words::refused;
 use wrong::Wrong;

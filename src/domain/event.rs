@@ -1,4 +1,4 @@
-//! What crosses the queue: a repository to look at, or a message to deliver.
+//! What crosses the queue: a repository to look at, a message to deliver, or a button that was pressed.
 //!
 //! These types are the format of stored rows: fields are only added, with a default.
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::notice::fingerprint;
 pub use super::notice::{ApprovalView, Failure, ImageView, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
+use super::press::Pressed;
 use super::reference::Repository;
 pub use super::votes::Approvals;
 
@@ -19,13 +20,15 @@ pub enum Job {
     Deliver(Box<Delivery>),
     /// Tell something on one channel, together with what else waits there.
     Gather(Box<Gathered>),
+    /// Do what somebody pressed in a chat.
+    Press(Box<Pressed>),
 }
 
 impl Job {
     /// What it tells of workloads, to be changed.
     pub fn notices_mut(&mut self) -> &mut [Notice] {
         match self {
-            Self::Look(_) => &mut [],
+            Self::Look(_) | Self::Press(_) => &mut [],
             Self::Deliver(delivery) => delivery.notices_mut(),
             Self::Gather(gathered) => std::slice::from_mut(&mut gathered.notice),
         }

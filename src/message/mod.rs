@@ -8,6 +8,7 @@
 //! ```
 
 mod catalogue;
+pub mod chat;
 mod english;
 mod french;
 mod notes;
@@ -180,7 +181,7 @@ impl Message {
 }
 
 /// The words of a language.
-fn words(language: Language) -> &'static dyn Catalogue {
+pub(crate) fn words(language: Language) -> &'static dyn Catalogue {
     match language {
         Language::English => &english::English,
         Language::French => &french::French,

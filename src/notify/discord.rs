@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, cut_as, fitted};
 use super::layout::{Layout, Markup, buttons, short, text};
-use super::service::{Request, Sending, Service, Style, at, body_of, busy_for, by_status, put, secrets_of, with_query};
+use super::probe::{self, Tried, named};
+use super::service::{
+    Request, Sending, Service, Style, at, beside, body_of, busy_for, by_status, put, secrets_of, with_query,
+};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{Fact, Message, Severity};
@@ -56,6 +59,20 @@ impl Service for DiscordChannel {
 
     fn secrets(&self) -> Vec<&str> {
         secrets_of(&self.url)
+    }
+
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        Some(Request::get(&beside(&self.url, 0, &[])))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        match answer.status.as_u16() {
+            200 => Tried::Works(format!("its webhook is {}", named(at(&body_of(answer), "/name")))),
+            401 | 404 => {
+                Tried::Fails("Discord knows no such webhook: it was removed, or its address is cut off".to_owned())
+            }
+            _ => probe::refused(answer),
+        }
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use url::Url;
 
@@ -11,13 +11,17 @@ use super::{Attempt, Channel, Channels, links};
 use crate::ambient::Ambient;
 use crate::domain::approval::{ApprovalId, LinkKeys};
 use crate::domain::event::{Approvals, Delivery, Job, NoLink, Notice, Told, Trouble, TroubleKind};
+use crate::domain::press::Posted;
 use crate::domain::record::{Known, Record, Stands};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
 use crate::queue::worker::Verdict;
-use crate::queue::{Leased, NewJob, Queue, QueueAdmin};
+use crate::queue::{Kept, Leased, NewJob, Queue, QueueAdmin};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
+
+/// So long a message goes on showing what becomes of its update; later, what is told of it is a message of its own.
+const SHOWN: TimeDelta = TimeDelta::days(30);
 
 /// Finds the record of a watched workload by its uid, as far as it is ours: what is not ours says nothing.
 pub type FindRecord = Arc<dyn Fn(&str) -> Option<Record> + Send + Sync>;
@@ -51,7 +55,7 @@ impl<Q> std::fmt::Debug for Sender<Q> {
     }
 }
 
-impl<Q: Queue> Sender<Q> {
+impl<Q: Queue + Kept> Sender<Q> {
     /// One attempt at one delivery.
     pub async fn send(&self, leased: &Leased) -> Verdict {
         let Job::Deliver(delivery) = &leased.job else {
@@ -63,7 +67,15 @@ impl<Q: Queue> Sender<Q> {
             [only] => (self.notes)(only, self.channels.language(&delivery.channel), leased.created).await,
             _ => None,
         };
-        let attempt = self.channels.deliver(&delivery, &links, notes.as_ref(), &self.ambient).await;
+        let place = self.place_of(&delivery);
+        let before = self.before(place.as_ref()).await;
+        if before.is_none() && self.channels.is_only_shown(&delivery) {
+            self.count(&delivery, "dropped");
+            return Verdict::Done;
+        }
+        let sent = self.channels.deliver_after(before.as_ref(), &delivery, &links, notes.as_ref(), &self.ambient).await;
+        self.keep_place(place.as_ref(), sent.posted).await;
+        let attempt = sent.attempt;
         self.learn(&delivery, &attempt).await;
         let (result, verdict) = verdict(attempt);
         if verdict == Verdict::Done {
@@ -78,6 +90,26 @@ impl<Q: Queue> Sender<Q> {
         }
         self.count(&delivery, result);
         verdict
+    }
+
+    /// Under which it is kept where the message about the update of this one stands, in a channel that can change it.
+    fn place_of(&self, delivery: &Delivery) -> Option<(&Channel, String)> {
+        let Told::One(notice) = &delivery.told else { return None };
+        let channel = self.channels.find(&delivery.channel)?;
+        Some((channel, channel.place_of(notice)?))
+    }
+
+    async fn before(&self, place: Option<&(&Channel, String)>) -> Option<Posted> {
+        let (channel, key) = place?;
+        channel.place_in(&self.queue.recall(key).await?)
+    }
+
+    /// Of a message of which it is not known where it stands, what follows is another message.
+    async fn keep_place(&self, place: Option<&(&Channel, String)>, posted: Option<Posted>) {
+        let Some(((channel, key), posted)) = place.zip(posted) else { return };
+        if let Some(kept) = channel.kept(posted) {
+            self.queue.keep(key, kept, self.ambient.now() + SHOWN).await;
+        }
     }
 
     /// What of a delivery is news still; `None` where nothing is.

@@ -11,6 +11,7 @@ mod pods;
 mod pressed;
 mod reminders;
 mod requests;
+mod shown;
 mod standing;
 mod undo;
 mod votes;

@@ -27,6 +27,7 @@ mod declared;
 mod draft;
 mod entrance;
 mod error;
+mod explained;
 mod fair;
 mod family;
 pub mod first_look;
@@ -38,6 +39,7 @@ mod inform;
 mod judge;
 #[cfg(test)]
 mod look_tests;
+mod looked;
 mod marks;
 mod notices;
 mod propose;
@@ -63,14 +65,17 @@ use futures_util::StreamExt as _;
 
 use absent::Absent;
 use answer::Renewals;
-pub use answer::{Action, Answer, Asked, Line, Lines, OpenedList, Press, RenewedList};
+pub use answer::{Action, Answer, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Shown};
 pub use brake::{AskedToResume, Resuming};
 use declared::Unread;
 pub use declared::{Declarations, Proposed};
 use entrance::Entrance;
+pub use explained::Explained;
 use fair::{Beginnings, InTurns};
 use family::Families;
 use group::Groups;
+pub use looked::LastLooks;
+use looked::Looked;
 use marks::{Marks, Turns};
 use repairs::Repairs;
 pub use standing::StandingStill;
@@ -173,6 +178,8 @@ struct Memory {
     renewals: Renewals,
     /// Whether automatic updates are stopped.
     brake: brake::Known,
+    /// What the last looks came to.
+    looked: Looked,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {

@@ -164,6 +164,29 @@ impl Known<'_> {
     }
 }
 
+impl Blocker {
+    /// One word for programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Cooldown(_) => "cooldown",
+            Self::Held(_) => "held",
+            Self::Refused(_) => "refused",
+            Self::Snoozed(_) => "snoozed",
+            Self::Asked(_) => "asked",
+            Self::Person => "person",
+            Self::AsksOnly(_) => "asks-only",
+            Self::Owned(_) => "owned",
+            Self::Window(_) => "window",
+            Self::Rolling { .. } => "other-container",
+            Self::Paused => "paused",
+            Self::Because(_) => "other-workload",
+            Self::Waits(_) => "other-workloads",
+        }
+    }
+}
+
 impl Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

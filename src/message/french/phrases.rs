@@ -48,7 +48,7 @@ pub(super) fn policy(text: &str) -> String {
 }
 
 /// Who or what decided.
-pub(super) fn actor(who: &Actor) -> String {
+pub(in crate::message) fn actor(who: &Actor) -> String {
     match who {
         Actor::Policy => "la politique".to_owned(),
         Actor::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
@@ -58,7 +58,7 @@ pub(super) fn actor(who: &Actor) -> String {
         Actor::Program(name) => name.clone(),
         Actor::SignedIn(name) => format!("{name} (identifié)"),
         // Identifiers and the names of services are the same in every language.
-        Actor::Slack(_) => who.words(),
+        Actor::Slack(_) | Actor::Telegram(_) => who.words(),
         Actor::Several(all) => {
             let all: Vec<String> = all.iter().map(actor).collect();
             all_of(&all.iter().map(String::as_str).collect::<Vec<_>>())

@@ -53,9 +53,9 @@ pub struct Asked {
     pub window_opens: Option<DateTime<Utc>>,
     /// Where release notes are.
     pub release_url: Option<String>,
-    /// Who holds this link: `channel:address`.
+    /// Who holds this link: `channel:address`. Empty where somebody who signed in answers without one.
     pub holder: String,
-    /// Who that is, where a trusted proxy says so.
+    /// Who that is, where somebody answers for it.
     pub signed_in: Option<SignedIn>,
     /// Who approved it, and how many have to.
     pub ballot: Ballot,
@@ -67,18 +67,16 @@ impl Asked {
     /// Whose word an answer is.
     #[must_use]
     pub fn person(&self) -> Person {
-        Person::of(self.signed_in.as_ref(), self.holder.clone())
+        match (&self.signed_in, self.holder.as_str()) {
+            (Some(by), "") => Person::Visitor(by.name().to_owned()),
+            (by, holder) => Person::of(by.as_ref(), holder.to_owned()),
+        }
     }
 
     /// Whether it takes one more gesture than a button: a major update, of any member of a group, and going back.
     #[must_use]
     pub fn is_to_be_read(&self) -> bool {
-        let mut members = self.group.iter().flat_map(|plan| &plan.moves);
-        match self.approval.allows {
-            Allows::Update => self.level == Level::Major || members.any(|one| one.level == Level::Major),
-            Allows::Held => false,
-            Allows::Back => true,
-        }
+        Question::is_to_be_read(self.approval.allows, self.level, self.group.as_deref())
     }
 
     /// The same, as it is told and written down.

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::domain::actor::SignedIn;
+use crate::domain::approval::Allows;
 use crate::domain::history::Choice;
 
 /// What a person can say to a link.
@@ -50,6 +51,16 @@ impl Action {
             Self::Rollback => "rollback",
             Self::Resume => "resume",
             Self::Renew => "renew",
+        }
+    }
+
+    /// Whether it is an answer to what a question allows.
+    pub(super) fn fits(self, allows: Allows) -> bool {
+        match self {
+            Self::Approve | Self::ApproveOutsideWindow | Self::Skip | Self::Snooze => allows == Allows::Update,
+            Self::Rollback => allows == Allows::Back,
+            Self::Resume => allows == Allows::Held,
+            Self::Renew => false,
         }
     }
 
