@@ -40,7 +40,7 @@ impl Template {
         let link = format!("https://image-watcher.example/a/{TOKEN}");
         let asks = delivery.notices().iter().any(Notice::asks);
         let links = Links { whole: Some(link).filter(|_| asks), each: vec![None; delivery.notices().len()] };
-        let frame = Frame { cluster: Some(HOSTILE), zone: Tz::UTC, language, links: links.clone(), notes: None };
+        let frame = Frame { cluster: Some(HOSTILE), zone: Tz::UTC, language, links: &links, notes: None };
         let message = Message::of(delivery, &frame);
         let (style, notes, now) = (Style::Rich, None, DateTime::UNIX_EPOCH);
         let sending = Sending { delivery, message: &message, links: &links, notes, style, now };

@@ -156,7 +156,7 @@ async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
         Wish::Skip => Action::Skip,
         Wish::Snooze => Action::Snooze,
     };
-    let press = Press { is_confirmed: false, by: Some(pressed.who.signed_in()), ..Press::of(action) };
+    let press = Press { by: Some(pressed.who.signed_in()), ..Press::of(action) };
     reconciler.answer_to(&token, &press, &ambient.trace_id()).await
 }
 

@@ -172,9 +172,10 @@ impl Status {
         match &self.cause {
             Cause::Asked { until, .. } => Some(*until),
             Cause::Blocked(blocker) => match &**blocker {
-                Blocker::Cooldown(until) | Blocker::Snoozed(until) | Blocker::Asked(until) | Blocker::Window(until) => {
-                    Some(*until)
-                }
+                Blocker::Cooldown(until)
+                | Blocker::Snoozed(until)
+                | Blocker::Asked(until, _)
+                | Blocker::Window(until) => Some(*until),
                 Blocker::Refused(refused) => Some(refused.again),
                 _ => None,
             },

@@ -214,7 +214,7 @@ fn goes_on(rollout: &Unfinished) -> Option<(Attention, Cause)> {
 fn waits_for_people(blocker: &Blocker) -> bool {
     matches!(
         blocker,
-        Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_) | Blocker::Because(_)
+        Blocker::Asked(..) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_) | Blocker::Because(_)
     )
 }
 

@@ -72,7 +72,7 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
             Said::new(format!("The API server refused {}", refused.tag), format!("tried again {}", when(refused.again)))
         }
         Blocker::Snoozed(until) => Said::new("Put off", format!("asked again {}", when(*until))),
-        Blocker::Asked(until) => Said::new("A person is asked first", format!("ends {}", when(*until))),
+        Blocker::Asked(until, _) => Said::new("A person is asked first", format!("ends {}", when(*until))),
         Blocker::Person => Said::new("A person is asked first", ""),
         Blocker::AsksOnly(why) => Said::new("A person is asked first", why.words()),
         Blocker::Owned(owner) => Said::new("A person is asked first", format!("{owner} owns it")),

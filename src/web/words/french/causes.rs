@@ -74,7 +74,7 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
             format!("nouvel essai {}", when(refused.again)),
         ),
         Blocker::Snoozed(until) => Said::new("Reportée", format!("nouvelle demande {}", when(*until))),
-        Blocker::Asked(until) => Said::new("Un accord est demandé", format!("fin {}", when(*until))),
+        Blocker::Asked(until, _) => Said::new("Un accord est demandé", format!("fin {}", when(*until))),
         Blocker::Person => Said::new("Un accord est demandé d’abord", ""),
         Blocker::AsksOnly(why) => Said::new("Un accord est demandé d’abord", why.words()),
         Blocker::Owned(owner) => Said::new("Un accord est demandé d’abord", format!("propriétaire\u{a0}: {owner}")),
