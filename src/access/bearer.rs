@@ -20,8 +20,7 @@ use crate::cluster::ClusterError;
 use crate::config::auth::Token;
 use crate::domain::actor::ClusterUser;
 use crate::domain::secret::Secret;
-use crate::telemetry::chain;
-use crate::telemetry::repeats::Repeats;
+use crate::telemetry::{Repeats, chain};
 
 /// What our own tokens begin with.
 const OURS: &str = "iwt_";

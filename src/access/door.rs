@@ -32,9 +32,8 @@ use crate::domain::role::Roles;
 use crate::listener::{Bodies, Problem};
 use crate::outbound;
 use crate::queue::{QueueError, SignIns};
-use crate::telemetry::chain;
 use crate::telemetry::metrics::{Metrics, SignInResult};
-use crate::telemetry::repeats::Repeats;
+use crate::telemetry::{Repeats, chain};
 
 /// Bytes of the forms of people who sign in, at once.
 const FORMS: u32 = 256 * 1024;

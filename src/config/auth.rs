@@ -131,7 +131,7 @@ impl Reader<'_> {
     pub(super) fn auth(&mut self, block: Option<AuthBlock>, around: &Around<'_>) -> Option<Auth> {
         let block = block?;
         let mut problems = Vec::new();
-        let read = self.read_auth(block, around, &mut problems);
+        let read = self.read_auth(&block, around, &mut problems);
         let is_right = problems.is_empty();
         for (field, problem) in problems {
             let key = if field.is_empty() { "auth".to_owned() } else { format!("auth.{field}") };
@@ -140,18 +140,18 @@ impl Reader<'_> {
         read.filter(|_| is_right)
     }
 
-    fn read_auth(&self, block: AuthBlock, around: &Around<'_>, problems: &mut Vec<Wrong>) -> Option<Auth> {
+    fn read_auth(&self, block: &AuthBlock, around: &Around<'_>, problems: &mut Vec<Wrong>) -> Option<Auth> {
         let Some(word) = block.mode.clone() else {
             problems.push(wrong("mode", "is missing; write none, basic, proxy or oidc"));
             return None;
         };
         let roles = roles(&block.roles, problems);
-        let (tokens, audience) = (self.tokens(&block.tokens, problems), audience(&block, problems));
+        let (tokens, audience) = (self.tokens(&block.tokens, problems), audience(block, problems));
         let session = session(block.session.as_deref(), problems);
         let mode = match word.as_str() {
             "none" => return None,
-            "basic" => Mode::Basic(self.users(&block, problems)),
-            "proxy" => Mode::Proxy(proxy(&block, around, problems)?),
+            "basic" => Mode::Basic(self.users(block, problems)),
+            "proxy" => Mode::Proxy(proxy(block, around, problems)?),
             "oidc" => Mode::Oidc(Box::new(provider::provider(
                 block.oidc.as_ref(),
                 around.development,
@@ -163,7 +163,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        out_of_place(&word, &block, problems);
+        out_of_place(&word, block, problems);
         if !matches!(mode, Mode::Proxy(_)) {
             is_safe(&word, around, problems);
         }
@@ -261,7 +261,7 @@ impl Reader<'_> {
 fn is_safe(mode: &str, around: &Around<'_>, problems: &mut Vec<Wrong>) {
     match around.base_url {
         None => {
-            problems.push(wrong("mode", format!("is {mode}, which needs BASE_URL: where people reach this service")))
+            problems.push(wrong("mode", format!("is {mode}, which needs BASE_URL: where people reach this service")));
         }
         Some(url) if url.scheme() != "https" && !around.development => {
             problems.push(wrong("mode", format!("is {mode}, which needs a BASE_URL with https://")));
