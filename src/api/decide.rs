@@ -190,6 +190,18 @@ impl<Q> Api<Q> {
         Ok(Decided::of(&workload.id, &seen.container, press.action, answered))
     }
 
+    /// One of many, if it can be begun in time.
+    async fn decide_in_time(&self, item: &SeenItem, press: &Press, begun: Duration) -> DecidedItem {
+        if self.ambient.monotonic().saturating_sub(begun) > PATIENCE {
+            return DecidedItem::problem(item, &Problem::later("it was not begun in time; send it again"));
+        }
+        let of = (item.namespace.clone(), item.kind.clone(), item.name.clone());
+        match self.decide(&of, &item.seen, press).await {
+            Ok(decided) => DecidedItem::of(&decided),
+            Err(problem) => DecidedItem::problem(item, &problem),
+        }
+    }
+
     /// Carries many decisions out, each for itself, and reports each.
     ///
     /// # Errors
@@ -203,19 +215,8 @@ impl<Q> Api<Q> {
         }
         let press = decisions.how.press(action, visitor)?;
         let begun = self.ambient.monotonic();
-        let each = decisions.items.iter().map(|item| {
-            let press = press.clone();
-            async move {
-                if self.ambient.monotonic().saturating_sub(begun) > PATIENCE {
-                    return DecidedItem::problem(item, &Problem::later("it was not begun in time; send it again"));
-                }
-                let of = (item.namespace.clone(), item.kind.clone(), item.name.clone());
-                match self.decide(&of, &item.seen, &press).await {
-                    Ok(decided) => DecidedItem::of(&decided),
-                    Err(problem) => DecidedItem::problem(item, &problem),
-                }
-            }
-        });
+        // Together before they are begun: a stream that makes them could not go from thread to thread.
+        let each: Vec<_> = decisions.items.iter().map(|item| self.decide_in_time(item, &press, begun)).collect();
         let items: Vec<DecidedItem> = stream::iter(each).buffered(SIDE_BY_SIDE).collect().await;
         let done = items.iter().filter(|item| item.status < 300).count();
         Ok(DecisionsView { schema: "image-watcher/decisions/v1", done, items })

@@ -54,6 +54,15 @@ impl Pick {
     }
 }
 
+impl Letters {
+    fn query(self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.state.map(|state| ("state", state)));
+        query.extend_pairs(self.cursor.map(|cursor| ("cursor", cursor)));
+        query.finish()
+    }
+}
+
 impl Place {
     fn path(&self) -> (String, String, String) {
         (self.namespace.clone(), self.kind.clone(), self.name.clone())
@@ -163,10 +172,8 @@ impl<Q: queue::Letters> Backend for Api<Q> {
 
     fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<(Vec<DeliveryView>, Option<String>), Problem>> {
         Box::pin(async move {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.extend_pairs(asked.state.map(|state| ("state", state)));
-            query.extend_pairs(asked.cursor.map(|cursor| ("cursor", cursor)));
-            let page = Self::deliveries(self, &query.finish()).await?;
+            let query = asked.query();
+            let page = Self::deliveries(self, &query).await?;
             Ok((page.items, page.next))
         })
     }
