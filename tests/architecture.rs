@@ -46,13 +46,27 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("access", &["ambient", "cluster", "config", "domain", "jwt", "listener", "outbound", "queue", "telemetry"]),
     (
         "approvals",
-        &["access", "ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "stop", "telemetry"],
+        &[
+            "access",
+            "ambient",
+            "cluster",
+            "domain",
+            "listener",
+            "message",
+            "notify",
+            "queue",
+            "reconcile",
+            "registry",
+            "stop",
+            "telemetry",
+        ],
     ),
     (
         "api",
         &[
             "access",
             "ambient",
+            "approvals",
             "assess",
             "cluster",
             "domain",

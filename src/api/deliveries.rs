@@ -6,22 +6,19 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::Api;
-use super::look::of_this_origin;
-use crate::domain::actor::masked;
-use crate::domain::event::{Delivery, Job, Notice};
-use crate::domain::history::rfc3339;
+use super::answer::{answer, done};
+use super::look::may_act;
+use super::view::{DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
+use crate::access::Visitor;
 use crate::listener::Problem;
-use crate::queue::{Acted, Asked, Before, Letter, LetterState, Letters, QueueError};
+use crate::queue::{Acted, Asked, Before, LetterState, Letters, QueueError};
 
 /// As many as are listed at once, unless more or fewer are asked for.
 const PAGE: usize = 50;
 /// The most that are listed at once.
 const MOST: usize = 200;
-/// The most workloads that are named of one message.
-const MOST_NAMED: usize = 50;
 
 /// What is asked of the list.
 #[derive(Debug, Default, Deserialize)]
@@ -42,11 +39,7 @@ struct OfChannel {
 
 /// `GET /api/v1/deliveries`
 pub(super) async fn list<Q: Letters>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let asked = asked(request.query_string())?;
-    let page = api.queue.letters(asked).await.map_err(|error| refused(&error, "messages can't be read now"))?;
-    let items: Vec<Value> = page.letters.iter().map(view).collect();
-    let next = page.next.map(|Before { created, number }| format!("{created}.{number}"));
-    Ok(answer(StatusCode::OK, &json!({"schema": "image-watcher/deliveries/v1", "items": items, "next": next})))
+    Ok(answer(&request, &api.deliveries(request.query_string()).await?))
 }
 
 /// `GET /api/v1/deliveries/{id}`
@@ -57,62 +50,71 @@ pub(super) async fn one<Q: Letters>(api: Data<Api<Q>>, id: Path<String>) -> Resu
 /// `POST /api/v1/deliveries/{id}/retry`
 pub(super) async fn retry<Q: Letters>(
     api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    of_this_origin(&request)?;
-    let acted = api.queue.send_again(&id).await;
-    done(acted.map_err(|error| refused(&error, "the message can't be sent again now"))?)?;
-    tracing::info!(delivery_id = *id, "a dead letter is sent again, as somebody asked for it");
+    may_act(visitor.as_ref(), &request)?;
+    api.send_again(&id).await?;
     api.shown(&id, StatusCode::ACCEPTED).await
 }
 
 /// `POST /api/v1/deliveries/{id}/discard`
 pub(super) async fn discard<Q: Letters>(
     api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    of_this_origin(&request)?;
-    let acted = api.queue.discard(&id).await;
-    done(acted.map_err(|error| refused(&error, "the message can't be thrown away now"))?)?;
-    tracing::info!(delivery_id = *id, "a dead letter is thrown away, as somebody asked for it");
+    may_act(visitor.as_ref(), &request)?;
+    api.throw_away(&id).await?;
     api.shown(&id, StatusCode::OK).await
 }
 
 /// `POST /api/v1/deliveries/retry?channel=`
-pub(super) async fn retry_all<Q: Letters>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    of_this_origin(&request)?;
+pub(super) async fn retry_all<Q: Letters>(
+    api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    may_act(visitor.as_ref(), &request)?;
     let Query(OfChannel { channel }) = Query::from_query(request.query_string())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
-    let sent = api.queue.send_all_again(&channel).await;
-    let sent = sent.map_err(|error| refused(&error, "not all of the channel's messages can be sent again now"))?;
-    tracing::info!(channel, messages = sent, "a channel's dead letters are sent again, as somebody asked for it");
-    let document = json!({"schema": "image-watcher/deliveries-retried/v1", "channel": channel, "retried": sent});
-    Ok(answer(StatusCode::ACCEPTED, &document))
+    let sent = api.send_all_again(&channel).await?;
+    let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried: sent };
+    Ok(done(StatusCode::ACCEPTED, &view))
 }
 
 impl<Q: Letters> Api<Q> {
+    /// A page of messages, as a query asks for it: `state`, `channel`, `limit` and `cursor`.
+    ///
+    /// # Errors
+    /// 400, for another query; 503, where messages can't be read.
+    pub async fn deliveries(&self, query: &str) -> Result<DeliveriesView, Problem> {
+        let asked = asked(query)?;
+        let page = self.queue.letters(asked).await.map_err(|error| refused(&error, "messages can't be read now"))?;
+        let items = page.letters.iter().map(DeliveryView::from).collect();
+        let next = page.next.map(|Before { created, number }| format!("{created}.{number}"));
+        Ok(DeliveriesView { schema: "image-watcher/deliveries/v1", items, next })
+    }
+
     async fn shown(&self, id: &str, status: StatusCode) -> Result<HttpResponse, Problem> {
         let found = self.queue.letter(id).await.map_err(|error| refused(&error, "messages can't be read now"))?;
         let letter = found.ok_or(UNKNOWN)?;
-        Ok(answer(status, &json!({"schema": "image-watcher/delivery/v1", "delivery": view(&letter)})))
+        let delivery = DeliveryView::from(&letter);
+        Ok(done(status, &DeliveryDocument { schema: "image-watcher/delivery/v1", delivery }))
     }
 }
 
 const UNKNOWN: Problem =
     Problem::new(StatusCode::NOT_FOUND, "no such message is stored; what arrived is kept for a week");
 
-fn answer(status: StatusCode, document: &Value) -> HttpResponse {
-    HttpResponse::build(status).content_type("application/json").body(document.to_string())
-}
-
-fn refused(error: &QueueError, detail: &'static str) -> Problem {
+pub(super) fn refused(error: &QueueError, detail: &'static str) -> Problem {
     tracing::warn!(error = %crate::telemetry::chain(error), "{detail}");
     Problem::later(detail)
 }
 
-fn done(acted: Acted) -> Result<(), Problem> {
+pub(super) fn acted_on(acted: Acted) -> Result<(), Problem> {
     let conflict = |detail| Err(Problem::new(StatusCode::CONFLICT, detail));
     match acted {
         Acted::Done => Ok(()),
@@ -148,44 +150,15 @@ fn cursor_of(text: &str) -> Option<Before> {
     Some(Before { created: created.parse().ok()?, number: number.parse().ok()? })
 }
 
-fn view(letter: &Letter) -> Value {
-    let (event, recipient, told): (Option<&str>, Option<String>, &[Notice]) = match &letter.job {
-        Some(Job::Deliver(delivery)) => (Some(delivery.event()), recipient(delivery), delivery.notices()),
-        Some(Job::Gather(gathered)) => {
-            (Some(gathered.notice.kind.as_str()), None, std::slice::from_ref(&gathered.notice))
-        }
-        Some(Job::Look(_)) | None => (None, None, &[]),
-    };
-    let about: Vec<Value> = told.iter().take(MOST_NAMED).map(named).collect();
-    json!({
-        "id": letter.id, "channel": letter.channel, "recipient": recipient, "state": letter.state.as_str(),
-        "event": event, "about": about, "more": told.len().saturating_sub(MOST_NAMED),
-        "attempts": letter.attempts, "lastError": letter.error, "nextAttempt": letter.next.map(rfc3339),
-        "created": rfc3339(letter.created), "changed": rfc3339(letter.changed), "trace": letter.trace,
-    })
-}
-
-/// To whom it goes, as others may read it; a channel that has just one recipient names none.
-fn recipient(delivery: &Delivery) -> Option<String> {
-    let masked = masked(&delivery.holder());
-    masked.split_once(':').map(|(_, address)| address.to_owned())
-}
-
-/// What a message is about.
-fn named(notice: &Notice) -> Value {
-    json!({
-        "event": notice.kind.as_str(), "workload": notice.workload.to_string(), "container": notice.container,
-        "from": notice.from.tag, "to": notice.to.tag,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::event::NoticeKind;
     use crate::domain::event::tests::notice;
+    use crate::domain::event::{Delivery, Job, NoticeKind};
+    use crate::queue::Letter;
 
     fn letter(job: Option<Job>) -> Letter {
         let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
@@ -203,6 +176,10 @@ mod tests {
         }
     }
 
+    fn told(letter: &Letter) -> Value {
+        serde_json::to_value(DeliveryView::from(letter)).unwrap()
+    }
+
     #[test]
     fn a_message_is_shown_without_its_words_its_links_and_whole_addresses() {
         let mut asking = notice(NoticeKind::Available);
@@ -214,7 +191,7 @@ mod tests {
             from_image: "registry.example.com/shop/web:1.2.3".into(),
             allows: crate::domain::approval::Allows::Update,
         });
-        let shown = view(&letter(Some(Job::Deliver(Box::new(Delivery::of("email", "owner@example.com", asking))))));
+        let shown = told(&letter(Some(Job::Deliver(Box::new(Delivery::of("email", "owner@example.com", asking))))));
         assert_eq!(
             shown,
             json!({
@@ -226,9 +203,9 @@ mod tests {
                 "created": "2026-11-18T11:06:40Z", "changed": "2026-11-18T11:06:40Z", "trace": "trace",
             })
         );
-        let hook = view(&letter(Some(Job::Deliver(Box::new(Delivery::of("hook", "", notice(NoticeKind::Failed)))))));
+        let hook = told(&letter(Some(Job::Deliver(Box::new(Delivery::of("hook", "", notice(NoticeKind::Failed)))))));
         assert_eq!(hook["recipient"], Value::Null, "{hook}");
-        let unreadable = view(&letter(None));
+        let unreadable = told(&letter(None));
         assert_eq!((&unreadable["event"], &unreadable["about"]), (&Value::Null, &json!([])), "{unreadable}");
     }
 
@@ -261,7 +238,7 @@ mod tests {
 
     #[test]
     fn only_what_was_given_up_is_acted_on() {
-        let status = |acted| done(acted).err().map(|problem| problem.status.as_u16());
+        let status = |acted| acted_on(acted).err().map(|problem| problem.status.as_u16());
         assert_eq!(status(Acted::Done), None);
         assert_eq!(status(Acted::Unknown), Some(404));
         for state in [LetterState::Waiting, LetterState::Retried, LetterState::Done] {

@@ -51,7 +51,12 @@ pub(super) async fn health<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
         ready: api.scopes.is_ready(),
         silent: api.pulse.silent().map(|part| part.as_str().to_owned()),
         left_alone: api.metrics.registries_left_alone.get(),
-        stopped: (api.brake)().await.stopped.map(|stopped| format!("since {}: {stopped}", rfc3339(stopped.since))),
+        stopped: api
+            .sequencer
+            .brake()
+            .await
+            .stopped
+            .map(|stopped| format!("since {}: {stopped}", rfc3339(stopped.since))),
         queue,
         queue_error,
     };

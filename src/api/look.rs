@@ -5,6 +5,9 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::Api;
+use super::answer::done;
+use super::view::LookView;
+use crate::access::Visitor;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 use crate::domain::workload::Container;
@@ -17,27 +20,38 @@ const ELSEWHERE: Problem = Problem::new(StatusCode::FORBIDDEN, "this is not take
 /// `POST /api/v1/workloads/{namespace}/{kind}/{name}/look`: at what one workload runs, before anything that is routine.
 pub(super) async fn one<Q: QueueAdmin>(
     api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
     request: HttpRequest,
     path: Path<(String, String, String)>,
 ) -> Result<HttpResponse, Problem> {
+    may_act(visitor.as_ref(), &request)?;
     let workload = api.find(&path)?;
     let references = workload.containers.iter().filter_map(Container::reference);
     let mut repositories: Vec<Repository> = references.map(|image| image.repository().clone()).collect();
     repositories.sort();
     repositories.dedup();
-    api.look(&request, repositories, Urgency::Prompt).await
+    api.look(repositories, Urgency::Prompt).await
 }
 
 /// `POST /api/v1/look`: at everything, as the schedule does, but at once.
-pub(super) async fn all<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn all<Q: QueueAdmin>(
+    api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    may_act(visitor.as_ref(), &request)?;
     let mut repositories = api.index.repositories();
     repositories.sort();
-    api.look(&request, repositories, Urgency::Routine).await
+    api.look(repositories, Urgency::Routine).await
 }
 
-/// Lets pass what a program asks, or a page of our own.
-pub(super) fn of_this_origin(request: &HttpRequest) -> Result<(), Problem> {
-    if is_of_this_origin(request) { Ok(()) } else { Err(ELSEWHERE) }
+/// Lets pass whoever signed in and may decide; and in the pod, where nobody signs in, what a program asks or a page of our own.
+pub(super) fn may_act(visitor: Option<&Visitor>, request: &HttpRequest) -> Result<(), Problem> {
+    match visitor {
+        Some(visitor) => visitor.may_decide(),
+        None if is_of_this_origin(request) => Ok(()),
+        None => Err(ELSEWHERE),
+    }
 }
 
 /// Whether it is a program that asks, or a page of our own: browsers name another origin.
@@ -48,13 +62,7 @@ fn is_of_this_origin(request: &HttpRequest) -> bool {
 }
 
 impl<Q: QueueAdmin> Api<Q> {
-    async fn look(
-        &self,
-        request: &HttpRequest,
-        repositories: Vec<Repository>,
-        urgency: Urgency,
-    ) -> Result<HttpResponse, Problem> {
-        of_this_origin(request)?;
+    async fn look(&self, repositories: Vec<Repository>, urgency: Urgency) -> Result<HttpResponse, Problem> {
         let (now, trace) = (self.ambient.now(), self.ambient.trace_id());
         let job = |repository: &Repository| NewJob {
             job: Job::Look(repository.clone()),
@@ -71,9 +79,8 @@ impl<Q: QueueAdmin> Api<Q> {
             trace_id = trace,
             "looks are queued, as somebody asked for them"
         );
-        let names: Vec<String> = repositories.iter().map(Repository::to_string).collect();
-        let document = serde_json::json!({"schema": "image-watcher/look/v1", "trace": trace, "repositories": names});
-        Ok(HttpResponse::Accepted().content_type("application/json").body(document.to_string()))
+        let repositories = repositories.iter().map(Repository::to_string).collect();
+        Ok(done(StatusCode::ACCEPTED, &LookView { schema: "image-watcher/look/v1", trace, repositories }))
     }
 }
 

@@ -1,54 +1,70 @@
 //! 12 of 13 · in: HTTP request · out: JSON, probes, metrics
 //!
-//! The private listener: what is known of workloads and of the service itself. A look may be asked for, which comes to
-//! what it would come to by the schedule, automatic updates may be resumed, and messages that were given up may be sent again
-//! or thrown away; nothing else here changes anything.
+//! What is known of workloads and of the service itself, and what people who signed in decide. The private listener answers the
+//! pod alone, as nobody signs in there: a look may be asked for, which comes to what it would come to by the schedule, automatic
+//! updates may be resumed, and messages that were given up may be sent again or thrown away; nothing else changes anything there.
 
+mod acts;
+mod answer;
 mod brake;
+mod decide;
 mod deliveries;
+mod events;
+mod feed;
 mod health;
 mod look;
+#[cfg(test)]
+pub(crate) mod made_up;
 mod near;
+#[cfg(test)]
+mod openapi;
 mod probes;
 mod pulse;
+mod query;
+mod said;
+mod sequencer;
+#[cfg(test)]
+mod tests;
+pub mod view;
 mod workloads;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpResponse, guard};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, Data, JsonConfig, ServiceConfig};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, guard};
 use futures_util::future::BoxFuture;
 
+pub use decide::{Decision, Decisions, How, MOST_AT_ONCE, Seen, SeenItem};
+pub use events::Events;
 pub use health::Condition;
 pub use pulse::{Part, Pulse};
+pub use query::MOST_LISTED;
+pub use said::Decided;
+pub use sequencer::{Sequencer, Waiting};
+use view::{RegistriesView, RegistryView, SourceView, SourcesView};
+
+use self::answer::answer;
+use crate::access::Visitor;
 
 use crate::ambient::Ambient;
 use crate::cluster::{Index, Scopes};
-use crate::domain::actor::Actor;
 use crate::domain::approval::{Approval, LinkKeys};
-use crate::domain::fleet::{Brake, Release, Waits};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Bounds;
 use crate::domain::workload::Workload;
 use crate::listener::Problem;
-use crate::queue::{Letters, QueueAdmin, QueueError};
+use crate::queue::{Letters, QueueAdmin};
 use crate::telemetry::metrics::Metrics;
 
 /// Finds the notes of an update that is asked about.
 pub type FindNotes = Arc<dyn Fn(&Arc<Workload>, &Approval) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
-/// How each source of webhooks, or each registry, does, as JSON.
-pub type Report = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
-
-/// Which containers wait for other workloads, by uid and name, and for what.
-pub type Waiting = Arc<dyn Fn() -> HashMap<(Box<str>, Box<str>), Waits> + Send + Sync>;
-/// How the brake stands.
-pub type ReadBrake = Arc<dyn Fn() -> BoxFuture<'static, Brake> + Send + Sync>;
-/// Releases the brake, in the name of somebody and with a trace; nothing where it is not on.
-pub type ResumeUpdates =
-    Arc<dyn Fn(Actor, String) -> BoxFuture<'static, Result<Option<Release>, QueueError>> + Send + Sync>;
+/// How each source of webhooks, or each registry, does.
+pub type Report<T> = Arc<dyn Fn() -> Vec<T> + Send + Sync>;
 
 /// What the routes are given.
 #[derive(Clone)]
@@ -62,19 +78,17 @@ pub struct Api<Q> {
     /// What an update changes, as far as it is known in time.
     pub notes: FindNotes,
     /// How the sources do.
-    pub sources: Report,
+    pub sources: Report<SourceView>,
     /// What is left of each registry's budget, and how it answers.
-    pub registries: Report,
-    /// Which containers wait for other workloads.
-    pub waiting: Waiting,
-    /// Whether automatic updates are stopped.
-    pub brake: ReadBrake,
-    /// Resumes them.
-    pub resume: ResumeUpdates,
+    pub registries: Report<RegistryView>,
+    /// What decides, and knows what it came to.
+    pub sequencer: Arc<dyn Sequencer>,
     /// What settings of workloads are read under.
     pub bounds: Bounds,
     /// What records are signed by.
     pub keys: LinkKeys,
+    /// What changed, for who listens.
+    pub events: Events,
     /// Whether the process is alive.
     pub pulse: Pulse,
     /// The numbers.
@@ -89,8 +103,11 @@ impl<Q> std::fmt::Debug for Api<Q> {
     }
 }
 
-/// Adds the routes of this stage. What is known of workloads is answered only where the request was made in the pod, as
-/// there is no sign-in; `bound` is the address that is listened on.
+/// The most bytes of a body: of as many decisions as are made at once.
+const MOST_BYTES: usize = 512 * 1024;
+
+/// Adds the routes of the private listener. What is known of workloads is answered only where the request was made in the pod,
+/// as there is no sign-in; `bound` is the address that is listened on.
 pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
     config
         .route("/livez", web::get().to(probes::livez::<Q>))
@@ -100,19 +117,7 @@ pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
         .service(
             web::scope("/api/v1")
                 .guard(guard::fn_guard(move |request| near::is_from_here(request.head(), bound)))
-                .route("/health", web::get().to(health::health::<Q>))
-                .route("/sources", web::get().to(sources::<Q>))
-                .route("/brake", web::get().to(brake::show::<Q>))
-                .route("/brake/resume", web::post().to(brake::resume::<Q>))
-                .route("/deliveries", web::get().to(deliveries::list::<Q>))
-                .route("/deliveries/retry", web::post().to(deliveries::retry_all::<Q>))
-                .route("/deliveries/{id}", web::get().to(deliveries::one::<Q>))
-                .route("/deliveries/{id}/retry", web::post().to(deliveries::retry::<Q>))
-                .route("/deliveries/{id}/discard", web::post().to(deliveries::discard::<Q>))
-                .route("/look", web::post().to(look::all::<Q>))
-                .route("/registries", web::get().to(registries::<Q>))
-                .route("/workloads", web::get().to(workloads::workloads::<Q>))
-                .route("/workloads/{namespace}/{kind}/{name}", web::get().to(workloads::workload::<Q>))
+                .configure(known::<Q>)
                 .route("/workloads/{namespace}/{kind}/{name}/look", web::post().to(look::one::<Q>))
                 .default_service(web::to(nothing)),
         )
@@ -120,18 +125,60 @@ pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
         .default_service(web::to(nothing));
 }
 
-/// Adds what is read of this stage, for whoever is let in by the guard that stands before it.
-pub fn read_routes<Q: Letters>(config: &mut ServiceConfig) {
+/// Adds the routes of the public listener, behind `/api/v1`: the same for whoever signed in, and what they decide. Who that is has
+/// to be among the request's extensions by now; who is nobody is answered 401.
+pub fn public_routes<Q: Letters>(config: &mut ServiceConfig) {
+    config.service(
+        web::scope("")
+            .app_data(JsonConfig::default().limit(MOST_BYTES))
+            .wrap(from_fn(of_a_visitor))
+            .configure(known::<Q>)
+            .route("/workloads/{namespace}/{kind}/{name}/{action}", web::post().to(decide::one::<Q>))
+            .route("/decisions", web::post().to(decide::many::<Q>))
+            .default_service(web::to(nothing)),
+    );
+}
+
+/// What is known, and what may be asked for in the pod and by whoever may decide.
+fn known<Q: Letters>(config: &mut ServiceConfig) {
     config
         .route("/health", web::get().to(health::health::<Q>))
+        .route("/openapi.json", web::get().to(openapi))
+        .route("/events", web::get().to(events::events::<Q>))
+        .route("/feed.atom", web::get().to(feed::feed::<Q>))
+        .route("/summary", web::get().to(workloads::summary::<Q>))
+        .route("/questions", web::get().to(workloads::questions::<Q>))
         .route("/sources", web::get().to(sources::<Q>))
-        .route("/brake", web::get().to(brake::show::<Q>))
-        .route("/deliveries", web::get().to(deliveries::list::<Q>))
-        .route("/deliveries/{id}", web::get().to(deliveries::one::<Q>))
         .route("/registries", web::get().to(registries::<Q>))
+        .route("/brake", web::get().to(brake::show::<Q>))
+        .route("/brake/resume", web::post().to(brake::resume::<Q>))
+        .route("/deliveries", web::get().to(deliveries::list::<Q>))
+        .route("/deliveries/retry", web::post().to(deliveries::retry_all::<Q>))
+        .route("/deliveries/{id}", web::get().to(deliveries::one::<Q>))
+        .route("/deliveries/{id}/retry", web::post().to(deliveries::retry::<Q>))
+        .route("/deliveries/{id}/discard", web::post().to(deliveries::discard::<Q>))
+        .route("/look", web::post().to(look::all::<Q>))
         .route("/workloads", web::get().to(workloads::workloads::<Q>))
-        .route("/workloads/{namespace}/{kind}/{name}", web::get().to(workloads::workload::<Q>))
-        .default_service(web::to(nothing));
+        .route("/workloads/{namespace}/{kind}/{name}", web::get().to(workloads::workload::<Q>));
+}
+
+/// Lets pass whoever is known.
+async fn of_a_visitor<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let is_known = request.extensions().get::<Visitor>().is_some();
+    if !is_known {
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "nobody is signed in").into());
+    }
+    next.call(request).await
+}
+
+/// What the API is, in OpenAPI 3.1.
+const OPENAPI: &str = include_str!("openapi.json");
+
+async fn openapi(request: HttpRequest) -> HttpResponse {
+    answer::tagged(&request, "application/json", OPENAPI.into())
 }
 
 /// What strangers are told who look for a page or the API at the public listener.
@@ -145,15 +192,13 @@ pub async fn off() -> Result<HttpResponse, Problem> {
 }
 
 /// How the sources do.
-async fn sources<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
-    let document = serde_json::json!({"schema": "image-watcher/sources/v1", "items": (api.sources)()});
-    HttpResponse::Ok().content_type("application/json").body(document.to_string())
+async fn sources<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
+    answer(&request, &SourcesView { schema: "image-watcher/sources/v1", items: (api.sources)() })
 }
 
 /// What is left of each registry's budget.
-async fn registries<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
-    let document = serde_json::json!({"schema": "image-watcher/registries/v1", "items": (api.registries)()});
-    HttpResponse::Ok().content_type("application/json").body(document.to_string())
+async fn registries<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
+    answer(&request, &RegistriesView { schema: "image-watcher/registries/v1", items: (api.registries)() })
 }
 
 async fn nothing() -> Result<HttpResponse, Problem> {

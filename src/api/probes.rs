@@ -35,7 +35,7 @@ pub(super) async fn readyz<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReques
     };
     let mut lines: String = api.scopes.states().into_iter().map(line).collect();
     lines.push_str(&api.queue_line().await);
-    let stopped = (api.brake)().await.stopped;
+    let stopped = api.sequencer.brake().await.stopped;
     lines.extend(stopped.map(|it| format!("[-]automatic updates: stopped since {}: {it}\n", rfc3339(it.since))));
     let verdict = if ready { "ready" } else { "not ready: no workload can be watched yet" };
     answer.content_type("text/plain; charset=utf-8").body(format!("{lines}{verdict}\n"))

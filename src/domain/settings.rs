@@ -5,6 +5,7 @@
 //! passed over would let more happen than its author wanted.
 
 mod name;
+mod origin;
 mod problem;
 #[cfg(test)]
 mod snapshots;
@@ -17,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
+pub use origin::Origin;
 pub use problem::{Problem, Problems, ValueError};
 
 use super::group::Membership;

@@ -3,6 +3,7 @@
 mod blocker;
 mod reason;
 mod rollout;
+mod status;
 
 use std::fmt::Write as _;
 
@@ -11,6 +12,7 @@ use chrono::{DateTime, Utc};
 pub use blocker::{Blocker, Known};
 pub use reason::{Pointed, Reason};
 pub use rollout::{Stands, Unfinished};
+pub use status::{Attention, Available, CameTo, Cause, LastLook, Seen, Status};
 
 use super::approval::Allows;
 use super::owner::Owner;

@@ -17,6 +17,7 @@ mod changed;
 mod dialect;
 mod fate;
 mod health;
+mod keel;
 mod oidc;
 mod path;
 pub mod poller;
@@ -87,6 +88,8 @@ pub struct Intake<Q> {
     bodies: Bodies,
     /// What stands before the path at the public address.
     base_path: String,
+    /// The source that takes what is sent as to Keel.
+    keel: String,
     queue: Q,
     watched: Watched,
     witness: Option<Witness>,
@@ -144,6 +147,7 @@ impl<Q: Queue + Announcements> Intake<Q> {
             misses: Arc::new(Misses::new(sources.iter().map(|source| source.name.as_str()), &metrics)),
             bodies: Bodies::new(TOGETHER),
             base_path: String::new(),
+            keel: keel::source(sources),
             queue,
             watched,
             witness: None,
@@ -174,12 +178,13 @@ impl<Q: Queue + Announcements> Intake<Q> {
     }
 }
 
-/// Adds the routes of this stage: `/webhooks/{source}` and `/webhooks/{source}/{token}`.
+/// Adds the routes of this stage: `/webhooks/{source}` and `/webhooks/{source}/{token}`, and the path that Keel has.
 ///
 /// What stands behind the prefix is taken apart here, as actix-web would match a regular expression for each
 /// delivery.
 pub fn routes<Q: Queue + Announcements>(config: &mut ServiceConfig) {
     config.service(web::scope("/webhooks").default_service(web::to(receive::<Q>)));
+    config.route(keel::PATH, web::to(keel::receive::<Q>));
 }
 
 async fn receive<Q: Queue + Announcements>(

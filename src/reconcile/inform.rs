@@ -49,7 +49,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.informed(target, work, &settings, &chosen).await?;
                 Ok(due)
             }
-            Ok(Judged { choice: Choice::Nothing | Choice::NotBefore(_), due, .. }) => Ok(due),
+            Ok(Judged { choice: Choice::Nothing | Choice::NotBefore { .. }, due, .. }) => Ok(due),
             Ok(Judged { choice: Choice::Undecided(reason), due, .. }) => {
                 self.count("undecided", reason.word());
                 self.warn(target, &chain(&reason).to_string(), "nothing is decided on what the registry says");

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::draft::Chosen;
-use super::{Listed, Reconciler, StepError, Target};
+use super::{Listed, Reconciler, StepError, Target, looked};
 use crate::assess::{self, Candidate, Forges, Place, Source, Undecided};
 use crate::cluster::Cluster;
 use crate::domain::declared::Declared;
@@ -17,6 +17,7 @@ use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Problems, Settings};
 use crate::domain::tag::Level;
+use crate::domain::view::LastLook;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Registry, Tags};
@@ -26,7 +27,7 @@ pub(super) enum Choice {
     /// There is nothing to go to.
     Nothing,
     /// There is, but not before this time.
-    NotBefore(DateTime<Utc>),
+    NotBefore { until: DateTime<Utc>, tag: Tag, level: Level },
     /// Go there.
     To(Box<Chosen>),
     /// What the registry says is no ground to decide on.
@@ -74,8 +75,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Settings::read(&target.workload, &target.container, &self.0.bounds)
     }
 
-    /// Decides, and writes nothing.
+    /// Decides, and writes nothing but what it came to.
     pub(super) async fn judge(
+        &self,
+        target: &Target,
+        ledger: &Ledger,
+        settings: &Settings,
+        tags: Option<Listed>,
+    ) -> Result<Judged, StepError> {
+        let judged = self.judged_now(target, ledger, settings, tags).await;
+        if let Some(came_to) = looked::came_to(&judged) {
+            self.1.looked.put(target, LastLook { at: self.0.ambient.now(), came_to });
+        }
+        judged
+    }
+
+    async fn judged_now(
         &self,
         target: &Target,
         ledger: &Ledger,
@@ -219,9 +234,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     _ => Choice::Nothing,
                 }
             }
-            (Outcome::Cooling { until, .. }, _) => {
+            (Outcome::Cooling { to, level, until, .. }, _) => {
                 self.count("waiting", "cooldown");
-                Choice::NotBefore(until)
+                Tag::parse(to).map_or(Choice::Nothing, |tag| Choice::NotBefore { until, tag, level })
             }
             (Outcome::NoVersion(verdict), _) => {
                 self.count("ignored", verdict.word());

@@ -302,7 +302,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let is_unsure = judged.is_unsure;
         let taken_back = match judged.choice {
-            Choice::Nothing | Choice::NotBefore(_) => self.taken_back(work, target, &settings).await,
+            Choice::Nothing | Choice::NotBefore { .. } => self.taken_back(work, target, &settings).await,
             Choice::To(_) | Choice::Undecided(_) => None,
         };
         if taken_back.is_none() && !matches!(judged.choice, Choice::Undecided(_)) {
@@ -358,7 +358,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let due = earliest(due, self.refused_until(work, target, &unfit));
             return match choice {
                 Choice::To(chosen) => self.allowed(work, target, settings, *chosen, due),
-                Choice::NotBefore(until) => {
+                Choice::NotBefore { until, .. } => {
                     work.draft.on(container, over, now);
                     Looked::again(earliest(due, Some(until)))
                 }
@@ -427,7 +427,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Looked::again(earliest(due, Some(opens)));
             }
             Some(
-                Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_),
+                Blocker::Snoozed(_) | Blocker::Asked(..) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_),
             ) => true,
             Some(Blocker::Paused) => false,
             Some(Blocker::Waits(waits)) => return self.waits_for_others(work, target, &waits, due),

@@ -252,6 +252,14 @@ impl Ledger {
         self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))
     }
 
+    /// The newest answer of this kind about a version, for as long as the link's time is not over.
+    #[must_use]
+    pub fn answered_about(&self, tag: &Tag, digest: Option<&Digest>, answer: Answer) -> Option<&Answered> {
+        self.answered.iter().find(|it| {
+            it.answer == answer && it.terms.tag == *tag && digest.is_none_or(|digest| it.terms.digest == *digest)
+        })
+    }
+
     /// Whether this write was refused, and is not to be tried again yet.
     #[must_use]
     pub fn refuses(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Refused> {

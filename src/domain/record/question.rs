@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::actor::Actor;
-use crate::domain::approval::{Approval, LIFETIME, Terms};
+use crate::domain::approval::{Allows, Approval, LIFETIME, Terms};
 use crate::domain::declared::Kinds;
 use crate::domain::event::MOST_REMINDERS;
 use crate::domain::fleet;
@@ -143,6 +143,17 @@ impl Question {
     pub fn is_about(&self, image: &ImageReference, tag: &Tag, digest: &Digest) -> bool {
         let Terms { from, tag: of_tag, digest: of, .. } = &self.terms;
         ImageReference::parse(from).as_ref() == Ok(image) && of_tag == tag && of == digest
+    }
+
+    /// Whether it takes one more gesture than a button: a major update, of any member of a group, and going back.
+    #[must_use]
+    pub fn is_to_be_read(allows: Allows, level: Level, group: Option<&Plan>) -> bool {
+        let mut members = group.into_iter().flat_map(|plan| &plan.moves);
+        match allows {
+            Allows::Update => level == Level::Major || members.any(|one| one.level == Level::Major),
+            Allows::Held => false,
+            Allows::Back => true,
+        }
     }
 
     /// Whether it can be answered now.

@@ -99,7 +99,7 @@ impl Display for Unfinished {
     }
 }
 
-fn until(waits: Waits) -> &'static str {
+pub(super) fn until(waits: Waits) -> &'static str {
     match waits {
         Waits::Paused => "rollouts are paused",
         Waits::ZeroReplicas => "no replica is wanted",

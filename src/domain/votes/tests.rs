@@ -26,6 +26,14 @@ fn signed_in(name: &str, link: &str) -> Vote {
     vote(&Person::SignedIn { name: name.into(), link: link.into() })
 }
 
+fn visitor(name: &str) -> Vote {
+    vote(&Person::Visitor(name.into()))
+}
+
+fn slack(user: &str) -> Vote {
+    vote(&Person::Slack { user: format!("T1/{user}"), link: "chat:".into() })
+}
+
 fn command(user: Option<&str>) -> Vote {
     vote(&Person::Command(user.map(str::to_owned)))
 }
@@ -79,6 +87,22 @@ fn whoever_signed_in_is_known_by_name_and_whoever_did_not_by_the_way_alone() {
 }
 
 #[test]
+fn whoever_signed_in_and_needs_no_link_counts_once_whatever_way_they_come() {
+    let alice = visitor("alice");
+    assert!(alice.may_be_of_one(&signed_in("Alice", "email:joe@example.com")), "by a link, through the proxy");
+    assert!(alice.may_be_of_one(&holder("email:alice@example.com")), "by their own link");
+    assert!(visitor("alice@example.com").may_be_of_one(&holder("oncall:alice@example.com")));
+    assert!(holder("chat:").may_be_of_one(&alice), "who reads a chat is not known");
+    assert!(alice.may_be_of_one(&command(Some("bob"))), "a name at the command line is anybody's");
+    let others =
+        [visitor("bob"), signed_in("bob", "email:alice@example.com"), holder("email:joe@example.com"), slack("U1")];
+    for another in others {
+        assert!(!alice.may_be_of_one(&another) && !another.may_be_of_one(&alice), "{another:?}");
+    }
+    assert!(!slack("U1").may_be_of_one(&slack("U2")));
+}
+
+#[test]
 fn all_commands_are_one_person_as_names_there_are_anybodys() {
     assert!(command(Some("alice")).may_be_of_one(&command(Some("bob"))));
     assert!(command(None).may_be_of_one(&command(Some("bob"))));
@@ -92,7 +116,7 @@ fn what_is_written_says_nothing_of_who_it_is_and_is_small() {
     let (joe, elsewhere) = (Person::Holder("email:joe@example.com".into()), ApprovalId::mint(at(0), [8; 10]));
     let written = serde_json::to_string(&of(&[vote(&joe), signed_in("alice", "email:team@example.com")])).unwrap();
     assert!(!written.contains("joe") && !written.contains("team"), "{written}");
-    assert!(written.len() < 220, "{} bytes: {written}", written.len());
+    assert!(written.len() < 250, "{} bytes: {written}", written.len());
     let read: Votes = serde_json::from_str(&written).unwrap();
     assert_eq!(read.count(), 2);
     assert!(read.have(&vote(&joe)));
@@ -133,6 +157,8 @@ fn anybody() -> impl Strategy<Value = Vote> {
         )),
         prop::option::of(0..4_u8)
             .prop_map(|name| command(name.map(|name| format!("person{name}@example.com")).as_deref())),
+        (0..4_u8).prop_map(|name| visitor(&format!("person{name}"))),
+        (0..4_u8).prop_map(|user| slack(&format!("U{user}"))),
     ]
 }
 

@@ -112,7 +112,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let held = draft.record.ledger(container).and_then(|ledger| ledger.held.clone());
         let ran = choices(&draft, &approval);
-        let asked = Box::new(Asked { held, ran, ..self.about(&draft.workload, approval, &question, (holder, by)) });
+        let asked = self.about(&draft.workload, approval, &question, (holder, by));
+        let asked = Box::new(Asked { held, ran, ..asked });
         Some(Found::Current { asked, question, draft: Box::new(draft) })
     }
 
@@ -153,7 +154,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 /// What can be gone back to, beside what is asked: of the history what neither runs nor is held, and what ran well last where
 /// what ran before never did. A group goes back together.
-fn choices(draft: &Draft, approval: &Approval) -> Vec<Ran> {
+pub(super) fn choices(draft: &Draft, approval: &Approval) -> Vec<Ran> {
     if approval.allows != Allows::Back || approval.group.is_some() {
         return Vec::new();
     }

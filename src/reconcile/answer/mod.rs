@@ -9,6 +9,8 @@ mod list;
 mod may;
 mod press;
 mod renew;
+mod renew_list;
+mod shown;
 mod skip;
 
 use std::sync::Arc;
@@ -20,13 +22,15 @@ use find::Found;
 pub use list::{Line, Lines, OpenedList};
 pub use press::{Action, Press};
 pub(super) use renew::Renewals;
+pub use renew_list::RenewedList;
+pub use shown::{NotShown, Shown};
 
 use super::brake::Resuming;
 use super::draft::Draft;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::actor::{Person, SignedIn};
-use crate::domain::approval::{Allows, Token};
+use crate::domain::approval::Token;
 use crate::domain::history::Entry;
 use crate::domain::record::{Closed, Question};
 use crate::domain::reference::{ImageReference, Tag};
@@ -103,12 +107,7 @@ pub enum Answer {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// What a link is about. Changes nothing.
-    pub async fn asked(&self, token: &Token) -> Answer {
-        self.asked_by(token, None).await
-    }
-
-    /// The same, for whoever signed in.
+    /// What a link is about, for whoever signed in. Changes nothing.
     pub async fn asked_by(&self, token: &Token, by: Option<&SignedIn>) -> Answer {
         if let Some(resuming) = self.asked_to_resume(token).await {
             return Answer::Resuming(Box::new(resuming));
@@ -126,16 +125,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Answers a link. What it allows is done at most once, whoever else presses at the same time.
-    pub async fn answer(&self, token: &Token, action: Action, trace: &str) -> Answer {
-        self.answer_to(token, &Press::of(action), trace).await
-    }
-
-    /// The same, with all that the page asks for.
     pub async fn answer_to(&self, token: &Token, press: &Press, trace: &str) -> Answer {
         let (answer, about) = self.answered(token, press, trace).await;
         let (action, outcome) = (press.action.as_str(), word(&answer));
-        let labels = ApprovalResult { action: action.into(), result: outcome.into() };
-        self.0.metrics.approvals.get_or_create(&labels).inc();
+        self.count_answer(action, outcome);
         if let Some(asked) = about {
             let (workload, container) = (&asked.workload.id, &asked.approval.container);
             let by = match &answer {
@@ -147,6 +140,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             tracing::info!(approval = %token.approval(), action, outcome, "a link was answered");
         }
         answer
+    }
+
+    fn count_answer(&self, action: &'static str, outcome: &'static str) {
+        let labels = ApprovalResult { action: action.into(), result: outcome.into() };
+        self.0.metrics.approvals.get_or_create(&labels).inc();
     }
 
     /// Carries the answer out, again while the question is still open but its record was written to meanwhile. Says too
@@ -165,18 +163,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Answer::Expired(_) if press.action == Action::Renew => {}
                 other => return (other, Some(asked)),
             }
-            match self.done(&asked, &question, *draft, press, trace).await {
-                Ok(answer) => return (answer, Some(asked)),
-                Err(StepError::Cluster(ClusterError::Conflict { .. } | ClusterError::Gone(_))) => {}
-                Err(StepError::Cluster(ClusterError::Rejected { rejection, .. })) if rejection.is_final() => {
-                    let sentence = rejection.sentence;
-                    tracing::warn!(approval = %token.approval(), reason = sentence, "the API server refuses what was answered; the link stays valid");
-                    return (Answer::NotWritten(asked.clone(), sentence), Some(asked));
-                }
-                Err(error) => {
-                    tracing::warn!(approval = %token.approval(), error = %chain(&error), "the answer could not be carried out now; the link stays valid");
-                    return (Answer::Later(asked.clone()), Some(asked));
-                }
+            if let Some(answer) = self.tried(&asked, &question, *draft, press, trace).await {
+                return (answer, Some(asked));
             }
             last = (Answer::Later(asked.clone()), Some(asked));
         }
@@ -184,6 +172,31 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Answer::Open(_) | Answer::Snoozed(..) => last,
             // Somebody else was faster: what they made of it is the answer.
             other => (other, last.1),
+        }
+    }
+
+    /// What carrying an answer out comes to; nothing where its record was written to meanwhile.
+    async fn tried(
+        &self,
+        asked: &Asked,
+        question: &Question,
+        draft: Draft,
+        press: &Press,
+        trace: &str,
+    ) -> Option<Answer> {
+        let approval = &asked.approval.id;
+        match self.done(asked, question, draft, press, trace).await {
+            Ok(answer) => Some(answer),
+            Err(StepError::Cluster(ClusterError::Conflict { .. } | ClusterError::Gone(_))) => None,
+            Err(StepError::Cluster(ClusterError::Rejected { rejection, .. })) if rejection.is_final() => {
+                let sentence = rejection.sentence;
+                tracing::warn!(%approval, reason = sentence, "the API server refuses what was answered; it can still be answered");
+                Some(Answer::NotWritten(Box::new(asked.clone()), sentence))
+            }
+            Err(error) => {
+                tracing::warn!(%approval, error = %chain(&error), "the answer could not be carried out now; it can still be answered");
+                Some(Answer::Later(Box::new(asked.clone())))
+            }
         }
     }
 
@@ -198,12 +211,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<Answer, StepError> {
         let Press { action, .. } = *press;
         let is_over = self.0.ambient.now() >= asked.approval.expires;
-        let is_allowed = match question.terms.allows {
-            _ if action == Action::Renew => is_over,
-            Allows::Update => !matches!(action, Action::Resume | Action::Rollback),
-            Allows::Held => action == Action::Resume,
-            Allows::Back => action == Action::Rollback,
-        };
+        let is_allowed = if action == Action::Renew { is_over } else { action.fits(question.terms.allows) };
         if !is_allowed {
             return Ok(Answer::NotAllowed(Box::new(asked.clone())));
         }
@@ -260,6 +268,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Err(error) = self.look_soon(target, trace).await {
             tracing::warn!(repository = %target.repository, error = %chain(&error), "the answer is written; what follows from it waits for the next look");
         }
+    }
+}
+
+#[cfg(test)]
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// What a link is about, for whoever holds it.
+    pub(super) async fn asked(&self, token: &Token) -> Answer {
+        self.asked_by(token, None).await
+    }
+
+    /// Answers a link as whoever holds it, and has read what there is to read.
+    pub(super) async fn answer(&self, token: &Token, action: Action, trace: &str) -> Answer {
+        self.answer_to(token, &Press { is_confirmed: true, ..Press::of(action) }, trace).await
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::domain::actor::SignedIn;
+use crate::domain::approval::Allows;
 use crate::domain::history::Choice;
 
 /// What a person can say to a link.
@@ -53,6 +54,16 @@ impl Action {
         }
     }
 
+    /// Whether it is an answer to what a question allows.
+    pub(super) fn fits(self, allows: Allows) -> bool {
+        match self {
+            Self::Approve | Self::ApproveOutsideWindow | Self::Skip | Self::Snooze => allows == Allows::Update,
+            Self::Rollback => allows == Allows::Back,
+            Self::Resume => allows == Allows::Held,
+            Self::Renew => false,
+        }
+    }
+
     /// Whether it writes an image, so that it may take one more gesture.
     pub(super) fn writes(self) -> bool {
         matches!(self, Self::Approve | Self::ApproveOutsideWindow | Self::Rollback)
@@ -78,10 +89,10 @@ impl Press {
     /// How long a question is put off where nothing else is said.
     pub const WEEK: TimeDelta = TimeDelta::days(7);
 
-    /// A button, by whoever has read what there is to read.
+    /// A button, and nothing else: nobody has said that anything was read.
     #[must_use]
     pub fn of(action: Action) -> Self {
-        Self { action, to: None, length: Self::WEEK, is_confirmed: true, by: None }
+        Self { action, to: None, length: Self::WEEK, is_confirmed: false, by: None }
     }
 
     /// How long a question is put off, as the form says it: one of the lengths that the page offers.

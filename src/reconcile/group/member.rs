@@ -11,12 +11,14 @@ use crate::cluster::Cluster;
 use crate::domain::policy::{Doubt, Wanted};
 use crate::domain::record::Event;
 use crate::domain::settings::{Fingerprint, Settings};
+use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Work;
 use crate::reconcile::judge::running_tag;
 use crate::reconcile::{Listed, Reconciler, StepError, Target};
 use crate::registry::Registry;
+use crate::telemetry::chain;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Takes over what a member could go to; its group decides. Answers when to look again.
@@ -34,7 +36,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         self.has_settings(work, &target.container);
-        let due = self.learn_member(work, target, &settings, tags).await?.1;
+        let learnt = self.learn_member(work, target, &settings, tags).await;
+        let came_to = match &learnt {
+            Ok((Ok(_), _)) => CameTo::Nothing,
+            Ok((Err(why), _)) => CameTo::Undecided(why.clone()),
+            Err(error) => CameTo::Undecided(chain(error).to_string()),
+        };
+        self.1.looked.put(target, LastLook { at: self.0.ambient.now(), came_to });
+        let due = learnt?.1;
         self.repeat(work, target);
         Ok(due)
     }

@@ -1,0 +1,223 @@
+//! What somebody who signed in decides: one thing, or many at once.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Json, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::TimeDelta;
+use futures_util::{StreamExt as _, stream};
+use serde::Deserialize;
+
+use super::Api;
+use super::answer::done;
+use super::look;
+use super::said::Decided;
+use super::view::{DecidedItem, DecisionsView};
+use crate::access::Visitor;
+use crate::domain::policy::duration;
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::request::LONGEST_SNOOZE;
+use crate::listener::Problem;
+use crate::queue::QueueAdmin;
+use crate::reconcile::{Action, Press, Shown};
+
+/// The most that is decided at once.
+pub const MOST_AT_ONCE: usize = 500;
+/// So many of those are asked about at a time.
+const SIDE_BY_SIDE: usize = 4;
+/// After so long no more of them are begun.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// How it is decided.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct How {
+    /// That what has to be read first was read: a major update, and going back, take it.
+    pub confirmed: bool,
+    /// To apply it now, whatever `image-watcher/window` says.
+    pub outside_window: bool,
+    /// For how long a question is put off: `1d`, `7d`, up to `90d`. A week where nothing is said.
+    #[serde(rename = "for")]
+    pub length: Option<String>,
+}
+
+/// What was seen and is decided on.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct Seen {
+    /// The container.
+    pub container: String,
+    /// The version: to go to, to go back to, or that is held.
+    pub version: String,
+    /// What it pointed to when it was seen.
+    #[serde(default)]
+    pub digest: Option<String>,
+    /// The tag that ran when it was seen.
+    #[serde(default)]
+    pub running: Option<String>,
+}
+
+/// The body of a decision.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct Decision {
+    /// What was seen.
+    #[serde(flatten)]
+    pub seen: Seen,
+    /// How it is decided.
+    #[serde(flatten)]
+    pub how: How,
+}
+
+/// What is decided at once.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct Decisions {
+    /// `approve`, `skip` or `snooze`.
+    pub action: String,
+    /// How they are decided.
+    #[serde(flatten)]
+    pub how: How,
+    /// What was seen: at most 500.
+    pub items: Vec<SeenItem>,
+}
+
+/// What was seen, and of which workload.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct SeenItem {
+    /// Where the workload is.
+    pub namespace: String,
+    /// Its kind, as kubectl takes it.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What was seen.
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// `POST /api/v1/workloads/{namespace}/{kind}/{name}/{action}`
+pub(super) async fn one<Q: QueueAdmin>(
+    api: Data<Api<Q>>,
+    visitor: Visitor,
+    path: Path<(String, String, String, String)>,
+    request: HttpRequest,
+    body: Result<Json<Decision>, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    visitor.may_decide()?;
+    let (namespace, kind, name, word) = path.into_inner();
+    let of = (namespace, kind, name);
+    if word == "look" {
+        return look::one(api, Some(visitor), request, Path::from(of)).await;
+    }
+    let Json(decision) = body.map_err(|error| unread(&error))?;
+    Ok(api.act(&visitor, &of, &word, &decision).await?.answer())
+}
+
+/// `POST /api/v1/decisions`
+pub(super) async fn many<Q: QueueAdmin>(
+    api: Data<Api<Q>>,
+    visitor: Visitor,
+    body: Result<Json<Decisions>, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    visitor.may_decide()?;
+    let Json(decisions) = body.map_err(|error| unread(&error))?;
+    Ok(done(StatusCode::OK, &api.decide_all(&visitor, &decisions).await?))
+}
+
+fn unread(error: &actix_web::Error) -> Problem {
+    if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "that is more than is decided at once");
+    }
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "the body is JSON (Content-Type: application/json) as openapi.json has it: container and version of what was seen, at least",
+    )
+}
+
+fn wrong(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail)
+}
+
+impl How {
+    /// What is pressed, by whom.
+    ///
+    /// # Errors
+    /// 400, where the length is none, or too long.
+    pub fn press(&self, action: Action, visitor: &Visitor) -> Result<Press, Problem> {
+        let length = match &self.length {
+            None => Press::WEEK,
+            Some(text) => {
+                let length = duration(text).ok().filter(|it| (TimeDelta::minutes(1)..=LONGEST_SNOOZE).contains(it));
+                length.ok_or(wrong("for is a duration as 1d, 7d or 30d, at most 90d"))?
+            }
+        };
+        let action = match action {
+            Action::Approve if self.outside_window => Action::ApproveOutsideWindow,
+            action => action,
+        };
+        let by = Some(visitor.who.clone());
+        Ok(Press { action, to: None, length, is_confirmed: self.confirmed, by })
+    }
+}
+
+impl Seen {
+    fn read(&self, uid: &str) -> Result<Shown, Problem> {
+        let tag = |text: &str| Tag::parse(text).map_err(|_| wrong("version and running are tags"));
+        let digest = self.digest.as_deref().map(Digest::parse).transpose();
+        Ok(Shown {
+            uid: uid.into(),
+            container: self.container.clone(),
+            version: tag(&self.version)?,
+            digest: digest.map_err(|_| wrong("digest is one, as sha256:…"))?,
+            running: self.running.as_deref().map(tag).transpose()?,
+        })
+    }
+}
+
+impl<Q> Api<Q> {
+    /// Carries a decision out.
+    ///
+    /// # Errors
+    /// 400 for what can't be read, 404 for a workload that is not watched. What else may come of it is in the answer.
+    pub async fn decide(&self, of: &(String, String, String), seen: &Seen, press: &Press) -> Result<Decided, Problem> {
+        let workload = self.find(of)?;
+        let shown = seen.read(&workload.id.uid)?;
+        let answered = self.sequencer.answer(shown, press.clone(), self.ambient.trace_id()).await;
+        Ok(Decided::of(&workload.id, &seen.container, press.action, answered))
+    }
+
+    /// Carries many decisions out, each for itself, and reports each.
+    ///
+    /// # Errors
+    /// 400 for another action than those three, for nothing and for too many.
+    pub async fn decide_all(&self, visitor: &Visitor, decisions: &Decisions) -> Result<DecisionsView, Problem> {
+        let is_for_many = |action: &Action| matches!(action, Action::Approve | Action::Skip | Action::Snooze);
+        let action = Action::parse(&decisions.action).filter(is_for_many);
+        let action = action.ok_or(wrong("action is approve, skip or snooze"))?;
+        if decisions.items.is_empty() || decisions.items.len() > MOST_AT_ONCE {
+            return Err(wrong("items are 1 to 500"));
+        }
+        let press = decisions.how.press(action, visitor)?;
+        let begun = self.ambient.monotonic();
+        let each = decisions.items.iter().map(|item| {
+            let press = press.clone();
+            async move {
+                if self.ambient.monotonic().saturating_sub(begun) > PATIENCE {
+                    return DecidedItem::problem(item, &Problem::later("it was not begun in time; send it again"));
+                }
+                let of = (item.namespace.clone(), item.kind.clone(), item.name.clone());
+                match self.decide(&of, &item.seen, &press).await {
+                    Ok(decided) => DecidedItem::of(&decided),
+                    Err(problem) => DecidedItem::problem(item, &problem),
+                }
+            }
+        });
+        let items: Vec<DecidedItem> = stream::iter(each).buffered(SIDE_BY_SIDE).collect().await;
+        let done = items.iter().filter(|item| item.status < 300).count();
+        Ok(DecisionsView { schema: "image-watcher/decisions/v1", done, items })
+    }
+}

@@ -1,0 +1,288 @@
+//! `openapi.json`: made of the types by this test, checked against real answers by those beside it, and served as a file.
+//!
+//! `UPDATE_OPENAPI=1 cargo test --lib openapi` writes it anew.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+
+use super::decide::{Decision, Decisions};
+use super::view::{
+    BrakeView, DecisionView, DecisionsView, DeliveriesView, DeliveryDocument, LookView, QuestionsView, RegistriesView,
+    RetriedView, SourcesView, SummaryView, WorkloadDocument, WorkloadsView,
+};
+
+/// What a container wants of people.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "a schema")]
+pub(super) enum State {
+    NeedsYou,
+    Failed,
+    CannotTell,
+    Waiting,
+    UpToDate,
+    Off,
+}
+
+/// How far apart two versions are.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "a schema")]
+pub(super) enum Level {
+    Build,
+    Prerelease,
+    Patch,
+    Minor,
+    Major,
+    Digest,
+    Pattern,
+}
+
+/// How an update ended, or that it has not.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "a schema")]
+pub(super) enum Outcome {
+    RollingOut,
+    Healthy,
+    Failed,
+    Replaced,
+    Skipped,
+    Resumed,
+}
+
+/// A rollout that has not completed.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Rollout {
+    /// The version that was written.
+    version: String,
+    /// `under-way`, `waits` or `failed`.
+    state: String,
+    /// When it was written.
+    since: String,
+}
+
+/// Why there is no answer, or why nothing was done.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Problem {
+    /// The status, in words.
+    title: String,
+    /// The status.
+    status: u16,
+    /// What is wrong, and what to do about it.
+    detail: String,
+    /// Of a decision: what came of it, in a word.
+    outcome: Option<String>,
+    /// Of a decision: why it would not be asked today.
+    reason: Option<String>,
+}
+
+#[derive(OpenApi)]
+#[openapi(components(schemas(
+    WorkloadsView,
+    WorkloadDocument,
+    QuestionsView,
+    SummaryView,
+    DeliveriesView,
+    DeliveryDocument,
+    RetriedView,
+    SourcesView,
+    RegistriesView,
+    BrakeView,
+    LookView,
+    Decision,
+    Decisions,
+    DecisionView,
+    DecisionsView,
+    Problem
+)))]
+struct Schemas;
+
+const WORKLOAD: &str = "/workloads/{namespace}/{kind}/{name}";
+const FILTERS: [(&str, &str); 8] = [
+    ("namespace", "in one of these namespaces; may be given several times, as each of the others but text"),
+    ("state", "that wants one of these of people"),
+    ("level", "whose version to go to is as far as one of these"),
+    ("registry", "from one of these registries"),
+    ("mode", "in one of these modes"),
+    ("text", "with this text in namespace, name, container or image"),
+    ("limit", "at most so many, 1 to 500"),
+    ("cursor", "what «next» of the page before says"),
+];
+const LETTERS: [(&str, &str); 4] = [
+    ("state", "waiting, retried or dead"),
+    ("channel", "of this channel"),
+    ("limit", "at most so many, 1 to 200"),
+    ("cursor", "what «next» of the page before says"),
+];
+
+/// Everything that is answered: method, path, what it is, its query, its body, and the status and schema of the answer.
+type Route = (
+    &'static str,
+    String,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    Option<&'static str>,
+    u16,
+    &'static str,
+);
+
+type Query = &'static [(&'static str, &'static str)];
+
+fn get(path: &str, what: &'static str, query: Query, schema: &'static str) -> Route {
+    ("get", path.to_owned(), what, query, None, 200, schema)
+}
+
+fn post(path: &str, what: &'static str, query: Query, status: u16, schema: &'static str) -> Route {
+    ("post", path.to_owned(), what, query, None, status, schema)
+}
+
+fn routes() -> Vec<Route> {
+    let mut all: Vec<Route> = vec![
+        get("/workloads", "Workloads, by namespace, kind and name", &FILTERS, "WorkloadsView"),
+        get(
+            WORKLOAD,
+            "One workload, with notes and history",
+            &[("explain", "whether its registries are asked for every candidate")],
+            "WorkloadDocument",
+        ),
+        get("/questions", "What people are asked", &FILTERS, "QuestionsView"),
+        get("/summary", "How many containers want what of people", &FILTERS, "SummaryView"),
+        get("/deliveries", "Messages, the newest first", &LETTERS, "DeliveriesView"),
+        get("/deliveries/{id}", "One message", &[], "DeliveryDocument"),
+        get("/sources", "How the sources of webhooks do", &[], "SourcesView"),
+        get("/registries", "How the registries do", &[], "RegistriesView"),
+        get("/brake", "Whether automatic updates are stopped", &[], "BrakeView"),
+        post("/brake/resume", "Automatic updates are applied again", &[], 200, "BrakeView"),
+        post("/deliveries/{id}/retry", "A dead letter is sent again", &[], 202, "DeliveryDocument"),
+        post("/deliveries/{id}/discard", "A dead letter is thrown away", &[], 200, "DeliveryDocument"),
+        post(
+            "/deliveries/retry",
+            "All dead letters of a channel are sent again",
+            &[("channel", "which")],
+            202,
+            "RetriedView",
+        ),
+        post("/look", "Everything is looked at now", &[], 202, "LookView"),
+        post(&format!("{WORKLOAD}/look"), "What one workload runs is looked at now", &[], 202, "LookView"),
+    ];
+    for action in ["approve", "skip", "snooze", "rollback", "resume"] {
+        let what = "What was seen is decided on; the same again comes to the same";
+        all.push(("post", format!("{WORKLOAD}/{action}"), what, &[], Some("Decision"), 200, "DecisionView"));
+    }
+    let what = "Up to 500 are decided on, each for itself, and each is reported";
+    all.push(("post", "/decisions".to_owned(), what, &[], Some("Decisions"), 200, "DecisionsView"));
+    all
+}
+
+fn operation((method, path, what, query, body, status, schema): &Route) -> Value {
+    let parameter = |name: &str, place: &str, what: &str| json!({"name": name, "in": place, "required": place == "path", "description": what, "schema": {"type": "string"}});
+    let of_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let of_path = of_path.map(|name| parameter(name, "path", name));
+    let of_query = query.iter().map(|(name, what)| parameter(name, "query", what));
+    let parameters: Vec<Value> = of_path.chain(of_query).collect();
+    let content =
+        |schema: &str| json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}});
+    let problem = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+    let id: String = path.split(['/', '{', '}']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    let mut operation = json!({
+        "operationId": format!("{method}-{id}"), "summary": what, "parameters": parameters,
+        "responses": {
+            status.to_string(): {"description": what, "content": content(schema)},
+            "default": {"description": "A problem", "content": problem},
+        },
+    });
+    if let Some(body) = body {
+        operation["requestBody"] = json!({"required": true, "content": content(body)});
+        operation["responses"]["202"] =
+            json!({"description": "It counts, and others have to approve, too", "content": content(schema)});
+    } else if *method == "get" {
+        operation["responses"]["304"] = json!({"description": "It is as it was, by If-None-Match"});
+    }
+    operation
+}
+
+/// What is answered as text: its path, what it is and its type.
+const TEXTS: [(&str, &str, &str); 3] = [
+    ("/events", "What changed, as it changes", "text/event-stream"),
+    ("/feed.atom", "What there is to go to and what became of updates", "application/atom+xml"),
+    ("/openapi.json", "This document", "application/json"),
+];
+
+/// The document.
+pub(super) fn document() -> Value {
+    let mut document = serde_json::to_value(Schemas::openapi()).unwrap();
+    document["info"] = json!({
+        "title": "image-watcher", "version": "1", "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        "description": "What the page shows and does. Answers carry an ETag; lists go on with the cursor of «next».",
+    });
+    document["servers"] = json!([{"url": "/api/v1"}]);
+    document["security"] = json!([{"token": []}, {"basic": []}, {"session": []}]);
+    document["components"]["securitySchemes"] = json!({
+        "token": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"},
+        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-session"},
+    });
+    document["paths"] = json!({});
+    for route in routes() {
+        document["paths"][&route.1][route.0] = operation(&route);
+    }
+    for (path, what, content) in TEXTS {
+        document["paths"][path]["get"] = json!({
+            "operationId": format!("get{}", path.replace(['/', '.'], "-")), "summary": what,
+            "responses": {"200": {"description": what, "content": {content: {"schema": {"type": if path == "/openapi.json" { "object" } else { "string" }}}}}},
+        });
+    }
+    document
+}
+
+/// Why an answer is none that the document allows for this operation.
+pub(super) fn violation(method: &str, path: &str, status: u16, body: &Value) -> Option<String> {
+    let document = document();
+    let responses = &document["paths"][path][method]["responses"];
+    let named = &responses[status.to_string()];
+    let content = if named.is_null() { &responses["default"]["content"] } else { &named["content"] };
+    let schema = content.as_object()?.values().next()?["schema"].clone();
+    let mut components = document["components"].clone();
+    // What the document does not name is not to be answered.
+    for schema in components["schemas"].as_object_mut().unwrap().values_mut() {
+        if schema["properties"].is_object() {
+            schema["additionalProperties"] = json!(false);
+        }
+        for part in schema["allOf"].as_array_mut().into_iter().flatten() {
+            part.as_object_mut().unwrap().remove("additionalProperties");
+        }
+    }
+    for open in ["WorkloadView", "Seen", "How"] {
+        components["schemas"][open].as_object_mut().unwrap().remove("additionalProperties");
+    }
+    let whole = json!({"$ref": schema["$ref"], "components": components});
+    let validator = jsonschema::options().with_draft(jsonschema::Draft::Draft202012).build(&whole).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(body).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    (!errors.is_empty()).then(|| errors.join("; "))
+}
+
+#[test]
+fn openapi_json_is_what_the_types_say() {
+    let made = serde_json::to_string_pretty(&document()).unwrap() + "\n";
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/api/openapi.json");
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(file, &made).unwrap();
+    }
+    assert!(made.contains("\"openapi\": \"3.1.0\""));
+    assert_eq!(std::fs::read_to_string(file).unwrap(), made, "UPDATE_OPENAPI=1 writes it anew");
+}
+
+#[test]
+fn an_answer_that_the_document_does_not_name_is_told() {
+    let brake = json!({"schema": "image-watcher/brake/v1", "stopped": null, "released": null});
+    assert_eq!(violation("get", "/brake", 200, &brake), None);
+    let other = json!({"schema": "image-watcher/brake/v1", "stopped": null, "released": null, "colour": "red"});
+    assert!(violation("get", "/brake", 200, &other).is_some());
+    assert!(violation("get", "/brake", 200, &json!({"schema": 1})).is_some());
+    assert!(
+        violation("get", "/brake", 404, &json!({"title": "Not Found"})).is_some(),
+        "a problem has all of its parts"
+    );
+}

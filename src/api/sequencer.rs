@@ -1,0 +1,65 @@
+//! What the API asks of the sequencer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::cluster::Cluster;
+use crate::domain::actor::Actor;
+use crate::domain::fleet::{Brake, Release, Waits};
+use crate::domain::view::LastLook;
+use crate::domain::workload::Workload;
+use crate::queue::{Queue, QueueError, Records};
+use crate::reconcile::{Answer, Explained, NotShown, Press, Reconciler, Shown};
+use crate::registry::Registry;
+
+/// Which containers wait for other workloads, by uid and name, and for what.
+pub type Waiting = HashMap<(Box<str>, Box<str>), Waits>;
+
+/// The sequencer, as far as the API needs it.
+pub trait Sequencer: Send + Sync + 'static {
+    /// Which containers wait for other workloads.
+    fn waiting(&self) -> Waiting;
+
+    /// What the last look at a container came to, since the start.
+    fn last_look(&self, uid: &str, container: &str) -> Option<LastLook>;
+
+    /// How the brake stands.
+    fn brake(&self) -> BoxFuture<'_, Brake>;
+
+    /// Releases the brake, in the name of somebody and with a trace; nothing where it is not on.
+    fn resume(&self, by: Actor, trace: String) -> BoxFuture<'_, Result<Option<Release>, QueueError>>;
+
+    /// Carries out what somebody who signed in answers to what they were shown.
+    fn answer(&self, shown: Shown, press: Press, trace: String) -> BoxFuture<'_, Result<Answer, NotShown>>;
+
+    /// Why a container goes where it goes, as its registry says now; or why that can't be said.
+    fn explain(&self, workload: Arc<Workload>, container: String) -> BoxFuture<'_, Result<Explained, String>>;
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Sequencer for Reconciler<Q, R, C> {
+    fn waiting(&self) -> Waiting {
+        Reconciler::waiting(self)
+    }
+
+    fn last_look(&self, uid: &str, container: &str) -> Option<LastLook> {
+        Reconciler::last_look(self, uid, container)
+    }
+
+    fn brake(&self) -> BoxFuture<'_, Brake> {
+        Box::pin(Reconciler::brake(self))
+    }
+
+    fn resume(&self, by: Actor, trace: String) -> BoxFuture<'_, Result<Option<Release>, QueueError>> {
+        Box::pin(async move { self.resume_updates(by, &trace).await })
+    }
+
+    fn answer(&self, shown: Shown, press: Press, trace: String) -> BoxFuture<'_, Result<Answer, NotShown>> {
+        Box::pin(async move { self.answer_shown(&shown, &press, &trace).await })
+    }
+
+    fn explain(&self, workload: Arc<Workload>, container: String) -> BoxFuture<'_, Result<Explained, String>> {
+        Box::pin(async move { Reconciler::explain(self, &workload, &container).await })
+    }
+}

@@ -1,0 +1,413 @@
+//! The API as it answers: each answer is checked against `openapi.json`.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use actix_web::App;
+use actix_web::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::openapi::violation;
+use super::*;
+use crate::access::Role;
+use crate::ambient::Clock;
+use crate::domain::actor::{Actor, SignedIn};
+use crate::domain::approval::LinkKey;
+use crate::domain::fleet::{Brake, Release};
+use crate::domain::history::{Entry, Outcome};
+use crate::domain::record::sealed::seal;
+use crate::domain::record::tests::{question, update};
+use crate::domain::record::{Event, Record};
+use crate::domain::reference::Digest;
+use crate::domain::view::{CameTo, LastLook};
+use crate::domain::workload::tests::workload;
+use crate::queue::QueueError;
+use crate::queue::sqlite::SqliteQueue;
+use crate::reconcile::{Action, Answer, Explained, NotShown, Press, Shown};
+
+/// An hour after the question of the tests was asked.
+fn now() -> DateTime<Utc> {
+    question(1).asked + TimeDelta::hours(1)
+}
+
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> DateTime<Utc> {
+        now()
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+}
+
+/// A sequencer that answers what it is told to.
+#[derive(Default)]
+struct Told {
+    answers: Mutex<VecDeque<Result<Answer, NotShown>>>,
+    asked: Mutex<Vec<(Shown, Press)>>,
+}
+
+impl Sequencer for Told {
+    fn waiting(&self) -> Waiting {
+        Waiting::new()
+    }
+
+    fn last_look(&self, _: &str, container: &str) -> Option<LastLook> {
+        let cooling = CameTo::Cooling {
+            tag: crate::domain::reference::Tag::parse("2.0.0").unwrap(),
+            level: crate::domain::tag::Level::Major,
+            until: now() + TimeDelta::hours(5),
+        };
+        (container == "log").then(|| LastLook { at: now(), came_to: cooling })
+    }
+
+    fn brake(&self) -> BoxFuture<'_, Brake> {
+        Box::pin(async { Brake::default() })
+    }
+
+    fn resume(&self, _: Actor, _: String) -> BoxFuture<'_, Result<Option<Release>, QueueError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn answer(&self, shown: Shown, press: Press, _: String) -> BoxFuture<'_, Result<Answer, NotShown>> {
+        self.asked.lock().unwrap().push((shown, press));
+        let answer = self.answers.lock().unwrap().pop_front().unwrap_or(Err(NotShown::Unread));
+        Box::pin(async { answer })
+    }
+
+    fn explain(&self, _: Arc<Workload>, container: String) -> BoxFuture<'_, Result<Explained, String>> {
+        let candidate = ("1.0.1".to_owned(), "taken", "strategy", "newest".to_owned());
+        let explained = Explained {
+            sentence: format!("{container} would go"),
+            state: crate::domain::view::State::Update,
+            why: "newest".into(),
+            candidates: vec![candidate],
+            more: 0,
+        };
+        Box::pin(async { Ok(explained) })
+    }
+}
+
+/// A Deployment of this name with a question about `web`, a cooldown of `log`, and a history.
+fn deployment(name: &str, keys: &LinkKey) -> Workload {
+    let images = [("web", "registry.example.com/shop/web:1.0.0"), ("log", "other.example/shop/log:1.9.0")];
+    let bare = workload(&images, &[("mode", "NOTIFICATION")]);
+    let mut id = bare.id.clone();
+    (id.name, id.uid) = (name.into(), format!("uid-{name}").into());
+    let mut record = Record::default();
+    record.on("web", Event::Write(Box::new(update(0, None))), question(1).asked - TimeDelta::days(1));
+    record.on("web", Event::Ask(Box::new(question(1))), question(1).asked);
+    let (text, history) = seal(&record, &id, keys).unwrap();
+    let annotations = [("mode", "NOTIFICATION"), ("record", &text), ("history", &history.unwrap())];
+    Workload { id, ..workload(&images, &annotations) }
+}
+
+struct Stage {
+    api: Data<Api<SqliteQueue>>,
+    told: Arc<Told>,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new(names: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ambient = Ambient::system().at(Arc::new(Still));
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        let (key, told) = (LinkKey::new(vec![7; 32]).unwrap(), Arc::new(Told::default()));
+        let index = Index::default();
+        for name in names {
+            index.learn(deployment(name, &key));
+        }
+        let (_, stop) = crate::stop::Stop::new();
+        let api = Data::new(Api {
+            queue,
+            index,
+            scopes: Scopes::new(Vec::new()),
+            notes: Arc::new(|_, _| Box::pin(async { None })),
+            sources: Arc::new(|| {
+                vec![SourceView { name: "hub".into(), kind: "dockerhub".into(), ..SourceView::default() }]
+            }),
+            registries: Arc::new(Vec::new),
+            sequencer: Arc::clone(&told) as Arc<dyn Sequencer>,
+            bounds: Bounds::default(),
+            keys: key.into(),
+            events: Events::new(&ambient, stop),
+            pulse: Pulse::new(ambient.clone()),
+            metrics: Metrics::new(),
+            ambient,
+        });
+        Self { api, told, _folder: folder }
+    }
+
+    /// What is answered to whoever has this role, or to nobody who is known: checked against the document.
+    async fn ask(&self, role: Option<Role>, request: TestRequest, of: &str) -> (u16, Value) {
+        let api = self.api.clone();
+        let app = init_service(
+            App::new().app_data(api).service(web::scope("/api/v1").configure(public_routes::<SqliteQueue>)),
+        )
+        .await;
+        let request = request.to_request();
+        if let Some(role) = role {
+            let who = SignedIn::read("alice").unwrap();
+            request.extensions_mut().insert(Visitor { who, role, form_token: String::new() });
+        }
+        let method = request.method().as_str().to_lowercase();
+        let answer = match actix_web::test::try_call_service(&app, request).await {
+            Ok(answer) => answer.map_into_boxed_body(),
+            Err(error) => {
+                let request = TestRequest::default().to_http_request();
+                actix_web::dev::ServiceResponse::new(request, error.error_response())
+            }
+        };
+        let (status, content) = (answer.status().as_u16(), answer.headers().get(CONTENT_TYPE).cloned());
+        let body: Value = serde_json::from_slice(&read_body(answer).await).unwrap_or(Value::Null);
+        let expected = if status < 300 { "application/json" } else { "application/problem+json" };
+        assert_eq!(content.unwrap(), expected, "{of}: {body}");
+        assert_eq!(violation(&method, of, status, &body), None, "{method} {of}: {body}");
+        (status, body)
+    }
+
+    async fn get(&self, path: &str, of: &str) -> Value {
+        let (status, body) = self.ask(Some(Role::Viewer), TestRequest::get().uri(&format!("/api/v1{path}")), of).await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    async fn decide(&self, role: Role, action: &str, body: &Value) -> (u16, Value) {
+        let uri = format!("/api/v1/workloads/shop/deploy/web/{action}");
+        let request = TestRequest::post().uri(&uri).set_json(body);
+        self.ask(Some(role), request, &format!("/workloads/{{namespace}}/{{kind}}/{{name}}/{action}")).await
+    }
+
+    fn answers(&self, answers: impl IntoIterator<Item = Result<Answer, NotShown>>) {
+        self.told.answers.lock().unwrap().extend(answers);
+    }
+}
+
+fn entry() -> Entry {
+    Entry {
+        container: "web".into(),
+        version: "1.0.1".into(),
+        previous: "1.0.0".into(),
+        digest: Digest::of(b"1").to_string(),
+        previous_image: "registry.example.com/shop/web:1.0.0".into(),
+        time: "2026-11-18T09:00:00Z".into(),
+        by: "sign-in alice".into(),
+        outcome: Outcome::RollingOut,
+        level: "patch".into(),
+        approval: None,
+    }
+}
+
+#[actix_web::test]
+async fn each_document_is_as_openapi_json_says() {
+    let stage = Stage::new(&["web", "api"]);
+    let all = stage.get("/workloads", "/workloads").await;
+    assert_eq!((all["items"].as_array().unwrap().len(), &all["next"]), (2, &Value::Null));
+    let containers = &all["items"][1]["containers"];
+    let web = &containers[0];
+    assert_eq!(
+        (&web["state"], &web["reason"], &web["modeFrom"]),
+        (&json!("needs-you"), &json!("asked"), &json!("workload"))
+    );
+    assert_eq!(web["available"]["tag"], "1.0.1");
+    assert_eq!((&containers[1]["state"], &containers[1]["available"]["level"]), (&json!("waiting"), &json!("major")));
+    assert_eq!(all["items"][1]["state"], "needs-you", "the most urgent");
+    let one = "/workloads/{namespace}/{kind}/{name}";
+    let shown = stage.get("/workloads/shop/deploy/web", one).await;
+    assert!(
+        shown["history"][0]["who"] == "the policy" && shown["containers"][0].get("explanation").is_none(),
+        "{shown}"
+    );
+    assert!(!shown.to_string().contains("AAECAwQFBgcICQoLDA0ODw"), "nothing that a link is made of");
+    let explained = stage.get("/workloads/shop/deploy/web?explain=true", one).await;
+    assert_eq!(explained["containers"][0]["explanation"]["candidates"][0]["tag"], "1.0.1");
+    assert_eq!(stage.get("/questions", "/questions").await["items"].as_array().unwrap().len(), 2);
+    let counts = stage.get("/summary", "/summary").await["counts"].clone();
+    assert_eq!((&counts["needsYou"], &counts["waiting"]), (&json!(2), &json!(2)));
+    for path in ["/sources", "/registries", "/brake", "/deliveries"] {
+        stage.get(path, path).await;
+    }
+}
+
+#[actix_web::test]
+async fn nobody_is_answered_who_is_not_signed_in_and_a_viewer_decides_nothing() {
+    let stage = Stage::new(&["web"]);
+    for path in ["/workloads", "/questions", "/summary", "/brake", "/deliveries", "/sources", "/registries"] {
+        let (status, _) = stage.ask(None, TestRequest::get().uri(&format!("/api/v1{path}")), path).await;
+        assert_eq!(status, 401, "{path}");
+    }
+    for path in ["/events", "/feed.atom", "/openapi.json"] {
+        let (status, _) = stage.ask(None, TestRequest::get().uri(&format!("/api/v1{path}")), "/workloads").await;
+        assert_eq!(status, 401, "{path}");
+    }
+    let body = json!({"container": "web", "version": "1.0.1"});
+    for action in ["approve", "skip", "snooze", "rollback", "resume", "look"] {
+        assert_eq!(stage.decide(Role::Viewer, action, &body).await.0, 403, "{action}");
+    }
+    for path in ["/look", "/brake/resume", "/deliveries/msg_1/retry", "/deliveries/msg_1/discard", "/decisions"] {
+        let of = path.replace("msg_1", "{id}");
+        let request =
+            TestRequest::post().uri(&format!("/api/v1{path}")).set_json(json!({"action": "skip", "items": []}));
+        assert_eq!(stage.ask(Some(Role::Viewer), request, &of).await.0, 403, "{path}");
+    }
+    assert!(stage.told.asked.lock().unwrap().is_empty());
+}
+
+#[actix_web::test]
+async fn what_is_asked_for_is_what_is_listed_page_by_page_whatever_comes_and_goes() {
+    let names: Vec<String> = (0..9).map(|n| format!("web-{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let stage = Stage::new(&names);
+    let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
+    loop {
+        let page = stage.get(&format!("/workloads?{query}"), "/workloads").await;
+        seen.extend(page["items"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        query = format!("limit=2&cursor={next}");
+        // One of those that were listed goes, and one comes before it.
+        stage.api.index.observe(&deployment("web-0", &LinkKey::new(vec![7; 32]).unwrap()).id, None);
+        stage.api.index.learn(deployment("web-00", &LinkKey::new(vec![7; 32]).unwrap()));
+    }
+    assert_eq!(seen, names, "each once");
+    let count = async |query: &str| {
+        stage.get(&format!("/workloads?{query}"), "/workloads").await["items"].as_array().unwrap().len()
+    };
+    assert_eq!(count("namespace=shop&state=needs-you").await, 9);
+    assert_eq!(count("namespace=ops").await + count("state=failed").await + count("mode=DISABLED").await, 0);
+    assert_eq!(count("level=major&registry=other.example&text=LOG").await, 9);
+    assert_eq!(count("level=major&registry=registry.example.com").await, 0, "one container fits all of it");
+    let questions = stage.get("/questions?limit=8", "/questions").await;
+    let next = questions["next"].as_str().unwrap();
+    let rest = stage.get(&format!("/questions?cursor={next}"), "/questions").await;
+    assert_eq!((questions["items"].as_array().unwrap().len(), rest["items"].as_array().unwrap().len()), (8, 1));
+    for wrong in ["state=x", "limit=501", "page=1"] {
+        let request = TestRequest::get().uri(&format!("/api/v1/workloads?{wrong}"));
+        assert_eq!(stage.ask(Some(Role::Viewer), request, "/workloads").await.0, 400, "{wrong}");
+    }
+}
+
+#[actix_web::test]
+async fn who_has_a_list_already_is_told_that_it_is_as_it_was() {
+    let stage = Stage::new(&["web"]);
+    let app = init_service(
+        App::new().app_data(stage.api.clone()).configure(|config| routes::<SqliteQueue>(config, [127, 0, 0, 1].into())),
+    )
+    .await;
+    let ask = async |tag: Option<&str>| {
+        let request = TestRequest::get().uri("/api/v1/workloads").peer_addr("127.0.0.1:5".parse().unwrap());
+        let request = request.insert_header(("host", "localhost:9090"));
+        let request = tag.into_iter().fold(request, |request, tag| request.insert_header((IF_NONE_MATCH, tag)));
+        let answer = call_service(&app, request.to_request()).await;
+        (answer.status().as_u16(), answer.headers().get(ETAG).unwrap().to_str().unwrap().to_owned())
+    };
+    let (status, tag) = ask(None).await;
+    assert_eq!((status, ask(Some(&tag)).await), (200, (304, tag.clone())));
+    stage.api.index.learn(deployment("api", &LinkKey::new(vec![7; 32]).unwrap()));
+    let (status, other) = ask(Some(&tag)).await;
+    assert!(status == 200 && other != tag);
+}
+
+#[actix_web::test]
+async fn a_decision_is_made_on_what_was_seen_by_who_signed_in() {
+    let stage = Stage::new(&["web"]);
+    let digest = Digest::of(b"1").to_string();
+    stage.answers([
+        Ok(Answer::Approved(Box::new(entry()))),
+        Ok(Answer::Skipped(Box::new(entry()))),
+        Ok(Answer::Unread),
+    ]);
+    let seen = json!({"container": "web", "version": "1.0.1", "digest": digest, "running": "1.0.0", "confirmed": true,
+        "outsideWindow": true, "for": "30d"});
+    let (status, body) = stage.decide(Role::Approver, "approve", &seen).await;
+    assert_eq!((status, &body["outcome"]), (200, &json!("approved")), "{body}");
+    let (shown, press) = stage.told.asked.lock().unwrap().pop().unwrap();
+    assert_eq!((&*shown.uid, shown.version.as_str(), press.action), ("uid-web", "1.0.1", Action::ApproveOutsideWindow));
+    assert!(press.is_confirmed && press.length == TimeDelta::days(30) && press.by == SignedIn::read("alice"));
+    assert_eq!(stage.decide(Role::Approver, "skip", &json!({"container": "web", "version": "1.0.1"})).await.0, 200);
+    let (_, press) = stage.told.asked.lock().unwrap().pop().unwrap();
+    assert!(!press.is_confirmed, "nothing is taken for confirmed");
+    assert_eq!(stage.decide(Role::Approver, "skip", &seen).await.0, 503);
+    let moved = [
+        (NotShown::Points(Digest::of(b"2")), 409, "moved"),
+        (NotShown::Runs(None), 409, "changed"),
+        (NotShown::Asks(None), 409, "not-asked"),
+        (NotShown::NotHeld, 409, "not-held"),
+        (NotShown::NeverRan, 409, "never-ran"),
+        (NotShown::NoContainer, 404, "unknown"),
+    ];
+    for (not_shown, expected, word) in moved {
+        stage.answers([Err(not_shown)]);
+        let (status, body) = stage.decide(Role::Approver, "rollback", &seen).await;
+        assert_eq!((status, &body["outcome"]), (expected, &json!(word)), "{body}");
+    }
+}
+
+#[actix_web::test]
+async fn what_is_no_decision_is_told_and_nothing_is_done() {
+    let stage = Stage::new(&["web"]);
+    let bodies = [
+        json!({"version": "1.0.1"}),
+        json!({"container": "web"}),
+        json!({"container": "web", "version": "not a tag!"}),
+        json!({"container": "web", "version": "1.0.1", "digest": "sha256:x"}),
+        json!({"container": "web", "version": "1.0.1", "for": "91d"}),
+        json!({"container": "web", "version": "1.0.1", "for": "0s"}),
+        json!([]),
+    ];
+    for body in bodies {
+        assert_eq!(stage.decide(Role::Approver, "snooze", &body).await.0, 400, "{body}");
+    }
+    let form = TestRequest::post()
+        .uri("/api/v1/workloads/shop/deploy/web/skip")
+        .set_form([("container", "web"), ("version", "1")]);
+    let of = "/workloads/{namespace}/{kind}/{name}/skip";
+    assert_eq!(stage.ask(Some(Role::Approver), form, of).await.0, 400, "no form of another site is taken");
+    let renew = TestRequest::post()
+        .uri("/api/v1/workloads/shop/deploy/web/renew")
+        .set_json(json!({"container": "web", "version": "1"}));
+    assert_eq!(stage.ask(Some(Role::Approver), renew, of).await.0, 404);
+    let nowhere = TestRequest::post()
+        .uri("/api/v1/workloads/shop/deploy/nowhere/skip")
+        .set_json(json!({"container": "web", "version": "1"}));
+    assert_eq!(stage.ask(Some(Role::Approver), nowhere, of).await.0, 404);
+    assert!(stage.told.asked.lock().unwrap().is_empty());
+}
+
+#[actix_web::test]
+async fn many_are_decided_on_each_for_itself_and_no_more_than_are_told() {
+    let stage = Stage::new(&["web", "api"]);
+    let item = |name: &str| json!({"namespace": "shop", "kind": "Deployment", "name": name, "container": "web", "version": "1.0.1"});
+    let send = async |body: Value| {
+        stage.ask(Some(Role::Approver), TestRequest::post().uri("/api/v1/decisions").set_json(body), "/decisions").await
+    };
+    stage.answers([Ok(Answer::Approved(Box::new(entry()))), Err(NotShown::Asks(None))]);
+    let (status, body) = send(json!({"action": "approve", "items": [item("web"), item("nowhere"), item("api")]})).await;
+    assert_eq!((status, &body["done"]), (200, &json!(1)), "{body}");
+    let statuses: Vec<&Value> = body["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect();
+    assert_eq!(statuses, [&json!(200), &json!(404), &json!(409)], "each in its place: {body}");
+    for (action, count) in [("rollback", 1), ("approve", 0), ("approve", MOST_AT_ONCE + 1), ("", 1)] {
+        let items: Vec<Value> = (0..count).map(|_| item("web")).collect();
+        assert_eq!(send(json!({"action": action, "items": items})).await.0, 400, "{action} {count}");
+    }
+}
+
+#[actix_web::test]
+async fn the_feed_has_what_is_available_and_what_became_of_updates() {
+    let stage = Stage::new(&["web"]);
+    let app = init_service(
+        App::new().app_data(stage.api.clone()).configure(|config| routes::<SqliteQueue>(config, [127, 0, 0, 1].into())),
+    )
+    .await;
+    let request = TestRequest::get().uri("/api/v1/feed.atom").peer_addr("127.0.0.1:5".parse().unwrap());
+    let answer = call_service(&app, request.insert_header(("host", "localhost:9090")).to_request()).await;
+    assert_eq!(answer.headers().get(CONTENT_TYPE).unwrap(), "application/atom+xml; charset=utf-8");
+    let feed = String::from_utf8(read_body(answer).await.to_vec()).unwrap();
+    assert!(feed.contains("shop/Deployment/web · web: 1.0.0 → 1.0.1 (patch) is available"), "{feed}");
+    assert!(feed.contains("healthy") || feed.contains("rolling-out"), "{feed}");
+}

@@ -1,0 +1,138 @@
+//! Messages, without what they say: what a message is about, and how it does. An address is shown as in logs.
+
+use serde::Serialize;
+
+use super::Time;
+use crate::domain::actor::masked;
+use crate::domain::event::{Delivery, Job, Notice};
+use crate::queue::Letter;
+
+/// The most workloads that are named of one message.
+const MOST_NAMED: usize = 50;
+
+/// A page of messages, the newest first.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct DeliveriesView {
+    /// `image-watcher/deliveries/v1`
+    pub schema: &'static str,
+    /// The messages.
+    pub items: Vec<DeliveryView>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+/// One message as an answer of its own.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct DeliveryDocument {
+    /// `image-watcher/delivery/v1`
+    pub schema: &'static str,
+    /// The message.
+    pub delivery: DeliveryView,
+}
+
+/// How many dead letters of a channel are sent again.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct RetriedView {
+    /// `image-watcher/deliveries-retried/v1`
+    pub schema: &'static str,
+    /// The channel.
+    pub channel: String,
+    /// How many.
+    pub retried: u64,
+}
+
+/// One message.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryView {
+    /// Its stable id.
+    pub id: String,
+    /// The channel that it is for.
+    pub channel: String,
+    /// To whom it goes, as others may read it; a channel that has just one recipient names none.
+    pub recipient: Option<String>,
+    /// `waiting`, `retried`, `dead` or `done`.
+    pub state: String,
+    /// What it tells; nothing where this version can't read it.
+    pub event: Option<String>,
+    /// What it is about.
+    pub about: Vec<AboutView>,
+    /// How many more workloads it is about.
+    pub more: usize,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Before which it is not tried, where it is to be tried.
+    pub next_attempt: Option<Time>,
+    /// When it was stored, or sent again.
+    pub created: Time,
+    /// When something was last done with it.
+    pub changed: Time,
+    /// What leads through the log.
+    pub trace: String,
+}
+
+/// What a message is about.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct AboutView {
+    /// What it tells of it.
+    pub event: String,
+    /// `shop/deploy/web`
+    pub workload: String,
+    /// The container.
+    pub container: String,
+    /// The running tag.
+    pub from: String,
+    /// The tag to go to.
+    pub to: String,
+}
+
+impl From<&Letter> for DeliveryView {
+    fn from(letter: &Letter) -> Self {
+        let (event, recipient, told): (Option<&str>, Option<String>, &[Notice]) = match &letter.job {
+            Some(Job::Deliver(delivery)) => (Some(delivery.event()), recipient(delivery), delivery.notices()),
+            Some(Job::Gather(gathered)) => {
+                (Some(gathered.notice.kind.as_str()), None, std::slice::from_ref(&gathered.notice))
+            }
+            Some(Job::Look(_) | Job::Press(_)) | None => (None, None, &[]),
+        };
+        Self {
+            id: letter.id.clone(),
+            channel: letter.channel.clone(),
+            recipient,
+            state: letter.state.as_str().to_owned(),
+            event: event.map(str::to_owned),
+            about: told.iter().take(MOST_NAMED).map(AboutView::from).collect(),
+            more: told.len().saturating_sub(MOST_NAMED),
+            attempts: letter.attempts,
+            last_error: letter.error.clone(),
+            next_attempt: letter.next.map(Time),
+            created: Time(letter.created),
+            changed: Time(letter.changed),
+            trace: letter.trace.clone(),
+        }
+    }
+}
+
+impl From<&Notice> for AboutView {
+    fn from(notice: &Notice) -> Self {
+        Self {
+            event: notice.kind.as_str().to_owned(),
+            workload: notice.workload.to_string(),
+            container: notice.container.clone(),
+            from: notice.from.tag.clone(),
+            to: notice.to.tag.clone(),
+        }
+    }
+}
+
+fn recipient(delivery: &Delivery) -> Option<String> {
+    let masked = masked(&delivery.holder());
+    masked.split_once(':').map(|(_, address)| address.to_owned())
+}

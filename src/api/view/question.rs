@@ -1,0 +1,200 @@
+//! What people are asked. Nothing that is written of it helps to answer a link.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{ContainerView, Time, WorkloadView};
+use crate::domain::approval::{Allows, Approval};
+use crate::domain::fleet::Asks;
+use crate::domain::group::Move;
+use crate::domain::preflight::Preflight;
+use crate::domain::record::{Question, Stands};
+use crate::domain::release::ReleaseNotes;
+use crate::domain::settings::Settings;
+use crate::domain::tag::Level;
+use crate::domain::votes::{Quorum, Votes};
+use crate::domain::workload::WorkloadId;
+
+/// An open question.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct QuestionView {
+    /// For finding its notes.
+    #[serde(skip)]
+    pub(crate) approval: Approval,
+    /// The version.
+    pub tag: String,
+    /// Its manifest.
+    pub digest: String,
+    /// How far it is.
+    #[cfg_attr(test, schema(value_type = crate::api::openapi::Level))]
+    pub level: Level,
+    /// Why this version; empty where no policy chose it.
+    pub why: String,
+    /// What happened to other workloads, where that is why people are asked first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schema(value_type = Option<Object>))]
+    pub because: Option<Box<Asks>>,
+    /// What was looked at of it before people were asked, and what the update changes in the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schema(value_type = Option<Object>))]
+    pub preflight: Option<Box<Preflight>>,
+    /// What can be answered.
+    #[cfg_attr(test, schema(value_type = Vec<String>))]
+    pub actions: &'static [&'static str],
+    /// Whether an approval takes `confirmed`, as there is something that has to be read first.
+    pub confirm: bool,
+    /// Other containers that are updated with this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schema(value_type = Vec<String>))]
+    pub with: Vec<Box<str>>,
+    /// Where all of its group would go, in the order in which they are written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<MoveView>,
+    /// When people were asked.
+    pub asked: Time,
+    /// Until when it can be answered.
+    pub expires: Time,
+    /// Until when people put it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<Time>,
+    /// Who approved, and how many have to, where one person is not enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<ApprovalsView>,
+    /// What the update changes; not in a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schema(value_type = Option<Object>))]
+    pub notes: Option<ReleaseNotes>,
+}
+
+/// A page of questions, by namespace, kind, name and container.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct QuestionsView {
+    /// `image-watcher/questions/v1`
+    pub schema: &'static str,
+    /// The questions.
+    pub items: Vec<QuestionItem>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+/// A question, and what it is about.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct QuestionItem {
+    /// Where the workload is.
+    pub namespace: String,
+    /// Its kind, as in manifests.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The container.
+    pub container: String,
+    /// Its image, as it is written.
+    pub image: String,
+    /// The tag that runs, where the image can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<String>,
+    /// What is asked.
+    pub question: QuestionView,
+}
+
+impl QuestionItem {
+    /// That of a container, where something is asked of it.
+    pub(crate) fn of(workload: &WorkloadView, container: &ContainerView) -> Option<Self> {
+        Some(Self {
+            namespace: workload.namespace.clone(),
+            kind: workload.kind,
+            name: workload.name.clone(),
+            container: container.name.clone(),
+            image: container.image.clone(),
+            running: container.running.as_ref().and_then(|running| running.tag.clone()),
+            question: container.question.clone()?,
+        })
+    }
+}
+
+/// Where a member of a group would go.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct MoveView {
+    /// The member.
+    pub member: String,
+    /// The tag that runs.
+    pub from: String,
+    /// The tag to go to.
+    pub to: String,
+    /// Its manifest.
+    pub digest: String,
+}
+
+/// How an approval by several people stands.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct ApprovalsView {
+    /// How many have to.
+    pub needed: usize,
+    /// Who did.
+    pub given: Vec<GivenView>,
+}
+
+/// That one of them approved.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct GivenView {
+    /// Who, as records write it.
+    pub by: String,
+    /// When.
+    pub at: Time,
+}
+
+impl QuestionView {
+    /// The view of a question that is open.
+    pub(crate) fn of(
+        question: &Question,
+        (id, container): (&WorkloadId, &str),
+        settings: Option<&Settings>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let is_update = question.terms.allows == Allows::Update;
+        Self {
+            tag: question.terms.tag.to_string(),
+            digest: question.terms.digest.to_string(),
+            level: question.level,
+            why: question.why.as_ref().map(ToString::to_string).unwrap_or_default(),
+            because: question.because.clone(),
+            preflight: question.preflight.clone(),
+            actions: question.terms.allows.words(),
+            confirm: Question::is_to_be_read(question.terms.allows, question.level, question.group.as_deref()),
+            with: question.with.clone(),
+            group: question.group.iter().flat_map(|plan| &plan.moves).map(MoveView::of).collect(),
+            snoozed_until: match question.stands {
+                Stands::Snoozed(until) if now < until => Some(Time(until)),
+                _ => None,
+            },
+            asked: Time(question.asked),
+            expires: Time(question.terms.expires()),
+            approvals: settings
+                .filter(|_| is_update)
+                .and_then(|settings| ApprovalsView::of(&question.votes, settings.approvals)),
+            notes: None,
+            approval: question.terms.approval(id, container),
+        }
+    }
+}
+
+impl MoveView {
+    fn of(one: &Move) -> Self {
+        let from = one.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
+        Self { member: one.member(), from, to: one.tag.to_string(), digest: one.digest.to_string() }
+    }
+}
+
+impl ApprovalsView {
+    fn of(votes: &Votes, needed: Quorum) -> Option<Self> {
+        let given = votes.iter().map(|vote| GivenView { by: vote.by.to_string(), at: Time(vote.at) });
+        (!needed.is_one() || !votes.is_empty()).then(|| Self { needed: needed.number(), given: given.collect() })
+    }
+}

@@ -1,0 +1,126 @@
+//! Why a container stands as it does, in one word and in words.
+
+use std::fmt::{self, Display};
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::gone::Gone;
+use crate::domain::record::Held;
+use crate::domain::record::sealed::NotOurs;
+use crate::domain::reference::Tag;
+use crate::domain::rollout;
+use crate::domain::view::{Blocker, rollout as unfinished};
+use crate::domain::wording::moment;
+
+/// Why a container stands as it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// People are asked, and `needed` have to approve, of whom `given` have.
+    Asked {
+        /// Until when it can be answered.
+        until: DateTime<Utc>,
+        /// How many approved.
+        given: usize,
+        /// How many have to.
+        needed: usize,
+    },
+    /// People were asked, and nobody answered in time.
+    Unanswered,
+    /// What stands between the decision and the update.
+    Blocked(Box<Blocker>),
+    /// What runs is gone from its registry, or was taken back by its project.
+    Gone(Box<Gone>),
+    /// The rollout failed; whether people are asked to go back.
+    RolloutFailed {
+        /// The version.
+        version: Tag,
+        /// Why: a CamelCase word, where it is known.
+        reason: Option<String>,
+    },
+    /// The rollout failed, and what ran before is back.
+    WentBack(Box<Held>),
+    /// The settings are not understood.
+    Settings(String),
+    /// What stands on the workload in the place of our record is not ours.
+    Record(NotOurs),
+    /// The registry gives no ground to decide on.
+    Undecided(String),
+    /// The rollout goes on.
+    RollingOut(Tag),
+    /// The rollout waits for something else.
+    RolloutWaits(Tag, rollout::Waits),
+    /// Its group waits.
+    Group(String),
+    /// It is applied in a moment.
+    Applies,
+    /// What is newer would not start; why.
+    Unfit(Tag, String),
+    /// It was not looked at yet.
+    NotLookedAt,
+    /// There is nothing newer that is allowed.
+    NothingNewer,
+    /// It is left alone: mode `DISABLED`.
+    Disabled,
+}
+
+impl Cause {
+    /// One word for programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Asked { .. } => "asked",
+            Self::Unanswered => "unanswered",
+            Self::Blocked(blocker) => blocker.word(),
+            Self::Gone(gone) if gone.lost.is_of_registry() => "gone",
+            Self::Gone(_) => "taken-back",
+            Self::RolloutFailed { .. } => "rollout-failed",
+            Self::WentBack(_) => "went-back",
+            Self::Settings(_) => "settings",
+            Self::Record(_) => "record",
+            Self::Undecided(_) => "undecided",
+            Self::RollingOut(_) => "rolling-out",
+            Self::RolloutWaits(..) => "rollout-waits",
+            Self::Group(_) => "group",
+            Self::Applies => "applies",
+            Self::Unfit(..) => "would-not-start",
+            Self::NotLookedAt => "not-looked-at",
+            Self::NothingNewer => "nothing-newer",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked { until, given, needed } if *needed > 1 => {
+                write!(f, "{given} of {needed} people approved; it can be answered until {}", moment(*until))
+            }
+            Self::Asked { until, .. } => write!(f, "people are asked, and can answer until {}", moment(*until)),
+            Self::Unanswered => f.write_str("people were asked, and nobody answered in time"),
+            Self::Blocked(blocker) => blocker.fmt(f),
+            Self::Gone(gone) => gone.fmt(f),
+            Self::RolloutFailed { version, reason: Some(reason) } => {
+                write!(f, "the rollout of {version} failed ({reason})")
+            }
+            Self::RolloutFailed { version, reason: None } => write!(f, "the rollout of {version} failed"),
+            Self::WentBack(held) => Blocker::Held(held.clone()).fmt(f),
+            Self::Settings(problems) => f.write_str(problems),
+            Self::Record(reason) => write!(
+                f,
+                "what stands in image-watcher/record is not ours ({}), until the next look puts it right",
+                reason.as_str()
+            ),
+            Self::Undecided(why) | Self::Group(why) => f.write_str(why),
+            Self::RollingOut(version) => write!(f, "{version} is being rolled out"),
+            Self::RolloutWaits(version, waits) => {
+                write!(f, "the rollout of {version} waits: {}", unfinished::until(*waits))
+            }
+            Self::Applies => f.write_str("it is applied in a moment"),
+            Self::Unfit(version, why) => write!(f, "{version} would not start: {why}"),
+            Self::NotLookedAt => f.write_str("it was not looked at yet"),
+            Self::NothingNewer => f.write_str("there is nothing newer that is allowed"),
+            Self::Disabled => f.write_str("it is left alone (mode DISABLED)"),
+        }
+    }
+}

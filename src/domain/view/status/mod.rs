@@ -1,0 +1,190 @@
+//! How a container stands by what a person has to do about it, and why: of the record, the settings and the last look.
+//!
+//! It is a view and decides nothing: what stands between an update and its write is [`Known::blocker`] here as for the sequencer.
+
+mod cause;
+mod stands;
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, Utc};
+
+pub use cause::Cause;
+
+use super::Blocker;
+use crate::domain::approval::Allows;
+use crate::domain::fleet::Waits;
+use crate::domain::policy::Mode;
+use crate::domain::record::sealed::NotOurs;
+use crate::domain::record::{Ledger, Record};
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::settings::{Problems, Settings};
+use crate::domain::tag::Level;
+use crate::domain::workload::Workload;
+
+/// What a container wants of people, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attention {
+    /// Nothing goes on before a person decides or acts.
+    NeedsYou,
+    /// An update failed, or can't be written.
+    Failed,
+    /// Whether there is anything newer is not known.
+    CannotTell,
+    /// It goes on by itself, later.
+    Waiting,
+    /// There is nothing newer that is allowed.
+    UpToDate,
+    /// It is left alone.
+    Off,
+}
+
+impl Attention {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 6] =
+        [Self::NeedsYou, Self::Failed, Self::CannotTell, Self::Waiting, Self::UpToDate, Self::Off];
+
+    /// The word for programs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NeedsYou => "needs-you",
+            Self::Failed => "failed",
+            Self::CannotTell => "cannot-tell",
+            Self::Waiting => "waiting",
+            Self::UpToDate => "up-to-date",
+            Self::Off => "off",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
+/// A version to go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Available {
+    /// Its tag.
+    pub tag: Tag,
+    /// Its manifest, where it is known.
+    pub digest: Option<Digest>,
+    /// How far it is, where that is known.
+    pub level: Option<Level>,
+    /// Since when it is known here.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// What the last look at a container came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastLook {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub came_to: CameTo,
+}
+
+/// What a look came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameTo {
+    /// There is nothing to go to.
+    Nothing,
+    /// There is.
+    To {
+        /// The version.
+        tag: Tag,
+        /// Its manifest.
+        digest: Digest,
+        /// How far it is.
+        level: Level,
+    },
+    /// There is, but not before this.
+    Cooling {
+        /// The version.
+        tag: Tag,
+        /// How far it is.
+        level: Level,
+        /// Until when it waits.
+        until: DateTime<Utc>,
+    },
+    /// The registry gives no ground to decide on; why.
+    Undecided(String),
+}
+
+/// A container, and all that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'s> {
+    /// The workload.
+    pub workload: &'s Workload,
+    /// The container.
+    pub container: &'s str,
+    /// What is known.
+    pub record: &'s Record,
+    /// Why the record on the workload is not ours, if it is not.
+    pub not_ours: Option<NotOurs>,
+    /// Its settings, or what of them is not understood.
+    pub settings: Result<&'s Settings, &'s Problems>,
+    /// What the last look came to; nothing before the first since the start.
+    pub looked: Option<&'s LastLook>,
+    /// Which other workloads it waits for.
+    pub waits: Option<&'s Waits>,
+}
+
+/// How a container stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// What it wants of people.
+    pub attention: Attention,
+    /// Why.
+    pub cause: Cause,
+    /// The version to go to, where there is one.
+    pub available: Option<Available>,
+    /// What a person can say to it, in the words of links and of the API.
+    pub actions: &'static [&'static str],
+}
+
+impl Status {
+    fn new(attention: Attention, cause: Cause) -> Self {
+        Self { attention, cause, available: None, actions: &[] }
+    }
+
+    /// How a container stands at a moment.
+    #[must_use]
+    pub fn of(seen: &Seen<'_>, now: DateTime<Utc>) -> Self {
+        let settings = match seen.settings {
+            Err(problems) => return Self::new(Attention::CannotTell, Cause::Settings(problems.to_string())),
+            Ok(settings) if settings.mode == Mode::Disabled => return Self::new(Attention::Off, Cause::Disabled),
+            Ok(settings) => settings,
+        };
+        if let Some(reason) = seen.not_ours {
+            return Self::new(Attention::CannotTell, Cause::Record(reason));
+        }
+        let ledger = seen.record.known(seen.container);
+        let (attention, cause) = seen.stands(settings, ledger, now);
+        Self { attention, cause, available: seen.available(ledger, now), actions: actions(ledger, now) }
+    }
+
+    /// Until when it stands so, where that is known.
+    #[must_use]
+    pub fn until(&self) -> Option<DateTime<Utc>> {
+        match &self.cause {
+            Cause::Asked { until, .. } => Some(*until),
+            Cause::Blocked(blocker) => match &**blocker {
+                Blocker::Cooldown(until) | Blocker::Snoozed(until) | Blocker::Asked(until) | Blocker::Window(until) => {
+                    Some(*until)
+                }
+                Blocker::Refused(refused) => Some(refused.again),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// What can be said to a container now.
+fn actions(ledger: &Ledger, now: DateTime<Utc>) -> &'static [&'static str] {
+    let open = ledger.open(now).map(|question| question.terms.allows);
+    open.map_or(&[], Allows::words)
+}

@@ -1,0 +1,229 @@
+//! How a container stands, of all that is known of it.
+
+use chrono::{DateTime, Utc};
+
+use super::{Attention, Available, CameTo, Cause, LastLook, Seen};
+use crate::domain::approval::Allows;
+use crate::domain::fleet::{Others, Verdict};
+use crate::domain::policy::is_older;
+use crate::domain::record::{Closed, Ledger, Question, Stands as Asks};
+use crate::domain::reference::Tag;
+use crate::domain::rollout;
+use crate::domain::settings::Settings;
+use crate::domain::view::{Blocker, Known, Stands, Unfinished};
+
+impl Seen<'_> {
+    pub(super) fn stands(&self, settings: &Settings, ledger: &Ledger, now: DateTime<Utc>) -> (Attention, Cause) {
+        let rollout = Unfinished::of(self.workload, self.container, ledger);
+        let asked = || self.asked(settings, ledger, rollout.as_ref(), now);
+        let failed = || failed(ledger, rollout.as_ref()).or_else(|| self.went_back(ledger));
+        let gone = || {
+            let gone = ledger.gone.as_ref()?;
+            Some((Attention::NeedsYou, Cause::Gone(Box::new(gone.image.clone()))))
+        };
+        let found = asked().or_else(failed).or_else(gone).or_else(|| self.undecided(ledger));
+        let found = found.or_else(|| rollout.as_ref().and_then(goes_on));
+        let found = found.or_else(|| self.blocked(settings, ledger, now)).or_else(|| self.held_back(ledger, now));
+        found.unwrap_or_else(|| self.is_quiet(ledger))
+    }
+
+    /// That people are asked, and have to answer.
+    fn asked(
+        &self,
+        settings: &Settings,
+        ledger: &Ledger,
+        rollout: Option<&Unfinished>,
+        now: DateTime<Utc>,
+    ) -> Option<(Attention, Cause)> {
+        let question = self.question(ledger, now)?;
+        let is_snoozed = matches!(question.stands, Asks::Snoozed(until) if now < until);
+        let cause = match question.terms.allows {
+            _ if is_snoozed => return None,
+            Allows::Held => return None,
+            Allows::Back => failed(ledger, rollout)?.1,
+            Allows::Update => Cause::Asked {
+                until: question.terms.expires(),
+                given: question.votes.count(),
+                needed: settings.approvals.number(),
+            },
+        };
+        Some((Attention::NeedsYou, cause))
+    }
+
+    /// The question that can be answered, be it that of another container which this one goes with.
+    fn question<'l>(&'l self, ledger: &'l Ledger, now: DateTime<Utc>) -> Option<&'l Question> {
+        let own = ledger.open(now);
+        own.or_else(|| {
+            self.record.ledgers().find_map(|(_, other)| {
+                other.open(now).filter(|question| question.with.iter().any(|name| **name == *self.container))
+            })
+        })
+    }
+
+    fn went_back(&self, ledger: &Ledger) -> Option<(Attention, Cause)> {
+        let held = ledger.held.as_ref().filter(|held| held.failure.is_some())?;
+        let is_another = match self.looked.map(|looked| &looked.came_to) {
+            Some(CameTo::To { tag, digest, .. }) => ledger.holds(tag, digest).is_none(),
+            Some(CameTo::Cooling { tag, .. }) => *tag != held.tag,
+            _ => false,
+        };
+        (!is_another).then(|| (Attention::Failed, Cause::WentBack(Box::new(held.clone()))))
+    }
+
+    fn undecided(&self, ledger: &Ledger) -> Option<(Attention, Cause)> {
+        let why = match self.looked {
+            Some(LastLook { came_to: CameTo::Undecided(why), .. }) => why.clone(),
+            Some(_) => return None,
+            // Nobody looked since the start: what was said then stands.
+            None => {
+                let said = self.workload.state("error", self.container)?;
+                let is_said_of_what_is_known = ledger.refused.unfit().next().is_some() || said.starts_with("group ");
+                (!is_said_of_what_is_known).then(|| said.to_owned())?
+            }
+        };
+        Some((Attention::CannotTell, Cause::Undecided(why)))
+    }
+
+    /// What stands between the decision of the last look and the update.
+    fn blocked(&self, settings: &Settings, ledger: &Ledger, now: DateTime<Utc>) -> Option<(Attention, Cause)> {
+        if let Some(until) = self.cooling(settings, ledger, now) {
+            return Some((Attention::Waiting, Cause::Blocked(Box::new(Blocker::Cooldown(until)))));
+        }
+        let said = self.workload.state("error", self.container);
+        if let Some(words) = said.filter(|_| settings.group.is_some()).and_then(|said| said.strip_prefix("group ")) {
+            return Some((Attention::Waiting, Cause::Group(words.to_owned())));
+        }
+        let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
+        let (tag, digest) = match (self.looked.map(|looked| &looked.came_to), &ledger.question) {
+            (Some(CameTo::To { tag, digest, .. }), _) => (tag, digest),
+            (None, Some(question)) if is_unanswered(question, image) => (&question.terms.tag, &question.terms.digest),
+            _ => return None,
+        };
+        let others = self.waits.cloned().map(Verdict::Waits);
+        let (workload, container, record) = (self.workload, self.container, self.record);
+        let known = Known { workload, container, record, settings, others: Others::Said(others.as_ref()) };
+        Some(match known.blocker(tag, digest, now) {
+            None => (Attention::Waiting, Cause::Applies),
+            Some(blocker) if ledger.unanswered(image, tag, digest, now).is_some() && waits_for_people(&blocker) => {
+                (Attention::NeedsYou, Cause::Unanswered)
+            }
+            Some(blocker) => (attention_of(&blocker), Cause::Blocked(Box::new(blocker))),
+        })
+    }
+
+    /// Until when the version to go to waits, where that is all.
+    fn cooling(&self, settings: &Settings, ledger: &Ledger, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self.looked.map(|looked| &looked.came_to) {
+            Some(CameTo::Cooling { until, .. }) => Some(*until),
+            Some(_) => None,
+            None => {
+                let (tag, ..) = newest_known(ledger)?;
+                let cooldown = settings.policy.cooldown.clone()?.knowing(ledger.known_since.clone());
+                cooldown.until(tag, now)
+            }
+        }
+    }
+
+    /// What is known to be newer and is not gone to.
+    fn held_back(&self, ledger: &Ledger, now: DateTime<Utc>) -> Option<(Attention, Cause)> {
+        let blocked = |attention, blocker| Some((attention, Cause::Blocked(Box::new(blocker))));
+        if let Some(waits) = self.waits {
+            return blocked(Attention::Waiting, Blocker::Waits(Box::new(waits.clone())));
+        }
+        if let Some(refused) = ledger.refused.writes(now).next() {
+            return blocked(Attention::Failed, Blocker::Refused(Box::new(refused.clone())));
+        }
+        if let Some(held) = &ledger.held {
+            return blocked(Attention::Waiting, Blocker::Held(Box::new(held.clone())));
+        }
+        let (refused, flaw) = ledger.refused.unfit().next()?;
+        Some((Attention::Waiting, Cause::Unfit(refused.tag.clone(), flaw.to_string())))
+    }
+
+    fn is_quiet(&self, ledger: &Ledger) -> (Attention, Cause) {
+        if self.looked.is_none() && ledger.runs.is_none() {
+            return (Attention::Waiting, Cause::NotLookedAt);
+        }
+        (Attention::UpToDate, Cause::NothingNewer)
+    }
+
+    /// The version to go to.
+    pub(super) fn available(&self, ledger: &Ledger, now: DateTime<Utc>) -> Option<Available> {
+        let since = |tag: &Tag| ledger.known_since.since(tag.as_str());
+        let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
+        let question = self.question(ledger, now).or(ledger.question.as_ref().filter(|it| is_unanswered(it, image)));
+        if let Some(question) = question.filter(|question| question.terms.allows == Allows::Update) {
+            let (tag, digest) = (question.terms.tag.clone(), Some(question.terms.digest.clone()));
+            let since = since(&tag).or(Some(question.asked));
+            return Some(Available { tag, digest, level: Some(question.level), since });
+        }
+        match self.looked.map(|looked| &looked.came_to) {
+            Some(CameTo::To { tag, digest, level }) => {
+                let (since, digest) = (since(tag), Some(digest.clone()));
+                return Some(Available { tag: tag.clone(), digest, level: Some(*level), since });
+            }
+            Some(CameTo::Cooling { tag, level, .. }) => {
+                return Some(Available { tag: tag.clone(), digest: None, level: Some(*level), since: since(tag) });
+            }
+            Some(CameTo::Nothing) | None => {}
+            Some(CameTo::Undecided(_)) => return None,
+        }
+        let held = ledger.held.as_ref().map(|held| (held.tag.clone(), held.digest.clone()));
+        let refused = ledger.refused.writes(now).next().map(|it| (it.tag.clone(), Some(it.digest.clone())));
+        let newest = || newest_known(ledger).and_then(|(tag, _)| Some((Tag::parse(tag).ok()?, None)));
+        let (tag, digest) = refused.or(held).or_else(|| newest().filter(|_| self.looked.is_none()))?;
+        let since = since(&tag);
+        Some(Available { tag, digest, level: None, since })
+    }
+}
+
+/// The newest of the versions that wait, or did and were not taken.
+fn newest_known(ledger: &Ledger) -> Option<(&str, DateTime<Utc>)> {
+    let newer = |one: (_, _), other: (_, _)| if is_older(one.0, other.0) { other } else { one };
+    ledger.known_since.iter().map(|(tag, since, _)| (tag, since)).reduce(newer)
+}
+
+/// Whether a question asks for an update of what runs, and nobody answered it.
+fn is_unanswered(question: &Question, image: &str) -> bool {
+    let is_answered =
+        matches!(question.stands, Asks::Closed(Closed::Answered | Closed::Unknown | Closed::NothingToAsk));
+    question.terms.allows == Allows::Update && question.terms.from == image && !is_answered
+}
+
+fn failed(ledger: &Ledger, rollout: Option<&Unfinished>) -> Option<(Attention, Cause)> {
+    let rollout = rollout.filter(|rollout| rollout.stands == Stands::Failed)?;
+    let failure = ledger.update.as_ref().and_then(|update| update.failure.as_ref());
+    let reason = failure.map(|failure| failure.reason.clone()).filter(|reason| !reason.is_empty());
+    Some((Attention::Failed, Cause::RolloutFailed { version: rollout.version.clone(), reason }))
+}
+
+fn goes_on(rollout: &Unfinished) -> Option<(Attention, Cause)> {
+    use rollout::Waits::{BlueGreenPause, CanaryPause, Inconclusive, NoSchedule, OnDelete};
+    let version = rollout.version.clone();
+    match rollout.stands {
+        Stands::UnderWay => Some((Attention::Waiting, Cause::RollingOut(version))),
+        Stands::Failed => None,
+        Stands::Waits(waits) => {
+            let is_for_people = matches!(waits, BlueGreenPause | CanaryPause | Inconclusive | NoSchedule | OnDelete);
+            let attention = if is_for_people { Attention::NeedsYou } else { Attention::Waiting };
+            Some((attention, Cause::RolloutWaits(version, waits)))
+        }
+    }
+}
+
+fn waits_for_people(blocker: &Blocker) -> bool {
+    matches!(
+        blocker,
+        Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_) | Blocker::Because(_)
+    )
+}
+
+fn attention_of(blocker: &Blocker) -> Attention {
+    match blocker {
+        Blocker::Refused(_) => Attention::Failed,
+        Blocker::Held(held) if held.failure.is_some() => Attention::Failed,
+        Blocker::Disabled => Attention::Off,
+        blocker if waits_for_people(blocker) => Attention::NeedsYou,
+        _ => Attention::Waiting,
+    }
+}

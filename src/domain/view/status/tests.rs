@@ -1,0 +1,202 @@
+use chrono::TimeDelta;
+
+use super::*;
+use crate::domain::event::Failure;
+use crate::domain::gone::{Gone, Lost};
+use crate::domain::history::Outcome;
+use crate::domain::record::tests::{question, update};
+use crate::domain::record::{Event, Question, Refused, Running, Update};
+use crate::domain::rollout::{Progress, Rollout, Waits as RolloutWaits};
+use crate::domain::settings::Bounds;
+use crate::domain::workload::tests::workload;
+
+const IMAGE: &str = "registry.example.com/shop/web:1.0.0";
+
+/// A container `web` and what happens to be known of it.
+struct Case {
+    workload: Workload,
+    record: Record,
+    looked: Option<LastLook>,
+    waits: Option<Waits>,
+    not_ours: Option<NotOurs>,
+}
+
+fn now() -> DateTime<Utc> {
+    question(1).asked + TimeDelta::hours(1)
+}
+
+impl Case {
+    fn new(mode: &str) -> Self {
+        Self::of(IMAGE, &[("mode", mode)])
+    }
+
+    fn of(image: &str, annotations: &[(&str, &str)]) -> Self {
+        let workload = workload(&[("web", image)], annotations);
+        Self { workload, record: Record::default(), looked: None, waits: None, not_ours: None }
+    }
+
+    fn after(mut self, events: Vec<Event>) -> Self {
+        for event in events {
+            self.record.on("web", event, question(1).asked);
+        }
+        self
+    }
+
+    fn looked(self, came_to: CameTo) -> Self {
+        Self { looked: Some(LastLook { at: now(), came_to }), ..self }
+    }
+
+    fn status(&self) -> Status {
+        let read = Settings::read(&self.workload, "web", &Bounds::default());
+        let seen = Seen {
+            workload: &self.workload,
+            container: "web",
+            record: &self.record,
+            not_ours: self.not_ours,
+            settings: read.as_ref(),
+            looked: self.looked.as_ref(),
+            waits: self.waits.as_ref(),
+        };
+        Status::of(&seen, now())
+    }
+
+    fn stands(&self) -> (&'static str, &'static str, Option<String>) {
+        let status = self.status();
+        (status.attention.as_str(), status.cause.word(), status.available.map(|it| it.tag.to_string()))
+    }
+}
+
+fn to_1_0_1() -> CameTo {
+    let Question { terms, level, .. } = question(1);
+    CameTo::To { tag: terms.tag, digest: terms.digest, level }
+}
+
+fn asked() -> Event {
+    Event::Ask(Box::new(question(1)))
+}
+
+fn runs() -> Event {
+    Event::Runs(Running::of(&crate::domain::reference::ImageReference::parse(IMAGE).unwrap()).unwrap())
+}
+
+fn to(tag: &str) -> Option<String> {
+    Some(tag.to_owned())
+}
+
+#[test]
+fn an_open_question_needs_you_until_it_is_put_off_or_answered() {
+    let open = Case::new("NOTIFICATION").after(vec![runs(), asked()]);
+    assert_eq!(open.stands(), ("needs-you", "asked", to("1.0.1")));
+    assert_eq!(open.status().actions, ["approve", "skip", "snooze"]);
+    assert_eq!(open.status().until(), Some(question(1).terms.expires()));
+    let snoozed = vec![runs(), asked(), Event::Snooze { until: now() + TimeDelta::days(7) }];
+    let snoozed = Case::new("NOTIFICATION").after(snoozed);
+    assert_eq!(snoozed.stands(), ("waiting", "snoozed", to("1.0.1")), "before the first look since the start, too");
+    assert_eq!(snoozed.looked(to_1_0_1()).stands(), ("waiting", "snoozed", to("1.0.1")));
+    let closed = Case::new("NOTIFICATION").after(vec![runs(), asked(), Event::NothingToAsk]);
+    assert_eq!(closed.stands(), ("up-to-date", "nothing-newer", None));
+    assert!(closed.status().actions.is_empty());
+}
+
+#[test]
+fn a_question_that_nobody_answered_still_needs_you() {
+    let late = Question { asked: now() - TimeDelta::days(5), ..question(1) };
+    let terms = crate::domain::approval::Terms { expires: now() - TimeDelta::hours(1), ..late.terms.clone() };
+    let late = Event::Ask(Box::new(Question { terms, ..late }));
+    let late = Case::new("NOTIFICATION").after(vec![runs(), late]);
+    assert_eq!(late.stands(), ("needs-you", "unanswered", to("1.0.1")));
+    assert!(late.status().actions.is_empty(), "there is nothing that could be answered");
+}
+
+#[test]
+fn what_the_last_look_came_to_waits_for_what_the_sequencer_says() {
+    let found = |mode: &str, more: &[(&str, &str)]| {
+        let annotations: Vec<_> = [("mode", mode)].into_iter().chain(more.iter().copied()).collect();
+        Case::of(IMAGE, &annotations).after(vec![runs()]).looked(to_1_0_1())
+    };
+    assert_eq!(found("NOTIFICATION", &[]).stands(), ("needs-you", "person", to("1.0.1")));
+    assert_eq!(found("AUTO_UPDATE", &[]).stands(), ("waiting", "applies", to("1.0.1")));
+    let closed = found("AUTO_UPDATE", &[("window", "Mon 00:00-00:01 UTC")]);
+    assert_eq!(closed.stands(), ("waiting", "window", to("1.0.1")));
+    assert!(closed.status().until().is_some());
+    let mut waits = found("AUTO_UPDATE", &[]);
+    waits.waits = Some(Waits::Unlisted);
+    assert_eq!(waits.stands(), ("waiting", "other-workloads", to("1.0.1")));
+    let mut paused = found("AUTO_UPDATE", &[]);
+    paused.workload.paused = true;
+    assert_eq!(paused.stands(), ("waiting", "paused", to("1.0.1")));
+    let cooling = CameTo::Cooling {
+        tag: question(1).terms.tag,
+        level: crate::domain::tag::Level::Patch,
+        until: now() + TimeDelta::hours(5),
+    };
+    let cooling = Case::new("AUTO_UPDATE").after(vec![runs()]).looked(cooling);
+    assert_eq!(cooling.stands(), ("waiting", "cooldown", to("1.0.1")));
+}
+
+#[test]
+fn what_can_not_be_told_is_not_up_to_date() {
+    let undecided = || CameTo::Undecided("401 from the registry".into());
+    let told = Case::new("NOTIFICATION").after(vec![runs()]).looked(undecided());
+    assert_eq!(told.stands(), ("cannot-tell", "undecided", None));
+    assert_eq!(told.status().cause.to_string(), "401 from the registry");
+    let open = Case::new("NOTIFICATION").after(vec![runs(), asked()]).looked(undecided());
+    assert_eq!(open.stands(), ("needs-you", "asked", to("1.0.1")), "what is open stays open");
+    let said = Case::of(IMAGE, &[("mode", "NOTIFICATION"), ("error", "401")]).after(vec![runs()]);
+    assert_eq!(said.stands(), ("cannot-tell", "undecided", None), "nobody looked since the start");
+    let said = said.looked(CameTo::Nothing);
+    assert_eq!(said.stands(), ("up-to-date", "nothing-newer", None), "what was said stops nothing");
+    assert_eq!(Case::new("SOMETIMES").stands(), ("cannot-tell", "settings", None));
+    let forged = Case { not_ours: Some(NotOurs::WrongSignature), ..Case::new("NOTIFICATION") };
+    assert_eq!(forged.stands(), ("cannot-tell", "record", None));
+    assert_eq!(Case::new("NOTIFICATION").stands(), ("waiting", "not-looked-at", None));
+    assert_eq!(Case::new("DISABLED").after(vec![asked()]).stands(), ("off", "disabled", None));
+}
+
+#[test]
+fn a_rollout_that_failed_is_told_until_what_is_newer_is_found() {
+    let written = update(1, None);
+    let image = format!("registry.example.com/shop/web:{}@{}", written.tag, written.digest);
+    let failure = Failure::new("CrashLoopBackOff", "");
+    let events = |end: bool| {
+        let write = Event::Write(Box::new(Update { outcome: Outcome::RollingOut, ..update(1, None) }));
+        let ended = Event::End(Outcome::Failed, Some(failure.clone()));
+        [Some(write), end.then_some(ended)].into_iter().flatten().collect::<Vec<_>>()
+    };
+    let case = |rollout: Rollout, end: bool| {
+        let mut case = Case::of(&image, &[("mode", "AUTO_UPDATE")]).after(events(end));
+        case.workload.rollout = rollout;
+        case
+    };
+    let progressing = || Rollout::Progressing(Progress::default());
+    assert_eq!(case(progressing(), false).stands(), ("waiting", "rolling-out", None));
+    let failed = case(progressing(), true);
+    assert_eq!(failed.stands(), ("failed", "rollout-failed", None));
+    assert!(failed.status().cause.to_string().contains("CrashLoopBackOff"));
+    let canary = case(Rollout::Waiting(RolloutWaits::CanaryPause), false);
+    assert_eq!(canary.stands(), ("needs-you", "rollout-waits", None), "somebody has to promote it");
+    let scaled = case(Rollout::Waiting(RolloutWaits::ZeroReplicas), false);
+    assert_eq!(scaled.stands(), ("waiting", "rollout-waits", None));
+}
+
+#[test]
+fn what_is_refused_or_gone_is_told_with_the_version() {
+    let Question { terms, .. } = question(1);
+    let again = now() + TimeDelta::hours(6);
+    let refused = Refused { tag: terms.tag, digest: terms.digest, again, said: "no".into(), flaw: None };
+    let refused = Case::new("AUTO_UPDATE").after(vec![runs(), Event::Refuse(refused)]);
+    assert_eq!(refused.stands(), ("failed", "refused", to("1.0.1")));
+    assert_eq!(refused.status().until(), Some(again));
+    let tag = crate::domain::reference::Tag::parse("1.0.0").unwrap();
+    let gone = Gone { tag, digest: None, lost: Lost::Tag, good: None };
+    let gone = Case::new("AUTO_UPDATE").after(vec![runs(), Event::Gone(gone)]);
+    assert_eq!(gone.stands(), ("needs-you", "gone", None));
+}
+
+#[test]
+fn the_words_of_what_it_wants_are_read_as_they_are_written() {
+    for attention in Attention::ALL {
+        assert_eq!(Attention::parse(attention.as_str()), Some(attention));
+    }
+    assert!(Attention::ALL.is_sorted() && Attention::parse("").is_none());
+}

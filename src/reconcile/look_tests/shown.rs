@@ -1,0 +1,119 @@
+//! Answers of somebody who signed in and holds no link.
+
+use super::votes::{JOE, OLD, needing};
+use super::*;
+use crate::domain::actor::SignedIn;
+use crate::domain::approval::LIFETIME;
+use crate::domain::reference::{Digest, Tag};
+
+impl Stage {
+    fn as_shown(&self, version: &str) -> Shown {
+        let uid = self.cluster.state(|state| state.workload.id.uid.clone());
+        let (version, digest) = (Tag::parse(version).unwrap(), None);
+        Shown { uid, container: "web".into(), version, digest, running: None }
+    }
+
+    async fn decides_as(&self, name: &str, action: Action, shown: &Shown) -> Result<Answer, NotShown> {
+        let press = Press { by: SignedIn::read(name), ..Press::of(action) };
+        self.reconciler.answer_shown(shown, &press, "trace").await
+    }
+}
+
+#[tokio::test]
+async fn whoever_signed_in_answers_what_they_saw_as_a_link_does_and_twice_is_once() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let digest = Some(digest_of("1.0.1", 0));
+    let shown = Shown { digest, running: Tag::parse("1.0.0").ok(), ..stage.as_shown("1.0.1") };
+    let answer = stage.decides_as("alice", Action::Approve, &shown).await;
+    let Ok(Answer::Approved(entry)) = &answer else { panic!("{answer:?}") };
+    assert_eq!(entry.by, "sign-in alice");
+    assert_eq!(stage.cluster.image(), format!("a.example/web:1.0.1@{}", digest_of("1.0.1", 0)));
+    let writes = stage.writes();
+    let again = stage.decides_as("bob", Action::Approve, &shown).await;
+    let Ok(Answer::Approved(entry)) = &again else { panic!("{again:?}") };
+    assert_eq!((entry.by.as_str(), stage.writes()), ("sign-in alice", writes), "it was decided");
+}
+
+#[tokio::test]
+async fn what_moved_since_it_was_seen_is_not_answered() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let writes = stage.writes();
+    let other = Shown { digest: Some(Digest::of(b"other")), ..stage.as_shown("1.0.1") };
+    let refused = stage.decides_as("alice", Action::Approve, &other).await;
+    assert_eq!(refused.unwrap_err(), NotShown::Points(digest_of("1.0.1", 0)));
+    let older = stage.decides_as("alice", Action::Approve, &stage.as_shown("1.0.9")).await;
+    assert_eq!(older.unwrap_err(), NotShown::Asks(Tag::parse("1.0.1").ok()));
+    let seen = Shown { running: Tag::parse("0.9.0").ok(), ..stage.as_shown("0.8.0") };
+    let ran = stage.decides_as("alice", Action::Rollback, &seen).await;
+    assert_eq!(ran.unwrap_err(), NotShown::Runs(Tag::parse("1.0.0").ok()));
+    let never = stage.decides_as("alice", Action::Rollback, &stage.as_shown("0.8.0")).await;
+    assert_eq!(never.unwrap_err(), NotShown::NeverRan);
+    let held = stage.decides_as("alice", Action::Resume, &stage.as_shown("1.0.1")).await;
+    assert_eq!(held.unwrap_err(), NotShown::NotHeld);
+    let nowhere = Shown { container: "log".into(), ..stage.as_shown("1.0.1") };
+    assert_eq!(stage.decides_as("alice", Action::Skip, &nowhere).await.unwrap_err(), NotShown::NoContainer);
+    let gone = Shown { uid: "uid-2".into(), ..stage.as_shown("1.0.1") };
+    assert_eq!(stage.decides_as("alice", Action::Skip, &gone).await.unwrap_err(), NotShown::NoWorkload);
+    assert_eq!((stage.writes(), stage.cluster.image().as_str()), (writes, OLD));
+}
+
+#[tokio::test]
+async fn one_person_counts_once_by_sign_in_and_by_link() {
+    let stage = Stage::team(needing("2", &[])).await;
+    let shown = stage.as_shown("1.0.1");
+    let first = stage.decides_as("joe", Action::Approve, &shown).await.unwrap();
+    assert_eq!(Stage::counted_as(&first), ("1 of 2".into(), false));
+    let again = stage.decides_as("Joe", Action::Approve, &shown).await.unwrap();
+    assert_eq!(Stage::counted_as(&again), ("1 of 2".into(), true));
+    assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("1 of 2".into(), true), "his own link");
+    let both = stage.decides_as("jane", Action::Approve, &shown).await;
+    let Ok(Answer::Approved(entry)) = &both else { panic!("{both:?}") };
+    assert_eq!(entry.by, "people sign-in joe; sign-in jane");
+}
+
+#[tokio::test]
+async fn what_nobody_answered_in_time_may_be_answered_without_a_link() {
+    let stage = Stage::team(needing("1", &[])).await;
+    stage.clock.step(LIFETIME + TimeDelta::hours(1));
+    assert!(matches!(stage.presses(JOE, Action::Approve).await, Answer::Expired(_)), "a link is over");
+    let answer = stage.decides_as("alice", Action::Approve, &stage.as_shown("1.0.1")).await;
+    assert!(matches!(answer, Ok(Answer::Approved(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn whoever_signed_in_goes_back_and_lets_go_without_being_asked() {
+    let stage = Stage::team(needing("1", &[])).await;
+    stage.decides_as("alice", Action::Approve, &stage.as_shown("1.0.1")).await.unwrap();
+    stage.look().await;
+    let back = stage.as_shown("1.0.0");
+    let press = Press { is_confirmed: false, by: SignedIn::read("alice"), ..Press::of(Action::Rollback) };
+    let unread = stage.reconciler.answer_shown(&back, &press, "trace").await;
+    assert!(matches!(unread, Ok(Answer::Unconfirmed(_))), "{unread:?}");
+    let answer = stage.decides_as("alice", Action::Rollback, &back).await;
+    let Ok(Answer::WentBack(entry)) = &answer else { panic!("{answer:?}") };
+    assert_eq!((entry.by.as_str(), entry.version.as_str()), ("sign-in alice", "1.0.0"));
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.0"), "{}", stage.cluster.image());
+    let writes = stage.writes();
+    assert!(matches!(stage.decides_as("alice", Action::Rollback, &back).await, Ok(Answer::WentBack(_))), "once");
+    assert_eq!(stage.writes(), writes);
+    stage.look().await;
+    let answer = stage.decides_as("bob", Action::Resume, &stage.as_shown("1.0.1")).await;
+    let Ok(Answer::Resumed(entry)) = &answer else { panic!("{answer:?}") };
+    assert_eq!(entry.by, "sign-in bob");
+    assert!(
+        matches!(stage.decides_as("bob", Action::Resume, &stage.as_shown("1.0.1")).await, Ok(Answer::Resumed(_))),
+        "once"
+    );
+}
+
+#[tokio::test]
+async fn who_signed_in_and_may_not_patch_the_workload_decides_nothing_without_a_link() {
+    let stage = Stage::team(needing("1", &[])).await;
+    stage.cluster.state(|state| state.may_sign = Some(vec!["alice"]));
+    let writes = stage.writes();
+    for action in [Action::Approve, Action::Skip, Action::Snooze] {
+        let answer = stage.decides_as("mallory", action, &stage.as_shown("1.0.1")).await;
+        assert!(matches!(answer, Ok(Answer::Forbidden(_))), "{answer:?}");
+    }
+    assert_eq!(stage.writes(), writes);
+}
