@@ -12,7 +12,10 @@ use crate::registry::Registry;
 use crate::telemetry::chain;
 use crate::telemetry::metrics::One;
 
-/// When such a tag is looked for again for the first time.
+/// When such a tag is looked for again for the first time: some registries announce one a moment before they list it, and
+/// somebody waits for the message.
+const AT_FIRST: TimeDelta = TimeDelta::milliseconds(250);
+/// A clock that was set back by no more than this was not set.
 const SOON: TimeDelta = TimeDelta::seconds(1);
 
 /// What the lists of one look say of an announced tag; of several the last in this order holds.
@@ -85,7 +88,7 @@ impl Awaited {
 fn next(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let age = now - at;
     let is_young = age >= -SOON && age < LOOKED_FOR;
-    is_young.then(|| (now + age.max(SOON)).min(at + LOOKED_FOR))
+    is_young.then(|| (now + age.max(AT_FIRST)).min(at + LOOKED_FOR))
 }
 
 /// The same verdict, but no later than this. Who was told to wait waits.
@@ -154,10 +157,11 @@ mod tests {
     fn a_tag_is_looked_for_soon_and_then_less_often_and_not_for_ever() {
         let (mut now, mut looked) = (at(0), Vec::new());
         while let Some(again) = next(at(0), now) {
-            looked.push(again.timestamp());
+            looked.push(again.timestamp_millis());
             now = again;
         }
-        assert_eq!(looked, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+        let seconds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300].map(|seconds| seconds * 1000);
+        assert_eq!(looked, [[250, 500].as_slice(), &seconds].concat());
         assert_eq!(next(at(3600), at(0)), None, "the clock was set back");
     }
 
@@ -178,7 +182,8 @@ mod tests {
         awaited.read(Some(&list(&["1.0.0", "1.0.2"])));
         awaited.read(Some(&list(&["1.0.0"])));
         awaited.read(None);
-        assert_eq!(awaited.end(at(0)).again, Some(at(1)), "it is to be in each list that could use it");
+        let soon = Some(at(0) + AT_FIRST);
+        assert_eq!(awaited.end(at(0)).again, soon, "it is to be in each list that could use it");
         for (seen, now, expected) in [
             (Seen::Unread, 1, Ended::default()),
             (Seen::Unread, 300, Ended { given_up: vec![two.clone()], ..Ended::default() }),
