@@ -180,6 +180,20 @@ impl Seen {
     }
 }
 
+impl SeenItem {
+    /// That nothing was done about it.
+    fn problem(&self, problem: &Problem) -> DecidedItem {
+        DecidedItem {
+            workload: format!("{}/{}/{}", self.namespace, self.kind, self.name),
+            container: self.seen.container.clone(),
+            status: problem.status.as_u16(),
+            outcome: if problem.retry_after.is_some() { "later" } else { "refused" }.to_owned(),
+            detail: problem.detail.to_string(),
+            reason: None,
+        }
+    }
+}
+
 impl<Q> Api<Q> {
     /// Carries a decision out.
     ///
@@ -209,12 +223,12 @@ impl<Q> Api<Q> {
             let press = press.clone();
             async move {
                 if self.ambient.monotonic().saturating_sub(begun) > PATIENCE {
-                    return DecidedItem::problem(item, &Problem::later("it was not begun in time; send it again"));
+                    return item.problem(&Problem::later("it was not begun in time; send it again"));
                 }
                 let of = (item.namespace.clone(), item.kind.clone(), item.name.clone());
                 match self.decide(&of, &item.seen, &press).await {
-                    Ok(decided) => DecidedItem::of(&decided),
-                    Err(problem) => DecidedItem::problem(item, &problem),
+                    Ok(decided) => decided.item(),
+                    Err(problem) => item.problem(&problem),
                 }
             }
         });
