@@ -4,6 +4,7 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
     reason = "a program that measures: it reads the clock, starts tasks, and may fail loudly"
@@ -178,6 +179,11 @@ fn mails(table: &mut Table) {
     };
     let mails = [("a question", one.clone()), ("30 on one push", several(30)), ("a digest of 200", several(200))];
     for (what, mail) in mails {
+        let told = mail.notices().len();
+        assert!(
+            channels.preview(&mail, now).contains(&format!("web-{}", told.min(30) - usize::from(told > 1))),
+            "{what}"
+        );
         let mut times: Vec<Duration> = (0..500)
             .map(|_| {
                 let began = Instant::now();

@@ -27,7 +27,8 @@ use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
 use crate::api::view::{RegistryView, SourceView, Time};
 use crate::api::{self, Api, Pulse};
-use crate::approvals::{self, Approvals, Limiter, Pages, Say, SlackDoor, link_keys};
+use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
+use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
     Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, WorkloadEvent, Writer,
@@ -36,7 +37,7 @@ use crate::cluster::{
 use crate::config::Config;
 use crate::config::auth::{Auth, Mode};
 use crate::config::channel::Destination;
-use crate::domain::approval::LinkKeys;
+use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::declared::Declared;
 use crate::domain::event::{Job, Notice};
 use crate::domain::record::sealed::Opened;
@@ -47,11 +48,15 @@ use crate::domain::workload::Workload;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes, SourceReport};
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
-use crate::notify::{Channels, Gatherer, GivenUp, Sender, SlackReplies, bury_messages_of_removed_channels};
+use crate::notify::{
+    Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
+};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Records as _, Sharing, Slots, Topic, Urgency};
+use crate::queue::{
+    Claim, Kept, Leased, MOST_NAMESPACES, NewJob, Opening, Queue as _, Records as _, Sharing, Slots, Topic, Urgency,
+};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
 use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
@@ -66,8 +71,10 @@ use crate::telemetry::metrics::Metrics;
 const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 /// Bytes of the forms of links at once: more than all connections together can send.
 const FORMS: u32 = 4 * 1024 * 1024;
-/// Bytes of the presses of Slack's buttons at once.
+/// Bytes of the presses of a chat's buttons at once.
 const PRESSES: u32 = 1024 * 1024;
+/// Presses that are answered at once.
+const PRESSED: usize = 4;
 /// Under which it is kept when the first look over all of the cluster had ended.
 const FIRST_LOOK: &str = "first look";
 /// Messages of one channel at once.
@@ -121,6 +128,26 @@ struct App {
     ambient: Ambient,
     metrics: Metrics,
     stop: Stop,
+}
+
+/// Where presses of buttons in chats come in.
+#[derive(Clone, Default)]
+struct Doors {
+    slack: Option<Data<SlackDoor>>,
+    telegram: Option<Data<TelegramDoor>>,
+}
+
+impl Doors {
+    fn add_to(&self, config: &mut web::ServiceConfig) {
+        if let Some(door) = &self.slack {
+            config.app_data(door.clone());
+            chat::slack_routes(config);
+        }
+        if let Some(door) = &self.telegram {
+            config.app_data(door.clone());
+            chat::telegram_routes(config);
+        }
+    }
 }
 
 /// Runs the service until it is told to end.
@@ -344,7 +371,7 @@ impl App {
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
         let base_path = base_path.unwrap_or_default();
         let (intake, links) = (Data::new(self.intake(tasks, &base_path)?), Data::new(self.links(&base_path)?));
-        let slack = self.slack(tasks)?.map(Data::new);
+        let doors = self.doors(tasks)?;
         let (access, api) = (self.access.clone(), api.clone());
         let app = move || {
             let routes = |config: &mut web::ServiceConfig| {
@@ -353,10 +380,7 @@ impl App {
                     config.app_data(access.clone()).app_data(api.clone());
                     signed_in_routes(config);
                 }
-                if let Some(door) = &slack {
-                    config.app_data(door.clone());
-                    approvals::slack_routes(config);
-                }
+                doors.add_to(config);
             };
             let app = actix_web::App::new().app_data(intake.clone()).app_data(links.clone());
             let app = app.configure(intake::routes::<SqliteQueue>).configure(routes).configure(|config| {
@@ -392,14 +416,14 @@ impl App {
 
     fn links(&self, base_path: &str) -> anyhow::Result<Links> {
         let (notes, channels) = (Arc::clone(&self.notes), Arc::clone(&self.channels));
-        let scopes = self.scopes.clone();
+        let (scopes, usual) = (self.scopes.clone(), (self.config.language, self.config.zone));
         Ok(Approvals {
             reconciler: self.reconciler.clone(),
-            notes: Arc::new(move |asked: &Asked| {
+            notes: Arc::new(move |asked: &Asked, language| {
                 let (notes, asked) = (Arc::clone(&notes), asked.clone());
-                let language = channels.language_of_holder(&asked.holder);
                 Box::pin(async move { notes.for_question(&asked.workload, &asked.approval, language).await })
             }),
+            voices: Arc::new(move |holder| holder.and_then(|holder| channels.voice_of(holder)).unwrap_or(usual)),
             pages: Arc::new(Pages::new()?),
             limiter: Limiter::default(),
             knows_all: Arc::new(move || scopes.are_settled()),
@@ -411,27 +435,75 @@ impl App {
         })
     }
 
-    /// Where Slack's buttons come in, where somebody may press them.
-    fn slack(&self, tasks: &mut Tasks) -> anyhow::Result<Option<SlackDoor>> {
-        let Some(secret) = self.config.slack_signing_secret.clone() else { return Ok(None) };
-        let channels = self.config.channels.iter();
-        let desks = channels.clone().filter_map(|channel| Some((channel.name.clone(), channel.desk()?.clone())));
-        let (door, presses) = SlackDoor::new(secret, desks.collect(), Bodies::new(PRESSES), self.ambient.clone());
-        let services = channels.filter_map(|channel| match &channel.destination {
-            Destination::Service(service) => Some((channel.name.clone(), Arc::clone(service))),
-            Destination::Email(_) => None,
-        });
-        let replies = Arc::new(SlackReplies::new(self.outbound.client(Reach::Named)?, services.collect()));
+    /// Where presses of buttons come in, where somebody may press them.
+    fn doors(&self, tasks: &mut Tasks) -> anyhow::Result<Doors> {
+        let (mut desks, mut bots, mut chats) = (Vec::new(), Vec::new(), Vec::new());
+        for channel in &self.config.channels {
+            let (Some(desk), Destination::Service(service)) = (channel.desk(), &channel.destination) else { continue };
+            match desk {
+                DeskOf::Slack(desk) => desks.push((channel.name.clone(), desk.clone())),
+                DeskOf::Telegram(bot) => bots.push((channel.name.clone(), bot.clone())),
+            }
+            chats.push((channel.name.clone(), Arc::clone(service), channel.scope.language));
+        }
+        if chats.is_empty() {
+            return Ok(Doors::default());
+        }
+        for (name, service, _) in &chats {
+            let Some(base) = self.config.base_url.clone() else { break };
+            let (client, ambient) = (self.outbound.client(Reach::Named)?, self.ambient.clone());
+            let told = (name.clone(), Arc::clone(service));
+            spawn(tasks, "hook", keep_hooking(told, client, base, ambient, self.stop.clone()));
+        }
+        let tray = self.presses(tasks, Replies::new(self.outbound.client(Reach::Named)?, chats));
+        let secret = self.config.slack_signing_secret.clone();
+        let slack = secret
+            .map(|secret| SlackDoor::new(secret, desks, Bodies::new(PRESSES), self.ambient.clone(), tray.clone()));
+        let telegram = (!bots.is_empty()).then(|| TelegramDoor::new(bots, Bodies::new(PRESSES), tray));
+        Ok(Doors { slack: slack.map(Data::new), telegram: telegram.map(Data::new) })
+    }
+
+    /// Where presses are stored, and how they are answered.
+    fn presses(&self, tasks: &mut Tasks, replies: Replies) -> Tray {
+        let (queue, clock) = (self.queue.clone(), self.ambient.clone());
+        let (tray, strangers) = Tray::new(Arc::new(move |pressed| {
+            let (queue, trace, now) = (queue.clone(), clock.trace_id(), clock.now());
+            let job = NewJob::prompt(Job::Press(Box::new(pressed)), &trace, now);
+            Box::pin(async move { queue.put(vec![job]).await.map(drop) })
+        }));
+        let replies = Arc::new(replies);
         let say: Say = Arc::new(move |channel, place, saying| {
             let replies = Arc::clone(&replies);
             Box::pin(async move { replies.say(&channel, &place, &saying).await })
         });
-        let (reconciler, ambient, mut stop) = (self.reconciler.clone(), self.ambient.clone(), self.stop.clone());
-        spawn(tasks, "slack", async move {
-            presses.keep_answering(reconciler, say, ambient, stop.clone()).await;
-            stop.raised().await;
+        let channels = Arc::clone(&self.channels);
+        let voice: Voice = Arc::new(move |name| {
+            channels.find(name).map_or_else(Default::default, |it| (it.scope().language, it.scope().zone))
         });
-        Ok(Some(door))
+        spawn(tasks, "strangers", strangers.keep_telling(Arc::clone(&say), Arc::clone(&voice), self.stop.clone()));
+        let (reconciler, ambient) = (self.reconciler.clone(), self.ambient.clone());
+        let handler = move |leased: Leased| {
+            let (reconciler, ambient) = (reconciler.clone(), ambient.clone());
+            let (say, voice) = (Arc::clone(&say), Arc::clone(&voice));
+            async move {
+                let Job::Press(pressed) = &leased.job else {
+                    return Verdict::Dead { reason: "not a press".into() };
+                };
+                chat::answer(&reconciler, (&say, &voice), &ambient, pressed).await;
+                Verdict::Done
+            }
+        };
+        let how =
+            (Pace { backoff: Backoff::seconds(1, 60, 2), longest: TimeDelta::hours(1) }, Sharing::in_order(PRESSED));
+        let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
+        let (scopes, mut ending) = (self.scopes.clone(), self.stop.clone());
+        spawn(tasks, "presses", async move {
+            // Before the lists no button is known.
+            if scopes.begun(&mut ending).await {
+                work(queue, Topic::Press, how, ambient, stop, handler).await;
+            }
+        });
+        tray
     }
 
     /// The private listener: probes, metrics and the API.
@@ -715,8 +787,8 @@ impl Audience for Messages {
         self.0.recipients()
     }
 
-    fn reads(&self, channel: &str, namespace: &str) -> bool {
-        self.0.reads(channel, namespace)
+    fn reads(&self, channel: &str, namespace: &str, allows: Allows) -> bool {
+        self.0.reads(channel, namespace, allows)
     }
 }
 

@@ -28,9 +28,11 @@ use url::Url;
 
 use crate::domain::fleet::Limits;
 use crate::domain::policy::{Mode, Strategy};
+use crate::domain::release::Language;
 use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
 use crate::listener::Listen;
+use crate::notify::Templates;
 use crate::notify::email::SmtpUrl;
 use crate::outbound::proxy::Proxies;
 use crate::outbound::trust::Authorities;
@@ -90,8 +92,14 @@ pub struct Config {
     pub link_keys: Vec<Secret>,
     /// What is said of registries: the file's list `registries`, and `IMAGE_WATCHER_PLAIN_HTTP`.
     pub registries: Vec<RegistryHost>,
+    /// `IMAGE_WATCHER_LANGUAGE`, the language of channels and pages where nothing else is said.
+    pub language: Language,
+    /// `TZ`, the zone of the schedule, and of channels and pages where nothing else is said.
+    pub zone: Tz,
     /// Who is told: `SMTP_URL`, `SLACK_URL`, `WEBHOOK_URL`, and the file's list `channels`.
     pub channels: Vec<ChannelConfig>,
+    /// `IMAGE_WATCHER_TEMPLATES`: what is used in the place of the built-in templates.
+    pub templates: Templates,
     /// `SLACK_SIGNING_SECRET`, where somebody may press buttons in Slack.
     pub slack_signing_secret: Option<Secret>,
     /// This cluster's name, in every message.
@@ -126,6 +134,8 @@ pub struct Mail {
     pub from: lettre::message::Mailbox,
     /// The recipients.
     pub to: Vec<lettre::message::Mailbox>,
+    /// What it is written by, in the place of the built-in templates.
+    pub templates: Templates,
 }
 
 /// One thing that is wrong.
@@ -267,7 +277,9 @@ impl Config {
             mode: reader.word_of::<Mode>("IMAGE_WATCHER_MODE"),
             strategy: reader.word_of::<Strategy>("IMAGE_WATCHER_STRATEGY"),
         };
-        let channels = reader.channels(lists.channels, zone, development);
+        let templates = reader.read_templates();
+        let language = reader.parse("IMAGE_WATCHER_LANGUAGE", "one of en, fr").unwrap_or_default();
+        let channels = reader.channels(lists.channels, (language, zone), development);
         let (base_url, identity) = (reader.base_url(development), reader.identity(&trusted_proxies));
         let around = Around {
             base_url: base_url.as_ref(),
@@ -295,12 +307,15 @@ impl Config {
             identity,
             auth,
             trusted_proxies,
+            language,
+            zone,
             data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
             namespaces: reader.namespaces(),
             link_keys: reader.link_keys(),
             registries: reader.registries(&lists.registries),
             slack_signing_secret: reader.slack_signing_secret(&channels),
             channels,
+            templates,
             cluster: reader.cluster(),
             notes: reader.notes(lists.forges, development),
             sources,

@@ -5,6 +5,7 @@ mod bind;
 mod body;
 mod connection;
 mod door;
+mod proof;
 mod serve;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ pub use bind::{BindError, bind};
 pub use body::{Bodies, Body, unread};
 pub use connection::Connection;
 pub use door::{Door, Meter, Places};
+pub use proof::{single, unhex};
 pub use serve::serve;
 
 /// An answer that is no success, as `application/problem+json` (RFC 9457). It ends the connection: only whose credential

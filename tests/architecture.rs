@@ -46,7 +46,20 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("access", &["ambient", "cluster", "config", "domain", "jwt", "listener", "outbound", "queue", "telemetry"]),
     (
         "approvals",
-        &["access", "ambient", "cluster", "domain", "listener", "queue", "reconcile", "registry", "stop", "telemetry"],
+        &[
+            "access",
+            "ambient",
+            "cluster",
+            "domain",
+            "listener",
+            "message",
+            "notify",
+            "queue",
+            "reconcile",
+            "registry",
+            "stop",
+            "telemetry",
+        ],
     ),
     (
         "api",

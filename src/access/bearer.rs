@@ -20,6 +20,8 @@ use crate::cluster::ClusterError;
 use crate::config::auth::Token;
 use crate::domain::actor::ClusterUser;
 use crate::domain::secret::Secret;
+use crate::telemetry::chain;
+use crate::telemetry::repeats::Repeats;
 
 /// What our own tokens begin with.
 const OURS: &str = "iwt_";
@@ -76,8 +78,15 @@ pub(super) struct Programs {
     whose: WhoseToken,
     known: Mutex<HashMap<[u8; 32], Vouched>>,
     asking: Semaphore,
+    /// Until when the API server is not asked, as it gave no answer.
+    silent: Mutex<Duration>,
+    repeats: Repeats,
     ambient: Ambient,
 }
+
+/// The API server does not say now whose token it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unsaid;
 
 /// What a token says of itself before anybody vouches for it.
 #[derive(Deserialize)]
@@ -89,7 +98,8 @@ struct Claimed {
 impl Programs {
     pub(super) fn new(tokens: Vec<Token>, audience: Option<String>, whose: WhoseToken, ambient: Ambient) -> Self {
         let (known, asking) = (Mutex::default(), Semaphore::new(SIDE_BY_SIDE));
-        Self { tokens, audience, whose, known, asking, ambient }
+        let (silent, repeats) = (Mutex::default(), Repeats::default());
+        Self { tokens, audience, whose, known, asking, silent, repeats, ambient }
     }
 
     /// The token of a request, if it shows one that is for us.
@@ -110,7 +120,7 @@ impl Programs {
     }
 
     /// Who shows it; nobody, where it is none that is taken.
-    pub(super) async fn whose(&self, shown: Shown) -> Result<Option<Program<'_>>, ClusterError> {
+    pub(super) async fn whose(&self, shown: Shown) -> Result<Option<Program<'_>>, Unsaid> {
         match shown {
             Shown::Ours(token) => Ok(self.listed(&token).map(Program::Listed)),
             Shown::OfServiceAccount(token) => Ok(self.vouched(token).await?.map(Program::OfCluster)),
@@ -123,7 +133,7 @@ impl Programs {
         found.filter(|listed| listed.until.is_none_or(|until| now < until))
     }
 
-    async fn vouched(&self, token: Secret) -> Result<Option<ClusterUser>, ClusterError> {
+    async fn vouched(&self, token: Secret) -> Result<Option<ClusterUser>, Unsaid> {
         let Some(audience) = self.audience.clone() else { return Ok(None) };
         let hash: [u8; 32] = Sha256::digest(token.expose().as_bytes()).into();
         if let Some(known) = self.remembered(&hash) {
@@ -134,11 +144,24 @@ impl Programs {
         if let Some(known) = self.remembered(&hash) {
             return Ok(known.user);
         }
-        let user = (self.whose)(token, audience).await?;
+        let now = self.ambient.monotonic();
+        if now < *self.silent.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(Unsaid);
+        }
+        let user = (self.whose)(token, audience).await.map_err(|error| self.unsaid(&error, now))?;
         let is_one = |user: &ClusterUser| user.name.starts_with("system:serviceaccount:");
         let user = user.filter(is_one);
         self.remember(hash, user.clone());
         Ok(user)
+    }
+
+    /// Whoever shows tokens does not make us ask on and on where there is no answer.
+    fn unsaid(&self, error: &ClusterError, now: Duration) -> Unsaid {
+        *self.silent.lock().unwrap_or_else(PoisonError::into_inner) = now + UNKNOWN;
+        if let Some(suppressed) = self.repeats.line("", "tokens", now) {
+            tracing::warn!(suppressed, error = %chain(error), "whose token a program shows can't be asked, so tokens of ServiceAccounts let nobody in: bind the ClusterRole of deploy/token-reviews");
+        }
+        Unsaid
     }
 
     fn remembered(&self, hash: &[u8; 32]) -> Option<Vouched> {
@@ -234,6 +257,23 @@ mod tests {
         }
         assert!(programs.shown(&headers(&format!("bearer  {first}"))).is_some(), "schemes have no case");
         assert_eq!(asked.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn an_api_server_that_says_nothing_is_left_alone_for_a_moment() {
+        let asked = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&asked);
+        let whose: WhoseToken = Arc::new(move |_, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Err(ClusterError::Gone("no answer".into())) })
+        });
+        let programs = Programs::new(Vec::new(), Some("image-watcher".into()), whose, Ambient::system());
+        for number in 0..5 {
+            let token = jwt(&format!("system:serviceaccount:ops:{number}"));
+            let shown = programs.shown(&headers(&format!("Bearer {token}"))).unwrap();
+            assert_eq!(programs.whose(shown).await.err(), Some(Unsaid));
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

@@ -34,6 +34,7 @@ use crate::outbound;
 use crate::queue::{QueueError, SignIns};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{Metrics, SignInResult};
+use crate::telemetry::repeats::Repeats;
 
 /// Bytes of the forms of people who sign in, at once.
 const FORMS: u32 = 256 * 1024;
@@ -114,6 +115,7 @@ pub struct Access {
     origin: Option<String>,
     key: [u8; 32],
     metrics: Metrics,
+    pub(super) repeats: Repeats,
     may_decide_in: MayDecideIn,
     namespaces: Mutex<HashMap<(ClusterUser, String), Word>>,
 }
@@ -154,19 +156,7 @@ impl Access {
         let base_path = base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let origin = base_url.as_ref().map(|url| url.origin().ascii_serialization());
         let is_secure = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
-        let way = match auth.mode {
-            Mode::Basic(users) => Way::Passwords(Passwords::new(users)),
-            Mode::Proxy(headers) => Way::Proxy(Identity {
-                header: HeaderName::try_from(headers.user)?,
-                groups: headers.groups.map(HeaderName::try_from).transpose()?,
-                is_required: true,
-                origin: origin.clone(),
-            }),
-            Mode::Oidc(provider) => {
-                let redirect = format!("{}{base_path}/sign-in/callback", origin.as_deref().unwrap_or_default());
-                Way::Provider(Box::new(Oidc::new(*provider, client, redirect, key, ambient.clone())))
-            }
-        };
+        let way = way(auth.mode, (origin.as_deref(), &base_path), client, key, &ambient)?;
         Ok(Self {
             way,
             roles: auth.roles,
@@ -181,6 +171,7 @@ impl Access {
             origin,
             key,
             metrics,
+            repeats: Repeats::default(),
             may_decide_in,
             namespaces: Mutex::default(),
         })
@@ -202,10 +193,7 @@ impl Access {
         if let Some(wait) = self.guesses.wait(address, None, now) {
             return Err(Stranger::TooMany(wait));
         }
-        let program = self.programs.whose(shown).await.map_err(|error| {
-            tracing::warn!(error = %chain(&error), "whose token a program shows can't be asked: bind the ClusterRole of deploy/token-reviews");
-            Stranger::Later
-        })?;
+        let program = self.programs.whose(shown).await.map_err(|_| Stranger::Later)?;
         match program {
             Some(Program::Listed(token)) => {
                 let who = SignedIn::by(Authority::Token, &format!("token {}", token.name)).ok_or(Stranger::NoName)?;
@@ -238,7 +226,7 @@ impl Access {
     }
 
     async fn of_session(&self, request: &HttpRequest) -> Result<Visitor, Stranger> {
-        let found = self.sessions.find(request.headers()).await.map_err(|error| unread(&error))?;
+        let found = self.sessions.find(request.headers()).await.map_err(|error| self.unread(&error))?;
         let found = found.ok_or(Stranger::Nobody)?;
         let (session, form_token) = (found.session, found.form_token);
         let (by, own) = match &self.way {
@@ -256,6 +244,14 @@ impl Access {
         let role = self.role(&session.name, groups, own.as_ref().map(|user| user.role.unwrap_or(Role::Viewer)))?;
         let who = session.person(by).ok_or(Stranger::NoName)?;
         Ok(Visitor { who, role, form_token })
+    }
+
+    /// The store does not say who is signed in, or does not keep it.
+    pub(super) fn unread(&self, error: &QueueError) -> Stranger {
+        if let Some(suppressed) = self.repeats.line("", "sessions", self.ambient.monotonic()) {
+            tracing::warn!(suppressed, error = %chain(error), "who is signed in can't be read or kept");
+        }
+        Stranger::Later
     }
 
     /// Counts who wanted in.
@@ -294,7 +290,9 @@ impl Access {
                 "you may decide nothing in this namespace: the cluster does not let you change what runs there",
             )),
             Err(error) => {
-                tracing::warn!(error = %chain(&error), namespace, "whether somebody may decide in a namespace can't be asked");
+                if let Some(suppressed) = self.repeats.line("", "namespaces", self.ambient.monotonic()) {
+                    tracing::warn!(suppressed, error = %chain(&error), namespace, "whether somebody may decide in a namespace can't be asked");
+                }
                 Err(Problem::later("the cluster does not say now whether you may decide: try again in a moment"))
             }
         }
@@ -319,6 +317,29 @@ impl Access {
     }
 }
 
+/// How people get in to what is reached at `origin` and below a path.
+fn way(
+    mode: Mode,
+    (origin, base_path): (Option<&str>, &str),
+    client: outbound::Client,
+    key: [u8; 32],
+    ambient: &Ambient,
+) -> Result<Way, AccessError> {
+    Ok(match mode {
+        Mode::Basic(users) => Way::Passwords(Passwords::new(users)),
+        Mode::Proxy(headers) => Way::Proxy(Identity {
+            header: HeaderName::try_from(headers.user)?,
+            groups: headers.groups.map(HeaderName::try_from).transpose()?,
+            is_required: true,
+            origin: origin.map(str::to_owned),
+        }),
+        Mode::Oidc(provider) => {
+            let redirect = format!("{}{base_path}/sign-in/callback", origin.unwrap_or_default());
+            Way::Provider(Box::new(Oidc::new(*provider, client, redirect, key, ambient.clone())))
+        }
+    })
+}
+
 /// What a session of somebody with a password hangs on: another password ends it.
 pub(super) fn proof_of_password(hash: &crate::domain::password::PasswordHash) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(hash.to_string()))
@@ -328,10 +349,4 @@ pub(super) fn proof_of_password(hash: &crate::domain::password::PasswordHash) ->
 pub(super) fn session_of(who: &SignedIn, groups: Vec<String>, proof: String) -> Session {
     let in_cluster = who.in_cluster().map(|user| (user.name.clone(), user.groups.clone()));
     Session { name: who.name().to_owned(), groups, proof, in_cluster }
-}
-
-/// The store does not say who is signed in.
-pub(super) fn unread(error: &QueueError) -> Stranger {
-    tracing::warn!(error = %chain(error), "who is signed in can't be read or kept");
-    Stranger::Later
 }

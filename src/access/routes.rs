@@ -9,7 +9,7 @@ use url::form_urlencoded;
 use super::Visitor;
 use super::basic::{LONGEST, Passwords};
 use super::destination::destination;
-use super::door::{Access, Stranger, Way, proof_of_password, session_of, unread as store_failed};
+use super::door::{Access, Stranger, Way, proof_of_password, session_of};
 use super::oidc::{Oidc, OidcError, Returned};
 use super::page::{self, Said};
 use crate::domain::actor::{Authority, SignedIn};
@@ -108,6 +108,24 @@ fn field(text: &str, name: &str) -> Option<String> {
     }
 }
 
+/// What the form of the page shows.
+struct Shown {
+    name: String,
+    password: Secret,
+    to: String,
+}
+
+impl Shown {
+    fn read(form: &str, base_path: &str) -> Self {
+        let [name, password, to] = ["name", "password", "to"].map(|name| field(form, name).unwrap_or_default());
+        Self { name: name.trim().to_owned(), password: Secret::new(password), to: destination(&to, base_path) }
+    }
+
+    fn is_whole(&self) -> bool {
+        (1..=64).contains(&self.name.len()) && self.password.expose().len() <= LONGEST
+    }
+}
+
 impl Access {
     fn nothing(&self) -> HttpResponse {
         self.page.says(&Said::refusal(StatusCode::NOT_FOUND, "There is nothing here."))
@@ -140,31 +158,34 @@ impl Access {
             Ok(form) => form,
             Err(answer) => return Ok(answer),
         };
-        let [name, password, to] = ["name", "password", "to"].map(|name| field(&form, name).unwrap_or_default());
-        let to = destination(&to, &self.base_path);
-        let (name, password) = (name.trim(), Secret::new(password));
-        let again = |status, message: &str| {
-            let said = Said { status, title: "Sign in", message, way: page::Way::Password, to: &to, retry_after: None };
-            Ok(self.page.says(&said))
-        };
-        if name.is_empty() || name.len() > 64 || password.expose().len() > LONGEST {
-            return again(StatusCode::UNPROCESSABLE_ENTITY, "Write your name and your password.");
+        let shown = Shown::read(&form, &self.base_path);
+        if !shown.is_whole() {
+            let told = "Write your name and your password.";
+            return Ok(self.again(StatusCode::UNPROCESSABLE_ENTITY, told, &shown.to));
         }
         let (address, now) = (self.address(request), self.ambient.monotonic());
-        if let Some(wait) = self.guesses.wait(address, Some(name), now) {
+        if let Some(wait) = self.guesses.wait(address, Some(&shown.name), now) {
             self.count("password", "slowed");
             return Err(Stranger::TooMany(wait));
         }
-        let user = passwords.check(name, password).await.map_err(|_| Stranger::Later)?;
+        let user = passwords.check(&shown.name, shown.password).await.map_err(|_| Stranger::Later)?;
         let Some(user) = user else {
-            self.guesses.was_wrong(address, Some(name), now);
+            self.guesses.was_wrong(address, Some(&shown.name), now);
             self.count("password", "wrong");
-            tracing::info!(%address, "a name and a password that do not go together");
-            return again(StatusCode::UNAUTHORIZED, "That name and that password do not go together.");
+            if let Some(suppressed) = self.repeats.line(&address.to_string(), "password", now) {
+                tracing::info!(suppressed, %address, "a name and a password that do not go together");
+            }
+            let told = "That name and that password do not go together.";
+            return Ok(self.again(StatusCode::UNAUTHORIZED, told, &shown.to));
         };
         let who = SignedIn::by(Authority::Password, &user.name).ok_or(Stranger::NoName)?;
         self.role(&user.name, &user.groups, Some(user.role.unwrap_or(Role::Viewer)))?;
-        self.lets_in(&who, Vec::new(), proof_of_password(&user.hash), &to, request).await
+        self.lets_in(&who, Vec::new(), proof_of_password(&user.hash), &shown.to, request).await
+    }
+
+    /// The page once more, with what was wrong.
+    fn again(&self, status: StatusCode, message: &str, to: &str) -> HttpResponse {
+        self.page.says(&Said { status, title: "Sign in", message, way: page::Way::Password, to, retry_after: None })
     }
 
     async fn returned(&self, oidc: &Oidc, request: &HttpRequest) -> Result<HttpResponse, Stranger> {
@@ -195,9 +216,9 @@ impl Access {
         to: &str,
         request: &HttpRequest,
     ) -> Result<HttpResponse, Stranger> {
-        self.sessions.end(request.headers()).await.map_err(|error| store_failed(&error))?;
+        self.sessions.end(request.headers()).await.map_err(|error| self.unread(&error))?;
         let session = session_of(who, groups, proof);
-        let cookie = self.sessions.begin(&session).await.map_err(|error| store_failed(&error))?;
+        let cookie = self.sessions.begin(&session).await.map_err(|error| self.unread(&error))?;
         self.count(if who.authority() == Authority::OpenId { "provider" } else { "password" }, "done");
         tracing::info!(who = who.name(), by = ?who.authority(), address = %self.address(request), "somebody signed in");
         Ok(self.page.see_other(to).insert_header((SET_COOKIE, cookie)).finish())
@@ -220,7 +241,7 @@ impl Access {
         if visitor.sent(&field(&form, "form_token").unwrap_or_default()).is_err() {
             return Err(Stranger::Elsewhere);
         }
-        let cookie = self.sessions.end(request.headers()).await.map_err(|error| store_failed(&error))?;
+        let cookie = self.sessions.end(request.headers()).await.map_err(|error| self.unread(&error))?;
         tracing::info!(who = visitor.who.name(), "somebody signed out");
         Ok(self.out(Some(cookie)))
     }
@@ -235,11 +256,13 @@ impl Access {
 
     /// Nobody signed in at the provider.
     fn failed(&self, error: &OidcError, request: &HttpRequest) -> HttpResponse {
-        let address = self.address(request);
+        let (address, now) = (self.address(request), self.ambient.monotonic());
         if error.is_of_stranger() {
-            self.guesses.was_wrong(address, None, self.ambient.monotonic());
+            self.guesses.was_wrong(address, None, now);
             self.count("provider", "wrong");
-            tracing::info!(%address, error = %chain(error), "nobody signed in");
+            if let Some(suppressed) = self.repeats.line(&address.to_string(), error.to_string(), now) {
+                tracing::info!(suppressed, %address, error = %chain(error), "nobody signed in");
+            }
             let told = match error {
                 OidcError::Stranger => {
                     "This is of no sign-in that this browser began, or it took too long. Begin again."
@@ -259,7 +282,9 @@ impl Access {
             return self.page.says(&said);
         }
         self.count("provider", "no_answer");
-        tracing::warn!(error = %chain(error), "nobody can sign in at the provider");
+        if let Some(suppressed) = self.repeats.line("", error.to_string(), now) {
+            tracing::warn!(suppressed, error = %chain(error), "nobody can sign in at the provider");
+        }
         let told = "The provider gives no answer that can be used now. Try again in a moment.";
         self.page.says(&Said { retry_after: Some(10), ..Said::refusal(StatusCode::SERVICE_UNAVAILABLE, told) })
     }

@@ -328,7 +328,7 @@ async fn nobody_is_led_elsewhere_by_signing_in() {
             "https://evil.example/",
             "//evil.example",
             "/\\evil.example",
-            "/../x//evil.example",
+            "/..//evil.example",
             "javascript:1",
             "/sign-out",
         ] {

@@ -9,7 +9,6 @@ use super::answer::{answer, done};
 use super::look::may_act;
 use super::view::BrakeView;
 use crate::access::Visitor;
-use crate::domain::actor::{Actor, Person};
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
 
@@ -32,13 +31,6 @@ pub(super) async fn resume<Q: QueueAdmin>(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
-    let by = match visitor {
-        Some(visitor) => Person::Visitor(visitor.who.name().to_owned()).actor(),
-        None => Actor::Program("image-watcher brake --resume".to_owned()),
-    };
-    if let Err(error) = api.sequencer.resume(by, api.ambient.trace_id()).await {
-        tracing::warn!(error = %crate::telemetry::chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed");
-        return Err(Problem::later("it can't be remembered now that automatic updates are resumed; ask again"));
-    }
+    api.resume_updates(visitor.as_ref()).await?;
     Ok(done(StatusCode::OK, &api.brake().await))
 }

@@ -113,10 +113,8 @@ pub(super) async fn one<Q: QueueAdmin>(
     if word == "look" {
         return look::one(api, Some(visitor), request, Path::from(of)).await;
     }
-    let action = Action::parse(&word).filter(|action| *action != Action::Renew).ok_or(Problem::NOTHING)?;
-    let Json(Decision { seen, how }) = body.map_err(|error| unread(&error))?;
-    let press = how.press(action, &visitor)?;
-    Ok(api.decide(&of, &seen, &press).await?.answer())
+    let Json(decision) = body.map_err(|error| unread(&error))?;
+    Ok(api.act(&visitor, &of, &word, &decision).await?.answer())
 }
 
 /// `POST /api/v1/decisions`

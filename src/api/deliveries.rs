@@ -55,9 +55,7 @@ pub(super) async fn retry<Q: Letters>(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
-    let acted = api.queue.send_again(&id).await;
-    acted_on(acted.map_err(|error| refused(&error, "the message can't be sent again now"))?)?;
-    tracing::info!(delivery_id = *id, "a dead letter is sent again, as somebody asked for it");
+    api.send_again(&id).await?;
     api.shown(&id, StatusCode::ACCEPTED).await
 }
 
@@ -69,9 +67,7 @@ pub(super) async fn discard<Q: Letters>(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
-    let acted = api.queue.discard(&id).await;
-    acted_on(acted.map_err(|error| refused(&error, "the message can't be thrown away now"))?)?;
-    tracing::info!(delivery_id = *id, "a dead letter is thrown away, as somebody asked for it");
+    api.throw_away(&id).await?;
     api.shown(&id, StatusCode::OK).await
 }
 
@@ -84,9 +80,7 @@ pub(super) async fn retry_all<Q: Letters>(
     may_act(visitor.as_ref(), &request)?;
     let Query(OfChannel { channel }) = Query::from_query(request.query_string())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
-    let sent = api.queue.send_all_again(&channel).await;
-    let sent = sent.map_err(|error| refused(&error, "not all of the channel's messages can be sent again now"))?;
-    tracing::info!(channel, messages = sent, "a channel's dead letters are sent again, as somebody asked for it");
+    let sent = api.send_all_again(&channel).await?;
     let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried: sent };
     Ok(done(StatusCode::ACCEPTED, &view))
 }
@@ -115,12 +109,12 @@ impl<Q: Letters> Api<Q> {
 const UNKNOWN: Problem =
     Problem::new(StatusCode::NOT_FOUND, "no such message is stored; what arrived is kept for a week");
 
-fn refused(error: &QueueError, detail: &'static str) -> Problem {
+pub(super) fn refused(error: &QueueError, detail: &'static str) -> Problem {
     tracing::warn!(error = %crate::telemetry::chain(error), "{detail}");
     Problem::later(detail)
 }
 
-fn acted_on(acted: Acted) -> Result<(), Problem> {
+pub(super) fn acted_on(acted: Acted) -> Result<(), Problem> {
     let conflict = |detail| Err(Problem::new(StatusCode::CONFLICT, detail));
     match acted {
         Acted::Done => Ok(()),

@@ -4,6 +4,7 @@
 //! pod alone, as nobody signs in there: a look may be asked for, which comes to what it would come to by the schedule, automatic
 //! updates may be resumed, and messages that were given up may be sent again or thrown away; nothing else changes anything there.
 
+mod acts;
 mod answer;
 mod brake;
 mod decide;
@@ -12,6 +13,8 @@ mod events;
 mod feed;
 mod health;
 mod look;
+#[cfg(test)]
+pub(crate) mod made_up;
 mod near;
 #[cfg(test)]
 mod openapi;

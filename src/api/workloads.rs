@@ -219,7 +219,11 @@ impl<Q> Api<Q> {
             kind: workload.id.kind.as_str(),
             name: workload.id.name.to_string(),
             state: containers.iter().map(|it| it.state).min().unwrap_or(Attention::Off),
-            owner: workload.owner.as_ref().map(|it| OwnerView { name: it.to_string(), warning: it.warning() }),
+            owner: workload.owner.as_deref().map(|it| OwnerView {
+                owner: it.clone(),
+                name: it.to_string(),
+                warning: it.warning(),
+            }),
             last_change: record.history.entries().first().map(ChangeView::of),
             containers,
             history: None,

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Payload;
 
+use super::wrong::Wrong;
 use crate::domain::actor::SignedIn;
 use crate::domain::approval::ApprovalId;
 use crate::domain::history::Choice;
-use crate::listener::{Bodies, Problem};
+use crate::listener::Bodies;
 use crate::reconcile::{Action, Press};
 
 /// The largest form that is read.
@@ -24,6 +24,8 @@ const MOST_BYTES_OF_A_LIST: usize = 20 * 1024;
 pub(super) enum ListPress {
     /// To see what would be approved together.
     All,
+    /// A new link in the place of one whose time is over.
+    Renew,
     /// To approve these, which were shown.
     ApproveAll {
         /// Their names.
@@ -39,7 +41,7 @@ pub(super) async fn read(
     request: &HttpRequest,
     payload: &mut Payload,
     by: Option<SignedIn>,
-) -> Result<Press, Problem> {
+) -> Result<Press, Wrong> {
     is_form(request)?;
     let body = bodies.read(request, payload, MOST_BYTES).await?;
     Ok(Press { by, ..press(&body)? })
@@ -50,33 +52,32 @@ pub(super) async fn read_list(
     bodies: &Bodies,
     request: &HttpRequest,
     payload: &mut Payload,
-) -> Result<ListPress, Problem> {
+) -> Result<ListPress, Wrong> {
     is_form(request)?;
     let body = bodies.read(request, payload, MOST_BYTES_OF_A_LIST).await?;
     list_press(&body)
 }
 
-fn is_form(request: &HttpRequest) -> Result<(), Problem> {
+fn is_form(request: &HttpRequest) -> Result<(), Wrong> {
     let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
     if form.starts_with("application/x-www-form-urlencoded") {
         return Ok(());
     }
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"))
+    Err(Wrong::NoForm)
 }
 
-fn list_press(body: &[u8]) -> Result<ListPress, Problem> {
-    let buttons = wrong("choose one of the page's buttons; nothing was done");
-    let word = one(body, "action").map_err(|TwoValues| buttons())?;
+fn list_press(body: &[u8]) -> Result<ListPress, Wrong> {
+    let word = one(body, "action").map_err(|TwoValues| Wrong::NoButton)?;
     match word.as_deref() {
         Some("all") => Ok(ListPress::All),
+        Some("renew") => Ok(ListPress::Renew),
         Some("approve-all") => {
-            let shown = wrong("say what was shown, as the page does; nothing was done");
-            let of = one(body, "of").map_err(|TwoValues| shown())?.unwrap_or_default();
+            let of = one(body, "of").map_err(|TwoValues| Wrong::NotShown)?.unwrap_or_default();
             let ids: Option<BTreeSet<ApprovalId>> = of.split('.').map(ApprovalId::parse).collect();
-            let ids: Vec<ApprovalId> = ids.ok_or_else(shown)?.into_iter().collect();
+            let ids: Vec<ApprovalId> = ids.ok_or(Wrong::NotShown)?.into_iter().collect();
             Ok(ListPress::ApproveAll { ids, is_confirmed: says(body, "read", "yes") })
         }
-        _ => Err(buttons()),
+        _ => Err(Wrong::NoButton),
     }
 }
 
@@ -84,11 +85,10 @@ fn says(body: &[u8], name: &str, word: &str) -> bool {
     url::form_urlencoded::parse(body).any(|field| field == (name.into(), word.into()))
 }
 
-fn press(body: &[u8]) -> Result<Press, Problem> {
-    let buttons = wrong("choose one of the page's buttons; nothing was done");
+fn press(body: &[u8]) -> Result<Press, Wrong> {
     let action = match one(body, "action") {
-        Ok(Some(word)) => Action::parse(&word).ok_or_else(buttons)?,
-        _ => return Err(buttons()),
+        Ok(Some(word)) => Action::parse(&word).ok_or(Wrong::NoButton)?,
+        _ => return Err(Wrong::NoButton),
     };
     let action = match action {
         Action::Approve if says(body, "window", "override") => Action::ApproveOutsideWindow,
@@ -103,25 +103,19 @@ fn press(body: &[u8]) -> Result<Press, Problem> {
 }
 
 /// The version that was chosen, if one was: nothing else is ever taken for one.
-fn choice(body: &[u8]) -> Result<Option<Choice>, Problem> {
-    let versions = wrong("choose one of the versions of the page; nothing was done");
-    match one(body, "to").map_err(|TwoValues| versions())? {
+fn choice(body: &[u8]) -> Result<Option<Choice>, Wrong> {
+    match one(body, "to").map_err(|TwoValues| Wrong::NoVersion)? {
         None => Ok(None),
-        Some(text) => Choice::parse(&text).map(Some).ok_or_else(versions),
+        Some(text) => Choice::parse(&text).map(Some).ok_or(Wrong::NoVersion),
     }
 }
 
 /// For how long: a week where nothing is said.
-fn length(body: &[u8]) -> Result<chrono::TimeDelta, Problem> {
-    let lengths = wrong("choose one of 1d, 7d, 30d; nothing was done");
-    match one(body, "for").map_err(|TwoValues| lengths())? {
+fn length(body: &[u8]) -> Result<chrono::TimeDelta, Wrong> {
+    match one(body, "for").map_err(|TwoValues| Wrong::NoLength)? {
         None => Ok(Press::WEEK),
-        Some(word) => Press::length(&word).ok_or_else(lengths),
+        Some(word) => Press::length(&word).ok_or(Wrong::NoLength),
     }
-}
-
-fn wrong(detail: &'static str) -> impl Fn() -> Problem {
-    move || Problem::new(StatusCode::BAD_REQUEST, detail)
 }
 
 /// A field was sent more than once.
@@ -138,11 +132,13 @@ pub(super) fn one(body: &[u8], field: &str) -> Result<Option<String>, TwoValues>
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::StatusCode;
+
     use super::*;
 
     #[test]
     fn nothing_but_a_button_is_one() {
-        let pressed = |body: &str| press(body.as_bytes()).map(|press| press.action).map_err(|problem| problem.status);
+        let pressed = |body: &str| press(body.as_bytes()).map(|press| press.action).map_err(|wrong| wrong.status());
         assert_eq!(pressed("action=approve"), Ok(Action::Approve));
         assert_eq!(pressed("window=override&action=approve"), Ok(Action::ApproveOutsideWindow));
         assert_eq!(pressed("action=renew"), Ok(Action::Renew));
@@ -161,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_length_is_one_of_the_page_or_a_week() {
-        let days = |body: &str| press(body.as_bytes()).map(|press| press.length.num_days()).map_err(|it| it.status);
+        let days = |body: &str| press(body.as_bytes()).map(|press| press.length.num_days()).map_err(|it| it.status());
         assert_eq!(
             ["action=snooze", "action=snooze&for=1d", "for=30d&action=snooze"].map(days),
             [Ok(7), Ok(1), Ok(30)]
@@ -181,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_list_is_approved_as_it_was_shown_or_not_at_all() {
-        let pressed = |body: &str| list_press(body.as_bytes()).map_err(|problem| problem.status);
+        let pressed = |body: &str| list_press(body.as_bytes()).map_err(|wrong| wrong.status());
         let ids = ["apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T", "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0V"];
         let all = |is_confirmed| {
             Ok(ListPress::ApproveAll { ids: ids.map(|id| ApprovalId::parse(id).unwrap()).into(), is_confirmed })

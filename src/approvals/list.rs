@@ -7,34 +7,32 @@ use minijinja::{Value, context};
 use tracing::Instrument as _;
 
 use super::form::{self, ListPress};
-use super::words::{acting_as, said};
-use super::{Approvals, Pages, wants_json};
+use super::page::place;
+use super::words::{Care, Count, Reader, said_to};
+use super::wrong::Wrong;
+use super::{Approvals, Pages};
 use crate::cluster::Cluster;
 use crate::domain::approval::Allows;
 use crate::domain::reference::ImageReference;
-use crate::domain::wording::moment;
 use crate::listener::Meter;
 use crate::queue::{Queue, Records};
-use crate::reconcile::{Answer, Asked, Line, Lines, OpenedList};
+use crate::reconcile::{Answer, Asked, Line, Lines, OpenedList, RenewedList};
 use crate::registry::Registry;
 use crate::telemetry::chain;
-
-const NOT_TICKED: &str = "Nothing was done: tick the box first.";
-const NOTHING_TO_APPROVE: &str =
-    "Nothing was done: there is nothing here that can be approved together. Open the lines one by one.";
 
 /// The list as it stands now.
 pub(super) async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
     shared: &Approvals<Q, R, C>,
     list: &OpenedList,
-    json: bool,
+    to: Reader,
 ) -> HttpResponse {
-    if let Some(over) = over(shared, list, json) {
-        return over;
+    let view = View::of(shared, list, to);
+    if shared.reconciler.is_list_over(list).is_some() {
+        return view.over(is_renewable(shared, list).await);
     }
     match lines(shared, list).await {
-        Some(lines) => View { pages: &shared.pages, base_path: &shared.base_path, list, json }.list(&lines, None),
-        None => shared.pages.answer(&Answer::Unread, json, false),
+        Some(lines) => view.list(&lines, None),
+        None => shared.pages.answer(&Answer::Unread, to, false),
     }
 }
 
@@ -44,16 +42,20 @@ pub(super) async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
     list: &OpenedList,
     request: &HttpRequest,
     payload: &mut Payload,
+    to: Reader,
 ) -> HttpResponse {
-    let json = wants_json(request.headers());
     let press = match form::read_list(&shared.bodies, request, payload).await {
         Ok(press) => press,
-        Err(problem) => return shared.pages.problem(&problem, json),
+        Err(wrong) => return shared.pages.wrong(&wrong, to),
     };
-    if let Some(over) = over(shared, list, json) {
-        return over;
+    let view = View::of(shared, list, to);
+    if shared.reconciler.is_list_over(list).is_some() {
+        return match press {
+            ListPress::Renew => renew(shared, &view).await,
+            ListPress::All | ListPress::ApproveAll { .. } => view.over(is_renewable(shared, list).await),
+        };
     }
-    let view = View { pages: &shared.pages, base_path: &shared.base_path, list, json };
+    let fixed = to.words().fixed();
     let (shown, refused) = match press {
         ListPress::ApproveAll { ids, is_confirmed: true } => {
             if let Some(connection) = request.conn_data::<Meter>() {
@@ -63,27 +65,47 @@ pub(super) async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
             let span = tracing::info_span!("approval", trace_id = trace);
             return view.report(&shared.reconciler.approve_each(list, &ids, &trace).instrument(span).await);
         }
-        ListPress::ApproveAll { ids, is_confirmed: false } => (Some(ids), Some(NOT_TICKED)),
+        ListPress::ApproveAll { ids, is_confirmed: false } => (Some(ids), Some(fixed.not_ticked)),
         ListPress::All => (None, None),
+        // Its time is not over.
+        ListPress::Renew => return shared.pages.wrong(&Wrong::NoButton, to),
     };
     let Some(mut lines) = lines(shared, list).await else {
-        return shared.pages.answer(&Answer::Unread, json, false);
+        return shared.pages.answer(&Answer::Unread, to, false);
     };
     if !lines.lines.iter().any(Line::is_approvable) {
-        return view.list(&lines, Some(NOTHING_TO_APPROVE));
+        return view.list(&lines, Some(fixed.nothing_together));
     }
     lines.lines.retain(|line| shown.as_ref().is_none_or(|shown| shown.contains(&line.id)));
     view.all(&lines, refused)
 }
 
-/// What is said once its time is over.
-fn over<Q: Queue + Records, R: Registry, C: Cluster>(
+/// Whether a list whose time is over may have a new link: not where that can't be read now.
+async fn is_renewable<Q: Queue + Records, R: Registry, C: Cluster>(
     shared: &Approvals<Q, R, C>,
     list: &OpenedList,
-    json: bool,
-) -> Option<HttpResponse> {
-    let expires = shared.reconciler.is_list_over(list)?;
-    Some(View { pages: &shared.pages, base_path: &shared.base_path, list, json }.over(&moment(expires)))
+) -> bool {
+    shared.reconciler.is_list_renewable(list).await.unwrap_or_else(|error| {
+        tracing::warn!(error = %chain(&error), "what a list was about can't be read now");
+        false
+    })
+}
+
+/// Sends a new link in its place.
+async fn renew<Q: Queue + Records, R: Registry, C: Cluster>(
+    shared: &Approvals<Q, R, C>,
+    view: &View<'_>,
+) -> HttpResponse {
+    let trace = shared.ambient.trace_id();
+    let span = tracing::info_span!("approval", trace_id = trace);
+    match shared.reconciler.renew_list(view.list, &trace).instrument(span).await {
+        Ok(RenewedList::Nothing) => view.over(false),
+        Ok(renewed) => view.renewed(renewed),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "a new link to a list can't be sent now");
+            shared.pages.answer(&Answer::Unread, view.to, false)
+        }
+    }
 }
 
 async fn lines<Q: Queue + Records, R: Registry, C: Cluster>(
@@ -104,54 +126,58 @@ pub(super) struct View<'v> {
     pub(super) pages: &'v Pages,
     pub(super) base_path: &'v str,
     pub(super) list: &'v OpenedList,
-    pub(super) json: bool,
+    pub(super) to: Reader,
 }
 
-impl View<'_> {
+impl<'v> View<'v> {
+    fn of<Q, R, C>(shared: &'v Approvals<Q, R, C>, list: &'v OpenedList, to: Reader) -> Self {
+        Self { pages: &shared.pages, base_path: &shared.base_path, list, to }
+    }
+
     /// What is asked.
     pub(super) fn list(&self, lines: &Lines, refused: Option<&str>) -> HttpResponse {
         let (count, together) = (lines.lines.len(), lines.lines.iter().filter(|line| line.is_approvable()).count());
-        let title = match count {
-            0 => "Nothing is open".to_owned(),
-            1 => "One update to decide".to_owned(),
-            _ => format!("{count} updates to decide"),
-        };
+        let title = self.to.words().count(Count::Listed(count));
         let status = if refused.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
-        if self.json {
+        if self.to.is_program {
             let actions: &[&str] = if together > 0 { &["all"] } else { &[] };
             let more = serde_json::json!({"actions": actions, "leftOut": lines.left_out});
             return self.program(status, &title, refused.unwrap_or_default(), &lines.lines, more);
         }
+        let (to, until) = (self.to, self.to.moment(self.list.listing.expires()));
         let values = context! {
+            title => title,
             lines => lines.lines.iter().map(|line| self.shown(line)).collect::<Vec<_>>(),
-            together => together,
+            left_out => some(lines.left_out).map(|more| to.words().count(Count::LeftOut(more))),
+            button => some(together).map(|together| to.words().count(Count::ButtonOfList(together, count))),
+            are_all_together => together == count,
             refused => refused,
-            ..self.frame(&title, lines.left_out)
+            footer => to.words().nothing_happens_until(&self.holder(), &until),
         };
-        self.pages.render(status, "list.html", values)
+        self.pages.render(status, "list.html", to, values)
     }
 
     /// What would be approved together, once more.
     pub(super) fn all(&self, lines: &Lines, refused: Option<&str>) -> HttpResponse {
         let (together, alone): (Vec<&Line>, Vec<&Line>) = lines.lines.iter().partition(|line| line.is_approvable());
         let of = together.iter().map(|line| line.id.as_str()).collect::<Vec<_>>().join(".");
-        let title = match together.len() {
-            1 => "Approve this update?".to_owned(),
-            count => format!("Approve these {count} updates?"),
-        };
+        let (to, count) = (self.to, together.len());
+        let title = to.words().count(Count::Together(count));
         let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        if self.json {
+        if to.is_program {
             let more = serde_json::json!({"actions": ["approve-all"], "confirm": {"read": "yes"}, "of": of});
             return self.program(status, &title, refused.unwrap_or_default(), together, more);
         }
         let values = context! {
+            title => title,
             lines => together.iter().map(|line| self.shown(line)).collect::<Vec<_>>(),
             of => of,
-            alone => alone.len(),
+            alone => some(alone.len()).map(|more| to.words().count(Count::Alone(more))),
+            button => to.words().count(Count::ButtonOfAll(count)),
             refused => refused,
-            ..self.frame(&title, 0)
+            footer => to.words().nothing_happens(&self.holder()),
         };
-        self.pages.render(status, "all.html", values)
+        self.pages.render(status, "all.html", to, values)
     }
 
     /// What became of each.
@@ -160,39 +186,49 @@ impl View<'_> {
             line.is_pressed && matches!(line.answer, Answer::Approved(_) | Answer::Voted { is_again: false, .. })
         };
         let (count, all) = (lines.lines.iter().filter(counts).count(), lines.lines.len() + lines.left_out);
-        let title = format!("{count} of {all} approved");
-        if self.json {
+        let (to, title) = (self.to, self.to.words().count(Count::Approved(count, all)));
+        if to.is_program {
             let more = serde_json::json!({"leftOut": lines.left_out});
             return self.program(StatusCode::OK, &title, "", &lines.lines, more);
         }
         let values = context! {
+            title => title,
             lines => lines.lines.iter().map(|line| self.reported(line)).collect::<Vec<_>>(),
             tone => if count == all { "ok" } else { "neutral" },
-            ..self.frame(&title, lines.left_out)
+            left_out => some(lines.left_out).map(|more| to.words().count(Count::NotComeTo(more))),
+            footer => to.words().acted_as(&self.holder()),
         };
-        self.pages.render(StatusCode::OK, "report.html", values)
+        self.pages.render(StatusCode::OK, "report.html", to, values)
     }
 
     /// That it is too late.
-    pub(super) fn over(&self, expires: &str) -> HttpResponse {
-        let title = "This link has expired";
-        let message =
-            format!("It was valid until {expires}. What is still asked has links in newer messages. Nothing was done.");
-        if self.json {
-            return self.program(StatusCode::GONE, title, &message, [], serde_json::json!({}));
-        }
-        let values =
-            context! { title => title, message => message, details => Vec::<String>::new(), tone => "neutral" };
-        self.pages.render(StatusCode::GONE, "problem.html", values)
+    pub(super) fn over(&self, is_renewable: bool) -> HttpResponse {
+        let (words, until) = (self.to.words(), self.to.moment(self.list.listing.expires()));
+        let sent_to = is_renewable.then(|| self.to.sent_to(&self.list.holder));
+        let message = words.list_is_over(&until, sent_to.as_deref());
+        self.notice(StatusCode::GONE, words.fixed().list_over_title, &message, is_renewable)
     }
 
-    fn frame(&self, title: &str, left_out: usize) -> Value {
-        context! {
-            title => title,
-            left_out => left_out,
-            expires => moment(self.list.listing.expires()),
-            holder => acting_as(&self.list.person()),
+    /// That a new link is on its way, or was sent a moment ago.
+    pub(super) fn renewed(&self, renewed: RenewedList) -> HttpResponse {
+        let (fixed, sent_to) = (self.to.words().fixed(), self.to.sent_to(&self.list.holder));
+        let (status, title) = match renewed {
+            RenewedList::Sent => (StatusCode::OK, fixed.list_sent_title),
+            RenewedList::Lately | RenewedList::Nothing => (StatusCode::TOO_MANY_REQUESTS, fixed.list_sent_lately_title),
+        };
+        self.notice(status, title, &self.to.words().is_sent(status.is_success(), &sent_to), false)
+    }
+
+    fn notice(&self, status: StatusCode, title: &str, message: &str, is_renewable: bool) -> HttpResponse {
+        if self.to.is_program {
+            let actions: &[&str] = if is_renewable { &["renew"] } else { &[] };
+            return self.program(status, title, message, [], serde_json::json!({"actions": actions}));
         }
+        self.pages.notice(status, (title, message), is_renewable, self.to)
+    }
+
+    fn holder(&self) -> String {
+        self.to.acting_as(&self.list.person())
     }
 
     fn url(&self, line: &Line) -> String {
@@ -203,23 +239,23 @@ impl View<'_> {
         let step = asked(&line.answer).map(Step::of);
         context! {
             url => self.url(line),
-            workload => place(line),
+            workload => place(&line.workload),
             step => step.as_ref().map(|step| step.words.as_str()),
-            level => step.as_ref().map(|step| step.level),
-            care => care(&line.answer),
+            level => step.as_ref().map(|step| self.to.words().level(step.level)),
+            care => care(&line.answer, self.to),
             is_declared => asked(&line.answer).is_some_and(|asked| asked.declares.any()),
             is_alone => !line.is_approvable(),
         }
     }
 
     fn reported(&self, line: &Line) -> Value {
-        let said = said(&line.answer, false);
+        let said = said_to(&line.answer, false, self.to);
         let text = std::iter::once(&said.message).chain(&said.details).take(2).cloned().collect::<Vec<_>>().join(" ");
         context! {
             url => self.url(line),
-            workload => place(line),
+            workload => place(&line.workload),
             tone => said.tone(),
-            state => if line.is_pressed { said.title.to_owned() } else { format!("{}, before", said.title) },
+            state => if line.is_pressed { said.title.to_owned() } else { self.to.words().before(said.title) },
             text => text,
         }
     }
@@ -234,13 +270,13 @@ impl View<'_> {
         more: serde_json::Value,
     ) -> HttpResponse {
         let item = |line: &Line| {
-            let said = said(&line.answer, false);
+            let said = said_to(&line.answer, false, Reader::PROGRAM);
             let step = asked(&line.answer).map(Step::of);
             serde_json::json!({
                 "workload": line.workload.to_string(), "container": line.container, "url": self.url(line),
                 "step": step.as_ref().map(|step| &step.words), "level": step.as_ref().map(|step| step.level),
                 "state": said.title, "status": said.status.as_u16(), "detail": said.message,
-                "together": line.is_approvable(), "pressed": line.is_pressed, "care": care(&line.answer),
+                "together": line.is_approvable(), "pressed": line.is_pressed, "care": care(&line.answer, Reader::PROGRAM),
             })
         };
         let items: Vec<_> = lines.into_iter().map(item).collect();
@@ -252,8 +288,9 @@ impl View<'_> {
     }
 }
 
-fn place(line: &Line) -> String {
-    format!("{} / {} / {}", line.workload.namespace, line.workload.kind.as_str(), line.workload.name)
+/// A number of which there is something to say.
+fn some(count: usize) -> Option<usize> {
+    (count > 0).then_some(count)
 }
 
 /// What a line is about, where it is about something still.
@@ -287,35 +324,28 @@ impl Step {
 }
 
 /// What there is to know of a line before it is approved with others, and why it can't be.
-fn care(answer: &Answer) -> Vec<String> {
-    let (asked, state) = match answer {
+fn care(answer: &Answer, to: Reader) -> Vec<String> {
+    let (asked, put_off) = match answer {
         Answer::Open(asked) => (asked, None),
-        Answer::Snoozed(asked, until) => (asked, Some(format!("Put off until {}.", moment(*until)))),
-        other => return vec![said(other, false).message],
+        Answer::Snoozed(asked, until) => (asked, Some(Care::PutOff(*until))),
+        other => return vec![said_to(other, false, to).message],
     };
     let gesture = match asked.approval.allows {
-        Allows::Held => Some("A version that is held: decide on its own page.".to_owned()),
-        Allows::Back => Some("Going back: decide on its own page.".to_owned()),
-        Allows::Update if asked.is_to_be_read() => Some("A major update: read it on its own page.".to_owned()),
-        Allows::Update => None,
+        Allows::Held => Some(Care::Held),
+        Allows::Back => Some(Care::Back),
+        Allows::Update => asked.is_to_be_read().then_some(Care::Major),
     };
-    let ballot = asked.ballot.words().map(|words| {
-        if asked.ballot.waits_for_others() {
-            format!("You have approved it already, {words}.")
-        } else {
-            format!("{words} approvals.")
-        }
-    });
+    let ballot = &asked.ballot;
+    let (given, needed) = (ballot.votes.count(), ballot.needed.number());
+    let votes = if ballot.waits_for_others() { Care::YouApproved(given, needed) } else { Care::Votes(given, needed) };
     let all = [
         gesture,
-        state,
-        asked.declares.sentence(),
-        ballot,
-        asked.group.as_ref().map(|plan| format!("With all of the group {}.", plan.name)),
-        (!asked.with.is_empty()).then(|| format!("And with it {}.", asked.with.join(", "))),
-        asked
-            .window_opens
-            .map(|until| format!("Its window is closed until {}: decide on its own page.", moment(until))),
+        put_off,
+        (!asked.declares.is_none()).then_some(Care::Declared(asked.declares)),
+        ballot.is_worth_saying().then_some(votes),
+        asked.group.as_ref().map(|plan| Care::Group(plan.name.as_str())),
+        (!asked.with.is_empty()).then_some(Care::With(&asked.with)),
+        asked.window_opens.map(Care::Window),
     ];
-    all.into_iter().flatten().collect()
+    all.into_iter().flatten().map(|care| to.words().care(care, to)).collect()
 }

@@ -3,13 +3,14 @@
 use chrono::TimeDelta;
 
 use super::list::View;
-use super::snapshots::{asked, back, catalogue, decided, held, major, of_several, pages, told, until};
+use super::snapshots::{ENGLISH, FRENCH, asked, back, catalogue, decided, held, major, of_several, pages, told, until};
+use super::words::Reader;
 use crate::domain::approval::ApprovalId;
 use crate::domain::history::Outcome;
 use crate::domain::listing::Listing;
 use crate::domain::refusal::Refusal;
 use crate::domain::workload::WorkloadId;
-use crate::reconcile::{Answer, Asked, Line, Lines, OpenedList};
+use crate::reconcile::{Answer, Asked, Line, Lines, OpenedList, RenewedList};
 
 fn line(number: u8, answer: Answer) -> Line {
     let asked = asked();
@@ -49,12 +50,12 @@ fn each() -> Vec<Answer> {
     ]
 }
 
-fn said(name: &str, of: impl Fn(&View<'_>) -> actix_web::HttpResponse) -> [(String, String); 2] {
+fn said(name: &str, of: impl Fn(&View<'_>) -> actix_web::HttpResponse) -> [(String, String); 3] {
     let (pages, asked) = (pages(), asked());
     let list = OpenedList { listing: Listing::of_all(until()), holder: asked.holder.clone(), signed_in: None };
-    [false, true].map(|json| {
-        let view = View { pages: &pages, base_path: "/iw", list: &list, json };
-        (if json { format!("{name}, for a program") } else { name.to_owned() }, told(of(&view)))
+    [("", ENGLISH), (", in French", FRENCH), (", for a program", Reader::PROGRAM)].map(|(whom, to)| {
+        let view = View { pages: &pages, base_path: "/iw", list: &list, to };
+        (format!("{name}{whom}"), told(of(&view)))
     })
 }
 
@@ -69,7 +70,10 @@ fn lists() {
         said("more than are listed", |view| view.list(&more, None)),
         said("nothing together", |view| view.list(&alone, Some("Nothing was done."))),
         said("nothing is open", |view| view.list(&Lines::default(), None)),
-        said("too late", |view| view.over("21 Nov 2026 11:06 UTC")),
+        said("too late", |view| view.over(false)),
+        said("too late, and asked still", |view| view.over(true)),
+        said("a new link is sent", |view| view.renewed(RenewedList::Sent)),
+        said("a new link was sent", |view| view.renewed(RenewedList::Lately)),
     ];
     insta::assert_snapshot!(catalogue(said.into_iter().flatten()));
 }
@@ -84,26 +88,46 @@ fn all_of_these_asked_once_more() {
     insta::assert_snapshot!(catalogue(said.into_iter().flatten()));
 }
 
-#[test]
-fn what_became_of_each_line() {
-    let answers = || {
-        vec![
-            Answer::Approved(decided(Outcome::RollingOut)),
-            Answer::Voted { asked: of_several(asked(), true), is_again: false },
-            Answer::Refused(asked(), Refusal::Excluded),
-            Answer::Moved(asked()),
-            Answer::Later(asked()),
-        ]
-    };
-    let mut report = lines(answers());
+/// What became of lines of all kinds.
+fn report() -> Lines {
+    let mut report = lines(reported());
     report.lines.iter_mut().for_each(|line| line.is_pressed = true);
     report.lines.push(line(9, Answer::Skipped(decided(Outcome::Skipped))));
     report.left_out = 1;
-    let mut good = lines(answers().into_iter().take(2).collect());
+    report
+}
+
+fn reported() -> Vec<Answer> {
+    vec![
+        Answer::Approved(decided(Outcome::RollingOut)),
+        Answer::Voted { asked: of_several(asked(), true), is_again: false },
+        Answer::Refused(asked(), Refusal::Excluded),
+        Answer::Moved(asked()),
+        Answer::Later(asked()),
+    ]
+}
+
+/// The pages of a list, for whoever looks at them as pictures.
+pub(super) fn to_look_at(to: Reader) -> Vec<(&'static str, actix_web::HttpResponse)> {
+    let (pages, asked) = (pages(), asked());
+    let list = OpenedList { listing: Listing::of_all(until()), holder: asked.holder.clone(), signed_in: None };
+    let view = View { pages: &pages, base_path: "", list: &list, to };
+    vec![
+        ("open", view.list(&lines(each()), None)),
+        ("nothing", view.list(&Lines::default(), None)),
+        ("all", view.all(&lines(each()), None)),
+        ("report", view.report(&report())),
+        ("over", view.over(true)),
+    ]
+}
+
+#[test]
+fn what_became_of_each_line() {
+    let mut good = lines(reported().into_iter().take(2).collect());
     good.lines.iter_mut().for_each(|line| line.is_pressed = true);
     let again = lines(vec![Answer::Approved(decided(Outcome::Healthy))]);
     let said = [
-        said("of all kinds", |view| view.report(&report)),
+        said("of all kinds", |view| view.report(&report())),
         said("all of them well", |view| view.report(&good)),
         said("a second time", |view| view.report(&again)),
     ];
@@ -120,10 +144,10 @@ fn what_takes_a_gesture_of_its_own_is_never_among_all() {
 fn what_keeps_a_page_harmless_is_sent_with_a_list() {
     let (pages, asked) = (pages(), asked());
     let list = OpenedList { listing: Listing::of_all(until()), holder: asked.holder.clone(), signed_in: None };
-    for json in [false, true] {
-        let view = View { pages: &pages, base_path: "", list: &list, json };
+    for to in [ENGLISH, FRENCH, Reader::PROGRAM] {
+        let view = View { pages: &pages, base_path: "", list: &list, to };
         let lines = lines(each());
-        for response in [view.list(&lines, None), view.all(&lines, None), view.report(&lines), view.over("now")] {
+        for response in [view.list(&lines, None), view.all(&lines, None), view.report(&lines), view.over(true)] {
             let header = |name: &str| response.headers().get(name).and_then(|it| it.to_str().ok()).unwrap_or_default();
             assert_eq!((header("Cache-Control"), header("Referrer-Policy")), ("no-store", "same-origin"));
             assert!(header("Content-Security-Policy").starts_with("default-src 'none'; style-src 'sha256-"));

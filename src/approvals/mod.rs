@@ -3,6 +3,7 @@
 //! GET and HEAD show; they change nothing, however often and by whomever a link is followed. Only a POST with one of
 //! the known words acts, through the sequencer.
 
+pub mod chat;
 mod form;
 mod key;
 mod limit;
@@ -10,17 +11,18 @@ mod list;
 #[cfg(test)]
 mod list_tests;
 mod page;
-mod slack;
 #[cfg(test)]
 mod snapshots;
 mod words;
+mod wrong;
 
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, ALLOW, HeaderMap};
+use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, ALLOW, HeaderMap};
 use actix_web::web::{self, Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use tracing::Instrument as _;
@@ -28,16 +30,18 @@ use tracing::Instrument as _;
 pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
 pub use page::{Pages, TemplateError};
-pub use slack::{Presses, Say, SlackDoor, slack_routes};
+use words::Reader;
 pub(crate) use words::refused;
+use wrong::Wrong;
 
 use crate::access::{self, Identity, address};
 use crate::ambient::Ambient;
 use crate::cluster::Cluster;
+use crate::domain::accepted::accepted;
 use crate::domain::actor::SignedIn;
 use crate::domain::approval::Token;
-use crate::domain::release::ReleaseNotes;
-use crate::listener::{Bodies, Meter, Problem, unread};
+use crate::domain::release::{Language, ReleaseNotes};
+use crate::listener::{Bodies, Meter, unread};
 use crate::queue::{Queue, Records};
 use crate::reconcile::{Answer, Asked, OpenedList, Reconciler, Resuming};
 use crate::registry::Registry;
@@ -50,6 +54,8 @@ pub struct Approvals<Q, R, C> {
     pub pages: Arc<Pages>,
     /// What an update changes, as far as it is known in time.
     pub notes: Notes,
+    /// In which language and zone people are answered whose browser asks for none.
+    pub voices: Voices,
     /// Slows down who guesses.
     pub limiter: Limiter,
     /// Whether all workloads are known that may be known soon; else one that is not found may be there.
@@ -66,8 +72,11 @@ pub struct Approvals<Q, R, C> {
     pub ambient: Ambient,
 }
 
-/// Finds the notes of an update that is asked about.
-pub type Notes = Arc<dyn Fn(&Asked) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
+/// Finds the notes of an update that is asked about, with their summary in a language.
+pub type Notes = Arc<dyn Fn(&Asked, Language) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
+
+/// The language and the zone of the channel of somebody who holds a link, or those of the service.
+pub type Voices = Arc<dyn Fn(Option<&str>) -> (Language, Tz) + Send + Sync>;
 
 impl<Q, R, C> std::fmt::Debug for Approvals<Q, R, C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -101,22 +110,22 @@ async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
     token: Path<String>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let json = wants_json(request.headers());
     let answer = match shared.opened(&token, &request).await {
         Ok(Opened::One(known)) => known.answer,
-        Ok(Opened::List(list)) => return list::show(&shared, &list, json).await,
-        Err(refused) => return shared.refuse(&refused, json),
+        Ok(Opened::List(list)) => return list::show(&shared, &list, shared.reader(&request, Some(&list.holder))).await,
+        Err(refused) => return shared.refuse(&refused, &request),
     };
+    let to = shared.reader(&request, answer.holder());
     if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
-        let notes = (shared.notes)(asked).await;
-        return shared.pages.question(&answer, asked, notes.as_ref(), json);
+        let notes = (shared.notes)(asked, to.language).await;
+        return shared.pages.question(&answer, asked, notes.as_ref(), to);
     }
     if let Answer::Resuming(resuming) = &answer
         && let Resuming::Open(asked) = &**resuming
     {
-        return shared.pages.resume(&answer, asked, json);
+        return shared.pages.resume(&answer, asked, to);
     }
-    shared.pages.answer(&answer, json, false)
+    shared.pages.answer(&answer, to, false)
 }
 
 async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
@@ -135,16 +144,19 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> HttpResponse {
-    let json = wants_json(request.headers());
     // The signature first: of a stranger no body is read.
-    let Known { token: parsed, by, .. } = match shared.opened(token, request).await {
+    let Known { token: parsed, by, answer: state } = match shared.opened(token, request).await {
         Ok(Opened::One(known)) => known,
-        Ok(Opened::List(list)) => return list::act(shared, &list, request, payload).await,
-        Err(refused) => return shared.refuse(&refused, json),
+        Ok(Opened::List(list)) => {
+            let to = shared.reader(request, Some(&list.holder));
+            return list::act(shared, &list, request, payload, to).await;
+        }
+        Err(refused) => return shared.refuse(&refused, request),
     };
+    let to = shared.reader(request, state.holder());
     let press = match form::read(&shared.bodies, request, payload, by).await {
         Ok(press) => press,
-        Err(problem) => return shared.pages.problem(&problem, json),
+        Err(wrong) => return shared.pages.wrong(&wrong, to),
     };
     let state = shared.reconciler.asked_by(&parsed, press.by.as_ref()).await;
     let replayed = state.is_decided();
@@ -158,15 +170,15 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     let answer = shared.reconciler.answer_to(&parsed, &press, &trace).instrument(span).await;
     // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
     let done = !replayed && (answer.is_decided() || answer.is_noted());
-    if done && !json {
+    if done && !to.is_program {
         let location = format!("{}/a/{}", shared.base_path, token);
         return shared.pages.see_other(&location);
     }
     if let Answer::Unconfirmed(asked) = &answer {
-        let notes = (shared.notes)(asked).await;
-        return shared.pages.question(&answer, asked, notes.as_ref(), json);
+        let notes = (shared.notes)(asked, to.language).await;
+        return shared.pages.question(&answer, asked, notes.as_ref(), to);
     }
-    shared.pages.answer(&answer, json, replayed)
+    shared.pages.answer(&answer, to, replayed)
 }
 
 impl Answer {
@@ -183,6 +195,38 @@ impl Answer {
             _ => false,
         }
     }
+
+    /// Who holds the link, where that is said.
+    fn holder(&self) -> Option<&str> {
+        match self {
+            Self::Open(asked)
+            | Self::Voted { asked, .. }
+            | Self::Unconfirmed(asked)
+            | Self::Forbidden(asked)
+            | Self::Renewed(asked)
+            | Self::RenewedLately(asked)
+            | Self::Snoozed(asked, _)
+            | Self::Expired(asked)
+            | Self::Refused(asked, _)
+            | Self::Moved(asked)
+            | Self::Changed(asked)
+            | Self::Over(asked, _)
+            | Self::NotAllowed(asked)
+            | Self::NotWritten(asked, _)
+            | Self::Later(asked) => Some(&asked.holder),
+            Self::Resuming(resuming) => match &**resuming {
+                Resuming::Open(asked) | Resuming::Expired(asked) => Some(&asked.holder),
+                Resuming::Done(_) => None,
+            },
+            Self::Unknown
+            | Self::Approved(_)
+            | Self::Skipped(_)
+            | Self::Resumed(_)
+            | Self::WentBack(_)
+            | Self::Superseded { .. }
+            | Self::Unread => None,
+        }
+    }
 }
 
 /// The link shape of the original image-watcher, whose GET did the update. Ours leads to the confirm page.
@@ -197,14 +241,11 @@ async fn original<Q: Queue + Records, R: Registry, C: Cluster>(
     query: Query<Original>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let json = wants_json(request.headers());
-    if json {
-        let detail = "open this link in a browser; nothing was done";
-        return shared.pages.problem(&Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail), true);
-    }
+    let to = shared.reader(&request, None);
     match Token::parse(&query.token) {
+        _ if to.is_program => shared.pages.wrong(&Wrong::ForPeople, to),
         Some(_) => shared.pages.see_other(&format!("{}/a/{}", shared.base_path, query.token)),
-        None => shared.pages.answer(&Answer::Unknown, false, false),
+        None => shared.pages.answer(&Answer::Unknown, to, false),
     }
 }
 
@@ -280,20 +321,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Approvals<Q, R, C> {
         Err(wrong(if (self.knows_all)() { Refused::NoLink } else { Refused::Later }))
     }
 
-    fn refuse(&self, refused: &Refused, json: bool) -> HttpResponse {
-        let problem = match refused {
-            Refused::NoLink => return self.pages.answer(&Answer::Unknown, json, false),
-            Refused::Person(refused) => return self.pages.stranger(*refused, json),
-            Refused::Later => Problem::later(
-                "some workloads can't be read now, and this link may be about one of them: try again in a moment",
-            ),
-            Refused::TooMany => Problem {
-                status: StatusCode::TOO_MANY_REQUESTS,
-                detail: "too many wrong links from this address; a right one works, if not at once then in a moment"
-                    .into(),
-                retry_after: Some(60),
-            },
-        };
-        self.pages.problem(&problem, json)
+    /// To whom an answer is given: a program, or a person with the languages of their browser, else as their channel has it.
+    fn reader(&self, request: &HttpRequest, holder: Option<&str>) -> Reader {
+        if wants_json(request.headers()) {
+            return Reader::PROGRAM;
+        }
+        let (language, zone) = (self.voices)(holder);
+        let asked = request.headers().get(ACCEPT_LANGUAGE).and_then(|header| accepted(header.to_str().ok()?));
+        Reader::person(asked.unwrap_or(language), zone)
+    }
+
+    fn refuse(&self, refused: &Refused, request: &HttpRequest) -> HttpResponse {
+        let to = self.reader(request, None);
+        match refused {
+            Refused::NoLink => self.pages.answer(&Answer::Unknown, to, false),
+            Refused::Person(refused) => self.pages.wrong(&Wrong::Person(*refused), to),
+            Refused::Later => self.pages.wrong(&Wrong::Later, to),
+            Refused::TooMany => self.pages.wrong(&Wrong::TooMany, to),
+        }
     }
 }

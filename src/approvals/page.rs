@@ -8,21 +8,24 @@ use actix_web::http::header::{
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::{Environment, context};
+use minijinja::{Environment, UndefinedBehavior, context};
 use sha2::{Digest as _, Sha256};
 
-use super::words::{Said, acting_as, approvals, have_approved, said, stranger, to_read};
+use super::words::{Reader, Said, said_to};
+use super::wrong::Wrong;
 use crate::access::Refused;
 use crate::domain::actor::Person;
 use crate::domain::approval::Allows;
 use crate::domain::group::Move;
-use crate::domain::history::{Choice, Outcome, Ran, rfc3339};
-use crate::domain::reference::Digest;
+use crate::domain::history::{Choice, Ran, rfc3339};
+use crate::domain::owner::{Keep, OwnerTold, OwnerView};
+use crate::domain::reference::{Digest, ImageReference};
 use crate::domain::release::{ReleaseNotes, Room};
 use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Vote};
-use crate::domain::wording::{moment, moment_of, sentence, somebody};
-use crate::listener::Problem;
+use crate::domain::wording::sentence;
+use crate::domain::workload::WorkloadId;
+use crate::message::NotesPart;
 use crate::reconcile::{Answer, Asked, AskedToResume};
 
 const STYLE: &str = include_str!("../../templates/page/style.css");
@@ -59,6 +62,8 @@ impl Pages {
     /// [`TemplateError`] when one is broken.
     pub fn new() -> Result<Self, TemplateError> {
         let mut templates = Environment::new();
+        // What a template names and nobody gives is a mistake, and is not shown as nothing.
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
         for (name, text) in TEMPLATES {
             templates.add_template(name, text)?;
         }
@@ -71,47 +76,56 @@ impl Pages {
     }
 
     /// The page, or the JSON, of a question that is open, or put off.
-    #[must_use]
-    pub fn question(&self, answer: &Answer, asked: &Asked, notes: Option<&ReleaseNotes>, json: bool) -> HttpResponse {
+    pub(super) fn question(
+        &self,
+        answer: &Answer,
+        asked: &Asked,
+        notes: Option<&ReleaseNotes>,
+        to: Reader,
+    ) -> HttpResponse {
         let notes = notes.map(|notes| notes.within(ROOM));
-        let said = said(answer, false);
-        if json {
+        let said = said_to(answer, false, to);
+        if to.is_program {
             let actions = Some(asked.approval.allows.words());
             return self.json(&said, &More { asked: Some(asked), actions, notes: notes.as_ref() });
         }
-        let snoozed = match answer {
-            Answer::Snoozed(_, until) => Some(moment(*until)),
+        let state = match answer {
+            Answer::Snoozed(_, until) => Some(to.words().put_off(&to.moment(*until))),
             _ => None,
         };
         let page = notes.as_ref().map(|notes| notes.page.clone()).or_else(|| asked.release_url.clone());
-        let notes = notes.map(|notes| minijinja::Value::from(minijinja::value::Serde(notes)));
-        let refused = matches!(answer, Answer::Unconfirmed(_)).then_some(said.message);
-        let values = context! { notes => notes, release_url => page, refused => refused, ..confirm(asked, snoozed) };
-        self.render(said.status, "confirm.html", values)
+        let notes = notes.map(|notes| minijinja::value::Serde(NotesPart::of(&notes, to.words())));
+        let values = context! {
+            notes => notes.map(minijinja::Value::from),
+            release_url => page,
+            refused => matches!(answer, Answer::Unconfirmed(_)).then_some(said.message),
+            state => state,
+            ..confirm(asked, to)
+        };
+        self.render(said.status, "confirm.html", to, values)
     }
 
     /// The page, or the JSON, of whether automatic updates are to be resumed.
-    #[must_use]
-    pub fn resume(&self, answer: &Answer, asked: &AskedToResume, json: bool) -> HttpResponse {
-        if json {
-            return self.json(&said(answer, false), &More { actions: Some(&["resume"]), ..More::default() });
+    pub(super) fn resume(&self, answer: &Answer, asked: &AskedToResume, to: Reader) -> HttpResponse {
+        if to.is_program {
+            return self.json(&said_to(answer, false, to), &More { actions: Some(&["resume"]), ..More::default() });
         }
-        let failed: Vec<String> = asked.stopped.failed.iter().map(ToString::to_string).collect();
+        let words = to.words();
+        let failed: Vec<String> = asked.stopped.failed.iter().map(|one| words.failed(one, to.zone)).collect();
         let values = context! {
-            title => "Resume automatic updates?",
+            title => words.fixed().resume_title,
             failed => failed,
-            expires => moment(asked.expires),
-            holder => acting_as(&Person::Holder(asked.holder.clone())),
+            expires => to.moment(asked.expires),
+            footer => words.nothing_happens(&to.acting_as(&Person::Holder(asked.holder.clone()))),
         };
-        self.render(StatusCode::OK, "resume.html", values)
+        self.render(StatusCode::OK, "resume.html", to, values)
     }
 
     /// The page, or the JSON, of an answer. A program that answers a second time (`replayed`) is told 410, a person is
     /// shown what was decided.
-    #[must_use]
-    pub fn answer(&self, answer: &Answer, json: bool, replayed: bool) -> HttpResponse {
-        let said = said(answer, json && replayed);
-        if json {
+    pub(super) fn answer(&self, answer: &Answer, to: Reader, replayed: bool) -> HttpResponse {
+        let said = said_to(answer, to.is_program && replayed, to);
+        if to.is_program {
             let asked = match answer {
                 Answer::Voted { asked, .. } => Some(&**asked),
                 _ => None,
@@ -119,54 +133,59 @@ impl Pages {
             let actions = said.is_renewable.then_some(&["renew"][..]);
             return self.json(&said, &More { asked, actions, notes: None });
         }
-        let tone = said.tone();
         let name = if said.status.is_success() { "done.html" } else { "problem.html" };
         let values = context! {
+            tone => said.tone(),
             title => said.title,
             message => said.message,
             details => said.details,
-            tone => tone,
             is_renewable => said.is_renewable,
         };
-        self.render(said.status, name, values)
+        self.render(said.status, name, to, values)
     }
 
-    /// The page, or the JSON, of a request that is none.
-    #[must_use]
-    pub fn problem(&self, problem: &Problem, json: bool) -> HttpResponse {
-        if json {
-            let mut response = actix_web::ResponseError::error_response(problem);
+    /// The page, or the JSON, of a request that is none, and of one by somebody who is not known as it takes.
+    pub(super) fn wrong(&self, wrong: &Wrong, to: Reader) -> HttpResponse {
+        let mut response = if to.is_program {
+            let mut response = actix_web::ResponseError::error_response(&wrong.problem());
             for (name, value) in self.headers() {
                 response.headers_mut().insert(name, value);
             }
-            return response;
-        }
-        let title = "That did not work";
-        let message = sentence(&problem.detail);
-        let values =
-            context! { title => title, message => message, details => Vec::<String>::new(), tone => "neutral" };
-        let mut response = self.render(problem.status, "problem.html", values);
-        if let Some(seconds) = problem.retry_after {
+            response
+        } else {
+            let words = to.words();
+            self.notice(wrong.status(), (words.fixed().did_not_work, &sentence(&words.wrong(wrong))), false, to)
+        };
+        if let Some(seconds) = wrong.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
-        response
-    }
-
-    /// The page, or the JSON, of a request by somebody who is not known as it takes.
-    #[must_use]
-    pub(super) fn stranger(&self, refused: Refused, json: bool) -> HttpResponse {
-        let (status, detail) = stranger(refused);
-        let mut response = self.problem(&Problem::new(status, detail), json);
-        if status == StatusCode::UNAUTHORIZED {
+        if *wrong == Wrong::Person(Refused::NobodySignedIn) {
             // The proxy that signs people in is not ours to name.
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Proxy"));
         }
         response
     }
 
+    /// The page of what can't be done, in a heading and a few sentences.
+    pub(super) fn notice(
+        &self,
+        status: StatusCode,
+        (title, message): (&str, &str),
+        is_renewable: bool,
+        to: Reader,
+    ) -> HttpResponse {
+        let values = context! {
+            title => title,
+            message => message,
+            details => Vec::<String>::new(),
+            tone => "neutral",
+            is_renewable => is_renewable,
+        };
+        self.render(status, "problem.html", to, values)
+    }
+
     /// Leads on with a GET.
-    #[must_use]
-    pub fn see_other(&self, location: &str) -> HttpResponse {
+    pub(super) fn see_other(&self, location: &str) -> HttpResponse {
         self.nothing(StatusCode::SEE_OTHER).insert_header((LOCATION, location)).finish()
     }
 
@@ -180,16 +199,23 @@ impl Pages {
         response
     }
 
-    pub(super) fn render(&self, status: StatusCode, name: &str, values: minijinja::Value) -> HttpResponse {
+    pub(super) fn render(&self, status: StatusCode, name: &str, to: Reader, values: minijinja::Value) -> HttpResponse {
+        let fixed = to.words().fixed();
         let page = self.templates.get_template(name).and_then(|template| {
-            template.render(context! { style => minijinja::Value::from_safe_string(STYLE.into()), ..values })
+            template.render(context! {
+                style => minijinja::Value::from_safe_string(STYLE.into()),
+                language => to.language.code(),
+                colon => to.words().colon(),
+                t => minijinja::Value::from(minijinja::value::Serde(fixed)),
+                ..values
+            })
         });
         let mut response = self.nothing(status);
         match page {
             Ok(page) => response.content_type("text/html; charset=utf-8").body(page),
             Err(error) => {
                 tracing::error!(template = name, error = %crate::telemetry::chain(&error), "a page can't be made of its template");
-                response.content_type("text/plain; charset=utf-8").body("This page can't be shown now.")
+                response.content_type("text/plain; charset=utf-8").body(fixed.not_shown)
             }
         }
     }
@@ -234,81 +260,84 @@ impl Pages {
     }
 }
 
-fn confirm(asked: &Asked, snoozed_until: Option<String>) -> minijinja::Value {
-    let approval = &asked.approval;
-    let id = &approval.workload;
-    let is_held = approval.allows == Allows::Held;
-    let is_back = approval.allows == Allows::Back;
-    let held = asked.held.as_ref().filter(|_| is_held);
-    let from = crate::domain::reference::ImageReference::parse(&approval.from_image).ok();
+fn confirm(asked: &Asked, to: Reader) -> minijinja::Value {
+    let (words, approval) = (to.words(), &asked.approval);
+    let (id, allows) = (&approval.workload, approval.allows);
+    let held = asked.held.as_ref().filter(|_| allows == Allows::Held);
+    let from = ImageReference::parse(&approval.from_image).ok();
     let tag = from.as_ref().and_then(|from| from.tag()).map(ToString::to_string).unwrap_or_default();
     let repository = from.as_ref().map(|from| from.repository().to_string()).unwrap_or_default();
-    let owner = asked.workload.owner.as_ref().map(|owner| match asked.level {
-        Level::Digest => owner.warning(),
-        _ => owner.advice(&repository, approval.to_tag.as_str()),
-    });
     context! {
-        title => match approval.allows {
-            Allows::Update => "Approve an update?",
-            Allows::Held => "Let this version be applied again?",
-            Allows::Back => "Go back to the version before?",
-        },
-        is_held => is_held,
-        is_back => is_back,
-        choices => choices(asked),
-        set_back_by => held.filter(|held| held.failure.is_none()).map(|held| somebody(&held.by)),
-        failure => held.and_then(|held| held.failure.as_ref()).map(|it| format!("{}: {}", it.reason, it.message)),
-        group => asked.group.as_ref().map(|plan| plan.name.as_str()),
-        moves => asked.group.iter().flat_map(|plan| &plan.moves).map(moves).collect::<Vec<_>>(),
-        with => asked.with.iter().map(|name| &**name).collect::<Vec<&str>>().join(", "),
-        namespace => &*id.namespace,
-        kind => id.kind.as_str(),
-        name => &*id.name,
-        container => approval.container.as_str(),
-        repository => repository,
+        title => words.question(allows),
+        is_held => allows == Allows::Held,
+        is_back => allows == Allows::Back,
+        choices => choices(asked, to),
+        set_back_by => held.filter(|held| held.failure.is_none()).map(|held| words.somebody(&held.by)),
+        failure => held.and_then(|held| held.failure.as_ref()).map(|failure| words.broken(failure)),
+        group => asked.group.as_ref().map(|plan| words.group_of(plan.name.as_str())),
+        moves => asked.group.iter().flat_map(|plan| &plan.moves).map(|one| moves(one, to)).collect::<Vec<_>>(),
+        lead => words.place(&place(id), &approval.container, &asked.with),
         from_tag => tag.as_str(),
         from_digest => approval.from_digest.as_ref().map(Digest::short),
         to_tag => approval.to_tag.as_str(),
         to_digest => approval.to_digest.short(),
         to_digest_full => approval.to_digest.as_str(),
-        level => asked.level.as_str(),
-        why => asked.why.as_ref().map(ToString::to_string).unwrap_or_default(),
-        declared => if is_back { back_over(asked, &tag) } else { asked.declares.sentence() },
-        because => asked.because.as_ref().map(ToString::to_string),
-        changes => asked.preflight.as_ref().and_then(|it| Some(it.changes.as_ref()?.to_string())).unwrap_or_default(),
-        looked_at => asked.preflight.as_ref().map(ToString::to_string).unwrap_or_default(),
-        owner => owner,
-        asked => moment(asked.asked),
-        expires => moment(approval.expires),
-        snoozed_until => snoozed_until,
-        window_opens => asked.window_opens.filter(|_| approval.allows == Allows::Update).map(moment),
-        holder => acting_as(&asked.person()),
-        approvals => approvals(&asked.ballot),
-        have_approved => have_approved(&asked.ballot),
-        to_read => to_read(asked),
+        level => words.level(asked.level.as_str()),
+        asked => to.moment(asked.asked),
+        expires => to.moment(approval.expires),
+        window_opens => asked.window_opens.filter(|_| allows == Allows::Update).map(|at| words.window_opens(&to.moment(at))),
+        footer => words.nothing_happens(&to.acting_as(&asked.person())),
+        approvals => to.approvals(&asked.ballot),
+        have_approved => to.have_approved(&asked.ballot),
+        to_read => to.to_read(asked),
+        ..speaks_for(asked, (&repository, &tag), to)
     }
 }
 
+/// What speaks for an update, and against it.
+fn speaks_for(asked: &Asked, (repository, tag): (&str, &str), to: Reader) -> minijinja::Value {
+    let (words, version, preflight) = (to.words(), &asked.approval.to_tag, asked.preflight.as_deref());
+    let owner = asked.workload.owner.as_ref().map(|owner| {
+        let keep = Keep { repository: repository.to_owned(), tag: version.to_string() };
+        let keep = Some(keep).filter(|_| asked.level != Level::Digest);
+        words.owned_by(&OwnerView::Known(OwnerTold { owner: (**owner).clone(), keep, asks_first: false }))
+    });
+    let declared = match asked.approval.allows {
+        Allows::Back => asked.declares.migration.then(|| words.changes_data(tag, version.as_str())),
+        Allows::Update | Allows::Held => words.kinds(asked.declares),
+    };
+    context! {
+        repository => repository,
+        why => asked.why.as_ref().map(|why| words.grounds(why)),
+        declared => declared,
+        because => asked.because.as_ref().map(|because| words.asks(because, to.zone)),
+        changes => preflight.and_then(|it| it.changes.as_ref()).map(|changes| words.image_changes(changes)),
+        looked_at => preflight.map(|preflight| words.preflight(preflight)),
+        owner => owner,
+    }
+}
+
+/// Which workload, as people read it.
+pub(super) fn place(workload: &WorkloadId) -> String {
+    format!("{} / {} / {}", workload.namespace, workload.kind.as_str(), workload.name)
+}
+
 /// What can be gone back to, what is suggested first. Nothing where there is no choice.
-fn choices(asked: &Asked) -> Vec<minijinja::Value> {
+fn choices(asked: &Asked, to: Reader) -> Vec<minijinja::Value> {
     let approval = &asked.approval;
     let suggested = Choice { version: approval.to_tag.clone(), digest: approval.to_digest.clone() };
     let (known, others): (Vec<&Ran>, Vec<&Ran>) = asked.ran.iter().partition(|ran| ran.what == suggested);
     if others.is_empty() {
         return Vec::new();
     }
-    let how = |ran: &Ran| match ran.outcome {
-        Outcome::Healthy => "ran well",
-        Outcome::Failed => "failed",
-        Outcome::RollingOut | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => "not known how it ran",
-    };
     let choice = |what: &Choice, ran: Option<&Ran>, is_suggested: bool| {
+        let time = ran.and_then(|ran| ran.time.as_deref()).map(|time| to.words().written(&to.moment_of(time)));
+        let how = ran.map(|ran| to.words().ran(ran.outcome).to_owned());
         context! {
             to => what.to_string(),
             version => what.version.as_str(),
             digest => what.digest.short(),
-            time => ran.and_then(|ran| ran.time.as_deref()).map(moment_of),
-            how => ran.map(how),
+            known => time.into_iter().chain(how).collect::<Vec<_>>(),
             is_suggested => is_suggested,
         }
     };
@@ -317,20 +346,13 @@ fn choices(asked: &Asked) -> Vec<minijinja::Value> {
 }
 
 /// Where one member of a group goes.
-fn moves(one: &Move) -> minijinja::Value {
+fn moves(one: &Move, to: Reader) -> minijinja::Value {
+    let from = one.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
     context! {
         member => one.member(),
-        with => one.with.iter().map(|name| &**name).collect::<Vec<&str>>().join(", "),
-        from_tag => one.from_tag().map(|tag| tag.to_string()).unwrap_or_default(),
-        to_tag => one.tag.as_str(),
+        step => to.words().step_with(&from, one.tag.as_str(), &one.with),
         to_digest => one.digest.as_str(),
     }
-}
-
-/// What its makers declared of the update that is to be undone.
-fn back_over(asked: &Asked, from: &str) -> Option<String> {
-    let (to, changes_data) = (&asked.approval.to_tag, asked.declares.migration);
-    changes_data.then(|| format!("{from} changes stored data, say its makers; {to} may not be able to read them"))
 }
 
 /// What a program is told beside what people are.
@@ -357,7 +379,7 @@ impl More<'_> {
         if asked.is_to_be_read() {
             body.insert("confirm".to_owned(), serde_json::json!({"read": "yes"}));
         }
-        if asked.ballot.words().is_some() {
+        if asked.ballot.is_worth_saying() {
             body.insert("approvals".to_owned(), approvals_json(&asked.ballot));
         }
     }

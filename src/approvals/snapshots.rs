@@ -7,18 +7,26 @@ use actix_web::body::MessageBody as _;
 use actix_web::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use chrono_tz::Tz;
+
 use super::Pages;
+use super::words::{Reader, said_to};
+use super::wrong::Wrong;
+use crate::access::Refused;
 use crate::domain::actor::{Person, SignedIn};
 use crate::domain::approval::{Allows, Approval, ApprovalRef, LinkKey};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::{Choice, Entry, Outcome, Ran};
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Doubt, Strategy, Track};
+use crate::domain::preflight::Flaw;
 use crate::domain::record::{Closed, Held};
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::release::tests::{notes, summarised};
+use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{Bounds, Settings};
+use crate::domain::standing::Standing;
 use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Vote, Votes};
 use crate::domain::workload::Workload;
@@ -142,6 +150,9 @@ pub(super) fn pages() -> Pages {
     Pages::new().unwrap()
 }
 
+pub(super) const ENGLISH: Reader = Reader { language: Language::English, zone: Tz::UTC, is_program: false };
+pub(super) const FRENCH: Reader = Reader { language: Language::French, zone: Tz::Europe__Paris, is_program: false };
+
 /// The status, and the page from its heading on or the whole JSON.
 pub(super) fn told(response: HttpResponse) -> String {
     let status = response.status();
@@ -159,13 +170,15 @@ pub(super) fn catalogue(said: impl IntoIterator<Item = (String, String)>) -> Str
 
 #[test]
 fn a_page_as_it_is_sent() {
-    let response = pages().question(&Answer::Open(asked()), &asked(), None, false);
+    let response = pages().question(&Answer::Open(asked()), &asked(), None, ENGLISH);
     let page = String::from_utf8(response.into_body().try_into_bytes().unwrap().to_vec()).unwrap();
     insta::assert_snapshot!(page);
 }
 
-#[test]
-fn questions() {
+/// A question, how it stands, and what its makers say.
+type Shown = (&'static str, Answer, Box<Asked>, Option<ReleaseNotes>);
+
+fn each_question() -> Vec<Shown> {
     let owned = |mut asked: Box<Asked>| {
         let owner = Owner::read(|key| (key == "argocd.argoproj.io/instance").then_some("web"), |_| None);
         asked.workload = Arc::new(Workload { owner: owner.map(Into::into), ..Workload::clone(&asked.workload) });
@@ -174,7 +187,7 @@ fn questions() {
     let closed = |asked: Box<Asked>| Box::new(Asked { window_opens: Some(until()), ..*asked });
     let with = |asked: Box<Asked>| Box::new(Asked { with: vec!["migrate".into()], ..*asked });
     let bare = Box::new(Asked { why: None, release_url: None, holder: "chat:".into(), ..*asked() });
-    let questions = [
+    vec![
         ("open", Answer::Open(asked()), asked(), None),
         ("open, with notes", Answer::Open(asked()), asked(), Some(notes())),
         ("open, with notes and their summary", Answer::Open(asked()), asked(), Some(summarised())),
@@ -191,12 +204,25 @@ fn questions() {
         ("approved by another", Answer::Open(of_several(asked(), false)), of_several(asked(), false), None),
         ("approved by you", Answer::Open(of_several(asked(), true)), of_several(asked(), true), None),
         ("by who is signed in", Answer::Open(signed_in()), signed_in(), None),
-    ];
-    let said = questions.iter().flat_map(|(name, answer, asked, notes)| {
-        [false, true].map(|json| {
-            let name = if json { format!("{name}, for a program") } else { (*name).to_owned() };
-            (name, told(pages().question(answer, asked, notes.as_ref(), json)))
+    ]
+}
+
+#[test]
+fn questions() {
+    let said = each_question().into_iter().flat_map(|(name, answer, asked, notes)| {
+        [ENGLISH, Reader::PROGRAM].map(|to| {
+            let name = if to.is_program { format!("{name}, for a program") } else { name.to_owned() };
+            (name, told(pages().question(&answer, &asked, notes.as_ref(), to)))
         })
+    });
+    let pages = catalogue(said);
+    insta::assert_snapshot!(pages);
+}
+
+#[test]
+fn questions_in_french() {
+    let said = each_question().into_iter().map(|(name, answer, asked, notes)| {
+        (name.to_owned(), told(pages().question(&answer, &asked, notes.as_ref(), FRENCH)))
     });
     let pages = catalogue(said);
     insta::assert_snapshot!(pages);
@@ -209,16 +235,12 @@ pub(super) fn signed_in() -> Box<Asked> {
 /// Every answer under a link has all of them, whatever it says and to whom.
 #[test]
 fn what_keeps_a_page_harmless_is_sent_with_each() {
-    use crate::access::Refused;
     let pages = pages();
-    let problem = Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done");
     let mut all = vec![pages.see_other("/a/x"), pages.nothing(StatusCode::METHOD_NOT_ALLOWED).finish()];
-    for json in [false, true] {
-        all.push(pages.question(&Answer::Open(asked()), &asked(), None, json));
-        all.push(pages.problem(&problem, json));
-        all.push(pages.problem(&Problem::later("try again"), json));
-        all.extend([Refused::NobodySignedIn, Refused::NoName, Refused::Elsewhere].map(|it| pages.stranger(it, json)));
-        all.extend(answers().iter().map(|(_, answer)| pages.answer(answer, json, false)));
+    for to in [ENGLISH, FRENCH, Reader::PROGRAM] {
+        all.push(pages.question(&Answer::Open(asked()), &asked(), None, to));
+        all.extend(each_wrong().iter().map(|wrong| pages.wrong(wrong, to)));
+        all.extend(answers().iter().map(|(_, answer)| pages.answer(answer, to, false)));
     }
     for response in all {
         let header = |name: &str| response.headers().get(name).and_then(|it| it.to_str().ok()).unwrap_or_default();
@@ -279,8 +301,8 @@ fn what_became_of_a_link() {
     let said = answers().into_iter().flat_map(|(name, answer)| {
         let pages = pages();
         [
-            (name.to_owned(), told(pages.answer(&answer, false, false))),
-            (format!("{name}, for a program"), told(pages.answer(&answer, true, false))),
+            (name.to_owned(), told(pages.answer(&answer, ENGLISH, false))),
+            (format!("{name}, for a program"), told(pages.answer(&answer, Reader::PROGRAM, false))),
         ]
     });
     let pages = catalogue(said);
@@ -288,21 +310,29 @@ fn what_became_of_a_link() {
 }
 
 #[test]
+fn what_became_of_a_link_in_french() {
+    let said =
+        answers().into_iter().map(|(name, answer)| (name.to_owned(), told(pages().answer(&answer, FRENCH, false))));
+    let pages = catalogue(said);
+    insta::assert_snapshot!(pages);
+}
+
+#[test]
 fn what_became_of_a_link_that_a_program_uses_again() {
     let said = answers().into_iter().filter(|(_, answer)| matches!(answer, Answer::Approved(_) | Answer::Skipped(_)));
-    let pages = catalogue(said.map(|(name, answer)| (name.to_owned(), told(pages().answer(&answer, true, true)))));
+    let pages =
+        catalogue(said.map(|(name, answer)| (name.to_owned(), told(pages().answer(&answer, Reader::PROGRAM, true)))));
     insta::assert_snapshot!(pages);
 }
 
 /// Each reason not to do what a link asks, as people read it.
-#[test]
-fn refusals() {
+fn each_refusal() -> Vec<Refusal> {
     let misread = |annotations: &[(&str, &str)]| {
         let settings = Settings::read(&workload(&[("web", "web:1")], annotations), "web", &Bounds::default());
         Refusal::Settings(settings.unwrap_err())
     };
     let above = |forced| Refusal::AboveStrategy { level: Level::Minor, strategy: Strategy::Patch, forced };
-    let all = [
+    vec![
         misread(&[("mode", "SOMETIMES"), ("strategy", "PACTH")]),
         Refusal::Disabled { forced: true },
         Refusal::Disabled { forced: false },
@@ -326,38 +356,74 @@ fn refusals() {
         Refusal::List(Doubt::Empty),
         Refusal::List(Doubt::RunningMissing("1.2.3".into())),
         Refusal::List(Doubt::Shrunk { now: 3, before: 40 }),
-    ];
-    let said = all.map(|refusal| {
-        let response = pages().answer(&Answer::Refused(asked(), refusal), true, false);
+        Refusal::Untimed,
+        Refusal::Withdrawn,
+        Refusal::Unreleased(Standing::Prerelease),
+        Refusal::Unreleased(Standing::Withdrawn),
+        Refusal::Unfit(Flaw::NoCommand),
+        Refusal::Unfit(Flaw::Admission("denied: not signed".into())),
+        Refusal::Member(Box::new((asked().workload.id.clone(), Tag::parse("2.0.0").unwrap(), Refusal::Excluded))),
+        Refusal::MemberGone("api".into()),
+        Refusal::MemberChanged("api".into()),
+        Refusal::MemberMoved("api".into()),
+        Refusal::MemberJoined("api".into()),
+        Refusal::MemberPaused("api".into()),
+        Refusal::MemberUnderWay("api".into()),
+        Refusal::MemberHolds("api".into()),
+        Refusal::MemberNotWritable("api".into()),
+    ]
+}
+
+#[test]
+fn refusals() {
+    let said = each_refusal().into_iter().map(|refusal| {
+        let response = pages().answer(&Answer::Refused(asked(), refusal), Reader::PROGRAM, false);
         let body = response.into_body().try_into_bytes().unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         format!("{}\n  {}\n", body["reason"].as_str().unwrap(), body["detail"].as_str().unwrap())
     });
-    let said = said.concat();
+    let said: String = said.collect();
     insta::assert_snapshot!(said);
 }
 
 #[test]
+fn refusals_in_french() {
+    let said = each_refusal().into_iter().map(|refusal| {
+        let said = said_to(&Answer::Refused(asked(), refusal), false, FRENCH);
+        format!("{}\n  {}\n", said.reason.unwrap_or_default(), said.message)
+    });
+    let said: String = said.collect();
+    insta::assert_snapshot!(said);
+}
+
+fn each_wrong() -> Vec<Wrong> {
+    let body = |status, detail| Wrong::Body(Problem::new(status, detail));
+    vec![
+        Wrong::NoForm,
+        Wrong::NoButton,
+        Wrong::NotShown,
+        Wrong::NoVersion,
+        Wrong::NoLength,
+        Wrong::ForPeople,
+        Wrong::Later,
+        Wrong::TooMany,
+        Wrong::Person(Refused::NobodySignedIn),
+        Wrong::Person(Refused::NoName),
+        Wrong::Person(Refused::Elsewhere),
+        body(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+        body(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+        body(StatusCode::BAD_REQUEST, "the body broke off"),
+        Wrong::Body(Problem::later("too many deliveries are under way; send it again")),
+    ]
+}
+
+#[test]
 fn requests_that_are_none() {
-    let said = [
-        Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done"),
-        Problem::later("try again"),
-    ];
-    let strangers =
-        [crate::access::Refused::NobodySignedIn, crate::access::Refused::NoName, crate::access::Refused::Elsewhere];
-    let strangers = strangers.into_iter().flat_map(|refused| {
-        [
-            ("a stranger's page".to_owned(), told(pages().stranger(refused, false))),
-            ("a stranger's, for a program".to_owned(), told(pages().stranger(refused, true))),
-        ]
+    let said = each_wrong().into_iter().flat_map(|wrong| {
+        [("in English", ENGLISH), ("in French", FRENCH), ("for a program", Reader::PROGRAM)]
+            .map(|(name, to)| (format!("{wrong:?}, {name}"), told(pages().wrong(&wrong, to))))
     });
-    let said = said.into_iter().flat_map(|problem| {
-        [
-            ("a page".to_owned(), told(pages().problem(&problem, false))),
-            ("for a program".to_owned(), told(pages().problem(&problem, true))),
-        ]
-    });
-    let pages = catalogue(said.chain(strangers));
+    let pages = catalogue(said);
     insta::assert_snapshot!(pages);
 }
 
@@ -367,18 +433,21 @@ fn requests_that_are_none() {
 #[expect(clippy::disallowed_methods, reason = "whoever looks says where")]
 fn pages_to_look_at() {
     let Ok(folder) = std::env::var("PAGES") else { return };
-    let write = |name: &str, response: HttpResponse| {
-        let body = response.into_body().try_into_bytes().unwrap();
-        std::fs::write(format!("{folder}/{}.html", name.replace([' ', ','], "-")), body).unwrap();
-    };
-    let closed = Box::new(Asked { window_opens: Some(until()), ..*of_several(major(asked()), false) });
-    write("open", pages().question(&Answer::Open(closed.clone()), &closed, Some(&summarised()), false));
-    write("unconfirmed", pages().question(&Answer::Unconfirmed(major(asked())), &major(asked()), None, false));
-    let yours = of_several(asked(), true);
-    write("yours", pages().question(&Answer::Open(yours.clone()), &yours, None, false));
-    write("back", pages().question(&Answer::Open(back(asked())), &back(asked()), None, false));
-    write("held", pages().question(&Answer::Open(held(asked())), &held(asked()), None, false));
-    for (name, answer) in answers() {
-        write(name, pages().answer(&answer, false, false));
+    for (language, to) in [("en", ENGLISH), ("fr", FRENCH)] {
+        let write = |name: &str, response: HttpResponse| {
+            let body = response.into_body().try_into_bytes().unwrap();
+            std::fs::write(format!("{folder}/{language}-{}.html", name.replace([' ', ','], "-")), body).unwrap();
+        };
+        let closed = Box::new(Asked { window_opens: Some(until()), ..*of_several(major(asked()), false) });
+        write("open", pages().question(&Answer::Open(closed.clone()), &closed, Some(&summarised()), to));
+        for (name, answer, asked, notes) in each_question() {
+            write(&format!("question {name}"), pages().question(&answer, &asked, notes.as_ref(), to));
+        }
+        for (name, answer) in answers() {
+            write(&format!("answer {name}"), pages().answer(&answer, to, false));
+        }
+        for (name, response) in super::list_tests::to_look_at(to) {
+            write(&format!("list {name}"), response);
+        }
     }
 }

@@ -37,7 +37,7 @@ enum Result {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Check {
     /// What is so; or, where something is wrong, with what.
     description: String,
@@ -79,8 +79,8 @@ impl Check {
 /// Looks at settings, the running service, cluster, workloads, registries, sources, channels and ways out.
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
     let bounds = super::bounds(config);
-    let ((of_cluster, workloads), service) =
-        tokio::join!(cluster::checks(config, cluster, &bounds), service::ask(config));
+    let ((of_cluster, workloads), service, tried) =
+        tokio::join!(cluster::checks(config, cluster, &bounds), service::ask(config), channels::tried(config));
     let service_checks = service::checks(&service, config);
     let service = service.ok();
     let registries = registries::checks(&registries::hosts(&workloads, &bounds), service.as_ref());
@@ -91,7 +91,7 @@ pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
         Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },
         Category { name: "registries", checks: registries },
         Category { name: "webhooks", checks: webhooks::checks(config, service.as_ref()) },
-        Category { name: "channels", checks: channels::checks(config, service.as_ref()) },
+        Category { name: "channels", checks: [tried, channels::checks(config, service.as_ref())].concat() },
         Category { name: "ways out", checks: ways_out::ways_out(config, cluster).await },
     ];
     Report::of(categories)

@@ -15,7 +15,7 @@ pub(super) use block::AuthBlock;
 use block::{RolesEntry, TokenEntry, UserEntry, Wrong, wrong};
 
 use super::IdentityHeader;
-use super::entry::{named, secret_file};
+use super::entry::{named, proxy_header, secret_file};
 use super::parse::Reader;
 use crate::domain::password::PasswordHash;
 use crate::domain::policy::duration;
@@ -27,9 +27,6 @@ const SESSION: Duration = Duration::from_secs(12 * 3600);
 const SESSIONS: std::ops::RangeInclusive<Duration> = Duration::from_secs(15 * 60)..=Duration::from_secs(7 * 24 * 3600);
 /// So many people, and so many tokens, can be listed.
 const MOST: usize = 1000;
-/// Headers that say something else, and that clients send.
-const OF_OTHERS: [&str; 8] =
-    ["Accept", "Authorization", "Cookie", "Host", "Origin", "Referer", "User-Agent", "X-Forwarded-For"];
 const MODES: &str = "is none of none, basic, proxy, oidc";
 
 /// Who may see the page and the API, and who may decide there.
@@ -127,18 +124,6 @@ pub(super) struct Around<'a> {
     pub(super) development: bool,
     pub(super) trusted_proxies: &'a [ipnet::IpNet],
     pub(super) identity: Option<&'a IdentityHeader>,
-}
-
-/// Whether a header can be one in which a proxy says who signed in; in lower case.
-pub(super) fn proxy_header(name: &str) -> Result<String, &'static str> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if name.is_empty() || name.len() > 64 || !name.bytes().all(is_token) {
-        return Err("is no header; X-Forwarded-User, X-Auth-Request-Email and Remote-User are");
-    }
-    if OF_OTHERS.iter().any(|other| other.eq_ignore_ascii_case(name)) {
-        return Err("says something else than who signed in");
-    }
-    Ok(name.to_ascii_lowercase())
 }
 
 impl Reader<'_> {

@@ -13,10 +13,9 @@ use super::parse::Reader;
 use crate::domain::event::NoticeKind;
 use crate::domain::release::Language;
 use crate::domain::secret::Secret;
-use crate::domain::slack::Desk;
 use crate::domain::window::Windows;
 use crate::notify::email::{EmailChannel, EmailError};
-use crate::notify::{Channel, Scope, Service, Transport};
+use crate::notify::{Channel, DeskOf, Scope, Service, Transport};
 use crate::outbound::{Outbound, OutboundError, Reach};
 pub(super) use entry::ChannelEntry;
 
@@ -54,7 +53,7 @@ pub enum ChannelError {
 impl ChannelConfig {
     /// Who may press the buttons of its messages, where they have any.
     #[must_use]
-    pub fn desk(&self) -> Option<&Desk> {
+    pub fn desk(&self) -> Option<DeskOf<'_>> {
         match &self.destination {
             Destination::Service(service) => service.answered()?.desk(),
             Destination::Email(_) => None,
@@ -69,7 +68,7 @@ impl ChannelConfig {
         let transport = match &self.destination {
             Destination::Email(mail) => {
                 let email = EmailChannel::new(&mail.smtp, mail.from.clone(), mail.to.clone(), outbound)?;
-                Transport::Email(Box::new(email))
+                Transport::Email(Box::new(email.written_by(mail.templates.clone())))
             }
             Destination::Service(service) => {
                 Transport::Service(Box::new(outbound.client(Reach::Named)?), Arc::clone(service))
@@ -81,8 +80,12 @@ impl ChannelConfig {
 
 impl Reader<'_> {
     /// The channels of the variables, then those of the file.
-    pub(super) fn channels(&mut self, of_file: Vec<ChannelEntry>, zone: Tz, development: bool) -> Vec<ChannelConfig> {
-        let language = self.parse("IMAGE_WATCHER_LANGUAGE", "one of en, fr").unwrap_or_default();
+    pub(super) fn channels(
+        &mut self,
+        of_file: Vec<ChannelEntry>,
+        (language, zone): (Language, Tz),
+        development: bool,
+    ) -> Vec<ChannelConfig> {
         let window = self.window();
         let usually = Scope { language, zone, window, ..Scope::default() };
         let shared = of_file.iter().any(|entry| entry.kind == "email");
@@ -109,7 +112,7 @@ impl Reader<'_> {
     pub(super) fn slack_signing_secret(&mut self, channels: &[ChannelConfig]) -> Option<Secret> {
         const NAME: &str = "SLACK_SIGNING_SECRET";
         let secret = self.secret(NAME);
-        let may_press = channels.iter().any(|channel| channel.desk().is_some());
+        let may_press = channels.iter().any(|channel| matches!(channel.desk(), Some(DeskOf::Slack(_))));
         if may_press && secret.is_none() {
             self.problem(
                 NAME,
@@ -117,7 +120,7 @@ impl Reader<'_> {
             );
         }
         if !may_press && secret.is_some() {
-            self.warning(NAME, "is used for nothing, as no channel of the file has users who may press buttons");
+            self.warning(NAME, "is used for nothing: no channel of the file has users who may press buttons, and SLACK_CHANNEL is not the id of one");
         }
         secret.filter(|_| may_press)
     }
@@ -139,7 +142,7 @@ impl Reader<'_> {
             return Err(("to", "mail addresses are expected".into()));
         }
         let (smtp, from) = self.mail_server().ok_or(("kind", "email needs SMTP_URL and MAIL_FROM".to_owned()))?;
-        Ok(Mail { smtp, from, to })
+        Ok(Mail { smtp, from, to, templates: self.mail_templates() })
     }
 }
 

@@ -6,6 +6,10 @@ use crate::domain::gathering::LONGEST_WINDOW;
 use crate::domain::policy::duration;
 use crate::domain::secret::Secret;
 
+/// Headers that say something else, and that clients send.
+const OF_OTHERS: [&str; 8] =
+    ["Accept", "Authorization", "Cookie", "Host", "Origin", "Referer", "User-Agent", "X-Forwarded-For"];
+
 /// Reads files by path.
 pub(super) type ReadFile<'f> = &'f dyn Fn(&str) -> std::io::Result<String>;
 
@@ -36,4 +40,16 @@ pub(super) fn secret_file(field: &'static str, path: &str, file: ReadFile<'_>) -
 pub(super) fn window(text: &str) -> Result<TimeDelta, Wrong> {
     let window = duration(text).ok().filter(|window| *window <= LONGEST_WINDOW);
     window.ok_or_else(|| ("window", "is no duration from 0s to 5m, as 30s".to_owned()))
+}
+
+/// Whether a header can be one in which a proxy says who signed in; in lower case.
+pub(super) fn proxy_header(name: &str) -> Result<String, &'static str> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(is_token) {
+        return Err("is no header; X-Forwarded-User, X-Auth-Request-Email and Remote-User are");
+    }
+    if OF_OTHERS.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+        return Err("says something else than who signed in");
+    }
+    Ok(name.to_ascii_lowercase())
 }

@@ -18,7 +18,7 @@ use crate::domain::secret::Secret;
 use crate::domain::written_url;
 
 /// The keys that stand for variables.
-const KEYS: [(&str, &str); 43] = [
+const KEYS: [(&str, &str); 44] = [
     ("nodeEnv", "NODE_ENV"),
     ("logLevel", "LOG_LEVEL"),
     ("cluster", "IMAGE_WATCHER_CLUSTER"),
@@ -44,6 +44,7 @@ const KEYS: [(&str, &str); 43] = [
     ("data", "IMAGE_WATCHER_DATA"),
     ("queue", "IMAGE_WATCHER_QUEUE"),
     ("namespaces", "IMAGE_WATCHER_NAMESPACES"),
+    ("templates", "IMAGE_WATCHER_TEMPLATES"),
     ("linkKeyFile", "IMAGE_WATCHER_LINK_KEY_FILE"),
     ("smtpUrlFile", "SMTP_URL_FILE"),
     ("mailFrom", "MAIL_FROM"),

@@ -17,7 +17,7 @@ pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_W
 pub(super) const IDENTITY: [&str; 2] = ["IMAGE_WATCHER_IDENTITY_HEADER", "IMAGE_WATCHER_IDENTITY_REQUIRED"];
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 33] = [
+const PLAIN: [&str; 34] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -51,6 +51,7 @@ const PLAIN: [&str; 33] = [
     "IMAGE_WATCHER_QUEUE",
     "IMAGE_WATCHER_NAMESPACES",
     "IMAGE_WATCHER_PLAIN_HTTP",
+    "IMAGE_WATCHER_TEMPLATES",
 ];
 
 /// Variables that are also read from the file that `<NAME>_FILE` names.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
-use super::auth::proxy_header;
-use super::entry::ReadFile;
+use super::entry::{ReadFile, proxy_header};
 use super::names::{self, PREFIX};
 use super::schedule::Schedule;
 use super::source::{Scheme, Source, SourceKind};
@@ -22,6 +22,7 @@ use crate::domain::written_url::{self, WrittenUrlError};
 use crate::listener::{Addresses, Listen};
 use crate::notify::email::{SmtpTls, SmtpUrl};
 use crate::notify::webhook::{Format, WebhookChannel, WebhookSecrets};
+use crate::notify::{Part, Template, Templates};
 
 /// The default schedule of the poller.
 const EVERY_THREE_HOURS: &str = "0 */3 * * *";
@@ -36,11 +37,12 @@ pub(super) struct Reader<'v> {
     file: ReadFile<'v>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    templates: Templates,
 }
 
 impl<'v> Reader<'v> {
     pub(super) fn new(variables: &'v BTreeMap<String, String>, file: ReadFile<'v>) -> Self {
-        Self { variables, file, problems: Vec::new(), warnings: Vec::new() }
+        Self { variables, file, problems: Vec::new(), warnings: Vec::new(), templates: Templates::default() }
     }
 
     /// What is wrong, and what works and is told all the same.
@@ -66,6 +68,43 @@ impl<'v> Reader<'v> {
     pub(super) fn file_problem(&mut self, key: &str, problem: String) {
         let path = self.text("IMAGE_WATCHER_CONFIG").unwrap_or_default();
         self.problem(&format!("{path}: {key}"), problem);
+    }
+
+    /// The templates of a folder. One that can't be used is told, and the built-in one is.
+    pub(super) fn read_templates(&mut self) -> Templates {
+        const NAME: &str = "IMAGE_WATCHER_TEMPLATES";
+        let Some(folder) = self.text(NAME) else { return Templates::default() };
+        let mut is_empty = true;
+        for part in Part::ALL {
+            let path = format!("{}/{}", folder.trim_end_matches('/'), part.file());
+            let read = (self.file)(&path);
+            is_empty &= read.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+            let wrong = match read.map(|text| Template::tried(part, &text)) {
+                Ok(Ok(template)) => {
+                    self.templates.set(template);
+                    continue;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => format!("it can't be read: {error}"),
+            };
+            self.warning(NAME, format!("{path} is not used, and the built-in template is: {wrong}"));
+        }
+        if is_empty {
+            let files = Part::ALL.map(Part::file).join(", ");
+            self.warning(NAME, format!("{folder} has none of the templates {files}"));
+        }
+        self.templates.clone()
+    }
+
+    /// What webhooks are written by that have no body of their own.
+    pub(super) fn webhook_template(&self) -> Option<Arc<Template>> {
+        self.templates.webhook.clone()
+    }
+
+    /// What mails are written by.
+    pub(super) fn mail_templates(&self) -> Templates {
+        self.templates.clone()
     }
 
     /// What reads the files that settings name.
@@ -335,7 +374,7 @@ impl<'v> Reader<'v> {
             self.problem("MAIL_TO", "mail addresses are expected, comma-separated");
         }
         let (smtp, from) = server?;
-        Some(Mail { smtp, from, to })
+        Some(Mail { smtp, from, to, templates: self.templates.clone() })
     }
 
     /// Where mail is handed in, and its sender.
@@ -370,7 +409,10 @@ impl<'v> Reader<'v> {
         let secret = self.secret("WEBHOOK_SECRET");
         match (url, secret) {
             (Some(url), Some(secret)) => match WebhookSecrets::parse(secret.expose()) {
-                Ok(secrets) => Some(WebhookChannel::new(url, secrets, Format::Standard)),
+                Ok(secrets) => {
+                    let channel = WebhookChannel::new(url, secrets, Format::Standard);
+                    Some(channel.written_by(self.templates.webhook.clone()))
+                }
                 Err(error) => {
                     self.problem("WEBHOOK_SECRET", error.to_string());
                     None

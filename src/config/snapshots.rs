@@ -251,7 +251,7 @@ fn what_works_and_may_not_be_meant() {
 #[test]
 fn each_setting_is_here() {
     let here: Vec<&str> = alone().into_iter().chain(together().into_iter().flatten()).map(|(name, _)| name).collect();
-    let not_wrong = ["IMAGE_WATCHER_DATA", "OPENAI_BASE_URL", "OPENAI_MODEL"];
+    let not_wrong = ["IMAGE_WATCHER_DATA", "IMAGE_WATCHER_TEMPLATES", "OPENAI_BASE_URL", "OPENAI_MODEL"];
     let is_here = |name: &&str| {
         let by_file = format!("{name}_FILE");
         here.iter().any(|here| here == name || **here == by_file) || not_wrong.contains(name)

@@ -1,7 +1,7 @@
 //! Who or what decided: typed, and put into words only where it is shown.
 //!
 //! In records and messages it is one text, as the first release wrote it: `policy`, `link email:o…@example.com`, `command alice`,
-//! `sign-in alice`, `people A; B` where several decided together, or the name of whatever else wrote.
+//! `sign-in alice`, `slack T1/U2`, `telegram 7`, `people A; B` where several decided together, or the name of whatever else wrote.
 
 use std::fmt;
 
@@ -31,6 +31,8 @@ pub enum Authority {
     Proxy,
     /// Slack.
     Slack,
+    /// Telegram.
+    Telegram,
     /// Ourselves, by a password of the configuration.
     Password,
     /// An `OpenID` provider.
@@ -75,7 +77,13 @@ impl SignedIn {
         Self { name: format!("{team}/{user}"), by: Authority::Slack, in_cluster: None }
     }
 
-    /// As whom the cluster may know them: Slack's users are none of its, nor are those of our own configuration.
+    /// A user of Telegram, by their number.
+    #[must_use]
+    pub fn in_telegram(user: i64) -> Self {
+        Self { name: user.to_string(), by: Authority::Telegram, in_cluster: None }
+    }
+
+    /// As whom the cluster may know them: users of a chat are none of its, nor are those of our own configuration.
     #[must_use]
     pub fn in_cluster(&self) -> Option<&ClusterUser> {
         self.in_cluster.as_deref()
@@ -93,6 +101,7 @@ impl SignedIn {
         let name = self.name.clone();
         match self.by {
             Authority::Slack => Person::Slack { user: name, link },
+            Authority::Telegram => Person::Telegram { user: name, link },
             Authority::Proxy
             | Authority::Password
             | Authority::OpenId
@@ -132,6 +141,13 @@ pub enum Person {
         /// The link beside the button.
         link: String,
     },
+    /// A user of Telegram, who pressed a button there.
+    Telegram {
+        /// Their number.
+        user: String,
+        /// The link beside the button.
+        link: String,
+    },
     /// Whoever signed in at the page or the API, and answers without any link.
     Visitor(String),
     /// Whoever ran a command, by the name that they gave.
@@ -155,6 +171,7 @@ impl Person {
             Self::Holder(link) => Actor::holder(&masked(link)),
             Self::SignedIn { name, .. } | Self::Visitor(name) => Actor::SignedIn(name.clone()),
             Self::Slack { user, .. } => Actor::Slack(user.clone()),
+            Self::Telegram { user, .. } => Actor::Telegram(user.clone()),
             Self::Command(user) => Actor::Command(user.clone()),
         }
     }
@@ -189,6 +206,8 @@ pub enum Actor {
     SignedIn(String),
     /// A user of Slack, by the ids of the workspace and of the user: `T1/U2`.
     Slack(String),
+    /// A user of Telegram, by their number.
+    Telegram(String),
     /// Several of them together, in the order in which they decided.
     Several(Vec<Actor>),
     /// A program, or whoever else wrote without telling us: as the API server knows it, or as somebody claims.
@@ -220,7 +239,7 @@ impl Actor {
     /// Whether somebody answers for who this is.
     #[must_use]
     pub fn is_signed_in(&self) -> bool {
-        matches!(self, Self::SignedIn(_) | Self::Slack(_))
+        matches!(self, Self::SignedIn(_) | Self::Slack(_) | Self::Telegram(_))
     }
 
     /// The same, who chose to do it outside the window.
@@ -236,6 +255,7 @@ impl Actor {
             }
             Self::SignedIn(name) => Self::SignedIn(format!("{name}{NOTE}")),
             Self::Slack(user) => Self::Slack(format!("{user}{NOTE}")),
+            Self::Telegram(user) => Self::Telegram(format!("{user}{NOTE}")),
             Self::Command(Some(user)) => Self::Command(Some(format!("{user}{NOTE}"))),
             Self::Several(mut all) => {
                 let last = all.pop().map(Self::outside_the_window);
@@ -252,6 +272,7 @@ impl Actor {
         match self {
             Self::SignedIn(name) => format!("{name} (signed in)"),
             Self::Slack(user) => format!("{} (Slack)", user.split_once('/').map_or(user.as_str(), |(_, user)| user)),
+            Self::Telegram(user) => format!("{user} (Telegram)"),
             Self::Several(all) => all.iter().map(Self::words).collect::<Vec<_>>().join(" and "),
             Self::Policy => "the policy".to_owned(),
             Self::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
@@ -272,6 +293,7 @@ impl Actor {
             (_, Some(("command", user))) => Self::Command(Some(user.to_owned())),
             (_, Some(("sign-in", name))) => Self::SignedIn(name.to_owned()),
             (_, Some(("slack", user))) => Self::Slack(user.to_owned()),
+            (_, Some(("telegram", user))) => Self::Telegram(user.to_owned()),
             (name, _) => Self::Program(name.to_owned()),
         }
     }
@@ -309,6 +331,7 @@ impl fmt::Display for Actor {
             Self::Command(None) => f.write_str("command"),
             Self::SignedIn(name) => write!(f, "sign-in {name}"),
             Self::Slack(user) => write!(f, "slack {user}"),
+            Self::Telegram(user) => write!(f, "telegram {user}"),
             Self::Several(all) => {
                 // No name ends another's.
                 let all: Vec<String> = all.iter().map(|one| one.to_string().replace(';', ",")).collect();
@@ -348,6 +371,7 @@ mod tests {
             ("command", Actor::Command(None), "somebody at the command line"),
             ("sign-in alice", Actor::SignedIn("alice".into()), "alice (signed in)"),
             ("slack T1/U2", Actor::Slack("T1/U2".into()), "U2 (Slack)"),
+            ("telegram 7", Actor::Telegram("7".into()), "7 (Telegram)"),
             (
                 "people link email:o…@example.com; sign-in bob",
                 Actor::Several(vec![holder("email", Some("o…@example.com")), Actor::SignedIn("bob".into())]),

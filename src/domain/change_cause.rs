@@ -37,7 +37,12 @@ pub fn is_ours(workload: &Workload) -> bool {
 pub fn of_update(before: Option<&str>, container: &str, (from, to): (&str, &str), by: &Actor) -> String {
     let by = match by {
         Actor::Policy => "as its policy allows".to_owned(),
-        Actor::Holder { .. } | Actor::Command(_) | Actor::SignedIn(_) | Actor::Slack(_) | Actor::Several(_) => {
+        Actor::Holder { .. }
+        | Actor::Command(_)
+        | Actor::SignedIn(_)
+        | Actor::Slack(_)
+        | Actor::Telegram(_)
+        | Actor::Several(_) => {
             format!("approved by {}", by.words())
         }
         Actor::Program(_) => format!("by {}", by.words()),

@@ -1,4 +1,4 @@
-//! What crosses the queue: a repository to look at, or a message to deliver.
+//! What crosses the queue: a repository to look at, a message to deliver, or a button that was pressed.
 //!
 //! These types are the format of stored rows: fields are only added, with a default.
 
@@ -6,8 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::notice::fingerprint;
-pub use super::notice::{ApprovalView, Failure, ImageView, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
+pub use super::notice::{
+    ApprovalView, Approvals, Failure, ImageView, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack,
+};
+use super::press::Pressed;
 use super::reference::Repository;
+pub use super::votes::Approvals;
 
 /// Something to be done, durably.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,13 +22,15 @@ pub enum Job {
     Deliver(Box<Delivery>),
     /// Tell something on one channel, together with what else waits there.
     Gather(Box<Gathered>),
+    /// Do what somebody pressed in a chat.
+    Press(Box<Pressed>),
 }
 
 impl Job {
     /// What it tells of workloads, to be changed.
     pub fn notices_mut(&mut self) -> &mut [Notice] {
         match self {
-            Self::Look(_) => &mut [],
+            Self::Look(_) | Self::Press(_) => &mut [],
             Self::Deliver(delivery) => delivery.notices_mut(),
             Self::Gather(gathered) => std::slice::from_mut(&mut gathered.notice),
         }
@@ -74,6 +80,21 @@ pub enum Told {
     /// That messages arrive here: somebody tries the channel.
     #[serde(rename = "test")]
     Test(Trial),
+}
+
+impl Told {
+    /// What tells these, oldest first; nothing where there are none.
+    #[must_use]
+    pub fn of(mut notices: Vec<Notice>) -> Option<Self> {
+        match notices.pop() {
+            None => None,
+            Some(only) if notices.is_empty() => Some(Self::One(Box::new(only))),
+            Some(last) => {
+                notices.push(last);
+                Some(Self::Several { id: Delivery::collection(&notices), notices })
+            }
+        }
+    }
 }
 
 /// What is wrong with image-watcher itself, as far as people have to know.

@@ -106,7 +106,7 @@ impl Binding {
     }
 }
 
-/// Which notices go out together, as their places in the list. What an end makes old news is left out: who is told that an
+/// Which notices go out together, as their places in the list. What others make old news is left out: who is told that an
 /// update was applied need not be told that it is available.
 #[must_use]
 pub fn together(notices: &[&Notice], binding: Binding) -> Vec<Vec<usize>> {
@@ -127,14 +127,31 @@ pub fn together(notices: &[&Notice], binding: Binding) -> Vec<Vec<usize>> {
     if is_digest && messages.len() > 1 { vec![fresh] } else { messages }
 }
 
-/// Whether a later one of the same update says how it ended.
+/// Whether a later one makes it old news.
 fn is_old_news(notices: &[&Notice], at: usize) -> bool {
     let Some(notice) = notices.get(at) else { return false };
-    if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Granted) {
-        return false;
+    stage(notice.kind).is_some() && notices.iter().skip(at + 1).any(|later| makes_old(later, notice))
+}
+
+/// How far an update is of which this is told; nothing where it is told of no update, or of one that nobody wants.
+fn stage(kind: NoticeKind) -> Option<u8> {
+    match kind {
+        NoticeKind::Available => Some(0),
+        NoticeKind::Granted => Some(1),
+        NoticeKind::Stalled => Some(2),
+        NoticeKind::Applied | NoticeKind::Failed => Some(3),
+        NoticeKind::RolledBack => Some(4),
+        NoticeKind::Skipped | NoticeKind::Held | NoticeKind::Gone | NoticeKind::Stopped => None,
     }
-    let update = notice.update_id();
-    notices.iter().skip(at + 1).any(|later| later.kind.is_end() && later.update_id() == update)
+}
+
+/// Whether one notice makes another old news that was put before it and waits still: both tell of the same update, which is
+/// further by now. What is urgent overtakes what waits, so that without this people would be told that there is an update
+/// after they were told how it ended.
+#[must_use]
+pub fn makes_old(told: &Notice, waiting: &Notice) -> bool {
+    let is_further = stage(told.kind).zip(stage(waiting.kind)).is_some_and(|(told, waiting)| waiting < told);
+    is_further && !told.is_passed_over() && told.update_id() == waiting.update_id()
 }
 
 #[cfg(test)]
@@ -236,9 +253,40 @@ mod tests {
         assert_eq!(composed(&again, Binding::Cause), [vec![0], vec![1]], "what comes later is news");
     }
 
+    #[test]
+    fn what_tells_that_an_update_is_further_makes_old_what_tells_of_it_before() {
+        use NoticeKind::{Applied, Available, Failed, Granted, RolledBack, Stalled};
+        let makes = |told, waiting| makes_old(&on("a", told, "1.3.0"), &on("a", waiting, "1.3.0"));
+        let order = [Available, Granted, Stalled, Applied, RolledBack];
+        for (at, earlier) in order.into_iter().enumerate() {
+            for (then, later) in order.into_iter().enumerate() {
+                assert_eq!(makes(later, earlier), at < then, "{later:?} after {earlier:?}");
+            }
+        }
+        let by = |kind| Notice { by: Some(crate::domain::actor::Actor::Policy), ..on("a", kind, "1.3.0") };
+        assert!(makes_old(&by(Failed), &on("a", Available, "1.3.0")), "it was tried");
+        assert!(!makes(Failed, Available), "what is passed over was never an update");
+        assert!(!makes_old(&by(Failed), &on("a", Applied, "1.3.0")) && !makes_old(&by(Failed), &by(Failed)));
+        for other in [on("b", Available, "1.3.0"), on("a", Available, "1.4.0")] {
+            assert!(!makes_old(&by(Failed), &other), "another update");
+        }
+        for apart in [NoticeKind::Skipped, NoticeKind::Held, NoticeKind::Gone, NoticeKind::Stopped] {
+            assert!(!makes(RolledBack, apart) && !makes(apart, Available), "{apart:?}");
+        }
+    }
+
     fn any_notice() -> impl Strategy<Value = Notice> {
         let kind = prop_oneof![Just(NoticeKind::Available), Just(NoticeKind::Applied), Just(NoticeKind::Gone)];
         (0..9_u8, kind, 0..3_u8).prop_map(|(name, kind, to)| on(&name.to_string(), kind, &format!("1.{to}.0")))
+    }
+
+    /// What happens to one of a few updates.
+    fn any_step() -> impl Strategy<Value = Notice> {
+        let kind = prop::sample::select(NoticeKind::ALL.to_vec());
+        (0..3_u8, kind).prop_map(|(name, kind)| {
+            let by = (kind == NoticeKind::Failed).then_some(crate::domain::actor::Actor::Policy);
+            Notice { by, ..on(&name.to_string(), kind, "1.3.0") }
+        })
     }
 
     proptest! {
@@ -255,12 +303,46 @@ mod tests {
             told.dedup();
             prop_assert_eq!(count, told.len());
             for (place, notice) in notices.iter().enumerate() {
-                let ends = |later: &usize| {
-                    *later > place && notices[*later].kind.is_end() && notices[*later].update_id() == notice.update_id()
-                };
+                let ends = |later: &usize| *later > place && makes_old(&notices[*later], notice);
                 prop_assert!(told.contains(&place) || told.iter().any(ends));
             }
             prop_assert!(messages.len() <= MOST_MESSAGES);
+        }
+
+        /// Whatever happens in which order, and whenever what waits goes out: of one update nothing is told after what is
+        /// further, unless it happened after that; and what is not told was old news by then.
+        #[test]
+        fn nobody_is_told_of_an_update_what_was_before_what_was_told(
+            happens in proptest::collection::vec((any_step(), any::<bool>()), 1..60)
+        ) {
+            let (mut waiting, mut told): (Vec<(usize, Notice)>, Vec<(usize, Notice)>) = (Vec::new(), Vec::new());
+            let mut dropped = Vec::new();
+            for (at, (notice, goes_out)) in happens.iter().enumerate() {
+                if notice.is_urgent() {
+                    let (old, still): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, it)| makes_old(notice, it));
+                    (waiting, dropped) = (still, [dropped, old].concat());
+                    told.push((at, notice.clone()));
+                } else {
+                    waiting.push((at, notice.clone()));
+                }
+                if *goes_out {
+                    let all: Vec<&Notice> = waiting.iter().map(|(_, notice)| notice).collect();
+                    let places: Vec<usize> = together(&all, Binding::Each).concat();
+                    let (out, old): (Vec<_>, Vec<_>) =
+                        std::mem::take(&mut waiting).into_iter().enumerate().partition(|(at, _)| places.contains(at));
+                    told.extend(out.into_iter().map(|(_, item)| item));
+                    dropped.extend(old.into_iter().map(|(_, item)| item));
+                }
+            }
+            for (place, (at, notice)) in told.iter().enumerate() {
+                let before = told[..place].iter().find(|(then, before)| then > at && makes_old(before, notice));
+                prop_assert!(before.is_none(), "{:?} after {:?}", notice.kind, before);
+            }
+            for (at, notice) in &dropped {
+                prop_assert!(told.iter().any(|(then, later)| then > at && makes_old(later, notice))
+                    || dropped.iter().chain(&waiting).any(|(then, later)| then > at && makes_old(later, notice)));
+            }
+            prop_assert_eq!(told.len() + dropped.len() + waiting.len(), happens.len(), "nothing is lost");
         }
 
         #[test]

@@ -43,6 +43,12 @@ impl Listing {
         Self(ApprovalId::mint(expires - LIFETIME, what))
     }
 
+    /// What it is known by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Until when it can be used.
     #[must_use]
     pub fn expires(&self) -> DateTime<Utc> {

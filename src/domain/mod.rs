@@ -6,6 +6,7 @@
 //! registry's tags ─► tags::TagList ───┘        └─► view::View: one sentence for terminal, page, mail and Event
 //! ```
 
+pub mod accepted;
 pub mod actor;
 pub mod approval;
 pub mod change_cause;
@@ -25,6 +26,7 @@ pub mod password;
 pub mod plain;
 pub mod policy;
 pub mod preflight;
+pub mod press;
 pub mod record;
 pub mod redaction;
 pub mod reference;
@@ -42,6 +44,7 @@ pub mod slack;
 pub mod standing;
 pub mod tag;
 pub mod tags;
+pub mod telegram;
 pub mod together;
 pub mod view;
 pub mod votes;

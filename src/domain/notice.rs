@@ -15,7 +15,9 @@ use super::grounds::Grounds;
 use super::group::Plan;
 use super::owner::OwnerView;
 use super::preflight::{Preflight, Unfit};
+use super::rollout::Account;
 use super::rollout::obstacle::InTheWay;
+use super::votes::Approvals;
 use super::workload::WorkloadId;
 
 /// So often at most people are reminded of what nobody answers.
@@ -180,6 +182,9 @@ pub struct Failure {
     /// The last lines of the log of what failed, where they may be read. They are told, and not kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
+    /// The message, where it is ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Box<Account>>,
 }
 
 impl Failure {
@@ -195,13 +200,26 @@ impl Failure {
     /// One of which no log is known.
     #[must_use]
     pub fn new(reason: &str, message: &str) -> Self {
-        Self { reason: reason.to_owned(), message: message.to_owned(), log: Vec::new() }
+        Self { reason: reason.to_owned(), message: message.to_owned(), log: Vec::new(), account: None }
+    }
+
+    /// One that is ours to say.
+    #[must_use]
+    pub fn ours(reason: &str, account: Account) -> Self {
+        let of = Self::new(reason, &account.to_string());
+        Self { account: Some(Box::new(account)), ..of }
+    }
+
+    /// What happened, whoever says it.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        self.account.as_deref().cloned().unwrap_or_else(|| Account::Said(self.message.clone()))
     }
 
     /// What is kept of it.
     #[must_use]
     pub fn kept(&self) -> Self {
-        Self::new(&self.reason, &self.message)
+        Self { log: Vec::new(), ..self.clone() }
     }
 }
 
@@ -341,6 +359,9 @@ pub struct Notice {
     /// Where all of its group go, where it is of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Box<Plan>>,
+    /// How many people have to approve it, where one is not enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Approvals>,
 }
 
 impl Notice {
@@ -379,6 +400,7 @@ impl Notice {
             declared: Declared::default(),
             because: None,
             group: None,
+            approvals: None,
         }
     }
 

@@ -154,6 +154,18 @@ impl Owner {
         format!("{}; to keep {tag}, {change}", self.warning())
     }
 
+    /// The line that keeps a version, as the tool reads it, and where it stands.
+    #[must_use]
+    pub fn line(&self, repository: &str, version: &str) -> (String, &'static str) {
+        let image = || format!("image: {repository}:{version}");
+        match self.tool {
+            Tool::Helm | Tool::HelmByApply => (format!("image.tag: {version:?}"), "values"),
+            Tool::FluxHelmRelease => (format!("image.tag: {version:?}"), "HelmRelease, spec.values"),
+            Tool::FluxKustomization | Tool::ArgoCd => (image(), "Git"),
+            Tool::Controller => (format!("{repository}:{version}"), "spec"),
+        }
+    }
+
     /// Why people are asked although the mode is `AUTO_UPDATE`.
     #[must_use]
     pub fn asks_first(&self) -> String {

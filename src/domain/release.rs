@@ -241,6 +241,9 @@ pub enum Language {
 }
 
 impl Language {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::English, Self::French];
+
     /// The two letters of ISO 639-1.
     #[must_use]
     pub fn code(self) -> &'static str {

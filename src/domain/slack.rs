@@ -1,60 +1,4 @@
-//! Slack's buttons: what stands in one, who may press it, and what is said to a press.
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
-
-use super::actor::Actor;
-use super::approval::{ApprovalId, Token};
-
-/// What stands in a button: the approval's name, and a hash of the token of the link beside it. It finds what was shown, and
-/// nobody can make a link of it: who may press is said by Slack's signature and by [`Desk`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Button {
-    approval: ApprovalId,
-    shown: String,
-}
-
-impl Button {
-    /// The button beside a link with this token.
-    #[must_use]
-    pub fn of(token: &str) -> Option<Self> {
-        Some(Self { approval: Token::parse(token)?.approval().clone(), shown: hash(token) })
-    }
-
-    /// Reads what stands in one.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (approval, shown) = text.split_once(' ')?;
-        let is_hash = shown.len() == 43 && URL_SAFE_NO_PAD.decode(shown).is_ok();
-        Some(Self { approval: ApprovalId::parse(approval)?, shown: shown.to_owned() }).filter(|_| is_hash)
-    }
-
-    /// What stands in it.
-    #[must_use]
-    pub fn value(&self) -> String {
-        format!("{} {}", self.approval, self.shown)
-    }
-
-    /// The approval that it names.
-    #[must_use]
-    pub fn approval(&self) -> &ApprovalId {
-        &self.approval
-    }
-
-    /// Whether it stood beside the link with this token.
-    #[must_use]
-    pub fn is_beside(&self, token: &str) -> bool {
-        hash(token).as_bytes().ct_eq(self.shown.as_bytes()).into()
-    }
-}
-
-fn hash(token: &str) -> String {
-    let hash = Sha256::new().chain_update(b"iw-slack-button-v1").chain_update(token).finalize();
-    URL_SAFE_NO_PAD.encode(hash)
-}
+//! Slack's ids, and who may press the buttons of a channel there.
 
 /// Whether a text is an id of Slack's that begins with one of these letters.
 #[must_use]
@@ -63,17 +7,17 @@ pub fn is_id(text: &str, kinds: &[char]) -> bool {
     (2..=32).contains(&text.len()) && text.starts_with(kinds) && text.bytes().all(is_letter)
 }
 
-/// Who may press the buttons of a channel, and where.
+/// Who may press the buttons of a channel, and where. What is not said is whatever Slack signed: its key is of one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desk {
     /// The app's id, `A…`.
-    pub app: String,
+    pub app: Option<String>,
     /// The workspace's id, `T…`.
-    pub team: String,
+    pub team: Option<String>,
     /// The channel's id.
     pub channel: String,
-    /// The ids of who may press, `U…`.
-    pub users: Vec<String>,
+    /// The ids of who may press, `U…`; else everybody of the workspace who is in the channel.
+    pub users: Option<Vec<String>>,
 }
 
 /// Where a button was pressed and by whom, as Slack says it.
@@ -118,66 +62,25 @@ impl Desk {
     /// [`NotAllowed`] says why not.
     pub fn admits(&self, presser: &Presser) -> Result<(), NotAllowed> {
         let checks = [
-            (self.app == presser.app, NotAllowed::App),
-            (self.team == presser.team, NotAllowed::Team),
+            (self.app.as_ref().is_none_or(|app| *app == presser.app), NotAllowed::App),
+            (self.team.as_ref().is_none_or(|team| *team == presser.team), NotAllowed::Team),
             (self.channel == presser.channel, NotAllowed::Channel),
-            (self.team == presser.home, NotAllowed::Guest),
-            (self.users.contains(&presser.user), NotAllowed::User),
+            (presser.team == presser.home, NotAllowed::Guest),
+            (self.users.as_ref().is_none_or(|users| users.contains(&presser.user)), NotAllowed::User),
         ];
         checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, why)| Err(why))
     }
 }
 
-/// Where what comes of a press is said.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Place {
-    /// The channel's id.
-    pub channel: String,
-    /// Names the message in it.
-    pub message: String,
-    /// The message's blocks, as they are shown.
-    pub blocks: Vec<Value>,
-    /// Where to answer whoever pressed and nobody else; Slack takes five answers within half an hour.
-    pub aside: String,
-}
-
-/// What is said to a press.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Saying {
-    /// To whoever pressed alone.
-    Aside(String),
-    /// To all, below the message: what, and by whom.
-    Below(String, Actor),
-    /// The same, and in the message too, which can be answered no more.
-    Settled(String, Actor),
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    const TOKEN: &str = "v1.0a1b2c3d.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
-    #[test]
-    fn a_button_finds_what_was_shown_and_is_no_link() {
-        let button = Button::of(TOKEN).unwrap();
-        let value = button.value();
-        assert_eq!(Button::parse(&value), Some(button.clone()));
-        assert!(value.starts_with("apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T ") && value.len() <= 2000, "{value}");
-        assert!(!Token::is_in(&value) && !value.contains("AAAAAAAA"), "{value}");
-        assert!(button.is_beside(TOKEN) && !button.is_beside(&TOKEN.replace("0a1b", "0a1c")));
-        for wrong in ["", "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T", "apr_x y", &format!("{value}x"), &value.replace(' ', "  ")]
-        {
-            assert_eq!(Button::parse(wrong), None, "{wrong}");
-        }
-    }
 
     /// Row 23 of the design's table.
     #[test]
     fn whoever_differs_in_one_thing_is_nobody() {
-        let desk = Desk { app: "A1".into(), team: "T1".into(), channel: "C1".into(), users: vec!["U1".into()] };
+        let (app, team, users) = (Some("A1".into()), Some("T1".into()), Some(vec!["U1".into()]));
+        let desk = Desk { app, team, channel: "C1".into(), users };
         let presser =
             Presser { app: "A1".into(), team: "T1".into(), channel: "C1".into(), user: "U1".into(), home: "T1".into() };
         let other = || "X1".to_owned();
@@ -192,13 +95,18 @@ mod tests {
         ] {
             assert_eq!(desk.admits(&one), Err(why));
         }
-        assert_eq!(Desk { users: Vec::new(), ..desk }.admits(&presser), Err(NotAllowed::User));
+        assert_eq!(Desk { users: Some(Vec::new()), ..desk }.admits(&presser), Err(NotAllowed::User));
     }
 
-    proptest! {
-        #[test]
-        fn what_is_read_is_what_was_written(text in ".{0,120}") {
-            prop_assert!(Button::parse(&text).is_none_or(|button| button.value() == text));
-        }
+    #[test]
+    fn where_nobody_is_named_the_channel_says_who_may() {
+        let desk = Desk { app: None, team: None, channel: "C1".into(), users: None };
+        let of = |channel: &str, team: &str, home: &str| {
+            let (app, user) = ("A7".into(), "U7".into());
+            desk.admits(&Presser { app, user, team: team.into(), channel: channel.into(), home: home.into() })
+        };
+        assert_eq!(of("C1", "T7", "T7"), Ok(()));
+        assert_eq!(of("C2", "T7", "T7"), Err(NotAllowed::Channel));
+        assert_eq!((of("C1", "T7", "T8"), of("C1", "T7", "")), (Err(NotAllowed::Guest), Err(NotAllowed::Guest)));
     }
 }

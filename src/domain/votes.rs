@@ -4,6 +4,7 @@
 //! is public, and many addresses look the same once they are masked. The code is made with the key that signs links, over the name
 //! of the question, so that it says nothing of who it is and can't be looked up.
 
+use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -104,12 +105,13 @@ impl Vote {
                 Some((_, address)) if !address.is_empty() => Some(alias(address)?),
                 _ => None,
             },
-            Person::SignedIn { .. } | Person::Slack { .. } | Person::Command(_) => None,
+            Person::SignedIn { .. } | Person::Slack { .. } | Person::Telegram { .. } | Person::Command(_) => None,
         };
         let (who, way) = match person {
             Person::Holder(link) => (holder(link)?, None),
             Person::SignedIn { name, link } => (voter("name", name)?, Some(holder(link)?)),
             Person::Slack { user, link } => (voter("slack", user)?, Some(holder(link)?)),
+            Person::Telegram { user, link } => (voter("telegram", user)?, Some(holder(link)?)),
             Person::Visitor(name) => (voter("name", name)?, None),
             Person::Command(None) => (voter("command", "")?, None),
             Person::Command(Some(user)) => (voter("name", user)?, Some(voter("command", "")?)),
@@ -118,11 +120,10 @@ impl Vote {
     }
 
     /// Whether both may be one person's. Two who signed in are different if their names are; anybody else is known by the way
-    /// that the vote came alone, and nobody counts twice by coming another way: who presses in Slack may be anybody elsewhere, and
-    /// who signed in and needs no link may hold one of a name that says nothing.
+    /// that the vote came alone, and nobody counts twice by coming another way: who signed in and needs no link may hold one of a
+    /// name that says nothing. Users of a chat are listed by whoever configures its channel, and are themselves there alone.
     fn may_be_of_one(&self, other: &Self) -> bool {
-        let is_slack = |vote: &Self| matches!(vote.by, Actor::Slack(_));
-        if self.who == other.who || is_slack(self) != is_slack(other) {
+        if self.who == other.who {
             return true;
         }
         match (self.by.is_signed_in(), other.by.is_signed_in()) {
@@ -206,6 +207,23 @@ impl Votes {
     }
 }
 
+/// How many people have to approve an update, and how many have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approvals {
+    /// So many have to.
+    pub needed: usize,
+    /// So many have, when it is told.
+    #[serde(default)]
+    pub given: usize,
+}
+
+impl fmt::Display for Approvals {
+    /// `1 of 2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.given, self.needed)
+    }
+}
+
 /// How a question stands that several people may have to approve.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ballot {
@@ -218,11 +236,22 @@ pub struct Ballot {
 }
 
 impl Ballot {
-    /// How many of how many, where one person is not enough: `1 of 2`.
+    /// How many of how many, where there is anything to say of it.
+    #[must_use]
+    pub fn counted(&self) -> Option<Approvals> {
+        self.is_worth_saying().then(|| Approvals { needed: self.needed.number(), given: self.votes.count() })
+    }
+
+    /// Whether there is anything to say of it: one person is not enough, or was not.
+    #[must_use]
+    pub fn is_worth_saying(&self) -> bool {
+        !self.needed.is_one() || !self.votes.is_empty()
+    }
+
+    /// How many of how many, where there is anything to say of it: `1 of 2`.
     #[must_use]
     pub fn words(&self) -> Option<String> {
-        let is_worth_it = !self.needed.is_one() || !self.votes.is_empty();
-        is_worth_it.then(|| format!("{} of {}", self.votes.count(), self.needed.number()))
+        self.counted().map(|counted| counted.to_string())
     }
 
     /// Whether this person can do nothing more by approving once more.

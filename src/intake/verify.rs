@@ -13,7 +13,7 @@ use sha2::Sha256;
 use super::oidc::Keys;
 use crate::config::source::{Hosts, Scheme, Source};
 use crate::domain::secret::Secret;
-use crate::listener::Problem;
+use crate::listener::{Problem, single, unhex};
 
 /// The same for an unknown source and for a wrong secret, so that neither can be told from the other.
 pub(super) const REFUSED: Problem =
@@ -195,15 +195,6 @@ fn any(secrets: &[Secret], given: &[u8]) -> bool {
     !given.is_empty() && secrets.iter().fold(false, |found, secret| secret.matches(given) | found)
 }
 
-/// A header that is there exactly once.
-fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut values = headers.get_all(name);
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
-    }
-}
-
 /// The one parameter of the query that has one of these names.
 fn query_token(request: &HttpRequest, names: &[&str]) -> Option<String> {
     let fields = url::form_urlencoded::parse(request.query_string().as_bytes());
@@ -266,19 +257,6 @@ fn mac<M: Mac + KeyInit>(secrets: &[Secret], given: &[u8], body: &[u8]) -> bool 
         let right = mac.is_ok_and(|mac| mac.chain_update(body).verify_slice(given).is_ok());
         right | found
     })
-}
-
-/// Exactly so many bytes as lower-case hexadecimal characters.
-fn unhex(text: &str, bytes: usize) -> Option<Vec<u8>> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    if text.len() != 2 * bytes {
-        return None;
-    }
-    text.as_bytes().chunks_exact(2).map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,13 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
+use crate::domain::actor::Actor;
+use crate::domain::declared::Kinds;
+use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
+use crate::domain::fleet::{Asks, Failed};
+use crate::domain::grounds::Grounds;
+use crate::domain::owner::OwnerView;
+use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Summary};
 
 /// What a fact or a remark is called.
@@ -33,6 +39,8 @@ pub enum Label {
     Failure,
     /// Why there is nothing to decide.
     Note,
+    /// How many have to approve.
+    Approvals,
     /// What comes of it, and what can be done.
     WhatNext,
     /// A channel.
@@ -65,15 +73,43 @@ pub struct Names {
     pub asks: bool,
 }
 
-/// The words of one language. Identifiers are never translated: names, tags, annotations, commands, and what clusters and
-/// registries say.
-pub trait Catalogue: Sync {
+/// Parts of sentences of one language, of messages and of pages. Identifiers are never translated: names, tags, annotations,
+/// commands, and what clusters and registries say.
+pub trait Phrases: Sync {
     /// A moment as people read it.
     fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String;
     /// How far it is from one version to another, of which events have the word: `minor`.
     fn level(&self, level: &str) -> String;
     /// What stands between a name and what follows it.
     fn colon(&self) -> &'static str;
+    /// Several things in a row.
+    fn all_of(&self, all: &[&str]) -> String;
+    /// How many people have approved, of how many who have to.
+    fn votes(&self, given: usize, needed: usize) -> String;
+    /// Who or what decided.
+    fn actor(&self, who: &Actor) -> String;
+    /// What speaks for a version.
+    fn grounds(&self, grounds: &Grounds) -> String;
+    /// Why people are asked first.
+    fn asks(&self, asks: &Asks, zone: Tz) -> String;
+    /// An update that failed elsewhere.
+    fn failed(&self, failed: &Failed, zone: Tz) -> String;
+    /// What the makers declare; nothing where nothing is declared.
+    fn kinds(&self, kinds: Kinds) -> Option<String>;
+    /// What an update changes in the image; empty where that is nothing.
+    fn image_changes(&self, changes: &Changes) -> String;
+    /// What was looked at of a version.
+    fn preflight(&self, preflight: &Preflight) -> String;
+    /// Why a version would not start.
+    fn flaw(&self, flaw: &Flaw) -> String;
+    /// Who else writes a workload, and what to do about it.
+    fn owned_by(&self, owner: &OwnerView) -> String;
+    /// Why an update failed, with the end of its log where that is known.
+    fn broken(&self, failure: &Failure) -> String;
+}
+
+/// The words of messages in one language.
+pub trait Catalogue: Phrases {
     /// What a fact or a remark is called.
     fn label(&self, label: Label) -> &'static str;
     /// What its versions are called.
@@ -90,24 +126,16 @@ pub trait Catalogue: Sync {
     fn none_known(&self) -> &'static str;
     /// Where each member of a group goes.
     fn group(&self, notice: &Notice) -> Option<String>;
-    /// Why this version.
-    fn why(&self, notice: &Notice) -> Option<String>;
     /// What the makers declare, with their words where the notes are not shown.
     fn declared(&self, notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String>;
-    /// What happened to other workloads, where that is why people are asked first.
-    fn because(&self, notice: &Notice, zone: Tz) -> Option<String>;
-    /// What the update changes in the image.
-    fn changes(&self, notice: &Notice) -> Option<String>;
-    /// What was looked at of the new one.
-    fn looked_at(&self, notice: &Notice) -> Option<String>;
-    /// What else writes the workload, and what it would do.
-    fn owner(&self, notice: &Notice) -> Option<String>;
     /// Why it failed, with the end of its log where that is known.
     fn failure(&self, notice: &Notice) -> Option<String>;
     /// Why there is nothing to decide.
     fn no_link(&self, reason: NoLink, notice: &Notice) -> String;
     /// What comes of it, and what can be done.
     fn way_on(&self, notice: &Notice, names: &Names) -> Option<String>;
+    /// How many people have approved, of how many who have to.
+    fn approvals(&self, approvals: Approvals) -> String;
     /// Who decided, and when.
     fn decided(&self, notice: &Notice, at: &str) -> Option<String>;
     /// Why its reader gets a message.
@@ -142,8 +170,8 @@ pub trait Catalogue: Sync {
     fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String;
     /// What some of several things have in common, and how many they are.
     fn section(&self, kind: NoticeKind, count: usize) -> String;
-    /// That there are more of them than are shown.
-    fn more_items(&self, more: usize) -> String;
+    /// That there are more of them than are shown, and whether the page behind the link lists them.
+    fn more_items(&self, more: usize, are_listed: bool) -> String;
     /// Why its reader gets a message about several things.
     fn reason_of_several(&self, cluster: Option<&str>) -> String;
     /// What is wrong with image-watcher, as a subject, and as a sentence with what to do.

@@ -8,6 +8,7 @@
 //! ```
 
 mod catalogue;
+pub mod chat;
 mod english;
 mod french;
 mod notes;
@@ -17,7 +18,9 @@ mod several;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, Phrases};
+pub use english::English;
+pub use french::French;
 pub use notes::{AlertLine, Changes, InShort, NotesPart, ReleasePart};
 pub use one::release_url;
 
@@ -141,9 +144,9 @@ pub struct Frame<'f> {
     /// The language.
     pub language: Language,
     /// Where the message leads.
-    pub links: Links,
+    pub links: &'f Links,
     /// What the update changes, as far as the channel has room for it.
-    pub notes: Option<ReleaseNotes>,
+    pub notes: Option<&'f ReleaseNotes>,
 }
 
 /// The links of one message: made for its recipient, and for nobody else.
@@ -178,7 +181,7 @@ impl Message {
 }
 
 /// The words of a language.
-fn words(language: Language) -> &'static dyn Catalogue {
+pub(crate) fn words(language: Language) -> &'static dyn Catalogue {
     match language {
         Language::English => &english::English,
         Language::French => &french::French,

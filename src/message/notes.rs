@@ -74,7 +74,9 @@ pub struct ReleasePart {
 }
 
 impl NotesPart {
-    pub(super) fn of(notes: &ReleaseNotes, words: &dyn Catalogue) -> Self {
+    /// What notes say, in the words of a language.
+    #[must_use]
+    pub fn of(notes: &ReleaseNotes, words: &dyn Catalogue) -> Self {
         let several = notes.releases.len() > 1;
         let releases: Vec<ReleasePart> =
             notes.releases.iter().filter(|it| !it.lines.is_empty()).map(|it| release(it, words)).collect();

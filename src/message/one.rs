@@ -8,12 +8,13 @@ use super::{Action, Fact, Frame, Message, Remark, Severity, clean};
 use crate::domain::event::{NoLink, Notice, NoticeKind};
 use crate::domain::reference::Digest;
 use crate::domain::release::ReleaseNotes;
+use crate::domain::wording::sentence;
 
 pub(super) fn message(notice: &Notice, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
     let link = frame.links.whole.as_deref();
     let names = names(notice, words, link.is_some());
     let heading = words.heading(notice).to_owned();
-    let notes = frame.notes.as_ref();
+    let notes = frame.notes;
     Message {
         language: frame.language.code(),
         colon: words.colon(),
@@ -110,15 +111,20 @@ fn remarks(notice: &Notice, words: &dyn Catalogue, names: &Names, frame: &Frame<
     let at = words.moment(notice.at, frame.zone);
     let decided = words.decided(notice, &at).map(|text| (words.ends(notice.kind).by, text, false));
     let of = |label, text: Option<String>, is_detail| text.map(|text| (words.label(label), text, is_detail));
+    let asked_of = notice.approvals.filter(|_| notice.asks());
+    let preflight = notice.preflight.as_deref();
+    let changes = preflight.and_then(|it| it.changes.as_ref()).map(|it| clean(&words.image_changes(it)));
+    let because = notice.because.as_ref().map(|it| sentence(&clean(&words.asks(it, frame.zone))));
     let all = [
-        of(Label::Why, words.why(notice), true),
-        of(Label::Declared, words.declared(notice, frame.notes.as_ref()), false),
-        of(Label::AskedAs, words.because(notice, frame.zone), false),
-        of(Label::Changes, words.changes(notice), true),
-        of(Label::LookedAt, words.looked_at(notice), true),
-        of(Label::Owner, words.owner(notice), false),
+        of(Label::Why, notice.why.as_ref().map(|why| clean(&words.grounds(why))), true),
+        of(Label::Declared, words.declared(notice, frame.notes), false),
+        of(Label::AskedAs, because, false),
+        of(Label::Changes, changes.filter(|it| !it.is_empty()), true),
+        of(Label::LookedAt, preflight.map(|it| clean(&words.preflight(it))), true),
+        of(Label::Owner, notice.owner.as_ref().map(|owner| clean(&words.owned_by(owner))), false),
         of(Label::Failure, words.failure(notice), false),
         of(Label::Note, notice.no_link.map(|reason| words.no_link(reason, notice)), false),
+        of(Label::Approvals, asked_of.map(|approvals| words.approvals(approvals)), false),
         decided,
         of(Label::WhatNext, words.way_on(notice, names), false),
     ];

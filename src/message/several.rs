@@ -62,10 +62,15 @@ fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec
         sections.push(Section {
             heading: words.section(kind, of_kind.len()),
             items: of_kind.iter().take(shown).map(item).collect(),
-            left_out: (of_kind.len() > shown).then(|| words.more_items(of_kind.len() - shown)),
+            left_out: (of_kind.len() > shown).then(|| words.more_items(of_kind.len() - shown, is_listed(kind, frame))),
         });
     }
     sections
+}
+
+/// Whether the page behind the link lists things of this kind.
+fn is_listed(kind: NoticeKind, frame: &Frame<'_>) -> bool {
+    frame.links.whole.is_some() && matches!(kind, NoticeKind::Available | NoticeKind::Held)
 }
 
 /// One of several things, in a line that stands alone.

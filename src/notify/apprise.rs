@@ -4,10 +4,15 @@ use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use url::Url;
+
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, short, text};
-use super::service::{Request, Sending, Service, Style, at, by_status, put, refusal, refused, secrets_of};
+use super::probe::{self, Tried};
+use super::service::{
+    Request, Sending, Service, Style, at, beside, body_of, by_status, put, refusal, refused, secrets_of, with_query,
+};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{Message, Severity};
@@ -49,6 +54,23 @@ impl Service for AppriseChannel {
         let key =
             self.url.expose().split(['?', '#']).next().and_then(|path| path.trim_end_matches('/').rsplit('/').next());
         secrets_of(&self.url).into_iter().chain(key).collect()
+    }
+
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        let key = Url::parse(self.url.expose()).ok()?;
+        let key = key.path_segments()?.rfind(|part| !part.is_empty())?.to_owned();
+        let url = beside(&self.url, 2, &["json", "urls", &key]);
+        Some(Request::get(&with_query(&url, &[("privacy", "1")])))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        let urls = at(&body_of(answer), "/urls").as_array().map_or(0, Vec::len);
+        match answer.status.as_u16() {
+            200 if urls > 0 => Tried::Works(format!("{urls} services are configured under its key")),
+            200 | 204 => Tried::Fails("nothing is configured under its key".to_owned()),
+            403 => Tried::Answers("the server answers, and shows nobody what is configured".to_owned()),
+            _ => probe::refused(answer),
+        }
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {

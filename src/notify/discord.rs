@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, cut_as, fitted};
 use super::layout::{Layout, Markup, buttons, short, text};
-use super::service::{Request, Sending, Service, Style, at, body_of, busy_for, by_status, put, secrets_of, with_query};
+use super::probe::{self, Tried, named};
+use super::service::{
+    Request, Sending, Service, Style, at, beside, body_of, busy_for, by_status, put, secrets_of, with_query,
+};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{Fact, Message, Severity};
@@ -58,6 +61,20 @@ impl Service for DiscordChannel {
         secrets_of(&self.url)
     }
 
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        Some(Request::get(&beside(&self.url, 0, &[])))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        match answer.status.as_u16() {
+            200 => Tried::Works(format!("its webhook is {}", named(at(&body_of(answer), "/name")))),
+            401 | 404 => {
+                Tried::Fails("Discord knows no such webhook: it was removed, or its address is cut off".to_owned())
+            }
+            _ => probe::refused(answer),
+        }
+    }
+
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         let body = match sending.style {
             Style::Rich => fitted(sending.message, message, fits),
@@ -69,7 +86,7 @@ impl Service for DiscordChannel {
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         let body = body_of(answer);
         match by_status(answer, now) {
-            Attempt::Busy { .. } => busy_for(at(&body, "/retry_after").as_f64(), answer, now),
+            busy @ Attempt::Busy { .. } => busy_for(busy, at(&body, "/retry_after").as_f64(), now),
             Attempt::GaveUp { reason } if at(&body, "/code").as_u64() == Some(UNKNOWN_WEBHOOK) => {
                 Attempt::Gone { reason }
             }
@@ -88,7 +105,7 @@ fn message(message: &Message) -> Value {
         .action
         .as_ref()
         .is_none_or(|action| buttons.iter().any(|button| at(button, "/url") == action.url.as_str()));
-    let layout = Layout { markup: Markup::Markdown, facts: false, actions: !is_on_button, reason: false };
+    let layout = Layout { markup: Markup::Markdown, facts: false, actions: !is_on_button };
     let hint = message.action.as_ref().filter(|_| is_on_button).map(|action| escaped(&action.hint)).unwrap_or_default();
     let description = format!("{}\n\n{hint}", text(message, layout));
     let embed = json!({

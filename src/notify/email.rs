@@ -9,7 +9,9 @@ use lettre::message::{Mailbox, MultiPart, SinglePart};
 use minijinja::Environment;
 
 use super::attempt::{Attempt, Refusal};
+use super::probe::Tried;
 use super::service::{Sending, Style};
+use super::template::{Templates, made};
 use crate::domain::event::{Delivery, Told};
 use crate::domain::release::Room;
 use crate::message::Message;
@@ -38,6 +40,7 @@ pub struct EmailChannel {
     from: Mailbox,
     to: Vec<Mailbox>,
     templates: Environment<'static>,
+    own: Templates,
 }
 
 impl std::fmt::Debug for EmailChannel {
@@ -56,7 +59,24 @@ impl EmailChannel {
         let mut templates = Environment::new();
         templates.add_template("update.txt", include_str!("../../templates/email/update.txt"))?;
         templates.add_template("update.html", include_str!("../../templates/email/update.html"))?;
-        Ok(Self { relay, from, to, templates })
+        Ok(Self { relay, from, to, templates, own: Templates::default() })
+    }
+
+    /// The same, written by these templates as far as there are any.
+    #[must_use]
+    pub fn written_by(self, own: Templates) -> Self {
+        Self { own, ..self }
+    }
+
+    /// Whether the server lets us in, and hands nothing in.
+    pub(super) async fn tried(&self) -> Tried {
+        match self.relay.try_login().await {
+            Ok(is_known) => {
+                let login = if is_known { "takes user and password" } else { "asks for no login" };
+                Tried::Works(format!("the mail server {login}"))
+            }
+            Err(error) => Tried::Fails(crate::telemetry::chain(&error).to_string()),
+        }
     }
 
     pub(super) fn password(&self) -> Option<&str> {
@@ -91,7 +111,9 @@ impl EmailChannel {
     /// Text and HTML.
     pub(super) fn rendered(&self, message: &Message) -> Result<(String, String), minijinja::Error> {
         let render = |name| self.templates.get_template(name)?.render(minijinja::value::Serde(message));
-        Ok((render("update.txt")?, render("update.html")?))
+        let text = made(self.own.email_text.as_deref(), message).map_or_else(|| render("update.txt"), Ok)?;
+        let html = made(self.own.email_html.as_deref(), message).map_or_else(|| render("update.html"), Ok)?;
+        Ok((text, html))
     }
 
     fn mail(&self, Sending { delivery, message, now, style, .. }: &Sending<'_>) -> Result<Mail, String> {
@@ -227,6 +249,24 @@ pub(super) mod tests {
         assert!("Evil\r\nBcc: x <a@example.com>".parse::<Mailbox>().is_err(), "the library panics on such a name");
         let (_, html) = channel().rendered(&said(&delivery, None, None)).unwrap();
         assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+    }
+
+    /// A template that renders with all that it was tried with may still fail with a message.
+    #[test]
+    fn a_template_of_an_operator_is_used_and_never_stops_a_message() {
+        use super::super::template::{Part, Template};
+        let written = |part, text: &str| {
+            let mut own = Templates::default();
+            own.set(Template::read(part, text).unwrap());
+            channel().written_by(own).rendered(&said(&asking(), Some("https://iw.example.com/a/x"), None)).unwrap()
+        };
+        let (text, html) = written(Part::EmailHtml, "<p>{{ sentence }}</p>");
+        let ours = channel().rendered(&said(&asking(), Some("https://iw.example.com/a/x"), None)).unwrap();
+        assert!(html.starts_with("<p>shop&#x2f;web") && html.ends_with("</p>") && text == ours.0, "{html}");
+        for broken in ["{{ facts[40].label }}", "{% for a in range(10000) %}{{ sentence }}{% endfor %}"] {
+            assert_eq!(written(Part::EmailHtml, broken), ours, "{broken}");
+            assert_eq!(written(Part::EmailText, broken), ours, "{broken}");
+        }
     }
 
     #[test]

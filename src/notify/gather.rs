@@ -9,7 +9,7 @@ use super::Channels;
 use crate::ambient::Ambient;
 use crate::domain::event::{Delivery, Job, Notice, Told};
 use crate::domain::gathering::{Binding, Due, MOST_GATHERED, Moment, WINDOW, due, together};
-use crate::queue::{Gathering, NewJob, QueueError, Topic, Waiting};
+use crate::queue::{Gathering, Kept, NewJob, QueueError, Topic, Waiting};
 use crate::stop::Stop;
 use crate::telemetry::chain;
 
@@ -41,7 +41,7 @@ impl<Q> std::fmt::Debug for Gatherer<Q> {
     }
 }
 
-impl<Q: Gathering> Gatherer<Q> {
+impl<Q: Gathering + Kept> Gatherer<Q> {
     /// Works until `stop` is raised. What waits then is stored, and waits for the next start.
     pub async fn run(self, mut stop: Stop) {
         let changed = self.queue.changed(&Topic::Gather(self.channel.clone()));
@@ -87,14 +87,33 @@ impl<Q: Gathering> Gatherer<Q> {
         Moment { now, window, last, looked: (self.when_looked)(), quiet_until }
     }
 
+    /// Those that are shown in a message which stands there already, and are told below it; and all others.
+    async fn followed<'w>(&self, waiting: &'w [Waiting]) -> (Vec<&'w Waiting>, Vec<&'w Waiting>) {
+        let (mut followed, mut others) = (Vec::new(), Vec::new());
+        let channel = self.channels.find(&self.channel);
+        for item in waiting {
+            let key = channel.and_then(|channel| channel.place_of(&item.notice));
+            let kept = match key {
+                Some(key) => self.queue.recall(&key).await,
+                None => None,
+            };
+            let is_there = kept.zip(channel).is_some_and(|(kept, channel)| channel.place_in(&kept).is_some());
+            if is_there { followed.push(item) } else { others.push(item) }
+        }
+        (followed, others)
+    }
+
     async fn compose(&self, waiting: &[Waiting], at: Moment) -> Result<(), QueueError> {
-        let notices: Vec<&Notice> = waiting.iter().map(|item| &item.notice).collect();
+        let (followed, waiting_for_others) = self.followed(waiting).await;
+        let notices: Vec<&Notice> = waiting_for_others.iter().map(|item| &item.notice).collect();
         let recipients = self.channels.find(&self.channel).map(super::Channel::recipients).unwrap_or_default();
         let mut messages = Vec::new();
         let binding = waiting.first().map_or(Binding::Cause, |oldest| Binding::of(oldest.since, at));
-        for places in together(&notices, binding) {
-            let items: Vec<&Waiting> = places.iter().filter_map(|place| waiting.get(*place)).collect();
-            let Some(told) = told(&items) else { continue };
+        let gathered = together(&notices, binding).into_iter().map(|places| -> Vec<&Waiting> {
+            places.iter().filter_map(|place| waiting_for_others.get(*place).copied()).collect()
+        });
+        for items in followed.into_iter().map(|item| vec![item]).chain(gathered) {
+            let Some(told) = Told::of(items.iter().map(|item| item.notice.clone()).collect()) else { continue };
             let trace = items.first().map_or("", |item| &item.trace);
             messages.extend(recipients.iter().map(|recipient| {
                 let (channel, recipient, told) = (self.channel.clone(), recipient.clone(), told.clone());
@@ -105,17 +124,6 @@ impl<Q: Gathering> Gatherer<Q> {
         self.queue.compose(waiting.iter().map(|item| item.id.clone()).collect(), messages).await?;
         tracing::debug!(channel = self.channel, notices = waiting.len(), messages = count, "what waited goes out");
         Ok(())
-    }
-}
-
-fn told(items: &[&Waiting]) -> Option<Told> {
-    match items {
-        [] => None,
-        [only] => Some(Told::One(Box::new(only.notice.clone()))),
-        several => {
-            let notices: Vec<Notice> = several.iter().map(|item| item.notice.clone()).collect();
-            Some(Told::Several { id: Delivery::collection(&notices), notices })
-        }
     }
 }
 
@@ -160,7 +168,7 @@ mod tests {
             queue: queue.clone(),
             channels: Arc::new(channels),
             channel: "chat".into(),
-            has_looked: Arc::new(|| true),
+            when_looked: Arc::new(|| Some(DateTime::UNIX_EPOCH)),
             ambient: ambient.clone(),
         };
         let (mut last, mut told) = (None, Vec::new());

@@ -104,7 +104,7 @@ fn told(letters: &[Letter]) -> BTreeMap<String, String> {
         let notices = match &letter.job {
             Some(Job::Deliver(delivery)) => delivery.notices(),
             Some(Job::Gather(gathered)) => std::slice::from_ref(&gathered.notice),
-            Some(Job::Look(_)) | None => &[],
+            Some(Job::Look(_) | Job::Press(_)) | None => &[],
         };
         for notice in notices {
             let (count, last) = of.entry(notice.workload.uid.to_string()).or_default();

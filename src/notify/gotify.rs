@@ -6,10 +6,12 @@ use url::Url;
 use super::attempt::Refusal;
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, is_web, short, text};
-use super::service::{Request, Sending, Service, Style, put, under};
+use super::probe::{self, Tried};
+use super::service::{Request, Sending, Service, Style, beside, put, under};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{Message, Severity};
+use crate::outbound::Response;
 
 /// What a message has room for.
 const ROOM: Room = Room { alerts: 10, releases: 5, lines: 8, characters: 2400 };
@@ -42,6 +44,18 @@ impl Service for GotifyChannel {
 
     fn secrets(&self) -> Vec<&str> {
         vec![self.token.expose()]
+    }
+
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        Some(Request::get(&beside(&self.url, 1, &["health"])))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        if answer.status.is_success() {
+            Tried::Answers("the server is healthy; whether it takes the token shows with a message".to_owned())
+        } else {
+            probe::refused(answer)
+        }
     }
 
     /// The token is in a header, as URLs are logged.

@@ -33,18 +33,16 @@ pub(super) enum Markup {
 pub(super) struct Layout {
     /// What is read as markup.
     pub markup: Markup,
-    /// Whether the facts are in the text, and not beside it.
+    /// Whether the facts, and why its reader gets it, are in the text, and not beside it.
     pub facts: bool,
     /// Whether the links of the message are in the text, and not on buttons.
     pub actions: bool,
-    /// Whether the text says why its reader gets it.
-    pub reason: bool,
 }
 
 impl Layout {
     /// Everything in one text.
     pub(super) fn whole(markup: Markup) -> Self {
-        Self { markup, facts: true, actions: true, reason: true }
+        Self { markup, facts: true, actions: true }
     }
 }
 
@@ -91,13 +89,13 @@ impl Markup {
     }
 
     /// A link, where its address is one.
-    pub(super) fn link(self, label: &str, url: &str) -> String {
+    fn link(self, label: &str, url: &str, colon: &str) -> String {
         let label = self.within(label, MOST_OF_A_LINE);
         if !is_web(url) {
             return label;
         }
         match self {
-            Self::Plain => format!("{label}: {}", written(url)),
+            Self::Plain => format!("{label}{colon} {}", written(url)),
             Self::Markdown => format!("[{label}]({})", written(url)),
             Self::Telegram | Self::Html | Self::Card => {
                 format!("<a href=\"{}\">{label}</a>", written(url).replace('&', "&amp;"))
@@ -147,21 +145,21 @@ fn parted(text: &str) -> String {
 
 /// A message as one text: what it says first, then what can be answered, then the rest.
 pub(super) fn text(message: &Message, layout: Layout) -> String {
-    let markup = layout.markup;
+    let (markup, colon) = (layout.markup, message.colon);
     let mut parts = vec![vec![markup.within(&message.sentence, MOST_OF_A_SENTENCE)]];
     if layout.actions {
-        parts.push(message.action.iter().flat_map(|action| answer(action, markup)).collect());
+        parts.push(message.action.iter().flat_map(|action| answer(action, markup, colon)).collect());
     }
     if layout.facts {
-        parts.push(message.facts.iter().map(|one| fact(one, markup)).collect());
+        parts.push(message.facts.iter().map(|one| fact(one, markup, colon)).collect());
     }
-    parts.extend(message.remarks.iter().map(|one| vec![remark(one, markup)]));
-    parts.extend(message.sections.iter().map(|one| section(one, markup)));
-    parts.extend(message.notes.iter().flat_map(|notes| changes(notes, markup)));
+    parts.extend(message.remarks.iter().map(|one| vec![remark(one, markup, colon)]));
+    parts.extend(message.sections.iter().map(|one| section(one, markup, colon)));
+    parts.extend(message.notes.iter().flat_map(|notes| changes(notes, markup, colon)));
     if layout.actions {
-        parts.push(message.release.iter().map(|release| markup.link(&release.label, &release.url)).collect());
+        parts.push(message.release.iter().map(|release| markup.link(&release.label, &release.url, colon)).collect());
     }
-    if layout.reason {
+    if layout.facts {
         parts.push(vec![markup.within(&message.reason, MOST_OF_A_LINE)]);
     }
     let end = markup.end_of_line();
@@ -187,7 +185,8 @@ fn joined(lines: &[String], markup: Markup) -> String {
 
 /// The sentence and the link, which every service takes.
 pub(super) fn short(message: &Message, markup: Markup, unit: Unit, most: usize) -> String {
-    let link = main_link(message).map(|(label, url)| format!("\n{}: {}", markup.within(label, 80), written(url)));
+    let link = main_link(message)
+        .map(|(label, url)| format!("\n{}{} {}", markup.within(label, 80), message.colon, written(url)));
     let link = link.unwrap_or_default();
     let room = most.saturating_sub(unit.count(&link));
     cut_as(&message.sentence, unit, room, |text| markup.escaped(text)) + &link
@@ -206,26 +205,26 @@ pub(super) fn buttons(message: &Message) -> impl Iterator<Item = &Action> {
     message.action.iter().chain(&message.release).filter(|action| is_web(&action.url))
 }
 
-fn answer(action: &Action, markup: Markup) -> Vec<String> {
-    vec![markup.link(&action.label, &action.url), markup.within(&action.hint, MOST_OF_A_LINE)]
+fn answer(action: &Action, markup: Markup, colon: &str) -> Vec<String> {
+    vec![markup.link(&action.label, &action.url, colon), markup.within(&action.hint, MOST_OF_A_LINE)]
 }
 
-fn fact(Fact { label, value, code }: &Fact, markup: Markup) -> String {
+fn fact(Fact { label, value, code }: &Fact, markup: Markup, colon: &str) -> String {
     let bullet = if markup == Markup::Markdown { "- " } else { "" };
     let code =
         code.as_ref().map(|code| format!("  {}", markup.code(&cut(code, Unit::Characters, 100)))).unwrap_or_default();
     let label = markup.bold(&cut(label, Unit::Characters, 80));
-    format!("{bullet}{label}: {}{code}", markup.within(value, MOST_OF_A_LINE))
+    format!("{bullet}{label}{colon} {}{code}", markup.within(value, MOST_OF_A_LINE))
 }
 
-fn remark(Remark { label, text, .. }: &Remark, markup: Markup) -> String {
-    format!("{}: {}", markup.bold(&cut(label, Unit::Characters, 80)), markup.within(text, MOST_OF_A_REMARK))
+fn remark(Remark { label, text, .. }: &Remark, markup: Markup, colon: &str) -> String {
+    format!("{}{colon} {}", markup.bold(&cut(label, Unit::Characters, 80)), markup.within(text, MOST_OF_A_REMARK))
 }
 
 /// Several things of one kind, each with its own link.
-fn section(section: &Section, markup: Markup) -> Vec<String> {
+fn section(section: &Section, markup: Markup, colon: &str) -> Vec<String> {
     let line = |Item { line, url }: &Item| match url {
-        Some(url) => format!("{}{}", markup.bullet(), markup.link(line, url)),
+        Some(url) => format!("{}{}", markup.bullet(), markup.link(line, url, colon)),
         None => format!("{}{}", markup.bullet(), markup.within(line, MOST_OF_A_LINE)),
     };
     let heading = markup.bold(&cut(&section.heading, Unit::Characters, MOST_OF_A_LINE));
@@ -234,11 +233,11 @@ fn section(section: &Section, markup: Markup) -> Vec<String> {
 }
 
 /// What the update changes, part by part.
-fn changes(notes: &NotesPart, markup: Markup) -> Vec<Vec<String>> {
+fn changes(notes: &NotesPart, markup: Markup, colon: &str) -> Vec<Vec<String>> {
     let line = |text: &str| markup.within(text, MOST_OF_A_REMARK);
     let alert = |AlertLine { title, version, text }: &AlertLine| {
         let version = version.as_ref().map(|version| format!(" ({})", markup.within(version, 80))).unwrap_or_default();
-        format!("{}⚠ {}{version}: {}", markup.bullet(), markup.bold(title), line(text))
+        format!("{}⚠ {}{version}{colon} {}", markup.bullet(), markup.bold(title), line(text))
     };
     let alerts = notes.alerts.iter().map(alert).chain(notes.more_alerts.iter().map(|more| line(more)));
     let mut parts = vec![alerts.collect::<Vec<_>>()];
@@ -252,7 +251,7 @@ fn changes(notes: &NotesPart, markup: Markup) -> Vec<Vec<String>> {
     }
     for release in notes.changes.iter().flat_map(|changes| &changes.releases) {
         let published = release.published.as_ref().map(|day| format!("  {}", markup.within(day, 40)));
-        let heading = markup.link(&release.version, &release.url) + &published.unwrap_or_default();
+        let heading = markup.link(&release.version, &release.url, colon) + &published.unwrap_or_default();
         let lines = release.lines.iter().map(|one| match one.kind {
             LineKind::Item => format!("{}{}", markup.bullet(), line(one.text.as_str())),
             LineKind::Heading => markup.bold(&cut(one.text.as_str(), Unit::Characters, MOST_OF_A_LINE)),
@@ -298,12 +297,15 @@ mod tests {
 
     #[test]
     fn an_address_ends_where_it_ends() {
-        assert_eq!(Markup::Markdown.link("a](b", "https://x.example/a)b c"), "[a\\](b](https://x.example/a%29b%20c)");
         assert_eq!(
-            Markup::Html.link("a", "https://x.example/?a=\"&b=<"),
+            Markup::Markdown.link("a](b", "https://x.example/a)b c", ":"),
+            "[a\\](b](https://x.example/a%29b%20c)"
+        );
+        assert_eq!(
+            Markup::Html.link("a", "https://x.example/?a=\"&b=<", ":"),
             "<a href=\"https://x.example/?a=%22&amp;b=%3C\">a</a>"
         );
-        assert_eq!(Markup::Html.link("a", "javascript:alert(1)"), "a");
-        assert_eq!(Markup::Plain.link("a", "https://x.example/"), "a: https://x.example/");
+        assert_eq!(Markup::Html.link("a", "javascript:alert(1)", ":"), "a");
+        assert_eq!(Markup::Plain.link("a", "https://x.example/", ":"), "a: https://x.example/");
     }
 }

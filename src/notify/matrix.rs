@@ -8,6 +8,7 @@ use url::Url;
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, fitted};
 use super::layout::{Layout, Markup, short, text};
+use super::probe::{self, Tried};
 use super::service::{Request, Sending, Service, Style, at, body_of, busy_for, by_status, put, under};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
@@ -49,6 +50,22 @@ impl Service for MatrixChannel {
         vec![self.token.expose()]
     }
 
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        let url = under(&self.base, &["_matrix", "client", "v3", "joined_rooms"]);
+        Some(Request::get(&url).and_then(|request| request.bearer(&self.token)))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        let body = body_of(answer);
+        let is_there = at(&body, "/joined_rooms").as_array().into_iter().flatten().any(|room| *room == *self.room);
+        match answer.status.as_u16() {
+            200 if is_there => Tried::Works("its account is in the room".to_owned()),
+            200 => Tried::Fails("its account is not in the room: invite it, and let it join".to_owned()),
+            401 | 403 => Tried::Fails("the server refuses the token".to_owned()),
+            _ => probe::refused(answer),
+        }
+    }
+
     /// The server takes a transaction once: so a repetition of a message is none.
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         let id = sending.delivery.id();
@@ -67,8 +84,8 @@ impl Service for MatrixChannel {
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         let body = body_of(answer);
         match (by_status(answer, now), at(&body, "/errcode").as_str()) {
-            (Attempt::Busy { at: None, .. }, _) => {
-                busy_for(at(&body, "/retry_after_ms").as_f64().map(|wait| wait / 1000.0), answer, now)
+            (busy @ Attempt::Busy { at: None, .. }, _) => {
+                busy_for(busy, at(&body, "/retry_after_ms").as_f64().map(|wait| wait / 1000.0), now)
             }
             // The room is none, or is not known to this server.
             (Attempt::GaveUp { reason }, Some("M_NOT_FOUND")) => Attempt::Refused { reason },

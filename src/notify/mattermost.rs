@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut_as, fitted};
 use super::layout::{Layout, Markup, short, text};
-use super::service::{Request, Sending, Service, Style, at, body_of, by_status, refused, secrets_of};
+use super::probe::{self, Tried};
+use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_status, refused, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::Message;
@@ -42,6 +43,18 @@ impl Service for MattermostChannel {
 
     fn secrets(&self) -> Vec<&str> {
         secrets_of(&self.url)
+    }
+
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        Some(Request::get(&beside(&self.url, 2, &["api", "v4", "system", "ping"])))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        if answer.status.is_success() {
+            Tried::Answers("the server answers; whether the webhook is there shows with a message".to_owned())
+        } else {
+            probe::refused(answer)
+        }
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {

@@ -10,6 +10,7 @@ mod budget;
 mod channels_tests;
 pub mod discord;
 pub mod email;
+mod follow;
 mod gate;
 mod gather;
 mod given_up;
@@ -22,8 +23,13 @@ pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
 pub mod pagerduty;
+mod probe;
+#[cfg(test)]
+mod probe_tests;
 #[cfg(test)]
 mod published;
+mod rehearsal;
+mod replies;
 mod sender;
 mod service;
 pub mod slack;
@@ -33,15 +39,23 @@ mod slack_reply;
 mod snapshots;
 pub mod teams;
 pub mod telegram;
+mod telegram_bot;
+mod telegram_press;
+mod template;
 pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
+pub use follow::Sent;
 pub use gate::{Closed, Gate, Standing};
 pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
+pub use probe::Tried;
+pub use replies::Replies;
 pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
-pub use service::{Request, Sending, Service, Style};
-pub use slack_reply::SlackReplies;
+pub use service::{Answered, DeskOf, Request, Sending, Service, Style};
+pub use telegram_bot::Bot;
+pub use telegram_press::keep_hooking;
+pub use template::{Part, Template, TemplateError, Templates};
 
 use std::sync::Arc;
 
@@ -50,15 +64,17 @@ use chrono_tz::Tz;
 use url::Url;
 
 use crate::ambient::Ambient;
-use crate::domain::approval::{Approval, LinkKeys};
-use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, holder};
+use crate::domain::approval::{Allows, Approval, LinkKeys};
+use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, Told, holder};
 use crate::domain::listing::Listing;
+use crate::domain::press::Posted;
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
 use crate::domain::window::Windows;
 use crate::message::{Frame, Links, Message};
 use crate::outbound::Client;
 use email::EmailChannel;
+use follow::{KeptMessage, Turn};
 
 /// The ways there are to reach somebody.
 #[derive(Debug)]
@@ -109,10 +125,26 @@ impl Transport {
         }
     }
 
-    async fn attempt(&self, sending: &Sending<'_>) -> Attempt<Refusal> {
+    async fn attempt(&self, sending: &Sending<'_>, turn: Turn<'_>) -> Sent<Refusal> {
         match self {
-            Self::Email(email) => email.deliver(sending).await,
-            Self::Service(client, service) => service::post(&**service, client, sending).await,
+            Self::Email(email) => Sent { attempt: email.deliver(sending).await, posted: None },
+            Self::Service(client, service) => follow::attempt(&**service, client, sending, turn).await,
+        }
+    }
+
+    async fn tried(&self) -> Tried {
+        let tried = match self {
+            Self::Email(email) => email.tried().await,
+            Self::Service(client, service) => service::ask(&**service, client).await,
+        };
+        tried.redacted(&self.secrets())
+    }
+
+    /// The same service, where what it posted can be changed.
+    fn answered(&self) -> Option<&dyn Answered> {
+        match self {
+            Self::Email(_) => None,
+            Self::Service(_, service) => service.answered(),
         }
     }
 }
@@ -178,11 +210,30 @@ impl Channel {
         self.transport.recipients()
     }
 
+    /// Whether it would take messages, as far as that shows without sending one.
+    pub async fn tried(&self) -> Tried {
+        self.transport.tried().await
+    }
+
     fn wants(&self, notice: &Notice) -> bool {
+        (self.is_told(notice.kind) || self.shows(notice)) && self.is_of(&notice.workload.namespace)
+    }
+
+    /// Whether it is notified of this.
+    fn is_told(&self, kind: NoticeKind) -> bool {
         let events = &self.scope.events;
-        let event =
-            if events.is_empty() { self.transport.usually_wants(notice.kind) } else { events.contains(&notice.kind) };
-        event && self.is_of(&notice.workload.namespace)
+        if events.is_empty() { self.transport.usually_wants(kind) } else { events.contains(&kind) }
+    }
+
+    /// Whether what it posted when people were asked changes by this.
+    fn shows(&self, notice: &Notice) -> bool {
+        self.transport.answered().is_some() && self.is_told(NoticeKind::Available) && follow::goes_on(notice)
+    }
+
+    /// Under which it is kept where the message about an update stands, if it can be changed.
+    fn place_of(&self, notice: &Notice) -> Option<String> {
+        self.transport.answered().filter(|_| follow::goes_on(notice))?;
+        Some(format!("message {} {}", self.name, notice.update_id()))
     }
 
     /// Whether it is told of workloads in a namespace.
@@ -198,12 +249,25 @@ impl Channel {
 
     /// What is stored so that it is told: to be gathered, or at once to each recipient where it is urgent.
     fn jobs(&self, notice: &Notice) -> Vec<Job> {
-        if self.transport.takes_several() && !notice.is_urgent() {
+        // What is only shown in a message of its own is news to nobody, so it waits for nothing.
+        if self.transport.takes_several() && !notice.is_urgent() && self.is_told(notice.kind) {
             let (channel, notice) = (self.name.clone(), notice.clone());
             return vec![Job::Gather(Box::new(Gathered { channel, notice }))];
         }
         let deliver = |to: String| Job::Deliver(Box::new(Delivery::of(&self.name, &to, notice.clone())));
         self.recipients().into_iter().map(deliver).collect()
+    }
+
+    /// Where the message about an update stands, by what was kept of it. That of another chat, as the channel had before,
+    /// is of no use.
+    fn place_in(&self, kept: &str) -> Option<Posted> {
+        let kept: KeptMessage = serde_json::from_str(kept).ok()?;
+        (kept.home == self.transport.answered()?.home()).then_some(kept.posted)
+    }
+
+    /// What is kept of where a message stands.
+    fn kept(&self, posted: Posted) -> Option<String> {
+        serde_json::to_string(&KeptMessage { home: self.transport.answered()?.home(), posted }).ok()
     }
 
     /// The links that its messages have.
@@ -220,7 +284,7 @@ impl Channel {
         cluster: Option<&str>,
     ) -> Message {
         let (zone, language) = (self.scope.zone, self.scope.language);
-        let frame = Frame { cluster, zone, language, links: links.clone(), notes: notes.cloned() };
+        let frame = Frame { cluster, zone, language, links, notes };
         let mut message = Message::of(delivery, &frame);
         // A chat has one button; only a mail has room for the links of each line beside it.
         if message.action.is_some() && matches!(self.transport, Transport::Service(..)) {
@@ -259,10 +323,18 @@ impl Channels {
         self.all.iter().flat_map(of).collect()
     }
 
-    /// Whether a channel has links, and is told of workloads in a namespace.
+    /// Whether a channel has links, and is told in a namespace of what can be answered so.
     #[must_use]
-    pub fn reads(&self, channel: &str, namespace: &str) -> bool {
-        self.find(channel).is_some_and(|channel| !channel.scope.without_links && channel.is_of(namespace))
+    pub fn reads(&self, channel: &str, namespace: &str, allows: Allows) -> bool {
+        let asking: &[NoticeKind] = match allows {
+            Allows::Update => &[NoticeKind::Available],
+            Allows::Held => &[NoticeKind::Held, NoticeKind::RolledBack, NoticeKind::Failed],
+            Allows::Back => &[NoticeKind::Applied, NoticeKind::Failed],
+        };
+        self.find(channel).is_some_and(|channel| {
+            let is_told = asking.iter().any(|kind| channel.is_told(*kind));
+            is_told && !channel.scope.without_links && channel.is_of(namespace)
+        })
     }
 
     /// What is stored so that all channels that want this notice are told; `only` names channels, if set.
@@ -296,10 +368,11 @@ impl Channels {
         self.find(channel).map(|channel| channel.scope.language).unwrap_or_default()
     }
 
-    /// The language of the channel of somebody who holds a link, as [`Channels::recipients`] names them.
+    /// The language and the zone of the channel of somebody who holds a link, as [`Channels::recipients`] names them.
     #[must_use]
-    pub fn language_of_holder(&self, holder: &str) -> Language {
-        self.language(holder.split(':').next().unwrap_or_default())
+    pub fn voice_of(&self, holder: &str) -> Option<(Language, Tz)> {
+        let channel = self.find(holder.split(':').next()?)?;
+        Some((channel.scope.language, channel.scope.zone))
     }
 
     /// All of them.
@@ -327,6 +400,12 @@ impl Channels {
         self.all.iter().find(|channel| channel.name == name)
     }
 
+    /// Whether a channel is not told of this, and only shows it in the message about the update.
+    fn is_only_shown(&self, delivery: &Delivery) -> bool {
+        let Told::One(notice) = &delivery.told else { return false };
+        self.find(&delivery.channel).is_some_and(|channel| !channel.is_told(notice.kind))
+    }
+
     /// One attempt, and another one in plain text where the channel does not take the message as it is written. `notes`
     /// are whole; a channel shows what it has room for.
     pub async fn deliver(
@@ -336,23 +415,37 @@ impl Channels {
         notes: Option<&ReleaseNotes>,
         ambient: &Ambient,
     ) -> Attempt {
+        self.deliver_after(None, delivery, links, notes, ambient).await.attempt
+    }
+
+    /// The same, after the message about the same update that stands there already.
+    pub async fn deliver_after(
+        &self,
+        before: Option<&Posted>,
+        delivery: &Delivery,
+        links: &Links,
+        notes: Option<&ReleaseNotes>,
+        ambient: &Ambient,
+    ) -> Sent {
         let Some(channel) = self.find(&delivery.channel) else {
-            return Attempt::GaveUp { reason: format!("the channel {} is no longer configured", delivery.channel) };
+            let reason = format!("the channel {} is no longer configured", delivery.channel);
+            return Sent { attempt: Attempt::GaveUp { reason }, posted: None };
         };
+        let turn = Turn { before, is_news: !self.is_only_shown(delivery) };
         let notes = notes.map(|notes| notes.within(channel.transport.room()));
         let links = &channel.shown(links);
         let message = channel.message(delivery, links, notes.as_ref(), self.cluster.as_deref());
         let (message, notes, now) = (&message, notes.as_ref(), ambient.now());
         let sending = Sending { delivery, message, links, notes, style: Style::Rich, now };
-        let attempt = match channel.transport.attempt(&sending).await {
-            Attempt::TooRich { .. } => {
-                channel.transport.attempt(&Sending { style: Style::Plain, now: ambient.now(), ..sending }).await
-            }
-            attempt => attempt,
-        };
+        let mut sent = channel.transport.attempt(&sending, turn).await;
+        if matches!(sent.attempt, Attempt::TooRich { .. }) {
+            let plain = Sending { style: Style::Plain, now: ambient.now(), ..sending };
+            sent = channel.transport.attempt(&plain, turn).await;
+        }
         let signatures = links.whole.iter().chain(links.each.iter().flatten());
         let signatures = signatures.filter_map(|link| link.rsplit('.').next());
-        attempt.redacted(&channel.transport.secrets().into_iter().chain(signatures).collect::<Vec<_>>())
+        let secrets: Vec<&str> = channel.transport.secrets().into_iter().chain(signatures).collect();
+        Sent { attempt: sent.attempt.redacted(&secrets), posted: sent.posted }
     }
 }
 
@@ -394,7 +487,7 @@ fn under(base: &Url, token: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::approval::{Allows, LinkKey, Token};
+    use crate::domain::approval::{LinkKey, Token};
     use crate::domain::event::tests::notice;
     use crate::domain::event::{ApprovalView, Told};
     use crate::domain::secret::Secret;
@@ -425,7 +518,7 @@ mod tests {
         cluster: Option<&str>,
     ) -> Message {
         let (zone, language) = (Tz::UTC, Language::English);
-        Message::of(delivery, &Frame { cluster, zone, language, links, notes: notes.cloned() })
+        Message::of(delivery, &Frame { cluster, zone, language, links: &links, notes })
     }
 
     #[test]
@@ -483,5 +576,20 @@ mod tests {
         let late = question().asked().unwrap().expires;
         let told = Told::Several { id: "col_1".into(), notices: vec![question(), question()] };
         assert_eq!(links(Some(&base), &keys, &Delivery { told, ..asking() }, late).whole, None);
+    }
+
+    #[test]
+    fn a_list_has_only_what_its_channel_is_told_of() {
+        let reads = |scope: Scope, namespace: &str| {
+            let transport = Transport::Email(Box::new(email::tests::channel()));
+            let channels = Channels::new(vec![Channel::new("ops".into(), scope, transport)], None);
+            [Allows::Update, Allows::Held, Allows::Back].map(|allows| channels.reads("ops", namespace, allows))
+        };
+        let of = |events: &[NoticeKind]| Scope { events: events.to_vec(), ..Scope::default() };
+        assert_eq!(reads(Scope::default(), "shop"), [true; 3]);
+        assert_eq!(reads(of(&[NoticeKind::Failed]), "shop"), [false, true, true]);
+        assert_eq!(reads(of(&[NoticeKind::Available]), "shop"), [true, false, false]);
+        assert_eq!(reads(Scope { namespaces: vec!["other".into()], ..Scope::default() }, "shop"), [false; 3]);
+        assert_eq!(reads(Scope { without_links: true, ..Scope::default() }, "shop"), [false; 3]);
     }
 }

@@ -6,10 +6,12 @@ use url::Url;
 use super::attempt::Refusal;
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, buttons, is_web, short, text};
-use super::service::{Request, Sending, Service, Style, at, put};
+use super::probe::{self, Tried};
+use super::service::{Request, Sending, Service, Style, at, beside, put};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{Message, Severity};
+use crate::outbound::Response;
 
 /// What a message has room for.
 const ROOM: Room = Room { alerts: 5, releases: 2, lines: 6, characters: 1200 };
@@ -47,6 +49,27 @@ impl Service for NtfyChannel {
 
     fn secrets(&self) -> Vec<&str> {
         self.token.iter().map(Secret::expose).chain([self.topic.as_str()]).collect()
+    }
+
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        let request = Request::get(&beside(&self.url, 0, &["v1", "account"]));
+        Some(match &self.token {
+            Some(token) => request.and_then(|request| request.bearer(token)),
+            None => request,
+        })
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        match answer.status.as_u16() {
+            200 if self.token.is_some() => Tried::Answers(
+                "the server takes the token; whether it may write to the topic shows when it does".to_owned(),
+            ),
+            200 => {
+                Tried::Answers("the server answers; whether the topic may be written to shows when it is".to_owned())
+            }
+            401 | 403 => Tried::Fails("the server refuses the token".to_owned()),
+            _ => probe::refused(answer),
+        }
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {

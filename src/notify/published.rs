@@ -171,7 +171,10 @@ pub(super) fn telegram(body: &Value) -> Taken {
     }
     for button in all(&body["reply_markup"], "inline_keyboard").flat_map(|row| row.as_array().into_iter().flatten()) {
         of(button, "text", 64)?;
-        address(button, "url", 2048)?;
+        match button["callback_data"].as_str() {
+            Some(data) if button["url"].is_null() => at_most("callback_data", data.len(), 64)?,
+            _ => address(button, "url", 2048)?,
+        }
     }
     Ok(())
 }

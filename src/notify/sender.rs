@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use url::Url;
 
@@ -10,14 +10,18 @@ use super::gate::Moment;
 use super::{Attempt, Channel, Channels, links};
 use crate::ambient::Ambient;
 use crate::domain::approval::{ApprovalId, LinkKeys};
-use crate::domain::event::{Delivery, Job, NoLink, Notice, Told, Trouble, TroubleKind};
+use crate::domain::event::{Approvals, Delivery, Job, NoLink, Notice, Told, Trouble, TroubleKind};
+use crate::domain::press::Posted;
 use crate::domain::record::{Known, Record, Stands};
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
 use crate::queue::worker::Verdict;
-use crate::queue::{Leased, NewJob, Queue, QueueAdmin};
+use crate::queue::{Kept, Leased, NewJob, Queue, QueueAdmin};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
+
+/// So long a message goes on showing what becomes of its update; later, what is told of it is a message of its own.
+const SHOWN: TimeDelta = TimeDelta::days(30);
 
 /// Finds the record of a watched workload by its uid, as far as it is ours: what is not ours says nothing.
 pub type FindRecord = Arc<dyn Fn(&str) -> Option<Record> + Send + Sync>;
@@ -51,7 +55,7 @@ impl<Q> std::fmt::Debug for Sender<Q> {
     }
 }
 
-impl<Q: Queue> Sender<Q> {
+impl<Q: Queue + Kept> Sender<Q> {
     /// One attempt at one delivery.
     pub async fn send(&self, leased: &Leased) -> Verdict {
         let Job::Deliver(delivery) = &leased.job else {
@@ -63,7 +67,15 @@ impl<Q: Queue> Sender<Q> {
             [only] => (self.notes)(only, self.channels.language(&delivery.channel), leased.created).await,
             _ => None,
         };
-        let attempt = self.channels.deliver(&delivery, &links, notes.as_ref(), &self.ambient).await;
+        let place = self.place_of(&delivery);
+        let before = self.before(place.as_ref()).await;
+        if before.is_none() && self.channels.is_only_shown(&delivery) {
+            self.count(&delivery, "dropped");
+            return Verdict::Done;
+        }
+        let sent = self.channels.deliver_after(before.as_ref(), &delivery, &links, notes.as_ref(), &self.ambient).await;
+        self.keep_place(place.as_ref(), sent.posted).await;
+        let attempt = sent.attempt;
         self.learn(&delivery, &attempt).await;
         let (result, verdict) = verdict(attempt);
         if verdict == Verdict::Done {
@@ -78,6 +90,26 @@ impl<Q: Queue> Sender<Q> {
         }
         self.count(&delivery, result);
         verdict
+    }
+
+    /// Under which it is kept where the message about the update of this one stands, in a channel that can change it.
+    fn place_of(&self, delivery: &Delivery) -> Option<(&Channel, String)> {
+        let Told::One(notice) = &delivery.told else { return None };
+        let channel = self.channels.find(&delivery.channel)?;
+        Some((channel, channel.place_of(notice)?))
+    }
+
+    async fn before(&self, place: Option<&(&Channel, String)>) -> Option<Posted> {
+        let (channel, key) = place?;
+        channel.place_in(&self.queue.recall(key).await?)
+    }
+
+    /// Of a message of which it is not known where it stands, what follows is another message.
+    async fn keep_place(&self, place: Option<&(&Channel, String)>, posted: Option<Posted>) {
+        let Some(((channel, key), posted)) = place.zip(posted) else { return };
+        if let Some(kept) = channel.kept(posted) {
+            self.queue.keep(key, kept, self.ambient.now() + SHOWN).await;
+        }
     }
 
     /// What of a delivery is news still; `None` where nothing is.
@@ -96,13 +128,12 @@ impl<Q: Queue> Sender<Q> {
             );
             Some(())
         };
-        let has_base_url = self.base_url.is_some();
         let told = match &delivery.told {
-            Told::One(notice) if stale(notice).is_none() => Some(Told::One(Box::new(explained(notice, has_base_url)))),
+            Told::One(notice) if stale(notice).is_none() => Some(Told::One(Box::new(self.by_now(notice)))),
             Told::One(_) => None,
             Told::Several { id, notices } => {
                 let fresh = notices.iter().filter(|notice| stale(notice).is_none());
-                let fresh: Vec<Notice> = fresh.map(|notice| explained(notice, has_base_url)).collect();
+                let fresh: Vec<Notice> = fresh.map(|notice| self.by_now(notice)).collect();
                 (!fresh.is_empty()).then(|| Told::Several { id: id.clone(), notices: fresh })
             }
             Told::Trouble(_) | Told::Test(_) => Some(delivery.told.clone()),
@@ -111,6 +142,18 @@ impl<Q: Queue> Sender<Q> {
             self.count(delivery, "dropped");
         }
         Some(Delivery { told: told?, ..delivery.clone() })
+    }
+
+    /// The same notice as it stands now: how many have approved, and why it has no link where that is for want of an address.
+    fn by_now(&self, notice: &Notice) -> Notice {
+        let given = || {
+            let record = (self.records)(&notice.workload.uid)?;
+            let question = record.ledger(&notice.container)?.question.as_ref()?;
+            let is_it = notice.approval.as_ref().is_some_and(|asked| asked.id == question.terms.id.as_str());
+            is_it.then(|| question.votes.count())
+        };
+        let approvals = notice.approvals.map(|it| Approvals { given: given().unwrap_or(it.given), ..it });
+        Notice { approvals, ..explained(notice, self.base_url.is_some()) }
     }
 
     /// Why a question need not be asked any more: it was answered, replaced, or its time is over.

@@ -9,16 +9,24 @@ use serde_json::Value;
 use url::Url;
 
 use super::attempt::{Attempt, Refusal};
+use super::probe::{self, Tried};
+use super::telegram_bot::Bot;
+use crate::domain::actor::Actor;
+use crate::domain::approval::Allows;
 use crate::domain::event::{Delivery, NoticeKind};
-use crate::domain::release::{ReleaseNotes, Room};
+use crate::domain::press::{Button, Place, Posted, Wish};
+use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::domain::secret::Secret;
-use crate::domain::slack::{Desk, Place};
+use crate::domain::slack;
+use crate::domain::tag::Level;
 use crate::message::{Links, Message};
 use crate::outbound::{Client, OutboundError, Response};
 
 /// Connect, head and body together.
 const DEADLINE: Duration = Duration::from_secs(15);
+/// The same where a person waits for it.
+const ASKED_WITHIN: Duration = Duration::from_secs(8);
 /// What is read of an answer.
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -48,6 +56,19 @@ pub struct Sending<'s> {
     pub now: DateTime<Utc>,
 }
 
+impl Sending<'_> {
+    /// What can be pressed in a message that asks one question, and what stands in its buttons. What takes one more gesture
+    /// can be done behind the link alone.
+    pub(super) fn buttons(&self) -> Option<(Vec<Wish>, Button)> {
+        let [notice] = self.delivery.notices() else { return None };
+        let asks = notice.asks() && notice.approval.as_ref()?.allows == Allows::Update;
+        let button = Button::of(self.links.whole.as_ref().filter(|_| asks)?.rsplit('/').next()?)?;
+        let is_major = notice.level == Level::Major.as_str();
+        let wishes = Wish::ALL.into_iter().filter(|wish| !is_major || *wish != Wish::Approve);
+        Some((wishes.collect(), button))
+    }
+}
+
 /// What is posted.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -71,6 +92,15 @@ impl Request {
         let headers =
             HeaderMap::from_iter([(reqwest::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         Ok(Self { method: reqwest::Method::POST, url, headers, body: body.to_string().into_bytes() })
+    }
+
+    /// A GET.
+    ///
+    /// # Errors
+    /// [`Refusal`] where the address is none.
+    pub fn get(url: &Secret) -> Result<Self, Refusal> {
+        let request = Self::json(url, &Value::Null)?;
+        Ok(Self { method: reqwest::Method::GET, headers: HeaderMap::new(), body: Vec::new(), ..request })
     }
 
     /// The same with another header, whose value is not logged.
@@ -128,9 +158,19 @@ pub trait Service: std::fmt::Debug + Send + Sync {
         true
     }
 
-    /// The same, where its messages have buttons that people press there.
+    /// The same, where its messages can be changed once they are posted.
     fn answered(&self) -> Option<&dyn Answered> {
         None
+    }
+
+    /// A question that sends nothing, and whose answer shows whether it would take messages, where there is one.
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        None
+    }
+
+    /// What the answer to it says.
+    fn tried(&self, answer: &Response) -> Tried {
+        if answer.status.is_success() { Tried::Works("it answers".to_owned()) } else { probe::refused(answer) }
     }
 
     /// The request that carries a message. It is pure: the same for the same arguments.
@@ -145,31 +185,88 @@ pub trait Service: std::fmt::Debug + Send + Sync {
     }
 }
 
-/// A service whose messages have buttons that people press there, and can be changed when somebody did.
+/// A service whose messages can be changed once they are posted, and can have buttons that people press there.
 pub trait Answered: Sync {
-    /// Who may press them.
-    fn desk(&self) -> Option<&Desk>;
+    /// Who may press the buttons of its messages, where they have any.
+    fn desk(&self) -> Option<DeskOf<'_>>;
 
-    /// Whether an address is at its own server.
-    fn is_at(&self, url: &Url) -> bool;
+    /// Tells its chat from every other that a channel of the same name may have been.
+    fn home(&self) -> String;
 
-    /// A message in the thread of another.
-    fn below(&self, place: &Place, text: &str) -> Option<Request>;
+    /// Where a message was posted, by the answer to it.
+    fn posted(&self, answer: &Response) -> Option<Posted>;
 
-    /// The message, written anew.
-    fn update(&self, place: &Place, blocks: &Value, text: &str) -> Option<Request>;
+    /// What was posted, written anew.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there can be none.
+    fn anew(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal>;
+
+    /// A message below what was posted.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there can be none.
+    fn follow(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal>;
+
+    /// Whether an answer says that what was posted is gone, or can't be changed any more.
+    fn is_out_of_reach(&self, answer: &Response) -> bool;
+
+    /// That a press was heard, where the service shows whoever pressed that it waits for that.
+    fn heard(&self, _place: &Place) -> Option<Request> {
+        None
+    }
+
+    /// Something said to whoever pressed, and to nobody else.
+    fn aside(&self, place: &Place, text: &str) -> Option<Request>;
+
+    /// Something said below a message, and by whom it was done.
+    fn below(&self, place: &Place, text: &str, by: &Actor, language: Language) -> Option<Request>;
+
+    /// The same in the message, in the place of its buttons.
+    fn settled(&self, place: &Place, text: &str, by: &Actor, language: Language) -> Option<Request>;
+
+    /// How the service is told where presses come in, under the address that links begin with.
+    fn hook(&self, _base: &Url) -> Option<Request> {
+        None
+    }
 }
 
-/// One attempt.
-pub(super) async fn post(service: &dyn Service, client: &Client, sending: &Sending<'_>) -> Attempt<Refusal> {
-    let request = match service.request(sending) {
+/// Who may press the buttons of a channel's messages.
+#[derive(Clone, Copy, Debug)]
+pub enum DeskOf<'s> {
+    /// In Slack.
+    Slack(&'s slack::Desk),
+    /// In Telegram.
+    Telegram(&'s Bot),
+}
+
+/// One attempt, and what was answered, if anything was.
+pub(super) async fn post(
+    service: &dyn Service,
+    client: &Client,
+    request: Result<Request, Refusal>,
+    now: DateTime<Utc>,
+) -> (Attempt<Refusal>, Option<Response>) {
+    let request = match request {
         Ok(request) => request,
-        Err(reason) => return Attempt::Refused { reason },
+        Err(reason) => return (Attempt::Refused { reason }, None),
     };
     match request.send(client, DEADLINE).await {
-        Ok(answer) => service.judge(&answer, sending.now),
-        Err(error @ OutboundError::Blocked(_)) => Attempt::GaveUp { reason: error.to_string().into() },
-        Err(error) => Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string().into() },
+        Ok(answer) => (service.judge(&answer, now), Some(answer)),
+        Err(error @ OutboundError::Blocked(_)) => (Attempt::GaveUp { reason: error.to_string().into() }, None),
+        Err(error) => (Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string().into() }, None),
+    }
+}
+
+/// Asks a service whether it would take messages.
+pub(super) async fn ask(service: &dyn Service, client: &Client) -> Tried {
+    let Some(question) = service.question() else { return Tried::Unseen };
+    match question {
+        Err(refusal) => Tried::Fails(refusal.ours),
+        Ok(request) => match request.send(client, ASKED_WITHIN).await {
+            Ok(answer) => service.tried(&answer),
+            Err(error) => Tried::Fails(crate::telemetry::chain(&error).to_string()),
+        },
     }
 }
 
@@ -215,10 +312,10 @@ pub(super) fn clamped(wait: RetryAfter, now: DateTime<Utc>) -> DateTime<Utc> {
     Backoff::seconds(1, 3600, 2).next(1, Some(wait), now, 0.0)
 }
 
-/// What an answer means that says in its body how long to wait, in seconds.
-pub(super) fn busy_for(seconds: Option<f64>, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+/// The same attempt, where the answer says in its body how long to wait, in seconds.
+pub(super) fn busy_for(attempt: Attempt<Refusal>, seconds: Option<f64>, now: DateTime<Utc>) -> Attempt<Refusal> {
     let told = seconds.and_then(|seconds| RetryAfter::parse(&seconds.to_string(), now));
-    match (by_status(answer, now), told) {
+    match (attempt, told) {
         (Attempt::Busy { reason, .. }, Some(told)) => Attempt::Busy { at: Some(clamped(told, now)), reason },
         (attempt, _) => attempt,
     }
@@ -265,6 +362,20 @@ pub(super) fn under(base: &Url, segments: &[&str]) -> Secret {
         path.pop_if_empty().extend(segments);
     }
     Secret::new(url.into())
+}
+
+/// An address, in whose path these take the place of the last so many.
+pub(super) fn beside(url: &Secret, last: usize, segments: &[&str]) -> Secret {
+    let Ok(mut beside) = Url::parse(url.expose()) else { return url.clone() };
+    beside.set_query(None);
+    if let Ok(mut path) = beside.path_segments_mut() {
+        path.pop_if_empty();
+        (0..last).for_each(|_| {
+            path.pop();
+        });
+        path.extend(segments);
+    }
+    Secret::new(beside.into())
 }
 
 /// The parts of an address that are long enough to be keys, as those of Slack's are.
@@ -361,7 +472,8 @@ pub(crate) mod tests {
         let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
         let (delivery, links) = (&asking(), &Links::default());
         let (message, now) = (&said(delivery, None, None), DateTime::UNIX_EPOCH);
-        post(service, &client, &Sending { delivery, message, links, notes: None, style: Style::Rich, now }).await
+        let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
+        post(service, &client, service.request(&sending), now).await.0
     }
 
     /// Row 17 of the design's table: where clouds keep credentials nothing is sent, whoever named it, and not tried again.

@@ -70,7 +70,7 @@ pub(super) fn body(sending: &Sending<'_>) -> Value {
 }
 
 /// The sentence and the link, which every Slack takes.
-fn plain_message(message: &Message) -> Value {
+pub(super) fn plain_message(message: &Message) -> Value {
     let link =
         message.action.as_ref().map(|action| format!("\n<{}|{}>", link(&action.url), escaped(&action.label, 75)));
     let text = format!("{}{}", escaped(&message.sentence, MOST_OF_A_TEXT), link.unwrap_or_default());

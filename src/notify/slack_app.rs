@@ -7,13 +7,19 @@ use url::Url;
 
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut};
-use super::service::{Answered, Request, Sending, Service, at, body_of, by_status, put, refusal, refused, under};
-use super::slack::{ROOM, body};
-use crate::domain::approval::Allows;
-use crate::domain::release::Room;
+use super::probe::{self, Tried, named};
+use super::service::{
+    Answered, DeskOf, Request, Sending, Service, Style, at, body_of, by_status, put, refusal, refused, under,
+};
+use super::slack::{ROOM, body, plain_message};
+use super::slack_reply::{aside, line, settled};
+use crate::domain::actor::Actor;
+use crate::domain::event::{Notice, NoticeKind};
+use crate::domain::press::{Button, Place, Posted, Wish};
+use crate::domain::release::{Language, Room};
 use crate::domain::secret::Secret;
-use crate::domain::slack::{Button, Desk, Place};
-use crate::domain::tag::Level;
+use crate::domain::slack::Desk;
+use crate::message::chat;
 use crate::outbound::Response;
 
 /// Of a message with buttons, in bytes: Slack refuses one of some 13,200, and documents no number.
@@ -75,39 +81,62 @@ impl SlackApp {
         Request::json(url, body)?.bearer(&self.token)
     }
 
-    /// The buttons of a message that asks, beside its link. What takes one more gesture can be done behind the link alone.
+    fn update(&self, posted: &Posted, mut body: Value) -> Result<Request, Refusal> {
+        put(&mut body, "channel", json!(posted.channel));
+        put(&mut body, "ts", json!(posted.message));
+        self.call(&under(&self.api, &["chat.update"]), &body)
+    }
+
+    fn reply(&self, posted: &Posted, mut body: Value) -> Result<Request, Refusal> {
+        put(&mut body, "channel", json!(posted.channel));
+        put(&mut body, "thread_ts", json!(posted.message));
+        self.call(&self.url, &body)
+    }
+
+    /// Whether an address is at its own server.
+    fn is_at(&self, url: &Url) -> bool {
+        self.api.origin().is_tuple() && self.api.origin() == url.origin()
+    }
+
+    /// A message with the buttons that it has.
+    fn whole(&self, sending: &Sending<'_>) -> Value {
+        let body = body(sending);
+        let buttons = self.buttons(sending);
+        buttons.and_then(|buttons| with_buttons(&body, buttons)).unwrap_or(body)
+    }
+
+    /// The buttons of a message that asks, beside its link.
     fn buttons(&self, sending: &Sending<'_>) -> Option<Vec<Value>> {
-        self.desk.as_ref().filter(|desk| !desk.users.is_empty())?;
-        let [notice] = sending.delivery.notices() else { return None };
-        let asks = notice.asks() && notice.approval.as_ref()?.allows == Allows::Update;
-        let button = Button::of(sending.links.whole.as_ref().filter(|_| asks)?.rsplit('/').next()?)?;
-        let approve = (notice.level != Level::Major.as_str()).then(|| approve(&sending.message.sentence, &button));
-        let others = [element("iw.skip", SKIP, &button), element("iw.snooze", SNOOZE, &button)];
-        Some(approve.into_iter().chain(others).collect())
+        self.desk.as_ref().filter(|desk| desk.users.as_ref().is_none_or(|users| !users.is_empty()))?;
+        let (wishes, button) = sending.buttons()?;
+        let labels = chat::buttons_of(sending.message.language);
+        let element = |wish| match wish {
+            Wish::Approve => approve(&sending.message.sentence, &button, labels),
+            Wish::Skip => element(wish, labels.skip, &button),
+            Wish::Snooze => element(wish, labels.snooze, &button),
+        };
+        Some(wishes.into_iter().map(element).collect())
     }
 }
-
-const APPROVE: &str = "Approve";
-const SKIP: &str = "Skip this version";
-const SNOOZE: &str = "Ask again in 7 days";
 
 fn plain_text(text: &str) -> Value {
     json!({"type": "plain_text", "emoji": false, "text": text})
 }
 
-fn element(id: &str, label: &str, button: &Button) -> Value {
+fn element(wish: Wish, label: &str, button: &Button) -> Value {
+    let id = format!("iw.{}", wish.as_str());
     json!({"type": "button", "action_id": id, "text": plain_text(label), "value": button.value()})
 }
 
 /// Slack asks once more before it is pressed.
-fn approve(sentence: &str, button: &Button) -> Value {
-    let mut element = element("iw.approve", APPROVE, button);
+fn approve(sentence: &str, button: &Button, labels: chat::Buttons) -> Value {
+    let mut element = element(Wish::Approve, labels.approve, button);
     put(&mut element, "style", json!("primary"));
     let confirm = json!({
-        "title": plain_text("Approve this update?"),
+        "title": plain_text(labels.sure),
         "text": plain_text(&cut(sentence, Unit::Utf16, 300)),
-        "confirm": plain_text(APPROVE),
-        "deny": plain_text("Cancel"),
+        "confirm": plain_text(labels.approve),
+        "deny": plain_text(labels.cancel),
     });
     put(&mut element, "confirm", confirm);
     element
@@ -122,23 +151,70 @@ fn with_buttons(body: &Value, buttons: Vec<Value>) -> Option<Value> {
     Some(body).filter(|body| body.to_string().len() <= MOST_WITH_BUTTONS)
 }
 
+/// What was posted is gone, or too old to be changed, or was written by another hand.
+const OUT_OF_REACH: [&str; 8] = [
+    "cant_update_message",
+    "channel_not_found",
+    "edit_window_closed",
+    "is_inactive",
+    "message_not_found",
+    "thread_not_found",
+    "update_failed",
+    "cannot_reply_to_message",
+];
+
 impl Answered for SlackApp {
-    fn desk(&self) -> Option<&Desk> {
-        self.desk.as_ref()
+    fn desk(&self) -> Option<DeskOf<'_>> {
+        self.desk.as_ref().map(DeskOf::Slack)
     }
 
-    fn is_at(&self, url: &Url) -> bool {
-        self.api.origin().is_tuple() && self.api.origin() == url.origin()
+    fn home(&self) -> String {
+        self.channel.clone()
     }
 
-    fn below(&self, place: &Place, text: &str) -> Option<Request> {
-        let body = json!({"channel": place.channel, "thread_ts": place.message, "text": text, "unfurl_links": false, "unfurl_media": false});
-        self.call(&self.url, &body).ok()
+    fn posted(&self, answer: &Response) -> Option<Posted> {
+        let body = body_of(answer);
+        let word = |path| at(&body, path).as_str().filter(|word| !word.is_empty()).map(str::to_owned);
+        Some(Posted { channel: word("/channel")?, message: word("/ts")? })
     }
 
-    fn update(&self, place: &Place, blocks: &Value, text: &str) -> Option<Request> {
-        let body = json!({"channel": place.channel, "ts": place.message, "text": text, "blocks": blocks});
-        self.call(&under(&self.api, &["chat.update"]), &body).ok()
+    fn anew(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal> {
+        let mut body = self.whole(sending);
+        if sending.style == Style::Plain {
+            // Else those of before would stay, and their buttons.
+            put(&mut body, "blocks", json!([]));
+        }
+        self.update(posted, body)
+    }
+
+    /// What is urgent is whole, and shown in the channel too: whoever does not follow the thread has to see it.
+    fn follow(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal> {
+        let is_urgent = sending.delivery.notices().iter().any(Notice::is_urgent);
+        let asks = sending.delivery.notices().iter().any(|notice| notice.kind == NoticeKind::Available);
+        let mut body = if is_urgent { body(sending) } else { plain_message(sending.message) };
+        if is_urgent || asks {
+            put(&mut body, "reply_broadcast", json!(true));
+        }
+        self.reply(posted, body)
+    }
+
+    fn is_out_of_reach(&self, answer: &Response) -> bool {
+        at(&body_of(answer), "/error").as_str().is_some_and(|error| OUT_OF_REACH.contains(&error))
+    }
+
+    fn aside(&self, place: &Place, text: &str) -> Option<Request> {
+        aside(place, text, |url| self.is_at(url))
+    }
+
+    fn below(&self, place: &Place, text: &str, by: &Actor, language: Language) -> Option<Request> {
+        let text = line(text, by, language);
+        self.reply(&place.posted, json!({"text": text, "unfurl_links": false, "unfurl_media": false})).ok()
+    }
+
+    fn settled(&self, place: &Place, text: &str, by: &Actor, language: Language) -> Option<Request> {
+        let text = line(text, by, language);
+        let blocks = settled(place, &text);
+        self.update(&place.posted, json!({"text": text, "blocks": blocks})).ok()
     }
 }
 
@@ -156,15 +232,29 @@ impl Service for SlackApp {
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
-        let body = body(sending);
-        let buttons = self.buttons(sending);
-        let mut body = buttons.and_then(|buttons| with_buttons(&body, buttons)).unwrap_or(body);
+        let mut body = self.whole(sending);
         put(&mut body, "channel", json!(self.channel));
         self.call(&self.url, &body)
     }
 
     fn answered(&self) -> Option<&dyn Answered> {
         Some(self)
+    }
+
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        Some(self.call(&under(&self.api, &["auth.test"]), &json!({})))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        let body = body_of(answer);
+        match at(&body, "/error").as_str() {
+            _ if !answer.status.is_success() => probe::refused(answer),
+            _ if *at(&body, "/ok") == true => {
+                Tried::Works(format!("its app is {} in {}", named(at(&body, "/user")), named(at(&body, "/team"))))
+            }
+            Some(_) => Tried::Fails(format!("Slack refuses the app: {}", named(at(&body, "/error")))),
+            None => Tried::Fails("its answer is none of Slack's API".to_owned()),
+        }
     }
 
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
@@ -226,11 +316,12 @@ mod tests {
         assert!(matches!(busy, Attempt::Busy { at: Some(_), .. }));
     }
 
-    const TOKEN: &str = "v1.0a1b2c3d.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    use crate::domain::press::tests::TOKEN;
 
     fn desk(users: &[&str]) -> Desk {
         let users = users.iter().map(|user| (*user).to_owned()).collect();
-        Desk { app: "A1".into(), team: "T1".into(), channel: "C0123456789".into(), users }
+        let (app, team) = (Some("A1".into()), Some("T1".into()));
+        Desk { app, team, channel: "C0123456789".into(), users: Some(users) }
     }
 
     /// The ids of the buttons of a message, and the whole of it.

@@ -9,7 +9,7 @@ use super::tests::{asking, said, said_by};
 use super::{email, slack, webhook};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{
-    Delivery, Failure, ImageView, NoLink, Notice, NoticeKind, Told, Trial, Trouble, TroubleKind, WayBack,
+    Approvals, Delivery, Failure, ImageView, NoLink, Notice, NoticeKind, Told, Trial, Trouble, TroubleKind, WayBack,
 };
 use crate::domain::fleet::{Asks, Stopped};
 use crate::domain::gone::{Gone, Lost};
@@ -130,6 +130,9 @@ fn all() -> Vec<Sent> {
             sent.delivery.notices_mut()[0].failure = Some(Failure::new("WouldNotStart", &message));
             sent.delivery.notices_mut()[0].unfit = Some(Box::new(unfit()));
             (sent.delivery.notices_mut()[0].by, sent.delivery.notices_mut()[0].level) = (None, String::new());
+        }),
+        Sent::asking("a question that two people have to approve").with(|sent| {
+            sent.delivery.notices_mut()[0].approvals = Some(Approvals { needed: 2, given: 1 });
         }),
         Sent::asking("a question, of which little is known").with(|sent| {
             let notice = &mut sent.delivery.notices_mut()[0];

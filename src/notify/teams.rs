@@ -73,16 +73,16 @@ impl Service for TeamsChannel {
     }
 }
 
-fn message(message: &Message) -> Value {
+pub(super) fn message(message: &Message) -> Value {
     let mut blocks = vec![json!({"type": "RichTextBlock", "inlines": [
         {"type": "TextRun", "text": cut(&message.title, Unit::Utf16, 256), "size": "Large", "weight": "Bolder",
          "color": color(message.severity)}
     ]})];
     blocks.push(runs(&[run(&message.sentence)]));
-    blocks.extend(message.facts.iter().map(fact));
-    blocks.extend(message.remarks.iter().map(remark));
+    blocks.extend(message.facts.iter().map(|one| fact(one, message.colon)));
+    blocks.extend(message.remarks.iter().map(|one| remark(one, message.colon)));
     blocks.extend(message.sections.iter().flat_map(section));
-    blocks.extend(message.notes.iter().flat_map(changes));
+    blocks.extend(message.notes.iter().flat_map(|notes| changes(notes, message.colon)));
     let last = message.action.iter().map(|action| action.hint.as_str()).chain([message.reason.as_str()]);
     blocks.extend(last.filter(|text| !text.is_empty()).map(|text| runs(&[subtle(text)])));
     let open = |action: &crate::message::Action| json!({"type": "Action.OpenUrl", "title": cut(&action.label, Unit::Utf16, 80), "url": action.url});
@@ -126,16 +126,16 @@ fn linked(text: &str, url: &str) -> Value {
     run
 }
 
-fn fact(Fact { label, value, code }: &Fact) -> Value {
-    let mut parts = vec![bold(&format!("{label}: ")), run(value)];
+fn fact(Fact { label, value, code }: &Fact, colon: &str) -> Value {
+    let mut parts = vec![bold(&format!("{label}{colon} ")), run(value)];
     parts.extend(code.as_ref().map(
         |code| json!({"type": "TextRun", "text": cut(&format!("  {code}"), Unit::Utf16, 100), "fontType": "Monospace"}),
     ));
     runs(&parts)
 }
 
-fn remark(Remark { label, text, .. }: &Remark) -> Value {
-    runs(&[bold(&format!("{label}: ")), run(text)])
+fn remark(Remark { label, text, .. }: &Remark, colon: &str) -> Value {
+    runs(&[bold(&format!("{label}{colon} ")), run(text)])
 }
 
 fn section(section: &Section) -> Vec<Value> {
@@ -147,8 +147,8 @@ fn section(section: &Section) -> Vec<Value> {
     heading.chain(section.items.iter().map(line)).chain(left_out).collect()
 }
 
-fn changes(notes: &NotesPart) -> Vec<Value> {
-    let mut blocks: Vec<Value> = notes.alerts.iter().map(alert).collect();
+fn changes(notes: &NotesPart, colon: &str) -> Vec<Value> {
+    let mut blocks: Vec<Value> = notes.alerts.iter().map(|one| alert(one, colon)).collect();
     blocks.extend(notes.more_alerts.iter().map(|more| runs(&[subtle(more)])));
     if let Some(short) = &notes.in_short {
         blocks.push(runs(&[bold(short.heading)]));
@@ -169,9 +169,9 @@ fn changes(notes: &NotesPart) -> Vec<Value> {
     blocks
 }
 
-fn alert(AlertLine { title, version, text }: &AlertLine) -> Value {
+fn alert(AlertLine { title, version, text }: &AlertLine, colon: &str) -> Value {
     let version = version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
-    runs(&[bold(&format!("⚠ {title}{version}: ")), run(text)])
+    runs(&[bold(&format!("⚠ {title}{version}{colon} ")), run(text)])
 }
 
 fn color(severity: Severity) -> &'static str {

@@ -1,7 +1,6 @@
 //! Telegram, by a bot (core.telegram.org/bots/api, "sendMessage", "HTML style", "Response parameters").
 
-use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -10,70 +9,100 @@ use url::Url;
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, buttons, short, text};
-use super::service::{Request, Sending, Service, Style, at, body_of, busy_for, by_status, put, refused, under};
+use super::probe::{self, Tried, named};
+use super::service::{
+    Answered, Request, Sending, Service, Style, at, body_of, busy_for, by_status, put, refused, under,
+};
+use super::telegram_bot::Bot;
+use crate::domain::press::Wish;
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
-use crate::message::Message;
+pub use crate::domain::telegram::Chat;
+use crate::domain::telegram::Desk;
+use crate::message::{Message, chat};
 use crate::outbound::Response;
 
 /// What a message has room for.
 const ROOM: Room = Room { alerts: 10, releases: 5, lines: 8, characters: 2000 };
 /// The longest text once its markup is read, and how many pieces of markup are read in it.
-const MOST_OF_A_TEXT: usize = 4096;
+pub(super) const MOST_OF_A_TEXT: usize = 4096;
 const MOST_ENTITIES: usize = 100;
 /// The longest label of a button that is shown whole.
 const MOST_OF_A_LABEL: usize = 60;
-
-/// A chat, as Telegram knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Chat {
-    /// By its number, which of groups is negative.
-    Number(i64),
-    /// By the `@name` of one that is public.
-    Name(String),
-}
-
-/// What is no chat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is neither a number nor an @name")]
-pub struct ChatError;
-
-impl FromStr for Chat {
-    type Err = ChatError;
-
-    fn from_str(text: &str) -> Result<Self, ChatError> {
-        let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        match (text.parse(), text.strip_prefix('@')) {
-            (Ok(number), _) => Ok(Self::Number(number)),
-            (_, Some(name)) if is_name(name) => Ok(Self::Name(text.to_owned())),
-            _ => Err(ChatError),
-        }
-    }
-}
 
 /// A chat that a bot writes to.
 #[derive(Debug)]
 pub struct TelegramChannel {
     /// Holds the token, as Telegram wants it.
     url: Secret,
+    api: Url,
     token: Secret,
     chat: Chat,
     /// A topic of a forum.
     thread: Option<i64>,
     /// Where the chat went: a group that grows gets another number.
-    moved: OnceLock<i64>,
+    moved: Arc<OnceLock<i64>>,
+    pub(super) bot: Option<Bot>,
 }
 
 impl TelegramChannel {
     /// A channel: a bot's token and a chat, and there a topic.
     #[must_use]
     pub fn new(api: &Url, token: Secret, chat: Chat, thread: Option<i64>) -> Self {
-        let bot = Secret::new(format!("bot{}", token.expose()));
-        let url = under(api, &[bot.expose(), "sendMessage"]);
-        Self { url, token, chat, thread, moved: OnceLock::new() }
+        let url = method(api, &token, "sendMessage");
+        Self { url, api: api.clone(), token, chat, thread, moved: Arc::default(), bot: None }
     }
 
-    fn addressed(&self, mut message: Value) -> Value {
+    /// The same, whose messages have buttons that these people may press.
+    #[must_use]
+    pub fn answered_by(self, desk: Desk) -> Self {
+        let bot = Bot::new(&self.token, desk, self.chat.clone(), Arc::clone(&self.moved));
+        Self { bot: Some(bot), ..self }
+    }
+
+    /// The address of a method of the bot.
+    pub(super) fn method(&self, name: &str) -> Secret {
+        method(&self.api, &self.token, name)
+    }
+
+    /// The chat, as it is configured.
+    pub(super) fn chat(&self) -> String {
+        match &self.chat {
+            Chat::Number(number) => number.to_string(),
+            Chat::Name(name) => name.clone(),
+        }
+    }
+
+    /// A message as it is written to the chat.
+    pub(super) fn body(&self, sending: &Sending<'_>) -> Value {
+        let mut body = match sending.style {
+            Style::Rich => fitted(sending.message, message, fits),
+            Style::Plain => plain(sending.message),
+        };
+        self.add_buttons(&mut body, sending);
+        // A robot that shows a preview would open the link.
+        put(&mut body, "link_preview_options", json!({"is_disabled": true}));
+        body
+    }
+
+    /// Those that answer stand in a row of their own each, below the link.
+    fn add_buttons(&self, body: &mut Value, sending: &Sending<'_>) {
+        let Some((wishes, button)) = self.bot.as_ref().and_then(|_| sending.buttons()) else { return };
+        let labels = chat::buttons_of(sending.message.language);
+        let row = |wish: Wish| {
+            let label = match wish {
+                Wish::Approve => labels.approve,
+                Wish::Skip => labels.skip,
+                Wish::Snooze => labels.snooze,
+            };
+            json!([{"text": label, "callback_data": button.data(wish)}])
+        };
+        let shown = at(body, "/reply_markup/inline_keyboard").as_array().cloned().unwrap_or_default();
+        let rows: Vec<Value> = shown.into_iter().chain(wishes.into_iter().map(row)).collect();
+        put(body, "reply_markup", json!({"inline_keyboard": rows}));
+    }
+
+    pub(super) fn addressed(&self, mut message: Value) -> Value {
         let chat = match (self.moved.get(), &self.chat) {
             (Some(number), _) | (None, Chat::Number(number)) => json!(number),
             (None, Chat::Name(name)) => json!(name),
@@ -82,10 +111,19 @@ impl TelegramChannel {
         if let Some(thread) = self.thread {
             put(&mut message, "message_thread_id", json!(thread));
         }
-        // A robot that shows a preview would open the link.
-        put(&mut message, "link_preview_options", json!({"is_disabled": true}));
         message
     }
+}
+
+/// The sentence and the link, as text.
+pub(super) fn plain(message: &Message) -> Value {
+    json!({"text": short(message, Markup::Plain, Unit::Utf16, MOST_OF_A_TEXT)})
+}
+
+/// The address of a method of a bot, which holds its token.
+fn method(api: &Url, token: &Secret, name: &str) -> Secret {
+    let bot = Secret::new(format!("bot{}", token.expose()));
+    under(api, &[bot.expose(), name])
 }
 
 impl Service for TelegramChannel {
@@ -103,23 +141,49 @@ impl Service for TelegramChannel {
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
-        let body = match sending.style {
-            Style::Rich => fitted(sending.message, message, fits),
-            Style::Plain => json!({"text": short(sending.message, Markup::Plain, Unit::Utf16, MOST_OF_A_TEXT)}),
-        };
-        Request::json(&self.url, &self.addressed(body))
+        Request::json(&self.url, &self.addressed(self.body(sending)))
+    }
+
+    fn answered(&self) -> Option<&dyn Answered> {
+        Some(self)
+    }
+
+    fn question(&self) -> Option<Result<Request, Refusal>> {
+        let method = if self.bot.is_some() { "getWebhookInfo" } else { "getMe" };
+        Some(Request::json(&self.method(method), &json!({})))
+    }
+
+    fn tried(&self, answer: &Response) -> Tried {
+        let body = body_of(answer);
+        match at(&body, "/result") {
+            _ if matches!(answer.status.as_u16(), 401 | 404) => {
+                Tried::Fails("Telegram knows no bot of this token".to_owned())
+            }
+            _ if !answer.status.is_success() => probe::refused(answer),
+            me if self.bot.is_none() => Tried::Works(format!("its bot is @{}", named(at(me, "/username")))),
+            hook if at(hook, "/url").as_str().unwrap_or_default().is_empty() => Tried::Fails(
+                "its bot is there, and presses of buttons do not come in: image-watcher tells Telegram where at its start, with BASE_URL"
+                    .to_owned(),
+            ),
+            hook if at(hook, "/last_error_message").is_string() && at(hook, "/pending_update_count").as_u64() > Some(0) => {
+                let told = named(at(hook, "/last_error_message"));
+                Tried::Fails(format!("its bot is there, and presses of buttons do not come in: {told}"))
+            }
+            _ => Tried::Works("its bot is there, and presses of buttons come in".to_owned()),
+        }
     }
 
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         let body = body_of(answer);
         let told = at(&body, "/description").as_str().unwrap_or_default().to_lowercase();
         match by_status(answer, now) {
-            Attempt::Busy { .. } => busy_for(at(&body, "/parameters/retry_after").as_f64(), answer, now),
+            busy @ Attempt::Busy { .. } => busy_for(busy, at(&body, "/parameters/retry_after").as_f64(), now),
             Attempt::TooRich { reason } => match at(&body, "/parameters/migrate_to_chat_id").as_i64() {
                 Some(there) if self.moved.set(there).is_ok() => {
                     let ours = format!("the chat has another number now, which is tried: set it to {there}");
                     Attempt::Retry { at: None, reason: Refusal { ours, ..reason } }
                 }
+                _ if told.contains("message is not modified") => Attempt::Delivered,
                 // No rewriting of a message changes these.
                 _ if ["chat not found", "thread not found", "chat_id is empty", "not enough rights"]
                     .iter()

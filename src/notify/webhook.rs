@@ -4,6 +4,8 @@
 mod format;
 mod keys;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
@@ -14,6 +16,7 @@ pub use keys::{SecretError, WebhookSecrets};
 
 use super::attempt::Refusal;
 use super::service::{Request, Sending, Service, put, secrets_of};
+use super::template::{Template, made};
 use crate::domain::event::{ApprovalView, ImageView, Notice, NoticeKind, Told, Trouble, WayBack};
 use crate::domain::gone::Lost;
 use crate::domain::group::{Move, Plan};
@@ -38,17 +41,40 @@ pub struct WebhookChannel {
     url: Secret,
     secrets: WebhookSecrets,
     format: Format,
+    template: Option<Arc<Template>>,
 }
 
 impl WebhookChannel {
     /// A channel.
     #[must_use]
     pub fn new(url: Secret, secrets: WebhookSecrets, format: Format) -> Self {
-        Self { url, secrets, format }
+        Self { url, secrets, format, template: None }
+    }
+
+    /// The same, whose body is what this template makes of the event.
+    #[must_use]
+    pub fn written_by(self, template: Option<Arc<Template>>) -> Self {
+        Self { template, ..self }
+    }
+
+    /// What the template makes, where it makes JSON.
+    fn made(&self, sending: &Sending<'_>, event: &Value) -> Option<String> {
+        let made = made(self.template.as_deref(), &template_values(sending, event))?;
+        if serde_json::from_str::<serde::de::IgnoredAny>(&made).is_ok() {
+            return Some(made);
+        }
+        tracing::warn!(
+            delivery_id = sending.delivery.id(),
+            "the template of a webhook's body makes no JSON of this message, and the event itself is sent"
+        );
+        None
     }
 
     fn unsigned(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         let event = body(sending);
+        if let Some(made) = self.made(sending, &event) {
+            return Ok(Request { body: made.into_bytes(), ..Request::json(&self.url, &Value::Null)? });
+        }
         match &self.format {
             Format::Standard => Request::json(&self.url, &event),
             Format::CloudEvents { source } => {
@@ -88,6 +114,11 @@ impl Service for WebhookChannel {
             .header("webhook-timestamp", &now.to_string())?
             .header("webhook-signature", &signature)
     }
+}
+
+/// What the template of a body may show: the event as it would be sent, and the message in words.
+pub(super) fn template_values(sending: &Sending<'_>, event: &Value) -> Value {
+    json!({"id": sending.delivery.id(), "event": event, "message": sending.message})
 }
 
 /// The event. Fields are only ever added; those without a value are left out.
@@ -171,6 +202,7 @@ fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>) -> 
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
         ("reminder", Some(json!(notice.reminder)).filter(|_| notice.reminder > 0)),
+        ("approvals", notice.approvals.map(|approvals| json!({"needed": approvals.needed, "given": approvals.given}))),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
         ("gone", notice.lost.map(gone)),
         ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),
@@ -353,6 +385,39 @@ mod tests {
         let signature = WebhookSecrets::parse(CURRENT).unwrap().sign(id.to_str().unwrap(), at, &wrapped.body);
         assert_eq!(wrapped.headers["webhook-signature"], signature);
         assert_eq!(Format::cloud_events(None), Format::CloudEvents { source: "/image-watcher".into() });
+    }
+
+    #[test]
+    fn what_is_signed_is_what_the_template_makes() {
+        use super::super::template::Part;
+        let (delivery, link) = (asking(), Some("https://iw.example.com/a/x"));
+        let (message, links) = (said(&delivery, link, None), Links::one(link));
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let (delivery, message, links) = (&delivery, &message, &links);
+        let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
+        let sent = |text: &str| {
+            let template = Arc::new(Template::read(Part::WebhookBody, text).unwrap());
+            let channel = WebhookChannel::new(
+                Secret::new("https://hooks.example.com/x".into()),
+                WebhookSecrets::parse(CURRENT).unwrap(),
+                Format::Standard,
+            );
+            let request = channel.written_by(Some(template)).request(&sending).unwrap();
+            let (id, at) = (delivery.id(), now.timestamp());
+            let signature = WebhookSecrets::parse(CURRENT).unwrap().sign(&id, at, &request.body);
+            assert_eq!(request.headers["webhook-signature"], signature, "over what is sent");
+            assert_eq!(request.headers["content-type"], "application/json");
+            serde_json::from_slice::<Value>(&request.body).unwrap()
+        };
+        let made = sent("{\"text\": {{ message.sentence }}, \"to\": {{ event.data.to.tag }}, \"id\": {{ id }}}");
+        assert_eq!(made, json!({"text": message.sentence, "to": "1.3.0", "id": delivery.id()}));
+        for broken in [
+            "{{ a.b.c }}",
+            "{\"text\": {{ message.sentence|safe }}}",
+            "{% for a in range(10000) %}{{ id }}{% endfor %}",
+        ] {
+            assert_eq!(sent(broken), body(&sending), "{broken}");
+        }
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub enum Topic {
     Deliver(String),
     /// What waits to go out on one channel together. Nobody leases it: see [`Gathering`].
     Gather(String),
+    /// Buttons that were pressed in chats.
+    Press,
 }
 
 impl Topic {
@@ -65,6 +67,7 @@ impl Topic {
             Job::Look(_) => Self::Look,
             Job::Deliver(delivery) => Self::Deliver(delivery.channel.clone()),
             Job::Gather(gathered) => Self::Gather(gathered.channel.clone()),
+            Job::Press(_) => Self::Press,
         }
     }
 
@@ -75,6 +78,7 @@ impl Topic {
             Self::Look => "look".into(),
             Self::Deliver(channel) => format!("deliver:{channel}"),
             Self::Gather(channel) => format!("gather:{channel}"),
+            Self::Press => "press".into(),
         }
     }
 
@@ -84,14 +88,14 @@ impl Topic {
             Some(("deliver", channel)) => Some(Self::Deliver(channel.to_owned())),
             Some(("gather", channel)) => Some(Self::Gather(channel.to_owned())),
             Some(_) => None,
-            None => (name == "look").then_some(Self::Look),
+            None => [Self::Look, Self::Press].into_iter().find(|topic| topic.name() == name),
         }
     }
 
     /// The channel of messages, by the name of their topic.
     fn channel_in(name: &str) -> Option<String> {
         match Self::named(name)? {
-            Self::Look => None,
+            Self::Look | Self::Press => None,
             Self::Deliver(channel) | Self::Gather(channel) => Some(channel),
         }
     }

@@ -35,6 +35,7 @@ pub(crate) fn key(job: &Job) -> String {
         Job::Look(repository) => format!("look:{repository}"),
         Job::Deliver(delivery) => delivery.id(),
         Job::Gather(gathered) => gathered.id(),
+        Job::Press(pressed) => format!("press:{}", pressed.id),
     }
 }
 
@@ -45,6 +46,7 @@ pub(crate) fn about(job: &Job) -> String {
     match job {
         Job::Look(repository) => repository.to_string(),
         Job::Gather(gathered) => format!("{} {}", gathered.notice.kind.as_str(), of(&gathered.notice)),
+        Job::Press(pressed) => format!("{} {}", pressed.wish.as_str(), pressed.button.approval()),
         Job::Deliver(delivery) => match delivery.notices() {
             [] => delivery.event().to_owned(),
             [only] => format!("{} {}", delivery.event(), of(only)),
@@ -77,6 +79,7 @@ pub(crate) fn write(job: &Job) -> Result<String, RowError> {
         Job::Look(repository) => Ok(repository.to_string()),
         Job::Deliver(delivery) => to_text(delivery),
         Job::Gather(gathered) => to_text(gathered),
+        Job::Press(pressed) => to_text(pressed),
     }
 }
 
@@ -91,6 +94,7 @@ pub(crate) fn read(topic: &str, format: i64, payload: &str) -> Result<Job, RowEr
     match Topic::named(topic) {
         Some(Topic::Deliver(_)) => from_text(payload).map(Job::Deliver),
         Some(Topic::Gather(_)) => from_text(payload).map(Job::Gather),
+        Some(Topic::Press) => from_text(payload).map(Job::Press),
         Some(Topic::Look) => Repository::parse(payload).map(Job::Look).map_err(|error| RowError::Payload(error.into())),
         None => Err(RowError::Topic(topic.to_owned())),
     }
@@ -125,7 +129,7 @@ mod tests {
     fn rows_of_other_versions_are_not_misread() {
         assert!(matches!(read("look", 2, "ghcr.io/acme/web"), Err(RowError::Format(2))));
         assert!(matches!(read("look", 1, "../../etc"), Err(RowError::Payload(_))));
-        for topic in ["deliver:email", "gather:email"] {
+        for topic in ["deliver:email", "gather:email", "press"] {
             assert!(matches!(read(topic, 1, "{}"), Err(RowError::Payload(_))));
         }
         assert!(matches!(read("pigeon", 1, "{}"), Err(RowError::Topic(topic)) if topic == "pigeon"));

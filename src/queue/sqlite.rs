@@ -111,7 +111,7 @@ impl SqliteQueue {
     fn is_stored(&self, new: &NewJob) -> bool {
         match &new.job {
             Job::Look(repository) => self.stored.serves(repository, new.not_before.timestamp_millis(), new.urgency),
-            Job::Deliver(_) | Job::Gather(_) => false,
+            Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => false,
         }
     }
 

@@ -15,7 +15,6 @@ use crate::domain::group::Plan;
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Refused, Update};
 use crate::domain::rollout::Rollout;
-use crate::domain::settings;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Credential, Registry};
@@ -198,7 +197,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let failure = Failure::new("Refused", message);
         let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));
         let notice = Notice { ended: Some(now), ..notice };
-        self.tell(&notice, settings::channels(&target.workload, &target.container).as_deref(), trace).await
+        self.tell_of(target, &notice, trace).await
     }
 }
 

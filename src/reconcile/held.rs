@@ -9,7 +9,7 @@ use crate::domain::history::History;
 use crate::domain::policy::{Policy, Strategy, step};
 use crate::domain::record::{Consequence, Event, Held, Question, Running, Update};
 use crate::domain::reference::{Digest, Tag};
-use crate::domain::settings::{self, Settings};
+use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -70,8 +70,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let note = format!("{container}: {} was set back to {} by {by}, and is held", held.tag, held.back_to);
         work.draft.announce(WorkloadEvent::VersionHeld(note));
         let notice = of_held(target, settings, &held, question.as_ref());
-        let only = settings::channels(&target.workload, container);
-        work.messages.extend(self.0.audience.messages(&notice, only.as_deref()));
+        work.messages.extend(self.messages_of(target, &notice));
     }
 
     /// Asks anew whether what is held may be applied, when nobody could say so for long.

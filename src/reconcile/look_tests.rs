@@ -29,7 +29,7 @@ use crate::ambient::Clock;
 use crate::assess::Waited;
 use crate::cluster::{Rejection, RejectionReason, Removal, WorkloadEvent};
 use crate::domain::actor::ClusterUser;
-use crate::domain::approval::{ApprovalId, LinkKey};
+use crate::domain::approval::{Allows, ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
 use crate::domain::event::{Delivery, NoLink, NoticeKind};
 use crate::domain::fleet::Fleet;
@@ -417,7 +417,7 @@ impl Audience for Joe {
         vec!["email:joe@example.com".into()]
     }
 
-    fn reads(&self, _: &str, _: &str) -> bool {
+    fn reads(&self, _: &str, _: &str, _: Allows) -> bool {
         true
     }
 }

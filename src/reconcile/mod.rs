@@ -65,7 +65,7 @@ use futures_util::StreamExt as _;
 
 use absent::Absent;
 use answer::Renewals;
-pub use answer::{Action, Answer, Asked, Line, Lines, NotShown, OpenedList, Press, Shown};
+pub use answer::{Action, Answer, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Shown};
 pub use brake::{AskedToResume, Resuming};
 use declared::Unread;
 pub use declared::{Declarations, Proposed};
@@ -83,14 +83,14 @@ use unreleased::Unreleased;
 use crate::ambient::Ambient;
 use crate::assess::{AskStanding, Digests};
 use crate::cluster::{Cluster, ClusterError};
-use crate::domain::approval::LinkKeys;
+use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::event::{Job, Notice};
 use crate::domain::fleet::Limits;
 use crate::domain::policy::Wanted;
 use crate::domain::record::sealed::TooMuch;
 use crate::domain::reference::Repository;
 use crate::domain::retry::RetryAfter;
-use crate::domain::settings::{Bounds, flaw};
+use crate::domain::settings::{self, Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
@@ -107,8 +107,8 @@ pub trait Audience: Send + Sync + 'static {
     /// Everybody who may hold a link, as `channel:address`.
     fn holders(&self) -> Vec<String>;
 
-    /// Whether a channel has links, and is told of workloads in a namespace.
-    fn reads(&self, channel: &str, namespace: &str) -> bool;
+    /// Whether a channel has links, and is told in a namespace of what can be answered so.
+    fn reads(&self, channel: &str, namespace: &str, allows: Allows) -> bool;
 }
 
 /// What a [`Reconciler`] is made of.
@@ -355,6 +355,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let list = self.0.registry.tags(repository, credential, &wanted?).await;
         Some(list.map(Arc::new).map_err(Arc::new))
+    }
+
+    /// The messages about a notice, to the channels that its workload names.
+    fn messages_of(&self, target: &Target, notice: &Notice) -> Vec<Job> {
+        let only = settings::channels(&target.workload, &target.container);
+        self.0.audience.messages(notice, only.as_deref())
+    }
+
+    /// Stores them.
+    async fn tell_of(&self, target: &Target, notice: &Notice, trace: &str) -> Result<(), StepError> {
+        self.put(self.messages_of(target, notice), trace).await.map(drop)
     }
 
     /// Stores messages about a notice; the same ones again are the same jobs.

@@ -14,10 +14,11 @@ use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::event::{Notice, NoticeKind};
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, Question, Stands};
+use crate::domain::record::{Event, Ledger, Question, Stands, Update};
 use crate::domain::reference::{Digest, Tag};
-use crate::domain::settings::{self, Settings};
+use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
+use crate::domain::votes::Ballot;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -31,20 +32,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         chosen: &Chosen,
         with: Vec<Box<str>>,
     ) -> Step {
-        let (now, container) = (self.0.ambient.now(), target.container.as_str());
-        let image = image_of(target);
+        let (now, container, image) = (self.0.ambient.now(), target.container.as_str(), image_of(target));
+        let (to, digest) = (&chosen.to, &chosen.digest);
         let ledger = work.draft.record.known(container);
-        if let Some(until) = ledger.snoozed(&image, &chosen.to, &chosen.digest, now) {
-            self.count("proposed", "snoozed");
-            let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).cloned();
-            if let Some(before) = before.filter(|before| chosen.is_with(before.group.as_deref())) {
-                // What was closed for a moment goes on as it was put off.
-                let question = Question { with, stands: Stands::Open, ..before };
-                work.draft.on(container, Event::Ask(Box::new(question)), now);
-            }
+        if let Some(until) = ledger.snoozed(&image, to, digest, now) {
+            self.stay_put_off(work, target, chosen, with);
             return Ok(Some(until));
         }
-        let (to, digest) = (&chosen.to, &chosen.digest);
         let unanswered = ledger.unanswered(&image, to, digest, now).filter(|it| it.with == with);
         let unanswered = unanswered.filter(|it| chosen.is_with(it.group.as_deref())).cloned();
         let reminder = unanswered.as_ref().map_or(0, Question::next_reminder);
@@ -53,47 +47,86 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let is_signed = |question: &&Question| self.0.keys.named(question.terms.key.as_str()).is_some();
         let is_it = |question: &&Question| is_signed(question) && chosen.is_with(question.group.as_deref());
-        let asked = ledger.asks(&image, &chosen.to, &chosen.digest, now).filter(is_it).cloned();
-        let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).filter(is_it).cloned();
-        let asked_declares = asked.as_ref().map(|question| question.declares);
+        let asked = ledger.asks(&image, to, digest, now).filter(is_it).cloned();
+        let before = ledger.asked_before(&image, to, digest, now).filter(is_it).cloned();
         // What goes with another is not asked about by itself, as it may have been when it ran something else.
         for other in &with {
             work.draft.on(other, Event::NothingToAsk, now);
         }
         if let Some(question) = asked.filter(|question| question.with == with) {
-            self.count("proposed", "already");
-            let question = Question { declares: chosen.declared.kinds, ..question };
-            if asked_declares != Some(question.declares) {
-                // What could not be read then is known by now.
-                work.draft.on(container, Event::Ask(Box::new(question.clone())), now);
-            }
-            let question = self.because(work, container, question, chosen);
-            if !question.is_renewed {
-                let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
-                work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
-            }
-            return Ok(Some(question.terms.expires()));
+            return Ok(Some(self.ask_still(work, target, settings, chosen, question)));
         }
-        let question = if let Some(before) = before {
+        let question = match before {
             // What was closed under other settings: its links are as good as before.
-            Question { with, stands: Stands::Open, ..before }
-        } else {
-            let before = work.draft.record.known(container).question.as_ref();
-            self.tell_of_lost_key(&work.draft, before);
-            let terms = self.terms(&image, chosen, self.running_digest(target, chosen).await);
-            Question {
-                why: chosen.why.clone(),
-                with,
-                declares: chosen.declared.kinds,
-                preflight: Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty()),
-                because: chosen.because.clone().map(Box::new),
-                group: chosen.group.clone(),
-                reminders: reminder,
-                ..Question::new(terms, chosen.level, now)
-            }
+            Some(before) => Question { with, stands: Stands::Open, ..before },
+            None => Question { reminders: reminder, ..self.new_question(work, target, chosen, with).await },
         };
-        let expires = question.terms.expires();
-        let notice = of_question(target, Some(settings), &question, NoticeKind::Available, None);
+        Ok(Some(self.ask(work, target, settings, chosen, question)))
+    }
+
+    /// What people put off stays so. What was closed for a moment goes on as it was put off.
+    fn stay_put_off(&self, work: &mut Work, target: &Target, chosen: &Chosen, with: Vec<Box<str>>) {
+        self.count("proposed", "snoozed");
+        let (now, container) = (self.0.ambient.now(), target.container.as_str());
+        let ledger = work.draft.record.known(container);
+        let before = ledger.asked_before(&image_of(target), &chosen.to, &chosen.digest, now).cloned();
+        if let Some(before) = before.filter(|before| chosen.is_with(before.group.as_deref())) {
+            let question = Question { with, stands: Stands::Open, ..before };
+            work.draft.on(container, Event::Ask(Box::new(question)), now);
+        }
+    }
+
+    /// What is asked already, with what is known of it by now. Until when its links can be used.
+    fn ask_still(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        settings: &Settings,
+        chosen: &Chosen,
+        asked: Question,
+    ) -> DateTime<Utc> {
+        self.count("proposed", "already");
+        let container = target.container.as_str();
+        let question = Question { declares: chosen.declared.kinds, ..asked.clone() };
+        if asked.declares != question.declares {
+            // What could not be read then is known by now.
+            work.draft.on(container, Event::Ask(Box::new(question.clone())), self.0.ambient.now());
+        }
+        let question = self.because(work, container, question, chosen);
+        if !question.is_renewed {
+            let notice = self.asked_notice(target, Some(settings), &question);
+            work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
+        }
+        question.terms.expires()
+    }
+
+    /// A question that was not asked before.
+    async fn new_question(&self, work: &Work, target: &Target, chosen: &Chosen, with: Vec<Box<str>>) -> Question {
+        let before = work.draft.record.known(&target.container).question.as_ref();
+        self.tell_of_lost_key(&work.draft, before);
+        let terms = self.terms(&image_of(target), chosen, self.running_digest(target, chosen).await);
+        Question {
+            why: chosen.why.clone(),
+            with,
+            declares: chosen.declared.kinds,
+            preflight: Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty()),
+            because: chosen.because.clone().map(Box::new),
+            group: chosen.group.clone(),
+            ..Question::new(terms, chosen.level, self.0.ambient.now())
+        }
+    }
+
+    /// Asks it, and tells those who are to be told. Until when its links can be used.
+    fn ask(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        settings: &Settings,
+        chosen: &Chosen,
+        question: Question,
+    ) -> DateTime<Utc> {
+        let (now, container, expires) = (self.0.ambient.now(), target.container.as_str(), question.terms.expires());
+        let notice = self.asked_notice(target, Some(settings), &question);
         let notice = Notice { declared: chosen.declared.at_most(MOST_QUOTES), ..notice };
         let deliveries = self.0.audience.messages(&notice, settings.notify.as_deref());
         for container in question.with.iter().map(|name| &**name).chain([container]) {
@@ -111,7 +144,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let note = format!("{container}: {from} → {}: {}", chosen.to, chosen.grounds());
         work.draft.announce(WorkloadEvent::UpdateAvailable(note));
         work.messages.extend(deliveries);
-        Ok(Some(expires))
+        expires
+    }
+
+    /// The notice that a question is asked.
+    pub(super) fn asked_notice(&self, target: &Target, settings: Option<&Settings>, question: &Question) -> Notice {
+        let needed = self.needed(&target.workload, question, &target.container);
+        let approvals = Ballot { votes: question.votes.clone(), needed, is_yours: false }.counted();
+        Notice { approvals, ..of_question(target, settings, question, NoticeKind::Available, None) }
     }
 
     /// Nobody is told of a question whose links' time is over before people are reminded of it.
@@ -182,44 +222,47 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let now = self.0.ambient.now();
         let Some(ledger) = work.ledger(&target.container) else { return };
         let settings = self.settings(target).ok();
+        let settings = settings.as_ref();
         let mut notices = Vec::new();
         if let Some((answered, question)) = ledger.skipped(now).zip(ledger.question.as_ref())
             && answered.terms.id == question.terms.id
         {
-            let by = Some(&answered.by);
-            notices.push(of_question(target, settings.as_ref(), question, NoticeKind::Skipped, by));
+            notices.push(of_question(target, settings, question, NoticeKind::Skipped, Some(&answered.by)));
         }
         if let Some(update) = ledger.ended(now) {
-            let is_of_it = |allows| match allows {
-                Allows::Back => update.undoes.is_none(),
-                Allows::Held => update.undoes.is_some(),
-                Allows::Update => false,
-            };
-            let is_about_it = |it: &&Question| {
-                is_of_it(it.terms.allows) && it.is_open(now) && update.ended.is_some_and(|ended| it.asked <= ended)
-            };
-            let question = ledger.question.as_ref().filter(is_about_it);
             // Records of earlier releases do not say why it was left.
-            let left = || update.left.unwrap_or_else(|| Self::is_left(update, settings.as_ref()));
+            let left = || update.left.unwrap_or_else(|| Self::is_left(update, settings));
             let left = (update.outcome == Outcome::Failed).then(left);
-            let told = ends(target, settings.as_ref(), update, question);
+            let told = ends(target, settings, update, about_end(ledger, update, now));
             notices.extend(told.into_iter().map(|notice| with_way_back(notice, left)));
         }
-        // What an update left that went back is told with its end.
-        let returned = ledger.update.as_ref().filter(|update| update.undoes.is_some()).and_then(|update| update.ended);
-        let is_told = |it: &Question| returned.is_some_and(|ended| it.asked <= ended);
-        let is_about_held =
-            |it: &&Question| it.terms.allows == Allows::Held && now < it.terms.expires() && !is_told(it);
-        let about_held = ledger.question.as_ref().filter(is_about_held);
-        if let Some((held, question)) = ledger.held.as_ref().zip(about_held.filter(|it| !it.is_renewed)) {
-            notices.push(of_held(target, settings.as_ref(), held, Some(question)));
+        if let Some((held, question)) = ledger.held.as_ref().zip(about_held(ledger, now)) {
+            notices.push(of_held(target, settings, held, Some(question)));
         }
-        notices.extend(ledger.gone_lately(now).map(|gone| of_gone(target, settings.as_ref(), gone)));
-        let only = settings::channels(&target.workload, &target.container);
-        for notice in notices {
-            work.messages.extend(self.0.audience.messages(&notice, only.as_deref()));
-        }
+        notices.extend(ledger.gone_lately(now).map(|gone| of_gone(target, settings, gone)));
+        work.messages.extend(notices.iter().flat_map(|notice| self.messages_of(target, notice)));
     }
+}
+
+/// The question that is told with the end of an update.
+fn about_end<'l>(ledger: &'l Ledger, update: &Update, now: DateTime<Utc>) -> Option<&'l Question> {
+    let is_of_it = |allows| match allows {
+        Allows::Back => update.undoes.is_none(),
+        Allows::Held => update.undoes.is_some(),
+        Allows::Update => false,
+    };
+    let is_about_it = |it: &&Question| {
+        is_of_it(it.terms.allows) && it.is_open(now) && update.ended.is_some_and(|ended| it.asked <= ended)
+    };
+    ledger.question.as_ref().filter(is_about_it)
+}
+
+/// The question that is told with what is held. What an update left that went back is told with its end.
+fn about_held(ledger: &Ledger, now: DateTime<Utc>) -> Option<&Question> {
+    let returned = ledger.update.as_ref().filter(|update| update.undoes.is_some()).and_then(|update| update.ended);
+    let is_told = |it: &Question| returned.is_some_and(|ended| it.asked <= ended);
+    let is_about_held = |it: &&Question| it.terms.allows == Allows::Held && now < it.terms.expires() && !is_told(it);
+    ledger.question.as_ref().filter(is_about_held).filter(|it| !it.is_renewed)
 }
 
 /// What a message quotes at most of what the makers declare; the notes themselves are beside it.

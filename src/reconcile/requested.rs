@@ -19,7 +19,6 @@ use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Question, Running, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::request::{COMMAND, LONGEST_SNOOZE, Moot, REQUEST, Request, Wish};
-use crate::domain::settings;
 use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Quorum, Verdict, Vote, Votes};
 use crate::domain::wording::moment;
@@ -216,8 +215,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.write_all(work, target, &main);
         let settings = self.settings(target).ok();
         let notice = of_update(target, settings.as_ref(), &main, NoticeKind::Granted, None);
-        let only = settings::channels(&target.workload, &target.container);
-        work.messages.extend(self.0.audience.messages(&notice, only.as_deref()));
+        work.messages.extend(self.messages_of(target, &notice));
         Ok(())
     }
 

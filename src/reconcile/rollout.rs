@@ -23,7 +23,6 @@ use crate::domain::record::{Event, Ledger, Question, Record, Update};
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::rollout::pods::{Pod, Reason, sentence};
 use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Waits, Why, ready, unwell};
-use crate::domain::settings;
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -252,7 +251,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let holds = has_deadline(&workload.rollout);
         // What is given up after a while is told when it is, and of a way back people are told why it began.
         let is_told = !holds && update.undoes.is_none() && !is_given_up(update, &workload.rollout);
-        let why = is_told.then(|| Failure::new(why.reason.as_str(), &sentence(&why.message)));
+        let why = is_told.then(|| told_of(why));
         Slow { words, again, holds, why }
     }
 
@@ -262,7 +261,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some((pod, container)) => self.0.cluster.last_lines(&workload.id.namespace, pod, container).await,
             None => Vec::new(),
         };
-        Failure { log, ..Failure::new(why.reason.as_str(), &sentence(&why.message)) }
+        Failure { log, ..told_of(&why) }
     }
 
     async fn healthy(&self, work: &mut Work, target: &Target, update: &Update) -> Result<(), StepError> {
@@ -343,7 +342,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         question: Option<&Question>,
     ) -> Result<(), StepError> {
         let settings = self.settings(target).ok();
-        let only = settings::channels(&target.workload, &target.container);
         let failure = failed.as_ref().map(|failed| failed.failure.clone());
         let ended = Update { outcome, failure, ..update.clone() };
         for notice in ends(target, settings.as_ref(), &ended, question) {
@@ -357,7 +355,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 }
                 _ => Notice { ended: Some(self.0.ambient.now()), ..notice },
             };
-            self.tell(&notice, only.as_deref(), &work.trace).await?;
+            self.tell_of(target, &notice, &work.trace).await?;
         }
         Ok(())
     }
@@ -440,4 +438,10 @@ fn stage(rollout: &Rollout) -> Stage {
         Rollout::Stalled(stall) => Stage::UnderWay(stall.progress),
         Rollout::Complete => Stage::Complete,
     }
+}
+
+/// Why it failed or stands still, as it is told.
+fn told_of(why: &Why) -> Failure {
+    let account = why.account.clone().map(Box::new);
+    Failure { account, ..Failure::new(why.reason.as_str(), &sentence(&why.message)) }
 }

@@ -8,7 +8,6 @@ use crate::cluster::Cluster;
 use crate::domain::approval::LIFETIME;
 use crate::domain::event::{Notice, NoticeKind};
 use crate::domain::record::{Event, Ledger};
-use crate::domain::settings;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -27,7 +26,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = self.settings(target).ok();
         let told = of_update(target, settings.as_ref(), update, NoticeKind::Stalled, Some(why));
         let notice = Notice { at: since, approval: None, ..told };
-        let only = settings::channels(&target.workload, container);
-        work.messages.extend(self.0.audience.messages(&notice, only.as_deref()));
+        work.messages.extend(self.messages_of(target, &notice));
     }
 }

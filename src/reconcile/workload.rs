@@ -427,7 +427,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Looked::again(earliest(due, Some(opens)));
             }
             Some(
-                Blocker::Snoozed(_) | Blocker::Asked(_) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_),
+                Blocker::Snoozed(_) | Blocker::Asked(..) | Blocker::Person | Blocker::AsksOnly(_) | Blocker::Owned(_),
             ) => true,
             Some(Blocker::Paused) => false,
             Some(Blocker::Waits(waits)) => return self.waits_for_others(work, target, &waits, due),

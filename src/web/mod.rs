@@ -1,3 +1,209 @@
 //! 13 of 13 · in: HTTP request of a Visitor · out: a page
 //!
-//! What people see and operate: templates of what the API says, and of nothing else.
+//! What people see and operate: templates of what the API says, and of nothing else. Every view and every action works without
+//! script; GET changes nothing, and a form is only taken from a page that was made for who sends it.
+
+mod asked;
+mod assets;
+mod backend;
+mod decide;
+mod deliveries;
+mod fleet;
+mod form;
+mod pages;
+mod row;
+mod service;
+mod sources;
+mod views;
+mod words;
+mod workload;
+
+#[cfg(test)]
+mod made_up;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use minijinja::{Value, context};
+
+use assets::AssetUrls;
+pub use backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Pick, Place};
+pub use pages::TemplateError;
+use pages::{Pages, value};
+use row::Shown;
+use words::{Moment, Words};
+
+use crate::access::{Role, Visitor};
+use crate::api::view::Fleet;
+use crate::domain::view::Attention;
+use crate::listener::{Bodies, Problem};
+
+/// What the routes are given.
+pub struct Web {
+    backend: Arc<dyn Backend>,
+    pages: Pages,
+    bodies: Bodies,
+    base: String,
+    cluster: Option<String>,
+    sign_out: Option<String>,
+    assets: AssetUrls,
+}
+
+/// How the pages are set up.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The path that all our addresses begin with, without a slash at its end.
+    pub base: String,
+    /// The cluster's name, where it has one.
+    pub cluster: Option<String>,
+    /// Where a form signs out, where people can; under `base`.
+    pub sign_out: Option<String>,
+    /// Reads what forms send.
+    pub bodies: Bodies,
+}
+
+impl std::fmt::Debug for Web {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Web")
+    }
+}
+
+impl Web {
+    /// The pages of a service.
+    ///
+    /// # Errors
+    /// [`TemplateError`] when a template is broken.
+    pub fn new(backend: Arc<dyn Backend>, setup: Setup) -> Result<Self, TemplateError> {
+        let Setup { base, cluster, sign_out, bodies } = setup;
+        let sign_out = sign_out.map(|path| format!("{base}{path}"));
+        let assets = AssetUrls::under(&base);
+        Ok(Self { backend, pages: Pages::new()?, bodies, base, cluster, sign_out, assets })
+    }
+}
+
+/// Adds the routes of this stage, but for what pages load.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/", web::get().to(views::fleet))
+        .service(
+            web::resource("/workloads/{namespace}/{kind}/{name}")
+                .route(web::get().to(views::workload))
+                .route(web::post().to(views::decide_one)),
+        )
+        .service(
+            web::resource("/approvals")
+                .route(web::get().to(views::approvals))
+                .route(web::post().to(views::decide_many)),
+        )
+        .route("/sources", web::get().to(views::sources))
+        .service(
+            web::resource("/deliveries").route(web::get().to(views::deliveries)).route(web::post().to(views::handle)),
+        )
+        .service(web::resource("/brake").route(web::get().to(views::brake)).route(web::post().to(views::release)));
+}
+
+/// Adds what pages load: it is public, and the sign-in's page loads the same.
+pub fn asset_routes(config: &mut ServiceConfig) {
+    config.route("/assets/{name}", web::get().to(assets::asset));
+}
+
+/// A view of the navigation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    Fleet,
+    Approvals,
+    Sources,
+    Deliveries,
+    /// None of it.
+    Other,
+}
+
+/// One page: for whom, in which words, at which moment.
+struct Page<'p> {
+    web: &'p Web,
+    visitor: &'p Visitor,
+    words: &'static dyn Words,
+    now: chrono::DateTime<chrono::Utc>,
+    /// Whether it answers a form, and so can't be asked for again.
+    is_answer: bool,
+}
+
+impl<'p> Page<'p> {
+    fn new(web: &'p Web, visitor: &'p Visitor, headers: &HeaderMap) -> Self {
+        Self { web, visitor, words: words::of(headers), now: web.backend.now(), is_answer: false }
+    }
+
+    /// The answer to a form.
+    fn answering(web: &'p Web, visitor: &'p Visitor, headers: &HeaderMap) -> Self {
+        Self { is_answer: true, ..Self::new(web, visitor, headers) }
+    }
+
+    fn shown(&self) -> Shown<'p> {
+        Shown { words: self.words, base: &self.web.base, now: self.now }
+    }
+
+    /// The page of a template, with all that every page has.
+    async fn show(&self, status: StatusCode, (view, name): (View, &str), fleet: &Fleet, values: Value) -> HttpResponse {
+        let Self { web, visitor, words, now, .. } = self;
+        let stale = web.backend.stale_since().map(|since| words.stale(since, *now));
+        let brake = web.backend.brake().await;
+        let frame = context! {
+            lang => words.code(),
+            w => value(words.labels()),
+            base => &web.base,
+            assets => value(&web.assets),
+            cluster => &web.cluster,
+            software => env!("CARGO_PKG_VERSION"),
+            made => value(Moment::of(*now, *now, *words)),
+            visitor => context! { name => visitor.who.name(), role => words.role(visitor.role) },
+            mayDecide => visitor.role == Role::Approver,
+            actingAs => words.acting_as(visitor.who.name()),
+            formToken => &visitor.form_token,
+            signOut => &web.sign_out,
+            isAnswer => self.is_answer,
+            nav => self.nav(view, fleet).await,
+            stale => stale.map(value),
+            brake => views::stopped(&brake, self.shown()),
+            narrow => false,
+        };
+        web.pages.show(status, name, &context! { ..values, ..frame })
+    }
+
+    async fn nav(&self, current: View, fleet: &Fleet) -> Value {
+        let Self { web, words, .. } = self;
+        let labels = words.labels();
+        let waiting = fleet.counts.of(Attention::NeedsYou) as u64;
+        let to_mend = sources::to_mend(&web.backend.sources(), &web.backend.registries()) as u64;
+        let dead = web.backend.dead().await;
+        let one = |view: View, path: &str, word: &str, count: u64, of: &str| {
+            let count = (count > 0).then_some(count);
+            context! { url => format!("{}{path}", web.base), word => word, count => count, of => of, current => view == current }
+        };
+        Value::from(vec![
+            one(View::Fleet, "/", labels.fleet(), 0, ""),
+            one(View::Approvals, "/approvals", labels.approvals(), waiting, ""),
+            one(View::Sources, "/sources", labels.sources(), to_mend, labels.to_mend()),
+            one(View::Deliveries, "/deliveries", labels.deliveries(), dead, labels.given_up()),
+        ])
+    }
+
+    /// A problem, as a page.
+    async fn problem(&self, problem: &Problem) -> HttpResponse {
+        let values = context! {
+            title => self.words.problem(problem.status.as_u16()),
+            text => crate::domain::wording::sentence(&problem.detail),
+            back => format!("{}/", self.web.base),
+        };
+        self.show(problem.status, (View::Other, "problem.html"), &Fleet::default(), values).await
+    }
+}
+
+/// Reads the form of a page that answers it.
+async fn form_of(page: &Page<'_>, request: &HttpRequest, payload: &mut web::Payload) -> Result<form::Form, Problem> {
+    form::read(page.web, request, payload, page.visitor).await
+}

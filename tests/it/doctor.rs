@@ -14,6 +14,8 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![
         a_registry_that_does_not_answer_fails,
         messages_that_do_not_arrive_fail,
+        channels_are_asked_and_nothing_is_sent,
+        a_mail_server_that_takes_no_login_fails,
         a_secret_that_was_rotated_is_told,
         a_data_folder_that_takes_nothing_fails,
         check_asks_hosts_side_by_side,
@@ -58,6 +60,58 @@ async fn a_registry_that_does_not_answer_fails(ctx: Ctx) {
     assert_eq!(doctor.code(), Some(1), "{}", doctor.stdout);
     let (other, _) = self::line(&doctor, &format!("  {}: ", ctx.registry().host()));
     assert!(other.starts_with("  ok    "), "{other}");
+}
+
+/// Doubles of the services' published behaviour.
+async fn channels_are_asked_and_nothing_is_sent(ctx: Ctx) {
+    let services = ctx.receiver();
+    services.at("/api/auth.test", Answer::status(200).body(r#"{"ok":true,"user":"iw","team":"Acme"}"#));
+    services.at("/bot", Answer::status(401).body(r#"{"ok":false,"description":"Unauthorized"}"#));
+    services.at("/discord", Answer::status(404).body(r#"{"message":"Unknown Webhook"}"#));
+    services.at("/_matrix/client/v3/joined_rooms", Answer::status(200).body(r#"{"joined_rooms":["!ops:m.example"]}"#));
+    let file = |name: &str, text: &str| ctx.file(name, text).display().to_string();
+    let [bot, slack, token] =
+        [("bot", "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), ("slack", "xoxb-1"), ("token", "syt")]
+            .map(|(name, text)| file(name, text));
+    let [discord, teams] = ["discord", "teams"].map(|name| file(name, &services.url(&format!("/{name}"))));
+    let yaml = format!(
+        "channels:\n\
+         - {{ name: app, kind: slack, tokenFile: '{slack}', channel: C1, url: '{}' }}\n\
+         - {{ name: bot, kind: telegram, tokenFile: '{bot}', chat: -42, url: '{}' }}\n\
+         - {{ name: guild, kind: discord, urlFile: '{discord}' }}\n\
+         - {{ name: room, kind: matrix, tokenFile: '{token}', room: '!ops:m.example', url: '{}' }}\n\
+         - {{ name: team, kind: teams, urlFile: '{teams}' }}\n",
+        services.url("/api"),
+        services.url(""),
+        services.url("")
+    );
+    let config = ctx.file("config.yaml", &yaml).display().to_string();
+    let doctor = ctx.watcher().mail().env("IMAGE_WATCHER_CONFIG", config).output(&["doctor"]).await;
+    for (about, start) in [
+        ("app: its app is iw in Acme", "  ok    "),
+        ("bot: Telegram knows no bot of this token", "  FAIL  "),
+        ("guild: Discord knows no such webhook", "  FAIL  "),
+        ("room: its account is in the room", "  ok    "),
+        ("team: whether it takes messages shows only when one is sent", "  set   "),
+        ("email: the mail server asks for no login", "  ok    "),
+    ] {
+        assert!(line(&doctor, about).0.starts_with(start), "{about}:\n{}", doctor.stdout);
+    }
+    assert_eq!(doctor.code(), Some(1));
+    let asked: Vec<String> = services.requests().iter().map(|one| one.path.clone()).collect();
+    assert!(
+        !asked.iter().any(|path| path.contains("Message") || path.contains("/send/")) && asked.len() == 4,
+        "{asked:?}"
+    );
+    assert!(!doctor.stdout.contains("AAAAAAAA") && !doctor.stdout.contains("xoxb"), "{}", doctor.stdout);
+}
+
+async fn a_mail_server_that_takes_no_login_fails(ctx: Ctx) {
+    let closed = format!("smtp://127.0.0.1:{}?tls=none", closed_port());
+    let doctor = ctx.watcher().mail().env("SMTP_URL", closed).output(&["doctor"]).await;
+    let (said, remedy) = line(&doctor, "email: the mail server can't be reached");
+    assert!(said.starts_with("  FAIL  ") && remedy.contains("remedy  "), "{said} {remedy}");
+    assert_eq!(doctor.code(), Some(1));
 }
 
 async fn messages_that_do_not_arrive_fail(ctx: Ctx) {

@@ -67,6 +67,7 @@ mod scopes;
 mod settings;
 mod slack;
 mod strangers;
+mod telegram;
 mod the_loop;
 mod void_links;
 mod ways_out;
@@ -82,6 +83,7 @@ fn main() -> std::process::ExitCode {
         preflight::tests(),
         settings::tests(),
         slack::tests(),
+        telegram::tests(),
         cluster::tests(),
         commands::tests(),
         faults::tests(),

@@ -14,6 +14,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_link_that_is_bent_is_no_link,
         the_originals_link_leads_to_the_page_and_does_nothing,
         what_is_no_button_does_nothing,
+        a_page_is_in_the_language_of_the_browser_else_of_the_channel,
     ]
 }
 
@@ -129,4 +130,35 @@ async fn what_is_no_button_does_nothing(ctx: Ctx) {
     assert_eq!(after.0["spec"], before.0["spec"]);
     assert_eq!(after.0["metadata"]["annotations"], before.0["metadata"]["annotations"]);
     assert_eq!(watcher.post_form(&path, &[("action", "approve"), ("read", "yes")]).await.status, 303);
+}
+
+async fn a_page_is_in_the_language_of_the_browser_else_of_the_channel(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_LANGUAGE", "fr").env("TZ", "Europe/Paris").start().await;
+    ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    web.push(Image::new("1.0.1")).await;
+    let path = link(&ctx, "1.0.1").await;
+    let gone = bent(&path, path.len() - 20);
+    for (accepts, language) in [
+        ("", "fr"),
+        ("de, *;q=0.5", "fr"),
+        ("en-GB, en;q=0.9, fr;q=0.8", "en"),
+        ("en;q=0.5, fr-CA;q=0.9", "fr"),
+        ("en;q=0.1, fr;q=0", "en"),
+    ] {
+        let headers = [("Accept-Language", accepts)];
+        for (path, words) in [
+            (&path, [("en", "Approve an update?"), ("fr", "Approuver une mise à jour")]),
+            (&gone, [("en", "No such link"), ("fr", "Lien inconnu")]),
+        ] {
+            let page = watcher.send(Method::GET, &watcher.url(path), &headers, Vec::new()).await;
+            let said = words.into_iter().find(|(of, _)| *of == language).expect("one of both").1;
+            let declared = format!("<html lang=\"{language}\">");
+            assert!(page.body.contains(&declared) && page.body.contains(said), "{accepts}: {}", page.body);
+        }
+    }
+    let program = [("Accept", "application/json"), ("Accept-Language", "fr")];
+    let told = watcher.send(Method::GET, &watcher.url(&path), &program, Vec::new()).await;
+    assert!(told.body.contains("can be approved until"), "a program is told the same in every language: {}", told.body);
 }

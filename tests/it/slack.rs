@@ -9,10 +9,17 @@ use crate::harness::images::Image;
 use crate::harness::receiver::Receiver;
 use crate::harness::run::{Test, tests};
 use crate::harness::serve::{Answer, Received};
+use crate::harness::wait::eventually;
 use crate::harness::watcher::{Watcher, WatcherBuilder};
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![a_press_in_slack_goes_the_way_of_a_links, two_users_of_slack_are_two_people]
+    tests![
+        a_press_in_slack_goes_the_way_of_a_links,
+        two_users_of_slack_are_two_people,
+        one_update_is_one_message_in_slack,
+        what_slack_does_not_change_is_said_below,
+        a_press_that_was_acknowledged_is_done_after_a_kill,
+    ]
 }
 
 pub(crate) const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -153,7 +160,13 @@ async fn a_press_in_slack_goes_the_way_of_a_links(ctx: Ctx) {
     assert!(!update.to_string().contains("iw.approve") && update.to_string().contains("by <@U1>"), "{update}");
 
     assert_eq!(send(&watcher, &with(&press, "/user/id", "U2")).await, 200);
-    slack.wait_until("the second is told who was first", |all| calls(all, "chat.update").len() == 2).await;
+    let told = |all: &[Received]| {
+        let below = calls(all, "chat.postMessage").into_iter().filter(|one| one["thread_ts"].is_string());
+        below
+            .filter(|one| one["text"].to_string().contains("Approved") && one["text"].to_string().contains("by <@U1>"))
+            .count()
+    };
+    slack.wait_until("the second is told who was first", |all| told(all) == 2).await;
     assert_eq!(ctx.images_written().len(), 1, "{:?}", ctx.images_written());
 }
 
@@ -181,4 +194,91 @@ async fn two_users_of_slack_are_two_people(ctx: Ctx) {
     let seen = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
     let history: Value = serde_json::from_str(seen.annotation("image-watcher/history").unwrap_or("[]")).expect("JSON");
     assert_eq!(history[0]["by"], "people slack T1/U1; slack T1/U2");
+}
+
+/// What was posted by itself about this version, and not below something else.
+fn posted(received: &[Received], version: &str) -> Vec<Value> {
+    let messages = calls(received, "chat.postMessage").into_iter();
+    messages.filter(|one| one["thread_ts"].is_null() && one["text"].to_string().contains(version)).collect()
+}
+
+/// What was said below the question, which begins so.
+fn below(received: &[Received], part: &str) -> Vec<Value> {
+    let messages = calls(received, "chat.postMessage").into_iter();
+    messages.filter(|one| one["thread_ts"] == "1735787045.000100" && one["text"].to_string().contains(part)).collect()
+}
+
+/// Answers by the link of a message that asks.
+async fn approve_by_link(watcher: &Watcher, question: &Value) {
+    let text = question.to_string();
+    let token = text.split("/a/v1.").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
+    assert_eq!(watcher.post_form(&format!("/a/v1.{token}"), &[("action", "approve")]).await.status, 303);
+}
+
+async fn one_update_is_one_message_in_slack(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let slack = slack(&ctx);
+    let watcher = watcher(&ctx, &slack).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    web.push(Image::new("1.0.1")).await;
+    let question = question(&slack, "1.0.1").await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    approve_by_link(&watcher, &question).await;
+
+    let received = slack.wait_until("how it ended", |all| !below(all, "is healthy").is_empty()).await;
+    let updates = calls(&received, "chat.update");
+    let states: Vec<bool> = ["is being rolled out", "is healthy"]
+        .into_iter()
+        .map(|state| updates.iter().any(|update| update["text"].to_string().contains(state)))
+        .collect();
+    assert_eq!(states, [true, true], "{updates:#?}");
+    for update in &updates {
+        assert_eq!((&update["channel"], &update["ts"]), (&json!("C123"), &json!("1735787045.000100")));
+        assert!(!update.to_string().contains("iw."), "its buttons are gone: {update}");
+    }
+    assert_eq!(posted(&received, "1.0.1").len(), 1, "{:#?}", calls(&received, "chat.postMessage"));
+    assert_eq!(below(&received, "is healthy")[0]["reply_broadcast"], Value::Null, "what is well disturbs nobody");
+}
+
+/// A message that was deleted, or is too old to be changed: people hear of it all the same.
+async fn what_slack_does_not_change_is_said_below(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let slack = ctx.receiver();
+    let refused = json!({"ok": false, "error": "edit_window_closed"}).to_string();
+    slack.at("/api/chat.update", Answer::status(200).body(refused));
+    let taken = json!({"ok": true, "channel": "C123", "ts": "1735787045.000100"}).to_string();
+    slack.at("/api/", Answer::status(200).body(taken));
+    let watcher = watcher(&ctx, &slack).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    web.push(Image::new("1.0.1")).await;
+    let question = question(&slack, "1.0.1").await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    approve_by_link(&watcher, &question).await;
+    let received = slack.wait_until("how it ended", |all| !below(all, "is healthy").is_empty()).await;
+    assert_eq!(below(&received, "is being rolled out").len(), 1);
+    assert_eq!(posted(&received, "1.0.1").len(), 1);
+}
+
+/// Slack sends a press once, so nothing that it was told of may be lost.
+async fn a_press_that_was_acknowledged_is_done_after_a_kill(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let slack = slack(&ctx);
+    let mut watcher = watcher(&ctx, &slack).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let question = question(&slack, "1.0.1").await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    let press = pressed(&question, "iw.approve", &slack.url("/aside"));
+    assert_eq!(send(&watcher, &press).await, 200);
+    watcher.kill9().await;
+    watcher.start_when_ended().await;
+    let seen = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    let history: Value = serde_json::from_str(seen.annotation("image-watcher/history").unwrap_or("[]")).expect("JSON");
+    assert_eq!(history[0]["by"], "slack T1/U1");
+    let written =
+        eventually("the write is in the audit log", async || Some(ctx.images_written()).filter(|all| !all.is_empty()));
+    assert_eq!(written.await.len(), 1);
 }

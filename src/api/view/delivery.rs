@@ -100,7 +100,7 @@ impl From<&Letter> for DeliveryView {
             Some(Job::Gather(gathered)) => {
                 (Some(gathered.notice.kind.as_str()), None, std::slice::from_ref(&gathered.notice))
             }
-            Some(Job::Look(_)) | None => (None, None, &[]),
+            Some(Job::Look(_) | Job::Press(_)) | None => (None, None, &[]),
         };
         Self {
             id: letter.id.clone(),

@@ -37,6 +37,9 @@ pub struct WorkloadView {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct OwnerView {
+    /// Typed, for the page.
+    #[serde(skip)]
+    pub owner: crate::domain::owner::Owner,
     /// Which: `Helm release shop`.
     pub name: String,
     /// What it does, and when.

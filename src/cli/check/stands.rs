@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::row::State;
 use crate::cluster::{Cluster as _, ClusterError, Granted, KubeCluster, Object, Right, Verb};
+use crate::domain::event::Approvals;
 use crate::domain::fleet::Asks;
 use crate::domain::policy::{KnownSince, Mode, Verdict};
 use crate::domain::preflight::Platform;
@@ -105,7 +106,9 @@ impl Place<'_> {
         let Self::Cluster { rights, .. } = self else { return (State::OutOfDate, "out of date".into()) };
         let may_patch = may_patch(workload, rights);
         match blocker {
-            Some(Blocker::Asked(until)) => (State::NeedsYou, format!("approve: {} left", left(*until - now))),
+            Some(Blocker::Asked(until, approvals)) => {
+                (State::NeedsYou, format!("approve: {}", answerable(*until - now, *approvals)))
+            }
             Some(blocker @ Blocker::Held(_)) => (State::Held, blocker.to_string()),
             Some(blocker @ Blocker::Refused(_)) => (State::Failed, blocker.to_string()),
             Some(blocker @ Blocker::Snoozed(_)) => (State::Waiting, blocker.to_string()),
@@ -157,7 +160,13 @@ fn may_patch(workload: &Workload, rights: &BTreeMap<Right, Granted>) -> bool {
     rights.get(&right) != Some(&Some(false))
 }
 
-pub(super) fn left(time: TimeDelta) -> String {
+/// How long it can be answered, and how many have approved where one is not enough.
+pub(super) fn answerable(time: TimeDelta, approvals: Option<Approvals>) -> String {
+    let approvals = approvals.map(|approvals| format!(", {approvals} approved")).unwrap_or_default();
+    format!("{} left{approvals}", left(time))
+}
+
+fn left(time: TimeDelta) -> String {
     if time.num_hours() >= 48 { format!("{} d", time.num_days()) } else { format!("{} h", time.num_hours()) }
 }
 

@@ -6,7 +6,9 @@ use super::service::Service;
 use super::{Check, Result};
 use crate::config::Config;
 use crate::config::channel::{ChannelConfig, Destination};
+use crate::notify::Tried;
 use crate::queue::{Topic, Trouble};
+use crate::telemetry::chain;
 
 pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
     let mut checks: Vec<Check> = config.channels.iter().map(|channel| of_channel(channel, service)).collect();
@@ -26,6 +28,32 @@ pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
     });
     checks
 }
+
+/// Asks each channel whether it would take messages. Nothing is sent.
+pub(super) async fn tried(config: &Config) -> Vec<Check> {
+    let outbound = match config.outbound() {
+        Ok(outbound) => outbound,
+        Err(error) => return vec![Check::but("channels", Result::Fail, chain(&error).to_string(), A_WAY)],
+    };
+    let all = config.channels.iter().map(async |channel| match channel.open(&outbound) {
+        Ok(open) => shown(&channel.name, open.tried().await),
+        Err(error) => Check::but(&channel.name, Result::Fail, chain(&error).to_string(), A_WAY),
+    });
+    futures_util::future::join_all(all).await
+}
+
+fn shown(name: &str, tried: Tried) -> Check {
+    match tried {
+        Tried::Works(words) => Check::ok(format!("{name}: {words}")),
+        Tried::Answers(words) => Check::set(format!("{name}: {words}")),
+        Tried::Fails(words) => Check::but(name, Result::Fail, words, A_WAY),
+        Tried::Unseen => Check::set(format!(
+            "{name}: whether it takes messages shows only when one is sent; image-watcher notify-test {name} sends one"
+        )),
+    }
+}
+
+const A_WAY: &str = "look at its address and its credentials, and at «ways out» below for the way to it";
 
 /// The channel that a topic is of.
 fn name_in(topic: &str) -> &str {

@@ -18,6 +18,9 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
         let hint = "change or unset it, if it was meant otherwise";
         checks.push(Check::but(warning.variable.clone(), Result::Warn, warning.problem.clone(), hint));
     }
+    checks.extend(config.templates.files().map(|file| {
+        Check::ok(format!("the template {file} is used in the place of the built-in one; it stood hostile data"))
+    }));
     checks.push(data_folder(&config.data));
     checks
 }

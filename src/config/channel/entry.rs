@@ -21,13 +21,14 @@ pub(in crate::config) struct ChannelEntry {
     pub(super) team: Option<String>,
     pub(super) app: Option<String>,
     #[serde(default)]
-    pub(super) users: Vec<String>,
+    pub(super) users: Vec<NumberOrText>,
     pub(super) chat: Option<NumberOrText>,
     pub(super) thread: Option<i64>,
     pub(super) room: Option<String>,
     pub(super) topic: Option<String>,
     pub(super) tag: Option<String>,
     pub(super) format: Option<String>,
+    pub(super) body: Option<String>,
     pub(super) include_links: Option<bool>,
     #[serde(default)]
     pub(super) events: Vec<String>,
@@ -70,9 +71,9 @@ const fn kind(word: &'static str, needs: &'static [&'static str], may: &'static 
 const KINDS: [Kind; 13] = [
     kind("email", &["to"], &[]),
     kind("slack", &[], &["urlFile", "tokenFile", "channel", "url", "team", "app", "users"]),
-    kind("webhook", &["urlFile", "secretFile"], &["format"]),
+    kind("webhook", &["urlFile", "secretFile"], &["format", "body"]),
     kind("discord", &["urlFile"], &[]),
-    kind("telegram", &["tokenFile", "chat"], &["thread", "url"]),
+    kind("telegram", &["tokenFile", "chat"], &["thread", "url", "users"]),
     kind("teams", &["urlFile"], &[]),
     kind("mattermost", &["urlFile"], &[]),
     kind("matrix", &["url", "tokenFile", "room"], &[]),
@@ -100,7 +101,7 @@ impl ChannelEntry {
         }
     }
 
-    fn keys(&self) -> [(&'static str, bool); 16] {
+    fn keys(&self) -> [(&'static str, bool); 17] {
         [
             ("to", !self.to.is_empty()),
             ("urlFile", self.url_file.is_some()),
@@ -118,6 +119,7 @@ impl ChannelEntry {
             ("topic", self.topic.is_some()),
             ("tag", self.tag.is_some()),
             ("format", self.format.is_some()),
+            ("body", self.body.is_some()),
         ]
     }
 }

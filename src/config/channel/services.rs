@@ -7,10 +7,10 @@ use url::Url;
 use super::super::entry::{Wrong, secret_file};
 use super::super::parse::{Reader, plain_url};
 use super::Destination;
-use super::entry::{ChannelEntry, Kind};
+use super::entry::{ChannelEntry, Kind, NumberOrText};
 use crate::domain::secret::Secret;
 use crate::domain::slack::{Desk, is_id};
-use crate::notify::Service;
+use crate::domain::telegram;
 use crate::notify::apprise::AppriseChannel;
 use crate::notify::discord::DiscordChannel;
 use crate::notify::googlechat::GoogleChatChannel;
@@ -24,11 +24,15 @@ use crate::notify::slack_app::SlackApp;
 use crate::notify::teams::TeamsChannel;
 use crate::notify::telegram::{Chat, TelegramChannel};
 use crate::notify::webhook::{Format, WebhookChannel, WebhookSecrets};
+use crate::notify::{Part, Service, Template};
 
 const SLACK: &str = "https://slack.com/api";
 const TELEGRAM: &str = "https://api.telegram.org";
 const NTFY: &str = "https://ntfy.sh";
 const PAGERDUTY: &str = "https://events.pagerduty.com";
+
+/// With what the id of a channel of Slack begins.
+const A_CHANNEL: &[char] = &['C', 'G', 'D'];
 
 const A_CHAT: &str = "is neither the number of a chat, as -1001234567890, nor the @name of a public one";
 const A_BOT: &str = "is no token of a bot, as 123456789: and 35 letters";
@@ -62,7 +66,13 @@ impl Reader<'_> {
             self.problem("SLACK_BOT_TOKEN", A_SLACK_BOT);
             return None;
         }
-        Some(SlackApp::new(&Url::parse(SLACK).ok()?, token, channel))
+        let app = SlackApp::new(&Url::parse(SLACK).ok()?, token, channel.clone());
+        // Whoever reads the channel may answer by the link; the signing secret says that they may by buttons, too.
+        let is_signed = ["SLACK_SIGNING_SECRET", "SLACK_SIGNING_SECRET_FILE"].iter().any(|it| self.text(it).is_some());
+        if !is_signed || !is_id(&channel, A_CHANNEL) {
+            return Some(app);
+        }
+        Some(app.answered_at(Desk { app: None, team: None, channel, users: None }))
     }
 
     fn telegram(&mut self) -> Option<TelegramChannel> {
@@ -157,7 +167,18 @@ impl Reader<'_> {
             Some("cloudevents") => Format::cloud_events(self.text("IMAGE_WATCHER_CLUSTER").as_deref()),
             Some(_) => return Err(("format", "is none of standard, cloudevents".into())),
         };
-        Ok(WebhookChannel::new(url, secrets, format))
+        let template = match (&entry.body, &format) {
+            (Some(_), Format::CloudEvents { .. }) => {
+                return Err(("body", "has no place beside format: cloudevents, which says how a body looks".into()));
+            }
+            (Some(text), Format::Standard) => {
+                let template = Template::tried(Part::WebhookBody, text);
+                Some(Arc::new(template.map_err(|error| ("body", error.to_string()))?))
+            }
+            (None, Format::CloudEvents { .. }) => None,
+            (None, Format::Standard) => self.webhook_template(),
+        };
+        Ok(WebhookChannel::new(url, secrets, format).written_by(template))
     }
 
     fn telegram_of(&self, entry: &ChannelEntry, api: &Url) -> Result<TelegramChannel, Wrong> {
@@ -167,7 +188,16 @@ impl Reader<'_> {
         }
         let chat = entry.chat.as_ref().and_then(|chat| chat.to_string().parse().ok());
         let chat = chat.ok_or_else(|| ("chat", A_CHAT.to_owned()))?;
-        Ok(TelegramChannel::new(api, token, chat, entry.thread))
+        let channel = TelegramChannel::new(api, token, chat, entry.thread);
+        if entry.users.is_empty() {
+            return Ok(channel);
+        }
+        let user = |user: &NumberOrText| match user {
+            NumberOrText::Number(number) if *number > 0 => Ok(*number),
+            _ => Err(("users", "are numbers, which @userinfobot tells each of them".to_owned())),
+        };
+        let users = entry.users.iter().map(user).collect::<Result<_, _>>()?;
+        Ok(channel.answered_by(telegram::Desk { users }))
     }
 
     fn routing_key(&self, entry: &ChannelEntry) -> Result<Secret, Wrong> {
@@ -216,12 +246,13 @@ fn desk(entry: &ChannelEntry) -> Result<Option<Desk>, Wrong> {
         let value = value.filter(|value| is_id(value, kinds));
         value.cloned().ok_or_else(|| (key, format!("is needed with users: an id, as {example}")))
     };
-    let users = entry.users.iter().map(|user| id("users", Some(user), &['U', 'W'], "U0123456789"));
+    let users = entry.users.iter().map(ToString::to_string);
+    let users = users.map(|user| id("users", Some(&user), &['U', 'W'], "U0123456789"));
     Ok(Some(Desk {
-        app: id("app", entry.app.as_ref(), &['A'], "A0123456789")?,
-        team: id("team", entry.team.as_ref(), &['T'], "T0123456789")?,
-        channel: id("channel", entry.channel.as_ref(), &['C', 'G', 'D'], "C0123456789")?,
-        users: users.collect::<Result<_, _>>()?,
+        app: Some(id("app", entry.app.as_ref(), &['A'], "A0123456789")?),
+        team: Some(id("team", entry.team.as_ref(), &['T'], "T0123456789")?),
+        channel: id("channel", entry.channel.as_ref(), A_CHANNEL, "C0123456789")?,
+        users: Some(users.collect::<Result<_, _>>()?),
     }))
 }
 
@@ -252,6 +283,8 @@ mod tests {
 
     use super::super::super::Config;
     use super::super::{ChannelConfig, Destination};
+    use crate::domain::telegram::Presser;
+    use crate::notify::DeskOf;
 
     const KINDS: &str = "
 - { name: a, kind: slack, urlFile: /url }
@@ -259,7 +292,7 @@ mod tests {
 - { name: c, kind: webhook, urlFile: /url, secretFile: /keys, format: cloudevents, includeLinks: false }
 - { name: d, kind: discord, urlFile: /url }
 - { name: e, kind: telegram, tokenFile: /bot, chat: -1001234567890, thread: 7 }
-- { name: f, kind: telegram, tokenFile: /bot, chat: '@ops', url: 'https://bots.example.com/' }
+- { name: f, kind: telegram, tokenFile: /bot, chat: '@ops', url: 'https://bots.example.com/', users: [7, 8] }
 - { name: g, kind: teams, urlFile: /url }
 - { name: h, kind: mattermost, urlFile: /url }
 - { name: i, kind: matrix, url: 'https://matrix.example.com', tokenFile: /token, room: '!ops:example.com' }
@@ -304,9 +337,80 @@ mod tests {
     fn an_app_says_who_may_press_its_buttons() {
         let config = read(&[("IMAGE_WATCHER_CONFIG", "/c.yaml"), ("SLACK_SIGNING_SECRET_FILE", "/signing")]);
         let desks: Vec<_> = config.channels.iter().filter_map(ChannelConfig::desk).collect();
-        let users = vec!["U1".to_owned(), "W2".to_owned()];
-        assert!(desks.len() == 1 && desks[0].users == users && desks[0].channel == "C0123456789", "{desks:?}");
+        let [DeskOf::Telegram(bot), DeskOf::Slack(desk)] = desks[..] else { panic!("{desks:?}") };
+        let users = Some(vec!["U1".to_owned(), "W2".to_owned()]);
+        assert!(desk.users == users && desk.channel == "C0123456789", "{desk:?}");
+        let by = |user| Presser { chat: -1, name: Some("ops".into()), user };
+        assert!(bot.admits(&by(8)).is_ok() && bot.admits(&by(9)).is_err());
         assert!(config.slack_signing_secret.is_some());
+    }
+
+    #[test]
+    fn an_app_of_variables_has_buttons_where_slack_signs() {
+        let of = |channel: &str, signed: &[(&str, &str)]| {
+            let mut all = vec![("SLACK_BOT_TOKEN_FILE", "/slack"), ("SLACK_CHANNEL", channel)];
+            all.extend(signed);
+            let config = read(&all);
+            let users = config.channels[0].desk().map(|desk| match desk {
+                DeskOf::Slack(desk) => (desk.channel.clone(), desk.users.clone()),
+                DeskOf::Telegram(_) => panic!("of Slack"),
+            });
+            (users, config.slack_signing_secret.is_some(), config.warnings.len())
+        };
+        let signed = &[("SLACK_SIGNING_SECRET_FILE", "/signing")][..];
+        assert_eq!(of("C0123456789", signed), (Some(("C0123456789".into(), None)), true, 0));
+        assert_eq!(of("#ops", signed), (None, false, 1), "a name is no id");
+        assert_eq!(of("C0123456789", &[]), (None, false, 0));
+    }
+
+    #[test]
+    fn a_body_is_a_template_that_stands_hostile_data() {
+        let problems = |rest: &str| {
+            let entry = format!("channels: [{{ name: w, kind: webhook, urlFile: /url, secretFile: /keys, {rest} }}]");
+            let file = |path: &str| match path {
+                "/c.yaml" => Ok(entry.clone()),
+                "/url" => Ok("https://hooks.example.com/x".into()),
+                "/keys" => Ok("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            };
+            let variables = [("IMAGE_WATCHER_CONFIG".to_owned(), "/c.yaml".to_owned())];
+            let read = Config::read(variables, &file, DateTime::UNIX_EPOCH);
+            read.map_or_else(|error| error.problems.iter().map(|it| it.problem.clone()).collect::<Vec<_>>(), |_| vec![])
+        };
+        assert_eq!(problems("body: '{\"text\": {{ message.sentence }}}'"), Vec::<String>::new());
+        for (body, part) in [
+            ("'{% if %}'", "can't be read as a template"),
+            ("'{\"text\": \"{{ message.sentence }}\"}'", "does not make JSON"),
+            ("'{{ id }}', format: cloudevents", "has no place beside"),
+            ("'{% for a in range(10000) %}{% for b in range(10000) %}{{ a }}{% endfor %}{% endfor %}'", "more than"),
+        ] {
+            let told = problems(&format!("body: {body}"));
+            assert!(told.len() == 1 && told[0].contains(part), "{body}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_template_is_told_and_the_built_in_one_is_used() {
+        let of = |html: Option<&str>, webhook: Option<&str>| {
+            let file = |path: &str| match path {
+                "/t/email.html" => html.map(str::to_owned).ok_or_else(|| std::io::ErrorKind::NotFound.into()),
+                "/t/webhook.json" => webhook.map(str::to_owned).ok_or_else(|| std::io::ErrorKind::NotFound.into()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            };
+            let variables = [("IMAGE_WATCHER_TEMPLATES".to_owned(), "/t/".to_owned())];
+            let config = Config::read(variables, &file, DateTime::UNIX_EPOCH).unwrap();
+            let files: Vec<&str> = config.templates.files().collect();
+            (files, config.warnings.iter().map(|it| it.problem.clone()).collect::<Vec<_>>().join("\n"))
+        };
+        let (good, body) = ("{{ sentence }} {{ action.url if action }}", "{\"text\": {{ message.title }}}");
+        assert_eq!(of(Some(good), Some(body)), (vec!["email.html", "webhook.json"], String::new()));
+        let (files, told) = of(Some("{{ sentence|safe }} {{ action.url if action }}"), Some(body));
+        assert_eq!(files, ["webhook.json"], "each by itself");
+        assert!(
+            told.starts_with("/t/email.html is not used, and the built-in template is: it shows a value"),
+            "{told}"
+        );
+        assert!(of(None, None).1.contains("/t/ has none of the templates"), "{}", of(None, None).1);
     }
 
     #[test]

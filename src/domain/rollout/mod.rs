@@ -5,6 +5,7 @@
 //! was read from the controllers of Kubernetes (`pkg/controller/{deployment,statefulset,daemon,cronjob,job}`) and of Argo
 //! Rollouts; each family of kinds has a file here.
 
+mod account;
 pub mod argo;
 mod blame;
 pub mod cron_job;
@@ -14,6 +15,7 @@ pub mod pods;
 mod reading;
 mod replicas;
 
+pub use account::Account;
 pub use blame::unwell;
 pub use reading::{Follower, Healing, Reading, Ready, Why, ready};
 pub use replicas::{Status, Strategy};

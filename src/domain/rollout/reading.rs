@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::blame::{Blame, blame};
 use super::pods::{Pod, Reason, Said, Sight, Standing, Symptom, Trouble, Weight};
-use super::{Lacks, Progress, Rollout, Stall, Waits};
+use super::{Account, Lacks, Progress, Rollout, Stall, Waits};
 
 /// So long nothing has to have moved before a pod of the version before is in the way for good: controllers that replace
 /// it by themselves do so at once.
@@ -89,8 +89,10 @@ pub struct Healing {
 pub struct Why {
     /// The word for it.
     pub reason: Reason,
-    /// What the cluster says, for people.
+    /// What there is to say of it, for people.
     pub message: String,
+    /// The same, where it is ours to say.
+    pub account: Option<Account>,
     /// The pod and its container that have a log of it.
     pub log: Option<(Box<str>, Box<str>)>,
     /// The pod that it is about, where it is about one.
@@ -103,12 +105,17 @@ impl Why {
     fn of(trouble: Trouble) -> Self {
         let Trouble { reason, message, pod, container, has_run, .. } = trouble;
         let log = container.filter(|_| has_run).map(|container| (pod.clone(), container));
-        Self { reason, message, log, pod: Some(pod), was_before: false }
+        Self { reason, message, account: None, log, pod: Some(pod), was_before: false }
+    }
+
+    /// What is ours to say, of a pod where it is about one.
+    fn ours(reason: Reason, account: Account, pod: Option<Box<str>>) -> Self {
+        Self { reason, message: account.to_string(), account: Some(account), log: None, pod, was_before: false }
     }
 
     fn said(reason: &str, message: &str) -> Self {
         let Said { reason, message } = Said::new(reason, message);
-        Self { reason, message: message.into(), log: None, pod: None, was_before: false }
+        Self { reason, message: message.into(), account: None, log: None, pod: None, was_before: false }
     }
 }
 
@@ -292,21 +299,13 @@ impl Follower<'_> {
     fn in_the_way(&self) -> Option<Why> {
         self.broken_in_the_way().or_else(|| {
             let unready = self.old_and_unready().filter(|_| self.still >= NOT_READY)?;
-            let message = format!(
-                "its controller waits for pod {} of another version, which is not ready: where it will not be, delete that pod ({}: {})",
-                unready.pod, unready.reason, unready.message
-            );
-            Some(Why { reason: Reason::PodInTheWay, message, log: None, pod: Some(unready.pod), was_before: false })
+            Some(in_the_way(Reason::PodInTheWay, &unready))
         })
     }
 
     fn broken_in_the_way(&self) -> Option<Why> {
         let broken = self.old_and_broken().filter(|_| self.still >= self.patience())?;
-        let message = format!(
-            "its controller waits for pod {} of another version, which does not come up: delete that pod ({}: {})",
-            broken.pod, broken.reason, broken.message
-        );
-        Some(Why { reason: Reason::PodNeedsDelete, message, log: None, pod: Some(broken.pod), was_before: false })
+        Some(in_the_way(Reason::PodNeedsDelete, &broken))
     }
 
     /// The pod of another version that an ordered controller waits for, and that never comes up.
@@ -334,33 +333,40 @@ impl Follower<'_> {
         }
         let restarted = self.new_pods().find_map(|pod| pod.restarted(self.now - self.settle));
         match restarted {
-            Some(message) if self.still >= LONG => {
-                Reading::Stalled(Why { reason: Reason::Restarting, message, log: None, pod: None, was_before: false })
-            }
+            Some(message) if self.still >= LONG => Reading::Stalled(Why {
+                account: None,
+                log: None,
+                pod: None,
+                reason: Reason::Restarting,
+                message,
+                was_before: false,
+            }),
             None if self.still >= LONG + self.settle => Reading::Stalled(unsteady(self.settle)),
             restarted => Reading::Settling(Healing { left, restarted }),
         }
     }
 }
 
+/// A pod of another version for which its controller waits.
+fn in_the_way(reason: Reason, trouble: &Trouble) -> Why {
+    let said = format!("{}: {}", trouble.reason, trouble.message);
+    let (pod, is_broken) = (trouble.pod.clone(), reason == Reason::PodNeedsDelete);
+    Why::ours(reason, Account::InTheWay { pod: pod.clone(), is_broken, said }, Some(pod))
+}
+
 /// Its controller does not look at what was written.
 fn not_observed() -> Why {
-    let minutes = LONG.as_secs() / 60;
-    let message = format!("its controller has not looked at it for {minutes} minutes; is that controller running?");
-    Why { reason: Reason::NotObserved, message, log: None, pod: None, was_before: false }
+    Why::ours(Reason::NotObserved, Account::NotObserved(LONG.as_secs() / 60), None)
 }
 
 /// Nothing has moved, and nobody says why.
 fn no_progress() -> Why {
-    let minutes = LONG.as_secs() / 60;
-    let message = format!("has made no progress for {minutes} minutes; look at its pods");
-    Why { reason: Reason::NoProgress, message, log: None, pod: None, was_before: false }
+    Why::ours(Reason::NoProgress, Account::NoProgress(LONG.as_secs() / 60), None)
 }
 
 /// It was complete again and again, and never for long.
 fn unsteady(settle: Duration) -> Why {
-    let message = format!("its pods are not all ready for {} seconds together; look at them", settle.as_secs());
-    Why { reason: Reason::Unsteady, message, log: None, pod: None, was_before: false }
+    Why::ours(Reason::Unsteady, Account::Unsteady(settle.as_secs()), None)
 }
 
 /// The worst of these; of equals that of the first pod by name.

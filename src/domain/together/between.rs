@@ -49,7 +49,7 @@ pub fn between(each: impl IntoIterator<Item = (String, Option<Blocker>)>, asks: 
             Some(
                 Blocker::Because(_)
                 | Blocker::Snoozed(_)
-                | Blocker::Asked(_)
+                | Blocker::Asked(..)
                 | Blocker::Person
                 | Blocker::AsksOnly(_)
                 | Blocker::Owned(_),

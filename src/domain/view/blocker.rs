@@ -13,6 +13,7 @@ use crate::domain::record::{AsksOnly, Held, Ledger, Question, Record, Refused};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
+use crate::domain::votes::{Approvals, Ballot};
 use crate::domain::wording::{moment, somebody};
 use crate::domain::workload::Workload;
 
@@ -29,8 +30,8 @@ pub enum Blocker {
     Refused(Box<Refused>),
     /// People put it off until then.
     Snoozed(DateTime<Utc>),
-    /// People are asked, and can answer until then.
-    Asked(DateTime<Utc>),
+    /// People are asked, and can answer until then; with how many have to, where one is not enough.
+    Asked(DateTime<Utc>, Option<Approvals>),
     /// People are asked first.
     Person,
     /// The same, whatever the mode says.
@@ -153,7 +154,11 @@ impl Known<'_> {
             }
             // It is put off for longer than its link can be used.
             let snoozed = ledger.snoozed(&asker.image, to, digest, now).map(Blocker::Snoozed);
-            let expires = |question: &Question| Blocker::Asked(question.terms.expires());
+            let expires = |question: &Question| {
+                let needed = self.settings.approvals;
+                let ballot = Ballot { votes: question.votes.clone(), needed, is_yours: false };
+                Blocker::Asked(question.terms.expires(), ballot.counted())
+            };
             snoozed.or_else(|| ledger.asks(&asker.image, to, digest, now).map(expires))
         })
     }
@@ -196,7 +201,10 @@ impl Display for Blocker {
             }
             Self::Refused(refused) => write!(f, "refused by the API server; tried again {}", moment(refused.again)),
             Self::Snoozed(until) => write!(f, "snoozed until {}", moment(*until)),
-            Self::Asked(until) => write!(f, "people are asked, and can answer until {}", moment(*until)),
+            Self::Asked(until, approvals) => {
+                write!(f, "people are asked, and can answer until {}", moment(*until))?;
+                approvals.map_or(Ok(()), |approvals| write!(f, "; {approvals} have approved"))
+            }
             Self::Person => f.write_str("waits for a person (mode NOTIFICATION)"),
             Self::AsksOnly(why) => write!(f, "waits for a person: {}", why.words()),
             Self::Owned(owner) => write!(f, "waits for a person: {}", owner.asks_first()),
@@ -254,9 +262,9 @@ mod tests {
         assert_eq!(blocker("web", Disabled, vec![]), Some(Blocker::Disabled));
         assert_eq!(blocker("web", Notification, vec![]), Some(Blocker::Person));
         let until = asked.terms.expires();
-        assert_eq!(blocker("web", Notification, vec![ask()]), Some(Blocker::Asked(until)));
+        assert_eq!(blocker("web", Notification, vec![ask()]), Some(Blocker::Asked(until, None)));
         assert_eq!(blocker("copy", Notification, vec![ask()]), Some(Blocker::Person), "it is not asked about that one");
-        assert_eq!(blocker("copy", Notification, vec![("web", both())]), Some(Blocker::Asked(until)));
+        assert_eq!(blocker("copy", Notification, vec![("web", both())]), Some(Blocker::Asked(until, None)));
         let until = at + TimeDelta::days(2);
         let snoozed = vec![ask(), ("web", Event::Snooze { until })];
         assert_eq!(blocker("web", Notification, snoozed), Some(Blocker::Snoozed(until)));
@@ -276,7 +284,7 @@ mod tests {
         let widened = ("web", Event::SettingsWentBack(Some(AutoUpdate), in_doubt));
         let asks_only = Some(Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)));
         assert_eq!(blocker("web", AutoUpdate, vec![widened.clone()]), asks_only);
-        assert!(matches!(blocker("web", AutoUpdate, vec![widened, ask()]), Some(Blocker::Asked(_))));
+        assert!(matches!(blocker("web", AutoUpdate, vec![widened, ask()]), Some(Blocker::Asked(..))));
     }
 
     #[test]

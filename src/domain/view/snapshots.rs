@@ -6,6 +6,7 @@ use crate::domain::fleet::Others;
 use crate::domain::owner::Owner;
 use crate::domain::policy::{Cooldown, KnownSince, Order, Pattern, Selection, Strategy};
 use crate::domain::settings::{Bounds, Settings};
+use crate::domain::votes::Approvals;
 use crate::domain::workload::tests::workload;
 
 #[test]
@@ -81,7 +82,8 @@ fn what_is_known() {
             flaw: None,
         })),
         Blocker::Snoozed(now),
-        Blocker::Asked(now),
+        Blocker::Asked(now, None),
+        Blocker::Asked(now, Some(Approvals { needed: 2, given: 1 })),
         Blocker::AsksOnly(AsksOnly::SetBackTwice),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Older)),
         Blocker::AsksOnly(AsksOnly::SettingsWentBack(WentBack::Replaced)),

@@ -8,19 +8,25 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::{Catalogue, Ends, Label, Names, is_taken_back};
+use super::catalogue::{Catalogue, Ends, Label, Names, Phrases, is_taken_back};
 use super::clean;
-use crate::domain::event::{Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind};
+use crate::domain::actor::Actor;
+use crate::domain::declared::Kinds;
+use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind};
+use crate::domain::fleet::{Asks, Failed};
+use crate::domain::grounds::Grounds;
 use crate::domain::group::{Move, Plan};
+use crate::domain::owner::OwnerView;
+use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
-use crate::domain::wording::sentence as sentence_of;
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 
 /// English.
-pub(super) struct English;
+#[derive(Clone, Copy, Debug)]
+pub struct English;
 
-impl Catalogue for English {
+impl Phrases for English {
     fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String {
         at.with_timezone(&zone).format("%-d %b %Y %H:%M %Z").to_string()
     }
@@ -33,6 +39,60 @@ impl Catalogue for English {
         ":"
     }
 
+    fn all_of(&self, all: &[&str]) -> String {
+        match all {
+            [] => String::new(),
+            [one] => (*one).to_owned(),
+            [before @ .., last] => format!("{} and {last}", before.join(", ")),
+        }
+    }
+
+    fn votes(&self, given: usize, needed: usize) -> String {
+        format!("{given} of {needed}")
+    }
+
+    fn actor(&self, who: &Actor) -> String {
+        who.words()
+    }
+
+    fn grounds(&self, grounds: &Grounds) -> String {
+        grounds.to_string()
+    }
+
+    fn asks(&self, asks: &Asks, zone: Tz) -> String {
+        asks.words(&|at| self.moment(at, zone))
+    }
+
+    fn failed(&self, failed: &Failed, zone: Tz) -> String {
+        failed.words(&|at| self.moment(at, zone))
+    }
+
+    fn kinds(&self, kinds: Kinds) -> Option<String> {
+        kinds.sentence()
+    }
+
+    fn image_changes(&self, changes: &Changes) -> String {
+        changes.to_string()
+    }
+
+    fn preflight(&self, preflight: &Preflight) -> String {
+        preflight.to_string()
+    }
+
+    fn flaw(&self, flaw: &Flaw) -> String {
+        flaw.to_string()
+    }
+
+    fn owned_by(&self, owner: &OwnerView) -> String {
+        owner.to_string()
+    }
+
+    fn broken(&self, failure: &Failure) -> String {
+        in_words(failure)
+    }
+}
+
+impl Catalogue for English {
     fn label(&self, label: Label) -> &'static str {
         match label {
             Label::Workload => "Workload",
@@ -47,6 +107,7 @@ impl Catalogue for English {
             Label::Owner => "Owner",
             Label::Failure => "Failure",
             Label::Note => "Note",
+            Label::Approvals => "Approvals",
             Label::WhatNext => "What next",
             Label::Channel => "Channel",
             Label::Since => "Since",
@@ -95,10 +156,6 @@ impl Catalogue for English {
         notice.group.as_ref().map(|plan| group(plan))
     }
 
-    fn why(&self, notice: &Notice) -> Option<String> {
-        notice.why.as_ref().map(|why| clean(&why.to_string()))
-    }
-
     fn declared(&self, notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
         let mut told = notice.declared.kinds.sentence()?;
         if notes.is_none_or(|notes| notes.alerts.is_empty()) {
@@ -109,26 +166,8 @@ impl Catalogue for English {
         Some(clean(&told))
     }
 
-    fn because(&self, notice: &Notice, zone: Tz) -> Option<String> {
-        let words = notice.because.as_ref()?.words(&|at| self.moment(at, zone));
-        Some(sentence_of(&clean(&words)))
-    }
-
-    fn changes(&self, notice: &Notice) -> Option<String> {
-        let changes = notice.preflight.as_ref()?.changes.as_ref()?;
-        Some(clean(&changes.to_string())).filter(|it| !it.is_empty())
-    }
-
-    fn looked_at(&self, notice: &Notice) -> Option<String> {
-        notice.preflight.as_ref().map(|preflight| clean(&preflight.to_string()))
-    }
-
-    fn owner(&self, notice: &Notice) -> Option<String> {
-        notice.owner.as_ref().map(|owner| clean(&owner.to_string()))
-    }
-
     fn failure(&self, notice: &Notice) -> Option<String> {
-        notice.failure.as_ref().map(|failure| clean(&in_words(failure)))
+        notice.failure.as_ref().map(|failure| clean(&self.broken(failure)))
     }
 
     fn no_link(&self, reason: NoLink, notice: &Notice) -> String {
@@ -137,6 +176,12 @@ impl Catalogue for English {
 
     fn way_on(&self, notice: &Notice, names: &Names) -> Option<String> {
         way_on(notice, &names.from, &names.to, names.asks)
+    }
+
+    fn approvals(&self, Approvals { needed, given }: Approvals) -> String {
+        format!(
+            "{given} of {needed}: it is applied when {needed} different people have approved, each with their own link."
+        )
     }
 
     fn decided(&self, notice: &Notice, at: &str) -> Option<String> {
@@ -234,8 +279,11 @@ impl Catalogue for English {
         format!("{count} {what}")
     }
 
-    fn more_items(&self, more: usize) -> String {
-        format!("… and {more} more")
+    fn more_items(&self, more: usize, are_listed: bool) -> String {
+        format!(
+            "… and {more} more{}",
+            if are_listed { ": the page behind the link lists what can be decided" } else { "" }
+        )
     }
 
     fn reason_of_several(&self, cluster: Option<&str>) -> String {
@@ -303,7 +351,7 @@ fn group(plan: &Plan) -> String {
 
 /// Why it failed, with the end of its log where that is known.
 fn in_words(failure: &Failure) -> String {
-    let Failure { reason, message, log } = failure;
+    let Failure { reason, message, log, .. } = failure;
     let log = if log.is_empty() { String::new() } else { format!("; its log ends: {}", log.join(" | ")) };
     format!("{reason}: {message}{log}")
 }

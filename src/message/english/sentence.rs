@@ -1,6 +1,6 @@
 //! What happened, in English.
 
-use crate::domain::event::{MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
+use crate::domain::event::{Approvals, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
 use crate::message::catalogue::{Names, is_taken_back, stays};
 use crate::message::clean;
 
@@ -41,7 +41,11 @@ pub(super) fn sentence(notice: &Notice, Names { workload, from, to, asks }: &Nam
     };
     match notice.kind {
         NoticeKind::Available if *asks => {
-            format!("{what}: {from} → {to} ({level}) is available and waits for your approval.")
+            let approvals = match notice.approvals {
+                Some(Approvals { needed, given }) => format!(" ({given} of {needed} approvals)"),
+                None => String::new(),
+            };
+            format!("{what}: {from} → {to} ({level}) is available and waits for your approval{approvals}.")
         }
         NoticeKind::Available if notice.no_link == Some(NoLink::WouldApply) => {
             format!("{what}: {from} → {to} ({level}) would be applied now (dry run: nothing is written).")

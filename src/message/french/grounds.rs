@@ -91,7 +91,8 @@ pub(super) fn asks(asks: &Asks, zone: Tz) -> String {
     }
 }
 
-fn failed(Failed { workload, tag, reason, at, .. }: &Failed, zone: Tz) -> String {
+/// An update that failed elsewhere.
+pub(super) fn failed(Failed { workload, tag, reason, at, .. }: &Failed, zone: Tz) -> String {
     let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
     format!("{tag} a échoué sur {workload}{reason}, le {}", moment(*at, zone))
 }

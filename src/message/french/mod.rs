@@ -13,20 +13,27 @@ mod ways;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::{Catalogue, Ends, Label, Names, is_taken_back};
+use super::catalogue::{Catalogue, Ends, Label, Names, Phrases, is_taken_back};
 use super::clean;
-use crate::domain::event::{NoLink, Notice, NoticeKind, Trouble, TroubleKind};
+use crate::domain::actor::Actor;
+use crate::domain::declared::Kinds;
+use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind};
+use crate::domain::fleet::{Asks, Failed};
+use crate::domain::grounds::Grounds;
+use crate::domain::owner::OwnerView;
+use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
 use crate::domain::tag::Level;
 use crate::domain::wording::sentence as sentence_of;
-use phrases::{actor, charges, counted, declared, group, how_far, in_words, of_cluster, policy, quoted};
+use phrases::{charges, counted, declared, group, how_far, in_words, of_cluster, policy, quoted};
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 
 /// French.
-pub(super) struct French;
+#[derive(Clone, Copy, Debug)]
+pub struct French;
 
-impl Catalogue for French {
+impl Phrases for French {
     fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String {
         moment::moment(at, zone)
     }
@@ -40,6 +47,56 @@ impl Catalogue for French {
         "\u{a0}:"
     }
 
+    fn all_of(&self, all: &[&str]) -> String {
+        phrases::all_of(all)
+    }
+
+    fn votes(&self, given: usize, needed: usize) -> String {
+        format!("{given} sur {needed}")
+    }
+
+    fn actor(&self, who: &Actor) -> String {
+        phrases::actor(who)
+    }
+
+    fn grounds(&self, grounds: &Grounds) -> String {
+        grounds::grounds(grounds)
+    }
+
+    fn asks(&self, asks: &Asks, zone: Tz) -> String {
+        grounds::asks(asks, zone)
+    }
+
+    fn failed(&self, failed: &Failed, zone: Tz) -> String {
+        grounds::failed(failed, zone)
+    }
+
+    fn kinds(&self, kinds: Kinds) -> Option<String> {
+        declared(kinds)
+    }
+
+    fn image_changes(&self, changes: &Changes) -> String {
+        preflight::changes(changes)
+    }
+
+    fn preflight(&self, preflight: &Preflight) -> String {
+        preflight::looked_at(preflight)
+    }
+
+    fn flaw(&self, flaw: &Flaw) -> String {
+        preflight::flaw(flaw)
+    }
+
+    fn owned_by(&self, owner: &OwnerView) -> String {
+        owner::owner(owner)
+    }
+
+    fn broken(&self, failure: &Failure) -> String {
+        in_words(failure)
+    }
+}
+
+impl Catalogue for French {
     fn label(&self, label: Label) -> &'static str {
         match label {
             Label::Workload => "Charge de travail",
@@ -54,6 +111,7 @@ impl Catalogue for French {
             Label::Owner => "Géré par",
             Label::Failure => "Échec",
             Label::Note => "Remarque",
+            Label::Approvals => "Accords",
             Label::WhatNext => "Ensuite",
             Label::Channel => "Canal",
             Label::Since => "Depuis",
@@ -108,10 +166,6 @@ impl Catalogue for French {
         notice.group.as_ref().map(|plan| group(plan))
     }
 
-    fn why(&self, notice: &Notice) -> Option<String> {
-        notice.why.as_ref().map(|why| clean(&grounds::grounds(why)))
-    }
-
     fn declared(&self, notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String> {
         let mut told = declared(notice.declared.kinds)?;
         if notes.is_none_or(|notes| notes.alerts.is_empty()) {
@@ -123,28 +177,11 @@ impl Catalogue for French {
         Some(clean(&told))
     }
 
-    fn because(&self, notice: &Notice, zone: Tz) -> Option<String> {
-        Some(sentence_of(&clean(&grounds::asks(notice.because.as_ref()?, zone))))
-    }
-
-    fn changes(&self, notice: &Notice) -> Option<String> {
-        let changes = notice.preflight.as_ref()?.changes.as_ref()?;
-        Some(clean(&preflight::changes(changes))).filter(|it| !it.is_empty())
-    }
-
-    fn looked_at(&self, notice: &Notice) -> Option<String> {
-        notice.preflight.as_ref().map(|preflight| clean(&preflight::looked_at(preflight)))
-    }
-
-    fn owner(&self, notice: &Notice) -> Option<String> {
-        notice.owner.as_ref().map(|owner| clean(&owner::owner(owner)))
-    }
-
     fn failure(&self, notice: &Notice) -> Option<String> {
         let failure = notice.failure.as_ref()?;
         let words = match &notice.unfit {
             Some(unfit) => format!("{}\u{a0}: {}", failure.reason, preflight::unfit(unfit)),
-            None => in_words(failure),
+            None => self.broken(failure),
         };
         Some(clean(&words))
     }
@@ -157,8 +194,14 @@ impl Catalogue for French {
         way_on(notice, names)
     }
 
+    fn approvals(&self, Approvals { needed, given }: Approvals) -> String {
+        format!(
+            "{given} sur {needed}\u{a0}: la mise à jour est appliquée quand {needed} personnes différentes l’ont approuvée, chacune avec son propre lien."
+        )
+    }
+
     fn decided(&self, notice: &Notice, at: &str) -> Option<String> {
-        notice.by.as_ref().map(|by| format!("par {}, le {at}", clean(&actor(by))))
+        notice.by.as_ref().map(|by| format!("par {}, le {at}", clean(&self.actor(by))))
     }
 
     fn reason(&self, notice: &Notice, cluster: Option<&str>) -> String {
@@ -273,8 +316,10 @@ impl Catalogue for French {
         counted(count, one, several)
     }
 
-    fn more_items(&self, more: usize) -> String {
-        format!("… et {}", counted(more, "autre", "autres"))
+    fn more_items(&self, more: usize, are_listed: bool) -> String {
+        let listed =
+            if are_listed { "\u{a0}: la page derrière le lien montre tout ce qui est à décider" } else { "" };
+        format!("… et {}{listed}", counted(more, "autre", "autres"))
     }
 
     fn reason_of_several(&self, cluster: Option<&str>) -> String {

@@ -4,6 +4,7 @@ use crate::domain::actor::Actor;
 use crate::domain::declared::Kinds;
 use crate::domain::event::Failure;
 use crate::domain::group::{Move, Plan};
+use crate::domain::rollout::Account;
 use crate::domain::tag::Level;
 use crate::message::clean;
 
@@ -47,7 +48,7 @@ pub(super) fn policy(text: &str) -> String {
 }
 
 /// Who or what decided.
-pub(super) fn actor(who: &Actor) -> String {
+pub(in crate::message) fn actor(who: &Actor) -> String {
     match who {
         Actor::Policy => "la politique".to_owned(),
         Actor::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
@@ -57,7 +58,7 @@ pub(super) fn actor(who: &Actor) -> String {
         Actor::Program(name) => name.clone(),
         Actor::SignedIn(name) => format!("{name} (identifié)"),
         // Identifiers and the names of services are the same in every language.
-        Actor::Slack(_) => who.words(),
+        Actor::Slack(_) | Actor::Telegram(_) => who.words(),
         Actor::Several(all) => {
             let all: Vec<String> = all.iter().map(actor).collect();
             all_of(&all.iter().map(String::as_str).collect::<Vec<_>>())
@@ -107,8 +108,9 @@ pub(super) fn group(plan: &Plan) -> String {
 }
 
 /// Why it failed, with the end of its log where that is known.
-pub(super) fn in_words(Failure { reason, message, log }: &Failure) -> String {
-    let message = if message.is_empty() { String::new() } else { format!("\u{a0}: {}", quoted(message)) };
+pub(super) fn in_words(failure: &Failure) -> String {
+    let Failure { reason, message, log, .. } = failure;
+    let message = if message.is_empty() { String::new() } else { format!("\u{a0}: {}", account(&failure.account())) };
     let log = if log.is_empty() {
         String::new()
     } else {
@@ -117,11 +119,43 @@ pub(super) fn in_words(Failure { reason, message, log }: &Failure) -> String {
     format!("{reason}{message}{log}")
 }
 
+/// Why an update failed or stands still.
+fn account(of: &Account) -> String {
+    match of {
+        Account::Said(words) => quoted(words),
+        Account::NotObserved(minutes) => format!(
+            "son contrôleur ne l’a pas examinée depuis {minutes} minutes\u{a0}; ce contrôleur tourne-t-il\u{a0}?"
+        ),
+        Account::NoProgress(minutes) => {
+            format!("le déploiement n’a pas avancé depuis {minutes} minutes\u{a0}; regardez ses pods")
+        }
+        Account::Unsteady(seconds) => {
+            format!("ses pods ne restent pas tous prêts {seconds} secondes de suite\u{a0}; regardez-les")
+        }
+        Account::InTheWay { pod, is_broken: true, said } => format!(
+            "son contrôleur attend le pod {pod} d’une autre version, qui ne démarre pas\u{a0}: supprimez ce pod ({})",
+            quoted(said)
+        ),
+        Account::InTheWay { pod, is_broken: false, said } => format!(
+            "son contrôleur attend le pod {pod} d’une autre version, qui n’est pas prêt\u{a0}: s’il ne doit pas le devenir, supprimez ce pod ({})",
+            quoted(said)
+        ),
+        Account::NotWritten(version) => format!("le serveur d’API refuse d’écrire {version}"),
+        Account::OfMember { member, group, why } => format!("{member}, du groupe {group}\u{a0}: {}", account(why)),
+        Account::Wanted { group, by } => {
+            format!("le groupe {group} revient en arrière, à la demande de {}", actor(by))
+        }
+        Account::NotBack { why, said } => {
+            format!("{}\u{a0}; le serveur d’API refuse le retour en arrière\u{a0}: {}", account(why), quoted(said))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::event::NoticeKind;
-    use crate::message::catalogue::Catalogue as _;
+    use crate::message::catalogue::{Catalogue as _, Phrases as _};
     use crate::message::french::French;
 
     #[test]
@@ -149,5 +183,27 @@ mod tests {
         assert_eq!((French.level("minor"), French.level("other")), ("mineure".into(), "other".into()));
         assert_eq!(policy("AUTO_UPDATE, strategy MINOR"), "AUTO_UPDATE, stratégie MINOR");
         assert_eq!((policy(""), policy("DISABLED")), (String::new(), "DISABLED".into()));
+    }
+
+    /// Each of them, so that what is said can be read as a whole.
+    #[test]
+    fn all_accounts() {
+        let said = || Box::new(Account::Said("0/3 nodes are available".into()));
+        let in_the_way =
+            |is_broken| Account::InTheWay { pod: "db-2".into(), is_broken, said: "CrashLoopBackOff: back-off".into() };
+        let member = |why| Account::OfMember { member: "deploy/api".into(), group: "shop".into(), why };
+        let all = [
+            *said(),
+            Account::NotObserved(15),
+            Account::NoProgress(15),
+            Account::Unsteady(30),
+            in_the_way(true),
+            in_the_way(false),
+            member(Box::new(Account::NotWritten("1.3.0".into()))),
+            Account::Wanted { group: "shop".into(), by: Actor::Command(None) },
+            Account::NotBack { why: Box::new(member(said())), said: "denied".into() },
+        ];
+        let both = all.map(|one| format!("{one}\n{}\n", account(&one)));
+        insta::assert_snapshot!(both.concat());
     }
 }

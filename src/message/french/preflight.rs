@@ -82,7 +82,7 @@ fn as_said(said: &str) -> String {
 }
 
 /// What is so, and what to do.
-fn flaw(flaw: &Flaw) -> String {
+pub(super) fn flaw(flaw: &Flaw) -> String {
     match flaw {
         Flaw::NoManifest => again("son registre n’a pas de manifeste pour son digest"),
         Flaw::NoImage => again("son registre n’a pas une image que son index nomme"),

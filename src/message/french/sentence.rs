@@ -2,8 +2,8 @@
 
 use super::French;
 use super::phrases::actor;
-use crate::domain::event::{MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
-use crate::message::catalogue::{Catalogue, Names, is_taken_back, stays};
+use crate::domain::event::{Approvals, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
+use crate::message::catalogue::{Names, Phrases as _, is_taken_back, stays};
 use crate::message::clean;
 
 pub(super) fn heading(notice: &Notice) -> &'static str {
@@ -50,7 +50,13 @@ pub(super) fn sentence(notice: &Notice, names: &Names) -> String {
     };
     let update = update(notice, names);
     match notice.kind {
-        NoticeKind::Available => format!("{what}\u{a0}: {update} {}.", available(notice, names)),
+        NoticeKind::Available => {
+            let approvals = notice.approvals.filter(|_| names.asks).map(|Approvals { needed, given }| {
+                format!(" ({given} {} sur {needed})", if given < 2 { "accord" } else { "accords" })
+            });
+            let approvals = approvals.unwrap_or_default();
+            format!("{what}\u{a0}: {update} {}{approvals}.", available(notice, names))
+        }
         NoticeKind::Granted => format!("{what}\u{a0}: {update} est approuvée et en cours de déploiement."),
         NoticeKind::Skipped => format!("{what}\u{a0}: la version {to} est ignorée\u{a0}; {from} reste en service."),
         NoticeKind::Applied => format!("{what}\u{a0}: {update} est appliquée, et le déploiement est sain."),

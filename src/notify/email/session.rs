@@ -17,6 +17,8 @@ use crate::outbound::{Outbound, OutboundError, trust};
 
 /// The whole conversation.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// The same where a person waits for it.
+const TRIED_WITHIN: Duration = Duration::from_secs(15);
 
 /// Why a mail was not handed in.
 #[derive(Debug, thiserror::Error)]
@@ -72,8 +74,8 @@ pub(super) enum SessionError {
     #[error("the mail server {} to the text of the message", answer(.0))]
     Text(#[source] SmtpError),
     /// It took too long.
-    #[error("the mail server took longer than {} s", DEADLINE.as_secs())]
-    Slow,
+    #[error("the mail server took longer than {} s", .0.as_secs())]
+    Slow(Duration),
 }
 
 /// The code of a refusal: a number of the protocol, which stays whatever becomes of its words.
@@ -147,17 +149,28 @@ impl Relay {
     /// Hands one message in.
     pub(super) async fn send(&self, message: &Message) -> Result<(), SessionError> {
         let said = tokio::time::timeout(DEADLINE, self.converse(message)).await;
-        said.unwrap_or(Err(SessionError::Slow))
+        said.unwrap_or(Err(SessionError::Slow(DEADLINE)))
     }
 
-    async fn converse(&self, message: &Message) -> Result<(), SessionError> {
+    /// Goes as far as the login, and hands nothing in. Says whether there was one.
+    pub(super) async fn try_login(&self) -> Result<bool, SessionError> {
+        let tried = async {
+            self.login().await?.abort().await;
+            Ok(self.smtp.login.is_some())
+        };
+        tokio::time::timeout(TRIED_WITHIN, tried).await.unwrap_or(Err(SessionError::Slow(TRIED_WITHIN)))
+    }
+
+    fn unheard(&self, source: SmtpError) -> SessionError {
+        SessionError::Hello { name: self.hello.clone(), source }
+    }
+
+    async fn login(&self) -> Result<AsyncSmtpConnection, SessionError> {
         let SmtpUrl { host, port, tls, .. } = &self.smtp;
         let name = ClientId::Domain(self.hello.clone());
-        let unheard = |source| SessionError::Hello { name: self.hello.clone(), source };
         let stream = self.outbound.connect(host, *port, *tls == SmtpTls::Implicit).await?;
-        let mut connection = AsyncSmtpConnection::connect_with_transport(Box::new(Guarded::new(stream)), &name)
-            .await
-            .map_err(unheard)?;
+        let connection = AsyncSmtpConnection::connect_with_transport(Box::new(Guarded::new(stream)), &name).await;
+        let mut connection = connection.map_err(|source| self.unheard(source))?;
         if let Some(parameters) = &self.start_tls {
             if !connection.can_starttls() {
                 return Err(SessionError::NoTls);
@@ -172,11 +185,16 @@ impl Relay {
             }
             connection.auth(&ways, &credentials).await.map_err(SessionError::Login)?;
         }
+        Ok(connection)
+    }
+
+    async fn converse(&self, message: &Message) -> Result<(), SessionError> {
+        let mut connection = self.login().await?;
         let handed_in = hand_in(&mut connection, message).await;
         connection.abort().await;
         match handed_in {
             Err(SessionError::Sender(source) | SessionError::Message(source)) if is_about_our_name(&source) => {
-                Err(unheard(source))
+                Err(self.unheard(source))
             }
             handed_in => handed_in,
         }

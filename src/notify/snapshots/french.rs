@@ -11,7 +11,7 @@ use crate::message::Frame;
 
 fn in_french(delivery: &Delivery, links: Links, notes: Option<ReleaseNotes>, zone: Tz) -> Message {
     let (cluster, language) = (Some("prod-eu"), Language::French);
-    Message::of(delivery, &Frame { cluster, zone, language, links, notes })
+    Message::of(delivery, &Frame { cluster, zone, language, links: &links, notes: notes.as_ref() })
 }
 
 fn of(sent: &Sent) -> Message {
@@ -159,13 +159,9 @@ fn times_are_of_the_zone_of_the_channel_wherever_they_stand() {
     let (paris, kolkata) = (texts(Tz::Europe__Paris), texts(Tz::Asia__Kolkata));
     assert!(paris.contains("CET") && !paris.contains("UTC"), "{paris}");
     assert!(kolkata.contains("IST") && !kolkata.contains("UTC"), "{kolkata}");
-    let english = Frame {
-        cluster: None,
-        zone: Tz::America__New_York,
-        language: Language::English,
-        links: Links::one(stopped.link),
-        notes: None,
-    };
+    let links = Links::one(stopped.link);
+    let english =
+        Frame { cluster: None, zone: Tz::America__New_York, language: Language::English, links: &links, notes: None };
     let english = ours(&Message::of(&stopped.delivery, &english)).concat();
     assert!(english.contains("EST") && !english.contains("UTC"), "{english}");
 }
@@ -203,6 +199,31 @@ fn mails_to_look_at() {
     std::fs::create_dir_all(&folder).unwrap();
     for (number, message) in everything().iter().enumerate() {
         let (_, html) = channel().rendered(message).unwrap();
-        std::fs::write(folder.join(format!("{number:02}.html")), html).unwrap();
+        std::fs::write(folder.join(format!("fr-{number:02}.html")), html).unwrap();
     }
+    let english = all().into_iter().map(|sent| sent.message(email::ROOM));
+    let several = of_several().into_iter().map(|(_, told, links)| said_by(&told, links, None, Some("prod-eu")));
+    for (number, message) in english.chain(several).enumerate() {
+        let (_, html) = channel().rendered(&message).unwrap();
+        std::fs::write(folder.join(format!("en-{number:02}.html")), html).unwrap();
+    }
+}
+
+/// A colon has a space before it, which does not break, in whatever a channel writes.
+#[test]
+fn a_colon_stands_apart_in_every_markup() {
+    use super::super::layout::{Layout, Markup, short, text};
+    let message = of(&all()[1]);
+    for markup in [Markup::Plain, Markup::Markdown, Markup::Telegram, Markup::Html, Markup::Card] {
+        let whole = text(&message, Layout::whole(markup));
+        for label in ["Conteneur", "Pourquoi", "Incompatible"] {
+            let after = whole.split(label).nth(1).unwrap_or_else(|| panic!("{label} in {whole}"));
+            let after = after.trim_start_matches("**").trim_start_matches("</b>").trim_start_matches(" (v1.3.0)");
+            assert!(after.starts_with("\u{a0}: "), "{markup:?} {label}: {after}");
+        }
+    }
+    let short = short(&message, Markup::Plain, super::super::budget::Unit::Characters, 2000);
+    assert!(short.contains("décider\u{a0}: https://"), "{short}");
+    let teams = super::super::teams::message(&message).to_string();
+    assert!(teams.contains("Conteneur\u{a0}: ") && !teams.contains("Conteneur: "), "{teams}");
 }

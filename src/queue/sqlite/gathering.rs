@@ -3,7 +3,8 @@
 use rusqlite::params;
 
 use super::store::{Store, moment};
-use crate::domain::event::Job;
+use crate::domain::event::{Job, Told};
+use crate::domain::gathering::{MOST_GATHERED, makes_old};
 use crate::queue::{ItemId, Topic, Waiting, row};
 
 /// An item, or the row that can't be read and why.
@@ -48,6 +49,22 @@ impl Store {
         };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         statement.query_map(params![topic, most], found)?.collect()
+    }
+
+    /// What a message tells at once makes old what waits on its channel to be told of the same update.
+    pub(super) fn end_old_news(&mut self, job: &Job) -> rusqlite::Result<()> {
+        let Job::Deliver(delivery) = job else { return Ok(()) };
+        let Told::One(told) = &delivery.told else { return Ok(()) };
+        if !told.is_urgent() {
+            return Ok(());
+        }
+        let waiting = self.waiting(&delivery.channel, MOST_GATHERED)?;
+        let old: Vec<ItemId> =
+            waiting.into_iter().filter(|item| makes_old(told, &item.notice)).map(|item| item.id).collect();
+        if !old.is_empty() {
+            self.end_items(&old)?;
+        }
+        Ok(())
     }
 
     /// Has items wait no longer. Gives how many of them did.

@@ -61,7 +61,7 @@ impl Store {
                  UNION ALL
                  SELECT (SELECT min(topic) FROM job WHERE state <> 'done' AND topic > found.topic) FROM found
                  WHERE found.topic IS NOT NULL)
-             SELECT topic FROM found WHERE topic IS NOT NULL AND topic <> 'look'",
+             SELECT topic FROM found WHERE topic IS NOT NULL AND topic NOT IN ('look', 'press')",
         )?;
         statement.query_map([], |row| row.get(0))?.collect()
     }
@@ -163,7 +163,7 @@ impl Store {
     /// See [`crate::queue::Letters::untold`].
     pub(super) fn untold(&self, most: usize) -> rusqlite::Result<Vec<Letter>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM job WHERE told = 0 AND state = 'dead' AND topic <> 'look' ORDER BY id LIMIT ?1"
+            "SELECT {COLUMNS} FROM job WHERE told = 0 AND state = 'dead' AND topic <> 'look' AND topic <> 'press' ORDER BY id LIMIT ?1"
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let found = statement.query_map([i64::try_from(most).unwrap_or(i64::MAX)], found)?;

@@ -150,7 +150,7 @@ impl Store {
                 self.waiting.note(repository, look);
                 Ok(Placed::News)
             }
-            Job::Deliver(_) | Job::Gather(_) => self.put_message(new),
+            Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => self.put_message(new),
         }
     }
 
@@ -164,6 +164,7 @@ impl Store {
             }
             return Ok(Placed::Coalesced);
         }
+        self.end_old_news(&new.job)?;
         self.insert(&key, new, new.not_before.timestamp_millis())?;
         Ok(Placed::News)
     }
@@ -270,7 +271,7 @@ impl Store {
         self.ready += 1;
         let id = self.connection.last_insert_rowid();
         let has_turn = match &new.job {
-            Job::Look(_) => true,
+            Job::Look(_) | Job::Press(_) => true,
             Job::Deliver(_) => self.enter_lanes(id, &new.job)?,
             // It waits to be composed.
             Job::Gather(_) => false,
@@ -354,7 +355,7 @@ impl Store {
 pub(super) fn look(job: &Job) -> Option<Repository> {
     match job {
         Job::Look(repository) => Some(repository.clone()),
-        Job::Deliver(_) | Job::Gather(_) => None,
+        Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => None,
     }
 }
 

@@ -97,6 +97,7 @@ fn subject(topic: &str, format: i64, payload: &str) -> (Option<String>, String) 
             (None, delivery.notices().first().map(|notice| notice.workload.to_string()).unwrap_or_default())
         }
         Ok(Job::Gather(gathered)) => (None, gathered.notice.workload.to_string()),
+        Ok(job @ Job::Press(_)) => (None, row::about(&job)),
         Err(_) => (None, "a job of another version".to_owned()),
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::preflight::Preflight;
 use crate::domain::record::{Ledger, Record};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
-use crate::domain::settings::{self, Settings};
+use crate::domain::settings::Settings;
 use crate::domain::votes::{Ballot, Verdict, Vote, Votes};
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
@@ -155,8 +155,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(update) = ledger.and_then(|ledger| ledger.update.as_ref()) else { return };
         let settings = self.settings(target).ok();
         let notice = of_update(target, settings.as_ref(), update, NoticeKind::Granted, None);
-        let only = settings::channels(&target.workload, &target.container);
-        if let Err(error) = self.tell(&notice, only.as_deref(), trace).await {
+        if let Err(error) = self.tell_of(target, &notice, trace).await {
             tracing::warn!(error = %chain(&error), "the approval is told when the rollout has ended");
         }
     }

@@ -129,13 +129,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         question: &Question,
         (holder, signed_in): (String, Option<&SignedIn>),
     ) -> Asked {
-        let all = [&*approval.container].into_iter().chain(question.with.iter().map(|name| &**name));
-        let read = |container: &str| Settings::read(workload, container, &self.0.bounds).ok();
-        let own = all.filter_map(|one| read(one)?.closed_until(self.0.ambient.now()));
-        let window_opens = own.chain(question.group.iter().flat_map(|plan| self.closed(plan))).max();
-        let settings = read(&approval.container);
-        let release_url = settings.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
-        let needed = self.needed(workload, question, &approval.container);
+        let now = self.0.ambient.now();
+        let (own, all) = self.settings_together(workload, question, &approval.container);
+        let window_opens = all.iter().filter_map(|settings| settings.closed_until(now)).max();
+        let release_url = own.and_then(|s| s.release_url).map(|url| url.for_tag(approval.to_tag.as_str()));
+        let needed = quorum(question, &all);
         let Question { level, why, asked, with, declares, preflight, because, group, votes, .. } = question.clone();
         let mut asked = Asked {
             workload: Arc::clone(workload),
@@ -169,29 +167,31 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// How many people have to approve: as many as any of what goes together asks for, by the settings of today.
     pub(in crate::reconcile) fn needed(&self, workload: &Workload, question: &Question, container: &str) -> Quorum {
-        if question.terms.allows != Allows::Update {
-            return Quorum::default();
-        }
-        let of = |workload: &Workload, container: &str| {
-            Settings::read(workload, container, &self.0.bounds).map(|settings| settings.approvals).ok()
-        };
-        let all = [container].into_iter().chain(question.with.iter().map(|name| &**name));
-        let own = all.filter_map(|one| of(workload, one));
-        let of_member = |one: &Move| {
-            let workload = self.0.cluster.by_uid(&one.workload.uid)?;
-            one.containers().filter_map(|container| of(&workload, container)).max()
-        };
-        let members = question.group.iter().flat_map(|plan| plan.moves.iter().filter_map(of_member));
-        own.chain(members).max().unwrap_or_default()
+        quorum(question, &self.settings_together(workload, question, container).1)
     }
 
-    /// Until when members of a group may not be updated, where they may not now.
-    fn closed(&self, plan: &Plan) -> Vec<DateTime<Utc>> {
-        let now = self.0.ambient.now();
-        let closed = |one: &Move| {
+    /// The settings of all that goes together, as far as they can be read; those of the container itself apart as well.
+    fn settings_together(
+        &self,
+        workload: &Workload,
+        question: &Question,
+        container: &str,
+    ) -> (Option<Settings>, Vec<Settings>) {
+        let read = |workload: &Workload, container: &str| Settings::read(workload, container, &self.0.bounds).ok();
+        let own = read(workload, container);
+        let with = question.with.iter().filter_map(|one| read(workload, one));
+        let of_member = |one: &Move| {
             let workload = self.0.cluster.by_uid(&one.workload.uid)?;
-            Settings::read(&workload, &one.container, &self.0.bounds).ok()?.closed_until(now)
+            Some(one.containers().filter_map(|container| read(&workload, container)).collect::<Vec<_>>())
         };
-        plan.moves.iter().filter_map(closed).collect()
+        let members = question.group.iter().flat_map(|plan| plan.moves.iter().filter_map(of_member)).flatten();
+        let all = own.clone().into_iter().chain(with).chain(members).collect();
+        (own, all)
     }
+}
+
+/// How many people have to approve an update. Going back, and letting a version go, always take one.
+fn quorum(question: &Question, settings: &[Settings]) -> Quorum {
+    let all = settings.iter().map(|settings| settings.approvals);
+    all.max().filter(|_| question.terms.allows == Allows::Update).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::domain::approval::Token;
-use crate::domain::slack::Button;
+use crate::domain::press::Button;
 use crate::queue::{Queue, Records};
 use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;

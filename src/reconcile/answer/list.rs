@@ -22,7 +22,7 @@ use crate::registry::Registry;
 use crate::telemetry::chain;
 
 /// No further one is begun after this time: a person waits.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A list that somebody opened.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// The workloads that ask something, by namespace and name.
-    fn asking(&self) -> Vec<Arc<Workload>> {
+    pub(super) fn asking(&self) -> Vec<Arc<Workload>> {
         let repositories = self.0.cluster.repositories();
         let running = repositories.iter().flat_map(|repository| self.0.cluster.running(repository));
         let asking = running.filter(|workload| workload.annotation(TOKEN_UPDATE).is_some());
@@ -134,13 +134,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// The token of a question's own link, if it is on the list and its holder is one of those who are asked.
     fn own_token(&self, list: &OpenedList, workload: &Workload, approval: &Approval) -> Option<String> {
+        let is_its = self.is_on(list, workload, approval);
+        is_its.then(|| approval.token(&self.0.keys, &list.holder, self.0.ambient.now())).flatten()
+    }
+
+    /// Whether a question is on a list, and its holder is one of those who are asked.
+    pub(super) fn is_on(&self, list: &OpenedList, workload: &Workload, approval: &Approval) -> bool {
         let named = settings::channels(workload, &approval.container);
         let is_asked = named.is_none_or(|named| named.iter().any(|name| name == list.channel()))
-            && self.0.audience.reads(list.channel(), &workload.id.namespace);
-        if !is_asked || !list.listing.lists(approval) {
-            return None;
-        }
-        approval.token(&self.0.keys, &list.holder, self.0.ambient.now())
+            && self.0.audience.reads(list.channel(), &workload.id.namespace, approval.allows);
+        is_asked && list.listing.lists(approval)
     }
 
     /// Approves these, one by one, each as a press of its own link does. What is not on the list is left out; so is
@@ -184,7 +187,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_pressed = matches!(&before, Answer::Open(asked) if is_simple(asked));
         let answer = if is_pressed {
             // What has to be read first was not read here, and the judge is to say so.
-            let press = Press { is_confirmed: false, by, ..Press::of(Action::Approve) };
+            let press = Press { by, ..Press::of(Action::Approve) };
             self.answer_to(&token, &press, trace).await
         } else {
             before

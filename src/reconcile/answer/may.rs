@@ -12,7 +12,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether the person may patch every workload that would be written. Whoever holds a link and is nobody else may do
     /// what the link allows; so may who signed in, where the cluster may not be asked, which is said in the log.
     pub(super) async fn may(&self, asked: &Asked) -> Result<bool, ClusterError> {
-        // Slack's users are listed by whoever configures the channel, and the cluster knows none of them.
+        // A chat's users are listed by whoever configures the channel, and the cluster knows none of them.
         let Some(person) = asked.signed_in.as_ref().and_then(SignedIn::in_cluster) else { return Ok(true) };
         let mut all: Vec<&WorkloadId> = vec![&asked.workload.id];
         all.extend(asked.group.iter().flat_map(|plan| &plan.moves).map(|one| &one.workload));

@@ -9,6 +9,7 @@ mod list;
 mod may;
 mod press;
 mod renew;
+mod renew_list;
 mod shown;
 mod skip;
 
@@ -21,6 +22,7 @@ use find::Found;
 pub use list::{Line, Lines, OpenedList};
 pub use press::{Action, Press};
 pub(super) use renew::Renewals;
+pub use renew_list::RenewedList;
 pub use shown::{NotShown, Shown};
 
 use super::brake::Resuming;
@@ -105,12 +107,7 @@ pub enum Answer {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// What a link is about. Changes nothing.
-    pub async fn asked(&self, token: &Token) -> Answer {
-        self.asked_by(token, None).await
-    }
-
-    /// The same, for whoever signed in.
+    /// What a link is about, for whoever signed in. Changes nothing.
     pub async fn asked_by(&self, token: &Token, by: Option<&SignedIn>) -> Answer {
         if let Some(resuming) = self.asked_to_resume(token).await {
             return Answer::Resuming(Box::new(resuming));
@@ -128,11 +125,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Answers a link. What it allows is done at most once, whoever else presses at the same time.
-    pub async fn answer(&self, token: &Token, action: Action, trace: &str) -> Answer {
-        self.answer_to(token, &Press::of(action), trace).await
-    }
-
-    /// The same, with all that the page asks for.
     pub async fn answer_to(&self, token: &Token, press: &Press, trace: &str) -> Answer {
         let (answer, about) = self.answered(token, press, trace).await;
         let (action, outcome) = (press.action.as_str(), word(&answer));
@@ -276,6 +268,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Err(error) = self.look_soon(target, trace).await {
             tracing::warn!(repository = %target.repository, error = %chain(&error), "the answer is written; what follows from it waits for the next look");
         }
+    }
+}
+
+#[cfg(test)]
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// What a link is about, for whoever holds it.
+    pub(super) async fn asked(&self, token: &Token) -> Answer {
+        self.asked_by(token, None).await
+    }
+
+    /// Answers a link as whoever holds it, and has read what there is to read.
+    pub(super) async fn answer(&self, token: &Token, action: Action, trace: &str) -> Answer {
+        self.answer_to(token, &Press { is_confirmed: true, ..Press::of(action) }, trace).await
     }
 }
 

@@ -89,10 +89,10 @@ impl Press {
     /// How long a question is put off where nothing else is said.
     pub const WEEK: TimeDelta = TimeDelta::days(7);
 
-    /// A button, by whoever has read what there is to read.
+    /// A button, and nothing else: nobody has said that anything was read.
     #[must_use]
     pub fn of(action: Action) -> Self {
-        Self { action, to: None, length: Self::WEEK, is_confirmed: true, by: None }
+        Self { action, to: None, length: Self::WEEK, is_confirmed: false, by: None }
     }
 
     /// How long a question is put off, as the form says it: one of the lengths that the page offers.

@@ -8,13 +8,13 @@ use super::Answer;
 use super::asked::Asked;
 use crate::cluster::Cluster;
 use crate::domain::approval::{Allows, Terms};
-use crate::domain::event::{Delivery, Job, NoticeKind};
+use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::record::{Event, Held, Question, Stands};
 use crate::domain::reference::ImageReference;
 use crate::domain::votes::Votes;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Draft;
-use crate::reconcile::notices::{of_held, of_question};
+use crate::reconcile::notices::of_held;
 use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;
 
@@ -29,7 +29,7 @@ pub(in crate::reconcile) struct Renewals(Mutex<HashMap<(String, String), Duratio
 
 impl Renewals {
     /// Whether a link may have a new one sent at `now`, a monotonic time, which is noted.
-    fn may(&self, link: (String, String), now: Duration) -> bool {
+    pub(super) fn may(&self, link: (String, String), now: Duration) -> bool {
         let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lately.retain(|_, sent| now.saturating_sub(*sent) < BETWEEN);
         let may = !lately.contains_key(&link) && lately.len() < MOST;
@@ -40,7 +40,7 @@ impl Renewals {
     }
 
     /// It was not sent after all.
-    fn forget(&self, link: &(String, String)) {
+    pub(super) fn forget(&self, link: &(String, String)) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(link);
     }
 }
@@ -87,18 +87,33 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let target = self.target(asked, &from).await;
         let held = draft.record.known(container).held.clone();
-        let question = if question.is_open(self.0.ambient.now()) {
-            question
-        } else {
-            if question.terms.allows == Allows::Update
-                && let Err(refused) = self.would_still_be_asked(asked, &draft, trace).await?
-            {
-                return Ok(refused);
-            }
-            self.asked_anew(question, draft, container).await?
+        let question = match self.open_or_anew(asked, question, draft, trace).await? {
+            Ok(question) => question,
+            Err(refused) => return Ok(refused),
         };
-        self.tell_one(&target, &question, held.as_ref(), (&asked.holder, trace)).await?;
+        let notice = self.notice_anew(&target, &question, held.as_ref());
+        let (channel, recipient) = asked.holder.split_once(':').unwrap_or((&asked.holder, ""));
+        self.put(vec![Job::Deliver(Box::new(Delivery::of(channel, recipient, notice)))], trace).await?;
         Ok(Answer::Renewed(Box::new(asked.clone())))
+    }
+
+    /// The question as it is open still, or asked anew where it would be asked today; else why it would not.
+    pub(super) async fn open_or_anew(
+        &self,
+        asked: &Asked,
+        question: Question,
+        draft: Draft,
+        trace: &str,
+    ) -> Result<Result<Question, Answer>, StepError> {
+        if question.is_open(self.0.ambient.now()) {
+            return Ok(Ok(question));
+        }
+        if question.terms.allows == Allows::Update
+            && let Err(refused) = self.would_still_be_asked(asked, &draft, trace).await?
+        {
+            return Ok(Err(refused));
+        }
+        self.asked_anew(question, draft, &asked.approval.container).await.map(Ok)
     }
 
     /// The same question with a new name and time, in the place of the old one.
@@ -120,23 +135,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(question)
     }
 
-    /// Stores the message for one of those who may hold a link.
-    async fn tell_one(
-        &self,
-        target: &Target,
-        question: &Question,
-        held: Option<&Held>,
-        (holder, trace): (&str, &str),
-    ) -> Result<(), StepError> {
+    /// Another message than the one that was stored when people were asked.
+    pub(super) fn notice_anew(&self, target: &Target, question: &Question, held: Option<&Held>) -> Notice {
         let settings = self.settings(target).ok();
-        let mut notice = match held.filter(|_| question.terms.allows == Allows::Held) {
+        let notice = match held.filter(|_| question.terms.allows == Allows::Held) {
             Some(held) => of_held(target, settings.as_ref(), held, Some(question)),
-            None => of_question(target, settings.as_ref(), question, NoticeKind::Available, None),
+            None => self.asked_notice(target, settings.as_ref(), question),
         };
-        // Another message than the one that was stored when people were asked.
-        (notice.again, notice.reminder) = (Some(self.0.ambient.now()), 0);
-        let (channel, recipient) = holder.split_once(':').unwrap_or((holder, ""));
-        self.put(vec![Job::Deliver(Box::new(Delivery::of(channel, recipient, notice)))], trace).await.map(drop)
+        Notice { again: Some(self.0.ambient.now()), reminder: 0, ..notice }
     }
 }
 

@@ -11,7 +11,6 @@ use crate::domain::event::NoticeKind;
 use crate::domain::policy;
 use crate::domain::record::Event;
 use crate::domain::reference::ImageReference;
-use crate::domain::settings;
 use crate::domain::tag::Level;
 use crate::domain::wording::moment;
 use crate::queue::{Queue, Records};
@@ -45,8 +44,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let target = Target { workload, ..self.target(asked, &from).await };
             let settings = self.settings(&target).ok();
             let notice = of_question(&target, settings.as_ref(), &question, NoticeKind::Skipped, Some(&by));
-            let only = settings::channels(&target.workload, container);
-            if let Err(error) = self.tell(&notice, only.as_deref(), trace).await {
+            if let Err(error) = self.tell_of(&target, &notice, trace).await {
                 tracing::warn!(error = %chain(&error), "the skip is told by the next look");
                 self.look_after(&target, trace).await;
             }

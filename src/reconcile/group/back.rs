@@ -8,7 +8,7 @@ use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::group::{Move, Plan};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Update};
-use crate::domain::settings;
+use crate::domain::rollout::Account;
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::back::{Cause, Left};
@@ -28,10 +28,11 @@ impl Group {
             return (None, by.clone());
         }
         let failure = undone.and_then(|(undone, _)| undone.failure.clone());
-        let failure = failure.or_else(|| update?.failure.clone()).map(|failure| failure.message);
-        let why = failure.unwrap_or_else(|| format!("the API server refuses to write {}", one.tag));
-        let message = format!("{} of group {}: {why}", one.member(), plan.name);
-        (Some(Failure::new(Failure::OF_GROUP, &message)), Actor::Policy)
+        let failure = failure.or_else(|| update?.failure.clone());
+        let why = failure.map_or_else(|| Account::NotWritten(one.tag.to_string()), |failure| failure.account());
+        let (member, group) = (one.member().to_string(), plan.name.to_string());
+        let account = Account::OfMember { member, group, why: Box::new(why) };
+        (Some(Failure::ours(Failure::OF_GROUP, account)), Actor::Policy)
     }
 }
 
@@ -99,8 +100,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let told = of_update(target, settings.as_ref(), &ended, NoticeKind::Failed, Some(failure.clone()));
         let approval = question.as_ref().map(|question| crate::reconcile::notices::approval(&question.terms));
         let told = Notice { ended: Some(now), way_back: Some(why), approval, ..told };
-        let only = settings::channels(&target.workload, &target.container);
-        self.tell(&told, only.as_deref(), &work.trace).await?;
+        self.tell_of(target, &told, &work.trace).await?;
         if update.outcome == Outcome::RollingOut {
             self.close(work, target, update, Outcome::Failed, Some(&failure));
         }
@@ -119,8 +119,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 /// Why a member would have gone back, as people are told who have to do it.
 fn gone_back(plan: &Plan, cause: Cause<'_>, refused: Option<&str>) -> Failure {
-    let by = || format!("group {} goes back, as {} wants it", plan.name, cause.decided.by());
-    let why = cause.failure.map_or_else(by, |failure| failure.message.clone());
-    let refused = refused.map(|said| format!("; the API server refuses to go back: {said}")).unwrap_or_default();
-    Failure::new(Failure::OF_GROUP, &format!("{why}{refused}"))
+    let by = || Account::Wanted { group: plan.name.to_string(), by: cause.decided.by() };
+    let why = cause.failure.map_or_else(by, Failure::account);
+    let account = match refused {
+        Some(said) => Account::NotBack { why: Box::new(why), said: said.to_owned() },
+        None => why,
+    };
+    Failure::ours(Failure::OF_GROUP, account)
 }

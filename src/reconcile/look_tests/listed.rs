@@ -1,10 +1,11 @@
 //! A list of questions, and an answer to all of it.
 
+use super::pressed::{deliveries, owed};
 use super::votes::{CHAT, JANE, JOE, OLD, needing};
 use super::*;
-use crate::domain::approval::{LinkKeys, Token};
+use crate::domain::approval::{LIFETIME, LinkKeys, Token};
 use crate::domain::listing::Listing;
-use crate::reconcile::{Line, Lines, OpenedList};
+use crate::reconcile::{Line, Lines, OpenedList, RenewedList};
 
 impl Stage {
     fn list_of(&self, holder: &str) -> OpenedList {
@@ -73,4 +74,40 @@ async fn nobody_sees_what_the_workload_tells_others() {
     assert_eq!((stage.lines_of(JOE).await.len(), stage.lines_of(CHAT).await.len()), (0, 1));
     let tried = stage.approves_all(JOE).await;
     assert_eq!((tried.lines.len(), tried.left_out, stage.writes()), (0, 0, writes), "{tried:?}");
+}
+
+#[tokio::test]
+async fn a_list_whose_time_is_over_has_a_new_link_for_its_holder_alone() {
+    let stage = Stage::team(needing("2", &[])).await;
+    let (list, before) = (stage.list_of(JOE), stage.asks());
+    owed(&stage).await;
+    stage.clock.step(LIFETIME);
+    assert!(stage.reconciler.is_list_over(&list).is_some());
+    assert!(stage.reconciler.is_list_renewable(&list).await.unwrap());
+    let writes = stage.writes();
+    let renewed = async || stage.reconciler.renew_list(&list, "trace").await.unwrap();
+    assert_eq!(renewed().await, RenewedList::Sent);
+    assert_eq!(owed(&stage).await, ["email:joe@example.com new"]);
+    assert!(stage.asks().terms.id != before.terms.id && stage.writes() == writes + 1);
+    assert_eq!(renewed().await, RenewedList::Lately);
+    assert!(deliveries(&stage).await.is_empty());
+    // Whoever else asks is told of the question that there is now.
+    let jane = stage.reconciler.renew_list(&stage.list_of(JANE), "trace").await.unwrap();
+    assert_eq!((jane, owed(&stage).await), (RenewedList::Sent, vec!["email:jane@example.com new".to_owned()]));
+    assert_eq!(stage.writes(), writes + 1);
+}
+
+#[tokio::test]
+async fn of_a_list_of_which_nothing_would_be_asked_today_no_link_is_sent() {
+    for (setting, value) in [("mode", "DISABLED"), ("skip", "1.0.1"), ("notify", "chat")] {
+        let stage = Stage::team(needing("1", &[])).await;
+        let list = stage.list_of(JOE);
+        stage.clock.step(LIFETIME);
+        stage.annotate(setting, value);
+        deliveries(&stage).await;
+        let writes = stage.writes();
+        assert!(!stage.reconciler.is_list_renewable(&list).await.unwrap(), "{setting}");
+        assert_eq!(stage.reconciler.renew_list(&list, "trace").await.unwrap(), RenewedList::Nothing, "{setting}");
+        assert!(deliveries(&stage).await.is_empty() && stage.writes() == writes, "{setting}");
+    }
 }

@@ -7,7 +7,7 @@ use crate::domain::approval::{Allows, LIFETIME};
 
 impl Stage {
     async fn signs(&self, name: &str, action: Action) -> Answer {
-        let press = Press { by: SignedIn::read(name), ..Press::of(action) };
+        let press = Press { by: SignedIn::read(name), is_confirmed: true, ..Press::of(action) };
         self.reconciler.answer_to(&self.link_of(JOE), &press, "trace").await
     }
 }
@@ -124,7 +124,7 @@ async fn a_major_update_and_a_way_back_take_one_more_gesture() {
     stage.has(&["1.0.0", "1.0.1", "2.0.0"]);
     stage.look().await;
     let (writes, link) = (stage.writes(), stage.link_of(JOE));
-    let unread = |action| Press { is_confirmed: false, ..Press::of(action) };
+    let unread = Press::of;
     for action in [Action::Approve, Action::ApproveOutsideWindow] {
         let answer = stage.reconciler.answer_to(&link, &unread(action), "trace").await;
         assert!(matches!(answer, Answer::Unconfirmed(_)), "{answer:?}");

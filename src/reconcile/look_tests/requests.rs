@@ -241,7 +241,7 @@ async fn who_goes_two_steps_back_is_followed_though_the_tags_alone_tell_no_order
 
 /// A way back to a version that was chosen.
 fn to_version(to: Choice) -> Press {
-    Press { to: Some(to), ..Press::of(Action::Rollback) }
+    Press { to: Some(to), is_confirmed: true, ..Press::of(Action::Rollback) }
 }
 
 impl Stage {

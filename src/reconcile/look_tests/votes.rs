@@ -31,7 +31,7 @@ impl Audience for Team {
         [JOE, JANE, JOE_TOO, CHAT].map(str::to_owned).into()
     }
 
-    fn reads(&self, _: &str, _: &str) -> bool {
+    fn reads(&self, _: &str, _: &str, _: Allows) -> bool {
         true
     }
 }

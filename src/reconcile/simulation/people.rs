@@ -1,7 +1,7 @@
 //! Who is told, and what they do with their mail.
 
 use super::world::{Shared, World};
-use crate::domain::approval::LinkKey;
+use crate::domain::approval::{Allows, LinkKey};
 use crate::domain::event::{Delivery, Job, Notice, NoticeKind, holder};
 use crate::reconcile::Audience;
 
@@ -24,7 +24,7 @@ impl Audience for Everybody {
         PEOPLE.iter().map(|recipient| holder("email", recipient)).collect()
     }
 
-    fn reads(&self, channel: &str, _: &str) -> bool {
+    fn reads(&self, channel: &str, _: &str, _: Allows) -> bool {
         channel == "email"
     }
 }

@@ -243,7 +243,7 @@ async fn work(world: Shared, reconciler: Sequencer, leased: Leased) {
         Job::Look(repository) => reconciler.look(repository, &leased.trace, leased.created).await,
         Job::Deliver(delivery) if deliver(&world, delivery).await => Verdict::Done,
         // What is gathered is composed, and never leased.
-        Job::Deliver(_) | Job::Gather(_) => {
+        Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => {
             Verdict::Retry { retry_after: None, no_later: None, reason: "refused for now".into() }
         }
     };

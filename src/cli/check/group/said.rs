@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Going, Group, Mover, Verdict, Waiting};
 use crate::cli::check::row::{Row, State};
-use crate::cli::check::stands::{because, left, unfinished};
+use crate::cli::check::stands::{answerable, because, unfinished};
 use crate::domain::group::{GroupName, Waits};
 use crate::domain::view::Blocker;
 
@@ -66,7 +66,7 @@ impl Group<'_, '_> {
 fn asked(blocker: Option<&Blocker>, name: &GroupName, now: DateTime<Utc>) -> String {
     let of = format!("for its group {name}");
     match blocker {
-        Some(Blocker::Asked(until)) => format!("approve {of}: {} left", left(*until - now)),
+        Some(Blocker::Asked(until, approvals)) => format!("approve {of}: {}", answerable(*until - now, *approvals)),
         Some(blocker @ Blocker::Snoozed(_)) => format!("{blocker}, {of}"),
         Some(Blocker::Because(why)) => format!("not asked yet {of}: {}", because(why)),
         Some(Blocker::AsksOnly(why)) => format!("not asked yet {of}: {}", why.words()),

@@ -112,3 +112,27 @@ async fn the_order_is_that_of_putting_whatever_the_clock_says() {
     let kinds = queue.gathered("email", 9).await.unwrap().into_iter().map(|item| item.notice.kind);
     assert_eq!(kinds.collect::<Vec<_>>(), [NoticeKind::Available, NoticeKind::Applied]);
 }
+
+#[tokio::test]
+async fn a_failure_that_is_told_at_once_makes_old_what_waits_of_the_same_update() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    let now = clock.now();
+    let failed = |uid: &str, channel: &str| {
+        let mut notice = crate::domain::event::tests::notice(NoticeKind::Failed);
+        notice.workload.uid = uid.into();
+        notice.by = Some(crate::domain::actor::Actor::Policy);
+        NewJob::prompt(Job::Deliver(Box::new(Delivery::of(channel, "x@example.com", notice))), "", now)
+    };
+    let before = [item("a", NoticeKind::Available, now), item("a", NoticeKind::Granted, now)];
+    queue.put([before.to_vec(), vec![item("b", NoticeKind::Available, now)]].concat()).await.unwrap();
+    queue.put(vec![failed("a", "other")]).await.unwrap();
+    assert_eq!(waiting(&queue).await.len(), 3, "told on another channel");
+    queue.put(vec![failed("a", "email")]).await.unwrap();
+    let left = waiting(&queue).await.into_iter().map(|(_, uid)| uid).collect::<Vec<_>>();
+    assert_eq!(left, ["b"]);
+    queue.put(before.to_vec()).await.unwrap();
+    assert_eq!(waiting(&queue).await.len(), 1, "it is not told when a look repeats it");
+    queue.put(vec![failed("a", "email"), item("a", NoticeKind::Held, now)]).await.unwrap();
+    assert_eq!(waiting(&queue).await.len(), 2, "what comes later is news");
+}

@@ -26,6 +26,6 @@ async fn routine_looks_are_put_off_as_they_are_told_and_go_at_once_when_somebody
 fn name_of(job: &Job) -> String {
     match job {
         Job::Look(repository) => repository.path().to_owned(),
-        Job::Deliver(_) | Job::Gather(_) => String::new(),
+        Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => String::new(),
     }
 }

@@ -4,18 +4,23 @@ use actix_web::http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::form::one;
-use crate::domain::slack::{Button, Place, Presser};
+use super::super::super::form::one;
+use crate::domain::press::{Button, Place, Posted, Wish};
+use crate::domain::slack::Presser;
 use crate::listener::Problem;
-use crate::reconcile::Action;
+
+/// The longest moment that Slack gives of a press.
+const MOST_OF_A_MOMENT: usize = 32;
 
 /// A button that was pressed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pressed {
     pub(super) presser: Presser,
-    pub(super) action: Action,
+    pub(super) wish: Wish,
     pub(super) button: Button,
     pub(super) place: Place,
+    /// When, as Slack says it: two presses of one button are two.
+    pub(super) at: String,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +64,7 @@ struct Container {
 #[derive(Default, Deserialize)]
 struct Shown {
     #[serde(default)]
-    blocks: Vec<Value>,
+    blocks: Value,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +72,8 @@ struct Element {
     action_id: String,
     #[serde(default)]
     value: String,
+    #[serde(default)]
+    action_ts: String,
 }
 
 /// Reads a body whose signature is right; `None` for what is none of our buttons, which is acknowledged and nothing more.
@@ -81,14 +88,15 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Pressed>, Problem> {
         return Ok(None);
     }
     let all: BlockActions = serde_json::from_str(&payload).map_err(|_| json())?;
-    let [Element { action_id, value }] = &*all.actions else { return Ok(None) };
-    let (Some(action), Some(button)) = (action_of(action_id), Button::parse(value)) else { return Ok(None) };
+    let [Element { action_id, value, action_ts }] = &*all.actions else { return Ok(None) };
+    let (Some(wish), Some(button)) = (wish_of(action_id), Button::parse(value)) else { return Ok(None) };
     if all.container.channel_id != all.channel.id {
         return Ok(None);
     }
     Ok(Some(Pressed {
-        action,
+        wish,
         button,
+        at: action_ts.chars().take(MOST_OF_A_MOMENT).collect(),
         presser: Presser {
             app: all.api_app_id,
             team: all.team.id,
@@ -97,22 +105,17 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Pressed>, Problem> {
             home: all.user.team_id,
         },
         place: Place {
-            channel: all.container.channel_id,
-            message: all.container.message_ts,
-            blocks: all.message.blocks,
+            posted: Posted { channel: all.container.channel_id, message: all.container.message_ts },
+            shown: all.message.blocks,
             aside: all.response_url,
         },
     }))
 }
 
 /// The buttons that a message has.
-fn action_of(id: &str) -> Option<Action> {
-    match id {
-        "iw.approve" => Some(Action::Approve),
-        "iw.skip" => Some(Action::Skip),
-        "iw.snooze" => Some(Action::Snooze),
-        _ => None,
-    }
+fn wish_of(id: &str) -> Option<Wish> {
+    let word = id.strip_prefix("iw.")?;
+    Wish::ALL.into_iter().find(|wish| wish.as_str() == word)
 }
 
 #[cfg(test)]
@@ -136,7 +139,7 @@ pub(super) mod tests {
             "message": {"blocks": [{"type": "header"}, {"type": "actions"}]},
             "response_url": "https://hooks.slack.com/actions/T1DC2JH3J/1/abc",
             "trigger_id": "1.2.abc",
-            "actions": [{"action_id": "iw.approve", "block_id": "x", "value": VALUE, "type": "button"}],
+            "actions": [{"action_id": "iw.approve", "block_id": "x", "value": VALUE, "type": "button", "action_ts": "1735787050.1"}],
         })
     }
 
@@ -149,9 +152,11 @@ pub(super) mod tests {
     #[test]
     fn a_press_is_read_as_it_was() {
         let pressed = read(&form(&payload())).unwrap().unwrap();
-        assert_eq!((pressed.action, pressed.button.value().as_str()), (Action::Approve, VALUE));
+        assert_eq!((pressed.wish, pressed.button.value().as_str()), (Wish::Approve, VALUE));
         assert_eq!((pressed.presser.user.as_str(), pressed.presser.home.as_str()), ("U2CERLKJA", "T1DC2JH3J"));
-        assert_eq!((pressed.place.message.as_str(), pressed.place.blocks.len()), ("1735787045.000100", 2));
+        let Place { posted, shown, .. } = pressed.place;
+        assert_eq!((posted.message.as_str(), shown.as_array().map(Vec::len)), ("1735787045.000100", Some(2)));
+        assert_eq!(pressed.at, "1735787050.1");
     }
 
     /// Row 22 of the design's table.

@@ -6,6 +6,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::domain::secret::Secret;
+use crate::listener::{single, unhex};
 
 /// How far its time may be from ours, either way.
 const TOLERANCE: u64 = 300;
@@ -23,7 +24,7 @@ impl Stamp {
         let time = single(headers, "X-Slack-Request-Timestamp")?;
         let is_number = (1..=12).contains(&time.len()) && time.bytes().all(|b| b.is_ascii_digit());
         let is_near = is_number && time.parse::<i64>().is_ok_and(|time| now.abs_diff(time) <= TOLERANCE);
-        let mac = unhex(single(headers, "X-Slack-Signature")?.strip_prefix("v0=")?)?;
+        let mac = unhex(single(headers, "X-Slack-Signature")?.strip_prefix("v0=")?, 32)?.try_into().ok()?;
         is_near.then(|| Self { time: time.to_owned(), mac })
     }
 
@@ -33,27 +34,6 @@ impl Stamp {
         let mac = mac.chain_update(b"v0:").chain_update(&self.time).chain_update(b":").chain_update(body);
         mac.verify_slice(&self.mac).is_ok()
     }
-}
-
-/// A header that is there exactly once.
-fn single<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let mut values = headers.get_all(name);
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
-    }
-}
-
-/// 64 lower-case hexadecimal digits.
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
-    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<u8>>>();
-    bytes?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -1,0 +1,79 @@
+//! What somebody does by a route of the API or a form of the page: the same either way.
+
+use super::deliveries::{acted_on, refused};
+use super::{Api, Decided, Decision};
+use crate::access::Visitor;
+use crate::domain::actor::{Actor, Person};
+use crate::listener::Problem;
+use crate::queue::Letters;
+use crate::reconcile::Action;
+
+impl<Q> Api<Q> {
+    /// Carries out what somebody decides, by its word: `approve`, `skip`, `snooze`, `resume` or `rollback`.
+    ///
+    /// # Errors
+    /// 403 for who may only see, 404 for another word and for a workload that is not watched, 400 for what can't be read.
+    pub async fn act(
+        &self,
+        visitor: &Visitor,
+        of: &(String, String, String),
+        word: &str,
+        decision: &Decision,
+    ) -> Result<Decided, Problem> {
+        visitor.may_decide()?;
+        let action = Action::parse(word).filter(|action| *action != Action::Renew).ok_or(Problem::NOTHING)?;
+        let press = decision.how.press(action, visitor)?;
+        self.decide(of, &decision.seen, &press).await
+    }
+
+    /// Automatic updates are applied again, in the name of whoever signed in, or of who asks in the pod.
+    ///
+    /// # Errors
+    /// 503, where that can't be remembered.
+    pub async fn resume_updates(&self, visitor: Option<&Visitor>) -> Result<(), Problem> {
+        let by = match visitor {
+            Some(visitor) => Person::Visitor(visitor.who.name().to_owned()).actor(),
+            None => Actor::Program("image-watcher brake --resume".to_owned()),
+        };
+        if let Err(error) = self.sequencer.resume(by, self.ambient.trace_id()).await {
+            tracing::warn!(error = %crate::telemetry::chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed");
+            return Err(Problem::later("it can't be remembered now that automatic updates are resumed; ask again"));
+        }
+        Ok(())
+    }
+}
+
+impl<Q: Letters> Api<Q> {
+    /// A message that was given up is sent again.
+    ///
+    /// # Errors
+    /// 404, where there is none; 409, where it was not given up; 503, where it can't be done now.
+    pub async fn send_again(&self, id: &str) -> Result<(), Problem> {
+        let acted = self.queue.send_again(id).await;
+        acted_on(acted.map_err(|error| refused(&error, "the message can't be sent again now"))?)?;
+        tracing::info!(delivery_id = id, "a dead letter is sent again, as somebody asked for it");
+        Ok(())
+    }
+
+    /// It is thrown away.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn throw_away(&self, id: &str) -> Result<(), Problem> {
+        let acted = self.queue.discard(id).await;
+        acted_on(acted.map_err(|error| refused(&error, "the message can't be thrown away now"))?)?;
+        tracing::info!(delivery_id = id, "a dead letter is thrown away, as somebody asked for it");
+        Ok(())
+    }
+
+    /// All that a channel gave up is sent again; gives how many.
+    ///
+    /// # Errors
+    /// 503, where that can't be done now.
+    pub async fn send_all_again(&self, channel: &str) -> Result<u64, Problem> {
+        let sent = self.queue.send_all_again(channel).await;
+        let sent = sent.map_err(|error| refused(&error, "not all of the channel's messages can be sent again now"))?;
+        tracing::info!(channel, messages = sent, "a channel's dead letters are sent again, as somebody asked for it");
+        Ok(sent)
+    }
+}

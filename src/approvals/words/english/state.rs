@@ -1,0 +1,204 @@
+//! What there is to say of each state of a link, in English.
+
+use super::refusal::refused;
+use crate::approvals::words::Reader;
+use crate::domain::approval::Allows;
+use crate::domain::history::{Entry, Outcome};
+use crate::domain::record::Closed;
+use crate::reconcile::{Answer, Asked, Resuming};
+
+pub(super) fn title(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Unknown => "No such link",
+        Answer::Open(asked) if asked.approval.allows == Allows::Held => "Held",
+        Answer::Open(_) => "Open",
+        Answer::Snoozed(..) => "Snoozed",
+        Answer::Approved(entry) if entry.outcome == Outcome::Failed => "The rollout failed",
+        Answer::Approved(_) => "Approved",
+        Answer::Skipped(_) => "Skipped",
+        Answer::Resumed(_) => "Allowed again",
+        Answer::WentBack(_) => "Rolled back",
+        Answer::Voted { is_again: true, .. } => "You have approved already",
+        Answer::Voted { is_again: false, .. } => "Your approval counts",
+        Answer::Unconfirmed(_) => "One more thing",
+        Answer::Forbidden(_) => "You may not change this workload",
+        Answer::Expired(_) => "This link has expired",
+        Answer::Renewed(_) => "A new link is on its way",
+        Answer::RenewedLately(_) => "A new link was sent a moment ago",
+        Answer::Superseded { is_open: true, .. } => "There is a newer version",
+        Answer::Superseded { is_open: false, .. } => "A newer question took its place",
+        Answer::Refused(..) => "This would not be asked today",
+        Answer::Moved(_) => "The tag has moved",
+        Answer::Changed(_) => "The workload has changed",
+        Answer::Over(_, Closed::Withdrawn) => "This version was withdrawn",
+        Answer::Over(..) => "This question is over",
+        Answer::NotAllowed(_) => "Not with this link",
+        Answer::NotWritten(..) => "The cluster refuses it",
+        Answer::Unread | Answer::Later(_) => "Not now",
+        Answer::Resuming(resuming) => match **resuming {
+            Resuming::Open(_) => "Open",
+            Resuming::Expired(_) => "This link has expired",
+            Resuming::Done(_) => "Resumed",
+        },
+    }
+}
+
+pub(super) fn message(answer: &Answer, to: Reader) -> String {
+    match answer {
+        Answer::Open(asked) => open(asked, to),
+        Answer::Snoozed(asked, until) => format!(
+            "{} is put off until {}. You are asked before that if there is a newer version.",
+            asked.approval.to_tag,
+            to.moment(*until)
+        ),
+        Answer::Approved(entry) => approved(entry),
+        Answer::Skipped(entry) => format!("{} is not proposed again. Newer versions are.", entry.version),
+        Answer::Resumed(entry) => {
+            format!("{} is no longer held. The next check decides on it as on any other version.", entry.version)
+        }
+        Answer::WentBack(entry) => went_back(entry),
+        Answer::Voted { asked, is_again } => voted(asked, *is_again, to),
+        Answer::Expired(asked) => expired(asked, to),
+        Answer::Renewed(asked) => to.words().is_sent(true, &to.sent_to(&asked.holder)),
+        Answer::RenewedLately(asked) => to.words().is_sent(false, &to.sent_to(&asked.holder)),
+        Answer::Resuming(resuming) => resuming_of(resuming, to),
+        Answer::Unknown
+        | Answer::Unconfirmed(_)
+        | Answer::Forbidden(_)
+        | Answer::Superseded { .. }
+        | Answer::Refused(..)
+        | Answer::Moved(_)
+        | Answer::Changed(_)
+        | Answer::Over(..)
+        | Answer::NotAllowed(_)
+        | Answer::NotWritten(..)
+        | Answer::Unread
+        | Answer::Later(_) => nothing_done(answer, to),
+    }
+}
+
+/// Of what came to nothing.
+fn nothing_done(answer: &Answer, to: Reader) -> String {
+    match answer {
+        Answer::Unknown => {
+            "This link is not known here. It may be cut off, or too old; open it again from the message.".to_owned()
+        }
+        Answer::Unconfirmed(_) => "Nothing was done: tick the box above the buttons first.".to_owned(),
+        Answer::Forbidden(asked) => format!(
+            "{} may not patch {}, says the cluster, so this answer does not count. Nothing was done, and the link stays valid for whoever may.",
+            asked.by().words(),
+            asked.workload.id
+        ),
+        Answer::Superseded { version, newer, is_open: true } => format!(
+            "This link was about {version}. {newer} is available now and has a link of its own. Nothing was done."
+        ),
+        Answer::Superseded { version, newer, is_open: false } => format!(
+            "This link was about {version}. {newer} took its place, and is no longer open either. Nothing was done."
+        ),
+        Answer::Refused(asked, refusal) => format!(
+            "{} Nothing was done, and the link stays valid.",
+            refused(&asked.approval.to_tag, &asked.workload.id, refusal, to)
+        ),
+        Answer::Moved(asked) => format!(
+            "{} no longer points to {}, which this link is about. Nothing was done; you are asked again about what it is now.",
+            asked.approval.to_tag, asked.approval.to_digest
+        ),
+        Answer::Changed(asked) => {
+            format!("{} is not what it was when you were asked: it runs something else, or was deleted since, and perhaps made again. Nothing was done.", asked.workload.id)
+        }
+        Answer::Over(asked, Closed::Withdrawn) => format!(
+            "The registry has {} no more, or its project took it back or marks it as a prerelease, so there is nothing to decide. Nothing was done; you are asked again if it comes back, or if there is another.",
+            asked.approval.to_tag
+        ),
+        Answer::Over(asked, _) => format!(
+            "There is nothing to decide about {} any more: it may be gone from the registry, or another version takes its place. Nothing was done.",
+            asked.approval.to_tag
+        ),
+        Answer::NotAllowed(asked) => {
+            let allowed = match asked.approval.allows {
+                Allows::Update => "approve, skip or snooze an update",
+                Allows::Held => "let a version that is held be applied again",
+                Allows::Back => "go back to what ran before an update",
+            };
+            format!("This link can only {allowed}. Nothing was done.")
+        }
+        Answer::NotWritten(asked, reason) => format!(
+            "The API server refuses to write {} to {}: {reason}. Nothing was done, and the link stays valid.",
+            asked.approval.to_tag, asked.workload.id
+        ),
+        Answer::Unread => {
+            "What is known of this link can't be read now. Nothing was done: try again in a minute.".to_owned()
+        }
+        _ => "The registry or the cluster does not answer. Nothing was done, and the link stays valid: try again in a minute.".to_owned(),
+    }
+}
+
+fn open(asked: &Asked, to: Reader) -> String {
+    let (version, expires) = (&asked.approval.to_tag, to.moment(asked.approval.expires));
+    match asked.approval.allows {
+        Allows::Update => format!("{version} can be approved until {expires}."),
+        Allows::Back => format!("{} can go back to {version} until {expires}.", asked.workload.id),
+        Allows::Held => {
+            let failed = asked.held.as_ref().is_some_and(|held| held.failure.is_some());
+            let why = if failed { "failed" } else { "was set back" };
+            format!("{version} {why}, and is not applied again by itself. This link can allow it until {expires}.")
+        }
+    }
+}
+
+/// A link whose time is over.
+fn expired(asked: &Asked, to: Reader) -> String {
+    let next = if asked.is_renewable {
+        format!("People are asked still: a new link can be sent to {}, where this one went.", to.sent_to(&asked.holder))
+    } else {
+        "If the update is still available, the next check asks again, with a new link.".to_owned()
+    };
+    format!("It was valid until {}. Nothing was done. {next}", to.moment(asked.approval.expires))
+}
+
+/// An approval that counts, or did before.
+fn voted(asked: &Asked, is_again: bool, to: Reader) -> String {
+    let (version, votes) = (&asked.approval.to_tag, to.votes(&asked.ballot).unwrap_or_default());
+    if is_again {
+        format!(
+            "{version} has {votes} approvals, and yours is one of them. Nothing more was done: it is applied when enough others approve, too."
+        )
+    } else {
+        format!("{version} has {votes} approvals. It is applied when enough others approve, too.")
+    }
+}
+
+fn approved(entry: &Entry) -> String {
+    let state = match entry.outcome {
+        Outcome::Healthy => "is running and healthy",
+        Outcome::Failed => "was approved and applied, but its rollout failed",
+        Outcome::Replaced => "was applied. Something else was written since",
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "is being rolled out",
+    };
+    format!("{} → {} {state}.", entry.previous, entry.version)
+}
+
+/// A workload that went back.
+fn went_back(entry: &Entry) -> String {
+    let state = match entry.outcome {
+        Outcome::Healthy => "It runs again, and is healthy",
+        Outcome::Failed => "It was written again, but its rollout failed",
+        Outcome::Replaced => "It was written again. Something else was written since",
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "It is being rolled out",
+    };
+    format!("Back from {} to {}. {state}. {} is held.", entry.previous, entry.version, entry.previous)
+}
+
+fn resuming_of(resuming: &Resuming, to: Reader) -> String {
+    match resuming {
+        Resuming::Open(asked) => format!(
+            "Automatic updates are stopped everywhere; this link resumes them until {}.",
+            to.moment(asked.expires)
+        ),
+        Resuming::Expired(asked) => format!(
+            "It was valid until {}. Automatic updates are stopped still; image-watcher brake --resume, run where the service runs, resumes them.",
+            to.moment(asked.expires)
+        ),
+        Resuming::Done(_) => "Automatic updates are resumed. What waited for it is looked at now.".to_owned(),
+    }
+}

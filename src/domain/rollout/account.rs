@@ -1,0 +1,83 @@
+//! Why an update failed or stands still, as far as that is ours to say: closed, and put into words only where it is shown.
+//! What clusters and pods say stays as they say it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::actor::Actor;
+
+/// Why an update failed or stands still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Account {
+    /// Somebody else says it, in these words.
+    Said(String),
+    /// Its controller has not looked at what was written for so many minutes.
+    NotObserved(u64),
+    /// Nothing has moved for so many minutes, and nobody says why.
+    NoProgress(u64),
+    /// Its pods were never all ready for so many seconds together.
+    Unsteady(u64),
+    /// Its controller waits for a pod of another version.
+    InTheWay {
+        /// The pod.
+        pod: Box<str>,
+        /// Whether it will never come up, and not only is not ready.
+        is_broken: bool,
+        /// What is said of it: a word of Kubernetes, and more.
+        said: String,
+    },
+    /// The API server refuses to write this version.
+    NotWritten(String),
+    /// What happened to a member of a group.
+    OfMember {
+        /// The member.
+        member: String,
+        /// The group.
+        group: String,
+        /// What happened to it.
+        why: Box<Account>,
+    },
+    /// Somebody wants a group to go back.
+    Wanted {
+        /// The group.
+        group: String,
+        /// Who.
+        by: Actor,
+    },
+    /// It would have gone back for this, and the API server refuses that in these words.
+    NotBack {
+        /// Why.
+        why: Box<Account>,
+        /// What the API server said.
+        said: String,
+    },
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Said(words) => f.write_str(words),
+            Self::NotObserved(minutes) => {
+                write!(f, "its controller has not looked at it for {minutes} minutes; is that controller running?")
+            }
+            Self::NoProgress(minutes) => write!(f, "has made no progress for {minutes} minutes; look at its pods"),
+            Self::Unsteady(seconds) => {
+                write!(f, "its pods are not all ready for {seconds} seconds together; look at them")
+            }
+            Self::InTheWay { pod, is_broken: true, said } => write!(
+                f,
+                "its controller waits for pod {pod} of another version, which does not come up: delete that pod ({said})"
+            ),
+            Self::InTheWay { pod, is_broken: false, said } => write!(
+                f,
+                "its controller waits for pod {pod} of another version, which is not ready: where it will not be, delete that pod ({said})"
+            ),
+            Self::NotWritten(version) => write!(f, "the API server refuses to write {version}"),
+            Self::OfMember { member, group, why } => write!(f, "{member} of group {group}: {why}"),
+            Self::Wanted { group, by } => write!(f, "group {group} goes back, as {by} wants it"),
+            Self::NotBack { why, said } => write!(f, "{why}; the API server refuses to go back: {said}"),
+        }
+    }
+}

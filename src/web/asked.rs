@@ -1,0 +1,166 @@
+//! What an address of the fleet asks for. Every filter stands in it, so that a view can be kept and shared; what can't be
+//! read asks for nothing.
+
+use url::form_urlencoded;
+
+use crate::api::view::Filter;
+use crate::domain::policy::Mode;
+use crate::domain::tag::Level;
+use crate::domain::view::Attention;
+
+/// How many rows a page may have; the first is what it has unasked.
+pub(super) const SIZES: [usize; 4] = [50, 100, 200, 500];
+/// The most namespaces that are chosen at once.
+const MOST_NAMESPACES: usize = 100;
+/// The longest text that is looked for.
+const LONGEST: usize = 100;
+/// The longest name of a namespace or a registry.
+const LONGEST_NAME: usize = 253;
+
+/// A view of the fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Which containers.
+    pub(super) filter: Filter,
+    /// How many rows a page has; zero for as many as it has unasked.
+    size: usize,
+    /// The page, from one.
+    page: usize,
+}
+
+impl Asked {
+    /// Reads a query.
+    pub(super) fn read(query: &str) -> Self {
+        let mut asked = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            asked.take(&name, &value);
+        }
+        asked
+    }
+
+    fn take(&mut self, name: &str, value: &str) {
+        let filter = &mut self.filter;
+        let is_name = !value.is_empty() && value.len() <= LONGEST_NAME;
+        match name {
+            "namespace" if is_name && filter.namespaces.len() < MOST_NAMESPACES => {
+                if !filter.namespaces.iter().any(|known| known == value) {
+                    filter.namespaces.push(value.to_owned());
+                }
+            }
+            "state" => filter.states = Attention::parse(value).into_iter().collect(),
+            "level" => filter.levels = Level::ALL.into_iter().filter(|level| level.as_str() == value).collect(),
+            "registry" if is_name => filter.registries = vec![value.to_owned()],
+            "mode" => filter.modes = MODES.into_iter().filter(|mode| mode.as_str() == value).collect(),
+            "q" => {
+                let text: String = value.trim().chars().take(LONGEST).collect();
+                filter.text = Some(text).filter(|text| !text.is_empty());
+            }
+            "rows" => self.size = value.parse().ok().filter(|size| SIZES.contains(size)).unwrap_or_default(),
+            "page" => self.page = value.parse().unwrap_or_default(),
+            _ => {}
+        }
+    }
+
+    /// How many rows a page has.
+    pub(super) fn size(&self) -> usize {
+        if self.size == 0 { SIZES[0] } else { self.size }
+    }
+
+    /// The size, where somebody asked for one.
+    pub(super) fn asked_size(&self) -> Option<usize> {
+        (self.size != 0).then_some(self.size)
+    }
+
+    /// The page, from one, of so many rows: the last where there are fewer.
+    pub(super) fn page(&self, rows: usize) -> usize {
+        self.page.clamp(1, self.pages(rows))
+    }
+
+    /// How many pages so many rows have.
+    pub(super) fn pages(&self, rows: usize) -> usize {
+        rows.div_ceil(self.size()).max(1)
+    }
+
+    /// Whether anything is filtered.
+    pub(super) fn is_filtered(&self) -> bool {
+        self.filter != Filter::default()
+    }
+
+    /// The same, from its first page, changed.
+    pub(super) fn with(&self, change: impl FnOnce(&mut Filter)) -> Self {
+        let mut asked = Self { page: 0, ..self.clone() };
+        change(&mut asked.filter);
+        asked
+    }
+
+    /// The same, of other pages.
+    pub(super) fn sized(&self, size: usize) -> Self {
+        Self { size, page: 0, ..self.clone() }
+    }
+
+    /// Another page of the same.
+    pub(super) fn at(&self, page: usize) -> Self {
+        Self { page, ..self.clone() }
+    }
+
+    /// Its address under a path.
+    pub(super) fn url(&self, path: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let filter = &self.filter;
+        query.extend_pairs(filter.states.iter().map(|state| ("state", state.as_str())));
+        query.extend_pairs(filter.namespaces.iter().map(|name| ("namespace", name)));
+        query.extend_pairs(filter.levels.iter().map(|level| ("level", level.as_str())));
+        query.extend_pairs(filter.registries.iter().map(|host| ("registry", host)));
+        query.extend_pairs(filter.modes.iter().map(|mode| ("mode", mode.as_str())));
+        query.extend_pairs(filter.text.iter().map(|text| ("q", text)));
+        query.extend_pairs(self.asked_size().map(|size| ("rows", size.to_string())));
+        query.extend_pairs((self.page > 1).then(|| ("page", self.page.to_string())));
+        let query = query.finish();
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+    }
+}
+
+/// In the order in which they are offered.
+pub(super) const MODES: [Mode; 3] = [Mode::Notification, Mode::AutoUpdate, Mode::Disabled];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_all_that_is_asked_and_is_read_again() {
+        let query = "state=needs-you&namespace=shop&namespace=blog&level=minor&registry=ghcr.io&mode=AUTO_UPDATE\
+                     &q=web+%26+co&rows=100&page=3";
+        let asked = Asked::read(query);
+        assert_eq!(asked.url("/iw/"), format!("/iw/?{query}"));
+        assert_eq!(Asked::read(asked.url("").trim_start_matches('?')), asked);
+        assert_eq!(
+            asked.with(|filter| filter.states.clear()).url("/"),
+            asked.at(1).url("/").replace("state=needs-you&", "")
+        );
+        assert_eq!(
+            (Asked::read("").url("/"), Asked::read("").is_filtered(), asked.is_filtered()),
+            ("/".into(), false, true)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_asks_for_nothing() {
+        let long = format!("namespace={}&registry={}", "a".repeat(254), "b".repeat(254));
+        for query in
+            ["state=bad", "level=", "mode=auto", "rows=49", "rows=-1", "rows=x", "page=0", "q=+++", "x=y", &long]
+        {
+            assert_eq!(Asked::read(query), Asked::default(), "{query}");
+        }
+        let many: Vec<String> = (0..10_000).map(|number| format!("namespace=n{number}")).collect();
+        assert_eq!(Asked::read(&many.join("&")).filter.namespaces.len(), MOST_NAMESPACES);
+        let text = Asked::read(&format!("q={}", "é".repeat(1000))).filter.text.unwrap();
+        assert_eq!(text.chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn a_page_that_is_not_there_is_the_last() {
+        let asked = Asked::read("page=99999999999999999999");
+        assert_eq!((asked.page(0), Asked::read("page=7").page(120), asked.pages(0)), (1, 3, 1));
+    }
+}

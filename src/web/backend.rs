@@ -1,0 +1,146 @@
+//! What the pages ask and tell: the API's own views and actions, and nothing else. No page judges anything.
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+
+use crate::access::Visitor;
+use crate::api::view::{BrakeView, DeliveryView, Filter, Fleet, RegistryView, SourceView, WorkloadView};
+use crate::listener::Problem;
+
+/// A container of a workload, by its names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// The namespace.
+    pub namespace: String,
+    /// The kind: `Deployment`, `deploy`.
+    pub kind: String,
+    /// The name of the workload.
+    pub name: String,
+    /// The container.
+    pub container: String,
+}
+
+/// What somebody saw, and decides on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pick {
+    /// Which container.
+    pub place: Place,
+    /// The tag that ran, where there was one.
+    pub running: Option<String>,
+    /// The version.
+    pub version: String,
+    /// Its manifest.
+    pub digest: String,
+}
+
+/// What somebody decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Yes.
+    Approve {
+        /// They said that they have read what is to be read.
+        read: bool,
+        /// It is applied outside the window.
+        outside_window: bool,
+    },
+    /// Not this version.
+    Skip,
+    /// Not now: for how long, `7d`.
+    Snooze(String),
+    /// A version that is held may be applied again.
+    Resume,
+    /// Back to what ran.
+    RollBack {
+        /// They said that they have read what is to be read.
+        read: bool,
+    },
+}
+
+/// What a decision came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Whether it counts.
+    pub is_done: bool,
+    /// In a sentence or two.
+    pub words: String,
+}
+
+/// Which messages are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Letters {
+    /// In this state: `dead`, `retried` or `waiting`.
+    pub state: Option<String>,
+    /// Where the page begins.
+    pub cursor: Option<String>,
+}
+
+/// What is done about messages that were given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handling {
+    /// One is sent again.
+    Retry(String),
+    /// One is thrown away.
+    Discard(String),
+    /// All of a channel are sent again.
+    RetryAll(String),
+}
+
+/// One candidate of an explanation.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// The tag.
+    pub tag: String,
+    /// The rule that decided.
+    pub rule: String,
+    /// Why.
+    pub why: String,
+    /// Whether it is the one to go to.
+    pub is_taken: bool,
+}
+
+/// Why this version and no other.
+#[derive(Clone, Debug, Default)]
+pub struct Explanation {
+    /// The answer in one sentence, or why there is none.
+    pub sentence: String,
+    /// What is taken, what is held back, and the rest.
+    pub candidates: Vec<Candidate>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// The service, as the API has it.
+pub trait Backend: Send + Sync {
+    /// The moment that everything is told at.
+    fn now(&self) -> DateTime<Utc>;
+    /// The workloads that are watched, as far as they fit.
+    fn fleet(&self, filter: &Filter) -> Fleet;
+    /// Since when what is known of the cluster may be old, where it is.
+    fn stale_since(&self) -> Option<DateTime<Utc>>;
+    /// How many messages were given up.
+    fn dead(&self) -> BoxFuture<'_, u64>;
+    /// How the brake stands.
+    fn brake(&self) -> BoxFuture<'_, BrakeView>;
+    /// One workload, with its history and notes.
+    fn workload<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<WorkloadView, Problem>>;
+    /// Why a container gets this version and no other, as its registry says now.
+    fn explain<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Explanation, Problem>>;
+    /// Somebody decides the same of each of these; gives what each came to, in their order.
+    fn decide<'a>(
+        &'a self,
+        visitor: &'a Visitor,
+        picks: &'a [Pick],
+        action: &'a Action,
+    ) -> BoxFuture<'a, Result<Vec<Decided>, Problem>>;
+    /// Automatic updates are resumed.
+    fn release<'a>(&'a self, visitor: &'a Visitor) -> BoxFuture<'a, Result<(), Problem>>;
+    /// How the sources of webhooks do.
+    fn sources(&self) -> Vec<SourceView>;
+    /// How the registries do.
+    fn registries(&self) -> Vec<RegistryView>;
+    /// Messages that have not arrived, and where the next page begins.
+    fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<(Vec<DeliveryView>, Option<String>), Problem>>;
+    /// Something is done about those that were given up.
+    fn handle<'a>(&'a self, visitor: &'a Visitor, handling: Handling) -> BoxFuture<'a, Result<(), Problem>>;
+}

@@ -1,0 +1,223 @@
+//! What somebody decides: read from a form, done by the API's own action, and told line by line.
+
+use std::collections::{BTreeMap, HashMap};
+
+use minijinja::{Value, context};
+use serde::Serialize;
+
+use super::Web;
+use super::backend::{Action, Decided, Pick, Place};
+use super::form::Form;
+use super::pages::value;
+use super::row::{Row, Shown, StateShown, until};
+use super::words::{Care, Said, Tick};
+use crate::access::Visitor;
+use crate::api::view::{ContainerView, Fleet, QuestionView, WorkloadView};
+use crate::domain::fleet::Asks;
+use crate::domain::tag::Level;
+use crate::domain::view::Attention;
+use crate::domain::workload::Kind;
+use crate::listener::Problem;
+
+/// The most that is decided at once.
+pub(super) const MOST: usize = 500;
+
+impl Pick {
+    /// Reads `shop/deploy/web/web@1.2.3@1.3.0@sha256:…`: the container, what ran, the version and its manifest.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('@').map(str::to_owned);
+        let (place, running, version, digest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let mut pieces = place.split('/').map(str::to_owned);
+        let (namespace, kind, name, container) = (pieces.next()?, pieces.next()?, pieces.next()?, pieces.next()?);
+        let is_whole = parts.next().is_none() && pieces.next().is_none() && !version.is_empty();
+        let (place, running) = (Place { namespace, kind, name, container }, Some(running).filter(|it| !it.is_empty()));
+        is_whole.then_some(Self { place, running, version, digest })
+    }
+
+    /// Whether it names a manifest: nothing is written on another ground.
+    pub(super) fn is_exact(&self) -> bool {
+        !self.digest.is_empty()
+    }
+
+    /// Those of a form, each container once, and no more than may be decided at once.
+    pub(super) fn all(form: &Form) -> Vec<Self> {
+        let mut all: BTreeMap<Place, Self> = BTreeMap::new();
+        for pick in form.all("w").filter_map(Self::parse).filter(Self::is_exact) {
+            if all.len() < MOST {
+                all.entry(pick.place.clone()).or_insert(pick);
+            }
+        }
+        all.into_values().collect()
+    }
+}
+
+/// What is to be ticked before a question is answered with yes.
+pub(super) fn tick_of(question: &QuestionView) -> Tick {
+    if question.actions.contains(&"rollback") { Tick::ReadBack } else { Tick::Read }
+}
+
+/// The decision of a form; nothing where it is none.
+pub(super) fn action(form: &Form) -> Option<Action> {
+    let read = form.one("read") == Some("yes");
+    Some(match form.one("action")? {
+        "approve" => Action::Approve { read, outside_window: form.one("window") == Some("override") },
+        "skip" => Action::Skip,
+        "snooze" => Action::Snooze(form.one("for").unwrap_or("7d").to_owned()),
+        "resume" => Action::Resume,
+        "rollback" => Action::RollBack { read },
+        _ => return None,
+    })
+}
+
+/// An update that waits for a decision, and what to know of it.
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    row: Row,
+    cares: Vec<String>,
+    ticked: bool,
+}
+
+/// Updates under one title.
+#[derive(Serialize)]
+struct Batch {
+    title: String,
+    note: String,
+    rows: Vec<Line>,
+}
+
+/// Updates that can be approved, of these or of all.
+fn approvable<'f>(fleet: &'f Fleet, of: Option<&[Pick]>) -> Vec<(&'f WorkloadView, &'f ContainerView)> {
+    let picked: Option<HashMap<&Place, &str>> =
+        of.map(|picks| picks.iter().map(|pick| (&pick.place, pick.digest.as_str())).collect());
+    let rows = fleet.workloads.iter().flat_map(|it| it.containers.iter().map(move |container| (it, container)));
+    let is_asked = |(workload, container): &(&WorkloadView, &ContainerView)| {
+        let Some(question) = container.question.as_ref().filter(|it| it.actions.contains(&"approve")) else {
+            return false;
+        };
+        match &picked {
+            Some(picked) => picked.get(&place(workload, container)).is_some_and(|digest| *digest == question.digest),
+            None => question.snoozed_until.is_none(),
+        }
+    };
+    rows.filter(is_asked).take(MOST).collect()
+}
+
+fn place(workload: &WorkloadView, container: &ContainerView) -> Place {
+    Place {
+        namespace: workload.namespace.clone(),
+        kind: Kind::named(workload.kind).map_or(workload.kind, Kind::short).to_owned(),
+        name: workload.name.clone(),
+        container: container.name.clone(),
+    }
+}
+
+/// What to know of one, and whether any of it wants a tick of its own.
+fn cares(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -> (Vec<String>, bool) {
+    let Some(question) = &container.question else { return (Vec::new(), false) };
+    let mut grave = Vec::new();
+    if question.confirm || question.level == Level::Major {
+        grave.push(Care::Major);
+    }
+    grave.extend(container.asks_only.map(|words| Care::Declared(words.to_owned())));
+    grave.extend(workload.owner.as_ref().map(|owner| Care::Owned(owner.warning.clone())));
+    grave.extend(question.because.as_deref().map(|because: &Asks| Care::Elsewhere(because.to_string())));
+    let wants_tick = !grave.is_empty();
+    let mut all = grave;
+    all.extend(container.window_opens.map(|at| Care::OutsideWindow(until(at.0, shown))));
+    all.extend((!question.group.is_empty()).then(|| Care::Together(question.group.len())));
+    (all.iter().map(|care| shown.words.care(care)).collect(), wants_tick)
+}
+
+/// What the template of approvals is given: these updates, or all that wait for a person.
+pub(super) fn values(fleet: &Fleet, of: Option<&[Pick]>, shown: Shown<'_>) -> Value {
+    let words = shown.words;
+    let found = approvable(fleet, of);
+    let namespaces: std::collections::BTreeSet<&str> = found.iter().map(|(it, _)| it.namespace.as_str()).collect();
+    let title = words.batch(found.len(), namespaces.len());
+    let all = found.len();
+    let (mut grave, mut simple) = (Vec::new(), Vec::new());
+    for (workload, container) in found {
+        let (cares, wants_tick) = cares(workload, container, shown);
+        let line = Line { row: Row::of(workload, container, shown), cares, ticked: !wants_tick };
+        if wants_tick { grave.push(line) } else { simple.push(line) }
+    }
+    let batch = |is_ticked: bool, rows: Vec<Line>| {
+        let said = words.list(is_ticked);
+        (!rows.is_empty()).then_some(Batch { title: said.title, note: said.text, rows })
+    };
+    let batches: Vec<Batch> = [batch(false, grave), batch(true, simple)].into_iter().flatten().collect();
+    let left = of.map_or(0, <[Pick]>::len).saturating_sub(all);
+    context! {
+        title => title.title,
+        lead => title.text,
+        left => (left > 0).then(|| words.moved_on(left)),
+        batches => value(batches),
+        ticked => words.ticked(all),
+    }
+}
+
+/// Decides the same of each of these, and tells what became of it.
+pub(super) async fn report(
+    web: &Web,
+    visitor: &Visitor,
+    (picks, action): (&[Pick], &Action),
+    fleet: &Fleet,
+    shown: Shown<'_>,
+) -> Result<Value, Problem> {
+    let came_to = web.backend.decide(visitor, picks, action).await?;
+    let rows = fleet.workloads.iter().flat_map(|it| it.containers.iter().map(move |container| (it, container)));
+    let known: HashMap<Place, (&WorkloadView, &ContainerView)> =
+        rows.map(|(workload, container)| (place(workload, container), (workload, container))).collect();
+    let mut told = Vec::new();
+    for (pick, Decided { is_done, words }) in picks.iter().zip(&came_to) {
+        let Some((workload, container)) = known.get(&pick.place) else { continue };
+        let state = if *is_done { Attention::UpToDate } else { Attention::Failed };
+        let mut row = Row::of(workload, container, shown);
+        (row.state, row.why) = (StateShown::named(state, shown.words.outcome(*is_done)), Said::of_api(words));
+        told.push(row);
+    }
+    let done = came_to.iter().filter(|it| it.is_done).count();
+    let (title, left) = (shown.words.report(done, picks.len()), picks.len() - told.len());
+    Ok(context! {
+        title => title.title,
+        lead => title.text,
+        left => (left > 0).then(|| shown.words.moved_on(left)),
+        rows => value(told),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_name_with_what_was_seen_is_a_pick() {
+        let pick = Pick::parse("shop/deploy/web/app@1.2.3@1.3.0@sha256:ab").unwrap();
+        assert_eq!((pick.place.namespace.as_str(), pick.place.container.as_str()), ("shop", "app"));
+        assert_eq!((pick.running.as_deref(), pick.version.as_str()), (Some("1.2.3"), "1.3.0"));
+        assert_eq!(Pick::parse("shop/deploy/web/app@@1.3.0@sha256:ab").unwrap().running, None);
+        for wrong in ["", "a/b/c/d", "a/b/c@1@2@x", "a/b/c/d/e@1@2@x", "a/b/c/d@1@@x", "a/b/c/d@1@2@x@y"] {
+            assert_eq!(Pick::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_button_decides_nothing() {
+        let of = |body: &str| action(&Form::parse(body.as_bytes()));
+        assert_eq!(of("action=approve&read=yes"), Some(Action::Approve { read: true, outside_window: false }));
+        assert_eq!(of("action=approve&window=override"), Some(Action::Approve { read: false, outside_window: true }));
+        assert_eq!(of("action=snooze&for=30d"), Some(Action::Snooze("30d".to_owned())));
+        assert_eq!(of("action=rollback&read=no"), Some(Action::RollBack { read: false }));
+        for wrong in ["", "action=", "action=Approve", "action=delete", "approve=yes", "action=skip&action=approve"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn of_many_picks_each_counts_once_and_no_more_than_may() {
+        let many: Vec<String> = (0..600).map(|n| format!("w=a/deploy/n{}/c@1@2@sha256:ab", n % 550)).collect();
+        assert_eq!(Pick::all(&Form::parse(many.join("&").as_bytes())).len(), MOST);
+        assert_eq!(Pick::all(&Form::parse(b"w=a/b/c/d@1@2@x&w=a/b/c/d@1@3@y&w=bad")).len(), 1);
+    }
+}

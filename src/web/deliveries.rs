@@ -1,0 +1,144 @@
+//! Messages that have not arrived: those that wait, those that failed, and those that were given up.
+
+use std::collections::BTreeSet;
+
+use minijinja::{Value, context};
+use serde::Serialize;
+use url::form_urlencoded;
+
+use super::backend::{Handling, Letters};
+use super::form::Form;
+use super::pages::value;
+use super::row::{Shown, StateShown};
+use super::words::Moment;
+use crate::api::view::DeliveryView;
+use crate::domain::view::Attention;
+
+/// The states that are listed, in the order in which people look.
+const STATES: [&str; 3] = ["dead", "retried", "waiting"];
+/// The longest cursor.
+const LONGEST: usize = 64;
+
+/// A message.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    #[serde(skip)]
+    word: String,
+    state: StateShown,
+    id: String,
+    channel: String,
+    recipient: Option<String>,
+    event: Option<String>,
+    about: Option<String>,
+    about_more: Option<String>,
+    tries: u32,
+    error: Option<String>,
+    at: Moment,
+    next: Option<Moment>,
+    is_dead: bool,
+}
+
+/// What an address asks for: a state, and where its page begins.
+pub(super) fn asked(query: &str) -> Letters {
+    let mut asked = Letters::default();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "state" => asked.state = STATES.into_iter().find(|state| *state == value).map(str::to_owned),
+            "from" if value.len() <= LONGEST => asked.cursor = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    asked
+}
+
+/// What a form asks for; nothing where it asks for none, or for several.
+pub(super) fn handling(form: &Form) -> Option<Handling> {
+    let of = |name| form.one(name).map(str::to_owned);
+    match (of("retry"), of("discard"), of("retry-all")) {
+        (Some(id), None, None) => Some(Handling::Retry(id)),
+        (None, Some(id), None) => Some(Handling::Discard(id)),
+        (None, None, Some(channel)) => Some(Handling::RetryAll(channel)),
+        _ => None,
+    }
+}
+
+fn message(letter: &DeliveryView, shown: Shown<'_>) -> Message {
+    let Shown { words, now, .. } = shown;
+    let shape = match letter.state.as_str() {
+        "dead" => Attention::Failed,
+        "retried" => Attention::CannotTell,
+        "waiting" => Attention::Waiting,
+        _ => Attention::UpToDate,
+    };
+    let more = letter.about.len().saturating_sub(1) + letter.more;
+    let first = letter.about.first();
+    let version = first.map(|it| format!("{} → {}", it.from, it.to));
+    Message {
+        word: letter.state.clone(),
+        state: StateShown::named(shape, words.sending(&letter.state)),
+        id: letter.id.clone(),
+        channel: letter.channel.clone(),
+        recipient: letter.recipient.clone(),
+        event: letter.event.clone(),
+        about: first.map(|it| it.workload.clone()),
+        about_more: if more > 0 { Some(words.more(more)) } else { version },
+        tries: letter.attempts,
+        error: letter.last_error.clone(),
+        at: Moment::of(letter.changed.0, now, words),
+        next: letter.next_attempt.filter(|_| letter.state != "dead").map(|at| Moment::of(at.0, now, words)),
+        is_dead: letter.state == "dead",
+    }
+}
+
+fn url(base: &str, state: Option<&str>, from: Option<&str>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(state.map(|state| ("state", state)));
+    query.extend_pairs(from.map(|from| ("from", from)));
+    let query = query.finish();
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{base}/deliveries{mark}{query}")
+}
+
+/// What the template is given: those that were given up first.
+pub(super) fn values(letters: &[DeliveryView], next: Option<&str>, asked: &Letters, shown: Shown<'_>) -> Value {
+    let Shown { words, base, .. } = shown;
+    let state = asked.state.as_deref();
+    let messages: Vec<Message> = letters.iter().map(|letter| message(letter, shown)).collect();
+    let group = |of: &str| {
+        let all: Vec<&Message> = messages.iter().filter(|it| it.word == of).collect();
+        (!all.is_empty()).then(|| value(all))
+    };
+    let channels: BTreeSet<&str> =
+        letters.iter().filter(|it| it.state == "dead").map(|it| it.channel.as_str()).collect();
+    let channels = channels.into_iter().map(|name| context! { name => name, word => words.retry_all(name) });
+    let tab = |of: Option<&'static str>| {
+        let word = of.map_or(words.labels().all(), |state| words.sending(state));
+        context! { word => word, url => url(base, of, None), current => state == of }
+    };
+    context! {
+        title => words.labels().deliveries(),
+        tabs => std::iter::once(None).chain(STATES.map(Some)).map(tab).collect::<Vec<_>>(),
+        groups => STATES.into_iter().filter_map(group).collect::<Vec<_>>(),
+        channels => channels.collect::<Vec<_>>(),
+        next => next.map(|from| url(base, state, Some(from))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_button_asks_for_one_thing() {
+        let of = |body: &str| handling(&Form::parse(body.as_bytes()));
+        assert_eq!(of("retry=a"), Some(Handling::Retry("a".into())));
+        assert_eq!(of("discard=a"), Some(Handling::Discard("a".into())));
+        assert_eq!(of("retry-all=mail"), Some(Handling::RetryAll("mail".into())));
+        for wrong in ["", "retry=a&discard=b", "retry=a&retry=b", "Retry=a"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+        assert_eq!(asked("state=dead&from=1.2"), Letters { state: Some("dead".into()), cursor: Some("1.2".into()) });
+        assert_eq!(asked(&format!("state=done&from={}", "1".repeat(65))), Letters::default());
+    }
+}

@@ -1,0 +1,271 @@
+//! A made-up service: workloads with real records, as the API reads them, and answers without a cluster.
+
+mod workloads;
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+
+pub(super) use workloads::hostile;
+use workloads::{named, notes};
+
+use super::backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Pick, Place};
+use crate::access::Visitor;
+use crate::ambient::{Ambient, Clock};
+use crate::api::made_up::{Looks, api};
+use crate::api::view::{
+    AboutView, BrakeView, BudgetView, DeliveryView, FailedView, Filter, Fleet, RegistryView, SourceView, StoppedView,
+    Time, WorkloadView,
+};
+use crate::api::{Api, FindNotes};
+use crate::cluster::Index;
+use crate::domain::approval::{LinkKey, LinkKeys};
+use crate::domain::workload::Workload;
+use crate::listener::Problem;
+use crate::queue::sqlite::SqliteQueue;
+
+/// The moment at which all of it is looked at.
+pub(super) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+}
+
+fn ago(hours: i64) -> DateTime<Utc> {
+    now() - TimeDelta::hours(hours)
+}
+
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> DateTime<Utc> {
+        now()
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(1)
+    }
+}
+
+/// A service with so many workloads.
+pub(super) struct MadeUp {
+    api: Api<SqliteQueue>,
+    /// What was decided, and by whom.
+    pub(super) decided: Mutex<Vec<(String, Pick, Action)>>,
+    /// What was done about messages.
+    pub(super) handled: Mutex<Vec<Handling>>,
+    /// Whether the brake is on.
+    pub(super) is_stopped: Mutex<bool>,
+    /// Since when the cluster does not answer.
+    pub(super) stale_since: Option<DateTime<Utc>>,
+    _folder: tempfile::TempDir,
+}
+
+impl MadeUp {
+    /// So many workloads; the first are of all kinds, most others are up to date.
+    pub(super) fn of(count: usize) -> Self {
+        Self::with(count, Vec::new())
+    }
+
+    /// The same, and these.
+    pub(super) fn with(count: usize, more: Vec<Workload>) -> Self {
+        let keys: LinkKeys = LinkKey::new(vec![1; 32]).unwrap().into();
+        let index = Index::knowing(keys.clone());
+        let named = named();
+        let mut looks = Looks::default();
+        for number in 0..count {
+            let of = if number < named.len() { number } else { number * 7 % 91 };
+            let one = named.get(of).unwrap_or(&named[named.len() - 1 - number % 2]);
+            let (namespace, name) = if number < named.len() {
+                (one.at.0.to_owned(), one.at.2.to_owned())
+            } else {
+                (format!("team-{:02}", number % 37), format!("{}-{number}", one.at.2))
+            };
+            let workload = one.workload(&name, &namespace, number, &keys);
+            looks.insert((workload.id.uid.to_string(), one.container().to_owned()), one.look());
+            index.observe(&workload.id.clone(), Some(workload));
+        }
+        for workload in more {
+            index.observe(&workload.id.clone(), Some(workload));
+        }
+        let notes: FindNotes = Arc::new(|_, _| Box::pin(async { Some(notes()) }));
+        let (api, folder) = api(index, keys, looks, notes, Ambient::system().at(Arc::new(Stopped)));
+        Self {
+            api,
+            decided: Mutex::default(),
+            handled: Mutex::default(),
+            is_stopped: Mutex::new(false),
+            stale_since: None,
+            _folder: folder,
+        }
+    }
+}
+
+fn letter(id: &str, state: &str, channel: &str, event: &str, error: Option<&str>) -> DeliveryView {
+    let about = AboutView {
+        event: event.into(),
+        workload: "shop/deploy/web".into(),
+        container: "web".into(),
+        from: "1.2.3".into(),
+        to: "1.3.0".into(),
+    };
+    DeliveryView {
+        id: id.into(),
+        channel: channel.into(),
+        recipient: (channel == "oncall").then(|| "o…@example.com".to_owned()),
+        state: state.into(),
+        event: Some(event.into()),
+        about: vec![about],
+        more: 0,
+        attempts: if state == "waiting" { 0 } else { 8 },
+        last_error: error.map(str::to_owned),
+        next_attempt: (state == "retried").then(|| Time(now() + TimeDelta::minutes(4))),
+        created: Time(ago(4)),
+        changed: Time(ago(3)),
+        trace: "t".into(),
+    }
+}
+
+impl Backend for MadeUp {
+    fn now(&self) -> DateTime<Utc> {
+        now()
+    }
+
+    fn fleet(&self, filter: &Filter) -> Fleet {
+        self.api.fleet(filter)
+    }
+
+    fn stale_since(&self) -> Option<DateTime<Utc>> {
+        self.stale_since
+    }
+
+    fn dead(&self) -> BoxFuture<'_, u64> {
+        Box::pin(async { 2 })
+    }
+
+    fn brake(&self) -> BoxFuture<'_, BrakeView> {
+        let failed = FailedView {
+            workload: "shop/deploy/worker".into(),
+            container: "worker".into(),
+            version: "2.0.1".into(),
+            reason: "CrashLoopBackOff".into(),
+            at: Time(ago(1)),
+        };
+        let is_on = *self.is_stopped.lock().unwrap();
+        let stopped =
+            is_on.then(|| StoppedView { since: Time(ago(1)), why: "they failed".into(), failed: vec![failed] });
+        Box::pin(async move { BrakeView { schema: "image-watcher/brake/v1", stopped, released: None } })
+    }
+
+    fn workload<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<WorkloadView, Problem>> {
+        let path = (place.namespace.clone(), place.kind.clone(), place.name.clone());
+        Box::pin(async move { self.api.one(&path).await })
+    }
+
+    fn explain<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Explanation, Problem>> {
+        let one = |tag: &str, rule: &str, why: &str| Candidate {
+            tag: tag.into(),
+            rule: rule.into(),
+            why: why.into(),
+            is_taken: tag == "1.3.0",
+        };
+        let candidates = vec![
+            one("1.3.0", "S8", "minor"),
+            one("2.0.0", "S6", "major, beyond the strategy"),
+            one("1.3.0-rc.2", "S5", "a prerelease"),
+            one("nightly", "S2", "no version"),
+        ];
+        let sentence = "web would go from 1.2.3 to 1.3.0: highest of its family that strategy MAJOR allows (minor).";
+        let explanation = Explanation { sentence: sentence.into(), candidates, more: 210 };
+        Box::pin(async move { Ok(explanation) })
+    }
+
+    fn decide<'a>(
+        &'a self,
+        visitor: &'a Visitor,
+        picks: &'a [Pick],
+        action: &'a Action,
+    ) -> BoxFuture<'a, Result<Vec<Decided>, Problem>> {
+        let name = visitor.who.name();
+        self.decided.lock().unwrap().extend(picks.iter().map(|pick| (name.to_owned(), pick.clone(), action.clone())));
+        let came_to = |pick: &Pick| {
+            let is_done = pick.place.name != "ghost";
+            let words =
+                if is_done { "Written; its rollout is followed." } else { "The tag has moved. Nothing was done." };
+            Decided { is_done, words: words.to_owned() }
+        };
+        Box::pin(async move { Ok(picks.iter().map(came_to).collect()) })
+    }
+
+    fn release<'a>(&'a self, _: &'a Visitor) -> BoxFuture<'a, Result<(), Problem>> {
+        *self.is_stopped.lock().unwrap() = false;
+        Box::pin(async { Ok(()) })
+    }
+
+    fn sources(&self) -> Vec<SourceView> {
+        let of = |name: &str, kind: &str| SourceView { name: name.into(), kind: kind.into(), ..SourceView::default() };
+        let counts = |all: &[(&str, u64)]| all.iter().map(|(word, many)| ((*word).to_owned(), *many)).collect();
+        vec![
+            SourceView {
+                last_accepted: Some(Time(ago(1))),
+                counts: counts(&[("accepted", 128), ("ignored", 4)]),
+                ..of("github", "github")
+            },
+            SourceView {
+                last_accepted: Some(Time(ago(48))),
+                missed: 3,
+                counts: counts(&[("accepted", 9)]),
+                ..of("hub", "dockerhub")
+            },
+            SourceView {
+                last_accepted: Some(Time(ago(30))),
+                last_refused: Some(Time(ago(1))),
+                last_refused_as: Some("bad_signature".into()),
+                last_refusal: Some("the signature is not right".into()),
+                counts: counts(&[("accepted", 18), ("bad_signature", 41), ("bad_payload", 2)]),
+                ..of("ci", "native")
+            },
+            of("new", "harbor"),
+        ]
+    }
+
+    fn registries(&self) -> Vec<RegistryView> {
+        let of = |host: &str, repositories, outcome: &str| RegistryView {
+            host: host.into(),
+            repositories,
+            last_asked: Some(Time(now() - TimeDelta::minutes(12))),
+            last_outcome: Some(outcome.into()),
+            budget: None,
+            ceiling: None,
+            waits_until: None,
+            waits_for: None,
+        };
+        let budget = |left, limit| Some(BudgetView { left, limit, window_seconds: 21_600, told: Some(Time(ago(1))) });
+        vec![
+            RegistryView {
+                budget: budget(17, 100),
+                waits_until: Some(Time(now() + TimeDelta::hours(3))),
+                waits_for: Some("budget".into()),
+                ..of("docker.io", 12, "ok")
+            },
+            RegistryView { budget: budget(4410, 5000), ..of("ghcr.io", 18, "ok") },
+            of("quay.io", 4, "ok"),
+            of("registry.example.com", 2, "unauthorized"),
+        ]
+    }
+
+    fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<(Vec<DeliveryView>, Option<String>), Problem>> {
+        let all = vec![
+            letter("d81f2", "dead", "ops-hook", "update.failed", Some("503 from hooks.example.com, after 10 s")),
+            letter("d7c04", "dead", "oncall", "update.available", Some("550 5.1.1 no such user: o…@example.com")),
+            letter("d9a17", "retried", "oncall", "update.available", Some("450 4.2.1 mailbox busy")),
+            letter("d9a31", "waiting", "deploys", "update.healthy", None),
+        ];
+        let all = all.into_iter().filter(|it| asked.state.as_ref().is_none_or(|state| *state == it.state)).collect();
+        Box::pin(async move { Ok((all, Some("1795000000000.12".into()))) })
+    }
+
+    fn handle<'a>(&'a self, _: &'a Visitor, handling: Handling) -> BoxFuture<'a, Result<(), Problem>> {
+        self.handled.lock().unwrap().push(handling);
+        Box::pin(async { Ok(()) })
+    }
+}

@@ -1,0 +1,184 @@
+//! The service as the pages see it: the API, function by function.
+
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use url::form_urlencoded;
+
+use super::backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Pick, Place};
+use crate::access::Visitor;
+use crate::api::view::{
+    BrakeView, ContainerView, DeliveryView, ExplanationView, Filter, Fleet, RegistryView, SourceView, WorkloadView,
+};
+use crate::api::{Api, Decision, Decisions, How, Seen, SeenItem};
+use crate::cluster::ScopeState;
+use crate::listener::Problem;
+use crate::queue::{self, Topic};
+
+impl Action {
+    /// The word of the API.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Approve { .. } => "approve",
+            Self::Skip => "skip",
+            Self::Snooze(_) => "snooze",
+            Self::Resume => "resume",
+            Self::RollBack { .. } => "rollback",
+        }
+    }
+
+    fn how(&self) -> How {
+        match self {
+            Self::Approve { read, outside_window } => {
+                How { confirmed: *read, outside_window: *outside_window, length: None }
+            }
+            Self::RollBack { read } => How { confirmed: *read, ..How::default() },
+            Self::Snooze(length) => How { length: Some(length.clone()), ..How::default() },
+            Self::Skip | Self::Resume => How::default(),
+        }
+    }
+}
+
+impl Pick {
+    fn seen(&self) -> Seen {
+        Seen {
+            container: self.place.container.clone(),
+            version: self.version.clone(),
+            digest: Some(self.digest.clone()).filter(|digest| !digest.is_empty()),
+            running: self.running.clone(),
+        }
+    }
+
+    fn item(&self) -> SeenItem {
+        let Place { namespace, kind, name, .. } = self.place.clone();
+        SeenItem { namespace, kind, name, seen: self.seen() }
+    }
+}
+
+impl Place {
+    fn path(&self) -> (String, String, String) {
+        (self.namespace.clone(), self.kind.clone(), self.name.clone())
+    }
+}
+
+impl From<&ExplanationView> for Explanation {
+    fn from(view: &ExplanationView) -> Self {
+        let candidates = view.candidates.iter().map(|it| Candidate {
+            tag: it.tag.clone(),
+            rule: it.rule.to_owned(),
+            why: it.why.clone(),
+            is_taken: it.verdict == "taken",
+        });
+        Self { sentence: view.sentence.clone(), candidates: candidates.collect(), more: view.more }
+    }
+}
+
+/// What is said of a container, or why nothing is.
+fn explained(container: ContainerView) -> Explanation {
+    match container.explanation {
+        Some(view) => Explanation::from(&view),
+        None => Explanation { sentence: container.unexplained.unwrap_or_default(), ..Explanation::default() },
+    }
+}
+
+impl<Q: queue::Letters> Backend for Api<Q> {
+    fn now(&self) -> DateTime<Utc> {
+        self.ambient.now()
+    }
+
+    fn fleet(&self, filter: &Filter) -> Fleet {
+        Self::fleet(self, filter)
+    }
+
+    fn stale_since(&self) -> Option<DateTime<Utc>> {
+        let states = self.scopes.states().into_iter();
+        let failing = states.filter_map(|(_, state)| match state {
+            ScopeState::Failing { since, .. } => Some(since),
+            _ => None,
+        });
+        failing.min()
+    }
+
+    fn dead(&self) -> BoxFuture<'_, u64> {
+        Box::pin(async move {
+            // The view of messages says why they can't be read.
+            let depth = self.queue.depth().await;
+            let dead = depth.map(|depth| depth.dead).unwrap_or_default();
+            let look = Topic::Look.name();
+            dead.iter().filter(|(topic, _)| *topic != look).map(|(_, many)| many).sum()
+        })
+    }
+
+    fn brake(&self) -> BoxFuture<'_, BrakeView> {
+        Box::pin(Self::brake(self))
+    }
+
+    fn workload<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<WorkloadView, Problem>> {
+        Box::pin(async move { self.one(&place.path()).await })
+    }
+
+    fn explain<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Explanation, Problem>> {
+        Box::pin(async move {
+            let path = place.path();
+            let mut view = self.one(&path).await?;
+            view.containers.retain(|container| container.name == place.container);
+            Self::explain(self, &path, &mut view).await?;
+            let container = view.containers.pop().ok_or(Problem::NOTHING)?;
+            Ok(explained(container))
+        })
+    }
+
+    fn decide<'a>(
+        &'a self,
+        visitor: &'a Visitor,
+        picks: &'a [Pick],
+        action: &'a Action,
+    ) -> BoxFuture<'a, Result<Vec<Decided>, Problem>> {
+        Box::pin(async move {
+            let how = action.how();
+            if let (Action::Resume | Action::RollBack { .. }, [pick]) = (action, picks) {
+                let decision = Decision { seen: pick.seen(), how };
+                let decided = self.act(visitor, &pick.place.path(), action.word(), &decision).await?;
+                return Ok(vec![Decided { is_done: decided.status.is_success(), words: decided.view.detail }]);
+            }
+            visitor.may_decide()?;
+            let items = picks.iter().map(Pick::item).collect();
+            let decisions = Decisions { action: action.word().to_owned(), how, items };
+            let came_to = self.decide_all(visitor, &decisions).await?;
+            let of = |status: u16, words: String| Decided { is_done: status < 300, words };
+            Ok(came_to.items.into_iter().map(|item| of(item.status, item.detail)).collect())
+        })
+    }
+
+    fn release<'a>(&'a self, visitor: &'a Visitor) -> BoxFuture<'a, Result<(), Problem>> {
+        Box::pin(self.resume_updates(Some(visitor)))
+    }
+
+    fn sources(&self) -> Vec<SourceView> {
+        (self.sources)()
+    }
+
+    fn registries(&self) -> Vec<RegistryView> {
+        (self.registries)()
+    }
+
+    fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<(Vec<DeliveryView>, Option<String>), Problem>> {
+        Box::pin(async move {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(asked.state.map(|state| ("state", state)));
+            query.extend_pairs(asked.cursor.map(|cursor| ("cursor", cursor)));
+            let page = Self::deliveries(self, &query.finish()).await?;
+            Ok((page.items, page.next))
+        })
+    }
+
+    fn handle<'a>(&'a self, visitor: &'a Visitor, handling: Handling) -> BoxFuture<'a, Result<(), Problem>> {
+        Box::pin(async move {
+            visitor.may_decide()?;
+            match handling {
+                Handling::Retry(id) => self.send_again(&id).await,
+                Handling::Discard(id) => self.throw_away(&id).await,
+                Handling::RetryAll(channel) => self.send_all_again(&channel).await.map(drop),
+            }
+        })
+    }
+}

@@ -1,0 +1,350 @@
+use std::sync::Arc;
+
+use actix_web::dev::Service as _;
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpMessage as _, HttpServer};
+
+use super::made_up::{MadeUp, hostile};
+use super::{Action, Handling, Setup, Web, asset_routes, routes};
+use crate::access::{Role, Visitor};
+use crate::domain::actor::SignedIn;
+use crate::listener::Bodies;
+
+fn visitor(role: Role) -> Visitor {
+    Visitor { who: SignedIn::read("anna@example.com").unwrap(), role, form_token: "token-1".into() }
+}
+
+fn web(backend: Arc<MadeUp>, base: &str) -> Data<Web> {
+    Data::new(unread(backend, base))
+}
+
+fn unread(backend: Arc<MadeUp>, base: &str) -> Web {
+    let setup = Setup {
+        base: base.to_owned(),
+        cluster: Some("prod-eu".into()),
+        sign_out: Some("/sign-out".into()),
+        bodies: Bodies::new(1 << 20),
+    };
+    Web::new(backend, setup).unwrap()
+}
+
+/// What came of a request.
+struct Came {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Came {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    fn count(&self, text: &str) -> usize {
+        self.body.matches(text).count()
+    }
+}
+
+async fn send(backend: &Arc<MadeUp>, role: Role, request: TestRequest) -> Came {
+    let app = App::new()
+        .app_data(web(Arc::clone(backend), "/iw"))
+        .service(web::scope("/iw").configure(routes).configure(asset_routes));
+    let app = app.wrap_fn(move |request, service| {
+        request.extensions_mut().insert(visitor(role));
+        service.call(request)
+    });
+    let app = init_service(app).await;
+    let response = call_service(&app, request.to_request()).await;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+    // As a browser reads it, as far as paths go.
+    Came { status, headers, body: body.replace("&#x2f;", "/") }
+}
+
+async fn get(backend: &Arc<MadeUp>, path: &str) -> Came {
+    send(backend, Role::Approver, TestRequest::get().uri(&format!("/iw{path}"))).await
+}
+
+async fn post(backend: &Arc<MadeUp>, role: Role, path: &str, form: &[(&str, &str)]) -> Came {
+    send(backend, role, TestRequest::post().uri(&format!("/iw{path}")).set_form(form)).await
+}
+
+const TOKEN: (&str, &str) = ("form_token", "token-1");
+const VIEWS: [&str; 8] = [
+    "/",
+    "/?state=failed&q=%22%3E%3Cscript%3E",
+    "/workloads/shop/deploy/web",
+    "/workloads/shop/Deployment/worker",
+    "/workloads/shop/deploy/web?explain=shop-web",
+    "/approvals",
+    "/sources",
+    "/deliveries?state=dead",
+];
+
+/// A tag that would run or style anything, or loads from elsewhere.
+fn is_inline(page: &str) -> bool {
+    let page = page.to_lowercase();
+    let has_handler = regex::Regex::new(r#"<[^>]*\son[a-z]+\s*="#).unwrap().is_match(&page);
+    let script = regex::Regex::new("<script(?: src=\"/iw/assets/live-[0-9a-f]{16}\\.js\" defer)?>").unwrap();
+    let scripts = script.find_iter(&page).filter(|found| found.as_str() == "<script>").count();
+    has_handler || page.contains(" style=") || page.contains("<style") || page.contains("javascript:") || scripts > 0
+}
+
+#[actix_web::test]
+async fn every_page_is_harmless_and_leads_nowhere_else() {
+    let backend = Arc::new(MadeUp::of(60));
+    for path in VIEWS.into_iter().chain(["/workloads/shop/deploy/none"]) {
+        let came = get(&backend, path).await;
+        let status = if path.ends_with("none") { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        assert_eq!((came.status, came.header("content-type")), (status, "text/html; charset=utf-8"), "{path}");
+        assert_eq!(
+            came.header("content-security-policy"),
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        );
+        assert_eq!((came.header("cache-control"), came.header("x-content-type-options")), ("no-store", "nosniff"));
+        assert_eq!(came.header("cross-origin-opener-policy"), "same-origin");
+        assert!(!is_inline(&came.body), "{path}");
+        let link = regex::Regex::new(r#"(?:href|src|action)="([^"]*)""#).unwrap();
+        for found in link.captures_iter(&came.body) {
+            let to = &found[1];
+            let is_ours = to.starts_with("/iw/") || to.starts_with('#') || to.is_empty();
+            assert!(is_ours || to.starts_with("https://github.com/"), "{path} leads to {to}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_page_speaks_the_language_that_is_asked_for() {
+    let backend = Arc::new(MadeUp::of(20));
+    for path in VIEWS {
+        let request =
+            TestRequest::get().uri(&format!("/iw{path}")).insert_header(("Accept-Language", "fr-CH,en;q=0.5"));
+        let came = send(&backend, Role::Approver, request).await;
+        assert!(came.body.contains("<html lang=\"fr\">") && came.body.contains("Aller au contenu"), "{path}");
+        for english in ["Skip to content", "Up to date", "Needs you", "Send again", " ago<"] {
+            assert!(!came.body.contains(english), "{path}: {english}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn nothing_that_a_tenant_writes_is_markup() {
+    let backend = Arc::new(MadeUp::with(0, hostile()));
+    for path in ["/", "/approvals", "/workloads/shop/deploy/web", "/?namespace=%3Cscript%3Ealert(1)%3C/script%3E"] {
+        let came = get(&backend, path).await;
+        assert_eq!(came.status, StatusCode::OK, "{path}");
+        assert!(!came.body.contains("<script>alert") && !came.body.contains("<img"), "{path}");
+    }
+    let page = get(&backend, "/").await;
+    assert!(page.body.contains("&lt;script&gt;alert(1)"), "it is shown, as text: {}", page.body);
+}
+
+#[actix_web::test]
+async fn who_only_sees_is_given_nothing_to_press() {
+    let backend = Arc::new(MadeUp::of(20));
+    *backend.is_stopped.lock().unwrap() = true;
+    for path in VIEWS.into_iter().chain(["/brake"]) {
+        let came = send(&backend, Role::Viewer, TestRequest::get().uri(&format!("/iw{path}"))).await;
+        let is_there = |text: &str| came.body.contains(text);
+        let pressed = ["name=\"action\"", "name=\"retry\"", "name=\"discard\"", "type=\"checkbox\" name=\"w\""];
+        assert!(!pressed.into_iter().any(is_there), "{path}: {}", came.body);
+    }
+    let form = [TOKEN, ("w", "shop/deploy/web/shop-web@1.2.3@1.3.0@sha256:ab"), ("action", "approve")];
+    let sent: [(&str, &[(&str, &str)]); 4] = [
+        ("/approvals", &form),
+        ("/workloads/shop/deploy/web", &form),
+        ("/deliveries", &[TOKEN, ("retry", "d81f2")]),
+        ("/brake", &[TOKEN, ("action", "release")]),
+    ];
+    for (path, form) in sent {
+        assert_eq!(post(&backend, Role::Viewer, path, form).await.status, StatusCode::FORBIDDEN, "{path}");
+        let forged: Vec<(&str, &str)> = form.iter().copied().filter(|field| *field != TOKEN).collect();
+        assert_eq!(post(&backend, Role::Approver, path, &forged).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert!(backend.decided.lock().unwrap().is_empty() && backend.handled.lock().unwrap().is_empty());
+    assert!(*backend.is_stopped.lock().unwrap());
+}
+
+/// The values of all boxes of a page.
+fn boxes(page: &str) -> Vec<String> {
+    let found = regex::Regex::new(r#"type="checkbox" name="w" value="([^"]+)"#).unwrap();
+    found.captures_iter(page).map(|found| found[1].to_owned()).collect()
+}
+
+#[actix_web::test]
+async fn what_is_ticked_is_shown_once_more_and_then_decided_line_by_line() {
+    let backend = Arc::new(MadeUp::of(14));
+    let fleet = get(&backend, "/").await;
+    let all = boxes(&fleet.body);
+    assert_eq!(all.len(), 6, "{all:?}");
+    let picks: Vec<(&str, &str)> = all.iter().filter(|it| !it.contains("kafka")).map(|it| ("w", it.as_str())).collect();
+    let review: Vec<(&str, &str)> = [TOKEN, ("action", "review")].into_iter().chain(picks.iter().copied()).collect();
+    let shown = post(&backend, Role::Approver, "/approvals", &review).await;
+    assert_eq!((boxes(&shown.body).len(), shown.count(" checked>")), (5, 2), "{}", shown.body);
+    assert!(backend.decided.lock().unwrap().is_empty(), "nothing was done by looking");
+    let approve: Vec<(&str, &str)> = [TOKEN, ("action", "approve")].into_iter().chain(picks.iter().copied()).collect();
+    let report = post(&backend, Role::Approver, "/approvals", &approve).await;
+    assert_eq!(
+        (report.count("<h1>4 of 5 count</h1>"), report.count("<tr class=\"failed\">")),
+        (1, 1),
+        "{}",
+        report.body
+    );
+    let decided = backend.decided.lock().unwrap();
+    assert_eq!(decided.len(), 5);
+    for (by, pick, action) in decided.iter() {
+        assert_eq!((by.as_str(), action), ("anna@example.com", &Action::Approve { read: true, outside_window: false }));
+        assert!(pick.digest.starts_with("sha256:") && pick.running.is_some());
+    }
+}
+
+#[actix_web::test]
+async fn what_moved_since_it_was_ticked_is_left_out_and_told() {
+    let backend = Arc::new(MadeUp::of(14));
+    let form = [TOKEN, ("action", "review"), ("w", "shop/deploy/web/shop-web@1.2.3@1.3.0@sha256:another")];
+    let came = post(&backend, Role::Approver, "/approvals", &form).await;
+    assert!(came.body.contains("1 has changed since it was ticked") && boxes(&came.body).is_empty(), "{}", came.body);
+}
+
+#[actix_web::test]
+async fn going_back_throwing_away_and_resuming_are_asked_once_more() {
+    let backend = Arc::new(MadeUp::of(14));
+    let old = "shop/deploy/web/shop-web@1.2.3@1.2.2@sha256:ab";
+    let back = [TOKEN, ("action", "rollback"), ("w", old)];
+    let sure = post(&backend, Role::Approver, "/workloads/shop/deploy/web", &back).await;
+    assert!(sure.body.contains("Go back from 1.2.3 to 1.2.2?") && backend.decided.lock().unwrap().is_empty());
+    let elsewhere = post(&backend, Role::Approver, "/workloads/shop/deploy/worker", &back).await;
+    assert_eq!(elsewhere.status, StatusCode::BAD_REQUEST, "it is of another workload");
+    post(
+        &backend,
+        Role::Approver,
+        "/workloads/shop/deploy/web",
+        &[TOKEN, ("action", "rollback"), ("read", "yes"), ("w", old)],
+    )
+    .await;
+    assert_eq!(backend.decided.lock().unwrap()[0].2, Action::RollBack { read: true });
+    let sure = post(&backend, Role::Approver, "/deliveries", &[TOKEN, ("discard", "d81f2")]).await;
+    assert!(sure.body.contains("Throw this message away?") && backend.handled.lock().unwrap().is_empty());
+    post(&backend, Role::Approver, "/deliveries", &[TOKEN, ("discard", "d81f2"), ("sure", "yes")]).await;
+    post(&backend, Role::Approver, "/deliveries", &[TOKEN, ("retry-all", "ops-hook")]).await;
+    let all = [Handling::Discard("d81f2".into()), Handling::RetryAll("ops-hook".into())];
+    assert_eq!(*backend.handled.lock().unwrap(), all);
+    *backend.is_stopped.lock().unwrap() = true;
+    assert!(get(&backend, "/brake").await.body.contains("Resume automatic updates?"));
+    assert!(get(&backend, "/").await.body.contains("Automatic updates are stopped"));
+    let released = post(&backend, Role::Approver, "/brake", &[TOKEN, ("action", "release")]).await;
+    assert_eq!((released.status, released.header("location")), (StatusCode::SEE_OTHER, "/iw/"));
+    assert_eq!(get(&backend, "/brake").await.status, StatusCode::SEE_OTHER, "there is nothing to resume");
+}
+
+#[actix_web::test]
+async fn a_form_that_is_none_of_a_page_does_nothing() {
+    let backend = Arc::new(MadeUp::of(14));
+    let sent: [(&str, &[(&str, &str)]); 5] = [
+        ("/approvals", &[TOKEN, ("action", "resume")]),
+        ("/approvals", &[TOKEN, ("action", "approve"), ("action", "skip")]),
+        ("/deliveries", &[TOKEN, ("retry", "a"), ("discard", "b")]),
+        ("/brake", &[TOKEN]),
+        ("/workloads/shop/deploy/web", &[TOKEN, ("action", "approve")]),
+    ];
+    for (path, form) in sent {
+        assert_eq!(post(&backend, Role::Approver, path, form).await.status, StatusCode::BAD_REQUEST, "{path} {form:?}");
+    }
+    let json = TestRequest::post().uri("/iw/approvals").set_json(serde_json::json!({"form_token": "token-1"}));
+    assert_eq!(send(&backend, Role::Approver, json).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(backend.decided.lock().unwrap().is_empty());
+}
+
+#[actix_web::test]
+async fn what_pages_load_has_a_name_of_its_own_and_is_kept() {
+    let backend = Arc::new(MadeUp::of(0));
+    let page = get(&backend, "/").await;
+    let names = regex::Regex::new(r#"/iw(/assets/[a-z]+-[0-9a-f]{16}\.(?:css|js|svg))""#).unwrap();
+    let names: Vec<&str> = names.captures_iter(&page.body).map(|found| found.get(1).unwrap().as_str()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    for name in names {
+        let came = get(&backend, name).await;
+        assert_eq!(came.header("cache-control"), "public, max-age=31536000, immutable");
+        assert!(came.status == StatusCode::OK && came.header("x-content-type-options") == "nosniff");
+    }
+    assert_eq!(get(&backend, "/assets/style.css").await.status, StatusCode::NOT_FOUND);
+}
+
+#[actix_web::test]
+async fn an_empty_cluster_is_told_what_to_type_and_old_data_its_age() {
+    let mut empty = MadeUp::of(0);
+    empty.stale_since = Some(super::made_up::now() - chrono::TimeDelta::minutes(6));
+    let page = get(&Arc::new(empty), "/").await;
+    assert!(
+        page.body.contains("kubectl -n NAMESPACE annotate deploy/NAME image-watcher/mode=NOTIFICATION"),
+        "{}",
+        page.body
+    );
+    assert!(page.body.contains("The cluster has not answered for 6\u{a0}min"), "{}", page.body);
+}
+
+#[actix_web::test]
+async fn tiles_count_what_fits_and_lead_to_it() {
+    let backend = Arc::new(MadeUp::of(14));
+    let all = get(&backend, "/").await;
+    assert!(all.body.contains("href=\"/iw/?state=needs-you\""), "{}", all.body);
+    let needs = get(&backend, "/?state=needs-you").await;
+    assert_eq!((needs.count("<tr class=\"needs\">"), needs.count("<tr class=\"current\">")), (5, 0));
+    let shop = get(&backend, "/?namespace=shop&state=failed").await;
+    assert_eq!(
+        (shop.count("<tr class=\"failed\">"), shop.count("<b>5</b><span class=\"st\">")),
+        (1, 1),
+        "five are in shop"
+    );
+    assert!(shop.body.contains("href=\"/iw/?state=needs-you&amp;namespace=shop\""), "{}", shop.body);
+    let none = get(&backend, "/?q=nothing-is-called-so").await;
+    assert!(none.body.contains("Nothing matches these filters"));
+}
+
+#[actix_web::test]
+async fn a_page_of_a_thousand_workloads_stays_small() {
+    let backend = Arc::new(MadeUp::of(1000));
+    let (page, large) = (get(&backend, "/").await, get(&backend, "/?rows=500&page=2").await);
+    assert_eq!((page.count("<td class=\"run\">"), large.count("<td class=\"run\">")), (50, 500));
+    assert!(page.body.len() <= 100_000, "{} bytes", page.body.len());
+    assert!(page.body.contains("1–50 of 1000 containers") && page.body.contains("href=\"/iw/?page=20\""));
+}
+
+/// For a browser: `cargo test --lib web::tests::serves -- --ignored`, with `PAGE_PORT` and `PAGE_WORKLOADS`; it ends when its
+/// standard input does. See tests/page/README.md.
+#[actix_web::test]
+#[ignore = "serves until it is stopped; tests/page asks for it"]
+async fn serves_a_made_up_fleet() {
+    let variable = |name: &str| std::env::var(name).ok();
+    let number = |name: &str, or: usize| variable(name).and_then(|it| it.parse().ok()).unwrap_or(or);
+    let mut made_up = MadeUp::of(number("PAGE_WORKLOADS", 60));
+    if variable("PAGE_STATE").as_deref() == Some("stale") {
+        made_up.stale_since = Some(super::made_up::now() - chrono::TimeDelta::minutes(6));
+    }
+    *made_up.is_stopped.lock().unwrap() = variable("PAGE_STATE").as_deref() == Some("stopped");
+    let base = variable("PAGE_BASE").unwrap_or_default();
+    let role = if variable("PAGE_ROLE").as_deref() == Some("viewer") { Role::Viewer } else { Role::Approver };
+    let web = Data::new(Web { pages: super::Pages::of_the_work_tree(), ..unread(Arc::new(made_up), &base) });
+    let app = move || {
+        let app = App::new().app_data(web.clone()).wrap_fn(move |request, service| {
+            request.extensions_mut().insert(visitor(role));
+            service.call(request)
+        });
+        let all = |config: &mut web::ServiceConfig| {
+            config.configure(routes).configure(asset_routes);
+        };
+        let base = base.clone();
+        app.configure(move |config| {
+            if base.is_empty() {
+                all(config);
+            } else {
+                config.service(web::scope(&base).configure(all));
+            }
+        })
+    };
+    let server = HttpServer::new(app).workers(1).bind(("127.0.0.1", u16::try_from(number("PAGE_PORT", 8085)).unwrap()));
+    server.unwrap().run().await.unwrap();
+}

@@ -1,0 +1,304 @@
+//! The handlers: what is asked of the API, and which page is made of it.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use minijinja::{Value, context};
+use url::form_urlencoded;
+
+use super::asked::Asked;
+use super::backend::{Action, Handling, Pick, Place};
+use super::decide;
+use super::form::Form;
+use super::row::{Shown, workload_url};
+use super::words::{Button, Did, Sure, Tick};
+use super::{Page, View, Web, form_of};
+use crate::access::Visitor;
+use crate::api::view::{BrakeView, Filter};
+use crate::listener::{Problem, unread};
+
+/// `GET /`
+pub(super) async fn fleet(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let page = Page::new(&web, &visitor, request.headers());
+    let asked = Asked::read(request.query_string());
+    let all = web.backend.fleet(&Filter::default());
+    if all.workloads.is_empty() && !asked.is_filtered() {
+        let values = empty(&page);
+        return page.show(StatusCode::OK, (View::Fleet, "empty.html"), &all, values).await;
+    }
+    let values = super::fleet::values(&all, &asked, page.shown());
+    page.show(StatusCode::OK, (View::Fleet, "fleet.html"), &all, values).await
+}
+
+fn empty(page: &Page<'_>) -> Value {
+    let title = page.words.fleet_title(0, 0);
+    context! {
+        title => title,
+        narrow => true,
+        empty => page.words.empty(),
+        command => "kubectl -n NAMESPACE annotate deploy/NAME image-watcher/mode=NOTIFICATION",
+        allCommand => "kubectl -n NAMESPACE annotate deploy --all image-watcher/mode=NOTIFICATION",
+    }
+}
+
+type Named = Path<(String, String, String)>;
+
+/// `GET /workloads/{namespace}/{kind}/{name}`
+pub(super) async fn workload(web: Data<Web>, visitor: Visitor, path: Named, request: HttpRequest) -> HttpResponse {
+    let page = Page::new(&web, &visitor, request.headers());
+    let explain = form_urlencoded::parse(request.query_string().as_bytes()).find(|(name, _)| name == "explain");
+    let explain = explain.map(|(_, container)| container.into_owned());
+    show_workload(&page, &path, explain.as_deref()).await
+}
+
+async fn show_workload(page: &Page<'_>, path: &Named, explain: Option<&str>) -> HttpResponse {
+    let (web, fleet) = (page.web, page.web.backend.fleet(&Filter::default()));
+    let found = web.backend.workload(&place(path, "")).await;
+    let explanation = match explain {
+        Some(container) => web.backend.explain(&place(path, container)).await.map(Some),
+        None => Ok(None),
+    };
+    match (found, explanation) {
+        (Ok(workload), Ok(explanation)) => {
+            let explained = explain.zip(explanation.as_ref());
+            let values = super::workload::values(&workload, explained, page.shown());
+            page.show(StatusCode::OK, (View::Fleet, "workload.html"), &fleet, values).await
+        }
+        (Err(problem), _) | (_, Err(problem)) => page.problem(&problem).await,
+    }
+}
+
+fn place(path: &Named, container: &str) -> Place {
+    let (namespace, kind, name) = (**path).clone();
+    Place { namespace, kind, name, container: container.to_owned() }
+}
+
+/// `POST /workloads/{namespace}/{kind}/{name}`: a decision about one container.
+pub(super) async fn decide_one(
+    web: Data<Web>,
+    visitor: Visitor,
+    path: Named,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> HttpResponse {
+    let page = Page::answering(&web, &visitor, request.headers());
+    let answer = match form_of(&page, &request, &mut payload).await {
+        Ok(form) => decided(&page, &path, &form).await,
+        Err(problem) => page.problem(&problem).await,
+    };
+    unread(answer, payload)
+}
+
+async fn decided(page: &Page<'_>, path: &Named, form: &Form) -> HttpResponse {
+    let pick = form.one("w").and_then(Pick::parse);
+    let of_here = place(path, "");
+    let is_of_here = |pick: &Pick| Place { container: String::new(), ..pick.place.clone() } == of_here;
+    match (decide::action(form), pick.filter(is_of_here)) {
+        (Some(action), Some(pick)) if action != Action::Resume && !pick.is_exact() => page.problem(&NO_BUTTON).await,
+        (Some(Action::RollBack { read: false }), Some(pick)) => sure_back(page, form, &pick).await,
+        (Some(action), Some(pick)) => report(page, &[pick], &action).await,
+        _ => page.problem(&NO_BUTTON).await,
+    }
+}
+
+const NO_BUTTON: Problem = Problem::new(StatusCode::BAD_REQUEST, "choose one of the page's buttons; nothing was done");
+
+/// Going back is asked once more.
+async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
+    let fleet = page.web.backend.fleet(&Filter::default());
+    let Pick { place, running, version, .. } = pick;
+    let said = page.words.sure(Sure::Back(running.as_deref().unwrap_or_default(), version));
+    let url = workload_url(&page.web.base, &place.namespace, &place.kind, &place.name);
+    let values = context! {
+        title => said.title,
+        text => said.text,
+        narrow => true,
+        lines => Vec::<String>::new(),
+        action => &url,
+        back => &url,
+        tick => page.words.tick(Tick::ReadBack, ""),
+        fields => vec![context! { name => "w", value => form.one("w") }],
+        button => context! {
+            name => "action", value => "rollback", word => page.words.button(Button::RollBack, version),
+        },
+    };
+    page.show(StatusCode::OK, (View::Fleet, "confirm.html"), &fleet, values).await
+}
+
+async fn report(page: &Page<'_>, picks: &[Pick], action: &Action) -> HttpResponse {
+    let fleet = page.web.backend.fleet(&Filter::default());
+    match decide::report(page.web, page.visitor, (picks, action), &fleet, page.shown()).await {
+        Ok(values) => page.show(StatusCode::OK, (View::Approvals, "report.html"), &fleet, values).await,
+        Err(problem) => page.problem(&problem).await,
+    }
+}
+
+/// `GET /approvals`: all that wait for a person.
+pub(super) async fn approvals(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let page = Page::new(&web, &visitor, request.headers());
+    let fleet = web.backend.fleet(&Filter::default());
+    let values = decide::values(&fleet, None, page.shown());
+    page.show(StatusCode::OK, (View::Approvals, "approvals.html"), &fleet, values).await
+}
+
+/// `POST /approvals`: those that are ticked are shown once more, or decided.
+pub(super) async fn decide_many(
+    web: Data<Web>,
+    visitor: Visitor,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> HttpResponse {
+    let page = Page::answering(&web, &visitor, request.headers());
+    let answer = match form_of(&page, &request, &mut payload).await {
+        Ok(form) => decided_many(&page, &form).await,
+        Err(problem) => page.problem(&problem).await,
+    };
+    unread(answer, payload)
+}
+
+async fn decided_many(page: &Page<'_>, form: &Form) -> HttpResponse {
+    let picks = Pick::all(form);
+    if form.one("action") == Some("review") {
+        let fleet = page.web.backend.fleet(&Filter::default());
+        let values = decide::values(&fleet, Some(&picks), page.shown());
+        return page.show(StatusCode::OK, (View::Approvals, "approvals.html"), &fleet, values).await;
+    }
+    match decide::action(form) {
+        // Each was ticked beside what there is to read of it.
+        Some(Action::Approve { outside_window, .. }) => {
+            report(page, &picks, &Action::Approve { read: true, outside_window }).await
+        }
+        Some(action @ (Action::Skip | Action::Snooze(_))) => report(page, &picks, &action).await,
+        _ => page.problem(&NO_BUTTON).await,
+    }
+}
+
+/// `GET /sources`
+pub(super) async fn sources(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let page = Page::new(&web, &visitor, request.headers());
+    let fleet = web.backend.fleet(&Filter::default());
+    let values = super::sources::values(&web.backend.sources(), &web.backend.registries(), page.shown());
+    page.show(StatusCode::OK, (View::Sources, "sources.html"), &fleet, values).await
+}
+
+/// `GET /deliveries`
+pub(super) async fn deliveries(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let page = Page::new(&web, &visitor, request.headers());
+    show_deliveries(&page, request.query_string(), None).await
+}
+
+async fn show_deliveries(page: &Page<'_>, query: &str, did: Option<Did>) -> HttpResponse {
+    let fleet = page.web.backend.fleet(&Filter::default());
+    let asked = super::deliveries::asked(query);
+    match page.web.backend.deliveries(asked.clone()).await {
+        Ok((letters, next)) => {
+            let values = super::deliveries::values(&letters, next.as_deref(), &asked, page.shown());
+            let values = context! { said => did.map(|did| page.words.did(did)), ..values };
+            page.show(StatusCode::OK, (View::Deliveries, "deliveries.html"), &fleet, values).await
+        }
+        Err(problem) => page.problem(&problem).await,
+    }
+}
+
+/// `POST /deliveries`: messages that were given up go out again, or are thrown away.
+pub(super) async fn handle(
+    web: Data<Web>,
+    visitor: Visitor,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> HttpResponse {
+    let page = Page::answering(&web, &visitor, request.headers());
+    let answer = match form_of(&page, &request, &mut payload).await {
+        Ok(form) => handled(&page, &form).await,
+        Err(problem) => page.problem(&problem).await,
+    };
+    unread(answer, payload)
+}
+
+async fn handled(page: &Page<'_>, form: &Form) -> HttpResponse {
+    let Some(handling) = super::deliveries::handling(form) else { return page.problem(&NO_BUTTON).await };
+    let did = match &handling {
+        Handling::Discard(id) if form.one("sure") != Some("yes") => return sure_discard(page, id).await,
+        Handling::Discard(_) => Did::Discarded,
+        Handling::Retry(_) | Handling::RetryAll(_) => Did::Retried,
+    };
+    match page.web.backend.handle(page.visitor, handling).await {
+        Ok(()) => show_deliveries(page, "", Some(did)).await,
+        Err(problem) => page.problem(&problem).await,
+    }
+}
+
+/// Throwing away is asked once more.
+async fn sure_discard(page: &Page<'_>, id: &str) -> HttpResponse {
+    let fleet = page.web.backend.fleet(&Filter::default());
+    let said = page.words.sure(Sure::Discard);
+    let url = format!("{}/deliveries", page.web.base);
+    let values = context! {
+        title => said.title,
+        text => said.text,
+        narrow => true,
+        lines => vec![id.to_owned()],
+        action => &url,
+        back => &url,
+        tick => (),
+        fields => vec![context! { name => "sure", value => "yes" }],
+        button => context! { name => "discard", value => id, word => page.words.labels().throw_away() },
+    };
+    page.show(StatusCode::OK, (View::Deliveries, "confirm.html"), &fleet, values).await
+}
+
+/// `GET /brake`: whether automatic updates are to be resumed.
+pub(super) async fn brake(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let page = Page::new(&web, &visitor, request.headers());
+    let Some(stopped) = web.backend.brake().await.stopped else {
+        return super::pages::see_other(&format!("{}/", web.base));
+    };
+    let fleet = web.backend.fleet(&Filter::default());
+    let said = page.words.sure(Sure::Release);
+    let failed = stopped.failed.iter().map(|it| format!("{}: {} ({})", it.workload, it.version, it.reason));
+    let values = context! {
+        title => said.title,
+        text => said.text,
+        narrow => true,
+        lines => failed.collect::<Vec<_>>(),
+        action => format!("{}/brake", web.base),
+        back => format!("{}/", web.base),
+        tick => (),
+        fields => Vec::<Value>::new(),
+        button => context! { name => "action", value => "release", word => page.words.labels().release() },
+    };
+    page.show(StatusCode::OK, (View::Other, "confirm.html"), &fleet, values).await
+}
+
+/// `POST /brake`: automatic updates are resumed.
+pub(super) async fn release(
+    web: Data<Web>,
+    visitor: Visitor,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> HttpResponse {
+    let page = Page::answering(&web, &visitor, request.headers());
+    let answer = match form_of(&page, &request, &mut payload).await {
+        Ok(form) if form.one("action") != Some("release") => page.problem(&NO_BUTTON).await,
+        Ok(_) => match web.backend.release(&visitor).await {
+            Ok(()) => super::pages::see_other(&format!("{}/", web.base)),
+            Err(problem) => page.problem(&problem).await,
+        },
+        Err(problem) => page.problem(&problem).await,
+    };
+    unread(answer, payload)
+}
+
+/// Why automatic updates are stopped, where they are.
+pub(super) fn stopped(brake: &BrakeView, shown: Shown<'_>) -> Option<Value> {
+    let stopped = brake.stopped.as_ref()?;
+    let failed = stopped.failed.iter().map(|failed| {
+        let mut pieces = failed.workload.split('/');
+        let url = match (pieces.next(), pieces.next(), pieces.next()) {
+            (Some(namespace), Some(kind), Some(name)) => Some(workload_url(shown.base, namespace, kind, name)),
+            _ => None,
+        };
+        context! { url => url, words => format!("{} {}", failed.workload, failed.version) }
+    });
+    Some(context! { why => shown.words.stopped(stopped), failed => failed.collect::<Vec<_>>() })
+}

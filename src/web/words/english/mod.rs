@@ -1,0 +1,324 @@
+//! English.
+
+mod causes;
+mod labels;
+mod phrases;
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Button, Care, Check, Did, FactName, FilterName, Health, Labels, Said, Span, Sure, Tick, Titled, Words, beside,
+    who_gave,
+};
+use crate::access::Role;
+use crate::api::view::{ApprovalsView, ChangeView, ContainerView, QuestionView, StoppedView, WorkloadView};
+use crate::domain::actor::Actor;
+use crate::domain::history::Outcome;
+use crate::domain::policy::Mode;
+use crate::domain::release::Language;
+use crate::domain::view::Attention;
+
+/// English.
+pub(super) struct English;
+
+impl Words for English {
+    fn language(&self) -> Language {
+        Language::English
+    }
+
+    fn labels(&self) -> &'static Labels {
+        &labels::LABELS
+    }
+
+    fn span(&self, span: Span) -> String {
+        span.short("d").unwrap_or_else(|| "now".to_owned())
+    }
+
+    fn ago(&self, span: Span) -> String {
+        span.short("d").map_or_else(|| "now".to_owned(), |span| format!("{span} ago"))
+    }
+
+    fn within(&self, span: Span) -> String {
+        span.short("d").map_or_else(|| "now".to_owned(), |span| format!("in {span}"))
+    }
+
+    fn state(&self, state: Attention) -> &'static str {
+        match state {
+            Attention::NeedsYou => "Needs you",
+            Attention::Failed => "Failed",
+            Attention::CannotTell => "Cannot tell",
+            Attention::Waiting => "Waiting",
+            Attention::UpToDate => "Up to date",
+            Attention::Off => "Left alone",
+        }
+    }
+
+    fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said {
+        causes::why(container, now)
+    }
+
+    fn go(&self, state: Attention) -> Option<&'static str> {
+        match state {
+            Attention::NeedsYou => Some("Review"),
+            Attention::Failed => Some("Timeline"),
+            Attention::CannotTell => Some("See why"),
+            Attention::Waiting | Attention::UpToDate | Attention::Off => None,
+        }
+    }
+
+    fn mode(&self, mode: Mode) -> &'static str {
+        match mode {
+            Mode::AutoUpdate => "Auto",
+            Mode::Notification => "Asks",
+            Mode::Disabled => "Off",
+        }
+    }
+
+    fn changed(&self, change: &ChangeView) -> String {
+        let by = self.named(&Actor::from(change.by.as_str()));
+        match change.outcome {
+            Outcome::Failed => format!("{} failed", change.version),
+            Outcome::Skipped => format!("{} skipped, {by}", change.version),
+            Outcome::Resumed => format!("{} let go, {by}", change.version),
+            Outcome::RollingOut | Outcome::Healthy | Outcome::Replaced => format!("from {}, {by}", change.previous),
+        }
+    }
+
+    fn actor(&self, actor: &Actor) -> String {
+        actor.words()
+    }
+
+    fn told(&self, change: &ChangeView) -> (&'static str, &'static str) {
+        phrases::told(change)
+    }
+
+    fn fleet_title(&self, needs: usize, failed: usize) -> String {
+        match (needs, failed) {
+            (0, 0) => "Fleet".to_owned(),
+            (0, failed) => format!("{failed} failed"),
+            (1, 0) => "1 needs you".to_owned(),
+            (needs, 0) => format!("{needs} need you"),
+            (1, failed) => format!("1 needs you, {failed} failed"),
+            (needs, failed) => format!("{needs} need you, {failed} failed"),
+        }
+    }
+
+    fn tile(&self, state: Attention, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+        let Some(at) = at else { return String::new() };
+        let when = beside(at, now, self);
+        match state {
+            Attention::NeedsYou => format!("first ends {when}"),
+            Attention::Failed => format!("last {when}"),
+            Attention::Waiting => format!("next {when}"),
+            Attention::UpToDate => format!("looked at {when}"),
+            Attention::CannotTell | Attention::Off => String::new(),
+        }
+    }
+
+    fn chosen(&self, namespaces: usize) -> String {
+        format!("{namespaces} chosen")
+    }
+
+    fn any(&self) -> &'static str {
+        "any"
+    }
+
+    fn filter(&self, filter: FilterName) -> &'static str {
+        match filter {
+            FilterName::State => "State",
+            FilterName::Namespace => "Namespace",
+            FilterName::Level => "Level",
+            FilterName::Registry => "Registry",
+            FilterName::Mode => "Mode",
+            FilterName::Text => "Search",
+        }
+    }
+
+    fn select(&self, workload: &WorkloadView, container: &ContainerView) -> String {
+        let to = container.available.as_ref().map(|it| it.tag.as_str()).unwrap_or_default();
+        format!("Select {}/{}, {}: to {to}", workload.namespace, workload.name, container.name)
+    }
+
+    fn rows(&self, first: usize, last: usize, all: usize) -> String {
+        if all == 0 { "No container".to_owned() } else { format!("{first}–{last} of {all} containers") }
+    }
+
+    fn batch(&self, updates: usize, namespaces: usize) -> Titled {
+        phrases::batch(updates, namespaces)
+    }
+
+    fn list(&self, is_ticked: bool) -> Titled {
+        phrases::list(is_ticked)
+    }
+
+    fn ticked(&self, of: usize) -> String {
+        format!("of {of} ticked")
+    }
+
+    fn care(&self, care: &Care) -> String {
+        phrases::care(care)
+    }
+
+    fn acting_as(&self, name: &str) -> String {
+        format!("You act as {name}. Nothing happens until you press a button.")
+    }
+
+    fn report(&self, done: usize, of: usize) -> Titled {
+        phrases::report(done, of)
+    }
+
+    fn outcome(&self, is_done: bool) -> &'static str {
+        if is_done { "Counts" } else { "Not done" }
+    }
+
+    fn question(&self, question: &QuestionView, now: DateTime<Utc>) -> Titled {
+        phrases::question(question, now)
+    }
+
+    fn button(&self, button: Button, version: &str) -> String {
+        match button {
+            Button::Approve => format!("Approve {version}"),
+            Button::Skip => format!("Skip {version}"),
+            Button::Resume => format!("Let {version} be applied again"),
+            Button::RollBack => format!("Go back to {version}"),
+        }
+    }
+
+    fn tick(&self, tick: Tick, version: &str) -> String {
+        match tick {
+            Tick::Read => format!("I have read what changes with {version}."),
+            Tick::ReadBack => "I have read what this goes back to, and what may be lost by it.".to_owned(),
+            Tick::OutsideWindow => "Apply it now, outside the window.".to_owned(),
+        }
+    }
+
+    fn approvals(&self, approvals: &ApprovalsView) -> String {
+        let colon = if approvals.given.is_empty() { "" } else { ": " };
+        format!("{} of {} approvals{colon}{}", approvals.given.len(), approvals.needed, who_gave(approvals, self))
+    }
+
+    fn fact(&self, fact: FactName) -> &'static str {
+        phrases::fact(fact)
+    }
+
+    fn together(&self, members: usize) -> String {
+        format!("{members} go together, in this order, or none")
+    }
+
+    fn ran(&self, outcome: Outcome) -> &'static str {
+        match outcome {
+            Outcome::Healthy => "ran well",
+            Outcome::Failed => "failed",
+            Outcome::RollingOut | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => "not known how it ran",
+        }
+    }
+
+    fn check(&self, check: Check) -> String {
+        phrases::check(check)
+    }
+
+    fn more(&self, more: usize) -> String {
+        format!("{more} more")
+    }
+
+    fn stale(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Titled {
+        let (span, at) = (super::since(since, now, self), self.moment(since));
+        Titled::new(
+            format!("The cluster has not answered for {span}"),
+            format!("What you see is from {at}. It may have changed since; what was approved is kept, and follows."),
+        )
+    }
+
+    fn stopped(&self, stopped: &StoppedView) -> String {
+        format!("Since {}, as these failed one after another:", self.moment(stopped.since.0))
+    }
+
+    fn health(&self, health: Health) -> &'static str {
+        match health {
+            Health::Heard => "Heard",
+            Health::Refusing => "Refusing",
+            Health::Silent => "Silent",
+            Health::New => "Nothing yet",
+            Health::Fine => "Fine",
+            Health::Sparing => "Sparing",
+            Health::Failing => "Failing",
+        }
+    }
+
+    fn budget(&self, left: u64, limit: u64, seconds: u64) -> String {
+        format!("{left} of {limit} left in {}", self.span(Span::of(chrono::TimeDelta::seconds(seconds.cast_signed()))))
+    }
+
+    fn refused(&self, word: &str, many: u64) -> String {
+        phrases::refused(word, many)
+    }
+
+    fn sending(&self, state: &str) -> &'static str {
+        match state {
+            "dead" => "Given up",
+            "retried" => "Tried again",
+            "waiting" => "Waiting",
+            _ => "Delivered",
+        }
+    }
+
+    fn retry_all(&self, channel: &str) -> String {
+        format!("Send all of {channel} again")
+    }
+
+    fn did(&self, did: Did) -> &'static str {
+        match did {
+            Did::Retried => "It goes out again.",
+            Did::Discarded => "It is thrown away.",
+        }
+    }
+
+    fn sure(&self, sure: Sure<'_>) -> Titled {
+        phrases::sure(sure)
+    }
+
+    fn role(&self, role: Role) -> &'static str {
+        match role {
+            Role::Viewer => "Viewer: you see everything, and decide nothing.",
+            Role::Approver => "Approver: you may decide.",
+        }
+    }
+
+    fn problem(&self, status: u16) -> &'static str {
+        match status {
+            403 => "You may not do that",
+            404 => "There is nothing here",
+            409 => "Nothing was done",
+            503 => "Not now",
+            _ => "That did not work",
+        }
+    }
+
+    fn by(&self, who: &str) -> String {
+        format!("by {who}")
+    }
+
+    fn origin(&self, word: &str) -> &'static str {
+        match word {
+            "operator" => "the operator, for all",
+            "container" => "annotation, of the container",
+            "workload" => "annotation",
+            _ => "default",
+        }
+    }
+
+    fn decimal(&self, number: &str) -> String {
+        number.to_owned()
+    }
+
+    fn moved_on(&self, left: usize) -> String {
+        match left {
+            1 => "1 has changed since it was ticked, and is left out.".to_owned(),
+            many => format!("{many} have changed since they were ticked, and are left out."),
+        }
+    }
+
+    fn empty(&self) -> &'static str {
+        "The cluster answers, and no workload in it asks to be watched. One annotation does it:"
+    }
+}

@@ -1,0 +1,137 @@
+//! What takes more than a few words.
+
+use chrono::{DateTime, Utc};
+
+use super::English;
+use crate::api::view::{ChangeView, QuestionView};
+use crate::domain::actor::Actor;
+use crate::domain::history::Outcome;
+use crate::web::words::{Care, Check, FactName, Sure, Titled, Words, beside};
+
+pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
+    let is_policy = Actor::from(change.by.as_str()) == Actor::Policy;
+    let done = match change.outcome {
+        Outcome::Skipped => return ("Skipped", ""),
+        Outcome::Resumed => return ("Let go", "it may be applied again"),
+        _ if is_policy => "Updated",
+        _ => "Approved",
+    };
+    let outcome = match change.outcome {
+        Outcome::RollingOut => "rolling out",
+        Outcome::Healthy => "healthy",
+        Outcome::Failed => "failed",
+        Outcome::Replaced => "something else was written since",
+        Outcome::Skipped | Outcome::Resumed => "",
+    };
+    (done, outcome)
+}
+
+pub(super) fn batch(updates: usize, namespaces: usize) -> Titled {
+    let title = if updates == 1 { "Review 1 update".to_owned() } else { format!("Review {updates} updates") };
+    let spaces = if namespaces == 1 { "in 1 namespace".to_owned() } else { format!("in {namespaces} namespaces") };
+    Titled::new(
+        title,
+        format!(
+            "They are {spaces}. Each is looked at once more when the button is pressed: what has moved since is left out, and told."
+        ),
+    )
+}
+
+pub(super) fn list(is_ticked: bool) -> Titled {
+    if is_ticked {
+        Titled::new("Ticked already", "no major step, and nothing that is known speaks against them")
+    } else {
+        Titled::new("Each of these wants its own tick", "majors, declared breaks, foreign owners, failures elsewhere")
+    }
+}
+
+pub(super) fn care(care: &Care) -> String {
+    match care {
+        Care::Major => "A major update".to_owned(),
+        Care::Declared(words) | Care::Owned(words) | Care::Elsewhere(words) => words.clone(),
+        Care::OutsideWindow(when) => format!("Outside its window, which opens {when}"),
+        Care::Together(members) => format!("{members} of its group go together"),
+    }
+}
+
+pub(super) fn report(done: usize, of: usize) -> Titled {
+    let title = match (done, of) {
+        (0, _) => "Nothing was done".to_owned(),
+        (done, of) if done == of => format!("All {of} count"),
+        (done, of) => format!("{done} of {of} count"),
+    };
+    Titled::new(title, "Line by line, what became of it. Its own page says how it goes on.")
+}
+
+pub(super) fn question(question: &QuestionView, now: DateTime<Utc>) -> Titled {
+    let version = &question.tag;
+    let title = match question.actions {
+        ["resume", ..] => format!("Let {version} be applied again?"),
+        ["rollback", ..] => format!("Go back to {version}?"),
+        _ => format!("Take {version}?"),
+    };
+    let words: &dyn Words = &English;
+    let (asked, ends) = (words.moment(question.asked.0), words.moment(question.expires.0));
+    Titled::new(
+        title,
+        format!("Asked {asked}. It can be answered until {ends}, {}.", beside(question.expires.0, now, words)),
+    )
+}
+
+pub(super) fn fact(fact: FactName) -> &'static str {
+    match fact {
+        FactName::FirstSeen => "Known since",
+        FactName::Reason => "Why this one",
+        FactName::Declared => "Declared",
+        FactName::Size => "Size",
+        FactName::Window => "Window",
+        FactName::Mode => "Mode",
+        FactName::Strategy => "Strategy",
+        FactName::User => "User",
+        FactName::Entrypoint => "Entrypoint",
+        FactName::Command => "Command",
+        FactName::Environment => "Environment",
+        FactName::Ports => "Ports",
+        FactName::Volumes => "Volumes",
+    }
+}
+
+pub(super) fn check(check: Check) -> String {
+    match check {
+        Check::Blobs(1) => "Its manifest and its one blob are there".to_owned(),
+        Check::Blobs(many) => format!("Its manifest and all {many} blobs are there"),
+        Check::Nodes => "Its platforms fit the nodes".to_owned(),
+        Check::Platforms => "It has the platforms of what runs".to_owned(),
+        Check::Start => "User and command fit the pod".to_owned(),
+        Check::DryRun => "The API server would take it".to_owned(),
+        Check::DryRunWarned(1) => "The API server would take it, with a warning".to_owned(),
+        Check::DryRunWarned(many) => format!("The API server would take it, with {many} warnings"),
+    }
+}
+
+pub(super) fn refused(word: &str, many: u64) -> String {
+    let why = match word {
+        "bad_signature" => "with a wrong credential",
+        "bad_payload" => "that can't be read",
+        "limited" => "too many at once",
+        "overloaded" => "that could not be stored",
+        other => other,
+    };
+    format!("{many} {why}")
+}
+
+pub(super) fn sure(sure: Sure<'_>) -> Titled {
+    match sure {
+        Sure::Release => Titled::new(
+            "Resume automatic updates?",
+            "What is allowed to apply itself does so again, everywhere. These failed before it was stopped:",
+        ),
+        Sure::Discard => Titled::new("Throw this message away?", "Nobody gets it, and it can't be brought back."),
+        Sure::Back(from, to) => Titled::new(
+            format!("Go back from {from} to {to}?"),
+            format!(
+                "{to} is written and followed until it is healthy. {from} is held back here until somebody lets it go."
+            ),
+        ),
+    }
+}

@@ -1,0 +1,334 @@
+//! French.
+
+mod causes;
+mod labels;
+mod phrases;
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Button, Care, Check, Did, FactName, FilterName, Health, Labels, Said, Span, Sure, Tick, Titled, Words, beside,
+    who_gave,
+};
+use crate::access::Role;
+use crate::api::view::{ApprovalsView, ChangeView, ContainerView, QuestionView, StoppedView, WorkloadView};
+use crate::domain::actor::Actor;
+use crate::domain::history::Outcome;
+use crate::domain::policy::Mode;
+use crate::domain::release::Language;
+use crate::domain::view::Attention;
+
+/// French.
+pub(super) struct French;
+
+impl Words for French {
+    fn language(&self) -> Language {
+        Language::French
+    }
+
+    fn labels(&self) -> &'static Labels {
+        &labels::LABELS
+    }
+
+    fn span(&self, span: Span) -> String {
+        span.short("j").unwrap_or_else(|| "à l’instant".to_owned())
+    }
+
+    fn ago(&self, span: Span) -> String {
+        span.short("j").map_or_else(|| "à l’instant".to_owned(), |span| format!("il y a {span}"))
+    }
+
+    fn within(&self, span: Span) -> String {
+        span.short("j").map_or_else(|| "à l’instant".to_owned(), |span| format!("dans {span}"))
+    }
+
+    fn state(&self, state: Attention) -> &'static str {
+        match state {
+            Attention::NeedsYou => "À vous",
+            Attention::Failed => "En échec",
+            Attention::CannotTell => "Indécis",
+            Attention::Waiting => "En attente",
+            Attention::UpToDate => "À jour",
+            Attention::Off => "Ignoré",
+        }
+    }
+
+    fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said {
+        causes::why(container, now)
+    }
+
+    fn go(&self, state: Attention) -> Option<&'static str> {
+        match state {
+            Attention::NeedsYou => Some("Examiner"),
+            Attention::Failed => Some("Historique"),
+            Attention::CannotTell => Some("Pourquoi"),
+            Attention::Waiting | Attention::UpToDate | Attention::Off => None,
+        }
+    }
+
+    fn mode(&self, mode: Mode) -> &'static str {
+        match mode {
+            Mode::AutoUpdate => "Auto",
+            Mode::Notification => "Demande",
+            Mode::Disabled => "Arrêté",
+        }
+    }
+
+    fn changed(&self, change: &ChangeView) -> String {
+        let by = self.named(&Actor::from(change.by.as_str()));
+        match change.outcome {
+            Outcome::Failed => format!("échec de {}", change.version),
+            Outcome::Skipped => format!("{} ignorée, {by}", change.version),
+            Outcome::Resumed => format!("{} libérée, {by}", change.version),
+            Outcome::RollingOut | Outcome::Healthy | Outcome::Replaced => format!("depuis {}, {by}", change.previous),
+        }
+    }
+
+    fn actor(&self, actor: &Actor) -> String {
+        match actor {
+            Actor::Policy => "la stratégie".to_owned(),
+            Actor::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
+            Actor::Holder { channel, address: None } => format!("quelqu’un qui a le lien dans {channel}"),
+            Actor::Command(Some(user)) => format!("{user} (ligne de commande)"),
+            Actor::Command(None) => "quelqu’un en ligne de commande".to_owned(),
+            Actor::SignedIn(name) => format!("{name} (connecté)"),
+            Actor::Several(all) => all.iter().map(|one| self.actor(one)).collect::<Vec<_>>().join(" et "),
+            other => other.words(),
+        }
+    }
+
+    fn told(&self, change: &ChangeView) -> (&'static str, &'static str) {
+        phrases::told(change)
+    }
+
+    fn fleet_title(&self, needs: usize, failed: usize) -> String {
+        match (needs, failed) {
+            (0, 0) => "Parc".to_owned(),
+            (0, failed) => format!("{failed} en échec"),
+            (needs, 0) => format!("{needs} à vous"),
+            (needs, failed) => format!("{needs} à vous, {failed} en échec"),
+        }
+    }
+
+    fn tile(&self, state: Attention, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+        let Some(at) = at else { return String::new() };
+        let when = beside(at, now, self);
+        match state {
+            Attention::NeedsYou => format!("fin {when}"),
+            Attention::Failed => format!("dernier {when}"),
+            Attention::Waiting => format!("suite {when}"),
+            Attention::UpToDate => format!("vu {when}"),
+            Attention::CannotTell | Attention::Off => String::new(),
+        }
+    }
+
+    fn chosen(&self, namespaces: usize) -> String {
+        if namespaces == 1 { "1 choisi".to_owned() } else { format!("{namespaces} choisis") }
+    }
+
+    fn any(&self) -> &'static str {
+        "tout"
+    }
+
+    fn filter(&self, filter: FilterName) -> &'static str {
+        match filter {
+            FilterName::State => "État",
+            FilterName::Namespace => "Espace de noms",
+            FilterName::Level => "Niveau",
+            FilterName::Registry => "Registre",
+            FilterName::Mode => "Mode",
+            FilterName::Text => "Recherche",
+        }
+    }
+
+    fn select(&self, workload: &WorkloadView, container: &ContainerView) -> String {
+        let to = container.available.as_ref().map(|it| it.tag.as_str()).unwrap_or_default();
+        format!("Sélectionner {}/{}, {}\u{a0}: vers {to}", workload.namespace, workload.name, container.name)
+    }
+
+    fn rows(&self, first: usize, last: usize, all: usize) -> String {
+        if all == 0 { "Aucun conteneur".to_owned() } else { format!("{first}–{last} sur {all} conteneurs") }
+    }
+
+    fn batch(&self, updates: usize, namespaces: usize) -> Titled {
+        phrases::batch(updates, namespaces)
+    }
+
+    fn list(&self, is_ticked: bool) -> Titled {
+        phrases::list(is_ticked)
+    }
+
+    fn ticked(&self, of: usize) -> String {
+        format!("sur {of} cochées")
+    }
+
+    fn care(&self, care: &Care) -> String {
+        phrases::care(care)
+    }
+
+    fn acting_as(&self, name: &str) -> String {
+        format!("Vous agissez en tant que {name}. Rien ne se passe avant que vous n’appuyiez sur un bouton.")
+    }
+
+    fn report(&self, done: usize, of: usize) -> Titled {
+        phrases::report(done, of)
+    }
+
+    fn outcome(&self, is_done: bool) -> &'static str {
+        if is_done { "Pris en compte" } else { "Non fait" }
+    }
+
+    fn question(&self, question: &QuestionView, now: DateTime<Utc>) -> Titled {
+        phrases::question(question, now)
+    }
+
+    fn button(&self, button: Button, version: &str) -> String {
+        match button {
+            Button::Approve => format!("Approuver {version}"),
+            Button::Skip => format!("Ignorer {version}"),
+            Button::Resume => format!("Autoriser de nouveau {version}"),
+            Button::RollBack => format!("Revenir à {version}"),
+        }
+    }
+
+    fn tick(&self, tick: Tick, version: &str) -> String {
+        match tick {
+            Tick::Read => format!("J’ai lu ce qui change avec {version}."),
+            Tick::ReadBack => "J’ai lu ce à quoi on revient, et ce qui peut s’y perdre.".to_owned(),
+            Tick::OutsideWindow => "L’appliquer maintenant, hors de la fenêtre.".to_owned(),
+        }
+    }
+
+    fn approvals(&self, approvals: &ApprovalsView) -> String {
+        let colon = if approvals.given.is_empty() { "" } else { "\u{a0}: " };
+        format!("{} approbations sur {}{colon}{}", approvals.given.len(), approvals.needed, who_gave(approvals, self))
+    }
+
+    fn fact(&self, fact: FactName) -> &'static str {
+        phrases::fact(fact)
+    }
+
+    fn together(&self, members: usize) -> String {
+        format!("{members} vont ensemble, dans cet ordre, ou aucun")
+    }
+
+    fn ran(&self, outcome: Outcome) -> &'static str {
+        match outcome {
+            Outcome::Healthy => "a bien fonctionné",
+            Outcome::Failed => "a échoué",
+            Outcome::RollingOut | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => "issue inconnue",
+        }
+    }
+
+    fn check(&self, check: Check) -> String {
+        phrases::check(check)
+    }
+
+    fn more(&self, more: usize) -> String {
+        format!("{more} de plus")
+    }
+
+    fn stale(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Titled {
+        let (span, at) = (super::since(since, now, self), self.moment(since));
+        Titled::new(
+            format!("Le cluster ne répond plus depuis {span}"),
+            format!(
+                "Ce que vous voyez date du {at} et a pu changer\u{a0}; ce qui a été approuvé est gardé, et suivra."
+            ),
+        )
+    }
+
+    fn stopped(&self, stopped: &StoppedView) -> String {
+        format!("Depuis le {}, car ceci a échoué coup sur coup\u{a0}:", self.moment(stopped.since.0))
+    }
+
+    fn health(&self, health: Health) -> &'static str {
+        match health {
+            Health::Heard => "Entendue",
+            Health::Refusing => "Refusée",
+            Health::Silent => "Muette",
+            Health::New => "Rien encore",
+            Health::Fine => "Répond",
+            Health::Sparing => "Ménagé",
+            Health::Failing => "En panne",
+        }
+    }
+
+    fn budget(&self, left: u64, limit: u64, seconds: u64) -> String {
+        let span = self.span(Span::of(chrono::TimeDelta::seconds(seconds.cast_signed())));
+        format!("reste {left} sur {limit} en {span}")
+    }
+
+    fn refused(&self, word: &str, many: u64) -> String {
+        phrases::refused(word, many)
+    }
+
+    fn sending(&self, state: &str) -> &'static str {
+        match state {
+            "dead" => "Abandonné",
+            "retried" => "Retenté",
+            "waiting" => "En attente",
+            _ => "Arrivé",
+        }
+    }
+
+    fn retry_all(&self, channel: &str) -> String {
+        format!("Renvoyer tout {channel}")
+    }
+
+    fn did(&self, did: Did) -> &'static str {
+        match did {
+            Did::Retried => "Il repart.",
+            Did::Discarded => "Il est jeté.",
+        }
+    }
+
+    fn sure(&self, sure: Sure<'_>) -> Titled {
+        phrases::sure(sure)
+    }
+
+    fn role(&self, role: Role) -> &'static str {
+        match role {
+            Role::Viewer => "Lecture\u{a0}: vous voyez tout, et ne décidez rien.",
+            Role::Approver => "Décision\u{a0}: vous pouvez approuver.",
+        }
+    }
+
+    fn problem(&self, status: u16) -> &'static str {
+        match status {
+            403 => "Vous n’y êtes pas autorisé",
+            404 => "Il n’y a rien ici",
+            409 => "Rien n’a été fait",
+            503 => "Pas maintenant",
+            _ => "Cela n’a pas marché",
+        }
+    }
+
+    fn by(&self, who: &str) -> String {
+        format!("par {who}")
+    }
+
+    fn origin(&self, word: &str) -> &'static str {
+        match word {
+            "operator" => "l’opérateur, pour tous",
+            "container" => "annotation du conteneur",
+            "workload" => "annotation",
+            _ => "par défaut",
+        }
+    }
+
+    fn decimal(&self, number: &str) -> String {
+        number.replace('.', ",")
+    }
+
+    fn moved_on(&self, left: usize) -> String {
+        match left {
+            1 => "1 a changé depuis qu’elle a été cochée, et est laissée de côté.".to_owned(),
+            many => format!("{many} ont changé depuis qu’elles ont été cochées, et sont laissées de côté."),
+        }
+    }
+
+    fn empty(&self) -> &'static str {
+        "Le cluster répond, et aucun workload ne demande à être surveillé. Une annotation suffit\u{a0}:"
+    }
+}

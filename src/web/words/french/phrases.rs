@@ -1,0 +1,146 @@
+//! What takes more than a few words.
+
+use chrono::{DateTime, Utc};
+
+use super::French;
+use crate::api::view::{ChangeView, QuestionView};
+use crate::domain::actor::Actor;
+use crate::domain::history::Outcome;
+use crate::web::words::{Care, Check, FactName, Sure, Titled, Words, beside};
+
+pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
+    let is_policy = Actor::from(change.by.as_str()) == Actor::Policy;
+    let done = match change.outcome {
+        Outcome::Skipped => return ("Ignorée", ""),
+        Outcome::Resumed => return ("Libérée", "elle peut être appliquée de nouveau"),
+        _ if is_policy => "Mise à jour",
+        _ => "Approuvée",
+    };
+    let outcome = match change.outcome {
+        Outcome::RollingOut => "déploiement en cours",
+        Outcome::Healthy => "saine",
+        Outcome::Failed => "échec",
+        Outcome::Replaced => "autre chose a été écrit depuis",
+        Outcome::Skipped | Outcome::Resumed => "",
+    };
+    (done, outcome)
+}
+
+pub(super) fn batch(updates: usize, namespaces: usize) -> Titled {
+    let title = match updates {
+        1 => "Examiner 1 mise à jour".to_owned(),
+        many => format!("Examiner {many} mises à jour"),
+    };
+    let spaces = match namespaces {
+        1 => "dans 1 espace de noms".to_owned(),
+        many => format!("dans {many} espaces de noms"),
+    };
+    Titled::new(
+        title,
+        format!(
+            "Elles sont {spaces}. Chacune est vérifiée encore une fois quand le bouton est pressé\u{a0}: ce qui a bougé depuis est laissé de côté, et dit."
+        ),
+    )
+}
+
+pub(super) fn list(is_ticked: bool) -> Titled {
+    if is_ticked {
+        Titled::new("Cochées d’avance", "pas de saut majeur, et rien de connu ne s’y oppose")
+    } else {
+        Titled::new(
+            "Chacune de celles-ci veut sa coche",
+            "versions majeures, ruptures annoncées, autres propriétaires, échecs ailleurs",
+        )
+    }
+}
+
+pub(super) fn care(care: &Care) -> String {
+    match care {
+        Care::Major => "Une version majeure".to_owned(),
+        Care::Declared(words) | Care::Owned(words) | Care::Elsewhere(words) => words.clone(),
+        Care::OutsideWindow(when) => format!("Hors de sa fenêtre, qui s’ouvre {when}"),
+        Care::Together(members) => format!("{members} de son groupe vont ensemble"),
+    }
+}
+
+pub(super) fn report(done: usize, of: usize) -> Titled {
+    let title = match (done, of) {
+        (0, _) => "Rien n’a été fait".to_owned(),
+        (done, of) if done == of => format!("{of} sur {of} prises en compte"),
+        (done, of) => format!("{done} sur {of} prises en compte"),
+    };
+    Titled::new(title, "Ligne par ligne, ce qu’il en est. Sa page dit comment chacune continue.")
+}
+
+pub(super) fn question(question: &QuestionView, now: DateTime<Utc>) -> Titled {
+    let version = &question.tag;
+    let title = match question.actions {
+        ["resume", ..] => format!("Autoriser de nouveau {version}\u{a0}?"),
+        ["rollback", ..] => format!("Revenir à {version}\u{a0}?"),
+        _ => format!("Prendre {version}\u{a0}?"),
+    };
+    let words: &dyn Words = &French;
+    let (asked, ends) = (words.moment(question.asked.0), words.moment(question.expires.0));
+    let left = beside(question.expires.0, now, words);
+    Titled::new(title, format!("Demandé le {asked}. Réponse possible jusqu’au {ends}, {left}."))
+}
+
+pub(super) fn fact(fact: FactName) -> &'static str {
+    match fact {
+        FactName::FirstSeen => "Connue depuis",
+        FactName::Reason => "Pourquoi celle-ci",
+        FactName::Declared => "Annoncé",
+        FactName::Size => "Taille",
+        FactName::Window => "Fenêtre",
+        FactName::Mode => "Mode",
+        FactName::Strategy => "Stratégie",
+        FactName::User => "Utilisateur",
+        FactName::Entrypoint => "Point d’entrée",
+        FactName::Command => "Commande",
+        FactName::Environment => "Environnement",
+        FactName::Ports => "Ports",
+        FactName::Volumes => "Volumes",
+    }
+}
+
+pub(super) fn check(check: Check) -> String {
+    match check {
+        Check::Blobs(1) => "Son manifeste et son unique blob sont là".to_owned(),
+        Check::Blobs(many) => format!("Son manifeste et ses {many} blobs sont là"),
+        Check::Nodes => "Ses plateformes conviennent aux nœuds".to_owned(),
+        Check::Platforms => "Elle a les plateformes de ce qui tourne".to_owned(),
+        Check::Start => "Utilisateur et commande conviennent au pod".to_owned(),
+        Check::DryRun => "Le serveur d’API l’accepterait".to_owned(),
+        Check::DryRunWarned(1) => "Le serveur d’API l’accepterait, avec un avertissement".to_owned(),
+        Check::DryRunWarned(many) => format!("Le serveur d’API l’accepterait, avec {many} avertissements"),
+    }
+}
+
+pub(super) fn refused(word: &str, many: u64) -> String {
+    let why = match word {
+        "bad_signature" => "d’identité fausse",
+        "bad_payload" => "illisibles",
+        "limited" => "de trop à la fois",
+        "overloaded" => "impossibles à garder",
+        other => other,
+    };
+    format!("{many} {why}")
+}
+
+pub(super) fn sure(sure: Sure<'_>) -> Titled {
+    match sure {
+        Sure::Release => Titled::new(
+            "Relancer les mises à jour automatiques\u{a0}?",
+            "Ce qui peut s’appliquer seul le fera de nouveau, partout. Ceci avait échoué avant l’arrêt\u{a0}:",
+        ),
+        Sure::Discard => {
+            Titled::new("Jeter ce message\u{a0}?", "Personne ne le recevra, et il ne peut pas être récupéré.")
+        }
+        Sure::Back(from, to) => Titled::new(
+            format!("Revenir de {from} à {to}\u{a0}?"),
+            format!(
+                "{to} est écrite, et suivie jusqu’à ce qu’elle soit saine. {from} est retenue ici jusqu’à ce que quelqu’un la libère."
+            ),
+        ),
+    }
+}

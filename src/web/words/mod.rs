@@ -1,0 +1,289 @@
+//! The words of the pages. A language that lacks one does not compile. Identifiers are never translated: names, tags,
+//! annotations, commands, and what clusters, registries and makers say.
+
+mod english;
+mod french;
+mod labels;
+mod span;
+mod things;
+
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+pub(super) use labels::Labels;
+pub(super) use span::Span;
+pub(super) use things::{Button, Care, Check, Did, FactName, FilterName, Health, Said, Sure, Tick, Titled};
+
+use crate::access::Role;
+use crate::api::view::{ApprovalsView, ChangeView, ContainerView, GivenView, QuestionView, StoppedView, WorkloadView};
+use crate::domain::actor::Actor;
+use crate::domain::history::Outcome;
+use crate::domain::policy::Mode;
+use crate::domain::release::Language;
+use crate::domain::view::Attention;
+use crate::message::Catalogue;
+
+/// The words of one language.
+pub(super) trait Words: Sync {
+    /// The language.
+    fn language(&self) -> Language;
+    /// What stands on pages as it is.
+    fn labels(&self) -> &'static Labels;
+    /// A length of time in short: `3 d`.
+    fn span(&self, span: Span) -> String;
+    /// That it was so long ago.
+    fn ago(&self, span: Span) -> String;
+    /// That it will be in so long.
+    fn within(&self, span: Span) -> String;
+
+    /// How a container stands.
+    fn state(&self, state: Attention) -> &'static str;
+    /// Why it stands so.
+    fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said;
+    /// What can be done about one that stands so, if anything.
+    fn go(&self, state: Attention) -> Option<&'static str>;
+    /// What happens to a newer version.
+    fn mode(&self, mode: Mode) -> &'static str;
+    /// What was written last, beside when.
+    fn changed(&self, change: &ChangeView) -> String;
+    /// Who or what decided.
+    fn actor(&self, actor: &Actor) -> String;
+    /// What was done by an entry of the timeline, and how it ended.
+    fn told(&self, change: &ChangeView) -> (&'static str, &'static str);
+
+    /// What the title of the fleet says.
+    fn fleet_title(&self, needs: usize, failed: usize) -> String;
+    /// What a tile says below its number.
+    fn tile(&self, state: Attention, at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String;
+    /// So many namespaces are chosen.
+    fn chosen(&self, namespaces: usize) -> String;
+    /// That anything goes.
+    fn any(&self) -> &'static str;
+    /// What a filter is called.
+    fn filter(&self, filter: FilterName) -> &'static str;
+    /// That a box selects this row, for those who hear the page.
+    fn select(&self, workload: &WorkloadView, container: &ContainerView) -> String;
+    /// Which rows of how many are shown.
+    fn rows(&self, first: usize, last: usize, all: usize) -> String;
+
+    /// Above a page of so many decisions.
+    fn batch(&self, updates: usize, namespaces: usize) -> Titled;
+    /// Above one of its lists: of those that are ticked already, or of those that want a tick of their own.
+    fn list(&self, is_ticked: bool) -> Titled;
+    /// What stands beside the number of ticks.
+    fn ticked(&self, of: usize) -> String;
+    /// What to know of an update before it is approved.
+    fn care(&self, care: &Care) -> String;
+    /// As whom somebody acts.
+    fn acting_as(&self, name: &str) -> String;
+    /// Above a report.
+    fn report(&self, done: usize, of: usize) -> Titled;
+    /// Whether one of its lines counted.
+    fn outcome(&self, is_done: bool) -> &'static str;
+
+    /// A question as a title, and when it was asked and ends.
+    fn question(&self, question: &QuestionView, now: DateTime<Utc>) -> Titled;
+    /// What a button does.
+    fn button(&self, button: Button, version: &str) -> String;
+    /// What is to be ticked before a button.
+    fn tick(&self, tick: Tick, version: &str) -> String;
+    /// Who approved, of how many.
+    fn approvals(&self, approvals: &ApprovalsView) -> String;
+    /// What a fact of an update is called.
+    fn fact(&self, fact: FactName) -> &'static str;
+    /// So many containers go together.
+    fn together(&self, members: usize) -> String;
+    /// How what can be gone back to ran.
+    fn ran(&self, outcome: Outcome) -> &'static str;
+    /// What was looked at of a new image.
+    fn check(&self, check: Check) -> String;
+    /// So many candidates are not shown.
+    fn more(&self, more: usize) -> String;
+
+    /// That what is known is old.
+    fn stale(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Titled;
+    /// Since when the brake is on, and why.
+    fn stopped(&self, stopped: &StoppedView) -> String;
+    /// How a source of webhooks, or a registry, does.
+    fn health(&self, health: Health) -> &'static str;
+    /// What is left of a budget.
+    fn budget(&self, left: u64, limit: u64, seconds: u64) -> String;
+    /// So many deliveries were refused, by the word for why.
+    fn refused(&self, word: &str, many: u64) -> String;
+    /// How a message stands.
+    fn sending(&self, state: &str) -> &'static str;
+    /// All that a channel gave up is to be sent again.
+    fn retry_all(&self, channel: &str) -> String;
+    /// That something was done.
+    fn did(&self, did: Did) -> &'static str;
+    /// What is asked once more before it is done.
+    fn sure(&self, sure: Sure<'_>) -> Titled;
+    /// What somebody may do.
+    fn role(&self, role: Role) -> &'static str;
+    /// Above a problem.
+    fn problem(&self, status: u16) -> &'static str;
+    /// Who did it, in an entry of the timeline.
+    fn by(&self, who: &str) -> String;
+    /// Who says a setting.
+    fn origin(&self, word: &str) -> &'static str;
+    /// A number with a point, as it is written.
+    fn decimal(&self, number: &str) -> String;
+    /// That so many of what was ticked can't be decided as it was seen.
+    fn moved_on(&self, left: usize) -> String;
+    /// What an empty fleet comes of.
+    fn empty(&self) -> &'static str;
+
+    /// As ISO 639-1 names it.
+    fn code(&self) -> &'static str {
+        match self.language() {
+            Language::English => "en",
+            Language::French => "fr",
+        }
+    }
+
+    /// Who or what decided, in a list, where there is little room.
+    fn named(&self, actor: &Actor) -> String {
+        match actor {
+            Actor::SignedIn(name) => name.clone(),
+            Actor::Holder { address: Some(address), .. } => address.clone(),
+            other => self.actor(other),
+        }
+    }
+
+    /// The words that messages have in common with pages.
+    fn of_messages(&self) -> &'static dyn Catalogue {
+        crate::message::words(self.language())
+    }
+
+    /// A moment as people read it, with its zone.
+    fn moment(&self, at: DateTime<Utc>) -> String {
+        self.of_messages().moment(at, Tz::UTC)
+    }
+}
+
+/// Who approved, and when.
+fn who_gave(approvals: &ApprovalsView, words: &dyn Words) -> String {
+    let who =
+        |given: &GivenView| format!("{}, {}", words.actor(&Actor::from(given.by.as_str())), words.moment(given.at.0));
+    approvals.given.iter().map(who).collect::<Vec<_>>().join("; ")
+}
+
+/// The language that a browser asks for, of those that there are.
+pub(super) fn of(headers: &HeaderMap) -> &'static dyn Words {
+    let asked = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match wanted(asked) {
+        Language::English => &english::English,
+        Language::French => &french::French,
+    }
+}
+
+/// Reads `fr-CH, fr;q=0.9, en;q=0.8`: the best known one, English where none is.
+fn wanted(header: &str) -> Language {
+    let mut best = (0_u16, Language::English);
+    for entry in header.split(',').take(16) {
+        let mut parts = entry.split(';').map(str::trim);
+        let tag = parts.next().unwrap_or_default();
+        let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, thousandths);
+        let language = match tag.split('-').next().unwrap_or_default() {
+            it if it.eq_ignore_ascii_case("en") || it == "*" => Language::English,
+            it if it.eq_ignore_ascii_case("fr") => Language::French,
+            _ => continue,
+        };
+        if quality > best.0 {
+            best = (quality, language);
+        }
+    }
+    best.1
+}
+
+/// A quality of RFC 9110, `0.85`; what is none is the least.
+fn thousandths(text: &str) -> u16 {
+    let quality: f32 = text.parse().unwrap_or_default();
+    // Between 0 and 1000, so nothing is lost.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped")]
+    let thousandths = (quality.clamp(0.0, 1.0) * 1000.0).round() as u16;
+    thousandths
+}
+
+/// A moment: for programs, in short beside now, and whole.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(super) struct Moment {
+    iso: String,
+    words: String,
+    full: String,
+}
+
+impl Moment {
+    /// As people read it at `now`.
+    pub(super) fn of(at: DateTime<Utc>, now: DateTime<Utc>, words: &dyn Words) -> Self {
+        let (iso, full) = (crate::domain::history::rfc3339(at), words.moment(at));
+        Self { iso, words: beside(at, now, words), full }
+    }
+
+    /// The same of a moment that is written as RFC 3339, if it is one.
+    pub(super) fn read(at: &str, now: DateTime<Utc>, words: &dyn Words) -> Option<Self> {
+        let at = DateTime::parse_from_rfc3339(at).ok()?.to_utc();
+        Some(Self::of(at, now, words))
+    }
+
+    /// Whole, with its zone.
+    pub(super) fn full(&self) -> &str {
+        &self.full
+    }
+}
+
+/// A moment beside now: `3 d ago`, `in 5 h`.
+pub(super) fn beside(at: DateTime<Utc>, now: DateTime<Utc>, words: &dyn Words) -> String {
+    if at > now { words.within(Span::of(at - now)) } else { words.ago(Span::of(now - at)) }
+}
+
+/// How long it is since a moment: `3 d`.
+pub(super) fn since(at: DateTime<Utc>, now: DateTime<Utc>, words: &dyn Words) -> String {
+    words.span(Span::of((now - at).max(TimeDelta::zero())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_known_language_is_taken() {
+        for (header, language) in [
+            ("", Language::English),
+            ("fr", Language::French),
+            ("fr-CH, fr;q=0.9, en;q=0.8, de;q=0.7, *;q=0.5", Language::French),
+            ("de, en;q=0.7, fr;q=0.8", Language::French),
+            ("de", Language::English),
+            ("en-GB,fr;q=0.9", Language::English),
+            ("FR-fr", Language::French),
+            ("fr;q=0", Language::English),
+            ("fr;q=x, en;q=0.1", Language::English),
+            ("fr;q=NaN", Language::English),
+            ("fr; q=0.5, *;q=0.1", Language::French),
+            (",,;;=,", Language::English),
+        ] {
+            assert_eq!(wanted(header), language, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_told_beside_now_in_each_language() {
+        let now: DateTime<Utc> = "2026-11-25T09:20:00Z".parse().unwrap();
+        for (at, english, french) in [
+            ("2026-11-25T09:20:00Z", "now", "à l’instant"),
+            ("2026-11-25T09:19:56Z", "4 s ago", "il y a 4 s"),
+            ("2026-11-25T09:05:00Z", "15 min ago", "il y a 15 min"),
+            ("2026-11-25T14:20:00Z", "in 5 h", "dans 5 h"),
+            ("2026-11-22T07:58:00Z", "3 d ago", "il y a 3 j"),
+            ("2026-12-25T09:20:00Z", "in 30 d", "dans 30 j"),
+        ] {
+            let at = at.parse().unwrap();
+            let both = [&english::English as &dyn Words, &french::French].map(|words| beside(at, now, words));
+            assert_eq!(both.map(|it| it.replace('\u{a0}', " ")), [english.to_owned(), french.to_owned()]);
+        }
+        let at = "2026-11-01T07:58:00Z".parse().unwrap();
+        let full = [&english::English as &dyn Words, &french::French].map(|words| words.moment(at));
+        assert_eq!(full.map(|it| it.replace('\u{a0}', " ")), ["1 Nov 2026 07:58 UTC", "1er nov. 2026 07:58 UTC"]);
+    }
+}

@@ -1,0 +1,38 @@
+//! A length of time as people say it: one number, and one unit.
+
+use chrono::TimeDelta;
+
+/// The largest unit that it is at least one of, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::web) enum Span {
+    /// Less than a second.
+    None,
+    Seconds(i64),
+    Minutes(i64),
+    Hours(i64),
+    Days(i64),
+}
+
+impl Span {
+    /// Cut, not rounded: three days are not told before they are over. Hours are told up to two days.
+    pub(in crate::web) fn of(span: TimeDelta) -> Self {
+        match span.num_seconds() {
+            ..1 => Self::None,
+            seconds @ 1..60 => Self::Seconds(seconds),
+            seconds @ 60..3_600 => Self::Minutes(seconds / 60),
+            seconds @ 3_600..172_800 => Self::Hours(seconds / 3_600),
+            seconds => Self::Days(seconds / 86_400),
+        }
+    }
+
+    /// The number and the unit, for languages that set one behind the other; days are called `day`.
+    pub(super) fn short(self, day: &str) -> Option<String> {
+        Some(match self {
+            Self::None => return None,
+            Self::Seconds(many) => format!("{many}\u{a0}s"),
+            Self::Minutes(many) => format!("{many}\u{a0}min"),
+            Self::Hours(many) => format!("{many}\u{a0}h"),
+            Self::Days(many) => format!("{many}\u{a0}{day}"),
+        })
+    }
+}

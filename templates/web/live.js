@@ -1,0 +1,105 @@
+// What the page can do better with script: news as it comes, and all rows with one button. Everything else works without.
+(() => {
+  "use strict";
+  const body = document.body;
+  const STALE_AFTER = 60_000;
+  let heard = Date.now();
+  let asked = 0;
+
+  // «4 s ago», in the language of the page.
+  const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto", style: "short" });
+  const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
+  const ago = (milliseconds) => {
+    const seconds = Math.max(0, Math.round(milliseconds / 1_000));
+    const [unit, size] = UNITS.find(([, size]) => seconds >= size) ?? UNITS[3];
+    return relative.format(-Math.floor(seconds / size), unit);
+  };
+
+  let stream;
+  const tick = () => {
+    if (stream?.readyState === EventSource.OPEN) heard = Date.now();
+    const live = document.getElementById("live");
+    const time = live?.querySelector("time");
+    if (!time) return;
+    const age = Date.now() - heard;
+    const words = ago(Date.now() - asked);
+    if (asked && time.textContent !== words) time.textContent = words;
+    const isOld = age > STALE_AFTER;
+    if (live.classList.contains("old") !== isOld && !document.querySelector(".say.old")) {
+      live.classList.toggle("old", isOld);
+      live.querySelector("span").textContent = isOld ? body.dataset.stale : body.dataset.live;
+    }
+  };
+
+  // Whoever has ticked or typed something, or opened a menu, is not to lose it.
+  const isBusy = () => {
+    const main = document.getElementById("main");
+    const typed = [...main.querySelectorAll("input, select, textarea")].some((field) =>
+      field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked
+        : field.type === "hidden" ? false
+        : field.tagName === "SELECT" ? [...field.options].some((one) => one.selected !== one.defaultSelected) && field === document.activeElement
+        : field.value !== field.defaultValue);
+    return typed || main.querySelector(".pop[open]") !== null;
+  };
+
+  const keyOf = (element) => element?.id || element?.getAttribute?.("aria-label") || element?.getAttribute?.("href") || "";
+
+  const refresh = async () => {
+    if (document.hidden || "answer" in body.dataset) return;
+    if (isBusy()) {
+      document.getElementById("news").hidden = false;
+      return;
+    }
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+    if (!answer.ok || answer.redirected) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (isBusy() || !fresh.getElementById("main")) return;
+    const focused = keyOf(document.activeElement);
+    const open = [...document.querySelectorAll("main details[open] > summary")].map((one) => one.textContent);
+    document.getElementById("main").replaceWith(fresh.getElementById("main"));
+    document.querySelector(".top nav").replaceWith(fresh.querySelector(".top nav"));
+    document.title = fresh.title;
+    for (const summary of document.querySelectorAll("main details > summary")) {
+      if (open.includes(summary.textContent)) summary.parentElement.open = true;
+    }
+    if (focused) {
+      const again = [...document.querySelectorAll("main a, main button, main input, main summary, .top a")].find((one) => keyOf(one) === focused);
+      again?.focus({ preventScroll: true });
+    }
+    asked = heard = Date.now();
+    ready();
+    tick();
+  };
+
+  let waits = 0;
+  const soon = () => {
+    heard = Date.now();
+    clearTimeout(waits);
+    waits = setTimeout(() => refresh().catch(() => {}), 600);
+  };
+
+  const ready = () => {
+    const all = document.getElementById("all-rows");
+    if (!all) return;
+    all.hidden = false;
+    all.addEventListener("click", () => {
+      for (const box of all.form.querySelectorAll("tbody [type=checkbox]")) box.checked = true;
+    });
+  };
+
+  // A page that comes back out of the browser's store is as old as it was left.
+  addEventListener("pageshow", (event) => { if (event.persisted) soon(); });
+  addEventListener("visibilitychange", () => { if (!document.hidden && Date.now() - asked > STALE_AFTER) soon(); });
+
+  asked = heard;
+  body.dataset.live = document.querySelector("#live > span")?.textContent ?? "";
+  ready();
+  tick();
+  setInterval(tick, 1_000);
+
+  // What answers a form can't be asked for again.
+  if ("answer" in body.dataset) return;
+  stream = new EventSource(body.dataset.events);
+  stream.addEventListener("changed", soon);
+  stream.addEventListener("reset", soon);
+})();
