@@ -178,6 +178,20 @@ impl Seen {
     }
 }
 
+impl SeenItem {
+    /// That nothing was done about it.
+    fn problem(&self, problem: &Problem) -> DecidedItem {
+        DecidedItem {
+            workload: format!("{}/{}/{}", self.namespace, self.kind, self.name),
+            container: self.seen.container.clone(),
+            status: problem.status.as_u16(),
+            outcome: if problem.retry_after.is_some() { "later" } else { "refused" }.to_owned(),
+            detail: problem.detail.to_string(),
+            reason: None,
+        }
+    }
+}
+
 impl<Q> Api<Q> {
     /// Carries a decision out.
     ///

@@ -121,7 +121,7 @@ impl Events {
     fn since(&self, last: u64) -> (Bytes, u64) {
         let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = kept.back().map_or(0, |(number, _)| *number);
-        let is_whole = kept.front().is_none_or(|(oldest, _)| last + 1 >= *oldest) && last <= newest;
+        let is_whole = kept.front().is_none_or(|(oldest, _)| last.saturating_add(1) >= *oldest) && last <= newest;
         if !is_whole {
             return (Bytes::from(format!("id: {:x}-{newest}\nevent: reset\ndata: {{}}\n\n", self.0.boot)), newest);
         }

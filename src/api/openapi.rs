@@ -249,7 +249,7 @@ pub(super) fn violation(method: &str, path: &str, status: u16, body: &Value) -> 
         if schema["properties"].is_object() {
             schema["additionalProperties"] = json!(false);
         }
-        for part in schema["allOf"].as_array_mut().into_iter().flatten() {
+        for part in schema.get_mut("allOf").and_then(Value::as_array_mut).into_iter().flatten() {
             part.as_object_mut().unwrap().remove("additionalProperties");
         }
     }

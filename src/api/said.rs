@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 
 use super::answer::done;
-use super::view::{DecisionView, Time};
+use super::view::{DecidedItem, DecisionView, Time};
 use crate::domain::actor::Actor;
 use crate::domain::history::Entry;
 use crate::domain::record::Closed;
@@ -52,6 +52,19 @@ impl Decided {
             until,
         };
         Self { status, view, refusal }
+    }
+
+    /// The same as one of many.
+    pub(super) fn item(&self) -> DecidedItem {
+        let view = &self.view;
+        DecidedItem {
+            workload: view.workload.clone(),
+            container: view.container.clone(),
+            status: self.status.as_u16(),
+            outcome: view.outcome.to_owned(),
+            detail: view.detail.clone(),
+            reason: view.reason.map(str::to_owned),
+        }
     }
 
     /// The answer of the API: a problem where nothing was done.

@@ -107,6 +107,10 @@ fn deployment(name: &str, keys: &LinkKey) -> Workload {
     Workload { id, ..workload(&images, &annotations) }
 }
 
+fn put(index: &Index, workload: Workload) {
+    index.observe(&workload.id.clone(), Some(workload));
+}
+
 struct Stage {
     api: Data<Api<SqliteQueue>>,
     told: Arc<Told>,
@@ -121,7 +125,7 @@ impl Stage {
         let (key, told) = (LinkKey::new(vec![7; 32]).unwrap(), Arc::new(Told::default()));
         let index = Index::default();
         for name in names {
-            index.learn(deployment(name, &key));
+            put(&index, deployment(name, &key));
         }
         let (_, stop) = crate::stop::Stop::new();
         let api = Data::new(Api {
@@ -272,7 +276,7 @@ async fn what_is_asked_for_is_what_is_listed_page_by_page_whatever_comes_and_goe
         query = format!("limit=2&cursor={next}");
         // One of those that were listed goes, and one comes before it.
         stage.api.index.observe(&deployment("web-0", &LinkKey::new(vec![7; 32]).unwrap()).id, None);
-        stage.api.index.learn(deployment("web-00", &LinkKey::new(vec![7; 32]).unwrap()));
+        put(&stage.api.index, deployment("web-00", &LinkKey::new(vec![7; 32]).unwrap()));
     }
     assert_eq!(seen, names, "each once");
     let count = async |query: &str| {
@@ -308,7 +312,7 @@ async fn who_has_a_list_already_is_told_that_it_is_as_it_was() {
     };
     let (status, tag) = ask(None).await;
     assert_eq!((status, ask(Some(&tag)).await), (200, (304, tag.clone())));
-    stage.api.index.learn(deployment("api", &LinkKey::new(vec![7; 32]).unwrap()));
+    put(&stage.api.index, deployment("api", &LinkKey::new(vec![7; 32]).unwrap()));
     let (status, other) = ask(Some(&tag)).await;
     assert!(status == 200 && other != tag);
 }

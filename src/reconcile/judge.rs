@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::draft::Chosen;
-use super::{Listed, Reconciler, StepError, Target, looked};
+use super::{Listed, Reconciler, StepError, Target};
 use crate::assess::{self, Candidate, Forges, Place, Source, Undecided};
 use crate::cluster::Cluster;
 use crate::domain::declared::Declared;
@@ -17,10 +17,11 @@ use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Problems, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::LastLook;
+use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Registry, Tags};
+use crate::telemetry::chain;
 
 /// What a look at the registry came to.
 pub(super) enum Choice {
@@ -84,7 +85,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tags: Option<Listed>,
     ) -> Result<Judged, StepError> {
         let judged = self.judged_now(target, ledger, settings, tags).await;
-        if let Some(came_to) = looked::came_to(&judged) {
+        if let Some(came_to) = came_to(&judged) {
             self.1.looked.put(target, LastLook { at: self.0.ambient.now(), came_to });
         }
         judged
@@ -317,6 +318,25 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let asked = self.source(target)?.digest(tag).await;
         asked.map_err(|error| StepError::Registry(Arc::new(error)))
     }
+}
+
+/// What a judgement comes to, for whoever looks at it.
+fn came_to(judged: &Result<Judged, StepError>) -> Option<CameTo> {
+    Some(match judged {
+        Ok(Judged { choice, .. }) => match choice {
+            Choice::Nothing => CameTo::Nothing,
+            Choice::NotBefore { until, tag, level } => {
+                CameTo::Cooling { tag: tag.clone(), level: *level, until: *until }
+            }
+            Choice::To(chosen) => {
+                CameTo::To { tag: chosen.to.clone(), digest: chosen.digest.clone(), level: chosen.level }
+            }
+            Choice::Undecided(reason) => CameTo::Undecided(chain(reason).to_string()),
+        },
+        // It is looked at again at once.
+        Err(StepError::Changed) => return None,
+        Err(error) => CameTo::Undecided(chain(error).to_string()),
+    })
 }
 
 /// The same, with what the running tag points to: it was asked for beside the tag that was chosen.

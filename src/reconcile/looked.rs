@@ -4,20 +4,15 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::judge::{Choice, Judged};
-use super::{Reconciler, StepError, Target};
-use crate::domain::view::{CameTo, LastLook};
-use crate::telemetry::chain;
+use super::{Reconciler, Target};
+use crate::domain::view::LastLook;
 
 /// The most containers whose last look is remembered.
 const MOST: usize = 50_000;
 
-/// By the uid of a workload and the name of a container.
-pub type LastLooks = HashMap<(Box<str>, Box<str>), LastLook>;
-
-/// The last looks.
+/// The last looks, by the uid of a workload and the name of a container.
 #[derive(Debug, Default)]
-pub(super) struct Looked(Mutex<LastLooks>);
+pub(super) struct Looked(Mutex<HashMap<(Box<str>, Box<str>), LastLook>>);
 
 impl Looked {
     pub(super) fn put(&self, target: &Target, look: LastLook) {
@@ -30,33 +25,8 @@ impl Looked {
     }
 }
 
-/// What a judgement comes to.
-pub(super) fn came_to(judged: &Result<Judged, StepError>) -> Option<CameTo> {
-    Some(match judged {
-        Ok(Judged { choice, .. }) => match choice {
-            Choice::Nothing => CameTo::Nothing,
-            Choice::NotBefore { until, tag, level } => {
-                CameTo::Cooling { tag: tag.clone(), level: *level, until: *until }
-            }
-            Choice::To(chosen) => {
-                CameTo::To { tag: chosen.to.clone(), digest: chosen.digest.clone(), level: chosen.level }
-            }
-            Choice::Undecided(reason) => CameTo::Undecided(chain(reason).to_string()),
-        },
-        // It is looked at again at once.
-        Err(StepError::Changed) => return None,
-        Err(error) => CameTo::Undecided(chain(error).to_string()),
-    })
-}
-
 impl<Q, R, C> Reconciler<Q, R, C> {
-    /// What the last looks came to, since the start.
-    #[must_use]
-    pub fn last_looks(&self) -> LastLooks {
-        self.1.looked.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The same of one container.
+    /// What the last look at a container came to, since the start.
     #[must_use]
     pub fn last_look(&self, uid: &str, container: &str) -> Option<LastLook> {
         let all = self.1.looked.0.lock().unwrap_or_else(PoisonError::into_inner);

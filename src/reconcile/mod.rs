@@ -74,7 +74,6 @@ pub use explained::Explained;
 use fair::{Beginnings, InTurns};
 use family::Families;
 use group::Groups;
-pub use looked::LastLooks;
 use looked::Looked;
 use marks::{Marks, Turns};
 use repairs::Repairs;

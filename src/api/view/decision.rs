@@ -3,9 +3,6 @@
 use serde::Serialize;
 
 use super::Time;
-use crate::api::decide::SeenItem;
-use crate::api::said::Decided;
-use crate::listener::Problem;
 
 /// What one decision came to.
 #[derive(Clone, Debug, Serialize)]
@@ -63,29 +60,4 @@ pub struct DecidedItem {
     /// Why it would not be asked today, where that is why nothing was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-}
-
-impl DecidedItem {
-    pub(crate) fn of(decided: &Decided) -> Self {
-        let view = &decided.view;
-        Self {
-            workload: view.workload.clone(),
-            container: view.container.clone(),
-            status: decided.status.as_u16(),
-            outcome: view.outcome.to_owned(),
-            detail: view.detail.clone(),
-            reason: view.reason.map(str::to_owned),
-        }
-    }
-
-    pub(crate) fn problem(item: &SeenItem, problem: &Problem) -> Self {
-        Self {
-            workload: format!("{}/{}/{}", item.namespace, item.kind, item.name),
-            container: item.seen.container.clone(),
-            status: problem.status.as_u16(),
-            outcome: if problem.retry_after.is_some() { "later" } else { "refused" }.to_owned(),
-            detail: problem.detail.to_string(),
-            reason: None,
-        }
-    }
 }
