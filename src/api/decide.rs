@@ -207,12 +207,12 @@ impl<Q> Api<Q> {
     /// One of many, if it can be begun in time.
     async fn decide_in_time(&self, item: &SeenItem, press: &Press, begun: Duration) -> DecidedItem {
         if self.ambient.monotonic().saturating_sub(begun) > PATIENCE {
-            return DecidedItem::problem(item, &Problem::later("it was not begun in time; send it again"));
+            return item.problem(&Problem::later("it was not begun in time; send it again"));
         }
         let of = (item.namespace.clone(), item.kind.clone(), item.name.clone());
         match self.decide(&of, &item.seen, press).await {
-            Ok(decided) => DecidedItem::of(&decided),
-            Err(problem) => DecidedItem::problem(item, &problem),
+            Ok(decided) => decided.item(),
+            Err(problem) => item.problem(&problem),
         }
     }
 

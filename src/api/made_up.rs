@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Api, Events, FindNotes, Pulse, Sequencer, Waiting};
+use super::{Api, Census, Events, FindNotes, Pulse, Sequencer, Waiting};
 use crate::ambient::Ambient;
 use crate::cluster::{Index, Scopes};
 use crate::domain::actor::Actor;
@@ -73,6 +73,7 @@ pub(crate) fn api(
         events: Events::new(&ambient, Stop::new().1),
         pulse: Pulse::new(ambient.clone()),
         metrics: Metrics::new(),
+        census: Census::new(true),
         ambient,
     };
     (api, folder)

@@ -143,6 +143,7 @@ impl Stage {
             events: Events::new(&ambient, stop),
             pulse: Pulse::new(ambient.clone()),
             metrics: Metrics::new(),
+            census: Census::new(true),
             ambient,
         });
         Self { api, told, _folder: folder }

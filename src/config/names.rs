@@ -20,7 +20,7 @@ pub(super) const METRICS_PER_WORKLOAD: &str = "IMAGE_WATCHER_METRICS_PER_WORKLOA
 pub(super) const IDENTITY: [&str; 2] = ["IMAGE_WATCHER_IDENTITY_HEADER", "IMAGE_WATCHER_IDENTITY_REQUIRED"];
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 34] = [
+const PLAIN: [&str; 35] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",

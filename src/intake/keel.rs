@@ -57,7 +57,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
-        let (taken, pushes) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Pushes::new(sources, metrics.clone())));
+        let (taken, pushes) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Pushes::new(sources, &metrics)));
         let witness = Arc::clone(&taken);
         let intake = Intake::new(sources, queue, Arc::new(|_| true), pushes, None, ambient, metrics);
         let intake = intake.witnessed_by(Arc::new(move |all: &[Push]| {

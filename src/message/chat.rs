@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::{french, words};
+use super::words;
 use crate::domain::actor::Actor;
 use crate::domain::release::Language;
 
@@ -151,10 +151,7 @@ pub fn all_of(language: Language, all: &[String]) -> String {
 /// Who decided, as people read it.
 #[must_use]
 pub fn actor(language: Language, who: &Actor) -> String {
-    match language {
-        Language::English => who.words(),
-        Language::French => french::actor(who),
-    }
+    words(language).actor(who)
 }
 
 /// Why nothing was done, in words.
@@ -179,7 +176,7 @@ fn english(why: Nothing) -> &'static str {
         Nothing::Superseded => "A newer version took its place. Nothing was done.",
         Nothing::Refused => "This would not be asked today. Nothing was done; the link in the message says why.",
         Nothing::Moved => "The tag points to another image now. Nothing was done; you are asked again about it.",
-        Nothing::Changed => "The workload no longer runs what it ran when you were asked. Nothing was done.",
+        Nothing::Changed => "The workload is not what it was when you were asked. Nothing was done.",
         Nothing::Over => "There is nothing to decide about this any more. Nothing was done.",
         Nothing::NotWritten => {
             "The cluster refuses to write it. Nothing was done; the link in the message says what it said."
@@ -215,7 +212,7 @@ fn in_french(why: Nothing) -> &'static str {
         Nothing::Moved => {
             "Le tag désigne maintenant une autre image. Rien n’a été fait\u{a0}; une nouvelle question sera posée."
         }
-        Nothing::Changed => "La charge n’exécute plus ce qu’elle exécutait lors de la question. Rien n’a été fait.",
+        Nothing::Changed => "La charge n’est plus ce qu’elle était lors de la question. Rien n’a été fait.",
         Nothing::Over => "Il n’y a plus rien à décider à ce sujet. Rien n’a été fait.",
         Nothing::NotWritten => "Le cluster refuse l’écriture. Rien n’a été fait\u{a0}; le lien du message en dit plus.",
         Nothing::Later => {

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeZone as _, Utc};
 use chrono_tz::Tz;
 
 pub(super) use fixed::Fixed;
-pub(super) use said::{Said, said, said_to};
+pub(super) use said::{Said, said_to};
 
 use super::wrong::Wrong;
 use crate::domain::actor::{Actor, Person, masked};

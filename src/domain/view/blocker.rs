@@ -174,7 +174,7 @@ impl Blocker {
             Self::Held(_) => "held",
             Self::Refused(_) => "refused",
             Self::Snoozed(_) => "snoozed",
-            Self::Asked(_) => "asked",
+            Self::Asked(..) => "asked",
             Self::Person => "person",
             Self::AsksOnly(_) => "asks-only",
             Self::Owned(_) => "owned",

@@ -24,7 +24,6 @@ use crate::domain::owner::OwnerView;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
 use crate::domain::tag::Level;
-use crate::domain::wording::sentence as sentence_of;
 use phrases::{charges, counted, declared, group, how_far, in_words, of_cluster, policy, quoted};
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
