@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use actix_server::Server;
 use actix_service::IntoServiceFactory as _;
+use actix_web::guard;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
@@ -65,6 +66,7 @@ use crate::release::{Background, FetchSettings, Releases, Subject, TimedNotes, W
 use crate::stop::Stop;
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
+use crate::web as page;
 
 /// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs has a quarter of them at most,
 /// and a namespace all of whose hosts hang a half.
@@ -375,13 +377,14 @@ impl App {
         let base_path = base_path.unwrap_or_default();
         let (intake, links) = (Data::new(self.intake(tasks, &base_path)?), Data::new(self.links(&base_path)?));
         let doors = self.doors(tasks)?;
-        let (access, api) = (self.access.clone(), api.clone());
+        let (access, pages) = (self.access.clone(), Data::new(self.pages(api, &base_path)?));
+        let api = api.clone();
         let app = move || {
             let routes = |config: &mut web::ServiceConfig| {
                 approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>(config);
                 if let Some(access) = &access {
-                    config.app_data(access.clone()).app_data(api.clone());
-                    signed_in_routes(config);
+                    config.app_data(access.clone()).app_data(api.clone()).app_data(pages.clone());
+                    signed_in_routes(config, &base_path);
                 }
                 doors.add_to(config);
             };
@@ -399,6 +402,17 @@ impl App {
         };
         let listener = bind(&self.config.public)?;
         serve_http(listener, 2, PUBLIC, app).context("the public listener can't be used")
+    }
+
+    /// The pages of whoever signed in.
+    fn pages(&self, api: &Data<Api<SqliteQueue>>, base_path: &str) -> anyhow::Result<page::Web> {
+        let setup = page::Setup {
+            base: base_path.to_owned(),
+            cluster: self.config.cluster.clone(),
+            sign_out: self.access.as_ref().is_some_and(|access| access.signs_out()).then(|| "/sign-out".to_owned()),
+            bodies: Bodies::new(FORMS),
+        };
+        page::Web::new(Arc::new(api.get_ref().clone()), setup).context("the pages can't be made of their templates")
     }
 
     fn intake(&self, tasks: &mut Tasks, base_path: &str) -> anyhow::Result<Intake<SqliteQueue>> {
@@ -492,7 +506,7 @@ impl App {
                 let Job::Press(pressed) = &leased.job else {
                     return Verdict::Dead { reason: "not a press".into() };
                 };
-                chat::answer(&reconciler, (&say, &voice), &ambient, pressed).await;
+                Box::pin(chat::answer(&reconciler, (&say, &voice), &ambient, pressed)).await;
                 Verdict::Done
             }
         };
@@ -746,12 +760,14 @@ fn access(
 }
 
 /// What is answered to people and programs that are known, and where people sign in.
-fn signed_in_routes(config: &mut web::ServiceConfig) {
+fn signed_in_routes(config: &mut web::ServiceConfig, base_path: &str) {
     let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<SqliteQueue>);
+    let base = base_path.to_owned();
+    let is_a_view = guard::fn_guard(move |request| page::is_a_view(request.head().uri.path(), &base));
+    let people = web::scope("").guard(is_a_view).wrap(from_fn(access::people)).configure(page::routes);
     access::routes(config);
-    config
-        .service(programs)
-        .service(web::resource("/").wrap(from_fn(access::people)).route(web::get().to(access::home)));
+    page::asset_routes(config);
+    config.service(programs).service(people);
 }
 
 /// Where the sequencer asks what became of the release of a version that waited.

@@ -145,6 +145,12 @@ pub(super) enum Stranger {
 }
 
 impl Access {
+    /// Whether people can sign out here: not where a proxy says who they are.
+    #[must_use]
+    pub fn signs_out(&self) -> bool {
+        matches!(self.way, Way::Passwords(_) | Way::Provider(_))
+    }
+
     /// Knows people as it is configured.
     ///
     /// # Errors

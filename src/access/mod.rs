@@ -33,7 +33,7 @@ pub use door::{Access, AccessError, MayDecideIn, Parts};
 pub use guard::{people, programs};
 pub use page::TemplateError;
 pub use proxy::{Identity, Refused};
-pub use routes::{home, routes};
+pub use routes::routes;
 
 use crate::domain::actor::SignedIn;
 pub use crate::domain::role::Role;

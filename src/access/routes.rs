@@ -2,16 +2,17 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, SET_COOKIE};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use url::form_urlencoded;
 
-use super::Visitor;
 use super::basic::{LONGEST, Passwords};
 use super::destination::destination;
 use super::door::{Access, Stranger, Way, proof_of_password, session_of};
 use super::oidc::{Oidc, OidcError, Returned};
 use super::page::{self, Said};
+use super::{Visitor, people};
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::role::Role;
 use crate::domain::secret::Secret;
@@ -27,7 +28,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/sign-in").route(web::get().to(show)).route(web::post().to(password)))
         .route("/sign-in/begin", web::get().to(begin))
         .route("/sign-in/callback", web::get().to(callback))
-        .route("/sign-out", web::post().to(sign_out));
+        .route("/sign-out", web::post().to(sign_out))
+        .service(web::resource("/account").wrap(from_fn(people)).route(web::get().to(home)));
 }
 
 /// The page on which somebody signs in.
@@ -84,7 +86,7 @@ async fn sign_out(access: Data<Access>, request: HttpRequest, mut payload: Paylo
 }
 
 /// Who is signed in, as what, and how they sign out.
-pub async fn home(access: Data<Access>, visitor: Visitor) -> HttpResponse {
+pub(super) async fn home(access: Data<Access>, visitor: Visitor) -> HttpResponse {
     let told = format!("You are signed in as {}, {}.", visitor.who.name(), visitor.role.as_str());
     let way = match access.way {
         Way::Passwords(_) | Way::Provider(_) => page::Way::Out,

@@ -138,7 +138,9 @@ mod tests {
 
     fn headers(lines: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        lines.iter().for_each(|line| headers.append(COOKIE, HeaderValue::from_str(line).unwrap()));
+        for line in lines {
+            headers.append(COOKIE, HeaderValue::from_str(line).unwrap());
+        }
         headers
     }
 

@@ -120,8 +120,10 @@ pub(super) async fn send(access: &Data<Access>, request: TestRequest) -> Answer 
     let who = |visitor: Visitor| async move { HttpResponse::Ok().body(visitor.who.name().to_owned()) };
     let programs = web::scope("/api/v1").wrap(from_fn(super::programs));
     let programs = programs.route("/who", web::get().to(who)).route("/act", web::post().to(act));
-    let people =
-        web::scope("").wrap(from_fn(people)).route("/", web::get().to(home)).route("/act", web::post().to(act));
+    let people = web::scope("")
+        .wrap(from_fn(people))
+        .route("/", web::get().to(super::routes::home))
+        .route("/act", web::post().to(act));
     let below = web::scope(&access.base_path).configure(routes).service(programs).service(people);
     let app = init_service(App::new().app_data(access.clone()).service(below)).await;
     let response = call_service(&app, request.to_request()).await;

@@ -178,7 +178,7 @@ async fn of_a_visitor<B: MessageBody>(
     next.call(request).await
 }
 
-/// What the API is, in OpenAPI 3.1.
+/// What the API is, in `OpenAPI` 3.1.
 const OPENAPI: &str = include_str!("openapi.json");
 
 async fn openapi(request: HttpRequest) -> HttpResponse {

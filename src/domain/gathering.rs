@@ -315,7 +315,8 @@ mod tests {
         fn nobody_is_told_of_an_update_what_was_before_what_was_told(
             happens in proptest::collection::vec((any_step(), any::<bool>()), 1..60)
         ) {
-            let (mut waiting, mut told): (Vec<(usize, Notice)>, Vec<(usize, Notice)>) = (Vec::new(), Vec::new());
+            let mut waiting: Vec<(usize, Notice)> = Vec::new();
+            let mut told: Vec<(usize, Notice)> = Vec::new();
             let mut dropped = Vec::new();
             for (at, (notice, goes_out)) in happens.iter().enumerate() {
                 if notice.is_urgent() {

@@ -403,7 +403,8 @@ impl Channels {
     /// Whether a channel is not told of this, and only shows it in the message about the update.
     fn is_only_shown(&self, delivery: &Delivery) -> bool {
         let Told::One(notice) = &delivery.told else { return false };
-        self.find(&delivery.channel).is_some_and(|channel| !channel.is_told(notice.kind))
+        // What was stored for a channel that shows nothing anew is owed, whatever it is configured to be told by now.
+        self.find(&delivery.channel).is_some_and(|channel| channel.shows(notice) && !channel.is_told(notice.kind))
     }
 
     /// One attempt, and another one in plain text where the channel does not take the message as it is written. `notes`
@@ -511,6 +512,7 @@ mod tests {
         said_by(delivery, Links::one(link), notes, None)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "tests read better")]
     pub(crate) fn said_by(
         delivery: &Delivery,
         links: Links,
@@ -552,6 +554,26 @@ mod tests {
         let other = LinkKeys::from(LinkKey::new(vec![8; 32]).unwrap());
         let base = "https://iw.example.com".parse().unwrap();
         assert_eq!(links(Some(&base), &other, &asking(), now), Links::default());
+    }
+
+    /// The configuration may name fewer events by the time that a message is sent.
+    #[test]
+    fn what_was_stored_is_owed_where_nothing_is_shown_anew() {
+        let client = || {
+            let outbound = crate::outbound::Outbound::new(None).unwrap();
+            Box::new(outbound.client(crate::outbound::Reach::Named).unwrap())
+        };
+        let room = mattermost::MattermostChannel::new(Secret::new("https://chat.example.com/hooks/x".into()));
+        let app = "https://slack.com/api".parse().unwrap();
+        let app = slack_app::SlackApp::new(&app, Secret::new("xoxb-1".into()), "C1".into());
+        let of = |name: &str, service: Arc<dyn Service>| {
+            Channel::new(name.into(), Scope::default(), Transport::Service(client(), service))
+        };
+        let channels = Channels::new(vec![of("room", Arc::new(room)), of("app", Arc::new(app))], None);
+        let is_only_shown = |channel: &str, kind| channels.is_only_shown(&Delivery::of(channel, "", notice(kind)));
+        assert!(NoticeKind::ALL.into_iter().all(|kind| !is_only_shown("room", kind)));
+        let shown: Vec<NoticeKind> = NoticeKind::ALL.into_iter().filter(|kind| is_only_shown("app", *kind)).collect();
+        assert_eq!(shown, [NoticeKind::Granted, NoticeKind::Skipped]);
     }
 
     #[test]

@@ -10,9 +10,12 @@ use crate::domain::view::LastLook;
 /// The most containers whose last look is remembered.
 const MOST: usize = 50_000;
 
-/// The last looks, by the uid of a workload and the name of a container.
+/// The uid of a workload and the name of a container.
+type Place = (Box<str>, Box<str>);
+
+/// The last looks.
 #[derive(Debug, Default)]
-pub(super) struct Looked(Mutex<HashMap<(Box<str>, Box<str>), LastLook>>);
+pub(super) struct Looked(Mutex<HashMap<Place, LastLook>>);
 
 impl Looked {
     pub(super) fn put(&self, target: &Target, look: LastLook) {

@@ -54,7 +54,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             work.draft.on(other, Event::NothingToAsk, now);
         }
         if let Some(question) = asked.filter(|question| question.with == with) {
-            return Ok(Some(self.ask_still(work, target, settings, chosen, question)));
+            return Ok(Some(self.ask_still(work, target, settings, chosen, &question)));
         }
         let question = match before {
             // What was closed under other settings: its links are as good as before.
@@ -83,7 +83,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         target: &Target,
         settings: &Settings,
         chosen: &Chosen,
-        asked: Question,
+        asked: &Question,
     ) -> DateTime<Utc> {
         self.count("proposed", "already");
         let container = target.container.as_str();

@@ -42,10 +42,9 @@ impl Asked {
         let filter = &mut self.filter;
         let is_name = !value.is_empty() && value.len() <= LONGEST_NAME;
         match name {
+            "namespace" if is_name && filter.namespaces.iter().any(|known| known == value) => {}
             "namespace" if is_name && filter.namespaces.len() < MOST_NAMESPACES => {
-                if !filter.namespaces.iter().any(|known| known == value) {
-                    filter.namespaces.push(value.to_owned());
-                }
+                filter.namespaces.push(value.to_owned());
             }
             "state" => filter.states = Attention::parse(value).into_iter().collect(),
             "level" => filter.levels = Level::ALL.into_iter().filter(|level| level.as_str() == value).collect(),

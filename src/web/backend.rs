@@ -110,6 +110,9 @@ pub struct Explanation {
     pub more: usize,
 }
 
+/// Messages, and where the next page of them begins.
+pub type PageOfDeliveries = (Vec<DeliveryView>, Option<String>);
+
 /// The service, as the API has it.
 pub trait Backend: Send + Sync {
     /// The moment that everything is told at.
@@ -140,7 +143,7 @@ pub trait Backend: Send + Sync {
     /// How the registries do.
     fn registries(&self) -> Vec<RegistryView>;
     /// Messages that have not arrived, and where the next page begins.
-    fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<(Vec<DeliveryView>, Option<String>), Problem>>;
+    fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<PageOfDeliveries, Problem>>;
     /// Something is done about those that were given up.
     fn handle<'a>(&'a self, visitor: &'a Visitor, handling: Handling) -> BoxFuture<'a, Result<(), Problem>>;
 }

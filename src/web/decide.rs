@@ -125,7 +125,7 @@ fn cares(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -
     let wants_tick = !grave.is_empty();
     let mut all = grave;
     all.extend(container.window_opens.map(|at| Care::OutsideWindow(until(at.0, shown))));
-    all.extend((!question.group.is_empty()).then(|| Care::Together(question.group.len())));
+    all.extend((!question.group.is_empty()).then_some(Care::Together(question.group.len())));
     (all.iter().map(|care| shown.words.care(care)).collect(), wants_tick)
 }
 

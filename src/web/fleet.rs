@@ -277,9 +277,12 @@ fn paging(asked: &Asked, shelf: &Shelf<'_>, root: &str, shown: Shown<'_>) -> Val
         context! { count => size, url => asked.sized(size).url(root), current => size == asked.size() }
     });
     let numbers = if pages > 1 { around(page, pages) } else { Vec::new() };
-    let numbers = numbers.into_iter().map(|number| match number {
-        Some(number) => context! { number => number, url => url(number), current => number == page },
-        None => context! { number => 0, url => (), current => false },
+    let numbers = numbers.into_iter().map(|number| {
+        if let Some(number) = number {
+            context! { number => number, url => url(number), current => number == page }
+        } else {
+            context! { number => 0, url => (), current => false }
+        }
     });
     context! {
         words => shown.words.rows(shelf.first + 1, shelf.first + shelf.rows.len(), all),

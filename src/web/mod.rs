@@ -32,7 +32,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::{Value, context};
 
 use assets::AssetUrls;
-pub use backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Pick, Place};
+pub use backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place};
 pub use pages::TemplateError;
 use pages::{Pages, value};
 use row::Shown;
@@ -84,6 +84,16 @@ impl Web {
         let assets = AssetUrls::under(&base);
         Ok(Self { backend, pages: Pages::new()?, bodies, base, cluster, sign_out, assets })
     }
+}
+
+/// What paths of views begin with.
+const VIEWS: [&str; 6] = ["", "workloads", "approvals", "sources", "deliveries", "brake"];
+
+/// Whether a path is a view's, with or without what all our addresses begin with.
+#[must_use]
+pub fn is_a_view(path: &str, base: &str) -> bool {
+    let within = path.strip_prefix(base).filter(|rest| rest.starts_with('/')).unwrap_or(path);
+    within.strip_prefix('/').is_some_and(|rest| VIEWS.contains(&rest.split('/').next().unwrap_or_default()))
 }
 
 /// Adds the routes of this stage, but for what pages load.

@@ -4,10 +4,12 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use url::form_urlencoded;
 
-use super::backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Pick, Place};
+use super::backend::{
+    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place,
+};
 use crate::access::Visitor;
 use crate::api::view::{
-    BrakeView, ContainerView, DeliveryView, ExplanationView, Filter, Fleet, RegistryView, SourceView, WorkloadView,
+    BrakeView, ContainerView, ExplanationView, Filter, Fleet, RegistryView, SourceView, WorkloadView,
 };
 use crate::api::{Api, Decision, Decisions, How, Seen, SeenItem};
 use crate::cluster::ScopeState;
@@ -170,7 +172,7 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         (self.registries)()
     }
 
-    fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<(Vec<DeliveryView>, Option<String>), Problem>> {
+    fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<PageOfDeliveries, Problem>> {
         Box::pin(async move {
             let query = asked.query();
             let page = Self::deliveries(self, &query).await?;

@@ -87,7 +87,7 @@ const VIEWS: [&str; 8] = [
 /// A tag that would run or style anything, or loads from elsewhere.
 fn is_inline(page: &str) -> bool {
     let page = page.to_lowercase();
-    let has_handler = regex::Regex::new(r#"<[^>]*\son[a-z]+\s*="#).unwrap().is_match(&page);
+    let has_handler = regex::Regex::new(r"<[^>]*\son[a-z]+\s*=").unwrap().is_match(&page);
     let script = regex::Regex::new("<script(?: src=\"/iw/assets/live-[0-9a-f]{16}\\.js\" defer)?>").unwrap();
     let scripts = script.find_iter(&page).filter(|found| found.as_str() == "<script>").count();
     has_handler || page.contains(" style=") || page.contains("<style") || page.contains("javascript:") || scripts > 0
@@ -96,6 +96,7 @@ fn is_inline(page: &str) -> bool {
 #[actix_web::test]
 async fn every_page_is_harmless_and_leads_nowhere_else() {
     let backend = Arc::new(MadeUp::of(60));
+    let link = regex::Regex::new(r#"(?:href|src|action)="([^"]*)""#).unwrap();
     for path in VIEWS.into_iter().chain(["/workloads/shop/deploy/none"]) {
         let came = get(&backend, path).await;
         let status = if path.ends_with("none") { StatusCode::NOT_FOUND } else { StatusCode::OK };
@@ -107,7 +108,6 @@ async fn every_page_is_harmless_and_leads_nowhere_else() {
         assert_eq!((came.header("cache-control"), came.header("x-content-type-options")), ("no-store", "nosniff"));
         assert_eq!(came.header("cross-origin-opener-policy"), "same-origin");
         assert!(!is_inline(&came.body), "{path}");
-        let link = regex::Regex::new(r#"(?:href|src|action)="([^"]*)""#).unwrap();
         for found in link.captures_iter(&came.body) {
             let to = &found[1];
             let is_ours = to.starts_with("/iw/") || to.starts_with('#') || to.is_empty();
@@ -315,6 +315,7 @@ async fn a_page_of_a_thousand_workloads_stays_small() {
 
 /// For a browser: `cargo test --lib web::tests::serves -- --ignored`, with `PAGE_PORT` and `PAGE_WORKLOADS`; it ends when its
 /// standard input does. See tests/page/README.md.
+#[expect(clippy::disallowed_methods, reason = "whoever looks says what")]
 #[actix_web::test]
 #[ignore = "serves until it is stopped; tests/page asks for it"]
 async fn serves_a_made_up_fleet() {

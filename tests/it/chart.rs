@@ -218,7 +218,7 @@ impl<'c> Release<'c> {
         watcher
     }
 
-    /// The file of the ConfigMap, as it is mounted.
+    /// The file of the `ConfigMap`, as it is mounted.
     async fn config(&self) -> String {
         let maps: Api<ConfigMap> = Api::namespaced(self.ctx.client().clone(), &self.namespace);
         let map = maps.get("iw-image-watcher").await.expect("the ConfigMap of the release");

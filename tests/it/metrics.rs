@@ -161,13 +161,16 @@ async fn every_metric_that_is_promised_is_there_after_a_run(ctx: Ctx) {
     auto_workload.wait_for_image("auto", &format!("{}@{digest}", auto.reference("1.0.1"))).await;
     ctx.mailbox().wait_for_mail("/asked]").await;
     let ended = r#"image_watcher_updates_total{kind="Deployment",trigger="policy",result="healthy"}"#;
-    eventually("the update ended", async || watcher.metric(ended).await.filter(|count| *count == 1.0)).await;
+    eventually("the update ended", async || watcher.metric(ended).await.filter(|count| *count > 0.0 && *count < 2.0))
+        .await;
     let available = format!(
         "image_watcher_update_available{{namespace=\"{}\",kind=\"Deployment\",name=\"asked\",container=\"asked\",level=\"major\"}}",
         ctx.namespace()
     );
-    eventually("the question is counted", async || watcher.metric(&available).await.filter(|count| *count == 1.0))
-        .await;
+    eventually("the question is counted", async || {
+        watcher.metric(&available).await.filter(|count| *count > 0.0 && *count < 2.0)
+    })
+    .await;
     assert_eq!(watcher.metric(r#"image_watcher_approvals{state="open"}"#).await, Some(1.0));
     let state = r#"image_watcher_workloads{kind="Deployment",mode="NOTIFICATION",state="needs_person"}"#;
     assert_eq!(watcher.metric(state).await, Some(1.0));
@@ -231,7 +234,10 @@ async fn without_series_of_workloads_the_sums_stay(ctx: Ctx) {
     web.push(Image::new("1.0.1")).await;
     ctx.mailbox().wait_for_mail("/web]").await;
     let open = r#"image_watcher_approvals{state="open"}"#;
-    eventually("the question is counted", async || watcher.metric(open).await.filter(|count| *count == 1.0)).await;
+    eventually("the question is counted", async || {
+        watcher.metric(open).await.filter(|count| *count > 0.0 && *count < 2.0)
+    })
+    .await;
     let text = watcher.metrics().await;
     assert!(text.contains("image_watcher_workloads{") && !text.contains("image_watcher_update_available{"), "{text}");
 }

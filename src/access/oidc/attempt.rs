@@ -136,7 +136,7 @@ mod tests {
         none(&shown(&cookie), "");
         for forged in [
             cookie.replace(".1000.", ".1001."),
-            cookie.replacen("=", "=A", 1),
+            cookie.replacen('=', "=A", 1),
             format!("{}=..", "__Host-image-watcher-sign-in"),
             format!("{}=a.1000.Lw.", "__Host-image-watcher-sign-in"),
         ] {

@@ -81,7 +81,7 @@ impl Provided {
         }
     }
 
-    fn client(&self, provider: Provider) -> Oidc {
+    fn client(provider: Provider) -> Oidc {
         let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
         let redirect = "https://watcher.example.com/sign-in/callback".to_owned();
         Oidc::new(provider, client, redirect, [7; 32], Ambient::system())
@@ -236,7 +236,7 @@ async fn begun(
 async fn who_the_provider_signs_in_is_who_they_are() {
     let provided = Provided::new().await;
     let prefixes = Prefixes { user: "oidc:".into(), groups: "oidc:".into() };
-    let oidc = provided.client(Provider { in_cluster: Some(prefixes), ..provided.provider() });
+    let oidc = Provided::client(Provider { in_cluster: Some(prefixes), ..provided.provider() });
     let work = async {
         for (sign, kid) in [(Sign::Rs256, "rsa"), (Sign::Es256, "ec")] {
             let browser = begun(&provided, &oidc, sign, kid, |_| {}).await;
@@ -270,7 +270,7 @@ async fn who_the_provider_signs_in_is_who_they_are() {
 #[tokio::test]
 async fn a_forged_token_lets_nobody_in() {
     let provided = Provided::new().await;
-    let oidc = provided.client(provided.provider());
+    let oidc = Provided::client(provided.provider());
     let now = Ambient::system().now().timestamp();
     let finished = async |sign, kid, change: &dyn Fn(&mut Value)| {
         let browser = begun(&provided, &oidc, sign, kid, change).await;
@@ -333,7 +333,7 @@ async fn a_forged_token_lets_nobody_in() {
 #[tokio::test]
 async fn what_comes_back_is_of_the_browser_that_began() {
     let provided = Provided::new().await;
-    let oidc = provided.client(provided.provider());
+    let oidc = Provided::client(provided.provider());
     let work = async {
         let (mine, theirs) =
             (begun(&provided, &oidc, Sign::Rs256, "rsa", |_| {}).await, oidc.begin("/").await.unwrap());
@@ -373,7 +373,7 @@ async fn a_provider_that_is_another_is_not_asked() {
     {
         let provided = Provided::new().await;
         provided.script.lock().unwrap().discovery[field] = json!(value);
-        let oidc = provided.client(provided.provider());
+        let oidc = Provided::client(provided.provider());
         let work = async {
             let error = oidc.begin("/").await.unwrap_err();
             assert!(!error.is_of_stranger() && error.to_string().contains("discovery document"), "{error}");

@@ -30,12 +30,7 @@ impl Said {
     }
 }
 
-/// What is said of a state in English, with times of UTC. What was decided is `gone` for a program that decides again.
-pub(in crate::approvals) fn said(answer: &Answer, gone: bool) -> Said {
-    said_to(answer, gone, Reader::PROGRAM)
-}
-
-/// The same, to whoever reads it.
+/// What is said of a state, to whoever reads it. What was decided is `gone` for a program that decides again.
 pub(in crate::approvals) fn said_to(answer: &Answer, gone: bool, to: Reader) -> Said {
     Said {
         status: status(answer, gone),

@@ -197,7 +197,7 @@ proptest! {
             prop_assert!(votes.iter().skip(place + 1).all(|other| !one.may_be_of_one(other)));
         }
         prop_assert!(votes.count() <= 10);
-        prop_assert!(presses.iter().all(|vote| votes.have(vote)));
+        prop_assert!(votes.count() == 10 || presses.iter().all(|vote| votes.have(vote)));
         let written = serde_json::to_string(&votes).unwrap();
         prop_assert_eq!(serde_json::from_str::<Votes>(&written).unwrap(), votes);
     }

@@ -9,6 +9,7 @@ use super::*;
 use crate::domain::release::Language;
 use crate::message::Frame;
 
+#[expect(clippy::needless_pass_by_value, reason = "tests read better")]
 fn in_french(delivery: &Delivery, links: Links, notes: Option<ReleaseNotes>, zone: Tz) -> Message {
     let (cluster, language) = (Some("prod-eu"), Language::French);
     Message::of(delivery, &Frame { cluster, zone, language, links: &links, notes: notes.as_ref() })

@@ -30,7 +30,7 @@ impl Group {
         let failure = undone.and_then(|(undone, _)| undone.failure.clone());
         let failure = failure.or_else(|| update?.failure.clone());
         let why = failure.map_or_else(|| Account::NotWritten(one.tag.to_string()), |failure| failure.account());
-        let (member, group) = (one.member().to_string(), plan.name.to_string());
+        let (member, group) = (one.member(), plan.name.to_string());
         let account = Account::OfMember { member, group, why: Box::new(why) };
         (Some(Failure::ours(Failure::OF_GROUP, account)), Actor::Policy)
     }

@@ -14,7 +14,7 @@ impl Stage {
     }
 
     async fn decides_as(&self, name: &str, action: Action, shown: &Shown) -> Result<Answer, NotShown> {
-        let press = Press { by: SignedIn::read(name), ..Press::of(action) };
+        let press = Press { is_confirmed: true, by: SignedIn::read(name), ..Press::of(action) };
         self.reconciler.answer_shown(shown, &press, "trace").await
     }
 }

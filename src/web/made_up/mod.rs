@@ -10,7 +10,9 @@ use futures_util::future::BoxFuture;
 pub(super) use workloads::hostile;
 use workloads::{named, notes};
 
-use super::backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, Pick, Place};
+use super::backend::{
+    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place,
+};
 use crate::access::Visitor;
 use crate::ambient::{Ambient, Clock};
 use crate::api::made_up::{Looks, api};
@@ -253,7 +255,7 @@ impl Backend for MadeUp {
         ]
     }
 
-    fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<(Vec<DeliveryView>, Option<String>), Problem>> {
+    fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<PageOfDeliveries, Problem>> {
         let all = vec![
             letter("d81f2", "dead", "ops-hook", "update.failed", Some("503 from hooks.example.com, after 10 s")),
             letter("d7c04", "dead", "oncall", "update.available", Some("550 5.1.1 no such user: o…@example.com")),

@@ -19,6 +19,7 @@ use crate::domain::release::{self, Alert, AlertKind, FoundBy, ReleaseNotes, Text
 use crate::domain::tag::Level;
 use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::{Kind, Workload};
+use release::LineKind::{Code, Heading, Item, Text};
 
 /// How a made-up container stands.
 #[derive(Clone, Copy)]
@@ -302,7 +303,6 @@ pub(super) fn notes() -> ReleaseNotes {
         lines,
         is_cut: false,
     };
-    use release::LineKind::{Code, Heading, Item, Text};
     notes.releases = vec![
         one(
             "1.3.0",

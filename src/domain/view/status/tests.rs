@@ -79,6 +79,7 @@ fn runs() -> Event {
     Event::Runs(Running::of(&crate::domain::reference::ImageReference::parse(IMAGE).unwrap()).unwrap())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be none")]
 fn to(tag: &str) -> Option<String> {
     Some(tag.to_owned())
 }
