@@ -791,6 +791,7 @@ fn source_view(report: SourceReport) -> SourceView {
         counts: report.counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
         passed_over: report.passed_over,
         missed: report.missed,
+        missed_in_a_row: report.missed_in_a_row,
         hosts: report.hosts,
     }
 }

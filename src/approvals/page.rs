@@ -25,6 +25,7 @@ use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Vote};
 use crate::domain::wording::sentence;
 use crate::domain::workload::WorkloadId;
+use crate::listener::Problem;
 use crate::message::NotesPart;
 use crate::reconcile::{Answer, Asked, AskedToResume};
 
@@ -147,7 +148,7 @@ impl Pages {
     /// The page, or the JSON, of a request that is none, and of one by somebody who is not known as it takes.
     pub(super) fn wrong(&self, wrong: &Wrong, to: Reader) -> HttpResponse {
         let mut response = if to.is_program {
-            let mut response = actix_web::ResponseError::error_response(&wrong.problem());
+            let mut response = actix_web::ResponseError::error_response(&for_program(wrong));
             for (name, value) in self.headers() {
                 response.headers_mut().insert(name, value);
             }
@@ -390,4 +391,10 @@ fn approvals_json(ballot: &Ballot) -> serde_json::Value {
     let given = |vote: &Vote| serde_json::json!({"by": vote.by.to_string(), "at": rfc3339(vote.at)});
     let given: Vec<serde_json::Value> = ballot.votes.iter().map(given).collect();
     serde_json::json!({"needed": ballot.needed.number(), "given": given, "yours": ballot.is_yours})
+}
+
+/// What a program is told of a request that is none.
+fn for_program(wrong: &Wrong) -> Problem {
+    let detail = Reader::PROGRAM.words().wrong(wrong).into();
+    Problem { status: wrong.status(), detail, retry_after: wrong.retry_after() }
 }

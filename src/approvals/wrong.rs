@@ -2,7 +2,6 @@
 
 use actix_web::http::StatusCode;
 
-use super::words::Reader;
 use crate::access::Refused;
 use crate::listener::Problem;
 
@@ -62,11 +61,5 @@ impl Wrong {
             Self::Body(problem) => problem.retry_after,
             _ => None,
         }
-    }
-
-    /// The same for a program.
-    pub(super) fn problem(&self) -> Problem {
-        let detail = Reader::PROGRAM.words().wrong(self).into();
-        Problem { status: self.status(), detail, retry_after: self.retry_after() }
     }
 }

@@ -108,7 +108,8 @@ async fn a_forged_header_lets_nobody_in_and_links_go_on(ctx: Ctx) {
         assert_eq!(get(&watcher, path, &[dev]).await.status, 401, "nobody");
         assert_eq!(get(&watcher, path, &[alice, alice, dev]).await.status, 400, "twice");
     }
-    assert!(get(&watcher, "/watcher/", &[HTML, alice, dev]).await.body.contains("alice, viewer"));
+    assert_eq!(get(&watcher, "/watcher/", &[HTML, alice, dev]).await.status, 200);
+    assert!(get(&watcher, "/watcher/account", &[HTML, alice, dev]).await.body.contains("alice, viewer"));
     ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     web.push(Image::new("1.0.1")).await;
     let mail = eventually("a mail", async || ctx.mailbox().list().await.into_iter().next()).await;

@@ -293,7 +293,7 @@ async fn the_listeners_are_two(ctx: Ctx) {
         assert!(page.body.contains("auth.mode"), "{}", page.body);
     }
     let metrics = watcher.metrics().await;
-    for name in ["image_watcher_build_info", "image_watcher_cluster_watch_up", "image_watcher_workloads"] {
+    for name in ["image_watcher_build_info", "image_watcher_cluster_watch_up", "image_watcher_queue_jobs"] {
         assert!(metrics.contains(name), "{name} is missing in\n{metrics}");
     }
 }

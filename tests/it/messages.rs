@@ -130,8 +130,7 @@ async fn all_is_told(watcher: &Watcher, questions: f64) {
             lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
         };
         let asked = sum("image_watcher_decisions_total{outcome=\"proposed\"", "");
-        let waits = ["deliver", "gather"].map(|topic| format!("image_watcher_queue_jobs{{topic=\"{topic}:"));
-        let waits: f64 = waits.iter().map(|jobs| sum(jobs, "state=\"ready\"")).sum();
+        let waits = sum("image_watcher_delivery_pending{", "");
         (asked >= questions && waits == 0.0).then_some(())
     })
     .await;

@@ -50,7 +50,7 @@ const PROMISED: [(&str, &str, &[&str]); 31] = [
 ];
 
 /// All names that labels may have.
-const LABELS: [&str; 26] = [
+const LABELS: [&str; 27] = [
     "action",
     "channel",
     "code",
@@ -76,6 +76,7 @@ const LABELS: [&str; 26] = [
     "trigger",
     "verb",
     "version",
+    "way",
     "le",
 ];
 

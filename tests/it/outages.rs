@@ -231,7 +231,7 @@ fn in_order(others: &Others, expected: &Expected, from: usize) -> BTreeMap<&'sta
 
 /// All of what is given up, page by page, once there is so much.
 async fn dead_letters(watcher: &Watcher, count: usize) -> usize {
-    let dead = "image_watcher_queue_jobs{topic=\"deliver:down\",state=\"dead\"}";
+    let dead = "image_watcher_delivery_dead{channel=\"down\"}";
     let mut last = (0.0, Instant::now());
     loop {
         let found = watcher.metric(dead).await.unwrap_or_default();

@@ -9,6 +9,7 @@ mod delivery;
 mod explanation;
 mod fleet;
 mod question;
+mod questions;
 mod registry;
 mod workload;
 
@@ -25,7 +26,8 @@ pub use decision::{DecidedItem, DecisionView, DecisionsView};
 pub use delivery::{AboutView, DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
 pub use explanation::{CandidateView, ExplanationView};
 pub use fleet::{Counts, Filter, Fleet, SummaryView, WorkloadDocument, WorkloadsView};
-pub use question::{ApprovalsView, GivenView, MoveView, QuestionItem, QuestionView, QuestionsView};
+pub use question::{ApprovalsView, GivenView, MoveView, QuestionView};
+pub use questions::{QuestionItem, QuestionsView};
 pub use registry::{BudgetView, RegistryView, SourceView};
 pub use workload::{OwnerView, WorkloadView};
 

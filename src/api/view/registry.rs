@@ -30,6 +30,8 @@ pub struct SourceView {
     pub passed_over: u64,
     /// Pushes that a look found before it.
     pub missed: u64,
+    /// The same since it announced one last.
+    pub missed_in_a_row: u64,
     /// The registries that it covers, configured or learned.
     #[cfg_attr(test, schema(value_type = Vec<String>))]
     pub hosts: BTreeSet<String>,

@@ -215,6 +215,7 @@ impl Backend for MadeUp {
             SourceView {
                 last_accepted: Some(Time(ago(48))),
                 missed: 3,
+                missed_in_a_row: 3,
                 counts: counts(&[("accepted", 9)]),
                 ..of("hub", "dockerhub")
             },
