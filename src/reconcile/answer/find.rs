@@ -61,8 +61,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(departed.and_then(|workload| self.found_gone((token, by), &holders, &workload)))
     }
 
-    /// What is said of a link about an object that is gone, as it was last seen: that it changed. What was decided about it ran
-    /// there and runs no more.
+    /// What is said of a link about an object that is gone, as it was last seen: what became of it, or that it changed.
     fn found_gone(
         &self,
         (token, by): (&Token, Option<&SignedIn>),
@@ -76,8 +75,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let approval = known.terms().approval(&workload.id, container);
         let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
         let question = match known {
+            Known::Answered(answered) => {
+                let entry = Box::new(record.entry(workload, container, answered));
+                return Some(Found::Answered(decided(answered.answer, entry)));
+            }
             Known::Newest(question) => question,
-            Known::Answered(_) | Known::Replaced(_) => record.ledger(container)?.question.as_ref()?,
+            Known::Replaced(_) => record.ledger(container)?.question.as_ref()?,
         };
         let asked = self.about(workload, approval, question, (holder, by));
         Some(Found::Answered(Answer::Changed(Box::new(asked))))
