@@ -380,20 +380,22 @@ impl App {
         let (access, pages) = (self.access.clone(), Data::new(self.pages(api, &base_path)?));
         let api = api.clone();
         let app = move || {
-            let routes = |config: &mut web::ServiceConfig| {
+            let routes = |config: &mut web::ServiceConfig, below: &str| {
                 approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>(config);
                 if let Some(access) = &access {
                     config.app_data(access.clone()).app_data(api.clone()).app_data(pages.clone());
-                    signed_in_routes(config, &base_path);
+                    signed_in_routes(config, below);
                 }
                 doors.add_to(config);
             };
             let app = actix_web::App::new().app_data(intake.clone()).app_data(links.clone());
-            let app = app.configure(intake::routes::<SqliteQueue>).configure(routes).configure(|config| {
-                if !base_path.is_empty() {
-                    config.service(web::scope(&base_path).configure(routes));
-                }
-            });
+            let app = app.configure(intake::routes::<SqliteQueue>).configure(|config| routes(config, "")).configure(
+                |config| {
+                    if !base_path.is_empty() {
+                        config.service(web::scope(&base_path).configure(|config| routes(config, &base_path)));
+                    }
+                },
+            );
             // Where people sign in, both were taken above.
             app.route("/", web::get().to(api::off))
                 .route("/api/v1/{rest:.*}", web::to(api::off))
@@ -760,9 +762,9 @@ fn access(
 }
 
 /// What is answered to people and programs that are known, and where people sign in.
-fn signed_in_routes(config: &mut web::ServiceConfig, base_path: &str) {
+fn signed_in_routes(config: &mut web::ServiceConfig, below: &str) {
     let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<SqliteQueue>);
-    let base = base_path.to_owned();
+    let base = below.to_owned();
     let is_a_view = guard::fn_guard(move |request| page::is_a_view(request.head().uri.path(), &base));
     let people = web::scope("").guard(is_a_view).wrap(from_fn(access::people)).configure(page::routes);
     access::routes(config);

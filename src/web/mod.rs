@@ -89,11 +89,11 @@ impl Web {
 /// What paths of views begin with.
 const VIEWS: [&str; 6] = ["", "workloads", "approvals", "sources", "deliveries", "brake"];
 
-/// Whether a path is a view's, with or without what all our addresses begin with.
+/// Whether a path is a view's, below `base`.
 #[must_use]
 pub fn is_a_view(path: &str, base: &str) -> bool {
-    let within = path.strip_prefix(base).filter(|rest| rest.starts_with('/')).unwrap_or(path);
-    within.strip_prefix('/').is_some_and(|rest| VIEWS.contains(&rest.split('/').next().unwrap_or_default()))
+    let within = path.strip_prefix(base).and_then(|rest| rest.strip_prefix('/'));
+    within.is_some_and(|rest| VIEWS.contains(&rest.split('/').next().unwrap_or_default()))
 }
 
 /// Adds the routes of this stage, but for what pages load.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Time;
 use crate::registry::RegistryReport;
@@ -17,8 +17,10 @@ pub struct SourceView {
     /// What it speaks.
     pub kind: String,
     /// When a delivery was last answered with success.
+    #[serde(serialize_with = "precise")]
     pub last_accepted: Option<Time>,
     /// When one was last refused.
+    #[serde(serialize_with = "precise")]
     pub last_refused: Option<Time>,
     /// What became of it, a word of `counts`.
     pub last_refused_as: Option<String>,
@@ -35,6 +37,12 @@ pub struct SourceView {
     /// The registries that it covers, configured or learned.
     #[cfg_attr(test, schema(value_type = Vec<String>))]
     pub hosts: BTreeSet<String>,
+}
+
+/// To less than a second: which of two came last is of interest.
+#[expect(clippy::ref_option, reason = "serde calls it")]
+fn precise<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.as_ref().map(|time| time.0).serialize(serializer)
 }
 
 /// How one registry does.
