@@ -17,7 +17,7 @@ use crate::assess::{self, Place, Source};
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::fleet::{Fleet, Others, Stopped};
-use crate::domain::policy::{Decision, Mode, Outcome, Policy, Track, Verdict, Wanted, decide};
+use crate::domain::policy::{Decision, Mode, Policy, Rank, Track, Verdict, Wanted, decide};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{AsksOnly, Record};
 use crate::domain::reference::{ImageReference, Repository, Tag};
@@ -115,16 +115,7 @@ struct Candidate {
     rule: &'static str,
     why: String,
     #[serde(skip)]
-    kind: Shown,
-}
-
-/// How a candidate is shown, in the order of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Shown {
-    Taken,
-    HeldBack,
-    Running,
-    Refused,
+    rank: Rank,
 }
 
 /// Everything that is explained.
@@ -438,15 +429,15 @@ impl Explanation {
     /// What was taken, and what only settings or time hold back.
     fn newest(&self) -> String {
         let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]);
-        let shown = self.candidates.iter().filter(|candidate| candidate.kind != Shown::Refused);
+        let shown = self.candidates.iter().filter(|candidate| candidate.rank != Rank::Refused);
         if shown.clone().next().is_none() {
             return String::new();
         }
-        let held_back = |candidate: &&Candidate| candidate.kind == Shown::HeldBack;
+        let held_back = |candidate: &&Candidate| candidate.rank == Rank::HeldBack;
         let beyond = shown.clone().filter(held_back).count().saturating_sub(MOST_HELD_BACK);
         let mut left = MOST_HELD_BACK;
         for candidate in shown {
-            if candidate.kind == Shown::HeldBack {
+            if candidate.rank == Rank::HeldBack {
                 if left == 0 {
                     continue;
                 }
@@ -467,7 +458,7 @@ impl Explanation {
     /// The refused ones, by reason, with their count.
     fn groups(&self) -> String {
         let mut groups: BTreeMap<(&str, &str), Vec<&Candidate>> = BTreeMap::new();
-        for candidate in self.candidates.iter().filter(|candidate| candidate.kind == Shown::Refused) {
+        for candidate in self.candidates.iter().filter(|candidate| candidate.rank == Rank::Refused) {
             groups.entry((candidate.rule, candidate.verdict)).or_default().push(candidate);
         }
         let mut groups: Vec<Vec<&Candidate>> = groups.into_values().collect();
@@ -499,41 +490,25 @@ const SUMMARY_WAIT: Duration = Duration::from_secs(20);
 /// How many tags that are held back are shown one by one.
 const MOST_HELD_BACK: usize = 10;
 
-/// All tags of the list: what was taken, what is held back, what runs, and the rest, newest first.
+/// All tags of the list, in the order of the table.
 fn candidates(decision: &Decision<'_>) -> Vec<Candidate> {
-    let taken = match decision.outcome() {
-        Outcome::Update { to, .. } => Some(to),
-        _ => None,
-    };
-    let shown = |tag: &str, verdict: &Verdict<'_>| match verdict {
-        Verdict::Taken(_) => Shown::Taken,
-        Verdict::Running => Shown::Running,
-        verdict if verdict.is_held_back() && taken.is_none_or(|taken| decision.newer(tag, taken).is_gt()) => {
-            Shown::HeldBack
-        }
-        _ => Shown::Refused,
-    };
-    let verdicts = decision.verdicts().map(|(tag, verdict)| (shown(tag, &verdict), tag, verdict));
-    let mut verdicts: Vec<(Shown, &str, Verdict<'_>)> = verdicts.collect();
-    verdicts.sort_by(|(kind, tag, _), (other, another, _)| kind.cmp(other).then_with(|| decision.newer(another, tag)));
-    verdicts.dedup();
-    let candidate = |(kind, tag, verdict): (Shown, &str, Verdict<'_>)| Candidate {
+    let candidate = |(rank, tag, verdict): (Rank, &str, Verdict<'_>)| Candidate {
         tag: tag.to_owned(),
         verdict: verdict.word(),
         rule: verdict.rule(),
         why: verdict.to_string(),
-        kind,
+        rank,
     };
-    verdicts.into_iter().map(candidate).collect()
+    decision.candidates().into_iter().map(candidate).collect()
 }
 
 impl Candidate {
     fn cells(&self) -> [String; 4] {
-        let word = match self.kind {
-            Shown::Taken => "taken",
-            Shown::HeldBack => "held back",
-            Shown::Running => "running",
-            Shown::Refused => "refused",
+        let word = match self.rank {
+            Rank::Taken => "taken",
+            Rank::HeldBack => "held back",
+            Rank::Running => "running",
+            Rank::Refused => "refused",
         };
         [self.tag.clone(), word.to_owned(), self.rule.to_owned(), self.why.clone()]
     }

@@ -8,7 +8,7 @@ use super::{Reconciler, StepError, Target};
 use crate::assess::{self, Candidate, Place, Source, Undecided};
 use crate::cluster::Cluster;
 use crate::domain::fleet::Others;
-use crate::domain::policy::{Decision, Outcome, Policy, Track, Verdict, Wanted};
+use crate::domain::policy::{Decision, Policy, Track, Wanted};
 use crate::domain::settings::Settings;
 use crate::domain::view::{Known, State, View};
 use crate::domain::workload::Workload;
@@ -107,20 +107,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 impl Explained {
     fn of(container: &str, view: &View<'_>, decision: &Decision<'_>) -> Self {
-        let taken = match decision.outcome() {
-            Outcome::Update { to, .. } => Some(to),
-            _ => None,
-        };
-        let order = |tag: &str, verdict: &Verdict<'_>| match verdict {
-            Verdict::Taken(_) => 0_u8,
-            verdict if verdict.is_held_back() && taken.is_none_or(|taken| decision.newer(tag, taken).is_gt()) => 1,
-            Verdict::Running => 2,
-            _ => 3,
-        };
-        let mut all: Vec<(u8, &str, Verdict<'_>)> =
-            decision.verdicts().map(|(tag, verdict)| (order(tag, &verdict), tag, verdict)).collect();
-        all.sort_by(|(one, tag, _), (other, another, _)| one.cmp(other).then_with(|| decision.newer(another, tag)));
-        all.dedup();
+        let all = decision.candidates();
         let more = all.len().saturating_sub(MOST_NAMED);
         let named = all.into_iter().take(MOST_NAMED);
         let candidates =

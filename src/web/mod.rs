@@ -39,7 +39,7 @@ use row::Shown;
 use words::{Moment, Words};
 
 use crate::access::{Role, Visitor};
-use crate::api::view::Fleet;
+use crate::api::view::{Filter, Fleet};
 use crate::domain::view::Attention;
 use crate::listener::{Bodies, Problem};
 
@@ -151,6 +151,11 @@ impl<'p> Page<'p> {
     /// The answer to a form.
     fn answering(web: &'p Web, visitor: &'p Visitor, headers: &HeaderMap) -> Self {
         Self { is_answer: true, ..Self::new(web, visitor, headers) }
+    }
+
+    /// All workloads, which the navigation counts.
+    fn fleet(&self) -> Fleet {
+        self.web.backend.fleet(&Filter::default())
     }
 
     fn shown(&self) -> Shown<'p> {

@@ -14,14 +14,14 @@ use super::row::{Shown, workload_url};
 use super::words::{Button, Did, Sure, Tick};
 use super::{Page, View, Web, form_of};
 use crate::access::Visitor;
-use crate::api::view::{BrakeView, Filter};
+use crate::api::view::BrakeView;
 use crate::listener::{Problem, unread};
 
 /// `GET /`
 pub(super) async fn fleet(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
     let asked = Asked::read(request.query_string());
-    let all = web.backend.fleet(&Filter::default());
+    let all = page.fleet();
     if all.workloads.is_empty() && !asked.is_filtered() {
         let values = empty(&page);
         return page.show(StatusCode::OK, (View::Fleet, "empty.html"), &all, values).await;
@@ -52,7 +52,7 @@ pub(super) async fn workload(web: Data<Web>, visitor: Visitor, path: Named, requ
 }
 
 async fn show_workload(page: &Page<'_>, path: &Named, explain: Option<&str>) -> HttpResponse {
-    let (web, fleet) = (page.web, page.web.backend.fleet(&Filter::default()));
+    let (web, fleet) = (page.web, page.fleet());
     let found = web.backend.workload(&place(path, "")).await;
     let explanation = match explain {
         Some(container) => web.backend.explain(&place(path, container)).await.map(Some),
@@ -79,14 +79,10 @@ pub(super) async fn decide_one(
     visitor: Visitor,
     path: Named,
     request: HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
 ) -> HttpResponse {
     let page = Page::answering(&web, &visitor, request.headers());
-    let answer = match form_of(&page, &request, &mut payload).await {
-        Ok(form) => decided(&page, &path, &form).await,
-        Err(problem) => page.problem(&problem).await,
-    };
-    unread(answer, payload)
+    answered(&page, &request, payload, async |form| decided(&page, &path, form).await).await
 }
 
 async fn decided(page: &Page<'_>, path: &Named, form: &Form) -> HttpResponse {
@@ -105,7 +101,7 @@ const NO_BUTTON: Problem = Problem::new(StatusCode::BAD_REQUEST, "choose one of 
 
 /// Going back is asked once more.
 async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
-    let fleet = page.web.backend.fleet(&Filter::default());
+    let fleet = page.fleet();
     let Pick { place, running, version, .. } = pick;
     let said = page.words.sure(Sure::Back(running.as_deref().unwrap_or_default(), version));
     let url = workload_url(&page.web.base, &place.namespace, &place.kind, &place.name);
@@ -126,17 +122,31 @@ async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
 }
 
 async fn report(page: &Page<'_>, picks: &[Pick], action: &Action) -> HttpResponse {
-    let fleet = page.web.backend.fleet(&Filter::default());
+    let fleet = page.fleet();
     match decide::report(page.web, page.visitor, (picks, action), &fleet, page.shown()).await {
         Ok(values) => page.show(StatusCode::OK, (View::Approvals, "report.html"), &fleet, values).await,
         Err(problem) => page.problem(&problem).await,
     }
 }
 
+/// Does what a form says, if it is one that was made for who sends it. What of the request was not read is let go of.
+async fn answered(
+    page: &Page<'_>,
+    request: &HttpRequest,
+    mut payload: Payload,
+    act: impl AsyncFnOnce(&Form) -> HttpResponse,
+) -> HttpResponse {
+    let answer = match form_of(page, request, &mut payload).await {
+        Ok(form) => act(&form).await,
+        Err(problem) => page.problem(&problem).await,
+    };
+    unread(answer, payload)
+}
+
 /// `GET /approvals`: all that wait for a person.
 pub(super) async fn approvals(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let fleet = web.backend.fleet(&Filter::default());
+    let fleet = page.fleet();
     let values = decide::values(&fleet, None, page.shown());
     page.show(StatusCode::OK, (View::Approvals, "approvals.html"), &fleet, values).await
 }
@@ -146,20 +156,16 @@ pub(super) async fn decide_many(
     web: Data<Web>,
     visitor: Visitor,
     request: HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
 ) -> HttpResponse {
     let page = Page::answering(&web, &visitor, request.headers());
-    let answer = match form_of(&page, &request, &mut payload).await {
-        Ok(form) => decided_many(&page, &form).await,
-        Err(problem) => page.problem(&problem).await,
-    };
-    unread(answer, payload)
+    answered(&page, &request, payload, async |form| decided_many(&page, form).await).await
 }
 
 async fn decided_many(page: &Page<'_>, form: &Form) -> HttpResponse {
     let picks = Pick::all(form);
     if form.one("action") == Some("review") {
-        let fleet = page.web.backend.fleet(&Filter::default());
+        let fleet = page.fleet();
         let values = decide::values(&fleet, Some(&picks), page.shown());
         return page.show(StatusCode::OK, (View::Approvals, "approvals.html"), &fleet, values).await;
     }
@@ -176,7 +182,7 @@ async fn decided_many(page: &Page<'_>, form: &Form) -> HttpResponse {
 /// `GET /sources`
 pub(super) async fn sources(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let fleet = web.backend.fleet(&Filter::default());
+    let fleet = page.fleet();
     let values = super::sources::values(&web.backend.sources(), &web.backend.registries(), page.shown());
     page.show(StatusCode::OK, (View::Sources, "sources.html"), &fleet, values).await
 }
@@ -188,7 +194,7 @@ pub(super) async fn deliveries(web: Data<Web>, visitor: Visitor, request: HttpRe
 }
 
 async fn show_deliveries(page: &Page<'_>, query: &str, did: Option<Did>) -> HttpResponse {
-    let fleet = page.web.backend.fleet(&Filter::default());
+    let fleet = page.fleet();
     let asked = super::deliveries::asked(query);
     match page.web.backend.deliveries(asked.clone()).await {
         Ok((letters, next)) => {
@@ -201,18 +207,9 @@ async fn show_deliveries(page: &Page<'_>, query: &str, did: Option<Did>) -> Http
 }
 
 /// `POST /deliveries`: messages that were given up go out again, or are thrown away.
-pub(super) async fn handle(
-    web: Data<Web>,
-    visitor: Visitor,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> HttpResponse {
+pub(super) async fn handle(web: Data<Web>, visitor: Visitor, request: HttpRequest, payload: Payload) -> HttpResponse {
     let page = Page::answering(&web, &visitor, request.headers());
-    let answer = match form_of(&page, &request, &mut payload).await {
-        Ok(form) => handled(&page, &form).await,
-        Err(problem) => page.problem(&problem).await,
-    };
-    unread(answer, payload)
+    answered(&page, &request, payload, async |form| handled(&page, form).await).await
 }
 
 async fn handled(page: &Page<'_>, form: &Form) -> HttpResponse {
@@ -230,7 +227,7 @@ async fn handled(page: &Page<'_>, form: &Form) -> HttpResponse {
 
 /// Throwing away is asked once more.
 async fn sure_discard(page: &Page<'_>, id: &str) -> HttpResponse {
-    let fleet = page.web.backend.fleet(&Filter::default());
+    let fleet = page.fleet();
     let said = page.words.sure(Sure::Discard);
     let url = format!("{}/deliveries", page.web.base);
     let values = context! {
@@ -253,7 +250,7 @@ pub(super) async fn brake(web: Data<Web>, visitor: Visitor, request: HttpRequest
     let Some(stopped) = web.backend.brake().await.stopped else {
         return super::pages::see_other(&format!("{}/", web.base));
     };
-    let fleet = web.backend.fleet(&Filter::default());
+    let fleet = page.fleet();
     let said = page.words.sure(Sure::Release);
     let failed = stopped.failed.iter().map(|it| format!("{}: {} ({})", it.workload, it.version, it.reason));
     let values = context! {
@@ -271,22 +268,19 @@ pub(super) async fn brake(web: Data<Web>, visitor: Visitor, request: HttpRequest
 }
 
 /// `POST /brake`: automatic updates are resumed.
-pub(super) async fn release(
-    web: Data<Web>,
-    visitor: Visitor,
-    request: HttpRequest,
-    mut payload: Payload,
-) -> HttpResponse {
+pub(super) async fn release(web: Data<Web>, visitor: Visitor, request: HttpRequest, payload: Payload) -> HttpResponse {
     let page = Page::answering(&web, &visitor, request.headers());
-    let answer = match form_of(&page, &request, &mut payload).await {
-        Ok(form) if form.one("action") != Some("release") => page.problem(&NO_BUTTON).await,
-        Ok(_) => match web.backend.release(&visitor).await {
-            Ok(()) => super::pages::see_other(&format!("{}/", web.base)),
-            Err(problem) => page.problem(&problem).await,
-        },
+    answered(&page, &request, payload, async |form| released(&page, form).await).await
+}
+
+async fn released(page: &Page<'_>, form: &Form) -> HttpResponse {
+    if form.one("action") != Some("release") {
+        return page.problem(&NO_BUTTON).await;
+    }
+    match page.web.backend.release(page.visitor).await {
+        Ok(()) => super::pages::see_other(&format!("{}/", page.web.base)),
         Err(problem) => page.problem(&problem).await,
-    };
-    unread(answer, payload)
+    }
 }
 
 /// Why automatic updates are stopped, where they are.

@@ -23,10 +23,8 @@ pub(crate) fn tests() -> Vec<Test> {
 
 /// The path of the link in the mail about a version.
 async fn link(ctx: &Ctx, version: &str) -> String {
-    let path =
-        |mail: &Mail| mail.links().iter().find_map(|link| link.find("/a/").map(|start| link[start..].to_owned()));
     eventually(&format!("a mail about {version}"), async || {
-        ctx.mailbox().list().await.iter().filter(|mail| mail.text.contains(version)).find_map(path)
+        ctx.mailbox().list().await.iter().filter(|mail| mail.text.contains(version)).find_map(Mail::link)
     })
     .await
 }

@@ -192,14 +192,6 @@ async fn a_person_goes_back_to_an_entry_of_the_history(ctx: Ctx) {
     assert!(held.starts_with("1.0.3: set back to 1.0.1"), "{held}");
 }
 
-/// The path of the link in the newest mail that says this.
-async fn link(ctx: &Ctx, words: &str) -> String {
-    let mail = ctx.mailbox().wait_for_mail(words).await;
-    let links = mail.links();
-    let link = links.iter().find(|link| link.contains("/a/")).expect("a link in the mail");
-    link[link.find("/a/").expect("a link of ours")..].to_owned()
-}
-
 async fn a_person_chooses_on_the_page_of_a_link_where_to_go_back_to(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
@@ -210,7 +202,7 @@ async fn a_person_chooses_on_the_page_of_a_link_where_to_go_back_to(ctx: Ctx) {
         digests.push(web.push(Image::new(version)).await);
         deployment.wait_for("healthy", |seen| newest(seen, version, "policy", "healthy")).await;
     }
-    let path = link(&ctx, "1.0.3").await;
+    let path = ctx.mailbox().link("1.0.3").await;
     let page = watcher.get(&path).await;
     assert_eq!(page.status, 200, "{}", page.body);
     let option = |at: usize, version: &str| format!("name=\"to\" value=\"{version}@{}\"", digests[at]);

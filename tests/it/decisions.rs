@@ -145,10 +145,8 @@ async fn an_image_without_a_tag_is_latest(ctx: Ctx) {
 
 /// The path of the link in the first mail that says this and has one.
 async fn link(ctx: &Ctx, text: &str) -> String {
-    let path =
-        |mail: &Mail| mail.links().iter().find_map(|link| link.find("/a/").map(|start| link[start..].to_owned()));
     eventually(&format!("a mail that says {text:?}"), async || {
-        ctx.mailbox().list().await.iter().filter(|mail| mail.text.contains(text)).find_map(path)
+        ctx.mailbox().list().await.iter().filter(|mail| mail.text.contains(text)).find_map(Mail::link)
     })
     .await
 }

@@ -30,14 +30,6 @@ pub(crate) fn tests() -> Vec<Test> {
 
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// A link's path in the newest mail about a version.
-async fn link(ctx: &Ctx, version: &str) -> String {
-    let mail = ctx.mailbox().wait_for_mail(version).await;
-    let links = mail.links();
-    let link = links.iter().find(|link| link.contains("/a/")).expect("a link in the mail");
-    link[link.find("/a/").expect("a link of ours")..].to_owned()
-}
-
 /// A well-formed link that nobody was sent.
 fn guess(number: usize) -> String {
     format!("/a/v1.00000000.01JGJ0EZ8M3C9S6D4K2P7Q{number:04}.{}", "A".repeat(43))
@@ -53,7 +45,7 @@ async fn wrong_links_lock_out_no_right_one(ctx: Ctx) {
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().start().await;
     let digest = web.push(Image::new("1.0.1")).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     let mut answers = Vec::new();
     for number in 0..150 {
         answers.push(if number % 2 == 0 {
@@ -107,7 +99,7 @@ async fn copies_and_mentions_of_a_question_change_nothing(ctx: Ctx) {
     let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_NAMESPACES", format!("{},{other}", ctx.namespace()));
     let watcher = watcher.start().await;
     let digest = web.push(Image::new("1.0.1")).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     let id = asked.annotation("image-watcher/token-update").and_then(|text| text.split(':').nth(2)).expect("an id");
 
@@ -151,7 +143,7 @@ async fn a_link_that_was_replaced_twice_says_by_what(ctx: Ctx) {
     let mut links = Vec::new();
     for version in ["1.0.1", "1.0.2", "1.0.3", "1.0.4"] {
         web.push(Image::new(version)).await;
-        links.push(link(&ctx, version).await);
+        links.push(ctx.mailbox().link(version).await);
         deployment.wait_for_annotation("image-watcher/last-notified-version", version).await;
     }
     for _ in 0..5 {

@@ -23,7 +23,7 @@ async fn link(ctx: &Ctx, version: &str) -> String {
     eventually(&format!("a mail about {version}"), async || {
         let mails = ctx.mailbox().list().await;
         let mail = mails.into_iter().find(|mail| mail.text.contains(version))?;
-        mail.links().iter().find_map(|link| link.find("/a/").map(|start| link[start..].to_owned()))
+        mail.link()
     })
     .await
 }

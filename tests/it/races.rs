@@ -190,14 +190,6 @@ async fn two_hundred_edits_by_people_race_our_write(ctx: Ctx) {
     );
 }
 
-/// The link about a workload.
-async fn link(ctx: &Ctx, name: &str) -> String {
-    let mail = ctx.mailbox().wait_for_mail(&format!("/{name}]")).await;
-    let links = mail.links();
-    let link = links.iter().find(|link| link.contains("/a/")).expect("a link in the mail");
-    link[link.find("/a/").expect("a link of ours")..].to_owned()
-}
-
 async fn an_answer_by_link_races_an_edit(ctx: Ctx) {
     let web = ctx.repository("web");
     for version in ["1.0.0", "9.0.0"] {
@@ -214,7 +206,7 @@ async fn an_answer_by_link_races_an_edit(ctx: Ctx) {
     let ours = format!("{}@{}", web.reference("1.0.1"), web.push(Image::new("1.0.1")).await);
     let api = deployments(&ctx);
     for (number, (name, workload)) in names.iter().zip(&workloads).enumerate() {
-        let path = link(&ctx, name).await;
+        let path = ctx.mailbox().link(&format!("/{name}]")).await;
         let edit = EDITS[number % EDITS.len()];
         let wanted = Wanted { image: web.reference("9.0.0"), round: number.to_string() };
         let before = api.get(name).await.expect("the workload");

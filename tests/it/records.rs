@@ -170,15 +170,11 @@ fn told(hook: &Receiver) -> BTreeMap<(String, String), usize> {
     all
 }
 
-fn path_in(mail: &Mail) -> Option<String> {
-    mail.links().iter().find_map(|link| link.find("/a/").map(|start| link[start..].to_owned()))
-}
-
 /// The path of the link in the newest mail that says so of a version.
 async fn link(ctx: &Ctx, says: &str, version: &str) -> String {
     eventually(&format!("a mail that says that {version} {says}"), async || {
         let mails = ctx.mailbox().list().await;
-        mails.iter().rev().filter(|mail| mail.text.contains(says) && mail.text.contains(version)).find_map(path_in)
+        mails.iter().rev().filter(|mail| mail.text.contains(says) && mail.text.contains(version)).find_map(Mail::link)
     })
     .await
 }

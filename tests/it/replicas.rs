@@ -21,14 +21,6 @@ pub(crate) fn tests() -> Vec<Test> {
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// The path of the link in the mail about a version.
-async fn link(ctx: &Ctx, version: &str) -> String {
-    let mail = ctx.mailbox().wait_for_mail(version).await;
-    let links = mail.links();
-    let link = links.iter().find(|link| link.contains("/a/")).expect("a link in the mail");
-    link[link.find("/a/").expect("a link of ours")..].to_owned()
-}
-
 async fn presses(watcher: &Watcher, path: &str, count: usize) -> Vec<u16> {
     let one = |_| async { watcher.post_form(path, &[("action", "approve")]).await.status };
     futures_util::future::join_all((0..count).map(one)).await
@@ -47,7 +39,7 @@ async fn fifty_presses_at_two_services_are_one_update(ctx: Ctx) {
     let told = |builder: WatcherBuilder| builder.env("WEBHOOK_URL", hook.url("/hook")).env("WEBHOOK_SECRET", SECRET);
     let first = told(one_of_two(&ctx)).start().await;
     web.push(Image::new("1.0.1")).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     let second = told(one_of_two(&ctx)).own_data().unconnected().start().await;
     eventually("the link is known at both", async || (second.get(&path).await.status == 200).then_some(())).await;
@@ -76,7 +68,7 @@ async fn a_service_that_stands_still_meanwhile_writes_nothing_twice(ctx: Ctx) {
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let first = one_of_two(&ctx).start().await;
     web.push(Image::new("1.0.1")).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     let second = one_of_two(&ctx).own_data().unconnected().start().await;
     eventually("the link is known at both", async || (second.get(&path).await.status == 200).then_some(())).await;

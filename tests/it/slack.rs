@@ -215,18 +215,21 @@ async fn approve_by_link(watcher: &Watcher, question: &Value) {
     assert_eq!(watcher.post_form(&format!("/a/v1.{token}"), &[("action", "approve")]).await.status, 303);
 }
 
-async fn one_update_is_one_message_in_slack(ctx: Ctx) {
+/// An update that is asked about and approved by its link: what Slack received until it is healthy.
+async fn update_to_its_end(ctx: &Ctx, slack: &Receiver) -> Vec<Received> {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let slack = slack(&ctx);
-    let watcher = watcher(&ctx, &slack).await;
+    let watcher = watcher(ctx, slack).await;
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     web.push(Image::new("1.0.1")).await;
-    let question = question(&slack, "1.0.1").await;
+    let question = question(slack, "1.0.1").await;
     deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     approve_by_link(&watcher, &question).await;
+    slack.wait_until("how it ended", |all| !below(all, "is healthy").is_empty()).await
+}
 
-    let received = slack.wait_until("how it ended", |all| !below(all, "is healthy").is_empty()).await;
+async fn one_update_is_one_message_in_slack(ctx: Ctx) {
+    let received = update_to_its_end(&ctx, &slack(&ctx)).await;
     let updates = calls(&received, "chat.update");
     let states: Vec<bool> = ["is being rolled out", "is healthy"]
         .into_iter()
@@ -243,20 +246,12 @@ async fn one_update_is_one_message_in_slack(ctx: Ctx) {
 
 /// A message that was deleted, or is too old to be changed: people hear of it all the same.
 async fn what_slack_does_not_change_is_said_below(ctx: Ctx) {
-    let web = ctx.repository("web");
-    web.push(Image::new("1.0.0")).await;
     let slack = ctx.receiver();
     let refused = json!({"ok": false, "error": "edit_window_closed"}).to_string();
     slack.at("/api/chat.update", Answer::status(200).body(refused));
     let taken = json!({"ok": true, "channel": "C123", "ts": "1735787045.000100"}).to_string();
     slack.at("/api/", Answer::status(200).body(taken));
-    let watcher = watcher(&ctx, &slack).await;
-    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
-    web.push(Image::new("1.0.1")).await;
-    let question = question(&slack, "1.0.1").await;
-    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
-    approve_by_link(&watcher, &question).await;
-    let received = slack.wait_until("how it ended", |all| !below(all, "is healthy").is_empty()).await;
+    let received = update_to_its_end(&ctx, &slack).await;
     assert_eq!(below(&received, "is being rolled out").len(), 1);
     assert_eq!(posted(&received, "1.0.1").len(), 1);
 }

@@ -43,19 +43,6 @@ fn has_outcome(outcome: &str) -> impl Fn(&Seen) -> bool {
     move |seen| newest(seen)["outcome"] == outcome
 }
 
-/// The path of the link in a mail, on the watcher that sent it.
-fn path_of(link: &str) -> String {
-    let start = link.find("/a/").expect("a link of ours");
-    link[start..].to_owned()
-}
-
-/// The link in the newest mail about a version.
-async fn link(ctx: &Ctx, version: &str) -> String {
-    let mail = ctx.mailbox().wait_for_mail(version).await;
-    let links = mail.links();
-    path_of(links.iter().find(|link| link.contains("/a/")).expect("a link in the mail"))
-}
-
 async fn press(watcher: &Watcher, path: &str, action: &str) -> u16 {
     watcher.post_form(path, &[("action", action)]).await.status
 }
@@ -68,7 +55,7 @@ async fn a_question_is_asked_and_answered(ctx: Ctx) {
     let watcher = ctx.watcher().mail().start().await;
 
     let digest = web.push(Image::new("1.0.1").platforms(["linux/amd64", "linux/arm64"])).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     assert_eq!(asked.image("web"), Some(web.reference("1.0.0").as_str()), "nothing is written before the answer");
     let token = asked.annotation("image-watcher/token-update").expect("an open link").to_owned();
@@ -310,7 +297,7 @@ async fn a_version_can_be_skipped_and_put_off(ctx: Ctx) {
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
-    let first = link(&ctx, "1.0.1").await;
+    let first = ctx.mailbox().link("1.0.1").await;
     assert_eq!(press(&watcher, &first, "snooze").await, 303);
     assert!(watcher.get(&first).await.body.contains("put off"), "the page says so");
     assert_eq!(press(&watcher, &first, "skip").await, 303);
@@ -319,9 +306,9 @@ async fn a_version_can_be_skipped_and_put_off(ctx: Ctx) {
     assert_eq!(newest(&skipped)["outcome"], "skipped");
 
     web.push(Image::new("1.0.2")).await;
-    let second = link(&ctx, "1.0.2").await;
+    let second = ctx.mailbox().link("1.0.2").await;
     web.push(Image::new("1.0.3")).await;
-    let _third = link(&ctx, "1.0.3").await;
+    let _third = ctx.mailbox().link("1.0.3").await;
     deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.3").await;
     let old = watcher.get(&second).await;
     assert_eq!(old.status, 409);
@@ -337,7 +324,7 @@ async fn an_answer_and_a_write_of_its_record_do_not_collide(ctx: Ctx) {
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
-    let link = link(&ctx, "1.0.1").await;
+    let link = ctx.mailbox().link("1.0.1").await;
     let told = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     let record = told.annotation("image-watcher/record").expect("a record").to_owned();
     for round in 1..=25 {
@@ -400,7 +387,7 @@ async fn fifty_presses_are_one_update(ctx: Ctx) {
     let watcher = ctx.watcher().mail().env("WEBHOOK_URL", hook.url("/hook")).env("WEBHOOK_SECRET", SECRET);
     let watcher = watcher.start().await;
     web.push(Image::new("1.0.1")).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     let presses = (0..50).map(|_| press(&watcher, &path, "approve"));
     let answers = futures_util::future::join_all(presses).await;
     assert!(answers.iter().all(|status| [200, 303].contains(status)), "{answers:?}");
@@ -420,7 +407,7 @@ async fn a_moved_tag_voids_its_link(ctx: Ctx) {
     web.push(Image::new("1.0.1")).await;
     let host = ctx.registry().host().to_owned();
     watcher.post("/webhooks/distribution", &[BEARER], envelope(&host, web.name(), "1.0.1")).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     web.push(Image::new("1.0.1").label("rebuilt", "yes")).await;
     assert_eq!(press(&watcher, &path, "approve").await, 409);
     assert_eq!(deployment.get().await.image("web"), Some(web.reference("1.0.0").as_str()));
@@ -433,7 +420,7 @@ async fn an_edited_image_voids_its_link(ctx: Ctx) {
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     deployment.set_image("web", &web.reference("1.0.1")).await;
     assert_eq!(press(&watcher, &path, "approve").await, 409);
     assert_eq!(deployment.get().await.image("web"), Some(web.reference("1.0.1").as_str()));

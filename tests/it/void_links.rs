@@ -18,21 +18,13 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// The path of the link in the mail about a version.
-async fn link(ctx: &Ctx, version: &str) -> String {
-    let mail = ctx.mailbox().wait_for_mail(version).await;
-    let links = mail.links();
-    let link = links.iter().find(|link| link.contains("/a/")).expect("a link in the mail");
-    link[link.find("/a/").expect("a link of ours")..].to_owned()
-}
-
 async fn a_workload_that_was_made_again_is_not_what_the_link_is_about(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().start().await;
     web.push(Image::new("1.0.1")).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     let asked = deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     deployment.delete().await;
     let gone = eventually("it is seen to be gone", async || {
@@ -67,7 +59,7 @@ async fn an_api_server_that_is_away_uses_up_no_link(ctx: Ctx) {
     let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
     let watcher = ctx.watcher().mail().kubeconfig(&kubeconfig).start().await;
     let digest = web.push(Image::new("1.0.1")).await;
-    let path = link(&ctx, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
     deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     eventually("the page is open", async || (watcher.get(&path).await.status == 200).then_some(())).await;
     proxy.set(Fault::Refuse);
@@ -117,7 +109,7 @@ async fn who_left_gets_no_mail_and_has_no_link(ctx: Ctx) {
     let of_leaver = leaves.wait_for_mail("1.0.1").await;
     let links = of_leaver.links();
     let of_leaver = links.iter().find_map(|link| Some(link[link.find("/a/")?..].to_owned())).expect("a link");
-    let of_other = link(&ctx, "1.0.1").await;
+    let of_other = ctx.mailbox().link("1.0.1").await;
     deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
     watcher.set_env("MAIL_TO", stays.address());
     watcher.restart().await;

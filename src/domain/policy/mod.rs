@@ -23,7 +23,7 @@ mod words;
 mod years;
 
 pub use cooldown::{Cooldown, CooldownError, Counts, KnownSince, duration};
-pub use decide::{Decision, HeldBack, Outcome, decide};
+pub use decide::{Decision, HeldBack, Outcome, Rank, decide};
 pub use digest::{Moved, follow, names_one_release, resolve, skip, skips};
 pub use doubt::Doubt;
 pub use pattern::{Matching, Pattern, PatternError, Selection};

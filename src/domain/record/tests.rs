@@ -21,7 +21,6 @@ use crate::domain::policy::Mode;
 use crate::domain::reference::ImageReference;
 use crate::domain::settings::Fingerprint;
 use crate::domain::tag::Level;
-use crate::domain::votes::Votes;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{Kind, WorkloadId};
 
@@ -45,21 +44,7 @@ pub(crate) fn question(n: u8) -> Question {
         allows: Allows::Update,
         group: None,
     };
-    Question {
-        terms,
-        level: Level::Patch,
-        why: Grounds::in_words("newest".into()),
-        asked: made,
-        with: Vec::new(),
-        declares: Kinds::default(),
-        preflight: None,
-        because: None,
-        group: None,
-        votes: Votes::default(),
-        reminders: 0,
-        is_renewed: false,
-        stands: Stands::Open,
-    }
+    Question { why: Grounds::in_words("newest".into()), ..Question::new(terms, Level::Patch, made) }
 }
 
 pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {

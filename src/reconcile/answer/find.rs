@@ -76,8 +76,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
         let question = match known {
             Known::Answered(answered) => {
-                let entry = Box::new(record.entry(workload, container, answered));
-                return Some(Found::Answered(decided(answered.answer, entry)));
+                return Some(Found::Answered(decided(&record, (workload, container), answered)));
             }
             Known::Newest(question) => question,
             Known::Replaced(_) => record.ledger(container)?.question.as_ref()?,
@@ -94,8 +93,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
         let (question, version) = match known {
             Known::Answered(answered) => {
-                let entry = Box::new(draft.record.entry(&draft.workload, container, answered));
-                return Some(Found::Answered(decided(answered.answer, entry)));
+                return Some(Found::Answered(decided(&draft.record, (&draft.workload, container), answered)));
             }
             Known::Newest(question) => (Box::new(question.clone()), None),
             Known::Replaced(terms) => {

@@ -32,9 +32,10 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::domain::actor::{Person, SignedIn};
 use crate::domain::approval::Token;
 use crate::domain::history::Entry;
-use crate::domain::record::{Closed, Question};
+use crate::domain::record::{Answered, Closed, Question, Record};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
+use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -287,9 +288,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-fn decided(answer: crate::domain::record::Answer, entry: Box<Entry>) -> Answer {
+/// What was decided, as the history has it.
+fn decided(record: &Record, (workload, container): (&Workload, &str), answered: &Answered) -> Answer {
     use crate::domain::record::Answer as Given;
-    match answer {
+    let entry = Box::new(record.entry(workload, container, answered));
+    match answered.answer {
         Given::Approved => Answer::Approved(entry),
         Given::Skipped => Answer::Skipped(entry),
         Given::Resumed => Answer::Resumed(entry),

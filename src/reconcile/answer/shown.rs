@@ -229,6 +229,5 @@ fn answered_before(draft: &Draft, shown: &Shown, action: Action, running: Option
     let is_held = ledger.held.as_ref().is_some_and(|held| held.tag == shown.version);
     let is_over = !stands || is_held && given != Given::WentBack;
     let answered = ledger.answered_about(&shown.version, shown.digest.as_ref(), given).filter(|_| !is_over)?;
-    let entry = draft.record.entry(&draft.workload, &shown.container, answered);
-    Some(decided(answered.answer, Box::new(entry)))
+    Some(decided(&draft.record, (&draft.workload, &shown.container), answered))
 }

@@ -112,6 +112,11 @@ impl Mailbox {
         eventually(&what, async || self.list().await.into_iter().find(|mail| mail.subject.contains(subject))).await
     }
 
+    /// The path of the link in the first mail whose subject contains `subject`, once it is there.
+    pub(crate) async fn link(&self, subject: &str) -> String {
+        self.wait_for_mail(subject).await.link().expect("a link in the mail")
+    }
+
     /// All mail, as soon as there are `count`; oldest first.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<Mail> {
         let what = format!("{count} mails to {}", self.address);
@@ -175,6 +180,11 @@ impl Mail {
         let lines = head.lines().take_while(|line| !line.is_empty());
         let mut fields = lines.filter_map(|line| line.split_once(':'));
         fields.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    }
+
+    /// The path of the first link of ours.
+    pub(crate) fn link(&self) -> Option<String> {
+        self.links().iter().find_map(|link| link.find("/a/").map(|start| link[start..].to_owned()))
     }
 
     /// The links of the text, in order.

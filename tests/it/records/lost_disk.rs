@@ -1,9 +1,10 @@
 //! The disk is lost, and the annotations are not: no decision goes with it, no message, and no link comes back.
 
-use super::{Scene, is_asked, opened, path_in, press, sequence, told_by};
+use super::{Scene, is_asked, opened, press, sequence, told_by};
 use crate::harness::Ctx;
 use crate::harness::fault::Fault;
 use crate::harness::images::Image;
+use crate::harness::mail::Mail;
 use crate::harness::run::{Test, tests};
 
 pub(super) fn tests() -> Vec<Test> {
@@ -54,7 +55,7 @@ async fn what_was_delivered_is_the_same_message(ctx: Ctx) {
     let ids: std::collections::BTreeSet<_> =
         ctx.mailbox().list().await.iter().filter_map(|mail| mail.header("Message-ID")).collect();
     assert_eq!(ids.len(), 1, "mail servers and people know it as one: {ids:?}");
-    let links: std::collections::BTreeSet<_> = ctx.mailbox().list().await.iter().filter_map(path_in).collect();
+    let links: std::collections::BTreeSet<_> = ctx.mailbox().list().await.iter().filter_map(Mail::link).collect();
     assert_eq!(links, [path.clone()].into());
     let hooked: std::collections::BTreeSet<_> =
         scene.hook.requests().iter().filter_map(|it| it.header("webhook-id").map(str::to_owned)).collect();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Scene, id, is_asked, keys, link_key, opened, ours, press, sequence, told_by};
 use crate::harness::Ctx;
 use crate::harness::images::Image;
+use crate::harness::mail::Mail;
 use crate::harness::objects::Seen;
 use crate::harness::run::{Test, tests};
 
@@ -215,7 +216,7 @@ async fn a_queue_of_the_first_release_goes_on(ctx: Ctx) {
     left.workload.wait_for("moved", |seen| is_asked(seen, "web", "1.0.1")).await;
     super::at_rest(&ctx, &watcher, &left.repository, &left.workload).await;
     let (old, mails) = (path(&ctx, &left.open), ctx.mailbox().list().await);
-    let links: Vec<String> = mails.iter().filter_map(super::path_in).collect();
+    let links: Vec<String> = mails.iter().filter_map(Mail::link).collect();
     // What was stored may have been sent before it was known that it is asked anew.
     let ours: Vec<&String> = links.iter().filter(|link| **link != old).collect();
     let [ours] = ours.as_slice() else { panic!("asked anew once: {links:?}") };

@@ -25,6 +25,19 @@ pub struct Decision<'q> {
     tags: &'q TagList,
 }
 
+/// What a candidate is for whoever reads them all, in the order in which they are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// It is gone to.
+    Taken,
+    /// It is newer than that, and only a setting or time is against it.
+    HeldBack,
+    /// It runs.
+    Running,
+    /// Any other.
+    Refused,
+}
+
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<'q> {
@@ -153,6 +166,28 @@ impl<'q> Decision<'q> {
         held.filter(|(tag, verdict)| verdict.is_held_back() && above(tag))
             .max_by(|(one, _), (another, _)| self.basis.newer(one, another))
             .map(|(tag, verdict)| HeldBack { tag, verdict })
+    }
+
+    /// All tags of the list, each once: what was taken, what is held back, what runs, and the rest, each of them newest first.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<(Rank, &'q str, Verdict<'q>)> {
+        let taken = match self.outcome {
+            Outcome::Update { to, .. } => Some(to),
+            _ => None,
+        };
+        let rank = |tag: &str, verdict: &Verdict<'_>| match verdict {
+            Verdict::Taken(_) => Rank::Taken,
+            Verdict::Running => Rank::Running,
+            verdict if verdict.is_held_back() && taken.is_none_or(|taken| self.newer(tag, taken).is_gt()) => {
+                Rank::HeldBack
+            }
+            _ => Rank::Refused,
+        };
+        let ranked = self.verdicts().map(|(tag, verdict)| (rank(tag, &verdict), tag, verdict));
+        let mut all: Vec<(Rank, &str, Verdict<'_>)> = ranked.collect();
+        all.sort_by(|(rank, tag, _), (other, another, _)| rank.cmp(other).then_with(|| self.newer(another, tag)));
+        all.dedup();
+        all
     }
 
     /// The highest of the tags that wait for their cooldown, that many at most.
