@@ -21,10 +21,14 @@ COPY --from=build-stage /build/image-watcher /image-watcher
 FROM scratch AS release
 ARG VERSION=0.1.0
 ARG REVISION=unknown
+ARG CREATED=
+ARG SOURCE=https://image-watcher.example.com
 LABEL org.opencontainers.image.title="image-watcher" \
       org.opencontainers.image.description="Keeps the container images of Kubernetes workloads up to date, or asks people with one link" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /image-watcher /image-watcher
 WORKDIR /data

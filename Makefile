@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help need peers demo test test-chart test-gitea test-owners simulate snapshots chart-snapshots bench fuzz image lint fmt ci clean-cache
+.PHONY: help need peers demo test test-chart test-gitea test-owners simulate snapshots chart-snapshots bench fuzz image book release release-twice lint fmt ci clean-cache
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -20,9 +20,9 @@ demo: peers ## everything on this machine: control plane, registry, mail catcher
 test: peers ## all tests, against real peers
 	cargo test --locked
 
-test-chart: need ## the chart by Helm 3 and 4, kustomize's folders, alerts and dashboard; builds Helm once, which takes minutes
+test-chart: need ## the chart by Helm 3 and 4, commands of the documents, alerts and dashboard; builds Helm once, which takes minutes
 	@tests/peers/build.sh chart > /dev/null
-	cargo test --locked --test chart
+	cargo test --locked --test chart --test quickstart
 	cargo test --locked --test it -- chart::
 
 test-gitea: need ## Gitea as registry, sender of webhooks and forge; builds it once, which takes minutes
@@ -51,6 +51,15 @@ fuzz: need ## every parser on any bytes, SECONDS_EACH=10
 
 image: need ## the container image's root filesystem, built and started as its user
 	@scripts/image
+
+book: ## the documents as a book, in target/book/html; builds mdBook once, which takes minutes
+	@scripts/book
+
+release: ## archives and images for amd64 and arm64, chart, list of parts, checksums, in target/release-VERSION
+	@scripts/release
+
+release-twice: ## the same, built twice and compared byte by byte
+	@scripts/release --twice
 
 lint: ## clippy, warnings denied
 	cargo clippy --all-targets --locked -- -D warnings

@@ -111,6 +111,33 @@ fn the_chart_and_the_kustomize_base_run_the_same_container() {
     assert_eq!(apart("tests/chart/everything.yaml"), apart("deploy/base/networkpolicy.yaml"), "what is never reached");
 }
 
+#[test]
+fn the_one_file_of_manifests_is_made_of_the_chart() {
+    let made = std::process::Command::new(project("scripts/install-yaml")).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let made = String::from_utf8(made.stdout).unwrap();
+    assert!(made == text("deploy/install.yaml"), "scripts/install-yaml > deploy/install.yaml");
+    let objects = documents("deploy/install.yaml");
+    let kinds: Vec<&str> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+    let expected = [
+        "Namespace",
+        "ServiceAccount",
+        "PersistentVolumeClaim",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Service",
+        "Deployment",
+    ];
+    assert_eq!(kinds, expected);
+    assert!(!made.contains("helm") && !made.contains("Helm"), "nothing of Helm is left");
+    let container = |path: &str| of_kind(path, "Deployment")["spec"]["template"]["spec"]["containers"][0].take();
+    assert_eq!(
+        container("deploy/install.yaml")["envFrom"],
+        container("deploy/base/deployment.yaml")["envFrom"],
+        "settings come from the same Secret as with kustomize"
+    );
+}
+
 /// The keys of the chart, as they are promised.
 const VALUES: [&str; 42] = [
     "image",

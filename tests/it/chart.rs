@@ -30,7 +30,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 const HELMS: [&str; 2] = ["helm-3", "helm-4"];
-const RENDERINGS: [&str; 4] = ["defaults", "everything", "namespaced", "two-replicas"];
+const RENDERINGS: [&str; 5] = ["defaults", "everything", "install", "namespaced", "two-replicas"];
 
 fn is_skipped(ctx: &Ctx) -> bool {
     let skipped = !HELMS.iter().all(|helm| ctx.has_tool(helm));

@@ -80,7 +80,7 @@ owner() { # name, folder, package, and what asks for it beside owners
 wanted=${1:-}
 [ "$wanted" = owners ] && owners=yes
 owner helm-4 helm-4 helm.sh/helm/v4/cmd/helm chart
-owner kubectl helm-4 ./kubectl
+owner kubectl helm-4 ./kubectl chart
 owner helm-3 helm-3 helm.sh/helm/v3/cmd/helm chart
 owner kustomize kustomize sigs.k8s.io/kustomize/kustomize/v5 chart
 owner argo-rollouts argo-rollouts github.com/argoproj/argo-rollouts/cmd/rollouts-controller
