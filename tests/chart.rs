@@ -138,6 +138,37 @@ fn the_one_file_of_manifests_is_made_of_the_chart() {
     );
 }
 
+#[test]
+fn what_is_not_said_is_safe() {
+    let values: Value = serde_saphyr::from_str(&text("deploy/chart/values.yaml")).unwrap();
+    for off in ["ingress", "httpRoute", "networkPolicy"] {
+        assert_eq!(values[off]["enabled"], json!(false), "{off}");
+    }
+    for route in ["ingress", "httpRoute"] {
+        assert_eq!(values[route]["routes"], json!(["webhooks", "approvals"]), "the page is not exposed by accident");
+    }
+    assert_eq!(values["persistence"]["enabled"], json!(true));
+    let resources = json!({"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}});
+    assert_eq!(values["resources"], resources);
+    let has_budget = |path: &str| documents(path).iter().any(|document| document["kind"] == "PodDisruptionBudget");
+    assert!(!has_budget("tests/chart/defaults.yaml") && has_budget("tests/chart/two-replicas.yaml"));
+}
+
+#[test]
+fn the_chart_and_all_that_it_makes_say_what_they_are() {
+    let chart: Value = serde_saphyr::from_str(&text("deploy/chart/Chart.yaml")).unwrap();
+    for name in ["license", "category", "images", "changes", "links"] {
+        assert!(chart["annotations"][format!("artifacthub.io/{name}")].is_string(), "{name}");
+    }
+    for object in documents("tests/chart/everything.yaml") {
+        for label in ["name", "instance", "version", "component", "part-of", "managed-by"] {
+            let label = format!("app.kubernetes.io/{label}");
+            let is_extra = object["metadata"]["labels"]["helm.sh/chart"].is_null();
+            assert!(is_extra || object["metadata"]["labels"][&label].is_string(), "{}: {label}", object["kind"]);
+        }
+    }
+}
+
 /// The keys of the chart, as they are promised.
 const VALUES: [&str; 42] = [
     "image",

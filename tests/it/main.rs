@@ -29,6 +29,7 @@ mod commands;
 mod credentials;
 mod decisions;
 mod doctor;
+mod examples;
 mod faults;
 mod files;
 mod fleet;
@@ -117,6 +118,7 @@ fn main() -> std::process::ExitCode {
         replicas::tests(),
         void_links::tests(),
         rights::tests(),
+        examples::tests(),
         install::tests(),
         chart::tests(),
         scopes::tests(),

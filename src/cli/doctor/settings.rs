@@ -35,7 +35,7 @@ fn data_folder(folder: &Path) -> Check {
             what,
             Result::Fail,
             "it is not there, nor anything above it",
-            "see IMAGE_WATCHER_DATA in the README",
+            "see IMAGE_WATCHER_DATA in docs/settings.md",
         );
     };
     if let Err(error) = try_to_write(nearest).and_then(|()| try_what_is_there(&whole)) {
@@ -44,7 +44,7 @@ fn data_folder(folder: &Path) -> Check {
     }
     let filesystem = Filesystem::of(folder);
     if let Some(warning) = filesystem.as_ref().and_then(Filesystem::warning) {
-        return Check::but(what, Result::Warn, warning, "see IMAGE_WATCHER_DATA in the README");
+        return Check::but(what, Result::Warn, warning, "see IMAGE_WATCHER_DATA in docs/settings.md");
     }
     let on = filesystem.map(|filesystem| format!(", on {filesystem}")).unwrap_or_default();
     if nearest == whole {

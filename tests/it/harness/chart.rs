@@ -46,3 +46,39 @@ impl Ctx {
         Said { good: status.success(), stdout: std::fs::read_to_string(&out).expect("a file"), stderr: read(&err) }
     }
 }
+
+/// A shell in the project's folder, in which tools have the names that documents call them by.
+pub(crate) struct Shell<'c> {
+    ctx: &'c Ctx,
+    tools: PathBuf,
+}
+
+impl<'c> Shell<'c> {
+    /// With these tools: what a document calls it, and which peer it is. None where one of them was not built.
+    pub(crate) fn with(ctx: &'c Ctx, tools: &[(&str, &str)]) -> Option<Self> {
+        let folder = ctx.folder("tools");
+        for (name, peer) in tools {
+            let path = ctx.0.world.peers.found(peer)?;
+            std::os::unix::fs::symlink(path, folder.join(name)).expect("a link");
+        }
+        Some(Self { ctx, tools: folder })
+    }
+
+    /// Runs lines as a person would paste them, as a user of the cluster who may do everything.
+    pub(crate) async fn run(&self, lines: &str) -> Said {
+        let folder = self.ctx.folder("shell");
+        let (out, err) = (folder.join("stdout"), folder.join("stderr"));
+        let path = std::env::var("PATH").unwrap_or_default();
+        let program = super::process::Program::new("/bin/bash")
+            .arg("-euo")
+            .arg("pipefail")
+            .arg("-c")
+            .arg(format!("cd '{}'\n{lines}", project("").display()))
+            .env("HOME", folder.as_os_str())
+            .env("KUBECONFIG", self.ctx.admin_kubeconfig())
+            .env("PATH", format!("{}:{path}", self.tools.display()));
+        let status = self.ctx.spawner().spawn("bash", &program, &out, Some(&err)).wait().await;
+        let read = |path: &Path| tail(path, usize::MAX);
+        Said { good: status.success(), stdout: read(&out), stderr: read(&err) }
+    }
+}
