@@ -9,7 +9,7 @@
     reason = "the tests' harness"
 )]
 
-#[expect(dead_code, unused_imports, unused_macros, reason = "a part of what other tests use")]
+#[expect(dead_code, reason = "a part of what other tests use")]
 #[path = "it/harness/mod.rs"]
 mod harness;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::harness::Ctx;
@@ -286,6 +286,8 @@ async fn is_tested(release: &Release<'_>) {
     let (said, report) = tokio::join!(release.ctx.tool(release.helm, &args), ends);
     assert_eq!(report["success"], json!(true), "{report:#}");
     assert!(said.good().contains("Succeeded"), "{report:#}");
+    // Helm leaves it, for its log.
+    pods.delete(NAME, &DeleteParams::default()).await.expect("a pod that was there");
 }
 
 /// With no channel and no Secret it runs, and says in a line what is missing.

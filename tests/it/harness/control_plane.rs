@@ -160,7 +160,8 @@ async fn controller_manager(peers: &Peers, pki: &Pki, server: &str, client: &kub
                 "--leader-elect=false --secure-port=0 --kube-api-qps=300 --kube-api-burst=600 \
                  --controllers=deployment-controller,replicaset-controller,statefulset-controller,\
 daemonset-controller,job-controller,cronjob-controller,serviceaccount-controller,namespace-controller,\
-garbage-collector-controller,root-ca-certificate-publisher-controller",
+garbage-collector-controller,root-ca-certificate-publisher-controller,\
+persistentvolumeclaim-protection-controller",
             )
     };
     // It works once it has given the default namespace its account.
