@@ -63,6 +63,7 @@ mod registries_asked;
 mod release_calls;
 mod release_faults;
 mod release_notes;
+mod reload;
 mod replicas;
 mod rights;
 mod rollouts;
@@ -85,6 +86,7 @@ fn main() -> std::process::ExitCode {
         access::tests(),
         preflight::tests(),
         settings::tests(),
+        reload::tests(),
         slack::tests(),
         telegram::tests(),
         cluster::tests(),
