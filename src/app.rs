@@ -32,12 +32,13 @@ use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
-    Cluster as _, ClusterConfig, GRACE, Hints, Index, KubeCluster, Scope, Scopes, Watching, WorkloadEvent, Writer,
-    annotations,
+    Cluster as _, ClusterConfig, Following, GRACE, Hints, Index, KubeCluster, Namespaces, Scope, Scopes, Watching,
+    WorkloadEvent, Writer, annotations,
 };
 use crate::config::Config;
 use crate::config::auth::{Auth, Mode};
 use crate::config::channel::Destination;
+use crate::config::reload::{Reload, Reloaded};
 use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::declared::Declared;
 use crate::domain::event::{self, Job, Notice};
@@ -85,6 +86,8 @@ const MESSAGES: usize = 8;
 const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 /// The drain takes at most this.
 const DRAIN: Duration = Duration::from_secs(20);
+/// The files of the configuration are looked at again after this time.
+const RELOAD: Duration = Duration::from_secs(10);
 /// Of the two workers of the public listener.
 const PUBLIC: Places = Places { waiting: 384, known: 192 };
 /// Of the one of the private listener, where nobody shows a credential.
@@ -106,6 +109,7 @@ struct Ground {
     queue: SqliteQueue,
     keys: LinkKeys,
     scopes: Scopes,
+    namespaces: Namespaces,
     ambient: Ambient,
     metrics: Metrics,
     stop: Stop,
@@ -171,6 +175,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     app.spawn_first_look(&mut tasks);
     app.spawn_deliveries(&mut tasks);
     app.spawn_poller(&mut tasks);
+    app.spawn_reload(&mut tasks);
     drop(app);
     let early = tokio::select! {
         signal = signalled() => {
@@ -226,21 +231,34 @@ impl Ground {
         let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
         let client = client(&config).await?;
-        let cluster = KubeCluster::new(client.clone(), Index::knowing(keys.clone()), ambient.clone(), metrics.clone());
+        let index = Index::knowing(keys.clone());
+        index.inherit(|defaults| config.inherit(defaults));
+        let cluster = KubeCluster::new(client.clone(), index, ambient.clone(), metrics.clone());
         let scopes = Scopes::new(Scope::of(&config.namespaces));
         let cluster = cluster.deleting_broken(config.delete_broken).filled_by(scopes.clone());
         let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
         expect_the_newest(&queue, cluster.index()).await;
-        Ok(Self { config, client, cluster, queue, keys, scopes, ambient, metrics, stop })
+        let namespaces = Namespaces::default();
+        Ok(Self { config, client, cluster, queue, keys, scopes, namespaces, ambient, metrics, stop })
     }
 
     fn spawn_watches(&self, tasks: &mut Tasks) {
+        let following = Following {
+            client: self.client.clone(),
+            index: self.cluster.index().clone(),
+            named: self.config.watched.named(),
+            state: self.namespaces.clone(),
+            ambient: self.ambient.clone(),
+            metrics: self.metrics.clone(),
+        };
+        spawn(tasks, "namespaces", following.run(self.stop.clone()));
         for (scope, _) in self.scopes.states() {
             let watching = Watching {
                 client: self.client.clone(),
                 index: self.cluster.index().clone(),
                 scope,
                 scopes: self.scopes.clone(),
+                namespaces: self.namespaces.clone(),
                 ambient: self.ambient.clone(),
                 metrics: self.metrics.clone(),
             };
@@ -698,6 +716,22 @@ impl App {
         });
     }
 
+    /// Has changes of the configuration's files taken over, as far as that can be done while the service runs.
+    fn spawn_reload(&self, tasks: &mut Tasks) {
+        let (mut reload, mut stop) = (Reload::of(&self.config), self.stop.clone());
+        let (cluster, ambient, metrics) = (self.cluster.clone(), self.ambient.clone(), self.metrics.clone());
+        spawn(tasks, "configuration", async move {
+            loop {
+                tokio::select! {
+                    () = stop.raised() => return,
+                    () = tokio::time::sleep(RELOAD) => {}
+                }
+                let reloaded = reload.again(&|path| std::fs::read_to_string(path), ambient.now());
+                take_over(reloaded, &cluster, &ambient, &metrics);
+            }
+        });
+    }
+
     fn spawn_poller(&self, tasks: &mut Tasks) {
         let (on_boot, schedule) = (self.config.run_on_boot, self.config.schedule.clone());
         let (cluster, pushes, clock) = (self.cluster.clone(), Arc::clone(&self.pushes), self.ambient.clone());
@@ -714,6 +748,25 @@ impl App {
                 poller.run(on_boot, schedule, stop).await;
             }
         });
+    }
+}
+
+/// Takes over what came of a look at the files of the configuration, and tells it.
+fn take_over(reloaded: Reloaded, cluster: &KubeCluster, ambient: &Ambient, metrics: &Metrics) {
+    match reloaded {
+        Reloaded::Same => {}
+        Reloaded::Refused(error) => {
+            metrics.config_refused.inc();
+            tracing::error!(%error, "the configuration was changed and can't be used: what was in force before stays so");
+        }
+        Reloaded::Taken(taken) => {
+            cluster.index().inherit(|defaults| taken.inherit(defaults));
+            metrics.config_read.set(ambient.now().timestamp());
+            tracing::info!(now = ?taken.now, "the configuration was changed, and this is in force now");
+            if !taken.after_restart.is_empty() {
+                tracing::warn!(settings = ?taken.after_restart, "these changes of the configuration are taken over by a restart alone");
+            }
+        }
     }
 }
 

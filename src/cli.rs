@@ -6,6 +6,7 @@ mod act;
 mod acting;
 mod brake;
 mod check;
+mod config;
 mod deliveries;
 mod doctor;
 mod explain;
@@ -210,6 +211,14 @@ enum Command {
         after_help = "Examples:\n  image-watcher new-token\n  image-watcher new-token | tee >(tail -1 > token.hash) | head -1 > token"
     )]
     NewToken,
+    /// Show the configuration in force, and where each value comes from
+    ///
+    /// Secrets are shown by their length. With --check a file is read as the service would, beside the variables that are set
+    /// here; files that it names have to be there, too. Exit status: 0 when it can be used, 78 when not.
+    #[command(
+        after_help = "Examples:\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher config\n  image-watcher config --check config.yaml\n  image-watcher config --schema > config.schema.json"
+    )]
+    Config(config::ConfigArguments),
     /// Replay captured deliveries of registries through the real route
     ///
     /// Each argument is a NAME.meta.json that says how a delivery arrived and how its source is set up; the body is
@@ -392,6 +401,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Policy => policy(),
         Command::Notes => notes_of_cases(),
         Command::Webhook { metas } => webhook(&metas),
+        Command::Config(arguments) => config::run(&arguments, variables),
         Command::HashPassword => secrets::hash_password(),
         Command::NewToken => secrets::new_token(),
         Command::Serve { dry_run } => configured(variables, |config| {

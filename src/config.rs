@@ -4,13 +4,21 @@
 
 pub mod auth;
 pub mod channel;
+mod document;
 mod entry;
 mod file;
 mod names;
+mod namespaces;
 pub mod notes;
+mod origin;
 mod parse;
 mod registry;
+pub mod reload;
+mod rules;
+mod scalar;
 pub mod schedule;
+#[cfg(test)]
+mod schema;
 mod service_link;
 #[cfg(test)]
 mod snapshots;
@@ -26,6 +34,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
+use crate::domain::defaults::{Defaults, NamespaceFilter, Rule};
 use crate::domain::fleet::Limits;
 use crate::domain::policy::{Mode, Strategy};
 use crate::domain::release::Language;
@@ -41,8 +50,10 @@ use crate::registry::RegistryHost;
 use crate::telemetry::LogFormat;
 use auth::{Around, Auth};
 use channel::ChannelConfig;
-use file::{File, Lists};
+use file::{ConfigFile, File};
 use notes::NotesConfig;
+pub use origin::{Origins, Row};
+use origin::{ReadFiles, Written};
 use parse::Reader;
 use schedule::Schedule;
 use source::{Scheme, Source};
@@ -87,8 +98,13 @@ pub struct Config {
     pub auth: Option<Auth>,
     /// `IMAGE_WATCHER_DATA`.
     pub data: PathBuf,
-    /// `IMAGE_WATCHER_NAMESPACES`; empty is all.
+    /// `IMAGE_WATCHER_NAMESPACES`: the namespaces that are watched, where each is named; empty where only the cluster knows
+    /// which they are, or all are.
     pub namespaces: Vec<String>,
+    /// The same, with what is said beside names.
+    pub watched: NamespaceFilter,
+    /// The file's list `rules`: settings of workloads that no annotation names.
+    pub rules: Vec<Rule>,
     /// `IMAGE_WATCHER_LINK_KEY`: the first signs, the others still verify. Without any one is made and kept in the data
     /// folder.
     pub link_keys: Vec<Secret>,
@@ -116,6 +132,8 @@ pub struct Config {
     pub authorities: Authorities,
     /// What works, and may not be what was meant: told at each start.
     pub warnings: Vec<Problem>,
+    /// Where each value comes from.
+    pub origins: Origins,
 }
 
 /// Where a trusted proxy says who signed in.
@@ -140,10 +158,14 @@ pub struct Mail {
     pub templates: Templates,
 }
 
+/// The JSON Schema of the file, as `config --schema` prints it: made of the types by a test, so that the service carries the
+/// text alone.
+pub const SCHEMA: &str = include_str!("../docs/config.schema.json");
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The variable.
+    /// The variable; of the file its path, line, column and the key.
     pub variable: String,
     /// What is wrong, and what would be right.
     pub problem: String,
@@ -167,24 +189,16 @@ fn list(problems: &[Problem]) -> String {
     problems.iter().map(line).collect::<Vec<_>>().concat()
 }
 
-/// What the file says that `IMAGE_WATCHER_CONFIG` names, and what is wrong with it.
-fn from_file(
-    variables: &BTreeMap<String, String>,
-    file: &dyn Fn(&str) -> std::io::Result<String>,
-) -> (File, Vec<Problem>) {
+/// What the file says that `IMAGE_WATCHER_CONFIG` names.
+fn from_file(variables: &BTreeMap<String, String>, file: entry::ReadFile<'_>) -> (File, Option<Problem>) {
     let Some(path) = variables.get("IMAGE_WATCHER_CONFIG").filter(|path| !path.is_empty()) else {
-        return (File::default(), Vec::new());
+        return (File::default(), None);
     };
-    let problem = |key: &str, problem: String| Problem { variable: format!("{path}: {key}"), problem };
     match file(path) {
-        Ok(text) => {
-            let mut read = File::read(&text, file);
-            let told = std::mem::take(&mut read.problems);
-            (read, told.into_iter().map(|(key, told)| problem(&key, told)).collect())
-        }
+        Ok(text) => (File::read(&text), None),
         Err(error) => {
             let told = format!("the file can't be read: {error}");
-            (File::default(), vec![Problem { variable: "IMAGE_WATCHER_CONFIG".into(), problem: told }])
+            (File::default(), Some(Problem { variable: "IMAGE_WATCHER_CONFIG".into(), problem: told }))
         }
     }
 }
@@ -218,30 +232,46 @@ impl Config {
         file: &dyn Fn(&str) -> std::io::Result<String>,
         now: DateTime<Utc>,
     ) -> Result<Self, ConfigError> {
-        let all = variables.into_iter();
+        let environment: BTreeMap<String, String> = variables.into_iter().collect();
+        let all = environment.clone().into_iter();
         let (of_services, mut variables): (BTreeMap<String, String>, BTreeMap<String, String>) =
             all.partition(|(name, value)| service_link::describes_a_service(name, value));
         ways_out::capitalise(&mut variables);
-        let (read, mut problems) = from_file(&variables, file);
+        let files = ReadFiles::new(file);
+        let file: entry::ReadFile<'_> = &|path| files.read(path);
+        let (read, unreadable) = from_file(&variables, file);
+        let mut written = Written::of(&variables, read.document, &read.problems);
         for (name, value) in read.variables {
             let by_file = format!("{name}_FILE");
-            let set = variables.contains_key(&name) || variables.contains_key(&by_file);
+            let set = variables.contains_key(name) || variables.contains_key(&by_file);
             if !set && !name.strip_suffix("_FILE").is_some_and(|bare| variables.contains_key(bare)) {
-                variables.insert(name, value);
+                variables.insert(name.to_owned(), value);
+                written.sets(name);
             }
         }
-        let mut reader = Reader::new(&variables, file);
+        let mut problems: Vec<Problem> = unreadable.into_iter().collect();
+        problems.extend(read.problems.iter().map(|wrong| written.problem(wrong)));
+        let mut reader = Reader::new(&variables, file, &written);
         for name in of_services.keys().filter(|name| names::is_known(name)) {
             reader.warning(
                 name,
                 "is the address of a Service, set by the kubelet, and ignored; enableServiceLinks: false keeps it out",
             );
         }
-        let config = Self::all(&mut reader, read.lists, now);
+        let config = Self::all(&mut reader, read.whole, now);
         reader.unknown();
-        let (found, warnings) = reader.ended();
+        let (found, warnings, secrets) = reader.ended();
         problems.extend(found);
-        if problems.is_empty() { Ok(Self { warnings, ..config }) } else { Err(ConfigError { problems }) }
+        if !problems.is_empty() {
+            return Err(ConfigError { problems });
+        }
+        let origins = Origins::new(written, &variables, secrets, files.into_read()).of(environment);
+        Ok(Self { warnings, origins, ..config })
+    }
+
+    /// Says what workloads inherit, and which of them are watched, as far as it is configured.
+    pub fn inherit(&self, defaults: &mut Defaults) {
+        (defaults.watched, defaults.rules) = (self.watched.clone(), self.rules.as_slice().into());
     }
 
     /// What settings of workloads are read under.
@@ -264,7 +294,7 @@ impl Config {
         format!("{base}/webhooks/{}{secret}", source.name)
     }
 
-    fn all(reader: &mut Reader<'_>, lists: Lists, now: DateTime<Utc>) -> Self {
+    fn all(reader: &mut Reader<'_>, file: ConfigFile, now: DateTime<Utc>) -> Self {
         let environment = reader.word("NODE_ENV", &["production", "development", "test"], "production");
         let development = environment != "production";
         let zone = reader.parse("TZ", "an IANA zone as Europe/Paris").unwrap_or(Tz::UTC);
@@ -273,7 +303,7 @@ impl Config {
             reader.problem("ADMIN_PORT", "is the same as PORT; the private listener needs a port of its own");
         }
         let trusted_proxies: Vec<ipnet::IpNet> = reader.list_of("TRUSTED_PROXY", "comma-separated CIDRs as 10.0.0.0/8");
-        let sources = reader.all_sources(lists.sources);
+        let sources = reader.all_sources(file.sources);
         reader.unchecked(&sources);
         let forced = Forced {
             mode: reader.word_of::<Mode>("IMAGE_WATCHER_MODE"),
@@ -281,7 +311,10 @@ impl Config {
         };
         let templates = reader.read_templates();
         let language = reader.parse("IMAGE_WATCHER_LANGUAGE", "one of en, fr").unwrap_or_default();
-        let channels = reader.channels(lists.channels, (language, zone), development);
+        let channels = reader.channels(file.channels, (language, zone), development);
+        let names: Vec<String> = channels.iter().map(|channel| channel.name.clone()).collect();
+        let rules = reader.rules(&file.rules, &names);
+        let watched = reader.namespaces(file.namespaces.as_ref());
         let (base_url, identity) = (reader.base_url(development), reader.identity(&trusted_proxies));
         let around = Around {
             base_url: base_url.as_ref(),
@@ -289,7 +322,7 @@ impl Config {
             trusted_proxies: &trusted_proxies,
             identity: identity.as_ref(),
         };
-        let auth = reader.auth(lists.auth, &around);
+        let auth = reader.auth(file.auth, &around);
         Self {
             development,
             log_level: reader
@@ -313,18 +346,21 @@ impl Config {
             language,
             zone,
             data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
-            namespaces: reader.namespaces(),
+            namespaces: watched.named().unwrap_or_default(),
+            watched,
+            rules,
             link_keys: reader.link_keys(),
-            registries: reader.registries(&lists.registries),
+            registries: reader.registries(&file.registries),
             slack_signing_secret: reader.slack_signing_secret(&channels),
             channels,
             templates,
             cluster: reader.cluster(),
-            notes: reader.notes(lists.forges, development),
+            notes: reader.notes(file.forges, development),
             sources,
             proxies: reader.proxies(),
             authorities: reader.authorities(),
             warnings: Vec::new(),
+            origins: Origins::default(),
         }
     }
 }

@@ -22,6 +22,23 @@ pub fn try_to_write(folder: &Path) -> std::io::Result<()> {
     written.and(removed)
 }
 
+/// Who besides us can read a file, in words; `None` where nobody can, or that is not known. In a pod a file is often of
+/// another user and ours by its group alone: then the group is nobody besides us.
+#[must_use]
+pub fn readers(file: &Path) -> Option<&'static str> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (of_file, of_us) = (std::fs::metadata(file).ok()?, std::fs::metadata("/proc/self").ok()?);
+    readers_by(of_file.mode(), of_file.uid() == of_us.uid())
+}
+
+fn readers_by(mode: u32, is_ours: bool) -> Option<&'static str> {
+    match (mode & 0o004 != 0, mode & 0o040 != 0 && is_ours) {
+        (true, _) => Some("everybody on this machine"),
+        (false, true) => Some("its group"),
+        (false, false) => None,
+    }
+}
+
 /// A filesystem by its name in the kernel, as `ext4` or `nfs4`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filesystem(String);
@@ -115,6 +132,20 @@ mod tests {
 34 33 0:29 / /twice rw - cifs //server/share rw
 no line of the kernel
 ";
+
+    #[test]
+    fn who_can_read_a_secret_is_seen_by_its_mode() {
+        for (mode, is_ours, expected) in [
+            (0o100_600, true, None),
+            (0o100_640, true, Some("its group")),
+            (0o100_440, false, None),
+            (0o100_644, false, Some("everybody on this machine")),
+            (0o100_604, true, Some("everybody on this machine")),
+        ] {
+            assert_eq!(readers_by(mode, is_ours), expected, "{mode:o}");
+        }
+        assert_eq!(readers(Path::new("/none")), None);
+    }
 
     #[test]
     fn the_nearest_mount_counts() {

@@ -143,7 +143,9 @@ impl<'c> Ground<'c> {
         let (client, default) = crate::cluster::connect(cluster).await?;
         let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
         let kube = kube.written_by(Writer::Person);
-        let id = id_of(subject, namespace.unwrap_or(&default));
+        let namespace = namespace.unwrap_or(&default);
+        super::config::inherit(&kube, config, Some(namespace)).await;
+        let id = id_of(subject, namespace);
         let workload = read(&kube, &id).await?;
         let record = annotations::claimed(&workload);
         let user = kube.user().await;

@@ -257,7 +257,7 @@ pub(super) fn history(config: &Config, arguments: &HistoryArguments) -> ExitCode
         Err(code) => return code,
     };
     let cluster = workload.cluster(config);
-    match blocking(super::history::history(&cluster, workload.namespace.as_deref(), &subject)) {
+    match blocking(super::history::history(config, &cluster, workload.namespace.as_deref(), &subject)) {
         Ok(report) => printed(&report.print(arguments.output), ExitCode::SUCCESS),
         Err(error) => no_answer(&error),
     }

@@ -53,6 +53,12 @@ pub(super) async fn check(config: &Config, cluster: &ClusterConfig, namespaces: 
         Namespaces::Named(name) => Scope::in_namespace(name),
         Namespaces::OfContext => Scope::in_namespace(&default),
     };
+    let of = match &namespaces {
+        Namespaces::All => None,
+        Namespaces::Named(name) => Some(name.as_str()),
+        Namespaces::OfContext => Some(default.as_str()),
+    };
+    super::config::inherit(&kube, config, of).await;
     let mut listing = kube.list(&scopes).await;
     if listing.unread.len() == scopes.len()
         && let Some((_, error)) = listing.unread.pop()

@@ -150,6 +150,7 @@ pub(super) async fn explain(
     let registry = Arc::new(HttpRegistry::new(settings, &outbound, ambient.clone(), Arc::new(Metrics::new()))?);
     let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
+    super::config::inherit(&kube, config, Some(namespace)).await;
     // A Rollout may say how a Deployment stands.
     let kinds = [Some(subject.kind), Some(Kind::Rollout).filter(|_| subject.kind == Kind::Deployment)];
     let scope = |kind| Scope { namespace: Some(namespace.into()), kind };

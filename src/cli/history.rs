@@ -8,6 +8,7 @@ use super::explain::Subject;
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::cluster::{ClusterConfig, Index, KubeCluster, annotations};
+use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::domain::history::Entry;
 use crate::domain::workload::WorkloadId;
@@ -35,6 +36,7 @@ struct Item {
 /// # Errors
 /// When the workload can't be read, or is not watched.
 pub(super) async fn history(
+    config: &Config,
     cluster: &ClusterConfig,
     namespace: Option<&str>,
     subject: &Subject,
@@ -42,6 +44,7 @@ pub(super) async fn history(
     let (client, default) = crate::cluster::connect(cluster).await?;
     let kube = KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new());
     let namespace = namespace.unwrap_or(&default);
+    super::config::inherit(&kube, config, Some(namespace)).await;
     let name = subject.name.as_str().into();
     let id = WorkloadId { namespace: namespace.into(), kind: subject.kind, name, uid: Box::default() };
     let workload = kube.read(&id).await?.with_context(|| format!("{id} is not watched: is it there?"))?;

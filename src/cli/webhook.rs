@@ -200,7 +200,7 @@ impl Meta {
             kind,
             auth: Auth {
                 scheme,
-                secrets: self.secret.iter().flat_map(Texts::all).cloned().map(Secret::new).collect(),
+                secrets: self.secret.iter().flat_map(Texts::all).cloned().map(Secret::new).collect::<Vec<_>>().into(),
                 header: config.token_header.clone().unwrap_or_else(|| "X-Webhook-Secret".into()),
                 token,
             },

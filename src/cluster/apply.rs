@@ -13,6 +13,7 @@ use super::request::Writer;
 pub(super) use super::request::{Failed, within};
 use super::runs::Followed;
 use super::scopes::Scope;
+use crate::domain::defaults::Defaults;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
 
@@ -21,11 +22,11 @@ pub(super) async fn apply(
     client: &kube::Client,
     patch: &WorkloadPatch,
     writer: Writer,
-    metrics: &Metrics,
+    (defaults, metrics): (&Defaults, &Metrics),
 ) -> Result<Workload, ClusterError> {
     let row = Row::of(patch.id.kind);
     let api = api(client, row.kind, Some(&patch.id.namespace));
-    Target { client, row, api, patch, writer, metrics }.apply().await
+    Target { client, row, api, patch, writer, defaults, metrics }.apply().await
 }
 
 /// What it comes to that a workload could not be read.
@@ -58,6 +59,7 @@ struct Target<'p> {
     api: Api<Object>,
     patch: &'p WorkloadPatch,
     writer: Writer,
+    defaults: &'p Defaults,
     metrics: &'p Metrics,
 }
 
@@ -83,7 +85,7 @@ impl Target<'_> {
 
     /// The record after the write. A workload that lost its last setting meanwhile is as good as gone.
     fn record(&self, object: &Object) -> Result<Workload, ClusterError> {
-        object.record(self.row).ok_or_else(|| ClusterError::Gone(self.patch.id.to_string()))
+        object.record(self.row, self.defaults).ok_or_else(|| ClusterError::Gone(self.patch.id.to_string()))
     }
 
     async fn refused(&self, status: &kube::core::Status) -> Result<Workload, ClusterError> {
@@ -97,7 +99,9 @@ impl Target<'_> {
             }
             RejectionReason::Guard => match self.look().await? {
                 Some(object) if self.guards_hold(&object) => Err(ClusterError::Rejected { workload, rejection }),
-                Some(object) => Err(ClusterError::Conflict { workload, now: object.record(self.row).map(Box::new) }),
+                Some(object) => {
+                    Err(ClusterError::Conflict { workload, now: object.record(self.row, self.defaults).map(Box::new) })
+                }
                 None => Err(ClusterError::Gone(workload)),
             },
             reason if reason.may_have_happened() => self.unknown(ClusterError::Rejected { workload, rejection }).await,
@@ -124,11 +128,11 @@ impl Target<'_> {
     }
 
     fn guards_hold(&self, object: &Object) -> bool {
-        object.record(self.row).is_some_and(|now| self.patch.holds_on(&now))
+        object.record(self.row, self.defaults).is_some_and(|now| self.patch.holds_on(&now))
     }
 
     fn is_done(&self, object: &Object) -> bool {
-        object.record(self.row).is_some_and(|now| self.patch.is_done_on(&now))
+        object.record(self.row, self.defaults).is_some_and(|now| self.patch.is_done_on(&now))
     }
 }
 
@@ -136,11 +140,11 @@ impl Target<'_> {
 pub(super) async fn read(
     client: &kube::Client,
     id: &WorkloadId,
-    metrics: &Metrics,
+    (defaults, metrics): (&Defaults, &Metrics),
 ) -> Result<Option<Workload>, ClusterError> {
     let found = within(metrics, "get", api(client, id.kind, Some(&id.namespace)).get_opt(&id.name)).await;
     let found = found.map_err(|failed| unread(id, failed))?;
-    Ok(found.and_then(|object| object.record(Row::of(id.kind))))
+    Ok(found.and_then(|object| object.record(Row::of(id.kind), defaults)))
 }
 
 /// What was read of a scope.
@@ -155,7 +159,11 @@ pub(super) struct Listed {
 }
 
 /// Reads the watched workloads of a scope once, page by page.
-pub(super) async fn list(client: &kube::Client, scope: &Scope, metrics: &Metrics) -> Result<Listed, ClusterError> {
+pub(super) async fn list(
+    client: &kube::Client,
+    scope: &Scope,
+    (defaults, metrics): (&Defaults, &Metrics),
+) -> Result<Listed, ClusterError> {
     let (row, api) = (Row::of(scope.kind), api(client, scope.kind, scope.namespace.as_deref()));
     let mut parameters = ListParams::default().limit(500);
     let mut all = Listed::default();
@@ -171,7 +179,7 @@ pub(super) async fn list(client: &kube::Client, scope: &Scope, metrics: &Metrics
             Err(Failed::NoAnswer(source)) => return Err(ClusterError::Unavailable { operation: "list", source }),
         };
         for object in &page.items {
-            let record = object.record(row);
+            let record = object.record(row, defaults);
             all.followed.extend(record.as_ref().and_then(|record| Followed::of(object, record)));
             all.referrers.extend(object.id(row).map(|id| id.namespace).zip(object.refers(row)));
             all.workloads.extend(record);
@@ -225,9 +233,9 @@ mod tests {
             }
             std::future::pending::<()>().await;
         };
-        let metrics = Metrics::new();
+        let (metrics, defaults) = (Metrics::new(), Defaults::default());
         let written = tokio::select! {
-            written = apply(&client, &patch, Writer::Service, &metrics) => written,
+            written = apply(&client, &patch, Writer::Service, (&defaults, &metrics)) => written,
             () = serve => unreachable!("it never ends"),
         };
         (written, asked.take())

@@ -15,6 +15,7 @@ use super::apply::{api, unread, within};
 use super::kinds::Row;
 use super::managed::owns;
 use super::request::{FIELD_MANAGER, Failed, Writer};
+use crate::domain::defaults::Defaults;
 use crate::domain::request::COMMAND;
 use crate::domain::workload::{Workload, WorkloadId};
 use crate::telemetry::metrics::Metrics;
@@ -31,11 +32,11 @@ pub(super) async fn let_go(
     id: &WorkloadId,
     containers: &[&str],
     writer: Writer,
-    metrics: &Metrics,
+    (defaults, metrics): (&Defaults, &Metrics),
 ) -> Result<Option<Workload>, ClusterError> {
     let mut last = Ok(None);
     for _ in 0..ATTEMPTS {
-        last = once(client, id, containers, writer, metrics).await;
+        last = once(client, id, containers, writer, (defaults, metrics)).await;
         // Controllers write the status meanwhile, which moves entries.
         if !matches!(&last, Err(LetGo::Moved(_))) {
             break;
@@ -59,7 +60,7 @@ async fn once(
     id: &WorkloadId,
     containers: &[&str],
     writer: Writer,
-    metrics: &Metrics,
+    (defaults, metrics): (&Defaults, &Metrics),
 ) -> Result<Option<Workload>, LetGo> {
     let (row, objects) = (Row::of(id.kind), api(client, id.kind, Some(&id.namespace)));
     let found = within(metrics, "get", objects.get_metadata_opt(&id.name)).await;
@@ -69,7 +70,7 @@ async fn once(
     let patch = serde_json::from_value(operations).map_err(|error| LetGo::Failed(unwritten(error.into())))?;
     let parameters = PatchParams { field_manager: Some(writer.manager().into()), ..PatchParams::default() };
     let written = within(metrics, "patch", objects.patch(&id.name, &parameters, &Patch::<()>::Json(patch))).await;
-    written.map(|object| object.record(row)).map_err(|failed| match failed {
+    written.map(|object| object.record(row, defaults)).map_err(|failed| match failed {
         Failed::Status(status) if status.code == 422 => LetGo::Moved(unread(id, Failed::Status(status))),
         failed => LetGo::Failed(unread(id, failed)),
     })

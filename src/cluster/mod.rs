@@ -17,6 +17,7 @@ mod kinds;
 mod let_go;
 mod managed;
 pub mod manifest;
+mod namespaces;
 mod nodes;
 mod observed;
 mod obstacle;
@@ -46,6 +47,7 @@ use std::sync::Arc;
 pub use announce::WorkloadEvent;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Hints, Index};
+pub use namespaces::{Following, Namespaces, NamespacesState};
 pub use obstacle::Removal;
 #[cfg(test)]
 pub(crate) use patch::operations;
@@ -113,6 +115,12 @@ pub enum ClusterError {
         /// What the API server said.
         message: String,
     },
+    /// Our rights don't go so far as to read Namespaces.
+    #[error("no right to read Namespaces: {message}; grant it by deploy/namespaces")]
+    NamespacesUnlistable {
+        /// What the API server said.
+        message: String,
+    },
     /// Whether a pull secret holds a user is not known, so nobody is asked without it.
     #[error(
         "the imagePullSecret {name} in namespace {namespace} can't be read now, and the registry is not asked without it"
@@ -163,7 +171,7 @@ impl ClusterError {
             Self::DryRun(_) => "dry_run",
             Self::Rejected { rejection, .. } => rejection.reason.as_str(),
             Self::Forbidden { .. } => "forbidden",
-            Self::Unlistable { .. } => "unlistable",
+            Self::Unlistable { .. } | Self::NamespacesUnlistable { .. } => "unlistable",
             Self::Unavailable { .. } => "unavailable",
             Self::SecretUnknown { .. } => "secret_unknown",
             Self::AccountUnknown { .. } => "account_unknown",
@@ -439,7 +447,7 @@ impl KubeCluster {
     /// # Errors
     /// [`ClusterError`] when it can't be read.
     pub async fn read(&self, id: &WorkloadId) -> Result<Option<Workload>, ClusterError> {
-        apply::read(&self.client, id, &self.metrics).await
+        apply::read(&self.client, id, (&self.index.defaults(), &self.metrics)).await
     }
 
     /// As whom the API server knows us; `None` where it does not say.
@@ -453,6 +461,18 @@ impl KubeCluster {
         &self.index
     }
 
+    /// Reads which Namespaces there are, once, for commands that end: their annotations and labels are what workloads inherit
+    /// and are chosen by. Answers what could not be read.
+    pub async fn read_namespaces(&self, named: Option<&[String]>) -> Option<ClusterError> {
+        match namespaces::read(&self.client, named, &self.metrics).await {
+            Ok(known) => {
+                self.index.inherit(|defaults| defaults.namespaces = known);
+                None
+            }
+            Err(error) => Some(error),
+        }
+    }
+
     /// Reads the watched workloads of these scopes once, for commands that end. A scope that can't be read costs itself
     /// alone.
     pub async fn list(&self, scopes: &[Scope]) -> Listing {
@@ -460,8 +480,9 @@ impl KubeCluster {
         let (mut referrers, mut followed) = (Vec::new(), Vec::new());
         let named = Kind::ALL.into_iter().filter(|kind| scopes.iter().any(|scope| scope.kind == *kind));
         let kinds = discovery::installed(&self.client, named, &self.metrics).await;
+        let defaults = self.index.defaults();
         for scope in scopes.iter().filter(|scope| kinds.contains(&scope.kind)) {
-            match apply::list(&self.client, scope, &self.metrics).await {
+            match apply::list(&self.client, scope, (&defaults, &self.metrics)).await {
                 Ok(listed) => {
                     listing.workloads.extend(listed.workloads);
                     referrers.extend(listed.referrers);
@@ -532,8 +553,9 @@ impl KubeCluster {
         if !workload.owner.as_ref().is_some_and(|owner| owner.refuses_other_writers()) {
             return None;
         }
+        let defaults = self.index.defaults();
         let containers: Vec<&str> = workload.containers.iter().map(|container| &*container.name).collect();
-        match let_go::let_go(&self.client, &workload.id, &containers, self.writer, &self.metrics).await {
+        match let_go::let_go(&self.client, &workload.id, &containers, self.writer, (&defaults, &self.metrics)).await {
             Ok(now) => now,
             Err(error) => {
                 tracing::warn!(workload = %workload.id, error = %crate::telemetry::chain(&error), "the API server calls image-watcher an owner of the image still: the next helm upgrade ends in a conflict until it is run with --force-conflicts once");
@@ -605,7 +627,7 @@ impl Cluster for KubeCluster {
             return Err(ClusterError::DryRun(patch.id.to_string()));
         }
         // What was just written or seen is known before the watch stream tells it.
-        match apply::apply(&self.client, patch, self.writer, &self.metrics).await {
+        match apply::apply(&self.client, patch, self.writer, (&self.index.defaults(), &self.metrics)).await {
             Ok(workload) => {
                 let now = self.let_go(&workload).await;
                 Ok(self.index.learn(now.unwrap_or(workload)))
@@ -664,8 +686,9 @@ impl Cluster for KubeCluster {
         failed: &[(&str, &str)],
         suspect: Option<&str>,
     ) -> Result<Option<Obstacle>, ClusterError> {
-        let (client, metrics) = (&self.client, &self.metrics);
-        obstacle::Way { client, metrics, workload, failed }.obstacle(suspect).await
+        let (client, metrics, defaults) = (&self.client, &self.metrics, self.index.defaults());
+        let defaults = &*defaults;
+        obstacle::Way { client, metrics, defaults, workload, failed }.obstacle(suspect).await
     }
 
     fn deletes_broken(&self) -> bool {

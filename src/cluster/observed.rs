@@ -14,6 +14,7 @@ use super::kinds::Row;
 use super::referrer::Referrer;
 use super::request::FIELD_MANAGER;
 use crate::domain::change_cause::{ANNOTATION, remembered};
+use crate::domain::defaults::{Defaults, Labels};
 use crate::domain::kept::kept;
 use crate::domain::owner::{ImageOwner, Owner};
 use crate::domain::request::COMMAND;
@@ -57,22 +58,39 @@ impl Resource for Object {
 }
 
 impl Object {
-    /// The record of an object that carries an annotation of ours which is not our own record; `None` for any other.
-    pub(super) fn record(&self, row: &Row) -> Option<Workload> {
+    /// The record of an object that carries an annotation of ours which is not our own record, or inherits a setting; `None`
+    /// for any other.
+    pub(super) fn record(&self, row: &Row, defaults: &Defaults) -> Option<Workload> {
         let metadata = &self.metadata;
         let template = (row.pods.template)(&self.spec);
-        let template_names = self.names_elsewhere(template);
-        if template_names.is_empty() && ours(metadata.annotations.as_ref()).all(|(name, _)| is_state(name)) {
+        let namespace = metadata.namespace.as_deref()?;
+        if !defaults.watches(namespace) {
             return None;
         }
+        let template_names = self.names_elsewhere(template);
+        let is_named =
+            !template_names.is_empty() || ours(metadata.annotations.as_ref()).any(|(name, _)| !is_state(name));
         let pod = &template.spec;
-        let containers: Box<[Container]> = pod.all().take(MOST_CONTAINERS + 1).collect();
+        let of_pod = || -> Box<[Container]> { pod.all().take(MOST_CONTAINERS + 1).collect() };
+        let mut containers = is_named.then(of_pod);
+        let inherited = if defaults.gives_to(namespace) {
+            let containers = containers.get_or_insert_with(of_pod);
+            let containers = containers.iter().map(|container| (&*container.name, &*container.image));
+            defaults.inherited(namespace, &labels(metadata), containers)
+        } else {
+            None
+        };
+        if !is_named && inherited.is_none() {
+            return None;
+        }
+        let containers = containers.unwrap_or_default();
         let annotations = what_is_kept(metadata.annotations.as_ref(), &containers);
         Some(Workload {
             id: self.id(row)?,
             generation: self.metadata.generation.unwrap_or_default(),
             resource_version: metadata.resource_version.as_deref().and_then(|rv| rv.parse().ok()).unwrap_or(0),
             annotations,
+            inherited,
             template_names: template_names.into(),
             change_cause: metadata.annotations.as_ref().and_then(|all| all.get(ANNOTATION)).map(|it| remembered(it)),
             containers,
@@ -180,6 +198,11 @@ impl Object {
     pub(super) fn containers(&self) -> impl Iterator<Item = Container> {
         self.spec.template.spec.all().take(MOST_CONTAINERS + 1)
     }
+}
+
+fn labels(metadata: &ObjectMeta) -> Labels {
+    let all = metadata.labels.iter().flatten();
+    all.map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
 }
 
 /// Annotations that are ours, without their prefix.
@@ -357,18 +380,21 @@ mod tests {
 
     #[test]
     fn a_record_holds_what_is_needed_and_no_more() {
-        let record = deployment(&serde_json::json!({})).record(Row::of(Kind::Deployment)).unwrap();
+        let record =
+            deployment(&serde_json::json!({})).record(Row::of(Kind::Deployment), &Defaults::default()).unwrap();
         assert_eq!(record.id.to_string(), "shop/deploy/web");
         assert_eq!(record.annotation("mode"), Some("NOTIFICATION"));
         assert_eq!((record.annotations.len(), record.containers.len(), record.resource_version), (1, 2, 7));
         assert_eq!(record.pull_secrets.first().map(|name| &**name), Some("pull"));
         let state_only = serde_json::json!({"/metadata/annotations": {"image-watcher/history": "[]"}});
         assert!(
-            deployment(&state_only).record(Row::of(Kind::Deployment)).is_none(),
+            deployment(&state_only).record(Row::of(Kind::Deployment), &Defaults::default()).is_none(),
             "state alone does not make it watched"
         );
         assert!(
-            deployment(&serde_json::json!({"/metadata/annotations": null})).record(Row::of(Kind::Deployment)).is_none()
+            deployment(&serde_json::json!({"/metadata/annotations": null}))
+                .record(Row::of(Kind::Deployment), &Defaults::default())
+                .is_none()
         );
     }
 
@@ -384,7 +410,11 @@ mod tests {
                 "annotations": {"image-watcher/mode": "NOTIFICATION"}}});
             object["metadata"]["managedFields"] = entries.into();
             let object: Object = serde_json::from_value(object).unwrap();
-            object.record(Row::of(Kind::Deployment)).unwrap().template_by_others.map(|at| at.timestamp() % 60)
+            object
+                .record(Row::of(Kind::Deployment), &Defaults::default())
+                .unwrap()
+                .template_by_others
+                .map(|at| at.timestamp() % 60)
         };
         let runs = serde_json::json!({"f:spec": {"f:jobTemplate": {"f:spec": {}}}});
         let labels = serde_json::json!({"f:metadata": {"f:labels": {}}, "f:spec": {"f:replicas": {}}});
@@ -410,7 +440,7 @@ mod tests {
         let settings =
             serde_json::json!({"image-watcher/mode.migrate": "DISABLED", "image-watcher/mode.gone": "DISABLED"});
         let changes = serde_json::json!({"/spec/template": pods, "/metadata/annotations": settings});
-        let record = deployment(&changes).record(Row::of(Kind::Deployment)).unwrap();
+        let record = deployment(&changes).record(Row::of(Kind::Deployment), &Defaults::default()).unwrap();
         let places: Vec<_> = record.containers.iter().map(|c| (&*c.name, c.place)).collect();
         assert_eq!(places, [("web", Place::Main), ("migrate", Place::Init), ("proxy", Place::Sidecar)]);
         assert_eq!(record.annotation("mode.migrate"), Some("DISABLED"), "its settings are settings");
@@ -423,8 +453,9 @@ mod tests {
             (0..count).map(|n| serde_json::json!({"name": format!("{name}{n}"), "image": "web:1.0.0"})).collect()
         };
         let pods = serde_json::json!({"spec": {"containers": many("c", 30), "initContainers": many("i", 100_000)}});
-        let record =
-            deployment(&serde_json::json!({"/spec/template": pods})).record(Row::of(Kind::Deployment)).unwrap();
+        let record = deployment(&serde_json::json!({"/spec/template": pods}))
+            .record(Row::of(Kind::Deployment), &Defaults::default())
+            .unwrap();
         assert_eq!(record.containers.len(), MOST_CONTAINERS + 1);
     }
 
@@ -462,14 +493,18 @@ mod tests {
     fn what_means_nothing_is_remembered_so_that_it_can_be_told() {
         let misspelt = serde_json::json!({"/metadata/annotations": {"image-watcher/mdoe": "AUTO_UPDATE"}});
         assert_eq!(
-            deployment(&misspelt).record(Row::of(Kind::Deployment)).unwrap().names().collect::<Vec<_>>(),
+            deployment(&misspelt)
+                .record(Row::of(Kind::Deployment), &Defaults::default())
+                .unwrap()
+                .names()
+                .collect::<Vec<_>>(),
             ["mdoe"]
         );
         let template = |annotations: &serde_json::Value| {
             let pods = serde_json::json!({"metadata": {"annotations": annotations},
                 "spec": {"containers": [{"name": "web", "image": "web:1.0.0"}]}});
             deployment(&serde_json::json!({"/metadata/annotations": {}, "/spec/template": pods}))
-                .record(Row::of(Kind::Deployment))
+                .record(Row::of(Kind::Deployment), &Defaults::default())
         };
         let ours = serde_json::json!({"image-watcher/strategy": "PATCH", "image-watcher/a": "", "other/x": "y"});
         let names = template(&ours).unwrap().template_names;
@@ -489,15 +524,16 @@ mod tests {
             "image-watcher/mode": "NOTIFICATION", "image-watcher/mode.web": "DISABLED", "image-watcher/note": long,
             "image-watcher/mode.gone": "AUTO_UPDATE", "image-watcher/history": long, "image-watcher/proposal": "{}",
             "image-watcher/proposal.gone": "{}"}});
-        let record = deployment(&annotations).record(Row::of(Kind::Deployment)).unwrap();
+        let record = deployment(&annotations).record(Row::of(Kind::Deployment), &Defaults::default()).unwrap();
         let names: Vec<&str> = record.annotations.iter().map(|(name, _)| &**name).collect();
         assert_eq!(names, ["history", "mode", "mode.gone", "mode.web", "note", "proposal"]);
         assert_eq!((record.annotation("note"), record.annotation("mode.gone")), (Some(""), Some("")));
         assert!(record.annotations.iter().all(|(_, value)| value.len() < 17 * 1024));
         let many: serde_json::Map<_, _> =
             (0..1000).map(|n| (format!("image-watcher/{n}{}", "x".repeat(200)), "".into())).collect();
-        let record =
-            deployment(&serde_json::json!({"/metadata/annotations": many})).record(Row::of(Kind::Deployment)).unwrap();
+        let record = deployment(&serde_json::json!({"/metadata/annotations": many}))
+            .record(Row::of(Kind::Deployment), &Defaults::default())
+            .unwrap();
         assert_eq!(record.annotations.len(), MOST_NAMES);
         assert!(record.names().all(|name| name.len() == LONGEST_NAME));
     }
@@ -514,7 +550,7 @@ mod tests {
         }
         let changes = serde_json::json!({"/metadata/annotations": annotations,
             "/spec/template": {"spec": {"containers": list}}});
-        deployment(&changes).record(Row::of(Kind::Deployment)).unwrap()
+        deployment(&changes).record(Row::of(Kind::Deployment), &Defaults::default()).unwrap()
     }
 
     fn bytes(workload: &Workload) -> usize {
@@ -558,7 +594,11 @@ mod tests {
             (serde_json::json!({"/spec/replicas": 0}), Rollout::Waiting(Waits::ZeroReplicas)),
         ];
         for (extra, expected) in cases {
-            assert_eq!(deployment(&extra).record(Row::of(Kind::Deployment)).unwrap().rollout, expected, "{extra}");
+            assert_eq!(
+                deployment(&extra).record(Row::of(Kind::Deployment), &Defaults::default()).unwrap().rollout,
+                expected,
+                "{extra}"
+            );
         }
     }
 
@@ -573,7 +613,11 @@ mod tests {
                 "status": {"observedGeneration": 2, "replicas": 3, "updatedReplicas": updated, "availableReplicas": 3,
                     "currentRevision": "a", "updateRevision": "b"}
             });
-            serde_json::from_value::<Object>(object).unwrap().record(Row::of(Kind::StatefulSet)).unwrap().rollout
+            serde_json::from_value::<Object>(object)
+                .unwrap()
+                .record(Row::of(Kind::StatefulSet), &Defaults::default())
+                .unwrap()
+                .rollout
         };
         let partition = Rollout::Waiting(Waits::Partition);
         let under_way =
@@ -602,7 +646,7 @@ mod tests {
     #[test]
     fn every_kind_is_read_from_its_own_fields() {
         let word = |kind, spec: &serde_json::Value, status: &serde_json::Value| {
-            let record = of_kind(kind, spec, status).record(Row::of(kind)).unwrap();
+            let record = of_kind(kind, spec, status).record(Row::of(kind), &Defaults::default()).unwrap();
             assert_eq!(&*record.containers[0].image, "web:1.0.0", "{kind}");
             match record.rollout {
                 Rollout::Complete => "complete".to_owned(),
@@ -670,7 +714,9 @@ mod tests {
         let referrer = refers("Deployment").unwrap();
         assert_eq!((&*referrer.deployment, referrer.observed, referrer.rollout), ("web", 7, Rollout::Complete));
         assert_eq!(refers("PodTemplate"), None);
-        let alone = of_kind(Kind::Rollout, &spec("Deployment"), &status).record(Row::of(Kind::Rollout)).unwrap();
+        let alone = of_kind(Kind::Rollout, &spec("Deployment"), &status)
+            .record(Row::of(Kind::Rollout), &Defaults::default())
+            .unwrap();
         assert!(alone.containers.is_empty());
     }
 
@@ -683,7 +729,7 @@ mod tests {
         let settings = serde_json::json!({"image-watcher/mode.volume.model": "DISABLED",
             "image-watcher/mode.volume.tmp": "DISABLED"});
         let changes = serde_json::json!({"/spec/template": pods, "/metadata/annotations": settings});
-        let record = deployment(&changes).record(Row::of(Kind::Deployment)).unwrap();
+        let record = deployment(&changes).record(Row::of(Kind::Deployment), &Defaults::default()).unwrap();
         let all: Vec<_> = record.containers.iter().map(|c| (&*c.name, &*c.image, c.place)).collect();
         assert_eq!(all, [("model", "web:1.0.0", Place::Main), ("volume.model", "model:4", Place::Volume(1))]);
         assert_eq!(record.annotation("mode.volume.model"), Some("DISABLED"), "its settings are settings");
@@ -695,7 +741,9 @@ mod tests {
         let spec = serde_json::json!({"jobTemplate": {"metadata": {"annotations": {"image-watcher/mode": "DISABLED"}},
             "spec": {"template": {"metadata": {"annotations": {"image-watcher/mode": "", "image-watcher/a": ""}},
                 "spec": {"containers": [{"name": "web", "image": "web:1.0.0"}]}}}}});
-        let record = of_kind(Kind::CronJob, &spec, &serde_json::json!({})).record(Row::of(Kind::CronJob)).unwrap();
+        let record = of_kind(Kind::CronJob, &spec, &serde_json::json!({}))
+            .record(Row::of(Kind::CronJob), &Defaults::default())
+            .unwrap();
         assert_eq!(record.template_names.iter().map(|name| &**name).collect::<Vec<_>>(), ["a", "mode"]);
     }
 

@@ -15,6 +15,7 @@ use super::kinds::Row;
 use super::observed::Object;
 use super::pods::object::Object as Pod;
 use super::request::{Failed, within};
+use crate::domain::defaults::Defaults;
 use crate::domain::rollout::obstacle::{Hope, Obstacle, ObstacleKind};
 use crate::domain::rollout::pods::{Standing, Weight};
 use crate::domain::workload::{Kind, Workload, WorkloadId};
@@ -42,6 +43,7 @@ pub enum Removal {
 pub(super) struct Way<'w> {
     pub(super) client: &'w kube::Client,
     pub(super) metrics: &'w Metrics,
+    pub(super) defaults: &'w Defaults,
     pub(super) workload: &'w Workload,
     /// The images that failed, by container.
     pub(super) failed: &'w [(&'w str, &'w str)],
@@ -69,7 +71,9 @@ impl Way<'_> {
         let found = within(self.metrics, "get", api(self.client, id.kind, Some(&id.namespace)).get_opt(&id.name)).await;
         let found = found.map_err(|failed| unread(id, failed))?;
         Ok(found.filter(|object| {
-            object.record(row).is_some_and(|now| now.id == *id && now.containers == self.workload.containers)
+            object
+                .record(row, self.defaults)
+                .is_some_and(|now| now.id == *id && now.containers == self.workload.containers)
         }))
     }
 

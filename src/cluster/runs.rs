@@ -90,7 +90,9 @@ pub(super) fn shared_state(
     since: DateTime<Utc>,
 ) -> Rollout {
     let object = |value: &serde_json::Value| serde_json::from_value::<Object>(value.clone()).unwrap();
-    let record = object(cron_job).record(super::kinds::Row::of(Kind::CronJob)).unwrap();
+    let record = object(cron_job)
+        .record(super::kinds::Row::of(Kind::CronJob), &crate::domain::defaults::Defaults::default())
+        .unwrap();
     let jobs = others.iter().filter(|item| item["kind"] == "Job").map(object);
     let ours = jobs.filter(|job| job.is_owned_by(&record.id.uid));
     let all: Vec<Run> = ours.filter_map(|job| run(&job, &record.containers)).collect();

@@ -163,13 +163,17 @@ mod tests {
     use super::super::kinds::Row;
     use super::super::observed::Object;
     use super::*;
+    use crate::domain::defaults::Defaults;
     use crate::domain::workload::{Kind, Workload};
 
     fn workload(pod: &Value) -> Workload {
         let object = json!({
             "metadata": {"name": "web", "namespace": "shop", "uid": "u", "annotations": {"image-watcher/mode": "DISABLED"}},
             "spec": {"template": {"spec": pod}}});
-        serde_json::from_value::<Object>(object).unwrap().record(Row::of(Kind::Deployment)).unwrap()
+        serde_json::from_value::<Object>(object)
+            .unwrap()
+            .record(Row::of(Kind::Deployment), &Defaults::default())
+            .unwrap()
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::apply::api;
 use super::discovery::is_installed;
 use super::index::{Hints, Index};
 use super::kinds::Row;
+use super::namespaces::Namespaces;
 use super::observed::Object;
 use super::referrer::Referrer;
 use super::runs::Followed;
@@ -26,6 +27,9 @@ use crate::telemetry::metrics::Metrics;
 /// A scope that was read before has to be refused this often in a row before its workloads are forgotten: an API server
 /// that starts refuses what it grants a moment later.
 const MOST_REFUSALS: u32 = 3;
+
+/// After what workloads inherit has changed, so long is waited for more of it before they are listed again.
+const AFRESH: Duration = Duration::from_millis(200);
 
 /// The most `CronJobs` whose runs are read again after a failure.
 const MOST_FOLLOWED: usize = 1000;
@@ -71,6 +75,8 @@ pub struct Watching {
     pub scope: Scope,
     /// Where it tells how it stands.
     pub scopes: Scopes,
+    /// What has to be known before: a Namespace may say that its workloads are left alone.
+    pub namespaces: Namespaces,
     /// Clock and chance.
     pub ambient: Ambient,
     /// Where it counts.
@@ -80,7 +86,12 @@ pub struct Watching {
 /// Watches one scope until `stop` is raised.
 ///
 /// `hints` takes repositories to look at, and a full channel holds the stream back.
-pub async fn watch(watching: Watching, stop: Stop, hints: mpsc::Sender<Hints>) {
+pub async fn watch(watching: Watching, mut stop: Stop, hints: mpsc::Sender<Hints>) {
+    let namespaces = watching.namespaces.clone();
+    tokio::select! {
+        () = stop.raised() => return,
+        () = namespaces.settled() => {}
+    }
     Stream::new(watching).run(stop, hints).await;
 }
 
@@ -153,11 +164,17 @@ impl Stream {
         let Watching { client, scope, .. } = &self.watching;
         let objects = api(client, scope.kind, scope.namespace.as_deref());
         let mut events = Box::pin(watcher::watcher(objects, self.config()));
+        let mut inherited = self.watching.index.inheriting();
         self.listed = false;
         loop {
+            // Also what is not watched may be now, and is known from a list alone.
+            if inherited.has_changed().unwrap_or(false) {
+                return Some(AFRESH);
+            }
             let event = match self.may_take() {
                 None => tokio::select! {
                     event = events.next() => event,
+                    _ = inherited.changed() => return Some(AFRESH),
                     () = tokio::time::sleep(self.patience.until_read(self.unread)), if !self.followed.is_empty() => {
                         let found = self.read_runs().await;
                         if !found.is_empty() && hints.send(found).await.is_err() {
@@ -326,7 +343,7 @@ impl Stream {
 
     /// The record of an object that is watched. Of one that is not, and carries ours, that is remembered.
     fn record_of(&self, object: &Object) -> Option<Workload> {
-        let record = object.record(self.row);
+        let record = object.record(self.row, &self.watching.index.defaults());
         if record.is_none()
             && object.is_recorded()
             && let Some(id) = object.id(self.row)
@@ -473,6 +490,7 @@ mod tests {
         let scope = Scope { namespace: Some("shop".into()), kind: Kind::Deployment };
         let scopes = Scopes::new([scope.clone()]);
         let watching = Watching {
+            namespaces: Namespaces::default(),
             client: crate::cluster::connection::client(&config).unwrap(),
             index: Index::default(),
             scope: scope.clone(),
@@ -515,6 +533,7 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let scope = Scope { namespace: Some("shop".into()), kind: Kind::Deployment };
         let watching = Watching {
+            namespaces: Namespaces::default(),
             client: crate::cluster::connection::client(&kube::Config::new(url.parse().unwrap())).unwrap(),
             index: Index::default(),
             scope: scope.clone(),
@@ -585,6 +604,7 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let scope = Scope { namespace: Some("shop".into()), kind: Kind::CronJob };
         let watching = Watching {
+            namespaces: Namespaces::default(),
             client: crate::cluster::connection::client(&kube::Config::new(url.parse().unwrap())).unwrap(),
             index: Index::default(),
             scope: scope.clone(),

@@ -36,6 +36,12 @@ pub(super) fn secret_file(field: &'static str, path: &str, file: ReadFile<'_>) -
     Ok(Secret::new(text.to_owned()))
 }
 
+/// What is told of a word that is none of these.
+pub(super) fn none_of<'w>(words: impl Iterator<Item = &'w str> + Clone, word: &str) -> String {
+    let near = super::names::near(words.clone(), word).map(|near| format!("; did you mean {near}?"));
+    format!("is none of {}{}", words.collect::<Vec<_>>().join(", "), near.unwrap_or_default())
+}
+
 /// How long what is not urgent waits for others; nothing waits for no time.
 pub(super) fn window(text: &str) -> Result<TimeDelta, Wrong> {
     let window = duration(text).ok().filter(|window| *window <= LONGEST_WINDOW);

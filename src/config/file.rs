@@ -1,7 +1,7 @@
 //! The file that `IMAGE_WATCHER_CONFIG` names: YAML, camelCase, unknown keys are errors.
 //!
-//! What fits a variable has the variable's key here (`baseUrl` for `BASE_URL`), and the variable wins. Lists have their
-//! own keys; of these, this version reads `registries`, `sources`, `channels` and `forges`.
+//! It is written down once, as [`ConfigFile`]: what is read, what is told of a wrong key, the schema, and which key is
+//! in the place of which variable follow from that type. A variable wins over its key.
 
 use std::collections::BTreeMap;
 
@@ -9,423 +9,296 @@ use serde::Deserialize;
 
 use super::auth::AuthBlock;
 use super::channel::ChannelEntry;
-use super::entry::{ReadFile, Wrong, named, secret_file};
+use super::document::{self, Document, Wrong};
 use super::names;
+use super::namespaces::NamespacesEntry;
 use super::notes::ForgeEntry;
 use super::registry::RegistryEntry;
-use super::source::{Auth, GOOGLE_ISSUERS, GOOGLE_KEYS, Hosts, KeySet, Rate, Scheme, Source, SourceKind, TokenRules};
-use crate::domain::secret::Secret;
-use crate::domain::written_url;
+use super::rules::RuleEntry;
+use super::scalar::{Flag, Number, Text, Texts};
+use super::source::SourceEntry;
 
-/// The keys that stand for variables.
-const KEYS: [(&str, &str); 44] = [
-    ("nodeEnv", "NODE_ENV"),
-    ("logLevel", "LOG_LEVEL"),
-    ("cluster", "IMAGE_WATCHER_CLUSTER"),
-    ("language", "IMAGE_WATCHER_LANGUAGE"),
-    ("mode", "IMAGE_WATCHER_MODE"),
-    ("strategy", "IMAGE_WATCHER_STRATEGY"),
-    ("runOnBoot", "RUN_ON_BOOT"),
-    ("schedule", "IMAGE_WATCHER_SCHEDULE"),
-    ("settle", "IMAGE_WATCHER_SETTLE"),
-    ("window", "IMAGE_WATCHER_WINDOW"),
-    ("deleteBroken", "IMAGE_WATCHER_DELETE_BROKEN"),
-    ("dryRun", "IMAGE_WATCHER_DRY_RUN"),
-    ("tz", "TZ"),
-    ("host", "HOST"),
-    ("port", "PORT"),
-    ("adminPort", "ADMIN_PORT"),
-    ("baseUrl", "BASE_URL"),
-    ("trustedProxy", "TRUSTED_PROXY"),
-    ("httpsProxy", "HTTPS_PROXY"),
-    ("httpProxy", "HTTP_PROXY"),
-    ("noProxy", "NO_PROXY"),
-    ("sslCertFile", "SSL_CERT_FILE"),
-    ("data", "IMAGE_WATCHER_DATA"),
-    ("queue", "IMAGE_WATCHER_QUEUE"),
-    ("namespaces", "IMAGE_WATCHER_NAMESPACES"),
-    ("templates", "IMAGE_WATCHER_TEMPLATES"),
-    ("linkKeyFile", "IMAGE_WATCHER_LINK_KEY_FILE"),
-    ("smtpUrlFile", "SMTP_URL_FILE"),
-    ("mailFrom", "MAIL_FROM"),
-    ("mailTo", "MAIL_TO"),
-    ("slackUrlFile", "SLACK_URL_FILE"),
-    ("slackBotTokenFile", "SLACK_BOT_TOKEN_FILE"),
-    ("slackChannel", "SLACK_CHANNEL"),
-    ("slackSigningSecretFile", "SLACK_SIGNING_SECRET_FILE"),
-    ("discordUrlFile", "DISCORD_URL_FILE"),
-    ("telegramTokenFile", "TELEGRAM_TOKEN_FILE"),
-    ("telegramChat", "TELEGRAM_CHAT"),
-    ("teamsUrlFile", "TEAMS_URL_FILE"),
-    ("webhookUrl", "WEBHOOK_URL"),
-    ("webhookSecretFile", "WEBHOOK_SECRET_FILE"),
-    ("githubTokenFile", "GITHUB_TOKEN_FILE"),
-    ("openAiUrl", "OPEN_AI_URL"),
-    ("openAiKeyFile", "OPEN_AI_KEY_FILE"),
-    ("openAiModel", "OPEN_AI_MODEL"),
-];
+/// The type of the file, and the variables in whose place keys are.
+macro_rules! config_file {
+    (
+        variables { $($(#[$about:meta])* $key:literal $field:ident: $type:ty = $variable:expr,)+ }
+        rest { $($(#[$doc:meta])* $name:literal $part:ident: $part_type:ty,)+ }
+    ) => {
+        /// Everything that the file may say.
+        #[derive(Debug, Default, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct ConfigFile {
+            $($(#[$about])* #[serde(rename = $key)] $field: Option<$type>,)+
+            $($(#[$doc])* #[serde(rename = $name, default)] pub(super) $part: $part_type,)+
+        }
 
-/// The keys of what is no single value.
-const LISTS: [&str; 8] = ["registries", "sources", "channels", "forges", "rollouts", "identity", "auth", "metrics"];
+        /// Each key that is in the place of a variable.
+        pub(super) const KEYS: &[(&str, &str)] = &[
+            $(($key, $variable),)+
+            ("rollouts.total", names::ROLLOUTS[0]),
+            ("rollouts.perNamespace", names::ROLLOUTS[1]),
+            ("identity.header", names::IDENTITY[0]),
+            ("identity.required", names::IDENTITY[1]),
+            ("metrics.perWorkload", names::METRICS_PER_WORKLOAD),
+        ];
 
-/// Lists that this version has nothing for. Ignoring them would be a surprise.
-const NOT_YET: [&str; 1] = ["rules"];
-
-/// What a file says.
-#[derive(Debug, Default)]
-pub(super) struct File {
-    /// Variables that it sets, where the environment doesn't.
-    pub(super) variables: BTreeMap<String, String>,
-    /// Its lists.
-    pub(super) lists: Lists,
-    /// What is wrong, by key.
-    pub(super) problems: Vec<(String, String)>,
+        impl ConfigFile {
+            /// What it says in the place of variables.
+            fn variables(&self) -> impl Iterator<Item = (&'static str, String)> {
+                let plain = [$(($variable, self.$field.as_ref().map(ToString::to_string)),)+];
+                let text = |value: Option<&Number>| value.map(ToString::to_string);
+                let of_parts = [
+                    (names::ROLLOUTS[0], text(self.rollouts.total.as_ref())),
+                    (names::ROLLOUTS[1], text(self.rollouts.per_namespace.as_ref())),
+                    (names::IDENTITY[0], self.identity.header.clone()),
+                    (names::IDENTITY[1], self.identity.required.as_ref().map(ToString::to_string)),
+                    (names::METRICS_PER_WORKLOAD, self.metrics.per_workload.as_ref().map(ToString::to_string)),
+                    (names::NAMESPACES, self.namespaces.as_ref().and_then(NamespacesEntry::as_variable)),
+                ];
+                plain.into_iter().chain(of_parts).filter_map(|(name, text)| Some((name, text?)))
+            }
+        }
+    };
 }
 
-/// What does not fit a variable.
-#[derive(Debug, Default)]
-pub(super) struct Lists {
-    pub(super) registries: Vec<RegistryEntry>,
-    pub(super) sources: Vec<Source>,
-    pub(super) channels: Vec<ChannelEntry>,
-    pub(super) forges: Vec<ForgeEntry>,
-    pub(super) auth: Option<AuthBlock>,
-}
-
-#[derive(Deserialize)]
-struct Whole {
-    #[serde(default)]
-    registries: Vec<RegistryEntry>,
-    #[serde(default)]
-    sources: Vec<SourceEntry>,
-    #[serde(default)]
-    channels: Vec<ChannelEntry>,
-    #[serde(default)]
-    forges: Vec<ForgeEntry>,
-    #[serde(default)]
-    rollouts: RolloutsEntry,
-    #[serde(default)]
-    identity: IdentityEntry,
-    auth: Option<AuthBlock>,
-    #[serde(default)]
-    metrics: MetricsEntry,
-    #[serde(flatten)]
-    rest: BTreeMap<String, Scalar>,
-}
-
-/// A value of one line, or a list of them.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Flag(bool),
-    Number(i64),
-    Text(String),
-    List(Vec<String>),
-    Other(serde::de::IgnoredAny),
+config_file! {
+    variables {
+        /// production, development or test: insecure settings are refused in production.
+        "nodeEnv" node_env: Text = "NODE_ENV",
+        /// ERROR, WARN, INFO, DEBUG or TRACE.
+        "logLevel" log_level: Text = "LOG_LEVEL",
+        /// This cluster's name, in every message.
+        "cluster" cluster: Text = "IMAGE_WATCHER_CLUSTER",
+        /// en or fr: the language of messages and pages.
+        "language" language: Text = "IMAGE_WATCHER_LANGUAGE",
+        /// AUTO_UPDATE, NOTIFICATION or DISABLED: overrides every annotation.
+        "mode" mode: Text = "IMAGE_WATCHER_MODE",
+        /// ALL, MAJOR, MINOR or PATCH: overrides every annotation.
+        "strategy" strategy: Text = "IMAGE_WATCHER_STRATEGY",
+        /// Whether all is looked at once at the start.
+        "runOnBoot" run_on_boot: Flag = "RUN_ON_BOOT",
+        /// When all is looked at: a cron expression in the zone tz; empty turns it off.
+        "schedule" schedule: Text = "IMAGE_WATCHER_SCHEDULE",
+        /// How long a complete rollout has to stay well before it is told healthy, 0s to 1h.
+        "settle" settle: Text = "IMAGE_WATCHER_SETTLE",
+        /// How long what is not urgent waits on a channel for others, 0s to 5m.
+        "window" window: Text = "IMAGE_WATCHER_WINDOW",
+        /// Whether the pod or Job that stands in the way of a way back is deleted.
+        "deleteBroken" delete_broken: Flag = "IMAGE_WATCHER_DELETE_BROKEN",
+        /// Whether everything is decided and told, and nothing is written to the cluster.
+        "dryRun" dry_run: Flag = "IMAGE_WATCHER_DRY_RUN",
+        /// The IANA zone of the schedule and of times in messages.
+        "tz" tz: Text = "TZ",
+        /// The address of both listeners.
+        "host" host: Text = "HOST",
+        /// The port of webhooks, links and page.
+        "port" port: Number = "PORT",
+        /// The port of health and metrics.
+        "adminPort" admin_port: Number = "ADMIN_PORT",
+        /// The https URL that links begin with.
+        "baseUrl" base_url: Text = "BASE_URL",
+        /// Networks whose forwarding headers are believed, as 10.0.0.0/8.
+        "trustedProxy" trusted_proxy: Texts = "TRUSTED_PROXY",
+        /// The proxy of requests by https.
+        "httpsProxy" https_proxy: Text = "HTTPS_PROXY",
+        /// The proxy of requests by http.
+        "httpProxy" http_proxy: Text = "HTTP_PROXY",
+        /// Hosts and networks that are reached without a proxy.
+        "noProxy" no_proxy: Texts = "NO_PROXY",
+        /// More certificate authorities, in PEM.
+        "sslCertFile" ssl_cert_file: Text = "SSL_CERT_FILE",
+        /// The folder of the queue.
+        "data" data: Text = "IMAGE_WATCHER_DATA",
+        /// sqlite.
+        "queue" queue: Text = "IMAGE_WATCHER_QUEUE",
+        /// A folder of templates in the place of the built-in ones.
+        "templates" templates: Text = "IMAGE_WATCHER_TEMPLATES",
+        /// A file of the key that signs links and records.
+        "linkKeyFile" link_key_file: Text = "IMAGE_WATCHER_LINK_KEY_FILE",
+        /// A file of the URL of the mail server, with its password.
+        "smtpUrlFile" smtp_url_file: Text = "SMTP_URL_FILE",
+        /// The sender of mails.
+        "mailFrom" mail_from: Text = "MAIL_FROM",
+        /// The recipients of mails.
+        "mailTo" mail_to: Texts = "MAIL_TO",
+        /// A file of the URL of Slack's incoming webhook.
+        "slackUrlFile" slack_url_file: Text = "SLACK_URL_FILE",
+        /// A file of the token of a Slack app.
+        "slackBotTokenFile" slack_bot_token_file: Text = "SLACK_BOT_TOKEN_FILE",
+        /// The Slack channel of the app.
+        "slackChannel" slack_channel: Text = "SLACK_CHANNEL",
+        /// A file of what Slack signs presses of buttons with.
+        "slackSigningSecretFile" slack_signing_secret_file: Text = "SLACK_SIGNING_SECRET_FILE",
+        /// A file of the URL of a Discord webhook.
+        "discordUrlFile" discord_url_file: Text = "DISCORD_URL_FILE",
+        /// A file of the token of a Telegram bot.
+        "telegramTokenFile" telegram_token_file: Text = "TELEGRAM_TOKEN_FILE",
+        /// The Telegram chat.
+        "telegramChat" telegram_chat: Text = "TELEGRAM_CHAT",
+        /// A file of the URL of a Teams workflow.
+        "teamsUrlFile" teams_url_file: Text = "TEAMS_URL_FILE",
+        /// Where the signed webhook goes.
+        "webhookUrl" webhook_url: Text = "WEBHOOK_URL",
+        /// A file of what it is signed with.
+        "webhookSecretFile" webhook_secret_file: Text = "WEBHOOK_SECRET_FILE",
+        /// A file of the token that release notes are read with.
+        "githubTokenFile" github_token_file: Text = "GITHUB_TOKEN_FILE",
+        /// Who summarises release notes.
+        "openAiUrl" open_ai_url: Text = "OPEN_AI_URL",
+        /// A file of the key of who summarises them.
+        "openAiKeyFile" open_ai_key_file: Text = "OPEN_AI_KEY_FILE",
+        /// The model that summarises them.
+        "openAiModel" open_ai_model: Text = "OPEN_AI_MODEL",
+    }
+    rest {
+        /// The namespaces whose workloads are watched: names, with ! before those that are not, or a selector.
+        "namespaces" namespaces: Option<NamespacesEntry>,
+        /// How many updates may roll at once.
+        "rollouts" rollouts: RolloutsEntry,
+        /// Who says who signed in.
+        "identity" identity: IdentityEntry,
+        /// What is counted one by one.
+        "metrics" metrics: MetricsEntry,
+        /// Who may see the page and the API, and who may decide there.
+        "auth" auth: Option<AuthBlock>,
+        /// What is said of registries.
+        "registries" registries: Vec<RegistryEntry>,
+        /// The sources of webhooks.
+        "sources" sources: Vec<SourceEntry>,
+        /// Who is told.
+        "channels" channels: Vec<ChannelEntry>,
+        /// Where release notes may be read.
+        "forges" forges: Vec<ForgeEntry>,
+        /// Settings of workloads that no annotation names.
+        "rules" rules: Vec<RuleEntry>,
+    }
 }
 
 /// How many updates may roll at once.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RolloutsEntry {
-    total: Option<i64>,
-    per_namespace: Option<i64>,
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RolloutsEntry {
+    /// Everywhere.
+    total: Option<Number>,
+    /// In one namespace.
+    per_namespace: Option<Number>,
 }
 
 /// Who says who signed in.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct IdentityEntry {
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct IdentityEntry {
+    /// The header of the trusted proxy.
     header: Option<String>,
-    required: Option<bool>,
+    /// Whether nobody may open a link who did not sign in.
+    required: Option<Flag>,
 }
 
 /// What is counted one by one.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct MetricsEntry {
-    per_workload: Option<bool>,
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct MetricsEntry {
+    /// Whether each container for which there is something newer has a series of its own.
+    per_workload: Option<Flag>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SourceEntry {
-    name: String,
-    kind: String,
-    auth: Option<AuthEntry>,
-    registry_host: Option<String>,
-    #[serde(default)]
-    repository_hosts: BTreeMap<String, String>,
-    host_template: Option<String>,
-    limits: Option<LimitsEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AuthEntry {
-    scheme: Option<String>,
-    #[serde(default)]
-    secret_files: Vec<String>,
-    token_header: Option<String>,
-    audience: Option<String>,
-    service_account_email: Option<String>,
-    #[serde(default)]
-    issuers: Vec<String>,
-    jwks_url: Option<String>,
-    jwks_file: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct LimitsEntry {
-    per_second: u32,
-    burst: Option<u32>,
+/// What a file says.
+#[derive(Default)]
+pub(super) struct File {
+    /// Variables that it sets, where the environment doesn't.
+    pub(super) variables: BTreeMap<&'static str, String>,
+    /// All that it says.
+    pub(super) whole: ConfigFile,
+    /// Where that stands.
+    pub(super) document: Document,
+    /// What is wrong.
+    pub(super) problems: Vec<Wrong>,
 }
 
 impl File {
-    /// Reads the text of a file; secrets are read from the files that it names.
-    pub(super) fn read(text: &str, file: ReadFile<'_>) -> Self {
-        let mut read = Self::default();
-        let whole: Whole = match serde_saphyr::from_str(text) {
-            Ok(whole) => whole,
-            Err(error) => {
-                let told = error.to_string();
-                let told = told.lines().next().unwrap_or("is no YAML");
-                read.problem("file", told.strip_prefix("error: ").unwrap_or(told).to_owned());
-                return read;
-            }
+    /// Reads the text of a file.
+    pub(super) fn read(text: &str) -> Self {
+        let (document, mut problems) = match Document::parse(text) {
+            Ok(read) => read,
+            Err(wrong) => return Self { problems: vec![wrong], ..Self::default() },
         };
-        for (key, value) in whole.rest {
-            read.scalar(&key, value);
-        }
-        for (variable, number) in
-            [(names::ROLLOUTS[0], whole.rollouts.total), (names::ROLLOUTS[1], whole.rollouts.per_namespace)]
-        {
-            read.variables.extend(number.map(|number| (variable.to_owned(), number.to_string())));
-        }
-        let required = whole.identity.required.map(|required| required.to_string());
-        for (variable, text) in names::IDENTITY.into_iter().zip([whole.identity.header, required]) {
-            read.variables.extend(text.map(|text| (variable.to_owned(), text)));
-        }
-        let per_workload = whole.metrics.per_workload.map(|flag| flag.to_string());
-        read.variables.extend(per_workload.map(|flag| (names::METRICS_PER_WORKLOAD.to_owned(), flag)));
-        (read.lists.registries, read.lists.channels) = (whole.registries, whole.channels);
-        (read.lists.forges, read.lists.auth) = (whole.forges, whole.auth);
-        let mut names = Vec::new();
-        for (at, entry) in whole.sources.into_iter().enumerate() {
-            let key = format!("sources[{at}]");
-            if names.contains(&entry.name) {
-                read.problem(&format!("{key}.name"), format!("{:?} is there twice", entry.name));
-            }
-            names.push(entry.name.clone());
-            match source(entry, file) {
-                Ok(source) => read.lists.sources.push(source),
-                Err((field, problem)) => read.problem(&format!("{key}.{field}"), problem),
-            }
-        }
-        read
-    }
-
-    fn scalar(&mut self, key: &str, value: Scalar) {
-        let Some((_, variable)) = KEYS.iter().find(|(known, _)| *known == key) else {
-            self.problem(key, unknown(key));
-            return;
-        };
-        let text = match value {
-            Scalar::Flag(flag) => flag.to_string(),
-            Scalar::Number(number) => number.to_string(),
-            Scalar::Text(text) => text,
-            Scalar::List(items) => items.join(","),
-            Scalar::Other(_) => {
-                self.problem(key, "is neither a value nor a list of values".to_owned());
-                return;
-            }
-        };
-        self.variables.insert((*variable).to_owned(), text);
-    }
-
-    fn problem(&mut self, key: &str, problem: String) {
-        self.problems.push((key.to_owned(), problem));
+        let (whole, wrong): (ConfigFile, _) = document::read(&document);
+        problems.extend(wrong);
+        Self { variables: whole.variables().collect(), whole, document, problems }
     }
 }
 
-/// What is wrong with a key that is not read.
-fn unknown(key: &str) -> String {
-    if NOT_YET.contains(&key) {
-        return "is not read by this version; remove it".into();
-    }
-    let known = KEYS.iter().map(|(known, _)| *known).chain(LISTS);
-    match names::near(known, key) {
-        Some(near) => format!("unknown key; did you mean {near}?"),
-        None => "unknown key".into(),
-    }
-}
-
-fn source(entry: SourceEntry, file: ReadFile<'_>) -> Result<Source, Wrong> {
-    named(&entry.name)?;
-    let kinds = SourceKind::ALL.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-    let kind = SourceKind::of(&entry.kind).ok_or_else(|| ("kind", format!("is none of {kinds}")))?;
-    let hosts = Hosts { registry: entry.registry_host, by_name: entry.repository_hosts, template: entry.host_template };
-    if !kind.is_placed_by(&hosts) {
-        return Err(("registryHost", format!("is needed: a payload of {} names no registry", kind.as_str())));
-    }
-    let rate = entry.limits.map(|limits| Rate {
-        per_second: limits.per_second.max(1),
-        burst: limits.burst.unwrap_or(limits.per_second).max(1),
-    });
-    let auth = entry.auth.ok_or_else(|| ("auth", "is missing; write auth: { secretFiles: [/path] }".to_owned()))?;
-    Ok(Source { auth: self::auth(kind, auth, file)?, name: entry.name, kind, hosts, rate })
-}
-
-fn auth(kind: SourceKind, entry: AuthEntry, file: ReadFile<'_>) -> Result<Auth, Wrong> {
-    let schemes = || Scheme::ALL.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-    let scheme = match entry.scheme.as_deref() {
-        None => kind.usual_scheme(),
-        Some(word) => Scheme::of(word).ok_or_else(|| ("auth.scheme", format!("is none of {}", schemes())))?,
-    };
-    let secrets = entry.secret_files.iter().map(|path| secret_file("auth.secretFiles", path, file));
-    let secrets = secrets.collect::<Result<Vec<Secret>, Wrong>>()?;
-    let without = matches!(scheme, Scheme::None | Scheme::GoogleOidc);
-    if secrets.is_empty() != without {
-        let problem = if without { "has no place with this scheme" } else { "is missing: this scheme needs a secret" };
-        return Err(("auth.secretFiles", problem.into()));
-    }
-    let token = if scheme == Scheme::GoogleOidc { Some(rules(&entry, file)?) } else { None };
-    let header = entry.token_header.unwrap_or_else(|| "X-Webhook-Secret".to_owned());
-    Ok(Auth { scheme, secrets, header, token })
-}
-
-fn rules(entry: &AuthEntry, file: ReadFile<'_>) -> Result<TokenRules, Wrong> {
-    let needed = |field, value: &Option<String>| value.clone().ok_or((field, "is needed with this scheme".to_owned()));
-    let keys = match (&entry.jwks_file, &entry.jwks_url) {
-        (Some(path), _) => KeySet::Given(file(path).map_err(|e| ("auth.jwksFile", format!("can't be read: {e}")))?),
-        (None, url) => {
-            let url = written_url::parse(url.as_deref().unwrap_or(GOOGLE_KEYS));
-            let url = url.map_err(|error| ("auth.jwksUrl", error.to_string()))?;
-            if url.scheme() != "https" {
-                return Err(("auth.jwksUrl", "is no https:// URL".to_owned()));
-            }
-            KeySet::At(url)
-        }
-    };
-    let issuers =
-        if entry.issuers.is_empty() { GOOGLE_ISSUERS.map(str::to_owned).to_vec() } else { entry.issuers.clone() };
-    Ok(TokenRules {
-        audience: needed("auth.audience", &entry.audience)?,
-        email: needed("auth.serviceAccountEmail", &entry.service_account_email)?,
-        issuers,
-        keys,
-    })
+/// The key that is in the place of a variable.
+pub(super) fn key_of(variable: &str) -> Option<&'static str> {
+    let known = KEYS.iter().find(|(_, known)| *known == variable).map(|(key, _)| *key);
+    known.or((variable == names::NAMESPACES).then_some("namespaces"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> File {
-        File::read(text, &|path| match path {
-            "/hub" => Ok("t0ken\n".into()),
-            "/empty" => Ok("\n".into()),
-            _ => Err(std::io::ErrorKind::NotFound.into()),
-        })
+    fn variables(text: &str) -> Vec<(&'static str, String)> {
+        let file = File::read(text);
+        assert_eq!(file.problems, []);
+        file.variables.into_iter().collect()
+    }
+
+    fn problems(text: &str) -> String {
+        let problems = File::read(text).problems;
+        problems.iter().map(|Wrong { key, what, .. }| format!("{key}: {what}")).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
-    fn sources_and_values_are_read() {
-        let file = read(
-            "baseUrl: https://iw.example.com\nrunOnBoot: true\nport: 8080\nnamespaces: [shop, ops]\nsources:\n\
-             - { name: hub, kind: dockerhub, auth: { secretFiles: [/hub] } }\n\
-             - name: nexus\n  kind: nexus\n  auth: { secretFiles: [/hub, /hub] }\n  registryHost: nexus.example.com\n  \
-             repositoryHosts: { docker-hosted: nexus.example.com:8082 }\n  limits: { perSecond: 5 }\n",
-        );
-        assert_eq!(file.problems, []);
-        let variables: Vec<(&str, &str)> = file.variables.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    fn what_stands_for_variables_is_read() {
+        let text =
+            "baseUrl: https://iw.example.com\nrunOnBoot: true\nport: 8080\nnamespaces: [shop, ops]\nschedule: \"\"\n";
         let expected = [
             ("BASE_URL", "https://iw.example.com"),
             ("IMAGE_WATCHER_NAMESPACES", "shop,ops"),
+            ("IMAGE_WATCHER_SCHEDULE", ""),
             ("PORT", "8080"),
             ("RUN_ON_BOOT", "true"),
         ];
-        assert_eq!(variables, expected);
-        let [hub, nexus] = &file.lists.sources[..] else { panic!("two sources") };
-        assert_eq!((hub.kind, hub.auth.scheme), (SourceKind::DockerHub, Scheme::QueryToken));
-        assert!(hub.auth.secrets[0].matches(b"t0ken") && nexus.auth.secrets.len() == 2);
-        assert_eq!(nexus.hosts.mapped("docker-hosted").as_deref(), Some("nexus.example.com:8082"));
-        assert_eq!(nexus.rate, Some(Rate { per_second: 5, burst: 5 }));
-    }
-
-    #[test]
-    fn how_many_roll_at_once_is_told_together() {
-        let file = read("rollouts: { total: 5, perNamespace: 2 }\n");
-        let variables: Vec<(&str, &str)> = file.variables.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        assert_eq!(variables, [(names::ROLLOUTS[1], "2"), (names::ROLLOUTS[0], "5")]);
-        assert!(names::ROLLOUTS.into_iter().all(names::is_known) && read("settle: 1m").variables.len() == 1);
-    }
-
-    #[test]
-    fn what_is_counted_one_by_one_can_be_turned_off() {
-        assert_eq!(read("metrics: { perWorkload: false }\n").variables[names::METRICS_PER_WORKLOAD], "false");
-        assert!(names::is_known(names::METRICS_PER_WORKLOAD));
-        assert!(read("metrics: { perWorklaod: false }\n").problems[0].0.starts_with("file"));
+        assert_eq!(variables(text), expected.map(|(name, value)| (name, value.to_owned())));
+        let together = "rollouts: { total: 5, perNamespace: 2 }\nmetrics: { perWorkload: false }\n";
+        let expected = [(names::METRICS_PER_WORKLOAD, "false"), (names::ROLLOUTS[1], "2"), (names::ROLLOUTS[0], "5")];
+        assert_eq!(variables(together), expected.map(|(name, value)| (name, value.to_owned())));
+        let signed = variables("identity: { header: Remote-User, required: yes }\n");
+        assert_eq!(signed, [(names::IDENTITY[0], "Remote-User".to_owned()), (names::IDENTITY[1], "true".to_owned())]);
     }
 
     #[test]
     fn every_key_stands_for_a_variable_that_is_read() {
         for (key, variable) in KEYS {
             assert!(names::is_known(variable), "{key}: {variable}");
+            assert_eq!(key_of(variable), Some(*key));
         }
     }
 
     #[test]
     fn what_is_wrong_is_told_by_its_key() {
-        let problems = |text: &str| {
-            let problems = read(text).problems;
-            problems.iter().map(|(key, problem)| format!("{key}: {problem}")).collect::<Vec<_>>().join("\n")
-        };
-        let one = |entry: &str| problems(&format!("sources: [{entry}]"));
-        let signed = read("identity: { header: Remote-User, required: true }\n");
-        assert_eq!(names::IDENTITY.map(|name| signed.variables[name].as_str()), ["Remote-User", "true"]);
-        assert!(names::IDENTITY.into_iter().all(names::is_known));
-        assert!(problems("identity: {haeder: Remote-User}").starts_with("file: "));
-        assert_eq!(problems("rolouts: {}"), "rolouts: unknown key; did you mean rollouts?");
-        assert!(problems("rollouts: {all: 5}").starts_with("file: "), "unknown keys are errors");
-        assert_eq!(problems("colour: red"), "colour: unknown key");
-        assert_eq!(problems("scheduel: x"), "scheduel: unknown key; did you mean schedule?");
-        assert_eq!(problems("source: []"), "source: unknown key; did you mean sources?");
-        assert_eq!(problems("rules: []"), "rules: is not read by this version; remove it");
-        assert!(problems("a: [").starts_with("file: "));
-        assert!(one("{name: Hub, kind: quay}").starts_with("sources[0].name: write"));
-        assert!(one("{name: a, kind: kwai}").starts_with("sources[0].kind: is none of dockerhub, github, quay"));
-        assert!(one("{name: a, kind: quay}").starts_with("sources[0].auth: is missing"));
-        let with = |auth: &str| one(&format!("{{name: a, kind: quay, auth: {auth}}}"));
-        assert!(with("{}").starts_with("sources[0].auth.secretFiles: is missing"));
-        assert!(with("{scheme: magic}").starts_with("sources[0].auth.scheme: is none of authorization-exact"));
-        assert!(with("{secretFiles: [/empty]}").contains("/empty is empty"));
-        assert!(with("{secretFiles: [/none]}").contains("/none can't be read"));
-        assert!(with("{scheme: none, secretFiles: [/hub]}").contains("has no place"));
-        assert!(with("{scheme: google-oidc-jwt}").starts_with("sources[0].auth.audience: is needed"));
-        assert!(
-            with("{scheme: google-oidc-jwt, jwksUrl: http://a}").starts_with("sources[0].auth.jwksUrl: is no https")
-        );
-        let twice = problems(
-            "sources: [{name: a, kind: quay, auth: {secretFiles: [/hub]}}, {name: a, kind: quay, auth: {secretFiles: [/hub]}}]",
-        );
-        assert_eq!(twice, "sources[1].name: \"a\" is there twice");
-        assert!(
-            one("{name: a, kind: zot, auth: {secretFiles: [/hub]}}").starts_with("sources[0].registryHost: is needed")
-        );
-        // Zot's payload has no name that a host could be found by; Nexus' has the repository's.
-        for (key, zot, nexus) in [
-            ("registryHost: r.test", true, true),
-            ("repositoryHosts: {a: r.test}", false, true),
-            ("hostTemplate: r.test", false, true),
+        for (text, expected) in [
+            ("identity: {haeder: Remote-User}", "identity.haeder: unknown key; did you mean header?"),
+            ("rolouts: {}", "rolouts: unknown key; did you mean rollouts?"),
+            ("rollouts: {all: 5}", "rollouts.all: unknown key; there are total, perNamespace"),
+            ("colour: red", "colour: unknown key"),
+            ("scheduel: x", "scheduel: unknown key; did you mean schedule?"),
+            ("source: []", "source: unknown key; did you mean sources?"),
+            ("SMTP_URL: x", "SMTP_URL: unknown key: a secret stands in a file of its own, which smtpUrlFile names"),
+            ("LOG_LEVEL: x", "LOG_LEVEL: unknown key; did you mean logLevel?"),
+            ("IMAGE_WATCHER_MODE: x", "IMAGE_WATCHER_MODE: unknown key; did you mean mode?"),
+            ("timezone: UTC", "timezone: unknown key; it is called tz"),
+            ("metrics: { perWorklaod: false }", "metrics.perWorklaod: unknown key; did you mean perWorkload?"),
+            ("port: {a: 1}", "port: a whole number is expected"),
+            ("mailTo: {a: 1}", "mailTo: a text or a list of texts is expected"),
         ] {
-            for (kind, right) in [("zot", zot), ("nexus", nexus)] {
-                let told = one(&format!("{{name: a, kind: {kind}, auth: {{secretFiles: [/hub]}}, {key}}}"));
-                let expected = format!("sources[0].registryHost: is needed: a payload of {kind} names no registry");
-                assert_eq!(told, if right { "" } else { &expected }, "{kind} {key}");
-            }
+            assert_eq!(problems(text), expected);
         }
-        assert!(one("{name: a, kind: quay, authh: {}}").starts_with("file: "), "unknown keys are errors");
+        assert!(problems("a: [").contains("is no YAML"));
     }
 }

@@ -13,6 +13,9 @@ pub(super) const PREFIX: &str = "IMAGE_WATCHER_";
 /// What stands under the file's key `rollouts`.
 pub(super) const ROLLOUTS: [&str; 2] = ["IMAGE_WATCHER_ROLLOUTS_TOTAL", "IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE"];
 
+/// What the file's key `namespaces` is in the place of, where it is a list.
+pub(super) const NAMESPACES: &str = "IMAGE_WATCHER_NAMESPACES";
+
 /// What stands under the file's key `metrics`.
 pub(super) const METRICS_PER_WORKLOAD: &str = "IMAGE_WATCHER_METRICS_PER_WORKLOAD";
 
@@ -53,7 +56,7 @@ const PLAIN: [&str; 35] = [
     "IMAGE_WATCHER_CONFIG",
     "IMAGE_WATCHER_DATA",
     "IMAGE_WATCHER_QUEUE",
-    "IMAGE_WATCHER_NAMESPACES",
+    NAMESPACES,
     "IMAGE_WATCHER_PLAIN_HTTP",
     "IMAGE_WATCHER_TEMPLATES",
 ];
@@ -168,7 +171,46 @@ pub(super) fn near<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Opti
     names.map(|known| (osa_distance(known, name), known)).min().filter(|(slips, _)| *slips <= 2).map(|(_, known)| known)
 }
 
-#[cfg(test)]
+/// Keys that have another name, and the one that they have.
+const RENAMED: [(&str, &str); 8] = [
+    ("timezone", "tz"),
+    ("timeZone", "tz"),
+    ("namespace", "namespaces"),
+    ("dataDir", "data"),
+    ("cron", "schedule"),
+    ("publicUrl", "baseUrl"),
+    ("mailRecipients", "mailTo"),
+    ("labels", "selector"),
+];
+
+/// How many keys are listed where none is near.
+const MOST_LISTED: usize = 30;
+
+/// What is said of a key that is none of those that there are.
+pub(super) fn unknown_key(name: &str, known: &[&str]) -> String {
+    let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
+    let bare = plain(name.strip_prefix(PREFIX).unwrap_or(name));
+    if let Some(renamed) = RENAMED.iter().find(|(old, new)| *old == name && known.contains(new)) {
+        return format!("unknown key; it is called {}", renamed.1);
+    }
+    let by_file = |known: &&&str| known.strip_suffix("File").is_some_and(|known| plain(known) == bare);
+    if let Some(known) = known.iter().find(by_file) {
+        return format!("unknown key: a secret stands in a file of its own, which {known} names");
+    }
+    let same = known.iter().find(|known| plain(known) == bare).copied();
+    match same.or_else(|| near(known.iter().copied(), name)) {
+        Some(near) => format!("unknown key; did you mean {near}?"),
+        None if known.len() <= MOST_LISTED => format!("unknown key; there are {}", known.join(", ")),
+        None => "unknown key".to_owned(),
+    }
+}
+
+/// Whether a variable is also read from a file, as secrets are.
+pub(super) fn is_by_file(name: &str) -> bool {
+    BY_FILE.contains(&name)
+}
+
+/// All variables.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
     PLAIN.into_iter().chain(BY_FILE)
 }

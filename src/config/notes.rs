@@ -21,6 +21,7 @@ pub struct NotesConfig {
 
 /// An entry of the file's list `forges`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ForgeEntry {
     host: String,
@@ -173,9 +174,10 @@ mod tests {
         let github = forges.project("https://github.com/o/r").unwrap();
         assert!(github.list(1).unwrap().as_str().starts_with("https://ghe.example.com/api/v3/repos/o/r/"));
         let problems = read(&[("IMAGE_WATCHER_CONFIG", "/bad.yaml")]).unwrap_err();
-        let keys: Vec<&str> = problems.iter().map(|problem| problem.variable.as_str()).collect();
+        let keys: Vec<&str> =
+            problems.iter().filter_map(|problem| Some(problem.variable.rsplit_once(": ")?.1)).collect();
         let expected = ["forges[0]", "forges[1].kind", "forges[2]", "forges[3].kind", "forges[4].owners"];
-        assert_eq!(keys, expected.map(|key| format!("/bad.yaml: {key}")));
+        assert_eq!(keys, expected);
         let owners = read(&[("IMAGE_WATCHER_CONFIG", "/owners.yaml")]).unwrap().notes.forges;
         let project = owners.project("https://github.com/acme/web").unwrap();
         assert!(project.forge().lists("Acme") && !project.forge().lists("acme2"));

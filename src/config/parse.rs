@@ -11,10 +11,13 @@ use url::Url;
 
 use super::entry::{ReadFile, proxy_header};
 use super::names::{self, PREFIX};
+use super::namespaces::{self, NamespacesEntry};
+use super::origin::{HeldSecret, Written};
 use super::schedule::Schedule;
-use super::source::{Scheme, Source, SourceKind};
+use super::source::{self, Scheme, Source, SourceEntry, SourceKind};
 use super::{IdentityHeader, Mail, Problem};
 use crate::domain::approval::LinkKey;
+use crate::domain::defaults::NamespaceFilter;
 use crate::domain::fleet::Limits;
 use crate::domain::policy::duration;
 use crate::domain::secret::Secret;
@@ -35,30 +38,40 @@ const MOST_SETTLE: Duration = Duration::from_secs(60 * 60);
 pub(super) struct Reader<'v> {
     variables: &'v BTreeMap<String, String>,
     file: ReadFile<'v>,
+    written: &'v Written,
+    secrets: BTreeMap<String, HeldSecret>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
     templates: Templates,
 }
 
 impl<'v> Reader<'v> {
-    pub(super) fn new(variables: &'v BTreeMap<String, String>, file: ReadFile<'v>) -> Self {
-        Self { variables, file, problems: Vec::new(), warnings: Vec::new(), templates: Templates::default() }
+    pub(super) fn new(variables: &'v BTreeMap<String, String>, file: ReadFile<'v>, written: &'v Written) -> Self {
+        Self {
+            variables,
+            file,
+            written,
+            secrets: BTreeMap::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            templates: Templates::default(),
+        }
     }
 
-    /// What is wrong, and what works and is told all the same.
-    pub(super) fn ended(self) -> (Vec<Problem>, Vec<Problem>) {
-        (self.problems, self.warnings)
+    /// What is wrong, what works and is told all the same, and which secrets variables hold.
+    pub(super) fn ended(self) -> (Vec<Problem>, Vec<Problem>, BTreeMap<String, HeldSecret>) {
+        (self.problems, self.warnings, self.secrets)
     }
 
     pub(super) fn problem(&mut self, variable: &str, problem: impl Into<String>) {
-        let problem = Problem { variable: variable.to_owned(), problem: problem.into() };
+        let problem = Problem { variable: self.written.label(variable), problem: problem.into() };
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
 
     pub(super) fn warning(&mut self, variable: &str, warning: impl Into<String>) {
-        let warning = Problem { variable: variable.to_owned(), problem: warning.into() };
+        let warning = Problem { variable: self.written.label(variable), problem: warning.into() };
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
@@ -66,8 +79,11 @@ impl<'v> Reader<'v> {
 
     /// A problem of the file, by its key.
     pub(super) fn file_problem(&mut self, key: &str, problem: String) {
-        let path = self.text("IMAGE_WATCHER_CONFIG").unwrap_or_default();
-        self.problem(&format!("{path}: {key}"), problem);
+        // What could not be read there is told already, and not that it is missing.
+        if !self.written.is_told(key) {
+            let problem = Problem { variable: self.written.label_of(key), problem };
+            self.problems.extend(Some(problem).filter(|problem| !self.problems.contains(problem)));
+        }
     }
 
     /// The templates of a folder. One that can't be used is told, and the built-in one is.
@@ -215,6 +231,8 @@ impl<'v> Reader<'v> {
             self.problem(name, "is empty; unset it, or give it a value");
             return None;
         }
+        let from_file = self.text(&by_file).is_some();
+        self.secrets.insert(name.to_owned(), HeldSecret { bytes: text.len(), from_file });
         Some(Secret::new(text))
     }
 
@@ -314,16 +332,17 @@ impl<'v> Reader<'v> {
         None
     }
 
-    pub(super) fn namespaces(&mut self) -> Vec<String> {
-        const NAME: &str = "IMAGE_WATCHER_NAMESPACES";
-        let names = self.list(NAME);
-        let is_name = |name: &String| {
-            name.len() <= 63 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        };
-        if !names.iter().all(is_name) {
-            self.problem(NAME, "names of namespaces are expected, comma-separated");
+    /// The namespaces that are watched: what the variable says, else the file.
+    pub(super) fn namespaces(&mut self, of_file: Option<&NamespacesEntry>) -> NamespaceFilter {
+        match of_file.filter(|_| !self.variables.contains_key(names::NAMESPACES)).map(NamespacesEntry::read) {
+            Some(Ok(filter)) => return filter,
+            Some(Err((key, problem))) => self.file_problem(&format!("namespaces{key}"), problem),
+            None => match namespaces::read(&self.list(names::NAMESPACES)) {
+                Ok(filter) => return filter,
+                Err(problem) => self.problem(names::NAMESPACES, problem),
+            },
         }
-        names
+        NamespaceFilter::default()
     }
 
     pub(super) fn link_keys(&mut self) -> Vec<Secret> {
@@ -436,7 +455,11 @@ impl<'v> Reader<'v> {
     }
 
     /// The sources of the environment, and those of the file.
-    pub(super) fn all_sources(&mut self, of_file: Vec<Source>) -> Vec<Source> {
+    pub(super) fn all_sources(&mut self, of_file: Vec<SourceEntry>) -> Vec<Source> {
+        let (of_file, problems) = source::sources(of_file, self.file);
+        for (key, problem) in problems {
+            self.file_problem(&key, problem);
+        }
         let mut sources = self.sources();
         let by_variable: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
         for source in of_file {

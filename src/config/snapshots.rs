@@ -97,11 +97,13 @@ fn together() -> Vec<Vec<(&'static str, &'static str)>> {
     ]
 }
 
-const FILES: [&str; 62] = [
+const FILES: [&str; 64] = [
     "{",
     "colour: red",
     "portt: 1",
-    "rules: []",
+    "rules: [{stategy: MINOR}, {strategy: PACTH, namespaces: [Shop]}, {}]",
+    "namespaces: {exept: [a], selector: {matchExpressions: [{key: a, operator: In}]}}",
+    "smtpUrl: x\ntimezone: UTC\nport: 1\nport: 2",
     "port: {a: 1}",
     "port: 70000",
     "sources: [{name: A, kind: quay, auth: {secretFiles: [/secret]}}]",

@@ -1,9 +1,14 @@
 //! A source of webhooks: its name in the path, what it speaks, how its sender is known, which hosts it speaks of.
 
+mod entry;
+
 use std::collections::BTreeMap;
 
 use url::Url;
 
+pub(super) use entry::{SourceEntry, sources};
+
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 
 /// `FromStr` and the documented word of a closed set.
@@ -164,7 +169,7 @@ pub struct Auth {
     /// In which way.
     pub scheme: Scheme,
     /// Any of these is right, so that a secret can be changed without a gap.
-    pub secrets: Vec<Secret>,
+    pub secrets: Rotating<Vec<Secret>>,
     /// The header of [`Scheme::HeaderToken`].
     pub header: String,
     /// What [`Scheme::GoogleOidc`] expects.
@@ -259,7 +264,8 @@ impl Source {
     /// A source that is known by a secret, in the way of its kind.
     #[must_use]
     pub fn usual(name: &str, kind: SourceKind, secret: Secret) -> Self {
-        let auth = Auth { scheme: kind.usual_scheme(), secrets: vec![secret], header: String::new(), token: None };
+        let auth =
+            Auth { scheme: kind.usual_scheme(), secrets: vec![secret].into(), header: String::new(), token: None };
         Self { name: name.to_owned(), kind, auth, hosts: Hosts::default(), rate: None }
     }
 }

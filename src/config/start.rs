@@ -1,7 +1,9 @@
 //! What a start says of its configuration.
 
+use std::path::Path;
+
 use super::Config;
-use crate::filesystem::Filesystem;
+use crate::filesystem::{Filesystem, readers};
 
 impl Config {
     /// One line for each thing that a fresh install usually lacks, and for each that works and may not be meant.
@@ -19,6 +21,14 @@ impl Config {
         }
         if let Some(warning) = Filesystem::of(&self.data).and_then(|filesystem| filesystem.warning()) {
             tracing::warn!(setting = "IMAGE_WATCHER_DATA", folder = %self.data.display(), "IMAGE_WATCHER_DATA: {warning}");
+        }
+        for path in self.origins.secret_files() {
+            if let Some(readers) = readers(Path::new(&path)) {
+                tracing::warn!(
+                    file = path,
+                    "the file of a secret can be read by {readers}: chmod 600, or defaultMode: 0400 of its volume"
+                );
+            }
         }
         if names.is_empty() {
             tracing::warn!("no channel is configured, so nobody is told: set SMTP_URL, SLACK_URL or WEBHOOK_URL");

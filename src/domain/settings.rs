@@ -1,7 +1,8 @@
-//! What a workload's annotations ask for, under what the operator forces.
+//! What a workload's annotations ask for, under what the operator forces, above what it inherits.
 //!
 //! Order, strongest first: the operator's environment, `image-watcher/<name>.<container>`, `image-watcher/<name>`, the
-//! built-in value. What is not understood is an error of that workload alone: it is left as it is, as a setting that is
+//! annotation of the Namespace, a rule of the operator's file, the built-in value: [`Origin`] is that order, and the only
+//! place that has it. What is not understood is an error of that workload alone: it is left as it is, as a setting that is
 //! passed over would let more happen than its author wanted.
 
 mod name;
@@ -18,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use name::{Meaning, Setting, nearest, nearest_setting};
 pub use name::{is_state, keeps_value};
-pub use origin::Origin;
+pub use origin::{Origin, Said, everything_said, said};
 pub use problem::{Problem, Problems, ValueError};
 
 use super::group::Membership;
@@ -30,7 +31,7 @@ use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
 use super::votes::Quorum;
 use super::window::Windows;
-use super::workload::{MOST_CONTAINERS, Workload};
+use super::workload::{MOST_CONTAINERS, Rank, Workload};
 
 /// What the operator forces on every workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,10 +62,12 @@ impl Fingerprint {
     #[must_use]
     pub fn of(workload: &Workload) -> Self {
         let mut hash = Sha256::new();
-        let names = workload.annotations.iter().filter(|(name, _)| name::decides(name));
-        let template = workload.template_names.iter().map(|name| (&**name, "on the pod template"));
-        for (name, value) in names.map(|(name, value)| (&**name, value.trim())).chain(template) {
-            for part in [name, value] {
+        let names = everything_said(workload).filter(|said| name::decides(said.name));
+        let template = workload.template_names.iter().map(|name| (&**name, "on the pod template", None));
+        let inherited = |origin| matches!(origin, Origin::Namespace | Origin::Rule).then_some(Origin::as_str(origin));
+        let names = names.map(|said| (said.name, said.value.trim(), inherited(said.origin)));
+        for (name, value, of) in names.chain(template) {
+            for part in [name, value].into_iter().chain(of) {
                 hash.update(part.len().to_le_bytes());
                 hash.update(part);
             }
@@ -117,8 +120,9 @@ impl Settings {
     /// [`Problems`] with everything of the workload that is not understood, whichever container it is about.
     pub fn read(workload: &Workload, container: &str, bounds: &Bounds) -> Result<Self, Problems> {
         let (mut values, mut problems) = (Values::default(), Vec::new());
-        for name in workload.names() {
-            problems.extend(values.take(workload, container, name, bounds).err());
+        for said in everything_said(workload) {
+            problems
+                .extend(values.take(workload, container, said, bounds).err().map(|problem| problem.of(said.origin)));
         }
         problems.extend(orders_of_nothing(workload));
         problems.extend(steps_of_no_versions(workload));
@@ -174,12 +178,27 @@ pub fn flaw(workload: &Workload, container: &str) -> Option<Problem> {
     flaw_of_skip(workload, container).or_else(|| flaw_of_url(workload, container))
 }
 
+/// Tries a setting that the operator writes for workloads in general.
+///
+/// # Errors
+/// What is wrong with its name or value.
+pub fn tried(name: &str, value: &str, channels: Option<&[String]>) -> Result<(), Problem> {
+    let (Meaning::Setting(setting), None) = name::read(name) else {
+        return Err(Problem::UnknownName { name: excerpt(name), nearest: nearest_setting(name) });
+    };
+    if let (Setting::Notify, Some(known)) = (setting, channels) {
+        known_channels(name, value, known)?;
+    }
+    let wrong = |value| Problem::Value { name: excerpt(name), value };
+    if setting == Setting::ReleaseUrl {
+        ReleaseUrl::parse(value).map_err(|error| wrong(error.into()))?;
+    }
+    Values::default().put(setting, None, value).map_err(wrong)
+}
+
 /// The setting of this word that holds for a container, and what it says.
 fn strongest<'w>(workload: &'w Workload, word: &str, container: &str) -> Option<(String, &'w str)> {
-    [format!("{word}.{container}"), word.to_owned()].into_iter().find_map(|name| {
-        let value = workload.annotation(&name)?;
-        Some((name, value))
-    })
+    said(workload, word, container).map(|said| (said.name.to_owned(), said.value))
 }
 
 fn flaw_of_skip(workload: &Workload, container: &str) -> Option<Problem> {
@@ -200,8 +219,7 @@ fn flaw_of_url(workload: &Workload, container: &str) -> Option<Problem> {
 /// The channels that a container's settings name, whatever else is wrong with them.
 #[must_use]
 pub fn channels(workload: &Workload, container: &str) -> Option<Vec<String>> {
-    let named = workload.annotation(&format!("notify.{container}")).or_else(|| workload.annotation("notify"));
-    named.map(list)
+    said(workload, "notify", container).map(|said| list(said.value))
 }
 
 /// What the annotations say for one container.
@@ -227,46 +245,34 @@ struct Values {
     approvals: Scoped<Quorum>,
 }
 
-/// A value for one container, and one for all.
-struct Scoped<T> {
-    own: Option<T>,
-    all: Option<T>,
-}
+/// The strongest of the values that were said.
+struct Scoped<T>(Option<(Rank, T)>);
 
 impl<T> Default for Scoped<T> {
     fn default() -> Self {
-        Self { own: None, all: None }
+        Self(None)
     }
 }
 
 impl<T> Scoped<T> {
     fn strongest(self) -> Option<T> {
-        self.own.or(self.all)
+        self.0.map(|(_, value)| value)
     }
-}
 
-/// Whom a value is for.
-#[derive(Clone, Copy)]
-enum Scope {
-    All,
-    Own,
-    /// Another container: the value has to be one all the same.
-    Other,
-}
-
-impl<T> Scoped<T> {
-    fn put(&mut self, scope: Scope, value: T) {
-        match scope {
-            Scope::All => self.all = Some(value),
-            Scope::Own => self.own = Some(value),
-            Scope::Other => {}
+    /// One without a rank is for another container: it has to be a value all the same.
+    fn put(&mut self, rank: Option<Rank>, value: T) {
+        if let Some(rank) = rank
+            && self.0.as_ref().is_none_or(|(known, _)| rank < *known)
+        {
+            self.0 = Some((rank, value));
         }
     }
 }
 
 impl Values {
-    /// Takes the annotation `name`, if it is a setting.
-    fn take(&mut self, workload: &Workload, container: &str, name: &str, bounds: &Bounds) -> Result<(), Problem> {
+    /// Takes what is said, if it is a setting.
+    fn take(&mut self, workload: &Workload, container: &str, said: Said<'_>, bounds: &Bounds) -> Result<(), Problem> {
+        let Said { name, value, .. } = said;
         let (meaning, suffix) = name::read(name);
         let setting = match meaning {
             Meaning::Setting(setting) => setting,
@@ -275,17 +281,17 @@ impl Values {
                 return Err(Problem::UnknownName { name: excerpt(name), nearest: nearest_setting(name) });
             }
         };
-        let scope = match suffix {
-            None => Scope::All,
-            Some(suffix) if suffix == container => Scope::Own,
-            Some(suffix) if workload.container(suffix).is_some() => Scope::Other,
+        let rank = match suffix {
+            Some(_) if said.origin == Origin::Namespace => return Err(Problem::OfAContainer { name: excerpt(name) }),
+            Some(suffix) if suffix != container && workload.container(suffix).is_some() => None,
+            None => Some(said.rank()),
+            Some(suffix) if suffix == container => Some(said.rank()),
             Some(suffix) => {
                 let names = workload.containers.iter().map(|container| &*container.name);
                 let nearest = nearest(suffix, names).map(str::to_owned);
                 return Err(Problem::UnknownContainer { name: excerpt(name), container: excerpt(suffix), nearest });
             }
         };
-        let value = workload.annotation(name).unwrap_or_default();
         // A setting that was cut must not be taken for none. Only a release URL does no harm.
         if is_cut(value) && setting != Setting::ReleaseUrl {
             return Err(Problem::Value { name: excerpt(name), value: ValueError::TooLong });
@@ -293,10 +299,10 @@ impl Values {
         if let (Setting::Notify, Some(known)) = (setting, &bounds.channels) {
             known_channels(name, value, known)?;
         }
-        self.put(setting, scope, value).map_err(|value| Problem::Value { name: excerpt(name), value })
+        self.put(setting, rank, value).map_err(|value| Problem::Value { name: excerpt(name), value })
     }
 
-    fn put(&mut self, setting: Setting, scope: Scope, value: &str) -> Result<(), ValueError> {
+    fn put(&mut self, setting: Setting, scope: Option<Rank>, value: &str) -> Result<(), ValueError> {
         match setting {
             Setting::Mode => self.mode.put(scope, value.parse()?),
             Setting::Strategy => self.strategy.put(scope, value.parse()?),
@@ -353,17 +359,19 @@ impl Values {
 
 /// Orders of tags without a pattern that says of which.
 fn orders_of_nothing(workload: &Workload) -> impl Iterator<Item = Problem> {
-    let policy = |name: &str| workload.annotation(name).is_some();
-    let any = workload.names().any(|name| name::read(name).0 == Meaning::Setting(Setting::TagPolicy));
-    let of_nothing = move |name: &&str| match name::read(name) {
+    let any = everything_said(workload).any(|said| name::read(said.name).0 == Meaning::Setting(Setting::TagPolicy));
+    let of_nothing = move |said: &Said<'_>| match name::read(said.name) {
         (Meaning::Setting(Setting::TagOrder), None) => !any,
         (Meaning::Setting(Setting::TagOrder), Some(container)) => {
-            !policy("tag-policy") && !policy(&format!("tag-policy.{container}"))
+            strongest(workload, "tag-policy", container).is_none()
         }
         _ => false,
     };
-    let problem = |name: &str| Problem::Value { name: excerpt(name), value: ValueError::OrderOfNothing };
-    workload.names().filter(of_nothing).map(problem)
+    let problem = |said: Said<'_>| {
+        let problem = Problem::Value { name: excerpt(said.name), value: ValueError::OrderOfNothing };
+        problem.of(said.origin)
+    };
+    everything_said(workload).filter(of_nothing).map(problem)
 }
 
 /// Steps of containers whose tags are in another order than that of versions, each setting once.

@@ -3,13 +3,16 @@
 //! Small on purpose: ten thousand of these are held in memory instead of the Kubernetes objects.
 
 mod patch;
+mod said;
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
 pub use patch::{AnnotationChange, CauseChange, GuardedContainer, WorkloadPatch};
+pub use said::{Origin, Rank, Said, everything_said, said};
 
+use super::defaults::Inherited;
 use super::owner::Owner;
 use super::preflight::{Nodes, Start};
 use super::reference::ImageReference;
@@ -311,6 +314,8 @@ pub struct Workload {
     pub generation: i64,
     /// Our annotations only, without their prefix, sorted by name.
     pub annotations: Box<[(Box<str>, Box<str>)]>,
+    /// Settings that it has without naming them.
+    pub inherited: Option<Box<Inherited>>,
     /// Names of our annotations that stand on the pod template, where they are not read, without their prefix, sorted.
     pub template_names: Box<[Box<str>]>,
     /// The containers of the pod template: the main ones in their order, then init containers and sidecars in theirs, then
@@ -420,6 +425,7 @@ pub(crate) mod tests {
             generation: 1,
             annotations: annotations.into(),
             change_cause: None,
+            inherited: None,
             template_names: Box::default(),
             containers: images.iter().map(|(name, image)| Container::main(name, image)).collect(),
             pull_secrets: Box::default(),

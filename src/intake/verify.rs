@@ -121,7 +121,7 @@ pub(super) async fn check<'r>(
         let beside = beside(source, request, path, keys).await;
         if let (Err(_), Some(body)) = (&beside, body) {
             // The time tells as much as the answer: a body that was read is signed here, too.
-            let _ = mac::<Hmac<Sha256>>(&source.auth.secrets, &[0; 32], body);
+            let _ = mac::<Hmac<Sha256>>(&source.auth.secrets.get(), &[0; 32], body);
         }
         beside?;
     }
@@ -130,8 +130,8 @@ pub(super) async fn check<'r>(
 
 /// The credential that stands beside the body.
 async fn beside(source: &Source, request: &HttpRequest, path: Option<&str>, keys: &Keys) -> Result<(), Unproven> {
-    let (headers, secrets) = (request.headers(), &source.auth.secrets);
-    let one_of = |given: &[u8]| if any(secrets, given) { Ok(()) } else { Err(Unproven::NoMatch) };
+    let (headers, secrets) = (request.headers(), source.auth.secrets.get());
+    let one_of = |given: &[u8]| if any(&secrets, given) { Ok(()) } else { Err(Unproven::NoMatch) };
     let token = |token: Option<&str>, place| one_of(token.ok_or(Unproven::Missing(place))?.as_bytes());
     let by_query = source.kind.takes_access_tokens();
     match source.auth.scheme {
@@ -176,7 +176,7 @@ fn signature(scheme: Scheme, headers: &HeaderMap) -> Option<Result<Vec<u8>, Unpr
 }
 
 fn signed(source: &Source, given: &[u8], headers: &HeaderMap, body: &[u8]) -> Result<(), Unproven> {
-    let secrets = &source.auth.secrets;
+    let secrets = &source.auth.secrets.get();
     let right = match source.auth.scheme {
         Scheme::NexusHmac => mac::<Hmac<Sha1>>(secrets, given, body),
         // Gitea signs the JSON, also where it sends it in a form.
@@ -267,7 +267,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn source(scheme: Scheme, secrets: &[&str]) -> Source {
-        let secrets = secrets.iter().map(|s| Secret::new((*s).to_owned())).collect();
+        let secrets = secrets.iter().map(|s| Secret::new((*s).to_owned())).collect::<Vec<_>>().into();
         let auth = Auth { scheme, secrets, header: "X-Webhook-Secret".into(), token: None };
         Source { name: "x".into(), kind: SourceKind::GitHub, auth, hosts: Hosts::default(), rate: None }
     }

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::User;
 use crate::domain::reference::Repository;
+use crate::domain::rotating::Rotating;
 use crate::outbound::trust::Trust;
 
 /// A registry that the operator named. All of it holds for this registry, and for no other that it leads to.
@@ -22,7 +23,7 @@ pub struct RegistryHost {
     /// Authorities of its own, and what it is shown.
     pub trust: Trust,
     /// Who asks, where a workload has no user of its own for it.
-    pub user: Option<User>,
+    pub user: Option<Rotating<User>>,
     /// Other hosts that may see the credential, each with its port or with the usual one.
     pub token_services: Vec<String>,
     /// Hosts that have the same repositories and are asked first.

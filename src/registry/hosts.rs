@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use url::Url;
 
-use super::credential::Login;
+use super::credential::{Login, User};
 use super::host::RegistryHost;
 use crate::domain::reference::Repository;
 use crate::outbound::Reach;
@@ -111,7 +111,8 @@ impl Hosts {
 
     /// Who asks where a workload has no user of its own for this registry: the operator's, else nobody in particular.
     pub(super) fn login(&self, registry: &str) -> Login {
-        self.host(registry).and_then(|host| host.user.clone()).map_or(Login::Nobody, Login::Operator)
+        let user = self.host(registry).and_then(|host| host.user.as_ref());
+        user.map_or(Login::Nobody, |user| Login::Operator(User::clone(&user.get())))
     }
 
     /// The same repository at the mirrors of its registry, and who asks there: never the registry's own credential.
@@ -271,8 +272,7 @@ mod tests {
     #[test]
     fn the_files_user_is_for_its_host_alone_and_never_for_a_mirror() {
         use crate::domain::secret::Secret;
-        use crate::registry::User;
-        let user = |name: &str| Some(User::of_host(name, name.into(), Secret::new("pw".into())));
+        let user = |name: &str| Some(User::of_host(name, name.into(), Secret::new("pw".into())).into());
         let mut one = RegistryHost { user: user("one"), ..RegistryHost::named("one.example").unwrap() };
         one.mirrors = vec!["two.example".into(), "three.example".into()];
         let two = RegistryHost { user: user("two"), ..RegistryHost::named("two.example").unwrap() };

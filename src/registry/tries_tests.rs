@@ -173,7 +173,7 @@ async fn a_tag_is_absent_where_nobody_finds_it() {
 async fn the_operators_user_asks_where_a_workload_has_none_and_helps_no_other() {
     let guarded = Guarded::start(&[("op", 200)]).await;
     let mut host = RegistryHost::in_plain_http(&guarded.host).unwrap();
-    host.user = Some(User::of_host(&guarded.host, "op".into(), Secret::new("x".into())));
+    host.user = Some(User::of_host(&guarded.host, "op".into(), Secret::new("x".into())).into());
     let registry = registry_with(RegistryConfig::of(vec![host]), &Arc::default());
     assert_eq!(reason(list(&registry, &guarded, &several(&["a", "b"])).await), "unauthorized");
     assert_eq!(guarded.asked(), ["-", "a", "-", "b"], "who has one of its own is not helped by the operator's");

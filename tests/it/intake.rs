@@ -270,7 +270,7 @@ async fn a_bad_file_is_told_whole(ctx: Ctx) {
     );
     let output = ctx.watcher().env("IMAGE_WATCHER_CONFIG", config).output(&["serve"]).await;
     assert_eq!(output.code(), Some(78));
-    for part in ["sources[0].name", "sources[1].kind", "colour", "LOG_LEVEL"] {
+    for part in ["sources[0].name", "sources[1].kind", "colour", "logLevel"] {
         assert!(output.stderr.contains(part), "{part} in {}", output.stderr);
     }
 }

@@ -64,6 +64,7 @@ mod registries_asked;
 mod release_calls;
 mod release_faults;
 mod release_notes;
+mod reload;
 mod replicas;
 mod rights;
 mod rollouts;
@@ -86,6 +87,7 @@ fn main() -> std::process::ExitCode {
         access::tests(),
         preflight::tests(),
         settings::tests(),
+        reload::tests(),
         slack::tests(),
         telegram::tests(),
         cluster::tests(),

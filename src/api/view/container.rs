@@ -55,7 +55,7 @@ pub struct ContainerView {
     /// `AUTO_UPDATE`, `NOTIFICATION` or `DISABLED`; nothing where the settings are not understood.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
-    /// Who says so: `operator`, `container`, `workload` or `default`.
+    /// Who says so: `operator`, `container`, `workload`, `namespace`, `rule` or `default`.
     pub mode_from: &'static str,
     /// How far updates go.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,7 @@ use crate::domain::policy;
 use crate::domain::request::Wish;
 use crate::domain::tag::Level;
 use crate::domain::wording::moment;
-use crate::domain::workload::WorkloadPatch;
+use crate::domain::workload::{WorkloadPatch, said};
 
 /// Writes `image-watcher/skip`, which counts whether the service runs or not, and whose word it is; or takes the setting away.
 pub(super) fn skip(ground: &Ground<'_>, container: Option<&str>, clear: bool) -> anyhow::Result<Plan> {
@@ -21,7 +21,9 @@ pub(super) fn skip(ground: &Ground<'_>, container: Option<&str>, clear: bool) ->
     let mut says = Vec::new();
     for name in [&*container].into_iter().chain(asked.with.iter().map(|name| &**name)) {
         let setting = setting(ground, name);
-        let skipped = policy::skip(workload.annotation(&setting), asked.terms.tag.as_str(), followed);
+        // What is inherited would not count any more beside what is written here.
+        let before = said(workload, "skip", name).map(|said| said.value);
+        let skipped = policy::skip(before, asked.terms.tag.as_str(), followed);
         says.push(format!("{}: {} is never proposed", named(workload, name), asked.terms.tag));
         if !patch.annotations.iter().any(|change| change.name == setting) {
             patch = patch.set(workload, &setting, Some(skipped));

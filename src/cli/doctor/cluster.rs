@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::{Check, Result};
 use crate::ambient::Ambient;
 use crate::cluster::{
-    ClusterConfig, Granted, Index, KubeCluster, Listing, NO_PODS, Object, Right, Scope, Verb, connect, words,
+    ClusterConfig, ClusterError, Granted, Index, KubeCluster, Listing, NO_PODS, Object, Right, Scope, Verb, connect,
+    words,
 };
 use crate::config::Config;
 use crate::domain::policy::Mode;
@@ -33,6 +34,8 @@ pub(super) struct Found {
     pub(super) undeletable: Vec<Right>,
     /// Namespaces of the configuration that are not there.
     pub(super) gone: BTreeSet<String>,
+    /// Why Namespaces can't be read, and whether a selector needs them.
+    pub(super) namespaces: Option<(ClusterError, bool)>,
 }
 
 /// What is to be said of the cluster, and the watched workloads that could be read.
@@ -57,11 +60,13 @@ pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bo
     }
     let named: Vec<Option<&str>> = config.namespaces.iter().map(|name| Some(name.as_str())).collect();
     let namespaces = if named.is_empty() { vec![None] } else { named };
-    let checks = namespaces.into_iter().flat_map(|namespace| found.namespace(namespace, bounds)).collect();
+    let checks = namespaces.into_iter().flat_map(|namespace| found.namespace(namespace, bounds));
+    let checks = found.namespaces().into_iter().chain(checks).collect();
     (checks, found.listing.workloads)
 }
 
 async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
+    let namespaces = crate::cli::config::inherit(kube, config, None).await;
     let rights = kube.rights(&config.namespaces).await;
     let listing = kube.list(&Scope::of(&config.namespaces)).await;
     let secrets = unreadable(&listing.workloads, kube, bounds).await;
@@ -75,7 +80,7 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
             gone.insert(namespace.clone());
         }
     }
-    Found { listing, rights, secrets, undeletable, gone }
+    Found { listing, rights, secrets, undeletable, gone, namespaces }
 }
 
 /// What may not be deleted, namespace by namespace: in those that are named, or else in those with workloads that pods or Jobs
@@ -139,6 +144,18 @@ fn is_disabled(workload: &Workload, bounds: &Bounds) -> bool {
 }
 
 impl Found {
+    /// What is missing where Namespaces can't be read.
+    fn namespaces(&self) -> Option<Check> {
+        const HINT: &str = "kubectl apply -k deploy/namespaces";
+        let (error, is_needed) = self.namespaces.as_ref()?;
+        let (result, told) = if *is_needed {
+            (Result::Fail, "so no selector of namespaces means any")
+        } else {
+            (Result::Warn, "so their annotations image-watcher/... are not read")
+        };
+        Some(Check::but("Namespaces", result, format!("{}, {told}", chain(error)), HINT))
+    }
+
     /// What is to be said of one namespace, or of all of them together.
     pub(super) fn namespace(&self, namespace: Option<&str>, bounds: &Bounds) -> Vec<Check> {
         let (name, remedy) = match namespace {

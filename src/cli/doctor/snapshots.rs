@@ -125,6 +125,7 @@ fn found(workloads: Vec<Workload>, missing: &[(&str, Verb)]) -> Found {
             .filter(|_| !missing.is_empty())
             .map(|object| right("shop", object, Verb::Delete))
             .collect(),
+        namespaces: None,
         gone: BTreeSet::from(["gone".to_owned()]),
     }
 }

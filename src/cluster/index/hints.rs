@@ -10,7 +10,7 @@ use crate::domain::policy::Track;
 use crate::domain::record::Record;
 use crate::domain::request::REQUEST;
 use crate::domain::rollout::Rollout;
-use crate::domain::settings::is_state;
+use crate::domain::settings::{self, is_state};
 use crate::domain::workload::{Container, Workload};
 
 /// What to look at because of a change: everything of a workload that is new or has other settings or images, of one whose
@@ -22,6 +22,7 @@ pub(super) fn hints(known: Option<&Workload>, workload: &Workload, is_ours: &dyn
     let edited = known.is_none_or(|known| {
         known.id != workload.id
             || known.containers != workload.containers
+            || known.inherited != workload.inherited
             || known.template_names != workload.template_names
             || known.paused != workload.paused
             || settings(known) != settings(workload)
@@ -77,9 +78,8 @@ fn is_unfinished(workload: &Workload) -> bool {
 /// Whether a container's tag is to be followed by its digest, and no digest of it is written down anywhere: each push
 /// before the first look would go unnoticed.
 fn needs_baseline(workload: &Workload, container: &Container, record: &Record) -> bool {
-    let own = format!("track.{}", container.name);
-    let track = workload.annotation(&own).or_else(|| workload.annotation("track"));
-    let follows = track.is_some_and(|track| track.parse() == Ok(Track::Digest));
+    let track = settings::said(workload, "track", &container.name);
+    let follows = track.is_some_and(|track| track.value.parse() == Ok(Track::Digest));
     let Some(image) = container.reference().filter(|_| follows) else { return false };
     let learnt = record.ledger(&container.name).and_then(|ledger| ledger.digest_of(&image));
     image.digest().is_none() && learnt.is_none() && image.running_tag().is_some()

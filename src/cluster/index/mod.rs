@@ -11,6 +11,8 @@ mod tests;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
 use approvals::Places;
 use departed::Departed;
 use hints::hints;
@@ -22,6 +24,7 @@ pub(super) use hints::updated;
 use super::scopes::{Fresh, Scope};
 use super::sequences::Sequences;
 use crate::domain::approval::{ApprovalId, LinkKeys};
+use crate::domain::defaults::Defaults;
 use crate::domain::fleet::Fleet;
 use crate::domain::group::GroupName;
 use crate::domain::reference::Repository;
@@ -79,6 +82,8 @@ pub struct Index {
     tables: Arc<RwLock<Tables>>,
     /// What tells our own records from others; without any, all that are newer are taken for ours.
     keys: Option<Arc<LinkKeys>>,
+    /// What workloads inherit, and which of them are watched.
+    defaults: Arc<watch::Sender<Arc<Defaults>>>,
 }
 
 impl std::fmt::Debug for Index {
@@ -92,6 +97,30 @@ impl Index {
     #[must_use]
     pub fn knowing(keys: LinkKeys) -> Self {
         Self { keys: Some(Arc::new(keys)), ..Self::default() }
+    }
+
+    /// What workloads inherit.
+    #[must_use]
+    pub fn defaults(&self) -> Arc<Defaults> {
+        Arc::clone(&self.defaults.borrow())
+    }
+
+    /// Changes what workloads inherit. Who watches them reads all of them again, if that is something else than before.
+    pub fn inherit(&self, change: impl FnOnce(&mut Defaults)) {
+        self.defaults.send_if_modified(|now| {
+            let mut then = Defaults::clone(now);
+            change(&mut then);
+            let changes = then != **now;
+            if changes {
+                *now = Arc::new(then);
+            }
+            changes
+        });
+    }
+
+    /// Waits for the next change of what workloads inherit.
+    pub(super) fn inheriting(&self) -> watch::Receiver<Arc<Defaults>> {
+        self.defaults.subscribe()
     }
 
     fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {

@@ -23,7 +23,10 @@ impl Tables {
                 self.unlink(repository, place);
             }
         }
-        if before.as_ref().is_none_or(|before| before.annotations != workload.annotations) {
+        if before
+            .as_ref()
+            .is_none_or(|before| before.annotations != workload.annotations || before.inherited != workload.inherited)
+        {
             self.leave_groups(before.as_deref(), place);
             for group in group::named_by(&workload) {
                 self.by_group.entry((place.namespace.clone(), group)).or_default().insert(place.clone());

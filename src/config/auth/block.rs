@@ -11,6 +11,7 @@ pub(super) fn wrong(field: impl Into<String>, problem: impl Into<String>) -> Wro
 
 /// The block as it is written.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::config) struct AuthBlock {
     pub(super) mode: Option<String>,
@@ -28,6 +29,7 @@ pub(in crate::config) struct AuthBlock {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct RolesEntry {
     #[serde(default)]
@@ -37,6 +39,7 @@ pub(super) struct RolesEntry {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UserEntry {
     pub(super) name: String,
@@ -48,6 +51,7 @@ pub(super) struct UserEntry {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct OidcEntry {
     pub(super) issuer: Option<String>,
@@ -62,6 +66,7 @@ pub(super) struct OidcEntry {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct TokenEntry {
     pub(super) name: String,
@@ -72,6 +77,7 @@ pub(super) struct TokenEntry {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServiceAccountsEntry {
     pub(super) audience: String,

@@ -23,7 +23,9 @@ fn config(yaml: &str, variables: &[(&str, &str)]) -> Result<Config, Vec<String>>
         error
             .problems
             .iter()
-            .map(|it| format!("{}: {}", it.variable.trim_start_matches("/config: "), it.problem))
+            .map(|it| {
+                format!("{}: {}", it.variable.split_once(": ").map_or(it.variable.as_str(), |(_, key)| key), it.problem)
+            })
             .collect()
     })
 }
@@ -161,7 +163,7 @@ fn nobody_is_let_in_by_what_is_left_out() {
             &[],
             "auth.serviceAccounts.audience: is a name of this",
         ),
-        ("{ mode: basic, user: [] }", &[], "file: "),
+        ("{ mode: basic, user: [] }", &[], "auth.user: unknown key; did you mean users?"),
     ] {
         let told = told(block, variables);
         assert!(told.contains(expected), "{block}\n{told}");

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
-use super::super::entry::Wrong;
+use super::super::entry::{Wrong, none_of};
 
 /// An entry of the file's list.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::config) struct ChannelEntry {
     pub(super) name: String,
@@ -42,6 +43,7 @@ pub(in crate::config) struct ChannelEntry {
 
 /// What is a number or a name.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(super) enum NumberOrText {
     Number(i64),
@@ -87,9 +89,8 @@ const KINDS: [Kind; 13] = [
 impl ChannelEntry {
     /// Its kind, where it has the keys of that kind and no others.
     pub(super) fn checked(&self) -> Result<&'static Kind, Wrong> {
-        let words = || KINDS.map(|kind| kind.word).join(", ");
         let kind = KINDS.iter().find(|kind| kind.word == self.kind);
-        let kind = kind.ok_or_else(|| ("kind", format!("is none of {}", words())))?;
+        let kind = kind.ok_or_else(|| ("kind", none_of(KINDS.iter().map(|kind| kind.word), &self.kind)))?;
         let set: Vec<&'static str> =
             self.keys().into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect();
         if let Some(key) = set.iter().find(|key| !kind.needs.contains(key) && !kind.may.contains(key)) {

@@ -24,7 +24,7 @@ pub use plan::{Move, Next, Plan, Stands};
 pub use search::{Found, Search};
 pub use waits::Waits;
 
-use super::workload::{Workload, WorkloadId};
+use super::workload::{Workload, WorkloadId, everything_said, said};
 
 /// So many containers a group has at most.
 pub const MOST_MEMBERS: usize = 20;
@@ -130,15 +130,14 @@ pub enum GroupError {
 /// The group that a container is of, whatever else is wrong with its settings.
 #[must_use]
 pub fn of(workload: &Workload, container: &str) -> Option<Membership> {
-    let own = workload.annotation(&format!("group.{container}"));
-    own.or_else(|| workload.annotation("group"))?.parse().ok()
+    said(workload, "group", container)?.value.parse().ok()
 }
 
 /// The groups that containers of a workload name, as far as they can be read.
 #[must_use]
 pub fn named_by(workload: &Workload) -> BTreeSet<GroupName> {
     let is_group = |name: &str| name == "group" || name.starts_with("group.");
-    let values = workload.annotations.iter().filter(|(name, _)| is_group(name)).map(|(_, value)| value);
+    let values = everything_said(workload).filter(|said| is_group(said.name)).map(|said| said.value);
     values.filter_map(|value| Some(value.parse::<Membership>().ok()?.name)).collect()
 }
 

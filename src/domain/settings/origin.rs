@@ -2,32 +2,9 @@
 
 use super::Forced;
 use crate::domain::workload::Workload;
-
-/// Who says what holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The operator, for all workloads.
-    Operator,
-    /// The annotation of the container.
-    Container,
-    /// The annotation of the workload.
-    Workload,
-    /// Nobody.
-    Default,
-}
+pub use crate::domain::workload::{Origin, Said, everything_said, said};
 
 impl Origin {
-    /// The word for programs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::Container => "container",
-            Self::Workload => "workload",
-            Self::Default => "default",
-        }
-    }
-
     /// Who says the mode of a container.
     #[must_use]
     pub fn of_mode(workload: &Workload, container: &str, forced: Forced) -> Self {
@@ -42,21 +19,22 @@ impl Origin {
 
     fn of(name: &str, workload: &Workload, container: &str, is_forced: bool) -> Self {
         if is_forced {
-            Self::Operator
-        } else if workload.annotation(&format!("{name}.{container}")).is_some() {
-            Self::Container
-        } else if workload.annotation(name).is_some() {
-            Self::Workload
-        } else {
-            Self::Default
+            return Self::Operator;
         }
+        said(workload, name, container).map_or(Self::Default, |said| said.origin)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::super::{Bounds, Settings};
     use super::*;
-    use crate::domain::policy::Mode;
+    use crate::domain::defaults::Inherited;
+    use crate::domain::defaults::tests::named;
+    use crate::domain::policy::{Mode, Strategy as Levels};
     use crate::domain::workload::tests::workload;
 
     #[test]
@@ -70,5 +48,59 @@ mod tests {
         assert_eq!(of(&[all, own], None), Origin::Container);
         assert_eq!(of(&[all, ("mode.log", "DISABLED")], None), Origin::Workload);
         assert_eq!(of(&[("strategy", "ALL")], None), Origin::Default);
+    }
+
+    static WORDS: [&str; 4] = ["ALL", "MAJOR", "MINOR", "PATCH"];
+
+    /// What each says, in the documented order, if anything: the environment, container, workload, Namespace, a rule for
+    /// the container's image, a rule for all.
+    fn sayings() -> impl Strategy<Value = [Option<&'static str>; 6]> {
+        proptest::array::uniform6(proptest::option::of(select(&WORDS[..])))
+    }
+
+    proptest! {
+        /// F1: the one printed order, for the value and for who says it.
+        #[test]
+        fn the_first_of_the_printed_order_that_says_anything_counts(said in sayings(), noise in select(&WORDS[..])) {
+            let [forced, container, all, namespace, rule_own, rule] = said;
+            let of = |pairs: [(&'static str, Option<&'static str>); 2]| {
+                let pairs: Vec<_> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+                pairs
+            };
+            let mut own = of([("strategy.web", container), ("strategy", all)]);
+            own.push(("strategy.log", noise));
+            let mut it = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], &own);
+            it.inherited = Some(Box::new(Inherited {
+                namespace: named(&of([("strategy", namespace), ("prerelease", None)])).into(),
+                rules: named(&of([("strategy.web", rule_own), ("strategy", rule)])).into(),
+            }));
+            let origins =
+                [Origin::Operator, Origin::Container, Origin::Workload, Origin::Namespace, Origin::Rule, Origin::Rule];
+            let first = said.iter().zip(origins).find_map(|(value, origin)| Some(((*value)?, origin)));
+            let (value, origin) = first.unwrap_or(("ALL", Origin::Default));
+            let forced = Forced { mode: None, strategy: forced.map(|word| word.parse().unwrap()) };
+            let read = Settings::read(&it, "web", &Bounds { forced, channels: None }).unwrap();
+            prop_assert_eq!(read.policy.strategy, value.parse::<Levels>().unwrap());
+            prop_assert_eq!(Origin::of_strategy(&it, "web", forced), origin);
+        }
+    }
+
+    #[test]
+    fn what_is_inherited_is_told_by_where_it_comes_from() {
+        let mut it = workload(&[("web", "web:1.0.0")], &[]);
+        it.inherited = Some(Box::new(Inherited {
+            namespace: named(&[("mode.web", "DISABLED"), ("stategy", "PATCH"), ("tag-order", "numeric")]).into(),
+            rules: named(&[("cooldown", "a day")]).into(),
+        }));
+        let told = Settings::read(&it, "web", &Bounds::default()).unwrap_err().to_string();
+        let expected = [
+            "on the Namespace: image-watcher/mode.web is for one container; a Namespace has settings for all of them",
+            "on the Namespace: image-watcher/stategy is no setting; did you mean image-watcher/strategy?",
+            "by a rule of the configuration file: image-watcher/cooldown: \"a day\" is no duration",
+            "on the Namespace: image-watcher/tag-order: it orders what image-watcher/tag-policy matches, which is not set",
+        ];
+        for part in expected {
+            assert!(told.contains(part), "{part}: {told}");
+        }
     }
 }

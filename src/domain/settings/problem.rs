@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Origin;
 use crate::domain::group::GroupError;
 use crate::domain::policy::{CooldownError, Order, PatternError, UnknownWord};
 use crate::domain::release_url::ReleaseUrlError;
@@ -55,6 +56,20 @@ pub enum Problem {
         "the annotations image-watcher/... of this workload take more than {MOST_OF_A_WORKLOAD} bytes together; remove what is old, such as the image-watcher/proposal of containers that are up to date"
     )]
     TooMuch,
+    /// A setting of one container where those of all are read.
+    #[error("image-watcher/{name} is for one container; a Namespace has settings for all of them")]
+    OfAContainer {
+        /// The annotation.
+        name: String,
+    },
+    /// Something that the workload inherits.
+    #[error("{}{problem}", from(*origin))]
+    Inherited {
+        /// Where from.
+        origin: Origin,
+        /// What is wrong.
+        problem: Box<Problem>,
+    },
     /// The value can't be read.
     #[error("image-watcher/{name}: {value}")]
     Value {
@@ -63,6 +78,24 @@ pub enum Problem {
         /// What is wrong with it.
         value: ValueError,
     },
+}
+
+impl Problem {
+    /// The same, of what comes from there.
+    pub(super) fn of(self, origin: Origin) -> Self {
+        match origin {
+            Origin::Namespace | Origin::Rule => Self::Inherited { origin, problem: Box::new(self) },
+            Origin::Operator | Origin::Container | Origin::Workload | Origin::Default => self,
+        }
+    }
+}
+
+fn from(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Namespace => "on the Namespace: ",
+        Origin::Rule => "by a rule of the configuration file: ",
+        Origin::Operator | Origin::Container | Origin::Workload | Origin::Default => "",
+    }
 }
 
 /// What is wrong with the value of a setting.

@@ -13,6 +13,7 @@ use crate::domain::record::Event;
 use crate::domain::reference::ImageReference;
 use crate::domain::tag::Level;
 use crate::domain::wording::moment;
+use crate::domain::workload::said;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Draft;
 use crate::reconcile::notices::of_question;
@@ -35,7 +36,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         for container in asked.containers() {
             let own = format!("skip.{container}");
             let setting = if asked.workload.annotation(&own).is_some() { own.as_str() } else { "skip" };
-            let skipped = policy::skip(asked.workload.annotation(setting), approval.to_tag.as_str(), followed);
+            // What is inherited would not count any more beside what is written here.
+            let before = said(&asked.workload, "skip", container).map(|said| said.value);
+            let skipped = policy::skip(before, approval.to_tag.as_str(), followed);
             draft.set(setting, skipped);
         }
         let record = draft.record.clone();

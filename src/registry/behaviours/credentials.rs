@@ -95,7 +95,7 @@ async fn a_credential_for_another_host_is_never_shown() {
         Player::start(|asked, _| opened(asked.shows_user(), "Basic realm=\"x\"")).await,
     );
     let mut host = RegistryHost::in_plain_http(&other.host).unwrap();
-    host.user = Some(User::of_host(&other.host, "joe".into(), Secret::new("pw".into())));
+    host.user = Some(User::of_host(&other.host, "joe".into(), Secret::new("pw".into())).into());
     let registry = client_of(RegistryConfig::of(vec![host, RegistryHost::in_plain_http(&player.host).unwrap()]));
     let asks = Credential::anonymous(Anonymous::OtherHosts);
     let error = looked(&registry, &player, &asks).await.unwrap_err();

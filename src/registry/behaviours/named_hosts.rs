@@ -6,7 +6,7 @@ use super::*;
 async fn the_files_user_asks_where_a_workload_has_none() {
     let player = Player::start(|asked, _| opened(asked.shows_user(), "Basic realm=\"x\"")).await;
     let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
-    host.user = Some(User::of_host(&player.host, "joe".into(), Secret::new("pw".into())));
+    host.user = Some(User::of_host(&player.host, "joe".into(), Secret::new("pw".into())).into());
     let registry = client_of(RegistryConfig::of(vec![host]));
     assert_eq!(looked(&registry, &player, &Credential::default()).await.unwrap(), "1.1.0");
     let other = user("ns/other", "ann", "no");

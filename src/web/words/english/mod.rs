@@ -303,6 +303,8 @@ impl Words for English {
             "operator" => "the operator, for all",
             "container" => "annotation, of the container",
             "workload" => "annotation",
+            "namespace" => "annotation, of the Namespace",
+            "rule" => "a rule of the operator",
             _ => "default",
         }
     }

@@ -313,6 +313,8 @@ impl Words for French {
             "operator" => "l’opérateur, pour tous",
             "container" => "annotation du conteneur",
             "workload" => "annotation",
+            "namespace" => "annotation du Namespace",
+            "rule" => "une règle de l’opérateur",
             _ => "par défaut",
         }
     }

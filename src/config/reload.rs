@@ -1,0 +1,282 @@
+//! What of a configuration is taken over while the service runs, and what waits for a restart.
+//!
+//! Taken over are the rules, the choice of namespaces where all of them are seen anyway, the secrets of webhook sources, and
+//! the passwords of registries. Everything else is fixed at the start.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::entry::ReadFile;
+use super::source::Source;
+use super::{Config, ConfigError, Origins};
+use crate::domain::defaults::{Defaults, NamespaceFilter, Rule};
+use crate::domain::reference::Digest;
+use crate::registry::RegistryHost;
+
+/// What can be changed while the service runs. The secrets in it are shared with whoever uses them.
+#[derive(Clone, Debug)]
+struct Reloadable {
+    watched: NamespaceFilter,
+    rules: Vec<Rule>,
+    sources: Vec<Source>,
+    registries: Vec<RegistryHost>,
+}
+
+/// A configuration that is read again while the service runs.
+#[derive(Debug)]
+pub struct Reload {
+    running: Reloadable,
+    /// As it was at the start.
+    fixed: Origins,
+    /// As it was read last, be it that it could be used or not.
+    seen: BTreeMap<String, Option<Digest>>,
+}
+
+/// What came of a look at the files.
+#[derive(Debug)]
+pub enum Reloaded {
+    /// They are what they were.
+    Same,
+    /// They can't be used: what was before stays in force.
+    Refused(ConfigError),
+    /// What can be taken over is.
+    Taken(Taken),
+}
+
+/// What was taken over.
+#[derive(Debug)]
+pub struct Taken {
+    /// Keys and files that are in force now.
+    pub now: Vec<String>,
+    /// Keys and files that differ from what runs, and need a restart.
+    pub after_restart: Vec<String>,
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// Which namespaces are watched.
+    pub watched: NamespaceFilter,
+}
+
+impl Taken {
+    /// Says what workloads inherit now, and which of them are watched.
+    pub fn inherit(&self, defaults: &mut Defaults) {
+        (defaults.watched, defaults.rules) = (self.watched.clone(), self.rules.as_slice().into());
+    }
+}
+
+impl Reload {
+    /// Of what runs.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let running = Reloadable {
+            watched: config.watched.clone(),
+            rules: config.rules.clone(),
+            sources: config.sources.clone(),
+            registries: config.registries.clone(),
+        };
+        Self { running, fixed: config.origins.clone(), seen: config.origins.files().clone() }
+    }
+
+    /// Looks whether any file that was read has another content, and takes over what can be.
+    pub fn again(&mut self, file: ReadFile<'_>, now: DateTime<Utc>) -> Reloaded {
+        let before = contents(self.seen.keys(), file);
+        if before == self.seen {
+            return Reloaded::Same;
+        }
+        let read = Config::read(self.fixed.environment().clone(), file, now);
+        // A file that changes in the middle of this is read again as a whole, the next time.
+        if contents(self.seen.keys(), file) != before {
+            return Reloaded::Same;
+        }
+        let config = match read {
+            Ok(config) => config,
+            Err(error) => {
+                self.seen = before;
+                return Reloaded::Refused(error);
+            }
+        };
+        if contents(config.origins.files().keys(), file) != *config.origins.files() {
+            return Reloaded::Same;
+        }
+        Reloaded::Taken(self.take(&config))
+    }
+
+    fn take(&mut self, config: &Config) -> Taken {
+        let mut now = BTreeSet::new();
+        let mut differs = self.fixed.parts_that_differ(&config.origins);
+        if self.running.rules != config.rules {
+            now.insert("rules".to_owned());
+            self.running.rules.clone_from(&config.rules);
+        }
+        differs.remove("rules");
+        let sees_all = |filter: &NamespaceFilter| filter.named().is_none();
+        if sees_all(&self.running.watched) && sees_all(&config.watched) {
+            if self.running.watched != config.watched {
+                now.insert("namespaces".to_owned());
+                self.running.watched.clone_from(&config.watched);
+            }
+            differs.remove("namespaces");
+        }
+        let mut files = self.fixed.files_that_differ(&config.origins);
+        let changed = self.changed_since(config);
+        let mut rotated = |key: &str, files: &mut BTreeSet<String>| {
+            files.remove(key);
+            if changed.contains(key) {
+                now.insert(key.to_owned());
+            }
+        };
+        if !differs.contains("sources") {
+            for (running, read) in self.running.sources.iter().zip(&config.sources) {
+                running.auth.secrets.take_over(&read.auth.secrets);
+            }
+            self.fixed.secrets_of_sources().iter().for_each(|path| rotated(path, &mut files));
+        }
+        if !differs.contains("registries") {
+            for running in &self.running.registries {
+                let read = config.registries.iter().find(|read| read.name() == running.name());
+                if let (Some(running), Some(read)) = (&running.user, read.and_then(|read| read.user.as_ref())) {
+                    running.take_over(read);
+                }
+            }
+            self.fixed.passwords_of_registries().iter().for_each(|path| rotated(path, &mut files));
+        }
+        files.remove(self.fixed.path());
+        self.seen = config.origins.files().clone();
+        let (rules, watched) = (self.running.rules.clone(), self.running.watched.clone());
+        let after_restart = differs.into_iter().chain(files).collect();
+        Taken { now: now.into_iter().collect(), after_restart, rules, watched }
+    }
+
+    /// The files whose content is another than when it was looked at last.
+    fn changed_since(&self, config: &Config) -> BTreeSet<String> {
+        let files = config.origins.files().iter();
+        files.filter(|(path, content)| self.seen.get(*path) != Some(content)).map(|(path, _)| path.clone()).collect()
+    }
+}
+
+fn contents<'p>(paths: impl Iterator<Item = &'p String>, file: ReadFile<'_>) -> BTreeMap<String, Option<Digest>> {
+    let content = |path: &String| file(path).ok().map(|text| Digest::of(text.as_bytes()));
+    paths.map(|path| (path.clone(), content(path))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    struct Disk(RefCell<BTreeMap<String, String>>);
+
+    impl Disk {
+        fn of(files: &[(&str, &str)]) -> Self {
+            Self(RefCell::new(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()))
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            self.0.borrow_mut().insert(path.to_owned(), text.to_owned());
+        }
+
+        fn read(&self, path: &str) -> std::io::Result<String> {
+            self.0.borrow().get(path).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        }
+
+        fn start(&self) -> (Config, Reload) {
+            let variables = [
+                ("IMAGE_WATCHER_CONFIG".to_owned(), "/c.yaml".to_owned()),
+                ("GITHUB_WEBHOOK_SECRET_FILE".to_owned(), "/github".to_owned()),
+            ];
+            let config = Config::read(variables, &|path| self.read(path), DateTime::UNIX_EPOCH).unwrap();
+            let reload = Reload::of(&config);
+            (config, reload)
+        }
+
+        fn again(&self, reload: &mut Reload) -> Reloaded {
+            reload.again(&|path| self.read(path), DateTime::UNIX_EPOCH)
+        }
+    }
+
+    const YAML: &str = "sources: [{name: hub, kind: dockerhub, auth: {secretFiles: [/hub]}}]\n\
+        registries: [{host: r.example, username: joe, passwordFile: /password}]\nrules: [{mode: DISABLED}]\nport: 3000\n";
+
+    fn disk() -> Disk {
+        Disk::of(&[("/c.yaml", YAML), ("/hub", "one"), ("/password", "one"), ("/github", "one")])
+    }
+
+    fn taken(reloaded: Reloaded) -> (Vec<String>, Vec<String>) {
+        match reloaded {
+            Reloaded::Taken(taken) => (taken.now, taken.after_restart),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_read_again() {
+        let disk = disk();
+        let (_, mut reload) = disk.start();
+        assert!(matches!(disk.again(&mut reload), Reloaded::Same));
+    }
+
+    #[test]
+    fn secrets_are_in_force_wherever_they_are_used() {
+        let disk = disk();
+        let (config, mut reload) = disk.start();
+        for path in ["/hub", "/password", "/github"] {
+            disk.write(path, "two\n");
+        }
+        let (now, after) = taken(disk.again(&mut reload));
+        assert_eq!((now, after), (vec!["/github".into(), "/hub".into(), "/password".into()], vec![]));
+        let source = |name: &str| config.sources.iter().find(|it| it.name == name).unwrap().auth.secrets.get();
+        assert!(source("hub")[0].matches(b"two") && source("github")[0].matches(b"two"));
+        assert!(config.registries[0].user.as_ref().unwrap().get().password.matches(b"two"));
+        assert!(matches!(disk.again(&mut reload), Reloaded::Same));
+    }
+
+    #[test]
+    fn rules_are_taken_over_and_the_rest_is_named() {
+        let disk = disk();
+        let (_, mut reload) = disk.start();
+        disk.write("/c.yaml", &YAML.replace("DISABLED", "AUTO_UPDATE").replace("port: 3000", "port: 3001"));
+        let Reloaded::Taken(first) = disk.again(&mut reload) else { panic!("it can be used") };
+        assert_eq!((first.now, first.after_restart), (vec!["rules".to_owned()], vec!["port".to_owned()]));
+        assert_eq!(&*first.rules[0].settings[0].1, "AUTO_UPDATE");
+        disk.write("/c.yaml", &format!("{YAML}namespaces: {{except: [kube-system]}}\nsettle: 2m\n"));
+        let (now, after) = taken(disk.again(&mut reload));
+        assert_eq!((now, after), (vec!["namespaces".into(), "rules".into()], vec!["settle".into()]));
+        disk.write("/c.yaml", &format!("{YAML}namespaces: [shop]\n"));
+        assert_eq!(taken(disk.again(&mut reload)).1, ["namespaces"], "it is watched one by one then");
+    }
+
+    #[test]
+    fn a_bad_file_keeps_the_old_one_and_is_told_once() {
+        let disk = disk();
+        let (config, mut reload) = disk.start();
+        disk.write("/c.yaml", &YAML.replace("DISABLED", "OFF"));
+        disk.write("/hub", "two");
+        let Reloaded::Refused(error) = disk.again(&mut reload) else { panic!("it can't be used") };
+        assert!(error.to_string().contains("/c.yaml:3:16: rules[0].mode"), "{error}");
+        assert!(matches!(disk.again(&mut reload), Reloaded::Same), "told once");
+        assert!(config.sources[1].auth.secrets.get()[0].matches(b"one"), "all of it or nothing");
+        disk.write("/c.yaml", YAML);
+        assert_eq!(taken(disk.again(&mut reload)).0, ["/hub"]);
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_read_the_next_time() {
+        let disk = disk();
+        let (config, mut reload) = disk.start();
+        disk.write("/c.yaml", "rules: [");
+        let reads = RefCell::new(0);
+        let racing = |path: &str| {
+            let text = disk.read(path);
+            if path == "/c.yaml" {
+                *reads.borrow_mut() += 1;
+                // After the half of it was read, the rest comes.
+                disk.write(path, &YAML.replace("DISABLED", "AUTO_UPDATE"));
+            }
+            text
+        };
+        assert!(matches!(reload.again(&racing, DateTime::UNIX_EPOCH), Reloaded::Same), "neither half nor error");
+        assert!(*reads.borrow() > 1 && config.rules.len() == 1);
+        assert_eq!(taken(disk.again(&mut reload)).0, ["rules"]);
+    }
+}
