@@ -7,18 +7,29 @@ mod acting;
 mod brake;
 mod check;
 mod config;
+mod cluster_flags;
+mod completion;
 mod deliveries;
 mod doctor;
+#[cfg(test)]
+mod documents;
 mod explain;
 mod history;
+mod interrupt;
 mod look;
+mod manual;
+mod migrate;
 mod notes;
 mod notify_test;
 mod policy;
+#[cfg(test)]
+mod schemas;
 mod secrets;
 #[cfg(test)]
 mod snapshots;
 mod table;
+mod terminal;
+mod version;
 mod webhook;
 
 use std::ffi::OsString;
@@ -26,12 +37,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use chrono::TimeDelta;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use self::cluster_flags::{ClusterArguments, ClusterFlags};
+use self::terminal::{ColourChoice, Terminal};
 use crate::app;
-use crate::cluster::ClusterConfig;
 use crate::config::Config;
-use crate::domain::policy::{Order, Pattern, PatternError, Policy, Selection, Steps, Strategy};
+use crate::domain::policy::{self as policies, Order, Pattern, PatternError, Policy, Selection, Steps, Strategy};
 use crate::domain::settings::Bounds;
 use crate::domain::tags::TagList;
 
@@ -48,6 +61,9 @@ const BAD_CONFIGURATION: u8 = 78;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Whether there are colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    color: ColourChoice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -175,6 +191,41 @@ enum Command {
         after_help = "Examples:\n  image-watcher doctor\n  image-watcher doctor -o json | jq '.categories[].checks[] | select(.result != \"ok\")'"
     )]
     Doctor(DoctorArguments),
+    /// Say what the settings of Keel, WUD or the original image-watcher come to here
+    ///
+    /// Reads the workloads of a cluster, or manifests, and prints what sets our annotations and takes the other's away, and what
+    /// has no equal. It writes nothing. Exit status: 0 when it is printed, 1 when there is nothing of that tool, or something
+    /// can't be read, 2 when a file is not there.
+    #[command(
+        after_help = "Examples:\n  image-watcher migrate keel -n shop\n  image-watcher migrate keel -f deploy/ -o patch > patches.yaml\n  helm template web ./chart | image-watcher migrate wud -f - | sh"
+    )]
+    Migrate(migrate::MigrateArguments),
+    /// Say which versions there are: of this program, of the service, and of the cluster
+    ///
+    /// The service is asked where it listens for this machine, so in its pod or behind a port-forward; the cluster by its API
+    /// server. What does not answer is said, and is no fault. A service that is more than one minor version away is warned of on
+    /// standard error. Exit status: 0.
+    #[command(after_help = "Examples:\n  image-watcher version\n  image-watcher version -o json | jq -r .client")]
+    Version(VersionArguments),
+    /// Print what makes a shell complete commands, flags, namespaces and workloads
+    ///
+    /// Namespaces, contexts and workloads are asked of kubectl, for two seconds at most, and nothing is said where it does not
+    /// answer. Exit status: 0.
+    #[command(
+        after_help = "Examples:\n  source <(image-watcher completion bash)\n  image-watcher completion fish > ~/.config/fish/completions/image-watcher.fish\n  image-watcher completion powershell | Out-String | Invoke-Expression"
+    )]
+    Completion {
+        /// The shell
+        #[arg(value_enum)]
+        shell: completion::Shell,
+    },
+    /// Print the manual page of all commands
+    ///
+    /// As man(1) takes it. Exit status: 0.
+    #[command(
+        after_help = "Examples:\n  image-watcher man | man -l -\n  image-watcher man > /usr/local/share/man/man1/image-watcher.1"
+    )]
+    Man,
     /// Decide over tag lists: cases on standard input, one JSON object a line
     ///
     /// A case has id, current, tags, strategy and options. One line out for each case, in the same order: the tag to go to, or
@@ -242,11 +293,31 @@ struct CheckArguments {
     /// Of files, only workloads that the service would watch: those with annotations of its own
     #[arg(long, requires = "files")]
     watched: bool,
+    /// Only this container of each
+    #[arg(short, long, value_name = "NAME")]
+    container: Option<String>,
+    /// Only workloads with these labels, as in app=web,tier!=cache
+    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "files")]
+    selector: Option<String>,
+    /// Look again and again, and print what is another then, until it is ended by Ctrl-C
+    #[arg(short, long, conflicts_with = "files")]
+    watch: bool,
+    /// How long after the end of one look the next begins, 5s at least
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = every, requires = "watch")]
+    every: std::time::Duration,
     #[command(flatten)]
     cluster: ClusterArguments,
     /// How it is printed
     #[arg(short, long, value_enum, default_value_t = check::Output::Table)]
     output: check::Output,
+    /// Without the line of headings
+    #[arg(long)]
+    no_headers: bool,
+}
+
+fn every(text: &str) -> Result<std::time::Duration, String> {
+    let length = policies::duration(text).map_err(|error| error.to_string())?;
+    if length < TimeDelta::seconds(5) { Err("5s at least".to_owned()) } else { Ok(length.to_std().unwrap_or_default()) }
 }
 
 #[derive(Debug, Args)]
@@ -264,12 +335,17 @@ struct LookArguments {
 
 #[derive(Debug, Args)]
 struct DoctorArguments {
-    /// The kubeconfig context to use
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
-    /// The kubeconfig file to use
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    /// How it is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct VersionArguments {
+    #[command(flatten)]
+    cluster: ClusterFlags,
     /// How it is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -349,29 +425,6 @@ impl ListArguments {
     }
 }
 
-/// Which cluster and namespace, as kubectl takes them.
-#[derive(Debug, Args)]
-struct ClusterArguments {
-    /// The kubeconfig context to use
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
-    /// The kubeconfig file to use
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The namespace to look at; without it, the one of the context
-    #[arg(short, long, value_name = "NAME", conflicts_with = "all_namespaces")]
-    namespace: Option<String>,
-    #[arg(short = 'A', long, help = "Look at all namespaces; where IMAGE_WATCHER_NAMESPACES is set, at those")]
-    all_namespaces: bool,
-}
-
-impl ClusterArguments {
-    fn config(&self, config: &Config) -> ClusterConfig {
-        let (kubeconfig, context) = (self.kubeconfig.clone(), self.context.clone());
-        ClusterConfig { kubeconfig, context, proxies: config.proxies.clone() }
-    }
-}
-
 /// How a command prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -387,57 +440,111 @@ enum Output {
     Yaml,
 }
 
+impl Output {
+    /// What is printed, in letters that the reader's terminal shows; what is for programs is left as it is.
+    fn to(self, terminal: Terminal, text: String) -> String {
+        match self {
+            Self::Table | Self::Wide => terminal.text(text),
+            Self::Name | Self::Json | Self::Yaml => text,
+        }
+    }
+}
+
 /// Runs the command line to its end.
 #[must_use]
 pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<Item = (String, String)>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.collect();
+    let cli = match parsed(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    match cli.command.unwrap_or(Command::Serve { dry_run: false }) {
+    let variables: Vec<(String, String)> = variables.collect();
+    let terminal = Terminal::of(cli.color, &variables);
+    let command = cli.command.unwrap_or(Command::Serve { dry_run: false });
+    match command {
         Command::Policy => policy(),
         Command::Notes => notes_of_cases(),
         Command::Webhook { metas } => webhook(&metas),
         Command::Config(arguments) => config::run(&arguments, variables),
         Command::HashPassword => secrets::hash_password(),
         Command::NewToken => secrets::new_token(),
-        Command::Serve { dry_run } => configured(variables, |config| {
-            let dry_run = dry_run || config.dry_run;
-            serve(Config { dry_run, ..config })
-        }),
-        Command::Explain(arguments) => match &arguments.list.image {
-            Some(image) => explain_list(image, &arguments),
-            None => configured(variables, |config| explain(&config, &arguments)),
-        },
-        Command::History(arguments) => configured(variables, |config| acting::history(&config, &arguments)),
-        Command::Approve(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
-        Command::Skip(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
-        Command::Snooze(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
-        Command::Rollback(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
-        Command::Resume(arguments) => configured(variables, |config| acting::run(&config, &arguments)),
-        Command::Look(arguments) => configured(variables, |config| look(&config, &arguments)),
-        Command::Brake { resume } => configured(variables, |config| brake(&config, resume)),
-        Command::Deliveries(arguments) => {
-            configured(variables, |config| match blocking(deliveries::deliveries(&config, &arguments)) {
-                Ok(text) => printed(&text, ExitCode::SUCCESS),
-                Err(error) => no_answer(&error),
-            })
-        }
-        Command::NotifyTest(arguments) => {
-            configured(variables, |config| match blocking(notify_test::notify_test(&config, &arguments)) {
-                Ok(ended) => printed(&ended.text, if ended.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
-                Err(error) => no_answer(&error),
-            })
-        }
-        Command::Doctor(arguments) => configured(variables, |config| doctor(&config, &arguments)),
-        Command::Check(arguments) => configured(variables, |config| check(&config, &arguments)),
+        Command::Completion { shell } => printed(&completion::script(shell, &mut Cli::command()), ExitCode::SUCCESS),
+        Command::Man => printed(&manual::page(&mut Cli::command()), ExitCode::SUCCESS),
+        Command::Explain(arguments) if arguments.list.image.is_some() => explain_list(terminal, &arguments),
+        command => configured(variables.into_iter(), |config| run_with(config, terminal, command)),
     }
 }
 
 /// Runs a command that needs the configuration.
+fn run_with(config: Config, terminal: Terminal, command: Command) -> ExitCode {
+    match command {
+        Command::Serve { dry_run } => {
+            let dry_run = dry_run || config.dry_run;
+            serve(Config { dry_run, ..config })
+        }
+        Command::Explain(arguments) => explain(&config, terminal, &arguments),
+        Command::History(arguments) => acting::history(&config, terminal, &arguments),
+        Command::Approve(arguments) => acting::run(&config, terminal, &arguments),
+        Command::Skip(arguments) => acting::run(&config, terminal, &arguments),
+        Command::Snooze(arguments) => acting::run(&config, terminal, &arguments),
+        Command::Rollback(arguments) => acting::run(&config, terminal, &arguments),
+        Command::Resume(arguments) => acting::run(&config, terminal, &arguments),
+        Command::Look(arguments) => look(&config, &arguments),
+        Command::Brake { resume } => brake(&config, resume),
+        Command::Deliveries(arguments) => match blocking(deliveries::deliveries(&config, &arguments)) {
+            Ok(text) => printed(&text, ExitCode::SUCCESS),
+            Err(error) => no_answer(&error),
+        },
+        Command::NotifyTest(arguments) => match blocking(notify_test::notify_test(&config, &arguments)) {
+            Ok(ended) => printed(&ended.text, if ended.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+            Err(error) => no_answer(&error),
+        },
+        Command::Doctor(arguments) => doctor(&config, terminal, &arguments),
+        Command::Check(arguments) => check(&config, terminal, &arguments),
+        Command::Version(arguments) => version(&config, &arguments),
+        Command::Migrate(arguments) => migrate(&config, &arguments),
+        // What needs no configuration was run without it.
+        Command::Policy
+        | Command::Notes
+        | Command::Webhook { .. }
+        | Command::HashPassword
+        | Command::NewToken
+        | Command::Completion { .. }
+        | Command::Man => ExitCode::SUCCESS,
+    }
+}
+
+/// The command line, read under the name that it was called by.
+fn parsed(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let name = arguments.first().map(std::path::Path::new).and_then(std::path::Path::file_stem);
+    let is_plugin = name.is_some_and(|name| name == PLUGIN);
+    let matches = called(Cli::command(), is_plugin).try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// What kubectl calls where somebody types `kubectl image-watcher`.
+const PLUGIN: &str = "kubectl-image_watcher";
+
+/// The command as whoever called it types it: of kubectl as a plugin, or by its own name.
+fn called(command: clap::Command, is_plugin: bool) -> clap::Command {
+    if !is_plugin {
+        return command;
+    }
+    let command = command.bin_name("kubectl image-watcher");
+    command.mut_subcommands(|command| {
+        let examples =
+            command.get_after_help().map(|help| help.to_string().replace("  image-watcher", "  kubectl image-watcher"));
+        match examples {
+            Some(examples) => command.after_help(examples.replace("| image-watcher", "| kubectl image-watcher")),
+            None => command,
+        }
+    })
+}
+
+/// Reads the configuration for a command.
 fn configured(variables: impl Iterator<Item = (String, String)>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
     let now = crate::ambient::Ambient::system().now();
     match Config::read(variables, &|path| std::fs::read_to_string(path), now) {
@@ -477,20 +584,30 @@ fn bounds(config: &Config) -> Bounds {
     if config.channels.is_empty() { Bounds { channels: None, ..bounds } } else { bounds }
 }
 
-fn check(config: &Config, arguments: &CheckArguments) -> ExitCode {
+fn check(config: &Config, terminal: Terminal, arguments: &CheckArguments) -> ExitCode {
     if !arguments.files.is_empty() {
-        return check_files(config, arguments);
+        return check_files(config, terminal, arguments);
     }
     let cluster = arguments.cluster.config(config);
-    let namespace = match (&arguments.cluster.namespace, arguments.cluster.all_namespaces) {
+    let namespaces = match (&arguments.cluster.namespace, arguments.cluster.all_namespaces) {
         (_, true) => check::Namespaces::All,
         (Some(name), false) => check::Namespaces::Named(name.clone()),
         (None, false) => check::Namespaces::OfContext,
     };
-    checked(blocking(check::check(config, &cluster, namespace)), arguments.output)
+    let selector = arguments.selector.clone();
+    let which = check::Which { namespaces, selector, container: arguments.container.clone() };
+    if arguments.watch {
+        let (output, form) = (arguments.output, terminal.form(arguments.no_headers));
+        let print = |text: String| printed_on(&output.to(terminal, text));
+        return match blocking(check::watch(config, &cluster, &which, (output, form), arguments.every, print)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => no_answer(&error),
+        };
+    }
+    checked(blocking(check::check(config, &cluster, &which)), terminal, arguments)
 }
 
-fn check_files(config: &Config, arguments: &CheckArguments) -> ExitCode {
+fn check_files(config: &Config, terminal: Terminal, arguments: &CheckArguments) -> ExitCode {
     // The certificates of the machine are often hundreds of small files: they are read beside those that were asked for.
     let (outbound, files) = std::thread::scope(|scope| {
         let outbound = scope.spawn(|| config.outbound());
@@ -498,7 +615,10 @@ fn check_files(config: &Config, arguments: &CheckArguments) -> ExitCode {
         (outbound.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), files)
     });
     match files {
-        Ok(files) => checked(blocking(check::check_files(config, outbound, files)), arguments.output),
+        Ok(files) => {
+            let report = blocking(check::check_files(config, outbound, files));
+            checked(report.map(|report| report.of(arguments.container.as_deref())), terminal, arguments)
+        }
         Err(error) => {
             eprintln!("image-watcher: {}", crate::telemetry::chain(&error));
             ExitCode::from(WRONG_USAGE)
@@ -506,19 +626,49 @@ fn check_files(config: &Config, arguments: &CheckArguments) -> ExitCode {
     }
 }
 
-fn checked(report: anyhow::Result<check::Report>, output: check::Output) -> ExitCode {
+fn checked(report: anyhow::Result<check::Report>, terminal: Terminal, arguments: &CheckArguments) -> ExitCode {
+    let output = arguments.output;
     match report {
         Ok(report) => {
             let code = if report.is_quiet() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
-            let code = printed(&report.print(output), code);
-            eprint!("{}", report.summary(output));
+            let text = report.print(output, terminal.form(arguments.no_headers));
+            let code = printed(&output.to(terminal, text), code);
+            eprint!("{}", terminal.text(report.summary(output)));
             code
         }
         Err(error) => no_answer(&error),
     }
 }
 
-fn explain(config: &Config, arguments: &ExplainArguments) -> ExitCode {
+fn migrate(config: &Config, arguments: &migrate::MigrateArguments) -> ExitCode {
+    match blocking(migrate::migrate(config, arguments)) {
+        Ok(report) => {
+            let code = if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
+            let code = printed(&report.print(arguments.output), code);
+            eprint!("{}", report.summary());
+            code
+        }
+        Err(error) if error.is::<check::Missing>() => {
+            no_answer(&error);
+            ExitCode::from(WRONG_USAGE)
+        }
+        Err(error) => no_answer(&error),
+    }
+}
+
+fn version(config: &Config, arguments: &VersionArguments) -> ExitCode {
+    let cluster = arguments.cluster.config(config);
+    match blocking(async { Ok(version::version(config, &cluster).await) }) {
+        Ok(report) => {
+            let code = printed(&report.print(arguments.output), ExitCode::SUCCESS);
+            eprint!("{}", report.warning());
+            code
+        }
+        Err(error) => no_answer(&error),
+    }
+}
+
+fn explain(config: &Config, terminal: Terminal, arguments: &ExplainArguments) -> ExitCode {
     let subject = match explain::Subject::parse(&arguments.subject, arguments.container.clone()) {
         Ok(subject) => subject,
         Err(error) => {
@@ -529,7 +679,7 @@ fn explain(config: &Config, arguments: &ExplainArguments) -> ExitCode {
     let cluster = arguments.cluster.config(config);
     let namespace = arguments.cluster.namespace.as_deref();
     let report = blocking(explain::explain(config, &cluster, namespace, &subject, arguments.all));
-    shown(report, arguments.output)
+    shown(report, terminal, arguments.output)
 }
 
 fn look(config: &Config, arguments: &LookArguments) -> ExitCode {
@@ -555,7 +705,8 @@ fn brake(config: &Config, resume: bool) -> ExitCode {
     }
 }
 
-fn explain_list(image: &str, arguments: &ExplainArguments) -> ExitCode {
+fn explain_list(terminal: Terminal, arguments: &ExplainArguments) -> ExitCode {
+    let image = arguments.list.image.as_deref().unwrap_or_default();
     let policy = match arguments.list.policy() {
         Ok(policy) => policy,
         Err((name, error)) => {
@@ -564,7 +715,7 @@ fn explain_list(image: &str, arguments: &ExplainArguments) -> ExitCode {
         }
     };
     let tags = tags_of(arguments.list.tags.as_deref());
-    shown(tags.and_then(|tags| explain::explain_list(image, &tags, &policy, arguments.all)), arguments.output)
+    shown(tags.and_then(|tags| explain::explain_list(image, &tags, &policy, arguments.all)), terminal, arguments.output)
 }
 
 fn tags_of(file: Option<&std::path::Path>) -> anyhow::Result<TagList> {
@@ -577,25 +728,34 @@ fn tags_of(file: Option<&std::path::Path>) -> anyhow::Result<TagList> {
     explain::read_tags(&text)
 }
 
-fn shown(report: anyhow::Result<explain::Report>, output: Output) -> ExitCode {
+fn shown(report: anyhow::Result<explain::Report>, terminal: Terminal, output: Output) -> ExitCode {
     match report {
-        Ok(report) => printed(&report.print(output), ExitCode::SUCCESS),
+        Ok(report) => printed(&output.to(terminal, report.print(output, terminal.form(false))), ExitCode::SUCCESS),
         Err(error) => no_answer(&error),
     }
 }
 
-/// Runs a command's work to its end, on this thread.
+/// Runs a command's work to its end, on this thread, or until Ctrl-C.
 fn blocking<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let pressed = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let result = runtime.block_on(interrupt::until(work, pressed));
+    // A person who is asked something is not waited for.
+    runtime.shutdown_background();
+    result
 }
 
-fn doctor(config: &Config, arguments: &DoctorArguments) -> ExitCode {
-    let (kubeconfig, context) = (arguments.kubeconfig.clone(), arguments.context.clone());
-    let cluster = ClusterConfig { kubeconfig, context, proxies: config.proxies.clone() };
+fn doctor(config: &Config, terminal: Terminal, arguments: &DoctorArguments) -> ExitCode {
+    let cluster = arguments.cluster.config(config);
     match blocking(async { Ok(doctor::doctor(config, &cluster).await) }) {
         Ok(report) => {
             let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
-            printed(&report.print(arguments.output), code)
+            let text = report.print(arguments.output, terminal.form(false));
+            printed(&arguments.output.to(terminal, text), code)
         }
         Err(error) => no_answer(&error),
     }
@@ -649,11 +809,16 @@ fn notes_of_cases() -> ExitCode {
     }
 }
 
-/// Writes an answer to standard output. Who reads may have seen enough before its end, as `head` does.
-fn printed(text: &str, code: ExitCode) -> ExitCode {
+/// Writes to standard output.
+fn printed_on(text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     let mut output = std::io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    output.write_all(text.as_bytes()).and_then(|()| output.flush())
+}
+
+/// Writes an answer to standard output. Who reads may have seen enough before its end, as `head` does.
+fn printed(text: &str, code: ExitCode) -> ExitCode {
+    match printed_on(text) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             no_answer(&anyhow::Error::new(error).context("the answer can't be written"))
         }
@@ -661,8 +826,12 @@ fn printed(text: &str, code: ExitCode) -> ExitCode {
     }
 }
 
-/// A command that could not give its answer.
+/// A command that could not give its answer, or was broken off.
 fn no_answer(error: &anyhow::Error) -> ExitCode {
+    if error.is::<interrupt::Interrupted>() {
+        eprintln!("image-watcher: interrupted");
+        return ExitCode::from(interrupt::INTERRUPTED);
+    }
     let error: &(dyn std::error::Error + 'static) = error.as_ref();
     eprintln!("image-watcher: {}", crate::telemetry::chain(error));
     ExitCode::from(NO)

@@ -20,6 +20,8 @@ use anyhow::{Context as _, anyhow, bail};
 use chrono::{DateTime, Utc};
 
 use super::explain::Subject;
+use super::interrupt;
+use super::terminal::Terminal;
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster as _, ClusterConfig, ClusterError, Index, KubeCluster, Writer, annotations};
 use crate::config::Config;
@@ -72,6 +74,8 @@ pub(super) struct How {
     pub(super) replace: bool,
     /// Follow the rollout for so long.
     pub(super) wait: Option<Duration>,
+    /// Who reads.
+    pub(super) terminal: Terminal,
 }
 
 /// What a command came to.
@@ -233,15 +237,15 @@ impl<'c> Ground<'c> {
 
     async fn carry_out(&self, plan: Plan, how: &How) -> anyhow::Result<Done> {
         for line in &plan.says {
-            print(line);
+            print(&how.terminal.text(line.clone()));
         }
         for warning in &plan.warns {
-            eprintln!("warning: {warning}");
+            eprintln!("warning: {}", how.terminal.text(warning.clone()));
         }
         if how.dry_run {
             return self.rehearse(&plan).await;
         }
-        match confirmed(how) {
+        match confirmed(how).await {
             Done::Yes => {}
             other => return Ok(other),
         }
@@ -249,7 +253,7 @@ impl<'c> Ground<'c> {
             Rollout::Stalled(stall) => Some(stall.since.clone()),
             _ => None,
         };
-        let written = self.kube.apply(&plan.patch).await.map_err(|error| self.failed(error))?;
+        let written = interrupt::whole(self.kube.apply(&plan.patch)).await.map_err(|error| self.failed(error))?;
         match (plan.rolls, how.wait) {
             (Some((container, image)), Some(timeout)) => {
                 let roll = follow::Roll { container, image, stalled };
@@ -331,7 +335,7 @@ fn difference(patch: &WorkloadPatch) -> String {
 }
 
 /// Asks a person at a terminal.
-fn confirmed(how: &How) -> Done {
+async fn confirmed(how: &How) -> Done {
     if how.yes {
         return Done::Yes;
     }
@@ -340,9 +344,13 @@ fn confirmed(how: &How) -> Done {
         return Done::Unconfirmed;
     }
     eprint!("Do it? [y/N] ");
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+    // On a thread of its own, so that it can be interrupted.
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = read.await.ok().and_then(Result::ok).unwrap_or_default();
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         Done::Yes
     } else {
         eprintln!("nothing is written");

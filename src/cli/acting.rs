@@ -1,6 +1,5 @@
 //! The command lines of what acts on a workload, and of its history.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,9 +7,10 @@ use chrono::TimeDelta;
 use clap::Args;
 
 use super::act::{self, Deed, Done, How, To, Until};
+use super::cluster_flags::ClusterFlags;
 use super::explain::Subject;
+use super::terminal::Terminal;
 use super::{NO, Output, WRONG_USAGE, blocking, no_answer, printed};
-use crate::cluster::ClusterConfig;
 use crate::config::Config;
 use crate::domain::policy;
 use crate::domain::reference::Tag;
@@ -28,12 +28,8 @@ pub(super) struct WorkloadArguments {
     /// The namespace of the workload; without it, the one of the context
     #[arg(short, long, value_name = "NAME")]
     namespace: Option<String>,
-    /// The kubeconfig context to use
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
-    /// The kubeconfig file to use
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterFlags,
 }
 
 /// How it is done.
@@ -68,6 +64,9 @@ pub(super) struct HistoryArguments {
     /// How it is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
+    /// Without the line of headings
+    #[arg(long)]
+    no_headers: bool,
 }
 
 #[derive(Debug, Args)]
@@ -148,14 +147,14 @@ fn snooze(text: &str) -> Result<TimeDelta, String> {
 pub(super) trait Acts {
     fn workload(&self) -> &WorkloadArguments;
     fn deed(&self) -> Deed;
-    fn how(&self) -> How;
+    fn how(&self, terminal: Terminal) -> How;
 }
 
 impl HowArguments {
-    fn how(&self, wait: Option<&WaitArguments>) -> How {
+    fn how(&self, terminal: Terminal, wait: Option<&WaitArguments>) -> How {
         let wait = wait.filter(|wait| wait.wait);
         let wait = wait.map(|wait| wait.timeout.to_std().unwrap_or(Duration::ZERO));
-        How { yes: self.yes, dry_run: self.dry_run, replace: self.replace, wait }
+        How { yes: self.yes, dry_run: self.dry_run, replace: self.replace, wait, terminal }
     }
 }
 
@@ -166,8 +165,8 @@ impl Acts for ApproveArguments {
     fn deed(&self) -> Deed {
         Deed::Approve { outside_window: self.outside_window }
     }
-    fn how(&self) -> How {
-        self.how.how(Some(&self.wait))
+    fn how(&self, terminal: Terminal) -> How {
+        self.how.how(terminal, Some(&self.wait))
     }
 }
 
@@ -178,8 +177,8 @@ impl Acts for SkipArguments {
     fn deed(&self) -> Deed {
         Deed::Skip { clear: self.clear }
     }
-    fn how(&self) -> How {
-        self.how.how(None)
+    fn how(&self, terminal: Terminal) -> How {
+        self.how.how(terminal, None)
     }
 }
 
@@ -190,8 +189,8 @@ impl Acts for SnoozeArguments {
     fn deed(&self) -> Deed {
         Deed::Snooze { until: if self.clear { Until::Cleared } else { Until::For(self.length) } }
     }
-    fn how(&self) -> How {
-        self.how.how(None)
+    fn how(&self, terminal: Terminal) -> How {
+        self.how.how(terminal, None)
     }
 }
 
@@ -202,8 +201,8 @@ impl Acts for RollbackArguments {
     fn deed(&self) -> Deed {
         Deed::Rollback { to: self.to.clone().map(To::Version).or(self.entry.map(To::Entry)) }
     }
-    fn how(&self) -> How {
-        self.how.how(Some(&self.wait))
+    fn how(&self, terminal: Terminal) -> How {
+        self.how.how(terminal, Some(&self.wait))
     }
 }
 
@@ -214,8 +213,8 @@ impl Acts for ResumeArguments {
     fn deed(&self) -> Deed {
         Deed::Resume
     }
-    fn how(&self) -> How {
-        self.how.how(None)
+    fn how(&self, terminal: Terminal) -> How {
+        self.how.how(terminal, None)
     }
 }
 
@@ -226,22 +225,18 @@ impl WorkloadArguments {
             ExitCode::from(WRONG_USAGE)
         })
     }
-
-    fn cluster(&self, config: &Config) -> ClusterConfig {
-        let (kubeconfig, context) = (self.kubeconfig.clone(), self.context.clone());
-        ClusterConfig { kubeconfig, context, proxies: config.proxies.clone() }
-    }
 }
 
 /// Does what a command line says.
-pub(super) fn run(config: &Config, arguments: &impl Acts) -> ExitCode {
+pub(super) fn run(config: &Config, terminal: Terminal, arguments: &impl Acts) -> ExitCode {
     let workload = arguments.workload();
     let subject = match workload.subject() {
         Ok(subject) => subject,
         Err(code) => return code,
     };
-    let (cluster, namespace) = (workload.cluster(config), workload.namespace.as_deref());
-    match blocking(act::act(config, &cluster, namespace, &subject, &arguments.deed(), &arguments.how())) {
+    let (cluster, namespace) = (workload.cluster.config(config), workload.namespace.as_deref());
+    let (deed, how) = (arguments.deed(), arguments.how(terminal));
+    match blocking(act::act(config, &cluster, namespace, &subject, &deed, &how)) {
         Ok(Done::Yes) => ExitCode::SUCCESS,
         Ok(Done::No) => ExitCode::from(NO),
         Ok(Done::Unconfirmed) => ExitCode::from(WRONG_USAGE),
@@ -250,15 +245,18 @@ pub(super) fn run(config: &Config, arguments: &impl Acts) -> ExitCode {
 }
 
 /// Shows the history of a workload.
-pub(super) fn history(config: &Config, arguments: &HistoryArguments) -> ExitCode {
+pub(super) fn history(config: &Config, terminal: Terminal, arguments: &HistoryArguments) -> ExitCode {
     let workload = &arguments.workload;
     let subject = match workload.subject() {
         Ok(subject) => subject,
         Err(code) => return code,
     };
-    let cluster = workload.cluster(config);
+    let cluster = workload.cluster.config(config);
     match blocking(super::history::history(config, &cluster, workload.namespace.as_deref(), &subject)) {
-        Ok(report) => printed(&report.print(arguments.output), ExitCode::SUCCESS),
+        Ok(report) => {
+            let text = report.print(arguments.output, terminal.form(arguments.no_headers));
+            printed(&arguments.output.to(terminal, text), ExitCode::SUCCESS)
+        }
         Err(error) => no_answer(&error),
     }
 }

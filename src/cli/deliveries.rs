@@ -264,6 +264,7 @@ mod tests {
             lines[2].contains("shop/deploy/a 1.3.0 and 4 more  0      2026-11-18 11:06:40  2026-11-18 13:06:40  -")
         );
         assert_eq!(print(items(), Output::Name).unwrap(), "msg_1\nitm_2\n");
+        crate::cli::schemas::conforms(&print(items(), Output::Json).unwrap());
         let document: Value = serde_json::from_str(&print(items(), Output::Json).unwrap()).unwrap();
         assert_eq!((&document["schema"], &document["items"][1]), (&json!("image-watcher/deliveries/v1"), &items()[1]));
         assert!(print(items(), Output::Wide).unwrap().contains(&"x".repeat(100)));

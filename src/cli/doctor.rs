@@ -17,6 +17,7 @@ mod workloads;
 use serde::Serialize;
 
 use super::Output;
+use super::terminal::{Colour, Form};
 use crate::cluster::ClusterConfig;
 use crate::config::Config;
 
@@ -109,15 +110,15 @@ impl Report {
     }
 
     /// What goes to standard output.
-    pub(super) fn print(&self, output: Output) -> String {
+    pub(super) fn print(&self, output: Output, form: Form) -> String {
         match output {
             Output::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
             Output::Yaml => serde_saphyr::to_string(self).unwrap_or_default(),
-            Output::Table | Output::Wide | Output::Name => self.text(),
+            Output::Table | Output::Wide | Output::Name => self.text(form),
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, form: Form) -> String {
         let mut lines = Vec::new();
         for category in &self.categories {
             if category.checks.is_empty() {
@@ -125,12 +126,13 @@ impl Report {
             }
             lines.push(category.name.to_owned());
             for check in &category.checks {
-                let word = match check.result {
-                    Result::Ok => "ok  ",
-                    Result::Set => "set ",
-                    Result::Warn => "warn",
-                    Result::Fail => "FAIL",
+                let (word, colour) = match check.result {
+                    Result::Ok => ("ok  ", Colour::Green),
+                    Result::Set => ("set ", Colour::Grey),
+                    Result::Warn => ("warn", Colour::Yellow),
+                    Result::Fail => ("FAIL", Colour::Red),
                 };
+                let word = if form.colour { colour.paint(word) } else { word.to_owned() };
                 let error = check.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
                 lines.push(format!("  {word}  {}{error}", check.description));
                 lines.extend(check.hint.as_ref().map(|hint| format!("        remedy  {hint}")));

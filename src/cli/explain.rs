@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Output;
 use super::table::Table;
+use super::terminal::{Colour, Form};
 use crate::ambient::Ambient;
 use crate::app;
 use crate::assess::{self, Place, Source};
@@ -353,7 +354,7 @@ impl Explanation {
         }
     }
 
-    fn table(&self, all: bool) -> String {
+    fn table(&self, all: bool, form: Form) -> String {
         let mut text = format!("{}\n\n", self.sentence);
         let mut facts = Table::new(&[]);
         let workload = self.workload.as_deref().unwrap_or_default();
@@ -378,7 +379,7 @@ impl Explanation {
             let _ = writeln!(text, "Owner      {owner}");
         }
         text.push('\n');
-        text.push_str(&if all { self.each() } else { self.newest() });
+        text.push_str(&if all { self.each(form) } else { self.newest(form) });
         if !all {
             text.push_str(&self.groups());
         }
@@ -421,15 +422,15 @@ impl Explanation {
         text
     }
 
-    fn each(&self) -> String {
-        let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]);
-        self.candidates.iter().for_each(|candidate| table.row(candidate.cells()));
-        table.to_string()
+    fn each(&self, form: Form) -> String {
+        let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]).marked(1);
+        self.candidates.iter().for_each(|candidate| table.coloured(candidate.cells(), candidate.colour()));
+        table.show(form)
     }
 
     /// What was taken, and what only settings or time hold back.
-    fn newest(&self) -> String {
-        let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]);
+    fn newest(&self, form: Form) -> String {
+        let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]).marked(1);
         let shown = self.candidates.iter().filter(|candidate| candidate.rank != Rank::Refused);
         if shown.clone().next().is_none() {
             return String::new();
@@ -444,9 +445,9 @@ impl Explanation {
                 }
                 left -= 1;
             }
-            table.row(candidate.cells());
+            table.coloured(candidate.cells(), candidate.colour());
         }
-        let mut text = table.to_string();
+        let mut text = table.show(form);
         if beyond > 0 {
             let _ = writeln!(text, "… and {beyond} more that are held back");
         }
@@ -504,6 +505,15 @@ fn candidates(decision: &Decision<'_>) -> Vec<Candidate> {
 }
 
 impl Candidate {
+    fn colour(&self) -> Option<Colour> {
+        match self.rank {
+            Rank::Taken => Some(Colour::Green),
+            Rank::HeldBack => Some(Colour::Yellow),
+            Rank::Running => None,
+            Rank::Refused => Some(Colour::Grey),
+        }
+    }
+
     fn cells(&self) -> [String; 4] {
         let word = match self.rank {
             Rank::Taken => "taken",
@@ -517,11 +527,11 @@ impl Candidate {
 
 impl Report {
     /// What goes to standard output.
-    pub(super) fn print(&self, output: Output) -> String {
+    pub(super) fn print(&self, output: Output, form: Form) -> String {
         let document = Document { schema: "image-watcher/explain/v1", items: &self.items };
         match output {
-            Output::Table => self.tables(self.all),
-            Output::Wide => self.tables(true),
+            Output::Table => self.tables(self.all, form),
+            Output::Wide => self.tables(true, form),
             Output::Name => {
                 self.items.iter().filter_map(|item| Some(format!("{}\n", item.available.as_ref()?))).collect()
             }
@@ -530,8 +540,8 @@ impl Report {
         }
     }
 
-    fn tables(&self, all: bool) -> String {
-        let tables: Vec<String> = self.items.iter().map(|item| item.table(all)).collect();
+    fn tables(&self, all: bool, form: Form) -> String {
+        let tables: Vec<String> = self.items.iter().map(|item| item.table(all, form)).collect();
         tables.join("\n")
     }
 }

@@ -6,11 +6,12 @@ use serde::Serialize;
 use super::Output;
 use super::explain::Subject;
 use super::table::Table;
+use super::terminal::{Colour, Form};
 use crate::ambient::Ambient;
 use crate::cluster::{ClusterConfig, Index, KubeCluster, annotations};
 use crate::config::Config;
 use crate::domain::actor::Actor;
-use crate::domain::history::Entry;
+use crate::domain::history::{Entry, Outcome};
 use crate::domain::workload::WorkloadId;
 use crate::telemetry::metrics::Metrics;
 
@@ -60,39 +61,48 @@ impl Report {
     }
 
     /// What goes to standard output.
-    pub(super) fn print(&self, output: Output) -> String {
+    pub(super) fn print(&self, output: Output, form: Form) -> String {
         match output {
             Output::Table | Output::Wide if self.items.is_empty() => {
                 format!("{}: nothing was updated yet, as far as it says\n", self.workload)
             }
-            Output::Table => self.table(false),
-            Output::Wide => self.table(true),
+            Output::Table => self.table(false).show(form),
+            Output::Wide => self.table(true).show(form),
             Output::Name => self.items.iter().flat_map(|item| [&*item.entry.version, "\n"]).collect(),
             Output::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
             Output::Yaml => serde_saphyr::to_string(self).unwrap_or_default(),
         }
     }
 
-    fn table(&self, wide: bool) -> String {
+    fn table(&self, wide: bool) -> Table {
         let mut headings = vec!["#", "TIME", "CONTAINER", "FROM", "TO", "OUTCOME", "BY"];
         headings.extend(wide.then_some("DIGEST"));
-        let mut table = Table::new(&headings);
+        let mut table = Table::new(&headings).marked(5);
         for Item { number, entry } in &self.items {
             let by = Actor::from(entry.by.as_str()).words();
+            let colour = colour(entry.outcome);
             let outcome = entry.outcome.as_str().to_owned();
             let [time, container, from, to] =
                 [&entry.time, &entry.container, &entry.previous, &entry.version].map(Clone::clone);
             let cells = [number.to_string(), time, container, from, to, outcome, by];
-            table.row(cells.into_iter().chain(wide.then(|| entry.digest.clone())));
+            table.coloured(cells.into_iter().chain(wide.then(|| entry.digest.clone())), colour);
         }
-        table.to_string()
+        table
+    }
+}
+
+fn colour(outcome: Outcome) -> Option<Colour> {
+    match outcome {
+        Outcome::Healthy => Some(Colour::Green),
+        Outcome::Failed => Some(Colour::Red),
+        Outcome::RollingOut => Some(Colour::Yellow),
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::history::Outcome;
     use crate::domain::history::tests::entry;
 
     #[test]
@@ -106,12 +116,13 @@ mod tests {
         let all = Report::of("deployment shop/web", entries.clone(), None);
         let of_one = Report::of("deployment shop/web", entries, Some("web"));
         let none = Report::of("deployment shop/web", Vec::new(), None);
+        crate::cli::schemas::conforms(&all.print(Output::Json, Form::default()));
         let told = [
-            all.print(Output::Table),
-            all.print(Output::Wide),
-            of_one.print(Output::Name),
-            all.print(Output::Json),
-            none.print(Output::Table),
+            all.print(Output::Table, Form::default()),
+            all.print(Output::Wide, Form::default()),
+            of_one.print(Output::Name, Form::default()),
+            all.print(Output::Json, Form::default()),
+            none.print(Output::Table, Form::default()),
         ];
         let told = told.join("\n");
         insta::assert_snapshot!(told);

@@ -1,5 +1,7 @@
 //! `image-watcher notify-test`: one real message to each recipient of a channel, marked as a test, and what came of it.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::ambient::Ambient;
@@ -19,10 +21,13 @@ pub(super) struct NotifyTestArguments {
 }
 
 /// What came of one message.
-fn line(Delivery { channel, recipient, .. }: &Delivery, attempt: &Attempt) -> String {
+fn line(Delivery { channel, recipient, told }: &Delivery, attempt: &Attempt, took: Duration) -> String {
     let to = if recipient.is_empty() { channel.clone() } else { format!("{channel} to {recipient}") };
     match attempt {
-        Attempt::Delivered => format!("{to}: delivered"),
+        Attempt::Delivered => {
+            let id = if let Told::Test(trial) = told { trial.id.as_str() } else { "" };
+            format!("{to}: delivered in {} ms, id {id}", took.as_millis())
+        }
         Attempt::Retry { reason, .. } => format!("{to}: not now, it may work later: {reason}"),
         Attempt::Busy { reason, .. } => format!("{to}: busy, it takes nothing for a while: {reason}"),
         Attempt::Refused { reason } => format!("{to}: refused, look at address and credentials: {reason}"),
@@ -51,9 +56,11 @@ pub(super) async fn notify_test(config: &Config, arguments: &NotifyTestArguments
             lines.push(channels.preview(&delivery, ambient.now()));
             continue;
         }
+        let begun = ambient.monotonic();
         let attempt = channels.deliver(&delivery, &Links::default(), None, &ambient).await;
+        let took = ambient.monotonic().saturating_sub(begun);
         is_well &= attempt == Attempt::Delivered;
-        lines.push(line(&delivery, &attempt));
+        lines.push(line(&delivery, &attempt, took));
     }
     Ok(Ended { text: format!("{}\n", lines.join("\n")), is_well })
 }

@@ -1,7 +1,5 @@
 //! What `--help` says of each command, and what a wrong command line is answered.
 
-use clap::CommandFactory as _;
-
 use super::*;
 
 #[test]

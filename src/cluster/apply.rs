@@ -5,7 +5,7 @@ use kube::core::Request;
 
 use super::ClusterError;
 use super::kinds::Row;
-use super::observed::Object;
+use super::observed::{Marked, Object};
 use super::patch::{body, operations};
 use super::referrer::Referrer;
 use super::rejection::{Rejection, RejectionReason};
@@ -168,22 +168,68 @@ pub(super) async fn list(
     let mut parameters = ListParams::default().limit(500);
     let mut all = Listed::default();
     loop {
-        let page = match within(metrics, "list", api.list(&parameters)).await {
-            Ok(page) => page,
-            Err(Failed::Status(status)) if status.code == 403 => {
-                return Err(ClusterError::Unlistable { scope: scope.clone(), message: status.message });
-            }
-            Err(Failed::Status(status)) => {
-                return Err(ClusterError::Unavailable { operation: "list", source: status.message.into() });
-            }
-            Err(Failed::NoAnswer(source)) => return Err(ClusterError::Unavailable { operation: "list", source }),
-        };
+        let page = within(metrics, "list", api.list(&parameters)).await.map_err(|failed| unlisted(scope, failed))?;
         for object in &page.items {
             let record = object.record(row, defaults);
             all.followed.extend(record.as_ref().and_then(|record| Followed::of(object, record)));
             all.referrers.extend(object.id(row).map(|id| id.namespace).zip(object.refers(row)));
             all.workloads.extend(record);
         }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(all),
+        }
+    }
+}
+
+/// The objects of a scope that have a label or annotation of these names, page by page.
+pub(super) async fn marked(
+    client: &kube::Client,
+    scope: &Scope,
+    is_wanted: fn(&str) -> bool,
+    metrics: &Metrics,
+) -> Result<Vec<Marked>, ClusterError> {
+    let (row, api) = (Row::of(scope.kind), api(client, scope.kind, scope.namespace.as_deref()));
+    let mut parameters = ListParams::default().limit(500);
+    let mut all = Vec::new();
+    loop {
+        let page = within(metrics, "list", api.list(&parameters)).await.map_err(|failed| unlisted(scope, failed))?;
+        let found = page.items.iter().filter_map(|object| object.marked(row, is_wanted));
+        all.extend(found.filter(|found| !(found.labels.is_empty() && found.annotations.is_empty())));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(all),
+        }
+    }
+}
+
+/// What it comes to that a scope could not be listed.
+fn unlisted(scope: &Scope, failed: Failed) -> ClusterError {
+    match failed {
+        Failed::Status(status) if status.code == 403 => {
+            ClusterError::Unlistable { scope: scope.clone(), message: status.message }
+        }
+        Failed::Status(status) => ClusterError::Unavailable { operation: "list", source: status.message.into() },
+        Failed::NoAnswer(source) => ClusterError::Unavailable { operation: "list", source },
+    }
+}
+
+/// Namespace and name of the objects of a scope that have these labels, page by page.
+pub(super) async fn labelled(
+    client: &kube::Client,
+    scope: &Scope,
+    selector: &str,
+    metrics: &Metrics,
+) -> Result<Vec<(String, String)>, ClusterError> {
+    let api = api(client, scope.kind, scope.namespace.as_deref());
+    let mut parameters = ListParams::default().limit(500).labels(selector);
+    let mut all = Vec::new();
+    loop {
+        let page = within(metrics, "list", api.list_metadata(&parameters)).await;
+        let page = page.map_err(|failed| unlisted(scope, failed))?;
+        let name =
+            |object: kube::core::PartialObjectMeta<Object>| Some((object.metadata.namespace?, object.metadata.name?));
+        all.extend(page.items.into_iter().filter_map(name));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters = parameters.continue_token(&token),
             None => return Ok(all),

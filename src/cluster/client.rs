@@ -19,6 +19,12 @@ pub struct ClusterConfig {
     pub context: Option<String>,
     /// The proxies between us and the API server.
     pub proxies: Proxies,
+    /// In whose name everything is asked, where that is not the caller's own (impersonation).
+    pub user: Option<String>,
+    /// The groups of that name.
+    pub groups: Vec<String>,
+    /// How long the API server may be silent, where that is not ours to say.
+    pub patience: Option<Duration>,
 }
 
 /// Why there is no client.
@@ -50,6 +56,15 @@ pub async fn connect(config: &ClusterConfig) -> Result<(kube::Client, String), C
     client.connect_timeout = Some(Duration::from_secs(5));
     client.read_timeout = Some(SILENCE);
     client.write_timeout = Some(Duration::from_secs(15));
+    if let Some(patience) = config.patience {
+        for timeout in [&mut client.connect_timeout, &mut client.read_timeout, &mut client.write_timeout] {
+            *timeout = timeout.map(|ours| ours.min(patience));
+        }
+    }
+    if let Some(user) = &config.user {
+        client.auth_info.impersonate = Some(user.clone());
+        client.auth_info.impersonate_groups = Some(config.groups.clone()).filter(|groups| !groups.is_empty());
+    }
     let namespace = client.default_namespace.clone();
     Ok((connection::client(&client).map_err(ConnectError::Client)?, namespace))
 }

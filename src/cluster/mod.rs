@@ -40,7 +40,7 @@ mod verb;
 mod watch;
 mod writers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -48,6 +48,7 @@ pub use announce::WorkloadEvent;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use index::{Hints, Index};
 pub use namespaces::{Following, Namespaces, NamespacesState};
+pub use observed::Marked;
 pub use obstacle::Removal;
 #[cfg(test)]
 pub(crate) use patch::operations;
@@ -499,6 +500,60 @@ impl KubeCluster {
         }
         listing.workloads.sort_by(|a, b| a.id.cmp(&b.id));
         listing
+    }
+
+    /// Kind, namespace and name of what has these labels in these scopes. What can't be read has none: [`Self::list`] says so.
+    ///
+    /// # Errors
+    /// When the API server does not take the selector, or does not answer.
+    pub async fn labelled(
+        &self,
+        scopes: &[Scope],
+        selector: &str,
+    ) -> Result<BTreeSet<(Kind, String, String)>, ClusterError> {
+        let named = Kind::ALL.into_iter().filter(|kind| scopes.iter().any(|scope| scope.kind == *kind));
+        let kinds = discovery::installed(&self.client, named, &self.metrics).await;
+        let mut all = BTreeSet::new();
+        for scope in scopes.iter().filter(|scope| kinds.contains(&scope.kind)) {
+            match apply::labelled(&self.client, scope, selector, &self.metrics).await {
+                Ok(names) => all.extend(names.into_iter().map(|(namespace, name)| (scope.kind, namespace, name))),
+                Err(ClusterError::Unlistable { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    /// What has a label or annotation of these names in these scopes, watched or not, and what can't be read.
+    pub async fn marked(
+        &self,
+        scopes: &[Scope],
+        is_wanted: fn(&str) -> bool,
+    ) -> (Vec<Marked>, Vec<(Scope, ClusterError)>) {
+        let named = Kind::ALL.into_iter().filter(|kind| scopes.iter().any(|scope| scope.kind == *kind));
+        let kinds = discovery::installed(&self.client, named, &self.metrics).await;
+        let (mut all, mut unread) = (Vec::new(), Vec::new());
+        for scope in scopes.iter().filter(|scope| kinds.contains(&scope.kind)) {
+            match apply::marked(&self.client, scope, is_wanted, &self.metrics).await {
+                Ok(found) => all.extend(found),
+                Err(error) => unread.push((scope.clone(), error)),
+            }
+        }
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        (all, unread)
+    }
+
+    /// The version of the API server, as `v1.35.2`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn version(&self) -> Result<String, ClusterError> {
+        let asked = apply::within(&self.metrics, "version", self.client.apiserver_version()).await;
+        let unavailable = |source| ClusterError::Unavailable { operation: "version", source };
+        asked.map(|version| version.git_version).map_err(|failed| match failed {
+            apply::Failed::Status(status) => unavailable(status.message.into()),
+            apply::Failed::NoAnswer(source) => unavailable(source),
+        })
     }
 
     /// Asks for every right that is needed in these namespaces; none named is all of them.

@@ -110,6 +110,17 @@ impl Object {
     }
 
     /// Which object it is.
+    /// The labels and annotations of these names, whether it is watched or not.
+    pub(super) fn marked(&self, row: &Row, is_wanted: impl Fn(&str) -> bool) -> Option<Marked> {
+        let of = |all: Option<&BTreeMap<String, String>>| -> BTreeMap<String, String> {
+            let all = all.into_iter().flatten().filter(|(name, _)| is_wanted(name));
+            all.map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        let (labels, annotations) = (of(self.metadata.labels.as_ref()), of(self.metadata.annotations.as_ref()));
+        let containers = (row.pods.template)(&self.spec).spec.all().take(MOST_CONTAINERS + 1).collect();
+        Some(Marked { id: self.id(row)?, labels, annotations, containers })
+    }
+
     pub(super) fn id(&self, row: &Row) -> Option<WorkloadId> {
         let metadata = &self.metadata;
         Some(WorkloadId {
@@ -221,6 +232,19 @@ pub(super) fn what_is_kept(
     let told = rest.into_iter().map(|(name, _)| name).filter(|name| !is_state(name)).take(MOST_NAMES);
     let told: Vec<Box<str>> = told.map(bounded).collect();
     kept(read.into_iter().chain(told.iter().map(|name| (&**name, ""))).collect())
+}
+
+/// A workload, and what of its labels and annotations was asked for, whether it is watched or not.
+#[derive(Debug)]
+pub struct Marked {
+    /// Which object.
+    pub id: WorkloadId,
+    /// Of its labels, by their whole names.
+    pub labels: BTreeMap<String, String>,
+    /// Of its annotations, by their whole names.
+    pub annotations: BTreeMap<String, String>,
+    /// The containers of its pods.
+    pub containers: Vec<Container>,
 }
 
 /// Metadata without the fields of `managedFields`, which are often the larger part of an object; of who writes it, only those

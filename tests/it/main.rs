@@ -25,6 +25,7 @@ mod asked_little;
 mod blocked;
 mod chart;
 mod cluster;
+mod command_line;
 mod commands;
 mod credentials;
 mod decisions;
@@ -91,6 +92,7 @@ fn main() -> std::process::ExitCode {
         slack::tests(),
         telegram::tests(),
         cluster::tests(),
+        command_line::tests(),
         commands::tests(),
         faults::tests(),
         files::tests(),

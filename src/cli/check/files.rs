@@ -8,8 +8,9 @@ mod yaml;
 
 use std::path::PathBuf;
 
-use self::manifest::Manifest;
-use self::walk::{Missing, Room};
+pub(in crate::cli) use self::manifest::Manifest;
+pub(in crate::cli) use self::walk::Missing;
+use self::walk::Room;
 use super::look::Look;
 use super::report::{FilesRead, Report};
 use super::row::Unread;
@@ -42,6 +43,16 @@ pub(in crate::cli) fn read(paths: &[PathBuf], only_watched: bool) -> Result<File
         }
     }
     Ok(files)
+}
+
+/// The workloads of files, and what of them can't be read, a line each.
+///
+/// # Errors
+/// [`Missing`] for a file that is not there, or may not be read.
+pub(in crate::cli) fn manifests(paths: &[PathBuf]) -> Result<(Vec<Manifest>, Vec<String>), Missing> {
+    let files = read(paths, false)?;
+    let unread = files.unread.iter().map(Unread::told).collect();
+    Ok((files.manifests.into_iter().map(|(_, manifest)| manifest).collect(), unread))
 }
 
 /// Asks the registries about what was read, and decides as the service would.

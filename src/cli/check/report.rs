@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::row::{Row, State, Unread};
 use super::{junit, sarif};
 use crate::cli::table::Table;
+use crate::cli::terminal::{Colour, Form, Terminal};
 
 /// How a check prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -25,6 +26,16 @@ pub(in crate::cli) enum Output {
     Sarif,
     /// XML for viewers of tests
     Junit,
+}
+
+impl Output {
+    /// What is printed, in letters that the reader's terminal shows; what is for programs is left as it is.
+    pub(in crate::cli) fn to(self, terminal: Terminal, text: String) -> String {
+        match self {
+            Self::Table | Self::Wide => terminal.text(text),
+            Self::Name | Self::Json | Self::Yaml | Self::Sarif | Self::Junit => text,
+        }
+    }
 }
 
 /// All rows.
@@ -66,19 +77,51 @@ impl Report {
         self.unread.is_empty() && self.rows.iter().all(|row| row.state.is_quiet())
     }
 
+    /// Only the rows of this container, where one is named.
+    pub(in crate::cli) fn of(mut self, container: Option<&str>) -> Self {
+        if let Some(name) = container {
+            self.rows.retain(|row| row.container == name || row.with.iter().any(|with| with == name));
+        }
+        self
+    }
+
     /// What goes to standard output.
-    pub(in crate::cli) fn print(&self, output: Output) -> String {
+    pub(in crate::cli) fn print(&self, output: Output, form: Form) -> String {
         let (items, unread) = (&self.rows[..], &self.unread[..]);
         let document = Document { schema: "image-watcher/check/v1", items, unread, read: self.files };
         match output {
-            Output::Table => self.table(false),
-            Output::Wide => self.table(true),
+            Output::Table => self.table(false, form),
+            Output::Wide => self.table(true, form),
             Output::Name => self.names(),
             Output::Json => serde_json::to_string_pretty(&document).unwrap_or_default() + "\n",
             Output::Yaml => serde_saphyr::to_string(&document).unwrap_or_default(),
             Output::Sarif => sarif::print(items, unread),
             Output::Junit => junit::print(items, unread, self.took),
         }
+    }
+
+    /// What is printed of it after another look: all where there was none, or what is another than then; `None` where nothing is.
+    pub(super) fn since(&self, before: Option<&Self>, output: Output, form: Form) -> Option<String> {
+        let Some(before) = before else { return Some(self.print(output, form)) };
+        let wide = output == Output::Wide;
+        let shown = |report: &Self| report.rows.iter().map(|row| row.cells(wide)).collect::<Vec<_>>();
+        let (old, new) = (shown(before), shown(self));
+        if !matches!(output, Output::Table | Output::Wide) {
+            return (old != new).then(|| self.print(output, form));
+        }
+        let rows = self.rows.iter().zip(&new).filter(|(_, cells)| !old.contains(cells));
+        let mut rows: Vec<Row> = rows.map(|(row, _)| row.clone()).collect();
+        let is_there = |row: &Row| self.rows.iter().any(|other| other.is_same(row));
+        let gone = before.rows.iter().filter(|row| !is_there(row)).cloned();
+        rows.extend(gone.map(|row| row.is(State::Ignored, "not watched any more".into())));
+        let changed = Self { rows, unread: Vec::new(), settings: Vec::new(), ..*self };
+        let form = Form { no_headers: true, ..form };
+        Some(changed.table(wide, form)).filter(|text| !text.is_empty())
+    }
+
+    /// What could not be read, a line each.
+    pub(super) fn unread_lines(&self) -> String {
+        self.unread.iter().map(|unread| format!("image-watcher: {}\n", unread.told())).collect()
     }
 
     fn names(&self) -> String {
@@ -90,7 +133,7 @@ impl Report {
         if names.is_empty() && self.files.is_none() { "\n".into() } else { names }
     }
 
-    fn table(&self, wide: bool) -> String {
+    fn table(&self, wide: bool, form: Form) -> String {
         if self.rows.is_empty() {
             return String::new();
         }
@@ -99,16 +142,14 @@ impl Report {
         if wide {
             headings.extend(["MODE", "STRATEGY", "REPOSITORY", "WHY"]);
         }
-        let mut table = Table::new(&headings);
-        self.rows.iter().for_each(|row| table.row(row.cells(wide)));
-        table.to_string()
+        let mut table = Table::new(&headings).marked(5);
+        self.rows.iter().for_each(|row| table.coloured(row.cells(wide), colour(row.state)));
+        table.show(form)
     }
 
     /// What goes to standard error, for a person.
     pub(in crate::cli) fn summary(&self, output: Output) -> String {
-        let unread: Vec<String> =
-            self.unread.iter().map(|unread| format!("image-watcher: {}\n", unread.told())).collect();
-        let unread = unread.concat();
+        let unread = self.unread_lines();
         if !matches!(output, Output::Table | Output::Wide) {
             return unread;
         }
@@ -148,6 +189,16 @@ impl Report {
             }
             None => format!("No watched workload in what could be read.\n{unread}"),
         }
+    }
+}
+
+fn colour(state: State) -> Option<Colour> {
+    match state {
+        State::Failed | State::Gone | State::CannotTell => Some(Colour::Red),
+        State::NeedsYou | State::OutOfDate => Some(Colour::Yellow),
+        State::Waiting | State::Held => None,
+        State::UpToDate => Some(Colour::Green),
+        State::Ignored => Some(Colour::Grey),
     }
 }
 

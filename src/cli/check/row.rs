@@ -150,6 +150,12 @@ impl Row {
         self.available.is_some() && is_with && go
     }
 
+    /// Whether it is about the same container.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let of = |row: &Self| [&row.namespace, &row.kind, &row.name, &row.container].map(Clone::clone);
+        of(self) == of(other)
+    }
+
     pub(super) fn is(mut self, state: State, next: String) -> Self {
         self.state = state;
         self.next = next;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::ambient::Clock;
+use crate::cli::terminal::Form;
 use crate::cluster::{ClusterError, Object, Right, Verb, connect};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, Terms};
 use crate::domain::declared::Kinds;
@@ -267,7 +268,7 @@ pub(super) async fn report_beside(workloads: Vec<Workload>, fleet: Fleet, stoppe
 #[tokio::test]
 async fn tables() {
     let report = report().await;
-    let (table, wide) = (report.print(Output::Table), report.print(Output::Wide));
+    let (table, wide) = (report.print(Output::Table, Form::default()), report.print(Output::Wide, Form::default()));
     let told = format!("── check\n\n{table}{}\n── check -o wide\n\n{wide}", report.summary(Output::Table));
     insta::assert_snapshot!(told);
 }
@@ -275,7 +276,12 @@ async fn tables() {
 #[tokio::test]
 async fn documents() {
     let report = report().await;
-    let (json, yaml, names) = (report.print(Output::Json), report.print(Output::Yaml), report.print(Output::Name));
+    let (json, yaml, names) = (
+        report.print(Output::Json, Form::default()),
+        report.print(Output::Yaml, Form::default()),
+        report.print(Output::Name, Form::default()),
+    );
+    crate::cli::schemas::conforms(&json);
     let first = yaml.split("\n- ").take(2).collect::<Vec<_>>().join("\n- ");
     let told = format!(
         "── check -o json\n\n{json}\n── check -o yaml, its beginning\n\n{first}\n\n── check -o name\n\n{names}"

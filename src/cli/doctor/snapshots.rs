@@ -9,6 +9,7 @@ use super::cluster::Found;
 use super::service::Service;
 use super::service::tests::said;
 use super::*;
+use crate::cli::terminal::Form;
 use crate::cluster::{ClusterError, Listing, Object, Right, Scope, Verb};
 use crate::domain::settings::Bounds;
 use crate::domain::workload::tests::workload;
@@ -210,7 +211,8 @@ async fn bare() -> Report {
 
 #[tokio::test]
 async fn reports() {
-    let (good, bad, bare) = (good().await.text(), bad().text(), bare().await.text());
+    let (good, bad, bare) =
+        (good().await.text(Form::default()), bad().text(Form::default()), bare().await.text(Form::default()));
     let told = format!("── all is well\n\n{good}\n── nothing is\n\n{bad}\n── nothing is set\n\n{bare}");
     assert!(!told.contains("hunter2"), "a secret is told");
     insta::assert_snapshot!(told);
@@ -218,8 +220,10 @@ async fn reports() {
 
 #[tokio::test]
 async fn a_document() {
-    let document = good().await.print(Output::Json);
+    let document = good().await.print(Output::Json, Form::default());
     assert!(!document.contains("hunter2"), "a secret is told");
+    crate::cli::schemas::conforms(&document);
+    crate::cli::schemas::conforms(&bad().print(Output::Json, Form::default()));
     insta::assert_snapshot!(document);
 }
 

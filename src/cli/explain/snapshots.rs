@@ -1,6 +1,7 @@
 //! The explanation of a list, and of a workload with all that is known of it.
 
 use super::*;
+use crate::cli::terminal::Form;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Strategy;
 use crate::domain::release::tests::{notes, summarised};
@@ -54,7 +55,7 @@ fn tables() {
     ];
     let told: String = reports
         .iter()
-        .map(|(name, report)| format!("── {name}\n\n{}\n", report.print(Output::Table)))
+        .map(|(name, report)| format!("── {name}\n\n{}\n", report.print(Output::Table, Form::default())))
         .collect::<Vec<_>>()
         .concat();
     insta::assert_snapshot!(told);
@@ -63,10 +64,13 @@ fn tables() {
 #[test]
 fn documents() {
     let report = of_workload(Mode::Notification);
+    crate::cli::schemas::conforms(&report.print(Output::Json, Form::default()));
+    crate::cli::schemas::conforms(&troubled().print(Output::Json, Form::default()));
+    crate::cli::schemas::conforms(&of_list("1.2.3", true).print(Output::Json, Form::default()));
     let told = format!(
         "── explain -o json\n\n{}\n── explain -o name\n\n{}",
-        report.print(Output::Json),
-        report.print(Output::Name)
+        report.print(Output::Json, Form::default()),
+        report.print(Output::Name, Form::default())
     );
     insta::assert_snapshot!(told);
 }

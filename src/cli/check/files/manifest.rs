@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::yaml::{Node, YamlError};
+use crate::cli::migrate::is_of_another;
 use crate::cluster::manifest::Described;
 use crate::domain::workload::{Container, Kind, Place, Workload};
 
@@ -18,10 +19,15 @@ const IMAGE: &str = "image";
 
 /// A workload of a file.
 #[derive(Debug)]
-pub(super) struct Manifest {
-    pub(super) workload: Workload,
+pub(in crate::cli) struct Manifest {
+    pub(in crate::cli) workload: Workload,
     /// As `kubectl` abbreviates it.
-    pub(super) kind: String,
+    pub(in crate::cli) kind: String,
+    /// As it is written: its kind and `apiVersion`.
+    pub(in crate::cli) written: (String, String),
+    /// Of all labels and annotations those that settings of other tools may be, and ours.
+    pub(in crate::cli) labels: BTreeMap<String, String>,
+    pub(in crate::cli) annotations: BTreeMap<String, String>,
     /// The line of each container's image.
     pub(super) lines: Vec<usize>,
     pub(super) is_watched: bool,
@@ -116,8 +122,15 @@ fn manifest(node: &Node, kind: &str) -> Option<Manifest> {
         containers,
     };
     let is_watched = described.is_watched();
+    let marks = |field: &str| {
+        let all = node.at(&["metadata", field]).into_iter().flat_map(Node::texts);
+        let marks = all.filter(|(name, _)| is_of_another(name));
+        marks.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    let (labels, annotations) = (marks("labels"), marks("annotations"));
+    let written = (kind.to_owned(), text(&["apiVersion"]));
     let (of, kind) = names(kind);
-    Some(Manifest { workload: described.workload(of), kind, lines, is_watched })
+    Some(Manifest { workload: described.workload(of), kind, written, labels, annotations, lines, is_watched })
 }
 
 /// The description of its pods, and the template that has it, if it is one.

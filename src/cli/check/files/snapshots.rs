@@ -1,5 +1,6 @@
 //! What `check` prints of files, in every form.
 
+use crate::cli::terminal::Form;
 use std::sync::Arc;
 
 use super::super::report::Output;
@@ -83,11 +84,11 @@ async fn tables() {
     let told = format!(
         "── check FILE\n\n{}{}\n── check FILE -o wide\n\n{}\n── check FILE -o name\n\n{}\n── check FILE --watched\n\n{}{}\n\
          ── nothing in them\n\n{}",
-        all.print(Output::Table),
+        all.print(Output::Table, Form::default()),
         all.summary(Output::Table),
-        all.print(Output::Wide),
-        all.print(Output::Name),
-        watched.print(Output::Table),
+        all.print(Output::Wide, Form::default()),
+        all.print(Output::Name, Form::default()),
+        watched.print(Output::Table, Form::default()),
         watched.summary(Output::Table),
         nothing.summary(Output::Table),
     );
@@ -96,15 +97,17 @@ async fn tables() {
 
 #[tokio::test]
 async fn json() {
-    insta::assert_snapshot!(report(files(true)).await.print(Output::Json));
+    let json = report(files(true)).await.print(Output::Json, Form::default());
+    crate::cli::schemas::conforms(&json);
+    insta::assert_snapshot!(json);
 }
 
 #[tokio::test]
 async fn sarif() {
-    insta::assert_snapshot!(report(files(false)).await.print(Output::Sarif));
+    insta::assert_snapshot!(report(files(false)).await.print(Output::Sarif, Form::default()));
 }
 
 #[tokio::test]
 async fn junit() {
-    insta::assert_snapshot!(report(files(false)).await.print(Output::Junit));
+    insta::assert_snapshot!(report(files(false)).await.print(Output::Junit, Form::default()));
 }

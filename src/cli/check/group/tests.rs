@@ -1,5 +1,6 @@
 //! What `check` says of groups, and of all while automatic updates are stopped.
 
+use crate::cli::terminal::Form;
 use chrono::TimeDelta;
 
 use crate::ambient::Clock;
@@ -90,7 +91,7 @@ fn groups() -> Vec<Workload> {
 #[tokio::test]
 async fn members_are_decided_on_together_and_each_says_for_whom_it_waits() {
     let report = report_on(groups(), None).await;
-    insta::assert_snapshot!(report.print(Output::Table));
+    insta::assert_snapshot!(report.print(Output::Table, Form::default()));
 }
 
 #[tokio::test]
@@ -112,7 +113,7 @@ async fn while_updates_are_stopped_people_are_asked() {
     ];
     let all = all.into_iter().chain(in_course("in-course", Outcome::Healthy)).collect();
     let report = report_on(all, Some(stopped)).await;
-    insta::assert_snapshot!(report.print(Output::Table));
+    insta::assert_snapshot!(report.print(Output::Table, Form::default()));
 }
 
 #[tokio::test]
@@ -125,5 +126,5 @@ async fn who_waits_for_others_says_for_whom() {
     let standing = |workload: &Workload| annotations::claimed(workload).standing(workload);
     let fleet = Fleet::of(all.iter().map(|workload| (workload, standing(workload))));
     let report = report_beside(all, fleet, None).await;
-    insta::assert_snapshot!(report.print(Output::Table));
+    insta::assert_snapshot!(report.print(Output::Table, Form::default()));
 }
