@@ -35,7 +35,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
             Said::new(format!("The rollout of {version} stands still"), why)
         }
         Cause::Applies => Said::new("It is applied in a moment", ""),
-        Cause::Unfit(version, why) => Said::new(format!("{version} would not start"), why.as_str()),
+        Cause::Unfit(version, why) => Said::new(format!("{version} would not start"), why.to_string()),
         Cause::NotLookedAt => Said::new("Not looked at yet", ""),
         Cause::NothingNewer => match &container.checked {
             Some(at) => Said::new(format!("Looked at {}", when(at.0)), ""),
