@@ -26,7 +26,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::Record(_) => Said::new("The record on the workload is not ours", "the next look puts it right"),
         Cause::Undecided(why) | Cause::Group(why) => Said::foreign(why),
         Cause::RollingOut(version) => {
-            let since = container.rollout.as_ref().map(|it| format!("since {}", when(it.since)));
+            let since = container.rollout.as_ref().map(|it| format!("begun {}", when(it.since)));
             Said::new(format!("{version} is being rolled out"), since.unwrap_or_default())
         }
         Cause::RolloutWaits(version, _) => {

@@ -29,8 +29,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::Record(_) => Said::new("L’annotation de suivi n’est pas de nous", "le prochain passage la corrige"),
         Cause::Undecided(why) | Cause::Group(why) => Said::foreign(why),
         Cause::RollingOut(version) => {
-            let since =
-                container.rollout.as_ref().map(|it| format!("depuis {}", super::super::since(it.since, now, &French)));
+            let since = container.rollout.as_ref().map(|it| format!("commencé {}", when(it.since)));
             Said::new(format!("Déploiement de {version} en cours"), since.unwrap_or_default())
         }
         Cause::RolloutWaits(version, waits) => {
