@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
-use crate::api::view::{RegistryView, SourceView, Time};
+use crate::api::view::{RegistryView, SourceHealth, SourceView, Time};
 use crate::api::{self, Api, Census, Pulse};
 use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
@@ -836,9 +836,10 @@ fn asking(notes: &Arc<Notes>) -> AskStanding {
 
 /// What the API says of a source.
 fn source_view(report: SourceReport) -> SourceView {
-    SourceView {
+    let view = SourceView {
         name: report.name,
         kind: report.kind.to_owned(),
+        health: SourceHealth::New,
         last_accepted: report.last_accepted.map(Time),
         last_refused: report.last_refused.map(Time),
         last_refused_as: report.last_refused_as.map(str::to_owned),
@@ -848,7 +849,8 @@ fn source_view(report: SourceReport) -> SourceView {
         missed: report.missed,
         missed_in_a_row: report.missed_in_a_row,
         hosts: report.hosts,
-    }
+    };
+    view.judged()
 }
 
 /// The channels, as the sequencer sees them.

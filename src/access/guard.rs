@@ -12,6 +12,7 @@ use super::destination::asked;
 use super::door::{Access, Stranger, Way};
 use super::page::Said;
 use super::sender::acts;
+use super::words::Message;
 use crate::listener::{Meter, Problem, unread};
 
 /// Before the API: whoever is not known is told in JSON.
@@ -132,23 +133,24 @@ impl Access {
                 };
                 self.page.sign_in(&to)
             }
-            _ => self.refuse(stranger),
+            _ => self.refuse(request.headers(), stranger),
         }
     }
 
     /// The page that says why somebody is not let in.
-    pub(super) fn refuse(&self, stranger: &Stranger) -> HttpResponse {
+    pub(super) fn refuse(&self, headers: &HeaderMap, stranger: &Stranger) -> HttpResponse {
         let told = stranger.told();
+        let words = crate::domain::wording::sentence(&told.detail);
         let message = match stranger {
-            Stranger::Nobody if matches!(self.way, Way::Proxy(_)) => {
-                "The proxy in front of this service does not say who you are. Sign in there, and open the page by way of it.".to_owned()
-            }
-            Stranger::NoRole(name) => format!(
-                "You are signed in as {name} and have no role here. Whoever runs image-watcher can give you one (auth.roles)."
-            ),
-            _ => crate::domain::wording::sentence(&told.detail),
+            Stranger::Nobody if matches!(self.way, Way::Proxy(_)) => Message::NobodyByProxy,
+            Stranger::NoRole(name) => Message::NoRole(name),
+            Stranger::NoName => Message::NoName,
+            Stranger::Elsewhere => Message::Elsewhere,
+            Stranger::TooMany(_) => Message::TooMany,
+            Stranger::Later => Message::Later,
+            Stranger::Nobody | Stranger::WrongToken => Message::Other(&words),
         };
-        self.page.says(&Said { retry_after: told.retry_after, ..Said::refusal(told.status, &message) })
+        self.page.says(headers, &Said { retry_after: told.retry_after, ..Said::refusal(told.status, message) })
     }
 }
 

@@ -19,6 +19,7 @@ mod sender;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::future::{Ready, ready};
 

@@ -2,8 +2,8 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CROSS_ORIGIN_OPENER_POLICY, HeaderName, LOCATION, REFERRER_POLICY,
-    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CROSS_ORIGIN_OPENER_POLICY, HeaderMap, HeaderName, LOCATION,
+    REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use base64::Engine as _;
@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, context};
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded::byte_serialize;
+
+use super::words::{Labels, Message, Title, language};
 
 const STYLE: &str = include_str!("../../templates/page/style.css");
 const NAME: &str = "sign-in.html";
@@ -47,8 +49,8 @@ impl Way {
 /// What the page says.
 pub(super) struct Said<'s> {
     pub(super) status: StatusCode,
-    pub(super) title: &'s str,
-    pub(super) message: &'s str,
+    pub(super) title: Title,
+    pub(super) message: Message<'s>,
     pub(super) way: Way,
     /// Where whoever signs in wants to go; what the form of whoever signs out brings along.
     pub(super) to: &'s str,
@@ -57,8 +59,8 @@ pub(super) struct Said<'s> {
 
 impl<'s> Said<'s> {
     /// Why somebody is not let in.
-    pub(super) fn refusal(status: StatusCode, message: &'s str) -> Self {
-        Self { status, title: "You can't go on", message, way: Way::None, to: "", retry_after: None }
+    pub(super) fn refusal(status: StatusCode, message: Message<'s>) -> Self {
+        Self { status, title: Title::Refused, message, way: Way::None, to: "", retry_after: None }
     }
 }
 
@@ -81,13 +83,15 @@ impl SignInPage {
         Ok(Self { templates, policy, base_path: base_path.to_owned() })
     }
 
-    /// The page that says something.
-    pub(super) fn says(&self, said: &Said<'_>) -> HttpResponse {
+    /// The page that says something to whoever sent these headers, in their language.
+    pub(super) fn says(&self, headers: &HeaderMap, said: &Said<'_>) -> HttpResponse {
+        let language = language(headers);
         let encoded: String = byte_serialize(said.to.as_bytes()).collect();
         let values = context! {
             style => minijinja::Value::from_safe_string(STYLE.into()),
-            title => said.title,
-            message => said.message,
+            w => minijinja::Value::from(minijinja::value::Serde(Labels::of(language))),
+            title => said.title.words(language),
+            message => said.message.words(language),
             way => said.way.as_str(),
             base => &*self.base_path,
             to => said.to,
@@ -128,6 +132,7 @@ impl SignInPage {
             .insert_header((REFERRER_POLICY, "no-referrer"))
             .insert_header((CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
             .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header((VARY, "Accept-Language, Cookie"))
             .insert_header((HeaderName::from_static("x-robots-tag"), "noindex"));
         response
     }

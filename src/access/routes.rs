@@ -12,6 +12,7 @@ use super::destination::destination;
 use super::door::{Access, Stranger, Way, proof_of_password, session_of};
 use super::oidc::{Oidc, OidcError, Returned};
 use super::page::{self, Said};
+use super::words::{Message, Title};
 use super::{Visitor, people};
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::role::Role;
@@ -41,27 +42,28 @@ async fn show(access: Data<Access>, request: HttpRequest) -> HttpResponse {
     let way = match &access.way {
         Way::Passwords(_) => page::Way::Password,
         Way::Provider(_) => page::Way::Provider,
-        Way::Proxy(_) => return access.refuse(&Stranger::Nobody),
+        Way::Proxy(_) => return access.refuse(request.headers(), &Stranger::Nobody),
     };
     let message = match field(request.query_string(), "signed") {
-        Some(word) if word == "out" => "You are signed out.",
-        _ => "",
+        Some(word) if word == "out" => Message::SignedOut,
+        _ => Message::None,
     };
-    access.page.says(&Said { status: StatusCode::OK, title: "Sign in", message, way, to: &to, retry_after: None })
+    let said = Said { status: StatusCode::OK, title: Title::SignIn, message, way, to: &to, retry_after: None };
+    access.page.says(request.headers(), &said)
 }
 
 /// Somebody shows a name and a password.
 async fn password(access: Data<Access>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
     let answer = match &access.way {
         Way::Passwords(passwords) => access.with_password(passwords, &request, &mut payload).await,
-        Way::Proxy(_) | Way::Provider(_) => Ok(access.nothing()),
+        Way::Proxy(_) | Way::Provider(_) => Ok(access.nothing(&request)),
     };
-    unread(answer.unwrap_or_else(|stranger| access.refuse(&stranger)), payload)
+    unread(answer.unwrap_or_else(|stranger| access.refuse(request.headers(), &stranger)), payload)
 }
 
 /// The browser is sent to the provider.
 async fn begin(access: Data<Access>, request: HttpRequest) -> HttpResponse {
-    let Way::Provider(oidc) = &access.way else { return access.nothing() };
+    let Way::Provider(oidc) = &access.way else { return access.nothing(&request) };
     match oidc.begin(&wanted(&access, &request)).await {
         Ok((location, cookie)) => access.page.see_other(&location).insert_header((SET_COOKIE, cookie)).finish(),
         Err(error) => access.failed(&error, &request),
@@ -70,9 +72,9 @@ async fn begin(access: Data<Access>, request: HttpRequest) -> HttpResponse {
 
 /// The browser comes back from the provider.
 async fn callback(access: Data<Access>, request: HttpRequest) -> HttpResponse {
-    let Way::Provider(oidc) = &access.way else { return access.nothing() };
+    let Way::Provider(oidc) = &access.way else { return access.nothing(&request) };
     let answer = access.returned(oidc, &request).await;
-    let mut answer = answer.unwrap_or_else(|stranger| access.refuse(&stranger));
+    let mut answer = answer.unwrap_or_else(|stranger| access.refuse(request.headers(), &stranger));
     if let Ok(cookie) = oidc.forget().parse() {
         answer.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -82,18 +84,18 @@ async fn callback(access: Data<Access>, request: HttpRequest) -> HttpResponse {
 /// Somebody signs out: by a form of a page of ours, as no other site is to do it for them.
 async fn sign_out(access: Data<Access>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
     let answer = access.signed_out(&request, &mut payload).await;
-    unread(answer.unwrap_or_else(|stranger| access.refuse(&stranger)), payload)
+    unread(answer.unwrap_or_else(|stranger| access.refuse(request.headers(), &stranger)), payload)
 }
 
 /// Who is signed in, as what, and how they sign out.
-pub(super) async fn home(access: Data<Access>, visitor: Visitor) -> HttpResponse {
-    let told = format!("You are signed in as {}, {}.", visitor.who.name(), visitor.role.as_str());
+pub(super) async fn home(access: Data<Access>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
+    let message = Message::In(visitor.who.name(), visitor.role);
     let way = match access.way {
         Way::Passwords(_) | Way::Provider(_) => page::Way::Out,
         Way::Proxy(_) => page::Way::None,
     };
-    let (title, status, to) = ("Image Watcher", StatusCode::OK, visitor.form_token.as_str());
-    access.page.says(&Said { status, title, message: &told, way, to, retry_after: None })
+    let (title, status, to) = (Title::In, StatusCode::OK, visitor.form_token.as_str());
+    access.page.says(request.headers(), &Said { status, title, message, way, to, retry_after: None })
 }
 
 /// Where somebody wants to go.
@@ -129,22 +131,23 @@ impl Shown {
 }
 
 impl Access {
-    fn nothing(&self) -> HttpResponse {
-        self.page.says(&Said::refusal(StatusCode::NOT_FOUND, "There is nothing here."))
+    fn nothing(&self, request: &HttpRequest) -> HttpResponse {
+        self.page.says(request.headers(), &Said::refusal(StatusCode::NOT_FOUND, Message::Nothing))
     }
 
     async fn form(&self, request: &HttpRequest, payload: &mut Payload) -> Result<String, HttpResponse> {
         let refused = |problem: &Problem| {
             let told = crate::domain::wording::sentence(&problem.detail);
-            self.page.says(&Said { retry_after: problem.retry_after, ..Said::refusal(problem.status, &told) })
+            let said = Said::refusal(problem.status, Message::Other(&told));
+            self.page.says(request.headers(), &Said { retry_after: problem.retry_after, ..said })
         };
+        let no_form = |status| self.page.says(request.headers(), &Said::refusal(status, Message::NoForm));
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("application/x-www-form-urlencoded") {
-            return Err(refused(&Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page")));
+            return Err(no_form(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         let body = self.bodies.read(request, payload, MOST_BYTES).await.map_err(|problem| refused(&problem))?;
-        String::from_utf8(body.to_vec())
-            .map_err(|_| refused(&Problem::new(StatusCode::BAD_REQUEST, "this is no form of the page")))
+        String::from_utf8(body.to_vec()).map_err(|_| no_form(StatusCode::BAD_REQUEST))
     }
 
     async fn with_password(
@@ -162,8 +165,8 @@ impl Access {
         };
         let shown = Shown::read(&form, &self.base_path);
         if !shown.is_whole() {
-            let told = "Write your name and your password.";
-            return Ok(self.again(StatusCode::UNPROCESSABLE_ENTITY, told, &shown.to));
+            let said = self.again(StatusCode::UNPROCESSABLE_ENTITY, Message::Incomplete, &shown.to, request);
+            return Ok(said);
         }
         let (address, now) = (self.address(request), self.ambient.monotonic());
         if let Some(wait) = self.guesses.wait(address, Some(&shown.name), now) {
@@ -177,8 +180,7 @@ impl Access {
             if let Some(suppressed) = self.repeats.line(&address.to_string(), "password", now) {
                 tracing::info!(suppressed, %address, "a name and a password that do not go together");
             }
-            let told = "That name and that password do not go together.";
-            return Ok(self.again(StatusCode::UNAUTHORIZED, told, &shown.to));
+            return Ok(self.again(StatusCode::UNAUTHORIZED, Message::Wrong, &shown.to, request));
         };
         let who = SignedIn::by(Authority::Password, &user.name).ok_or(Stranger::NoName)?;
         self.role(&user.name, &user.groups, Some(user.role.unwrap_or(Role::Viewer)))?;
@@ -186,8 +188,9 @@ impl Access {
     }
 
     /// The page once more, with what was wrong.
-    fn again(&self, status: StatusCode, message: &str, to: &str) -> HttpResponse {
-        self.page.says(&Said { status, title: "Sign in", message, way: page::Way::Password, to, retry_after: None })
+    fn again(&self, status: StatusCode, message: Message<'_>, to: &str, request: &HttpRequest) -> HttpResponse {
+        let (title, way) = (Title::SignIn, page::Way::Password);
+        self.page.says(request.headers(), &Said { status, title, message, way, to, retry_after: None })
     }
 
     async fn returned(&self, oidc: &Oidc, request: &HttpRequest) -> Result<HttpResponse, Stranger> {
@@ -228,8 +231,8 @@ impl Access {
 
     async fn signed_out(&self, request: &HttpRequest, payload: &mut Payload) -> Result<HttpResponse, Stranger> {
         if matches!(self.way, Way::Proxy(_)) {
-            let told = "The proxy in front of this service signed you in, and signs you out as well.";
-            return Ok(self.page.says(&Said::refusal(StatusCode::CONFLICT, told)));
+            let said = Said::refusal(StatusCode::CONFLICT, Message::OutByProxy);
+            return Ok(self.page.says(request.headers(), &said));
         }
         let visitor = match self.known(request).await {
             // Whoever is not signed in is out already.
@@ -265,29 +268,27 @@ impl Access {
             if let Some(suppressed) = self.repeats.line(&address.to_string(), error.to_string(), now) {
                 tracing::info!(suppressed, %address, error = %chain(error), "nobody signed in");
             }
-            let told = match error {
-                OidcError::Stranger => {
-                    "This is of no sign-in that this browser began, or it took too long. Begin again."
-                }
-                OidcError::Refused(_) => "The provider let nobody in.",
-                _ => "What the provider says does not tell who you are; the log of image-watcher says why.",
+            let message = match error {
+                OidcError::Stranger => Message::NotBegun,
+                OidcError::Refused(_) => Message::NotLetIn,
+                _ => Message::Unclear,
             };
             let base = format!("{}/", self.base_path);
             let said = Said {
                 status: StatusCode::UNAUTHORIZED,
-                title: "You are not signed in",
-                message: told,
+                title: Title::NotSignedIn,
+                message,
                 way: page::Way::Provider,
                 to: &base,
                 retry_after: None,
             };
-            return self.page.says(&said);
+            return self.page.says(request.headers(), &said);
         }
         self.count("provider", "no_answer");
         if let Some(suppressed) = self.repeats.line("", error.to_string(), now) {
             tracing::warn!(suppressed, error = %chain(error), "nobody can sign in at the provider");
         }
-        let told = "The provider gives no answer that can be used now. Try again in a moment.";
-        self.page.says(&Said { retry_after: Some(10), ..Said::refusal(StatusCode::SERVICE_UNAVAILABLE, told) })
+        let said = Said::refusal(StatusCode::SERVICE_UNAVAILABLE, Message::NoAnswer);
+        self.page.says(request.headers(), &Said { retry_after: Some(10), ..said })
     }
 }

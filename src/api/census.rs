@@ -1,82 +1,96 @@
-//! The numbers that follow from what stands on workloads: counted when somebody reads the metrics.
+//! What each workload comes to in short: what is filtered, sorted and counted by, so that no list reads the records of all. A
+//! workload is read again when it was written, when a look at it came to something else, or when its time has come; how it
+//! stands is [`Status`], here as everywhere.
 
-use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
 use super::Api;
+use super::view::Counts;
+use super::workloads::Moment;
 use crate::cluster::annotations;
 use crate::domain::approval::Allows;
-use crate::domain::history::Outcome;
-use crate::domain::policy::{Mode, step};
-use crate::domain::record::{Ledger, Stands};
+use crate::domain::policy::Mode;
+use crate::domain::record::{Ledger, Record, Stands};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
-use crate::domain::workload::Workload;
-use crate::queue::QueueAdmin;
-use crate::telemetry::metrics::{AvailableLabels, Metrics, QUESTIONS, StateLabel, WorkloadLabels};
+use crate::domain::view::{Attention, CameTo, LastLook, Seen, Status};
+use crate::domain::workload::{Container, Workload};
 
-/// The mode of a workload whose settings can't be read.
-const UNKNOWN: &str = "unknown";
-
-/// What each workload comes to, as it was written last: a workload that stays as it is is read once. As many as are watched.
+/// All workloads in short. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Census {
-    known: Arc<Mutex<HashMap<Box<str>, Known>>>,
+    known: Arc<Mutex<Known>>,
     /// Whether each container for which there is something newer has a series of its own.
-    per_workload: bool,
+    pub(super) per_workload: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 struct Known {
-    version: u64,
-    facts: Arc<Facts>,
+    /// By namespace, kind and name.
+    all: Vec<Arc<Summary>>,
+    /// The number of the last that was read.
+    last: u64,
 }
 
-/// What of a workload does not hang on the time of day.
+/// A workload in short.
 #[derive(Debug)]
-struct Facts {
-    mode: &'static str,
-    /// What it would be if there were no question.
-    rest: &'static str,
-    questions: Vec<Asked>,
-    /// Container and level.
-    available: Vec<(Box<str>, &'static str)>,
-    images_gone: usize,
+pub(super) struct Summary {
+    pub(super) workload: Arc<Workload>,
+    /// Another one where it shows something else.
+    pub(super) number: u64,
+    /// The most urgent of what its containers want.
+    pub(super) state: Attention,
+    /// In the order of the pod template.
+    pub(super) containers: Box<[InShort]>,
+    /// When the last entry of its history was written.
+    pub(super) changed: Option<DateTime<Utc>>,
+    print: Print,
+    until: Option<DateTime<Utc>>,
 }
 
-/// A question that was not answered.
-#[derive(Debug)]
-struct Asked {
-    at: DateTime<Utc>,
-    expires: DateTime<Utc>,
-    snoozed: Option<DateTime<Utc>>,
+/// What tells a workload from what it was, beside what is written on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Print {
+    /// What looks came to, and for whom it waits.
+    came_to: u64,
+    /// When it was looked at.
+    at: u64,
 }
 
-impl Asked {
-    fn state(&self, now: DateTime<Utc>) -> &'static str {
-        match self.snoozed {
-            Some(until) if now < until => "snoozed",
-            _ if now < self.expires => "open",
-            _ => "expired",
-        }
-    }
+/// A container in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct InShort {
+    /// What it wants of people.
+    pub(super) state: Attention,
+    /// How far the version to go to is.
+    pub(super) level: Option<Level>,
+    /// Whether there is one.
+    pub(super) is_newer: bool,
+    /// Nothing where the settings are not understood.
+    pub(super) mode: Option<Mode>,
+    /// The registry.
+    pub(super) host: Option<Box<str>>,
+    /// Until when it stands so, where that is known.
+    pub(super) until: Option<DateTime<Utc>>,
+    /// When it was looked at last.
+    pub(super) checked: Option<DateTime<Utc>>,
+    /// The question that nobody answered.
+    pub(super) asked: Option<Asked>,
+    /// Whether a question can be answered.
+    pub(super) is_open: bool,
+    /// Whether it can be answered with yes to an update, and is not put off.
+    pub(super) may_approve: bool,
 }
 
-impl Facts {
-    fn state(&self, now: DateTime<Utc>) -> &'static str {
-        let states = || self.questions.iter().map(|asked| asked.state(now));
-        if self.mode == Mode::Disabled.as_str() {
-            "ignored"
-        } else if states().any(|state| state != "snoozed") {
-            "needs_person"
-        } else if states().next().is_some() && self.rest == "up_to_date" {
-            "waiting"
-        } else {
-            self.rest
-        }
-    }
+/// A question that nobody answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) at: DateTime<Utc>,
+    pub(super) stands: &'static str,
 }
 
 impl Census {
@@ -85,127 +99,152 @@ impl Census {
     pub fn new(per_workload: bool) -> Self {
         Self { known: Arc::default(), per_workload }
     }
+}
 
-    fn show(&self, metrics: &Metrics, all: &[(Arc<Workload>, Arc<Facts>)], now: DateTime<Utc>) {
-        metrics.workloads.clear();
-        metrics.update_available.clear();
-        let (mut questions, mut oldest, mut gone) = ([0_i64; QUESTIONS.len()], now, 0);
-        for (workload, facts) in all {
-            let (kind, mode, state) = (workload.id.kind.as_str().into(), facts.mode.into(), facts.state(now).into());
-            metrics.workloads.get_or_create(&WorkloadLabels { kind, mode, state }).inc();
-            for asked in &facts.questions {
-                let state = asked.state(now);
-                if let Some(at) = QUESTIONS.iter().position(|known| *known == state) {
-                    questions.get_mut(at).into_iter().for_each(|count| *count += 1);
-                }
-                if state != "snoozed" {
-                    oldest = oldest.min(asked.at);
-                }
-            }
-            gone += facts.images_gone;
-            if self.per_workload {
-                available(metrics, workload, facts);
-            }
-        }
-        for (state, count) in QUESTIONS.into_iter().zip(questions) {
-            metrics.approvals.get_or_create(&StateLabel { state: state.into() }).set(count);
-        }
-        metrics.approval_oldest.set((now - oldest).num_seconds());
-        metrics.images_gone.set(i64::try_from(gone).unwrap_or(i64::MAX));
+impl Summary {
+    /// How many of its containers want what.
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.containers.iter().for_each(|container| counts.add(container.state));
+        counts
+    }
+
+    /// Its containers, each with what it comes to.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&Container, &InShort)> {
+        self.workload.containers.iter().zip(&self.containers)
+    }
+
+    /// What happens to newer versions: the first of its containers that is not left alone says so.
+    pub(super) fn mode(&self) -> Option<Mode> {
+        let modes = || self.containers.iter().filter_map(|container| container.mode);
+        modes().find(|mode| *mode != Mode::Disabled).or_else(|| modes().next())
+    }
+
+    fn is_as(&self, workload: &Arc<Workload>, print: Print, now: DateTime<Utc>) -> bool {
+        Arc::ptr_eq(&self.workload, workload) && self.print == print && self.until.is_none_or(|until| now < until)
+    }
+
+    /// Whether it shows the same.
+    fn shows(&self, other: &Self) -> bool {
+        let states = |of: &Self| of.containers.iter().map(|it| (it.state, it.asked, it.is_open)).collect::<Vec<_>>();
+        Arc::ptr_eq(&self.workload, &other.workload)
+            && self.print.came_to == other.print.came_to
+            && states(self) == states(other)
     }
 }
 
-fn available(metrics: &Metrics, workload: &Workload, facts: &Facts) {
-    for (container, level) in &facts.available {
-        let labels = AvailableLabels {
-            namespace: workload.id.namespace.to_string(),
-            kind: workload.id.kind.as_str().into(),
-            name: workload.id.name.to_string(),
-            container: container.to_string(),
-            level: (*level).into(),
-        };
-        metrics.update_available.get_or_create(&labels).set(1);
-    }
-}
-
-impl<Q: QueueAdmin> Api<Q> {
-    /// Counts all workloads.
-    pub(super) fn count_workloads(&self) {
+impl<Q> Api<Q> {
+    /// All workloads in short, by namespace, kind and name.
+    pub(super) fn summaries(&self, moment: &Moment) -> Vec<Arc<Summary>> {
+        let all = self.index.all();
         let mut known = self.census.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut now_known = HashMap::with_capacity(known.len());
-        let mut all = Vec::new();
-        for workload in self.index.all() {
-            let version = workload.resource_version;
-            let before = known.remove(&workload.id.uid).filter(|known| known.version == version);
-            let known = before.unwrap_or_else(|| Known { version, facts: Arc::new(self.facts(&workload)) });
-            let facts = Arc::clone(&known.facts);
-            now_known.insert(workload.id.uid.clone(), known);
-            all.push((workload, facts));
+        let Known { all: before, last } = std::mem::take(&mut *known);
+        let (mut before, mut last) = (before.into_iter().peekable(), last);
+        let mut summaries = Vec::with_capacity(all.len());
+        for workload in all {
+            while before.next_if(|known| known.workload.id < workload.id).is_some() {}
+            let known = before.next_if(|known| known.workload.id == workload.id);
+            let print = self.print(&workload, moment);
+            summaries.push(match known {
+                Some(known) if known.is_as(&workload, print, moment.now()) => known,
+                known => {
+                    let read = self.summary(workload, print, moment);
+                    let number = known.filter(|known| known.shows(&read)).map(|known| known.number);
+                    let number = number.unwrap_or_else(|| {
+                        last += 1;
+                        last
+                    });
+                    Arc::new(Summary { number, ..read })
+                }
+            });
         }
-        *known = now_known;
-        drop(known);
-        self.census.show(&self.metrics, &all, self.ambient.now());
+        *known = Known { all: summaries.clone(), last };
+        summaries
     }
 
-    fn facts(&self, workload: &Workload) -> Facts {
-        let (record, _) = self.record(workload);
-        let mut facts = Facts {
-            mode: UNKNOWN,
-            rest: "up_to_date",
-            questions: Vec::new(),
-            available: Vec::new(),
-            images_gone: annotations::images_gone(workload),
+    fn summary(&self, workload: Arc<Workload>, print: Print, moment: &Moment) -> Summary {
+        let (record, not_ours) = self.record(&workload);
+        let (now, mut until) = (moment.now(), None);
+        let in_short = |container: &Container| {
+            let name = &*container.name;
+            let read = Settings::read(&workload, name, &self.bounds);
+            let looked = self.sequencer.last_look(&workload.id.uid, name);
+            let (settings, waits) = (read.as_ref(), moment.waits(&workload, name));
+            let (workload, record, looked) = (&*workload, &record, looked.as_ref());
+            let seen = Seen { workload, container: name, record, not_ours, settings, looked, waits };
+            until = [until, seen.stands_until(now)].into_iter().flatten().min();
+            InShort::of(&seen, container, now)
         };
-        let mut most = 0;
+        let containers: Box<[InShort]> = workload.containers.iter().map(in_short).collect();
+        let state = containers.iter().map(|it| it.state).min().unwrap_or(Attention::Off);
+        Summary { state, containers, changed: changed(&record), print, until, number: 0, workload }
+    }
+
+    /// What tells what a workload shows from what it showed, without reading its record.
+    fn print(&self, workload: &Workload, moment: &Moment) -> Print {
+        let (mut came_to, mut at) = (DefaultHasher::new(), DefaultHasher::new());
         for container in &workload.containers {
-            let (ledger, settings) =
-                (record.known(&container.name), Settings::read(workload, &container.name, &self.bounds).ok());
-            if facts.mode == UNKNOWN || facts.mode == Mode::Disabled.as_str() {
-                facts.mode = settings.as_ref().map_or(facts.mode, |settings| settings.mode.as_str());
-            }
-            let (rank, rest) = rest(workload, &container.name, ledger, settings.as_ref());
-            if rank > most {
-                (most, facts.rest) = (rank, rest);
-            }
-            facts.questions.extend(asked(ledger));
-            facts.available.extend(newer(ledger, settings.as_ref()).map(|level| (container.name.clone(), level)));
+            let waits = moment.waits(workload, &container.name);
+            waits.map(ToString::to_string).hash(&mut came_to);
+            let looked = self.sequencer.last_look(&workload.id.uid, &container.name);
+            looked.as_ref().map(|looked| looked.at).hash(&mut at);
+            hash(looked.as_ref(), &mut came_to);
         }
-        facts
+        Print { came_to: came_to.finish(), at: at.finish() }
     }
 }
 
-/// What is to be said of a container beside its question, and how much more than of others.
-fn rest(workload: &Workload, name: &str, ledger: &Ledger, settings: Option<&Settings>) -> (u8, &'static str) {
-    let outcome = ledger.update.as_ref().map(|update| update.outcome);
-    if outcome == Some(Outcome::Failed) {
-        (4, "failed")
-    } else if settings.is_none() || workload.state("error", name).is_some() {
-        (3, "cannot_tell")
-    } else if outcome == Some(Outcome::RollingOut) {
-        (2, "rolling_out")
-    } else if ledger.held.is_some() || ledger.known_since.iter().next().is_some() {
-        (1, "waiting")
-    } else {
-        (0, "up_to_date")
+fn hash(looked: Option<&LastLook>, hash: &mut DefaultHasher) {
+    match looked.map(|looked| &looked.came_to) {
+        None => 0_u8.hash(hash),
+        Some(CameTo::Nothing) => 1_u8.hash(hash),
+        Some(CameTo::To { tag, digest, .. }) => (2_u8, tag.as_str(), digest.as_str()).hash(hash),
+        Some(CameTo::Cooling { tag, until, .. }) => (3_u8, tag.as_str(), until).hash(hash),
+        Some(CameTo::Undecided(why)) => (4_u8, why).hash(hash),
     }
 }
 
-fn asked(ledger: &Ledger) -> Option<Asked> {
+fn changed(record: &Record) -> Option<DateTime<Utc>> {
+    let time = &record.history.entries().first()?.time;
+    DateTime::parse_from_rfc3339(time).ok().map(|at| at.to_utc())
+}
+
+impl InShort {
+    fn of(seen: &Seen<'_>, container: &Container, now: DateTime<Utc>) -> Self {
+        let (status, ledger) = (Status::of(seen, now), seen.record.known(seen.container));
+        let asked = asked(ledger, now);
+        let is_snoozed = asked.is_some_and(|asked| asked.stands == SNOOZED);
+        Self {
+            state: status.attention,
+            level: status.available.as_ref().and_then(|available| available.level),
+            is_newer: status.available.is_some() && status.attention != Attention::UpToDate,
+            mode: seen.settings.ok().map(|settings| settings.mode),
+            host: container.reference().map(|image| image.repository().host().into()),
+            until: status.until(),
+            checked: seen.looked.map(|looked| looked.at),
+            asked,
+            is_open: ledger.open(now).is_some(),
+            may_approve: ledger.open(now).is_some_and(|open| open.terms.allows.words().contains(&"approve"))
+                && !is_snoozed,
+        }
+    }
+}
+
+pub(super) const SNOOZED: &str = "snoozed";
+
+/// The question of a container that nobody answered: `open`, `snoozed` or `expired`.
+fn asked(ledger: &Ledger, now: DateTime<Utc>) -> Option<Asked> {
     let question = ledger.question.as_ref().filter(|question| question.terms.allows != Allows::Back)?;
-    let snoozed = match question.stands {
-        Stands::Open => None,
-        Stands::Snoozed(until) => Some(until),
+    let stands = match question.stands {
         Stands::Closed(_) => return None,
+        Stands::Snoozed(until) if now < until => SNOOZED,
+        Stands::Open | Stands::Snoozed(_) if question.is_open(now) => "open",
+        Stands::Open | Stands::Snoozed(_) => "expired",
     };
-    Some(Asked { at: question.asked, expires: question.terms.expires(), snoozed })
+    Some(Asked { at: question.asked, stands })
 }
 
-/// How far the newest version is that is asked about, or waits to be.
-fn newer(ledger: &Ledger, settings: Option<&Settings>) -> Option<&'static str> {
-    if asked(ledger).is_some() {
-        return ledger.question.as_ref().map(|question| question.level.as_str());
-    }
-    let (running, settings) = (ledger.runs.as_ref()?, settings?);
-    let (waiting, ..) = ledger.known_since.iter().next()?;
-    step(running.tag.as_str(), waiting, &settings.policy).map(Level::as_str)
+/// Of how many containers of a workload the running image is gone from its registry.
+pub(super) fn images_gone(summary: &Summary) -> usize {
+    annotations::images_gone(&summary.workload)
 }

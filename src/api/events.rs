@@ -1,12 +1,9 @@
 //! What changed, as it changes: server-sent events.
 //!
-//! One task looks for all who listen, and only while somebody does: what a workload shows is compared by a fingerprint, and only
-//! what is another is read. The last events are kept, so that who was away for a moment misses nothing; who was away for longer is
+//! One task looks for all who listen, and only while somebody does: it compares what each workload comes to in short. The last events are kept, so that who was away for a moment misses nothing; who was away for longer is
 //! told to read everything again.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{Hash as _, Hasher as _};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,11 +16,9 @@ use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
 use super::Api;
+use super::census::Summary;
 use super::view::Counts;
-use super::workloads::Moment;
 use crate::ambient::Ambient;
-use crate::domain::view::CameTo;
-use crate::domain::workload::Workload;
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
 use crate::stop::Stop;
@@ -58,9 +53,9 @@ struct Shared {
 
 /// What changed.
 #[derive(Debug, Serialize)]
-struct Changed<'c> {
+struct Changed {
     /// Which workloads, as `shop/deploy/web`.
-    workloads: &'c [String],
+    workloads: Vec<String>,
     /// How many more.
     more: usize,
     /// How many containers want what of people now.
@@ -72,7 +67,7 @@ struct Changed<'c> {
 /// What was seen at the last look.
 #[derive(Debug, Default)]
 struct Known {
-    workloads: HashMap<Box<str>, (u64, Counts, String)>,
+    workloads: Vec<Arc<Summary>>,
     stopped: bool,
 }
 
@@ -206,54 +201,27 @@ impl Drop for Place {
 impl Known {
     /// What is another than at the last look, as it is told.
     fn compare<Q>(&mut self, api: &Api<Q>, stopped: bool) -> Option<String> {
-        let (moment, all) = (api.moment(), api.index.all());
+        let all = api.summaries(&api.moment());
+        let counts: Counts = all.iter().map(|summary| summary.counts()).sum();
         let is_first = self.workloads.is_empty();
-        let mut changed = Vec::new();
-        let there: HashSet<&str> = all.iter().map(|workload| &*workload.id.uid).collect();
-        self.workloads.retain(|uid, (_, _, name)| {
-            let stays = there.contains(&**uid);
-            if !stays {
-                changed.push(std::mem::take(name));
-            }
-            stays
-        });
-        for workload in &all {
-            let print = fingerprint(api, &moment, workload);
-            if self.workloads.get(&workload.id.uid).is_none_or(|(known, ..)| *known != print) {
-                let mut counts = Counts::default();
-                api.view(workload, &moment).0.containers.iter().for_each(|container| counts.add(container.state));
-                let name = workload.id.to_string();
-                changed.push(name.clone());
-                self.workloads.insert(workload.id.uid.clone(), (print, counts, name));
-            }
-        }
+        let before = std::mem::take(&mut self.workloads);
+        let mut before: HashMap<&str, &Arc<Summary>> = before.iter().map(|it| (&*it.workload.id.uid, it)).collect();
+        let is_another = |summary: &&Arc<Summary>| {
+            let known = before.remove(&*summary.workload.id.uid);
+            known.is_none_or(|known| known.number != summary.number)
+        };
+        let mut changed: Vec<&Arc<Summary>> = all.iter().filter(is_another).collect();
+        changed.extend(before.into_values());
         let was_stopped = std::mem::replace(&mut self.stopped, stopped);
-        if changed.is_empty() && was_stopped == stopped {
-            return None;
-        }
-        let named = if is_first { &[][..] } else { changed.get(..MOST_NAMED).unwrap_or(&changed) };
-        let more = changed.len() - named.len();
-        let counts = self.workloads.values().map(|(_, counts, _)| *counts).sum();
-        serde_json::to_string(&Changed { workloads: named, more, counts, stopped }).ok()
+        let said = (!changed.is_empty() || was_stopped != stopped).then(|| {
+            let named = if is_first { 0 } else { changed.len().min(MOST_NAMED) };
+            let names = changed.iter().take(named).map(|summary| summary.workload.id.to_string());
+            let (workloads, more) = (names.collect(), changed.len() - named);
+            serde_json::to_string(&Changed { workloads, more, counts, stopped }).ok()
+        });
+        self.workloads = all;
+        said.flatten()
     }
-}
-
-/// Tells what a workload shows from what it showed, without reading its record.
-fn fingerprint<Q>(api: &Api<Q>, moment: &Moment, workload: &Workload) -> u64 {
-    let mut hash = DefaultHasher::new();
-    workload.resource_version.hash(&mut hash);
-    for container in &workload.containers {
-        let waits = moment.waits(workload, &container.name);
-        waits.map(ToString::to_string).hash(&mut hash);
-        match api.sequencer.last_look(&workload.id.uid, &container.name).map(|looked| looked.came_to) {
-            None => 0_u8.hash(&mut hash),
-            Some(CameTo::Nothing) => 1_u8.hash(&mut hash),
-            Some(CameTo::To { tag, digest, .. }) => (2_u8, tag.as_str(), digest.as_str()).hash(&mut hash),
-            Some(CameTo::Cooling { tag, until, .. }) => (3_u8, tag.as_str(), until).hash(&mut hash),
-            Some(CameTo::Undecided(why)) => (4_u8, why).hash(&mut hash),
-        }
-    }
-    hash.finish()
 }
 
 /// `GET /api/v1/events`

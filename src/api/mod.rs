@@ -12,11 +12,13 @@ mod decide;
 mod deliveries;
 mod events;
 mod feed;
+mod fleet;
 mod health;
 mod look;
 #[cfg(test)]
 pub(crate) mod made_up;
 mod near;
+mod numbers;
 #[cfg(test)]
 mod openapi;
 mod probes;
@@ -38,6 +40,7 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, JsonConfig, ServiceConfig};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, guard};
+use chrono::DateTime;
 use futures_util::future::BoxFuture;
 
 pub use census::Census;
@@ -48,7 +51,7 @@ pub use pulse::{Part, Pulse};
 pub use query::MOST_LISTED;
 pub use said::Decided;
 pub use sequencer::{Sequencer, Waiting};
-use view::{RegistriesView, RegistryView, SourceView, SourcesView};
+use view::{PollView, RegistriesView, RegistryView, SourceView, SourcesView, Time};
 
 use self::answer::answer;
 use crate::access::Visitor;
@@ -197,12 +200,26 @@ pub async fn off() -> Result<HttpResponse, Problem> {
 
 /// How the sources do.
 async fn sources<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
-    answer(&request, &SourcesView { schema: "image-watcher/sources/v1", items: (api.sources)() })
+    answer(&request, &SourcesView { schema: "image-watcher/sources/v1", poll: api.poll(), items: (api.sources)() })
 }
 
 /// What is left of each registry's budget.
 async fn registries<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
     answer(&request, &RegistriesView { schema: "image-watcher/registries/v1", items: (api.registries)() })
+}
+
+impl<Q> Api<Q> {
+    /// How the schedule does, as the numbers have it.
+    #[must_use]
+    pub fn poll(&self) -> PollView {
+        let set = |number: i64| (number > 0).then_some(number);
+        let moment = |number| set(number).and_then(|at| DateTime::from_timestamp(at, 0)).map(Time);
+        PollView {
+            last: moment(self.metrics.poll_last.get()),
+            next: moment(self.metrics.poll_next.get()),
+            every_seconds: set(self.metrics.poll_interval.get()).and_then(|it| it.try_into().ok()),
+        }
+    }
 }
 
 async fn nothing() -> Result<HttpResponse, Problem> {

@@ -11,6 +11,7 @@ use super::view::{
     BrakeView, DecisionView, DecisionsView, DeliveriesView, DeliveryDocument, LookView, QuestionsView, RegistriesView,
     RetriedView, SourcesView, SummaryView, WorkloadDocument, WorkloadsView,
 };
+use crate::domain::view::Attention;
 
 /// What a container wants of people.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -176,8 +177,27 @@ fn routes() -> Vec<Route> {
     all
 }
 
+/// What a parameter may be: what is something else is answered 400.
+fn parameter_of(path: &str, name: &str) -> Value {
+    let of_letters = path.starts_with("/deliveries");
+    let words = |all: Vec<&str>| json!({"type": "array", "maxItems": 50, "items": {"enum": all}});
+    match name {
+        "limit" => json!({"type": "integer", "minimum": 1, "maximum": if of_letters { 200 } else { 500 }}),
+        "explain" => json!({"type": "boolean"}),
+        "state" if of_letters => json!({"enum": ["waiting", "retried", "dead"]}),
+        "state" => words(Attention::ALL.iter().map(|state| state.as_str()).collect()),
+        "level" => words(crate::domain::tag::Level::ALL.iter().map(|level| level.as_str()).collect()),
+        "mode" => words(vec!["AUTO_UPDATE", "NOTIFICATION", "DISABLED"]),
+        "namespace" | "registry" => {
+            json!({"type": "array", "maxItems": 50, "items": {"type": "string", "maxLength": 63}})
+        }
+        "text" => json!({"type": "string", "maxLength": 63}),
+        _ => json!({"type": "string"}),
+    }
+}
+
 fn operation((method, path, what, query, body, status, schema): &Route) -> Value {
-    let parameter = |name: &str, place: &str, what: &str| json!({"name": name, "in": place, "required": place == "path", "description": what, "schema": {"type": "string"}});
+    let parameter = |name: &str, place: &str, what: &str| json!({"name": name, "in": place, "required": place == "path", "description": what, "schema": parameter_of(path, name)});
     let of_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let of_path = of_path.map(|name| parameter(name, "path", name));
     let of_query = query.iter().map(|(name, what)| parameter(name, "query", what));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use actix_web::App;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -32,12 +33,13 @@ fn now() -> DateTime<Utc> {
     question(1).asked + TimeDelta::hours(1)
 }
 
-#[derive(Debug)]
-struct Still;
+/// So many seconds after that moment.
+#[derive(Debug, Default)]
+struct Hand(AtomicI64);
 
-impl Clock for Still {
+impl Clock for Arc<Hand> {
     fn now(&self) -> DateTime<Utc> {
-        now()
+        now() + TimeDelta::seconds(self.0.load(Ordering::Relaxed))
     }
 
     fn monotonic(&self) -> std::time::Duration {
@@ -50,6 +52,8 @@ impl Clock for Still {
 struct Told {
     answers: Mutex<VecDeque<Result<Answer, NotShown>>>,
     asked: Mutex<Vec<(Shown, Press)>>,
+    /// What the last look at everything came to.
+    looked: Mutex<Option<LastLook>>,
 }
 
 impl Sequencer for Told {
@@ -58,6 +62,9 @@ impl Sequencer for Told {
     }
 
     fn last_look(&self, _: &str, container: &str) -> Option<LastLook> {
+        if let Some(looked) = self.looked.lock().unwrap().clone() {
+            return Some(looked);
+        }
         let cooling = CameTo::Cooling {
             tag: crate::domain::reference::Tag::parse("2.0.0").unwrap(),
             level: crate::domain::tag::Level::Major,
@@ -114,13 +121,15 @@ fn put(index: &Index, workload: Workload) {
 struct Stage {
     api: Data<Api<SqliteQueue>>,
     told: Arc<Told>,
+    hand: Arc<Hand>,
     _folder: tempfile::TempDir,
 }
 
 impl Stage {
     fn new(names: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ambient = Ambient::system().at(Arc::new(Still));
+        let hand = Arc::new(Hand::default());
+        let ambient = Ambient::system().at(Arc::new(Arc::clone(&hand)));
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
         let (key, told) = (LinkKey::new(vec![7; 32]).unwrap(), Arc::new(Told::default()));
         let index = Index::default();
@@ -146,7 +155,7 @@ impl Stage {
             census: Census::new(true),
             ambient,
         });
-        Self { api, told, _folder: folder }
+        Self { api, told, hand, _folder: folder }
     }
 
     /// What is answered to whoever has this role, or to nobody who is known: checked against the document.
@@ -295,6 +304,40 @@ async fn what_is_asked_for_is_what_is_listed_page_by_page_whatever_comes_and_goe
         let request = TestRequest::get().uri(&format!("/api/v1/workloads?{wrong}"));
         assert_eq!(stage.ask(Some(Role::Viewer), request, "/workloads").await.0, 400, "{wrong}");
     }
+}
+
+#[actix_web::test]
+async fn what_is_counted_follows_what_is_written_what_is_found_and_the_time() {
+    let stage = Stage::new(&["web"]);
+    let count = async |state: &str| stage.get("/summary", "/summary").await["counts"][state].clone();
+    let listed = async |state: &str| {
+        let page = stage.get(&format!("/workloads?state={state}"), "/workloads").await;
+        page["items"].as_array().unwrap().len()
+    };
+    assert_eq!(
+        (count("needsYou").await, count("waiting").await, count("upToDate").await),
+        (json!(1), json!(1), json!(0))
+    );
+    let metric = || {
+        stage.api.count_workloads();
+        stage.api.metrics.text()
+    };
+    let needs = "image_watcher_workloads{kind=\"Deployment\",mode=\"NOTIFICATION\",state=\"needs-you\"} 1";
+    assert!(metric().contains(needs), "{}", metric());
+    assert!(metric().contains("image_watcher_approvals{state=\"open\"} 1"));
+    *stage.told.looked.lock().unwrap() = Some(LastLook { at: now(), came_to: CameTo::Nothing });
+    assert_eq!((count("waiting").await, count("upToDate").await), (json!(0), json!(1)), "a look found nothing");
+    stage.hand.0.store(TimeDelta::days(30).num_seconds(), Ordering::Relaxed);
+    assert!(metric().contains("image_watcher_approvals{state=\"expired\"} 1"), "{}", metric());
+    let view = &stage.get("/workloads", "/workloads").await["items"][0];
+    assert_eq!(view["containers"][0].get("question"), None, "its time is over");
+    assert_eq!(listed(view["state"].as_str().unwrap()).await, 1, "list and summary say the same");
+    let id = deployment("web", &LinkKey::new(vec![7; 32]).unwrap()).id;
+    let images = [("web", "registry.example.com/shop/web:1.0.0"), ("log", "other.example/shop/log:1.9.0")];
+    put(&stage.api.index, Workload { id: id.clone(), ..workload(&images, &[("mode", "DISABLED")]) });
+    assert_eq!((count("off").await, listed("off").await), (json!(2), 1));
+    stage.api.index.observe(&id, None);
+    assert_eq!((count("off").await, listed("off").await), (json!(0), 0), "it is gone");
 }
 
 #[actix_web::test]

@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::answer::answer;
+use super::census::InShort;
 use super::query::{After, Listed};
 use super::view::{
-    Beside, ChangeView, ContainerView, Filter, Fleet, GroupView, OwnerView, QuestionItem, QuestionsView, SummaryView,
+    Beside, ChangeView, ContainerView, GroupView, OwnerView, QuestionItem, QuestionsView, SummaryView,
     WorkloadDocument, WorkloadView, WorkloadsView,
 };
 use super::{Api, Waiting};
@@ -49,7 +50,7 @@ pub(super) async fn questions<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReq
 /// `GET /api/v1/summary`: how many containers want what of people, for status boards.
 pub(super) async fn summary<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let listed = Listed::parse(request.query_string())?;
-    let counts = api.fleet(&listed.filter).counts;
+    let counts = api.counts_of(&listed.filter);
     let stopped = api.sequencer.brake().await.stopped.is_some();
     Ok(answer(&request, &SummaryView { schema: "image-watcher/summary/v1", counts, stopped }))
 }
@@ -77,6 +78,11 @@ pub(super) struct Moment {
 }
 
 impl Moment {
+    /// When it is.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
     /// Which other workloads a container waits for.
     pub(super) fn waits(&self, workload: &Workload, container: &str) -> Option<&Waits> {
         self.waiting.get(&(workload.id.uid.clone(), container.into()))
@@ -93,43 +99,22 @@ impl<Q> Api<Q> {
         found.ok_or(Problem::new(StatusCode::NOT_FOUND, "no such workload is watched"))
     }
 
-    /// The workloads that fit, all of them.
-    #[must_use]
-    pub fn fleet(&self, filter: &Filter) -> Fleet {
-        let moment = self.moment();
-        let mut fleet = Fleet::default();
-        for workload in self.index.all() {
-            fleet.know(&workload);
-            if !filter.may_fit(&workload) {
-                continue;
-            }
-            let view = self.view(&workload, &moment).0;
-            if fleet.count(filter, &view) {
-                fleet.workloads.push(view);
-            }
-        }
-        fleet.registries.sort();
-        fleet
-    }
-
-    /// A page of them.
+    /// A page of the workloads that fit.
     fn workloads(&self, listed: &Listed) -> WorkloadsView {
         let (moment, filter) = (self.moment(), &listed.filter);
         let (mut items, mut last, mut next) = (Vec::new(), None, None);
-        for workload in self.index.all() {
-            let place = After::of(&workload, "");
-            if listed.after.as_ref().is_some_and(|after| place <= *after) || !filter.may_fit(&workload) {
-                continue;
-            }
-            let view = self.view(&workload, &moment).0;
-            if !view.containers.iter().any(|it| filter.fits(&view, it) && filter.wants(it.state)) {
+        for summary in self.summaries(&moment) {
+            let place = After::of(&summary.workload, "");
+            let is_before = || listed.after.as_ref().is_some_and(|after| place <= *after);
+            let mut each = summary.each();
+            if is_before() || !each.any(|(container, of)| filter.asks_for(&summary.workload, container, of)) {
                 continue;
             }
             if items.len() == listed.most {
                 next = last.as_ref().map(After::cursor);
                 break;
             }
-            items.push(view);
+            items.push(self.view(&summary.workload, &moment).0);
             last = Some(place);
         }
         WorkloadsView { schema: "image-watcher/workloads/v1", items, next }
@@ -139,21 +124,27 @@ impl<Q> Api<Q> {
     fn questions(&self, listed: &Listed) -> QuestionsView {
         let (moment, filter) = (self.moment(), &listed.filter);
         let (mut items, mut last, mut next) = (Vec::new(), None, None);
-        'all: for workload in self.index.all().into_iter().filter(|workload| filter.may_fit(workload)) {
-            let view = self.view(&workload, &moment).0;
-            for container in &view.containers {
-                let place = After::of(&workload, &container.name);
-                let is_before = listed.after.as_ref().is_some_and(|after| place <= *after);
-                let Some(item) = QuestionItem::of(&view, container).filter(|_| !is_before) else { continue };
-                if !filter.fits(&view, container) || !filter.wants(container.state) {
-                    continue;
-                }
+        'all: for summary in self.summaries(&moment) {
+            let workload = &summary.workload;
+            let is_after = |container: &Container| {
+                listed.after.as_ref().is_none_or(|after| After::of(workload, &container.name) > *after)
+            };
+            let is_one = |(container, of): (&Container, &InShort)| {
+                of.is_open && filter.asks_for(workload, container, of) && is_after(container)
+            };
+            let ones: Vec<bool> = summary.each().map(is_one).collect();
+            if !ones.contains(&true) {
+                continue;
+            }
+            let view = self.view(workload, &moment).0;
+            let asked = view.containers.iter().zip(ones).filter(|(_, is_one)| *is_one);
+            for (container, item) in asked.filter_map(|(it, _)| Some((it, QuestionItem::of(&view, it)?))) {
                 if items.len() == listed.most {
                     next = last.as_ref().map(After::cursor);
                     break 'all;
                 }
                 items.push(item);
-                last = Some(place);
+                last = Some(After::of(workload, &container.name));
             }
         }
         QuestionsView { schema: "image-watcher/questions/v1", items, next }
@@ -240,38 +231,5 @@ impl<Q> Api<Q> {
         });
         let members = members.iter().take(MOST_MEMBERS).map(group::Member::name).collect();
         GroupView { name: name.to_string(), members, waits }
-    }
-}
-
-impl Filter {
-    /// Whether a workload may fit, as far as its place tells.
-    fn may_fit(&self, workload: &Workload) -> bool {
-        self.namespaces.is_empty() || self.namespaces.iter().any(|it| **it == *workload.id.namespace)
-    }
-}
-
-impl Fleet {
-    /// Takes over where a workload is and what it runs from.
-    fn know(&mut self, workload: &Workload) {
-        // They come by namespace.
-        if self.namespaces.last().is_none_or(|last| **last != *workload.id.namespace) {
-            self.namespaces.push(workload.id.namespace.to_string());
-        }
-        for image in workload.containers.iter().filter_map(Container::reference) {
-            let host = image.repository().host();
-            if !self.registries.iter().any(|known| known == host) {
-                self.registries.push(host.to_owned());
-            }
-        }
-    }
-
-    /// Counts the containers that fit; whether one of them is asked for.
-    fn count(&mut self, filter: &Filter, view: &WorkloadView) -> bool {
-        let mut is_wanted = false;
-        for container in view.containers.iter().filter(|container| filter.fits(view, container)) {
-            self.counts.add(container.state);
-            is_wanted |= filter.wants(container.state);
-        }
-        is_wanted
     }
 }

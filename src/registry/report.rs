@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::ceiling::routine_step;
 use super::client::HttpRegistry;
 use super::hosts::Place;
+use super::seen::Ended;
 use crate::domain::reference::Repository;
 
 /// One registry.
@@ -24,6 +25,9 @@ pub struct RegistryReport {
     /// How that ended: `ok`, or the word for the failure that metrics use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_outcome: Option<&'static str>,
+    /// When it last answered 429, as it is asked too much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_throttled: Option<DateTime<Utc>>,
     /// The smallest budget of those that it told of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetReport>,
@@ -97,12 +101,7 @@ impl HttpRegistry {
         hosts.into_iter().map(|(host, repositories)| self.report_of(host, repositories, seen.get(host))).collect()
     }
 
-    fn report_of(
-        &self,
-        host: &str,
-        repositories: usize,
-        seen: Option<&(DateTime<Utc>, &'static str)>,
-    ) -> RegistryReport {
+    fn report_of(&self, host: &str, repositories: usize, seen: Option<&Ended>) -> RegistryReport {
         let (told, waits) = self.budgets.of(host, self.ambient.now());
         let ceiling = self.wire.ceiling(host).map(|(Place(at), most)| CeilingReport {
             left: self.wire.ceilings().left(at, most, self.ambient.monotonic()),
@@ -112,8 +111,9 @@ impl HttpRegistry {
         RegistryReport {
             host: host.to_owned(),
             repositories,
-            last_asked: seen.map(|(at, _)| *at),
-            last_outcome: seen.map(|(_, word)| *word),
+            last_asked: seen.map(|ended| ended.at),
+            last_outcome: seen.map(|ended| ended.word),
+            last_throttled: seen.and_then(|ended| ended.throttled),
             budget: told.map(|told| BudgetReport {
                 left: told.left,
                 limit: told.limit,

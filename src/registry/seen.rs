@@ -10,8 +10,17 @@ use super::{RegistryError, Wait};
 /// Registries that are remembered; of those that were asked, the ones that were asked last.
 const MOST: usize = 1000;
 
-/// By registry: when a question to it ended last, and in which word.
-type Table = HashMap<String, (DateTime<Utc>, &'static str)>;
+type Table = HashMap<String, Ended>;
+
+/// How the last question to a registry ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) at: DateTime<Utc>,
+    /// In a word.
+    pub(super) word: &'static str,
+    /// When it last asked to be asked less: 429.
+    pub(super) throttled: Option<DateTime<Utc>>,
+}
 
 /// When registries were asked last, and what came of it.
 #[derive(Debug, Default)]
@@ -32,10 +41,12 @@ impl Seen {
         };
         let mut seen = self.all();
         if seen.len() >= MOST && !seen.contains_key(host) {
-            let oldest = seen.iter().min_by_key(|(_, (at, _))| *at).map(|(host, _)| host.clone());
+            let oldest = seen.iter().min_by_key(|(_, ended)| ended.at).map(|(host, _)| host.clone());
             oldest.and_then(|host| seen.remove(&host));
         }
-        seen.insert(host.to_owned(), (now, word));
+        let is_throttled = matches!(end, Err(RegistryError::Throttled { why: Wait::Asked, .. }));
+        let throttled = is_throttled.then_some(now).or_else(|| seen.get(host)?.throttled);
+        seen.insert(host.to_owned(), Ended { at: now, word, throttled });
     }
 
     pub(super) fn all(&self) -> MutexGuard<'_, Table> {

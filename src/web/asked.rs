@@ -3,7 +3,7 @@
 
 use url::form_urlencoded;
 
-use crate::api::view::Filter;
+use crate::api::view::{Filter, Paging};
 use crate::domain::policy::Mode;
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;
@@ -70,14 +70,9 @@ impl Asked {
         (self.size != 0).then_some(self.size)
     }
 
-    /// The page, from one, of so many rows: the last where there are fewer.
-    pub(super) fn page(&self, rows: usize) -> usize {
-        self.page.clamp(1, self.pages(rows))
-    }
-
-    /// How many pages so many rows have.
-    pub(super) fn pages(&self, rows: usize) -> usize {
-        rows.div_ceil(self.size()).max(1)
+    /// The page that is asked for.
+    pub(super) fn paging(&self) -> Paging {
+        Paging { size: self.size(), page: self.page }
     }
 
     /// Whether anything is filtered.
@@ -160,6 +155,8 @@ mod tests {
     #[test]
     fn a_page_that_is_not_there_is_the_last() {
         let asked = Asked::read("page=99999999999999999999");
-        assert_eq!((asked.page(0), Asked::read("page=7").page(120), asked.pages(0)), (1, 3, 1));
+        let first = |asked: &Asked, all| asked.paging().first(all);
+        assert_eq!((first(&asked, 0), first(&Asked::read("page=7"), 120), asked.paging().pages(0)), (0, 100, 1));
+        assert_eq!(first(&Asked::read("page=2"), 120), 50);
     }
 }

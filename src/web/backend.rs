@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use crate::access::Visitor;
-use crate::api::view::{BrakeView, DeliveryView, Filter, Fleet, RegistryView, SourceView, WorkloadView};
+use crate::api::view::{
+    BrakeView, Counts, DeliveryView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView, SourceView, WorkloadView,
+};
 use crate::listener::Problem;
 
 /// A container of a workload, by its names.
@@ -117,8 +119,14 @@ pub type PageOfDeliveries = (Vec<DeliveryView>, Option<String>);
 pub trait Backend: Send + Sync {
     /// The moment that everything is told at.
     fn now(&self) -> DateTime<Utc>;
-    /// The workloads that are watched, as far as they fit.
-    fn fleet(&self, filter: &Filter) -> Fleet;
+    /// How many containers want what, of all that are watched.
+    fn counts(&self) -> Counts;
+    /// A page of the containers that are watched, as far as they fit.
+    fn fleet(&self, filter: &Filter, paging: Paging) -> Fleet;
+    /// The first so many whose question can be answered with yes, and is not put off.
+    fn approvable(&self, most: usize) -> Vec<FleetRow>;
+    /// Those of these that are watched.
+    fn at(&self, places: &[Place]) -> Vec<FleetRow>;
     /// Since when what is known of the cluster may be old, where it is.
     fn stale_since(&self) -> Option<DateTime<Utc>>;
     /// How many messages were given up.
@@ -140,6 +148,8 @@ pub trait Backend: Send + Sync {
     fn release<'a>(&'a self, visitor: &'a Visitor) -> BoxFuture<'a, Result<(), Problem>>;
     /// How the sources of webhooks do.
     fn sources(&self) -> Vec<SourceView>;
+    /// How the schedule does.
+    fn poll(&self) -> PollView;
     /// How the registries do.
     fn registries(&self) -> Vec<RegistryView>;
     /// Messages that have not arrived, and where the next page begins.

@@ -1,7 +1,8 @@
 //! What somebody decides: read from a form, done by the API's own action, and told line by line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono_tz::Tz;
 use minijinja::{Value, context};
 use serde::Serialize;
 
@@ -12,8 +13,7 @@ use super::pages::value;
 use super::row::{Row, Shown, StateShown, until};
 use super::words::{Care, Said, Tick};
 use crate::access::Visitor;
-use crate::api::view::{ContainerView, Fleet, QuestionView, WorkloadView};
-use crate::domain::fleet::Asks;
+use crate::api::view::{ContainerView, FleetRow, QuestionView, WorkloadView};
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;
 use crate::domain::workload::Kind;
@@ -86,21 +86,15 @@ struct Batch {
     rows: Vec<Line>,
 }
 
-/// Updates that can be approved, of these or of all.
-fn approvable<'f>(fleet: &'f Fleet, of: Option<&[Pick]>) -> Vec<(&'f WorkloadView, &'f ContainerView)> {
-    let picked: Option<HashMap<&Place, &str>> =
-        of.map(|picks| picks.iter().map(|pick| (&pick.place, pick.digest.as_str())).collect());
-    let rows = fleet.workloads.iter().flat_map(|it| it.containers.iter().map(move |container| (it, container)));
-    let is_asked = |(workload, container): &(&WorkloadView, &ContainerView)| {
-        let Some(question) = container.question.as_ref().filter(|it| it.actions.contains(&"approve")) else {
-            return false;
-        };
-        match &picked {
-            Some(picked) => picked.get(&place(workload, container)).is_some_and(|digest| *digest == question.digest),
-            None => question.snoozed_until.is_none(),
-        }
+/// Of what was ticked, what can be approved as it was seen.
+pub(super) fn as_seen(rows: Vec<FleetRow>, picks: &[Pick]) -> Vec<FleetRow> {
+    let seen: HashMap<&Place, &str> = picks.iter().map(|pick| (&pick.place, pick.digest.as_str())).collect();
+    let is_as_seen = |row: &FleetRow| {
+        let Some((workload, container)) = row.both() else { return false };
+        let question = container.question.as_ref().filter(|question| question.actions.contains(&"approve"));
+        question.is_some_and(|it| seen.get(&place(workload, container)).is_some_and(|digest| *digest == it.digest))
     };
-    rows.filter(is_asked).take(MOST).collect()
+    rows.into_iter().filter(is_as_seen).collect()
 }
 
 fn place(workload: &WorkloadView, container: &ContainerView) -> Place {
@@ -119,9 +113,11 @@ fn cares(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -
     if question.confirm || question.level == Level::Major {
         grave.push(Care::Major);
     }
-    grave.extend(container.asks_only.map(|words| Care::Declared(words.to_owned())));
-    grave.extend(workload.owner.as_ref().map(|owner| Care::Owned(owner.warning.clone())));
-    grave.extend(question.because.as_deref().map(|because: &Asks| Care::Elsewhere(because.to_string())));
+    let words = shown.words;
+    grave.extend(container.why_asks_only.map(|why| Care::Said(words.asks_only(why))));
+    grave.extend(workload.owner.as_ref().map(|owner| Care::Said(words.owned_by(&owner.owner))));
+    let because = question.because.as_deref();
+    grave.extend(because.map(|because| Care::Said(words.of_messages().asks(because, Tz::UTC))));
     let wants_tick = !grave.is_empty();
     let mut all = grave;
     all.extend(container.window_opens.map(|at| Care::OutsideWindow(until(at.0, shown))));
@@ -129,11 +125,11 @@ fn cares(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -
     (all.iter().map(|care| shown.words.care(care)).collect(), wants_tick)
 }
 
-/// What the template of approvals is given: these updates, or all that wait for a person.
-pub(super) fn values(fleet: &Fleet, of: Option<&[Pick]>, shown: Shown<'_>) -> Value {
+/// What the template of approvals is given: these updates, of so many that were ticked.
+pub(super) fn values(found: &[FleetRow], ticked: Option<usize>, shown: Shown<'_>) -> Value {
     let words = shown.words;
-    let found = approvable(fleet, of);
-    let namespaces: std::collections::BTreeSet<&str> = found.iter().map(|(it, _)| it.namespace.as_str()).collect();
+    let found: Vec<_> = found.iter().filter_map(FleetRow::both).collect();
+    let namespaces: BTreeSet<&str> = found.iter().map(|(it, _)| it.namespace.as_str()).collect();
     let title = words.batch(found.len(), namespaces.len());
     let all = found.len();
     let (mut grave, mut simple) = (Vec::new(), Vec::new());
@@ -147,7 +143,7 @@ pub(super) fn values(fleet: &Fleet, of: Option<&[Pick]>, shown: Shown<'_>) -> Va
         (!rows.is_empty()).then_some(Batch { title: said.title, note: said.text, rows })
     };
     let batches: Vec<Batch> = [batch(false, grave), batch(true, simple)].into_iter().flatten().collect();
-    let left = of.map_or(0, <[Pick]>::len).saturating_sub(all);
+    let left = ticked.unwrap_or_default().saturating_sub(all);
     context! {
         title => title.title,
         lead => title.text,
@@ -162,11 +158,12 @@ pub(super) async fn report(
     web: &Web,
     visitor: &Visitor,
     (picks, action): (&[Pick], &Action),
-    fleet: &Fleet,
     shown: Shown<'_>,
 ) -> Result<Value, Problem> {
+    let places: Vec<Place> = picks.iter().map(|pick| pick.place.clone()).collect();
+    let rows = web.backend.at(&places);
     let came_to = web.backend.decide(visitor, picks, action).await?;
-    let rows = fleet.workloads.iter().flat_map(|it| it.containers.iter().map(move |container| (it, container)));
+    let rows = rows.iter().filter_map(FleetRow::both);
     let known: HashMap<Place, (&WorkloadView, &ContainerView)> =
         rows.map(|(workload, container)| (place(workload, container), (workload, container))).collect();
     let mut told = Vec::new();

@@ -7,7 +7,7 @@ use super::asked::{Asked, MODES, SIZES};
 use super::pages::value;
 use super::row::{Row, Shown, class};
 use super::words::FilterName;
-use crate::api::view::{ContainerView, Counts, Fleet, WorkloadView};
+use crate::api::view::{Counts, Fleet, FleetRow};
 use crate::domain::policy::Mode;
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;
@@ -52,57 +52,25 @@ struct Chip {
     url: String,
 }
 
-/// The part of the fleet that is on a page.
-pub(super) struct Shelf<'f> {
-    rows: Vec<(&'f WorkloadView, &'f ContainerView)>,
-    first: usize,
-    all: usize,
-}
-
-/// The rows of a page: those that need a person first.
-pub(super) fn shelf<'f>(fleet: &'f Fleet, asked: &Asked) -> Shelf<'f> {
-    let mut rows = fleet.rows(&asked.filter);
-    let all = rows.len();
-    let first = (asked.page(all) - 1) * asked.size();
-    let rows = rows.drain(first.min(all)..(first + asked.size()).min(all)).collect();
-    Shelf { rows, first, all }
-}
-
 /// What the template of the fleet is given.
 pub(super) fn values(fleet: &Fleet, asked: &Asked, shown: Shown<'_>) -> Value {
-    let shelf = shelf(fleet, asked);
     let root = format!("{}/", shown.base);
     let mut groups: Vec<Group> = Vec::new();
-    for (workload, container) in &shelf.rows {
+    for (workload, container) in fleet.rows.iter().filter_map(FleetRow::both) {
         let row = Row::of(workload, container, shown);
         match groups.last_mut().filter(|group| group.state == container.state) {
             Some(group) => group.rows.push(row),
             None => groups.push(Group { state: container.state, rows: vec![row] }),
         }
     }
-    let counts = counts(fleet, asked);
     context! {
-        title => shown.words.fleet_title(fleet.counts.needs_you, fleet.counts.failed),
-        tiles => value(tiles(fleet, &counts, asked, &root, shown)),
-        mix => value(mix(&counts)),
+        title => shown.words.fleet_title(fleet.of_all.needs_you, fleet.of_all.failed),
+        tiles => value(tiles(fleet, asked, &root, shown)),
+        mix => value(mix(&fleet.counts)),
         filter => filters(fleet, asked, &root, shown),
         groups => value(&groups),
-        paging => paging(asked, &shelf, &root, shown),
+        paging => paging(asked, fleet, &root, shown),
     }
-}
-
-/// The containers that fit, whatever they want of people.
-fn fitting<'f>(fleet: &'f Fleet, asked: &'f Asked) -> impl Iterator<Item = &'f ContainerView> {
-    let of = move |workload: &'f WorkloadView| {
-        workload.containers.iter().filter(move |container| asked.filter.fits(workload, container))
-    };
-    fleet.workloads.iter().flat_map(of)
-}
-
-fn counts(fleet: &Fleet, asked: &Asked) -> Counts {
-    let mut counts = Counts::default();
-    fitting(fleet, asked).for_each(|container| counts.add(container.state));
-    counts
 }
 
 /// Rows of one state.
@@ -113,19 +81,17 @@ struct Group {
     rows: Vec<Row>,
 }
 
-fn tiles(fleet: &Fleet, counts: &Counts, asked: &Asked, root: &str, shown: Shown<'_>) -> Vec<Tile> {
-    let words = shown.words;
-    let all: usize = Attention::ALL.iter().map(|state| counts.of(*state)).sum();
+fn tiles(fleet: &Fleet, asked: &Asked, root: &str, shown: Shown<'_>) -> Vec<Tile> {
+    let (words, counts) = (shown.words, &fleet.counts);
     let first = Tile {
         class: "",
         shape: "all",
         url: asked.with(|filter| filter.states.clear()).url(root),
         current: asked.filter.states.is_empty(),
-        count: all,
+        count: counts.all(),
         word: words.labels().all(),
         note: String::new(),
     };
-    let times = times(fleet, asked);
     let tile = |state: Attention| Tile {
         class: class(state),
         shape: class(state),
@@ -133,25 +99,22 @@ fn tiles(fleet: &Fleet, counts: &Counts, asked: &Asked, root: &str, shown: Shown
         current: asked.filter.states == [state],
         count: counts.of(state),
         word: words.state(state),
-        note: words.tile(state, times.iter().find(|(of, _)| *of == state).and_then(|(_, at)| *at), shown.now),
+        note: words.tile(state, moment(fleet, state), shown.now),
     };
     let is_there = |state: &Attention| *state != Attention::Off || counts.off > 0;
     std::iter::once(first).chain(Attention::ALL.into_iter().filter(is_there).map(tile)).collect()
 }
 
-/// The moment that a tile tells: when the first question ends, when something failed last, when something goes on next, when
-/// was last looked.
-fn times(fleet: &Fleet, asked: &Asked) -> [(Attention, Option<chrono::DateTime<chrono::Utc>>); 4] {
-    let of = |state: Attention| fitting(fleet, asked).filter(move |container| container.state == state);
-    let soonest = |state| of(state).filter_map(|it| it.until).min().map(|at| at.0);
-    let failed = fleet.workloads.iter().filter(|it| it.state == Attention::Failed);
-    let failed = failed.filter_map(|it| chrono::DateTime::parse_from_rfc3339(&it.last_change.as_ref()?.time).ok());
-    [
-        (Attention::NeedsYou, soonest(Attention::NeedsYou)),
-        (Attention::Failed, failed.max().map(|at| at.to_utc())),
-        (Attention::Waiting, soonest(Attention::Waiting)),
-        (Attention::UpToDate, of(Attention::UpToDate).filter_map(|it| it.checked).max().map(|at| at.0)),
-    ]
+/// The moment that a tile tells.
+fn moment(fleet: &Fleet, state: Attention) -> Option<chrono::DateTime<chrono::Utc>> {
+    let moments = &fleet.moments;
+    match state {
+        Attention::NeedsYou => moments.first_ends,
+        Attention::Failed => moments.failed_last,
+        Attention::Waiting => moments.goes_on,
+        Attention::UpToDate => moments.looked_last,
+        Attention::CannotTell | Attention::Off => None,
+    }
 }
 
 /// The whole fleet as one line.
@@ -268,9 +231,9 @@ fn chips(asked: &Asked, root: &str, shown: Shown<'_>) -> Vec<Chip> {
     chips
 }
 
-fn paging(asked: &Asked, shelf: &Shelf<'_>, root: &str, shown: Shown<'_>) -> Value {
-    let (all, pages) = (shelf.all, asked.pages(shelf.all));
-    let page = asked.page(all);
+fn paging(asked: &Asked, fleet: &Fleet, root: &str, shown: Shown<'_>) -> Value {
+    let (all, pages) = (fleet.all, asked.paging().pages(fleet.all));
+    let page = fleet.first / asked.size() + 1;
     let url = |number: usize| asked.at(number).url(root);
     let sizes = SIZES.into_iter().filter(|size| *size == SIZES[0] || all > SIZES[0] || *size == asked.size());
     let sizes = sizes.map(|size| {
@@ -285,7 +248,7 @@ fn paging(asked: &Asked, shelf: &Shelf<'_>, root: &str, shown: Shown<'_>) -> Val
         }
     });
     context! {
-        words => shown.words.rows(shelf.first + 1, shelf.first + shelf.rows.len(), all),
+        words => shown.words.rows(fleet.first + 1, fleet.first + fleet.rows.len(), all),
         sizes => sizes.collect::<Vec<_>>(),
         pages => numbers.collect::<Vec<_>>(),
         previous => (page > 1).then(|| url(page - 1)),

@@ -23,6 +23,7 @@ mod made_up;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -39,8 +40,7 @@ use row::Shown;
 use words::{Moment, Words};
 
 use crate::access::{Role, Visitor};
-use crate::api::view::{Filter, Fleet};
-use crate::domain::view::Attention;
+use crate::api::view::Counts;
 use crate::listener::{Bodies, Problem};
 
 /// What the routes are given.
@@ -141,11 +141,14 @@ struct Page<'p> {
     now: chrono::DateTime<chrono::Utc>,
     /// Whether it answers a form, and so can't be asked for again.
     is_answer: bool,
+    /// How many containers want what, which the navigation tells.
+    counts: OnceCell<Counts>,
 }
 
 impl<'p> Page<'p> {
     fn new(web: &'p Web, visitor: &'p Visitor, headers: &HeaderMap) -> Self {
-        Self { web, visitor, words: words::of(headers), now: web.backend.now(), is_answer: false }
+        let (words, now) = (words::of(headers), web.backend.now());
+        Self { web, visitor, words, now, is_answer: false, counts: OnceCell::new() }
     }
 
     /// The answer to a form.
@@ -153,17 +156,12 @@ impl<'p> Page<'p> {
         Self { is_answer: true, ..Self::new(web, visitor, headers) }
     }
 
-    /// All workloads, which the navigation counts.
-    fn fleet(&self) -> Fleet {
-        self.web.backend.fleet(&Filter::default())
-    }
-
     fn shown(&self) -> Shown<'p> {
         Shown { words: self.words, base: &self.web.base, now: self.now }
     }
 
     /// The page of a template, with all that every page has.
-    async fn show(&self, status: StatusCode, (view, name): (View, &str), fleet: &Fleet, values: Value) -> HttpResponse {
+    async fn show(&self, status: StatusCode, (view, name): (View, &str), values: Value) -> HttpResponse {
         let Self { web, visitor, words, now, .. } = self;
         let stale = web.backend.stale_since().map(|since| words.stale(since, *now));
         let brake = web.backend.brake().await;
@@ -181,7 +179,7 @@ impl<'p> Page<'p> {
             formToken => &visitor.form_token,
             signOut => &web.sign_out,
             isAnswer => self.is_answer,
-            nav => self.nav(view, fleet).await,
+            nav => self.nav(view).await,
             stale => stale.map(value),
             brake => views::stopped(&brake, self.shown()),
             narrow => false,
@@ -189,10 +187,10 @@ impl<'p> Page<'p> {
         web.pages.show(status, name, &context! { ..values, ..frame })
     }
 
-    async fn nav(&self, current: View, fleet: &Fleet) -> Value {
+    async fn nav(&self, current: View) -> Value {
         let Self { web, words, .. } = self;
         let labels = words.labels();
-        let waiting = fleet.counts.of(Attention::NeedsYou) as u64;
+        let waiting = self.counts.get_or_init(|| web.backend.counts()).needs_you as u64;
         let to_mend = sources::to_mend(&web.backend.sources(), &web.backend.registries()) as u64;
         let dead = web.backend.dead().await;
         let one = |view: View, path: &str, word: &str, count: u64, of: &str| {
@@ -214,7 +212,7 @@ impl<'p> Page<'p> {
             text => crate::domain::wording::sentence(&problem.detail),
             back => format!("{}/", self.web.base),
         };
-        self.show(problem.status, (View::Other, "problem.html"), &Fleet::default(), values).await
+        self.show(problem.status, (View::Other, "problem.html"), values).await
     }
 }
 

@@ -9,7 +9,8 @@ use super::backend::{
 };
 use crate::access::Visitor;
 use crate::api::view::{
-    BrakeView, ContainerView, ExplanationView, Filter, Fleet, RegistryView, SourceView, WorkloadView,
+    BrakeView, ContainerView, Counts, ExplanationView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView,
+    SourceView, WorkloadView,
 };
 use crate::api::{Api, Decision, Decisions, How, Seen, SeenItem};
 use crate::cluster::ScopeState;
@@ -96,8 +97,21 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         self.ambient.now()
     }
 
-    fn fleet(&self, filter: &Filter) -> Fleet {
-        Self::fleet(self, filter)
+    fn counts(&self) -> Counts {
+        Self::counts(self)
+    }
+
+    fn fleet(&self, filter: &Filter, paging: Paging) -> Fleet {
+        Self::fleet(self, filter, paging)
+    }
+
+    fn approvable(&self, most: usize) -> Vec<FleetRow> {
+        Self::approvable(self, most)
+    }
+
+    fn at(&self, places: &[Place]) -> Vec<FleetRow> {
+        let places: Vec<_> = places.iter().map(|place| (place.path(), place.container.clone())).collect();
+        self.named(&places)
     }
 
     fn stale_since(&self) -> Option<DateTime<Utc>> {
@@ -166,6 +180,10 @@ impl<Q: queue::Letters> Backend for Api<Q> {
 
     fn sources(&self) -> Vec<SourceView> {
         (self.sources)()
+    }
+
+    fn poll(&self) -> PollView {
+        Self::poll(self)
     }
 
     fn registries(&self) -> Vec<RegistryView> {

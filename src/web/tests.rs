@@ -8,7 +8,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpMessage as _, HttpServer};
 
 use super::made_up::{MadeUp, hostile};
-use super::{Action, Handling, Setup, Web, asset_routes, routes};
+use super::{Action, Backend as _, Handling, Setup, Web, asset_routes, routes};
 use crate::access::{Role, Visitor};
 use crate::domain::actor::SignedIn;
 use crate::listener::Bodies;
@@ -124,7 +124,10 @@ async fn a_page_speaks_the_language_that_is_asked_for() {
             TestRequest::get().uri(&format!("/iw{path}")).insert_header(("Accept-Language", "fr-CH,en;q=0.5"));
         let came = send(&backend, Role::Approver, request).await;
         assert!(came.body.contains("<html lang=\"fr\">") && came.body.contains("Aller au contenu"), "{path}");
-        for english in ["Skip to content", "Up to date", "Needs you", "Send again", " ago<"] {
+        let sentences = ["puts the old image back", "so people are asked"];
+        for english in
+            ["Skip to content", "Up to date", "Needs you", "Send again", " ago<"].into_iter().chain(sentences)
+        {
             assert!(!came.body.contains(english), "{path}: {english}");
         }
     }
@@ -256,6 +259,17 @@ async fn a_form_that_is_none_of_a_page_does_nothing() {
     let json = TestRequest::post().uri("/iw/approvals").set_json(serde_json::json!({"form_token": "token-1"}));
     assert_eq!(send(&backend, Role::Approver, json).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert!(backend.decided.lock().unwrap().is_empty());
+}
+
+#[actix_web::test]
+async fn the_navigation_counts_the_same_on_every_page() {
+    let backend = Arc::new(MadeUp::of(60));
+    let count = regex::Regex::new(r#"/iw/approvals"[^>]*>Approvals <b>(\d+)"#).unwrap();
+    let needs = backend.counts().needs_you.to_string();
+    for path in VIEWS.into_iter().chain(["/workloads/shop/deploy/none"]) {
+        let page = get(&backend, path).await;
+        assert_eq!(&count.captures(&page.body).unwrap()[1], needs, "{path}");
+    }
 }
 
 #[actix_web::test]

@@ -21,13 +21,13 @@ use crate::listener::{Problem, unread};
 pub(super) async fn fleet(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
     let asked = Asked::read(request.query_string());
-    let all = page.fleet();
-    if all.workloads.is_empty() && !asked.is_filtered() {
-        let values = empty(&page);
-        return page.show(StatusCode::OK, (View::Fleet, "empty.html"), &all, values).await;
+    let fleet = web.backend.fleet(&asked.filter, asked.paging());
+    let counts = page.counts.get_or_init(|| fleet.of_all);
+    if counts.all() == 0 && !asked.is_filtered() {
+        return page.show(StatusCode::OK, (View::Fleet, "empty.html"), empty(&page)).await;
     }
-    let values = super::fleet::values(&all, &asked, page.shown());
-    page.show(StatusCode::OK, (View::Fleet, "fleet.html"), &all, values).await
+    let values = super::fleet::values(&fleet, &asked, page.shown());
+    page.show(StatusCode::OK, (View::Fleet, "fleet.html"), values).await
 }
 
 fn empty(page: &Page<'_>) -> Value {
@@ -52,7 +52,7 @@ pub(super) async fn workload(web: Data<Web>, visitor: Visitor, path: Named, requ
 }
 
 async fn show_workload(page: &Page<'_>, path: &Named, explain: Option<&str>) -> HttpResponse {
-    let (web, fleet) = (page.web, page.fleet());
+    let web = page.web;
     let found = web.backend.workload(&place(path, "")).await;
     let explanation = match explain {
         Some(container) => web.backend.explain(&place(path, container)).await.map(Some),
@@ -62,7 +62,7 @@ async fn show_workload(page: &Page<'_>, path: &Named, explain: Option<&str>) -> 
         (Ok(workload), Ok(explanation)) => {
             let explained = explain.zip(explanation.as_ref());
             let values = super::workload::values(&workload, explained, page.shown());
-            page.show(StatusCode::OK, (View::Fleet, "workload.html"), &fleet, values).await
+            page.show(StatusCode::OK, (View::Fleet, "workload.html"), values).await
         }
         (Err(problem), _) | (_, Err(problem)) => page.problem(&problem).await,
     }
@@ -101,30 +101,58 @@ const NO_BUTTON: Problem = Problem::new(StatusCode::BAD_REQUEST, "choose one of 
 
 /// Going back is asked once more.
 async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
-    let fleet = page.fleet();
     let Pick { place, running, version, .. } = pick;
-    let said = page.words.sure(Sure::Back(running.as_deref().unwrap_or_default(), version));
     let url = workload_url(&page.web.base, &place.namespace, &place.kind, &place.name);
-    let values = context! {
-        title => said.title,
-        text => said.text,
-        narrow => true,
-        lines => Vec::<String>::new(),
-        action => &url,
-        back => &url,
-        tick => page.words.tick(Tick::ReadBack, ""),
-        fields => vec![context! { name => "w", value => form.one("w") }],
-        button => context! {
-            name => "action", value => "rollback", word => page.words.button(Button::RollBack, version),
-        },
+    let confirm = Confirm {
+        tick: Some(page.words.tick(Tick::ReadBack, "")),
+        field: form.one("w").map(|pick| ("w", pick)),
+        ..Confirm::new(&url, ("action", "rollback"), page.words.button(Button::RollBack, version))
     };
-    page.show(StatusCode::OK, (View::Fleet, "confirm.html"), &fleet, values).await
+    confirm.show(page, View::Fleet, Sure::Back(running.as_deref().unwrap_or_default(), version)).await
+}
+
+/// What is asked once more before it is done: a page with one button.
+struct Confirm<'c> {
+    /// Where its form is sent.
+    url: &'c str,
+    /// Where somebody goes who leaves it.
+    back: &'c str,
+    /// What it is about, line by line.
+    lines: Vec<String>,
+    /// What has to be ticked.
+    tick: Option<String>,
+    /// What the form brings along.
+    field: Option<(&'static str, &'c str)>,
+    button: (&'static str, &'c str),
+    word: String,
+}
+
+impl<'c> Confirm<'c> {
+    fn new(url: &'c str, button: (&'static str, &'c str), word: impl Into<String>) -> Self {
+        Self { url, back: url, lines: Vec::new(), tick: None, field: None, button, word: word.into() }
+    }
+
+    async fn show(self, page: &Page<'_>, view: View, sure: Sure<'_>) -> HttpResponse {
+        let said = page.words.sure(sure);
+        let fields = self.field.into_iter().map(|(name, value)| context! { name => name, value => value });
+        let values = context! {
+            title => said.title,
+            text => said.text,
+            narrow => true,
+            lines => self.lines,
+            action => self.url,
+            back => self.back,
+            tick => self.tick,
+            fields => fields.collect::<Vec<_>>(),
+            button => context! { name => self.button.0, value => self.button.1, word => self.word },
+        };
+        page.show(StatusCode::OK, (view, "confirm.html"), values).await
+    }
 }
 
 async fn report(page: &Page<'_>, picks: &[Pick], action: &Action) -> HttpResponse {
-    let fleet = page.fleet();
-    match decide::report(page.web, page.visitor, (picks, action), &fleet, page.shown()).await {
-        Ok(values) => page.show(StatusCode::OK, (View::Approvals, "report.html"), &fleet, values).await,
+    match decide::report(page.web, page.visitor, (picks, action), page.shown()).await {
+        Ok(values) => page.show(StatusCode::OK, (View::Approvals, "report.html"), values).await,
         Err(problem) => page.problem(&problem).await,
     }
 }
@@ -146,9 +174,8 @@ async fn answered(
 /// `GET /approvals`: all that wait for a person.
 pub(super) async fn approvals(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let fleet = page.fleet();
-    let values = decide::values(&fleet, None, page.shown());
-    page.show(StatusCode::OK, (View::Approvals, "approvals.html"), &fleet, values).await
+    let values = decide::values(&web.backend.approvable(decide::MOST), None, page.shown());
+    page.show(StatusCode::OK, (View::Approvals, "approvals.html"), values).await
 }
 
 /// `POST /approvals`: those that are ticked are shown once more, or decided.
@@ -165,9 +192,10 @@ pub(super) async fn decide_many(
 async fn decided_many(page: &Page<'_>, form: &Form) -> HttpResponse {
     let picks = Pick::all(form);
     if form.one("action") == Some("review") {
-        let fleet = page.fleet();
-        let values = decide::values(&fleet, Some(&picks), page.shown());
-        return page.show(StatusCode::OK, (View::Approvals, "approvals.html"), &fleet, values).await;
+        let places: Vec<Place> = picks.iter().map(|pick| pick.place.clone()).collect();
+        let found = decide::as_seen(page.web.backend.at(&places), &picks);
+        let values = decide::values(&found, Some(picks.len()), page.shown());
+        return page.show(StatusCode::OK, (View::Approvals, "approvals.html"), values).await;
     }
     match decide::action(form) {
         // Each was ticked beside what there is to read of it.
@@ -182,9 +210,9 @@ async fn decided_many(page: &Page<'_>, form: &Form) -> HttpResponse {
 /// `GET /sources`
 pub(super) async fn sources(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let fleet = page.fleet();
-    let values = super::sources::values(&web.backend.sources(), &web.backend.registries(), page.shown());
-    page.show(StatusCode::OK, (View::Sources, "sources.html"), &fleet, values).await
+    let values =
+        super::sources::values(&web.backend.sources(), &web.backend.registries(), web.backend.poll(), page.shown());
+    page.show(StatusCode::OK, (View::Sources, "sources.html"), values).await
 }
 
 /// `GET /deliveries`
@@ -194,13 +222,12 @@ pub(super) async fn deliveries(web: Data<Web>, visitor: Visitor, request: HttpRe
 }
 
 async fn show_deliveries(page: &Page<'_>, query: &str, did: Option<Did>) -> HttpResponse {
-    let fleet = page.fleet();
     let asked = super::deliveries::asked(query);
     match page.web.backend.deliveries(asked.clone()).await {
         Ok((letters, next)) => {
             let values = super::deliveries::values(&letters, next.as_deref(), &asked, page.shown());
             let values = context! { said => did.map(|did| page.words.did(did)), ..values };
-            page.show(StatusCode::OK, (View::Deliveries, "deliveries.html"), &fleet, values).await
+            page.show(StatusCode::OK, (View::Deliveries, "deliveries.html"), values).await
         }
         Err(problem) => page.problem(&problem).await,
     }
@@ -227,21 +254,13 @@ async fn handled(page: &Page<'_>, form: &Form) -> HttpResponse {
 
 /// Throwing away is asked once more.
 async fn sure_discard(page: &Page<'_>, id: &str) -> HttpResponse {
-    let fleet = page.fleet();
-    let said = page.words.sure(Sure::Discard);
     let url = format!("{}/deliveries", page.web.base);
-    let values = context! {
-        title => said.title,
-        text => said.text,
-        narrow => true,
-        lines => vec![id.to_owned()],
-        action => &url,
-        back => &url,
-        tick => (),
-        fields => vec![context! { name => "sure", value => "yes" }],
-        button => context! { name => "discard", value => id, word => page.words.labels().throw_away() },
+    let confirm = Confirm {
+        lines: vec![id.to_owned()],
+        field: Some(("sure", "yes")),
+        ..Confirm::new(&url, ("discard", id), page.words.labels().throw_away())
     };
-    page.show(StatusCode::OK, (View::Deliveries, "confirm.html"), &fleet, values).await
+    confirm.show(page, View::Deliveries, Sure::Discard).await
 }
 
 /// `GET /brake`: whether automatic updates are to be resumed.
@@ -250,21 +269,15 @@ pub(super) async fn brake(web: Data<Web>, visitor: Visitor, request: HttpRequest
     let Some(stopped) = web.backend.brake().await.stopped else {
         return super::pages::see_other(&format!("{}/", web.base));
     };
-    let fleet = page.fleet();
-    let said = page.words.sure(Sure::Release);
+    let url = format!("{}/brake", web.base);
     let failed = stopped.failed.iter().map(|it| format!("{}: {} ({})", it.workload, it.version, it.reason));
-    let values = context! {
-        title => said.title,
-        text => said.text,
-        narrow => true,
-        lines => failed.collect::<Vec<_>>(),
-        action => format!("{}/brake", web.base),
-        back => format!("{}/", web.base),
-        tick => (),
-        fields => Vec::<Value>::new(),
-        button => context! { name => "action", value => "release", word => page.words.labels().release() },
+    let root = format!("{}/", web.base);
+    let confirm = Confirm {
+        lines: failed.collect(),
+        back: &root,
+        ..Confirm::new(&url, ("action", "release"), page.words.labels().release())
     };
-    page.show(StatusCode::OK, (View::Other, "confirm.html"), &fleet, values).await
+    confirm.show(&page, View::Other, Sure::Release).await
 }
 
 /// `POST /brake`: automatic updates are resumed.

@@ -84,7 +84,7 @@ fn container(
         held => held(workload, container, words),
         open => unanswered(workload, container, shown),
         back => value(back(workload, container, shown)),
-        owner => owner(workload, container),
+        owner => owner(workload, container, words),
         explain => explanation.map(|it| explain(it, words)),
         explainUrl => format!("{url}?explain={}#h-why-{}", container.name, container.name),
         to => to.map(value),
@@ -105,9 +105,9 @@ fn facts(container: &ContainerView, preflight: Option<&Preflight>, shown: Shown<
     let size = preflight.and_then(|it| it.changes.as_ref()?.size);
     add(FactName::Size, size.map(|(from, to)| format!("{} → {}", megabytes(from, words), megabytes(to, words))), None);
     let question = container.question.as_ref();
-    let why = question.map(|it| it.why.clone()).filter(|why| !why.is_empty());
-    add(FactName::Reason, why, None);
-    add(FactName::Declared, container.asks_only.map(str::to_owned), None);
+    let grounds = question.and_then(|it| it.grounds.as_ref());
+    add(FactName::Reason, grounds.map(|grounds| words.of_messages().grounds(grounds)), None);
+    add(FactName::Declared, container.why_asks_only.map(|why| words.asks_only(why)), None);
     let opens = container.window_opens;
     add(FactName::Window, opens.map(|at| words.moment(at.0)), opens.map(|at| until(at.0, shown)));
     facts
@@ -218,8 +218,8 @@ fn settings(container: &ContainerView, words: &dyn Words) -> Vec<Pair> {
     if let Some(group) = &container.group {
         all.push(Pair::new(words.labels().group(), format!("{}: {}", group.name, group.members.join(", "))));
     }
-    if let Some(why) = container.asks_only.filter(|_| is_auto) {
-        all.push(Pair::new(words.labels().note(), why));
+    if let Some(why) = container.why_asks_only.filter(|_| is_auto) {
+        all.push(Pair::new(words.labels().note(), words.asks_only(why)));
     }
     all
 }
@@ -273,7 +273,7 @@ fn back(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) ->
     all
 }
 
-fn owner(workload: &WorkloadView, container: &ContainerView) -> Option<Value> {
+fn owner(workload: &WorkloadView, container: &ContainerView, words: &dyn Words) -> Option<Value> {
     let owner = workload.owner.as_ref()?;
     let repository = container.running.as_ref().map(|it| it.repository.as_str()).unwrap_or_default();
     let line = container.available.as_ref().filter(|to| to.level != Some(Level::Digest)).map(|to| {
@@ -284,7 +284,7 @@ fn owner(workload: &WorkloadView, container: &ContainerView) -> Option<Value> {
     let old = container.running.as_ref().and_then(|it| it.tag.as_ref()).map(|tag| owner.owner.line(repository, tag).0);
     Some(context! {
         name => owner.name.clone(),
-        warning => owner.warning.clone(),
+        warning => words.owned_by(&owner.owner),
         line => line.as_ref().map(|(line, ..)| line.clone()),
         place => line.as_ref().map(|(_, place, _)| *place),
         digestLine => line.as_ref().and_then(|(.., digest)| digest.clone()),

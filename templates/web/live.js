@@ -78,7 +78,27 @@
     waits = setTimeout(() => refresh().catch(() => {}), 600);
   };
 
+  // What is to be copied can be selected with one click; where the browser lets a page write there, a button copies it.
+  const copies = () => {
+    if (!navigator.clipboard) return;
+    for (const code of document.querySelectorAll("code.all")) {
+      if (code.nextElementSibling?.classList.contains("copy")) continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "copy low quiet";
+      button.textContent = body.dataset.copy;
+      button.setAttribute("aria-label", `${body.dataset.copy}: ${code.textContent}`);
+      button.addEventListener("click", async () => {
+        await navigator.clipboard.writeText(code.textContent);
+        button.textContent = body.dataset.copied;
+        setTimeout(() => { button.textContent = body.dataset.copy; }, 2_000);
+      });
+      code.after(button);
+    }
+  };
+
   const ready = () => {
+    copies();
     const all = document.getElementById("all-rows");
     if (!all) return;
     all.hidden = false;

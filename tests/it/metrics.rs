@@ -173,7 +173,7 @@ async fn every_metric_that_is_promised_is_there_after_a_run(ctx: Ctx) {
     })
     .await;
     assert_eq!(watcher.metric(r#"image_watcher_approvals{state="open"}"#).await, Some(1.0));
-    let state = r#"image_watcher_workloads{kind="Deployment",mode="NOTIFICATION",state="needs_person"}"#;
+    let state = r#"image_watcher_workloads{kind="Deployment",mode="NOTIFICATION",state="needs-you"}"#;
     assert_eq!(watcher.metric(state).await, Some(1.0));
     let decided = r#"image_watcher_webhook_to_decision_seconds_count{source="distribution"}"#;
     assert!(watcher.metric(decided).await.is_some_and(|count| count >= 2.0));

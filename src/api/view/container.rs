@@ -84,6 +84,9 @@ pub struct ContainerView {
     /// Why people are asked, although the mode is `AUTO_UPDATE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asks_only: Option<&'static str>,
+    /// The same, typed, for the page.
+    #[serde(skip)]
+    pub why_asks_only: Option<AsksOnly>,
     /// Which other workload an update waits for, or for how many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
@@ -224,6 +227,7 @@ impl ContainerView {
         let (status, ledger, settings) = (Status::of(&seen, now), record.known(name), read.as_ref().ok());
         let is_automatic = settings.is_some_and(|settings| settings.mode == Mode::AutoUpdate);
         let running = RunningView::of(workload, container, ledger);
+        let asks_only = ledger.asks_only().filter(|_| is_automatic);
         Self {
             name: name.to_owned(),
             image: container.image.to_string(),
@@ -246,7 +250,8 @@ impl ContainerView {
             held: ledger.held.as_ref().map(HeldView::of),
             refused: ledger.refused.writes(now).next().map(RefusedView::of),
             unfit: ledger.refused.unfit().map(UnfitView::of).collect(),
-            asks_only: ledger.asks_only().filter(|_| is_automatic).map(AsksOnly::words),
+            asks_only: asks_only.map(AsksOnly::words),
+            why_asks_only: asks_only,
             waits: waits.map(ToString::to_string),
             window_opens: settings.and_then(|it| it.closed_until(now)).map(Time),
             known: ledger.known_since.iter().map(KnownView::of).collect(),

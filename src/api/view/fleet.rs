@@ -1,11 +1,16 @@
 //! All workloads, or those of them that somebody asks for.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{ContainerView, WorkloadView};
+use crate::api::census::InShort;
 use crate::domain::policy::Mode;
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;
+use crate::domain::workload::{Container, Workload};
 
 /// Which workloads are asked for: those with a container that fits all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +25,7 @@ pub struct Filter {
     pub registries: Vec<String>,
     /// In one of these modes.
     pub modes: Vec<Mode>,
-    /// With this text, in small letters, in namespace, name, container or image, whatever the case of those.
+    /// With this text in namespace, kind, name, container or image, whatever the case.
     pub text: Option<String>,
 }
 
@@ -78,17 +83,78 @@ pub struct SummaryView {
     pub stopped: bool,
 }
 
-/// What was asked for.
+/// Which page of a list is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// How many rows a page has, one at least.
+    pub size: usize,
+    /// The page, from one; the last where there are fewer.
+    pub page: usize,
+}
+
+/// A page of what was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Fleet {
-    /// How many containers want what, of all that fit but for `states`.
+    /// How many containers want what, of all.
+    pub of_all: Counts,
+    /// The same of those that fit, but for `states`.
     pub counts: Counts,
-    /// The workloads that fit, by namespace, kind and name.
-    pub workloads: Vec<WorkloadView>,
+    /// What is next and what was last, of the same.
+    pub moments: Moments,
+    /// How many containers fit.
+    pub all: usize,
+    /// How many of those come before this page.
+    pub first: usize,
+    /// The containers of this page, those that a person has to do most about first.
+    pub rows: Vec<FleetRow>,
     /// All namespaces that there are workloads in.
     pub namespaces: Vec<String>,
     /// All registries that they run from.
     pub registries: Vec<String>,
+}
+
+/// What is next and what was last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moments {
+    /// When the first question of those that need a person ends.
+    pub first_ends: Option<DateTime<Utc>>,
+    /// When a workload with something that failed was changed last.
+    pub failed_last: Option<DateTime<Utc>>,
+    /// When something that waits goes on next.
+    pub goes_on: Option<DateTime<Utc>>,
+    /// When what is up to date was looked at last.
+    pub looked_last: Option<DateTime<Utc>>,
+}
+
+/// A container of a workload.
+#[derive(Clone, Debug)]
+pub struct FleetRow {
+    /// The workload.
+    pub workload: Arc<WorkloadView>,
+    /// Which of its containers.
+    pub container: usize,
+}
+
+impl Paging {
+    /// How many rows come before the page, of so many.
+    #[must_use]
+    pub fn first(self, all: usize) -> usize {
+        (self.page.clamp(1, self.pages(all)) - 1) * self.size
+    }
+
+    /// How many pages so many rows have, one at least.
+    #[must_use]
+    pub fn pages(self, all: usize) -> usize {
+        all.div_ceil(self.size.max(1)).max(1)
+    }
+}
+
+impl FleetRow {
+    /// The workload and its container.
+    #[must_use]
+    pub fn both(&self) -> Option<(&WorkloadView, &ContainerView)> {
+        Some((&self.workload, self.workload.containers.get(self.container)?))
+    }
 }
 
 impl std::iter::Sum for Counts {
@@ -117,6 +183,12 @@ impl Counts {
         } += 1;
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn all(&self) -> usize {
+        Attention::ALL.iter().map(|state| self.of(*state)).sum()
+    }
+
     /// How many want this.
     #[must_use]
     pub fn of(&self, attention: Attention) -> usize {
@@ -133,17 +205,18 @@ impl Counts {
 
 impl Filter {
     /// Whether a container fits, whatever it wants of people.
-    #[must_use]
-    pub fn fits(&self, workload: &WorkloadView, container: &ContainerView) -> bool {
-        let is_one = |all: &[String], one: &str| all.is_empty() || all.iter().any(|it| it == one);
-        let host = container.running.as_ref().map(|running| running.host.as_str()).unwrap_or_default();
-        let level = container.available.as_ref().and_then(|available| available.level);
-        let mode = container.mode.as_deref();
-        is_one(&self.namespaces, &workload.namespace)
-            && is_one(&self.registries, host)
-            && (self.levels.is_empty() || level.is_some_and(|level| self.levels.contains(&level)))
-            && (self.modes.is_empty() || self.modes.iter().any(|it| Some(it.as_str()) == mode))
-            && self.text.as_deref().is_none_or(|text| has(workload, container, text))
+    pub(in crate::api) fn fits(&self, workload: &Workload, container: &Container, of: &InShort) -> bool {
+        let has = |all: &[String], one: &str| all.is_empty() || all.iter().any(|it| it == one);
+        has(&self.namespaces, &workload.id.namespace)
+            && has(&self.registries, of.host.as_deref().unwrap_or_default())
+            && (self.levels.is_empty() || of.level.is_some_and(|level| self.levels.contains(&level)))
+            && (self.modes.is_empty() || of.mode.is_some_and(|mode| self.modes.contains(&mode)))
+            && self.text.as_deref().is_none_or(|text| is_in(workload, container, text))
+    }
+
+    /// Whether a container fits, and what it wants of people is asked for.
+    pub(in crate::api) fn asks_for(&self, workload: &Workload, container: &Container, of: &InShort) -> bool {
+        self.wants(of.state) && self.fits(workload, container, of)
     }
 
     /// Whether what it wants of people is asked for.
@@ -153,21 +226,9 @@ impl Filter {
     }
 }
 
-fn has(workload: &WorkloadView, container: &ContainerView, text: &str) -> bool {
-    let name = format!("{}/{}/{}", workload.namespace, workload.kind, workload.name);
-    [&name, &container.name, &container.image].into_iter().any(|it| it.to_lowercase().contains(text))
-}
-
-impl Fleet {
-    /// The containers that fit, each with its workload: those that a person has to do most about first, if that is asked for.
-    #[must_use]
-    pub fn rows(&self, filter: &Filter) -> Vec<(&WorkloadView, &ContainerView)> {
-        let mut rows = Vec::new();
-        for workload in &self.workloads {
-            let fit = workload.containers.iter().filter(|it| filter.fits(workload, it) && filter.wants(it.state));
-            rows.extend(fit.map(|container| (workload, container)));
-        }
-        rows.sort_by_key(|(_, container)| container.state);
-        rows
-    }
+fn is_in(workload: &Workload, container: &Container, text: &str) -> bool {
+    let id = &workload.id;
+    let name = format!("{}/{}/{}", id.namespace, id.kind.as_str(), id.name);
+    let text = text.to_lowercase();
+    [&*name, &container.name, &container.image].into_iter().any(|it| it.to_lowercase().contains(&text))
 }

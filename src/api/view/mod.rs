@@ -25,10 +25,10 @@ pub use container::{
 pub use decision::{DecidedItem, DecisionView, DecisionsView};
 pub use delivery::{AboutView, DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
 pub use explanation::{CandidateView, ExplanationView};
-pub use fleet::{Counts, Filter, Fleet, SummaryView, WorkloadDocument, WorkloadsView};
+pub use fleet::{Counts, Filter, Fleet, FleetRow, Moments, Paging, SummaryView, WorkloadDocument, WorkloadsView};
 pub use question::{ApprovalsView, GivenView, MoveView, QuestionView};
 pub use questions::{QuestionItem, QuestionsView};
-pub use registry::{BudgetView, RegistryView, SourceView};
+pub use registry::{BudgetView, PollView, RegistryHealth, RegistryView, SourceHealth, SourceView};
 pub use workload::{OwnerView, WorkloadView};
 
 use crate::domain::history::rfc3339;
@@ -51,6 +51,8 @@ pub struct LookView {
 pub struct SourcesView {
     /// `image-watcher/sources/v1`
     pub schema: &'static str,
+    /// The schedule.
+    pub poll: PollView,
     /// The sources.
     pub items: Vec<SourceView>,
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Time;
 use crate::domain::approval::{Allows, Approval};
 use crate::domain::fleet::Asks;
+use crate::domain::grounds::Grounds;
 use crate::domain::group::Move;
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Question, Stands};
@@ -32,6 +33,9 @@ pub struct QuestionView {
     pub level: Level,
     /// Why this version; empty where no policy chose it.
     pub why: String,
+    /// The same, typed, for the page.
+    #[serde(skip)]
+    pub(crate) grounds: Option<Grounds>,
     /// What happened to other workloads, where that is why people are asked first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schema(value_type = Option<Object>))]
@@ -116,6 +120,7 @@ impl QuestionView {
             digest: question.terms.digest.to_string(),
             level: question.level,
             why: question.why.as_ref().map(ToString::to_string).unwrap_or_default(),
+            grounds: question.why.clone(),
             because: question.because.clone(),
             preflight: question.preflight.clone(),
             actions: question.terms.allows.words(),

@@ -7,6 +7,56 @@ use serde::{Serialize, Serializer};
 use super::Time;
 use crate::registry::RegistryReport;
 
+/// How the schedule does, which finds what no webhook told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PollView {
+    /// When looks were queued last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Time>,
+    /// When the next cycle begins; nothing where there is no schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Time>,
+    /// How many seconds are between two of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_seconds: Option<u64>,
+}
+
+/// Looks that found so many pushes in a row before a source told of them: it is taken for silent.
+const SILENT_AFTER: u64 = 3;
+
+/// How a source of webhooks does, in a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceHealth {
+    /// What it sent last was refused.
+    Refusing,
+    /// Looks find what it should have told.
+    Silent,
+    /// Nothing came yet.
+    #[default]
+    New,
+    /// It sends, and is heard.
+    Heard,
+}
+
+/// How a registry does, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum RegistryHealth {
+    /// It did not answer, or refused.
+    Failing,
+    /// It is asked sparingly.
+    Sparing,
+    /// It was not asked yet.
+    New,
+    /// It answers.
+    Fine,
+}
+
 /// How one source of webhooks does, since the start.
 #[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -16,6 +66,8 @@ pub struct SourceView {
     pub name: String,
     /// What it speaks.
     pub kind: String,
+    /// How it does.
+    pub health: SourceHealth,
     /// When a delivery was last answered with success.
     #[serde(serialize_with = "precise")]
     pub last_accepted: Option<Time>,
@@ -52,6 +104,8 @@ fn precise<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S
 pub struct RegistryView {
     /// As image references write it.
     pub host: String,
+    /// How it does.
+    pub health: RegistryHealth,
     /// How many of its repositories watched workloads run.
     pub repositories: usize,
     /// When a question to it ended last.
@@ -60,6 +114,9 @@ pub struct RegistryView {
     /// How that ended: `ok`, or the word for the failure that metrics use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_outcome: Option<String>,
+    /// When it last answered 429, as it is asked too much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_throttled: Option<Time>,
     /// The smallest budget of those that it told of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetView>,
@@ -90,6 +147,57 @@ pub struct BudgetView {
     pub told: Option<Time>,
 }
 
+impl SourceHealth {
+    /// Whether somebody has to look after it.
+    #[must_use]
+    pub fn wants_mending(self) -> bool {
+        matches!(self, Self::Refusing | Self::Silent)
+    }
+}
+
+impl RegistryHealth {
+    /// Whether somebody has to look after it.
+    #[must_use]
+    pub fn wants_mending(self) -> bool {
+        self == Self::Failing
+    }
+
+    fn of(last_outcome: Option<&str>, is_put_off: bool) -> Self {
+        match last_outcome {
+            _ if is_put_off => Self::Sparing,
+            None => Self::New,
+            Some("ok") => Self::Fine,
+            Some(_) => Self::Failing,
+        }
+    }
+}
+
+impl SourceView {
+    /// The same with how it does, which follows from the rest.
+    #[must_use]
+    pub fn judged(self) -> Self {
+        let health = if self.missed_in_a_row >= SILENT_AFTER {
+            SourceHealth::Silent
+        } else if self.last_refused > self.last_accepted {
+            SourceHealth::Refusing
+        } else if self.last_accepted.is_none() {
+            SourceHealth::New
+        } else {
+            SourceHealth::Heard
+        };
+        Self { health, ..self }
+    }
+}
+
+impl RegistryView {
+    /// The same with how it does, which follows from the rest.
+    #[must_use]
+    pub fn judged(self) -> Self {
+        let health = RegistryHealth::of(self.last_outcome.as_deref(), self.waits_until.is_some());
+        Self { health, ..self }
+    }
+}
+
 impl From<RegistryReport> for RegistryView {
     fn from(report: RegistryReport) -> Self {
         let budget = report.budget.map(|it| BudgetView {
@@ -106,9 +214,11 @@ impl From<RegistryReport> for RegistryView {
         });
         Self {
             host: report.host,
+            health: RegistryHealth::of(report.last_outcome, report.waits_until.is_some()),
             repositories: report.repositories,
             last_asked: report.last_asked.map(Time),
             last_outcome: report.last_outcome.map(str::to_owned),
+            last_throttled: report.last_throttled.map(Time),
             budget,
             ceiling,
             waits_until: report.waits_until.map(Time),

@@ -56,7 +56,7 @@ pub enum Blocker {
 }
 
 /// An update of another container is waited for no longer than this.
-const ROLLING_AT_MOST: TimeDelta = TimeDelta::hours(1);
+pub(super) const ROLLING_AT_MOST: TimeDelta = TimeDelta::hours(1);
 
 /// A container and what is known of it.
 #[derive(Clone, Copy, Debug)]

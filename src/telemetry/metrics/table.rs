@@ -92,7 +92,7 @@ impl Metrics {
     fn register_cluster(&self, registry: &mut Registry) {
         let help = "Requests to the Kubernetes API; labels: operation, result";
         registry.register("cluster_requests", help, self.cluster_requests.clone());
-        let help = "Watched workloads; labels: kind, mode, and state: needs_person, failed, cannot_tell, rolling_out, waiting, up_to_date or ignored";
+        let help = "Watched workloads; labels: kind, mode, and state, as the API has it: needs-you, failed, cannot-tell, waiting, up-to-date or off";
         registry.register("workloads", help, self.workloads.clone());
         let help = "1 while there is something newer for a container; labels: namespace, kind, name, container, and level: major, minor, patch and the like";
         registry.register("update_available", help, self.update_available.clone());

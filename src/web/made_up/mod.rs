@@ -17,8 +17,8 @@ use crate::access::Visitor;
 use crate::ambient::{Ambient, Clock};
 use crate::api::made_up::{Looks, api};
 use crate::api::view::{
-    AboutView, BrakeView, BudgetView, DeliveryView, FailedView, Filter, Fleet, RegistryView, SourceView, StoppedView,
-    Time, WorkloadView,
+    AboutView, BrakeView, BudgetView, Counts, DeliveryView, FailedView, Filter, Fleet, FleetRow, Paging, PollView,
+    RegistryHealth, RegistryView, SourceView, StoppedView, Time, WorkloadView,
 };
 use crate::api::{Api, FindNotes};
 use crate::cluster::Index;
@@ -132,8 +132,20 @@ impl Backend for MadeUp {
         now()
     }
 
-    fn fleet(&self, filter: &Filter) -> Fleet {
-        self.api.fleet(filter)
+    fn counts(&self) -> Counts {
+        self.api.counts()
+    }
+
+    fn fleet(&self, filter: &Filter, paging: Paging) -> Fleet {
+        self.api.fleet(filter, paging)
+    }
+
+    fn approvable(&self, most: usize) -> Vec<FleetRow> {
+        self.api.approvable(most)
+    }
+
+    fn at(&self, places: &[Place]) -> Vec<FleetRow> {
+        Backend::at(&self.api, places)
     }
 
     fn stale_since(&self) -> Option<DateTime<Utc>> {
@@ -206,7 +218,7 @@ impl Backend for MadeUp {
     fn sources(&self) -> Vec<SourceView> {
         let of = |name: &str, kind: &str| SourceView { name: name.into(), kind: kind.into(), ..SourceView::default() };
         let counts = |all: &[(&str, u64)]| all.iter().map(|(word, many)| ((*word).to_owned(), *many)).collect();
-        vec![
+        let all = vec![
             SourceView {
                 last_accepted: Some(Time(ago(1))),
                 counts: counts(&[("accepted", 128), ("ignored", 4)]),
@@ -228,32 +240,41 @@ impl Backend for MadeUp {
                 ..of("ci", "native")
             },
             of("new", "harbor"),
-        ]
+        ];
+        all.into_iter().map(SourceView::judged).collect()
+    }
+
+    fn poll(&self) -> PollView {
+        let (last, next) = (now() - TimeDelta::minutes(3), now() + TimeDelta::minutes(117));
+        PollView { last: Some(Time(last)), next: Some(Time(next)), every_seconds: Some(10_800) }
     }
 
     fn registries(&self) -> Vec<RegistryView> {
         let of = |host: &str, repositories, outcome: &str| RegistryView {
             host: host.into(),
+            health: RegistryHealth::New,
             repositories,
             last_asked: Some(Time(now() - TimeDelta::minutes(12))),
             last_outcome: Some(outcome.into()),
+            last_throttled: (host == "docker.io").then(|| Time(ago(3))),
             budget: None,
             ceiling: None,
             waits_until: None,
             waits_for: None,
         };
         let budget = |left, limit| Some(BudgetView { left, limit, window_seconds: 21_600, told: Some(Time(ago(1))) });
-        vec![
+        let all = vec![
             RegistryView {
                 budget: budget(17, 100),
                 waits_until: Some(Time(now() + TimeDelta::hours(3))),
-                waits_for: Some("budget".into()),
+                waits_for: Some("little_left".into()),
                 ..of("docker.io", 12, "ok")
             },
             RegistryView { budget: budget(4410, 5000), ..of("ghcr.io", 18, "ok") },
             of("quay.io", 4, "ok"),
             of("registry.example.com", 2, "unauthorized"),
-        ]
+        ];
+        all.into_iter().map(RegistryView::judged).collect()
     }
 
     fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<PageOfDeliveries, Problem>> {

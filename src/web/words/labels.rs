@@ -22,6 +22,8 @@ pub(in crate::web) struct Labels {
     pub(super) clear: &'static str,
     pub(super) cluster: &'static str,
     pub(super) container: &'static str,
+    pub(super) copied: &'static str,
+    pub(super) copy: &'static str,
     pub(super) decide: &'static str,
     pub(super) deliveries: &'static str,
     pub(super) deliveries_caption: &'static str,
@@ -82,6 +84,12 @@ pub(in crate::web) struct Labels {
     pub(super) owned_by: &'static str,
     pub(super) snoozed_until: &'static str,
     pub(super) part: &'static str,
+    pub(super) poll_every: &'static str,
+    pub(super) poll_last: &'static str,
+    pub(super) poll_next: &'static str,
+    pub(super) poller: &'static str,
+    pub(super) no_schedule: &'static str,
+    pub(super) throttled: &'static str,
     pub(super) previous: &'static str,
     pub(super) refused: &'static str,
     pub(super) registries: &'static str,
@@ -206,5 +214,30 @@ impl Labels {
     /// Throws a message away.
     pub(in crate::web) fn throw_away(&self) -> &'static str {
         self.throw_away
+    }
+
+    /// When the schedule looked last.
+    pub(in crate::web) fn poll_last(&self) -> &'static str {
+        self.poll_last
+    }
+
+    /// When it looks next.
+    pub(in crate::web) fn poll_next(&self) -> &'static str {
+        self.poll_next
+    }
+
+    /// How often.
+    pub(in crate::web) fn poll_every(&self) -> &'static str {
+        self.poll_every
+    }
+
+    /// That there is no schedule.
+    pub(in crate::web) fn no_schedule(&self) -> &'static str {
+        self.no_schedule
+    }
+
+    /// That something did not happen yet.
+    pub(in crate::web) fn never(&self) -> &'static str {
+        self.never
     }
 }

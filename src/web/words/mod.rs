@@ -13,13 +13,19 @@ use chrono_tz::Tz;
 
 pub(super) use labels::Labels;
 pub(super) use span::Span;
-pub(super) use things::{Button, Care, Check, Did, FactName, FilterName, Health, Said, Sure, Tick, Titled};
+pub(super) use things::{Button, Care, Check, Did, FactName, FilterName, Said, Sure, Tick, Titled};
 
 use crate::access::Role;
-use crate::api::view::{ApprovalsView, ChangeView, ContainerView, GivenView, QuestionView, StoppedView, WorkloadView};
+use crate::api::view::{
+    ApprovalsView, ChangeView, ContainerView, GivenView, QuestionView, RegistryHealth, SourceHealth, StoppedView,
+    WorkloadView,
+};
+use crate::domain::accepted::accepted;
 use crate::domain::actor::Actor;
 use crate::domain::history::Outcome;
+use crate::domain::owner::{Owner, OwnerTold, OwnerView};
 use crate::domain::policy::Mode;
+use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
 use crate::domain::view::Attention;
 use crate::message::Catalogue;
@@ -47,8 +53,8 @@ pub(super) trait Words: Sync {
     fn mode(&self, mode: Mode) -> &'static str;
     /// What was written last, beside when.
     fn changed(&self, change: &ChangeView) -> String;
-    /// Who or what decided.
-    fn actor(&self, actor: &Actor) -> String;
+    /// Why people are asked although the mode is `AUTO_UPDATE`.
+    fn asks_only(&self, why: AsksOnly) -> String;
     /// What was done by an entry of the timeline, and how it ended.
     fn told(&self, change: &ChangeView) -> (&'static str, &'static str);
 
@@ -105,8 +111,14 @@ pub(super) trait Words: Sync {
     fn stale(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Titled;
     /// Since when the brake is on, and why.
     fn stopped(&self, stopped: &StoppedView) -> String;
-    /// How a source of webhooks, or a registry, does.
-    fn health(&self, health: Health) -> &'static str;
+    /// How a source of webhooks does.
+    fn source(&self, health: SourceHealth) -> &'static str;
+    /// How a registry does.
+    fn registry(&self, health: RegistryHealth) -> &'static str;
+    /// How the last question to a registry ended, by its word.
+    fn answered(&self, word: &str) -> String;
+    /// Why a registry is not asked for a while, by its word.
+    fn spares(&self, word: &str) -> String;
     /// What is left of a budget.
     fn budget(&self, left: u64, limit: u64, seconds: u64) -> String;
     /// So many deliveries were refused, by the word for why.
@@ -142,6 +154,17 @@ pub(super) trait Words: Sync {
         }
     }
 
+    /// Who or what decided.
+    fn actor(&self, actor: &Actor) -> String {
+        self.of_messages().actor(actor)
+    }
+
+    /// What else writes a workload, and what comes of it.
+    fn owned_by(&self, owner: &Owner) -> String {
+        let told = OwnerTold { owner: owner.clone(), keep: None, asks_first: false };
+        self.of_messages().owned_by(&OwnerView::Known(told))
+    }
+
     /// Who or what decided, in a list, where there is little room.
     fn named(&self, actor: &Actor) -> String {
         match actor {
@@ -169,41 +192,13 @@ fn who_gave(approvals: &ApprovalsView, words: &dyn Words) -> String {
     approvals.given.iter().map(who).collect::<Vec<_>>().join("; ")
 }
 
-/// The language that a browser asks for, of those that there are.
+/// The language that a browser asks for, of those that there are; English where it asks for none of them.
 pub(super) fn of(headers: &HeaderMap) -> &'static dyn Words {
-    let asked = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match wanted(asked) {
+    let asked = headers.get(ACCEPT_LANGUAGE).and_then(|header| accepted(header.to_str().ok()?));
+    match asked.unwrap_or_default() {
         Language::English => &english::English,
         Language::French => &french::French,
     }
-}
-
-/// Reads `fr-CH, fr;q=0.9, en;q=0.8`: the best known one, English where none is.
-fn wanted(header: &str) -> Language {
-    let mut best = (0_u16, Language::English);
-    for entry in header.split(',').take(16) {
-        let mut parts = entry.split(';').map(str::trim);
-        let tag = parts.next().unwrap_or_default();
-        let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, thousandths);
-        let language = match tag.split('-').next().unwrap_or_default() {
-            it if it.eq_ignore_ascii_case("en") || it == "*" => Language::English,
-            it if it.eq_ignore_ascii_case("fr") => Language::French,
-            _ => continue,
-        };
-        if quality > best.0 {
-            best = (quality, language);
-        }
-    }
-    best.1
-}
-
-/// A quality of RFC 9110, `0.85`; what is none is the least.
-fn thousandths(text: &str) -> u16 {
-    let quality: f32 = text.parse().unwrap_or_default();
-    // Between 0 and 1000, so nothing is lost.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped")]
-    let thousandths = (quality.clamp(0.0, 1.0) * 1000.0).round() as u16;
-    thousandths
 }
 
 /// A moment: for programs, in short beside now, and whole.
@@ -246,26 +241,6 @@ pub(super) fn since(at: DateTime<Utc>, now: DateTime<Utc>, words: &dyn Words) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_best_known_language_is_taken() {
-        for (header, language) in [
-            ("", Language::English),
-            ("fr", Language::French),
-            ("fr-CH, fr;q=0.9, en;q=0.8, de;q=0.7, *;q=0.5", Language::French),
-            ("de, en;q=0.7, fr;q=0.8", Language::French),
-            ("de", Language::English),
-            ("en-GB,fr;q=0.9", Language::English),
-            ("FR-fr", Language::French),
-            ("fr;q=0", Language::English),
-            ("fr;q=x, en;q=0.1", Language::English),
-            ("fr;q=NaN", Language::English),
-            ("fr; q=0.5, *;q=0.1", Language::French),
-            (",,;;=,", Language::English),
-        ] {
-            assert_eq!(wanted(header), language, "{header}");
-        }
-    }
 
     #[test]
     fn a_moment_is_told_beside_now_in_each_language() {

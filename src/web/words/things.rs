@@ -56,12 +56,8 @@ pub(in crate::web) enum FilterName {
 pub(in crate::web) enum Care {
     /// It is a major update.
     Major,
-    /// Its makers declare something.
-    Declared(String),
-    /// Somebody else owns the workload.
-    Owned(String),
-    /// It failed elsewhere, or automatic updates are stopped.
-    Elsewhere(String),
+    /// Its makers declare something, somebody else owns the workload, or it failed elsewhere: in these words.
+    Said(String),
     /// The window is closed.
     OutsideWindow(String),
     /// All of a group go.
@@ -121,25 +117,6 @@ pub(in crate::web) enum Check {
     DryRun,
     /// The same, with so many warnings.
     DryRunWarned(usize),
-}
-
-/// How a source of webhooks, or a registry, does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::web) enum Health {
-    /// It sends, and is heard.
-    Heard,
-    /// What it sent last was refused.
-    Refusing,
-    /// Looks find what it should have told.
-    Silent,
-    /// Nothing came yet.
-    New,
-    /// It answers.
-    Fine,
-    /// It is asked sparingly.
-    Sparing,
-    /// It did not answer, or refused.
-    Failing,
 }
 
 /// What was done.

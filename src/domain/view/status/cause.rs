@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use chrono::{DateTime, Utc};
 
 use crate::domain::gone::Gone;
+use crate::domain::preflight::Flaw;
 use crate::domain::record::Held;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::reference::Tag;
@@ -54,7 +55,7 @@ pub enum Cause {
     /// It is applied in a moment.
     Applies,
     /// What is newer would not start; why.
-    Unfit(Tag, String),
+    Unfit(Tag, Box<Flaw>),
     /// It was not looked at yet.
     NotLookedAt,
     /// There is nothing newer that is allowed.

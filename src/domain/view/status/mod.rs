@@ -6,6 +6,7 @@ mod cause;
 mod stands;
 #[cfg(test)]
 mod tests;
+mod until;
 
 use chrono::{DateTime, Utc};
 

@@ -137,7 +137,7 @@ impl Seen<'_> {
             return blocked(Attention::Waiting, Blocker::Held(Box::new(held.clone())));
         }
         let (refused, flaw) = ledger.refused.unfit().next()?;
-        Some((Attention::Waiting, Cause::Unfit(refused.tag.clone(), flaw.to_string())))
+        Some((Attention::Waiting, Cause::Unfit(refused.tag.clone(), Box::new(flaw.clone()))))
     }
 
     fn is_quiet(&self, ledger: &Ledger) -> (Attention, Cause) {

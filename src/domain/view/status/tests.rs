@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::event::Failure;
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::history::Outcome;
+use crate::domain::policy::{Cooldown, KnownSince};
 use crate::domain::record::tests::{question, update};
 use crate::domain::record::{Event, Question, Refused, Running, Update};
 use crate::domain::rollout::{Progress, Rollout, Waits as RolloutWaits};
@@ -47,6 +48,10 @@ impl Case {
     }
 
     fn status(&self) -> Status {
+        self.seen(|seen| Status::of(seen, now()))
+    }
+
+    fn seen<T>(&self, see: impl FnOnce(&Seen<'_>) -> T) -> T {
         let read = Settings::read(&self.workload, "web", &Bounds::default());
         let seen = Seen {
             workload: &self.workload,
@@ -57,7 +62,7 @@ impl Case {
             looked: self.looked.as_ref(),
             waits: self.waits.as_ref(),
         };
-        Status::of(&seen, now())
+        see(&seen)
     }
 
     fn stands(&self) -> (&'static str, &'static str, Option<String>) {
@@ -192,6 +197,48 @@ fn what_is_refused_or_gone_is_told_with_the_version() {
     let gone = Gone { tag, digest: None, lost: Lost::Tag, good: None };
     let gone = Case::new("AUTO_UPDATE").after(vec![runs(), Event::Gone(gone)]);
     assert_eq!(gone.stands(), ("needs-you", "gone", None));
+}
+
+/// The moments, minute by minute, at which a case stands otherwise than a minute before, over two weeks; none of them may lie before
+/// what was said to be the first.
+fn turns(case: &Case) -> usize {
+    case.seen(|seen| {
+        let (mut at, mut turns) = (now(), 0);
+        let mut until = seen.stands_until(at);
+        let mut stands = Status::of(seen, at);
+        while at < now() + TimeDelta::days(14) {
+            at += TimeDelta::minutes(1);
+            let is = Status::of(seen, at);
+            if until.is_some_and(|until| at >= until) {
+                turns += usize::from(is != stands);
+                (until, stands) = (seen.stands_until(at), is);
+            } else {
+                assert_eq!(is, stands, "it was to stand until {until:?}, and is another {at}");
+            }
+        }
+        turns
+    })
+}
+
+#[test]
+fn a_status_stands_until_the_moment_that_it_names() {
+    let snoozed = vec![runs(), asked(), Event::Snooze { until: now() + TimeDelta::days(1) }];
+    assert_eq!(turns(&Case::new("NOTIFICATION").after(vec![runs(), asked()])), 1, "its time runs out");
+    assert_eq!(turns(&Case::new("NOTIFICATION").after(snoozed)), 2, "it is asked again, and then its time runs out");
+    let window = [("mode", "AUTO_UPDATE"), ("window", "Mon-Fri 08:00-17:00 Europe/Paris")];
+    let window = Case::of(IMAGE, &window).after(vec![runs()]).looked(to_1_0_1());
+    assert!(turns(&window) >= 18, "it opens and closes");
+    let Question { terms, .. } = question(1);
+    let again = now() + TimeDelta::hours(6);
+    let refused =
+        Refused { tag: terms.tag.clone(), digest: terms.digest.clone(), again, said: "no".into(), flaw: None };
+    assert_eq!(turns(&Case::new("AUTO_UPDATE").after(vec![runs(), Event::Refuse(refused)])), 1);
+    let mut cooldown = Cooldown::parse("24h", KnownSince::default()).unwrap();
+    cooldown.learn(terms.tag.as_str(), &terms.digest, None, now());
+    let known = vec![runs(), Event::Candidates(cooldown.known().clone())];
+    let cools = Case::of(IMAGE, &[("mode", "AUTO_UPDATE"), ("cooldown", "24h")]).after(known);
+    assert_eq!(turns(&cools), 1, "it has waited");
+    assert_eq!(turns(&Case::new("SOMETIMES")) + turns(&Case::new("NOTIFICATION")), 0, "time changes nothing");
 }
 
 #[test]

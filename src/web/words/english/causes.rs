@@ -26,7 +26,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::Record(_) => Said::new("The record on the workload is not ours", "the next look puts it right"),
         Cause::Undecided(why) | Cause::Group(why) => Said::foreign(why),
         Cause::RollingOut(version) => {
-            let since = container.rollout.as_ref().map(|it| format!("since {}", when(it.since)));
+            let since = container.rollout.as_ref().map(|it| format!("begun {}", when(it.since)));
             Said::new(format!("{version} is being rolled out"), since.unwrap_or_default())
         }
         Cause::RolloutWaits(version, _) => {
@@ -35,7 +35,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
             Said::new(format!("The rollout of {version} stands still"), why)
         }
         Cause::Applies => Said::new("It is applied in a moment", ""),
-        Cause::Unfit(version, why) => Said::new(format!("{version} would not start"), why.as_str()),
+        Cause::Unfit(version, why) => Said::new(format!("{version} would not start"), why.to_string()),
         Cause::NotLookedAt => Said::new("Not looked at yet", ""),
         Cause::NothingNewer => match &container.checked {
             Some(at) => Said::new(format!("Looked at {}", when(at.0)), ""),

@@ -7,14 +7,16 @@ mod phrases;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Button, Care, Check, Did, FactName, FilterName, Health, Labels, Said, Span, Sure, Tick, Titled, Words, beside,
-    who_gave,
+    Button, Care, Check, Did, FactName, FilterName, Labels, Said, Span, Sure, Tick, Titled, Words, beside, who_gave,
 };
 use crate::access::Role;
-use crate::api::view::{ApprovalsView, ChangeView, ContainerView, QuestionView, StoppedView, WorkloadView};
+use crate::api::view::{
+    ApprovalsView, ChangeView, ContainerView, QuestionView, RegistryHealth, SourceHealth, StoppedView, WorkloadView,
+};
 use crate::domain::actor::Actor;
 use crate::domain::history::Outcome;
 use crate::domain::policy::Mode;
+use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
 use crate::domain::view::Attention;
 
@@ -84,8 +86,8 @@ impl Words for English {
         }
     }
 
-    fn actor(&self, actor: &Actor) -> String {
-        actor.words()
+    fn asks_only(&self, why: AsksOnly) -> String {
+        why.words().to_owned()
     }
 
     fn told(&self, change: &ChangeView) -> (&'static str, &'static str) {
@@ -233,16 +235,30 @@ impl Words for English {
         format!("Since {}, as these failed one after another:", self.moment(stopped.since.0))
     }
 
-    fn health(&self, health: Health) -> &'static str {
+    fn source(&self, health: SourceHealth) -> &'static str {
         match health {
-            Health::Heard => "Heard",
-            Health::Refusing => "Refusing",
-            Health::Silent => "Silent",
-            Health::New => "Nothing yet",
-            Health::Fine => "Fine",
-            Health::Sparing => "Sparing",
-            Health::Failing => "Failing",
+            SourceHealth::Heard => "Heard",
+            SourceHealth::Refusing => "Refusing",
+            SourceHealth::Silent => "Silent",
+            SourceHealth::New => "Nothing yet",
         }
+    }
+
+    fn registry(&self, health: RegistryHealth) -> &'static str {
+        match health {
+            RegistryHealth::Fine => "Fine",
+            RegistryHealth::Sparing => "Sparing",
+            RegistryHealth::Failing => "Failing",
+            RegistryHealth::New => "Nothing yet",
+        }
+    }
+
+    fn answered(&self, word: &str) -> String {
+        phrases::answered(word).to_owned()
+    }
+
+    fn spares(&self, word: &str) -> String {
+        phrases::spares(word).to_owned()
     }
 
     fn budget(&self, left: u64, limit: u64, seconds: u64) -> String {

@@ -48,7 +48,7 @@ pub(super) fn list(is_ticked: bool) -> Titled {
 pub(super) fn care(care: &Care) -> String {
     match care {
         Care::Major => "A major update".to_owned(),
-        Care::Declared(words) | Care::Owned(words) | Care::Elsewhere(words) => words.clone(),
+        Care::Said(words) => words.clone(),
         Care::OutsideWindow(when) => format!("Outside its window, which opens {when}"),
         Care::Together(members) => format!("{members} of its group go together"),
     }
@@ -118,6 +118,31 @@ pub(super) fn refused(word: &str, many: u64) -> String {
         other => other,
     };
     format!("{many} {why}")
+}
+
+/// How a question to a registry ended.
+pub(super) fn answered(word: &str) -> &str {
+    match word {
+        "ok" => "answered",
+        "unauthorized" => "wants another credential",
+        "throttled" => "asked to be asked less",
+        "unreachable" => "gave no answer",
+        "blocked" => "may not be asked",
+        "unusable" => "answered what can't be used",
+        "too_many_tags" => "has too many tags",
+        "unknown_repository" => "does not have it",
+        other => other,
+    }
+}
+
+/// Why a registry is not asked for a while.
+pub(super) fn spares(word: &str) -> &str {
+    match word {
+        "asked" => "it asked for it",
+        "little_left" => "little of its budget is left",
+        "ceiling" => "the ceiling of one's own",
+        other => other,
+    }
 }
 
 pub(super) fn sure(sure: Sure<'_>) -> Titled {

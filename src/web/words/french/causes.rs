@@ -4,9 +4,12 @@ use chrono::{DateTime, Utc};
 
 use super::French;
 use crate::api::view::ContainerView;
-use crate::domain::fleet::{Asks, Waits};
+use crate::domain::declared::Kinds;
+use crate::domain::fleet::{Asks, Bound, Waits};
+use crate::domain::record::{AsksOnly, WentBack};
+use crate::domain::rollout;
 use crate::domain::view::{Blocker, Cause};
-use crate::web::words::{Said, beside};
+use crate::web::words::{Said, Words, beside};
 
 pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
     let when = |at: DateTime<Utc>| beside(at, now, &French);
@@ -26,17 +29,17 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::Record(_) => Said::new("L’annotation de suivi n’est pas de nous", "le prochain passage la corrige"),
         Cause::Undecided(why) | Cause::Group(why) => Said::foreign(why),
         Cause::RollingOut(version) => {
-            let since =
-                container.rollout.as_ref().map(|it| format!("depuis {}", super::super::since(it.since, now, &French)));
+            let since = container.rollout.as_ref().map(|it| format!("commencé {}", when(it.since)));
             Said::new(format!("Déploiement de {version} en cours"), since.unwrap_or_default())
         }
-        Cause::RolloutWaits(version, _) => {
-            let why = container.status.cause.to_string();
-            let why = why.split_once(": ").map(|(_, why)| why.to_owned()).unwrap_or(why);
-            Said::new(format!("Le déploiement de {version} n’avance pas"), why)
+        Cause::RolloutWaits(version, waits) => {
+            Said::new(format!("Le déploiement de {version} n’avance pas"), stands_still(*waits))
         }
         Cause::Applies => Said::new("Appliquée dans un instant", ""),
-        Cause::Unfit(version, why) => Said::new(format!("{version} ne démarrerait pas"), why.as_str()),
+        Cause::Unfit(version, why) => {
+            let words: &dyn Words = &French;
+            Said::new(format!("{version} ne démarrerait pas"), words.of_messages().flaw(why))
+        }
         Cause::NotLookedAt => Said::new("Pas encore regardé", ""),
         Cause::NothingNewer => match &container.checked {
             Some(at) => Said::new(format!("Vu {}", when(at.0)), ""),
@@ -76,7 +79,7 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
         Blocker::Snoozed(until) => Said::new("Reportée", format!("nouvelle demande {}", when(*until))),
         Blocker::Asked(until, _) => Said::new("Un accord est demandé", format!("fin {}", when(*until))),
         Blocker::Person => Said::new("Un accord est demandé d’abord", ""),
-        Blocker::AsksOnly(why) => Said::new("Un accord est demandé d’abord", why.words()),
+        Blocker::AsksOnly(why) => Said::new("Un accord est demandé d’abord", asks_only(*why)),
         Blocker::Owned(owner) => Said::new("Un accord est demandé d’abord", format!("propriétaire\u{a0}: {owner}")),
         Blocker::Window(until) => Said::new("Hors de sa fenêtre", format!("elle s’ouvre {}", when(*until))),
         Blocker::Rolling { container, tag } => {
@@ -93,8 +96,59 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
             Waits::First { workload, tag } => {
                 Said::new("Un autre workload passe avant", format!("{workload}, vers {tag}"))
             }
-            Waits::Full(bound) => Said::new("Attend son tour", bound.to_string()),
+            Waits::Full(Bound::Total(most)) => Said::new("Attend son tour", format!("au plus {most} à la fois")),
+            Waits::Full(Bound::Namespace(most)) => {
+                Said::new("Attend son tour", format!("au plus {most} à la fois dans son espace de noms"))
+            }
             Waits::Unlisted => Said::new("Attend son tour", "jusqu’à ce que tout soit listé"),
         },
+    }
+}
+
+/// For whom or what a rollout waits.
+fn stands_still(waits: rollout::Waits) -> &'static str {
+    use rollout::Waits;
+    match waits {
+        Waits::Paused => "les déploiements sont en pause",
+        Waits::ZeroReplicas => "aucun réplica n’est voulu",
+        Waits::OnDelete => "ses pods sont remplacés quand quelqu’un les supprime",
+        Waits::Partition => "la partition de sa stratégie retient des pods",
+        Waits::NoNodes => "aucun nœud ne doit l’exécuter",
+        Waits::NextRun => "sa prochaine exécution sera la première",
+        Waits::Suspended => "il est suspendu et ne s’exécute pas",
+        Waits::NoSchedule => "sa planification ne tombe aucun jour, il ne s’exécute donc jamais",
+        Waits::OlderRun => {
+            "une exécution de la version d’avant continue, et concurrencyPolicy Forbid n’en lance pas d’autre\u{a0}; si elle est bloquée, supprimez son Job"
+        }
+        Waits::CanaryPause => "son canari attend que quelqu’un le promeuve",
+        Waits::BlueGreenPause => "son aperçu attend que quelqu’un le promeuve",
+        Waits::Inconclusive => "son analyse n’a rien donné\u{a0}: quelqu’un doit promouvoir ou abandonner",
+    }
+}
+
+/// Why people are asked although the mode is `AUTO_UPDATE`.
+pub(super) fn asks_only(why: AsksOnly) -> &'static str {
+    match why {
+        AsksOnly::SetBackTwice => {
+            "l’outil à qui ce workload appartient a annulé deux mises à jour\u{a0}; laissez-le écrire la nouvelle version ou, dès qu’il les laisse, mettez image-watcher/mode à NOTIFICATION, puis à AUTO_UPDATE quand ce message a disparu"
+        }
+        AsksOnly::Released => {
+            "elle était retenue, et ne l’est plus par une requête sur le workload, que peut écrire quiconque peut l’annoter"
+        }
+        AsksOnly::Declared(kinds) if !kinds.any() => {
+            "toutes les notes de version jusqu’à celle-ci n’ont pas pu être lues"
+        }
+        AsksOnly::Declared(Kinds { migration: false, .. }) => {
+            "les notes de version annoncent des ruptures ou des étapes manuelles"
+        }
+        AsksOnly::Declared(_) => {
+            "les notes de version annoncent une migration de données, ou qu’il n’y a pas de retour"
+        }
+        AsksOnly::SettingsWentBack(WentBack::Older) => {
+            "les réglages d’image-watcher ont changé avec ce qui a ramené ce workload en arrière, comme le fait kubectl rollout undo\u{a0}; s’ils sont justes, mettez image-watcher/mode à NOTIFICATION, puis à AUTO_UPDATE quand ce message a disparu"
+        }
+        AsksOnly::SettingsWentBack(WentBack::Replaced) => {
+            "les réglages d’image-watcher ont changé en même temps qu’image-watcher/record, retirée ou remplacée\u{a0}; s’ils sont justes, mettez image-watcher/mode à NOTIFICATION, puis à AUTO_UPDATE quand ce message a disparu"
+        }
     }
 }

@@ -7,14 +7,16 @@ mod phrases;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Button, Care, Check, Did, FactName, FilterName, Health, Labels, Said, Span, Sure, Tick, Titled, Words, beside,
-    who_gave,
+    Button, Care, Check, Did, FactName, FilterName, Labels, Said, Span, Sure, Tick, Titled, Words, beside, who_gave,
 };
 use crate::access::Role;
-use crate::api::view::{ApprovalsView, ChangeView, ContainerView, QuestionView, StoppedView, WorkloadView};
+use crate::api::view::{
+    ApprovalsView, ChangeView, ContainerView, QuestionView, RegistryHealth, SourceHealth, StoppedView, WorkloadView,
+};
 use crate::domain::actor::Actor;
 use crate::domain::history::Outcome;
 use crate::domain::policy::Mode;
+use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
 use crate::domain::view::Attention;
 
@@ -84,17 +86,8 @@ impl Words for French {
         }
     }
 
-    fn actor(&self, actor: &Actor) -> String {
-        match actor {
-            Actor::Policy => "la stratégie".to_owned(),
-            Actor::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
-            Actor::Holder { channel, address: None } => format!("quelqu’un qui a le lien dans {channel}"),
-            Actor::Command(Some(user)) => format!("{user} (ligne de commande)"),
-            Actor::Command(None) => "quelqu’un en ligne de commande".to_owned(),
-            Actor::SignedIn(name) => format!("{name} (connecté)"),
-            Actor::Several(all) => all.iter().map(|one| self.actor(one)).collect::<Vec<_>>().join(" et "),
-            other => other.words(),
-        }
+    fn asks_only(&self, why: AsksOnly) -> String {
+        causes::asks_only(why).to_owned()
     }
 
     fn told(&self, change: &ChangeView) -> (&'static str, &'static str) {
@@ -242,16 +235,30 @@ impl Words for French {
         format!("Depuis le {}, car ceci a échoué coup sur coup\u{a0}:", self.moment(stopped.since.0))
     }
 
-    fn health(&self, health: Health) -> &'static str {
+    fn source(&self, health: SourceHealth) -> &'static str {
         match health {
-            Health::Heard => "Entendue",
-            Health::Refusing => "Refusée",
-            Health::Silent => "Muette",
-            Health::New => "Rien encore",
-            Health::Fine => "Répond",
-            Health::Sparing => "Ménagé",
-            Health::Failing => "En panne",
+            SourceHealth::Heard => "Entendue",
+            SourceHealth::Refusing => "Refusée",
+            SourceHealth::Silent => "Muette",
+            SourceHealth::New => "Rien encore",
         }
+    }
+
+    fn registry(&self, health: RegistryHealth) -> &'static str {
+        match health {
+            RegistryHealth::Fine => "Répond",
+            RegistryHealth::Sparing => "Ménagé",
+            RegistryHealth::Failing => "En panne",
+            RegistryHealth::New => "Rien encore",
+        }
+    }
+
+    fn answered(&self, word: &str) -> String {
+        phrases::answered(word).to_owned()
+    }
+
+    fn spares(&self, word: &str) -> String {
+        phrases::spares(word).to_owned()
     }
 
     fn budget(&self, left: u64, limit: u64, seconds: u64) -> String {

@@ -57,7 +57,7 @@ pub(super) fn list(is_ticked: bool) -> Titled {
 pub(super) fn care(care: &Care) -> String {
     match care {
         Care::Major => "Une version majeure".to_owned(),
-        Care::Declared(words) | Care::Owned(words) | Care::Elsewhere(words) => words.clone(),
+        Care::Said(words) => words.clone(),
         Care::OutsideWindow(when) => format!("Hors de sa fenêtre, qui s’ouvre {when}"),
         Care::Together(members) => format!("{members} de son groupe vont ensemble"),
     }
@@ -125,6 +125,31 @@ pub(super) fn refused(word: &str, many: u64) -> String {
         other => other,
     };
     format!("{many} {why}")
+}
+
+/// How a question to a registry ended.
+pub(super) fn answered(word: &str) -> &str {
+    match word {
+        "ok" => "a répondu",
+        "unauthorized" => "veut d’autres identifiants",
+        "throttled" => "demande d’être ménagé",
+        "unreachable" => "n’a pas répondu",
+        "blocked" => "ne peut être interrogé",
+        "unusable" => "réponse inutilisable",
+        "too_many_tags" => "trop de tags",
+        "unknown_repository" => "ne l’a pas",
+        other => other,
+    }
+}
+
+/// Why a registry is not asked for a while.
+pub(super) fn spares(word: &str) -> &str {
+    match word {
+        "asked" => "il l’a demandé",
+        "little_left" => "il reste peu de son quota",
+        "ceiling" => "plafond propre",
+        other => other,
+    }
 }
 
 pub(super) fn sure(sure: Sure<'_>) -> Titled {
