@@ -20,6 +20,9 @@ use super::rollout::obstacle::InTheWay;
 use super::votes::Approvals;
 use super::workload::WorkloadId;
 
+/// A message of so many bytes is kept beside what it is made of.
+const MOST_KEPT_TWICE: usize = 400;
+
 /// So often at most people are reminded of what nobody answers.
 pub const MOST_REMINDERS: u8 = 3;
 
@@ -216,10 +219,19 @@ impl Failure {
         self.account.as_deref().cloned().unwrap_or_else(|| Account::Said(self.message.clone()))
     }
 
-    /// What is kept of it.
+    /// The same, and that the API server refuses to go back for it, in these words.
+    #[must_use]
+    pub fn not_back(self, said: &str) -> Self {
+        let account = Account::NotBack { why: Box::new(self.account()), said: said.to_owned() };
+        let message = format!("{}; the API server refuses to go back: {said}", self.message);
+        Self { message, account: Some(Box::new(account)), ..self }
+    }
+
+    /// What is kept of it: a long message by itself, as it is cut, and what it is made of is not.
     #[must_use]
     pub fn kept(&self) -> Self {
-        Self { log: Vec::new(), ..self.clone() }
+        let account = self.account.clone().filter(|_| self.message.len() <= MOST_KEPT_TWICE);
+        Self { log: Vec::new(), account, ..self.clone() }
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::chat::ChatWords;
 use crate::domain::actor::Actor;
 use crate::domain::declared::Kinds;
 use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
@@ -109,7 +110,7 @@ pub trait Phrases: Sync {
 }
 
 /// The words of messages in one language.
-pub trait Catalogue: Phrases {
+pub trait Catalogue: ChatWords {
     /// What a fact or a remark is called.
     fn label(&self, label: Label) -> &'static str;
     /// What its versions are called.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::catalogue::Phrases;
 use super::words;
 use crate::domain::actor::Actor;
 use crate::domain::release::Language;
@@ -25,22 +26,7 @@ pub struct Buttons {
 /// What stands on buttons in a language.
 #[must_use]
 pub fn buttons(language: Language) -> Buttons {
-    match language {
-        Language::English => Buttons {
-            approve: "Approve",
-            skip: "Skip this version",
-            snooze: "Ask again in 7 days",
-            sure: "Approve this update?",
-            cancel: "Cancel",
-        },
-        Language::French => Buttons {
-            approve: "Approuver",
-            skip: "Ignorer cette version",
-            snooze: "Redemander dans 7 jours",
-            sure: "Approuver cette mise à jour\u{a0}?",
-            cancel: "Annuler",
-        },
-    }
+    words(language).buttons()
 }
 
 /// The same, by the two letters of the language.
@@ -112,40 +98,42 @@ impl Nothing {
     ];
 }
 
+/// The words of chats in one language.
+pub trait ChatWords: Phrases {
+    /// What stands on buttons.
+    fn buttons(&self) -> Buttons;
+    /// What a press came to.
+    fn pressed(&self, pressed: &Pressed, zone: Tz) -> String;
+    /// What happened, and by whom.
+    fn done_by(&self, what: &str, who: &str) -> String;
+    /// That a newer question took the place of this one.
+    fn replaced(&self, by: &str) -> String;
+    /// Why nothing was done.
+    fn nothing(&self, why: Nothing) -> &'static str;
+}
+
 /// What a press came to, in words.
 #[must_use]
 pub fn pressed(language: Language, pressed: &Pressed, zone: Tz) -> String {
-    let moment = |at: DateTime<Utc>| words(language).moment(at, zone);
-    let le = if language == Language::French { " le" } else { "" };
-    let then = |at: &Option<DateTime<Utc>>| at.map(|at| format!("{le} {}", moment(at))).unwrap_or_default();
-    match (language, pressed) {
-        (Language::English, Pressed::Approved(at)) => format!("Approved{}", then(at)),
-        (Language::English, Pressed::Skipped(at)) => format!("Skipped{}", then(at)),
-        (Language::English, Pressed::PutOff(until)) => format!("Put off until {}", moment(*until)),
-        (Language::English, Pressed::Voted(count, needed)) => format!("Approved: {count} of {needed}"),
-        (Language::French, Pressed::Approved(at)) => format!("Approuvé{}", then(at)),
-        (Language::French, Pressed::Skipped(at)) => format!("Version ignorée{}", then(at)),
-        (Language::French, Pressed::PutOff(until)) => format!("Reporté au {}", moment(*until)),
-        (Language::French, Pressed::Voted(count, needed)) => format!("Approuvé\u{a0}: {count} sur {needed}"),
-    }
+    words(language).pressed(pressed, zone)
 }
 
 /// What happened, and by whom.
 #[must_use]
 pub fn by(language: Language, what: &str, who: &str) -> String {
-    match language {
-        Language::English => format!("{what}, by {who}"),
-        Language::French => format!("{what}, par {who}"),
-    }
+    words(language).done_by(what, who)
+}
+
+/// That a newer question took the place of this one.
+#[must_use]
+pub fn replaced(language: Language, by: &str) -> String {
+    words(language).replaced(by)
 }
 
 /// Several people.
 #[must_use]
 pub fn all_of(language: Language, all: &[String]) -> String {
-    all.join(match language {
-        Language::English => " and ",
-        Language::French => " et ",
-    })
+    words(language).all_of(&all.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Who decided, as people read it.
@@ -157,68 +145,7 @@ pub fn actor(language: Language, who: &Actor) -> String {
 /// Why nothing was done, in words.
 #[must_use]
 pub fn nothing(language: Language, why: Nothing) -> &'static str {
-    match language {
-        Language::English => english(why),
-        Language::French => in_french(why),
-    }
-}
-
-fn english(why: Nothing) -> &'static str {
-    match why {
-        Nothing::MayNot => {
-            "You may not answer this here: only people whom the configuration of this channel names may. Nothing was done."
-        }
-        Nothing::UnderWay => "Your answer is under way. What comes of it is said here.",
-        Nothing::OneMoreStep => "This update takes one more step: open the link in the message. Nothing was done.",
-        Nothing::Unknown => "This button is not known here: it may be too old. Nothing was done; the link says more.",
-        Nothing::Again => "You have approved already. It is applied when enough others approve, too.",
-        Nothing::Expired => "Its time is over. Nothing was done; the link in the message can ask for a new one.",
-        Nothing::Superseded => "A newer version took its place. Nothing was done.",
-        Nothing::Refused => "This would not be asked today. Nothing was done; the link in the message says why.",
-        Nothing::Moved => "The tag points to another image now. Nothing was done; you are asked again about it.",
-        Nothing::Changed => "The workload is not what it was when you were asked. Nothing was done.",
-        Nothing::Over => "There is nothing to decide about this any more. Nothing was done.",
-        Nothing::NotWritten => {
-            "The cluster refuses to write it. Nothing was done; the link in the message says what it said."
-        }
-        Nothing::Later => {
-            "The registry or the cluster does not answer. Nothing was done, and nothing is lost: press again in a minute."
-        }
-    }
-}
-
-fn in_french(why: Nothing) -> &'static str {
-    match why {
-        Nothing::MayNot => {
-            "Vous ne pouvez pas répondre ici\u{a0}: seules les personnes nommées dans la configuration de ce canal le peuvent. Rien n’a été fait."
-        }
-        Nothing::UnderWay => "Votre réponse est en cours de traitement. Le résultat sera dit ici.",
-        Nothing::OneMoreStep => {
-            "Cette mise à jour demande une étape de plus\u{a0}: ouvrez le lien du message. Rien n’a été fait."
-        }
-        Nothing::Unknown => {
-            "Ce bouton n’est pas connu ici\u{a0}: il est peut-être trop ancien. Rien n’a été fait\u{a0}; le lien en dit plus."
-        }
-        Nothing::Again => {
-            "Vous avez déjà approuvé. La mise à jour est appliquée dès qu’assez d’autres personnes approuvent."
-        }
-        Nothing::Expired => {
-            "Le délai est écoulé. Rien n’a été fait\u{a0}; le lien du message permet d’en demander un nouveau."
-        }
-        Nothing::Superseded => "Une version plus récente a pris sa place. Rien n’a été fait.",
-        Nothing::Refused => {
-            "La question ne se poserait plus aujourd’hui. Rien n’a été fait\u{a0}; le lien dit pourquoi."
-        }
-        Nothing::Moved => {
-            "Le tag désigne maintenant une autre image. Rien n’a été fait\u{a0}; une nouvelle question sera posée."
-        }
-        Nothing::Changed => "La charge n’est plus ce qu’elle était lors de la question. Rien n’a été fait.",
-        Nothing::Over => "Il n’y a plus rien à décider à ce sujet. Rien n’a été fait.",
-        Nothing::NotWritten => "Le cluster refuse l’écriture. Rien n’a été fait\u{a0}; le lien du message en dit plus.",
-        Nothing::Later => {
-            "Le registre ou le cluster ne répond pas. Rien n’a été fait, rien n’est perdu\u{a0}: réessayez dans une minute."
-        }
-    }
+    words(language).nothing(why)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub use catalogue::{Catalogue, Phrases};
 pub use english::English;
 pub use french::French;
 pub use notes::{AlertLine, Changes, InShort, NotesPart, ReleasePart};
-pub use one::release_url;
+pub use one::{newest, release_url, subject_of};
 
 use crate::domain::event::{Delivery, Told};
 use crate::domain::plain::is_harmful;

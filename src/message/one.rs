@@ -7,7 +7,7 @@ use super::notes::NotesPart;
 use super::{Action, Fact, Frame, Message, Remark, Severity, clean};
 use crate::domain::event::{NoLink, Notice, NoticeKind};
 use crate::domain::reference::Digest;
-use crate::domain::release::ReleaseNotes;
+use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::wording::sentence;
 
 pub(super) fn message(notice: &Notice, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
@@ -61,6 +61,19 @@ fn by_digest(notice: &Notice, from: String, to: String) -> (String, String) {
 
 fn short(digest: Option<&str>) -> Option<String> {
     Some(Digest::parse(digest?).ok()?.short().to_owned())
+}
+
+/// The version that a notice is about, told from what runs.
+#[must_use]
+pub fn newest(notice: &Notice, language: Language) -> String {
+    names(notice, super::words(language), false).to
+}
+
+/// What a message about a notice has as its subject.
+#[must_use]
+pub fn subject_of(notice: &Notice, language: Language, cluster: Option<&str>) -> String {
+    let words = super::words(language);
+    subject(notice, words, &names(notice, words, notice.asks()), cluster)
 }
 
 fn subject(notice: &Notice, words: &dyn Catalogue, names: &Names, cluster: Option<&str>) -> String {

@@ -30,6 +30,7 @@ mod probe_tests;
 mod published;
 mod rehearsal;
 mod replies;
+mod retire;
 mod sender;
 mod service;
 pub mod slack;
@@ -312,6 +313,11 @@ impl Channels {
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.all.iter().map(|channel| channel.name.clone()).collect()
+    }
+
+    /// The name of the cluster, where it has one.
+    fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
     }
 
     /// Everybody who may hold a link, as `channel:address`.

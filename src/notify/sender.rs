@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 use super::gate::Moment;
-use super::{Attempt, Channel, Channels, links};
+use super::{Attempt, Channel, Channels, Sent, links};
 use crate::ambient::Ambient;
 use crate::domain::approval::{ApprovalId, LinkKeys};
 use crate::domain::event::{Approvals, Delivery, Job, NoLink, Notice, Told, Trouble, TroubleKind};
@@ -21,7 +21,7 @@ use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
 
 /// So long a message goes on showing what becomes of its update; later, what is told of it is a message of its own.
-const SHOWN: TimeDelta = TimeDelta::days(30);
+pub(super) const SHOWN: TimeDelta = TimeDelta::days(30);
 
 /// Finds the record of a watched workload by its uid, as far as it is ours: what is not ours says nothing.
 pub type FindRecord = Arc<dyn Fn(&str) -> Option<Record> + Send + Sync>;
@@ -73,7 +73,13 @@ impl<Q: Queue + Kept> Sender<Q> {
             self.count(&delivery, "dropped");
             return Verdict::Done;
         }
-        let sent = self.channels.deliver_after(before.as_ref(), &delivery, &links, notes.as_ref(), &self.ambient).await;
+        let sent = match self.retire_older(&delivery).await {
+            Some(attempt) => Sent { attempt, posted: None },
+            None => {
+                self.channels.deliver_after(before.as_ref(), &delivery, &links, notes.as_ref(), &self.ambient).await
+            }
+        };
+        self.keep_question(&delivery, sent.posted.as_ref()).await;
         self.keep_place(place.as_ref(), sent.posted).await;
         let attempt = sent.attempt;
         self.learn(&delivery, &attempt).await;

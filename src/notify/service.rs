@@ -225,6 +225,9 @@ pub trait Answered: Sync {
     /// The same in the message, in the place of its buttons.
     fn settled(&self, place: &Place, text: &str, by: &Actor, language: Language) -> Option<Request>;
 
+    /// A message that asked, without its buttons: what it was about, and what took its place.
+    fn retired(&self, posted: &Posted, text: &str) -> Option<Request>;
+
     /// How the service is told where presses come in, under the address that links begin with.
     fn hook(&self, _base: &Url) -> Option<Request> {
         None

@@ -11,7 +11,7 @@ use super::probe::{self, Tried, named};
 use super::service::{
     Answered, DeskOf, Request, Sending, Service, Style, at, body_of, by_status, put, refusal, refused, under,
 };
-use super::slack::{ROOM, body, plain_message};
+use super::slack::{ROOM, body, escaped, marked, plain_message};
 use super::slack_reply::{aside, line, settled};
 use crate::domain::actor::Actor;
 use crate::domain::event::{Notice, NoticeKind};
@@ -216,6 +216,11 @@ impl Answered for SlackApp {
         let blocks = settled(place, &text);
         self.update(&place.posted, json!({"text": text, "blocks": blocks})).ok()
     }
+
+    fn retired(&self, posted: &Posted, text: &str) -> Option<Request> {
+        let text = escaped(text, 2000);
+        self.update(posted, json!({"text": text, "blocks": [marked(&text)]})).ok()
+    }
 }
 
 impl Service for SlackApp {
@@ -355,6 +360,32 @@ mod tests {
         for nobody in [channel(), channel().answered_at(desk(&[]))] {
             assert!(buttons_of(&nobody, "minor", &links).0.is_empty());
         }
+    }
+
+    /// A question among others is answered behind its link, which says what has become of it by then.
+    #[test]
+    fn what_tells_several_things_has_no_button_that_could_lie() {
+        let links = Links { whole: Some(format!("https://iw.example.com/a/{TOKEN}")), each: vec![None, None] };
+        let mut delivery = asking();
+        let notices = vec![delivery.notices()[0].clone(), delivery.notices()[0].clone()];
+        delivery.told = crate::domain::event::Told::Several { id: "col_1".into(), notices };
+        let message = super::super::tests::said_by(&delivery, links.clone(), None, None);
+        let (delivery, links, now) = (&delivery, &links, DateTime::UNIX_EPOCH);
+        let sending = Sending { delivery, message: &message, links, notes: None, style: Style::Rich, now };
+        let request = channel().answered_at(desk(&["U1"])).request(&sending).unwrap();
+        let body = String::from_utf8(request.body).unwrap();
+        assert!(body.contains("/a/v1.") && !body.contains("iw.approve") && !body.contains("confirm"), "{body}");
+    }
+
+    #[test]
+    fn a_message_that_is_retired_has_words_alone() {
+        let posted = Posted { channel: "C1".into(), message: "1.2".into() };
+        let request = channel().answered_at(desk(&["U1"])).retired(&posted, "<web>\n1.4.0 took its place.").unwrap();
+        assert_eq!(request.url.path(), "/api/chat.update");
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!((&body["channel"], &body["ts"]), (&json!("C1"), &json!("1.2")));
+        assert_eq!(body["blocks"].as_array().unwrap().len(), 1, "{body}");
+        assert_eq!(body["blocks"][0]["text"]["text"], "&lt;web&gt;\n1.4.0 took its place.");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Buttons in Telegram: how it is told where presses come in, and how it shows what came of one
-//! (core.telegram.org/bots/api, "setWebhook", "`CallbackQuery`", "`editMessageText`").
+//! (core.telegram.org/bots/api: `setWebhook`, `CallbackQuery`, `editMessageText`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl Answered for TelegramChannel {
     }
 
     fn anew(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal> {
-        Request::json(&self.method("`editMessageText`"), &of(posted, self.body(sending)))
+        Request::json(&self.method("editMessageText"), &of(posted, self.body(sending)))
     }
 
     fn follow(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal> {
@@ -120,6 +120,13 @@ impl Answered for TelegramChannel {
             put(&mut body, "entities", json!(entities));
         }
         self.call("editMessageText", &of(&place.posted, body))
+    }
+
+    /// A keyboard that is not named goes.
+    fn retired(&self, posted: &Posted, text: &str) -> Option<Request> {
+        let text = cut(text, Unit::Utf16, MOST_OF_A_TEXT);
+        let body = json!({"text": text, "link_preview_options": {"is_disabled": true}});
+        self.call("editMessageText", &of(posted, body))
     }
 
     fn hook(&self, base: &Url) -> Option<Request> {
@@ -233,6 +240,18 @@ mod tests {
         assert_eq!(major, [Wish::Skip, Wish::Snooze], "that takes one more gesture");
     }
 
+    /// What Telegram calls them: of a method that it does not know it says 404, as of a bot that it does not know.
+    #[test]
+    fn methods_have_their_names() {
+        let (delivery, message) = (asking(), said(&asking(), None, None));
+        let (links, notes, style, now) = (Links::default(), None, Style::Rich, chrono::DateTime::UNIX_EPOCH);
+        let sending = Sending { delivery: &delivery, message: &message, links: &links, notes, style, now };
+        let posted = Posted { channel: "-42".into(), message: "9".into() };
+        let method = |request: Request| request.url.path().rsplit('/').next().unwrap_or_default().to_owned();
+        let of = [channel().request(&sending), channel().anew(&sending, &posted), channel().follow(&sending, &posted)];
+        assert_eq!(of.map(|request| method(request.unwrap())), ["sendMessage", "editMessageText", "sendMessage"]);
+    }
+
     #[test]
     fn what_was_decided_takes_the_place_of_the_buttons() {
         let posted = Posted { channel: "-42".into(), message: "9".into() };
@@ -254,6 +273,9 @@ mod tests {
                 && settled["reply_markup"].is_null()
                 && settled["parse_mode"].is_null()
         );
+        let (method, retired) = body(channel().retired(&posted, "1.3.0\n1.4.0 took its place."));
+        assert_eq!((method.as_str(), &retired["message_id"]), ("editMessageText", &json!(9)));
+        assert!(retired["reply_markup"].is_null() && retired["text"] == "1.3.0\n1.4.0 took its place.", "{retired}");
         let long = Place { shown: json!({"text": "x".repeat(4096)}), ..place.clone() };
         let (method, settled) = body(channel().settled(&long, "Approved", &by, Language::English));
         assert_eq!(

@@ -302,7 +302,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Left::Undone(way_back, way) => (way_back, way),
             Left::Stays(way_back) => (way_back, Vec::new()),
             Left::Refused(said) => {
-                failure.message = format!("{}; the API server refuses to go back: {said}", failure.message);
+                failure = failure.not_back(&said);
                 (WayBack::Refused, Vec::new())
             }
         };

@@ -18,6 +18,7 @@ pub(crate) fn tests() -> Vec<Test> {
         two_users_of_slack_are_two_people,
         one_update_is_one_message_in_slack,
         what_slack_does_not_change_is_said_below,
+        a_question_that_was_replaced_loses_its_buttons,
         a_press_that_was_acknowledged_is_done_after_a_kill,
     ]
 }
@@ -254,6 +255,35 @@ async fn what_slack_does_not_change_is_said_below(ctx: Ctx) {
     let received = update_to_its_end(&ctx, &slack).await;
     assert_eq!(below(&received, "is being rolled out").len(), 1);
     assert_eq!(posted(&received, "1.0.1").len(), 1);
+}
+
+/// What was answered says how that went on, and is not said to be replaced by what comes after it.
+async fn a_question_that_was_replaced_loses_its_buttons(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let slack = slack(&ctx);
+    let watcher = watcher(&ctx, &slack).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    web.push(Image::new("1.0.1")).await;
+    question(&slack, "1.0.1").await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    web.push(Image::new("1.0.2")).await;
+    let second = question(&slack, "1.0.2").await;
+    let replaced = |all: &[Received]| -> Vec<Value> {
+        let updates = calls(all, "chat.update").into_iter();
+        updates.filter(|one| one["text"].to_string().contains("took its place")).collect()
+    };
+    let told = replaced(&slack.requests());
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let text = told[0]["text"].as_str().expect("a text");
+    assert!(text.contains("1.0.0 → 1.0.1") && text.ends_with("1.0.2 took its place."), "{text}");
+    assert!(!told[0].to_string().contains("iw.") && !told[0].to_string().contains("/a/v1."), "{}", told[0]);
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.2").await;
+    approve_by_link(&watcher, &second).await;
+    slack.wait_until("how it ended", |all| !below(all, "is healthy").is_empty()).await;
+    web.push(Image::new("1.0.3")).await;
+    question(&slack, "1.0.3").await;
+    assert_eq!(replaced(&slack.requests()).len(), 1, "what was answered stays");
 }
 
 /// Slack sends a press once, so nothing that it was told of may be lost.

@@ -95,6 +95,7 @@ async fn a_press_in_telegram_goes_the_way_of_a_links(ctx: Ctx) {
         edits.iter().all(|edit| edit["message_id"] == 9 && !edit.to_string().contains("callback_data")),
         "{edits:#?}"
     );
+    assert!(edits.iter().any(|edit| edit["text"].to_string().contains("le déploiement est sain")), "{edits:#?}");
     assert!(edits.iter().any(|edit| edit["text"].to_string().contains("par 7 (Telegram)")), "{edits:#?}");
     let answered = calls(&received, "answerCallbackQuery").into_iter().filter(|one| one["callback_query_id"] == "q3");
     assert_eq!(answered.count(), 1, "what came twice is one press");

@@ -145,7 +145,7 @@ fn why_an_image_was_not_pulled_is_remembered_beyond_the_try_and_a_new_list() {
     let back_off = || waits("ImagePullBackOff", "Back-off pulling image \"web:1.1.0\"");
     assert!(table.observe("shop", &waits("ErrImagePull", "web:1.1.0: not found")).is_empty());
     assert_eq!(table.observe("shop", &back_off()).len(), 1);
-    let message = |table: &Table| follow(table, 1).unwrap()[0].trouble().unwrap().message;
+    let message = |table: &Table| follow(table, 1).unwrap()[0].trouble().unwrap().account.to_string();
     assert!(message(&table).ends_with("ErrImagePull: web:1.1.0: not found"), "{}", message(&table));
     table.begin("shop");
     table.list("shop", &back_off());

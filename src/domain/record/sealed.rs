@@ -126,8 +126,11 @@ impl Ledger {
 
     /// Leaves out what others said to people. Whether there was any of it.
     fn shorten(&mut self) -> bool {
-        let failed =
-            self.update.as_mut().and_then(|update| update.failure.as_mut()).map(|failure| &mut failure.message);
+        let failure = self.update.as_mut().and_then(|update| update.failure.as_mut());
+        let failed = failure.map(|failure| {
+            failure.account = None;
+            &mut failure.message
+        });
         let said = failed.into_iter().chain(self.refused.said());
         said.fold(false, |any, text| !std::mem::take(text).is_empty() | any)
     }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::blame::Blame;
+use super::pods::Exit;
 use crate::domain::actor::Actor;
 
 /// Why an update failed or stands still.
@@ -13,6 +15,51 @@ use crate::domain::actor::Actor;
 pub enum Account {
     /// Somebody else says it, in these words.
     Said(String),
+    /// Something is said of a container.
+    OfContainer {
+        /// Its pod.
+        pod: Box<str>,
+        /// The container.
+        container: Box<str>,
+        /// What is said.
+        said: String,
+        /// How it ended last, where it did.
+        exit: Option<Exit>,
+    },
+    /// Something is said of a pod.
+    OfPod {
+        /// The pod.
+        pod: Box<str>,
+        /// What is said.
+        said: String,
+    },
+    /// A container was started again and again, and came up each time.
+    Restarted {
+        /// Its pod.
+        pod: Box<str>,
+        /// The container.
+        container: Box<str>,
+        /// How often.
+        restarts: i32,
+        /// How it ended last.
+        exit: Exit,
+    },
+    /// The cluster says this, and one of its pods that.
+    WithPod {
+        /// What the cluster says.
+        said: String,
+        /// The pod's word, as Kubernetes writes it.
+        reason: String,
+        /// What there is to say of the pod.
+        why: Box<Account>,
+    },
+    /// Whether it may be laid on what was written.
+    Blamed {
+        /// What happened.
+        why: Box<Account>,
+        /// What it is laid on.
+        on: Blame,
+    },
     /// Its controller has not looked at what was written for so many minutes.
     NotObserved(u64),
     /// Nothing has moved for so many minutes, and nobody says why.
@@ -59,6 +106,17 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Said(words) => f.write_str(words),
+            Self::OfContainer { pod, container, said, exit } => {
+                write!(f, "pod {pod}, container {container}: {said}")?;
+                exit.iter().try_for_each(|exit| write!(f, "; {exit}"))
+            }
+            Self::OfPod { pod, said } => write!(f, "pod {pod}: {said}"),
+            Self::Restarted { pod, container, restarts, exit } => {
+                let why = if exit.is_killed() { ", as of a container that failed liveness probe" } else { "" };
+                write!(f, "pod {pod}, container {container} was started again {restarts} times; {exit}{why}")
+            }
+            Self::WithPod { said, reason, why } => write!(f, "{said}; {reason}: {why}"),
+            Self::Blamed { why, on } => write!(f, "{why}; {on}"),
             Self::NotObserved(minutes) => {
                 write!(f, "its controller has not looked at it for {minutes} minutes; is that controller running?")
             }

@@ -5,11 +5,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::pods::{Pod, Sight, Standing, Symptom, Trouble, VOLUME};
 
 /// What a trouble may be laid on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Blame {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Blame {
     /// What was written.
     Written,
     /// Something else: its container was not written.
@@ -32,7 +35,7 @@ impl fmt::Display for Blame {
 pub(super) fn blame(trouble: &Trouble, written: &[(&str, &str)], unwell_before: &[Symptom]) -> Blame {
     // What is said of an image volume is said of each container that mounts it, with the name of the image.
     let is_written = |(name, image): &(&str, &str)| {
-        trouble.container.as_deref() == Some(name) || name.starts_with(VOLUME) && trouble.message.contains(image)
+        trouble.container.as_deref() == Some(name) || name.starts_with(VOLUME) && trouble.says(image)
     };
     if !written.iter().any(is_written) {
         Blame::OtherContainer

@@ -16,7 +16,7 @@ mod reading;
 mod replicas;
 
 pub use account::Account;
-pub use blame::unwell;
+pub use blame::{Blame, unwell};
 pub use reading::{Follower, Healing, Reading, Ready, Why, ready};
 pub use replicas::{Status, Strategy};
 

@@ -9,7 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
+use super::Account;
 use crate::domain::plain::is_harmful;
 use pull::Pull;
 
@@ -87,7 +89,7 @@ pub struct ContainerStatus {
 }
 
 /// How a container ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
     /// Its exit code.
     pub code: i32,
@@ -95,7 +97,8 @@ pub struct Exit {
     pub word: Box<str>,
     /// Its own last words.
     pub message: Box<str>,
-    /// When.
+    /// When. It is not kept.
+    #[serde(skip)]
     pub at: Option<DateTime<Utc>>,
 }
 
@@ -287,8 +290,8 @@ pub struct Trouble {
     pub weight: Weight,
     /// The word for it.
     pub reason: Reason,
-    /// A sentence for people.
-    pub message: String,
+    /// What there is to say of it.
+    pub account: Account,
     /// The pod.
     pub pod: Box<str>,
     /// The container, where it is one's.
@@ -298,6 +301,12 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// Whether what is said of it has this in it.
+    #[must_use]
+    pub fn says(&self, text: &str) -> bool {
+        self.account.to_string().contains(text)
+    }
+
     /// The container and the word, the same however an image is not pulled.
     #[must_use]
     pub fn symptom(&self) -> Option<Symptom> {
@@ -340,9 +349,9 @@ impl Pod {
         let worst = self.troubles(sight).reduce(|worst, next| if next.weight > worst.weight { next } else { worst });
         let of_pod = || {
             let said = troubled.unscheduled.as_ref().or(troubled.unready.as_ref())?;
-            let message = format!("pod {}: {}", self.name, said.message);
+            let account = Account::OfPod { pod: self.name.clone(), said: said.message.to_string() };
             let (weight, reason) = (Weight::Passing, said.reason);
-            Some(Trouble { weight, reason, message, pod: self.name.clone(), container: None, has_run: false })
+            Some(Trouble { weight, reason, account, pod: self.name.clone(), container: None, has_run: false })
         };
         worst.or_else(of_pod)
     }
@@ -364,11 +373,14 @@ impl Pod {
             Reason::CrashLoopBackOff if is_short_of_memory => Reason::OomKilled,
             reason => reason,
         };
-        let exit = container.exit.as_ref().map(|exit| format!("; {exit}")).unwrap_or_default();
         let cause = troubled.cause(&container.name).filter(|_| waits.lacks_cause()).unwrap_or_default();
         let between = if cause.is_empty() { "" } else { ": ErrImagePull: " };
-        let message =
-            format!("pod {}, container {}: {}{between}{cause}{exit}", self.name, container.name, waits.message);
+        let account = Account::OfContainer {
+            pod: self.name.clone(),
+            container: container.name.clone(),
+            said: format!("{}{between}{cause}", waits.message),
+            exit: container.exit.as_ref().map(Exit::kept),
+        };
         let is_final = match waits.reason {
             Reason::ImagePullBackOff => Pull::of(&format!("{}{between}{cause}", waits.message)).is_final(),
             Reason::ErrImagePull => Pull::of(&waits.message).is_final() && troubled.tries_again(&container.name, sight),
@@ -377,7 +389,7 @@ impl Pod {
         Some(Trouble {
             weight: if is_final { Weight::Final } else { Weight::Passing },
             reason,
-            message,
+            account,
             pod: self.name.clone(),
             container: Some(container.name.clone()),
             has_run: container.restarts > 0,
@@ -396,21 +408,29 @@ impl Pod {
             pulls.filter_map(|container| Some((container.name.clone(), earlier.told(&container.name)?))).collect();
     }
 
-    /// What was started again and is up, in words; `None` where nothing was after `since`.
+    /// What was started again and is up; `None` where nothing was after `since`.
     #[must_use]
-    pub fn restarted(&self, since: DateTime<Utc>) -> Option<String> {
+    pub fn restarted(&self, since: DateTime<Utc>) -> Option<Account> {
         let Standing::Troubled(troubled) = &self.stands else { return None };
         let is_new = |exit: &&Exit| exit.at.is_none_or(|at| at > since);
         let found = troubled.containers.iter().filter(|container| container.restarts > 0);
         let (container, exit) =
             { found }.find_map(|container| Some((container, container.exit.as_ref().filter(is_new)?)))?;
-        let why = if matches!(exit.code, 137 | 143) && *exit.word != *"OOMKilled" {
-            ", as of a container that failed liveness probe"
-        } else {
-            ""
-        };
-        let (name, restarts) = (&container.name, container.restarts);
-        Some(format!("pod {}, container {name} was started again {restarts} times; {exit}{why}", self.name))
+        let (pod, container, restarts) = (self.name.clone(), container.name.clone(), container.restarts);
+        Some(Account::Restarted { pod, container, restarts, exit: exit.kept() })
+    }
+}
+
+impl Exit {
+    /// What is kept of it.
+    fn kept(&self) -> Self {
+        Self { at: None, ..self.clone() }
+    }
+
+    /// Whether somebody killed it, and not for want of memory: a kubelet does so where a liveness probe fails.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        matches!(self.code, 137 | 143) && *self.word != *"OOMKilled"
     }
 }
 

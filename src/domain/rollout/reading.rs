@@ -103,14 +103,19 @@ pub struct Why {
 
 impl Why {
     fn of(trouble: Trouble) -> Self {
-        let Trouble { reason, message, pod, container, has_run, .. } = trouble;
+        let Trouble { reason, account, pod, container, has_run, .. } = trouble;
         let log = container.filter(|_| has_run).map(|container| (pod.clone(), container));
-        Self { reason, message, account: None, log, pod: Some(pod), was_before: false }
+        Self { log, ..Self::ours(reason, account, Some(pod)) }
     }
 
     /// What is ours to say, of a pod where it is about one.
     fn ours(reason: Reason, account: Account, pod: Option<Box<str>>) -> Self {
         Self { reason, message: account.to_string(), account: Some(account), log: None, pod, was_before: false }
+    }
+
+    /// The same, of which that is to be said.
+    fn told_as(self, account: Account) -> Self {
+        Self { message: account.to_string(), account: Some(account), ..self }
     }
 
     fn said(reason: &str, message: &str) -> Self {
@@ -180,19 +185,21 @@ impl Follower<'_> {
     /// What the cluster gave up, with what its pods say of it: where it took too long, and pods of the version before are in the
     /// same trouble, nobody can say that the image is to blame.
     fn given_up(&self, stall: &Stall) -> Reading {
-        let mut why = Why::said(&stall.reason, &stall.message);
+        let why = Why::said(&stall.reason, &stall.message);
+        let with = |trouble: &Trouble| Account::WithPod {
+            said: why.message.clone(),
+            reason: trouble.reason.to_string(),
+            why: Box::new(trouble.account.clone()),
+        };
         let (ours, others) = self.troubles();
         let is_late = why.reason == Reason::ProgressDeadlineExceeded && ours.is_empty();
         if let Some((trouble, blame)) = worst(others, |(trouble, _)| trouble).filter(|_| is_late) {
-            why.message = format!("{}; {}: {}; {blame}", why.message, trouble.reason, trouble.message);
-            return Reading::Failed(Why { was_before: blame == Blame::Before, ..why });
+            let account = Account::Blamed { why: Box::new(with(&trouble)), on: blame };
+            return Reading::Failed(Why { was_before: blame == Blame::Before, ..why.told_as(account) });
         }
-        if let Some(trouble) = self.trouble() {
-            let of_pod = Why::of(trouble);
-            why.message = format!("{}; {}: {}", why.message, of_pod.reason, of_pod.message);
-            why.log = of_pod.log;
-        }
-        Reading::Failed(why)
+        let Some(trouble) = self.trouble() else { return Reading::Failed(why) };
+        let account = with(&trouble);
+        Reading::Failed(Why { log: Why::of(trouble).log, ..why.told_as(account) })
     }
 
     /// What pods say that waiting can't mend.
@@ -204,8 +211,8 @@ impl Follower<'_> {
         }
         let others = others.into_iter().filter(|(trouble, _)| trouble.weight == Weight::Final).collect();
         worst(others, |(trouble, _)| trouble).map(|(trouble, blame)| {
-            let why = Why::of(trouble);
-            Reading::Stalled(Why { message: format!("{}; {blame}", why.message), ..why })
+            let account = Account::Blamed { why: Box::new(trouble.account.clone()), on: blame };
+            Reading::Stalled(Why::of(trouble).told_as(account))
         })
     }
 
@@ -333,23 +340,16 @@ impl Follower<'_> {
         }
         let restarted = self.new_pods().find_map(|pod| pod.restarted(self.now - self.settle));
         match restarted {
-            Some(message) if self.still >= LONG => Reading::Stalled(Why {
-                account: None,
-                log: None,
-                pod: None,
-                reason: Reason::Restarting,
-                message,
-                was_before: false,
-            }),
+            Some(account) if self.still >= LONG => Reading::Stalled(Why::ours(Reason::Restarting, account, None)),
             None if self.still >= LONG + self.settle => Reading::Stalled(unsteady(self.settle)),
-            restarted => Reading::Settling(Healing { left, restarted }),
+            restarted => Reading::Settling(Healing { left, restarted: restarted.map(|account| account.to_string()) }),
         }
     }
 }
 
 /// A pod of another version for which its controller waits.
 fn in_the_way(reason: Reason, trouble: &Trouble) -> Why {
-    let said = format!("{}: {}", trouble.reason, trouble.message);
+    let said = format!("{}: {}", trouble.reason, trouble.account);
     let (pod, is_broken) = (trouble.pod.clone(), reason == Reason::PodNeedsDelete);
     Why::ours(reason, Account::InTheWay { pod: pod.clone(), is_broken, said }, Some(pod))
 }

@@ -1,5 +1,6 @@
 //! The words of messages in English.
 
+mod chat;
 mod sentence;
 mod ways;
 

@@ -2,6 +2,8 @@
 //!
 //! A space before `:`, `;`, `!`, `?` and inside « » does not break, and is written `\u{a0}` here, as nobody sees it otherwise.
 
+mod broken;
+mod chat;
 mod grounds;
 mod moment;
 mod owner;
@@ -24,7 +26,8 @@ use crate::domain::owner::OwnerView;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
 use crate::domain::tag::Level;
-use phrases::{charges, counted, declared, group, how_far, in_words, of_cluster, policy, quoted};
+use broken::in_words;
+use phrases::{charges, counted, declared, group, how_far, of_cluster, policy, quoted};
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 

@@ -2,9 +2,7 @@
 
 use crate::domain::actor::Actor;
 use crate::domain::declared::Kinds;
-use crate::domain::event::Failure;
 use crate::domain::group::{Move, Plan};
-use crate::domain::rollout::Account;
 use crate::domain::tag::Level;
 use crate::message::clean;
 
@@ -107,50 +105,6 @@ pub(super) fn group(plan: &Plan) -> String {
     format!("{}, tous dans cet ordre ou aucun\u{a0}: {}", plan.name, all.join("\u{a0}; "))
 }
 
-/// Why it failed, with the end of its log where that is known.
-pub(super) fn in_words(failure: &Failure) -> String {
-    let Failure { reason, message, log, .. } = failure;
-    let message = if message.is_empty() { String::new() } else { format!("\u{a0}: {}", account(&failure.account())) };
-    let log = if log.is_empty() {
-        String::new()
-    } else {
-        format!("\u{a0}; fin de son journal\u{a0}: {}", quoted(&log.join(" | ")))
-    };
-    format!("{reason}{message}{log}")
-}
-
-/// Why an update failed or stands still.
-fn account(of: &Account) -> String {
-    match of {
-        Account::Said(words) => quoted(words),
-        Account::NotObserved(minutes) => format!(
-            "son contrôleur ne l’a pas examinée depuis {minutes} minutes\u{a0}; ce contrôleur tourne-t-il\u{a0}?"
-        ),
-        Account::NoProgress(minutes) => {
-            format!("le déploiement n’a pas avancé depuis {minutes} minutes\u{a0}; regardez ses pods")
-        }
-        Account::Unsteady(seconds) => {
-            format!("ses pods ne restent pas tous prêts {seconds} secondes de suite\u{a0}; regardez-les")
-        }
-        Account::InTheWay { pod, is_broken: true, said } => format!(
-            "son contrôleur attend le pod {pod} d’une autre version, qui ne démarre pas\u{a0}: supprimez ce pod ({})",
-            quoted(said)
-        ),
-        Account::InTheWay { pod, is_broken: false, said } => format!(
-            "son contrôleur attend le pod {pod} d’une autre version, qui n’est pas prêt\u{a0}: s’il ne doit pas le devenir, supprimez ce pod ({})",
-            quoted(said)
-        ),
-        Account::NotWritten(version) => format!("le serveur d’API refuse d’écrire {version}"),
-        Account::OfMember { member, group, why } => format!("{member}, du groupe {group}\u{a0}: {}", account(why)),
-        Account::Wanted { group, by } => {
-            format!("le groupe {group} revient en arrière, à la demande de {}", actor(by))
-        }
-        Account::NotBack { why, said } => {
-            format!("{}\u{a0}; le serveur d’API refuse le retour en arrière\u{a0}: {}", account(why), quoted(said))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,27 +137,5 @@ mod tests {
         assert_eq!((French.level("minor"), French.level("other")), ("mineure".into(), "other".into()));
         assert_eq!(policy("AUTO_UPDATE, strategy MINOR"), "AUTO_UPDATE, stratégie MINOR");
         assert_eq!((policy(""), policy("DISABLED")), (String::new(), "DISABLED".into()));
-    }
-
-    /// Each of them, so that what is said can be read as a whole.
-    #[test]
-    fn all_accounts() {
-        let said = || Box::new(Account::Said("0/3 nodes are available".into()));
-        let in_the_way =
-            |is_broken| Account::InTheWay { pod: "db-2".into(), is_broken, said: "CrashLoopBackOff: back-off".into() };
-        let member = |why| Account::OfMember { member: "deploy/api".into(), group: "shop".into(), why };
-        let all = [
-            *said(),
-            Account::NotObserved(15),
-            Account::NoProgress(15),
-            Account::Unsteady(30),
-            in_the_way(true),
-            in_the_way(false),
-            member(Box::new(Account::NotWritten("1.3.0".into()))),
-            Account::Wanted { group: "shop".into(), by: Actor::Command(None) },
-            Account::NotBack { why: Box::new(member(said())), said: "denied".into() },
-        ];
-        let both = all.map(|one| format!("{one}\n{}\n", account(&one)));
-        insta::assert_snapshot!(both.concat());
     }
 }

@@ -133,21 +133,24 @@ fn the_worst_of_a_pod_is_told_with_its_last_words() {
     let trouble = pod(vec![pulls, crashes]).trouble().unwrap();
     assert_eq!((&*trouble.pod, trouble.container.as_deref(), trouble.has_run), ("web-1", Some("web"), true));
     let words = ["pod web-1, container web: back-off 20s restarting", "last exit code is 2", "no such table"];
-    assert!(words.iter().all(|word| trouble.message.contains(word)), "{}", trouble.message);
+    assert!(words.iter().all(|word| trouble.says(word)), "{}", trouble.account);
 }
 
 #[test]
 fn of_two_that_are_equally_bad_the_first_is_told_each_with_what_it_says() {
     let log = |waits| ContainerStatus { name: "log".into(), ..container(waits, 0, None) };
     let both = [log(said("ErrImageNeverPull", "a")), container(said("InvalidImageName", "b"), 0, None)];
-    assert_eq!(pod(both.into()).trouble().unwrap().message, "pod web-1, container log: a");
+    assert_eq!(pod(both.into()).trouble().unwrap().account.to_string(), "pod web-1, container log: a");
     let of = |exit: Exit| container(said("CrashLoopBackOff", "back-off"), 1, exit);
     for (exit, words) in [
         (exit(1, "Error", ""), "back-off; its last exit code is 1"),
         (exit(1, "", "bad"), "back-off; its last exit code is 1, its last words: bad"),
         (exit(137, "OOMKilled", ""), "back-off; its last exit code is 137 (OOMKilled)"),
     ] {
-        assert_eq!(pod(vec![of(exit)]).trouble().unwrap().message, format!("pod web-1, container web: {words}"));
+        assert_eq!(
+            pod(vec![of(exit)]).trouble().unwrap().account.to_string(),
+            format!("pod web-1, container web: {words}")
+        );
     }
     let errors = "is a directory, no such file or directory";
     assert_eq!(verdict(container(said("RunContainerError", errors), 0, None)), ("RunContainerError", false));
@@ -160,7 +163,9 @@ fn what_was_started_again_lately_is_told_with_why() {
     let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
     let of = |code, word, restarts, ended: Option<i64>| {
         let exit = Exit { at: ended.map(at), ..exit(code, word, "") };
-        pod(vec![container(None, 0, None), container(None, restarts, exit)]).restarted(at(100))
+        pod(vec![container(None, 0, None), container(None, restarts, exit)])
+            .restarted(at(100))
+            .map(|told| told.to_string())
     };
     let told = |words: &str| {
         Some(format!("pod web-1, container web was started again 2 times; its last exit code is {words}"))
@@ -187,7 +192,7 @@ fn what_is_followed_is_said_of_the_same_container() {
     let back_off = "Back-off pulling image";
     let mut now = of(&[("log", "ImagePullBackOff", back_off), ("web", "ImagePullBackOff", back_off)]);
     now.follows(&of(&[("log", "ErrImagePull", "429 Too Many Requests"), ("web", "ErrImagePull", NOT_FOUND)]));
-    let troubles: Vec<_> = now.troubles(Sight::default()).map(|it| (it.weight, it.message)).collect();
+    let troubles: Vec<_> = now.troubles(Sight::default()).map(|it| (it.weight, it.account.to_string())).collect();
     assert_eq!(troubles[0].0, Weight::Passing, "{troubles:?}");
     assert!(troubles[1].0 == Weight::Final && troubles[1].1.ends_with(NOT_FOUND), "{troubles:?}");
     let mut says = of(&[("web", "ImagePullBackOff", "Back-off: ErrImagePull: 429 Too Many Requests")]);
@@ -268,7 +273,8 @@ fn a_kubelet_that_does_not_repeat_the_cause_is_believed_what_it_said_at_the_try(
     for pod in [first, later] {
         let trouble = pod.trouble().unwrap();
         assert_eq!((trouble.weight, trouble.reason), (Weight::Final, Reason::ImagePullBackOff));
-        assert!(trouble.message.ends_with(&format!("\"web:1.1.0\": ErrImagePull: {NOT_FOUND}")), "{}", trouble.message);
+        let told = trouble.account.to_string();
+        assert!(told.ends_with(&format!("\"web:1.1.0\": ErrImagePull: {NOT_FOUND}")), "{told}");
     }
     let mut passes = back_off();
     passes.follows(&pulls("ErrImagePull", "429 Too Many Requests"));
