@@ -72,7 +72,7 @@ impl Answered for TelegramChannel {
     }
 
     fn anew(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal> {
-        Request::json(&self.method("`editMessageText`"), &of(posted, self.body(sending)))
+        Request::json(&self.method("editMessageText"), &of(posted, self.body(sending)))
     }
 
     fn follow(&self, sending: &Sending<'_>, posted: &Posted) -> Result<Request, Refusal> {
