@@ -792,7 +792,7 @@ fn access(
     outbound: &Outbound,
     (metrics, ambient): (&Metrics, &Ambient),
 ) -> anyhow::Result<Access> {
-    let (reviewing, asking) = (cluster.clone(), cluster.clone());
+    let reviewing = cluster.clone();
     let parts = access::Parts {
         auth,
         base_url: config.base_url.clone(),
@@ -802,10 +802,6 @@ fn access(
         whose_token: Arc::new(move |token, audience| {
             let cluster = reviewing.clone();
             Box::pin(async move { cluster.whose_token(&token, &audience).await })
-        }),
-        may_decide_in: Arc::new(move |user, namespace| {
-            let cluster = asking.clone();
-            Box::pin(async move { cluster.may_person_patch_in(&user, &namespace).await })
         }),
         key: keys.signing().derived("access").context("no key can be made for sign-in")?,
         metrics: metrics.clone(),

@@ -1,16 +1,12 @@
 //! Who sends a request, and what they may do: by a token, by what a proxy says, or by a session.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -25,11 +21,10 @@ use super::sender::{acts, is_our_page};
 use super::sessions::{Session, Sessions};
 use super::{Role, Visitor, address, forms};
 use crate::ambient::Ambient;
-use crate::cluster::ClusterError;
 use crate::config::auth::{Auth, Mode};
-use crate::domain::actor::{Authority, ClusterUser, SignedIn};
+use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::role::Roles;
-use crate::listener::{Bodies, Problem};
+use crate::listener::Bodies;
 use crate::outbound;
 use crate::queue::{QueueError, SignIns};
 use crate::telemetry::metrics::{Metrics, SignInResult};
@@ -37,13 +32,6 @@ use crate::telemetry::{Repeats, chain};
 
 /// Bytes of the forms of people who sign in, at once.
 const FORMS: u32 = 256 * 1024;
-/// How long the cluster's word about a namespace counts, and of how many it is remembered.
-const NAMESPACES: Duration = Duration::from_secs(30);
-const MOST_NAMESPACES: usize = 4096;
-
-/// Asks the cluster whether somebody may change what runs in a namespace; nothing where that may not be asked.
-pub type MayDecideIn =
-    Arc<dyn Fn(ClusterUser, String) -> BoxFuture<'static, Result<Option<bool>, ClusterError>> + Send + Sync>;
 
 /// Nobody can be let in.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +58,6 @@ pub struct Parts {
     pub client: outbound::Client,
     /// Asks the API server whose token it is.
     pub whose_token: WhoseToken,
-    /// Asks the API server who may change what runs in a namespace.
-    pub may_decide_in: MayDecideIn,
     /// Signs what browsers bring back.
     pub key: [u8; 32],
     /// The numbers.
@@ -93,12 +79,6 @@ pub(super) enum Way {
     Provider(Box<Oidc>),
 }
 
-/// What the cluster said about somebody in a namespace.
-struct Word {
-    may: Option<bool>,
-    until: Duration,
-}
-
 /// Knows who sends a request.
 pub struct Access {
     pub(super) way: Way,
@@ -115,8 +95,6 @@ pub struct Access {
     key: [u8; 32],
     metrics: Metrics,
     pub(super) repeats: Repeats,
-    may_decide_in: MayDecideIn,
-    namespaces: Mutex<HashMap<(ClusterUser, String), Word>>,
 }
 
 impl std::fmt::Debug for Access {
@@ -156,8 +134,7 @@ impl Access {
     /// # Errors
     /// [`AccessError`]
     pub fn new(parts: Parts) -> Result<Self, AccessError> {
-        let Parts { auth, base_url, trusted_proxies, store, client, whose_token, may_decide_in, key, metrics, ambient } =
-            parts;
+        let Parts { auth, base_url, trusted_proxies, store, client, whose_token, key, metrics, ambient } = parts;
         let base_path = base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let origin = base_url.as_ref().map(|url| url.origin().ascii_serialization());
         let is_secure = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
@@ -177,8 +154,6 @@ impl Access {
             key,
             metrics,
             repeats: Repeats::default(),
-            may_decide_in,
-            namespaces: Mutex::default(),
         })
     }
 
@@ -278,47 +253,6 @@ impl Access {
     /// The address that a request is counted at.
     pub(super) fn address(&self, request: &HttpRequest) -> IpAddr {
         address::client(request, &self.trusted_proxies)
-    }
-
-    /// Whether somebody may decide on what runs in a namespace: it takes the role, and the cluster's word where it knows
-    /// them and may be asked.
-    ///
-    /// # Errors
-    /// 403, when they may not; 503, when the cluster does not say.
-    pub async fn may_decide_in(&self, visitor: &Visitor, namespace: &str) -> Result<(), Problem> {
-        visitor.may_decide()?;
-        let Some(user) = visitor.who.in_cluster() else { return Ok(()) };
-        match self.asked_of(user, namespace).await {
-            Ok(Some(true) | None) => Ok(()),
-            Ok(Some(false)) => Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "you may decide nothing in this namespace: the cluster does not let you change what runs there",
-            )),
-            Err(error) => {
-                if let Some(suppressed) = self.repeats.line("", "namespaces", self.ambient.monotonic()) {
-                    tracing::warn!(suppressed, error = %chain(&error), namespace, "whether somebody may decide in a namespace can't be asked");
-                }
-                Err(Problem::later("the cluster does not say now whether you may decide: try again in a moment"))
-            }
-        }
-    }
-
-    async fn asked_of(&self, user: &ClusterUser, namespace: &str) -> Result<Option<bool>, ClusterError> {
-        let (key, now) = ((user.clone(), namespace.to_owned()), self.ambient.monotonic());
-        if let Some(word) = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
-            && now < word.until
-        {
-            return Ok(word.may);
-        }
-        let may = (self.may_decide_in)(user.clone(), namespace.to_owned()).await?;
-        let mut known = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_NAMESPACES {
-            known.retain(|_, word| now < word.until);
-        }
-        if known.len() < MOST_NAMESPACES {
-            known.insert(key, Word { may, until: now + NAMESPACES });
-        }
-        Ok(may)
     }
 }
 

@@ -30,7 +30,7 @@ use subtle::ConstantTimeEq as _;
 
 pub use basic::{HashError, hash_password};
 pub use bearer::{WhoseToken, new_token};
-pub use door::{Access, AccessError, MayDecideIn, Parts};
+pub use door::{Access, AccessError, Parts};
 pub use guard::{people, programs};
 pub use page::TemplateError;
 pub use proxy::{Identity, Refused};

@@ -1,12 +1,11 @@
 //! Who gets in, who does not, and what either is told, over the routes as they are served.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::body::to_bytes;
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::{self, Data};
@@ -17,7 +16,6 @@ use futures_util::future::BoxFuture;
 use super::*;
 use crate::ambient::Ambient;
 use crate::config::auth::{Auth, Mode, ProxyHeaders, Token, User};
-use crate::domain::actor::ClusterUser;
 use crate::domain::role::{Member, Roles};
 use crate::domain::secret::Secret;
 use crate::outbound::{Outbound, Reach};
@@ -65,7 +63,6 @@ pub(super) fn access(auth: Auth, path: &str, store: &Arc<Store>) -> Data<Access>
         store: Arc::clone(store) as Arc<dyn SignIns>,
         client: Outbound::new(None).unwrap().client(Reach::Named).unwrap(),
         whose_token: Arc::new(|_, _| std::future::ready(Ok(None)).boxed()),
-        may_decide_in: Arc::new(|_, _| std::future::ready(Ok(None)).boxed()),
         key: [7; 32],
         metrics: Metrics::new(),
         ambient: Ambient::system(),
@@ -170,7 +167,7 @@ async fn whoever_shows_nothing_is_led_to_where_they_sign_in() {
     for (name, value) in [
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
     ] {
         assert_eq!(page.header(name), Some(value));
@@ -402,55 +399,4 @@ async fn a_token_lets_a_program_in_and_a_wrong_one_nobody() {
     }
     assert_eq!(send(&access, show("/api/v1/who", "iwt_wrong")).await.status, 401, "the proxy's address was another's");
     assert_eq!(send(&access, show("/api/v1/who", "iwt_wrong")).await.status, 429);
-}
-
-#[actix_web::test]
-async fn in_a_namespace_the_cluster_has_the_last_word_where_it_knows_somebody() {
-    let asked = Arc::<AtomicUsize>::default();
-    let counted = Arc::clone(&asked);
-    let parts = Parts {
-        auth: behind_proxy(&["dev"], &["sre"]),
-        base_url: None,
-        trusted_proxies: Vec::new(),
-        store: Arc::<Store>::default(),
-        client: Outbound::new(None).unwrap().client(Reach::Named).unwrap(),
-        whose_token: Arc::new(|_, _| std::future::ready(Ok(None)).boxed()),
-        may_decide_in: Arc::new(move |user: ClusterUser, namespace| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            let may = (namespace != "unsaid").then(|| user.groups.contains(&namespace));
-            std::future::ready(Ok(may)).boxed()
-        }),
-        key: [7; 32],
-        metrics: Metrics::new(),
-        ambient: Ambient::system(),
-    };
-    let access = Access::new(parts).unwrap();
-    let visitor = |role, groups: &[&str]| {
-        let user = ClusterUser { name: "alice".into(), groups: groups.iter().map(|it| (*it).into()).collect() };
-        Visitor { who: SignedIn::read("alice").unwrap().known_as(user), role, form_token: String::new() }
-    };
-    let status = async |visitor: &Visitor, namespace: &str| {
-        access.may_decide_in(visitor, namespace).await.map_or_else(|problem| problem.status, |()| StatusCode::OK)
-    };
-    let alice = visitor(Role::Approver, &["shop"]);
-    assert_eq!(status(&alice, "shop").await, StatusCode::OK);
-    assert_eq!(status(&alice, "ops").await, StatusCode::FORBIDDEN);
-    assert_eq!(status(&alice, "shop").await, StatusCode::OK);
-    assert_eq!(
-        (status(&alice, "unsaid").await, asked.load(Ordering::Relaxed)),
-        (StatusCode::OK, 3),
-        "and is asked once"
-    );
-    assert_eq!(
-        status(&visitor(Role::Viewer, &["shop"]), "shop").await,
-        StatusCode::FORBIDDEN,
-        "the role is needed too"
-    );
-    let ours = SignedIn::by(crate::domain::actor::Authority::Password, "alice").unwrap();
-    let ours = Visitor { who: ours, role: Role::Approver, form_token: String::new() };
-    assert_eq!(
-        (status(&ours, "ops").await, asked.load(Ordering::Relaxed)),
-        (StatusCode::OK, 3),
-        "none of the cluster's"
-    );
 }

@@ -423,18 +423,6 @@ impl KubeCluster {
         Self { writer, ..self }
     }
 
-    /// Whether a person may patch every Deployment of a namespace; `None` where that may not be asked, or is not said.
-    ///
-    /// # Errors
-    /// [`ClusterError::Unavailable`] when there is no answer.
-    pub async fn may_person_patch_in(
-        &self,
-        person: &ClusterUser,
-        namespace: &str,
-    ) -> Result<Option<bool>, ClusterError> {
-        review::may_person_patch(&self.client, person, review::Place::all_of(namespace), &self.metrics).await
-    }
-
     /// Whose token this is, if the API server vouches for it and it was made for this audience.
     ///
     /// # Errors
@@ -666,7 +654,7 @@ impl Cluster for KubeCluster {
     }
 
     async fn may_person_patch(&self, person: &ClusterUser, id: &WorkloadId) -> Result<Option<bool>, ClusterError> {
-        review::may_person_patch(&self.client, person, review::Place::of(id), &self.metrics).await
+        review::may_person_patch(&self.client, person, id, &self.metrics).await
     }
 
     fn was_let_go(&self, uid: &str) -> bool {

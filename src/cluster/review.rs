@@ -10,45 +10,26 @@ use super::rights::{Granted, granted};
 use super::verb::Verb;
 use crate::domain::actor::ClusterUser;
 use crate::domain::secret::Secret;
-use crate::domain::workload::{Kind, WorkloadId};
+use crate::domain::workload::WorkloadId;
 use crate::telemetry::metrics::Metrics;
 
 /// Of whom the API server has let in, every one is of this group.
 const EVERYBODY: &str = "system:authenticated";
 
-/// Where something would be written.
-pub(super) struct Place<'p> {
-    kind: Kind,
-    namespace: &'p str,
-    name: Option<&'p str>,
-}
-
-impl<'p> Place<'p> {
-    /// One workload.
-    pub(super) fn of(id: &'p WorkloadId) -> Self {
-        Self { kind: id.kind, namespace: &id.namespace, name: Some(&id.name) }
-    }
-
-    /// Every Deployment of a namespace.
-    pub(super) fn all_of(namespace: &'p str) -> Self {
-        Self { kind: Kind::Deployment, namespace, name: None }
-    }
-}
-
-/// Whether somebody may patch what is at a place, by the roles that the cluster has; `None` where we may not ask that, or
+/// Whether somebody may patch a workload, by the roles that the cluster has; `None` where we may not ask that, or
 /// the API server does not say.
 pub(super) async fn may_person_patch(
     client: &kube::Client,
     person: &ClusterUser,
-    place: Place<'_>,
+    workload: &WorkloadId,
     metrics: &Metrics,
 ) -> Result<Granted, ClusterError> {
     let attributes = ResourceAttributes {
-        group: Some(place.kind.group().to_owned()),
-        resource: Some(place.kind.plural().to_owned()),
+        group: Some(workload.kind.group().to_owned()),
+        resource: Some(workload.kind.plural().to_owned()),
         verb: Some(Verb::Patch.as_str().to_owned()),
-        namespace: Some(place.namespace.to_owned()),
-        name: place.name.map(str::to_owned),
+        namespace: Some(workload.namespace.to_string()),
+        name: Some(workload.name.to_string()),
         ..ResourceAttributes::default()
     };
     let mut groups = person.groups.clone();

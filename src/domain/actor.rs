@@ -239,7 +239,11 @@ impl Actor {
     /// Whether somebody answers for who this is.
     #[must_use]
     pub fn is_signed_in(&self) -> bool {
-        matches!(self, Self::SignedIn(_) | Self::Slack(_) | Self::Telegram(_))
+        match self {
+            Self::SignedIn(_) | Self::Slack(_) | Self::Telegram(_) => true,
+            Self::Several(all) => all.iter().all(Self::is_signed_in),
+            Self::Policy | Self::Holder { .. } | Self::Command(_) | Self::Program(_) => false,
+        }
     }
 
     /// The same, who chose to do it outside the window.

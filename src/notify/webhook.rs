@@ -17,6 +17,7 @@ pub use keys::{SecretError, WebhookSecrets};
 use super::attempt::Refusal;
 use super::service::{Request, Sending, Service, put, secrets_of};
 use super::template::{Template, made};
+use crate::domain::actor::Actor;
 use crate::domain::event::{ApprovalView, ImageView, Notice, NoticeKind, Told, Trouble, WayBack};
 use crate::domain::gone::Lost;
 use crate::domain::group::{Move, Plan};
@@ -303,7 +304,27 @@ fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Val
         ("expires_at", Some(json!(rfc3339(approval.expires)))),
         ("links", link.map(|link| json!({"review": link}))),
         ("decided_at", decided_by.map(|_| json!(rfc3339(notice.at)))),
-        ("decided_by", decided_by.map(|by| json!({"kind": "link", "display": clean(&by.words()), "verified": false}))),
+        ("decided_by", decided_by.map(decider)),
+    ])
+}
+
+/// Who decided, and whether somebody answers for who that is: whoever held a link, or ran a command, only says so.
+fn decider(by: &Actor) -> Value {
+    let (kind, id) = match by {
+        Actor::Policy => ("policy", None),
+        Actor::Holder { .. } => ("link", None),
+        Actor::Command(_) => ("command", None),
+        Actor::SignedIn(name) => ("sign-in", Some(name)),
+        Actor::Slack(user) => ("slack", Some(user)),
+        Actor::Telegram(user) => ("telegram", Some(user)),
+        Actor::Several(_) => ("people", None),
+        Actor::Program(_) => ("program", None),
+    };
+    present([
+        ("kind", Some(json!(kind))),
+        ("id", id.map(|id| json!(clean(id)))),
+        ("display", Some(json!(clean(&by.words())))),
+        ("verified", Some(json!(by.is_signed_in()))),
     ])
 }
 

@@ -104,12 +104,14 @@ enum Refuses {
     Written(&'static str),
     /// Nothing, but the server does not come to an end, and says so.
     Late,
+    /// No policy does: the right to write was taken away.
+    NoRight,
 }
 
 impl Refuses {
     fn is_about(&self, patch: &WorkloadPatch) -> bool {
         match self {
-            Self::Nothing | Self::Late => false,
+            Self::Nothing | Self::Late | Self::NoRight => false,
             Self::Images => patch.writes_image(),
             Self::Written(text) => {
                 let mut all = patch.guards.iter().filter_map(|guard| guard.to.as_deref());
@@ -245,6 +247,10 @@ impl Cluster for OneWorkload {
             }
             if state.refuses.is_about(patch) {
                 return Err(state.refusal());
+            }
+            if state.refuses == Refuses::NoRight {
+                let message = "the service account may not patch deployments".to_owned();
+                return Err(ClusterError::Forbidden { verb: "patch", workload: workload.id.to_string(), message });
             }
             if state.refuses == Refuses::Late {
                 let (reason, sentence) = (RejectionReason::Timeout, "the server did not come to an end".to_owned());

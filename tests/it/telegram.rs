@@ -15,6 +15,10 @@ pub(crate) fn tests() -> Vec<Test> {
 
 const TOKEN: &str = "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Those of Telegram's methods that we have a use for.
+const METHODS: [&str; 6] =
+    ["setWebhook", "getWebhookInfo", "sendMessage", "editMessageText", "editMessageReplyMarkup", "answerCallbackQuery"];
+
 /// Its calls of a method.
 fn calls(received: &[Received], method: &str) -> Vec<Value> {
     received.iter().filter(|one| one.path == format!("/bot{TOKEN}/{method}")).map(Received::json).collect()
@@ -90,6 +94,8 @@ async fn a_press_in_telegram_goes_the_way_of_a_links(ctx: Ctx) {
             .any(|one| one["text"].to_string().contains("sain"))
     };
     let received = telegram.wait_until("how it ended, below the question", ended).await;
+    let known = |one: &Received| METHODS.iter().any(|method| one.path == format!("/bot{TOKEN}/{method}"));
+    assert_eq!(received.iter().find(|one| !known(one)).map(|one| &one.path), None, "Telegram answers others with 404");
     let edits = calls(&received, "editMessageText");
     assert!(
         edits.iter().all(|edit| edit["message_id"] == 9 && !edit.to_string().contains("callback_data")),

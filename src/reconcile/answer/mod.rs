@@ -197,6 +197,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 tracing::warn!(%approval, reason = sentence, "the API server refuses what was answered; it can still be answered");
                 Some(Answer::NotWritten(Box::new(asked.clone()), sentence))
             }
+            // No later try changes it: somebody has to give the right, which the API server's sentence names.
+            Err(StepError::Cluster(ClusterError::Forbidden { message, .. })) => {
+                tracing::warn!(%approval, reason = message, "a right is missing, so that nothing that is answered can be written; it can still be answered when the right is there");
+                Some(Answer::NotWritten(Box::new(asked.clone()), message))
+            }
             Err(error) => {
                 tracing::warn!(%approval, error = %chain(&error), "the answer could not be carried out now; it can still be answered");
                 Some(Answer::Later(Box::new(asked.clone())))

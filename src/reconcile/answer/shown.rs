@@ -216,18 +216,18 @@ impl Shown {
     }
 }
 
-/// What the same answer came to before, where it is as good now as it was then.
+/// What the same answer came to before, where what it did still stands.
 fn answered_before(draft: &Draft, shown: &Shown, action: Action, running: Option<&Tag>) -> Option<Answer> {
+    let ledger = draft.record.known(&shown.container);
+    let runs = running == Some(&shown.version);
+    let is_held = ledger.held.as_ref().is_some_and(|held| held.tag == shown.version);
     let (given, stands) = match action {
-        Action::Approve | Action::ApproveOutsideWindow => (Given::Approved, true),
-        Action::Skip => (Given::Skipped, true),
-        Action::Rollback => (Given::WentBack, running == Some(&shown.version)),
-        Action::Resume => (Given::Resumed, true),
+        Action::Approve | Action::ApproveOutsideWindow => (Given::Approved, runs),
+        Action::Skip => (Given::Skipped, !runs && !is_held),
+        Action::Rollback => (Given::WentBack, runs),
+        Action::Resume => (Given::Resumed, !is_held),
         Action::Snooze | Action::Renew => return None,
     };
-    let ledger = draft.record.known(&shown.container);
-    let is_held = ledger.held.as_ref().is_some_and(|held| held.tag == shown.version);
-    let is_over = !stands || is_held && given != Given::WentBack;
-    let answered = ledger.answered_about(&shown.version, shown.digest.as_ref(), given).filter(|_| !is_over)?;
+    let answered = ledger.answered_about(&shown.version, shown.digest.as_ref(), given).filter(|_| stands)?;
     Some(decided(&draft.record, (&draft.workload, &shown.container), answered))
 }

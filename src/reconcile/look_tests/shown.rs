@@ -35,6 +35,34 @@ async fn whoever_signed_in_answers_what_they_saw_as_a_link_does_and_twice_is_onc
 }
 
 #[tokio::test]
+async fn an_answer_whose_effect_is_gone_is_none_any_more() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let shown = stage.as_shown("1.0.1");
+    stage.decides_as("alice", Action::Approve, &shown).await.unwrap();
+    stage.look().await;
+    stage.cluster.state(|state| {
+        let mut now = Workload::clone(&state.workload);
+        now.containers[0].image = "a.example/web:0.9.9".into();
+        state.workload = Arc::new(now);
+    });
+    let seen = Shown { running: Tag::parse("0.9.9").ok(), ..shown.clone() };
+    for shown in [shown, seen] {
+        let again = stage.decides_as("bob", Action::Approve, &shown).await;
+        assert_eq!(again.unwrap_err(), NotShown::Asks(None), "it was approved once, and runs no more");
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_told_and_no_reason_to_try_again() {
+    let stage = Stage::team(needing("1", &[])).await;
+    stage.cluster.state(|state| state.refuses = Refuses::NoRight);
+    for action in [Action::Approve, Action::Skip, Action::Snooze] {
+        let answer = stage.decides_as("alice", action, &stage.as_shown("1.0.1")).await;
+        assert!(matches!(answer, Ok(Answer::NotWritten(..))), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_moved_since_it_was_seen_is_not_answered() {
     let stage = Stage::team(needing("1", &[])).await;
     let writes = stage.writes();
