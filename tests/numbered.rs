@@ -1,7 +1,8 @@
 //! What has a number in the lists that this program is judged by, and the tests that show it: the negative cases of
 //! notifications and answers, the faults of messages that were found in use, bad input that was asked for by name, what an
-//! installation is promised to be, and what people expect of a command line. They stand in `numbered/lists.txt`, a line each: number, what it is, and its tests, named by their file without its ending and
-//! their function. A number is left out, or a test of one is gone, ignored or never run: this fails.
+//! installation is promised to be, and what people expect of a command line. They stand in `numbered/lists.txt`, a line each:
+//! number, what it is, and its tests, named by their file without its ending and their function. A number is left out, or a
+//! test of one is gone, ignored or never run: this fails.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::collections::BTreeSet;
