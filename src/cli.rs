@@ -468,7 +468,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Policy => policy(),
         Command::Notes => notes_of_cases(),
         Command::Webhook { metas } => webhook(&metas),
-        Command::Config(arguments) => config::run(&arguments, variables),
+        Command::Config(arguments) => config::run(&arguments, variables.into_iter()),
         Command::HashPassword => secrets::hash_password(),
         Command::NewToken => secrets::new_token(),
         Command::Completion { shell } => printed(&completion::script(shell, &mut Cli::command()), ExitCode::SUCCESS),
@@ -510,6 +510,7 @@ fn run_with(config: Config, terminal: Terminal, command: Command) -> ExitCode {
         Command::Policy
         | Command::Notes
         | Command::Webhook { .. }
+        | Command::Config(_)
         | Command::HashPassword
         | Command::NewToken
         | Command::Completion { .. }
