@@ -33,7 +33,8 @@ pub enum ReleaseUrlError {
     Elsewhere,
 }
 
-const MOST: usize = 2048;
+/// Its longest form, in bytes.
+pub const MOST: usize = 2048;
 
 impl ReleaseUrl {
     /// Reads a template.

@@ -17,7 +17,7 @@ use super::actor::{Actor, Person};
 use super::approval::{ApprovalId, LinkKey};
 
 /// No update waits for more people.
-const MOST: u8 = 10;
+pub const MOST: u8 = 10;
 
 /// How many different people have to approve an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ pub struct Quorum(u8);
 /// No number of people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no number of people who have to approve; write one from 1 to {MOST}")]
-pub struct NoQuorum(String);
+pub struct NoQuorum(pub String);
 
 impl Default for Quorum {
     fn default() -> Self {

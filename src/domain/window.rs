@@ -51,7 +51,7 @@ pub enum WindowError {
 }
 
 /// How many windows one setting has.
-const MOST: usize = 32;
+pub const MOST: usize = 32;
 /// So many minutes has a day on the wall.
 const DAY: u32 = 24 * 60;
 /// How far an end is looked for, in minutes: what is open for a week never closes.

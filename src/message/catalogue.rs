@@ -12,6 +12,7 @@ use crate::domain::grounds::Grounds;
 use crate::domain::owner::OwnerView;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Summary};
+use crate::domain::settings::Problems;
 
 /// What a fact or a remark is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,6 +106,8 @@ pub trait Phrases: Sync {
     fn flaw(&self, flaw: &Flaw) -> String;
     /// Who else writes a workload, and what to do about it.
     fn owned_by(&self, owner: &OwnerView) -> String;
+    /// What is wrong with the settings of a workload.
+    fn problems(&self, problems: &Problems) -> String;
     /// Why an update failed, with the end of its log where that is known.
     fn broken(&self, failure: &Failure) -> String;
 }

@@ -30,7 +30,7 @@ use super::workload::{Workload, WorkloadId, everything_said, said};
 pub const MOST_MEMBERS: usize = 20;
 
 /// A name is no longer.
-const LONGEST: usize = 63;
+pub const LONGEST: usize = 63;
 
 /// The name of a group, as it is written: it means something in its namespace only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

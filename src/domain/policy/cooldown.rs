@@ -18,7 +18,8 @@ pub struct Cooldown {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is no duration; write numbers with their units, as 30m, 24h, 7d or 1d12h, up to 365 days")]
 pub struct CooldownError {
-    given: String,
+    /// What is written.
+    pub given: String,
 }
 
 /// The longest waiting time, in days.

@@ -34,7 +34,7 @@ pub enum PatternError {
 }
 
 /// The longest pattern, in bytes.
-const LONGEST: usize = 1024;
+pub const LONGEST: usize = 1024;
 /// The largest compiled pattern and its cache, in bytes.
 const LARGEST: usize = 64 * 1024;
 

@@ -64,8 +64,10 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is none of {}", allowed.join(", "))]
 pub struct UnknownWord {
-    given: String,
-    allowed: &'static [&'static str],
+    /// What is written, its beginning.
+    pub given: String,
+    /// The words that there are.
+    pub allowed: &'static [&'static str],
 }
 
 /// `FromStr` and `Display` of an enum that is written as one upper- or lower-case word.

@@ -158,7 +158,7 @@ pub struct Problems(Vec<Problem>);
 
 impl Problems {
     /// How many are told; the rest is counted.
-    const MOST_TOLD: usize = 10;
+    pub const MOST_TOLD: usize = 10;
 
     /// `None` when nothing is wrong.
     pub(super) fn of(problems: Vec<Problem>) -> Option<Self> {

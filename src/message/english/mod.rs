@@ -20,6 +20,7 @@ use crate::domain::group::{Move, Plan};
 use crate::domain::owner::OwnerView;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
+use crate::domain::settings::Problems;
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 
@@ -86,6 +87,10 @@ impl Phrases for English {
 
     fn owned_by(&self, owner: &OwnerView) -> String {
         owner.to_string()
+    }
+
+    fn problems(&self, problems: &Problems) -> String {
+        problems.to_string()
     }
 
     fn broken(&self, failure: &Failure) -> String {

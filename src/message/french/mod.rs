@@ -10,6 +10,7 @@ mod owner;
 mod phrases;
 mod preflight;
 mod sentence;
+mod settings;
 mod ways;
 
 use chrono::{DateTime, Utc};
@@ -25,6 +26,7 @@ use crate::domain::grounds::Grounds;
 use crate::domain::owner::OwnerView;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
+use crate::domain::settings::Problems;
 use crate::domain::tag::Level;
 use broken::in_words;
 use phrases::{charges, counted, declared, group, how_far, of_cluster, policy, quoted};
@@ -91,6 +93,10 @@ impl Phrases for French {
 
     fn owned_by(&self, owner: &OwnerView) -> String {
         owner::owner(owner)
+    }
+
+    fn problems(&self, problems: &Problems) -> String {
+        settings::problems(problems)
     }
 
     fn broken(&self, failure: &Failure) -> String {

@@ -60,7 +60,7 @@ const FIXED: Fixed = Fixed {
     list_lead_over: "Chaque ligne a sa propre page, où la décision se prend. Tout ce que ce lien concernait est décidé, ou n’est plus demandé.",
     asked_once_more: "Une confirmation vous est demandée, avec la liste exacte de ce qui serait fait.",
     never_among: "Les mises à jour majeures, les retours en arrière, et ce qui est bloqué, reporté ou hors de sa fenêtre n’en font jamais partie.",
-    all_lead: "Voici tout ce qui sera fait, et rien d’autre\u{a0}: l’un après l’autre, chacun comme s’il était approuvé sur sa propre page.",
+    all_lead: "Voici tout ce qui sera fait, et rien d’autre\u{a0}: une mise à jour après l’autre, chacune comme si elle était approuvée sur sa propre page.",
     all_read: "J’ai lu quelles charges de travail changent",
     report_lead: "Ce qu’il est advenu de chaque ligne. Sa propre page dit comment cela continue.",
     did_not_work: "Cela n’a pas marché",

@@ -53,7 +53,7 @@ pub(super) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal, t
 fn by_setting(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String {
     match refusal {
         Refusal::Settings(problems) => {
-            format!("Les réglages de {workload} ne sont pas compris\u{a0}: «\u{a0}{problems}\u{a0}».")
+            format!("Les réglages de {workload} ne sont pas compris\u{a0}: {}.", French.problems(problems))
         }
         Refusal::Disabled { forced: true } => {
             "L’exploitant laisse toutes les charges de travail telles quelles\u{a0}: IMAGE_WATCHER_MODE vaut DISABLED."
