@@ -93,6 +93,11 @@ impl Topic {
         }
     }
 
+    /// Whether a worker takes its jobs as soon as they may begin; what waits to go out together is late for nothing.
+    fn is_taken(&self) -> bool {
+        !matches!(self, Self::Gather(_))
+    }
+
     /// The channel of messages, by the name of their topic.
     fn channel_in(name: &str) -> Option<String> {
         match Self::named(name)? {
@@ -320,7 +325,7 @@ pub struct Depth {
     pub suspect: Vec<(String, u64)>,
     /// Jobs that are leased; they are ready as well.
     pub leased: u64,
-    /// When the oldest waiting job was stored.
+    /// When the oldest waiting job was stored, or may begin; not of those that wait to go out together.
     pub oldest: Option<DateTime<Utc>>,
     /// Why the last commit that was tried failed, if it did.
     pub failing: Option<String>,

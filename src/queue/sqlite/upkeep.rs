@@ -196,7 +196,9 @@ impl Store {
             let count = count(row, 2)?;
             if state == "ready" {
                 let created = moment(row.get(3)?);
-                depth.oldest = Some(depth.oldest.map_or(created, |oldest| oldest.min(created)));
+                if Topic::named(&topic).is_none_or(|topic| topic.is_taken()) {
+                    depth.oldest = Some(depth.oldest.map_or(created, |oldest| oldest.min(created)));
+                }
                 depth.ready.push((topic, count));
             } else if let Some((_, dead)) = depth.dead.iter_mut().find(|(known, _)| *known == topic) {
                 *dead += count;

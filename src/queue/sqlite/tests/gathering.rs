@@ -24,6 +24,19 @@ async fn what_waits_outlives_the_process_and_no_process_dies_with_it() {
 }
 
 #[tokio::test]
+async fn what_waits_to_go_out_together_is_late_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    queue.put(vec![item("a", NoticeKind::Available, clock.now())]).await.unwrap();
+    clock.step(TimeDelta::hours(9));
+    assert_eq!(queue.depth().await.unwrap().oldest, None, "quiet hours are no fault");
+    let late = clock.now();
+    queue.put(vec![mail("x@example.com", NoticeKind::Applied, late)]).await.unwrap();
+    clock.step(TimeDelta::hours(1));
+    assert_eq!(queue.depth().await.unwrap().oldest, Some(late));
+}
+
+#[tokio::test]
 async fn a_row_that_can_not_be_read_is_parked_and_blocks_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, clock) = stepped(folder.path());
