@@ -18,6 +18,7 @@ mod history;
 mod interrupt;
 mod look;
 mod manual;
+mod marks;
 mod migrate;
 mod notes;
 mod notify_test;

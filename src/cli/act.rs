@@ -345,11 +345,13 @@ async fn confirmed(how: &How) -> Done {
     }
     eprint!("Do it? [y/N] ");
     // On a thread of its own, so that it can be interrupted.
-    let read = tokio::task::spawn_blocking(|| {
-        let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    let (said, answer) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().read_line(&mut text);
+        drop(said.send(read.map(|_| text)));
     });
-    let answer = read.await.ok().and_then(Result::ok).unwrap_or_default();
+    let answer = answer.await.ok().and_then(Result::ok).unwrap_or_default();
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         Done::Yes
     } else {

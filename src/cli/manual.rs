@@ -80,7 +80,7 @@ impl Page {
         }
         command
             .get_arguments()
-            .filter(|argument| argument.get_id() != "help")
+            .filter(|argument| argument.get_id() != "help" && argument.get_id() != "version")
             .for_each(|argument| self.argument(argument));
         if let Some(examples) = command.get_after_help() {
             self.line(".PP");
@@ -101,10 +101,9 @@ impl Page {
         self.line(".TP");
         self.line(&format!("\\fB{}\\fR", escaped(&flag(argument))));
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        self.text(&help);
-        let values = words(argument);
-        if !values.is_empty() {
-            self.text(&format!("One of {}.", values.join(", ")));
+        match words(argument) {
+            values if values.is_empty() => self.text(&help),
+            values => self.text(&format!("{help}: {}", values.join(", "))),
         }
     }
 }

@@ -15,6 +15,7 @@ use clap::{Args, ValueEnum};
 
 use super::check::{Manifest, Missing};
 use super::cluster_flags::ClusterArguments;
+use super::marks::is_of_another;
 use crate::ambient::Ambient;
 use crate::cluster::manifest::Described;
 use crate::cluster::{ClusterConfig, Index, KubeCluster, Marked, Scope};
@@ -84,11 +85,6 @@ impl Plan {
     fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
-}
-
-/// Whether an annotation or label may be of one of these tools, so that it is kept while manifests are read.
-pub(super) fn is_of_another(name: &str) -> bool {
-    keel::is_its(name) || wud::is_its(name) || name.starts_with(PREFIX)
 }
 
 /// Reads files or the cluster, and says what becomes of each workload that the tool looks after. Nothing is written.

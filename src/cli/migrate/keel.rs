@@ -3,22 +3,18 @@
 use regex::Regex;
 
 use super::{Plan, Subject, is_init};
+use crate::cli::marks::is_of_keel;
 use crate::domain::workload::Place;
 
 /// The most people that can be asked for.
 const MOST_APPROVALS: u32 = 10;
 
-/// Whether an annotation or label is Keel's.
-pub(super) fn is_its(name: &str) -> bool {
-    name.starts_with("keel.sh/") || name == "keel.observer/policy"
-}
-
 /// What becomes of a workload; `None` where Keel does not look after it.
 pub(super) fn plan(subject: &Subject) -> Option<Plan> {
     let policy = subject.mark("keel.sh/policy").or_else(|| subject.mark("keel.observer/policy"))?;
     let mut plan = Plan::default();
-    plan.annotations.extend(subject.annotations.keys().filter(|name| is_its(name)).cloned());
-    plan.labels.extend(subject.labels.keys().filter(|name| is_its(name)).cloned());
+    plan.annotations.extend(subject.annotations.keys().filter(|name| is_of_keel(name)).cloned());
+    plan.labels.extend(subject.labels.keys().filter(|name| is_of_keel(name)).cloned());
     what(subject, policy, &mut plan);
     if plan.settings.get("mode").is_some_and(|mode| mode == "DISABLED") {
         return Some(plan);

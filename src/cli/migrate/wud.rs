@@ -2,26 +2,16 @@
 //! nothing: who is told is said by its triggers.
 
 use super::{Plan, Subject, is_init};
+use crate::cli::marks::property_of_wud as property;
 
-/// How its names begin, the documented one first.
-const PREFIXES: [&str; 4] = ["getwud.app/", "wud/", "wud.getwud.io/", "wud."];
 /// Its properties that have an equal here.
 const PROPERTIES: [&str; 5] = ["watch.digest", "watch", "tag.include", "tag.exclude", "link.template"];
-
-/// Whether an annotation or label is WUD's.
-pub(super) fn is_its(name: &str) -> bool {
-    property(name).is_some()
-}
-
-fn property(name: &str) -> Option<&str> {
-    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))
-}
 
 /// What becomes of a workload; `None` where WUD is told nothing about it.
 pub(super) fn plan(subject: &Subject) -> Option<Plan> {
     let mut plan = Plan::default();
-    plan.annotations.extend(subject.annotations.keys().filter(|name| is_its(name)).cloned());
-    plan.labels.extend(subject.labels.keys().filter(|name| is_its(name)).cloned());
+    plan.annotations.extend(subject.annotations.keys().filter(|name| property(name).is_some()).cloned());
+    plan.labels.extend(subject.labels.keys().filter(|name| property(name).is_some()).cloned());
     if plan.annotations.is_empty() && plan.labels.is_empty() {
         return None;
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::yaml::{Node, YamlError};
-use crate::cli::migrate::is_of_another;
+use crate::cli::marks::is_of_another;
 use crate::cluster::manifest::Described;
 use crate::domain::workload::{Container, Kind, Place, Workload};
 
