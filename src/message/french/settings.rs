@@ -5,7 +5,7 @@ use crate::domain::group::{GroupError, LONGEST};
 use crate::domain::policy::{LONGEST_PATTERN, PatternError};
 use crate::domain::release_url::{self, ReleaseUrlError};
 use crate::domain::remembered::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
-use crate::domain::settings::{Problem, Problems, ValueError};
+use crate::domain::settings::{Origin, Problem, Problems, ValueError};
 use crate::domain::votes;
 use crate::domain::window::{self, WindowError};
 use crate::domain::workload::MOST_CONTAINERS;
@@ -22,6 +22,14 @@ pub(super) fn problems(all: &Problems) -> String {
 
 fn hint(prefix: &str, nearest: Option<&str>) -> String {
     nearest.map(|nearest| format!("\u{a0}; vouliez-vous dire {prefix}{nearest}\u{a0}?")).unwrap_or_default()
+}
+
+fn from(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Namespace => "sur le Namespace\u{a0}: ",
+        Origin::Rule => "par une règle du fichier de configuration\u{a0}: ",
+        Origin::Operator | Origin::Container | Origin::Workload | Origin::Default => "",
+    }
 }
 
 fn problem(of: &Problem) -> String {
@@ -50,6 +58,10 @@ fn problem(of: &Problem) -> String {
         Problem::TooMuch => format!(
             "les annotations image-watcher/... de cette charge de travail prennent ensemble plus de {MOST_OF_A_WORKLOAD} octets\u{a0}; retirez les anciennes, comme image-watcher/proposal des conteneurs à jour"
         ),
+        Problem::OfAContainer { name } => format!(
+            "image-watcher/{name} ne vaut que pour un conteneur\u{a0}; un Namespace a des réglages pour tous"
+        ),
+        Problem::Inherited { origin, problem: of } => format!("{}{}", from(*origin), problem(of)),
         Problem::Value { name, value: of } => format!("image-watcher/{name}\u{a0}: {}", value(of)),
     }
 }
