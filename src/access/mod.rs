@@ -65,6 +65,12 @@ impl Visitor {
         }
     }
 
+    /// What their places among connections, and among whatever else there are some of, are counted under.
+    #[must_use]
+    pub fn credential(&self) -> String {
+        format!("{:?} {}", self.who.authority(), self.who.name())
+    }
+
     /// Whether a form is one of our own pages, made for them.
     ///
     /// # Errors
