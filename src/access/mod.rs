@@ -4,8 +4,10 @@
 //! reached by anybody of whom that is not known.
 
 pub(crate) mod address;
+mod argon;
 mod basic;
 mod bearer;
+mod browsers;
 mod destination;
 mod door;
 mod forms;
@@ -19,6 +21,8 @@ mod sender;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod turns;
+mod unfinished;
 
 use std::future::{Ready, ready};
 
@@ -27,7 +31,7 @@ use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use subtle::ConstantTimeEq as _;
 
-pub use basic::{HashError, hash_password};
+pub use argon::{HashError, hash_password};
 pub use bearer::{WhoseToken, new_token};
 pub use door::{Access, AccessError, MayDecideIn, Parts};
 pub use guard::{people, programs};
