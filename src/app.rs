@@ -74,6 +74,8 @@ use crate::web as page;
 const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 /// Bytes of the forms of links at once: more than all connections together can send.
 const FORMS: u32 = 4 * 1024 * 1024;
+/// Bytes of the decisions that programs send at once: four of the largest.
+const DECISIONS: u32 = 2 * 1024 * 1024;
 /// Bytes of the presses of a chat's buttons at once.
 const PRESSES: u32 = 1024 * 1024;
 /// Presses that are answered at once.
@@ -89,9 +91,9 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// The files of the configuration are looked at again after this time.
 const RELOAD: Duration = Duration::from_secs(10);
 /// Of the two workers of the public listener.
-const PUBLIC: Places = Places { waiting: 384, known: 192 };
+const PUBLIC: Places = Places { waiting: 384, known: 160, lasting: 128 };
 /// Of the one of the private listener, where nobody shows a credential.
-const PRIVATE: Places = Places { waiting: 256, known: 0 };
+const PRIVATE: Places = Places { waiting: 256, known: 0, lasting: 0 };
 
 type Sequencer = Reconciler<SqliteQueue, HttpRegistry, KubeCluster>;
 type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
@@ -580,6 +582,7 @@ impl App {
             pulse,
             metrics: self.metrics.clone(),
             census: Census::new(self.config.metrics_per_workload),
+            bodies: Bodies::new(DECISIONS),
             ambient: self.ambient.clone(),
         });
         let (followed, mut stop) = (api.clone(), self.stop.clone());

@@ -16,9 +16,9 @@ use actix_web::{HttpResponse, ResponseError};
 
 pub use address::{Addresses, AddressesError, Listen};
 pub use bind::{BindError, bind};
-pub use body::{Bodies, Body, unread};
+pub use body::{Bodies, Body, unread, with};
 pub use connection::Connection;
-pub use door::{Door, Meter, Places};
+pub use door::{Door, Lasting, Meter, Places};
 pub use proof::{single, unhex};
 pub use serve::serve;
 

@@ -258,6 +258,31 @@ fn tasks_start_in_one_place() {
     }
 }
 
+/// What of actix-web reads a body without the meter of its connection, a deadline and a budget.
+const UNMETERED: [&str; 8] =
+    ["Json", "Form", "JsonBody", "UrlEncoded", "JsonConfig", "FormConfig", "PayloadConfig", "Either"];
+
+#[test]
+fn bodies_are_read_in_one_way() {
+    let mut wrong = Vec::new();
+    let bodies = source().join("listener/body.rs");
+    for (_, path, text) in modules().into_iter().filter(|(_, path, _)| *path != bodies) {
+        let lines: Vec<&str> = code(&text).take_while(|line| *line != "mod tests {").collect();
+        let code = lines.join("\n");
+        let of_actix = |used: &Use| used.path.iter().rev().nth(1).is_some_and(|module| module == "web");
+        let named = named(&code).into_iter().filter(of_actix).filter_map(|used| used.path.last().cloned());
+        let extractors = named.filter(|name| UNMETERED.contains(&name.as_str()));
+        wrong.extend(extractors.map(|name| format!("{}: web::{name}", path.display())));
+        let handlers = code.split("async fn ").skip(1).filter_map(|rest| rest.split('{').next());
+        let raw = handlers.filter(|head| head.contains(": Bytes,") || head.contains(": Bytes)"));
+        wrong.extend(raw.map(|head| format!("{}: {}", path.display(), head.split('(').next().unwrap())));
+        if [".to_bytes()", ".to_bytes_limited("].iter().any(|all| code.contains(all)) && code.contains("web::Payload") {
+            wrong.push(format!("{}: all of a payload", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "listener::Bodies reads bodies, and nothing else does:\n{}", wrong.join("\n"));
+}
+
 /// The modules of a tree of sources, by path, and what each of them names, without those that are compiled for tests alone.
 struct Tree {
     uses: BTreeMap<Module, Vec<Use>>,

@@ -19,6 +19,11 @@ fn peer(request: &HttpRequest) -> IpAddr {
     request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical())
 }
 
+/// Whether somebody forwards a request who is not trusted to say for whom: it is counted as their own.
+pub(crate) fn is_forwarded_by_stranger(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+    request.headers().contains_key("X-Forwarded-For") && !is_of_proxy(request, trusted)
+}
+
 /// The address that a request is counted at.
 pub(crate) fn client(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
     let peer = peer(request);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Semaphore;
 
+use super::turns::{Of, Turns};
 use crate::ambient::Ambient;
 use crate::cluster::ClusterError;
 use crate::config::auth::Token;
@@ -63,11 +64,33 @@ pub(super) enum Program<'t> {
     OfCluster(ClusterUser),
 }
 
-/// What the API server said of a token.
-#[derive(Clone)]
-struct Vouched {
-    user: Option<ClusterUser>,
-    until: Duration,
+/// What is known of whoever shows a token before anybody is asked.
+#[derive(Debug)]
+pub(super) enum Known<'t> {
+    /// Who it is.
+    Program(Program<'t>),
+    /// The token is none that is taken.
+    Nobody,
+    /// Only the API server can tell.
+    Unasked(Question),
+}
+
+/// A token that the API server has to be asked about.
+#[derive(Debug)]
+pub(super) struct Question {
+    token: Secret,
+    audience: String,
+    hash: [u8; 32],
+    /// Whether it was right before, a while ago: strangers' guesses do not slow that down.
+    pub(super) was_right: bool,
+}
+
+/// What the API server said of tokens, by their hashes, until when that counts. Who was vouched for is remembered apart from who
+/// was not, so that no forged token makes a right one be forgotten.
+#[derive(Default)]
+struct Remembered {
+    vouched: HashMap<[u8; 32], (ClusterUser, Duration)>,
+    unknown: HashMap<[u8; 32], Duration>,
 }
 
 /// The tokens that are taken.
@@ -75,8 +98,8 @@ pub(super) struct Programs {
     tokens: Vec<Token>,
     audience: Option<String>,
     whose: WhoseToken,
-    known: Mutex<HashMap<[u8; 32], Vouched>>,
-    asking: Semaphore,
+    known: Mutex<Remembered>,
+    asking: Turns,
     /// Until when the API server is not asked, as it gave no answer.
     silent: Mutex<Duration>,
     repeats: Repeats,
@@ -96,7 +119,7 @@ struct Claimed {
 
 impl Programs {
     pub(super) fn new(tokens: Vec<Token>, audience: Option<String>, whose: WhoseToken, ambient: Ambient) -> Self {
-        let (known, asking) = (Mutex::default(), Semaphore::new(SIDE_BY_SIDE));
+        let (known, asking) = (Mutex::default(), Turns::new(SIDE_BY_SIDE));
         let (silent, repeats) = (Mutex::default(), Repeats::default());
         Self { tokens, audience, whose, known, asking, silent, repeats, ambient }
     }
@@ -118,11 +141,23 @@ impl Programs {
         is_one.then(|| Shown::OfServiceAccount(Secret::new(token.to_owned())))
     }
 
-    /// Who shows it; nobody, where it is none that is taken.
-    pub(super) async fn whose(&self, shown: Shown) -> Result<Option<Program<'_>>, Unsaid> {
+    /// Who shows it, as far as that is known without asking anybody.
+    pub(super) fn known(&self, shown: Shown) -> Known<'_> {
         match shown {
-            Shown::Ours(token) => Ok(self.listed(&token).map(Program::Listed)),
-            Shown::OfServiceAccount(token) => Ok(self.vouched(token).await?.map(Program::OfCluster)),
+            Shown::Ours(token) => self.listed(&token).map_or(Known::Nobody, |it| Known::Program(Program::Listed(it))),
+            Shown::OfServiceAccount(token) => {
+                let Some(audience) = self.audience.clone() else { return Known::Nobody };
+                let hash = Sha256::digest(token.expose().as_bytes()).into();
+                match self.remembered(&hash) {
+                    Some(Some(user)) => Known::Program(Program::OfCluster(user)),
+                    Some(None) => Known::Nobody,
+                    None => {
+                        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                        let was_right = known.vouched.contains_key(&hash);
+                        Known::Unasked(Question { token, audience, hash, was_right })
+                    }
+                }
+            }
         }
     }
 
@@ -132,16 +167,13 @@ impl Programs {
         found.filter(|listed| listed.until.is_none_or(|until| now < until))
     }
 
-    async fn vouched(&self, token: Secret) -> Result<Option<ClusterUser>, Unsaid> {
-        let Some(audience) = self.audience.clone() else { return Ok(None) };
-        let hash: [u8; 32] = Sha256::digest(token.expose().as_bytes()).into();
-        if let Some(known) = self.remembered(&hash) {
-            return Ok(known.user);
-        }
-        // It is never closed.
-        let _turn = self.asking.acquire().await.ok();
-        if let Some(known) = self.remembered(&hash) {
-            return Ok(known.user);
+    /// Asks the API server, in the turn of a network, or of a token that was right before.
+    pub(super) async fn ask(&self, question: Question, network: IpAddr) -> Result<Option<ClusterUser>, Unsaid> {
+        let Question { token, audience, hash, was_right } = question;
+        let of = if was_right { Of::Known(URL_SAFE_NO_PAD.encode(hash)) } else { Of::Network(network) };
+        let _turn = self.asking.turn(of).await.map_err(|_| Unsaid)?;
+        if let Some(user) = self.remembered(&hash) {
+            return Ok(user);
         }
         let now = self.ambient.monotonic();
         if now < *self.silent.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -163,22 +195,31 @@ impl Programs {
         Unsaid
     }
 
-    fn remembered(&self, hash: &[u8; 32]) -> Option<Vouched> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|vouched| self.ambient.monotonic() < vouched.until).cloned()
+    /// What the API server said of it a moment ago, if it was asked: who it is, or that it is nobody.
+    fn remembered(&self, hash: &[u8; 32]) -> Option<Option<ClusterUser>> {
+        let (known, now) = (self.known.lock().unwrap_or_else(PoisonError::into_inner), self.ambient.monotonic());
+        let vouched = known.vouched.get(hash).filter(|(_, until)| now < *until);
+        let unknown = known.unknown.get(hash).filter(|until| now < **until);
+        vouched.map(|(user, _)| Some(user.clone())).or_else(|| unknown.map(|_| None))
     }
 
     fn remember(&self, hash: [u8; 32], user: Option<ClusterUser>) {
         let now = self.ambient.monotonic();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_REMEMBERED {
-            known.retain(|_, vouched| now < vouched.until);
+        let Some(user) = user else {
+            if known.unknown.len() >= MOST_REMEMBERED {
+                known.unknown.clear();
+            }
+            known.vouched.remove(&hash);
+            known.unknown.insert(hash, now + UNKNOWN);
+            return;
+        };
+        if known.vouched.len() >= MOST_REMEMBERED {
+            known.vouched.retain(|_, (_, until)| now < *until);
         }
-        if known.len() >= MOST_REMEMBERED {
-            known.clear();
+        if known.vouched.len() < MOST_REMEMBERED {
+            known.vouched.insert(hash, (user, now + VOUCHED));
         }
-        let until = now + if user.is_some() { VOUCHED } else { UNKNOWN };
-        known.insert(hash, Vouched { user, until });
     }
 }
 
@@ -226,6 +267,15 @@ mod tests {
         (Programs::new(tokens, audience.map(str::to_owned), whose, Ambient::system()), asked)
     }
 
+    /// Who it is of, asked of the API server where that is not known.
+    async fn asked_of(programs: &Programs, shown: Shown) -> Result<Option<ClusterUser>, Unsaid> {
+        match programs.known(shown) {
+            Known::Program(Program::OfCluster(user)) => Ok(Some(user)),
+            Known::Program(Program::Listed(_)) | Known::Nobody => Ok(None),
+            Known::Unasked(question) => programs.ask(question, [192, 0, 2, 1].into()).await,
+        }
+    }
+
     #[tokio::test]
     async fn a_token_of_the_configuration_is_known_by_its_hash_and_for_its_time() {
         let hour = TimeDelta::hours(1);
@@ -234,9 +284,9 @@ mod tests {
         let (programs, _) = programs(vec![one, two, over], None);
         let name = async |token: &str| {
             let shown = programs.shown(&headers(&format!("Bearer {token}")))?;
-            match programs.whose(shown).await.unwrap()? {
-                Program::Listed(token) => Some(token.name.clone()),
-                Program::OfCluster(user) => Some(user.name),
+            match programs.known(shown) {
+                Known::Program(Program::Listed(token)) => Some(token.name.clone()),
+                Known::Program(Program::OfCluster(_)) | Known::Nobody | Known::Unasked(_) => None,
             }
         };
         assert_eq!((name(&first).await.as_deref(), name(&second).await.as_deref()), (Some("p1"), Some("p2")));
@@ -244,6 +294,46 @@ mod tests {
         for wrong in [&late, "iwt_", &first[..40], &format!("{first}x"), &hash.replace("sha256:", "iwt_")] {
             assert_eq!(name(wrong).await, None, "{wrong}");
         }
+    }
+
+    /// A clock that goes on when it is told to.
+    #[derive(Default)]
+    struct Steps(AtomicUsize);
+
+    impl crate::ambient::Clock for Steps {
+        fn now(&self) -> chrono::DateTime<chrono::Utc> {
+            chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::from_secs(1000 + self.0.load(Ordering::Relaxed) as u64)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_that_was_right_before_is_asked_about_anew_as_one_that_was() {
+        let (clock, is_revoked) = (Arc::<Steps>::default(), Arc::<std::sync::atomic::AtomicBool>::default());
+        let revoked = Arc::clone(&is_revoked);
+        let whose: WhoseToken = Arc::new(move |_, _| {
+            let user = ClusterUser { name: "system:serviceaccount:ops:ci".into(), groups: Vec::new() };
+            let user = (!revoked.load(Ordering::Relaxed)).then_some(user);
+            Box::pin(async move { Ok(user) })
+        });
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn crate::ambient::Clock>);
+        let programs = Programs::new(Vec::new(), Some("image-watcher".into()), whose, ambient);
+        let token = || programs.shown(&headers(&format!("Bearer {}", jwt("system:serviceaccount:ops:ci")))).unwrap();
+        let was_right = || match programs.known(token()) {
+            Known::Unasked(question) => Some(question.was_right),
+            Known::Program(_) | Known::Nobody => None,
+        };
+        assert_eq!(was_right(), Some(false), "nobody knows it");
+        assert!(asked_of(&programs, token()).await.unwrap().is_some());
+        assert_eq!(was_right(), None);
+        clock.0.store(61, Ordering::Relaxed);
+        assert_eq!(was_right(), Some(true));
+        is_revoked.store(true, Ordering::Relaxed);
+        assert_eq!(asked_of(&programs, token()).await.unwrap(), None);
+        clock.0.store(200, Ordering::Relaxed);
+        assert_eq!(was_right(), Some(false), "it is one no longer");
     }
 
     #[tokio::test]
@@ -270,7 +360,7 @@ mod tests {
         for number in 0..5 {
             let token = jwt(&format!("system:serviceaccount:ops:{number}"));
             let shown = programs.shown(&headers(&format!("Bearer {token}"))).unwrap();
-            assert_eq!(programs.whose(shown).await.err(), Some(Unsaid));
+            assert_eq!(asked_of(&programs, shown).await.err(), Some(Unsaid));
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
@@ -280,10 +370,7 @@ mod tests {
         let (programs, asked) = programs(Vec::new(), Some("image-watcher"));
         let whose = async |sub: &str| {
             let shown = programs.shown(&headers(&format!("Bearer {}", jwt(sub))))?;
-            match programs.whose(shown).await.unwrap()? {
-                Program::OfCluster(user) => Some(user),
-                Program::Listed(_) => None,
-            }
+            asked_of(&programs, shown).await.unwrap()
         };
         for _ in 0..3 {
             let user = whose("system:serviceaccount:ops:ci").await.unwrap();
@@ -291,11 +378,17 @@ mod tests {
             assert_eq!(whose("system:serviceaccount:ops:other").await, None);
         }
         assert_eq!((asked.load(Ordering::Relaxed), whose("alice").await), (2, None));
-        (0..5000_u32).for_each(|number| {
-            let mut hash = [0; 32];
-            hash[..4].copy_from_slice(&number.to_le_bytes());
-            programs.remember(hash, None);
-        });
-        assert!(programs.known.lock().unwrap().len() <= MOST_REMEMBERED);
+        let user = whose("system:serviceaccount:ops:ci").await;
+        for is_vouched in [false, true] {
+            (0..5000_u32).for_each(|number| {
+                let mut hash = [0; 32];
+                hash[..4].copy_from_slice(&number.to_le_bytes());
+                programs.remember(hash, user.clone().filter(|_| is_vouched));
+            });
+            assert!(whose("system:serviceaccount:ops:ci").await.is_some());
+            assert_eq!(asked.load(Ordering::Relaxed), 2, "no forged token makes a right one be forgotten");
+        }
+        let known = programs.known.lock().unwrap();
+        assert!(known.vouched.len() <= MOST_REMEMBERED && known.unknown.len() <= MOST_REMEMBERED);
     }
 }

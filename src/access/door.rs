@@ -12,13 +12,15 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::basic::Passwords;
-use super::bearer::{Program, Programs, Shown, WhoseToken};
-use super::guesses::Guesses;
-use super::oidc::Oidc;
+use super::bearer::{Known, Program, Programs, Question, Shown, WhoseToken};
+use super::browsers::Browsers;
+use super::guesses::{At, Guesses, network};
+use super::oidc::{CALLBACK, Oidc};
 use super::page::{SignInPage, TemplateError};
 use super::proxy::{Identity, Refused};
 use super::sender::{acts, is_our_page};
-use super::sessions::{Session, Sessions};
+use super::sessions::{Cookie, Session, Sessions};
+use super::unfinished::Unfinished;
 use super::{Role, Visitor, address, forms};
 use crate::ambient::Ambient;
 use crate::config::auth::{Auth, Mode};
@@ -30,9 +32,12 @@ use crate::queue::{QueueError, SignIns};
 use crate::telemetry::metrics::{Metrics, SignInResult};
 use crate::telemetry::{Repeats, chain};
 
-/// Bytes of the forms of people who sign in, at once.
-const FORMS: u32 = 256 * 1024;
-
+/// The largest form that is read of whoever signs in or out.
+pub(super) const MOST_BYTES: usize = 4 * 1024;
+/// It has to be there by then: it is one packet.
+const SOON: Duration = Duration::from_secs(2);
+/// Bytes of such forms at once: of as many as are read, and of as many again that were told to go a moment ago.
+const FORMS: u32 = 512 * 1024;
 /// Nobody can be let in.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
@@ -85,9 +90,11 @@ pub struct Access {
     pub(super) roles: Roles,
     programs: Programs,
     pub(super) sessions: Sessions,
+    pub(super) browsers: Browsers,
     pub(super) guesses: Guesses,
     pub(super) page: SignInPage,
     pub(super) bodies: Bodies,
+    pub(super) unfinished: Unfinished,
     pub(super) base_path: String,
     pub(super) ambient: Ambient,
     trusted_proxies: Vec<IpNet>,
@@ -138,15 +145,18 @@ impl Access {
         let base_path = base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let origin = base_url.as_ref().map(|url| url.origin().ascii_serialization());
         let is_secure = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
+        let cookie = |purpose: &str| Cookie::new(purpose, &base_path, is_secure);
         let way = way(auth.mode, (origin.as_deref(), &base_path), client, key, &ambient)?;
         Ok(Self {
             way,
             roles: auth.roles,
             programs: Programs::new(auth.tokens, auth.audience, whose_token, ambient.clone()),
-            sessions: Sessions::new(store, is_secure, auth.session, ambient.clone()),
+            sessions: Sessions::new(store, cookie(""), auth.session, ambient.clone()),
+            browsers: Browsers::new(key, cookie("browser"), ambient.clone()),
             guesses: Guesses::default(),
             page: SignInPage::new(&base_path)?,
-            bodies: Bodies::new(FORMS),
+            bodies: Bodies::new(FORMS).within(SOON),
+            unfinished: Unfinished::default(),
             base_path,
             ambient,
             trusted_proxies,
@@ -169,27 +179,51 @@ impl Access {
     }
 
     async fn program(&self, shown: Shown, request: &HttpRequest) -> Result<Visitor, Stranger> {
-        let (address, now) = (self.address(request), self.ambient.monotonic());
-        if let Some(wait) = self.guesses.wait(address, None, now) {
-            return Err(Stranger::TooMany(wait));
-        }
-        let program = self.programs.whose(shown).await.map_err(|_| Stranger::Later)?;
+        // It is looked at first and counted then: what is right waits for nobody's guesses.
+        let program = match self.programs.known(shown) {
+            Known::Program(program) => program,
+            Known::Unasked(question) => self.vouched(question, self.address(request)).await?,
+            Known::Nobody => return Err(self.wrong_token(self.address(request))),
+        };
         match program {
-            Some(Program::Listed(token)) => {
+            Program::Listed(token) => {
                 let who = SignedIn::by(Authority::Token, &format!("token {}", token.name)).ok_or(Stranger::NoName)?;
                 Ok(Visitor { who, role: token.role, form_token: String::new() })
             }
-            Some(Program::OfCluster(user)) => {
+            Program::OfCluster(user) => {
                 let who = SignedIn::by(Authority::ServiceAccount, &user.name).ok_or(Stranger::NoName)?;
                 let role = self.role(&user.name, &user.groups, None)?;
                 Ok(Visitor { who: who.known_as(user), role, form_token: String::new() })
             }
-            None => {
-                self.guesses.was_wrong(address, None, now);
-                self.count("token", "wrong");
-                Err(Stranger::WrongToken)
-            }
         }
+    }
+
+    fn wrong_token(&self, address: IpAddr) -> Stranger {
+        let now = self.ambient.monotonic();
+        let wait = self.guesses.wait(address, At::Token, now);
+        self.guesses.was_wrong(address, At::Token, now);
+        self.count("token", "wrong");
+        wait.map_or(Stranger::WrongToken, Stranger::TooMany)
+    }
+
+    /// Who the API server says that shows a token. It is counted as wrong when it is asked, so that many at once are no more than
+    /// one after the other, and no longer when it was not.
+    async fn vouched(&self, question: Question, address: IpAddr) -> Result<Program<'_>, Stranger> {
+        let (now, was_right) = (self.ambient.monotonic(), question.was_right);
+        let wait = self.guesses.wait(address, At::Token, now).filter(|_| !was_right);
+        if let Some(wait) = wait {
+            return Err(Stranger::TooMany(wait));
+        }
+        self.guesses.was_wrong(address, At::Token, now);
+        let user = self.programs.ask(question, network(address)).await;
+        match user {
+            Ok(None) => {
+                self.count("token", "wrong");
+                return Err(Stranger::WrongToken);
+            }
+            Ok(Some(_)) | Err(_) => self.guesses.was_no_wrong_token(address, now),
+        }
+        user.ok().flatten().map(Program::OfCluster).ok_or(Stranger::Later)
     }
 
     fn of_proxy(&self, identity: &Identity, request: &HttpRequest) -> Result<Visitor, Stranger> {
@@ -209,12 +243,12 @@ impl Access {
         let found = self.sessions.find(request.headers()).await.map_err(|error| self.unread(&error))?;
         let found = found.ok_or(Stranger::Nobody)?;
         let (session, form_token) = (found.session, found.form_token);
-        let (by, own) = match &self.way {
+        let (who, own) = match &self.way {
             Way::Passwords(passwords) => {
                 let user = passwords.user(&session.name).filter(|user| proof_of_password(&user.hash) == session.proof);
-                (Authority::Password, Some(user.ok_or(Stranger::Nobody)?.clone()))
+                (SignedIn::by(Authority::Password, &session.name), Some(user.ok_or(Stranger::Nobody)?.clone()))
             }
-            Way::Provider(oidc) if oidc.proof() == session.proof => (Authority::OpenId, None),
+            Way::Provider(oidc) if oidc.proof() == session.proof => (oidc.person(&session.name, &session.groups), None),
             Way::Provider(_) | Way::Proxy(_) => return Err(Stranger::Nobody),
         };
         if acts(request.method()) && !self.is_of_our_page(request) {
@@ -222,7 +256,7 @@ impl Access {
         }
         let groups = own.as_ref().map_or(&session.groups, |user| &user.groups);
         let role = self.role(&session.name, groups, own.as_ref().map(|user| user.role.unwrap_or(Role::Viewer)))?;
-        let who = session.person(by).ok_or(Stranger::NoName)?;
+        let who = who.ok_or(Stranger::NoName)?;
         Ok(Visitor { who, role, form_token })
     }
 
@@ -252,6 +286,16 @@ impl Access {
 
     /// The address that a request is counted at.
     pub(super) fn address(&self, request: &HttpRequest) -> IpAddr {
+        if address::is_forwarded_by_stranger(request, &self.trusted_proxies)
+            && let Some(suppressed) = self.repeats.line("", "forwarded", self.ambient.monotonic())
+        {
+            let peer = request.peer_addr().map(|address| address.ip().to_string());
+            tracing::warn!(
+                suppressed,
+                peer,
+                "a request has X-Forwarded-For, and who sent it is none of TRUSTED_PROXY: if a proxy stands there, all of its clients are counted as one, so the guesses of one of them slow all of them"
+            );
+        }
         address::client(request, &self.trusted_proxies)
     }
 }
@@ -265,7 +309,7 @@ fn way(
     ambient: &Ambient,
 ) -> Result<Way, AccessError> {
     Ok(match mode {
-        Mode::Basic(users) => Way::Passwords(Passwords::new(users)),
+        Mode::Basic(users) => Way::Passwords(Passwords::new(users, key)),
         Mode::Proxy(headers) => Way::Proxy(Identity {
             header: HeaderName::try_from(headers.user)?,
             groups: headers.groups.map(HeaderName::try_from).transpose()?,
@@ -273,7 +317,7 @@ fn way(
             origin: origin.map(str::to_owned),
         }),
         Mode::Oidc(provider) => {
-            let redirect = format!("{}{base_path}/sign-in/callback", origin.unwrap_or_default());
+            let redirect = format!("{}{base_path}{CALLBACK}", origin.unwrap_or_default());
             Way::Provider(Box::new(Oidc::new(*provider, client, redirect, key, ambient.clone())))
         }
     })
@@ -286,6 +330,5 @@ pub(super) fn proof_of_password(hash: &crate::domain::password::PasswordHash) ->
 
 /// A session of somebody, as it begins.
 pub(super) fn session_of(who: &SignedIn, groups: Vec<String>, proof: String) -> Session {
-    let in_cluster = who.in_cluster().map(|user| (user.name.clone(), user.groups.clone()));
-    Session { name: who.name().to_owned(), groups, proof, in_cluster }
+    Session { name: who.name().to_owned(), groups, proof }
 }

@@ -13,7 +13,7 @@ use super::door::{Access, Stranger, Way};
 use super::page::Said;
 use super::sender::acts;
 use super::words::Message;
-use crate::listener::{Meter, Problem, unread};
+use crate::listener::{Meter, Problem, unread, with};
 
 /// Before the API: whoever is not known is told in JSON.
 ///
@@ -49,11 +49,15 @@ async fn guarded<B: MessageBody + 'static>(
     };
     match access.known(request.request()).await {
         Ok(visitor) => {
-            if let Some(connection) = request.request().conn_data::<Meter>() {
-                connection.known();
+            let (connection, name) = (request.request().conn_data::<Meter>().cloned(), visitor.credential());
+            if let Some(connection) = &connection {
+                connection.known(&name);
             }
             request.extensions_mut().insert(visitor);
             let mut response = next.call(request).await?.map_into_boxed_body();
+            if let Some(connection) = connection {
+                response = response.map_body(|_, body| with(body, connection.lasts(&name)));
+            }
             // What only some may see is kept by nobody, unless whoever answers says how.
             if !response.headers().contains_key(CACHE_CONTROL) {
                 response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

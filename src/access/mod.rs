@@ -4,8 +4,10 @@
 //! reached by anybody of whom that is not known.
 
 pub(crate) mod address;
+mod argon;
 mod basic;
 mod bearer;
+mod browsers;
 mod destination;
 mod door;
 mod forms;
@@ -19,6 +21,8 @@ mod sender;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod turns;
+mod unfinished;
 mod words;
 
 use std::future::{Ready, ready};
@@ -28,7 +32,7 @@ use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use subtle::ConstantTimeEq as _;
 
-pub use basic::{HashError, hash_password};
+pub use argon::{HashError, hash_password};
 pub use bearer::{WhoseToken, new_token};
 pub use door::{Access, AccessError, Parts};
 pub use guard::{people, programs};
@@ -64,6 +68,12 @@ impl Visitor {
                 "you may see this and decide nothing: it takes the role approver",
             )),
         }
+    }
+
+    /// What their places among connections, and among whatever else there are some of, are counted under.
+    #[must_use]
+    pub fn credential(&self) -> String {
+        format!("{:?} {}", self.who.authority(), self.who.name())
     }
 
     /// Whether a form is one of our own pages, made for them.

@@ -9,19 +9,18 @@ use url::form_urlencoded;
 
 use super::basic::{LONGEST, Passwords};
 use super::destination::destination;
-use super::door::{Access, Stranger, Way, proof_of_password, session_of};
+use super::door::{Access, MOST_BYTES, Stranger, Way, proof_of_password, session_of};
+use super::guesses::{At, network};
 use super::oidc::{Oidc, OidcError, Returned};
 use super::page::{self, Said};
 use super::words::{Message, Title};
+use super::turns::Of;
 use super::{Visitor, people};
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::role::Role;
 use crate::domain::secret::Secret;
 use crate::listener::{Problem, unread};
 use crate::telemetry::chain;
-
-/// The largest form that is read.
-const MOST_BYTES: usize = 8 * 1024;
 
 /// Adds the routes of people who sign in and out.
 pub fn routes(config: &mut ServiceConfig) {
@@ -72,9 +71,16 @@ async fn begin(access: Data<Access>, request: HttpRequest) -> HttpResponse {
 
 /// The browser comes back from the provider.
 async fn callback(access: Data<Access>, request: HttpRequest) -> HttpResponse {
-    let Way::Provider(oidc) = &access.way else { return access.nothing(&request) };
-    let answer = access.returned(oidc, &request).await;
-    let mut answer = answer.unwrap_or_else(|stranger| access.refuse(request.headers(), &stranger));
+    let Way::Provider(oidc) = &access.way else { return access.nothing() };
+    let is_page = request.headers().get("Sec-Fetch-Dest").is_none_or(|dest| dest == "document");
+    if !is_page {
+        // A picture of another page is no browser that comes back.
+        return access.refuse(&Stranger::Elsewhere);
+    }
+    let returned = Returned::read(request.query_string()).filter(|returned| oidc.began(request.headers(), returned));
+    let Some(returned) = returned else { return access.failed(&OidcError::Stranger, &request) };
+    let answer = access.returned(oidc, &request, &returned).await;
+    let mut answer = answer.unwrap_or_else(|stranger| access.refuse(&stranger));
     if let Ok(cookie) = oidc.forget().parse() {
         answer.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -146,8 +152,14 @@ impl Access {
         if !kind.starts_with("application/x-www-form-urlencoded") {
             return Err(no_form(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        let body = self.bodies.read(request, payload, MOST_BYTES).await.map_err(|problem| refused(&problem))?;
-        String::from_utf8(body.to_vec()).map_err(|_| no_form(StatusCode::BAD_REQUEST))
+        let mut place = self.unfinished.begin(network(self.address(request)));
+        let body = tokio::select! {
+            body = self.bodies.read(request, payload, MOST_BYTES) => body,
+            () = place.lost() => Err(Problem::later("too many forms are under way; send it again")),
+        };
+        let body = body.map_err(|problem| refused(&problem))?;
+        String::from_utf8(body.to_vec())
+            .map_err(|_| refused(&Problem::new(StatusCode::BAD_REQUEST, "this is no form of the page")))
     }
 
     async fn with_password(
@@ -169,13 +181,19 @@ impl Access {
             return Ok(said);
         }
         let (address, now) = (self.address(request), self.ambient.monotonic());
-        if let Some(wait) = self.guesses.wait(address, Some(&shown.name), now) {
+        let proof = passwords.user(&shown.name).map(|user| proof_of_password(&user.hash));
+        let browser = proof.and_then(|proof| self.browsers.known(request.headers(), &shown.name, &proof));
+        let (at, of) = match &browser {
+            Some(browser) => (At::Again(browser), Of::Known(browser.clone())),
+            None => (At::Password(&shown.name), Of::Network(network(address))),
+        };
+        if let Some(wait) = self.guesses.wait(address, at, now) {
             self.count("password", "slowed");
             return Err(Stranger::TooMany(wait));
         }
-        let user = passwords.check(&shown.name, shown.password).await.map_err(|_| Stranger::Later)?;
+        let user = passwords.check(of, &shown.name, shown.password).await.map_err(|_| Stranger::Later)?;
         let Some(user) = user else {
-            self.guesses.was_wrong(address, Some(&shown.name), now);
+            self.guesses.was_wrong(address, at, now);
             self.count("password", "wrong");
             if let Some(suppressed) = self.repeats.line(&address.to_string(), "password", now) {
                 tracing::info!(suppressed, %address, "a name and a password that do not go together");
@@ -184,7 +202,13 @@ impl Access {
         };
         let who = SignedIn::by(Authority::Password, &user.name).ok_or(Stranger::NoName)?;
         self.role(&user.name, &user.groups, Some(user.role.unwrap_or(Role::Viewer)))?;
-        self.lets_in(&who, Vec::new(), proof_of_password(&user.hash), &shown.to, request).await
+        let proof = proof_of_password(&user.hash);
+        let browser = self.browsers.remember(&user.name, &proof);
+        let mut answer = self.lets_in(&who, Vec::new(), proof, &shown.to, request).await?;
+        if let Ok(browser) = browser.parse() {
+            answer.headers_mut().append(SET_COOKIE, browser);
+        }
+        Ok(answer)
     }
 
     /// The page once more, with what was wrong.
@@ -193,16 +217,19 @@ impl Access {
         self.page.says(request.headers(), &Said { status, title, message, way, to, retry_after: None })
     }
 
-    async fn returned(&self, oidc: &Oidc, request: &HttpRequest) -> Result<HttpResponse, Stranger> {
+    /// Somebody comes back from the provider, in the browser in which they began.
+    async fn returned(
+        &self,
+        oidc: &Oidc,
+        request: &HttpRequest,
+        returned: &Returned,
+    ) -> Result<HttpResponse, Stranger> {
         let (address, now) = (self.address(request), self.ambient.monotonic());
-        if let Some(wait) = self.guesses.wait(address, None, now) {
+        if let Some(wait) = self.guesses.wait(address, At::Code, now) {
             self.count("provider", "slowed");
             return Err(Stranger::TooMany(wait));
         }
-        let Some(returned) = Returned::read(request.query_string()) else {
-            return Ok(self.failed(&OidcError::Stranger, request));
-        };
-        let arrived = match oidc.finish(request.headers(), &returned).await {
+        let arrived = match oidc.finish(request.headers(), returned).await {
             Ok(arrived) => arrived,
             Err(error) => return Ok(self.failed(&error, request)),
         };
@@ -262,8 +289,10 @@ impl Access {
     /// Nobody signed in at the provider.
     fn failed(&self, error: &OidcError, request: &HttpRequest) -> HttpResponse {
         let (address, now) = (self.address(request), self.ambient.monotonic());
+        if error.is_counted() {
+            self.guesses.was_wrong(address, At::Code, now);
+        }
         if error.is_of_stranger() {
-            self.guesses.was_wrong(address, None, now);
             self.count("provider", "wrong");
             if let Some(suppressed) = self.repeats.line(&address.to_string(), error.to_string(), now) {
                 tracing::info!(suppressed, %address, error = %chain(error), "nobody signed in");

@@ -12,13 +12,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::forms;
 use crate::ambient::Ambient;
-use crate::domain::actor::{Authority, ClusterUser, SignedIn};
 use crate::queue::{QueueError, SignIn, SignIns};
 
 /// A cookie's name and attributes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Cookie {
-    name: &'static str,
+    name: String,
     /// Whether it goes over TLS alone; else this is a machine of somebody who develops.
     is_secure: bool,
 }
@@ -26,31 +25,36 @@ pub(super) struct Cookie {
 impl Cookie {
     const PREFIX: &str = "__Host-";
 
-    /// One of this name, which begins with `__Host-`: browsers then take it of nobody but this host over TLS.
-    pub(super) const fn new(name: &'static str, is_secure: bool) -> Self {
-        Self { name, is_secure }
-    }
-
-    fn name(self) -> &'static str {
-        if self.is_secure { self.name } else { self.name.strip_prefix(Self::PREFIX).unwrap_or(self.name) }
+    /// One of what is reached below a path, for a purpose. Its name begins with `__Host-`, so browsers take it of nobody but this
+    /// host over TLS; they show it to all of the host then, so services beside each other have different names.
+    pub(super) fn new(purpose: &str, base_path: &str, is_secure: bool) -> Self {
+        let prefix = if is_secure { Self::PREFIX } else { "" };
+        let purpose = if purpose.is_empty() { String::new() } else { format!("-{purpose}") };
+        let beside = if base_path.is_empty() {
+            String::new()
+        } else {
+            let hash: String = URL_SAFE_NO_PAD.encode(Sha256::digest(base_path)).chars().take(8).collect();
+            format!("-{hash}")
+        };
+        Self { name: format!("{prefix}image-watcher{purpose}{beside}"), is_secure }
     }
 
     /// What makes a browser keep it.
-    pub(super) fn set(self, value: &str, age: Duration) -> String {
+    pub(super) fn set(&self, value: &str, age: Duration) -> String {
         let secure = if self.is_secure { "; Secure" } else { "" };
-        format!("{}={value}; Path=/; Max-Age={}; HttpOnly{secure}; SameSite=Lax", self.name(), age.as_secs())
+        format!("{}={value}; Path=/; Max-Age={}; HttpOnly{secure}; SameSite=Lax", self.name, age.as_secs())
     }
 
     /// What makes a browser forget it.
-    pub(super) fn forget(self) -> String {
+    pub(super) fn forget(&self) -> String {
         self.set("", Duration::ZERO)
     }
 
     /// What a browser shows; of two nobody knows whose they are.
-    pub(super) fn read(self, headers: &HeaderMap) -> Option<String> {
+    pub(super) fn read(&self, headers: &HeaderMap) -> Option<String> {
         let lines = headers.get_all(COOKIE).filter_map(|line| line.to_str().ok());
         let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut values = pairs.filter(|(name, _)| *name == self.name()).map(|(_, value)| value);
+        let mut values = pairs.filter(|(name, _)| *name == self.name).map(|(_, value)| value);
         match (values.next(), values.next()) {
             (Some(value), None) => Some(value.to_owned()),
             _ => None,
@@ -63,21 +67,9 @@ impl Cookie {
 pub(super) struct Session {
     pub(super) name: String,
     pub(super) groups: Vec<String>,
-    /// What it hangs on: another password, or another provider, ends it.
+    /// What it hangs on: another password, or a provider of whom any part that makes a name is another, ends it. What follows from
+    /// name and groups by the configuration is not stored, as that may be another tomorrow.
     pub(super) proof: String,
-    /// As whom the cluster knows them.
-    pub(super) in_cluster: Option<(String, Vec<String>)>,
-}
-
-impl Session {
-    /// Who it is, for whose name there is this authority.
-    pub(super) fn person(&self, by: Authority) -> Option<SignedIn> {
-        let person = SignedIn::by(by, &self.name)?;
-        Some(match self.in_cluster.clone() {
-            Some((name, groups)) => person.known_as(ClusterUser { name, groups }),
-            None => person,
-        })
-    }
 }
 
 /// A session that was found, and what the forms of its pages bring along.
@@ -95,8 +87,8 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(store: Arc<dyn SignIns>, is_secure: bool, age: Duration, ambient: Ambient) -> Self {
-        Self { store, cookie: Cookie::new("__Host-image-watcher", is_secure), age, ambient }
+    pub(super) fn new(store: Arc<dyn SignIns>, cookie: Cookie, age: Duration, ambient: Ambient) -> Self {
+        Self { store, cookie, age, ambient }
     }
 
     /// Signs somebody in: the cookie to set.
@@ -146,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_cookie_is_read_as_it_was_set() {
-        let cookie = Cookie::new("__Host-image-watcher", true);
+        let cookie = Cookie::new("", "", true);
         let set = cookie.set("value", Duration::from_secs(60));
         assert_eq!(set, "__Host-image-watcher=value; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax");
         let read = |lines: &[&str]| cookie.read(&headers(lines));
@@ -161,7 +153,22 @@ mod tests {
         ] {
             assert_eq!(read(wrong), None, "{wrong:?}");
         }
-        let plain = Cookie::new("__Host-image-watcher", false).set("value", Duration::from_secs(60));
+        let plain = Cookie::new("", "", false).set("value", Duration::from_secs(60));
         assert_eq!(plain, "image-watcher=value; Path=/; Max-Age=60; HttpOnly; SameSite=Lax", "no TLS, no __Host-");
+    }
+
+    #[test]
+    fn services_behind_one_host_have_cookies_of_different_names() {
+        let purposes = ["", "sign-in", "browser"];
+        let paths = ["", "/prod", "/staging", "/prod/"];
+        let all = paths.iter().flat_map(|path| purposes.map(|purpose| Cookie::new(purpose, path, true)));
+        let all: Vec<Cookie> = all.collect();
+        let names: std::collections::BTreeSet<&str> = all.iter().map(|cookie| cookie.name.as_str()).collect();
+        assert_eq!(names.len(), all.len(), "{names:?}");
+        assert!(names.iter().all(|name| name.starts_with("__Host-image-watcher")), "{names:?}");
+        let shown = all.iter().map(|cookie| cookie.set("value", Duration::from_secs(60)));
+        let shown: Vec<String> = shown.map(|set| set.split(';').next().unwrap().to_owned()).collect();
+        let shown = headers(&[&shown.join("; ")]);
+        assert!(all.iter().all(|cookie| cookie.read(&shown).as_deref() == Some("value")), "and none hides another");
     }
 }

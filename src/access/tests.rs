@@ -56,7 +56,11 @@ pub(super) fn auth(mode: Mode, viewers: &[&str], approvers: &[&str]) -> Auth {
 
 /// Access to `https://watcher.example.com` and what is below a path.
 pub(super) fn access(auth: Auth, path: &str, store: &Arc<Store>) -> Data<Access> {
-    let parts = Parts {
+    Data::new(Access::new(parts(auth, path, store)).unwrap())
+}
+
+fn parts(auth: Auth, path: &str, store: &Arc<Store>) -> Parts {
+    Parts {
         auth,
         base_url: Some(format!("https://watcher.example.com{path}").parse().unwrap()),
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
@@ -66,8 +70,7 @@ pub(super) fn access(auth: Auth, path: &str, store: &Arc<Store>) -> Data<Access>
         key: [7; 32],
         metrics: Metrics::new(),
         ambient: Ambient::system(),
-    };
-    Data::new(Access::new(parts).unwrap())
+    }
 }
 
 fn user(name: &str, password: &str, role: Option<Role>) -> User {
@@ -100,8 +103,10 @@ impl Answer {
     /// The cookie that it sets, as a browser shows it.
     pub(super) fn cookie(&self) -> String {
         let all = self.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value);
-        let kept: Vec<&str> =
-            all.filter(|set| !set.contains("Max-Age=0")).map(|set| set.split(';').next().unwrap()).collect();
+        let kept: Vec<&str> = all
+            .filter(|set| !set.contains("Max-Age=0") && !set.contains("-browser"))
+            .map(|set| set.split(';').next().unwrap())
+            .collect();
         kept.join("; ")
     }
 
@@ -372,11 +377,7 @@ async fn a_proxys_word_counts_and_nobody_elses() {
 
 #[actix_web::test]
 async fn a_token_lets_a_program_in_and_a_wrong_one_nobody() {
-    let (token, hash) = new_token([1; 32]);
-    let bytes =
-        |text: &str| (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect::<Vec<_>>();
-    let sha256 = bytes(hash.strip_prefix("sha256:").unwrap()).try_into().unwrap();
-    let listed = Token { name: "ci".into(), sha256, role: Role::Viewer, until: None };
+    let (token, listed) = listed(Role::Viewer);
     let access = access(Auth { tokens: vec![listed], ..behind_proxy(&["*"], &["*"]) }, "", &Arc::default());
     let show = |path: &str, token: &str| get(path).insert_header(("Authorization", format!("Bearer {token}")));
     assert_eq!(send(&access, show("/api/v1/who", token.expose())).await.body, "token ci");
@@ -399,4 +400,89 @@ async fn a_token_lets_a_program_in_and_a_wrong_one_nobody() {
     }
     assert_eq!(send(&access, show("/api/v1/who", "iwt_wrong")).await.status, 401, "the proxy's address was another's");
     assert_eq!(send(&access, show("/api/v1/who", "iwt_wrong")).await.status, 429);
+    assert_eq!(send(&access, show("/api/v1/who", token.expose())).await.body, "token ci", "a right one is not counted");
+}
+
+/// A token of a program, and what the configuration has of it.
+fn listed(role: Role) -> (Secret, Token) {
+    let (token, hash) = new_token([1; 32]);
+    let bytes =
+        |text: &str| (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect::<Vec<_>>();
+    let sha256 = bytes(hash.strip_prefix("sha256:").unwrap()).try_into().unwrap();
+    (token, Token { name: "ci".into(), sha256, role, until: None })
+}
+
+#[actix_web::test]
+async fn wrong_tokens_of_an_address_shut_out_nobody_else_there() {
+    let (_, listed) = listed(Role::Approver);
+    let account = "system:serviceaccount:ops:ci";
+    let asked = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&asked);
+    let parts = Parts {
+        auth: Auth { tokens: vec![listed], audience: Some("image-watcher".into()), ..with_passwords() },
+        whose_token: Arc::new(move |token, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let user = ClusterUser { name: account.into(), groups: Vec::new() };
+            let is_right = token.expose().ends_with(".cmlnaHQ");
+            std::future::ready(Ok(is_right.then_some(user))).boxed()
+        }),
+        ..parts(with_passwords(), "", &Arc::default())
+    };
+    let mut parts = parts;
+    parts.auth.roles.viewers = members(&["*"]);
+    let access = Data::new(Access::new(parts).unwrap());
+    let show = |token: String| get("/api/v1/who").insert_header(("Authorization", format!("Bearer {token}")));
+    // {"sub":"system:serviceaccount:ops:ci"}
+    let of_account = |signature: &str| {
+        format!("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6b3BzOmNpIn0.{signature}")
+    };
+    assert_eq!(send(&access, show(of_account("cmlnaHQ"))).await.body, account);
+    for number in 0..10 {
+        let wrong = if number % 2 == 0 { "iwt_wrong".to_owned() } else { of_account(&format!("d3Jvbmc{number}")) };
+        assert_eq!(send(&access, show(wrong)).await.status, 401, "{number}");
+    }
+    let (right, before) = (of_account("cmlnaHQ"), asked.load(Ordering::Relaxed));
+    assert_eq!(send(&access, show("iwt_wrong".into())).await.status, 429);
+    assert_eq!(send(&access, show(of_account("bW9yZQ"))).await.status, 429, "nobody is asked about one more");
+    assert_eq!(send(&access, show(right)).await.body, account, "who was vouched for is let in");
+    assert_eq!(asked.load(Ordering::Relaxed), before);
+    assert_eq!(sign_in(&access, "alice", ALICE, "/").await.status, 303, "and whoever signs in there does");
+}
+
+#[actix_web::test]
+async fn a_browser_that_was_right_before_signs_in_where_others_guess() {
+    let access = access(with_passwords(), "", &Arc::default());
+    let opened = sign_in(&access, "alice", ALICE, "/").await;
+    let set = opened.headers.iter().find(|(name, value)| name == "set-cookie" && value.contains("-browser=")).unwrap();
+    let browser = set.1.split(';').next().unwrap().to_owned();
+    for _ in 0..10 {
+        assert_eq!(sign_in(&access, "carol", "nope", "/").await.status, 401);
+    }
+    let with = |name: &str, password: &str| {
+        let form = ours(post("/sign-in", &[("name", name), ("password", password)]));
+        send(&access, form.insert_header(("Cookie", browser.clone())))
+    };
+    assert_eq!(sign_in(&access, "alice", ALICE, "/").await.status, 429);
+    assert_eq!(with("bob", "battery staple").await.status, 429, "it is of one name");
+    assert_eq!(with("alice", ALICE).await.status, 303);
+    assert_eq!(
+        send(&access, get("/").insert_header(("Cookie", browser.clone()))).await.status,
+        303,
+        "it opens nothing"
+    );
+    for _ in 0..10 {
+        assert_eq!(with("alice", "nope").await.status, 401);
+    }
+    assert_eq!(with("alice", ALICE).await.status, 429, "and guesses no more than others");
+}
+
+#[actix_web::test]
+async fn forms_that_are_not_whole_keep_nobody_from_signing_in() {
+    let access = access(with_passwords(), "", &Arc::default());
+    let held: Vec<_> = (0..40_u8).map(|n| access.unfinished.begin([192, 0, 2, n].into())).collect();
+    let own: Vec<_> = (0..40).map(|_| access.unfinished.begin([192, 0, 2, 9].into())).collect();
+    assert_eq!(sign_in(&access, "alice", ALICE, "/").await.status, 303);
+    drop((held, own));
+    let long = ours(post("/sign-in", &[("name", "alice"), ("password", &"x".repeat(5000))]));
+    assert_eq!(send(&access, long).await.status, 413);
 }

@@ -3,7 +3,7 @@
 use super::deliveries::{acted_on, refused};
 use super::{Api, Decided, Decision};
 use crate::access::Visitor;
-use crate::domain::actor::{Actor, Person};
+use crate::domain::actor::Actor;
 use crate::listener::Problem;
 use crate::queue::Letters;
 use crate::reconcile::Action;
@@ -32,7 +32,7 @@ impl<Q> Api<Q> {
     /// 503, where that can't be remembered.
     pub async fn resume_updates(&self, visitor: Option<&Visitor>) -> Result<(), Problem> {
         let by = match visitor {
-            Some(visitor) => Person::Visitor(visitor.who.name().to_owned()).actor(),
+            Some(visitor) => visitor.who.alone().actor(),
             None => Actor::Program("image-watcher brake --resume".to_owned()),
         };
         if let Err(error) = self.sequencer.resume(by, self.ambient.trace_id()).await {

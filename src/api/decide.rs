@@ -3,22 +3,24 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Json, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use chrono::TimeDelta;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::Api;
 use super::answer::done;
 use super::look;
 use super::said::Decided;
 use super::view::{DecidedItem, DecisionsView};
+use super::{Api, MOST_BYTES};
 use crate::access::Visitor;
 use crate::domain::policy::duration;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::request::LONGEST_SNOOZE;
-use crate::listener::Problem;
+use crate::listener::{Problem, unread};
 use crate::queue::QueueAdmin;
 use crate::reconcile::{Action, Press, Shown};
 
@@ -105,38 +107,45 @@ pub(super) async fn one<Q: QueueAdmin>(
     visitor: Visitor,
     path: Path<(String, String, String, String)>,
     request: HttpRequest,
-    body: Result<Json<Decision>, actix_web::Error>,
-) -> Result<HttpResponse, Problem> {
-    visitor.may_decide()?;
+    mut payload: Payload,
+) -> HttpResponse {
     let (namespace, kind, name, word) = path.into_inner();
     let of = (namespace, kind, name);
     if word == "look" {
-        return look::one(api, Some(visitor), request, Path::from(of)).await;
+        let looked = look::one(api, Some(visitor), request, Path::from(of)).await;
+        return unread(looked.unwrap_or_else(|problem| problem.error_response()), payload);
     }
-    let Json(decision) = body.map_err(|error| unread(&error))?;
-    Ok(api.act(&visitor, &of, &word, &decision).await?.answer())
+    let acted = async {
+        let decision = api.read(&visitor, &request, &mut payload).await?;
+        Ok::<_, Problem>(api.act(&visitor, &of, &word, &decision).await?.answer())
+    };
+    let acted = acted.await;
+    unread(acted.unwrap_or_else(|problem| problem.error_response()), payload)
 }
 
 /// `POST /api/v1/decisions`
 pub(super) async fn many<Q: QueueAdmin>(
     api: Data<Api<Q>>,
     visitor: Visitor,
-    body: Result<Json<Decisions>, actix_web::Error>,
-) -> Result<HttpResponse, Problem> {
-    visitor.may_decide()?;
-    let Json(decisions) = body.map_err(|error| unread(&error))?;
-    Ok(done(StatusCode::OK, &api.decide_all(&visitor, &decisions).await?))
+    request: HttpRequest,
+    mut payload: Payload,
+) -> HttpResponse {
+    let decided = async {
+        let decisions = api.read(&visitor, &request, &mut payload).await?;
+        api.decide_all(&visitor, &decisions).await
+    };
+    let decided = decided.await;
+    let answer = match decided {
+        Ok(decided) => done(StatusCode::OK, &decided),
+        Err(problem) => problem.error_response(),
+    };
+    unread(answer, payload)
 }
 
-fn unread(error: &actix_web::Error) -> Problem {
-    if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "that is more than is decided at once");
-    }
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "the body is JSON (Content-Type: application/json) as openapi.json has it: container and version of what was seen, at least",
-    )
-}
+const UNREAD: Problem = Problem::new(
+    StatusCode::BAD_REQUEST,
+    "the body is JSON (Content-Type: application/json) as openapi.json has it: container and version of what was seen, at least",
+);
 
 fn wrong(detail: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail)
@@ -193,6 +202,24 @@ impl SeenItem {
 }
 
 impl<Q> Api<Q> {
+    /// What somebody sends who may decide; of nobody else a body is read.
+    async fn read<T: DeserializeOwned>(
+        &self,
+        visitor: &Visitor,
+        request: &HttpRequest,
+        payload: &mut Payload,
+    ) -> Result<T, Problem> {
+        visitor.may_decide()?;
+        // No form of another site's page has this.
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(UNREAD);
+        }
+        let body = self.bodies.read(request, payload, MOST_BYTES).await?;
+        serde_json::from_slice(&body).map_err(|_| UNREAD)
+    }
+
     /// Carries a decision out.
     ///
     /// # Errors

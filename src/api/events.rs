@@ -3,9 +3,16 @@
 //! One task looks for all who listen, and only while somebody does: it compares what each workload comes to in short. The last events are kept, so that who was away for a moment misses nothing; who was away for longer is
 //! told to read everything again.
 
+<<<<<<< HEAD
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+=======
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+>>>>>>> n-access
 use std::time::Duration;
 
 use actix_web::http::header::CACHE_CONTROL;
@@ -13,18 +20,28 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 use serde::Serialize;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::Api;
 use super::census::Summary;
 use super::view::Counts;
+<<<<<<< HEAD
 use crate::ambient::Ambient;
 use crate::listener::Problem;
+=======
+use super::workloads::Moment;
+use crate::access::Visitor;
+use crate::ambient::Ambient;
+use crate::domain::view::CameTo;
+use crate::domain::workload::Workload;
+>>>>>>> n-access
 use crate::queue::QueueAdmin;
 use crate::stop::Stop;
 
-/// The most streams that are open at once.
-const MOST_STREAMS: usize = 256;
+/// The most streams that are open at once, of all and of one person; of more the oldest ends. Whoever reads on a page opens another
+/// in a moment, as is not so after a refusal.
+const MOST_STREAMS: usize = 128;
+const MOST_OF_ONE: usize = 8;
 /// So many events are kept for who comes back.
 const MOST_KEPT: usize = 64;
 /// So many workloads are named in one event.
@@ -46,9 +63,27 @@ struct Shared {
     boot: u32,
     kept: Mutex<VecDeque<(u64, Bytes)>>,
     latest: watch::Sender<u64>,
-    streams: AtomicUsize,
+    streams: Mutex<Streams>,
     opened: Notify,
     stop: Stop,
+}
+
+/// The streams that are open, by age: whose each is, and what ends it when it is dropped.
+#[derive(Debug, Default)]
+struct Streams {
+    next: u64,
+    open: BTreeMap<u64, (String, oneshot::Sender<()>)>,
+}
+
+impl Streams {
+    fn make_room(&mut self, who: &str) {
+        let own: Vec<u64> = self.open.iter().filter(|(_, (of, _))| of == who).map(|(number, _)| *number).collect();
+        let of_one = own.first().filter(|_| own.len() >= MOST_OF_ONE);
+        let of_all = self.open.keys().next().filter(|_| self.open.len() >= MOST_STREAMS);
+        if let Some(number) = of_one.or(of_all).copied() {
+            self.open.remove(&number);
+        }
+    }
 }
 
 /// What changed.
@@ -76,7 +111,7 @@ impl Events {
     #[must_use]
     pub fn new(ambient: &Ambient, stop: Stop) -> Self {
         let boot = u32::from_le_bytes(ambient.bytes());
-        let (latest, streams, opened) = (watch::Sender::new(0), AtomicUsize::new(0), Notify::new());
+        let (latest, streams, opened) = (watch::Sender::new(0), Mutex::default(), Notify::new());
         Self(Arc::new(Shared { boot, kept: Mutex::default(), latest, streams, opened, stop }))
     }
 
@@ -85,7 +120,7 @@ impl Events {
         let (mut stop, mut known) = (self.0.stop.clone(), Known::default());
         while !stop.is_raised() {
             let look = async {
-                while self.0.streams.load(Ordering::Relaxed) == 0 {
+                while self.streams().open.is_empty() {
                     self.0.opened.notified().await;
                 }
                 let stopped = api.sequencer.brake().await.stopped.is_some();
@@ -133,14 +168,23 @@ impl Events {
         number.and_then(|(_, number)| number.parse().ok()).unwrap_or(u64::MAX)
     }
 
-    fn open(&self) -> Option<Place> {
-        let taken = self
-            .0
-            .streams
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < MOST_STREAMS).then_some(open + 1));
-        taken.ok()?;
+    /// A stream of somebody.
+    fn open(&self, who: &str) -> Place {
+        let (sender, ended) = oneshot::channel();
+        let number = {
+            let mut streams = self.streams();
+            streams.make_room(who);
+            let number = streams.next;
+            streams.next += 1;
+            streams.open.insert(number, (who.to_owned(), sender));
+            number
+        };
         self.0.opened.notify_one();
-        Some(Place(self.clone()))
+        Place { events: self.clone(), number, ended }
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.0.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The frames of a stream, until it has lasted long enough or the process is to end.
@@ -173,15 +217,17 @@ impl Reader {
     /// What is sent next, or that this is the end.
     async fn next(&mut self) -> Option<Bytes> {
         let Self { place, last, latest, stop, ends } = self;
-        let (mut frame, mut newest) = place.0.since(*last);
+        let (mut frame, mut newest) = place.events.since(*last);
         if frame.is_empty() {
             tokio::select! {
                 () = stop.raised() => return None,
+                // Nothing is sent: the other end is dropped.
+                _ = &mut place.ended => return None,
                 () = tokio::time::sleep_until(*ends) => return None,
                 () = tokio::time::sleep(HEARTBEAT) => return Some(Bytes::from_static(b":\n\n")),
                 changed = latest.wait_for(|newest| *newest > *last) => drop(changed.ok()?),
             }
-            (frame, newest) = place.0.since(*last);
+            (frame, newest) = place.events.since(*last);
         }
         *last = newest;
         Some(frame)
@@ -190,11 +236,16 @@ impl Reader {
 
 /// One of the streams that may be open. Dropped, it is closed.
 #[derive(Debug)]
-struct Place(Events);
+struct Place {
+    events: Events,
+    number: u64,
+    /// Resolves when it has to make room.
+    ended: oneshot::Receiver<()>,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.0.streams.fetch_sub(1, Ordering::Relaxed);
+        self.events.streams().open.remove(&self.number);
     }
 }
 
@@ -225,16 +276,18 @@ impl Known {
 }
 
 /// `GET /api/v1/events`
-pub(super) async fn events<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let Some(place) = api.events.open() else {
-        return Err(Problem::later("as many streams of events are open as may be; read the lists instead"));
-    };
+pub(super) async fn events<Q: QueueAdmin>(
+    api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let place = api.events.open(&visitor.map_or_else(|| "the pod".to_owned(), |visitor| visitor.credential()));
     let id = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     let frames = api.events.frames(place, api.events.read(id));
     let mut answer = HttpResponse::Ok();
     // A proxy that gathers what comes would keep it back.
     answer.insert_header((CACHE_CONTROL, "no-store")).insert_header(("x-accel-buffering", "no"));
-    Ok(answer.content_type("text/event-stream").streaming(frames))
+    answer.content_type("text/event-stream").streaming(frames)
 }
 
 #[cfg(test)]
@@ -260,7 +313,7 @@ mod tests {
         }
         let id = |number: u64| format!("{:x}-{number}", events.0.boot);
         let from = events.read(Some(&id(1)));
-        let mut frames = Box::pin(events.frames(events.open().unwrap(), from));
+        let mut frames = Box::pin(events.frames(events.open("alice"), from));
         assert_eq!(text(&frames.next().await.unwrap().unwrap()), "retry: 3000\n\n");
         let missed = text(&frames.next().await.unwrap().unwrap());
         assert!(
@@ -284,21 +337,42 @@ mod tests {
         assert_eq!(events.0.kept.lock().unwrap().len(), MOST_KEPT);
     }
 
+    fn has_ended(place: &mut Place) -> bool {
+        matches!(place.ended.try_recv(), Err(oneshot::error::TryRecvError::Closed))
+    }
+
     #[test]
-    fn so_many_streams_are_open_and_one_that_ends_makes_room() {
+    fn one_person_has_some_streams_and_all_together_no_more_than_may_be_open() {
         let (_raise, events) = events();
-        let mut open: Vec<Place> = std::iter::from_fn(|| events.open()).collect();
-        assert_eq!(open.len(), MOST_STREAMS);
-        open.pop();
-        assert!(events.open().is_some());
+        let mut bob = events.open("bob");
+        let mut alices: Vec<Place> = (0..50).map(|_| events.open("alice")).collect();
+        assert!(!has_ended(&mut bob), "nobody's streams end another's");
+        let ended: Vec<bool> = alices.iter_mut().map(has_ended).collect();
+        assert!(ended[..50 - MOST_OF_ONE].iter().all(|ended| *ended), "the oldest");
+        assert!(!ended[50 - MOST_OF_ONE..].iter().any(|ended| *ended), "{ended:?}");
+        drop(alices);
+        let mut all: Vec<Place> = (0..200).map(|number| events.open(&format!("person{number}"))).collect();
+        assert_eq!(all.iter_mut().map(has_ended).filter(|ended| !ended).count(), MOST_STREAMS);
+        assert!(has_ended(&mut bob) && !has_ended(&mut all[199]), "whoever comes anew gets one");
+        drop((all, bob));
+        assert!(events.streams().open.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_makes_room_ends_as_others_do() {
+        let (_raise, events) = events();
+        let mut first = Box::pin(events.frames(events.open("alice"), 0));
+        assert!(first.next().await.is_some());
+        let _more: Vec<Place> = (0..MOST_OF_ONE).map(|_| events.open("alice")).collect();
+        assert!(first.next().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_beats_and_ends_so_that_it_is_asked_again_who_listens() {
         let (_raise, events) = events();
         let frames: Vec<String> =
-            events.frames(events.open().unwrap(), 0).map(|frame| text(&frame.unwrap())).collect().await;
+            events.frames(events.open("alice"), 0).map(|frame| text(&frame.unwrap())).collect().await;
         assert!(frames.len() > 50 && frames.iter().skip(1).all(|frame| frame == ":\n\n"), "{frames:?}");
-        assert_eq!(events.0.streams.load(Ordering::Relaxed), 0);
+        assert!(events.streams().open.is_empty());
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::fleet::{Brake, Release};
 use crate::domain::settings::Bounds;
 use crate::domain::view::LastLook;
 use crate::domain::workload::Workload;
+use crate::listener::Bodies;
 use crate::queue::QueueError;
 use crate::queue::sqlite::SqliteQueue;
 use crate::reconcile::{Answer, Explained, NotShown, Press, Shown};
@@ -74,6 +75,7 @@ pub(crate) fn api(
         pulse: Pulse::new(ambient.clone()),
         metrics: Metrics::new(),
         census: Census::new(true),
+        bodies: Bodies::new(1 << 20),
         ambient,
     };
     (api, folder)

@@ -21,6 +21,8 @@ mod near;
 mod numbers;
 #[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod pieces_tests;
 mod probes;
 mod pulse;
 mod query;
@@ -38,7 +40,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::web::{self, Data, JsonConfig, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, guard};
 use chrono::DateTime;
 use futures_util::future::BoxFuture;
@@ -62,7 +64,7 @@ use crate::domain::approval::{Approval, LinkKeys};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Bounds;
 use crate::domain::workload::Workload;
-use crate::listener::Problem;
+use crate::listener::{Bodies, Problem};
 use crate::queue::{Letters, QueueAdmin};
 use crate::telemetry::metrics::Metrics;
 
@@ -100,6 +102,8 @@ pub struct Api<Q> {
     pub metrics: Metrics,
     /// The workloads, as they were counted last.
     pub census: Census,
+    /// Reads what programs send.
+    pub bodies: Bodies,
     /// Clock and chance.
     pub ambient: Ambient,
 }
@@ -137,7 +141,6 @@ pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
 pub fn public_routes<Q: Letters>(config: &mut ServiceConfig) {
     config.service(
         web::scope("")
-            .app_data(JsonConfig::default().limit(MOST_BYTES))
             .wrap(from_fn(of_a_visitor))
             .configure(known::<Q>)
             .route("/workloads/{namespace}/{kind}/{name}/{action}", web::post().to(decide::one::<Q>))

@@ -153,6 +153,7 @@ impl Stage {
             pulse: Pulse::new(ambient.clone()),
             metrics: Metrics::new(),
             census: Census::new(true),
+            bodies: Bodies::new(1 << 20),
             ambient,
         });
         Self { api, told, hand, _folder: folder }

@@ -59,7 +59,7 @@ pub(super) async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
     let (shown, refused) = match press {
         ListPress::ApproveAll { ids, is_confirmed: true } => {
             if let Some(connection) = request.conn_data::<Meter>() {
-                connection.known();
+                connection.known(&list.holder);
             }
             let trace = shared.ambient.trace_id();
             let span = tracing::info_span!("approval", trace_id = trace);

@@ -163,7 +163,7 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     // Whoever may still act need not make room for others. A link that can do nothing more has no place of its own, nor has
     // who keeps the form to himself.
     if let (Answer::Open(_) | Answer::Snoozed(..), Some(connection)) = (&state, request.conn_data::<Meter>()) {
-        connection.known();
+        connection.known(state.holder().unwrap_or("a link"));
     }
     let trace = shared.ambient.trace_id();
     let span = tracing::info_span!("approval", trace_id = trace);

@@ -353,6 +353,7 @@ fn each_refusal() -> Vec<Refusal> {
         Refusal::OtherKind,
         Refusal::NeverRan,
         Refusal::DryRun,
+        Refusal::NoPerson,
         Refusal::List(Doubt::Empty),
         Refusal::List(Doubt::RunningMissing("1.2.3".into())),
         Refusal::List(Doubt::Shrunk { now: 3, before: 40 }),

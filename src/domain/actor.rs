@@ -102,11 +102,20 @@ impl SignedIn {
         match self.by {
             Authority::Slack => Person::Slack { user: name, link },
             Authority::Telegram => Person::Telegram { user: name, link },
-            Authority::Proxy
-            | Authority::Password
-            | Authority::OpenId
-            | Authority::Token
-            | Authority::ServiceAccount => Person::SignedIn { name, link },
+            Authority::Proxy | Authority::Password | Authority::OpenId => Person::SignedIn { name, link },
+            Authority::Token | Authority::ServiceAccount => Person::Program(name),
+        }
+    }
+
+    /// Whose word it is that comes without any link.
+    #[must_use]
+    pub fn alone(&self) -> Person {
+        let name = self.name.clone();
+        match self.by {
+            Authority::Proxy | Authority::Slack | Authority::Telegram | Authority::Password | Authority::OpenId => {
+                Person::Visitor(name)
+            }
+            Authority::Token | Authority::ServiceAccount => Person::Program(name),
         }
     }
 
@@ -150,6 +159,9 @@ pub enum Person {
     },
     /// Whoever signed in at the page or the API, and answers without any link.
     Visitor(String),
+    /// A program, by the token that it showed. Whoever has the token, or may make the account, is whoever they like: it is nobody's
+    /// name, and no vote where more than one person has to approve.
+    Program(String),
     /// Whoever ran a command, by the name that they gave.
     Command(Option<String>),
 }
@@ -172,6 +184,7 @@ impl Person {
             Self::SignedIn { name, .. } | Self::Visitor(name) => Actor::SignedIn(name.clone()),
             Self::Slack { user, .. } => Actor::Slack(user.clone()),
             Self::Telegram { user, .. } => Actor::Telegram(user.clone()),
+            Self::Program(name) => Actor::Program(name.clone()),
             Self::Command(user) => Actor::Command(user.clone()),
         }
     }
@@ -266,7 +279,8 @@ impl Actor {
                 all.extend(last);
                 Self::Several(all)
             }
-            Self::Policy | Self::Command(None) | Self::Program(_) => self,
+            Self::Program(name) => Self::Program(format!("{name}{NOTE}")),
+            Self::Policy | Self::Command(None) => self,
         }
     }
 
@@ -358,6 +372,23 @@ mod tests {
         let long = "a".repeat(129);
         for wrong in ["", "  ", "al\nice", "alice\u{7f}", "\talice", "al\u{202e}ice", "alice\u{200b}", &long] {
             assert_eq!(read(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_is_told_as_what_it_is_whatever_way_it_comes() {
+        for (by, name) in [(Authority::Token, "token ci"), (Authority::ServiceAccount, "system:serviceaccount:ops:ci")]
+        {
+            let program = SignedIn::by(by, name).unwrap();
+            assert_eq!(program.alone(), Person::Program(name.into()));
+            assert_eq!(program.with("chat:".into()), program.alone(), "a link in its hand makes it no person");
+            let actor = program.alone().actor();
+            assert_eq!((actor.words().as_str(), Actor::from(actor.to_string())), (name, Actor::Program(name.into())));
+            assert!(!actor.is_signed_in());
+            assert_eq!(actor.outside_the_window().words(), format!("{name}, outside the window"));
+        }
+        for by in [Authority::Proxy, Authority::Password, Authority::OpenId] {
+            assert_eq!(SignedIn::by(by, "alice").unwrap().alone(), Person::Visitor("alice".into()));
         }
     }
 

@@ -68,6 +68,8 @@ pub enum Refusal {
     List(Doubt),
     /// Nothing is written at all.
     DryRun,
+    /// A program answers, and more than one person has to approve.
+    NoPerson,
     /// What speaks against one member of the group going to its version, as all go or none.
     Member(Box<(WorkloadId, Tag, Refusal)>),
     /// This member of the group is deleted, was made anew, or left it.
@@ -139,6 +141,7 @@ impl Refusal {
                 | Self::Untimed
                 | Self::List(_)
                 | Self::DryRun
+                | Self::NoPerson
         )
     }
 
@@ -183,6 +186,7 @@ impl Refusal {
             Self::Untimed => "untimed",
             Self::List(doubt) => doubt.word(),
             Self::DryRun => "dry_run",
+            Self::NoPerson => "no_person",
             Self::Member(of) => of.2.as_str(),
             Self::MemberGone(_) => "member_gone",
             Self::MemberChanged(_) => "member_changed",
@@ -236,6 +240,7 @@ mod tests {
             (Refusal::Untimed, false, false),
             (Refusal::Unfit(Flaw::NoCommand), false, false),
             (Refusal::DryRun, false, false),
+            (Refusal::NoPerson, false, false),
             (Refusal::MemberGone(member()), true, true),
             (Refusal::MemberChanged(member()), true, true),
             (Refusal::MemberMoved(member()), true, true),

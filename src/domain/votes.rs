@@ -86,6 +86,9 @@ pub struct Vote {
     /// What stands before the `@` of an address, or the name of somebody who came without a link: by it the two are told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alias: Option<Voter>,
+    /// Whether a program casts it. No such vote is ever written: it is enough alone, or none.
+    #[serde(skip)]
+    is_of_program: bool,
 }
 
 impl Vote {
@@ -105,6 +108,8 @@ impl Vote {
                 Some((_, address)) if !address.is_empty() => Some(alias(address)?),
                 _ => None,
             },
+            // So it is told from everybody.
+            Person::Program(_) => Some(voter("program", "")?),
             Person::SignedIn { .. } | Person::Slack { .. } | Person::Telegram { .. } | Person::Command(_) => None,
         };
         let (who, way) = match person {
@@ -113,10 +118,13 @@ impl Vote {
             Person::Slack { user, link } => (voter("slack", user)?, Some(holder(link)?)),
             Person::Telegram { user, link } => (voter("telegram", user)?, Some(holder(link)?)),
             Person::Visitor(name) => (voter("name", name)?, None),
+            // All of them are one.
+            Person::Program(_) => (voter("program", "")?, None),
             Person::Command(None) => (voter("command", "")?, None),
             Person::Command(Some(user)) => (voter("name", user)?, Some(voter("command", "")?)),
         };
-        Some(Self { by, at, who, way, alias })
+        let is_of_program = matches!(person, Person::Program(_));
+        Some(Self { by, at, who, way, alias, is_of_program })
     }
 
     /// Whether both may be one person's. Two who signed in are different if their names are; anybody else is known by the way
@@ -153,6 +161,8 @@ pub enum Verdict {
     More(Votes),
     /// This person has approved already, and others have to.
     Again,
+    /// It counts for nothing: a program casts it, and more than one person has to approve.
+    NoPerson,
 }
 
 impl Votes {
@@ -189,6 +199,9 @@ impl Votes {
     /// What one more vote comes to, where so many people have to approve.
     #[must_use]
     pub fn judge(&self, vote: Vote, needed: Quorum) -> Verdict {
+        if vote.is_of_program && !needed.is_one() {
+            return Verdict::NoPerson;
+        }
         let is_again = self.have(&vote);
         let mut votes = self.clone();
         votes.cast(vote);

@@ -270,7 +270,7 @@ impl<Q: Queue + Announcements> Intake<Q> {
         let proof = verify::check(source, request, address.token.as_deref(), signed, &open.keys).await;
         let proof = proof.map_err(|unproven| self.refused(open, unproven))?;
         if let Some(meter) = request.conn_data::<Meter>() {
-            meter.known();
+            meter.known(&format!("source {}", source.name));
         }
         if open.rate.as_ref().is_some_and(|rate| !rate.take(self.ambient.monotonic())) {
             let too_many = Problem { status: StatusCode::TOO_MANY_REQUESTS, ..Problem::later("too many deliveries") };

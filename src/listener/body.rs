@@ -19,8 +19,14 @@ use crate::memory::{ByteBudget, Reservation};
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Reads bodies that come at one time, within a number of bytes together: all that these budgets allow.
+///
+/// It is the one way to read a body: what is read in another is not metered, so it stops at a bound that nobody sees, and has no
+/// deadline.
 #[derive(Clone, Debug)]
-pub struct Bodies(Vec<ByteBudget>);
+pub struct Bodies {
+    budgets: Vec<ByteBudget>,
+    deadline: Duration,
+}
 
 /// A body that was read; its bytes are reserved for as long as it lives.
 #[derive(Debug)]
@@ -64,20 +70,26 @@ impl Bodies {
     /// So many bytes for all of them; a usual delivery has one to twenty thousand.
     #[must_use]
     pub fn new(together: u32) -> Self {
-        Self(vec![ByteBudget::new(together)])
+        Self { budgets: vec![ByteBudget::new(together)], deadline: DEADLINE }
     }
 
     /// A share of one sender: at most so many bytes of these, so that it can't take the place of others.
     #[must_use]
     pub fn share(&self, most: u32) -> Self {
-        Self(self.0.iter().cloned().chain([ByteBudget::new(most)]).collect())
+        Self { budgets: self.budgets.iter().cloned().chain([ByteBudget::new(most)]).collect(), ..self.clone() }
+    }
+
+    /// The same, each of which has to be there by then.
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     fn try_reserve(&self, bytes: usize) -> Option<Held> {
-        self.0.iter().map(|budget| budget.try_reserve(bytes)).collect::<Option<_>>().map(Held)
+        self.budgets.iter().map(|budget| budget.try_reserve(bytes)).collect::<Option<_>>().map(Held)
     }
 
-    /// Reads a request's body as it came: at most `most` bytes, within ten seconds. What is left unread on an error is
+    /// Reads a request's body as it came: at most `most` bytes, within ten seconds where nothing else was said. What is left unread on an error is
     /// the caller's, for [`unread`].
     ///
     /// # Errors
@@ -97,7 +109,7 @@ impl Bodies {
             }
             Ok(Body { bytes: filling.bytes.into(), _held: filling.held })
         };
-        match tokio::time::timeout(DEADLINE, whole).await {
+        match tokio::time::timeout(self.deadline, whole).await {
             Ok(body) => body,
             Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
         }
@@ -151,16 +163,21 @@ impl Filling<'_> {
 /// otherwise read and drop chunks for as long as they come.
 #[must_use]
 pub fn unread(answer: HttpResponse, payload: Payload) -> HttpResponse {
-    answer.map_body(|_, body| BoxBody::new(Outliving { body, _payload: payload }))
+    answer.map_body(|_, body| with(body, payload))
 }
 
-/// A body of an answer that outlives the reading side of its request.
-struct Outliving {
+/// A body of an answer that keeps something for as long as it is under way.
+#[must_use]
+pub fn with<T: Unpin + 'static>(body: BoxBody, kept: T) -> BoxBody {
+    BoxBody::new(Keeping { body, _kept: kept })
+}
+
+struct Keeping<T> {
     body: BoxBody,
-    _payload: Payload,
+    _kept: T,
 }
 
-impl MessageBody for Outliving {
+impl<T: Unpin> MessageBody for Keeping<T> {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
@@ -181,7 +198,7 @@ mod tests {
     }
 
     fn free(bodies: &Bodies) -> Vec<usize> {
-        bodies.0.iter().map(ByteBudget::free).collect()
+        bodies.budgets.iter().map(ByteBudget::free).collect()
     }
 
     #[test]

@@ -109,7 +109,7 @@ mod tests {
 
     /// Both ends of a connection whose next request is late at once.
     fn impatient(places: usize) -> (Door, Connection<DuplexStream>, DuplexStream) {
-        let door = Door::new(Places { waiting: places, known: places }, Duration::ZERO);
+        let door = Door::new(Places { waiting: places, known: places, lasting: places }, Duration::ZERO);
         let (ours, theirs) = duplex(1024);
         let connection = door.admit(ours);
         (door, connection, theirs)

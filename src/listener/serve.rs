@@ -22,7 +22,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Whoever is being answered at a stop has so long, in seconds.
 const FAREWELL: u64 = 10;
 /// Connections of one worker thread; more wait in the kernel's queue.
-const MOST_CONNECTIONS: usize = 320;
+const MOST_CONNECTIONS: usize = 352;
 
 /// Serves an app behind a door of its own, which is what strangers find first.
 ///

@@ -146,6 +146,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let needed = self.needed(&target.workload, &question, &target.container);
         match question.votes.judge(vote.clone(), needed) {
             Verdict::Again => Err(Moot::Again),
+            // Nobody's command is a program's.
+            Verdict::NoPerson => Err(Moot::NotAsked),
             Verdict::More(votes) => self.voted(work, target, (&question, image), (vote, votes), needed),
             Verdict::Enough(votes) => {
                 let by = votes.deciders();

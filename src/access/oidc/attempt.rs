@@ -45,8 +45,8 @@ impl Attempt {
 }
 
 impl Attempts {
-    pub(super) fn new(key: [u8; 32], is_secure: bool, ambient: Ambient) -> Self {
-        Self { key, cookie: Cookie::new("__Host-image-watcher-sign-in", is_secure), ambient }
+    pub(super) fn new(key: [u8; 32], cookie: Cookie, ambient: Ambient) -> Self {
+        Self { key, cookie, ambient }
     }
 
     /// Begins one: the cookie to set.
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn attempts(key: u8, now: i64) -> Attempts {
-        Attempts::new([key; 32], true, Ambient::system().at(Arc::new(At(now))))
+        Attempts::new([key; 32], Cookie::new("sign-in", "", true), Ambient::system().at(Arc::new(At(now))))
     }
 
     fn shown(cookie: &str) -> HeaderMap {

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, Semaphore};
 use url::Url;
 use url::form_urlencoded::{self, byte_serialize};
@@ -22,8 +23,10 @@ use url::form_urlencoded::{self, byte_serialize};
 use self::attempt::Attempts;
 pub(super) use self::token::Identified;
 use self::token::TokenError;
+use super::sessions::Cookie;
 use crate::ambient::Ambient;
-use crate::config::auth::Provider;
+use crate::config::auth::{Prefixes, Provider};
+use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::secret::Secret;
 use crate::jwt::{Keys, Wanted};
 use crate::outbound::{self, OutboundError};
@@ -34,6 +37,8 @@ const FRESH: Duration = Duration::from_secs(3600);
 const BETWEEN: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 256 * 1024;
+/// Where the provider leads people back to, below our own path.
+pub(super) const CALLBACK: &str = "/sign-in/callback";
 /// Codes that are exchanged at once; whoever comes then is told to try again.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -69,6 +74,12 @@ pub(super) enum OidcError {
 }
 
 impl OidcError {
+    /// Whether it is counted against whoever came: it took a question to the provider. What is of no sign-in that this browser began
+    /// proves nothing of who sent it, as any page makes a browser send it, and costs nothing.
+    pub(super) fn is_counted(&self) -> bool {
+        matches!(self, Self::Token(_) | Self::Answer { what: "token endpoint", .. })
+    }
+
     /// Whether it is of whoever came, and not of the provider.
     pub(super) fn is_of_stranger(&self) -> bool {
         matches!(self, Self::Stranger | Self::Refused(_) | Self::Token(_) | Self::Answer { what: "token endpoint", .. })
@@ -160,15 +171,31 @@ impl Oidc {
         key: [u8; 32],
         ambient: Ambient,
     ) -> Self {
-        let attempts = Attempts::new(key, redirect.starts_with("https://"), ambient.clone());
+        let path = Url::parse(&redirect).map(|url| url.path().trim_end_matches(CALLBACK).to_owned());
+        let cookie = Cookie::new("sign-in", &path.unwrap_or_default(), redirect.starts_with("https://"));
+        let attempts = Attempts::new(key, cookie, ambient.clone());
         let keys = Keys::new(ambient.clone(), Some(client.clone()));
         let (known, exchanging) = (Mutex::default(), Semaphore::new(SIDE_BY_SIDE));
         Self { provider, client, redirect, attempts, keys, known, exchanging, ambient }
     }
 
-    /// What a session of this provider hangs on.
+    /// What a session of this provider hangs on: all of the configuration that makes a name and groups of what it says.
     pub(super) fn proof(&self) -> String {
-        format!("{} {}", self.provider.issuer, self.provider.client_id)
+        let Provider { issuer, client_id, client_secret: _, scopes: _, name_claim, groups_claim, in_cluster } =
+            &self.provider;
+        let prefixes = in_cluster.as_ref().map(|Prefixes { user, groups }| [user, groups]);
+        let all = serde_json::json!([issuer, client_id, name_claim, groups_claim, prefixes]).to_string();
+        URL_SAFE_NO_PAD.encode(Sha256::digest(all))
+    }
+
+    /// Somebody of this name and these groups, whom the cluster knows as it is configured now.
+    pub(super) fn person(&self, name: &str, groups: &[String]) -> Option<SignedIn> {
+        SignedIn::by(Authority::OpenId, name).map(|person| token::known(person, groups, &self.provider))
+    }
+
+    /// Whether the browser began what the provider sends it back with.
+    pub(super) fn began(&self, headers: &HeaderMap, returned: &Returned) -> bool {
+        self.attempts.find(headers, &returned.state).is_some()
     }
 
     /// Where the browser is sent, and the cookie that it keeps.

@@ -233,6 +233,18 @@ async fn begun(
 }
 
 #[tokio::test]
+async fn the_cluster_knows_somebody_by_what_is_configured_when_they_ask() {
+    let provided = Provided::new().await;
+    let prefixes = Prefixes { user: "oidc:".into(), groups: "g:".into() };
+    let oidc = Provided::client(Provider { in_cluster: Some(prefixes), ..provided.provider() });
+    let person = oidc.person("alice", &["sre".into()]).unwrap();
+    let user = person.in_cluster().unwrap();
+    assert_eq!((user.name.as_str(), user.groups.as_slice()), ("oidc:alice", &["g:sre".to_owned()][..]));
+    let secret = Provider { client_secret: None, scopes: Vec::new(), ..provided.provider() };
+    assert_eq!(Provided::client(secret).proof(), Provided::client(provided.provider()).proof(), "it makes no name");
+}
+
+#[tokio::test]
 async fn who_the_provider_signs_in_is_who_they_are() {
     let provided = Provided::new().await;
     let prefixes = Prefixes { user: "oidc:".into(), groups: "oidc:".into() };
@@ -395,7 +407,7 @@ async fn somebody_signs_in_at_the_provider_and_gets_where_they_wanted() {
         assert!(page.body.contains(&format!("href=\"{begin}\"")), "{}", page.body);
         let led = send(&access, get(begin)).await;
         let (location, cookie) = (led.header("location").unwrap().to_owned(), led.cookie());
-        assert!(cookie.starts_with("__Host-image-watcher-sign-in="));
+        assert!(cookie.starts_with("__Host-image-watcher-sign-in-"));
         let browser = Browser::new(&location, &cookie);
         assert_eq!(browser.sent["redirect_uri"], "https://watcher.example.com/watcher/sign-in/callback");
         {
@@ -407,17 +419,37 @@ async fn somebody_signs_in_at_the_provider_and_gets_where_they_wanted() {
         let back = format!("/watcher/sign-in/callback?code={CODE}&state={}", browser.sent["state"]);
         let stranger = send(&access, get(&back)).await;
         assert_eq!((stranger.status, stranger.cookie().as_str()), (401, ""), "without the cookie it is nobody's");
-        let arrived = send(&access, get(&back).insert_header(("Cookie", cookie.clone()))).await;
+        for _ in 0..20 {
+            // Any page makes a browser send these.
+            assert_eq!(send(&access, get("/watcher/sign-in/callback?state=x")).await.status, 401);
+            let picture = get(&back).insert_header(("Cookie", cookie.clone()));
+            let picture =
+                picture.insert_header(("Sec-Fetch-Site", "cross-site")).insert_header(("Sec-Fetch-Dest", "image"));
+            let refused = send(&access, picture).await;
+            assert_eq!((refused.status, refused.header("set-cookie")), (403, None), "and the attempt goes on");
+        }
+        let arrived = send(
+            &access,
+            get(&back).insert_header(("Sec-Fetch-Dest", "document")).insert_header(("Cookie", cookie.clone())),
+        )
+        .await;
         assert_eq!((arrived.status, arrived.header("location")), (303, Some("/watcher/?q=x")));
         let session = arrived.cookie();
-        assert!(session.starts_with("__Host-image-watcher=") && !session.contains("sign-in"), "{session}");
+        assert!(session.starts_with("__Host-image-watcher-") && !session.contains("sign-in"), "{session}");
         let home = send(&access, get("/watcher/").insert_header(("Cookie", session.clone()))).await;
         assert!(home.body.contains("alice@example.com, approver"), "{}", home.body);
         session
     };
     let session = provided.beside(work).await;
-    let other = Provider { client_id: "other".into(), ..provided.provider() };
-    for auth in [auth(Mode::Oidc(Box::new(other)), &["*"], &[]), auth(Mode::Basic(Vec::new()), &["*"], &[])] {
+    let (user, groups) = ("oidc:".to_owned(), String::new());
+    let others = [
+        Provider { client_id: "other".into(), ..provided.provider() },
+        Provider { name_claim: "sub".into(), ..provided.provider() },
+        Provider { groups_claim: "roles".into(), ..provided.provider() },
+        Provider { in_cluster: Some(Prefixes { user, groups }), ..provided.provider() },
+    ];
+    let others = others.map(|other| Mode::Oidc(Box::new(other))).into_iter().chain([Mode::Basic(Vec::new())]);
+    for auth in others.map(|mode| auth(mode, &["*"], &[])) {
         let access = crate::access::tests::access(auth, "/watcher", &store);
         let answer = send(&access, get("/watcher/").insert_header(("Cookie", session.clone()))).await;
         assert_eq!(answer.status, 303, "a session is of its provider");

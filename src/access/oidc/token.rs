@@ -112,12 +112,17 @@ fn person(claims: &Map<String, Value>, provider: &Provider) -> Result<Identified
         return Err(TokenError::Unverified);
     }
     let groups = groups(claims.get(&provider.groups_claim));
-    let Some(prefixes) = &provider.in_cluster else { return Ok(Identified { person, groups }) };
+    Ok(Identified { person: known(person, &groups, provider), groups })
+}
+
+/// The same, as the cluster knows them, where the provider is one of its own.
+pub(super) fn known(person: SignedIn, groups: &[String], provider: &Provider) -> SignedIn {
+    let Some(prefixes) = &provider.in_cluster else { return person };
     let user = ClusterUser {
         name: format!("{}{}", prefixes.user, person.name()),
         groups: groups.iter().map(|group| format!("{}{group}", prefixes.groups)).collect(),
     };
-    Ok(Identified { person: person.known_as(user), groups })
+    person.known_as(user)
 }
 
 fn groups(claim: Option<&Value>) -> Vec<String> {

@@ -51,6 +51,22 @@ fn needs(number: &str) -> Quorum {
 }
 
 #[test]
+fn a_program_is_no_person_however_many_there_are_of_it() {
+    let programs = ["token ci", "system:serviceaccount:shop:one", "system:serviceaccount:shop:two"];
+    let programs = programs.map(|name| vote(&Person::Program(name.into())));
+    let of_alice = of(&[visitor("alice")]);
+    for program in &programs {
+        assert_eq!(of_alice.judge(program.clone(), needs("2")), Verdict::NoPerson);
+        assert_eq!(Votes::default().judge(program.clone(), needs("2")), Verdict::NoPerson);
+        let Verdict::Enough(alone) = Votes::default().judge(program.clone(), needs("1")) else {
+            panic!("one is enough")
+        };
+        assert_eq!(alone.deciders(), program.by);
+    }
+    assert_eq!(of(&programs).count(), 1, "and all of them together are never more than one");
+}
+
+#[test]
 fn a_number_of_people_is_one_from_one_to_ten() {
     assert_eq!(["1", " 2 ", "10"].map(|text| needs(text).number()), [1, 2, 10]);
     for wrong in ["", "0", "11", "256", "-1", "+2", "2.0", "two", "1e1"] {
@@ -184,6 +200,7 @@ proptest! {
                     prop_assert_eq!(&all, &votes);
                 }
                 Verdict::Again => prop_assert!(!is_new && seen.len() < needed),
+                Verdict::NoPerson => return Err(TestCaseError::fail("they are all people")),
             }
         }
         prop_assert_eq!(applied, usize::from(seen.len() >= needed));

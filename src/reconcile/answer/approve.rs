@@ -47,6 +47,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(Answer::Refused(Box::new(asked.clone()), Refusal::OutsideWindow(until)));
         }
         match verdict {
+            Verdict::NoPerson => Ok(Answer::Refused(Box::new(asked.clone()), Refusal::NoPerson)),
             Verdict::Again => Ok(Answer::Voted { asked: Box::new(asked.clone()), is_again: true }),
             Verdict::More(votes) => match self.would_still_be_asked(asked, &draft, trace).await? {
                 Ok(_) => self.count_vote(asked, draft, (vote, votes)).await,

@@ -68,7 +68,7 @@ impl Asked {
     #[must_use]
     pub fn person(&self) -> Person {
         match (&self.signed_in, self.holder.as_str()) {
-            (Some(by), "") => Person::Visitor(by.name().to_owned()),
+            (Some(by), "") => by.alone(),
             (by, holder) => Person::of(by.as_ref(), holder.to_owned()),
         }
     }

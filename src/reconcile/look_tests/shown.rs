@@ -2,9 +2,10 @@
 
 use super::votes::{JOE, OLD, needing};
 use super::*;
-use crate::domain::actor::SignedIn;
+use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::approval::LIFETIME;
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::refusal::Refusal;
 
 impl Stage {
     fn as_shown(&self, version: &str) -> Shown {
@@ -14,7 +15,11 @@ impl Stage {
     }
 
     async fn decides_as(&self, name: &str, action: Action, shown: &Shown) -> Result<Answer, NotShown> {
-        let press = Press { is_confirmed: true, by: SignedIn::read(name), ..Press::of(action) };
+        self.decides_by(SignedIn::read(name), action, shown).await
+    }
+
+    async fn decides_by(&self, by: Option<SignedIn>, action: Action, shown: &Shown) -> Result<Answer, NotShown> {
+        let press = Press { is_confirmed: true, by, ..Press::of(action) };
         self.reconciler.answer_shown(shown, &press, "trace").await
     }
 }
@@ -97,6 +102,30 @@ async fn one_person_counts_once_by_sign_in_and_by_link() {
     let both = stage.decides_as("jane", Action::Approve, &shown).await;
     let Ok(Answer::Approved(entry)) = &both else { panic!("{both:?}") };
     assert_eq!(entry.by, "people sign-in joe; sign-in jane");
+}
+
+#[tokio::test]
+async fn a_token_in_the_hand_of_somebody_who_approved_makes_no_second_person() {
+    let programs = [(Authority::Token, "token ci"), (Authority::ServiceAccount, "system:serviceaccount:shop:second")];
+    let stage = Stage::team(needing("2", &[])).await;
+    let shown = stage.as_shown("1.0.1");
+    stage.decides_as("alice", Action::Approve, &shown).await.unwrap();
+    let writes = stage.writes();
+    for (by, name) in programs {
+        let answer = stage.decides_by(SignedIn::by(by, name), Action::Approve, &shown).await;
+        assert!(matches!(answer, Ok(Answer::Refused(_, Refusal::NoPerson))), "{answer:?}");
+    }
+    assert_eq!((stage.writes(), stage.cluster.image().as_str()), (writes, OLD));
+    let both = stage.decides_as("bob", Action::Approve, &shown).await;
+    assert!(
+        matches!(&both, Ok(Answer::Approved(entry)) if entry.by == "people sign-in alice; sign-in bob"),
+        "{both:?}"
+    );
+    for (by, name) in programs {
+        let stage = Stage::team(needing("1", &[])).await;
+        let alone = stage.decides_by(SignedIn::by(by, name), Action::Approve, &stage.as_shown("1.0.1")).await;
+        assert!(matches!(&alone, Ok(Answer::Approved(entry)) if entry.by == name), "{alone:?}");
+    }
 }
 
 #[tokio::test]

@@ -408,11 +408,12 @@ impl Watcher {
         let request = self.setup.ctx.http().request(method, url).body(body);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let answer = within(url, request.send()).await.expect("an answer");
-        let headers = answer.headers().iter();
+        // Of those that are there several times, the first.
+        let headers = answer.headers().keys().map(|name| (name, &answer.headers()[name]));
         Reply {
             status: answer.status().as_u16(),
             headers: headers
-                .map(|(k, v)| (k.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
+                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
                 .collect(),
             body: String::from_utf8_lossy(&answer.bytes().await.expect("a body")).into_owned(),
         }

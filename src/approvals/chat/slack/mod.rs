@@ -55,7 +55,7 @@ impl SlackDoor {
             return Err(UNPROVEN);
         }
         if let Some(connection) = request.conn_data::<Meter>() {
-            connection.known();
+            connection.known("slack");
         }
         let Some(pressed) = payload::read(&body)? else { return Ok(()) };
         let admitted = self.desks.iter().filter(|(_, desk)| desk.admits(&pressed.presser).is_ok());

@@ -56,7 +56,7 @@ impl TelegramDoor {
             return Err(UNPROVEN);
         }
         if let Some(connection) = request.conn_data::<Meter>() {
-            connection.known();
+            connection.known("telegram");
         }
         let body = self.bodies.read(request, payload, MOST_BYTES).await?;
         let Some(pressed) = payload::read(&body)? else { return Ok(()) };

@@ -104,6 +104,9 @@ pub(in crate::approvals::words) fn refused(
         Refusal::DryRun => {
             "image-watcher runs as a dry run (IMAGE_WATCHER_DRY_RUN): it writes nothing to the cluster, so nothing can be answered. The link stays valid for when it does.".into()
         }
+        Refusal::NoPerson => {
+            format!("More than one person has to approve {version} on {workload}, and a program is none: its approval does not count.")
+        }
         Refusal::List(doubt) => format!("The registry's answer is not believed: {doubt}."),
     }
 }

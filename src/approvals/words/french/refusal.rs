@@ -23,6 +23,7 @@ pub(super) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal, t
         | Refusal::Skipped
         | Refusal::OutsidePattern
         | Refusal::Untimed
+        | Refusal::NoPerson
         | Refusal::DryRun => by_setting(version, workload, refusal),
         Refusal::Cooldown(until) | Refusal::OutsideWindow(until) => {
             in_time(version, workload, refusal, &to.moment(*until))
@@ -92,6 +93,9 @@ fn by_setting(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -> String
         }
         Refusal::Untimed => format!(
             "Le registre ne dit pas de tous les tags quand ils ont été publiés, et image-watcher/tag-order de {workload} vaut newest."
+        ),
+        Refusal::NoPerson => format!(
+            "Plusieurs personnes doivent approuver {version} sur {workload}, et un programme n’en est pas une\u{a0}: son approbation ne compte pas."
         ),
         _ => "image-watcher tourne en simulation (IMAGE_WATCHER_DRY_RUN)\u{a0}: il n’écrit rien dans le cluster, on ne peut donc répondre à rien. Le lien reste valable pour quand il le fera.".to_owned(),
     }
