@@ -31,6 +31,7 @@ pub use basic::{HashError, hash_password};
 pub use bearer::{WhoseToken, new_token};
 pub use door::{Access, AccessError, MayDecideIn, Parts};
 pub use guard::{people, programs};
+pub use oidc::{Trial, try_provider};
 pub use page::TemplateError;
 pub use proxy::{Identity, Refused};
 pub use routes::routes;
