@@ -6,9 +6,9 @@ mod act;
 mod acting;
 mod brake;
 mod check;
-mod config;
 mod cluster_flags;
 mod completion;
+mod config;
 mod deliveries;
 mod doctor;
 #[cfg(test)]

@@ -93,6 +93,13 @@ impl Keys {
         }
     }
 
+    /// How many keys of the set at an address can be used. Nothing of it is remembered.
+    pub(crate) async fn count_at(&self, url: url::Url) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+        let keys = self.fetch(url).await?;
+        let is_usable = |key: &&Jwk| [Algorithm::RS256, Algorithm::ES256].iter().any(|one| is_for(key, *one));
+        Ok(keys.keys.iter().filter(is_usable).count())
+    }
+
     async fn fetch(&self, url: url::Url) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
         let client = self.client.as_ref().ok_or("there is no client to fetch it with")?;
         let answer = client.send(client.get(url), DEADLINE, MOST_KEYS).await?;

@@ -5,6 +5,7 @@ mod bind;
 mod body;
 mod connection;
 mod door;
+pub mod paths;
 mod proof;
 mod serve;
 

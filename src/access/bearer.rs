@@ -190,7 +190,7 @@ impl Programs {
     fn unsaid(&self, error: &ClusterError, now: Duration) -> Unsaid {
         *self.silent.lock().unwrap_or_else(PoisonError::into_inner) = now + UNKNOWN;
         if let Some(suppressed) = self.repeats.line("", "tokens", now) {
-            tracing::warn!(suppressed, error = %chain(error), "whose token a program shows can't be asked, so tokens of ServiceAccounts let nobody in: bind the ClusterRole of deploy/token-reviews");
+            tracing::warn!(suppressed, error = %chain(error), "whose token a program shows can't be asked, so tokens of ServiceAccounts let nobody in: set rbac.tokenReviews of the chart, or bind the ClusterRole of deploy/token-reviews to the ServiceAccount of this pod");
         }
         Unsaid
     }

@@ -36,6 +36,7 @@ pub use argon::{HashError, hash_password};
 pub use bearer::{WhoseToken, new_token};
 pub use door::{Access, AccessError, Parts};
 pub use guard::{people, programs};
+pub use oidc::{Trial, try_provider};
 pub use page::TemplateError;
 pub use proxy::{Identity, Refused};
 pub use routes::routes;

@@ -13,8 +13,8 @@ use super::door::{Access, MOST_BYTES, Stranger, Way, proof_of_password, session_
 use super::guesses::{At, network};
 use super::oidc::{Oidc, OidcError, Returned};
 use super::page::{self, Said};
-use super::words::{Message, Title};
 use super::turns::Of;
+use super::words::{Message, Title};
 use super::{Visitor, people};
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::role::Role;
@@ -71,16 +71,16 @@ async fn begin(access: Data<Access>, request: HttpRequest) -> HttpResponse {
 
 /// The browser comes back from the provider.
 async fn callback(access: Data<Access>, request: HttpRequest) -> HttpResponse {
-    let Way::Provider(oidc) = &access.way else { return access.nothing() };
+    let Way::Provider(oidc) = &access.way else { return access.nothing(&request) };
     let is_page = request.headers().get("Sec-Fetch-Dest").is_none_or(|dest| dest == "document");
     if !is_page {
         // A picture of another page is no browser that comes back.
-        return access.refuse(&Stranger::Elsewhere);
+        return access.refuse(request.headers(), &Stranger::Elsewhere);
     }
     let returned = Returned::read(request.query_string()).filter(|returned| oidc.began(request.headers(), returned));
     let Some(returned) = returned else { return access.failed(&OidcError::Stranger, &request) };
     let answer = access.returned(oidc, &request, &returned).await;
-    let mut answer = answer.unwrap_or_else(|stranger| access.refuse(&stranger));
+    let mut answer = answer.unwrap_or_else(|stranger| access.refuse(request.headers(), &stranger));
     if let Ok(cookie) = oidc.forget().parse() {
         answer.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -158,8 +158,7 @@ impl Access {
             () = place.lost() => Err(Problem::later("too many forms are under way; send it again")),
         };
         let body = body.map_err(|problem| refused(&problem))?;
-        String::from_utf8(body.to_vec())
-            .map_err(|_| refused(&Problem::new(StatusCode::BAD_REQUEST, "this is no form of the page")))
+        String::from_utf8(body.to_vec()).map_err(|_| no_form(StatusCode::BAD_REQUEST))
     }
 
     async fn with_password(

@@ -1,18 +1,11 @@
 //! What changed, as it changes: server-sent events.
 //!
-//! One task looks for all who listen, and only while somebody does: it compares what each workload comes to in short. The last events are kept, so that who was away for a moment misses nothing; who was away for longer is
-//! told to read everything again.
+//! One task looks for all who listen, and only while somebody does: it compares what each workload comes to in short. The
+//! last events are kept, so that who was away for a moment misses nothing; who was away for longer is told to read everything
+//! again.
 
-<<<<<<< HEAD
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-=======
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::hash::{Hash as _, Hasher as _};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
->>>>>>> n-access
 use std::time::Duration;
 
 use actix_web::http::header::CACHE_CONTROL;
@@ -25,16 +18,8 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::Api;
 use super::census::Summary;
 use super::view::Counts;
-<<<<<<< HEAD
-use crate::ambient::Ambient;
-use crate::listener::Problem;
-=======
-use super::workloads::Moment;
 use crate::access::Visitor;
 use crate::ambient::Ambient;
-use crate::domain::view::CameTo;
-use crate::domain::workload::Workload;
->>>>>>> n-access
 use crate::queue::QueueAdmin;
 use crate::stop::Stop;
 

@@ -5,9 +5,11 @@
 
 mod channels;
 mod cluster;
+mod own;
 mod registries;
 mod service;
 mod settings;
+mod sign_in;
 #[cfg(test)]
 mod snapshots;
 mod ways_out;
@@ -16,13 +18,11 @@ mod workloads;
 
 use serde::Serialize;
 
+use self::own::Pod;
 use super::Output;
 use super::terminal::{Colour, Form};
 use crate::cluster::ClusterConfig;
 use crate::config::Config;
-
-/// How the service is asked in its pod, where what it says is true.
-const IN_THE_POD: &str = "kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher doctor";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,22 +77,28 @@ impl Check {
     }
 }
 
-/// Looks at settings, the running service, cluster, workloads, registries, sources, channels and ways out.
+/// Looks at settings, the running service, cluster, workloads, registries, sources, channels, sign-in and ways out.
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
     let bounds = super::bounds(config);
-    let ((of_cluster, workloads), service, tried) =
-        tokio::join!(cluster::checks(config, cluster, &bounds), service::ask(config), channels::tried(config));
-    let service_checks = service::checks(&service, config);
+    let (seen, service, tried, provider) = tokio::join!(
+        cluster::checks(config, cluster, &bounds),
+        service::ask(config),
+        channels::tried(config),
+        sign_in::tried(config)
+    );
+    let (pod, workloads) = (Pod::this(), seen.workloads);
+    let service_checks = service::checks(&service, config, &pod);
     let service = service.ok();
-    let registries = registries::checks(&registries::hosts(&workloads, &bounds), service.as_ref());
+    let registries = registries::checks(&registries::hosts(&workloads, &bounds), service.as_ref(), &pod);
     let categories = vec![
         Category { name: "settings", checks: settings::checks(config) },
         Category { name: "service", checks: service_checks },
-        Category { name: "cluster", checks: of_cluster },
+        Category { name: "cluster", checks: seen.checks },
         Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },
         Category { name: "registries", checks: registries },
         Category { name: "webhooks", checks: webhooks::checks(config, service.as_ref()) },
         Category { name: "channels", checks: [tried, channels::checks(config, service.as_ref())].concat() },
+        Category { name: "sign-in", checks: sign_in::checks(config, provider.as_ref(), &seen.sign_in) },
         Category { name: "ways out", checks: ways_out::ways_out(config, cluster).await },
     ];
     Report::of(categories)

@@ -50,6 +50,10 @@ pub enum Object {
     Secret(Box<str>),
     /// All service accounts.
     ServiceAccounts,
+    /// Questions whose token it is.
+    TokenReviews,
+    /// Questions what somebody may do.
+    SubjectAccessReviews,
 }
 
 impl Object {
@@ -59,6 +63,8 @@ impl Object {
             Self::Jobs => "batch",
             Self::Events => "events.k8s.io",
             Self::Secret(_) | Self::ServiceAccounts | Self::Pods => "",
+            Self::TokenReviews => "authentication.k8s.io",
+            Self::SubjectAccessReviews => "authorization.k8s.io",
         }
     }
 
@@ -70,6 +76,8 @@ impl Object {
             Self::Pods => "pods",
             Self::Secret(_) => "secrets",
             Self::ServiceAccounts => "serviceaccounts",
+            Self::TokenReviews => "tokenreviews",
+            Self::SubjectAccessReviews => "subjectaccessreviews",
         }
     }
 }
@@ -133,7 +141,13 @@ pub type Granted = Option<bool>;
 pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics) -> Granted {
     let name = match &right.object {
         Object::Secret(name) => Some(name.to_string()),
-        Object::Workloads(_) | Object::Jobs | Object::Events | Object::Pods | Object::ServiceAccounts => None,
+        Object::Workloads(_)
+        | Object::Jobs
+        | Object::Events
+        | Object::Pods
+        | Object::ServiceAccounts
+        | Object::TokenReviews
+        | Object::SubjectAccessReviews => None,
     };
     let attributes = ResourceAttributes {
         group: Some(right.object.group().to_owned()),
@@ -402,7 +416,7 @@ impl Changed {
                 namespace,
                 rights = words(rights),
                 effect,
-                "the cluster does not give us these rights; apply deploy/namespace in that namespace, or deploy/cluster"
+                "the cluster does not give us these rights; grant them to the ServiceAccount of this pod, by rbac.scope and rbac.namespaces of the chart or by the Role of deploy/namespace; image-watcher doctor has the command"
             );
         }
     }

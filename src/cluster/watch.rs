@@ -424,7 +424,7 @@ impl Stream {
                     namespace,
                     resource,
                     error = message,
-                    "we may not watch these workloads, so they are left out until we may; apply deploy/namespace in that namespace, or deploy/cluster, or name the namespaces in IMAGE_WATCHER_NAMESPACES"
+                    "we may not watch these workloads, so they are left out until we may; grant it to the ServiceAccount of this pod, by rbac.scope and rbac.namespaces of the chart or by the Role of deploy/namespace, or name the namespaces in IMAGE_WATCHER_NAMESPACES; image-watcher doctor has the command"
                 );
             }
             Next::Afresh(self.wait(60))

@@ -77,8 +77,20 @@ pub struct ProxyHeaders {
     pub groups: Option<String>,
 }
 
+impl Mode {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Basic(_) => "basic",
+            Self::Proxy(_) => "proxy",
+            Self::Oidc(_) => "oidc",
+        }
+    }
+}
+
 /// An `OpenID` provider, and what we are to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Provider {
     /// Its name for itself, to the letter.
     pub issuer: String,

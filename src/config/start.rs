@@ -10,7 +10,8 @@ impl Config {
     pub fn log_at_start(&self) {
         let names: Vec<&str> = self.channels.iter().map(|channel| channel.name.as_str()).collect();
         let sources: Vec<&str> = self.sources.iter().map(|source| source.name.as_str()).collect();
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), ?sources, channels = ?names, "image-watcher starts");
+        let sign_in = self.auth.as_ref().map_or("none", |auth| auth.mode.as_str());
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), ?sources, channels = ?names, sign_in, "image-watcher starts");
         if self.dry_run {
             tracing::warn!(
                 "dry run: everything is decided and told as «would», and nothing is written to the cluster; unset IMAGE_WATCHER_DRY_RUN to let updates happen"

@@ -10,8 +10,6 @@ use super::path::Address;
 use crate::config::source::{Source, SourceKind};
 use crate::queue::{Announcements, Queue};
 
-/// The path.
-pub(super) const PATH: &str = "/v1/webhooks/native";
 /// The source that takes what comes there, where several are of its kind; and the name of none, where there is none.
 const NAME: &str = "native";
 
@@ -45,6 +43,7 @@ mod tests {
     use crate::ambient::Ambient;
     use crate::domain::secret::Secret;
     use crate::intake::{Push, Pushes, routes};
+    use crate::listener::paths::KEEL;
     use crate::queue::sqlite::SqliteQueue;
     use crate::telemetry::metrics::Metrics;
 
@@ -64,7 +63,7 @@ mod tests {
             witness.lock().unwrap().extend(all.iter().map(|push| push.repository.to_string()));
         }));
         let app = init_service(App::new().app_data(Data::new(intake)).configure(routes::<SqliteQueue>)).await;
-        let request = TestRequest::post().uri(PATH).insert_header(("authorization", format!("Bearer {token}")));
+        let request = TestRequest::post().uri(KEEL).insert_header(("authorization", format!("Bearer {token}")));
         let request = request.set_payload(r#"{"name": "registry.example.com/shop/web", "tag": "1.0.1"}"#);
         let status = call_service(&app, request.to_request()).await.status().as_u16();
         let taken = taken.lock().unwrap().clone();

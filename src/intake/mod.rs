@@ -53,6 +53,7 @@ use crate::config::source::{Scheme, Source, SourceKind};
 use crate::domain::event::{Cause, Job};
 use crate::domain::reference::{Repository, Tag};
 use crate::domain::secret::Secret;
+use crate::listener::paths::{KEEL, WEBHOOKS};
 use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
 use crate::queue::{Announced, Announcements, NewJob, Placed, Queue};
@@ -183,8 +184,8 @@ impl<Q: Queue + Announcements> Intake<Q> {
 /// What stands behind the prefix is taken apart here, as actix-web would match a regular expression for each
 /// delivery.
 pub fn routes<Q: Queue + Announcements>(config: &mut ServiceConfig) {
-    config.service(web::scope("/webhooks").default_service(web::to(receive::<Q>)));
-    config.route(keel::PATH, web::to(keel::receive::<Q>));
+    config.service(web::scope(WEBHOOKS).default_service(web::to(receive::<Q>)));
+    config.route(KEEL, web::to(keel::receive::<Q>));
 }
 
 async fn receive<Q: Queue + Announcements>(

@@ -44,6 +44,17 @@ pub enum Closed {
 }
 
 impl Closed {
+    /// The word in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Busy => "busy",
+            Self::Refusing => "refused",
+            Self::Gone => "gone",
+        }
+    }
+
     /// How long at first, and at most.
     fn patience(self) -> (Duration, Duration) {
         match self {
@@ -64,6 +75,14 @@ pub struct Standing {
     pub reason: String,
     /// Since when it does not work.
     pub since: DateTime<Utc>,
+}
+
+impl Standing {
+    /// How a channel stands, in a word of metrics: `open`, or why it is closed.
+    #[must_use]
+    pub fn word(standing: Option<&Self>) -> &'static str {
+        standing.and_then(|standing| standing.closed).map_or("open", Closed::as_str)
+    }
 }
 
 /// Whether anything is sent to a channel now.
@@ -202,6 +221,7 @@ mod tests {
         assert_eq!(gate.opening(at(34).monotonic), Opening::Closed(Duration::from_secs(60)), "longer each time");
         gate.learn(&Attempt::Delivered, at(95), 0.5);
         assert_eq!((gate.opening(at(95).monotonic), gate.standing()), (Opening::Open, None));
+        assert_eq!(Standing::word(gate.standing().as_ref()), "open");
     }
 
     #[test]
@@ -226,6 +246,7 @@ mod tests {
         assert_eq!(gate.opening(at(0).monotonic), Opening::Closed(Duration::from_secs(600)));
         let standing = gate.standing().unwrap();
         assert_eq!((standing.closed, standing.reason.as_str()), (Some(Closed::Refusing), "status 401"));
+        assert_eq!(Standing::word(Some(&standing)), "refused");
         gate.learn(&refused(), at(600), 0.5);
         gate.learn(&refused(), at(1800), 0.5);
         gate.learn(&refused(), at(5400), 0.5);

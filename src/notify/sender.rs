@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::gate::Moment;
+use super::gate::{Moment, Standing};
 use super::{Attempt, Channel, Channels, Sent, links};
 use crate::ambient::Ambient;
 use crate::domain::approval::{ApprovalId, LinkKeys};
@@ -181,7 +181,11 @@ impl<Q: Queue + Kept> Sender<Q> {
     async fn learn(&self, delivery: &Delivery, attempt: &Attempt) {
         let Some(channel) = self.channels.find(&delivery.channel) else { return };
         let now = Moment { wall: self.ambient.now(), monotonic: self.ambient.monotonic() };
-        if let Some(kind) = channel.gate().learn(attempt, now, self.ambient.jitter()) {
+        let told = channel.gate().learn(attempt, now, self.ambient.jitter());
+        let standing = channel.gate().standing();
+        let since = standing.as_ref().map_or(0, |standing| standing.since.timestamp());
+        self.metrics.channel_stands(channel.name(), Standing::word(standing.as_ref()), since);
+        if let Some(kind) = told {
             self.report(channel, kind, now.wall).await;
         }
     }

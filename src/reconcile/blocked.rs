@@ -74,9 +74,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         match self.0.cluster.remove(&target.workload, &obstacle).await? {
             Removal::Changed => Ok(Way::Clearing),
-            Removal::Forbidden => {
-                Ok(Way::Blocked(format!("{}; image-watcher may not: apply deploy/delete-broken", words())))
-            }
+            Removal::Forbidden => Ok(Way::Blocked(format!(
+                "{}; image-watcher may not: rbac.deleteBroken of the chart or deploy/delete-broken allows it",
+                words()
+            ))),
             Removal::Done => {
                 let (container, what) = (target.container.clone(), obstacle.told(true));
                 tracing::info!(workload = %id, removed = %what, failed = %undone.tag, "what ran the version that failed is deleted, as nothing goes on before");

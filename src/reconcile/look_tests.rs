@@ -597,7 +597,7 @@ async fn who_is_not_let_in_is_told_why_nothing_was_shown() {
         stage.cluster.annotation("error").as_deref(),
         Some(
             "a.example wants a credential, and is asked without one: the imagePullSecret pull in namespace shop may not \
-             be read; apply deploy/pull-secrets in that namespace to allow it"
+             be read; allow it by rbac.pullSecrets of the chart or deploy/pull-secrets"
         )
     );
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RegistryUnauthorized(_))), 1);

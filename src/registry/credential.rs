@@ -301,8 +301,8 @@ impl fmt::Display for Anonymous {
             Self::OtherHosts => f.write_str("none of the workload's imagePullSecrets has a user for this host"),
             Self::AccountNotAllowed(account) => write!(
                 f,
-                "the workload names no imagePullSecret, and those of {account} may not be looked at; apply \
-                 deploy/pull-secrets in that namespace to allow it"
+                "the workload names no imagePullSecret, and those of {account} may not be looked at; allow it by \
+                 rbac.pullSecrets of the chart or deploy/pull-secrets"
             ),
             Self::NotThere(secret) => write!(f, "{secret} is not there"),
             Self::OfFile => f.write_str(
@@ -310,7 +310,7 @@ impl fmt::Display for Anonymous {
                  IMAGE_WATCHER_CONFIG names",
             ),
             Self::NotAllowed(secret) => {
-                write!(f, "{secret} may not be read; apply deploy/pull-secrets in that namespace to allow it")
+                write!(f, "{secret} may not be read; allow it by rbac.pullSecrets of the chart or deploy/pull-secrets")
             }
             Self::NoUser(secret) => write!(
                 f,

@@ -1,6 +1,7 @@
 //! What is counted, by stage. Labels come from closed sets and from the configuration; of the hosts that tenants choose,
 //! only so many are counted by name. Nothing comes from a tag, a URL, an error's text or anything a stranger sends.
 
+mod channels;
 mod classic;
 mod example;
 mod labels;
@@ -21,6 +22,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use super::label::{self, Hosts};
+use channels::Channels;
 pub use labels::*;
 use watches::Watches;
 
@@ -87,9 +89,10 @@ pub struct Metrics {
     pub deliveries: Family<DeliveryResult, Counter>,
     delivery_pending: Family<ChannelLabel, Gauge>,
     delivery_dead: Family<ChannelLabel, Gauge>,
+    channels_stand: Channels,
     /// Jobs in the queue.
     pub queue_jobs: Family<StateLabel, Gauge>,
-    /// Age of the oldest waiting job.
+    /// Age of the oldest job that is due.
     pub queue_oldest: Gauge,
     queue_retries: Family<StageLabel, Counter>,
     /// Jobs that the queue did not take.
@@ -181,6 +184,7 @@ impl Metrics {
             deliveries: Family::default(),
             delivery_pending: Family::default(),
             delivery_dead: Family::default(),
+            channels_stand: Channels::default(),
             queue_jobs: Family::default(),
             queue_oldest: Gauge::default(),
             queue_retries: Family::default(),
@@ -236,6 +240,9 @@ impl Metrics {
         for stage in STAGES {
             drop(self.queue_retries.get_or_create(&StageLabel { stage: stage.into() }));
         }
+        for result in ["no_answer", "wrong", "slowed"].map(str::to_owned) {
+            drop(self.sign_ins.get_or_create(&SignInResult { way: "provider".into(), result }));
+        }
         for result in ["listed", "given_up"] {
             drop(self.announced_tags.get_or_create(&One { result: result.into() }));
         }
@@ -259,6 +266,7 @@ impl Metrics {
     pub fn know_channels<'c>(&self, channels: impl IntoIterator<Item = &'c str>, events: &[&str]) {
         for channel in channels.into_iter().map(str::to_owned) {
             self.channels.lock().unwrap_or_else(PoisonError::into_inner).insert(channel.clone());
+            self.channel_stands(&channel, "open", 0);
             for event in events {
                 for result in ATTEMPTS.map(str::to_owned) {
                     let of = DeliveryResult { channel: channel.clone(), event: (*event).to_owned(), result };

@@ -41,8 +41,15 @@ async fn hashed(ctx: &Ctx, password: &str) -> String {
     output.stdout.trim().to_owned()
 }
 
+/// Whether the start's line has this mode.
+fn says_how_to_sign_in(watcher: &Watcher, mode: &str) -> bool {
+    let starts = |line: &&str| line.contains("image-watcher starts") && line.contains("sign_in");
+    watcher.logs().lines().find(starts).is_some_and(|line| line.contains(&format!("\"{mode}\"")))
+}
+
 async fn without_sign_in_page_and_api_are_closed(ctx: Ctx) {
     let watcher = ctx.watcher().start().await;
+    assert!(says_how_to_sign_in(&watcher, "none"), "{}", watcher.logs());
     for path in ["/", "/api/v1/workloads"] {
         let answer = get(&watcher, path, &[("X-Forwarded-User", "alice"), ("Authorization", "Bearer iwt_1")]).await;
         assert!(answer.status == 403 && answer.body.contains("auth.mode"), "{path}: {}", answer.body);
@@ -62,6 +69,7 @@ async fn who_signed_in_stays_so_over_a_restart_until_they_sign_out(ctx: Ctx) {
     let hash = hashed(&ctx, "correct horse").await;
     let auth = format!("mode: basic\nusers: [{{ name: alice, passwordHash: '{hash}', role: approver }}]");
     let mut watcher = configured(&ctx, &auth).start().await;
+    assert!(says_how_to_sign_in(&watcher, "basic"), "{}", watcher.logs());
     let led = get(&watcher, "/", &[HTML]).await;
     assert_eq!((led.status, led.headers.get("location").map(String::as_str)), (303, Some("/sign-in?to=%2F")));
     assert_eq!(get(&watcher, "/sign-in?to=%2F", &[HTML]).await.status, 200);

@@ -161,13 +161,19 @@ async fn without_the_right_it_is_said_that_it_is_missing(ctx: Ctx) {
     let (set, crashing) = database(&ctx, |_| {}).await;
     let builder = delivered(&ctx, &["namespace"]).await;
     let doctor = builder.output(&["doctor"]).await;
-    assert!(doctor.stdout.contains("kubectl apply -k deploy/delete-broken -n"), "{}", doctor.stdout);
+    let granted = format!("--serviceaccount={}:image-watcher", ctx.namespace());
+    assert!(doctor.stdout.contains("apply -f deploy/delete-broken/role.yaml &&"), "{}", doctor.stdout);
+    assert!(doctor.stdout.contains(&granted), "{}", doctor.stdout);
     let watcher = delivered(&ctx, &[]).await.start().await;
     crashing.push(Image::new("1.0.1")).await;
     let stuck = set.wait_for("what blocks it", |seen| error(seen).contains("kubectl")).await;
     let line = format!("kubectl delete pod db-2 -n {}", ctx.namespace());
     assert!(error(&stuck).contains(&line), "{}", error(&stuck));
-    assert!(error(&stuck).ends_with("image-watcher may not: apply deploy/delete-broken"), "{}", error(&stuck));
+    assert!(
+        error(&stuck).ends_with("rbac.deleteBroken of the chart or deploy/delete-broken allows it"),
+        "{}",
+        error(&stuck)
+    );
     drop(watcher);
     // With it the next look does it.
     let _watcher = delivered(&ctx, &["delete-broken"]).await.start().await;

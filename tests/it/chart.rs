@@ -30,7 +30,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 const HELMS: [&str; 2] = ["helm-3", "helm-4"];
-const RENDERINGS: [&str; 5] = ["defaults", "everything", "install", "namespaced", "two-replicas"];
+const RENDERINGS: [&str; 4] = ["defaults", "everything", "install", "namespaced"];
 
 fn is_skipped(ctx: &Ctx) -> bool {
     let skipped = !HELMS.iter().all(|helm| ctx.has_tool(helm));
@@ -78,7 +78,7 @@ async fn both_helms_render_what_is_committed(ctx: Ctx) {
 }
 
 /// Settings that can't be meant, and what is said of them.
-const REFUSED: [(&str, &str); 17] = [
+const REFUSED: [(&str, &str); 18] = [
     ("replicaCuont=2", "replicaCuont"),
     ("image.digests=sha256:00", "digests"),
     ("image.digest=sha256:00", "digest"),
@@ -88,7 +88,8 @@ const REFUSED: [(&str, &str); 17] = [
     ("ingress.port=admin", "port"),
     ("service.targetPort=admin", "targetPort"),
     ("ingress.routes[0]=metrics", "routes"),
-    ("replicaCount=2", "set replicaCount to 1, or config.queue to nats://"),
+    ("replicaCount=2", "set replicaCount to 1"),
+    ("config.queue=nats://nats.example.com:4222", "leave config.queue out"),
     ("strategy.type=RollingUpdate", "set strategy.type to Recreate"),
     ("rbac.namespaces[0]=shop", "belongs to rbac.scope: namespaced"),
     ("service.port=9090", "9090 is the private port"),
@@ -120,7 +121,9 @@ async fn what_can_not_be_meant_is_refused_with_what_to_set(ctx: Ctx) {
                     rule[field].as_array().into_iter().flatten().any(|value| value == word || value == "*")
                 };
                 assert!(!has("resources", "secrets") || rule["verbs"] == json!(["get"]), "{name}: {rule}");
-                assert!(!has("verbs", "delete") && !has("verbs", "deletecollection"), "{name}: {rule}");
+                let is_opted = name == "everything" && (has("resources", "pods") || has("resources", "jobs"));
+                assert!(!has("verbs", "delete") || is_opted && rule["verbs"] == json!(["delete"]), "{name}: {rule}");
+                assert!(!has("verbs", "deletecollection"), "{name}: {rule}");
             }
         }
     }
@@ -155,6 +158,11 @@ async fn notes_say_what_comes_next_and_what_is_missing(ctx: Ctx) {
         for missing in ["WARNING", "is not set", "No channel"] {
             assert!(!whole.contains(missing), "{helm}: {missing}\n{whole}");
         }
+        let signs_in = format!("{set},config.auth.mode=basic,ingress.enabled=true");
+        let unreached = notes(&signs_in).await;
+        assert!(unreached.contains("ingress.routes to [webhooks, approvals, page]"), "{helm}: {unreached}");
+        let reached = notes(&format!("{signs_in},ingress.routes={{webhooks,approvals,page}}")).await;
+        assert!(!reached.contains("WARNING"), "{helm}: {reached}");
     }
 }
 
@@ -330,7 +338,7 @@ async fn everything_that_the_api_server_knows_is_admitted(ctx: Ctx) {
     }
     let release = Release::new(&ctx, "helm-4").await;
     let values = path("tests/chart/everything.values.yaml");
-    let shop = format!("rbac.pullSecrets[0]={}", ctx.namespace());
+    let shop = format!("rbac.pullSecrets[0]={0},rbac.deleteBroken[0]={0}", ctx.namespace());
     let without = "metrics.serviceMonitor.enabled=false,metrics.podMonitor.enabled=false,metrics.prometheusRule.enabled=false,httpRoute.enabled=false";
     let dashboard = format!("metrics.grafanaDashboard.namespace={}", release.namespace);
     let chart = path("deploy/chart");

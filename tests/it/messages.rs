@@ -286,6 +286,11 @@ async fn a_channel_that_refuses_us_is_told_through_another_and_its_messages_wait
     ctx.mailbox().wait_for(4).await;
     let asked = told.hook.requests().len();
     assert!(asked <= 3, "those that were under way alone met the refusal: {asked}");
+    let stands = |state: &str| format!("image_watcher_channel_state{{channel=\"webhook\",state=\"{state}\"}}");
+    assert_eq!(watcher.metric(&stands("refused")).await, Some(1.0));
+    assert_eq!(watcher.metric(&stands("open")).await, Some(0.0));
+    let since = "image_watcher_channel_failing_since_timestamp_seconds{channel=\"webhook\"}";
+    assert!(watcher.metric(since).await.is_some_and(|since| since > 0.0));
     let listed = deliveries(&watcher, "channel=webhook").await;
     let states: Vec<&str> = listed.iter().filter_map(|letter| letter["state"].as_str()).collect();
     assert!(states.len() == 3 && !states.contains(&"dead"), "all wait: {states:?}");
@@ -296,6 +301,7 @@ async fn a_channel_that_refuses_us_is_told_through_another_and_its_messages_wait
     let seen = told.hook.wait_until("what waited", arrived).await;
     assert!(ids(&seen[..asked]).is_subset(&ids(&seen[asked..])), "the same messages, again");
     all_is_told(&watcher, 0.0).await;
+    assert_eq!((watcher.metric(&stands("open")).await, watcher.metric(since).await), (Some(1.0), Some(0.0)));
     let mails = ctx.mailbox().list().await;
     let troubles = mails.iter().filter(|mail| mail.subject.contains("refuses our messages")).count();
     assert_eq!((mails.len(), troubles), (4, 1), "it is told once");

@@ -186,12 +186,15 @@ async fn check_and_doctor_name_it(ctx: &Ctx, open: &str, closed: &str) {
     assert!(nothing.stderr.contains("no right to list"), "{}", nothing.stderr);
 
     let doctor = run(&["doctor"]).await;
+    let (account, own) = (ACCOUNT, ctx.namespace());
     let expected = format!(
         "cluster\n  \
          ok    namespace {open}: workloads are watched, 2 of them\n  \
-         set   namespace {open}: which imagePullSecrets its ServiceAccounts have may not be looked at, so pods that name none are asked for anonymously; deploy/pull-secrets allows it\n  \
+         set   namespace {open}: which imagePullSecrets its ServiceAccounts have may not be looked at, so pods that name none are asked for anonymously; rbac.pullSecrets of the chart or deploy/pull-secrets allows it\n  \
          FAIL  namespace {closed}: may not get, list, watch, patch deployments, statefulsets, daemonsets, cronjobs; list jobs; create events: what can't be seen is left out\n        \
-         remedy  kubectl apply -k deploy/namespace -n {closed}; or mend IMAGE_WATCHER_NAMESPACES, if there is no namespace {closed}\n"
+         remedy  grant it to the ServiceAccount {account} of namespace {own}: with Helm by {closed} in rbac.namespaces, or rbac.scope: cluster; \
+         else kubectl -n {closed} apply -f deploy/namespace/role.yaml && kubectl -n {closed} create rolebinding image-watcher \
+         --role=image-watcher --serviceaccount={own}:{account}; or mend IMAGE_WATCHER_NAMESPACES, if there is no namespace {closed}\n"
     );
     let told = without_rollouts(&doctor.stdout);
     assert!(told.contains(&expected), "{told}\nexpected:\n{expected}");
@@ -199,12 +202,14 @@ async fn check_and_doctor_name_it(ctx: &Ctx, open: &str, closed: &str) {
     let misspelt = ctx.watcher().kubeconfig(ctx.admin_kubeconfig()).env("IMAGE_WATCHER_NAMESPACES", "no-such-place");
     let doctor = misspelt.output(&["doctor"]).await;
     assert!(doctor.stdout.contains("  FAIL  namespace no-such-place: it does not exist\n"), "{}", doctor.stdout);
-    assert!(!doctor.stdout.contains("kubectl apply -k"), "{}", doctor.stdout);
+    assert!(!doctor.stdout.contains("create rolebinding"), "{}", doctor.stdout);
     let everywhere = limited(ctx, &[]).await.without("IMAGE_WATCHER_NAMESPACES").output(&["doctor"]).await;
     let expected = "  FAIL  all namespaces: may not get, list, watch, patch deployments, statefulsets, daemonsets, cronjobs; \
-                    list jobs; create events: what can't be seen is left out\n        remedy  kubectl apply -k deploy/cluster; or name";
+                    list jobs; create events: what can't be seen is left out\n        remedy  grant it to the ServiceAccount";
     let told = without_rollouts(&everywhere.stdout);
     assert!(told.contains(expected), "{told}");
+    let bound = format!("--clusterrole=image-watcher --serviceaccount={own}:{account}; or name the namespaces");
+    assert!(told.contains(&bound) && !told.contains("apply -k"), "{told}");
 }
 
 async fn rights_that_are_taken_cost_their_namespace_alone(ctx: Ctx) {

@@ -30,16 +30,11 @@
 {{/* Paths of these routes, as JSON. */}}
 {{- define "image-watcher.paths" -}}
 {{- $base := include "image-watcher.basePath" (index . 0) -}}
+{{- $all := (index . 0).Files.Get "files/routes.yaml" | fromYaml -}}
 {{- $paths := list -}}
-{{- range index . 1 -}}
-{{- if eq . "webhooks" -}}
-{{- $paths = append $paths (dict "path" (printf "%s/webhooks" $base) "exact" false) -}}
-{{- else if eq . "approvals" -}}
-{{- $paths = append $paths (dict "path" (printf "%s/a" $base) "exact" false) -}}
-{{- $paths = append $paths (dict "path" (printf "%s/api/upgrade" $base) "exact" false) -}}
-{{- $paths = append $paths (dict "path" (printf "%s/slack/actions" $base) "exact" true) -}}
-{{- else if eq . "page" -}}
-{{- $paths = append $paths (dict "path" (printf "%s/" $base) "exact" false) -}}
+{{- range $route := index . 1 -}}
+{{- range index $all $route -}}
+{{- $paths = append $paths (dict "path" (printf "%s%s" (ternary "" $base .root) .path) "exact" .exact) -}}
 {{- end -}}
 {{- end -}}
 {{ toJson $paths }}

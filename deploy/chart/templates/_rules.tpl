@@ -22,6 +22,22 @@
   verbs: [create]
 {{- end }}
 
+{{/* Rights in all of the cluster that few need, by the value that grants each. deploy/nodes and the like have the same. */}}
+{{- define "image-watcher.optIn" -}}
+nodes:
+  apiGroups: [""]
+  resources: [nodes]
+  verbs: [list]
+identity:
+  apiGroups: [authorization.k8s.io]
+  resources: [subjectaccessreviews]
+  verbs: [create]
+tokenReviews:
+  apiGroups: [authentication.k8s.io]
+  resources: [tokenreviews]
+  verbs: [create]
+{{- end }}
+
 {{/* A binding: the root, its kind, its metadata's name and namespace, the role's kind and name. */}}
 {{- define "image-watcher.binding" -}}
 {{- $root := index . 0 -}}

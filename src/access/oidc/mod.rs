@@ -8,6 +8,7 @@ mod attempt;
 #[cfg(test)]
 mod tests;
 mod token;
+mod trial;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use url::form_urlencoded::{self, byte_serialize};
 use self::attempt::Attempts;
 pub(super) use self::token::Identified;
 use self::token::TokenError;
+pub use self::trial::{Trial, try_provider};
 use super::sessions::Cookie;
 use crate::ambient::Ambient;
 use crate::config::auth::{Prefixes, Provider};

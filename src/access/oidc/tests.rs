@@ -137,13 +137,16 @@ impl Provided {
         };
         let script = self.script.lock().unwrap();
         let verifier = form("code_verifier").unwrap_or_default();
+        let is_client = head.to_lowercase().contains(
+            &format!("authorization: basic {}", STANDARD.encode("image+watcher:s3cret%26more")).to_lowercase(),
+        );
+        if !is_client {
+            return ("401 Unauthorized", json!({"error": "invalid_client"}));
+        }
         let is_right = form("code").as_deref() == Some(CODE)
             && form("grant_type").as_deref() == Some("authorization_code")
             && form("redirect_uri").as_ref() == Some(&script.redirect)
-            && URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == script.challenge
-            && head.to_lowercase().contains(
-                &format!("authorization: basic {}", STANDARD.encode("image+watcher:s3cret%26more")).to_lowercase(),
-            );
+            && URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == script.challenge;
         if !is_right {
             return ("400 Bad Request", json!({"error": "invalid_grant"}));
         }
@@ -457,4 +460,25 @@ async fn somebody_signs_in_at_the_provider_and_gets_where_they_wanted() {
     let roleless = crate::access::tests::access(auth(mode(), &["ops"], &[]), "/watcher", &store);
     let answer = send(&roleless, get("/watcher/").insert_header(("Cookie", session))).await;
     assert!(answer.status == 403 && answer.body.contains("no role here"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn without_anybody_who_signs_in_it_shows_whether_a_provider_takes_us() {
+    let provided = Provided::new().await;
+    let tried = async |provider: Provider| {
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let redirect = "https://watcher.example.com/sign-in/callback".to_owned();
+        provided.beside(try_provider(&provider, client, redirect)).await
+    };
+    assert_eq!(tried(provided.provider()).await, Trial::Works(2));
+    let other = Provider { client_secret: Some(Secret::new("other".into())), ..provided.provider() };
+    let refused = tried(other).await;
+    assert!(matches!(&refused, Trial::NotUs(told) if told.ends_with("status 401, invalid_client")), "{refused:?}");
+    let elsewhere = Provider { issuer: format!("{}/", provided.issuer), ..provided.provider() };
+    let silent = tried(elsewhere).await;
+    assert!(matches!(&silent, Trial::Silent(told) if told.contains("another issuer")), "{silent:?}");
+    provided.script.lock().unwrap().discovery["jwks_uri"] =
+        json!(format!("{}/.well-known/openid-configuration", provided.issuer));
+    let keyless = tried(provided.provider()).await;
+    assert!(matches!(&keyless, Trial::NoKeys(_)), "{keyless:?}");
 }

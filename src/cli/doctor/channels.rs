@@ -55,6 +55,9 @@ fn shown(name: &str, tried: Tried) -> Check {
 
 const A_WAY: &str = "look at its address and its credentials, and at «ways out» below for the way to it";
 
+/// What to do about a channel that does not take us.
+const REFUSED: &str = "replace its credentials, and restart the pod, which reads variables at its start alone: it does not take those that it is shown, and is tried again from time to time";
+
 /// The channel that a topic is of.
 fn name_in(topic: &str) -> &str {
     topic.split_once(':').map_or(topic, |(_, channel)| channel)
@@ -73,14 +76,17 @@ fn of_channel(channel: &ChannelConfig, service: Option<&Service>) -> Check {
     let done = troubles.last_done.get(&topic).copied();
     let trouble = troubles.failing.iter().find(|trouble| trouble.topic == topic);
     match (trouble.filter(|trouble| trouble.retried + trouble.dead > 0), done) {
-        (Some(trouble), done) => failing(channel, trouble, done),
+        (Some(trouble), done) => {
+            let closed = service.and_then(|service| service.closed.get(name)).map(String::as_str);
+            failing(channel, trouble, done, closed)
+        }
         (None, Some(at)) => Check::ok(format!("told by {name}; the last message arrived {}", at.format("%F %T UTC"))),
         (None, None) => Check::set(format!("told by {name}; there was no message yet")),
     }
 }
 
 /// What arrived after the last failure says that the way is open again.
-fn failing(channel: &ChannelConfig, trouble: &Trouble, done: Option<DateTime<Utc>>) -> Check {
+fn failing(channel: &ChannelConfig, trouble: &Trouble, done: Option<DateTime<Utc>>, closed: Option<&str>) -> Check {
     let is_open = done.is_some_and(|done| done > trouble.last.at);
     let result = if is_open { Result::Warn } else { Result::Fail };
     let arrived = match done {
@@ -88,6 +94,9 @@ fn failing(channel: &ChannelConfig, trouble: &Trouble, done: Option<DateTime<Utc
         None => "none arrived".to_owned(),
     };
     let hint = match (&channel.destination, is_open) {
+        _ if closed == Some("refused") => REFUSED,
+        _ if closed == Some("gone") => "make it anew at the other side, or take it out of the configuration",
+        _ if closed == Some("busy") => "nothing, if it passes: it asked to be left alone for a while",
         (_, true) => "others arrive: look at what this one says",
         (Destination::Email(_), _) => "look at SMTP_URL, and at «ways out» below for the way to it",
         (Destination::Service(_), _) => "look at its URL, and at «ways out» below for the way to it",

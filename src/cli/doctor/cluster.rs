@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::own::Asker;
+use super::sign_in::Rights;
 use super::{Check, Result};
 use crate::ambient::Ambient;
 use crate::cluster::{
@@ -36,37 +38,55 @@ pub(super) struct Found {
     pub(super) gone: BTreeSet<String>,
     /// Why Namespaces can't be read, and whether a selector needs them.
     pub(super) namespaces: Option<(ClusterError, bool)>,
+    /// Who asked.
+    pub(super) asker: Asker,
 }
 
-/// What is to be said of the cluster, and the watched workloads that could be read.
-pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bounds) -> (Vec<Check>, Vec<Workload>) {
-    let what = "the cluster";
-    let hint = "check the kubeconfig, or the pod's service account and its network policy";
+/// What was seen of the cluster.
+pub(super) struct Seen {
+    /// What is to be said of it.
+    pub(super) checks: Vec<Check>,
+    /// The watched workloads that could be read.
+    pub(super) workloads: Vec<Workload>,
+    /// What sign-in may ask.
+    pub(super) sign_in: Rights,
+}
+
+impl Seen {
+    /// There is one thing to say, as nothing was seen.
+    fn nothing(error: impl Into<String>) -> Self {
+        let hint = "check the kubeconfig, or the pod's service account and its network policy";
+        let checks = vec![Check::but("the cluster", Result::Fail, error, hint)];
+        Self { checks, workloads: Vec::new(), sign_in: Rights::unknown() }
+    }
+}
+
+/// Looks at the cluster.
+pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bounds) -> Seen {
     let kube = match connect(cluster).await {
         Ok((client, _)) => KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new()),
-        Err(error) => return (vec![Check::but(what, Result::Fail, chain(&error).to_string(), hint)], Vec::new()),
+        Err(error) => return Seen::nothing(chain(&error).to_string()),
     };
-    let Ok(found) = tokio::time::timeout(DEADLINE, find(config, &kube, bounds)).await else {
-        return (
-            vec![Check::but(what, Result::Fail, format!("no answer in {} s", DEADLINE.as_secs()), hint)],
-            Vec::new(),
-        );
+    let Ok((found, sign_in)) = tokio::time::timeout(DEADLINE, find(config, &kube, bounds)).await else {
+        return Seen::nothing(format!("no answer in {} s", DEADLINE.as_secs()));
     };
     // Without any answer about rights there is one thing to say, not one for each namespace.
     if found.rights.values().all(Option::is_none)
         && let Some((_, error)) = found.listing.unread.first()
     {
-        return (vec![Check::but(what, Result::Fail, chain(error).to_string(), hint)], Vec::new());
+        return Seen::nothing(chain(error).to_string());
     }
     let named: Vec<Option<&str>> = config.namespaces.iter().map(|name| Some(name.as_str())).collect();
     let namespaces = if named.is_empty() { vec![None] } else { named };
     let checks = namespaces.into_iter().flat_map(|namespace| found.namespace(namespace, bounds));
     let checks = found.namespaces().into_iter().chain(checks).collect();
-    (checks, found.listing.workloads)
+    Seen { checks, workloads: found.listing.workloads, sign_in }
 }
 
-async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
+async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> (Found, Rights) {
     let namespaces = crate::cli::config::inherit(kube, config, None).await;
+    let asker = Asker::of(kube.user().await);
+    let sign_in = if config.auth.is_some() { Rights::ask(kube, asker.clone()).await } else { Rights::unknown() };
     let rights = kube.rights(&config.namespaces).await;
     let listing = kube.list(&Scope::of(&config.namespaces)).await;
     let secrets = unreadable(&listing.workloads, kube, bounds).await;
@@ -80,7 +100,7 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> Found {
             gone.insert(namespace.clone());
         }
     }
-    Found { listing, rights, secrets, undeletable, gone, namespaces }
+    (Found { listing, rights, secrets, undeletable, gone, namespaces, asker }, sign_in)
 }
 
 /// What may not be deleted, namespace by namespace: in those that are named, or else in those with workloads that pods or Jobs
@@ -163,10 +183,20 @@ impl Found {
                 let hint = "mend IMAGE_WATCHER_NAMESPACES, or make the namespace";
                 return vec![Check::but(format!("namespace {name}"), Result::Fail, "it does not exist", hint)];
             }
-            Some(name) => (format!("namespace {name}"), format!("kubectl apply -k deploy/namespace -n {name}")),
+            Some(name) => (
+                format!("namespace {name}"),
+                self.asker.in_namespace(
+                    name,
+                    &format!("{name} in rbac.namespaces, or rbac.scope: cluster"),
+                    "namespace",
+                ),
+            ),
             None => (
                 "all namespaces".to_owned(),
-                "kubectl apply -k deploy/cluster; or name the namespaces in IMAGE_WATCHER_NAMESPACES".to_owned(),
+                format!(
+                    "{}; or name the namespaces in IMAGE_WATCHER_NAMESPACES",
+                    self.asker.everywhere("rbac.create with rbac.scope: cluster", "cluster")
+                ),
             ),
         };
         let here: Vec<&Workload> = {
@@ -264,7 +294,9 @@ impl Found {
         let is_here = |right: &&Right| namespace.is_none_or(|namespace| right.namespace.as_deref() == Some(namespace));
         let missing: Vec<&Right> = self.undeletable.iter().filter(is_here).collect();
         let places: BTreeSet<&str> = missing.iter().filter_map(|right| right.namespace.as_deref()).collect();
-        let applied = places.iter().map(|place| format!("kubectl apply -k deploy/delete-broken -n {place}"));
+        let by =
+            |place: &&str| self.asker.in_namespace(place, &format!("{place} in rbac.deleteBroken"), "delete-broken");
+        let applied = places.iter().map(by);
         let remedy = applied.collect::<Vec<_>>().join("; ");
         let place =
             if namespace.is_some() { "here".into() } else { format!("in {}", Vec::from_iter(places).join(", ")) };
@@ -305,7 +337,11 @@ impl Found {
             return None;
         }
         let error = format!("may not get {}: the registry is asked anonymously", named.join(", "));
-        let remedy = "put the names into deploy/pull-secrets/role.yaml, and apply it in that namespace";
+        let remedy = format!(
+            "grant it to {}: with Helm by the namespace and the names in rbac.pullSecrets; else put the names into \
+             deploy/pull-secrets/role.yaml and that account into its rolebinding.yaml, and apply both in that namespace",
+            self.asker.shown()
+        );
         Some(Check::but(name, Result::Warn, error, remedy))
     }
     /// What comes of it where service accounts may not be looked at.
@@ -314,7 +350,7 @@ impl Found {
         self.secrets.iter().any(is_one).then(|| {
             Check::set(format!(
                 "{name}: which imagePullSecrets its ServiceAccounts have may not be looked at, so pods that name none are \
-                 asked for anonymously; deploy/pull-secrets allows it"
+                 asked for anonymously; rbac.pullSecrets of the chart or deploy/pull-secrets allows it"
             ))
         })
     }

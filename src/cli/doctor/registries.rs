@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::own::Pod;
 use super::service::Service;
-use super::{Check, IN_THE_POD, Result};
+use super::{Check, Result};
 use crate::domain::policy::Mode;
 use crate::domain::reference::Repository;
 use crate::domain::settings::{Bounds, Settings};
@@ -32,14 +33,14 @@ pub(super) fn hosts(workloads: &[Workload], bounds: &Bounds) -> Hosts {
     hosts
 }
 
-pub(super) fn checks(hosts: &Hosts, service: Option<&Service>) -> Vec<Check> {
+pub(super) fn checks(hosts: &Hosts, service: Option<&Service>, pod: &Pod) -> Vec<Check> {
     let failing = service.map(Service::failing).unwrap_or_default();
     let troubles: BTreeMap<&str, &Trouble> =
         failing.iter().filter_map(|trouble| Some((trouble.host.as_deref()?, trouble))).collect();
     let all: BTreeSet<&str> = hosts.keys().map(String::as_str).chain(troubles.keys().copied()).collect();
     let count = |host: &str| hosts.get(host).map_or(0, BTreeSet::len) as u64;
     let mut checks: Vec<Check> =
-        all.iter().map(|host| of_host(host, count(host), troubles.get(host).copied(), service)).collect();
+        all.iter().map(|host| of_host(host, count(host), troubles.get(host).copied(), (service, pod))).collect();
     checks.sort_by_key(|check| check.result != Result::Fail);
     let more = checks.split_off(checks.len().min(MOST_NAMED));
     if let Some(failed) = Some(more.iter().filter(|check| check.result == Result::Fail).count()).filter(|n| *n > 0) {
@@ -55,7 +56,7 @@ pub(super) fn checks(hosts: &Hosts, service: Option<&Service>) -> Vec<Check> {
     checks
 }
 
-fn of_host(host: &str, count: u64, trouble: Option<&Trouble>, service: Option<&Service>) -> Check {
+fn of_host(host: &str, count: u64, trouble: Option<&Trouble>, (service, pod): (Option<&Service>, &Pod)) -> Check {
     let repositories = if count == 1 { "1 repository".to_owned() } else { format!("{count} repositories") };
     let Some(service) = service else {
         return Check::set(format!("{host}: {repositories}; the service was not asked"));
@@ -73,7 +74,7 @@ fn of_host(host: &str, count: u64, trouble: Option<&Trouble>, service: Option<&S
     let reason = trouble.last.reason.as_deref().unwrap_or("the reason is not known");
     let error =
         format!("{failed} of {all} repositories can't be looked at; the last, {}: {reason}", trouble.last.about);
-    let hint = format!("what it says now: {} check -A", IN_THE_POD.trim_end_matches(" doctor"));
+    let hint = format!("what it says now: {}", pod.run("check -A"));
     Check::but(host, result, error, hint)
 }
 
@@ -98,23 +99,23 @@ mod tests {
             }])
         };
         for (retried, expected) in [(60, Result::Fail), (30, Result::Fail), (1, Result::Warn)] {
-            let checks = checks(&of(60), Some(&said(&failing(retried), &json!({}))));
+            let checks = checks(&of(60), Some(&said(&failing(retried), &json!({}))), &Pod::documented());
             let error = checks[0].error.clone().unwrap_or_default();
             assert_eq!(checks[0].result, expected, "{checks:?}");
             assert!(error.starts_with(&format!("{retried} of 60 ")) && error.ends_with("no answer in 15 s"), "{error}");
         }
-        let unseen = checks(&Hosts::new(), Some(&said(&failing(60), &json!({}))));
+        let unseen = checks(&Hosts::new(), Some(&said(&failing(60), &json!({}))), &Pod::documented());
         assert_eq!(unseen[0].result, Result::Fail, "whoever may not list workloads is told as well");
     }
 
     #[test]
     fn ok_is_said_of_registries_that_answered_alone() {
         let mut service = said(&json!([]), &json!({}));
-        assert_eq!(checks(&of(2), Some(&service))[0].result, Result::Set);
-        assert_eq!(checks(&of(2), None)[0].result, Result::Set);
+        assert_eq!(checks(&of(2), Some(&service), &Pod::documented())[0].result, Result::Set);
+        assert_eq!(checks(&of(2), None, &Pod::documented())[0].result, Result::Set);
         service.answered.insert("registry.example.com".into());
-        assert_eq!(checks(&of(2), Some(&service))[0].result, Result::Ok);
+        assert_eq!(checks(&of(2), Some(&service), &Pod::documented())[0].result, Result::Ok);
         service.condition.left_alone = 1;
-        assert!(checks(&of(2), Some(&service)).iter().any(|check| check.result == Result::Warn));
+        assert!(checks(&of(2), Some(&service), &Pod::documented()).iter().any(|check| check.result == Result::Warn));
     }
 }

@@ -1,13 +1,14 @@
 //! What the running service says of itself on its private listener.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Check, IN_THE_POD, Result};
+use super::own::Pod;
+use super::{Check, Result};
 use crate::api::Condition;
 use crate::config::Config;
 use crate::outbound::{Client, Outbound, Reach};
@@ -30,6 +31,8 @@ pub(super) struct Service {
     pub(super) answered: BTreeSet<String>,
     /// Questions that it asked anew since then, as the key of their links was gone.
     pub(super) asked_anew: u64,
+    /// Why channels are closed, in words of metrics.
+    pub(super) closed: BTreeMap<String, String>,
 }
 
 /// One source of webhooks.
@@ -84,8 +87,8 @@ pub(super) async fn ask(config: &Config) -> std::result::Result<Service, String>
         let sources: Sources = document(&client, &format!("{base}/api/v1/sources")).await?;
         let metrics = body(&client, &format!("{base}/metrics")).await?;
         let metrics = String::from_utf8_lossy(&metrics);
-        let (answered, asked_anew) = (answered(&metrics), asked_anew(&metrics));
-        anyhow::Ok(Service { condition, sources: sources.items, answered, asked_anew })
+        let (answered, asked_anew, closed) = (answered(&metrics), asked_anew(&metrics), closed(&metrics));
+        anyhow::Ok(Service { condition, sources: sources.items, answered, asked_anew, closed })
     };
     read.await.map_err(|error| {
         let error: &(dyn std::error::Error + 'static) = error.as_ref();
@@ -114,19 +117,29 @@ fn asked_anew(metrics: &str) -> u64 {
     metrics.lines().filter(counted).filter_map(value).sum()
 }
 
+/// The value of a label of a series.
+fn label(line: &str, name: &str) -> Option<String> {
+    let (_, rest) = line.split_once(&format!("{name}=\""))?;
+    Some(rest.split_once('"')?.0.to_owned())
+}
+
+/// Why the channels are closed that are.
+fn closed(metrics: &str) -> BTreeMap<String, String> {
+    let holds = |line: &&str| line.starts_with("image_watcher_channel_state{") && line.ends_with(" 1");
+    let states =
+        metrics.lines().filter(holds).filter_map(|line| Some((label(line, "channel")?, label(line, "state")?)));
+    states.filter(|(_, state)| state != "open").collect()
+}
+
 /// The registries of which the metrics count answers that could be used.
 fn answered(metrics: &str) -> BTreeSet<String> {
-    let label = |line: &str, name: &str| -> Option<String> {
-        let (_, rest) = line.split_once(&format!("{name}=\""))?;
-        Some(rest.split_once('"')?.0.to_owned())
-    };
     let good = |line: &&str| label(line, "code").is_some_and(|code| matches!(code.as_str(), "200" | "206" | "304"));
     let requests = metrics.lines().filter(|line| line.starts_with("image_watcher_registry_requests_total{"));
     requests.filter(good).filter_map(|line| label(line, "registry")).collect()
 }
 
 /// What is to be said of the process itself.
-pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Config) -> Vec<Check> {
+pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Config, pod: &Pod) -> Vec<Check> {
     let at = config.private.from_here();
     let service = match service {
         Ok(service) => service,
@@ -137,7 +150,7 @@ pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Co
                 "the running service",
                 Result::Warn,
                 error,
-                format!("run this in its pod: {IN_THE_POD}"),
+                format!("run this in its pod, by the names of your install: {}", pod.run("doctor")),
             )];
         }
     };
@@ -160,7 +173,7 @@ pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Co
     });
     if let Some(stopped) = &condition.stopped {
         let error = format!("stopped everywhere {stopped}");
-        let hint = format!("look at what failed, then {} brake --resume", IN_THE_POD.trim_end_matches(" doctor"));
+        let hint = format!("look at what failed, then {}", pod.run("brake --resume"));
         checks.push(Check::but("automatic updates", Result::Warn, error, hint));
     }
     if service.asked_anew > 0 {
@@ -171,12 +184,12 @@ pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Co
         let hint = "if the old key is at hand, put it behind the new one in IMAGE_WATCHER_LINK_KEY; keep link.key of the data folder in a backup";
         checks.push(Check::but("the link key", Result::Warn, error, hint));
     }
-    checks.extend(suspects(service));
+    checks.extend(suspects(service, pod));
     checks
 }
 
 /// Jobs that wait, as one process after another died with them.
-fn suspects(service: &Service) -> Vec<Check> {
+fn suspects(service: &Service, pod: &Pod) -> Vec<Check> {
     let failing: Vec<&Trouble> = service.failing().iter().filter(|trouble| trouble.suspect > 0).collect();
     let mut checks: Vec<Check> = failing
         .iter()
@@ -188,8 +201,13 @@ fn suspects(service: &Service) -> Vec<Check> {
                 (count, Some(about)) => format!("{count} jobs wait, that for {about} among them"),
                 (count, None) => format!("{count} jobs for {all} wait"),
             };
-            let hint = "kubectl -n image-watcher logs deploy/image-watcher --previous; raise the memory limit, or set that workload to DISABLED";
-            Check::but("the queue", Result::Fail, format!("{jobs}, as the process died with it three times and more"), hint)
+            let hint = format!("{}; raise the memory limit, or set that workload to DISABLED", pod.last_words());
+            Check::but(
+                "the queue",
+                Result::Fail,
+                format!("{jobs}, as the process died with it three times and more"),
+                hint,
+            )
         })
         .collect();
     if let Some(more) = failing.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
@@ -227,6 +245,10 @@ image_watcher_other_total{registry=\"e.example\",code=\"200\"} 1
         let decided = "image_watcher_decisions_total{outcome=\"proposed\",reason=\"other_key\"} 7\n\
             image_watcher_decisions_total{outcome=\"proposed\",reason=\"already\"} 9\n";
         assert_eq!(asked_anew(decided), 7);
+        let stand = "image_watcher_channel_state{channel=\"oncall\",state=\"open\"} 0\n\
+            image_watcher_channel_state{channel=\"oncall\",state=\"refused\"} 1\n\
+            image_watcher_channel_state{channel=\"team\",state=\"open\"} 1\n";
+        assert_eq!(closed(stand), BTreeMap::from([("oncall".to_owned(), "refused".to_owned())]));
         assert_eq!(answered(metrics), ["a.example", "d.example:5000"].map(str::to_owned).into());
     }
 
@@ -236,7 +258,7 @@ image_watcher_other_total{registry=\"e.example\",code=\"200\"} 1
             Config::read(std::iter::empty(), &|_| Err(std::io::ErrorKind::NotFound.into()), DateTime::UNIX_EPOCH);
         let mut service = said(&serde_json::json!([]), &serde_json::json!({}));
         service.condition.stopped = Some("since 2026-01-01T00:00:00Z: 2 of the last 5 failed".into());
-        let told = checks(&Ok(service), &config.unwrap());
+        let told = checks(&Ok(service), &config.unwrap(), &Pod::documented());
         let told = told.iter().find(|check| check.result == Result::Warn).unwrap();
         assert!(told.error.as_ref().is_some_and(|error| error.contains("2 of the last 5 failed")), "{told:?}");
         assert!(told.hint.as_ref().is_some_and(|hint| hint.ends_with("/image-watcher brake --resume")), "{told:?}");
@@ -247,17 +269,17 @@ image_watcher_other_total{registry=\"e.example\",code=\"200\"} 1
         let config =
             Config::read(std::iter::empty(), &|_| Err(std::io::ErrorKind::NotFound.into()), DateTime::UNIX_EPOCH);
         let config = config.unwrap();
-        let good = checks(&Ok(said(&serde_json::json!([]), &serde_json::json!({}))), &config);
+        let good = checks(&Ok(said(&serde_json::json!([]), &serde_json::json!({}))), &config, &Pod::documented());
         assert!(good.iter().all(|check| check.result == Result::Ok), "{good:?}");
         let failing = serde_json::json!([{
             "topic": "look", "host": "registry.example.com", "retried": 0, "suspect": 1, "dead": 0,
             "lastSuspect": "registry.example.com/web",
             "last": {"about": "registry.example.com/web", "at": "2026-01-01T00:00:00Z"},
         }]);
-        let bad = checks(&Ok(said(&failing, &serde_json::json!({}))), &config);
+        let bad = checks(&Ok(said(&failing, &serde_json::json!({}))), &config, &Pod::documented());
         let told = bad.iter().find(|check| check.result == Result::Fail).and_then(|check| check.error.clone());
         assert!(told.is_some_and(|told| told.contains("registry.example.com/web waits")), "{bad:?}");
-        let gone = checks(&Err("connection refused".into()), &config);
+        let gone = checks(&Err("connection refused".into()), &config, &Pod::documented());
         assert!(gone.len() == 1 && gone[0].result == Result::Warn, "{gone:?}");
         assert!(gone[0].hint.as_ref().is_some_and(|hint| hint.contains("kubectl -n image-watcher exec")), "{gone:?}");
     }

@@ -6,9 +6,11 @@ use std::io::ErrorKind;
 use serde_json::json;
 
 use super::cluster::Found;
+use super::own::Asker;
 use super::service::Service;
 use super::service::tests::said;
 use super::*;
+use crate::access::Trial;
 use crate::cli::terminal::Form;
 use crate::cluster::{ClusterError, Listing, Object, Right, Scope, Verb};
 use crate::domain::settings::Bounds;
@@ -87,6 +89,7 @@ fn badly() -> Service {
         source("silent", &json!({})),
     ];
     service.asked_anew = 12;
+    service.closed = BTreeMap::from([("email".to_owned(), "refused".to_owned())]);
     (service.condition.ready, service.condition.left_alone) = (false, 2);
     service.condition.silent = Some("the queue's thread".into());
     service.condition.queue_error = Some("the queue gives no answer in 2 s".into());
@@ -128,6 +131,7 @@ fn found(workloads: Vec<Workload>, missing: &[(&str, Verb)]) -> Found {
             .collect(),
         namespaces: None,
         gone: BTreeSet::from(["gone".to_owned()]),
+        asker: Asker::of(Some("system:serviceaccount:iw:iw-image-watcher".into())),
     }
 }
 
@@ -144,11 +148,11 @@ async fn ways_out(config: &Config) -> Vec<Check> {
 async fn good() -> Report {
     let (config, bounds, service) = (whole(), Bounds::default(), well());
     let workloads = vec![named("web", &[("mode", "NOTIFICATION")])];
-    let registries = registries::checks(&registries::hosts(&workloads, &bounds), Some(&service));
+    let registries = registries::checks(&registries::hosts(&workloads, &bounds), Some(&service), &Pod::documented());
     let channels = channels::checks(&config, Some(&service));
     let webhooks = webhooks::checks(&config, Some(&service));
     Report::of(vec![
-        Category { name: "service", checks: service::checks(&Ok(service), &config) },
+        Category { name: "service", checks: service::checks(&Ok(service), &config, &Pod::documented()) },
         Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },
         Category { name: "cluster", checks: found(workloads, &[]).namespace(Some("shop"), &bounds) },
         Category { name: "registries", checks: registries },
@@ -165,7 +169,7 @@ fn bad() -> Report {
     let mut elsewhere = named("elsewhere", &[("mode", "AUTO_UPDATE")]);
     (elsewhere.id.kind, elsewhere.containers) = (Kind::Rollout, Box::default());
     let workloads = vec![named("misread", &[("mode", "SOMETIMES")]), named("undecided", &error), elsewhere];
-    let registries = registries::checks(&registries::hosts(&workloads, &bounds), Some(&service));
+    let registries = registries::checks(&registries::hosts(&workloads, &bounds), Some(&service), &Pod::documented());
     let (channels, webhooks) = (channels::checks(&config, Some(&service)), webhooks::checks(&config, Some(&service)));
     let told = workloads::checks(&workloads, &bounds);
     let missing = [
@@ -178,7 +182,7 @@ fn bad() -> Report {
     let found = found(workloads, &missing);
     let namespaces = ["shop", "stock", "blog", "gone", "silent", "older", "runs"];
     Report::of(vec![
-        Category { name: "service", checks: service::checks(&Ok(service), &config) },
+        Category { name: "service", checks: service::checks(&Ok(service), &config, &Pod::documented()) },
         Category {
             name: "cluster",
             checks: namespaces.iter().flat_map(|name| found.namespace(Some(name), &bounds)).collect(),
@@ -200,9 +204,15 @@ async fn bare() -> Report {
         ..found(Vec::new(), &[])
     };
     Report::of(vec![
-        Category { name: "service", checks: service::checks(&Err("connection refused".into()), &config) },
+        Category {
+            name: "service",
+            checks: service::checks(&Err("connection refused".into()), &config, &Pod::documented()),
+        },
         Category { name: "cluster", checks: found.namespace(None, &bounds) },
-        Category { name: "registries", checks: registries::checks(&registries::hosts(&workloads, &bounds), None) },
+        Category {
+            name: "registries",
+            checks: registries::checks(&registries::hosts(&workloads, &bounds), None, &Pod::documented()),
+        },
         Category { name: "webhooks", checks: webhooks::checks(&config, None) },
         Category { name: "channels", checks: channels::checks(&config, None) },
         Category { name: "ways out", checks: ways_out(&config).await },
@@ -225,6 +235,53 @@ async fn a_document() {
     crate::cli::schemas::conforms(&document);
     crate::cli::schemas::conforms(&bad().print(Output::Json, Form::default()));
     insta::assert_snapshot!(document);
+}
+
+fn signs_in(auth: &str) -> Config {
+    let file = format!("baseUrl: https://iw.example.com\ntrustedProxy: 10.0.0.7/32\nauth:\n{auth}");
+    let variables = [("IMAGE_WATCHER_CONFIG".to_owned(), "/config.yaml".to_owned())].into_iter();
+    let read = move |path: &str| -> std::io::Result<String> {
+        if path == "/config.yaml" { Ok(file.clone()) } else { Err(ErrorKind::NotFound.into()) }
+    };
+    Config::read(variables, &read, chrono::DateTime::UNIX_EPOCH).unwrap()
+}
+
+#[test]
+fn how_people_sign_in() {
+    let oidc =
+        "  mode: oidc\n  oidc: {issuer: https://id.example.com, clientId: image-watcher, usernamePrefix: 'oidc:'}\n";
+    let oidc =
+        signs_in(&format!("{oidc}  roles: {{approver: [sre]}}\n  serviceAccounts: {{audience: image-watcher}}\n"));
+    let proxy = signs_in("  mode: proxy\n  header: X-Forwarded-User\n  roles: {viewer: [dev]}\n");
+    let asker = || Asker::of(Some("system:serviceaccount:iw:iw-image-watcher".into()));
+    let rights = |is: Option<bool>| sign_in::Rights { token_reviews: is, identity: is, asker: asker() };
+    let answer = |words: &str| words.to_owned();
+    let refused =
+        answer("the answer of the provider's token endpoint is not what OpenID says: status 401, invalid_client");
+    let cases = [
+        ("nobody", &config(&[]), None, rights(None)),
+        ("a proxy, and no rights", &proxy, None, rights(Some(false))),
+        ("a provider", &oidc, Some(Trial::Works(2)), rights(Some(true))),
+        ("a provider that says neither yes nor no", &oidc, Some(Trial::Unclear(1, answer("status 400"))), rights(None)),
+        ("a provider that does not know us", &oidc, Some(Trial::NotUs(refused)), rights(Some(false))),
+        (
+            "a provider without keys",
+            &oidc,
+            Some(Trial::NoKeys(answer("id.example.com/keys: status 404"))),
+            rights(Some(true)),
+        ),
+        (
+            "a provider that is silent",
+            &oidc,
+            Some(Trial::Silent(answer("the provider gave no answer"))),
+            rights(Some(true)),
+        ),
+    ];
+    let told = cases.map(|(name, config, trial, rights)| {
+        let checks = sign_in::checks(config, trial.as_ref(), &rights);
+        format!("── {name}\n\n{}\n", Report::of(vec![Category { name: "sign-in", checks }]).text())
+    });
+    insta::assert_snapshot!(told.concat());
 }
 
 #[test]

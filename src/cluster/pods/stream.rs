@@ -196,7 +196,7 @@ impl Stream<'_> {
             tracing::warn!(
                 namespace = self.namespace,
                 error = message,
-                "we may not watch pods here, so updates are judged by their workloads alone: that a new pod can't start is seen when the workload's own deadline has passed; apply deploy/namespace in that namespace, or deploy/cluster"
+                "we may not watch pods here, so updates are judged by their workloads alone: that a new pod can't start is seen when the workload's own deadline has passed; grant it to the ServiceAccount of this pod, by rbac.scope and rbac.namespaces of the chart or by the Role of deploy/namespace"
             );
         }
         self.tell(false);

@@ -118,6 +118,6 @@ pub(super) fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> Strin
     let kind = notice.workload.kind.plural();
     format!(
         "{effect}: image-watcher may not patch {kind} in namespace {namespace}. Whoever runs the cluster can allow it: \
-         kubectl apply -k deploy/namespace -n {namespace}"
+         image-watcher doctor has the command"
     )
 }

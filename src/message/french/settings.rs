@@ -58,9 +58,9 @@ fn problem(of: &Problem) -> String {
         Problem::TooMuch => format!(
             "les annotations image-watcher/... de cette charge de travail prennent ensemble plus de {MOST_OF_A_WORKLOAD} octets\u{a0}; retirez les anciennes, comme image-watcher/proposal des conteneurs à jour"
         ),
-        Problem::OfAContainer { name } => format!(
-            "image-watcher/{name} ne vaut que pour un conteneur\u{a0}; un Namespace a des réglages pour tous"
-        ),
+        Problem::OfAContainer { name } => {
+            format!("image-watcher/{name} ne vaut que pour un conteneur\u{a0}; un Namespace a des réglages pour tous")
+        }
         Problem::Inherited { origin, problem: of } => format!("{}{}", from(*origin), problem(of)),
         Problem::Value { name, value: of } => format!("image-watcher/{name}\u{a0}: {}", value(of)),
     }

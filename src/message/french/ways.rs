@@ -144,6 +144,6 @@ pub(super) fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> Strin
     let kind = notice.workload.kind.plural();
     format!(
         "{effect}\u{a0}: image-watcher n’a pas le droit de modifier les {kind} de l’espace de noms {namespace}. La personne \
-         qui exploite le cluster peut l’y autoriser\u{a0}: kubectl apply -k deploy/namespace -n {namespace}"
+         qui exploite le cluster peut l’y autoriser\u{a0}: image-watcher doctor donne la commande"
     )
 }

@@ -32,7 +32,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(suppressed) = self.1.repeats.line("", ("identity", "unchecked"), now) {
             tracing::warn!(
                 suppressed,
-                "whether people who sign in may change a workload is not checked, as image-watcher may not create subjectaccessreviews: every one of them may do what a link allows. Bind the ClusterRole of deploy/identity to have it checked"
+                "whether people who sign in may change a workload is not checked, as image-watcher may not create subjectaccessreviews: every one of them may do what a link allows. Set rbac.identity of the chart, or bind the ClusterRole of deploy/identity to the ServiceAccount of this pod, to have it checked"
             );
         }
     }

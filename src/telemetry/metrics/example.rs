@@ -43,6 +43,7 @@ impl Metrics {
             rights
         );
         metrics.watch("*", "pods", Some(true));
+        metrics.channel_stands("", "open", 0);
         metrics.messages(&[(String::new(), 0)].into(), &[(String::new(), 0)].into());
         metrics
     }

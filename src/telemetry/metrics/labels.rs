@@ -40,6 +40,8 @@ label_sets! {
     DeliveryResult { channel, event, result }
     /// A channel.
     ChannelLabel { channel }
+    /// A channel and how it stands.
+    ChannelState { channel, state }
     /// A state of jobs or of questions.
     StateLabel { state }
     /// What is tried again.

@@ -114,9 +114,13 @@ impl Metrics {
         registry.register("delivery_pending", help, self.delivery_pending.clone());
         let help = "Messages that were given up; label: channel";
         registry.register("delivery_dead", help, self.delivery_dead.clone());
+        let help = "1 for how a channel stands; labels: channel, and state: open, failing (no answer, or an error), busy (it asks to be left alone), refused (our credentials) or gone";
+        registry.register("channel_state", help, self.channels_stand.state.clone());
+        let help = "When a channel failed first since the last message that arrived, 0 where it works; label: channel";
+        registry.register("channel_failing_since_timestamp_seconds", help, self.channels_stand.since.clone());
         let help = "Jobs in the queue; label: state, ready, leased, dead, or suspect: processes died with them";
         registry.register("queue_jobs", help, self.queue_jobs.clone());
-        let help = "Age of the oldest job that is due and not done; no label";
+        let help = "Age of the oldest job that is due and not done, those aside that wait to go out together; no label";
         registry.register("queue_oldest_job_seconds", help, self.queue_oldest.clone());
         let help = "Jobs that failed and are tried again; label: stage, look or deliver";
         registry.register("queue_retries", help, self.queue_retries.clone());

@@ -14,6 +14,7 @@ use crate::ambient::Ambient;
 use crate::domain::press::Who;
 use crate::domain::secret::Secret;
 use crate::domain::slack::{Desk, NotAllowed};
+use crate::listener::paths::SLACK_ACTIONS;
 use crate::listener::{Bodies, Meter, Problem, unread};
 
 /// Takes the presses of buttons in Slack.
@@ -28,7 +29,7 @@ pub struct SlackDoor {
 
 /// Adds the route of the buttons.
 pub fn slack_routes(config: &mut ServiceConfig) {
-    config.route("/slack/actions", web::post().to(pressed));
+    config.route(SLACK_ACTIONS, web::post().to(pressed));
 }
 
 async fn pressed(door: Data<SlackDoor>, request: HttpRequest, mut payload: Payload) -> HttpResponse {

@@ -11,6 +11,7 @@ use self::payload::Pressed;
 use super::{MOST_BYTES, Tray};
 use crate::domain::press::Who;
 use crate::domain::telegram::NotAllowed;
+use crate::listener::paths::TELEGRAM_ACTIONS;
 use crate::listener::{Bodies, Meter, Problem, unread};
 use crate::notify::Bot;
 
@@ -27,7 +28,7 @@ pub struct TelegramDoor {
 
 /// Adds the route of the buttons.
 pub fn telegram_routes(config: &mut ServiceConfig) {
-    config.route("/telegram/actions", web::post().to(pressed));
+    config.route(TELEGRAM_ACTIONS, web::post().to(pressed));
 }
 
 async fn pressed(door: Data<TelegramDoor>, request: HttpRequest, mut payload: Payload) -> HttpResponse {
