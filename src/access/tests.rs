@@ -1,6 +1,7 @@
 //! Who gets in, who does not, and what either is told, over the routes as they are served.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use futures_util::future::BoxFuture;
 use super::*;
 use crate::ambient::Ambient;
 use crate::config::auth::{Auth, Mode, ProxyHeaders, Token, User};
+use crate::domain::actor::ClusterUser;
 use crate::domain::role::{Member, Roles};
 use crate::domain::secret::Secret;
 use crate::outbound::{Outbound, Reach};

@@ -279,7 +279,7 @@ fn how_people_sign_in() {
     ];
     let told = cases.map(|(name, config, trial, rights)| {
         let checks = sign_in::checks(config, trial.as_ref(), &rights);
-        format!("── {name}\n\n{}\n", Report::of(vec![Category { name: "sign-in", checks }]).text())
+        format!("── {name}\n\n{}\n", Report::of(vec![Category { name: "sign-in", checks }]).text(Form::default()))
     });
     insta::assert_snapshot!(told.concat());
 }
