@@ -42,9 +42,10 @@ impl Written {
         self.sets.insert(variable);
     }
 
-    /// Whether it is told of a key that it can't be read.
+    /// Whether it is told of a key, or of something below it, that it can't be read.
     pub(super) fn is_told(&self, key: &str) -> bool {
-        self.told.contains(key)
+        let is_below = |told: &String| told.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));
+        self.told.contains(key) || self.told.iter().any(is_below)
     }
 
     /// The key that is in the place of a variable, where it is set by it.
@@ -221,7 +222,9 @@ impl Origins {
         names.sort_unstable();
         let mut rows: Vec<Row> = names.into_iter().map(|name| self.row(name)).collect();
         for (key, value) in self.written.document.texts() {
-            let is_variable = file::KEYS.iter().any(|(known, _)| *known == key);
+            let whole =
+                key.strip_suffix(']').and_then(|key| key.rsplit_once('[')).map_or(key.as_str(), |(whole, _)| whole);
+            let is_variable = file::KEYS.iter().any(|(known, _)| *known == whole);
             let bare = key.split(['[', '.']).next().unwrap_or_default();
             if is_variable || (bare == "namespaces" && self.written.sets.contains(names::NAMESPACES)) {
                 continue;

@@ -31,6 +31,8 @@ pub struct Reload {
     fixed: Origins,
     /// As it was read last, be it that it could be used or not.
     seen: BTreeMap<String, Option<Digest>>,
+    /// As it was read last and could be used.
+    used: BTreeMap<String, Option<Digest>>,
 }
 
 /// What came of a look at the files.
@@ -74,7 +76,12 @@ impl Reload {
             sources: config.sources.clone(),
             registries: config.registries.clone(),
         };
-        Self { running, fixed: config.origins.clone(), seen: config.origins.files().clone() }
+        Self {
+            running,
+            fixed: config.origins.clone(),
+            seen: config.origins.files().clone(),
+            used: config.origins.files().clone(),
+        }
     }
 
     /// Looks whether any file that was read has another content, and takes over what can be.
@@ -142,15 +149,16 @@ impl Reload {
         }
         files.remove(self.fixed.path());
         self.seen = config.origins.files().clone();
+        self.used = config.origins.files().clone();
         let (rules, watched) = (self.running.rules.clone(), self.running.watched.clone());
         let after_restart = differs.into_iter().chain(files).collect();
         Taken { now: now.into_iter().collect(), after_restart, rules, watched }
     }
 
-    /// The files whose content is another than when it was looked at last.
+    /// The files whose content is another than what was used last.
     fn changed_since(&self, config: &Config) -> BTreeSet<String> {
         let files = config.origins.files().iter();
-        files.filter(|(path, content)| self.seen.get(*path) != Some(content)).map(|(path, _)| path.clone()).collect()
+        files.filter(|(path, content)| self.used.get(*path) != Some(content)).map(|(path, _)| path.clone()).collect()
     }
 }
 

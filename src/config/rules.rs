@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(all(&defaults, "shop", "db"), "");
         let prod = crate::domain::defaults::Namespace { labels: labels(&[("env", "prod")]), ..Default::default() };
         defaults.namespaces.insert("blog".into(), prod);
-        assert_eq!(all(&defaults, "blog", "db"), "cooldown=24h skip=1.2.3,1.2.4");
+        assert_eq!(all(&defaults, "blog", "db"), "skip=1.2.3,1.2.4 cooldown=24h");
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         let yaml = "rules:\n- strategy: PACTH\n  namespaces: [Shop]\n  notify: [slakc]\n  images: ['a@b']\n\
             - selector: { matchExpressions: [{ key: a, operator: In }, { key: b, operator: Is }] }\n- stategy: MINOR\n";
         let expected = [
-            "/c.yaml:6:64: rules[1].selector.matchExpressions[1].operator: is none of In, NotIn, Exists, DoesNotExist",
+            "/c.yaml:6:80: rules[1].selector.matchExpressions[1].operator: is none of In, NotIn, Exists, DoesNotExist; did you mean In?",
             "/c.yaml:7:3: rules[2].stategy: unknown key; did you mean strategy?",
             "/c.yaml:3:3: rules[0].namespaces: names of namespaces are expected; * stands for any letters, and ! before one leaves it out",
             "/c.yaml:5:3: rules[0].images: images without tag and digest are expected, as registry.example.com/shop/*",

@@ -36,31 +36,48 @@ pub(in crate::config) fn read<T: DeserializeOwned + Default>(document: &Document
 /// What is left of a document after what is wrong was taken out of it.
 struct Rest {
     root: Node,
-    /// The keys of what was missing and is there now, with nothing in it, by their ids.
-    filled: Vec<(usize, String)>,
+    /// What was missing and is there now, with nothing in it.
+    filled: Vec<Filled>,
+}
+
+struct Filled {
+    id: usize,
+    key: String,
+    /// What it is missing in.
+    parent: usize,
 }
 
 impl Rest {
     /// Tells what an error is about, after it was made sure that it comes no more.
     fn without(&mut self, document: &Document, error: &ReadError) -> Option<Wrong> {
         let Spot { id, place: at } = error.at?;
-        let filled = self.filled.iter().find(|(known, _)| *known == id).map(|(_, key)| key.clone());
+        if let Some(Filled { key, parent, .. }) = self.filled.iter().find(|filled| filled.id == id) {
+            // Nothing can't be in its place, so all that it is missing in is left out.
+            let wrong = Wrong { key: key.clone(), at, what: "is missing".to_owned() };
+            let parent = *parent;
+            self.take_out(parent);
+            return Some(wrong);
+        }
         // Items have other numbers once one before them is gone.
-        let key = filled.or_else(|| document.root.key_of(id, ""))?;
+        let key = document.root.key_of(id, "")?;
         let node = self.root.with_id(id)?;
         if let (Fault::Missing(name), Value::Fields(fields)) = (&error.fault, &mut node.value)
             && fields.iter().all(|field| field.name != *name)
         {
-            let (id, key) = (usize::MAX - self.filled.len(), below(&key, name));
+            let (parent, id, key) = (id, usize::MAX - self.filled.len(), below(&key, name));
             let value = Node { id, at, value: Value::Text { text: String::new(), is_plain: false } };
             fields.push(Field { name: (*name).to_owned(), at, value });
-            self.filled.push((id, key.clone()));
+            self.filled.push(Filled { id, key: key.clone(), parent });
             return Some(Wrong { key, at, what: "is missing".to_owned() });
         }
+        self.take_out(id);
+        Some(Wrong { key, at, what: error.to_string() })
+    }
+
+    fn take_out(&mut self, id: usize) {
         if !self.root.remove(id) {
             self.root.value = Value::Nothing;
         }
-        Some(Wrong { key, at, what: error.to_string() })
     }
 }
 
