@@ -253,7 +253,7 @@ impl Config {
         problems.extend(read.problems.iter().map(|wrong| written.problem(wrong)));
         let mut reader = Reader::new(&variables, file, &written);
         for name in of_services.keys().filter(|name| names::is_known(name)) {
-            reader.warning(
+            reader.warning_of_environment(
                 name,
                 "is the address of a Service, set by the kubelet, and ignored; enableServiceLinks: false keeps it out",
             );

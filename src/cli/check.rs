@@ -18,6 +18,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 pub(super) use self::files::{Manifest, Missing, check_files, manifests, read};
 use self::look::Look;
 pub(super) use self::report::{Output, Report};
@@ -127,7 +129,10 @@ impl<'c> Session<'c> {
     async fn selected(&self, which: &Which) -> anyhow::Result<Option<Selected>> {
         match &which.selector {
             None => Ok(None),
-            Some(selector) => Ok(Some(Selected(self.kube.labelled(&self.scopes, selector).await?))),
+            Some(selector) => {
+                let names = self.kube.labelled(&self.scopes, selector).await;
+                Ok(Some(Selected(names.with_context(|| format!("nothing is selected by {selector:?}"))?)))
+            }
         }
     }
 }

@@ -71,7 +71,16 @@ impl<'v> Reader<'v> {
     }
 
     pub(super) fn warning(&mut self, variable: &str, warning: impl Into<String>) {
-        let warning = Problem { variable: self.written.label(variable), problem: warning.into() };
+        self.warning_at(self.written.label(variable), warning);
+    }
+
+    /// The same, of what the environment says, whether or not the file says something else in its place.
+    pub(super) fn warning_of_environment(&mut self, variable: &str, warning: impl Into<String>) {
+        self.warning_at(variable.to_owned(), warning);
+    }
+
+    fn warning_at(&mut self, variable: String, warning: impl Into<String>) {
+        let warning = Problem { variable, problem: warning.into() };
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }

@@ -138,19 +138,18 @@ async fn a_look_is_repeated_and_shows_what_changed(ctx: Ctx) {
 
 async fn versions_of_all_are_told(ctx: Ctx) {
     let watcher = ctx.watcher().start().await;
-    let port = watcher.admin_port().to_string();
-    let of = async |port: &str| {
-        let output = ctx.watcher().env("ADMIN_PORT", port).output(&["version", "-o", "json"]).await;
+    let of = async |port: u16| {
+        let output = ctx.watcher().ports([watcher.port(), port]).output(&["version", "-o", "json"]).await;
         assert_eq!(output.code(), Some(0), "{}", output.stderr);
         let json: Value = serde_json::from_str(&output.stdout).expect("JSON");
         (json, output.stderr)
     };
-    let (told, said) = of(&port).await;
+    let (told, said) = of(watcher.admin_port()).await;
     let ours = env!("CARGO_PKG_VERSION");
     assert_eq!((&told["client"], &told["service"]), (&json!(ours), &json!(ours)), "{told}");
     assert!(told["cluster"].as_str().is_some_and(|version| version.starts_with("v1.")), "{told}");
     assert!(!said.contains("warning"), "{said}");
-    let (told, said) = of("1").await;
+    let (told, said) = of(1).await;
     assert_eq!(told["service"], Value::Null);
     assert!(said.contains("service: nothing answers at http://127.0.0.1:1/metrics"), "{said}");
 }

@@ -188,8 +188,7 @@ async fn check_and_doctor_name_it(ctx: &Ctx, open: &str, closed: &str) {
     let doctor = run(&["doctor"]).await;
     let (account, own) = (ACCOUNT, ctx.namespace());
     let expected = format!(
-        "cluster\n  \
-         ok    namespace {open}: workloads are watched, 2 of them\n  \
+        "  ok    namespace {open}: workloads are watched, 2 of them\n  \
          set   namespace {open}: which imagePullSecrets its ServiceAccounts have may not be looked at, so pods that name none are asked for anonymously; rbac.pullSecrets of the chart or deploy/pull-secrets allows it\n  \
          FAIL  namespace {closed}: may not get, list, watch, patch deployments, statefulsets, daemonsets, cronjobs; list jobs; create events: what can't be seen is left out\n        \
          remedy  grant it to the ServiceAccount {account} of namespace {own}: with Helm by {closed} in rbac.namespaces, or rbac.scope: cluster; \

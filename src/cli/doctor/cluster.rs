@@ -168,12 +168,14 @@ impl Found {
     fn namespaces(&self) -> Option<Check> {
         const HINT: &str = "kubectl apply -k deploy/namespaces";
         let (error, is_needed) = self.namespaces.as_ref()?;
-        let (result, told) = if *is_needed {
-            (Result::Fail, "so no selector of namespaces means any")
-        } else {
-            (Result::Warn, "so their annotations image-watcher/... are not read")
-        };
-        Some(Check::but("Namespaces", result, format!("{}, {told}", chain(error)), HINT))
+        if !*is_needed {
+            // Few need that right, so its lack is no news to anybody.
+            return Some(Check::set(
+                "Namespaces: may not be read, so their annotations image-watcher/... are not; deploy/namespaces allows it",
+            ));
+        }
+        let told = format!("{}, so no selector of namespaces means any", chain(error));
+        Some(Check::but("Namespaces", Result::Fail, told, HINT))
     }
 
     /// What is to be said of one namespace, or of all of them together.
