@@ -753,7 +753,7 @@ fn blocking<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 
 fn doctor(config: &Config, terminal: Terminal, arguments: &DoctorArguments) -> ExitCode {
     let cluster = arguments.cluster.config(config);
-    match blocking(async { Ok(doctor::doctor(config, &cluster).await) }) {
+    match blocking(async { Ok(Box::pin(doctor::doctor(config, &cluster)).await) }) {
         Ok(report) => {
             let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
             let text = report.print(arguments.output, terminal.form(false));

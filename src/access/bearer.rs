@@ -196,6 +196,7 @@ impl Programs {
     }
 
     /// What the API server said of it a moment ago, if it was asked: who it is, or that it is nobody.
+    #[expect(clippy::option_option, reason = "whether it was asked, and who it is if it is anybody")]
     fn remembered(&self, hash: &[u8; 32]) -> Option<Option<ClusterUser>> {
         let (known, now) = (self.known.lock().unwrap_or_else(PoisonError::into_inner), self.ambient.monotonic());
         let vouched = known.vouched.get(hash).filter(|(_, until)| now < *until);

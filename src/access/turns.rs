@@ -172,8 +172,7 @@ mod tests {
         let mut order = Vec::new();
         drop(first);
         let mut next = || {
-            let all = waiting.iter_mut().enumerate();
-            all.filter_map(|(at, one)| Some((at, one.try_recv().ok()?))).next()
+            waiting.iter_mut().enumerate().find_map(|(at, one)| Some((at, one.try_recv().ok()?)))
         };
         while let Some((at, turn)) = next() {
             assert_eq!(turns.inside().free, 0, "one at a time");

@@ -72,7 +72,7 @@ fn report(config: &Config, output: Output) -> String {
             }
             format!("{table}\n{ORDER}\n")
         }
-        Output::Name => rows.iter().map(|row| format!("{}\n", row.setting)).collect(),
+        Output::Name => rows.iter().map(|row| format!("{}\n", row.setting)).collect::<Vec<_>>().concat(),
         Output::Json | Output::Yaml => {
             let settings =
                 rows.iter().map(|row| Setting { name: &row.setting, value: &row.value, origin: &row.origin });

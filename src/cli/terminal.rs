@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn colours_are_for_a_terminal_that_shows_them() {
         use ColourChoice::{Always, Auto, Never};
-        let cases: [(ColourChoice, &[(&str, &str)], bool, bool); 8] = [
+        type Case = (ColourChoice, &'static [(&'static str, &'static str)], bool, bool);
+        let cases: [Case; 8] = [
             (Auto, &[("TERM", "xterm")], true, true),
             (Auto, &[], true, true),
             (Auto, &[("TERM", "xterm")], false, false),

@@ -176,12 +176,12 @@ impl Following {
 
     /// What of it matters to anybody.
     fn that_counts(known: &Known, reads_labels: bool) -> Known {
-        let counts = |(name, namespace): (&Box<str>, &Namespace)| {
+        let counts = |namespace: &Namespace| {
             let labels = if reads_labels { namespace.labels.clone() } else { Labels::new() };
             let settings = Arc::clone(&namespace.settings);
-            (reads_labels || !settings.is_empty()).then(|| (name.clone(), Namespace { labels, settings }))
+            (reads_labels || !settings.is_empty()).then_some(Namespace { labels, settings })
         };
-        known.iter().filter_map(counts).collect()
+        known.iter().filter_map(|(name, namespace)| Some((name.clone(), counts(namespace)?))).collect()
     }
 
     fn is_news(&self, known: &Known) -> bool {

@@ -76,7 +76,7 @@ impl Object {
         let inherited = if defaults.gives_to(namespace) {
             let containers = containers.get_or_insert_with(of_pod);
             let containers = containers.iter().map(|container| (&*container.name, &*container.image));
-            defaults.inherited(namespace, &labels(metadata), containers)
+            defaults.inherited(namespace, &labels(metadata), &containers)
         } else {
             None
         };

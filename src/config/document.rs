@@ -215,10 +215,14 @@ impl Node {
             Value::Nothing => {}
             Value::Text { text, .. } => all.push((key, text.clone())),
             Value::List(items) => {
-                items.iter().enumerate().for_each(|(at, item)| item.add_texts(format!("{key}[{at}]"), all));
+                for (at, item) in items.iter().enumerate() {
+                    item.add_texts(format!("{key}[{at}]"), all);
+                }
             }
             Value::Fields(fields) => {
-                fields.iter().for_each(|field| field.value.add_texts(below(&key, &field.name), all));
+                for field in fields {
+                    field.value.add_texts(below(&key, &field.name), all);
+                }
             }
         }
     }

@@ -280,7 +280,7 @@ impl Origins {
 }
 
 fn is_hash(key: &str) -> bool {
-    key.ends_with(".passwordHash") || key.ends_with(".hash")
+    key.rsplit_once('.').is_some_and(|(_, last)| ["passwordHash", "hash"].contains(&last))
 }
 
 fn shown(value: &str) -> String {

@@ -1,5 +1,7 @@
 //! The file's list `rules`: settings of workloads that no annotation names.
 
+#![expect(clippy::doc_markdown, reason = "what is said of the fields is the schema's text, which is read without Markdown")]
+
 use serde::Deserialize;
 
 use super::namespaces::{NamespacesEntry, SelectorEntry};
@@ -175,7 +177,7 @@ mod tests {
         let mut defaults = Defaults { rules: rules.into(), ..Defaults::default() };
         let all = |defaults: &Defaults, namespace: &str, tier: &str| {
             let containers = [("web", "a.example/web:1.0.0")].into_iter();
-            let inherited = defaults.inherited(namespace, &labels(&[("tier", tier)]), containers);
+            let inherited = defaults.inherited(namespace, &labels(&[("tier", tier)]), &containers);
             let rules = inherited.map(|it| it.rules).unwrap_or_default();
             rules.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
         };

@@ -19,7 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// A folder as the kubelet mounts a ConfigMap: `..data` leads to the newest, and is replaced at once.
+/// A folder as the kubelet mounts a `ConfigMap`: `..data` leads to the newest, and is replaced at once.
 struct Mounted(PathBuf);
 
 impl Mounted {

@@ -468,7 +468,7 @@ async fn without_anybody_who_signs_in_it_shows_whether_a_provider_takes_us() {
     let tried = async |provider: Provider| {
         let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
         let redirect = "https://watcher.example.com/sign-in/callback".to_owned();
-        provided.beside(try_provider(&provider, client, redirect)).await
+        provided.beside(Box::pin(try_provider(&provider, client, redirect))).await
     };
     assert_eq!(tried(provided.provider()).await, Trial::Works(2));
     let other = Provider { client_secret: Some(Secret::new("other".into())), ..provided.provider() };

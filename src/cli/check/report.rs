@@ -121,7 +121,7 @@ impl Report {
 
     /// What could not be read, a line each.
     pub(super) fn unread_lines(&self) -> String {
-        self.unread.iter().map(|unread| format!("image-watcher: {}\n", unread.told())).collect()
+        self.unread.iter().map(|unread| format!("image-watcher: {}\n", unread.told())).collect::<Vec<_>>().concat()
     }
 
     fn names(&self) -> String {

@@ -77,8 +77,6 @@ fn bash_completes_commands_flags_values_and_names() {
 
 #[test]
 fn bash_reads_its_script_without_a_word() {
-    for shell in [Shell::Bash] {
-        let output = Process::new("bash").args(["-n", "-c", &of(shell)]).output().unwrap();
-        assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
+    let output = Process::new("bash").args(["-n", "-c", &of(Shell::Bash)]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }

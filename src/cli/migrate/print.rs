@@ -76,7 +76,8 @@ impl Report {
 
     /// What goes to standard error.
     pub(in crate::cli) fn summary(&self) -> String {
-        let mut text: String = self.unread.iter().map(|error| format!("image-watcher: {error}\n")).collect();
+        let unread: Vec<_> = self.unread.iter().map(|error| format!("image-watcher: {error}\n")).collect();
+        let mut text = unread.concat();
         let notes: usize = self.items.iter().map(|(_, plan)| plan.notes.len()).sum();
         let tool = self.from.words();
         let _ = match self.items.len() {
@@ -157,7 +158,7 @@ fn patch(subject: &Subject, plan: &Plan) -> String {
     }
     let away = |names: &[String]| -> String {
         let names = names.iter().filter(|name| !plan.settings.contains_key(name.trim_start_matches(PREFIX)));
-        names.map(|name| format!("    {}: null\n", text(name))).collect()
+        names.map(|name| format!("    {}: null\n", text(name))).collect::<Vec<_>>().concat()
     };
     if !plan.labels.is_empty() {
         let _ = write!(lines, "  labels:\n{}", away(&plan.labels));

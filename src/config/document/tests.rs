@@ -102,9 +102,7 @@ fn what_is_there_twice_or_too_much_is_told() {
         assert!(Document::parse(wrong).is_err(), "{wrong}");
     }
     let mut bomb = String::from("a0: &a0 [x]\n");
-    for n in 1..30 {
-        bomb += &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(","));
-    }
+    bomb.extend((1..30).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(","))));
     assert!(Document::parse(&bomb).err().is_some_and(|wrong| wrong.what.contains("more than")));
     assert!(Document::parse("a: &a [*a]").is_ok());
 }

@@ -82,13 +82,13 @@ impl Defaults {
         &self,
         namespace: &str,
         labels: &Labels,
-        containers: impl Iterator<Item = (&'c str, &'c str)> + Clone,
+        containers: &(impl Iterator<Item = (&'c str, &'c str)> + Clone),
     ) -> Option<Box<Inherited>> {
         let known = self.namespaces.get(namespace);
         let mut rules = Vec::new();
         for rule in self.rules.iter() {
             if rule.namespaces.admits(namespace, known.map(|known| &known.labels)) && rule.selector.admits(labels) {
-                rule.add_to(&mut rules, containers.clone());
+                rule.add_to(&mut rules, containers);
             }
         }
         let inherited = Inherited {
@@ -104,16 +104,16 @@ impl Rule {
     fn add_to<'c>(
         &self,
         all: &mut Vec<(Box<str>, Box<str>)>,
-        containers: impl Iterator<Item = (&'c str, &'c str)> + Clone,
+        containers: &(impl Iterator<Item = (&'c str, &'c str)> + Clone),
     ) {
         let is_for = |(_, image): &(&str, &str)| {
             let image = repository(image);
             self.images.iter().any(|pattern| pattern.admits(image))
         };
-        let mut add = |word: &str, container: Option<&str>, value: &Box<str>| {
+        let mut add = |word: &str, container: Option<&str>, value: &str| {
             let name: Box<str> = container.map_or_else(|| word.into(), |name| format!("{word}.{name}").into());
             if !all.iter().any(|(known, _)| **known == *word || *known == name) {
-                all.push((name, value.clone()));
+                all.push((name, value.into()));
             }
         };
         for (word, value) in &self.settings {

@@ -85,10 +85,10 @@ fn the_first_rule_that_fits_says_each_setting() {
     ];
     let defaults = Defaults { rules: rules.into(), ..Defaults::default() };
     let containers = [("web", "a.example/web:1.0.0@sha256:00"), ("log", "a.example:5000/log")];
-    let of = |all: &[(&str, &str)]| defaults.inherited("shop", &labels(all), containers.into_iter()).unwrap().rules;
+    let of = |all: &[(&str, &str)]| defaults.inherited("shop", &labels(all), &containers.into_iter()).unwrap().rules;
     let expected = [("mode.web", "AUTO_UPDATE"), ("strategy.web", "PATCH"), ("strategy", "MINOR"), ("cooldown", "1d")];
     assert_eq!(*of(&[]), *named(&expected));
     let expected = [("mode", "DISABLED"), ("strategy.web", "PATCH"), ("strategy", "MINOR"), ("cooldown", "1d")];
     assert_eq!(*of(&[("tier", "web")]), *named(&expected));
-    assert_eq!(Defaults::default().inherited("shop", &labels(&[]), containers.into_iter()), None);
+    assert_eq!(Defaults::default().inherited("shop", &labels(&[]), &containers.into_iter()), None);
 }

@@ -228,7 +228,7 @@ mod tests {
             Problem::TooMuch,
         ];
         let all = all.into_iter().chain(values.map(|value| Problem::Value { name: name(), value }));
-        let both: String = all.map(|one| format!("{one}\n{}\n", problem(&one))).collect();
-        insta::assert_snapshot!(both);
+        let both: Vec<_> = all.map(|one| format!("{one}\n{}\n", problem(&one))).collect();
+        insta::assert_snapshot!(both.concat());
     }
 }
