@@ -11,6 +11,7 @@ mod completion;
 mod config;
 mod deliveries;
 mod doctor;
+mod document;
 #[cfg(test)]
 mod documents;
 mod explain;

@@ -9,6 +9,7 @@ mod entry;
 mod file;
 mod names;
 mod namespaces;
+mod near;
 pub mod notes;
 mod origin;
 mod parse;
@@ -25,6 +26,7 @@ mod snapshots;
 pub mod source;
 mod start;
 mod ways_out;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -52,11 +54,12 @@ use auth::{Around, Auth};
 use channel::ChannelConfig;
 use file::{ConfigFile, File};
 use notes::NotesConfig;
+use origin::ReadFiles;
 pub use origin::{Origins, Row};
-use origin::{ReadFiles, Written};
 use parse::Reader;
 use schedule::Schedule;
 use source::{Scheme, Source};
+use written::Written;
 
 /// Everything the process is told.
 #[derive(Debug)]
@@ -246,7 +249,7 @@ impl Config {
             let set = variables.contains_key(name) || variables.contains_key(&by_file);
             if !set && !name.strip_suffix("_FILE").is_some_and(|bare| variables.contains_key(bare)) {
                 variables.insert(name.to_owned(), value);
-                written.sets(name);
+                written.sets(name, file::key_of(name).unwrap_or(name));
             }
         }
         let mut problems: Vec<Problem> = unreadable.into_iter().collect();

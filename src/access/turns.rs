@@ -171,9 +171,7 @@ mod tests {
     fn order(turns: &Turns, first: Turn, mut waiting: Vec<oneshot::Receiver<Turn>>) -> Vec<usize> {
         let mut order = Vec::new();
         drop(first);
-        let mut next = || {
-            waiting.iter_mut().enumerate().find_map(|(at, one)| Some((at, one.try_recv().ok()?)))
-        };
+        let mut next = || waiting.iter_mut().enumerate().find_map(|(at, one)| Some((at, one.try_recv().ok()?)));
         while let Some((at, turn)) = next() {
             assert_eq!(turns.inside().free, 0, "one at a time");
             order.push(at);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::Api;
-use super::census::{InShort, Summary};
+use super::census::Summary;
+use super::in_short::InShort;
+use super::moment::Moment;
 use super::view::{Counts, Filter, Fleet, FleetRow, Paging, WorkloadView};
-use super::workloads::Moment;
 use crate::domain::view::Attention;
 
 /// Workloads that are read once, however many of their containers are listed.

@@ -14,9 +14,11 @@ mod events;
 mod feed;
 mod fleet;
 mod health;
+mod in_short;
 mod look;
 #[cfg(test)]
 pub(crate) mod made_up;
+mod moment;
 mod near;
 mod numbers;
 #[cfg(test)]

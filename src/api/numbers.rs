@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::Api;
-use super::census::{SNOOZED, Summary, images_gone};
+use super::census::{Summary, images_gone};
+use super::in_short::SNOOZED;
 use crate::domain::policy::Mode;
 use crate::domain::tag::Level;
 use crate::queue::QueueAdmin;

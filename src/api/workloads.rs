@@ -5,19 +5,18 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::Api;
 use super::answer::answer;
-use super::census::InShort;
+use super::in_short::InShort;
+use super::moment::Moment;
 use super::query::{After, Listed};
 use super::view::{
     Beside, ChangeView, ContainerView, GroupView, OwnerView, QuestionItem, QuestionsView, SummaryView,
     WorkloadDocument, WorkloadView, WorkloadsView,
 };
-use super::{Api, Waiting};
 use crate::cluster::annotations;
-use crate::domain::fleet::Waits;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS};
 use crate::domain::record::Record;
 use crate::domain::record::sealed::{NotOurs, Opened};
@@ -69,24 +68,6 @@ pub(super) async fn workload<Q: QueueAdmin>(
         api.explain(&path, &mut workload).await?;
     }
     Ok(answer(&request, &WorkloadDocument { schema: "image-watcher/workload/v1", workload }))
-}
-
-/// What holds for all workloads of one answer.
-pub(super) struct Moment {
-    waiting: Waiting,
-    now: DateTime<Utc>,
-}
-
-impl Moment {
-    /// When it is.
-    pub(super) fn now(&self) -> DateTime<Utc> {
-        self.now
-    }
-
-    /// Which other workloads a container waits for.
-    pub(super) fn waits(&self, workload: &Workload, container: &str) -> Option<&Waits> {
-        self.waiting.get(&(workload.id.uid.clone(), container.into()))
-    }
 }
 
 impl<Q> Api<Q> {

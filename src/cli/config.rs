@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::table::Table;
 use super::{Output, configured, printed};
+use crate::cli::document;
 use crate::cluster::{ClusterError, KubeCluster};
 use crate::config::{Config, Row, SCHEMA};
 
@@ -78,13 +79,7 @@ fn report(config: &Config, output: Output) -> String {
                 rows.iter().map(|row| Setting { name: &row.setting, value: &row.value, origin: &row.origin });
             let warnings = config.warnings.iter().map(|it| format!("{}: {}", it.variable, it.problem)).collect();
             let report = Report { schema: "image-watcher/config/v1", settings: settings.collect(), warnings };
-            let text = match output {
-                Output::Json => {
-                    serde_json::to_string_pretty(&report).map(|text| text + "\n").map_err(|e| e.to_string())
-                }
-                _ => serde_saphyr::to_string(&report).map_err(|error| error.to_string()),
-            };
-            text.unwrap_or_else(|error| format!("{error}\n"))
+            if output == Output::Json { document::json(&report) } else { document::yaml(&report) }
         }
     }
 }

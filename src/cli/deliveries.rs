@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::Output;
 use super::look::ask_for;
 use super::table::Table;
+use crate::cli::document;
 use crate::config::Config;
 use crate::outbound::Response;
 
@@ -180,7 +181,7 @@ fn print(items: Vec<Value>, output: Output) -> anyhow::Result<String> {
     let schema = "image-watcher/deliveries/v1";
     match output {
         Output::Json => Ok(format!("{:#}\n", serde_json::to_value(List { schema, items })?)),
-        Output::Yaml => Ok(serde_saphyr::to_string(&List { schema, items })?),
+        Output::Yaml => Ok(document::yaml(&List { schema, items })),
         Output::Name => {
             let messages = messages(items)?;
             Ok(messages.iter().flat_map(|message| [message.id.as_str(), "\n"]).collect())

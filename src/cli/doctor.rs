@@ -21,6 +21,7 @@ use serde::Serialize;
 use self::own::Pod;
 use super::Output;
 use super::terminal::{Colour, Form};
+use crate::cli::document;
 use crate::cluster::ClusterConfig;
 use crate::config::Config;
 
@@ -118,8 +119,8 @@ impl Report {
     /// What goes to standard output.
     pub(super) fn print(&self, output: Output, form: Form) -> String {
         match output {
-            Output::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
-            Output::Yaml => serde_saphyr::to_string(self).unwrap_or_default(),
+            Output::Json => document::json(self),
+            Output::Yaml => document::yaml(self),
             Output::Table | Output::Wide | Output::Name => self.text(form),
         }
     }

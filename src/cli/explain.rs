@@ -15,6 +15,7 @@ use super::terminal::{Colour, Form};
 use crate::ambient::Ambient;
 use crate::app;
 use crate::assess::{self, Place, Source};
+use crate::cli::document;
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::fleet::{Fleet, Others, Stopped};
@@ -528,15 +529,15 @@ impl Candidate {
 impl Report {
     /// What goes to standard output.
     pub(super) fn print(&self, output: Output, form: Form) -> String {
-        let document = Document { schema: "image-watcher/explain/v1", items: &self.items };
+        let report = Document { schema: "image-watcher/explain/v1", items: &self.items };
         match output {
             Output::Table => self.tables(self.all, form),
             Output::Wide => self.tables(true, form),
             Output::Name => {
                 self.items.iter().filter_map(|item| Some(format!("{}\n", item.available.as_ref()?))).collect()
             }
-            Output::Json => serde_json::to_string_pretty(&document).unwrap_or_default() + "\n",
-            Output::Yaml => serde_saphyr::to_string(&document).unwrap_or_default(),
+            Output::Json => document::json(&report),
+            Output::Yaml => document::yaml(&report),
         }
     }
 

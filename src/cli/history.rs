@@ -8,6 +8,7 @@ use super::explain::Subject;
 use super::table::Table;
 use super::terminal::{Colour, Form};
 use crate::ambient::Ambient;
+use crate::cli::document;
 use crate::cluster::{ClusterConfig, Index, KubeCluster, annotations};
 use crate::config::Config;
 use crate::domain::actor::Actor;
@@ -69,8 +70,8 @@ impl Report {
             Output::Table => self.table(false).show(form),
             Output::Wide => self.table(true).show(form),
             Output::Name => self.items.iter().flat_map(|item| [&*item.entry.version, "\n"]).collect(),
-            Output::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
-            Output::Yaml => serde_saphyr::to_string(self).unwrap_or_default(),
+            Output::Json => document::json(self),
+            Output::Yaml => document::yaml(self),
         }
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
+use crate::cli::document;
 use crate::cluster::{ClusterConfig, Index, KubeCluster};
 use crate::config::Config;
 use crate::outbound::{Outbound, Reach};
@@ -78,8 +79,8 @@ impl Report {
     /// What goes to standard output.
     pub(super) fn print(&self, output: Output) -> String {
         match output {
-            Output::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
-            Output::Yaml => serde_saphyr::to_string(self).unwrap_or_default(),
+            Output::Json => document::json(self),
+            Output::Yaml => document::yaml(self),
             Output::Name => format!("{}\n", self.client),
             Output::Table | Output::Wide => {
                 let known = |version: &Option<String>| version.clone().unwrap_or_else(|| "not known".to_owned());

@@ -25,6 +25,7 @@ mod patch;
 mod pods;
 mod pull_secret;
 mod referrer;
+mod refusal;
 mod rehearse;
 mod rejection;
 mod request;

@@ -256,7 +256,7 @@ fn refused(failed: Failed) -> ClusterError {
 }
 
 fn unread(error: &watcher::Error) -> ClusterError {
-    match super::watch::status(error) {
+    match super::refusal::refusal(error) {
         Some(status) => refused(Failed::Status(Box::new(status.clone()))),
         None => ClusterError::Unavailable { operation: "namespaces", source: error.to_string().into() },
     }

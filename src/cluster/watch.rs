@@ -368,7 +368,7 @@ impl Stream {
     }
 
     fn refuses_streaming(&mut self, error: &watcher::Error) -> bool {
-        let refused = status(error).is_some_and(|status| matches!(status.code, 400 | 422));
+        let refused = super::refusal::refusal(error).is_some_and(|status| matches!(status.code, 400 | 422));
         let news = refused && !self.paged;
         self.paged |= refused;
         news
@@ -403,17 +403,17 @@ impl Stream {
     /// list.
     fn failed(&mut self, error: &watcher::Error) -> Next {
         self.failures = self.failures.saturating_add(1);
-        let forbidden = status(error).is_some_and(|status| status.code == 403);
+        let forbidden = super::refusal::refusal(error).is_some_and(|status| status.code == 403);
         self.refusals = if forbidden { self.refusals.saturating_add(1) } else { 0 };
         let Watching { scope, scopes, ambient, index, .. } = &self.watching;
         let now = ambient.now();
         let (namespace, resource) = (scope.namespace(), self.row.kind.plural());
         // The library shows the whole status beside the server's own sentence.
-        let message = match status(error) {
+        let message = match super::refusal::refusal(error) {
             Some(status) => status.message.clone(),
             None => crate::telemetry::chain(error).to_string(),
         };
-        let is_gone = self.row.is_optional && status(error).is_some_and(|status| status.code == 404);
+        let is_gone = self.row.is_optional && super::refusal::refusal(error).is_some_and(|status| status.code == 404);
         let next = if is_gone {
             // Its definition may be gone, which is asked for first.
             Next::Afresh(self.wait(30))
@@ -437,17 +437,6 @@ impl Stream {
         };
         self.tell(false);
         next
-    }
-}
-
-/// The status with which a list or a watch was refused.
-pub(super) fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
-    match error {
-        watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => Some(&**status),
-        _ => None,
     }
 }
 

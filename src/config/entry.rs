@@ -38,7 +38,7 @@ pub(super) fn secret_file(field: &'static str, path: &str, file: ReadFile<'_>) -
 
 /// What is told of a word that is none of these.
 pub(super) fn none_of<'w>(words: impl Iterator<Item = &'w str> + Clone, word: &str) -> String {
-    let near = super::names::near(words.clone(), word).map(|near| format!("; did you mean {near}?"));
+    let near = super::near::near(words.clone(), word).map(|near| format!("; did you mean {near}?"));
     format!("is none of {}{}", words.collect::<Vec<_>>().join(", "), near.unwrap_or_default())
 }
 

@@ -3,7 +3,10 @@
 //! It is written down once, as [`ConfigFile`]: what is read, what is told of a wrong key, the schema, and which key is
 //! in the place of which variable follow from that type. A variable wins over its key.
 
-#![expect(clippy::doc_markdown, reason = "what is said of the fields is the schema's text, which is read without Markdown")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "what is said of the fields is the schema's text, which is read without Markdown"
+)]
 
 use std::collections::BTreeMap;
 

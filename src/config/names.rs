@@ -4,6 +4,7 @@ mod elsewhere;
 
 use strsim::osa_distance;
 
+use super::near::near;
 use super::source::SourceKind;
 use elsewhere::{BY_THE_FILE_ALONE, ELSEWHERE, OF_A_CHANNEL};
 
@@ -164,11 +165,6 @@ fn misspelt(name: &str) -> Option<&'static str> {
     let slips = |known: &str| if known.len() < 14 { 1 } else { 2 };
     let near = |known: &&str| *known == upper || (known.len() > 5 && osa_distance(known, &upper) <= slips(known));
     all().filter(near).min_by_key(|known| osa_distance(known, &upper))
-}
-
-/// Which of these names a name of the file was to be, if it is near to one.
-pub(super) fn near<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Option<&'n str> {
-    names.map(|known| (osa_distance(known, name), known)).min().filter(|(slips, _)| *slips <= 2).map(|(_, known)| known)
 }
 
 /// Keys that have another name, and the one that they have.

@@ -1,6 +1,9 @@
 //! Which namespaces are meant: of what is watched, and of a rule.
 
-#![expect(clippy::doc_markdown, reason = "what is said of the fields is the schema's text, which is read without Markdown")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "what is said of the fields is the schema's text, which is read without Markdown"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -4,73 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::document::{Document, Wrong};
 use super::entry::ReadFile;
-use super::{Problem, file, names};
+use super::written::{HeldSecret, Written};
+use super::{file, names};
 use crate::domain::reference::Digest;
 
 /// Longer values are cut where they are shown.
 const LONGEST_SHOWN: usize = 80;
-
-/// A secret that a variable holds, or a file that it names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HeldSecret {
-    pub(super) bytes: usize,
-    pub(super) from_file: bool,
-}
-
-/// The file as it is written.
-#[derive(Clone, Default)]
-pub(super) struct Written {
-    path: String,
-    document: Document,
-    /// Variables that it sets.
-    sets: BTreeSet<&'static str>,
-    /// Keys that could not be read.
-    told: BTreeSet<String>,
-}
-
-impl Written {
-    pub(super) fn of(variables: &BTreeMap<String, String>, document: Document, problems: &[Wrong]) -> Self {
-        let path = variables.get("IMAGE_WATCHER_CONFIG").cloned().unwrap_or_default();
-        let told = problems.iter().map(|wrong| wrong.key.clone()).collect();
-        Self { path, document, sets: BTreeSet::new(), told }
-    }
-
-    /// A variable is set by it.
-    pub(super) fn sets(&mut self, variable: &'static str) {
-        self.sets.insert(variable);
-    }
-
-    /// Whether it is told of a key, or of something below it, that it can't be read.
-    pub(super) fn is_told(&self, key: &str) -> bool {
-        let is_below = |told: &String| told.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']));
-        self.told.contains(key) || self.told.iter().any(is_below)
-    }
-
-    /// The key that is in the place of a variable, where it is set by it.
-    fn key_of(&self, variable: &str) -> Option<&'static str> {
-        let of = |name: &str| self.sets.contains(name).then(|| file::key_of(name)).flatten();
-        of(variable).or_else(|| of(&format!("{variable}_FILE")))
-    }
-
-    /// What a variable is called where something is told of it: its key, where the file sets it.
-    pub(super) fn label(&self, variable: &str) -> String {
-        self.key_of(variable).map_or_else(|| variable.to_owned(), |key| self.label_of(key))
-    }
-
-    /// Path, line, column and key.
-    pub(super) fn label_of(&self, key: &str) -> String {
-        format!("{}:{}: {key}", self.path, self.document.place(key))
-    }
-
-    pub(super) fn problem(&self, wrong: &Wrong) -> Problem {
-        let Wrong { key, at, what } = wrong;
-        let variable =
-            if key.is_empty() { format!("{}:{at}", self.path) } else { format!("{}:{at}: {key}", self.path) };
-        Problem { variable, problem: what.clone() }
-    }
-}
 
 /// Reads files, and remembers what was in them.
 pub(super) struct ReadFiles<'f> {
@@ -177,7 +117,7 @@ impl Origins {
 
     /// The path of the file; empty where there is none.
     pub(super) fn path(&self) -> &str {
-        &self.written.path
+        &self.written.path()
     }
 
     /// Every file that was read, and what was in it.
@@ -187,7 +127,7 @@ impl Origins {
 
     /// The uppermost keys of the file that say something else there.
     pub(super) fn parts_that_differ(&self, other: &Self) -> BTreeSet<String> {
-        let [ours, theirs] = [self, other].map(|it| it.written.document.parts().collect::<BTreeSet<_>>());
+        let [ours, theirs] = [self, other].map(|it| it.written.document().parts().collect::<BTreeSet<_>>());
         ours.symmetric_difference(&theirs).map(|(name, _)| (*name).to_owned()).collect()
     }
 
@@ -211,7 +151,7 @@ impl Origins {
     }
 
     fn named_by(&self, is_it: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
-        let texts = self.written.document.texts().into_iter();
+        let texts = self.written.document().texts().into_iter();
         texts.filter(move |(key, _)| is_it(key)).map(|(_, path)| path)
     }
 
@@ -221,12 +161,12 @@ impl Origins {
         let mut names: Vec<&str> = names::all().collect();
         names.sort_unstable();
         let mut rows: Vec<Row> = names.into_iter().map(|name| self.row(name)).collect();
-        for (key, value) in self.written.document.texts() {
+        for (key, value) in self.written.document().texts() {
             let whole =
                 key.strip_suffix(']').and_then(|key| key.rsplit_once('[')).map_or(key.as_str(), |(whole, _)| whole);
             let is_variable = file::KEYS.iter().any(|(known, _)| *known == whole);
             let bare = key.split(['[', '.']).next().unwrap_or_default();
-            if is_variable || (bare == "namespaces" && self.written.sets.contains(names::NAMESPACES)) {
+            if is_variable || (bare == "namespaces" && self.written.has_set(names::NAMESPACES)) {
                 continue;
             }
             let value = if is_hash(&key) { format!("set ({} bytes)", value.len()) } else { shown(&value) };
@@ -253,21 +193,21 @@ impl Origins {
             return Row { setting, value, origin: origin(name) };
         }
         let default = DEFAULTS.iter().find(|(known, _)| *known == name).map_or("none", |(_, value)| value);
-        if name == names::NAMESPACES && self.written.document.has("namespaces") {
+        if name == names::NAMESPACES && self.written.document().has("namespaces") {
             return Row { setting, value: "as the file chooses".to_owned(), origin: self.line_of("namespaces") };
         }
         Row { setting, value: default.to_owned(), origin: "default".to_owned() }
     }
 
     fn line_of(&self, key: &str) -> String {
-        format!("{}:{}", self.written.path, self.written.document.place(key).line)
+        format!("{}:{}", self.written.path(), self.written.document().place(key).line)
     }
 
     /// The files that hold secrets, as they are named: by `…_FILE`, or by a key of the file that ends so.
     pub fn secret_files(&self) -> impl Iterator<Item = String> {
         let by_variables =
             self.values.iter().filter(|(name, _)| name.strip_suffix("_FILE").is_some_and(names::is_by_file));
-        let by_keys = self.written.document.texts().into_iter().filter(|(key, _)| {
+        let by_keys = self.written.document().texts().into_iter().filter(|(key, _)| {
             let name = key.rsplit('.').next().unwrap_or_default();
             let name = name.split('[').next().unwrap_or_default();
             let names_secrets = name.ends_with("File") || name == "secretFiles" || name == "clientKey";

@@ -1,6 +1,9 @@
 //! The file's list `rules`: settings of workloads that no annotation names.
 
-#![expect(clippy::doc_markdown, reason = "what is said of the fields is the schema's text, which is read without Markdown")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "what is said of the fields is the schema's text, which is read without Markdown"
+)]
 
 use serde::Deserialize;
 

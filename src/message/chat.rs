@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::Phrases;
+use super::phrases::Phrases;
 use super::words;
 use crate::domain::actor::Actor;
 use crate::domain::release::Language;

@@ -13,16 +13,18 @@ mod english;
 mod french;
 mod notes;
 mod one;
+mod phrases;
 mod several;
 
 use chrono_tz::Tz;
 use serde::Serialize;
 
-pub use catalogue::{Catalogue, Phrases};
+pub use catalogue::Catalogue;
 pub use english::English;
 pub use french::French;
 pub use notes::{AlertLine, Changes, InShort, NotesPart, ReleasePart};
 pub use one::{newest, release_url, subject_of};
+pub use phrases::Phrases;
 
 use crate::domain::event::{Delivery, Told};
 use crate::domain::plain::is_harmful;

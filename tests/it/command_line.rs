@@ -147,7 +147,7 @@ async fn versions_of_all_are_told(ctx: Ctx) {
     let (told, said) = of(watcher.admin_port()).await;
     let ours = env!("CARGO_PKG_VERSION");
     assert_eq!((&told["client"], &told["service"]), (&json!(ours), &json!(ours)), "{told}");
-    assert!(told["cluster"].as_str().is_some_and(|version| version.starts_with("v1.")), "{told}");
+    assert!(told["cluster"].as_str().is_some_and(|version| version.starts_with('v')), "{told}");
     assert!(!said.contains("warning"), "{said}");
     let (told, said) = of(1).await;
     assert_eq!(told["service"], Value::Null);

@@ -87,7 +87,9 @@ async fn a_secret_that_is_rotated_is_used_without_a_restart(ctx: Ctx) {
     assert_eq!((send("first").await, send("second").await), (202, 401));
     secret.write(1, "second\n");
     eventually("the new secret counts", async || (send("second").await == 202).then_some(())).await;
-    assert_eq!(send("first").await, 401);
+    // Who asked with what was not yet known may be one who guesses by now.
+    let former = send("first").await;
+    assert!([401, 429].contains(&former), "{former}");
 }
 
 async fn what_a_namespace_says_is_inherited_and_taken_back(ctx: Ctx) {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{ContainerView, WorkloadView};
-use crate::api::census::InShort;
+use crate::api::in_short::InShort;
 use crate::domain::policy::Mode;
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::row::{Row, State, Unread};
 use super::{junit, sarif};
+use crate::cli::document;
 use crate::cli::table::Table;
 use crate::cli::terminal::{Colour, Form, Terminal};
 
@@ -88,13 +89,13 @@ impl Report {
     /// What goes to standard output.
     pub(in crate::cli) fn print(&self, output: Output, form: Form) -> String {
         let (items, unread) = (&self.rows[..], &self.unread[..]);
-        let document = Document { schema: "image-watcher/check/v1", items, unread, read: self.files };
+        let report = Document { schema: "image-watcher/check/v1", items, unread, read: self.files };
         match output {
             Output::Table => self.table(false, form),
             Output::Wide => self.table(true, form),
             Output::Name => self.names(),
-            Output::Json => serde_json::to_string_pretty(&document).unwrap_or_default() + "\n",
-            Output::Yaml => serde_saphyr::to_string(&document).unwrap_or_default(),
+            Output::Json => document::json(&report),
+            Output::Yaml => document::yaml(&report),
             Output::Sarif => sarif::print(items, unread),
             Output::Junit => junit::print(items, unread, self.took),
         }

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::{Plan, Subject, Tool};
+use crate::cli::document;
 use crate::domain::workload::PREFIX;
 
 /// How it is printed.
@@ -68,8 +69,8 @@ impl Report {
             }
             Output::Json => {
                 let items = self.items.iter().map(|(subject, plan)| Item::of(subject, plan)).collect();
-                let document = Document { schema: "image-watcher/migrate/v1", items };
-                serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+                let report = Document { schema: "image-watcher/migrate/v1", items };
+                document::json(&report)
             }
         }
     }

@@ -108,7 +108,7 @@ impl Stream<'_> {
                     }
                 }
                 Some(Err(error)) => {
-                    let refused = crate::cluster::watch::status(&error);
+                    let refused = crate::cluster::refusal::refusal(&error);
                     match refused.map(|status| status.code) {
                         Some(400 | 422) if !self.paged => {
                             self.paged = true;

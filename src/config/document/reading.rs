@@ -12,6 +12,7 @@ use serde::forward_to_deserialize_any;
 
 use super::{Document, Field, Node, Place, Value, Wrong, below};
 use crate::config::names;
+use crate::config::near::near;
 
 /// So often is what is wrong taken out, and the rest read again.
 const MOST_TRIES: usize = 200;
@@ -161,7 +162,7 @@ impl de::Error for ReadError {
     }
 
     fn unknown_variant(word: &str, words: &'static [&'static str]) -> Self {
-        Fault::NoneOf { near: names::near(words.iter().copied(), word), words }.into()
+        Fault::NoneOf { near: near(words.iter().copied(), word), words }.into()
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {

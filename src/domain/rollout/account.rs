@@ -5,9 +5,30 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::blame::Blame;
-use super::pods::Exit;
+use super::exit::Exit;
 use crate::domain::actor::Actor;
+
+/// What a trouble may be laid on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Blame {
+    /// What was written.
+    Written,
+    /// Something else: its container was not written.
+    OtherContainer,
+    /// Something else: the version before had the same.
+    Before,
+}
+
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Written => "what was written does not come up",
+            Self::OtherContainer => "the image of that container was not changed: look at what else it needs",
+            Self::Before => "pods of another version are in the same trouble: look at what both of them need",
+        })
+    }
+}
 
 /// Why an update failed or stands still.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

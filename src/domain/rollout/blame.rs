@@ -3,33 +3,8 @@
 //! An image is to blame where its own container is in trouble that the version before was not in. Else going back mends
 //! nothing, and would hold a version that nobody can say is bad.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
+use super::Blame;
 use super::pods::{Pod, Sight, Standing, Symptom, Trouble, VOLUME};
-
-/// What a trouble may be laid on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Blame {
-    /// What was written.
-    Written,
-    /// Something else: its container was not written.
-    OtherContainer,
-    /// Something else: the version before had the same.
-    Before,
-}
-
-impl fmt::Display for Blame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Written => "what was written does not come up",
-            Self::OtherContainer => "the image of that container was not changed: look at what else it needs",
-            Self::Before => "pods of another version are in the same trouble: look at what both of them need",
-        })
-    }
-}
 
 /// What a trouble may be laid on, by what was written, and by what pods of other versions were in trouble with.
 pub(super) fn blame(trouble: &Trouble, written: &[(&str, &str)], unwell_before: &[Symptom]) -> Blame {

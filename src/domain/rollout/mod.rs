@@ -10,13 +10,14 @@ pub mod argo;
 mod blame;
 pub mod cron_job;
 pub mod daemon_set;
+mod exit;
 pub mod obstacle;
 pub mod pods;
 mod reading;
 mod replicas;
 
-pub use account::Account;
-pub use blame::{Blame, unwell};
+pub use account::{Account, Blame};
+pub use blame::unwell;
 pub use reading::{Follower, Healing, Reading, Ready, Why, ready};
 pub use replicas::{Status, Strategy};
 

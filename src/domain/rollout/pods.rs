@@ -9,9 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::Account;
+pub use super::exit::Exit;
 use crate::domain::plain::is_harmful;
 use pull::Pull;
 
@@ -86,20 +86,6 @@ pub struct ContainerStatus {
     pub waits: Option<Said>,
     /// How it ended last.
     pub exit: Option<Exit>,
-}
-
-/// How a container ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exit {
-    /// Its exit code.
-    pub code: i32,
-    /// The kubelet's word for it: `Error`, `OOMKilled`, `StartError`.
-    pub word: Box<str>,
-    /// Its own last words.
-    pub message: Box<str>,
-    /// When. It is not kept.
-    #[serde(skip)]
-    pub at: Option<DateTime<Utc>>,
 }
 
 /// A word of the cluster for why something does not start, or one of ours where it has none.
@@ -418,32 +404,6 @@ impl Pod {
             { found }.find_map(|container| Some((container, container.exit.as_ref().filter(is_new)?)))?;
         let (pod, container, restarts) = (self.name.clone(), container.name.clone(), container.restarts);
         Some(Account::Restarted { pod, container, restarts, exit: exit.kept() })
-    }
-}
-
-impl Exit {
-    /// What is kept of it.
-    fn kept(&self) -> Self {
-        Self { at: None, ..self.clone() }
-    }
-
-    /// Whether somebody killed it, and not for want of memory: a kubelet does so where a liveness probe fails.
-    #[must_use]
-    pub fn is_killed(&self) -> bool {
-        matches!(self.code, 137 | 143) && *self.word != *"OOMKilled"
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "its last exit code is {}", self.code)?;
-        if !matches!(&*self.word, "" | "Error") {
-            write!(f, " ({})", self.word)?;
-        }
-        if !self.message.is_empty() {
-            write!(f, ", its last words: {}", self.message)?;
-        }
-        Ok(())
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::blame::{Blame, blame};
+use super::Blame;
+use super::blame::blame;
 use super::pods::{Pod, Reason, Said, Sight, Standing, Symptom, Trouble, Weight};
 use super::{Account, Lacks, Progress, Rollout, Stall, Waits};
 

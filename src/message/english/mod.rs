@@ -9,8 +9,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::{Catalogue, Ends, Label, Names, Phrases, is_taken_back};
+use super::catalogue::{Catalogue, Ends, Label, Names, is_taken_back};
 use super::clean;
+use super::phrases::Phrases;
 use crate::domain::actor::Actor;
 use crate::domain::declared::Kinds;
 use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, TroubleKind};

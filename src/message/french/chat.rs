@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::French;
-use crate::message::catalogue::Phrases as _;
 use crate::message::chat::{Buttons, ChatWords, Nothing, Pressed};
+use crate::message::phrases::Phrases as _;
 
 impl ChatWords for French {
     fn buttons(&self) -> Buttons {

@@ -109,8 +109,8 @@ pub(super) fn group(plan: &Plan) -> String {
 mod tests {
     use super::*;
     use crate::domain::event::NoticeKind;
-    use crate::message::catalogue::{Catalogue as _, Phrases as _};
     use crate::message::french::French;
+    use crate::message::{Catalogue as _, Phrases as _};
 
     #[test]
     fn one_and_none_are_singular() {

@@ -3,8 +3,9 @@
 use super::French;
 use super::phrases::actor;
 use crate::domain::event::{Approvals, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
-use crate::message::catalogue::{Names, Phrases as _, is_taken_back, stays};
+use crate::message::catalogue::{Names, is_taken_back, stays};
 use crate::message::clean;
+use crate::message::phrases::Phrases as _;
 
 pub(super) fn heading(notice: &Notice) -> &'static str {
     match notice.kind {

@@ -145,7 +145,7 @@ fn group(error: GroupError) -> String {
             "le nom du groupe manque\u{a0}; écrivez shop, ou shop/2 pour le deuxième dans son ordre".to_owned()
         }
         GroupError::TooLong(letters) => {
-            format!("le nom d’un groupe a au plus {LONGEST} lettres, celui-ci en a {letters}")
+            format!("le nom d’un groupe a au plus {LONGEST} caractères, celui-ci en a {letters}")
         }
         GroupError::Letter(letter) => format!(
             "le nom d’un groupe n’a pas de {letter:?}\u{a0}: il a des minuscules, des chiffres et -, comme shop, ou shop/2 pour le deuxième dans son ordre"

@@ -1,0 +1,77 @@
+//! What a container comes to in short.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::approval::Allows;
+use crate::domain::policy::Mode;
+use crate::domain::record::{Ledger, Stands};
+use crate::domain::tag::Level;
+use crate::domain::view::{Attention, Seen, Status};
+use crate::domain::workload::Container;
+
+/// A container in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct InShort {
+    /// What it wants of people.
+    pub(super) state: Attention,
+    /// How far the version to go to is.
+    pub(super) level: Option<Level>,
+    /// Whether there is one.
+    pub(super) is_newer: bool,
+    /// Nothing where the settings are not understood.
+    pub(super) mode: Option<Mode>,
+    /// The registry.
+    pub(super) host: Option<Box<str>>,
+    /// Until when it stands so, where that is known.
+    pub(super) until: Option<DateTime<Utc>>,
+    /// When it was looked at last.
+    pub(super) checked: Option<DateTime<Utc>>,
+    /// The question that nobody answered.
+    pub(super) asked: Option<Asked>,
+    /// Whether a question can be answered.
+    pub(super) is_open: bool,
+    /// Whether it can be answered with yes to an update, and is not put off.
+    pub(super) may_approve: bool,
+}
+
+/// A question that nobody answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) at: DateTime<Utc>,
+    pub(super) stands: &'static str,
+}
+
+impl InShort {
+    pub(super) fn of(seen: &Seen<'_>, container: &Container, now: DateTime<Utc>) -> Self {
+        let (status, ledger) = (Status::of(seen, now), seen.record.known(seen.container));
+        let asked = asked(ledger, now);
+        let is_snoozed = asked.is_some_and(|asked| asked.stands == SNOOZED);
+        Self {
+            state: status.attention,
+            level: status.available.as_ref().and_then(|available| available.level),
+            is_newer: status.available.is_some() && status.attention != Attention::UpToDate,
+            mode: seen.settings.ok().map(|settings| settings.mode),
+            host: container.reference().map(|image| image.repository().host().into()),
+            until: status.until(),
+            checked: seen.looked.map(|looked| looked.at),
+            asked,
+            is_open: ledger.open(now).is_some(),
+            may_approve: ledger.open(now).is_some_and(|open| open.terms.allows.words().contains(&"approve"))
+                && !is_snoozed,
+        }
+    }
+}
+
+pub(super) const SNOOZED: &str = "snoozed";
+
+/// The question of a container that nobody answered: `open`, `snoozed` or `expired`.
+fn asked(ledger: &Ledger, now: DateTime<Utc>) -> Option<Asked> {
+    let question = ledger.question.as_ref().filter(|question| question.terms.allows != Allows::Back)?;
+    let stands = match question.stands {
+        Stands::Closed(_) => return None,
+        Stands::Snoozed(until) if now < until => SNOOZED,
+        Stands::Open | Stands::Snoozed(_) if question.is_open(now) => "open",
+        Stands::Open | Stands::Snoozed(_) => "expired",
+    };
+    Some(Asked { at: question.asked, stands })
+}
