@@ -117,7 +117,7 @@ impl Origins {
 
     /// The path of the file; empty where there is none.
     pub(super) fn path(&self) -> &str {
-        &self.written.path()
+        self.written.path()
     }
 
     /// Every file that was read, and what was in it.
