@@ -39,6 +39,9 @@ pub(super) const MOST_BYTES: usize = 4 * 1024;
 const SOON: Duration = Duration::from_secs(2);
 /// Bytes of such forms at once: of as many as are read, and of as many again that were told to go a moment ago.
 const FORMS: u32 = 512 * 1024;
+/// So many groups of somebody are logged.
+const MOST_GROUPS_SHOWN: usize = 20;
+
 /// Nobody can be let in.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
@@ -83,6 +86,17 @@ pub(super) enum Way {
     Passwords(Passwords),
     Proxy(Identity),
     Provider(Box<Oidc>),
+}
+
+impl Way {
+    /// As it is counted.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Passwords(_) => "password",
+            Self::Proxy(_) => "proxy",
+            Self::Provider(_) => "provider",
+        }
+    }
 }
 
 /// Knows who sends a request.
@@ -228,6 +242,7 @@ impl Access {
     }
 
     fn of_proxy(&self, identity: &Identity, request: &HttpRequest) -> Result<Visitor, Stranger> {
+        self.unbelieved(identity, request);
         let who = match identity.read(request, &self.trusted_proxies) {
             Ok(who) => who.ok_or(Stranger::Nobody)?,
             Err(Refused::NobodySignedIn) => return Err(Stranger::Nobody),
@@ -277,7 +292,43 @@ impl Access {
 
     /// The role of somebody who is known: the one that may most of what they are given, and `own`.
     pub(super) fn role(&self, name: &str, groups: &[String], own: Option<Role>) -> Result<Role, Stranger> {
-        self.roles.of(name, groups).max(own).ok_or_else(|| Stranger::NoRole(name.to_owned()))
+        let role = self.roles.of(name, groups).max(own);
+        role.ok_or_else(|| {
+            self.without_role(name, groups);
+            Stranger::NoRole(name.to_owned())
+        })
+    }
+
+    /// Somebody is known, and may nothing here: a mistake of the configuration, or somebody who is to stay out.
+    fn without_role(&self, name: &str, groups: &[String]) {
+        self.count(self.way.as_str(), "no_role");
+        if let Some(suppressed) = self.repeats.line(name, "no role", self.ambient.monotonic()) {
+            let shown: Vec<&str> = groups.iter().take(MOST_GROUPS_SHOWN).map(String::as_str).collect();
+            tracing::info!(
+                suppressed,
+                who = name,
+                groups = ?shown,
+                of = groups.len(),
+                "somebody is known and has no role: name them, or one of their groups, in auth.roles"
+            );
+        }
+    }
+
+    /// A header says who signed in, and is not believed.
+    fn unbelieved(&self, identity: &Identity, request: &HttpRequest) {
+        if !request.headers().contains_key(&identity.header) || address::is_of_proxy(request, &self.trusted_proxies) {
+            return;
+        }
+        self.count("proxy", "wrong");
+        if let Some(suppressed) = self.repeats.line("", "unbelieved", self.ambient.monotonic()) {
+            let peer = request.peer_addr().map(|address| address.ip().to_string());
+            tracing::warn!(
+                suppressed,
+                peer,
+                header = identity.header.as_str(),
+                "a request has the header that says who signed in, and who sent it is none of TRUSTED_PROXY, so that it is not believed: if that is your proxy, add its address there"
+            );
+        }
     }
 
     /// Whether one of our own pages made a browser send it.

@@ -22,7 +22,7 @@ use crate::domain::role::{Member, Roles};
 use crate::domain::secret::Secret;
 use crate::outbound::{Outbound, Reach};
 use crate::queue::{QueueError, SignIn, SignIns};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, SignInResult};
 
 const ALICE: &str = "correct horse";
 const PROXY: &str = "10.0.0.1:4711";
@@ -351,7 +351,9 @@ async fn nobody_is_led_elsewhere_by_signing_in() {
 
 #[actix_web::test]
 async fn a_proxys_word_counts_and_nobody_elses() {
-    let access = access(behind_proxy(&["dev"], &["user:alice"]), "", &Arc::default());
+    let parts = parts(behind_proxy(&["dev"], &["user:alice"]), "", &Arc::default());
+    let sign_ins = parts.metrics.sign_ins.clone();
+    let access = Data::new(Access::new(parts).unwrap());
     let from = |peer: &str, name: &str, groups: &str| {
         let request = get("/api/v1/who").peer_addr(peer.parse().unwrap());
         send(&access, request.insert_header(("X-Forwarded-User", name)).insert_header(("X-Forwarded-Groups", groups)))
@@ -360,6 +362,9 @@ async fn a_proxys_word_counts_and_nobody_elses() {
     assert_eq!(from(PROXY, "bob", "dev,ops").await.body, "bob");
     assert_eq!(from("192.0.2.9:1", "alice", "dev").await.status, 401, "a forged header from elsewhere");
     assert_eq!(from(PROXY, "carol", "ops").await.status, 403, "a person without a role");
+    let counted = ["no_role", "wrong"]
+        .map(|result| sign_ins.get_or_create(&SignInResult { way: "proxy".into(), result: result.into() }).get());
+    assert_eq!(counted, [1, 1], "each of the two is seen by the operator");
     assert_eq!(from(PROXY, "a\u{202e}b", "dev").await.status, 400);
     let nobody = send(&access, get("/").peer_addr(PROXY.parse().unwrap())).await;
     assert!(nobody.status == 401 && nobody.body.contains("does not say who you are"), "{}", nobody.body);

@@ -163,7 +163,7 @@ impl<Q> Api<Q> {
     }
 
     pub(super) fn moment(&self) -> Moment {
-        Moment { waiting: self.sequencer.waiting(), now: self.ambient.now() }
+        Moment::new(self.sequencer.waiting(), self.ambient.now())
     }
 
     /// What is known of a workload, as far as its annotations are ours, and why they are not.
@@ -180,9 +180,12 @@ impl<Q> Api<Q> {
         let of = |container: &Container| {
             let waits = moment.waits(workload, &container.name);
             let looked = self.sequencer.last_look(&workload.id.uid, &container.name);
-            let (bounds, now) = (&self.bounds, moment.now);
+            let (bounds, now) = (&self.bounds, moment.now());
             let beside = Beside { record: &record, not_ours, bounds, looked: looked.as_ref(), waits, now };
-            let group = group::of(workload, &container.name).map(|it| self.group(workload, &it.name));
+            let group = group::of(workload, &container.name).map(|it| {
+                let namespace = &workload.id.namespace;
+                moment.group(namespace, &it.name, || self.group(namespace, &it.name))
+            });
             ContainerView { group, ..ContainerView::of(workload, container, &beside) }
         };
         let containers: Vec<ContainerView> = workload.containers.iter().map(of).collect();
@@ -203,8 +206,8 @@ impl<Q> Api<Q> {
         (view, record)
     }
 
-    fn group(&self, workload: &Workload, name: &GroupName) -> GroupView {
-        let workloads = self.index.members(&workload.id.namespace, name);
+    fn group(&self, namespace: &str, name: &GroupName) -> GroupView {
+        let workloads = self.index.members(namespace, name);
         let members = group::members(name, workloads.iter().map(|it| &**it));
         let waits = members.iter().find_map(|it| {
             let said = it.workload.state("error", it.container)?.strip_prefix(&format!("group {name} waits: "))?;

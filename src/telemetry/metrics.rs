@@ -40,6 +40,15 @@ const ANSWERS: [&str; 5] = ["approved", "skipped", "snoozed", "resumed", "went_b
 pub const JOBS: [&str; 4] = ["ready", "leased", "dead", "suspect"];
 /// Where jobs are tried again.
 const STAGES: [&str; 2] = ["look", "deliver"];
+/// How signing in ends that alerts and people look for, by way.
+const SIGN_INS: [(&str, &str); 6] = [
+    ("provider", "no_answer"),
+    ("provider", "wrong"),
+    ("provider", "slowed"),
+    ("provider", "no_role"),
+    ("proxy", "wrong"),
+    ("proxy", "no_role"),
+];
 
 /// Everything that is counted. Clones share their numbers.
 #[derive(Clone, Debug)]
@@ -240,8 +249,8 @@ impl Metrics {
         for stage in STAGES {
             drop(self.queue_retries.get_or_create(&StageLabel { stage: stage.into() }));
         }
-        for result in ["no_answer", "wrong", "slowed"].map(str::to_owned) {
-            drop(self.sign_ins.get_or_create(&SignInResult { way: "provider".into(), result }));
+        for (way, result) in SIGN_INS {
+            drop(self.sign_ins.get_or_create(&SignInResult { way: way.to_owned(), result: result.to_owned() }));
         }
         for result in ["listed", "given_up"] {
             drop(self.announced_tags.get_or_create(&One { result: result.into() }));

@@ -27,6 +27,8 @@ pub(super) async fn fleet(web: Data<Web>, visitor: Visitor, request: HttpRequest
         return page.show(StatusCode::OK, (View::Fleet, "empty.html"), empty(&page)).await;
     }
     let values = super::fleet::values(&fleet, &asked, page.shown());
+    // Nothing of the workloads is held while others are waited for.
+    drop(fleet);
     page.show(StatusCode::OK, (View::Fleet, "fleet.html"), values).await
 }
 

@@ -398,7 +398,7 @@ async fn pull_secrets_are_few_and_told_of_once(ctx: Ctx) {
     grant(&ctx, ctx.namespace()).await;
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let secrets: Vec<Value> = (0..20_000).map(|n| json!({"name": format!("pull-{n}")})).collect();
+    let secrets: Vec<Value> = (0..5_000).map(|n| json!({"name": format!("pull-{n}")})).collect();
     let with = |builder: WorkloadBuilder| {
         builder.with(|object| object["spec"]["template"]["spec"]["imagePullSecrets"] = secrets.clone().into())
     };

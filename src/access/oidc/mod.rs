@@ -41,6 +41,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 256 * 1024;
 /// Where the provider leads people back to, below our own path.
 pub(super) const CALLBACK: &str = "/sign-in/callback";
+/// What a token endpoint says of a code that it did not give for this (RFC 6749, 5.2).
+const NO_SUCH_CODE: &str = ", invalid_grant";
 /// Codes that are exchanged at once; whoever comes then is told to try again.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -62,7 +64,10 @@ pub(super) enum OidcError {
     /// The provider gave no answer a moment ago, and is not asked again yet.
     #[error("the provider gave no answer a moment ago")]
     Silent,
-    /// The provider gave an answer that is none.
+    /// The provider does not take the code that the browser brings.
+    #[error("the provider does not take the code: {0}")]
+    Code(String),
+    /// The provider gave an answer that is none, or does not take us.
     #[error("the answer of the provider's {what} is not what OpenID says: {problem}")]
     Answer {
         /// Of what.
@@ -76,15 +81,21 @@ pub(super) enum OidcError {
 }
 
 impl OidcError {
-    /// Whether it is counted against whoever came: it took a question to the provider. What is of no sign-in that this browser began
-    /// proves nothing of who sent it, as any page makes a browser send it, and costs nothing.
+    /// Whether it is counted against whoever came, as one who guesses: a code that the provider never gave, or gave another browser.
+    /// What is of no sign-in that this browser began proves nothing of who sent it, as any page makes a browser send it, and costs
+    /// nothing.
     pub(super) fn is_counted(&self) -> bool {
-        matches!(self, Self::Token(_) | Self::Answer { what: "token endpoint", .. })
+        matches!(self, Self::Code(_) | Self::Token(TokenError::Nonce))
     }
 
-    /// Whether it is of whoever came, and not of the provider.
+    /// Whether it is of whoever came. All else is of the provider, or of what is configured of it, and nobody gets in until that is
+    /// mended: a token comes from the provider itself, so that one that is wrong is the provider's.
     pub(super) fn is_of_stranger(&self) -> bool {
-        matches!(self, Self::Stranger | Self::Refused(_) | Self::Token(_) | Self::Answer { what: "token endpoint", .. })
+        match self {
+            Self::Stranger | Self::Refused(_) | Self::Code(_) => true,
+            Self::Token(token) => matches!(token, TokenError::Nonce | TokenError::Name(_) | TokenError::Unverified),
+            Self::Busy | Self::NoAnswer(_) | Self::Silent | Self::Answer { .. } => false,
+        }
     }
 }
 
@@ -308,7 +319,8 @@ impl Oidc {
         let request = request.header(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded").body(form.finish());
         let answer = self.client.send(request, DEADLINE, MOST_BYTES).await?;
         if !answer.status.is_success() {
-            return Err(wrong(refusal(answer.status.as_u16(), &answer.body)));
+            let told = refusal(answer.status.as_u16(), &answer.body);
+            return Err(if told.ends_with(NO_SUCH_CODE) { OidcError::Code(told) } else { wrong(told) });
         }
         // What is wrong with it is not told in its own words: it is a token.
         let token: Result<Exchanged, _> = serde_json::from_slice(&answer.body);

@@ -291,7 +291,7 @@ async fn a_forged_token_lets_nobody_in() {
         let browser = begun(&provided, &oidc, sign, kid, change).await;
         let finished = oidc.finish(&browser.headers, &browser.returned(&format!("code={CODE}"))).await;
         finished.map(|arrived| arrived.identified.person.name().to_owned()).map_err(|error| {
-            assert!(error.is_of_stranger(), "{error}");
+            assert!(matches!(error, OidcError::Token(_)), "{error}");
             error.to_string()
         })
     };
@@ -481,4 +481,27 @@ async fn without_anybody_who_signs_in_it_shows_whether_a_provider_takes_us() {
         json!(format!("{}/.well-known/openid-configuration", provided.issuer));
     let keyless = tried(provided.provider()).await;
     assert!(matches!(&keyless, Trial::NoKeys(_)), "{keyless:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_take_us_is_no_guess_of_whoever_came() {
+    let provided = Provided::new().await;
+    let oidc = Provided::client(Provider { client_secret: Some(Secret::new("other".into())), ..provided.provider() });
+    let work = async {
+        let browser = begun(&provided, &oidc, Sign::Rs256, "rsa", |_| {}).await;
+        let refused = async |code: &str| oidc.finish(&browser.headers, &browser.returned(code)).await.err().unwrap();
+        let ours = refused(&format!("code={CODE}")).await;
+        assert!(ours.to_string().ends_with("status 401, invalid_client"), "{ours}");
+        assert_eq!((ours.is_counted(), ours.is_of_stranger()), (false, false));
+    };
+    provided.beside(work).await;
+    let told = |error: OidcError| (error.is_counted(), error.is_of_stranger());
+    assert_eq!(told(OidcError::Code("status 400, invalid_grant".into())), (true, true));
+    assert_eq!(told(TokenError::Nonce.into()), (true, true));
+    for of_a_person in [TokenError::Name("email".into()), TokenError::Unverified] {
+        assert_eq!(told(of_a_person.into()), (false, true));
+    }
+    for of_the_provider in [TokenError::Form, TokenError::Key, TokenError::Claims("aud".into()), TokenError::Time] {
+        assert_eq!(told(of_the_provider.into()), (false, false));
+    }
 }

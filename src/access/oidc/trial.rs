@@ -10,9 +10,7 @@ use crate::telemetry::chain;
 
 /// A code that no provider gave.
 const NO_CODE: &str = "image-watcher-doctor";
-/// What a provider says of a code that it did not give, when it takes who shows it.
-const TAKES_US: [&str; 1] = ["invalid_grant"];
-/// What it says when it does not.
+/// What a provider says when it does not take who shows a code.
 const NOT_US: [&str; 2] = ["invalid_client", "unauthorized_client"];
 
 /// What a provider answered.
@@ -54,7 +52,7 @@ fn judged(error: &OidcError, keys: usize) -> Trial {
     let says = |words: &[&str]| matches!(error, OidcError::Answer { problem, .. } if words.iter().any(|word| problem.ends_with(word)));
     match error {
         OidcError::NoAnswer(_) => Trial::Silent(told),
-        _ if says(&TAKES_US) => Trial::Works(keys),
+        OidcError::Code(_) => Trial::Works(keys),
         _ if says(&NOT_US) => Trial::NotUs(told),
         _ => Trial::Unclear(keys, told),
     }

@@ -177,9 +177,10 @@ pub fn members<'w>(name: &GroupName, workloads: impl IntoIterator<Item = &'w Wor
             all.extend(of.map(|of| Member { workload, container: &container.name, place: of.place }));
         }
     }
-    all.sort_by_key(|member| {
+    let order = |member: &Member<'w>| {
         let id = &member.workload.id;
-        (member.place.is_none(), member.place, id.kind, id.name.clone())
-    });
+        (member.place.is_none(), member.place, id.kind, &id.name)
+    };
+    all.sort_by(|one, other| order(one).cmp(&order(other)));
     all
 }
