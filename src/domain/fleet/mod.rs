@@ -158,6 +158,19 @@ impl Known {
     fn waits_for_somebody(&self) -> bool {
         self.workload.paused || matches!(self.workload.rollout, Rollout::Waiting(_))
     }
+
+    /// How its automatic updates ended.
+    fn ends(&self) -> impl Iterator<Item = Ended> {
+        self.standing.ends().map(|(container, end)| Ended::of(&self.workload.id, container, end))
+    }
+}
+
+/// As many of them as are counted, the last first.
+fn latest(all: impl Iterator<Item = Ended>) -> Vec<Ended> {
+    let mut latest: Vec<Ended> = all.collect();
+    latest.sort_by(|one, other| other.rank().cmp(&one.rank()));
+    latest.truncate(brake::COUNTED);
+    latest
 }
 
 impl Fleet {
@@ -180,21 +193,20 @@ impl Fleet {
             return;
         };
         self.unlink(uid);
-        let is_less = self.last.iter().any(|known| known.id.uid == *uid && !standing.has(&known.container, &known.end));
         if standing.is_empty() {
             self.known.remove(uid);
         } else {
             self.link(workload, &standing);
             self.known.insert(uid.clone(), Known { workload: Arc::clone(workload), standing });
         }
-        self.count(uid, is_less);
+        self.count(uid);
     }
 
     /// Forgets a workload. Whether its update rolled.
     pub fn remove(&mut self, uid: &str) -> bool {
         let was_rolling = self.unlink(uid);
         self.known.remove(uid);
-        self.count(uid, self.last.iter().any(|known| *known.id.uid == *uid));
+        self.count(uid);
         was_rolling
     }
 
@@ -230,21 +242,16 @@ impl Fleet {
         self.rolling.remove(uid)
     }
 
-    /// Keeps the last ends: with those of one more workload, or of all where one of them is no more.
-    fn count(&mut self, uid: &str, is_less: bool) {
-        let mut last = if is_less { Vec::new() } else { std::mem::take(&mut self.last) };
-        last.retain(|ended| *ended.id.uid != *uid);
-        let of = |known: &Known| -> Vec<Ended> {
-            known.standing.ends().map(|(container, end)| Ended::of(&known.workload.id, container, end)).collect()
-        };
-        if is_less {
-            last.extend(self.known.values().flat_map(of));
-        } else {
-            last.extend(self.known.get(uid).into_iter().flat_map(of));
-        }
-        last.sort_by(|one, other| other.rank().cmp(&one.rank()));
-        last.truncate(brake::COUNTED);
-        self.last = last;
+    /// Keeps the last ends now that those of one workload are others. What is not kept of the others is no later than the
+    /// last that was kept: where what is left is earlier than that, or less, all are read.
+    fn count(&mut self, uid: &str) {
+        let kept = std::mem::take(&mut self.last);
+        let earliest = kept.get(brake::COUNTED - 1).cloned();
+        let others = kept.into_iter().filter(|ended| *ended.id.uid != *uid);
+        let last = latest(others.chain(self.known.get(uid).into_iter().flat_map(Known::ends)));
+        let reaches = |earliest: &Ended| last.get(brake::COUNTED - 1).is_some_and(|last| last.rank() >= earliest.rank());
+        let is_whole = earliest.as_ref().is_none_or(reaches);
+        self.last = if is_whole { last } else { latest(self.known.values().flat_map(Known::ends)) };
     }
 
     fn manifest(&self, candidate: &Candidate<'_>) -> Option<&Manifest> {

@@ -116,11 +116,6 @@ impl Standing {
         })
     }
 
-    /// Whether this end is one of its own.
-    pub(super) fn has(&self, container: &str, end: &End) -> bool {
-        self.ends().any(|own| own == (container, end))
-    }
-
     pub(super) fn rolls(&self) -> bool {
         self.0.iter().any(|one| matches!(one.newest, Some(Newest::Rolling { .. })))
     }

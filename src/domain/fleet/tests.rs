@@ -247,6 +247,17 @@ fn two_of_the_last_five_that_failed_stop_all_until_a_person_resumes() {
 }
 
 #[test]
+fn what_was_the_sixth_is_one_of_five_again_where_two_alike_became_one() {
+    let ends = |ends| Some(one(None, vec![], ends));
+    let mut kept = Fleet::default();
+    kept.put(&Arc::new(named(0, 0)), ends(vec![bad(2, 9), good(3, 7), good(3, 7), good(3, 7), good(4, 6)]));
+    kept.put(&Arc::new(named(1, 0)), ends(vec![bad(1, 1)]));
+    assert_eq!(kept.stopped(None), None, "the other that failed is the sixth");
+    kept.put(&Arc::new(named(0, 0)), ends(vec![bad(2, 9), good(3, 7), good(4, 6)]));
+    assert_eq!(kept.stopped(None).map(|stopped| stopped.failed.len()), Some(2));
+}
+
+#[test]
 fn so_many_roll_at_once_and_who_waits_longer_has_room_first() {
     let number = |number: u32| std::num::NonZeroU32::new(number);
     let mut all = Fleet::default();
