@@ -582,6 +582,7 @@ impl App {
             pulse,
             metrics: self.metrics.clone(),
             census: Census::new(self.config.metrics_per_workload),
+            explanations: api::Explanations::default(),
             bodies: Bodies::new(DECISIONS),
             ambient: self.ambient.clone(),
         });

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 
 pub use digests::Digests;
-pub use preflight::{Candidate, Place};
+pub use preflight::{Candidate, Place, Rehearse};
 pub use question::Unanswerable;
 pub use standing::{AskStanding, Forges, Waited};
 

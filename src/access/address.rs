@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{AsHeaderName, HeaderValue};
 use ipnet::IpNet;
 
 /// The longest chain of trusted proxies that is followed.
@@ -19,9 +19,9 @@ fn peer(request: &HttpRequest) -> IpAddr {
     request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical())
 }
 
-/// Whether somebody forwards a request who is not trusted to say for whom: it is counted as their own.
-pub(crate) fn is_forwarded_by_stranger(request: &HttpRequest, trusted: &[IpNet]) -> bool {
-    request.headers().contains_key("X-Forwarded-For") && !is_of_proxy(request, trusted)
+/// Whether a request has a header that only a trusted proxy is believed in, and was sent by nobody who is one.
+pub(crate) fn is_unbelieved(request: &HttpRequest, header: impl AsHeaderName, trusted: &[IpNet]) -> bool {
+    request.headers().contains_key(header) && !is_of_proxy(request, trusted)
 }
 
 /// The address that a request is counted at.

@@ -316,7 +316,7 @@ impl Access {
 
     /// A header says who signed in, and is not believed.
     fn unbelieved(&self, identity: &Identity, request: &HttpRequest) {
-        if !request.headers().contains_key(&identity.header) || address::is_of_proxy(request, &self.trusted_proxies) {
+        if !address::is_unbelieved(request, &identity.header, &self.trusted_proxies) {
             return;
         }
         self.count("proxy", "wrong");
@@ -338,7 +338,7 @@ impl Access {
 
     /// The address that a request is counted at.
     pub(super) fn address(&self, request: &HttpRequest) -> IpAddr {
-        if address::is_forwarded_by_stranger(request, &self.trusted_proxies)
+        if address::is_unbelieved(request, "X-Forwarded-For", &self.trusted_proxies)
             && let Some(suppressed) = self.repeats.line("", "forwarded", self.ambient.monotonic())
         {
             let peer = request.peer_addr().map(|address| address.ip().to_string());

@@ -31,10 +31,7 @@ impl<Q> Api<Q> {
     /// # Errors
     /// 503, where that can't be remembered.
     pub async fn resume_updates(&self, visitor: Option<&Visitor>) -> Result<(), Problem> {
-        let by = match visitor {
-            Some(visitor) => visitor.who.alone().actor(),
-            None => Actor::Program("image-watcher brake --resume".to_owned()),
-        };
+        let by = actor(visitor, "image-watcher brake --resume");
         if let Err(error) = self.sequencer.resume(by, self.ambient.trace_id()).await {
             tracing::warn!(error = %crate::telemetry::chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed");
             return Err(Problem::later("it can't be remembered now that automatic updates are resumed; ask again"));
@@ -48,10 +45,11 @@ impl<Q: Letters> Api<Q> {
     ///
     /// # Errors
     /// 404, where there is none; 409, where it was not given up; 503, where it can't be done now.
-    pub async fn send_again(&self, id: &str) -> Result<(), Problem> {
+    pub async fn send_again(&self, id: &str, visitor: Option<&Visitor>) -> Result<(), Problem> {
         let acted = self.queue.send_again(id).await;
         acted_on(acted.map_err(|error| refused(&error, "the message can't be sent again now"))?)?;
-        tracing::info!(delivery_id = id, "a dead letter is sent again, as somebody asked for it");
+        let by = actor(visitor, "image-watcher deliveries retry");
+        tracing::info!(delivery_id = id, %by, "a dead letter is sent again, as somebody asked for it");
         Ok(())
     }
 
@@ -59,10 +57,11 @@ impl<Q: Letters> Api<Q> {
     ///
     /// # Errors
     /// The same.
-    pub async fn throw_away(&self, id: &str) -> Result<(), Problem> {
+    pub async fn throw_away(&self, id: &str, visitor: Option<&Visitor>) -> Result<(), Problem> {
         let acted = self.queue.discard(id).await;
         acted_on(acted.map_err(|error| refused(&error, "the message can't be thrown away now"))?)?;
-        tracing::info!(delivery_id = id, "a dead letter is thrown away, as somebody asked for it");
+        let by = actor(visitor, "image-watcher deliveries discard");
+        tracing::info!(delivery_id = id, %by, "a dead letter is thrown away, as somebody asked for it");
         Ok(())
     }
 
@@ -70,10 +69,16 @@ impl<Q: Letters> Api<Q> {
     ///
     /// # Errors
     /// 503, where that can't be done now.
-    pub async fn send_all_again(&self, channel: &str) -> Result<u64, Problem> {
+    pub async fn send_all_again(&self, channel: &str, visitor: Option<&Visitor>) -> Result<u64, Problem> {
         let sent = self.queue.send_all_again(channel).await;
         let sent = sent.map_err(|error| refused(&error, "not all of the channel's messages can be sent again now"))?;
-        tracing::info!(channel, messages = sent, "a channel's dead letters are sent again, as somebody asked for it");
+        let by = actor(visitor, "image-watcher deliveries retry");
+        tracing::info!(channel, %by, messages = sent, "a channel's dead letters are sent again, as somebody asked for it");
         Ok(sent)
     }
+}
+
+/// Whoever signed in, or this command in the pod.
+fn actor(visitor: Option<&Visitor>, command: &str) -> Actor {
+    visitor.map_or_else(|| Actor::Program(command.to_owned()), |visitor| visitor.who.alone().actor())
 }

@@ -55,7 +55,7 @@ pub(super) async fn retry<Q: Letters>(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
-    api.send_again(&id).await?;
+    api.send_again(&id, visitor.as_ref()).await?;
     api.shown(&id, StatusCode::ACCEPTED).await
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn discard<Q: Letters>(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
-    api.throw_away(&id).await?;
+    api.throw_away(&id, visitor.as_ref()).await?;
     api.shown(&id, StatusCode::OK).await
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn retry_all<Q: Letters>(
     may_act(visitor.as_ref(), &request)?;
     let Query(OfChannel { channel }) = Query::from_query(request.query_string())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
-    let sent = api.send_all_again(&channel).await?;
+    let sent = api.send_all_again(&channel, visitor.as_ref()).await?;
     let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried: sent };
     Ok(done(StatusCode::ACCEPTED, &view))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Api, Census, Events, FindNotes, Pulse, Sequencer, Waiting};
+use super::{Api, Census, Events, Explanations, FindNotes, Pulse, Sequencer, Waiting};
 use crate::ambient::Ambient;
 use crate::cluster::{Index, Scopes};
 use crate::domain::actor::Actor;
@@ -75,6 +75,7 @@ pub(crate) fn api(
         pulse: Pulse::new(ambient.clone()),
         metrics: Metrics::new(),
         census: Census::new(true),
+        explanations: Explanations::default(),
         bodies: Bodies::new(1 << 20),
         ambient,
     };

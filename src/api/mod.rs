@@ -11,6 +11,7 @@ mod census;
 mod decide;
 mod deliveries;
 mod events;
+mod explanations;
 mod feed;
 mod fleet;
 mod health;
@@ -50,6 +51,7 @@ use futures_util::future::BoxFuture;
 pub use census::Census;
 pub use decide::{Decision, Decisions, How, MOST_AT_ONCE, Seen, SeenItem};
 pub use events::Events;
+pub use explanations::Explanations;
 pub use health::Condition;
 pub use pulse::{Part, Pulse};
 pub use query::MOST_LISTED;
@@ -104,6 +106,8 @@ pub struct Api<Q> {
     pub metrics: Metrics,
     /// The workloads, as they were counted last.
     pub census: Census,
+    /// What was explained a moment ago.
+    pub explanations: Explanations,
     /// Reads what programs send.
     pub bodies: Bodies,
     /// Clock and chance.

@@ -153,6 +153,7 @@ impl Stage {
             pulse: Pulse::new(ambient.clone()),
             metrics: Metrics::new(),
             census: Census::new(true),
+            explanations: Explanations::default(),
             bodies: Bodies::new(1 << 20),
             ambient,
         });

@@ -9,11 +9,12 @@ use serde::Deserialize;
 
 use super::Api;
 use super::answer::answer;
+use super::explanations;
 use super::in_short::InShort;
 use super::moment::Moment;
 use super::query::{After, Listed};
 use super::view::{
-    Beside, ChangeView, ContainerView, GroupView, OwnerView, QuestionItem, QuestionsView, SummaryView,
+    Beside, ChangeView, ContainerView, ExplanationView, GroupView, OwnerView, QuestionItem, QuestionsView, SummaryView,
     WorkloadDocument, WorkloadView, WorkloadsView,
 };
 use crate::cluster::annotations;
@@ -147,15 +148,18 @@ impl<Q> Api<Q> {
         Ok(view)
     }
 
-    /// Adds what is said of every candidate: the registries are asked.
+    /// Adds what is said of every candidate: the registries are asked, or were a moment ago.
     ///
     /// # Errors
     /// 404, where it is not watched any more.
     pub async fn explain(&self, path: &(String, String, String), view: &mut WorkloadView) -> Result<(), Problem> {
         let workload = self.find(path)?;
         for container in &mut view.containers {
-            match self.sequencer.explain(Arc::clone(&workload), container.name.clone()).await {
-                Ok(explained) => container.explanation = Some(explained.into()),
+            let (uid, name) = (workload.id.uid.clone(), container.name.clone());
+            let of = explanations::Of { uid, container: name.clone(), resource_version: workload.resource_version };
+            let ask = async { self.sequencer.explain(Arc::clone(&workload), name).await.map(ExplanationView::from) };
+            match self.explanations.get(of, || self.ambient.monotonic(), ask).await {
+                Ok(explained) => container.explanation = Some(explained),
                 Err(why) => container.unexplained = Some(why),
             }
         }

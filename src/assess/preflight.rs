@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::Source;
 use crate::domain::policy::Mode;
 use crate::domain::preflight::image::Found;
-use crate::domain::preflight::{Flaw, Nodes, Platform, Pod, Preflight, Start, Unfit};
+use crate::domain::preflight::{DryRun, Flaw, Nodes, Platform, Pod, Preflight, Start, Unfit};
 use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::workload::Workload;
@@ -32,7 +32,12 @@ pub struct Place<'s> {
     pub ledger: &'s Ledger,
     /// Whether people are asked, who are told what changes: what runs is looked at, too, whatever else is known.
     pub is_asked: bool,
+    /// Rehearses the write while the registry is asked, where that is worth it.
+    pub rehearse: Option<&'s Rehearse<'s>>,
 }
+
+/// What a dry run of the write of a version comes to; `None` where it is not rehearsed now, or refused.
+pub type Rehearse<'r> = dyn Fn(&Tag, &Digest) -> BoxFuture<'r, Option<DryRun>> + Send + Sync + 'r;
 
 /// What the nodes of the cluster run; `None` where that is not known.
 pub type Platforms<'p> = dyn Fn() -> BoxFuture<'p, Option<Arc<[Platform]>>> + Send + Sync + 'p;
@@ -56,7 +61,7 @@ impl<'s> Place<'s> {
         static ANY: LazyLock<Nodes> = LazyLock::new(Nodes::default);
         let (_, found) = workload.container(container)?;
         let nodes = workload.nodes.as_deref().unwrap_or_else(|| &ANY);
-        Some(Self { start: found.start, nodes, cluster, image, ledger, is_asked: mode == Mode::Notification })
+        Some(Self { start: found.start, nodes, cluster, image, ledger, is_asked: mode == Mode::Notification, rehearse: None })
     }
 }
 
@@ -98,7 +103,9 @@ impl<R: Registry> Source<'_, R> {
         if ledger.holds(tag, digest).is_some() || known.is_some() {
             return Ok(known.and_then(|question| question.preflight.as_deref().cloned()).unwrap_or_default());
         }
-        self.anew(place, tag, digest).await
+        let Some(rehearse) = place.rehearse else { return self.anew(place, tag, digest).await };
+        let (preflight, dry_run) = tokio::join!(self.anew(place, tag, digest), rehearse(tag, digest));
+        Ok(Preflight { dry_run, ..preflight? })
     }
 
     /// The same, whatever was looked at before.

@@ -19,6 +19,7 @@ use super::apply::{Failed, within};
 use super::fields::MOST_NAMES;
 use super::index::Index;
 use super::observed::ours;
+use super::refusal::refusal;
 use crate::ambient::Ambient;
 use crate::domain::defaults::{Labels, Namespace};
 use crate::domain::kept::kept;
@@ -256,7 +257,7 @@ fn refused(failed: Failed) -> ClusterError {
 }
 
 fn unread(error: &watcher::Error) -> ClusterError {
-    match super::refusal::refusal(error) {
+    match refusal(error) {
         Some(status) => refused(Failed::Status(Box::new(status.clone()))),
         None => ClusterError::Unavailable { operation: "namespaces", source: error.to_string().into() },
     }

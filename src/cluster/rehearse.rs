@@ -52,12 +52,13 @@ async fn sent(
     let url = Object::url_path(&Row::of(patch.id.kind), Some(&patch.id.namespace));
     let mut request = Request::new(url).patch(&patch.id.name, &parameters, &empty)?;
     *request.body_mut() = body(&operations(patch))?;
-    let answer = client.send(request.map(Body::from)).await?;
-    if answer.status().is_success() {
-        return Ok(Ok(warnings(answer.headers())));
+    let (head, answer) = client.send(request.map(Body::from)).await?.into_parts();
+    // An answer that is not read to its end costs the connection, and the write that follows a new one.
+    let text = answer.collect_bytes().await?;
+    if head.status.is_success() {
+        return Ok(Ok(warnings(&head.headers)));
     }
-    let code = answer.status().as_u16();
-    let text = answer.into_body().collect_bytes().await?;
+    let code = head.status.as_u16();
     let status = serde_json::from_slice(&text).unwrap_or_else(|_| Status { code, ..Status::default() });
     Ok(Err(refused(patch, &status)))
 }

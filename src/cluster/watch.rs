@@ -16,6 +16,7 @@ use super::kinds::Row;
 use super::namespaces::Namespaces;
 use super::observed::Object;
 use super::referrer::Referrer;
+use super::refusal::refusal;
 use super::runs::Followed;
 use super::scopes::{Scope, Scopes};
 use crate::ambient::Ambient;
@@ -368,7 +369,7 @@ impl Stream {
     }
 
     fn refuses_streaming(&mut self, error: &watcher::Error) -> bool {
-        let refused = super::refusal::refusal(error).is_some_and(|status| matches!(status.code, 400 | 422));
+        let refused = refusal(error).is_some_and(|status| matches!(status.code, 400 | 422));
         let news = refused && !self.paged;
         self.paged |= refused;
         news
@@ -403,17 +404,17 @@ impl Stream {
     /// list.
     fn failed(&mut self, error: &watcher::Error) -> Next {
         self.failures = self.failures.saturating_add(1);
-        let forbidden = super::refusal::refusal(error).is_some_and(|status| status.code == 403);
+        let forbidden = refusal(error).is_some_and(|status| status.code == 403);
         self.refusals = if forbidden { self.refusals.saturating_add(1) } else { 0 };
         let Watching { scope, scopes, ambient, index, .. } = &self.watching;
         let now = ambient.now();
         let (namespace, resource) = (scope.namespace(), self.row.kind.plural());
         // The library shows the whole status beside the server's own sentence.
-        let message = match super::refusal::refusal(error) {
+        let message = match refusal(error) {
             Some(status) => status.message.clone(),
             None => crate::telemetry::chain(error).to_string(),
         };
-        let is_gone = self.row.is_optional && super::refusal::refusal(error).is_some_and(|status| status.code == 404);
+        let is_gone = self.row.is_optional && refusal(error).is_some_and(|status| status.code == 404);
         let next = if is_gone {
             // Its definition may be gone, which is asked for first.
             Next::Afresh(self.wait(30))

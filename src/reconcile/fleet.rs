@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::draft::{Chosen, Work};
-use super::entrance::{Passing, Waiting};
+use super::entrance::{Pass, Passing, Waiting};
 use super::{Reconciler, StepError, Target};
 use crate::cluster::Cluster;
 use crate::domain::event::Job;
@@ -52,14 +52,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         passing.waiting.retain(|waiting| !waiting.is(target));
         passing.still.remove(&target.workload.id.uid);
-        let entered = Entered {
-            id: target.workload.id.clone(),
-            of: target.repository.to_string().into(),
-            tag: chosen.to.clone(),
-            digest: chosen.digest.clone(),
-        };
-        work.passes.push(entrance.enter(&mut passing, entered));
+        work.passes.push(entrance.enter(&mut passing, entered(target, chosen)));
         Ok(())
+    }
+
+    /// Takes the way to be written for as long as it is not known whether it is: unless it waits for others.
+    pub(super) fn pass(&self, target: &Target, chosen: &Chosen) -> Option<Pass> {
+        let entrance = &self.1.entrance;
+        let mut passing = entrance.lock();
+        let is_free = self.waits(&passing, target, chosen).is_none();
+        is_free.then(|| entrance.enter(&mut passing, entered(target, chosen)))
     }
 
     fn waits(&self, passing: &Passing, target: &Target, chosen: &Chosen) -> Option<Waits> {
@@ -127,5 +129,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         all.sort();
         all.dedup();
         all
+    }
+}
+
+fn entered(target: &Target, chosen: &Chosen) -> Entered {
+    Entered {
+        id: target.workload.id.clone(),
+        of: target.repository.to_string().into(),
+        tag: chosen.to.clone(),
+        digest: chosen.digest.clone(),
     }
 }

@@ -36,7 +36,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let settings = Settings { policy: Policy { cooldown: None, ..settings.policy }, ..settings };
         let ledger = work.draft.record.known(&target.container);
-        let judged = match self.judge(target, ledger, &settings, tags).await {
+        let judged = match self.judge(target, ledger, &settings, (tags, None)).await {
             Ok(judged) if self.0.cluster.is_dry_run() => match self.with_notes(target, ledger, &settings, judged).await
             {
                 Some(judged) => Ok(judged),

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::draft::Chosen;
 use super::{Listed, Reconciler, StepError, Target};
-use crate::assess::{self, Candidate, Forges, Place, Source, Undecided};
+use crate::assess::{self, Candidate, Forges, Place, Rehearse, Source, Undecided};
 use crate::cluster::Cluster;
 use crate::domain::declared::Declared;
 use crate::domain::grounds::Grounds;
@@ -82,9 +82,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         target: &Target,
         ledger: &Ledger,
         settings: &Settings,
-        tags: Option<Listed>,
+        (tags, rehearse): (Option<Listed>, Option<&Rehearse<'_>>),
     ) -> Result<Judged, StepError> {
-        let judged = self.judged_now(target, ledger, settings, tags).await;
+        let judged = self.judged_now(target, ledger, settings, (tags, rehearse)).await;
         if let Some(came_to) = came_to(&judged) {
             self.1.looked.put(target, LastLook { at: self.0.ambient.now(), came_to });
         }
@@ -96,7 +96,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         target: &Target,
         ledger: &Ledger,
         settings: &Settings,
-        tags: Option<Listed>,
+        (tags, rehearse): (Option<Listed>, Option<&Rehearse<'_>>),
     ) -> Result<Judged, StepError> {
         let Some(from) = target.workload.container(&target.container).and_then(|(_, found)| found.reference()) else {
             return Ok(Judged::of(Choice::Nothing));
@@ -112,6 +112,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
         let container = (&*target.workload, target.container.as_str());
         let place = Place::of(container, &from, ledger, settings.mode, &platforms);
+        let ahead = |tag: &Tag, digest: &Digest| -> BoxFuture<'_, _> {
+            rehearse.map_or_else(|| Box::pin(std::future::ready(None)) as BoxFuture<'_, _>, |ask| ask(tag, digest))
+        };
+        let place = place.map(|place| Place { rehearse: rehearse.is_some().then_some(&ahead as _), ..place });
         let source = Source { beside, place, ..self.source(target)? };
         let source = source.asking(self.forges(settings, &waited));
         let judged = match settings.track {
@@ -158,7 +162,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let asked = ledger.open(now).map(|question| question.terms.tag.as_str());
         let doubt = || self.shrunk(target, ledger, running, &settings.policy, tags);
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
-            let known = policy.cooldown.as_ref().map(|cooldown| decision.known_since(cooldown.known(), now));
+            let known = policy
+                .cooldown
+                .as_ref()
+                .map(|cooldown| decision.known_since(cooldown.known(), now).answered_at(now, self.0.ambient.now()));
             if let (Outcome::Update { to, .. }, Some(_)) = (decision.outcome(), &found) {
                 self.1.absent.found((source.repository, source.credential.scope(), to));
             }

@@ -35,8 +35,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (now, container, image) = (self.0.ambient.now(), target.container.as_str(), image_of(target));
         let (to, digest) = (&chosen.to, &chosen.digest);
         let ledger = work.draft.record.known(container);
-        if let Some(until) = ledger.snoozed(&image, to, digest, now) {
-            self.stay_put_off(work, target, chosen, with);
+        if let Some(until) = ledger.snoozed(to, digest, now) {
+            self.stay_put_off(work, target, chosen, (with, until)).await;
             return Ok(Some(until));
         }
         let unanswered = ledger.unanswered(&image, to, digest, now).filter(|it| it.with == with);
@@ -64,16 +64,32 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(Some(self.ask(work, target, settings, chosen, question)))
     }
 
-    /// What people put off stays so. What was closed for a moment goes on as it was put off.
-    fn stay_put_off(&self, work: &mut Work, target: &Target, chosen: &Chosen, with: Vec<Box<str>>) {
+    /// What people put off stays so. What was closed for a moment goes on as it was put off; where something else runs by now,
+    /// it is asked of that, and told when the time is over.
+    async fn stay_put_off(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        chosen: &Chosen,
+        (with, until): (Vec<Box<str>>, DateTime<Utc>),
+    ) {
         self.count("proposed", "snoozed");
-        let (now, container) = (self.0.ambient.now(), target.container.as_str());
+        let (now, container, image) = (self.0.ambient.now(), target.container.as_str(), image_of(target));
         let ledger = work.draft.record.known(container);
-        let before = ledger.asked_before(&image_of(target), &chosen.to, &chosen.digest, now).cloned();
-        if let Some(before) = before.filter(|before| chosen.is_with(before.group.as_deref())) {
-            let question = Question { with, stands: Stands::Open, ..before };
-            work.draft.on(container, Event::Ask(Box::new(question)), now);
+        let newest = ledger.question_about(&image, &chosen.to, &chosen.digest);
+        if newest.is_some_and(|question| !matches!(question.stands, Stands::Closed(_))) {
+            return;
         }
+        let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).cloned();
+        let question = match before.filter(|before| chosen.is_with(before.group.as_deref())) {
+            Some(before) => Question { with, ..before },
+            None => self.new_question(work, target, chosen, with).await,
+        };
+        let question = Question { stands: Stands::Snoozed(until), ..question };
+        for container in question.with.iter().map(|name| &**name).chain([container]) {
+            work.draft.guard(container);
+        }
+        work.draft.on(container, Event::Ask(Box::new(question)), now);
     }
 
     /// What is asked already, with what is known of it by now. Until when its links can be used.

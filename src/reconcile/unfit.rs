@@ -1,18 +1,26 @@
 //! Versions that would not start are passed over, and told once; the next best is judged in their place.
 
+use std::sync::{Mutex, PoisonError};
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::{Decided, REFUSED_FOR};
 use super::draft::{Chosen, Draft, Work};
+use super::entrance::Pass;
 use super::notices::{self, notice};
 use super::{Reconciler, StepError, Target};
 use crate::cluster::annotations;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
+use crate::domain::declared::Declared;
 use crate::domain::event::{Failure, Notice, NoticeKind};
-use crate::domain::preflight::{DryRun, Flaw, Unfit};
+use crate::domain::fleet::Others;
+use crate::domain::policy::{Mode, step};
+use crate::domain::preflight::{DryRun, Flaw, Preflight, Unfit};
 use crate::domain::record::{Event, Refused};
-use crate::domain::reference::ImageReference;
+use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
+use crate::domain::tag::Level;
+use crate::domain::view::Known;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
@@ -101,13 +109,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &Work,
         write: impl FnOnce(&mut Work) + Send,
     ) -> Result<Result<DryRun, String>, StepError> {
-        let draft = &work.draft;
-        let (record, before) = (draft.record.clone(), draft.before.clone());
-        let draft = Draft::of(draft.workload.clone(), record, before, draft.wrong, draft.read);
-        let mut trial = Work::on(draft, "");
-        write(&mut trial);
-        let mut draft = trial.draft;
-        draft.record.sequence = draft.next();
+        let mut draft = trial(work, write);
         let judged = self.rehearse(&draft).await?;
         if judged.is_err() {
             // Who refuses our record, too, has nothing against the image.
@@ -116,6 +118,54 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(if of_record.is_err() { Ok(DryRun::Unknown) } else { judged });
         }
         Ok(judged)
+    }
+
+    /// The same while the registry is asked whether the version would start: where it would be written at once and by itself.
+    /// `None` where it would not, or is refused, which is told when it is rehearsed for itself. Nobody else goes the same way
+    /// while `pass` is held.
+    pub(super) async fn rehearsed_ahead(
+        &self,
+        work: &Work,
+        target: &Target,
+        settings: &Settings,
+        (version, pass): ((Tag, Digest), &Mutex<Option<Pass>>),
+    ) -> Option<DryRun> {
+        let chosen = self.written_at_once(work, target, settings, version)?;
+        *pass.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.pass(target, &chosen)?);
+        let draft = trial(work, |trial| self.apply(trial, target, &chosen, Vec::new(), Decided::ByPolicy));
+        self.rehearse(&draft).await.ok()?.ok()
+    }
+
+    /// What is written if nothing speaks against it, of which as much is known as a rehearsal needs.
+    fn written_at_once(
+        &self,
+        work: &Work,
+        target: &Target,
+        settings: &Settings,
+        (to, digest): (Tag, Digest),
+    ) -> Option<Chosen> {
+        let (workload, container) = (&target.workload, target.container.as_str());
+        let ledger = work.draft.record.known(container);
+        let is_alone = workload.together(container).len() == 1 && ledger.refused.is_empty() && !workload.paused;
+        let from = workload.container(container).and_then(|(_, found)| found.reference());
+        let from = from.filter(|_| is_alone && settings.mode == Mode::AutoUpdate)?;
+        let level = step(from.running_tag()?.as_str(), to.as_str(), &settings.policy).unwrap_or(Level::Patch);
+        let chosen = Chosen {
+            from,
+            from_digest: None,
+            to,
+            digest,
+            level,
+            why: None,
+            declared: Declared::default(),
+            preflight: Preflight::default(),
+            because: None,
+            group: None,
+        };
+        let others = self.asks_for_others(work, target, &chosen);
+        let (record, others) = (&work.draft.record, Others::Said(others.as_ref()));
+        let known = Known { workload, container, record, settings, others };
+        known.blocker(&chosen.to, &chosen.digest, self.0.ambient.now()).is_none().then_some(chosen)
     }
 
     async fn rehearse(&self, draft: &Draft) -> Result<Result<DryRun, String>, StepError> {
@@ -158,4 +208,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         now + NEXT
     }
+}
+
+/// The write that would be done, on a draft of its own.
+fn trial(work: &Work, write: impl FnOnce(&mut Work)) -> Draft {
+    let draft = &work.draft;
+    let (record, before) = (draft.record.clone(), draft.before.clone());
+    let mut trial = Work::on(Draft::of(draft.workload.clone(), record, before, draft.wrong, draft.read), "");
+    write(&mut trial);
+    let mut draft = trial.draft;
+    draft.record.sequence = draft.next();
+    draft
 }

@@ -1,8 +1,9 @@
 //! A workload: for each container what runs, what is open, and a decision; then one write, and the messages.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 
 use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
@@ -15,6 +16,7 @@ use crate::domain::fleet::{Asks, Others, Verdict, Waits};
 use crate::domain::policy::{Doubt, Mode};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Ledger};
+use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{Bounds, Fingerprint, Settings};
 use crate::domain::view::{Blocker, Known};
 use crate::domain::workload::Workload;
@@ -277,9 +279,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         self.has_settings(work, &target.container);
-        let ledger = work.draft.record.known(&target.container);
+        let before: &Work = work;
+        let ledger = before.draft.record.known(&target.container);
         let settings = settings.knowing(&ledger.known_since);
-        let judged = match self.judge(target, ledger, &settings, tags).await {
+        let pass = Mutex::new(None);
+        let rehearse = |tag: &Tag, digest: &Digest| -> BoxFuture<'_, _> {
+            Box::pin(self.rehearsed_ahead(before, target, &settings, ((tag.clone(), digest.clone()), &pass)))
+        };
+        let judged = match self.judge(target, ledger, &settings, (tags, Some(&rehearse))).await {
             Ok(judged) => judged,
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
@@ -463,7 +470,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_asked = work.draft.record.known(&target.container).question.as_ref();
         let is_asked = is_asked.is_some_and(|question| question.is_about(&chosen.from, &chosen.to, &chosen.digest));
         let waits = if *asks { is_asked } else { target.workload.paused };
-        let chosen = if waits {
+        let is_rehearsed = !is_asked && with.is_empty() && chosen.preflight.dry_run.is_some();
+        let chosen = if waits || is_rehearsed {
             chosen.clone()
         } else {
             match self.rehearsed(work, target, chosen, &with).await? {

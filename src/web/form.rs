@@ -49,9 +49,9 @@ pub(super) async fn read(
     if !kind.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the form of the page"));
     }
+    visitor.may_decide()?;
     let body = web.bodies.read(request, payload, MOST_BYTES).await?;
     let form = Form::parse(&body);
     visitor.sent(form.one("form_token").unwrap_or_default())?;
-    visitor.may_decide()?;
     Ok(form)
 }

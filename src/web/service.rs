@@ -202,9 +202,9 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         Box::pin(async move {
             visitor.may_decide()?;
             match handling {
-                Handling::Retry(id) => self.send_again(&id).await,
-                Handling::Discard(id) => self.throw_away(&id).await,
-                Handling::RetryAll(channel) => self.send_all_again(&channel).await.map(drop),
+                Handling::Retry(id) => self.send_again(&id, Some(visitor)).await,
+                Handling::Discard(id) => self.throw_away(&id, Some(visitor)).await,
+                Handling::RetryAll(channel) => self.send_all_again(&channel, Some(visitor)).await.map(drop),
             }
         })
     }

@@ -42,21 +42,35 @@
     return typed || main.querySelector(".pop[open]") !== null;
   };
 
+  // What a button would do is not to change under the hand that goes to it: a form that would do something else by now, or a page
+  // that somebody is in the midst of, waits for a press. An explanation was asked of registries, and is not asked for again.
+  const acts = (main) =>
+    [...main.querySelectorAll("form.card[method=post]")].flatMap((form) =>
+      [...form.querySelectorAll("[name]:not([name=form_token]), option")].map((field) => field.value)).join("\n");
+  const isExplained = new URLSearchParams(location.search).has("explain");
+  const STILL_FOR = 1_000;
+  let moved = 0;
+  for (const name of ["pointermove", "pointerdown", "keydown"]) {
+    addEventListener(name, (event) => { if (event.target.closest?.("#main form[method=post]")) moved = Date.now(); }, { passive: true });
+  }
+
+  const tellNews = () => { document.getElementById("news").hidden = false; };
+
   const keyOf = (element) => element?.id || element?.getAttribute?.("aria-label") || element?.getAttribute?.("href") || "";
 
   const refresh = async () => {
     if (document.hidden || "answer" in body.dataset) return;
-    if (isBusy()) {
-      document.getElementById("news").hidden = false;
-      return;
-    }
+    if (isBusy() || isExplained) return tellNews();
+    if (Date.now() - moved < STILL_FOR) return soon();
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" });
     if (!answer.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (isBusy() || !fresh.getElementById("main")) return;
+    const now = fresh.getElementById("main");
+    if (!now) return;
+    if (isBusy() || acts(now) !== acts(document.getElementById("main"))) return tellNews();
     const focused = keyOf(document.activeElement);
     const open = [...document.querySelectorAll("main details[open] > summary")].map((one) => one.textContent);
-    document.getElementById("main").replaceWith(fresh.getElementById("main"));
+    document.getElementById("main").replaceWith(now);
     document.querySelector(".top nav").replaceWith(fresh.querySelector(".top nav"));
     document.title = fresh.title;
     for (const summary of document.querySelectorAll("main details > summary")) {
@@ -119,7 +133,15 @@
 
   // What answers a form can't be asked for again.
   if ("answer" in body.dataset) return;
-  stream = new EventSource(body.dataset.events);
-  stream.addEventListener("changed", soon);
-  stream.addEventListener("reset", soon);
+  // A browser comes back by itself to a stream that broke off, and not to one that was refused.
+  const RETRIED_AFTER = 15_000;
+  const listen = () => {
+    stream = new EventSource(body.dataset.events);
+    stream.addEventListener("changed", soon);
+    stream.addEventListener("reset", soon);
+    stream.addEventListener("error", () => {
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => { listen(); soon(); }, RETRIED_AFTER);
+    });
+  };
+  listen();
 })();

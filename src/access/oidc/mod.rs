@@ -41,8 +41,6 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 256 * 1024;
 /// Where the provider leads people back to, below our own path.
 pub(super) const CALLBACK: &str = "/sign-in/callback";
-/// What a token endpoint says of a code that it did not give for this (RFC 6749, 5.2).
-const NO_SUCH_CODE: &str = ", invalid_grant";
 /// Codes that are exchanged at once; whoever comes then is told to try again.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -67,7 +65,10 @@ pub(super) enum OidcError {
     /// The provider does not take the code that the browser brings.
     #[error("the provider does not take the code: {0}")]
     Code(String),
-    /// The provider gave an answer that is none, or does not take us.
+    /// The provider does not take our name or secret.
+    #[error("the provider does not take our client: {0}")]
+    Client(String),
+    /// The provider gave an answer that is none.
     #[error("the answer of the provider's {what} is not what OpenID says: {problem}")]
     Answer {
         /// Of what.
@@ -94,7 +95,7 @@ impl OidcError {
         match self {
             Self::Stranger | Self::Refused(_) | Self::Code(_) => true,
             Self::Token(token) => matches!(token, TokenError::Nonce | TokenError::Name(_) | TokenError::Unverified),
-            Self::Busy | Self::NoAnswer(_) | Self::Silent | Self::Answer { .. } => false,
+            Self::Busy | Self::NoAnswer(_) | Self::Silent | Self::Client(_) | Self::Answer { .. } => false,
         }
     }
 }
@@ -319,8 +320,12 @@ impl Oidc {
         let request = request.header(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded").body(form.finish());
         let answer = self.client.send(request, DEADLINE, MOST_BYTES).await?;
         if !answer.status.is_success() {
-            let told = refusal(answer.status.as_u16(), &answer.body);
-            return Err(if told.ends_with(NO_SUCH_CODE) { OidcError::Code(told) } else { wrong(told) });
+            let (against, told) = refusal(answer.status.as_u16(), &answer.body);
+            return Err(match against {
+                Against::Code => OidcError::Code(told),
+                Against::Client => OidcError::Client(told),
+                Against::Request => wrong(told),
+            });
         }
         // What is wrong with it is not told in its own words: it is a token.
         let token: Result<Exchanged, _> = serde_json::from_slice(&answer.body);
@@ -334,13 +339,27 @@ fn basic(id: &str, secret: &Secret) -> String {
     format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }
 
-/// What a token endpoint says against a code.
-fn refusal(status: u16, body: &[u8]) -> String {
+/// What a token endpoint has something against.
+enum Against {
+    /// The code: it did not give it for this.
+    Code,
+    /// Our name or our secret.
+    Client,
+    /// Something else.
+    Request,
+}
+
+/// What a token endpoint says in place of a token (RFC 6749, 5.2), and in words.
+fn refusal(status: u16, body: &[u8]) -> (Against, String) {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    match body.get("error").and_then(serde_json::Value::as_str) {
-        Some(error) => format!("status {status}, {}", word(error)),
-        None => format!("status {status}"),
-    }
+    let error = body.get("error").and_then(serde_json::Value::as_str);
+    let against = match error {
+        Some("invalid_grant") => Against::Code,
+        Some("invalid_client" | "unauthorized_client") => Against::Client,
+        _ => Against::Request,
+    };
+    let told = error.map_or_else(|| format!("status {status}"), |error| format!("status {status}, {}", word(error)));
+    (against, told)
 }
 
 /// A word of OAuth, or what stands for one that is none.

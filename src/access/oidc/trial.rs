@@ -10,8 +10,6 @@ use crate::telemetry::chain;
 
 /// A code that no provider gave.
 const NO_CODE: &str = "image-watcher-doctor";
-/// What a provider says when it does not take who shows a code.
-const NOT_US: [&str; 2] = ["invalid_client", "unauthorized_client"];
 
 /// What a provider answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +47,10 @@ pub async fn try_provider(provider: &Provider, client: Client, redirect: String)
 /// What a refusal of a made-up code says of us.
 fn judged(error: &OidcError, keys: usize) -> Trial {
     let told = chain(error).to_string();
-    let says = |words: &[&str]| matches!(error, OidcError::Answer { problem, .. } if words.iter().any(|word| problem.ends_with(word)));
     match error {
         OidcError::NoAnswer(_) => Trial::Silent(told),
         OidcError::Code(_) => Trial::Works(keys),
-        _ if says(&NOT_US) => Trial::NotUs(told),
+        OidcError::Client(_) => Trial::NotUs(told),
         _ => Trial::Unclear(keys, told),
     }
 }

@@ -239,6 +239,16 @@ impl KnownSince {
         Self(record)
     }
 
+    /// The same where a look that began at one time was told what is new to it until another: that is known since the answer
+    /// came, which a registry that is slow may give long after.
+    #[must_use]
+    pub fn answered_at(mut self, began: DateTime<Utc>, ended: DateTime<Utc>) -> Self {
+        let (began, ended) = (whole_seconds(began), whole_seconds(ended));
+        let is_new = |sight: &&mut Sight| sight.counts == Counts::FirstSeen && sight.since == began;
+        self.0.values_mut().filter(is_new).for_each(|sight| sight.since = sight.since.max(ended));
+        self
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -295,6 +305,18 @@ mod tests {
         assert_eq!(cooldown.until("1.1.0", at("2026-01-02T00:00:00Z")), None);
         assert_eq!(cooldown.until("1.3.0", now), Some(at("2026-01-02T12:00:00Z")), "known from now on");
         assert_eq!(cooldown.until("1.2.0", now), Some(at("2026-01-02T12:00:00Z")), "a time to come is not believed");
+    }
+
+    #[test]
+    fn what_a_slow_registry_tells_is_known_since_it_told_it() {
+        let [before, began, ended] = ["2027-01-15T08:00:00Z", "2027-01-15T08:10:00Z", "2027-01-15T08:12:00Z"].map(at);
+        let mut known = KnownSince::default();
+        let digest = |of: &str| Digest::of(of.as_bytes());
+        known.learn("1.0.1", &digest("1"), None, before);
+        known.learn("1.0.2", &digest("2"), None, began);
+        known.learn("1.0.3", &digest("3"), Some(began), began);
+        let known = known.answered_at(began, ended);
+        assert_eq!(["1.0.1", "1.0.2", "1.0.3"].map(|tag| known.since(tag)), [Some(before), Some(ended), Some(began)]);
     }
 
     #[test]

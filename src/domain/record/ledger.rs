@@ -43,7 +43,7 @@ pub struct Ledger {
     /// The newest update that we wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update: Option<Update>,
-    /// Until when people put a question off, while it is closed.
+    /// Until when people put a question off, while it is closed or another is in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) put_off: Option<PutOff>,
     /// What somebody set back.
@@ -120,6 +120,9 @@ pub(super) struct Released {
 pub(super) struct PutOff {
     /// Which.
     pub(super) question: ApprovalId,
+    /// The version that it asked for; nothing in what an earlier release wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<(Tag, Digest)>,
     /// Until when.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub(super) until: DateTime<Utc>,
@@ -152,6 +155,19 @@ pub struct Notified {
     pub at: DateTime<Utc>,
     /// Of this version.
     pub tag: Tag,
+}
+
+impl PutOff {
+    /// What a question comes to, if it is put off.
+    pub(super) fn of(question: &Question) -> Option<Self> {
+        let Stands::Snoozed(until) = question.stands else { return None };
+        let Terms { id, tag, digest, .. } = &question.terms;
+        Some(Self { question: id.clone(), version: Some((tag.clone(), digest.clone())), until })
+    }
+
+    pub(super) fn is_of(&self, tag: &Tag, digest: &Digest) -> bool {
+        self.version.as_ref().is_some_and(|(of, manifest)| of == tag && manifest == digest)
+    }
 }
 
 impl Ledger {
@@ -200,20 +216,23 @@ impl Ledger {
         self.question.as_ref().filter(is_it)
     }
 
-    /// Until when nobody is to be asked about this version, as a person put it off.
+    /// Until when nobody is to be asked about this version, as a person put it off: whatever runs by now, and whatever people
+    /// were asked meanwhile.
     #[must_use]
-    pub fn snoozed(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let question = self.question.as_ref().filter(|question| question.terms.is_about(image, tag, digest))?;
-        match question.stands {
-            Stands::Snoozed(until) if now < until => Some(until),
-            Stands::Closed(Closed::NothingToAsk) => self.put_off(&question.terms, now),
-            _ => None,
-        }
+    pub fn snoozed(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let newest = self.question.as_ref().filter(|question| question.terms.asks_for(tag, digest));
+        let until = match newest.map(|question| (&question.stands, &question.terms.id)) {
+            Some((Stands::Snoozed(until), _)) => Some(*until),
+            Some((Stands::Open, _)) => None,
+            closed => self.put_off(tag, digest, closed.map(|(_, id)| id)),
+        };
+        until.filter(|until| now < *until)
     }
 
-    /// Until when a question is put off that was closed meanwhile.
-    pub(super) fn put_off(&self, terms: &Terms, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.put_off.as_ref().filter(|put_off| put_off.question == terms.id && now < put_off.until).map(|it| it.until)
+    /// Until when a version was put off, or the question with this name.
+    pub(super) fn put_off(&self, tag: &Tag, digest: &Digest, asked: Option<&ApprovalId>) -> Option<DateTime<Utc>> {
+        let is_it = |put_off: &&PutOff| put_off.is_of(tag, digest) || asked == Some(&put_off.question);
+        self.put_off.as_ref().filter(is_it).map(|put_off| put_off.until)
     }
 
     /// The update whose end is not known yet, or ended badly and may become well.

@@ -229,6 +229,11 @@ impl Terms {
         (&self.tag, &self.digest, self.allows) == (&other.tag, &other.digest, other.allows)
     }
 
+    /// Whether it asks for this version, whatever runs.
+    pub(super) fn asks_for(&self, tag: &Tag, digest: &Digest) -> bool {
+        self.allows == Allows::Update && self.tag == *tag && self.digest == *digest
+    }
+
     pub(super) fn is_about(&self, image: &str, tag: &Tag, digest: &Digest) -> bool {
         self.from == image && self.tag == *tag && self.digest == *digest
     }

@@ -100,7 +100,7 @@ fn asked() -> Record {
 /// Whether people can answer, and until when they put it off.
 fn asks(record: &Record, hours: i64) -> (bool, Option<DateTime<Utc>>) {
     let (ledger, Question { terms, .. }) = (record.ledger("web").unwrap(), question(1));
-    let put_off = ledger.snoozed(&terms.from, &terms.tag, &terms.digest, at(hours));
+    let put_off = ledger.snoozed(&terms.tag, &terms.digest, at(hours));
     (ledger.open(at(hours)).is_some(), put_off)
 }
 

@@ -162,18 +162,25 @@ impl Ledger {
     fn close(&mut self, why: Closed) {
         if let Some(question) = self.question.as_mut().filter(|question| !matches!(question.stands, Stands::Closed(_)))
         {
-            if let Stands::Snoozed(until) = question.stands {
-                self.put_off = Some(PutOff { question: question.terms.id.clone(), until });
-            }
+            let put_off = PutOff::of(question);
             question.stands = Stands::Closed(why);
+            self.put_off = put_off.or_else(|| self.put_off.take());
         }
     }
 
     fn ask(&mut self, mut question: Question, now: DateTime<Utc>) {
-        if let (Stands::Open, Some(until)) = (&question.stands, self.put_off(&question.terms, now)) {
-            question.stands = Stands::Snoozed(until);
+        let Terms { id, tag, digest, allows, .. } = &question.terms;
+        if *allows == Allows::Update
+            && let Some(until) = self.put_off(tag, digest, Some(id))
+        {
+            self.put_off = None;
+            if question.stands == Stands::Open && now < until {
+                question.stands = Stands::Snoozed(until);
+            }
         }
-        self.put_off = None;
+        // Another version is asked for, or something else: what was put off stays so.
+        let other = self.question.as_ref().filter(|older| !older.terms.asks_the_same(&question.terms));
+        self.put_off = other.and_then(PutOff::of).or_else(|| self.put_off.take()).filter(|put_off| now < put_off.until);
         let is_about_others = |older: &Question| older.with != question.with || older.group != question.group;
         if self.question.as_ref().is_some_and(is_about_others) {
             // Nobody approved what it is about now.
@@ -220,6 +227,7 @@ impl Ledger {
         self.runs = update.running();
         (self.held, self.gone, self.released) = (update.holds(now), None, None);
         self.refused.forget(&update.tag);
+        self.put_off.take_if(|put_off| put_off.is_of(&update.tag, &update.digest));
         let is_answer =
             |question: &Question| update.question.as_ref().is_some_and(|terms| terms.id == question.terms.id);
         if self.question.as_ref().is_some_and(is_answer) {
@@ -237,6 +245,8 @@ impl Ledger {
     fn answer(&mut self, answer: Answer, by: Actor, now: DateTime<Utc>) -> Option<Answered> {
         let question = self.question.as_mut()?;
         question.stands = Stands::Closed(Closed::Answered);
+        let Terms { tag, digest, .. } = &question.terms;
+        self.put_off.take_if(|put_off| put_off.is_of(tag, digest));
         let answered = Answered { terms: question.terms.clone(), answer, by, at: now };
         self.answered.insert(0, answered.clone());
         self.answered.retain(|answered| now < answered.terms.expires());
@@ -316,6 +326,7 @@ impl Ledger {
         let held = self.held.take()?;
         // Where the version is held, each manifest of it is, and is asked about.
         let digest = held.digest.clone().filter(|_| held.tag == held.back_to);
+        self.put_off.take_if(|put_off| held.digest.as_ref().is_some_and(|digest| put_off.is_of(&held.tag, digest)));
         self.released = Some(Released { tag: held.tag.clone(), digest });
         if self.question.as_ref().is_some_and(|it| it.terms.allows == Allows::Held && it.is_open(now)) {
             self.answer(Answer::Resumed, by.clone(), now);

@@ -153,7 +153,7 @@ impl Known<'_> {
                 return None;
             }
             // It is put off for longer than its link can be used.
-            let snoozed = ledger.snoozed(&asker.image, to, digest, now).map(Blocker::Snoozed);
+            let snoozed = ledger.snoozed(to, digest, now).map(Blocker::Snoozed);
             let expires = |question: &Question| {
                 let needed = self.settings.approvals;
                 let ballot = Ballot { votes: question.votes.clone(), needed, is_yours: false };

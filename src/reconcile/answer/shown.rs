@@ -68,7 +68,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let outcome = answered.as_ref().map_or("not_shown", word);
         self.count_answer(action, outcome);
         let by = press.by.as_ref().map(crate::domain::actor::SignedIn::name);
-        tracing::info!(uid = %shown.uid, container, version = %shown.version, by, action, outcome, "somebody who signed in answered");
+        let workload = self.0.cluster.by_uid(&shown.uid).map(|workload| workload.id.to_string());
+        tracing::info!(uid = %shown.uid, workload, container, version = %shown.version, by, action, outcome, "somebody who signed in answered");
         answered
     }
 

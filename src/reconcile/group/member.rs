@@ -77,7 +77,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match assess::group::candidates(&source, &running, &tags, &settings.policy, now, doubt).await {
             Ok(found) => {
                 let is_shrunk = ledger.shrunk.is_some();
-                work.draft.on(container, Event::Candidates(found.known), now);
+                let known = found.known.answered_at(now, self.0.ambient.now());
+                work.draft.on(container, Event::Candidates(known), now);
                 if is_shrunk {
                     work.draft.on(container, Event::Whole, now);
                 }

@@ -152,7 +152,7 @@ async fn a_question_is_put_off_and_taken_up_again_by_command() {
     let asked = stage.asked().await;
     let snoozed = |stage: &Stage| {
         let (record, terms) = (stage.record(), &asked.terms);
-        record.known("web").snoozed(OLD, &terms.tag, &terms.digest, stage.clock.now())
+        record.known("web").snoozed(&terms.tag, &terms.digest, stage.clock.now())
     };
     let until = stage.clock.now() + TimeDelta::days(14);
     stage.annotate(REQUEST, &stage.request(Wish::Snooze { question: asked.terms.id.clone(), until }));

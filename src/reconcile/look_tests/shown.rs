@@ -1,9 +1,12 @@
 //! Answers of somebody who signed in and holds no link.
 
+use super::pressed::deliveries;
 use super::votes::{JOE, OLD, needing};
 use super::*;
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::approval::LIFETIME;
+use crate::domain::event::Delivery;
+use crate::domain::record::Stands;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::refusal::Refusal;
 
@@ -173,4 +176,32 @@ async fn who_signed_in_and_may_not_patch_the_workload_decides_nothing_without_a_
         assert!(matches!(answer, Ok(Answer::Forbidden(_))), "{answer:?}");
     }
     assert_eq!(stage.writes(), writes);
+}
+
+/// How many messages wait that ask.
+async fn asked(stage: &Stage) -> usize {
+    let is_asked = |notice: &&Notice| notice.kind == NoticeKind::Available;
+    deliveries(stage).await.iter().flat_map(Delivery::notices).filter(is_asked).count()
+}
+
+#[tokio::test]
+async fn what_was_put_off_stays_so_when_somebody_goes_back_meanwhile() {
+    let stage = Stage::team(needing("1", &[])).await;
+    stage.decides_as("alice", Action::Approve, &stage.as_shown("1.0.1")).await.unwrap();
+    stage.look().await;
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    let newest = stage.as_shown("1.0.2");
+    let Ok(Answer::Snoozed(_, until)) = stage.decides_as("alice", Action::Snooze, &newest).await else { panic!() };
+    deliveries(&stage).await;
+    stage.decides_as("alice", Action::Rollback, &stage.as_shown("1.0.0")).await.unwrap();
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert_eq!((asked(&stage).await, stage.asks().stands), (0, Stands::Snoozed(until)), "nobody is told before");
+    stage.clock.step(TimeDelta::days(8));
+    stage.look().await;
+    assert!(asked(&stage).await > 0, "it is told when its time is over");
+    let answer = stage.decides_as("alice", Action::Approve, &newest).await;
+    assert!(matches!(answer, Ok(Answer::Approved(_))), "{answer:?}");
 }

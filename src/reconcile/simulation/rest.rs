@@ -153,11 +153,15 @@ impl World {
                 && it.from == image
         };
         let now = self.now();
-        let (mut ids, mut is_put_off) = (Vec::new(), false);
+        // Who puts a version off is not asked about it before, whatever runs meanwhile.
+        let is_of_it = |it: &&Question| {
+            (&it.uid, &it.container, &it.tag, &it.digest) == (&key.0, &key.1, &best, &best_digest)
+        };
+        let mut of_it = self.model.questions.values().filter(is_of_it);
+        let mut is_put_off = of_it.any(|question| question.snoozed.is_some_and(|until| now < until));
+        let mut ids = Vec::new();
         for (id, question) in self.model.questions.iter().filter(|(_, it)| is_about_it(it)) {
             ids.push(id.clone());
-            // It is asked anew when that is over.
-            is_put_off |= question.snoozed.is_some_and(|until| now < until);
             // Nobody answered, and people are reminded later.
             is_put_off |= question.acted.is_none() && now < question.expires - LIFETIME + REMINDED_AFTER;
         }

@@ -269,7 +269,8 @@ fn a_question_that_was_put_off_stays_so_while_there_is_nothing_to_ask() {
     assert_eq!(asks(&ask(&record, 1, 31), 32), (true, None));
     let other = ask(&record, 2, 4);
     assert_eq!(ledger(&other).question.as_ref().map(|it| it.stands.clone()), Some(Stands::Open), "another question");
-    assert_eq!(asks(&ask(&other, 1, 5), 6), (true, None), "it was forgotten meanwhile");
+    assert_eq!(asks(&ask(&other, 1, 5), 6), (true, Some(at(30))), "it stays put off whatever was asked between");
+    assert_eq!(asks(&ask(&other, 1, 31), 32), (true, None));
 }
 
 #[test]
@@ -391,7 +392,7 @@ fn a_question_is_about_one_image_one_version_and_one_manifest() {
     assert!(!about(&terms.from, &other.tag, &terms.digest) && !about(&terms.from, &terms.tag, &other.digest));
     let mut put_off = asked();
     put_off.on("web", Event::Snooze { until: at(30) }, at(1));
-    let snoozed = |record: &Record, tag: &Tag, now| ledger(record).snoozed(&terms.from, tag, &terms.digest, now);
+    let snoozed = |record: &Record, tag: &Tag, now| ledger(record).snoozed(tag, &terms.digest, now);
     assert_eq!(snoozed(&put_off, &terms.tag, at(2)), Some(at(30)));
     assert_eq!((snoozed(&put_off, &other.tag, at(2)), snoozed(&put_off, &terms.tag, at(30))), (None, None));
     let mut closed = asked();
