@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help need peers demo test test-chart test-gitea test-owners simulate snapshots chart-snapshots bench fuzz image book release release-twice lint fmt ci clean-cache
+.PHONY: help need peers demo test test-page test-api test-chart test-gitea test-owners simulate snapshots chart-snapshots bench fuzz image book release release-twice lint fmt ci clean-cache
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -25,6 +25,15 @@ test-chart: need ## the chart by Helm 3 and 4, commands of the documents, alerts
 	cargo test --locked --test chart --test quickstart
 	cargo test --locked --test it -- chart::
 
+test-page: need ## the page of a real service in Debian's Chromium, live; takes Node.js and installs two packages into tests/page
+	@command -v node npm chromium > /dev/null || { echo "skipped: node, npm and chromium are needed"; exit 0; }; \
+	(cd tests/page && npm ci --silent --ignore-scripts) && \
+	IMAGE_WATCHER_TEST_PAGE=$(CURDIR)/tests/page cargo test --locked --test it -- page::a_row
+
+test-api: need ## the API of a real service under schemathesis with all checks; takes Python, and installs into the cache of test peers
+	@program=$$(tests/api/schemathesis) || { echo "skipped: python3 with venv, and PyPI, are needed"; exit 0; }; \
+	IMAGE_WATCHER_TEST_SCHEMATHESIS=$$program cargo test --locked --test it -- page::schemathesis
+
 test-gitea: need ## Gitea as registry, sender of webhooks and forge; builds it once, which takes minutes
 	@tests/peers/build.sh gitea > /dev/null
 	cargo test --locked --test it -- gitea::
@@ -44,7 +53,7 @@ chart-snapshots: need ## takes changed renderings of the chart over, which git d
 	INSTA_UPDATE=always cargo test --locked --test it -- chart::both_helms
 
 bench: peers ## ratios against bare clients, side by side in one run
-	cargo bench --locked --bench decision --bench notes --bench loop --bench rollouts --bench check --bench cycle --bench intake --bench attacks --bench notify
+	cargo bench --locked --bench decision --bench notes --bench loop --bench rollouts --bench check --bench cycle --bench intake --bench attacks --bench notify --bench page
 
 fuzz: need ## every parser on any bytes, SECONDS_EACH=10
 	@scripts/fuzz $(or $(SECONDS_EACH),10)

@@ -42,6 +42,7 @@ pub struct How {
     pub outside_window: bool,
     /// For how long a question is put off: `1d`, `7d`, up to `90d`. A week where nothing is said.
     #[serde(rename = "for")]
+    #[cfg_attr(test, schema(pattern = r"^([1-9][0-9]{0,2}h|([1-9]|[1-8][0-9]|90)d|([1-9]|1[0-2])w)$"))]
     pub length: Option<String>,
 }
 
@@ -50,14 +51,18 @@ pub struct How {
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Seen {
     /// The container.
+    #[cfg_attr(test, schema(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
     pub container: String,
     /// The version: to go to, to go back to, or that is held.
+    #[cfg_attr(test, schema(pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"))]
     pub version: String,
     /// What it pointed to when it was seen.
     #[serde(default)]
+    #[cfg_attr(test, schema(pattern = "^sha256:[0-9a-f]{64}$"))]
     pub digest: Option<String>,
     /// The tag that ran when it was seen.
     #[serde(default)]
+    #[cfg_attr(test, schema(pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"))]
     pub running: Option<String>,
 }
 
@@ -78,11 +83,13 @@ pub struct Decision {
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Decisions {
     /// `approve`, `skip` or `snooze`.
+    #[cfg_attr(test, schema(pattern = "^(approve|skip|snooze)$"))]
     pub action: String,
     /// How they are decided.
     #[serde(flatten)]
     pub how: How,
     /// What was seen: at most 500.
+    #[cfg_attr(test, schema(min_items = 1, max_items = 500))]
     pub items: Vec<SeenItem>,
 }
 

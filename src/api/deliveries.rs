@@ -78,8 +78,9 @@ pub(super) async fn retry_all<Q: Letters>(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
-    let Query(OfChannel { channel }) = Query::from_query(request.query_string())
-        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
+    let of = Query::<OfChannel>::from_query(request.query_string()).ok();
+    let channel = of.map(|Query(of)| of.channel).filter(|channel| !channel.is_empty());
+    let channel = channel.ok_or(Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
     let sent = api.send_all_again(&channel, visitor.as_ref()).await?;
     let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried: sent };
     Ok(done(StatusCode::ACCEPTED, &view))
@@ -135,7 +136,8 @@ fn asked(query: &str) -> Result<Asked, Problem> {
         .as_deref()
         .map(LetterState::listed)
         .map(|state| state.ok_or_else(|| wrong("state is waiting, retried or dead")));
-    let before = wanted.cursor.as_deref().map(|cursor| {
+    // An empty one is the first page.
+    let before = wanted.cursor.as_deref().filter(|cursor| !cursor.is_empty()).map(|cursor| {
         cursor_of(cursor).ok_or_else(|| wrong("cursor is what «next» of the page before says, as it stands"))
     });
     let most = wanted.limit.unwrap_or(PAGE);
@@ -226,7 +228,6 @@ mod tests {
             "limit=201",
             "limit=x",
             "limit=-1",
-            "cursor=",
             "cursor=1",
             "cursor=a.b",
             "colour=red",

@@ -42,9 +42,10 @@ use std::sync::Arc;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, guard};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, Resource, ResponseError as _, Route, guard};
 use chrono::DateTime;
 use futures_util::future::BoxFuture;
 
@@ -135,7 +136,7 @@ pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
             web::scope("/api/v1")
                 .guard(guard::fn_guard(move |request| near::is_from_here(request.head(), bound)))
                 .configure(known::<Q>)
-                .route("/workloads/{namespace}/{kind}/{name}/look", web::post().to(look::one::<Q>))
+                .service(at("/workloads/{namespace}/{kind}/{name}/look", web::post().to(look::one::<Q>), "POST"))
                 .default_service(web::to(nothing)),
         )
         .route("/api/v1/{rest:.*}", web::to(not_from_there))
@@ -149,8 +150,8 @@ pub fn public_routes<Q: Letters>(config: &mut ServiceConfig) {
         web::scope("")
             .wrap(from_fn(of_a_visitor))
             .configure(known::<Q>)
-            .route("/workloads/{namespace}/{kind}/{name}/{action}", web::post().to(decide::one::<Q>))
-            .route("/decisions", web::post().to(decide::many::<Q>))
+            .service(at("/workloads/{namespace}/{kind}/{name}/{action}", web::post().to(decide::one::<Q>), "POST"))
+            .service(at("/decisions", web::post().to(decide::many::<Q>), "POST"))
             .default_service(web::to(nothing)),
     );
 }
@@ -158,24 +159,35 @@ pub fn public_routes<Q: Letters>(config: &mut ServiceConfig) {
 /// What is known, and what may be asked for in the pod and by whoever may decide.
 fn known<Q: Letters>(config: &mut ServiceConfig) {
     config
-        .route("/health", web::get().to(health::health::<Q>))
-        .route("/openapi.json", web::get().to(openapi))
-        .route("/events", web::get().to(events::events::<Q>))
-        .route("/feed.atom", web::get().to(feed::feed::<Q>))
-        .route("/summary", web::get().to(workloads::summary::<Q>))
-        .route("/questions", web::get().to(workloads::questions::<Q>))
-        .route("/sources", web::get().to(sources::<Q>))
-        .route("/registries", web::get().to(registries::<Q>))
-        .route("/brake", web::get().to(brake::show::<Q>))
-        .route("/brake/resume", web::post().to(brake::resume::<Q>))
-        .route("/deliveries", web::get().to(deliveries::list::<Q>))
-        .route("/deliveries/retry", web::post().to(deliveries::retry_all::<Q>))
-        .route("/deliveries/{id}", web::get().to(deliveries::one::<Q>))
-        .route("/deliveries/{id}/retry", web::post().to(deliveries::retry::<Q>))
-        .route("/deliveries/{id}/discard", web::post().to(deliveries::discard::<Q>))
-        .route("/look", web::post().to(look::all::<Q>))
-        .route("/workloads", web::get().to(workloads::workloads::<Q>))
-        .route("/workloads/{namespace}/{kind}/{name}", web::get().to(workloads::workload::<Q>));
+        .service(at("/health", web::get().to(health::health::<Q>), "GET"))
+        .service(at("/openapi.json", web::get().to(openapi), "GET"))
+        .service(at("/events", web::get().to(events::events::<Q>), "GET"))
+        .service(at("/feed.atom", web::get().to(feed::feed::<Q>), "GET"))
+        .service(at("/summary", web::get().to(workloads::summary::<Q>), "GET"))
+        .service(at("/questions", web::get().to(workloads::questions::<Q>), "GET"))
+        .service(at("/sources", web::get().to(sources::<Q>), "GET"))
+        .service(at("/registries", web::get().to(registries::<Q>), "GET"))
+        .service(at("/brake", web::get().to(brake::show::<Q>), "GET"))
+        .service(at("/brake/resume", web::post().to(brake::resume::<Q>), "POST"))
+        .service(at("/deliveries", web::get().to(deliveries::list::<Q>), "GET"))
+        .service(at("/deliveries/retry", web::post().to(deliveries::retry_all::<Q>), "POST"))
+        .service(at("/deliveries/{id}", web::get().to(deliveries::one::<Q>), "GET"))
+        .service(at("/deliveries/{id}/retry", web::post().to(deliveries::retry::<Q>), "POST"))
+        .service(at("/deliveries/{id}/discard", web::post().to(deliveries::discard::<Q>), "POST"))
+        .service(at("/look", web::post().to(look::all::<Q>), "POST"))
+        .service(at("/workloads", web::get().to(workloads::workloads::<Q>), "GET"))
+        .service(at("/workloads/{namespace}/{kind}/{name}", web::get().to(workloads::workload::<Q>), "GET"));
+}
+
+/// A place that answers one method, and says which to whoever tries another (RFC 9110, 15.5.6).
+fn at(path: &str, route: Route, method: &'static str) -> Resource {
+    let other = move || async move {
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this is not done here by that method");
+        let mut answer = problem.error_response();
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
+        answer
+    };
+    web::resource(path).route(route).default_service(web::to(other))
 }
 
 /// Lets pass whoever is known.

@@ -180,7 +180,11 @@ fn routes() -> Vec<Route> {
 /// What a parameter may be: what is something else is answered 400.
 fn parameter_of(path: &str, name: &str) -> Value {
     let of_letters = path.starts_with("/deliveries");
-    let words = |all: Vec<&str>| json!({"type": "array", "maxItems": 50, "items": {"enum": all}});
+    // An empty one asks for nothing, as an empty field of a form does.
+    let words = |mut all: Vec<&'static str>| {
+        all.push("");
+        json!({"type": "array", "items": {"enum": all}})
+    };
     match name {
         "limit" => json!({"type": "integer", "minimum": 1, "maximum": if of_letters { 200 } else { 500 }}),
         "explain" => json!({"type": "boolean"}),
@@ -189,15 +193,17 @@ fn parameter_of(path: &str, name: &str) -> Value {
         "level" => words(crate::domain::tag::Level::ALL.iter().map(|level| level.as_str()).collect()),
         "mode" => words(vec!["AUTO_UPDATE", "NOTIFICATION", "DISABLED"]),
         "namespace" | "registry" => {
-            json!({"type": "array", "maxItems": 50, "items": {"type": "string", "maxLength": 63}})
+            json!({"type": "array", "items": {"type": "string", "maxLength": 253}})
         }
-        "text" => json!({"type": "string", "maxLength": 63}),
+        "text" => json!({"type": "string", "maxLength": 253}),
+        "cursor" if of_letters => json!({"type": "string", "pattern": r"^([0-9]{1,13}\.[0-9]{1,15})?$"}),
+        "channel" if path == "/deliveries/retry" => json!({"type": "string", "minLength": 1}),
         _ => json!({"type": "string"}),
     }
 }
 
 fn operation((method, path, what, query, body, status, schema): &Route) -> Value {
-    let parameter = |name: &str, place: &str, what: &str| json!({"name": name, "in": place, "required": place == "path", "description": what, "schema": parameter_of(path, name)});
+    let parameter = |name: &str, place: &str, what: &str| json!({"name": name, "in": place, "required": place == "path" || *path == "/deliveries/retry", "description": what, "schema": parameter_of(path, name)});
     let of_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let of_path = of_path.map(|name| parameter(name, "path", name));
     let of_query = query.iter().map(|(name, what)| parameter(name, "query", what));
@@ -260,6 +266,9 @@ pub(super) fn document() -> Value {
 pub(super) fn violation(method: &str, path: &str, status: u16, body: &Value) -> Option<String> {
     let document = document();
     let responses = &document["paths"][path][method]["responses"];
+    if responses.is_null() {
+        return Some(format!("the document has no {method} {path}"));
+    }
     let named = &responses[status.to_string()];
     let content = if named.is_null() { &responses["default"]["content"] } else { &named["content"] };
     let schema = content.as_object()?.values().next()?["schema"].clone();
@@ -302,6 +311,7 @@ fn an_answer_that_the_document_does_not_name_is_told() {
     let other = json!({"schema": "image-watcher/brake/v1", "stopped": null, "released": null, "colour": "red"});
     assert!(violation("get", "/brake", 200, &other).is_some());
     assert!(violation("get", "/brake", 200, &json!({"schema": 1})).is_some());
+    assert!(violation("put", "/brake", 200, &brake).is_some() && violation("get", "/brakes", 200, &brake).is_some());
     assert!(
         violation("get", "/brake", 404, &json!({"title": "Not Found"})).is_some(),
         "a problem has all of its parts"

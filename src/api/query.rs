@@ -73,6 +73,8 @@ impl Listed {
                     let most = value.parse().ok().filter(|most| (1..=MOST_LISTED).contains(most));
                     listed.most = most.ok_or(wrong("limit is from 1 to 500"))?;
                 }
+                // The first page.
+                "cursor" if value.is_empty() => {}
                 "cursor" => {
                     let after = After::parse(&value);
                     let detail = "cursor is what «next» of the page before says, as it stands";
@@ -96,8 +98,8 @@ impl Filter {
     /// # Errors
     /// 400, where it is no value of that filter, or one too many.
     pub fn take(&mut self, name: &str, value: &str) -> Result<bool, Problem> {
-        if value.len() > LONGEST {
-            return Err(wrong("a filter has at most 253 bytes"));
+        if value.chars().count() > LONGEST {
+            return Err(wrong("a filter has at most 253 characters"));
         }
         match name {
             "namespace" => put(&mut self.namespaces, value, || Ok(value.to_owned()))?,

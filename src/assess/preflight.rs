@@ -61,7 +61,15 @@ impl<'s> Place<'s> {
         static ANY: LazyLock<Nodes> = LazyLock::new(Nodes::default);
         let (_, found) = workload.container(container)?;
         let nodes = workload.nodes.as_deref().unwrap_or_else(|| &ANY);
-        Some(Self { start: found.start, nodes, cluster, image, ledger, is_asked: mode == Mode::Notification, rehearse: None })
+        Some(Self {
+            start: found.start,
+            nodes,
+            cluster,
+            image,
+            ledger,
+            is_asked: mode == Mode::Notification,
+            rehearse: None,
+        })
     }
 }
 

@@ -52,6 +52,7 @@ mod metrics;
 mod outages;
 mod owned;
 mod owners;
+mod page;
 mod pages;
 mod people;
 mod preflight;
@@ -116,6 +117,7 @@ fn main() -> std::process::ExitCode {
         outages::tests(),
         owned::tests(),
         owners::tests(),
+        page::tests(),
         pages::tests(),
         people::tests(),
         receivers::tests(),

@@ -249,7 +249,8 @@ impl Fleet {
         let earliest = kept.get(brake::COUNTED - 1).cloned();
         let others = kept.into_iter().filter(|ended| *ended.id.uid != *uid);
         let last = latest(others.chain(self.known.get(uid).into_iter().flat_map(Known::ends)));
-        let reaches = |earliest: &Ended| last.get(brake::COUNTED - 1).is_some_and(|last| last.rank() >= earliest.rank());
+        let reaches =
+            |earliest: &Ended| last.get(brake::COUNTED - 1).is_some_and(|last| last.rank() >= earliest.rank());
         let is_whole = earliest.as_ref().is_none_or(reaches);
         self.last = if is_whole { last } else { latest(self.known.values().flat_map(Known::ends)) };
     }

@@ -73,7 +73,9 @@ impl World {
         if self.model.disk_lost.zip(since).is_some_and(|(lost, since)| lost >= since + LIFETIME) {
             return true;
         }
-        let is_unwitnessed = fields.get(1).is_some_and(|uid| self.model.unwitnessed.contains(*uid));
+        // So did who removed it before the disk was lost.
+        let of_it = |uid: &&str| self.model.unwitnessed.contains(*uid) || self.is_damaged(uid);
+        let is_unwitnessed = fields.get(1).is_some_and(of_it);
         self.model.is_disk_lost && (is_unwitnessed || if question.is_some() { is_over } else { is_older })
     }
 
@@ -154,9 +156,8 @@ impl World {
         };
         let now = self.now();
         // Who puts a version off is not asked about it before, whatever runs meanwhile.
-        let is_of_it = |it: &&Question| {
-            (&it.uid, &it.container, &it.tag, &it.digest) == (&key.0, &key.1, &best, &best_digest)
-        };
+        let is_of_it =
+            |it: &&Question| (&it.uid, &it.container, &it.tag, &it.digest) == (&key.0, &key.1, &best, &best_digest);
         let mut of_it = self.model.questions.values().filter(is_of_it);
         let mut is_put_off = of_it.any(|question| question.snoozed.is_some_and(|until| now < until));
         let mut ids = Vec::new();
@@ -167,7 +168,8 @@ impl World {
         }
         is_put_off |= ids.len() > usize::from(MOST_REMINDERS);
         // What was written before the process died was told by none of the next ones in time: the reminder tells it.
-        is_put_off |= ids.is_empty() && is_unanswered(object, container, &best);
+        let is_open = |id: &String| self.model.questions.get(id).is_some_and(|question| question.acted.is_none());
+        is_put_off |= !ids.iter().any(is_open) && is_unanswered(object, container, &best);
         let sentence = format!("{place} runs {image}, {best} is there, and nobody can answer any of {ids:?}");
         (!is_put_off).then_some(Unasked { ids, sentence })
     }
