@@ -8,12 +8,15 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::view::ExplanationView;
+use crate::domain::settings::Fingerprint;
 
 /// So long an explanation is good.
 const GOOD_FOR: Duration = Duration::from_secs(60);
 /// So many are kept.
 const MOST: usize = 8;
-/// One is asked for at a time, and whoever comes meanwhile waits so long.
+/// What can't be explained may be mended in a moment.
+const WRONG_FOR: Duration = Duration::from_secs(5);
+/// One is asked for at a time, for no longer than this, and whoever comes meanwhile waits as long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is explained, or why it can't be.
@@ -29,12 +32,13 @@ struct Last {
     turn: Semaphore,
 }
 
-/// Which container is explained, and in which version of its workload.
+/// Which container is explained, what it runs, and by which settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Of {
     pub(super) uid: Box<str>,
     pub(super) container: String,
-    pub(super) resource_version: u64,
+    pub(super) image: Box<str>,
+    pub(super) settings: Fingerprint,
 }
 
 #[derive(Debug)]
@@ -63,10 +67,12 @@ impl Explanations {
         if let Some(said) = self.known(&of, now()) {
             return said;
         }
-        let said = ask.await;
+        let said = tokio::time::timeout(PATIENCE, ask).await;
+        let said = said.unwrap_or_else(|_| Err("its registry takes too long; ask again in a moment".to_owned()));
+        let good_for = if said.is_ok() { GOOD_FOR } else { WRONG_FOR };
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|one| one.of != of);
-        kept.push_back(Kept { of, until: now() + GOOD_FOR, said: said.clone() });
+        kept.push_back(Kept { of, until: now() + good_for, said: said.clone() });
         if kept.len() > MOST {
             kept.pop_front();
         }
@@ -82,48 +88,61 @@ impl Explanations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::workload::tests::workload;
 
-    fn of(container: &str, resource_version: u64) -> Of {
-        Of { uid: "uid-1".into(), container: container.into(), resource_version }
+    fn of(container: &str, image: &str) -> Of {
+        let settings = Fingerprint::of(&workload(&[], &[]));
+        Of { uid: "uid-1".into(), container: container.into(), image: image.into(), settings }
+    }
+
+    fn explanation(why: &str) -> ExplanationView {
+        let (sentence, candidates) = (String::new(), Vec::new());
+        ExplanationView { sentence, state: "update", why: why.into(), candidates, more: 0 }
     }
 
     async fn said(all: &Explanations, of: Of, at: u64, what: &str) -> String {
         let now = || Duration::from_secs(at);
-        all.get(of, now, async { Err(what.to_owned()) }).await.unwrap_err()
+        all.get(of, now, async { Ok(explanation(what)) }).await.map_or_else(|why| why, |said| said.why)
     }
 
     #[tokio::test]
     async fn a_registry_is_asked_once_a_minute_and_anew_when_something_changed() {
         let all = Explanations::default();
-        assert_eq!(said(&all, of("web", 1), 0, "first").await, "first");
-        assert_eq!(said(&all, of("web", 1), 59, "second").await, "first");
-        assert_eq!(said(&all, of("web", 2), 59, "changed").await, "changed");
-        assert_eq!(said(&all, of("log", 1), 59, "other").await, "other");
-        assert_eq!(said(&all, of("web", 1), 60, "later").await, "later");
-        assert_eq!(said(&all, of("web", 1), 61, "again").await, "later");
+        assert_eq!(said(&all, of("web", "1"), 0, "first").await, "first");
+        assert_eq!(said(&all, of("web", "1"), 59, "second").await, "first");
+        assert_eq!(said(&all, of("web", "2"), 59, "changed").await, "changed");
+        assert_eq!(said(&all, of("log", "1"), 59, "other").await, "other");
+        assert_eq!(said(&all, of("web", "1"), 60, "later").await, "later");
+        assert_eq!(said(&all, of("web", "1"), 61, "again").await, "later");
+        let wrong = |at, why: &'static str| {
+            let all = all.clone();
+            async move {
+                all.get(of("crm", "1"), || Duration::from_secs(at), async { Err(why.to_owned()) }).await.unwrap_err()
+            }
+        };
+        assert_eq!(
+            (wrong(0, "401").await, wrong(4, "404").await, wrong(5, "503").await),
+            ("401".into(), "401".into(), "503".into())
+        );
     }
 
     #[tokio::test]
     async fn as_many_are_kept_as_may_and_the_oldest_goes() {
         let all = Explanations::default();
         for number in 0..=MOST {
-            said(&all, of(&number.to_string(), 1), 0, "first").await;
+            said(&all, of(&number.to_string(), "1"), 0, "first").await;
         }
         assert_eq!(all.0.kept.lock().unwrap().len(), MOST);
-        assert_eq!(said(&all, of("0", 1), 1, "anew").await, "anew");
+        assert_eq!(said(&all, of("0", "1"), 1, "anew").await, "anew");
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_ever_for_a_registry_that_hangs() {
         let all = Explanations::default();
-        let hangs = all.get(of("web", 1), || Duration::ZERO, std::future::pending());
-        let other = said(&all, of("log", 1), 0, "log");
-        let told = tokio::select! {
-            biased;
-            _ = hangs => unreachable!("it hangs"),
-            told = other => told,
-        };
-        assert!(told.contains("another explanation"), "{told}");
+        let hangs = all.get(of("web", "1"), || Duration::ZERO, std::future::pending());
+        let (hangs, other) = tokio::join!(hangs, said(&all, of("log", "1"), 0, "log"));
+        assert!(hangs.unwrap_err().contains("takes too long"));
+        assert!(other == "log" || other.contains("another explanation"), "{other}");
     }
 
     #[tokio::test]
@@ -135,7 +154,7 @@ mod tests {
             tokio::task::yield_now().await;
             Err("one".to_owned())
         };
-        let six = (0..6).map(|_| all.get(of("web", 1), now, ask()));
+        let six = (0..6).map(|_| all.get(of("web", "1"), now, ask()));
         let told = futures_util::future::join_all(six).await;
         assert!(told.into_iter().all(|said| said.unwrap_err() == "one"));
         assert_eq!(asked.into_inner(), 1);

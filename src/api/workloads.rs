@@ -21,6 +21,7 @@ use crate::cluster::annotations;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS};
 use crate::domain::record::Record;
 use crate::domain::record::sealed::{NotOurs, Opened};
+use crate::domain::settings::Fingerprint;
 use crate::domain::view::Attention;
 use crate::domain::workload::{Container, Kind, Workload};
 use crate::listener::Problem;
@@ -154,9 +155,11 @@ impl<Q> Api<Q> {
     /// 404, where it is not watched any more.
     pub async fn explain(&self, path: &(String, String, String), view: &mut WorkloadView) -> Result<(), Problem> {
         let workload = self.find(path)?;
+        let settings = Fingerprint::of(&workload);
         for container in &mut view.containers {
             let (uid, name) = (workload.id.uid.clone(), container.name.clone());
-            let of = explanations::Of { uid, container: name.clone(), resource_version: workload.resource_version };
+            let image = workload.container(&name).map(|(_, found)| found.image.clone()).unwrap_or_default();
+            let of = explanations::Of { uid, container: name.clone(), image, settings };
             let ask = async { self.sequencer.explain(Arc::clone(&workload), name).await.map(ExplanationView::from) };
             match self.explanations.get(of, || self.ambient.monotonic(), ask).await {
                 Ok(explained) => container.explanation = Some(explained),

@@ -1,7 +1,11 @@
 //! A write that is judged and not done: policies and webhooks say what they would say of it, and the API server warns of what it
 //! would only find in pods.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+
 use http::HeaderMap;
+use hyper::body::Body as _;
 use kube::api::{Patch, PatchParams};
 use kube::client::Body;
 use kube::core::{Request, Resource as _, Status};
@@ -16,6 +20,8 @@ use crate::domain::preflight::image::line;
 use crate::domain::workload::WorkloadPatch;
 use crate::telemetry::metrics::Metrics;
 
+/// So much of an answer is read: of one that is longer the connection is not kept.
+const MOST_BYTES: usize = 256 * 1024;
 /// So many warnings are told.
 const MOST_WARNINGS: usize = 4;
 /// The longest warning that is told, in characters.
@@ -54,13 +60,26 @@ async fn sent(
     *request.body_mut() = body(&operations(patch))?;
     let (head, answer) = client.send(request.map(Body::from)).await?.into_parts();
     // An answer that is not read to its end costs the connection, and the write that follows a new one.
-    let text = answer.collect_bytes().await?;
+    let text = read(answer).await;
     if head.status.is_success() {
         return Ok(Ok(warnings(&head.headers)));
     }
-    let code = head.status.as_u16();
+    let (code, text) = (head.status.as_u16(), text?);
     let status = serde_json::from_slice(&text).unwrap_or_else(|_| Status { code, ..Status::default() });
     Ok(Err(refused(patch, &status)))
+}
+
+/// An answer, as far as it may be long.
+async fn read(mut answer: Body) -> Result<Vec<u8>, kube::Error> {
+    let mut text = Vec::new();
+    while text.len() < MOST_BYTES
+        && let Some(frame) = poll_fn(|context| Pin::new(&mut answer).poll_frame(context)).await
+    {
+        if let Ok(data) = frame?.into_data() {
+            text.extend_from_slice(&data);
+        }
+    }
+    Ok(text)
 }
 
 fn refused(patch: &WorkloadPatch, status: &Status) -> ClusterError {

@@ -77,7 +77,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (now, container, image) = (self.0.ambient.now(), target.container.as_str(), image_of(target));
         let ledger = work.draft.record.known(container);
         let newest = ledger.question_about(&image, &chosen.to, &chosen.digest);
-        if newest.is_some_and(|question| !matches!(question.stands, Stands::Closed(_))) {
+        let is_asked = newest.is_some_and(|question| !matches!(question.stands, Stands::Closed(_)));
+        // Whether to go back, or to let go what is held, has a link that people were just sent.
+        let is_busy = ledger.open(now).is_some_and(|question| question.terms.allows != Allows::Update);
+        if is_asked || is_busy {
             return;
         }
         let before = ledger.asked_before(&image, &chosen.to, &chosen.digest, now).cloned();
@@ -86,6 +89,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             None => self.new_question(work, target, chosen, with).await,
         };
         let question = Question { stands: Stands::Snoozed(until), ..question };
+        for other in &question.with {
+            work.draft.on(other, Event::NothingToAsk, now);
+        }
         for container in question.with.iter().map(|name| &**name).chain([container]) {
             work.draft.guard(container);
         }

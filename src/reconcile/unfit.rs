@@ -130,6 +130,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         settings: &Settings,
         (version, pass): ((Tag, Digest), &Mutex<Option<Pass>>),
     ) -> Option<DryRun> {
+        // A version before this one would not start.
+        drop(pass.lock().unwrap_or_else(PoisonError::into_inner).take());
         let chosen = self.written_at_once(work, target, settings, version)?;
         *pass.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.pass(target, &chosen)?);
         let draft = trial(work, |trial| self.apply(trial, target, &chosen, Vec::new(), Decided::ByPolicy));

@@ -134,13 +134,17 @@
   // What answers a form can't be asked for again.
   if ("answer" in body.dataset) return;
   // A browser comes back by itself to a stream that broke off, and not to one that was refused.
-  const RETRIED_AFTER = 15_000;
+  const [SHORTEST_WAIT, LONGEST_WAIT] = [15_000, 300_000];
+  let again = SHORTEST_WAIT;
   const listen = () => {
     stream = new EventSource(body.dataset.events);
     stream.addEventListener("changed", soon);
     stream.addEventListener("reset", soon);
+    stream.addEventListener("open", () => { if (again > SHORTEST_WAIT) soon(); again = SHORTEST_WAIT; });
     stream.addEventListener("error", () => {
-      if (stream.readyState === EventSource.CLOSED) setTimeout(() => { listen(); soon(); }, RETRIED_AFTER);
+      if (stream.readyState !== EventSource.CLOSED) return;
+      setTimeout(listen, again);
+      again = Math.min(again * 2, LONGEST_WAIT);
     });
   };
   listen();

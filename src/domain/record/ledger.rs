@@ -120,7 +120,7 @@ pub(super) struct Released {
 pub(super) struct PutOff {
     /// Which.
     pub(super) question: ApprovalId,
-    /// The version that it asked for; nothing in what an earlier release wrote.
+    /// The version to update to that it asked for; nothing in what an earlier release wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<(Tag, Digest)>,
     /// Until when.
@@ -161,8 +161,13 @@ impl PutOff {
     /// What a question comes to, if it is put off.
     pub(super) fn of(question: &Question) -> Option<Self> {
         let Stands::Snoozed(until) = question.stands else { return None };
-        let Terms { id, tag, digest, .. } = &question.terms;
-        Some(Self { question: id.clone(), version: Some((tag.clone(), digest.clone())), until })
+        let Terms { id, tag, digest, allows, .. } = &question.terms;
+        let version = (*allows == Allows::Update).then(|| (tag.clone(), digest.clone()));
+        Some(Self { question: id.clone(), version, until })
+    }
+
+    pub(super) fn is_of_tag(&self, tag: &Tag) -> bool {
+        self.version.as_ref().is_some_and(|(of, _)| of == tag)
     }
 
     pub(super) fn is_of(&self, tag: &Tag, digest: &Digest) -> bool {
@@ -227,6 +232,12 @@ impl Ledger {
             closed => self.put_off(tag, digest, closed.map(|(_, id)| id)),
         };
         until.filter(|until| now < *until)
+    }
+
+    /// When what is put off is over, while it is closed or another question is in its place. The last that was put off is known.
+    #[must_use]
+    pub fn put_off_until(&self) -> Option<DateTime<Utc>> {
+        self.put_off.as_ref().map(|put_off| put_off.until)
     }
 
     /// Until when a version was put off, or the question with this name.

@@ -64,7 +64,7 @@ impl Ledger {
             Event::Snooze { until } => self.snooze(until, now),
             Event::Resume { by } => return self.resume(by, now),
             Event::LetGo { by } => return self.let_go(by, now),
-            Event::Lost => self.close(Closed::Unknown),
+            Event::Lost => self.lost(),
         }
         None
     }
@@ -166,6 +166,13 @@ impl Ledger {
             question.stands = Stands::Closed(why);
             self.put_off = put_off.or_else(|| self.put_off.take());
         }
+    }
+
+    /// Whoever answered what they had put off is to hear that it may not have counted: they are asked anew at once.
+    fn lost(&mut self) {
+        self.close(Closed::Unknown);
+        let lost = self.question.as_ref().map(|question| &question.terms);
+        self.put_off.take_if(|put_off| lost.is_some_and(|lost| put_off.question == lost.id));
     }
 
     fn ask(&mut self, mut question: Question, now: DateTime<Utc>) {
@@ -316,7 +323,10 @@ impl Ledger {
     }
 
     fn resume(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
-        (self.held, self.set_backs, self.in_doubt) = (None, 0, None);
+        (self.set_backs, self.in_doubt) = (0, None);
+        if let Some(held) = self.held.take() {
+            self.put_off.take_if(|put_off| put_off.is_of_tag(&held.tag));
+        }
         let question = self.question.clone().filter(|question| question.is_open(now))?;
         let answered = self.answer(Answer::Resumed, by, now)?;
         Some(Consequence::Resumed(question, answered))
@@ -326,7 +336,7 @@ impl Ledger {
         let held = self.held.take()?;
         // Where the version is held, each manifest of it is, and is asked about.
         let digest = held.digest.clone().filter(|_| held.tag == held.back_to);
-        self.put_off.take_if(|put_off| held.digest.as_ref().is_some_and(|digest| put_off.is_of(&held.tag, digest)));
+        self.put_off.take_if(|put_off| put_off.is_of_tag(&held.tag));
         self.released = Some(Released { tag: held.tag.clone(), digest });
         if self.question.as_ref().is_some_and(|it| it.terms.allows == Allows::Held && it.is_open(now)) {
             self.answer(Answer::Resumed, by.clone(), now);

@@ -198,8 +198,13 @@ async fn what_was_put_off_stays_so_when_somebody_goes_back_meanwhile() {
     for _ in 0..2 {
         stage.look().await;
     }
-    assert_eq!((asked(&stage).await, stage.asks().stands), (0, Stands::Snoozed(until)), "nobody is told before");
-    stage.clock.step(TimeDelta::days(8));
+    let held = stage.reconciler.asked(&stage.link_of(JOE)).await;
+    assert!(matches!(held, Answer::Open(_)), "the link about what is held is not replaced in silence: {held:?}");
+    assert_eq!(asked(&stage).await, 0, "nobody is asked before");
+    stage.clock.step(TimeDelta::days(4));
+    stage.look().await;
+    assert_eq!((asked(&stage).await, stage.asks().stands), (0, Stands::Snoozed(until)), "nor when that is over");
+    stage.clock.step(TimeDelta::days(4));
     stage.look().await;
     assert!(asked(&stage).await > 0, "it is told when its time is over");
     let answer = stage.decides_as("alice", Action::Approve, &newest).await;

@@ -274,6 +274,21 @@ fn a_question_that_was_put_off_stays_so_while_there_is_nothing_to_ask() {
 }
 
 #[test]
+fn what_may_have_been_answered_is_put_off_no_more() {
+    let mut record = asked();
+    record.on("web", Event::Snooze { until: at(30) }, at(1));
+    record.on("web", Event::Lost, at(2));
+    assert_eq!(asks(&record, 3), (false, None), "people are asked anew at once");
+    record.on("web", Event::Ask(Box::new(question(1))), at(3));
+    let held = Question { terms: Terms { allows: Allows::Held, ..question(2).terms }, ..question(2) };
+    record.on("web", Event::Ask(Box::new(held.clone())), at(3));
+    record.on("web", Event::Snooze { until: at(40) }, at(4));
+    record.on("web", Event::Ask(Box::new(question(3))), at(5));
+    let update = ledger(&record).snoozed(&held.terms.tag, &held.terms.digest, at(6));
+    assert_eq!(update, None, "what is held was put off, and no update to it");
+}
+
+#[test]
 fn a_question_stands_in_one_place() {
     let mut record = asked();
     record.on("web", Event::Ask(Box::new(question(1))), at(1));
