@@ -1,6 +1,6 @@
 //! Versions that would not start are passed over, and told once; the next best is judged in their place.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -26,6 +26,30 @@ use crate::registry::Registry;
 
 /// After a refusal the next best version is judged so soon.
 const NEXT: TimeDelta = TimeDelta::seconds(1);
+
+/// What is done ahead, while the registry is asked.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    pass: Mutex<Option<Pass>>,
+    refused: Mutex<Option<(Tag, Digest, String)>>,
+}
+
+impl Ahead {
+    fn pass(&self) -> MutexGuard<'_, Option<Pass>> {
+        self.pass.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refused(&self, tag: Tag, digest: Digest, said: String) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((tag, digest, said));
+    }
+
+    /// What the API server says against this version, where it was rehearsed ahead.
+    pub(super) fn refusal(&self, chosen: &Chosen) -> Option<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, _, said) = refused.as_ref().filter(|(tag, digest, _)| (tag, digest) == (&chosen.to, &chosen.digest))?;
+        Some(said.clone())
+    }
+}
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Remembers which versions would not start, and tells people of those that are news.
@@ -121,21 +145,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// The same while the registry is asked whether the version would start: where it would be written at once and by itself.
-    /// `None` where it would not, or is refused, which is told when it is rehearsed for itself. Nobody else goes the same way
-    /// while `pass` is held.
+    /// `None` where it would not, or is refused, which `ahead` knows. Nobody else goes the same way while that is held.
     pub(super) async fn rehearsed_ahead(
         &self,
         work: &Work,
         target: &Target,
         settings: &Settings,
-        (version, pass): ((Tag, Digest), &Mutex<Option<Pass>>),
+        (version, ahead): ((Tag, Digest), &Ahead),
     ) -> Option<DryRun> {
         // A version before this one would not start.
-        drop(pass.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(ahead.pass().take());
         let chosen = self.written_at_once(work, target, settings, version)?;
-        *pass.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.pass(target, &chosen)?);
-        let draft = trial(work, |trial| self.apply(trial, target, &chosen, Vec::new(), Decided::ByPolicy));
-        self.rehearse(&draft).await.ok()?.ok()
+        *ahead.pass() = Some(self.pass(target, &chosen)?);
+        let judged = self.rehearsed(work, target, &chosen, &[]).await.ok()?;
+        judged.map_err(|said| ahead.refused(chosen.to, chosen.digest, said)).ok()
     }
 
     /// What is written if nothing speaks against it, of which as much is known as a rehearsal needs.

@@ -1,6 +1,6 @@
 //! A workload: for each container what runs, what is open, and a decision; then one write, and the messages.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -9,6 +9,7 @@ use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN, Slow};
+use super::unfit::Ahead;
 use super::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, UNLISTED, by_workload, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
@@ -30,6 +31,8 @@ struct ToDo {
     chosen: Chosen,
     /// Whether people decide, whatever the mode says.
     asks: bool,
+    /// What the API server said against it, where it was rehearsed while the registry was asked.
+    refused: Option<String>,
 }
 
 impl ToDo {
@@ -282,9 +285,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let before: &Work = work;
         let ledger = before.draft.record.known(&target.container);
         let settings = settings.knowing(&ledger.known_since);
-        let pass = Mutex::new(None);
+        let ahead = Ahead::default();
         let rehearse = |tag: &Tag, digest: &Digest| -> BoxFuture<'_, _> {
-            Box::pin(self.rehearsed_ahead(before, target, &settings, ((tag.clone(), digest.clone()), &pass)))
+            Box::pin(self.rehearsed_ahead(before, target, &settings, ((tag.clone(), digest.clone()), &ahead)))
         };
         let judged = match self.judge(target, ledger, &settings, (tags, Some(&rehearse))).await {
             Ok(judged) => judged,
@@ -316,7 +319,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.present(work, target);
         }
         let slow = slow.or(taken_back);
-        Ok(Looked { is_unsure, ..self.judged(work, target, settings, judged, slow) })
+        let mut looked = self.judged(work, target, settings, judged, slow);
+        if let Some(to_do) = &mut looked.to_do {
+            to_do.refused = ahead.refusal(&to_do.chosen);
+        }
+        Ok(Looked { is_unsure, ..looked })
     }
 
     /// The same with what the makers declare of the update; `None` where it has to wait for that.
@@ -448,7 +455,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let (true, None, Some(Verdict::Asks(because))) = (asks, &chosen.because, others) {
             chosen.because = Some(because).filter(is_told);
         }
-        let to_do = ToDo { target: target.clone(), settings, chosen, asks };
+        let to_do = ToDo { target: target.clone(), settings, chosen, asks, refused: None };
         Looked { to_do: Some(Box::new(to_do)), ..Looked::again(due) }
     }
 
@@ -465,7 +472,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Applies what was chosen for these containers, which run the same image, or asks.
     async fn act(&self, work: &mut Work, together: &[ToDo]) -> Step {
         let Some(first) = together.first() else { return Ok(None) };
-        let ToDo { target, settings, chosen, asks } = first;
+        let ToDo { target, settings, chosen, asks, refused } = first;
         let with: Vec<Box<str>> = together.iter().skip(1).map(|it| it.target.container.as_str().into()).collect();
         let is_asked = work.draft.record.known(&target.container).question.as_ref();
         let is_asked = is_asked.is_some_and(|question| question.is_about(&chosen.from, &chosen.to, &chosen.digest));
@@ -474,7 +481,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let chosen = if waits || is_rehearsed {
             chosen.clone()
         } else {
-            match self.rehearsed(work, target, chosen, &with).await? {
+            let refused = refused.clone().filter(|_| with.is_empty() && !is_asked);
+            let judged = match refused {
+                Some(said) => Err(said),
+                None => self.rehearsed(work, target, chosen, &with).await?,
+            };
+            match judged {
                 Ok(dry_run) => {
                     let preflight = Preflight { dry_run: Some(dry_run), ..chosen.preflight.clone() };
                     Chosen { preflight, ..chosen.clone() }
