@@ -11,6 +11,7 @@ use crate::harness::fault::{Fault, FaultProxy};
 use crate::harness::images::Image;
 use crate::harness::run::{Test, tests};
 use crate::harness::wait::eventually;
+use crate::harness::watcher::value;
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
@@ -51,10 +52,7 @@ async fn registries_of_one_namespace_that_hang_delay_no_other(ctx: Ctx) {
     // Of one answer: a look that begins or ends between two would be in none of them.
     let looks = async || {
         let text = watcher.metrics().await;
-        let of = |state| {
-            let series = format!("image_watcher_queue_jobs{{state=\"{state}\"}} ");
-            text.lines().find_map(|line| line.strip_prefix(&series)?.parse::<f64>().ok()).unwrap_or_default()
-        };
+        let of = |state| value(&text, &format!("image_watcher_queue_jobs{{state=\"{state}\"}}")).unwrap_or_default();
         of("ready") + of("leased")
     };
     let connections = || registries.iter().map(FaultProxy::connections).sum::<usize>();

@@ -383,8 +383,7 @@ impl Watcher {
 
     /// The value of one series, written as in the text, as `jobs_total{outcome="done"}`.
     pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
-        let text = self.metrics().await;
-        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.split(' ').next()?.parse().ok())
+        value(&self.metrics().await, series)
     }
 
     /// A GET at the public listener.
@@ -429,4 +428,9 @@ impl Watcher {
 
 fn path(path: &Path) -> &str {
     path.to_str().expect("a path of UTF-8")
+}
+
+/// The value of one series in a text of metrics.
+pub(crate) fn value(text: &str, series: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.split(' ').next()?.parse().ok())
 }
