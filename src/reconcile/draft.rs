@@ -18,7 +18,7 @@ use crate::domain::grounds::Grounds;
 use crate::domain::group::Plan;
 use crate::domain::preflight::Preflight;
 use crate::domain::record::sealed::NotOurs;
-use crate::domain::record::{Consequence, Event, Ledger, Record, WentBack};
+use crate::domain::record::{Consequence, Event, Ledger, Question, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::request::REQUEST;
 use crate::domain::rollout::obstacle::InTheWay;
@@ -298,6 +298,14 @@ impl Draft {
         if !self.guarded.iter().any(|guarded| guarded == container) {
             self.guarded.push(container.to_owned());
         }
+    }
+
+    /// A question is asked of what these containers run: if they run something else by then, nothing is written.
+    pub(super) fn ask(&mut self, container: &str, question: Question, now: DateTime<Utc>) {
+        for asked in question.with.iter().map(|name| &**name).chain([container]) {
+            self.guard(asked);
+        }
+        self.on(container, Event::Ask(Box::new(question)), now);
     }
 
     /// Writes an image.

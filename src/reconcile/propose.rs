@@ -92,10 +92,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         for other in &question.with {
             work.draft.on(other, Event::NothingToAsk, now);
         }
-        for container in question.with.iter().map(|name| &**name).chain([container]) {
-            work.draft.guard(container);
-        }
-        work.draft.on(container, Event::Ask(Box::new(question)), now);
+        work.draft.ask(container, question, now);
     }
 
     /// What is asked already, with what is known of it by now. Until when its links can be used.
@@ -151,10 +148,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let notice = self.asked_notice(target, Some(settings), &question);
         let notice = Notice { declared: chosen.declared.at_most(MOST_QUOTES), ..notice };
         let deliveries = self.0.audience.messages(&notice, settings.notify.as_deref());
-        for container in question.with.iter().map(|name| &**name).chain([container]) {
-            work.draft.guard(container);
-        }
-        work.draft.on(container, Event::Ask(Box::new(question)), now);
+        work.draft.ask(container, question, now);
         if deliveries.is_empty() {
             tracing::info!(workload = %target.workload.id, container, "nobody is told: no channel is configured, or image-watcher/notify names none of them");
         } else {

@@ -43,12 +43,30 @@ impl Ahead {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((tag, digest, said));
     }
 
-    /// What the API server says against this version, where it was rehearsed ahead.
-    pub(super) fn refusal(&self, chosen: &Chosen) -> Option<String> {
+    /// What the API server said of this version, if it was asked already.
+    pub(super) fn said_of(&self, chosen: &Chosen) -> Rehearsal {
+        if chosen.preflight.dry_run.is_some() {
+            return Rehearsal::Taken;
+        }
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, _, said) = refused.as_ref().filter(|(tag, digest, _)| (tag, digest) == (&chosen.to, &chosen.digest))?;
-        Some(said.clone())
+        match &*refused {
+            Some((tag, digest, said)) if (tag, digest) == (&chosen.to, &chosen.digest) => {
+                Rehearsal::Refused(said.clone())
+            }
+            _ => Rehearsal::Missing,
+        }
     }
+}
+
+/// What the API server says of an update before it is written, or asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rehearsal {
+    /// It was not asked yet.
+    Missing,
+    /// It would take it; the view says how.
+    Taken,
+    /// It would refuse it, in these words.
+    Refused(String),
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {

@@ -9,7 +9,7 @@ use super::apply::Decided;
 use super::draft::{Chosen, Touched, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN, Slow};
-use super::unfit::Ahead;
+use super::unfit::{Ahead, Rehearsal};
 use super::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, UNLISTED, by_workload, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
@@ -31,8 +31,8 @@ struct ToDo {
     chosen: Chosen,
     /// Whether people decide, whatever the mode says.
     asks: bool,
-    /// What the API server said against it, where it was rehearsed while the registry was asked.
-    refused: Option<String>,
+    /// What the API server said of it while the registry was asked.
+    rehearsal: Rehearsal,
 }
 
 impl ToDo {
@@ -321,7 +321,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let slow = slow.or(taken_back);
         let mut looked = self.judged(work, target, settings, judged, slow);
         if let Some(to_do) = &mut looked.to_do {
-            to_do.refused = ahead.refusal(&to_do.chosen);
+            to_do.rehearsal = ahead.said_of(&to_do.chosen);
         }
         Ok(Looked { is_unsure, ..looked })
     }
@@ -455,7 +455,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let (true, None, Some(Verdict::Asks(because))) = (asks, &chosen.because, others) {
             chosen.because = Some(because).filter(is_told);
         }
-        let to_do = ToDo { target: target.clone(), settings, chosen, asks, refused: None };
+        let to_do = ToDo { target: target.clone(), settings, chosen, asks, rehearsal: Rehearsal::Missing };
         Looked { to_do: Some(Box::new(to_do)), ..Looked::again(due) }
     }
 
@@ -472,29 +472,26 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Applies what was chosen for these containers, which run the same image, or asks.
     async fn act(&self, work: &mut Work, together: &[ToDo]) -> Step {
         let Some(first) = together.first() else { return Ok(None) };
-        let ToDo { target, settings, chosen, asks, refused } = first;
+        let ToDo { target, settings, chosen, asks, rehearsal } = first;
         let with: Vec<Box<str>> = together.iter().skip(1).map(|it| it.target.container.as_str().into()).collect();
         let is_asked = work.draft.record.known(&target.container).question.as_ref();
         let is_asked = is_asked.is_some_and(|question| question.is_about(&chosen.from, &chosen.to, &chosen.digest));
         let waits = if *asks { is_asked } else { target.workload.paused };
-        let is_rehearsed = !is_asked && with.is_empty() && chosen.preflight.dry_run.is_some();
-        let chosen = if waits || is_rehearsed {
-            chosen.clone()
-        } else {
-            let refused = refused.clone().filter(|_| with.is_empty() && !is_asked);
-            let judged = match refused {
-                Some(said) => Err(said),
-                None => self.rehearsed(work, target, chosen, &with).await?,
-            };
-            match judged {
-                Ok(dry_run) => {
-                    let preflight = Preflight { dry_run: Some(dry_run), ..chosen.preflight.clone() };
-                    Chosen { preflight, ..chosen.clone() }
-                }
-                Err(said) => return Ok(Some(self.would_be_refused(work, target, settings, chosen, &with, said))),
-            }
+        let is_another_write = is_asked || !with.is_empty();
+        let judged = match rehearsal {
+            _ if waits => None,
+            Rehearsal::Taken if !is_another_write => None,
+            Rehearsal::Refused(said) if !is_another_write => Some(Err(said.clone())),
+            _ => Some(self.rehearsed(work, target, chosen, &with).await?),
         };
-        let chosen = &chosen;
+        let chosen = &match judged {
+            None => chosen.clone(),
+            Some(Ok(dry_run)) => {
+                let preflight = Preflight { dry_run: Some(dry_run), ..chosen.preflight.clone() };
+                Chosen { preflight, ..chosen.clone() }
+            }
+            Some(Err(said)) => return Ok(Some(self.would_be_refused(work, target, settings, chosen, &with, said))),
+        };
         if *asks {
             return self.propose(work, target, settings, chosen, with).await;
         }

@@ -50,6 +50,34 @@ pub(super) struct Keeping {
 }
 
 impl Command {
+    /// Whether all that it changes may be lost with the machine's power: what was learnt elsewhere can be asked again.
+    pub(super) fn may_be_lost(&self) -> bool {
+        match self {
+            Self::Keep(..)
+            | Self::Recall(..)
+            | Self::Gathered(..)
+            | Self::Depth(_)
+            | Self::Troubles(_)
+            | Self::Newest(..)
+            | Self::Sequences(_)
+            | Self::Brake(_)
+            | Self::Announced(..)
+            | Self::Ping(_) => true,
+            Self::Put(..)
+            | Self::Compose(..)
+            | Self::Lease(..)
+            | Self::Settle(..)
+            | Self::Bury(..)
+            | Self::Remember(..)
+            | Self::Answering(..)
+            | Self::RememberBrake(..)
+            | Self::Announce(..)
+            | Self::Found(..)
+            | Self::Letters(_)
+            | Self::SignIns(_) => false,
+        }
+    }
+
     /// Replies that nothing was stored.
     pub(super) fn refuse(self, error: &QueueError) {
         let error = error.clone();

@@ -37,6 +37,8 @@ pub(super) struct Store {
     pub(super) connection: Connection,
     /// Whether a transaction was begun. SQLite ends one by itself after some errors, so it can't be asked.
     begun: bool,
+    /// Whether a commit is on disk when it returns; a connection begins so.
+    is_synced: bool,
     pub(super) leases: Leases,
     pub(super) waiting: Waiting,
     /// When repositories were last looked at, Unix milliseconds, and how urgently; what is older than [`GATHER`] is dropped.
@@ -63,6 +65,7 @@ impl Store {
             path,
             connection,
             begun: false,
+            is_synced: true,
             leases: Leases::new(died, ambient.clone()),
             waiting: Waiting::default(),
             looked: HashMap::new(),
@@ -82,8 +85,20 @@ impl Store {
     /// A new connection to the same file, after one that failed; leases stay as they are.
     pub(super) fn reopen(&mut self) -> Result<(), OpenError> {
         self.connection = file::connect(&self.path)?;
+        self.is_synced = true;
         self.leases.stale();
         self.count_ready().map_err(|source| OpenError::of(&self.path, source))
+    }
+
+    /// Whether the next commit waits for the disk. One that does takes those before it along, and without it a loss of power
+    /// loses the last commits, never the file: <https://sqlite.org/pragma.html#pragma_synchronous>.
+    pub(super) fn sync_commits(&mut self, is_synced: bool) -> rusqlite::Result<()> {
+        if self.is_synced != is_synced {
+            let level = if is_synced { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.is_synced = is_synced;
+        }
+        Ok(())
     }
 
     /// Begins a transaction, unless one was begun.

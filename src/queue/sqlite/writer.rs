@@ -92,7 +92,8 @@ impl Writer {
             return;
         }
         let mut pending = Vec::with_capacity(commands.len());
-        let mut failed = None;
+        let is_synced = !commands.iter().all(Command::may_be_lost);
+        let mut failed = self.store.sync_commits(is_synced).map_err(failure).err();
         for command in commands {
             match &failed {
                 None => failed = self.execute(command, &mut pending).err(),
@@ -263,4 +264,43 @@ fn store_all(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<Put> {
     }
     let placed = if topics.is_empty() { Placed::Coalesced } else { Placed::News };
     Ok((topics, Ok(placed)))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta};
+
+    use super::super::command::Keeping;
+    use super::super::file;
+    use super::*;
+    use crate::ambient::Ambient;
+    use crate::queue::contract::look;
+
+    /// SQLite's numbers of `synchronous`.
+    const NORMAL: i64 = 1;
+    const FULL: i64 = 2;
+
+    #[test]
+    fn only_what_can_be_asked_again_does_not_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let ambient = Ambient::system();
+        let lock = file::lock(folder.path()).unwrap();
+        let store = Store::open(folder.path(), ambient.clone()).unwrap();
+        let (_commands, waiting) = mpsc::channel(1);
+        let mut writer = Writer::new(store, waiting, (Wakers::default(), Arc::default()), lock);
+        let until = ambient.now() + TimeDelta::hours(1);
+        let keep = || {
+            let keeping = Keeping { key: "a".into(), value: "1".into(), until };
+            Command::Keep(Box::new(keeping), Reply::channel().0)
+        };
+        let put = || Command::Put(vec![look("shop/api", DateTime::UNIX_EPOCH)], Reply::channel().0);
+        let mut synced_after = |commands: Vec<Command>| -> i64 {
+            writer.commit(commands);
+            writer.store.connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(synced_after(vec![put()]), FULL);
+        assert_eq!(synced_after(vec![keep()]), NORMAL);
+        assert_eq!(synced_after(vec![keep(), put()]), FULL, "a job beside it is owed");
+        assert_eq!(writer.store.recall("a").unwrap().as_deref(), Some("1"));
+    }
 }

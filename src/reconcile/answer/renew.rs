@@ -126,10 +126,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             _ => Stands::Open,
         };
         let question = Question { terms, asked: now, votes: Votes::default(), is_renewed: true, stands, ..old };
-        for container in question.with.iter().map(|name| &**name).chain([container]) {
-            draft.guard(container);
-        }
-        draft.on(container, Event::Ask(Box::new(question.clone())), now);
+        draft.ask(container, question.clone(), now);
         draft.on(container, Event::Told, now);
         self.commit(draft).await?;
         Ok(question)

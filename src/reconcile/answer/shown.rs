@@ -10,7 +10,7 @@ use crate::cluster::Cluster;
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::history::Choice;
 use crate::domain::policy::{Policy, Strategy, step};
-use crate::domain::record::{Answer as Given, Event, Ledger, Question, Stands};
+use crate::domain::record::{Answer as Given, Ledger, Question, Stands};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::tag::Level;
 use crate::domain::votes::Votes;
@@ -114,10 +114,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             None => match self.question_anew(&draft, shown, press.action) {
                 Ok(question) => {
-                    for container in question.with.iter().map(|name| &**name).chain([container]) {
-                        draft.guard(container);
-                    }
-                    draft.on(container, Event::Ask(Box::new(question.clone())), self.0.ambient.now());
+                    draft.ask(container, question.clone(), self.0.ambient.now());
                     question
                 }
                 Err(not_shown) => return Ok(Err(not_shown)),
