@@ -7,7 +7,7 @@ use crate::domain::record::{Held, Ledger, RETIRED, Record, Stands, of_the_first_
 use crate::domain::workload::{Workload, WorkloadPatch};
 
 /// The annotation that is read back.
-const RECORD: &str = "record";
+pub const RECORD: &str = "record";
 /// The updates, for people.
 const HISTORY: &str = "history";
 
@@ -35,8 +35,9 @@ pub(super) fn approvals(workload: &Workload, most: usize) -> Vec<ApprovalId> {
     of_the_first_release(workload).approvals().take(most).cloned().collect()
 }
 
-/// The record that a workload claims to have, and its sequence number.
-pub(super) fn sequence(workload: &Workload) -> Option<u64> {
+/// The sequence number of the record that a workload claims to have.
+#[must_use]
+pub fn sequence(workload: &Workload) -> Option<u64> {
     sealed::claimed_sequence(workload.annotation(RECORD))
 }
 

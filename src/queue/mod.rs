@@ -415,8 +415,10 @@ pub struct Written {
 pub struct Answering {
     /// The sequence number of the record that carries it.
     pub sequence: u64,
-    /// The generation of the workload that it is written on: see [`crate::domain::workload::Workload::generation`].
-    pub on: i64,
+    /// The generation of the workload that it is written on, where it writes an image: see
+    /// [`crate::domain::workload::Workload::generation`]. Annotations alone change none, so `None` for an answer that writes no
+    /// image.
+    pub on: Option<i64>,
     /// The container that it is about.
     pub container: Box<str>,
 }

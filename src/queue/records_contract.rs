@@ -22,13 +22,13 @@ pub(crate) async fn keeps_it(records: impl Records) {
     let settings = Written { settings: Some(Fingerprint::stored(u64::MAX)), ..written(2, "two") };
     records.remember("uid", settings.clone()).await.unwrap();
     assert_eq!(newest().await, Some(settings), "the same one may say more");
-    let answering = Some(Answering { sequence: 3, on: 7, container: "web".into() });
+    let answering = Some(Answering { sequence: 3, on: Some(7), container: "web".into() });
     records.answering("uid", answering.clone()).await.unwrap();
     records.remember("uid", written(2, "two")).await.unwrap();
     assert_eq!(newest().await.unwrap().answering, answering, "what is read late settles no later answer");
     records.remember("uid", written(3, "three")).await.unwrap();
     assert_eq!(newest().await, Some(written(3, "three")), "the record that carries it does");
-    let later = Some(Answering { sequence: 4, on: 8, container: "web".into() });
+    let later = Some(Answering { sequence: 4, on: None, container: "web".into() });
     records.answering("uid", later).await.unwrap();
     records.answering("uid", None).await.unwrap();
     assert_eq!(newest().await, Some(written(3, "three")), "and so does its refusal");

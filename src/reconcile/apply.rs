@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::draft::{Chosen, Draft, Image, Work, image_of};
 use super::notices::of_update;
@@ -13,14 +13,11 @@ use crate::domain::approval::Terms;
 use crate::domain::event::{Failure, Job, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, Refused, Update};
+use crate::domain::record::{Event, REFUSED_FOR, Refused, Update};
 use crate::domain::rollout::Rollout;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Credential, Registry};
-
-/// A write that was refused for good is tried again after so long, or when there is something else to write.
-pub(super) const REFUSED_FOR: TimeDelta = TimeDelta::hours(6);
 
 /// Who or what decided on an update.
 #[derive(Clone, Copy, Debug)]

@@ -347,9 +347,11 @@ impl Draft {
         change_cause::is_written(&self.workload, settings.is_ok_and(|settings| settings.patch_owned))
     }
 
-    /// The sequence number of the record that is written next.
-    pub(super) fn next(&self) -> u64 {
-        self.record.sequence.max(self.before.sequence) + 1
+    /// The sequence number of the record that is written next: the time in milliseconds, or one more than the last where that
+    /// is later. So it is above those that were written before the store was lost, which nobody remembers.
+    pub(super) fn next(&self, now: DateTime<Utc>) -> u64 {
+        let last = self.record.sequence.max(self.before.sequence);
+        last.saturating_add(1).max(u64::try_from(now.timestamp_millis()).unwrap_or_default())
     }
 
     /// Whether what stands on the workload is not believed.

@@ -35,7 +35,7 @@ impl Families {
         if let Some(before) = before
             && let Some(doubt) = Doubt::shrunk(before.count, count)
         {
-            let since = before.fewer_since.unwrap_or(now);
+            let since = before.fewer_since.unwrap_or(now).min(now);
             if now - since < Doubt::BELIEVED_AFTER {
                 seen.insert(key, Seen { fewer_since: Some(since), ..before });
                 return Some(doubt);

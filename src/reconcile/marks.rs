@@ -91,6 +91,11 @@ impl Marks {
         }
     }
 
+    /// The sequence number of what was written last, as far as that was seen since the start.
+    pub(super) fn sequence(&self, uid: &str) -> Option<u64> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).get(uid).map(|mark| mark.sequence)
+    }
+
     fn get(&self, uid: &str) -> Option<Mark> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
     }
@@ -137,16 +142,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    /// The newest record, where the one on the workload is not: never nothing, as something was written.
-    pub(super) async fn newest(&self, uid: &str) -> Result<Record, StepError> {
-        let Some(written) = self.remembered(uid).await? else { return Err(StepError::NotRemembered) };
+    /// The record with this sequence number or a newer one, where the one on the workload is older: never nothing, as it was
+    /// written. While the store takes no writes it may not be kept anywhere.
+    pub(super) async fn newest(&self, uid: &str, sequence: u64) -> Result<Record, StepError> {
+        let written = self.remembered(uid).await?.filter(|written| sequence <= written.sequence);
+        let Some(written) = written else { return Err(StepError::NotRemembered) };
         let history = (!written.history.is_empty()).then_some(&*written.history);
         sealed::remembered(&written.record, history).ok_or(StepError::NotRemembered)
     }
 
     /// Remembers what was written. What the store does not take is kept in memory, and given to it at the next look.
     ///
-    /// It is marked only when it can be read again: whoever finds the mark may ask for the record.
+    /// It is marked in any case, so that an older record is not taken for the newest one.
     pub(super) async fn remember(&self, uid: &str, written: Written) {
         match self.0.queue.remember(uid, written.clone()).await {
             Ok(()) => self.1.marks.saved(uid, written.sequence),
@@ -198,7 +205,7 @@ mod tests {
     #[test]
     fn what_is_remembered_late_takes_nothing_back() {
         let marks = Marks::default();
-        let answering = Some(Answering { sequence: 3, on: 1, container: "web".into() });
+        let answering = Some(Answering { sequence: 3, on: Some(1), container: "web".into() });
         marks.put("uid", Mark::of(&written(2)));
         marks.answering("uid", answering.clone());
         marks.put("uid", Mark::of(&written(2)));

@@ -64,9 +64,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let remembered = wrong.map(|_| Box::new(record.clone()));
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = match &in_doubt {
-            Some(answering) => {
-                answering.on == workload.generation || self.is_untouched(&workload, &record, answering).await
-            }
+            Some(Answering { on: Some(on), .. }) if *on == workload.generation => true,
+            Some(answering) if answering.on.is_some() => self.is_untouched(&workload, &record, answering).await,
+            // Who puts annotations back leaves no trace of what was there.
+            Some(_) => false,
             None => false,
         };
         if let Some(answering) = in_doubt.filter(|_| !is_in_doubt) {
@@ -114,6 +115,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
+    /// Whether it may be that something is asked on a workload, by what its record claims: where that is older than what was
+    /// written last, or none, what is remembered tells.
+    pub(super) fn may_ask(&self, workload: &Workload) -> bool {
+        let newest = self.1.marks.sequence(&workload.id.uid);
+        if newest.is_some_and(|newest| annotations::sequence(workload) != Some(newest)) {
+            return true;
+        }
+        annotations::claimed(workload).ledgers().any(|(_, ledger)| ledger.question.is_some())
+    }
+
     async fn believed(&self, workload: &Workload, mark: &Mark) -> Result<Believed, StepError> {
         let text = annotations::text(workload).map(short);
         let is_newest = |record: &Record| {
@@ -128,7 +139,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             opened => opened,
         };
-        let newest = if mark.sequence > 0 { Some(self.newest(&workload.id.uid).await?) } else { None };
+        let newest = if mark.sequence > 0 { Some(self.newest(&workload.id.uid, mark.sequence).await?) } else { None };
         Ok(match (opened, newest) {
             // The record is right, and what is remembered of the history may be older.
             (Opened::WithoutHistory(record), newest) if is_newest(&record) => {
@@ -187,7 +198,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let said = draft.take_said();
         let repaired = (is_silent && !patch.is_empty()).then_some(words);
-        let written = if patch.is_empty() { draft.workload } else { self.0.cluster.apply(&patch).await? };
+        let written = if patch.is_empty() {
+            draft.workload
+        } else {
+            // They are words about the record that stands there now.
+            let patch = patch.while_unchanged(&draft.workload, std::iter::once(annotations::RECORD.to_owned()));
+            self.0.cluster.apply(&patch).await?
+        };
         if repaired.is_some_and(|stands| self.is_fought(&written, stands, &draft.record)) {
             let note = format!("what people read of image-watcher's record was edited; {}", let_go(&written));
             self.0.cluster.announce(&written, WorkloadEvent::RecordReplaced(note)).await;
@@ -228,7 +245,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let workload = draft.workload.id.to_string();
             return Err(ClusterError::Conflict { workload, now: None }.into());
         }
-        let (on, wrong, sequence) = (draft.workload.generation, draft.wrong, draft.next());
+        let (wrong, sequence) = (draft.wrong, draft.next(self.0.ambient.now()));
+        let on = (!images.is_empty()).then_some(draft.workload.generation);
         let (is_repaired, stands) = (draft.is_only_repaired(), stands(&draft));
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::apply::{Decided, REFUSED_FOR};
+use super::apply::Decided;
 use super::draft::{Chosen, Draft, Work};
 use super::entrance::Pass;
 use super::notices::{self, notice};
@@ -16,7 +16,7 @@ use crate::domain::event::{Failure, Notice, NoticeKind};
 use crate::domain::fleet::Others;
 use crate::domain::policy::{Mode, step};
 use crate::domain::preflight::{DryRun, Flaw, Preflight, Unfit};
-use crate::domain::record::{Event, Refused};
+use crate::domain::record::{Event, REFUSED_FOR, Refused};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -151,7 +151,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work: &Work,
         write: impl FnOnce(&mut Work) + Send,
     ) -> Result<Result<DryRun, String>, StepError> {
-        let mut draft = trial(work, write);
+        let mut draft = trial(work, write, self.0.ambient.now());
         let judged = self.rehearse(&draft).await?;
         if judged.is_err() {
             // Who refuses our record, too, has nothing against the image.
@@ -254,12 +254,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// The write that would be done, on a draft of its own.
-fn trial(work: &Work, write: impl FnOnce(&mut Work)) -> Draft {
+fn trial(work: &Work, write: impl FnOnce(&mut Work), now: DateTime<Utc>) -> Draft {
     let draft = &work.draft;
     let (record, before) = (draft.record.clone(), draft.before.clone());
     let mut trial = Work::on(Draft::of(draft.workload.clone(), record, before, draft.wrong, draft.read), "");
     write(&mut trial);
     let mut draft = trial.draft;
-    draft.record.sequence = draft.next();
+    draft.record.sequence = draft.next(now);
     draft
 }

@@ -16,7 +16,9 @@ use crate::domain::history::Outcome;
 use crate::domain::notice::is_zero;
 use crate::domain::policy::{Doubt, KnownSince, Mode, is_older};
 use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::request::LONGEST_SNOOZE;
 use crate::domain::settings::Fingerprint;
+use crate::domain::until::is_to_come;
 
 /// How many questions of a container are remembered that were answered, or replaced by another.
 pub(super) const MOST_PAST: usize = 10;
@@ -231,7 +233,7 @@ impl Ledger {
             Some((Stands::Open, _)) => None,
             closed => self.put_off(tag, digest, closed.map(|(_, id)| id)),
         };
-        until.filter(|until| now < *until)
+        until.filter(|until| is_to_come(*until, LONGEST_SNOOZE, now))
     }
 
     /// When what is put off is over, while it is closed or another question is in its place. The last that was put off is known.
@@ -350,7 +352,8 @@ impl Ledger {
     /// reads the record, and after a restart.
     #[must_use]
     pub fn doubts(&self, relatives: usize, now: DateTime<Utc>) -> Option<Doubt> {
-        let shrunk = self.shrunk.as_ref().filter(|shrunk| now < shrunk.since + Doubt::BELIEVED_AFTER)?;
+        // A clock that was ahead is none to wait for.
+        let shrunk = self.shrunk.as_ref().filter(|shrunk| now < shrunk.since.min(now) + Doubt::BELIEVED_AFTER)?;
         Doubt::shrunk(shrunk.before, relatives)
     }
 

@@ -2,14 +2,18 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::preflight::{Flaw, Unfit};
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::until::is_to_come;
 
 /// So many are remembered of a container: no more are passed over in one decision.
 const MOST: usize = 3;
+
+/// A write that the API server refused is tried again after this.
+pub const REFUSED_FOR: TimeDelta = TimeDelta::hours(6);
 
 /// A version that is not gone to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,11 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// Whether it is not to be tried again yet.
+    fn waits(&self, now: DateTime<Utc>) -> bool {
+        is_to_come(self.again, REFUSED_FOR, now)
+    }
+
     fn is(&self, unfit: &Unfit) -> bool {
         (&self.tag, &self.digest, self.flaw.as_ref()) == (&unfit.tag, &unfit.digest, Some(&unfit.flaw))
     }
@@ -60,7 +69,7 @@ impl Refusals {
 
     /// What the API server refused to write, and what is not to be tried again yet.
     pub fn writes(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Refused> {
-        self.0.iter().filter(move |refused| refused.flaw.is_none() && now < refused.again)
+        self.0.iter().filter(move |refused| refused.flaw.is_none() && refused.waits(now))
     }
 
     /// What would not start.
@@ -76,14 +85,14 @@ impl Refusals {
 
     /// One more write was refused.
     pub(super) fn refuse(&mut self, refused: Refused, now: DateTime<Utc>) {
-        self.0.retain(|other| other.flaw.is_some() || other.tag != refused.tag && now < other.again);
+        self.0.retain(|other| other.flaw.is_some() || other.tag != refused.tag && other.waits(now));
         self.0.insert(0, refused);
         self.0.truncate(MOST);
     }
 
     /// These would not start, and no others.
     pub(super) fn are_unfit(&mut self, all: Vec<Unfit>, now: DateTime<Utc>) {
-        self.0.retain(|other| other.flaw.is_none() && now < other.again);
+        self.0.retain(|other| other.flaw.is_none() && other.waits(now));
         self.0.extend(all.into_iter().map(|Unfit { tag, digest, flaw }| Refused {
             tag,
             digest,

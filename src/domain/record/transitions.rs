@@ -56,7 +56,8 @@ impl Ledger {
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
             Event::Present => self.gone = None,
             Event::Shrunk(before) => {
-                self.shrunk.get_or_insert(Shrunk { before, since: now }).before = before;
+                let since = self.shrunk.as_ref().map_or(now, |shrunk| shrunk.since.min(now));
+                self.shrunk = Some(Shrunk { before, since });
             }
             Event::Whole => self.shrunk = None,
             Event::Vote(vote) => self.vote(*vote, now),
@@ -327,7 +328,7 @@ impl Ledger {
         if let Some(held) = self.held.take() {
             self.put_off.take_if(|put_off| put_off.is_of_tag(&held.tag));
         }
-        let question = self.question.clone().filter(|question| question.is_open(now))?;
+        let question = self.question.clone().filter(|it| it.is_open(now) && it.terms.allows == Allows::Held)?;
         let answered = self.answer(Answer::Resumed, by, now)?;
         Some(Consequence::Resumed(question, answered))
     }

@@ -13,6 +13,9 @@ const MOST_RECORDS: i64 = 50_000;
 /// One that is asked for counts as used again once in this time.
 const USED_AGAIN: i64 = 24 * 3600 * 1000;
 
+/// Stands in place of a generation, which is never negative, where an answer writes no image.
+const NO_IMAGE: i64 = -1;
+
 impl Store {
     /// See [`crate::queue::Records::newest`].
     pub(super) fn newest(&mut self, uid: &str) -> rusqlite::Result<Option<Written>> {
@@ -24,7 +27,7 @@ impl Store {
                 settings: row.get::<_, Option<i64>>(6)?.map(|stored| Fingerprint::stored(stored.cast_unsigned())),
                 answering: Some(Answering {
                     sequence: number(row.get(3)?),
-                    on: row.get(4)?,
+                    on: Some(row.get(4)?).filter(|on| *on != NO_IMAGE),
                     container: row.get::<_, String>(7)?.into(),
                 })
                 .filter(|answering| answering.sequence > 0),
@@ -79,8 +82,9 @@ impl Store {
     /// See [`crate::queue::Records::answering`].
     pub(super) fn answering(&mut self, uid: &str, answering: Option<Answering>) -> rusqlite::Result<()> {
         self.transact()?;
-        let nothing = Answering { sequence: 0, on: 0, container: Box::default() };
+        let nothing = Answering { sequence: 0, on: None, container: Box::default() };
         let Answering { sequence, on, container } = answering.unwrap_or(nothing);
+        let on = on.unwrap_or(NO_IMAGE);
         self.connection
             .prepare_cached(
                 "INSERT INTO record (uid, answering, answering_on, used, answering_of) VALUES (?1, ?2, ?3, ?4, ?5)

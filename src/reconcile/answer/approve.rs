@@ -67,6 +67,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         (vote, votes): (Vote, Votes),
     ) -> Result<Answer, StepError> {
         let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
+        if draft.record.known(container).open(now).is_none() {
+            return Ok(Answer::Expired(Box::new(asked.clone())));
+        }
         let ballot = Ballot { votes, is_yours: true, ..asked.ballot.clone() };
         draft.vote((container, &asked.approval.to_tag), &ballot, vote, now);
         for container in asked.containers() {

@@ -67,12 +67,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             "{container}: {} is held no more and may be applied, by {by}",
             asked.approval.to_tag
         )));
-        draft.on(container, Event::Resume { by }, now);
+        draft.on(container, Event::Resume { by: by.clone() }, now);
         draft.guard(container);
         let record = draft.record.clone();
         self.commit_answer(draft, container).await?;
         if let Some(plan) = &asked.group {
-            self.let_go_on_all(plan, &asked.workload.id.uid).await;
+            self.let_go_on_all(plan, &asked.workload.id.uid, &by).await;
         }
         if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
             let target = self.target(asked, &from).await;

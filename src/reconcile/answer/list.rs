@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::{Action, Answer, Press};
 use crate::cluster::Cluster;
 use crate::domain::actor::{Person, SignedIn};
-use crate::domain::approval::{Allows, Approval, ApprovalId, TOKEN_UPDATE, Token};
+use crate::domain::approval::{Allows, Approval, ApprovalId, Token};
 use crate::domain::listing::{Listing, MOST_LISTED};
 use crate::domain::record::Question;
 use crate::domain::settings;
@@ -123,11 +123,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Line { id, workload, container, token, answer: self.state(asked, question, draft), is_pressed: false }
     }
 
-    /// The workloads that ask something, by namespace and name.
+    /// The workloads whose own record asks something, by namespace and name: what is copied beside it tells nobody.
     pub(super) fn asking(&self) -> Vec<Arc<Workload>> {
         let repositories = self.0.cluster.repositories();
         let running = repositories.iter().flat_map(|repository| self.0.cluster.running(repository));
-        let asking = running.filter(|workload| workload.annotation(TOKEN_UPDATE).is_some());
+        let asking = running.filter(|workload| self.may_ask(workload));
         let sorted: BTreeMap<_, _> = asking.map(|workload| (workload.id.clone(), workload)).collect();
         sorted.into_values().collect()
     }

@@ -27,8 +27,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let container = approval.container.as_str();
         let mut draft = draft;
         let by = asked.by();
-        let Some(question) = draft.record.ledger(container).and_then(|ledger| ledger.question.clone()) else {
-            return Ok(Answer::Changed(Box::new(asked.clone())));
+        // Whoever was asked whether this person may took the last seconds.
+        let Some(question) = draft.record.known(container).open(now).cloned() else {
+            return Ok(Answer::Expired(Box::new(asked.clone())));
         };
         draft.on(container, Event::Skip { by: by.clone() }, now);
         draft.guard(container);
@@ -60,6 +61,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     pub(super) async fn snooze(&self, asked: &Asked, length: TimeDelta, mut draft: Draft) -> Result<Answer, StepError> {
         let now = self.0.ambient.now();
+        if draft.record.known(&asked.approval.container).open(now).is_none() {
+            return Ok(Answer::Expired(Box::new(asked.clone())));
+        }
         let until = now + length;
         let (by, Approval { container, to_tag, .. }) = (asked.by(), &asked.approval);
         let note = format!("{container}: {to_tag} is put off until {}, by {by}", moment(until));

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crate::assess::Unanswerable;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, WorkloadEvent};
+use crate::domain::actor::Actor;
 use crate::domain::group::{Move, Plan, members, of};
 use crate::domain::history::Outcome;
 use crate::domain::record::Event;
@@ -125,20 +126,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// What failed on one member is held on all, and is let go on all; one that can't be written now keeps no other.
-    pub(in crate::reconcile) async fn let_go_on_all(&self, plan: &Plan, but: &str) {
+    pub(in crate::reconcile) async fn let_go_on_all(&self, plan: &Plan, but: &str, by: &Actor) {
         for one in plan.moves.iter().filter(|one| *one.workload.uid != *but) {
-            if let Err(error) = self.let_go_on(one).await {
+            if let Err(error) = self.let_go_on(one, by).await {
                 tracing::warn!(workload = %one.workload, version = %one.tag, error = %chain(&error), "this member holds a version that is released on the others, which keeps all from it: release it by `image-watcher resume`");
             }
         }
     }
 
-    async fn let_go_on(&self, one: &Move) -> Result<(), StepError> {
+    async fn let_go_on(&self, one: &Move, by: &Actor) -> Result<(), StepError> {
         let Some(workload) = self.0.cluster.by_uid(&one.workload.uid) else { return Ok(()) };
         let mut draft = self.draft(workload).await?;
         for container in one.containers() {
             if draft.record.known(container).holds(&one.tag, &one.digest).is_some() {
-                draft.on(container, Event::Outgrown, self.0.ambient.now());
+                draft.announce(WorkloadEvent::HeldReleased(format!(
+                    "{container}: {} is held no more and may be applied, by {by}",
+                    one.tag
+                )));
+                draft.on(container, Event::Resume { by: by.clone() }, self.0.ambient.now());
             }
         }
         self.commit(draft).await?;

@@ -1,9 +1,11 @@
 //! A plan under way: who is written next.
 
 use super::{Group, Member};
+use crate::assess::question::Asked;
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
 use crate::domain::declared::{Declared, Kinds};
+use crate::domain::fleet::Others;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Move, Plan, Waits};
 use crate::domain::policy::Mode;
@@ -11,6 +13,7 @@ use crate::domain::preflight::Preflight;
 use crate::domain::record::Update;
 use crate::domain::reference::ImageReference;
 use crate::domain::together::Seen;
+use crate::domain::view::{Blocker, Known};
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::draft::Chosen;
@@ -62,6 +65,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return self.group_waits(group, waits, None).await;
         }
         let (work, by) = (member.work, group.decided(plan));
+        if !self.is_meant_still(&group, member, one, (&from, &by)) {
+            // What its settings say by now is decided on for all that are left.
+            return self.decide_together(group, None).await;
+        }
         let why = Grounds::Group { name: plan.name.clone(), members: group.members.len() };
         let chosen = Chosen {
             from,
@@ -90,6 +97,33 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let again = self.conclude_group(group, Some(work)).await?;
         self.look_at(&target.repository, self.0.ambient.now() + LOOK_AGAIN, &trace).await?;
         Ok(again)
+    }
+
+    /// Whether a member's settings would still let it go where it was to go; without people, where nobody approved it.
+    fn is_meant_still(
+        &self,
+        group: &Group,
+        member: &Member,
+        one: &Move,
+        (from, by): (&ImageReference, &Actor),
+    ) -> bool {
+        let now = self.0.ambient.now();
+        let (workload, container) = (&member.target.workload, member.target.container.as_str());
+        let Some(work) = group.works.get(member.work) else { return false };
+        let record = &work.draft.record;
+        let ledger = record.known(container);
+        let (to, digest, was) = (&one.tag, &one.digest, one.from_digest.as_ref());
+        let asked = Asked { workload, container, image: from, to, digest, was, ledger };
+        let Ok(settings) = asked.at_sight(&self.0.bounds, now) else { return false };
+        if *by != Actor::Policy {
+            return true;
+        }
+        // Other workloads are a matter of their own, and a window says when a group may begin.
+        let known = Known { workload, container, record, settings: &settings, others: Others::Said(None) };
+        match known.blocker(to, digest, now) {
+            None | Some(Blocker::Window(_) | Blocker::Rolling { .. } | Blocker::Waits(_)) => true,
+            Some(_) => false,
+        }
     }
 
     /// Whether a plan that nobody approved goes on with a member, as it would if that were alone: it waits for others, or people

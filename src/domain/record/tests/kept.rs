@@ -42,13 +42,14 @@ fn a_write_forgets_what_was_said_before_it() {
     };
     let mut record = asked();
     record.on("web", Event::Because(Some("before".into())), at(0));
-    record.on("web", Event::Refuse(*refused(1, 9)), at(0));
-    record.on("web", Event::Refuse(*refused(2, 9)), at(0));
+    record.on("web", Event::Refuse(*refused(1, 6)), at(0));
+    record.on("web", Event::Refuse(*refused(2, 6)), at(0));
     let refuses = |record: &Record, n: u8, digest: u8, hours| {
         ledger(record).refuses(&update(n, None).tag, &Digest::of(&[digest]), at(hours)).is_some()
     };
-    assert!(refuses(&record, 1, 1, 8) && !refuses(&record, 1, 2, 8) && !refuses(&record, 3, 2, 8));
-    assert!(!refuses(&record, 1, 1, 9), "it may be tried again");
+    assert!(refuses(&record, 1, 1, 5) && !refuses(&record, 1, 2, 5) && !refuses(&record, 3, 2, 5));
+    assert!(!refuses(&record, 1, 1, 6), "it may be tried again");
+    assert!(!refuses(&record, 1, 1, -1), "nor is a clock waited for that was ahead");
     record.on("web", Event::Write(Box::new(update(1, None))), at(1));
     assert!(!refuses(&record, 1, 1, 2) && refuses(&record, 2, 2, 2));
     assert_eq!(ledger(&record).cause_before, None);
@@ -144,7 +145,7 @@ fn where_there_is_no_room_what_says_least_goes_first() {
     record.on("web", Event::Write(Box::new(update(7, None))), at(1));
     record.on("web", Event::End(Outcome::Failed, Some(failed)), at(1));
     let Update { tag, digest, .. } = update(8, None);
-    record.on("web", Event::Refuse(Refused { tag, digest, again: at(9), said: "no".into(), flaw: None }), at(1));
+    record.on("web", Event::Refuse(Refused { tag, digest, again: at(6), said: "no".into(), flaw: None }), at(1));
     let ledger = record.ledgers.get_mut("web").unwrap();
     let sizes = |it: &Ledger| {
         let preflight = it.question.as_ref().is_some_and(|question| question.preflight.is_some());

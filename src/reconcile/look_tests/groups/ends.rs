@@ -169,6 +169,44 @@ async fn a_member_that_is_disabled_in_the_middle_holds_the_rest_and_is_named() {
 }
 
 #[tokio::test]
+async fn who_is_to_be_asked_by_now_is_asked_about_what_is_left_of_a_plan() {
+    let shop = Several::automatic();
+    shop.all_have(&NEW);
+    shop.look_at_all().await;
+    shop.written();
+    shop.sets("web", "mode", Some("NOTIFICATION"));
+    shop.comes_up("api").await;
+    assert_eq!(shop.written(), Vec::<String>::new());
+    let asked = shop.last(NoticeKind::Available);
+    assert_eq!((&*asked.workload.name, asked.group.as_ref().unwrap().moves.len()), ("web", 2), "what is left");
+    let answer = shop.reconciler.answer(&shop.link(&asked), crate::reconcile::Action::Approve, "trace").await;
+    assert!(matches!(answer, crate::reconcile::Answer::Approved(_)), "{answer:?}");
+    shop.comes_up("web").await;
+    assert_eq!(shop.written(), ["web", "worker"]);
+}
+
+#[tokio::test]
+async fn what_a_member_does_not_want_by_now_is_not_written_though_it_was_agreed_on() {
+    for (name, value) in [("strategy", "PATCH"), ("skip", "1.1.0"), ("exclude", "^1[.]1")] {
+        let (auto, approved) = (Several::automatic(), Several::asking());
+        for shop in [&auto, &approved] {
+            shop.all_have(&NEW);
+            shop.look_at_all().await;
+        }
+        let link = approved.link(&approved.last(NoticeKind::Available));
+        let answer = approved.reconciler.answer(&link, crate::reconcile::Action::Approve, "trace").await;
+        assert!(matches!(answer, crate::reconcile::Answer::Approved(_)), "{answer:?}");
+        for shop in [auto, approved] {
+            assert_eq!(shop.written(), ["api"], "{name}");
+            shop.sets("web", name, Some(value));
+            shop.comes_up("api").await;
+            shop.look_at_all().await;
+            assert_eq!(shop.written(), Vec::<String>::new(), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_question_of_its_own_is_closed_when_a_workload_joins() {
     let auto = [("mode", "AUTO_UPDATE")];
     let shop = Several::new(vec![member("api", &auto), member("web", &auto)]);
