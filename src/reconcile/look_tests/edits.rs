@@ -17,7 +17,7 @@ fn remove(all: &mut Annotations, name: &str) {
 
 impl Stage {
     /// Somebody writes to the workload, and its rollout completes.
-    fn edit(&self, image: Option<&str>, annotations: impl FnOnce(&mut Annotations)) {
+    pub(super) fn edit(&self, image: Option<&str>, annotations: impl FnOnce(&mut Annotations)) {
         self.cluster.state(|state| {
             let mut workload = Workload::clone(&state.workload);
             if let Some(image) = image {
@@ -423,6 +423,32 @@ async fn who_releases_what_is_held_is_told() {
     let parts = ["a link was answered", "shop/deploy/web", "email:j…@example.com", "resume", "resumed"];
     assert!(lines.iter().any(|line| parts.iter().all(|part| line.contains(part))), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("joe@")), "{lines:?}");
+}
+
+/// What was written before the disk was lost is not remembered, and is older all the same than what was written since.
+#[tokio::test]
+async fn a_record_of_before_a_lost_disk_is_not_the_newest_after_it() {
+    let mut stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    let first = stage.annotations();
+    stage.clock.step(TimeDelta::minutes(1));
+    stage.push("1.0.2");
+    stage.look().await;
+    let (token, asked) = (stage.token(), stage.annotations());
+    let answer = stage.reconciler.answer(&token, Action::Approve, "trace").await;
+    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::clone(&stage.reconciler.0);
+    let queue = SqliteQueue::open(folder.path(), &parts.ambient).unwrap();
+    stage.reconciler = Reconciler::new(Parts { queue, standing_still: Arc::default(), ..parts });
+    stage.undo("1.0.0", &first);
+    stage.clock.step(TimeDelta::minutes(1));
+    stage.look().await;
+    assert!(stage.annotations() != first, "it is asked anew");
+    stage.undo("1.0.0", &asked);
+    stage.look().await;
+    let answer = stage.reconciler.answer(&token, Action::Approve, "trace").await;
+    assert!(!matches!(answer, Answer::Approved(_)) && stage.runs("1.0.0"), "a used link acts no more: {answer:?}");
 }
 
 /// The API server says that it did not come to an end, and the workload is scaled before anybody looks at it again.

@@ -111,3 +111,21 @@ async fn of_a_list_of_which_nothing_would_be_asked_today_no_link_is_sent() {
         assert!(deliveries(&stage).await.is_empty() && stage.writes() == writes, "{setting}");
     }
 }
+
+#[tokio::test]
+async fn what_any_container_asks_is_listed_whatever_became_of_the_copies_for_people() {
+    let containers = [("web", "a.example/web:2.0.0"), ("old", OLD)];
+    let stage = Stage::team(workload(&containers, &[("strategy", "PATCH")])).await;
+    let keys: LinkKeys = LinkKey::new(vec![7; 32]).unwrap().into();
+    let token = Listing::of_all(stage.clock.now() + LIFETIME).token(&keys, JOE).unwrap();
+    let list = stage.reconciler.list(&Token::parse(&token).unwrap(), None).unwrap();
+    let listed = async || {
+        let lines = stage.reconciler.lines(&list).await.unwrap().lines;
+        lines.into_iter().map(|line| line.container).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, ["old"]);
+    stage.edit(None, |all| all.retain(|(name, _)| !name.starts_with("token-update")));
+    assert_eq!(listed().await, ["old"]);
+    stage.edit(None, |all| all.retain(|(name, _)| &**name != "record"));
+    assert_eq!(listed().await, ["old"], "what is remembered tells");
+}
