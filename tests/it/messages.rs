@@ -243,7 +243,7 @@ async fn what_is_asked_anew_after_a_lost_key_is_one_message(ctx: Ctx) {
     }
     let before = told.count().await;
     let watcher = told.watcher().env("IMAGE_WATCHER_WINDOW", "10s").env("RUN_ON_BOOT", "TRUE");
-    let mut watcher = watcher.env("IMAGE_WATCHER_LINK_KEY", "a link key that is long enough, and lost").start().await;
+    let mut watcher = watcher.env("IMAGE_WATCHER_LINK_KEY", "a link key that is long enough and is lost").start().await;
     told.one_more("first look", &before, SystemTime::now()).await;
     all_is_told(&watcher, OPEN.into()).await;
     told.nothing_else(&before, 1).await;
