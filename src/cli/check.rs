@@ -1,5 +1,7 @@
 //! `image-watcher check`: what is available for every watched workload of a cluster, or for every image that manifests name.
 
+#[cfg(test)]
+mod agreement;
 mod files;
 mod group;
 mod groups;

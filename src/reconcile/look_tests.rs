@@ -1,5 +1,6 @@
 //! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
 
+pub(crate) mod agreed;
 mod back;
 mod blocked;
 mod declared;
@@ -348,7 +349,7 @@ impl Cluster for OneWorkload {
 
 /// Has these tags, or lets nobody in.
 #[derive(Clone)]
-struct Shelf {
+pub(crate) struct Shelf {
     tags: Arc<Mutex<Vec<&'static str>>>,
     asked: Arc<AtomicI64>,
     /// So many of the next questions about a manifest find none.

@@ -38,7 +38,7 @@ mod held;
 mod inform;
 mod judge;
 #[cfg(test)]
-mod look_tests;
+pub(crate) mod look_tests;
 mod looked;
 mod marks;
 mod notices;

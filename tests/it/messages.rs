@@ -21,6 +21,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![
         a_first_look_a_push_and_a_failure_are_one_message_each,
         what_a_new_install_finds_is_one_message_whatever_it_is_about,
+        what_is_asked_anew_after_a_lost_key_is_one_message,
         one_alone_is_told_at_once,
         a_failure_waits_for_nothing_else,
         a_channel_that_refuses_us_is_told_through_another_and_its_messages_wait,
@@ -228,6 +229,32 @@ async fn what_a_new_install_finds_is_one_message_whatever_it_is_about(ctx: Ctx) 
     let mut named: Vec<&str> = event["data"]["items"].as_array().expect("items").iter().filter_map(name_of).collect();
     named.sort_unstable();
     assert_eq!(named, ["api", "web", "worker"]);
+}
+
+/// All links are void, and everything that is open is asked anew; people are not flooded for it.
+async fn what_is_asked_anew_after_a_lost_key_is_one_message(ctx: Ctx) {
+    const OPEN: u32 = 12;
+    let told = Told::new(&ctx);
+    for number in 0..OPEN {
+        let image = ctx.repository(&format!("app-{number}"));
+        image.push(Image::new("1.0.0")).await;
+        image.push(Image::new("1.0.1")).await;
+        watched(&ctx, &image, [format!("app-{number}")]).await;
+    }
+    let before = told.count().await;
+    let watcher = told.watcher().env("IMAGE_WATCHER_WINDOW", "10s").env("RUN_ON_BOOT", "TRUE");
+    let mut watcher = watcher.env("IMAGE_WATCHER_LINK_KEY", "a link key that is long enough and is lost").start().await;
+    told.one_more("first look", &before, SystemTime::now()).await;
+    all_is_told(&watcher, OPEN.into()).await;
+    told.nothing_else(&before, 1).await;
+
+    let before = told.count().await;
+    watcher.set_env("IMAGE_WATCHER_LINK_KEY", "another link key that is long enough");
+    watcher.restart().await;
+    let (_, event) = told.one_more("a lost key", &before, SystemTime::now()).await;
+    assert_eq!(event["data"]["total"], OPEN, "{event}");
+    all_is_told(&watcher, OPEN.into()).await;
+    told.nothing_else(&before, 1).await;
 }
 
 async fn one_alone_is_told_at_once(ctx: Ctx) {

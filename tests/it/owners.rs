@@ -26,7 +26,7 @@ const AUTO: (&str, &str) = ("image-watcher/mode", "AUTO_UPDATE");
 fn is_skipped(ctx: &Ctx) -> bool {
     let skipped = !ctx.has_owners();
     if skipped {
-        eprintln!("skipped: make test-owners builds Helm, kubectl, kustomize and Argo Rollouts, and runs this");
+        ctx.skip("make test-owners builds Helm, kubectl, kustomize and Argo Rollouts, and runs this");
     }
     skipped
 }

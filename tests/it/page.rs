@@ -15,10 +15,10 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![a_row_changes_in_a_browser_without_a_reload, schemathesis_finds_nothing]
 }
 
-fn tool(variable: &str, target: &str) -> Option<PathBuf> {
+fn tool(ctx: &Ctx, variable: &str, target: &str) -> Option<PathBuf> {
     let found = std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
     if found.is_none() {
-        eprintln!("skipped: {variable} is not set; make {target} sets it and runs this");
+        ctx.skip(&format!("{variable} is not set; make {target} sets it and runs this"));
     }
     found
 }
@@ -29,7 +29,7 @@ fn configured(ctx: &Ctx, auth: &str) -> WatcherBuilder {
 }
 
 async fn a_row_changes_in_a_browser_without_a_reload(ctx: Ctx) {
-    let Some(folder) = tool("IMAGE_WATCHER_TEST_PAGE", "test-page") else { return };
+    let Some(folder) = tool(&ctx, "IMAGE_WATCHER_TEST_PAGE", "test-page") else { return };
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
@@ -76,7 +76,7 @@ async fn a_row_changes_in_a_browser_without_a_reload(ctx: Ctx) {
 }
 
 async fn schemathesis_finds_nothing(ctx: Ctx) {
-    let Some(program) = tool("IMAGE_WATCHER_TEST_SCHEMATHESIS", "test-api") else { return };
+    let Some(program) = tool(&ctx, "IMAGE_WATCHER_TEST_SCHEMATHESIS", "test-api") else { return };
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;

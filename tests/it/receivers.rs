@@ -26,11 +26,11 @@ fn folder() -> &'static Path {
 }
 
 /// The Python that has the libraries; nothing where there is none and none can be had.
-async fn python() -> Option<PathBuf> {
+async fn python(ctx: &Ctx) -> Option<PathBuf> {
     let install = || Command::new(folder().join("install.sh")).stderr(Stdio::inherit()).output();
     let output = tokio::task::spawn_blocking(install).await.expect("a thread").ok()?;
     if !output.status.success() {
-        eprintln!("skipped: the libraries of receivers are not here and can't be installed");
+        ctx.skip("the libraries of receivers are not here and can't be installed");
         return None;
     }
     Some(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
@@ -57,7 +57,7 @@ fn case(kind: &str, request: &Received) -> Value {
 }
 
 async fn what_is_sent_is_taken_by_the_libraries_of_receivers(ctx: Ctx) {
-    let Some(python) = python().await else { return };
+    let Some(python) = python(&ctx).await else { return };
     let hooks = ctx.receiver();
     let file = |name: &str, text: &str| ctx.file(name, text).display().to_string();
     let url = |name: &str, path: &str| file(name, &hooks.url(path));
@@ -111,7 +111,7 @@ async fn what_is_sent_is_taken_by_the_libraries_of_receivers(ctx: Ctx) {
 }
 
 async fn what_slacks_own_library_signs_is_a_press(ctx: Ctx) {
-    let Some(python) = python().await else { return };
+    let Some(python) = python(&ctx).await else { return };
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     let chat = slack::slack(&ctx);

@@ -24,6 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_stateful_set_whose_pods_people_delete_has_not_failed,
         a_stateful_set_with_a_partition_has_not_failed,
         a_rollout_that_was_paused_for_long_is_healthy_when_it_is_resumed,
+        a_slow_rollout_and_one_without_replicas_have_not_failed,
         a_rollout_that_comes_up_after_its_deadline_is_corrected,
         a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again,
         a_pod_that_never_starts_fails_its_update_long_before_any_deadline,
@@ -168,6 +169,37 @@ async fn a_rollout_that_was_paused_for_long_is_healthy_when_it_is_resumed(ctx: C
     assert_eq!(outcome(&ended), "healthy");
 }
 
+/// Twenty minutes after the decision one is not late by its own deadline, and of the other nobody wanted a replica.
+async fn a_slow_rollout_and_one_without_replicas_have_not_failed(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    let image = || format!("{}@{digest}", web.reference("1.0.1"));
+    let is_slow = |object: &mut Value| {
+        (object["spec"]["progressDeadlineSeconds"], object["spec"]["minReadySeconds"]) = (json!(3600), json!(600));
+    };
+    let slow = ctx.deployment("slow").container("web", image()).with(is_slow).create().await;
+    let scaled = ctx.deployment("scaled").replicas(0).container("web", image()).create().await;
+    for deployment in [&slow, &scaled] {
+        let id = id(Kind::Deployment, &deployment.get().await);
+        let annotations = written_long_ago(&id, &digest, &web.reference("1.0.0"));
+        deployment.patch(json!({"metadata": {"annotations": annotations}})).await;
+    }
+    let watcher = ctx.watcher().unconnected().mail().env("IMAGE_WATCHER_LINK_KEY", KEY).start().await;
+    looked(&ctx, &watcher, web.name()).await;
+    for deployment in [&slow, &scaled] {
+        assert_eq!(outcome(&deployment.get().await), "rolling-out");
+    }
+    slow.patch(json!({"spec": {"minReadySeconds": 0}})).await;
+    scaled.patch(json!({"spec": {"replicas": 1}})).await;
+    for deployment in [&slow, &scaled] {
+        let ended = deployment.wait_for("an end", |seen| outcome(seen) != "rolling-out").await;
+        assert_eq!(outcome(&ended), "healthy");
+    }
+    let mails = ctx.mailbox().wait_for(2).await;
+    assert!(mails.iter().all(|mail| mail.text.contains("is healthy")), "{mails:?}");
+}
+
 /// The label without which no node takes pods of [`without_room_for_another`].
 fn label(ctx: &Ctx) -> String {
     format!("test/{}", ctx.namespace())
@@ -234,6 +266,15 @@ async fn a_rollout_that_failed_goes_back_to_what_ran_and_is_not_tried_again(ctx:
     assert_eq!(deployment.get().await.image("web"), Some(&*web.reference("1.0.0")), "it is not tried again");
     let history = deployment.get().await.annotation("image-watcher/history").unwrap_or_default().to_owned();
     assert!(history.contains("\"failed\""), "{history}");
+    // Command and API have it from one judge.
+    let api = watcher.admin_url(&format!("/api/v1/workloads/{}/deploy/web", ctx.namespace()));
+    let api = watcher.send(reqwest::Method::GET, &api, &[], Vec::new()).await.json();
+    let seen = &api["containers"][0];
+    assert_eq!((&seen["state"], &seen["reason"]), (&"failed".into(), &"went-back".into()), "{api}");
+    let check = ctx.watcher().mail().output(&["check", "-n", ctx.namespace(), "-o", "json"]).await;
+    let check: (_, Value) = (check.code(), serde_json::from_str(&check.stdout).expect("JSON"));
+    let row = &check.1["items"][0];
+    assert_eq!((check.0, &row["state"], &row["next"]), (Some(1), &"failed".into(), &seen["words"]), "{row}");
 }
 
 /// One of each: what the pods of the new version say, what people are told, and that it goes back as after a deadline.

@@ -278,6 +278,9 @@ async fn a_broken_version_is_told_as_failed(ctx: Ctx) {
     assert_eq!(failed.annotation("image-watcher/last-notified-version"), Some("1.0.1"));
     let mail = ctx.mailbox().wait_for_mail("1.0.1").await;
     assert!(mail.text.contains("failed"), "{}", mail.text);
+    let api = watcher.admin_url(&format!("/api/v1/workloads/{}/deploy/web", ctx.namespace()));
+    let api = watcher.send(reqwest::Method::GET, &api, &[], Vec::new()).await.json();
+    assert_eq!(api["containers"][0]["reason"], "rollout-failed", "{api}");
     let check = ctx.watcher().mail().output(&["check", "-A", "-o", "json"]).await;
     let document: Value = serde_json::from_str(&check.stdout).expect("JSON");
     let row = document["items"].as_array().expect("a list").iter().find(|row| row["name"] == "web").expect("a row");

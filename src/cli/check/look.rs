@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::groups::Groups as Together;
 use super::progress::Progress;
 use super::row::{Row, State};
-use super::stands::{Place, unfinished};
+use super::stands::{Place, came_to, judged};
 use super::subject::Subject;
 use crate::ambient::Ambient;
 use crate::assess::preflight::Platforms;
@@ -18,10 +18,10 @@ use crate::domain::fleet::{Fleet, Limits, Others, Stopped};
 use crate::domain::group::Member;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::Record;
-use crate::domain::reference::{ImageReference, Repository, Tag};
+use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::{Known, View};
+use crate::domain::view::{CameTo, Known, LastLook, Seen, Status, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Credential, Registry, Tags};
 
@@ -48,6 +48,9 @@ impl Waiting<'_> {
         self.workload.id == member.workload.id && *self.row.container == *member.container
     }
 }
+
+/// A workload, what is known of it, and the settings of one of its containers.
+type Of<'o> = (&'o Workload, &'o Record, &'o Settings);
 
 /// All that wait for one host.
 type Host<'w> = Vec<Waiting<'w>>;
@@ -159,9 +162,8 @@ impl<R: Registry> Look<'_, R> {
             return row_of(row.is(State::Ignored, "disabled".into()));
         }
         let Some(tag) = image.running_tag() else {
-            let nothing = (State::Ignored, "a digest without a tag: nothing to compare".to_owned());
-            let (state, next) = row.rollout.as_ref().map_or(nothing, unfinished);
-            return row_of(row.is(state, next));
+            let row = row.is(State::Ignored, "a digest without a tag: nothing to compare".into());
+            return row_of(self.judged(row, (workload, record, &settings), CameTo::Nothing));
         };
         let credential = Credential::default();
         Some(Sorted::Waits(Box::new(Waiting { row, workload, record, settings, image, tag, credential })))
@@ -175,7 +177,8 @@ impl<R: Registry> Look<'_, R> {
             waiting.credential = match self.place.credential(workload, &repository).await {
                 Ok(credential) => credential,
                 Err(error) => {
-                    rows.push(waiting.row.undecided(&error));
+                    let row = waiting.row.undecided(&error);
+                    rows.push(self.undecided(row, (waiting.workload, waiting.record, &waiting.settings)));
                     continue;
                 }
             };
@@ -224,7 +227,10 @@ impl<R: Registry> Look<'_, R> {
         for waiting in group.waiting {
             rows.push(match &list {
                 Ok(tags) => self.version(waiting, tags, &source).await,
-                Err(error) => waiting.row.unanswered(error, &waiting.credential),
+                Err(error) => {
+                    let row = waiting.row.unanswered(error, &waiting.credential);
+                    self.undecided(row, (waiting.workload, waiting.record, &waiting.settings))
+                }
             });
         }
         rows
@@ -242,11 +248,12 @@ impl<R: Registry> Look<'_, R> {
         let source = &Source { registry: *registry, repository, credential: asks, digests, beside, forges, place };
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
             let to = decision.chosen();
+            let update = to.as_ref().zip(found.as_ref().map(|found| &found.digest));
             let view = View::of(tag.as_str(), decision, policy, Some(mode), workload.owner.as_deref())
                 .implied(image.implies_latest())
                 .looked_at(found.as_ref().map(|found| &found.preflight))
-                .knowing(&known, to.as_ref().zip(found.as_ref().map(|found| &found.digest)), now);
-            self.decided(row.clone(), workload, mode, view)
+                .knowing(&known, update, now);
+            self.decided(row.clone(), (workload, record, &settings), view, update)
         };
         let (ledger, relatives) = (record.known(&row.container), tags.relatives(tag.as_str(), &settings.policy));
         let doubt = || ledger.doubts(relatives?, now);
@@ -256,10 +263,11 @@ impl<R: Registry> Look<'_, R> {
         };
         let digest = record.known(&row.container).digest_of(&image);
         let runs = (&tag, digest.as_ref());
-        match assess::gone::confirmed(reason, source, runs, (tags, &settings.policy), now).await {
+        let row = match assess::gone::confirmed(reason, source, runs, (tags, &settings.policy), now).await {
             Undecided::Registry(error) => row.unanswered(&error, &credential),
             reason => row.undecided(&reason),
-        }
+        };
+        self.undecided(row, (workload, record, &settings))
     }
 
     async fn digest(&self, waiting: Waiting<'_>) -> Row {
@@ -271,18 +279,19 @@ impl<R: Registry> Look<'_, R> {
         let source = Source { registry, repository, credential: &credential, digests, beside, forges, place };
         let now = self.ambient.now();
         let digest = record.known(&row.container).digest_of(&image);
-        match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await {
+        let row = match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await {
             Ok(followed) => {
                 let others = Others::Read(&self.fleet, self.limits, self.stopped.as_ref());
                 let known = Known { workload, container: &row.container, record, settings: &settings, others };
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
-                let view =
-                    view.looked_at(to.map(|to| &to.preflight)).knowing(&known, to.map(|to| (&tag, &to.digest)), now);
-                self.decided(row, workload, settings.mode, view)
+                let update = to.map(|to| (&tag, &to.digest));
+                let view = view.looked_at(to.map(|to| &to.preflight)).knowing(&known, update, now);
+                return self.decided(row, (workload, record, &settings), view, update);
             }
             Err(Undecided::Registry(error)) => row.unanswered(&error, source.credential),
             Err(reason) => row.undecided(&reason),
-        }
+        };
+        self.undecided(row, (workload, record, &settings))
     }
 
     /// Where a candidate is to run. What a file says runs nowhere yet, and its registry counts each look as a pull.
@@ -299,14 +308,31 @@ impl<R: Registry> Look<'_, R> {
         place.filter(|_| self.place.is_cluster())
     }
 
-    fn decided(&self, mut row: Row, workload: &Workload, mode: Mode, view: View) -> Row {
-        let (state, next) = self.place.stands(workload, mode, &view, self.ambient.now());
+    fn decided(&self, mut row: Row, of: Of<'_>, view: View, update: Option<(&Tag, &Digest)>) -> Row {
+        let ((workload, _, settings), now) = (of, self.ambient.now());
+        let (state, next) = self.place.stands(workload, settings.mode, &view, now);
+        let came_to = came_to(&view, update, now);
         row.why = Some(view.why.to_string());
         row.owner = view.owner_words(&row.repository);
         row.available = view.to;
         row.level = view.level.map(Level::as_str);
         row.rollout = view.rollout;
-        row.is(state, next)
+        self.judged(row.is(state, next), of, came_to)
+    }
+
+    /// A row whose registry gives no ground to decide on.
+    fn undecided(&self, row: Row, of: Of<'_>) -> Row {
+        let why = row.next.clone();
+        self.judged(row, of, CameTo::Undecided(why))
+    }
+
+    /// The row as page and API have it, had the service looked now.
+    fn judged(&self, row: Row, (workload, record, settings): Of<'_>, came_to: CameTo) -> Row {
+        let (container, now) = (row.container.clone(), self.ambient.now());
+        let (settings, looked) = (Ok(settings), LastLook { at: now, came_to });
+        let (container, looked) = (&*container, Some(&looked));
+        let seen = Seen { workload, container, record, not_ours: None, settings, looked, waits: None };
+        judged(row, &Status::of(&seen, now))
     }
 }
 

@@ -246,20 +246,29 @@ pub(super) async fn report_on(workloads: Vec<Workload>, stopped: Option<Stopped>
 
 /// The same, where this is known of others.
 pub(super) async fn report_beside(workloads: Vec<Workload>, fleet: Fleet, stopped: Option<Stopped>) -> Report {
+    report_by(&Shelf, &Ambient::system().at(Arc::new(Noon)), workloads, fleet, stopped).await
+}
+
+/// The same, by another registry and another clock.
+pub(super) async fn report_by<R: Registry>(
+    registry: &R,
+    ambient: &Ambient,
+    workloads: Vec<Workload>,
+    fleet: Fleet,
+    stopped: Option<Stopped>,
+) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("config");
     std::fs::write(&kubeconfig, KUBECONFIG).unwrap();
     let config = ClusterConfig { kubeconfig: Some(kubeconfig), ..ClusterConfig::default() };
     let (client, _) = connect(&config).await.unwrap();
-    let ambient = Ambient::system().at(Arc::new(Noon));
     let kube = KubeCluster::new(client, Index::default(), ambient.clone(), Metrics::new());
     let may_not_patch =
         Right { namespace: Some("blog".into()), object: Object::Workloads(Kind::Deployment), verb: Verb::Patch };
     let rights = BTreeMap::from([(may_not_patch, Some(false))]);
     let bounds = Bounds::default();
     let place = Place::Cluster { kube: &kube, rights: &rights };
-    let look =
-        Look { bounds: &bounds, place, registry: &Shelf, ambient: &ambient, fleet, limits: Limits::default(), stopped };
+    let look = Look { bounds: &bounds, place, registry, ambient, fleet, limits: Limits::default(), stopped };
     let subjects: Vec<Subject<'_>> = workloads.iter().map(Subject::of).collect();
     let (rows, lists) = look.rows(&subjects).await;
     Report { rows, unread: Vec::new(), lists, took: Duration::ZERO, settings: Vec::new(), files: None }

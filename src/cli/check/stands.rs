@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::row::State;
+use super::row::{Row, State};
 use crate::cluster::{Cluster as _, ClusterError, Granted, KubeCluster, Object, Right, Verb};
 use crate::domain::event::Approvals;
 use crate::domain::fleet::Asks;
 use crate::domain::policy::{KnownSince, Mode, Verdict};
 use crate::domain::preflight::Platform;
-use crate::domain::reference::Repository;
+use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::settings::Settings;
-use crate::domain::view::{Blocker, Stands, State as Decided, Unfinished, View};
+use crate::domain::view::{Attention, Blocker, CameTo, Cause, Stands, State as Decided, Status, Unfinished, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Anonymous, Credential};
 
@@ -67,19 +67,10 @@ impl Place<'_> {
         }
     }
 
-    /// What a view comes to.
+    /// What a view comes to, by what its registry says.
     pub(super) fn stands(&self, workload: &Workload, mode: Mode, view: &View, now: DateTime<Utc>) -> (State, String) {
-        if let Some(rollout) = &view.rollout
-            && (rollout.holds_up() || view.state != Decided::Update)
-        {
-            return unfinished(rollout);
-        }
         match view.state {
-            Decided::Update => {
-                let (state, next) = self.update(workload, mode, view.blockers.first(), now);
-                let rollout = view.rollout.as_ref().map(|rollout| format!("; {rollout}")).unwrap_or_default();
-                (state, format!("{next}{rollout}"))
-            }
+            Decided::Update => self.update(workload, mode, view.blockers.first(), now),
             Decided::Cooling => {
                 let blockers: Vec<String> = view.blockers.iter().map(ToString::to_string).collect();
                 (State::Waiting, blockers.join("; "))
@@ -144,10 +135,50 @@ pub(super) fn because(asks: &Asks) -> String {
 /// How a rollout stands, where it is what there is to say.
 pub(super) fn unfinished(rollout: &Unfinished) -> (State, String) {
     let state = match rollout.stands {
+        Stands::Waits(waits) if waits.is_for_people() => State::NeedsYou,
         Stands::UnderWay | Stands::Waits(_) => State::Waiting,
         Stands::Failed => State::Failed,
     };
     (state, rollout.to_string())
+}
+
+/// The row, by the judge of page and API: what its record and its rollout say goes before what its registry says.
+pub(super) fn judged(row: Row, status: &Status) -> Row {
+    let state = match (&status.cause, status.attention) {
+        (Cause::RolloutFailed { .. } | Cause::WentBack(_), _) => State::Failed,
+        (Cause::Asked { .. }, _) | (Cause::RolloutWaits(..), Attention::NeedsYou) => State::NeedsYou,
+        (Cause::RollingOut(_) | Cause::RolloutWaits(..), _) => State::Waiting,
+        _ => return row,
+    };
+    let words = status.cause.to_string();
+    let is_said = row.next == words || row.state.is_quiet() || matches!(status.cause, Cause::RollingOut(_));
+    match &status.cause {
+        Cause::Asked { .. } if row.state == State::NeedsYou => row,
+        _ if is_said => row.is(state, words),
+        _ => {
+            let next = format!("{words}; {}", row.next);
+            row.is(state, next)
+        }
+    }
+}
+
+/// What a look came to, as the service remembers it.
+pub(super) fn came_to(view: &View, update: Option<(&Tag, &Digest)>, now: DateTime<Utc>) -> CameTo {
+    let cooling = || view.to.as_deref().and_then(|to| Tag::parse(to).ok());
+    let until = view.blockers.iter().find_map(|blocker| match blocker {
+        Blocker::Cooldown(until) => Some(*until),
+        _ => None,
+    });
+    match (view.state, update, view.level) {
+        (Decided::Update, Some((tag, digest)), Some(level)) => {
+            CameTo::To { tag: tag.clone(), digest: digest.clone(), level }
+        }
+        (Decided::Cooling, _, Some(level)) => {
+            cooling().map_or(CameTo::Nothing, |tag| CameTo::Cooling { tag, level, until: until.unwrap_or(now) })
+        }
+        (Decided::NoTags, ..) => CameTo::Undecided(view.why.to_string()),
+        _ => CameTo::Nothing,
+    }
 }
 
 /// Whether this identity may write a workload; what the API server did not say is taken to be so.

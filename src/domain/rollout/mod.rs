@@ -150,6 +150,12 @@ impl Waits {
         matches!(self, Self::CanaryPause | Self::BlueGreenPause | Self::Inconclusive)
     }
 
+    /// Whether nothing of it goes on before a person acts on it; what somebody paused, scaled down or held back is as they want it.
+    #[must_use]
+    pub fn is_for_people(self) -> bool {
+        self.has_new_pods() || matches!(self, Self::NoSchedule | Self::OnDelete)
+    }
+
     /// A CamelCase word, as Kubernetes has them for reasons.
     #[must_use]
     pub fn as_str(self) -> &'static str {

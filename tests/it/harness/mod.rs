@@ -78,6 +78,8 @@ struct Inner {
     http: reqwest::Client,
     logs: Mutex<Vec<PathBuf>>,
     folders: AtomicUsize,
+    /// Why the test was not made here, if it was not.
+    skipped: Mutex<Option<String>>,
 }
 
 impl Ctx {
@@ -91,7 +93,8 @@ impl Ctx {
         std::fs::create_dir_all(&dir).expect("a folder for the test");
         let client = control_plane::client(world.control_plane.admin_kubeconfig()).await;
         let (http, logs, folders) = (http_client(), Mutex::default(), AtomicUsize::new(1));
-        let ctx = Self(Arc::new(Inner { world, namespace, dir, client, http, logs, folders }));
+        let skipped = Mutex::default();
+        let ctx = Self(Arc::new(Inner { world, namespace, dir, client, http, logs, folders, skipped }));
         ctx.create_namespace(ctx.namespace(), &[]).await;
         ctx
     }
@@ -109,6 +112,16 @@ impl Ctx {
     /// An administrator's client.
     pub(crate) fn client(&self) -> &kube::Client {
         &self.0.client
+    }
+
+    /// Says that a test, or a part of it, can't be made here, and why: it is counted as ignored and not as passed.
+    pub(crate) fn skip(&self, why: &str) {
+        eprintln!("skipped: {why} ({})", self.namespace());
+        *self.0.skipped.lock().expect("a reason") = Some(why.to_owned());
+    }
+
+    fn skipped(&self) -> Option<String> {
+        self.0.skipped.lock().expect("a reason").clone()
     }
 
     /// A client for plain HTTP that follows no redirect.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::runtime::{Builder, Runtime};
 
 use super::control_plane::ControlPlane;
@@ -139,7 +139,7 @@ impl World {
 
 fn trial(test: Test, world: Arc<std::sync::OnceLock<Arc<World>>>) -> Trial {
     let Test { name, body } = test;
-    Trial::test(name.clone(), move || {
+    Trial::ignorable_test(name.clone(), move || {
         let world = Arc::clone(world.get().expect("peers are started before tests"));
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let ctx = runtime.block_on(Ctx::new(world, &name));
@@ -148,7 +148,8 @@ fn trial(test: Test, world: Arc<std::sync::OnceLock<Arc<World>>>) -> Trial {
             assert!(done.is_ok(), "hangs: not done within {TEST_DEADLINE:?}");
         };
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(test)));
-        let verdict = outcome.map_err(|panic| {
+        let ended = |()| ctx.skipped().map_or(Completion::Completed, Completion::ignored_with);
+        let verdict = outcome.map(ended).map_err(|panic| {
             let logs = ctx.logs();
             let report = diagnosis::report(ctx.client(), ctx.namespace(), &logs);
             Failed::from(format!("{}\n{}", message(panic.as_ref()), runtime.block_on(report)))

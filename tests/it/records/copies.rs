@@ -21,7 +21,7 @@ pub(super) fn tests() -> Vec<Test> {
 }
 
 async fn a_copy_in_another_namespace_is_another_workload(ctx: Ctx) {
-    if !is_kubectl_there() {
+    if !is_kubectl_there(&ctx) {
         return;
     }
     let other = ctx.second_namespace("copy", &[]).await;

@@ -181,7 +181,7 @@ async fn what_was_edited_after_an_approval_revives_nothing(ctx: Ctx) {
 
 /// The same, as people do it, with what `kubectl` sends.
 async fn kubectl_annotate_changes_nothing_for_long(ctx: Ctx) {
-    if !is_kubectl_there() {
+    if !is_kubectl_there(&ctx) {
         return;
     }
     let scene = Scene::of(&ctx, "NOTIFICATION").await;

@@ -22,10 +22,10 @@ const KEPT_BY_UNDO: [&str; 6] = [
 ];
 
 /// Whether there is a `kubectl`; where there is none that is said.
-pub(super) fn is_kubectl_there() -> bool {
+pub(super) fn is_kubectl_there(ctx: &Ctx) -> bool {
     let found = Command::new("kubectl").args(["version", "--client"]).output().is_ok_and(|it| it.status.success());
     if !found {
-        eprintln!("skipped: there is no kubectl");
+        ctx.skip("there is no kubectl");
     }
     found
 }

@@ -8,7 +8,6 @@ use crate::domain::fleet::{Others, Verdict};
 use crate::domain::policy::is_older;
 use crate::domain::record::{Closed, Ledger, Question, Stands as Asks};
 use crate::domain::reference::Tag;
-use crate::domain::rollout;
 use crate::domain::settings::Settings;
 use crate::domain::view::{Blocker, Known, Stands, Unfinished};
 
@@ -137,7 +136,7 @@ impl Seen<'_> {
             return blocked(Attention::Waiting, Blocker::Held(Box::new(held.clone())));
         }
         let (refused, flaw) = ledger.refused.unfit().next()?;
-        Some((Attention::Waiting, Cause::Unfit(refused.tag.clone(), Box::new(flaw.clone()))))
+        Some((Attention::Failed, Cause::Unfit(refused.tag.clone(), Box::new(flaw.clone()))))
     }
 
     fn is_quiet(&self, ledger: &Ledger) -> (Attention, Cause) {
@@ -198,14 +197,12 @@ fn failed(ledger: &Ledger, rollout: Option<&Unfinished>) -> Option<(Attention, C
 }
 
 fn goes_on(rollout: &Unfinished) -> Option<(Attention, Cause)> {
-    use rollout::Waits::{BlueGreenPause, CanaryPause, Inconclusive, NoSchedule, OnDelete};
     let version = rollout.version.clone();
     match rollout.stands {
         Stands::UnderWay => Some((Attention::Waiting, Cause::RollingOut(version))),
         Stands::Failed => None,
         Stands::Waits(waits) => {
-            let is_for_people = matches!(waits, BlueGreenPause | CanaryPause | Inconclusive | NoSchedule | OnDelete);
-            let attention = if is_for_people { Attention::NeedsYou } else { Attention::Waiting };
+            let attention = if waits.is_for_people() { Attention::NeedsYou } else { Attention::Waiting };
             Some((attention, Cause::RolloutWaits(version, waits)))
         }
     }
