@@ -248,7 +248,7 @@ mod tests {
             let mut told = Vec::new();
             for second in (0..50 * 3600).step_by(1200) {
                 (0..5).for_each(|_| {
-                    told.extend(gate.learn(&failure(second), at(second), 0.5).map(|kind| (second / 3600, kind)))
+                    told.extend(gate.learn(&failure(second), at(second), 0.5).map(|kind| (second / 3600, kind)));
                 });
             }
             assert_eq!(told, [1, 25, 49].map(|hour| (hour, TroubleKind::ChannelFailing)));

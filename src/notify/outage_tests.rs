@@ -47,6 +47,15 @@ impl Clock for Hands {
     }
 }
 
+/// While what this gives is kept, paused time is moved by hand alone, and what goes over the wire takes none.
+pub(super) fn held_still(tasks: &mut JoinSet<()>) -> std::sync::mpsc::Sender<()> {
+    let (hold, held) = std::sync::mpsc::channel();
+    tasks.spawn_blocking(move || {
+        let _ = held.recv();
+    });
+    hold
+}
+
 /// Hangs up on who asks.
 const DEAD: u16 = 0;
 
@@ -123,11 +132,8 @@ struct Outage {
 
 impl Outage {
     async fn begin(status: u16) -> Self {
-        let (hold, held) = std::sync::mpsc::channel::<()>();
         let (clock, folder, mut tasks) = (Arc::<Hands>::default(), tempfile::tempdir().unwrap(), JoinSet::new());
-        tasks.spawn_blocking(move || {
-            let _ = held.recv();
-        });
+        let hold = held_still(&mut tasks);
         let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
         let (chat, dead) = Chat::start(status, &mut tasks).await;
@@ -230,7 +236,7 @@ impl Outage {
         eprintln!("| {hours} h | {asked} | {woken} | {waiting} | {dead} | {} |", self.told().len());
     }
 
-    fn heading(&self, what: &str) {
+    fn heading(what: &str) {
         eprintln!(
             "{what}\n| after | attempts | workers woken | waiting | given up | told through another |\n|---|---|---|---|---|---|"
         );
@@ -268,7 +274,7 @@ const ALL: u64 = (WORKLOADS * OF_EACH) as u64;
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_dead_for_a_day_loses_nothing_and_costs_nearly_nothing() {
     let outage = Outage::begin(DEAD).await;
-    outage.heading("A channel that hangs up:");
+    Outage::heading("A channel that hangs up:");
     for hours in [1, 12, 23] {
         let passed = outage.clock.0.load(Ordering::SeqCst) / 3_600_000;
         outage.pass(hours - passed).await;
@@ -318,7 +324,7 @@ async fn a_channel_that_is_dead_for_a_day_loses_nothing_and_costs_nearly_nothing
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_refuses_us_for_days_is_told_once_a_day() {
     let outage = Outage::begin(401).await;
-    outage.heading("A channel that answers 401:");
+    Outage::heading("A channel that answers 401:");
     for day in 1..=3 {
         outage.pass(23).await;
         outage.row(day * 24 - 1).await;

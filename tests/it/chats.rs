@@ -96,7 +96,7 @@ impl Chats {
             format!("name: pagerduty, kind: pagerduty, keyFile: '{key}', url: '{}'", base("pagerduty")),
             format!("name: apprise, kind: apprise, urlFile: '{}'", hook("apprise")),
         ];
-        let entries: String = entries.iter().map(|entry| format!("  - {{ {entry} }}\n")).collect();
+        let entries = entries.map(|entry| format!("  - {{ {entry} }}\n")).concat();
         file("channels.yaml", &format!("channels:\n{entries}"))
     }
 

@@ -1,6 +1,7 @@
 //! How large messages get of what strangers make as long as they can, beside what each service takes.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use chrono_tz::Tz;
 use serde_json::Value;
@@ -146,7 +147,7 @@ fn payloads_beside_published_limits() {
             }
         }
         for (what, cells) in rows {
-            table += &format!("| {name} | {what} | {} |\n", cells.join(" | "));
+            writeln!(table, "| {name} | {what} | {} |", cells.join(" | ")).unwrap();
         }
     }
     insta::assert_snapshot!(table);

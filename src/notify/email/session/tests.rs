@@ -1,5 +1,6 @@
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use super::super::EmailChannel;
 use super::*;
@@ -7,6 +8,7 @@ use crate::ambient::Ambient;
 use crate::domain::event::Delivery;
 use crate::message::Links;
 use crate::notify::gate::Moment;
+use crate::notify::outage_tests::held_still;
 use crate::notify::service::{Sending, Style};
 use crate::notify::tests::{asking, said};
 use crate::notify::{Attempt, Channel, Channels, Scope, Transport, Tried};
@@ -249,11 +251,8 @@ async fn serve_slowly(listener: &TcpListener, takes: Duration) -> Vec<String> {
 /// Each answer alone is in time; all of them together would hold a place for minutes.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_slow_with_each_answer_is_left_when_the_whole_takes_too_long() {
-    // While it is held, time is moved by us alone, and what goes over the wire takes none.
-    let (hold, held) = std::sync::mpsc::channel::<()>();
-    let holding = tokio::task::spawn_blocking(move || {
-        let _ = held.recv();
-    });
+    let mut holding = JoinSet::new();
+    let hold = held_still(&mut holding);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let smtp = SmtpUrl::parse(&format!("smtp://{}?tls=none", listener.local_addr().unwrap())).unwrap();
     let to = vec!["oncall@example.com".parse().unwrap()];
@@ -292,5 +291,5 @@ async fn a_server_that_is_slow_with_each_answer_is_left_when_the_whole_takes_too
         assert!(!heard.iter().any(|line| line == "DATA"), "{heard:?}");
     }
     drop(hold);
-    holding.await.unwrap();
+    holding.join_all().await;
 }
