@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help need peers demo test test-page test-api test-chart test-gitea test-owners simulate snapshots chart-snapshots bench fuzz image book release release-twice lint fmt ci clean-cache
+.PHONY: help need peers demo test test-page test-api test-chart test-gitea test-owners simulate chaos snapshots chart-snapshots bench fuzz image book release release-twice lint fmt ci clean-cache
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -44,6 +44,9 @@ test-owners: need ## Helm 3 and 4, kubectl and kustomize against our writes, Arg
 
 simulate: ## seeded simulation of the sequencer, SEEDS=10000 FROM=0; one seed is printed whole; FAST=1 optimises first
 	@scripts/need cargo && $(if $(FAST),CARGO_PROFILE_DEV_OPT_LEVEL=2) SEEDS=$(or $(SEEDS),10000) FROM=$(or $(FROM),0) cargo test --locked --lib -q -- --ignored --exact --nocapture reconcile::simulation::simulate
+
+chaos: peers ## N=10000 messages over five channels, one down, one slow, one flapping, while the service is killed ten times
+	IMAGE_WATCHER_TEST_DELIVERIES=$(or $(N),10000) cargo test --locked --test it -- outages:: --nocapture
 
 snapshots: ## takes changed words over, which git diff then shows
 	INSTA_UPDATE=always cargo test --locked --lib snapshots

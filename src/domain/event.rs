@@ -118,6 +118,8 @@ pub struct Trouble {
 pub enum TroubleKind {
     /// It refuses us, so nothing is sent to it for a while.
     ChannelPaused,
+    /// It has taken nothing for long: it can't be reached, does not work, or is always busy.
+    ChannelFailing,
     /// It is no longer there, so nothing is sent to it any more.
     ChannelGone,
     /// Messages to it were given up.
@@ -130,6 +132,7 @@ impl TroubleKind {
     pub fn reason(self) -> &'static str {
         match self {
             Self::ChannelPaused => "ChannelPaused",
+            Self::ChannelFailing => "ChannelFailing",
             Self::ChannelGone => "ChannelGone",
             Self::DeadLetters => "DeadLetters",
         }

@@ -2,7 +2,8 @@
 //!
 //! A refusal that is about the channel closes it for all its messages, so that one fault is met once and not by each of
 //! them. A closed channel delays messages and drops none. What closed it is tried again with one message, and with more
-//! patience each time; nothing of this is stored, as a start may well be because something was mended.
+//! patience each time; nothing of this is stored, as a start may well be because something was mended. People hear of a
+//! refusal at once, and of what does not pass within an hour.
 //!
 //! ```text
 //!          five failures in a row · busy · refused            the time is over
@@ -15,7 +16,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::attempt::Attempt;
 use crate::domain::event::TroubleKind;
@@ -27,6 +28,8 @@ const MOST_FAILURES: u32 = 5;
 const FAILING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15 * 60));
 /// The same of one that refuses us: trying a password often locks accounts.
 const REFUSING: (Duration, Duration) = (Duration::from_secs(10 * 60), Duration::from_secs(60 * 60));
+/// People are told of a channel that fails or is busy for so long, and then once in so long.
+const LONG: (TimeDelta, Duration) = (TimeDelta::hours(1), Duration::from_secs(24 * 60 * 60));
 /// The same of one that is busy and does not say for how long.
 const BUSY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15 * 60));
 
@@ -98,12 +101,25 @@ struct State {
     closed: Option<(Closed, Duration)>,
     /// What failed last, and since when.
     trouble: Option<(DateTime<Utc>, String)>,
+    /// When people were told that it has failed for long.
+    told: Option<Duration>,
 }
 
 impl State {
     /// Whether the channel asked to be left alone until later.
     fn is_left_alone(&self, now: Duration) -> bool {
         matches!(self.closed, Some((Closed::Busy, until)) if now < until)
+    }
+
+    /// Whether people hear now that it has failed for long.
+    fn is_news(&mut self, since: DateTime<Utc>, now: Moment) -> bool {
+        let (long, again) = LONG;
+        let is_old = |told: Duration| now.monotonic.saturating_sub(told) >= again;
+        let is_news = now.wall - since >= long && self.told.is_none_or(is_old);
+        if is_news {
+            self.told = Some(now.monotonic);
+        }
+        is_news
     }
 }
 
@@ -169,7 +185,7 @@ impl Gate {
         match why {
             Closed::Refusing => Some(TroubleKind::ChannelPaused),
             Closed::Gone => Some(TroubleKind::ChannelGone),
-            Closed::Failing | Closed::Busy => None,
+            Closed::Failing | Closed::Busy => state.is_news(since, now).then_some(TroubleKind::ChannelFailing),
         }
     }
 
@@ -222,6 +238,27 @@ mod tests {
         gate.learn(&Attempt::Delivered, at(95), 0.5);
         assert_eq!((gate.opening(at(95).monotonic), gate.standing()), (Opening::Open, None));
         assert_eq!(Standing::word(gate.standing().as_ref()), "open");
+    }
+
+    #[test]
+    fn what_does_not_pass_within_an_hour_is_told_once_a_day() {
+        let busy = |second: u64| Attempt::Busy { at: Some(at(second + 600).wall), reason: "status 429".into() };
+        for failure in [(|_| retry()) as fn(u64) -> Attempt, busy] {
+            let gate = Gate::default();
+            let mut told = Vec::new();
+            for second in (0..50 * 3600).step_by(1200) {
+                (0..5).for_each(|_| {
+                    told.extend(gate.learn(&failure(second), at(second), 0.5).map(|kind| (second / 3600, kind)));
+                });
+            }
+            assert_eq!(told, [1, 25, 49].map(|hour| (hour, TroubleKind::ChannelFailing)));
+            gate.learn(&Attempt::Delivered, at(50 * 3600), 0.5);
+            assert_eq!(
+                (0..5).find_map(|_| gate.learn(&failure(180_001), at(180_001), 0.5)),
+                None,
+                "it worked meanwhile"
+            );
+        }
     }
 
     #[test]

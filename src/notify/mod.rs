@@ -22,6 +22,8 @@ mod layout;
 pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
+#[cfg(test)]
+mod outage_tests;
 pub mod pagerduty;
 mod probe;
 #[cfg(test)]

@@ -13,6 +13,70 @@ fn text<'v>(value: &'v Value, key: &str) -> Result<&'v str, String> {
     if text.trim().is_empty() { Err(format!("{key} is empty")) } else { Ok(text) }
 }
 
+/// How much of something a message has, beside the most of it that its service takes by what it publishes.
+#[derive(Debug)]
+pub(super) struct Size {
+    /// What is counted.
+    pub(super) what: &'static str,
+    /// In what.
+    pub(super) unit: &'static str,
+    /// How much of it there is.
+    pub(super) count: usize,
+    /// How much is taken; nothing where no limit is published.
+    pub(super) most: Option<usize>,
+}
+
+/// Units of UTF-16: the strictest reading of «characters».
+const CHARACTERS: &str = "characters";
+const BYTES: &str = "bytes";
+
+/// What counts of a message of a service, by its name.
+pub(super) fn sizes(service: &str, body: &Value) -> Vec<Size> {
+    let of = |what, unit, count, most| Size { what, unit, count, most: Some(most) };
+    let whole = |most| of("message", BYTES, body.to_string().len(), most);
+    let characters = |text: &Value| text.as_str().unwrap_or_default().encode_utf16().count();
+    let longest = |texts: Vec<&Value>| texts.into_iter().map(characters).max().unwrap_or_default();
+    match service {
+        "slack" | "slack, as an app" => vec![
+            of("text", CHARACTERS, characters(&body["text"]), 40_000),
+            of("blocks", "blocks", all(body, "blocks").count(), 50),
+            of("all blocks (measured)", BYTES, body["blocks"].to_string().len(), 13_200),
+            of(
+                "a section",
+                CHARACTERS,
+                longest(all(body, "blocks").map(|block| &block["text"]["text"]).collect()),
+                3000,
+            ),
+        ],
+        "discord" => {
+            let embed = &body["embeds"][0];
+            let fields = all(embed, "fields").flat_map(|field| [&field["name"], &field["value"]]);
+            let texts = fields.chain([&embed["title"], &embed["description"], &embed["footer"]["text"]]);
+            vec![
+                of("content, in plain text", CHARACTERS, characters(&body["content"]), 2000),
+                of("description", CHARACTERS, characters(&embed["description"]), 4096),
+                of("all texts of embeds", CHARACTERS, texts.map(characters).sum(), 6000),
+                of("a field", CHARACTERS, longest(all(embed, "fields").map(|field| &field["value"]).collect()), 1024),
+            ]
+        }
+        "telegram" => {
+            let written = body["text"].as_str().unwrap_or_default();
+            let shown = parsed(written, &["b", "code", "a"]).unwrap_or_else(|_| written.to_owned());
+            vec![of("text as it is shown", CHARACTERS, shown.encode_utf16().count(), 4096)]
+        }
+        "teams" => vec![whole(28 * 1024)],
+        "mattermost" => vec![of("text", CHARACTERS, characters(&body["text"]), 16_383)],
+        "matrix" => vec![whole(65_536)],
+        "ntfy" => vec![of("message", BYTES, body["message"].as_str().unwrap_or_default().len(), 4096)],
+        "googlechat" => vec![whole(32_000)],
+        "pagerduty" => {
+            vec![of("summary", CHARACTERS, characters(&body["payload"]["summary"]), 1024), whole(512 * 1024)]
+        }
+        "apprise" => vec![whole(3 * 1024 * 1024)],
+        _ => vec![Size { what: "message", unit: BYTES, count: body.to_string().len(), most: None }],
+    }
+}
+
 /// A text that has to be there, of so many units of UTF-16 at most: the strictest reading of «characters».
 fn of(value: &Value, key: &str, most: usize) -> Taken {
     at_most(key, text(value, key)?.encode_utf16().count(), most)

@@ -2,6 +2,7 @@
 
 mod french;
 mod services;
+mod sizes;
 
 use super::email::tests::channel;
 use super::service::{Sending, Style};
@@ -359,6 +360,7 @@ fn of_several() -> Vec<(&'static str, Delivery, Links)> {
             Links { whole: Some("https://iw.example.com/a/v1.list".into()), ..links(69) },
         ),
         ("a channel that refuses us", trouble(TroubleKind::ChannelPaused), Links::default()),
+        ("a channel that does not work for long", trouble(TroubleKind::ChannelFailing), Links::default()),
         ("a channel that is gone", trouble(TroubleKind::ChannelGone), Links::default()),
         ("messages that were given up", trouble(TroubleKind::DeadLetters), Links::default()),
         ("a trial", of(Told::Test(Trial { id: "trial-1".into(), at })), Links::default()),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+
 use crate::harness::Ctx;
 use crate::harness::images::Image;
 use crate::harness::registry;
@@ -16,6 +18,7 @@ pub(crate) fn tests() -> Vec<Test> {
         messages_that_do_not_arrive_fail,
         channels_are_asked_and_nothing_is_sent,
         a_mail_server_that_takes_no_login_fails,
+        a_mail_server_is_tried_as_far_as_its_login,
         a_secret_that_was_rotated_is_told,
         a_data_folder_that_takes_nothing_fails,
         check_asks_hosts_side_by_side,
@@ -112,6 +115,88 @@ async fn a_mail_server_that_takes_no_login_fails(ctx: Ctx) {
     let (said, remedy) = line(&doctor, "email: the mail server can't be reached");
     assert!(said.starts_with("  FAIL  ") && remedy.contains("remedy  "), "{said} {remedy}");
     assert_eq!(doctor.code(), Some(1));
+}
+
+/// A mail server that offers a login, and refuses whoever says one of these words, in these words.
+async fn refusing(said: &'static str, answer: &'static str) -> u16 {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::runtime::Handle::current().spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = tokio::io::BufReader::new(stream);
+            let of = |verb: &str, usual: &str| format!("{}\r\n", if verb == said { answer } else { usual });
+            let mut reply = of("greeting", "220 mail.example.com");
+            while stream.write_all(reply.as_bytes()).await.is_ok() {
+                let mut line = String::new();
+                if !stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+                    break;
+                }
+                reply = match line.split_whitespace().next().unwrap_or_default() {
+                    "EHLO" => of("EHLO", "250-mail.example.com\r\n250 AUTH PLAIN LOGIN"),
+                    "AUTH" => of("AUTH", "235 welcome"),
+                    _ => "250 fine\r\n".to_owned(),
+                };
+            }
+        }
+    });
+    port
+}
+
+/// STARTTLS and a login with a real server; what it may not trust, and what it is refused, each with its remedy.
+async fn a_mail_server_is_tried_as_far_as_its_login(ctx: Ctx) {
+    const LOGIN: &str = "iw:hunter2hunter2";
+    let secured = ctx.secured_mailbox(&["127.0.0.1"]).await;
+    let trusted = Some(ctx.pki().path("ca.crt").display().to_string());
+    let at = |place: &str, options: &str| format!("smtp://{LOGIN}@{place}{options}");
+    let scripted = async |said, answer| at(&format!("127.0.0.1:{}", refusing(said, answer).await), "?tls=none");
+    let greeting = scripted("greeting", "421 4.3.2 come back later").await;
+    let (hello, login) =
+        (scripted("EHLO", "504 5.5.2 need a name").await, scripted("AUTH", "535 5.7.8 who are you?").await);
+    for (url, authority, start, about, remedy) in [
+        (
+            at(&secured.smtp_host(), ""),
+            trusted.clone(),
+            "  ok    ",
+            "email: the mail server takes user and password",
+            "",
+        ),
+        (
+            format!("smtp://{}", secured.smtp_host()),
+            trusted,
+            "  ok    ",
+            "email: the mail server asks for no login",
+            "",
+        ),
+        (
+            at(&secured.smtp_host(), ""),
+            None,
+            "  FAIL  ",
+            "email: the certificate of the mail server can't be trusted",
+            "remedy  look at",
+        ),
+        (
+            at(&ctx.mailbox().smtp_host(), ""),
+            None,
+            "  FAIL  ",
+            "email: the mail server offers no STARTTLS; only ?tls=none",
+            "remedy  look at",
+        ),
+        (greeting, None, "  FAIL  ", "(421)", "remedy  look at"),
+        (hello, None, "  FAIL  ", "a name that it takes is set by ?helo=name in SMTP_URL", "remedy  look at"),
+        (login, None, "  FAIL  ", "refuses the user and password of SMTP_URL (535)", "remedy  look at"),
+    ] {
+        let mut watcher = ctx.watcher().mail().env("SMTP_URL", &url);
+        if let Some(authority) = authority {
+            watcher = watcher.env("SSL_CERT_FILE", authority);
+        }
+        let doctor = watcher.output(&["doctor"]).await;
+        let (said, below) = line(&doctor, about);
+        assert!(said.starts_with(start) && said.contains("email: "), "{url}: {said}");
+        assert!(below.contains(remedy), "{url}: {said}\n{below}");
+        assert_eq!(doctor.code(), Some(i32::from(start == "  FAIL  ")), "{}", doctor.stdout);
+        assert!(!doctor.stdout.contains("hunter2") && !doctor.stderr.contains("hunter2"), "{}", doctor.stdout);
+    }
+    assert!(secured.list().await.is_empty(), "nothing is handed in");
 }
 
 async fn messages_that_do_not_arrive_fail(ctx: Ctx) {

@@ -24,6 +24,7 @@ mod api;
 mod asked_little;
 mod blocked;
 mod chart;
+mod chats;
 mod cluster;
 mod command_line;
 mod commands;

@@ -1,5 +1,5 @@
 //! What people and programs get of what happens, with a real registry, a real mail server, and doubles of a receiver of
-//! webhooks and of Slack: how many messages, what is in them, and what becomes of those that a channel does not take.
+//! webhooks, of Slack and of the other chats: how many messages, what is in them, and what becomes of those that a channel does not take.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::chats::{Chats, PAGER};
 use crate::harness::Ctx;
 use crate::harness::images::{Image, Repository};
 use crate::harness::receiver::Receiver;
@@ -169,13 +170,21 @@ async fn a_first_look_a_push_and_a_failure_are_one_message_each(ctx: Ctx) {
     }
     watched(&ctx, &web, names("web", PUSHED)).await;
     updates_by_itself(&ctx, &broken).await;
+    let of_apps =
+        (0..IMAGES).flat_map(|number| names(&format!("app-{number}"), INSTALLED / IMAGES).collect::<Vec<_>>());
+    let all_names: Vec<String> = of_apps.chain(names("web", PUSHED)).chain(["broken".to_owned()]).collect();
+    let chats = Chats::start();
     eprintln!("| what happened | mail | webhook | Slack |\n|---|---|---|---|");
+    eprintln!(
+        "| what happened | channel | messages | workloads named | bytes | nearest to a limit |\n|---|---|---|---|---|---|"
+    );
 
-    let before = told.count().await;
+    let (before, chats_before) = (told.count().await, chats.counts());
     let began = SystemTime::now();
-    let mut watcher = told.watcher().env("RUN_ON_BOOT", "TRUE").start().await;
-    let what = format!("first look: {INSTALLED} updates");
-    let (text, event) = told.one_more(&what, &before, began).await;
+    let watcher = told.watcher().env("IMAGE_WATCHER_CONFIG", chats.config(&ctx));
+    let mut watcher = watcher.env("BASE_URL", "https://iw.example.com").env("RUN_ON_BOOT", "TRUE").start().await;
+    let first = format!("first look: {INSTALLED} updates");
+    let (text, event) = told.one_more(&first, &before, began).await;
     let all = f64::from(u32::try_from(INSTALLED).expect("few"));
     all_is_told(&watcher, all).await;
     assert_eq!(event["data"]["total"], INSTALLED, "{event}");
@@ -186,25 +195,29 @@ async fn a_first_look_a_push_and_a_failure_are_one_message_each(ctx: Ctx) {
     watcher.restart().await;
     all_is_told(&watcher, all).await;
     told.nothing_else(&before, 1).await;
+    chats.one_more(&first, &chats_before, (&all_names, PUSHED), PAGER).await;
 
-    let before = told.count().await;
+    let (before, chats_before) = (told.count().await, chats.counts());
     let pushed = SystemTime::now();
     web.push(Image::new("1.0.1")).await;
-    let (text, event) = told.one_more(&format!("one push: {PUSHED} workloads"), &before, pushed).await;
+    let push = format!("one push: {PUSHED} workloads");
+    let (text, event) = told.one_more(&push, &before, pushed).await;
     let mut named: Vec<&str> = event["data"]["items"].as_array().expect("items").iter().filter_map(name_of).collect();
     named.sort_unstable();
     assert_eq!(named, names("web", PUSHED).collect::<Vec<_>>());
     assert!(names("web", PUSHED).all(|name| text.contains(&name)), "each has its line: {text}");
     all_is_told(&watcher, f64::from(u32::try_from(PUSHED).expect("few"))).await;
     told.nothing_else(&before, 1).await;
+    chats.one_more(&push, &chats_before, (&all_names, PUSHED), PAGER).await;
 
-    let before = told.count().await;
+    let (before, chats_before) = (told.count().await, chats.counts());
     let pushed = SystemTime::now();
     broken.push(Image::new("1.0.1")).await;
     let (_, event) = told.one_more("a failure, 3 s after it was written", &before, pushed).await;
     assert_eq!((&event["type"], name_of(&event["data"])), (&"update.failed".into(), Some("broken")), "{event}");
     all_is_told(&watcher, 0.0).await;
     told.nothing_else(&before, 1).await;
+    chats.one_more("a failure", &chats_before, (&all_names, 1), "").await;
 }
 
 fn name_of(item: &Value) -> Option<&str> {

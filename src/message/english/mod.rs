@@ -306,6 +306,12 @@ impl Catalogue for English {
                     "Channel {channel} refuses our messages, so none is sent to it for now. They are kept, and it is tried again from time to time. Look at its address and its credentials."
                 ),
             ),
+            TroubleKind::ChannelFailing => (
+                format!("Channel {channel} takes no messages"),
+                format!(
+                    "Channel {channel} has taken no message for an hour or longer. They are kept, and it is tried again from time to time. Look whether its server works and can be reached from here."
+                ),
+            ),
             TroubleKind::ChannelGone => (
                 format!("Channel {channel} is gone"),
                 format!(

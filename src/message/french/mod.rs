@@ -347,6 +347,12 @@ impl Catalogue for French {
                     "Le canal {channel} refuse nos messages\u{a0}: plus aucun ne lui est envoyé pour l’instant. Ils sont conservés, et un nouvel essai a lieu de temps en temps. Vérifiez son adresse et ses identifiants."
                 ),
             ),
+            TroubleKind::ChannelFailing => (
+                format!("Le canal {channel} n’accepte aucun message"),
+                format!(
+                    "Le canal {channel} n’accepte aucun message depuis une heure ou plus. Ils sont conservés, et un nouvel essai a lieu de temps en temps. Vérifiez que son serveur fonctionne et qu’il est joignable d’ici."
+                ),
+            ),
             TroubleKind::ChannelGone => (
                 format!("Le canal {channel} n’existe plus"),
                 format!(

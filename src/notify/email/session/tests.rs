@@ -1,5 +1,6 @@
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use super::super::EmailChannel;
 use super::*;
@@ -7,9 +8,10 @@ use crate::ambient::Ambient;
 use crate::domain::event::Delivery;
 use crate::message::Links;
 use crate::notify::gate::Moment;
+use crate::notify::outage_tests::held_still;
 use crate::notify::service::{Sending, Style};
 use crate::notify::tests::{asking, said};
-use crate::notify::{Attempt, Channel, Channels, Scope, Transport};
+use crate::notify::{Attempt, Channel, Channels, Scope, Transport, Tried};
 
 /// A mail server that answers a command with what is written for it, and everything else kindly. What it heard,
 /// and what became of a mail.
@@ -226,4 +228,68 @@ async fn an_answer_without_end_is_not_kept() {
         let (class, reason) = of(session("", &[("EHLO", &endless)]).await.1);
         assert_eq!(class, "retry", "{reason}");
     }
+}
+
+/// A server that says little and takes long over it, until it is left.
+async fn serve_slowly(listener: &TcpListener, takes: Duration) -> Vec<String> {
+    let (stream, _) = listener.accept().await.unwrap();
+    let (mut stream, mut heard) = (BufReader::new(stream), Vec::new());
+    let mut answer = "220 mail.example.com\r\n";
+    loop {
+        tokio::time::sleep(takes).await;
+        let mut line = String::new();
+        if stream.write_all(answer.as_bytes()).await.is_err()
+            || !stream.read_line(&mut line).await.is_ok_and(|it| it > 0)
+        {
+            return heard;
+        }
+        heard.push(line.trim_end().to_owned());
+        answer = "250 fine\r\n";
+    }
+}
+
+/// Each answer alone is in time; all of them together would hold a place for minutes.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_slow_with_each_answer_is_left_when_the_whole_takes_too_long() {
+    let mut holding = JoinSet::new();
+    let hold = held_still(&mut holding);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp = SmtpUrl::parse(&format!("smtp://{}?tls=none", listener.local_addr().unwrap())).unwrap();
+    let to = vec!["oncall@example.com".parse().unwrap()];
+    let outbound = Outbound::new(None).unwrap();
+    let channel = EmailChannel::new(&smtp, "iw@sender.example".parse().unwrap(), to, &outbound).unwrap();
+    let (delivery, links) = (&asking(), &Links::default());
+    let (message, now) = (&said(delivery, None, None), chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+    let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
+    let moving = async || loop {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    for (is_message, takes, bound) in [(true, 20, DEADLINE), (false, 20, TRIED_WITHIN), (true, 59, DEADLINE)] {
+        let talks = async {
+            let began = tokio::time::Instant::now();
+            let said = if is_message {
+                of(channel.deliver(&sending).await.redacted(&[]))
+            } else {
+                let Tried::Fails(reason) = channel.tried().await else { panic!("it never answered") };
+                ("retry", reason)
+            };
+            (said, began.elapsed())
+        };
+        let both = async { tokio::join!(serve_slowly(&listener, Duration::from_secs(takes)), talks) };
+        let (heard, ((class, reason), took)) = tokio::select! {
+            ended = both => ended,
+            () = moving() => unreachable!("it goes on"),
+        };
+        assert!(
+            class == "retry" && reason.contains(&format!("longer than {} s", bound.as_secs())),
+            "{class}: {reason}"
+        );
+        assert!(bound <= took && took <= bound + Duration::from_secs(1), "{took:?}, having said {heard:?}");
+        assert!(!heard.iter().any(|line| line == "DATA"), "{heard:?}");
+    }
+    drop(hold);
+    holding.join_all().await;
 }
