@@ -314,9 +314,10 @@ impl Access {
         }
         self.count("provider", "no_answer");
         if let Some(suppressed) = self.repeats.line("", error.to_string(), now) {
-            tracing::warn!(suppressed, error = %chain(error), "nobody can sign in at the provider");
+            tracing::warn!(suppressed, error = %chain(error), hint = error.hint(), "nobody can sign in at the provider");
         }
-        let said = Said::refusal(StatusCode::SERVICE_UNAVAILABLE, Message::NoAnswer);
+        let message = if matches!(error, OidcError::Client(_)) { Message::NotUs } else { Message::NoAnswer };
+        let said = Said::refusal(StatusCode::SERVICE_UNAVAILABLE, message);
         self.page.says(request.headers(), &Said { retry_after: Some(10), ..said })
     }
 }

@@ -98,6 +98,19 @@ impl OidcError {
             Self::Busy | Self::NoAnswer(_) | Self::Silent | Self::Client(_) | Self::Answer { .. } => false,
         }
     }
+
+    /// What whoever runs the service can do about it.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Client(_) => {
+                "auth.oidc.clientId and the secret in auth.oidc.clientSecretFile have to be those of the client at the provider, which authenticates by its secret; `image-watcher doctor` tries them"
+            }
+            Self::NoAnswer(_) | Self::Silent | Self::Answer { .. } | Self::Token(_) => {
+                "`image-watcher doctor` asks the provider (auth.oidc.issuer) and says what comes"
+            }
+            Self::Busy | Self::Stranger | Self::Refused(_) | Self::Code(_) => "",
+        }
+    }
 }
 
 /// What a provider says of itself.
