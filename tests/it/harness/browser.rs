@@ -33,8 +33,8 @@ pub(crate) struct Browser {
 pub(crate) enum Site {
     /// The address bar.
     None,
-    SameOrigin,
-    CrossSite,
+    Same,
+    Cross,
 }
 
 /// What a browser was answered.
@@ -90,7 +90,7 @@ impl Browser {
         let request = self.http.request(Method::POST, form.url.clone()).header("Accept", "text/html");
         let request = request.header(CONTENT_TYPE, FORM).body(body.finish());
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        Page::of(form.url.clone(), Site::CrossSite, within("a form", request.send()).await.expect("an answer")).await
+        Page::of(form.url.clone(), Site::Cross, within("a form", request.send()).await.expect("an answer")).await
     }
 
     /// One redirect further, where the page is one.
@@ -141,8 +141,8 @@ impl Browser {
     async fn ask(&self, method: Method, url: Url, site: Site, from: Option<&Url>, form: &[(String, String)]) -> Page {
         let said = match site {
             Site::None => "none",
-            Site::SameOrigin => "same-origin",
-            Site::CrossSite => "cross-site",
+            Site::Same => "same-origin",
+            Site::Cross => "cross-site",
         };
         let request = self.http.request(method.clone(), url.clone()).header("Accept", "text/html,*/*;q=0.8");
         let mut request = request
@@ -155,7 +155,7 @@ impl Browser {
             request = request.header(CONTENT_TYPE, FORM).header(ORIGIN, origin).body(body);
         }
         // SameSite=Lax, which all of ours are: not with what another site's page sends.
-        if method == Method::GET || site != Site::CrossSite {
+        if method == Method::GET || site != Site::Cross {
             let cookies = self.shown_to(&url);
             if !cookies.is_empty() {
                 request = request.header(COOKIE, cookies);
@@ -239,7 +239,7 @@ impl Page {
 }
 
 fn site(from: &Url, to: &Url) -> Site {
-    if from.origin() == to.origin() { Site::SameOrigin } else { Site::CrossSite }
+    if from.origin() == to.origin() { Site::Same } else { Site::Cross }
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
