@@ -31,6 +31,7 @@ use crate::config::auth::{Prefixes, Provider};
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::secret::Secret;
 use crate::jwt::{Keys, Wanted};
+use crate::listener::Form;
 use crate::outbound::{self, OutboundError};
 
 /// How long what the provider says of itself is good.
@@ -154,13 +155,8 @@ pub(super) struct Returned {
 impl Returned {
     /// Reads the query of the address that the browser comes back to. What is there twice is nobody's.
     pub(super) fn read(query: &str) -> Option<Self> {
-        let one = |name: &str| {
-            let mut all = form_urlencoded::parse(query.as_bytes()).filter(|(field, _)| field == name);
-            match (all.next(), all.next()) {
-                (value, None) => Ok(value.map(|(_, value)| value.into_owned())),
-                _ => Err(()),
-            }
-        };
+        let fields = Form::parse(query.as_bytes());
+        let one = |name: &str| fields.single(name).map(|value| value.map(str::to_owned));
         Some(Self {
             code: one("code").ok()?,
             state: one("state").ok()??,
