@@ -344,6 +344,9 @@ async fn what_is_wrong_between_us_and_the_provider_is_told_to_who_runs_us(ctx: C
     assert!(line.contains("has no claim email") && line.contains("ID token"), "{line}");
 }
 
+/// What a forged token says otherwise.
+type Change = Box<dyn Fn(&mut Value)>;
+
 async fn a_token_that_is_forged_lets_nobody_in(ctx: Ctx) {
     ctx.watched("web", "registry.example.com/web:1.0.0", &[("mode", "DISABLED")]).await;
     let (place, forger) = (Place::plain(), Forger::start());
@@ -364,7 +367,6 @@ async fn a_token_that_is_forged_lets_nobody_in(ctx: Ctx) {
     assert_eq!(page.status, 200, "{}", page.body);
     let cookie = cookie.expect("a session");
     let now = forger.claims("", "")["iat"].as_i64().expect("a time");
-    type Change = Box<dyn Fn(&mut Value)>;
     let set = |name: &'static str, value: Value| -> Change { Box::new(move |claims| claims[name] = value.clone()) };
     let forged: [(&str, Sign, Change, &str); 7] = [
         ("alg none", Sign::None, set("sub", json!("1")), "signed by RS256 or ES256"),
