@@ -49,6 +49,7 @@ use crate::domain::retry::Backoff;
 use crate::domain::workload::{Kind, Workload};
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes, SourceReport};
+use crate::listener::paths::KEEL_APPROVALS;
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
 use crate::notify::{
     Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
@@ -419,6 +420,7 @@ impl App {
             // Where people sign in, both were taken above.
             app.route("/", web::get().to(api::off))
                 .route("/api/v1/{rest:.*}", web::to(api::off))
+                .route(KEEL_APPROVALS, web::to(api::off))
                 .default_service(web::to(intake::elsewhere::<SqliteQueue>))
                 .into_factory()
         };
@@ -822,7 +824,9 @@ fn signed_in_routes(config: &mut web::ServiceConfig, below: &str) {
     let people = web::scope("").guard(is_a_view).wrap(from_fn(access::people)).configure(page::routes);
     access::routes(config);
     page::asset_routes(config);
-    config.service(programs).service(people);
+    let of_keel = web::scope(KEEL_APPROVALS).wrap(from_fn(access::programs));
+    let of_keel = of_keel.configure(api::keel_routes::<SqliteQueue>);
+    config.service(programs).service(of_keel).service(people);
 }
 
 /// Where the sequencer asks what became of the release of a version that waited.

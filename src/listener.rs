@@ -5,6 +5,7 @@ mod bind;
 mod body;
 mod connection;
 mod door;
+mod form;
 pub mod paths;
 mod proof;
 mod serve;
@@ -20,6 +21,7 @@ pub use bind::{BindError, bind};
 pub use body::{Bodies, Body, unread, with};
 pub use connection::Connection;
 pub use door::{Door, Lasting, Meter, Places};
+pub use form::{Form, FormError, TwoValues};
 pub use proof::{single, unhex};
 pub use serve::serve;
 

@@ -1,11 +1,10 @@
 //! Where people sign in and out.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, SET_COOKIE};
+use actix_web::http::header::SET_COOKIE;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use url::form_urlencoded;
 
 use super::basic::{LONGEST, Passwords};
 use super::destination::destination;
@@ -19,7 +18,7 @@ use super::{Visitor, people};
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::role::Role;
 use crate::domain::secret::Secret;
-use crate::listener::{Problem, unread};
+use crate::listener::{Form, FormError, Problem, unread};
 use crate::telemetry::chain;
 
 /// Adds the routes of people who sign in and out.
@@ -43,8 +42,8 @@ async fn show(access: Data<Access>, request: HttpRequest) -> HttpResponse {
         Way::Provider(_) => page::Way::Provider,
         Way::Proxy(_) => return access.refuse(request.headers(), &Stranger::Nobody),
     };
-    let message = match field(request.query_string(), "signed") {
-        Some(word) if word == "out" => Message::SignedOut,
+    let message = match Form::parse(request.query_string().as_bytes()).one("signed") {
+        Some("out") => Message::SignedOut,
         _ => Message::None,
     };
     let said = Said { status: StatusCode::OK, title: Title::SignIn, message, way, to: &to, retry_after: None };
@@ -106,16 +105,7 @@ pub(super) async fn home(access: Data<Access>, visitor: Visitor, request: HttpRe
 
 /// Where somebody wants to go.
 fn wanted(access: &Access, request: &HttpRequest) -> String {
-    destination(&field(request.query_string(), "to").unwrap_or_default(), &access.base_path)
-}
-
-/// A field of a form or a query that is there once.
-fn field(text: &str, name: &str) -> Option<String> {
-    let mut all = form_urlencoded::parse(text.as_bytes()).filter(|(field, _)| field == name);
-    match (all.next(), all.next()) {
-        (Some((_, value)), None) => Some(value.into_owned()),
-        _ => None,
-    }
+    destination(Form::parse(request.query_string().as_bytes()).one("to").unwrap_or_default(), &access.base_path)
 }
 
 /// What the form of the page shows.
@@ -126,9 +116,13 @@ struct Shown {
 }
 
 impl Shown {
-    fn read(form: &str, base_path: &str) -> Self {
-        let [name, password, to] = ["name", "password", "to"].map(|name| field(form, name).unwrap_or_default());
-        Self { name: name.trim().to_owned(), password: Secret::new(password), to: destination(&to, base_path) }
+    fn read(form: &Form, base_path: &str) -> Self {
+        let [name, password, to] = ["name", "password", "to"].map(|name| form.one(name).unwrap_or_default());
+        Self {
+            name: name.trim().to_owned(),
+            password: Secret::new(password.to_owned()),
+            to: destination(to, base_path),
+        }
     }
 
     fn is_whole(&self) -> bool {
@@ -141,24 +135,23 @@ impl Access {
         self.page.says(request.headers(), &Said::refusal(StatusCode::NOT_FOUND, Message::Nothing))
     }
 
-    async fn form(&self, request: &HttpRequest, payload: &mut Payload) -> Result<String, HttpResponse> {
+    async fn form(&self, request: &HttpRequest, payload: &mut Payload) -> Result<Form, HttpResponse> {
         let refused = |problem: &Problem| {
             let told = crate::domain::wording::sentence(&problem.detail);
             let said = Said::refusal(problem.status, Message::Other(&told));
             self.page.says(request.headers(), &Said { retry_after: problem.retry_after, ..said })
         };
-        let no_form = |status| self.page.says(request.headers(), &Said::refusal(status, Message::NoForm));
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        if !kind.starts_with("application/x-www-form-urlencoded") {
-            return Err(no_form(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-        }
         let mut place = self.unfinished.begin(network(self.address(request)));
-        let body = tokio::select! {
-            body = self.bodies.read(request, payload, MOST_BYTES) => body,
-            () = place.lost() => Err(Problem::later("too many forms are under way; send it again")),
+        let form = tokio::select! {
+            form = Form::read(&self.bodies, request, payload, MOST_BYTES) => form,
+            () = place.lost() => Err(Problem::later("too many forms are under way; send it again").into()),
         };
-        let body = body.map_err(|problem| refused(&problem))?;
-        String::from_utf8(body.to_vec()).map_err(|_| no_form(StatusCode::BAD_REQUEST))
+        form.map_err(|error| match error {
+            FormError::NoForm => {
+                self.page.says(request.headers(), &Said::refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, Message::NoForm))
+            }
+            FormError::Unread(problem) => refused(&problem),
+        })
     }
 
     async fn with_password(
@@ -269,7 +262,7 @@ impl Access {
             Ok(form) => form,
             Err(answer) => return Ok(answer),
         };
-        if visitor.sent(&field(&form, "form_token").unwrap_or_default()).is_err() {
+        if visitor.sent(form.one("form_token").unwrap_or_default()).is_err() {
             return Err(Stranger::Elsewhere);
         }
         let cookie = self.sessions.end(request.headers()).await.map_err(|error| self.unread(&error))?;
@@ -314,9 +307,10 @@ impl Access {
         }
         self.count("provider", "no_answer");
         if let Some(suppressed) = self.repeats.line("", error.to_string(), now) {
-            tracing::warn!(suppressed, error = %chain(error), "nobody can sign in at the provider");
+            tracing::warn!(suppressed, error = %chain(error), hint = error.hint(), "nobody can sign in at the provider");
         }
-        let said = Said::refusal(StatusCode::SERVICE_UNAVAILABLE, Message::NoAnswer);
+        let message = if matches!(error, OidcError::Client(_)) { Message::NotUs } else { Message::NoAnswer };
+        let said = Said::refusal(StatusCode::SERVICE_UNAVAILABLE, message);
         self.page.says(request.headers(), &Said { retry_after: Some(10), ..said })
     }
 }

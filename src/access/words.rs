@@ -64,6 +64,8 @@ pub(super) enum Message<'m> {
     Unclear,
     /// The provider does not answer.
     NoAnswer,
+    /// The provider does not take us.
+    NotUs,
     /// What is the same in all languages.
     Other(&'m str),
 }
@@ -146,6 +148,9 @@ impl Message<'_> {
             Self::NotLetIn => "The provider let nobody in.",
             Self::Unclear => "What the provider says does not tell who you are; the log of image-watcher says why.",
             Self::NoAnswer => "The provider gives no answer that can be used now. Try again in a moment.",
+            Self::NotUs => {
+                "The provider does not take image-watcher itself, so nobody can sign in: whoever runs it has to mend that, and its log says how."
+            }
             Self::Other(words) => words,
         }
         .to_owned()
@@ -180,6 +185,9 @@ impl Message<'_> {
             Self::NotLetIn => "Le fournisseur n’a laissé entrer personne.",
             Self::Unclear => "Ce que dit le fournisseur n’indique pas qui vous êtes\u{a0}; le journal d’image-watcher dit pourquoi.",
             Self::NoAnswer => "Le fournisseur ne donne pas de réponse utilisable. Réessayez dans un moment.",
+            Self::NotUs => {
+                "Le fournisseur n’accepte pas image-watcher lui-même, et personne ne peut se connecter\u{a0}: à qui l’exploite d’y remédier, son journal dit comment."
+            }
             Self::Other(words) => words,
         }
         .to_owned()

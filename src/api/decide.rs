@@ -123,7 +123,7 @@ pub(super) async fn one<Q: QueueAdmin>(
         return unread(looked.unwrap_or_else(|problem| problem.error_response()), payload);
     }
     let acted = async {
-        let decision = api.read(&visitor, &request, &mut payload).await?;
+        let decision = api.read(&visitor, &request, &mut payload, UNREAD).await?;
         Ok::<_, Problem>(api.act(&visitor, &of, &word, &decision).await?.answer())
     };
     let acted = acted.await;
@@ -138,7 +138,7 @@ pub(super) async fn many<Q: QueueAdmin>(
     mut payload: Payload,
 ) -> HttpResponse {
     let decided = async {
-        let decisions = api.read(&visitor, &request, &mut payload).await?;
+        let decisions = api.read(&visitor, &request, &mut payload, UNREAD).await?;
         api.decide_all(&visitor, &decisions).await
     };
     let decided = decided.await;
@@ -209,22 +209,23 @@ impl SeenItem {
 }
 
 impl<Q> Api<Q> {
-    /// What somebody sends who may decide; of nobody else a body is read.
-    async fn read<T: DeserializeOwned>(
+    /// What somebody sends who may decide; of nobody else a body is read. What is no JSON of it is answered `otherwise`.
+    pub(super) async fn read<T: DeserializeOwned>(
         &self,
         visitor: &Visitor,
         request: &HttpRequest,
         payload: &mut Payload,
+        otherwise: Problem,
     ) -> Result<T, Problem> {
         visitor.may_decide()?;
         // No form of another site's page has this.
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/json") {
-            return Err(UNREAD);
+            return Err(otherwise);
         }
         let body = self.bodies.read(request, payload, MOST_BYTES).await?;
-        serde_json::from_slice(&body).map_err(|_| UNREAD)
+        serde_json::from_slice(&body).map_err(|_| otherwise)
     }
 
     /// Carries a decision out.

@@ -16,6 +16,7 @@ mod feed;
 mod fleet;
 mod health;
 mod in_short;
+mod keel;
 mod look;
 #[cfg(test)]
 pub(crate) mod made_up;
@@ -54,6 +55,7 @@ pub use decide::{Decision, Decisions, How, MOST_AT_ONCE, Seen, SeenItem};
 pub use events::Events;
 pub use explanations::Explanations;
 pub use health::Condition;
+pub use keel::keel_routes;
 pub use pulse::{Part, Pulse};
 pub use query::MOST_LISTED;
 pub use said::Decided;

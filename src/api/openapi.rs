@@ -244,10 +244,10 @@ pub(super) fn document() -> Value {
         "description": "What the page shows and does. Answers carry an ETag; lists go on with the cursor of «next».",
     });
     document["servers"] = json!([{"url": "/api/v1"}]);
-    document["security"] = json!([{"token": []}, {"basic": []}, {"session": []}]);
+    document["security"] = json!([{"token": []}, {"session": []}]);
     document["components"]["securitySchemes"] = json!({
-        "token": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"},
-        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-session"},
+        "token": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": "__Host-image-watcher"},
     });
     document["paths"] = json!({});
     for route in routes() {

@@ -49,9 +49,9 @@ impl Clock for Arc<Hand> {
 
 /// A sequencer that answers what it is told to.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
     answers: Mutex<VecDeque<Result<Answer, NotShown>>>,
-    asked: Mutex<Vec<(Shown, Press)>>,
+    pub(super) asked: Mutex<Vec<(Shown, Press)>>,
     /// What the last look at everything came to.
     looked: Mutex<Option<LastLook>>,
 }
@@ -118,15 +118,15 @@ fn put(index: &Index, workload: Workload) {
     index.observe(&workload.id.clone(), Some(workload));
 }
 
-struct Stage {
-    api: Data<Api<SqliteQueue>>,
-    told: Arc<Told>,
+pub(super) struct Stage {
+    pub(super) api: Data<Api<SqliteQueue>>,
+    pub(super) told: Arc<Told>,
     hand: Arc<Hand>,
     _folder: tempfile::TempDir,
 }
 
 impl Stage {
-    fn new(names: &[&str]) -> Self {
+    pub(super) fn new(names: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hand = Arc::new(Hand::default());
         let ambient = Ambient::system().at(Arc::new(Arc::clone(&hand)));
@@ -200,12 +200,12 @@ impl Stage {
         self.ask(Some(role), request, &format!("/workloads/{{namespace}}/{{kind}}/{{name}}/{action}")).await
     }
 
-    fn answers(&self, answers: impl IntoIterator<Item = Result<Answer, NotShown>>) {
+    pub(super) fn answers(&self, answers: impl IntoIterator<Item = Result<Answer, NotShown>>) {
         self.told.answers.lock().unwrap().extend(answers);
     }
 }
 
-fn entry() -> Entry {
+pub(super) fn entry() -> Entry {
     Entry {
         container: "web".into(),
         version: "1.0.1".into(),

@@ -104,7 +104,7 @@ impl<Q> Api<Q> {
     }
 
     /// A page of what people are asked.
-    fn questions(&self, listed: &Listed) -> QuestionsView {
+    pub(super) fn questions(&self, listed: &Listed) -> QuestionsView {
         let (moment, filter) = (self.moment(), &listed.filter);
         let (mut items, mut last, mut next) = (Vec::new(), None, None);
         'all: for summary in self.summaries(&moment) {

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Payload;
 
 use super::wrong::Wrong;
 use crate::domain::actor::SignedIn;
 use crate::domain::approval::ApprovalId;
 use crate::domain::history::Choice;
-use crate::listener::Bodies;
+use crate::listener::{Bodies, Form, FormError, TwoValues};
 use crate::reconcile::{Action, Press};
 
 /// The largest form that is read.
@@ -42,9 +41,8 @@ pub(super) async fn read(
     payload: &mut Payload,
     by: Option<SignedIn>,
 ) -> Result<Press, Wrong> {
-    is_form(request)?;
-    let body = bodies.read(request, payload, MOST_BYTES).await?;
-    Ok(Press { by, ..press(&body)? })
+    let form = Form::read(bodies, request, payload, MOST_BYTES).await?;
+    Ok(Press { by, ..press(&form)? })
 }
 
 /// Reads what is pressed on the page of a list.
@@ -53,80 +51,63 @@ pub(super) async fn read_list(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<ListPress, Wrong> {
-    is_form(request)?;
-    let body = bodies.read(request, payload, MOST_BYTES_OF_A_LIST).await?;
-    list_press(&body)
+    list_press(&Form::read(bodies, request, payload, MOST_BYTES_OF_A_LIST).await?)
 }
 
-fn is_form(request: &HttpRequest) -> Result<(), Wrong> {
-    let form = request.headers().get(CONTENT_TYPE).and_then(|content| content.to_str().ok()).unwrap_or_default();
-    if form.starts_with("application/x-www-form-urlencoded") {
-        return Ok(());
+impl From<FormError> for Wrong {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::NoForm => Self::NoForm,
+            FormError::Unread(problem) => problem.into(),
+        }
     }
-    Err(Wrong::NoForm)
 }
 
-fn list_press(body: &[u8]) -> Result<ListPress, Wrong> {
-    let word = one(body, "action").map_err(|TwoValues| Wrong::NoButton)?;
-    match word.as_deref() {
+fn list_press(form: &Form) -> Result<ListPress, Wrong> {
+    let word = form.single("action").map_err(|TwoValues| Wrong::NoButton)?;
+    match word {
         Some("all") => Ok(ListPress::All),
         Some("renew") => Ok(ListPress::Renew),
         Some("approve-all") => {
-            let of = one(body, "of").map_err(|TwoValues| Wrong::NotShown)?.unwrap_or_default();
+            let of = form.single("of").map_err(|TwoValues| Wrong::NotShown)?.unwrap_or_default();
             let ids: Option<BTreeSet<ApprovalId>> = of.split('.').map(ApprovalId::parse).collect();
             let ids: Vec<ApprovalId> = ids.ok_or(Wrong::NotShown)?.into_iter().collect();
-            Ok(ListPress::ApproveAll { ids, is_confirmed: says(body, "read", "yes") })
+            Ok(ListPress::ApproveAll { ids, is_confirmed: form.says("read", "yes") })
         }
         _ => Err(Wrong::NoButton),
     }
 }
 
-fn says(body: &[u8], name: &str, word: &str) -> bool {
-    url::form_urlencoded::parse(body).any(|field| field == (name.into(), word.into()))
-}
-
-fn press(body: &[u8]) -> Result<Press, Wrong> {
-    let action = match one(body, "action") {
-        Ok(Some(word)) => Action::parse(&word).ok_or(Wrong::NoButton)?,
+fn press(form: &Form) -> Result<Press, Wrong> {
+    let action = match form.single("action") {
+        Ok(Some(word)) => Action::parse(word).ok_or(Wrong::NoButton)?,
         _ => return Err(Wrong::NoButton),
     };
     let action = match action {
-        Action::Approve if says(body, "window", "override") => Action::ApproveOutsideWindow,
+        Action::Approve if form.says("window", "override") => Action::ApproveOutsideWindow,
         action => action,
     };
-    let is_confirmed = says(body, "read", "yes");
+    let is_confirmed = form.says("read", "yes");
     Ok(match action {
-        Action::Rollback => Press { to: choice(body)?, is_confirmed, ..Press::of(action) },
-        Action::Snooze => Press { length: length(body)?, is_confirmed, ..Press::of(action) },
+        Action::Rollback => Press { to: choice(form)?, is_confirmed, ..Press::of(action) },
+        Action::Snooze => Press { length: length(form)?, is_confirmed, ..Press::of(action) },
         _ => Press { is_confirmed, ..Press::of(action) },
     })
 }
 
 /// The version that was chosen, if one was: nothing else is ever taken for one.
-fn choice(body: &[u8]) -> Result<Option<Choice>, Wrong> {
-    match one(body, "to").map_err(|TwoValues| Wrong::NoVersion)? {
+fn choice(form: &Form) -> Result<Option<Choice>, Wrong> {
+    match form.single("to").map_err(|TwoValues| Wrong::NoVersion)? {
         None => Ok(None),
-        Some(text) => Choice::parse(&text).map(Some).ok_or(Wrong::NoVersion),
+        Some(text) => Choice::parse(text).map(Some).ok_or(Wrong::NoVersion),
     }
 }
 
 /// For how long: a week where nothing is said.
-fn length(body: &[u8]) -> Result<chrono::TimeDelta, Wrong> {
-    match one(body, "for").map_err(|TwoValues| Wrong::NoLength)? {
+fn length(form: &Form) -> Result<chrono::TimeDelta, Wrong> {
+    match form.single("for").map_err(|TwoValues| Wrong::NoLength)? {
         None => Ok(Press::WEEK),
-        Some(word) => Press::length(&word).ok_or(Wrong::NoLength),
-    }
-}
-
-/// A field was sent more than once.
-pub(super) struct TwoValues;
-
-/// The value of a field that may be there once.
-pub(super) fn one(body: &[u8], field: &str) -> Result<Option<String>, TwoValues> {
-    let mut values = url::form_urlencoded::parse(body).filter(|(name, _)| name == field);
-    match (values.next(), values.next()) {
-        (_, Some(_)) => Err(TwoValues),
-        (value, None) => Ok(value.map(|(_, value)| value.into_owned())),
+        Some(word) => Press::length(word).ok_or(Wrong::NoLength),
     }
 }
 
@@ -138,7 +119,8 @@ mod tests {
 
     #[test]
     fn nothing_but_a_button_is_one() {
-        let pressed = |body: &str| press(body.as_bytes()).map(|press| press.action).map_err(|wrong| wrong.status());
+        let pressed =
+            |body: &str| press(&Form::parse(body.as_bytes())).map(|press| press.action).map_err(|wrong| wrong.status());
         assert_eq!(pressed("action=approve"), Ok(Action::Approve));
         assert_eq!(pressed("window=override&action=approve"), Ok(Action::ApproveOutsideWindow));
         assert_eq!(pressed("action=renew"), Ok(Action::Renew));
@@ -157,7 +139,9 @@ mod tests {
 
     #[test]
     fn a_length_is_one_of_the_page_or_a_week() {
-        let days = |body: &str| press(body.as_bytes()).map(|press| press.length.num_days()).map_err(|it| it.status());
+        let days = |body: &str| {
+            press(&Form::parse(body.as_bytes())).map(|press| press.length.num_days()).map_err(|it| it.status())
+        };
         assert_eq!(
             ["action=snooze", "action=snooze&for=1d", "for=30d&action=snooze"].map(days),
             [Ok(7), Ok(1), Ok(30)]
@@ -170,14 +154,14 @@ mod tests {
 
     #[test]
     fn what_was_read_is_said_in_one_way() {
-        let read = |body: &str| press(body.as_bytes()).unwrap().is_confirmed;
+        let read = |body: &str| press(&Form::parse(body.as_bytes())).unwrap().is_confirmed;
         assert!(read("action=approve&read=yes"));
         assert!(!["action=approve", "action=approve&read=", "action=approve&read=on"].map(read).contains(&true));
     }
 
     #[test]
     fn a_list_is_approved_as_it_was_shown_or_not_at_all() {
-        let pressed = |body: &str| list_press(body.as_bytes()).map_err(|wrong| wrong.status());
+        let pressed = |body: &str| list_press(&Form::parse(body.as_bytes())).map_err(|wrong| wrong.status());
         let ids = ["apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T", "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0V"];
         let all = |is_confirmed| {
             Ok(ListPress::ApproveAll { ids: ids.map(|id| ApprovalId::parse(id).unwrap()).into(), is_confirmed })

@@ -5,6 +5,8 @@
 pub const WEBHOOKS: &str = "/webhooks";
 /// Keel's own path, for who moves from it.
 pub const KEEL: &str = "/v1/webhooks/native";
+/// Keel's own path of approvals, for the same. It is answered where the API is, to whoever signed in.
+pub const KEEL_APPROVALS: &str = "/v1/approvals";
 /// Where Slack sends presses of buttons.
 pub const SLACK_ACTIONS: &str = "/slack/actions";
 /// Where Telegram does.

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::Web;
 use super::backend::{Action, Decided, Pick, Place};
-use super::form::Form;
 use super::pages::value;
 use super::row::{Row, Shown, StateShown, until};
 use super::words::{Care, Said, Tick};
@@ -17,7 +16,7 @@ use crate::api::view::{ContainerView, FleetRow, QuestionView, WorkloadView};
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;
 use crate::domain::workload::Kind;
-use crate::listener::Problem;
+use crate::listener::{Form, Problem};
 
 /// The most that is decided at once.
 pub(super) const MOST: usize = 500;

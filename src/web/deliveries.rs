@@ -7,12 +7,12 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 use super::backend::{Handling, Letters};
-use super::form::Form;
 use super::pages::value;
 use super::row::{Shown, StateShown};
 use super::words::Moment;
 use crate::api::view::DeliveryView;
 use crate::domain::view::Attention;
+use crate::listener::Form;
 
 /// The states that are listed, in the order in which people look.
 const STATES: [&str; 3] = ["dead", "retried", "waiting"];

@@ -41,7 +41,7 @@ use words::{Moment, Words};
 
 use crate::access::{Role, Visitor};
 use crate::api::view::Counts;
-use crate::listener::{Bodies, Problem};
+use crate::listener::{Bodies, Form, Problem};
 
 /// What the routes are given.
 pub struct Web {
@@ -217,6 +217,6 @@ impl<'p> Page<'p> {
 }
 
 /// Reads the form of a page that answers it.
-async fn form_of(page: &Page<'_>, request: &HttpRequest, payload: &mut web::Payload) -> Result<form::Form, Problem> {
+async fn form_of(page: &Page<'_>, request: &HttpRequest, payload: &mut web::Payload) -> Result<Form, Problem> {
     form::read(page.web, request, payload, page.visitor).await
 }

@@ -9,13 +9,12 @@ use url::form_urlencoded;
 use super::asked::Asked;
 use super::backend::{Action, Handling, Pick, Place};
 use super::decide;
-use super::form::Form;
 use super::row::{Shown, workload_url};
 use super::words::{Button, Did, Sure, Tick};
 use super::{Page, View, Web, form_of};
 use crate::access::Visitor;
 use crate::api::view::BrakeView;
-use crate::listener::{Problem, unread};
+use crate::listener::{Form, Problem, unread};
 
 /// `GET /`
 pub(super) async fn fleet(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {

@@ -9,7 +9,11 @@ use crate::harness::wait::eventually;
 use crate::harness::watcher::{Reply, Watcher};
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![a_workload_and_its_question_are_read_as_json, the_api_is_for_this_machine_alone]
+    tests![
+        a_workload_and_its_question_are_read_as_json,
+        the_api_is_for_this_machine_alone,
+        a_script_that_knows_keel_lists_and_approves
+    ]
 }
 
 async fn read(watcher: &Watcher, path: &str) -> Reply {
@@ -50,7 +54,51 @@ async fn a_workload_and_its_question_are_read_as_json(ctx: Ctx) {
     }
     let other = format!("/api/v1/workloads/{}/statefulset/web", ctx.namespace());
     assert_eq!(read(&watcher, &other).await.status, 404);
-    assert_eq!(watcher.get("/api/v1/workloads").await.status, 403, "nothing without sign-in on the public listener");
+    for path in ["/api/v1/workloads", "/v1/approvals"] {
+        assert_eq!(watcher.get(path).await.status, 403, "nothing without sign-in on the public listener: {path}");
+    }
+}
+
+async fn a_script_that_knows_keel_lists_and_approves(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let made = ctx.watcher().output(&["new-token"]).await;
+    let (token, hash) = made.stdout.trim().split_once('\n').expect("a token and its hash");
+    let auth = format!(
+        "auth: {{ mode: proxy, header: X-User, roles: {{ approver: ['*'] }}, tokens: [{{ name: ci, hash: '{hash}', role: approver }}] }}\n"
+    );
+    let config = ctx.file("config.yaml", &auth).display().to_string();
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_CONFIG", config).env("TRUSTED_PROXY", "127.0.0.0/8");
+    let watcher = watcher.env("BASE_URL", "https://watcher.example.com/watcher").start().await;
+    let digest = web.push(Image::new("1.0.1")).await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    let bearer = format!("Bearer {token}");
+    let (ours, json) = (("Authorization", bearer.as_str()), ("Content-Type", "application/json"));
+    let listed = async |path: &str, headers: &[(&str, &str)]| {
+        watcher.send(Method::GET, &watcher.url(path), headers, Vec::new()).await
+    };
+    let list = eventually("the question is listed", async || {
+        let answer = listed("/v1/approvals", &[ours]).await;
+        (answer.status == 200 && answer.json()[0].is_object()).then(|| answer.json())
+    })
+    .await;
+    let identifier = format!("deployment/{}/web:1.0.1", ctx.namespace());
+    assert_eq!(list[0]["identifier"], identifier);
+    assert_eq!(list[0]["digest"], digest);
+    assert_eq!(listed("/watcher/v1/approvals", &[ours]).await.json(), list);
+    assert_eq!(listed("/v1/approvals", &[]).await.status, 401);
+    let body = serde_json::json!({"identifier": identifier, "voter": "alice"}).to_string();
+    let decided = async |headers: &[(&str, &str)]| watcher.post("/v1/approvals", headers, body.clone()).await;
+    let evil = ("Origin", "https://evil.example");
+    assert_eq!(decided(&[json, ("X-User", "alice"), evil]).await.status, 403, "another site's page decides nothing");
+    assert_eq!(decided(&[json, ("Authorization", "Basic YWxpY2U6c2VjcmV0")]).await.status, 401);
+    let approved = decided(&[json, ours]).await;
+    assert!(approved.status == 200 && approved.json()["archived"] == true, "{}", approved.body);
+    let seen = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
+    let history = seen.annotation("image-watcher/history").unwrap_or_default();
+    assert!(history.contains("token ci") && !history.contains("alice"), "nobody is who a body says: {history}");
+    eventually("it is asked no more", async || (decided(&[json, ours]).await.status == 404).then_some(())).await;
 }
 
 /// Probes and metrics are for everybody who reaches the private listener; what is known of workloads is not.

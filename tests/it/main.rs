@@ -50,6 +50,7 @@ mod lists;
 mod logs;
 mod messages;
 mod metrics;
+mod oidc;
 mod outages;
 mod owned;
 mod owners;
@@ -88,6 +89,7 @@ fn main() -> std::process::ExitCode {
         decisions::tests(),
         answers::tests(),
         access::tests(),
+        oidc::tests(),
         preflight::tests(),
         settings::tests(),
         reload::tests(),

@@ -66,6 +66,7 @@ own proxy
 CGO_ENABLED=0 apart registry-2 distribution-2 .
 CGO_ENABLED=0 apart token-server distribution-2 github.com/docker/distribution/contrib/token-server
 CGO_ENABLED=0 apart go-containerregistry go-containerregistry .
+CGO_ENABLED=0 apart openid openid .
 # Gitea takes minutes and a gigabyte of build cache: where it was built once it stays, else it is built where it is wanted.
 if [ "${1:-}" = gitea ] || [ -x "$cache/apart/$(named gitea gitea)" ]; then
   CGO_ENABLED=1 tags="sqlite sqlite_unlock_notify" apart gitea gitea code.gitea.io/gitea

@@ -31,6 +31,7 @@ use crate::config::auth::{Prefixes, Provider};
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::secret::Secret;
 use crate::jwt::{Keys, Wanted};
+use crate::listener::Form;
 use crate::outbound::{self, OutboundError};
 
 /// How long what the provider says of itself is good.
@@ -98,6 +99,19 @@ impl OidcError {
             Self::Busy | Self::NoAnswer(_) | Self::Silent | Self::Client(_) | Self::Answer { .. } => false,
         }
     }
+
+    /// What whoever runs the service can do about it.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            Self::Client(_) => {
+                "auth.oidc.clientId and the secret in auth.oidc.clientSecretFile have to be those of the client at the provider, which authenticates by its secret; `image-watcher doctor` tries them"
+            }
+            Self::NoAnswer(_) | Self::Silent | Self::Answer { .. } | Self::Token(_) => {
+                "`image-watcher doctor` asks the provider (auth.oidc.issuer) and says what comes"
+            }
+            Self::Busy | Self::Stranger | Self::Refused(_) | Self::Code(_) => "",
+        }
+    }
 }
 
 /// What a provider says of itself.
@@ -141,13 +155,8 @@ pub(super) struct Returned {
 impl Returned {
     /// Reads the query of the address that the browser comes back to. What is there twice is nobody's.
     pub(super) fn read(query: &str) -> Option<Self> {
-        let one = |name: &str| {
-            let mut all = form_urlencoded::parse(query.as_bytes()).filter(|(field, _)| field == name);
-            match (all.next(), all.next()) {
-                (value, None) => Ok(value.map(|(_, value)| value.into_owned())),
-                _ => Err(()),
-            }
-        };
+        let fields = Form::parse(query.as_bytes());
+        let one = |name: &str| fields.single(name).map(|value| value.map(str::to_owned));
         Some(Self {
             code: one("code").ok()?,
             state: one("state").ok()??,

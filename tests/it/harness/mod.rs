@@ -10,15 +10,18 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod browser;
 pub(crate) mod chart;
 pub(crate) mod company;
 pub(crate) mod control_plane;
 pub(crate) mod diagnosis;
 pub(crate) mod fault;
+pub(crate) mod forger;
 pub(crate) mod gitea;
 pub(crate) mod images;
 pub(crate) mod mail;
 pub(crate) mod objects;
+pub(crate) mod openid;
 pub(crate) mod owners;
 pub(crate) mod peers;
 pub(crate) mod pki;
@@ -53,6 +56,7 @@ use gitea::Gitea;
 use images::Repository;
 use mail::{MailServer, Mailbox};
 use objects::{Workload, WorkloadBuilder};
+use openid::OpenId;
 use pki::Pki;
 use proxy::HttpProxy;
 use receiver::Receiver;
@@ -320,6 +324,11 @@ impl Ctx {
     /// A token server, for this test only.
     pub(crate) async fn token_server(&self) -> TokenServer {
         TokenServer::start(&self.0.world.peers, &self.folder("token-server")).await
+    }
+
+    /// An `OpenID` provider, for this test only; see [`OpenId::start`].
+    pub(crate) async fn openid(&self, redirect: &str, is_bare: bool) -> OpenId {
+        OpenId::start(&self.0.world.peers, &self.folder("openid"), redirect, is_bare).await
     }
 
     /// An HTTP proxy of the test's own. `places` says where names lead that no DNS knows; `login` is what it asks for.

@@ -4,10 +4,9 @@ use actix_web::http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::super::form::one;
 use crate::domain::press::{Button, Place, Posted, Wish};
 use crate::domain::slack::Presser;
-use crate::listener::Problem;
+use crate::listener::{Form, Problem};
 
 /// The longest moment that Slack gives of a press.
 const MOST_OF_A_MOMENT: usize = 32;
@@ -79,15 +78,16 @@ struct Element {
 /// Reads a body whose signature is right; `None` for what is none of our buttons, which is acknowledged and nothing more.
 pub(super) fn read(body: &[u8]) -> Result<Option<Pressed>, Problem> {
     let wrong = |detail| Problem::new(StatusCode::BAD_REQUEST, detail);
-    let Ok(Some(payload)) = one(body, "payload") else {
+    let form = Form::parse(body);
+    let Some(payload) = form.one("payload") else {
         return Err(wrong("one field payload is expected; nothing was done"));
     };
     let json = || wrong("the field payload is not what Slack sends; nothing was done");
-    let Kind { kind } = serde_json::from_str(&payload).map_err(|_| json())?;
+    let Kind { kind } = serde_json::from_str(payload).map_err(|_| json())?;
     if kind != "block_actions" {
         return Ok(None);
     }
-    let all: BlockActions = serde_json::from_str(&payload).map_err(|_| json())?;
+    let all: BlockActions = serde_json::from_str(payload).map_err(|_| json())?;
     let [Element { action_id, value, action_ts }] = &*all.actions else { return Ok(None) };
     let (Some(wish), Some(button)) = (wish_of(action_id), Button::parse(value)) else { return Ok(None) };
     if all.container.channel_id != all.channel.id {
