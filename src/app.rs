@@ -68,6 +68,7 @@ use crate::release::{Background, FetchSettings, Releases, Subject, TimedNotes, W
 use crate::stop::Stop;
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
+use crate::traces::{self, Exporter};
 use crate::web as page;
 
 /// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs has a quarter of them at most,
@@ -159,11 +160,11 @@ impl Doors {
     }
 }
 
-/// Runs the service until it is told to end.
+/// Runs the service until it is told to end. Spans are exported, where they are made.
 ///
 /// # Errors
 /// When it can't start, when a task ends by itself, or when the drain takes too long.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
+pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Result<()> {
     let (raise, stop) = Stop::new();
     let mut tasks = Tasks::new();
     let (background, run_background) = Background::new(stop.clone());
@@ -171,6 +172,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     // The API server lists while the rest is set up.
     ground.spawn_watches(&mut tasks);
     let app = App::new(ground, background).await?;
+    let exporter = match spans {
+        Some(spans) => Some(Exporter::of(spans, &app.outbound, app.metrics.clone())?),
+        None => None,
+    };
+    if let Some(exporter) = exporter.clone() {
+        spawn(&mut tasks, "traces", exporter.run(app.stop.clone()));
+    }
     spawn(&mut tasks, "background", run_background);
     app.spawn_begin(&mut tasks);
     app.spawn_listeners(&mut tasks)?;
@@ -189,6 +197,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     };
     raise.raise();
     let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+    if let Some(exporter) = exporter {
+        exporter.flush().await;
+    }
     match (early, drained) {
         (Some(Ok((name, ended))), _) => {
             ended.with_context(|| format!("the task «{name}» failed"))?;
@@ -509,7 +520,7 @@ impl App {
         let (queue, clock) = (self.queue.clone(), self.ambient.clone());
         let (tray, strangers) = Tray::new(Arc::new(move |pressed| {
             let (queue, trace, now) = (queue.clone(), clock.trace_id(), clock.now());
-            let job = NewJob::prompt(Job::Press(Box::new(pressed)), &trace, now);
+            let job = NewJob::prompt(Job::Press(Box::new(pressed)), &*trace, now);
             Box::pin(async move { queue.put(vec![job]).await.map(drop) })
         }));
         let replies = Arc::new(replies);
@@ -960,7 +971,8 @@ async fn look(
         return Verdict::Dead { reason: "not a look".into() };
     };
     let began = ambient.monotonic();
-    let looked = reconciler.look(repository, &leased.trace);
+    let trace = leased.trace.id();
+    let looked = reconciler.look(repository, &trace);
     let verdict = match tokio::time::timeout(LOOK_DEADLINE, looked).await {
         Ok(verdict) => verdict,
         Err(_) => reconciler.overdue(repository, LOOK_DEADLINE),

@@ -559,13 +559,14 @@ fn configured(variables: impl Iterator<Item = (String, String)>, command: impl F
     }
 }
 
-fn serve(config: Config) -> ExitCode {
-    crate::telemetry::start_logging(config.log_format, config.log_level);
+fn serve(mut config: Config) -> ExitCode {
+    let (tracer, spans) = config.traces.take().map(crate::traces::start).unzip();
+    crate::telemetry::start_logging(config.log_format, config.log_level, tracer);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    let ended = runtime.block_on(app::serve(config));
+    let ended = runtime.block_on(app::serve(config, spans));
     // What does not end by itself after the drain is not waited for.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match ended {

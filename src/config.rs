@@ -25,6 +25,7 @@ mod service_link;
 mod snapshots;
 pub mod source;
 mod start;
+mod traces;
 mod ways_out;
 mod written;
 
@@ -50,6 +51,7 @@ use crate::outbound::trust::Authorities;
 use crate::outbound::{Machine, Outbound, OutboundError};
 use crate::registry::RegistryHost;
 use crate::telemetry::LogFormat;
+use crate::traces::Settings as TracesSettings;
 use auth::{Around, Auth};
 use channel::ChannelConfig;
 use file::{ConfigFile, File};
@@ -133,6 +135,8 @@ pub struct Config {
     pub proxies: Proxies,
     /// `SSL_CERT_FILE`: more certificate authorities, in PEM.
     pub authorities: Authorities,
+    /// Where spans of traces go, by the variables `OTEL_…`; `None` where none are made.
+    pub traces: Option<TracesSettings>,
     /// What works, and may not be what was meant: told at each start.
     pub warnings: Vec<Problem>,
     /// Where each value comes from.
@@ -362,6 +366,7 @@ impl Config {
             sources,
             proxies: reader.proxies(),
             authorities: reader.authorities(),
+            traces: reader.traces(),
             warnings: Vec::new(),
             origins: Origins::default(),
         }

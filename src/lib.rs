@@ -57,6 +57,7 @@ pub mod memory;
 pub mod outbound;
 pub mod stop;
 pub mod telemetry;
+pub mod traces;
 
 // What puts the stages together.
 pub mod app;

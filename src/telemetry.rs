@@ -1,11 +1,14 @@
-//! Logs, and what can be counted.
+//! Logs, what can be counted, and the spans of traces.
 
 mod json;
 mod label;
 pub mod metrics;
 mod repeats;
+pub mod spans;
 
 use std::fmt;
+
+use opentelemetry_sdk::trace::SdkTracer;
 
 pub use repeats::Repeats;
 
@@ -48,8 +51,9 @@ fn to_stderr(line: &[u8]) {
 
 /// Starts logging to standard error. Called once, by `main`.
 ///
-/// Lines of libraries are shown from WARN on, whatever our own level is: their debug lines may hold headers.
-pub fn start_logging(format: LogFormat, level: tracing::Level) {
+/// Lines of libraries are shown from WARN on, whatever our own level is: their debug lines may hold headers. Spans go to the
+/// tracer, where there is one; without it they are never made.
+pub fn start_logging(format: LogFormat, level: tracing::Level, tracer: Option<SdkTracer>) {
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
@@ -58,6 +62,7 @@ pub fn start_logging(format: LogFormat, level: tracing::Level) {
     // The library reports each attempt, of a watch and of any request; what comes of them we report once.
     let ours = Targets::new()
         .with_target("image_watcher", level)
+        .with_target(spans::TARGET, LevelFilter::OFF)
         .with_target("kube_runtime::watcher", LevelFilter::ERROR)
         .with_target("kube_client::client::builder", LevelFilter::OFF)
         .with_default(LevelFilter::WARN);
@@ -66,7 +71,21 @@ pub fn start_logging(format: LogFormat, level: tracing::Level) {
         LogFormat::Readable => fmt::layer().compact().with_writer(std::io::stderr).with_filter(ours).boxed(),
     };
     // A second start, as in tests, keeps the first.
-    let _ = tracing_subscriber::registry().with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(tracer.map(exported)).try_init();
+}
+
+/// Takes the spans of traces, and no line of the log.
+pub(crate) fn exported<S>(tracer: SdkTracer) -> impl tracing_subscriber::Layer<S>
+where
+    S: tracing::Subscriber + for<'s> tracing_subscriber::registry::LookupSpan<'s>,
+{
+    use tracing_subscriber::Layer as _;
+    use tracing_subscriber::filter::filter_fn;
+
+    // Where in the code, on which thread and how long it was not polled is of no interest to who reads a trace.
+    let spans = tracing_opentelemetry::layer().with_tracer(tracer);
+    let spans = spans.with_location(false).with_threads(false).with_tracked_inactivity(false).with_target(false);
+    spans.with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == spans::TARGET))
 }
 
 #[cfg(test)]

@@ -23,15 +23,16 @@ const STAGES: [&str; 13] = [
 
 /// What each module may name by `crate::…`, beside itself: only what stands above its own line here, so there is no way up
 /// and no circle. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("ambient", &[]),
     ("filesystem", &[]),
     ("memory", &[]),
     ("stop", &[]),
     ("domain", &[]),
-    ("telemetry", &[]),
+    ("telemetry", &["domain"]),
     ("listener", &["memory"]),
     ("outbound", &["domain", "telemetry"]),
+    ("traces", &["outbound", "stop", "telemetry"]),
     ("jwt", &["ambient", "outbound", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
     ("registry", &["ambient", "domain", "memory", "outbound", "telemetry"]),
@@ -40,7 +41,10 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("release", &["ambient", "domain", "memory", "outbound", "queue", "registry", "stop", "telemetry"]),
     ("message", &["domain"]),
     ("notify", &["ambient", "domain", "message", "outbound", "queue", "stop", "telemetry"]),
-    ("config", &["domain", "filesystem", "listener", "notify", "outbound", "registry", "release", "telemetry"]),
+    (
+        "config",
+        &["domain", "filesystem", "listener", "notify", "outbound", "registry", "release", "telemetry", "traces"],
+    ),
     ("intake", &["ambient", "config", "domain", "jwt", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),
     ("access", &["ambient", "cluster", "config", "domain", "jwt", "listener", "outbound", "queue", "telemetry"]),

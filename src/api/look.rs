@@ -66,7 +66,7 @@ impl<Q: QueueAdmin> Api<Q> {
         let (now, trace) = (self.ambient.now(), self.ambient.trace_id());
         let job = |repository: &Repository| NewJob {
             job: Job::Look(repository.clone()),
-            trace: trace.clone(),
+            trace: trace.as_str().into(),
             not_before: now,
             urgency,
         };

@@ -4,13 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use minijinja::{Value, context};
-use tracing::Instrument as _;
 
 use super::form::{self, ListPress};
 use super::page::place;
 use super::words::{Care, Count, Reader, said_to};
 use super::wrong::Wrong;
-use super::{Approvals, Pages};
+use super::{Approvals, Pages, followed};
 use crate::cluster::Cluster;
 use crate::domain::approval::Allows;
 use crate::domain::reference::ImageReference;
@@ -61,9 +60,8 @@ pub(super) async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
             if let Some(connection) = request.conn_data::<Meter>() {
                 connection.known(&list.holder);
             }
-            let trace = shared.ambient.trace_id();
-            let span = tracing::info_span!("approval", trace_id = trace);
-            return view.report(&shared.reconciler.approve_each(list, &ids, &trace).instrument(span).await);
+            let act = async |trace: &str| shared.reconciler.approve_each(list, &ids, trace).await;
+            return view.report(&followed(&shared.ambient, act).await);
         }
         ListPress::ApproveAll { ids, is_confirmed: false } => (Some(ids), Some(fixed.not_ticked)),
         ListPress::All => (None, None),
@@ -96,9 +94,8 @@ async fn renew<Q: Queue + Records, R: Registry, C: Cluster>(
     shared: &Approvals<Q, R, C>,
     view: &View<'_>,
 ) -> HttpResponse {
-    let trace = shared.ambient.trace_id();
-    let span = tracing::info_span!("approval", trace_id = trace);
-    match shared.reconciler.renew_list(view.list, &trace).instrument(span).await {
+    let act = async |trace: &str| shared.reconciler.renew_list(view.list, trace).await;
+    match followed(&shared.ambient, act).await {
         Ok(RenewedList::Nothing) => view.over(false),
         Ok(renewed) => view.renewed(renewed),
         Err(error) => {

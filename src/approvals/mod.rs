@@ -45,6 +45,7 @@ use crate::listener::{Bodies, Meter, unread};
 use crate::queue::{Queue, Records};
 use crate::reconcile::{Answer, Asked, OpenedList, Reconciler, Resuming};
 use crate::registry::Registry;
+use crate::telemetry::spans;
 
 /// What the routes are given.
 pub struct Approvals<Q, R, C> {
@@ -165,9 +166,8 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     if let (Answer::Open(_) | Answer::Snoozed(..), Some(connection)) = (&state, request.conn_data::<Meter>()) {
         connection.known(state.holder().unwrap_or("a link"));
     }
-    let trace = shared.ambient.trace_id();
-    let span = tracing::info_span!("approval", trace_id = trace);
-    let answer = shared.reconciler.answer_to(&parsed, &press, &trace).instrument(span).await;
+    let act = async |trace: &str| shared.reconciler.answer_to(&parsed, &press, trace).await;
+    let answer = followed(&shared.ambient, act).await;
     // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
     let done = !replayed && (answer.is_decided() || answer.is_noted());
     if done && !to.is_program {
@@ -340,4 +340,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Approvals<Q, R, C> {
             Refused::TooMany => self.pages.wrong(&Wrong::TooMany, to),
         }
     }
+}
+/// Does what somebody wants in a trace of its own, which the log names, too.
+async fn followed<T>(ambient: &Ambient, act: impl AsyncFnOnce(&str) -> T) -> T {
+    let traced = spans::answer();
+    let trace = spans::trace_id(&traced).unwrap_or_else(|| ambient.trace_id());
+    let span = tracing::info_span!("approval", trace_id = trace);
+    act(&trace).instrument(traced).instrument(span).await
 }

@@ -2,6 +2,7 @@
 
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::core::Request;
+use tracing::Instrument as _;
 
 use super::ClusterError;
 use super::kinds::Row;
@@ -16,6 +17,7 @@ use super::scopes::Scope;
 use crate::domain::defaults::Defaults;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::spans;
 
 /// Executes a patch on the API server.
 pub(super) async fn apply(
@@ -26,7 +28,14 @@ pub(super) async fn apply(
 ) -> Result<Workload, ClusterError> {
     let row = Row::of(patch.id.kind);
     let api = api(client, row.kind, Some(&patch.id.namespace));
-    Target { client, row, api, patch, writer, defaults, metrics }.apply().await
+    let span = spans::write(patch);
+    spans::images(&span, patch.guards.iter().filter_map(|guarded| guarded.to.as_deref()));
+    let written = Target { client, row, api, patch, writer, defaults, metrics }.apply().instrument(span.clone()).await;
+    match &written {
+        Ok(_) => spans::ended(&span, "written"),
+        Err(error) => spans::failed(&span, error.reason()),
+    }
+    written
 }
 
 /// What it comes to that a workload could not be read.

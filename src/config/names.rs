@@ -6,6 +6,7 @@ use strsim::osa_distance;
 
 use super::near::near;
 use super::source::SourceKind;
+use super::traces;
 use elsewhere::{BY_THE_FILE_ALONE, ELSEWHERE, OF_A_CHANNEL};
 
 /// What all of our own variables begin with; others belong to nobody else, so that an unknown one is an error.
@@ -24,7 +25,7 @@ pub(super) const METRICS_PER_WORKLOAD: &str = "IMAGE_WATCHER_METRICS_PER_WORKLOA
 pub(super) const IDENTITY: [&str; 2] = ["IMAGE_WATCHER_IDENTITY_HEADER", "IMAGE_WATCHER_IDENTITY_REQUIRED"];
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 35] = [
+const PLAIN: [&str; 47] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -60,10 +61,22 @@ const PLAIN: [&str; 35] = [
     NAMESPACES,
     "IMAGE_WATCHER_PLAIN_HTTP",
     "IMAGE_WATCHER_TEMPLATES",
+    traces::DISABLED,
+    traces::EXPORTER,
+    traces::ENDPOINT[0],
+    traces::ENDPOINT[1],
+    traces::PROTOCOL[0],
+    traces::PROTOCOL[1],
+    traces::TIMEOUT[0],
+    traces::TIMEOUT[1],
+    traces::SERVICE,
+    traces::ATTRIBUTES,
+    traces::SAMPLER,
+    traces::SAMPLER_ARG,
 ];
 
 /// Variables that are also read from the file that `<NAME>_FILE` names.
-const BY_FILE: [&str; 22] = [
+const BY_FILE: [&str; 24] = [
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "IMAGE_WATCHER_LINK_KEY",
@@ -86,6 +99,8 @@ const BY_FILE: [&str; 22] = [
     "DOCKERHUB_WEBHOOK_TOKEN",
     "GITHUB_WEBHOOK_SECRET",
     "REGISTRY_WEBHOOK_TOKEN",
+    traces::HEADERS[0],
+    traces::HEADERS[1],
 ];
 
 /// Names that are one step from one of ours and mean something else.

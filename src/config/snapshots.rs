@@ -94,7 +94,25 @@ fn together() -> Vec<Vec<(&'static str, &'static str)>> {
         vec![("TELEGRAM_TOKEN", "1:hunter2hunter2hunter2"), ("TELEGRAM_CHAT", "ops")],
         vec![("SLACK_BOT_TOKEN", "xoxp-hunter2"), ("SLACK_CHANNEL", "C1")],
         vec![("SLACK_BOT_TOKEN", "xoxb-hunter2"), ("SLACK_CHANNEL", "C1"), ("SLACK_URL", "https://x.example/hunter2")],
+        vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")],
+        vec![("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://collector:4317")],
+        vec![("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://iw:hunter2@collector.example.com")],
+        traces("OTEL_TRACES_EXPORTER", "console"),
+        traces("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        traces("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http"),
+        traces("OTEL_EXPORTER_OTLP_HEADERS", SECRET),
+        traces("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api key=hunter2"),
+        traces("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        traces("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "600000"),
+        traces("OTEL_RESOURCE_ATTRIBUTES", "prod"),
+        traces("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        [traces("OTEL_TRACES_SAMPLER", "traceidratio"), vec![("OTEL_TRACES_SAMPLER_ARG", "1.5")]].concat(),
     ]
+}
+
+/// With a collector, as nothing else is judged without.
+fn traces(name: &'static str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+    vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"), (name, value)]
 }
 
 const FILES: [&str; 64] = [
@@ -254,7 +272,14 @@ fn what_works_and_may_not_be_meant() {
 #[test]
 fn each_setting_is_here() {
     let here: Vec<&str> = alone().into_iter().chain(together().into_iter().flatten()).map(|(name, _)| name).collect();
-    let not_wrong = ["IMAGE_WATCHER_DATA", "IMAGE_WATCHER_TEMPLATES", "OPENAI_BASE_URL", "OPENAI_MODEL"];
+    let not_wrong = [
+        "IMAGE_WATCHER_DATA",
+        "IMAGE_WATCHER_TEMPLATES",
+        "OPENAI_BASE_URL",
+        "OPENAI_MODEL",
+        "OTEL_SDK_DISABLED",
+        "OTEL_SERVICE_NAME",
+    ];
     let is_here = |name: &&str| {
         let by_file = format!("{name}_FILE");
         here.iter().any(|here| here == name || **here == by_file) || not_wrong.contains(name)

@@ -48,6 +48,7 @@ pub mod tag;
 pub mod tags;
 pub mod telegram;
 pub mod together;
+pub mod trace;
 pub mod until;
 pub mod view;
 pub mod votes;

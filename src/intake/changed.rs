@@ -17,7 +17,8 @@ pub async fn queue_looks<Q: Queue>(
 ) {
     while let Some(repositories) = changed.recv().await {
         let (now, trace, count) = (ambient.now(), ambient.trace_id(), repositories.len());
-        let job = |repository| NewJob { job: Job::Look(repository), trace: trace.clone(), not_before: now, urgency };
+        let job =
+            |repository| NewJob { job: Job::Look(repository), trace: trace.as_str().into(), not_before: now, urgency };
         match queue.put(repositories.into_iter().map(job).collect()).await {
             Ok(_) => {
                 let cause = Cause::Workload.as_str();

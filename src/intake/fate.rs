@@ -40,6 +40,13 @@ impl Taken {
         }
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Stored => StatusCode::ACCEPTED,
+            _ => StatusCode::OK,
+        }
+    }
+
     pub(super) fn fate(&self) -> Fate {
         match self {
             Self::Stored => Fate::Accepted,
@@ -54,6 +61,17 @@ impl Taken {
 pub(super) struct Refused {
     pub(super) problem: Problem,
     pub(super) reason: Cow<'static, str>,
+}
+
+impl Refused {
+    pub(super) fn fate(&self) -> Fate {
+        match self.problem.status {
+            StatusCode::UNAUTHORIZED => Fate::BadSignature,
+            StatusCode::TOO_MANY_REQUESTS => Fate::Limited,
+            StatusCode::SERVICE_UNAVAILABLE => Fate::Overloaded,
+            _ => Fate::BadPayload,
+        }
+    }
 }
 
 impl From<Problem> for Refused {

@@ -69,7 +69,7 @@ impl Fate {
     ];
 
     /// The word in metrics and reports.
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Ignored => "ignored",

@@ -43,7 +43,6 @@ pub use path::Misses;
 
 use self::bucket::Bucket;
 use self::fate::{NOT_BY_THIS, Refused, Taken, allowed};
-use self::health::Fate;
 use self::oidc::Keys;
 use self::path::{Address, Miss};
 use self::seen::Seen;
@@ -53,11 +52,13 @@ use crate::config::source::{Scheme, Source, SourceKind};
 use crate::domain::event::{Cause, Job};
 use crate::domain::reference::{Repository, Tag};
 use crate::domain::secret::Secret;
+use crate::domain::trace::TraceParent;
 use crate::listener::paths::{KEEL, WEBHOOKS};
 use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
 use crate::queue::{Announced, Announcements, NewJob, Placed, Queue};
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::spans;
 
 /// The largest body that is read.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -245,15 +246,20 @@ impl<Q: Queue + Announcements> Intake<Q> {
         request: &HttpRequest,
         payload: &mut Payload,
     ) -> Result<Taken, Problem> {
-        let trace = self.ambient.trace_id();
+        let followed = followed(request, &open.source);
+        let trace = spans::trace_id(&followed).unwrap_or_else(|| self.ambient.trace_id());
         let span = tracing::info_span!("webhook", trace_id = trace, source = open.source.name);
-        async {
+        let taken = async {
             let taken = self.take(open, address, request, payload, &trace).await;
             self.count(open, &taken);
-            taken.map_err(|refused| refused.problem)
+            taken
+        };
+        let taken = taken.instrument(followed.clone()).instrument(span).await;
+        match &taken {
+            Ok(taken) => spans::answered(&followed, taken.status().as_u16(), taken.fate().as_str()),
+            Err(refused) => spans::answered(&followed, refused.problem.status.as_u16(), refused.fate().as_str()),
         }
-        .instrument(span)
-        .await
+        taken.map_err(|refused| refused.problem)
     }
 
     async fn take(
@@ -394,6 +400,7 @@ impl<Q: Queue + Announcements> Intake<Q> {
         match tokio::time::timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(placed)) => {
                 for push in pushes {
+                    spans::pushed(&push.repository, push.tag.as_ref().map(Tag::as_str));
                     tell(push, placed);
                 }
                 if let Some(witness) = &self.witness {
@@ -417,15 +424,7 @@ impl<Q: Queue + Announcements> Intake<Q> {
     fn count(&self, open: &Open, taken: &Result<Taken, Refused>) {
         let (fate, refusal) = match taken {
             Ok(taken) => (taken.fate(), None),
-            Err(refused) => {
-                let fate = match refused.problem.status {
-                    StatusCode::UNAUTHORIZED => Fate::BadSignature,
-                    StatusCode::TOO_MANY_REQUESTS => Fate::Limited,
-                    StatusCode::SERVICE_UNAVAILABLE => Fate::Overloaded,
-                    _ => Fate::BadPayload,
-                };
-                (fate, Some(refused.reason.clone()))
-            }
+            Err(refused) => (refused.fate(), Some(refused.reason.clone())),
         };
         self.pushes.counted(&open.source.name, fate, refusal, self.ambient.now());
     }
@@ -441,6 +440,17 @@ impl Open {
         let body = unique.then(|| self.seen.mark(&("body", &body[..])));
         id.into_iter().chain(body).collect()
     }
+}
+
+/// The span of a delivery, which follows from what its sender says it follows from.
+fn followed(request: &HttpRequest, source: &Source) -> tracing::Span {
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::OPTIONS => "OPTIONS",
+        _ => "POST",
+    };
+    let from = request.headers().get("traceparent").and_then(|value| TraceParent::parse(value.to_str().ok()?));
+    spans::intake(method, &source.name, from)
 }
 
 /// What is to be looked for until it is listed.

@@ -111,7 +111,12 @@ impl<Q: Queue + Kept> Poller<Q> {
         }
         let job = |repository: Repository| {
             let not_before = cycle.look(&repository, (self.pace)(&repository), from, to)?;
-            Some(NewJob { job: Job::Look(repository), trace: trace.clone(), not_before, urgency: Urgency::Routine })
+            Some(NewJob {
+                job: Job::Look(repository),
+                trace: trace.as_str().into(),
+                not_before,
+                urgency: Urgency::Routine,
+            })
         };
         let jobs: Vec<NewJob> = all.into_iter().filter_map(job).collect();
         let repositories = jobs.len();

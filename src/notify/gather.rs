@@ -9,6 +9,7 @@ use super::Channels;
 use crate::ambient::Ambient;
 use crate::domain::event::{Delivery, Job, Notice, Told};
 use crate::domain::gathering::{Binding, Due, MOST_GATHERED, Moment, WINDOW, due, together};
+use crate::domain::trace::Trace;
 use crate::queue::{Gathering, Kept, NewJob, QueueError, Topic, Waiting};
 use crate::stop::Stop;
 use crate::telemetry::chain;
@@ -114,10 +115,10 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
         });
         for items in followed.into_iter().map(|item| vec![item]).chain(gathered) {
             let Some(told) = Told::of(items.iter().map(|item| item.notice.clone()).collect()) else { continue };
-            let trace = items.first().map_or("", |item| &item.trace);
+            let trace = items.first().map_or_else(|| Trace::from(""), |item| item.trace.clone());
             messages.extend(recipients.iter().map(|recipient| {
                 let (channel, recipient, told) = (self.channel.clone(), recipient.clone(), told.clone());
-                NewJob::prompt(Job::Deliver(Box::new(Delivery { channel, recipient, told })), trace, at.now)
+                NewJob::prompt(Job::Deliver(Box::new(Delivery { channel, recipient, told })), trace.clone(), at.now)
             }));
         }
         let count = messages.len();

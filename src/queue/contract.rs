@@ -13,6 +13,7 @@ use super::{
 use crate::ambient::{Ambient, Clock};
 use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, tests::notice};
 use crate::domain::reference::{Repository, Tag};
+use crate::domain::trace::Trace;
 
 /// A clock that the test moves, and whose wall time it sets.
 #[derive(Default)]
@@ -264,7 +265,7 @@ async fn what_waits_to_go_out_together_stays_until_it_is_composed<Q: QueueAdmin 
         let since = case.now() - TimeDelta::seconds(9);
         let expected: Vec<_> = ["c", "a", "b"].iter().take(most).map(|uid| ((*uid).to_owned(), since)).collect();
         assert_eq!(put, expected, "oldest first, and to read them changes nothing");
-        assert_eq!(first[0].trace, "trace");
+        assert_eq!(first[0].trace, Trace::parse("trace"));
     }
     assert!(case.queue.gathered("slack", 9).await.unwrap().is_empty());
     assert_eq!(case.queue.depth().await.unwrap().ready, [("gather:email".to_owned(), 3)]);

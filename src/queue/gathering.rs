@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{NewJob, Queue, QueueError};
 use crate::domain::event::Notice;
+use crate::domain::trace::Trace;
 
 /// The stable id of a notice that waits to go out with others: see [`crate::domain::event::Gathered::id`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +36,7 @@ pub struct Waiting {
     /// When it was stored.
     pub since: DateTime<Utc>,
     /// See [`NewJob::trace`].
-    pub trace: String,
+    pub trace: Trace,
 }
 
 /// What waits to go out together on a channel. It is put as any other job, stays until it is composed, and is never

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::{QueueAdmin, QueueError};
 use crate::domain::event::Job;
+use crate::domain::trace::Trace;
 
 /// What became of a message so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +58,7 @@ pub struct Letter {
     /// What it says; nothing where this version can't read it.
     pub job: Option<Job>,
     /// See [`super::NewJob::trace`].
-    pub trace: String,
+    pub trace: Trace,
     /// How often it was tried.
     pub attempts: u32,
     /// What went wrong last, for people.

@@ -14,6 +14,7 @@ mod announced;
 #[cfg(test)]
 mod contract;
 mod gathering;
+mod joined;
 mod kept;
 mod letters;
 mod reason;
@@ -38,6 +39,8 @@ use crate::domain::event::Job;
 use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 use crate::domain::settings::Fingerprint;
+use crate::domain::trace::{Trace, TraceParent};
+use crate::telemetry::spans;
 
 pub use announced::{Announced, Announcements, LOOKED_FOR};
 pub use gathering::{Gathering, ItemId, Waiting};
@@ -216,8 +219,8 @@ impl Urgency {
 pub struct NewJob {
     /// What is to be done.
     pub job: Job,
-    /// The identifier that follows the event through the logs.
-    pub trace: String,
+    /// What follows the event through logs and traces.
+    pub trace: Trace,
     /// Not before.
     pub not_before: DateTime<Utc>,
     /// Whether somebody waits for it.
@@ -225,10 +228,11 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// A job that somebody waits for.
+    /// A job that somebody waits for. It follows from the span that is under way, and where there is none from `trace`.
     #[must_use]
-    pub fn prompt(job: Job, trace: &str, not_before: DateTime<Utc>) -> Self {
-        Self { job, trace: trace.to_owned(), not_before, urgency: Urgency::Prompt }
+    pub fn prompt(job: Job, trace: impl Into<Trace>, not_before: DateTime<Utc>) -> Self {
+        let trace = spans::here().map_or_else(|| trace.into(), Trace::Follows);
+        Self { job, trace, not_before, urgency: Urgency::Prompt }
     }
 }
 
@@ -267,7 +271,9 @@ pub struct Leased {
     /// What is to be done.
     pub job: Job,
     /// See [`NewJob::trace`].
-    pub trace: String,
+    pub trace: Trace,
+    /// What else it follows from: of what was put while it waited, as far as that is remembered.
+    pub also: Vec<TraceParent>,
     /// The number of this attempt; the first is 1.
     pub attempt: u32,
     /// When it was stored, or when it was to be done again: what its age is counted from.

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::Topic;
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::reference::Repository;
+use crate::domain::workload::WorkloadId;
 
 /// The format that this version writes.
 pub(crate) const FORMAT: i64 = 1;
@@ -52,6 +53,36 @@ pub(crate) fn about(job: &Job) -> String {
             [only] => format!("{} {}", delivery.event(), of(only)),
             [first, rest @ ..] => format!("{} {} and {} more", delivery.event(), of(first), rest.len()),
         },
+    }
+}
+
+/// The same for a span, in names that programs look for.
+#[must_use]
+pub(crate) fn attributes(job: &Job) -> Vec<(&'static str, String)> {
+    let of = |notice: &Notice| {
+        let WorkloadId { namespace, kind, name, .. } = &notice.workload;
+        vec![
+            ("k8s.namespace.name", namespace.to_string()),
+            ("image_watcher.workload.kind", kind.as_str().to_owned()),
+            ("image_watcher.workload.name", name.to_string()),
+            ("image_watcher.container", notice.container.to_string()),
+            ("image_watcher.tag", notice.to.tag.to_string()),
+        ]
+    };
+    match job {
+        Job::Look(repository) => vec![("container.image.name", repository.to_string())],
+        Job::Gather(_) | Job::Press(_) => Vec::new(),
+        Job::Deliver(delivery) => {
+            let mut all = vec![
+                ("messaging.message.id", delivery.id()),
+                ("image_watcher.channel", delivery.channel.clone()),
+                ("image_watcher.event", delivery.event().to_owned()),
+            ];
+            if let [only] = delivery.notices() {
+                all.extend(of(only));
+            }
+            all
+        }
     }
 }
 

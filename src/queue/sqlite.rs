@@ -31,6 +31,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 
+use super::joined::Joined;
 use super::{
     Acted, Answering, Asked, Batch, Depth, Gathering, ItemId, Kept, Leased, Letter, Letters, NewJob, Page, Placed,
     Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, SignIn, SignIns, Topic, Troubles, Waiting, Written,
@@ -62,6 +63,7 @@ pub struct SqliteQueue {
     commands: mpsc::Sender<Command>,
     stored: Stored,
     announced: Noted,
+    joined: Joined,
     wakers: Wakers,
     given_up: Arc<Notify>,
 }
@@ -104,7 +106,7 @@ impl SqliteQueue {
             .name("queue-writer".into())
             .spawn(move || writer.run())
             .map_err(|source| OpenError::of_folder(folder, source))?;
-        Ok(Self { commands, stored, announced: Noted::default(), wakers, given_up })
+        Ok(Self { commands, stored, announced: Noted::default(), joined: Joined::default(), wakers, given_up })
     }
 
     /// Whether what this job asks for is on disk already, and still to be done.
@@ -128,6 +130,7 @@ impl SqliteQueue {
 
 impl Queue for SqliteQueue {
     async fn put(&self, jobs: Vec<NewJob>) -> Result<Placed, QueueError> {
+        self.joined.note(&jobs);
         if jobs.iter().all(|job| self.is_stored(job)) {
             return Ok(Placed::Coalesced);
         }
@@ -135,7 +138,9 @@ impl Queue for SqliteQueue {
     }
 
     async fn lease(&self, topic: &Topic, most: usize, sharing: &Sharing) -> Result<Batch, QueueError> {
-        self.ask(|reply| Command::Lease(topic.clone(), most, sharing.clone(), reply)).await
+        let mut batch = self.ask(|reply| Command::Lease(topic.clone(), most, sharing.clone(), reply)).await?;
+        self.joined.hand_over(&mut batch.jobs);
+        Ok(batch)
     }
 
     async fn settle(&self, leased: &Leased, settlement: Settlement) -> Result<(), QueueError> {

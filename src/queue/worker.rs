@@ -13,7 +13,7 @@ use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::stop::Stop;
-use crate::telemetry::Repeats;
+use crate::telemetry::{Repeats, spans};
 
 /// What a handler says of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,18 +113,40 @@ where
     H: Fn(Leased) -> F + Send + 'static,
     F: Future<Output = Verdict> + Send + 'static,
 {
-    let span =
-        tracing::info_span!("job", trace_id = leased.trace, job_id = leased.lease.job(), attempt = leased.attempt);
+    let followed = followed(&leased, &job_log.topic);
+    // A trace that begins here has an identifier of its own.
+    let trace_id = spans::trace_id(&followed).unwrap_or_else(|| leased.trace.id().into_owned());
+    let span = tracing::info_span!("job", trace_id, job_id = leased.lease.job(), attempt = leased.attempt);
     let mut task = JoinSet::new();
-    task.spawn(handler(leased.clone()).instrument(span.clone()));
+    task.spawn(handler(leased.clone()).instrument(followed.clone()).instrument(span.clone()));
     let ended = task.join_next().await.and_then(Result::ok);
     let verdict = ended.unwrap_or_else(|| span.in_scope(|| job_log.panicked(&leased)));
     let settlement = settlement(verdict, &leased, pace, &job_log.ambient);
+    settled(&followed, &settlement);
     span.in_scope(|| job_log.settled(&settlement, &leased));
     if let Err(error) = queue.settle(&leased, settlement).await {
         span.in_scope(
             || tracing::warn!(error = %crate::telemetry::chain(&error), "the job is done again after its lease"),
         );
+    }
+}
+
+/// The span of a job, with what it is about.
+fn followed(leased: &Leased, topic: &str) -> tracing::Span {
+    let span = spans::job(topic, leased.attempt, leased.trace.parent(), leased.also.iter().copied());
+    if !span.is_disabled() {
+        spans::about(&span, row::attributes(&leased.job));
+    }
+    span
+}
+
+/// What became of a job, on its span: why is in the log.
+fn settled(span: &tracing::Span, settlement: &Settlement) {
+    match settlement {
+        Settlement::Done => spans::ended(span, "done"),
+        Settlement::Again(_) => spans::ended(span, "again"),
+        Settlement::Retry { .. } => spans::failed(span, "retry"),
+        Settlement::Dead { .. } => spans::failed(span, "dead"),
     }
 }
 
@@ -222,7 +244,7 @@ mod tests {
     fn leased() -> Leased {
         let job = Job::Look(Repository::parse("registry.example.com/web").unwrap());
         let created = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000);
-        Leased { lease: LeaseId::new(1, 1), job, trace: "trace".into(), attempt: 1, created }
+        Leased { lease: LeaseId::new(1, 1), job, trace: "trace".into(), also: Vec::new(), attempt: 1, created }
     }
 
     #[test]

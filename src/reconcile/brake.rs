@@ -139,7 +139,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let not_before = self.0.ambient.now();
         let job = |repository| NewJob {
             job: Job::Look(repository),
-            trace: trace.to_owned(),
+            trace: trace.into(),
             not_before,
             urgency: Urgency::Routine,
         };

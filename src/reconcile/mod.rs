@@ -62,6 +62,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
+use tracing::Instrument as _;
 
 use absent::Absent;
 use answer::Renewals;
@@ -97,7 +98,7 @@ use crate::queue::worker::Verdict;
 use crate::queue::{Announcements, NewJob, Placed, Queue, QueueError, Records};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
-use crate::telemetry::{Repeats, chain};
+use crate::telemetry::{Repeats, chain, spans};
 
 /// Who is told what: the configured channels, as far as a sequencer needs them.
 pub trait Audience: Send + Sync + 'static {
@@ -270,7 +271,8 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
             }
             let steps = futures_util::stream::iter(by_workload(targets).into_iter().map(|containers| {
                 let tags = tags.clone();
-                async move { self.workload(containers, tags, trace).await }
+                let span = containers.first().map_or_else(tracing::Span::none, |of| spans::decision(&of.workload.id));
+                async move { self.workload(containers, tags, trace).await }.instrument(span)
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
         }
@@ -380,6 +382,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     fn count(&self, outcome: &str, reason: &str) {
+        spans::decided(outcome, reason);
         let labels = OutcomeReason { outcome: outcome.into(), reason: reason.into() };
         self.0.metrics.decisions.get_or_create(&labels).inc();
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
+use tracing::Instrument as _;
 use url::Url;
 
 use super::breaker::{Breakers, Change, Key, Leave};
@@ -20,8 +21,8 @@ use crate::domain::reference::Repository;
 use crate::domain::secret::Secret;
 use crate::outbound::trust::Trust;
 use crate::outbound::{self, Client, Outbound, OutboundError, Reach};
-use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::{chain, spans};
 
 /// What an answer that is no manifest is.
 pub(super) const JSON: &str = "application/json";
@@ -233,7 +234,7 @@ impl Wire {
             None => &self.public,
         };
         let has_body = method != Method::HEAD;
-        let request = client.request(method, url.clone());
+        let request = client.request(method.clone(), url.clone());
         let request = request.header(ACCEPT, question.accept).header(ACCEPT_ENCODING, "identity");
         let request = match question.known {
             Some(known) => request.header(IF_NONE_MATCH, known),
@@ -244,7 +245,11 @@ impl Wire {
             Shown::Token(token) => request.bearer_auth(token.expose()),
             Shown::User(name, password) => request.basic_auth(name, Some(password.expose())),
         };
-        let opened = pass.timed(patience, async |limit| client.open(request, limit).await).await;
+        let server = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        let span = spans::registry(method.as_str(), question.operation, question.repository, server);
+        let opened = pass.timed(patience, async |limit| client.open(request, limit).await);
+        let opened = opened.instrument(span.clone()).await;
+        spans::responded(&span, opened.as_ref().ok().map(|head| head.status.as_u16()));
         match opened {
             Ok(head) => {
                 let answer = Incoming { head, pass, url: url.clone() };

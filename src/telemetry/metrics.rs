@@ -138,6 +138,7 @@ pub struct Metrics {
     pub config_read: Gauge,
     /// Configurations that were not taken over.
     pub config_refused: Counter,
+    trace_spans: Family<One, Counter>,
 }
 
 /// What takes milliseconds to a minute.
@@ -215,6 +216,7 @@ impl Metrics {
             poll_interval: Gauge::default(),
             config_read: Gauge::default(),
             config_refused: Counter::default(),
+            trace_spans: Family::default(),
         };
         metrics.say_which_build();
         metrics.begin_at_zero();
@@ -254,6 +256,9 @@ impl Metrics {
         }
         for result in ["listed", "given_up"] {
             drop(self.announced_tags.get_or_create(&One { result: result.into() }));
+        }
+        for result in ["exported", "dropped"] {
+            self.spans(result, 0);
         }
     }
 
@@ -373,6 +378,12 @@ impl Metrics {
         let (forge, operation) = (forge.to_owned(), operation.to_owned());
         let code = label::status(code).to_owned();
         self.release_requests.get_or_create(&ReleaseCall { forge, operation, code }).inc();
+    }
+
+    /// Counts spans of traces that a collector took, or that were dropped.
+    pub fn spans(&self, result: &'static str, spans: usize) {
+        let of = One { result: result.to_owned() };
+        self.trace_spans.get_or_create(&of).inc_by(u64::try_from(spans).unwrap_or(u64::MAX));
     }
 
     /// Counts a request to the Kubernetes API.

@@ -78,6 +78,7 @@ mod slack;
 mod strangers;
 mod telegram;
 mod the_loop;
+mod traces;
 mod void_links;
 mod ways_out;
 mod withdrawn;
@@ -86,6 +87,7 @@ fn main() -> std::process::ExitCode {
     let tests = [
         harness_itself::tests(),
         the_loop::tests(),
+        traces::tests(),
         decisions::tests(),
         answers::tests(),
         access::tests(),

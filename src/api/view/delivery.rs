@@ -115,7 +115,7 @@ impl From<&Letter> for DeliveryView {
             next_attempt: letter.next.map(Time),
             created: Time(letter.created),
             changed: Time(letter.changed),
-            trace: letter.trace.clone(),
+            trace: letter.trace.id().into_owned(),
         }
     }
 }

@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::store::{Store, moment};
 use crate::domain::event::{Job, Told};
 use crate::domain::gathering::{MOST_GATHERED, makes_old};
+use crate::domain::trace::Trace;
 use crate::queue::{ItemId, Topic, Waiting, row};
 
 /// An item, or the row that can't be read and why.
@@ -45,7 +46,12 @@ impl Store {
                 Err(error) => return Ok(Err((stored.get(0)?, error))),
             };
             let id = ItemId::new(stored.get::<_, String>(1)?);
-            Ok(Ok(Waiting { id, notice, since: moment(stored.get(3)?), trace: stored.get(2)? }))
+            Ok(Ok(Waiting {
+                id,
+                notice,
+                since: moment(stored.get(3)?),
+                trace: Trace::parse(&stored.get::<_, String>(2)?),
+            }))
         };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         statement.query_map(params![topic, most], found)?.collect()

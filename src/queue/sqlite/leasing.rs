@@ -5,6 +5,7 @@ use rusqlite::OptionalExtension as _;
 use super::lanes::{IS_FIRST, WAITER};
 use super::store::{Store, look, moment};
 use crate::domain::event::Job;
+use crate::domain::trace::Trace;
 use crate::queue::schedule::{Turn, Waiter};
 use crate::queue::{Batch, LeaseId, Leased, Settlement, Sharing, Topic, Urgency, row};
 
@@ -64,7 +65,8 @@ impl Store {
         batch.jobs.push(Leased {
             lease: LeaseId::new(u64::try_from(waiter.id).unwrap_or_default(), number),
             job,
-            trace: row.trace,
+            trace: Trace::parse(&row.trace),
+            also: Vec::new(),
             attempt: u32::try_from(row.attempts + 1).unwrap_or(u32::MAX),
             created: moment(self.leases.created(&waiter, row.created)),
         });

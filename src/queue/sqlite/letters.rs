@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::store::{Store, moment};
 use crate::domain::event::Job;
+use crate::domain::trace::Trace;
 use crate::queue::{Acted, Asked, Before, Letter, LetterState, Page, Topic, row};
 
 /// What a letter is read from.
@@ -200,7 +201,7 @@ fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
         channel,
         state,
         job: row::read(&topic, row.get(4)?, &payload).ok(),
-        trace: row.get(6)?,
+        trace: Trace::parse(&row.get::<_, String>(6)?),
         attempts: row.get(7)?,
         error: error.filter(|error| !error.is_empty()),
         next: if is_owed { Some(moment(row.get(9)?)) } else { None },

@@ -227,13 +227,13 @@ impl Store {
             // No news makes a process die less.
             "ready" if found.losses >= MOST_LOSSES => Ok(Look { at: found.not_before, gathers: true, urgency }),
             "ready" if found.attempts == 0 => {
-                self.pull(found.id, at, urgency)?;
+                self.pull(found.id, at, new)?;
                 Ok(afresh)
             }
             // News may end what made it fail, but a burst of them must not hammer a registry that is down.
             "ready" => {
                 let soon = self.soon();
-                self.pull(found.id, soon, urgency)?;
+                self.pull(found.id, soon, new)?;
                 Ok(Look { at: soon, gathers: true, urgency })
             }
             _ => {
@@ -261,15 +261,16 @@ impl Store {
         self.looked.insert(repository, (now, urgency));
     }
 
-    /// Does a waiting job earlier, if it is to wait longer.
-    fn pull(&mut self, id: i64, at: i64, urgency: Urgency) -> rusqlite::Result<()> {
-        let now = self.wall();
+    /// Does a waiting job earlier, if it is to wait longer. Then it follows from what has it done, where that is a span.
+    fn pull(&mut self, id: i64, at: i64, new: &NewJob) -> rusqlite::Result<()> {
+        let (now, trace) = (self.wall(), new.trace.parent().map(|parent| parent.to_string()));
         self.connection
             .prepare_cached(
-                "UPDATE job SET not_before = ?2, created = ?2, changed = ?3 WHERE id = ?1 AND not_before > ?2",
+                "UPDATE job SET not_before = ?2, created = ?2, changed = ?3, trace = coalesce(?4, trace)
+                 WHERE id = ?1 AND not_before > ?2",
             )?
-            .execute([id, at, now])?;
-        self.leases.hasten(id, at, urgency);
+            .execute(params![id, at, now, trace])?;
+        self.leases.hasten(id, at, new.urgency);
         Ok(())
     }
 
@@ -282,7 +283,7 @@ impl Store {
                 "INSERT INTO job (topic, key, format, payload, trace, state, not_before, created, changed)
                  VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?7)",
             )?
-            .execute(params![topic.name(), key, row::FORMAT, payload, new.trace, at, now])?;
+            .execute(params![topic.name(), key, row::FORMAT, payload, new.trace.to_string(), at, now])?;
         self.ready += 1;
         let id = self.connection.last_insert_rowid();
         let has_turn = match &new.job {

@@ -8,6 +8,7 @@ mod messages;
 mod routine;
 mod sign_ins;
 mod time;
+mod traces;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicI64, Ordering};

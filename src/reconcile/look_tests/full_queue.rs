@@ -16,7 +16,7 @@ impl Full {
 
 impl Queue for Full {
     async fn put(&self, jobs: Vec<NewJob>) -> Result<Placed, QueueError> {
-        self.1.lock().unwrap().extend(jobs.into_iter().map(|job| job.trace));
+        self.1.lock().unwrap().extend(jobs.into_iter().map(|job| job.trace.to_string()));
         Err(QueueError::Full(0))
     }
 

@@ -115,12 +115,8 @@ impl Process {
         self.world.with(|world| {
             let now = world.now();
             for repository in repositories {
-                let job = NewJob {
-                    job: Job::Look(repository),
-                    trace: String::new(),
-                    not_before: now,
-                    urgency: Urgency::Prompt,
-                };
+                let job =
+                    NewJob { job: Job::Look(repository), trace: "".into(), not_before: now, urgency: Urgency::Prompt };
                 world.disk.put(&job, now);
             }
         });
@@ -240,7 +236,7 @@ impl Process {
 /// One job, as the real worker does it.
 async fn work(world: Shared, reconciler: Sequencer, leased: Leased) {
     let verdict = match &leased.job {
-        Job::Look(repository) => reconciler.look(repository, &leased.trace).await,
+        Job::Look(repository) => reconciler.look(repository, &leased.trace.id()).await,
         Job::Deliver(delivery) if deliver(&world, delivery).await => Verdict::Done,
         // What is gathered is composed, and never leased.
         Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => {

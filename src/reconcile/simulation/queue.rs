@@ -10,6 +10,7 @@ use super::world::{Shared, World};
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 use crate::domain::retry::Backoff;
+use crate::domain::trace::Trace;
 use crate::queue::worker::Verdict;
 use crate::queue::{
     Announced, Announcements, Answering, Batch, Depth, Gathering, ItemId, LeaseId, Leased, NewJob, Placed, Queue,
@@ -23,7 +24,7 @@ pub(super) struct Row {
     /// Its lanes, and its key, as a repository has one look at a time.
     pub(super) lanes: Vec<String>,
     pub(super) job: Job,
-    pub(super) trace: String,
+    pub(super) trace: Trace,
     pub(super) due: DateTime<Utc>,
     pub(super) created: DateTime<Utc>,
     pub(super) attempt: u32,
@@ -102,7 +103,14 @@ impl Disk {
         row.is_leased = true;
         row.attempt += 1;
         let (job, trace) = (row.job.clone(), row.trace.clone());
-        Some(Leased { lease: LeaseId::new(id, 1), job, trace, attempt: row.attempt, created: row.created })
+        Some(Leased {
+            lease: LeaseId::new(id, 1),
+            job,
+            trace,
+            also: Vec::new(),
+            attempt: row.attempt,
+            created: row.created,
+        })
     }
 
     fn settle(&mut self, id: u64, settlement: &Settlement) {

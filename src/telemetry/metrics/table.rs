@@ -140,5 +140,7 @@ impl Metrics {
         registry.register("config_last_reload_success_timestamp_seconds", help, self.config_read.clone());
         let help = "Configurations that could not be used and were not taken over; no label";
         registry.register("config_reload_failures", help, self.config_refused.clone());
+        let help = "Spans of traces, where they are exported; label: result, exported or dropped";
+        registry.register("trace_spans", help, self.trace_spans.clone());
     }
 }
