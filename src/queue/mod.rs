@@ -421,12 +421,20 @@ pub struct Written {
 pub struct Answering {
     /// The sequence number of the record that carries it.
     pub sequence: u64,
-    /// The generation of the workload that it is written on, where it writes an image: see
-    /// [`crate::domain::workload::Workload::generation`]. Annotations alone change none, so `None` for an answer that writes no
-    /// image.
-    pub on: Option<i64>,
+    /// The workload that it is written on: as long as that is the same, the answer was not written.
+    pub on: WrittenOn,
     /// The container that it is about.
     pub container: Box<str>,
+}
+
+/// Which state of a workload an answer is written on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrittenOn {
+    /// Of an answer that writes an image: [`crate::domain::workload::Workload::generation`], which that raises.
+    Generation(i64),
+    /// Of one that writes annotations alone, which raise no generation of most kinds: `metadata.resourceVersion`, which every
+    /// write changes.
+    Version(u64),
 }
 
 /// The second witness of what was written on workloads, beside their annotations, which anybody may copy or set back.

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use super::{Answering, Records, Written};
+use super::{Answering, Records, Written, WrittenOn};
 use crate::domain::actor::Actor;
 use crate::domain::approval::ApprovalId;
 use crate::domain::fleet::{Brake, Release};
@@ -22,14 +22,15 @@ pub(crate) async fn keeps_it(records: impl Records) {
     let settings = Written { settings: Some(Fingerprint::stored(u64::MAX)), ..written(2, "two") };
     records.remember("uid", settings.clone()).await.unwrap();
     assert_eq!(newest().await, Some(settings), "the same one may say more");
-    let answering = Some(Answering { sequence: 3, on: Some(7), container: "web".into() });
+    let answering = Some(Answering { sequence: 3, on: WrittenOn::Generation(7), container: "web".into() });
     records.answering("uid", answering.clone()).await.unwrap();
     records.remember("uid", written(2, "two")).await.unwrap();
     assert_eq!(newest().await.unwrap().answering, answering, "what is read late settles no later answer");
     records.remember("uid", written(3, "three")).await.unwrap();
     assert_eq!(newest().await, Some(written(3, "three")), "the record that carries it does");
-    let later = Some(Answering { sequence: 4, on: None, container: "web".into() });
-    records.answering("uid", later).await.unwrap();
+    let later = Some(Answering { sequence: 4, on: WrittenOn::Version(0), container: "web".into() });
+    records.answering("uid", later.clone()).await.unwrap();
+    assert_eq!(newest().await.unwrap().answering, later);
     records.answering("uid", None).await.unwrap();
     assert_eq!(newest().await, Some(written(3, "three")), "and so does its refusal");
     assert_eq!(records.newest("other").await.unwrap(), None);

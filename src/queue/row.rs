@@ -65,8 +65,8 @@ pub(crate) fn attributes(job: &Job) -> Vec<(&'static str, String)> {
             ("k8s.namespace.name", namespace.to_string()),
             ("image_watcher.workload.kind", kind.as_str().to_owned()),
             ("image_watcher.workload.name", name.to_string()),
-            ("image_watcher.container", notice.container.to_string()),
-            ("image_watcher.tag", notice.to.tag.to_string()),
+            ("image_watcher.container", notice.container.clone()),
+            ("image_watcher.tag", notice.to.tag.clone()),
         ]
     };
     match job {

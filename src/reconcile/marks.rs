@@ -205,7 +205,8 @@ mod tests {
     #[test]
     fn what_is_remembered_late_takes_nothing_back() {
         let marks = Marks::default();
-        let answering = Some(Answering { sequence: 3, on: Some(1), container: "web".into() });
+        let answering =
+            Some(Answering { sequence: 3, on: crate::queue::WrittenOn::Generation(1), container: "web".into() });
         marks.put("uid", Mark::of(&written(2)));
         marks.answering("uid", answering.clone());
         marks.put("uid", Mark::of(&written(2)));

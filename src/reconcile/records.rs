@@ -21,7 +21,7 @@ use crate::domain::record::{Event, InDoubt, Record, of_the_first_release};
 use crate::domain::reference::Repository;
 use crate::domain::settings::{Fingerprint, is_state};
 use crate::domain::workload::{Workload, WorkloadPatch};
-use crate::queue::{Answering, Queue, Records, Written};
+use crate::queue::{Answering, Queue, Records, Written, WrittenOn};
 use crate::registry::Registry;
 
 /// So far the API server's clock and ours may be apart.
@@ -64,11 +64,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let remembered = wrong.map(|_| Box::new(record.clone()));
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = match &in_doubt {
-            Some(Answering { on: Some(on), .. }) if *on == workload.generation => true,
-            Some(answering) if answering.on.is_some() => self.is_untouched(&workload, &record, answering).await,
-            // Who puts annotations back leaves no trace of what was there.
-            Some(_) => false,
             None => false,
+            Some(answering) => match answering.on {
+                // Who puts annotations back leaves no trace of what was there.
+                WrittenOn::Version(on) => on == workload.resource_version,
+                WrittenOn::Generation(on) => {
+                    on == workload.generation || self.is_untouched(&workload, &record, answering).await
+                }
+            },
         };
         if let Some(answering) = in_doubt.filter(|_| !is_in_doubt) {
             lose(&mut record, &answering, self.0.ambient.now());
@@ -246,7 +249,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Err(ClusterError::Conflict { workload, now: None }.into());
         }
         let (wrong, sequence) = (draft.wrong, draft.next(self.0.ambient.now()));
-        let on = (!images.is_empty()).then_some(draft.workload.generation);
+        let on = match &draft.workload {
+            workload if images.is_empty() => WrittenOn::Version(workload.resource_version),
+            workload => WrittenOn::Generation(workload.generation),
+        };
         let (is_repaired, stands) = (draft.is_only_repaired(), stands(&draft));
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;

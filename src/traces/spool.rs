@@ -43,14 +43,15 @@ struct Held {
 }
 
 impl Held {
-    fn take(&mut self, span: Span) -> Result<(), Span> {
+    /// Takes one more, if there is room.
+    fn takes(&mut self, span: Span) -> bool {
         let bytes = span.encoded_len();
-        if self.spans.len() >= MOST_SPANS || self.bytes + bytes > MOST_BYTES {
-            return Err(span);
+        let has_room = self.spans.len() < MOST_SPANS && self.bytes + bytes <= MOST_BYTES;
+        if has_room {
+            self.bytes += bytes;
+            self.spans.push_back(span);
         }
-        self.bytes += bytes;
-        self.spans.push_back(span);
-        Ok(())
+        has_room
     }
 }
 
@@ -120,14 +121,14 @@ impl SpanProcessor for Spool {
         if !span.span_context.is_sampled() || is_of_a_stranger(&span) {
             return;
         }
-        let (taken, waiting) = {
+        let (is_taken, waiting) = {
             let mut held = self.held();
-            (held.take(span.into()), held.spans.len())
+            (held.takes(span.into()), held.spans.len())
         };
-        match taken {
-            Ok(()) if waiting >= TOGETHER => self.0.full.notify_one(),
-            Ok(()) => {}
-            Err(_) => self.count("dropped", 1),
+        if !is_taken {
+            self.count("dropped", 1);
+        } else if waiting >= TOGETHER {
+            self.0.full.notify_one();
         }
     }
 
@@ -149,7 +150,7 @@ mod tests {
     }
 
     fn fill(spool: &Spool, spans: impl IntoIterator<Item = Span>) -> usize {
-        spans.into_iter().filter(|span| spool.held().take(span.clone()).is_err()).count()
+        spans.into_iter().filter(|span| !spool.held().takes(span.clone())).count()
     }
 
     #[test]

@@ -69,7 +69,7 @@ async fn check_says_what_page_and_api_say_of_the_same_workload() {
         ("undecided", "cannot-tell", "undecided"),
         ("not understood", "cannot-tell", "settings"),
     ];
-    let (mut wrong, all) = (Vec::new(), agreed::all().await);
+    let (mut wrong, all) = (Vec::new(), Box::pin(agreed::all()).await);
     assert_eq!(all.iter().map(|(name, _)| *name).collect::<Vec<_>>(), expected.map(|(name, ..)| name));
     for ((name, left), (_, state, reason)) in all.iter().zip(expected) {
         let (page, (said, is_quiet, words)) = (on_the_page(left), by_command(left).await);

@@ -6,15 +6,24 @@ use rusqlite::{OptionalExtension, params};
 use super::store::Store;
 use crate::domain::fleet::Brake;
 use crate::domain::settings::Fingerprint;
-use crate::queue::{Answering, Written};
+use crate::queue::{Answering, Written, WrittenOn};
 
 /// So many are remembered; beyond it those go that were not asked for the longest.
 const MOST_RECORDS: i64 = 50_000;
 /// One that is asked for counts as used again once in this time.
 const USED_AGAIN: i64 = 24 * 3600 * 1000;
 
-/// Stands in place of a generation, which is never negative, where an answer writes no image.
-const NO_IMAGE: i64 = -1;
+/// A generation is never negative; what is, is a resource version.
+fn written_on(stored: i64) -> WrittenOn {
+    if stored < 0 { WrittenOn::Version(stored.unsigned_abs() - 1) } else { WrittenOn::Generation(stored) }
+}
+
+fn stored(on: WrittenOn) -> i64 {
+    match on {
+        WrittenOn::Generation(generation) => generation,
+        WrittenOn::Version(version) => !i64::try_from(version).unwrap_or(i64::MAX),
+    }
+}
 
 impl Store {
     /// See [`crate::queue::Records::newest`].
@@ -27,7 +36,7 @@ impl Store {
                 settings: row.get::<_, Option<i64>>(6)?.map(|stored| Fingerprint::stored(stored.cast_unsigned())),
                 answering: Some(Answering {
                     sequence: number(row.get(3)?),
-                    on: Some(row.get(4)?).filter(|on| *on != NO_IMAGE),
+                    on: written_on(row.get(4)?),
                     container: row.get::<_, String>(7)?.into(),
                 })
                 .filter(|answering| answering.sequence > 0),
@@ -82,15 +91,14 @@ impl Store {
     /// See [`crate::queue::Records::answering`].
     pub(super) fn answering(&mut self, uid: &str, answering: Option<Answering>) -> rusqlite::Result<()> {
         self.transact()?;
-        let nothing = Answering { sequence: 0, on: None, container: Box::default() };
+        let nothing = Answering { sequence: 0, on: WrittenOn::Generation(0), container: Box::default() };
         let Answering { sequence, on, container } = answering.unwrap_or(nothing);
-        let on = on.unwrap_or(NO_IMAGE);
         self.connection
             .prepare_cached(
                 "INSERT INTO record (uid, answering, answering_on, used, answering_of) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (uid) DO UPDATE SET answering = ?2, answering_on = ?3, answering_of = ?5",
             )?
-            .execute(params![uid, signed(sequence), on, self.wall(), &*container])
+            .execute(params![uid, signed(sequence), stored(on), self.wall(), &*container])
             .map(drop)
     }
 

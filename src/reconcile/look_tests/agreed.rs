@@ -107,7 +107,7 @@ pub(crate) async fn all() -> Vec<(&'static str, Left)> {
     let (asks, waits) = (|| of_mode("NOTIFICATION"), Rollout::Waiting(Waits::CanaryPause));
     let paused = Workload { paused: true, ..auto(&[]) };
     let to_people: &[(&str, &str)] = &[("rollback", "false")];
-    let stages = [
+    let stages = vec![
         ("up to date", Stage::new(asks(), &OLD).looked().await),
         ("available, and its window is closed", found(auto(&[("window", "Mon 00:00-00:01 UTC")])).await),
         ("available, and it cools", found(auto(&[("cooldown", "24h")])).await),
@@ -131,5 +131,5 @@ pub(crate) async fn all() -> Vec<(&'static str, Left)> {
         ("undecided", Stage::new(asks(), &AWAY).looked().await),
         ("not understood", Stage::new(of_mode("SOMETIMES"), &BOTH).looked().await),
     ];
-    stages.map(|(name, stage)| (name, stage.left())).into()
+    stages.into_iter().map(|(name, stage)| (name, stage.left())).collect()
 }

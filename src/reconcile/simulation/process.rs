@@ -180,7 +180,14 @@ impl Process {
         let doing = Doing::Answer { question: question.to_owned(), action: action.as_str() };
         let (question, token) = (question.to_owned(), Token::parse(token).unwrap());
         self.start(doing, async move {
-            world.with(|world| world.log(format!("{} of {question} is pressed", action.as_str())));
+            world.with(|world| {
+                world.log(format!("{} of {question} is pressed", action.as_str()));
+                let pressed = world.model.questions.get_mut(&question);
+                // Of an answer without an image nobody can tell whether it was written, if the object changed meanwhile.
+                if let Some(pressed) = pressed.filter(|_| matches!(action, Action::Skip | Action::Resume)) {
+                    pressed.is_disturbed = true;
+                }
+            });
             let answer = word(&reconciler.answer(&token, action, "").await);
             world.with(|world| world.log(format!("the answer to {question} is {answer}")));
         });
