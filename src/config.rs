@@ -12,6 +12,7 @@ mod namespaces;
 mod near;
 pub mod notes;
 mod origin;
+mod otel;
 mod parse;
 mod registry;
 pub mod reload;

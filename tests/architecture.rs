@@ -32,7 +32,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("telemetry", &["domain"]),
     ("listener", &["memory"]),
     ("outbound", &["domain", "telemetry"]),
-    ("traces", &["outbound", "stop", "telemetry"]),
+    ("traces", &["domain", "outbound", "stop", "telemetry"]),
     ("jwt", &["ambient", "outbound", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
     ("registry", &["ambient", "domain", "memory", "outbound", "telemetry"]),

@@ -5,8 +5,8 @@ mod elsewhere;
 use strsim::osa_distance;
 
 use super::near::near;
+use super::otel;
 use super::source::SourceKind;
-use super::traces;
 use elsewhere::{BY_THE_FILE_ALONE, ELSEWHERE, OF_A_CHANNEL};
 
 /// What all of our own variables begin with; others belong to nobody else, so that an unknown one is an error.
@@ -61,18 +61,18 @@ const PLAIN: [&str; 47] = [
     NAMESPACES,
     "IMAGE_WATCHER_PLAIN_HTTP",
     "IMAGE_WATCHER_TEMPLATES",
-    traces::DISABLED,
-    traces::EXPORTER,
-    traces::ENDPOINT[0],
-    traces::ENDPOINT[1],
-    traces::PROTOCOL[0],
-    traces::PROTOCOL[1],
-    traces::TIMEOUT[0],
-    traces::TIMEOUT[1],
-    traces::SERVICE,
-    traces::ATTRIBUTES,
-    traces::SAMPLER,
-    traces::SAMPLER_ARG,
+    otel::DISABLED,
+    otel::EXPORTER,
+    otel::ENDPOINT[0],
+    otel::ENDPOINT[1],
+    otel::PROTOCOL[0],
+    otel::PROTOCOL[1],
+    otel::TIMEOUT[0],
+    otel::TIMEOUT[1],
+    otel::SERVICE,
+    otel::ATTRIBUTES,
+    otel::SAMPLER,
+    otel::SAMPLER_ARG,
 ];
 
 /// Variables that are also read from the file that `<NAME>_FILE` names.
@@ -99,8 +99,8 @@ const BY_FILE: [&str; 24] = [
     "DOCKERHUB_WEBHOOK_TOKEN",
     "GITHUB_WEBHOOK_SECRET",
     "REGISTRY_WEBHOOK_TOKEN",
-    traces::HEADERS[0],
-    traces::HEADERS[1],
+    otel::HEADERS[0],
+    otel::HEADERS[1],
 ];
 
 /// Names that are one step from one of ours and mean something else.
