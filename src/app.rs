@@ -33,7 +33,7 @@ use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::{
     Cluster as _, ClusterConfig, Following, GRACE, Hints, Index, KubeCluster, Namespaces, Scope, Scopes, Watching,
-    WorkloadEvent, Writer, annotations,
+    WorkloadEvent, Writer,
 };
 use crate::config::Config;
 use crate::config::auth::{Auth, Mode};
@@ -42,7 +42,6 @@ use crate::config::reload::{Reload, Reloaded};
 use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::declared::Declared;
 use crate::domain::event::{self, Job, Notice};
-use crate::domain::record::sealed::Opened;
 use crate::domain::reference::Repository;
 use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
@@ -665,13 +664,13 @@ impl App {
     }
 
     fn spawn_deliveries(&self, tasks: &mut Tasks) {
-        let (cluster, keys, notes) = (self.cluster.clone(), self.keys.clone(), Arc::clone(&self.notes));
+        let (reconciler, notes) = (self.reconciler.clone(), Arc::clone(&self.notes));
         let sender = Arc::new(Sender {
             queue: self.queue.clone(),
             channels: Arc::clone(&self.channels),
-            records: Arc::new(move |uid| match annotations::open(&*cluster.by_uid(uid)?, &keys) {
-                Opened::Ours(record) | Opened::WithoutHistory(record) => Some(*record),
-                _ => None,
+            records: Arc::new(move |uid| {
+                let reconciler = reconciler.clone();
+                Box::pin(async move { reconciler.known_record(&uid).await })
             }),
             base_url: self.config.base_url.clone(),
             keys: self.keys.clone(),

@@ -142,7 +142,7 @@ impl Outage {
         let sender = Arc::new(Sender {
             queue: queue.clone(),
             channels: Arc::clone(&channels),
-            records: Arc::new(|_| None),
+            records: Arc::new(|_| Box::pin(async { None })),
             base_url: None,
             keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
             notes: Arc::new(|_, _, _| Box::pin(async { None })),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
-use super::sender::{SHOWN, Sender};
+use super::sender::{KnownRecords, SHOWN, Sender};
 use super::service::post;
 use super::{Channel, Transport};
 use crate::domain::approval::ApprovalId;
@@ -65,14 +65,14 @@ impl Channel {
 impl<Q: Queue + Kept> Sender<Q> {
     /// Has the messages of older questions say what takes their place. An attempt is given where the service can't be
     /// reached now, or refuses us: then the newer one can't be posted either.
-    pub(super) async fn retire_older(&self, delivery: &Delivery) -> Option<Attempt> {
+    pub(super) async fn retire_older(&self, delivery: &Delivery, known: &KnownRecords) -> Option<Attempt> {
         let channel = self.channels.find(&delivery.channel)?;
         channel.transport.answered()?;
         for notice in delivery.notices().iter().filter(|notice| is_question(notice)) {
             let key = channel.question_of(notice);
             let Some(kept) = self.queue.recall(&key).await else { continue };
             let Some((asked, posted)) = channel.older(&kept, notice) else { continue };
-            if !self.is_unanswered(notice, &asked.approval) {
+            if !is_unanswered(notice, &asked.approval, known) {
                 continue;
             }
             match channel.retire(&asked, &posted, notice, self.ambient.now()).await {
@@ -84,14 +84,6 @@ impl<Q: Queue + Kept> Sender<Q> {
             }
         }
         None
-    }
-
-    /// Whether its record knows a question, and no answer to it: what was answered says how that goes on.
-    fn is_unanswered(&self, notice: &Notice, approval: &str) -> bool {
-        let (record, approval) = ((self.records)(&notice.workload.uid), ApprovalId::parse(approval));
-        record.zip(approval).is_some_and(|(record, approval)| {
-            matches!(record.find(&approval), Some((_, Known::Newest(_) | Known::Replaced(_))))
-        })
     }
 
     /// Keeps where a question was posted.
@@ -107,4 +99,11 @@ impl<Q: Queue + Kept> Sender<Q> {
             self.queue.keep(&channel.question_of(notice), kept, self.ambient.now() + SHOWN).await;
         }
     }
+}
+
+/// Whether its record knows a question, and no answer to it: what was answered says how that goes on.
+fn is_unanswered(notice: &Notice, approval: &str, known: &KnownRecords) -> bool {
+    known.get(&*notice.workload.uid).zip(ApprovalId::parse(approval)).is_some_and(|(record, approval)| {
+        matches!(record.find(&approval), Some((_, Known::Newest(_) | Known::Replaced(_))))
+    })
 }

@@ -1,5 +1,6 @@
 //! Takes deliveries from the queue to their channels.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -23,8 +24,10 @@ use crate::telemetry::metrics::{DeliveryResult, Metrics};
 /// So long a message goes on showing what becomes of its update; later, what is told of it is a message of its own.
 pub(super) const SHOWN: TimeDelta = TimeDelta::days(30);
 
-/// Finds the record of a watched workload by its uid, as far as it is ours: what is not ours says nothing.
-pub type FindRecord = Arc<dyn Fn(&str) -> Option<Record> + Send + Sync>;
+/// Finds what is known of a watched workload by its uid, whatever somebody put on it since.
+pub type FindRecord = Arc<dyn Fn(String) -> BoxFuture<'static, Option<Record>> + Send + Sync>;
+/// What is known of the workloads of a message, by uid.
+pub(super) type KnownRecords = HashMap<Box<str>, Record>;
 /// Finds the notes for a message in a language, which has been waiting since a moment.
 pub type FindNotes =
     Arc<dyn Fn(&Notice, Language, DateTime<Utc>) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
@@ -61,7 +64,8 @@ impl<Q: Queue + Kept> Sender<Q> {
         let Job::Deliver(delivery) = &leased.job else {
             return Verdict::Dead { reason: "not a message".into() };
         };
-        let Some(delivery) = self.still_to_tell(delivery) else { return Verdict::Done };
+        let known = self.records_of(delivery).await;
+        let Some(delivery) = self.still_to_tell(delivery, &known) else { return Verdict::Done };
         let links = links(self.base_url.as_ref(), &self.keys, &delivery, self.ambient.now());
         let notes = match delivery.notices() {
             [only] => (self.notes)(only, self.channels.language(&delivery.channel), leased.created).await,
@@ -73,7 +77,7 @@ impl<Q: Queue + Kept> Sender<Q> {
             self.count(&delivery, "dropped");
             return Verdict::Done;
         }
-        let sent = match self.retire_older(&delivery).await {
+        let sent = match self.retire_older(&delivery, &known).await {
             Some(attempt) => Sent { attempt, posted: None },
             None => {
                 self.channels.deliver_after(before.as_ref(), &delivery, &links, notes.as_ref(), &self.ambient).await
@@ -121,11 +125,25 @@ impl<Q: Queue + Kept> Sender<Q> {
         }
     }
 
+    /// What is known of the workloads that a delivery tells of.
+    async fn records_of(&self, delivery: &Delivery) -> KnownRecords {
+        let mut known = KnownRecords::new();
+        for notice in delivery.notices() {
+            let uid = &notice.workload.uid;
+            if !known.contains_key(uid)
+                && let Some(record) = (self.records)(uid.to_string()).await
+            {
+                known.insert(uid.clone(), record);
+            }
+        }
+        known
+    }
+
     /// What of a delivery is news still; `None` where nothing is.
-    fn still_to_tell(&self, delivery: &Delivery) -> Option<Delivery> {
+    fn still_to_tell(&self, delivery: &Delivery, known: &KnownRecords) -> Option<Delivery> {
         let is_alone = matches!(delivery.told, Told::One(_));
         let stale = |notice: &Notice| {
-            let reason = self.is_stale(notice)?;
+            let reason = self.is_stale(notice, known)?;
             tracing::info!(
                 channel = delivery.channel,
                 delivery_id = delivery.id(),
@@ -138,11 +156,11 @@ impl<Q: Queue + Kept> Sender<Q> {
             Some(())
         };
         let told = match &delivery.told {
-            Told::One(notice) if stale(notice).is_none() => Some(Told::One(Box::new(self.by_now(notice)))),
+            Told::One(notice) if stale(notice).is_none() => Some(Told::One(Box::new(self.by_now(notice, known)))),
             Told::One(_) => None,
             Told::Several { id, notices } => {
                 let fresh = notices.iter().filter(|notice| stale(notice).is_none());
-                let fresh: Vec<Notice> = fresh.map(|notice| self.by_now(notice)).collect();
+                let fresh: Vec<Notice> = fresh.map(|notice| self.by_now(notice, known)).collect();
                 (!fresh.is_empty()).then(|| Told::Several { id: id.clone(), notices: fresh })
             }
             Told::Trouble(_) | Told::Test(_) => Some(delivery.told.clone()),
@@ -154,9 +172,9 @@ impl<Q: Queue + Kept> Sender<Q> {
     }
 
     /// The same notice as it stands now: how many have approved, and why it has no link where that is for want of an address.
-    fn by_now(&self, notice: &Notice) -> Notice {
+    fn by_now(&self, notice: &Notice, known: &KnownRecords) -> Notice {
         let given = || {
-            let record = (self.records)(&notice.workload.uid)?;
+            let record = known.get(&*notice.workload.uid)?;
             let question = record.ledger(&notice.container)?.question.as_ref()?;
             let is_it = notice.approval.as_ref().is_some_and(|asked| asked.id == question.terms.id.as_str());
             is_it.then(|| question.votes.count())
@@ -166,15 +184,15 @@ impl<Q: Queue + Kept> Sender<Q> {
     }
 
     /// Why a question need not be asked any more: it was answered, replaced, or its time is over.
-    fn is_stale(&self, notice: &Notice) -> Option<&'static str> {
+    fn is_stale(&self, notice: &Notice, known: &KnownRecords) -> Option<&'static str> {
         // How an update ended is news, whatever can be answered to it still.
         let approval = notice.approval.as_ref().filter(|_| notice.asks() && !notice.kind.is_end())?;
         if self.ambient.now() >= approval.expires {
             return Some("its link has expired");
         }
         // What is not seen yet is no reason to keep quiet: only what is known to be over is.
-        let record = (self.records)(&notice.workload.uid)?;
-        over(&record, &notice.container, &approval.id)
+        let record = known.get(&*notice.workload.uid)?;
+        over(record, &notice.container, &approval.id)
     }
 
     /// What an attempt says of its channel, and telling people where they have to mend it.

@@ -23,6 +23,7 @@ use crate::domain::settings::{Fingerprint, is_state};
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written, WrittenOn};
 use crate::registry::Registry;
+use crate::telemetry::chain;
 
 /// So far the API server's clock and ours may be apart.
 const APART: TimeDelta = TimeDelta::minutes(5);
@@ -84,6 +85,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.doubt_settings(&mut draft);
         }
         Ok(draft)
+    }
+
+    /// What is known of a watched workload now, whatever somebody put on it since; `None` where it is not known.
+    pub async fn known_record(&self, uid: &str) -> Option<Record> {
+        let workload = self.0.cluster.by_uid(uid)?;
+        match self.draft(workload).await {
+            Ok(draft) => Some(draft.record),
+            Err(error) => {
+                tracing::debug!(uid, error = %chain(&error), "what is known of a workload can't be read now");
+                None
+            }
+        }
     }
 
     /// Whether nobody wrote the image since people were asked: then an answer that may have been written was not written and

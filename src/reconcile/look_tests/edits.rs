@@ -425,6 +425,24 @@ async fn who_releases_what_is_held_is_told() {
     assert!(!lines.iter().any(|line| line.contains("joe@")), "{lines:?}");
 }
 
+/// Who sends messages asks for it, so that nobody gets one with a link that was answered.
+#[tokio::test]
+async fn what_is_known_of_a_workload_is_not_what_somebody_put_back() {
+    let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    let (token, asked) = (stage.token(), stage.annotations());
+    let answer = stage.reconciler.answer(&token, Action::Skip, "trace").await;
+    assert!(matches!(answer, Answer::Skipped(_)), "{answer:?}");
+    for then in [asked, Vec::new()] {
+        stage.edit(None, |all| *all = then);
+        let uid = stage.cluster.state(|state| state.workload.id.uid.clone());
+        let known = stage.reconciler.known_record(&uid).await.unwrap();
+        assert!(known.known("web").open(stage.clock.now()).is_none(), "{known:?}");
+        assert_eq!(known.history.entries().len(), 1, "the answer");
+    }
+    assert!(stage.reconciler.known_record("another").await.is_none());
+}
+
 /// What was written before the disk was lost is not remembered, and is older all the same than what was written since.
 #[tokio::test]
 async fn a_record_of_before_a_lost_disk_is_not_the_newest_after_it() {
