@@ -289,13 +289,22 @@ fn patches(ctx: &Ctx) -> Vec<Value> {
 
 /// Those of them that wrote an image.
 fn image_writes(ctx: &Ctx) -> usize {
-    let writes = |event: &Value| {
-        let operations = event["requestObject"].as_array().cloned().unwrap_or_default();
-        operations.iter().any(|operation| {
-            operation["op"] == "replace" && operation["path"].as_str().is_some_and(|path| path.ends_with("/image"))
-        })
+    writes_of(ctx, "/image")
+}
+
+/// Those of them that wrote a record.
+fn record_writes(ctx: &Ctx) -> usize {
+    writes_of(ctx, "/image-watcher~1record")
+}
+
+/// Those of them that changed what ends so.
+fn writes_of(ctx: &Ctx, path: &str) -> usize {
+    let writes = |event: &&Value| {
+        let operations = event["requestObject"].as_array().into_iter().flatten();
+        let mut changes = operations.filter(|operation| operation["op"] == "replace" || operation["op"] == "add");
+        changes.any(|operation| operation["path"].as_str().is_some_and(|it| it.ends_with(path)))
     };
-    patches(ctx).iter().filter(|event| writes(event)).count()
+    patches(ctx).iter().filter(writes).count()
 }
 
 /// A record that somebody without the key wrote: ours, with other contents.

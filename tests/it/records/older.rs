@@ -5,7 +5,7 @@ use image_watcher::domain::approval::{Allows, Approval, ApprovalId};
 use image_watcher::domain::reference::{Digest, Tag};
 use serde_json::{Value, json};
 
-use super::{Scene, id, is_asked, keys, link_key, opened, ours, press, sequence, told_by};
+use super::{Scene, id, is_asked, keys, link_key, opened, ours, press, record_writes, told_by};
 use crate::harness::Ctx;
 use crate::harness::images::Image;
 use crate::harness::mail::Mail;
@@ -107,7 +107,7 @@ async fn a_question_of_the_first_release_is_asked_anew(ctx: Ctx) {
         assert_eq!(moved.annotation(&format!("image-watcher/{retired}")), None, "{retired} is gone");
     }
     assert!(is_asked(&moved, "web", "1.0.1"));
-    assert_eq!(sequence(&moved), 1, "it is written once");
+    assert_eq!(record_writes(&ctx), 1, "it is written once");
     assert!(
         moved.annotation("image-watcher/history").is_some_and(|it| it.contains("unsigned: link email:a…@example.com"))
     );
