@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::chats::{Chats, PAGER};
 use crate::harness::Ctx;
 use crate::harness::images::{Image, Repository};
+use crate::harness::objects::Workload;
 use crate::harness::receiver::Receiver;
 use crate::harness::run::{Test, tests};
 use crate::harness::serve::{Answer, Received};
@@ -149,11 +150,11 @@ async fn first_look_ended(data: &Path) {
 }
 
 /// Of an image whose pods never start where its name says so.
-async fn updates_by_itself(ctx: &Ctx, image: &Repository) {
+async fn updates_by_itself(ctx: &Ctx, image: &Repository) -> Workload {
     let deployment = ctx.deployment("broken").container("broken", image.reference("1.0.0"));
     let deployment = deployment.annotation("image-watcher/rollback", "false");
     let deadline = |object: &mut Value| object["spec"]["progressDeadlineSeconds"] = 3.into();
-    deployment.annotation("image-watcher/mode", "AUTO_UPDATE").with(deadline).create().await;
+    deployment.annotation("image-watcher/mode", "AUTO_UPDATE").with(deadline).create().await
 }
 
 async fn a_first_look_a_push_and_a_failure_are_one_message_each(ctx: Ctx) {
@@ -169,7 +170,7 @@ async fn a_first_look_a_push_and_a_failure_are_one_message_each(ctx: Ctx) {
         watched(&ctx, &image, names(&format!("app-{number}"), INSTALLED / IMAGES)).await;
     }
     watched(&ctx, &web, names("web", PUSHED)).await;
-    updates_by_itself(&ctx, &broken).await;
+    let fails = updates_by_itself(&ctx, &broken).await;
     let of_apps =
         (0..IMAGES).flat_map(|number| names(&format!("app-{number}"), INSTALLED / IMAGES).collect::<Vec<_>>());
     let all_names: Vec<String> = of_apps.chain(names("web", PUSHED)).chain(["broken".to_owned()]).collect();
@@ -213,7 +214,8 @@ async fn a_first_look_a_push_and_a_failure_are_one_message_each(ctx: Ctx) {
     let (before, chats_before) = (told.count().await, chats.counts());
     let pushed = SystemTime::now();
     broken.push(Image::new("1.0.1")).await;
-    let (_, event) = told.one_more("a failure, 3 s after it was written", &before, pushed).await;
+    let failure = told.one_more("a failure, 3 s after it was written", &before, pushed);
+    let (_, event) = fails.wait_past_deadline(failure).await;
     assert_eq!((&event["type"], name_of(&event["data"])), (&"update.failed".into(), Some("broken")), "{event}");
     all_is_told(&watcher, 0.0).await;
     told.nothing_else(&before, 1).await;
@@ -295,12 +297,12 @@ async fn a_failure_waits_for_nothing_else(ctx: Ctx) {
         image.push(Image::new("1.0.0")).await;
     }
     watched(&ctx, &web, names("web", 2)).await;
-    updates_by_itself(&ctx, &broken).await;
+    let fails = updates_by_itself(&ctx, &broken).await;
     let watcher = told.watcher().start().await;
     first_look_ended(watcher.data()).await;
     web.push(Image::new("1.0.1")).await;
     broken.push(Image::new("1.0.1")).await;
-    told.hook.wait_for(2).await;
+    fails.wait_past_deadline(told.hook.wait_for(2)).await;
     all_is_told(&watcher, 2.0).await;
     assert_eq!(kinds(&told.hook), ["update.failed", "digest.summary"], "what failed waits for no window");
     let mails = ctx.mailbox().list().await;
