@@ -302,7 +302,9 @@ async fn a_failure_waits_for_nothing_else(ctx: Ctx) {
     first_look_ended(watcher.data()).await;
     web.push(Image::new("1.0.1")).await;
     broken.push(Image::new("1.0.1")).await;
-    fails.wait_past_deadline(told.hook.wait_for(2)).await;
+    // The failure, and what waits for the window.
+    fails.wait_past_deadline(told.hook.wait_for(1)).await;
+    told.hook.wait_for(2).await;
     all_is_told(&watcher, 2.0).await;
     assert_eq!(kinds(&told.hook), ["update.failed", "digest.summary"], "what failed waits for no window");
     let mails = ctx.mailbox().list().await;
