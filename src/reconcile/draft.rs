@@ -308,6 +308,13 @@ impl Draft {
         self.on(container, Event::Ask(Box::new(question)), now);
     }
 
+    /// A person lets a version that is held be applied again.
+    pub(super) fn resume(&mut self, container: &str, tag: &Tag, by: &Actor, now: DateTime<Utc>) {
+        let note = format!("{container}: {tag} is held no more and may be applied, by {by}");
+        self.announce(WorkloadEvent::HeldReleased(note));
+        self.on(container, Event::Resume { by: by.clone() }, now);
+    }
+
     /// Writes an image.
     pub(super) fn image(&mut self, container: &str, image: Image) {
         self.guard(container);

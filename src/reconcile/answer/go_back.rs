@@ -4,9 +4,7 @@ use super::Answer;
 use super::approve::PATIENCE;
 use super::asked::Asked;
 use crate::cluster::Cluster;
-use crate::cluster::WorkloadEvent;
 use crate::domain::history::Choice;
-use crate::domain::record::Event;
 use crate::domain::reference::ImageReference;
 use crate::domain::refusal::Refusal;
 use crate::queue::{Queue, Records};
@@ -63,11 +61,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn resume(&self, asked: &Asked, mut draft: Draft, trace: &str) -> Result<Answer, StepError> {
         let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
         let by = asked.by();
-        draft.announce(WorkloadEvent::HeldReleased(format!(
-            "{container}: {} is held no more and may be applied, by {by}",
-            asked.approval.to_tag
-        )));
-        draft.on(container, Event::Resume { by: by.clone() }, now);
+        draft.resume(container, &asked.approval.to_tag, &by, now);
         draft.guard(container);
         let record = draft.record.clone();
         self.commit_answer(draft, container).await?;

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use crate::assess::Unanswerable;
-use crate::cluster::{Cluster, WorkloadEvent};
+use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
 use crate::domain::group::{Move, Plan, members, of};
 use crate::domain::history::Outcome;
-use crate::domain::record::Event;
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::rollout::Rollout;
@@ -139,11 +138,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let mut draft = self.draft(workload).await?;
         for container in one.containers() {
             if draft.record.known(container).holds(&one.tag, &one.digest).is_some() {
-                draft.announce(WorkloadEvent::HeldReleased(format!(
-                    "{container}: {} is held no more and may be applied, by {by}",
-                    one.tag
-                )));
-                draft.on(container, Event::Resume { by: by.clone() }, self.0.ambient.now());
+                draft.resume(container, &one.tag, by, self.0.ambient.now());
             }
         }
         self.commit(draft).await?;
