@@ -5,8 +5,9 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::starting::{self, Affinity, Os, SecurityContext, Selector, Words};
 use crate::domain::preflight::Nodes;
@@ -101,11 +102,41 @@ pub(super) struct RollingUpdate {
     pub(super) partition: i32,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Template {
     pub(super) metadata: PodMetadata,
     pub(super) spec: PodSpec,
+    /// Of all that it says beside its images.
+    pub(super) rest: u64,
+}
+
+impl<'de> Deserialize<'de> for Template {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Read {
+            metadata: PodMetadata,
+            spec: PodSpec,
+        }
+
+        let mut all = Value::deserialize(deserializer)?;
+        let Read { metadata, spec } = Read::deserialize(&all).map_err(D::Error::custom)?;
+        take_images(&mut all);
+        let rest = Sha256::digest(all.to_string()).first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
+        Ok(Self { metadata, spec, rest })
+    }
+}
+
+/// Leaves of a pod template what is no image.
+fn take_images(template: &mut Value) {
+    let Some(spec) = template.get_mut("spec") else { return };
+    for (list, image) in [("containers", "/image"), ("initContainers", "/image"), ("volumes", "/image/reference")] {
+        for one in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(image) = one.pointer_mut(image) {
+                *image = Value::Null;
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

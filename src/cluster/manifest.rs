@@ -51,6 +51,7 @@ impl Described {
             nodes: None,
             rollout: Rollout::Complete,
             template_by_others: None,
+            rest_of_template: 0,
             paused: false,
             owner: None,
         }

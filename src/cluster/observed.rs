@@ -99,6 +99,7 @@ impl Object {
             nodes: pod.nodes().map(Box::new),
             rollout: self.rollout(row),
             template_by_others: template_by_others(metadata),
+            rest_of_template: template.rest,
             paused: self.spec.paused,
             owner: owner(metadata),
         })

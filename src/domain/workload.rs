@@ -8,6 +8,7 @@ mod said;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
 
 pub use patch::{AnnotationChange, CauseChange, GuardedContainer, WorkloadPatch};
 pub use said::{Origin, Rank, Said, everything_said, said};
@@ -330,8 +331,11 @@ pub struct Workload {
     pub nodes: Option<Box<Nodes>>,
     /// How the newest revision stands.
     pub rollout: Rollout,
-    /// When another than us wrote the pod template last, as far as the API server says.
+    /// When another than us wrote last among those who wrote the pod template, as far as the API server says. It may have been
+    /// a label of the object: see [`Workload::template_hash`].
     pub template_by_others: Option<DateTime<Utc>>,
+    /// Of all that the pod template says beside its images.
+    pub rest_of_template: u64,
     /// Whether its rollouts are paused.
     pub paused: bool,
     /// What writes this object besides us, if it says so.
@@ -345,6 +349,22 @@ impl Workload {
     #[must_use]
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
+    }
+
+    /// Of all that the pod template says, once these images are written, by container: whoever edits it changes that.
+    #[must_use]
+    pub fn template_hash(&self, written: &[(&str, &str)]) -> u64 {
+        let mut hash = Sha256::new();
+        hash.update(self.rest_of_template.to_le_bytes());
+        for Container { name, image, .. } in &self.containers {
+            let image =
+                written.iter().find(|(container, _)| **container == **name).map_or(&**image, |(_, image)| image);
+            for part in [&**name, image] {
+                hash.update(part.len().to_le_bytes());
+                hash.update(part);
+            }
+        }
+        hash.finalize().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
     }
 
     /// The names of all our annotations, without their prefix.
@@ -433,9 +453,21 @@ pub(crate) mod tests {
             nodes: None,
             rollout: Rollout::Complete,
             template_by_others: None,
+            rest_of_template: 0,
             paused: false,
             owner: None,
         }
+    }
+
+    #[test]
+    fn two_pod_templates_that_say_the_same_have_one_hash() {
+        let before = workload(&[("web", "web:1.0.0"), ("log", "log:1.0.0")], &[]);
+        let after = workload(&[("web", "web:1.0.1"), ("log", "log:1.0.0")], &[("mode", "DISABLED")]);
+        assert_eq!(before.template_hash(&[("web", "web:1.0.1")]), after.template_hash(&[]));
+        assert_ne!(before.template_hash(&[]), after.template_hash(&[]));
+        assert_ne!(before.template_hash(&[("log", "web:1.0.1")]), after.template_hash(&[]));
+        let edited = Workload { rest_of_template: 1, ..after.clone() };
+        assert_ne!(edited.template_hash(&[]), after.template_hash(&[]));
     }
 
     #[test]

@@ -218,6 +218,7 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         stalled: None,
         stalled_before: stalled(&target.workload),
         template_before: target.workload.template_by_others,
+        template: None,
         undoes: None,
         told_elsewhere: is_told_elsewhere(target, chosen.group.as_deref()),
         group: chosen.group.clone(),

@@ -272,6 +272,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 stalled: None,
                 stalled_before: stalled(&target.workload),
                 template_before: target.workload.template_by_others,
+                template: None,
                 undoes: Some(Box::new(Undone {
                     tag: one.undoes.tag.clone(),
                     digest: one.undoes.digest.clone(),

@@ -313,6 +313,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         sequence: u64,
     ) -> Result<(Arc<Workload>, Sealed, Record), StepError> {
         draft.record.sequence = sequence;
+        draft.record.wrote_template(&draft.workload, &patch.images());
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys)?;
         let written = self.0.cluster.apply(&patch).await?;
         Ok((written, sealed, draft.record))

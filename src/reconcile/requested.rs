@@ -345,6 +345,7 @@ fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::DateTime<chr
         stalled: None,
         stalled_before: stalled(&target.workload),
         template_before: target.workload.template_by_others,
+        template: None,
         undoes: None,
         ran_well: None,
         group: None,

@@ -58,6 +58,7 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         stalled: None,
         stalled_before: None,
         template_before: None,
+        template: None,
         undoes: None,
         told_elsewhere: false,
         group: None,

@@ -72,6 +72,34 @@ fn it_is_known_when_somebody_else_wrote_the_pod_template() {
 }
 
 #[test]
+fn what_a_pod_template_says_beside_its_images_is_known_by_a_number() {
+    let rest = |at: &str, value: serde_json::Value| {
+        let template = serde_json::json!({"metadata": {"labels": {"app": "web"}}, "spec": {
+            "containers": [{"name": "web", "image": "web:1.0.0", "args": ["-v"], "env": [{"name": "A", "value": "b"}]}],
+            "initContainers": [{"name": "init", "image": "init:1"}], "nodeSelector": {"disk": "ssd"},
+            "volumes": [{"name": "data", "image": {"reference": "data:1"}}, {"name": "tmp", "emptyDir": {}}]}});
+        let mut object = serde_json::json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u",
+            "annotations": {"image-watcher/mode": "NOTIFICATION"}, "labels": {"team": "a"}},
+            "spec": {"replicas": 1, "template": template}});
+        *object.pointer_mut(at).unwrap() = value;
+        parsed(object).record(Row::of(Kind::Deployment), &Defaults::default()).unwrap().rest_of_template
+    };
+    let before = rest("/spec/replicas", 1.into());
+    let pod = "/spec/template/spec";
+    for at in ["/metadata/labels/team", "/metadata/annotations/image-watcher~1mode"] {
+        assert_eq!(rest(at, "b".into()), before, "{at}");
+    }
+    for at in ["containers/0/image", "initContainers/0/image", "volumes/0/image/reference"] {
+        assert_eq!(rest(&format!("{pod}/{at}"), "other:2".into()), before, "{at}");
+    }
+    assert_eq!(rest("/spec/replicas", 5.into()), before);
+    for at in ["containers/0/args/0", "containers/0/env/0/value", "initContainers/0/name", "nodeSelector/disk"] {
+        assert_ne!(rest(&format!("{pod}/{at}"), "other".into()), before, "{at}");
+    }
+    assert_ne!(rest("/spec/template/metadata/labels/app", "other".into()), before);
+}
+
+#[test]
 fn the_containers_of_every_list_are_known_by_their_place() {
     let pods = serde_json::json!({"spec": {
         "initContainers": [{"name": "migrate", "image": "web:1.0.0"},

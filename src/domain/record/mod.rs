@@ -149,6 +149,16 @@ impl Record {
         self
     }
 
+    /// Keeps how the pod template of a workload is once these images are written, by container.
+    pub fn wrote_template(&mut self, workload: &Workload, images: &[(&str, &str)]) {
+        let template = workload.template_hash(images);
+        for (container, _) in images {
+            if let Some(update) = self.ledgers.get_mut(*container).and_then(|ledger| ledger.update.as_mut()) {
+                update.template = Some(template);
+            }
+        }
+    }
+
     /// Forgets containers that the workload has no more.
     pub fn keep_only(&mut self, workload: &Workload) {
         self.ledgers.retain(|name, _| workload.container(name).is_some());

@@ -67,6 +67,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         stalled: None,
         stalled_before: None,
         template_before: None,
+        template: None,
         undoes: None,
         told_elsewhere: false,
         group: None,
@@ -552,6 +553,11 @@ fn an_update_of_an_earlier_release_is_read_and_edited_since_it_was_written() {
     let known = Update { template_before: Some(at(5)), ..read };
     assert!(!known.is_edited_on(&on(Some(at(5)))), "it was so before");
     assert!(known.is_edited_on(&on(Some(at(6)))));
+    let template = on(None).template_hash(&[]);
+    let wrote = |template| Update { template: Some(template), ..known.clone() };
+    assert!(!wrote(template).is_edited_on(&on(Some(at(6)))), "it says what this wrote");
+    assert!(wrote(template ^ 1).is_edited_on(&on(Some(at(6)))));
+    assert!(!wrote(template ^ 1).is_edited_on(&on(Some(at(5)))), "a webhook may have filled in what nobody said");
 }
 
 #[test]

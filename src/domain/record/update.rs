@@ -106,6 +106,9 @@ pub struct Update {
     /// When another than us had written the pod template last, before this was written.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
     pub template_before: Option<DateTime<Utc>>,
+    /// Of the pod template as this wrote it: see [`Workload::template_hash`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<u64>,
     /// What it undoes, where it goes back to what ran before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<Box<Undone>>,
@@ -201,9 +204,10 @@ impl Update {
     /// Whether another than us wrote the pod template since: what comes of that is not what this brought.
     #[must_use]
     pub fn is_edited_on(&self, workload: &Workload) -> bool {
-        // Records of earlier releases do not say how it was before.
+        // Records of earlier releases do not say how it was before, or what it said.
         let before = self.template_before.unwrap_or(self.at);
-        workload.template_by_others.is_some_and(|written| written > before)
+        let says_the_same = self.template.is_some_and(|template| template == workload.template_hash(&[]));
+        !says_the_same && workload.template_by_others.is_some_and(|written| written > before)
     }
 
     /// What ran before it, where that is known exactly: the image as it was written, its tag and its digest.

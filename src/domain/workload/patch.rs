@@ -134,6 +134,12 @@ impl WorkloadPatch {
         self
     }
 
+    /// The images that it writes, by container.
+    #[must_use]
+    pub fn images(&self) -> Vec<(&str, &str)> {
+        self.guards.iter().filter_map(|guard| Some((&*guard.container, guard.to.as_deref()?))).collect()
+    }
+
     /// Whether any image is written.
     #[must_use]
     pub fn writes_image(&self) -> bool {

@@ -56,7 +56,10 @@ async fn what_fails_after_somebody_edited_the_pod_template_is_theirs_and_stays()
         stage.look().await;
         stage.clock.step(TimeDelta::seconds(30));
         let now = stage.clock.now();
-        stage.changed(|edited| edited.template_by_others = Some(now));
+        stage.changed(|edited| {
+            edited.template_by_others = Some(now);
+            edited.rest_of_template += 1;
+        });
         stage.cluster.rolls(Rollout::Progressing(Progress { available: 1, has_deadline: true, ..Progress::default() }));
         says(&stage, "CrashLoopBackOff", 2);
         for _ in 0..4 {
@@ -78,6 +81,19 @@ async fn what_somebody_edited_before_an_update_is_no_edit_of_it() {
     stage.look().await;
     assert!(stage.runs("1.0.1"));
     stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    says(&stage, "CrashLoopBackOff", 2);
+    stage.look().await;
+    assert!(stage.runs("1.0.0"), "it is undone: {}", stage.cluster.image());
+}
+
+/// The API server tells when somebody wrote an object, of which he wrote the pod template at some time, and not what.
+#[tokio::test]
+async fn a_label_that_somebody_set_is_no_edit_of_the_pod_template() {
+    let stage = updated().await;
+    stage.look().await;
+    stage.clock.step(TimeDelta::seconds(30));
+    let now = stage.clock.now();
+    stage.changed(|edited| edited.template_by_others = Some(now));
     says(&stage, "CrashLoopBackOff", 2);
     stage.look().await;
     assert!(stage.runs("1.0.0"), "it is undone: {}", stage.cluster.image());

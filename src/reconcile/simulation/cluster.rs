@@ -122,6 +122,7 @@ impl Object {
             nodes: None,
             rollout: status.judge(),
             template_by_others: None,
+            rest_of_template: 0,
             paused: self.paused,
             owner: Owner::read(|_| None, |name| self.annotations.get(name).map(String::as_str)).map(Box::new),
         })

@@ -240,10 +240,8 @@ impl Workload {
         let poke = async {
             for time in 0_u32.. {
                 tokio::time::sleep(Duration::from_secs(6)).await;
-                // By a name of its own: the one that made the object would seem to have written its pod template again.
-                let by = PatchParams { field_manager: Some("looks-again".into()), ..PatchParams::default() };
                 let label = json!({"metadata": {"labels": {"looked-at": time.to_string()}}});
-                self.api.patch(&self.name, &by, &Patch::Merge(label)).await.expect("a patch of a label");
+                self.patch(label).await;
             }
         };
         tokio::select! {
