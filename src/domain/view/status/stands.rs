@@ -7,7 +7,7 @@ use crate::domain::approval::Allows;
 use crate::domain::fleet::{Others, Verdict};
 use crate::domain::policy::is_older;
 use crate::domain::record::{Closed, Ledger, Question, Stands as Asks};
-use crate::domain::reference::Tag;
+use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::view::{Blocker, Known, Stands, Unfinished};
 
@@ -146,6 +146,12 @@ impl Seen<'_> {
         (Attention::UpToDate, Cause::NothingNewer)
     }
 
+    /// Whether what the last look came to has been written since.
+    fn is_written(&self, ledger: &Ledger, tag: &Tag, digest: &Digest) -> bool {
+        let update = ledger.update.as_ref().filter(|update| (&update.tag, &update.digest) == (tag, digest));
+        update.is_some_and(|update| update.runs_on(self.workload, self.container))
+    }
+
     /// The version to go to.
     pub(super) fn available(&self, ledger: &Ledger, now: DateTime<Utc>) -> Option<Available> {
         let since = |tag: &Tag| ledger.known_since.since(tag.as_str());
@@ -157,6 +163,7 @@ impl Seen<'_> {
             return Some(Available { tag, digest, level: Some(question.level), since });
         }
         match self.looked.map(|looked| &looked.came_to) {
+            Some(CameTo::To { tag, digest, .. }) if self.is_written(ledger, tag, digest) => return None,
             Some(CameTo::To { tag, digest, level }) => {
                 let (since, digest) = (since(tag), Some(digest.clone()));
                 return Some(Available { tag: tag.clone(), digest, level: Some(*level), since });

@@ -179,6 +179,9 @@ fn a_rollout_that_failed_is_told_until_what_is_newer_is_found() {
     let failed = case(progressing(), true);
     assert_eq!(failed.stands(), ("failed", "rollout-failed", None));
     assert!(failed.status().cause.to_string().contains("CrashLoopBackOff"));
+    let came_to = CameTo::To { tag: written.tag.clone(), digest: written.digest.clone(), level: written.level };
+    let found = case(progressing(), true).looked(came_to);
+    assert_eq!(found.stands(), ("failed", "rollout-failed", None), "what runs is nothing to go to");
     let canary = case(Rollout::Waiting(RolloutWaits::CanaryPause), false);
     assert_eq!(canary.stands(), ("needs-you", "rollout-waits", None), "somebody has to promote it");
     let scaled = case(Rollout::Waiting(RolloutWaits::ZeroReplicas), false);
