@@ -23,6 +23,10 @@ use harness::mail::Mailbox;
 use harness::objects::Seen;
 use harness::watcher::WatcherBuilder;
 
+/// Who may look at the page, and decide there.
+const NAME: &str = "anna";
+const PASSWORD: &str = "correct horse";
+
 fn main() -> std::process::ExitCode {
     eprintln!("starting a control plane, a registry and a mail catcher …");
     harness::run::stand_alone("demo", demo)
@@ -70,6 +74,17 @@ impl Network {
         }
     }
 
+    /// The same, with a page that somebody may sign in to.
+    async fn watcher_with_page(&self, ctx: &Ctx) -> WatcherBuilder {
+        let hash = self.watcher().await.output_of(&["hash-password"], &format!("{PASSWORD}\n")).await.stdout;
+        let users = format!("users: [{{ name: {NAME}, passwordHash: '{}', role: approver }}]", hash.trim());
+        let config = ctx.file("demo.yaml", &format!("auth:\n  mode: basic\n  {users}\n"));
+        self.watcher()
+            .await
+            .env("IMAGE_WATCHER_CONFIG", config.display().to_string())
+            .env("IMAGE_WATCHER_CLUSTER", "demo")
+    }
+
     /// What passed through the proxy, each once.
     fn passed(&self) -> String {
         let Self::Company(company) = self else { return String::new() };
@@ -102,7 +117,7 @@ async fn demo(ctx: Ctx) {
         .await;
     asks.wait_for_rollout().await;
     updates.wait_for_rollout().await;
-    let watcher = network.watcher().await.start().await;
+    let watcher = network.watcher_with_page(&ctx).await.start().await;
     eprintln!("two Deployments run 1.2.3; pushing 1.2.4 and 1.3.0 of both to the registry …");
     for tag in ["1.2.4", "1.3.0"] {
         shop.push(Image::new(tag)).await;
@@ -116,12 +131,14 @@ async fn demo(ctx: Ctx) {
     println!(
         "\nThe registry announced the pushes, and image-watcher decided:\n\n{}{}\n\
          blog was updated by policy (PATCH), shop waits for you (MINOR).\n\n  \
-         the mail        {}\n  the question    {link}\n  metrics         {}\n  \
+         the mail        {}\n  the question    {link}\n  the page        {} ({NAME}, password: {PASSWORD})\n  \
+         metrics         {}\n  \
          the annotations kubectl --kubeconfig {kubeconfig} -n {} get deploy shop -o yaml{}\n\n\
-         Open the question and press Approve; Ctrl-C ends everything.",
+         Open the question and press Approve, or do so on the page; Ctrl-C ends everything.",
         check.stdout,
         check.stderr,
         network.mailbox().view_url(),
+        watcher.url("/"),
         watcher.admin_url("/metrics"),
         ctx.namespace(),
         network.passed(),

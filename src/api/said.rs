@@ -10,7 +10,7 @@ use crate::domain::actor::Actor;
 use crate::domain::history::Entry;
 use crate::domain::record::Closed;
 use crate::domain::refusal::Refusal;
-use crate::domain::wording::moment;
+use crate::domain::wording::{moment, moment_of};
 use crate::domain::workload::WorkloadId;
 use crate::reconcile::{Action, Answer, Asked, NotShown};
 
@@ -87,7 +87,7 @@ impl Decided {
 
 fn decided(entry: &Entry, what: &str) -> String {
     let by = Actor::from(entry.by.clone()).words();
-    format!("{} {what}: decided by {by}, {}", entry.version, entry.time)
+    format!("{} {what}: decided by {by}, {}", entry.version, moment_of(&entry.time))
 }
 
 fn came_to(answer: &Answer) -> (StatusCode, &'static str, String) {

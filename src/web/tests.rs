@@ -191,7 +191,7 @@ async fn what_is_ticked_is_shown_once_more_and_then_decided_line_by_line() {
     let approve: Vec<(&str, &str)> = [TOKEN, ("action", "approve")].into_iter().chain(picks.iter().copied()).collect();
     let report = post(&backend, Role::Approver, "/approvals", &approve).await;
     assert_eq!(
-        (report.count("<h1>4 of 5 count</h1>"), report.count("<tr class=\"failed\">")),
+        (report.count("<h1>4 of 5 answers count</h1>"), report.count("<tr class=\"failed\">")),
         (1, 1),
         "{}",
         report.body

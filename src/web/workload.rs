@@ -14,6 +14,7 @@ use crate::domain::policy::Mode;
 use crate::domain::preflight::{Changes, DryRun, FromTo, Names, PlatformsOf, Preflight};
 use crate::domain::release::{ReleaseNotes, Room};
 use crate::domain::tag::Level;
+use crate::domain::view::Attention;
 
 /// What the page has room for.
 const ROOM: Room = Room { alerts: 40, releases: 30, lines: 60, characters: 60_000 };
@@ -193,6 +194,8 @@ fn asked(workload: &WorkloadView, container: &ContainerView, question: &Question
             .map(|_| words.tick(super::words::Tick::OutsideWindow, "")),
         buttons => question.actions.iter().filter_map(button).collect::<Vec<_>>(),
         maySnooze => question.actions.contains(&"snooze"),
+        // That one may go back from what runs well is no question.
+        wantsAnswer => !question.actions.contains(&"rollback") || container.state != Attention::UpToDate,
         snoozed => snoozed,
     }
 }

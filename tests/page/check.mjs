@@ -58,10 +58,11 @@ async function keyboard() {
     if (!stop.outlined) { invisible += 1; note("keyboard", `no outline at ${stop.tag} «${stop.name}»`); }
   }
   // A row is ticked, reviewed and approved by keyboard alone.
-  const box = page.locator("tbody [type=checkbox]").first();
-  await box.focus();
-  await page.keyboard.press("Space");
-  if (!(await box.isChecked())) note("keyboard", "a row can't be ticked");
+  for (const box of (await page.locator("tbody [type=checkbox]").all()).slice(0, 2)) {
+    await box.focus();
+    await page.keyboard.press("Space");
+    if (!(await box.isChecked())) note("keyboard", "a row can't be ticked");
+  }
   await page.locator(".bulk button.yes").focus();
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   if (!(await page.locator(".batch").count())) note("keyboard", "the ticked row is not shown for review");
@@ -71,6 +72,14 @@ async function keyboard() {
   await page.locator(".bulk button.yes").focus();
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   if (!(await page.locator(".report tbody tr").count())) note("keyboard", "there is no report");
+  for (const width of [360, 1100, 1440]) {
+    await page.setViewportSize({ width, height: 800 });
+    for (const part of [".to", ".why", ".go a"]) {
+      for (const one of await page.locator(`.report tbody tr ${part}`).all()) {
+        if (!(await one.isVisible())) note("keyboard", `at ${width} pixels the report does not show ${part}`);
+      }
+    }
+  }
   await context.close();
   console.log(`keyboard: ${seen.size} stops, ${invisible} without outline`);
 }

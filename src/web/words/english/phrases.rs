@@ -57,10 +57,17 @@ pub(super) fn care(care: &Care) -> String {
 pub(super) fn report(done: usize, of: usize) -> Titled {
     let title = match (done, of) {
         (0, _) => "Nothing was done".to_owned(),
-        (done, of) if done == of => format!("All {of} count"),
-        (done, of) => format!("{done} of {of} count"),
+        (1, 1) => "Your answer counts".to_owned(),
+        (done, of) if done == of => format!("All {of} answers count"),
+        (1, of) => format!("1 of {of} answers counts"),
+        (done, of) => format!("{done} of {of} answers count"),
     };
-    Titled::new(title, "Line by line, what became of it. Its own page says how it goes on.")
+    let lead = if of == 1 {
+        "What became of it; its own page says how it goes on."
+    } else {
+        "Line by line, what became of it. Its own page says how each goes on."
+    };
+    Titled::new(title, lead)
 }
 
 pub(super) fn question(question: &QuestionView, now: DateTime<Utc>) -> Titled {
@@ -72,9 +79,13 @@ pub(super) fn question(question: &QuestionView, now: DateTime<Utc>) -> Titled {
     };
     let words: &dyn Words = &English;
     let (asked, ends) = (words.moment(question.asked.0), words.moment(question.expires.0));
+    let left = beside(question.expires.0, now, words);
     Titled::new(
         title,
-        format!("Asked {asked}. It can be answered until {ends}, {}.", beside(question.expires.0, now, words)),
+        match question.actions {
+            ["rollback", ..] => format!("Possible on this page until {ends}, {left}."),
+            _ => format!("Asked {asked}. It can be answered until {ends}, {left}."),
+        },
     )
 }
 

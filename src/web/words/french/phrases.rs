@@ -66,10 +66,17 @@ pub(super) fn care(care: &Care) -> String {
 pub(super) fn report(done: usize, of: usize) -> Titled {
     let title = match (done, of) {
         (0, _) => "Rien n’a été fait".to_owned(),
-        (done, of) if done == of => format!("{of} sur {of} prises en compte"),
-        (done, of) => format!("{done} sur {of} prises en compte"),
+        (1, 1) => "Votre réponse compte".to_owned(),
+        (done, of) if done == of => format!("Les {of} réponses comptent"),
+        (1, of) => format!("1 réponse sur {of} compte"),
+        (done, of) => format!("{done} réponses sur {of} comptent"),
     };
-    Titled::new(title, "Ligne par ligne, ce qu’il en est. Sa page dit comment chacune continue.")
+    let lead = if of == 1 {
+        "Ce qu’il en est\u{a0}; sa page dit comment cela continue."
+    } else {
+        "Ligne par ligne, ce qu’il en est. Sa page dit comment chacune continue."
+    };
+    Titled::new(title, lead)
 }
 
 pub(super) fn question(question: &QuestionView, now: DateTime<Utc>) -> Titled {
@@ -82,7 +89,13 @@ pub(super) fn question(question: &QuestionView, now: DateTime<Utc>) -> Titled {
     let words: &dyn Words = &French;
     let (asked, ends) = (words.moment(question.asked.0), words.moment(question.expires.0));
     let left = beside(question.expires.0, now, words);
-    Titled::new(title, format!("Demandé le {asked}. Réponse possible jusqu’au {ends}, {left}."))
+    Titled::new(
+        title,
+        match question.actions {
+            ["rollback", ..] => format!("Possible sur cette page jusqu’au {ends}, {left}."),
+            _ => format!("Demandé le {asked}. Réponse possible jusqu’au {ends}, {left}."),
+        },
+    )
 }
 
 pub(super) fn fact(fact: FactName) -> &'static str {
