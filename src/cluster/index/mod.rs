@@ -71,6 +71,8 @@ struct Tables {
     fleet: Fleet,
     /// Which of their records are the newest.
     sequences: Sequences,
+    /// On which of them something else stands than the newest record that is known.
+    set_back: HashSet<ObjectName>,
 }
 
 /// How many workloads are remembered that are no longer watched.
@@ -225,6 +227,13 @@ impl Index {
         self.read(|tables| tables.workloads.values().find(|workload| wanted(workload)).cloned())
     }
 
+    /// Those on which something else stands than the newest record that is known: an older one, or its history was edited, or
+    /// nothing of ours. What is known of them is elsewhere.
+    #[must_use]
+    pub fn set_back(&self) -> Vec<Arc<Workload>> {
+        self.read(|tables| tables.set_back.iter().filter_map(|place| tables.workloads.get(place)).cloned().collect())
+    }
+
     /// Takes the numbers of the newest records that the store remembers, by uid.
     pub fn expect(&self, newest: Vec<(Box<str>, u64)>) {
         self.write(|tables| tables.sequences.expect(newest));
@@ -287,7 +296,6 @@ impl Index {
         self.write(|tables| {
             let Some(workload) = observed else {
                 if let Some(known) = tables.workloads.get(&place).filter(|known| known.id == *id).cloned() {
-                    tables.sequences.forget(&known.id.uid);
                     tables.depart(&place, &known);
                 }
                 return tables.remove(&place);
@@ -302,6 +310,13 @@ impl Index {
             tables.put(&place, Arc::new(workload), |it| self.named_by(it));
             hints
         })
+    }
+
+    /// Takes that an object was deleted. Of one that is only not watched any more an older record may come back.
+    pub(crate) fn gone(&self, id: &WorkloadId) -> Hints {
+        let hints = self.observe(id, None);
+        self.write(|tables| tables.sequences.forget(&id.uid));
+        hints
     }
 
     /// Takes a complete list of a scope; what is not in it is gone.
