@@ -511,3 +511,29 @@ async fn what_is_known_is_shown_whatever_somebody_put_back_and_lists_ask_for_not
     stage.told.known.lock().unwrap().clear();
     assert_eq!(stage.get("/summary", "/summary").await["counts"]["needsYou"], 4, "nothing else is known now");
 }
+
+/// A clock that was ahead put a question off for longer than anybody can: the sequencer asks, and so it is shown.
+#[actix_web::test]
+async fn what_is_put_off_for_longer_than_it_can_be_is_open() {
+    let (key, stage) = (LinkKey::new(vec![7; 32]).unwrap(), Stage::new(&[]));
+    let images = [("web", "registry.example.com/shop/web:1.0.0")];
+    let put_off = |until: DateTime<Utc>, version: u64| {
+        let (mut record, id) = (Record::default(), workload(&images, &[]).id);
+        record.sequence = version;
+        record.on("web", Event::Ask(Box::new(question(1))), question(1).asked);
+        record.on("web", Event::Snooze { until }, question(1).asked);
+        let text = seal(&record, &id, &key).unwrap().0;
+        let stands = workload(&images, &[("mode", "NOTIFICATION"), ("record", &text)]);
+        put(&stage.api.index, Workload { resource_version: version, ..stands });
+    };
+    let shown = async || {
+        let until = stage.get("/questions", "/questions").await["items"][0]["question"]["snoozedUntil"].clone();
+        stage.api.count_workloads().await;
+        let text = stage.api.metrics.text();
+        (until, ["open", "snoozed"].map(|it| text.contains(&format!("image_watcher_approvals{{state=\"{it}\"}} 1"))))
+    };
+    put_off(now() + TimeDelta::days(7), 1);
+    assert_eq!(shown().await, (json!("2026-11-25T12:06:41Z"), [false, true]));
+    put_off(now() + TimeDelta::days(400), 2);
+    assert_eq!(shown().await, (Value::Null, [true, false]));
+}
