@@ -73,6 +73,8 @@ struct Tables {
     sequences: Sequences,
     /// On which of them something else stands than the newest record that is known.
     set_back: HashSet<ObjectName>,
+    /// Those of which a record is known and that were deleted, by uid, until that is noted.
+    deleted: HashSet<Box<str>>,
 }
 
 /// How many workloads are remembered that are no longer watched.
@@ -315,8 +317,29 @@ impl Index {
     /// Takes that an object was deleted. Of one that is only not watched any more an older record may come back.
     pub(crate) fn gone(&self, id: &WorkloadId) -> Hints {
         let hints = self.observe(id, None);
-        self.write(|tables| tables.sequences.forget(&id.uid));
+        self.write(|tables| tables.delete(&id.uid));
         hints
+    }
+
+    /// Those that are watched, by uid.
+    #[must_use]
+    pub fn uids(&self) -> Vec<Box<str>> {
+        self.read(|tables| tables.by_uid.keys().cloned().collect())
+    }
+
+    /// Those of which a record is known and that were deleted, by uid, until [`Self::noted`].
+    #[must_use]
+    pub fn deleted(&self) -> Vec<Box<str>> {
+        self.read(|tables| tables.deleted.iter().cloned().collect())
+    }
+
+    /// It is noted elsewhere that these were deleted.
+    pub fn noted(&self, deleted: &[Box<str>]) {
+        self.write(|tables| {
+            for uid in deleted {
+                tables.deleted.remove(uid);
+            }
+        });
     }
 
     /// Takes a complete list of a scope; what is not in it is gone.

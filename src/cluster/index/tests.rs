@@ -150,5 +150,13 @@ fn where_something_else_than_the_newest_record_stands_is_known() {
     assert_eq!(stands(9, Some(&older)), 1, "with its settings an older record came back");
     index.observe(&id, None);
     index.gone(&id);
+    assert_eq!(index.deleted(), [id.uid.clone()]);
     assert_eq!(stands(10, Some(&older)), 0, "what is deleted never comes back");
+    index.noted(&index.deleted());
+    let mut again = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]), 11);
+    again.id.uid = "uid-2".into();
+    index.observe(&again.id.clone(), Some(again.clone()));
+    assert_eq!((index.deleted(), index.uids()), (vec![id.uid], vec!["uid-2".into()]), "it was made again");
+    index.gone(&again.id);
+    assert_eq!(index.deleted().len(), 1, "of one without a record there is nothing to forget");
 }
