@@ -2,7 +2,6 @@
 //! workload is read again when it was written, when a look at it came to something else, or when its time has come; how it
 //! stands is [`Status`], here as everywhere.
 
-use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::Api;
 use super::in_short::InShort;
-use super::moment::Moment;
+use super::moment::{Instead, Moment};
 use super::view::Counts;
 use crate::domain::policy::Mode;
 use crate::domain::record::Record;
@@ -36,9 +35,6 @@ struct Known {
     /// What is known of those on which something else stands, by uid, with what stands there.
     instead: Instead,
 }
-
-/// What is known of workloads on which something else stands than the newest record, by uid; each as long as that stands there.
-pub(super) type Instead = HashMap<Box<str>, (Arc<Workload>, Arc<Record>)>;
 
 /// What is known of so many is asked for one answer, whatever it costs; of the others the next answers ask.
 const MOST_ASKED: usize = 256;

@@ -1,17 +1,19 @@
 //! What holds for all workloads of one answer.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
 use super::Waiting;
-use super::census::Instead;
 use super::view::GroupView;
 use crate::domain::fleet::Waits;
 use crate::domain::group::GroupName;
 use crate::domain::record::Record;
 use crate::domain::workload::Workload;
+
+/// What is known of workloads on which something else stands than the newest record, by uid; each as long as that stands there.
+pub(super) type Instead = HashMap<Box<str>, (Arc<Workload>, Arc<Record>)>;
 
 /// What holds for all workloads of one answer.
 pub(super) struct Moment {
