@@ -220,7 +220,10 @@ impl Driver {
             1 => {
                 world.log("the disk is lost");
                 world.disk = Disk::default();
-                (world.model.is_disk_lost, world.model.disk_lost) = (true, Some(world.now()));
+                world.model.disk_lost = Some(world.now());
+                // What stands in the place of their records is all that there is.
+                let unrepaired = world.model.unrepaired.clone();
+                world.forgotten(unrepaired);
                 world.nobody_knows();
             }
             2 => {
@@ -306,7 +309,7 @@ impl Driver {
             }
             let is_in_nobodys_mail = ids.iter().any(|id| !mailed.iter().any(|(of, _)| of == id));
             let sentence = format!("{sentence}: {states:?}");
-            let is_lost = is_in_nobodys_mail && self.world.with(|world| world.model.is_disk_lost);
+            let is_lost = is_in_nobodys_mail && self.world.with(|world| world.model.disk_lost.is_some());
             let invariant = if is_lost { Invariant::MessageArrives } else { Invariant::Converges };
             self.world.with(|world| world.violate(invariant, sentence));
         }
