@@ -57,7 +57,8 @@ use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{
-    Claim, Kept, Leased, MOST_NAMESPACES, NewJob, Opening, Queue as _, Records as _, Sharing, Slots, Topic, Urgency,
+    Claim, Kept, Leased, MOST_NAMESPACES, NewJob, Opening, Queue as _, Records as _, Sharing, Sightings, Slots, Topic,
+    Urgency,
 };
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
@@ -91,6 +92,9 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(20);
 /// The files of the configuration are looked at again after this time.
 const RELOAD: Duration = Duration::from_secs(10);
+/// The store is told this often which workloads there are, and of so many at once.
+const SIGHTINGS: Duration = Duration::from_secs(3600);
+const SEEN_AT_ONCE: usize = 500;
 /// Of the two workers of the public listener.
 const PUBLIC: Places = Places { waiting: 384, known: 160, lasting: 128 };
 /// Of the one of the private listener, where nobody shows a credential.
@@ -183,6 +187,7 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     app.spawn_listeners(&mut tasks)?;
     app.spawn_looks(&mut tasks);
     app.spawn_first_look(&mut tasks);
+    app.spawn_sightings(&mut tasks);
     app.spawn_deliveries(&mut tasks);
     app.spawn_poller(&mut tasks);
     app.spawn_reload(&mut tasks);
@@ -232,6 +237,20 @@ async fn expect_the_newest(queue: &SqliteQueue, index: &Index) {
             tracing::warn!(error = %crate::telemetry::chain(&error), "which records are the newest can't be read: until a workload is looked at, an older record that stands on it counts for others");
         }
     }
+}
+
+/// Tells the store which workloads there are and which were deleted, some at a time, so that nobody waits for it for long.
+async fn see(index: &Index, queue: &SqliteQueue) {
+    let (deleted, watched) = (index.deleted(), index.uids());
+    let first = Sightings { watched: Vec::new(), deleted: deleted.clone() };
+    let some = watched.chunks(SEEN_AT_ONCE).map(|some| Sightings { watched: some.to_vec(), deleted: Vec::new() });
+    for seen in std::iter::once(first).chain(some) {
+        if let Err(error) = queue.seen(seen).await {
+            tracing::debug!(error = %crate::telemetry::chain(&error), "which workloads there are is not noted now");
+            return;
+        }
+    }
+    index.noted(&deleted);
 }
 
 impl Ground {
@@ -660,6 +679,20 @@ impl App {
             };
             queue.keep(FIRST_LOOK, ended.to_rfc3339(), ambient.now() + TimeDelta::days(3650)).await;
             stop.raised().await;
+        });
+    }
+
+    /// Has the store told now and then which workloads there are, so that it forgets no other than those that are gone.
+    fn spawn_sightings(&self, tasks: &mut Tasks) {
+        let (index, queue, mut stop) = (self.cluster.index().clone(), self.queue.clone(), self.stop.clone());
+        spawn(tasks, "sightings", async move {
+            loop {
+                tokio::select! {
+                    () = stop.raised() => return,
+                    () = tokio::time::sleep(SIGHTINGS) => {}
+                }
+                see(&index, &queue).await;
+            }
         });
     }
 

@@ -4,15 +4,14 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
 use super::Api;
 use super::in_short::InShort;
-use super::moment::Moment;
+use super::moment::{Instead, Moment};
 use super::view::Counts;
-use crate::cluster::annotations;
 use crate::domain::policy::Mode;
 use crate::domain::record::Record;
 use crate::domain::settings::Settings;
@@ -33,7 +32,12 @@ struct Known {
     all: Vec<Arc<Summary>>,
     /// The number of the last that was read.
     last: u64,
+    /// What is known of those on which something else stands, by uid, with what stands there.
+    instead: Instead,
 }
+
+/// What is known of so many is asked for one answer, whatever it costs; of the others the next answers ask.
+const MOST_ASKED: usize = 256;
 
 /// A workload in short.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub(super) struct Summary {
     pub(super) containers: Box<[InShort]>,
     /// When the last entry of its history was written.
     pub(super) changed: Option<DateTime<Utc>>,
+    /// Of how many containers the running image is gone from its registry.
+    pub(super) images_gone: usize,
     print: Print,
     until: Option<DateTime<Utc>>,
 }
@@ -58,6 +64,8 @@ struct Print {
     came_to: u64,
     /// When it was looked at.
     at: u64,
+    /// The number of the record that is known, where another one stands on it.
+    instead: Option<u64>,
 }
 
 impl Census {
@@ -65,6 +73,10 @@ impl Census {
     #[must_use]
     pub fn new(per_workload: bool) -> Self {
         Self { known: Arc::default(), per_workload }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,18 +107,43 @@ impl Summary {
     fn shows(&self, other: &Self) -> bool {
         let states = |of: &Self| of.containers.iter().map(|it| (it.state, it.asked, it.is_open)).collect::<Vec<_>>();
         Arc::ptr_eq(&self.workload, &other.workload)
-            && self.print.came_to == other.print.came_to
+            && (self.print.came_to, self.print.instead) == (other.print.came_to, other.print.instead)
             && states(self) == states(other)
     }
 }
 
 impl<Q> Api<Q> {
+    /// What is known of those on which something else stands: asked once as long as that stands there.
+    pub(super) async fn instead(&self) -> Instead {
+        let set_back = self.index.set_back();
+        if set_back.is_empty() {
+            self.census.known().instead = Instead::new();
+            return Instead::new();
+        }
+        let before = self.census.known().instead.clone();
+        let (mut instead, mut asked) = (Instead::new(), 0);
+        for workload in set_back {
+            let uid = workload.id.uid.clone();
+            let kept = before.get(&uid).filter(|(stood, _)| Arc::ptr_eq(stood, &workload)).cloned();
+            let known = match kept {
+                Some((_, record)) => Some(record),
+                None if asked < MOST_ASKED => {
+                    asked += 1;
+                    self.sequencer.known(&uid).await.map(Arc::new)
+                }
+                None => None,
+            };
+            instead.extend(known.map(|record| (uid, (workload, record))));
+        }
+        self.census.known().instead = instead.clone();
+        instead
+    }
+
     /// All workloads in short, by namespace, kind and name.
     pub(super) fn summaries(&self, moment: &Moment) -> Vec<Arc<Summary>> {
         let all = self.index.all();
-        let mut known = self.census.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Known { all: before, last } = std::mem::take(&mut *known);
-        let (mut before, mut last) = (before.into_iter().peekable(), last);
+        let mut known = self.census.known();
+        let (mut before, mut last) = (std::mem::take(&mut known.all).into_iter().peekable(), known.last);
         let mut summaries = Vec::with_capacity(all.len());
         for workload in all {
             while before.next_if(|known| known.workload.id < workload.id).is_some() {}
@@ -125,12 +162,12 @@ impl<Q> Api<Q> {
                 }
             });
         }
-        *known = Known { all: summaries.clone(), last };
+        (known.all, known.last) = (summaries.clone(), last);
         summaries
     }
 
     fn summary(&self, workload: Arc<Workload>, print: Print, moment: &Moment) -> Summary {
-        let (record, not_ours) = self.record(&workload);
+        let (record, not_ours) = self.record(&workload, moment);
         let (now, mut until) = (moment.now(), None);
         let in_short = |container: &Container| {
             let name = &*container.name;
@@ -144,7 +181,9 @@ impl<Q> Api<Q> {
         };
         let containers: Box<[InShort]> = workload.containers.iter().map(in_short).collect();
         let state = containers.iter().map(|it| it.state).min().unwrap_or(Attention::Off);
-        Summary { state, containers, changed: changed(&record), print, until, number: 0, workload }
+        let gone = record.ledgers().filter_map(|(_, ledger)| ledger.gone.as_ref());
+        let images_gone = gone.filter(|gone| gone.image.lost.is_of_registry()).count();
+        Summary { state, containers, changed: changed(&record), images_gone, print, until, number: 0, workload }
     }
 
     /// What tells what a workload shows from what it showed, without reading its record.
@@ -157,7 +196,8 @@ impl<Q> Api<Q> {
             looked.as_ref().map(|looked| looked.at).hash(&mut at);
             hash(looked.as_ref(), &mut came_to);
         }
-        Print { came_to: came_to.finish(), at: at.finish() }
+        let instead = moment.instead(workload).map(|record| record.sequence);
+        Print { came_to: came_to.finish(), at: at.finish(), instead }
     }
 }
 
@@ -174,9 +214,4 @@ fn hash(looked: Option<&LastLook>, hash: &mut DefaultHasher) {
 fn changed(record: &Record) -> Option<DateTime<Utc>> {
     let time = &record.history.entries().first()?.time;
     DateTime::parse_from_rfc3339(time).ok().map(|at| at.to_utc())
-}
-
-/// Of how many containers of a workload the running image is gone from its registry.
-pub(super) fn images_gone(summary: &Summary) -> usize {
-    annotations::images_gone(&summary.workload)
 }

@@ -109,7 +109,7 @@ impl Events {
                     self.0.opened.notified().await;
                 }
                 let stopped = api.sequencer.brake().await.stopped.is_some();
-                if let Some(event) = known.compare(&api, stopped) {
+                if let Some(event) = known.compare(&api, stopped).await {
                     self.tell(&event);
                 }
                 tokio::time::sleep(EVERY).await;
@@ -236,8 +236,8 @@ impl Drop for Place {
 
 impl Known {
     /// What is another than at the last look, as it is told.
-    fn compare<Q>(&mut self, api: &Api<Q>, stopped: bool) -> Option<String> {
-        let all = api.summaries(&api.moment());
+    async fn compare<Q>(&mut self, api: &Api<Q>, stopped: bool) -> Option<String> {
+        let all = api.summaries(&api.moment().await);
         let counts: Counts = all.iter().map(|summary| summary.counts()).sum();
         let is_first = self.workloads.is_empty();
         let before = std::mem::take(&mut self.workloads);

@@ -28,7 +28,7 @@ struct Entry {
 
 /// `GET /api/v1/feed.atom`
 pub(super) async fn feed<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
-    let moment = api.moment();
+    let moment = api.moment().await;
     let mut all = Vec::new();
     for workload in api.index.all() {
         let (view, record) = api.view(&workload, &moment);

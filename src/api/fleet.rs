@@ -28,15 +28,14 @@ impl Read<'_> {
 
 impl<Q> Api<Q> {
     /// How many containers want what, of all.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.counts_of(&Filter::default())
+    pub async fn counts(&self) -> Counts {
+        self.counts_of(&Filter::default()).await
     }
 
     /// The same of those that fit, whatever they want.
-    pub(super) fn counts_of(&self, filter: &Filter) -> Counts {
+    pub(super) async fn counts_of(&self, filter: &Filter) -> Counts {
         let mut counts = Counts::default();
-        for summary in self.summaries(&self.moment()) {
+        for summary in self.summaries(&self.moment().await) {
             let fit = summary.each().filter(|(container, of)| filter.fits(&summary.workload, container, of));
             fit.for_each(|(_, of)| counts.add(of.state));
         }
@@ -44,9 +43,8 @@ impl<Q> Api<Q> {
     }
 
     /// A page of the containers that fit, those that a person has to do most about first.
-    #[must_use]
-    pub fn fleet(&self, filter: &Filter, paging: Paging) -> Fleet {
-        let moment = self.moment();
+    pub async fn fleet(&self, filter: &Filter, paging: Paging) -> Fleet {
+        let moment = self.moment().await;
         let (mut fleet, mut places) = (Fleet::default(), Vec::new());
         let (mut namespaces, mut registries) = (BTreeSet::new(), BTreeSet::new());
         let all = self.summaries(&moment);
@@ -72,9 +70,8 @@ impl<Q> Api<Q> {
     }
 
     /// Those whose question can be answered with yes, and is not put off: the first so many, by namespace, kind and name.
-    #[must_use]
-    pub fn approvable(&self, most: usize) -> Vec<FleetRow> {
-        let moment = self.moment();
+    pub async fn approvable(&self, most: usize) -> Vec<FleetRow> {
+        let moment = self.moment().await;
         let mut read = Read { moment: &moment, known: HashMap::new() };
         let all = self.summaries(&moment);
         let open = all.iter().flat_map(|it| it.each().enumerate().map(move |(at, (_, of))| (it, at, of)));
@@ -83,9 +80,8 @@ impl<Q> Api<Q> {
     }
 
     /// The containers of these paths' namespaces, kinds and names, and of these names; those that are watched.
-    #[must_use]
-    pub fn named(&self, all: &[((String, String, String), String)]) -> Vec<FleetRow> {
-        let moment = self.moment();
+    pub async fn named(&self, all: &[((String, String, String), String)]) -> Vec<FleetRow> {
+        let moment = self.moment().await;
         let row = |(path, container): &((String, String, String), String)| {
             let workload = self.find(path).ok()?;
             let at = workload.containers.iter().position(|it| *it.name == **container)?;

@@ -69,7 +69,7 @@ fn asked(ledger: &Ledger, now: DateTime<Utc>) -> Option<Asked> {
     let question = ledger.question.as_ref().filter(|question| question.terms.allows != Allows::Back)?;
     let stands = match question.stands {
         Stands::Closed(_) => return None,
-        Stands::Snoozed(until) if now < until => SNOOZED,
+        Stands::Open | Stands::Snoozed(_) if question.snoozed_until(now).is_some() => SNOOZED,
         Stands::Open | Stands::Snoozed(_) if question.is_open(now) => "open",
         Stands::Open | Stands::Snoozed(_) => "expired",
     };

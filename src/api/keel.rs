@@ -85,7 +85,7 @@ const UNREAD: Problem = Problem::new(
 
 /// `GET /v1/approvals`: what is open.
 async fn list<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
-    let all = api.to_approve(Filter::default());
+    let all = api.to_approve(Filter::default()).await;
     let all: Vec<KeelApproval> = all.take(MOST_LISTED).map(|item| KeelApproval::of(&item)).collect();
     answer(&request, &all)
 }
@@ -100,7 +100,7 @@ async fn decide<Q: QueueAdmin>(
     let decided = async {
         let decision: KeelDecision = api.read(&visitor, &request, &mut payload, UNREAD).await?;
         let word = decision.word()?;
-        let item = api.named_by(&decision)?;
+        let item = api.named_by(&decision).await?;
         let of = (item.namespace.clone(), item.kind.to_owned(), item.name.clone());
         let decided = api.act(&visitor, &of, word, &Decision { seen: seen(&item), how: decision.how }).await?;
         if !decided.status.is_success() {
@@ -115,18 +115,18 @@ async fn decide<Q: QueueAdmin>(
 
 impl<Q> Api<Q> {
     /// The questions that can be approved. Those about going back are none of Keel's.
-    fn to_approve(&self, filter: Filter) -> impl Iterator<Item = QuestionItem> {
-        let all = self.questions(&Listed { filter, most: usize::MAX, after: None });
+    async fn to_approve(&self, filter: Filter) -> impl Iterator<Item = QuestionItem> + use<Q> {
+        let all = self.questions(&Listed { filter, most: usize::MAX, after: None }).await;
         all.items.into_iter().filter(|item| item.question.actions.contains(&"approve"))
     }
 
     /// The only question that has the names of a decision.
-    fn named_by(&self, decision: &KeelDecision) -> Result<QuestionItem, Problem> {
+    async fn named_by(&self, decision: &KeelDecision) -> Result<QuestionItem, Problem> {
         if decision.id.is_empty() && decision.identifier.is_empty() {
             return Err(UNREAD);
         }
         let namespaces = decision.identifier.split('/').nth(1).map(str::to_owned).into_iter().collect();
-        let mut all = self.to_approve(Filter { namespaces, ..Filter::default() });
+        let mut all = self.to_approve(Filter { namespaces, ..Filter::default() }).await;
         let mut named = all.by_ref().filter(|item| decision.names(item));
         match (named.next(), named.next()) {
             (Some(only), None) => Ok(only),
@@ -323,7 +323,7 @@ mod tests {
         let (status, moved) = decide(&stage, Role::Approver, &body).await;
         assert_eq!((status, &moved["outcome"]), (409, &json!("moved")), "as the API says it");
 
-        let item = stage.api.to_approve(Filter::default()).next().unwrap();
+        let item = stage.api.to_approve(Filter::default()).await.next().unwrap();
         let by = ("sign-in alice".to_owned(), Time(stage.api.ambient.now()));
         for (outcome, votes) in [("voted", 1), ("voted-before", 0)] {
             let voted = KeelApproval::of(&item).after(outcome, by.clone());

@@ -11,6 +11,7 @@ use crate::cluster::{Index, Scopes};
 use crate::domain::actor::Actor;
 use crate::domain::approval::LinkKeys;
 use crate::domain::fleet::{Brake, Release};
+use crate::domain::record::Record;
 use crate::domain::settings::Bounds;
 use crate::domain::view::LastLook;
 use crate::domain::workload::Workload;
@@ -33,6 +34,10 @@ impl Sequencer for MadeUp {
 
     fn last_look(&self, uid: &str, container: &str) -> Option<LastLook> {
         self.0.get(&(uid.to_owned(), container.to_owned())).cloned()
+    }
+
+    fn known<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<Record>> {
+        Box::pin(async { None })
     }
 
     fn brake(&self) -> BoxFuture<'_, Brake> {

@@ -1,7 +1,7 @@
 //! What holds for all workloads of one answer.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -9,19 +9,24 @@ use super::Waiting;
 use super::view::GroupView;
 use crate::domain::fleet::Waits;
 use crate::domain::group::GroupName;
+use crate::domain::record::Record;
 use crate::domain::workload::Workload;
+
+/// What is known of workloads on which something else stands than the newest record, by uid; each as long as that stands there.
+pub(super) type Instead = HashMap<Box<str>, (Arc<Workload>, Arc<Record>)>;
 
 /// What holds for all workloads of one answer.
 pub(super) struct Moment {
     waiting: Waiting,
+    instead: Instead,
     now: DateTime<Utc>,
     /// By namespace and name: who is in a group is worked out once an answer, however many of its members are shown.
     groups: Mutex<HashMap<(Box<str>, GroupName), GroupView>>,
 }
 
 impl Moment {
-    pub(super) fn new(waiting: Waiting, now: DateTime<Utc>) -> Self {
-        Self { waiting, now, groups: Mutex::default() }
+    pub(super) fn new(waiting: Waiting, instead: Instead, now: DateTime<Utc>) -> Self {
+        Self { waiting, instead, now, groups: Mutex::default() }
     }
 
     /// When it is.
@@ -32,6 +37,11 @@ impl Moment {
     /// Which other workloads a container waits for.
     pub(super) fn waits(&self, workload: &Workload, container: &str) -> Option<&Waits> {
         self.waiting.get(&(workload.id.uid.clone(), container.into()))
+    }
+
+    /// What is known of a workload, where something else stands on it.
+    pub(super) fn instead(&self, workload: &Workload) -> Option<&Record> {
+        self.instead.get(&workload.id.uid).map(|(_, record)| &**record)
     }
 
     /// A group, which is read where nobody has read it for this answer.
@@ -49,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_group_is_read_once_an_answer() {
-        let (moment, reads) = (Moment::new(Waiting::default(), DateTime::UNIX_EPOCH), Cell::new(0));
+        let (moment, reads) = (Moment::new(Waiting::default(), Instead::new(), DateTime::UNIX_EPOCH), Cell::new(0));
         let (name, other): (GroupName, GroupName) = ("shop".parse().unwrap(), "shelf".parse().unwrap());
         let read = |namespace: &str, name: &GroupName| {
             let view = || {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Api;
-use super::census::{Summary, images_gone};
+use super::census::Summary;
 use super::in_short::SNOOZED;
 use crate::domain::policy::Mode;
 use crate::domain::tag::Level;
@@ -15,8 +15,8 @@ const UNKNOWN: &str = "unknown";
 
 impl<Q: QueueAdmin> Api<Q> {
     /// Counts all workloads.
-    pub(super) fn count_workloads(&self) {
-        let (moment, metrics) = (self.moment(), &self.metrics);
+    pub(super) async fn count_workloads(&self) {
+        let (moment, metrics) = (self.moment().await, &self.metrics);
         metrics.workloads.clear();
         metrics.update_available.clear();
         let (mut questions, mut oldest, mut gone) = ([0_i64; QUESTIONS.len()], moment.now(), 0);
@@ -25,7 +25,7 @@ impl<Q: QueueAdmin> Api<Q> {
             let (kind, state) = (summary.workload.id.kind.as_str().into(), summary.state.as_str().into());
             metrics.workloads.get_or_create(&WorkloadLabels { kind, mode, state }).inc();
             count_questions(&summary, &mut questions, &mut oldest);
-            gone += images_gone(&summary);
+            gone += summary.images_gone;
             if self.census.per_workload {
                 available(metrics, &summary);
             }

@@ -47,7 +47,7 @@ pub(super) async fn numbers<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReque
     if let Ok(Ok(depth)) = tokio::time::timeout(DEADLINE, api.queue.depth()).await {
         api.show(&depth);
     }
-    api.count_workloads();
+    api.count_workloads().await;
     let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (content, text) = if accepted.contains("application/openmetrics-text") {
         ("application/openmetrics-text; version=1.0.0; charset=utf-8", api.metrics.text())

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
 use crate::domain::fleet::{Brake, Release, Waits};
+use crate::domain::record::Record;
 use crate::domain::view::LastLook;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, QueueError, Records};
@@ -24,6 +25,9 @@ pub trait Sequencer: Send + Sync + 'static {
 
     /// What the last look at a container came to, since the start.
     fn last_look(&self, uid: &str, container: &str) -> Option<LastLook>;
+
+    /// What is known of a watched workload, whatever somebody put on it since; nothing where that can't be said now.
+    fn known<'a>(&'a self, uid: &'a str) -> BoxFuture<'a, Option<Record>>;
 
     /// How the brake stands.
     fn brake(&self) -> BoxFuture<'_, Brake>;
@@ -45,6 +49,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Sequencer for Reconciler<Q, R,
 
     fn last_look(&self, uid: &str, container: &str) -> Option<LastLook> {
         Reconciler::last_look(self, uid, container)
+    }
+
+    fn known<'a>(&'a self, uid: &'a str) -> BoxFuture<'a, Option<Record>> {
+        Box::pin(self.known_record(uid))
     }
 
     fn brake(&self) -> BoxFuture<'_, Brake> {

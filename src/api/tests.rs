@@ -1,6 +1,6 @@
 //! The API as it answers: each answer is checked against `openapi.json`.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -54,6 +54,9 @@ pub(super) struct Told {
     pub(super) asked: Mutex<Vec<(Shown, Press)>>,
     /// What the last look at everything came to.
     looked: Mutex<Option<LastLook>>,
+    /// What is known of each workload, and of which of them it was asked.
+    known: Mutex<HashMap<String, Record>>,
+    known_asked: Mutex<Vec<String>>,
 }
 
 impl Sequencer for Told {
@@ -71,6 +74,12 @@ impl Sequencer for Told {
             until: now() + TimeDelta::hours(5),
         };
         (container == "log").then(|| LastLook { at: now(), came_to: cooling })
+    }
+
+    fn known<'a>(&'a self, uid: &'a str) -> BoxFuture<'a, Option<Record>> {
+        self.known_asked.lock().unwrap().push(uid.to_owned());
+        let known = self.known.lock().unwrap().get(uid).cloned();
+        Box::pin(async { known })
     }
 
     fn brake(&self) -> BoxFuture<'_, Brake> {
@@ -132,7 +141,7 @@ impl Stage {
         let ambient = Ambient::system().at(Arc::new(Arc::clone(&hand)));
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
         let (key, told) = (LinkKey::new(vec![7; 32]).unwrap(), Arc::new(Told::default()));
-        let index = Index::default();
+        let index = Index::knowing(key.clone().into());
         for name in names {
             put(&index, deployment(name, &key));
         }
@@ -320,17 +329,17 @@ async fn what_is_counted_follows_what_is_written_what_is_found_and_the_time() {
         (count("needsYou").await, count("waiting").await, count("upToDate").await),
         (json!(1), json!(1), json!(0))
     );
-    let metric = || {
-        stage.api.count_workloads();
+    let metric = async || {
+        stage.api.count_workloads().await;
         stage.api.metrics.text()
     };
     let needs = "image_watcher_workloads{kind=\"Deployment\",mode=\"NOTIFICATION\",state=\"needs-you\"} 1";
-    assert!(metric().contains(needs), "{}", metric());
-    assert!(metric().contains("image_watcher_approvals{state=\"open\"} 1"));
+    assert!(metric().await.contains(needs), "{}", metric().await);
+    assert!(metric().await.contains("image_watcher_approvals{state=\"open\"} 1"));
     *stage.told.looked.lock().unwrap() = Some(LastLook { at: now(), came_to: CameTo::Nothing });
     assert_eq!((count("waiting").await, count("upToDate").await), (json!(0), json!(1)), "a look found nothing");
     stage.hand.0.store(TimeDelta::days(30).num_seconds(), Ordering::Relaxed);
-    assert!(metric().contains("image_watcher_approvals{state=\"expired\"} 1"), "{}", metric());
+    assert!(metric().await.contains("image_watcher_approvals{state=\"expired\"} 1"), "{}", metric().await);
     let view = &stage.get("/workloads", "/workloads").await["items"][0];
     assert_eq!(view["containers"][0].get("question"), None, "its time is over");
     assert_eq!(listed(view["state"].as_str().unwrap()).await, 1, "list and summary say the same");
@@ -460,4 +469,71 @@ async fn the_feed_has_what_is_available_and_what_became_of_updates() {
     let feed = String::from_utf8(read_body(answer).await.to_vec()).unwrap();
     assert!(feed.contains("shop/Deployment/web · web: 1.0.0 → 1.0.1 (patch) is available"), "{feed}");
     assert!(feed.contains("healthy") || feed.contains("rolling-out"), "{feed}");
+}
+
+/// `kubectl rollout undo` and backups put older records back, and anybody may take one off: what people are shown is what is known.
+#[actix_web::test]
+async fn what_is_known_is_shown_whatever_somebody_put_back_and_lists_ask_for_nothing_else() {
+    let stage = Stage::new(&[]);
+    let key = LinkKey::new(vec![7; 32]).unwrap();
+    let of = |name: &str| Workload { resource_version: 9, ..deployment(name, &key) };
+    // What is older by now: the question was answered since.
+    let mut known = Record::default();
+    let asked = question(1);
+    known.on("web", Event::Ask(Box::new(asked.clone())), asked.asked);
+    known.on("web", Event::Skip { by: "sign-in alice".into() }, asked.asked + TimeDelta::minutes(1));
+    known.sequence = 7;
+    stage.told.known.lock().unwrap().insert("uid-web".into(), known);
+    stage.api.index.expect(vec![("uid-web".into(), 7)]);
+    let images = [("web", "registry.example.com/shop/web:1.0.0"), ("log", "other.example/shop/log:1.9.0")];
+    let bare = || Workload { id: of("web").id, resource_version: 10, ..workload(&images, &[("mode", "NOTIFICATION")]) };
+    for name in ["api", "cart", "shop"] {
+        put(&stage.api.index, deployment(name, &key));
+    }
+    for stands in [of("web"), bare()] {
+        put(&stage.api.index, stands);
+        for _ in 0..3 {
+            let one = stage.get("/workloads/shop/deploy/web", "/workloads/{namespace}/{kind}/{name}").await;
+            assert_eq!(
+                (&one["containers"][0]["question"], &one["history"][0]["outcome"]),
+                (&Value::Null, &json!("skipped"))
+            );
+            let all = stage.get("/workloads?state=needs-you", "/workloads").await;
+            let names: Vec<&Value> = all["items"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+            assert_eq!(names, ["api", "cart", "shop"], "who is asked still");
+            assert_eq!(stage.get("/questions", "/questions").await["items"].as_array().unwrap().len(), 3);
+            assert_eq!(stage.get("/summary", "/summary").await["counts"]["needsYou"], 3);
+        }
+        let asked = std::mem::take(&mut *stage.told.known_asked.lock().unwrap());
+        assert_eq!(asked, ["uid-web"], "once, and of nobody else");
+    }
+    put(&stage.api.index, Workload { resource_version: 11, ..of("web") });
+    stage.told.known.lock().unwrap().clear();
+    assert_eq!(stage.get("/summary", "/summary").await["counts"]["needsYou"], 4, "nothing else is known now");
+}
+
+/// A clock that was ahead put a question off for longer than anybody can: the sequencer asks, and so it is shown.
+#[actix_web::test]
+async fn what_is_put_off_for_longer_than_it_can_be_is_open() {
+    let (key, stage) = (LinkKey::new(vec![7; 32]).unwrap(), Stage::new(&[]));
+    let images = [("web", "registry.example.com/shop/web:1.0.0")];
+    let put_off = |until: DateTime<Utc>, version: u64| {
+        let (mut record, id) = (Record::default(), workload(&images, &[]).id);
+        record.sequence = version;
+        record.on("web", Event::Ask(Box::new(question(1))), question(1).asked);
+        record.on("web", Event::Snooze { until }, question(1).asked);
+        let text = seal(&record, &id, &key).unwrap().0;
+        let stands = workload(&images, &[("mode", "NOTIFICATION"), ("record", &text)]);
+        put(&stage.api.index, Workload { resource_version: version, ..stands });
+    };
+    let shown = async || {
+        let until = stage.get("/questions", "/questions").await["items"][0]["question"]["snoozedUntil"].clone();
+        stage.api.count_workloads().await;
+        let text = stage.api.metrics.text();
+        (until, ["open", "snoozed"].map(|it| text.contains(&format!("image_watcher_approvals{{state=\"{it}\"}} 1"))))
+    };
+    put_off(now() + TimeDelta::days(7), 1);
+    assert_eq!(shown().await, (json!("2026-11-25T12:06:41Z"), [false, true]));
+    put_off(now() + TimeDelta::days(400), 2);
+    assert_eq!(shown().await, (Value::Null, [true, false]));
 }

@@ -39,19 +39,19 @@ pub(super) struct OfOne {
 /// `GET /api/v1/workloads`
 pub(super) async fn workloads<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let listed = Listed::parse(request.query_string())?;
-    Ok(answer(&request, &api.workloads(&listed)))
+    Ok(answer(&request, &api.workloads(&listed).await))
 }
 
 /// `GET /api/v1/questions`
 pub(super) async fn questions<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let listed = Listed::parse(request.query_string())?;
-    Ok(answer(&request, &api.questions(&listed)))
+    Ok(answer(&request, &api.questions(&listed).await))
 }
 
 /// `GET /api/v1/summary`: how many containers want what of people, for status boards.
 pub(super) async fn summary<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let listed = Listed::parse(request.query_string())?;
-    let counts = api.counts_of(&listed.filter);
+    let counts = api.counts_of(&listed.filter).await;
     let stopped = api.sequencer.brake().await.stopped.is_some();
     Ok(answer(&request, &SummaryView { schema: "image-watcher/summary/v1", counts, stopped }))
 }
@@ -83,8 +83,8 @@ impl<Q> Api<Q> {
     }
 
     /// A page of the workloads that fit.
-    fn workloads(&self, listed: &Listed) -> WorkloadsView {
-        let (moment, filter) = (self.moment(), &listed.filter);
+    async fn workloads(&self, listed: &Listed) -> WorkloadsView {
+        let (moment, filter) = (self.moment().await, &listed.filter);
         let (mut items, mut last, mut next) = (Vec::new(), None, None);
         for summary in self.summaries(&moment) {
             let place = After::of(&summary.workload, "");
@@ -104,8 +104,8 @@ impl<Q> Api<Q> {
     }
 
     /// A page of what people are asked.
-    pub(super) fn questions(&self, listed: &Listed) -> QuestionsView {
-        let (moment, filter) = (self.moment(), &listed.filter);
+    pub(super) async fn questions(&self, listed: &Listed) -> QuestionsView {
+        let (moment, filter) = (self.moment().await, &listed.filter);
         let (mut items, mut last, mut next) = (Vec::new(), None, None);
         'all: for summary in self.summaries(&moment) {
             let workload = &summary.workload;
@@ -139,7 +139,7 @@ impl<Q> Api<Q> {
     /// 404, where none is watched.
     pub async fn one(&self, path: &(String, String, String)) -> Result<WorkloadView, Problem> {
         let workload = self.find(path)?;
-        let (mut view, record) = self.view(&workload, &self.moment());
+        let (mut view, record) = self.view(&workload, &self.moment().await);
         for container in &mut view.containers {
             if let Some(question) = &mut container.question {
                 question.notes = (self.notes)(&workload, &question.approval).await;
@@ -169,12 +169,16 @@ impl<Q> Api<Q> {
         Ok(())
     }
 
-    pub(super) fn moment(&self) -> Moment {
-        Moment::new(self.sequencer.waiting(), self.ambient.now())
+    pub(super) async fn moment(&self) -> Moment {
+        Moment::new(self.sequencer.waiting(), self.instead().await, self.ambient.now())
     }
 
-    /// What is known of a workload, as far as its annotations are ours, and why they are not.
-    pub(super) fn record(&self, workload: &Workload) -> (Record, Option<NotOurs>) {
+    /// What is known of a workload: what the sequencer knows, where somebody put something else on it than was written last,
+    /// and else what stands there, as far as it is ours, and why it is not.
+    pub(super) fn record(&self, workload: &Workload, moment: &Moment) -> (Record, Option<NotOurs>) {
+        if let Some(known) = moment.instead(workload) {
+            return (known.clone(), None);
+        }
         match annotations::open(workload, &self.keys) {
             Opened::Ours(record) | Opened::WithoutHistory(record) => (*record, None),
             Opened::NotOurs(reason) => (Record::default(), Some(reason)),
@@ -183,7 +187,7 @@ impl<Q> Api<Q> {
     }
 
     pub(super) fn view(&self, workload: &Workload, moment: &Moment) -> (WorkloadView, Record) {
-        let (record, not_ours) = self.record(workload);
+        let (record, not_ours) = self.record(workload, moment);
         let of = |container: &Container| {
             let waits = moment.waits(workload, &container.name);
             let looked = self.sequencer.last_look(&workload.id.uid, &container.name);

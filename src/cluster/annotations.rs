@@ -47,15 +47,6 @@ pub fn text(workload: &Workload) -> Option<&str> {
     workload.annotation(RECORD)
 }
 
-/// Of how many containers a record claims that their image is gone from its registry, without reading all of it.
-#[must_use]
-pub fn images_gone(workload: &Workload) -> usize {
-    let Some(text) = text(workload) else { return 0 };
-    let taken_back = ["\"lost\":\"prerelease\"", "\"lost\":\"release\""];
-    let taken_back: usize = taken_back.iter().map(|lost| text.matches(lost).count()).sum();
-    text.matches("\"gone\":{").count().saturating_sub(taken_back)
-}
-
 /// What is written beside a record, for people: each annotation of ours that follows from it, where it says something else
 /// now.
 #[must_use]

@@ -31,9 +31,9 @@ impl Sequences {
         newest.is_some()
     }
 
-    /// Forgets an object that is gone.
-    pub(super) fn forget(&mut self, uid: &str) {
-        self.0.remove(uid);
+    /// Forgets an object that is gone. Whether anything was known of it.
+    pub(super) fn forget(&mut self, uid: &str) -> bool {
+        self.0.remove(uid).is_some()
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
         );
         sequences.expect(vec![("b".into(), 7), ("a".into(), 1)]);
         assert!(!sequences.is_newest("b", Some(6)) && sequences.is_newest("a", Some(4)));
-        sequences.forget("b");
+        assert!(sequences.forget("b") && !sequences.forget("b"));
         assert!(sequences.is_newest("b", Some(1)));
         sequences.expect((0..=MOST).map(|n| (n.to_string().into(), 1)).collect());
         assert_eq!(sequences.0.len(), MOST);

@@ -317,7 +317,7 @@ impl Stream {
                 let Some(id) = object.id(self.row) else { return Hints::new() };
                 index.is_watched_again(&id.uid);
                 let mut hints = self.referred(&id, None);
-                hints.extend(self.watching.index.observe(&id, None));
+                hints.extend(self.watching.index.gone(&id));
                 hints
             }
         };

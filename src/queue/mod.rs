@@ -437,6 +437,16 @@ pub enum WrittenOn {
     Version(u64),
 }
 
+/// Which workloads there are, and which are no more, as far as that was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sightings {
+    /// Those that are watched, by uid.
+    pub watched: Vec<Box<str>>,
+    /// Those that were seen to be deleted, by uid. What is out of sight is none of them: its namespace may not be watched for
+    /// now, or its settings were taken off.
+    pub deleted: Vec<Box<str>>,
+}
+
 /// The second witness of what was written on workloads, beside their annotations, which anybody may copy or set back.
 pub trait Records: Clone + Send + Sync + 'static {
     /// The newest record of the workload with this uid, if there is one.
@@ -451,6 +461,11 @@ pub trait Records: Clone + Send + Sync + 'static {
     /// Remembers that an answer is about to be written, or that it was not.
     fn answering(&self, uid: &str, answering: Option<Answering>)
     -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Takes which workloads there are. What is remembered of one that is deleted goes after 30 days: its uid never comes
+    /// back, unless the whole cluster is restored. Where more is remembered than there is room for, that of those goes first
+    /// that were not seen for the longest, and none before as they may be just out of sight.
+    fn seen(&self, seen: Sightings) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// How the brake stood when it was remembered last.
     fn brake(&self) -> impl Future<Output = Result<Brake, QueueError>> + Send;

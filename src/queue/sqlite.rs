@@ -34,7 +34,8 @@ use tokio::sync::{Notify, mpsc};
 use super::joined::Joined;
 use super::{
     Acted, Answering, Asked, Batch, Depth, Gathering, ItemId, Kept, Leased, Letter, Letters, NewJob, Page, Placed,
-    Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, SignIn, SignIns, Topic, Troubles, Waiting, Written,
+    Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, Sightings, SignIn, SignIns, Topic, Troubles, Waiting,
+    Written,
 };
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
@@ -262,6 +263,10 @@ impl Records for SqliteQueue {
     async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
         let uid = uid.to_owned();
         self.ask(|reply| Command::Answering(uid, answering, reply)).await
+    }
+
+    async fn seen(&self, seen: Sightings) -> Result<(), QueueError> {
+        self.ask(|reply| Command::Seen(Box::new(seen), reply)).await
     }
 
     async fn brake(&self) -> Result<Brake, QueueError> {

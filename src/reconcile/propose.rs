@@ -42,7 +42,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let unanswered = ledger.unanswered(&image, to, digest, now).filter(|it| it.with == with);
         let unanswered = unanswered.filter(|it| chosen.is_with(it.group.as_deref())).cloned();
         let reminder = unanswered.as_ref().map_or(0, Question::next_reminder);
-        if let Some(question) = unanswered.filter(|it| it.again().is_none_or(|again| now < again)) {
+        if let Some(question) = unanswered.filter(|it| it.again(now).is_none_or(|again| now < again)) {
             return Ok(self.wait_to_remind(work, container, question));
         }
         let is_signed = |question: &&Question| self.0.keys.named(question.terms.key.as_str()).is_some();
@@ -173,11 +173,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Nobody is told of a question whose links' time is over before people are reminded of it.
     fn wait_to_remind(&self, work: &mut Work, container: &str, question: Question) -> Option<DateTime<Utc>> {
         self.count("proposed", "unanswered");
-        let again = question.again();
+        let now = self.0.ambient.now();
+        let again = question.again(now);
         if matches!(question.stands, Stands::Closed(_)) {
             // What was closed for a moment may have a new link sent again.
             let question = Question { stands: Stands::Open, ..question };
-            work.draft.on(container, Event::Ask(Box::new(question)), self.0.ambient.now());
+            work.draft.on(container, Event::Ask(Box::new(question)), now);
         }
         again
     }
@@ -277,7 +278,8 @@ fn about_end<'l>(ledger: &'l Ledger, update: &Update, now: DateTime<Utc>) -> Opt
 fn about_held(ledger: &Ledger, now: DateTime<Utc>) -> Option<&Question> {
     let returned = ledger.update.as_ref().filter(|update| update.undoes.is_some()).and_then(|update| update.ended);
     let is_told = |it: &Question| returned.is_some_and(|ended| it.asked <= ended);
-    let is_about_held = |it: &&Question| it.terms.allows == Allows::Held && now < it.terms.expires() && !is_told(it);
+    let is_about_held =
+        |it: &&Question| it.terms.allows == Allows::Held && it.terms.is_in_its_time(now) && !is_told(it);
     ledger.question.as_ref().filter(is_about_held).filter(|it| !it.is_renewed)
 }
 

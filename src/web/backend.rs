@@ -120,13 +120,13 @@ pub trait Backend: Send + Sync {
     /// The moment that everything is told at.
     fn now(&self) -> DateTime<Utc>;
     /// How many containers want what, of all that are watched.
-    fn counts(&self) -> Counts;
+    fn counts(&self) -> BoxFuture<'_, Counts>;
     /// A page of the containers that are watched, as far as they fit.
-    fn fleet(&self, filter: &Filter, paging: Paging) -> Fleet;
+    fn fleet<'a>(&'a self, filter: &'a Filter, paging: Paging) -> BoxFuture<'a, Fleet>;
     /// The first so many whose question can be answered with yes, and is not put off.
-    fn approvable(&self, most: usize) -> Vec<FleetRow>;
+    fn approvable(&self, most: usize) -> BoxFuture<'_, Vec<FleetRow>>;
     /// Those of these that are watched.
-    fn at(&self, places: &[Place]) -> Vec<FleetRow>;
+    fn at<'a>(&'a self, places: &'a [Place]) -> BoxFuture<'a, Vec<FleetRow>>;
     /// Since when what is known of the cluster may be old, where it is.
     fn stale_since(&self) -> Option<DateTime<Utc>>;
     /// How many messages were given up.

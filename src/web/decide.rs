@@ -160,7 +160,7 @@ pub(super) async fn report(
     shown: Shown<'_>,
 ) -> Result<Value, Problem> {
     let places: Vec<Place> = picks.iter().map(|pick| pick.place.clone()).collect();
-    let rows = web.backend.at(&places);
+    let rows = web.backend.at(&places).await;
     let came_to = web.backend.decide(visitor, picks, action).await?;
     let rows = rows.iter().filter_map(FleetRow::both);
     let known: HashMap<Place, (&WorkloadView, &ContainerView)> =

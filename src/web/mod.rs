@@ -23,7 +23,7 @@ mod made_up;
 #[cfg(test)]
 mod tests;
 
-use std::cell::OnceCell;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -142,13 +142,13 @@ struct Page<'p> {
     /// Whether it answers a form, and so can't be asked for again.
     is_answer: bool,
     /// How many containers want what, which the navigation tells.
-    counts: OnceCell<Counts>,
+    counts: Cell<Option<Counts>>,
 }
 
 impl<'p> Page<'p> {
     fn new(web: &'p Web, visitor: &'p Visitor, headers: &HeaderMap) -> Self {
         let (words, now) = (words::of(headers), web.backend.now());
-        Self { web, visitor, words, now, is_answer: false, counts: OnceCell::new() }
+        Self { web, visitor, words, now, is_answer: false, counts: Cell::new(None) }
     }
 
     /// The answer to a form.
@@ -190,7 +190,11 @@ impl<'p> Page<'p> {
     async fn nav(&self, current: View) -> Value {
         let Self { web, words, .. } = self;
         let labels = words.labels();
-        let waiting = self.counts.get_or_init(|| web.backend.counts()).needs_you as u64;
+        let counts = match self.counts.get() {
+            Some(counts) => counts,
+            None => web.backend.counts().await,
+        };
+        let waiting = counts.needs_you as u64;
         let to_mend = sources::to_mend(&web.backend.sources(), &web.backend.registries()) as u64;
         let dead = web.backend.dead().await;
         let one = |view: View, path: &str, word: &str, count: u64, of: &str| {

@@ -97,21 +97,21 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         self.ambient.now()
     }
 
-    fn counts(&self) -> Counts {
-        Self::counts(self)
+    fn counts(&self) -> BoxFuture<'_, Counts> {
+        Box::pin(Self::counts(self))
     }
 
-    fn fleet(&self, filter: &Filter, paging: Paging) -> Fleet {
-        Self::fleet(self, filter, paging)
+    fn fleet<'a>(&'a self, filter: &'a Filter, paging: Paging) -> BoxFuture<'a, Fleet> {
+        Box::pin(Self::fleet(self, filter, paging))
     }
 
-    fn approvable(&self, most: usize) -> Vec<FleetRow> {
-        Self::approvable(self, most)
+    fn approvable(&self, most: usize) -> BoxFuture<'_, Vec<FleetRow>> {
+        Box::pin(Self::approvable(self, most))
     }
 
-    fn at(&self, places: &[Place]) -> Vec<FleetRow> {
+    fn at<'a>(&'a self, places: &'a [Place]) -> BoxFuture<'a, Vec<FleetRow>> {
         let places: Vec<_> = places.iter().map(|place| (place.path(), place.container.clone())).collect();
-        self.named(&places)
+        Box::pin(async move { self.named(&places).await })
     }
 
     fn stale_since(&self) -> Option<DateTime<Utc>> {

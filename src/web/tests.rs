@@ -265,7 +265,7 @@ async fn a_form_that_is_none_of_a_page_does_nothing() {
 async fn the_navigation_counts_the_same_on_every_page() {
     let backend = Arc::new(MadeUp::of(60));
     let count = regex::Regex::new(r#"/iw/approvals"[^>]*>Approvals <b>(\d+)"#).unwrap();
-    let needs = backend.counts().needs_you.to_string();
+    let needs = backend.counts().await.needs_you.to_string();
     for path in VIEWS.into_iter().chain(["/workloads/shop/deploy/none"]) {
         let page = get(&backend, path).await;
         assert_eq!(&count.captures(&page.body).unwrap()[1], needs, "{path}");

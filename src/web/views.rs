@@ -20,9 +20,9 @@ use crate::listener::{Form, Problem, unread};
 pub(super) async fn fleet(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
     let asked = Asked::read(request.query_string());
-    let fleet = web.backend.fleet(&asked.filter, asked.paging());
-    let counts = page.counts.get_or_init(|| fleet.of_all);
-    if counts.all() == 0 && !asked.is_filtered() {
+    let fleet = web.backend.fleet(&asked.filter, asked.paging()).await;
+    page.counts.set(Some(fleet.of_all));
+    if fleet.of_all.all() == 0 && !asked.is_filtered() {
         return page.show(StatusCode::OK, (View::Fleet, "empty.html"), empty(&page)).await;
     }
     let values = super::fleet::values(&fleet, &asked, page.shown());
@@ -175,7 +175,7 @@ async fn answered(
 /// `GET /approvals`: all that wait for a person.
 pub(super) async fn approvals(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let values = decide::values(&web.backend.approvable(decide::MOST), None, page.shown());
+    let values = decide::values(&web.backend.approvable(decide::MOST).await, None, page.shown());
     page.show(StatusCode::OK, (View::Approvals, "approvals.html"), values).await
 }
 
@@ -194,7 +194,7 @@ async fn decided_many(page: &Page<'_>, form: &Form) -> HttpResponse {
     let picks = Pick::all(form);
     if form.one("action") == Some("review") {
         let places: Vec<Place> = picks.iter().map(|pick| pick.place.clone()).collect();
-        let found = decide::as_seen(page.web.backend.at(&places), &picks);
+        let found = decide::as_seen(page.web.backend.at(&places).await, &picks);
         let values = decide::values(&found, Some(picks.len()), page.shown());
         return page.show(StatusCode::OK, (View::Approvals, "approvals.html"), values).await;
     }

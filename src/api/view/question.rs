@@ -9,7 +9,7 @@ use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::Move;
 use crate::domain::preflight::Preflight;
-use crate::domain::record::{Question, Stands};
+use crate::domain::record::Question;
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -127,10 +127,7 @@ impl QuestionView {
             confirm: Question::is_to_be_read(question.terms.allows, question.level, question.group.as_deref()),
             with: question.with.clone(),
             group: question.group.iter().flat_map(|plan| &plan.moves).map(MoveView::of).collect(),
-            snoozed_until: match question.stands {
-                Stands::Snoozed(until) if now < until => Some(Time(until)),
-                _ => None,
-            },
+            snoozed_until: question.snoozed_until(now).map(Time),
             asked: Time(question.asked),
             expires: Time(question.terms.expires()),
             approvals: settings

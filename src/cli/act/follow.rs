@@ -9,6 +9,7 @@ use crate::domain::history::Outcome;
 use crate::domain::record::Update;
 use crate::domain::reference::ImageReference;
 use crate::domain::rollout::Rollout;
+use crate::domain::view;
 use crate::domain::workload::Workload;
 
 /// How often the object is read.
@@ -90,29 +91,43 @@ impl Roll {
             let why = undone.map(|why| format!("{}: {}; what ran before is back", why.reason, why.message));
             return Stands::Failed(why.unwrap_or_else(|| "another image took its place".into()));
         }
-        match (&now.rollout, ours.map(|update| update.outcome)) {
-            (_, Some(Outcome::Failed)) => Stands::Failed(failure()),
-            (Rollout::Complete, _) | (_, Some(Outcome::Healthy)) => Stands::Healthy,
-            (Rollout::Stalled(stall), _) if self.stalled.as_ref() != Some(&stall.since) => {
+        // Before the service says anything of it, it goes on.
+        let outcome = ours.map_or(Outcome::RollingOut, |update| update.outcome);
+        let before = ours.and_then(|update| update.stalled_before.as_deref()).or(self.stalled.as_deref());
+        match (view::Stands::of(outcome, before, &now.rollout), &now.rollout) {
+            (None, _) => Stands::Healthy,
+            (Some(view::Stands::Failed), Rollout::Stalled(stall)) if outcome == Outcome::RollingOut => {
                 Stands::Failed(format!("{}: {}", stall.reason, stall.message))
             }
-            (Rollout::Progressing(progress), _) => Stands::Goes(format!(
-                "{} updated, {} available ({})",
-                progress.updated,
-                progress.available,
-                progress.lacks.as_str()
-            )),
-            (Rollout::Refused(_, refusal), _) => Stands::Goes(format!("{}: {}", refusal.reason, refusal.message)),
-            (Rollout::Waiting(waits), _) => Stands::Goes(format!("it waits for somebody ({})", waits.as_str())),
-            (Rollout::Stalled(_), _) => Stands::Goes("the controller has not seen it yet".into()),
+            (Some(view::Stands::Failed), _) => Stands::Failed(failure()),
+            (Some(view::Stands::Waits(waits)), _) => {
+                Stands::Goes(format!("it waits for somebody ({})", waits.as_str()))
+            }
+            (Some(view::Stands::UnderWay), rollout) => Stands::Goes(goes(rollout)),
         }
+    }
+}
+
+/// How far a rollout has come that is under way.
+fn goes(rollout: &Rollout) -> String {
+    match rollout {
+        Rollout::Progressing(progress) => {
+            format!("{} updated, {} available ({})", progress.updated, progress.available, progress.lacks.as_str())
+        }
+        Rollout::Refused(_, refusal) => format!("{}: {}", refusal.reason, refusal.message),
+        Rollout::Complete | Rollout::Waiting(_) | Rollout::Stalled(_) => "the controller has not seen it yet".into(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::approval::LinkKey;
+    use crate::domain::record::sealed::seal;
+    use crate::domain::record::tests::update;
+    use crate::domain::record::{Event, Record};
     use crate::domain::rollout::{Progress, Stall};
+    use crate::domain::view::Unfinished;
     use crate::domain::workload::tests::workload;
 
     #[test]
@@ -138,5 +153,35 @@ mod tests {
         assert!(matches!(stands(&again), Stands::Failed(_)), "it is not the object that was written");
         let renamed = workload(&[("app", &image)], &[]);
         assert!(matches!(stands(&renamed), Stands::Failed(_)), "the container has another name");
+    }
+
+    /// What is shown of an update everywhere else is what ends the wait for it.
+    #[test]
+    fn it_ends_as_the_rollout_is_shown() {
+        let (failed, stall) = (update(1, None), |since: &str| {
+            let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
+            Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default() })
+        });
+        let image = format!("registry.example.com/shop/web:{}@{}", failed.tag, failed.digest);
+        let container = "web".to_owned();
+        let roll = Roll { container, image: ImageReference::parse(&image).unwrap(), stalled: None };
+        let stands = |outcome, stalled_before: Option<&str>, rollout| {
+            let mut record = Record::default();
+            let stalled_before = stalled_before.map(Into::into);
+            let update = Update { outcome, stalled_before, ..failed.clone() };
+            record.on("web", Event::Write(Box::new(update)), failed.at);
+            let bare = workload(&[("web", &image)], &[]);
+            let text = seal(&record, &bare.id, &LinkKey::new(vec![1; 32]).unwrap()).unwrap().0;
+            let now = Workload { rollout, ..workload(&[("web", &image)], &[("record", &text)]) };
+            let shown = Unfinished::of(&now, "web", record.known("web")).map(|it| it.stands);
+            (roll.stands(&now, &bare), shown)
+        };
+        let up = stands(Outcome::Failed, None, Rollout::Complete);
+        assert_eq!(up, (Stands::Healthy, None), "its pods came up after all");
+        let (before, shown) = stands(Outcome::RollingOut, Some("t1"), stall("t1"));
+        assert!(
+            matches!(before, Stands::Goes(_)),
+            "that of the rollout before, as the record says: {before:?}, {shown:?}"
+        );
     }
 }

@@ -16,11 +16,9 @@ use crate::assess::group::{candidates, confirmed, level};
 use crate::assess::{self, Candidate, Source};
 use crate::domain::fleet::Others;
 use crate::domain::group::{Candidates, Found, GroupName, MOST_MEMBERS, Member, Move, Next, Plan, Search, Waits};
-use crate::domain::history::Outcome;
 use crate::domain::policy::{Mode, Wanted};
 use crate::domain::record::Record;
 use crate::domain::reference::Tag;
-use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
 use crate::domain::tag::{Level, Version};
 use crate::domain::together::{Between, Seen, between};
@@ -181,21 +179,10 @@ impl<R: Registry> Look<'_, R> {
     /// Whether a member holds all, before any registry is asked.
     fn may_move(&self, group: &Group<'_, '_>, place: usize) -> Result<(), Waits> {
         let Some(Member { workload, container, .. }) = group.members.get(place) else { return Ok(()) };
-        let name = group.name_of(place);
-        let settings = Settings::read(workload, container, self.bounds).map_err(|_| Waits::Settings(name.clone()))?;
-        if settings.mode == Mode::Disabled {
-            return Err(Waits::Disabled(name));
-        }
-        if !self.place.may_patch(workload) {
-            return Err(Waits::NotWritable(name));
-        }
-        let update = group.ledger(place).and_then(|ledger| ledger.update.as_ref());
-        let is_under_way =
-            update.is_some_and(|update| update.outcome == Outcome::RollingOut && update.runs_on(workload, container));
-        if is_under_way && !matches!(workload.rollout, Rollout::Waiting(_)) {
-            return Err(Waits::UnderWay(name));
-        }
-        Ok(())
+        let settings = Settings::read(workload, container, self.bounds);
+        let seen = Seen { workload, container, ledger: group.ledger(place) };
+        let may_move = seen.may_move(settings.as_ref(), self.place.may_patch(workload));
+        may_move.map_err(|keeps| keeps.waits(group.name_of(place)))
     }
 
     async fn candidates(&self, waiting: &Waiting<'_>, credential: &Credential) -> Result<Candidates, String> {

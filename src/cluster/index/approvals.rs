@@ -16,6 +16,8 @@ pub(super) struct Named {
     is_signed: bool,
     /// The number of its record, where that is its own.
     sequence: Option<u64>,
+    /// Whether the history beside it is another one.
+    is_without_history: bool,
     /// What its record says that concerns others; nothing where it is not known to be its own.
     standing: Standing,
 }
@@ -79,12 +81,14 @@ impl Index {
     pub(super) fn named_by(&self, workload: &Workload) -> Named {
         let keys = self.keys.as_ref().filter(|_| annotations::text(workload).is_some());
         let opened = keys.map(|keys| annotations::open(workload, keys));
+        let is_without_history = matches!(opened, Some(Opened::WithoutHistory(_)));
         if let Some(Opened::Ours(record) | Opened::WithoutHistory(record)) = opened {
             let (standing, sequence) = (record.standing(workload), Some(record.sequence));
-            return Named { all: record.approvals().cloned().collect(), is_signed: true, sequence, standing };
+            let all = record.approvals().cloned().collect();
+            return Named { all, is_signed: true, sequence, is_without_history, standing };
         }
         let (standing, sequence) = (Standing::default(), None);
-        Named { all: approvals(workload, MOST_APPROVALS), is_signed: false, sequence, standing }
+        Named { all: approvals(workload, MOST_APPROVALS), is_signed: false, sequence, is_without_history, standing }
     }
 
     /// The workloads whose records name an approval, the one whose record is signed for it first. An unknown approval costs
@@ -120,7 +124,7 @@ impl Tables {
             return None;
         }
         self.forget(place);
-        let Named { all, is_signed, sequence, standing } = named_by(now);
+        let Named { all, is_signed, sequence, is_without_history, standing } = named_by(now);
         for approval in &all {
             self.by_approval.entry(approval.clone()).or_default().put(place, is_signed);
         }
@@ -128,11 +132,16 @@ impl Tables {
             self.approvals.insert(place.clone(), all);
         }
         // What is not its newest record is put right by the next look; until then, what that said counts.
-        self.sequences.is_newest(&now.id.uid, sequence).then_some(standing)
+        let is_newest = self.sequences.is_newest(&now.id.uid, sequence);
+        if !is_newest || is_without_history {
+            self.set_back.insert(place.clone());
+        }
+        is_newest.then_some(standing)
     }
 
     /// Takes back what a record named.
     pub(super) fn forget(&mut self, place: &ObjectName) {
+        self.set_back.remove(place);
         for approval in self.approvals.remove(place).into_iter().flatten() {
             if let Some(places) = self.by_approval.get_mut(&approval) {
                 places.remove(place);

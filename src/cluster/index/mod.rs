@@ -71,6 +71,10 @@ struct Tables {
     fleet: Fleet,
     /// Which of their records are the newest.
     sequences: Sequences,
+    /// On which of them something else stands than the newest record that is known.
+    set_back: HashSet<ObjectName>,
+    /// Those of which a record is known and that were deleted, by uid, until that is noted.
+    deleted: HashSet<Box<str>>,
 }
 
 /// How many workloads are remembered that are no longer watched.
@@ -225,6 +229,13 @@ impl Index {
         self.read(|tables| tables.workloads.values().find(|workload| wanted(workload)).cloned())
     }
 
+    /// Those on which something else stands than the newest record that is known: an older one, or its history was edited, or
+    /// nothing of ours. What is known of them is elsewhere.
+    #[must_use]
+    pub fn set_back(&self) -> Vec<Arc<Workload>> {
+        self.read(|tables| tables.set_back.iter().filter_map(|place| tables.workloads.get(place)).cloned().collect())
+    }
+
     /// Takes the numbers of the newest records that the store remembers, by uid.
     pub fn expect(&self, newest: Vec<(Box<str>, u64)>) {
         self.write(|tables| tables.sequences.expect(newest));
@@ -287,7 +298,6 @@ impl Index {
         self.write(|tables| {
             let Some(workload) = observed else {
                 if let Some(known) = tables.workloads.get(&place).filter(|known| known.id == *id).cloned() {
-                    tables.sequences.forget(&known.id.uid);
                     tables.depart(&place, &known);
                 }
                 return tables.remove(&place);
@@ -302,6 +312,34 @@ impl Index {
             tables.put(&place, Arc::new(workload), |it| self.named_by(it));
             hints
         })
+    }
+
+    /// Takes that an object was deleted. Of one that is only not watched any more an older record may come back.
+    pub(crate) fn gone(&self, id: &WorkloadId) -> Hints {
+        let hints = self.observe(id, None);
+        self.write(|tables| tables.delete(&id.uid));
+        hints
+    }
+
+    /// Those that are watched, by uid.
+    #[must_use]
+    pub fn uids(&self) -> Vec<Box<str>> {
+        self.read(|tables| tables.by_uid.keys().cloned().collect())
+    }
+
+    /// Those of which a record is known and that were deleted, by uid, until [`Self::noted`].
+    #[must_use]
+    pub fn deleted(&self) -> Vec<Box<str>> {
+        self.read(|tables| tables.deleted.iter().cloned().collect())
+    }
+
+    /// It is noted elsewhere that these were deleted.
+    pub fn noted(&self, deleted: &[Box<str>]) {
+        self.write(|tables| {
+            for uid in deleted {
+                tables.deleted.remove(uid);
+            }
+        });
     }
 
     /// Takes a complete list of a scope; what is not in it is gone.

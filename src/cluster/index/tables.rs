@@ -10,6 +10,9 @@ use crate::domain::group;
 use crate::domain::reference::Repository;
 use crate::domain::workload::Workload;
 
+/// So many are remembered that were deleted, until that is noted; of others it is not.
+const MOST_DELETED: usize = 50_000;
+
 impl Tables {
     pub(super) fn of(&self, scope: &Scope) -> HashSet<ObjectName> {
         self.workloads.keys().filter(|place| scope.has(&place.namespace, place.kind)).cloned().collect()
@@ -35,6 +38,7 @@ impl Tables {
         self.departed.comes_back(&workload.id.uid);
         if let Some(before) = before.as_ref().filter(|before| before.id.uid != workload.id.uid) {
             self.depart(place, before);
+            self.delete(&before.id.uid);
         }
         let standing = self.record(before.as_deref(), &workload, place, named_by);
         if let Some(before) = before.filter(|before| before.id.uid != workload.id.uid) {
@@ -45,6 +49,13 @@ impl Tables {
         self.workloads.insert(place.clone(), workload);
         for repository in now {
             self.by_repository.entry(repository).or_default().insert(place.clone());
+        }
+    }
+
+    /// An object was deleted: its uid never comes back.
+    pub(super) fn delete(&mut self, uid: &str) {
+        if self.sequences.forget(uid) && self.deleted.len() < MOST_DELETED {
+            self.deleted.insert(uid.into());
         }
     }
 

@@ -129,3 +129,34 @@ fn what_runs_say_is_taken_of_the_object_that_was_looked_at() {
     assert!(index.judged(&first, Rollout::Waiting(Waits::NextRun)).is_empty(), "no news");
     assert_eq!(updated(&workload(&[("web", "web:1.1.0")], &[])), None);
 }
+
+#[test]
+fn where_something_else_than_the_newest_record_stands_is_known() {
+    let index = Index::knowing(LinkKey::new(vec![1; 32]).unwrap().into());
+    let (older, newer) = (record(1, vec![asks(1)]), record(2, vec![asks(2)]));
+    let stands = |version: u64, text: Option<&str>| {
+        let annotations: Vec<(&str, &str)> =
+            [("mode", "NOTIFICATION")].into_iter().chain(text.map(|it| ("record", it))).collect();
+        let workload = at(workload(&[("web", "web:1.0.0")], &annotations), version);
+        index.observe(&workload.id.clone(), Some(workload));
+        index.set_back().len()
+    };
+    assert_eq!([stands(1, None), stands(2, Some(&older)), stands(3, Some(&newer))], [0; 3], "nothing newer is known");
+    assert_eq!([stands(4, Some(&older)), stands(5, None), stands(6, Some("rubbish"))], [1; 3]);
+    assert_eq!([stands(7, Some(&newer)), stands(8, Some(&older))], [0, 1], "it is put right, and set back again");
+    let id = workload(&[], &[]).id;
+    index.observe(&id, None);
+    assert_eq!(index.set_back().len(), 0, "it is not watched");
+    assert_eq!(stands(9, Some(&older)), 1, "with its settings an older record came back");
+    index.observe(&id, None);
+    index.gone(&id);
+    assert_eq!(index.deleted(), [id.uid.clone()]);
+    assert_eq!(stands(10, Some(&older)), 0, "what is deleted never comes back");
+    index.noted(&index.deleted());
+    let mut again = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]), 11);
+    again.id.uid = "uid-2".into();
+    index.observe(&again.id.clone(), Some(again.clone()));
+    assert_eq!((index.deleted(), index.uids()), (vec![id.uid], vec!["uid-2".into()]), "it was made again");
+    index.gone(&again.id);
+    assert_eq!(index.deleted().len(), 1, "of one without a record there is nothing to forget");
+}

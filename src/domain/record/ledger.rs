@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Known;
 use super::ends::Ends;
 use super::held::Held;
-use super::question::{Answer, Answered, Closed, Question, REMINDED_AFTER, Stands};
+use super::question::{Answer, Answered, Closed, Question, REMINDED_AFTER, Stands, is_put_off};
 use super::refused::{Refusals, Refused};
 use super::update::{Running, Update};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
@@ -16,9 +16,7 @@ use crate::domain::history::Outcome;
 use crate::domain::notice::is_zero;
 use crate::domain::policy::{Doubt, KnownSince, Mode, is_older};
 use crate::domain::reference::{Digest, ImageReference, Tag};
-use crate::domain::request::LONGEST_SNOOZE;
 use crate::domain::settings::Fingerprint;
-use crate::domain::until::is_to_come;
 
 /// How many questions of a container are remembered that were answered, or replaced by another.
 pub(super) const MOST_PAST: usize = 10;
@@ -168,6 +166,11 @@ impl PutOff {
         Some(Self { question: id.clone(), version, until })
     }
 
+    /// Whether it is put off still.
+    pub(super) fn is_still(&self, now: DateTime<Utc>) -> bool {
+        is_put_off(self.until, now)
+    }
+
     pub(super) fn is_of_tag(&self, tag: &Tag) -> bool {
         self.version.as_ref().is_some_and(|(of, _)| of == tag)
     }
@@ -228,12 +231,10 @@ impl Ledger {
     #[must_use]
     pub fn snoozed(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let newest = self.question.as_ref().filter(|question| question.terms.asks_for(tag, digest));
-        let until = match newest.map(|question| (&question.stands, &question.terms.id)) {
-            Some((Stands::Snoozed(until), _)) => Some(*until),
-            Some((Stands::Open, _)) => None,
-            closed => self.put_off(tag, digest, closed.map(|(_, id)| id)),
-        };
-        until.filter(|until| is_to_come(*until, LONGEST_SNOOZE, now))
+        match newest {
+            Some(question) if !matches!(question.stands, Stands::Closed(_)) => question.snoozed_until(now),
+            closed => self.put_off(tag, digest, closed.map(|question| &question.terms.id), now),
+        }
     }
 
     /// When what is put off is over, while it is closed or another question is in its place. The last that was put off is known.
@@ -242,10 +243,16 @@ impl Ledger {
         self.put_off.as_ref().map(|put_off| put_off.until)
     }
 
-    /// Until when a version was put off, or the question with this name.
-    pub(super) fn put_off(&self, tag: &Tag, digest: &Digest, asked: Option<&ApprovalId>) -> Option<DateTime<Utc>> {
+    /// Until when a version is put off, or the question with this name, while that is closed or another one is in its place.
+    pub(super) fn put_off(
+        &self,
+        tag: &Tag,
+        digest: &Digest,
+        asked: Option<&ApprovalId>,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
         let is_it = |put_off: &&PutOff| put_off.is_of(tag, digest) || asked == Some(&put_off.question);
-        self.put_off.as_ref().filter(is_it).map(|put_off| put_off.until)
+        self.put_off.as_ref().filter(is_it).filter(|it| it.is_still(now)).map(|it| it.until)
     }
 
     /// The update whose end is not known yet, or ended badly and may become well.

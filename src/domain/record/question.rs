@@ -14,7 +14,9 @@ use crate::domain::history::{Entry, Outcome, rfc3339};
 use crate::domain::notice::is_zero;
 use crate::domain::preflight::Preflight;
 use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::request::LONGEST_SNOOZE;
 use crate::domain::tag::Level;
+use crate::domain::until::is_to_come;
 use crate::domain::votes::Votes;
 use crate::domain::workload::WorkloadId;
 
@@ -162,13 +164,24 @@ impl Question {
         !matches!(self.stands, Stands::Closed(_)) && self.terms.is_in_its_time(now)
     }
 
+    /// Until when it is put off, if it still is: it can be answered, and nobody is told of it again before this.
+    #[must_use]
+    pub fn snoozed_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self.stands {
+            Stands::Snoozed(until) => Some(until).filter(|until| is_put_off(*until, now)),
+            Stands::Open | Stands::Closed(_) => None,
+        }
+    }
+
     /// When people are told of it anew, if nobody answers: at the end of a snooze, or as a reminder. `None` where they were
     /// reminded often enough.
     #[must_use]
-    pub fn again(&self) -> Option<DateTime<Utc>> {
+    pub fn again(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self.stands {
-            Stands::Snoozed(until) => Some(until.max(self.terms.expires())),
-            Stands::Open | Stands::Closed(_) => (self.reminders < MOST_REMINDERS).then(|| self.asked + REMINDED_AFTER),
+            Stands::Snoozed(until) if until <= now || is_put_off(until, now) => Some(until.max(self.terms.expires())),
+            Stands::Open | Stands::Snoozed(_) | Stands::Closed(_) => {
+                (self.reminders < MOST_REMINDERS).then(|| self.asked + REMINDED_AFTER)
+            }
         }
     }
 
@@ -180,6 +193,11 @@ impl Question {
             Stands::Open | Stands::Closed(_) => self.reminders.saturating_add(1).min(MOST_REMINDERS),
         }
     }
+}
+
+/// Whether what was put off until then still is: nobody can put anything off for longer, so a clock that was ahead did.
+pub(super) fn is_put_off(until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    is_to_come(until, LONGEST_SNOOZE, now)
 }
 
 impl Answered {

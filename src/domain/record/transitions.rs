@@ -179,16 +179,17 @@ impl Ledger {
     fn ask(&mut self, mut question: Question, now: DateTime<Utc>) {
         let Terms { id, tag, digest, allows, .. } = &question.terms;
         if *allows == Allows::Update
-            && let Some(until) = self.put_off(tag, digest, Some(id))
+            && let Some(until) = self.put_off(tag, digest, Some(id), now)
         {
             self.put_off = None;
-            if question.stands == Stands::Open && now < until {
+            if question.stands == Stands::Open {
                 question.stands = Stands::Snoozed(until);
             }
         }
         // Another version is asked for, or something else: what was put off stays so.
         let other = self.question.as_ref().filter(|older| !older.terms.asks_the_same(&question.terms));
-        self.put_off = other.and_then(PutOff::of).or_else(|| self.put_off.take()).filter(|put_off| now < put_off.until);
+        self.put_off =
+            other.and_then(PutOff::of).or_else(|| self.put_off.take()).filter(|put_off| put_off.is_still(now));
         let is_about_others = |older: &Question| older.with != question.with || older.group != question.group;
         if self.question.as_ref().is_some_and(is_about_others) {
             // Nobody approved what it is about now.

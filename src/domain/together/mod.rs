@@ -1,9 +1,11 @@
 //! The members of a group as they are now: where each stands in what was agreed on, and what stands before the first write.
 
 mod between;
+mod may_move;
 mod seen;
 
 pub use between::{Between, between};
+pub use may_move::Keeps;
 pub use seen::Seen;
 
 #[cfg(test)]

@@ -35,6 +35,23 @@ pub enum Stands {
 }
 
 impl Stands {
+    /// That of an update, by what is known of its end and what the cluster says now; nothing where it has come to a good end.
+    /// `stalled_before` is since when the cluster had given up the rollout before it, if it had.
+    #[must_use]
+    pub fn of(outcome: Outcome, stalled_before: Option<&str>, rollout: &Rollout) -> Option<Self> {
+        match (outcome, rollout) {
+            (Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed, _)
+            | (_, Rollout::Complete) => None,
+            (Outcome::RollingOut, Rollout::Waiting(waits)) => Some(Self::Waits(*waits)),
+            // What is said of the rollout before stands for a moment beside this one.
+            (Outcome::RollingOut, Rollout::Stalled(stall)) if stalled_before != Some(&*stall.since) => {
+                Some(Self::Failed)
+            }
+            (Outcome::RollingOut, _) => Some(Self::UnderWay),
+            (Outcome::Failed, _) => Some(Self::Failed),
+        }
+    }
+
     /// The word for programs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
@@ -51,23 +68,7 @@ impl Unfinished {
     #[must_use]
     pub fn of(workload: &Workload, container: &str, ledger: &Ledger) -> Option<Self> {
         let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, container))?;
-        let stalled_since = match &workload.rollout {
-            Rollout::Stalled(stall) => Some(&*stall.since),
-            _ => None,
-        };
-        let stands = match (update.outcome, &workload.rollout) {
-            (Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed, _)
-            | (_, Rollout::Complete) => {
-                return None;
-            }
-            (Outcome::RollingOut, Rollout::Waiting(waits)) => Stands::Waits(*waits),
-            // What is said of the rollout before stands for a moment beside this one.
-            (Outcome::RollingOut, Rollout::Stalled(_)) if update.stalled_before.as_deref() != stalled_since => {
-                Stands::Failed
-            }
-            (Outcome::RollingOut, _) => Stands::UnderWay,
-            (Outcome::Failed, _) => Stands::Failed,
-        };
+        let stands = Stands::of(update.outcome, update.stalled_before.as_deref(), &workload.rollout)?;
         Some(Self { version: update.tag.clone(), since: update.at, stands })
     }
 

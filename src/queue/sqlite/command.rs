@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::super::{
-    Announced, Answering, Batch, Depth, ItemId, Leased, NewJob, Placed, QueueError, Settlement, Sharing, Topic,
-    Troubles, Waiting, Written,
+    Announced, Answering, Batch, Depth, ItemId, Leased, NewJob, Placed, QueueError, Settlement, Sharing, Sightings,
+    Topic, Troubles, Waiting, Written,
 };
 
 use super::letter_command::LetterCommand;
@@ -29,6 +29,7 @@ pub(super) enum Command {
     Sequences(Reply<Vec<(Box<str>, u64)>>),
     Remember(Box<(String, Written)>, Reply<()>),
     Answering(String, Option<Answering>, Reply<()>),
+    Seen(Box<Sightings>, Reply<()>),
     Brake(Reply<Brake>),
     RememberBrake(Box<Brake>, Reply<()>),
     Announce(Vec<Announced>, Reply<()>),
@@ -60,6 +61,7 @@ impl Command {
             | Self::Troubles(_)
             | Self::Newest(..)
             | Self::Sequences(_)
+            | Self::Seen(..)
             | Self::Brake(_)
             | Self::Announced(..)
             | Self::Ping(_) => true,
@@ -90,6 +92,7 @@ impl Command {
             | Self::Keep(_, reply)
             | Self::Remember(_, reply)
             | Self::Answering(_, _, reply)
+            | Self::Seen(_, reply)
             | Self::RememberBrake(_, reply)
             | Self::Announce(_, reply)
             | Self::Found(_, reply)

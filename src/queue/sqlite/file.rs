@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -104,6 +104,10 @@ const MIGRATIONS: [&str; 10] = [
         until  INTEGER NOT NULL                 -- milliseconds, Unix
     ) STRICT;
     CREATE INDEX sign_in_person ON sign_in (person);
+",
+    "
+    ALTER TABLE record ADD COLUMN gone INTEGER; -- since when the workload is deleted: milliseconds, Unix
+    CREATE INDEX record_gone ON record (gone) WHERE gone IS NOT NULL;
 ",
 ];
 

@@ -6,11 +6,11 @@ use rusqlite::{OptionalExtension, params};
 use super::store::Store;
 use crate::domain::fleet::Brake;
 use crate::domain::settings::Fingerprint;
-use crate::queue::{Answering, Written, WrittenOn};
+use crate::queue::{Answering, Sightings, Written, WrittenOn};
 
-/// So many are remembered; beyond it those go that were not asked for the longest.
-const MOST_RECORDS: i64 = 50_000;
-/// One that is asked for counts as used again once in this time.
+/// So many are remembered; beyond it those go that were neither asked for nor seen for the longest.
+const MOST_RECORDS: i64 = if cfg!(test) { 50 } else { 50_000 };
+/// One that is asked for or seen counts as used again once in this time.
 const USED_AGAIN: i64 = 24 * 3600 * 1000;
 
 /// A generation is never negative; what is, is a resource version.
@@ -86,6 +86,29 @@ impl Store {
             )?
             .execute([MOST_RECORDS])
             .map(drop)
+    }
+
+    /// See [`crate::queue::Records::seen`].
+    pub(super) fn seen(&mut self, seen: &Sightings) -> rusqlite::Result<()> {
+        self.transact()?;
+        let now = self.wall();
+        let again = "UPDATE record SET used = ?2, gone = NULL WHERE uid = ?1 AND (used < ?3 OR gone IS NOT NULL)";
+        let mut again = self.connection.prepare_cached(again)?;
+        for uid in &seen.watched {
+            again.execute(params![uid, now, now - USED_AGAIN])?;
+        }
+        let mut gone = self.connection.prepare_cached("UPDATE record SET gone = ?2 WHERE uid = ?1 AND gone IS NULL")?;
+        for uid in &seen.deleted {
+            gone.execute(params![uid, now])?;
+        }
+        Ok(())
+    }
+
+    /// Drops what is remembered of workloads that were deleted before then, at most so much. Gives how many that were.
+    pub(super) fn drop_gone(&self, before: i64, most: u32) -> rusqlite::Result<usize> {
+        self.connection
+            .prepare_cached("DELETE FROM record WHERE uid IN (SELECT uid FROM record WHERE gone < ?1 LIMIT ?2)")?
+            .execute(params![before, most])
     }
 
     /// See [`crate::queue::Records::answering`].

@@ -5,6 +5,7 @@ mod hints;
 mod lanes;
 mod letters;
 mod messages;
+mod records;
 mod routine;
 mod sign_ins;
 mod time;

@@ -14,6 +14,9 @@ use crate::queue::{Depth, Topic, row};
 const REMEMBER_DONE: TimeDelta = TimeDelta::days(7);
 /// Dead letters are kept this long.
 const REMEMBER_DEAD: TimeDelta = TimeDelta::days(30);
+/// What is remembered of a workload that was deleted is kept this long: its links last for days, and should its cluster be
+/// restored as a whole, its uid comes back.
+const REMEMBER_GONE: TimeDelta = TimeDelta::days(30);
 /// The most dead letters that are kept.
 const MOST_DEAD: u32 = 10_000;
 /// Rows that are over are looked for this often, and when so many were given up as are dropped at once.
@@ -107,7 +110,8 @@ impl Store {
                      WHERE state <> 'ready' AND changed < ?1 AND (state = 'done' OR changed < ?2) LIMIT ?3)",
             )?
             .execute(params![done, dead, MOST_PURGED])?;
-        let dropped = dropped.max(self.drop_oldest_dead()?);
+        let gone = self.drop_gone((now - REMEMBER_GONE).timestamp_millis(), MOST_PURGED)?;
+        let dropped = dropped.max(self.drop_oldest_dead()?).max(gone);
         if dropped < MOST_PURGED as usize {
             (self.purged, self.dead) = (monotonic, 0);
         }

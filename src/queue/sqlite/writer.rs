@@ -177,6 +177,7 @@ impl Writer {
             Command::Answering(uid, answering, reply) => {
                 pending.push(done(reply, store.answering(&uid, answering))?);
             }
+            Command::Seen(seen, reply) => pending.push(done(reply, store.seen(&seen))?),
             Command::Brake(reply) => reply.send_read(store.brake())?,
             Command::RememberBrake(brake, reply) => pending.push(done(reply, store.remember_brake(&brake))?),
             Command::Announce(announced, reply) => pending.push(done(reply, store.announce(&announced))?),

@@ -142,10 +142,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(refusal) = refusal {
             return Answer::Refused(Box::new(asked), refusal);
         }
-        match question.stands {
-            Stands::Closed(why) => Answer::Over(Box::new(asked), why),
-            Stands::Snoozed(until) if now < until => Answer::Snoozed(Box::new(asked), until),
-            _ => Answer::Open(Box::new(asked)),
+        if let Stands::Closed(why) = question.stands {
+            return Answer::Over(Box::new(asked), why);
+        }
+        match question.snoozed_until(now) {
+            Some(until) => Answer::Snoozed(Box::new(asked), until),
+            None => Answer::Open(Box::new(asked)),
         }
     }
 }

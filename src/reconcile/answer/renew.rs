@@ -121,10 +121,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let now = self.0.ambient.now();
         let Terms { from, from_digest, tag, digest, allows, group, .. } = old.terms.clone();
         let terms = Terms { group, ..self.new_terms(&from, from_digest, tag, digest, allows) };
-        let stands = match old.stands {
-            Stands::Snoozed(until) if now < until => Stands::Snoozed(until),
-            _ => Stands::Open,
-        };
+        let stands = old.snoozed_until(now).map_or(Stands::Open, Stands::Snoozed);
         let question = Question { terms, asked: now, votes: Votes::default(), is_renewed: true, stands, ..old };
         draft.ask(container, question.clone(), now);
         draft.on(container, Event::Told, now);

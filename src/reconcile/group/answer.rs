@@ -7,11 +7,12 @@ use crate::assess::Unanswerable;
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
 use crate::domain::group::{Move, Plan, members, of};
-use crate::domain::history::Outcome;
+use crate::domain::policy::Mode;
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
-use crate::domain::rollout::Rollout;
+use crate::domain::settings::Settings;
 use crate::domain::tag::Version;
+use crate::domain::together::{Keeps, Seen};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::answer::Asked;
@@ -57,12 +58,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let record = self.draft(Arc::clone(&workload)).await?.record;
         let ledger = record.known(&one.container);
-        let is_under_way = ledger
-            .update
-            .as_ref()
-            .is_some_and(|update| update.outcome == Outcome::RollingOut && update.runs_on(&workload, &one.container));
-        if is_under_way && !matches!(workload.rollout, Rollout::Waiting(_)) {
-            return Ok(Err(Refusal::MemberUnderWay(name).into()));
+        let settings = Settings::read(&workload, &one.container, &self.0.bounds);
+        let seen = Seen { workload: &workload, container: &one.container, ledger: Some(ledger) };
+        if let Err(keeps) = seen.may_move(settings.as_ref(), self.0.cluster.may_patch(&workload.id)) {
+            return Ok(Err(self.refusal_of(keeps, one).into()));
         }
         if ledger.holds(&one.tag, &one.digest).is_some() {
             return Ok(Err(Refusal::MemberHolds(name).into()));
@@ -83,6 +82,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         })
     }
 
+    /// What is said of a member that keeps all.
+    fn refusal_of(&self, keeps: Keeps, one: &Move) -> Refusal {
+        let of_it = |refusal| Refusal::Member(Box::new((one.workload.clone(), one.tag.clone(), refusal)));
+        match keeps {
+            Keeps::Settings(problems) => of_it(Refusal::Settings(problems)),
+            Keeps::Disabled => of_it(Refusal::Disabled { forced: self.0.bounds.forced.mode == Some(Mode::Disabled) }),
+            Keeps::NotWritable => Refusal::MemberNotWritable(one.member()),
+            Keeps::UnderWay => Refusal::MemberUnderWay(one.member()),
+        }
+    }
+
     /// A member as it was when people were asked.
     fn stands_as_asked(&self, plan: &Plan, one: &Move) -> Result<Arc<Workload>, Refusal> {
         let name = one.member();
@@ -98,9 +108,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         if workload.paused {
             return Err(Refusal::MemberPaused(name));
-        }
-        if !self.0.cluster.may_patch(&workload.id) {
-            return Err(Refusal::MemberNotWritable(name));
         }
         Ok(workload)
     }

@@ -16,7 +16,6 @@ use crate::domain::history::Outcome;
 use crate::domain::policy::Mode;
 use crate::domain::record::Event;
 use crate::domain::reference::{ImageReference, Tag};
-use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
 use crate::domain::tag::Version;
 use crate::queue::{Queue, Records};
@@ -72,19 +71,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn settings_of_all(&self, group: &Group) -> Result<Vec<Settings>, Waits> {
         let mut all = Vec::with_capacity(group.members.len());
         for member in &group.members {
-            let (target, name) = (&member.target, member.name());
-            let settings = self.settings(target).map_err(|_| Waits::Settings(name.clone()))?;
-            if settings.mode == Mode::Disabled {
-                return Err(Waits::Disabled(name));
-            }
-            if !self.0.cluster.may_patch(&target.workload.id) {
-                return Err(Waits::NotWritable(name));
-            }
-            let is_under_way = group.update(member).is_some_and(|update| update.outcome == Outcome::RollingOut);
-            if is_under_way && !matches!(target.workload.rollout, Rollout::Waiting(_)) {
-                return Err(Waits::UnderWay(name));
-            }
-            let ledger = group.ledger(member);
+            let (target, ledger) = (&member.target, group.ledger(member));
+            let is_writable = self.0.cluster.may_patch(&target.workload.id);
+            let settings = self.settings(target);
+            let may_move = member.seen(ledger).may_move(settings.as_ref(), is_writable);
+            may_move.map_err(|keeps| keeps.waits(member.name()))?;
+            let settings = settings.map_err(|_| Waits::Settings(member.name()))?;
             all.push(ledger.map_or(settings.clone(), |ledger| settings.knowing(&ledger.known_since)));
         }
         Ok(all)

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::fleet::Brake;
-use crate::queue::{Answering, Batch, Depth, Placed, QueueError, Settlement, Written};
+use crate::queue::{Answering, Batch, Depth, Placed, QueueError, Settlement, Sightings, Written};
 
 /// A queue that takes no job, and remembers the traces of those that were put. Records it keeps.
 #[derive(Clone)]
@@ -52,6 +52,10 @@ impl Records for Full {
 
     async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
         self.0.answering(uid, answering).await
+    }
+
+    async fn seen(&self, seen: Sightings) -> Result<(), QueueError> {
+        self.0.seen(seen).await
     }
 
     async fn brake(&self) -> Result<Brake, QueueError> {

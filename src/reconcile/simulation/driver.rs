@@ -30,6 +30,7 @@ pub(super) struct Run {
     pub(super) questions: usize,
     pub(super) answers: usize,
     pub(super) messages: usize,
+    pub(super) steps: usize,
 }
 
 /// How large and how wild a run is.
@@ -62,9 +63,15 @@ struct Driver {
 
 /// Runs a seed on a runtime of its own, whose time stands still.
 pub(super) fn run(seed: u64, size: Option<Size>) -> Run {
+    run_within(seed, size, None)
+}
+
+/// The same in so many steps at most.
+pub(super) fn run_within(seed: u64, size: Option<Size>, most_steps: Option<usize>) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let mut driver = Driver::new(seed, size);
+        driver.world.with(|world| world.most_steps = most_steps.unwrap_or(world.most_steps));
         let steps = size.map_or_else(|| driver.chance(|chance| 25 + chance.below(60)), |size| size.steps);
         for _ in 0..steps {
             driver.step().await;
@@ -213,7 +220,10 @@ impl Driver {
             1 => {
                 world.log("the disk is lost");
                 world.disk = Disk::default();
-                (world.model.is_disk_lost, world.model.disk_lost) = (true, Some(world.now()));
+                world.model.disk_lost = Some(world.now());
+                // What stands in the place of their records is all that there is.
+                let unrepaired = world.model.unrepaired.clone();
+                world.forgotten(unrepaired);
                 world.nobody_knows();
             }
             2 => {
@@ -299,7 +309,7 @@ impl Driver {
             }
             let is_in_nobodys_mail = ids.iter().any(|id| !mailed.iter().any(|(of, _)| of == id));
             let sentence = format!("{sentence}: {states:?}");
-            let is_lost = is_in_nobodys_mail && self.world.with(|world| world.model.is_disk_lost);
+            let is_lost = is_in_nobodys_mail && self.world.with(|world| world.model.disk_lost.is_some());
             let invariant = if is_lost { Invariant::MessageArrives } else { Invariant::Converges };
             self.world.with(|world| world.violate(invariant, sentence));
         }
@@ -337,6 +347,7 @@ impl Driver {
             image_writes: world.model.image_writes,
             questions: world.model.questions.len(),
             answers: world.model.answers,
+            steps: world.steps,
             messages: world.mail.iter().filter(|mail| mail.kind != NoticeKind::Granted).count(),
         })
     }

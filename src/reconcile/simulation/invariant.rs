@@ -22,6 +22,7 @@ pub(super) enum Invariant {
     EndIsTold,
     MessageArrives,
     Converges,
+    Remembered,
     Rests,
 }
 
@@ -48,6 +49,7 @@ impl Invariant {
             Self::EndIsTold => "the end of each update is told",
             Self::MessageArrives => "a message that was stored arrives",
             Self::Converges => "when faults stop, the best allowed version runs or is asked about",
+            Self::Remembered => "when all is done, the newest record of each workload is remembered beside the queue",
             Self::Rests => "when all is done, nothing is written any more",
         }
     }

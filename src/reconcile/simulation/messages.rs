@@ -50,6 +50,7 @@ impl World {
                 expires: view.expires,
                 allows: view.allows,
                 acted: None,
+                acted_at: None,
                 snoozed: None,
                 is_disturbed: false,
             };

@@ -47,6 +47,8 @@ struct Sum {
     questions: usize,
     answers: usize,
     messages: usize,
+    /// The most steps of a run.
+    steps: usize,
 }
 
 impl Sum {
@@ -62,6 +64,7 @@ impl Sum {
         self.questions += run.questions;
         self.answers += run.answers;
         self.messages += run.messages;
+        self.steps = self.steps.max(run.steps);
         match &run.violated {
             Some(violated) if is_known(run.seed, violated.0) => drop(self.known.insert(run.seed)),
             Some(_) => self.failed.push(run),
@@ -151,6 +154,18 @@ fn a_seed_replays_byte_for_byte() {
     }
 }
 
+/// Whatever goes round and round in a run, it ends and says so.
+#[test]
+fn a_run_that_comes_to_no_end_is_a_violation() {
+    let whole = run(3, None);
+    assert!(whole.violated.is_none() && whole.steps > 100, "{} steps", whole.steps);
+    for most in [1, whole.steps / 2, whole.steps - 1] {
+        let cut = driver::run_within(3, None, Some(most));
+        let violated = cut.violated.unwrap();
+        assert_eq!(violated, (Invariant::Rests, format!("it takes more than {most} steps")));
+    }
+}
+
 /// Among so many seeds each known gap is seen.
 const SEEDS_THAT_SEE_GAPS: u64 = 10_000;
 
@@ -164,8 +179,8 @@ fn simulate() {
     let sum = run_all(from, seeds);
     let took = began.elapsed().as_secs_f64();
     println!(
-        "{seeds} seeds in {took:.1} s: {} image writes, {} questions, {} answers, {} messages",
-        sum.image_writes, sum.questions, sum.answers, sum.messages
+        "{seeds} seeds in {took:.1} s: {} image writes, {} questions, {} answers, {} messages, {} steps at most",
+        sum.image_writes, sum.questions, sum.answers, sum.messages, sum.steps
     );
     println!("died at {:?}", sum.crashes);
     for Gap { invariant: gap, why, .. } in &KNOWN_GAPS {

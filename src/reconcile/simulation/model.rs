@@ -28,8 +28,9 @@ pub(super) struct Question {
     pub(super) digest: String,
     pub(super) expires: DateTime<Utc>,
     pub(super) allows: Allows,
-    /// Whether its link acted.
+    /// Whether its link acted, and when.
     pub(super) acted: Option<&'static str>,
+    pub(super) acted_at: Option<DateTime<Utc>>,
     /// Until when people asked to be left alone.
     pub(super) snoozed: Option<DateTime<Utc>>,
     /// Whether anybody but us touched the object, or the registry, since.
@@ -46,6 +47,7 @@ pub(super) struct Write {
     pub(super) image: String,
     /// What ran before.
     pub(super) from: String,
+    pub(super) at: DateTime<Utc>,
     /// Whether it went back to what ran before another write.
     pub(super) is_back: bool,
     pub(super) is_by_policy: bool,
@@ -72,11 +74,13 @@ pub(super) struct Model {
     /// The last question about each container.
     pub(super) newest: BTreeMap<Key, String>,
     pub(super) writes: Vec<Write>,
-    /// Tag and digest of what was set back.
-    pub(super) set_back: BTreeMap<Key, BTreeSet<(String, String)>>,
+    /// Tag and digest of what was set back, and when.
+    pub(super) set_back: BTreeMap<Key, BTreeMap<(String, String), DateTime<Utc>>>,
     /// Tags that ran until another hand set another one. Where one of them would be the best again, somebody went back
     /// from it, and it is held until there is something newer.
     pub(super) has_run: BTreeMap<Key, BTreeSet<String>>,
+    /// The number of the record that we wrote last, by object.
+    pub(super) sequences: BTreeMap<String, u64>,
     /// Objects whose record another hand changed, and that we did not write since.
     pub(super) unrepaired: BTreeSet<String>,
     /// Objects whose settings changed while our record went back: people are asked there.
@@ -96,11 +100,14 @@ pub(super) struct Model {
     pub(super) touched: BTreeMap<Option<String>, DateTime<Utc>>,
     /// Objects whose record another hand changed.
     pub(super) damaged: BTreeSet<String>,
-    pub(super) is_disk_lost: bool,
+    /// When the disk was lost last.
     pub(super) disk_lost: Option<DateTime<Utc>>,
+    /// Objects whose record and what was remembered of it were both lost, and when that was last: of what was before, nobody
+    /// knows anything. What was lost of one of the two, the other tells.
+    pub(super) forgotten: BTreeMap<String, DateTime<Utc>>,
     /// Objects on which another hand replaced a record that was not remembered yet, as the process had died or the API server
-    /// had not answered: nobody knows of what was written with it.
-    pub(super) unwitnessed: BTreeSet<String>,
+    /// had not answered: nobody knows of what was written with it. When that was last.
+    pub(super) unwitnessed: BTreeMap<String, DateTime<Utc>>,
     pub(super) image_writes: usize,
     pub(super) all_writes: usize,
     pub(super) answers: usize,
@@ -127,6 +134,8 @@ impl World {
         self.log(format!("written: {place} {names:?}"));
         if names.iter().any(|name| name == "record") {
             self.model.unrepaired.remove(&*before.id.uid);
+            let sequence = after.record().map_or(0, |workload| annotations::claimed(&workload).sequence);
+            self.model.sequences.insert(before.id.uid.to_string(), sequence);
         }
         if foreign(before) != foreign(after) || changed.len() > 1 || before.paused != after.paused {
             self.violate(Invariant::OnlyOneImage, format!("a write to {place} touched what is not ours"));
@@ -177,6 +186,7 @@ impl World {
             digest,
             image: to.to_owned(),
             from: from.clone(),
+            at: self.now(),
             is_back,
             is_by_policy: matches!(task.doing, Doing::Look),
             is_disturbed: false,
@@ -201,8 +211,8 @@ impl World {
         }
         if is_back {
             let (key, (_, tag, digest)) = ((write.uid.clone(), write.container.clone()), parts(from));
-            let left = (tag.to_owned(), digest.unwrap_or_default().to_owned());
-            self.model.set_back.entry(key.clone()).or_default().insert(left);
+            let (left, now) = ((tag.to_owned(), digest.unwrap_or_default().to_owned()), self.now());
+            self.model.set_back.entry(key.clone()).or_default().insert(left, now);
             self.model.has_run.entry(key).or_default().insert(tag.to_owned());
         }
         self.model.writes.push(write);
@@ -213,10 +223,10 @@ impl World {
     fn goes_back(&self, uid: &str, container: &str, (from, to): (&str, &str)) -> bool {
         let of_it = |it: &&Write| it.uid == uid && it.container == container;
         // Where both the record and what is remembered of it are gone, an older record may be the newest that is known.
-        let is_known = !(self.model.is_disk_lost && self.is_damaged(uid));
+        let last = self.model.writes.iter().rfind(of_it);
+        let is_known = last.is_some_and(|last| self.is_known(uid, last.at));
         let any = self.model.writes.iter().filter(of_it).filter(|it| it.image == from);
-        let last = self.model.writes.iter().rfind(of_it).filter(|_| is_known);
-        let mut candidates = last.into_iter().chain(any.filter(|_| !is_known));
+        let mut candidates = last.filter(|_| is_known).into_iter().chain(any.filter(|_| !is_known));
         candidates.any(|last| {
             last.image == from && !last.is_back && self.ran_before(last).iter().any(|was| self.is_it(from, to, was))
         })
@@ -309,12 +319,10 @@ impl World {
     }
 
     fn by_policy(&mut self, place: &str, write: &Write) {
-        let (key, is_damaged) = ((write.uid.clone(), write.container.clone()), self.is_damaged(&write.uid));
-        let held = self.model.set_back.get(&key);
-        // Where both the record and what is remembered of it are gone, nothing is known of it.
-        let is_known = !(self.model.is_disk_lost && is_damaged);
-        if is_known && held.is_some_and(|held| held.contains(&(write.tag.clone(), write.digest.clone()))) {
-            let is_unwitnessed = self.model.unwitnessed.contains(&write.uid);
+        let key = (write.uid.clone(), write.container.clone());
+        let held = self.model.set_back.get(&key).and_then(|held| held.get(&(write.tag.clone(), write.digest.clone())));
+        if let Some(since) = held.copied().filter(|since| self.is_known(&write.uid, *since)) {
+            let is_unwitnessed = self.is_unwitnessed(&write.uid, since);
             self.violate_unwitnessed(
                 Invariant::SetBackStaysBack,
                 is_unwitnessed,
@@ -341,16 +349,15 @@ impl World {
 
     /// A link did what it can do once.
     fn acts(&mut self, question: &str, action: &'static str, object: &Object) {
-        let (now, is_damaged) = (self.now(), self.is_damaged(&object.id.uid));
+        let now = self.now();
         let Some(asked) = self.model.questions.get_mut(question) else {
             return self.violate(Invariant::LinkOfAnother, format!("{question}, which nobody was asked, acted"));
         };
-        let before = asked.acted.replace(action);
+        let before = asked.acted.replace(action).zip(asked.acted_at.replace(now));
         let (uid, expires) = (asked.uid.clone(), asked.expires);
         let newest = self.model.newest.get(&(uid.clone(), asked.container.clone())).cloned();
         self.model.answers += 1;
-        // Where both the record and what is remembered of it are gone, nothing is known of it.
-        if let Some(before) = before.filter(|_| !(self.model.is_disk_lost && is_damaged)) {
+        if let Some((before, _)) = before.filter(|(_, at)| self.is_known(&object.id.uid, *at)) {
             self.violate(Invariant::LinkActsOnce, format!("the link of {question} acted ({action}) after {before}"));
         } else if newest.as_deref() != Some(question) {
             self.violate(
@@ -384,7 +391,24 @@ impl World {
         for write in self.model.writes.iter_mut().filter(|write| unknown.contains(&write.uid)) {
             write.is_disturbed = true;
         }
+        self.forgotten(unknown.iter().cloned());
         self.model.damaged.extend(unknown);
+    }
+
+    /// Both the records of these objects and what was remembered of them are gone.
+    pub(super) fn forgotten(&mut self, uids: impl IntoIterator<Item = String>) {
+        let now = self.now();
+        self.model.forgotten.extend(uids.into_iter().map(|uid| (uid, now)));
+    }
+
+    /// Whether anything tells of what was then on an object.
+    pub(super) fn is_known(&self, uid: &str, then: DateTime<Utc>) -> bool {
+        self.model.forgotten.get(uid).is_none_or(|lost| *lost < then)
+    }
+
+    /// Whether what was written then on an object may have been replaced before anybody had taken note of it.
+    pub(super) fn is_unwitnessed(&self, uid: &str, then: DateTime<Utc>) -> bool {
+        self.model.unwitnessed.get(uid).is_some_and(|replaced| then <= *replaced)
     }
 
     fn is_unknown(&self, object: &Object) -> Option<String> {
@@ -417,7 +441,12 @@ impl World {
                 < before.record().map_or(0, |workload| annotations::claimed(&workload).sequence)
             {
                 self.log(format!("nobody remembers the record of {uid}"));
-                self.model.unwitnessed.insert(uid.clone());
+                let now = self.now();
+                self.model.unwitnessed.insert(uid.clone(), now);
+                // Nothing of it was read since the disk was lost.
+                if self.model.disk_lost.is_some() && self.disk.remembers(&uid) == 0 {
+                    self.forgotten([uid.clone()]);
+                }
             }
         }
         let settings = |object: &Object| -> Vec<(String, String)> {
@@ -451,11 +480,13 @@ impl World {
             // Where a tag is followed, its digest is all that was written.
             let is_unpinned =
                 is_ours && now == tag && now_digest.is_none() && Wish::read(after, container).follows_digest;
+            let at = self.now();
             let set_back = self.model.set_back.entry(key).or_default();
             if let Some(digest) = digest.filter(|_| is_ours && !goes_on) {
-                set_back.insert((tag.to_owned(), digest.to_owned()));
+                set_back.insert((tag.to_owned(), digest.to_owned()), at);
             }
-            set_back.retain(|(held, of)| held != now || is_unpinned || now_digest.is_some_and(|digest| digest != of));
+            set_back
+                .retain(|(held, of), _| held != now || is_unpinned || now_digest.is_some_and(|digest| digest != of));
         }
     }
 }

@@ -220,8 +220,10 @@ impl Process {
                 (0..self.running.len()).filter(|n| self.running[*n].woken.0.load(Ordering::SeqCst)).collect();
             let Some(chosen) = self.world.with(|world| world.chance.pick(&woken).copied()) else { return };
             let task = &mut self.running[chosen];
+            if !self.world.with(|world| world.goes_on(task.id)) {
+                return;
+            }
             task.woken.0.store(false, Ordering::SeqCst);
-            self.world.with(|world| world.current = task.id);
             let waker = Waker::from(Arc::clone(&task.woken));
             let is_done = task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
             let has_died = self.world.with(|world| {

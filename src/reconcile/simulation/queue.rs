@@ -14,7 +14,7 @@ use crate::domain::trace::Trace;
 use crate::queue::worker::Verdict;
 use crate::queue::{
     Announced, Announcements, Answering, Batch, Depth, Gathering, ItemId, LeaseId, Leased, NewJob, Placed, Queue,
-    QueueError, Records, Settlement, Sharing, Topic, Waiting, Written, row,
+    QueueError, Records, Settlement, Sharing, Sightings, Topic, Waiting, Written, row,
 };
 
 /// A stored job.
@@ -289,6 +289,10 @@ impl Records for Store {
             }
             Ok(())
         })
+    }
+
+    async fn seen(&self, _: Sightings) -> Result<(), QueueError> {
+        Ok(())
     }
 
     async fn brake(&self) -> Result<crate::domain::fleet::Brake, QueueError> {

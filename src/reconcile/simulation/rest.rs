@@ -25,6 +25,7 @@ impl World {
         wrong.extend(self.unheld());
         let objects: Vec<Arc<Object>> = self.objects.values().cloned().collect();
         for object in &objects {
+            self.is_remembered(object);
             for (container, image) in &object.template {
                 self.end_is_told(object, container, image);
                 wrong.extend(self.rests_well(object, container, image));
@@ -67,22 +68,36 @@ impl World {
             let is_gone = self.objects.values().all(|object| *object.id.uid != *write.uid);
             write.is_disturbed || is_gone || fields.first() != Some(&"update.applied") || !is_it
         });
-        // Who replaced the record while the disk was new took the end with it.
-        // What waited for longer than it is told again, and was lost then, is old.
+        // What was stored since the disk was lost is on the new one.
         let since = self.model.owed_since.get(what).copied();
-        if self.model.disk_lost.zip(since).is_some_and(|(lost, since)| lost >= since + LIFETIME) {
+        let Some((lost, since)) = self.model.disk_lost.zip(since).filter(|(lost, since)| since <= lost) else {
+            return false;
+        };
+        // What waited for longer than it is told again, and was lost then, is old.
+        if lost >= since + LIFETIME {
             return true;
         }
-        // So did who removed it before the disk was lost.
-        let of_it = |uid: &&str| self.model.unwitnessed.contains(*uid) || self.is_damaged(uid);
-        let is_unwitnessed = fields.get(1).is_some_and(of_it);
-        self.model.is_disk_lost && (is_unwitnessed || if question.is_some() { is_over } else { is_older })
+        // Who replaced the record while the disk was new took the end with it. So did who removed it before the disk was lost.
+        let of_it = |uid: &&str| self.is_unwitnessed(uid, since) || !self.is_known(uid, since);
+        fields.get(1).is_some_and(of_it) || if question.is_some() { is_over } else { is_older }
+    }
+
+    /// Whether the store knows of the record that we wrote last, where that stands, so that no older one is believed in its
+    /// place.
+    fn is_remembered(&mut self, object: &Object) {
+        let stands = object.record().map_or(0, |workload| claimed(&workload).sequence);
+        let known = self.disk.remembers(&object.id.uid);
+        if known < stands && self.model.sequences.get(&*object.id.uid) == Some(&stands) {
+            let sentence = format!("of {} record {known} is remembered, and {stands} stands on it", object.id.uid);
+            self.violate(Invariant::Remembered, sentence);
+        }
     }
 
     fn end_is_told(&mut self, object: &Object, container: &str, image: &str) {
         let write =
             self.model.writes.iter().rfind(|write| *write.uid == *object.id.uid && write.container == container);
         let Some(write) = write.filter(|write| write.image == image && !write.is_disturbed) else { return };
+        let at = write.at;
         let well = if write.is_back { "update.rolled_back" } else { "update.applied" };
         let end = if object.is_up { well } else { "update.failed" };
         // Where its pods say that another container is in the way, nobody can say that this image is to blame.
@@ -94,9 +109,8 @@ impl World {
         if is_over && !object.paused && !is_told {
             let sentence =
                 format!("{end} of {} on {}/{} was never told", write.tag, object.id.namespace, object.id.name);
-            // Where both the record and what is remembered of it are gone, nothing is known of the update.
-            if !(self.model.is_disk_lost && self.is_damaged(&object.id.uid)) {
-                let is_unwitnessed = self.model.unwitnessed.contains(&*object.id.uid);
+            if self.is_known(&object.id.uid, at) {
+                let is_unwitnessed = self.is_unwitnessed(&object.id.uid, at);
                 self.violate_unwitnessed(Invariant::EndIsTold, is_unwitnessed, sentence);
             }
         }
@@ -130,7 +144,7 @@ impl World {
         };
         let key = (object.id.uid.to_string(), container.to_owned());
         let is_held =
-            self.model.set_back.get(&key).is_some_and(|all| all.contains(&(best.clone(), best_digest.clone())));
+            self.model.set_back.get(&key).is_some_and(|all| all.contains_key(&(best.clone(), best_digest.clone())));
         // Whoever went back from a newer one does not want this one either.
         let has_run = self.model.has_run.get(&key);
         let has_run = has_run.is_some_and(|all| all.iter().any(|ran| *ran == best || version(ran) > version(&best)));

@@ -33,6 +33,9 @@ pub(super) struct Faults {
     pub(super) channel: usize,
 }
 
+/// A run of more steps comes to no end: the longest of thousands takes some 2,000.
+const MOST_STEPS: usize = 10_000;
+
 /// What a task is about; the port calls of a task are judged by it.
 #[derive(Clone, Debug)]
 pub(super) enum Doing {
@@ -82,6 +85,9 @@ pub(super) struct World {
     pub(super) violated: Option<(Invariant, String)>,
     pub(super) gaps: BTreeMap<Invariant, usize>,
     pub(super) log: Vec<String>,
+    /// How often a task went on, and how often one may in this run.
+    pub(super) steps: usize,
+    pub(super) most_steps: usize,
 }
 
 /// The world, as the process's ports and the driver share it.
@@ -115,6 +121,8 @@ impl World {
             violated: None,
             gaps: BTreeMap::new(),
             log: Vec::new(),
+            steps: 0,
+            most_steps: MOST_STEPS,
         }
     }
 
@@ -142,6 +150,17 @@ impl World {
         } else if self.violated.is_none() {
             self.violated = Some((invariant, sentence));
         }
+    }
+
+    /// A task goes on; whether it may.
+    pub(super) fn goes_on(&mut self, task: u64) -> bool {
+        self.steps += 1;
+        if self.steps > self.most_steps {
+            self.violate(Invariant::Rests, format!("it takes more than {} steps", self.most_steps));
+            return false;
+        }
+        self.current = task;
+        true
     }
 
     pub(super) fn task(&mut self) -> Option<&mut Task> {

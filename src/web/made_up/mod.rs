@@ -132,19 +132,19 @@ impl Backend for MadeUp {
         now()
     }
 
-    fn counts(&self) -> Counts {
-        self.api.counts()
+    fn counts(&self) -> BoxFuture<'_, Counts> {
+        Box::pin(self.api.counts())
     }
 
-    fn fleet(&self, filter: &Filter, paging: Paging) -> Fleet {
-        self.api.fleet(filter, paging)
+    fn fleet<'a>(&'a self, filter: &'a Filter, paging: Paging) -> BoxFuture<'a, Fleet> {
+        Box::pin(self.api.fleet(filter, paging))
     }
 
-    fn approvable(&self, most: usize) -> Vec<FleetRow> {
-        self.api.approvable(most)
+    fn approvable(&self, most: usize) -> BoxFuture<'_, Vec<FleetRow>> {
+        Box::pin(self.api.approvable(most))
     }
 
-    fn at(&self, places: &[Place]) -> Vec<FleetRow> {
+    fn at<'a>(&'a self, places: &'a [Place]) -> BoxFuture<'a, Vec<FleetRow>> {
         Backend::at(&self.api, places)
     }
 

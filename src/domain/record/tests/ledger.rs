@@ -218,7 +218,7 @@ fn what_nobody_answers_is_the_same_question_until_people_are_reminded_of_it() {
     let over = asked.terms.expires();
     let unanswered = |record: &Record, now| {
         let Terms { from, tag, digest, .. } = &question(1).terms;
-        ledger(record).unanswered(from, tag, digest, now).map(|it| (it.again(), it.next_reminder()))
+        ledger(record).unanswered(from, tag, digest, now).map(|it| (it.again(now), it.next_reminder()))
     };
     let in_a_week = asked.asked + REMINDED_AFTER;
     assert_eq!(unanswered(&record, over - TimeDelta::seconds(1)), None, "it can be answered still");
@@ -449,4 +449,14 @@ fn what_was_let_go_is_asked_about_first() {
     sets_back(&mut pinned, &format!("{OF}:1.0.1"), false, 2);
     pinned.on("web", Event::LetGo { by: by() }, at(3));
     assert_eq!((asks(&pinned, 1, 1), asks(&pinned, 1, 2)), (Some(AsksOnly::Released), None), "one manifest of a tag");
+}
+
+#[test]
+fn what_a_clock_that_was_ahead_put_off_is_asked_again() {
+    let (mut record, asked) = (asked(), question(1));
+    record.on("web", Event::Snooze { until: at(24 * 400) }, at(2));
+    let (Terms { from, tag, digest, .. }, over) = (&asked.terms, asked.terms.expires());
+    assert_eq!(ledger(&record).snoozed(tag, digest, over), None);
+    let again = ledger(&record).unanswered(from, tag, digest, over).and_then(|it| it.again(over));
+    assert_eq!(again, Some(asked.asked + REMINDED_AFTER), "and not in a year");
 }

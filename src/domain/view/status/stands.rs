@@ -35,9 +35,8 @@ impl Seen<'_> {
         now: DateTime<Utc>,
     ) -> Option<(Attention, Cause)> {
         let question = self.question(ledger, now)?;
-        let is_snoozed = matches!(question.stands, Asks::Snoozed(until) if now < until);
         let cause = match question.terms.allows {
-            _ if is_snoozed => return None,
+            _ if question.snoozed_until(now).is_some() => return None,
             Allows::Held => return None,
             Allows::Back => failed(ledger, rollout)?.1,
             Allows::Update => Cause::Asked {

@@ -89,6 +89,7 @@ const SCHEMA_7: &str = "
     CREATE INDEX job_ended  ON job (changed)                WHERE state <> 'ready';
     CREATE INDEX job_depth  ON job (topic, state, created)  WHERE state <> 'done';
     CREATE INDEX job_losses ON job (topic, losses)          WHERE losses > 0;
+    CREATE TABLE record (uid TEXT PRIMARY KEY, used INTEGER NOT NULL) STRICT;
     PRAGMA user_version = 7;
 ";
 

@@ -1,0 +1,62 @@
+//! How long records are remembered.
+
+use super::*;
+
+fn written(sequence: u64) -> Written {
+    Written { sequence, record: sequence.to_string(), ..Written::default() }
+}
+
+async fn see(queue: &SqliteQueue, watched: &[&str], deleted: &[&str]) {
+    let all = |uids: &[&str]| uids.iter().map(|uid| Box::from(*uid)).collect();
+    queue.seen(Sightings { watched: all(watched), deleted: all(deleted) }).await.unwrap();
+}
+
+async fn remembered(queue: &SqliteQueue) -> Vec<String> {
+    let mut all: Vec<String> = queue.sequences().await.unwrap().into_iter().map(|(uid, _)| uid.into()).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_forgotten_after_a_while_and_nothing_that_is_only_out_of_sight() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    for uid in ["deleted", "restored", "unseen", "watched"] {
+        queue.remember(uid, written(1)).await.unwrap();
+    }
+    see(&queue, &["watched"], &["deleted", "restored", "unknown"]).await;
+    clock.step(TimeDelta::days(29));
+    see(&queue, &["watched", "restored"], &["deleted"]).await;
+    queue.depth().await.unwrap();
+    assert_eq!(
+        remembered(&queue).await,
+        ["deleted", "restored", "unseen", "watched"],
+        "its links were sent a moment ago"
+    );
+    clock.step(TimeDelta::days(2));
+    for _ in 0..2 {
+        queue.depth().await.unwrap();
+    }
+    assert_eq!(remembered(&queue).await, ["restored", "unseen", "watched"]);
+    clock.step(TimeDelta::days(365));
+    queue.depth().await.unwrap();
+    assert_eq!(remembered(&queue).await, ["restored", "unseen", "watched"]);
+}
+
+/// Of a workload that nothing is written on the record is asked for once in the life of a process.
+#[tokio::test]
+async fn who_is_seen_is_not_forgotten_for_those_that_come_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, clock) = stepped(folder.path());
+    queue.remember("quiet", written(1)).await.unwrap();
+    for n in 0..60 {
+        clock.step(TimeDelta::days(2));
+        see(&queue, &["quiet"], &[]).await;
+        queue.remember(&format!("preview-{n:02}"), written(1)).await.unwrap();
+    }
+    let all = remembered(&queue).await;
+    assert_eq!(
+        (all.len(), all.contains(&"quiet".to_owned()), all.first().map(String::as_str)),
+        (50, true, Some("preview-11"))
+    );
+}
