@@ -135,7 +135,7 @@ impl<Q> Api<Q> {
             };
             instead.extend(known.map(|record| (uid, (workload, record))));
         }
-        self.census.known().instead = instead.clone();
+        self.census.known().instead.clone_from(&instead);
         instead
     }
 

@@ -150,7 +150,7 @@ fn where_something_else_than_the_newest_record_stands_is_known() {
     assert_eq!(stands(9, Some(&older)), 1, "with its settings an older record came back");
     index.observe(&id, None);
     index.gone(&id);
-    assert_eq!(index.deleted(), [id.uid.clone()]);
+    assert_eq!(index.deleted(), std::slice::from_ref(&id.uid));
     assert_eq!(stands(10, Some(&older)), 0, "what is deleted never comes back");
     index.noted(&index.deleted());
     let mut again = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]), 11);

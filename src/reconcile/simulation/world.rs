@@ -33,7 +33,7 @@ pub(super) struct Faults {
     pub(super) channel: usize,
 }
 
-/// A run of more steps comes to no end: the longest of thousands takes some 2,000.
+/// A run of more steps comes to no end: the longest of 4,000 takes 2,455.
 const MOST_STEPS: usize = 10_000;
 
 /// What a task is about; the port calls of a task are judged by it.
