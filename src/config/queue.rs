@@ -62,7 +62,10 @@ impl Reader<'_> {
         let buckets = self.text(BUCKET).unwrap_or_else(|| "image-watcher".into());
         let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
         if buckets.len() > LONGEST_BUCKET || !buckets.chars().all(fits) {
-            self.problem(BUCKET, format!("can't be used; up to {LONGEST_BUCKET} letters, digits, - and _ are expected"));
+            self.problem(
+                BUCKET,
+                format!("can't be used; up to {LONGEST_BUCKET} letters, digits, - and _ are expected"),
+            );
         }
         // Whoever names three servers has a cluster; of one name nobody knows how many stand behind it.
         let usual = if servers.len() >= 3 { 3 } else { 1 };

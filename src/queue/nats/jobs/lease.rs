@@ -25,7 +25,8 @@ impl Jobs {
         let mut batch = Batch::default();
         while batch.jobs.len() < most {
             let Some(turn) = self.leases.next(topic, sharing) else {
-                batch.wait = self.leases.wait(topic);
+                // What another process has is due when that is heard no longer.
+                batch.wait = self.leases.wait(topic).into_iter().chain(self.until_lost(topic)).min();
                 break;
             };
             batch.jobs.extend(self.give(topic, turn));

@@ -5,12 +5,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::Jobs;
-use crate::queue::QueueError;
 use crate::queue::losses::{
     MOST_DEAD, MOST_LOSSES_OF_A_MESSAGE, MOST_PURGED, REMEMBER_DEAD, REMEMBER_DONE, again_after, log_given_up,
     log_suspect,
 };
 use crate::queue::nats::entry::{Row, State};
+use crate::queue::{QueueError, Topic};
 
 /// A process that said nothing for so long is dead; what it had is given to others.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -26,6 +26,16 @@ impl Jobs {
     /// Until now nobody could be heard.
     pub(in crate::queue::nats) fn listen(&mut self) {
         self.listening = self.ambient.monotonic();
+    }
+
+    /// How long until a job of this topic is taken from another process, if nobody hears that process meanwhile.
+    pub(super) fn until_lost(&self, topic: &Topic) -> Option<Duration> {
+        let (now, name) = (self.ambient.monotonic(), topic.name());
+        let marks =
+            self.rows.held().filter(|(_, known)| known.row.topic == name).filter_map(|(_, it)| it.row.held.as_ref());
+        let last = |by: &str| self.heard.get(by).copied().unwrap_or_default().max(self.listening);
+        let others = marks.filter(|mark| mark.by != self.me);
+        others.map(|mark| (last(&mark.by) + SILENCE).saturating_sub(now)).min()
     }
 
     /// Takes jobs from processes that died with them. What several died with waits, longer each time.

@@ -64,7 +64,9 @@ async fn what_a_dead_process_had_is_given_to_another_and_settles_nothing_when_it
     // Another, whose clock passes while nobody is heard: what was heard before that is too long ago.
     let (own, own_clock) = stepped();
     let takes = StoreHandle::nats(settings(&server, "dies"), &own).await.unwrap();
-    assert!(lease_all(&takes, &Topic::Look).await.jobs.is_empty(), "its holder may live");
+    let batch = lease_all(&takes, &Topic::Look).await;
+    assert!(batch.jobs.is_empty(), "its holder may live");
+    assert!(batch.wait.is_some_and(|wait| wait <= Duration::from_secs(15)), "it is asked again: {:?}", batch.wait);
     let again = loop {
         own_clock.step(TimeDelta::seconds(15));
         let mut batch = lease_all(&takes, &Topic::Look).await;
