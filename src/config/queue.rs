@@ -69,13 +69,11 @@ impl Reader<'_> {
         }
         // Whoever names three servers has a cluster; of one name nobody knows how many stand behind it.
         let usual = if servers.len() >= 3 { 3 } else { 1 };
-        let replicas = match self.parse::<usize>(REPLICAS, "a number from 1 to 5").unwrap_or(usual) {
-            replicas @ 1..=5 => replicas,
-            _ => {
-                self.problem(REPLICAS, "can't be read; a number from 1 to 5 is expected");
-                usual
-            }
-        };
+        let mut replicas = self.parse(REPLICAS, "a number from 1 to 5").unwrap_or(usual);
+        if !(1..=5).contains(&replicas) {
+            self.problem(REPLICAS, "can't be read; a number from 1 to 5 is expected");
+            replicas = usual;
+        }
         QueueConfig::Nats(NatsConfig { servers, user, buckets, replicas })
     }
 

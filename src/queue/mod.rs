@@ -383,7 +383,9 @@ pub enum QueueError {
     #[error("the queue holds {0} jobs, its bound; it takes more when some are done")]
     Full(u64),
     /// The disk did not take it, or may have: the caller must treat it as not stored.
-    #[error("the queue can't write to its store: look at the free space and the rights of the data folder")]
+    #[error(
+        "the queue can't write to its store: look at the free space and the rights of the data folder, or at NATS where it stands there"
+    )]
     Store(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The process is ending.
     #[error("the queue is closed")]

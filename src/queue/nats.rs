@@ -97,10 +97,10 @@ impl StoreHandle {
                 Err(error) => return drop(opened.send(Err(NatsError::Thread(error)))),
             };
             runtime.block_on(async {
-                match opening.await {
+                match Box::pin(opening).await {
                     Ok(writer) => {
                         let _ = opened.send(Ok(()));
-                        writer.run().await;
+                        Box::pin(writer.run()).await;
                     }
                     Err(error) => drop(opened.send(Err(error))),
                 }
@@ -132,12 +132,14 @@ async fn open(
     let subject = format!("{}.alive", settings.buckets);
     let others = client.subscribe(subject.clone()).await.map_err(NatsError::refused("to be listened to"))?;
     let mut following = bucket.follow("").await?;
-    let stands = following.to_the_end().await?;
+    let stands = following.read_to_end().await?;
     let seen = connections.load(Ordering::Relaxed);
     let alive = Alive { client, subject, me: me.clone(), others, connections, seen };
     let jobs = Jobs::new(me, ambient);
     let mut writer = Writer { jobs, bucket, tables, following, alive, commands, wakers, given_up, failing: None };
-    stands.into_iter().for_each(|seen| writer.take_over(seen));
+    for seen in stands {
+        writer.take_over(seen);
+    }
     Ok(writer)
 }
 

@@ -71,6 +71,8 @@ pub(super) struct Following {
     messages: push::Ordered,
     /// Whether all was seen that stood in the bucket when it began.
     is_current: bool,
+    /// Whether nothing more comes, and it has to be followed anew.
+    pub(super) is_over: bool,
     prefix: String,
 }
 
@@ -83,27 +85,33 @@ pub(super) struct Seen {
 }
 
 impl Following {
-    /// What was written next; nothing where it has to be followed anew.
+    /// What was written next; it is waited for without end where it is over.
     ///
     /// # Errors
     /// [`NatsError`] where one was missed; the next is read by itself.
-    pub(super) async fn next(&mut self) -> Option<Result<Seen, NatsError>> {
-        Some(match self.messages.next().await? {
-            Ok(message) => self.seen(&message),
-            Err(error) => Err(NatsError::refused("to be followed")(error)),
-        })
+    pub(super) async fn next(&mut self) -> Result<Seen, NatsError> {
+        if self.is_over {
+            return std::future::pending().await;
+        }
+        match self.messages.next().await {
+            Some(Ok(message)) => self.seen(&message),
+            Some(Err(error)) => Err(NatsError::refused("to be followed")(error)),
+            None => {
+                self.is_over = true;
+                Err(NatsError::Away)
+            }
+        }
     }
 
     /// All that stood in the bucket when it began.
     ///
     /// # Errors
     /// [`NatsError`] where it can't be read, or takes too long.
-    pub(super) async fn to_the_end(&mut self) -> Result<Vec<Seen>, NatsError> {
+    pub(super) async fn read_to_end(&mut self) -> Result<Vec<Seen>, NatsError> {
         let read = async {
             let mut all = Vec::new();
             while !self.is_current {
-                let Some(seen) = self.next().await else { return Err(NatsError::Away) };
-                all.push(seen?);
+                all.push(self.next().await?);
             }
             Ok(all)
         };
@@ -232,7 +240,7 @@ impl Bucket {
             let consumer = self.stream.create_consumer(followed).await.map_err(NatsError::refused("to be followed"))?;
             let is_current = consumer.cached_info().num_pending == 0;
             let messages = consumer.messages().await.map_err(NatsError::refused("to be followed"))?;
-            Ok(Following { messages, is_current, prefix: self.kv.prefix.clone() })
+            Ok(Following { messages, is_current, is_over: false, prefix: self.kv.prefix.clone() })
         })
         .await
     }
@@ -243,7 +251,7 @@ impl Bucket {
     /// [`NatsError`] where they can't be read.
     pub(super) async fn all(&self, begin: &str) -> Result<Vec<Seen>, NatsError> {
         self.is_there()?;
-        self.follow(begin).await?.to_the_end().await
+        self.follow(begin).await?.read_to_end().await
     }
 
     /// Stores all of it or nothing, where each entry has the revision that is expected. Gives the revision of the first;

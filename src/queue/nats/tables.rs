@@ -143,7 +143,7 @@ impl Tables {
                 reply.send(self.remember(&uid, written).await.map_err(failure));
             }
             Command::Answering(uid, answering, reply) => {
-                reply.send(self.answering(&uid, answering).await.map_err(failure))
+                reply.send(self.answering(&uid, answering).await.map_err(failure));
             }
             Command::Brake(reply) => reply.send(self.brake().await.map_err(failure)),
             Command::RememberBrake(brake, reply) => reply.send(self.remember_brake(&brake).await.map_err(failure)),
@@ -151,11 +151,11 @@ impl Tables {
             Command::Announced(repository, reply) => reply.send(self.announced(&repository).await.map_err(failure)),
             Command::Found(found, reply) => reply.send(self.found(&found).await.map_err(failure)),
             Command::SignIns(SignInCommand::Remember(sign_in, reply)) => {
-                reply.send(self.remember_sign_in(*sign_in).await.map_err(failure))
+                reply.send(self.remember_sign_in(*sign_in).await.map_err(failure));
             }
             Command::SignIns(SignInCommand::Find(id, reply)) => reply.send(self.sign_in(id).await.map_err(failure)),
             Command::SignIns(SignInCommand::Forget(id, reply)) => {
-                reply.send(self.forget_sign_in(id).await.map_err(failure))
+                reply.send(self.forget_sign_in(id).await.map_err(failure));
             }
             other => other.refuse(&QueueError::Closed),
         }

@@ -96,11 +96,11 @@ impl Writer {
         let (mut tasks, mut beats) = (JoinSet::new(), JoinSet::new());
         let places = Arc::new(Semaphore::new(MOST_ASKED));
         beats.spawn(beat(self.alive.client.clone(), self.alive.subject.clone(), self.alive.me.clone()));
-        let mut upkeep = tokio::time::interval(PURGE);
+        let (mut upkeep, mut again) = (tokio::time::interval(PURGE), tokio::time::interval(FOLLOW_AGAIN));
         loop {
             tokio::select! {
-                biased;
-                seen = self.following.next() => self.see(seen).await,
+                seen = self.following.next() => self.see(seen),
+                _ = again.tick(), if self.following.is_over => self.follow_again().await,
                 Some(heard) = self.alive.others.next() => {
                     if let Ok(name) = std::str::from_utf8(&heard.payload) {
                         self.jobs.hear(name);
@@ -152,7 +152,7 @@ impl Writer {
                 let (tables, places) = (self.tables.clone(), Arc::clone(places));
                 tasks.spawn(async move {
                     let _place = places.acquire().await;
-                    tables.execute(command).await;
+                    Box::pin(tables.execute(command)).await;
                 });
             }
         }
@@ -160,17 +160,22 @@ impl Writer {
 
     // === what others write ===
 
-    /// Takes over what was written, or begins to follow anew.
-    async fn see(&mut self, seen: Option<Result<Seen, NatsError>>) {
+    /// Takes over what was written.
+    fn see(&mut self, seen: Result<Seen, NatsError>) {
         match seen {
-            Some(Ok(seen)) => self.take_over(seen),
-            Some(Err(error)) => {
+            Ok(seen) => self.take_over(seen),
+            Err(error) => {
                 tracing::debug!(error = %chain(&error), "an entry of the NATS bucket was missed, and is read when it is used");
             }
-            None => match self.bucket.follow("").await {
-                Ok(following) => self.following = following,
-                Err(_) => tokio::time::sleep(FOLLOW_AGAIN).await,
-            },
+        }
+    }
+
+    /// Follows the bucket anew, from what stands in it.
+    async fn follow_again(&mut self) {
+        if self.bucket.is_there().is_ok()
+            && let Ok(following) = self.bucket.follow("").await
+        {
+            self.following = following;
         }
     }
 
@@ -256,7 +261,7 @@ impl Writer {
                         match (&command, &outcome) {
                             // What reads memory alone is answered whatever state the store is in.
                             (Command::Ping(_) | Command::Depth(_) | Command::Troubles(_), _) => {
-                                self.reply(command, outcome)
+                                self.reply(command, outcome);
                             }
                             _ => command.refuse(&error),
                         }
@@ -329,7 +334,7 @@ impl Writer {
                 jobs.compose(of, messages).map(|(placed, topics)| Outcome::Placed(placed, topics))?
             }
             Command::Gathered(channel, most, _) => Outcome::Waiting(jobs.gathered(channel, *most)),
-            Command::Lease(topic, most, sharing, _) => Outcome::Batch(jobs.lease(topic, *most, sharing)?),
+            Command::Lease(topic, most, sharing, _) => Outcome::Batch(jobs.lease(topic, *most, sharing)),
             Command::Settle(leased, settlement, _) => Outcome::Settled(jobs.settle(leased, settlement)),
             Command::Bury(channels, _) => Outcome::Buried(jobs.bury(channels)),
             Command::Depth(_) => Outcome::Depth(jobs.depth()),

@@ -5,23 +5,18 @@ use crate::domain::event::Job;
 use crate::queue::nats::entry::{Mark, Row, State};
 use crate::queue::schedule::Turn;
 use crate::queue::waiting::GATHER;
-use crate::queue::{Batch, LeaseId, Leased, QueueError, Settlement, Sharing, Topic, Urgency};
+use crate::queue::{Batch, LeaseId, Leased, Settlement, Sharing, Topic, Urgency};
 
 impl Jobs {
     /// Takes jobs whose turn it is. They are the caller's when the commit is stored.
-    pub(in crate::queue::nats) fn lease(
-        &mut self,
-        topic: &Topic,
-        most: usize,
-        sharing: &Sharing,
-    ) -> Result<Batch, QueueError> {
+    pub(in crate::queue::nats) fn lease(&mut self, topic: &Topic, most: usize, sharing: &Sharing) -> Batch {
         self.leases.end_old();
         if self.leases.is_stale() {
             self.place_all();
         }
         self.leases.follow_clock();
         self.leases.claim_again(topic, sharing);
-        self.recover()?;
+        self.recover();
         let mut batch = Batch::default();
         while batch.jobs.len() < most {
             let Some(turn) = self.leases.next(topic, sharing) else {
@@ -31,7 +26,7 @@ impl Jobs {
             };
             batch.jobs.extend(self.give(topic, turn));
         }
-        Ok(batch)
+        batch
     }
 
     /// Gives a job away, or parks it if it can't be read.

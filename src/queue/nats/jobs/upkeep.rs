@@ -5,12 +5,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::Jobs;
+use crate::queue::Topic;
 use crate::queue::losses::{
     MOST_DEAD, MOST_LOSSES_OF_A_MESSAGE, MOST_PURGED, REMEMBER_DEAD, REMEMBER_DONE, again_after, log_given_up,
     log_suspect,
 };
 use crate::queue::nats::entry::{Row, State};
-use crate::queue::{QueueError, Topic};
 
 /// A process that said nothing for so long is dead; what it had is given to others.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -39,10 +39,10 @@ impl Jobs {
     }
 
     /// Takes jobs from processes that died with them. What several died with waits, longer each time.
-    pub(super) fn recover(&mut self) -> Result<(), QueueError> {
+    pub(super) fn recover(&mut self) {
         let now = self.ambient.monotonic();
         if now.saturating_sub(self.listening) < SILENCE {
-            return Ok(());
+            return;
         }
         let is_dead =
             |name: &str| name != self.me && self.heard.get(name).is_none_or(|at| now.saturating_sub(*at) >= SILENCE);
@@ -50,13 +50,12 @@ impl Jobs {
         let lost: Vec<String> = held.map(|(_, known)| known.place.clone()).collect();
         for place in lost {
             if let Some(row) = self.at(&place).cloned() {
-                self.lose(&place, row)?;
+                self.lose(&place, row);
             }
         }
-        Ok(())
     }
 
-    fn lose(&mut self, place: &str, mut row: Row) -> Result<(), QueueError> {
+    fn lose(&mut self, place: &str, mut row: Row) {
         let now = self.ambient.now();
         row.losses = row.losses.saturating_add(1);
         let losses = row.losses;
@@ -73,7 +72,6 @@ impl Jobs {
             row.again = None;
         }
         self.set(place, Some(row));
-        Ok(())
     }
 
     /// Drops what was remembered long enough, a bounded number at a time. Says whether there may be more.
