@@ -38,6 +38,7 @@ use crate::cluster::{
 use crate::config::Config;
 use crate::config::auth::{Auth, Mode};
 use crate::config::channel::Destination;
+use crate::config::queue::QueueConfig;
 use crate::config::reload::{Reload, Reloaded};
 use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::declared::Declared;
@@ -54,11 +55,11 @@ use crate::notify::{
     Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
 };
 use crate::outbound::{Outbound, Reach};
-use crate::queue::sqlite::SqliteQueue;
+use crate::queue::nats::NatsSettings;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{
-    Claim, Kept, Leased, MOST_NAMESPACES, NewJob, Opening, Queue as _, Records as _, Sharing, Sightings, Slots, Topic,
-    Urgency,
+    Claim, Kept, Leased, MOST_NAMESPACES, NewJob, Opening, Queue as _, Records as _, Sharing, Sightings, Slots,
+    StoreHandle, Topic, Urgency,
 };
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
@@ -100,9 +101,9 @@ const PUBLIC: Places = Places { waiting: 384, known: 160, lasting: 128 };
 /// Of the one of the private listener, where nobody shows a credential.
 const PRIVATE: Places = Places { waiting: 256, known: 0, lasting: 0 };
 
-type Sequencer = Reconciler<SqliteQueue, HttpRegistry, KubeCluster>;
-type Links = Approvals<SqliteQueue, HttpRegistry, KubeCluster>;
-type Notes = TimedNotes<SqliteQueue, HttpRegistry, KubeCluster>;
+type Sequencer = Reconciler<StoreHandle, HttpRegistry, KubeCluster>;
+type Links = Approvals<StoreHandle, HttpRegistry, KubeCluster>;
+type Notes = TimedNotes<StoreHandle, HttpRegistry, KubeCluster>;
 
 /// A task's name, and how it ended.
 type Ended = (&'static str, anyhow::Result<()>);
@@ -113,7 +114,7 @@ struct Ground {
     config: Config,
     client: kube::Client,
     cluster: KubeCluster,
-    queue: SqliteQueue,
+    queue: StoreHandle,
     keys: LinkKeys,
     scopes: Scopes,
     namespaces: Namespaces,
@@ -126,7 +127,7 @@ struct Ground {
 struct App {
     config: Config,
     cluster: KubeCluster,
-    queue: SqliteQueue,
+    queue: StoreHandle,
     reconciler: Sequencer,
     registry: Arc<HttpRegistry>,
     channels: Arc<Channels>,
@@ -230,7 +231,7 @@ fn spawn(tasks: &mut Tasks, name: &'static str, task: impl Future<Output = ()> +
 }
 
 /// Before anything is listed, so that no older record counts for others.
-async fn expect_the_newest(queue: &SqliteQueue, index: &Index) {
+async fn expect_the_newest(queue: &StoreHandle, index: &Index) {
     match queue.sequences().await {
         Ok(newest) => index.expect(newest),
         Err(error) => {
@@ -240,7 +241,7 @@ async fn expect_the_newest(queue: &SqliteQueue, index: &Index) {
 }
 
 /// Tells the store which workloads there are and which were deleted, some at a time, so that nobody waits for it for long.
-async fn see(index: &Index, queue: &SqliteQueue) {
+async fn see(index: &Index, queue: &StoreHandle) {
     let (deleted, watched) = (index.deleted(), index.uids());
     let first = Sightings { watched: Vec::new(), deleted: deleted.clone() };
     let some = watched.chunks(SEEN_AT_ONCE).map(|some| Sightings { watched: some.to_vec(), deleted: Vec::new() });
@@ -253,6 +254,23 @@ async fn see(index: &Index, queue: &SqliteQueue) {
     index.noted(&deleted);
 }
 
+/// What keeps the queue, and all that is remembered beside it.
+async fn open_queue(config: &Config, ambient: &Ambient) -> anyhow::Result<StoreHandle> {
+    match &config.queue {
+        QueueConfig::Sqlite => Ok(StoreHandle::open(&config.data, ambient)?),
+        QueueConfig::Nats(nats) => {
+            let settings = NatsSettings {
+                servers: nats.servers.clone(),
+                user: nats.user.clone(),
+                buckets: nats.buckets.clone(),
+                replicas: nats.replicas,
+                tls: config.outbound()?.tls(),
+            };
+            Ok(StoreHandle::nats(settings, ambient).await?)
+        }
+    }
+}
+
 impl Ground {
     async fn open(config: Config, stop: Stop) -> anyhow::Result<Self> {
         let (ambient, metrics) = (Ambient::system(), Metrics::new());
@@ -260,7 +278,7 @@ impl Ground {
         metrics.know_kinds(Kind::ALL.map(Kind::as_str));
         metrics.know_channels(config.channels.iter().map(|channel| &*channel.name), &event::types());
         metrics.config_read.set(ambient.now().timestamp());
-        let queue = SqliteQueue::open(&config.data, &ambient).context("the queue can't be opened")?;
+        let queue = open_queue(&config, &ambient).await.context("the queue can't be opened")?;
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
         let client = client(&config).await?;
         let index = Index::knowing(keys.clone());
@@ -312,7 +330,7 @@ impl Ground {
 
 /// Where repositories go that are to be looked at because of the cluster.
 fn spawn_hints(
-    (queue, ambient, stop): (&SqliteQueue, &Ambient, &Stop),
+    (queue, ambient, stop): (&StoreHandle, &Ambient, &Stop),
     urgency: Urgency,
     tasks: &mut Tasks,
 ) -> tokio::sync::mpsc::Sender<Hints> {
@@ -422,7 +440,7 @@ impl App {
     }
 
     /// The public listener: webhooks and links, and what people see who sign in.
-    fn public(&self, tasks: &mut Tasks, api: &Data<Api<SqliteQueue>>) -> anyhow::Result<Server> {
+    fn public(&self, tasks: &mut Tasks, api: &Data<Api<StoreHandle>>) -> anyhow::Result<Server> {
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
         let base_path = base_path.unwrap_or_default();
         let (intake, links) = (Data::new(self.intake(tasks, &base_path)?), Data::new(self.links(&base_path)?));
@@ -431,7 +449,7 @@ impl App {
         let api = api.clone();
         let app = move || {
             let routes = |config: &mut web::ServiceConfig, below: &str| {
-                approvals::routes::<SqliteQueue, HttpRegistry, KubeCluster>(config);
+                approvals::routes::<StoreHandle, HttpRegistry, KubeCluster>(config);
                 if let Some(access) = &access {
                     config.app_data(access.clone()).app_data(api.clone()).app_data(pages.clone());
                     signed_in_routes(config, below);
@@ -439,7 +457,7 @@ impl App {
                 doors.add_to(config);
             };
             let app = actix_web::App::new().app_data(intake.clone()).app_data(links.clone());
-            let app = app.configure(intake::routes::<SqliteQueue>).configure(|config| routes(config, "")).configure(
+            let app = app.configure(intake::routes::<StoreHandle>).configure(|config| routes(config, "")).configure(
                 |config| {
                     if !base_path.is_empty() {
                         config.service(web::scope(&base_path).configure(|config| routes(config, &base_path)));
@@ -450,7 +468,7 @@ impl App {
             app.route("/", web::get().to(api::off))
                 .route("/api/v1/{rest:.*}", web::to(api::off))
                 .route(KEEL_APPROVALS, web::to(api::off))
-                .default_service(web::to(intake::elsewhere::<SqliteQueue>))
+                .default_service(web::to(intake::elsewhere::<StoreHandle>))
                 .into_factory()
         };
         let listener = bind(&self.config.public)?;
@@ -458,7 +476,7 @@ impl App {
     }
 
     /// The pages of whoever signed in.
-    fn pages(&self, api: &Data<Api<SqliteQueue>>, base_path: &str) -> anyhow::Result<page::Web> {
+    fn pages(&self, api: &Data<Api<StoreHandle>>, base_path: &str) -> anyhow::Result<page::Web> {
         let setup = page::Setup {
             base: base_path.to_owned(),
             cluster: self.config.cluster.clone(),
@@ -468,7 +486,7 @@ impl App {
         page::Web::new(Arc::new(api.get_ref().clone()), setup).context("the pages can't be made of their templates")
     }
 
-    fn intake(&self, tasks: &mut Tasks, base_path: &str) -> anyhow::Result<Intake<SqliteQueue>> {
+    fn intake(&self, tasks: &mut Tasks, base_path: &str) -> anyhow::Result<Intake<StoreHandle>> {
         let (known, scopes) = (self.cluster.index().clone(), self.scopes.clone());
         let intake = Intake::new(
             &self.config.sources,
@@ -577,18 +595,18 @@ impl App {
     }
 
     /// The private listener: probes, metrics and the API.
-    fn private(&self, api: Data<Api<SqliteQueue>>) -> anyhow::Result<Server> {
+    fn private(&self, api: Data<Api<StoreHandle>>) -> anyhow::Result<Server> {
         let listener = bind(&self.config.private)?;
         let bound = listener.local_addr().context("the private listener has no address")?.ip();
         let app = move || {
-            let routes = |config: &mut web::ServiceConfig| api::routes::<SqliteQueue>(config, bound);
+            let routes = |config: &mut web::ServiceConfig| api::routes::<StoreHandle>(config, bound);
             actix_web::App::new().app_data(api.clone()).configure(routes).into_factory()
         };
         serve_http(listener, 1, PRIVATE, app).context("the private listener can't be used")
     }
 
     /// What the API and the page know.
-    fn api(&self, tasks: &mut Tasks) -> Data<Api<SqliteQueue>> {
+    fn api(&self, tasks: &mut Tasks) -> Data<Api<StoreHandle>> {
         let pulse = Pulse::new(self.ambient.clone());
         spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
         let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
@@ -740,7 +758,7 @@ impl App {
     }
 
     /// Says on workloads that messages about them were given up.
-    fn spawn_given_up(&self, tasks: &mut Tasks, sender: Arc<Sender<SqliteQueue>>) {
+    fn spawn_given_up(&self, tasks: &mut Tasks, sender: Arc<Sender<StoreHandle>>) {
         let (cluster, scopes, mut stop) = (self.cluster.clone(), self.scopes.clone(), self.stop.clone());
         let given_up = GivenUp {
             queue: self.queue.clone(),
@@ -837,7 +855,7 @@ fn identity(config: &Config) -> anyhow::Result<Option<Identity>> {
 fn access(
     auth: Auth,
     config: &Config,
-    (cluster, queue, keys): (&KubeCluster, &SqliteQueue, &LinkKeys),
+    (cluster, queue, keys): (&KubeCluster, &StoreHandle, &LinkKeys),
     outbound: &Outbound,
     (metrics, ambient): (&Metrics, &Ambient),
 ) -> anyhow::Result<Access> {
@@ -861,14 +879,14 @@ fn access(
 
 /// What is answered to people and programs that are known, and where people sign in.
 fn signed_in_routes(config: &mut web::ServiceConfig, below: &str) {
-    let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<SqliteQueue>);
+    let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<StoreHandle>);
     let base = below.to_owned();
     let is_a_view = guard::fn_guard(move |request| page::is_a_view(request.head().uri.path(), &base));
     let people = web::scope("").guard(is_a_view).wrap(from_fn(access::people)).configure(page::routes);
     access::routes(config);
     page::asset_routes(config);
     let of_keel = web::scope(KEEL_APPROVALS).wrap(from_fn(access::programs));
-    let of_keel = of_keel.configure(api::keel_routes::<SqliteQueue>);
+    let of_keel = of_keel.configure(api::keel_routes::<StoreHandle>);
     config.service(programs).service(of_keel).service(people);
 }
 

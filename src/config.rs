@@ -14,6 +14,7 @@ pub mod notes;
 mod origin;
 mod otel;
 mod parse;
+pub mod queue;
 mod registry;
 pub mod reload;
 mod rules;
@@ -60,6 +61,7 @@ use notes::NotesConfig;
 use origin::ReadFiles;
 pub use origin::{Origins, Row};
 use parse::Reader;
+use queue::QueueConfig;
 use schedule::Schedule;
 use source::{Scheme, Source};
 use written::Written;
@@ -104,6 +106,8 @@ pub struct Config {
     pub auth: Option<Auth>,
     /// `IMAGE_WATCHER_DATA`.
     pub data: PathBuf,
+    /// `IMAGE_WATCHER_QUEUE`, and where it is.
+    pub queue: QueueConfig,
     /// `IMAGE_WATCHER_NAMESPACES`: the namespaces that are watched, where each is named; empty where only the cluster knows
     /// which they are, or all are.
     pub namespaces: Vec<String>,
@@ -354,6 +358,7 @@ impl Config {
             language,
             zone,
             data: reader.text("IMAGE_WATCHER_DATA").unwrap_or_else(|| "./data".into()).into(),
+            queue: reader.queue(),
             namespaces: watched.named().unwrap_or_default(),
             watched,
             rules,
@@ -480,9 +485,31 @@ mod tests {
     }
 
     #[test]
-    fn what_this_version_does_not_do_is_refused() {
-        assert_eq!(problems(&[("IMAGE_WATCHER_QUEUE", "nats://nats:4222")]).len(), 1);
-        assert!(read(&[("IMAGE_WATCHER_QUEUE", "sqlite")]).is_ok());
+    fn the_queue_is_a_file_or_stands_on_nats() {
+        let queue = |variables: &[(&str, &str)]| read(variables).unwrap().queue;
+        assert!(matches!(queue(&[]), QueueConfig::Sqlite));
+        assert!(matches!(queue(&[("IMAGE_WATCHER_QUEUE", "sqlite")]), QueueConfig::Sqlite));
+        let nats = |variables: &[(&str, &str)]| match queue(variables) {
+            QueueConfig::Nats(nats) => nats,
+            QueueConfig::Sqlite => panic!("it is on NATS"),
+        };
+        let one = nats(&[("IMAGE_WATCHER_QUEUE", "nats://nats:4222")]);
+        assert_eq!((one.servers.len(), one.replicas, one.buckets.as_str()), (1, 1, "image-watcher"));
+        let three = [("IMAGE_WATCHER_QUEUE", "tls://a, tls://b:4222,nats://c")];
+        assert_eq!((nats(&three).servers.len(), nats(&three).replicas), (3, 3), "whoever names three has three");
+        let user = [
+            three[0],
+            ("IMAGE_WATCHER_NATS_USER", "iw"),
+            ("IMAGE_WATCHER_NATS_PASSWORD_FILE", "/secret"),
+            ("IMAGE_WATCHER_NATS_BUCKET", "prod"),
+            ("IMAGE_WATCHER_NATS_REPLICAS", "5"),
+        ];
+        let known = nats(&user);
+        assert_eq!(
+            known.user.map(|(name, password)| (name, password.expose().to_owned())),
+            Some(("iw".into(), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()))
+        );
+        assert_eq!((known.buckets.as_str(), known.replicas), ("prod", 5));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! schedule, start ─► intake::poller ─────────┤
 //! workload edit ─► cluster (watch) ──────────┤ Job
 //!                                            ▼
-//!                                         queue            durable: SQLite
+//!                                         queue            durable: SQLite, or NATS
 //!                                            ▼
 //! link ─► approvals ────────────────► reconcile            the only sequencer
 //!                                            ├─► assess        the decision, read-only, as check and explain make it

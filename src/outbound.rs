@@ -219,6 +219,12 @@ impl Outbound {
         self.authorities.iter().chain(self.machine.certificates())
     }
 
+    /// How TLS is spoken, for libraries that speak it over connections of their own.
+    #[must_use]
+    pub fn tls(&self) -> rustls::ClientConfig {
+        self.tls.clone()
+    }
+
     /// A client of this reach.
     ///
     /// # Errors

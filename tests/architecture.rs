@@ -89,9 +89,10 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
 const CIRCLES: [&str; 0] = [];
 
 /// Names that only some modules may use: what they stand for is an effect.
-const ONLY_IN: [(&str, &[&str]); 5] = [
+const ONLY_IN: [(&str, &[&str]); 6] = [
     ("kube::", &["cluster", "app"]),
     ("rusqlite", &["queue::sqlite"]),
+    ("async_nats", &["queue::nats"]),
     ("lettre", &["notify", "config"]),
     ("reqwest", &["outbound", "registry", "release", "notify"]),
     ("actix_web", &["intake", "access", "approvals", "api", "web", "listener", "app", "cli"]),

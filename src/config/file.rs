@@ -115,8 +115,16 @@ config_file! {
         "sslCertFile" ssl_cert_file: Text = "SSL_CERT_FILE",
         /// The folder of the queue.
         "data" data: Text = "IMAGE_WATCHER_DATA",
-        /// sqlite.
+        /// sqlite, or the servers of NATS as nats://host:port.
         "queue" queue: Text = "IMAGE_WATCHER_QUEUE",
+        /// The user at NATS.
+        "natsUser" nats_user: Text = "IMAGE_WATCHER_NATS_USER",
+        /// A file of that user's password.
+        "natsPasswordFile" nats_password_file: Text = "IMAGE_WATCHER_NATS_PASSWORD_FILE",
+        /// What the names of the buckets on NATS begin with.
+        "natsBucket" nats_bucket: Text = "IMAGE_WATCHER_NATS_BUCKET",
+        /// How many servers of NATS keep each entry.
+        "natsReplicas" nats_replicas: Number = "IMAGE_WATCHER_NATS_REPLICAS",
         /// A folder of templates in the place of the built-in ones.
         "templates" templates: Text = "IMAGE_WATCHER_TEMPLATES",
         /// A file of the key that signs links and records.

@@ -25,7 +25,7 @@ pub(super) const METRICS_PER_WORKLOAD: &str = "IMAGE_WATCHER_METRICS_PER_WORKLOA
 pub(super) const IDENTITY: [&str; 2] = ["IMAGE_WATCHER_IDENTITY_HEADER", "IMAGE_WATCHER_IDENTITY_REQUIRED"];
 
 /// Variables whose value is all they have.
-const PLAIN: [&str; 47] = [
+const PLAIN: [&str; 50] = [
     "NODE_ENV",
     "LOG_LEVEL",
     "RUN_ON_BOOT",
@@ -58,6 +58,9 @@ const PLAIN: [&str; 47] = [
     "IMAGE_WATCHER_CONFIG",
     "IMAGE_WATCHER_DATA",
     "IMAGE_WATCHER_QUEUE",
+    "IMAGE_WATCHER_NATS_USER",
+    "IMAGE_WATCHER_NATS_BUCKET",
+    "IMAGE_WATCHER_NATS_REPLICAS",
     NAMESPACES,
     "IMAGE_WATCHER_PLAIN_HTTP",
     "IMAGE_WATCHER_TEMPLATES",
@@ -76,10 +79,11 @@ const PLAIN: [&str; 47] = [
 ];
 
 /// Variables that are also read from the file that `<NAME>_FILE` names.
-const BY_FILE: [&str; 24] = [
+const BY_FILE: [&str; 25] = [
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "IMAGE_WATCHER_LINK_KEY",
+    "IMAGE_WATCHER_NATS_PASSWORD",
     "SMTP_URL",
     "SLACK_URL",
     "SLACK_BOT_TOKEN",

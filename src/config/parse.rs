@@ -513,9 +513,6 @@ impl<'v> Reader<'v> {
                 self.warning(name, told);
             }
         }
-        if self.text("IMAGE_WATCHER_QUEUE").is_some_and(|queue| queue != "sqlite") {
-            self.problem("IMAGE_WATCHER_QUEUE", "is not sqlite; this version has no other queue");
-        }
     }
 }
 

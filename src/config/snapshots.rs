@@ -39,7 +39,10 @@ fn alone() -> Vec<(&'static str, &'static str)> {
         ("IMAGE_WATCHER_ROLLOUTS_TOTAL", "0"),
         ("IMAGE_WATCHER_ROLLOUTS_PER_NAMESPACE", "some"),
         ("IMAGE_WATCHER_DELETE_BROKEN", "perhaps"),
-        ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
+        ("IMAGE_WATCHER_QUEUE", "kafka://hunter2@kafka:9092"),
+        ("IMAGE_WATCHER_QUEUE", "nats://nats:4222/jobs"),
+        ("IMAGE_WATCHER_QUEUE", "nats://iw:hunter2@nats:4222"),
+        ("IMAGE_WATCHER_NATS_USER", "iw"),
         ("IMAGE_WATCHER_NAMESPACES", "shop,Über"),
         ("IMAGE_WATCHER_PLAIN_HTTP", "http://registry.example.com:5000/"),
         ("IMAGE_WATCHER_LINK_KEY", SECRET),
@@ -71,6 +74,9 @@ fn alone() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
+/// Where nothing is wrong yet.
+const NATS: (&str, &str) = ("IMAGE_WATCHER_QUEUE", "nats://nats:4222");
+
 /// Those that only show together.
 fn together() -> Vec<Vec<(&'static str, &'static str)>> {
     let mail = |url: &'static str| [&[("SMTP_URL", url)], &MAIL[..]].concat();
@@ -90,6 +96,10 @@ fn together() -> Vec<Vec<(&'static str, &'static str)>> {
         vec![("OPEN_AI_URL", "ftp://x"), ("OPEN_AI_MODEL", "a-model")],
         vec![("OPEN_AI_KEY", SECRET), ("OPENAI_API_KEY", "another"), ("OPEN_AI_MODEL", "a-model")],
         vec![("PORT", "8080"), ("ADMIN_PORT", "8080")],
+        vec![NATS, ("IMAGE_WATCHER_NATS_USER", "iw")],
+        vec![NATS, ("IMAGE_WATCHER_NATS_PASSWORD", SECRET)],
+        vec![NATS, ("IMAGE_WATCHER_NATS_BUCKET", "prod.eu")],
+        vec![NATS, ("IMAGE_WATCHER_NATS_REPLICAS", "6")],
         vec![("TELEGRAM_TOKEN", SECRET), ("TELEGRAM_CHAT", "-42")],
         vec![("TELEGRAM_TOKEN", "1:hunter2hunter2hunter2"), ("TELEGRAM_CHAT", "ops")],
         vec![("SLACK_BOT_TOKEN", "xoxp-hunter2"), ("SLACK_CHANNEL", "C1")],

@@ -109,31 +109,31 @@ impl<Q: QueueAdmin> Case<Q> {
 }
 
 /// Runs all of it; each part on a queue that `open` makes anew.
-pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: impl FnMut(&Ambient) -> Q) {
-    let mut case = || {
+pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: impl AsyncFnMut(&Ambient) -> Q) {
+    let mut case = async || {
         let clock = Arc::new(Stepped::default());
         clock.step(TimeDelta::days(20_000));
-        let queue = open(&Ambient::system().at(clock.clone()));
+        let queue = open(&Ambient::system().at(clock.clone())).await;
         Case { queue, clock }
     };
-    a_job_is_given_once_and_gone_when_it_is_done(case()).await;
-    hints_of_one_repository_are_one_job(case()).await;
-    a_message_is_sent_once(case()).await;
-    what_failed_comes_again_at_its_moment(case()).await;
-    what_went_well_and_comes_again_counts_anew(case()).await;
-    what_can_not_be_done_is_a_dead_letter(case()).await;
-    jobs_of_one_lane_follow_one_another(case()).await;
-    a_lease_that_ran_out_settles_nothing(case()).await;
-    whoever_waits_is_woken(case()).await;
-    messages_of_channels_that_are_no_more_are_buried(case()).await;
-    what_waits_to_go_out_together_stays_until_it_is_composed(case()).await;
-    what_was_composed_is_not_told_twice(case()).await;
-    whoever_composes_is_woken(case()).await;
-    a_dead_letter_is_sent_again_as_if_it_were_new(case()).await;
-    a_dead_letter_that_is_thrown_away_is_not_told_anew(case()).await;
-    each_dead_letter_is_told_of_once(case()).await;
-    what_was_announced_is_remembered_until_it_is_found(case()).await;
-    what_was_announced_is_bounded(case()).await;
+    a_job_is_given_once_and_gone_when_it_is_done(case().await).await;
+    hints_of_one_repository_are_one_job(case().await).await;
+    a_message_is_sent_once(case().await).await;
+    what_failed_comes_again_at_its_moment(case().await).await;
+    what_went_well_and_comes_again_counts_anew(case().await).await;
+    what_can_not_be_done_is_a_dead_letter(case().await).await;
+    jobs_of_one_lane_follow_one_another(case().await).await;
+    a_lease_that_ran_out_settles_nothing(case().await).await;
+    whoever_waits_is_woken(case().await).await;
+    messages_of_channels_that_are_no_more_are_buried(case().await).await;
+    what_waits_to_go_out_together_stays_until_it_is_composed(case().await).await;
+    what_was_composed_is_not_told_twice(case().await).await;
+    whoever_composes_is_woken(case().await).await;
+    a_dead_letter_is_sent_again_as_if_it_were_new(case().await).await;
+    a_dead_letter_that_is_thrown_away_is_not_told_anew(case().await).await;
+    each_dead_letter_is_told_of_once(case().await).await;
+    what_was_announced_is_remembered_until_it_is_found(case().await).await;
+    what_was_announced_is_bounded(case().await).await;
 }
 
 async fn a_job_is_given_once_and_gone_when_it_is_done<Q: QueueAdmin>(case: Case<Q>) {

@@ -11,20 +11,28 @@
 //! ```
 
 mod announced;
+mod command;
 #[cfg(test)]
 mod contract;
 mod gathering;
+mod handle;
 mod joined;
 mod kept;
+mod leases;
 mod letters;
+mod losses;
+pub mod nats;
+mod noted;
 mod reason;
 #[cfg(test)]
 pub(crate) mod records_contract;
+mod reply;
 pub(crate) mod row;
 mod schedule;
 mod sign_ins;
 pub mod sqlite;
 mod trouble;
+mod waiting;
 pub mod worker;
 
 use std::collections::BTreeMap;
@@ -44,11 +52,15 @@ use crate::telemetry::spans;
 
 pub use announced::{Announced, Announcements, LOOKED_FOR};
 pub use gathering::{Gathering, ItemId, Waiting};
+pub use handle::StoreHandle;
 pub use kept::Kept;
 pub use letters::{Acted, Asked, Before, Letter, LetterState, Letters, Page};
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
 pub use sign_ins::{SignIn, SignIns};
 pub use trouble::{Failure, Trouble, Troubles};
+
+/// The most jobs that are stored; more are refused, which a webhook's sender sees as 503.
+pub const MOST_JOBS: u64 = 100_000;
 
 /// A class of jobs with workers of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -371,7 +383,9 @@ pub enum QueueError {
     #[error("the queue holds {0} jobs, its bound; it takes more when some are done")]
     Full(u64),
     /// The disk did not take it, or may have: the caller must treat it as not stored.
-    #[error("the queue can't write to its store: look at the free space and the rights of the data folder")]
+    #[error(
+        "the queue can't write to its store: look at the free space and the rights of the data folder, or at NATS where it stands there"
+    )]
     Store(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The process is ending.
     #[error("the queue is closed")]

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use super::{Answering, Records, Written, WrittenOn};
+use super::{Answering, Records, Sightings, Written, WrittenOn};
 use crate::domain::actor::Actor;
 use crate::domain::approval::ApprovalId;
 use crate::domain::fleet::{Brake, Release};
@@ -35,6 +35,13 @@ pub(crate) async fn keeps_it(records: impl Records) {
     assert_eq!(newest().await, Some(written(3, "three")), "and so does its refusal");
     assert_eq!(records.newest("other").await.unwrap(), None);
     assert_eq!(records.sequences().await.unwrap(), [("uid".into(), 3)]);
+    for (watched, deleted) in [(vec!["uid"], vec!["unknown"]), (vec![], vec!["uid"]), (vec!["uid", "unknown"], vec![])]
+    {
+        let all = |uids: Vec<&str>| uids.into_iter().map(Box::from).collect();
+        records.seen(Sightings { watched: all(watched), deleted: all(deleted) }).await.unwrap();
+        assert_eq!(records.sequences().await.unwrap(), [("uid".into(), 3)], "it goes after a while, and nothing comes");
+        assert_eq!(newest().await, Some(written(3, "three")));
+    }
     assert_eq!(records.brake().await.unwrap(), Brake::default());
     let of = ApprovalId::mint(DateTime::UNIX_EPOCH, [1; 10]);
     let released = Some(Release { at: DateTime::UNIX_EPOCH, by: Actor::Program("a test".into()), of });

@@ -4,12 +4,10 @@
 //! commands gather, so the number of commits follows the disk and not the load.
 
 mod announced;
-mod command;
 mod file;
 mod gathering;
 mod kept;
 mod lanes;
-mod leases;
 mod leasing;
 mod letter_command;
 mod letters;
@@ -19,79 +17,25 @@ mod sign_ins;
 mod store;
 mod troubles;
 mod upkeep;
-mod waiting;
 mod writer;
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 
-use super::joined::Joined;
-use super::{
-    Acted, Answering, Asked, Batch, Depth, Gathering, ItemId, Kept, Leased, Letter, Letters, NewJob, Page, Placed,
-    Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, Sightings, SignIn, SignIns, Topic, Troubles, Waiting,
-    Written,
-};
+use super::handle::{Known, MOST_WAITING, StoreHandle, Wakers};
+use super::noted::Noted;
 use crate::ambient::Ambient;
-use crate::domain::event::Job;
-use crate::domain::fleet::Brake;
 
-use announced::Noted;
-use command::{Command, Keeping};
 pub use file::OpenError;
-use letter_command::LetterCommand;
-use reply::Reply;
-use sign_ins::SignInCommand;
 use store::Store;
-use waiting::Stored;
 use writer::Writer;
 
-/// The most jobs that are stored; more are refused, which a webhook's sender sees as 503.
-pub const MOST_JOBS: u64 = 100_000;
-/// The most commands that wait for the writer; whoever comes then waits before it is one of them.
-const MOST_WAITING: usize = 4096;
-/// The most dead letters that one transaction sends again, so that nobody waits long for it.
-const MOST_SENT_AGAIN: usize = 200;
+/// A handle on a store that is kept in SQLite, for whoever opens no other.
+pub type SqliteQueue = StoreHandle;
 
-/// A handle on the writer. It ends, with its last commit done, when every handle is dropped.
-#[derive(Clone)]
-pub struct SqliteQueue {
-    commands: mpsc::Sender<Command>,
-    stored: Stored,
-    announced: Noted,
-    joined: Joined,
-    wakers: Wakers,
-    given_up: Arc<Notify>,
-}
-
-impl std::fmt::Debug for SqliteQueue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SqliteQueue")
-    }
-}
-
-/// Who is woken for which topic.
-#[derive(Clone, Default)]
-struct Wakers(Arc<Mutex<HashMap<Topic, Arc<Notify>>>>);
-
-impl Wakers {
-    fn of(&self, topic: &Topic) -> Arc<Notify> {
-        let mut wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(wakers.entry(topic.clone()).or_default())
-    }
-
-    fn wake_all(&self) {
-        let wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        wakers.values().for_each(|waker| waker.notify_one());
-    }
-}
-
-impl SqliteQueue {
+impl StoreHandle {
     /// Opens the queue of a data folder, which is made if it is missing, and starts its writer.
     ///
     /// # Errors
@@ -101,194 +45,13 @@ impl SqliteQueue {
         let mut store = Store::open(folder, ambient.clone())?;
         store.begin()?;
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
-        let (stored, wakers, given_up) = (store.stored(), Wakers::default(), Arc::<Notify>::default());
+        let (looks, wakers, given_up) = (store.stored(), Wakers::default(), Arc::<Notify>::default());
         let writer = Writer::new(store, waiting, (wakers.clone(), Arc::clone(&given_up)), lock);
         std::thread::Builder::new()
             .name("queue-writer".into())
             .spawn(move || writer.run())
             .map_err(|source| OpenError::of_folder(folder, source))?;
-        Ok(Self { commands, stored, announced: Noted::default(), joined: Joined::default(), wakers, given_up })
-    }
-
-    /// Whether what this job asks for is on disk already, and still to be done.
-    fn is_stored(&self, new: &NewJob) -> bool {
-        match &new.job {
-            Job::Look(repository) => self.stored.serves(repository, new.not_before.timestamp_millis(), new.urgency),
-            Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => false,
-        }
-    }
-
-    async fn ask_letters<T>(&self, command: impl FnOnce(Reply<T>) -> LetterCommand) -> Result<T, QueueError> {
-        self.ask(|reply| Command::Letters(command(reply))).await
-    }
-
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, QueueError> {
-        let (reply, replied) = Reply::channel();
-        self.commands.send(command(reply)).await.map_err(|_| QueueError::Closed)?;
-        replied.await.map_err(|_| QueueError::Closed)?
-    }
-}
-
-impl Queue for SqliteQueue {
-    async fn put(&self, jobs: Vec<NewJob>) -> Result<Placed, QueueError> {
-        self.joined.note(&jobs);
-        if jobs.iter().all(|job| self.is_stored(job)) {
-            return Ok(Placed::Coalesced);
-        }
-        self.ask(|reply| Command::Put(jobs, reply)).await
-    }
-
-    async fn lease(&self, topic: &Topic, most: usize, sharing: &Sharing) -> Result<Batch, QueueError> {
-        let mut batch = self.ask(|reply| Command::Lease(topic.clone(), most, sharing.clone(), reply)).await?;
-        self.joined.hand_over(&mut batch.jobs);
-        Ok(batch)
-    }
-
-    async fn settle(&self, leased: &Leased, settlement: Settlement) -> Result<(), QueueError> {
-        let topic = Topic::of(&leased.job);
-        let settled = self.ask(|reply| Command::Settle(Box::new(leased.clone()), settlement, reply)).await;
-        // Its lanes may have another job, or the same one again.
-        self.wakers.of(&topic).notify_one();
-        settled
-    }
-
-    fn changed(&self, topic: &Topic) -> Arc<Notify> {
-        self.wakers.of(topic)
-    }
-
-    async fn depth(&self) -> Result<Depth, QueueError> {
-        self.ask(Command::Depth).await
-    }
-}
-
-impl Gathering for SqliteQueue {
-    async fn gathered(&self, channel: &str, most: usize) -> Result<Vec<Waiting>, QueueError> {
-        self.ask(|reply| Command::Gathered(channel.to_owned(), most, reply)).await
-    }
-
-    async fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> Result<(), QueueError> {
-        self.ask(|reply| Command::Compose(of, messages, reply)).await.map(drop)
-    }
-}
-
-impl QueueAdmin for SqliteQueue {
-    async fn ping(&self) {
-        let _ = self.ask(Command::Ping).await;
-    }
-
-    async fn troubles(&self) -> Result<Troubles, QueueError> {
-        self.ask(Command::Troubles).await
-    }
-
-    async fn bury_all_but(&self, channels: &[String]) -> Result<Vec<(String, u64)>, QueueError> {
-        self.ask(|reply| Command::Bury(channels.to_vec(), reply)).await
-    }
-}
-
-impl Letters for SqliteQueue {
-    async fn letters(&self, asked: Asked) -> Result<Page, QueueError> {
-        self.ask_letters(|reply| LetterCommand::List(Box::new(asked), reply)).await
-    }
-
-    async fn letter(&self, id: &str) -> Result<Option<Letter>, QueueError> {
-        self.ask_letters(|reply| LetterCommand::Find(id.to_owned(), reply)).await
-    }
-
-    async fn send_again(&self, id: &str) -> Result<Acted, QueueError> {
-        let all = self.ask_letters(|reply| LetterCommand::SendAgain(vec![id.to_owned()], reply)).await?;
-        Ok(all.first().copied().unwrap_or(Acted::Unknown))
-    }
-
-    async fn send_all_again(&self, channel: &str) -> Result<u64, QueueError> {
-        // What is given up meanwhile is not sent once more.
-        let dead = self.ask_letters(|reply| LetterCommand::Dead(channel.to_owned(), reply)).await?;
-        let mut sent = 0;
-        for ids in dead.chunks(MOST_SENT_AGAIN) {
-            let all = self.ask_letters(|reply| LetterCommand::SendAgain(ids.to_vec(), reply)).await?;
-            sent += all.iter().filter(|acted| **acted == Acted::Done).count();
-        }
-        Ok(u64::try_from(sent).unwrap_or(u64::MAX))
-    }
-
-    async fn discard(&self, id: &str) -> Result<Acted, QueueError> {
-        self.ask_letters(|reply| LetterCommand::Discard(id.to_owned(), reply)).await
-    }
-
-    async fn untold(&self, most: usize) -> Result<Vec<Letter>, QueueError> {
-        self.ask_letters(|reply| LetterCommand::Untold(most, reply)).await
-    }
-
-    async fn were_told(&self, ids: Vec<String>) -> Result<(), QueueError> {
-        self.ask_letters(|reply| LetterCommand::WereTold(ids, reply)).await
-    }
-
-    fn given_up(&self) -> Arc<Notify> {
-        Arc::clone(&self.given_up)
-    }
-}
-
-impl Kept for SqliteQueue {
-    async fn recall(&self, key: &str) -> Option<String> {
-        let key = key.to_owned();
-        let recalled = self.ask(|reply| Command::Recall(key, reply)).await;
-        recalled.unwrap_or_else(|error| {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "what was learnt before can't be read");
-            None
-        })
-    }
-
-    async fn keep(&self, key: &str, value: String, until: DateTime<Utc>) {
-        let keeping = Box::new(Keeping { key: key.to_owned(), value, until });
-        if let Err(error) = self.ask(|reply| Command::Keep(keeping, reply)).await {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "what was learnt is not kept, and will be asked again");
-        }
-    }
-}
-
-impl Records for SqliteQueue {
-    async fn newest(&self, uid: &str) -> Result<Option<Written>, QueueError> {
-        let uid = uid.to_owned();
-        self.ask(|reply| Command::Newest(uid, reply)).await
-    }
-
-    async fn sequences(&self) -> Result<Vec<(Box<str>, u64)>, QueueError> {
-        self.ask(Command::Sequences).await
-    }
-
-    async fn remember(&self, uid: &str, written: Written) -> Result<(), QueueError> {
-        let remembered = Box::new((uid.to_owned(), written));
-        self.ask(|reply| Command::Remember(remembered, reply)).await
-    }
-
-    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
-        let uid = uid.to_owned();
-        self.ask(|reply| Command::Answering(uid, answering, reply)).await
-    }
-
-    async fn seen(&self, seen: Sightings) -> Result<(), QueueError> {
-        self.ask(|reply| Command::Seen(Box::new(seen), reply)).await
-    }
-
-    async fn brake(&self) -> Result<Brake, QueueError> {
-        self.ask(Command::Brake).await
-    }
-
-    async fn remember_brake(&self, brake: Brake) -> Result<(), QueueError> {
-        self.ask(|reply| Command::RememberBrake(Box::new(brake), reply)).await
-    }
-}
-
-impl SignIns for SqliteQueue {
-    fn remember_sign_in(&self, sign_in: SignIn) -> BoxFuture<'_, Result<(), QueueError>> {
-        self.ask(|reply| Command::SignIns(SignInCommand::Remember(Box::new(sign_in), reply))).boxed()
-    }
-
-    fn sign_in(&self, id: [u8; 32]) -> BoxFuture<'_, Result<Option<String>, QueueError>> {
-        self.ask(move |reply| Command::SignIns(SignInCommand::Find(id, reply))).boxed()
-    }
-
-    fn forget_sign_in(&self, id: [u8; 32]) -> BoxFuture<'_, Result<(), QueueError>> {
-        self.ask(move |reply| Command::SignIns(SignInCommand::Forget(id, reply))).boxed()
+        Ok(Self::new(commands, Some(Known { looks, announced: Noted::default() }), wakers, given_up))
     }
 }
 

@@ -2,9 +2,16 @@
 //! dead letters; of each topic, and of looks for each host.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+use super::row::{self, RowError};
+use crate::domain::event::Job;
+
+/// The most groups that are listed one by one; of more, what failed longest ago is left out.
+const MOST_GROUPS: usize = 200;
 
 /// Jobs that belong together and are not done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,4 +56,68 @@ pub struct Troubles {
     pub failing: Vec<Trouble>,
     /// When a job of each topic was done last, as far as that is remembered: messages are, looks are not.
     pub last_done: BTreeMap<String, DateTime<Utc>>,
+}
+
+/// What is wrong with a job that is not done.
+#[derive(Clone, Copy)]
+pub(super) enum Fault {
+    Retried,
+    Suspect,
+    Dead,
+}
+
+/// What fails, by topic and host, as it is counted.
+#[derive(Default)]
+pub(super) struct Groups(BTreeMap<(String, Option<String>), Trouble>);
+
+impl Groups {
+    /// Counts a job, the last that failed first.
+    pub(super) fn count(
+        &mut self,
+        topic: &str,
+        job: Result<Job, RowError>,
+        fault: Fault,
+        (at, reason): (DateTime<Utc>, Option<String>),
+    ) {
+        let (host, about) = subject(job);
+        let key = (topic.to_owned(), host.clone());
+        if self.0.len() >= MOST_GROUPS && !self.0.contains_key(&key) {
+            return;
+        }
+        let trouble = match self.0.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let last = Failure { about: about.clone(), at, reason };
+                new.insert(Trouble { topic: topic.to_owned(), host, last, ..Trouble::default() })
+            }
+        };
+        match fault {
+            Fault::Retried => trouble.retried += 1,
+            Fault::Suspect => {
+                trouble.suspect += 1;
+                trouble.last_suspect.get_or_insert(about);
+            }
+            Fault::Dead => trouble.dead += 1,
+        }
+    }
+
+    /// What failed last comes first.
+    pub(super) fn sorted(self) -> Vec<Trouble> {
+        let mut all: Vec<Trouble> = self.0.into_values().collect();
+        all.sort_by_key(|trouble| std::cmp::Reverse(trouble.last.at));
+        all
+    }
+}
+
+/// The host that a job is about, and its name for people. A row of another version has none.
+fn subject(job: Result<Job, RowError>) -> (Option<String>, String) {
+    match job {
+        Ok(Job::Look(repository)) => (Some(repository.host().to_owned()), repository.to_string()),
+        Ok(Job::Deliver(delivery)) => {
+            (None, delivery.notices().first().map(|notice| notice.workload.to_string()).unwrap_or_default())
+        }
+        Ok(Job::Gather(gathered)) => (None, gathered.notice.workload.to_string()),
+        Ok(job @ Job::Press(_)) => (None, row::about(&job)),
+        Err(_) => (None, "a job of another version".to_owned()),
+    }
 }

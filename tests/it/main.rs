@@ -51,6 +51,7 @@ mod logs;
 mod messages;
 mod metrics;
 mod oidc;
+mod on_nats;
 mod outages;
 mod owned;
 mod owners;
@@ -92,6 +93,7 @@ fn main() -> std::process::ExitCode {
         answers::tests(),
         access::tests(),
         oidc::tests(),
+        on_nats::tests(),
         preflight::tests(),
         settings::tests(),
         reload::tests(),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the test peers (real control plane, registries, token server, mail catcher, HTTP proxy) from the pinned Go
+# Builds the test peers (real control plane, registries, token server, mail catcher, HTTP proxy, NATS) from the pinned Go
 # modules beside this script, into a cache outside the clone, and prints the folder that holds them. With `gitea` it
-# builds Gitea too, with `chart` Helm and kustomize, with `owners` all who write workloads beside us (Helm, kubectl, kustomize)
+# builds Gitea too, with `nats` nothing but the NATS server, with `chart` Helm and kustomize, with `owners` all who write workloads beside us (Helm, kubectl, kustomize)
 # and the controller of Argo Rollouts: each takes minutes of its own.
 #
 # The cache key is the modules' lock files, so a second run only prints. KUBEBUILDER_ASSETS, if set, is
@@ -55,6 +55,11 @@ apart() { # name, folder, package
   ln -sfn "$cache/apart/$built" "$bin/$name"
 }
 
+CGO_ENABLED=0 apart nats-server nats-server github.com/nats-io/nats-server/v2
+if [ "${1:-}" = nats ]; then
+  echo "$bin"
+  exit
+fi
 peer etcd go.etcd.io/etcd/server/v3
 peer registry github.com/distribution/distribution/v3/cmd/registry
 peer mailpit github.com/axllent/mailpit

@@ -1,20 +1,9 @@
-//! What an operator's commands ask of the writer about messages.
+//! What an operator's commands about messages come to in the open transaction.
 
-use super::super::{Acted, Asked, Letter, Page, QueueError, Topic};
-use super::reply::Reply;
+use super::super::command::LetterCommand;
+use super::super::reply::Reply;
+use super::super::{Acted, QueueError, Topic};
 use super::store::Store;
-
-/// What is asked.
-pub(super) enum LetterCommand {
-    List(Box<Asked>, Reply<Page>),
-    Find(String, Reply<Option<Letter>>),
-    /// The ids of a channel's dead letters.
-    Dead(String, Reply<Vec<String>>),
-    SendAgain(Vec<String>, Reply<Vec<Acted>>),
-    Discard(String, Reply<Acted>),
-    Untold(usize, Reply<Vec<Letter>>),
-    WereTold(Vec<String>, Reply<()>),
-}
 
 /// What is to be said after the commit, and which topics have something new then.
 pub(super) struct Later {
@@ -29,19 +18,6 @@ impl Later {
 }
 
 impl LetterCommand {
-    /// Replies that nothing was done.
-    pub(super) fn refuse(self, error: QueueError) {
-        match self {
-            Self::List(_, reply) => reply.send(Err(error)),
-            Self::Find(_, reply) => reply.send(Err(error)),
-            Self::Dead(_, reply) => reply.send(Err(error)),
-            Self::SendAgain(_, reply) => reply.send(Err(error)),
-            Self::Discard(_, reply) => reply.send(Err(error)),
-            Self::Untold(_, reply) => reply.send(Err(error)),
-            Self::WereTold(_, reply) => reply.send(Err(error)),
-        }
-    }
-
     /// Does it in the open transaction. What only reads is replied to at once.
     pub(super) fn execute(self, store: &mut Store) -> Result<Option<Later>, QueueError> {
         Ok(match self {

@@ -1,26 +1,11 @@
-//! How whoever asked the writer gets its reply.
+//! Replies to what SQLite did.
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use crate::queue::QueueError;
-
-/// To whoever sent a command.
-pub(super) struct Reply<T>(oneshot::Sender<Result<T, QueueError>>);
+use crate::queue::reply::Reply;
 
 impl<T> Reply<T> {
-    /// With the end at which it arrives.
-    pub(super) fn channel() -> (Self, oneshot::Receiver<Result<T, QueueError>>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self(sender), receiver)
-    }
-
-    /// Sends it. Whoever no longer waits needs none.
-    pub(super) fn send(self, result: Result<T, QueueError>) {
-        let _ = self.0.send(result);
-    }
-
     /// Sends what was read, at once.
     ///
     /// # Errors

@@ -2,8 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::reply::Reply;
 use super::store::Store;
+use crate::queue::command::SignInCommand;
+use crate::queue::reply::Reply;
 use crate::queue::{QueueError, SignIn};
 
 /// So many are remembered; beyond it the oldest go.
@@ -11,22 +12,7 @@ const MOST: i64 = 10_000;
 /// So many of one person.
 const MOST_OF_ONE: i64 = 20;
 
-/// What is asked.
-pub(super) enum SignInCommand {
-    Remember(Box<SignIn>, Reply<()>),
-    Find([u8; 32], Reply<Option<String>>),
-    Forget([u8; 32], Reply<()>),
-}
-
 impl SignInCommand {
-    /// Replies that nothing was done.
-    pub(super) fn refuse(self, error: QueueError) {
-        match self {
-            Self::Remember(_, reply) | Self::Forget(_, reply) => reply.send(Err(error)),
-            Self::Find(_, reply) => reply.send(Err(error)),
-        }
-    }
-
     /// Does it in the open transaction: who is to be told after the commit. What only reads is replied to at once.
     pub(super) fn execute(self, store: &mut Store) -> Result<Option<Reply<()>>, QueueError> {
         Ok(match self {

@@ -1,26 +1,21 @@
 //! What is done to the rows. One connection, used by one thread.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::MOST_JOBS;
 use super::file::{self, OpenError};
-use super::leases::Leases;
-use super::waiting::{GATHER, Look, Stored, Waiting};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
+use crate::queue::leases::Leases;
+use crate::queue::losses::{MOST_LOSSES, REMEMBER_AGAIN};
 use crate::queue::schedule::Waiter;
-use crate::queue::{NewJob, Placed, QueueError, Topic, Urgency, row};
-
-/// What is put again is remembered anew after this time.
-const REMEMBER_AGAIN: i64 = 24 * 3600 * 1000;
-/// A job with which this many processes died, one after another, waits.
-pub(super) const MOST_LOSSES: u32 = 3;
+use crate::queue::waiting::{GATHER, Look, Recent, Stored, Waiting};
+use crate::queue::{MOST_JOBS, NewJob, Placed, QueueError, Topic, Urgency, row};
 
 /// The row of a key.
 struct KnownRow {
@@ -41,8 +36,8 @@ pub(super) struct Store {
     is_synced: bool,
     pub(super) leases: Leases,
     pub(super) waiting: Waiting,
-    /// When repositories were last looked at, Unix milliseconds, and how urgently; what is older than [`GATHER`] is dropped.
-    looked: HashMap<Repository, (i64, Urgency)>,
+    /// When repositories were last looked at.
+    looked: Recent,
     pub(super) ready: u64,
     /// Rows that were sent again, and wait where they were: one behind them may be under way.
     pub(super) sent_again: HashSet<i64>,
@@ -68,7 +63,7 @@ impl Store {
             is_synced: true,
             leases: Leases::new(died, ambient.clone()),
             waiting: Waiting::default(),
-            looked: HashMap::new(),
+            looked: Recent::default(),
             ready: 0,
             sent_again: HashSet::new(),
             given_up: false,
@@ -246,8 +241,7 @@ impl Store {
 
     /// Until when hints of this look are gathered: the first of a burst acts at once, the rest makes one look more.
     fn gathered(&self, repository: &Repository, urgency: Urgency) -> i64 {
-        let looked = self.looked.get(repository).filter(|(_, last)| urgency.is_gathered_after(*last));
-        looked.map_or(0, |(looked, _)| (looked + GATHER).min(self.soon()))
+        self.looked.gathers_until(repository, urgency, self.wall())
     }
 
     /// When a gathered hint acts that comes now, Unix milliseconds.
@@ -256,9 +250,7 @@ impl Store {
     }
 
     pub(super) fn has_looked(&mut self, repository: Repository, urgency: Urgency) {
-        let now = self.wall();
-        self.looked.retain(|_, (looked, _)| (0..GATHER).contains(&(now - *looked)));
-        self.looked.insert(repository, (now, urgency));
+        self.looked.note(repository, urgency, self.wall());
     }
 
     /// Does a waiting job earlier, if it is to wait longer. Then it follows from what has it done, where that is a span.

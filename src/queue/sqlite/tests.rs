@@ -15,14 +15,17 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::ambient::Clock;
 use crate::domain::event::{Delivery, Job, NoticeKind};
 use crate::domain::reference::Repository;
 use crate::queue::contract::{self, Stepped, about, email, item, look, mail};
-use crate::queue::{Claim, Slots, Urgency, row};
+use crate::queue::{
+    Batch, Claim, Gathering as _, Kept as _, Leased, Letters as _, MOST_JOBS, NewJob, Placed, Queue as _,
+    QueueAdmin as _, QueueError, Settlement, Sharing, Slots, Topic, Urgency, row,
+};
 use crate::telemetry::tests::Log;
 
 fn ambient() -> Ambient {
@@ -72,7 +75,7 @@ fn die(queue: SqliteQueue, folder: &Path, at: &Ambient) -> SqliteQueue {
 #[tokio::test]
 async fn it_keeps_the_contract_of_queues() {
     let mut folders = Vec::new();
-    contract::keeps_it(|ambient| {
+    contract::keeps_it(async |ambient: &Ambient| {
         folders.push(tempfile::tempdir().unwrap());
         SqliteQueue::open(folders.last().unwrap().path(), ambient).unwrap()
     })

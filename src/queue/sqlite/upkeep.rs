@@ -1,32 +1,15 @@
 //! What is done to rows other than to do their jobs: what a process died with, what is over, what nobody will ever take.
 
-use std::time::Duration;
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use rusqlite::params;
 
 use super::file::OpenError;
-use super::store::{MOST_LOSSES, Store, moment};
-use crate::domain::retry::Backoff;
+use super::store::{Store, moment};
+use crate::queue::losses::{
+    MOST_DEAD, MOST_LOSSES, MOST_LOSSES_OF_A_MESSAGE, MOST_NAMED, MOST_PURGED, PURGE, REMEMBER_DEAD, REMEMBER_DONE,
+    REMEMBER_GONE, again_after, log_given_up, log_suspect,
+};
 use crate::queue::{Depth, Topic, row};
-
-/// Done deliveries are remembered this long, so that the same message is not sent twice.
-const REMEMBER_DONE: TimeDelta = TimeDelta::days(7);
-/// Dead letters are kept this long.
-const REMEMBER_DEAD: TimeDelta = TimeDelta::days(30);
-/// What is remembered of a workload that was deleted is kept this long: its links last for days, and should its cluster be
-/// restored as a whole, its uid comes back.
-const REMEMBER_GONE: TimeDelta = TimeDelta::days(30);
-/// The most dead letters that are kept.
-const MOST_DEAD: u32 = 10_000;
-/// Rows that are over are looked for this often, and when so many were given up as are dropped at once.
-const PURGE: Duration = Duration::from_secs(3600);
-/// The most rows that are dropped at once, so that nobody waits for long; the rest is dropped right after.
-const MOST_PURGED: u32 = 500;
-/// A message with which this many died is given up. A look is not, as nobody would do it instead.
-const MOST_LOSSES_OF_A_MESSAGE: u32 = 6;
-/// Jobs that are named one by one in the log.
-const MOST_NAMED: u32 = 50;
 
 impl Store {
     /// What is done once, before anybody asks for anything.
@@ -50,17 +33,12 @@ impl Store {
         drop(lost);
         for (id, topic, losses, job) in rows {
             if topic != "look" && losses >= MOST_LOSSES_OF_A_MESSAGE {
-                tracing::error!(
-                    topic,
-                    job,
-                    deaths = losses,
-                    "the process died each time with this message, which is given up and kept as a dead letter"
-                );
+                log_given_up(&topic, &job, losses);
                 self.finish(id, "dead", Some(&format!("the process died with it {losses} times")))?;
                 continue;
             }
             let now = self.ambient.now();
-            let at = losses.checked_sub(MOST_LOSSES).map(|beyond| patience().next(beyond + 1, None, now, 1.0));
+            let at = again_after(losses, now);
             self.connection
                 .prepare_cached(
                     "UPDATE job SET leased = 0, losses = ?2, not_before = coalesce(?3, not_before), changed = ?4
@@ -228,20 +206,4 @@ fn about(stored: &rusqlite::Row<'_>, format: usize) -> rusqlite::Result<String> 
     let (topic, payload): (String, String) = (stored.get("topic")?, stored.get(format + 1)?);
     let job = row::read(&topic, stored.get(format)?, &payload);
     Ok(job.map_or_else(|error| error.to_string(), |job| row::about(&job)))
-}
-
-fn log_suspect(topic: &str, job: &str, deaths: u32, next: DateTime<Utc>) {
-    tracing::warn!(
-        topic,
-        job,
-        deaths,
-        %next,
-        "the process died each time with this job, which waits while the others go on: if memory ran out, raise its \
-         limit; if it is one workload's image, set that workload to DISABLED"
-    );
-}
-
-/// How long jobs wait that processes died with.
-fn patience() -> Backoff {
-    Backoff::seconds(15, 3600, 4)
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::super::command::{Buried, Command};
+use super::super::handle::Wakers;
+use super::super::reply::Reply;
 use super::super::{Batch, Depth, ItemId, NewJob, Placed, QueueError, Topic};
-use super::Wakers;
-use super::command::{Buried, Command};
 use super::letter_command::Later;
-use super::reply::{Reply, failure};
+use super::reply::failure;
 use super::store::Store;
 use crate::telemetry::chain;
 
@@ -271,10 +272,10 @@ fn store_all(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<Put> {
 mod tests {
     use chrono::{DateTime, TimeDelta};
 
-    use super::super::command::Keeping;
     use super::super::file;
     use super::*;
     use crate::ambient::Ambient;
+    use crate::queue::command::Keeping;
     use crate::queue::contract::look;
 
     /// SQLite's numbers of `synchronous`.

@@ -20,6 +20,7 @@ pub(crate) mod forger;
 pub(crate) mod gitea;
 pub(crate) mod images;
 pub(crate) mod mail;
+pub(crate) mod nats;
 pub(crate) mod objects;
 pub(crate) mod openid;
 pub(crate) mod owners;
@@ -329,6 +330,11 @@ impl Ctx {
     /// An `OpenID` provider, for this test only; see [`OpenId::start`].
     pub(crate) async fn openid(&self, redirect: &str, is_bare: bool) -> OpenId {
         OpenId::start(&self.0.world.peers, &self.folder("openid"), redirect, is_bare).await
+    }
+
+    /// A NATS server, for this test only.
+    pub(crate) async fn nats(&self) -> nats::Nats {
+        nats::Nats::start(&self.0.world.peers, &self.folder("nats")).await
     }
 
     /// An HTTP proxy of the test's own. `places` says where names lead that no DNS knows; `login` is what it asks for.

@@ -1,6 +1,7 @@
 //! How long records are remembered.
 
 use super::*;
+use crate::queue::{Records as _, Sightings, Written};
 
 fn written(sequence: u64) -> Written {
     Written { sequence, record: sequence.to_string(), ..Written::default() }

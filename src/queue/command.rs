@@ -1,15 +1,12 @@
-//! What the writer is asked.
+//! What whoever writes a store is asked, wherever it is.
 
 use chrono::{DateTime, Utc};
 
-use super::super::{
-    Announced, Answering, Batch, Depth, ItemId, Leased, NewJob, Placed, QueueError, Settlement, Sharing, Sightings,
-    Topic, Troubles, Waiting, Written,
-};
-
-use super::letter_command::LetterCommand;
 use super::reply::Reply;
-use super::sign_ins::SignInCommand;
+use super::{
+    Acted, Announced, Answering, Asked, Batch, Depth, ItemId, Leased, Letter, NewJob, Page, Placed, QueueError,
+    Settlement, Sharing, Sightings, SignIn, Topic, Troubles, Waiting, Written,
+};
 use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 
@@ -106,6 +103,50 @@ impl Command {
             Self::Depth(reply) => reply.send(Err(error)),
             Self::Recall(_, reply) => reply.send(Err(error)),
             Self::Troubles(reply) => reply.send(Err(error)),
+        }
+    }
+}
+
+/// What is asked of messages.
+pub(super) enum LetterCommand {
+    List(Box<Asked>, Reply<Page>),
+    Find(String, Reply<Option<Letter>>),
+    /// The ids of a channel's dead letters.
+    Dead(String, Reply<Vec<String>>),
+    SendAgain(Vec<String>, Reply<Vec<Acted>>),
+    Discard(String, Reply<Acted>),
+    Untold(usize, Reply<Vec<Letter>>),
+    WereTold(Vec<String>, Reply<()>),
+}
+
+impl LetterCommand {
+    /// Replies that nothing was done.
+    fn refuse(self, error: QueueError) {
+        match self {
+            Self::List(_, reply) => reply.send(Err(error)),
+            Self::Find(_, reply) => reply.send(Err(error)),
+            Self::Dead(_, reply) => reply.send(Err(error)),
+            Self::SendAgain(_, reply) => reply.send(Err(error)),
+            Self::Discard(_, reply) => reply.send(Err(error)),
+            Self::Untold(_, reply) => reply.send(Err(error)),
+            Self::WereTold(_, reply) => reply.send(Err(error)),
+        }
+    }
+}
+
+/// What is asked of who is signed in.
+pub(super) enum SignInCommand {
+    Remember(Box<SignIn>, Reply<()>),
+    Find([u8; 32], Reply<Option<String>>),
+    Forget([u8; 32], Reply<()>),
+}
+
+impl SignInCommand {
+    /// Replies that nothing was done.
+    fn refuse(self, error: QueueError) {
+        match self {
+            Self::Remember(_, reply) | Self::Forget(_, reply) => reply.send(Err(error)),
+            Self::Find(_, reply) => reply.send(Err(error)),
         }
     }
 }

@@ -33,6 +33,24 @@ impl Look {
     }
 }
 
+/// When repositories were last looked at, Unix milliseconds, and how urgently; what is older than [`GATHER`] is dropped.
+#[derive(Default)]
+pub(super) struct Recent(HashMap<Repository, (i64, Urgency)>);
+
+impl Recent {
+    /// Until when hints of this repository are gathered that come now, Unix milliseconds; 0 where they are not.
+    pub(super) fn gathers_until(&self, repository: &Repository, urgency: Urgency, now: i64) -> i64 {
+        let looked = self.0.get(repository).filter(|(_, last)| urgency.is_gathered_after(*last));
+        looked.map_or(0, |(looked, _)| (looked + GATHER).min(now + GATHER))
+    }
+
+    /// A look has ended.
+    pub(super) fn note(&mut self, repository: Repository, urgency: Urgency, now: i64) {
+        self.0.retain(|_, (looked, _)| (0..GATHER).contains(&(now - *looked)));
+        self.0.insert(repository, (now, urgency));
+    }
+}
+
 /// A look, and whether its row is committed.
 type Looks = HashMap<Repository, (Look, bool)>;
 

@@ -149,6 +149,13 @@ impl Leases {
         waiters.schedule.add(waiter, claim.unwrap_or_default());
     }
 
+    /// A row waits for its turn no longer: it is over, or somebody else has it.
+    pub(super) fn withdraw(&mut self, id: i64) {
+        for waiters in self.topics.values_mut() {
+            waiters.schedule.remove(id);
+        }
+    }
+
     /// A look waits no longer than until `at`, Unix milliseconds, and is no less urgent than this.
     pub(super) fn hasten(&mut self, id: i64, at: i64, urgency: Urgency) {
         let due = self.due(at);

@@ -1,0 +1,212 @@
+//! The queue that several replicas share: entries of JetStream buckets, changed only where nobody was faster.
+//!
+//! Pull consumers give jobs out one after another. What this queue promises is more: jobs with the same key are one, jobs
+//! of a lane follow one another, slots are shared by host and namespace, a job may be put off. So a job is an entry of a
+//! key-value bucket, and whose turn it is is decided by the same code as with SQLite (`schedule`, `leases`), on an index
+//! in memory into which each replica follows the bucket:
+//!
+//! - **put** writes the entry where its key has the revision that is known, **lease** writes into it who has it, **settle**
+//!   ends that. Whoever loses the comparison has written nothing, reads what is new, and decides again.
+//! - What is put together is stored together: a commit is one atomic batch, all or none, acknowledged by the configured
+//!   number of servers. A put of more than 1,000 jobs is several batches; when it fails, some of them may be stored, and
+//!   whoever puts them again does nothing twice.
+//! - **A lease lasts as long as its holder says that it lives.** Each process says so every few seconds, on a subject that
+//!   stores nothing; one that is silent for 15 seconds is dead, and what it had is given to others. No clock of one machine
+//!   is compared with another's. A holder that was only paused settles nothing, as its entry has another revision then.
+//! - A failure of which nobody knows whether it was stored counts as not stored. What was put then is found when the
+//!   bucket is followed; a lease that nobody received is nobody's.
+//!
+//! What is remembered beside the jobs (records, who is signed in, tags that were announced, the brake) is read and written
+//! entry by entry; what was learnt elsewhere has a bucket of its own, where the oldest makes way.
+
+mod bucket;
+mod entry;
+mod error;
+mod jobs;
+mod rows;
+mod tables;
+mod views;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_nats::jetstream::{Context, ContextBuilder};
+use async_nats::{Client, ConnectOptions, Event, rustls};
+use tokio::sync::{Notify, mpsc, oneshot};
+use url::Url;
+
+use super::command::Command;
+use super::handle::{MOST_WAITING, StoreHandle, Wakers};
+use crate::ambient::Ambient;
+use crate::domain::secret::Secret;
+
+use bucket::{Bucket, CALL, Shape, hex};
+pub use error::NatsError;
+use jobs::Jobs;
+use tables::{MOST_KEPT, Tables};
+use writer::{Alive, Writer};
+
+/// Jobs that are owed, and those that are remembered. The bound in bytes is never met before the bound on jobs, unless
+/// messages are very long.
+const JOBS: Shape = Shape { name: "jobs", bytes: 512 * 1024 * 1024, makes_way: false };
+/// What is remembered beside them, and may not be lost.
+const STATE: Shape = Shape { name: "state", bytes: 256 * 1024 * 1024, makes_way: false };
+/// What was learnt elsewhere.
+const KEPT: Shape = Shape { name: "kept", bytes: MOST_KEPT, makes_way: true };
+/// A server that is away is tried again after this time at most.
+const RECONNECT: Duration = Duration::from_secs(2);
+
+/// Where the servers are, and how this process is known to them.
+#[derive(Clone, Debug)]
+pub struct NatsSettings {
+    /// Servers, any of which will do; without user and password.
+    pub servers: Vec<Url>,
+    /// The user, and its password.
+    pub user: Option<(String, Secret)>,
+    /// What the names of the buckets begin with.
+    pub buckets: String,
+    /// How many servers keep each entry.
+    pub replicas: usize,
+    /// Whom to trust, where a server has TLS.
+    pub tls: rustls::ClientConfig,
+}
+
+impl NatsSettings {
+    /// The servers, for people.
+    fn names(&self) -> String {
+        self.servers.iter().map(Url::as_str).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl StoreHandle {
+    /// Opens the queue that stands on NATS, whose buckets are made where they are missing, and starts its writer.
+    ///
+    /// # Errors
+    /// [`NatsError`] when no server is there, or when the buckets can't be used.
+    pub async fn nats(settings: NatsSettings, ambient: &Ambient) -> Result<Self, NatsError> {
+        let (commands, waiting) = mpsc::channel(MOST_WAITING);
+        let (wakers, given_up) = (Wakers::default(), Arc::<Notify>::default());
+        let (opened, is_open) = oneshot::channel();
+        let opening = open(settings, ambient.clone(), waiting, (wakers.clone(), Arc::clone(&given_up)));
+        // A runtime of its own, so that what it says of itself does not wait for anything else that this process does.
+        let run = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(opened.send(Err(NatsError::Thread(error)))),
+            };
+            runtime.block_on(async {
+                match Box::pin(opening).await {
+                    Ok(writer) => {
+                        let _ = opened.send(Ok(()));
+                        Box::pin(writer.run()).await;
+                    }
+                    Err(error) => drop(opened.send(Err(error))),
+                }
+            });
+        };
+        std::thread::Builder::new().name("queue-nats".into()).spawn(run).map_err(NatsError::Thread)?;
+        is_open.await.unwrap_or(Err(NatsError::Away))?;
+        Ok(Self::new(commands, None, wakers, given_up))
+    }
+}
+
+async fn open(
+    settings: NatsSettings,
+    ambient: Ambient,
+    commands: mpsc::Receiver<Command>,
+    (wakers, given_up): (Wakers, Arc<Notify>),
+) -> Result<Writer, NatsError> {
+    let connections = Arc::<AtomicU64>::default();
+    let client = connect(&settings, Arc::clone(&connections)).await?;
+    if !client.is_server_compatible(2, 12, 0) {
+        return Err(NatsError::Old { found: client.server_info().version });
+    }
+    let context = ContextBuilder::new().timeout(CALL).ack_timeout(CALL).build(client.clone());
+    let open = async |shape| open_bucket((&client, &context), &settings, shape, &ambient).await;
+    let (bucket, tables) =
+        (open(JOBS).await?, Tables { state: open(STATE).await?, kept: open(KEPT).await?, ambient: ambient.clone() });
+    log_what_survives(&settings);
+    let me = hex(&ambient.bytes::<8>());
+    let subject = format!("{}.alive", settings.buckets);
+    let others = client.subscribe(subject.clone()).await.map_err(NatsError::refused("to be listened to"))?;
+    let mut following = bucket.follow("").await?;
+    let stands = following.read_to_end().await?;
+    let seen = connections.load(Ordering::Relaxed);
+    let alive = Alive { client, subject, me: me.clone(), others, connections, seen };
+    let jobs = Jobs::new(me, ambient);
+    let mut writer = Writer { jobs, bucket, tables, following, alive, commands, wakers, given_up, failing: None };
+    for seen in stands {
+        writer.take_over(seen);
+    }
+    Ok(writer)
+}
+
+async fn open_bucket(
+    of: (&Client, &Context),
+    settings: &NatsSettings,
+    shape: Shape,
+    ambient: &Ambient,
+) -> Result<Bucket, NatsError> {
+    Bucket::open(of, &settings.buckets, shape, settings.replicas, ambient).await
+}
+
+async fn connect(settings: &NatsSettings, connections: Arc<AtomicU64>) -> Result<Client, NatsError> {
+    let options = ConnectOptions::new()
+        .name("image-watcher")
+        .tls_client_config(settings.tls.clone())
+        .connection_timeout(CALL)
+        .request_timeout(Some(CALL))
+        .ping_interval(Duration::from_secs(10))
+        .reconnect_delay_callback(|attempts| Duration::from_millis(100 * attempts as u64).min(RECONNECT))
+        .event_callback(move |event| {
+            if matches!(event, Event::Connected) {
+                connections.fetch_add(1, Ordering::Relaxed);
+            }
+            async move { log(&event) }
+        });
+    let options = match &settings.user {
+        Some((user, password)) => options.user_and_password(user.clone(), password.expose().to_owned()),
+        None => options,
+    };
+    let servers: Vec<async_nats::ServerAddr> =
+        settings.servers.iter().filter_map(|url| async_nats::ServerAddr::from_url(url.clone()).ok()).collect();
+    let failed = |source| NatsError::Connect { servers: settings.names(), source };
+    options.connect(servers).await.map_err(|source| failed(source.into()))
+}
+
+/// What happened to the connection.
+fn log(event: &Event) {
+    match event {
+        Event::Connected => tracing::info!("NATS is connected"),
+        Event::Disconnected => tracing::warn!("NATS is away: webhooks are answered 503 until it is back"),
+        Event::LameDuckMode | Event::Draining | Event::Closed => tracing::debug!(%event, "NATS"),
+        Event::SlowConsumer(_) | Event::ServerError(_) | Event::ClientError(_) => tracing::warn!(%event, "NATS"),
+    }
+}
+
+/// What a stored job survives, in one line: it depends on how the servers are set up.
+fn log_what_survives(settings: &NatsSettings) {
+    let (servers, buckets, replicas) = (settings.names(), &settings.buckets, settings.replicas);
+    if replicas < 3 {
+        tracing::warn!(
+            servers,
+            buckets,
+            replicas,
+            "the queue stands on NATS, and with fewer than 3 replicas the loss of one server may lose it; what NATS has not \
+             synced is lost with the power, unless it has sync_interval: always"
+        );
+    } else {
+        tracing::info!(
+            servers,
+            buckets,
+            replicas,
+            "the queue stands on NATS: the loss of one server loses nothing; if all lose power at once, what was not synced \
+             is lost (2 minutes by default), unless they have sync_interval: always"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! A job as an entry of the bucket.
+
+use serde::{Deserialize, Serialize};
+
+use super::bucket::hashed;
+use crate::domain::event::Job;
+use crate::domain::trace::Trace;
+use crate::queue::{NewJob, Topic, Urgency, row};
+
+/// The format of entries that this version writes. What a job says has a format of its own: see [`row::FORMAT`].
+const VERSION: u32 = 1;
+
+/// What state a job is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    /// It waits, or somebody has it.
+    Ready,
+    /// It is over, and remembered.
+    Done,
+    /// It was given up.
+    Dead,
+    /// This version can't read it.
+    Parked,
+}
+
+/// Who has a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// The process: a name of its own that it says again and again while it lives.
+    pub(super) by: String,
+    /// Tells this lease from its others.
+    pub(super) number: u64,
+}
+
+/// How urgent a stored job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Haste {
+    AtOnce,
+    Prompt,
+    Routine,
+}
+
+impl From<Urgency> for Haste {
+    fn from(urgency: Urgency) -> Self {
+        match urgency {
+            Urgency::AtOnce => Self::AtOnce,
+            Urgency::Prompt => Self::Prompt,
+            Urgency::Routine => Self::Routine,
+        }
+    }
+}
+
+impl From<Haste> for Urgency {
+    fn from(haste: Haste) -> Self {
+        match haste {
+            Haste::AtOnce => Self::AtOnce,
+            Haste::Prompt => Self::Prompt,
+            Haste::Routine => Self::Routine,
+        }
+    }
+}
+
+/// A job as an entry of the bucket. Moments are Unix milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row {
+    pub(super) version: u32,
+    /// See [`row::key`].
+    pub(super) key: String,
+    pub(super) topic: String,
+    /// Of the payload.
+    pub(super) format: i64,
+    /// What is to be done; nothing where it is done.
+    pub(super) payload: String,
+    pub(super) trace: String,
+    pub(super) state: State,
+    pub(super) attempts: u32,
+    /// Processes that died with it, one after another.
+    pub(super) losses: u32,
+    pub(super) not_before: i64,
+    pub(super) created: i64,
+    pub(super) changed: i64,
+    pub(super) urgency: Haste,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+    /// Whether somebody was told that it was given up.
+    #[serde(default)]
+    pub(super) told: bool,
+    /// The revision that it had first, which is its place among others; 0 in that one itself.
+    #[serde(default)]
+    pub(super) first: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<Mark>,
+    /// A hint came that the holder may not have seen, this urgent: it waits again when the lease ends, whatever becomes
+    /// of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) again: Option<Haste>,
+}
+
+impl Row {
+    /// A job that waits from now on.
+    ///
+    /// # Errors
+    /// [`row::RowError`] when it can't be written as text.
+    pub(super) fn new(new: &NewJob, at: i64, now: i64) -> Result<Self, row::RowError> {
+        Ok(Self {
+            version: VERSION,
+            key: row::key(&new.job),
+            topic: Topic::of(&new.job).name(),
+            format: row::FORMAT,
+            payload: row::write(&new.job)?,
+            trace: new.trace.to_string(),
+            state: State::Ready,
+            attempts: 0,
+            losses: 0,
+            not_before: at,
+            created: now,
+            changed: now,
+            urgency: new.urgency.into(),
+            error: None,
+            told: false,
+            first: 0,
+            held: None,
+            again: None,
+        })
+    }
+
+    /// Reads an entry; nothing where this version does not know it.
+    pub(super) fn read(value: &[u8]) -> Option<Self> {
+        serde_json::from_slice(value).ok().filter(|row: &Self| row.version == VERSION)
+    }
+
+    /// What stands in the bucket.
+    pub(super) fn written(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Where it stands in the bucket.
+    pub(super) fn place(key: &str) -> String {
+        format!("job.{}", hashed(key))
+    }
+
+    /// What is to be done.
+    ///
+    /// # Errors
+    /// [`row::RowError`] where this version can't read it.
+    pub(super) fn job(&self) -> Result<Job, row::RowError> {
+        row::read(&self.topic, self.format, &self.payload)
+    }
+
+    /// What it is about, for people.
+    pub(super) fn about(&self) -> String {
+        self.job().map_or_else(|error| error.to_string(), |job| row::about(&job))
+    }
+
+    /// See [`NewJob::trace`].
+    pub(super) fn trace(&self) -> Trace {
+        Trace::parse(&self.trace)
+    }
+
+    /// Whether it is about a message, and not a look or a press.
+    pub(super) fn is_message(&self) -> bool {
+        Topic::channel_in(&self.topic).is_some()
+    }
+
+    /// It is over, in this state, and nobody has it.
+    pub(super) fn end(&mut self, state: State, error: Option<String>, now: i64) {
+        (self.state, self.error, self.changed) = (state, error, now);
+        (self.held, self.again, self.losses) = (None, None, 0);
+        if state == State::Done {
+            // It is told to nobody any more, and is remembered for its key alone.
+            self.payload.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::queue::contract::look;
+
+    #[test]
+    fn an_entry_is_read_as_it_was_written_and_one_of_another_version_is_not() {
+        let row = Row::new(&look("a", DateTime::UNIX_EPOCH), 5, 3).unwrap();
+        assert_eq!(Row::read(&row.written()), Some(row.clone()));
+        let text = String::from_utf8(row.written()).unwrap();
+        assert_eq!(Row::read(text.replace("\"version\":1", "\"version\":2").as_bytes()), None);
+        for other in ["", "{}", "null", "by hand"] {
+            assert_eq!(Row::read(other.as_bytes()), None, "{other}");
+        }
+    }
+}

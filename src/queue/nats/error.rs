@@ -1,0 +1,87 @@
+//! Why the store on NATS can't be opened, or did not do what it was asked.
+
+use std::sync::Arc;
+
+use crate::queue::QueueError;
+
+/// Any other failure of the library.
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the store on NATS can't be opened, or did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NatsError {
+    /// Nobody is there, or nobody who takes our name.
+    #[error("no NATS server of {servers} takes the connection: look at its address, and at user and password")]
+    Connect {
+        /// Those that were asked, without what is secret.
+        servers: String,
+        /// Why.
+        #[source]
+        source: Source,
+    },
+    /// The server is older than what is relied on.
+    #[error(
+        "the NATS server has version {found}, and 2.12 or newer is needed: older ones can't write several entries at once"
+    )]
+    Old {
+        /// Its version.
+        found: String,
+    },
+    /// A bucket is there that was made otherwise.
+    #[error(
+        "the NATS bucket {bucket} exists with other settings: {differences}; change it, or name other buckets with \
+         IMAGE_WATCHER_NATS_BUCKET"
+    )]
+    OtherSettings {
+        /// The bucket.
+        bucket: String,
+        /// What it has, and what it has to have.
+        differences: String,
+    },
+    /// A bucket can't be made, or asked about.
+    #[error(
+        "the NATS bucket {bucket} can't be made or read: JetStream has to be on, with room for it and {replicas} servers"
+    )]
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// How many servers are to keep it.
+        replicas: usize,
+        /// Why.
+        #[source]
+        source: Source,
+    },
+    /// No server is connected now.
+    #[error("no NATS server is connected")]
+    Away,
+    /// It is not known what became of it.
+    #[error("NATS did not answer in {0} s")]
+    Late(u64),
+    /// The bucket is as large as it may be.
+    #[error("the NATS bucket {0} is full")]
+    Full(String),
+    /// Others were faster each time.
+    #[error("others changed the same entries of the NATS bucket {0} time and again")]
+    Contended(String),
+    /// An entry is not what this version writes.
+    #[error("the entry {0} can't be read: it was written by another version, or by hand")]
+    Unreadable(String),
+    /// Anything else that NATS says.
+    #[error("NATS refused: {0}")]
+    Refused(&'static str, #[source] Source),
+    /// No thread can be made.
+    #[error("the thread that writes the queue can't be started")]
+    Thread(#[source] std::io::Error),
+}
+
+impl NatsError {
+    /// What NATS said to this.
+    pub(super) fn refused<E: Into<Source>>(to: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Refused(to, source.into())
+    }
+}
+
+/// What NATS did not do, as callers know it.
+pub(super) fn failure(error: NatsError) -> QueueError {
+    QueueError::Store(Arc::new(error))
+}

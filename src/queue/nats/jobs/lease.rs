@@ -1,0 +1,120 @@
+//! Leases and settlements.
+
+use super::{Jobs, look, moment};
+use crate::domain::event::Job;
+use crate::queue::nats::entry::{Mark, Row, State};
+use crate::queue::schedule::Turn;
+use crate::queue::waiting::GATHER;
+use crate::queue::{Batch, LeaseId, Leased, Settlement, Sharing, Topic, Urgency};
+
+impl Jobs {
+    /// Takes jobs whose turn it is. They are the caller's when the commit is stored.
+    pub(in crate::queue::nats) fn lease(&mut self, topic: &Topic, most: usize, sharing: &Sharing) -> Batch {
+        self.leases.end_old();
+        if self.leases.is_stale() {
+            self.place_all();
+        }
+        self.leases.follow_clock();
+        self.leases.claim_again(topic, sharing);
+        self.recover();
+        let mut batch = Batch::default();
+        while batch.jobs.len() < most {
+            let Some(turn) = self.leases.next(topic, sharing) else {
+                // What another process has is due when that is heard no longer.
+                batch.wait = self.leases.wait(topic).into_iter().chain(self.until_lost(topic)).min();
+                break;
+            };
+            batch.jobs.extend(self.give(topic, turn));
+        }
+        batch
+    }
+
+    /// Gives a job away, or parks it if it can't be read.
+    fn give(&mut self, topic: &Topic, Turn { waiter, claim }: Turn) -> Option<Leased> {
+        let place = self.rows.get(waiter.id)?.place.clone();
+        // What the same commit has ended, or given already, is nobody's turn.
+        let row = self.at(&place).filter(|row| row.state == State::Ready && row.first.cast_signed() == waiter.id);
+        let mut row = row.filter(|row| !self.is_taken(waiter.id, row))?.clone();
+        let now = self.wall();
+        let job = match row.job() {
+            Ok(job) => job,
+            Err(error) => {
+                row.end(State::Parked, Some(error.to_string()), now);
+                self.set(&place, Some(row));
+                return None;
+            }
+        };
+        let number = self.leases.hold(topic, &waiter, claim);
+        self.given.push(waiter.id);
+        (row.attempts, row.changed) = (row.attempts.saturating_add(1), now);
+        (row.held, row.again) = (Some(Mark { by: self.me.clone(), number }), None);
+        let leased = Leased {
+            lease: LeaseId::new(row.first, number),
+            job,
+            trace: row.trace(),
+            also: Vec::new(),
+            attempt: row.attempts,
+            created: moment(self.leases.created(&waiter, row.created)),
+        };
+        self.set(&place, Some(row));
+        Some(leased)
+    }
+
+    /// Ends a lease; one that ran out, or that somebody else has now, settles nothing. Says whether others may have waited
+    /// for this one job to end.
+    pub(in crate::queue::nats) fn settle(&mut self, leased: &Leased, settlement: &Settlement) -> bool {
+        let (id, number) = (leased.lease.job().cast_signed(), leased.lease.number());
+        let Some(place) = self.rows.get(id).map(|known| known.place.clone()) else { return false };
+        let is_ours = |row: &&Row| {
+            let mark = row.held.as_ref();
+            row.state == State::Ready && mark.is_some_and(|mark| mark.by == self.me && mark.number == number)
+        };
+        if !self.leases.holds(id, number) {
+            return false;
+        }
+        let row = self.at(&place).filter(is_ours).cloned();
+        let Some(ended) = self.leases.end(id) else { return false };
+        let Some(mut row) = row else { return ended.is_suspect };
+        let now = self.wall();
+        if let Some(repository) = look(&leased.job) {
+            self.looked.note(repository, ended.urgency, now);
+        }
+        let again = row.again.map(Urgency::from);
+        let hinted = again.map(|urgency| {
+            let failed = matches!(settlement, Settlement::Retry { .. });
+            if urgency.is_gathered_after(ended.urgency) || failed { now + GATHER } else { now }
+        });
+        let no_later = |at: i64| hinted.map_or(at, |hinted| at.min(hinted));
+        let (at, afresh, error) = match settlement {
+            // What it did not see may be what mends it.
+            Settlement::Done | Settlement::Dead { .. } if hinted.is_some() => (no_later(i64::MAX), true, None),
+            Settlement::Done | Settlement::Dead { .. } => {
+                self.end(&place, row, leased, settlement);
+                return ended.is_suspect;
+            }
+            Settlement::Again(at) => (no_later(at.timestamp_millis()), true, None),
+            Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, Some(reason.clone())),
+        };
+        (row.held, row.again, row.losses) = (None, None, 0);
+        (row.not_before, row.error, row.changed) = (at, error, now);
+        // What is done again is followed: somebody waits for how it ends.
+        let urgency = if afresh { Urgency::Prompt } else { row.urgency.into() };
+        row.urgency = again.map_or(urgency, |hinted| hinted.min(urgency)).into();
+        if afresh {
+            (row.attempts, row.created) = (0, at);
+        }
+        self.set(&place, Some(row));
+        ended.is_suspect
+    }
+
+    /// A job that is not done again.
+    fn end(&mut self, place: &str, mut row: Row, leased: &Leased, settlement: &Settlement) {
+        let now = self.wall();
+        match settlement {
+            Settlement::Dead { reason } => row.end(State::Dead, Some(reason.clone()), now),
+            _ if matches!(leased.job, Job::Look(_)) => return self.set(place, None),
+            _ => row.end(State::Done, None, now),
+        }
+        self.set(place, Some(row));
+    }
+}

@@ -1,0 +1,175 @@
+//! Puts: jobs that are new, and those that are one with what is there; and what waits to go out together.
+
+use std::sync::Arc;
+
+use super::{Jobs, moment};
+use crate::domain::event::{Job, Told};
+use crate::domain::gathering::{MOST_GATHERED, makes_old};
+use crate::domain::reference::Repository;
+use crate::queue::losses::{MOST_LOSSES, REMEMBER_AGAIN};
+use crate::queue::nats::entry::{Haste, Row, State};
+use crate::queue::waiting::GATHER;
+use crate::queue::{ItemId, NewJob, Placed, QueueError, Topic, Urgency, Waiting, row};
+
+impl Jobs {
+    /// Stores jobs, as far as the bound allows it. Gives the topics that have something new.
+    pub(in crate::queue::nats) fn put(&mut self, jobs: &[NewJob]) -> Result<(Placed, Vec<Topic>), QueueError> {
+        self.has_room(jobs.len())?;
+        self.put_all(jobs)
+    }
+
+    fn put_all(&mut self, jobs: &[NewJob]) -> Result<(Placed, Vec<Topic>), QueueError> {
+        let mut topics = Vec::with_capacity(1);
+        for new in jobs {
+            let placed = match &new.job {
+                Job::Look(repository) => self.put_look(repository, new)?,
+                Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => self.put_message(new)?,
+            };
+            let topic = Topic::of(&new.job);
+            if placed == Placed::News && !topics.contains(&topic) {
+                topics.push(topic);
+            }
+        }
+        Ok((if topics.is_empty() { Placed::Coalesced } else { Placed::News }, topics))
+    }
+
+    /// A hint of a look. It is written even where nothing is new, as another replica may have begun the look that waits
+    /// here, which then must be done once more.
+    fn put_look(&mut self, repository: &Repository, new: &NewJob) -> Result<Placed, QueueError> {
+        let now = self.wall();
+        let at = new.not_before.timestamp_millis().max(self.looked.gathers_until(repository, new.urgency, now));
+        let place = Row::place(&row::key(&new.job));
+        let Some(mut row) = self.at(&place).filter(|row| row.state == State::Ready).cloned() else {
+            self.insert(new, at)?;
+            return Ok(Placed::News);
+        };
+        let id = i64::try_from(row.first).unwrap_or_default();
+        let placed = if self.is_taken(id, &row) {
+            let known = row.again.map(Urgency::from);
+            row.again = known.into_iter().chain([new.urgency]).min().map(Haste::from);
+            if known.is_some_and(|known| known <= new.urgency) { Placed::Coalesced } else { Placed::News }
+        } else if row.losses >= MOST_LOSSES {
+            // No news makes a process die less.
+            Placed::Coalesced
+        } else {
+            // News may end what made it fail, but a burst of them must not hammer a registry that is down.
+            let at = if row.attempts == 0 { at } else { now + GATHER };
+            pull(&mut row, at, new, now)
+        };
+        self.set(&place, Some(row));
+        Ok(placed)
+    }
+
+    /// A message is stored once, even when it was sent or given up; one that is put again and again is remembered on.
+    fn put_message(&mut self, new: &NewJob) -> Result<Placed, QueueError> {
+        let (now, place) = (self.wall(), Row::place(&row::key(&new.job)));
+        if let Some(row) = self.at(&place) {
+            if row.state != State::Ready && row.changed < now - REMEMBER_AGAIN {
+                let row = Row { changed: now, ..row.clone() };
+                self.set(&place, Some(row));
+            }
+            return Ok(Placed::Coalesced);
+        }
+        self.end_old_news(&new.job);
+        self.insert(new, new.not_before.timestamp_millis())?;
+        Ok(Placed::News)
+    }
+
+    fn insert(&mut self, new: &NewJob, at: i64) -> Result<(), QueueError> {
+        let row = Row::new(new, at, self.wall()).map_err(|error| QueueError::Store(Arc::new(error)))?;
+        self.change(row);
+        Ok(())
+    }
+
+    /// The first items of a channel, in the order in which they were put. One that can't be read is parked.
+    pub(in crate::queue::nats) fn gathered(&mut self, channel: &str, most: usize) -> Vec<Waiting> {
+        let topic = Topic::Gather(channel.to_owned()).name();
+        let mut items: Vec<Row> = self.ready_of(&topic).cloned().collect();
+        // Those of the open commit have no place yet, and are the last.
+        items.sort_by_key(|row| if row.first == 0 { u64::MAX } else { row.first });
+        let (mut waiting, now) = (Vec::new(), self.wall());
+        for mut row in items {
+            if waiting.len() >= most {
+                break;
+            }
+            match row.job() {
+                Ok(Job::Gather(gathered)) => waiting.push(Waiting {
+                    id: ItemId::new(row.key.clone()),
+                    notice: gathered.notice,
+                    since: moment(row.created),
+                    trace: row.trace(),
+                }),
+                Ok(_) => {}
+                Err(error) => {
+                    row.end(State::Parked, Some(error.to_string()), now);
+                    self.change(row);
+                }
+            }
+        }
+        waiting
+    }
+
+    fn ready_of<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Row> {
+        let known =
+            self.rows.all().filter(|(_, known)| !self.changes.contains_key(&known.place)).map(|(_, it)| &it.row);
+        let all = known.chain(self.changes.values().filter_map(|change| change.row.as_ref()));
+        all.filter(move |row| row.topic == topic && row.state == State::Ready)
+    }
+
+    /// What a message tells at once makes old what waits on its channel to be told of the same update.
+    fn end_old_news(&mut self, job: &Job) {
+        let Job::Deliver(delivery) = job else { return };
+        let Told::One(told) = &delivery.told else { return };
+        if !told.is_urgent() {
+            return;
+        }
+        let waiting = self.gathered(&delivery.channel, MOST_GATHERED);
+        let old: Vec<ItemId> =
+            waiting.into_iter().filter(|item| makes_old(told, &item.notice)).map(|item| item.id).collect();
+        self.end_items(&old);
+    }
+
+    /// Has items wait no longer. Gives how many of them did.
+    fn end_items(&mut self, items: &[ItemId]) -> usize {
+        let now = self.wall();
+        let mut ended = 0;
+        for item in items {
+            let waits =
+                |row: &&Row| row.state == State::Ready && matches!(Topic::named(&row.topic), Some(Topic::Gather(_)));
+            if let Some(mut row) = self.by_key(item.as_str()).filter(waits).cloned() {
+                row.end(State::Done, None, now);
+                self.change(row);
+                ended += 1;
+            }
+        }
+        ended
+    }
+
+    /// Stores what was made of items that wait. The bound holds for who brings something new: a queue that is full of
+    /// items could never become empty otherwise.
+    pub(in crate::queue::nats) fn compose(
+        &mut self,
+        of: &[ItemId],
+        messages: &[NewJob],
+    ) -> Result<(Placed, Vec<Topic>), QueueError> {
+        if self.end_items(of) == 0 {
+            return self.put(messages);
+        }
+        self.put_all(messages)
+    }
+}
+
+/// Does a waiting job earlier, if it is to wait longer, and as urgently as is asked. Then it follows from what has it done,
+/// where that is a span.
+fn pull(row: &mut Row, at: i64, new: &NewJob, now: i64) -> Placed {
+    let known = Urgency::from(row.urgency);
+    row.urgency = known.min(new.urgency).into();
+    if row.not_before <= at {
+        return if known <= new.urgency { Placed::Coalesced } else { Placed::News };
+    }
+    (row.not_before, row.created, row.changed) = (at, at, now);
+    if let Some(parent) = new.trace.parent() {
+        row.trace = parent.to_string();
+    }
+    Placed::News
+}

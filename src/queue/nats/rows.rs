@@ -1,0 +1,164 @@
+//! The jobs of the bucket, as far as this process has seen them: an index in memory, which the bucket is followed into.
+//!
+//! It may be behind, as others write too. Nothing follows from that but work done for nothing: each change is written only
+//! where the entry has the revision that stands here.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::entry::{Row, State};
+use crate::queue::row;
+
+/// The most keys of entries that are gone whose revisions are remembered; of more, one question is asked once more.
+const MOST_GONE: usize = 50_000;
+
+/// A job that is known.
+pub(super) struct Known {
+    /// Where it stands in the bucket.
+    pub(super) place: String,
+    pub(super) revision: u64,
+    pub(super) row: Row,
+    /// See [`row::lanes`]; of one that is ready.
+    pub(super) lanes: Vec<String>,
+}
+
+/// All that is known.
+#[derive(Default)]
+pub(super) struct Rows {
+    all: HashMap<i64, Known>,
+    ids: HashMap<String, i64>,
+    gone: HashMap<String, u64>,
+    lanes: HashMap<String, BTreeSet<i64>>,
+    held: BTreeSet<i64>,
+    ready: u64,
+    dead: u64,
+}
+
+/// What a change came to.
+#[derive(Default)]
+pub(super) struct Changed {
+    /// The job, where there is one now.
+    pub(super) id: Option<i64>,
+    /// What was under this key before, and is a job no longer.
+    pub(super) was: Option<i64>,
+    /// Jobs that may have their turn now, or not any more.
+    pub(super) others: BTreeSet<i64>,
+}
+
+impl Rows {
+    /// A job.
+    pub(super) fn get(&self, id: i64) -> Option<&Known> {
+        self.all.get(&id)
+    }
+
+    /// The job that stands there.
+    pub(super) fn at(&self, place: &str) -> Option<&Known> {
+        self.ids.get(place).and_then(|id| self.all.get(id))
+    }
+
+    /// The revision of what stands there, or stood; 0 where nothing is known.
+    pub(super) fn revision(&self, place: &str) -> u64 {
+        self.at(place).map(|known| known.revision).or_else(|| self.gone.get(place).copied()).unwrap_or_default()
+    }
+
+    /// All jobs, in no order.
+    pub(super) fn all(&self) -> impl Iterator<Item = (i64, &Known)> {
+        self.all.iter().map(|(id, known)| (*id, known))
+    }
+
+    /// Jobs that somebody has, or had.
+    pub(super) fn held(&self) -> impl Iterator<Item = (i64, &Known)> {
+        self.held.iter().filter_map(|id| self.all.get(id).map(|known| (*id, known)))
+    }
+
+    /// How many jobs wait, or are held.
+    pub(super) fn ready(&self) -> u64 {
+        self.ready
+    }
+
+    /// How many were given up.
+    pub(super) fn dead(&self) -> u64 {
+        self.dead
+    }
+
+    /// Whether a job is the first in each of its lanes.
+    pub(super) fn is_first(&self, id: i64, known: &Known) -> bool {
+        known.lanes.iter().all(|lane| self.lanes.get(lane).is_none_or(|jobs| jobs.first() == Some(&id)))
+    }
+
+    /// Takes over what the bucket says of a key, unless that is older than what is known.
+    pub(super) fn apply(&mut self, place: &str, revision: u64, row: Option<Row>) -> Option<Changed> {
+        if revision <= self.revision(place) {
+            return None;
+        }
+        Some(self.replace(place, revision, row))
+    }
+
+    /// The bucket has nothing under this key, not even that it is gone.
+    pub(super) fn forget(&mut self, place: &str) -> Changed {
+        let changed = self.replace(place, 0, None);
+        self.gone.remove(place);
+        changed
+    }
+
+    fn replace(&mut self, place: &str, revision: u64, row: Option<Row>) -> Changed {
+        let mut changed = Changed { was: self.take(place), ..Changed::default() };
+        if let Some(was) = &changed.was {
+            changed.others.extend(self.leave(*was));
+            self.all.remove(was);
+        }
+        let Some(mut row) = row else {
+            if self.gone.len() >= MOST_GONE {
+                self.gone.clear();
+            }
+            self.gone.insert(place.to_owned(), revision);
+            return changed;
+        };
+        self.gone.remove(place);
+        if row.first == 0 {
+            row.first = revision;
+        }
+        let id = i64::try_from(row.first).unwrap_or(i64::MAX);
+        let is_ready = row.state == State::Ready;
+        let lanes = if is_ready { row.job().map(|job| row::lanes(&job)).unwrap_or_default() } else { Vec::new() };
+        for lane in &lanes {
+            let jobs = self.lanes.entry(lane.clone()).or_default();
+            jobs.insert(id);
+            changed.others.extend(jobs.first());
+            // One that was sent again may be before another now.
+            changed.others.extend(jobs.range(id + 1..).next());
+        }
+        if row.held.is_some() && is_ready {
+            self.held.insert(id);
+        }
+        self.ready += u64::from(is_ready);
+        self.dead += u64::from(matches!(row.state, State::Dead | State::Parked));
+        self.ids.insert(place.to_owned(), id);
+        self.all.insert(id, Known { place: place.to_owned(), revision, row, lanes });
+        changed.was = changed.was.filter(|was| *was != id);
+        changed.id = Some(id);
+        changed
+    }
+
+    fn take(&mut self, place: &str) -> Option<i64> {
+        self.ids.remove(place)
+    }
+
+    /// Takes a job out of its lanes, and out of the counts. Gives the first of each of those.
+    fn leave(&mut self, id: i64) -> BTreeSet<i64> {
+        let Some(known) = self.all.get(&id) else { return BTreeSet::new() };
+        self.ready -= u64::from(known.row.state == State::Ready);
+        self.dead -= u64::from(matches!(known.row.state, State::Dead | State::Parked));
+        self.held.remove(&id);
+        let mut firsts = BTreeSet::new();
+        for lane in &known.lanes {
+            if let Some(jobs) = self.lanes.get_mut(lane) {
+                jobs.remove(&id);
+                firsts.extend(jobs.first());
+                if jobs.is_empty() {
+                    self.lanes.remove(lane);
+                }
+            }
+        }
+        firsts
+    }
+}

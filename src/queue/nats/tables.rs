@@ -1,0 +1,443 @@
+//! What is remembered beside the jobs: records of workloads, who is signed in, tags that were announced, how the brake
+//! stands, and what was learnt elsewhere. Each entry is read and written where it stands; nothing of it is kept in memory.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::bucket::{Bucket, Entry, Refused, Write, hashed, hex};
+use super::error::{NatsError, failure};
+use super::jobs::moment;
+use crate::ambient::Ambient;
+use crate::domain::fleet::Brake;
+use crate::domain::reference::{Repository, Tag};
+use crate::domain::settings::Fingerprint;
+use crate::queue::announced::{LOOKED_FOR, MOST_ANNOUNCED};
+use crate::queue::command::{Command, Keeping, SignInCommand};
+use crate::queue::losses::REMEMBER_GONE;
+use crate::queue::{Announced, Answering, QueueError, Sightings, SignIn, Written, WrittenOn};
+
+/// The most bytes that are kept of what was learnt elsewhere; one value has at most an eighth of it.
+pub(super) const MOST_KEPT: i64 = 16 * 1024 * 1024;
+/// A record that nobody asks for is remembered this long.
+const REMEMBERED: Duration = Duration::from_secs(180 * 24 * 3600);
+/// One that is asked for is written anew once in this time, so that it is remembered on.
+const USED_AGAIN: TimeDelta = TimeDelta::days(7);
+/// So many of one person are signed in; the oldest go.
+const MOST_OF_ONE: usize = 20;
+/// So often others may be faster with the same entry.
+const MOST_TRIES: usize = 32;
+/// Where the brake stands.
+const BRAKE: &str = "brake";
+
+/// What is remembered beside the jobs. Clones share it.
+#[derive(Clone)]
+pub(super) struct Tables {
+    /// What may not be lost.
+    pub(super) state: Bucket,
+    /// What can be asked again.
+    pub(super) kept: Bucket,
+    pub(super) ambient: Ambient,
+}
+
+/// The record of a workload as it is stored.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Record {
+    uid: String,
+    sequence: u64,
+    record: String,
+    history: String,
+    settings: Option<u64>,
+    answering: Option<Answer>,
+    /// Whether the workload was seen to be deleted.
+    gone: bool,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Answer {
+    sequence: u64,
+    on: On,
+    container: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum On {
+    Generation(i64),
+    Version(u64),
+}
+
+impl From<Answering> for Answer {
+    fn from(answering: Answering) -> Self {
+        let on = match answering.on {
+            WrittenOn::Generation(generation) => On::Generation(generation),
+            WrittenOn::Version(version) => On::Version(version),
+        };
+        Self { sequence: answering.sequence, on, container: answering.container.into() }
+    }
+}
+
+impl From<Answer> for Answering {
+    fn from(answer: Answer) -> Self {
+        let on = match answer.on {
+            On::Generation(generation) => WrittenOn::Generation(generation),
+            On::Version(version) => WrittenOn::Version(version),
+        };
+        Self { sequence: answer.sequence, on, container: answer.container.into() }
+    }
+}
+
+/// Tags of a repository, and when they were announced, Unix milliseconds.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Tags {
+    repository: String,
+    tags: Vec<(String, i64)>,
+}
+
+/// Somebody who is signed in.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct SignedIn {
+    what: String,
+    until: i64,
+}
+
+/// Who is signed in of one person, the newest last.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct OfOne(Vec<String>);
+
+/// What was learnt elsewhere.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Learnt {
+    key: String,
+    value: String,
+    until: i64,
+}
+
+/// An entry's value; what is not ours is as if nothing were there.
+fn value<T: DeserializeOwned>(key: &str, entry: &Entry) -> Option<T> {
+    let value = entry.value.as_deref()?;
+    serde_json::from_slice(value)
+        .inspect_err(|_| tracing::warn!(error = %NatsError::Unreadable(key.to_owned()), "it counts as missing"))
+        .ok()
+}
+
+fn written(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value).unwrap_or_default().into()
+}
+
+impl Tables {
+    /// Does what is asked, and replies. Nothing for what is about jobs, which is given back.
+    pub(super) async fn execute(self, command: Command) {
+        match command {
+            Command::Recall(key, reply) => reply.send(self.recall(&key).await.map_err(failure)),
+            Command::Keep(keeping, reply) => reply.send(self.keep(*keeping).await.map_err(failure)),
+            Command::Newest(uid, reply) => reply.send(self.newest(&uid).await.map_err(failure)),
+            Command::Sequences(reply) => reply.send(self.sequences().await.map_err(failure)),
+            Command::Remember(remembered, reply) => {
+                let (uid, written) = *remembered;
+                reply.send(self.remember(&uid, written).await.map_err(failure));
+            }
+            Command::Answering(uid, answering, reply) => {
+                reply.send(self.answering(&uid, answering).await.map_err(failure));
+            }
+            Command::Seen(seen, reply) => reply.send(self.seen(&seen).await.map_err(failure)),
+            Command::Brake(reply) => reply.send(self.brake().await.map_err(failure)),
+            Command::RememberBrake(brake, reply) => reply.send(self.remember_brake(&brake).await.map_err(failure)),
+            Command::Announce(announced, reply) => reply.send(self.announce(&announced).await.map_err(failure)),
+            Command::Announced(repository, reply) => reply.send(self.announced(&repository).await.map_err(failure)),
+            Command::Found(found, reply) => reply.send(self.found(&found).await.map_err(failure)),
+            Command::SignIns(SignInCommand::Remember(sign_in, reply)) => {
+                reply.send(self.remember_sign_in(*sign_in).await.map_err(failure));
+            }
+            Command::SignIns(SignInCommand::Find(id, reply)) => reply.send(self.sign_in(id).await.map_err(failure)),
+            Command::SignIns(SignInCommand::Forget(id, reply)) => {
+                reply.send(self.forget_sign_in(id).await.map_err(failure));
+            }
+            other => other.refuse(&QueueError::Closed),
+        }
+    }
+
+    /// Changes an entry where nobody is faster, and again where somebody was. Nothing is written where `change` leaves it as
+    /// it is; where it gives nothing, the entry goes.
+    async fn change<T: DeserializeOwned + Serialize + Default + Clone + PartialEq>(
+        &self,
+        key: &str,
+        lives: Option<Duration>,
+        change: impl Fn(&mut T) -> bool,
+    ) -> Result<T, NatsError> {
+        for _ in 0..MOST_TRIES {
+            let entry = self.state.read(key).await?;
+            let before: Option<T> = value(key, &entry);
+            let mut after = before.clone().unwrap_or_default();
+            let stays = change(&mut after);
+            if (stays && before.as_ref() == Some(&after)) || (!stays && before.is_none()) {
+                return Ok(after);
+            }
+            let value = stays.then(|| written(&after));
+            let write = Write { key: key.to_owned(), expected: entry.revision, value, lives };
+            match self.state.commit(&[write]).await {
+                Ok(_) => return Ok(after),
+                Err(Refused::Conflict) => {}
+                Err(Refused::Failed(error)) => return Err(error),
+            }
+        }
+        Err(NatsError::Contended(self.state.name().to_owned()))
+    }
+
+    // === records ===
+
+    fn record(uid: &str) -> String {
+        format!("record.{}", hashed(uid))
+    }
+
+    async fn newest(&self, uid: &str) -> Result<Option<Written>, NatsError> {
+        let key = Self::record(uid);
+        let entry = self.state.read(&key).await?;
+        let Some(found) = value::<Record>(&key, &entry).filter(|found| found.uid == uid) else { return Ok(None) };
+        self.use_again(key, &entry, &found).await;
+        let settings = found.settings.map(Fingerprint::stored);
+        let answering = found.answering.map(Answering::from);
+        Ok(Some(Written {
+            sequence: found.sequence,
+            record: found.record,
+            history: found.history,
+            settings,
+            answering,
+        }))
+    }
+
+    /// Remembers it on, where that is to be said again.
+    async fn use_again(&self, key: String, entry: &Entry, found: &Record) {
+        if found.gone || self.ambient.now() - entry.written > USED_AGAIN {
+            let value = Some(written(&Record { gone: false, ..found.clone() }));
+            let again = Write { key, expected: entry.revision, value, lives: Some(REMEMBERED) };
+            // Whoever is faster writes it anew as well, and what fails is done when it is asked for next.
+            let _ = self.state.commit(&[again]).await;
+        }
+    }
+
+    async fn seen(&self, seen: &Sightings) -> Result<(), NatsError> {
+        for uid in &seen.watched {
+            let key = Self::record(uid);
+            let entry = self.state.read(&key).await?;
+            if let Some(found) = value::<Record>(&key, &entry).filter(|found| *found.uid == **uid) {
+                self.use_again(key, &entry, &found).await;
+            }
+        }
+        for uid in &seen.deleted {
+            self.change(&Self::record(uid), REMEMBER_GONE.to_std().ok(), |record: &mut Record| {
+                record.gone = *record.uid == **uid;
+                record.gone
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn sequences(&self) -> Result<Vec<(Box<str>, u64)>, NatsError> {
+        let all = self.state.all("record.").await?;
+        let read = |value: Bytes| serde_json::from_slice::<Record>(&value).ok();
+        let records = all.into_iter().filter_map(|seen| read(seen.value?));
+        Ok(records.map(|record| (record.uid.into(), record.sequence)).collect())
+    }
+
+    async fn remember(&self, uid: &str, written: Written) -> Result<(), NatsError> {
+        let key = Self::record(uid);
+        let changed = self.change(&key, Some(REMEMBERED), |record: &mut Record| {
+            if record.uid == uid && record.sequence > written.sequence {
+                return true;
+            }
+            let answering = record.answering.take().filter(|answer| answer.sequence > written.sequence);
+            *record = Record {
+                uid: uid.to_owned(),
+                sequence: written.sequence,
+                record: written.record.clone(),
+                history: written.history.clone(),
+                settings: written.settings.map(Fingerprint::number),
+                answering,
+                gone: false,
+            };
+            true
+        });
+        changed.await.map(drop)
+    }
+
+    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), NatsError> {
+        let key = Self::record(uid);
+        let changed = self.change(&key, Some(REMEMBERED), |record: &mut Record| {
+            uid.clone_into(&mut record.uid);
+            record.answering = answering.clone().map(Answer::from);
+            true
+        });
+        changed.await.map(drop)
+    }
+
+    async fn brake(&self) -> Result<Brake, NatsError> {
+        let entry = self.state.read(BRAKE).await?;
+        let Some(value) = entry.value else { return Ok(Brake::default()) };
+        // One that can't be read is not as if nothing were stopped.
+        serde_json::from_slice(&value).map_err(|_| NatsError::Unreadable(BRAKE.to_owned()))
+    }
+
+    async fn remember_brake(&self, brake: &Brake) -> Result<(), NatsError> {
+        for _ in 0..MOST_TRIES {
+            let expected = self.state.read(BRAKE).await?.revision;
+            let write = Write { key: BRAKE.to_owned(), expected, value: Some(written(brake)), lives: None };
+            match self.state.commit(&[write]).await {
+                Ok(_) => return Ok(()),
+                Err(Refused::Conflict) => {}
+                Err(Refused::Failed(error)) => return Err(error),
+            }
+        }
+        Err(NatsError::Contended(self.state.name().to_owned()))
+    }
+
+    // === tags that were announced ===
+
+    fn tags(repository: &str) -> String {
+        format!("announced.{}", hashed(repository))
+    }
+
+    async fn announce(&self, announced: &[Announced]) -> Result<(), NatsError> {
+        let mut left = announced;
+        while let Some(first) = left.first() {
+            // They come by repository.
+            let (these, others) =
+                left.split_at(left.iter().take_while(|one| one.repository == first.repository).count());
+            left = others;
+            let name = first.repository.to_string();
+            let over = self.over();
+            let lives = LOOKED_FOR.to_std().ok();
+            self.change(&Self::tags(&name), lives, |known: &mut Tags| {
+                name.clone_into(&mut known.repository);
+                for one in these {
+                    known.tags.retain(|(tag, _)| tag != one.tag.as_str());
+                    known.tags.push((one.tag.as_str().to_owned(), one.at.timestamp_millis()));
+                }
+                known.tags.retain(|(_, at)| *at > over);
+                known.tags.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+                known.tags.truncate(MOST_ANNOUNCED as usize);
+                true
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// What was announced before is looked for no longer.
+    fn over(&self) -> i64 {
+        (self.ambient.now() - LOOKED_FOR).timestamp_millis()
+    }
+
+    async fn announced(&self, repository: &Repository) -> Result<Vec<Announced>, NatsError> {
+        let name = repository.to_string();
+        let key = Self::tags(&name);
+        let known: Tags = value(&key, &self.state.read(&key).await?).unwrap_or_default();
+        let over = self.over();
+        let read = |(tag, at): &(String, i64)| {
+            let tag = Tag::parse(tag).ok().filter(|_| *at > over)?;
+            Some(Announced { repository: repository.clone(), tag, at: moment(*at) })
+        };
+        let mut all: Vec<Announced> = known.tags.iter().filter(|_| known.repository == name).filter_map(read).collect();
+        all.sort_by(|one, other| one.tag.as_str().cmp(other.tag.as_str()));
+        Ok(all)
+    }
+
+    async fn found(&self, found: &[Announced]) -> Result<(), NatsError> {
+        for one in found {
+            let (tag, at) = (one.tag.as_str(), one.at.timestamp_millis());
+            let key = Self::tags(&one.repository.to_string());
+            self.change(&key, LOOKED_FOR.to_std().ok(), |known: &mut Tags| {
+                known.tags.retain(|(known, announced)| known != tag || *announced > at);
+                !known.tags.is_empty()
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    // === who is signed in ===
+
+    fn signed_in(id: &str) -> String {
+        format!("signin.{id}")
+    }
+
+    async fn remember_sign_in(&self, sign_in: SignIn) -> Result<(), NatsError> {
+        let SignIn { id, person, what, until } = sign_in;
+        let (id, lives) = (hex(&id), self.lives(until));
+        let signed_in = SignedIn { what, until: until.timestamp_millis() };
+        self.change(&Self::signed_in(&id), lives, |known: &mut SignedIn| {
+            known.clone_from(&signed_in);
+            true
+        })
+        .await?;
+        let key = format!("person.{}", hashed(&person));
+        let mut too_many = Vec::new();
+        let entry = self.state.read(&key).await?;
+        let before: OfOne = value(&key, &entry).unwrap_or_default();
+        let all = before.0.iter().filter(|known| **known != id).chain([&id]).cloned().collect::<Vec<_>>();
+        too_many.extend(all.iter().rev().skip(MOST_OF_ONE).cloned());
+        self.change(&key, lives, |known: &mut OfOne| {
+            known.0.retain(|known| *known != id && !too_many.contains(known));
+            known.0.push(id.clone());
+            true
+        })
+        .await?;
+        for old in too_many {
+            self.change(&Self::signed_in(&old), None, |_: &mut SignedIn| false).await?;
+        }
+        Ok(())
+    }
+
+    async fn sign_in(&self, id: [u8; 32]) -> Result<Option<String>, NatsError> {
+        let key = Self::signed_in(&hex(&id));
+        let found: Option<SignedIn> = value(&key, &self.state.read(&key).await?);
+        let now = self.ambient.now().timestamp_millis();
+        Ok(found.filter(|found| found.until > now).map(|found| found.what))
+    }
+
+    async fn forget_sign_in(&self, id: [u8; 32]) -> Result<(), NatsError> {
+        self.change(&Self::signed_in(&hex(&id)), None, |_: &mut SignedIn| false).await.map(drop)
+    }
+
+    /// How long something lives that ends then.
+    fn lives(&self, until: DateTime<Utc>) -> Option<Duration> {
+        (until - self.ambient.now()).to_std().ok()
+    }
+
+    // === what was learnt elsewhere ===
+
+    async fn recall(&self, key: &str) -> Result<Option<String>, NatsError> {
+        let place = hashed(key);
+        let found: Option<Learnt> = value(&place, &self.kept.read(&place).await?);
+        let now = self.ambient.now().timestamp_millis();
+        Ok(found.filter(|found| found.key == key && found.until > now).map(|found| found.value))
+    }
+
+    async fn keep(&self, keeping: Keeping) -> Result<(), NatsError> {
+        let Keeping { key, value, until } = keeping;
+        if i64::try_from(key.len() + value.len()).unwrap_or(i64::MAX) > MOST_KEPT / 32 {
+            return Ok(());
+        }
+        let place = hashed(&key);
+        let learnt = written(&Learnt { key, value, until: until.timestamp_millis() });
+        for _ in 0..MOST_TRIES {
+            let expected = self.kept.read(&place).await?.revision;
+            let write = Write { key: place.clone(), expected, value: Some(learnt.clone()), lives: self.lives(until) };
+            match self.kept.commit(&[write]).await {
+                Ok(_) => return Ok(()),
+                Err(Refused::Conflict) => {}
+                Err(Refused::Failed(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

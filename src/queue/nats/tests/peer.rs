@@ -1,0 +1,108 @@
+//! A real nats-server, on a port of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use url::Url;
+
+/// A server with JetStream, in a folder of its own. It ends with the test.
+pub(super) struct Server {
+    program: PathBuf,
+    folder: tempfile::TempDir,
+    port: u16,
+    process: Child,
+}
+
+/// The program: of the test peers, or built now.
+fn program() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "where test peers are is nobody's setting")]
+    let folder = std::env::var("IMAGE_WATCHER_TEST_PEERS").ok().map(PathBuf::from);
+    let built = folder.map(|folder| folder.join("nats-server")).filter(|program| program.exists());
+    built.or_else(|| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/build.sh");
+        let output = Command::new(script).arg("nats").stderr(Stdio::inherit()).output().ok()?;
+        let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        Some(folder.join("nats-server")).filter(|program| output.status.success() && program.exists())
+    })
+}
+
+impl Server {
+    /// Starts one; nothing where it can't be built, which is said.
+    pub(super) fn start() -> Option<Self> {
+        let Some(program) = program() else {
+            eprintln!("skipped: nats-server can't be built here");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let (process, port) = run(&program, &folder, 0);
+        Some(Self { program, folder, port, process })
+    }
+
+    pub(super) fn url(&self) -> Url {
+        format!("nats://127.0.0.1:{}", self.port).parse().unwrap()
+    }
+
+    /// As by `kill -9`.
+    pub(super) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// On the same port, with what is on its disk.
+    pub(super) fn start_again(&mut self) {
+        (self.process, _) = run(&self.program, &self.folder, self.port);
+    }
+
+    /// Changes a bucket, as an operator might.
+    pub(super) async fn change_history(&self, stream: &str) {
+        let client = async_nats::connect(self.url().as_str()).await.unwrap();
+        let context = async_nats::jetstream::new(client);
+        let mut config = context.get_stream(stream).await.unwrap().cached_info().config.clone();
+        config.max_messages_per_subject = 5;
+        context.update_stream(config).await.unwrap();
+    }
+}
+
+/// Starts the program, and gives the port that it listens on. 0 is any.
+fn run(program: &std::path::Path, folder: &tempfile::TempDir, port: u16) -> (Child, u16) {
+    let config = folder.path().join("nats.conf");
+    let store = folder.path().join("jetstream");
+    let port = if port == 0 { "-1".to_owned() } else { port.to_string() };
+    let text = format!(
+        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}, max_file_store: 1TB }}\n",
+        store.display().to_string()
+    );
+    std::fs::write(&config, text).unwrap();
+    // It ends with this thread, however that ends.
+    let mut process = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "--"])
+        .arg(program)
+        .arg("-c")
+        .arg(&config)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut listens = 0;
+    for line in lines.by_ref() {
+        let line = line.unwrap();
+        if let Some((_, address)) = line.split_once("Listening for client connections on ") {
+            listens = address.rsplit_once(':').unwrap().1.trim().parse().unwrap();
+        }
+        if line.contains("Server is ready") {
+            break;
+        }
+    }
+    assert_ne!(listens, 0, "nats-server did not start");
+    // What it says later is read, so that it does not wait for that.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    (process, listens)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
