@@ -156,6 +156,8 @@ async fn connect(settings: &NatsSettings, connections: Arc<AtomicU64>) -> Result
     let options = ConnectOptions::new()
         .name("image-watcher")
         .tls_client_config(settings.tls.clone())
+        // Also to servers that others name, and whatever a server says of itself.
+        .require_tls(settings.servers.iter().any(|server| server.scheme() == "tls"))
         .connection_timeout(CALL)
         .request_timeout(Some(CALL))
         .ping_interval(Duration::from_secs(10))

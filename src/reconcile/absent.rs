@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// When such a tag is asked about again for the first time.
-const SOON: TimeDelta = TimeDelta::seconds(1);
+use super::announced::AT_FIRST;
+
 /// Once a tag is absent for so long, it is left to the schedule and to the next push.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// So many are remembered. Beyond it all are forgotten, and asked about once more.
@@ -30,7 +30,7 @@ impl Absent {
             seen.clear();
         }
         let age = now - *seen.entry(key).or_insert(now);
-        (age < GIVEN_UP_AFTER).then(|| now + age.max(SOON))
+        (age < GIVEN_UP_AFTER).then(|| now + age.max(AT_FIRST))
     }
 
     /// For how long one was absent when it was asked about last; none that is not remembered.
@@ -54,16 +54,16 @@ mod tests {
     #[test]
     fn what_is_absent_is_asked_about_less_and_less_and_then_no_more() {
         let absent = Absent::default();
-        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let at = |milliseconds| DateTime::UNIX_EPOCH + TimeDelta::milliseconds(milliseconds);
         let (mut now, mut asked) = (0, Vec::new());
         while let Some(again) = absent.again("web:1.0.1", at(now)) {
-            now = again.timestamp();
+            now = again.timestamp_millis();
             asked.push(now);
         }
-        assert_eq!(asked, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]);
-        assert_eq!(absent.again("web:1.0.2", at(now)), Some(at(now + 1)), "each has its own");
+        assert_eq!(asked, (0..13).map(|doubled| 250 << doubled).collect::<Vec<i64>>());
+        assert_eq!(absent.again("web:1.0.2", at(now)), Some(at(now + 250)), "each has its own");
         absent.found("web:1.0.1");
-        assert_eq!(absent.again("web:1.0.1", at(now)), Some(at(now + 1)), "it was there, and went again");
+        assert_eq!(absent.again("web:1.0.1", at(now)), Some(at(now + 250)), "it was there, and went again");
     }
 
     #[test]

@@ -12,9 +12,9 @@ use crate::registry::Registry;
 use crate::telemetry::chain;
 use crate::telemetry::metrics::One;
 
-/// When such a tag is looked for again for the first time: some registries announce one a moment before they list it, and
-/// somebody waits for the message.
-const AT_FIRST: TimeDelta = TimeDelta::milliseconds(250);
+/// When such a tag is looked for again for the first time: some registries announce one a moment before they list it, or list
+/// it a moment before it can be pulled, and somebody waits for the message.
+pub(super) const AT_FIRST: TimeDelta = TimeDelta::milliseconds(250);
 /// A clock that was set back by no more than this was not set.
 const SOON: TimeDelta = TimeDelta::seconds(1);
 

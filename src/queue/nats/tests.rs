@@ -117,6 +117,41 @@ async fn a_server_that_is_away_refuses_and_heals_with_all_that_was_acknowledged(
     assert_eq!(queue.depth().await.unwrap().failing, None);
 }
 
+/// Servers that lost what they had not synced, or a copy of whose files was put back, know less than this process does.
+#[tokio::test]
+async fn a_server_that_comes_back_with_less_is_believed() {
+    let Some(mut server) = Server::start() else { return };
+    let ambient = Ambient::system();
+    let queue = StoreHandle::nats(settings(&server, "less"), &ambient).await.unwrap();
+    queue.put(vec![look("a", ambient.now())]).await.unwrap();
+    server.kill();
+    let put_back = server.copied();
+    server.start_again();
+    let lease = async || {
+        loop {
+            let batch = queue.lease(&Topic::Look, 1, &Sharing::in_order(1000)).await;
+            if let Some(leased) = batch.ok().and_then(|mut batch| batch.jobs.pop()) {
+                return leased;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let leased = lease().await;
+    server.kill();
+    put_back(&server);
+    server.start_again();
+    let healed = async {
+        while queue.settle(&leased, Settlement::Done).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        queue.put(vec![look("b", ambient.now())]).await.unwrap();
+        [lease().await.job, lease().await.job]
+    };
+    let mut found = tokio::time::timeout(Duration::from_secs(60), healed).await.unwrap();
+    found.sort_by_key(crate::queue::row::key);
+    assert_eq!(found, [look("a", ambient.now()).job, look("b", ambient.now()).job]);
+}
+
 #[tokio::test]
 async fn a_bucket_with_other_settings_is_refused_in_words() {
     let Some(server) = Server::start() else { return };

@@ -201,9 +201,12 @@ impl Writer {
     async fn refresh(&mut self, keys: Vec<String>) -> Result<(), NatsError> {
         for key in keys {
             let entry = self.bucket.read(&key).await?;
-            if entry.revision == 0 {
+            // What the server says holds, also where it knows less than it did: it lost what it had not synced, or a copy of
+            // its files was put back.
+            if entry.revision < self.jobs.rows.revision(&key) {
                 self.jobs.forget(&key);
-            } else {
+            }
+            if entry.revision > 0 {
                 self.take_over(Seen { key, revision: entry.revision, value: entry.value });
             }
         }

@@ -49,6 +49,20 @@ impl Server {
         self.process.wait().unwrap();
     }
 
+    /// A copy of its files is put in their place when it starts again, which it is not while this runs.
+    pub(super) fn copied(&self) -> impl FnOnce(&Self) + use<> {
+        let copy = tempfile::tempdir().unwrap();
+        let copy_all = |from: &std::path::Path, to: &std::path::Path| {
+            let done = Command::new("cp").arg("-a").arg(from.join("jetstream")).arg(to).status().unwrap();
+            assert!(done.success());
+        };
+        copy_all(self.folder.path(), copy.path());
+        move |server: &Self| {
+            std::fs::remove_dir_all(server.folder.path().join("jetstream")).unwrap();
+            copy_all(copy.path(), server.folder.path());
+        }
+    }
+
     /// On the same port, with what is on its disk.
     pub(super) fn start_again(&mut self) {
         (self.process, _) = run(&self.program, &self.folder, self.port);
