@@ -885,7 +885,7 @@ async fn containers_of_one_image_wait_for_each_other_while_the_registry_is_unsur
         let stage = Stage::new(pod, &["1.0.0", "1.0.1"]);
         stage.registry.absent.store(1, Ordering::SeqCst);
         let verdict = stage.look().await;
-        assert_eq!(verdict, Verdict::Again(stage.clock.now() + TimeDelta::seconds(1)));
+        assert_eq!(verdict, Verdict::Again(stage.clock.now() + TimeDelta::milliseconds(250)));
         assert_eq!((stage.cluster.image().as_str(), stage.joe.0.lock().unwrap().len()), (image, 0), "{mode}");
         stage.clock.step(TimeDelta::seconds(1));
         stage.look().await;
