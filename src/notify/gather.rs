@@ -82,10 +82,12 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
     }
 
     fn moment(&self, last: Option<DateTime<Utc>>) -> Moment {
+        // Whoever asks first whether the first look has ended sets that moment, which is to be before this one.
+        let looked = (self.when_looked)();
         let (now, scope) = (self.ambient.now(), self.channels.find(&self.channel).map(super::Channel::scope));
         let window = scope.and_then(|scope| scope.window).unwrap_or(WINDOW);
         let quiet_until = scope.and_then(|scope| scope.quiet.as_ref()?.open_until(now));
-        Moment { now, window, last, looked: (self.when_looked)(), quiet_until }
+        Moment { now, window, last, looked, quiet_until }
     }
 
     /// Those that are shown in a message which stands there already, and are told below it; and all others.
@@ -155,23 +157,46 @@ mod tests {
         }
     }
 
+    fn gatherer(queue: &SqliteQueue, ambient: &Ambient, when_looked: WhenLooked) -> Gatherer<SqliteQueue> {
+        let chat = MattermostChannel::new(Secret::new("https://chat.example.com/hooks/x".into()));
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let chat = Transport::Service(Box::new(client), Arc::new(chat));
+        let channels = Channels::new(vec![Channel::new("chat".into(), Scope::default(), chat)], None);
+        let (channels, ambient) = (Arc::new(channels), ambient.clone());
+        Gatherer { queue: queue.clone(), channels, channel: "chat".into(), when_looked, ambient }
+    }
+
+    /// Whoever asks first sees the end, and time passes while it asks.
+    #[tokio::test]
+    async fn what_the_first_look_found_is_one_message_also_of_whoever_sees_its_end() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Seconds(AtomicI64::new(0))));
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        for name in ["api", "web", "worker"] {
+            let mut notice = notice(NoticeKind::Available);
+            (notice.workload.name, notice.workload.uid) = (name.into(), name.into());
+            notice.from.repository = format!("registry.example.com/shop/{name}");
+            let gathered = crate::domain::event::Gathered { channel: "chat".into(), notice };
+            queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
+        }
+        clock.0.fetch_add(31, Ordering::SeqCst);
+        let passes = Arc::clone(&clock);
+        let when_looked: WhenLooked = Arc::new(move || {
+            passes.0.fetch_add(1, Ordering::SeqCst);
+            Some(passes.now())
+        });
+        gatherer(&queue, &ambient, when_looked).step(&mut None).await.unwrap();
+        let sent = queue.lease(&Topic::Deliver("chat".into()), 10, &Sharing::in_order(10)).await.unwrap().jobs;
+        assert_eq!(sent.len(), 1, "{sent:?}");
+    }
+
     /// Fault M7: somebody edits a setting fifteen times, and each edit asks about another version.
     #[tokio::test]
     async fn who_edits_a_setting_fifteen_times_makes_two_messages() {
         let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Seconds(AtomicI64::new(0))));
         let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
-        let chat = MattermostChannel::new(Secret::new("https://chat.example.com/hooks/x".into()));
-        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
-        let chat = Transport::Service(Box::new(client), Arc::new(chat));
-        let channels = Channels::new(vec![Channel::new("chat".into(), Scope::default(), chat)], None);
-        let gatherer = Gatherer {
-            queue: queue.clone(),
-            channels: Arc::new(channels),
-            channel: "chat".into(),
-            when_looked: Arc::new(|| Some(DateTime::UNIX_EPOCH)),
-            ambient: ambient.clone(),
-        };
+        let gatherer = gatherer(&queue, &ambient, Arc::new(|| Some(DateTime::UNIX_EPOCH)));
         let (mut last, mut told) = (None, Vec::new());
         for second in 0..60 {
             if second < 15 {
