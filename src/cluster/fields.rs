@@ -13,7 +13,7 @@ use super::starting::{self, Affinity, Os, SecurityContext, Selector, Words};
 use crate::domain::preflight::Nodes;
 use crate::domain::rollout::pods::sentence;
 use crate::domain::rollout::{Progress, Refusal, Stall};
-use crate::domain::workload::{Container, PREFIX, Place};
+use crate::domain::workload::{Container, PREFIX, Place, first_eight};
 
 /// The parts of `spec` that matter.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -122,8 +122,7 @@ impl<'de> Deserialize<'de> for Template {
         let mut all = Value::deserialize(deserializer)?;
         let Read { metadata, spec } = Read::deserialize(&all).map_err(D::Error::custom)?;
         take_images(&mut all);
-        let rest = Sha256::digest(all.to_string()).first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
-        Ok(Self { metadata, spec, rest })
+        Ok(Self { metadata, spec, rest: first_eight(Sha256::new_with_prefix(all.to_string())) })
     }
 }
 

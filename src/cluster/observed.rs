@@ -110,7 +110,6 @@ impl Object {
         ours(self.metadata.annotations.as_ref()).any(|(name, _)| name == "record")
     }
 
-    /// Which object it is.
     /// The labels and annotations of these names, whether it is watched or not.
     pub(super) fn marked(&self, row: &Row, is_wanted: impl Fn(&str) -> bool) -> Option<Marked> {
         let of = |all: Option<&BTreeMap<String, String>>| -> BTreeMap<String, String> {
@@ -122,6 +121,7 @@ impl Object {
         Some(Marked { id: self.id(row)?, labels, annotations, containers })
     }
 
+    /// Which object it is.
     pub(super) fn id(&self, row: &Row) -> Option<WorkloadId> {
         let metadata = &self.metadata;
         Some(WorkloadId {

@@ -31,7 +31,7 @@ use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
 use super::votes::Quorum;
 use super::window::Windows;
-use super::workload::{MOST_CONTAINERS, Rank, Workload};
+use super::workload::{MOST_CONTAINERS, Rank, Workload, first_eight};
 
 /// What the operator forces on every workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Fingerprint {
                 hash.update(part);
             }
         }
-        Self(hash.finalize().iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte)))
+        Self(first_eight(hash))
     }
 
     /// As it is stored.

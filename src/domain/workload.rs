@@ -344,6 +344,11 @@ pub struct Workload {
     pub change_cause: Option<Box<str>>,
 }
 
+/// The first eight bytes of a hash, as a number.
+pub(crate) fn first_eight(hash: Sha256) -> u64 {
+    hash.finalize().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}
+
 impl Workload {
     /// One of our annotations, by its name without the prefix.
     #[must_use]
@@ -364,7 +369,7 @@ impl Workload {
                 hash.update(part);
             }
         }
-        hash.finalize().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+        first_eight(hash)
     }
 
     /// The names of all our annotations, without their prefix.

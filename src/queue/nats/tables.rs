@@ -133,6 +133,20 @@ fn written(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).unwrap_or_default().into()
 }
 
+/// Writes an entry whatever stands there.
+async fn overwrite(bucket: &Bucket, key: &str, value: &Bytes, lives: Option<Duration>) -> Result<(), NatsError> {
+    for _ in 0..MOST_TRIES {
+        let expected = bucket.read(key).await?.revision;
+        let write = Write { key: key.to_owned(), expected, value: Some(value.clone()), lives };
+        match bucket.commit(&[write]).await {
+            Ok(_) => return Ok(()),
+            Err(Refused::Conflict) => {}
+            Err(Refused::Failed(error)) => return Err(error),
+        }
+    }
+    Err(NatsError::Contended(bucket.name().to_owned()))
+}
+
 impl Tables {
     /// Does what is asked, and replies. Nothing for what is about jobs, which is given back.
     pub(super) async fn execute(self, command: Command) {
@@ -288,16 +302,7 @@ impl Tables {
     }
 
     async fn remember_brake(&self, brake: &Brake) -> Result<(), NatsError> {
-        for _ in 0..MOST_TRIES {
-            let expected = self.state.read(BRAKE).await?.revision;
-            let write = Write { key: BRAKE.to_owned(), expected, value: Some(written(brake)), lives: None };
-            match self.state.commit(&[write]).await {
-                Ok(_) => return Ok(()),
-                Err(Refused::Conflict) => {}
-                Err(Refused::Failed(error)) => return Err(error),
-            }
-        }
-        Err(NatsError::Contended(self.state.name().to_owned()))
+        overwrite(&self.state, BRAKE, &written(brake), None).await
     }
 
     // === tags that were announced ===
@@ -429,15 +434,10 @@ impl Tables {
         }
         let place = hashed(&key);
         let learnt = written(&Learnt { key, value, until: until.timestamp_millis() });
-        for _ in 0..MOST_TRIES {
-            let expected = self.kept.read(&place).await?.revision;
-            let write = Write { key: place.clone(), expected, value: Some(learnt.clone()), lives: self.lives(until) };
-            match self.kept.commit(&[write]).await {
-                Ok(_) => return Ok(()),
-                Err(Refused::Conflict) => {}
-                Err(Refused::Failed(error)) => return Err(error),
-            }
+        match overwrite(&self.kept, &place, &learnt, self.lives(until)).await {
+            // Others learnt it, too.
+            Err(NatsError::Contended(_)) => Ok(()),
+            kept => kept,
         }
-        Ok(())
     }
 }
