@@ -83,6 +83,7 @@ fn what_few_need_is_granted_by_a_value_as_by_its_folder() {
     for (folder, kind, of_chart) in [
         ("nodes", "ClusterRole", "image-watcher-watcher-nodes"),
         ("identity", "ClusterRole", "image-watcher-watcher-identity"),
+        ("namespaces", "ClusterRole", "image-watcher-watcher-read-namespaces"),
         ("token-reviews", "ClusterRole", "image-watcher-watcher-token-reviews"),
         ("delete-broken", "Role", "watcher-delete-broken"),
         ("pull-secrets", "Role", "watcher-pull-secrets"),

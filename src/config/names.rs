@@ -361,6 +361,16 @@ mod tests {
     }
 
     #[test]
+    fn the_documents_have_a_row_for_each() {
+        let documents = [include_str!("../../docs/settings.md"), include_str!("../../docs/traces.md")];
+        let rows: Vec<&str> =
+            documents.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with('|')).collect();
+        let is_told = |name: &str| rows.iter().any(|row| row.contains(&format!("`{name}`")));
+        let missing: Vec<&str> = PLAIN.into_iter().chain(BY_FILE).filter(|name| !is_told(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
     fn a_prefix_too_many_is_seen_through() {
         for (name, ours) in [
             ("IMAGE_WATCHER_STRATGY", "IMAGE_WATCHER_STRATEGY"),

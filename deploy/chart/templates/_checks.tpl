@@ -1,13 +1,13 @@
 {{/* What the schema can't say. Each ends the rendering with what to set. */}}
 {{- define "image-watcher.checks" -}}
 {{- if gt (int .Values.replicaCount) 1 -}}
-{{- fail (printf "replicaCount is %d, and the queue has one owner: set replicaCount to 1" (int .Values.replicaCount)) -}}
+{{- fail (printf "replicaCount is %d, and one replica is what this version can: set replicaCount to 1" (int .Values.replicaCount)) -}}
 {{- end -}}
-{{- if ne (.Values.config.queue | default "sqlite") "sqlite" -}}
-{{- fail (printf "config.queue is %s, and this version has no other queue than sqlite: leave config.queue out" .Values.config.queue) -}}
+{{- if not (regexMatch "^(sqlite$|nats://|tls://)" (.Values.config.queue | default "sqlite" | toString)) -}}
+{{- fail (printf "config.queue is %v: leave it out, or name the servers of NATS as nats://host:4222" .Values.config.queue) -}}
 {{- end -}}
 {{- if eq .Values.strategy.type "RollingUpdate" -}}
-{{- fail "strategy.type is RollingUpdate, and the queue has one owner, so that the new pod would wait for the old one for ever: set strategy.type to Recreate" -}}
+{{- fail "strategy.type is RollingUpdate, and there is one replica, so that the new pod would wait for the old one for ever: set strategy.type to Recreate" -}}
 {{- end -}}
 {{- if and (eq .Values.rbac.scope "cluster") .Values.rbac.namespaces -}}
 {{- fail "rbac.namespaces belongs to rbac.scope: namespaced; with rbac.scope: cluster set config.namespaces to watch only some" -}}

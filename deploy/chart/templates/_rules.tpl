@@ -32,6 +32,10 @@ identity:
   apiGroups: [authorization.k8s.io]
   resources: [subjectaccessreviews]
   verbs: [create]
+readNamespaces:
+  apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get, list, watch]
 tokenReviews:
   apiGroups: [authentication.k8s.io]
   resources: [tokenreviews]

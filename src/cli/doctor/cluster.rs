@@ -166,16 +166,16 @@ fn is_disabled(workload: &Workload, bounds: &Bounds) -> bool {
 impl Found {
     /// What is missing where Namespaces can't be read.
     fn namespaces(&self) -> Option<Check> {
-        const HINT: &str = "kubectl apply -k deploy/namespaces";
         let (error, is_needed) = self.namespaces.as_ref()?;
         if !*is_needed {
             // Few need that right, so its lack is no news to anybody.
             return Some(Check::set(
-                "Namespaces: may not be read, so their annotations image-watcher/... are not; deploy/namespaces allows it",
+                "Namespaces: may not be read, so their annotations image-watcher/... are not; rbac.readNamespaces of the chart or deploy/namespaces allows it",
             ));
         }
         let told = format!("{}, so no selector of namespaces means any", chain(error));
-        Some(Check::but("Namespaces", Result::Fail, told, HINT))
+        let remedy = self.asker.everywhere("rbac.readNamespaces: true", "namespaces");
+        Some(Check::but("Namespaces", Result::Fail, told, remedy))
     }
 
     /// What is to be said of one namespace, or of all of them together.
