@@ -284,7 +284,7 @@ impl Ground {
         let index = Index::knowing(keys.clone());
         index.inherit(|defaults| config.inherit(defaults));
         let cluster = KubeCluster::new(client.clone(), index, ambient.clone(), metrics.clone());
-        let scopes = Scopes::new(Scope::of(&config.namespaces));
+        let scopes = Scopes::new(Scope::of(&config.namespaces)).at(&ambient);
         let cluster = cluster.deleting_broken(config.delete_broken).filled_by(scopes.clone());
         let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
         expect_the_newest(&queue, cluster.index()).await;
@@ -453,6 +453,8 @@ impl App {
                 if let Some(access) = &access {
                     config.app_data(access.clone()).app_data(api.clone()).app_data(pages.clone());
                     signed_in_routes(config, below);
+                } else {
+                    api::off_routes(config);
                 }
                 doors.add_to(config);
             };
@@ -464,12 +466,7 @@ impl App {
                     }
                 },
             );
-            // Where people sign in, both were taken above.
-            app.route("/", web::get().to(api::off))
-                .route("/api/v1/{rest:.*}", web::to(api::off))
-                .route(KEEL_APPROVALS, web::to(api::off))
-                .default_service(web::to(intake::elsewhere::<StoreHandle>))
-                .into_factory()
+            app.default_service(web::to(intake::elsewhere::<StoreHandle>)).into_factory()
         };
         let listener = bind(&self.config.public)?;
         serve_http(listener, 2, PUBLIC, app).context("the public listener can't be used")
@@ -885,6 +882,7 @@ fn signed_in_routes(config: &mut web::ServiceConfig, below: &str) {
     let people = web::scope("").guard(is_a_view).wrap(from_fn(access::people)).configure(page::routes);
     access::routes(config);
     page::asset_routes(config);
+    page::entry_route(config, below);
     let of_keel = web::scope(KEEL_APPROVALS).wrap(from_fn(access::programs));
     let of_keel = of_keel.configure(api::keel_routes::<StoreHandle>);
     config.service(programs).service(of_keel).service(people);

@@ -42,6 +42,7 @@ use url::Url;
 use crate::domain::defaults::{Defaults, NamespaceFilter, Rule};
 use crate::domain::fleet::Limits;
 use crate::domain::policy::{Mode, Strategy};
+use crate::domain::reference::Digest;
 use crate::domain::release::Language;
 use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
@@ -189,6 +190,8 @@ pub struct Problem {
 pub struct ConfigError {
     /// In the order of the documentation.
     pub problems: Vec<Problem>,
+    /// The files that were read, and what was in them; none of one that could not be read.
+    pub files: BTreeMap<String, Option<Digest>>,
 }
 
 fn count(problems: usize) -> String {
@@ -275,7 +278,7 @@ impl Config {
         let (found, warnings, secrets) = reader.ended();
         problems.extend(found);
         if !problems.is_empty() {
-            return Err(ConfigError { problems });
+            return Err(ConfigError { problems, files: files.into_read() });
         }
         let origins = Origins::new(written, &variables, secrets, files.into_read()).of(environment);
         Ok(Self { warnings, origins, ..config })

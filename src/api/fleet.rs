@@ -69,14 +69,16 @@ impl<Q> Api<Q> {
         fleet
     }
 
-    /// Those whose question can be answered with yes, and is not put off: the first so many, by namespace, kind and name.
-    pub async fn approvable(&self, most: usize) -> Vec<FleetRow> {
+    /// Those whose question can be answered with yes, and is not put off: the first so many, by namespace, kind and name, and
+    /// how many more there are.
+    pub async fn approvable(&self, most: usize) -> (Vec<FleetRow>, usize) {
         let moment = self.moment().await;
         let mut read = Read { moment: &moment, known: HashMap::new() };
         let all = self.summaries(&moment);
         let open = all.iter().flat_map(|it| it.each().enumerate().map(move |(at, (_, of))| (it, at, of)));
-        let open = open.filter(|(.., of)| of.may_approve).take(most);
-        open.map(|(summary, at, _)| read.row(self, summary, at)).collect()
+        let mut open = open.filter(|(.., of)| of.may_approve);
+        let rows = open.by_ref().take(most).map(|(summary, at, _)| read.row(self, summary, at)).collect();
+        (rows, open.count())
     }
 
     /// The containers of these paths' namespaces, kinds and names, and of these names; those that are watched.

@@ -71,6 +71,7 @@ use crate::domain::approval::{Approval, LinkKeys};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Bounds;
 use crate::domain::workload::Workload;
+use crate::listener::paths::KEEL_APPROVALS;
 use crate::listener::{Bodies, Problem};
 use crate::queue::{Letters, QueueAdmin};
 use crate::telemetry::metrics::Metrics;
@@ -132,7 +133,7 @@ pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
     config
         .route("/livez", web::get().to(probes::livez::<Q>))
         .route("/readyz", web::get().to(probes::readyz::<Q>))
-        .route("/healthz", web::get().to(probes::readyz::<Q>))
+        .route("/healthz", web::get().to(probes::healthz::<Q>))
         .route("/metrics", web::get().to(probes::numbers::<Q>))
         .service(
             web::scope("/api/v1")
@@ -211,11 +212,16 @@ async fn openapi(request: HttpRequest) -> HttpResponse {
     answer::tagged(&request, "application/json", OPENAPI.into())
 }
 
+/// Adds what stands in the place of page and API where nobody can sign in: an answer that says how to enable them. Also for a
+/// scope of a path that all our addresses begin with.
+pub fn off_routes(config: &mut ServiceConfig) {
+    for path in ["", "/", "/api/v1/{rest:.*}", KEEL_APPROVALS] {
+        config.route(path, web::to(off));
+    }
+}
+
 /// What strangers are told who look for a page or the API at the public listener.
-///
-/// # Errors
-/// Always.
-pub async fn off() -> Result<HttpResponse, Problem> {
+async fn off() -> Result<HttpResponse, Problem> {
     let detail =
         "the page and its API are off: no sign-in is configured (auth.mode, docs/sign-in.md); webhooks and links work";
     Err(Problem::new(StatusCode::FORBIDDEN, detail))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::http::header::ACCEPT;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
 
 use super::Api;
 use crate::cluster::{Scope, ScopeState};
@@ -15,31 +16,49 @@ use crate::telemetry::metrics::StateLabel;
 /// The queue is waited for so long.
 const DEADLINE: Duration = Duration::from_secs(1);
 
-/// Whether a restart would help: the runtime and the queue's writer answer.
-pub(super) async fn livez<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
-    match api.pulse.silent() {
-        None => HttpResponse::Ok().body("ok\n"),
-        Some(part) => HttpResponse::ServiceUnavailable().body(format!("{} does not answer\n", part.as_str())),
+/// Whether a restart would help: the runtime and the queue's writer answer. `?verbose` lists both.
+pub(super) async fn livez<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
+    let silent = api.pulse.silent();
+    let lines = if is_verbose(&request) { api.pulse.lines() } else { String::new() };
+    match silent {
+        None => answer(true, lines + "ok\n"),
+        Some(part) => answer(false, format!("{lines}{} does not answer\n", part.as_str())),
     }
 }
 
 /// Whether there is something to work on. `?verbose` lists every scope, as the API server's own probes do.
 pub(super) async fn readyz<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
-    let ready = api.scopes.is_ready();
-    let mut answer = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    if ready && !request.query_string().split('&').any(|word| word.split('=').next() == Some("verbose")) {
-        return answer.body("ok\n");
+    let is_ready = api.scopes.is_ready();
+    if is_ready && !is_verbose(&request) {
+        return answer(true, "ok\n".to_owned());
     }
-    let line = |(scope, state): (Scope, ScopeState)| {
-        let sign = if state.is_well() { '+' } else { '-' };
-        format!("[{sign}]watch of {scope}: {state}\n")
-    };
-    let mut lines: String = api.scopes.states().into_iter().map(line).collect();
-    lines.push_str(&api.queue_line().await);
-    let stopped = api.sequencer.brake().await.stopped;
-    lines.extend(stopped.map(|it| format!("[-]automatic updates: stopped since {}: {it}\n", rfc3339(it.since))));
-    let verdict = if ready { "ready" } else { "not ready: no workload can be watched yet" };
-    answer.content_type("text/plain; charset=utf-8").body(format!("{lines}{verdict}\n"))
+    let verdict = if is_ready { "ready" } else { NOT_READY };
+    answer(is_ready, format!("{}{verdict}\n", api.readiness_lines().await))
+}
+
+/// Both: whether the process is alive, and has something to work on.
+pub(super) async fn healthz<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
+    let (silent, is_ready) = (api.pulse.silent(), api.scopes.is_ready());
+    let is_well = silent.is_none() && is_ready;
+    if is_well && !is_verbose(&request) {
+        return answer(true, "ok\n".to_owned());
+    }
+    let mut verdict: Vec<String> =
+        silent.map(|part| format!("{} does not answer", part.as_str())).into_iter().collect();
+    verdict.extend((!is_ready).then(|| NOT_READY.to_owned()));
+    let verdict = if is_well { "ok".to_owned() } else { verdict.join("; ") };
+    answer(is_well, format!("{}{}{verdict}\n", api.pulse.lines(), api.readiness_lines().await))
+}
+
+const NOT_READY: &str = "not ready: no workload can be watched yet";
+
+fn is_verbose(request: &HttpRequest) -> bool {
+    request.query_string().split('&').any(|word| word.split('=').next() == Some("verbose"))
+}
+
+fn answer(is_well: bool, text: String) -> HttpResponse {
+    let mut answer = if is_well { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.content_type("text/plain; charset=utf-8").body(text)
 }
 
 /// The numbers, for Prometheus: as `OpenMetrics` where that is asked for.
@@ -58,7 +77,23 @@ pub(super) async fn numbers<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReque
 }
 
 impl<Q: QueueAdmin> Api<Q> {
-    /// How the queue does. A start or a stop of the pod would mend nothing, so readiness does not hang on it.
+    /// What there is to work on, check by check.
+    async fn readiness_lines(&self) -> String {
+        let now = self.ambient.now();
+        let line = |(scope, state, since): (Scope, ScopeState, Option<DateTime<Utc>>)| {
+            let sign = if state.is_well() { '+' } else { '-' };
+            let age = since.map(|since| format!(" (for {} s)", (now - since).num_seconds().max(0))).unwrap_or_default();
+            format!("[{sign}]watch of {scope}: {state}{age}\n")
+        };
+        let mut lines: String = self.scopes.states_since().into_iter().map(line).collect();
+        lines.push_str(&self.queue_line().await);
+        let stopped = self.sequencer.brake().await.stopped;
+        lines.extend(stopped.map(|it| format!("[-]automatic updates: stopped since {}: {it}\n", rfc3339(it.since))));
+        lines
+    }
+
+    /// How the queue does. Readiness does not hang on it: webhooks are to be answered 503 with Retry-After and links that it is
+    /// to be tried later, by this process, and nothing else could once the Service had no pod.
     async fn queue_line(&self) -> String {
         match tokio::time::timeout(DEADLINE, self.queue.depth()).await {
             Ok(Ok(depth)) => format!("[{}]queue: {}\n", if depth.failing.is_none() { '+' } else { '-' }, depth.words()),

@@ -71,11 +71,25 @@ impl Pulse {
 
     /// The part that has been silent for too long.
     pub fn silent(&self) -> Option<Part> {
+        self.beats().into_iter().find(|(_, ago)| *ago > SILENCE).map(|(part, _)| part)
+    }
+
+    /// How long ago each part answered last.
+    pub fn beats(&self) -> [(Part, Duration); 2] {
         let now = self.ambient.monotonic();
-        [Part::Runtime, Part::QueueWriter].into_iter().find(|part| {
-            let last = Duration::from_millis(self.of(*part).load(Ordering::Relaxed));
-            now.saturating_sub(last) > SILENCE
+        [Part::Runtime, Part::QueueWriter].map(|part| {
+            let last = Duration::from_millis(self.of(part).load(Ordering::Relaxed));
+            (part, now.saturating_sub(last))
         })
+    }
+
+    /// Each part in a line, with the age of its last answer.
+    pub fn lines(&self) -> String {
+        let line = |(part, ago): (Part, Duration)| {
+            let sign = if ago > SILENCE { '-' } else { '+' };
+            format!("[{sign}]{}: answered {} s ago\n", part.as_str(), ago.as_secs())
+        };
+        self.beats().map(line).concat()
     }
 
     fn beat(&self, part: Part) {

@@ -537,3 +537,81 @@ async fn what_is_put_off_for_longer_than_it_can_be_is_open() {
     put_off(now() + TimeDelta::days(400), 2);
     assert_eq!(shown().await, (Value::Null, [true, false]));
 }
+
+/// A clock whose seconds are moved by hand.
+#[derive(Debug, Default)]
+struct Seconds(std::sync::atomic::AtomicU64);
+
+impl Clock for Arc<Seconds> {
+    fn now(&self) -> DateTime<Utc> {
+        now()
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[actix_web::test]
+async fn health_is_life_and_readiness() {
+    let seconds = Arc::new(Seconds::default());
+    let ambient = Ambient::system().at(Arc::new(Arc::clone(&seconds)));
+    let (key, notes) = (
+        LinkKey::new(vec![7; 32]).unwrap(),
+        Arc::new(|_: &_, _: &_| -> BoxFuture<'static, _> { Box::pin(async { None }) }),
+    );
+    let (api, _folder) = made_up::api(Index::default(), key.into(), made_up::Looks::default(), notes, ambient.clone());
+    let scope = crate::cluster::Scope { namespace: None, kind: crate::domain::workload::Kind::Deployment };
+    let api = Api { scopes: Scopes::new([scope.clone()]).at(&ambient), ..api };
+    let (scopes, pulse) = (api.scopes.clone(), api.pulse.clone());
+    let here = IpAddr::from([127, 0, 0, 1]);
+    let app = App::new().app_data(Data::new(api)).configure(|config| routes::<SqliteQueue>(config, here));
+    let app = init_service(app).await;
+    let ask = async |path: &str| {
+        let answer = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+        let status = answer.status().as_u16();
+        (status, String::from_utf8(read_body(answer).await.to_vec()).unwrap())
+    };
+    let all = async || {
+        let mut statuses = Vec::new();
+        for path in ["/livez", "/readyz", "/healthz"] {
+            statuses.push(ask(path).await.0);
+        }
+        statuses
+    };
+    assert_eq!(all().await, [200, 503, 503], "nothing was listed yet");
+    scopes.synced(&scope);
+    scopes.clone().begin(std::time::Duration::ZERO, crate::stop::Stop::new().1).await;
+    assert_eq!(all().await, [200, 200, 200]);
+    seconds.0.store(20, Ordering::Relaxed);
+    let (status, verbose) = ask("/healthz?verbose").await;
+    let lines = [
+        "[+]the runtime: answered 20 s ago",
+        "[+]the queue's writer: answered 20 s ago",
+        "[+]watch of deployments in all namespaces: ok (for 0 s)",
+        "[+]queue: 0 waiting, 0 dead letters",
+        "ok",
+    ];
+    assert_eq!((status, verbose.lines().collect::<Vec<_>>()), (200, lines.to_vec()));
+    seconds.0.store(31, Ordering::Relaxed);
+    assert_eq!(all().await, [503, 200, 503], "nothing beats");
+    let (_, told) = ask("/healthz").await;
+    assert!(told.ends_with("the runtime does not answer\n") && told.contains("[-]the queue's writer"), "{told}");
+    assert!(pulse.silent().is_some());
+}
+
+#[actix_web::test]
+async fn where_nobody_can_sign_in_page_and_api_say_how_to_enable_them() {
+    let app = App::new().configure(off_routes).service(web::scope("/iw").configure(off_routes));
+    let app = init_service(app).await;
+    for path in ["/", "/api/v1/workloads", "/v1/approvals", "/iw", "/iw/", "/iw/api/v1/workloads", "/iw/v1/approvals"] {
+        for method in
+            [TestRequest::get(), TestRequest::post(), TestRequest::default().method(actix_web::http::Method::HEAD)]
+        {
+            let answer = call_service(&app, method.uri(path).to_request()).await;
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
+        }
+        let told = read_body(call_service(&app, TestRequest::get().uri(path).to_request()).await).await;
+        assert!(String::from_utf8_lossy(&told).contains("auth.mode"), "{path}");
+    }
+}

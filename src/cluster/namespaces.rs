@@ -1,13 +1,14 @@
 //! What Namespaces say to their workloads: our annotations on them, and their labels. Nothing else of them is read.
 //!
-//! Where Namespaces may not be read they say nothing, and a selector of them means none.
+//! Where Namespaces may not be read they say nothing, and a selector of them means none. Where they can't be read now nothing
+//! is known, so no workload is read before they can: one of them may say to leave its workloads alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1;
 use kube::api::{Api, ListParams};
 use kube::core::{ObjectMeta, PartialObjectMeta};
@@ -31,6 +32,10 @@ use crate::telemetry::metrics::Metrics;
 const AGAIN: Duration = Duration::from_secs(300);
 /// One that can't be read now is tried again after this time.
 const SOON: Duration = Duration::from_secs(5);
+/// A stream that was begun, or begun again after an error, has so long to bring something.
+const UNANSWERED: Duration = Duration::from_secs(10);
+/// What was read before and can't be read now is told after so many failures in a row: an API server may be replaced.
+const MOST_UNTOLD: u32 = 3;
 /// Changes within this time are taken over together, so that nobody who may edit a Namespace has all workloads listed
 /// again and again.
 const TOGETHER: Duration = Duration::from_secs(10);
@@ -44,6 +49,8 @@ pub enum NamespacesState {
     /// Not asked, or not answered yet.
     #[default]
     Starting,
+    /// Never read so far, and can't be read now: since when, and why.
+    Failing(DateTime<Utc>, Box<str>),
     /// They are.
     Known,
     /// We may not read them, since when, and what the API server says.
@@ -68,20 +75,33 @@ impl Namespaces {
     }
 
     /// Waits until they are known, or are known not to be: no workload is read before, as it might be told to be left alone
-    /// by its Namespace.
-    pub(super) async fn settled(&self) {
-        let _ = self.0.subscribe().wait_for(|state| *state != NamespacesState::Starting).await.is_ok();
+    /// by its Namespace. Whenever it turns out that they can't be read, `failing` is told why.
+    pub(super) async fn settled(&self, failing: impl Fn(&str)) {
+        let mut states = self.0.subscribe();
+        loop {
+            match &*states.borrow_and_update() {
+                NamespacesState::Known | NamespacesState::Forbidden(..) => return,
+                NamespacesState::Failing(_, message) => failing(message),
+                NamespacesState::Starting => {}
+            }
+            if states.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Answers whether it is news.
     fn become_state(&self, state: NamespacesState) -> bool {
+        let mut is_news = false;
         self.0.send_if_modified(|now| {
-            let is_same = std::mem::discriminant(now) == std::mem::discriminant(&state);
-            if !is_same {
+            is_news = std::mem::discriminant(now) != std::mem::discriminant(&state);
+            let changes = is_news || (*now != state && matches!(state, NamespacesState::Failing(..)));
+            if changes {
                 *now = state;
             }
-            !is_same
-        })
+            changes
+        });
+        is_news
     }
 }
 
@@ -103,11 +123,18 @@ pub struct Following {
 
 impl Following {
     /// Follows them until `stop` is raised.
-    pub async fn run(self, mut stop: Stop) {
+    pub async fn run(self, stop: Stop) {
+        self.run_again_after(SOON, stop).await;
+    }
+
+    /// The same, and what can't be read now is tried again `soon`.
+    pub(super) async fn run_again_after(self, soon: Duration, mut stop: Stop) {
+        let named = self.named.clone();
+        let mut reading = Reading { of: self, soon, failures: 0, is_told: false };
         let follow = async {
-            match &self.named {
-                Some(names) => self.ask_again(names).await,
-                None => self.watch().await,
+            match &named {
+                Some(names) => reading.ask_again(names).await,
+                None => reading.watch().await,
             }
         };
         tokio::select! {
@@ -117,62 +144,12 @@ impl Following {
         stop.raised().await;
     }
 
-    /// Asks for each that is named, again and again: there is no watch of one without a right to all of them.
-    async fn ask_again(&self, names: &[String]) {
-        loop {
-            let wait = match read(&self.client, Some(names), &self.metrics).await {
-                Ok(known) => {
-                    self.tell(&known);
-                    AGAIN
-                }
-                Err(error) => self.failed(&error),
-            };
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    async fn watch(&self) {
+    fn stream(
+        &self,
+    ) -> impl Stream<Item = Result<watcher::Event<PartialObjectMeta<v1::Namespace>>, watcher::Error>> + Send + use<>
+    {
         let api: Api<PartialObjectMeta<v1::Namespace>> = Api::all(self.client.clone());
-        let mut events = Box::pin(watcher::watcher(api, watcher::Config::default().page_size(500)));
-        let (mut known, mut listing) = (Known::new(), Known::new());
-        let mut inherited = self.index.inheriting();
-        let mut untold: Option<Duration> = None;
-        loop {
-            let event = tokio::select! {
-                event = events.next() => event,
-                // What is told depends on whether anybody reads labels.
-                _ = inherited.changed() => {
-                    if self.state.state() == NamespacesState::Known {
-                        self.tell(&known);
-                    }
-                    continue;
-                }
-                () = tokio::time::sleep(untold.unwrap_or_default().saturating_sub(self.ambient.monotonic())), if untold.is_some() => {
-                    untold = None;
-                    self.tell(&known);
-                    continue;
-                }
-            };
-            match event {
-                Some(Ok(watcher::Event::Init)) => listing.clear(),
-                Some(Ok(watcher::Event::InitApply(object))) => listing.extend(said(&object)),
-                Some(Ok(watcher::Event::InitDone)) => {
-                    known = std::mem::take(&mut listing);
-                    self.tell(&known);
-                }
-                Some(Ok(watcher::Event::Apply(object))) => known.extend(said(&object)),
-                Some(Ok(watcher::Event::Delete(object))) => {
-                    if let Some(name) = object.metadata.name.as_deref() {
-                        known.remove(name);
-                    }
-                }
-                Some(Err(error)) => tokio::time::sleep(self.failed(&unread(&error))).await,
-                None => return,
-            }
-            if untold.is_none() && self.state.state() == NamespacesState::Known && self.is_news(&known) {
-                untold = Some(self.ambient.monotonic() + TOGETHER);
-            }
-        }
+        watcher::watcher(api, watcher::Config::default().page_size(500))
     }
 
     /// What of it matters to anybody.
@@ -189,25 +166,165 @@ impl Following {
         let defaults = self.index.defaults();
         Self::that_counts(known, defaults.reads_labels()) != defaults.namespaces
     }
+}
 
-    fn tell(&self, known: &Known) {
-        self.index.inherit(|defaults| defaults.namespaces = Self::that_counts(known, defaults.reads_labels()));
-        self.state.become_state(NamespacesState::Known);
+/// How reading them goes on.
+struct Reading {
+    of: Following,
+    /// What can't be read now is tried again after this time.
+    soon: Duration,
+    /// How often in a row they could not be read.
+    failures: u32,
+    /// Whether that was said.
+    is_told: bool,
+}
+
+impl Reading {
+    /// Asks for each that is named, again and again: there is no watch of one without a right to all of them.
+    async fn ask_again(&mut self, names: &[String]) {
+        loop {
+            let wait = match read(&self.of.client, Some(names), &self.of.metrics).await {
+                Ok(known) => {
+                    self.hear();
+                    self.tell(&known);
+                    AGAIN
+                }
+                Err(error) => self.failed(&error),
+            };
+            tokio::time::sleep(wait).await;
+        }
     }
 
-    /// Says once that they may not be read, and after which time to try again.
-    fn failed(&self, error: &ClusterError) -> Duration {
-        let ClusterError::NamespacesUnlistable { message } = error else {
-            tracing::debug!(error = %crate::telemetry::chain(error), "Namespaces can't be read now");
-            return SOON;
+    async fn watch(&mut self) {
+        let mut events = Box::pin(self.of.stream());
+        let (mut known, mut listing) = (Known::new(), Known::new());
+        let mut inherited = self.of.index.inheriting();
+        let mut untold: Option<Duration> = None;
+        loop {
+            let patience = self.patience();
+            let event = tokio::select! {
+                event = events.next() => event,
+                // What is told depends on whether anybody reads labels.
+                _ = inherited.changed() => {
+                    if self.is_known() {
+                        self.tell(&known);
+                    }
+                    continue;
+                }
+                () = tokio::time::sleep(untold.unwrap_or_default().saturating_sub(self.of.ambient.monotonic())), if untold.is_some() => {
+                    untold = None;
+                    self.tell(&known);
+                    continue;
+                }
+                () = tokio::time::sleep(patience.unwrap_or_default()), if patience.is_some() => {
+                    tokio::time::sleep(self.failed(&unanswered())).await;
+                    events = Box::pin(self.of.stream());
+                    continue;
+                }
+            };
+            match event {
+                Some(Ok(watcher::Event::Init)) => listing.clear(),
+                Some(Ok(watcher::Event::InitApply(object))) => listing.extend(said(&object)),
+                Some(Ok(watcher::Event::InitDone)) => {
+                    known = std::mem::take(&mut listing);
+                    self.hear();
+                    self.tell(&known);
+                }
+                Some(Ok(watcher::Event::Apply(object))) => {
+                    self.hear();
+                    known.extend(said(&object));
+                }
+                Some(Ok(watcher::Event::Delete(object))) => {
+                    self.hear();
+                    if let Some(name) = object.metadata.name.as_deref() {
+                        known.remove(name);
+                    }
+                }
+                Some(Err(error)) => tokio::time::sleep(self.failed(&unread(&error))).await,
+                None => return,
+            }
+            if untold.is_none() && self.is_known() && self.of.is_news(&known) {
+                untold = Some(self.of.ambient.monotonic() + TOGETHER);
+            }
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        self.of.state.state() == NamespacesState::Known
+    }
+
+    /// How long the next event may take: for ever, where all is well. What may not be read is asked for rarely anyway.
+    fn patience(&self) -> Option<Duration> {
+        let is_awaited = match self.of.state.state() {
+            NamespacesState::Starting | NamespacesState::Failing(..) => true,
+            NamespacesState::Known | NamespacesState::Forbidden(..) => self.failures > 0,
         };
-        if self.state.state() == NamespacesState::Known {
+        is_awaited.then_some(UNANSWERED)
+    }
+
+    fn tell(&self, known: &Known) {
+        let that_counts = |reads_labels| Following::that_counts(known, reads_labels);
+        self.of.index.inherit(|defaults| defaults.namespaces = that_counts(defaults.reads_labels()));
+        self.of.state.become_state(NamespacesState::Known);
+    }
+
+    /// They can be read.
+    fn hear(&mut self) {
+        self.failures = 0;
+        if std::mem::take(&mut self.is_told) {
+            tracing::info!("Namespaces can be read again");
+        }
+    }
+
+    /// Says once what is wrong, and after which time to try again.
+    fn failed(&mut self, error: &ClusterError) -> Duration {
+        match error {
+            ClusterError::NamespacesUnlistable { message } => {
+                self.hear();
+                self.forbidden(message)
+            }
+            error => self.failing(error),
+        }
+    }
+
+    /// They can't be read now.
+    fn failing(&mut self, error: &ClusterError) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        let Following { state, ambient, .. } = &self.of;
+        let error = crate::telemetry::chain(error).to_string();
+        let since = match state.state() {
+            NamespacesState::Known | NamespacesState::Forbidden(..) => {
+                if self.failures >= MOST_UNTOLD && !self.is_told {
+                    self.is_told = true;
+                    tracing::warn!(
+                        error,
+                        "the API server does not let Namespaces be read now: what they said last holds. It is tried again; if this lasts, look at the API server"
+                    );
+                }
+                return self.soon;
+            }
+            NamespacesState::Starting => ambient.now(),
+            NamespacesState::Failing(since, _) => since,
+        };
+        if !self.is_told {
+            self.is_told = true;
+            tracing::warn!(
+                error,
+                "the API server does not let Namespaces be read, which may say to leave their workloads alone: no workload is watched until it does. It is tried again; image-watcher doctor says more"
+            );
+        }
+        state.become_state(NamespacesState::Failing(since, error.into()));
+        self.soon
+    }
+
+    /// We may not read them.
+    fn forbidden(&self, message: &str) -> Duration {
+        let Following { state, ambient, index, .. } = &self.of;
+        if state.state() == NamespacesState::Known {
             return AGAIN;
         }
-        let state = NamespacesState::Forbidden(self.ambient.now(), message.as_str().into());
-        if self.state.become_state(state) {
-            let reads_labels = self.index.defaults().reads_labels();
-            if reads_labels {
+        if state.become_state(NamespacesState::Forbidden(ambient.now(), message.into())) {
+            if index.defaults().reads_labels() {
                 tracing::warn!(
                     error = message,
                     "no right to read Namespaces, so no selector of namespaces means any: grant deploy/namespaces"
@@ -220,6 +337,11 @@ impl Following {
         }
         AGAIN
     }
+}
+
+fn unanswered() -> ClusterError {
+    let told = format!("the API server gave no answer within {} s", UNANSWERED.as_secs());
+    ClusterError::Unavailable { operation: "namespaces", source: told.into() }
 }
 
 /// Reads them once: these, or all. One that is named and not there says nothing.
@@ -259,7 +381,10 @@ fn refused(failed: Failed) -> ClusterError {
 fn unread(error: &watcher::Error) -> ClusterError {
     match refusal(error) {
         Some(status) => refused(Failed::Status(Box::new(status.clone()))),
-        None => ClusterError::Unavailable { operation: "namespaces", source: error.to_string().into() },
+        None => ClusterError::Unavailable {
+            operation: "namespaces",
+            source: crate::telemetry::chain(error).to_string().into(),
+        },
     }
 }
 

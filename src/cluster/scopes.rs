@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
+use crate::ambient::Ambient;
 use crate::domain::history::rfc3339;
 use crate::domain::workload::Kind;
 use crate::stop::Stop;
@@ -151,6 +152,9 @@ pub struct Scopes(Arc<watch::Sender<Table>>);
 #[derive(Debug)]
 struct Table {
     states: BTreeMap<Scope, ScopeState>,
+    /// Since when each stands so, where there is a clock.
+    since: BTreeMap<Scope, DateTime<Utc>>,
+    clock: Option<Ambient>,
     /// Whether work has begun.
     begun: bool,
 }
@@ -170,7 +174,27 @@ impl Scopes {
     #[must_use]
     pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Self {
         let states = scopes.into_iter().map(|scope| (scope, ScopeState::Starting)).collect();
-        Self(Arc::new(watch::Sender::new(Table { states, begun: false })))
+        Self(Arc::new(watch::Sender::new(Table { states, since: BTreeMap::new(), clock: None, begun: false })))
+    }
+
+    /// The same, with a clock, so that it is known since when each stands as it does.
+    #[must_use]
+    pub fn at(self, clock: &Ambient) -> Self {
+        self.0.send_modify(|table| {
+            let now = clock.now();
+            table.since = table.states.keys().map(|scope| (scope.clone(), now)).collect();
+            table.clock = Some(clock.clone());
+        });
+        self
+    }
+
+    /// How each stands, and since when, where there is a clock.
+    #[must_use]
+    pub fn states_since(&self) -> Vec<(Scope, ScopeState, Option<DateTime<Utc>>)> {
+        let table = self.0.borrow();
+        let of =
+            |(scope, state): (&Scope, &ScopeState)| (scope.clone(), state.clone(), table.since.get(scope).copied());
+        table.states.iter().map(of).collect()
     }
 
     /// How each stands.
@@ -224,6 +248,11 @@ impl Scopes {
         self.0.send_modify(|table| table.begun = true);
     }
 
+    /// It is about to be listed for the first time: what was waited for has come.
+    pub(super) fn starts(&self, scope: &Scope) {
+        self.become_state(scope, ScopeState::Starting);
+    }
+
     /// What a list that is complete now is a reason to look at; to be asked before [`Scopes::synced`].
     pub(super) fn fresh(&self, scope: &Scope) -> Fresh {
         let table = self.0.borrow();
@@ -236,7 +265,7 @@ impl Scopes {
     }
 
     /// Its list is complete, or its stream goes on. Answers what was wrong before.
-    pub(super) fn synced(&self, scope: &Scope) -> Option<ScopeState> {
+    pub(crate) fn synced(&self, scope: &Scope) -> Option<ScopeState> {
         let wrong = |state: &ScopeState| matches!(state, ScopeState::Forbidden { .. } | ScopeState::Failing { .. });
         self.become_state(scope, ScopeState::Synced).filter(wrong)
     }
@@ -278,7 +307,12 @@ impl Scopes {
         let mut before = None;
         self.0.send_if_modified(|table| {
             let changes = table.states.get(scope) != Some(&state);
+            let kind = std::mem::discriminant(&state);
             before = table.states.insert(scope.clone(), state);
+            let is_another = before.as_ref().is_none_or(|before| std::mem::discriminant(before) != kind);
+            if let (true, Some(clock)) = (is_another, &table.clock) {
+                table.since.insert(scope.clone(), clock.now());
+            }
             changes
         });
         before

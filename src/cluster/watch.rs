@@ -88,12 +88,13 @@ pub struct Watching {
 ///
 /// `hints` takes repositories to look at, and a full channel holds the stream back.
 pub async fn watch(watching: Watching, mut stop: Stop, hints: mpsc::Sender<Hints>) {
-    let namespaces = watching.namespaces.clone();
+    let stream = Stream::new(watching);
+    stream.tell(false);
     tokio::select! {
         () = stop.raised() => return,
-        () = namespaces.settled() => {}
+        () = stream.until_namespaces_are_known() => {}
     }
-    Stream::new(watching).run(stop, hints).await;
+    stream.run(stop, hints).await;
 }
 
 struct Stream {
@@ -139,6 +140,21 @@ impl Stream {
             failures: 0,
             refusals: 0,
         }
+    }
+
+    /// Waits for what has to be known before. What it waits for, and why in vain, is how the scope stands; the log has it once
+    /// for all scopes.
+    async fn until_namespaces_are_known(&self) {
+        let Watching { namespaces, scope, scopes, ambient, .. } = &self.watching;
+        let told = |why: &str| {
+            scopes.failing(
+                scope,
+                ambient.now(),
+                &format!("Namespaces can't be read, which may say to leave it alone: {why}"),
+            );
+        };
+        namespaces.settled(told).await;
+        scopes.starts(scope);
     }
 
     async fn run(mut self, mut stop: Stop, hints: mpsc::Sender<Hints>) {

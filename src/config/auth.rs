@@ -161,7 +161,10 @@ impl Reader<'_> {
         let (tokens, audience) = (self.tokens(&block.tokens, problems), audience(block, problems));
         let session = session(block.session.as_deref(), problems);
         let mode = match word.as_str() {
-            "none" => return None,
+            "none" => {
+                beside_none(block, problems);
+                return None;
+            }
             "basic" => Mode::Basic(self.users(block, problems)),
             "proxy" => Mode::Proxy(proxy(block, around, problems)?),
             "oidc" => Mode::Oidc(Box::new(provider::provider(
@@ -325,6 +328,20 @@ fn out_of_place(mode: &str, block: &AuthBlock, problems: &mut Vec<Wrong>) {
     ];
     for (field, of, _) in all.into_iter().filter(|(_, of, is_there)| *is_there && *of != mode) {
         problems.push(wrong(field, format!("is of mode {of}, and mode is {mode}: keep one")));
+    }
+}
+
+/// What lets somebody in, where nobody is let in: whoever wrote it may think that they can sign in.
+fn beside_none(block: &AuthBlock, problems: &mut Vec<Wrong>) {
+    out_of_place("none", block, problems);
+    let all = [
+        ("roles", !block.roles.viewer.is_empty() || !block.roles.approver.is_empty()),
+        ("tokens", !block.tokens.is_empty()),
+        ("serviceAccounts", block.service_accounts.is_some()),
+        ("session", block.session.is_some()),
+    ];
+    for (field, _) in all.into_iter().filter(|(_, is_there)| *is_there) {
+        problems.push(wrong(field, "lets nobody in, as mode is none: choose basic, proxy or oidc, or leave it out"));
     }
 }
 

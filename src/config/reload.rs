@@ -2,6 +2,9 @@
 //!
 //! Taken over are the rules, the choice of namespaces where all of them are seen anyway, the secrets of webhook sources, and
 //! the passwords of registries. Everything else is fixed at the start.
+//!
+//! One edit counts as a whole: rules and namespaces wait as well where something that has a say in what becomes of a workload
+//! waits for a restart. A workload that goes from one rule to another is under one of them all the time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +15,42 @@ use super::source::Source;
 use super::{Config, ConfigError, Origins};
 use crate::domain::defaults::{Defaults, NamespaceFilter, Rule};
 use crate::domain::reference::Digest;
+use crate::domain::settings::Bounds;
 use crate::registry::RegistryHost;
+
+/// Keys of the file without a say in what becomes of a workload. Rules do not wait for them.
+const APART: [&str; 30] = [
+    "adminPort",
+    "auth",
+    "baseUrl",
+    "cluster",
+    "data",
+    "forges",
+    "githubTokenFile",
+    "host",
+    "httpProxy",
+    "httpsProxy",
+    "identity",
+    "language",
+    "linkKeyFile",
+    "logLevel",
+    "metrics",
+    "natsBucket",
+    "natsPasswordFile",
+    "natsReplicas",
+    "natsUser",
+    "noProxy",
+    "openAiKeyFile",
+    "openAiModel",
+    "openAiUrl",
+    "port",
+    "queue",
+    "runOnBoot",
+    "sources",
+    "sslCertFile",
+    "templates",
+    "trustedProxy",
+];
 
 /// What can be changed while the service runs. The secrets in it are shared with whoever uses them.
 #[derive(Clone, Debug)]
@@ -27,6 +65,8 @@ struct Reloadable {
 #[derive(Debug)]
 pub struct Reload {
     running: Reloadable,
+    /// What rules are read under.
+    bounds: Bounds,
     /// As it was at the start.
     fixed: Origins,
     /// As it was read last, be it that it could be used or not.
@@ -78,6 +118,7 @@ impl Reload {
         };
         Self {
             running,
+            bounds: config.bounds(),
             fixed: config.origins.clone(),
             seen: config.origins.files().clone(),
             used: config.origins.files().clone(),
@@ -98,7 +139,12 @@ impl Reload {
         let config = match read {
             Ok(config) => config,
             Err(error) => {
-                self.seen = before;
+                // Also what it names and was not there: it may come.
+                let is_as_read = contents(error.files.keys(), file) == error.files;
+                if !is_as_read {
+                    return Reloaded::Same;
+                }
+                self.seen = before.into_iter().chain(error.files.clone()).collect();
                 return Reloaded::Refused(error);
             }
         };
@@ -111,18 +157,25 @@ impl Reload {
     fn take(&mut self, config: &Config) -> Taken {
         let mut now = BTreeSet::new();
         let mut differs = self.fixed.parts_that_differ(&config.origins);
-        if self.running.rules != config.rules {
-            now.insert("rules".to_owned());
-            self.running.rules.clone_from(&config.rules);
-        }
-        differs.remove("rules");
         let sees_all = |filter: &NamespaceFilter| filter.named().is_none();
-        if sees_all(&self.running.watched) && sees_all(&config.watched) {
-            if self.running.watched != config.watched {
-                now.insert("namespaces".to_owned());
+        let can_choose = sees_all(&self.running.watched) && sees_all(&config.watched);
+        differs.remove("rules");
+        if can_choose {
+            differs.remove("namespaces");
+        }
+        let is_apart = |key: &String| APART.contains(&key.as_str());
+        let waits = config.bounds() != self.bounds || !differs.iter().all(is_apart);
+        if self.running.rules != config.rules {
+            if waits { &mut differs } else { &mut now }.insert("rules".to_owned());
+        }
+        if can_choose && self.running.watched != config.watched {
+            if waits { &mut differs } else { &mut now }.insert("namespaces".to_owned());
+        }
+        if !waits {
+            self.running.rules.clone_from(&config.rules);
+            if can_choose {
                 self.running.watched.clone_from(&config.watched);
             }
-            differs.remove("namespaces");
         }
         let mut files = self.fixed.files_that_differ(&config.origins);
         let changed = self.changed_since(config);
@@ -247,11 +300,66 @@ mod tests {
         let Reloaded::Taken(first) = disk.again(&mut reload) else { panic!("it can be used") };
         assert_eq!((first.now, first.after_restart), (vec!["rules".to_owned()], vec!["port".to_owned()]));
         assert_eq!(&*first.rules[0].settings[0].1, "AUTO_UPDATE");
-        disk.write("/c.yaml", &format!("{YAML}namespaces: {{except: [kube-system]}}\nsettle: 2m\n"));
+        disk.write("/c.yaml", &format!("{YAML}namespaces: {{except: [kube-system]}}\nlogLevel: WARN\n"));
         let (now, after) = taken(disk.again(&mut reload));
-        assert_eq!((now, after), (vec!["namespaces".into(), "rules".into()], vec!["settle".into()]));
+        assert_eq!((now, after), (vec!["namespaces".into(), "rules".into()], vec!["logLevel".into()]));
         disk.write("/c.yaml", &format!("{YAML}namespaces: [shop]\n"));
         assert_eq!(taken(disk.again(&mut reload)).1, ["namespaces"], "it is watched one by one then");
+    }
+
+    #[test]
+    fn rules_wait_for_what_they_are_read_under() {
+        let hold = |now: &str| {
+            let disk = Disk::of(&[
+                ("/c.yaml", "rules: [{namespaces: [prod], mode: DISABLED}]\n"),
+                ("/github", "one"),
+                ("/smtp", "smtps://a:b@mail.example.com"),
+            ]);
+            let (_, mut reload) = disk.start();
+            disk.write("/c.yaml", now);
+            let Reloaded::Taken(taken) = disk.again(&mut reload) else { panic!("it can be used: {now}") };
+            let is_held = &*taken.rules[0].settings[0].1 == "DISABLED" && taken.watched == NamespaceFilter::default();
+            assert!(is_held && taken.now.is_empty(), "{now}: {:?} {:?}", taken.now, taken.after_restart);
+            disk.write("/c.yaml", "rules: [{mode: NOTIFICATION}]\n");
+            let Reloaded::Taken(alone) = disk.again(&mut reload) else { panic!("it can be used") };
+            assert_eq!((alone.now.join(","), alone.after_restart.len()), ("rules".to_owned(), 0));
+            taken.after_restart.join(",")
+        };
+        assert_eq!(hold("mode: NOTIFICATION\n"), "mode,rules", "prod would be neither disabled nor asked about");
+        let oncall = "channels: [{name: oncall, kind: email, to: [a@example.com]}]\nrules: [{notify: oncall}]\n";
+        assert_eq!(
+            hold(&format!("smtpUrlFile: /smtp\nmailFrom: iw@example.com\n{oncall}")),
+            "channels,mailFrom,rules,smtpUrlFile"
+        );
+        assert_eq!(
+            hold("dryRun: true\nrules: [{mode: AUTO_UPDATE}]\nnamespaces: {except: [ops]}\n"),
+            "dryRun,namespaces,rules"
+        );
+        assert_eq!(hold("rollouts: {total: 1}\nrules: [{mode: AUTO_UPDATE}]\n"), "rollouts,rules");
+    }
+
+    #[test]
+    fn keys_that_rules_do_not_wait_for_are_keys() {
+        for key in APART {
+            let is_plain = super::super::file::KEYS
+                .iter()
+                .any(|(known, _)| *known == key || known.starts_with(&format!("{key}.")));
+            assert!(is_plain || ["auth", "forges", "sources"].contains(&key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_missing_is_waited_for() {
+        let disk = disk();
+        let (_, mut reload) = disk.start();
+        let more = YAML.replace("sources: [", "sources: [{name: new, kind: dockerhub, auth: {secretFiles: [/new]}}, ");
+        disk.write("/c.yaml", &more);
+        let Reloaded::Refused(error) = disk.again(&mut reload) else { panic!("it can't be used") };
+        assert!(error.to_string().contains("/new"), "{error}");
+        assert!(matches!(disk.again(&mut reload), Reloaded::Same), "told once");
+        disk.write("/new", "secret");
+        assert_eq!(taken(disk.again(&mut reload)).1, ["sources"]);
+        assert!(matches!(disk.again(&mut reload), Reloaded::Same));
     }
 
     #[test]

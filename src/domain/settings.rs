@@ -43,7 +43,7 @@ pub struct Forced {
 }
 
 /// What the operator sets for all workloads, and their own settings are read under.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// What overrides each annotation.
     pub forced: Forced,

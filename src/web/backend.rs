@@ -112,6 +112,36 @@ pub struct Explanation {
     pub more: usize,
 }
 
+/// What of the cluster is seen, as far as not all of it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// Since when what is known may be old.
+    pub stale_since: Option<DateTime<Utc>>,
+    /// What is not known at all, and why.
+    pub unseen: Vec<Unseen>,
+    /// Whether something is yet to be read for the first time, and nothing has gone wrong.
+    pub is_coming: bool,
+}
+
+/// Workloads that are not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// Of which kind, as the API server writes it: `deployments`.
+    pub resource: &'static str,
+    /// In which namespace; none is all of them.
+    pub namespace: Option<String>,
+    /// What the API server says.
+    pub why: String,
+}
+
+impl Sight {
+    /// Whether all that is to be watched is known, be it as it was.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.unseen.is_empty() && !self.is_coming
+    }
+}
+
 /// Messages, and where the next page of them begins.
 pub type PageOfDeliveries = (Vec<DeliveryView>, Option<String>);
 
@@ -123,12 +153,12 @@ pub trait Backend: Send + Sync {
     fn counts(&self) -> BoxFuture<'_, Counts>;
     /// A page of the containers that are watched, as far as they fit.
     fn fleet<'a>(&'a self, filter: &'a Filter, paging: Paging) -> BoxFuture<'a, Fleet>;
-    /// The first so many whose question can be answered with yes, and is not put off.
-    fn approvable(&self, most: usize) -> BoxFuture<'_, Vec<FleetRow>>;
+    /// The first so many whose question can be answered with yes, and is not put off, and how many more there are.
+    fn approvable(&self, most: usize) -> BoxFuture<'_, (Vec<FleetRow>, usize)>;
     /// Those of these that are watched.
     fn at<'a>(&'a self, places: &'a [Place]) -> BoxFuture<'a, Vec<FleetRow>>;
-    /// Since when what is known of the cluster may be old, where it is.
-    fn stale_since(&self) -> Option<DateTime<Utc>>;
+    /// What of the cluster is seen.
+    fn sight(&self) -> Sight;
     /// How many messages were given up.
     fn dead(&self) -> BoxFuture<'_, u64>;
     /// How the brake stands.

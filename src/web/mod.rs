@@ -29,11 +29,13 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Route, guard};
 use minijinja::{Value, context};
 
 use assets::AssetUrls;
-pub use backend::{Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place};
+pub use backend::{
+    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place, Sight, Unseen,
+};
 pub use pages::TemplateError;
 use pages::{Pages, value};
 use row::Shown;
@@ -99,27 +101,43 @@ pub fn is_a_view(path: &str, base: &str) -> bool {
 /// Adds the routes of this stage, but for what pages load.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .route("/", web::get().to(views::fleet))
+        .route("/", seen().to(views::fleet))
         .service(
             web::resource("/workloads/{namespace}/{kind}/{name}")
-                .route(web::get().to(views::workload))
+                .route(seen().to(views::workload))
                 .route(web::post().to(views::decide_one)),
         )
         .service(
-            web::resource("/approvals")
-                .route(web::get().to(views::approvals))
-                .route(web::post().to(views::decide_many)),
+            web::resource("/approvals").route(seen().to(views::approvals)).route(web::post().to(views::decide_many)),
         )
-        .route("/sources", web::get().to(views::sources))
-        .service(
-            web::resource("/deliveries").route(web::get().to(views::deliveries)).route(web::post().to(views::handle)),
-        )
-        .service(web::resource("/brake").route(web::get().to(views::brake)).route(web::post().to(views::release)));
+        .route("/sources", seen().to(views::sources))
+        .service(web::resource("/deliveries").route(seen().to(views::deliveries)).route(web::post().to(views::handle)))
+        .service(web::resource("/brake").route(seen().to(views::brake)).route(web::post().to(views::release)));
+}
+
+/// GET, and HEAD, which is the same without its body.
+fn seen() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// Adds where somebody comes in who leaves out the slash behind the path that all our addresses begin with.
+pub fn entry_route(config: &mut ServiceConfig, base: &str) {
+    if base.is_empty() {
+        return;
+    }
+    let front = format!("{base}/");
+    config.route(
+        "",
+        seen().to(move || {
+            let answer = pages::see_other(&front);
+            async move { answer }
+        }),
+    );
 }
 
 /// Adds what pages load: it is public, and the sign-in's page loads the same.
 pub fn asset_routes(config: &mut ServiceConfig) {
-    config.route("/assets/{name}", web::get().to(assets::asset));
+    config.route("/assets/{name}", seen().to(assets::asset));
 }
 
 /// A view of the navigation.
@@ -163,7 +181,7 @@ impl<'p> Page<'p> {
     /// The page of a template, with all that every page has.
     async fn show(&self, status: StatusCode, (view, name): (View, &str), values: Value) -> HttpResponse {
         let Self { web, visitor, words, now, .. } = self;
-        let stale = web.backend.stale_since().map(|since| words.stale(since, *now));
+        let sight = self.sight();
         let brake = web.backend.brake().await;
         let frame = context! {
             lang => words.code(),
@@ -180,11 +198,16 @@ impl<'p> Page<'p> {
             signOut => &web.sign_out,
             isAnswer => self.is_answer,
             nav => self.nav(view).await,
-            stale => stale.map(value),
+            isOld => sight.stale_since.is_some(),
+            sight => value(words.sight(&sight, *now)),
             brake => views::stopped(&brake, self.shown()),
             narrow => false,
         };
         web.pages.show(status, name, &context! { ..values, ..frame })
+    }
+
+    fn sight(&self) -> Sight {
+        self.web.backend.sight()
     }
 
     async fn nav(&self, current: View) -> Value {

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use url::form_urlencoded;
 
 use super::backend::{
-    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place,
+    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place, Sight, Unseen,
 };
 use crate::access::Visitor;
 use crate::api::view::{
@@ -15,7 +15,7 @@ use crate::api::view::{
 use crate::api::{Api, Decision, Decisions, How, Seen, SeenItem};
 use crate::cluster::ScopeState;
 use crate::listener::Problem;
-use crate::queue::{self, Topic};
+use crate::queue::{self, Depth};
 
 impl Action {
     /// The word of the API.
@@ -105,7 +105,7 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         Box::pin(Self::fleet(self, filter, paging))
     }
 
-    fn approvable(&self, most: usize) -> BoxFuture<'_, Vec<FleetRow>> {
+    fn approvable(&self, most: usize) -> BoxFuture<'_, (Vec<FleetRow>, usize)> {
         Box::pin(Self::approvable(self, most))
     }
 
@@ -114,22 +114,32 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         Box::pin(async move { self.named(&places).await })
     }
 
-    fn stale_since(&self) -> Option<DateTime<Utc>> {
-        let states = self.scopes.states().into_iter();
-        let failing = states.filter_map(|(_, state)| match state {
-            ScopeState::Failing { since, .. } => Some(since),
-            _ => None,
-        });
-        failing.min()
+    fn sight(&self) -> Sight {
+        let mut sight = Sight::default();
+        for (scope, state) in self.scopes.states() {
+            let why = match state {
+                ScopeState::Synced | ScopeState::Absent => continue,
+                ScopeState::Starting => {
+                    sight.is_coming = true;
+                    continue;
+                }
+                ScopeState::Failing { since, listed: true, .. } => {
+                    sight.stale_since = Some(sight.stale_since.map_or(since, |earlier| earlier.min(since)));
+                    continue;
+                }
+                ScopeState::Failing { message, .. } | ScopeState::Forbidden { message, .. } => message,
+            };
+            let namespace = scope.namespace.map(String::from);
+            sight.unseen.push(Unseen { resource: scope.kind.plural(), namespace, why: why.into() });
+        }
+        sight
     }
 
     fn dead(&self) -> BoxFuture<'_, u64> {
         Box::pin(async move {
             // The view of messages says why they can't be read.
             let depth = self.queue.depth().await;
-            let dead = depth.map(|depth| depth.dead).unwrap_or_default();
-            let look = Topic::Look.name();
-            dead.iter().filter(|(topic, _)| *topic != look).map(|(_, many)| many).sum()
+            depth.map(|depth| Depth::by_channel(&depth.dead).values().sum()).unwrap_or_default()
         })
     }
 

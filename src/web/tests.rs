@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use actix_web::dev::Service as _;
-use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
+use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpMessage as _, HttpServer};
 
 use super::made_up::{MadeUp, hostile};
-use super::{Action, Backend as _, Handling, Setup, Web, asset_routes, routes};
+use super::{Action, Backend as _, Handling, Setup, Unseen, Web, asset_routes, entry_route, routes};
 use crate::access::{Role, Visitor};
 use crate::domain::actor::SignedIn;
 use crate::listener::Bodies;
@@ -49,9 +49,9 @@ impl Came {
 }
 
 async fn send(backend: &Arc<MadeUp>, role: Role, request: TestRequest) -> Came {
-    let app = App::new()
-        .app_data(web(Arc::clone(backend), "/iw"))
-        .service(web::scope("/iw").configure(routes).configure(asset_routes));
+    let app = App::new().app_data(web(Arc::clone(backend), "/iw")).service(
+        web::scope("/iw").configure(routes).configure(asset_routes).configure(|config| entry_route(config, "/iw")),
+    );
     let app = app.wrap_fn(move |request, service| {
         request.extensions_mut().insert(visitor(role));
         service.call(request)
@@ -66,6 +66,11 @@ async fn send(backend: &Arc<MadeUp>, role: Role, request: TestRequest) -> Came {
 
 async fn get(backend: &Arc<MadeUp>, path: &str) -> Came {
     send(backend, Role::Approver, TestRequest::get().uri(&format!("/iw{path}"))).await
+}
+
+async fn get_in(backend: &Arc<MadeUp>, path: &str, language: &str) -> Came {
+    let request = TestRequest::get().uri(&format!("/iw{path}")).insert_header(("Accept-Language", language));
+    send(backend, Role::Approver, request).await
 }
 
 async fn post(backend: &Arc<MadeUp>, role: Role, path: &str, form: &[(&str, &str)]) -> Came {
@@ -290,7 +295,7 @@ async fn what_pages_load_has_a_name_of_its_own_and_is_kept() {
 #[actix_web::test]
 async fn an_empty_cluster_is_told_what_to_type_and_old_data_its_age() {
     let mut empty = MadeUp::of(0);
-    empty.stale_since = Some(super::made_up::now() - chrono::TimeDelta::minutes(6));
+    empty.sight.stale_since = Some(super::made_up::now() - chrono::TimeDelta::minutes(6));
     let page = get(&Arc::new(empty), "/").await;
     assert!(
         page.body.contains("kubectl -n NAMESPACE annotate deploy/NAME image-watcher/mode=NOTIFICATION"),
@@ -298,6 +303,57 @@ async fn an_empty_cluster_is_told_what_to_type_and_old_data_its_age() {
         page.body
     );
     assert!(page.body.contains("The cluster has not answered for 6\u{a0}min"), "{}", page.body);
+}
+
+#[actix_web::test]
+async fn what_does_not_fit_on_the_page_of_approvals_is_said() {
+    let one = "more wait for a decision";
+    let many = get(&Arc::new(MadeUp::asking(503)), "/approvals").await;
+    assert_eq!((many.count("<td class=\"pick\"><input"), many.count(one)), (500, 1));
+    assert!(many.body.contains("3 more wait for a decision") && many.body.contains("href=\"/iw/?state=needs-you\""));
+    assert_eq!(get(&Arc::new(MadeUp::asking(3)), "/approvals").await.count(one), 0);
+}
+
+#[actix_web::test]
+async fn a_page_can_be_asked_for_without_its_body_and_its_front_door_without_a_slash() {
+    let backend = Arc::new(MadeUp::of(3));
+    for path in VIEWS {
+        let head = TestRequest::default().method(Method::HEAD).uri(&format!("/iw{path}"));
+        assert_eq!(send(&backend, Role::Viewer, head).await.status, StatusCode::OK, "{path}");
+    }
+    let door = get(&backend, "").await;
+    assert_eq!((door.status, door.header("location")), (StatusCode::SEE_OTHER, "/iw/"));
+}
+
+fn unseen() -> Vec<Unseen> {
+    let of = |namespace: Option<&str>, resource, why: &str| Unseen {
+        resource,
+        namespace: namespace.map(str::to_owned),
+        why: why.to_owned(),
+    };
+    vec![
+        of(Some("shop"), "deployments", "no <right>"),
+        of(Some("shop"), "daemonsets", "no <right>"),
+        of(None, "rollouts", "401"),
+    ]
+}
+
+#[actix_web::test]
+async fn what_of_the_cluster_is_not_seen_is_said_on_every_page_and_is_no_empty_cluster() {
+    let mut none = MadeUp::of(0);
+    none.sight.unseen = unseen();
+    let none = Arc::new(none);
+    for (path, language) in [("/", "en"), ("/deliveries", "en"), ("/", "fr")] {
+        let page = get_in(&none, path, language).await;
+        let said = page.body.contains("shop/deployments, shop/daemonsets (no &lt;right&gt;); */rollouts (401)");
+        assert!(said && page.body.contains("image-watcher doctor"), "{path} {language}\n{}", page.body);
+        assert!(!page.body.contains("kubectl -n NAMESPACE annotate"), "{path} {language}\n{}", page.body);
+    }
+    let mut coming = MadeUp::of(0);
+    coming.sight.is_coming = true;
+    let page = get(&Arc::new(coming), "/").await;
+    assert!(page.body.contains("The workloads are being read"), "{}", page.body);
+    assert!(!page.body.contains("asks to be watched") && !page.body.contains("annotate"), "{}", page.body);
 }
 
 #[actix_web::test]
@@ -337,7 +393,10 @@ async fn serves_a_made_up_fleet() {
     let number = |name: &str, or: usize| variable(name).and_then(|it| it.parse().ok()).unwrap_or(or);
     let mut made_up = MadeUp::of(number("PAGE_WORKLOADS", 60));
     if variable("PAGE_STATE").as_deref() == Some("stale") {
-        made_up.stale_since = Some(super::made_up::now() - chrono::TimeDelta::minutes(6));
+        made_up.sight.stale_since = Some(super::made_up::now() - chrono::TimeDelta::minutes(6));
+    }
+    if variable("PAGE_STATE").as_deref() == Some("unseen") {
+        made_up.sight.unseen = unseen();
     }
     *made_up.is_stopped.lock().unwrap() = variable("PAGE_STATE").as_deref() == Some("stopped");
     let base = variable("PAGE_BASE").unwrap_or_default();

@@ -33,6 +33,9 @@ pub(super) async fn fleet(web: Data<Web>, visitor: Visitor, request: HttpRequest
 
 fn empty(page: &Page<'_>) -> Value {
     let title = page.words.fleet_title(0, 0);
+    if !page.sight().is_whole() {
+        return context! { title => title, narrow => true, empty => page.words.none_seen() };
+    }
     context! {
         title => title,
         narrow => true,
@@ -175,7 +178,10 @@ async fn answered(
 /// `GET /approvals`: all that wait for a person.
 pub(super) async fn approvals(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let values = decide::values(&web.backend.approvable(decide::MOST).await, None, page.shown());
+    let (found, more) = web.backend.approvable(decide::MOST).await;
+    let values = decide::values(&found, None, page.shown());
+    let rest = (more > 0).then(|| page.words.rest(more));
+    let values = context! { rest => rest, ..values };
     page.show(StatusCode::OK, (View::Approvals, "approvals.html"), values).await
 }
 

@@ -163,6 +163,17 @@ fn nobody_is_let_in_by_what_is_left_out() {
             &[],
             "auth.serviceAccounts.audience: is a name of this",
         ),
+        ("{ mode: none, users: [{ name: a }] }", &[], "auth.users: is of mode basic, and mode is none"),
+        ("{ mode: none, header: X-User }", &[], "auth.header: is of mode proxy, and mode is none"),
+        ("{ mode: none, oidc: {} }", &[], "auth.oidc: is of mode oidc, and mode is none"),
+        ("{ mode: none, roles: { viewer: ['*'] } }", &[], "auth.roles: lets nobody in, as mode is none"),
+        (
+            &format!("{{ mode: none, tokens: [{{ name: ci, hash: '{SHA256}', role: viewer }}] }}"),
+            &[],
+            "auth.tokens: lets nobody in, as mode is none",
+        ),
+        ("{ mode: none, serviceAccounts: { audience: iw } }", &[], "auth.serviceAccounts: lets nobody in"),
+        ("{ mode: none, session: 1h }", &[], "auth.session: lets nobody in"),
         ("{ mode: basic, user: [] }", &[], "auth.user: unknown key; did you mean users?"),
     ] {
         let told = told(block, variables);

@@ -11,7 +11,7 @@ pub(super) use workloads::hostile;
 use workloads::{named, notes};
 
 use super::backend::{
-    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place,
+    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place, Sight,
 };
 use crate::access::Visitor;
 use crate::ambient::{Ambient, Clock};
@@ -57,8 +57,8 @@ pub(super) struct MadeUp {
     pub(super) handled: Mutex<Vec<Handling>>,
     /// Whether the brake is on.
     pub(super) is_stopped: Mutex<bool>,
-    /// Since when the cluster does not answer.
-    pub(super) stale_since: Option<DateTime<Utc>>,
+    /// What of the cluster is seen.
+    pub(super) sight: Sight,
     _folder: tempfile::TempDir,
 }
 
@@ -66,6 +66,14 @@ impl MadeUp {
     /// So many workloads; the first are of all kinds, most others are up to date.
     pub(super) fn of(count: usize) -> Self {
         Self::with(count, Vec::new())
+    }
+
+    /// So many workloads that all ask whether they may be updated.
+    pub(super) fn asking(count: usize) -> Self {
+        let keys: LinkKeys = LinkKey::new(vec![1; 32]).unwrap().into();
+        let all = named();
+        let one = &all[0];
+        Self::with(0, (0..count).map(|number| one.workload(&format!("web-{number}"), "shop", number, &keys)).collect())
     }
 
     /// The same, and these.
@@ -96,7 +104,7 @@ impl MadeUp {
             decided: Mutex::default(),
             handled: Mutex::default(),
             is_stopped: Mutex::new(false),
-            stale_since: None,
+            sight: Sight::default(),
             _folder: folder,
         }
     }
@@ -140,7 +148,7 @@ impl Backend for MadeUp {
         Box::pin(self.api.fleet(filter, paging))
     }
 
-    fn approvable(&self, most: usize) -> BoxFuture<'_, Vec<FleetRow>> {
+    fn approvable(&self, most: usize) -> BoxFuture<'_, (Vec<FleetRow>, usize)> {
         Box::pin(self.api.approvable(most))
     }
 
@@ -148,8 +156,8 @@ impl Backend for MadeUp {
         Backend::at(&self.api, places)
     }
 
-    fn stale_since(&self) -> Option<DateTime<Utc>> {
-        self.stale_since
+    fn sight(&self) -> Sight {
+        self.sight.clone()
     }
 
     fn dead(&self) -> BoxFuture<'_, u64> {

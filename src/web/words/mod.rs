@@ -15,6 +15,7 @@ pub(super) use labels::Labels;
 pub(super) use span::Span;
 pub(super) use things::{Button, Care, Check, Did, FactName, FilterName, Said, Sure, Tick, Titled};
 
+use super::backend::{Sight, Unseen};
 use crate::access::Role;
 use crate::api::view::{
     ApprovalsView, ChangeView, ContainerView, GivenView, QuestionView, RegistryHealth, SourceHealth, StoppedView,
@@ -29,6 +30,28 @@ use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
 use crate::domain::view::Attention;
 use crate::message::Catalogue;
+
+/// So many causes are written out of why workloads can't be read, and so many names beside each.
+const MOST_UNREAD: usize = 4;
+
+/// What can't be read, by why: `shop/deployments, shop/daemonsets (the API server's words)`.
+fn unread(words: &dyn Words, unseen: &[Unseen]) -> String {
+    let mut causes: Vec<(&str, Vec<String>)> = Vec::new();
+    for one in unseen {
+        let name = format!("{}/{}", one.namespace.as_deref().unwrap_or("*"), one.resource);
+        match causes.iter_mut().find(|(why, _)| *why == one.why) {
+            Some((_, names)) => names.push(name),
+            None => causes.push((&one.why, vec![name])),
+        }
+    }
+    let cut = |all: &[String], between: &str| {
+        let more = all.len().saturating_sub(MOST_UNREAD);
+        let rest = (more > 0).then(|| words.more(more));
+        all.iter().take(MOST_UNREAD).cloned().chain(rest).collect::<Vec<_>>().join(between)
+    };
+    let of = |(why, names): &(&str, Vec<String>)| format!("{} ({why})", cut(names, ", "));
+    cut(&causes.iter().map(of).collect::<Vec<_>>(), "; ")
+}
 
 /// The words of one language.
 pub(super) trait Words: Sync {
@@ -109,6 +132,17 @@ pub(super) trait Words: Sync {
 
     /// That what is known is old.
     fn stale(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Titled;
+    /// That these workloads are not known.
+    fn unseen(&self, unseen: &[Unseen]) -> Titled;
+    /// That the first list of workloads is awaited.
+    fn coming(&self) -> Titled;
+    /// What of the cluster is not seen.
+    fn sight(&self, sight: &Sight, now: DateTime<Utc>) -> Vec<Titled> {
+        let stale = sight.stale_since.map(|since| self.stale(since, now));
+        let unseen = (!sight.unseen.is_empty()).then(|| self.unseen(&sight.unseen));
+        let coming = sight.is_coming.then(|| self.coming());
+        stale.into_iter().chain(unseen).chain(coming).collect()
+    }
     /// Since when the brake is on, and why.
     fn stopped(&self, stopped: &StoppedView) -> String;
     /// How a source of webhooks does.
@@ -143,8 +177,12 @@ pub(super) trait Words: Sync {
     fn decimal(&self, number: &str) -> String;
     /// That so many of what was ticked can't be decided as it was seen.
     fn moved_on(&self, left: usize) -> String;
+    /// That so many more wait than are listed, and when they are.
+    fn rest(&self, more: usize) -> String;
     /// What an empty fleet comes of.
     fn empty(&self) -> &'static str;
+    /// The same, where not all of it is seen.
+    fn none_seen(&self) -> &'static str;
 
     /// As ISO 639-1 names it.
     fn code(&self) -> &'static str {

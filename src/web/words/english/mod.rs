@@ -7,7 +7,8 @@ mod phrases;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Button, Care, Check, Did, FactName, FilterName, Labels, Said, Span, Sure, Tick, Titled, Words, beside, who_gave,
+    Button, Care, Check, Did, FactName, FilterName, Labels, Said, Span, Sure, Tick, Titled, Unseen, Words, beside,
+    unread, who_gave,
 };
 use crate::access::Role;
 use crate::api::view::{
@@ -231,6 +232,20 @@ impl Words for English {
         )
     }
 
+    fn unseen(&self, unseen: &[Unseen]) -> Titled {
+        Titled::new(
+            "Not all workloads are seen",
+            format!(
+                "These can't be read, so they are missing here and nothing is decided on them: {}. To see what to grant, run: image-watcher doctor",
+                unread(self, unseen)
+            ),
+        )
+    }
+
+    fn coming(&self) -> Titled {
+        Titled::new("The workloads are being read", "The first list is not complete yet, so some may be missing here.")
+    }
+
     fn stopped(&self, stopped: &StoppedView) -> String {
         format!("Since {}, as these failed one after another:", self.moment(stopped.since.0))
     }
@@ -336,7 +351,17 @@ impl Words for English {
         }
     }
 
+    fn rest(&self, more: usize) -> String {
+        format!(
+            "{more} more wait for a decision. They are listed here once some of these are decided; all of them are in:"
+        )
+    }
+
     fn empty(&self) -> &'static str {
-        "The cluster answers, and no workload in it asks to be watched. One annotation does it:"
+        "No workload of this cluster asks to be watched. One annotation does it:"
+    }
+
+    fn none_seen(&self) -> &'static str {
+        "No workload is known, and not all of them could be read: what is said above comes first."
     }
 }

@@ -7,7 +7,8 @@ mod phrases;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Button, Care, Check, Did, FactName, FilterName, Labels, Said, Span, Sure, Tick, Titled, Words, beside, who_gave,
+    Button, Care, Check, Did, FactName, FilterName, Labels, Said, Span, Sure, Tick, Titled, Unseen, Words, beside,
+    unread, who_gave,
 };
 use crate::access::Role;
 use crate::api::view::{
@@ -231,6 +232,23 @@ impl Words for French {
         )
     }
 
+    fn unseen(&self, unseen: &[Unseen]) -> Titled {
+        Titled::new(
+            "Certains workloads ne sont pas vus",
+            format!(
+                "Ceux-ci ne peuvent pas être lus\u{a0}; ils manquent ici et rien n’est décidé à leur sujet\u{a0}: {}. Pour voir quels droits donner, lancez\u{a0}: image-watcher doctor",
+                unread(self, unseen)
+            ),
+        )
+    }
+
+    fn coming(&self) -> Titled {
+        Titled::new(
+            "Les workloads sont en cours de lecture",
+            "La première liste n’est pas encore complète\u{a0}; certains peuvent manquer ici.",
+        )
+    }
+
     fn stopped(&self, stopped: &StoppedView) -> String {
         format!("Depuis le {}, car ceci a échoué coup sur coup\u{a0}:", self.moment(stopped.since.0))
     }
@@ -337,7 +355,18 @@ impl Words for French {
         }
     }
 
+    fn rest(&self, more: usize) -> String {
+        let they = if more == 1 { "autre attend" } else { "autres attendent" };
+        format!(
+            "{more} {they} une décision. La suite est listée ici une fois une partie de celles-ci décidée\u{a0}; toutes sont dans\u{a0}:"
+        )
+    }
+
     fn empty(&self) -> &'static str {
-        "Le cluster répond, et aucun workload ne demande à être surveillé. Une annotation suffit\u{a0}:"
+        "Aucun workload de ce cluster ne demande à être surveillé. Une annotation suffit\u{a0}:"
+    }
+
+    fn none_seen(&self) -> &'static str {
+        "Aucun workload n’est connu, et tous n’ont pas pu être lus\u{a0}: voyez d’abord ce qui est dit plus haut."
     }
 }
