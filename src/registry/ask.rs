@@ -123,6 +123,7 @@ impl HttpRegistry {
         let key: Key = (host, path, question.credential.scope().to_owned());
         let mut scheme = self.schemes.get(&key, self.ambient.monotonic());
         let mut tried = Tried::default();
+        let mut is_from_before = scheme.is_some();
         loop {
             let shown = match (&scheme, question.credential.user()) {
                 (Some(Scheme::Bearer(token)), _) => Shown::Token(token),
@@ -134,6 +135,14 @@ impl HttpRegistry {
                 StatusCode::UNAUTHORIZED => {}
                 StatusCode::FORBIDDEN => {
                     answer.finish(patience).await;
+                    if matches!(scheme, Some(Scheme::Bearer(_))) {
+                        // A token says what its user was allowed when it was made.
+                        self.schemes.forget(&key);
+                        if std::mem::take(&mut is_from_before) {
+                            scheme = None;
+                            continue;
+                        }
+                    }
                     return Err(self.refused(&key, question.refused(Refusal::Forbidden)));
                 }
                 _ => {
@@ -149,7 +158,7 @@ impl HttpRegistry {
             let learned = self.challenged(&challenges, question, &mut tried, patience).await;
             let (learned, lifetime) = learned.map_err(|error| self.refused(&key, error))?;
             self.schemes.put(key.clone(), self.ambient.monotonic() + lifetime, learned.clone());
-            scheme = Some(learned);
+            (scheme, is_from_before) = (Some(learned), false);
         }
     }
 
