@@ -314,7 +314,7 @@ impl fmt::Display for Anonymous {
             }
             Self::NoUser(secret) => write!(
                 f,
-                "{secret} holds no user that can be read; a Secret of type kubernetes.io/dockerconfigjson and of at most 64 KiB is expected"
+                "{secret} holds no user that can be read; a Secret of type kubernetes.io/dockerconfigjson is expected"
             ),
         }
     }
