@@ -201,7 +201,7 @@ impl HttpRegistry {
         Err(match (tried.basic, tried.token) {
             (true, _) => question.refused(Refusal::Credential),
             // Whoever asks is known to it, and is not let in: it does not say whether there is anything.
-            (false, true) => RegistryError::UnknownRepository { repository: question.repository.to_string() },
+            (false, true) => question.unknown(StatusCode::UNAUTHORIZED),
             (false, false) => question.refused(Refusal::UnknownWay),
         })
     }

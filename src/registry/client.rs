@@ -266,7 +266,7 @@ impl HttpRegistry {
 /// Why a status is no list.
 fn no_list(status: StatusCode, question: Question<'_>) -> RegistryError {
     match status {
-        StatusCode::NOT_FOUND => RegistryError::UnknownRepository { repository: question.repository.to_string() },
+        StatusCode::NOT_FOUND => question.unknown(status),
         status => question.unusable(&format!("status {}", status.as_u16())),
     }
 }
