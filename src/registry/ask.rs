@@ -69,12 +69,22 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<Option<Incoming<'_>>, RegistryError> {
         let answer = self.ask(Method::GET, url, question, patience).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            answer.finish(patience).await;
+            return Ok(None);
+        }
+        self.given(answer, question, patience).await.map(Some)
+    }
+
+    /// The answer, where it holds what was asked for.
+    pub(super) async fn given<'r>(
+        &'r self,
+        answer: Incoming<'r>,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Incoming<'r>, RegistryError> {
         match answer.status() {
-            StatusCode::OK => Ok(Some(answer)),
-            StatusCode::NOT_FOUND => {
-                answer.finish(patience).await;
-                Ok(None)
-            }
+            StatusCode::OK => Ok(answer),
             status @ (StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) => {
                 answer.finish(patience).await;
                 let (host, operation) = (question.host().to_owned(), question.operation);

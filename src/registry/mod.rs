@@ -29,6 +29,7 @@ mod pages;
 mod pushed;
 mod questions;
 mod refusals;
+mod refused;
 mod report;
 mod seen;
 mod shares;
@@ -314,6 +315,19 @@ pub trait Registry: Send + Sync + 'static {
         digest: &Digest,
         credential: &Credential,
     ) -> impl Future<Output = Result<Option<Labels>, RegistryError>> + Send;
+
+    /// Whether a repository is there for whoever asks, without a look at what is in it. What is no registry, as in a test,
+    /// has each.
+    ///
+    /// # Errors
+    /// [`RegistryError::UnknownRepository`] where it is not; or there is no answer.
+    fn is_known(
+        &self,
+        _repository: &Repository,
+        _credential: &Credential,
+    ) -> impl Future<Output = Result<(), RegistryError>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Whether a digest is there now, whatever was read of it before.
     fn has(
