@@ -275,6 +275,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
                 async move { self.workload(containers, tags, trace).await }.instrument(span)
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
+            awaited.compare(tags.as_ref(), &digests);
         }
         for ((namespace, name), target) in together {
             ended.push((Box::pin(self.group(&namespace, &name, trace)).await, target));
