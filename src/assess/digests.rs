@@ -25,12 +25,19 @@ type Cells<K, V> = Arc<Mutex<HashMap<K, Arc<OnceCell<V>>>>>;
 
 impl Digests {
     /// What a tag points to. Who asks while it is being asked for waits for that answer; a failure is nobody else's.
-    pub(super) async fn of<E>(
+    pub(crate) async fn of<E>(
         &self,
         tag: &Tag,
         ask: impl Future<Output = Result<Option<Digest>, E>>,
     ) -> Result<Option<Digest>, E> {
         cell(&self.tags, tag.clone()).get_or_try_init(|| ask).await.cloned()
+    }
+
+    /// What a tag was found to point to; `None` where that was not asked, or not answered.
+    #[must_use]
+    pub fn found(&self, tag: &Tag) -> Option<Option<Digest>> {
+        let cell = self.tags.lock().unwrap_or_else(PoisonError::into_inner).get(tag).map(Arc::clone)?;
+        cell.get().cloned()
     }
 
     /// What stands behind a digest, for nodes of these platforms.

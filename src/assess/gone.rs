@@ -37,10 +37,20 @@ pub(super) async fn of_followed<R: Registry>(
     known: Option<&Digest>,
 ) -> Undecided {
     let gone = |lost| Gone { tag: running.clone(), digest: known.cloned(), lost, good: None };
-    match content(source, known).await {
+    match lost_with_tag(source, known).await {
         Ok(lost) => Undecided::Gone(Box::new(gone(lost))),
         Err(error) => Undecided::Registry(error),
     }
+}
+
+/// What is lost with a followed tag. Nobody read a list of its repository, so whether that is there is asked where nothing else
+/// says so: many registries answer alike to a tag that is gone and to whoever may not read any.
+async fn lost_with_tag<R: Registry>(source: &Source<'_, R>, known: Option<&Digest>) -> Result<Lost, RegistryError> {
+    let lost = content(source, known).await?;
+    if lost != Lost::Tag {
+        source.registry.is_known(source.repository, source.credential).await?;
+    }
+    Ok(lost)
 }
 
 /// What of a running image is gone, if anything is: its tag, or what it is known to have pointed to as well.
@@ -95,4 +105,84 @@ pub async fn older<R: Registry>(
 
 async fn is_there<R: Registry>(source: &Source<'_, R>, tag: Tag) -> Option<Tag> {
     source.digest(&tag).await.ok().flatten().map(|_| tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::domain::preflight::Platform;
+    use crate::domain::preflight::image::Found;
+    use crate::domain::reference::Repository;
+    use crate::registry::{Asked, Credential, Extent, Labels};
+
+    /// A registry without a tag, which may have what it pointed to, and may know its repository.
+    struct Bare {
+        has: bool,
+        knows: bool,
+        asked: Mutex<usize>,
+    }
+
+    impl Registry for Bare {
+        async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
+            Ok(Tags::of(of, wanted, &[]))
+        }
+
+        async fn digest(&self, _: &Repository, _: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
+            Ok(None)
+        }
+
+        async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
+            Ok(self.has.then(Labels::default))
+        }
+
+        async fn is_known(&self, of: &Repository, _: &Credential) -> Result<(), RegistryError> {
+            *self.asked.lock().unwrap() += 1;
+            let (repository, asked) = (of.to_string(), Asked::AsNobody);
+            if self.knows { Ok(()) } else { Err(RegistryError::UnknownRepository { repository, asked, status: 404 }) }
+        }
+
+        async fn image(
+            &self,
+            _: &Repository,
+            _: &Digest,
+            _: &[Platform],
+            _: Extent,
+            _: &Credential,
+        ) -> Result<Found, RegistryError> {
+            Ok(Found::Nothing)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_followed_tag_is_gone_where_its_repository_is_there() {
+        let known = Digest::of(b"web");
+        for (has, knows, digest, expected, times) in [
+            (true, false, Some(&known), Ok(Lost::Tag), 0),
+            (false, true, Some(&known), Ok(Lost::Image), 1),
+            (false, false, Some(&known), Err("unknown_repository"), 1),
+            (false, true, None, Ok(Lost::Unknown), 1),
+            (false, false, None, Err("unknown_repository"), 1),
+        ] {
+            let registry = Bare { has, knows, asked: Mutex::default() };
+            let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
+            let source = Source {
+                registry: &registry,
+                repository: &repository,
+                credential: &credential,
+                digests: None,
+                beside: None,
+                forges: None,
+                place: None,
+            };
+            let running = Tag::parse("stable").unwrap();
+            let told = match super::super::digest(&source, &running, digest, &[], DateTime::UNIX_EPOCH).await {
+                Err(Undecided::Gone(gone)) => Ok(gone.lost),
+                Err(other) => Err(other.word()),
+                Ok(followed) => panic!("{followed:?}"),
+            };
+            assert_eq!((told, *registry.asked.lock().unwrap()), (expected, times), "{has} {knows}");
+        }
+    }
 }

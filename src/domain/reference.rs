@@ -207,9 +207,14 @@ impl Digest {
     /// The digest of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let mut digesting = Digesting::default();
-        digesting.add(bytes);
-        digesting.digest()
+        use sha2::Digest as _;
+        use std::fmt::Write as _;
+
+        let mut text = String::from("sha256:");
+        for byte in sha2::Sha256::digest(bytes) {
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text.into())
     }
 
     /// The digest's text.
@@ -222,31 +227,6 @@ impl Digest {
     #[must_use]
     pub fn short(&self) -> &str {
         self.0.get(7..19).unwrap_or_default()
-    }
-}
-
-/// The digest of bytes that come in parts, none of which is held.
-#[derive(Clone, Default)]
-pub struct Digesting(sha2::Sha256);
-
-impl Digesting {
-    /// The next bytes.
-    pub fn add(&mut self, part: &[u8]) {
-        use sha2::Digest as _;
-        self.0.update(part);
-    }
-
-    /// The digest of all of them.
-    #[must_use]
-    pub fn digest(self) -> Digest {
-        use sha2::Digest as _;
-        use std::fmt::Write as _;
-
-        let mut text = String::from("sha256:");
-        for byte in self.0.finalize() {
-            let _ = write!(text, "{byte:02x}");
-        }
-        Digest(text.into())
     }
 }
 

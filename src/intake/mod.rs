@@ -455,7 +455,7 @@ fn followed(request: &HttpRequest, source: &Source) -> tracing::Span {
 
 /// What is to be looked for until it is listed.
 fn announced(push: &Push, at: DateTime<Utc>) -> Option<Announced> {
-    Some(Announced { repository: push.repository.clone(), tag: push.tag.clone()?, at })
+    Some(Announced { repository: push.repository.clone(), tag: push.tag.clone()?, digest: push.digest.clone(), at })
 }
 
 /// One line for what starts a look, and for the rest of a burst one that is seen when it is looked for: each costs about

@@ -1,11 +1,12 @@
-//! Tags that registries announced. A list may lack one for a while, so it is looked for until it is there.
+//! Tags that registries announced. A list may lack one for a while, or a registry show what it pointed to before, so it is
+//! looked for until it is there.
 
 use std::future::Future;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::QueueError;
-use crate::domain::reference::{Repository, Tag};
+use crate::domain::reference::{Digest, Repository, Tag};
 
 /// An announced tag is looked for this long; then it is left to the schedule.
 pub const LOOKED_FOR: TimeDelta = TimeDelta::minutes(5);
@@ -20,6 +21,8 @@ pub struct Announced {
     pub repository: Repository,
     /// The tag.
     pub tag: Tag,
+    /// What it points to, where that was said: a hint when to look again, and no more.
+    pub digest: Option<Digest>,
     /// When.
     pub at: DateTime<Utc>,
 }

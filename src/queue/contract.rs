@@ -12,7 +12,7 @@ use super::{
 };
 use crate::ambient::{Ambient, Clock};
 use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, tests::notice};
-use crate::domain::reference::{Repository, Tag};
+use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::trace::Trace;
 
 /// A clock that the test moves, and whose wall time it sets.
@@ -378,7 +378,7 @@ async fn each_dead_letter_is_told_of_once<Q: Letters>(case: Case<Q>) {
 
 fn announced(name: &str, tag: &str, at: DateTime<Utc>) -> Announced {
     let repository = Repository::parse(&format!("registry.example.com/{name}")).unwrap();
-    Announced { repository, tag: Tag::parse(tag).unwrap(), at }
+    Announced { repository, tag: Tag::parse(tag).unwrap(), digest: None, at }
 }
 
 async fn what_was_announced_is_remembered_until_it_is_found<Q: QueueAdmin + Announcements>(case: Case<Q>) {
@@ -393,7 +393,16 @@ async fn what_was_announced_is_remembered_until_it_is_found<Q: QueueAdmin + Anno
     let anew = announced("a", "1.0.2", case.now());
     case.queue.announce(vec![anew.clone()]).await.unwrap();
     case.queue.found(vec![b]).await.unwrap();
-    assert_eq!(case.queue.announced(&a.repository).await.unwrap(), [anew], "it was announced again meanwhile");
+    let kept = case.queue.announced(&a.repository).await.unwrap();
+    assert_eq!(kept, std::slice::from_ref(&anew), "it was announced again meanwhile");
+    // The same tag as something else is news, however soon it comes.
+    for digest in [Some(Digest::of(b"one")), Some(Digest::of(b"two")), None] {
+        let pushed = Announced { digest, ..anew.clone() };
+        case.queue.announce(vec![pushed.clone()]).await.unwrap();
+        assert_eq!(case.queue.announced(&a.repository).await.unwrap(), [pushed]);
+    }
+    case.queue.found(vec![anew]).await.unwrap();
+    assert_eq!(case.queue.announced(&a.repository).await.unwrap(), []);
 }
 
 async fn what_was_announced_is_bounded<Q: QueueAdmin + Announcements>(case: Case<Q>) {

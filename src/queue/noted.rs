@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::announced::Announced;
-use crate::domain::reference::{Repository, Tag};
+use crate::domain::reference::{Digest, Repository, Tag};
 
 /// One that is stored and is announced again this soon is the same.
 const SAME: TimeDelta = TimeDelta::seconds(10);
 /// The most that are known to be stored; more are stored once more.
 const MOST_NOTED: usize = 16_384;
 
-/// When tags were announced.
-type Times = HashMap<(Repository, Tag), DateTime<Utc>>;
+/// When tags were announced, and as what.
+type Times = HashMap<(Repository, Tag), (DateTime<Utc>, Option<Digest>)>;
 
 /// Those that are known to be on disk: to announce them again needs no turn of the writer.
 #[derive(Clone, Default)]
@@ -25,8 +25,10 @@ impl Noted {
     pub(super) fn news(&self, announced: Vec<Announced>) -> Vec<Announced> {
         let noted = self.lock();
         let is_known = |one: &Announced| {
-            let at = noted.get(&(one.repository.clone(), one.tag.clone()));
-            at.is_some_and(|at| (TimeDelta::zero()..SAME).contains(&(one.at - *at)))
+            let known = noted.get(&(one.repository.clone(), one.tag.clone()));
+            known.is_some_and(|(at, as_what)| {
+                (TimeDelta::zero()..SAME).contains(&(one.at - *at)) && *as_what == one.digest
+            })
         };
         announced.into_iter().filter(|one| !is_known(one)).collect()
     }
@@ -37,7 +39,8 @@ impl Noted {
         if noted.len() + announced.len() > MOST_NOTED {
             noted.clear();
         }
-        noted.extend(announced.into_iter().take(MOST_NOTED).map(|one| ((one.repository, one.tag), one.at)));
+        let known = |one: Announced| ((one.repository, one.tag), (one.at, one.digest));
+        noted.extend(announced.into_iter().take(MOST_NOTED).map(known));
     }
 
     /// They are on disk no longer.

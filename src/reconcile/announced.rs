@@ -1,9 +1,10 @@
-//! Tags that were announced and are not listed yet: they are looked for again, soon and then less often, until they are there
-//! or have been waited for long enough. All of a repository share its one look.
+//! Tags that were announced and are not listed yet, or still point to what they did before: they are looked for again, soon and
+//! then less often, until they are there or have been waited for long enough. All of a repository share its one look.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Listed, Reconciler};
+use crate::assess::Digests;
 use crate::cluster::Cluster;
 use crate::domain::reference::Repository;
 use crate::queue::worker::Verdict;
@@ -18,7 +19,7 @@ pub(super) const AT_FIRST: TimeDelta = TimeDelta::milliseconds(250);
 /// A clock that was set back by no more than this was not set.
 const SOON: TimeDelta = TimeDelta::seconds(1);
 
-/// What the lists of one look say of an announced tag; of several the last in this order holds.
+/// What the answers of one look say of an announced tag; of several the last in this order holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Seen {
     /// No decision could use it.
@@ -28,7 +29,7 @@ enum Seen {
     Listed,
     /// A list could not be read.
     Unread,
-    /// A list that should have it lacks it.
+    /// A list that should have it lacks it, or it points to something else than was announced.
     Lacking,
 }
 
@@ -41,6 +42,8 @@ pub(super) struct Awaited(Vec<(Announced, Seen)>);
 struct Ended {
     /// When to look again.
     again: Option<DateTime<Utc>>,
+    /// The same, where a list could not be read: a look that failed is done again anyway, and one that ended is not.
+    unread: Option<DateTime<Utc>>,
     /// What is there.
     listed: Vec<Announced>,
     /// What nobody could use.
@@ -67,14 +70,28 @@ impl Awaited {
         }
     }
 
+    /// What followed tags were found to point to: some registries show for a moment what they pointed to before. What the list
+    /// of the same look could use is awaited by that.
+    pub(super) fn compare(&mut self, list: Option<&Listed>, found: &Digests) {
+        for (announced, seen) in &mut self.0 {
+            let is_listed = matches!(list, Some(Ok(tags)) if tags.wants(announced.tag.as_str()));
+            let Some(digest) = announced.digest.as_ref().filter(|_| !is_listed) else { continue };
+            let now = match found.found(&announced.tag) {
+                None => continue,
+                Some(found) if found.as_ref() == Some(digest) => Seen::Listed,
+                Some(_) => Seen::Lacking,
+            };
+            *seen = now.max(*seen);
+        }
+    }
+
     fn end(self, now: DateTime<Utc>) -> Ended {
         let mut ended = Ended::default();
         for (announced, seen) in self.0 {
             match (seen, next(announced.at, now)) {
                 (Seen::Unwanted, _) => ended.unwanted.push(announced),
                 (Seen::Listed, _) => ended.listed.push(announced),
-                // A look that failed is done again anyway.
-                (Seen::Unread, Some(_)) => {}
+                (Seen::Unread, Some(at)) => ended.unread = ended.unread.map(|other| other.min(at)).or(Some(at)),
                 (Seen::Lacking, Some(at)) => ended.again = ended.again.map(|other| other.min(at)).or(Some(at)),
                 (Seen::Unread | Seen::Lacking, None) => ended.given_up.push(announced),
             }
@@ -116,19 +133,21 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
 
     /// What comes of a look whose verdict this is, as tags are looked for.
     pub(super) async fn awaiting(&self, repository: &Repository, awaited: Awaited, verdict: Verdict) -> Verdict {
-        let Ended { again, listed, unwanted, given_up } = awaited.end(self.0.ambient.now());
+        let Ended { again, unread, listed, unwanted, given_up } = awaited.end(self.0.ambient.now());
         for (result, tags) in [("listed", &listed), ("given_up", &given_up)] {
             let labels = One { result: result.into() };
             self.0.metrics.announced_tags.get_or_create(&labels).inc_by(tags.len() as u64);
         }
         for Announced { tag, .. } in &given_up {
-            tracing::warn!(%repository, %tag, minutes = LOOKED_FOR.num_minutes(), "this tag was announced, and is not listed by its registry; it is left to the schedule");
+            tracing::warn!(%repository, %tag, minutes = LOOKED_FOR.num_minutes(), "this tag was announced, and its registry does not list it, or not with what was announced; it is left to the schedule");
         }
         let over = listed.into_iter().chain(unwanted).chain(given_up).collect();
         if let Err(error) = self.0.queue.found(over).await {
             tracing::debug!(%repository, error = %chain(&error), "what was found is looked for once more");
         }
-        match again {
+        // A registry may not know for a moment what it announced, be it a tag or the whole repository.
+        let unread = unread.filter(|_| !matches!(verdict, Verdict::Retry { .. }));
+        match again.into_iter().chain(unread).min() {
             Some(again) => no_later(verdict, again),
             None => verdict,
         }
@@ -141,7 +160,7 @@ mod tests {
 
     use super::*;
     use crate::domain::policy::{Policy, Strategy, Wanted};
-    use crate::domain::reference::Tag;
+    use crate::domain::reference::{Digest, Tag};
     use crate::domain::retry::RetryAfter;
     use crate::registry::Tags;
 
@@ -150,7 +169,8 @@ mod tests {
     }
 
     fn announced(tag: &str) -> Announced {
-        Announced { repository: Repository::parse("web").unwrap(), tag: Tag::parse(tag).unwrap(), at: at(0) }
+        let repository = Repository::parse("web").unwrap();
+        Announced { repository, tag: Tag::parse(tag).unwrap(), digest: None, at: at(0) }
     }
 
     #[test]
@@ -183,14 +203,46 @@ mod tests {
         awaited.read(Some(&list(&["1.0.0"])));
         awaited.read(None);
         let soon = Some(at(0) + AT_FIRST);
-        assert_eq!(awaited.end(at(0)).again, soon, "it is to be in each list that could use it");
+        let ended = awaited.end(at(0));
+        assert_eq!((ended.again, ended.unread), (soon, None), "it is to be in each list that could use it");
         for (seen, now, expected) in [
-            (Seen::Unread, 1, Ended::default()),
+            (Seen::Unread, 1, Ended { unread: Some(at(2)), ..Ended::default() }),
             (Seen::Unread, 300, Ended { given_up: vec![two.clone()], ..Ended::default() }),
             (Seen::Lacking, 300, Ended { given_up: vec![two.clone()], ..Ended::default() }),
         ] {
             assert_eq!(Awaited(vec![(two.clone(), seen)]).end(at(now)), expected, "{seen:?} after {now} s");
         }
+    }
+
+    #[tokio::test]
+    async fn a_tag_that_is_followed_is_there_when_it_points_to_what_was_announced() {
+        let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+        let pushed = Announced { digest: Some(new.clone()), ..announced("stable") };
+        for (told, expected) in [
+            (Some(Some(old)), Ended { again: Some(at(2)), ..Ended::default() }),
+            (Some(None), Ended { again: Some(at(2)), ..Ended::default() }),
+            (Some(Some(new)), Ended { listed: vec![pushed.clone()], ..Ended::default() }),
+            (None, Ended { unwanted: vec![pushed.clone()], ..Ended::default() }),
+        ] {
+            let found = Digests::default();
+            if let Some(told) = told.clone() {
+                found.of(&pushed.tag, std::future::ready(Ok::<_, ()>(told))).await.unwrap();
+            }
+            let mut awaited = Awaited(vec![(pushed.clone(), Seen::default()), (announced("stable"), Seen::default())]);
+            awaited.compare(None, &found);
+            let expected = Ended { unwanted: [expected.unwanted, vec![announced("stable")]].concat(), ..expected };
+            assert_eq!(awaited.end(at(1)), expected, "{told:?}");
+        }
+        // A candidate is awaited in its list alone.
+        let mut wanted = Wanted::default();
+        wanted.add("1.0.0", &Policy::of(Strategy::All));
+        let candidate = Announced { digest: Some(Digest::of(b"new")), ..announced("1.0.1") };
+        let list: Listed = Ok(Arc::new(Tags::of(&candidate.repository, &wanted, &["1.0.1"])));
+        let (mut awaited, found) = (Awaited(vec![(candidate.clone(), Seen::Unwanted)]), Digests::default());
+        found.of(&candidate.tag, std::future::ready(Ok::<_, ()>(Some(Digest::of(b"old"))))).await.unwrap();
+        awaited.read(Some(&list));
+        awaited.compare(Some(&list), &found);
+        assert_eq!(awaited.end(at(1)).listed, [candidate]);
     }
 
     #[test]

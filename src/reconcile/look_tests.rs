@@ -48,8 +48,8 @@ use crate::domain::standing::Standing;
 use crate::domain::workload::tests::workload;
 use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
-use crate::queue::{Leased, Settlement, Sharing, Topic};
-use crate::registry::{Anonymous, Extent, Labels, NamedSecret, Refusal};
+use crate::queue::{Announced, Leased, Settlement, Sharing, Topic};
+use crate::registry::{Anonymous, Asked as AskedAs, Extent, Labels, NamedSecret, Refusal};
 
 /// One workload. It executes patches as they are, and remembers what was done.
 #[derive(Clone)]
@@ -370,6 +370,10 @@ impl Registry for Shelf {
         if tags.is_empty() {
             return Err(RegistryError::Unauthorized { host: of.host().into(), refusal: Refusal::NoCredential });
         }
+        if tags == ["unknown"] {
+            let (repository, asked) = (of.to_string(), AskedAs::AsNobody);
+            return Err(RegistryError::UnknownRepository { repository, asked, status: 404 });
+        }
         if tags == ["away"] {
             let (host, reason) = (of.host().into(), "status 503".into());
             return Err(RegistryError::Unusable { host, operation: "tags", reason });
@@ -602,6 +606,50 @@ async fn who_is_not_let_in_is_told_why_nothing_was_shown() {
         )
     );
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RegistryUnauthorized(_))), 1);
+}
+
+/// Many registries announce the first push of a repository a moment before they know it.
+#[tokio::test]
+async fn what_was_announced_is_looked_for_where_its_registry_does_not_know_it_yet() {
+    let stage = Stage::new(auto(&[]), &["unknown"]);
+    let (repository, tag) = (Repository::parse("a.example/web").unwrap(), Tag::parse("1.0.1").unwrap());
+    let at = stage.clock.now();
+    stage
+        .reconciler
+        .0
+        .queue
+        .announce(vec![Announced { repository: repository.clone(), tag, digest: None, at }])
+        .await
+        .unwrap();
+    let verdict = stage.look().await;
+    let Verdict::Again(again) = verdict else { panic!("{verdict:?}") };
+    assert!(again > at && again < at + TimeDelta::seconds(2), "{again}");
+    *stage.registry.tags.lock().unwrap() = vec!["away"];
+    let verdict = stage.look().await;
+    assert!(matches!(verdict, Verdict::Retry { no_later: None, .. }), "it is tried again by itself: {verdict:?}");
+    *stage.registry.tags.lock().unwrap() = vec!["1.0.0", "1.0.1"];
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "the push is not lost");
+    assert_eq!(stage.reconciler.0.queue.announced(&repository).await.unwrap(), []);
+}
+
+/// A registry may show for some seconds what a tag pointed to before it was pushed again.
+#[tokio::test]
+async fn a_followed_tag_that_was_pushed_again_is_looked_for_until_it_shows_that() {
+    let follows = [("mode", "AUTO_UPDATE"), ("track", "digest")];
+    let stage = Stage::new(workload(&[("web", "a.example/web:stable")], &follows), &[]);
+    stage.look().await;
+    let (repository, tag) = (Repository::parse("a.example/web").unwrap(), Tag::parse("stable").unwrap());
+    let (digest, at) = (Some(digest_of("stable", 1)), stage.clock.now());
+    stage.reconciler.0.queue.announce(vec![Announced { repository, tag, digest, at }]).await.unwrap();
+    let verdict = stage.look().await;
+    let Verdict::Again(again) = verdict else { panic!("{verdict:?}") };
+    assert!(again > at && again < at + TimeDelta::seconds(2), "{again}");
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    stage.look().await;
+    assert!(stage.cluster.image().ends_with(digest_of("stable", 1).as_str()), "{}", stage.cluster.image());
+    let left = stage.reconciler.0.queue.announced(&Repository::parse("a.example/web").unwrap()).await.unwrap();
+    assert_eq!(left, []);
 }
 
 /// `web` was written at the beginning of the clock, and its rollout has not ended.

@@ -275,6 +275,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
                 async move { self.workload(containers, tags, trace).await }.instrument(span)
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
+            awaited.compare(tags.as_ref(), &digests);
         }
         for ((namespace, name), target) in together {
             ended.push((Box::pin(self.group(&namespace, &name, trace)).await, target));
@@ -482,14 +483,16 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
 }
 
 /// What the job's end is, from its steps' ends: a failure is tried again, told by the first of them and as late as any of them
-/// was told to wait; and no later than the earliest wish, as one that fails takes no time from the others.
+/// was told to wait; and no later than the earliest wish, or than any of them may ask again, as one that fails takes no time from
+/// the others.
 fn verdict(ended: &[(Step, Target)], after: &[Result<(), StepError>; 2], now: DateTime<Utc>) -> Verdict {
     let mut again: Option<DateTime<Utc>> = None;
-    let (mut told, mut waits) = (None, None::<RetryAfter>);
+    let (mut told, mut shortest, mut longest) = (None, None::<RetryAfter>, None::<RetryAfter>);
     let mut failed = |error: &StepError| {
         told.get_or_insert_with(|| chain(error).to_string());
         let other = retry_after(error, now);
-        waits = waits.into_iter().chain(other).max_by_key(|wait| wait.moment());
+        shortest = shortest.into_iter().chain(other).min_by_key(|wait| wait.moment());
+        longest = longest.into_iter().chain(other).max_by_key(|wait| wait.moment());
     };
     for (step, _) in ended {
         match step {
@@ -500,7 +503,11 @@ fn verdict(ended: &[(Step, Target)], after: &[Result<(), StepError>; 2], now: Da
     }
     after.iter().filter_map(|end| end.as_ref().err()).for_each(failed);
     match (told, again) {
-        (Some(reason), no_later) => Verdict::Retry { retry_after: waits, no_later, reason },
+        (Some(reason), again) => {
+            let others = shortest.filter(|_| shortest != longest).map(RetryAfter::moment);
+            let no_later = again.into_iter().chain(others).min();
+            Verdict::Retry { retry_after: longest, no_later, reason }
+        }
         (None, Some(at)) => Verdict::Again(at),
         (None, None) => Verdict::Done,
     }
@@ -589,6 +596,21 @@ mod tests {
         let Verdict::Retry { retry_after, no_later, reason } = told else { panic!("{told:?}") };
         assert_eq!((retry_after, no_later), (until, Some(at(30))));
         assert!(reason.contains("a.example.com"), "the first that failed: {reason}");
+        let waits = |seconds: &[i64]| {
+            let ended: Vec<(Step, Target)> = (seconds.iter())
+                .map(|seconds| {
+                    let until = Some(RetryAfter::at(at(*seconds)));
+                    let throttled = RegistryError::Throttled { host: "a.example.com".into(), why: Wait::Asked, until };
+                    (Err(StepError::Registry(Arc::new(throttled))), target.clone())
+                })
+                .collect();
+            match verdict(&ended, &[Ok(()), Ok(())], DateTime::UNIX_EPOCH) {
+                Verdict::Retry { retry_after: Some(until), no_later, .. } => (until.moment(), no_later),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(waits(&[90, 90]), (at(90), None));
+        assert_eq!(waits(&[90, 10, 30]), (at(90), Some(at(10))), "whose wait is short does not wait for the others'");
     }
 
     #[test]

@@ -69,12 +69,22 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<Option<Incoming<'_>>, RegistryError> {
         let answer = self.ask(Method::GET, url, question, patience).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            answer.finish(patience).await;
+            return Ok(None);
+        }
+        self.given(answer, question, patience).await.map(Some)
+    }
+
+    /// The answer, where it holds what was asked for.
+    pub(super) async fn given<'r>(
+        &'r self,
+        answer: Incoming<'r>,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Incoming<'r>, RegistryError> {
         match answer.status() {
-            StatusCode::OK => Ok(Some(answer)),
-            StatusCode::NOT_FOUND => {
-                answer.finish(patience).await;
-                Ok(None)
-            }
+            StatusCode::OK => Ok(answer),
             status @ (StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) => {
                 answer.finish(patience).await;
                 let (host, operation) = (question.host().to_owned(), question.operation);
@@ -123,6 +133,7 @@ impl HttpRegistry {
         let key: Key = (host, path, question.credential.scope().to_owned());
         let mut scheme = self.schemes.get(&key, self.ambient.monotonic());
         let mut tried = Tried::default();
+        let mut is_from_before = scheme.is_some();
         loop {
             let shown = match (&scheme, question.credential.user()) {
                 (Some(Scheme::Bearer(token)), _) => Shown::Token(token),
@@ -134,6 +145,14 @@ impl HttpRegistry {
                 StatusCode::UNAUTHORIZED => {}
                 StatusCode::FORBIDDEN => {
                     answer.finish(patience).await;
+                    if matches!(scheme, Some(Scheme::Bearer(_))) {
+                        // A token says what its user was allowed when it was made.
+                        self.schemes.forget(&key);
+                        if std::mem::take(&mut is_from_before) {
+                            scheme = None;
+                            continue;
+                        }
+                    }
                     return Err(self.refused(&key, question.refused(Refusal::Forbidden)));
                 }
                 _ => {
@@ -149,7 +168,7 @@ impl HttpRegistry {
             let learned = self.challenged(&challenges, question, &mut tried, patience).await;
             let (learned, lifetime) = learned.map_err(|error| self.refused(&key, error))?;
             self.schemes.put(key.clone(), self.ambient.monotonic() + lifetime, learned.clone());
-            scheme = Some(learned);
+            (scheme, is_from_before) = (Some(learned), false);
         }
     }
 
@@ -192,7 +211,7 @@ impl HttpRegistry {
         Err(match (tried.basic, tried.token) {
             (true, _) => question.refused(Refusal::Credential),
             // Whoever asks is known to it, and is not let in: it does not say whether there is anything.
-            (false, true) => RegistryError::UnknownRepository { repository: question.repository.to_string() },
+            (false, true) => question.unknown(StatusCode::UNAUTHORIZED),
             (false, false) => question.refused(Refusal::UnknownWay),
         })
     }

@@ -25,6 +25,11 @@ const MOST_ACCOUNTS: usize = 1000;
 const MOST_TURNS: usize = 1000;
 /// Nobody makes us wait for longer, in seconds.
 const LONGEST_WAIT: i64 = 3600;
+/// So long everybody leaves a host alone that asked somebody to wait, in seconds; for the rest of its time whoever was asked
+/// does.
+const HELD_FOR_ALL: i64 = 10;
+/// And no more often than this, in seconds: nobody's used up budget keeps others away for longer.
+const HELD_AGAIN: i64 = 60;
 /// Of what a registry allows, the last so-manieth is left to those who pull.
 const LEFT_TO_PULLS: u64 = 10;
 /// And the last so-manieth to webhooks and people.
@@ -36,6 +41,22 @@ pub(super) struct Budgets {
     accounts: Mutex<Shares<String, Account>>,
     /// When the schedule's last turn is that was given, by host.
     turns: Mutex<HashMap<String, DateTime<Utc>>>,
+    /// Hosts that everybody leaves alone, or did a moment ago.
+    held: Mutex<HashMap<String, Held>>,
+}
+
+/// From when until when everybody leaves a host alone.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+impl Held {
+    /// Whether it is new enough that there is no other. A clock that was set back ends it.
+    fn counts(&self, now: DateTime<Utc>) -> bool {
+        self.from <= now && now < self.from + TimeDelta::seconds(HELD_AGAIN)
+    }
 }
 
 /// What is known of one credential's budget at one host.
@@ -88,7 +109,7 @@ impl Told {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { accounts: Mutex::new(Shares::new(MOST_ACCOUNTS)), turns: Mutex::default() }
+        Self { accounts: Mutex::new(Shares::new(MOST_ACCOUNTS)), turns: Mutex::default(), held: Mutex::default() }
     }
 }
 
@@ -97,6 +118,7 @@ impl Budgets {
     pub(super) fn wait(&self, question: Question<'_>, told: Option<RetryAfter>, now: DateTime<Utc>) -> RegistryError {
         let at = Backoff::seconds(5, LONGEST_WAIT, 2).next(1, told, now, 0.0);
         self.change(question, now, |account| account.wait = Some((at, Wait::Asked)));
+        self.hold(question.host(), at, now);
         RegistryError::throttled(question.host(), at, Wait::Asked)
     }
 
@@ -115,9 +137,22 @@ impl Budgets {
     /// Whether a host may be asked again.
     pub(super) fn may_ask(&self, question: Question<'_>, now: DateTime<Utc>) -> Result<(), RegistryError> {
         let scope = question.credential.scope().to_owned();
-        match self.accounts().get(question.host(), &scope).and_then(|account| account.wait) {
-            Some((at, why)) if at > now => Err(RegistryError::throttled(question.host(), at, why)),
+        let own = self.accounts().get(question.host(), &scope).and_then(|account| account.wait);
+        let held =
+            self.held().get(question.host()).filter(|held| held.counts(now)).map(|held| (held.until, Wait::Asked));
+        match own.into_iter().chain(held).max_by_key(|(until, _)| *until) {
+            Some((until, why)) if until > now => Err(RegistryError::throttled(question.host(), until, why)),
             _ => Ok(()),
+        }
+    }
+
+    /// Has everybody leave a host alone for the beginning of somebody's wait, unless that was so a moment ago.
+    fn hold(&self, host: &str, until: DateTime<Utc>, now: DateTime<Utc>) {
+        let mut held = self.held();
+        held.retain(|_, held| held.counts(now));
+        if held.len() < MOST_TURNS && !held.contains_key(host) {
+            let until = until.min(now + TimeDelta::seconds(HELD_FOR_ALL));
+            held.insert(host.to_owned(), Held { from: now, until });
         }
     }
 
@@ -176,6 +211,10 @@ impl Budgets {
         let mut account = accounts.get(host, &scope).copied().unwrap_or_default();
         change(&mut account);
         accounts.insert(host, scope, account, 1);
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<String, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn accounts(&self) -> MutexGuard<'_, Shares<String, Account>> {
@@ -284,6 +323,46 @@ mod tests {
         let (least, waits) = budgets.of("docker.io", now());
         assert_eq!((least.map(|told| told.left), waits), (Some(14), None));
         assert_eq!(budgets.of("docker.io", now() + TimeDelta::hours(7)).0, None, "it is long ago");
+    }
+
+    /// In how many seconds somebody may ask.
+    fn waits(budgets: &Budgets, question: Question<'_>, now: DateTime<Utc>) -> i64 {
+        match budgets.may_ask(question, now) {
+            Err(RegistryError::Throttled { until: Some(until), why: Wait::Asked, .. }) => {
+                (until.moment() - now).num_seconds()
+            }
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn who_asks_to_wait_is_left_alone_by_everybody_for_a_moment_and_by_whom_it_asked_for_all_of_it() {
+        let (hub, quay) = (Repository::parse("nginx").unwrap(), Repository::parse("quay.io/a/b").unwrap());
+        let nobody = Login::Nobody;
+        let joe = Login::Operator(User::of_host("docker.io", "joe".into(), Secret::new("pw".into())));
+        let ask =
+            |repository, credential| Question { repository, credential, operation: "tags", accept: "", known: None };
+        let after = |seconds| now() + TimeDelta::seconds(seconds);
+        let told = |seconds| Some(RetryAfter::at(after(seconds)));
+        for (asked, everybody) in [(7, 7), (600, HELD_FOR_ALL)] {
+            let budgets = Budgets::default();
+            let _ = budgets.wait(ask(&hub, &joe), told(asked), now());
+            assert_eq!(waits(&budgets, ask(&hub, &joe), now()), asked);
+            assert_eq!(waits(&budgets, ask(&hub, &nobody), now()), everybody);
+            assert_eq!(waits(&budgets, ask(&quay, &nobody), now()), 0, "each host for itself");
+            assert_eq!(waits(&budgets, ask(&hub, &nobody), after(everybody)), 0);
+        }
+        let budgets = Budgets::default();
+        let _ = budgets.wait(ask(&hub, &joe), told(600), now());
+        let _ = budgets.wait(ask(&hub, &joe), told(600), after(30));
+        assert_eq!(
+            waits(&budgets, ask(&hub, &nobody), after(30)),
+            0,
+            "one tenant's budget holds up no other's for long"
+        );
+        let _ = budgets.wait(ask(&hub, &joe), told(600), after(60));
+        assert_eq!(waits(&budgets, ask(&hub, &nobody), after(60)), HELD_FOR_ALL);
+        assert_eq!(waits(&budgets, ask(&hub, &nobody), after(-60)), 0, "the clock was set back");
     }
 
     #[test]

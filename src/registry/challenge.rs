@@ -35,7 +35,8 @@ pub(super) fn read<'v>(lines: impl IntoIterator<Item = &'v str>) -> Vec<Challeng
 }
 
 fn read_line(value: &str) -> Vec<Challenge> {
-    if value.len() > MOST_BYTES || value.chars().any(char::is_control) {
+    // A tab is a space (RFC 9110 §5.6.3).
+    if value.len() > MOST_BYTES || value.chars().any(|c| c.is_control() && c != '\t') {
         return Vec::new();
     }
     let mut challenges: Vec<(String, Vec<(String, String)>)> = Vec::new();
@@ -211,6 +212,10 @@ mod tests {
             (r#"Basic realm="x", Bearer realm="https://a/t""#, vec![Challenge::Basic, bearer("https://a/t", None)]),
             (r#"Bearer realm="https://a/\"t\"""#, vec![bearer("https://a/\"t\"", None)]),
             ("Negotiate, Basic", vec![Challenge::Basic]),
+            (
+                "Bearer\trealm=\"https://a/t\",\tservice\t= s\t,\tBasic",
+                vec![bearer("https://a/t", Some("s")), Challenge::Basic],
+            ),
             ("Bearer", vec![]),
             (r#"Bearer realm="unclosed"#, vec![]),
             ("", vec![]),

@@ -221,6 +221,16 @@ impl HttpRegistry {
         Err(question.unusable(&format!("more than {MOST_PAGES} pages")))
     }
 
+    /// Whether the repository is there for whoever asks, by the shortest list of it.
+    pub(super) async fn has_list(&self, question: Question<'_>) -> Result<(), RegistryError> {
+        let (mut url, mut patience) = (self.url(question, "tags/list")?, self.patience());
+        url.set_query(Some("n=1"));
+        let answer = self.ask(Method::GET, &url, question, &mut patience).await?;
+        let status = answer.status();
+        answer.finish(&mut patience).await;
+        if status == StatusCode::NOT_FOUND { Err(no_list(status, question)) } else { Ok(()) }
+    }
+
     /// One page, as it comes in, or as it is `known` where it did not change; else the status that was no page.
     async fn one_page(
         &self,
@@ -266,7 +276,7 @@ impl HttpRegistry {
 /// Why a status is no list.
 fn no_list(status: StatusCode, question: Question<'_>) -> RegistryError {
     match status {
-        StatusCode::NOT_FOUND => RegistryError::UnknownRepository { repository: question.repository.to_string() },
+        StatusCode::NOT_FOUND => question.unknown(status),
         status => question.unusable(&format!("status {}", status.as_u16())),
     }
 }

@@ -63,8 +63,7 @@ struct Descriptor {
     #[serde(default)]
     media_type: Option<String>,
     digest: String,
-    #[serde(default)]
-    size: u64,
+    size: Option<u64>,
     platform: Option<WrittenPlatform>,
     urls: Option<Vec<IgnoredAny>>,
 }
@@ -133,7 +132,7 @@ fn layout(config: &Descriptor, layers: &[Descriptor]) -> Layout {
         is_image: media.is_empty() || media.contains("image.config.v1") || media.contains("container.image.v1"),
         is_all: layers.len() <= MOST_LAYERS && layers.iter().all(is_read) && is_read(config),
         layers: digests,
-        size: layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size)),
+        size: layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size.unwrap_or_default())),
     }
 }
 

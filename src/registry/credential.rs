@@ -96,6 +96,15 @@ impl Login {
         }
     }
 
+    /// As whom it asks.
+    pub(super) fn asked(&self) -> Asked {
+        match self {
+            Self::Nobody => Asked::AsNobody,
+            Self::Workload(_) => Asked::AsWorkload,
+            Self::Operator(_) => Asked::AsOperator,
+        }
+    }
+
     /// What is shown to the registry, if anything.
     pub(super) fn user(&self) -> Option<(&str, &Secret)> {
         match self {
@@ -114,6 +123,29 @@ impl Login {
     /// What a refusal means for who asks so: where nothing was shown, nothing was refused.
     pub(super) fn refused(&self, refusal: Refusal) -> Refusal {
         if self.user().is_some() { refusal } else { Refusal::NoCredential }
+    }
+}
+
+/// As whom a registry was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// As nobody in particular.
+    AsNobody,
+    /// As a user of the workload's own.
+    AsWorkload,
+    /// As the user that the operator names for the host.
+    AsOperator,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AsNobody => "without a credential",
+            Self::AsWorkload => "with the credential in use",
+            Self::AsOperator => {
+                "by the user that registries of the file that IMAGE_WATCHER_CONFIG names has for its host"
+            }
+        })
     }
 }
 
@@ -314,7 +346,7 @@ impl fmt::Display for Anonymous {
             }
             Self::NoUser(secret) => write!(
                 f,
-                "{secret} holds no user that can be read; a Secret of type kubernetes.io/dockerconfigjson and of at most 64 KiB is expected"
+                "{secret} holds no user that can be read; a Secret of type kubernetes.io/dockerconfigjson is expected"
             ),
         }
     }

@@ -116,10 +116,12 @@ impl HttpRegistry {
             return Ok(Known::Not(Found::AnotherDigest));
         }
         let said = || Arc::new(Said::of(&body.bytes));
-        let known = match Manifest::read(&body.bytes).ok_or_else(|| question.unusable("no manifest"))? {
-            Manifest::Schema1 => return Ok(Known::Not(Found::Schema1)),
-            Manifest::Index(children) => Known::Index(children.into(), said()),
-            Manifest::Image(layout) => Known::Layout(Arc::new(layout), said()),
+        let known = match Manifest::read(&body.bytes) {
+            // Its bytes are what the digest says, and they are no manifest: there is none by this digest.
+            None => return Ok(Known::Not(Found::Nothing)),
+            Some(Manifest::Schema1) => return Ok(Known::Not(Found::Schema1)),
+            Some(Manifest::Index(children)) => Known::Index(children.into(), said()),
+            Some(Manifest::Image(layout)) => Known::Layout(Arc::new(layout), said()),
         };
         self.inspected.keep(question, digest, &known);
         Ok(known)

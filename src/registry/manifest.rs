@@ -6,14 +6,13 @@ use url::Url;
 
 use super::RegistryError;
 use super::client::HttpRegistry;
+use super::contents::Manifest;
+use super::refused::tells_of_repository;
 use super::wire::{Incoming, Patience, Question};
-use crate::domain::reference::{Digest, Digesting, Tag};
+use crate::domain::reference::{Digest, Tag};
 
 /// What the OCI distribution specification calls the digest's header.
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-
-/// The largest manifest; registries take none that is larger.
-const MOST_MANIFEST: usize = 4 * 1024 * 1024;
 
 impl HttpRegistry {
     /// What a tag points to: by HEAD, and by GET before «not there» is believed, as some know no HEAD and say so in many
@@ -37,17 +36,21 @@ impl HttpRegistry {
         let url = self.url(question, &format!("manifests/{}", digest.as_str()))?;
         let mut patience = self.patience();
         let answer = self.ask(Method::HEAD, &url, question, &mut patience).await?;
-        let status = answer.status();
+        let (status, told) = (answer.status(), stated_digest(&answer, question));
         answer.finish(&mut patience).await;
-        if status == StatusCode::OK {
+        if (status, told.ok().flatten().as_ref()) == (StatusCode::OK, Some(digest)) {
             return Ok(true);
         }
         let Some(answer) = self.found(&url, question, &mut patience).await? else { return Ok(false) };
-        answer.finish(&mut patience).await;
-        Ok(true)
+        let body = self.body(answer, self.images.enter().await, question, &mut patience).await?;
+        if Digest::of(&body.bytes) == *digest {
+            return Ok(true);
+        }
+        Err(question.unusable("what it gives has another digest"))
     }
 
-    /// The digest by GET, for registries that don't tell it by HEAD.
+    /// The digest by GET, for registries that don't tell it by HEAD. Of what is no manifest there is none: it may be a page
+    /// to sign in at.
     async fn digest_by_get(
         &self,
         tag: &Tag,
@@ -55,20 +58,27 @@ impl HttpRegistry {
         question: Question<'_>,
         patience: &mut Patience,
     ) -> Result<Option<Digest>, RegistryError> {
-        let Some(mut answer) = self.found(url, question, patience).await? else { return Ok(None) };
+        let answer = self.ask(Method::GET, url, question, patience).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            let is_of_repository = tells_of_repository(answer, patience).await?;
+            return if is_of_repository { Err(question.unknown(StatusCode::NOT_FOUND)) } else { Ok(None) };
+        }
+        let answer = self.given(answer, question, patience).await?;
         let told = stated_digest(&answer, question)?;
         let entity_tag = answer.header(ETAG).filter(|_| told.is_none()).map(str::to_owned);
-        let (mut digesting, mut length) = (Digesting::default(), 0);
-        while let Some(chunk) = answer.chunk(patience).await? {
-            length += chunk.as_ref().len();
-            if length > MOST_MANIFEST {
-                return Err(question.unusable(&format!("more than {MOST_MANIFEST} bytes")));
+        let claimed = answer.media_type().filter(|media| !(media.contains("json") || media.contains("manifest")));
+        let body = self.body(answer, self.images.enter().await, question, patience).await?;
+        let digest = Digest::of(&body.bytes);
+        match (Manifest::read(&body.bytes), told) {
+            (None, _) => Err(match &claimed {
+                Some(claimed) => question.unusable(&format!("no manifest, but {claimed}")),
+                None => question.unusable("no manifest"),
+            }),
+            (_, Some(told)) if told != digest => Err(question.unusable("the manifest is not what its digest says")),
+            // Its digest is not that of all its bytes.
+            (Some(Manifest::Schema1), None) => {
+                Err(question.unusable("a manifest of Docker's first format, whose digest it does not tell"))
             }
-            digesting.add(chunk.as_ref());
-        }
-        let digest = digesting.digest();
-        match told {
-            Some(told) if told != digest => Err(question.unusable("the manifest is not what its digest says")),
             _ => {
                 // Where it is told, it is told by HEAD.
                 if let Some(entity_tag) = entity_tag {

@@ -29,6 +29,7 @@ mod pages;
 mod pushed;
 mod questions;
 mod refusals;
+mod refused;
 mod report;
 mod seen;
 mod shares;
@@ -52,7 +53,7 @@ use chrono::{DateTime, Utc};
 
 pub use challenge::{Led, leads};
 pub use client::{HttpRegistry, RegistryConfig};
-pub use credential::{Anonymous, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User};
+pub use credential::{Anonymous, Asked, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User};
 pub use host::RegistryHost;
 pub use labels::Labels;
 pub use links::{Next, next as next_page};
@@ -75,10 +76,14 @@ use crate::telemetry::chain;
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The repository is not there, or not for this credential.
-    #[error("{repository} is not known to its registry, or may not be read with the credential in use")]
+    #[error("{repository} is not known to its registry, or may not be read {asked}")]
     UnknownRepository {
         /// The repository that was asked for.
         repository: String,
+        /// As whom.
+        asked: Asked,
+        /// What it was answered by: 404, or 401 where a token was no good.
+        status: u16,
     },
     /// The registry wants a credential that we don't have, or refuses the one we have.
     #[error("{host} {refusal}")]
@@ -225,10 +230,8 @@ impl RegistryError {
         let is_refused = matches!(self, Self::Unauthorized { refusal, .. } if !matches!(refusal, Refusal::Broken(_)));
         match (self, credential.why_anonymous()) {
             (Self::Unauthorized { refusal: Refusal::NoCredential, .. }, Some(why)) => format!("{text}: {why}"),
-            (Self::UnknownRepository { repository }, Some(why)) => {
-                let told =
-                    format!("{repository} is not known to its registry, or may not be read without a credential");
-                if *why == Anonymous::NoneNamed { told } else { format!("{told}: {why}") }
+            (Self::UnknownRepository { asked: Asked::AsNobody, .. }, Some(why)) if *why != Anonymous::NoneNamed => {
+                format!("{text}: {why}")
             }
             (_, None) if is_refused && !credential.secrets().is_empty() => {
                 format!("{text}; tried: {}", credential.secrets())
@@ -312,6 +315,19 @@ pub trait Registry: Send + Sync + 'static {
         digest: &Digest,
         credential: &Credential,
     ) -> impl Future<Output = Result<Option<Labels>, RegistryError>> + Send;
+
+    /// Whether a repository is there for whoever asks, without a look at what is in it. What is no registry, as in a test,
+    /// has each.
+    ///
+    /// # Errors
+    /// [`RegistryError::UnknownRepository`] where it is not; or there is no answer.
+    fn is_known(
+        &self,
+        _repository: &Repository,
+        _credential: &Credential,
+    ) -> impl Future<Output = Result<(), RegistryError>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Whether a digest is there now, whatever was read of it before.
     fn has(

@@ -44,10 +44,12 @@ impl Read {
     /// The repository that it says to be of, where that is another than `path`, which was answered `from` this address.
     ///
     /// Behind a proxy that rewrites paths a repository has more parts before its last, or fewer; and where the answer
-    /// comes from elsewhere, the name there is as good. A name of one part is no more than a word.
+    /// comes from elsewhere, the name there is as good. Where `path` has more parts than one, a name of one is no more than a
+    /// word.
     pub(super) fn of_another(&self, path: &str, from: &Url) -> Option<&str> {
         let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-        let name = self.name.as_deref().filter(|name| name.contains('/'))?;
+        let is_told = |name: &&str| !name.is_empty() && (name.contains('/') || !path.contains('/'));
+        let name = self.name.as_deref().filter(is_told)?;
         let there = from.path().strip_suffix("/tags/list")?;
         (last(name) != last(path) && last(name) != last(there)).then_some(name)
     }
@@ -80,12 +82,12 @@ impl Page {
         self.take(&whole, false, found)
     }
 
-    /// Nothing more is to come: half a page is none.
+    /// Nothing more is to come: half a page is none, and so is one that says nothing of tags, as an error is.
     pub(super) fn end(mut self, found: &mut impl FnMut(&str)) -> Result<Read, NoPage> {
         let rest = std::mem::take(&mut self.rest);
         self.take(&rest, true, found)?;
-        let Self { is_ended, entries, last, name, .. } = self;
-        if is_ended { Ok(Read { entries, last, name }) } else { Err(NoPage) }
+        let Self { is_ended, place, entries, last, name, .. } = self;
+        if is_ended && place == Place::Behind { Ok(Read { entries, last, name }) } else { Err(NoPage) }
     }
 
     fn take(&mut self, mut bytes: &[u8], is_end: bool, found: &mut impl FnMut(&str)) -> Result<(), NoPage> {
@@ -160,13 +162,14 @@ mod tests {
 
     #[test]
     fn a_list_of_another_repository_is_seen() {
-        let of = |body: &str, from: &str| {
+        let of_path = |path: &str, body: &str, from: &str| {
             let mut page = Page::new();
             page.read(body.as_bytes(), &mut |_| {}).unwrap();
             let read = page.end(&mut |_| {}).unwrap();
             let from = Url::parse(&format!("https://r.example{from}")).unwrap();
-            read.of_another("shop/app", &from).map(str::to_owned)
+            read.of_another(path, &from).map(str::to_owned)
         };
+        let of = |body: &str, from: &str| of_path("shop/app", body, from);
         let named = |name: &str| of(&format!(r#"{{"tags":["1.0"],"name":"{name}"}}"#), "/v2/shop/app/tags/list?n=1");
         for name in ["shop/app", "app", "backing/app", "Shop/App", "web", "", "a/b/app"] {
             assert_eq!(named(name), None, "{name}");
@@ -178,6 +181,10 @@ mod tests {
         assert_eq!(of(other, "/v2/backing/web/tags/list"), None, "where the answer is from");
         assert_eq!(of(other, "/some/object"), None);
         assert_eq!(of(other, "/v2/shop/app/tags/list").as_deref(), Some("backing/web"));
+        for (name, expected) in [("app", None), ("x/App", None), ("", None), ("other", Some("other"))] {
+            let alone = of_path("app", &format!(r#"{{"tags":[],"name":"{name}"}}"#), "/v2/app/tags/list");
+            assert_eq!(alone.as_deref(), expected, "{name}");
+        }
         let inner = r#"{"child":{"name":"a/b"},"name":null,"tags":[],"x":["name","c/d"]}"#;
         assert_eq!(of(inner, "/v2/shop/app/tags/list"), None);
     }
@@ -201,12 +208,11 @@ mod tests {
     #[test]
     fn a_page_is_json_with_tags_or_none() {
         let more = r#"{"child":["x"],"manifest":{"a":{"tag":["1.0"],"tags":["2.0"]}},"tags":["1.0"],"name":"a"} "#;
-        let cases: [(&str, &[&str]); 7] = [
+        let cases: [(&str, &[&str]); 6] = [
             (r#"{"name":"a","tags":["1.0","bad tag","<!x>","ok_1","\u0031.1"]}"#, &["1.0", "ok_1", "1.1"]),
             (r#"{"name":"a","tags":[null,"1.0",null]}"#, &["1.0"]),
             (r#"{"name":"a","tags":null}"#, &[]),
             (r#"{"name":"a","tags":[]}"#, &[]),
-            ("{}", &[]),
             (more, &["1.0"]),
             (r#" {"tags" : [ "1.0" , "1.1" ] } "#, &["1.0", "1.1"]),
         ];
@@ -224,6 +230,9 @@ mod tests {
             "[]",
             "7",
             "null",
+            "{}",
+            r#"{"errors":[{"code":"UNKNOWN","detail":{"tags":["1.0"]}}]}"#,
+            r#"{"message":"tags"}"#,
             r#"{"tags":"1"}"#,
             r#"{"tags":[1]}"#,
             r#"{"tags":[["1"]]}"#,

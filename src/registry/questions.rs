@@ -101,6 +101,23 @@ impl Ask for LabelsOf<'_> {
     }
 }
 
+/// Whether a repository is there.
+pub(super) struct IsKnown;
+
+impl Ask for IsKnown {
+    type Answer = ();
+    const OPERATION: &'static str = "tags";
+    const ACCEPT: &'static str = JSON;
+
+    async fn ask(&self, registry: &HttpRegistry, question: Question<'_>, _: bool) -> Result<(), RegistryError> {
+        registry.has_list(question).await
+    }
+
+    fn is_found((): &()) -> bool {
+        true
+    }
+}
+
 /// Whether a manifest is there now.
 pub(super) struct IsThere<'q>(pub(super) &'q Digest);
 
@@ -178,6 +195,10 @@ impl Registry for HttpRegistry {
         credential: &Credential,
     ) -> Result<Option<Labels>, RegistryError> {
         Box::pin(self.ask_all(repository, credential, LabelsOf(digest))).await
+    }
+
+    async fn is_known(&self, repository: &Repository, credential: &Credential) -> Result<(), RegistryError> {
+        Box::pin(self.ask_all(repository, credential, IsKnown)).await
     }
 
     async fn has(

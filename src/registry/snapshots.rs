@@ -5,11 +5,15 @@ use crate::domain::secret::Secret;
 
 const HOST: &str = "registry.example.com";
 
+fn unknown(asked: Asked) -> RegistryError {
+    RegistryError::UnknownRepository { repository: "registry.example.com/shop/web".into(), asked, status: 404 }
+}
+
 fn errors() -> Vec<RegistryError> {
     let unauthorized = |refusal| RegistryError::Unauthorized { host: HOST.into(), refusal };
     let source = std::io::Error::other("connection refused");
     vec![
-        RegistryError::UnknownRepository { repository: "registry.example.com/shop/web".into() },
+        unknown(Asked::AsWorkload),
         unauthorized(Refusal::NoCredential),
         unauthorized(Refusal::Credential),
         unauthorized(Refusal::Forbidden),
@@ -65,7 +69,10 @@ fn errors_about_a_credential_that_was_not_shown() {
     ];
     let said = reasons.map(|why| {
         let told = |error: &RegistryError| format!("  {}\n", error.told_to(&Credential::anonymous(why.clone())));
-        let told = errors().iter().take(2).map(told).collect::<Vec<_>>().concat();
+        let no_credential = RegistryError::Unauthorized { host: HOST.into(), refusal: Refusal::NoCredential };
+        // Who was let in as the operator's user is not told that somebody else's is missing.
+        let errors = [unknown(Asked::AsNobody), no_credential, unknown(Asked::AsOperator)];
+        let told = errors.iter().map(told).collect::<Vec<_>>().concat();
         format!("{why:?}\n{told}")
     });
     let said = said.concat();

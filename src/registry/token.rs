@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::shares::Shares;
 use crate::domain::secret::Secret;
@@ -13,7 +14,24 @@ use crate::domain::secret::Secret;
 struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<f64>,
+    expires_in: Option<Value>,
+}
+
+impl TokenResponse {
+    /// Of two names for one thing the one that is filled in.
+    fn text(self) -> Option<String> {
+        let is_there = |text: &String| !text.is_empty();
+        self.token.filter(is_there).or_else(|| self.access_token.filter(is_there))
+    }
+
+    /// In seconds, as a number or as the text of one.
+    fn seconds(&self) -> Option<f64> {
+        match self.expires_in.as_ref()? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
 }
 
 /// A token, and how long it is used.
@@ -28,12 +46,13 @@ pub(super) const LONGEST: usize = 8 * 1024;
 /// Reads an answer; `None` when there is no token in it that could be sent.
 pub(super) fn read(body: &[u8]) -> Option<Token> {
     let answer: TokenResponse = serde_json::from_slice(body).ok()?;
-    let text = answer.token.or(answer.access_token).filter(|text| !text.is_empty())?;
+    let seconds = answer.seconds();
+    let text = answer.text()?;
     if text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return None;
     }
     // Without a word of it a token lives a minute; what is absurd is brought into bounds.
-    let seconds = answer.expires_in.filter(|seconds| *seconds > 0.0).unwrap_or(60.0).clamp(10.0, 3600.0);
+    let seconds = seconds.filter(|seconds| *seconds > 0.0).unwrap_or(60.0).clamp(10.0, 3600.0);
     Some(Token { secret: Secret::new(text), lifetime: Duration::from_secs_f64(seconds * 0.9) })
 }
 
@@ -88,6 +107,12 @@ mod tests {
         let seconds = |body: &str| read(body.as_bytes()).map(|token| token.lifetime.as_secs());
         assert_eq!(seconds(r#"{"token":"t","expires_in":300}"#), Some(270));
         assert_eq!(seconds(r#"{"access_token":"t"}"#), Some(54));
+        assert_eq!(seconds(r#"{"token":"","access_token":"t","expires_in":null}"#), Some(54));
+        assert_eq!(seconds(r#"{"token":"t","access_token":""}"#), Some(54));
+        assert_eq!(seconds(r#"{"token":"t","expires_in":"300"}"#), Some(270));
+        for unreadable in [r#""soon""#, r#""NaN""#, "true", "[300]", r#""-1""#] {
+            assert_eq!(seconds(&format!(r#"{{"token":"t","expires_in":{unreadable}}}"#)), Some(54), "{unreadable}");
+        }
         assert_eq!(seconds(r#"{"token":"t","expires_in":1e18}"#), Some(3240));
         assert_eq!(seconds(r#"{"token":"t","expires_in":-5}"#), Some(54));
         for bad in [r#"{"token":""}"#, r#"{"token":"a\nb"}"#, "{}", "", r#"{"token":1}"#] {

@@ -188,11 +188,11 @@ fn may_end<T>(asked: &Result<T, RegistryError>) -> bool {
     matches!(asked, Err(RegistryError::RefusedForNow(_)))
 }
 
-/// Whether somebody was not let in, be it for now or for long.
+/// Whether somebody was not let in, be it for now or for long: by a 401 or 403, whatever that is told as.
 fn is_refused(error: &RegistryError) -> bool {
     match error {
         RegistryError::RefusedForNow(error) => is_refused(error),
-        RegistryError::Unauthorized { .. } => true,
+        RegistryError::Unauthorized { .. } | RegistryError::UnknownRepository { status: 401, .. } => true,
         _ => false,
     }
 }

@@ -181,6 +181,14 @@ async fn the_operators_user_asks_where_a_workload_has_none_and_helps_no_other() 
         list(&registry, &guarded, &Credential::anonymous(Anonymous::OtherHosts)).await.unwrap();
         assert_eq!(guarded.asked(), asked, "what is learned of the operator's user holds for all");
     }
+    guarded.answers(&[("op", 404)]);
+    let asks = Credential::anonymous(Anonymous::OtherHosts);
+    let told = list(&registry, &guarded, &asks).await.unwrap_err().told_to(&asks);
+    assert!(
+        told.ends_with("by the user that registries of the file that IMAGE_WATCHER_CONFIG names has for its host"),
+        "{told}"
+    );
+    guarded.asked();
     let elsewhere = Repository::parse(&format!("{}/web", guarded.host.replace("127.0.0.1", "localhost"))).unwrap();
     assert!(registry.tags(&elsewhere, &Credential::default(), &Wanted::everything()).await.is_err());
     assert!(guarded.asked().is_empty(), "it is for its host alone");
@@ -234,6 +242,43 @@ async fn what_is_refused_is_read_again_once() {
             (times, asked.into_iter().map(String::from).collect())
         );
     }
+}
+
+/// Robots that were allowed to read and are no more still get tokens, which open nothing: that is told as what the registry says
+/// to strangers, and still is a 401 to the credential.
+#[tokio::test]
+async fn a_user_who_still_gets_tokens_and_is_not_let_in_is_read_again() {
+    use super::behaviours::{Player, json, reply};
+    let player = Player::start(|asked, host| {
+        let basic = |name: &str| format!("Basic {}", STANDARD.encode(format!("{name}:x")));
+        if asked.path == "/token" {
+            let token = if asked.header("authorization") == basic("new") { "good" } else { "none" };
+            return json(200, &serde_json::json!({ "token": token }));
+        }
+        if asked.header("authorization") == "Bearer good" {
+            return json(200, &serde_json::json!({"name": "shop/app", "tags": ["1.0.1"]}));
+        }
+        let challenge = format!("Bearer realm=\"http://{host}/token\",error=\"insufficient_scope\"");
+        reply(401).with("WWW-Authenticate", challenge)
+    })
+    .await;
+    let config = || RegistryConfig::new([player.host.clone()]);
+    for (after, expected) in [(several(&["new"]), "ok"), (several(&["older"]), "unknown_repository")] {
+        let registry = registry_with(config(), &Arc::default());
+        let rotated = Arc::new(Rotated(AtomicUsize::new(0), after));
+        let from = Arc::clone(&rotated) as Arc<dyn Renewal>;
+        let credential = several(&["old"]).renewed_by(from, Duration::from_secs(7));
+        let asked = registry.tags(&player.repository(), &credential, &Wanted::everything()).await.map(drop);
+        assert_eq!((reason(asked), rotated.0.load(Ordering::SeqCst)), (expected, 1));
+    }
+    // A repository that is not there says nothing of who asks.
+    let guarded = Guarded::start(&[("old", 404)]).await;
+    let registry = registry_with(guarded.config(), &Arc::default());
+    let rotated = Arc::new(Rotated(AtomicUsize::new(0), several(&["new"])));
+    let from = Arc::clone(&rotated) as Arc<dyn Renewal>;
+    let credential = several(&["old"]).renewed_by(from, Duration::from_secs(7));
+    assert_eq!(reason(list(&registry, &guarded, &credential).await), "unknown_repository");
+    assert_eq!(rotated.0.load(Ordering::SeqCst), 0);
 }
 
 /// A look asks for the list, and then for a digest, with the credential that it was given.

@@ -96,6 +96,12 @@ impl Question<'_> {
         RegistryError::Unusable { host: self.host().to_owned(), operation: self.operation, reason: reason.to_owned() }
     }
 
+    /// The repository is not there, or not for whoever asks: it was answered so.
+    pub(super) fn unknown(&self, status: StatusCode) -> RegistryError {
+        let (repository, asked) = (self.repository.to_string(), self.credential.asked());
+        RegistryError::UnknownRepository { repository, asked, status: status.as_u16() }
+    }
+
     /// The credential is missing or not accepted.
     pub(super) fn unauthorized(&self, refusal: Refusal) -> RegistryError {
         RegistryError::Unauthorized { host: self.host().to_owned(), refusal }

@@ -25,9 +25,9 @@ const READ: Duration = Duration::from_secs(300);
 const REFUSED: Duration = Duration::from_secs(60);
 /// How long nothing is asked of an API server that gave no answer.
 const UNANSWERED: Duration = Duration::from_secs(3);
-/// Larger secrets are no pull secrets.
-const MOST_BYTES: usize = 64 * 1024;
-/// What is read at once, whatever its size: the API server takes secrets up to a megabyte.
+/// The largest secret that the API server takes.
+const MOST_BYTES: usize = 1024 * 1024;
+/// What is read at once, whatever its size.
 const SIDE_BY_SIDE: usize = 4;
 
 /// Reads them, a few at once, and remembers what it read for minutes.
@@ -116,9 +116,13 @@ pub(super) fn read(named: NamedSecret, secret: &KubeSecret) -> Result<Read, With
     let data = || {
         let format = Format::of(secret.type_.as_deref()?)?;
         let value = &secret.data.as_ref()?.get(format.key())?.0;
-        (!value.is_empty() && value.len() <= MOST_BYTES).then_some((format, value))
+        (!value.is_empty()).then_some((format, value))
     };
     let Some((format, value)) = data() else { return Err(Without::Nobody(Anonymous::NoUser(named))) };
+    if value.len() > MOST_BYTES {
+        let why = format!("it has more than {} MiB, which no API server takes", MOST_BYTES >> 20);
+        return Err(Without::Broken(BrokenSecret { secret: named, why }));
+    }
     let entries = match Entries::read(format, value) {
         Ok(entries) if entries.is_empty() => return Err(Without::Nobody(Anonymous::NoUser(named))),
         Ok(entries) => entries,

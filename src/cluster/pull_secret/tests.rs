@@ -88,22 +88,23 @@ fn a_secret_counts_by_its_type_and_within_bounds() {
     };
     let (json, cfg) = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg");
     let (new, old) = (r#"{"auths":{"a.example":{"username":"joe"}}}"#, r#"{"a.example":{"username":"joe"}}"#);
-    let large = format!("{{\"auths\":{{}}{}}}", " ".repeat(1 << 20));
+    let of = |spaces: usize| format!("{}{new}", " ".repeat(spaces));
+    let (largest, larger) = (of((1 << 20) - new.len()), of(1 << 20));
     assert!(came_to(json, ".dockerconfigjson", new).is_ok() && came_to(cfg, ".dockercfg", old).is_ok());
+    assert!(came_to(json, ".dockerconfigjson", &largest).is_ok(), "a secret that a node can use is used");
     let nobody = [
         (json, ".dockercfg", old),
         (cfg, ".dockerconfigjson", new),
         ("Opaque", ".dockerconfigjson", new),
         (json, ".dockerconfigjson", ""),
         (json, ".dockerconfigjson", "{}"),
-        (json, ".dockerconfigjson", &large),
     ];
     for (kind, key, text) in nobody {
         let read = came_to(kind, key, text);
         assert!(matches!(&read, Err(Without::Nobody(Anonymous::NoUser(it))) if *it == named()), "{kind} {key}");
     }
-    for text in ["[]", "{\"auths\":[]}", "{\"auths\":{\"h\":{\"auth\":\"%%\"}}}"] {
-        assert!(matches!(came_to(json, ".dockerconfigjson", text), Err(Without::Broken(_))), "{text}");
+    for text in [&*larger, "[]", "{\"auths\":[]}", "{\"auths\":{\"h\":{\"auth\":\"%%\"}}}"] {
+        assert!(matches!(came_to(json, ".dockerconfigjson", text), Err(Without::Broken(_))), "{}", text.trim());
     }
 }
 

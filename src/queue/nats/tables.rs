@@ -1,6 +1,7 @@
 //! What is remembered beside the jobs: records of workloads, who is signed in, tags that were announced, how the brake
 //! stands, and what was learnt elsewhere. Each entry is read and written where it stands; nothing of it is kept in memory.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use super::error::{NatsError, failure};
 use super::jobs::moment;
 use crate::ambient::Ambient;
 use crate::domain::fleet::Brake;
-use crate::domain::reference::{Repository, Tag};
+use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::settings::Fingerprint;
 use crate::queue::announced::{LOOKED_FOR, MOST_ANNOUNCED};
 use crate::queue::command::{Command, Keeping, SignInCommand};
@@ -97,6 +98,17 @@ impl From<Answer> for Answering {
 struct Tags {
     repository: String,
     tags: Vec<(String, i64)>,
+    /// What they point to, by tag, where that was said.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    digests: BTreeMap<String, String>,
+}
+
+impl Tags {
+    /// Of other tags nothing is kept.
+    fn keep_digests(&mut self) {
+        let Self { tags, digests, .. } = self;
+        digests.retain(|tag, _| tags.iter().any(|(kept, _)| kept == tag));
+    }
 }
 
 /// Somebody who is signed in.
@@ -326,10 +338,13 @@ impl Tables {
                 for one in these {
                     known.tags.retain(|(tag, _)| tag != one.tag.as_str());
                     known.tags.push((one.tag.as_str().to_owned(), one.at.timestamp_millis()));
+                    known.digests.remove(one.tag.as_str());
+                    known.digests.extend(one.digest.as_ref().map(|of| (one.tag.to_string(), of.to_string())));
                 }
                 known.tags.retain(|(_, at)| *at > over);
                 known.tags.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
                 known.tags.truncate(MOST_ANNOUNCED as usize);
+                known.keep_digests();
                 true
             })
             .await?;
@@ -349,7 +364,8 @@ impl Tables {
         let over = self.over();
         let read = |(tag, at): &(String, i64)| {
             let tag = Tag::parse(tag).ok().filter(|_| *at > over)?;
-            Some(Announced { repository: repository.clone(), tag, at: moment(*at) })
+            let digest = known.digests.get(tag.as_str()).and_then(|digest| Digest::parse(digest).ok());
+            Some(Announced { repository: repository.clone(), tag, digest, at: moment(*at) })
         };
         let mut all: Vec<Announced> = known.tags.iter().filter(|_| known.repository == name).filter_map(read).collect();
         all.sort_by(|one, other| one.tag.as_str().cmp(other.tag.as_str()));
@@ -362,6 +378,7 @@ impl Tables {
             let key = Self::tags(&one.repository.to_string());
             self.change(&key, LOOKED_FOR.to_std().ok(), |known: &mut Tags| {
                 known.tags.retain(|(known, announced)| known != tag || *announced > at);
+                known.keep_digests();
                 !known.tags.is_empty()
             })
             .await?;

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::store::{Store, moment};
-use crate::domain::reference::{Repository, Tag};
+use crate::domain::reference::{Digest, Repository, Tag};
 use crate::queue::announced::{Announced, LOOKED_FOR, MOST_ANNOUNCED};
 
 impl Store {
@@ -15,8 +15,15 @@ impl Store {
         for one in announced {
             let repository = one.repository.to_string();
             self.connection
-                .prepare_cached("INSERT OR REPLACE INTO announced (repository, tag, at) VALUES (?1, ?2, ?3)")?
-                .execute(params![repository, one.tag.as_str(), one.at.timestamp_millis()])?;
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO announced (repository, tag, at, digest) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![
+                    repository,
+                    one.tag.as_str(),
+                    one.at.timestamp_millis(),
+                    one.digest.as_ref().map(Digest::as_str)
+                ])?;
             self.connection
                 .prepare_cached(
                     "DELETE FROM announced WHERE repository = ?1 AND tag IN (
@@ -29,12 +36,14 @@ impl Store {
 
     /// See [`crate::queue::Announcements::announced`].
     pub(super) fn announced(&self, repository: &Repository) -> rusqlite::Result<Vec<Announced>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT tag, at FROM announced WHERE repository = ?1 ORDER BY tag")?;
-        let rows = statement.query_map([repository.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let rows: Vec<(String, i64)> = rows.collect::<rusqlite::Result<_>>()?;
-        let read = |(tag, at): (String, i64)| {
-            Some(Announced { repository: repository.clone(), tag: Tag::parse(&tag).ok()?, at: moment(at) })
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT tag, at, digest FROM announced WHERE repository = ?1 ORDER BY tag")?;
+        let rows = statement.query_map([repository.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows: Vec<(String, i64, Option<String>)> = rows.collect::<rusqlite::Result<_>>()?;
+        let read = |(tag, at, digest): (String, i64, Option<String>)| {
+            let digest = digest.and_then(|digest| Digest::parse(&digest).ok());
+            Some(Announced { repository: repository.clone(), tag: Tag::parse(&tag).ok()?, digest, at: moment(at) })
         };
         Ok(rows.into_iter().filter_map(read).collect())
     }

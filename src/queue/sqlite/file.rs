@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -108,6 +108,9 @@ const MIGRATIONS: [&str; 11] = [
     "
     ALTER TABLE record ADD COLUMN gone INTEGER; -- since when the workload is deleted: milliseconds, Unix
     CREATE INDEX record_gone ON record (gone) WHERE gone IS NOT NULL;
+",
+    "
+    ALTER TABLE announced ADD COLUMN digest TEXT; -- what the tag points to, where that was said
 ",
 ];
 

@@ -103,3 +103,42 @@ async fn a_credential_for_another_host_is_never_shown() {
     assert!(player.asked().iter().all(|asked| asked.header("authorization").is_empty()));
     assert_eq!(looked(&registry, &other, &asks).await.unwrap(), "1.1.0");
 }
+
+/// A registry whose token service numbers its tokens, of which those up to some number open nothing: 403.
+async fn numbered(forbidden: &Arc<Mutex<usize>>) -> Player {
+    let (forbidden, made) = (Arc::clone(forbidden), Mutex::new(0));
+    Player::start(move |asked, host| {
+        if asked.path == "/token" {
+            *made.lock().unwrap() += 1;
+            return json(200, &serde_json::json!({"token": made.lock().unwrap().to_string(), "expires_in": 3600}));
+        }
+        match asked.header("authorization").strip_prefix("Bearer ").map(|token| token.parse::<usize>().unwrap()) {
+            Some(token) if token <= *forbidden.lock().unwrap() => reply(403),
+            token => opened(token.is_some(), format!("Bearer realm=\"http://{host}/token\"")),
+        }
+    })
+    .await
+}
+
+/// What a token allows was said when it was made.
+#[tokio::test]
+async fn a_token_that_was_forbidden_something_is_shown_no_more() {
+    let forbidden = Arc::new(Mutex::new(0));
+    let player = numbered(&forbidden).await;
+    let (clock, config) = (Arc::new(Held::default()), RegistryConfig::new([player.host.clone()]));
+    let registry = client_at(&clock, config);
+    let look = async |seconds| {
+        *clock.0.lock().unwrap() = Duration::from_secs(seconds);
+        let before = player.asked().len();
+        let told = looked(&registry, &player, &joe()).await.map_err(|error| (error.reason(), error.is_retryable()));
+        (told, player.asked().len() - before)
+    };
+    assert_eq!(look(0).await, (Ok("1.1.0".into()), 3));
+    *forbidden.lock().unwrap() = 1;
+    assert_eq!(look(1).await, (Ok("1.1.0".into()), 4), "403 to the old token, 401, a token, the list");
+    *forbidden.lock().unwrap() = usize::MAX;
+    assert_eq!(look(2).await, (Err(("unauthorized", true)), 4), "a new token is as good as any");
+    assert_eq!(look(20).await, (Err(("unauthorized", false)), 3));
+    *forbidden.lock().unwrap() = 0;
+    assert_eq!(look(21).await, (Ok("1.1.0".into()), 3), "nothing outlives its cause");
+}

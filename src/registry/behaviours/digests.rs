@@ -39,3 +39,75 @@ async fn row_38_a_manifest_of_the_first_schema_has_the_digest_that_it_is_told_by
     .await;
     assert_eq!(digest(&player).await.unwrap(), Some(Digest::of(b"payload")));
 }
+
+/// Row 6, where a tag is followed: the hash of a sign-in page is nobody's digest.
+#[tokio::test]
+async fn what_is_no_manifest_has_no_digest() {
+    let errors = r#"{"errors":[{"code":"UNKNOWN"}]}"#;
+    let first = r#"{"schemaVersion":1,"signatures":[]}"#;
+    let large = format!("{}{}", " ".repeat(1 << 20), r#"{"manifests":[]}"#);
+    for (media, body, reason) in [
+        ("text/html; charset=utf-8", "<html>Sign in</html>", "no manifest, but text/html"),
+        ("text/plain", "", "no manifest, but text/plain"),
+        ("application/json", errors, "no manifest"),
+        ("application/vnd.oci.image.index.v1+json", "{}", "no manifest"),
+        ("", "", "no manifest"),
+        ("application/json", &large, "more than 1048576 bytes"),
+        ("application/json", first, "a manifest of Docker's first format, whose digest it does not tell"),
+    ] {
+        let said = body.to_owned();
+        let player = Player::start(move |_, _| match media {
+            "" => reply(200).body(said.clone()),
+            media => reply(200).with("Content-Type", media).body(said.clone()),
+        })
+        .await;
+        let error = digest(&player).await.unwrap_err();
+        assert_eq!((error.reason(), error.is_retryable()), ("unusable", true), "{media}: {error}");
+        assert!(error.to_string().ends_with(reason), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_is_there_by_its_digest_where_its_bytes_are() {
+    let of_index = Digest::of(INDEX);
+    let has = async |player: &Player| {
+        client(&[player]).has(&player.repository(), &of_index, &Credential::default()).await.map_err(|it| it.reason())
+    };
+    let told = Player::start(|_, _| reply(200).with("Docker-Content-Digest", Digest::of(INDEX).as_str())).await;
+    assert_eq!((has(&told).await, told.by("GET")), (Ok(true), 0));
+    let untold = Player::start(|_, _| reply(200).body(INDEX)).await;
+    assert_eq!(has(&untold).await, Ok(true));
+    let sign_in = Player::start(|_, _| reply(200).with("Content-Type", "text/html").body("<html>Sign in</html>")).await;
+    assert_eq!(has(&sign_in).await, Err("unusable"));
+    let unknown = Player::start(|_, _| json(404, &serde_json::json!({"errors": [{"code": "NAME_UNKNOWN"}]}))).await;
+    assert_eq!(has(&unknown).await, Ok(false), "no node could pull it");
+}
+
+/// Row 7, where a tag is followed.
+#[tokio::test]
+async fn a_tag_that_is_gone_is_told_apart_from_a_repository_that_is_not_known() {
+    for (code, expected) in [
+        ("NAME_UNKNOWN", Err("unknown_repository")),
+        ("DENIED", Err("unknown_repository")),
+        ("MANIFEST_UNKNOWN", Ok(None)),
+    ] {
+        let said = serde_json::json!({"errors": [{"code": code}]});
+        let player = Player::start(move |_, _| json(404, &said)).await;
+        assert_eq!(digest(&player).await.map_err(|error| error.reason()), expected, "{code}");
+    }
+    // What most say to both is told apart by the list.
+    for (status, expected) in [
+        (404, Err("unknown_repository")),
+        (200, Ok(())),
+        (405, Ok(())),
+        (500, Err("unusable")),
+        (403, Err("unauthorized")),
+    ] {
+        let player = Player::start(move |asked, _| if asked.path == LIST { reply(status) } else { reply(404) }).await;
+        let (registry, tag) = (client(&[&player]), Tag::parse("stable").unwrap());
+        let asks = Credential::default();
+        assert_eq!(registry.digest(&player.repository(), &tag, &asks).await.unwrap(), None);
+        let known = registry.is_known(&player.repository(), &asks).await;
+        assert_eq!((known.map_err(|error| error.reason()), player.lists()), (expected, 1), "{status}");
+    }
+}

@@ -178,6 +178,17 @@ async fn what_no_runtime_takes_is_refused() {
     assert_eq!(found, Found::Schema1);
 }
 
+/// Its hash fits, and still there is nothing that a node could run.
+#[tokio::test]
+async fn what_is_no_manifest_is_none_by_its_digest() {
+    for page in ["<html>Sign in</html>", r#"{"errors":[]}"#, ""] {
+        let player = Player::start(move |_, _| reply(200).body(page)).await;
+        let (client, digest) = (client(&[&player]), Digest::of(page.as_bytes()));
+        let found = client.image(&player.repository(), &digest, &[], Extent::Whole, &joe()).await;
+        assert_eq!(found.unwrap(), Found::Nothing, "{page}");
+    }
+}
+
 #[tokio::test]
 async fn a_configuration_of_many_megabytes_is_not_read() {
     let player = Player::start(|asked, _| {

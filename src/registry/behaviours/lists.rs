@@ -45,6 +45,31 @@ async fn row_07_what_is_not_there_is_told_as_unknown() {
     refused(&Player::start(move |_, _| json(404, &unknown)).await, "is not known to its registry").await;
 }
 
+/// A list is complete or it is an error: an error in the middle is no empty page.
+#[tokio::test]
+async fn a_later_page_that_is_none_is_not_the_end() {
+    for last in [
+        serde_json::json!({"errors": [{"code": "UNKNOWN"}]}),
+        serde_json::json!({"message": "later"}),
+        serde_json::json!({}),
+    ] {
+        let player = Player::start(move |asked, _| match asked.query("last") {
+            "" => tags(&ALL[..2]).with("Link", format!("<{LIST}?last=latest>; rel=\"next\"")),
+            _ => json(200, &last),
+        })
+        .await;
+        refused(&player, "no list of tags").await;
+    }
+    for none in [serde_json::json!(null), serde_json::json!([])] {
+        let player = Player::start(move |asked, _| match asked.query("last") {
+            "" => tags(&ALL).with("Link", format!("<{LIST}?last=latest>; rel=\"next\"")),
+            _ => json(200, &serde_json::json!({"name": "shop/app", "tags": none})),
+        })
+        .await;
+        decided(&player).await;
+    }
+}
+
 #[tokio::test]
 async fn row_08_what_is_accepted_fits_what_is_asked() {
     let player = Player::start(|asked, _| {

@@ -20,6 +20,21 @@ async fn row_33_who_asks_to_wait_is_left_alone_and_it_is_told_until_when() {
     assert!(waits.is_some_and(|line| line.contains("reason=\"asked\"") && line.ends_with(" 3")), "{counted}");
 }
 
+#[tokio::test]
+async fn row_33_everybody_leaves_alone_who_asks_to_wait() {
+    let throttled = serde_json::json!({"errors": [{"code": "TOOMANYREQUESTS"}]});
+    let player = Player::start(move |_, _| json(429, &throttled).with("Retry-After", "7")).await;
+    let (clock, config) = (Arc::new(Held::default()), RegistryConfig::new([player.host.clone()]));
+    let registry = client_at(&clock, config);
+    for (seconds, who, asked) in
+        [(0, joe(), 1), (1, Credential::default(), 1), (6, joe(), 1), (7, Credential::default(), 2)]
+    {
+        *clock.0.lock().unwrap() = Duration::from_secs(seconds);
+        let error = looked(&registry, &player, &who).await.unwrap_err();
+        assert_eq!((error.reason(), player.asked().len()), ("throttled", asked), "{seconds}: {error}");
+    }
+}
+
 /// Nobody is told of one user's old refusal while another's is new.
 #[tokio::test]
 async fn a_refusal_of_several_is_told_when_all_have_lasted() {

@@ -17,6 +17,30 @@ const MOST_OBJECTS: usize = 20_000;
 /// What no image can be named without.
 const IMAGE: &str = "image";
 
+/// Why a document is not read, or not all of it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum DocumentError {
+    /// It is none.
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    /// There are too many objects.
+    #[error("more than {MOST_OBJECTS} objects in one file, of which the others are not read: split it")]
+    TooMany { line: usize },
+    /// Lists in Lists, too deep.
+    #[error("a List in more than {DEEPEST_LIST} others is not read")]
+    TooDeep { line: usize },
+}
+
+impl DocumentError {
+    /// In the file, counted from 1.
+    pub(super) fn line(&self) -> usize {
+        match self {
+            Self::Yaml(error) => error.line(),
+            Self::TooMany { line } | Self::TooDeep { line } => *line,
+        }
+    }
+}
+
 /// A workload of a file.
 #[derive(Debug)]
 pub(in crate::cli) struct Manifest {
@@ -39,8 +63,8 @@ pub(super) struct Read {
     pub(super) manifests: Vec<Manifest>,
     /// Documents that describe no workload.
     pub(super) others: usize,
-    /// Documents that can't be read, by their numbers, counted from 1.
-    pub(super) wrong: Vec<(usize, YamlError)>,
+    /// Documents that can't be read, or not to their end, by their numbers, counted from 1.
+    pub(super) wrong: Vec<(usize, DocumentError)>,
 }
 
 /// Reads all documents.
@@ -52,12 +76,16 @@ pub(super) fn read(text: &str) -> Read {
         let before = read.manifests.len();
         // The rest is not even parsed: definitions of resources are large.
         if document.contains(IMAGE) {
-            match Node::read(document, first_line) {
-                Ok(node) => node.iter().for_each(|node| object(node, 0, &mut left, &mut read.manifests)),
-                Err(error) => {
-                    read.wrong.push((number + 1, error));
-                    continue;
+            let node = Node::read(document, first_line).map_err(DocumentError::from);
+            let all =
+                node.and_then(|node| node.iter().try_for_each(|node| object(node, 0, &mut left, &mut read.manifests)));
+            if let Err(error) = all {
+                let is_end = matches!(error, DocumentError::TooMany { .. });
+                read.wrong.push((number + 1, error));
+                if is_end {
+                    break;
                 }
+                continue;
             }
         }
         if read.manifests.len() == before {
@@ -92,15 +120,21 @@ fn documents(text: &str) -> Vec<(usize, &str)> {
 }
 
 /// The workloads of an object, or of each in a List.
-fn object(node: &Node, depth: usize, left: &mut usize, into: &mut Vec<Manifest>) {
-    let Some(fewer) = left.checked_sub(1) else { return };
-    *left = fewer;
+fn object(node: &Node, depth: usize, left: &mut usize, into: &mut Vec<Manifest>) -> Result<(), DocumentError> {
+    let line = node.line;
+    *left = left.checked_sub(1).ok_or(DocumentError::TooMany { line })?;
     let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
-    if kind.ends_with("List") && depth < DEEPEST_LIST {
-        node.get("items").iter().flat_map(|items| items.items()).for_each(|item| object(item, depth + 1, left, into));
-    } else if !kind.is_empty() && node.get("apiVersion").is_some() {
+    if kind.ends_with("List") {
+        let mut items = node.get("items").into_iter().flat_map(Node::items);
+        if depth < DEEPEST_LIST {
+            return items.try_for_each(|item| object(item, depth + 1, left, into));
+        }
+        return if items.next().is_some() { Err(DocumentError::TooDeep { line }) } else { Ok(()) };
+    }
+    if !kind.is_empty() && node.get("apiVersion").is_some() {
         into.extend(manifest(node, kind));
     }
+    Ok(())
 }
 
 /// An object that describes its pods, and names an image for one.
@@ -312,6 +346,27 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: jo
         assert_eq!(of("{{ .Values.image }}"), ["|po/p: a {{ }} 4"]);
         assert_eq!(of("[a]"), ["|po/p: a {{ }} 4"]);
         assert!(of("null").is_empty() && of("").is_empty());
+    }
+
+    const BARE: &str = "{apiVersion: v1, kind: Pod, spec: {containers: [{name: a, image: a:1}]}}";
+
+    #[test]
+    fn what_is_beyond_the_bounds_is_told() {
+        let nested = |deep: usize| {
+            (0..deep).fold(BARE.to_owned(), |inner, _| format!("{{apiVersion: v1, kind: List, items: [{inner}]}}"))
+        };
+        let deepest = read(&nested(DEEPEST_LIST));
+        assert_eq!((deepest.manifests.len(), deepest.wrong.len()), (1, 0));
+        let deeper = read(&format!("{}\n---\n{BARE}", nested(DEEPEST_LIST + 1)));
+        assert_eq!((deeper.manifests.len(), deeper.others), (1, 0), "the next document is read");
+        assert_eq!(deeper.wrong, [(1, DocumentError::TooDeep { line: 1 })]);
+        let line = format!("- {BARE}\n");
+        let list = |many: usize| format!("kind: List\nitems:\n{}", line.repeat(many));
+        let most = read(&list(MOST_OBJECTS - 1));
+        assert_eq!((most.manifests.len(), most.wrong.len()), (MOST_OBJECTS - 1, 0));
+        let more = read(&format!("{}---\n{BARE}\n---\n{BARE}", list(MOST_OBJECTS)));
+        assert_eq!(more.manifests.len(), MOST_OBJECTS - 1);
+        assert_eq!(more.wrong, [(1, DocumentError::TooMany { line: MOST_OBJECTS + 2 })], "once a file");
     }
 
     #[test]

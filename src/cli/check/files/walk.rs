@@ -83,7 +83,10 @@ struct Walk {
 
 impl Walk {
     fn add(&mut self, path: &Path, wrong: Option<Unreadable>) {
-        if self.found.len() < MOST_FILES || wrong.is_some() {
+        let wrong = wrong.or_else(|| (self.found.len() >= MOST_FILES).then_some(Unreadable::TooMany));
+        let is_too_many = |wrong: &Option<Unreadable>| matches!(wrong, Some(Unreadable::TooMany));
+        let was_told = self.found.last().is_some_and(|last| is_too_many(&last.wrong));
+        if !(was_told && is_too_many(&wrong)) {
             self.found.push(Found { file: path.display().to_string(), path: path.to_owned(), wrong });
         }
     }
@@ -99,11 +102,8 @@ impl Walk {
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             self.entries += 1;
-            if self.entries > MOST_ENTRIES || self.found.len() >= MOST_FILES {
-                if self.found.last().is_none_or(|last| !matches!(last.wrong, Some(Unreadable::TooMany))) {
-                    self.add(folder, Some(Unreadable::TooMany));
-                }
-                return;
+            if self.entries > MOST_ENTRIES {
+                return self.add(folder, Some(Unreadable::TooMany));
             }
             let (path, name) = (entry.path(), entry.file_name());
             let is_hidden = name.to_string_lossy().starts_with('.');
@@ -193,6 +193,26 @@ mod tests {
         std::fs::write(deep.join("a.yaml"), "x").unwrap();
         let found = find(&[folder.path().to_owned()]).unwrap();
         assert!(matches!(found[..], [Found { wrong: Some(Unreadable::TooDeep), .. }]));
+    }
+
+    #[test]
+    fn more_files_than_are_read_are_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        std::fs::write(&file, "x").unwrap();
+        let wrong = |files: usize, rest: &Path| {
+            let named: Vec<PathBuf> =
+                std::iter::repeat_n(file.clone(), files).chain([rest.to_owned(), rest.to_owned()]).collect();
+            let found = find(&named).unwrap();
+            let wrong = found.iter().filter(|found| matches!(found.wrong, Some(Unreadable::TooMany))).count();
+            (found.len(), wrong)
+        };
+        assert_eq!(wrong(MOST_FILES - 2, &file), (MOST_FILES, 0));
+        assert_eq!(wrong(MOST_FILES, &file), (MOST_FILES + 1, 1), "files that are named");
+        assert_eq!(wrong(MOST_FILES, folder.path()), (MOST_FILES + 1, 1), "files of folders");
+        let empty = tempfile::tempdir().unwrap();
+        std::fs::write(empty.path().join("notes.txt"), "x").unwrap();
+        assert_eq!(wrong(MOST_FILES, empty.path()), (MOST_FILES, 0), "nothing is left out");
     }
 
     #[test]

@@ -90,6 +90,8 @@ const SCHEMA_7: &str = "
     CREATE INDEX job_depth  ON job (topic, state, created)  WHERE state <> 'done';
     CREATE INDEX job_losses ON job (topic, losses)          WHERE losses > 0;
     CREATE TABLE record (uid TEXT PRIMARY KEY, used INTEGER NOT NULL) STRICT;
+    CREATE TABLE announced (repository TEXT NOT NULL, tag TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (repository, tag))
+        STRICT, WITHOUT ROWID;
     PRAGMA user_version = 7;
 ";
 
