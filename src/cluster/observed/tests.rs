@@ -26,6 +26,7 @@ fn a_record_holds_what_is_needed_and_no_more() {
     assert_eq!(record.annotation("mode"), Some("NOTIFICATION"));
     assert_eq!((record.annotations.len(), record.containers.len(), record.resource_version), (1, 2, 7));
     assert_eq!(record.pull_secrets.first().map(|name| &**name), Some("pull"));
+    assert!(record.is_annotated);
     let state_only = serde_json::json!({"/metadata/annotations": {"image-watcher/history": "[]"}});
     assert!(
         deployment(&state_only).record(Row::of(Kind::Deployment), &Defaults::default()).is_none(),
