@@ -50,9 +50,24 @@ pub struct Progress {
     pub lacks: Lacks,
     /// Whether a pod that is not ready stops its controller, whichever version it is of: a StatefulSet under `OrderedReady`.
     pub is_ordered: bool,
+    /// What it waits for where its new pods are well, and others than those are not: somebody has to act on what is left.
+    pub held: Option<Waits>,
+    /// So many seconds a pod has to be ready before it counts as available: `minReadySeconds`.
+    pub min_ready: u32,
 }
 
 impl Rollout {
+    /// The same of pods that have to be ready for a while: see [`Progress::min_ready`].
+    #[must_use]
+    pub fn after(mut self, min_ready: u32) -> Self {
+        match &mut self {
+            Self::Progressing(progress) | Self::Refused(progress, _) => progress.min_ready = min_ready,
+            Self::Stalled(stall) => stall.progress.min_ready = min_ready,
+            Self::Complete | Self::Waiting(_) => {}
+        }
+        self
+    }
+
     /// The same of a controller that waits for each pod, or does not: see [`Progress::is_ordered`].
     #[must_use]
     pub fn ordered(mut self, is_ordered: bool) -> Self {
@@ -188,4 +203,16 @@ pub struct Stall {
     pub since: Box<str>,
     /// How far it had come.
     pub progress: Progress,
+}
+
+impl Stall {
+    /// The same with how far it had come, and with what the API server says of its pods where it refuses them: that is why.
+    #[must_use]
+    fn at(self, progress: Progress, refusal: Option<&Refusal>) -> Self {
+        let message = match refusal {
+            Some(Refusal { reason, message }) => format!("{}; {reason}: {message}", self.message).into(),
+            None => self.message,
+        };
+        Self { message, progress, ..self }
+    }
 }
