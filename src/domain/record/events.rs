@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::held::Held;
 use super::ledger::InDoubt;
 use super::question::{Answered, Question};
-use super::refused::Refused;
+use super::refused::{Refused, Told};
 use super::update::{Running, Update};
 use crate::domain::actor::Actor;
 use crate::domain::event::{Failure, WayBack};
@@ -68,8 +68,8 @@ pub enum Event {
     Stays(WayBack),
     /// The API server refuses for good to write this.
     Refuse(Refused),
-    /// These versions would not start, and no others that were looked at.
-    Unfit(Vec<Unfit>),
+    /// These versions would not start, and no others that were looked at; with each whether people are told of it now.
+    Unfit(Vec<(Unfit, Option<Told>)>),
     /// What runs is gone from its registry.
     Gone(Gone),
     /// What runs is there.
