@@ -62,7 +62,7 @@ pub enum Event {
     End(Outcome, Option<Failure>),
     /// The newest update, which failed, is not undone, and why.
     Left(WayBack),
-    /// What stood in the way of the newest update, which goes back, was deleted.
+    /// What stands in the way of the newest update, which goes back, is about to be deleted.
     Removed(InTheWay),
     /// Its group goes back, and the newest update does not, for this reason: that is not tried again.
     Stays(WayBack),

@@ -18,9 +18,6 @@ use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
 use crate::domain::votes::{Vote, Votes};
 
-/// So many of what was deleted in the way of an update are remembered.
-const MOST_REMOVED: usize = 8;
-
 impl Ledger {
     /// Takes an event over. An event that does not fit how the ledger stands changes nothing.
     pub(super) fn on(&mut self, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
@@ -304,8 +301,7 @@ impl Ledger {
     fn removed(&mut self, obstacle: InTheWay) {
         let update = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut);
         if let Some(undone) = update.and_then(|update| update.undoes.as_mut())
-            && undone.removed.len() < MOST_REMOVED
-            && !undone.removed.contains(&obstacle)
+            && !undone.says_removed(&obstacle)
         {
             undone.removed.push(obstacle);
         }

@@ -14,6 +14,9 @@ use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::tag::Level;
 use crate::domain::workload::Workload;
 
+/// So many of what was deleted in the way of an update are remembered.
+const MOST_REMOVED: usize = 8;
+
 /// What a container runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
@@ -144,9 +147,17 @@ pub struct Undone {
     /// Why its rollout failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// What stood in the way, and was deleted.
+    /// What stood in the way, and is deleted: it stands here before it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<InTheWay>,
+}
+
+impl Undone {
+    /// Whether this is said to be deleted, or so much is that no more is remembered.
+    #[must_use]
+    pub fn says_removed(&self, obstacle: &InTheWay) -> bool {
+        self.removed.len() >= MOST_REMOVED || self.removed.contains(obstacle)
+    }
 }
 
 /// Whether a container runs this version, which took the place of another image, as far as its own image says it.
