@@ -180,10 +180,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             .0
             .standing_still
             .unwell(of, pods.and_then(|pods| unwell(pods, &written, Sight { ends, now: Some(now) })));
-        let stalled_before = update.stalled_before.as_deref();
         let follower = Follower {
             verdict: &workload.rollout,
-            is_stall_old: matches!(&workload.rollout, Rollout::Stalled(stall) if stalled_before == Some(&stall.since)),
+            is_stall_old: matches!(&workload.rollout, Rollout::Stalled(stall) if update.is_stall_old(stall)),
             is_ordered: workload.rollout.is_ordered(),
             goes_back: update.undoes.is_some(),
             ends,

@@ -101,8 +101,8 @@ impl Ledger {
     /// An update that has not ended, and whose image is gone, never will.
     fn replaced_by_another_hand(&mut self) {
         if let (Some(update), Some(runs)) = (&mut self.update, &self.runs) {
-            let is_its = |written: Running| if update.is_a_pin() { written == *runs } else { written.is(runs) };
-            let is_its = update.running().is_some_and(is_its);
+            let says_so = || update.running().is_some_and(|written| written.is(runs));
+            let is_its = update.wrote(runs) || !update.is_a_pin() && says_so();
             if matches!(update.outcome, Outcome::RollingOut | Outcome::Failed) && !is_its {
                 update.outcome = Outcome::Replaced;
             }

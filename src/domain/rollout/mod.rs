@@ -16,10 +16,14 @@ pub mod pods;
 mod reading;
 mod replicas;
 
+use chrono::{DateTime, Utc};
+
 pub use account::{Account, Blame};
 pub use blame::unwell;
 pub use reading::{Follower, Healing, Reading, Ready, Why, ready};
 pub use replicas::{Status, Strategy};
+
+use pods::Reason;
 
 /// How the newest revision stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,7 +209,19 @@ pub struct Stall {
     pub progress: Progress,
 }
 
+/// What is given up so shortly before something is written, or so little after it as clocks differ, is of the rollout before.
+const JUST_BEFORE: std::ops::Range<i64> = -60..5;
+
 impl Stall {
+    /// Whether its deadline passed while something was about to be written, so that it is not about that: no deadline is as
+    /// short as that.
+    #[must_use]
+    pub fn is_just_before(&self, written: DateTime<Utc>) -> bool {
+        let since = DateTime::parse_from_rfc3339(&self.since).map(|since| (since.to_utc() - written).num_seconds());
+        Reason::of(&self.reason) == Reason::ProgressDeadlineExceeded
+            && since.is_ok_and(|since| JUST_BEFORE.contains(&since))
+    }
+
     /// The same with how far it had come, and with what the API server says of its pods where it refuses them: that is why.
     #[must_use]
     fn at(self, progress: Progress, refusal: Option<&Refusal>) -> Self {
