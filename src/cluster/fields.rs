@@ -21,6 +21,8 @@ use crate::domain::workload::{Container, PREFIX, Place, first_eight};
 pub(super) struct Spec {
     pub(super) replicas: Option<i32>,
     pub(super) paused: bool,
+    /// So long a pod has to be ready before it is available, in seconds.
+    min_ready_seconds: Option<i32>,
     /// A Deployment's own deadline, in seconds.
     pub(super) progress_deadline_seconds: Option<i32>,
     /// A StatefulSet's.
@@ -36,6 +38,13 @@ pub(super) struct Spec {
     /// A Rollout's.
     pub(super) workload_ref: Raw,
     pub(super) strategy: Raw,
+}
+
+impl Spec {
+    /// So many seconds a pod has to be ready before it is available.
+    pub(super) fn min_ready(&self) -> u32 {
+        self.min_ready_seconds.and_then(|seconds| seconds.try_into().ok()).unwrap_or_default()
+    }
 }
 
 /// What a `CronJob` makes its Jobs of.

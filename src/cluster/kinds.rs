@@ -49,7 +49,7 @@ const DEPLOYMENT: Row = Row {
             has_deadline: spec.progress_deadline_seconds != Some(i32::MAX) && !status.was_complete(),
             ..counters(generation, spec, status)
         };
-        counted.judge()
+        counted.judge().after(spec.min_ready())
     },
     verbs: VERBS,
     is_optional: false,
@@ -64,7 +64,8 @@ const STATEFUL_SET: Row = Row {
             strategy: strategy(spec),
             ..counters(generation, spec, status)
         };
-        counted.judge().ordered(&*spec.pod_management_policy != "Parallel")
+        let is_ordered = &*spec.pod_management_policy != "Parallel";
+        counted.judge().ordered(is_ordered).after(spec.min_ready())
     },
     verbs: VERBS,
     is_optional: false,
@@ -82,7 +83,7 @@ const DAEMON_SET: Row = Row {
             updated: status.updated_number_scheduled,
             available: status.number_available,
         };
-        counted.judge()
+        counted.judge().after(spec.min_ready())
     },
     verbs: VERBS,
     is_optional: false,
@@ -113,7 +114,7 @@ const ROLLOUT: Row = Row {
             stall: status.degraded(),
             refusal: status.refusal(),
         };
-        said.judge()
+        said.judge().after(spec.min_ready())
     },
     verbs: VERBS,
     is_optional: true,

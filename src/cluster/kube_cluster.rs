@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{
-    Cluster, ClusterError, GRACE, Granted, Hints, Index, Marked, Removal, Right, Rights, Scope, Scopes, WorkloadEvent,
-    Writer, announce, apply, discovery, let_go, managed, namespaces, nodes, obstacle, pods, pull_secret, referrer,
-    rehearse, review, rights,
+    Cluster, ClusterError, Deletion, GRACE, Granted, Hints, Index, Marked, Removal, Right, Rights, Scope, Scopes,
+    WorkloadEvent, Writer, announce, apply, discovery, let_go, managed, namespaces, nodes, obstacle, pods, pull_secret,
+    referrer, rehearse, review, rights,
 };
 use crate::ambient::Ambient;
 use crate::domain::actor::ClusterUser;
@@ -420,19 +420,25 @@ impl Cluster for KubeCluster {
         suspect: Option<&str>,
     ) -> Result<Option<Obstacle>, ClusterError> {
         let (client, metrics, defaults) = (&self.client, &self.metrics, self.index.defaults());
-        let defaults = &*defaults;
-        obstacle::Way { client, metrics, defaults, workload, failed }.obstacle(suspect).await
+        let (defaults, now) = (&*defaults, self.ambient.now());
+        let before = self.pods.known(workload);
+        obstacle::Way { client, metrics, defaults, workload, failed, before: &before, now }.obstacle(suspect).await
     }
 
     fn deletes_broken(&self) -> bool {
         self.deletes_broken
     }
 
-    async fn remove(&self, workload: &Workload, obstacle: &Obstacle) -> Result<Removal, ClusterError> {
+    async fn remove(
+        &self,
+        workload: &Workload,
+        obstacle: &Obstacle,
+        deletion: Deletion,
+    ) -> Result<Removal, ClusterError> {
         if !self.deletes_broken || self.is_dry_run() {
             return Ok(Removal::Forbidden);
         }
-        obstacle::remove(&self.client, &workload.id, obstacle, &self.metrics).await
+        obstacle::remove(&self.client, &workload.id, (obstacle, deletion), &self.metrics).await
     }
 
     async fn announce(&self, workload: &Workload, announcement: WorkloadEvent) {

@@ -43,6 +43,7 @@ impl Described {
             generation: 0,
             annotations: what_is_kept(Some(&self.annotations), &self.containers),
             change_cause: None,
+            is_annotated: !self.annotations.is_empty(),
             inherited: None,
             template_names: template_names.map(|(name, _)| bounded(name)).collect(),
             containers: self.containers.into(),

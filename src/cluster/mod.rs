@@ -53,7 +53,7 @@ pub use index::{Hints, Index};
 pub use kube_cluster::{KubeCluster, Listing};
 pub use namespaces::{Following, Namespaces, NamespacesState};
 pub use observed::Marked;
-pub use obstacle::Removal;
+pub use obstacle::{Deletion, Removal};
 #[cfg(test)]
 pub(crate) use patch::operations;
 pub use rejection::{Rejection, RejectionReason};
@@ -200,11 +200,12 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         false
     }
 
-    /// Deletes it, if it is still what was read.
+    /// Deletes it, if it is still what was read, or asks whether it would be.
     fn remove(
         &self,
         _workload: &Workload,
         _obstacle: &Obstacle,
+        _deletion: Deletion,
     ) -> impl Future<Output = Result<Removal, ClusterError>> + Send {
         std::future::ready(Ok(Removal::Forbidden))
     }

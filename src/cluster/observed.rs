@@ -93,6 +93,7 @@ impl Object {
             inherited,
             template_names: template_names.into(),
             change_cause: metadata.annotations.as_ref().and_then(|all| all.get(ANNOTATION)).map(|it| remembered(it)),
+            is_annotated: metadata.annotations.as_ref().is_some_and(|all| !all.is_empty()),
             containers,
             pull_secrets: pull_secrets(&pod.image_pull_secrets),
             service_account: pod.service_account().filter(|name| is_subdomain(name)).map(Box::from),

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use kube::api::{DeleteParams, ListParams, Preconditions, PropagationPolicy};
 use kube::core::{ObjectList, Request};
 
@@ -17,7 +18,7 @@ use super::pods::object::Object as Pod;
 use super::request::{Failed, within};
 use crate::domain::defaults::Defaults;
 use crate::domain::rollout::obstacle::{Hope, Obstacle, ObstacleKind};
-use crate::domain::rollout::pods::{Standing, Weight};
+use crate::domain::rollout::pods::{Pod as Record, Sight, Standing, Weight};
 use crate::domain::workload::{Kind, Workload, WorkloadId};
 use crate::telemetry::metrics::Metrics;
 
@@ -39,6 +40,15 @@ pub enum Removal {
     Forbidden,
 }
 
+/// Whether something is deleted, or it is only asked whether it would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is asked.
+    Tried,
+    /// It is done.
+    Done,
+}
+
 /// Where it is looked for.
 pub(super) struct Way<'w> {
     pub(super) client: &'w kube::Client,
@@ -47,6 +57,10 @@ pub(super) struct Way<'w> {
     pub(super) workload: &'w Workload,
     /// The images that failed, by container.
     pub(super) failed: &'w [(&'w str, &'w str)],
+    /// What its pods said before: some kubelets do not repeat why an image is not pulled.
+    pub(super) before: &'w [Record],
+    /// The clock.
+    pub(super) now: DateTime<Utc>,
 }
 
 impl Way<'_> {
@@ -87,14 +101,13 @@ impl Way<'_> {
                 && pod.is_owned_by(&self.workload.id.uid)
                 && record.runs(self.failed)
                 && record.stands != Standing::Leaving
-                && record.ready_since().is_none()
+                && !record.is_ready()
         };
         let Some((pod, (uid, version))) = pods.iter().find(is_it).and_then(|pod| Some((pod, pod.identity()?))) else {
             return Ok(None);
         };
-        let is_final = pod.record().trouble().is_some_and(|trouble| trouble.weight == Weight::Final);
         let hope = match (set.wanted_revision(), pod.revision()) {
-            _ if !is_final => Hope::Some,
+            _ if !self.is_final(pod.record(), false) => Hope::Some,
             (Some(wanted), Some(revision)) if wanted != revision => Hope::None,
             _ => Hope::Wanted,
         };
@@ -134,9 +147,14 @@ impl Way<'_> {
         let pods = || pods.iter().filter(|pod| pod.is_owned_by(job));
         let never = |pod: &Pod| {
             let record = pod.record();
-            record.runs(self.failed) && record.trouble().is_some_and(|trouble| trouble.weight == Weight::Final)
+            record.runs(self.failed) && self.is_final(record, true)
         };
         Ok(pods().next().is_some() && pods().all(|pod| !pod.has_run(self.failed) && never(pod)))
+    }
+
+    /// Whether a pod says what no time mends, with what it said before where that is left out now.
+    fn is_final(&self, pod: Record, ends: bool) -> bool {
+        is_final(pod, self.before, Sight { ends, now: Some(self.now) })
     }
 
     async fn pods(&self, which: &ListParams) -> Result<Vec<Pod>, ClusterError> {
@@ -165,6 +183,13 @@ impl Way<'_> {
     }
 }
 
+fn is_final(mut pod: Record, before: &[Record], sight: Sight) -> bool {
+    if let Some(before) = before.iter().find(|before| before.name == pod.name) {
+        pod.follows(before);
+    }
+    pod.trouble_by(sight).is_some_and(|trouble| trouble.weight == Weight::Final)
+}
+
 fn unlisted(source: Box<dyn std::error::Error + Send + Sync>) -> ClusterError {
     ClusterError::Unavailable { operation: "list", source }
 }
@@ -173,7 +198,7 @@ fn unlisted(source: Box<dyn std::error::Error + Send + Sync>) -> ClusterError {
 pub(super) async fn remove(
     client: &kube::Client,
     id: &WorkloadId,
-    obstacle: &Obstacle,
+    (obstacle, deletion): (&Obstacle, Deletion),
     metrics: &Metrics,
 ) -> Result<Removal, ClusterError> {
     if obstacle.hope != Hope::None {
@@ -187,7 +212,8 @@ pub(super) async fn remove(
     };
     let (uid, resource_version) = (obstacle.uid.to_string(), obstacle.resource_version.to_string());
     let preconditions = Some(Preconditions { uid: Some(uid), resource_version: Some(resource_version) });
-    let parameters = DeleteParams { preconditions, propagation_policy, ..DeleteParams::default() };
+    let dry_run = deletion == Deletion::Tried;
+    let parameters = DeleteParams { dry_run, preconditions, propagation_policy, ..DeleteParams::default() };
     let undeleted = |source| ClusterError::Unavailable { operation: "delete", source };
     let request = Request::new(path).delete(&obstacle.name, &parameters).map_err(|error| undeleted(error.into()))?;
     match within(metrics, "delete", client.request_text(request)).await {
@@ -198,5 +224,38 @@ pub(super) async fn remove(
             _ => Err(undeleted(status.message.into())),
         },
         Err(Failed::NoAnswer(source)) => Err(undeleted(source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::rollout::pods::{ContainerStatus, Said, Troubled};
+
+    /// What the watch calls final is final here, whatever of it a kubelet does not repeat.
+    #[test]
+    fn a_pod_that_waits_to_pull_is_judged_by_what_it_said_at_the_try() {
+        let now = DateTime::UNIX_EPOCH + Duration::from_secs(60);
+        let pod = |name: &str, word: &str, message: &str| {
+            let waits = Some(Said::new(word, message));
+            let containers = [ContainerStatus { name: "web".into(), waits, ..ContainerStatus::default() }].into();
+            let made = Some(DateTime::UNIX_EPOCH);
+            let stands = Standing::Troubled(Box::new(Troubled { made, containers, ..Troubled::default() }));
+            Record { name: name.into(), images: [("web".into(), "web:1.0.1".into())].into(), stands }
+        };
+        let waits = || pod("db-1", "ImagePullBackOff", "Back-off pulling image \"web:1.0.1\"");
+        let tries = |name: &str, message: &str| pod(name, "ErrImagePull", message);
+        let sight = Sight { ends: false, now: Some(now) };
+        assert!(!is_final(waits(), &[], sight), "nobody says why");
+        let before = |name: &str, message: &str| {
+            let mut known = pod(name, "ImagePullBackOff", "Back-off pulling image \"web:1.0.1\"");
+            known.follows(&tries(name, message));
+            [known]
+        };
+        assert!(is_final(waits(), &before("db-1", "web:1.0.1: not found"), sight));
+        assert!(!is_final(waits(), &before("db-1", "429 Too Many Requests"), sight));
+        assert!(!is_final(waits(), &before("db-2", "web:1.0.1: not found"), sight), "another pod");
+        assert!(is_final(tries("db-1", "web:1.0.1: not found"), &[], sight), "it is not its first try");
+        assert!(!is_final(tries("db-1", "web:1.0.1: not found"), &[], Sight::default()));
     }
 }

@@ -11,11 +11,15 @@ use crate::domain::change_cause::ANNOTATION;
 use crate::domain::kept::is_cut;
 use crate::domain::workload::{PREFIX, WorkloadPatch};
 
+/// Where annotations are.
+const ANNOTATIONS: &str = "/metadata/annotations";
+
 /// The operations of a plan (RFC 6902).
 ///
 /// `test` with `null` holds for a member that is not there (the API server's implementation), so an annotation that
 /// was absent when the plan was made must be absent still. One that is too long to be remembered whole is guarded by the
-/// object's version instead.
+/// object's version instead. Of an object without any annotation there is no place to test or to add one: then all have to be
+/// absent still, and the place is made first.
 pub(crate) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
     let mut operations = vec![json!({"op": "test", "path": "/metadata/uid", "value": patch.id.uid})];
     let version =
@@ -34,24 +38,31 @@ pub(crate) fn operations(patch: &WorkloadPatch) -> Vec<Value> {
             changes.push(json!({"op": "replace", "path": image, "value": to}));
         }
     }
+    let is_first = patch.is_about_annotations() && !patch.is_annotated;
+    if is_first {
+        operations.push(json!({"op": "test", "path": ANNOTATIONS, "value": null}));
+        let writes = !patch.annotations.is_empty() || patch.cause.is_some();
+        changes.extend(writes.then(|| json!({"op": "add", "path": ANNOTATIONS, "value": {}})));
+    }
     let test = |path: &str, value: Option<&str>| match value {
-        Some(value) if is_cut(value) => version(),
-        value => json!({"op": "test", "path": path, "value": value}),
+        Some(value) if is_cut(value) => Some(version()),
+        None if is_first => None,
+        value => Some(json!({"op": "test", "path": path, "value": value})),
     };
     for (name, value) in &patch.unchanged {
-        operations.push(test(&path_of(name), value.as_deref()));
+        operations.extend(test(&path_of(name), value.as_deref()));
     }
     for annotation in &patch.annotations {
         let path = path_of(&annotation.name);
-        operations.push(test(&path, annotation.old.as_deref()));
+        operations.extend(test(&path, annotation.old.as_deref()));
         changes.push(match &annotation.new {
             Some(new) => json!({"op": "add", "path": path, "value": new}),
             None => json!({"op": "remove", "path": path}),
         });
     }
     if let Some(cause) = &patch.cause {
-        let path = format!("/metadata/annotations/{}", escaped(ANNOTATION));
-        operations.push(json!({"op": "test", "path": path, "value": cause.old}));
+        let path = format!("{ANNOTATIONS}/{}", escaped(ANNOTATION));
+        operations.extend(test(&path, cause.old.as_deref()));
         changes.push(match &cause.new {
             Some(new) => json!({"op": "add", "path": path, "value": new}),
             None => json!({"op": "remove", "path": path}),
@@ -96,7 +107,7 @@ impl Formatter for AsGo {
 
 /// Where an annotation of ours is.
 fn path_of(name: &str) -> String {
-    format!("/metadata/annotations/{}", escaped(&format!("{PREFIX}{name}")))
+    format!("{ANNOTATIONS}/{}", escaped(&format!("{PREFIX}{name}")))
 }
 
 /// A key as one segment of a JSON pointer (RFC 6901 §3).
@@ -130,6 +141,37 @@ mod tests {
             {"op": "add", "path": "/metadata/annotations/image-watcher~1last-updated.web", "value": "now"},
         ]);
         assert_eq!(Value::from(operations(&patch)), expected);
+    }
+
+    /// Made by server-side apply, and watched as a rule or its Namespace wants it: nobody has written an annotation on it yet.
+    #[test]
+    fn the_first_annotation_of_an_object_finds_its_place() {
+        let bare = Workload { is_annotated: false, ..workload(&[("web", "web:1.0.0")], &[]) };
+        let test = |path: &str, value: Value| json!({"op": "test", "path": path, "value": value});
+        let annotations = "/metadata/annotations";
+        let container = "/spec/template/spec/containers/0";
+        let patch = WorkloadPatch::of(&bare)
+            .guarded_by(&bare, "web")
+            .image("web:1.0.1".into())
+            .while_unchanged(&bare, ["mode".to_owned()].into_iter())
+            .set(&bare, "record", Some("r".into()))
+            .because(&bare, Some("why".into()));
+        let expected = json!([
+            test("/metadata/uid", "uid-1".into()),
+            test(&format!("{container}/name"), "web".into()),
+            test(&format!("{container}/image"), "web:1.0.0".into()),
+            test(annotations, Value::Null),
+            {"op": "replace", "path": format!("{container}/image"), "value": "web:1.0.1"},
+            {"op": "add", "path": annotations, "value": {}},
+            {"op": "add", "path": format!("{annotations}/image-watcher~1record"), "value": "r"},
+            {"op": "add", "path": format!("{annotations}/kubernetes.io~1change-cause"), "value": "why"},
+        ]);
+        assert_eq!(Value::from(operations(&patch)), expected);
+        let reads = WorkloadPatch::of(&bare).while_unchanged(&bare, ["mode".to_owned()].into_iter());
+        let expected = json!([test("/metadata/uid", "uid-1".into()), test(annotations, Value::Null)]);
+        assert_eq!(Value::from(operations(&reads)), expected, "a place is made for what is written alone");
+        let image = WorkloadPatch::of(&bare).guarded_by(&bare, "web").image("web:1.0.1".into());
+        assert!(!operations(&image).iter().any(|one| one["path"] == annotations));
     }
 
     #[test]

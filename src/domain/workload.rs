@@ -342,6 +342,8 @@ pub struct Workload {
     pub owner: Option<Box<Owner>>,
     /// What it says of why its newest revision is there: see [`super::change_cause`].
     pub change_cause: Option<Box<str>>,
+    /// Whether it has annotations at all, whosever they are: the first that is written needs a place.
+    pub is_annotated: bool,
 }
 
 /// The first eight bytes of a hash, as a number.
@@ -450,6 +452,8 @@ pub(crate) mod tests {
             generation: 1,
             annotations: annotations.into(),
             change_cause: None,
+            // As a Deployment is by its controller.
+            is_annotated: true,
             inherited: None,
             template_names: Box::default(),
             containers: images.iter().map(|(name, image)| Container::main(name, image)).collect(),

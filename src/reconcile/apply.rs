@@ -120,7 +120,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             self.tell_refused(&target, image, message, trace).await?;
             let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
-            let refused = Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned(), flaw: None };
+            let refused =
+                Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned(), flaw: None, told: None };
             draft.say(container, Some(refused.to_string()));
             draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
             self.no_way_back(&mut draft, container, image);

@@ -197,7 +197,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// which often run still, are the ones that are wanted, and none has to be made anew.
     pub(super) async fn as_written(&self, target: &Target, mut way: Vec<Return>) -> Vec<Return> {
         for one in &mut way {
-            let is_unpinned = ImageReference::parse(&one.before).is_ok_and(|from| from.digest().is_none());
+            // What admission pulls from elsewhere by now is written as it is pulled there, by digest.
+            let is_as_it_was =
+                |from: ImageReference| from.digest().is_none() && from.repository() == one.runs.repository();
+            let is_unpinned = ImageReference::parse(&one.before).is_ok_and(is_as_it_was);
             if !is_unpinned || one.tag == one.undoes.tag {
                 continue;
             }

@@ -1,13 +1,13 @@
 //! What stands in the way of a way back: people are told of it with the line that deletes it, or it is deleted where the operator
 //! allows that.
 
-use super::draft::{Removed, Work};
+use super::draft::Work;
 use super::{Reconciler, StepError, Target};
-use crate::cluster::{Cluster, Removal};
+use crate::cluster::{Cluster, Deletion, Removal, WorkloadEvent};
 use crate::domain::policy::Mode;
-use crate::domain::record::Update;
-use crate::domain::rollout::obstacle::{Hope, InTheWay, Obstacle};
-use crate::domain::workload::{Kind, Workload};
+use crate::domain::record::{Event, Update};
+use crate::domain::rollout::obstacle::{Hope, InTheWay, Obstacle, ObstacleKind};
+use crate::domain::workload::Kind;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -66,40 +66,38 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let failed = images_before(work, &target.container, update);
         let failed: Vec<(&str, &str)> = failed.iter().map(|(name, image)| (name.as_str(), image.as_str())).collect();
         let Some(obstacle) = self.obstacle(target, &failed, suspect).await else { return Ok(Way::Free) };
+        if obstacle.kind == ObstacleKind::Job {
+            // What its pods say at the next try brings about the next look.
+            self.0.cluster.pods(&target.workload, &failed);
+        }
         let id = &target.workload.id;
         let words = || obstacle.words(&id.namespace, undone.tag.as_str());
         let is_edited = update.is_edited_on(&target.workload);
         if is_edited || !self.may_delete(target) || obstacle.hope == Hope::Some {
             return Ok(Way::Blocked(words()));
         }
-        match self.0.cluster.remove(&target.workload, &obstacle).await? {
+        let what = obstacle.told(true);
+        // It is written down first and deleted by the next look, so that it is told whatever becomes of this process.
+        let is_said = undone.says_removed(&what);
+        let deletion = if is_said { Deletion::Done } else { Deletion::Tried };
+        match self.0.cluster.remove(&target.workload, &obstacle, deletion).await? {
             Removal::Changed => Ok(Way::Clearing),
             Removal::Forbidden => Ok(Way::Blocked(format!(
                 "{}; image-watcher may not: rbac.deleteBroken of the chart or deploy/delete-broken allows it",
                 words()
             ))),
+            Removal::Done if !is_said => {
+                work.draft.on(&target.container, Event::Removed(what), self.0.ambient.now());
+                Ok(Way::Clearing)
+            }
             Removal::Done => {
-                let (container, what) = (target.container.clone(), obstacle.told(true));
                 tracing::info!(workload = %id, removed = %what, failed = %undone.tag, "what ran the version that failed is deleted, as nothing goes on before");
-                let note = format!("{container}: {what} of {} is deleted, as nothing went on before", undone.tag);
-                let removed = Removed { container, what, note };
-                work.removed.push(removed.clone());
-                removed.say(&mut work.draft, self.0.ambient.now());
+                let (container, failed) = (&target.container, &undone.tag);
+                let note = format!("{container}: {what} of {failed} is deleted, as nothing went on before");
+                self.0.cluster.announce(&target.workload, WorkloadEvent::BrokenDeleted(note)).await;
                 Ok(Way::Clearing)
             }
         }
-    }
-}
-
-impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Somebody wrote the workload while something was deleted: that it was is said on the workload as it is now.
-    pub(super) async fn say_removed(&self, before: &Workload, removed: Vec<Removed>) -> Result<(), StepError> {
-        let Some(workload) = self.0.cluster.by_uid(&before.id.uid) else { return Ok(()) };
-        let mut draft = self.draft(workload).await?;
-        for removed in removed {
-            removed.say(&mut draft, self.0.ambient.now());
-        }
-        self.commit(draft).await.map(drop)
     }
 }
 

@@ -21,7 +21,6 @@ use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Question, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::request::REQUEST;
-use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::{self, Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Vote};
@@ -465,31 +464,12 @@ pub(super) struct Work {
     pub(super) trace: String,
     /// That it is about to be written, until it is.
     pub(super) passes: Vec<Pass>,
-    /// What was deleted, as the draft says: that is so whatever becomes of the draft.
-    pub(super) removed: Vec<Removed>,
-}
-
-/// What was deleted as it stood in the way of a container's update.
-#[derive(Clone)]
-pub(super) struct Removed {
-    pub(super) container: String,
-    pub(super) what: InTheWay,
-    pub(super) note: String,
-}
-
-impl Removed {
-    /// Puts on a draft that it was.
-    pub(super) fn say(self, draft: &mut Draft, now: DateTime<Utc>) {
-        draft.on(&self.container, Event::Removed(self.what), now);
-        draft.announce(WorkloadEvent::BrokenDeleted(self.note));
-    }
 }
 
 impl Work {
     /// Nothing is done yet.
     pub(super) fn on(draft: Draft, trace: &str) -> Self {
-        let (trace, messages, passes, removed) = (trace.to_owned(), Vec::new(), Vec::new(), Vec::new());
-        Self { draft, messages, trace, passes, removed }
+        Self { draft, messages: Vec::new(), trace: trace.to_owned(), passes: Vec::new() }
     }
 
     /// What is known of a container.

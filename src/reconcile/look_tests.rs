@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::ambient::Clock;
 use crate::assess::Waited;
-use crate::cluster::{Rejection, RejectionReason, Removal, WorkloadEvent};
+use crate::cluster::{Deletion, Rejection, RejectionReason, Removal, WorkloadEvent};
 use crate::domain::actor::ClusterUser;
 use crate::domain::approval::{Allows, ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
@@ -86,6 +86,8 @@ struct State {
     obstacle: Option<Obstacle>,
     deletes_broken: bool,
     removed: usize,
+    /// What becomes of what is to be deleted.
+    removal: Removal,
     /// Whether somebody writes it while that is done, so that the next write conflicts.
     is_edited_then: bool,
     conflicts: usize,
@@ -154,6 +156,7 @@ impl OneWorkload {
             obstacle: None,
             deletes_broken: false,
             removed: 0,
+            removal: Removal::Done,
             is_edited_then: false,
             conflicts: 0,
             departed: None,
@@ -334,12 +337,14 @@ impl Cluster for OneWorkload {
         self.state(|state| state.deletes_broken)
     }
 
-    async fn remove(&self, _: &Workload, _: &Obstacle) -> Result<Removal, ClusterError> {
+    async fn remove(&self, _: &Workload, _: &Obstacle, deletion: Deletion) -> Result<Removal, ClusterError> {
         self.state(|state| {
-            (state.removed, state.obstacle) = (state.removed + 1, None);
-            state.conflicts = usize::from(state.is_edited_then);
-        });
-        Ok(Removal::Done)
+            if state.removal == Removal::Done && deletion == Deletion::Done {
+                (state.removed, state.obstacle) = (state.removed + 1, None);
+                state.conflicts = usize::from(state.is_edited_then);
+            }
+            Ok(state.removal)
+        })
     }
 
     async fn announce(&self, _: &Workload, announcement: WorkloadEvent) {

@@ -257,6 +257,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             notices.push(of_held(target, settings, held, Some(question)));
         }
         notices.extend(ledger.gone_lately(now).map(|gone| of_gone(target, settings, gone)));
+        let refused = ledger.refused.told_lately(now);
+        notices.extend(refused.map(|(unfit, told)| self.of_unfit(target, settings, &unfit, told)));
         work.messages.extend(notices.iter().flat_map(|notice| self.messages_of(target, notice)));
     }
 }

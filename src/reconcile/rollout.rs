@@ -21,7 +21,7 @@ use crate::domain::event::{Failure, Notice, NoticeKind, WayBack};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Ledger, Question, Record, Update};
 use crate::domain::rollout::obstacle::InTheWay;
-use crate::domain::rollout::pods::{Pod, Reason, sentence};
+use crate::domain::rollout::pods::{Pod, Reason, Sight, sentence};
 use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Waits, Why, ready, unwell};
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::{Queue, Records};
@@ -150,7 +150,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             // What runs while it waits may break yet.
             Reading::Waiting(waits) if waits.has_new_pods() => return Ok(Goes::On),
             Reading::Waiting(waits) => {
-                self.0.cluster.release_pods(&workload.id);
+                // What its pods alone tell to be waiting is waiting as long as they do.
+                if matches!(workload.rollout, Rollout::Waiting(_)) {
+                    self.0.cluster.release_pods(&workload.id);
+                }
                 let way = match waits {
                     Waits::OlderRun => self.clear_the_way(work, target, update, None).await?,
                     _ => Way::Free,
@@ -173,11 +176,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (stage, age) = (stage(&workload.rollout), (now - update.at).to_std().unwrap_or_default());
         let seen = Sighting { stage, ready: ready.as_deref(), age, clock: now, now: monotonic };
         let times = self.0.standing_still.stands(of, &seen);
-        let unwell_before = self.0.standing_still.unwell(of, pods.and_then(|pods| unwell(pods, &written, ends)));
-        let stalled_before = update.stalled_before.as_deref();
+        let unwell_before = self
+            .0
+            .standing_still
+            .unwell(of, pods.and_then(|pods| unwell(pods, &written, Sight { ends, now: Some(now) })));
         let follower = Follower {
             verdict: &workload.rollout,
-            is_stall_old: matches!(&workload.rollout, Rollout::Stalled(stall) if stalled_before == Some(&stall.since)),
+            is_stall_old: matches!(&workload.rollout, Rollout::Stalled(stall) if update.is_stall_old(stall)),
             is_ordered: workload.rollout.is_ordered(),
             goes_back: update.undoes.is_some(),
             ends,

@@ -16,7 +16,7 @@ use crate::domain::event::{Failure, Notice, NoticeKind};
 use crate::domain::fleet::Others;
 use crate::domain::policy::{Mode, step};
 use crate::domain::preflight::{DryRun, Flaw, Preflight, Unfit};
-use crate::domain::record::{Event, REFUSED_FOR, Refused};
+use crate::domain::record::{Event, REFUSED_FOR, Refused, Told};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -79,9 +79,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if known.unfit().count() == all.len() && all.iter().all(|unfit| known.knows(unfit)) {
             return;
         }
-        for unfit in &all {
+        let mut told = Vec::new();
+        for unfit in all {
             // Containers that run the same image would not start for the same reason, which is told once.
             if work.draft.record.ledgers().any(|(_, ledger)| ledger.refused.knows(unfit)) {
+                told.push((unfit.clone(), None));
                 continue;
             }
             self.count("refused", unfit.flaw.word());
@@ -91,10 +93,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Flaw::NoPlatform { .. } => WorkloadEvent::PlatformMissing(said),
                 _ => WorkloadEvent::CandidateUnfit(said),
             });
-            let notice = self.of_unfit(target, settings, unfit);
+            let first = told_now(target, now);
+            let notice = self.of_unfit(target, Some(settings), unfit, &first);
             work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
+            told.push((unfit.clone(), Some(first)));
         }
-        work.draft.on(container, Event::Unfit(all.into_iter().cloned().collect()), now);
+        work.draft.on(container, Event::Unfit(told), now);
     }
 
     /// When the first of the versions that the API server refused is tried again.
@@ -108,13 +112,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         refused.map(|refused| refused.again).min().filter(|_| is_refused)
     }
 
-    /// The message that a version is not gone to, told once a day at most, whatever can be remembered of it.
-    fn of_unfit(&self, target: &Target, settings: &Settings, unfit: &Unfit) -> Notice {
-        let now = self.0.ambient.now();
-        let day = now.date_naive().and_hms_opt(0, 0, 0).map_or(now, |start| start.and_utc());
+    /// The message that a version is not gone to, told once a day at most, whatever can be remembered of it; `told` is when
+    /// it was told first.
+    pub(super) fn of_unfit(&self, target: &Target, settings: Option<&Settings>, unfit: &Unfit, told: &Told) -> Notice {
+        let day = told.at.date_naive().and_hms_opt(0, 0, 0).map_or(told.at, |start| start.and_utc());
         let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+        let image = image.filter(|image| image.running_tag() == told.from);
         let step = notices::Step {
-            from: image.as_ref().and_then(ImageReference::running_tag),
+            from: told.from.clone(),
             from_digest: image.as_ref().and_then(ImageReference::digest),
             to: &unfit.tag,
             digest: Some(&unfit.digest),
@@ -125,8 +130,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Notice {
             failure: Some(failure),
             unfit: Some(Box::new(unfit.clone())),
-            ended: Some(now),
-            ..notice(target, Some(settings), NoticeKind::Failed, day, &step)
+            ended: Some(told.at),
+            ..notice(target, settings, NoticeKind::Failed, day, &step)
         }
     }
 
@@ -241,16 +246,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.count("refused", "admission");
         tracing::warn!(workload = %target.workload.id, container, to = %tag, reason = said, outcome = "refused", "the API server would refuse to write this update; it is tried again in {} hours, and the next best is judged", REFUSED_FOR.num_hours());
         let unfit = Unfit { tag: tag.clone(), digest: digest.clone(), flaw: Flaw::Admission(said.clone()) };
-        let notice = self.of_unfit(target, settings, &unfit);
+        let told = told_now(target, now);
+        let notice = self.of_unfit(target, Some(settings), &unfit, &told);
         work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
-        let refused = Refused { tag, digest, again: now + REFUSED_FOR, said, flaw: None };
+        let refused = Refused { tag, digest, again: now + REFUSED_FOR, said, flaw: None, told: None };
         work.draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
         for name in with.iter().map(|name| &**name).chain([container]) {
             work.draft.say(name, Some(refused.to_string()));
-            work.draft.on(name, Event::Refuse(refused.clone()), now);
+            let told = (name == container).then(|| told.clone());
+            work.draft.on(name, Event::Refuse(Refused { told, ..refused.clone() }), now);
         }
         now + NEXT
     }
+}
+
+/// That people are told of something of this container now.
+fn told_now(target: &Target, now: DateTime<Utc>) -> Told {
+    let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+    Told { at: now, from: image.as_ref().and_then(ImageReference::running_tag) }
 }
 
 /// The write that would be done, on a draft of its own.

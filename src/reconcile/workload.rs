@@ -195,7 +195,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Writes what became of a workload, then stores the messages.
     pub(super) async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
         // It is about to be written until that is done.
-        let Work { draft, messages, trace, removed, passes: _passes } = work;
+        let Work { draft, messages, trace, passes: _passes } = work;
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
         match self.commit(draft).await {
@@ -209,10 +209,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.without_record(&before, messages, &rejection.sentence, &trace).await
             }
             Err(StepError::TooMuch(reason)) => self.too_much(&before, reason).await,
-            Err(error @ StepError::Cluster(ClusterError::Conflict { .. })) if !removed.is_empty() => {
-                self.say_removed(&before, removed).await?;
-                Err(error)
-            }
             Err(error) => Err(error),
         }
     }

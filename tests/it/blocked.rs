@@ -2,7 +2,7 @@
 //! a Job that never starts. People are told what to delete; where the operator allows it, exactly that is deleted.
 
 use image_watcher::ambient::Ambient;
-use image_watcher::cluster::{Cluster as _, Index, KubeCluster, Removal, Scope};
+use image_watcher::cluster::{Cluster as _, Deletion, Index, KubeCluster, Removal, Scope};
 use image_watcher::domain::rollout::obstacle::Hope;
 use image_watcher::domain::workload;
 use image_watcher::telemetry::metrics::Metrics;
@@ -281,7 +281,7 @@ async fn what_is_not_what_was_read_is_never_deleted(ctx: Ctx) {
     let now = read(&cluster, &ctx).await;
     let wanted = cluster.obstacle(&now, &failed, Some("db-2")).await.expect("an answer").expect("the pod");
     assert_eq!(wanted.hope, Hope::Wanted);
-    assert_eq!(cluster.remove(&now, &wanted).await.expect("an answer"), Removal::Changed);
+    assert_eq!(cluster.remove(&now, &wanted, Deletion::Done).await.expect("an answer"), Removal::Changed);
     set.set_image("web", &good).await;
     let stale = cluster.obstacle(&now, &failed, Some("db-2")).await.expect("an answer");
     assert_eq!(stale, None, "the workload is another than the one that was decided on");
@@ -308,12 +308,12 @@ async fn what_is_not_what_was_read_is_never_deleted(ctx: Ctx) {
     let api: Api<Pod> = Api::namespaced(ctx.client().clone(), ctx.namespace());
     let touch = Patch::Merge(json!({"metadata": {"annotations": {"somebody": "was here"}}}));
     api.patch("db-2", &PatchParams::default(), &touch).await.expect("a patched pod");
-    assert_eq!(cluster.remove(&now, &found).await.expect("an answer"), Removal::Changed);
+    assert_eq!(cluster.remove(&now, &found, Deletion::Done).await.expect("an answer"), Removal::Changed);
     let found = find(&failed, "db-2").await.expect("the broken pod");
     api.delete("db-2", &DeleteParams::default()).await.expect("a deleted pod");
     let healthy = set.wait_for_rollout().await;
     let there = who_is_there(&ctx).await;
-    assert_eq!(cluster.remove(&now, &found).await.expect("an answer"), Removal::Changed);
+    assert_eq!(cluster.remove(&now, &found, Deletion::Done).await.expect("an answer"), Removal::Changed);
     assert_eq!((who_is_there(&ctx).await, healthy.image("web")), (there, Some(&*good)));
 
     // Under OnDelete people delete pods.
@@ -326,5 +326,9 @@ async fn what_is_not_what_was_read_is_never_deleted(ctx: Ctx) {
     let now = read(&cluster, &ctx).await;
     assert_eq!(cluster.obstacle(&now, &failed, Some("db-2")).await.expect("an answer"), None);
     let forbidden = KubeCluster::new(ctx.client().clone(), Index::default(), Ambient::system(), Metrics::new());
-    assert_eq!(forbidden.remove(&now, &found).await.expect("an answer"), Removal::Forbidden, "it is off by default");
+    assert_eq!(
+        forbidden.remove(&now, &found, Deletion::Done).await.expect("an answer"),
+        Removal::Forbidden,
+        "it is off by default"
+    );
 }

@@ -14,6 +14,7 @@ use crate::harness::wait::eventually;
 pub(crate) fn tests() -> Vec<Test> {
     tests![
         a_rule_that_is_added_has_a_workload_watched_and_a_bad_file_changes_nothing,
+        what_has_no_annotation_at_all_is_written_as_a_rule_wants_it,
         a_secret_that_is_rotated_is_used_without_a_restart,
         what_a_namespace_says_is_inherited_and_taken_back,
     ]
@@ -69,6 +70,35 @@ async fn a_rule_that_is_added_has_a_workload_watched_and_a_bad_file_changes_noth
     let explain = ctx.watcher().env("IMAGE_WATCHER_CONFIG", config.file());
     let explain = explain.output(&["explain", "deploy/ruled", "-n", ctx.namespace(), "-o", "json"]).await;
     assert!(explain.stdout.contains("ruled"), "{} {}", explain.stdout, explain.stderr);
+}
+
+/// Their controllers write none, unlike that of a Deployment.
+async fn what_has_no_annotation_at_all_is_written_as_a_rule_wants_it(ctx: Ctx) {
+    let (db, report) = (ctx.repository("db"), ctx.repository("report"));
+    let mut applied = Vec::new();
+    for of in [&db, &report] {
+        of.push(Image::new("1.0.0")).await;
+        let digest = of.push(Image::new("1.1.0").label("build", "2")).await;
+        applied.push(format!("{}@{digest}", of.reference("1.1.0")));
+    }
+    let ruled = |object: &mut serde_json::Value| {
+        object["metadata"]["labels"]["tier"] = json!("bare");
+        object["metadata"].as_object_mut().expect("metadata").remove("annotations");
+    };
+    let set = ctx.stateful_set("db").container("db", db.reference("1.0.0")).with(ruled).create().await;
+    let job = ctx.cron_job("report", "0 0 1 1 *").container("report", report.reference("1.0.0")).with(ruled);
+    let job = job.create().await;
+    for bare in [&set, &job] {
+        assert_eq!(bare.get().await.0["metadata"].get("annotations"), None, "{}", bare.name());
+    }
+    let rule = "settle: 0s\nrules:\n- selector: { matchLabels: { tier: bare } }\n  mode: AUTO_UPDATE\n";
+    let config = Mounted::new(&ctx, "config", rule);
+    let _watcher = ctx.watcher().env("IMAGE_WATCHER_CONFIG", config.file()).start().await;
+    for (bare, applied) in [&set, &job].into_iter().zip(&applied) {
+        let name = bare.name().to_owned();
+        let seen = bare.wait_for_image(&name, applied).await;
+        assert!(seen.annotation("image-watcher/record").is_some(), "{name}");
+    }
 }
 
 async fn a_secret_that_is_rotated_is_used_without_a_restart(ctx: Ctx) {

@@ -5,6 +5,7 @@ use anyhow::{Context as _, bail};
 use super::{Ground, Plan, named};
 use crate::cluster::Cluster as _;
 use crate::domain::change_cause;
+use crate::domain::declared::Kinds;
 use crate::domain::history::Entry;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::request::Wish;
@@ -44,6 +45,7 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, to: Optio
     }
     let (text, mut warns) = as_written(ground, &runs, &before).await?;
     warns.extend(ground.owner());
+    warns.extend(declared(ground, &container, &before.tag));
     let wish = Wish::Rollback { version: before.tag.clone(), digest: before.digest.clone() };
     let mut patch = ground.request(&container, wish);
     let mut says = Vec::new();
@@ -59,6 +61,22 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, to: Optio
     ));
     let rolls = Some((container, ImageReference::parse(&text)?));
     Ok(Plan { patch, says, warns, rolls })
+}
+
+/// What the makers of the version that is left declare of what it stores, which the one before may not read.
+fn declared(ground: &Ground<'_>, container: &str, to: &Tag) -> Option<String> {
+    let update = ground.record.known(container).update.as_ref();
+    let update = update.filter(|update| update.undoes.is_none() && update.runs_on(&ground.workload, container))?;
+    of_data(&update.tag, to, update.declares)
+}
+
+/// The same, of what is declared.
+fn of_data(from: &Tag, to: &Tag, declares: Kinds) -> Option<String> {
+    if declares.migration {
+        return Some(format!("the makers of {from} declare that it changes stored data, which {to} may not read"));
+    }
+    let said = || format!("whether {from} changes stored data, which {to} may not read, could not be read");
+    declares.unread.then(said)
 }
 
 /// The same, saying why: what was said before the update that is undone, or that somebody chose this version.
@@ -176,4 +194,23 @@ async fn as_written(
     };
     let text = before.written.clone().filter(|_| points_there.as_ref() == Some(&before.digest));
     Ok((text.unwrap_or(pinned), Vec::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_goes_back_hears_that_what_is_stored_may_not_be_read() {
+        let tag = |text| Tag::parse(text).unwrap();
+        let said = |declares| of_data(&tag("2.0.0"), &tag("1.9.0"), declares);
+        let migration = said(Kinds { migration: true, breaking: true, ..Kinds::default() });
+        assert_eq!(
+            migration.as_deref(),
+            Some("the makers of 2.0.0 declare that it changes stored data, which 1.9.0 may not read")
+        );
+        let unread = said(Kinds { unread: true, ..Kinds::default() });
+        assert!(unread.is_some_and(|said| said.ends_with("could not be read")));
+        assert_eq!(said(Kinds { breaking: true, manual: true, ..Kinds::default() }), None);
+    }
 }

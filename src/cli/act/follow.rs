@@ -8,7 +8,7 @@ use crate::cluster::{KubeCluster, annotations};
 use crate::domain::history::Outcome;
 use crate::domain::record::Update;
 use crate::domain::reference::ImageReference;
-use crate::domain::rollout::Rollout;
+use crate::domain::rollout::{Rollout, Stall};
 use crate::domain::view;
 use crate::domain::workload::Workload;
 
@@ -86,15 +86,18 @@ impl Roll {
             why.map_or_else(|| "the rollout failed".into(), |why| format!("{}: {}", why.reason, why.message))
         };
         let image = now.container(&self.container).and_then(|(_, found)| found.reference());
-        if image.as_ref() != Some(&self.image) {
+        if !image.as_ref().is_some_and(|image| self.is_written(image)) {
             let undone = update.and_then(|update| update.undoes.as_ref()).and_then(|it| it.failure.as_ref());
             let why = undone.map(|why| format!("{}: {}; what ran before is back", why.reason, why.message));
             return Stands::Failed(why.unwrap_or_else(|| "another image took its place".into()));
         }
         // Before the service says anything of it, it goes on.
         let outcome = ours.map_or(Outcome::RollingOut, |update| update.outcome);
-        let before = ours.and_then(|update| update.stalled_before.as_deref()).or(self.stalled.as_deref());
-        match (view::Stands::of(outcome, before, &now.rollout), &now.rollout) {
+        let is_old = |stall: &Stall| match ours {
+            Some(update) if update.stalled_before.is_some() || self.stalled.is_none() => update.is_stall_old(stall),
+            _ => self.stalled.as_ref() == Some(&stall.since),
+        };
+        match (view::Stands::of(outcome, is_old, &now.rollout), &now.rollout) {
             (None, _) => Stands::Healthy,
             (Some(view::Stands::Failed), Rollout::Stalled(stall)) if outcome == Outcome::RollingOut => {
                 Stands::Failed(format!("{}: {}", stall.reason, stall.message))
@@ -105,6 +108,14 @@ impl Roll {
             }
             (Some(view::Stands::UnderWay), rollout) => Stands::Goes(goes(rollout)),
         }
+    }
+}
+
+impl Roll {
+    /// Whether this is what was written; admission may have it pulled from elsewhere, by its digest.
+    fn is_written(&self, image: &ImageReference) -> bool {
+        let is_pinned = image.digest().is_some() && image.digest() == self.image.digest();
+        *image == self.image || is_pinned && image.tag() == self.image.tag()
     }
 }
 
@@ -126,7 +137,7 @@ mod tests {
     use crate::domain::record::sealed::seal;
     use crate::domain::record::tests::update;
     use crate::domain::record::{Event, Record};
-    use crate::domain::rollout::{Progress, Stall};
+    use crate::domain::rollout::Progress;
     use crate::domain::view::Unfinished;
     use crate::domain::workload::tests::workload;
 
@@ -151,6 +162,8 @@ mod tests {
         let mut again = with(Rollout::Complete);
         again.id.uid = "uid-2".into();
         assert!(matches!(stands(&again), Stands::Failed(_)), "it is not the object that was written");
+        let mirrored = workload(&[("web", &format!("mirror.example/a/{image}"))], &[]);
+        assert_eq!(stands(&mirrored), Stands::Healthy, "it is pulled from elsewhere, by its digest");
         let renamed = workload(&[("app", &image)], &[]);
         assert!(matches!(stands(&renamed), Stands::Failed(_)), "the container has another name");
     }

@@ -160,6 +160,7 @@ fn known() -> Vec<Workload> {
         again: now + chrono::TimeDelta::hours(6),
         said: String::new(),
         flaw: None,
+        told: None,
     });
     let snoozed = Event::Snooze { until: now + chrono::TimeDelta::days(7) };
     let (asks, auto) = ([("mode", "NOTIFICATION")], [("mode", "AUTO_UPDATE")]);

@@ -26,6 +26,7 @@ fn a_record_holds_what_is_needed_and_no_more() {
     assert_eq!(record.annotation("mode"), Some("NOTIFICATION"));
     assert_eq!((record.annotations.len(), record.containers.len(), record.resource_version), (1, 2, 7));
     assert_eq!(record.pull_secrets.first().map(|name| &**name), Some("pull"));
+    assert!(record.is_annotated);
     let state_only = serde_json::json!({"/metadata/annotations": {"image-watcher/history": "[]"}});
     assert!(
         deployment(&state_only).record(Row::of(Kind::Deployment), &Defaults::default()).is_none(),
@@ -249,7 +250,7 @@ fn few_pull_secrets_are_kept_and_only_names() {
 #[test]
 fn a_rollout_is_complete_when_every_replica_is_new_and_available() {
     let under_way = |lacks, updated, available| {
-        Rollout::Progressing(Progress { updated, available, has_deadline: true, lacks, is_ordered: false })
+        Rollout::Progressing(Progress { updated, available, has_deadline: true, lacks, ..Progress::default() })
     };
     let cases = [
         (serde_json::json!({}), Rollout::Complete),
@@ -293,6 +294,25 @@ fn a_partition_is_counted_from_the_first_ordinal() {
     assert_eq!(judged(5, 6, 2), partition);
     assert_eq!(judged(5, 5, 1), under_way(1), "all are to be new");
     assert_eq!(judged(5, i32::MIN, 1), under_way(1));
+}
+
+#[test]
+fn how_long_a_pod_has_to_be_ready_is_known_of_each_kind() {
+    let min_ready = |kind, seconds: serde_json::Value| {
+        let spec = serde_json::json!({"replicas": 2, "minReadySeconds": seconds});
+        let status = serde_json::json!({"replicas": 2, "updatedReplicas": 2, "desiredNumberScheduled": 2,
+            "updatedNumberScheduled": 2, "stableRS": "a"});
+        match of_kind(kind, &spec, &status).rollout(Row::of(kind)) {
+            Rollout::Progressing(progress) => progress.min_ready,
+            other => panic!("{kind}: {other:?}"),
+        }
+    };
+    for kind in [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Rollout] {
+        assert_eq!(min_ready(kind, 1800.into()), 1800, "{kind}");
+    }
+    for odd in [serde_json::Value::Null, serde_json::json!(-1)] {
+        assert_eq!(min_ready(Kind::Rollout, odd), 0);
+    }
 }
 
 /// An object of a kind with this specification and status, and one main container.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::object::Object;
 use crate::cluster::kinds::Row;
-use crate::domain::rollout::pods::Pod;
+use crate::domain::rollout::pods::{Pod, Sight};
 use crate::domain::rollout::{Follower, Reading, Rollout, ready, unwell};
 use crate::domain::workload::{Container, Kind};
 
@@ -59,7 +59,7 @@ impl Case {
             is_ordered: verdict.is_ordered(),
             goes_back: false,
             ends,
-            unwell_before: &unwell(&pods, &written, ends).unwrap_or_default(),
+            unwell_before: &unwell(&pods, &written, Sight { ends, now: Some(now) }).unwrap_or_default(),
             written: &written,
             pods: Some(&pods),
             still: (now - moved).to_std().unwrap(),

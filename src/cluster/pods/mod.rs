@@ -49,6 +49,11 @@ impl Pods {
         self.table.follow(workload, rollout, written, self.ambient.monotonic())
     }
 
+    /// What its pods said last, as far as they are followed.
+    pub(super) fn known(&self, workload: &Workload) -> Vec<Pod> {
+        self.table.known(workload)
+    }
+
     /// Its pods are followed no more.
     pub(super) fn release(&self, id: &WorkloadId) {
         self.table.release(&id.namespace, &id.uid, self.ambient.monotonic());

@@ -159,6 +159,13 @@ impl Table {
         })
     }
 
+    /// The pods of a workload, as far as they are known.
+    pub(super) fn known(&self, workload: &Workload) -> Vec<Pod> {
+        let owner = Owner { kind: workload.id.kind, name: workload.id.name.clone() };
+        let pods = |space: &mut Space| Some(space.pods.as_ref()?.of(&owner).to_vec());
+        self.space(&workload.id.namespace, pods).flatten().unwrap_or_default()
+    }
+
     /// The pods of a workload are followed no more.
     pub(super) fn release(&self, namespace: &str, uid: &str, now: Duration) {
         self.space(namespace, |space| {

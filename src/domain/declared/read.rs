@@ -2,7 +2,7 @@
 
 use super::label::{commit, is_bump, label, tag};
 use super::role::Role;
-use super::scan::{self, BOLD, Block};
+use super::scan::{self, Block};
 use super::section::{Context, Quiet, Stack, columns, origin};
 use super::sentence::{Sentence, sentences};
 use super::time::{is_about_later, is_about_older, is_candidate, is_later};
@@ -21,7 +21,6 @@ pub fn read(text: &str, version: &str) -> Vec<Declaration> {
     let mut reader = Reader {
         own,
         is_candidate: is_candidate(version),
-        is_of_other: false,
         stack: Stack::default(),
         found: Vec::new(),
         title: None,
@@ -36,7 +35,6 @@ pub fn read(text: &str, version: &str) -> Vec<Declaration> {
 struct Reader {
     own: Vec<u64>,
     stack: Stack,
-    is_of_other: bool,
     is_candidate: bool,
     found: Vec<Declaration>,
     /// An item that is a title, if there are items below it.
@@ -57,13 +55,6 @@ impl Reader {
     }
 
     fn read_block(&mut self, block: &Block) {
-        if let Block::Heading(BOLD, title) = block {
-            // Other projects' notes are quoted in what can be folded.
-            self.is_of_other = title.contains('/') && title.to_lowercase().contains("release notes");
-        }
-        if self.is_of_other {
-            return;
-        }
         if let Some((indent, text, above)) = self.title.take()
             && !matches!(block, Block::Item(deeper, ..) | Block::Text(deeper, _) if *deeper > indent)
         {

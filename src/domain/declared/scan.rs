@@ -31,6 +31,9 @@ pub(super) enum Block {
     BoxEnd,
 }
 
+/// What ends what can be folded.
+const UNFOLDED: &str = "</details";
+
 /// The level of a line that stands for a heading.
 pub(super) const BOLD: u8 = 8;
 
@@ -44,6 +47,8 @@ pub(super) fn blocks(text: &str, take: &mut dyn FnMut(Block)) {
         fence: None,
         endless: Vec::new(),
         in_comment: false,
+        is_of_other: false,
+        is_left_open: false,
         quote: Quote::Outside,
     };
     let mut rest = without_front_matter(text);
@@ -73,6 +78,10 @@ struct Scanner<'f> {
     /// Fences that nothing closes in what follows.
     endless: Vec<(char, usize)>,
     in_comment: bool,
+    /// Whether a line is folded away with notes of another project, which are quoted so.
+    is_of_other: bool,
+    /// Whether nothing ends what is folded in what follows.
+    is_left_open: bool,
     quote: Quote,
 }
 
@@ -105,7 +114,10 @@ impl Scanner<'_> {
             return;
         }
         let indent = line.len() - trimmed.len() + 3 * line.bytes().take_while(|byte| *byte == b'\t').count();
-        self.content(indent, trimmed);
+        if self.is_of_other {
+            return self.of_other(trimmed);
+        }
+        self.content(indent, trimmed, rest);
     }
 
     /// Whether a line is code, or closes it. The end of a quote ends what was opened in it.
@@ -150,7 +162,18 @@ impl Scanner<'_> {
         is_comment && (was || line.starts_with("<!--"))
     }
 
-    fn content(&mut self, indent: usize, line: &str) {
+    /// A line of another project's notes: nothing is read before they end.
+    fn of_other(&mut self, line: &str) {
+        self.is_of_other = !line.contains(UNFOLDED);
+    }
+
+    /// Whether what is folded ends in what follows: what nothing ends hides nothing.
+    fn is_unfolded(&mut self, rest: &str) -> bool {
+        self.is_left_open = self.is_left_open || !rest.contains(UNFOLDED);
+        !self.is_left_open
+    }
+
+    fn content(&mut self, indent: usize, line: &str, rest: &str) {
         if self.quote == Quote::Begins {
             self.quote = Quote::Within;
             if !line.starts_with("[!") {
@@ -198,13 +221,15 @@ impl Scanner<'_> {
             self.flush();
             return self.begin(Block::Item(indent, ticked, clean(text)));
         }
-        if line.starts_with("</details") {
+        if line.starts_with(UNFOLDED) {
             self.flush();
             return (self.take)(Block::Heading(BOLD, String::new()));
         }
         if line.starts_with("<summary") || (line.starts_with("<details") && line.contains("<summary")) {
             self.flush();
-            return (self.take)(Block::Heading(BOLD, clean(line)));
+            let title = clean(line);
+            self.is_of_other = is_of_other(&title) && !line.contains(UNFOLDED) && self.is_unfolded(rest);
+            return (self.take)(Block::Heading(BOLD, if self.is_of_other { String::new() } else { title }));
         }
         self.text(indent, line);
     }
@@ -284,4 +309,13 @@ impl Scanner<'_> {
         }
         self.is_closed = false;
     }
+}
+
+/// Whether a title is that of another project's notes: `owner/repository v1.2.0 release notes`.
+fn is_of_other(title: &str) -> bool {
+    let title = title.to_lowercase();
+    let Some((before, _)) = title.split_once("release notes") else { return false };
+    let is_name = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
+    let is_project = |word: &str| word.split_once('/').is_some_and(|(owner, name)| is_name(owner) && is_name(name));
+    before.split_whitespace().any(is_project)
 }

@@ -47,6 +47,30 @@ fn what_is_taken_away() {
     );
 }
 
+/// A link to the whole of it, which most who write `release notes` mean by that.
+#[test]
+fn what_is_folded_away_with_the_name_of_another_project_is_not_read_and_all_else_is() {
+    let then = "\n\n## Breaking changes\n\n- The flag `--old` is gone\n";
+    for first in [
+        "**Release notes: https://docs.acme.dev/2.0**",
+        "Release notes: https://docs.acme.dev/2.0\n- Faster",
+        "**acme/relay release notes**",
+        "<details>\n<summary>acme/relay release notes</summary>",
+        "<details>\n<summary>acme/relay release notes</summary>\n- Faster\n</details>",
+        "<details>\n<summary>https://acme.dev/relay release notes</summary>",
+        "<details><summary>acme/relay 1.0 release notes</summary>Faster</details>",
+        "<details>\n<summary>Upgrade/Release notes</summary>",
+    ] {
+        declare("breaking", &[&format!("{first}{then}")]);
+    }
+    for title in ["acme/relay release notes", "Release notes of 2 parts", "acme/relay v1.2.0 (release notes)"] {
+        let folded = format!("<details>\n<summary>{title}</summary>{then}\n</details>\n- Faster\n");
+        declare(if title.contains('/') { "" } else { "breaking" }, &[&folded]);
+    }
+    let last = "<details>\n<summary>acme/relay release notes</summary>\n- `A` is gone</p></details>";
+    declare("breaking", &[&format!("{last}{then}")]);
+}
+
 #[test]
 fn what_is_called_or_set_otherwise() {
     declare(

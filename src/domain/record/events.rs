@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::held::Held;
 use super::ledger::InDoubt;
 use super::question::{Answered, Question};
-use super::refused::Refused;
+use super::refused::{Refused, Told};
 use super::update::{Running, Update};
 use crate::domain::actor::Actor;
 use crate::domain::event::{Failure, WayBack};
@@ -62,14 +62,14 @@ pub enum Event {
     End(Outcome, Option<Failure>),
     /// The newest update, which failed, is not undone, and why.
     Left(WayBack),
-    /// What stood in the way of the newest update, which goes back, was deleted.
+    /// What stands in the way of the newest update, which goes back, is about to be deleted.
     Removed(InTheWay),
     /// Its group goes back, and the newest update does not, for this reason: that is not tried again.
     Stays(WayBack),
     /// The API server refuses for good to write this.
     Refuse(Refused),
-    /// These versions would not start, and no others that were looked at.
-    Unfit(Vec<Unfit>),
+    /// These versions would not start, and no others that were looked at; with each whether people are told of it now.
+    Unfit(Vec<(Unfit, Option<Told>)>),
     /// What runs is gone from its registry.
     Gone(Gone),
     /// What runs is there.

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::domain::approval::LIFETIME;
 use crate::domain::preflight::{Flaw, Unfit};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::until::is_to_come;
@@ -31,6 +32,21 @@ pub struct Refused {
     /// Why it would not start, where that is why. It is looked at anew each time, and remembered so that it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flaw: Option<Flaw>,
+    /// That people were told of it, where that was for its container to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+}
+
+/// What people were told of is told again for a while, as what was stored for them may be lost: with the same words, so that
+/// they recognise it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// When.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub at: DateTime<Utc>,
+    /// The tag that ran then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Tag>,
 }
 
 impl Refused {
@@ -83,6 +99,18 @@ impl Refusals {
         self.0.iter().any(|refused| refused.is(unfit))
     }
 
+    /// What people were told of so lately that they may not have heard of it.
+    pub fn told_lately(&self, now: DateTime<Utc>) -> impl Iterator<Item = (Unfit, &Told)> {
+        let lately = self.0.iter().filter_map(move |refused| {
+            let told = refused.told.as_ref().filter(|told| now < told.at + LIFETIME)?;
+            Some((refused, told))
+        });
+        lately.map(|(refused, told)| {
+            let flaw = refused.flaw.clone().unwrap_or_else(|| Flaw::Admission(refused.said.clone()));
+            (Unfit { tag: refused.tag.clone(), digest: refused.digest.clone(), flaw }, told)
+        })
+    }
+
     /// One more write was refused.
     pub(super) fn refuse(&mut self, refused: Refused, now: DateTime<Utc>) {
         self.0.retain(|other| other.flaw.is_some() || other.tag != refused.tag && other.waits(now));
@@ -90,16 +118,19 @@ impl Refusals {
         self.0.truncate(MOST);
     }
 
-    /// These would not start, and no others.
-    pub(super) fn are_unfit(&mut self, all: Vec<Unfit>, now: DateTime<Utc>) {
-        self.0.retain(|other| other.flaw.is_none() && other.waits(now));
-        self.0.extend(all.into_iter().map(|Unfit { tag, digest, flaw }| Refused {
-            tag,
-            digest,
-            again: now,
-            said: String::new(),
-            flaw: Some(flaw),
-        }));
+    /// These would not start, and no others. What people were told of before was told then.
+    pub(super) fn are_unfit(&mut self, all: Vec<(Unfit, Option<Told>)>, now: DateTime<Utc>) {
+        let before = std::mem::take(&mut self.0);
+        let told_before = |unfit: &Unfit| before.iter().find(|other| other.is(unfit)).and_then(|it| it.told.clone());
+        let unfit: Vec<Refused> = all
+            .into_iter()
+            .map(|(unfit, told)| {
+                let told = told_before(&unfit).or(told);
+                let Unfit { tag, digest, flaw } = unfit;
+                Refused { tag, digest, again: now, said: String::new(), flaw: Some(flaw), told }
+            })
+            .collect();
+        self.0 = before.into_iter().filter(|other| other.flaw.is_none() && other.waits(now)).chain(unfit).collect();
         self.0.truncate(MOST);
     }
 
@@ -140,7 +171,7 @@ mod tests {
     fn refused(tag: &str, hours: i64) -> Refused {
         let tag = Tag::parse(tag).unwrap();
         let digest = Digest::of(tag.as_str().as_bytes());
-        Refused { tag, digest, again: at(hours), said: "no".into(), flaw: None }
+        Refused { tag, digest, again: at(hours), said: "no".into(), flaw: None, told: None }
     }
 
     fn unfit(tag: &str, flaw: Flaw) -> Unfit {
@@ -164,7 +195,7 @@ mod tests {
         assert_eq!(tags(&all), ["1.1.0", "1.2.0", "1.3.0"]);
         all.refuse(refused("1.1.0", 8), at(1));
         assert_eq!((tags(&all), all.writes(at(7)).count()), (vec!["1.1.0", "1.2.0", "1.3.0"], 1));
-        all.are_unfit(vec![unfit("1.5.0", Flaw::NoCommand)], at(7));
+        all.are_unfit(vec![(unfit("1.5.0", Flaw::NoCommand), None)], at(7));
         assert_eq!(tags(&all), ["1.1.0", "1.5.0"]);
         assert!(all.knows(&unfit("1.5.0", Flaw::NoCommand)) && !all.knows(&unfit("1.5.0", Flaw::Schema1)));
         all.forget(&Tag::parse("1.1.0").unwrap());
@@ -175,21 +206,44 @@ mod tests {
     #[test]
     fn what_would_not_start_and_what_is_refused_are_kept_apart() {
         let mut all = Refusals::default();
-        all.are_unfit(vec![unfit("1.5.0", Flaw::NoCommand)], at(7));
+        all.are_unfit(vec![(unfit("1.5.0", Flaw::NoCommand), None)], at(7));
         all.refuse(refused("1.4.0", 9), at(8));
         assert_eq!(tags(&all), ["1.4.0", "1.5.0"], "what would not start has no time");
         assert_eq!(all.writes(at(6)).map(|it| it.tag.as_str()).collect::<Vec<_>>(), ["1.4.0"]);
         assert_eq!(all.unfit().map(|(it, _)| it.tag.as_str()).collect::<Vec<_>>(), ["1.5.0"]);
-        all.are_unfit(vec![unfit("1.6.0", Flaw::NoCommand)], at(8));
+        all.are_unfit(vec![(unfit("1.6.0", Flaw::NoCommand), None)], at(8));
         assert_eq!(tags(&all), ["1.4.0", "1.6.0"], "these, and no others");
         all.are_unfit(Vec::new(), at(9));
         assert!(all.is_empty(), "its time is over");
         all.refuse(refused("1.4.0", 9), at(8));
         all.refuse(refused("1.5.0", 12), at(9));
         assert_eq!(tags(&all), ["1.5.0"]);
-        let many = ["1.0.1", "1.0.2", "1.0.3", "1.0.4"].map(|tag| unfit(tag, Flaw::NoCommand));
+        let many = ["1.0.1", "1.0.2", "1.0.3", "1.0.4"].map(|tag| (unfit(tag, Flaw::NoCommand), None));
         all.are_unfit(many.into(), at(9));
         assert_eq!(tags(&all), ["1.5.0", "1.0.1", "1.0.2"]);
+    }
+
+    #[test]
+    fn what_people_were_told_of_is_told_again_for_a_while_as_it_was_told_first() {
+        let told = |hours| Some(Told { at: at(hours), from: Tag::parse("1.0.0").ok() });
+        let mut all = Refusals::default();
+        all.are_unfit(vec![(unfit("1.5.0", Flaw::NoCommand), told(1)), (unfit("1.6.0", Flaw::NoCommand), None)], at(1));
+        all.are_unfit(
+            vec![(unfit("1.5.0", Flaw::NoCommand), told(2)), (unfit("1.7.0", Flaw::NoCommand), told(2))],
+            at(2),
+        );
+        let lately = |all: &Refusals, hours| -> Vec<(String, DateTime<Utc>)> {
+            all.told_lately(at(hours)).map(|(unfit, told)| (unfit.tag.to_string(), told.at)).collect()
+        };
+        assert_eq!(lately(&all, 72), [("1.5.0".into(), at(1)), ("1.7.0".into(), at(2))]);
+        assert_eq!(lately(&all, 73), [("1.7.0".into(), at(2))]);
+        assert!(lately(&all, 74).is_empty());
+        let mut all = Refusals::default();
+        all.refuse(Refused { told: told(1), ..refused("1.1.0", 6) }, at(1));
+        let (again, _) = all.told_lately(at(2)).next().unwrap();
+        assert_eq!(again.flaw, Flaw::Admission("no".into()));
+        let written = serde_json::to_string(&all).unwrap();
+        assert_eq!(serde_json::from_str::<Refusals>(&written).unwrap(), all);
     }
 
     #[test]

@@ -386,6 +386,7 @@ fn what_does_not_fit_is_not_sealed() {
                 again: at(1),
                 said: String::new(),
                 flaw: None,
+                told: None,
             }),
         ]
     };

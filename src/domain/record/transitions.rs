@@ -18,9 +18,6 @@ use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
 use crate::domain::votes::{Vote, Votes};
 
-/// So many of what was deleted in the way of an update are remembered.
-const MOST_REMOVED: usize = 8;
-
 impl Ledger {
     /// Takes an event over. An event that does not fit how the ledger stands changes nothing.
     pub(super) fn on(&mut self, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
@@ -104,8 +101,8 @@ impl Ledger {
     /// An update that has not ended, and whose image is gone, never will.
     fn replaced_by_another_hand(&mut self) {
         if let (Some(update), Some(runs)) = (&mut self.update, &self.runs) {
-            let is_its = |written: Running| if update.is_a_pin() { written == *runs } else { written.is(runs) };
-            let is_its = update.running().is_some_and(is_its);
+            let says_so = || update.running().is_some_and(|written| written.is(runs));
+            let is_its = update.wrote(runs) || !update.is_a_pin() && says_so();
             if matches!(update.outcome, Outcome::RollingOut | Outcome::Failed) && !is_its {
                 update.outcome = Outcome::Replaced;
             }
@@ -304,8 +301,7 @@ impl Ledger {
     fn removed(&mut self, obstacle: InTheWay) {
         let update = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut);
         if let Some(undone) = update.and_then(|update| update.undoes.as_mut())
-            && undone.removed.len() < MOST_REMOVED
-            && !undone.removed.contains(&obstacle)
+            && !undone.says_removed(&obstacle)
         {
             undone.removed.push(obstacle);
         }

@@ -10,9 +10,13 @@ use crate::domain::event::{Failure, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::{Entry, Outcome, rfc3339};
 use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::rollout::Stall;
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::tag::Level;
 use crate::domain::workload::Workload;
+
+/// So many of what was deleted in the way of an update are remembered.
+const MOST_REMOVED: usize = 8;
 
 /// What a container runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,9 +148,17 @@ pub struct Undone {
     /// Why its rollout failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
-    /// What stood in the way, and was deleted.
+    /// What stood in the way, and is deleted: it stands here before it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<InTheWay>,
+}
+
+impl Undone {
+    /// Whether this is said to be deleted, or so much is that no more is remembered.
+    #[must_use]
+    pub fn says_removed(&self, obstacle: &InTheWay) -> bool {
+        self.removed.len() >= MOST_REMOVED || self.removed.contains(obstacle)
+    }
 }
 
 /// Whether a container runs this version, which took the place of another image, as far as its own image says it.
@@ -169,10 +181,11 @@ impl Update {
         self.group.as_ref().is_some_and(|it| it.id == plan.id)
     }
 
-    /// Whether this is what it wrote, and not the same version as another hand writes it.
+    /// Whether this is what it wrote, and not the same version as another hand writes it. Admission may have it pulled from
+    /// elsewhere: the digest says that it is the same.
     #[must_use]
     pub fn wrote(&self, running: &Running) -> bool {
-        self.running().is_some_and(|ours| ours == *running)
+        !running.is_learnt && (&running.tag, running.digest.as_ref()) == (&self.tag, Some(&self.digest))
     }
 
     /// Whether both were written at once, one telling of the other.
@@ -208,6 +221,12 @@ impl Update {
         let before = self.template_before.unwrap_or(self.at);
         let says_the_same = self.template.is_some_and(|template| template == workload.template_hash(&[]));
         !says_the_same && workload.template_by_others.is_some_and(|written| written > before)
+    }
+
+    /// Whether what the cluster gave up is the rollout before this.
+    #[must_use]
+    pub fn is_stall_old(&self, stall: &Stall) -> bool {
+        self.stalled_before.as_deref() == Some(&*stall.since) || stall.is_just_before(self.at)
     }
 
     /// What ran before it, where that is known exactly: the image as it was written, its tag and its digest.

@@ -45,7 +45,7 @@ impl Status<'_> {
     #[must_use]
     pub fn judge(self) -> Rollout {
         let (updated, available, lacks) = (self.updated, self.available, self.lacks());
-        let progress = Progress { updated, available, lacks, has_deadline: true, is_ordered: false };
+        let progress = Progress { updated, available, lacks, has_deadline: true, ..Progress::default() };
         if !self.is_observed {
             return Rollout::Progressing(progress);
         }
@@ -53,7 +53,7 @@ impl Status<'_> {
             return Rollout::Waiting(Waits::Paused);
         }
         if let Some(stall) = self.stall {
-            return Rollout::Stalled(Stall { progress, ..stall });
+            return Rollout::Stalled(stall.at(progress, self.refusal.as_ref()));
         }
         if self.wanted <= 0 {
             return Rollout::Waiting(Waits::ZeroReplicas);
@@ -98,8 +98,13 @@ mod tests {
 
     #[test]
     fn a_rollout_stands_as_its_controller_and_its_counters_say() {
-        let lacks =
-            |lacks, updated, available| Progress { updated, available, lacks, has_deadline: true, is_ordered: false };
+        let lacks = |lacks, updated, available| Progress {
+            updated,
+            available,
+            lacks,
+            has_deadline: true,
+            ..Progress::default()
+        };
         let stall = || Stall {
             reason: "RolloutAborted".into(),
             message: "no".into(),
@@ -145,7 +150,11 @@ mod tests {
             (Rollout::Stalled(stall()), Status { stall: Some(stall()), phase: "Degraded", ..done() }),
             (Rollout::Refused(lacks(Lacks::UpdatedReplicas, 1, 4), refusal()), refused()),
             (
-                Rollout::Stalled(Stall { progress: lacks(Lacks::Steps, 1, 4), ..stall() }),
+                Rollout::Stalled(Stall {
+                    message: "no; FailedCreate: exceeded quota: team".into(),
+                    progress: lacks(Lacks::Steps, 1, 4),
+                    ..stall()
+                }),
                 Status { stall: Some(stall()), ..refused() },
             ),
         ];

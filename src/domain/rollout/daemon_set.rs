@@ -31,7 +31,8 @@ impl Status {
         } else {
             Lacks::AvailableReplicas
         };
-        let progress = Progress { updated, available, lacks, ..Progress::default() };
+        let held = (self.on_delete && updated < desired).then_some(Waits::OnDelete);
+        let progress = Progress { updated, available, lacks, held, ..Progress::default() };
         let all_up = available >= desired;
         match updated >= desired {
             _ if self.observed < self.generation => Rollout::Progressing(progress),
@@ -57,6 +58,10 @@ mod tests {
         let under_way = |updated, available| lacks(Lacks::UpdatedReplicas, updated, available);
         let not_up = |updated, available| lacks(Lacks::AvailableReplicas, updated, available);
         let on_delete = Status { on_delete: true, ..done };
+        let held = Some(Waits::OnDelete);
+        let lacks_new = Lacks::UpdatedReplicas;
+        let held =
+            Rollout::Progressing(Progress { updated: 2, available: 4, lacks: lacks_new, held, ..Progress::default() });
         let cases = [
             (Rollout::Complete, done),
             (lacks(Lacks::ObservedGeneration, 5, 5), Status { observed: 2, ..done }),
@@ -68,7 +73,7 @@ mod tests {
             (Rollout::Waiting(Waits::OnDelete), Status { updated: 0, available: 4, ..on_delete }),
             (Rollout::Waiting(Waits::OnDelete), Status { updated: 2, ..on_delete }),
             // A pod that was deleted, and whose new one does not come up.
-            (under_way(2, 4), Status { updated: 2, available: 4, ..on_delete }),
+            (held, Status { updated: 2, available: 4, ..on_delete }),
             (not_up(5, 4), Status { available: 4, ..on_delete }),
         ];
         for (expected, status) in cases {

@@ -16,10 +16,14 @@ pub mod pods;
 mod reading;
 mod replicas;
 
+use chrono::{DateTime, Utc};
+
 pub use account::{Account, Blame};
 pub use blame::unwell;
 pub use reading::{Follower, Healing, Reading, Ready, Why, ready};
 pub use replicas::{Status, Strategy};
+
+use pods::Reason;
 
 /// How the newest revision stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +54,24 @@ pub struct Progress {
     pub lacks: Lacks,
     /// Whether a pod that is not ready stops its controller, whichever version it is of: a StatefulSet under `OrderedReady`.
     pub is_ordered: bool,
+    /// What it waits for where its new pods are well, and others than those are not: somebody has to act on what is left.
+    pub held: Option<Waits>,
+    /// So many seconds a pod has to be ready before it counts as available: `minReadySeconds`.
+    pub min_ready: u32,
 }
 
 impl Rollout {
+    /// The same of pods that have to be ready for a while: see [`Progress::min_ready`].
+    #[must_use]
+    pub fn after(mut self, min_ready: u32) -> Self {
+        match &mut self {
+            Self::Progressing(progress) | Self::Refused(progress, _) => progress.min_ready = min_ready,
+            Self::Stalled(stall) => stall.progress.min_ready = min_ready,
+            Self::Complete | Self::Waiting(_) => {}
+        }
+        self
+    }
+
     /// The same of a controller that waits for each pod, or does not: see [`Progress::is_ordered`].
     #[must_use]
     pub fn ordered(mut self, is_ordered: bool) -> Self {
@@ -188,4 +207,28 @@ pub struct Stall {
     pub since: Box<str>,
     /// How far it had come.
     pub progress: Progress,
+}
+
+/// What is given up so shortly before something is written, or so little after it as clocks differ, is of the rollout before.
+const JUST_BEFORE: std::ops::Range<i64> = -60..5;
+
+impl Stall {
+    /// Whether its deadline passed while something was about to be written, so that it is not about that: no deadline is as
+    /// short as that.
+    #[must_use]
+    pub fn is_just_before(&self, written: DateTime<Utc>) -> bool {
+        let since = DateTime::parse_from_rfc3339(&self.since).map(|since| (since.to_utc() - written).num_seconds());
+        Reason::of(&self.reason) == Reason::ProgressDeadlineExceeded
+            && since.is_ok_and(|since| JUST_BEFORE.contains(&since))
+    }
+
+    /// The same with how far it had come, and with what the API server says of its pods where it refuses them: that is why.
+    #[must_use]
+    fn at(self, progress: Progress, refusal: Option<&Refusal>) -> Self {
+        let message = match refusal {
+            Some(Refusal { reason, message }) => format!("{}; {reason}: {message}", self.message).into(),
+            None => self.message,
+        };
+        Self { message, progress, ..self }
+    }
 }

@@ -321,6 +321,12 @@ impl Pod {
         }
     }
 
+    /// Whether it is ready, whatever went before.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.stands, Standing::Ready(_)) || self.ready_since().is_some()
+    }
+
     /// The worst of what keeps it from being ready, as far as it says so itself; one that is ready has none.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
@@ -451,7 +457,7 @@ fn is_final(container: &ContainerStatus, waits: &Said, sight: Sight) -> bool {
     match waits.reason {
         Reason::InvalidImageName | Reason::ErrImageNeverPull | Reason::SignatureValidationFailed => true,
         Reason::CreateContainerConfigError => says(&waits.message, &["run as root", "runAsNonRoot"]),
-        Reason::CreateContainerError => says(&waits.message, &["no command specified"]),
+        Reason::CreateContainerError => lacks_what_it_names(&waits.message) || does_not_start(&waits.message),
         Reason::RunContainerError => does_not_start(&waits.message),
         Reason::CrashLoopBackOff => {
             let never_ran = container.exit.as_ref().filter(|exit| *exit.word == *"StartError");
@@ -466,9 +472,23 @@ fn says(message: &str, words: &[&str]) -> bool {
     words.iter().any(|word| message.contains(word))
 }
 
-/// Whether a runtime says that the program of an image can't be run.
+/// Whether a runtime says that an image does not have what its own configuration names: a command, or its user.
+fn lacks_what_it_names(message: &str) -> bool {
+    const WORDS: [&str; 5] = [
+        "no command specified",
+        "no users found",
+        "no groups found",
+        "no matching entries in passwd file",
+        "no matching entries in group file",
+    ];
+    says(message, &WORDS)
+}
+
+/// Whether a runtime says that the program of an image can't be run. Each has the words of the system in letters of its own.
 fn does_not_start(message: &str) -> bool {
-    says(message, &["executable file not found", "exec format error", "no such file or directory", "permission denied"])
+    let message = message.to_lowercase();
+    let is_not_there = message.contains("executable file") && message.contains("not found");
+    (is_not_there || says(&message, &["exec format error", "no such file or directory", "permission denied"]))
         && message.contains("exec")
 }
 

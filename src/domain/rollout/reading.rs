@@ -242,19 +242,32 @@ impl Follower<'_> {
         if let Some(judged) = self.judged() {
             return judged;
         }
-        if let Some(why) = self.in_the_way() {
-            return Reading::Stalled(why);
-        }
-        if self.still < LONG {
-            return Reading::Rolling(progress.lacks);
+        let held = progress.held.filter(|_| refused.is_none() && self.is_all_well(progress.updated));
+        // What failed is named, where it goes back.
+        match (held, self.in_the_way()) {
+            (Some(waits), None) => return Reading::Waiting(waits),
+            (Some(waits), Some(_)) if !self.goes_back => return Reading::Waiting(waits),
+            (_, Some(why)) => return Reading::Stalled(why),
+            (None, None) => {}
         }
         // A run takes as long as it takes, and so does a step of an Argo Rollout.
         let takes_its_time = self.ends || progress.lacks == Lacks::Steps;
+        // What is ready is not available before its own time.
+        let long = LONG + Duration::from_secs(progress.min_ready.into());
         match refused.or_else(|| self.trouble().map(Why::of)) {
-            Some(why) => Reading::Stalled(why),
-            None if takes_its_time => Reading::Rolling(progress.lacks),
-            None => Reading::Stalled(no_progress()),
+            Some(why) if self.still >= LONG => Reading::Stalled(why),
+            None if self.still >= long && !takes_its_time => Reading::Stalled(no_progress(long)),
+            _ => Reading::Rolling(progress.lacks),
         }
+    }
+
+    /// Whether as many pods as are counted run what was written, and all of them are ready, beside others.
+    fn is_all_well(&self, updated: i32) -> bool {
+        let is_other = |pod: &Pod| pod.stands != Standing::Leaving && !pod.runs(self.written);
+        let all = usize::try_from(updated).unwrap_or_default();
+        self.pods.is_some_and(|pods| pods.iter().any(is_other))
+            && self.new_pods().count() >= all
+            && self.new_pods().all(Pod::is_ready)
     }
 
     /// After which time something else is to be said of what has not moved, where that is sooner than for most.
@@ -361,8 +374,8 @@ fn not_observed() -> Why {
 }
 
 /// Nothing has moved, and nobody says why.
-fn no_progress() -> Why {
-    Why::ours(Reason::NoProgress, Account::NoProgress(LONG.as_secs() / 60), None)
+fn no_progress(long: Duration) -> Why {
+    Why::ours(Reason::NoProgress, Account::NoProgress(long.as_secs() / 60), None)
 }
 
 /// It was complete again and again, and never for long.
@@ -387,8 +400,7 @@ pub type Ready<'p> = (&'p str, Option<DateTime<Utc>>);
 #[must_use]
 pub fn ready<'p>(pods: &'p [Pod], written: &[(&str, &str)]) -> Vec<Ready<'p>> {
     let stays = |pod: &&Pod| pod.stands != Standing::Leaving && pod.runs(written);
-    let is_ready = |pod: &&Pod| matches!(pod.stands, Standing::Ready(_)) || pod.ready_since().is_some();
-    pods.iter().filter(stays).filter(is_ready).map(|pod| (&*pod.name, pod.ready_since())).collect()
+    pods.iter().filter(stays).filter(|pod| pod.is_ready()).map(|pod| (&*pod.name, pod.ready_since())).collect()
 }
 
 /// The number at the end of the name of a StatefulSet's pod.

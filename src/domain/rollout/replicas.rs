@@ -52,7 +52,8 @@ impl Status {
     #[must_use]
     pub fn judge(self) -> Rollout {
         let Self { updated, available, has_deadline, .. } = self;
-        let progress = Progress { updated, available, has_deadline, lacks: self.lacks(), is_ordered: false };
+        let (lacks, held) = (self.lacks(), self.held());
+        let progress = Progress { updated, available, has_deadline, lacks, held, ..Progress::default() };
         if self.observed < self.generation {
             return Rollout::Progressing(progress);
         }
@@ -62,25 +63,37 @@ impl Status {
         if self.wanted <= 0 {
             return Rollout::Waiting(Waits::ZeroReplicas);
         }
-        let all_new = self.updated >= self.wanted && self.replicas <= self.updated;
+        let all_new = self.is_all_new();
         let all_available = self.available >= self.updated;
         if all_new && all_available && self.is_one_revision() {
             return Rollout::Complete;
         }
         // Pods that are new and don't come up are nobody's to wait for.
         let all_up = self.available >= self.wanted;
-        match (self.strategy, self.stall) {
-            (Strategy::OnDelete, _) if !all_new && (self.updated <= 0 || all_up) => Rollout::Waiting(Waits::OnDelete),
-            (Strategy::From(first), _)
-                if first > 0 && self.updated >= self.wanted - first && (first >= self.wanted || all_up) =>
-            {
-                Rollout::Waiting(Waits::Partition)
-            }
-            (_, Some(stall)) => Rollout::Stalled(Stall { progress, ..stall }),
-            (_, None) => match self.refusal {
-                Some(refusal) => Rollout::Refused(progress, refusal),
-                None => Rollout::Progressing(progress),
-            },
+        let is_nothing_new = match self.strategy {
+            Strategy::From(first) => first >= self.wanted,
+            _ => self.updated <= 0,
+        };
+        let waits = held.filter(|_| is_nothing_new || all_up);
+        match (waits, self.stall, self.refusal) {
+            (Some(waits), ..) => Rollout::Waiting(waits),
+            (None, Some(stall), refusal) => Rollout::Stalled(stall.at(progress, refusal.as_ref())),
+            (None, None, Some(refusal)) => Rollout::Refused(progress, refusal),
+            (None, None, None) => Rollout::Progressing(progress),
+        }
+    }
+
+    /// Whether no other revision has replicas.
+    fn is_all_new(&self) -> bool {
+        self.updated >= self.wanted && self.replicas <= self.updated
+    }
+
+    /// What the rest of it waits for, where its controller does no more by itself.
+    fn held(&self) -> Option<Waits> {
+        match self.strategy {
+            Strategy::OnDelete => (!self.is_all_new()).then_some(Waits::OnDelete),
+            Strategy::From(first) => (first > 0 && self.updated >= self.wanted - first).then_some(Waits::Partition),
+            Strategy::All | Strategy::Unknown => None,
         }
     }
 
@@ -137,6 +150,17 @@ mod tests {
             Rollout::Waiting(waits) => waits.as_str().into(),
             Rollout::Stalled(_) => "stalled".into(),
         }
+    }
+
+    #[test]
+    fn who_refuses_the_pods_of_what_was_given_up_is_told() {
+        let message = "pods \"web-1-\" is forbidden: exceeded quota: team".into();
+        let refusal = Some(Refusal { reason: "FailedCreate".into(), message });
+        let Rollout::Stalled(stall) = (Status { updated: 0, refusal, ..given_up() }).judge() else {
+            panic!("the cluster gave it up")
+        };
+        assert_eq!(&*stall.message, "no; FailedCreate: pods \"web-1-\" is forbidden: exceeded quota: team");
+        assert_eq!((&*stall.reason, stall.progress.lacks), ("ProgressDeadlineExceeded", Lacks::UpdatedReplicas));
     }
 
     #[test]

@@ -275,6 +275,7 @@ mod tests {
             again: at + TimeDelta::hours(6),
             said: String::new(),
             flaw: None,
+            told: None,
         };
         let refuse = Event::Refuse(refused.clone());
         let refused = Some(Blocker::Refused(Box::new(refused)));
@@ -389,6 +390,7 @@ mod tests {
                 again: asked + TimeDelta::hours(hours),
                 said: String::new(),
                 flaw: None,
+                told: None,
             })
         };
         let told = blocker("web", Mode::AutoUpdate, vec![("web", refuse(2)), ("copy", refuse(6))]);

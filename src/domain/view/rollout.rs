@@ -9,7 +9,7 @@ use serde::ser::SerializeStruct as _;
 use crate::domain::history::{Outcome, rfc3339};
 use crate::domain::record::Ledger;
 use crate::domain::reference::Tag;
-use crate::domain::rollout::{Rollout, Waits};
+use crate::domain::rollout::{Rollout, Stall, Waits};
 use crate::domain::workload::Workload;
 
 /// A rollout that has not completed.
@@ -36,17 +36,15 @@ pub enum Stands {
 
 impl Stands {
     /// That of an update, by what is known of its end and what the cluster says now; nothing where it has come to a good end.
-    /// `stalled_before` is since when the cluster had given up the rollout before it, if it had.
+    /// `is_old` is whether what the cluster gave up is the rollout before it.
     #[must_use]
-    pub fn of(outcome: Outcome, stalled_before: Option<&str>, rollout: &Rollout) -> Option<Self> {
+    pub fn of(outcome: Outcome, is_old: impl Fn(&Stall) -> bool, rollout: &Rollout) -> Option<Self> {
         match (outcome, rollout) {
             (Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed, _)
             | (_, Rollout::Complete) => None,
             (Outcome::RollingOut, Rollout::Waiting(waits)) => Some(Self::Waits(*waits)),
             // What is said of the rollout before stands for a moment beside this one.
-            (Outcome::RollingOut, Rollout::Stalled(stall)) if stalled_before != Some(&*stall.since) => {
-                Some(Self::Failed)
-            }
+            (Outcome::RollingOut, Rollout::Stalled(stall)) if !is_old(stall) => Some(Self::Failed),
             (Outcome::RollingOut, _) => Some(Self::UnderWay),
             (Outcome::Failed, _) => Some(Self::Failed),
         }
@@ -68,7 +66,7 @@ impl Unfinished {
     #[must_use]
     pub fn of(workload: &Workload, container: &str, ledger: &Ledger) -> Option<Self> {
         let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, container))?;
-        let stands = Stands::of(update.outcome, update.stalled_before.as_deref(), &workload.rollout)?;
+        let stands = Stands::of(update.outcome, |stall| update.is_stall_old(stall), &workload.rollout)?;
         Some(Self { version: update.tag.clone(), since: update.at, stands })
     }
 
@@ -123,7 +121,7 @@ pub(super) fn until(waits: Waits) -> &'static str {
 mod tests {
     use super::*;
     use crate::domain::record::tests::update;
-    use crate::domain::rollout::{Progress, Stall};
+    use crate::domain::rollout::Progress;
     use crate::domain::workload::tests::workload;
 
     #[test]

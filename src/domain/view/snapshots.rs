@@ -80,6 +80,7 @@ fn what_is_known() {
             again: now,
             said: String::new(),
             flaw: None,
+            told: None,
         })),
         Blocker::Snoozed(now),
         Blocker::Asked(now, None),

@@ -50,6 +50,8 @@ pub struct WorkloadPatch {
     pub resource_version: u64,
     /// Whether it only applies to that version.
     pub is_exact: bool,
+    /// Whether the object had annotations, whosever; see [`Workload::is_annotated`].
+    pub is_annotated: bool,
     /// The containers that the patch is about, guarded even when their images stay. All are written or none.
     pub guards: Vec<GuardedContainer>,
     /// Our annotations.
@@ -68,6 +70,7 @@ impl WorkloadPatch {
             id: workload.id.clone(),
             resource_version: workload.resource_version,
             is_exact: false,
+            is_annotated: workload.is_annotated,
             guards: Vec::new(),
             annotations: Vec::new(),
             cause: None,
@@ -152,6 +155,12 @@ impl WorkloadPatch {
         !self.writes_image() && self.annotations.is_empty()
     }
 
+    /// Whether it depends on what annotations there are, or writes any.
+    #[must_use]
+    pub fn is_about_annotations(&self) -> bool {
+        !(self.annotations.is_empty() && self.unchanged.is_empty() && self.cause.is_none())
+    }
+
     /// Whether `now` is still what the write was planned on.
     #[must_use]
     pub fn holds_on(&self, now: &Workload) -> bool {
@@ -160,6 +169,7 @@ impl WorkloadPatch {
             now.annotation(name) == value && (is_same_version || !value.is_some_and(is_cut))
         };
         self.id == now.id
+            && (self.is_annotated == now.is_annotated || !self.is_about_annotations())
             && self.guards.iter().all(|guard| guard.runs(&guard.from, now))
             && self.annotations.iter().all(|change| is_so(&change.name, change.old.as_deref()))
             && self.cause.iter().all(|cause| now.change_cause.as_deref() == cause.old.as_deref())
@@ -234,6 +244,17 @@ mod tests {
     fn both() -> WorkloadPatch {
         let patch = WorkloadPatch::of(&pod()).guarded_by(&pod(), "web").image("web:1.0.1".into());
         patch.guarded_by(&pod(), "migrate").image("web:1.0.1".into()).guarded_by(&pod(), "log")
+    }
+
+    #[test]
+    fn the_first_annotation_is_written_where_there_is_none_still() {
+        let bare = || Workload { is_annotated: false, ..workload(&[("web", "web:1.0.0")], &[]) };
+        let marked = || Workload { is_annotated: true, resource_version: 2, ..bare() };
+        let set = |on: &Workload| WorkloadPatch::of(on).set(on, "error", Some("no".into()));
+        assert!(set(&bare()).holds_on(&bare()) && set(&marked()).holds_on(&marked()));
+        assert!(!set(&bare()).holds_on(&marked()) && !set(&marked()).holds_on(&bare()));
+        let image = WorkloadPatch::of(&bare()).guarded_by(&bare(), "web").image("web:1.0.1".into());
+        assert!(image.holds_on(&marked()), "an image alone asks for none");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use super::undo::follows;
 use super::*;
 use crate::domain::event::{Delivery, WayBack};
+use crate::domain::history::{Outcome, rfc3339};
+use crate::domain::rollout::pods::{ContainerStatus, Said, Standing as PodStanding, Troubled};
 
 const OLD: &str = "a.example/web:1.0.0";
 
@@ -276,4 +278,27 @@ async fn why_a_revision_is_there_is_said_with_its_image_and_taken_back_with_it()
     stage.changed(|now| now.change_cause = Some("looked at by alice".into()));
     stage.fails("t1").await;
     assert_eq!((stage.cluster.image().as_str(), said(&stage).as_deref()), (OLD, Some("looked at by alice")));
+}
+
+/// Its pods never start, so that it goes back before its deadline, which passes before that is written.
+#[tokio::test]
+async fn a_deadline_that_passes_while_it_goes_back_is_that_of_what_failed() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.rolls(Rollout::Progressing(Progress { has_deadline: true, ..Progress::default() }));
+    let waits = Some(Said::new("ImagePullBackOff", "web:1.0.1: not found"));
+    let containers = [ContainerStatus { name: "web".into(), waits, ..ContainerStatus::default() }].into();
+    let stands = PodStanding::Troubled(Box::new(Troubled { containers, ..Troubled::default() }));
+    let images = Arc::from([("web".into(), stage.cluster.image().into())]);
+    stage.cluster.state(|state| state.pods = Some(vec![Pod { name: "web-1".into(), images, stands }]));
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), OLD);
+    let outcome = || {
+        let record = stage.cluster.state(|state| crate::cluster::annotations::claimed(&state.workload));
+        record.known("web").update.as_ref().map(|update| update.outcome)
+    };
+    for (seconds, expected) in [(-2, Outcome::RollingOut), (2, Outcome::RollingOut), (600, Outcome::Failed)] {
+        stage.fails(&rfc3339(stage.clock.now() + TimeDelta::seconds(seconds))).await;
+        assert_eq!(outcome(), Some(expected), "{seconds}");
+    }
 }

@@ -118,3 +118,36 @@ async fn settings_that_can_not_be_read_never_lead_to_a_deletion() {
     }
     assert_eq!(stage.removed(), 1);
 }
+
+/// What is deleted is written down before: a process that dies in between has deleted nothing that nobody hears of.
+#[tokio::test]
+async fn nothing_is_deleted_that_is_not_written_down() {
+    let mut stage = gone_back(Hope::None, true).await;
+    stage.waits().await;
+    assert_eq!(stage.removed(), 0, "it is written down");
+    stage.restart();
+    stage.look().await;
+    assert_eq!(stage.removed(), 1);
+    stage.restart();
+    stage.cluster.state(|state| state.pods = Some(Vec::new()));
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.in_the_way(NoticeKind::RolledBack), [("pod web-1".to_owned(), true)]);
+    let stage = gone_back(Hope::None, true).await;
+    stage.cluster.state(|state| state.refuses = Refuses::NoRight);
+    for _ in 0..3 {
+        stage.waits().await;
+    }
+    assert_eq!(stage.removed(), 0, "nothing can be written down");
+    let stage = gone_back(Hope::None, true).await;
+    stage.cluster.state(|state| state.removal = Removal::Forbidden);
+    for _ in 0..3 {
+        stage.waits().await;
+    }
+    let error = stage.cluster.annotation("error").unwrap_or_default();
+    assert!(error.contains("image-watcher may not: rbac.deleteBroken"), "{error}");
+    stage.cluster.state(|state| state.pods = Some(Vec::new()));
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.in_the_way(NoticeKind::RolledBack), [], "somebody else did");
+}

@@ -1,8 +1,11 @@
 //! An answer that is written is an answer, though the queue takes no job that follows from it.
 
 use super::*;
+use crate::domain::approval::LIFETIME;
 use crate::domain::fleet::Brake;
-use crate::queue::{Answering, Batch, Depth, Placed, QueueError, Settlement, Sightings, Written};
+use crate::queue::{
+    Announced, Announcements, Answering, Batch, Depth, Placed, QueueError, Settlement, Sightings, Written,
+};
 
 /// A queue that takes no job, and remembers the traces of those that were put. Records it keeps.
 #[derive(Clone)]
@@ -67,6 +70,20 @@ impl Records for Full {
     }
 }
 
+impl Announcements for Full {
+    async fn announce(&self, announced: Vec<Announced>) -> Result<(), QueueError> {
+        self.0.announce(announced).await
+    }
+
+    async fn announced(&self, repository: &Repository) -> Result<Vec<Announced>, QueueError> {
+        self.0.announced(repository).await
+    }
+
+    async fn found(&self, announced: Vec<Announced>) -> Result<(), QueueError> {
+        self.0.found(announced).await
+    }
+}
+
 /// The same process while its queue is full.
 pub(super) fn when_full<R, C: Clone>(usual: &Reconciler<SqliteQueue, R, C>) -> Reconciler<Full, R, C> {
     let Reconciler(parts, memory) = usual;
@@ -116,4 +133,36 @@ async fn what_is_held_is_released_and_applied_by_the_next_look() {
     assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
+}
+
+#[tokio::test]
+async fn what_would_not_start_or_be_refused_is_told_by_the_next_looks() {
+    let ids = |stage: &Stage| -> std::collections::BTreeSet<String> {
+        let told = stage.joe.0.lock().unwrap();
+        let failed = told.iter().filter(|one| one.kind == NoticeKind::Failed && one.to.tag == "1.0.2");
+        failed.map(|one| Delivery::of("email", "joe@example.com", one.clone()).id()).collect()
+    };
+    for is_lost in [true, false] {
+        let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1", "1.0.2"]);
+        if is_lost {
+            stage.registry.lost.lock().unwrap().push("1.0.2");
+        } else {
+            stage.cluster.state(|state| state.refuses = Refuses::Images);
+        }
+        let repository = Repository::parse("a.example/web").unwrap();
+        when_full(&stage.reconciler).look(&repository, "trace").await;
+        let first = ids(&stage);
+        assert_eq!(first.len(), 1, "{is_lost}");
+        stage.told();
+        stage.cluster.rolls(Rollout::Complete);
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        assert_eq!(ids(&stage), first, "{is_lost}: it is the same message, whatever runs by now");
+        stage.clock.step(LIFETIME);
+        stage.look().await;
+        stage.told();
+        stage.look().await;
+        assert!(!ids(&stage).is_superset(&first), "{is_lost}: its time is over");
+    }
 }

@@ -198,3 +198,37 @@ async fn how_an_update_ended_is_told_where_nothing_may_be_written_any_more() {
         assert_eq!((ids.len(), stage.writes()), (1, writes), "{kind:?}");
     }
 }
+
+/// As where admission has images pulled through a mirror.
+#[tokio::test]
+async fn what_is_pulled_from_elsewhere_by_its_digest_is_what_was_written() {
+    let mirrored = |tag: &str, again| format!("mirror.example/a/web:{tag}@{}", digest_of(tag, again));
+    let mirror = Repository::parse("mirror.example/a/web").unwrap();
+    let outcome = |stage: &Stage| {
+        let record = stage.cluster.state(|state| crate::cluster::annotations::claimed(&state.workload));
+        record.known("web").update.as_ref().map(|update| update.outcome)
+    };
+    let rewritten = async |again| {
+        let stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.written().await;
+        stage.changed(|now| now.containers[0].image = mirrored("1.0.1", again).into());
+        stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+        stage.reconciler.look(&mirror, "trace").await;
+        stage
+    };
+    let stage = rewritten(0).await;
+    assert_eq!(outcome(&stage), Some(Outcome::RollingOut));
+    stage.cluster.rolls(Rollout::Complete);
+    stage.reconciler.look(&mirror, "trace").await;
+    assert_eq!(outcome(&stage), Some(Outcome::Healthy));
+    assert_eq!(stage.last(NoticeKind::Applied).to.tag, "1.0.1");
+    let stage = rewritten(0).await;
+    stage.cluster.rolls(stalled("t1"));
+    stage.reconciler.look(&mirror, "trace").await;
+    assert_eq!(stage.images(), [mirrored("1.0.0", 0)], "it goes back there, by digest");
+    stage.cluster.rolls(Rollout::Complete);
+    stage.reconciler.look(&mirror, "trace").await;
+    assert_eq!(stage.last(NoticeKind::RolledBack).to.tag, "1.0.1");
+    let stage = rewritten(1).await;
+    assert_eq!(outcome(&stage), Some(Outcome::Replaced), "that is another hand's");
+}

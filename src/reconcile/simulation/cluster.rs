@@ -114,6 +114,7 @@ impl Object {
             generation: self.generation,
             annotations: kept(ours().map(value).collect()),
             change_cause: self.annotations.get(change_cause::ANNOTATION).map(|it| change_cause::remembered(it)),
+            is_annotated: !self.annotations.is_empty(),
             inherited: None,
             template_names: Box::default(),
             containers: containers.map(|(name, image)| Container::main(name.as_str(), image.as_str())).collect(),

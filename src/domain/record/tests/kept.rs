@@ -38,7 +38,7 @@ fn a_write_answers_its_own_question_and_no_other() {
 fn a_write_forgets_what_was_said_before_it() {
     let refused = |n: u8, hours| {
         let Update { tag, digest, .. } = update(n, None);
-        Box::new(Refused { tag, digest, again: at(hours), said: "no".into(), flaw: None })
+        Box::new(Refused { tag, digest, again: at(hours), said: "no".into(), flaw: None, told: None })
     };
     let mut record = asked();
     record.on("web", Event::Because(Some("before".into())), at(0));
@@ -145,7 +145,11 @@ fn where_there_is_no_room_what_says_least_goes_first() {
     record.on("web", Event::Write(Box::new(update(7, None))), at(1));
     record.on("web", Event::End(Outcome::Failed, Some(failed)), at(1));
     let Update { tag, digest, .. } = update(8, None);
-    record.on("web", Event::Refuse(Refused { tag, digest, again: at(6), said: "no".into(), flaw: None }), at(1));
+    record.on(
+        "web",
+        Event::Refuse(Refused { tag, digest, again: at(6), said: "no".into(), flaw: None, told: None }),
+        at(1),
+    );
     let ledger = record.ledgers.get_mut("web").unwrap();
     let sizes = |it: &Ledger| {
         let preflight = it.question.as_ref().is_some_and(|question| question.preflight.is_some());
@@ -266,8 +270,14 @@ fn an_answer_says_what_it_came_to_and_whether_that_runs() {
 #[test]
 fn what_is_refused_says_why() {
     let Update { tag, digest, .. } = update(1, None);
-    let refused =
-        |said: &str, flaw| Refused { tag: tag.clone(), digest: digest.clone(), again: at(1), said: said.into(), flaw };
+    let refused = |said: &str, flaw| Refused {
+        tag: tag.clone(),
+        digest: digest.clone(),
+        again: at(1),
+        said: said.into(),
+        flaw,
+        told: None,
+    };
     assert_eq!(refused("quota", None).to_string(), "the API server refuses to write 1.0.1: quota");
     assert_eq!(refused("", None).to_string(), "the API server refuses to write 1.0.1");
     let unfit = refused("", Some(Flaw::NoManifest)).to_string();

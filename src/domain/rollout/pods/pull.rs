@@ -48,7 +48,10 @@ impl Pull {
                 "snapshot sha256:",
             ],
         ),
-        (Self::Platform, &["no match for platform in manifest", "no image found in manifest list"]),
+        (
+            Self::Platform,
+            &["no match for platform in manifest", "no image found in manifest list", "no image found in image index"],
+        ),
         (Self::NotFound, &[": not found", "manifest unknown", "name unknown"]),
         (
             Self::Denied,

@@ -59,6 +59,10 @@ fn only_some_words_about_a_pull_are_about_the_image() {
             "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
         ),
         (true, "unexpected status from HEAD request to https://r/v2/x/manifests/1: 403 Forbidden"),
+        (
+            true,
+            "choosing an image from manifest list docker://r/web:1.1.0: no image found in image index for architecture arm64, variant \"v8\", OS linux",
+        ),
         (false, "unexpected status from HEAD request to https://r/v2/x/manifests/1: 429 Too Many Requests"),
         (
             false,
@@ -117,6 +121,40 @@ fn a_container_that_never_starts_is_told_from_one_that_waits_for_something() {
         ),
         (("CreateContainerError", true), container(said("CreateContainerError", "no command specified"), 0, None)),
         (("CreateContainerError", false), container(said("CreateContainerError", "name is reserved"), 0, None)),
+        (
+            ("CreateContainerError", true),
+            container(
+                said(
+                    "CreateContainerError",
+                    "failed to generate container \"c\" spec: failed to generate spec: no users found",
+                ),
+                0,
+                None,
+            ),
+        ),
+        (
+            ("CreateContainerError", true),
+            container(
+                said(
+                    "CreateContainerError",
+                    "container create failed: executable file `/app` not found in $PATH: No such file or directory",
+                ),
+                0,
+                None,
+            ),
+        ),
+        (
+            ("CreateContainerError", true),
+            container(
+                said("CreateContainerError", "unable to find user node: no matching entries in passwd file"),
+                0,
+                None,
+            ),
+        ),
+        (
+            ("CreateContainerError", false),
+            container(said("CreateContainerError", "failed to stat \"/data\": No such file or directory"), 0, None),
+        ),
         (("PostStartHookError", false), container(said("PostStartHookError", ""), 1, None)),
         (("Other", false), container(said("VendorError", "?"), 0, None)),
         (("ContainersNotReady", false), container(None, 0, None)),

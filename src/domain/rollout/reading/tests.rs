@@ -338,7 +338,8 @@ fn what_breaks_while_somebody_looks_at_it_has_failed() {
 #[test]
 fn what_was_so_before_is_not_laid_on_what_was_written() {
     let before = |verdict, pods: Vec<Pod>| {
-        let unwell_before = super::super::unwell(&pods, &[("web", NEW)], false).unwrap_or_default();
+        let unwell_before =
+            super::super::unwell(&pods, &[("web", NEW)], Sight { ends: false, now: Some(now()) }).unwrap_or_default();
         Situation { unwell_before, ..Situation::new(verdict, pods, 0) }
     };
     let (old, new) = (|| crashes("o-1", OLD, 40), || crashes("n-1", NEW, 2));
@@ -353,6 +354,9 @@ fn what_was_so_before_is_not_laid_on_what_was_written() {
     }
     before(updated(), vec![new(), ready("o-1", OLD, 9000)]).is("failed", "CrashLoopBackOff", "");
     before(updated(), vec![new(), old(), ready("o-2", OLD, 9000)]).is("failed", "CrashLoopBackOff", "");
+    let again = |ready| Pod { images: old().images, ..restarted("o-2", ready, ready + 9) };
+    before(updated(), vec![new(), old(), again(9000)]).is("failed", "CrashLoopBackOff", "");
+    before(updated(), vec![new(), old(), again(20)]).is("stalled", "CrashLoopBackOff", says);
     before(updated(), vec![waits("n-1", NEW, ("ImagePullBackOff", NOT_FOUND), 0), old()]).is(
         "failed",
         "ImagePullBackOff",
@@ -384,6 +388,42 @@ fn a_container_that_was_not_written_is_nobody_elses_fault() {
     volume(mounts.clone()).is("failed", "ImagePullBackOff", "shop/model:2: not found");
     mounts.stands = crashes("n-1", OLD, 4).stands;
     volume(mounts).is("stalled", "CrashLoopBackOff", says);
+}
+
+/// A node that is not ready, say: nobody waits for that pod, and nothing goes on before somebody acts.
+#[test]
+fn what_is_held_back_waits_while_its_new_pods_are_well() {
+    let status =
+        |waits| Rollout::Progressing(Progress { updated: 2, available: 4, held: Some(waits), ..Progress::default() });
+    let down = || troubled("o-1", OLD, Troubled::default());
+    for waits in [Waits::OnDelete, Waits::Partition] {
+        let of = |pods, still| Situation { is_ordered: true, ..Situation::new(status(waits), pods, still) };
+        let two = || vec![ready("n-1", NEW, 900), restarted("n-2", 800, 900)];
+        for still in [0, 900] {
+            of([two(), vec![down()]].concat(), still).is("waiting", waits.as_str(), "");
+        }
+        let unready = [vec![ready("n-1", NEW, 900), troubled("n-2", NEW, Troubled::default())], vec![down()]].concat();
+        Situation { is_ordered: false, ..of(unready, 900) }.is("stalled", "ContainersNotReady", "pod n-2");
+        let unseen = vec![ready("n-1", NEW, 900), down()];
+        Situation { is_ordered: false, ..of(unseen, 900) }.is("stalled", "NoProgress", "");
+        Situation { pods: None, ..of(Vec::new(), 900) }.is("stalled", "NoProgress", "");
+        let broken = || [two(), vec![crashes("o-1", OLD, 9)]].concat();
+        of(broken(), 900).is("waiting", waits.as_str(), "");
+        Situation { goes_back: true, ..of(broken(), 900) }.is("stalled", "PodNeedsDelete", "pod o-1");
+        Situation { goes_back: true, is_ordered: false, ..of(broken(), 900) }.is("waiting", waits.as_str(), "");
+    }
+}
+
+#[test]
+fn a_pod_that_has_to_be_ready_for_a_while_has_that_time() {
+    let status = || {
+        let lacks = Lacks::AvailableReplicas;
+        Rollout::Progressing(Progress { updated: 1, lacks, ..Progress::default() }).after(1800)
+    };
+    let of = |pod, still| Situation::new(status(), vec![pod], still);
+    of(ready("n-1", NEW, 900), 2699).is("rolling", "AvailableReplicas", "");
+    of(ready("n-1", NEW, 2700), 2700).is("stalled", "NoProgress", "45 minutes");
+    of(unscheduled("n-1"), 900).is("stalled", "Unschedulable", "Insufficient memory");
 }
 
 #[test]
@@ -491,7 +531,7 @@ fn pods_that_are_ready_are_named_with_since_when() {
 
 #[test]
 fn what_was_unwell_before_is_known_of_pods_that_stay_each_once() {
-    let unwell = |pods: &[Pod]| super::super::unwell(pods, &[("web", NEW)], false);
+    let unwell = |pods: &[Pod]| super::super::unwell(pods, &[("web", NEW)], Sight::default());
     assert_eq!(unwell(&[crashes("n-1", NEW, 3), pod("o-1", OLD, Standing::Leaving)]), None, "there is no other pod");
     let both = [crashes("o-1", OLD, 3), waits("o-2", OLD, ("ErrImagePull", LIMITED), 0), crashes("o-3", OLD, 3)];
     let symptom = |reason| -> Symptom { ("web".into(), reason) };

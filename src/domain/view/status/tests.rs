@@ -192,7 +192,7 @@ fn a_rollout_that_failed_is_told_until_what_is_newer_is_found() {
 fn what_is_refused_or_gone_is_told_with_the_version() {
     let Question { terms, .. } = question(1);
     let again = now() + TimeDelta::hours(6);
-    let refused = Refused { tag: terms.tag, digest: terms.digest, again, said: "no".into(), flaw: None };
+    let refused = Refused { tag: terms.tag, digest: terms.digest, again, said: "no".into(), flaw: None, told: None };
     let refused = Case::new("AUTO_UPDATE").after(vec![runs(), Event::Refuse(refused)]);
     assert_eq!(refused.stands(), ("failed", "refused", to("1.0.1")));
     assert_eq!(refused.status().until(), Some(again));
@@ -233,8 +233,14 @@ fn a_status_stands_until_the_moment_that_it_names() {
     assert!(turns(&window) >= 18, "it opens and closes");
     let Question { terms, .. } = question(1);
     let again = now() + TimeDelta::hours(6);
-    let refused =
-        Refused { tag: terms.tag.clone(), digest: terms.digest.clone(), again, said: "no".into(), flaw: None };
+    let refused = Refused {
+        tag: terms.tag.clone(),
+        digest: terms.digest.clone(),
+        again,
+        said: "no".into(),
+        flaw: None,
+        told: None,
+    };
     assert_eq!(turns(&Case::new("AUTO_UPDATE").after(vec![runs(), Event::Refuse(refused)])), 1);
     let mut cooldown = Cooldown::parse("24h", KnownSince::default()).unwrap();
     cooldown.learn(terms.tag.as_str(), &terms.digest, None, now());
