@@ -83,7 +83,8 @@ impl<Q: Queue + Kept> Sender<Q> {
                 self.channels.deliver_after(before.as_ref(), &delivery, &links, notes.as_ref(), &self.ambient).await
             }
         };
-        self.keep_question(&delivery, sent.posted.as_ref()).await;
+        let stands = sent.posted.as_ref().or(before.as_ref().filter(|_| sent.attempt == Attempt::Delivered));
+        self.keep_question(&delivery, stands).await;
         self.keep_place(place.as_ref(), sent.posted).await;
         let attempt = sent.attempt;
         self.learn(&delivery, &attempt).await;
