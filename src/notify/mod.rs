@@ -462,9 +462,15 @@ impl Channels {
 #[must_use]
 pub fn links(base: Option<&Url>, keys: &LinkKeys, delivery: &Delivery, now: DateTime<Utc>) -> Links {
     let link = |notice: &Notice| review_link(base?, keys, notice, &delivery.holder(), now);
-    match delivery.notices() {
-        [only] => Links { whole: link(only), each: Vec::new() },
-        several => Links { whole: list_link(base, keys, delivery, now), each: several.iter().map(link).collect() },
+    match &delivery.told {
+        Told::One(only) => Links { whole: link(only), each: Vec::new() },
+        Told::Several { notices, .. } => {
+            let each: Vec<Option<String>> = notices.iter().map(link).collect();
+            // One that is left of several is the whole, too.
+            let whole = if let [only] = each.as_slice() { only.clone() } else { list_link(base, keys, delivery, now) };
+            Links { whole, each }
+        }
+        Told::Trouble(_) | Told::Test(_) => Links::default(),
     }
 }
 
@@ -603,6 +609,8 @@ mod tests {
         assert_eq!((holder, list.expires()), ("email:oncall@example.com", question().asked().unwrap().expires));
         let applied = told(vec![question(), notice(NoticeKind::Applied)]);
         assert!(applied.whole.is_none() && applied.each[0].is_some() && applied.each[1].is_none(), "{applied:?}");
+        let left = told(vec![question()]);
+        assert!(left.whole.is_some() && left.each == [left.whole.clone()], "what is left of several: {left:?}");
         let late = question().asked().unwrap().expires;
         let told = Told::Several { id: "col_1".into(), notices: vec![question(), question()] };
         assert_eq!(links(Some(&base), &keys, &Delivery { told, ..asking() }, late).whole, None);
