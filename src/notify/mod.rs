@@ -71,6 +71,7 @@ use crate::domain::approval::{Allows, Approval, LinkKeys};
 use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, Told, holder};
 use crate::domain::listing::Listing;
 use crate::domain::press::Posted;
+use crate::domain::redaction::redacted;
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
 use crate::domain::window::Windows;
@@ -130,7 +131,7 @@ impl Transport {
 
     async fn attempt(&self, sending: &Sending<'_>, turn: Turn<'_>) -> Sent<Refusal> {
         match self {
-            Self::Email(email) => Sent { attempt: email.deliver(sending).await, posted: None },
+            Self::Email(email) => email.hand_in(sending).await,
             Self::Service(client, service) => follow::attempt(&**service, client, sending, turn).await,
         }
     }
@@ -438,7 +439,7 @@ impl Channels {
     ) -> Sent {
         let Some(channel) = self.find(&delivery.channel) else {
             let reason = format!("the channel {} is no longer configured", delivery.channel);
-            return Sent { attempt: Attempt::GaveUp { reason }, posted: None };
+            return Sent::of(Attempt::GaveUp { reason });
         };
         let turn = Turn { before, is_news: !self.is_only_shown(delivery) };
         let notes = notes.map(|notes| notes.within(channel.transport.room()));
@@ -454,7 +455,8 @@ impl Channels {
         let signatures = links.whole.iter().chain(links.each.iter().flatten());
         let signatures = signatures.filter_map(|link| link.rsplit('.').next());
         let secrets: Vec<&str> = channel.transport.secrets().into_iter().chain(signatures).collect();
-        Sent { attempt: sent.attempt.redacted(&secrets), posted: sent.posted }
+        let said = sent.said.map(|said| redacted(&said, &secrets)).filter(|said| !said.is_empty());
+        Sent { attempt: sent.attempt.redacted(&secrets), posted: sent.posted, said }
     }
 }
 
