@@ -182,7 +182,7 @@ pub trait Service: std::fmt::Debug + Send + Sync {
 
     /// What its answer means, where that is not only in the status.
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
-        by_status(answer, now)
+        if self.is_program() { by_status(answer, now) } else { by_address(answer, now) }
     }
 }
 
@@ -303,6 +303,15 @@ pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusa
         }
         _ if status.is_server_error() => Attempt::Retry { at: retry_after(&answer.headers, now), reason },
         _ => Attempt::GaveUp { reason },
+    }
+}
+
+/// The same of a chat, whose address leads to one place alone: where nothing is there, somebody removed it or wrote it wrong,
+/// and no other message gets through either. A program may answer so of one message.
+pub(super) fn by_address(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+    match by_status(answer, now) {
+        Attempt::GaveUp { reason } if answer.status == StatusCode::NOT_FOUND => Attempt::Refused { reason },
+        attempt => attempt,
     }
 }
 
