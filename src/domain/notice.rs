@@ -458,6 +458,12 @@ impl Notice {
         self.kind == NoticeKind::Failed && self.by.is_none()
     }
 
+    /// Whether it tells that what was stopped is resumed: by whom, and about the same workload as before.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.kind == NoticeKind::Stopped && self.by.is_some()
+    }
+
     /// The link that resumes what is stopped, where this tells of it.
     #[must_use]
     pub fn stopped(&self) -> Option<Link> {

@@ -106,6 +106,14 @@ impl Transport {
         }
     }
 
+    /// Whether it has any use for this, whatever its configuration names.
+    fn has_use_for(&self, notice: &Notice) -> bool {
+        match self {
+            Self::Email(_) => !notice.is_resumed(),
+            Self::Service(_, service) => service.has_use_for(notice),
+        }
+    }
+
     fn takes_several(&self) -> bool {
         !matches!(self, Self::Service(_, service) if !service.takes_several())
     }
@@ -220,7 +228,8 @@ impl Channel {
     }
 
     fn wants(&self, notice: &Notice) -> bool {
-        (self.is_told(notice.kind) || self.shows(notice)) && self.is_of(&notice.workload.namespace)
+        let is_told = self.is_told(notice.kind) || self.shows(notice);
+        is_told && self.transport.has_use_for(notice) && self.is_of(&notice.workload.namespace)
     }
 
     /// Whether it is notified of this.

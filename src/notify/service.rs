@@ -13,7 +13,7 @@ use super::probe::{self, Tried};
 use super::telegram_bot::Bot;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
-use crate::domain::event::{Delivery, NoticeKind};
+use crate::domain::event::{Delivery, Notice, NoticeKind};
 use crate::domain::press::{Button, Place, Posted, Wish};
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::{Backoff, RetryAfter};
@@ -152,6 +152,12 @@ pub trait Service: std::fmt::Debug + Send + Sync {
     /// Whether it is notified of this where its configuration names no events.
     fn usually_wants(&self, kind: NoticeKind) -> bool {
         self.is_program() || !matches!(kind, NoticeKind::Granted | NoticeKind::Skipped)
+    }
+
+    /// Whether it has any use for this, whatever its configuration names: who keeps no incidents hears of none that ended by
+    /// a person's word.
+    fn has_use_for(&self, notice: &Notice) -> bool {
+        !notice.is_resumed()
     }
 
     /// Whether one message may tell it several things; else each is sent by itself.
