@@ -134,7 +134,7 @@ pub struct Client {
     reach: Reach,
 }
 
-/// An answer, whole.
+/// An answer, whole, or cut where whoever asked said so.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// Its status.
@@ -345,6 +345,33 @@ impl Client {
             Ok(answer) => answer,
             Err(_) => Err(OutboundError::Slow { host, deadline }),
         }
+    }
+
+    /// Sends a request to a service that does something for it: once it has answered, what it did is done, whatever becomes
+    /// of the rest of its answer. Of that is given what comes within `deadline`, at most `most` bytes.
+    ///
+    /// # Errors
+    /// [`OutboundError`] where there is no answer; every status is one.
+    pub async fn heard(
+        &self,
+        request: reqwest::RequestBuilder,
+        deadline: Duration,
+        most: usize,
+    ) -> Result<Response, OutboundError> {
+        let until = tokio::time::Instant::now() + deadline;
+        let mut incoming = self.open(request, deadline).await?;
+        let mut body = Vec::new();
+        let reading = async {
+            while let Ok(Some(chunk)) = incoming.chunk(deadline).await {
+                body.extend(chunk.as_ref().iter().take(most - body.len()));
+                if body.len() == most {
+                    break;
+                }
+            }
+        };
+        // A body that takes too long is cut where it stands.
+        let _ = tokio::time::timeout_at(until, reading).await;
+        Ok(Response { status: incoming.status, headers: incoming.headers, body })
     }
 
     /// Sends a request and gives the answer as soon as its headers are there, within `deadline`.

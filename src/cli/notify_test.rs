@@ -8,7 +8,7 @@ use crate::ambient::Ambient;
 use crate::config::Config;
 use crate::domain::event::{Delivery, Told, Trial};
 use crate::message::Links;
-use crate::notify::{Attempt, Channel, Channels};
+use crate::notify::{Attempt, Channel, Channels, Sent};
 
 #[derive(Debug, Args)]
 pub(super) struct NotifyTestArguments {
@@ -21,14 +21,17 @@ pub(super) struct NotifyTestArguments {
 }
 
 /// What came of one message.
-fn line(Delivery { channel, recipient, told }: &Delivery, attempt: &Attempt, took: Duration) -> String {
+fn line(delivery: &Delivery, Sent { attempt, said, .. }: &Sent, took: Duration) -> String {
+    let Delivery { channel, recipient, .. } = delivery;
     let to = if recipient.is_empty() { channel.clone() } else { format!("{channel} to {recipient}") };
     match attempt {
         Attempt::Delivered => {
-            let id = if let Told::Test(trial) = told { trial.id.as_str() } else { "" };
-            format!("{to}: delivered in {} ms, id {id}", took.as_millis())
+            let said = said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
+            format!("{to}: delivered in {} ms, id {}{said}", took.as_millis(), delivery.id())
         }
-        Attempt::Retry { reason, .. } => format!("{to}: not now, it may work later: {reason}"),
+        Attempt::Retry { reason, .. } | Attempt::Later { reason } => {
+            format!("{to}: not now, it may work later: {reason}")
+        }
         Attempt::Busy { reason, .. } => format!("{to}: busy, it takes nothing for a while: {reason}"),
         Attempt::Refused { reason } => format!("{to}: refused, look at address and credentials: {reason}"),
         Attempt::Gone { reason } => format!("{to}: gone for good, it needs a new address: {reason}"),
@@ -57,10 +60,10 @@ pub(super) async fn notify_test(config: &Config, arguments: &NotifyTestArguments
             continue;
         }
         let begun = ambient.monotonic();
-        let attempt = channels.deliver(&delivery, &Links::default(), None, &ambient).await;
+        let sent = channels.deliver_after(None, &delivery, &Links::default(), None, &ambient).await;
         let took = ambient.monotonic().saturating_sub(begun);
-        is_well &= attempt == Attempt::Delivered;
-        lines.push(line(&delivery, &attempt, took));
+        is_well &= sent.attempt == Attempt::Delivered;
+        lines.push(line(&delivery, &sent, took));
     }
     Ok(Ended { text: format!("{}\n", lines.join("\n")), is_well })
 }

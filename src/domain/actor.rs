@@ -22,6 +22,8 @@ pub struct SignedIn {
     name: String,
     by: Authority,
     in_cluster: Option<Box<ClusterUser>>,
+    /// The name of a user of a chat elsewhere, as whoever configures its channel says.
+    elsewhere: Option<Box<str>>,
 }
 
 /// Who answers for a name.
@@ -62,7 +64,7 @@ impl SignedIn {
         let name = text.trim_matches(' ');
         let is_hidden = |letter: char| letter.is_control() || redirects(letter);
         let is_one = !name.is_empty() && name.len() <= Self::LONGEST && !name.contains(is_hidden);
-        is_one.then(|| Self { name: name.to_owned(), by: authority, in_cluster: None })
+        is_one.then(|| Self { name: name.to_owned(), by: authority, in_cluster: None, elsewhere: None })
     }
 
     /// The same, whom the cluster knows.
@@ -74,13 +76,19 @@ impl SignedIn {
     /// A user of a workspace of Slack, by their ids: `T1/U2`.
     #[must_use]
     pub fn in_slack(team: &str, user: &str) -> Self {
-        Self { name: format!("{team}/{user}"), by: Authority::Slack, in_cluster: None }
+        Self { name: format!("{team}/{user}"), by: Authority::Slack, in_cluster: None, elsewhere: None }
     }
 
     /// A user of Telegram, by their number.
     #[must_use]
     pub fn in_telegram(user: i64) -> Self {
-        Self { name: user.to_string(), by: Authority::Telegram, in_cluster: None }
+        Self { name: user.to_string(), by: Authority::Telegram, in_cluster: None, elsewhere: None }
+    }
+
+    /// The same user of a chat, who signs in elsewhere by this name, or has this address.
+    #[must_use]
+    pub fn known_elsewhere(self, name: Option<&str>) -> Self {
+        Self { elsewhere: name.map(Into::into), ..self }
     }
 
     /// As whom the cluster may know them: users of a chat are none of its, nor are those of our own configuration.
@@ -100,8 +108,8 @@ impl SignedIn {
     pub fn with(&self, link: String) -> Person {
         let name = self.name.clone();
         match self.by {
-            Authority::Slack => Person::Slack { user: name, link },
-            Authority::Telegram => Person::Telegram { user: name, link },
+            Authority::Slack => Person::Slack { user: name, link, elsewhere: self.elsewhere.clone() },
+            Authority::Telegram => Person::Telegram { user: name, link, elsewhere: self.elsewhere.clone() },
             Authority::Proxy | Authority::Password | Authority::OpenId => Person::SignedIn { name, link },
             Authority::Token | Authority::ServiceAccount => Person::Program(name),
         }
@@ -149,6 +157,8 @@ pub enum Person {
         user: String,
         /// The link beside the button.
         link: String,
+        /// The name that they sign in with elsewhere, or their address, where the configuration of the channel says it.
+        elsewhere: Option<Box<str>>,
     },
     /// A user of Telegram, who pressed a button there.
     Telegram {
@@ -156,6 +166,8 @@ pub enum Person {
         user: String,
         /// The link beside the button.
         link: String,
+        /// As [`Person::Slack`] has it.
+        elsewhere: Option<Box<str>>,
     },
     /// Whoever signed in at the page or the API, and answers without any link.
     Visitor(String),

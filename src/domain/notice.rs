@@ -18,7 +18,7 @@ use super::preflight::{Preflight, Unfit};
 use super::rollout::Account;
 use super::rollout::obstacle::InTheWay;
 use super::votes::Approvals;
-use super::workload::WorkloadId;
+use super::workload::{Origin, WorkloadId};
 
 /// A message of so many bytes is kept beside what it is made of.
 const MOST_KEPT_TWICE: usize = 400;
@@ -332,6 +332,9 @@ pub struct Notice {
     pub level: String,
     /// `NOTIFICATION`, `AUTO_UPDATE`, and the strategy: why people get this.
     pub policy: String,
+    /// Who says the mode, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode_from: Option<Origin>,
     /// Why this version, where a policy chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Grounds>,
@@ -403,6 +406,7 @@ impl Notice {
             to,
             level: String::new(),
             policy: String::new(),
+            mode_from: None,
             why: None,
             preflight: None,
             owner: None,
@@ -456,6 +460,12 @@ impl Notice {
     #[must_use]
     pub fn is_passed_over(&self) -> bool {
         self.kind == NoticeKind::Failed && self.by.is_none()
+    }
+
+    /// Whether it tells that what was stopped is resumed: by whom, and about the same workload as before.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.kind == NoticeKind::Stopped && self.by.is_some()
     }
 
     /// The link that resumes what is stopped, where this tells of it.
@@ -543,6 +553,7 @@ pub(crate) mod tests {
         Notice {
             level: "minor".into(),
             policy: "NOTIFICATION, strategy MINOR".into(),
+            mode_from: Some(Origin::Workload),
             why: Some(Grounds::Highest {
                 strategy: Strategy::Minor,
                 level: Level::Minor,

@@ -198,8 +198,19 @@ pub struct Pressed {
     pub button: Button,
     /// Who pressed.
     pub who: Who,
+    /// Who that is elsewhere, where the configuration of the channel says it: the name they sign in with, or an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<String>,
     /// Where.
     pub place: Place,
+}
+
+impl Pressed {
+    /// Who pressed, as whoever answers.
+    #[must_use]
+    pub fn signed_in(&self) -> SignedIn {
+        self.who.signed_in().known_elsewhere(self.elsewhere.as_deref())
+    }
 }
 
 /// What is said to a press.
@@ -258,7 +269,15 @@ pub(crate) mod tests {
             Place { posted, shown: serde_json::json!([{"type": "actions"}]), aside: "https://x.example".into() };
         for who in [Who::Slack { team: "T1".into(), user: "U1".into() }, Who::Telegram(7)] {
             let (channels, button) = (vec!["ops".to_owned()], Button::of(TOKEN).unwrap());
-            let pressed = Pressed { id: "prs_1".into(), channels, wish: Wish::Skip, button, who, place: place.clone() };
+            let pressed = Pressed {
+                id: "prs_1".into(),
+                channels,
+                wish: Wish::Skip,
+                button,
+                who,
+                elsewhere: None,
+                place: place.clone(),
+            };
             let text = serde_json::to_string(&pressed).unwrap();
             assert_eq!(serde_json::from_str::<Pressed>(&text).unwrap(), pressed);
         }

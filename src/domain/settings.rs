@@ -93,6 +93,8 @@ impl Fingerprint {
 pub struct Settings {
     /// Apply, ask or nothing.
     pub mode: Mode,
+    /// Who says so.
+    pub mode_from: Origin,
     /// Versions, or what the running tag points to.
     pub track: Track,
     /// What narrows the candidates.
@@ -131,7 +133,8 @@ impl Settings {
         if workload.containers.len() > MOST_CONTAINERS {
             problems.push(Problem::TooManyContainers);
         }
-        let settings = values.settings(bounds.forced);
+        let mode_from = Origin::of_mode(workload, container, bounds.forced);
+        let settings = values.settings(bounds.forced, mode_from);
         // What our own record says is of no matter where nothing is decided.
         if settings.mode != Mode::Disabled && workload.annotations.iter().any(|(_, value)| is_left_out(value)) {
             problems.push(Problem::TooMuch);
@@ -327,10 +330,11 @@ impl Values {
     }
 
     /// What they come to, under what is forced.
-    fn settings(self, forced: Forced) -> Settings {
+    fn settings(self, forced: Forced, mode_from: Origin) -> Settings {
         let order = self.tag_order.strongest().unwrap_or(Order::Semver);
         Settings {
             mode: forced.mode.or(self.mode.strongest()).unwrap_or(Mode::Notification),
+            mode_from,
             track: self.track.strongest().unwrap_or(Track::Version),
             policy: Policy {
                 strategy: forced.strategy.or(self.strategy.strongest()).unwrap_or(Strategy::All),

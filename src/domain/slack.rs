@@ -1,5 +1,7 @@
 //! Slack's ids, and who may press the buttons of a channel there.
 
+use std::collections::BTreeMap;
+
 /// Whether a text is an id of Slack's that begins with one of these letters.
 #[must_use]
 pub fn is_id(text: &str, kinds: &[char]) -> bool {
@@ -18,6 +20,8 @@ pub struct Desk {
     pub channel: String,
     /// The ids of who may press, `U…`; else everybody of the workspace who is in the channel.
     pub users: Option<Vec<String>>,
+    /// Who of them is who elsewhere: the name that they sign in with, or their address.
+    pub people: BTreeMap<String, String>,
 }
 
 /// Where a button was pressed and by whom, as Slack says it.
@@ -80,7 +84,7 @@ mod tests {
     #[test]
     fn whoever_differs_in_one_thing_is_nobody() {
         let (app, team, users) = (Some("A1".into()), Some("T1".into()), Some(vec!["U1".into()]));
-        let desk = Desk { app, team, channel: "C1".into(), users };
+        let desk = Desk { app, team, channel: "C1".into(), users, people: BTreeMap::new() };
         let presser =
             Presser { app: "A1".into(), team: "T1".into(), channel: "C1".into(), user: "U1".into(), home: "T1".into() };
         let other = || "X1".to_owned();
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn where_nobody_is_named_the_channel_says_who_may() {
-        let desk = Desk { app: None, team: None, channel: "C1".into(), users: None };
+        let desk = Desk { app: None, team: None, channel: "C1".into(), users: None, people: BTreeMap::new() };
         let of = |channel: &str, team: &str, home: &str| {
             let (app, user) = ("A7".into(), "U7".into());
             desk.admits(&Presser { app, user, team: team.into(), channel: channel.into(), home: home.into() })

@@ -1,5 +1,7 @@
 //! Who may press the buttons of a chat of Telegram.
 
+use std::collections::BTreeMap;
+
 /// A chat, as Telegram knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chat {
@@ -32,6 +34,8 @@ impl std::str::FromStr for Chat {
 pub struct Desk {
     /// The numbers of who may press.
     pub users: Vec<i64>,
+    /// Who of them is who elsewhere: the name that they sign in with, or their address.
+    pub people: BTreeMap<i64, String>,
 }
 
 /// Where a button was pressed and by whom, as Telegram says it.
@@ -81,7 +85,7 @@ mod tests {
 
     #[test]
     fn who_may_press_is_named_and_in_the_chat() {
-        let desk = Desk { users: vec![7] };
+        let desk = Desk { users: vec![7], people: BTreeMap::new() };
         let by = |chat, name: Option<&str>, user| Presser { chat, name: name.map(str::to_owned), user };
         let (number, name) = (Chat::Number(-42), "@ops".parse::<Chat>().unwrap());
         assert_eq!(desk.admits(&number, &by(-42, None, 7)), Ok(()));
@@ -91,6 +95,9 @@ mod tests {
         for other in [None, Some(""), Some("ops2")] {
             assert_eq!(desk.admits(&name, &by(-42, other, 7)), Err(NotAllowed::Chat), "{other:?}");
         }
-        assert_eq!(Desk { users: Vec::new() }.admits(&number, &by(-42, None, 7)), Err(NotAllowed::User));
+        assert_eq!(
+            Desk { users: Vec::new(), people: BTreeMap::new() }.admits(&number, &by(-42, None, 7)),
+            Err(NotAllowed::User)
+        );
     }
 }

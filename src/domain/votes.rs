@@ -83,7 +83,8 @@ pub struct Vote {
     /// The way by which it came, where that is not the person alone: a link that others may hold, the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     way: Option<Voter>,
-    /// What stands before the `@` of an address, or the name of somebody who came without a link: by it the two are told apart.
+    /// What stands before the `@` of an address, or the name of somebody who is known beyond the link that they came by: by it
+    /// the two are told apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alias: Option<Voter>,
     /// Whether a program casts it. No such vote is ever written: it is enough alone, or none.
@@ -110,13 +111,18 @@ impl Vote {
             },
             // So it is told from everybody.
             Person::Program(_) => Some(voter("program", "")?),
+            Person::Slack { elsewhere: Some(name), .. } | Person::Telegram { elsewhere: Some(name), .. } => {
+                Some(alias(name)?)
+            }
             Person::SignedIn { .. } | Person::Slack { .. } | Person::Telegram { .. } | Person::Command(_) => None,
         };
         let (who, way) = match person {
             Person::Holder(link) => (holder(link)?, None),
             Person::SignedIn { name, link } => (voter("name", name)?, Some(holder(link)?)),
-            Person::Slack { user, link } => (voter("slack", user)?, Some(holder(link)?)),
-            Person::Telegram { user, link } => (voter("telegram", user)?, Some(holder(link)?)),
+            Person::Slack { elsewhere: Some(name), link, .. }
+            | Person::Telegram { elsewhere: Some(name), link, .. } => (voter("name", name)?, Some(holder(link)?)),
+            Person::Slack { user, link, .. } => (voter("slack", user)?, Some(holder(link)?)),
+            Person::Telegram { user, link, .. } => (voter("telegram", user)?, Some(holder(link)?)),
             Person::Visitor(name) => (voter("name", name)?, None),
             // All of them are one.
             Person::Program(_) => (voter("program", "")?, None),
@@ -129,15 +135,16 @@ impl Vote {
 
     /// Whether both may be one person's. Two who signed in are different if their names are; anybody else is known by the way
     /// that the vote came alone, and nobody counts twice by coming another way: who signed in and needs no link may hold one of a
-    /// name that says nothing. Users of a chat are listed by whoever configures its channel, and are themselves there alone.
+    /// name that says nothing. Users of a chat are who the configuration of its channel says they are; of those that it does not
+    /// name nothing is known but their ids, and each is somebody of their own.
     fn may_be_of_one(&self, other: &Self) -> bool {
         if self.who == other.who {
             return true;
         }
         match (self.by.is_signed_in(), other.by.is_signed_in()) {
             (true, true) => false,
-            (true, false) if self.way.is_none() => other.alias.is_none() || self.alias == other.alias,
-            (false, true) if other.way.is_none() => self.alias.is_none() || self.alias == other.alias,
+            (true, false) if self.alias.is_some() => other.alias.is_none() || self.alias == other.alias,
+            (false, true) if other.alias.is_some() => self.alias.is_none() || self.alias == other.alias,
             _ => self.way() == other.way(),
         }
     }

@@ -3,6 +3,7 @@
 use super::chat::ChatWords;
 use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Summary};
+use crate::domain::workload::Origin;
 
 /// What a fact or a remark is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,7 +131,7 @@ pub trait Catalogue: ChatWords {
     /// That there are more of them than are shown, and whether the page behind the link lists them.
     fn more_items(&self, more: usize, are_listed: bool) -> String;
     /// Why its reader gets a message about several things.
-    fn reason_of_several(&self, cluster: Option<&str>) -> String;
+    fn reason_of_several(&self, mode_from: Option<Origin>, cluster: Option<&str>) -> String;
     /// What is wrong with image-watcher, as a subject, and as a sentence with what to do.
     fn trouble(&self, trouble: &Trouble) -> (String, String);
     /// That somebody tries a channel, as a subject and as a sentence.

@@ -4,6 +4,7 @@ use super::catalogue::{Catalogue, Label};
 use super::one::{image, names, severity};
 use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean};
 use crate::domain::event::{Notice, NoticeKind, Trouble};
+use crate::domain::workload::Origin;
 
 /// How many things a message shows.
 const MOST_ITEMS: usize = 50;
@@ -29,7 +30,7 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
             url: link.clone(),
             hint: words.link_hint(None),
         }),
-        ..plain((subject, sentence), words.reason_of_several(frame.cluster), words, frame)
+        ..plain((subject, sentence), words.reason_of_several(one_origin(notices), frame.cluster), words, frame)
     }
 }
 
@@ -37,6 +38,12 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
 fn one_cause(notices: &[Notice]) -> Option<&Notice> {
     let first = notices.first()?;
     notices.iter().all(|other| other.cause() == first.cause()).then_some(first)
+}
+
+/// Who says the mode of all of them, where that is one.
+fn one_origin(notices: &[Notice]) -> Option<Origin> {
+    let first = notices.first()?.mode_from;
+    first.filter(|_| notices.iter().all(|other| other.mode_from == first))
 }
 
 fn shared_facts(notice: &Notice, words: &dyn Catalogue) -> Vec<Fact> {
@@ -117,5 +124,61 @@ fn plain((subject, sentence): (String, String), reason: String, words: &dyn Cata
         release: None,
         action: None,
         reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Tz;
+
+    use super::super::Links;
+    use super::*;
+    use crate::domain::event::tests::notice;
+    use crate::domain::release::Language;
+
+    /// The subject, the sentence and the reason of a message about two of a kind.
+    fn said(language: Language, kind: NoticeKind, origins: [Option<Origin>; 2]) -> String {
+        let two = origins.map(|mode_from| Notice { mode_from, ..notice(kind) });
+        let frame = Frame { cluster: None, zone: Tz::UTC, language, links: &Links::default(), notes: None };
+        let Message { subject, sentence, reason, .. } = message(&two, super::super::words(language), &frame);
+        format!("{subject}\n{sentence}\n{reason}")
+    }
+
+    /// What went the other way, or nowhere, says so; and the reason is whoever says the mode.
+    #[test]
+    fn what_happened_to_several_is_said_as_of_one() {
+        let own = [Some(Origin::Workload); 2];
+        let kinds = [NoticeKind::Available, NoticeKind::Applied, NoticeKind::Held, NoticeKind::Gone];
+        let mut all: Vec<String> = Vec::new();
+        for language in [Language::English, Language::French] {
+            all.extend(kinds.map(|kind| said(language, kind, own)));
+            let origins = [Origin::Operator, Origin::Container, Origin::Namespace, Origin::Rule, Origin::Default];
+            let mut reasons: Vec<[Option<Origin>; 2]> = origins.map(|origin| [Some(origin); 2]).to_vec();
+            reasons.push([Some(Origin::Workload), Some(Origin::Rule)]);
+            let reason = |origins| said(language, NoticeKind::Applied, origins).lines().last().unwrap().to_owned();
+            all.extend(reasons.into_iter().map(reason));
+        }
+        insta::assert_snapshot!(all.join("\n\n"));
+    }
+
+    #[test]
+    fn the_reason_of_one_is_whoever_says_its_mode() {
+        let reason = |language, mode_from| {
+            let one = Notice { mode_from, ..notice(NoticeKind::Available) };
+            let frame = Frame { cluster: None, zone: Tz::UTC, language, links: &Links::default(), notes: None };
+            super::super::one::message(&one, super::super::words(language), &frame).reason
+        };
+        let origins = [
+            Some(Origin::Operator),
+            Some(Origin::Container),
+            Some(Origin::Workload),
+            Some(Origin::Namespace),
+            Some(Origin::Rule),
+            Some(Origin::Default),
+            None,
+        ];
+        let all =
+            [Language::English, Language::French].map(|language| origins.map(|it| reason(language, it)).join("\n"));
+        insta::assert_snapshot!(all.join("\n\n"));
     }
 }

@@ -16,6 +16,11 @@ pub enum Attempt<R = String> {
         /// What to tell people who look.
         reason: R,
     },
+    /// The same of this message alone: the channel may well take others meanwhile.
+    Later {
+        /// What to tell people who look.
+        reason: R,
+    },
     /// The channel takes nothing more for a while, from nobody.
     Busy {
         /// Not before, if the channel said.
@@ -50,6 +55,7 @@ impl<R> Attempt<R> {
         match self {
             Self::Delivered => Attempt::Delivered,
             Self::Retry { at, reason } => Attempt::Retry { at, reason: change(reason) },
+            Self::Later { reason } => Attempt::Later { reason: change(reason) },
             Self::Busy { at, reason } => Attempt::Busy { at, reason: change(reason) },
             Self::Refused { reason } => Attempt::Refused { reason: change(reason) },
             Self::Gone { reason } => Attempt::Gone { reason: change(reason) },

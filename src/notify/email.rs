@@ -3,12 +3,15 @@
 mod session;
 mod smtp_url;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lettre::Message as Mail;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use minijinja::Environment;
 
 use super::attempt::{Attempt, Refusal};
+use super::follow::Sent;
 use super::probe::Tried;
 use super::service::{Sending, Style};
 use super::template::{Templates, made};
@@ -17,7 +20,7 @@ use crate::domain::release::Room;
 use crate::message::Message;
 use crate::outbound::Outbound;
 pub use session::is_host_name;
-use session::{Relay, SessionError};
+use session::{Relay, SessionError, is_about_relaying, is_put_off};
 pub use smtp_url::{SmtpTls, SmtpUrl, SmtpUrlError};
 
 /// What a mail has room for: far below the 100 kB at which mail programs cut.
@@ -34,11 +37,18 @@ pub enum EmailError {
     Template(#[from] minijinja::Error),
 }
 
+/// Somebody who gets mails.
+struct Recipient {
+    mailbox: Mailbox,
+    /// Whether the server took one for them, since the start.
+    is_known: AtomicBool,
+}
+
 /// The mail channel.
 pub struct EmailChannel {
     relay: Relay,
     from: Mailbox,
-    to: Vec<Mailbox>,
+    to: Vec<Recipient>,
     templates: Environment<'static>,
     own: Templates,
 }
@@ -59,6 +69,7 @@ impl EmailChannel {
         let mut templates = Environment::new();
         templates.add_template("update.txt", include_str!("../../templates/email/update.txt"))?;
         templates.add_template("update.html", include_str!("../../templates/email/update.html"))?;
+        let to = to.into_iter().map(|mailbox| Recipient { mailbox, is_known: AtomicBool::new(false) }).collect();
         Ok(Self { relay, from, to, templates, own: Templates::default() })
     }
 
@@ -84,18 +95,41 @@ impl EmailChannel {
     }
 
     pub(super) fn recipients(&self) -> Vec<String> {
-        self.to.iter().map(|mailbox| mailbox.email.to_string()).collect()
+        self.to.iter().map(|to| to.mailbox.email.to_string()).collect()
     }
 
-    pub(super) async fn deliver(&self, sending: &Sending<'_>) -> Attempt<Refusal> {
+    pub(super) async fn hand_in(&self, sending: &Sending<'_>) -> Sent<Refusal> {
         let mail = match self.mail(sending) {
             Ok(mail) => mail,
-            Err(reason) => return Attempt::GaveUp { reason: reason.into() },
+            Err(reason) => return Sent::of(Attempt::GaveUp { reason: reason.into() }),
         };
         match self.relay.send(&mail).await {
-            Ok(()) => Attempt::Delivered,
-            Err(error) => judge(&error),
+            Ok(said) => {
+                self.recipient(sending.delivery).into_iter().for_each(|to| to.is_known.store(true, Ordering::Relaxed));
+                Sent { said: Some(said), ..Sent::of(Attempt::Delivered) }
+            }
+            Err(error) => Sent::of(self.judged(error, sending)),
         }
+    }
+
+    fn judged(&self, error: SessionError, sending: &Sending<'_>) -> Attempt<Refusal> {
+        match error {
+            SessionError::Recipient(source) if is_about_relaying(&source) && self.relays_nothing(sending) => {
+                judge(&SessionError::Relay(source))
+            }
+            error => judge(&error),
+        }
+    }
+
+    fn recipient(&self, delivery: &Delivery) -> Option<&Recipient> {
+        self.to.iter().find(|to| to.mailbox.email.to_string() == delivery.recipient)
+    }
+
+    /// Whether a server that does not relay to a recipient relays to nobody, as far as it shows: it did before, or it took
+    /// nobody else's mail. Else it is about where that one is.
+    fn relays_nothing(&self, sending: &Sending<'_>) -> bool {
+        let was_taken = |to: &Recipient| to.is_known.load(Ordering::Relaxed);
+        self.recipient(sending.delivery).is_some_and(was_taken) || !self.to.iter().any(was_taken)
     }
 
     /// What would be sent, as people read it.
@@ -117,15 +151,14 @@ impl EmailChannel {
     }
 
     fn mail(&self, Sending { delivery, message, now, style, .. }: &Sending<'_>) -> Result<Mail, String> {
-        let to = self.to.iter().find(|mailbox| mailbox.email.to_string() == delivery.recipient);
-        let to = to.ok_or_else(|| "the recipient is no longer configured".to_owned())?;
+        let to = self.recipient(delivery).ok_or_else(|| "the recipient is no longer configured".to_owned())?;
         let domain = self.from.email.domain();
         let (text, html) = self.rendered(message).map_err(|error| error.to_string())?;
         let header =
             |name: &'static str, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
         let mut mail = Mail::builder()
             .from(self.from.clone())
-            .to(to.clone())
+            .to(to.mailbox.clone())
             .subject(&message.subject)
             .date(std::time::SystemTime::from(*now))
             // The same on every attempt, so that a repeated message is recognised.
@@ -165,21 +198,33 @@ fn refusal_of(error: &SessionError) -> Refusal {
 fn judge(error: &SessionError) -> Attempt<Refusal> {
     let reason = refusal_of(error);
     match error {
-        SessionError::Login(source) | SessionError::Hello { source, .. } | SessionError::Sender(source)
+        SessionError::Login(source)
+        | SessionError::Hello { source, .. }
+        | SessionError::Sender(source)
+        | SessionError::Relay(source)
             if source.is_permanent() =>
         {
             Attempt::Refused { reason }
         }
         SessionError::NoTls | SessionError::NoLogin | SessionError::Certificate { .. } => Attempt::Refused { reason },
-        SessionError::Message(source) if is_about_us(source) => Attempt::Refused { reason },
-        SessionError::Message(source) | SessionError::Hello { source, .. } | SessionError::Sender(source)
+        SessionError::Recipient(source) | SessionError::Message(source) if is_about_us(source) => {
+            Attempt::Refused { reason }
+        }
+        SessionError::Recipient(source)
+        | SessionError::Message(source)
+        | SessionError::Hello { source, .. }
+        | SessionError::Relay(source)
+        | SessionError::Sender(source)
             if code(source) == Some(421) =>
         {
             Attempt::Busy { at: None, reason }
         }
+        SessionError::Recipient(source) if is_put_off(source) => Attempt::Later { reason },
         SessionError::Text(_) => Attempt::TooRich { reason },
         SessionError::NotAscii => Attempt::GaveUp { reason },
-        SessionError::Message(source) if source.is_permanent() => Attempt::GaveUp { reason },
+        SessionError::Recipient(source) | SessionError::Message(source) if source.is_permanent() => {
+            Attempt::GaveUp { reason }
+        }
         _ => Attempt::Retry { at: None, reason },
     }
 }

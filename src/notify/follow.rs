@@ -16,6 +16,15 @@ pub struct Sent<R = String> {
     pub attempt: Attempt<R>,
     /// Where it stands, if it is to be changed when the update goes on.
     pub posted: Option<Posted>,
+    /// What the other side said as it took the message, without secrets.
+    pub said: Option<String>,
+}
+
+impl<R> Sent<R> {
+    /// An attempt that posted nothing that can be changed, as far as is known.
+    pub(super) fn of(attempt: Attempt<R>) -> Self {
+        Self { attempt, posted: None, said: None }
+    }
 }
 
 /// What is to be done in a service that can change what was posted.
@@ -58,7 +67,7 @@ pub(super) async fn attempt(
     match (service.answered(), turn.before) {
         (Some(app), Some(before)) => go_on((service, app), client, sending, (before, turn.is_news)).await,
         // There is nothing to show it in, and nobody asked to hear of it.
-        _ if !turn.is_news => Sent { attempt: Attempt::Delivered, posted: None },
+        _ if !turn.is_news => Sent::of(Attempt::Delivered),
         (app, _) => anew((service, app), client, sending).await,
     }
 }
@@ -70,8 +79,10 @@ async fn anew(
 ) -> Sent<Refusal> {
     let (attempt, answer) = post(service, client, service.request(sending), sending.now).await;
     let is_posted = attempt == Attempt::Delivered;
-    let posted = app.zip(answer).filter(|_| is_posted).and_then(|(app, answer)| app.posted(&answer));
-    Sent { attempt, posted }
+    let answer = answer.filter(|_| is_posted);
+    let posted = app.zip(answer.as_ref()).and_then(|(app, answer)| app.posted(answer));
+    let said = answer.map(|answer| format!("{} {}", answer.status.as_u16(), String::from_utf8_lossy(&answer.body)));
+    Sent { attempt, posted, said }
 }
 
 /// The edit comes first, as it may be repeated: an attempt that fails after it says nothing twice.
@@ -85,20 +96,52 @@ async fn go_on(
     let is_out_of_reach = answer.is_some_and(|answer| app.is_out_of_reach(&answer));
     let is_over = match &edited {
         Attempt::Delivered => !is_news,
-        Attempt::TooRich { .. } => sending.style == Style::Rich,
+        Attempt::TooRich { .. } => sending.style == Style::Rich && !is_out_of_reach,
         // What can't be changed is said below it instead.
         Attempt::GaveUp { .. } => false,
-        Attempt::Retry { .. } | Attempt::Busy { .. } | Attempt::Refused { .. } | Attempt::Gone { .. } => {
-            !is_out_of_reach
-        }
+        Attempt::Retry { .. }
+        | Attempt::Later { .. }
+        | Attempt::Busy { .. }
+        | Attempt::Refused { .. }
+        | Attempt::Gone { .. } => !is_out_of_reach,
     };
     if is_over {
-        return Sent { attempt: edited, posted: None };
+        return Sent::of(edited);
     }
     let (attempt, answer) = post(service, client, app.follow(sending, before), sending.now).await;
     if answer.is_some_and(|answer| app.is_out_of_reach(&answer)) {
         // What it would stand below is gone, too.
         return anew((service, Some(app)), client, sending).await;
     }
-    Sent { attempt, posted: None }
+    Sent::of(attempt)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use super::super::service::tests::answering;
+    use super::super::telegram::{Chat, TelegramChannel};
+    use super::super::tests::{asking, said};
+    use super::*;
+    use crate::domain::secret::Secret;
+    use crate::message::Links;
+    use crate::outbound::{Outbound, Reach};
+
+    /// What Telegram answers with 400 of a message that somebody deleted is no word about how the next one is written.
+    #[tokio::test]
+    async fn what_was_deleted_is_followed_by_a_whole_message() {
+        const GONE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 69\r\n\r\n{\"ok\":false,\"description\":\"Bad Request: message to edit not found\"}  ";
+        let (api, requests, _serving) = answering(GONE).await;
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let telegram = Arc::new(TelegramChannel::new(&api, Secret::new("1:x".into()), Chat::Number(-42), None));
+        let (delivery, links) = (&asking(), &Links::default());
+        let (message, now) = (&said(delivery, None, None), chrono::DateTime::UNIX_EPOCH);
+        let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
+        let before = Posted { channel: "-42".into(), message: "7".into() };
+        let turn = Turn { before: Some(&before), is_news: true };
+        attempt(&*telegram, &client, &sending, turn).await;
+        assert_eq!(requests.load(Ordering::SeqCst), 3, "it is edited, said below it, and posted anew, all of it rich");
+    }
 }

@@ -6,7 +6,7 @@
 //! refusal at once, and of what does not pass within an hour.
 //!
 //! ```text
-//!          five failures in a row · busy · refused            the time is over
+//!    five failures in a row · told to wait · busy · refused   the time is over
 //! open ───────────────────────────────────────► closed ─────────────────────► one message is tried
 //!  ▲                                               ▲                             │        │
 //!  └──────────────── delivered ────────────────────┼─────────────────────────────┘        │
@@ -99,6 +99,8 @@ struct State {
     /// How often it was closed since the last success.
     times: u32,
     closed: Option<(Closed, Duration)>,
+    /// Until when the channel asked to be left alone, or takes nothing as far as it says.
+    asked_until: Duration,
     /// What failed last, and since when.
     trouble: Option<(DateTime<Utc>, String)>,
     /// When people were told that it has failed for long.
@@ -108,7 +110,15 @@ struct State {
 impl State {
     /// Whether the channel asked to be left alone until later.
     fn is_left_alone(&self, now: Duration) -> bool {
-        matches!(self.closed, Some((Closed::Busy, until)) if now < until)
+        now < self.asked_until
+    }
+
+    /// Closes it for a wait that was asked for, where that ends later than what closed it.
+    fn lengthen(&mut self, until: Duration) {
+        if let Some((_, closed_until)) = &mut self.closed {
+            *closed_until = until.max(*closed_until);
+            self.asked_until = until.max(self.asked_until);
+        }
     }
 
     /// Whether people hear now that it has failed for long.
@@ -156,15 +166,15 @@ impl Gate {
     pub fn learn(&self, attempt: &Attempt, now: Moment, chance: f64) -> Option<TroubleKind> {
         let mut state = self.state();
         let (why, at, reason) = match attempt {
-            // A refusal that is about the message says that the channel works.
-            Attempt::Delivered | Attempt::TooRich { .. } | Attempt::GaveUp { .. } => {
+            // What is about the message says that the channel works.
+            Attempt::Delivered | Attempt::TooRich { .. } | Attempt::Later { .. } | Attempt::GaveUp { .. } => {
                 // One that was under way does not shorten the wait that the channel asked for meanwhile.
                 if !state.is_left_alone(now.monotonic) {
                     *state = State::default();
                 }
                 return None;
             }
-            Attempt::Retry { reason, .. } => (Closed::Failing, None, reason),
+            Attempt::Retry { at, reason } => (Closed::Failing, *at, reason),
             Attempt::Busy { at, reason } => (Closed::Busy, *at, reason),
             Attempt::Refused { reason } => (Closed::Refusing, None, reason),
             Attempt::Gone { reason } => (Closed::Gone, None, reason),
@@ -172,16 +182,29 @@ impl Gate {
         state.failures = state.failures.saturating_add(1);
         let since = state.trouble.take().map_or(now.wall, |(since, _)| since);
         state.trouble = Some((since, reason.clone()));
-        if why == Closed::Failing && state.failures < MOST_FAILURES {
+        let told = at.and_then(|at| (at - now.wall).to_std().ok()).map(|wait| now.monotonic.saturating_add(wait));
+        let is_failing = why == Closed::Failing;
+        let is_tired = !is_failing || state.failures >= MOST_FAILURES;
+        // One that says how long to wait is not to be asked five times.
+        if told.is_none() && !is_tired {
             return None;
         }
-        let was = state.closed;
-        // Several that were under way together are one failure.
-        if was.is_some_and(|(_, until)| now.monotonic < until) && why != Closed::Gone {
+        // Several that were under way together are one failure, and wait as long as any of them was told to.
+        if why != Closed::Gone && state.closed.is_some_and(|(_, until)| now.monotonic < until) {
+            told.into_iter().for_each(|until| state.lengthen(until));
             return None;
         }
-        state.times = state.times.saturating_add(1);
-        state.closed = Some((why, now.monotonic.saturating_add(wait(why, at, state.times, now.wall, chance))));
+        // Who fails for long and always says to come again at once is not believed.
+        let ours = is_tired && (is_failing || told.is_none());
+        let ours = ours.then(|| {
+            state.times = state.times.saturating_add(1);
+            now.monotonic.saturating_add(wait(why, state.times, chance))
+        });
+        let Some(until) = told.max(ours) else { return None };
+        state.closed = Some((why, until));
+        if told.is_some() || why == Closed::Busy {
+            state.asked_until = until;
+        }
         match why {
             Closed::Refusing => Some(TroubleKind::ChannelPaused),
             Closed::Gone => Some(TroubleKind::ChannelGone),
@@ -195,11 +218,8 @@ impl Gate {
     }
 }
 
-/// How long a channel stays closed: as long as it asks for, else longer each time, by a fifth more or less.
-fn wait(why: Closed, at: Option<DateTime<Utc>>, times: u32, now: DateTime<Utc>, chance: f64) -> Duration {
-    if let Some(asked) = at.and_then(|at| (at - now).to_std().ok()) {
-        return asked;
-    }
+/// How long a channel stays closed that does not say: longer each time, by a fifth more or less.
+fn wait(why: Closed, times: u32, chance: f64) -> Duration {
     let (first, most) = why.patience();
     let doubled =
         first.saturating_mul(1_u32.checked_shl(times.saturating_sub(1).min(16)).unwrap_or(u32::MAX)).min(most);
@@ -298,6 +318,52 @@ mod tests {
         assert_eq!(gate.learn(&busy, at(0), 0.5), None);
         assert_eq!(gate.opening(at(0).monotonic), Opening::Closed(Duration::from_secs(7)));
         assert_eq!(gate.opening(at(8).monotonic), Opening::One);
+    }
+
+    /// A service that is being mended says so once, whatever the class of its answer.
+    #[test]
+    fn whoever_says_when_to_come_again_is_left_alone_until_then() {
+        let gate = Gate::default();
+        let later = |seconds| Attempt::Retry { at: Some(at(seconds).wall), reason: "status 503".into() };
+        assert_eq!(gate.learn(&later(120), at(0), 0.5), None);
+        assert_eq!(gate.opening(at(0).monotonic), Opening::Closed(Duration::from_secs(120)));
+        gate.learn(&Attempt::Delivered, at(1), 0.5);
+        assert_eq!(gate.opening(at(1).monotonic), Opening::Closed(Duration::from_secs(119)), "it was under way");
+        gate.learn(&Attempt::Delivered, at(121), 0.5);
+        assert_eq!(gate.opening(at(121).monotonic), Opening::Open);
+        for second in 200..204 {
+            gate.learn(&later(second + 1), at(second), 0.5);
+        }
+        assert_eq!(gate.opening(at(203).monotonic), Opening::Closed(Duration::from_secs(1)));
+        gate.learn(&later(205), at(204), 0.5);
+        assert_eq!(gate.opening(at(204).monotonic), Opening::Closed(Duration::from_secs(30)), "it said so five times");
+    }
+
+    /// Eight are under way at once, and the one that is told to wait need not be the first that ends.
+    #[test]
+    fn the_longest_wait_that_was_told_counts() {
+        let gate = Gate::default();
+        for _ in 0..5 {
+            gate.learn(&retry(), at(0), 0.5);
+        }
+        assert_eq!(gate.opening(at(0).monotonic), Opening::Closed(Duration::from_secs(30)));
+        let busy = |seconds| Attempt::Busy { at: Some(at(seconds).wall), reason: "status 429".into() };
+        for (told, expected) in [(600, 600), (60, 600)] {
+            gate.learn(&busy(told), at(0), 0.5);
+            assert_eq!(gate.opening(at(0).monotonic), Opening::Closed(Duration::from_secs(expected)), "{told}");
+        }
+        gate.learn(&Attempt::Delivered, at(40), 0.5);
+        assert_eq!(gate.opening(at(40).monotonic), Opening::Closed(Duration::from_secs(560)));
+    }
+
+    /// Greylisting: sixty recipients that are to come again are sixty messages, and no channel that fails.
+    #[test]
+    fn what_is_about_one_message_closes_nothing() {
+        let gate = Gate::default();
+        for n in 0..60 {
+            gate.learn(&Attempt::Later { reason: "450 greylisted".into() }, at(n), 0.5);
+            assert_eq!((gate.opening(at(n).monotonic), gate.standing()), (Opening::Open, None));
+        }
     }
 
     #[test]

@@ -1,18 +1,16 @@
 //! Google Chat, by a webhook of a space (developers.google.com/workspace/chat, "Build an app as a webhook", "Cards v2",
 //! "Usage limits").
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::attempt::{Attempt, Refusal};
+use super::attempt::Refusal;
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, buttons, short, text};
-use super::service::{Request, Sending, Service, Style, by_status, put, secrets_of, with_query};
+use super::service::{Request, Sending, Service, Style, put, secrets_of, with_query};
 use crate::domain::event::Told;
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::Message;
-use crate::outbound::Response;
 
 /// What a message has room for.
 const ROOM: Room = Room { alerts: 20, releases: 10, lines: 12, characters: 6000 };
@@ -58,14 +56,6 @@ impl Service for GoogleChatChannel {
         }
         Request::json(&self.url, &body)
     }
-
-    /// A space or webhook that is gone is not found.
-    fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
-        match by_status(answer, now) {
-            Attempt::GaveUp { reason } if answer.status.as_u16() == 404 => Attempt::Refused { reason },
-            attempt => attempt,
-        }
-    }
 }
 
 fn message(message: &Message) -> Value {
@@ -91,6 +81,7 @@ fn message(message: &Message) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Attempt;
     use super::super::hostile::{answered, rendered};
     use super::*;
 

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut_as, fitted};
 use super::layout::{Layout, Markup, short, text};
 use super::probe::{self, Tried};
-use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_status, refused, secrets_of};
+use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_address, refused, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::Message;
@@ -69,8 +69,10 @@ impl Service for MattermostChannel {
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         let body: Value = body_of(answer);
         let id = at(&body, "/id").as_str().unwrap_or_default();
-        match by_status(answer, now) {
-            Attempt::TooRich { .. } | Attempt::GaveUp { .. } if id.starts_with("web.incoming_webhook") => {
+        match by_address(answer, now) {
+            Attempt::TooRich { .. } | Attempt::GaveUp { .. } | Attempt::Refused { .. }
+                if id.starts_with("web.incoming_webhook") =>
+            {
                 refused("the server has no such webhook, or it may not post", answer)
             }
             attempt => attempt,
@@ -95,6 +97,6 @@ mod tests {
         assert_eq!(judged(200, "ok"), Attempt::Delivered);
         assert!(matches!(judged(400, r#"{"id":"web.incoming_webhook.invalid.app_error"}"#), Attempt::Refused { .. }));
         assert!(matches!(judged(400, r#"{"id":"model.post.is_valid.msg.app_error"}"#), Attempt::TooRich { .. }));
-        assert!(matches!(judged(404, ""), Attempt::GaveUp { .. }));
+        assert!(matches!(judged(404, ""), Attempt::Refused { .. }));
     }
 }

@@ -71,6 +71,7 @@ use crate::domain::approval::{Allows, Approval, LinkKeys};
 use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, Told, holder};
 use crate::domain::listing::Listing;
 use crate::domain::press::Posted;
+use crate::domain::redaction::redacted;
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
 use crate::domain::window::Windows;
@@ -105,6 +106,14 @@ impl Transport {
         }
     }
 
+    /// Whether it has any use for this, whatever its configuration names.
+    fn has_use_for(&self, notice: &Notice) -> bool {
+        match self {
+            Self::Email(_) => !notice.is_resumed(),
+            Self::Service(_, service) => service.has_use_for(notice),
+        }
+    }
+
     fn takes_several(&self) -> bool {
         !matches!(self, Self::Service(_, service) if !service.takes_several())
     }
@@ -130,7 +139,7 @@ impl Transport {
 
     async fn attempt(&self, sending: &Sending<'_>, turn: Turn<'_>) -> Sent<Refusal> {
         match self {
-            Self::Email(email) => Sent { attempt: email.deliver(sending).await, posted: None },
+            Self::Email(email) => email.hand_in(sending).await,
             Self::Service(client, service) => follow::attempt(&**service, client, sending, turn).await,
         }
     }
@@ -219,7 +228,8 @@ impl Channel {
     }
 
     fn wants(&self, notice: &Notice) -> bool {
-        (self.is_told(notice.kind) || self.shows(notice)) && self.is_of(&notice.workload.namespace)
+        let is_told = self.is_told(notice.kind) || self.shows(notice);
+        is_told && self.transport.has_use_for(notice) && self.is_of(&notice.workload.namespace)
     }
 
     /// Whether it is notified of this.
@@ -438,7 +448,7 @@ impl Channels {
     ) -> Sent {
         let Some(channel) = self.find(&delivery.channel) else {
             let reason = format!("the channel {} is no longer configured", delivery.channel);
-            return Sent { attempt: Attempt::GaveUp { reason }, posted: None };
+            return Sent::of(Attempt::GaveUp { reason });
         };
         let turn = Turn { before, is_news: !self.is_only_shown(delivery) };
         let notes = notes.map(|notes| notes.within(channel.transport.room()));
@@ -454,7 +464,8 @@ impl Channels {
         let signatures = links.whole.iter().chain(links.each.iter().flatten());
         let signatures = signatures.filter_map(|link| link.rsplit('.').next());
         let secrets: Vec<&str> = channel.transport.secrets().into_iter().chain(signatures).collect();
-        Sent { attempt: sent.attempt.redacted(&secrets), posted: sent.posted }
+        let said = sent.said.map(|said| redacted(&said, &secrets)).filter(|said| !said.is_empty());
+        Sent { attempt: sent.attempt.redacted(&secrets), posted: sent.posted, said }
     }
 }
 
@@ -462,9 +473,15 @@ impl Channels {
 #[must_use]
 pub fn links(base: Option<&Url>, keys: &LinkKeys, delivery: &Delivery, now: DateTime<Utc>) -> Links {
     let link = |notice: &Notice| review_link(base?, keys, notice, &delivery.holder(), now);
-    match delivery.notices() {
-        [only] => Links { whole: link(only), each: Vec::new() },
-        several => Links { whole: list_link(base, keys, delivery, now), each: several.iter().map(link).collect() },
+    match &delivery.told {
+        Told::One(only) => Links { whole: link(only), each: Vec::new() },
+        Told::Several { notices, .. } => {
+            let each: Vec<Option<String>> = notices.iter().map(link).collect();
+            // One that is left of several is the whole, too.
+            let whole = if let [only] = each.as_slice() { only.clone() } else { list_link(base, keys, delivery, now) };
+            Links { whole, each }
+        }
+        Told::Trouble(_) | Told::Test(_) => Links::default(),
     }
 }
 
@@ -603,6 +620,8 @@ mod tests {
         assert_eq!((holder, list.expires()), ("email:oncall@example.com", question().asked().unwrap().expires));
         let applied = told(vec![question(), notice(NoticeKind::Applied)]);
         assert!(applied.whole.is_none() && applied.each[0].is_some() && applied.each[1].is_none(), "{applied:?}");
+        let left = told(vec![question()]);
+        assert!(left.whole.is_some() && left.each == [left.whole.clone()], "what is left of several: {left:?}");
         let late = question().asked().unwrap().expires;
         let told = Told::Several { id: "col_1".into(), notices: vec![question(), question()] };
         assert_eq!(links(Some(&base), &keys, &Delivery { told, ..asking() }, late).whole, None);

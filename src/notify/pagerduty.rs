@@ -56,6 +56,11 @@ impl Service for PagerDutyChannel {
         matches!(kind, NoticeKind::Failed | NoticeKind::Stopped) || ends_well(kind)
     }
 
+    /// Nothing broke where a version was never tried, and nothing would ever close its incident.
+    fn has_use_for(&self, notice: &Notice) -> bool {
+        !notice.is_passed_over()
+    }
+
     fn takes_several(&self) -> bool {
         false
     }
@@ -93,13 +98,13 @@ fn ends_well(kind: NoticeKind) -> bool {
 /// Whether all that is told ended well, so that there is nothing to be woken for.
 fn is_over(delivery: &Delivery) -> bool {
     let notices = delivery.notices();
-    !notices.is_empty() && notices.iter().all(|notice| ends_well(notice.kind))
+    !notices.is_empty() && notices.iter().all(|notice| ends_well(notice.kind) || notice.is_resumed())
 }
 
 /// What opens and closes an incident is about the same update.
 fn incident(delivery: &Delivery) -> String {
     match &delivery.told {
-        Told::One(notice) => notice.update_id(),
+        Told::One(notice) => notice.stopped().map_or_else(|| notice.update_id(), |stopped| stopped.id().to_string()),
         Told::Trouble(trouble) => format!("{}:{}", trouble.kind.reason(), trouble.channel),
         Told::Several { notices, .. } => notices.first().map_or_else(|| delivery.id(), Notice::update_id),
         Told::Test(_) => delivery.id(),
@@ -183,6 +188,32 @@ mod tests {
         let wanted: Vec<&str> = wanted.map(NoticeKind::as_str).collect();
         assert_eq!(wanted, ["update.applied", "update.failed", "update.rolled_back", "updates.stopped"]);
         assert!(!channel().takes_several());
+    }
+
+    /// A version that was never tried broke nothing, and a stop ends by a person's word.
+    #[test]
+    fn nobody_is_woken_for_what_never_ran_and_a_stop_has_an_end() {
+        use crate::domain::fleet::{Asks, Stopped};
+        let notice = |kind, by: Option<&str>| {
+            let mut notice = asking().notices()[0].clone();
+            (notice.kind, notice.by) = (kind, by.map(Into::into));
+            notice
+        };
+        assert!(!channel().has_use_for(&notice(NoticeKind::Failed, None)));
+        assert!(channel().has_use_for(&notice(NoticeKind::Failed, Some("policy"))));
+        let since = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let stop = |by| {
+            let because = Some(Box::new(Asks::Stopped(Stopped { since, failed: Vec::new() })));
+            let notice = Notice { because, approval: None, ..notice(NoticeKind::Stopped, by) };
+            assert!(channel().has_use_for(&notice));
+            let mut delivery = asking();
+            delivery.notices_mut()[0] = notice;
+            let event = request_of(&channel(), &delivery, Style::Rich).body;
+            serde_json::from_slice::<Value>(&event).unwrap()
+        };
+        let (began, ended) = (stop(None), stop(Some("sign-in alice")));
+        assert_eq!((&began["event_action"], &ended["event_action"]), (&json!("trigger"), &json!("resolve")));
+        assert_eq!(began["dedup_key"], ended["dedup_key"]);
     }
 
     #[test]

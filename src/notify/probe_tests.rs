@@ -35,7 +35,7 @@ fn asked(service: &dyn Service) -> String {
 fn bot(users: Option<Vec<i64>>) -> TelegramChannel {
     let bot = TelegramChannel::new(&server("https://api.telegram.org"), secret(BOT), Chat::Number(-42), None);
     match users {
-        Some(users) => bot.answered_by(Desk { users }),
+        Some(users) => bot.answered_by(Desk { users, people: std::collections::BTreeMap::new() }),
         None => bot,
     }
 }

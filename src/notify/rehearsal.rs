@@ -12,7 +12,11 @@ use crate::domain::approval::Allows;
 use crate::domain::event::{
     ApprovalView, Delivery, Failure, ImageView, Notice, NoticeKind, Told, Trial, Trouble, TroubleKind,
 };
-use crate::domain::release::Language;
+use crate::domain::plain::PlainText;
+use crate::domain::release::{
+    Alert, AlertKind, FoundBy, Highlight, Language, Line, LineKind, Release, ReleaseNotes, Risk, Summary, TextSource,
+    Topic,
+};
 use crate::domain::workload::{Kind, WorkloadId};
 use crate::message::{Frame, Links, Message};
 
@@ -28,21 +32,31 @@ impl Template {
     /// [`TemplateError`] says what is wrong with it.
     pub fn tried(part: Part, text: &str) -> Result<Self, TemplateError> {
         let template = Self::read(part, text)?;
+        let notes = notes();
         for language in [Language::English, Language::French] {
             for delivery in deliveries() {
-                template.try_with(part, &delivery, language)?;
+                template.try_with(part, &delivery, None, language)?;
+                if let Told::One(_) = delivery.told {
+                    template.try_with(part, &delivery, Some(&notes), language)?;
+                }
             }
         }
         Ok(template)
     }
 
-    fn try_with(&self, part: Part, delivery: &Delivery, language: Language) -> Result<(), TemplateError> {
+    fn try_with(
+        &self,
+        part: Part,
+        delivery: &Delivery,
+        notes: Option<&ReleaseNotes>,
+        language: Language,
+    ) -> Result<(), TemplateError> {
         let link = format!("https://image-watcher.example/a/{TOKEN}");
         let asks = delivery.notices().iter().any(Notice::asks);
         let links = Links { whole: Some(link).filter(|_| asks), each: vec![None; delivery.notices().len()] };
-        let frame = Frame { cluster: Some(HOSTILE), zone: Tz::UTC, language, links: &links, notes: None };
+        let frame = Frame { cluster: Some(HOSTILE), zone: Tz::UTC, language, links: &links, notes };
         let message = Message::of(delivery, &frame);
-        let (style, notes, now) = (Style::Rich, None, DateTime::UNIX_EPOCH);
+        let (style, now) = (Style::Rich, DateTime::UNIX_EPOCH);
         let sending = Sending { delivery, message: &message, links: &links, notes, style, now };
         if part == Part::WebhookBody {
             let made = self.render(&webhook::template_values(&sending, &webhook::body(&sending)))?;
@@ -73,6 +87,32 @@ fn deliveries() -> Vec<Delivery> {
     all
 }
 
+/// What strangers write of a release. All of it may be shown as text, and as nothing else.
+fn notes() -> ReleaseNotes {
+    let text = || PlainText::of(HOSTILE);
+    let line = |kind| Line { kind, text: text() };
+    let release = Release {
+        version: text(),
+        url: "https://example.com/releases/1".to_owned(),
+        published: Some(HOSTILE.to_owned()),
+        lines: [LineKind::Heading, LineKind::Item, LineKind::Text].map(line).to_vec(),
+        is_cut: true,
+    };
+    let alert = |kind| Alert { kind, text: text(), version: text() };
+    let highlight = Highlight { kind: Topic::Security, text: text() };
+    ReleaseNotes {
+        page: "https://example.com/releases".to_owned(),
+        found_by: FoundBy::Label,
+        text: TextSource::Release,
+        releases: vec![release],
+        left_out: 1,
+        alerts: vec![alert(AlertKind::Breaking)],
+        more_alerts: 1,
+        declared: None,
+        summary: Some(Summary { model: text(), highlights: vec![highlight], risk: Risk::High }),
+    }
+}
+
 fn to_one(notice: Notice) -> Delivery {
     Delivery::of("rehearsal", "", notice)
 }
@@ -90,20 +130,28 @@ fn notice(kind: NoticeKind) -> Notice {
         name: HOSTILE.into(),
         uid: "00000000-0000-0000-0000-000000000000".into(),
     };
-    let approval = ApprovalView {
+    let allows = match kind {
+        NoticeKind::Available => Some(Allows::Update),
+        NoticeKind::Held | NoticeKind::RolledBack => Some(Allows::Held),
+        NoticeKind::Applied | NoticeKind::Failed => Some(Allows::Back),
+        NoticeKind::Granted | NoticeKind::Skipped | NoticeKind::Stalled | NoticeKind::Gone | NoticeKind::Stopped => {
+            None
+        }
+    };
+    let approval = allows.map(|allows| ApprovalView {
         id: "apr_00000000000000000000000000".to_owned(),
         key: String::new(),
         expires: at,
         nonce: String::new(),
         from_image: HOSTILE.to_owned(),
-        allows: Allows::Update,
-    };
+        allows,
+    });
     let failure = Failure { log: vec![HOSTILE.to_owned(); 3], ..Failure::new(HOSTILE, HOSTILE) };
     Notice {
         level: HOSTILE.to_owned(),
         policy: HOSTILE.to_owned(),
         release_url: Some(format!("https://example.com/{HOSTILE}")),
-        approval: Some(approval).filter(|_| kind == NoticeKind::Available),
+        approval,
         failure: Some(failure).filter(|_| kind == NoticeKind::Failed),
         ..Notice::new(kind, at, (&workload, HOSTILE), (image("a"), image("b")))
     }
@@ -141,6 +189,15 @@ mod tests {
             html("{{ action.url }}{{ facts[40].label }}")
         );
         assert!(Template::tried(Part::EmailHtml, "{{ sentence }} {{ action.url if action }}").is_ok());
+        // What a release says is a stranger's word too.
+        let of_notes = |text: &str| {
+            let shown =
+                "{{ action.url if action }}{% if notes and notes.changes %}{% for release in notes.changes.releases %}";
+            html(&format!("{shown}{{% for line in release.lines %}}{text}{{% endfor %}}{{% endfor %}}{{% endif %}}"))
+        };
+        assert!(of_notes("{{ line.text|safe }}").contains("as it is"));
+        // So is a button that only questions about updates show: what is held, and what can be undone, have one too.
+        assert!(html("{% if severity == 'info' %}{{ action.url if action }}{% endif %}").contains("action.url"));
         let body = |text: &str| Template::tried(Part::WebhookBody, text).unwrap_err().to_string();
         assert!(body("{\"text\": \"{{ message.sentence }}\"}").contains("does not make JSON"));
         assert!(body("{\"text\": {{ message.sentence|safe }}}").contains("does not make JSON"));

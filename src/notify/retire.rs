@@ -11,7 +11,7 @@ use super::{Channel, Transport};
 use crate::domain::approval::ApprovalId;
 use crate::domain::event::{Delivery, Notice, NoticeKind, Told};
 use crate::domain::press::Posted;
-use crate::domain::record::Known;
+use crate::domain::record::{Known, Record};
 use crate::message::{chat, newest, subject_of};
 use crate::queue::{Kept, Queue};
 
@@ -72,7 +72,8 @@ impl<Q: Queue + Kept> Sender<Q> {
             let key = channel.question_of(notice);
             let Some(kept) = self.queue.recall(&key).await else { continue };
             let Some((asked, posted)) = channel.older(&kept, notice) else { continue };
-            if !is_unanswered(notice, &asked.approval, known) {
+            let record = known.get(&*notice.workload.uid);
+            if !record.is_some_and(|record| is_unanswered(record, &asked.approval)) {
                 continue;
             }
             match channel.retire(&asked, &posted, notice, self.ambient.now()).await {
@@ -86,7 +87,7 @@ impl<Q: Queue + Kept> Sender<Q> {
         None
     }
 
-    /// Keeps where a question was posted.
+    /// Keeps where a question stands that was posted, or asked again below its message.
     pub(super) async fn keep_question(&self, delivery: &Delivery, posted: Option<&Posted>) {
         let (Told::One(notice), Some(posted)) = (&delivery.told, posted) else { return };
         let Some(channel) = self.channels.find(&delivery.channel).filter(|_| is_question(notice)) else { return };
@@ -101,9 +102,124 @@ impl<Q: Queue + Kept> Sender<Q> {
     }
 }
 
-/// Whether its record knows a question, and no answer to it: what was answered says how that goes on.
-fn is_unanswered(notice: &Notice, approval: &str, known: &KnownRecords) -> bool {
-    known.get(&*notice.workload.uid).zip(ApprovalId::parse(approval)).is_some_and(|(record, approval)| {
-        matches!(record.find(&approval), Some((_, Known::Newest(_) | Known::Replaced(_))))
-    })
+/// Whether nobody answered a question: what was answered says how that goes on. A record forgets questions when their time
+/// is over, and its history has what they came to.
+fn is_unanswered(record: &Record, approval: &str) -> bool {
+    let Some(id) = ApprovalId::parse(approval) else { return false };
+    match record.find(&id) {
+        Some((_, Known::Newest(_) | Known::Replaced(_))) => true,
+        Some((_, Known::Answered(_))) => false,
+        None => record.history.decided_by(approval).is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::sync::{Arc, Mutex};
+
+    use chrono::TimeDelta;
+
+    use super::super::service::tests::answering;
+    use super::super::tests::asking;
+    use super::super::{Channels, Scope, slack_app::SlackApp};
+    use super::*;
+    use crate::ambient::Ambient;
+    use crate::domain::approval::{LIFETIME, LinkKey, LinkKeys};
+    use crate::domain::event::Job;
+    use crate::domain::record::tests::question;
+    use crate::domain::record::{Event, Question};
+    use crate::domain::secret::Secret;
+    use crate::outbound::{Outbound, Reach};
+    use crate::queue::sqlite::SqliteQueue;
+    use crate::queue::worker::Verdict;
+    use crate::queue::{LeaseId, Leased};
+    use crate::telemetry::metrics::Metrics;
+
+    fn start() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_100, 0).unwrap()
+    }
+
+    /// The question of this number, asked at another time.
+    fn asked_at(number: u8, at: DateTime<Utc>) -> Question {
+        let mut asked = question(number);
+        (asked.terms.id, asked.terms.expires) = (ApprovalId::mint(at, [number; 10]), at + LIFETIME);
+        asked
+    }
+
+    /// A newer version comes when the links of the older question are long out of their time.
+    #[test]
+    fn what_the_record_forgot_is_unanswered_unless_its_history_says_otherwise() {
+        let later = start() + TimeDelta::days(4);
+        let first = asked_at(1, start());
+        for is_answered in [false, true] {
+            let mut record = Record::default();
+            record.on("web", Event::Ask(Box::new(first.clone())), start());
+            assert!(is_unanswered(&record, first.terms.id.as_str()));
+            if is_answered {
+                record.on("web", Event::Skip { by: "link email".into() }, start());
+            }
+            record.on("web", Event::Ask(Box::new(asked_at(2, later))), later);
+            record.on("web", Event::Skip { by: "link email".into() }, later);
+            assert_eq!(record.find(&first.terms.id), None, "it is forgotten");
+            assert_eq!(is_unanswered(&record, first.terms.id.as_str()), !is_answered);
+        }
+    }
+
+    /// A reminder stands in the message that asked first, and is another question to the record.
+    #[tokio::test]
+    async fn the_buttons_of_a_question_that_was_asked_again_are_taken_away_unless_somebody_pressed_them() {
+        let said = r#"{"ok":true,"channel":"C1","ts":"1.1"}"#;
+        let taken = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{said}", said.len());
+        let taken: &'static [u8] = Box::leak(taken.into_bytes().into_boxed_slice());
+        let (again, later) = (start() + TimeDelta::days(7), start() + TimeDelta::days(11));
+        for (is_answered, expected) in [(false, 5), (true, 4)] {
+            let (api, requests, _serving) = answering(taken).await;
+            let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+            let app = Arc::new(SlackApp::new(&api, Secret::new("xoxb-1".into()), "C1".into()));
+            let app = Channel::new("app".into(), Scope::default(), Transport::Service(Box::new(client), app));
+            let (folder, ambient) = (tempfile::tempdir().unwrap(), Ambient::system());
+            let known = Arc::new(Mutex::new(Record::default()));
+            let records = Arc::clone(&known);
+            let sender = Sender {
+                queue: SqliteQueue::open(folder.path(), &ambient).unwrap(),
+                channels: Arc::new(Channels::new(vec![app], None)),
+                records: Arc::new(move |_| {
+                    let record = records.lock().unwrap().clone();
+                    Box::pin(async move { Some(record) })
+                }),
+                base_url: None,
+                keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
+                notes: Arc::new(|_, _, _| Box::pin(async { None })),
+                ambient,
+                metrics: Metrics::new(),
+            };
+            for (number, version, at) in [(1, "1.3.0", start()), (2, "1.3.0", again), (3, "1.4.0", later)] {
+                let asked = asked_at(number, at);
+                let mut notice = asking().notices()[0].clone();
+                notice.to.tag = version.into();
+                let view = notice.approval.as_mut().unwrap();
+                // What is asked is in its time, whatever the clock of this machine says.
+                (view.id, view.expires) = (asked.terms.id.as_str().into(), DateTime::<Utc>::MAX_UTC);
+                // The record has forgotten the first one by the time that it matters.
+                if number > 1 {
+                    known.lock().unwrap().on("web", Event::Ask(Box::new(asked)), at);
+                }
+                let job = Job::Deliver(Box::new(Delivery::of("app", "", notice)));
+                let leased = Leased {
+                    lease: LeaseId::new(u64::from(number), 1),
+                    job,
+                    trace: "".into(),
+                    also: Vec::new(),
+                    attempt: 1,
+                    created: at,
+                };
+                assert_eq!(sender.send(&leased).await, Verdict::Done);
+                if number == 2 && is_answered {
+                    known.lock().unwrap().on("web", Event::Skip { by: "link email".into() }, at);
+                }
+            }
+            assert_eq!(requests.load(Ordering::SeqCst), expected, "answered: {is_answered}");
+        }
+    }
 }

@@ -78,12 +78,13 @@ impl<Q: Queue + Kept> Sender<Q> {
             return Verdict::Done;
         }
         let sent = match self.retire_older(&delivery, &known).await {
-            Some(attempt) => Sent { attempt, posted: None },
+            Some(attempt) => Sent::of(attempt),
             None => {
                 self.channels.deliver_after(before.as_ref(), &delivery, &links, notes.as_ref(), &self.ambient).await
             }
         };
-        self.keep_question(&delivery, sent.posted.as_ref()).await;
+        let stands = sent.posted.as_ref().or(before.as_ref().filter(|_| sent.attempt == Attempt::Delivered));
+        self.keep_question(&delivery, stands).await;
         self.keep_place(place.as_ref(), sent.posted).await;
         let attempt = sent.attempt;
         self.learn(&delivery, &attempt).await;
@@ -254,8 +255,8 @@ fn verdict(attempt: Attempt) -> (&'static str, Verdict) {
     match attempt {
         Attempt::Delivered => ("delivered", Verdict::Done),
         Attempt::Retry { at, reason } | Attempt::Busy { at, reason } => retry(at, reason),
-        // The channel is closed meanwhile; the message is none the worse for it.
-        Attempt::Refused { reason } | Attempt::Gone { reason } => retry(None, reason),
+        // The channel is closed meanwhile where it is about that; the message is none the worse for it.
+        Attempt::Later { reason } | Attempt::Refused { reason } | Attempt::Gone { reason } => retry(None, reason),
         Attempt::TooRich { reason } | Attempt::GaveUp { reason } => ("dead", Verdict::Dead { reason }),
     }
 }

@@ -13,7 +13,7 @@ use super::probe::{self, Tried};
 use super::telegram_bot::Bot;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
-use crate::domain::event::{Delivery, NoticeKind};
+use crate::domain::event::{Delivery, Notice, NoticeKind};
 use crate::domain::press::{Button, Place, Posted, Wish};
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::{Backoff, RetryAfter};
@@ -124,10 +124,11 @@ impl Request {
         self.header("authorization", &format!("Bearer {}", token.expose()))
     }
 
-    /// Sends it, and reads the whole answer.
+    /// Sends it. Of an answer that is too long, or does not end, is given what came: what is sent may be taken all the same,
+    /// and sent again it would be taken twice.
     pub(super) async fn send(self, client: &Client, deadline: Duration) -> Result<Response, OutboundError> {
         let Self { method, url, headers, body } = self;
-        client.send(client.request(method, url).headers(headers).body(body), deadline, MOST_BYTES).await
+        client.heard(client.request(method, url).headers(headers).body(body), deadline, MOST_BYTES).await
     }
 }
 
@@ -151,6 +152,12 @@ pub trait Service: std::fmt::Debug + Send + Sync {
     /// Whether it is notified of this where its configuration names no events.
     fn usually_wants(&self, kind: NoticeKind) -> bool {
         self.is_program() || !matches!(kind, NoticeKind::Granted | NoticeKind::Skipped)
+    }
+
+    /// Whether it has any use for this, whatever its configuration names: who keeps no incidents hears of none that ended by
+    /// a person's word.
+    fn has_use_for(&self, notice: &Notice) -> bool {
+        !notice.is_resumed()
     }
 
     /// Whether one message may tell it several things; else each is sent by itself.
@@ -181,7 +188,7 @@ pub trait Service: std::fmt::Debug + Send + Sync {
 
     /// What its answer means, where that is not only in the status.
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
-        by_status(answer, now)
+        if self.is_program() { by_status(answer, now) } else { by_address(answer, now) }
     }
 }
 
@@ -302,6 +309,15 @@ pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusa
         }
         _ if status.is_server_error() => Attempt::Retry { at: retry_after(&answer.headers, now), reason },
         _ => Attempt::GaveUp { reason },
+    }
+}
+
+/// The same of a chat, whose address leads to one place alone: where nothing is there, somebody removed it or wrote it wrong,
+/// and no other message gets through either. A program may answer so of one message.
+pub(super) fn by_address(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+    match by_status(answer, now) {
+        Attempt::GaveUp { reason } if answer.status == StatusCode::NOT_FOUND => Attempt::Refused { reason },
+        attempt => attempt,
     }
 }
 
@@ -493,9 +509,10 @@ pub(crate) mod tests {
         assert_eq!((first.load(Ordering::SeqCst), asked.load(Ordering::SeqCst)), (1, 0));
     }
 
-    /// Row 18 of the design's table: of an answer so much is read, and so long.
+    /// Row 18 of the design's table: of an answer so much is read, and so long. Whoever said 2xx has the message, and one
+    /// who has it is not sent it again.
     #[tokio::test]
-    async fn an_answer_without_end_is_given_up_within_its_bounds() {
+    async fn an_answer_without_end_is_judged_by_what_came_within_its_bounds() {
         const HUGE: &[u8] = &{
             let mut bytes = [b'a'; 256 * 1024];
             let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n";
@@ -506,14 +523,27 @@ pub(crate) mod tests {
             }
             bytes
         };
-        let (url, _, _serving) = answering(HUGE).await;
-        let Attempt::Retry { reason, .. } = posted(&posting(&url)).await else { panic!("it comes again") };
-        assert!(reason.ours.contains("sent more than 65536 bytes"), "{}", reason.ours);
-        let (url, _, _serving) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").await;
+        let (url, asked, _serving) = answering(HUGE).await;
+        assert_eq!(posted(&posting(&url)).await, Attempt::Delivered);
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
         let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
-        let request = Request::json(&Secret::new(url.to_string()), &Value::Null).unwrap();
-        let late = request.send(&client, Duration::from_millis(50)).await;
-        assert!(matches!(late, Err(OutboundError::Slow { .. })), "{late:?}");
+        let sent = async |url: &Url, deadline| {
+            Request::json(&Secret::new(url.to_string()), &Value::Null).unwrap().send(&client, deadline).await
+        };
+        let cut = sent(&url, Duration::from_secs(15)).await.unwrap();
+        assert_eq!((cut.status, cut.body.len()), (StatusCode::OK, MOST_BYTES));
+        for (answer, status) in [
+            (&b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"[..], StatusCode::OK),
+            (b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\n\r\n{", StatusCode::SERVICE_UNAVAILABLE),
+        ] {
+            let (url, _, _serving) = answering(answer).await;
+            let dripped = sent(&url, Duration::from_millis(300)).await.unwrap();
+            assert_eq!((dripped.status, &dripped.body[..]), (status, &b"{"[..]));
+        }
+        // Who says nothing took nothing, as far as anybody knows.
+        let (url, _, _serving) = answering(b"HTTP/1.1 200 OK\r\n").await;
+        let silent = sent(&url, Duration::from_millis(50)).await;
+        assert!(matches!(silent, Err(OutboundError::Slow { .. })), "{silent:?}");
         assert_eq!((DEADLINE.as_secs(), MOST_BYTES), (15, 64 * 1024));
     }
 }

@@ -203,8 +203,22 @@ fn link(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Attempt;
     use super::super::tests::{asking, said};
     use super::*;
+
+    /// Fault M6: a webhook that somebody removed is mended once, and costs no message.
+    #[test]
+    fn a_webhook_that_slack_does_not_know_is_about_the_channel() {
+        let channel = SlackChannel::new(Secret::new("https://hooks.slack.com/services/T/B/x".into()));
+        let judged = |status, body: &str| super::super::hostile::answered(&channel, status, body, &[]);
+        for (status, body) in [(404, "no_service"), (404, "channel_not_found"), (403, "invalid_token")] {
+            assert!(matches!(judged(status, body), Attempt::Refused { .. }), "{status} {body}");
+        }
+        assert_eq!(judged(200, "ok"), Attempt::Delivered);
+        assert!(matches!(judged(400, "invalid_blocks"), Attempt::TooRich { .. }));
+        assert!(matches!(judged(410, "channel_is_archived"), Attempt::Gone { .. }));
+    }
 
     #[test]
     fn strangers_cannot_mention_or_link() {

@@ -326,7 +326,7 @@ mod tests {
     fn desk(users: &[&str]) -> Desk {
         let users = users.iter().map(|user| (*user).to_owned()).collect();
         let (app, team) = (Some("A1".into()), Some("T1".into()));
-        Desk { app, team, channel: "C0123456789".into(), users: Some(users) }
+        Desk { app, team, channel: "C0123456789".into(), users: Some(users), people: std::collections::BTreeMap::new() }
     }
 
     /// The ids of the buttons of a message, and the whole of it.

@@ -45,6 +45,12 @@ impl Bot {
         !ours.is_empty() && bool::from(ours.ct_eq(secret))
     }
 
+    /// Who a user is elsewhere, where the configuration says it.
+    #[must_use]
+    pub fn elsewhere(&self, user: i64) -> Option<&str> {
+        self.desk.people.get(&user).map(String::as_str)
+    }
+
     /// Whether this is somebody who may press.
     ///
     /// # Errors

@@ -194,7 +194,7 @@ mod tests {
     fn channel() -> TelegramChannel {
         let api = "https://api.telegram.org".parse().unwrap();
         let channel = TelegramChannel::new(&api, Secret::new(BOT.into()), Chat::Number(-42), Some(7));
-        channel.answered_by(Desk { users: vec![7] })
+        channel.answered_by(Desk { users: vec![7], people: std::collections::BTreeMap::new() })
     }
 
     fn bodies(level: &str, language: &'static str, style: Style) -> [Value; 3] {

@@ -1,6 +1,7 @@
 //! A generic webhook, signed after Standard Webhooks 1.0 (standardwebhooks.com): whoever holds the secret can tell that
 //! it is ours, whole and fresh, and recognises a repetition by its id.
 
+mod digest;
 mod format;
 mod keys;
 
@@ -15,7 +16,7 @@ use format::cloud_event;
 pub use keys::{SecretError, WebhookSecrets};
 
 use super::attempt::Refusal;
-use super::service::{Request, Sending, Service, put, secrets_of};
+use super::service::{Request, Sending, Service, Style, put, secrets_of};
 use super::template::{Template, made};
 use crate::domain::actor::Actor;
 use crate::domain::event::{ApprovalView, ImageView, Notice, NoticeKind, Told, Trouble, WayBack};
@@ -29,8 +30,8 @@ use crate::message::{clean, release_url};
 
 /// What an event has room for.
 pub(super) const ROOM: Room = Room { alerts: 40, releases: 20, lines: 20, characters: 3600 };
-/// How many updates a digest has in full (the event's schema).
-const MOST_ITEMS: usize = 50;
+/// The longest event, in bytes: with the envelope of a CloudEvent it is below the 64 KiB that everybody has to forward.
+const MOST_OF_AN_EVENT: usize = 62_000;
 /// The longest summary, in characters (the event's schema).
 const MOST_OF_A_SUMMARY: usize = 4000;
 /// The longest cause of a rollback, likewise.
@@ -122,19 +123,19 @@ pub(super) fn template_values(sending: &Sending<'_>, event: &Value) -> Value {
     json!({"id": sending.delivery.id(), "event": event, "message": sending.message})
 }
 
-/// The event. Fields are only ever added; those without a value are left out.
+/// The event. Fields are only ever added; those without a value are left out. One that would be too long, or that its
+/// receiver does not take as it is, goes without what can be read elsewhere.
 pub(super) fn body(sending: &Sending<'_>) -> Value {
+    let rich = event(sending, sending.style);
+    if rich.to_string().len() <= MOST_OF_AN_EVENT { rich } else { event(sending, Style::Plain) }
+}
+
+fn event(sending: &Sending<'_>, style: Style) -> Value {
     let Sending { delivery, links, notes, .. } = sending;
-    let link = |at: usize| links.each.get(at).and_then(Option::as_deref);
     let (at, data) = match &delivery.told {
-        Told::One(notice) => (moment_of(notice), update(notice, links.whole.as_deref(), *notes)),
+        Told::One(notice) => (moment_of(notice), update(notice, links.whole.as_deref(), *notes, style)),
         Told::Several { notices, .. } => {
-            let items = notices.iter().enumerate().take(MOST_ITEMS);
-            let items: Vec<Value> = items.map(|(at, notice)| typed(notice, update(notice, link(at), None))).collect();
-            let others: Vec<Value> = notices.iter().skip(MOST_ITEMS).map(in_brief).collect();
-            let at = notices.iter().map(moment_of).max().unwrap_or(sending.now);
-            let others = Some(json!(others)).filter(|_| !others.is_empty());
-            (at, present([("total", Some(json!(notices.len()))), ("items", Some(json!(items))), ("others", others)]))
+            (notices.iter().map(moment_of).max().unwrap_or(sending.now), digest::several(notices, links, style))
         }
         Told::Trouble(trouble) => (trouble.since, self::trouble(trouble)),
         Told::Test(trial) => (trial.at, json!({"id": trial.id, "channel": delivery.channel})),
@@ -153,15 +154,6 @@ fn typed(notice: &Notice, mut update: Value) -> Value {
     update
 }
 
-/// One of those that have no room among the items.
-fn in_brief(notice: &Notice) -> Value {
-    json!({
-        "type": notice.kind.as_str(), "update_id": notice.update_id(), "kind": notice.workload.kind.as_str(),
-        "namespace": notice.workload.namespace, "name": notice.workload.name, "container": notice.container,
-        "from": notice.from.tag, "to": notice.to.tag,
-    })
-}
-
 /// What is wrong with image-watcher itself.
 fn trouble(trouble: &Trouble) -> Value {
     let message: String = clean(&trouble.reason).chars().take(2000).collect();
@@ -171,12 +163,13 @@ fn trouble(trouble: &Trouble) -> Value {
     })
 }
 
-/// What happened to a container.
-fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>) -> Value {
+/// What happened to a container. In the plain style it is what has to be known to decide, and where.
+fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>, style: Style) -> Value {
     let id = &notice.workload;
+    let (is_rich, notes) = (style == Style::Rich, notes.filter(|_| style == Style::Rich));
     let failure = notice.failure.as_ref().map(|failure| {
         let message = failure.message.chars().take(2000).collect::<String>();
-        if failure.log.is_empty() {
+        if failure.log.is_empty() || !is_rich {
             json!({"reason": failure.reason, "message": message})
         } else {
             json!({"reason": failure.reason, "message": message, "log": failure.log})
@@ -191,7 +184,7 @@ fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>) -> 
                 "uid": id.uid, "container": notice.container,
             })),
         ),
-        ("group", notice.group.as_ref().map(|plan| group(plan))),
+        ("group", notice.group.as_ref().filter(|_| is_rich).map(|plan| group(plan))),
         ("from", Some(image(&notice.from))),
         ("to", Some(image(&notice.to)).filter(|_| notice.lost.is_none() || notice.to.tag != notice.from.tag)),
         ("bump", Some(json!(bump(&notice.level)))),
@@ -199,7 +192,7 @@ fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>) -> 
         ("why", notice.why.as_ref().map(|why| json!(why.to_string()))),
         ("declares", Some(json!(notice.declared.kinds.names())).filter(|_| !notice.declared.is_none())),
         ("because", notice.because.as_ref().map(|because| json!(because))),
-        ("preflight", notice.preflight.as_ref().map(|preflight| json!(preflight))),
+        ("preflight", notice.preflight.as_ref().filter(|_| is_rich).map(|preflight| json!(preflight))),
         ("release", release_url(notice, notes).map(|url| release(url, notes))),
         ("failure", failure),
         ("reminder", Some(json!(notice.reminder)).filter(|_| notice.reminder > 0)),
@@ -373,15 +366,14 @@ fn present<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::service::Style;
+pub(super) mod tests {
     use super::super::tests::{asking, said};
     use super::*;
     use crate::message::Links;
 
     const CURRENT: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-    fn channel(format: Format) -> WebhookChannel {
+    pub(super) fn channel(format: Format) -> WebhookChannel {
         let secrets = WebhookSecrets::parse(CURRENT).unwrap();
         WebhookChannel::new(Secret::new("https://hooks.example.com/iw".into()), secrets, format)
     }

@@ -1,7 +1,8 @@
 //! Works a topic off: leases, runs jobs side by side, settles them, isolates the ones that panic.
 
+use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -68,14 +69,15 @@ pub async fn work<Q, H, F>(
     F: Future<Output = Verdict> + Send + 'static,
 {
     let changed = queue.changed(&topic);
-    let repeats = Arc::<Repeats>::default();
+    let (repeats, panics) = (Arc::<Repeats>::default(), Arc::<Panics>::default());
     let mut running = JoinSet::new();
     while !stop.is_raised() {
         let woken = Arc::clone(&changed).notified_owned();
         let (free, closed) = sharing.room(running.len());
         let batch = lease(&queue, &topic, free, &sharing).await;
         for leased in batch.jobs {
-            let job_log = JobLog { topic: topic.name(), repeats: Arc::clone(&repeats), ambient: ambient.clone() };
+            let (repeats, panics) = (Arc::clone(&repeats), Arc::clone(&panics));
+            let job_log = JobLog { topic: topic.name(), repeats, panics, ambient: ambient.clone() };
             running.spawn(run(queue.clone(), leased, pace, job_log, handler.clone()));
         }
         let full = running.len() >= sharing.slots.all;
@@ -122,6 +124,9 @@ where
     let ended = task.join_next().await.and_then(Result::ok);
     let verdict = ended.unwrap_or_else(|| span.in_scope(|| job_log.panicked(&leased)));
     let settlement = settlement(verdict, &leased, pace, &job_log.ambient);
+    if !matches!(settlement, Settlement::Retry { .. }) {
+        job_log.panics.forget(&leased);
+    }
     settled(&followed, &settlement);
     span.in_scope(|| job_log.settled(&settlement, &leased));
     if let Err(error) = queue.settle(&leased, settlement).await {
@@ -161,10 +166,28 @@ fn guarded(verdict: Verdict) -> Verdict {
     }
 }
 
+/// How often jobs brought their handlers down, since the start: other failures are none of it.
+#[derive(Default)]
+struct Panics(Mutex<HashMap<u64, u32>>);
+
+impl Panics {
+    fn counted(&self, leased: &Leased) -> u32 {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(leased.lease.job()).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
+
+    fn forget(&self, leased: &Leased) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&leased.lease.job());
+    }
+}
+
 /// Writes to the log what becomes of jobs.
 struct JobLog {
     topic: String,
     repeats: Arc<Repeats>,
+    panics: Arc<Panics>,
     ambient: Ambient,
 }
 
@@ -202,7 +225,7 @@ impl JobLog {
                 "the job ended its worker, which is a fault of image-watcher: please report it"
             );
         }
-        if leased.attempt >= MOST_PANICS {
+        if self.panics.counted(leased) >= MOST_PANICS {
             return Verdict::Dead { reason: format!("it ended its worker {MOST_PANICS} times") };
         }
         Verdict::Retry { retry_after: None, no_later: None, reason: "it ended its worker".into() }
@@ -254,7 +277,7 @@ mod tests {
     }
 
     fn job_log(topic: &Topic) -> JobLog {
-        JobLog { topic: topic.name(), repeats: Arc::default(), ambient: Ambient::system() }
+        JobLog { topic: topic.name(), repeats: Arc::default(), panics: Arc::default(), ambient: Ambient::system() }
     }
 
     fn message() -> Leased {
@@ -286,6 +309,21 @@ mod tests {
         }
         let lines = log.lines();
         assert!(lines.len() == 1 && lines[0].contains("registry.example.com/web"), "{lines:?}");
+    }
+
+    /// A message that waited for its server, and met a fault of ours once, is not given up for that.
+    #[test]
+    fn a_job_is_given_up_for_its_panics_and_not_for_other_failures() {
+        let leased = Leased { attempt: 40, ..message() };
+        let job_log = job_log(&Topic::of(&leased.job));
+        for _ in 1..MOST_PANICS {
+            assert!(matches!(job_log.panicked(&leased), Verdict::Retry { .. }));
+        }
+        let other = Leased { lease: LeaseId::new(2, 1), ..leased.clone() };
+        assert!(matches!(job_log.panicked(&other), Verdict::Retry { .. }));
+        assert!(matches!(job_log.panicked(&leased), Verdict::Dead { .. }));
+        job_log.panics.forget(&leased);
+        assert!(matches!(job_log.panicked(&leased), Verdict::Retry { .. }));
     }
 
     #[test]

@@ -130,12 +130,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let _turn = self.1.brake.turn.lock().await;
         // A dry run decides nothing for the time after it.
         let Some(stopped) = self.stopped().filter(|_| !self.0.cluster.is_dry_run()) else { return Ok(None) };
+        let failed = self.0.cluster.fleet(crate::domain::fleet::Fleet::failed_last);
         let release = Release { at: self.0.ambient.now(), by, of: stopped.id() };
         let brake = Brake { stopped: None, released: Some(release.clone()) };
         self.0.queue.remember_brake(brake.clone()).await?;
         self.1.brake.set(brake);
         self.0.metrics.updates_stopped.set(0);
         tracing::warn!(by = %release.by, outcome = "resumed", "automatic updates are resumed");
+        if let Some((workload, container)) = failed {
+            let told = Notice { by: Some(release.by.clone()), at: release.at, ..told(&workload, &container, &stopped) };
+            if let Err(error) = self.tell(&told, None, trace).await {
+                tracing::warn!(error = %chain(&error), "who keeps incidents is not told that automatic updates are resumed");
+            }
+        }
         let not_before = self.0.ambient.now();
         let job = |repository| NewJob {
             job: Job::Look(repository),

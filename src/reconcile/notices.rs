@@ -57,6 +57,7 @@ pub(super) fn notice(
     Notice {
         level: step.level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
         policy: settings.map(|it| format!("{}, strategy {}", it.mode, it.policy.strategy)).unwrap_or_default(),
+        mode_from: settings.map(|it| it.mode_from),
         owner: target.workload.owner.as_ref().map(|owner| told_of(owner, &repository, settings, step)),
         release_url: release_url.map(|url| url.for_tag(step.to.as_str())),
         ..Notice::new(kind, at, (&target.workload.id, &target.container), images)

@@ -200,7 +200,7 @@ async fn a_test_message_is_sent_and_what_came_of_it_is_told(ctx: Ctx) {
     assert!(ctx.mailbox().list().await.is_empty(), "nothing is sent");
     let sent = ctx.watcher().mail().output(&["notify-test", "email"]).await;
     assert_eq!(sent.code(), Some(0), "{}", sent.stderr);
-    assert!(sent.stdout.contains(": delivered in ") && sent.stdout.contains(" ms, id test_"), "{}", sent.stdout);
+    assert!(sent.stdout.contains(": delivered in ") && sent.stdout.contains(" ms, id msg_"), "{}", sent.stdout);
     ctx.mailbox().wait_for_mail("TEST").await;
     let unsent = ctx.watcher().mail().env("SMTP_URL", "smtp://127.0.0.1:1?tls=none").output(&["notify-test"]).await;
     assert_eq!(unsent.code(), Some(1), "{}", unsent.stdout);

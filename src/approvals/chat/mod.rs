@@ -132,7 +132,7 @@ pub async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
         say(channel.clone(), pressed.place.clone(), under_way).await;
         doing.await
     };
-    let by = pressed.who.signed_in().with(String::new()).actor();
+    let by = pressed.signed_in().with(String::new()).actor();
     say(channel, pressed.place.clone(), saying(&outcome, by, (language, zone))).await;
 }
 
@@ -156,7 +156,7 @@ async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
         Wish::Skip => Action::Skip,
         Wish::Snooze => Action::Snooze,
     };
-    let press = Press { by: Some(pressed.who.signed_in()), ..Press::of(action) };
+    let press = Press { by: Some(pressed.signed_in()), ..Press::of(action) };
     reconciler.answer_to(&token, &press, &ambient.trace_id()).await
 }
 

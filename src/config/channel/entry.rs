@@ -1,5 +1,7 @@
 //! An entry of the file's list `channels`: its keys, and which of them a kind has.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::super::entry::{Wrong, none_of};
@@ -23,6 +25,8 @@ pub(in crate::config) struct ChannelEntry {
     pub(super) app: Option<String>,
     #[serde(default)]
     pub(super) users: Vec<NumberOrText>,
+    #[serde(default)]
+    pub(super) people: BTreeMap<String, String>,
     pub(super) chat: Option<NumberOrText>,
     pub(super) thread: Option<i64>,
     pub(super) room: Option<String>,
@@ -72,10 +76,10 @@ const fn kind(word: &'static str, needs: &'static [&'static str], may: &'static 
 
 const KINDS: [Kind; 13] = [
     kind("email", &["to"], &[]),
-    kind("slack", &[], &["urlFile", "tokenFile", "channel", "url", "team", "app", "users"]),
+    kind("slack", &[], &["urlFile", "tokenFile", "channel", "url", "team", "app", "users", "people"]),
     kind("webhook", &["urlFile", "secretFile"], &["format", "body"]),
     kind("discord", &["urlFile"], &[]),
-    kind("telegram", &["tokenFile", "chat"], &["thread", "url", "users"]),
+    kind("telegram", &["tokenFile", "chat"], &["thread", "url", "users", "people"]),
     kind("teams", &["urlFile"], &[]),
     kind("mattermost", &["urlFile"], &[]),
     kind("matrix", &["url", "tokenFile", "room"], &[]),
@@ -102,7 +106,7 @@ impl ChannelEntry {
         }
     }
 
-    fn keys(&self) -> [(&'static str, bool); 17] {
+    fn keys(&self) -> [(&'static str, bool); 18] {
         [
             ("to", !self.to.is_empty()),
             ("urlFile", self.url_file.is_some()),
@@ -114,6 +118,7 @@ impl ChannelEntry {
             ("team", self.team.is_some()),
             ("app", self.app.is_some()),
             ("users", !self.users.is_empty()),
+            ("people", !self.people.is_empty()),
             ("chat", self.chat.is_some()),
             ("thread", self.thread.is_some()),
             ("room", self.room.is_some()),

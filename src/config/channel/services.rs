@@ -1,5 +1,6 @@
 //! The services of channels: from an entry of the file, and from variables.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use url::Url;
@@ -8,6 +9,7 @@ use super::super::entry::{Wrong, secret_file};
 use super::super::parse::{Reader, plain_url};
 use super::Destination;
 use super::entry::{ChannelEntry, Kind, NumberOrText};
+use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::secret::Secret;
 use crate::domain::slack::{Desk, is_id};
 use crate::domain::telegram;
@@ -72,7 +74,7 @@ impl Reader<'_> {
         if !is_signed || !is_id(&channel, A_CHANNEL) {
             return Some(app);
         }
-        Some(app.answered_at(Desk { app: None, team: None, channel, users: None }))
+        Some(app.answered_at(Desk { app: None, team: None, channel, users: None, people: BTreeMap::new() }))
     }
 
     fn telegram(&mut self) -> Option<TelegramChannel> {
@@ -136,6 +138,7 @@ impl Reader<'_> {
                 ("team", entry.team.is_some()),
                 ("app", entry.app.is_some()),
                 ("users", !entry.users.is_empty()),
+                ("people", !entry.people.is_empty()),
             ];
             if let Some((key, _)) = other.into_iter().find(|(_, is_set)| *is_set) {
                 return Err((key, "is for an app, and urlFile for a webhook; keep one".into()));
@@ -189,6 +192,7 @@ impl Reader<'_> {
         let chat = entry.chat.as_ref().and_then(|chat| chat.to_string().parse().ok());
         let chat = chat.ok_or_else(|| ("chat", A_CHAT.to_owned()))?;
         let channel = TelegramChannel::new(api, token, chat, entry.thread);
+        let people = people(entry)?;
         if entry.users.is_empty() {
             return Ok(channel);
         }
@@ -197,7 +201,8 @@ impl Reader<'_> {
             _ => Err(("users", "are numbers, which @userinfobot tells each of them".to_owned())),
         };
         let users = entry.users.iter().map(user).collect::<Result<_, _>>()?;
-        Ok(channel.answered_by(telegram::Desk { users }))
+        let people = people.into_iter().filter_map(|(user, name)| Some((user.parse().ok()?, name))).collect();
+        Ok(channel.answered_by(telegram::Desk { users, people }))
     }
 
     fn routing_key(&self, entry: &ChannelEntry) -> Result<Secret, Wrong> {
@@ -235,10 +240,25 @@ fn server(entry: &ChannelEntry, usually: &str, development: bool) -> Result<Url,
     url.ok_or_else(|| ("url", "is the address of a server, without query and fragment".to_owned()))
 }
 
+/// Who of the users is who elsewhere.
+fn people(entry: &ChannelEntry) -> Result<BTreeMap<String, String>, Wrong> {
+    let users: Vec<String> = entry.users.iter().map(ToString::to_string).collect();
+    for (user, name) in &entry.people {
+        if !users.contains(user) {
+            return Err(("people", format!("names {user:?}, who is none of the users")));
+        }
+        if SignedIn::by(Authority::Proxy, name).is_none() {
+            return Err(("people", format!("says no name of {user:?}: the one they sign in with, or their address")));
+        }
+    }
+    Ok(entry.people.clone())
+}
+
 /// Who may press the buttons of an app's messages, where anybody may.
 fn desk(entry: &ChannelEntry) -> Result<Option<Desk>, Wrong> {
     if entry.users.is_empty() {
-        let idle = [("team", entry.team.is_some()), ("app", entry.app.is_some())];
+        let people = !entry.people.is_empty();
+        let idle = [("team", entry.team.is_some()), ("app", entry.app.is_some()), ("people", people)];
         let idle = idle.into_iter().find(|(_, is_set)| *is_set);
         return idle.map_or(Ok(None), |(key, _)| Err((key, "is for users who may press buttons; name them".into())));
     }
@@ -253,6 +273,7 @@ fn desk(entry: &ChannelEntry) -> Result<Option<Desk>, Wrong> {
         team: Some(id("team", entry.team.as_ref(), &['T'], "T0123456789")?),
         channel: id("channel", entry.channel.as_ref(), A_CHANNEL, "C0123456789")?,
         users: Some(users.collect::<Result<_, _>>()?),
+        people: people(entry)?,
     }))
 }
 
@@ -292,7 +313,7 @@ mod tests {
 - { name: c, kind: webhook, urlFile: /url, secretFile: /keys, format: cloudevents, includeLinks: false }
 - { name: d, kind: discord, urlFile: /url }
 - { name: e, kind: telegram, tokenFile: /bot, chat: -1001234567890, thread: 7 }
-- { name: f, kind: telegram, tokenFile: /bot, chat: '@ops', url: 'https://bots.example.com/', users: [7, 8] }
+- { name: f, kind: telegram, tokenFile: /bot, chat: '@ops', url: 'https://bots.example.com/', users: [7, 8], people: {'7': ann} }
 - { name: g, kind: teams, urlFile: /url }
 - { name: h, kind: mattermost, urlFile: /url }
 - { name: i, kind: matrix, url: 'https://matrix.example.com', tokenFile: /token, room: '!ops:example.com' }
@@ -303,7 +324,7 @@ mod tests {
 - { name: n, kind: googlechat, urlFile: /url }
 - { name: o, kind: pagerduty, keyFile: /routing, url: 'https://events.eu.pagerduty.com' }
 - { name: p, kind: apprise, urlFile: /url, tag: oncall }
-- { name: q, kind: slack, tokenFile: /slack, channel: C0123456789, team: T1, app: A1, users: [U1, W2] }
+- { name: q, kind: slack, tokenFile: /slack, channel: C0123456789, team: T1, app: A1, users: [U1, W2], people: {U1: ann@example.com} }
 ";
 
     fn read(variables: &[(&str, &str)]) -> Config {
@@ -340,6 +361,7 @@ mod tests {
         let [DeskOf::Telegram(bot), DeskOf::Slack(desk)] = desks[..] else { panic!("{desks:?}") };
         let users = Some(vec!["U1".to_owned(), "W2".to_owned()]);
         assert!(desk.users == users && desk.channel == "C0123456789", "{desk:?}");
+        assert_eq!(desk.people, [("U1".to_owned(), "ann@example.com".to_owned())].into());
         let by = |user| Presser { chat: -1, name: Some("ops".into()), user };
         assert!(bot.admits(&by(8)).is_ok() && bot.admits(&by(9)).is_err());
         assert!(config.slack_signing_secret.is_some());

@@ -31,7 +31,12 @@ fn visitor(name: &str) -> Vote {
 }
 
 fn slack(user: &str) -> Vote {
-    vote(&Person::Slack { user: format!("T1/{user}"), link: "chat:".into() })
+    vote(&Person::Slack { user: format!("T1/{user}"), link: "chat:".into(), elsewhere: None })
+}
+
+/// A user of a chat, of whom the configuration says who that is.
+fn named(name: &str) -> Vote {
+    vote(&Person::Telegram { user: "7".into(), link: "chat:".into(), elsewhere: Some(name.into()) })
 }
 
 fn command(user: Option<&str>) -> Vote {
@@ -118,6 +123,34 @@ fn whoever_signed_in_and_needs_no_link_counts_once_whatever_way_they_come() {
     assert!(!slack("U1").may_be_of_one(&slack("U2")));
 }
 
+/// One person has one vote, by link, in a chat and signed in, where it is said who the users of the chat are; and others have
+/// theirs.
+#[test]
+fn a_user_of_a_chat_who_is_named_is_the_one_of_that_name() {
+    let ann = named("ann@example.com");
+    let same = [
+        visitor("Ann@example.com"),
+        signed_in("ann@example.com", "email:team@example.com"),
+        holder("email:ann@example.com"),
+        named("ann@example.com"),
+        holder("chat:"),
+        command(Some("ann")),
+    ];
+    for other in &same {
+        assert!(ann.may_be_of_one(other) && other.may_be_of_one(&ann), "{other:?}");
+    }
+    assert!(named("ann").may_be_of_one(&holder("email:ann@example.com")), "by the part before the @");
+    let others =
+        [visitor("bob"), signed_in("bob", "email:bob@example.com"), holder("email:bob@example.com"), slack("U1")];
+    for other in &others {
+        assert!(!ann.may_be_of_one(other) && !other.may_be_of_one(&ann), "{other:?}");
+    }
+    let Verdict::Again = of(std::slice::from_ref(&ann)).judge(visitor("ann@example.com"), needs("2")) else {
+        panic!("one person")
+    };
+    assert!(matches!(of(&[ann]).judge(visitor("bob"), needs("2")), Verdict::Enough(_)));
+}
+
 #[test]
 fn all_commands_are_one_person_as_names_there_are_anybodys() {
     assert!(command(Some("alice")).may_be_of_one(&command(Some("bob"))));
@@ -175,6 +208,7 @@ fn anybody() -> impl Strategy<Value = Vote> {
             .prop_map(|name| command(name.map(|name| format!("person{name}@example.com")).as_deref())),
         (0..4_u8).prop_map(|name| visitor(&format!("person{name}"))),
         (0..4_u8).prop_map(|user| slack(&format!("U{user}"))),
+        (0..4_u8).prop_map(|name| named(&format!("person{name}@example.com"))),
     ]
 }
 

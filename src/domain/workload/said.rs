@@ -1,9 +1,12 @@
 //! Who says which setting of a workload, and whose word goes before whose.
 
+use serde::{Deserialize, Serialize};
+
 use super::Workload;
 
 /// Who says what holds, the strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Origin {
     /// The operator, for all workloads: the environment.
     Operator,

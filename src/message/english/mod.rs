@@ -1,6 +1,7 @@
 //! The words of messages in English.
 
 mod chat;
+mod origin;
 mod sentence;
 mod ways;
 
@@ -22,6 +23,8 @@ use crate::domain::owner::OwnerView;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
 use crate::domain::settings::Problems;
+use crate::domain::workload::Origin;
+use origin::{origin, origin_of_several};
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 
@@ -198,7 +201,8 @@ impl Catalogue for English {
     fn reason(&self, notice: &Notice, cluster: Option<&str>) -> String {
         let policy = clean(&notice.policy);
         let policy = if policy.is_empty() { policy } else { format!(" ({policy})") };
-        format!("You get this because of image-watcher/mode on this workload{policy}{}.", of_cluster(cluster))
+        let origin = origin(notice.mode_from, &clean(&notice.container));
+        format!("You get this because {origin}{policy}{}.", of_cluster(cluster))
     }
 
     fn review(&self) -> &'static str {
@@ -256,7 +260,7 @@ impl Catalogue for English {
 
     fn several(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
         match one_cause {
-            Some(notice) => format!("{} on {}: {} → {}.", heading(notice), workloads(count), names.from, names.to),
+            Some(notice) => format!("{} on {}: {}.", heading(notice), workloads(count), self.step(notice, names)),
             None if count == 1 => "One thing happened to your workloads.".to_owned(),
             None => format!("{count} things happened to your workloads."),
         }
@@ -264,7 +268,7 @@ impl Catalogue for English {
 
     fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
         match one_cause {
-            Some(_) => format!("{} → {} on {}", names.from, names.to, workloads(count)),
+            Some(notice) => format!("{} on {}", self.step(notice, names), workloads(count)),
             None if count == 1 => "1 update at a glance".to_owned(),
             None => format!("{count} updates at a glance"),
         }
@@ -293,8 +297,8 @@ impl Catalogue for English {
         )
     }
 
-    fn reason_of_several(&self, cluster: Option<&str>) -> String {
-        format!("You get this because of image-watcher/mode on these workloads{}.", of_cluster(cluster))
+    fn reason_of_several(&self, mode_from: Option<Origin>, cluster: Option<&str>) -> String {
+        format!("You get this because {}{}.", origin_of_several(mode_from), of_cluster(cluster))
     }
 
     fn trouble(&self, trouble: &Trouble) -> (String, String) {

@@ -6,6 +6,7 @@ mod broken;
 mod chat;
 mod grounds;
 mod moment;
+mod origin;
 mod owner;
 mod phrases;
 mod preflight;
@@ -29,7 +30,9 @@ use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
 use crate::domain::settings::Problems;
 use crate::domain::tag::Level;
+use crate::domain::workload::Origin;
 use broken::in_words;
+use origin::{origin, origin_of_several};
 use phrases::{charges, counted, declared, group, how_far, of_cluster, policy, quoted};
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
@@ -217,9 +220,8 @@ impl Catalogue for French {
         let policy = policy(&clean(&notice.policy));
         let policy = if policy.is_empty() { policy } else { format!(" ({policy})") };
         let cluster = of_cluster(cluster);
-        format!(
-            "Vous recevez ce message en raison de l’annotation image-watcher/mode de cette charge de travail{policy}{cluster}."
-        )
+        let origin = origin(notice.mode_from, &clean(&notice.container));
+        format!("Vous recevez ce message {origin}{policy}{cluster}.")
     }
 
     fn review(&self) -> &'static str {
@@ -296,7 +298,7 @@ impl Catalogue for French {
         let workloads = charges(count);
         match one_cause {
             Some(notice) => {
-                format!("{} sur {workloads}\u{a0}: {} → {}.", heading(notice), names.from, names.to)
+                format!("{} sur {workloads}\u{a0}: {}.", heading(notice), self.step(notice, names))
             }
             None => format!("{} sur vos charges de travail.", counted(count, "événement", "événements")),
         }
@@ -304,7 +306,7 @@ impl Catalogue for French {
 
     fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
         match one_cause {
-            Some(_) => format!("{} → {} sur {}", names.from, names.to, charges(count)),
+            Some(notice) => format!("{} sur {}", self.step(notice, names), charges(count)),
             None => format!("{} en un coup d’œil", counted(count, "mise à jour", "mises à jour")),
         }
     }
@@ -331,11 +333,8 @@ impl Catalogue for French {
         format!("… et {}{listed}", counted(more, "autre", "autres"))
     }
 
-    fn reason_of_several(&self, cluster: Option<&str>) -> String {
-        let cluster = of_cluster(cluster);
-        format!(
-            "Vous recevez ce message en raison de l’annotation image-watcher/mode de ces charges de travail{cluster}."
-        )
+    fn reason_of_several(&self, mode_from: Option<Origin>, cluster: Option<&str>) -> String {
+        format!("Vous recevez ce message {}{}.", origin_of_several(mode_from), of_cluster(cluster))
     }
 
     fn trouble(&self, trouble: &Trouble) -> (String, String) {

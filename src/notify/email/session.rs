@@ -64,6 +64,15 @@ pub(super) enum SessionError {
     /// It does not take our sender.
     #[error("the mail server refuses the sender of MAIL_FROM{}", code(.0))]
     Sender(#[source] SmtpError),
+    /// It takes nothing from us that is for somebody else, whoever that is.
+    #[error(
+        "the mail server relays nothing for image-watcher{}: it wants a login, or to be told to take mail from this address",
+        code(.0)
+    )]
+    Relay(#[source] SmtpError),
+    /// It does not take this recipient, or relays nothing to them: only those know who has got others.
+    #[error("the mail server {}", answer(.0))]
+    Recipient(#[source] SmtpError),
     /// It knows no addresses beyond ASCII.
     #[error("the mail server takes no address with letters beyond ASCII (it has no SMTPUTF8): write it in ASCII")]
     NotAscii,
@@ -146,8 +155,8 @@ impl Relay {
         self.smtp.login.as_ref().map(|(_, password)| password.expose())
     }
 
-    /// Hands one message in.
-    pub(super) async fn send(&self, message: &Message) -> Result<(), SessionError> {
+    /// Hands one message in. Gives what the server said when it had all of it.
+    pub(super) async fn send(&self, message: &Message) -> Result<String, SessionError> {
         let said = tokio::time::timeout(DEADLINE, self.converse(message)).await;
         said.unwrap_or(Err(SessionError::Slow(DEADLINE)))
     }
@@ -188,21 +197,24 @@ impl Relay {
         Ok(connection)
     }
 
-    async fn converse(&self, message: &Message) -> Result<(), SessionError> {
+    async fn converse(&self, message: &Message) -> Result<String, SessionError> {
         let mut connection = self.login().await?;
         let handed_in = hand_in(&mut connection, message).await;
         connection.abort().await;
         match handed_in {
-            Err(SessionError::Sender(source) | SessionError::Message(source)) if is_about_our_name(&source) => {
-                Err(self.unheard(source))
-            }
+            Err(
+                SessionError::Sender(source)
+                | SessionError::Relay(source)
+                | SessionError::Recipient(source)
+                | SessionError::Message(source),
+            ) if is_about_our_name(&source) => Err(self.unheard(source)),
             handed_in => handed_in,
         }
     }
 }
 
 /// Sender, recipient, message: a refusal of the sender is about us, of the others about this message.
-async fn hand_in(connection: &mut AsyncSmtpConnection, message: &Message) -> Result<(), SessionError> {
+async fn hand_in(connection: &mut AsyncSmtpConnection, message: &Message) -> Result<String, SessionError> {
     let (envelope, bytes) = (message.envelope(), message.formatted());
     let mut addresses = envelope.to().iter().chain(envelope.from());
     let mut parameters = Vec::new();
@@ -216,11 +228,48 @@ async fn hand_in(connection: &mut AsyncSmtpConnection, message: &Message) -> Res
     connection.command(sender).await.map_err(SessionError::Sender)?;
     for to in envelope.to() {
         let recipient = commands::Rcpt::new(to.clone(), Vec::new());
-        connection.command(recipient).await.map_err(SessionError::Message)?;
+        connection.command(recipient).await.map_err(of_recipient)?;
     }
     connection.command(commands::Data).await.map_err(SessionError::Message)?;
-    connection.message(&bytes).await.map_err(of_text)?;
-    Ok(())
+    let taken = connection.message(&bytes).await.map_err(of_text)?;
+    Ok(format!("{} {}", taken.code(), taken.message().collect::<Vec<_>>().join(" ")))
+}
+
+/// What a refusal of a recipient is about: many servers hear all that is wrong with us before, and say so only then
+/// (Postfix by default).
+fn of_recipient(refusal: SmtpError) -> SessionError {
+    let words = crate::telemetry::chain(&refusal).to_string().to_ascii_lowercase();
+    let says = |all: &[&str]| all.iter().any(|one| words.contains(one));
+    match enhanced(&words) {
+        Some((1, 7 | 8) | (7, 20..=27 | 60)) => SessionError::Sender(refusal),
+        _ if says(&["sender address rejected"]) => SessionError::Sender(refusal),
+        Some((7, 57)) => SessionError::Relay(refusal),
+        _ if says(&["client host rejected"]) => SessionError::Relay(refusal),
+        _ => SessionError::Recipient(refusal),
+    }
+}
+
+/// The subject and the detail of an enhanced status (RFC 3463), as in `5.7.1`.
+fn enhanced(words: &str) -> Option<(u16, u16)> {
+    words.split(|c: char| !c.is_ascii_digit() && c != '.').find_map(|word| {
+        let mut parts = word.split('.');
+        let (class, subject, detail) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        (matches!(class, "4" | "5") && parts.next().is_none()).then_some((subject, detail))
+    })
+}
+
+/// Whether a server relays nothing to a recipient: to nobody for us, or nothing to where they are.
+pub(super) fn is_about_relaying(refusal: &SmtpError) -> bool {
+    let words = crate::telemetry::chain(refusal).to_string().to_ascii_lowercase();
+    let says = ["relay access denied", "relaying denied", "relay not permitted", "unable to relay", "relay denied"];
+    says.iter().any(|one| words.contains(one)) || matches!(enhanced(&words), Some((7, 54 | 64)))
+}
+
+/// Whether a server puts off a recipient, as greylisting does, and not everything: the system and the way to it are
+/// everybody's (RFC 3463, 3.4 and 3.5).
+pub(super) fn is_put_off(refusal: &SmtpError) -> bool {
+    let words = crate::telemetry::chain(refusal).to_string();
+    refusal.is_transient() && !matches!(enhanced(&words), Some((3 | 4, _)))
 }
 
 /// What a refusal after the text is about: too much of it (552), or what a filter does not like (554), is about the text.

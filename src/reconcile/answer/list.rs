@@ -41,10 +41,6 @@ impl OpenedList {
     pub fn person(&self) -> Person {
         Person::of(self.signed_in.as_ref(), self.holder.clone())
     }
-
-    fn channel(&self) -> &str {
-        self.holder.split(':').next().unwrap_or_default()
-    }
 }
 
 /// One question of a list.
@@ -140,10 +136,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Whether a question is on a list, and its holder is one of those who are asked.
     pub(super) fn is_on(&self, list: &OpenedList, workload: &Workload, approval: &Approval) -> bool {
+        self.is_read_by(&list.holder, workload, approval) && list.listing.lists(approval)
+    }
+
+    /// Whether a holder of links would be sent that of a question today, by their channel and the workload's settings.
+    pub(super) fn is_read_by(&self, holder: &str, workload: &Workload, approval: &Approval) -> bool {
+        let channel = holder.split(':').next().unwrap_or_default();
         let named = settings::channels(workload, &approval.container);
-        let is_asked = named.is_none_or(|named| named.iter().any(|name| name == list.channel()))
-            && self.0.audience.reads(list.channel(), &workload.id.namespace, approval.allows);
-        is_asked && list.listing.lists(approval)
+        named.is_none_or(|named| named.iter().any(|name| name == channel))
+            && self.0.audience.reads(channel, &workload.id.namespace, approval.allows)
     }
 
     /// Approves these, one by one, each as a press of its own link does. What is not on the list is left out; so is

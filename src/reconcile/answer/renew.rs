@@ -46,10 +46,16 @@ impl Renewals {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Whether what an old link was about would be asked still, as far as that can be said without asking anybody.
+    /// Whether what an old link was about would be asked still, and its holder told of it, as far as that can be said without
+    /// asking anybody.
     pub(super) fn is_renewable(&self, asked: &Asked, question: &Question, draft: &Draft) -> bool {
-        question.terms.allows != Allows::Back
+        self.has_renewals(asked, question)
             && matches!(self.stands(asked.clone(), question, draft), Answer::Open(_) | Answer::Snoozed(..))
+    }
+
+    /// Going back has its own time, and whoever is told no more is sent nothing.
+    fn has_renewals(&self, asked: &Asked, question: &Question) -> bool {
+        question.terms.allows != Allows::Back && self.is_read_by(&asked.holder, &asked.workload, &asked.approval)
     }
 
     /// Sends one, if the question would be asked today: that of the question that took its place, or of a new one.
@@ -59,7 +65,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(Answer::Changed(Box::new(asked.clone())));
         };
         match self.stands(asked.clone(), &question, &draft) {
-            Answer::Open(_) | Answer::Snoozed(..) if question.terms.allows != Allows::Back => {}
+            Answer::Open(_) | Answer::Snoozed(..) if self.has_renewals(asked, &question) => {}
             Answer::Open(_) | Answer::Snoozed(..) => return Ok(Answer::NotAllowed(Box::new(asked.clone()))),
             other => return Ok(other),
         }

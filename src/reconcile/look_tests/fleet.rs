@@ -434,6 +434,18 @@ impl Ground {
     }
 }
 
+/// Whoever was woken by it hears that it is over.
+#[tokio::test]
+async fn a_stop_that_a_person_ends_is_told_with_who_it_was() {
+    let ground = stopped().await;
+    let by = crate::domain::actor::Actor::Program("a test".into());
+    ground.reconciler.resume_updates(by.clone(), "trace").await.unwrap();
+    let told = ground.told_of_the_stop();
+    let [began, ended] = told.as_slice() else { panic!("{told:?}") };
+    assert!(!began.is_resumed() && ended.is_resumed() && ended.by == Some(by));
+    assert_eq!(began.stopped(), ended.stopped(), "it is the same stop");
+}
+
 #[tokio::test]
 async fn two_failures_stop_all_automatic_updates_until_a_person_resumes_them() {
     let mut ground = stopped().await;

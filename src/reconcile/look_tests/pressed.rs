@@ -220,6 +220,19 @@ async fn nothing_is_asked_by_an_old_link_that_would_not_be_asked_today() {
         assert!(matches!(answer, Answer::Refused(..)), "{setting}: {answer:?}");
         assert_eq!(stage.writes(), writes);
     }
+    let untold = Stage::team(needing("1", &[])).await;
+    let (joe, chat) = (untold.link_of(JOE), untold.link_of(CHAT));
+    untold.clock.step(LIFETIME);
+    untold.annotate("notify", "chat");
+    owed(&untold).await;
+    let opened = untold.reconciler.asked(&joe).await;
+    assert!(matches!(&opened, Answer::Expired(asked) if !asked.is_renewable), "{opened:?}");
+    let answer = untold.reconciler.answer(&joe, Action::Renew, "trace").await;
+    assert!(matches!(answer, Answer::NotAllowed(_)), "{answer:?}");
+    let answer = untold.reconciler.answer(&chat, Action::Renew, "trace").await;
+    assert!(matches!(answer, Answer::Renewed(_)), "{answer:?}");
+    assert_eq!(owed(&untold).await, ["chat: new"]);
+
     let moved = Stage::team(needing("1", &[])).await;
     let link = moved.link_of(JOE);
     moved.clock.step(LIFETIME);

@@ -60,7 +60,11 @@ impl SlackDoor {
         }
         let Some(pressed) = payload::read(&body)? else { return Ok(()) };
         let admitted = self.desks.iter().filter(|(_, desk)| desk.admits(&pressed.presser).is_ok());
-        let channels: Vec<String> = admitted.map(|(name, _)| name.clone()).collect();
+        let (mut channels, mut elsewhere) = (Vec::new(), None);
+        for (name, desk) in admitted {
+            channels.push(name.clone());
+            elsewhere = elsewhere.or_else(|| desk.people.get(&pressed.presser.user).cloned());
+        }
         if channels.is_empty() {
             self.turn_away(pressed);
             return Ok(());
@@ -73,7 +77,7 @@ impl SlackDoor {
         };
         let who = Who::Slack { team: presser.home, user: presser.user };
         let id = format!("slack {} {id}", wish.as_str());
-        self.tray.store(crate::domain::press::Pressed { id, channels, wish, button, who, place }).await
+        self.tray.store(crate::domain::press::Pressed { id, channels, wish, button, who, elsewhere, place }).await
     }
 
     fn turn_away(&self, pressed: Pressed) {

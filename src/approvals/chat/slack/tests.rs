@@ -21,6 +21,7 @@ fn door(keep: Keep) -> (Data<SlackDoor>, Strangers) {
         team: Some("T1DC2JH3J".into()),
         channel: "C123".into(),
         users: Some(vec!["U2CERLKJA".into()]),
+        people: [("U2CERLKJA".to_owned(), "ann@example.com".to_owned())].into(),
     };
     let desks = vec![("ops".to_owned(), desk)];
     let (tray, strangers) = Tray::new(keep);
@@ -52,6 +53,7 @@ async fn a_press_is_stored_once_it_is_proven_and_allowed() {
     assert_eq!(status(&door, signed(&form(&payload()))).await, 200);
     let pressed = stored.try_recv().unwrap();
     assert_eq!((pressed.channels, pressed.wish), (vec!["ops".to_owned()], Wish::Approve));
+    assert_eq!(pressed.elsewhere.as_deref(), Some("ann@example.com"));
     assert_eq!(pressed.who, Who::Slack { team: "T1DC2JH3J".into(), user: "U2CERLKJA".into() });
     let first = pressed.id;
     assert_eq!(status(&door, signed(&form(&payload()))).await, 200);

@@ -62,14 +62,18 @@ impl TelegramDoor {
         let body = self.bodies.read(request, payload, MOST_BYTES).await?;
         let Some(pressed) = payload::read(&body)? else { return Ok(()) };
         let admitted = bots.iter().filter(|(_, bot)| bot.admits(&pressed.presser).is_ok());
-        let channels: Vec<String> = admitted.map(|(name, _)| name.clone()).collect();
+        let (mut channels, mut elsewhere) = (Vec::new(), None);
+        for (name, bot) in admitted {
+            channels.push(name.clone());
+            elsewhere = elsewhere.or_else(|| bot.elsewhere(pressed.presser.user).map(str::to_owned));
+        }
         if channels.is_empty() {
             self.turn_away(&bots, pressed);
             return Ok(());
         }
         let Pressed { presser, wish, button, place, id } = pressed;
         let (id, who) = (format!("telegram {id}"), Who::Telegram(presser.user));
-        self.tray.store(crate::domain::press::Pressed { id, channels, wish, button, who, place }).await
+        self.tray.store(crate::domain::press::Pressed { id, channels, wish, button, who, elsewhere, place }).await
     }
 
     fn turn_away(&self, bots: &[&(String, Bot)], pressed: Pressed) {

@@ -13,7 +13,12 @@ use crate::domain::telegram::{Chat, Desk};
 type Stores = tokio::sync::mpsc::UnboundedReceiver<Stored>;
 
 fn bot(token: &str, chat: i64, users: &[i64]) -> Bot {
-    Bot::new(&Secret::new(token.into()), Desk { users: users.to_vec() }, Chat::Number(chat), std::sync::Arc::default())
+    Bot::new(
+        &Secret::new(token.into()),
+        Desk { users: users.to_vec(), people: [(7, "ann@example.com".to_owned())].into() },
+        Chat::Number(chat),
+        std::sync::Arc::default(),
+    )
 }
 
 fn door() -> (Data<TelegramDoor>, Stores, Strangers) {
@@ -40,6 +45,7 @@ async fn a_press_is_stored_once_it_is_proven_and_allowed() {
     let (door, mut stores, _strangers) = door();
     assert_eq!(status(&door, &[&secret("1:a")], &update()).await, 200);
     let pressed = stores.try_recv().unwrap();
+    assert_eq!(pressed.elsewhere.as_deref(), Some("ann@example.com"));
     assert_eq!((pressed.channels, pressed.who), (vec!["ops".to_owned()], Who::Telegram(7)));
     assert_eq!(pressed.id, "telegram 4382bfdwdsb323b2d9", "the same when Telegram sends it again");
 }

@@ -30,8 +30,8 @@ async fn session_at(user: &str, options: &str, written: &[(&str, &str)]) -> (Vec
     let (delivery, links) = (&asking(), &Links::default());
     let (message, now) = (&said(delivery, None, None), chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
     let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
-    let (heard, attempt) = tokio::join!(serve(listener, written), channel.deliver(&sending));
-    (heard, attempt.redacted(&[]))
+    let (heard, attempt) = tokio::join!(serve(listener, written), channel.hand_in(&sending));
+    (heard, attempt.attempt.redacted(&[]))
 }
 
 async fn serve(listener: TcpListener, written: &[(&str, &str)]) -> Vec<String> {
@@ -82,6 +82,7 @@ async fn we_introduce_ourselves_by_a_real_name() {
 fn of(attempt: Attempt) -> (&'static str, String) {
     match attempt {
         Attempt::Retry { reason, .. } => ("retry", reason),
+        Attempt::Later { reason } => ("later", reason),
         Attempt::Busy { reason, .. } => ("busy", reason),
         Attempt::Refused { reason } => ("refused", reason),
         Attempt::GaveUp { reason } => ("gave up", reason),
@@ -107,11 +108,46 @@ async fn only_a_refusal_of_the_message_is_final() {
         ("RCPT", bad_name, "refused", by_helo),
         ("EHLO", "421 4.3.2 closing", "busy", None),
         ("MAIL", "421 4.3.2 closing", "busy", None),
-        ("RCPT", "450 4.2.1 busy", "retry", None),
-        ("RCPT", "452 4.5.3 too many recipients", "retry", None),
+        // Postfix by default hears what is wrong with us, and says so of the recipient.
+        (
+            "RCPT",
+            "553 5.7.1 <iw@sender.example>: Sender address rejected: not owned by user",
+            "refused",
+            Some("MAIL_FROM"),
+        ),
+        (
+            "RCPT",
+            "550 5.1.8 <iw@sender.example>: Sender address rejected: Domain not found",
+            "refused",
+            Some("MAIL_FROM"),
+        ),
+        ("RCPT", "550 5.7.23 SPF validation failed", "refused", Some("MAIL_FROM")),
+        (
+            "RCPT",
+            "554 5.7.1 <unknown[192.0.2.7]>: Client host rejected: Access denied",
+            "refused",
+            Some("relays nothing"),
+        ),
+        (
+            "RCPT",
+            "450 4.1.8 <iw@sender.example>: Sender address rejected: Domain not found",
+            "retry",
+            Some("MAIL_FROM"),
+        ),
+        ("RCPT", "450 4.2.0 <oncall@example.com>: Recipient address rejected: Greylisted", "later", None),
+        ("RCPT", "450 4.2.1 busy", "later", None),
+        ("RCPT", "451 4.3.0 temporary lookup failure", "retry", None),
+        ("RCPT", "452 4.5.3 too many recipients", "later", None),
+        ("RCPT", "550 5.7.1 this recipient takes mail of the house alone", "gave up", None),
         ("RCPT", "421 4.7.0 too many", "busy", None),
         ("RCPT", "550 5.1.1 no such user", "gave up", None),
-        ("RCPT", "554 5.7.1 relay access denied", "gave up", None),
+        ("RCPT", "554 5.7.1 <oncall@example.com>: Relay access denied", "refused", Some("relays nothing")),
+        (
+            "RCPT",
+            "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain",
+            "refused",
+            Some("relays nothing"),
+        ),
         ("DATA", "421 4.3.2 closing", "busy", None),
         ("DATA", "451 4.3.0 later", "retry", None),
         ("end", "451 4.3.0 disk full", "retry", None),
@@ -158,6 +194,29 @@ async fn of_two_hundred_recipients_one_is_refused_and_the_others_get_theirs() {
     }
     assert_eq!((delivered, refused), (199, vec![(117, "gave up")]));
     assert!(channels.find("email").unwrap().gate().standing().is_none_or(|standing| standing.closed.is_none()));
+}
+
+/// One recipient in a domain that the server does not relay to costs nobody else a mail. One that it took before is no such.
+#[tokio::test]
+async fn a_server_that_relays_to_others_refuses_a_recipient_and_not_us() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp = SmtpUrl::parse(&format!("smtp://{}?tls=none", listener.local_addr().unwrap())).unwrap();
+    let to = ["near@example.com", "far@example.org"].map(|address| address.parse().unwrap()).to_vec();
+    let outbound = Outbound::new(None).unwrap();
+    let channel = EmailChannel::new(&smtp, "iw@sender.example".parse().unwrap(), to, &outbound).unwrap();
+    let sent = async |to: &str, rcpt: &'static str| {
+        let (delivery, links) = (Delivery { recipient: to.into(), ..asking() }, Links::default());
+        let (message, now) = (said(&delivery, None, None), chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+        let (delivery, message, links) = (&delivery, &message, &links);
+        let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
+        let answers = [("RCPT", rcpt)];
+        tokio::join!(serve_on(&listener, &answers), channel.hand_in(&sending)).1.attempt.redacted(&[])
+    };
+    let denied = "554 5.7.1 Relay access denied";
+    assert_eq!(of(sent("far@example.org", denied).await).0, "refused", "it took nobody's yet");
+    assert_eq!(sent("near@example.com", "250 fine").await, Attempt::Delivered);
+    assert_eq!(of(sent("far@example.org", denied).await).0, "gave up");
+    assert_eq!(of(sent("near@example.com", denied).await).0, "refused", "it relayed to them before");
 }
 
 #[tokio::test]
@@ -271,7 +330,7 @@ async fn a_server_that_is_slow_with_each_answer_is_left_when_the_whole_takes_too
         let talks = async {
             let began = tokio::time::Instant::now();
             let said = if is_message {
-                of(channel.deliver(&sending).await.redacted(&[]))
+                of(channel.hand_in(&sending).await.attempt.redacted(&[]))
             } else {
                 let Tried::Fails(reason) = channel.tried().await else { panic!("it never answered") };
                 ("retry", reason)
