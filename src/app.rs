@@ -140,6 +140,7 @@ struct App {
     keys: LinkKeys,
     scopes: Scopes,
     ambient: Ambient,
+    in_force: api::InForce,
     metrics: Metrics,
     stop: Stop,
 }
@@ -403,6 +404,7 @@ impl App {
             keys,
             scopes,
             ambient,
+            in_force: api::InForce::new(&metrics),
             metrics,
             stop,
         })
@@ -614,6 +616,7 @@ impl App {
             queue: self.queue.clone(),
             index: self.cluster.index().clone(),
             scopes: self.scopes.clone(),
+            in_force: self.in_force.clone(),
             notes: Arc::new(move |workload, approval| {
                 let (notes, workload, approval) = (Arc::clone(&notes), Arc::clone(workload), approval.clone());
                 Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
@@ -783,6 +786,7 @@ impl App {
     /// Has changes of the configuration's files taken over, as far as that can be done while the service runs.
     fn spawn_reload(&self, tasks: &mut Tasks) {
         let (mut reload, mut stop) = (Reload::of(&self.config), self.stop.clone());
+        let in_force = self.in_force.clone();
         let (cluster, ambient, metrics) = (self.cluster.clone(), self.ambient.clone(), self.metrics.clone());
         spawn(tasks, "configuration", async move {
             loop {
@@ -791,7 +795,7 @@ impl App {
                     () = tokio::time::sleep(RELOAD) => {}
                 }
                 let reloaded = reload.again(&|path| std::fs::read_to_string(path), ambient.now());
-                take_over(reloaded, &cluster, &ambient, &metrics);
+                take_over(reloaded, &cluster, &ambient, (&metrics, &in_force));
             }
         });
     }
@@ -816,16 +820,23 @@ impl App {
 }
 
 /// Takes over what came of a look at the files of the configuration, and tells it.
-fn take_over(reloaded: Reloaded, cluster: &KubeCluster, ambient: &Ambient, metrics: &Metrics) {
+fn take_over(
+    reloaded: Reloaded,
+    cluster: &KubeCluster,
+    ambient: &Ambient,
+    (metrics, in_force): (&Metrics, &api::InForce),
+) {
     match reloaded {
         Reloaded::Same => {}
         Reloaded::Refused(error) => {
             metrics.config_refused.inc();
+            in_force.refused(error.problems.iter().map(|it| format!("{}: {}", it.variable, it.problem)).collect());
             tracing::error!(%error, "the configuration was changed and can't be used: what was in force before stays so");
         }
         Reloaded::Taken(taken) => {
             cluster.index().inherit(|defaults| taken.inherit(defaults));
             metrics.config_read.set(ambient.now().timestamp());
+            in_force.taken(taken.after_restart.clone());
             tracing::info!(now = ?taken.now, "the configuration was changed, and this is in force now");
             if !taken.after_restart.is_empty() {
                 tracing::warn!(settings = ?taken.after_restart, "these changes of the configuration are taken over by a restart alone");

@@ -190,7 +190,7 @@ enum Command {
     /// Run it where the service runs, so that it can ask the private listener how the sources are doing. Exit status: 0 when
     /// nothing failed, 1 when something did; a warning is no failure.
     #[command(
-        after_help = "Examples:\n  image-watcher doctor\n  image-watcher doctor -o json | jq '.categories[].checks[] | select(.result != \"ok\")'"
+        after_help = "Examples:\n  image-watcher doctor\n  image-watcher doctor --pre -n shop\n  image-watcher doctor -o json | jq '.categories[].checks[] | select(.result != \"ok\")'"
     )]
     Doctor(DoctorArguments),
     /// Say what the settings of Keel, WUD or the original image-watcher come to here
@@ -339,6 +339,14 @@ struct LookArguments {
 struct DoctorArguments {
     #[command(flatten)]
     cluster: ClusterFlags,
+    /// Look at this namespace alone; without it, at those that the service watches
+    #[arg(short, long, value_name = "NAME", conflicts_with = "all_namespaces")]
+    namespace: Option<String>,
+    #[arg(short = 'A', long, help = "Look at all namespaces; where IMAGE_WATCHER_NAMESPACES is set, at those")]
+    all_namespaces: bool,
+    /// Before an install: what needs no running service
+    #[arg(long)]
+    pre: bool,
     /// How it is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -755,7 +763,10 @@ fn blocking<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 
 fn doctor(config: &Config, terminal: Terminal, arguments: &DoctorArguments) -> ExitCode {
     let cluster = arguments.cluster.config(config);
-    match blocking(async { Ok(Box::pin(doctor::doctor(config, &cluster)).await) }) {
+    let named = arguments.namespace.as_ref().filter(|_| !arguments.all_namespaces);
+    let namespaces = named.map_or(config.namespaces.as_slice(), std::slice::from_ref);
+    let which = doctor::Which { namespaces, is_before_install: arguments.pre };
+    match blocking(async { Ok(Box::pin(doctor::doctor(config, &cluster, &which)).await) }) {
         Ok(report) => {
             let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
             let text = report.print(arguments.output, terminal.form(false));

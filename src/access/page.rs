@@ -1,13 +1,13 @@
 //! The page on which somebody signs in, or is told why not.
 
+use std::sync::LazyLock;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CROSS_ORIGIN_OPENER_POLICY, HeaderMap, HeaderName, LOCATION,
     REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, context};
 use sha2::{Digest as _, Sha256};
 use url::form_urlencoded::byte_serialize;
@@ -15,6 +15,14 @@ use url::form_urlencoded::byte_serialize;
 use super::words::{Labels, Message, Title, language};
 
 const STYLE: &str = include_str!("../../templates/page/style.css");
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The name of the style sheet, which changes with it.
+pub(super) static STYLE_SHEET: LazyLock<String> = LazyLock::new(|| {
+    let digest = Sha256::digest(STYLE.as_bytes());
+    let hash = digest.iter().take(8).fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
+    format!("plain-{hash}.css")
+});
 const NAME: &str = "sign-in.html";
 
 /// The template is broken; told at the start.
@@ -68,7 +76,6 @@ impl<'s> Said<'s> {
 #[derive(Debug)]
 pub(super) struct SignInPage {
     templates: Environment<'static>,
-    policy: String,
     base_path: String,
 }
 
@@ -76,11 +83,7 @@ impl SignInPage {
     pub(super) fn new(base_path: &str) -> Result<Self, TemplateError> {
         let mut templates = Environment::new();
         templates.add_template(NAME, include_str!("../../templates/web/sign-in.html"))?;
-        let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-        let policy = format!(
-            "default-src 'none'; style-src 'sha256-{style}'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        );
-        Ok(Self { templates, policy, base_path: base_path.to_owned() })
+        Ok(Self { templates, base_path: base_path.to_owned() })
     }
 
     /// The page that says something to whoever sent these headers, in their language.
@@ -88,7 +91,7 @@ impl SignInPage {
         let language = language(headers);
         let encoded: String = byte_serialize(said.to.as_bytes()).collect();
         let values = context! {
-            style => minijinja::Value::from_safe_string(STYLE.into()),
+            style => format!("{}/sign-in/{}", self.base_path, *STYLE_SHEET),
             w => minijinja::Value::from(minijinja::value::Serde(Labels::of(language))),
             title => said.title.words(language),
             message => said.message.words(language),
@@ -111,6 +114,16 @@ impl SignInPage {
         }
     }
 
+    /// The style sheet: it is the same for ever, and holds nothing that is not public.
+    pub(super) fn style() -> HttpResponse {
+        HttpResponse::Ok()
+            .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+            .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .insert_header((HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+            .content_type("text/css; charset=utf-8")
+            .body(STYLE)
+    }
+
     /// Leads on with a GET.
     pub(super) fn see_other(&self, location: &str) -> HttpResponseBuilder {
         let mut response = self.headed(StatusCode::SEE_OTHER);
@@ -127,7 +140,7 @@ impl SignInPage {
     fn headed(&self, status: StatusCode) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(status);
         response
-            .insert_header((CONTENT_SECURITY_POLICY, self.policy.as_str()))
+            .insert_header((CONTENT_SECURITY_POLICY, POLICY))
             .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
             // Not no-referrer: with it a browser sends «Origin: null» with the form, and honest people look like forgers.
             .insert_header((REFERRER_POLICY, "same-origin"))

@@ -25,6 +25,7 @@ use crate::telemetry::chain;
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(web::resource("/sign-in").route(web::get().to(show)).route(web::post().to(password)))
+        .route(&format!("/sign-in/{}", *page::STYLE_SHEET), web::get().to(|| async { page::SignInPage::style() }))
         .route("/sign-in/begin", web::get().to(begin))
         .route("/sign-in/callback", web::get().to(callback))
         .route("/sign-out", web::post().to(sign_out))

@@ -347,6 +347,12 @@ async fn nobody_is_led_elsewhere_by_signing_in() {
     assert_eq!(led.header("location"), Some("/watcher/sign-in?to=%2Fwatcher%2F"));
     let page = send(&access, get("/watcher/sign-in?to=%2Fwatcher%2Fx")).await;
     assert!(page.body.contains("action=\"/watcher/sign-in\"") && page.body.contains("value=\"/watcher/x\""));
+    let sheet = page.body.split_once("rel=\"stylesheet\" href=\"").and_then(|(_, rest)| rest.split_once('"'));
+    let sheet = sheet.expect("a style sheet").0.replace("&#x2f;", "/");
+    let style = send(&access, get(&sheet)).await;
+    assert_eq!((style.status, style.header("content-type")), (200, Some("text/css; charset=utf-8")), "{sheet}");
+    assert!(!page.body.contains("<style") && !page.body.contains(" style="), "{}", page.body);
+    assert!(page.header("content-security-policy").unwrap().contains("style-src 'self';"));
 }
 
 #[actix_web::test]

@@ -1,4 +1,5 @@
-//! Messages: which wait, which failed, which were given up; and that those are sent again, or thrown away.
+//! Messages: which wait, which failed, which were given up, which arrived; and that those that were given up are sent again, or
+//! thrown away.
 //!
 //! What a message says is not shown, only what it is about. An address is shown as in logs and on workloads.
 
@@ -43,8 +44,12 @@ pub(super) async fn list<Q: Letters>(api: Data<Api<Q>>, request: HttpRequest) ->
 }
 
 /// `GET /api/v1/deliveries/{id}`
-pub(super) async fn one<Q: Letters>(api: Data<Api<Q>>, id: Path<String>) -> Result<HttpResponse, Problem> {
-    api.shown(&id, StatusCode::OK).await
+pub(super) async fn one<Q: Letters>(
+    api: Data<Api<Q>>,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    Ok(answer(&request, &api.document(&id).await?))
 }
 
 /// `POST /api/v1/deliveries/{id}/retry`
@@ -100,10 +105,14 @@ impl<Q: Letters> Api<Q> {
     }
 
     async fn shown(&self, id: &str, status: StatusCode) -> Result<HttpResponse, Problem> {
+        Ok(done(status, &self.document(id).await?))
+    }
+
+    async fn document(&self, id: &str) -> Result<DeliveryDocument, Problem> {
         let found = self.queue.letter(id).await.map_err(|error| refused(&error, "messages can't be read now"))?;
         let letter = found.ok_or(UNKNOWN)?;
         let delivery = DeliveryView::from(&letter);
-        Ok(done(status, &DeliveryDocument { schema: "image-watcher/delivery/v1", delivery }))
+        Ok(DeliveryDocument { schema: "image-watcher/delivery/v1", delivery })
     }
 }
 
@@ -120,7 +129,8 @@ pub(super) fn acted_on(acted: Acted) -> Result<(), Problem> {
     match acted {
         Acted::Done => Ok(()),
         Acted::Unknown => Err(UNKNOWN),
-        Acted::NotDead(LetterState::Done) => conflict("it is done: it arrived, or was thrown away"),
+        Acted::NotDead(LetterState::Delivered) => conflict("it is done: it arrived, or had nothing to say any more"),
+        Acted::NotDead(LetterState::Done) => conflict("it is done: it was thrown away"),
         Acted::NotDead(_) => conflict("it waits to be sent, so there is nothing to do; only what was given up can be"),
         Acted::Unreadable => conflict("another version stored it, which this one can't send; it can be discarded"),
     }
@@ -135,7 +145,7 @@ fn asked(query: &str) -> Result<Asked, Problem> {
         .state
         .as_deref()
         .map(LetterState::listed)
-        .map(|state| state.ok_or_else(|| wrong("state is waiting, retried or dead")));
+        .map(|state| state.ok_or_else(|| wrong("state is waiting, retried, dead or delivered")));
     // An empty one is the first page.
     let before = wanted.cursor.as_deref().filter(|cursor| !cursor.is_empty()).map(|cursor| {
         cursor_of(cursor).ok_or_else(|| wrong("cursor is what «next» of the page before says, as it stands"))
@@ -242,7 +252,7 @@ mod tests {
         let status = |acted| acted_on(acted).err().map(|problem| problem.status.as_u16());
         assert_eq!(status(Acted::Done), None);
         assert_eq!(status(Acted::Unknown), Some(404));
-        for state in [LetterState::Waiting, LetterState::Retried, LetterState::Done] {
+        for state in [LetterState::Waiting, LetterState::Retried, LetterState::Delivered, LetterState::Done] {
             assert_eq!(status(Acted::NotDead(state)), Some(409));
         }
         assert_eq!(status(Acted::Unreadable), Some(409));

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
 use super::Api;
+use super::answer::answer;
+use super::in_force::NotInForce;
 use crate::domain::history::rfc3339;
 use crate::queue::{QueueAdmin, Troubles};
 use crate::telemetry::chain;
@@ -16,6 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 
 /// How the service does.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// `image-watcher/health/v1`
@@ -31,6 +34,9 @@ pub struct Condition {
     /// Since when and why no update is applied by itself, if none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// What of the configuration's files is not in force, if anything.
+    #[serde(default, skip_serializing_if = "NotInForce::is_nothing")]
+    pub configuration: NotInForce,
     /// What does not get done; none when the queue could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Troubles>,
@@ -40,7 +46,7 @@ pub struct Condition {
 }
 
 /// `GET /api/v1/health`
-pub(super) async fn health<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
+pub(super) async fn health<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
     let (queue, queue_error) = match tokio::time::timeout(DEADLINE, api.queue.troubles()).await {
         Ok(Ok(troubles)) => (Some(troubles), None),
         Ok(Err(error)) => (None, Some(chain(&error).to_string())),
@@ -57,8 +63,9 @@ pub(super) async fn health<Q: QueueAdmin>(api: Data<Api<Q>>) -> HttpResponse {
             .await
             .stopped
             .map(|stopped| format!("since {}: {stopped}", rfc3339(stopped.since))),
+        configuration: api.in_force.missing(),
         queue,
         queue_error,
     };
-    HttpResponse::Ok().json(condition)
+    answer(&request, &condition)
 }

@@ -65,7 +65,7 @@ pub(crate) fn api(
     notes: FindNotes,
     ambient: Ambient,
 ) -> (Api<SqliteQueue>, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, metrics) = (tempfile::tempdir().unwrap(), Metrics::new());
     let api = Api {
         queue: SqliteQueue::open(folder.path(), &ambient).unwrap(),
         index,
@@ -78,7 +78,8 @@ pub(crate) fn api(
         keys,
         events: Events::new(&ambient, Stop::new().1),
         pulse: Pulse::new(ambient.clone()),
-        metrics: Metrics::new(),
+        in_force: super::InForce::new(&metrics),
+        metrics,
         census: Census::new(true),
         explanations: Explanations::default(),
         bodies: Bodies::new(1 << 20),

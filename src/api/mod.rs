@@ -15,6 +15,7 @@ mod explanations;
 mod feed;
 mod fleet;
 mod health;
+mod in_force;
 mod in_short;
 mod keel;
 mod look;
@@ -55,6 +56,7 @@ pub use decide::{Decision, Decisions, How, MOST_AT_ONCE, Seen, SeenItem};
 pub use events::Events;
 pub use explanations::Explanations;
 pub use health::Condition;
+pub use in_force::{InForce, NotInForce};
 pub use keel::keel_routes;
 pub use pulse::{Part, Pulse};
 pub use query::MOST_LISTED;
@@ -106,6 +108,8 @@ pub struct Api<Q> {
     pub events: Events,
     /// Whether the process is alive.
     pub pulse: Pulse,
+    /// Whether what runs is what the configuration says.
+    pub in_force: InForce,
     /// The numbers.
     pub metrics: Metrics,
     /// The workloads, as they were counted last.

@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::decide::{Decision, Decisions};
+use super::health::Condition;
 use super::view::{
     BrakeView, DecisionView, DecisionsView, DeliveriesView, DeliveryDocument, LookView, QuestionsView, RegistriesView,
     RetriedView, SourcesView, SummaryView, WorkloadDocument, WorkloadsView,
 };
 use crate::domain::view::Attention;
+use crate::queue::LetterState;
 
 /// What a container wants of people.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -92,6 +94,7 @@ struct Problem {
     RegistriesView,
     BrakeView,
     LookView,
+    Condition,
     Decision,
     Decisions,
     DecisionView,
@@ -111,8 +114,10 @@ const FILTERS: [(&str, &str); 8] = [
     ("limit", "at most so many, 1 to 500"),
     ("cursor", "what «next» of the page before says"),
 ];
+/// Of what is counted: all but the states, which are counted each, and pages.
+const COUNTED: [(&str, &str); 5] = [FILTERS[0], FILTERS[2], FILTERS[3], FILTERS[4], FILTERS[5]];
 const LETTERS: [(&str, &str); 4] = [
-    ("state", "waiting, retried or dead"),
+    ("state", "waiting, retried, dead or delivered; all but the last where none is asked for"),
     ("channel", "of this channel"),
     ("limit", "at most so many, 1 to 200"),
     ("cursor", "what «next» of the page before says"),
@@ -149,7 +154,8 @@ fn routes() -> Vec<Route> {
             "WorkloadDocument",
         ),
         get("/questions", "What people are asked", &FILTERS, "QuestionsView"),
-        get("/summary", "How many containers want what of people", &FILTERS, "SummaryView"),
+        get("/summary", "How many containers want what of people", &COUNTED, "SummaryView"),
+        get("/health", "How the service does", &[], "Condition"),
         get("/deliveries", "Messages, the newest first", &LETTERS, "DeliveriesView"),
         get("/deliveries/{id}", "One message", &[], "DeliveryDocument"),
         get("/sources", "How the sources of webhooks do", &[], "SourcesView"),
@@ -188,7 +194,7 @@ fn parameter_of(path: &str, name: &str) -> Value {
     match name {
         "limit" => json!({"type": "integer", "minimum": 1, "maximum": if of_letters { 200 } else { 500 }}),
         "explain" => json!({"type": "boolean"}),
-        "state" if of_letters => json!({"enum": ["waiting", "retried", "dead"]}),
+        "state" if of_letters => json!({"enum": LetterState::LISTED.map(LetterState::as_str)}),
         "state" => words(Attention::ALL.iter().map(|state| state.as_str()).collect()),
         "level" => words(crate::domain::tag::Level::ALL.iter().map(|level| level.as_str()).collect()),
         "mode" => words(vec!["AUTO_UPDATE", "NOTIFICATION", "DISABLED"]),
@@ -202,6 +208,16 @@ fn parameter_of(path: &str, name: &str) -> Value {
     }
 }
 
+/// Why there is no answer: nobody is signed in, another query, another method.
+fn a_problem() -> Value {
+    let problem = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+    json!({"description": "A problem", "content": problem})
+}
+
+fn as_it_was() -> Value {
+    json!({"description": "It is as it was, by If-None-Match"})
+}
+
 fn operation((method, path, what, query, body, status, schema): &Route) -> Value {
     let parameter = |name: &str, place: &str, what: &str| json!({"name": name, "in": place, "required": place == "path" || *path == "/deliveries/retry", "description": what, "schema": parameter_of(path, name)});
     let of_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
@@ -210,13 +226,12 @@ fn operation((method, path, what, query, body, status, schema): &Route) -> Value
     let parameters: Vec<Value> = of_path.chain(of_query).collect();
     let content =
         |schema: &str| json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}});
-    let problem = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
     let id: String = path.split(['/', '{', '}']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
     let mut operation = json!({
         "operationId": format!("{method}-{id}"), "summary": what, "parameters": parameters,
         "responses": {
             status.to_string(): {"description": what, "content": content(schema)},
-            "default": {"description": "A problem", "content": problem},
+            "default": a_problem(),
         },
     });
     if let Some(body) = body {
@@ -224,7 +239,7 @@ fn operation((method, path, what, query, body, status, schema): &Route) -> Value
         operation["responses"]["202"] =
             json!({"description": "It counts, and others have to approve, too", "content": content(schema)});
     } else if *method == "get" {
-        operation["responses"]["304"] = json!({"description": "It is as it was, by If-None-Match"});
+        operation["responses"]["304"] = as_it_was();
     }
     operation
 }
@@ -254,10 +269,17 @@ pub(super) fn document() -> Value {
         document["paths"][&route.1][route.0] = operation(&route);
     }
     for (path, what, content) in TEXTS {
-        document["paths"][path]["get"] = json!({
-            "operationId": format!("get{}", path.replace(['/', '.'], "-")), "summary": what,
-            "responses": {"200": {"description": what, "content": {content: {"schema": {"type": if path == "/openapi.json" { "object" } else { "string" }}}}}},
+        let schema = json!({"type": if path == "/openapi.json" { "object" } else { "string" }});
+        let mut responses = json!({
+            "200": {"description": what, "content": {content: {"schema": schema}}},
+            "default": a_problem(),
         });
+        // A stream is never as it was.
+        if path != "/events" {
+            responses["304"] = as_it_was();
+        }
+        let id = format!("get{}", path.replace(['/', '.'], "-"));
+        document["paths"][path]["get"] = json!({"operationId": id, "summary": what, "responses": responses});
     }
     document
 }
@@ -302,6 +324,25 @@ fn openapi_json_is_what_the_types_say() {
     }
     assert!(made.contains("\"openapi\":\"3.1.0\""));
     assert_eq!(std::fs::read_to_string(file).unwrap(), made, "UPDATE_OPENAPI=1 writes it anew");
+}
+
+#[test]
+fn every_route_is_in_the_document() {
+    let source = include_str!("mod.rs");
+    let route = regex::Regex::new(r#"at\("([^"]+)", web::(get|post)\(\)"#).unwrap();
+    let document = document();
+    let mut count = 0;
+    for found in route.captures_iter(source) {
+        let of_actions = found[1].ends_with("/{action}");
+        let actions = if of_actions { &["approve", "skip", "snooze", "rollback", "resume"][..] } else { &[""] };
+        for action in actions {
+            let path = found[1].replace("{action}", action);
+            assert!(document["paths"][&path][&found[2]].is_object(), "{} {path}", &found[2]);
+            count += 1;
+        }
+    }
+    let all = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len());
+    assert_eq!(count, all.sum::<usize>(), "and nothing else is");
 }
 
 #[test]

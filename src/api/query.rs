@@ -93,6 +93,20 @@ impl Listed {
 }
 
 impl Filter {
+    /// Reads what counts are asked for: all filters but the state, as each state is counted.
+    ///
+    /// # Errors
+    /// 400, for another query.
+    pub(super) fn of_counts(query: &str) -> Result<Self, Problem> {
+        let mut filter = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            if name == "state" || !filter.take(&name, &value)? {
+                return Err(wrong("namespace, level, registry, mode and text can be asked for; each state is counted"));
+            }
+        }
+        Ok(filter)
+    }
+
     /// Takes one value of a query; whether it is one of a filter. An empty one asks for nothing.
     ///
     /// # Errors
@@ -141,6 +155,14 @@ mod tests {
     use super::*;
     use crate::domain::policy::Mode;
     use crate::domain::workload::tests::workload;
+
+    #[test]
+    fn counts_are_asked_for_by_what_counts() {
+        assert_eq!(Filter::of_counts("namespace=shop&text=").unwrap().namespaces, ["shop"]);
+        for wrong in ["limit=1", "cursor=", "state=failed", "colour=red", "level=huge"] {
+            assert_eq!(Filter::of_counts(wrong).unwrap_err().status, StatusCode::BAD_REQUEST, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_list_is_asked_for_in_words_that_are_known() {

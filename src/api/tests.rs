@@ -160,6 +160,7 @@ impl Stage {
             keys: key.into(),
             events: Events::new(&ambient, stop),
             pulse: Pulse::new(ambient.clone()),
+            in_force: InForce::new(&Metrics::new()),
             metrics: Metrics::new(),
             census: Census::new(true),
             explanations: Explanations::default(),
@@ -268,7 +269,7 @@ async fn nobody_is_answered_who_is_not_signed_in_and_a_viewer_decides_nothing() 
         assert_eq!(status, 401, "{path}");
     }
     for path in ["/events", "/feed.atom", "/openapi.json"] {
-        let (status, _) = stage.ask(None, TestRequest::get().uri(&format!("/api/v1{path}")), "/workloads").await;
+        let (status, _) = stage.ask(None, TestRequest::get().uri(&format!("/api/v1{path}")), path).await;
         assert_eq!(status, 401, "{path}");
     }
     let body = json!({"container": "web", "version": "1.0.1"});
@@ -536,6 +537,42 @@ async fn what_is_put_off_for_longer_than_it_can_be_is_open() {
     assert_eq!(shown().await, (json!("2026-11-25T12:06:41Z"), [false, true]));
     put_off(now() + TimeDelta::days(400), 2);
     assert_eq!(shown().await, (Value::Null, [true, false]));
+}
+
+#[actix_web::test]
+async fn what_is_declared_to_be_as_it_was_is_so() {
+    let stage = Stage::new(&["web"]);
+    let job = crate::domain::event::Delivery::of(
+        "email",
+        "a@example.com",
+        crate::domain::event::tests::notice(crate::domain::event::NoticeKind::Available),
+    );
+    let job = crate::domain::event::Job::Deliver(Box::new(job));
+    let new = crate::queue::NewJob::prompt(job, "trace", now());
+    crate::queue::Queue::put(&stage.api.queue, vec![new]).await.unwrap();
+    let id = stage.get("/deliveries", "/deliveries").await["items"][0]["id"].as_str().unwrap().to_owned();
+    let app =
+        App::new().app_data(stage.api.clone()).configure(|config| routes::<SqliteQueue>(config, [127, 0, 0, 1].into()));
+    let app = init_service(app).await;
+    let document = openapi::document();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        if methods["get"]["responses"].get("304").is_none() {
+            continue;
+        }
+        let place = path.replace("{id}", &id).replace("{namespace}/{kind}/{name}", "shop/deploy/web");
+        let ask = |tag: Option<String>| {
+            let request = TestRequest::get().uri(&format!("/api/v1{place}")).peer_addr("127.0.0.1:5".parse().unwrap());
+            let request = request.insert_header(("host", "localhost:9090"));
+            let request = tag.into_iter().fold(request, |request, tag| request.insert_header((IF_NONE_MATCH, tag)));
+            call_service(&app, request.to_request())
+        };
+        let first = ask(None).await;
+        let tag = first.headers().get(ETAG).map(|tag| tag.to_str().unwrap().to_owned());
+        assert!(first.status() == StatusCode::OK && tag.is_some(), "{path}: {}", first.status());
+        assert_eq!(ask(tag).await.status(), StatusCode::NOT_MODIFIED, "{path}");
+    }
+    let health = stage.get("/health", "/health").await;
+    assert_eq!((&health["ready"], &health["queue"]["failing"]), (&json!(false), &json!([])), "{health}");
 }
 
 /// A clock whose seconds are moved by hand.

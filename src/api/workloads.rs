@@ -14,8 +14,8 @@ use super::in_short::InShort;
 use super::moment::Moment;
 use super::query::{After, Listed};
 use super::view::{
-    Beside, ChangeView, ContainerView, ExplanationView, GroupView, OwnerView, QuestionItem, QuestionsView, SummaryView,
-    WorkloadDocument, WorkloadView, WorkloadsView,
+    Beside, ChangeView, ContainerView, ExplanationView, Filter, GroupView, OwnerView, QuestionItem, QuestionsView,
+    SummaryView, WorkloadDocument, WorkloadView, WorkloadsView,
 };
 use crate::cluster::annotations;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS};
@@ -50,8 +50,7 @@ pub(super) async fn questions<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReq
 
 /// `GET /api/v1/summary`: how many containers want what of people, for status boards.
 pub(super) async fn summary<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let listed = Listed::parse(request.query_string())?;
-    let counts = api.counts_of(&listed.filter).await;
+    let counts = api.counts_of(&Filter::of_counts(request.query_string())?).await;
     let stopped = api.sequencer.brake().await.stopped.is_some();
     Ok(answer(&request, &SummaryView { schema: "image-watcher/summary/v1", counts, stopped }))
 }

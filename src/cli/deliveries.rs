@@ -71,6 +71,8 @@ enum State {
     Retried,
     /// It was given up
     Dead,
+    /// It arrived, within the last week
+    Delivered,
 }
 
 impl State {
@@ -79,6 +81,7 @@ impl State {
             Self::Waiting => "waiting",
             Self::Retried => "retried",
             Self::Dead => "dead",
+            Self::Delivered => "delivered",
         }
     }
 }

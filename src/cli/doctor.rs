@@ -78,27 +78,39 @@ impl Check {
     }
 }
 
+/// What is looked at.
+#[derive(Debug)]
+pub(super) struct Which<'w> {
+    /// These namespaces; none is all of them.
+    pub(super) namespaces: &'w [String],
+    /// Whether there is no service yet, so that nothing is asked of one.
+    pub(super) is_before_install: bool,
+}
+
 /// Looks at settings, the running service, cluster, workloads, registries, sources, channels, sign-in and ways out.
-pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
+pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig, which: &Which<'_>) -> Report {
     let bounds = super::bounds(config);
-    let (seen, service, tried, provider) = tokio::join!(
-        cluster::checks(config, cluster, &bounds),
-        service::ask(config),
+    let asked = async { if which.is_before_install { None } else { Some(service::ask(config).await) } };
+    let (seen, asked, tried, provider) = tokio::join!(
+        cluster::checks(config, cluster, which.namespaces, &bounds),
+        asked,
         channels::tried(config),
         sign_in::tried(config)
     );
     let (pod, workloads) = (Pod::this(), seen.workloads);
-    let service_checks = service::checks(&service, config, &pod);
-    let service = service.ok();
+    let service_checks = asked.as_ref().map(|asked| service::checks(asked, config, &pod)).unwrap_or_default();
+    let service = asked.and_then(std::result::Result::ok);
+    // What the service found of them is all that is said, so without one there is nothing to say.
+    let of_service = |checks: Vec<Check>| if which.is_before_install { Vec::new() } else { checks };
     let registries = registries::checks(&registries::hosts(&workloads, &bounds), service.as_ref(), &pod);
     let categories = vec![
         Category { name: "settings", checks: settings::checks(config) },
         Category { name: "service", checks: service_checks },
         Category { name: "cluster", checks: seen.checks },
         Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },
-        Category { name: "registries", checks: registries },
-        Category { name: "webhooks", checks: webhooks::checks(config, service.as_ref()) },
-        Category { name: "channels", checks: [tried, channels::checks(config, service.as_ref())].concat() },
+        Category { name: "registries", checks: of_service(registries) },
+        Category { name: "webhooks", checks: of_service(webhooks::checks(config, service.as_ref())) },
+        Category { name: "channels", checks: [tried, of_service(channels::checks(config, service.as_ref()))].concat() },
         Category { name: "sign-in", checks: sign_in::checks(config, provider.as_ref(), &seen.sign_in) },
         Category { name: "ways out", checks: ways_out::ways_out(config, cluster).await },
     ];

@@ -464,7 +464,8 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::cluster::ScopeState;
+    use crate::cluster::{Following, ScopeState};
+    use crate::telemetry::tests::Log;
 
     /// One chunk of a stream: a list of one Deployment, complete.
     fn list(image: &str) -> String {
@@ -602,6 +603,85 @@ mod tests {
         let head = "Content-Type: application/json\r\nConnection: close";
         let text = format!("HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         jobs.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// What watches Deployments of all namespaces, and Namespaces beside it.
+    fn at(url: &str) -> (Watching, Following) {
+        let client = crate::cluster::connection::client(&kube::Config::new(url.parse().unwrap())).unwrap();
+        let (index, ambient, metrics) = (Index::default(), Ambient::system(), Metrics::new());
+        let (namespaces, scope) = (Namespaces::default(), Scope { namespace: None, kind: Kind::Deployment });
+        let following = Following {
+            client: client.clone(),
+            index: index.clone(),
+            named: None,
+            state: namespaces.clone(),
+            ambient: ambient.clone(),
+            metrics: metrics.clone(),
+        };
+        let scopes = Scopes::new([scope.clone()]);
+        (Watching { client, index, scope, scopes, namespaces, ambient, metrics }, following)
+    }
+
+    #[tokio::test]
+    async fn an_api_server_that_is_not_there_is_told_once_and_so_is_its_coming() {
+        let log = Log::begin();
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, url) = (port.local_addr().unwrap(), format!("http://{}", port.local_addr().unwrap()));
+        drop(port);
+        let (watching, following) = at(&url);
+        let (scopes, scope, metrics) = (watching.scopes.clone(), watching.scope.clone(), watching.metrics.clone());
+        let (raise, stop) = Stop::new();
+        let (hints, _looks) = mpsc::channel(4);
+        let looks_on = async {
+            let state = || scopes.states().remove(0).1;
+            while state() == ScopeState::Starting {
+                tokio::task::yield_now().await;
+            }
+            let told = state().to_string();
+            assert!(told.contains("Namespaces can't be read") && told.contains("onnection refused"), "{told}");
+            let up = "image_watcher_cluster_watch_up{resource=\"deployments\"} 0";
+            assert!(metrics.text().contains(up), "{}", metrics.text());
+            let server = TcpListener::bind(address).await.unwrap();
+            let mut namespaces = request(&server).await;
+            let none = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+                "metadata": {"resourceVersion": "3"}, "items": []})
+            .to_string();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            let none = format!("{head}\r\nContent-Length: {}\r\n\r\n{none}", none.len());
+            namespaces.write_all(none.as_bytes()).await.unwrap();
+            let mut held = Vec::new();
+            while !scopes.is_listed(&scope) {
+                // One is the watch of Namespaces, which says nothing more.
+                let (mut stream, _) = server.accept().await.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                if String::from_utf8_lossy(&head).contains("deployments") {
+                    stream.write_all(list("web:1.0.0").as_bytes()).await.unwrap();
+                    while !scopes.is_listed(&scope) {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                held.push(stream);
+            }
+            raise.raise();
+        };
+        let all = async {
+            tokio::join!(
+                watch(watching, stop.clone(), hints),
+                following.run_again_after(Duration::from_millis(20), stop),
+                looks_on
+            )
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(60), all).await.is_ok(), "{:?}", log.lines());
+        let lines = log.lines();
+        let of = |word: &str| lines.iter().filter(|line| line.contains(word)).count();
+        assert_eq!(
+            (of("WARN"), of("no workload is watched until it does"), of("can be read again")),
+            (1, 1, 1),
+            "{lines:?}"
+        );
     }
 
     #[tokio::test]

@@ -131,6 +131,7 @@ pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: i
     whoever_composes_is_woken(case().await).await;
     a_dead_letter_is_sent_again_as_if_it_were_new(case().await).await;
     a_dead_letter_that_is_thrown_away_is_not_told_anew(case().await).await;
+    what_arrived_is_listed_page_by_page_the_last_first(case().await).await;
     each_dead_letter_is_told_of_once(case().await).await;
     what_was_announced_is_remembered_until_it_is_found(case().await).await;
     what_was_announced_is_bounded(case().await).await;
@@ -339,10 +340,34 @@ async fn a_dead_letter_is_sent_again_as_if_it_were_new<Q: Letters>(case: Case<Q>
     let leased = case.one(&email()).await;
     assert_eq!((leased.attempt, leased.created), (1, case.now()), "its attempts and its age are counted anew");
     case.settle(&leased, Settlement::Done).await;
-    assert_eq!(case.queue.letter(&id).await.unwrap().map(|letter| letter.state), Some(LetterState::Done));
-    assert_eq!(case.queue.send_again(&id).await.unwrap(), Acted::NotDead(LetterState::Done));
+    assert_eq!(case.queue.letter(&id).await.unwrap().map(|letter| letter.state), Some(LetterState::Delivered));
+    assert_eq!(case.queue.send_again(&id).await.unwrap(), Acted::NotDead(LetterState::Delivered));
+    assert_eq!(listed(&case, Some(LetterState::Delivered)).await, [(id, LetterState::Delivered)]);
+    assert!(listed(&case, None).await.is_empty(), "what arrived is asked for");
     assert_eq!(case.queue.send_again("msg_unknown").await.unwrap(), Acted::Unknown);
     assert_eq!(case.queue.depth().await.unwrap().ready, [("look".to_owned(), 1)]);
+}
+
+async fn what_arrived_is_listed_page_by_page_the_last_first<Q: Letters>(case: Case<Q>) {
+    let mut expected = Vec::new();
+    for (at, to) in [(0, "a@example.com"), (1, "b@example.com"), (2, "c@example.com")] {
+        case.put(vec![mail(to, NoticeKind::Available, case.now())]).await;
+        expected.insert(0, listed(&case, Some(LetterState::Waiting)).await.remove(0).0);
+        let leased = case.one(&email()).await;
+        case.clock.step(TimeDelta::seconds(10 - at));
+        case.settle(&leased, Settlement::Done).await;
+    }
+    let page = async |before| {
+        let state = Some(LetterState::Delivered);
+        let asked = Asked { state, channel: Some("email".into()), before, most: 2 };
+        let page = case.queue.letters(asked).await.unwrap();
+        (page.letters.into_iter().map(|letter| letter.id).collect::<Vec<_>>(), page.next)
+    };
+    let (first, next) = page(None).await;
+    let (second, end) = page(next).await;
+    assert_eq!(([first, second].concat(), end), (expected, None));
+    let other = Asked { state: Some(LetterState::Delivered), channel: Some("pager".into()), before: None, most: 2 };
+    assert!(case.queue.letters(other).await.unwrap().letters.is_empty());
 }
 
 async fn a_dead_letter_that_is_thrown_away_is_not_told_anew<Q: Letters>(case: Case<Q>) {
@@ -355,6 +380,7 @@ async fn a_dead_letter_that_is_thrown_away_is_not_told_anew<Q: Letters>(case: Ca
     assert_eq!(case.put(vec![message]).await, Placed::Coalesced);
     let (depth, troubles) = (case.queue.depth().await.unwrap(), case.queue.troubles().await.unwrap());
     assert!(depth.dead.is_empty() && listed(&case, None).await.is_empty(), "{depth:?}");
+    assert!(listed(&case, Some(LetterState::Delivered)).await.is_empty(), "it did not arrive");
     assert!(troubles.last_done.is_empty(), "nothing arrived: {troubles:?}");
 }
 

@@ -1,5 +1,5 @@
-//! Messages as an operator sees them: which wait, which failed and are tried again, which were given up. Those may be sent
-//! again, or thrown away.
+//! Messages as an operator sees them: which wait, which failed and are tried again, which were given up, which arrived. Those
+//! that were given up may be sent again, or thrown away.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,13 +20,15 @@ pub enum LetterState {
     Retried,
     /// It was given up: a dead letter.
     Dead,
-    /// It arrived, has nothing to say any more, or was thrown away.
+    /// It arrived, or had nothing to say any more when its turn came.
+    Delivered,
+    /// It was thrown away.
     Done,
 }
 
 impl LetterState {
-    /// Those that are listed; what is done is only found by its id.
-    pub const LISTED: [Self; 3] = [Self::Waiting, Self::Retried, Self::Dead];
+    /// Those that are listed. What arrived is listed where it is asked for alone; what was thrown away is only found by its id.
+    pub const LISTED: [Self; 4] = [Self::Waiting, Self::Retried, Self::Dead, Self::Delivered];
 
     /// The word for it.
     #[must_use]
@@ -35,6 +37,7 @@ impl LetterState {
             Self::Waiting => "waiting",
             Self::Retried => "retried",
             Self::Dead => "dead",
+            Self::Delivered => "delivered",
             Self::Done => "done",
         }
     }
@@ -74,7 +77,7 @@ pub struct Letter {
 /// Where a page of messages ends, so that the next begins after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Before {
-    /// When the last message of the page was stored, Unix milliseconds.
+    /// When the last message of the page was stored, or arrived where those that did are listed, Unix milliseconds.
     pub created: i64,
     /// Tells messages of one millisecond apart. What its numbers are is the store's own business.
     pub number: i64,
@@ -83,7 +86,7 @@ pub struct Before {
 /// Which messages are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// Only these; all that are listed otherwise.
+    /// Only these; all that have not arrived otherwise.
     pub state: Option<LetterState>,
     /// Only of this channel.
     pub channel: Option<String>,
@@ -96,7 +99,7 @@ pub struct Asked {
 /// A page of messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The newest first.
+    /// The newest first; of those that arrived, the last that did.
     pub letters: Vec<Letter>,
     /// Where the next page begins, if there is one.
     pub next: Option<Before>,

@@ -15,6 +15,7 @@ const MOST_GROUPS: usize = 200;
 
 /// Jobs that belong together and are not done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
     /// `look`, or `deliver:<channel>`.
@@ -37,11 +38,13 @@ pub struct Trouble {
 
 /// One failure.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// The repository that was looked at, or the workload that a message is about.
     pub about: String,
     /// When it failed.
+    #[cfg_attr(test, schema(value_type = String))]
     pub at: DateTime<Utc>,
     /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,11 +53,13 @@ pub struct Failure {
 
 /// What does not get done, and what did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Troubles {
     /// What failed last comes first.
     pub failing: Vec<Trouble>,
     /// When a job of each topic was done last, as far as that is remembered: messages are, looks are not.
+    #[cfg_attr(test, schema(value_type = BTreeMap<String, String>))]
     pub last_done: BTreeMap<String, DateTime<Utc>>,
 }
 

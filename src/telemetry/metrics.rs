@@ -138,6 +138,8 @@ pub struct Metrics {
     pub config_read: Gauge,
     /// Configurations that were not taken over.
     pub config_refused: Counter,
+    /// Whether what runs is what the configuration's files say.
+    pub config_in_force: Gauge,
     trace_spans: Family<One, Counter>,
 }
 
@@ -216,6 +218,7 @@ impl Metrics {
             poll_interval: Gauge::default(),
             config_read: Gauge::default(),
             config_refused: Counter::default(),
+            config_in_force: Gauge::default(),
             trace_spans: Family::default(),
         };
         metrics.say_which_build();

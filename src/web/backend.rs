@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use crate::access::Visitor;
+use crate::api::NotInForce;
 use crate::api::view::{
     BrakeView, Counts, DeliveryView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView, SourceView, WorkloadView,
 };
@@ -70,7 +71,7 @@ pub struct Decided {
 /// Which messages are asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Letters {
-    /// In this state: `dead`, `retried` or `waiting`.
+    /// In this state: `dead`, `retried`, `waiting` or `delivered`.
     pub state: Option<String>,
     /// Where the page begins.
     pub cursor: Option<String>,
@@ -159,6 +160,8 @@ pub trait Backend: Send + Sync {
     fn at<'a>(&'a self, places: &'a [Place]) -> BoxFuture<'a, Vec<FleetRow>>;
     /// What of the cluster is seen.
     fn sight(&self) -> Sight;
+    /// What of the configuration is not in force.
+    fn not_in_force(&self) -> NotInForce;
     /// How many messages were given up.
     fn dead(&self) -> BoxFuture<'_, u64>;
     /// How the brake stands.
@@ -182,7 +185,7 @@ pub trait Backend: Send + Sync {
     fn poll(&self) -> PollView;
     /// How the registries do.
     fn registries(&self) -> Vec<RegistryView>;
-    /// Messages that have not arrived, and where the next page begins.
+    /// Messages, those that have not arrived where no state is asked for, and where the next page begins.
     fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<PageOfDeliveries, Problem>>;
     /// Something is done about those that were given up.
     fn handle<'a>(&'a self, visitor: &'a Visitor, handling: Handling) -> BoxFuture<'a, Result<(), Problem>>;

@@ -1,4 +1,4 @@
-//! Messages that have not arrived: those that wait, those that failed, and those that were given up.
+//! Messages: those that were given up, those that failed, those that wait, and those that arrived.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::domain::view::Attention;
 use crate::listener::Form;
 
 /// The states that are listed, in the order in which people look.
-const STATES: [&str; 3] = ["dead", "retried", "waiting"];
+const STATES: [&str; 4] = ["dead", "retried", "waiting", "delivered"];
 /// The longest cursor.
 const LONGEST: usize = 64;
 

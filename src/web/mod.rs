@@ -199,7 +199,7 @@ impl<'p> Page<'p> {
             isAnswer => self.is_answer,
             nav => self.nav(view).await,
             isOld => sight.stale_since.is_some(),
-            sight => value(words.sight(&sight, *now)),
+            sight => value([words.sight(&sight, *now), words.configured(&web.backend.not_in_force())].concat()),
             brake => views::stopped(&brake, self.shown()),
             narrow => false,
         };

@@ -12,7 +12,7 @@ use crate::api::view::{
     BrakeView, ContainerView, Counts, ExplanationView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView,
     SourceView, WorkloadView,
 };
-use crate::api::{Api, Decision, Decisions, How, Seen, SeenItem};
+use crate::api::{Api, Decision, Decisions, How, NotInForce, Seen, SeenItem};
 use crate::cluster::ScopeState;
 use crate::listener::Problem;
 use crate::queue::{self, Depth};
@@ -133,6 +133,10 @@ impl<Q: queue::Letters> Backend for Api<Q> {
             sight.unseen.push(Unseen { resource: scope.kind.plural(), namespace, why: why.into() });
         }
         sight
+    }
+
+    fn not_in_force(&self) -> NotInForce {
+        self.in_force.missing()
     }
 
     fn dead(&self) -> BoxFuture<'_, u64> {

@@ -357,6 +357,20 @@ async fn what_of_the_cluster_is_not_seen_is_said_on_every_page_and_is_no_empty_c
 }
 
 #[actix_web::test]
+async fn what_of_the_configuration_is_not_in_force_is_said_on_every_page() {
+    let mut fleet = MadeUp::of(3);
+    fleet.not_in_force.refused = vec!["/c.yaml:3:16: rules[0].mode: is <none> of".into()];
+    fleet.not_in_force.after_restart = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
+    let fleet = Arc::new(fleet);
+    for path in ["/", "/sources"] {
+        let page = get(&fleet, path).await;
+        assert!(page.body.contains("mended: /c.yaml:3:16: rules[0].mode: is &lt;none&gt; of."), "{}", page.body);
+        assert!(page.body.contains("A restart takes over: a, b, c, d, 1 more."), "{}", page.body);
+    }
+    assert!(get_in(&fleet, "/", "fr").await.body.contains("Un redémarrage applique"));
+}
+
+#[actix_web::test]
 async fn tiles_count_what_fits_and_lead_to_it() {
     let backend = Arc::new(MadeUp::of(14));
     let all = get(&backend, "/").await;

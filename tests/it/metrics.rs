@@ -44,6 +44,7 @@ const PROMISED: [(&str, &str, &[&str]); 31] = [
     ("image_watcher_cluster_watch_up", "gauge", &["resource"]),
     ("image_watcher_config_last_reload_success_timestamp_seconds", "gauge", &[]),
     ("image_watcher_config_reload_failures_total", "counter", &[]),
+    ("image_watcher_config_in_force", "gauge", &[]),
     ("process_cpu_seconds_total", "counter", &[]),
     ("process_resident_memory_bytes", "gauge", &[]),
     ("process_start_time_seconds", "gauge", &[]),

@@ -136,7 +136,7 @@ async fn a_forbidden_namespace_costs_itself_alone(ctx: Ctx) {
     asks.wait_for_image("web", &image).await;
     let (status, text) = readiness(&watcher).await;
     assert_eq!(status, 200, "{text}");
-    assert!(text.contains(&format!("[+]watch of deployments in namespace {open}: ok\n")), "{text}");
+    assert!(text.contains(&format!("[+]watch of deployments in namespace {open}: ok (for ")), "{text}");
     assert!(text.contains(&format!("[-]watch of statefulsets in namespace {closed}: forbidden since ")), "{text}");
     assert_eq!((up(&watcher, &open).await, up(&watcher, &closed).await), (Some(1.0), Some(0.0)));
     let unknown = format!("/a/v1.k1.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.{}", "A".repeat(43));

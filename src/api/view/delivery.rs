@@ -55,7 +55,7 @@ pub struct DeliveryView {
     pub channel: String,
     /// To whom it goes, as others may read it; a channel that has just one recipient names none.
     pub recipient: Option<String>,
-    /// `waiting`, `retried`, `dead` or `done`.
+    /// `waiting`, `retried`, `dead`, `delivered`, or `done`: thrown away.
     pub state: String,
     /// What it tells; nothing where this version can't read it.
     pub event: Option<String>,

@@ -62,12 +62,12 @@ impl Seen {
 }
 
 /// Looks at the cluster.
-pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bounds) -> Seen {
+pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, namespaces: &[String], bounds: &Bounds) -> Seen {
     let kube = match connect(cluster).await {
         Ok((client, _)) => KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new()),
         Err(error) => return Seen::nothing(chain(&error).to_string()),
     };
-    let Ok((found, sign_in)) = tokio::time::timeout(DEADLINE, find(config, &kube, bounds)).await else {
+    let Ok((found, sign_in)) = tokio::time::timeout(DEADLINE, find(config, &kube, namespaces, bounds)).await else {
         return Seen::nothing(format!("no answer in {} s", DEADLINE.as_secs()));
     };
     // Without any answer about rights there is one thing to say, not one for each namespace.
@@ -76,25 +76,25 @@ pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, bounds: &Bo
     {
         return Seen::nothing(chain(error).to_string());
     }
-    let named: Vec<Option<&str>> = config.namespaces.iter().map(|name| Some(name.as_str())).collect();
+    let named: Vec<Option<&str>> = namespaces.iter().map(|name| Some(name.as_str())).collect();
     let namespaces = if named.is_empty() { vec![None] } else { named };
     let checks = namespaces.into_iter().flat_map(|namespace| found.namespace(namespace, bounds));
     let checks = found.namespaces().into_iter().chain(checks).collect();
     Seen { checks, workloads: found.listing.workloads, sign_in }
 }
 
-async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> (Found, Rights) {
+async fn find(config: &Config, kube: &KubeCluster, named: &[String], bounds: &Bounds) -> (Found, Rights) {
     let namespaces = crate::cli::config::inherit(kube, config, None).await;
     let asker = Asker::of(kube.user().await);
     let sign_in = if config.auth.is_some() { Rights::ask(kube, asker.clone()).await } else { Rights::unknown() };
-    let rights = kube.rights(&config.namespaces).await;
-    let listing = kube.list(&Scope::of(&config.namespaces)).await;
+    let rights = kube.rights(named).await;
+    let listing = kube.list(&Scope::of(named)).await;
     let secrets = unreadable(&listing.workloads, kube, bounds).await;
     let undeletable =
-        if config.delete_broken { undeletable(config, &listing.workloads, kube).await } else { Vec::new() };
+        if config.delete_broken { undeletable(named, &listing.workloads, kube).await } else { Vec::new() };
     // Nothing can be seen in a namespace that is not there, and rights may be missing for that reason alone.
     let mut gone = BTreeSet::new();
-    for namespace in &config.namespaces {
+    for namespace in named {
         let is_empty = !listing.workloads.iter().any(|workload| *workload.id.namespace == **namespace);
         if is_empty && kube.has_namespace(namespace).await == Some(false) {
             gone.insert(namespace.clone());
@@ -105,12 +105,12 @@ async fn find(config: &Config, kube: &KubeCluster, bounds: &Bounds) -> (Found, R
 
 /// What may not be deleted, namespace by namespace: in those that are named, or else in those with workloads that pods or Jobs
 /// can stand in the way of.
-async fn undeletable(config: &Config, workloads: &[Workload], kube: &KubeCluster) -> Vec<Right> {
+async fn undeletable(named: &[String], workloads: &[Workload], kube: &KubeCluster) -> Vec<Right> {
     let blocked = workloads.iter().filter(|it| matches!(it.id.kind, Kind::StatefulSet | Kind::CronJob));
-    let namespaces: BTreeSet<&str> = if config.namespaces.is_empty() {
+    let namespaces: BTreeSet<&str> = if named.is_empty() {
         blocked.map(|workload| &*workload.id.namespace).collect()
     } else {
-        config.namespaces.iter().map(String::as_str).collect()
+        named.iter().map(String::as_str).collect()
     };
     let mut missing = Vec::new();
     for namespace in namespaces {

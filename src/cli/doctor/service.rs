@@ -160,6 +160,23 @@ pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Co
         let hint = "the kubelet restarts it; if that does not help, look at the disk and at the pod's limits";
         checks.push(Check::but("the running service", Result::Fail, format!("{part} does not answer"), hint));
     }
+    let not = &condition.configuration;
+    if !not.refused.is_empty() {
+        let error = format!(
+            "the files were changed and can't be used, so what was before is in force: {}",
+            not.refused.join("; ")
+        );
+        checks.push(Check::but(
+            "the configuration",
+            Result::Fail,
+            error,
+            "image-watcher config --check FILE has all of it",
+        ));
+    }
+    if !not.after_restart.is_empty() {
+        let error = format!("its files say something else than what runs: {}", not.after_restart.join(", "));
+        checks.push(Check::but("the configuration", Result::Warn, error, "restart the pod, which takes it over"));
+    }
     if !condition.ready {
         let hint = "see «cluster» below; /readyz?verbose has each watch";
         checks.push(Check::but("the running service", Result::Fail, "no workload can be watched yet", hint));

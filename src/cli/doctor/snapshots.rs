@@ -91,6 +91,10 @@ fn badly() -> Service {
     service.asked_anew = 12;
     service.closed = BTreeMap::from([("email".to_owned(), "refused".to_owned())]);
     (service.condition.ready, service.condition.left_alone) = (false, 2);
+    service.condition.configuration = crate::api::NotInForce {
+        refused: vec!["/etc/iw.yaml:3:16: rules[0].mode: is none of AUTO_UPDATE, NOTIFICATION, DISABLED".into()],
+        after_restart: vec!["channels".into(), "rules".into()],
+    };
     service.condition.silent = Some("the queue's thread".into());
     service.condition.queue_error = Some("the queue gives no answer in 2 s".into());
     service

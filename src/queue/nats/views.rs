@@ -16,7 +16,8 @@ fn state(row: &Row) -> LetterState {
     match (row.state, &row.error) {
         (State::Ready, None) => LetterState::Waiting,
         (State::Ready, Some(_)) => LetterState::Retried,
-        (State::Done, _) => LetterState::Done,
+        (State::Done, None) => LetterState::Delivered,
+        (State::Done, Some(_)) => LetterState::Done,
         (State::Dead | State::Parked, _) => LetterState::Dead,
     }
 }
@@ -38,11 +39,6 @@ fn letter(row: &Row) -> Letter {
     }
 }
 
-/// A place in a list.
-fn before(id: i64, row: &Row) -> Before {
-    Before { created: row.created, number: id }
-}
-
 impl Jobs {
     fn messages(&self) -> impl Iterator<Item = (i64, &Row)> {
         self.rows.all().map(|(id, known)| (id, &known.row)).filter(|(_, row)| row.is_message())
@@ -51,18 +47,26 @@ impl Jobs {
     /// See [`crate::queue::Letters::letters`].
     pub(super) fn letters(&self, asked: &Asked) -> Page {
         let end = asked.before.map_or((i64::MAX, i64::MAX), |it| (it.created, it.number));
+        let has_arrived = asked.state == Some(LetterState::Delivered);
+        let place = |id: i64, row: &Row| (if has_arrived { row.changed } else { row.created }, id);
+        // Where a message went out together with others, that one counts.
+        let is_gathered = |row: &Row| row.topic.starts_with(&Topic::Gather(String::new()).name());
         let is_asked = |(id, row): &(i64, &Row)| {
             let state = state(row);
-            state != LetterState::Done
-                && asked.state.is_none_or(|wanted| wanted == state)
+            let is_listed = match asked.state {
+                None => !matches!(state, LetterState::Delivered | LetterState::Done),
+                Some(wanted) => wanted == state && !(has_arrived && is_gathered(row)),
+            };
+            is_listed
                 && asked.channel.as_ref().is_none_or(|wanted| Topic::channel_in(&row.topic).as_ref() == Some(wanted))
-                && (row.created, *id) < end
+                && place(*id, row) < end
         };
         let mut found: Vec<(i64, &Row)> = self.messages().filter(is_asked).collect();
-        found.sort_by_key(|(id, row)| std::cmp::Reverse((row.created, *id)));
+        found.sort_by_key(|(id, row)| std::cmp::Reverse(place(*id, row)));
         let is_more = found.len() > asked.most;
         found.truncate(asked.most);
-        let next = found.last().filter(|_| is_more).map(|(id, row)| before(*id, row));
+        let next = found.last().filter(|_| is_more).map(|(id, row)| place(*id, row));
+        let next = next.map(|(created, number)| Before { created, number });
         Page { letters: found.into_iter().map(|(_, row)| letter(row)).collect(), next }
     }
 

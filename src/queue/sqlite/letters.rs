@@ -29,11 +29,19 @@ impl Found {
     fn place(&self) -> (i64, i64) {
         (self.letter.created.timestamp_millis(), self.row)
     }
+
+    /// The same in a list of those that arrived.
+    fn arrival(&self) -> (i64, i64) {
+        (self.letter.changed.timestamp_millis(), self.row)
+    }
 }
 
 impl Store {
     /// See [`crate::queue::Letters::letters`].
     pub(super) fn letters(&self, asked: &Asked) -> rusqlite::Result<Page> {
+        if asked.state == Some(LetterState::Delivered) {
+            return self.delivered(asked);
+        }
         let topics = match &asked.channel {
             Some(channel) => topics_of(channel).map(|it| it.name()).to_vec(),
             None => self.topics_of_messages()?,
@@ -47,11 +55,20 @@ impl Store {
             }
         }
         found.sort_by_key(|found| std::cmp::Reverse(found.place()));
-        let is_more = found.len() > asked.most;
-        found.truncate(asked.most);
-        let last = found.last().filter(|_| is_more).map(Found::place);
-        let next = last.map(|(created, number)| Before { created, number });
-        Ok(Page { letters: found.into_iter().map(|found| found.letter).collect(), next })
+        Ok(page(found, asked.most, Found::place))
+    }
+
+    /// Those that arrived, the last that did first. Where a message went out together with others, that one counts.
+    fn delivered(&self, asked: &Asked) -> rusqlite::Result<Page> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM job
+             WHERE state <> 'ready' AND state = 'done' AND error IS NULL AND topic >= 'deliver:' AND topic < 'deliver;'
+                 AND (?1 IS NULL OR topic = ?1) AND (changed, id) < (?2, ?3)
+             ORDER BY changed DESC, id DESC LIMIT ?4"
+        ))?;
+        let topic = asked.channel.as_ref().map(|channel| Topic::Deliver(channel.clone()).name());
+        let all = statement.query_map(params![topic, end(asked).created, end(asked).number, one_more(asked)], found)?;
+        Ok(page(all.collect::<rusqlite::Result<_>>()?, asked.most, Found::arrival))
     }
 
     /// Each topic that has something, one step in the index a topic.
@@ -77,16 +94,15 @@ impl Store {
         let failed = match state {
             LetterState::Waiting => "AND error IS NULL",
             LetterState::Retried => "AND error IS NOT NULL",
-            LetterState::Dead | LetterState::Done => "",
+            LetterState::Dead | LetterState::Delivered | LetterState::Done => "",
         };
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM job
              WHERE topic = ?1 AND state = ?2 AND state <> 'done' AND (created, id) < (?3, ?4) {failed}
              ORDER BY created DESC, id DESC LIMIT ?5"
         ))?;
-        let Before { created, number } = asked.before.unwrap_or(Before { created: i64::MAX, number: i64::MAX });
-        let most = i64::try_from(asked.most).unwrap_or(i64::MAX).saturating_add(1);
-        statement.query_map(params![topic, stored, created, number, most], found)?.collect()
+        let Before { created, number } = end(asked);
+        statement.query_map(params![topic, stored, created, number, one_more(asked)], found)?.collect()
     }
 
     /// See [`crate::queue::Letters::letter`].
@@ -179,6 +195,24 @@ impl Store {
     }
 }
 
+/// Where the page before ended.
+fn end(asked: &Asked) -> Before {
+    asked.before.unwrap_or(Before { created: i64::MAX, number: i64::MAX })
+}
+
+fn one_more(asked: &Asked) -> i64 {
+    i64::try_from(asked.most).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// A page of these, which may be more than it takes.
+fn page(mut found: Vec<Found>, most: usize, place: impl Fn(&Found) -> (i64, i64)) -> Page {
+    let is_more = found.len() > most;
+    found.truncate(most);
+    let last = found.last().filter(|_| is_more).map(place);
+    let next = last.map(|(created, number)| Before { created, number });
+    Page { letters: found.into_iter().map(|found| found.letter).collect(), next }
+}
+
 /// What a channel's messages are stored as.
 fn topics_of(channel: &str) -> [Topic; 2] {
     [Topic::Gather(channel.to_owned()), Topic::Deliver(channel.to_owned())]
@@ -191,7 +225,8 @@ fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
     let state = match (state.as_str(), &error) {
         ("ready", None) => LetterState::Waiting,
         ("ready", Some(_)) => LetterState::Retried,
-        ("done", _) => LetterState::Done,
+        ("done", None) => LetterState::Delivered,
+        ("done", Some(_)) => LetterState::Done,
         _ => LetterState::Dead,
     };
     let is_owed = matches!(state, LetterState::Waiting | LetterState::Retried);

@@ -140,6 +140,8 @@ impl Metrics {
         registry.register("config_last_reload_success_timestamp_seconds", help, self.config_read.clone());
         let help = "Configurations that could not be used and were not taken over; no label";
         registry.register("config_reload_failures", help, self.config_refused.clone());
+        let help = "Whether what runs is what the configuration's files say, 0 while they can't be used or a restart is needed; no label";
+        registry.register("config_in_force", help, self.config_in_force.clone());
         let help = "Spans of traces, where they are exported; label: result, exported or dropped";
         registry.register("trace_spans", help, self.trace_spans.clone());
     }

@@ -20,7 +20,7 @@ use crate::api::view::{
     AboutView, BrakeView, BudgetView, Counts, DeliveryView, FailedView, Filter, Fleet, FleetRow, Paging, PollView,
     RegistryHealth, RegistryView, SourceView, StoppedView, Time, WorkloadView,
 };
-use crate::api::{Api, FindNotes};
+use crate::api::{Api, FindNotes, NotInForce};
 use crate::cluster::Index;
 use crate::domain::approval::{LinkKey, LinkKeys};
 use crate::domain::workload::Workload;
@@ -59,6 +59,8 @@ pub(super) struct MadeUp {
     pub(super) is_stopped: Mutex<bool>,
     /// What of the cluster is seen.
     pub(super) sight: Sight,
+    /// What of the configuration is not in force.
+    pub(super) not_in_force: NotInForce,
     _folder: tempfile::TempDir,
 }
 
@@ -105,6 +107,7 @@ impl MadeUp {
             handled: Mutex::default(),
             is_stopped: Mutex::new(false),
             sight: Sight::default(),
+            not_in_force: NotInForce::default(),
             _folder: folder,
         }
     }
@@ -158,6 +161,10 @@ impl Backend for MadeUp {
 
     fn sight(&self) -> Sight {
         self.sight.clone()
+    }
+
+    fn not_in_force(&self) -> NotInForce {
+        self.not_in_force.clone()
     }
 
     fn dead(&self) -> BoxFuture<'_, u64> {

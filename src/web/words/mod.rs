@@ -17,6 +17,7 @@ pub(super) use things::{Button, Care, Check, Did, FactName, FilterName, Said, Su
 
 use super::backend::{Sight, Unseen};
 use crate::access::Role;
+use crate::api::NotInForce;
 use crate::api::view::{
     ApprovalsView, ChangeView, ContainerView, GivenView, QuestionView, RegistryHealth, SourceHealth, StoppedView,
     WorkloadView,
@@ -136,6 +137,21 @@ pub(super) trait Words: Sync {
     fn unseen(&self, unseen: &[Unseen]) -> Titled;
     /// That the first list of workloads is awaited.
     fn coming(&self) -> Titled;
+    /// That the files of the configuration can't be used, for these reasons.
+    fn refused_files(&self, why: &str) -> Titled;
+    /// That these wait for a restart.
+    fn after_restart(&self, what: &str) -> Titled;
+    /// What of the configuration is not in force.
+    fn configured(&self, not: &NotInForce) -> Vec<Titled> {
+        let cut = |all: &[String], between: &str| {
+            let more = all.len().saturating_sub(MOST_UNREAD);
+            let rest = (more > 0).then(|| self.more(more));
+            all.iter().take(MOST_UNREAD).cloned().chain(rest).collect::<Vec<_>>().join(between)
+        };
+        let refused = (!not.refused.is_empty()).then(|| self.refused_files(&cut(&not.refused, "; ")));
+        let later = (!not.after_restart.is_empty()).then(|| self.after_restart(&cut(&not.after_restart, ", ")));
+        refused.into_iter().chain(later).collect()
+    }
     /// What of the cluster is not seen.
     fn sight(&self, sight: &Sight, now: DateTime<Utc>) -> Vec<Titled> {
         let stale = sight.stale_since.map(|since| self.stale(since, now));

@@ -246,6 +246,20 @@ impl Words for English {
         Titled::new("The workloads are being read", "The first list is not complete yet, so some may be missing here.")
     }
 
+    fn refused_files(&self, why: &str) -> Titled {
+        Titled::new(
+            "The configuration was changed and can't be used",
+            format!("What was in force before stays so, until this is mended: {why}."),
+        )
+    }
+
+    fn after_restart(&self, what: &str) -> Titled {
+        Titled::new(
+            "A change of the configuration waits for a restart",
+            format!("What runs is not what its files say. A restart takes over: {what}."),
+        )
+    }
+
     fn stopped(&self, stopped: &StoppedView) -> String {
         format!("Since {}, as these failed one after another:", self.moment(stopped.since.0))
     }
@@ -289,7 +303,8 @@ impl Words for English {
             "dead" => "Given up",
             "retried" => "Tried again",
             "waiting" => "Waiting",
-            _ => "Delivered",
+            "delivered" => "Delivered",
+            _ => "Thrown away",
         }
     }
 

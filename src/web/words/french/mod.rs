@@ -249,6 +249,20 @@ impl Words for French {
         )
     }
 
+    fn refused_files(&self, why: &str) -> Titled {
+        Titled::new(
+            "La configuration a changé et n’est pas utilisable",
+            format!("Ce qui était en vigueur le reste, jusqu’à ce que ceci soit corrigé\u{a0}: {why}."),
+        )
+    }
+
+    fn after_restart(&self, what: &str) -> Titled {
+        Titled::new(
+            "Un changement de configuration attend un redémarrage",
+            format!("Ce qui tourne n’est pas ce que disent ses fichiers. Un redémarrage applique\u{a0}: {what}."),
+        )
+    }
+
     fn stopped(&self, stopped: &StoppedView) -> String {
         format!("Depuis le {}, car ceci a échoué coup sur coup\u{a0}:", self.moment(stopped.since.0))
     }
@@ -293,7 +307,8 @@ impl Words for French {
             "dead" => "Abandonné",
             "retried" => "Retenté",
             "waiting" => "En attente",
-            _ => "Arrivé",
+            "delivered" => "Arrivé",
+            _ => "Jeté",
         }
     }
 

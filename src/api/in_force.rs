@@ -1,0 +1,86 @@
+//! Whether what runs is what the files of the configuration say.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::telemetry::metrics::Metrics;
+
+/// What of the configuration's files is not in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(default, rename_all = "camelCase")]
+pub struct NotInForce {
+    /// Why the files can't be used as they are, by name and never by value: what was in force before stays so.
+    pub refused: Vec<String>,
+    /// Keys and files that are taken over by a restart alone.
+    pub after_restart: Vec<String>,
+}
+
+impl NotInForce {
+    /// Whether all of it is in force.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.refused.is_empty() && self.after_restart.is_empty()
+    }
+}
+
+/// The same, as it was found last. Clones share it.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    found: Arc<watch::Sender<NotInForce>>,
+    metrics: Metrics,
+}
+
+impl InForce {
+    /// All of it is, as at the start.
+    #[must_use]
+    pub fn new(metrics: &Metrics) -> Self {
+        metrics.config_in_force.set(1);
+        Self { found: Arc::new(watch::Sender::new(NotInForce::default())), metrics: metrics.clone() }
+    }
+
+    /// What is not.
+    #[must_use]
+    pub fn missing(&self) -> NotInForce {
+        self.found.borrow().clone()
+    }
+
+    /// The files can't be used, for these reasons. What waits for a restart still does.
+    pub fn refused(&self, refused: Vec<String>) {
+        self.found.send_modify(|found| found.refused = refused);
+        self.count();
+    }
+
+    /// The files can be used, and this of them waits for a restart.
+    pub fn taken(&self, after_restart: Vec<String>) {
+        self.found.send_replace(NotInForce { refused: Vec::new(), after_restart });
+        self.count();
+    }
+
+    fn count(&self) {
+        self.metrics.config_in_force.set(i64::from(self.found.borrow().is_nothing()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_force_is_known_until_it_is() {
+        let metrics = Metrics::new();
+        let in_force = InForce::new(&metrics);
+        let number = || metrics.config_in_force.get();
+        assert_eq!((in_force.missing(), number()), (NotInForce::default(), 1));
+        in_force.taken(vec!["port".into()]);
+        in_force.refused(vec!["rules: wrong".into()]);
+        let both = NotInForce { refused: vec!["rules: wrong".into()], after_restart: vec!["port".into()] };
+        assert_eq!((in_force.missing(), number()), (both, 0));
+        in_force.taken(vec!["port".into()]);
+        assert_eq!((in_force.missing().refused.len(), number()), (0, 0));
+        in_force.taken(Vec::new());
+        assert_eq!((in_force.missing().is_nothing(), number()), (true, 1));
+    }
+}
