@@ -262,6 +262,7 @@ async fn open_queue(config: &Config, ambient: &Ambient) -> anyhow::Result<StoreH
             let settings = NatsSettings {
                 servers: nats.servers.clone(),
                 user: nats.user.clone(),
+                password_file: None,
                 buckets: nats.buckets.clone(),
                 replicas: nats.replicas,
                 tls: config.outbound()?.tls(),
