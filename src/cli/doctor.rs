@@ -6,6 +6,7 @@
 mod channels;
 mod cluster;
 mod own;
+mod queue;
 mod registries;
 mod service;
 mod settings;
@@ -81,18 +82,19 @@ impl Check {
 /// Looks at settings, the running service, cluster, workloads, registries, sources, channels, sign-in and ways out.
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig) -> Report {
     let bounds = super::bounds(config);
-    let (seen, service, tried, provider) = tokio::join!(
+    let (seen, service, tried, provider, queue) = tokio::join!(
         cluster::checks(config, cluster, &bounds),
         service::ask(config),
         channels::tried(config),
-        sign_in::tried(config)
+        sign_in::tried(config),
+        queue::checks(config)
     );
     let (pod, workloads) = (Pod::this(), seen.workloads);
     let service_checks = service::checks(&service, config, &pod);
     let service = service.ok();
     let registries = registries::checks(&registries::hosts(&workloads, &bounds), service.as_ref(), &pod);
     let categories = vec![
-        Category { name: "settings", checks: settings::checks(config) },
+        Category { name: "settings", checks: [settings::checks(config), queue].concat() },
         Category { name: "service", checks: service_checks },
         Category { name: "cluster", checks: seen.checks },
         Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },
