@@ -10,6 +10,10 @@
 //! Shutdown: the flag is raised, listeners and poller stop taking, workers end what is under way, and a deadline says
 //! which of the two it was. A task that ends before that ends the process.
 
+mod waiting;
+
+pub(crate) use waiting::settings as nats_settings;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +42,6 @@ use crate::cluster::{
 use crate::config::Config;
 use crate::config::auth::{Auth, Mode};
 use crate::config::channel::Destination;
-use crate::config::queue::QueueConfig;
 use crate::config::reload::{Reload, Reloaded};
 use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::declared::Declared;
@@ -55,7 +58,6 @@ use crate::notify::{
     Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
 };
 use crate::outbound::{Outbound, Reach};
-use crate::queue::nats::NatsSettings;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{
     Claim, Kept, Leased, MOST_NAMESPACES, NewJob, Opening, Queue as _, Records as _, Sharing, Sightings, Slots,
@@ -170,10 +172,13 @@ impl Doors {
 /// # Errors
 /// When it can't start, when a task ends by itself, or when the drain takes too long.
 pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Result<()> {
+    let ambient = Ambient::system();
+    let opened = waiting::queue(&config, &ambient, signalled()).await.context("the queue can't be opened")?;
+    let Some(queue) = opened else { return Ok(()) };
     let (raise, stop) = Stop::new();
     let mut tasks = Tasks::new();
     let (background, run_background) = Background::new(stop.clone());
-    let ground = Ground::open(config, stop).await?;
+    let ground = Ground::open(config, queue, ambient, stop).await?;
     // The API server lists while the rest is set up.
     ground.spawn_watches(&mut tasks);
     let app = App::new(ground, background).await?;
@@ -255,31 +260,13 @@ async fn see(index: &Index, queue: &StoreHandle) {
     index.noted(&deleted);
 }
 
-/// What keeps the queue, and all that is remembered beside it.
-async fn open_queue(config: &Config, ambient: &Ambient) -> anyhow::Result<StoreHandle> {
-    match &config.queue {
-        QueueConfig::Sqlite => Ok(StoreHandle::open(&config.data, ambient)?),
-        QueueConfig::Nats(nats) => {
-            let settings = NatsSettings {
-                servers: nats.servers.clone(),
-                user: nats.user.clone(),
-                buckets: nats.buckets.clone(),
-                replicas: nats.replicas,
-                tls: config.outbound()?.tls(),
-            };
-            Ok(StoreHandle::nats(settings, ambient).await?)
-        }
-    }
-}
-
 impl Ground {
-    async fn open(config: Config, stop: Stop) -> anyhow::Result<Self> {
-        let (ambient, metrics) = (Ambient::system(), Metrics::new());
+    async fn open(config: Config, queue: StoreHandle, ambient: Ambient, stop: Stop) -> anyhow::Result<Self> {
+        let metrics = Metrics::new();
         metrics.name_registries(config.registry_hosts());
         metrics.know_kinds(Kind::ALL.map(Kind::as_str));
         metrics.know_channels(config.channels.iter().map(|channel| &*channel.name), &event::types());
         metrics.config_read.set(ambient.now().timestamp());
-        let queue = open_queue(&config, &ambient).await.context("the queue can't be opened")?;
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
         let client = client(&config).await?;
         let index = Index::knowing(keys.clone());

@@ -508,6 +508,7 @@ mod tests {
             ("IMAGE_WATCHER_NATS_REPLICAS", "5"),
         ];
         let known = nats(&user);
+        assert_eq!(known.password_file.as_deref(), Some(std::path::Path::new("/secret")));
         assert_eq!(
             known.user.map(|(name, password)| (name, password.expose().to_owned())),
             Some(("iw".into(), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()))

@@ -6,6 +6,7 @@
 mod channels;
 mod cluster;
 mod own;
+mod queue;
 mod registries;
 mod service;
 mod settings;
@@ -91,11 +92,12 @@ pub(super) struct Which<'w> {
 pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig, which: &Which<'_>) -> Report {
     let bounds = super::bounds(config);
     let asked = async { if which.is_before_install { None } else { Some(service::ask(config).await) } };
-    let (seen, asked, tried, provider) = tokio::join!(
+    let (seen, asked, tried, provider, queue) = tokio::join!(
         cluster::checks(config, cluster, which.namespaces, &bounds),
         asked,
         channels::tried(config),
-        sign_in::tried(config)
+        sign_in::tried(config),
+        queue::checks(config)
     );
     let (pod, workloads) = (Pod::this(), seen.workloads);
     let service_checks = asked.as_ref().map(|asked| service::checks(asked, config, &pod)).unwrap_or_default();
@@ -104,7 +106,7 @@ pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig, which: &Whi
     let of_service = |checks: Vec<Check>| if which.is_before_install { Vec::new() } else { checks };
     let registries = registries::checks(&registries::hosts(&workloads, &bounds), service.as_ref(), &pod);
     let categories = vec![
-        Category { name: "settings", checks: settings::checks(config) },
+        Category { name: "settings", checks: [settings::checks(config), queue].concat() },
         Category { name: "service", checks: service_checks },
         Category { name: "cluster", checks: seen.checks },
         Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },

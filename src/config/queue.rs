@@ -1,5 +1,7 @@
 //! What keeps the queue: the file in the data folder, or NATS.
 
+use std::path::PathBuf;
+
 use url::Url;
 
 use super::parse::Reader;
@@ -21,6 +23,8 @@ pub struct NatsConfig {
     pub servers: Vec<Url>,
     /// `IMAGE_WATCHER_NATS_USER`, and `IMAGE_WATCHER_NATS_PASSWORD`.
     pub user: Option<(String, Secret)>,
+    /// `IMAGE_WATCHER_NATS_PASSWORD_FILE`, where the password stands in one.
+    pub password_file: Option<PathBuf>,
     /// `IMAGE_WATCHER_NATS_BUCKET`: what the names of the buckets begin with.
     pub buckets: String,
     /// `IMAGE_WATCHER_NATS_REPLICAS`: how many servers keep each entry.
@@ -59,6 +63,7 @@ impl Reader<'_> {
             self.problem(QUEUE, format!("names more than {MOST_SERVERS} servers"));
         }
         let user = self.nats_user();
+        let password_file = self.text(&format!("{PASSWORD}_FILE")).map(PathBuf::from);
         let buckets = self.text(BUCKET).unwrap_or_else(|| "image-watcher".into());
         let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
         if buckets.len() > LONGEST_BUCKET || !buckets.chars().all(fits) {
@@ -74,7 +79,7 @@ impl Reader<'_> {
             self.problem(REPLICAS, "can't be read; a number from 1 to 5 is expected");
             replicas = usual;
         }
-        QueueConfig::Nats(NatsConfig { servers, user, buckets, replicas })
+        QueueConfig::Nats(NatsConfig { servers, user, password_file, buckets, replicas })
     }
 
     fn nats_user(&mut self) -> Option<(String, Secret)> {

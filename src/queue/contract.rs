@@ -124,6 +124,8 @@ pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: i
     what_can_not_be_done_is_a_dead_letter(case().await).await;
     jobs_of_one_lane_follow_one_another(case().await).await;
     a_lease_that_ran_out_settles_nothing(case().await).await;
+    what_is_settled_is_settled_once_however_often_that_is_said(case().await).await;
+    jobs_of_one_lane_keep_the_order_in_which_they_came(case().await).await;
     whoever_waits_is_woken(case().await).await;
     messages_of_channels_that_are_no_more_are_buried(case().await).await;
     what_waits_to_go_out_together_stays_until_it_is_composed(case().await).await;
@@ -227,6 +229,41 @@ async fn a_lease_that_ran_out_settles_nothing<Q: QueueAdmin>(case: Case<Q>) {
     let retry = Settlement::Retry { at: case.now(), reason: "503".into() };
     case.settle(&now, retry).await;
     assert_eq!(case.one(&Topic::Look).await.attempt, 3, "it was not ended by who came too late");
+}
+
+/// Whoever does not learn that it was stored says it again.
+async fn what_is_settled_is_settled_once_however_often_that_is_said<Q: QueueAdmin>(case: Case<Q>) {
+    case.put(vec![look("a", case.now()), mail("x@example.com", NoticeKind::Available, case.now())]).await;
+    let (looked, sent) = (case.one(&Topic::Look).await, case.one(&email()).await);
+    for _ in 0..2 {
+        case.settle(&looked, Settlement::Again(case.now() + TimeDelta::seconds(5))).await;
+        case.settle(&sent, Settlement::Done).await;
+    }
+    case.clock.step(TimeDelta::seconds(5));
+    let again = case.one(&Topic::Look).await;
+    case.settle(&looked, Settlement::Done).await;
+    case.settle(&again, Settlement::Retry { at: case.now(), reason: "503".into() }).await;
+    assert_eq!(case.one(&Topic::Look).await.attempt, 2, "it was not ended by a lease that was over");
+    assert_eq!(case.none(&email()).await, None);
+}
+
+/// Those that come at once are one commit.
+async fn jobs_of_one_lane_keep_the_order_in_which_they_came<Q: QueueAdmin>(case: Case<Q>) {
+    let kinds = [NoticeKind::Available, NoticeKind::Applied, NoticeKind::Failed];
+    let each = |n: usize| kinds.map(|kind| mail(&format!("{n}@example.com"), kind, case.now()));
+    let puts = (0..3).flat_map(each).map(|message| case.put(vec![message]));
+    futures_util::future::join_all(puts).await;
+    for (turn, _) in kinds.iter().enumerate() {
+        let jobs = case.lease(&email()).await.jobs;
+        let mut found: Vec<_> = jobs.iter().map(|leased| super::row::key(&leased.job)).collect();
+        let mut expected: Vec<_> = (0..3).map(|n| super::row::key(&each(n)[turn].job)).collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "turn {turn}");
+        for leased in &jobs {
+            case.settle(leased, Settlement::Done).await;
+        }
+    }
 }
 
 async fn whoever_waits_is_woken<Q: QueueAdmin>(case: Case<Q>) {

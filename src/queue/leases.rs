@@ -222,6 +222,14 @@ impl Leases {
         self.held.iter().filter(move |(_, held)| held.topic == *topic).map(|(id, _)| *id)
     }
 
+    /// A lease is over as the store says so, whoever ended it; nothing brings it back.
+    pub(super) fn release(&mut self, id: i64) {
+        if self.held.remove(&id).is_some() {
+            self.stale = true;
+        }
+        self.ended.retain(|(ended, _)| *ended != id);
+    }
+
     /// Ends a lease, unless the transaction is undone.
     pub(super) fn end(&mut self, id: i64) -> Option<Ended> {
         let held = self.held.remove(&id)?;

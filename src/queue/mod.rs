@@ -382,6 +382,26 @@ pub enum QueueError {
     /// The bound on stored jobs is reached; it shrinks as jobs are done.
     #[error("the queue holds {0} jobs, its bound; it takes more when some are done")]
     Full(u64),
+    /// The store holds nearly as many bytes as it may, and keeps the rest for what ends jobs.
+    #[error(
+        "the queue's store holds {bytes} bytes, and {most} is its bound for new jobs; it takes more when some are done"
+    )]
+    NoRoom {
+        /// Those that it holds.
+        bytes: u64,
+        /// Those that it may hold when it takes a job.
+        most: u64,
+    },
+    /// The store takes no job that is so large.
+    #[error(
+        "the job has {bytes} bytes, and the queue's store takes jobs of up to {most} bytes, with what is noted of them"
+    )]
+    TooLarge {
+        /// Of the job.
+        bytes: usize,
+        /// That an entry may have.
+        most: usize,
+    },
     /// The disk did not take it, or may have: the caller must treat it as not stored.
     #[error(
         "the queue can't write to its store: look at the free space and the rights of the data folder, or at NATS where it stands there"

@@ -20,20 +20,23 @@
 //! entry by entry; what was learnt elsewhere has a bucket of its own, where the oldest makes way.
 
 mod bucket;
+mod connection;
 mod entry;
 mod error;
+mod examined;
 mod jobs;
+mod room;
 mod rows;
 mod tables;
 mod views;
 mod writer;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_nats::jetstream::{Context, ContextBuilder};
-use async_nats::{Client, ConnectOptions, Event, rustls};
+use async_nats::{Client, rustls};
 use tokio::sync::{Notify, mpsc, oneshot};
 use url::Url;
 
@@ -43,8 +46,11 @@ use crate::ambient::Ambient;
 use crate::domain::secret::Secret;
 
 use bucket::{Bucket, CALL, Shape, hex};
+use connection::connect;
 pub use error::NatsError;
+pub use examined::{Examined, ExaminedBucket, examine};
 use jobs::Jobs;
+use room::Room;
 use tables::{MOST_KEPT, Tables};
 use writer::{Alive, Writer};
 
@@ -55,8 +61,6 @@ const JOBS: Shape = Shape { name: "jobs", bytes: 512 * 1024 * 1024, makes_way: f
 const STATE: Shape = Shape { name: "state", bytes: 256 * 1024 * 1024, makes_way: false };
 /// What was learnt elsewhere.
 const KEPT: Shape = Shape { name: "kept", bytes: MOST_KEPT, makes_way: true };
-/// A server that is away is tried again after this time at most.
-const RECONNECT: Duration = Duration::from_secs(2);
 
 /// Where the servers are, and how this process is known to them.
 #[derive(Clone, Debug)]
@@ -65,6 +69,8 @@ pub struct NatsSettings {
     pub servers: Vec<Url>,
     /// The user, and its password.
     pub user: Option<(String, Secret)>,
+    /// The file that the password was read from, which is read again whenever a connection is made.
+    pub password_file: Option<PathBuf>,
     /// What the names of the buckets begin with.
     pub buckets: String,
     /// How many servers keep each entry.
@@ -120,7 +126,7 @@ async fn open(
 ) -> Result<Writer, NatsError> {
     let connections = Arc::<AtomicU64>::default();
     let client = connect(&settings, Arc::clone(&connections)).await?;
-    if !client.is_server_compatible(2, 12, 0) {
+    if !connection::is_new_enough(&client) {
         return Err(NatsError::Old { found: client.server_info().version });
     }
     let context = ContextBuilder::new().timeout(CALL).ack_timeout(CALL).build(client.clone());
@@ -131,15 +137,29 @@ async fn open(
     let me = hex(&ambient.bytes::<8>());
     let subject = format!("{}.alive", settings.buckets);
     let others = client.subscribe(subject.clone()).await.map_err(NatsError::refused("to be listened to"))?;
+    let (standing, mut room) = (bucket.standing().await?, Room::default());
+    room.asked(&standing);
+    let remade = bucket.remade();
     let mut following = bucket.follow("").await?;
     let stands = following.read_to_end().await?;
     let seen = connections.load(Ordering::Relaxed);
     let alive = Alive { client, subject, me: me.clone(), others, connections, seen };
     let jobs = Jobs::new(me, ambient);
-    let mut writer = Writer { jobs, bucket, tables, following, alive, commands, wakers, given_up, failing: None };
-    for seen in stands {
-        writer.take_over(seen);
-    }
+    let mut writer = Writer {
+        jobs,
+        bucket,
+        tables,
+        following,
+        alive,
+        commands,
+        wakers,
+        given_up,
+        failing: None,
+        standing,
+        remade,
+        room,
+    };
+    stands.iter().for_each(|seen| writer.take_over(seen));
     Ok(writer)
 }
 
@@ -150,42 +170,6 @@ async fn open_bucket(
     ambient: &Ambient,
 ) -> Result<Bucket, NatsError> {
     Bucket::open(of, &settings.buckets, shape, settings.replicas, ambient).await
-}
-
-async fn connect(settings: &NatsSettings, connections: Arc<AtomicU64>) -> Result<Client, NatsError> {
-    let options = ConnectOptions::new()
-        .name("image-watcher")
-        .tls_client_config(settings.tls.clone())
-        // Also to servers that others name, and whatever a server says of itself.
-        .require_tls(settings.servers.iter().any(|server| server.scheme() == "tls"))
-        .connection_timeout(CALL)
-        .request_timeout(Some(CALL))
-        .ping_interval(Duration::from_secs(10))
-        .reconnect_delay_callback(|attempts| Duration::from_millis(100 * attempts as u64).min(RECONNECT))
-        .event_callback(move |event| {
-            if matches!(event, Event::Connected) {
-                connections.fetch_add(1, Ordering::Relaxed);
-            }
-            async move { log(&event) }
-        });
-    let options = match &settings.user {
-        Some((user, password)) => options.user_and_password(user.clone(), password.expose().to_owned()),
-        None => options,
-    };
-    let servers: Vec<async_nats::ServerAddr> =
-        settings.servers.iter().filter_map(|url| async_nats::ServerAddr::from_url(url.clone()).ok()).collect();
-    let failed = |source| NatsError::Connect { servers: settings.names(), source };
-    options.connect(servers).await.map_err(|source| failed(source.into()))
-}
-
-/// What happened to the connection.
-fn log(event: &Event) {
-    match event {
-        Event::Connected => tracing::info!("NATS is connected"),
-        Event::Disconnected => tracing::warn!("NATS is away: webhooks are answered 503 until it is back"),
-        Event::LameDuckMode | Event::Draining | Event::Closed => tracing::debug!(%event, "NATS"),
-        Event::SlowConsumer(_) | Event::ServerError(_) | Event::ClientError(_) => tracing::warn!(%event, "NATS"),
-    }
 }
 
 /// What a stored job survives, in one line: it depends on how the servers are set up.

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::{Batch, Leased, Queue, Settlement, Sharing, Topic, reason, row};
+use super::{Batch, Leased, Queue, QueueError, Settlement, Sharing, Topic, reason, row};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::retry::{Backoff, RetryAfter};
@@ -52,6 +52,11 @@ pub struct Pace {
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// A queue that can't be read is asked again after this time.
 const QUEUE_FAILED: Duration = Duration::from_secs(1);
+/// How a job ended is said again until it is known, as long as a lease lasts: after that somebody else has the job.
+const SETTLED_BY: Duration = Duration::from_secs(300);
+/// It is said again after this time, and after twice that, up to the longest.
+const SETTLE_AGAIN: Duration = Duration::from_millis(500);
+const SETTLE_AGAIN_AT_MOST: Duration = Duration::from_secs(15);
 /// A job that brings its handler down this often is not tried again.
 const MOST_PANICS: u32 = 5;
 
@@ -78,7 +83,7 @@ pub async fn work<Q, H, F>(
         for leased in batch.jobs {
             let (repeats, panics) = (Arc::clone(&repeats), Arc::clone(&panics));
             let job_log = JobLog { topic: topic.name(), repeats, panics, ambient: ambient.clone() };
-            running.spawn(run(queue.clone(), leased, pace, job_log, handler.clone()));
+            running.spawn(run((queue.clone(), stop.clone()), leased, pace, job_log, handler.clone()));
         }
         let full = running.len() >= sharing.slots.all;
         let wait = sleep(closed.or(batch.wait));
@@ -109,7 +114,7 @@ async fn lease<Q: Queue>(queue: &Q, topic: &Topic, most: usize, sharing: &Sharin
 }
 
 /// One job in a task of its own, so that a panic is its alone.
-async fn run<Q, H, F>(queue: Q, leased: Leased, pace: Pace, job_log: JobLog, handler: H)
+async fn run<Q, H, F>((queue, stop): (Q, Stop), leased: Leased, pace: Pace, job_log: JobLog, handler: H)
 where
     Q: Queue,
     H: Fn(Leased) -> F + Send + 'static,
@@ -129,11 +134,37 @@ where
     }
     settled(&followed, &settlement);
     span.in_scope(|| job_log.settled(&settlement, &leased));
-    if let Err(error) = queue.settle(&leased, settlement).await {
-        span.in_scope(
-            || tracing::warn!(error = %crate::telemetry::chain(&error), "the job is done again after its lease"),
-        );
-    }
+    settle(&queue, stop, &leased, settlement).instrument(span).await;
+}
+
+/// Ends a lease. A store that is away takes nothing, and may have taken what it did not acknowledge, so that is said again
+/// until it is known: a job that was done must not be done twice for a moment's trouble. Whoever ends says it once.
+async fn settle<Q: Queue>(queue: &Q, mut stop: Stop, leased: &Leased, settlement: Settlement) {
+    let mut again = SETTLE_AGAIN;
+    let known = async {
+        loop {
+            let error = match queue.settle(leased, settlement.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(QueueError::Closed) => return Err(QueueError::Closed),
+                Err(error) if stop.is_raised() => return Err(error),
+                Err(error) => error,
+            };
+            if again == SETTLE_AGAIN {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "how the job ended is not stored, and is said again");
+            }
+            tokio::select! {
+                () = stop.raised() => {}
+                () = tokio::time::sleep(again) => {}
+            }
+            again = (again * 2).min(SETTLE_AGAIN_AT_MOST);
+        }
+    };
+    let why = match tokio::time::timeout(SETTLED_BY, known).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => crate::telemetry::chain(&error).to_string(),
+        Err(_) => format!("the queue took nothing in {} s", SETTLED_BY.as_secs()),
+    };
+    tracing::warn!(error = why, "the job is done again after its lease");
 }
 
 /// The span of a job, with what it is about.
@@ -261,13 +292,86 @@ mod tests {
     use crate::domain::event::tests::notice;
     use crate::domain::event::{Delivery, NoticeKind};
     use crate::domain::reference::Repository;
-    use crate::queue::LeaseId;
+    use crate::queue::{Depth, LeaseId, NewJob, Placed};
     use crate::telemetry::tests::Log;
+    use tokio::sync::Notify;
 
     fn leased() -> Leased {
         let job = Job::Look(Repository::parse("registry.example.com/web").unwrap());
         let created = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000);
         Leased { lease: LeaseId::new(1, 1), job, trace: "trace".into(), also: Vec::new(), attempt: 1, created }
+    }
+
+    /// A queue that is away for some settlements, and remembers those that it took.
+    #[derive(Clone)]
+    struct Away {
+        left: Arc<std::sync::atomic::AtomicUsize>,
+        taken: Arc<std::sync::Mutex<Vec<Settlement>>>,
+    }
+
+    impl Away {
+        fn times(times: usize) -> Self {
+            Self { left: Arc::new(times.into()), taken: Arc::default() }
+        }
+
+        fn taken(&self) -> Vec<Settlement> {
+            self.taken.lock().unwrap().clone()
+        }
+    }
+
+    impl Queue for Away {
+        async fn put(&self, _: Vec<NewJob>) -> Result<Placed, QueueError> {
+            Err(QueueError::Closed)
+        }
+
+        async fn lease(&self, _: &Topic, _: usize, _: &Sharing) -> Result<Batch, QueueError> {
+            Err(QueueError::Closed)
+        }
+
+        async fn settle(&self, _: &Leased, settlement: Settlement) -> Result<(), QueueError> {
+            use std::sync::atomic::Ordering::SeqCst;
+            if self.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
+                return Err(QueueError::Store(Arc::new(std::io::Error::other("away"))));
+            }
+            self.taken.lock().unwrap().push(settlement);
+            Ok(())
+        }
+
+        fn changed(&self, _: &Topic) -> Arc<Notify> {
+            Arc::default()
+        }
+
+        async fn depth(&self) -> Result<Depth, QueueError> {
+            Err(QueueError::Closed)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_a_job_ended_is_said_again_until_the_queue_has_it_or_the_lease_is_over() {
+        let (_raise, stop) = Stop::new();
+        let queue = Away::times(5);
+        settle(&queue, stop.clone(), &leased(), Settlement::Done).await;
+        assert_eq!(queue.taken(), [Settlement::Done]);
+        let away = Away::times(usize::MAX);
+        let began = tokio::time::Instant::now();
+        settle(&away, stop, &leased(), Settlement::Done).await;
+        assert_eq!((began.elapsed(), away.taken().len()), (SETTLED_BY, 0));
+        let tried = usize::MAX - away.left.load(std::sync::atomic::Ordering::SeqCst);
+        assert!((15..40).contains(&tried), "{tried} times in 5 minutes");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_ends_does_not_wait_for_a_queue_that_is_away() {
+        let (raise, stop) = Stop::new();
+        let queue = Away::times(usize::MAX);
+        let began = tokio::time::Instant::now();
+        let ends = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            raise.raise();
+        };
+        let job = leased();
+        tokio::join!(settle(&queue, stop, &job, Settlement::Done), ends);
+        assert_eq!(began.elapsed(), Duration::from_secs(2));
     }
 
     #[test]

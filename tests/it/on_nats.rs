@@ -14,7 +14,7 @@ pub(crate) fn tests() -> Vec<Test> {
     tests![
         a_kill_between_intake_and_apply_loses_nothing,
         a_server_that_is_away_is_answered_503_and_heals_by_itself,
-        a_server_that_nobody_can_reach_is_told_at_the_start,
+        a_server_that_is_not_there_at_the_start_is_waited_for,
     ]
 }
 
@@ -81,11 +81,32 @@ async fn a_server_that_is_away_is_answered_503_and_heals_by_itself(ctx: Ctx) {
     web.wait_for_image("web", &format!("{}@{digest}", repository.reference("1.0.1"))).await;
 }
 
-async fn a_server_that_nobody_can_reach_is_told_at_the_start(ctx: Ctx) {
-    let refused = ctx.fault_proxy(ctx.registry().host()).await;
-    refused.set(Fault::Refuse);
-    let url = format!("nats://{}", refused.host());
-    let output = ctx.watcher().env("IMAGE_WATCHER_QUEUE", &url).output(&[]).await;
-    assert_eq!(output.code(), Some(1), "{}", output.stderr);
-    assert!(output.stderr.contains(&format!("no NATS server of {url} takes the connection")), "{}", output.stderr);
+async fn a_server_that_is_not_there_at_the_start_is_waited_for(ctx: Ctx) {
+    let nats = ctx.nats().await;
+    let way = ctx.fault_proxy(nats.url().trim_start_matches("nats://")).await;
+    way.set(Fault::Refuse);
+    let repository = ctx.repository("web");
+    repository.push(Image::new("1.0.0")).await;
+    let web = ctx.watched("web", repository.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
+    let url = format!("nats://{}", way.host());
+    let watcher = ctx.watcher().env("IMAGE_WATCHER_QUEUE", &url).start_unready().await;
+    let probe = async |path: &str| {
+        let reply = watcher.send(reqwest::Method::GET, &watcher.admin_url(path), &[], Vec::new()).await;
+        (reply.status, reply.body)
+    };
+    let (status, body) = probe("/readyz").await;
+    assert_eq!(status, 503, "{body}");
+    assert!(body.contains(&format!("no NATS server of {url} takes the connection")), "{body}");
+    assert_eq!(probe("/livez").await.0, 200);
+    let host = ctx.registry().host().to_owned();
+    assert_eq!(announce(&watcher, &host, repository.name(), "1.0.0").await, 503, "whoever pushes sends it again");
+    watcher.wait_for_log("the queue is not there: the service waits for it").await;
+    way.set(Fault::Pass);
+    eventually("it is ready", async || (probe("/readyz").await.0 == 200).then_some(())).await;
+    let digest = repository.push(Image::new("1.0.1")).await;
+    eventually("it is taken", async || {
+        (announce(&watcher, &host, repository.name(), "1.0.1").await == 202).then_some(())
+    })
+    .await;
+    web.wait_for_image("web", &format!("{}@{digest}", repository.reference("1.0.1"))).await;
 }

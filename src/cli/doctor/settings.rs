@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::{Check, Result};
 use crate::config::Config;
-use crate::config::queue::{NatsConfig, QueueConfig};
 use crate::filesystem::{Filesystem, try_to_write};
 
 pub(super) fn checks(config: &Config) -> Vec<Check> {
@@ -23,23 +22,7 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
         Check::ok(format!("the template {file} is used in the place of the built-in one; it stood hostile data"))
     }));
     checks.push(data_folder(&config.data));
-    if let QueueConfig::Nats(nats) = &config.queue {
-        checks.push(on_nats(nats));
-    }
     checks
-}
-
-/// What a job survives that is stored on NATS. Whether it can be used, the service says at its start.
-fn on_nats(nats: &NatsConfig) -> Check {
-    let servers = nats.servers.iter().map(url::Url::as_str).collect::<Vec<_>>().join(", ");
-    let what = format!("the queue is on NATS at {servers}, in the buckets {}-…", nats.buckets);
-    match nats.replicas {
-        ..3 => {
-            let told = "fewer than 3 servers keep it: the loss of one may lose it";
-            Check::but(what, Result::Warn, told, "see docs/nats.md for what survives what")
-        }
-        replicas => Check::set(format!("{what}, kept by {replicas} servers: the loss of one loses nothing")),
-    }
 }
 
 /// Whether a file can be written and taken away. A folder that is not there yet is made at the start, above which the
@@ -102,17 +85,6 @@ pub(super) fn refused(error: &std::io::Error) -> (String, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_nats_keeps_is_said_with_what_it_survives() {
-        let nats = |replicas| {
-            let servers = vec!["nats://nats:4222".parse().unwrap()];
-            on_nats(&NatsConfig { servers, user: None, buckets: "prod".into(), replicas })
-        };
-        let (one, three) = (nats(1), nats(3));
-        assert_eq!((one.result, three.result), (Result::Warn, Result::Set));
-        assert!(one.description.contains("nats://nats:4222, in the buckets prod-"), "{}", one.description);
-    }
 
     #[test]
     fn what_can_not_be_written_is_not_ok() {

@@ -3,6 +3,12 @@
 //! It is a key-value bucket as other tools know it. What it adds to their API is the atomic batch: all entries of a commit
 //! are checked against their expected revisions and stored together (server 2.12 and newer).
 
+mod following;
+mod setup;
+mod standing;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::Client;
@@ -12,26 +18,35 @@ use async_nats::header::{
     NATS_MARKER_REASON, NATS_MESSAGE_TTL,
 };
 use async_nats::jetstream::consumer::{DeliverPolicy, push};
-use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind, StorageType, Stream};
-use async_nats::jetstream::{ErrorCode, Message, kv};
+use async_nats::jetstream::context::{
+    Context, CreateStreamError, CreateStreamErrorKind, PublishError, PublishErrorKind,
+};
+use async_nats::jetstream::stream::{Config, ConsumerErrorKind, LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::{ErrorCode, kv};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt as _;
 
 use super::error::NatsError;
 use crate::ambient::Ambient;
 
+pub(super) use following::{Following, Seen};
+pub(super) use setup::{config, differences};
+pub(super) use standing::Standing;
+
 /// No call takes longer.
 pub(super) const CALL: Duration = Duration::from_secs(5);
-/// To read a bucket from its beginning takes no longer.
-const READ_ALL: Duration = Duration::from_secs(60);
 /// The most entries that a server stores at once, as it is configured by default.
 pub(super) const MOST_AT_ONCE: usize = 1000;
 /// That an entry is gone is remembered by the server for this long, so that whoever was away for less learns it.
 const GONE: Duration = Duration::from_secs(3600);
 /// The most bytes of one entry; servers take a mebibyte with its headers.
 const MOST_OF_ONE: i32 = 1024 * 1024 - 16 * 1024;
+/// By which JetStream says that it can't do something now.
+const UNAVAILABLE: usize = 503;
+/// The bytes of the headers of an entry, at most.
+const HEADERS: usize = 1024;
+/// The most bytes of one commit; a server has to have taken it before [`CALL`] is over.
+pub(super) const MOST_BYTES_AT_ONCE: usize = 8 * 1024 * 1024;
 /// What marks an entry of a bucket that is gone.
 const OPERATION: &str = "KV-Operation";
 
@@ -53,6 +68,10 @@ pub(super) struct Bucket {
     context: Context,
     stream: Stream,
     kv: kv::Store,
+    /// As it is made.
+    wanted: Arc<Config>,
+    /// How often it was made anew, as somebody had deleted it.
+    remade: Arc<AtomicU64>,
     ambient: Ambient,
 }
 
@@ -64,68 +83,6 @@ pub(super) struct Entry {
     pub(super) value: Option<Bytes>,
     /// When it was written, by the server's clock.
     pub(super) written: DateTime<Utc>,
-}
-
-/// Entries as they were written, one after another.
-pub(super) struct Following {
-    messages: push::Ordered,
-    /// Whether all was seen that stood in the bucket when it began.
-    is_current: bool,
-    /// Whether nothing more comes, and it has to be followed anew.
-    pub(super) is_over: bool,
-    prefix: String,
-}
-
-/// What was written under a key.
-pub(super) struct Seen {
-    pub(super) key: String,
-    pub(super) revision: u64,
-    /// The value; nothing where it is gone.
-    pub(super) value: Option<Bytes>,
-}
-
-impl Following {
-    /// What was written next; it is waited for without end where it is over.
-    ///
-    /// # Errors
-    /// [`NatsError`] where one was missed; the next is read by itself.
-    pub(super) async fn next(&mut self) -> Result<Seen, NatsError> {
-        if self.is_over {
-            return std::future::pending().await;
-        }
-        match self.messages.next().await {
-            Some(Ok(message)) => self.seen(&message),
-            Some(Err(error)) => Err(NatsError::refused("to be followed")(error)),
-            None => {
-                self.is_over = true;
-                Err(NatsError::Away)
-            }
-        }
-    }
-
-    /// All that stood in the bucket when it began.
-    ///
-    /// # Errors
-    /// [`NatsError`] where it can't be read, or takes too long.
-    pub(super) async fn read_to_end(&mut self) -> Result<Vec<Seen>, NatsError> {
-        let read = async {
-            let mut all = Vec::new();
-            while !self.is_current {
-                all.push(self.next().await?);
-            }
-            Ok(all)
-        };
-        tokio::time::timeout(READ_ALL, read).await.unwrap_or(Err(NatsError::Late(READ_ALL.as_secs())))
-    }
-
-    fn seen(&mut self, message: &Message) -> Result<Seen, NatsError> {
-        let info = message.info().map_err(NatsError::refused("to be followed"))?;
-        self.is_current |= info.pending == 0;
-        let subject = message.subject.as_str();
-        let key = subject.strip_prefix(&self.prefix).unwrap_or(subject).to_owned();
-        let value = Some(message.payload.clone()).filter(|_| !is_gone(message.headers.as_ref()));
-        Ok(Seen { key, revision: info.stream_sequence, value })
-    }
 }
 
 /// What is to stand under a key.
@@ -147,8 +104,21 @@ pub(super) enum Refused {
     Failed(NatsError),
 }
 
+/// Whether a server that refused to make a bucket may do it later: when it has found the others, or is up.
+fn passes(error: &CreateStreamError) -> bool {
+    match error.kind() {
+        CreateStreamErrorKind::JetStream(error) => {
+            error.code() == UNAVAILABLE || error.error_code() == ErrorCode::CLUSTER_NO_PEERS
+        }
+        CreateStreamErrorKind::TimedOut
+        | CreateStreamErrorKind::Response
+        | CreateStreamErrorKind::JetStreamUnavailable => true,
+        _ => false,
+    }
+}
+
 /// Ends what takes too long.
-async fn within<T>(call: impl Future<Output = Result<T, NatsError>>) -> Result<T, NatsError> {
+pub(super) async fn within<T>(call: impl Future<Output = Result<T, NatsError>>) -> Result<T, NatsError> {
     tokio::time::timeout(CALL, call).await.unwrap_or(Err(NatsError::Late(CALL.as_secs())))
 }
 
@@ -166,22 +136,40 @@ impl Bucket {
     ) -> Result<Self, NatsError> {
         let name = format!("{prefix}-{}", shape.name);
         let wanted = config(&name, shape, replicas);
-        let failed = |source| NatsError::Bucket { bucket: name.clone(), replicas, source };
+        let failed = |source, passes| NatsError::Bucket { bucket: name.clone(), replicas, passes, source };
         let opened = async {
             // It is made, or is there with these settings; with others it is refused, and then they are read.
             let stream = match context.create_stream(wanted.clone()).await {
                 Ok(stream) => stream,
-                Err(refused) => context.get_stream(&wanted.name).await.map_err(|_| failed(refused.into()))?,
+                Err(refused) => {
+                    let passes = passes(&refused);
+                    context.get_stream(&wanted.name).await.map_err(|_| failed(refused.into(), passes))?
+                }
             };
             let differences = differences(&stream.cached_info().config, &wanted);
             if !differences.is_empty() {
                 return Err(NatsError::OtherSettings { bucket: name.clone(), differences });
             }
-            let kv = context.get_key_value(&name).await.map_err(|source| failed(source.into()))?;
+            let kv = context.get_key_value(&name).await.map_err(|source| failed(source.into(), true))?;
             Ok((stream, kv))
         };
         let (stream, kv) = within(opened).await?;
-        Ok(Self { client: client.clone(), context: context.clone(), stream, kv, ambient: ambient.clone() })
+        let (client, context, ambient) = (client.clone(), context.clone(), ambient.clone());
+        Ok(Self { client, context, stream, kv, wanted: Arc::new(wanted), remade: Arc::default(), ambient })
+    }
+
+    /// How often it was made anew.
+    pub(super) fn remade(&self) -> u64 {
+        self.remade.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes of an entry, by the server that is connected, without its headers.
+    pub(super) fn most_of_one(&self) -> usize {
+        let most = usize::try_from(MOST_OF_ONE).unwrap_or_default();
+        match self.client.max_payload() {
+            0 => most,
+            payload => payload.saturating_sub(HEADERS).min(most),
+        }
     }
 
     /// Its name.
@@ -218,10 +206,18 @@ impl Bucket {
                 Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
                     Ok(Entry { revision: 0, value: None, written: DateTime::UNIX_EPOCH })
                 }
+                Err(error) if matches!(error.kind(), LastRawMessageErrorKind::JetStream(ref it) if is_no_stream(it)) => {
+                    Err(NatsError::Gone(self.name().to_owned()))
+                }
                 Err(error) => Err(NatsError::refused("to read an entry")(error)),
             }
         };
-        within(read).await
+        match within(read).await {
+            Err(NatsError::Gone(_)) if self.mend().await? => {
+                Ok(Entry { revision: 0, value: None, written: DateTime::UNIX_EPOCH })
+            }
+            read => read,
+        }
     }
 
     /// Follows entries whose keys begin so: first what stands in the bucket, then each change.
@@ -229,6 +225,13 @@ impl Bucket {
     /// # Errors
     /// [`NatsError`] where they can't be followed.
     pub(super) async fn follow(&self, begin: &str) -> Result<Following, NatsError> {
+        match self.try_to_follow(begin).await {
+            Err(NatsError::Gone(_)) if self.mend().await? => self.try_to_follow(begin).await,
+            followed => followed,
+        }
+    }
+
+    async fn try_to_follow(&self, begin: &str) -> Result<Following, NatsError> {
         let followed = push::OrderedConfig {
             deliver_subject: self.client.new_inbox(),
             description: Some("image-watcher follows its bucket".into()),
@@ -237,7 +240,10 @@ impl Bucket {
             ..push::OrderedConfig::default()
         };
         within(async {
-            let consumer = self.stream.create_consumer(followed).await.map_err(NatsError::refused("to be followed"))?;
+            let consumer = self.stream.create_consumer(followed).await.map_err(|error| match error.kind() {
+                ConsumerErrorKind::JetStream(ref it) if is_no_stream(it) => NatsError::Gone(self.name().to_owned()),
+                _ => NatsError::refused("to be followed")(error),
+            })?;
             let is_current = consumer.cached_info().num_pending == 0;
             let messages = consumer.messages().await.map_err(NatsError::refused("to be followed"))?;
             Ok(Following { messages, is_current, is_over: false, prefix: self.kv.prefix.clone() })
@@ -260,6 +266,15 @@ impl Bucket {
     /// # Errors
     /// [`Refused`]; but for [`Refused::Conflict`], whoever asked has to treat it as not stored and as perhaps stored.
     pub(super) async fn commit(&self, writes: &[Write]) -> Result<u64, Refused> {
+        match self.try_to_commit(writes).await {
+            Err(Refused::Failed(NatsError::Gone(_))) if self.mend().await.map_err(Refused::Failed)? => {
+                self.try_to_commit(writes).await
+            }
+            committed => committed,
+        }
+    }
+
+    async fn try_to_commit(&self, writes: &[Write]) -> Result<u64, Refused> {
         self.is_there().map_err(Refused::Failed)?;
         let Some((last, others)) = writes.split_last() else { return Ok(0) };
         let batch = (!others.is_empty()).then(|| hex(&self.ambient.bytes::<16>()));
@@ -304,48 +319,16 @@ impl Bucket {
                 Refused::Conflict
             }
             (_, Some(ErrorCode::STREAM_STORE_FAILED)) => Refused::Failed(NatsError::Full(self.name().to_owned())),
+            (PublishErrorKind::StreamNotFound, _) => Refused::Failed(NatsError::Gone(self.name().to_owned())),
+            (PublishErrorKind::TimedOut, _) => Refused::Failed(NatsError::Late(CALL.as_secs())),
+            (PublishErrorKind::BrokenPipe, _) => Refused::Failed(NatsError::Away),
             _ => Refused::Failed(NatsError::refused("an entry")(error)),
         }
     }
 }
 
-/// What a bucket is to be.
-fn config(name: &str, shape: Shape, replicas: usize) -> Config {
-    Config {
-        name: format!("KV_{name}"),
-        description: Some("what image-watcher has to do, and what it remembers".into()),
-        subjects: vec![format!("$KV.{name}.>")],
-        max_messages_per_subject: 1,
-        max_bytes: shape.bytes,
-        max_message_size: MOST_OF_ONE,
-        discard: if shape.makes_way { DiscardPolicy::Old } else { DiscardPolicy::New },
-        storage: StorageType::File,
-        num_replicas: replicas,
-        allow_rollup: true,
-        allow_direct: true,
-        allow_message_ttl: true,
-        allow_atomic_publish: true,
-        ..Config::default()
-    }
-}
-
-/// What a bucket has and is not to have, in words.
-fn differences(found: &Config, wanted: &Config) -> String {
-    let mut all = Vec::new();
-    let mut compare = |what: &str, found: String, wanted: String| {
-        if found != wanted {
-            all.push(format!("{what} is {found} and has to be {wanted}"));
-        }
-    };
-    compare("the number of replicas", found.num_replicas.to_string(), wanted.num_replicas.to_string());
-    compare("storage", format!("{:?}", found.storage), format!("{:?}", wanted.storage));
-    compare("history", found.max_messages_per_subject.to_string(), wanted.max_messages_per_subject.to_string());
-    compare("discard", format!("{:?}", found.discard), format!("{:?}", wanted.discard));
-    compare("the bound in bytes", found.max_bytes.to_string(), wanted.max_bytes.to_string());
-    compare("atomic publishing", found.allow_atomic_publish.to_string(), true.to_string());
-    compare("the life of single entries", found.allow_message_ttl.to_string(), true.to_string());
-    compare("the greatest age", format!("{:?}", found.max_age), format!("{:?}", wanted.max_age));
-    all.join(", ")
+pub(super) fn is_no_stream(error: &async_nats::jetstream::Error) -> bool {
+    error.error_code() == ErrorCode::STREAM_NOT_FOUND
 }
 
 /// Whether the headers of an entry say that it is gone.

@@ -1,5 +1,6 @@
 //! A job as an entry of the bucket.
 
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::bucket::hashed;
@@ -9,6 +10,10 @@ use crate::queue::{NewJob, Topic, Urgency, row};
 
 /// The format of entries that this version writes. What a job says has a format of its own: see [`row::FORMAT`].
 const VERSION: u32 = 1;
+/// A byte of text may be so many in JSON.
+const LONGEST_CHARACTER: usize = 6;
+/// Below this many bytes nobody needs the exact number.
+const SMALL: usize = 8 * 1024;
 
 /// What state a job is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,9 +132,28 @@ impl Row {
         })
     }
 
-    /// Reads an entry; nothing where this version does not know it.
+    /// Reads an entry; nothing where this version does not know it, or a hand wrote what can't be.
     pub(super) fn read(value: &[u8]) -> Option<Self> {
-        serde_json::from_slice(value).ok().filter(|row: &Self| row.version == VERSION)
+        serde_json::from_slice(value).ok().filter(|row: &Self| row.version == VERSION && row.is_possible())
+    }
+
+    /// Whether its numbers can be reckoned with.
+    fn is_possible(&self) -> bool {
+        let moments = [self.not_before, self.created, self.changed];
+        let are_moments = moments.iter().all(|millis| DateTime::from_timestamp_millis(*millis).is_some());
+        are_moments && i64::try_from(self.first).is_ok()
+    }
+
+    /// Whether this is a place of its key.
+    pub(super) fn stands_at(&self, place: &str) -> bool {
+        place == Self::place(&self.key) || place == Self::spare(&self.key)
+    }
+
+    /// The bytes that it has in the bucket; where it is small, no fewer than it has.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [&self.key, &self.topic, &self.payload, &self.trace].map(String::len).iter().sum::<usize>();
+        let most = (texts + self.error.as_ref().map_or(0, String::len)).saturating_mul(LONGEST_CHARACTER);
+        if most < SMALL { most } else { self.written().len() }
     }
 
     /// What stands in the bucket.
@@ -140,6 +164,11 @@ impl Row {
     /// Where it stands in the bucket.
     pub(super) fn place(key: &str) -> String {
         format!("job.{}", hashed(key))
+    }
+
+    /// Where it stands if something else is in its place: an entry that this version can't read.
+    pub(super) fn spare(key: &str) -> String {
+        format!("job.{}", hashed(&format!("{key}\n")))
     }
 
     /// What is to be done.
@@ -176,10 +205,15 @@ impl Row {
     }
 }
 
+/// The topic of an entry that can't be read otherwise.
+pub(super) fn topic_of(value: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(value).ok()?;
+    let topic = value.get("topic")?.as_str()?;
+    Topic::named(topic).map(|topic| topic.name())
+}
+
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
     use crate::queue::contract::look;
 
@@ -192,5 +226,32 @@ mod tests {
         for other in ["", "{}", "null", "by hand"] {
             assert_eq!(Row::read(other.as_bytes()), None, "{other}");
         }
+    }
+
+    #[test]
+    fn an_entry_with_numbers_that_can_not_be_is_not_read() {
+        let row = || Row::new(&look("a", DateTime::UNIX_EPOCH), 5, 3).unwrap();
+        for impossible in [
+            Row { first: u64::MAX, ..row() },
+            Row { not_before: i64::MAX, ..row() },
+            Row { created: i64::MIN, ..row() },
+            Row { changed: i64::MIN, ..row() },
+        ] {
+            assert_eq!(Row::read(&impossible.written()), None, "{impossible:?}");
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_an_entry_are_never_more_than_are_said() {
+        for payload in ["x".repeat(9), "\u{1}".repeat(2_000), "\"".repeat(100_000)] {
+            let row = Row { payload, ..Row::new(&look("a", DateTime::UNIX_EPOCH), 5, 3).unwrap() };
+            assert!(row.written().len() <= row.bytes().max(SMALL), "{}", row.bytes());
+        }
+    }
+
+    #[test]
+    fn what_an_entry_is_about_is_read_where_it_says_so() {
+        assert_eq!(topic_of(br#"{"version":2,"topic":"deliver:email"}"#).as_deref(), Some("deliver:email"));
+        assert_eq!([topic_of(b"by hand"), topic_of(br#"{"topic":"pigeon"}"#), topic_of(b"7")], [None, None, None]);
     }
 }

@@ -47,6 +47,8 @@ pub enum NatsError {
         bucket: String,
         /// How many servers are to keep it.
         replicas: usize,
+        /// Whether it may be possible later without a change of anything.
+        passes: bool,
         /// Why.
         #[source]
         source: Source,
@@ -60,6 +62,9 @@ pub enum NatsError {
     /// The bucket is as large as it may be.
     #[error("the NATS bucket {0} is full")]
     Full(String),
+    /// No server has the bucket, or says that it has.
+    #[error("nobody answers for the NATS bucket {0}")]
+    Gone(String),
     /// Others were faster each time.
     #[error("others changed the same entries of the NATS bucket {0} time and again")]
     Contended(String),
@@ -78,6 +83,28 @@ impl NatsError {
     /// What NATS said to this.
     pub(super) fn refused<E: Into<Source>>(to: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Refused(to, source.into())
+    }
+}
+
+impl NatsError {
+    /// Whether it may end by itself, so that whoever can't open a queue waits and tries again.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Away | Self::Late(_) | Self::Gone(_) | Self::Refused(..) => true,
+            Self::Bucket { passes, .. } => *passes,
+            Self::Old { .. }
+            | Self::OtherSettings { .. }
+            | Self::Full(_)
+            | Self::Contended(_)
+            | Self::Unreadable(_)
+            | Self::Thread(_) => false,
+        }
+    }
+
+    /// Whether a server said no to what it was asked, so that it may take something else, and nothing is in doubt.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::Refused(..))
     }
 }
 

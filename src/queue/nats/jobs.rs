@@ -4,17 +4,19 @@
 //! that its entry is expected to have. When they are stored they are taken over; when somebody was faster they are
 //! dropped, what is known is put right, and the commands are executed again.
 
+mod changes;
 mod lease;
 mod put;
 mod upkeep;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::bucket::Write;
-use super::entry::{Row, State};
+use super::entry::{Row, State, topic_of};
+use super::error::{NatsError, failure};
 use super::rows::{Changed, Known, Rows};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
@@ -24,19 +26,25 @@ use crate::queue::schedule::Waiter;
 use crate::queue::waiting::Recent;
 use crate::queue::{MOST_JOBS, QueueError, Topic};
 
-/// A change of an entry that is not stored yet.
-struct Change {
-    expected: u64,
-    row: Option<Row>,
-}
+use changes::{Change, Changes};
+
+/// The characters of a reason where there is no room for more: fewer bytes than who had the job takes.
+const SHORT: usize = 16;
+/// A job may grow by so much until it is over, by who has it and why it failed: as many bytes are left free when it is put.
+const GROWS: usize = 8 * 1024;
 
 /// Jobs, whose turn it is, and the changes of the open commit.
 pub(super) struct Jobs {
     pub(super) rows: Rows,
     pub(super) leases: Leases,
-    changes: BTreeMap<String, Change>,
-    /// Jobs more or less that wait, when the changes are stored.
+    changes: Changes,
+    /// Jobs more or less that wait, when the changes are stored; and before the command that is executed.
     more: i64,
+    more_before: i64,
+    /// The most bytes that an entry may have.
+    pub(super) most_bytes: usize,
+    /// Whether there is so little room that reasons are kept in a few words.
+    pub(super) is_tight: bool,
     /// Leases that were given in the open commit.
     given: Vec<i64>,
     /// When repositories were last looked at, here.
@@ -54,8 +62,11 @@ impl Jobs {
         Self {
             rows: Rows::default(),
             leases: Leases::new(false, ambient.clone()),
-            changes: BTreeMap::new(),
+            changes: Changes::default(),
             more: 0,
+            more_before: 0,
+            most_bytes: usize::MAX,
+            is_tight: false,
             given: Vec::new(),
             looked: Recent::default(),
             me,
@@ -66,6 +77,20 @@ impl Jobs {
     }
 
     // === what the bucket says ===
+
+    /// Takes over what stands in the bucket, as it is written there. What can't be read was written by a newer version, or by
+    /// hand: it is left as it is, and nothing is put in its place. Gives the topics that may have something new.
+    pub(super) fn take_over(&mut self, place: &str, revision: u64, value: Option<&[u8]>) -> Vec<Topic> {
+        let Some(value) = value else { return self.apply(place, revision, None) };
+        if let Some(row) = Row::read(value).filter(|row| row.stands_at(place)) {
+            return self.apply(place, revision, Some(row));
+        }
+        let Some(changed) = self.rows.seal(place, revision, topic_of(value), self.ambient.now()) else {
+            return Vec::new();
+        };
+        tracing::warn!(error = %NatsError::Unreadable(place.to_owned()), "it is kept as it is, and counts as a dead letter");
+        self.follow(&changed)
+    }
 
     /// Takes over what stands in the bucket. Gives the topics that may have something new.
     pub(super) fn apply(&mut self, place: &str, revision: u64, row: Option<Row>) -> Vec<Topic> {
@@ -82,6 +107,11 @@ impl Jobs {
     fn follow(&mut self, changed: &Changed) -> Vec<Topic> {
         if let Some(was) = changed.was {
             self.leases.withdraw(was);
+            self.leases.release(was);
+        }
+        // Whoever ended it may not have learnt that this was stored.
+        if let Some(id) = changed.id.filter(|id| !self.is_ours(*id)) {
+            self.leases.release(id);
         }
         let mut topics = Vec::new();
         for id in changed.others.iter().copied().chain(changed.id).collect::<BTreeSet<i64>>() {
@@ -126,6 +156,13 @@ impl Jobs {
         !known.lanes.is_empty() && self.rows.held().any(|(id, other)| shares(other) && self.is_taken(id, &other.row))
     }
 
+    /// Whether the bucket says that the lease of this job that is known here is the one that holds.
+    fn is_ours(&self, id: i64) -> bool {
+        let mark =
+            self.rows.get(id).filter(|known| known.row.state == State::Ready).and_then(|it| it.row.held.as_ref());
+        mark.is_some_and(|mark| mark.by == self.me && self.leases.holds(id, mark.number))
+    }
+
     /// Whether somebody has a job. A lease of ours that we know nothing of was never received, or ran out.
     fn is_taken(&self, id: i64, row: &Row) -> bool {
         row.held.as_ref().is_some_and(|mark| mark.by != self.me || self.leases.is_held(id))
@@ -143,19 +180,64 @@ impl Jobs {
 
     /// A job by its key.
     pub(super) fn by_key(&self, key: &str) -> Option<&Row> {
-        self.at(&Row::place(key)).filter(|row| row.key == key)
+        self.at(&self.seat(key)).filter(|row| row.key == key)
+    }
+
+    /// Where a job stands, or would: where something else stands in its place, beside that.
+    fn seat(&self, key: &str) -> String {
+        let spare = Row::spare(key);
+        if self.at(&spare).is_some() {
+            return spare;
+        }
+        let place = Row::place(key);
+        let is_free = !self.rows.is_sealed(&place) && self.at(&place).is_none_or(|row| row.key == key);
+        if is_free { place } else { spare }
     }
 
     pub(super) fn set(&mut self, place: &str, row: Option<Row>) {
         let is_ready = |row: Option<&Row>| i64::from(row.is_some_and(|row| row.state == State::Ready));
         self.more += is_ready(row.as_ref()) - is_ready(self.at(place));
-        let expected = self.changes.get(place).map_or_else(|| self.rows.revision(place), |change| change.expected);
-        self.changes.insert(place.to_owned(), Change { expected, row });
+        let expected = self.rows.revision(place);
+        self.changes.set(place, expected, row);
     }
 
     /// Changes a job where it stands.
     pub(super) fn change(&mut self, row: Row) {
-        self.set(&Row::place(&row.key), Some(row));
+        self.set(&self.seat(&row.key), Some(row));
+    }
+
+    /// Stores a job that is new.
+    ///
+    /// # Errors
+    /// [`QueueError::TooLarge`], and where its place can't be used.
+    fn add(&mut self, row: Row) -> Result<(), QueueError> {
+        let place = self.seat(&row.key);
+        if self.rows.is_sealed(&place) {
+            return Err(failure(NatsError::Unreadable(place)));
+        }
+        let bytes = row.bytes();
+        if bytes.saturating_add(GROWS.min(self.most_bytes / 4)) > self.most_bytes {
+            return Err(QueueError::TooLarge { bytes, most: self.most_bytes });
+        }
+        self.set(&place, Some(row));
+        Ok(())
+    }
+
+    /// Why a job failed, as it is kept.
+    fn kept(&self, reason: &str) -> String {
+        if self.is_tight { reason.chars().take(SHORT).collect() } else { reason.to_owned() }
+    }
+
+    /// Another command is executed.
+    pub(super) fn begin(&mut self) {
+        self.more_before = self.more;
+        self.changes.begin();
+    }
+
+    /// The command has put nothing, as it is refused.
+    pub(super) fn take_back(&mut self) {
+        self.more = self.more_before;
+        self.changes.undo();
     }
 
     /// How many entries the open commit changes.
@@ -163,10 +245,15 @@ impl Jobs {
         self.changes.len()
     }
 
+    /// About how many bytes they have.
+    pub(super) fn bytes(&self) -> usize {
+        self.changes.bytes()
+    }
+
     /// The changes of the open commit, as they are written.
     pub(super) fn writes(&self) -> Vec<Write> {
-        let write = |(place, change): (&String, &Change)| Write {
-            key: place.clone(),
+        let write = |(place, change): (&str, &Change)| Write {
+            key: place.to_owned(),
             expected: change.expected,
             value: change.row.as_ref().map(|row| row.written().into()),
             lives: None,
@@ -186,7 +273,8 @@ impl Jobs {
                 }
             }
         }
-        if self.changes.is_empty() {
+        if self.changes.len() == 0 {
+            self.changes.clear();
             self.leases.committed();
             (self.more, self.given) = (0, Vec::new());
         }
@@ -228,3 +316,6 @@ fn look(job: &Job) -> Option<Repository> {
 pub(super) fn moment(millis: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
+
 use super::entry::{Row, State};
 use crate::queue::row;
 
@@ -21,12 +23,24 @@ pub(super) struct Known {
     pub(super) lanes: Vec<String>,
 }
 
+/// An entry that this version can't read.
+pub(super) struct Sealed {
+    revision: u64,
+    /// What it seems to be about; nothing where even that can't be read.
+    pub(super) topic: Option<String>,
+    /// When it was first met here.
+    pub(super) met: DateTime<Utc>,
+}
+
 /// All that is known.
 #[derive(Default)]
 pub(super) struct Rows {
+    /// By a number of this process's own: the revision that a job had first, unless another has that already, as where a copy
+    /// of the server's files was put back.
     all: HashMap<i64, Known>,
     ids: HashMap<String, i64>,
     gone: HashMap<String, u64>,
+    sealed: HashMap<String, Sealed>,
     lanes: HashMap<String, BTreeSet<i64>>,
     held: BTreeSet<i64>,
     ready: u64,
@@ -57,7 +71,28 @@ impl Rows {
 
     /// The revision of what stands there, or stood; 0 where nothing is known.
     pub(super) fn revision(&self, place: &str) -> u64 {
-        self.at(place).map(|known| known.revision).or_else(|| self.gone.get(place).copied()).unwrap_or_default()
+        let known = self.at(place).map(|known| known.revision).or_else(|| self.gone.get(place).copied());
+        known.or_else(|| self.sealed.get(place).map(|sealed| sealed.revision)).unwrap_or_default()
+    }
+
+    /// The number of the job that stands there.
+    pub(super) fn id_at(&self, place: &str) -> Option<i64> {
+        self.ids.get(place).copied()
+    }
+
+    /// Whether something stands there that this version can't read.
+    pub(super) fn is_sealed(&self, place: &str) -> bool {
+        self.sealed.contains_key(place)
+    }
+
+    /// What this version can't read, with where it stands.
+    pub(super) fn sealed(&self) -> impl Iterator<Item = (&str, &Sealed)> {
+        self.sealed.iter().map(|(place, sealed)| (place.as_str(), sealed))
+    }
+
+    /// Every place of which anything is known.
+    pub(super) fn places(&self) -> impl Iterator<Item = &String> {
+        self.ids.keys().chain(self.gone.keys()).chain(self.sealed.keys())
     }
 
     /// All jobs, in no order.
@@ -93,6 +128,22 @@ impl Rows {
         Some(self.replace(place, revision, row))
     }
 
+    /// What stands there can't be read, and is left alone. Gives nothing where that is known already.
+    pub(super) fn seal(
+        &mut self,
+        place: &str,
+        revision: u64,
+        topic: Option<String>,
+        met: DateTime<Utc>,
+    ) -> Option<Changed> {
+        if revision <= self.revision(place) {
+            return None;
+        }
+        let changed = self.forget(place);
+        self.sealed.insert(place.to_owned(), Sealed { revision, topic, met });
+        Some(changed)
+    }
+
     /// The bucket has nothing under this key, not even that it is gone.
     pub(super) fn forget(&mut self, place: &str) -> Changed {
         let changed = self.replace(place, 0, None);
@@ -101,11 +152,13 @@ impl Rows {
     }
 
     fn replace(&mut self, place: &str, revision: u64, row: Option<Row>) -> Changed {
-        let mut changed = Changed { was: self.take(place), ..Changed::default() };
+        let mut changed = Changed { was: self.ids.remove(place), ..Changed::default() };
+        let mut first = 0;
         if let Some(was) = &changed.was {
             changed.others.extend(self.leave(*was));
-            self.all.remove(was);
+            first = self.all.remove(was).map(|known| known.row.first).unwrap_or_default();
         }
+        self.sealed.remove(place);
         let Some(mut row) = row else {
             if self.gone.len() >= MOST_GONE {
                 self.gone.clear();
@@ -117,7 +170,10 @@ impl Rows {
         if row.first == 0 {
             row.first = revision;
         }
-        let id = i64::try_from(row.first).unwrap_or(i64::MAX);
+        let id = match changed.was {
+            Some(was) if first == row.first => was,
+            _ => self.free_id(row.first),
+        };
         let is_ready = row.state == State::Ready;
         let lanes = if is_ready { row.job().map(|job| row::lanes(&job)).unwrap_or_default() } else { Vec::new() };
         for lane in &lanes {
@@ -139,8 +195,12 @@ impl Rows {
         changed
     }
 
-    fn take(&mut self, place: &str) -> Option<i64> {
-        self.ids.remove(place)
+    fn free_id(&self, first: u64) -> i64 {
+        let mut id = i64::try_from(first).unwrap_or(1);
+        while self.all.contains_key(&id) {
+            id = id.checked_add(1).unwrap_or(1);
+        }
+        id
     }
 
     /// Takes a job out of its lanes, and out of the counts. Gives the first of each of those.

@@ -1,7 +1,8 @@
 //! What is remembered beside the jobs: records of workloads, who is signed in, tags that were announced, how the brake
 //! stands, and what was learnt elsewhere. Each entry is read and written where it stands; nothing of it is kept in memory.
 
-use std::collections::BTreeMap;
+mod announced;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,17 +10,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::bucket::{Bucket, Entry, Refused, Write, hashed, hex};
+use super::bucket::{Bucket, Entry, Refused, Seen, Write, hashed, hex};
 use super::error::{NatsError, failure};
-use super::jobs::moment;
 use crate::ambient::Ambient;
 use crate::domain::fleet::Brake;
-use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::settings::Fingerprint;
-use crate::queue::announced::{LOOKED_FOR, MOST_ANNOUNCED};
 use crate::queue::command::{Command, Keeping, SignInCommand};
 use crate::queue::losses::REMEMBER_GONE;
-use crate::queue::{Announced, Answering, QueueError, Sightings, SignIn, Written, WrittenOn};
+use crate::queue::{Answering, QueueError, Sightings, SignIn, Written, WrittenOn};
 
 /// The most bytes that are kept of what was learnt elsewhere; one value has at most an eighth of it.
 pub(super) const MOST_KEPT: i64 = 16 * 1024 * 1024;
@@ -29,6 +27,8 @@ const REMEMBERED: Duration = Duration::from_secs(180 * 24 * 3600);
 const USED_AGAIN: TimeDelta = TimeDelta::days(7);
 /// So many of one person are signed in; the oldest go.
 const MOST_OF_ONE: usize = 20;
+/// So many entries are asked for side by side.
+const MOST_ASKED: usize = 64;
 /// So often others may be faster with the same entry.
 const MOST_TRIES: usize = 32;
 /// Where the brake stands.
@@ -92,25 +92,6 @@ impl From<Answer> for Answering {
     }
 }
 
-/// Tags of a repository, and when they were announced, Unix milliseconds.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-struct Tags {
-    repository: String,
-    tags: Vec<(String, i64)>,
-    /// What they point to, by tag, where that was said.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    digests: BTreeMap<String, String>,
-}
-
-impl Tags {
-    /// Of other tags nothing is kept.
-    fn keep_digests(&mut self) {
-        let Self { tags, digests, .. } = self;
-        digests.retain(|tag, _| tags.iter().any(|(kept, _)| kept == tag));
-    }
-}
-
 /// Somebody who is signed in.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -133,12 +114,13 @@ struct Learnt {
     until: i64,
 }
 
-/// An entry's value; what is not ours is as if nothing were there.
-fn value<T: DeserializeOwned>(key: &str, entry: &Entry) -> Option<T> {
-    let value = entry.value.as_deref()?;
-    serde_json::from_slice(value)
-        .inspect_err(|_| tracing::warn!(error = %NatsError::Unreadable(key.to_owned()), "it counts as missing"))
-        .ok()
+/// An entry's value, where there is one.
+///
+/// # Errors
+/// [`NatsError::Unreadable`] where a newer version wrote it, or a hand: that is not as if nothing were there.
+fn known<T: DeserializeOwned>(key: &str, entry: &Entry) -> Result<Option<T>, NatsError> {
+    let read = entry.value.as_deref().map(serde_json::from_slice).transpose();
+    read.map_err(|_| NatsError::Unreadable(key.to_owned()))
 }
 
 fn written(value: &impl Serialize) -> Bytes {
@@ -177,9 +159,7 @@ impl Tables {
             Command::Seen(seen, reply) => reply.send(self.seen(&seen).await.map_err(failure)),
             Command::Brake(reply) => reply.send(self.brake().await.map_err(failure)),
             Command::RememberBrake(brake, reply) => reply.send(self.remember_brake(&brake).await.map_err(failure)),
-            Command::Announce(announced, reply) => reply.send(self.announce(&announced).await.map_err(failure)),
             Command::Announced(repository, reply) => reply.send(self.announced(&repository).await.map_err(failure)),
-            Command::Found(found, reply) => reply.send(self.found(&found).await.map_err(failure)),
             Command::SignIns(SignInCommand::Remember(sign_in, reply)) => {
                 reply.send(self.remember_sign_in(*sign_in).await.map_err(failure));
             }
@@ -191,7 +171,7 @@ impl Tables {
         }
     }
 
-    /// Changes an entry where nobody is faster, and again where somebody was. Nothing is written where `change` leaves it as
+    /// Changes an entry that can be read where nobody is faster, and again where somebody was. Nothing is written where `change` leaves it as
     /// it is; where it gives nothing, the entry goes.
     async fn change<T: DeserializeOwned + Serialize + Default + Clone + PartialEq>(
         &self,
@@ -201,7 +181,7 @@ impl Tables {
     ) -> Result<T, NatsError> {
         for _ in 0..MOST_TRIES {
             let entry = self.state.read(key).await?;
-            let before: Option<T> = value(key, &entry);
+            let before: Option<T> = known(key, &entry)?;
             let mut after = before.clone().unwrap_or_default();
             let stays = change(&mut after);
             if (stays && before.as_ref() == Some(&after)) || (!stays && before.is_none()) {
@@ -227,7 +207,7 @@ impl Tables {
     async fn newest(&self, uid: &str) -> Result<Option<Written>, NatsError> {
         let key = Self::record(uid);
         let entry = self.state.read(&key).await?;
-        let Some(found) = value::<Record>(&key, &entry).filter(|found| found.uid == uid) else { return Ok(None) };
+        let Some(found) = known::<Record>(&key, &entry)?.filter(|found| found.uid == uid) else { return Ok(None) };
         self.use_again(key, &entry, &found).await;
         let settings = found.settings.map(Fingerprint::stored);
         let answering = found.answering.map(Answering::from);
@@ -254,7 +234,9 @@ impl Tables {
         for uid in &seen.watched {
             let key = Self::record(uid);
             let entry = self.state.read(&key).await?;
-            if let Some(found) = value::<Record>(&key, &entry).filter(|found| *found.uid == **uid) {
+            // One that can't be read is said where it is asked for.
+            let found = known::<Record>(&key, &entry).unwrap_or_default();
+            if let Some(found) = found.filter(|found| *found.uid == **uid) {
                 self.use_again(key, &entry, &found).await;
             }
         }
@@ -270,8 +252,11 @@ impl Tables {
 
     async fn sequences(&self) -> Result<Vec<(Box<str>, u64)>, NatsError> {
         let all = self.state.all("record.").await?;
-        let read = |value: Bytes| serde_json::from_slice::<Record>(&value).ok();
-        let records = all.into_iter().filter_map(|seen| read(seen.value?));
+        let read = |Seen { key, value, .. }: Seen| {
+            let read = serde_json::from_slice::<Record>(&value?);
+            read.inspect_err(|_| tracing::warn!(error = %NatsError::Unreadable(key), "this record is left alone")).ok()
+        };
+        let records = all.into_iter().filter_map(read);
         Ok(records.map(|record| (record.uid.into(), record.sequence)).collect())
     }
 
@@ -307,83 +292,12 @@ impl Tables {
     }
 
     async fn brake(&self) -> Result<Brake, NatsError> {
-        let entry = self.state.read(BRAKE).await?;
-        let Some(value) = entry.value else { return Ok(Brake::default()) };
         // One that can't be read is not as if nothing were stopped.
-        serde_json::from_slice(&value).map_err(|_| NatsError::Unreadable(BRAKE.to_owned()))
+        Ok(known(BRAKE, &self.state.read(BRAKE).await?)?.unwrap_or_default())
     }
 
     async fn remember_brake(&self, brake: &Brake) -> Result<(), NatsError> {
         overwrite(&self.state, BRAKE, &written(brake), None).await
-    }
-
-    // === tags that were announced ===
-
-    fn tags(repository: &str) -> String {
-        format!("announced.{}", hashed(repository))
-    }
-
-    async fn announce(&self, announced: &[Announced]) -> Result<(), NatsError> {
-        let mut left = announced;
-        while let Some(first) = left.first() {
-            // They come by repository.
-            let (these, others) =
-                left.split_at(left.iter().take_while(|one| one.repository == first.repository).count());
-            left = others;
-            let name = first.repository.to_string();
-            let over = self.over();
-            let lives = LOOKED_FOR.to_std().ok();
-            self.change(&Self::tags(&name), lives, |known: &mut Tags| {
-                name.clone_into(&mut known.repository);
-                for one in these {
-                    known.tags.retain(|(tag, _)| tag != one.tag.as_str());
-                    known.tags.push((one.tag.as_str().to_owned(), one.at.timestamp_millis()));
-                    known.digests.remove(one.tag.as_str());
-                    known.digests.extend(one.digest.as_ref().map(|of| (one.tag.to_string(), of.to_string())));
-                }
-                known.tags.retain(|(_, at)| *at > over);
-                known.tags.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-                known.tags.truncate(MOST_ANNOUNCED as usize);
-                known.keep_digests();
-                true
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
-    /// What was announced before is looked for no longer.
-    fn over(&self) -> i64 {
-        (self.ambient.now() - LOOKED_FOR).timestamp_millis()
-    }
-
-    async fn announced(&self, repository: &Repository) -> Result<Vec<Announced>, NatsError> {
-        let name = repository.to_string();
-        let key = Self::tags(&name);
-        let known: Tags = value(&key, &self.state.read(&key).await?).unwrap_or_default();
-        let over = self.over();
-        let read = |(tag, at): &(String, i64)| {
-            let tag = Tag::parse(tag).ok().filter(|_| *at > over)?;
-            let digest = known.digests.get(tag.as_str()).and_then(|digest| Digest::parse(digest).ok());
-            Some(Announced { repository: repository.clone(), tag, digest, at: moment(*at) })
-        };
-        let mut all: Vec<Announced> = known.tags.iter().filter(|_| known.repository == name).filter_map(read).collect();
-        all.sort_by(|one, other| one.tag.as_str().cmp(other.tag.as_str()));
-        Ok(all)
-    }
-
-    async fn found(&self, found: &[Announced]) -> Result<(), NatsError> {
-        for one in found {
-            let (tag, at) = (one.tag.as_str(), one.at.timestamp_millis());
-            let key = Self::tags(&one.repository.to_string());
-            self.change(&key, LOOKED_FOR.to_std().ok(), |known: &mut Tags| {
-                known.tags.retain(|(known, announced)| known != tag || *announced > at);
-                known.keep_digests();
-                !known.tags.is_empty()
-            })
-            .await?;
-        }
-        Ok(())
     }
 
     // === who is signed in ===
@@ -404,7 +318,7 @@ impl Tables {
         let key = format!("person.{}", hashed(&person));
         let mut too_many = Vec::new();
         let entry = self.state.read(&key).await?;
-        let before: OfOne = value(&key, &entry).unwrap_or_default();
+        let before: OfOne = known(&key, &entry)?.unwrap_or_default();
         let all = before.0.iter().filter(|known| **known != id).chain([&id]).cloned().collect::<Vec<_>>();
         too_many.extend(all.iter().rev().skip(MOST_OF_ONE).cloned());
         self.change(&key, lives, |known: &mut OfOne| {
@@ -421,7 +335,7 @@ impl Tables {
 
     async fn sign_in(&self, id: [u8; 32]) -> Result<Option<String>, NatsError> {
         let key = Self::signed_in(&hex(&id));
-        let found: Option<SignedIn> = value(&key, &self.state.read(&key).await?);
+        let found: Option<SignedIn> = known(&key, &self.state.read(&key).await?)?;
         let now = self.ambient.now().timestamp_millis();
         Ok(found.filter(|found| found.until > now).map(|found| found.what))
     }
@@ -439,7 +353,7 @@ impl Tables {
 
     async fn recall(&self, key: &str) -> Result<Option<String>, NatsError> {
         let place = hashed(key);
-        let found: Option<Learnt> = value(&place, &self.kept.read(&place).await?);
+        let found: Option<Learnt> = known(&place, &self.kept.read(&place).await?).unwrap_or_default();
         let now = self.ambient.now().timestamp_millis();
         Ok(found.filter(|found| found.key == key && found.until > now).map(|found| found.value))
     }

@@ -1,7 +1,14 @@
+mod announced;
+mod full;
+mod order;
 mod peer;
+mod refused;
+mod remade;
 mod replicas;
+mod sealed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -21,6 +28,7 @@ fn settings(server: &Server, buckets: &str) -> NatsSettings {
     NatsSettings {
         servers: vec![server.url()],
         user: None,
+        password_file: None,
         buckets: buckets.to_owned(),
         replicas: 1,
         tls: tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth(),
@@ -53,7 +61,7 @@ async fn it_keeps_the_contract_of_queues() {
         StoreHandle::nats(settings(&server, &format!("case-{opened}")), ambient).await.unwrap()
     })
     .await;
-    assert_eq!(opened, 19);
+    assert_eq!(opened, 21);
 }
 
 #[tokio::test]
@@ -156,7 +164,7 @@ async fn a_server_that_comes_back_with_less_is_believed() {
 async fn a_bucket_with_other_settings_is_refused_in_words() {
     let Some(server) = Server::start() else { return };
     drop(StoreHandle::nats(settings(&server, "other"), &Ambient::system()).await.unwrap());
-    server.change_history("KV_other-jobs").await;
+    server.change("KV_other-jobs", |config| config.max_messages_per_subject = 5).await;
     let refused = StoreHandle::nats(settings(&server, "other"), &Ambient::system()).await.unwrap_err();
     assert_eq!(
         refused.to_string(),

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::entry::{Row, State};
+use super::error::NatsError;
 use super::jobs::{Jobs, moment};
 use super::rows::Known;
 use crate::queue::losses::{MOST_LOSSES, MOST_NAMED};
+use crate::queue::row::RowError;
 use crate::queue::trouble::{Fault, Groups};
 use crate::queue::{Acted, Asked, Before, Depth, Letter, LetterState, Page, QueueError, Topic, Troubles};
+
+/// The topic of entries of which even that can't be read.
+const UNREADABLE: &str = "unreadable";
 
 /// What state a message is in.
 fn state(row: &Row) -> LetterState {
@@ -195,6 +200,9 @@ impl Jobs {
                 depth.oldest = Some(depth.oldest.map_or(created, |oldest| oldest.min(created)));
             }
         }
+        for (_, sealed) in self.rows.sealed() {
+            *dead.entry(sealed.topic.clone().unwrap_or_else(|| UNREADABLE.to_owned())).or_default() += 1;
+        }
         let sorted = |all: BTreeMap<String, u64>| all.into_iter().collect();
         (depth.ready, depth.dead, depth.suspect) = (sorted(ready), sorted(dead), sorted(suspect));
         depth
@@ -224,6 +232,12 @@ impl Jobs {
                 _ => Fault::Dead,
             };
             groups.count(&row.topic, row.job(), fault, (moment(row.changed), row.error.clone()));
+        }
+        for (place, sealed) in self.rows.sealed() {
+            let topic = sealed.topic.as_deref().unwrap_or(UNREADABLE);
+            let error = NatsError::Unreadable(place.to_owned());
+            let reason = Some(error.to_string());
+            groups.count(topic, Err(RowError::Payload(error.into())), Fault::Dead, (sealed.met, reason));
         }
         Troubles { failing: groups.sorted(), last_done }
     }

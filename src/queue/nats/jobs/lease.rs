@@ -5,7 +5,10 @@ use crate::domain::event::Job;
 use crate::queue::nats::entry::{Mark, Row, State};
 use crate::queue::schedule::Turn;
 use crate::queue::waiting::GATHER;
-use crate::queue::{Batch, LeaseId, Leased, Settlement, Sharing, Topic, Urgency};
+use crate::queue::{Batch, LeaseId, Leased, QueueError, Settlement, Sharing, Topic, Urgency};
+
+/// The most bytes of who has a job, as that is noted in it.
+const MARK: usize = 100;
 
 impl Jobs {
     /// Takes jobs whose turn it is. They are the caller's when the commit is stored.
@@ -31,10 +34,16 @@ impl Jobs {
 
     /// Gives a job away, or parks it if it can't be read.
     fn give(&mut self, topic: &Topic, Turn { waiter, claim }: Turn) -> Option<Leased> {
-        let place = self.rows.get(waiter.id)?.place.clone();
+        let known = self.rows.get(waiter.id)?;
+        let (place, first) = (known.place.clone(), known.row.first);
         // What the same commit has ended, or given already, is nobody's turn.
-        let row = self.at(&place).filter(|row| row.state == State::Ready && row.first.cast_signed() == waiter.id);
+        let row = self.at(&place).filter(|row| row.state == State::Ready && row.first == first);
         let mut row = row.filter(|row| !self.is_taken(waiter.id, row))?.clone();
+        if row.bytes() > self.most_bytes.saturating_sub(MARK) {
+            let error = QueueError::TooLarge { bytes: row.bytes(), most: self.most_bytes };
+            tracing::error!(topic = row.topic, job = row.about(), %error, "the job waits, as nobody can note that it was taken");
+            return None;
+        }
         let now = self.wall();
         let job = match row.job() {
             Ok(job) => job,
@@ -49,7 +58,7 @@ impl Jobs {
         (row.attempts, row.changed) = (row.attempts.saturating_add(1), now);
         (row.held, row.again) = (Some(Mark { by: self.me.clone(), number }), None);
         let leased = Leased {
-            lease: LeaseId::new(row.first, number),
+            lease: LeaseId::new(waiter.id.cast_unsigned(), number),
             job,
             trace: row.trace(),
             also: Vec::new(),
@@ -93,7 +102,7 @@ impl Jobs {
                 return ended.is_suspect;
             }
             Settlement::Again(at) => (no_later(at.timestamp_millis()), true, None),
-            Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, Some(reason.clone())),
+            Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, Some(self.kept(reason))),
         };
         (row.held, row.again, row.losses) = (None, None, 0);
         (row.not_before, row.error, row.changed) = (at, error, now);
@@ -111,7 +120,7 @@ impl Jobs {
     fn end(&mut self, place: &str, mut row: Row, leased: &Leased, settlement: &Settlement) {
         let now = self.wall();
         match settlement {
-            Settlement::Dead { reason } => row.end(State::Dead, Some(reason.clone()), now),
+            Settlement::Dead { reason } => row.end(State::Dead, Some(self.kept(reason)), now),
             _ if matches!(leased.job, Job::Look(_)) => return self.set(place, None),
             _ => row.end(State::Done, None, now),
         }

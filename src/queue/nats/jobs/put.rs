@@ -38,13 +38,13 @@ impl Jobs {
     fn put_look(&mut self, repository: &Repository, new: &NewJob) -> Result<Placed, QueueError> {
         let now = self.wall();
         let at = new.not_before.timestamp_millis().max(self.looked.gathers_until(repository, new.urgency, now));
-        let place = Row::place(&row::key(&new.job));
-        let Some(mut row) = self.at(&place).filter(|row| row.state == State::Ready).cloned() else {
+        let key = row::key(&new.job);
+        let Some(mut row) = self.by_key(&key).filter(|row| row.state == State::Ready).cloned() else {
             self.insert(new, at)?;
             return Ok(Placed::News);
         };
-        let id = i64::try_from(row.first).unwrap_or_default();
-        let placed = if self.is_taken(id, &row) {
+        let place = self.seat(&key);
+        let placed = if self.rows.id_at(&place).is_some_and(|id| self.is_taken(id, &row)) {
             let known = row.again.map(Urgency::from);
             row.again = known.into_iter().chain([new.urgency]).min().map(Haste::from);
             if known.is_some_and(|known| known <= new.urgency) { Placed::Coalesced } else { Placed::News }
@@ -62,12 +62,16 @@ impl Jobs {
 
     /// A message is stored once, even when it was sent or given up; one that is put again and again is remembered on.
     fn put_message(&mut self, new: &NewJob) -> Result<Placed, QueueError> {
-        let (now, place) = (self.wall(), Row::place(&row::key(&new.job)));
-        if let Some(row) = self.at(&place) {
+        let (now, key) = (self.wall(), row::key(&new.job));
+        if let Some(row) = self.by_key(&key) {
             if row.state != State::Ready && row.changed < now - REMEMBER_AGAIN {
                 let row = Row { changed: now, ..row.clone() };
-                self.set(&place, Some(row));
+                self.change(row);
             }
+            return Ok(Placed::Coalesced);
+        }
+        if self.rows.is_sealed(&Row::place(&key)) {
+            // Whoever wrote it knows whether it was sent; to send it once more is worse than to wait for that.
             return Ok(Placed::Coalesced);
         }
         self.end_old_news(&new.job);
@@ -77,8 +81,7 @@ impl Jobs {
 
     fn insert(&mut self, new: &NewJob, at: i64) -> Result<(), QueueError> {
         let row = Row::new(new, at, self.wall()).map_err(|error| QueueError::Store(Arc::new(error)))?;
-        self.change(row);
-        Ok(())
+        self.add(row)
     }
 
     /// The first items of a channel, in the order in which they were put. One that can't be read is parked.
@@ -111,8 +114,8 @@ impl Jobs {
 
     fn ready_of<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Row> {
         let known =
-            self.rows.all().filter(|(_, known)| !self.changes.contains_key(&known.place)).map(|(_, it)| &it.row);
-        let all = known.chain(self.changes.values().filter_map(|change| change.row.as_ref()));
+            self.rows.all().filter(|(_, known)| self.changes.get(&known.place).is_none()).map(|(_, it)| &it.row);
+        let all = known.chain(self.changes.iter().filter_map(|(_, change)| change.row.as_ref()));
         all.filter(move |row| row.topic == topic && row.state == State::Ready)
     }
 

@@ -11,6 +11,7 @@ use crate::queue::losses::{
     log_suspect,
 };
 use crate::queue::nats::entry::{Row, State};
+use crate::queue::nats::rows::Known;
 
 /// A process that said nothing for so long is dead; what it had is given to others.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -72,6 +73,23 @@ impl Jobs {
             row.again = None;
         }
         self.set(place, Some(row));
+    }
+
+    /// What is over and goes first where there is no room: what is done, and then what was given up, the oldest first; so much
+    /// that it frees these bytes, and no more than so many. Gives their places and revisions.
+    pub(in crate::queue::nats) fn over(&self, bytes: u64, most: usize) -> Vec<(String, u64)> {
+        let is_over = |(_, known): &(i64, &Known)| known.row.state != State::Ready;
+        let mut all: Vec<&Known> = self.rows.all().filter(is_over).map(|(_, known)| known).collect();
+        // Of those that were given up, the ones that somebody was told of.
+        all.sort_by_key(|known| (known.row.state != State::Done, !known.row.told, known.row.changed));
+        let mut freed: u64 = 0;
+        let is_needed = |known: &&&Known| {
+            let goes = freed < bytes;
+            freed = freed.saturating_add(known.row.written().len() as u64);
+            goes
+        };
+        let some = all.iter().take(most).take_while(is_needed);
+        some.map(|known| (known.place.clone(), known.revision)).collect()
     }
 
     /// Drops what was remembered long enough, a bounded number at a time. Says whether there may be more.

@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use async_nats::jetstream::Context;
+use async_nats::jetstream::stream::Config;
 use url::Url;
 
 /// A server with JetStream, in a folder of its own. It ends with the test.
@@ -12,6 +14,8 @@ pub(super) struct Server {
     folder: tempfile::TempDir,
     port: u16,
     process: Child,
+    /// More lines of its configuration.
+    more: String,
 }
 
 /// The program: of the test peers, or built now.
@@ -30,13 +34,18 @@ fn program() -> Option<PathBuf> {
 impl Server {
     /// Starts one; nothing where it can't be built, which is said.
     pub(super) fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// The same, with more in its configuration: after a `|` in the part on JetStream.
+    pub(super) fn start_with(more: &str) -> Option<Self> {
         let Some(program) = program() else {
             eprintln!("skipped: nats-server can't be built here");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let (process, port) = run(&program, &folder, 0);
-        Some(Self { program, folder, port, process })
+        let (process, port) = run(&program, &folder, 0, more);
+        Some(Self { program, folder, port, process, more: more.to_owned() })
     }
 
     pub(super) fn url(&self) -> Url {
@@ -65,26 +74,37 @@ impl Server {
 
     /// On the same port, with what is on its disk.
     pub(super) fn start_again(&mut self) {
-        (self.process, _) = run(&self.program, &self.folder, self.port);
+        (self.process, _) = run(&self.program, &self.folder, self.port, &self.more);
+    }
+
+    /// On the same port, with other lines in its configuration.
+    pub(super) fn start_again_with(&mut self, more: &str) {
+        more.clone_into(&mut self.more);
+        self.start_again();
+    }
+
+    /// What an operator has of it.
+    pub(super) async fn context(&self) -> Context {
+        async_nats::jetstream::new(async_nats::connect(self.url().as_str()).await.unwrap())
     }
 
     /// Changes a bucket, as an operator might.
-    pub(super) async fn change_history(&self, stream: &str) {
-        let client = async_nats::connect(self.url().as_str()).await.unwrap();
-        let context = async_nats::jetstream::new(client);
+    pub(super) async fn change(&self, stream: &str, change: impl FnOnce(&mut Config)) {
+        let context = self.context().await;
         let mut config = context.get_stream(stream).await.unwrap().cached_info().config.clone();
-        config.max_messages_per_subject = 5;
+        change(&mut config);
         context.update_stream(config).await.unwrap();
     }
 }
 
 /// Starts the program, and gives the port that it listens on. 0 is any.
-fn run(program: &std::path::Path, folder: &tempfile::TempDir, port: u16) -> (Child, u16) {
+fn run(program: &std::path::Path, folder: &tempfile::TempDir, port: u16, more: &str) -> (Child, u16) {
     let config = folder.path().join("nats.conf");
     let store = folder.path().join("jetstream");
     let port = if port == 0 { "-1".to_owned() } else { port.to_string() };
+    let (more, of_jetstream) = more.split_once('|').unwrap_or((more, ""));
     let text = format!(
-        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}, max_file_store: 1TB }}\n",
+        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?}, max_file_store: 1TB\n{of_jetstream} }}\n{more}\n",
         store.display().to_string()
     );
     std::fs::write(&config, text).unwrap();

@@ -1,0 +1,157 @@
+//! What keeps the queue, where that is NATS: whether it can be used, and what a job survives that is stored there.
+
+use super::{Check, Result};
+use crate::app::nats_settings;
+use crate::config::Config;
+use crate::config::queue::{NatsConfig, QueueConfig};
+use crate::queue::nats::{Examined, ExaminedBucket, NatsError, examine};
+use crate::telemetry::chain;
+
+/// Messages of several workloads have some ten thousand bytes.
+const ENOUGH_OF_ONE: usize = 128 * 1024;
+/// From this part of its bound on a bucket takes no new job, in hundredths.
+const FULL: u64 = 80;
+const MEBIBYTE: u64 = 1024 * 1024;
+
+/// Connects to NATS, where the queue stands there, and changes nothing.
+pub(super) async fn checks(config: &Config) -> Vec<Check> {
+    let QueueConfig::Nats(nats) = &config.queue else { return Vec::new() };
+    let examined = match nats_settings(config) {
+        Ok(Some(settings)) => examine(&settings).await,
+        Ok(None) => return Vec::new(),
+        Err(error) => {
+            let hint = "see the ways out below";
+            return vec![Check::but("NATS can't be asked", Result::Fail, chain(&error).to_string(), hint)];
+        }
+    };
+    let mut checks = examined.map_or_else(|error| vec![unreached(nats, &error)], |examined| found(nats, examined));
+    checks.push(promise(nats));
+    checks
+}
+
+fn servers(nats: &NatsConfig) -> String {
+    nats.servers.iter().map(url::Url::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn unreached(nats: &NatsConfig, error: &NatsError) -> Check {
+    let hint = "look at its address, user and password, and at network policies; the service waits until it is there";
+    Check::but(format!("NATS at {}", servers(nats)), Result::Fail, chain(error).to_string(), hint)
+}
+
+fn found(nats: &NatsConfig, examined: Examined) -> Vec<Check> {
+    let Examined { version, is_new_enough, max_payload, buckets } = examined;
+    let what = format!("NATS {version} at {}", servers(nats));
+    let mut checks = vec![if is_new_enough {
+        Check::ok(format!("{what} takes the connection"))
+    } else {
+        Check::but(what, Result::Fail, "it is too old", "2.12 or newer is needed, in all servers")
+    }];
+    if max_payload < ENOUGH_OF_ONE {
+        let told = format!("it takes messages of up to {max_payload} bytes, and what is larger is refused");
+        checks.push(Check::but("max_payload of NATS", Result::Warn, told, "leave it at the usual 1 MiB"));
+    }
+    match buckets {
+        Ok(buckets) => checks.extend(buckets.into_iter().map(|bucket| of_bucket(nats, bucket))),
+        Err(error) => {
+            let hint = "turn it on in the servers, and for the account of this user";
+            checks.push(Check::but("JetStream", Result::Fail, chain(&error).to_string(), hint));
+        }
+    }
+    checks
+}
+
+fn number(servers: usize) -> String {
+    if servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") }
+}
+
+fn of_bucket(nats: &NatsConfig, bucket: ExaminedBucket) -> Check {
+    let (name, replicas, storage, bytes, bound, differences) = match bucket {
+        ExaminedBucket::Missing { name } => {
+            return Check::set(format!(
+                "the bucket {name} is made at the start, to be kept by {}",
+                number(nats.replicas)
+            ));
+        }
+        ExaminedBucket::There { name, replicas, storage, bytes, bound, differences } => {
+            (name, replicas, storage, bytes, bound, differences)
+        }
+    };
+    let of = bound.map_or_else(|| "without a bound".to_owned(), |bound| format!("of {} MiB", bound / MEBIBYTE));
+    let what = format!(
+        "the bucket {name} is kept by {} ({} wanted), storage {storage}, and holds {} MiB {of}",
+        number(replicas),
+        nats.replicas,
+        bytes / MEBIBYTE
+    );
+    if !differences.is_empty() {
+        let hint = "change it by «nats stream edit», or name others in IMAGE_WATCHER_NATS_BUCKET";
+        return Check::but(what, Result::Fail, differences, hint);
+    }
+    if bound.is_some_and(|bound| bytes >= bound / 100 * FULL) {
+        let told = "it is nearly full: no new job is taken, and webhooks are answered 503";
+        return Check::but(what, Result::Warn, told, "look at what is not done, or raise its max_bytes");
+    }
+    Check::ok(what)
+}
+
+/// What a job survives that was acknowledged.
+fn promise(nats: &NatsConfig) -> Check {
+    let what = format!("the queue is on NATS at {}, in the buckets {}-…", servers(nats), nats.buckets);
+    match nats.replicas {
+        ..3 => {
+            let told = "fewer than 3 servers keep it: a 202 means that one has it, and its loss may lose it";
+            Check::but(what, Result::Warn, told, "see docs/nats.md for what survives what")
+        }
+        replicas => Check::set(format!(
+            "{what}: a 202 means that most of {replicas} servers have it, so the loss of one loses nothing; what they have not \
+             synced is lost if all lose power at once, without sync_interval: always"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nats(replicas: usize) -> NatsConfig {
+        let servers = vec!["nats://nats:4222".parse().unwrap()];
+        NatsConfig { servers, user: None, password_file: None, buckets: "prod".into(), replicas }
+    }
+
+    fn there(bytes: u64, differences: &str) -> ExaminedBucket {
+        ExaminedBucket::There {
+            name: "prod-jobs".into(),
+            replicas: 1,
+            storage: "File".into(),
+            bytes,
+            bound: Some(512 * MEBIBYTE),
+            differences: differences.into(),
+        }
+    }
+
+    fn lines(checks: &[Check]) -> String {
+        let line = |check: &Check| format!("{:?} {} | {:?}\n", check.result, check.description, check.error);
+        checks.iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_nats_is_and_has_is_said_with_what_a_202_means() {
+        let missing = ExaminedBucket::Missing { name: "prod-state".into() };
+        let examined =
+            |buckets| Examined { version: "2.15.2".into(), is_new_enough: true, max_payload: 1 << 20, buckets };
+        let mut checks = found(&nats(1), examined(Ok(vec![there(3 * MEBIBYTE, ""), missing])));
+        checks.push(promise(&nats(1)));
+        checks.push(promise(&nats(3)));
+        let others = [there(3, "history is 5 and has to be 1"), there(420 * MEBIBYTE, "")];
+        let old = Examined {
+            version: "2.10.1".into(),
+            is_new_enough: false,
+            max_payload: 65_536,
+            ..examined(Ok(others.to_vec()))
+        };
+        checks.extend(found(&nats(3), old));
+        checks.extend(found(&nats(3), examined(Err(NatsError::Away))));
+        checks.push(unreached(&nats(3), &NatsError::Away));
+        insta::assert_snapshot!("nats", lines(&checks));
+    }
+}

@@ -1,0 +1,71 @@
+//! What is known of jobs, where the server says what no real one would be made to say.
+
+use super::*;
+use crate::queue::contract::look as new_look;
+use crate::queue::nats::entry::Row;
+use crate::queue::{Leased, Settlement, Sharing};
+
+/// A look that was put and is held, and where it stands.
+fn held(jobs: &mut Jobs) -> (Leased, String) {
+    let now = jobs.ambient.now();
+    jobs.put(&[new_look("a", now)]).unwrap();
+    let place = jobs.writes()[0].key.clone();
+    jobs.stored(1, 1);
+    let leased = jobs.lease(&Topic::Look, 1, &Sharing::in_order(9)).jobs.remove(0);
+    jobs.stored(2, 1);
+    (leased, place)
+}
+
+/// NATS was away when it answered, and nobody knows whether the end of the job is stored; it is.
+#[test]
+fn a_lease_ends_where_the_bucket_says_that_its_job_has_ended() {
+    let again = Settlement::Retry { at: Ambient::system().now(), reason: "503".into() };
+    for settlement in [Settlement::Done, again] {
+        let mut jobs = Jobs::new("me".into(), Ambient::system());
+        let (leased, place) = held(&mut jobs);
+        let id = leased.lease.job().cast_signed();
+        jobs.settle(&leased, &settlement);
+        let row = jobs.writes()[0].value.as_deref().and_then(Row::read);
+        jobs.undone();
+        assert!(jobs.leases.is_held(id), "its holder may say so again");
+        jobs.apply(&place, 3, row);
+        assert!(!jobs.leases.is_held(id), "{settlement:?}");
+        // It says so again.
+        jobs.settle(&leased, &settlement);
+        assert_eq!(jobs.writes().len(), 0, "{settlement:?}");
+    }
+}
+
+/// A copy of the server's files that was put back has lower revisions, so two jobs can have begun with the same one.
+#[test]
+fn two_jobs_that_began_with_the_same_revision_are_two() {
+    let mut jobs = Jobs::new("me".into(), Ambient::system());
+    let row = |name: &str| Row::new(&new_look(name, DateTime::UNIX_EPOCH), 5, 3).unwrap();
+    let (a, b) = (row("a"), row("b"));
+    let (at_a, at_b) = (Row::place(&a.key), Row::place(&b.key));
+    jobs.apply(&at_a, 10, Some(a.clone()));
+    jobs.apply(&at_b, 10, Some(b.clone()));
+    let key = |jobs: &Jobs, place: &str| jobs.rows.at(place).map(|known| known.row.key.clone());
+    assert_eq!((key(&jobs, &at_a), key(&jobs, &at_b)), (Some(a.key), Some(b.key)));
+    let batch = jobs.lease(&Topic::Look, 9, &Sharing::in_order(9));
+    assert_eq!(batch.jobs.len(), 2);
+    jobs.stored(11, 2);
+    for leased in &batch.jobs {
+        jobs.settle(leased, &Settlement::Done);
+    }
+    assert_eq!(jobs.writes().iter().filter(|write| write.value.is_none()).count(), 2, "each is ended by its holder");
+}
+
+/// Another job stands where a look of the same place would.
+#[test]
+fn a_look_is_no_hint_of_another_job() {
+    let mut jobs = Jobs::new("me".into(), Ambient::system());
+    let new = new_look("a", DateTime::UNIX_EPOCH);
+    let place = Row::place(&crate::queue::row::key(&new.job));
+    let other = Row::new(&new_look("b", DateTime::UNIX_EPOCH), 5, 3).unwrap();
+    jobs.apply(&place, 10, Some(other.clone()));
+    jobs.put(&[new]).unwrap();
+    let writes = jobs.writes();
+    assert_eq!(writes.len(), 1);
+    assert_ne!(writes[0].key, place, "what stands there stays");
+}
