@@ -26,7 +26,7 @@ use preflight::MOST_UNFIT;
 
 use crate::domain::gone::Gone;
 use crate::domain::owner::Owner;
-use crate::domain::policy::{Decision, Doubt, Mode, Moved, Outcome, Policy, decide, follow};
+use crate::domain::policy::{Cooldown, Decision, Doubt, KnownSince, Mode, Moved, Outcome, Policy, decide, follow};
 use crate::domain::preflight::Unfit;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::tags::TagList;
@@ -79,15 +79,16 @@ impl<R: Registry> Source<'_, R> {
     }
 
     /// Takes over what a tag points to; of what is new to it, its registry is asked when it was pushed.
-    async fn learn(&self, tag: &str, digest: &Digest, policy: &mut Policy, now: DateTime<Utc>) {
-        let is_known = policy.cooldown.as_ref().is_none_or(|cooldown| cooldown.knows(tag, digest));
+    async fn learn(&self, tag: &str, digest: &Digest, cooldown: &mut Cooldown, now: DateTime<Utc>) {
         let pushed = match Tag::parse(tag) {
-            Ok(tag) if !is_known => self.registry.pushed(self.repository, &tag, self.credential).await,
+            Ok(tag) if !cooldown.knows(tag.as_str(), digest) => {
+                self.registry.pushed(self.repository, &tag, self.credential).await
+            }
             _ => None,
         };
         // What was pushed before something else took its place says nothing of that.
         let pushed = pushed.filter(|pushed| pushed.digest.as_ref().is_none_or(|of| of == digest));
-        policy.learn(tag, digest, pushed.map(|pushed| pushed.at), now);
+        cooldown.learn(tag, digest, pushed.map(|pushed| pushed.at), now);
     }
 }
 
@@ -158,6 +159,8 @@ pub enum Followed {
     Same,
     /// It was pushed again.
     To(Box<Candidate>),
+    /// It was, and has not pointed to this one for as long as the cooldown asks: until when it waits.
+    Cooling(Digest, DateTime<Utc>),
     /// It was, and what it points to now would not start.
     Unfit(Box<Unfit>),
     /// It was, and people answered that they don't want this one.
@@ -170,6 +173,10 @@ impl Followed {
     pub fn view(&self, running: &Tag, mode: Mode, owner: Option<&Owner>) -> (View<'_>, Option<&Candidate>) {
         let (state, digest, candidate) = match self {
             Self::First(_) => (State::NoDigest, None, None),
+            Self::Cooling(digest, until) => {
+                let view = View::followed(running, Some(digest), State::Cooling, mode, owner);
+                return (view.waiting(*until), None);
+            }
             Self::Same => (State::UpToDate, None, None),
             Self::To(candidate) => (State::Update, Some(&candidate.digest), Some(&**candidate)),
             Self::Unfit(unfit) => return (View::unfit(running, unfit, owner), None),
@@ -180,7 +187,7 @@ impl Followed {
 }
 
 /// Compares what a followed tag points to with what runs: the digest that the image is pinned to, or else the one that was
-/// recorded.
+/// recorded. Given with it is since when the tag points to what it went to; nothing, where it did not or need not wait.
 ///
 /// # Errors
 /// [`Undecided`] when the tag is gone, or the registry doesn't answer.
@@ -188,20 +195,41 @@ pub async fn digest<R: Registry>(
     source: &Source<'_, R>,
     running: &Tag,
     known: Option<&Digest>,
-    skip: &[String],
+    policy: &Policy,
     at: DateTime<Utc>,
-) -> Result<Followed, Undecided> {
+) -> Result<(Followed, KnownSince), Undecided> {
     let now = source.digest(running).await?;
-    match (follow(running.as_str(), known, now.as_ref(), skip), &now) {
-        (Moved::To(digest), _) => Ok(match source.preflight(running, digest.clone(), at).await {
-            Ok(candidate) => Followed::To(Box::new(candidate)),
-            Err(unfit) => Followed::Unfit(Box::new(unfit)),
-        }),
-        (Moved::Skipped(digest), _) => Ok(Followed::Skipped(digest.clone())),
-        (Moved::Same, _) => Ok(Followed::Same),
-        (Moved::Unknown, Some(first)) => Ok(Followed::First(first.clone())),
-        (Moved::Unknown | Moved::Gone, _) => Err(gone::of_followed(source, running, known).await),
+    let followed = match (follow(running.as_str(), known, now.as_ref(), &policy.skip), &now) {
+        (Moved::To(digest), _) => return Ok(moved(source, running, digest.clone(), policy.cooldown.clone(), at).await),
+        (Moved::Skipped(digest), _) => Followed::Skipped(digest.clone()),
+        (Moved::Same, _) => Followed::Same,
+        (Moved::Unknown, Some(first)) => Followed::First(first.clone()),
+        (Moved::Unknown | Moved::Gone, _) => return Err(gone::of_followed(source, running, known).await),
+    };
+    Ok((followed, KnownSince::default()))
+}
+
+/// What it means that a followed tag points to another manifest: what waits is the content, as with versions.
+async fn moved<R: Registry>(
+    source: &Source<'_, R>,
+    running: &Tag,
+    digest: Digest,
+    cooldown: Option<Cooldown>,
+    at: DateTime<Utc>,
+) -> (Followed, KnownSince) {
+    let mut since = KnownSince::default();
+    if let Some(mut cooldown) = cooldown {
+        source.learn(running.as_str(), &digest, &mut cooldown, at).await;
+        since = cooldown.known().of(std::iter::once(running.as_str()), at);
+        if let Some(until) = cooldown.until(running.as_str(), at) {
+            return (Followed::Cooling(digest, until), since);
+        }
     }
+    let followed = match source.preflight(running, digest, at).await {
+        Ok(candidate) => Followed::To(Box::new(candidate)),
+        Err(unfit) => Followed::Unfit(Box::new(unfit)),
+    };
+    (followed, since)
 }
 
 /// Decides among versions. What is chosen has a manifest, whose digest is given to `conclude` with the decision; a tag that
@@ -245,7 +273,11 @@ pub async fn version<R: Registry, T>(
                 }
             }
             // It was pushed again since it was asked about: what it is now has not been known for as long.
-            Some((_, digest)) => source.learn(&to, &digest, policy.to_mut(), now).await,
+            Some((_, digest)) => {
+                if let Some(cooldown) = &mut policy.to_mut().cooldown {
+                    source.learn(&to, &digest, cooldown, now).await;
+                }
+            }
             None => policy.to_mut().missing.push(to),
         }
         if policy.missing.len() >= MOST_MISSING {

@@ -241,7 +241,7 @@ impl Look<'_> {
                 let list = tags.to_decide(tag.as_str(), &settings.policy)?.context("the list was read for others")?;
                 let decision = decide(tag.as_str(), list, &settings.policy, now);
                 let digest = ledger.digest_of(&image);
-                let followed = assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await?;
+                let (followed, _) = assess::digest(&source, &tag, digest.as_ref(), &settings.policy, now).await?;
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
                 let view = view.implied(image.implies_latest()).looked_at(to.map(|to| &to.preflight)).knowing(
                     &known,

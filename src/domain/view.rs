@@ -125,12 +125,12 @@ impl<'d> View<'d> {
     pub fn followed(running: &Tag, to: Option<&Digest>, state: State, mode: Mode, owner: Option<&Owner>) -> Self {
         let at = |digest: &Digest| format!("{running}@{}", digest.short());
         let pointed = match (state, to) {
-            (State::Update, _) => Pointed::Elsewhere,
+            (State::Update | State::Cooling, _) => Pointed::Elsewhere,
             (State::NoDigest, _) => Pointed::Unknown,
             (_, Some(_)) => Pointed::Skipped,
             (_, None) => Pointed::Same,
         };
-        let goes = to.filter(|_| state == State::Update);
+        let goes = to.filter(|_| matches!(state, State::Update | State::Cooling));
         let skipped = to.filter(|_| state == State::UpToDate);
         Self {
             from: running.to_string(),
@@ -146,6 +146,13 @@ impl<'d> View<'d> {
             owner: owner.cloned(),
             actions: actions(state, Some(mode)),
         }
+    }
+
+    /// The same of what waits for its cooldown.
+    #[must_use]
+    pub fn waiting(mut self, until: DateTime<Utc>) -> Self {
+        self.blockers.insert(0, Blocker::Cooldown(until));
+        self
     }
 
     /// The view of a tag that is followed, where what it points to now would not start.

@@ -92,8 +92,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Track::Digest => {
                 let known_as = ledger.digest_of(&image);
-                let skip = &settings.policy.skip;
-                assess::digest(&source, &running, known_as.as_ref(), skip, now).await.map(|followed| {
+                let policy = &settings.policy;
+                assess::digest(&source, &running, known_as.as_ref(), policy, now).await.map(|(followed, _)| {
                     let (view, to) = followed.view(&running, settings.mode, owner);
                     let view = view.knowing(&known, to.map(|to| (&running, &to.digest)), now);
                     let (sentence, state, why) = (view.sentence(container), view.state, view.why.to_string());

@@ -38,7 +38,7 @@ pub(super) enum Choice {
 /// A choice, and what the next decision has to know.
 pub(super) struct Judged {
     pub(super) choice: Choice,
-    /// Since when versions that wait are known, where a list was decided on.
+    /// Since when what waits is known: versions of a list, or what a followed tag points to.
     pub(super) known: Option<KnownSince>,
     /// When to look again: when the first of them has waited, or a tag may have got its manifest.
     pub(super) due: Option<DateTime<Utc>>,
@@ -270,9 +270,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<Judged, Undecided> {
         let known = ledger.digest_of(&from);
         let now = self.0.ambient.now();
-        let followed = assess::digest(source, &running, known.as_ref(), &settings.policy.skip, now).await?;
+        let (followed, since) = assess::digest(source, &running, known.as_ref(), &settings.policy, now).await?;
         self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
-        Ok(match followed {
+        let judged = match followed {
+            assess::Followed::Cooling(_, until) => {
+                self.count("waiting", "cooldown");
+                Judged::of(Choice::NotBefore { until, tag: running, level: Level::Digest })
+            }
             assess::Followed::To(candidate) => {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
                 let Candidate { digest, preflight } = *candidate;
@@ -302,7 +306,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("up_to_date", "same_digest");
                 Judged::of(Choice::Nothing)
             }
-        })
+        };
+        let since = since.answered_at(now, self.0.ambient.now());
+        Ok(Judged { known: Some(since), ..judged })
     }
 
     pub(super) fn source<'s>(&'s self, target: &'s Target) -> Result<Source<'s, R>, StepError> {

@@ -279,8 +279,8 @@ impl<R: Registry> Look<'_, R> {
         let source = Source { registry, repository, credential: &credential, digests, beside, forges, place };
         let now = self.ambient.now();
         let digest = record.known(&row.container).digest_of(&image);
-        let row = match assess::digest(&source, &tag, digest.as_ref(), &settings.policy.skip, now).await {
-            Ok(followed) => {
+        let row = match assess::digest(&source, &tag, digest.as_ref(), &settings.policy, now).await {
+            Ok((followed, _)) => {
                 let others = Others::Read(&self.fleet, self.limits, self.stopped.as_ref());
                 let known = Known { workload, container: &row.container, record, settings: &settings, others };
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());

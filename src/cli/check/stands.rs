@@ -164,7 +164,8 @@ pub(super) fn judged(row: Row, status: &Status) -> Row {
 
 /// What a look came to, as the service remembers it.
 pub(super) fn came_to(view: &View, update: Option<(&Tag, &Digest)>, now: DateTime<Utc>) -> CameTo {
-    let cooling = || view.to.as_deref().and_then(|to| Tag::parse(to).ok());
+    // Of a tag that is followed its digest stands behind it.
+    let cooling = || view.to.as_deref().and_then(|to| Tag::parse(to.split('@').next()?).ok());
     let until = view.blockers.iter().find_map(|blocker| match blocker {
         Blocker::Cooldown(until) => Some(*until),
         _ => None,

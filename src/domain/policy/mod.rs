@@ -101,13 +101,6 @@ impl Policy {
         self.selection.as_ref().is_some_and(Selection::is_newest)
     }
 
-    /// Takes over what a tag points to and when it was pushed, where it has to wait.
-    pub fn learn(&mut self, tag: &str, digest: &Digest, pushed: Option<DateTime<Utc>>, now: DateTime<Utc>) {
-        if let Some(cooldown) = &mut self.cooldown {
-            cooldown.learn(tag, digest, pushed, now);
-        }
-    }
-
     /// Why the workload's own pattern may not go so far: what the operator forces bounds it, by the level between two
     /// tags that can both be read as versions (S9).
     fn beyond_forced<'t>(&self, running: &str, tag: &str) -> Option<Verdict<'t>> {

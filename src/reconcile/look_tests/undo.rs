@@ -296,3 +296,24 @@ async fn what_is_known_counts_while_a_false_record_stands() {
     assert!(stage.cluster.annotation("held").is_some(), "what is news is written");
     assert!(stage.reconciler.is_recorded(&link));
 }
+
+#[tokio::test]
+async fn what_a_followed_tag_goes_to_waits_for_its_cooldown_and_begins_anew_with_each_push() {
+    let follows = [("mode", "AUTO_UPDATE"), ("track", "digest"), ("cooldown", "1d")];
+    let stage = Stage::new(workload(&[("web", "a.example/web:7.2")], &follows), &["7.2"]);
+    stage.look().await;
+    let mut stays = async |pushed: i64, hours: i64| {
+        stage.registry.pushed_again.store(pushed, Ordering::SeqCst);
+        stage.clock.step(TimeDelta::hours(hours));
+        stage.look().await;
+        assert_eq!(stage.cluster.image(), "a.example/web:7.2", "after {hours} h with push {pushed}");
+    };
+    stays(1, 1).await;
+    stays(1, 23).await;
+    stays(2, 2).await;
+    stays(2, 23).await;
+    assert_eq!(stage.told(), [], "nobody is asked about what waits");
+    stage.clock.step(TimeDelta::hours(1));
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), format!("a.example/web:7.2@{}", digest_of("7.2", 2)));
+}

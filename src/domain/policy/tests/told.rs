@@ -77,7 +77,8 @@ fn what_waits_is_told_highest_first_and_when_the_first_of_it_is_due() {
     assert!(decision.newer("1.10.0", "1.9.0").is_gt() && decision.newer("x", "1.9.0").is_lt());
     let today = NOW + TimeDelta::days(20_000);
     let mut policy = waiting(KnownSince::default());
-    policy.learn("1.3.0", &Digest::of(b"new"), Some(today - TimeDelta::hours(30)), today);
+    let cooldown = policy.cooldown.as_mut().unwrap();
+    cooldown.learn("1.3.0", &Digest::of(b"new"), Some(today - TimeDelta::hours(30)), today);
     assert_eq!(decide("1.2.3", &["1.3.0"].iter().collect(), &policy, today).chosen().unwrap().as_str(), "1.3.0");
 }
 
