@@ -79,7 +79,8 @@ impl<R: Registry> Source<'_, R> {
     }
 
     /// Takes over what a tag points to; of what is new to it, its registry is asked when it was pushed.
-    async fn learn(&self, tag: &str, digest: &Digest, cooldown: &mut Cooldown, now: DateTime<Utc>) {
+    async fn learn(&self, tag: &str, digest: &Digest, cooldown: Option<&mut Cooldown>, now: DateTime<Utc>) {
+        let Some(cooldown) = cooldown else { return };
         let pushed = match Tag::parse(tag) {
             Ok(tag) if !cooldown.knows(tag.as_str(), digest) => {
                 self.registry.pushed(self.repository, &tag, self.credential).await
@@ -219,7 +220,7 @@ async fn moved<R: Registry>(
 ) -> (Followed, KnownSince) {
     let mut since = KnownSince::default();
     if let Some(mut cooldown) = cooldown {
-        source.learn(running.as_str(), &digest, &mut cooldown, at).await;
+        source.learn(running.as_str(), &digest, Some(&mut cooldown), at).await;
         since = cooldown.known().of(std::iter::once(running.as_str()), at);
         if let Some(until) = cooldown.until(running.as_str(), at) {
             return (Followed::Cooling(digest, until), since);
@@ -273,11 +274,7 @@ pub async fn version<R: Registry, T>(
                 }
             }
             // It was pushed again since it was asked about: what it is now has not been known for as long.
-            Some((_, digest)) => {
-                if let Some(cooldown) = &mut policy.to_mut().cooldown {
-                    source.learn(&to, &digest, cooldown, now).await;
-                }
-            }
+            Some((_, digest)) => source.learn(&to, &digest, policy.to_mut().cooldown.as_mut(), now).await,
             None => policy.to_mut().missing.push(to),
         }
         if policy.missing.len() >= MOST_MISSING {
@@ -329,7 +326,7 @@ async fn watch<R: Registry>(
     for tag in cooling {
         match source.digest(tag).await {
             Ok(Some(digest)) => {
-                source.learn(tag.as_str(), &digest, policy, now).await;
+                source.learn(tag.as_str(), &digest, policy.cooldown.as_mut(), now).await;
                 let held_back = source.held_back(running, tag.as_str(), &digest, policy).await;
                 policy.unreleased.extend(held_back.map(|standing| (tag.to_string(), standing)));
             }

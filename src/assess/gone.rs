@@ -112,6 +112,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::domain::policy::Strategy;
     use crate::domain::preflight::Platform;
     use crate::domain::preflight::image::Found;
     use crate::domain::reference::Repository;
@@ -176,8 +177,8 @@ mod tests {
                 forges: None,
                 place: None,
             };
-            let running = Tag::parse("stable").unwrap();
-            let told = match super::super::digest(&source, &running, digest, &[], DateTime::UNIX_EPOCH).await {
+            let (running, policy) = (Tag::parse("stable").unwrap(), Policy::of(Strategy::All));
+            let told = match super::super::digest(&source, &running, digest, &policy, DateTime::UNIX_EPOCH).await {
                 Err(Undecided::Gone(gone)) => Ok(gone.lost),
                 Err(other) => Err(other.word()),
                 Ok(followed) => panic!("{followed:?}"),

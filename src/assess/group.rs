@@ -91,7 +91,7 @@ pub async fn confirmed<R: Registry>(
 ) -> Result<Result<Candidate, Passed>, RegistryError> {
     let Some(digest) = source.digest(to).await? else { return Ok(Err(Passed::Missing)) };
     if policy.cooldown.as_ref().is_some_and(|cooldown| !cooldown.knows(to.as_str(), &digest)) {
-        source.learn(to.as_str(), &digest, policy, now).await;
+        source.learn(to.as_str(), &digest, policy.cooldown.as_mut(), now).await;
         if policy.cooldown.as_ref().is_some_and(|cooldown| cooldown.until(to.as_str(), now).is_some()) {
             return Ok(Err(Passed::Cooling));
         }

@@ -36,7 +36,6 @@ pub use words::{Mode, Order, Steps, Strategy, Track, UnknownWord};
 use chrono::{DateTime, Utc};
 
 use super::preflight::Unfit;
-use super::reference::Digest;
 use super::standing::Standing;
 use super::tag::{Difference, Level, Version};
 

@@ -302,7 +302,7 @@ async fn what_a_followed_tag_goes_to_waits_for_its_cooldown_and_begins_anew_with
     let follows = [("mode", "AUTO_UPDATE"), ("track", "digest"), ("cooldown", "1d")];
     let stage = Stage::new(workload(&[("web", "a.example/web:7.2")], &follows), &["7.2"]);
     stage.look().await;
-    let mut stays = async |pushed: i64, hours: i64| {
+    let stays = async |pushed: i64, hours: i64| {
         stage.registry.pushed_again.store(pushed, Ordering::SeqCst);
         stage.clock.step(TimeDelta::hours(hours));
         stage.look().await;

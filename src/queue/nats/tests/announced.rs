@@ -14,6 +14,7 @@ async fn a_burst_of_one_repository_does_not_contend_with_itself() {
     let tag = |number: usize| Announced {
         repository: repository.clone(),
         tag: Tag::parse(&format!("1.0.{number}")).unwrap(),
+        digest: None,
         at: ambient.now(),
     };
     let all = futures_util::future::join_all((0..60).map(|number| queue.announce(vec![tag(number)]))).await;
@@ -31,7 +32,7 @@ async fn whoever_has_a_look_finds_what_was_announced_before_it_was_put() {
     for number in 0..40 {
         let new = look(&format!("web-{number}"), ambient.now());
         let crate::domain::event::Job::Look(repository) = new.job.clone() else { panic!("a look") };
-        let one = Announced { repository, tag: Tag::parse("1.0.0").unwrap(), at: ambient.now() };
+        let one = Announced { repository, tag: Tag::parse("1.0.0").unwrap(), digest: None, at: ambient.now() };
         let looks = async {
             loop {
                 if let Some(leased) = lease_all(&queue, &Topic::Look).await.jobs.pop() {
