@@ -92,8 +92,9 @@ async fn what_has_no_annotation_at_all_is_written_as_a_rule_wants_it(ctx: Ctx) {
         assert_eq!(bare.get().await.0["metadata"].get("annotations"), None, "{}", bare.name());
     }
     let rule = "settle: 0s\nrules:\n- selector: { matchLabels: { tier: bare } }\n  mode: AUTO_UPDATE\n";
-    let config = Mounted::new(&ctx, "config", rule);
+    let config = Mounted::new(&ctx, "config", "settle: 0s\n");
     let _watcher = ctx.watcher().env("IMAGE_WATCHER_CONFIG", config.file()).start().await;
+    config.write(1, rule);
     for (bare, applied) in [&set, &job].into_iter().zip(&applied) {
         let name = bare.name().to_owned();
         let seen = bare.wait_for_image(&name, applied).await;
