@@ -191,7 +191,9 @@ impl Gate {
         }
         // Several that were under way together are one failure, and wait as long as any of them was told to.
         if why != Closed::Gone && state.closed.is_some_and(|(_, until)| now.monotonic < until) {
-            told.into_iter().for_each(|until| state.lengthen(until));
+            if let Some(until) = told {
+                state.lengthen(until);
+            }
             return None;
         }
         // Who fails for long and always says to come again at once is not believed.
@@ -200,7 +202,7 @@ impl Gate {
             state.times = state.times.saturating_add(1);
             now.monotonic.saturating_add(wait(why, state.times, chance))
         });
-        let Some(until) = told.max(ours) else { return None };
+        let until = told.max(ours)?;
         state.closed = Some((why, until));
         if told.is_some() || why == Closed::Busy {
             state.asked_until = until;
