@@ -76,6 +76,7 @@ impl<'s> Said<'s> {
 #[derive(Debug)]
 pub(super) struct SignInPage {
     templates: Environment<'static>,
+    policy: &'static str,
     base_path: String,
 }
 
@@ -83,7 +84,7 @@ impl SignInPage {
     pub(super) fn new(base_path: &str) -> Result<Self, TemplateError> {
         let mut templates = Environment::new();
         templates.add_template(NAME, include_str!("../../templates/web/sign-in.html"))?;
-        Ok(Self { templates, base_path: base_path.to_owned() })
+        Ok(Self { templates, policy: POLICY, base_path: base_path.to_owned() })
     }
 
     /// The page that says something to whoever sent these headers, in their language.
@@ -140,7 +141,7 @@ impl SignInPage {
     fn headed(&self, status: StatusCode) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(status);
         response
-            .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((CONTENT_SECURITY_POLICY, self.policy))
             .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
             // Not no-referrer: with it a browser sends «Origin: null» with the form, and honest people look like forgers.
             .insert_header((REFERRER_POLICY, "same-origin"))

@@ -674,7 +674,8 @@ mod tests {
                 looks_on
             )
         };
-        assert!(tokio::time::timeout(Duration::from_secs(60), all).await.is_ok(), "{:?}", log.lines());
+        let all = Box::pin(tokio::time::timeout(Duration::from_secs(60), all));
+        assert!(all.await.is_ok(), "{:?}", log.lines());
         let lines = log.lines();
         let of = |word: &str| lines.iter().filter(|line| line.contains(word)).count();
         assert_eq!(

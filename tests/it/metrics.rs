@@ -15,7 +15,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Name, type and labels, as others rely on them.
-const PROMISED: [(&str, &str, &[&str]); 31] = [
+const PROMISED: [(&str, &str, &[&str]); 32] = [
     ("image_watcher_build_info", "gauge", &["version", "revision", "rustc"]),
     ("image_watcher_workloads", "gauge", &["kind", "mode", "state"]),
     ("image_watcher_update_available", "gauge", &["namespace", "kind", "name", "container", "level"]),
