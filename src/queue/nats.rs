@@ -159,7 +159,9 @@ async fn open(
         remade,
         room,
     };
-    stands.iter().for_each(|seen| writer.take_over(seen));
+    for seen in &stands {
+        writer.take_over(seen);
+    }
     Ok(writer)
 }
 

@@ -48,7 +48,7 @@ impl Room {
     }
 
     /// The bytes that are to be freed.
-    pub(super) fn to_free(&self) -> u64 {
+    pub(super) fn excess(&self) -> u64 {
         if self.is_scarce() { self.held().saturating_sub(self.part(FREED_TO)) } else { 0 }
     }
 
@@ -79,9 +79,9 @@ mod tests {
         assert!(!room.is_scarce() && !room.is_tight(), "nobody knows the bound");
         let standing = |bytes| Standing { bytes, bound: 1_000_000, last: 9, created: DateTime::UNIX_EPOCH };
         room.asked(&standing(790_000));
-        assert!(!room.is_scarce() && room.to_free() == 0);
+        assert!(!room.is_scarce() && room.excess() == 0);
         room.wrote(10, 10_000);
-        assert!(room.is_scarce() && !room.is_tight() && room.to_free() == 101_600, "{room:?}");
+        assert!(room.is_scarce() && !room.is_tight() && room.excess() == 101_600, "{room:?}");
         room.asked(&standing(700_000));
         assert!(!room.is_scarce());
         room.refused();

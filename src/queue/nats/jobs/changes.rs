@@ -24,8 +24,14 @@ pub(super) struct Changes {
     /// About how many bytes they have, and had before the command that is executed.
     bytes: usize,
     bytes_before: usize,
-    /// What the command that is executed has changed, and what was to stand there before; nothing where nothing was.
-    undo: Vec<(String, Option<Option<Row>>)>,
+    /// What the command that is executed has changed.
+    undo: Vec<(String, Before)>,
+}
+
+/// What was to be done with a place before.
+enum Before {
+    Nothing,
+    Change(Option<Box<Row>>),
 }
 
 impl Changes {
@@ -54,12 +60,12 @@ impl Changes {
         let at = self.at.get(place).and_then(|at| at.checked_sub(self.stored));
         if let Some((_, change)) = at.and_then(|at| self.all.get_mut(at)) {
             let before = std::mem::replace(&mut change.row, row);
-            self.undo.push((place.to_owned(), Some(before)));
+            self.undo.push((place.to_owned(), Before::Change(before.map(Box::new))));
             return;
         }
         self.at.insert(place.to_owned(), self.stored + self.all.len());
         self.all.push_back((place.to_owned(), Change { expected, row }));
-        self.undo.push((place.to_owned(), None));
+        self.undo.push((place.to_owned(), Before::Nothing));
     }
 
     /// Another command begins, which may be undone by itself.
@@ -74,14 +80,14 @@ impl Changes {
         for (place, before) in std::mem::take(&mut self.undo).into_iter().rev() {
             match before {
                 // What it added is at the end.
-                None => {
+                Before::Nothing => {
                     self.at.remove(&place);
                     self.all.pop_back();
                 }
-                Some(before) => {
+                Before::Change(before) => {
                     let at = self.at.get(&place).and_then(|at| at.checked_sub(self.stored));
                     if let Some((_, change)) = at.and_then(|at| self.all.get_mut(at)) {
-                        change.row = before;
+                        change.row = before.map(|row| *row);
                     }
                 }
             }
@@ -120,7 +126,9 @@ mod tests {
     #[test]
     fn they_keep_the_order_in_which_they_were_made() {
         let mut changes = Changes::default();
-        ["c", "a", "b", "a"].iter().for_each(|name| changes.set(name, 1, row(name)));
+        for name in ["c", "a", "b", "a"] {
+            changes.set(name, 1, row(name));
+        }
         assert_eq!(places(&changes), ["c", "a", "b"]);
         assert_eq!(changes.pop_first().map(|(place, _)| place).as_deref(), Some("c"));
         assert!(changes.get("c").is_none() && changes.get("b").is_some());

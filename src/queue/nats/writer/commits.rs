@@ -219,7 +219,7 @@ impl Writer {
 
     /// Has what is only remembered make way before its time: what is done first, and what was given up after that.
     pub(super) async fn make_room(&mut self) {
-        let over = self.jobs.over(self.room.to_free(), MOST_PURGED as usize);
+        let over = self.jobs.over(self.room.excess(), MOST_PURGED as usize);
         if over.is_empty() {
             return;
         }
@@ -233,7 +233,9 @@ impl Writer {
                     most,
                     "the NATS bucket of jobs is nearly full, so what is over is forgotten before its time"
                 );
-                over.iter().take(erased).for_each(|(place, _)| self.jobs.forget(place));
+                for (place, _) in over.iter().take(erased) {
+                    self.jobs.forget(place);
+                }
             }
             Err(error) => tracing::warn!(error = %chain(&error), "what is over can't be dropped from the NATS bucket"),
         }
@@ -255,10 +257,9 @@ fn most_changes(command: &Command) -> usize {
         Command::Put(jobs, _) => jobs.len(),
         Command::Compose(of, messages, _) => of.len().saturating_add(messages.len()),
         Command::Lease(_, most, ..) => *most,
-        Command::Settle(..) => 1,
+        Command::Settle(..) | Command::Letters(LetterCommand::Discard(..)) => 1,
         Command::Bury(..) => MOST_AT_ONCE,
         Command::Letters(LetterCommand::SendAgain(ids, _) | LetterCommand::WereTold(ids, _)) => ids.len(),
-        Command::Letters(LetterCommand::Discard(..)) => 1,
         _ => 0,
     }
 }

@@ -85,7 +85,9 @@ impl Writer {
             missing = gone.len(),
             "the NATS bucket is another one, or has less than it had; what it says holds"
         );
-        gone.iter().for_each(|place| self.jobs.forget(place));
+        for place in &gone {
+            self.jobs.forget(place);
+        }
         for seen in &stands {
             if seen.revision < self.jobs.rows.revision(&seen.key) {
                 self.jobs.forget(&seen.key);
