@@ -56,7 +56,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // Who goes back twice is asked about the newest of them.
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
         let (tag, digest) = held.map_or((&before.tag, &before.digest), |held| (&held.tag, &held.digest));
-        let question = self.about_held(target, running, tag, digest.as_ref(), (level, 0)).await;
+        let is_told = !work.draft.record.is_held_with_another(container, tag);
+        let question = if is_told {
+            let with = Self::went_with(work, target, before);
+            self.about_held(target, running, (tag, digest.as_ref(), with), (level, 0)).await
+        } else {
+            None
+        };
         let event = Event::SetBack {
             to: running.clone(),
             by: self.who(target).await,
@@ -69,8 +75,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
         let note = format!("{container}: {} was set back to {} by {by}, and is held", held.tag, held.back_to);
         work.draft.announce(WorkloadEvent::VersionHeld(note));
-        let notice = of_held(target, settings, &held, question.as_ref());
-        work.messages.extend(self.messages_of(target, &notice));
+        if is_told {
+            let notice = of_held(target, settings, &held, question.as_ref());
+            work.messages.extend(self.messages_of(target, &notice));
+        }
     }
 
     /// Asks anew whether what is held may be applied, when nobody could say so for long.
@@ -80,11 +88,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(ledger) = work.ledger(container) else { return };
         let Some((running, (held, reminder))) = ledger.runs.clone().zip(ledger.unasked(now)) else { return };
         let held = held.clone();
+        if work.draft.record.is_held_with_another(container, &held.tag) {
+            return;
+        }
         let before = Running { tag: held.tag.clone(), digest: held.digest.clone(), ..running.clone() };
         let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
         let ours = ledger.update.as_ref().zip(Some(has_run));
         let Some(level) = goes_back(&running, &before, ours, Some(&settings.policy)) else { return };
-        let question = self.about_held(target, &running, &held.tag, held.digest.as_ref(), (level, reminder)).await;
+        let with = work.draft.record.hold_with(&target.workload, container, &held.tag, held.digest.as_ref());
+        let what = (&held.tag, held.digest.as_ref(), with);
+        let question = self.about_held(target, &running, what, (level, reminder)).await;
         if let Some(question) = question {
             work.draft.guard(container);
             work.draft.on(container, Event::Ask(Box::new(question)), now);
@@ -93,13 +106,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    /// What people may answer to it, where it is known which manifest is held.
+    /// What people may answer to it, where it is known which manifest is held, and of which other containers.
     async fn about_held(
         &self,
         target: &Target,
         running: &Running,
-        tag: &Tag,
-        digest: Option<&Digest>,
+        (tag, digest, with): (&Tag, Option<&Digest>, Vec<Box<str>>),
         (level, reminders): (Level, u8),
     ) -> Option<Question> {
         let digest = match digest {
@@ -109,7 +121,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from_digest = running.digest.clone();
         let terms = self.new_terms(&image_of(target), from_digest, tag.clone(), digest, Allows::Held);
         let asked = self.0.ambient.now();
-        Some(Question { reminders, ..Question::new(terms, level, asked) })
+        Some(Question { reminders, with, ..Question::new(terms, level, asked) })
     }
 
     /// Who wrote what runs, as far as it is known.

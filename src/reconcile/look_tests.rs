@@ -8,6 +8,7 @@ mod dry_run;
 mod full_queue;
 mod groups;
 mod listed;
+mod held;
 mod pods;
 mod pressed;
 mod reminders;

@@ -251,7 +251,7 @@ const HELD: [(&[Setting], &str, &str, Setting); 4] = [
 ];
 
 /// `new` was written, and is healthy.
-async fn updated(more: &[(&str, &str)], old: &'static str, new: &'static str) -> Stage {
+pub(super) async fn updated(more: &[(&str, &str)], old: &'static str, new: &'static str) -> Stage {
     let image = format!("a.example/web:{old}");
     let settings = [&[("mode", "AUTO_UPDATE")], more].concat();
     let stage = Stage::new(workload(&[("web", &image)], &settings), &[old, new]);

@@ -34,7 +34,7 @@ impl Stage {
         self.record().known("web").question.clone().unwrap()
     }
 
-    fn request(&self, wish: Wish) -> String {
+    pub(super) fn request(&self, wish: Wish) -> String {
         let by = Some("alice".to_owned());
         let after = self.record().sequence;
         Request { uid: self.seen().id.uid, after, container: "web".into(), by, cause: None, wish }.text()
