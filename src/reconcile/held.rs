@@ -6,8 +6,8 @@ use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::history::History;
-use crate::domain::policy::{Policy, Strategy, step};
-use crate::domain::record::{Consequence, Event, Held, Question, Running, Update};
+use crate::domain::policy::{Mode, Policy, Strategy, step};
+use crate::domain::record::{Consequence, Event, Held, Ledger, Question, Running, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -43,6 +43,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
+    /// The same of one that is left alone, where it runs another image than before: what somebody sets back meanwhile is held
+    /// when it is left alone no more.
+    pub(super) async fn observe_left_alone(&self, work: &mut Work, target: &Target) {
+        let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+        let Some(running) = image.as_ref().and_then(Running::of) else { return };
+        let is_known = |ledger: &&Ledger| ledger.runs.is_some();
+        if work.ledger(&target.container).filter(is_known).is_some_and(|ledger| !ledger.still_runs(&running)) {
+            self.observe(work, target).await;
+        }
+    }
+
     async fn set_back(
         &self,
         work: &mut Work,
@@ -56,7 +67,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // Who goes back twice is asked about the newest of them.
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
         let (tag, digest) = held.map_or((&before.tag, &before.digest), |held| (&held.tag, &held.digest));
-        let is_told = !work.draft.record.is_held_with_another(container, tag);
+        let is_left_alone = settings.is_some_and(|settings| settings.mode == Mode::Disabled);
+        let is_told = !is_left_alone && !work.draft.record.is_held_with_another(container, tag);
         let question = if is_told {
             let with = Self::went_with(work, target, before);
             self.about_held(target, running, (tag, digest.as_ref(), with), (level, 0)).await

@@ -50,6 +50,9 @@ pub struct Record {
     pub sequence: u64,
     /// By container.
     ledgers: BTreeMap<Box<str>, Ledger>,
+    /// What the workload's own settings were when it was written. So a record says which settings belong to it: where somebody
+    /// edits one, another record is written, and settings that come back bring an older record with them.
+    pub settings: Option<Fingerprint>,
     /// The updates, for people. Nothing is decided by it.
     pub history: History,
 }

@@ -30,7 +30,7 @@ impl Stage {
         claimed(&self.seen())
     }
 
-    fn question(&self) -> Question {
+    pub(super) fn question(&self) -> Question {
         self.record().known("web").question.clone().unwrap()
     }
 
