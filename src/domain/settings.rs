@@ -61,8 +61,19 @@ impl Fingerprint {
     /// workload from being changed.
     #[must_use]
     pub fn of(workload: &Workload) -> Self {
+        Self::of_those(workload, |_| true)
+    }
+
+    /// The same of what is written on the workload itself: that goes back with it, where somebody sets it back, and what it
+    /// inherits does not.
+    #[must_use]
+    pub fn of_its_own(workload: &Workload) -> Self {
+        Self::of_those(workload, |origin| !matches!(origin, Origin::Namespace | Origin::Rule))
+    }
+
+    fn of_those(workload: &Workload, counts: impl Fn(Origin) -> bool + Clone) -> Self {
         let mut hash = Sha256::new();
-        let names = everything_said(workload).filter(|said| name::decides(said.name));
+        let names = everything_said(workload).filter(|said| name::decides(said.name) && counts(said.origin));
         let template = workload.template_names.iter().map(|name| (&**name, "on the pod template", None));
         let inherited = |origin| matches!(origin, Origin::Namespace | Origin::Rule).then_some(Origin::as_str(origin));
         let names = names.map(|said| (said.name, said.value.trim(), inherited(said.origin)));

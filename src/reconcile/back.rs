@@ -318,11 +318,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.own_terms(target, update, (&first.tag, &first.digest), Allows::Back)
         };
         let goes_back = update.undoes.is_none();
-        let with = if goes_back { update.with.clone() } else { Vec::new() };
         // Who goes back has to know what of it may not be read any more.
         let declares = if goes_back { update.declares } else { Kinds::default() };
         let group = update.group.clone();
-        let question = Question { with, declares, group, ..Question::new(terms, update.level, now) };
+        let question =
+            Question { with: update.with.clone(), declares, group, ..Question::new(terms, update.level, now) };
         question.is_open(now).then_some(question)
     }
 

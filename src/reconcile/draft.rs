@@ -21,7 +21,7 @@ use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Question, Record, WentBack};
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::request::REQUEST;
-use crate::domain::settings::{self, Bounds, Settings};
+use crate::domain::settings::{self, Bounds, Fingerprint, Settings};
 use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Vote};
 use crate::domain::workload::{Workload, WorkloadPatch};
@@ -80,7 +80,7 @@ pub(super) enum Wrong {
     History,
     /// It is of an object that had the same name.
     OfAnother,
-    /// It is signed with a key that was removed, and what it said is remembered.
+    /// It is the newest one, signed with a key that was removed, and what it said is remembered.
     OldKey,
     /// It is not ours.
     NotOurs(NotOurs),
@@ -246,9 +246,12 @@ impl Draft {
         consequence
     }
 
-    /// Nothing of the workload is to be changed, unless something happened: what stands there stands.
+    /// Nothing of the workload is to be changed, unless something happened: what stands there stands. That somebody edited a
+    /// setting is written all the same, so that an older one that comes back is known as such; and so is what nobody could read
+    /// who has lost the store, as its key is gone.
     pub(super) fn let_be(&mut self) {
-        if self.touched == Touched::NotYet && !self.is_in_doubt {
+        let is_due = self.is_in_doubt || self.has_new_settings() || self.wrong == Some(Wrong::OldKey);
+        if self.touched == Touched::NotYet && !is_due {
             (self.wrong, self.record, self.touched) = (None, self.before.clone(), Touched::LetBe);
         }
     }
@@ -279,9 +282,29 @@ impl Draft {
         self.takes_request
     }
 
-    /// Changes a setting.
+    /// Changes a setting, as a person answered. That is no word on the others: what was in doubt of them stays so.
     pub(super) fn set(&mut self, name: &str, value: String) {
+        let before = Fingerprint::of(&self.as_set());
         self.settings.insert(name.to_owned(), value);
+        self.record.doubts_stay(Some(before), Fingerprint::of(&self.as_set()));
+    }
+
+    /// The workload with the settings that are written.
+    pub(super) fn as_set(&self) -> Workload {
+        let mut workload = Workload::clone(&self.workload);
+        if !self.settings.is_empty() {
+            let mut all = workload.annotations.into_vec();
+            all.retain(|(name, _)| !self.settings.contains_key(&**name));
+            all.extend(self.settings.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())));
+            all.sort_unstable();
+            workload.annotations = all.into();
+        }
+        workload
+    }
+
+    /// Whether somebody edited the workload's own settings since its newest record was written, as far as that says it.
+    pub(super) fn has_new_settings(&self) -> bool {
+        self.record.settings.is_some_and(|settings| settings != Fingerprint::of_its_own(&self.workload))
     }
 
     /// What the annotation of a container says is wrong, as far as it is known.
@@ -373,12 +396,9 @@ impl Draft {
     /// How settings may have gone back, as the record did.
     pub(super) fn settings_went_back(&self) -> Option<WentBack> {
         match self.wrong {
-            None | Some(Wrong::History) => None,
+            None | Some(Wrong::History | Wrong::OldKey) => None,
             Some(Wrong::Older) => Some(WentBack::Older),
-            // A record that was signed with a key of long ago is an older one, too.
-            Some(Wrong::Missing | Wrong::Another | Wrong::OfAnother | Wrong::OldKey | Wrong::NotOurs(_)) => {
-                Some(WentBack::Replaced)
-            }
+            Some(Wrong::Missing | Wrong::Another | Wrong::OfAnother | Wrong::NotOurs(_)) => Some(WentBack::Replaced),
         }
     }
 

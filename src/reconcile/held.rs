@@ -6,8 +6,8 @@ use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::history::History;
-use crate::domain::policy::{Policy, Strategy, step};
-use crate::domain::record::{Consequence, Event, Held, Question, Running, Update};
+use crate::domain::policy::{Mode, Policy, Strategy, step};
+use crate::domain::record::{Consequence, Event, Held, Ledger, Question, Running, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -43,6 +43,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
+    /// The same of one that is left alone, where it runs another image than before: what somebody sets back meanwhile is held
+    /// when it is left alone no more.
+    pub(super) async fn observe_left_alone(&self, work: &mut Work, target: &Target) {
+        let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+        let Some(running) = image.as_ref().and_then(Running::of) else { return };
+        let is_known = |ledger: &&Ledger| ledger.runs.is_some();
+        if work.ledger(&target.container).filter(is_known).is_some_and(|ledger| !ledger.still_runs(&running)) {
+            self.observe(work, target).await;
+        }
+    }
+
     async fn set_back(
         &self,
         work: &mut Work,
@@ -56,7 +67,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // Who goes back twice is asked about the newest of them.
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
         let (tag, digest) = held.map_or((&before.tag, &before.digest), |held| (&held.tag, &held.digest));
-        let question = self.about_held(target, running, tag, digest.as_ref(), (level, 0)).await;
+        let is_left_alone = settings.is_some_and(|settings| settings.mode == Mode::Disabled);
+        let is_told = !is_left_alone && !work.draft.record.is_held_with_another(container, tag);
+        let question = if is_told {
+            let with = Self::went_with(work, target, before);
+            self.about_held(target, running, (tag, digest.as_ref(), with), (level, 0)).await
+        } else {
+            None
+        };
         let event = Event::SetBack {
             to: running.clone(),
             by: self.who(target).await,
@@ -69,8 +87,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
         let note = format!("{container}: {} was set back to {} by {by}, and is held", held.tag, held.back_to);
         work.draft.announce(WorkloadEvent::VersionHeld(note));
-        let notice = of_held(target, settings, &held, question.as_ref());
-        work.messages.extend(self.messages_of(target, &notice));
+        if is_told {
+            let notice = of_held(target, settings, &held, question.as_ref());
+            work.messages.extend(self.messages_of(target, &notice));
+        }
     }
 
     /// Asks anew whether what is held may be applied, when nobody could say so for long.
@@ -80,11 +100,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(ledger) = work.ledger(container) else { return };
         let Some((running, (held, reminder))) = ledger.runs.clone().zip(ledger.unasked(now)) else { return };
         let held = held.clone();
+        if work.draft.record.is_held_with_another(container, &held.tag) {
+            return;
+        }
         let before = Running { tag: held.tag.clone(), digest: held.digest.clone(), ..running.clone() };
         let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
         let ours = ledger.update.as_ref().zip(Some(has_run));
         let Some(level) = goes_back(&running, &before, ours, Some(&settings.policy)) else { return };
-        let question = self.about_held(target, &running, &held.tag, held.digest.as_ref(), (level, reminder)).await;
+        let with = work.draft.record.hold_with(&target.workload, container, &held.tag, held.digest.as_ref());
+        let what = (&held.tag, held.digest.as_ref(), with);
+        let question = self.about_held(target, &running, what, (level, reminder)).await;
         if let Some(question) = question {
             work.draft.guard(container);
             work.draft.on(container, Event::Ask(Box::new(question)), now);
@@ -93,13 +118,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    /// What people may answer to it, where it is known which manifest is held.
+    /// What people may answer to it, where it is known which manifest is held, and of which other containers.
     async fn about_held(
         &self,
         target: &Target,
         running: &Running,
-        tag: &Tag,
-        digest: Option<&Digest>,
+        (tag, digest, with): (&Tag, Option<&Digest>, Vec<Box<str>>),
         (level, reminders): (Level, u8),
     ) -> Option<Question> {
         let digest = match digest {
@@ -109,7 +133,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from_digest = running.digest.clone();
         let terms = self.new_terms(&image_of(target), from_digest, tag.clone(), digest, Allows::Held);
         let asked = self.0.ambient.now();
-        Some(Question { reminders, ..Question::new(terms, level, asked) })
+        Some(Question { reminders, with, ..Question::new(terms, level, asked) })
     }
 
     /// Who wrote what runs, as far as it is known.

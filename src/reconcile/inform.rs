@@ -98,18 +98,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Why there is no link; `None` where nobody would be told at all.
     fn no_link(&self, target: &Target, work: &Work, settings: &Settings, chosen: &Chosen) -> Option<NoLink> {
-        if !self.0.cluster.is_dry_run() {
-            return Some(match settings.mode {
-                Mode::AutoUpdate => NoLink::MayNotApply,
-                Mode::Notification | Mode::Disabled => NoLink::MayNotPatch,
-            });
-        }
         let (workload, container, record) = (&*target.workload, &*target.container, &work.draft.record);
         let because = self.asks_for_others(work, target, chosen);
         let others = Others::Said(because.as_ref());
         let known = Known { workload, container, record, settings, others };
         match known.blocker(&chosen.to, &chosen.digest, self.0.ambient.now()) {
             Some(Blocker::Disabled | Blocker::Held(_) | Blocker::Refused(_) | Blocker::Snoozed(_)) => None,
+            _ if !self.0.cluster.is_dry_run() => Some(match settings.mode {
+                Mode::AutoUpdate => NoLink::MayNotApply,
+                Mode::Notification | Mode::Disabled => NoLink::MayNotPatch,
+            }),
             None | Some(Blocker::Window(_) | Blocker::Paused | Blocker::Cooldown(_))
                 if !chosen.declared.kinds.any() =>
             {

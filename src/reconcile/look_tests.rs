@@ -3,10 +3,12 @@
 pub(crate) mod agreed;
 mod back;
 mod blocked;
+mod came_back;
 mod declared;
 mod dry_run;
 mod full_queue;
 mod groups;
+mod held;
 mod listed;
 mod pods;
 mod pressed;

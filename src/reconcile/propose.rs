@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::draft::{Chosen, Work, image_of};
 use super::notices::{ends, of_gone, of_held, of_question, with_way_back};
+use super::unfit::of_unfit;
 use super::{Reconciler, Step, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
@@ -258,7 +259,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         notices.extend(ledger.gone_lately(now).map(|gone| of_gone(target, settings, gone)));
         let refused = ledger.refused.told_lately(now);
-        notices.extend(refused.map(|(unfit, told)| self.of_unfit(target, settings, &unfit, told)));
+        notices.extend(refused.map(|(unfit, told)| of_unfit(target, settings, &unfit, told)));
         work.messages.extend(notices.iter().flat_map(|notice| self.messages_of(target, notice)));
     }
 }

@@ -162,7 +162,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 let history = newest.map(|newest| newest.history).unwrap_or_default();
                 Believed::instead_of(Record::clone(&record), Wrong::History, record.with_history(history))
             }
-            (opened, Some(newest)) => rather(newest, opened, mark),
+            (opened, Some(newest)) => rather(newest, opened, mark, workload),
             (opened, None) => alone(opened, workload, self.0.ambient.now()),
         })
     }
@@ -194,7 +194,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn commit(&self, mut draft: Draft) -> Result<Arc<Workload>, StepError> {
         let patch = draft.patch();
         // A write of this very version settles whether an answer was written.
-        let is_news = draft.is_in_doubt || draft.record != draft.before || draft.is_wrong() || patch.writes_image();
+        let is_due = draft.is_in_doubt || draft.is_wrong() || draft.has_new_settings();
+        let is_news = is_due || draft.record != draft.before || patch.writes_image();
         let now = self.0.ambient.monotonic();
         let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, || stands(&draft), now);
         if is_news && !(is_resting && draft.is_only_repaired()) {
@@ -313,6 +314,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         sequence: u64,
     ) -> Result<(Arc<Workload>, Sealed, Record), StepError> {
         draft.record.sequence = sequence;
+        draft.record.settings = Some(Fingerprint::of_its_own(&draft.as_set()));
         draft.record.wrote_template(&draft.workload, &patch.images());
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys)?;
         let written = self.0.cluster.apply(&patch).await?;
@@ -337,7 +339,8 @@ fn lose(record: &mut Record, answering: &Answering, now: DateTime<Utc>) {
 }
 
 /// What is remembered, where what stands on the workload is something else.
-fn rather(newest: Record, opened: Opened, mark: &Mark) -> Believed {
+fn rather(newest: Record, opened: Opened, mark: &Mark, workload: &Workload) -> Believed {
+    let is_newest = || annotations::text(workload).map(short) == Some(mark.fingerprint);
     let (before, wrong) = match opened {
         Opened::Nothing => (Record::default(), Wrong::Missing),
         Opened::Ours(record) | Opened::WithoutHistory(record) => {
@@ -345,7 +348,12 @@ fn rather(newest: Record, opened: Opened, mark: &Mark) -> Believed {
             (*record, wrong)
         }
         Opened::OfAnother(_) => (Record::default(), Wrong::OfAnother),
-        Opened::NotOurs(NotOurs::OtherKey) => (Record::default(), Wrong::OldKey),
+        Opened::NotOurs(NotOurs::OtherKey) if is_newest() => (Record::default(), Wrong::OldKey),
+        // Which one it is that was signed with a key of long ago, only itself says.
+        Opened::NotOurs(NotOurs::OtherKey) if annotations::sequence(workload).is_some_and(|it| it < mark.sequence) => {
+            (Record::default(), Wrong::Older)
+        }
+        Opened::NotOurs(NotOurs::OtherKey) => (Record::default(), Wrong::Another),
         Opened::NotOurs(why) => (Record::default(), Wrong::NotOurs(why)),
     };
     Believed::instead_of(before, wrong, newest)

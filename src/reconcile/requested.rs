@@ -19,6 +19,7 @@ use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Question, Running, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::request::{COMMAND, LONGEST_SNOOZE, Moot, REQUEST, Request, Wish};
+use crate::domain::settings::Fingerprint;
 use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Quorum, Verdict, Vote, Votes};
 use crate::domain::wording::moment;
@@ -287,7 +288,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Other containers that ran the same, and run the same now.
-    fn went_with(work: &Work, target: &Target, before: &Running) -> Vec<Box<str>> {
+    pub(super) fn went_with(work: &Work, target: &Target, before: &Running) -> Vec<Box<str>> {
         let ran = |name: &str| work.ledger(name).and_then(|ledger| ledger.runs.as_ref()) == Some(before);
         let together = target.workload.together(&target.container).into_iter().map(|other| other.name.clone());
         together.filter(|name| **name != *target.container && ran(name)).collect()
@@ -309,6 +310,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Not this version; the setting that says so stands on the workload already.
     fn skipped(&self, work: &mut Work, target: &Target, id: &ApprovalId, by: &Actor) -> Result<(), Moot> {
         self.asked_now(work, target, id)?;
+        work.draft.record.doubts_stay(None, Fingerprint::of(&target.workload));
         work.draft.on(&target.container, Event::Skip { by: by.clone() }, self.0.ambient.now());
         Ok(())
     }
@@ -316,10 +318,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What is held is held no more, and people are asked.
     fn let_go(&self, work: &mut Work, target: &Target, version: &Tag, by: &Actor) -> Result<(), Moot> {
         let held = work.ledger(&target.container).and_then(|ledger| ledger.held.as_ref());
-        held.filter(|held| held.tag == *version).ok_or(Moot::NotHeld)?;
-        let note = format!("{}: {version} is held no more, and people are asked, by {by}", target.container);
-        work.draft.announce(WorkloadEvent::HeldReleased(note));
-        work.draft.on(&target.container, Event::LetGo { by: by.clone() }, self.0.ambient.now());
+        let digest = held.filter(|held| held.tag == *version).ok_or(Moot::NotHeld)?.digest.clone();
+        let with = work.draft.record.hold_with(&target.workload, &target.container, version, digest.as_ref());
+        for container in [target.container.as_str()].into_iter().chain(with.iter().map(|name| &**name)) {
+            let note = format!("{container}: {version} is held no more, and people are asked, by {by}");
+            work.draft.announce(WorkloadEvent::HeldReleased(note));
+            work.draft.on(container, Event::LetGo { by: by.clone() }, self.0.ambient.now());
+        }
         Ok(())
     }
 }

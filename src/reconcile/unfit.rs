@@ -94,7 +94,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 _ => WorkloadEvent::CandidateUnfit(said),
             });
             let first = told_now(target, now);
-            let notice = self.of_unfit(target, Some(settings), unfit, &first);
+            let notice = of_unfit(target, Some(settings), unfit, &first);
             work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
             told.push((unfit.clone(), Some(first)));
         }
@@ -110,29 +110,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let refused = work.draft.record.known(&target.container).refused.writes(now);
         refused.map(|refused| refused.again).min().filter(|_| is_refused)
-    }
-
-    /// The message that a version is not gone to, told once a day at most, whatever can be remembered of it; `told` is when
-    /// it was told first.
-    pub(super) fn of_unfit(&self, target: &Target, settings: Option<&Settings>, unfit: &Unfit, told: &Told) -> Notice {
-        let day = told.at.date_naive().and_hms_opt(0, 0, 0).map_or(told.at, |start| start.and_utc());
-        let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
-        let image = image.filter(|image| image.running_tag() == told.from);
-        let step = notices::Step {
-            from: told.from.clone(),
-            from_digest: image.as_ref().and_then(ImageReference::digest),
-            to: &unfit.tag,
-            digest: Some(&unfit.digest),
-            level: None,
-        };
-        let reason = if matches!(unfit.flaw, Flaw::Admission(_)) { "Refused" } else { "WouldNotStart" };
-        let failure = Failure::new(reason, &unfit.to_string());
-        Notice {
-            failure: Some(failure),
-            unfit: Some(Box::new(unfit.clone())),
-            ended: Some(told.at),
-            ..notice(target, settings, NoticeKind::Failed, day, &step)
-        }
     }
 
     /// Has the API server judge the very write that is to be done, without doing it.
@@ -247,7 +224,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tracing::warn!(workload = %target.workload.id, container, to = %tag, reason = said, outcome = "refused", "the API server would refuse to write this update; it is tried again in {} hours, and the next best is judged", REFUSED_FOR.num_hours());
         let unfit = Unfit { tag: tag.clone(), digest: digest.clone(), flaw: Flaw::Admission(said.clone()) };
         let told = told_now(target, now);
-        let notice = self.of_unfit(target, Some(settings), &unfit, &told);
+        let notice = of_unfit(target, Some(settings), &unfit, &told);
         work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
         let refused = Refused { tag, digest, again: now + REFUSED_FOR, said, flaw: None, told: None };
         work.draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
@@ -257,6 +234,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             work.draft.on(name, Event::Refuse(Refused { told, ..refused.clone() }), now);
         }
         now + NEXT
+    }
+}
+
+/// The message that a version is not gone to, told once a day at most, whatever can be remembered of it; `told` is when
+/// it was told first.
+pub(super) fn of_unfit(target: &Target, settings: Option<&Settings>, unfit: &Unfit, told: &Told) -> Notice {
+    let day = told.at.date_naive().and_hms_opt(0, 0, 0).map_or(told.at, |start| start.and_utc());
+    let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+    let image = image.filter(|image| image.running_tag() == told.from);
+    let step = notices::Step {
+        from: told.from.clone(),
+        from_digest: image.as_ref().and_then(ImageReference::digest),
+        to: &unfit.tag,
+        digest: Some(&unfit.digest),
+        level: None,
+    };
+    let reason = if matches!(unfit.flaw, Flaw::Admission(_)) { "Refused" } else { "WouldNotStart" };
+    let failure = Failure::new(reason, &unfit.to_string());
+    Notice {
+        failure: Some(failure),
+        unfit: Some(Box::new(unfit.clone())),
+        ended: Some(told.at),
+        ..notice(target, settings, NoticeKind::Failed, day, &step)
     }
 }
 

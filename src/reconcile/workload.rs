@@ -101,7 +101,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // Where nothing came to a decision there is nothing to say, but what somebody did.
         let is_quiet =
             work.messages.is_empty() && work.draft.touched != Touched::ByWhatHappened && !work.draft.takes_request();
-        if ended.iter().all(|(step, _)| step.is_err()) && is_quiet && !work.draft.is_wrong() {
+        if ended.iter().all(|(step, _)| step.is_err())
+            && is_quiet
+            && !work.draft.is_wrong()
+            && !work.draft.has_new_settings()
+        {
             return ended;
         }
         if let Err(error) = self.conclude_work(work).await {
@@ -253,6 +257,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// A container that is left alone; but an update that is under way is followed to its end.
     async fn disabled(&self, work: &mut Work, target: &Target) -> Result<Looked, StepError> {
         self.count("ignored", "disabled");
+        self.observe_left_alone(work, target).await;
+        if work.draft.has_new_settings() {
+            self.has_settings(work, &target.container);
+        }
         let goes = self.follow(work, target).await?;
         self.repeat(work, target);
         work.draft.say(&target.container, None);

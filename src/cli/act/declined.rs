@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 
 use super::{Ground, Plan, Until, named};
 use crate::domain::policy;
+use crate::domain::record::Held;
 use crate::domain::request::Wish;
 use crate::domain::tag::Level;
 use crate::domain::wording::moment;
@@ -72,9 +73,11 @@ pub(super) fn snooze(ground: &Ground<'_>, container: Option<&str>, until: Until)
 pub(super) fn resume(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<Plan> {
     let is_named = |name: &str| container.is_none_or(|container| container == name);
     let held = ground.record.ledgers().filter(|(name, _)| is_named(name));
-    let mut held: Vec<_> = held.filter_map(|(name, ledger)| Some((name, ledger.held.as_ref()?))).collect();
-    let (name, one) = held.pop().with_context(|| format!("nothing of {} is held", ground.workload.id))?;
-    if !held.is_empty() {
+    let held: Vec<_> = held.filter_map(|(name, ledger)| Some((name, ledger.held.as_ref()?))).collect();
+    let (name, one) = *held.first().with_context(|| format!("nothing of {} is held", ground.workload.id))?;
+    // What goes together is let go together.
+    let is_another = |(other, it): &(&str, &Held)| it.tag != one.tag || !ground.workload.moves_with(name, other);
+    if held.iter().any(is_another) {
         bail!("versions of several containers are held: say which container with -c");
     }
     let says = vec![

@@ -3,11 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Record;
 use super::update::{Running, Undone, Update};
 use crate::domain::actor::Actor;
+use crate::domain::approval::Allows;
 use crate::domain::event::Failure;
 use crate::domain::history::{Entry, Outcome, rfc3339};
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::workload::Workload;
 
 /// A version that is not applied again by itself: somebody set it back, or its rollout failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,5 +58,27 @@ impl Update {
         let Undone { tag, digest, failure, .. } = self.undoes.as_deref()?.clone();
         let by = if failure.is_some() { Vec::new() } else { vec![self.by.to_string()] };
         Some(Held { tag, digest: Some(digest), back_to: self.tag.clone(), since: now, by, failure })
+    }
+}
+
+impl Record {
+    /// The other containers that run what this one runs, and hold this very version, too: they are let go together.
+    #[must_use]
+    pub fn hold_with(&self, workload: &Workload, container: &str, tag: &Tag, digest: Option<&Digest>) -> Vec<Box<str>> {
+        let together = workload.together(container).into_iter().map(|other| &other.name);
+        let others = together.filter(|name| ***name != *container);
+        others.filter(|name| self.known(name).holds_just(tag, digest)).cloned().collect()
+    }
+
+    /// Whether people are asked about what is held of a container by the question of another one, which it goes with.
+    #[must_use]
+    pub fn is_held_with_another(&self, container: &str, tag: &Tag) -> bool {
+        self.ledgers().any(|(name, ledger)| {
+            let question = ledger.question.as_ref().filter(|question| question.terms.allows == Allows::Held);
+            let is_it = question.is_some_and(|question| {
+                question.terms.tag == *tag && question.with.iter().any(|with| **with == *container)
+            });
+            is_it && name != container && ledger.held.as_ref().is_some_and(|held| held.tag == *tag)
+        })
     }
 }

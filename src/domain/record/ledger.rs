@@ -285,6 +285,29 @@ impl Ledger {
         self.held.as_ref().filter(is_it)
     }
 
+    /// Whether this very version is held, and not only what is older than that.
+    #[must_use]
+    pub fn holds_just(&self, tag: &Tag, digest: Option<&Digest>) -> bool {
+        let is_it = |held: &Held| held.tag == *tag && (held.tag != held.back_to || held.digest.as_ref() == digest);
+        self.held.as_ref().is_some_and(is_it)
+    }
+
+    /// What of it is about versions, and not about the container's name: what stays known where that is another now. Questions
+    /// name the container.
+    pub(super) fn of_another_name(&self) -> Self {
+        Self {
+            runs: self.runs.clone(),
+            put_off: self.question.as_ref().and_then(PutOff::of).or_else(|| self.put_off.clone()),
+            held: self.held.clone(),
+            set_backs: self.set_backs,
+            in_doubt: self.in_doubt,
+            known_since: self.known_since.clone(),
+            refused: self.refused.clone(),
+            released: self.released.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The newest question, if it is about this version of what runs, whether it can be answered or not.
     #[must_use]
     pub fn question_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<&Question> {

@@ -40,6 +40,7 @@ pub use update::{RanWell, Running, Undone, Update};
 use super::approval::{ApprovalId, Terms};
 use super::history::{Entry, History, Outcome};
 use super::reference::{Digest, Tag};
+use super::settings::Fingerprint;
 use super::workload::Workload;
 
 /// What we know of one workload.
@@ -49,6 +50,9 @@ pub struct Record {
     pub sequence: u64,
     /// By container.
     ledgers: BTreeMap<Box<str>, Ledger>,
+    /// What the workload's own settings were when it was written. So a record says which settings belong to it: where somebody
+    /// edits one, another record is written, and settings that come back bring an older record with them.
+    pub settings: Option<Fingerprint>,
     /// The updates, for people. Nothing is decided by it.
     pub history: History,
 }
@@ -159,9 +163,40 @@ impl Record {
         }
     }
 
-    /// Forgets containers that the workload has no more.
+    /// Forgets containers that the workload has no more. What people and the API server said of versions goes on where a
+    /// container that nothing is known of runs the same repository: it was renamed.
     pub fn keep_only(&mut self, workload: &Workload) {
-        self.ledgers.retain(|name, _| workload.container(name).is_some());
+        let (kept, gone) = std::mem::take(&mut self.ledgers).into_iter().partition(|(name, _)| {
+            let name: &str = name;
+            workload.container(name).is_some()
+        });
+        let gone: BTreeMap<Box<str>, Ledger> = gone;
+        self.ledgers = kept;
+        if gone.is_empty() {
+            return;
+        }
+        for container in &workload.containers {
+            let is_new = !self.ledgers.contains_key(&container.name);
+            let running = container.reference().filter(|_| is_new).and_then(|image| Running::of(&image));
+            let Some(running) = running else { continue };
+            let ran = |ledger: &&Ledger| ledger.runs.as_ref().is_some_and(|runs| runs.of == running.of);
+            // Of several it is the one that ran just this.
+            let is_it = |ledger: &&Ledger| ledger.still_runs(&running);
+            let was = gone.values().filter(ran).find(is_it).or_else(|| gone.values().find(ran));
+            if let Some(renamed) = was.map(Ledger::of_another_name).filter(|renamed| *renamed != Ledger::default()) {
+                self.ledgers.insert(container.name.clone(), renamed);
+            }
+        }
+    }
+
+    /// Doubts about settings stay, although these are others now: what changed them is no word on the rest of them. With `from`
+    /// only doubts about just these.
+    pub fn doubts_stay(&mut self, from: Option<Fingerprint>, to: Fingerprint) {
+        for in_doubt in self.ledgers.values_mut().filter_map(|ledger| ledger.in_doubt.as_mut()) {
+            if from.is_none_or(|from| in_doubt.settings == from) {
+                in_doubt.settings = to;
+            }
+        }
     }
 
     /// What is known of an approval, and its container.

@@ -20,6 +20,7 @@ use super::{Record, packed};
 use crate::domain::approval::{ApprovalId, LinkKey, LinkKeys};
 use crate::domain::history::{History, Outcome};
 use crate::domain::kept::{MOST_OF_A_RECORD, is_cut};
+use crate::domain::settings::Fingerprint;
 use crate::domain::workload::WorkloadId;
 
 /// What an annotation turned out to be.
@@ -69,6 +70,9 @@ struct Written<L> {
     uid: Box<str>,
     /// See [`Record::ledgers`].
     containers: L,
+    /// See [`Record::settings`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settings: Option<Fingerprint>,
     /// Which history was written with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     history: String,
@@ -97,6 +101,7 @@ pub fn seal(record: &Record, id: &WorkloadId, key: &LinkKey) -> Result<(String, 
             seq: record.sequence,
             uid: id.uid.clone(),
             containers: &ledgers,
+            settings: record.settings,
             history: history.as_deref().map(fingerprint).unwrap_or_default(),
         };
         let json = serde_json::to_string(&written).map_err(|_| TooMuch)?;
@@ -155,10 +160,12 @@ pub fn open(record: Option<&str>, history: Option<&str>, id: &WorkloadId, keys: 
         return Opened::NotOurs(NotOurs::WrongSignature);
     }
     let Some(written) = parts.read::<All>() else { return Opened::NotOurs(NotOurs::Unreadable) };
+    let is_its = written.uid == id.uid;
     let is_whole = history.map(fingerprint).unwrap_or_default() == written.history;
     let history = if is_whole { History::read(history) } else { History::default() };
-    let record = Box::new(Record { sequence: written.seq, ledgers: written.containers, history });
-    match (written.uid == id.uid, is_whole) {
+    let Written { seq: sequence, containers: ledgers, settings, .. } = written;
+    let record = Box::new(Record { sequence, ledgers, settings, history });
+    match (is_its, is_whole) {
         (false, _) => Opened::OfAnother(record),
         (true, true) => Opened::Ours(record),
         (true, false) => Opened::WithoutHistory(record),
@@ -247,8 +254,8 @@ impl<'t> Parts<'t> {
     }
 
     fn record(&self, history: Option<&str>) -> Option<Record> {
-        let written: All = self.read()?;
-        Some(Record { sequence: written.seq, ledgers: written.containers, history: History::read(history) })
+        let Written { seq: sequence, containers: ledgers, settings, .. } = self.read::<All>()?;
+        Some(Record { sequence, ledgers, settings, history: History::read(history) })
     }
 }
 

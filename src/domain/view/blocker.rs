@@ -12,7 +12,7 @@ use crate::domain::policy::Mode;
 use crate::domain::record::{AsksOnly, Held, Ledger, Question, Record, Refused};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::rollout::Rollout;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Bounds, Settings};
 use crate::domain::votes::{Approvals, Ballot};
 use crate::domain::wording::{moment, somebody};
 use crate::domain::workload::Workload;
@@ -82,7 +82,7 @@ impl Known<'_> {
         if mode == Mode::Disabled {
             return Some(Blocker::Disabled);
         }
-        if let Some(held) = ledger.holds(to, digest) {
+        if let Some(held) = self.held(to, digest) {
             return Some(Blocker::Held(Box::new(held.clone())));
         }
         if let Some(refused) = self.refused(to, digest, now) {
@@ -136,6 +136,20 @@ impl Known<'_> {
         self.record.ledgers().find_map(is_under_way)
     }
 
+    /// Containers that run the same image are written together, so what one of them holds the others do not go to either, unless
+    /// their modes say that they go alone.
+    fn held(&self, to: &Tag, digest: &Digest) -> Option<&Held> {
+        if let Some(held) = self.record.known(self.container).holds(to, digest) {
+            return Some(held);
+        }
+        let own = |name: &str| Settings::read(self.workload, name, &Bounds::default()).ok().map(|it| it.mode);
+        let mode = own(self.container);
+        let is_with = |name: &str| mode != Some(self.settings.mode) || own(name) == mode;
+        let together = self.workload.together(self.container).into_iter().map(|other| &*other.name);
+        let mut held = together.filter_map(|name| Some((name, self.record.ledger(name)?.holds(to, digest)?)));
+        held.find(|(name, _)| is_with(name)).map(|(_, held)| held)
+    }
+
     /// Containers that run the same image are written together, so what is refused of one is refused of all.
     fn refused(&self, to: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Refused> {
         let together = self.workload.together(self.container).into_iter();
@@ -148,8 +162,8 @@ impl Known<'_> {
         let is_it = |name: &str| name == self.container;
         self.workload.together(self.container).into_iter().find_map(|asker| {
             let ledger = self.record.ledger(&asker.name)?;
-            let question = ledger.question.as_ref()?;
-            if !is_it(&asker.name) && !question.with.iter().any(|name| is_it(name)) {
+            let goes_with = |question: &Question| question.with.iter().any(|name| is_it(name));
+            if !is_it(&asker.name) && !ledger.question.as_ref().is_some_and(goes_with) {
                 return None;
             }
             // It is put off for longer than its link can be used.
@@ -225,7 +239,7 @@ mod tests {
     use crate::domain::fleet;
     use crate::domain::record::tests::{question, update};
     use crate::domain::record::{Event, InDoubt, Running, Update, WentBack};
-    use crate::domain::settings::{Bounds, Fingerprint};
+    use crate::domain::settings::Fingerprint;
     use crate::domain::workload::tests::workload;
 
     const IMAGE: &str = "registry.example.com/shop/web:1.0.0";

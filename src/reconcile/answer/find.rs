@@ -131,14 +131,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let runs = workload.container(&approval.container).is_some_and(|(_, c)| *c.image == *approval.from_image);
         let together = workload.together(&approval.container);
         let is_bound = question.group.as_ref().map(|plan| plan.binding()) == question.terms.group;
-        if !runs || !is_bound || !question.with.iter().all(|name| together.iter().any(|other| other.name == *name)) {
+        // What is held is let go by whoever holds it still.
+        let is_held = question.terms.allows == Allows::Held;
+        let goes_with = |name: &Box<str>| is_held || together.iter().any(|other| other.name == *name);
+        if !runs || !is_bound || !question.with.iter().all(goes_with) {
             return Answer::Changed(Box::new(asked));
         }
         if self.0.cluster.is_dry_run() {
             return Answer::Refused(Box::new(asked), Refusal::DryRun);
         }
         let refuses = |one: &str| self.at_sight(&asked.of(one), &draft.record).err();
-        let refusal = asked.containers().find_map(refuses);
+        let refusal = asked.containers().take(if is_held { 1 } else { usize::MAX }).find_map(refuses);
         if let Some(refusal) = refusal {
             return Answer::Refused(Box::new(asked), refusal);
         }

@@ -5,8 +5,10 @@ use super::approve::PATIENCE;
 use super::asked::Asked;
 use crate::cluster::Cluster;
 use crate::domain::history::Choice;
+use crate::domain::policy::Mode;
 use crate::domain::reference::ImageReference;
 use crate::domain::refusal::Refusal;
+use crate::domain::settings::Settings;
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::draft::{Draft, Work};
@@ -61,7 +63,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn resume(&self, asked: &Asked, mut draft: Draft, trace: &str) -> Result<Answer, StepError> {
         let (container, now) = (asked.approval.container.as_str(), self.0.ambient.now());
         let by = asked.by();
-        draft.resume(container, &asked.approval.to_tag, &by, now);
+        let (tag, digest) = (&asked.approval.to_tag, &asked.approval.to_digest);
+        // What goes together is held together, and let go so.
+        let is_left_alone = |name: &str| {
+            let settings = Settings::read(&asked.workload, name, &self.0.bounds);
+            settings.is_ok_and(|settings| settings.mode == Mode::Disabled)
+        };
+        let with = draft.record.hold_with(&asked.workload, container, tag, Some(digest));
+        for with in with.into_iter().filter(|name| !is_left_alone(name)) {
+            draft.resume(&with, tag, &by, now);
+            draft.guard(&with);
+        }
+        draft.resume(container, tag, &by, now);
         draft.guard(container);
         let record = draft.record.clone();
         self.commit_answer(draft, container).await?;

@@ -4,9 +4,9 @@ use super::*;
 use crate::domain::event::NoticeKind;
 use crate::queue::Settlement;
 type Setting = (&'static str, &'static str);
-type Annotations = Vec<(Box<str>, Box<str>)>;
+pub(super) type Annotations = Vec<(Box<str>, Box<str>)>;
 
-fn put(all: &mut Annotations, name: &str, value: &str) {
+pub(super) fn put(all: &mut Annotations, name: &str, value: &str) {
     all.retain(|(key, _)| **key != *name);
     all.push((name.into(), value.into()));
 }
@@ -39,11 +39,11 @@ impl Stage {
     }
 
     /// As `kubectl rollout undo` does: the image, and the annotations of then.
-    fn undo(&self, image: &str, then: &[(Box<str>, Box<str>)]) {
+    pub(super) fn undo(&self, image: &str, then: &[(Box<str>, Box<str>)]) {
         self.edit(Some(image), |all| *all = then.to_vec());
     }
 
-    fn annotations(&self) -> Annotations {
+    pub(super) fn annotations(&self) -> Annotations {
         self.cluster.state(|state| state.workload.annotations.to_vec())
     }
 
@@ -73,7 +73,7 @@ const NARROW: [(&str, &str); 8] = [
     ("stategy", "PATCH"),
 ];
 
-const WENT_BACK: &str = "changed by what set this workload back";
+pub(super) const WENT_BACK: &str = "changed by what set this workload back";
 
 /// 1.0.1 is written and healthy, then a setting narrows what may follow, and 2.0.0 is pushed.
 async fn narrowed(name: &str, value: &str) -> (Stage, Annotations) {
@@ -251,7 +251,7 @@ const HELD: [(&[Setting], &str, &str, Setting); 4] = [
 ];
 
 /// `new` was written, and is healthy.
-async fn updated(more: &[(&str, &str)], old: &'static str, new: &'static str) -> Stage {
+pub(super) async fn updated(more: &[(&str, &str)], old: &'static str, new: &'static str) -> Stage {
     let image = format!("a.example/web:{old}");
     let settings = [&[("mode", "AUTO_UPDATE")], more].concat();
     let stage = Stage::new(workload(&[("web", &image)], &settings), &[old, new]);

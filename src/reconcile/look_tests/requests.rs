@@ -30,11 +30,11 @@ impl Stage {
         claimed(&self.seen())
     }
 
-    fn question(&self) -> Question {
+    pub(super) fn question(&self) -> Question {
         self.record().known("web").question.clone().unwrap()
     }
 
-    fn request(&self, wish: Wish) -> String {
+    pub(super) fn request(&self, wish: Wish) -> String {
         let by = Some("alice".to_owned());
         let after = self.record().sequence;
         Request { uid: self.seen().id.uid, after, container: "web".into(), by, cause: None, wish }.text()

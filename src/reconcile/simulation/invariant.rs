@@ -23,6 +23,7 @@ pub(super) enum Invariant {
     MessageArrives,
     Converges,
     Remembered,
+    SettingsWritten,
     Rests,
 }
 
@@ -50,6 +51,9 @@ impl Invariant {
             Self::MessageArrives => "a message that was stored arrives",
             Self::Converges => "when faults stop, the best allowed version runs or is asked about",
             Self::Remembered => "when all is done, the newest record of each workload is remembered beside the queue",
+            Self::SettingsWritten => {
+                "when all is done, the newest record of each workload is of the settings that it has"
+            }
             Self::Rests => "when all is done, nothing is written any more",
         }
     }

@@ -12,6 +12,7 @@ use crate::cluster::annotations::claimed;
 use crate::domain::approval::{Allows, LIFETIME};
 use crate::domain::event::MOST_REMINDERS;
 use crate::domain::record::Stands;
+use crate::domain::settings::Fingerprint;
 
 impl World {
     /// Nothing strikes any more, and everything had its time.
@@ -85,11 +86,21 @@ impl World {
     /// Whether the store knows of the record that we wrote last, where that stands, so that no older one is believed in its
     /// place.
     fn is_remembered(&mut self, object: &Object) {
-        let stands = object.record().map_or(0, |workload| claimed(&workload).sequence);
+        let Some(workload) = object.record() else { return };
+        let record = claimed(&workload);
+        let stands = record.sequence;
+        if self.model.sequences.get(&*object.id.uid) != Some(&stands) {
+            return;
+        }
         let known = self.disk.remembers(&object.id.uid);
-        if known < stands && self.model.sequences.get(&*object.id.uid) == Some(&stands) {
+        if known < stands {
             let sentence = format!("of {} record {known} is remembered, and {stands} stands on it", object.id.uid);
             self.violate(Invariant::Remembered, sentence);
+        }
+        // Else it would be the newest one still after an undo, with the settings of before.
+        if record.settings != Some(Fingerprint::of_its_own(&workload)) {
+            let sentence = format!("record {stands} of {} is of other settings than it has", object.id.uid);
+            self.violate(Invariant::SettingsWritten, sentence);
         }
     }
 

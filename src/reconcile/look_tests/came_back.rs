@@ -1,0 +1,193 @@
+//! Settings that come back beside a record that nothing else made older, and what is no word on them.
+
+use super::edits::{WENT_BACK, put};
+use super::*;
+use crate::domain::request::{REQUEST, Wish};
+
+/// Settings of which each is another word than «apply whatever is newer», and that leave the record as it is.
+const EDITS: [(&str, &str); 6] = [
+    ("mode", "DISABLED"),
+    ("mode", "NOTIFICATION"),
+    ("strategy", "PATCH"),
+    ("exclude", "^2"),
+    ("approvals", "2"),
+    ("skip.web", "2.0.0"),
+];
+
+#[tokio::test]
+async fn a_setting_that_an_undo_takes_back_is_nobodys_word_although_nothing_else_was_written_since() {
+    for (name, value) in EDITS {
+        let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.look().await;
+        let (then, writes) = (stage.annotations(), stage.writes());
+        stage.edit(None, |all| put(all, name, value));
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        assert_eq!(stage.writes(), writes + 1, "{name} {value}: one write an edit");
+        stage.push("2.0.0");
+        stage.restart();
+        stage.undo("1.0.0", &then);
+        stage.look().await;
+        stage.look().await;
+        assert!(stage.runs("1.0.0"), "{name} {value}: {}", stage.cluster.image());
+        assert!(stage.says().contains(WENT_BACK), "{name} {value}: {}", stage.says());
+    }
+}
+
+#[tokio::test]
+async fn an_edit_is_written_also_while_the_registry_does_not_answer() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.look().await;
+    let then = stage.annotations();
+    stage.has(&["away"]);
+    stage.edit(None, |all| put(all, "strategy", "PATCH"));
+    stage.look().await;
+    stage.undo("1.0.0", &then);
+    stage.has(&["1.0.0", "2.0.0"]);
+    stage.look().await;
+    stage.look().await;
+    assert!(stage.runs("1.0.0") && stage.says().contains(WENT_BACK), "{}", stage.says());
+}
+
+#[tokio::test]
+async fn what_is_no_setting_or_is_none_of_the_workloads_own_writes_nothing() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.look().await;
+    let writes = stage.writes();
+    stage.edit(None, |all| put(all, "release-url", "https://a.example/${tag}"));
+    stage.look().await;
+    stage.changed(|now| {
+        let namespace = Arc::from([("strategy".into(), "PATCH".into())]);
+        now.inherited = Some(Box::new(crate::domain::defaults::Inherited { namespace, ..Default::default() }));
+    });
+    stage.look().await;
+    assert_eq!(stage.writes(), writes, "one namespace is many workloads");
+}
+
+#[tokio::test]
+async fn what_was_set_back_while_a_workload_was_left_alone_is_held() {
+    // The mode goes back with the image, or the image alone does.
+    for is_undone in [true, false] {
+        let stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.look().await;
+        let (then, writes) = (stage.annotations(), stage.writes());
+        stage.edit(Some("1.1.0"), |all| put(all, "mode", "DISABLED"));
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        assert_eq!(stage.writes(), writes + 1);
+        stage.push("1.1.0");
+        if is_undone {
+            stage.undo("1.0.0", &then);
+        } else {
+            stage.edit(Some("1.0.0"), |_| ());
+            stage.look().await;
+            assert_eq!(stage.told(), [], "nobody is told of what is left alone");
+            stage.edit(None, |all| put(all, "mode", "AUTO_UPDATE"));
+        }
+        stage.look().await;
+        stage.look().await;
+        assert!(stage.runs("1.0.0"), "{is_undone}: {}", stage.cluster.image());
+        let held = stage.cluster.annotation("held").unwrap_or_default();
+        assert!(held.starts_with("1.1.0: "), "{is_undone}: {held}");
+    }
+}
+
+/// An undo took a setting back, and people are asked about 2.0.0.
+async fn in_doubt() -> Stage {
+    let stage = Stage::new(auto(&[("strategy", "ALL")]), &["1.0.0"]);
+    stage.look().await;
+    let then = stage.annotations();
+    stage.edit(None, |all| put(all, "strategy", "PATCH"));
+    stage.look().await;
+    stage.push("2.0.0");
+    stage.undo("1.0.0", &then);
+    stage.look().await;
+    assert_eq!(stage.told(), [("update.available", "2.0.0".to_owned())]);
+    stage
+}
+
+#[tokio::test]
+async fn who_skips_a_version_has_said_nothing_of_the_other_settings() {
+    for is_by_command in [false, true] {
+        let stage = in_doubt().await;
+        if is_by_command {
+            let request = stage.request(Wish::Skip { question: stage.question().terms.id });
+            stage.annotate("skip", "2.0.0");
+            stage.annotate(REQUEST, &request);
+            stage.look().await;
+            assert_eq!(stage.cluster.annotation(REQUEST), None);
+        } else {
+            let answer = stage.answers(Action::Skip).await;
+            assert!(matches!(answer, Answer::Skipped(_)), "{answer:?}");
+        }
+        assert_eq!(stage.cluster.annotation("skip").as_deref(), Some("2.0.0"));
+        stage.push("2.0.1");
+        stage.look().await;
+        stage.look().await;
+        assert!(stage.runs("1.0.0"), "by command {is_by_command}: {}", stage.cluster.image());
+        assert!(stage.says().contains(WENT_BACK), "by command {is_by_command}: {}", stage.says());
+        stage.edit(None, |all| put(all, "strategy", "MAJOR"));
+        stage.look().await;
+        assert!(stage.runs("2.0.1"), "somebody edited one: {}", stage.says());
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_a_workload_alone_for_a_while_has_edited_a_setting() {
+    let stage = in_doubt().await;
+    for mode in ["DISABLED", "AUTO_UPDATE"] {
+        assert!(stage.runs("1.0.0") && stage.says().contains(WENT_BACK) == (mode == "DISABLED"), "{}", stage.says());
+        stage.edit(None, |all| put(all, "mode", mode));
+        stage.look().await;
+    }
+    assert!(stage.runs("2.0.0"), "{}", stage.says());
+}
+
+impl Stage {
+    /// Another key takes the place of all.
+    fn has_another_key(&mut self) {
+        let parts = Parts::clone(&self.reconciler.0);
+        let keys = LinkKey::new(vec![8; 32]).unwrap().into();
+        self.reconciler = Reconciler::new(Parts { keys, standing_still: Arc::default(), ..parts });
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_gone_makes_nobodys_word_of_a_mode_that_is_set_later() {
+    for was_looked_at in [true, false] {
+        let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.look().await;
+        stage.edit(None, |all| put(all, "mode", "DISABLED"));
+        stage.look().await;
+        let writes = stage.writes();
+        stage.has_another_key();
+        if was_looked_at {
+            for _ in 0..3 {
+                stage.look().await;
+            }
+            assert_eq!(stage.writes(), writes + 1, "it is signed anew, once");
+        }
+        stage.push("1.0.1");
+        stage.edit(None, |all| put(all, "mode", "AUTO_UPDATE"));
+        stage.look().await;
+        assert!(stage.runs("1.0.1") && stage.says().is_empty(), "{was_looked_at}: {}", stage.says());
+    }
+}
+
+#[tokio::test]
+async fn an_older_record_of_a_key_that_is_gone_brings_no_setting_back() {
+    let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.look().await;
+    let then = stage.annotations();
+    stage.edit(None, |all| put(all, "strategy", "PATCH"));
+    stage.look().await;
+    stage.has_another_key();
+    stage.look().await;
+    stage.push("2.0.0");
+    stage.undo("1.0.0", &then);
+    stage.look().await;
+    stage.look().await;
+    assert!(stage.runs("1.0.0") && stage.says().contains(WENT_BACK), "{}", stage.says());
+}

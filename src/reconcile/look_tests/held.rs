@@ -1,0 +1,186 @@
+//! What is held of several containers that go together, under another name, and where nothing may be written.
+
+use super::edits::updated;
+use super::*;
+use crate::domain::request::{REQUEST, Wish};
+
+const OLD: &str = "a.example/web:1.0.0";
+
+/// Two containers of one image, of which an update is written.
+async fn of_two() -> Stage {
+    let stage = Stage::new(workload(&[("web", OLD), ("migrate", OLD)], &[("mode", "AUTO_UPDATE")]), &["1.0.0"]);
+    stage.written().await;
+    assert!(stage.both_run("1.0.1"));
+    stage
+}
+
+impl Stage {
+    fn both_run(&self, tag: &str) -> bool {
+        let pinned = format!("a.example/web:{tag}@");
+        let is_it = |image: &str| image.starts_with(&pinned) || image == format!("a.example/web:{tag}");
+        self.cluster.state(|state| state.workload.containers.iter().all(|container| is_it(&container.image)))
+    }
+
+    /// Somebody sets both back.
+    fn sets_both_back(&self) {
+        self.changed(|now| {
+            for container in &mut now.containers {
+                container.image = OLD.into();
+            }
+            now.rollout = Rollout::Complete;
+        });
+    }
+
+    fn renames(&self, from: &str, to: &str) {
+        self.changed(|now| {
+            for container in now.containers.iter_mut().filter(|container| *container.name == *from) {
+                container.name = to.into();
+            }
+        });
+    }
+
+    fn told_of(&self, kind: NoticeKind) -> std::collections::BTreeSet<String> {
+        let told = self.joe.0.lock().unwrap();
+        let of_kind = told.iter().filter(|notice| notice.kind == kind);
+        of_kind.filter_map(|notice| Some(notice.approval.as_ref()?.id.clone())).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_failed_of_two_is_let_go_of_both() {
+    let stage = of_two().await;
+    stage.fails("t1").await;
+    assert!(stage.both_run("1.0.0"));
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert!(stage.cluster.annotation("held").is_some() && stage.cluster.annotation("held.migrate").is_some());
+    let answer = stage.reconciler.answer(&stage.link(), Action::Resume, "trace").await;
+    assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+    stage.look().await;
+    assert!(stage.both_run("1.0.1"), "{}", stage.cluster.image());
+}
+
+#[tokio::test]
+async fn two_that_are_set_back_are_one_question() {
+    let stage = of_two().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    stage.sets_both_back();
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert!(stage.cluster.annotation("held").is_some() && stage.cluster.annotation("held.migrate").is_some());
+    assert_eq!(stage.told_of(NoticeKind::Held).len(), 1);
+    for _ in 0..8 {
+        stage.clock.step(TimeDelta::days(1));
+        stage.look().await;
+    }
+    assert_eq!(stage.told_of(NoticeKind::Held).len(), 2, "a week later there is one more");
+    let answer = stage.reconciler.answer(&stage.link(), Action::Resume, "trace").await;
+    assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::HeldReleased(_))), 2);
+    stage.look().await;
+    assert!(stage.both_run("1.0.1"), "{}", stage.cluster.image());
+}
+
+#[tokio::test]
+async fn a_command_lets_both_go_and_people_are_asked_about_both() {
+    let stage = of_two().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    stage.sets_both_back();
+    stage.look().await;
+    stage.annotate(REQUEST, &stage.request(Wish::Resume { version: Tag::parse("1.0.1").unwrap() }));
+    stage.look().await;
+    assert_eq!((stage.cluster.annotation("held"), stage.cluster.annotation("held.migrate")), (None, None));
+    let answer = stage.reconciler.answer(&stage.link(), Action::Approve, "trace").await;
+    assert!(matches!(answer, Answer::Approved(_)) && stage.both_run("1.0.1"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_container_that_holds_a_version_holds_those_that_go_with_it() {
+    let stage = of_two().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    // One at a time, and the first of them is let go alone, as an earlier release did.
+    stage.changed(|now| now.containers[1].image = OLD.into());
+    stage.look().await;
+    stage.sets_both_back();
+    stage.look().await;
+    let writes = stage.writes();
+    let mut record =
+        crate::cluster::annotations::claimed(&stage.cluster.state(|state| Workload::clone(&state.workload)));
+    record.on("web", Event::LetGo { by: "somebody".into() }, stage.clock.now());
+    record.sequence += 1;
+    let id = stage.cluster.state(|state| state.workload.id.clone());
+    let (text, history) = seal(&record, &id, &LinkKey::new(vec![7; 32]).unwrap()).unwrap();
+    stage.annotate("record", &text);
+    stage.annotate("history", &history.unwrap());
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert!(stage.both_run("1.0.0"), "{}", stage.cluster.image());
+    assert!(stage.writes() <= writes + 1, "{} writes", stage.writes() - writes);
+}
+
+#[tokio::test]
+async fn a_container_that_is_renamed_holds_what_it_held() {
+    let stage = updated(&[], "1.0.0", "1.0.1").await;
+    stage.edit(Some("1.0.0"), |_| ());
+    stage.look().await;
+    stage.renames("web", "app");
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert!(stage.runs("1.0.0"), "{}", stage.cluster.image());
+    let held = stage.cluster.annotation("held").unwrap_or_default();
+    assert!(held.starts_with("1.0.1: set back to 1.0.0"), "{held}");
+    // Both in one moment.
+    let stage = updated(&[], "1.0.0", "1.0.1").await;
+    stage.renames("web", "app");
+    stage.edit(Some("1.0.0"), |_| ());
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert!(stage.runs("1.0.0") && stage.cluster.annotation("held").is_some(), "{}", stage.cluster.image());
+    stage.push("1.0.2");
+    stage.look().await;
+    assert!(stage.runs("1.0.2"), "a newer one is handled as usual: {}", stage.cluster.image());
+}
+
+#[tokio::test]
+async fn what_is_put_off_stays_so_under_another_name() {
+    let stage = Stage::new(workload(&[("web", OLD)], &[("mode", "NOTIFICATION")]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    assert!(matches!(stage.answers(Action::Snooze).await, Answer::Snoozed(..)));
+    stage.told();
+    stage.renames("web", "app");
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert_eq!(stage.told(), []);
+    stage.clock.step(TimeDelta::days(8));
+    stage.look().await;
+    assert_eq!(stage.told(), [("update.available", "1.0.1".to_owned())], "its time is over");
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_what_is_held_or_put_off_where_nothing_may_be_written() {
+    let snoozed = Stage::new(workload(&[("web", OLD)], &[("mode", "NOTIFICATION")]), &["1.0.0", "1.0.1"]);
+    snoozed.look().await;
+    assert!(matches!(snoozed.answers(Action::Snooze).await, Answer::Snoozed(..)));
+    let held = updated(&[], "1.0.0", "1.0.1").await;
+    held.edit(Some("1.0.0"), |_| ());
+    held.look().await;
+    for stage in [snoozed, held] {
+        stage.told();
+        stage.cluster.state(|state| state.may_patch = false);
+        stage.look().await;
+        let told = stage.told();
+        assert!(told.iter().all(|(kind, _)| *kind != "update.available"), "{told:?}");
+        stage.push("1.0.2");
+        stage.look().await;
+        let told = stage.told();
+        assert!(told.contains(&("update.available", "1.0.2".to_owned())), "{told:?}");
+    }
+}
