@@ -133,7 +133,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from_digest = running.digest.clone();
         let terms = self.new_terms(&image_of(target), from_digest, tag.clone(), digest, Allows::Held);
         let asked = self.0.ambient.now();
-        Some(Question { reminders, with, ..Question::new(terms, level, asked) })
+        Some(Question { with, reminders, ..Question::new(terms, level, asked) })
     }
 
     /// Who wrote what runs, as far as it is known.

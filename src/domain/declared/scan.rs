@@ -47,8 +47,7 @@ pub(super) fn blocks(text: &str, take: &mut dyn FnMut(Block)) {
         fence: None,
         endless: Vec::new(),
         in_comment: false,
-        is_of_other: false,
-        is_left_open: false,
+        others: Others::None,
         quote: Quote::Outside,
     };
     let mut rest = without_front_matter(text);
@@ -67,6 +66,15 @@ enum Quote {
     Within,
 }
 
+/// Where notes of other projects stand, which are folded away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    None,
+    Within,
+    /// Nothing ends what is folded in what follows, and what nothing ends hides nothing.
+    LeftOpen,
+}
+
 struct Scanner<'f> {
     take: &'f mut dyn FnMut(Block),
     open: Option<Block>,
@@ -78,10 +86,7 @@ struct Scanner<'f> {
     /// Fences that nothing closes in what follows.
     endless: Vec<(char, usize)>,
     in_comment: bool,
-    /// Whether a line is folded away with notes of another project, which are quoted so.
-    is_of_other: bool,
-    /// Whether nothing ends what is folded in what follows.
-    is_left_open: bool,
+    others: Others,
     quote: Quote,
 }
 
@@ -114,8 +119,11 @@ impl Scanner<'_> {
             return;
         }
         let indent = line.len() - trimmed.len() + 3 * line.bytes().take_while(|byte| *byte == b'\t').count();
-        if self.is_of_other {
-            return self.of_other(trimmed);
+        if self.others == Others::Within {
+            if trimmed.contains(UNFOLDED) {
+                self.others = Others::None;
+            }
+            return;
         }
         self.content(indent, trimmed, rest);
     }
@@ -162,15 +170,13 @@ impl Scanner<'_> {
         is_comment && (was || line.starts_with("<!--"))
     }
 
-    /// A line of another project's notes: nothing is read before they end.
-    fn of_other(&mut self, line: &str) {
-        self.is_of_other = !line.contains(UNFOLDED);
-    }
-
-    /// Whether what is folded ends in what follows: what nothing ends hides nothing.
-    fn is_unfolded(&mut self, rest: &str) -> bool {
-        self.is_left_open = self.is_left_open || !rest.contains(UNFOLDED);
-        !self.is_left_open
+    /// Whether notes of another project begin with this title of what is folded.
+    fn begins_others(&mut self, line: &str, title: &str, rest: &str) -> bool {
+        if self.others == Others::LeftOpen || !is_of_other(title) || line.contains(UNFOLDED) {
+            return false;
+        }
+        self.others = if rest.contains(UNFOLDED) { Others::Within } else { Others::LeftOpen };
+        self.others == Others::Within
     }
 
     fn content(&mut self, indent: usize, line: &str, rest: &str) {
@@ -228,8 +234,8 @@ impl Scanner<'_> {
         if line.starts_with("<summary") || (line.starts_with("<details") && line.contains("<summary")) {
             self.flush();
             let title = clean(line);
-            self.is_of_other = is_of_other(&title) && !line.contains(UNFOLDED) && self.is_unfolded(rest);
-            return (self.take)(Block::Heading(BOLD, if self.is_of_other { String::new() } else { title }));
+            let title = if self.begins_others(line, &title, rest) { String::new() } else { title };
+            return (self.take)(Block::Heading(BOLD, title));
         }
         self.text(indent, line);
     }
