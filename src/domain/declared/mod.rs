@@ -12,6 +12,7 @@ mod asks;
 mod demands;
 mod fence;
 mod gone;
+mod governed;
 mod kinds;
 mod label;
 mod leaning;
@@ -20,6 +21,8 @@ mod line;
 mod migrates;
 mod read;
 mod role;
+#[cfg(test)]
+mod rulings;
 mod rules;
 mod scan;
 mod scope;
