@@ -2,9 +2,9 @@
 
 use super::label::label;
 use super::role::Role::{
-    self, Adapt, Added, Can, Changed, Clause, Code, Converted, Data, Do, DropsTable, FromTo, Gone, Inside, Is, Maker,
-    Migration, Must, New, NewMigration, NoLonger, Not, Number, Product, Remove, Removed, Renamed, Required, Swapped,
-    Thing, Will, Wiped, Workshop,
+    self, Adapt, Added, Can, Cannot, Changed, Clause, Code, Converted, Data, Do, DropsTable, FromTo, Gone, Inside, Is,
+    Maker, Migration, Must, New, NewMigration, NoLonger, Not, Number, Product, Remove, Removed, Renamed, Required,
+    Swapped, Thing, Will, Wiped, Workshop,
 };
 use super::sentence::Sentence;
 use super::token::Token;
@@ -28,7 +28,8 @@ fn is_auxiliary(word: &str) -> bool {
     is_finite(word)
         || matches!(
             word,
-            "be" | "been"
+            "be" | "not"
+                | "been"
                 | "being"
                 | "to"
                 | "yet"
@@ -48,7 +49,7 @@ fn is_auxiliary(word: &str) -> bool {
 
 fn is_finite(word: &str) -> bool {
     matches!(
-        word,
+        word.strip_prefix("n'").unwrap_or(word),
         "is" | "are"
             | "was"
             | "were"
@@ -87,7 +88,9 @@ impl Sentence {
     /// «is not removed», «no settings were renamed or removed»: what happens is denied. «Files that are not referenced are
     /// removed» and «not only deprecated but removed» deny nothing.
     pub(super) fn deny_events(&mut self, words: &[&str]) {
-        let nots: Vec<usize> = self.all(Not).map(usize::from).collect();
+        // «will not be removed», but not «can no longer be removed».
+        let cannot = self.all(Cannot).filter(|_| !self.has(NoLonger));
+        let nots: Vec<usize> = self.all(Not).chain(cannot).map(usize::from).collect();
         let mut denied = Vec::new();
         for not in nots {
             let verb = self.verb_behind(not, words).or_else(|| self.verb_of_none(not, words));

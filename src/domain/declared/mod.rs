@@ -21,9 +21,9 @@ mod line;
 mod migrates;
 mod read;
 mod role;
+mod rules;
 #[cfg(test)]
 mod rulings;
-mod rules;
 mod scan;
 mod scope;
 mod section;

@@ -62,7 +62,9 @@ fn what_is_denied_through_a_chain_of_verbs_does_not_happen() {
             "The `v1` API has not yet been removed.",
             "No settings were renamed or removed.",
             "We decided against removing `foo`",
+            "`a.b` won't be removed.",
             "Es wurde keine Einstellung entfernt",
+            "Aucune option n'a été supprimée.",
             "没有删除任何配置项",
         ],
     );
