@@ -20,7 +20,7 @@ pub(super) fn is_title(text: &str) -> bool {
     let s = Sentence::of(text);
     let has_verb = [Is, NoLonger, Gone, Must, Will].into_iter().any(|verb| s.has(verb)) && !s.begins(Role::Relative);
     let happens = [Removed, Remove, Renamed, Swapped, Required].into_iter().any(|event| s.has(event));
-    !has_verb && !(happens && s.has_any(&[Code, Product])) && label(text).is_none()
+    !(has_verb || happens && s.has_any(&[Code, Product])) && label(text).is_none()
 }
 
 /// What may stand between a denial, or a subject, and its verb.
@@ -183,7 +183,7 @@ impl Sentence {
             let place = u16::try_from(at).unwrap_or(u16::MAX);
             let is_drop = matches!(*word, "drop" | "drops" | "dropped" | "dropping" | "truncates" | "deletes");
             let is_part = |word: &&str| matches!(*word, "table" | "tables" | "column" | "columns");
-            if is_drop && near(4).any(|word| is_part(word)) && near(4).any(|word| *word == "`") {
+            if is_drop && near(4).any(is_part) && near(4).any(|word| *word == "`") {
                 self.add(DropsTable, place);
             }
             let changes = matches!(*word, "changed" | "changes" | "switched" | "switches");

@@ -113,7 +113,7 @@ impl Context {
         }
         let joined = |word: &&str| matches!(*word, "and" | "&" | "+" | "/" | "und" | "et" | "y" | "or");
         let words: Vec<&str> = text.split([' ', '、', '和', '与']).flat_map(|word| word.split_inclusive(',')).collect();
-        let parts = words.split(|word| joined(&word)).map(|part| part.join(" "));
+        let parts = words.split(|word| joined(word)).map(|part| part.join(" "));
         let parts: Vec<String> =
             parts.flat_map(|part| part.split(',').map(str::to_owned).collect::<Vec<_>>()).collect();
         let parts: Vec<Self> = parts.iter().filter_map(|part| self.below(&Sentence::of(part), own)).collect();
