@@ -3,8 +3,8 @@
 use super::gone::INTERFACE;
 use super::role::Role::{
     Adapt, Advised, AppUser, Asked, AtStart, Before, Can, Cannot, Casual, Clause, Code, Condition, Do, Done, Downtime,
-    Dump, Else, Every, Except, First, Is, Jump, Lockstep, Maker, Migration, Must, NoLonger, Not, Nothing, Now, Older,
-    Once, Optional, Peer, Please, Remove, Required, Rolling, Should, Standing, Steps, ToYours, Update, Updating,
+    Dump, Else, Every, Except, First, Fixed, Is, Jump, Lockstep, Maker, Migration, Must, NoLonger, Not, Nothing, Now,
+    Older, Once, Optional, Peer, Please, Remove, Required, Rolling, Should, Standing, Steps, ToYours, Update, Updating,
     Version, Workaround, You, Yours,
 };
 use super::section::Context;
@@ -17,7 +17,7 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
     if is_standing || s.has(Advised) || (s.begins(Nothing) && !s.has(Except)) {
         return false;
     }
-    let asked = does || s.has(Asked) || (s.has(Please) && s.has_any(&[Done, Do]));
+    let asked = does || s.has(Asked) || is_begged(s);
     let is_free = s.has_any(&[Can, Optional, Condition]);
     let is_yours = s.begins_clause(Do) && s.has(ToYours) && !is_free;
     (asked && (is_pressing(s, does) || context.steps))
@@ -26,7 +26,20 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
         || (s.has(Except) && does && s.has(Code))
         || (s.has_all(&[Done, Code, Else]) && s.has_any(&[Once, Updating]))
         || (s.begins_clause(Adapt) && s.has(Yours) && (breaking || context.breaking))
+        || you_must(s)
         || (is_loud && (must_be_done(s, context) || orders(s, context, does) || stops(s) || dumps(s, context)))
+}
+
+/// The verb that «please» governs is what is to be done.
+fn is_begged(s: &Sentence) -> bool {
+    let tells = [Standing, Casual].into_iter().any(|verb| s.follows(Please, verb, 1));
+    s.has(Please) && (s.follows(Please, Do, 2) || (s.has(Done) && !tells))
+}
+
+/// The reader must do it: that is heard even among what is new or repaired.
+fn you_must(s: &Sentence) -> bool {
+    let what = s.has(Code) || (s.has(Do) && s.has(Updating));
+    s.follows(You, Must, 3) && what && !s.has_any(&[Can, Condition, Fixed, Optional, NoLonger, Not])
 }
 
 /// At a certain time, or else.

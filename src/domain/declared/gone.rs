@@ -1,11 +1,11 @@
 //! What was there and is not any more, or is called otherwise.
 
 use super::role::Role::{
-    self, Acronym, Adapt, Advised, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition, Data, Deprecated,
-    Dies, Disk, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image, Inside, Instead, Is,
-    Leak, Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Optional, Peer, Planned, Product,
-    Pronoun, Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Should, Shown, Since, Standing,
-    Still, Stored, Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works,
+    self, Acronym, Adapt, Added, Advised, Also, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition, Data,
+    Deprecated, Dies, Disk, Edition, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image,
+    Inside, Instead, Is, Leak, Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Only, Optional,
+    Peer, Planned, Product, Pronoun, Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Should,
+    Shown, Since, Standing, Still, Stored, Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -34,9 +34,15 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
         || (s.follows(Burden, Removed, 6) && s.all(Burden).any(|at| at <= 4))
 }
 
+/// It is only for those who pay, from now on.
+pub(super) fn costs_now(s: &Sentence) -> bool {
+    s.has(Edition) && s.has_any(&[Now, FromNowOn, Only, Renamed]) && !s.has_any(&[Can, Added, Also, Fixed])
+}
+
 /// It worked, and no longer does.
 pub(super) fn is_lost(s: &Sentence, context: &Context) -> bool {
-    let is_of_peers = s.has_any(&[Peer, Existing]) && s.follows(Cannot, Read, 3);
+    let is_old_peer = s.follows(Existing, Peer, 1) && s.follows(Peer, Cannot, 2) && !s.has_any(&[Condition, Inside]);
+    let is_of_peers = is_old_peer || s.has_any(&[Peer, Existing]) && s.follows(Cannot, Read, 3);
     let is_dead = s.has(Dies)
         && s.has_any(&[Version, NoLonger, Every, Existing, Update, Updating])
         && !s.has_any(&[Can, Condition]);

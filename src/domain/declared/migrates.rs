@@ -1,10 +1,11 @@
 //! What happens to stored data.
 
 use super::role::Role::{
-    Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Done, Dump, Every, Existing, Fails,
-    Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Jump, Migration, Mishap, MovesData, Must, New,
-    NoLonger, NoWayBack, Not, Now, Number, Older, Only, Please, Pronoun, Read, Reindex, Rejected, Removed, Renamed,
-    Required, Restore, Standing, Stored, Thing, Tool, Update, Updating, Version, Wiped,
+    Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Docs, Done, DropsTable, Dump, Every,
+    Existing, Fails, Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Jump, Looks, Migration, Mishap,
+    MovesData, Must, New, NewMigration, NoLonger, NoWayBack, Not, Now, Number, Older, Only, Please, Pronoun, Read,
+    Reindex, Rejected, Removed, Renamed, Required, Restore, Standing, Stored, Thing, Tool, Update, Updating, Version,
+    Wiped,
 };
 use super::section::Quiet;
 use super::sentence::Sentence;
@@ -12,8 +13,10 @@ use super::sentence::Sentence;
 /// Stored data change, or there is no way back.
 pub(super) fn migrates(s: &Sentence, quiet: Quiet, is_step: bool) -> bool {
     let is_heard = quiet <= Quiet::New && !s.has_any(&[Can, Inside, Fixed, Tool]);
+    let is_news = quiet <= Quiet::New && !s.has_any(&[Can, Inside, Fixed, Tool, Docs, Looks]);
     has_no_way_back(s)
         || converts_at_start(s)
+        || (is_news && s.has_any(&[NewMigration, DropsTable]))
         || (is_heard && is_rewritten(s))
         || (quiet == Quiet::No && says_so(s, is_step))
 }

@@ -12,6 +12,7 @@ mod asks;
 mod demands;
 mod fence;
 mod gone;
+mod governed;
 mod kinds;
 mod label;
 mod leaning;
@@ -21,6 +22,8 @@ mod migrates;
 mod read;
 mod role;
 mod rules;
+#[cfg(test)]
+mod rulings;
 mod scan;
 mod scope;
 mod section;

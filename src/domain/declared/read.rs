@@ -1,5 +1,6 @@
 //! A text, block by block.
 
+use super::governed::is_title;
 use super::label::{commit, is_bump, label, tag};
 use super::role::Role;
 use super::scan::{self, Block};
@@ -101,7 +102,7 @@ impl Reader {
         if !self.is_candidate && sentence.has(Role::Since) && title.split_whitespace().any(is_candidate) {
             return Context { quiet: Quiet::Never, ..Context::default() };
         }
-        if let Some(below) = above.below(&sentence, &self.own) {
+        if let Some(below) = above.below_title(title, &sentence, &self.own) {
             if sentence.has(Role::Version) && sentence.lead > 0 {
                 self.told(title, &Context { breaking: false, removed: false, steps: false, ..below.clone() });
             }
@@ -111,7 +112,8 @@ impl Reader {
                     &Context { breaking: false, removed: false, ..below.clone() },
                     Kinds::default(),
                 );
-                self.add(Kinds { breaking: false, ..kinds }, because, title, &below.scope);
+                let breaking = kinds.breaking && !is_title(title);
+                self.add(Kinds { breaking, ..kinds }, because, title, &below.scope);
             }
             return below;
         }
@@ -127,7 +129,8 @@ impl Reader {
         let above = &Context { marked, ..above.clone() };
         let sentence = Sentence::of(text);
         let is_title = sentence.length <= 4 && text.len() <= 60 && !sentence.has(Role::Code);
-        if let Some(below) = above.below(&sentence, &self.own).filter(|below| is_title && is_of_title(below, above)) {
+        let below = if is_title { above.below_title(text, &sentence, &self.own) } else { None };
+        if let Some(below) = below.filter(|below| is_of_title(below, above)) {
             self.title = Some((indent, text.to_owned(), above.clone()));
             return below;
         }
@@ -147,6 +150,10 @@ impl Reader {
         }
         let answer = rest.join(" | ");
         let name = Sentence::of(first);
+        if let Some(scope) = above.by_origin.and_then(|origin| origin.scope(&name)) {
+            let context = Context { scope, steps: true, ..above.clone() };
+            return self.said(&answer, &answer, &context);
+        }
         let label = above.below(&name, &self.own).filter(|_| !above.breaking && !name.has(Role::Product));
         let text = format!("| {} |", cells.join(" | "));
         match label {

@@ -236,6 +236,18 @@ pub(super) enum Role {
     Often,
     /// For those who stay with the older version.
     Workaround,
+    /// What makers have, and many products, too: [`Role::Inside`] where it is what changes.
+    Workshop,
+    /// So it is unless somebody sets it: said of what is done.
+    ByDefault,
+    /// What only those have who pay for it.
+    Edition,
+    /// «changed from … to …»
+    FromTo,
+    /// A migration is what is new.
+    NewMigration,
+    /// A table is dropped, or a column of one.
+    DropsTable,
 }
 
 impl Role {
@@ -263,6 +275,8 @@ impl Role {
                 | Self::Until
                 | Self::Hitherto
                 | Self::AppUser
+                | Self::ByDefault
+                | Self::Edition
         )
     }
 }

@@ -2,15 +2,15 @@
 
 use super::asks::asks;
 use super::demands::{is_refused, is_required, is_restricted};
-use super::gone::{hits_who_relies, is_lost, is_relief, is_removed, is_renamed, is_swapped};
+use super::gone::{costs_now, hits_who_relies, is_lost, is_relief, is_removed, is_renamed, is_swapped};
 use super::leaning::leans;
 use super::migrates::{migrates, moves_by_hand};
 use super::role::Role::{
-    self, Added, Before, Better, Builders, Burden, Cannot, Changed, Code, Default, Deprecated, Did, Disk, Do, Docs,
-    Elsewhere, Except, Failed, Fixed, Format, Formerly, From, FromNowOn, Gains, Guard, Incompatible, Inside, Instead,
-    Is, Minimum, Must, New, NewOnly, NoLonger, Nobody, Not, Now, Number, OffByDefault, Often, Once, Only, Optional,
-    Other, Planned, Product, Remove, Removed, Renamed, Required, Shown, Still, Thing, Tool, Unless, Update, Updating,
-    Was, Workaround, Works, Yours,
+    self, Added, Before, Better, Builders, Burden, Cannot, Changed, Code, Condition, Default, Deprecated, Did, Disk,
+    Do, Docs, Elsewhere, Except, Failed, Fixed, Format, Formerly, From, FromNowOn, Gains, Gone, Guard, Incompatible,
+    Inside, Instead, Is, Minimum, Must, New, NewMigration, NewOnly, NoLonger, Nobody, Not, Now, Number, OffByDefault,
+    Often, Once, Only, Optional, Other, Planned, Product, Remove, Removed, Renamed, Required, Shown, Still, Thing,
+    Tool, Unless, Until, Update, Updating, Version, Was, Will, Workaround, Works, Yours,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -28,7 +28,8 @@ pub(super) fn declared(sentence: &Sentence, context: &Context, before: Kinds) ->
     let breaking = breaks.is_some();
     let moves_by_hand = moves_by_hand(sentence);
     let manual = asks(sentence, context, is_loud, breaking || before.breaking) || (moves_by_hand && is_loud);
-    let migration = migrates(sentence, quiet, context.steps) || (manual && moves_by_hand);
+    let migration =
+        migrates(sentence, quiet_of_data(sentence, context, quiet), context.steps) || (manual && moves_by_hand);
     let because = breaks.or(migration.then_some(Because::Data)).or(manual.then_some(Because::Asked));
     (Kinds { breaking, manual, migration, unread: false }, because)
 }
@@ -40,14 +41,16 @@ type Claim = (Because, bool, fn(&Sentence, &Context) -> bool);
 fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Because> {
     let is_heard = quiet <= Quiet::New || context.removed;
     let is_told = is_heard && !sentence.has(Still) && !is_relief(sentence);
-    let claims: [Claim; 16] = [
+    let is_taken = is_told || (context.deprecated && is_completed(sentence));
+    let claims: [Claim; 17] = [
         (Because::CalledSo, is_heard, |s, _| s.has(Incompatible)),
         (Because::CalledSo, quiet <= Quiet::New && context.marked, |s, _| {
             !s.denies && !s.has_any(&[Still, Not]) || s.has_any(&[NoLonger, Cannot, Works, Shown])
         }),
         (Because::Removed, is_told && context.removed, |s, _| !s.has_any(&[Inside, Burden]) && !s.denies),
-        (Because::Removed, is_told, |s, _| is_removed(s)),
+        (Because::Removed, is_taken, |s, _| is_removed(s)),
         (Because::Lost, is_told, is_lost),
+        (Because::Closed, quiet == Quiet::No, |s, _| costs_now(s)),
         (Because::Renamed, is_told, |s, c| is_renamed(s) && is_no_news(s, c, &[Now, FromNowOn])),
         (Because::Value, is_told && !sentence.has(Inside), |s, c| {
             has_another_value(s) && is_no_news(s, c, &[Thing, Code, Product, Number])
@@ -64,6 +67,13 @@ fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Becaus
     ];
     let found = claims.into_iter().find(|(_, may_be, holds)| *may_be && holds(sentence, context));
     found.map(|(because, ..)| because).or_else(|| leans(sentence, context, quiet).then_some(Because::ManySigns))
+}
+
+/// Whether it is gone already, where others are only to go.
+fn is_completed(s: &Sentence) -> bool {
+    let is_done = s.has(Gone) || s.begins(Removed) || s.follows(Is, Removed, 2);
+    // A version that is named is mostly the one that it goes with.
+    is_done && !s.has_any(&[Version, Will, Planned, Until, Optional, Still, Condition]) && !is_relief(s)
 }
 
 /// Whether it is about what was there before, even where new things are told of.
@@ -114,6 +124,11 @@ pub(super) fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
         return context.quiet.max(Quiet::Mostly);
     }
     if is_gain { context.quiet.max(Quiet::New) } else { context.quiet }
+}
+
+/// A migration that is what is new is no less one as it stands among what is.
+fn quiet_of_data(s: &Sentence, context: &Context, quiet: Quiet) -> Quiet {
+    if s.has(NewMigration) && quiet == Quiet::Mostly { context.quiet.max(Quiet::New) } else { quiet }
 }
 
 /// Whether it concerns others than those who run the image.

@@ -2,6 +2,7 @@
 //! own, as footers of commits and forms with fixed fields, stays apart here.
 
 use super::fence::Fence;
+use super::governed::is_title;
 use super::line::{
     admonition, begins_anew, clean, heading, html_heading, is_definition, is_only_links, is_slanted_title, is_wide,
     item, unquoted, without_front_matter,
@@ -223,7 +224,7 @@ impl Scanner<'_> {
             return self.flush();
         }
         if let Some((ticked, text)) = item(line) {
-            self.title_of_list();
+            self.title_of_list(indent);
             self.flush();
             return self.begin(Block::Item(indent, ticked, clean(text)));
         }
@@ -269,11 +270,14 @@ impl Scanner<'_> {
         }
     }
 
-    /// A line above a list that says what the list is of.
-    fn title_of_list(&mut self) {
-        let Some(Block::Text(_, text)) = &mut self.open else { return };
+    /// A line above a list that says what the list is of. What is indented deeper than the list belongs to what is above it.
+    fn title_of_list(&mut self, of_list: usize) {
+        let Some(Block::Text(indent, text)) = &mut self.open else { return };
+        if *indent > of_list {
+            return;
+        }
         let ends = text.ends_with([':', '：']);
-        let is_short = !text.ends_with(['.', '!', '?', ';', ',', '。']);
+        let is_short = !text.ends_with(['.', '!', '?', ';', ',', '。']) && is_title(text);
         if self.lines == 1 && text.len() <= LONGEST_TITLE && (ends || is_short) {
             let title = std::mem::take(text);
             self.open = Some(Block::Heading(BOLD, title));

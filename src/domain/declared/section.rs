@@ -2,8 +2,8 @@
 
 use super::role::Role::{
     self, Added, Appendix, Asked, Attention, Breaking, Builders, Changed, Clause, Deprecated, Developers, Docs,
-    Elsewhere, Fixed, Incompatible, Inside, Migration, New, NewOnly, Now, Number, Optional, Planned, Removed, Renamed,
-    Requirements, Steps, Unreleased, Update, Updating, Upkeep, Version, Workaround,
+    Elsewhere, Fixed, Incompatible, Inside, Migration, New, NewMigration, NewOnly, Now, Number, Optional, Planned,
+    Removed, Renamed, Requirements, Steps, Unreleased, Update, Updating, Upkeep, Version, Workaround, Workshop,
 };
 use super::scan::{BOLD, Block};
 use super::scope::{self, Scope, is_same};
@@ -26,6 +26,26 @@ pub(super) enum Quiet {
     Never,
 }
 
+/// Whom the rows of a table concern, by their first cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Those who come from before that version.
+    Before,
+    /// Those who come from that version, or an older one.
+    UpTo,
+}
+
+impl Origin {
+    /// The scope of a row, which its first cell names.
+    pub(super) fn scope(self, cell: &Sentence) -> Option<Scope> {
+        let (version, _) = cell.versions.first()?;
+        Some(match self {
+            Self::Before => Scope::Before(version.clone()),
+            Self::UpTo => Scope::UpTo(version.clone()),
+        })
+    }
+}
+
 /// What is known of a place in a text.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each may be so beside the others")]
@@ -44,6 +64,10 @@ pub(super) struct Context {
     pub(super) attention: bool,
     /// What stands there was otherwise before.
     pub(super) changed: bool,
+    /// What stands there is only deprecated, unless it says that it is gone.
+    pub(super) deprecated: bool,
+    /// Each row of a table begins with the version that those come from whom it concerns.
+    pub(super) by_origin: Option<Origin>,
     /// A sign of warning stands before it.
     pub(super) marked: bool,
     /// A sentence before it told of something.
@@ -73,8 +97,28 @@ impl Context {
     pub(super) fn behind_label(self, label: &str, above: &Self) -> Self {
         let is_outright = (self.breaking && !above.breaking) || self.removed;
         let is_name = label.chars().all(|c| !c.is_uppercase() && !is_ideograph(c));
-        let quiet = if is_outright { self.quiet } else { self.quiet.max(above.quiet) };
+        let quiet = match is_outright {
+            true if self.breaking && !above.breaking && !self.removed => above.said_outright(),
+            true => self.quiet,
+            false => self.quiet.max(above.quiet),
+        };
         Self { quiet, migration: self.migration && !is_name, steps: self.steps && !is_name, ..self }
+    }
+
+    /// What is known below a title: one that joins several kinds is as loud as its loudest part.
+    pub(super) fn below_title(&self, text: &str, title: &Sentence, own: &[u64]) -> Option<Self> {
+        let whole = self.below(title, own)?;
+        if !(Quiet::New..=Quiet::Silent).contains(&whole.quiet) || self.silence() != Quiet::No {
+            return Some(whole);
+        }
+        let joined = |word: &&str| matches!(*word, "and" | "&" | "+" | "/" | "und" | "et" | "y" | "or");
+        let words: Vec<&str> = text.split([' ', '、', '和', '与']).flat_map(|word| word.split_inclusive(',')).collect();
+        let parts = words.split(|word| joined(word)).map(|part| part.join(" "));
+        let parts: Vec<String> =
+            parts.flat_map(|part| part.split(',').map(str::to_owned).collect::<Vec<_>>()).collect();
+        let parts: Vec<Self> = parts.iter().filter_map(|part| self.below(&Sentence::of(part), own)).collect();
+        let loudest = parts.into_iter().min_by_key(|part| part.quiet);
+        Some(loudest.filter(|part| part.quiet < whole.quiet).unwrap_or(whole))
     }
 
     /// What is known below a title, or behind a label.
@@ -109,8 +153,20 @@ impl Context {
         if t.has(Removed) {
             return Some(Self { removed: true, breaking: false, ..heard });
         }
-        if t.has_any(&[Deprecated, Planned, Builders, Elsewhere, Inside, Optional, NewOnly]) {
+        if t.has(Planned) {
+            return Some(self.quiet(Quiet::Never));
+        }
+        if t.has_any(&[Builders, Elsewhere, Optional, NewOnly]) {
             return Some(self.quiet(Quiet::Silent));
+        }
+        if t.has(Workshop) && t.length <= 2 {
+            return Some(self.quiet(Quiet::New));
+        }
+        if t.has(Inside) {
+            return Some(self.quiet(Quiet::Silent));
+        }
+        if t.has(Deprecated) {
+            return Some(Self { deprecated: true, ..self.quiet(Quiet::Mostly) });
         }
         if (t.has(Workaround) && !t.has(Steps))
             || (t.has(Developers) && t.length <= 3)
@@ -120,6 +176,9 @@ impl Context {
         }
         if t.has(Renamed) {
             return Some(Self { breaking: true, ..heard });
+        }
+        if t.has(NewMigration) && t.length <= 4 {
+            return Some(Self { migration: true, of_data: true, ..heard });
         }
         if t.has_any(&[Steps, Asked, Updating, Update, Migration]) && !t.has(Added) {
             let of_data = t.has(Migration) && t.has(Role::Data);
@@ -204,13 +263,19 @@ impl Stack {
 /// What is known of the rows of a table: one of old and new names, or values, is of what changed.
 pub(super) fn columns(names: &[String], above: &Context) -> Context {
     let names: Vec<Sentence> = names.iter().map(|name| Sentence::of(name)).collect();
-    let any = |roles: &[Role]| names.iter().any(|name| name.has_any(roles));
     let is_of_packages = names.first().is_some_and(|name| name.has(Role::Package));
     let news = [Role::New, Role::Now, Role::FromNowOn, Role::Since, Role::From, Role::Is];
     let is_of_versions = names.first().is_some_and(|name| name.has_any(&[Role::Requirements, Role::Minimum]))
         && names.iter().filter(|name| name.has(Role::Version)).count() >= 2;
-    let changes = !is_of_packages && ((any(&[Role::Was, Role::Before]) && any(&news)) || is_of_versions);
-    Context { breaking: above.breaking || (changes && above.quiet == Quiet::No), ..above.clone() }
+    // What was and what is now stand in two columns.
+    let is_pair = names.iter().enumerate().any(|(at, name)| {
+        let others = || names.iter().enumerate().filter(move |(other, _)| *other != at);
+        name.has_any(&[Role::Was, Role::Before]) && others().any(|(_, other)| other.has_any(&news))
+    });
+    let by_origin = names.first().filter(|name| name.has(Update) && name.has_any(&[Role::From, Role::Before]));
+    let by_origin = by_origin.map(|name| if name.has(Role::Before) { Origin::Before } else { Origin::UpTo });
+    let changes = !is_of_packages && by_origin.is_none() && (is_pair || is_of_versions);
+    Context { breaking: above.breaking || (changes && above.quiet == Quiet::No), by_origin, ..above.clone() }
 }
 
 /// Whom a sentence or title names who come from older versions.

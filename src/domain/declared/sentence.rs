@@ -127,7 +127,10 @@ impl Sentence {
         sentence.marked(text);
         sentence.relative();
         sentence.attribute(&words);
+        sentence.joined(&words);
         sentence.deny();
+        sentence.deny_events(&words);
+        sentence.workshop(&tokens.all);
         sentence
     }
 
@@ -187,6 +190,9 @@ impl Sentence {
                         self.add(role, at);
                     }
                 });
+                let last = length.saturating_sub(1);
+                let place = at.saturating_add(u16::try_from(last).unwrap_or_default());
+                self.folded(words.get(last..).unwrap_or_default(), place);
                 self.reaches(at, length);
                 if length == 1 && !self.is_known(at) {
                     self.compound(words.first().copied().unwrap_or_default(), at);
@@ -201,6 +207,16 @@ impl Sentence {
                 length
             }
         }
+    }
+
+    /// «will be logged out», «get logged out»: the same as «are logged out».
+    fn folded(&mut self, words: &[&str], at: u16) {
+        let ["be" | "been" | "get" | "gets" | "got", next, ..] = words else { return };
+        words::roles(&["are", next, words.get(2).copied().unwrap_or_default()], |role| {
+            if matches!(role, Role::Dies | Role::Refused) && !self.marks.contains(&(role, at)) {
+                self.add(role, at);
+            }
+        });
     }
 
     /// What several words say at a place they say to what follows them, too.

@@ -20,6 +20,10 @@ impl Sentence {
         for (at, pair) in tokens.windows(2).enumerate() {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
             let [Token::Name(_), Token::Version(version) | Token::Number(version)] = pair else { continue };
+            // «Thu, 05 Feb»: two things.
+            if self.marks.contains(&(Role::Clause, at.saturating_add(1))) {
+                continue;
+            }
             let is_day = version.len() == 4 && version.starts_with("20");
             let is_unknown =
                 self.marks.iter().all(|(role, place)| *place != at || matches!(role, Role::Clause | Role::Name));

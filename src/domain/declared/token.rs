@@ -60,7 +60,9 @@ impl<'t> Tokens<'t> {
                     tokens.led();
                 }
                 match c {
-                    '+' if matches!(tokens.all.last(), Some(Token::Number(_) | Token::Version(_))) => {
+                    '+' if is_open_end(text, rest)
+                        && matches!(tokens.all.last(), Some(Token::Number(_) | Token::Version(_))) =>
+                    {
                         tokens.all.push(Token::Word("minimum"));
                     }
                     '→' | '➜' | '⇒' => tokens.all.push(Token::Word("→")),
@@ -160,6 +162,13 @@ impl<'t> Tokens<'t> {
         }
         end
     }
+}
+
+/// Whether a plus stands right behind a number, and no other number follows: `1.25+`, and neither `8 + 2` nor `+0100`.
+fn is_open_end(text: &str, rest: &str) -> bool {
+    let before = text.len().checked_sub(rest.len()).and_then(|at| text.get(..at)?.chars().next_back());
+    let after = rest.chars().nth(1);
+    before.is_some_and(char::is_alphanumeric) && !after.is_some_and(|c| c.is_ascii_digit())
 }
 
 /// How long an address, the name of a picture, or the number of an issue or change is that a text begins with: none is a

@@ -2,10 +2,10 @@
 
 use super::gone::INTERFACE;
 use super::role::Role::{
-    self, Added, Also, AppUser, Arrow, Better, Can, Changed, Clause, Code, Condition, Contract, Default, Deprecated,
-    Did, Failed, Fixed, Formerly, FromNowOn, Gains, Good, Habit, Hitherto, Inside, Instead, Is, IsNow, Less, Looks,
-    Maker, Minimum, New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Peer, Product, Required,
-    Resource, Runs, Shown, Still, Thing, Unit, Unless, Version, Was, Works,
+    self, Added, Also, AppUser, Arrow, Better, ByDefault, Can, Changed, Clause, Code, Condition, Contract, Default,
+    Deprecated, Did, Do, Failed, Fixed, Formerly, FromNowOn, FromTo, Gains, Good, Habit, Hitherto, Inside, Instead, Is,
+    IsNow, Less, Looks, Maker, Minimum, New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Peer,
+    Product, Required, Resource, Runs, Shown, Still, Thing, Unit, Unless, Version, Was, Works,
 };
 use super::section::Context;
 use super::sentence::Sentence;
@@ -18,12 +18,23 @@ pub(super) fn has_another_value(s: &Sentence) -> bool {
 }
 
 fn has_other_default(s: &Sentence) -> bool {
-    let is_other = s.has_any(&[Now, FromNowOn, Was, Instead, Changed, NoLonger]) || s.follows(New, Default, 1);
-    let is_made = s.begins(Maker) && s.has_any(&[Thing, Code, Product, Number]) && !s.has(Inside);
-    let may_be = s.follows(Can, Default, 4) || s.follows(Can, Changed, 2);
+    let is_beside = |role: Role| s.in_one_clause(Default, role) || s.all(Default).any(|at| at < s.lead);
+    let was_aside = s.all(Was).any(|at| at > 0 && s.all(Clause).any(|clause| clause == at));
+    let is_other = s.has_any(&[Now, FromNowOn, Instead, NoLonger, Formerly])
+        || (s.has(Was) && (is_beside(Was) || was_aside))
+        || (s.has(Changed) && is_beside(Changed))
+        || s.follows(New, Default, 1);
+    let is_so_made = s.has(ByDefault)
+        && [Maker, Do, Required].into_iter().any(|verb| s.begins(verb))
+        && !s.has_any(&[Looks, Resource]);
+    let is_made = (is_so_made || s.begins(Maker) && s.has_any(&[Thing, Code, Product, Number])) && !s.has(Inside);
+    let is_changeable = s.in_one_clause(Default, Can) && s.in_one_clause(Can, Changed) && !s.has(NoLonger);
+    let may_be = s.follows(Can, Default, 4) || s.follows(Can, Changed, 2) || is_changeable || s.is_offered(Default);
     // «(default: unlimited)» tells of something new.
-    let is_aside =
-        s.begins_clause(Default) && !s.begins(Default) && !s.has_any(&[Was, Formerly, Now, FromNowOn, Instead]);
+    let is_aside = s.begins_clause(Default)
+        && !s.begins(Default)
+        && !was_aside
+        && ![Was, Formerly, Now, FromNowOn, Instead].into_iter().any(is_beside);
     let is_set = s.follows(Default, Is, 4) && VALUES.into_iter().any(|value| s.follows(Is, value, 1));
     let is_so = s.follows(Is, Default, 4) && !s.has_any(&[New, Added, OffByDefault]);
     (s.has_any(&[OffByDefault, Default]) && (is_other || is_made) && !may_be && !is_aside)
@@ -56,7 +67,15 @@ fn is_other_now(s: &Sentence) -> bool {
     let is_near = s.follows(Instead, Number, 2) || s.follows(Number, Instead, 3);
     let goes_to = s.has(Thing) && (is_near || s.has_all(&[Arrow, Number]));
     let since_now = of_interface && (s.has(FromNowOn) || s.has_all(&[Was, Now]));
-    was_other || has_value || is_value || replaces || goes_to || since_now || (s.has(Was) && s.count(Code) >= 2)
+    let from_to = s.has(FromTo) && !s.has_any(&[Fixed, Looks, Inside, Resource, Better, Less]);
+    from_to
+        || was_other
+        || has_value
+        || is_value
+        || replaces
+        || goes_to
+        || since_now
+        || (s.has(Was) && s.count(Code) >= 2)
 }
 
 /// «needs four requests instead of nineteen»: how much it takes.
