@@ -133,8 +133,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_bound = question.group.as_ref().map(|plan| plan.binding()) == question.terms.group;
         // What is held is let go by whoever holds it still.
         let is_held = question.terms.allows == Allows::Held;
-        let goes_with = |name: &str| is_held || together.iter().any(|other| other.name == *name);
-        if !runs || !is_bound || !question.with.iter().all(goes_with) {
+        let goes_with = |name: &str| is_held || together.iter().any(|other| *other.name == *name);
+        if !runs || !is_bound || !question.with.iter().all(|name| goes_with(name)) {
             return Answer::Changed(Box::new(asked));
         }
         if self.0.cluster.is_dry_run() {
