@@ -152,6 +152,6 @@ mod tests {
         checks.extend(found(&nats(3), old));
         checks.extend(found(&nats(3), examined(Err(NatsError::Away))));
         checks.push(unreached(&nats(3), &NatsError::Away));
-        insta::assert_snapshot!("nats", lines(&checks));
+        insta::assert_snapshot!(lines(&checks));
     }
 }

@@ -1,6 +1,6 @@
 //! What a word governs: what a denial reaches through a chain of verbs, which noun is the head, what is only offered.
 
-use super::label::label;
+use super::line::label;
 use super::role::Role::{
     self, Adapt, Added, Can, Cannot, Changed, Clause, Code, Converted, Data, Do, DropsTable, FromTo, Gone, Inside, Is,
     Maker, Migration, Must, New, NewMigration, NoLonger, Not, Number, Product, Remove, Removed, Renamed, Required,

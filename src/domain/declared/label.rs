@@ -29,14 +29,6 @@ pub(super) fn commit<'t>(text: &'t str, above: &Context) -> Option<(Context, &'t
     Some((Context { quiet: quiet.max(above.quiet), ..above.clone() }, rest))
 }
 
-/// What stands before a colon, if that is short.
-pub(super) fn label(text: &str) -> Option<(&str, &str)> {
-    let at = text.find([':', '：']).filter(|at| *at <= 60)?;
-    let (label, rest) = (text.get(..at)?, text.get(at..)?);
-    let rest = rest.trim_start_matches([':', '：']);
-    (!label.contains('`') && !rest.trim().is_empty()).then(|| (label, rest.trim()))
-}
-
 /// `[CHANGE] …`: a mark in brackets before a text.
 pub(super) fn tag(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix('[')?.split_once("] ").filter(|(tag, _)| tag.len() <= 40)

@@ -167,3 +167,11 @@ pub(super) fn clean(text: &str) -> String {
     }
     shown.trim().to_owned()
 }
+
+/// What stands before a colon, if that is short.
+pub(super) fn label(text: &str) -> Option<(&str, &str)> {
+    let at = text.find([':', '：']).filter(|at| *at <= 60)?;
+    let (label, rest) = (text.get(..at)?, text.get(at..)?);
+    let rest = rest.trim_start_matches([':', '：']);
+    (!label.contains('`') && !rest.trim().is_empty()).then(|| (label, rest.trim()))
+}

@@ -1,7 +1,8 @@
 //! A text, block by block.
 
 use super::governed::is_title;
-use super::label::{commit, is_bump, label, tag};
+use super::label::{commit, is_bump, tag};
+use super::line::label;
 use super::role::Role;
 use super::scan::{self, Block};
 use super::section::{Context, Quiet, Stack, columns, origin};
