@@ -219,8 +219,12 @@ async fn openapi(request: HttpRequest) -> HttpResponse {
 /// Adds what stands in the place of page and API where nobody can sign in: an answer that says how to enable them. Also for a
 /// scope of a path that all our addresses begin with.
 pub fn off_routes(config: &mut ServiceConfig) {
-    for path in ["", "/", "/api/v1/{rest:.*}", KEEL_APPROVALS] {
+    for path in ["/api/v1/{rest:.*}", KEEL_APPROVALS] {
         config.route(path, web::to(off));
+    }
+    // What is sent there is a webhook at a wrong path.
+    for path in ["", "/"] {
+        config.route(path, web::get().to(off)).route(path, web::head().to(off));
     }
 }
 

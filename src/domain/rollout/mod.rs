@@ -209,12 +209,12 @@ pub struct Stall {
     pub progress: Progress,
 }
 
-/// What is given up so shortly before something is written, or so little after it as clocks differ, is of the rollout before.
-const JUST_BEFORE: std::ops::Range<i64> = -60..5;
+/// What is given up so many seconds before something is written is of the rollout before: a deadline of its own has at least a
+/// second, and passes no sooner.
+const JUST_BEFORE: std::ops::RangeInclusive<i64> = -60..=0;
 
 impl Stall {
-    /// Whether its deadline passed while something was about to be written, so that it is not about that: no deadline is as
-    /// short as that.
+    /// Whether its deadline passed while something was about to be written, so that it is not about that.
     #[must_use]
     pub fn is_just_before(&self, written: DateTime<Utc>) -> bool {
         let since = DateTime::parse_from_rfc3339(&self.since).map(|since| (since.to_utc() - written).num_seconds());

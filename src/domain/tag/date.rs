@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{digits, from};
+use super::{digits, first_token, from, is_commit};
 
 /// A date, with a time of day if one is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +145,8 @@ fn instant(text: &str) -> Option<(Date, &str)> {
 /// `YYYYMMDD-hhmm`, `YYYYMMDD-hhmmss`
 fn minutes(text: &str) -> Option<(Date, &str)> {
     let (date, rest) = packed(text, 8, Shape::Packed)?;
-    let time = rest.strip_prefix('-')?;
+    // A commit id that begins with four or six digits is no time of day: `20240501-1813d1c56`.
+    let time = rest.strip_prefix('-').filter(|time| !is_commit(first_token(time)))?;
     let (shape, length) = match digits(time) {
         4 => (Shape::Minutes, 4),
         6 => (Shape::Seconds, 6),

@@ -297,7 +297,7 @@ async fn a_deadline_that_passes_while_it_goes_back_is_that_of_what_failed() {
         let record = stage.cluster.state(|state| crate::cluster::annotations::claimed(&state.workload));
         record.known("web").update.as_ref().map(|update| update.outcome)
     };
-    for (seconds, expected) in [(-2, Outcome::RollingOut), (2, Outcome::RollingOut), (600, Outcome::Failed)] {
+    for (seconds, expected) in [(-2, Outcome::RollingOut), (0, Outcome::RollingOut), (3, Outcome::Failed)] {
         stage.fails(&rfc3339(stage.clock.now() + TimeDelta::seconds(seconds))).await;
         assert_eq!(outcome(), Some(expected), "{seconds}");
     }

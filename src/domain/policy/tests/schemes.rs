@@ -127,6 +127,18 @@ fn counted_builds_decide() {
 }
 
 #[test]
+fn a_commit_behind_a_date_is_no_time_of_day() {
+    for (running, newer) in [
+        ("v20240501-1813d1c56", "v20240601-00f4a215d"),
+        ("v20240601-00f4a215d", "v20240701-202033f9a"),
+        ("20240501-1813d1c", "20240601-5e6f7a8"),
+    ] {
+        assert_eq!(chosen(running, &[newer], Strategy::All).as_deref(), Some(newer), "{running}");
+        assert_eq!(chosen(newer, &[running], Strategy::All), None, "{newer}");
+    }
+}
+
+#[test]
 fn builds_of_one_commit_decide() {
     let cases: [(&str, &[&str], Option<&str>); 12] = [
         ("33acdda4-ls73", &["b9e2cafd-ls153", "33acdda4-ls72", "33acdda4-ls74", "33acdda4"], Some("33acdda4-ls74")),
