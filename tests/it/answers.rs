@@ -43,7 +43,8 @@ async fn opened(watcher: &Watcher, path: &str) -> Reply {
 fn ours(seen: &Seen) -> Value {
     let mut all = seen.0["metadata"]["annotations"].clone();
     if let Some(all) = all.as_object_mut() {
-        all.retain(|name, _| name.starts_with("image-watcher/"));
+        // The record takes an edit of settings over, whenever that is looked at.
+        all.retain(|name, _| name.starts_with("image-watcher/") && name != "image-watcher/record");
     }
     all
 }

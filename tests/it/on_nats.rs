@@ -102,7 +102,12 @@ async fn a_server_that_is_not_there_at_the_start_is_waited_for(ctx: Ctx) {
     assert_eq!(announce(&watcher, &host, repository.name(), "1.0.0").await, 503, "whoever pushes sends it again");
     watcher.wait_for_log("the queue is not there: the service waits for it").await;
     way.set(Fault::Pass);
-    eventually("it is ready", async || (probe("/readyz").await.0 == 200).then_some(())).await;
+    // For a moment nobody listens, as who waited hands over.
+    let is_ready = async || {
+        let answer = ctx.http().get(watcher.admin_url("/readyz")).send().await;
+        answer.is_ok_and(|answer| answer.status() == 200).then_some(())
+    };
+    eventually("it is ready", is_ready).await;
     let digest = repository.push(Image::new("1.0.1")).await;
     eventually("it is taken", async || {
         (announce(&watcher, &host, repository.name(), "1.0.1").await == 202).then_some(())
