@@ -58,6 +58,14 @@ pub struct Source<'s, R> {
     pub place: Option<Place<'s>>,
 }
 
+impl<'s, R> Source<'s, R> {
+    /// Where a manifest is asked for anew each time, and nothing else is looked at.
+    #[must_use]
+    pub fn new(registry: &'s R, repository: &'s Repository, credential: &'s Credential) -> Self {
+        Self { registry, repository, credential, digests: None, beside: None, forges: None, place: None }
+    }
+}
+
 impl<R: Registry> Source<'_, R> {
     /// What a tag points to now.
     ///
@@ -405,15 +413,7 @@ mod tests {
     async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
         let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new(), broken: &[] };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-        let source = Source {
-            registry: &shelf,
-            repository: &repository,
-            credential: &credential,
-            digests: None,
-            beside: None,
-            forges: None,
-            place: None,
-        };
+        let source = Source::new(&shelf, &repository, &credential);
         let policy = Policy::of(Strategy::All);
         let tags = Tags::of(&repository, &Wanted::everything(), list);
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| match decision.outcome() {
@@ -458,7 +458,7 @@ mod tests {
             let place = Place::of(of, &image, &ledger, Mode::AutoUpdate, &nobody);
             let (registry, digests) = (&shelf, Some(Digests::default()));
             let (repository, credential) = (&repository, &credential);
-            let source = Source { registry, repository, credential, digests, beside: None, forges: None, place };
+            let source = Source { digests, place, ..Source::new(registry, repository, credential) };
             let tags = Tags::of(repository, &Wanted::everything(), &["1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4"]);
             let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
                 let why = crate::domain::grounds::Grounds::of(decision, policy).map(|why| why.to_string());
@@ -489,15 +489,7 @@ mod tests {
             let shelf =
                 Shelf { whole: all, asked: Mutex::default(), pushed: pushed.iter().copied().collect(), broken: &[] };
             let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-            let source = Source {
-                registry: &shelf,
-                repository: &repository,
-                credential: &credential,
-                digests: None,
-                beside: None,
-                forges: None,
-                place: None,
-            };
+            let source = Source::new(&shelf, &repository, &credential);
             let selection = Some(Selection::parse("glob:build-*", Order::Newest).unwrap());
             let policy = Policy { selection, ..Policy::of(Strategy::All) };
             let mut wanted = Wanted::default();
@@ -527,15 +519,7 @@ mod tests {
     ) -> (Option<String>, KnownSince) {
         let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new(), broken: &[] };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-        let source = Source {
-            registry: &shelf,
-            repository: &repository,
-            credential: &credential,
-            digests: None,
-            beside: None,
-            forges: None,
-            place: None,
-        };
+        let source = Source::new(&shelf, &repository, &credential);
         let cooldown = Some(Cooldown::new(TimeDelta::hours(24), known));
         let policy = Policy { cooldown, ..Policy::of(Strategy::All) };
         let tags = Tags::of(&repository, &Wanted::everything(), list);

@@ -168,15 +168,7 @@ mod tests {
         ] {
             let registry = Bare { has, knows, asked: Mutex::default() };
             let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-            let source = Source {
-                registry: &registry,
-                repository: &repository,
-                credential: &credential,
-                digests: None,
-                beside: None,
-                forges: None,
-                place: None,
-            };
+            let source = Source::new(&registry, &repository, &credential);
             let (running, policy) = (Tag::parse("stable").unwrap(), Policy::of(Strategy::All));
             let told = match super::super::digest(&source, &running, digest, &policy, DateTime::UNIX_EPOCH).await {
                 Err(Undecided::Gone(gone)) => Ok(gone.lost),

@@ -229,8 +229,7 @@ impl Look<'_> {
         let (registry, repository) = (self.registry, image.repository());
         let platforms = || -> BoxFuture<'_, _> { Box::pin(Cluster::platforms(self.kube)) };
         let place = Place::of((workload, container), &image, ledger, settings.mode, &platforms);
-        let (digests, beside, forges) = (None, None, None);
-        let source = Source { registry, repository, credential: &credential, digests, beside, forges, place };
+        let source = Source { place, ..Source::new(registry, repository, &credential) };
         let (mut explanation, digest) = match settings.track {
             Track::Version => {
                 let relatives = tags.relatives(tag.as_str(), &settings.policy);

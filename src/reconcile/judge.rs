@@ -315,7 +315,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let credential = target.credential()?;
         let digests = target.digests.clone();
         let (registry, repository) = (&*self.0.registry, &target.repository);
-        Ok(Source { registry, repository, credential, digests, beside: None, forges: None, place: None })
+        Ok(Source { digests, ..Source::new(registry, repository, credential) })
     }
 
     /// Where it is asked what became of the releases of versions that `waited`.

@@ -141,15 +141,7 @@ async fn again(ground: &Ground<'_>, container: &str, asked: &Question) -> anyhow
     let registry = ground.registry()?;
     let platforms = || -> BoxFuture<'_, _> { Box::pin(ground.kube.platforms()) };
     let place = Place::of((workload, container), &image, ledger, Mode::AutoUpdate, &platforms);
-    let source = Source {
-        registry: &registry,
-        repository: image.repository(),
-        credential: &credential,
-        digests: None,
-        beside: None,
-        forges: None,
-        place,
-    };
+    let source = Source { place, ..Source::new(&registry, image.repository(), &credential) };
     let doubt =
         |running: &Tag, policy: &Policy, tags: &Tags| ledger.doubts(tags.relatives(running.as_str(), policy)?, now);
     match question.again(&source, &settings, now, doubt).await {

@@ -224,7 +224,7 @@ impl<R: Registry> Look<'_, R> {
         place: Option<assess::Place<'s>>,
     ) -> Source<'s, R> {
         let repository = waiting.image.repository();
-        Source { registry: self.registry, repository, credential, digests: None, beside: None, forges: None, place }
+        Source { place, ..Source::new(self.registry, repository, credential) }
     }
 
     /// What stands between them and the first write.

@@ -214,15 +214,7 @@ impl<R: Registry> Look<'_, R> {
     async fn group(&self, repository: &Repository, group: Group<'_>) -> Vec<Row> {
         let list = self.registry.tags(repository, &group.credential, &group.wanted).await;
         let digests = Some(Digests::default());
-        let source = Source {
-            registry: self.registry,
-            repository,
-            credential: &group.credential,
-            digests,
-            beside: None,
-            forges: None,
-            place: None,
-        };
+        let source = Source { digests, ..Source::new(self.registry, repository, &group.credential) };
         let mut rows = Vec::new();
         for waiting in group.waiting {
             rows.push(match &list {
@@ -244,8 +236,8 @@ impl<R: Registry> Look<'_, R> {
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
         let place = self.placed((workload, &row.container), &image, record, &platforms);
         let Source { registry, repository, credential: asks, digests, .. } = source;
-        let (digests, beside, forges) = (digests.clone(), None, None);
-        let source = &Source { registry: *registry, repository, credential: asks, digests, beside, forges, place };
+        let digests = digests.clone();
+        let source = &Source { digests, place, ..Source::new(*registry, repository, asks) };
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
             let to = decision.chosen();
             let update = to.as_ref().zip(found.as_ref().map(|found| &found.digest));
@@ -275,8 +267,7 @@ impl<R: Registry> Look<'_, R> {
         let (registry, repository) = (self.registry, image.repository());
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
         let place = self.placed((workload, &row.container), &image, record, &platforms);
-        let (digests, beside, forges) = (None, None, None);
-        let source = Source { registry, repository, credential: &credential, digests, beside, forges, place };
+        let source = Source { place, ..Source::new(registry, repository, &credential) };
         let now = self.ambient.now();
         let digest = record.known(&row.container).digest_of(&image);
         let row = match assess::digest(&source, &tag, digest.as_ref(), &settings.policy, now).await {

@@ -13,6 +13,7 @@ use crate::domain::policy::{KnownSince, Mode, Verdict};
 use crate::domain::preflight::Platform;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::settings::Settings;
+use crate::domain::tag::Level;
 use crate::domain::view::{Attention, Blocker, CameTo, Cause, Stands, State as Decided, Status, Unfinished, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Anonymous, Credential};
@@ -164,8 +165,9 @@ pub(super) fn judged(row: Row, status: &Status) -> Row {
 
 /// What a look came to, as the service remembers it.
 pub(super) fn came_to(view: &View, update: Option<(&Tag, &Digest)>, now: DateTime<Utc>) -> CameTo {
-    // Of a tag that is followed its digest stands behind it.
-    let cooling = || view.to.as_deref().and_then(|to| Tag::parse(to.split('@').next()?).ok());
+    // A tag that is followed stays the same.
+    let to = if view.level == Some(Level::Digest) { Some(&view.from) } else { view.to.as_ref() };
+    let cooling = || to.and_then(|to| Tag::parse(to).ok());
     let until = view.blockers.iter().find_map(|blocker| match blocker {
         Blocker::Cooldown(until) => Some(*until),
         _ => None,

@@ -109,8 +109,7 @@ impl Look<'_> {
         let platforms = || -> BoxFuture<'_, _> { Box::pin(Cluster::platforms(self.kube)) };
         let place = Place::of((workload, container), &image, ledger, settings.mode, &platforms);
         let (registry, repository, credential) = (self.registry, image.repository(), &credential);
-        let (digests, beside, forges) = (None, None, None);
-        let source = Source { registry, repository, credential, digests, beside, forges, place };
+        let source = Source { place, ..Source::new(registry, repository, credential) };
         let found = candidates(&source, &running, &tags, &settings.policy, now, || None).await;
         found.map(|found| found.candidates).map_err(|error| undecided(error.to_string()))
     }

@@ -1,19 +1,6 @@
 //! Rules of structure and of what governs what, one by one: each beside what it must leave as it is.
 
-use super::{Declared, read};
-
-/// The kinds that a text of 2.0.0 declares for who comes from 1.9.0, in a word.
-fn kinds(text: &str) -> String {
-    let all = read(text, "2.0.0");
-    Declared::between("1.9.0", "2.0.0", &all).kinds.names().join(" ")
-}
-
-/// That each of these texts declares this.
-fn declare(expected: &str, texts: &[&str]) {
-    for text in texts {
-        assert_eq!(kinds(text), expected, "{text}");
-    }
-}
+use super::tests::declare;
 
 #[test]
 fn a_sentence_above_a_list_is_no_title_of_it() {

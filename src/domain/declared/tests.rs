@@ -12,7 +12,7 @@ fn kinds(text: &str) -> String {
 }
 
 /// That each of these texts declares this.
-fn declare(expected: &str, texts: &[&str]) {
+pub(super) fn declare(expected: &str, texts: &[&str]) {
     for text in texts {
         assert_eq!(kinds(text), expected, "{text}");
     }
