@@ -105,9 +105,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.count("ignored", "no_tag");
             return Ok(Judged::of(Choice::Nothing));
         };
-        // A question and an update both say what runs now, by digest.
-        let is_told_apart = from.digest().is_some() || ledger.question.is_some();
-        let beside = (!is_told_apart && settings.track == Track::Version).then(|| running.clone());
+        let known = ledger.digest_that_runs(&from);
+        let beside = (known.is_none() && settings.track == Track::Version).then(|| running.clone());
         let waited = |tag: &Tag| ledger.was_asked_about(tag) || self.1.unreleased.has(&target.repository, tag);
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
         let container = (&*target.workload, target.container.as_str());
@@ -126,7 +125,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         match judged {
-            Ok(judged) => Ok(with_what_runs(judged, &source).await),
+            Ok(judged) => Ok(with_what_runs(judged, &source, known.filter(|_| from.digest().is_none())).await),
             Err(Undecided::Registry(error)) => Err(StepError::Registry(Arc::new(error))),
             Err(Undecided::Unlisted) => Err(StepError::Changed),
             Err(Undecided::Unfit(unfit)) => {
@@ -352,13 +351,17 @@ fn came_to(judged: &Result<Judged, StepError>) -> Option<CameTo> {
     })
 }
 
-/// The same, with what the running tag points to: it was asked for beside the tag that was chosen.
-async fn with_what_runs<R: Registry>(mut judged: Judged, source: &Source<'_, R>) -> Judged {
-    if let (Choice::To(chosen), Some(running)) = (&mut judged.choice, &source.beside)
+/// The same, with what the running tag stands for: as it is known, or as it was asked for beside the tag that was chosen.
+/// Without it there would be no way back.
+async fn with_what_runs<R: Registry>(mut judged: Judged, source: &Source<'_, R>, known: Option<Digest>) -> Judged {
+    if let Choice::To(chosen) = &mut judged.choice
         && chosen.from_digest.is_none()
     {
-        // Not knowing it is no reason not to go on.
-        chosen.from_digest = source.digest(running).await.ok().flatten();
+        chosen.from_digest = match (known, &source.beside) {
+            (None, Some(running)) => source.digest(running).await.ok().flatten(),
+            // Not knowing it is no reason not to go on.
+            (known, _) => known,
+        };
     }
     judged
 }

@@ -307,6 +307,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let Some(judged) = self.with_notes(target, ledger, &settings, judged).await else {
             self.count("waiting", "notes");
+            // What was wrong is mended, whatever the notes will say.
+            work.draft.say(&target.container, slow);
             let again = self.0.ambient.now() + declared::AGAIN;
             return Ok(Looked { is_unsure: true, ..Looked::again(Some(again)) });
         };

@@ -336,6 +336,23 @@ impl Ledger {
         image.digest().cloned().or_else(learnt)
     }
 
+    /// What the image that a workload has stands for by digest, as far as that is known without a registry: as it is
+    /// pinned or was learnt, as we wrote its tag, or as it was when people were asked about what is newer.
+    #[must_use]
+    pub fn digest_that_runs(&self, image: &ImageReference) -> Option<Digest> {
+        let written = || {
+            let update = self.update.as_ref()?;
+            let wrote = update.running()?;
+            (Some(&wrote.tag) == image.running_tag().as_ref() && *wrote.of == *image.repository().to_string())
+                .then(|| update.digest.clone())
+        };
+        let asked = || {
+            let terms = &self.question.as_ref()?.terms;
+            terms.from_digest.clone().filter(|_| ImageReference::parse(&terms.from).as_ref() == Ok(image))
+        };
+        self.digest_of(image).or_else(written).or_else(asked)
+    }
+
     /// Whether what runs now is what ran before, as far as its image says it. Where a pin is all that we wrote, an image
     /// without it is what was there before, and somebody's word.
     #[must_use]

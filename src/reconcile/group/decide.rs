@@ -163,7 +163,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let from_digest = match from.digest() {
             Some(_) => None,
             // Not knowing it is no reason not to go on.
-            None => source.digest(&running).await.ok().flatten(),
+            None => match ledger.digest_that_runs(&from) {
+                Some(known) => Some(known),
+                None => source.digest(&running).await.ok().flatten(),
+            },
         };
         Ok(Ok(chosen((from, from_digest), &running, to, candidate, settings)))
     }

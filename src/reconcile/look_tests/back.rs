@@ -68,6 +68,8 @@ async fn a_rollout_that_failed_is_undone_once_to_the_digest_that_ran_and_what_fa
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "a newer one is");
     assert_eq!(stage.cluster.annotation("held"), None);
+    stage.fails("t2").await;
+    assert_eq!(stage.cluster.image(), OLD, "as well as the first");
 }
 
 #[tokio::test]

@@ -59,10 +59,11 @@ async fn without_declarations_an_update_goes_by_itself() {
 
 #[tokio::test]
 async fn notes_that_cannot_be_read_are_waited_for_an_hour() {
-    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    let stage = Stage::new(auto(&[("error", "image-watcher/window: none")]), &["1.0.0", "1.0.1"]);
     stage.notes_say(None);
     for _ in 0..6 {
         stage.look().await;
+        assert_eq!(stage.cluster.annotation("error"), None, "what was wrong is mended");
         assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
         stage.clock.step(TimeDelta::minutes(10));
     }
