@@ -19,6 +19,7 @@ use crate::cli::document;
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
 use crate::domain::fleet::{Fleet, Others, Stopped};
+use crate::domain::plain::visible;
 use crate::domain::policy::{Decision, Mode, Policy, Rank, Track, Verdict, Wanted, decide};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{AsksOnly, Record};
@@ -355,7 +356,7 @@ impl Explanation {
     }
 
     fn table(&self, all: bool, form: Form) -> String {
-        let mut text = format!("{}\n\n", self.sentence);
+        let mut text = format!("{}\n\n", visible(&self.sentence));
         let mut facts = Table::new(&[]);
         let workload = self.workload.as_deref().unwrap_or_default();
         facts.row([format!("Container  {}", self.container), self.image.clone(), workload.to_owned()]);
@@ -363,20 +364,21 @@ impl Explanation {
         let mode = self.mode.map(|mode| format!("mode {mode} · ")).unwrap_or_default();
         let _ = writeln!(text, "Settings   {mode}strategy {}", self.strategy);
         if !self.with.is_empty() {
-            let _ = writeln!(text, "Together   {}, in one write", self.with.join(", "));
+            let _ = writeln!(text, "Together   {}, in one write", visible(&self.with.join(", ")));
         }
         text.push_str(&self.group.as_ref().map(GroupExplanation::table).unwrap_or_default());
         if let Some(preflight) = &self.preflight {
             let _ = writeln!(text, "Looked at  {preflight}");
-            if let Some(changes) = &preflight.changes {
+            let changes = preflight.changes.as_ref().map(ToString::to_string).filter(|changes| !changes.is_empty());
+            if let Some(changes) = changes {
                 let _ = writeln!(text, "Changes    {changes}");
             }
         }
         if let Some(error) = &self.error {
-            let _ = writeln!(text, "Error      {error}");
+            let _ = writeln!(text, "Error      {}", visible(error));
         }
         if let Some(owner) = &self.owner {
-            let _ = writeln!(text, "Owner      {owner}");
+            let _ = writeln!(text, "Owner      {}", visible(owner));
         }
         text.push('\n');
         text.push_str(&if all { self.each(form) } else { self.newest(form) });

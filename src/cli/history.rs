@@ -13,6 +13,7 @@ use crate::cluster::{ClusterConfig, Index, KubeCluster, annotations};
 use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::domain::history::{Entry, Outcome};
+use crate::domain::plain::visible;
 use crate::domain::workload::WorkloadId;
 use crate::telemetry::metrics::Metrics;
 
@@ -69,7 +70,7 @@ impl Report {
             }
             Output::Table => self.table(false).show(form),
             Output::Wide => self.table(true).show(form),
-            Output::Name => self.items.iter().flat_map(|item| [&*item.entry.version, "\n"]).collect(),
+            Output::Name => self.items.iter().map(|item| format!("{}\n", visible(&item.entry.version))).collect(),
             Output::Json => document::json(self),
             Output::Yaml => document::yaml(self),
         }

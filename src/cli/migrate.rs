@@ -106,8 +106,13 @@ pub(super) async fn migrate(config: &Config, arguments: &MigrateArguments) -> an
 }
 
 fn of_files(files: &[PathBuf]) -> Result<(Vec<Subject>, Vec<String>), Missing> {
-    let (manifests, unread) = super::check::manifests(files)?;
-    Ok((manifests.into_iter().map(Subject::of_file).collect(), unread))
+    let (manifests, mut unread) = super::check::manifests(files)?;
+    let (sound, odd): (Vec<_>, Vec<_>) = manifests.into_iter().map(Subject::of_file).partition(Subject::can_be_named);
+    unread.extend(odd.iter().map(|odd| {
+        let Subject { namespace, kind, name, .. } = odd;
+        format!("{kind} {name:?} in {namespace:?}: no cluster has such a kind, name or namespace, so it is left out")
+    }));
+    Ok((sound, unread))
 }
 
 async fn of_cluster(
@@ -158,6 +163,14 @@ impl Subject {
             annotations,
             containers,
         }
+    }
+
+    /// Whether it is called as the API server allows it. What is printed is run, and a file may say anything.
+    fn can_be_named(&self) -> bool {
+        let is_made_of = |text: &str, also: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c));
+        let (kind, version) = &self.written;
+        let are_names = [&self.name, &self.namespace].into_iter().all(|name| is_made_of(name, "-."));
+        !self.name.is_empty() && are_names && is_made_of(kind, "") && is_made_of(version, "./-")
     }
 
     /// What becomes of it; `None` where the tool does not look after it.

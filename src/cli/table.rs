@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::terminal::{Colour, Form};
+use crate::domain::plain::visible;
 
-/// A table of texts.
+/// A table of texts, each of them on one line, whatever stands in it.
 pub(super) struct Table {
     headings: Vec<String>,
     rows: Vec<Row>,
@@ -36,7 +37,8 @@ impl Table {
 
     /// Adds a line whose marked cell has a colour, where there are any.
     pub(super) fn coloured(&mut self, cells: impl IntoIterator<Item = String>, colour: Option<Colour>) {
-        self.rows.push(Row { cells: cells.into_iter().collect(), colour });
+        let cells = cells.into_iter().map(|cell| visible(&cell).into_owned());
+        self.rows.push(Row { cells: cells.collect(), colour });
     }
 
     /// As it is printed.
@@ -83,6 +85,13 @@ impl fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_wrote_is_shown_and_does_nothing_else() {
+        let mut table = Table::new(&["NAME", "STATE"]).marked(1);
+        table.coloured(["we\u{1b}[31mb\n::error::x", "fai\u{202e}led"].map(str::to_owned), Some(Colour::Red));
+        assert_eq!(table.to_string(), "NAME                STATE\nwe[31mb ::error::x  failed\n");
+    }
 
     #[test]
     fn a_colour_repeats_a_word_and_moves_no_column() {

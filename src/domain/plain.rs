@@ -72,8 +72,9 @@ pub fn is_harmful(c: char) -> bool {
             | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Without what is harmful; line ends and tabs are spaces.
-fn visible(text: &str) -> std::borrow::Cow<'_, str> {
+/// Without what is harmful; line ends and tabs are spaces. Whatever others wrote is printed for people so.
+#[must_use]
+pub fn visible(text: &str) -> std::borrow::Cow<'_, str> {
     if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return text.into();
     }

@@ -9,6 +9,7 @@ use super::{junit, sarif};
 use crate::cli::document;
 use crate::cli::table::Table;
 use crate::cli::terminal::{Colour, Form, Terminal};
+use crate::domain::plain::visible;
 
 /// How a check prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -122,13 +123,17 @@ impl Report {
 
     /// What could not be read, a line each.
     pub(super) fn unread_lines(&self) -> String {
-        self.unread.iter().map(|unread| format!("image-watcher: {}\n", unread.told())).collect::<Vec<_>>().concat()
+        self.unread
+            .iter()
+            .map(|unread| format!("image-watcher: {}\n", visible(&unread.told())))
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     fn names(&self) -> String {
         let name = |row: &Row| match &*row.namespace {
-            "" => format!("{}\n", row.workload()),
-            namespace => format!("{namespace}/{}\n", row.workload()),
+            "" => format!("{}\n", visible(&row.workload())),
+            namespace => format!("{}\n", visible(&format!("{namespace}/{}", row.workload()))),
         };
         let names: String = self.rows.iter().map(name).collect();
         if names.is_empty() && self.files.is_none() { "\n".into() } else { names }

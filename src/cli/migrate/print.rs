@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Plan, Subject, Tool};
 use crate::cli::document;
+use crate::domain::plain::visible;
 use crate::domain::workload::PREFIX;
 
 /// How it is printed.
@@ -77,7 +78,7 @@ impl Report {
 
     /// What goes to standard error.
     pub(in crate::cli) fn summary(&self) -> String {
-        let unread: Vec<_> = self.unread.iter().map(|error| format!("image-watcher: {error}\n")).collect();
+        let unread: Vec<_> = self.unread.iter().map(|error| format!("image-watcher: {}\n", visible(error))).collect();
         let mut text = unread.concat();
         let notes: usize = self.items.iter().map(|(_, plan)| plan.notes.len()).sum();
         let tool = self.from.words();
@@ -113,14 +114,15 @@ impl<'r> Item<'r> {
 fn commands(from: Tool, subject: &Subject, plan: &Plan) -> String {
     let Subject { namespace, kind, name, .. } = subject;
     let of = format!("{kind}/{name}");
-    let within = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
+    let within = if namespace.is_empty() { String::new() } else { format!(" -n {}", quoted(namespace)) };
     let mut text = format!(
-        "# {of}{}, from {}\n",
-        if namespace.is_empty() { String::new() } else { format!(" in {namespace}") },
+        "# {}{}, from {}\n",
+        visible(&of),
+        if namespace.is_empty() { String::new() } else { format!(" in {}", visible(namespace)) },
         from.words()
     );
     for note in &plan.notes {
-        let _ = writeln!(text, "# note: {}", note.replace('\n', " "));
+        let _ = writeln!(text, "# note: {}", visible(note));
     }
     let set = plan.settings.iter().map(|(name, value)| quoted(&format!("{PREFIX}{name}={value}")));
     let away = plan.annotations.iter().filter(|name| !plan.settings.contains_key(name.trim_start_matches(PREFIX)));
@@ -151,7 +153,7 @@ fn patch(subject: &Subject, plan: &Plan) -> String {
     let (kind, version) = &subject.written;
     let mut lines = String::new();
     for note in &plan.notes {
-        let _ = writeln!(lines, "# note: {}", note.replace('\n', " "));
+        let _ = writeln!(lines, "# note: {}", visible(note));
     }
     let _ = writeln!(lines, "apiVersion: {}\nkind: {}\nmetadata:\n  name: {}", version, kind, text(&subject.name));
     if !subject.namespace.is_empty() {

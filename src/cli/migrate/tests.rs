@@ -125,3 +125,23 @@ fn a_shell_takes_each_word_as_one() {
         "{words}\n{printed}"
     );
 }
+
+/// Who migrates runs what is printed, and files come from anybody.
+#[test]
+fn what_a_file_calls_itself_is_never_run() {
+    let text = deployment("web", "", "keel.sh/policy: minor");
+    assert!(told(Tool::Keel, &text, Output::Commands).contains("kubectl -n shop annotate --overwrite deploy/web"));
+    let named = |from: &str, to: &str| text.replacen(from, to, 1);
+    let odd = [
+        named("name: web", "name: \"web\\ntouch /pwned #\""),
+        named("namespace: shop", "namespace: $(touch /pwned)"),
+        named("namespace: shop", "namespace: \"shop\\rx\""),
+        named("apiVersion: apps/v1", "apiVersion: \"apps/v1\\nx: y\""),
+    ];
+    for text in odd {
+        for output in [Output::Commands, Output::Patch] {
+            let printed = told(Tool::Keel, &text, output);
+            assert!(!printed.contains("kubectl") && !printed.contains("metadata:"), "{text}\n{printed}");
+        }
+    }
+}
