@@ -51,19 +51,18 @@ pub struct How {
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Seen {
     /// The container.
-    #[cfg_attr(test, schema(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
     pub container: String,
     /// The version: to go to, to go back to, or that is held.
-    #[cfg_attr(test, schema(pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"))]
-    pub version: String,
+    #[cfg_attr(test, schema(value_type = String, pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"))]
+    pub version: Tag,
     /// What it pointed to when it was seen.
     #[serde(default)]
-    #[cfg_attr(test, schema(pattern = "^sha256:[0-9a-f]{64}$"))]
-    pub digest: Option<String>,
+    #[cfg_attr(test, schema(value_type = Option<String>, pattern = "^sha256:[0-9a-f]{64}$"))]
+    pub digest: Option<Digest>,
     /// The tag that ran when it was seen.
     #[serde(default)]
-    #[cfg_attr(test, schema(pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"))]
-    pub running: Option<String>,
+    #[cfg_attr(test, schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"))]
+    pub running: Option<Tag>,
 }
 
 /// The body of a decision.
@@ -151,7 +150,7 @@ pub(super) async fn many<Q: QueueAdmin>(
 
 const UNREAD: Problem = Problem::new(
     StatusCode::BAD_REQUEST,
-    "the body is JSON (Content-Type: application/json) as openapi.json has it: container and version of what was seen, at least",
+    "the body is JSON (Content-Type: application/json) as openapi.json has it: container and version of what was seen, at least; tags and digests as they are in an image",
 );
 
 fn wrong(detail: &'static str) -> Problem {
@@ -181,16 +180,9 @@ impl How {
 }
 
 impl Seen {
-    fn read(&self, uid: &str) -> Result<Shown, Problem> {
-        let tag = |text: &str| Tag::parse(text).map_err(|_| wrong("version and running are tags"));
-        let digest = self.digest.as_deref().map(Digest::parse).transpose();
-        Ok(Shown {
-            uid: uid.into(),
-            container: self.container.clone(),
-            version: tag(&self.version)?,
-            digest: digest.map_err(|_| wrong("digest is one, as sha256:…"))?,
-            running: self.running.as_deref().map(tag).transpose()?,
-        })
+    fn of(self, uid: &str) -> Shown {
+        let Self { container, version, digest, running } = self;
+        Shown { uid: uid.into(), container, version, digest, running }
     }
 }
 
@@ -231,10 +223,10 @@ impl<Q> Api<Q> {
     /// Carries a decision out.
     ///
     /// # Errors
-    /// 400 for what can't be read, 404 for a workload that is not watched. What else may come of it is in the answer.
+    /// 404 for a workload that is not watched. What else may come of it is in the answer.
     pub async fn decide(&self, of: &(String, String, String), seen: &Seen, press: &Press) -> Result<Decided, Problem> {
         let workload = self.find(of)?;
-        let shown = seen.read(&workload.id.uid)?;
+        let shown = seen.clone().of(&workload.id.uid);
         let answered = self.sequencer.answer(shown, press.clone(), self.ambient.trace_id()).await;
         Ok(Decided::of(&workload.id, &seen.container, press.action, answered))
     }

@@ -44,7 +44,7 @@ pub(super) struct Asked {
 impl InShort {
     pub(super) fn of(seen: &Seen<'_>, container: &Container, now: DateTime<Utc>) -> Self {
         let (status, ledger) = (Status::of(seen, now), seen.record.known(seen.container));
-        let asked = asked(ledger, now);
+        let (asked, open) = (asked(ledger, now).filter(|_| !status.is_left_alone()), status.open(ledger, now));
         let is_snoozed = asked.is_some_and(|asked| asked.stands == SNOOZED);
         Self {
             state: status.attention,
@@ -55,9 +55,8 @@ impl InShort {
             until: status.until(),
             checked: seen.looked.map(|looked| looked.at),
             asked,
-            is_open: ledger.open(now).is_some(),
-            may_approve: ledger.open(now).is_some_and(|open| open.terms.allows.words().contains(&"approve"))
-                && !is_snoozed,
+            is_open: open.is_some(),
+            may_approve: open.is_some_and(|open| open.terms.allows.words().contains(&"approve")) && !is_snoozed,
         }
     }
 }

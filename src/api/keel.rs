@@ -15,7 +15,7 @@ use super::query::{Listed, MOST_LISTED};
 use super::view::{Filter, QuestionItem, Time};
 use super::{Api, Decision, How, Seen, at, of_a_visitor};
 use crate::access::Visitor;
-use crate::domain::reference::{Digest, ImageReference};
+use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::listener::{Problem, unread};
 use crate::queue::{Letters, QueueAdmin};
 
@@ -102,7 +102,8 @@ async fn decide<Q: QueueAdmin>(
         let word = decision.word()?;
         let item = api.named_by(&decision).await?;
         let of = (item.namespace.clone(), item.kind.to_owned(), item.name.clone());
-        let decided = api.act(&visitor, &of, word, &Decision { seen: seen(&item), how: decision.how }).await?;
+        let seen = seen(&item).ok_or(Problem::NOTHING)?;
+        let decided = api.act(&visitor, &of, word, &Decision { seen, how: decision.how }).await?;
         if !decided.status.is_success() {
             return Ok(decided.answer());
         }
@@ -172,14 +173,15 @@ fn identifier(item: &QuestionItem) -> String {
     format!("{}/{namespace}/{name}:{}", kind.to_ascii_lowercase(), question.tag)
 }
 
-fn seen(item: &QuestionItem) -> Seen {
+/// What its names stand for; nothing where one of them can't be read, which no question of ours has.
+fn seen(item: &QuestionItem) -> Option<Seen> {
     let question = &item.question;
-    Seen {
+    Some(Seen {
         container: item.container.clone(),
-        version: question.tag.clone(),
-        digest: Some(question.digest.clone()),
-        running: item.running.clone(),
-    }
+        version: Tag::parse(&question.tag).ok()?,
+        digest: Some(Digest::parse(&question.digest).ok()?),
+        running: item.running.as_deref().map(Tag::parse).transpose().ok()?,
+    })
 }
 
 impl KeelApproval {

@@ -344,10 +344,19 @@ async fn what_is_counted_follows_what_is_written_what_is_found_and_the_time() {
     let view = &stage.get("/workloads", "/workloads").await["items"][0];
     assert_eq!(view["containers"][0].get("question"), None, "its time is over");
     assert_eq!(listed(view["state"].as_str().unwrap()).await, 1, "list and summary say the same");
-    let id = deployment("web", &LinkKey::new(vec![7; 32]).unwrap()).id;
+    let asked = deployment("web", &LinkKey::new(vec![7; 32]).unwrap());
+    let id = asked.id.clone();
     let images = [("web", "registry.example.com/shop/web:1.0.0"), ("log", "other.example/shop/log:1.9.0")];
     put(&stage.api.index, Workload { id: id.clone(), ..workload(&images, &[("mode", "DISABLED")]) });
     assert_eq!((count("off").await, listed("off").await), (json!(2), 1));
+    stage.hand.0.store(0, Ordering::Relaxed);
+    let kept = asked.annotations.iter().filter(|(name, _)| &**name != "mode");
+    let kept = kept.map(|(name, value)| (&**name, &**value)).chain([("mode", "DISABLED")]).collect::<Vec<_>>();
+    put(&stage.api.index, Workload { id: id.clone(), ..workload(&images, &kept) });
+    let questions = stage.get("/questions", "/questions").await;
+    assert_eq!(questions["items"], json!([]), "no answer is taken there");
+    assert!(metric().await.contains("image_watcher_approvals{state=\"open\"} 0"), "{}", metric().await);
+    assert_eq!(stage.api.approvable(10).await.1, 0);
     stage.api.index.observe(&id, None);
     assert_eq!((count("off").await, listed("off").await), (json!(0), 0), "it is gone");
 }
@@ -423,6 +432,12 @@ async fn what_is_no_decision_is_told_and_nothing_is_done() {
     for body in bodies {
         assert_eq!(stage.decide(Role::Approver, "snooze", &body).await.0, 400, "{body}");
     }
+    let item = json!({"namespace": "shop", "kind": "deploy", "name": "nowhere", "container": "web", "version": "1"});
+    let mut unread = item.clone();
+    unread["running"] = json!("no tag!");
+    let many = json!({"action": "skip", "items": [item, unread]});
+    let many = TestRequest::post().uri("/api/v1/decisions").set_json(many);
+    assert_eq!(stage.ask(Some(Role::Approver), many, "/decisions").await.0, 400, "all are read before one is done");
     let form = TestRequest::post()
         .uri("/api/v1/workloads/shop/deploy/web/skip")
         .set_form([("container", "web"), ("version", "1")]);

@@ -8,6 +8,7 @@ use crate::api::NotInForce;
 use crate::api::view::{
     BrakeView, Counts, DeliveryView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView, SourceView, WorkloadView,
 };
+use crate::domain::reference::{Digest, Tag};
 use crate::listener::Problem;
 
 /// A container of a workload, by its names.
@@ -29,11 +30,11 @@ pub struct Pick {
     /// Which container.
     pub place: Place,
     /// The tag that ran, where there was one.
-    pub running: Option<String>,
+    pub running: Option<Tag>,
     /// The version.
-    pub version: String,
-    /// Its manifest.
-    pub digest: String,
+    pub version: Tag,
+    /// Its manifest, where it is known.
+    pub digest: Option<Digest>,
 }
 
 /// What somebody decides.

@@ -13,6 +13,7 @@ use super::row::{Row, Shown, StateShown, until};
 use super::words::{Care, Said, Tick};
 use crate::access::Visitor;
 use crate::api::view::{ContainerView, FleetRow, QuestionView, WorkloadView};
+use crate::domain::reference::{Digest, Tag};
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;
 use crate::domain::workload::Kind;
@@ -28,14 +29,17 @@ impl Pick {
         let (place, running, version, digest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let mut pieces = place.split('/').map(str::to_owned);
         let (namespace, kind, name, container) = (pieces.next()?, pieces.next()?, pieces.next()?, pieces.next()?);
-        let is_whole = parts.next().is_none() && pieces.next().is_none() && !version.is_empty();
-        let (place, running) = (Place { namespace, kind, name, container }, Some(running).filter(|it| !it.is_empty()));
-        is_whole.then_some(Self { place, running, version, digest })
+        let is_whole = parts.next().is_none() && pieces.next().is_none();
+        let place = Place { namespace, kind, name, container };
+        let said = |text: String| Some(text).filter(|text| !text.is_empty());
+        let running = said(running).map(Tag::try_from).transpose().ok()?;
+        let digest = said(digest).map(Digest::try_from).transpose().ok()?;
+        is_whole.then_some(Self { place, running, version: Tag::try_from(version).ok()?, digest })
     }
 
     /// Whether it names a manifest: nothing is written on another ground.
     pub(super) fn is_exact(&self) -> bool {
-        !self.digest.is_empty()
+        self.digest.is_some()
     }
 
     /// Those of a form, each container once, and no more than may be decided at once.
@@ -87,7 +91,10 @@ struct Batch {
 
 /// Of what was ticked, what can be approved as it was seen.
 pub(super) fn as_seen(rows: Vec<FleetRow>, picks: &[Pick]) -> Vec<FleetRow> {
-    let seen: HashMap<&Place, &str> = picks.iter().map(|pick| (&pick.place, pick.digest.as_str())).collect();
+    let mut seen: HashMap<&Place, &str> = HashMap::new();
+    for pick in picks {
+        seen.extend(pick.digest.as_ref().map(|digest| (&pick.place, digest.as_str())));
+    }
     let is_as_seen = |row: &FleetRow| {
         let Some((workload, container)) = row.both() else { return false };
         let question = container.question.as_ref().filter(|question| question.actions.contains(&"approve"));
@@ -189,11 +196,21 @@ mod tests {
 
     #[test]
     fn only_a_whole_name_with_what_was_seen_is_a_pick() {
-        let pick = Pick::parse("shop/deploy/web/app@1.2.3@1.3.0@sha256:ab").unwrap();
+        let exact = format!("sha256:{}", "ab".repeat(32));
+        let pick = Pick::parse(&format!("shop/deploy/web/app@1.2.3@1.3.0@{exact}")).unwrap();
         assert_eq!((pick.place.namespace.as_str(), pick.place.container.as_str()), ("shop", "app"));
-        assert_eq!((pick.running.as_deref(), pick.version.as_str()), (Some("1.2.3"), "1.3.0"));
-        assert_eq!(Pick::parse("shop/deploy/web/app@@1.3.0@sha256:ab").unwrap().running, None);
-        for wrong in ["", "a/b/c/d", "a/b/c@1@2@x", "a/b/c/d/e@1@2@x", "a/b/c/d@1@@x", "a/b/c/d@1@2@x@y"] {
+        assert_eq!((pick.running.as_ref().map(Tag::as_str), pick.version.as_str()), (Some("1.2.3"), "1.3.0"));
+        assert_eq!(Pick::parse(&format!("shop/deploy/web/app@@1.3.0@{exact}")).unwrap().running, None);
+        for wrong in [
+            "",
+            "a/b/c/d",
+            "a/b/c@1@2@x",
+            "a/b/c/d/e@1@2@x",
+            "a/b/c/d@1@@x",
+            "a/b/c/d@1@2@x@y",
+            "a/b/c/d@1@2@sha256:ab",
+            "a/b/c/d@no tag@2@",
+        ] {
             assert_eq!(Pick::parse(wrong), None, "{wrong}");
         }
     }
@@ -212,8 +229,12 @@ mod tests {
 
     #[test]
     fn of_many_picks_each_counts_once_and_no_more_than_may() {
-        let many: Vec<String> = (0..600).map(|n| format!("w=a/deploy/n{}/c@1@2@sha256:ab", n % 550)).collect();
+        let exact = format!("sha256:{}", "ab".repeat(32));
+        let many: Vec<String> = (0..600).map(|n| format!("w=a/deploy/n{}/c@1@2@{exact}", n % 550)).collect();
         assert_eq!(Pick::all(&Form::parse(many.join("&").as_bytes())).len(), MOST);
-        assert_eq!(Pick::all(&Form::parse(b"w=a/b/c/d@1@2@x&w=a/b/c/d@1@3@y&w=bad")).len(), 1);
+        assert_eq!(
+            Pick::all(&Form::parse(format!("w=a/b/c/d@1@2@{exact}&w=a/b/c/d@1@3@{exact}&w=bad").as_bytes())).len(),
+            1
+        );
     }
 }

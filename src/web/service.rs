@@ -46,7 +46,7 @@ impl Pick {
         Seen {
             container: self.place.container.clone(),
             version: self.version.clone(),
-            digest: Some(self.digest.clone()).filter(|digest| !digest.is_empty()),
+            digest: self.digest.clone(),
             running: self.running.clone(),
         }
     }

@@ -14,6 +14,7 @@ use super::words::{Button, Did, Sure, Tick};
 use super::{Page, View, Web, form_of};
 use crate::access::Visitor;
 use crate::api::view::BrakeView;
+use crate::domain::reference::Tag;
 use crate::listener::{Form, Problem, unread};
 
 /// `GET /`
@@ -110,9 +111,9 @@ async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
     let confirm = Confirm {
         tick: Some(page.words.tick(Tick::ReadBack, "")),
         field: form.one("w").map(|pick| ("w", pick)),
-        ..Confirm::new(&url, ("action", "rollback"), page.words.button(Button::RollBack, version))
+        ..Confirm::new(&url, ("action", "rollback"), page.words.button(Button::RollBack, version.as_str()))
     };
-    confirm.show(page, View::Fleet, Sure::Back(running.as_deref().unwrap_or_default(), version)).await
+    confirm.show(page, View::Fleet, Sure::Back(running.as_ref().map_or("", Tag::as_str), version.as_str())).await
 }
 
 /// What is asked once more before it is done: a page with one button.

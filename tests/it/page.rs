@@ -88,15 +88,19 @@ async fn schemathesis_finds_nothing(ctx: Ctx) {
     let asked = web.push(Image::new("1.0.1")).await;
     ctx.mailbox().wait_for_mail("1.0.1").await;
     assert!(!asked.is_empty());
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/schemathesis.toml");
-    let mut command = Command::new(program);
-    command
-        .arg("--config-file")
-        .arg(config)
-        .args(["run", "--url", &watcher.url("/api/v1"), "--header", &format!("Authorization: Bearer {token}")])
-        .arg(watcher.url("/api/v1/openapi.json"));
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a task").expect("schemathesis");
-    let said = String::from_utf8_lossy(&output.stdout);
-    println!("{said}");
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    for (config, paths) in [("schemathesis.toml", "."), ("known.toml", r"\{name\}")] {
+        let mut command = Command::new(&program);
+        command
+            .env("NAMESPACE", ctx.namespace())
+            .arg("--config-file")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api").join(config))
+            .args(["run", "--include-path-regex", paths, "--url", &watcher.url("/api/v1")])
+            .args(["--header", &format!("Authorization: Bearer {token}")])
+            .arg(watcher.url("/api/v1/openapi.json"));
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a task");
+        let output = output.expect("schemathesis");
+        let said = String::from_utf8_lossy(&output.stdout);
+        println!("{said}");
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    }
 }

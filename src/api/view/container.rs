@@ -226,7 +226,7 @@ impl ContainerView {
         let seen = Seen { workload, container: name, record, not_ours, settings, looked, waits };
         let (status, ledger, settings) = (Status::of(&seen, now), record.known(name), read.as_ref().ok());
         let is_automatic = settings.is_some_and(|settings| settings.mode == Mode::AutoUpdate);
-        let running = RunningView::of(workload, container, ledger);
+        let running = RunningView::of(container, ledger);
         let asks_only = ledger.asks_only().filter(|_| is_automatic);
         Self {
             name: name.to_owned(),
@@ -257,7 +257,7 @@ impl ContainerView {
             known: ledger.known_since.iter().map(KnownView::of).collect(),
             explanation: None,
             unexplained: None,
-            question: ledger.open(now).map(|it| QuestionView::of(it, (&workload.id, name), settings, now)),
+            question: status.open(ledger, now).map(|it| QuestionView::of(it, (&workload.id, name), settings, now)),
             status,
         }
     }
@@ -274,17 +274,9 @@ fn keep(workload: &Workload, running: Option<&RunningView>, status: &Status) -> 
 }
 
 impl RunningView {
-    fn of(workload: &Workload, container: &Container, ledger: &Ledger) -> Option<Self> {
+    fn of(container: &Container, ledger: &Ledger) -> Option<Self> {
         let image = container.reference()?;
-        let written = || {
-            let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, &container.name))?;
-            Some(update.digest.clone())
-        };
-        let asked = || {
-            let terms = &ledger.question.as_ref()?.terms;
-            terms.from_digest.clone().filter(|_| terms.from == *container.image)
-        };
-        let digest = ledger.digest_of(&image).or_else(written).or_else(asked);
+        let digest = ledger.digest_that_runs(&image);
         Some(Self {
             host: image.repository().host().to_owned(),
             repository: image.repository().to_string(),

@@ -17,7 +17,7 @@ use crate::domain::approval::Allows;
 use crate::domain::fleet::Waits;
 use crate::domain::policy::Mode;
 use crate::domain::record::sealed::NotOurs;
-use crate::domain::record::{Ledger, Record};
+use crate::domain::record::{Ledger, Question, Record};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{Problems, Settings};
 use crate::domain::tag::Level;
@@ -165,6 +165,18 @@ impl Status {
         let ledger = seen.record.known(seen.container);
         let (attention, cause) = seen.stands(settings, ledger, now);
         Self { attention, cause, available: seen.available(ledger, now), actions: actions(ledger, now) }
+    }
+
+    /// Whether it is left alone as it stands: no answer is taken then, whatever people were asked.
+    #[must_use]
+    pub fn is_left_alone(&self) -> bool {
+        matches!(self.cause, Cause::Disabled | Cause::Settings(_) | Cause::Record(_))
+    }
+
+    /// The question that can be answered now.
+    #[must_use]
+    pub fn open<'l>(&self, ledger: &'l Ledger, now: DateTime<Utc>) -> Option<&'l Question> {
+        ledger.open(now).filter(|_| !self.is_left_alone())
     }
 
     /// Until when it stands so, where that is known.
