@@ -7,6 +7,7 @@ use super::{
     Acted, Announced, Answering, Asked, Batch, Depth, ItemId, Leased, Letter, NewJob, Page, Placed, QueueError,
     Settlement, Sharing, Sightings, SignIn, Topic, Troubles, Waiting, Written,
 };
+use crate::domain::event::Job;
 use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 
@@ -48,10 +49,14 @@ pub(super) struct Keeping {
 }
 
 impl Command {
-    /// Whether all that it changes may be lost with the machine's power: what was learnt elsewhere can be asked again.
+    /// Whether all that it changes may be lost with the machine's power: what was learnt elsewhere can be asked again, and a
+    /// look that was done can be done again. A lease is a mark for the next process, which reads it without the disk.
     pub(super) fn may_be_lost(&self) -> bool {
         match self {
-            Self::Keep(..)
+            Self::Settle(leased, ..) => matches!(leased.job, Job::Look(_)),
+            Self::Lease(..)
+            | Self::Found(..)
+            | Self::Keep(..)
             | Self::Recall(..)
             | Self::Gathered(..)
             | Self::Depth(_)
@@ -64,14 +69,11 @@ impl Command {
             | Self::Ping(_) => true,
             Self::Put(..)
             | Self::Compose(..)
-            | Self::Lease(..)
-            | Self::Settle(..)
             | Self::Bury(..)
             | Self::Remember(..)
             | Self::Answering(..)
             | Self::RememberBrake(..)
             | Self::Announce(..)
-            | Self::Found(..)
             | Self::Letters(_)
             | Self::SignIns(_) => false,
         }

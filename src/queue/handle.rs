@@ -66,6 +66,11 @@ impl Wakers {
         Arc::clone(wakers.entry(topic.clone()).or_default())
     }
 
+    pub(super) fn wake(&self, mut topics: Vec<Topic>) {
+        topics.dedup();
+        topics.iter().for_each(|topic| self.of(topic).notify_one());
+    }
+
     pub(super) fn wake_all(&self) {
         let wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         wakers.values().for_each(|waker| waker.notify_one());

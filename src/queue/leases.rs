@@ -1,8 +1,8 @@
 //! Whose turn it is among the rows, who has which of them, and for how long.
 //!
 //! A lease lives in memory, as the file has one owner. Its mark on the row only tells the next process what this one
-//! died with, so nobody waits for it to be on disk; but a process whose predecessor died has it on disk before the job
-//! begins, so that a job that kills at once is found out.
+//! died with, so nobody waits for it to be on disk; but a process whose predecessor died has it on disk before a job
+//! begins that the predecessor may have had, so that one that kills at once is found out.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -63,8 +63,8 @@ pub(super) struct Leases {
     last: u64,
     /// Whether the topics have to be read from the rows first.
     stale: bool,
-    /// Whether the process before this one died.
-    died: bool,
+    /// Until when jobs were born that the process before this one may have died with, if it died.
+    suspected: Option<i64>,
     /// Wall time less monotonic time, milliseconds.
     offset: i64,
     ambient: Ambient,
@@ -73,8 +73,9 @@ pub(super) struct Leases {
 impl Leases {
     pub(super) fn new(died: bool, ambient: Ambient) -> Self {
         let (topics, held, ended) = (HashMap::new(), HashMap::new(), Vec::new());
-        let mut leases = Self { topics, held, ended, last: 0, stale: true, died, offset: 0, ambient };
+        let mut leases = Self { topics, held, ended, last: 0, stale: true, suspected: None, offset: 0, ambient };
         leases.offset = leases.wall() - leases.monotonic();
+        leases.suspected = died.then(|| leases.monotonic());
         leases
     }
 
@@ -108,9 +109,10 @@ impl Leases {
         held.map(|held| held.again = held.again.into_iter().chain([urgency]).min()).is_some()
     }
 
-    /// Whether a job may begin only when its lease is on disk.
-    pub(super) fn must_be_durable(&self) -> bool {
-        self.died
+    /// Whether one of these rows, which are held, may begin only when its lease is on disk.
+    pub(super) fn must_be_durable(&self, mut rows: impl Iterator<Item = i64>) -> bool {
+        let Some(suspected) = self.suspected else { return false };
+        rows.any(|id| self.held.get(&id).is_some_and(|held| held.born <= suspected))
     }
 
     /// Ends leases that nobody received.

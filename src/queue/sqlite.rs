@@ -1,9 +1,10 @@
-//! The embedded queue: one SQLite file in WAL mode, one thread that writes it, one commit for all who wait.
+//! The embedded queue: one SQLite file in WAL mode, one thread that writes it, one commit for all who wait, and one thread that
+//! brings what was committed to the disk.
 //!
-//! Callers send a command and wait for its answer, which comes after the commit. While a commit is under way the next
-//! commands gather, so the number of commits follows the disk and not the load.
+//! Callers send a command and wait for its answer. What is promised comes when it is on the disk, all else after the commit.
 
 mod announced;
+mod disk;
 mod file;
 mod gathering;
 mod kept;
@@ -11,6 +12,7 @@ mod lanes;
 mod leasing;
 mod letter_command;
 mod letters;
+mod pending;
 mod records;
 mod reply;
 mod sign_ins;
@@ -46,7 +48,9 @@ impl StoreHandle {
         store.begin()?;
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
         let (looks, wakers, given_up) = (store.stored(), Wakers::default(), Arc::<Notify>::default());
-        let writer = Writer::new(store, waiting, (wakers.clone(), Arc::clone(&given_up)), lock);
+        let disk = store.disk()?;
+        let writer = Writer::new(store, waiting, (wakers.clone(), Arc::clone(&given_up)), (disk, lock))
+            .map_err(|source| OpenError::of_folder(folder, source))?;
         std::thread::Builder::new()
             .name("queue-writer".into())
             .spawn(move || writer.run())

@@ -5,6 +5,7 @@
 //! writer.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::reference::Repository;
@@ -51,46 +52,67 @@ impl Recent {
     }
 }
 
-/// A look, and whether its row is committed.
-type Looks = HashMap<Repository, (Look, bool)>;
+/// A look, and the number of the commit that its row is of.
+type Looks = HashMap<Repository, (Look, u64)>;
+
+/// The number of the last commit that is on disk; those before it are as well.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Synced(Arc<AtomicU64>);
+
+impl Synced {
+    /// Whether this commit is on disk.
+    pub(super) fn has(&self, commit: u64) -> bool {
+        commit <= self.0.load(Ordering::Acquire)
+    }
+
+    /// This commit is on disk now.
+    pub(super) fn reached(&self, commit: u64) {
+        self.0.fetch_max(commit, Ordering::AcqRel);
+    }
+}
 
 /// What the writer notes.
 #[derive(Default)]
 pub(super) struct Waiting {
     looks: Arc<Mutex<Looks>>,
-    uncommitted: Vec<Repository>,
+    synced: Synced,
 }
 
 /// What everybody may ask.
 #[derive(Clone)]
-pub(super) struct Stored(Arc<Mutex<Looks>>);
+pub(super) struct Stored(Arc<Mutex<Looks>>, Synced);
 
 impl Stored {
     /// Whether a look on disk serves a hint of this repository that is to be followed at `at`, Unix milliseconds.
     pub(super) fn serves(&self, repository: &Repository, at: i64, urgency: Urgency) -> bool {
-        lock(&self.0).get(repository).is_some_and(|(look, committed)| *committed && look.serves(at, urgency))
+        let looks = lock(&self.0);
+        looks.get(repository).is_some_and(|(look, commit)| self.1.has(*commit) && look.serves(at, urgency))
     }
 }
 
 impl Waiting {
     /// The half that can be asked.
     pub(super) fn stored(&self) -> Stored {
-        Stored(Arc::clone(&self.looks))
+        Stored(Arc::clone(&self.looks), self.synced.clone())
     }
 
-    /// Whether a look serves a hint, be it committed or of the open transaction.
+    /// Which commits are on disk.
+    pub(super) fn synced(&self) -> Synced {
+        self.synced.clone()
+    }
+
+    /// Whether a look serves a hint, be it on disk, committed or of the open transaction.
     pub(super) fn serves(&self, repository: &Repository, at: i64, urgency: Urgency) -> bool {
         lock(&self.looks).get(repository).is_some_and(|(look, _)| look.serves(at, urgency))
     }
 
-    /// The open transaction makes this look wait.
-    pub(super) fn note(&mut self, repository: &Repository, look: Look) {
+    /// The open transaction, which is to be the commit of this number, makes this look wait.
+    pub(super) fn note(&self, repository: &Repository, look: Look, commit: u64) {
         let mut looks = lock(&self.looks);
         if looks.len() >= MOST {
             looks.clear();
         }
-        looks.insert(repository.clone(), (look, false));
-        self.uncommitted.push(repository.clone());
+        looks.insert(repository.clone(), (look, commit));
     }
 
     /// It is given away, and waits no longer.
@@ -98,20 +120,9 @@ impl Waiting {
         lock(&self.looks).remove(repository);
     }
 
-    /// What the open transaction noted is on disk.
-    pub(super) fn committed(&mut self) {
-        let mut looks = lock(&self.looks);
-        for repository in self.uncommitted.drain(..) {
-            if let Some((_, committed)) = looks.get_mut(&repository) {
-                *committed = true;
-            }
-        }
-    }
-
-    /// Nobody knows what is on disk.
-    pub(super) fn clear(&mut self) {
+    /// Nobody knows what is in the file.
+    pub(super) fn clear(&self) {
         lock(&self.looks).clear();
-        self.uncommitted.clear();
     }
 }
 
@@ -127,51 +138,48 @@ mod tests {
 
     #[test]
     fn a_look_serves_hints_once_it_is_on_disk_and_until_it_is_given_away() {
-        let (mut waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
-        let stored = waiting.stored();
+        let (waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
+        let (stored, synced) = (waiting.stored(), waiting.synced());
         assert!(!waiting.serves(&web, 5, PROMPT) && !stored.serves(&web, 5, PROMPT));
-        waiting.note(&web, Look { at: 5, gathers: false, urgency: PROMPT });
-        assert_eq!(
-            (waiting.serves(&web, 5, PROMPT), stored.serves(&web, 5, PROMPT)),
-            (true, false),
-            "of the open transaction"
-        );
-        waiting.committed();
+        waiting.note(&web, Look { at: 5, gathers: false, urgency: PROMPT }, 1);
+        assert_eq!((waiting.serves(&web, 5, PROMPT), stored.serves(&web, 5, PROMPT)), (true, false), "not on disk yet");
+        synced.reached(1);
         assert_eq!((waiting.serves(&web, 5, PROMPT), stored.serves(&web, 5, PROMPT)), (true, true));
         assert!(!stored.serves(&web, 4, PROMPT), "it waits for longer than this hint may");
-        waiting.note(&web, Look { at: 3, gathers: false, urgency: PROMPT });
+        waiting.note(&web, Look { at: 3, gathers: false, urgency: PROMPT }, 2);
         assert!(!stored.serves(&web, 4, PROMPT), "brought forward, but not yet on disk");
-        waiting.committed();
+        synced.reached(1);
+        assert!(!stored.serves(&web, 4, PROMPT), "an earlier commit was on its way to the disk");
+        synced.reached(3);
         assert!(stored.serves(&web, 4, PROMPT));
         waiting.strike(&web);
-        waiting.committed();
         assert!(!stored.serves(&web, 9, PROMPT) && !waiting.serves(&web, 9, PROMPT));
     }
 
     #[test]
     fn hints_are_gathered_for_a_moment_and_no_longer() {
-        let (mut waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
-        waiting.note(&web, Look { at: GATHER, gathers: true, urgency: PROMPT });
+        let (waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
+        waiting.note(&web, Look { at: GATHER, gathers: true, urgency: PROMPT }, 1);
         assert!(waiting.serves(&web, 0, PROMPT) && !waiting.serves(&web, -1, PROMPT));
         waiting.clear();
-        waiting.committed();
+        waiting.synced().reached(1);
         assert!(!waiting.stored().serves(&web, 0, PROMPT));
     }
 
     #[test]
     fn a_routine_look_serves_no_prompt_hint() {
-        let (mut waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
-        waiting.note(&web, Look { at: 5, gathers: false, urgency: Urgency::Routine });
+        let (waiting, web) = (Waiting::default(), Repository::parse("acme/web").unwrap());
+        waiting.note(&web, Look { at: 5, gathers: false, urgency: Urgency::Routine }, 1);
         assert!(waiting.serves(&web, 5, Urgency::Routine) && !waiting.serves(&web, 5, PROMPT));
-        waiting.note(&web, Look { at: 5, gathers: false, urgency: PROMPT });
+        waiting.note(&web, Look { at: 5, gathers: false, urgency: PROMPT }, 1);
         assert!(waiting.serves(&web, 5, Urgency::Routine) && waiting.serves(&web, 5, PROMPT));
     }
 
     #[test]
     fn the_number_of_looks_is_bounded() {
-        let mut waiting = Waiting::default();
+        let waiting = Waiting::default();
         let name = |n: usize| Repository::parse(&format!("acme/web-{n}")).unwrap();
-        (0..=MOST).for_each(|n| waiting.note(&name(n), Look { at: 0, gathers: false, urgency: PROMPT }));
+        (0..=MOST).for_each(|n| waiting.note(&name(n), Look { at: 0, gathers: false, urgency: PROMPT }, 1));
         assert!(waiting.serves(&name(MOST), 0, PROMPT) && !waiting.serves(&name(0), 0, PROMPT));
         assert!(lock(&waiting.looks).len() <= MOST);
     }

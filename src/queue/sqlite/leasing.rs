@@ -46,6 +46,11 @@ impl Store {
         self.leases.revoke(batch.jobs.iter().map(number_of_row));
     }
 
+    /// Whether what was leased may begin only when that is on disk.
+    pub(super) fn must_be_durable(&self, batch: &Batch) -> bool {
+        self.leases.must_be_durable(batch.jobs.iter().map(number_of_row))
+    }
+
     /// Gives a row away, or parks it if it can't be read.
     fn give(&mut self, topic: &Topic, turn: Turn, batch: &mut Batch) -> rusqlite::Result<()> {
         self.transact()?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::disk::Disk;
 use super::file::{self, OpenError};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
@@ -32,8 +33,8 @@ pub(super) struct Store {
     pub(super) connection: Connection,
     /// Whether a transaction was begun. SQLite ends one by itself after some errors, so it can't be asked.
     begun: bool,
-    /// Whether a commit is on disk when it returns; a connection begins so.
-    is_synced: bool,
+    /// The number of the last commit.
+    commits: u64,
     pub(super) leases: Leases,
     pub(super) waiting: Waiting,
     /// When repositories were last looked at.
@@ -60,7 +61,7 @@ impl Store {
             path,
             connection,
             begun: false,
-            is_synced: true,
+            commits: 0,
             leases: Leases::new(died, ambient.clone()),
             waiting: Waiting::default(),
             looked: Recent::default(),
@@ -80,20 +81,27 @@ impl Store {
     /// A new connection to the same file, after one that failed; leases stay as they are.
     pub(super) fn reopen(&mut self) -> Result<(), OpenError> {
         self.connection = file::connect(&self.path)?;
-        self.is_synced = true;
         self.leases.stale();
-        self.count_ready().map_err(|source| OpenError::of(&self.path, source))
+        let ready = self.leave_syncing().and_then(|()| self.count_ready());
+        ready.map_err(|source| OpenError::of(&self.path, source))
     }
 
-    /// Whether the next commit waits for the disk. One that does takes those before it along, and without it a loss of power
-    /// loses the last commits, never the file: <https://sqlite.org/pragma.html#pragma_synchronous>.
-    pub(super) fn sync_commits(&mut self, is_synced: bool) -> rusqlite::Result<()> {
-        if self.is_synced != is_synced {
-            let level = if is_synced { "FULL" } else { "NORMAL" };
-            self.connection.pragma_update(None, "synchronous", level)?;
-            self.is_synced = is_synced;
-        }
-        Ok(())
+    /// From now on a commit does not wait for the disk: see [`super::disk`].
+    fn leave_syncing(&self) -> rusqlite::Result<()> {
+        self.connection.pragma_update(None, "synchronous", "NORMAL")
+    }
+
+    /// What is under the journal of this file, from now on.
+    pub(super) fn disk(&self) -> Result<Disk, OpenError> {
+        self.leave_syncing().map_err(|source| OpenError::of(&self.path, source))?;
+        let (synced, [_, journal, _]) = (self.waiting.synced(), file::files(&self.path));
+        synced.reached(self.commits);
+        Ok(Disk::new(journal, synced))
+    }
+
+    /// The number of the last commit.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits
     }
 
     /// Begins a transaction, unless one was begun.
@@ -113,10 +121,10 @@ impl Store {
     pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
         if self.begun {
             self.connection.execute_batch("COMMIT")?;
+            self.commits += 1;
         }
         self.begun = false;
         self.leases.committed();
-        self.waiting.committed();
         Ok(())
     }
 
@@ -157,7 +165,7 @@ impl Store {
             }
             Job::Look(repository) => {
                 let look = self.put_look(repository, new)?;
-                self.waiting.note(repository, look);
+                self.waiting.note(repository, look, self.commits + 1);
                 Ok(Placed::News)
             }
             Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => self.put_message(new),

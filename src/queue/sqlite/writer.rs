@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
-use super::super::command::{Buried, Command};
+use super::super::command::Command;
 use super::super::handle::Wakers;
 use super::super::reply::Reply;
-use super::super::{Batch, Depth, ItemId, NewJob, Placed, QueueError, Topic};
-use super::letter_command::Later;
+use super::super::{Depth, ItemId, NewJob, Placed, QueueError, Topic};
+use super::disk::{Disk, Syncer};
+use super::pending::{self, Pending};
 use super::reply::failure;
 use super::store::Store;
 use crate::telemetry::chain;
@@ -22,6 +23,10 @@ pub(super) struct Writer {
     wakers: Wakers,
     /// Woken when a message was given up.
     given_up: Arc<Notify>,
+    disk: Disk,
+    syncer: Syncer,
+    /// The number of the last commit that somebody was promised.
+    promised: u64,
     /// A connection that failed to commit is not used again.
     broken: bool,
     /// Why the last commit failed.
@@ -30,24 +35,17 @@ pub(super) struct Writer {
     _lock: std::fs::File,
 }
 
-/// A reply that is sent after the commit.
-enum Pending {
-    /// With the topics that have something new.
-    Put(Reply<Placed>, Result<Placed, QueueError>, Vec<Topic>),
-    Lease(Reply<Batch>, Batch),
-    Bury(Reply<Buried>, Buried),
-    /// A job is settled, with whom to wake.
-    Settled(Reply<()>, Wake),
-    Done(Reply<()>),
-    Letters(Later),
-}
-
-/// Who is woken when a job was settled, besides its own topic.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wake {
-    Nobody,
-    /// Every topic, as one of its jobs may have waited for this one to end.
-    All,
+/// The replies to the commands of one transaction.
+#[derive(Default)]
+struct Replies {
+    /// After the commit.
+    now: Vec<Pending>,
+    /// When it is on the disk.
+    owed: Vec<Pending>,
+    /// Whether nobody has a reply before it is on the disk.
+    is_synced: bool,
+    /// Whether every topic is woken, as one of its jobs may have waited for one that was settled.
+    wakes_all: bool,
 }
 
 impl Writer {
@@ -55,9 +53,21 @@ impl Writer {
         store: Store,
         waiting: mpsc::Receiver<Command>,
         (wakers, given_up): (Wakers, Arc<Notify>),
-        lock: std::fs::File,
-    ) -> Self {
-        Self { store, waiting, wakers, given_up, broken: false, failing: None, _lock: lock }
+        (disk, lock): (Disk, std::fs::File),
+    ) -> std::io::Result<Self> {
+        let syncer = Syncer::start(disk.clone(), wakers.clone())?;
+        Ok(Self {
+            store,
+            waiting,
+            wakers,
+            given_up,
+            disk,
+            syncer,
+            promised: 0,
+            broken: false,
+            failing: None,
+            _lock: lock,
+        })
     }
 
     /// Until every handle is dropped.
@@ -73,6 +83,7 @@ impl Writer {
                 self.purge();
             }
         }
+        self.syncer.end();
     }
 
     /// Drops rows that are over, when everybody has a reply. A failure is found by the next command as well.
@@ -84,7 +95,7 @@ impl Writer {
         }
     }
 
-    /// Executes commands as one transaction, and replies when it is on disk.
+    /// Executes commands as one transaction, and replies when it is done, or has it done when it is on the disk.
     fn commit(&mut self, commands: Vec<Command>) {
         if let Err(error) = self.mend() {
             for command in commands {
@@ -92,19 +103,18 @@ impl Writer {
             }
             return;
         }
-        let mut pending = Vec::with_capacity(commands.len());
-        let is_synced = !commands.iter().all(Command::may_be_lost);
-        let mut failed = self.store.sync_commits(is_synced).map_err(failure).err();
+        let mut replies = Replies::default();
+        let mut failed = None;
         for command in commands {
             match &failed {
-                None => failed = self.execute(command, &mut pending).err(),
+                None => failed = self.execute(command, &mut replies).err(),
                 Some(error) => command.refuse(error),
             }
         }
         let wrote = self.store.has_begun();
         let mut failing = failed.as_ref().map(|error| chain(error).to_string());
         let committed = match failed {
-            None => self.store.commit().map_err(failure),
+            None => self.store.commit().map_err(failure).and_then(|()| self.synced(&replies)),
             // It could not even begin, as when another process holds the file; what was done before needed nothing.
             Some(_) if !self.store.has_begun() => Ok(()),
             Some(error) => Err(error),
@@ -120,21 +130,34 @@ impl Writer {
         if wrote || failing.is_some() {
             self.failing = failing;
         }
-        self.reply(pending, &committed);
+        self.reply(replies, &committed);
     }
 
-    /// A new connection in the place of one that can't be trusted.
+    /// The commit, on the disk where somebody may begin nothing before.
+    fn synced(&self, replies: &Replies) -> Result<(), QueueError> {
+        if replies.is_synced { self.disk.sync(self.store.commits()) } else { Ok(()) }
+    }
+
+    /// A new connection in the place of one that can't be trusted, and a journal that is whole on the disk.
     fn mend(&mut self) -> Result<(), QueueError> {
+        if let Some(error) = self.disk.failed() {
+            self.failing = Some(chain(&error).to_string());
+            self.broken = true;
+        }
         if self.broken {
             self.store.reopen().map_err(|error| QueueError::Store(Arc::new(error)))?;
+            self.disk.mend(self.store.commits()).map_err(|error| QueueError::Store(Arc::new(error)))?;
             self.broken = false;
         }
         Ok(())
     }
 
     /// Executes one command of the transaction. What only reads is replied to at once, and what failed as well.
-    fn execute(&mut self, command: Command, pending: &mut Vec<Pending>) -> Result<(), QueueError> {
+    fn execute(&mut self, command: Command, replies: &mut Replies) -> Result<(), QueueError> {
+        // A message is sent when it is owed for good, as one that is made anew may be another.
+        let is_ahead = !replies.owed.is_empty() || !self.disk.has(self.promised);
         let store = &mut self.store;
+        let pending = if command.may_be_lost() { &mut replies.now } else { &mut replies.owed };
         match command {
             Command::Put(jobs, reply) => {
                 let ((topics, placed), reply) = reply.unless_failed(put(store, &jobs))?;
@@ -146,16 +169,19 @@ impl Writer {
                 pending.push(Pending::Put(reply, placed, topics));
             }
             Command::Lease(topic, most, sharing, reply) => {
+                let is_ahead = is_ahead && topic != Topic::Look;
                 let (batch, reply) = reply.unless_failed(store.lease(&topic, most, &sharing))?;
-                if store.leases.must_be_durable() && !batch.jobs.is_empty() {
-                    pending.push(Pending::Lease(reply, batch));
-                } else {
+                if batch.jobs.is_empty() || !is_ahead && !store.must_be_durable(&batch) {
                     reply.send(Ok(batch));
+                } else {
+                    replies.is_synced = true;
+                    pending.push(Pending::Lease(reply, batch));
                 }
             }
             Command::Settle(leased, settlement, reply) => {
-                let (suspect, reply) = reply.unless_failed(store.settle(&leased, &settlement))?;
-                pending.push(Pending::Settled(reply, if suspect { Wake::All } else { Wake::Nobody }));
+                let (is_suspect, reply) = reply.unless_failed(store.settle(&leased, &settlement))?;
+                replies.wakes_all |= is_suspect;
+                pending.push(Pending::Done(reply));
             }
             Command::Bury(channels, reply) => {
                 let (buried, reply) = reply.unless_failed(store.bury(&channels))?;
@@ -192,41 +218,29 @@ impl Writer {
     }
 
     /// Replies to what was committed, or was not, and wakes those who wait for it.
-    fn reply(&mut self, pending: Vec<Pending>, committed: &Result<(), QueueError>) {
-        let mut woken: Vec<Topic> = Vec::new();
-        for pending in pending {
-            match pending {
-                Pending::Put(reply, placed, topics) => {
-                    reply.send(committed.clone().and(placed));
-                    woken.extend(topics.into_iter().filter(|_| committed.is_ok()));
-                }
-                Pending::Lease(reply, batch) => {
-                    if committed.is_err() {
-                        self.store.revoke(&batch);
-                    }
-                    reply.send(committed.clone().map(|()| batch));
-                }
-                Pending::Bury(reply, buried) => reply.send(committed.clone().map(|()| buried)),
-                Pending::Settled(reply, wake) => {
-                    reply.send(committed.clone());
-                    if wake == Wake::All {
-                        self.wakers.wake_all();
-                    }
-                }
-                Pending::Done(reply) => reply.send(committed.clone()),
-                Pending::Letters(Later { say, topics }) => {
-                    say(committed.clone());
-                    woken.extend(topics.into_iter().filter(|_| committed.is_ok()));
-                }
+    fn reply(&mut self, replies: Replies, committed: &Result<(), QueueError>) {
+        let Replies { now, mut owed, wakes_all, .. } = replies;
+        for pending in now.iter().filter(|_| committed.is_err()) {
+            if let Pending::Lease(_, batch) = pending {
+                self.store.revoke(batch);
             }
+        }
+        let (commit, mut woken) = (self.store.commits(), Vec::new());
+        pending::send(now, committed, &mut woken);
+        if committed.is_err() || owed.is_empty() || self.disk.has(commit) {
+            pending::send(owed, committed, &mut woken);
+        } else {
+            woken.extend(owed.iter_mut().filter_map(Pending::begun));
+            self.promised = commit;
+            self.syncer.owe(commit, owed);
         }
         if self.store.has_given_up() {
             self.given_up.notify_one();
         }
-        woken.dedup();
-        for topic in woken {
-            self.wakers.of(&topic).notify_one();
+        if wakes_all {
+            self.wakers.wake_all();
         }
+        self.wakers.wake(woken);
     }
 }
 
@@ -270,39 +284,135 @@ fn store_all(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<Put> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, TimeDelta};
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use chrono::{DateTime, TimeDelta, Utc};
+    use futures_util::FutureExt as _;
 
     use super::super::file;
     use super::*;
     use crate::ambient::Ambient;
+    use crate::domain::event::NoticeKind;
+    use crate::domain::reference::Repository;
     use crate::queue::command::Keeping;
-    use crate::queue::contract::look;
+    use crate::queue::contract::{email, look, mail};
+    use crate::queue::{Batch, Settlement, Sharing, Urgency};
 
-    /// SQLite's numbers of `synchronous`.
-    const NORMAL: i64 = 1;
-    const FULL: i64 = 2;
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-    #[test]
-    fn only_what_can_be_asked_again_does_not_wait_for_the_disk() {
-        let folder = tempfile::tempdir().unwrap();
-        let ambient = Ambient::system();
-        let lock = file::lock(folder.path()).unwrap();
-        let store = Store::open(folder.path(), ambient.clone()).unwrap();
+    /// A writer whose disk answers each sync so: one that is not told waits for it.
+    fn writer(folder: &std::path::Path, answers: Receiver<std::io::Result<()>>) -> Writer {
+        let lock = file::lock(folder).unwrap();
+        let mut store = Store::open(folder, Ambient::system()).unwrap();
+        store.begin().unwrap();
+        let answers = Mutex::new(answers);
+        let disk = store.disk().unwrap().synced_by(Box::new(move |journal| {
+            assert!(journal.is_file());
+            answers.lock().unwrap().recv().unwrap_or(Ok(()))
+        }));
         let (_commands, waiting) = mpsc::channel(1);
-        let mut writer = Writer::new(store, waiting, (Wakers::default(), Arc::default()), lock);
-        let until = ambient.now() + TimeDelta::hours(1);
-        let keep = || {
-            let keeping = Keeping { key: "a".into(), value: "1".into(), until };
-            Command::Keep(Box::new(keeping), Reply::channel().0)
-        };
-        let put = || Command::Put(vec![look("shop/api", DateTime::UNIX_EPOCH)], Reply::channel().0);
-        let mut synced_after = |commands: Vec<Command>| -> i64 {
-            writer.commit(commands);
-            writer.store.connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap()
-        };
-        assert_eq!(synced_after(vec![put()]), FULL);
-        assert_eq!(synced_after(vec![keep()]), NORMAL);
-        assert_eq!(synced_after(vec![keep(), put()]), FULL, "a job beside it is owed");
-        assert_eq!(writer.store.recall("a").unwrap().as_deref(), Some("1"));
+        Writer::new(store, waiting, (Wakers::default(), Arc::default()), (disk, lock)).unwrap()
+    }
+
+    fn put(job: NewJob) -> (Command, impl Future<Output = Result<Placed, QueueError>>) {
+        let (reply, replied) = Reply::channel();
+        (Command::Put(vec![job], reply), async move { replied.await.unwrap() })
+    }
+
+    fn lease(topic: Topic) -> (Command, impl Future<Output = Result<Batch, QueueError>>) {
+        let (reply, replied) = Reply::channel();
+        (Command::Lease(topic, 9, Sharing::in_order(9), reply), async move { replied.await.unwrap() })
+    }
+
+    fn full() -> std::io::Result<()> {
+        Err(std::io::Error::other("no power"))
+    }
+
+    #[tokio::test]
+    async fn nobody_but_who_is_promised_something_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let (answer, answers) = channel();
+        let mut writer = writer(folder.path(), answers);
+        let woken = writer.wakers.of(&Topic::Look);
+        let (command, stored) = put(look("shop/api", NOW));
+        writer.commit(vec![command]);
+        // The disk does not answer, and the look is done from its begin to its end.
+        woken.notified().await;
+        let (command, leased) = lease(Topic::Look);
+        writer.commit(vec![command]);
+        let leased = leased.await.unwrap().jobs.remove(0);
+        let (reply, announced) = Reply::channel();
+        let (kept, keeps) = Reply::channel();
+        let keeping =
+            Keeping { key: "a".into(), value: "1".into(), until: Ambient::system().now() + TimeDelta::hours(1) };
+        let repository = Repository::parse("registry.example.com/shop/api").unwrap();
+        writer.commit(vec![Command::Announced(repository, reply), Command::Keep(Box::new(keeping), kept)]);
+        assert!(announced.await.unwrap().unwrap().is_empty());
+        keeps.await.unwrap().unwrap();
+        let (reply, settled) = Reply::channel();
+        writer.commit(vec![Command::Settle(Box::new(leased), Settlement::Done, reply)]);
+        settled.await.unwrap().unwrap();
+        let mut stored = std::pin::pin!(stored);
+        assert!(stored.as_mut().now_or_never().is_none(), "it is not promised yet");
+        answer.send(Ok(())).unwrap();
+        assert_eq!(stored.await.unwrap(), Placed::News);
+        drop(answer);
+        writer.syncer.end();
+    }
+
+    #[tokio::test]
+    async fn a_message_is_sent_when_it_is_on_the_disk_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (answer, answers) = channel();
+        let mut writer = writer(folder.path(), answers);
+        answer.send(full()).unwrap();
+        let ((look, stored), (looks, leased)) = (put(look("shop/api", NOW)), lease(Topic::Look));
+        writer.commit(vec![look, looks]);
+        assert!(stored.await.is_err());
+        assert_eq!(leased.await.unwrap().jobs.len(), 1, "a look may be begun and forgotten");
+
+        // The journal is written once more, and then the disk fails again.
+        answer.send(Ok(())).unwrap();
+        answer.send(full()).unwrap();
+        let ((letter, stored), (letters, leased)) =
+            (put(mail("x@example.com", NoticeKind::Available, NOW)), lease(email()));
+        writer.commit(vec![letter, letters]);
+        assert!(stored.await.is_err() && leased.await.is_err());
+        answer.send(Ok(())).unwrap();
+        let (letters, leased) = lease(email());
+        writer.commit(vec![letters]);
+        assert_eq!(leased.await.unwrap().jobs.len(), 1, "nobody has the lease that failed");
+        drop(answer);
+        writer.syncer.end();
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fails_promises_nothing_until_the_journal_is_whole_on_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (answer, answers) = channel();
+        let mut writer = writer(folder.path(), answers);
+        answer.send(full()).unwrap();
+        let ((first, one), (second, two)) = (put(look("shop/api", NOW)), put(look("shop/web", NOW)));
+        writer.commit(vec![first]);
+        assert!(one.await.is_err());
+        let stored = writer.store.stored();
+        let repository = Repository::parse("registry.example.com/shop/api").unwrap();
+        let known = || stored.serves(&repository, 0, Urgency::Prompt);
+        assert!(!known(), "one more of its hints is not answered as if it were there");
+        answer.send(full()).unwrap();
+        writer.commit(vec![second]);
+        assert!(two.await.is_err(), "a gap in the journal takes along what comes after it");
+        answer.send(Ok(())).unwrap();
+        let (reply, depth) = Reply::channel();
+        writer.commit(vec![Command::Depth(reply)]);
+        let depth = depth.await.unwrap().unwrap();
+        assert!(depth.failing.as_ref().is_some_and(|why| why.contains("no power")), "{depth:?}");
+        assert!(known());
+        drop(answer);
+        let (third, three) = put(look("shop/web", NOW));
+        writer.commit(vec![third]);
+        assert_eq!((three.await.unwrap(), writer.failing.take()), (Placed::News, None));
+        writer.syncer.end();
     }
 }
