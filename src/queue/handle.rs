@@ -27,6 +27,8 @@ use crate::domain::reference::Repository;
 
 /// The most commands that wait for the writer; whoever comes then waits before it is one of them.
 pub(super) const MOST_WAITING: usize = 4096;
+/// The most bytes of what is left to the writer to keep, as all that waits for it is held in memory.
+const MOST_LEFT_TO_IT: usize = 4 * 1024;
 /// The most dead letters that one transaction sends again, so that nobody waits long for it.
 const MOST_SENT_AGAIN: usize = 200;
 
@@ -220,8 +222,16 @@ impl Kept for StoreHandle {
     }
 
     async fn keep(&self, key: &str, value: String, until: DateTime<Utc>) {
+        // A writer of our own takes one command after another: whoever recalls it comes behind it, and nobody waits for it.
+        let is_left_to_it = self.known.is_some() && value.len() <= MOST_LEFT_TO_IT;
         let keeping = Box::new(Keeping { key: key.to_owned(), value, until });
-        if let Err(error) = self.ask(|reply| Command::Keep(keeping, reply)).await {
+        let (reply, replied) = Reply::channel();
+        let sent = self.commands.send(Command::Keep(keeping, reply)).await.map_err(|_| QueueError::Closed);
+        let kept = match sent {
+            Ok(()) if !is_left_to_it => replied.await.unwrap_or(Err(QueueError::Closed)),
+            sent => sent,
+        };
+        if let Err(error) = kept {
             tracing::warn!(error = %crate::telemetry::chain(&error), "what was learnt is not kept, and will be asked again");
         }
     }
