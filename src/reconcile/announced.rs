@@ -1,12 +1,16 @@
 //! Tags that were announced and are not listed yet, or still point to what they did before: they are looked for again, soon and
 //! then less often, until they are there or have been waited for long enough. All of a repository share its one look.
 
+use std::convert::Infallible;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Listed, Reconciler};
+use super::{Listed, Reconciler, Target};
 use crate::assess::Digests;
 use crate::cluster::Cluster;
-use crate::domain::reference::Repository;
+use crate::domain::policy::{Outcome, Policy, decide};
+use crate::domain::reference::{Repository, Tag};
+use crate::domain::tags::TagList;
 use crate::queue::worker::Verdict;
 use crate::queue::{Announced, Announcements, LOOKED_FOR, Queue, Records};
 use crate::registry::Registry;
@@ -55,6 +59,19 @@ struct Ended {
 impl Awaited {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The one of them that would be gone to from the running tag, as far as it and its name say.
+    pub(super) fn likely(&self, running: &Tag, policy: &Policy, now: DateTime<Utc>) -> Option<Tag> {
+        let is_likely = |tag: &Tag| {
+            let both: TagList = [running.as_str(), tag.as_str()].iter().collect();
+            match decide(running.as_str(), &both, policy, now).outcome() {
+                Outcome::Update { to, .. } | Outcome::Cooling { to, .. } => to == tag.as_str(),
+                Outcome::UpToDate | Outcome::NoTags | Outcome::NoVersion(_) => false,
+            }
+        };
+        let mut likely = self.0.iter().map(|(announced, _)| &announced.tag).filter(|tag| is_likely(tag));
+        likely.next().filter(|_| likely.next().is_none()).cloned()
     }
 
     /// What one list says; `None` where it is not known with which credential it is read.
@@ -121,6 +138,17 @@ fn no_later(verdict: Verdict, again: DateTime<Utc>) -> Verdict {
     }
 }
 
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Asks what a tag points to that may be the one to go to, while its list is read. A registry that does not have it yet is
+    /// asked again by whoever finds it in the list.
+    pub(super) async fn ask_ahead(&self, target: &Target, likely: Option<Tag>) {
+        let (Some(tag), Some(digests), Ok(credential)) = (likely, &target.digests, &target.credential) else { return };
+        if let Ok(Some(digest)) = self.0.registry.digest(&target.repository, &tag, credential).await {
+            let _ = digests.of(&tag, std::future::ready(Ok::<_, Infallible>(Some(digest)))).await;
+        }
+    }
+}
+
 impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What is looked for. Not knowing it costs time: the schedule finds what it was.
     pub(super) async fn awaited(&self, repository: &Repository) -> Awaited {
@@ -159,8 +187,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::policy::{Policy, Strategy, Wanted};
-    use crate::domain::reference::{Digest, Tag};
+    use crate::domain::policy::{Strategy, Wanted};
+    use crate::domain::reference::Digest;
     use crate::domain::retry::RetryAfter;
     use crate::registry::Tags;
 
@@ -211,6 +239,22 @@ mod tests {
             (Seen::Lacking, 300, Ended { given_up: vec![two.clone()], ..Ended::default() }),
         ] {
             assert_eq!(Awaited(vec![(two.clone(), seen)]).end(at(now)), expected, "{seen:?} after {now} s");
+        }
+    }
+
+    #[test]
+    fn the_one_that_is_likely_is_newer_than_what_runs_and_allowed() {
+        let policy = Policy::of(Strategy::Minor);
+        for (tags, expected) in [
+            (&["1.0.1"][..], Some("1.0.1")),
+            (&["1.0.1", "latest", "0.9.0", "2.0.0", "1.0.0"], Some("1.0.1")),
+            (&["1.0.1", "1.0.2"], None),
+            (&["1.0.0"], None),
+            (&[], None),
+        ] {
+            let awaited = Awaited(tags.iter().map(|tag| (announced(tag), Seen::default())).collect());
+            let likely = awaited.likely(&Tag::parse("1.0.0").unwrap(), &policy, at(0));
+            assert_eq!(likely.as_ref().map(Tag::as_str), expected, "{tags:?}");
         }
     }
 

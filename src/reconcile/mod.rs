@@ -65,6 +65,7 @@ use futures_util::StreamExt as _;
 use tracing::Instrument as _;
 
 use absent::Absent;
+use announced::Awaited;
 use answer::Renewals;
 pub use answer::{Action, Answer, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Shown};
 pub use brake::{AskedToResume, Resuming};
@@ -261,7 +262,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
             for target in &mut targets {
                 target.digests = Some(digests.clone());
             }
-            let tags = self.tags(repository, &targets).await;
+            let tags = self.tags(repository, &targets, &awaited).await;
             if tags.is_some() || targets.first().is_some_and(|target| target.credential.is_err()) {
                 awaited.read(tags.as_ref());
             }
@@ -346,14 +347,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         all.buffered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten().collect()
     }
 
-    /// What these targets, which share a credential, could use of the repository's tags; `None` where none of them asks.
-    async fn tags(&self, repository: &Repository, targets: &[Target]) -> Option<Listed> {
-        let credential = targets.first()?.credential.as_ref().ok()?;
-        let mut wanted = None;
+    /// What these targets, which share a credential, could use of the repository's tags; `None` where none of them asks. While
+    /// they are listed, it is asked for the one that was announced.
+    async fn tags(&self, repository: &Repository, targets: &[Target], awaited: &Awaited) -> Option<Listed> {
+        let first = targets.first()?;
+        let credential = first.credential.as_ref().ok()?;
+        let (mut wanted, mut ahead) = (None, None);
         for (running, policy) in targets.iter().filter_map(|target| self.compares(target)) {
             wanted.get_or_insert_with(Wanted::default).add(running.as_str(), &policy);
+            ahead.get_or_insert_with(|| awaited.likely(&running, &policy, self.0.ambient.now()));
         }
-        let list = self.0.registry.tags(repository, credential, &wanted?).await;
+        let wanted = wanted?;
+        let list = self.0.registry.tags(repository, credential, &wanted);
+        let list = tokio::join!(list, self.ask_ahead(first, ahead.flatten())).0;
         Some(list.map(Arc::new).map_err(Arc::new))
     }
 

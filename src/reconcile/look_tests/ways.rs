@@ -232,3 +232,23 @@ async fn what_is_pulled_from_elsewhere_by_its_digest_is_what_was_written() {
     let stage = rewritten(1).await;
     assert_eq!(outcome(&stage), Some(Outcome::Replaced), "that is another hand's");
 }
+
+#[tokio::test]
+async fn what_was_announced_is_asked_for_while_its_list_is_read() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    let Parts { queue, ambient, .. } = &*stage.reconciler.0;
+    let (repository, tag) = (Repository::parse("a.example/web").unwrap(), Tag::parse("1.0.1").unwrap());
+    queue.announce(vec![Announced { repository, tag, digest: None, at: ambient.now() }]).await.unwrap();
+    let answer = stage.registry.answers.acquire().await.unwrap();
+    let asked = &stage.registry.asked;
+    let both = async move {
+        while asked.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        drop(answer);
+    };
+    let both = tokio::time::timeout(Duration::from_secs(60), both);
+    tokio::join!(stage.look(), both).1.expect("the tag is asked for before the list is there");
+    assert_eq!(asked.load(Ordering::SeqCst), 3, "what runs is asked for beside it, and nothing twice");
+    assert_eq!(stage.cluster.image(), written_so("1.0.1"));
+}
