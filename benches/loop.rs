@@ -1,5 +1,6 @@
 //! `make bench`: the loop against a real API server and registry, side by side with a bare client that does only the
-//! requests that are needed. Prints a table of ratios measured in this one run; with `IMAGE_WATCHER_BENCH_BEFORE=path` each
+//! requests that are needed. One update ends, ours like theirs, when a watch shows the new image; ours begins with a webhook,
+//! which is stored on the disk, while the API server's own store is run without syncing anything. Prints a table of ratios measured in this one run; with `IMAGE_WATCHER_BENCH_BEFORE=path` each
 //! row a second time, by the binary of before; with `IMAGE_WATCHER_BENCH_ONLY=one,requests,many,standing` those parts alone.
 
 #![expect(
@@ -123,7 +124,9 @@ async fn one_by_one(ctx: &Ctx, build: &Build, table: &mut Table) {
         for (at, (name, looks_first, _)) in BARE.into_iter().enumerate() {
             tokio::time::sleep(REST).await;
             let started = Instant::now();
-            bare.update(&format!("{name}-{n}"), &theirs[at][n], looks_first).await;
+            let name = format!("{name}-{n}");
+            bare.update(&name, &theirs[at][n], looks_first).await;
+            patched.name(&name).await;
             their_times[at].push(started.elapsed());
         }
     }
