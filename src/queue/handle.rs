@@ -70,7 +70,9 @@ impl Wakers {
 
     pub(super) fn wake(&self, mut topics: Vec<Topic>) {
         topics.dedup();
-        topics.iter().for_each(|topic| self.of(topic).notify_one());
+        for topic in &topics {
+            self.of(topic).notify_one();
+        }
     }
 
     pub(super) fn wake_all(&self) {

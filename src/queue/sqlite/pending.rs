@@ -44,5 +44,7 @@ impl Pending {
 
 /// Replies to what was committed, or was not; adds the topics that have something new.
 pub(super) fn send(all: Vec<Pending>, committed: &Result<(), QueueError>, woken: &mut Vec<Topic>) {
-    all.into_iter().for_each(|pending| pending.send(committed, woken));
+    for pending in all {
+        pending.send(committed, woken);
+    }
 }
