@@ -303,8 +303,11 @@ impl Draft {
     }
 
     /// Whether somebody edited the workload's own settings since its newest record was written, as far as that says it.
+    ///
+    /// A record that stands there and is not believed says nothing of that.
     pub(super) fn has_new_settings(&self) -> bool {
-        self.record.settings.is_some_and(|settings| settings != Fingerprint::of_its_own(&self.workload))
+        let is_believed = self.touched != Touched::LetBe;
+        is_believed && self.record.settings.is_some_and(|settings| settings != Fingerprint::of_its_own(&self.workload))
     }
 
     /// What the annotation of a container says is wrong, as far as it is known.

@@ -181,6 +181,29 @@ async fn a_disabled_container_of_another_repository_disables_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_is_left_alone_is_not_signed_anew_where_it_is_not_believed() {
+    for is_of_another in [false, true] {
+        let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
+        let old = stage.updated().await.annotation("record").unwrap().to_owned();
+        stage.annotate("mode", "DISABLED");
+        stage.look().await;
+        stage.annotate("record", &old);
+        if is_of_another {
+            stage.changed(|now| now.id.uid = "uid-2".into());
+            stage.annotate("strategy", "MAJOR");
+            stage.restart();
+        }
+        let writes = stage.writes();
+        stage.told();
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        assert_eq!((stage.writes(), stage.cluster.annotation("record")), (writes, Some(old)), "{is_of_another}");
+        assert!(!is_of_another || stage.told().is_empty(), "what was told of another object is not told of this one");
+    }
+}
+
+#[tokio::test]
 async fn what_is_held_is_not_resumed_where_nothing_is_to_be_done() {
     let stage = Stage::new(auto(&[]), &["1.0.0"]);
     stage.updated().await;
