@@ -63,6 +63,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         with: Vec<Box<str>>,
         decided: Decided<'_>,
     ) {
+        self.stands_until_now(work);
         let now = self.0.ambient.now();
         let main = update(target, chosen, &with, decided, now);
         for other in with {
@@ -224,6 +225,7 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         told_elsewhere: is_told_elsewhere(target, chosen.group.as_deref()),
         group: chosen.group.clone(),
         ran_well: None,
+        stood: false,
     }
 }
 

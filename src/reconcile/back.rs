@@ -235,6 +235,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         failure: Option<&Failure>,
         decided: Decided<'_>,
     ) {
+        self.stands_until_now(work);
         let now = self.0.ambient.now();
         if let Some(first) = way.iter().find(|one| one.container == target.container) {
             let by = first.is_chosen().then(|| decided.by());
@@ -285,6 +286,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 told_elsewhere: matches!(decided, Decided::WithGroup(_)),
                 group: one.undoes.group.clone(),
                 ran_well: None,
+                stood: false,
             };
             let by = is_first.then(|| update.by.clone());
             let image = Image { text: one.text.clone(), ..Image::of(&chosen, by.as_ref(), &target.repository) };

@@ -353,6 +353,7 @@ fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::DateTime<chr
         template: None,
         undoes: None,
         ran_well: None,
+        stood: false,
         group: None,
         told_elsewhere: false,
     }

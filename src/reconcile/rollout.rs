@@ -166,6 +166,25 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(goes)
     }
 
+    /// Remembers of what is not told to have ended that all of it runs well, before another image is written: then nobody can
+    /// say that any more, and the way back would lead past it.
+    pub(super) fn stands_until_now(&self, work: &mut Work) {
+        let workload = Arc::clone(&work.draft.workload);
+        let runs = |(container, ledger): (&str, &Ledger)| {
+            let update = ledger.update.as_ref().filter(|update| update.outcome == Outcome::RollingOut)?;
+            let teller = update.told_by.as_deref().unwrap_or(container);
+            let told = work.ledger(teller).and_then(Ledger::followed).filter(|told| told.is_written_with(update))?;
+            let of = Of { uid: &workload.id.uid, container: teller, update: told.at };
+            let is_its = update.runs_on(&workload, container) && told.runs_on(&workload, teller);
+            let is_well = is_its && matches!(self.read(of, &workload, told).0, Reading::Healthy);
+            is_well.then(|| container.to_owned())
+        };
+        let all: Vec<String> = work.draft.record.ledgers().filter_map(runs).collect();
+        for container in all {
+            work.draft.on(&container, Event::Stood, self.0.ambient.now());
+        }
+    }
+
     /// What object and pods say of an update, and when to look again at the latest.
     fn read(&self, of: Of<'_>, workload: &Workload, update: &Update) -> (Reading, DateTime<Utc>) {
         let (now, monotonic) = (self.0.ambient.now(), self.0.ambient.monotonic());

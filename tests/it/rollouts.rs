@@ -63,6 +63,7 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         told_elsewhere: false,
         group: None,
         ran_well: None,
+        stood: false,
     };
     let mut record = Record::default();
     record.on("web", Event::Write(Box::new(update)), at);

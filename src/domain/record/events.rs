@@ -74,6 +74,8 @@ pub enum Event {
     Gone(Gone),
     /// What runs is there.
     Present,
+    /// All of its newest update runs well, and another image of the workload is about to be written.
+    Stood,
     /// The list of tags lost most of the running tag's kind, of which it had so many.
     Shrunk(usize),
     /// A list was decided on.

@@ -72,6 +72,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         told_elsewhere: false,
         group: None,
         ran_well: None,
+        stood: false,
     }
 }
 

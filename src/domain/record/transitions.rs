@@ -52,6 +52,7 @@ impl Ledger {
             Event::Unfit(all) => self.refused.are_unfit(all, now),
             Event::Gone(image) => self.gone = Some(GoneSince { image, since: now }),
             Event::Present => self.gone = None,
+            Event::Stood => self.stood(),
             Event::Shrunk(before) => {
                 let since = self.shrunk.as_ref().map_or(now, |shrunk| shrunk.since.min(now));
                 self.shrunk = Some(Shrunk { before, since });
@@ -285,6 +286,13 @@ impl Ledger {
     fn stalled(&mut self, now: DateTime<Utc>) {
         if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut) {
             update.stalled.get_or_insert(now);
+        }
+    }
+
+    /// What comes next may hide for ever that it did.
+    fn stood(&mut self) {
+        if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut) {
+            update.stood = true;
         }
     }
 

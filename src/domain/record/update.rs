@@ -125,6 +125,9 @@ pub struct Update {
     /// What ran well last, where what ran before this never did: the way back leads there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ran_well: Option<Box<RanWell>>,
+    /// Whether all of it ran well when another image of the workload was written, though its end is not known yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stood: bool,
 }
 
 /// What ran before an update that never ran well.
@@ -265,7 +268,7 @@ impl Update {
     /// What ran well last, as far as it is known, where this never did and is replaced. What it undid did not run well, and what
     /// it went back to had.
     pub(super) fn runs_well(&self) -> Option<Box<RanWell>> {
-        if self.undoes.is_some() || !matches!(self.outcome, Outcome::RollingOut | Outcome::Failed) {
+        if self.undoes.is_some() || self.stood || !matches!(self.outcome, Outcome::RollingOut | Outcome::Failed) {
             return None;
         }
         let before = || Some(Box::new(RanWell { image: self.from.clone(), digest: self.ran_before()? }));

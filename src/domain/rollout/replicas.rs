@@ -57,15 +57,16 @@ impl Status {
         if self.observed < self.generation {
             return Rollout::Progressing(progress);
         }
-        if self.paused {
+        let all_available = self.available >= self.updated;
+        let is_whole = self.wanted > 0 && self.is_all_new() && all_available && self.is_one_revision();
+        // Who pauses what has come up holds back what comes next.
+        if self.paused && !is_whole {
             return Rollout::Waiting(Waits::Paused);
         }
         if self.wanted <= 0 {
             return Rollout::Waiting(Waits::ZeroReplicas);
         }
-        let all_new = self.is_all_new();
-        let all_available = self.available >= self.updated;
-        if all_new && all_available && self.is_one_revision() {
+        if is_whole {
             return Rollout::Complete;
         }
         // Pods that are new and don't come up are nobody's to wait for.
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn a_rollout_is_judged_by_its_own_strategy_and_counters() {
         let refused = || Some(Refusal { reason: "FailedCreate".into(), message: "exceeded quota".into() });
-        let cases: [(&str, Status); 30] = [
+        let cases: [(&str, Status); 33] = [
             ("complete", done()),
             // It is scaled up: what is there is new, and not all of it is there.
             ("progressing", Status { replicas: 2, updated: 2, available: 2, ..done() }),
@@ -203,6 +204,10 @@ mod tests {
             ("complete", Status { refusal: refused(), ..done() }),
             ("Paused", Status { paused: true, updated: 0, ..done() }),
             ("Paused", Status { paused: true, updated: 1, ..given_up() }),
+            // It has come up, and what comes next waits.
+            ("complete", Status { paused: true, ..done() }),
+            ("Paused", Status { paused: true, available: 2, ..done() }),
+            ("Paused", Status { paused: true, wanted: 0, replicas: 0, updated: 0, available: 0, ..done() }),
             ("ZeroReplicas", Status { wanted: 0, replicas: 0, updated: 0, available: 0, ..done() }),
             ("OnDelete", Status { strategy: Strategy::OnDelete, updated: 1, one_revision: false, ..done() }),
             ("complete", Status { strategy: Strategy::OnDelete, one_revision: false, ..done() }),

@@ -87,6 +87,29 @@ async fn the_way_back_leads_past_what_never_ran_well() {
 }
 
 #[tokio::test]
+async fn the_way_back_leads_to_what_ran_well_though_that_could_not_be_written_before_the_next() {
+    for is_seen in [false, true] {
+        let stage = Stage::new(workload(&[("web", OLD)], &[("mode", "AUTO_UPDATE"), ("rollback", "true")]), &["1.0.0"]);
+        stage.written().await;
+        stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::OnDelete));
+        stage.annotate("mode", "NOTIFICATION");
+        stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+        stage.look().await;
+        let link = stage.link();
+        if is_seen {
+            stage.cluster.rolls(Rollout::Complete);
+        }
+        let answer = stage.reconciler.answer(&link, Action::Approve, "trace").await;
+        assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
+        assert_eq!(stage.cluster.image(), written_so("1.0.2"));
+        stage.fails("t1").await;
+        let (way, before) =
+            if is_seen { (WayBack::Goes, written_so("1.0.1")) } else { (WayBack::Further, OLD.to_owned()) };
+        assert_eq!((stage.last(NoticeKind::Failed).way_back, stage.cluster.image()), (Some(way), before));
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_undone_where_what_ran_is_gone_from_its_registry() {
     let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
     stage.written().await;

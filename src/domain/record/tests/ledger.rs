@@ -350,6 +350,13 @@ fn the_way_back_leads_to_what_ran_well_last() {
     let undoing = |n| Update { undoes: Some(Box::new(undone.clone())), ..from(n) };
     assert_eq!(after(from(1), None, undoing(2)), (None, false), "this is the way back");
     assert_eq!(after(undoing(1), None, update(2, None)), (None, false));
+    let mut stood = Record::default();
+    writes(&mut stood, migrates(from(1)), 1);
+    stood.on("web", Event::Stood, at(2));
+    let from_it = ledger(&stood).update.clone().unwrap().running().unwrap().written();
+    writes(&mut stood, Update { from: from_it, ..update(2, None) }, 3);
+    let update_2 = ledger(&stood).update.clone().unwrap();
+    assert_eq!((update_2.ran_well, update_2.declares.migration), (None, false), "it ran well, and is not told yet");
     let mut other = Record::default();
     writes(&mut other, from(1), 1);
     runs(&mut other, &format!("{OF}:1.0.7"), 2);
