@@ -240,6 +240,10 @@ impl Kept for StoreHandle {
 }
 
 impl Records for StoreHandle {
+    fn is_shared(&self) -> bool {
+        self.known.is_none()
+    }
+
     async fn newest(&self, uid: &str) -> Result<Option<Written>, QueueError> {
         let uid = uid.to_owned();
         self.ask(|reply| Command::Newest(uid, reply)).await

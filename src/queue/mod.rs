@@ -483,6 +483,11 @@ pub struct Sightings {
 
 /// The second witness of what was written on workloads, beside their annotations, which anybody may copy or set back.
 pub trait Records: Clone + Send + Sync + 'static {
+    /// Whether other processes write here, too, so that what was read a moment ago may not be the newest.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// The newest record of the workload with this uid, if there is one.
     fn newest(&self, uid: &str) -> impl Future<Output = Result<Option<Written>, QueueError>> + Send;
 

@@ -49,6 +49,8 @@ pub(super) struct Marks {
     marks: Mutex<HashMap<Box<str>, Mark>>,
     /// Records that the store did not take.
     unsaved: Mutex<HashMap<Box<str>, Written>>,
+    /// Which version of a workload was there when a store that others write to was asked last.
+    asked: Mutex<HashMap<Box<str>, u64>>,
 }
 
 /// One write to a workload at a time, from its patch until it is remembered; workloads share a few locks.
@@ -116,6 +118,33 @@ impl Marks {
         }
     }
 
+    /// Takes over what the store says that others write to, unless a newer one was known already: the store may have lost it.
+    fn renew(&self, uid: &str, mark: Mark) -> Mark {
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        if marks.len() >= MOST_MARKED && !marks.contains_key(uid) {
+            marks.clear();
+        }
+        let known = marks.remove(uid).filter(|known| known.sequence > mark.sequence);
+        marks.entry(uid.into()).insert_entry(known.unwrap_or(mark)).get().clone()
+    }
+
+    fn forget(&self, uid: &str) {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// Whether the store was asked about a workload since it became this version.
+    fn was_asked(&self, uid: &str, version: u64) -> bool {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(uid) == Some(&version)
+    }
+
+    fn asked(&self, uid: &str, version: u64) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.len() >= MOST_MARKED && !asked.contains_key(uid) {
+            asked.clear();
+        }
+        asked.insert(uid.into(), version);
+    }
+
     fn answering(&self, uid: &str, answering: Option<Answering>) {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mark) = marks.get_mut(uid) {
@@ -134,9 +163,45 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(mark)
     }
 
+    /// The same, as it is by now where other processes write to the store: what this one read may be old. And whether the
+    /// store has forgotten it, as one may that lost what it had not synced.
+    pub(super) async fn marked_by_all(&self, uid: &str) -> Result<(Mark, bool), StepError> {
+        if !self.0.queue.is_shared() {
+            return Ok((self.marked(uid).await?, false));
+        }
+        let stored = self.remembered(uid).await?.as_ref().map(Mark::of).unwrap_or_default();
+        let sequence = stored.sequence;
+        let mark = self.1.marks.renew(uid, stored);
+        let is_forgotten = sequence < mark.sequence;
+        Ok((mark, is_forgotten))
+    }
+
+    /// The same where nobody has what was marked any more: what the store says counts.
+    pub(super) async fn marked_as_stored(&self, uid: &str) -> Result<Mark, StepError> {
+        let stored = self.remembered(uid).await?.as_ref().map(Mark::of).unwrap_or_default();
+        self.1.marks.forget(uid);
+        Ok(self.1.marks.renew(uid, stored))
+    }
+
+    /// The same for a decision on this version of a workload: whoever of us writes to it makes another one of it.
+    pub(super) async fn marked_on(&self, workload: &Workload) -> Result<(Mark, bool), StepError> {
+        let (uid, version) = (&*workload.id.uid, workload.resource_version);
+        if !self.0.queue.is_shared() || self.1.marks.was_asked(uid, version) {
+            return Ok((self.marked(uid).await?, false));
+        }
+        let marked = self.marked_by_all(uid).await?;
+        self.1.marks.asked(uid, version);
+        Ok(marked)
+    }
+
     /// What was written last, as far as it is known beside the workload.
     async fn remembered(&self, uid: &str) -> Result<Option<Written>, StepError> {
         match self.1.marks.unsaved(uid) {
+            // Others may have written since.
+            Some(unsaved) if self.0.queue.is_shared() => {
+                let stored = self.0.queue.newest(uid).await?;
+                Ok(stored.filter(|stored| stored.sequence > unsaved.sequence).or(Some(unsaved)))
+            }
             Some(unsaved) => Ok(Some(unsaved)),
             None => Ok(self.0.queue.newest(uid).await?),
         }
@@ -215,6 +280,25 @@ mod tests {
         assert_eq!(marks.get("uid").unwrap(), Mark::of(&written(3)));
         marks.put("uid", Mark::of(&written(1)));
         assert_eq!(marks.get("uid").unwrap().sequence, 3);
+    }
+
+    #[test]
+    fn what_others_wrote_counts_and_what_a_store_lost_does_not() {
+        let (marks, answering) = (Marks::default(), |sequence| {
+            let on = crate::queue::WrittenOn::Generation(1);
+            Some(Answering { sequence, on, container: "web".into() })
+        });
+        marks.put("uid", Mark::of(&written(2)));
+        marks.answering("uid", answering(3));
+        assert_eq!(marks.renew("uid", Mark::of(&written(2))).answering, None, "another refused it");
+        let asked = Mark::of(&Written { answering: answering(5), ..written(4) });
+        assert_eq!(marks.renew("uid", asked.clone()), asked);
+        assert_eq!(marks.renew("uid", Mark::of(&written(3))), asked, "it was synced no more");
+        assert_eq!(marks.get("uid"), Some(asked));
+        marks.forget("uid");
+        assert_eq!(marks.renew("uid", Mark::of(&written(3))).sequence, 3);
+        marks.asked("uid", 7);
+        assert!(marks.was_asked("uid", 7) && !marks.was_asked("uid", 8));
     }
 
     #[test]

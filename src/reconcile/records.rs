@@ -56,8 +56,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(unsaved) = self.1.marks.unsaved(&workload.id.uid) {
             self.remember(&workload.id.uid, unsaved).await;
         }
-        let mark = self.marked(&workload.id.uid).await?;
-        let Believed { before, wrong, mut record } = self.believed(&workload, &mark).await?;
+        let (mark, believed) = self.believed_by_all(&workload).await?;
+        let Believed { before, wrong, mut record } = believed;
         // What is newer than the mark is marked now.
         let read = if wrong.is_none() { mark.sequence.max(record.sequence) } else { mark.sequence };
         let answering =
@@ -167,6 +167,26 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         })
     }
 
+    /// What is believed, and by which mark, where other processes may have written, or the store may have lost what it had not
+    /// synced: then it gets that anew, or nobody has it any more.
+    async fn believed_by_all(&self, workload: &Arc<Workload>) -> Result<(Mark, Believed), StepError> {
+        let (mark, is_forgotten) = self.marked_on(workload).await?;
+        match self.believed(workload, &mark).await {
+            Err(StepError::NotRemembered) if is_forgotten => {
+                let mark = self.marked_as_stored(&workload.id.uid).await?;
+                let believed = self.believed(workload, &mark).await?;
+                Ok((mark, believed))
+            }
+            Ok(believed) => {
+                if is_forgotten && believed.wrong.is_none() && mark.sequence == believed.record.sequence {
+                    self.remember(&workload.id.uid, written(workload, &believed.record)).await;
+                }
+                Ok((mark, believed))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// What is to be looked at after a start, as messages about a question may be owed: people are asked, and the store
     /// does not know of it, because it is another than the one that the question was stored in.
     pub async fn owed(&self) -> Vec<Repository> {
@@ -257,11 +277,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (images, uid) = (draft.writes(), draft.workload.id.uid.clone());
         let turn = self.1.turns.of(&uid).await;
         // Somebody may have written since this was read, and what he wrote may have been set back already.
-        let mark = self.marked(&uid).await?;
+        let (mark, _) = self.marked_by_all(&uid).await?;
         if mark.sequence != draft.read || mark.answering.map(|answering| answering.sequence) != draft.answering {
             let workload = draft.workload.id.to_string();
             return Err(ClusterError::Conflict { workload, now: None }.into());
         }
+        // Another process may have written it, and somebody may have set that back, while this one stood still.
+        let patch = if self.0.queue.is_shared() { patch.exactly() } else { patch };
         let (wrong, sequence) = (draft.wrong, draft.next(self.0.ambient.now()));
         let on = match &draft.workload {
             workload if images.is_empty() => WrittenOn::Version(workload.resource_version),
