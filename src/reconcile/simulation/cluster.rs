@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::invariant::Invariant;
-use super::world::{Shared, World};
+use super::world::{Shared, Stream, World};
 use crate::cluster::{
     Cluster, ClusterError, Fresh, Index, Rejection, RejectionReason, Scope, WorkloadEvent, operations,
 };
@@ -262,7 +262,7 @@ impl World {
         object.version = self.versions;
         object.recorded = OnceLock::new();
         let object = Arc::new(object);
-        self.events.push_back((object.id.clone(), Some(Arc::clone(&object))));
+        self.happened(&(object.id.clone(), Some(Arc::clone(&object))));
         self.objects.insert(object.place(), object);
         true
     }
@@ -326,12 +326,14 @@ impl World {
 pub(super) struct Api {
     pub(super) world: Shared,
     pub(super) index: Index,
+    /// Of which replica.
+    pub(super) replica: usize,
 }
 
 impl Api {
     /// What a process reads when it begins.
-    pub(super) fn begin(world: &Shared) -> (Self, Vec<Repository>) {
-        let api = Self { world: world.clone(), index: Index::default() };
+    pub(super) fn begin(world: &Shared, replica: usize) -> (Self, Vec<Repository>) {
+        let api = Self { world: world.clone(), index: Index::default(), replica };
         let hints = api.list(Fresh::Unfinished);
         (api, hints)
     }
@@ -339,8 +341,7 @@ impl Api {
     /// Reads everything; what the streams had still to tell is no news then.
     pub(super) fn list(&self, fresh: Fresh) -> Vec<Repository> {
         let all: Vec<Workload> = self.world.with(|world| {
-            world.events.clear();
-            world.told_last = None;
+            world.streams[self.replica] = Stream::default();
             world.objects.values().filter_map(|object| object.record()).collect()
         });
         let mut hints = Vec::new();

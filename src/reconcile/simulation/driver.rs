@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::chance::{Chance, Dice};
+use super::chance::Chance;
 use super::hands::{Export, Hand};
 use super::invariant::Invariant;
 use super::model::Unasked;
 use super::process::Process;
 use super::queue::Disk;
+use super::replicas;
 use super::world::{Faults, Paused, Shared, World};
-use crate::ambient::{Ambient, Clock};
+use crate::ambient::Clock;
 use crate::domain::event::NoticeKind;
 use crate::domain::policy::Mode;
 use crate::reconcile::Action;
@@ -31,6 +31,17 @@ pub(super) struct Run {
     pub(super) answers: usize,
     pub(super) messages: usize,
     pub(super) steps: usize,
+    /// How many replicas it had, and how often what strikes only several of them did.
+    pub(super) replicas: usize,
+    pub(super) struck: BTreeMap<&'static str, usize>,
+}
+
+/// What a run is to be, where the seed does not say it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Terms {
+    pub(super) size: Option<Size>,
+    pub(super) most_steps: Option<usize>,
+    pub(super) replicas: Option<usize>,
 }
 
 /// How large and how wild a run is.
@@ -41,7 +52,7 @@ pub(super) struct Size {
     pub(super) quiet: TimeDelta,
 }
 
-const POLL: TimeDelta = TimeDelta::hours(3);
+pub(super) const POLL: TimeDelta = TimeDelta::hours(3);
 /// How long it is quiet before everything has to be well, and how long of it nothing may be written any more.
 const QUIET: TimeDelta = TimeDelta::hours(16);
 const RESTING: TimeDelta = TimeDelta::hours(4);
@@ -50,11 +61,11 @@ const MOST_ROUNDS: usize = 100;
 /// So often something may be due while nothing strikes any more; who is looked at more often comes to no end.
 const MOST_DUE: usize = 500;
 
-struct Driver {
-    world: Shared,
-    clock: Arc<Paused>,
-    process: Process,
-    next_poll: DateTime<Utc>,
+pub(super) struct Driver {
+    pub(super) world: Shared,
+    pub(super) clock: Arc<Paused>,
+    pub(super) replicas: Vec<Process>,
+    pub(super) next_poll: DateTime<Utc>,
     hands: Vec<Hand>,
     exports: Vec<Export>,
     /// Whether the process is killed, loses its disk, gets another key, is told to do nothing.
@@ -62,15 +73,11 @@ struct Driver {
 }
 
 /// Runs a seed on a runtime of its own, whose time stands still.
-pub(super) fn run(seed: u64, size: Option<Size>) -> Run {
-    run_within(seed, size, None)
-}
-
-/// The same in so many steps at most.
-pub(super) fn run_within(seed: u64, size: Option<Size>, most_steps: Option<usize>) -> Run {
+pub(super) fn run(seed: u64, terms: Terms) -> Run {
+    let Terms { size, most_steps, .. } = terms;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let mut driver = Driver::new(seed, size);
+        let mut driver = Driver::new(seed, terms);
         driver.world.with(|world| world.most_steps = most_steps.unwrap_or(world.most_steps));
         let steps = size.map_or_else(|| driver.chance(|chance| 25 + chance.below(60)), |size| size.steps);
         for _ in 0..steps {
@@ -87,10 +94,11 @@ pub(super) fn run_within(seed: u64, size: Option<Size>, most_steps: Option<usize
 }
 
 impl Driver {
-    fn new(seed: u64, size: Option<Size>) -> Self {
+    fn new(seed: u64, Terms { size, replicas, .. }: Terms) -> Self {
         let clock = Arc::new(Paused::start());
-        let ambient = Ambient::new(Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(Dice::new(!seed)));
         let mut world = World::new(seed, Arc::clone(&clock));
+        let count = replicas.unwrap_or_else(|| if size.is_some() { 1 } else { replicas::of(seed) });
+        let ambients = replicas::ambients(seed, count, &clock, &mut world);
         let mut plan = Chance::new(seed ^ 0x5eed);
         let objects = size.map_or_else(|| 1 + plan.below(3), |size| size.objects);
         world.furnish(objects);
@@ -101,12 +109,13 @@ impl Driver {
         let operator = [plan.permille(400), plan.permille(150), plan.permille(150), plan.permille(100)];
         let next_poll = world.now() + POLL;
         let world = Shared(Arc::new(std::sync::Mutex::new(world)));
-        let process = Process::begin(&world, &ambient, &Metrics::new());
-        process.poll();
-        Self { world, clock, process, next_poll, hands, exports: Vec::new(), operator }
+        let begin = |(replica, ambient)| Process::begin(&world, ambient, &Metrics::new(), replica);
+        let replicas: Vec<Process> = ambients.iter().enumerate().map(begin).collect();
+        replicas[0].poll();
+        Self { world, clock, replicas, next_poll, hands, exports: Vec::new(), operator }
     }
 
-    fn chance<T>(&self, throw: impl FnOnce(&mut Chance) -> T) -> T {
+    pub(super) fn chance<T>(&self, throw: impl FnOnce(&mut Chance) -> T) -> T {
         self.world.with(|world| throw(&mut world.chance))
     }
 
@@ -123,17 +132,20 @@ impl Driver {
                 let export = self.world.with(World::export);
                 self.exports.extend(export);
             }
-            17 if self.chance(|chance| chance.permille(200)) => self.process.list_again(),
+            17 if self.chance(|chance| chance.permille(200)) => self.replicas[self.any()].list_again(),
             _ => self.world.with(|world| (0..3).for_each(|_| world.controllers())),
         }
-        if self.chance(|chance| chance.permille(700)) {
-            let most = self.chance(|chance| chance.below(12));
-            self.process.hear(most);
+        self.stop_or_wake();
+        for replica in self.awake() {
+            if self.chance(|chance| chance.permille(700)) {
+                let most = self.chance(|chance| chance.below(12));
+                self.replicas[replica].hear(most);
+            }
+            let jobs = self.chance(|chance| chance.below(6));
+            self.replicas[replica].take(jobs);
+            let steps = self.chance(|chance| if chance.permille(500) { 200 } else { chance.below(12) });
+            self.replicas[replica].go_on(steps);
         }
-        let jobs = self.chance(|chance| chance.below(6));
-        self.process.take(jobs);
-        let steps = self.chance(|chance| if chance.permille(500) { 200 } else { chance.below(12) });
-        self.process.go_on(steps);
     }
 
     fn hand(&mut self) {
@@ -141,7 +153,7 @@ impl Driver {
         self.world.with(|world| world.hand(hand, &self.exports));
         if hand == Hand::Push && self.chance(|chance| chance.permille(700)) {
             // A webhook; some are lost.
-            self.process.poll();
+            self.replicas[self.any()].poll();
         }
     }
 
@@ -164,25 +176,16 @@ impl Driver {
     /// Lets what is under way come to its end; whether it did.
     async fn end_calls(&mut self) -> bool {
         for _ in 0..MOST_ROUNDS {
-            if !self.process.is_busy() {
+            if !self.is_busy() {
                 return true;
             }
-            if !self.process.settle() {
+            if !self.settle() {
                 return false;
             }
             self.advance(TimeDelta::seconds(5)).await;
         }
         self.world.with(|world| world.violate(Invariant::Rests, "a call never comes to an end".into()));
         false
-    }
-
-    async fn advance(&mut self, by: TimeDelta) {
-        tokio::time::advance(by.to_std().unwrap_or(Duration::ZERO)).await;
-        if self.clock.now() >= self.next_poll {
-            self.next_poll = self.clock.now() + POLL;
-            self.process.poll();
-        }
-        self.world.with(World::expire);
     }
 
     /// Somebody opens a mail and presses a button, now and then twice.
@@ -206,25 +209,22 @@ impl Driver {
                 8 => Action::Resume,
                 _ => Action::Rollback,
             });
-            self.process.press(&question, &token, action);
+            let replica = self.any();
+            self.replicas[replica].press(&question, &token, action);
         }
     }
 
     /// What the operator does to the process.
     fn operate(&mut self) {
         let what = self.chance(|chance| chance.below(4));
-        if !self.operator[what] {
+        if !self.operator[what] || what == 1 && self.loses_what_is_not_synced() {
             return;
         }
         self.world.with(|world| match what {
             1 => {
                 world.log("the disk is lost");
-                world.disk = Disk::default();
-                world.model.disk_lost = Some(world.now());
-                // What stands in the place of their records is all that there is.
-                let unrepaired = world.model.unrepaired.clone();
-                world.forgotten(unrepaired);
-                world.nobody_knows();
+                world.disk.lose_what_was_not(&Disk::default());
+                world.lost_of_the_disk();
             }
             2 => {
                 let next = world.keys[0] + 1;
@@ -249,7 +249,13 @@ impl Driver {
             }
             _ => world.log("kill -9"),
         });
-        self.process.again();
+        match what {
+            0 => {
+                let replica = self.any_at_all();
+                self.replicas[replica].again();
+            }
+            _ => self.again(),
+        }
     }
 
     /// Nothing strikes any more; after a while everything has to be well.
@@ -261,8 +267,8 @@ impl Driver {
             world.disturbed(None);
             world.forced = None;
         });
-        self.process.again();
-        self.process.poll();
+        self.again();
+        self.replicas[0].poll();
         let end = self.clock.now() + quiet;
         let (mut before, mut due) = (None, 0);
         while self.clock.now() < end {
@@ -276,7 +282,10 @@ impl Driver {
             if before.is_none() && end - self.clock.now() < RESTING {
                 before = Some(self.written());
             }
-            let next = self.world.with(|world| [world.disk.next_due(), world.stalls_at()].into_iter().flatten().min());
+            let ahead = self.replicas.iter().map(Process::is_ahead).max().unwrap_or_default();
+            let due = self.world.with(|world| world.disk.next_due()).map(|due| due - ahead);
+            let over = self.world.with(|world| [world.disk.next_over(), world.stalls_at()]);
+            let next = over.into_iter().chain([due]).flatten().min();
             let next = next.map_or(self.next_poll, |next| next.min(self.next_poll)).min(end);
             self.advance((next - self.clock.now()).max(TimeDelta::seconds(1))).await;
         }
@@ -300,11 +309,16 @@ impl Driver {
                 let links = world.mail.iter().filter_map(|mail| Some((mail.question.clone()?, mail.token.clone()?)));
                 links.filter(|(id, _)| ids.contains(id)).collect()
             });
-            let mut states = BTreeSet::new();
-            for (_, token) in &mailed {
-                states.insert(self.process.open(token).await);
+            let (mut states, mut open_on) = (BTreeSet::new(), 0);
+            for replica in &self.replicas {
+                let mut here = BTreeSet::new();
+                for (_, token) in &mailed {
+                    here.insert(replica.open(token).await);
+                }
+                open_on += usize::from(here.contains("Open") || here.contains("Snoozed"));
+                states.extend(here);
             }
-            if states.contains("Open") || states.contains("Snoozed") {
+            if open_on == self.replicas.len() {
                 continue;
             }
             let is_in_nobodys_mail = ids.iter().any(|id| !mailed.iter().any(|(of, _)| of == id));
@@ -318,17 +332,20 @@ impl Driver {
     /// Lets everything come to its end that needs no time; whether it did.
     async fn drain(&mut self) -> bool {
         for _ in 0..MOST_ROUNDS {
-            self.process.hear(100);
-            let taken = self.process.take(100);
-            if !self.process.settle() {
+            let mut taken = 0;
+            for replica in &mut self.replicas {
+                replica.hear(100);
+                taken += replica.take(100);
+            }
+            if !self.settle() {
                 return false;
             }
-            if self.process.is_busy() {
+            if self.is_busy() {
                 self.advance(TimeDelta::seconds(1)).await;
                 continue;
             }
             self.world.with(World::controllers);
-            let is_still = self.world.with(|world| world.events.is_empty());
+            let is_still = self.world.with(|world| world.streams.iter().all(|it| it.events.is_empty()));
             if taken == 0 && is_still {
                 return true;
             }
@@ -348,6 +365,8 @@ impl Driver {
             questions: world.model.questions.len(),
             answers: world.model.answers,
             steps: world.steps,
+            replicas: self.replicas.len(),
+            struck: std::mem::take(&mut world.struck),
             messages: world.mail.iter().filter(|mail| mail.kind != NoticeKind::Granted).count(),
         })
     }

@@ -361,7 +361,7 @@ impl World {
             _ => {
                 let Some(before) = self.objects.remove(&place) else { return };
                 self.log(format!("{}/{} is deleted", place.0, place.1));
-                self.events.push_back((before.id.clone(), None));
+                self.happened(&(before.id.clone(), None));
                 self.create(&place, kind, annotations, template);
                 let Some(after) = self.objects.get(&place).cloned() else { return };
                 self.touched(&before, &after);

@@ -86,9 +86,9 @@ impl World {
         // Its record may be older than its messages, and somebody may have come between.
         let touched =
             [None, Some(question.uid.clone())].iter().filter_map(|of| self.model.touched.get(of)).max().copied();
-        question.is_disturbed = touched.is_some_and(|at| at >= question.expires - LIFETIME);
+        question.is_disturbed = touched.is_some_and(|at| at + self.apart >= question.expires - LIFETIME);
         let key = (question.uid.clone(), question.container.clone());
-        let now = self.now();
+        let now = self.now() + self.apart;
         self.log(format!("ASKED {id}: {} {} to {}", question.uid, question.container, question.tag));
         let older = self.model.newest.insert(key, id.to_owned());
         let older = older.and_then(|older| Some((older.clone(), self.model.questions.get(&older)?)));

@@ -1,5 +1,6 @@
 //! A seeded simulation of the sequencer: a cluster, a registry, a disk, people and time in memory, one process that dies
-//! anywhere, and a reference model of what must hold.
+//! anywhere, and a reference model of what must hold. Every other seed has two or three replicas over one store, with caches
+//! and clocks of their own.
 //!
 //! Everything is determined by the seed: chance, time, who goes on first, which fault strikes where. A seed that fails is
 //! printed, and replays byte for byte:
@@ -7,6 +8,7 @@
 //! ```text
 //! make simulate SEEDS=10000        seeds 0 to 9999
 //! make simulate FROM=4711 SEEDS=1  one seed, with all of its log
+//! REPLICAS=3 make simulate         three replicas, whatever the seed says
 //! ```
 
 mod chance;
@@ -20,6 +22,7 @@ mod people;
 mod process;
 mod queue;
 mod registry;
+mod replicas;
 mod rest;
 mod wish;
 mod world;
@@ -30,7 +33,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::TimeDelta;
-use driver::{Run, Size, run};
+use driver::{Run, Size, Terms, run};
 use invariant::{Gap, Invariant, KNOWN_GAPS, KNOWN_SEEDS};
 
 /// What many runs came to.
@@ -43,6 +46,9 @@ struct Sum {
     /// The seeds that saw a known gap.
     gaps: BTreeMap<Invariant, BTreeSet<u64>>,
     crashes: BTreeMap<&'static str, usize>,
+    /// How many seeds have so many replicas, and what struck them.
+    replicas: BTreeMap<usize, u64>,
+    struck: BTreeMap<&'static str, usize>,
     image_writes: usize,
     questions: usize,
     answers: usize,
@@ -59,6 +65,10 @@ impl Sum {
         }
         for (point, times) in &run.crashes {
             *self.crashes.entry(point).or_default() += times;
+        }
+        *self.replicas.entry(run.replicas).or_default() += 1;
+        for (what, times) in &run.struck {
+            *self.struck.entry(what).or_default() += times;
         }
         self.image_writes += run.image_writes;
         self.questions += run.questions;
@@ -79,7 +89,7 @@ fn is_known(seed: u64, violated: Invariant) -> bool {
 }
 
 /// Runs these seeds on all cores.
-fn run_all(from: u64, seeds: u64) -> Sum {
+fn run_all(from: u64, seeds: u64, terms: Terms) -> Sum {
     let (next, sum) = (AtomicU64::new(from), Mutex::new(Sum::default()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -90,7 +100,7 @@ fn run_all(from: u64, seeds: u64) -> Sum {
                     if seed >= from + seeds {
                         return;
                     }
-                    let run = run(seed, None);
+                    let run = run(seed, terms);
                     sum.lock().unwrap().add(run);
                 }
             });
@@ -120,7 +130,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 
 #[test]
 fn no_seed_finds_what_must_not_be() {
-    let sum = run_all(0, 2_000);
+    let sum = run_all(0, 2_000, Terms::default());
     assert!(
         sum.failed.is_empty(),
         "{} of {} seeds fail; the first:\n{}",
@@ -129,12 +139,15 @@ fn no_seed_finds_what_must_not_be() {
         tell(&sum.failed[0])
     );
     for (seed, _, why) in KNOWN_SEEDS {
-        let fails = run(seed, None).violated.is_some_and(|(violated, _)| is_known(seed, violated));
+        let fails = run(seed, Terms::default()).violated.is_some_and(|(violated, _)| is_known(seed, violated));
         assert!(fails, "seed {seed} ({why}) fails no more: take it off the list of known seeds");
     }
     assert!(sum.crashes.len() >= 12, "the process dies at each port: {:?}", sum.crashes);
     let all = [sum.image_writes, sum.questions, sum.answers, sum.messages];
     assert!(all.iter().all(|count| *count > 1_000), "something happens: {all:?}");
+    let one = sum.replicas.get(&1).copied().unwrap_or_default();
+    assert!((900..1_100).contains(&one) && sum.replicas.len() == 3, "one, two and three: {:?}", sum.replicas);
+    assert!(sum.struck.len() == 3 && sum.struck.values().all(|times| *times > 20), "{:?}", sum.struck);
 }
 
 /// The store of the simulation is as good as the real one.
@@ -148,7 +161,7 @@ async fn its_disk_keeps_the_contract_of_records() {
 #[test]
 fn a_seed_replays_byte_for_byte() {
     for seed in [3, 77, 1234] {
-        let (one, another) = (run(seed, None), run(seed, None));
+        let (one, another) = (run(seed, Terms::default()), run(seed, Terms::default()));
         assert!(one.log.len() > 50, "{}", one.log.len());
         assert_eq!(one.log, another.log, "seed {seed}");
     }
@@ -157,10 +170,10 @@ fn a_seed_replays_byte_for_byte() {
 /// Whatever goes round and round in a run, it ends and says so.
 #[test]
 fn a_run_that_comes_to_no_end_is_a_violation() {
-    let whole = run(3, None);
+    let whole = run(3, Terms::default());
     assert!(whole.violated.is_none() && whole.steps > 100, "{} steps", whole.steps);
     for most in [1, whole.steps / 2, whole.steps - 1] {
-        let cut = driver::run_within(3, None, Some(most));
+        let cut = run(3, Terms { most_steps: Some(most), ..Terms::default() });
         let violated = cut.violated.unwrap();
         assert_eq!(violated, (Invariant::Rests, format!("it takes more than {most} steps")));
     }
@@ -176,13 +189,16 @@ fn simulate() {
     #[expect(clippy::disallowed_methods, reason = "how fast it is, for people")]
     let began = std::time::Instant::now();
     let (from, seeds) = (number("FROM", 0), number("SEEDS", 10_000));
-    let sum = run_all(from, seeds);
+    let replicas = usize::try_from(number("REPLICAS", 0)).ok().filter(|replicas| *replicas > 0);
+    let terms = Terms { replicas, ..Terms::default() };
+    let sum = run_all(from, seeds, terms);
     let took = began.elapsed().as_secs_f64();
     println!(
         "{seeds} seeds in {took:.1} s: {} image writes, {} questions, {} answers, {} messages, {} steps at most",
         sum.image_writes, sum.questions, sum.answers, sum.messages, sum.steps
     );
     println!("died at {:?}", sum.crashes);
+    println!("seeds by replicas {:?}, struck {:?}", sum.replicas, sum.struck);
     for Gap { invariant: gap, why, .. } in &KNOWN_GAPS {
         let seen = sum.gaps.get(gap);
         let first = seen.and_then(|seeds| seeds.first());
@@ -203,7 +219,7 @@ fn simulate() {
         println!("{invariant:?}: {} seeds, {:?}", seeds.len(), &seeds[..seeds.len().min(8)]);
     }
     if seeds == 1 {
-        let run = run(from, None);
+        let run = run(from, terms);
         println!("{}", run.log.join("\n"));
     }
     for seeds in kinds.values() {
@@ -219,6 +235,7 @@ fn simulate() {
 fn a_day_of_a_hundred_workloads() {
     #[expect(clippy::disallowed_methods, reason = "how fast it is, for people")]
     let began = std::time::Instant::now();
-    let run = run(1, Some(Size { objects: 100, steps: 0, quiet: TimeDelta::hours(24) }));
+    let size = Some(Size { objects: 100, steps: 0, quiet: TimeDelta::hours(24) });
+    let run = run(1, Terms { size, ..Terms::default() });
     println!("{} lines, {} messages in {:?}", run.log.len(), run.messages, began.elapsed());
 }

@@ -275,7 +275,8 @@ impl World {
         let is_shown = answered(tag).is_some_and(|all| all.iter().any(|shown| shown.as_deref() == digest));
         let pushed = self.shelves.repositories.get(repository).and_then(|tags| tags.get(tag));
         let aged = |since: fn(&Pushed) -> DateTime<Utc>| {
-            wish.follows_digest || pushed.zip(wish.cooldown).is_none_or(|(pushed, wait)| since(pushed) + wait <= now)
+            wish.follows_digest
+                || pushed.zip(wish.cooldown).is_none_or(|(pushed, wait)| since(pushed) + wait <= now + self.apart)
         };
         // What was pushed while this was written is not what is written.
         let is_older = pushed.is_some_and(|pushed| digest != Some(pushed.digest.as_str()));
@@ -369,7 +370,7 @@ impl World {
             self.violate(Invariant::LinkOfAnother, format!("{question} about {uid} acted on {}", object.id.uid));
         }
         // Whoever answers in time may wait for the registry and the API server.
-        if now >= expires + TimeDelta::minutes(2) {
+        if now >= expires + TimeDelta::minutes(2) + self.apart {
             self.violate(Invariant::LinkTooLate, format!("{question} acted at {now}, and was over at {expires}"));
         }
     }
@@ -411,6 +412,15 @@ impl World {
         self.model.unwitnessed.get(uid).is_some_and(|replaced| then <= *replaced)
     }
 
+    /// The disk lost something.
+    pub(super) fn lost_of_the_disk(&mut self) {
+        self.model.disk_lost = Some(self.now());
+        // What stands in the place of their records is all that there is.
+        let unrepaired = self.model.unrepaired.clone();
+        self.forgotten(unrepaired);
+        self.nobody_knows();
+    }
+
     fn is_unknown(&self, object: &Object) -> Option<String> {
         let uid = object.id.uid.to_string();
         let claimed = object.record().map_or(0, |workload| annotations::claimed(&workload).sequence);
@@ -443,8 +453,8 @@ impl World {
                 self.log(format!("nobody remembers the record of {uid}"));
                 let now = self.now();
                 self.model.unwitnessed.insert(uid.clone(), now);
-                // Nothing of it was read since the disk was lost.
-                if self.model.disk_lost.is_some() && self.disk.remembers(&uid) == 0 {
+                // Nothing of it was read since the disk was lost, or what a store had not synced of it.
+                if self.model.disk_lost.is_some() && (self.is_shared() || self.disk.remembers(&uid) == 0) {
                     self.forgotten([uid.clone()]);
                 }
             }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
+use chrono::TimeDelta;
+
 use super::cluster::Api;
 use super::invariant::Invariant;
 use super::people::{Everybody, deliver, key};
@@ -73,28 +75,32 @@ pub(super) struct Process {
     pub(super) api: Api,
     reconciler: Sequencer,
     running: Vec<Running>,
-    tasks: u64,
+    replica: usize,
+    /// Whether it stands still, whatever happens.
+    pub(super) is_stopped: bool,
 }
 
 impl Process {
     /// Begins, with what it finds.
-    pub(super) fn begin(world: &Shared, ambient: &Ambient, metrics: &Metrics) -> Self {
-        let (api, hints) = Api::begin(world);
+    pub(super) fn begin(world: &Shared, ambient: &Ambient, metrics: &Metrics, replica: usize) -> Self {
+        let (api, hints) = Api::begin(world, replica);
         let reconciler = sequencer(world, ambient, metrics, &api);
         let (world, ambient, metrics) = (world.clone(), ambient.clone(), metrics.clone());
-        let process = Self { world, ambient, metrics, api, reconciler, running: Vec::new(), tasks: 0 };
+        let (running, is_stopped) = (Vec::new(), false);
+        let process = Self { world, ambient, metrics, api, reconciler, running, replica, is_stopped };
         process.queue(hints);
         process
     }
 
     /// Ends wherever it is, and another begins.
     pub(super) fn again(&mut self) {
-        self.running.clear();
+        let ended: Vec<u64> = self.running.drain(..).map(|task| task.id).collect();
         self.world.with(|world| {
             world.crashed = None;
             world.current = 0;
             // What became of an answer that was under way can't always be known: people are asked anew then.
-            let answers = std::mem::take(&mut world.tasks).into_values().filter_map(|task| match task.doing {
+            let ended: Vec<Task> = ended.iter().filter_map(|task| world.tasks.remove(task)).collect();
+            let answers = ended.into_iter().filter_map(|task| match task.doing {
                 Doing::Answer { question, .. } => Some(question),
                 Doing::Look | Doing::Deliver => None,
             });
@@ -103,11 +109,13 @@ impl Process {
                     question.is_disturbed = true;
                 }
             }
-            world.disk.release();
+            // Another replica takes its jobs over once its leases are over.
+            if !world.is_shared() {
+                world.disk.release();
+            }
             world.log("a process begins");
         });
-        let tasks = self.tasks;
-        *self = Self { tasks, ..Self::begin(&self.world, &self.ambient, &self.metrics) };
+        *self = Self::begin(&self.world, &self.ambient, &self.metrics, self.replica);
     }
 
     /// Stores looks, as the poller and the watch streams do.
@@ -131,12 +139,13 @@ impl Process {
     pub(super) fn hear(&self, most: usize) {
         for _ in 0..most {
             let event = self.world.with(|world| {
-                let repeats = world.told_last.is_some() && world.chance.permille(100);
+                let stream = &mut world.streams[self.replica];
+                let repeats = stream.told_last.is_some() && world.chance.permille(100);
                 if repeats {
-                    return world.told_last.clone();
+                    return stream.told_last.clone();
                 }
-                let event = world.events.pop_front()?;
-                world.told_last = Some(event.clone());
+                let event = stream.events.pop_front()?;
+                stream.told_last = Some(event.clone());
                 Some(event)
             });
             let Some((id, observed)) = event else { return };
@@ -153,18 +162,23 @@ impl Process {
     }
 
     fn start(&mut self, doing: Doing, future: impl Future<Output = ()> + Send + 'static) {
-        self.tasks += 1;
         let task = Task { doing, lists: Vec::new(), digests: std::collections::BTreeMap::new() };
-        self.world.with(|world| world.tasks.insert(self.tasks, task));
+        let id = self.world.with(|world| {
+            world.begun += 1;
+            world.tasks.insert(world.begun, task);
+            world.begun
+        });
         let woken = Arc::new(Woken(AtomicBool::new(true)));
-        self.running.push(Running { id: self.tasks, woken, future: Box::pin(future) });
+        self.running.push(Running { id, woken, future: Box::pin(future) });
     }
 
     /// Takes jobs whose turn it is. Answers how many.
     pub(super) fn take(&mut self, most: usize) -> usize {
         let leased: Vec<Leased> = self.world.with(|world| {
-            let ready = world.disk.ready(world.now());
-            ready.into_iter().take(most).filter_map(|id| world.disk.lease(id)).collect()
+            // By its own clock.
+            let ready = world.disk.ready(self.ambient.now());
+            let now = world.now();
+            ready.into_iter().take(most).filter_map(|id| world.disk.lease(id, self.replica, now)).collect()
         });
         let count = leased.len();
         for leased in leased {
@@ -196,6 +210,19 @@ impl Process {
     /// What a link says of itself.
     pub(super) async fn open(&self, token: &str) -> String {
         word(&self.reconciler.asked(&Token::parse(token).unwrap()).await)
+    }
+
+    /// How far its clock is ahead.
+    pub(super) fn is_ahead(&self) -> TimeDelta {
+        self.ambient.now() - self.world.with(|world| world.now())
+    }
+
+    /// It lives, and keeps what it works on.
+    pub(super) fn lives(&self) {
+        self.world.with(|world| {
+            let now = world.now();
+            world.disk.renew(self.replica, now);
+        });
     }
 
     /// Whether anything is under way.

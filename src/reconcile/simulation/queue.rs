@@ -28,15 +28,28 @@ pub(super) struct Row {
     pub(super) due: DateTime<Utc>,
     pub(super) created: DateTime<Utc>,
     pub(super) attempt: u32,
-    pub(super) is_leased: bool,
+    /// Who works on it.
+    pub(super) lease: Option<Lease>,
     pub(super) is_over: bool,
 }
 
+/// That a replica works on a job.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lease {
+    replica: usize,
+    number: u64,
+    until: DateTime<Utc>,
+}
+
+/// A lease that nobody renews is over after so long.
+const LEASED_FOR: TimeDelta = TimeDelta::seconds(300);
+
 /// What is lost with the disk.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     pub(super) rows: BTreeMap<u64, Row>,
     next: u64,
+    leases: u64,
     records: BTreeMap<String, Written>,
     brake: crate::domain::fleet::Brake,
 }
@@ -45,7 +58,7 @@ impl Disk {
     /// Stores a job as the real queue does: what waits for the same and no later serves it, and a message is stored once.
     pub(super) fn put(&mut self, new: &NewJob, now: DateTime<Utc>) -> Placed {
         let (key, is_message) = (row::key(&new.job), !matches!(new.job, Job::Look(_)));
-        let same = self.rows.values_mut().find(|row| row.key == key && (is_message || !row.is_leased));
+        let same = self.rows.values_mut().find(|row| row.key == key && (is_message || row.lease.is_none()));
         if let Some(same) = same {
             if is_message || same.due <= new.not_before {
                 return Placed::Coalesced;
@@ -63,7 +76,7 @@ impl Disk {
             due: new.not_before,
             created: now,
             attempt: 0,
-            is_leased: false,
+            lease: None,
             is_over: false,
         };
         self.rows.insert(self.next, row);
@@ -77,9 +90,9 @@ impl Disk {
 
     /// The jobs that nobody works on and that are the first in each of their lanes.
     fn heads(&self) -> impl Iterator<Item = (u64, &Row)> {
-        let leased = self.rows.values().filter(|row| row.is_leased);
+        let leased = self.rows.values().filter(|row| row.lease.is_some());
         let mut lanes: BTreeSet<&str> = leased.flat_map(|row| &row.lanes).map(String::as_str).collect();
-        let is_open = |row: &Row| !row.is_over && !row.is_leased && !matches!(row.job, Job::Gather(_));
+        let is_open = |row: &Row| !row.is_over && row.lease.is_none() && !matches!(row.job, Job::Gather(_));
         let open = self.rows.iter().filter(move |(_, row)| is_open(row));
         let first = open.filter(move |(_, row)| {
             let taken = row.lanes.iter().filter(|lane| !lanes.insert(lane.as_str())).count();
@@ -98,13 +111,19 @@ impl Disk {
         self.heads().map(|(_, row)| row.due).min()
     }
 
-    pub(super) fn lease(&mut self, id: u64) -> Option<Leased> {
+    /// When the next lease is over.
+    pub(super) fn next_over(&self) -> Option<DateTime<Utc>> {
+        self.rows.values().filter_map(|row| row.lease.map(|lease| lease.until)).min()
+    }
+
+    pub(super) fn lease(&mut self, id: u64, replica: usize, now: DateTime<Utc>) -> Option<Leased> {
         let row = self.rows.get_mut(&id)?;
-        row.is_leased = true;
+        self.leases += 1;
+        row.lease = Some(Lease { replica, number: self.leases, until: now + LEASED_FOR });
         row.attempt += 1;
         let (job, trace) = (row.job.clone(), row.trace.clone());
         Some(Leased {
-            lease: LeaseId::new(id, 1),
+            lease: LeaseId::new(id, self.leases),
             job,
             trace,
             also: Vec::new(),
@@ -113,9 +132,10 @@ impl Disk {
         })
     }
 
-    fn settle(&mut self, id: u64, settlement: &Settlement) {
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        row.is_leased = false;
+    fn settle(&mut self, id: u64, number: u64, settlement: &Settlement) {
+        let is_its = |row: &&mut Row| row.lease.is_some_and(|lease| lease.number == number);
+        let Some(row) = self.rows.get_mut(&id).filter(is_its) else { return };
+        row.lease = None;
         match settlement {
             Settlement::Done | Settlement::Dead { .. } if !matches!(row.job, Job::Look(_)) => row.is_over = true,
             Settlement::Done | Settlement::Dead { .. } => drop(self.rows.remove(&id)),
@@ -144,8 +164,28 @@ impl Disk {
     /// The process died: nobody has a lease any more.
     pub(super) fn release(&mut self) {
         for row in self.rows.values_mut() {
-            row.is_leased = false;
+            row.lease = None;
         }
+    }
+
+    /// A replica lives, and works on.
+    pub(super) fn renew(&mut self, replica: usize, now: DateTime<Utc>) {
+        let all = self.rows.values_mut().filter_map(|row| row.lease.as_mut());
+        all.filter(|lease| lease.replica == replica && now < lease.until)
+            .for_each(|lease| lease.until = now + LEASED_FOR);
+    }
+
+    /// Leases that nobody renewed are over.
+    pub(super) fn expire(&mut self, now: DateTime<Utc>) {
+        for row in self.rows.values_mut() {
+            row.lease.take_if(|lease| lease.until <= now);
+        }
+    }
+
+    /// What was not synced is lost; no name of a job or of a lease is given again.
+    pub(super) fn lose_what_was_not(&mut self, synced: &Self) {
+        let (next, leases) = (self.next, self.leases);
+        *self = Self { next, leases, ..synced.clone() };
     }
 }
 
@@ -211,7 +251,7 @@ impl Queue for Store {
             let ready = world.disk.ready(world.now()).into_iter();
             let of = |id: &u64| world.disk.rows.get(id).is_some_and(|row| Topic::of(&row.job) == *topic);
             let ids: Vec<u64> = ready.filter(of).take(most).collect();
-            let jobs = ids.into_iter().filter_map(|id| world.disk.lease(id)).collect();
+            let jobs = ids.into_iter().filter_map(|id| world.disk.lease(id, 0, world.now())).collect();
             Batch { jobs, wait: None }
         }))
     }
@@ -223,7 +263,7 @@ impl Queue for Store {
             if let (Job::Deliver(delivery), Settlement::Dead { .. }) = (&leased.job, &settlement) {
                 world.delivered(delivery);
             }
-            world.disk.settle(leased.lease.job(), &settlement);
+            world.disk.settle(leased.lease.job(), leased.lease.number(), &settlement);
         });
         self.0.point("queue.settle, stored").await;
         Ok(())
@@ -263,6 +303,10 @@ impl Gathering for Store {
 }
 
 impl Records for Store {
+    fn is_shared(&self) -> bool {
+        self.0.with(|world| world.is_shared())
+    }
+
     async fn newest(&self, uid: &str) -> Result<Option<Written>, QueueError> {
         self.0.point("records.newest").await;
         self.0.with(|world| {

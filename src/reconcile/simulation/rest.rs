@@ -37,7 +37,7 @@ impl World {
 
     /// What was set back, and that nobody touched since: a person can say that it may be applied.
     fn unheld(&self) -> Vec<Unasked> {
-        let now = self.now();
+        let now = self.now() + self.apart;
         let newest = self.model.newest.values().filter_map(|id| Some((id, self.model.questions.get(id)?)));
         let runs = |it: &Question| {
             let object = self.objects.values().find(|object| *object.id.uid == *it.uid);
@@ -179,7 +179,7 @@ impl World {
                 && it.digest == best_digest
                 && it.from == image
         };
-        let now = self.now();
+        let now = self.now() - self.apart;
         // Who puts a version off is not asked about it before, whatever runs meanwhile.
         let is_of_it =
             |it: &&Question| (&it.uid, &it.container, &it.tag, &it.digest) == (&key.0, &key.1, &best, &best_digest);

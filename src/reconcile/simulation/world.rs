@@ -55,6 +55,13 @@ pub(super) struct Task {
 /// What a watch stream tells: an object as it was then, or that it is gone.
 pub(super) type Event = (WorkloadId, Option<Arc<Object>>);
 
+/// The watch streams of a replica: what they have not told yet, and what they told last.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    pub(super) events: VecDeque<Event>,
+    pub(super) told_last: Option<Event>,
+}
+
 pub(super) struct World {
     /// So long a complete rollout has to stay well: of every other seed not at all.
     pub(super) settle: Duration,
@@ -66,12 +73,17 @@ pub(super) struct World {
     pub(super) objects: BTreeMap<Place, Arc<Object>>,
     pub(super) versions: u64,
     pub(super) uids: u64,
-    /// What the watch streams have not told yet.
-    pub(super) events: VecDeque<Event>,
-    pub(super) told_last: Option<Event>,
+    /// The watch streams of each replica.
+    pub(super) streams: Vec<Stream>,
     pub(super) denied: BTreeSet<String>,
     pub(super) shelves: Shelves,
     pub(super) disk: Disk,
+    /// What of it a store has synced that several replicas share.
+    pub(super) synced: Option<Disk>,
+    /// So far the clocks of two replicas are apart at most.
+    pub(super) apart: TimeDelta,
+    /// How many tasks there were.
+    pub(super) begun: u64,
     pub(super) mail: Vec<Mail>,
     pub(super) forced: Option<Mode>,
     pub(super) keys: Vec<u8>,
@@ -81,6 +93,8 @@ pub(super) struct World {
     /// Where the process died.
     pub(super) crashed: Option<&'static str>,
     pub(super) crashes: BTreeMap<&'static str, usize>,
+    /// What struck several replicas, and how often.
+    pub(super) struck: BTreeMap<&'static str, usize>,
     pub(super) model: Model,
     pub(super) violated: Option<(Invariant, String)>,
     pub(super) gaps: BTreeMap<Invariant, usize>,
@@ -105,11 +119,13 @@ impl World {
             objects: BTreeMap::new(),
             versions: 0,
             uids: 0,
-            events: VecDeque::new(),
-            told_last: None,
+            streams: vec![Stream::default()],
             denied: BTreeSet::new(),
             shelves: Shelves::default(),
             disk: Disk::default(),
+            synced: None,
+            apart: TimeDelta::zero(),
+            begun: 0,
             mail: Vec::new(),
             forced: None,
             keys: vec![1],
@@ -117,6 +133,7 @@ impl World {
             current: 0,
             crashed: None,
             crashes: BTreeMap::new(),
+            struck: BTreeMap::new(),
             model: Model::default(),
             violated: None,
             gaps: BTreeMap::new(),
@@ -128,6 +145,18 @@ impl World {
 
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
+    }
+
+    /// Whether several replicas share the store.
+    pub(super) fn is_shared(&self) -> bool {
+        self.streams.len() > 1
+    }
+
+    /// The streams have something to tell.
+    pub(super) fn happened(&mut self, event: &Event) {
+        for stream in &mut self.streams {
+            stream.events.push_back(event.clone());
+        }
     }
 
     /// Writes a line of what happened.
@@ -212,6 +241,19 @@ pub(super) struct Paused(tokio::time::Instant);
 impl Paused {
     pub(super) fn start() -> Self {
         Self(tokio::time::Instant::now())
+    }
+}
+
+/// The clock of a replica, which may be ahead or late.
+pub(super) struct Apart(pub(super) Arc<Paused>, pub(super) TimeDelta);
+
+impl Clock for Apart {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now() + self.1
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
     }
 }
 
