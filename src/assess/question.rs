@@ -58,7 +58,7 @@ impl Asked<'_> {
     /// [`Refusal`] when the workload is left alone, or not understood.
     pub fn enabled(&self, bounds: &Bounds) -> Result<Settings, Refusal> {
         let settings = Settings::read(self.workload, self.container, bounds).map_err(Refusal::Settings)?;
-        if settings.mode == Mode::Disabled {
+        if settings.is_disabled() {
             return Err(Refusal::Disabled { forced: bounds.forced.mode == Some(Mode::Disabled) });
         }
         Ok(settings.knowing(&self.ledger.known_since))

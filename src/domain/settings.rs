@@ -147,7 +147,7 @@ impl Settings {
         let mode_from = Origin::of_mode(workload, container, bounds.forced);
         let settings = values.settings(bounds.forced, mode_from);
         // What our own record says is of no matter where nothing is decided.
-        if settings.mode != Mode::Disabled && workload.annotations.iter().any(|(_, value)| is_left_out(value)) {
+        if !settings.is_disabled() && workload.annotations.iter().any(|(_, value)| is_left_out(value)) {
             problems.push(Problem::TooMuch);
         }
         Problems::of(problems).map_or(Ok(settings), Err)
@@ -159,10 +159,16 @@ impl Settings {
         self.window.as_ref().and_then(|windows| windows.closed_until(now))
     }
 
+    /// Whether the container is to be left alone: nothing is asked, written or undone, whatever was agreed on before.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.mode == Mode::Disabled
+    }
+
     /// Whether an update whose rollout failed is undone by itself.
     #[must_use]
     pub fn goes_back(&self) -> bool {
-        self.mode != Mode::Disabled && self.rollback.unwrap_or(self.mode == Mode::AutoUpdate)
+        !self.is_disabled() && self.rollback.unwrap_or(self.mode == Mode::AutoUpdate)
     }
 
     /// The same, where it is known since when which versions are: without it every version begins to wait now.

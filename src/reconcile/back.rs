@@ -18,6 +18,7 @@ use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::event::{Failure, WayBack};
+use crate::domain::group::Plan;
 use crate::domain::history::{Choice, Outcome};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Question, Undone, Update};
@@ -142,10 +143,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         update: &Update,
         cause: Cause<'_>,
     ) -> Result<Left, StepError> {
-        // What a person wants is done, whatever would not be done without one.
         let left = match cause.failure {
             Some(_) => Self::is_left(update, self.settings(target).ok().as_ref()),
+            // What a person wants of its group is done, whatever would not be done without one.
             None => WayBack::Unknown,
+        };
+        // Nothing is done to a container that is to be left alone, whoever wants it of those that go with it.
+        let mut all = update.with.iter().map(|name| &**name).chain([&*target.container]);
+        let left = match left {
+            WayBack::Unknown if !all.all(|name| self.may_act(&target.workload, name)) => WayBack::Off,
+            left => left,
         };
         let way = Self::way_back(work, &target.container, update).filter(|_| left == WayBack::Unknown);
         let way: Option<Vec<Return>> = way.and_then(|way| way.into_iter().map(Return::past_what_never_ran).collect());
@@ -218,12 +225,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some(_) => WayBack::Failed,
             None if update.declares.migration => WayBack::Migration,
             None if update.declares.unread => WayBack::Unread,
-            None => {
-                let of_group = update.group.as_ref().map(|plan| plan.goes_back);
-                let goes_back = of_group.unwrap_or_else(|| settings.is_some_and(Settings::goes_back));
-                if goes_back { WayBack::Unknown } else { WayBack::Off }
-            }
+            None if Self::goes_back_by_itself(update.group.as_deref(), settings) => WayBack::Unknown,
+            None => WayBack::Off,
         }
+    }
+
+    /// Whether what failed is undone without a person's word, by its settings. A group goes back as was agreed on for all of
+    /// it; but nothing is done to whom is to be left alone by now, or whose settings are not understood.
+    pub(super) fn goes_back_by_itself(plan: Option<&Plan>, settings: Option<&Settings>) -> bool {
+        let settings = settings.filter(|settings| !settings.is_disabled());
+        settings.is_some_and(|settings| plan.map_or_else(|| settings.goes_back(), |plan| plan.goes_back))
     }
 
     /// Puts on the draft that what ran before is written again. `failure` is why, where a rollout failed.

@@ -4,7 +4,6 @@
 use super::draft::Work;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, Deletion, Removal, WorkloadEvent};
-use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Update};
 use crate::domain::rollout::obstacle::{Hope, InTheWay, Obstacle, ObstacleKind};
 use crate::domain::workload::Kind;
@@ -50,8 +49,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Whether what is in the way may be deleted: where it can't be read what is to be done to a workload, nothing of it is.
     fn may_delete(&self, target: &Target) -> bool {
-        let is_ours_to_do = self.settings(target).is_ok_and(|settings| settings.mode != Mode::Disabled);
-        is_ours_to_do && self.0.cluster.deletes_broken()
+        self.may_act(&target.workload, &target.container) && self.0.cluster.deletes_broken()
     }
 
     /// Takes out of the way of an update that goes back what runs the image that failed, or says what somebody has to do.

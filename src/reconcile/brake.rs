@@ -31,7 +31,7 @@ impl Known {
         self.brake.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, brake: Brake) {
+    pub(super) fn set(&self, brake: Brake) {
         *self.brake.lock().unwrap_or_else(PoisonError::into_inner) = Some(brake);
     }
 

@@ -9,6 +9,7 @@ use super::{Reconciler, StepError, Target};
 use crate::cluster::Cluster;
 use crate::domain::event::Job;
 use crate::domain::fleet::{Asks, Beside, Candidate, Entered, Verdict, Waits};
+use crate::domain::record::Record;
 use crate::domain::reference::Repository;
 use crate::domain::workload::WorkloadId;
 use crate::queue::{NewJob, Queue, Records};
@@ -16,8 +17,8 @@ use crate::registry::Registry;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Why people are asked first, for what happened to others.
-    pub(super) fn asks_for_others(&self, work: &Work, target: &Target, chosen: &Chosen) -> Option<Verdict> {
-        let ledger = work.draft.record.known(&target.container);
+    pub(super) fn asks_for_others(&self, record: &Record, target: &Target, chosen: &Chosen) -> Option<Verdict> {
+        let ledger = record.known(&target.container);
         let question = ledger.question.as_ref().filter(|it| it.is_about(&chosen.from, &chosen.to, &chosen.digest));
         let failed = self.failed_elsewhere(target, chosen, question.and_then(|question| question.because.as_deref()));
         failed.or_else(|| self.stopped().map(Asks::Stopped)).map(Verdict::Asks)

@@ -6,7 +6,7 @@ use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::history::History;
-use crate::domain::policy::{Mode, Policy, Strategy, step};
+use crate::domain::policy::{Policy, Strategy, step};
 use crate::domain::record::{Consequence, Event, Held, Ledger, Question, Running, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
@@ -67,7 +67,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // Who goes back twice is asked about the newest of them.
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
         let (tag, digest) = held.map_or((&before.tag, &before.digest), |held| (&held.tag, &held.digest));
-        let is_left_alone = settings.is_some_and(|settings| settings.mode == Mode::Disabled);
+        let is_left_alone = settings.is_some_and(Settings::is_disabled);
         let is_told = !is_left_alone && !work.draft.record.is_held_with_another(container, tag);
         let question = if is_told {
             let with = Self::went_with(work, target, before);

@@ -23,7 +23,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn inform(&self, target: &Target, work: &Work, tags: Option<Listed>) -> Step {
         self.tell_end(work, target).await?;
         let settings = match self.settings(target) {
-            Ok(settings) if settings.mode == Mode::Disabled => {
+            Ok(settings) if settings.is_disabled() => {
                 self.count("ignored", "disabled");
                 return Ok(None);
             }
@@ -99,7 +99,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Why there is no link; `None` where nobody would be told at all.
     fn no_link(&self, target: &Target, work: &Work, settings: &Settings, chosen: &Chosen) -> Option<NoLink> {
         let (workload, container, record) = (&*target.workload, &*target.container, &work.draft.record);
-        let because = self.asks_for_others(work, target, chosen);
+        let because = self.asks_for_others(&work.draft.record, target, chosen);
         let others = Others::Said(because.as_ref());
         let known = Known { workload, container, record, settings, others };
         match known.blocker(&chosen.to, &chosen.digest, self.0.ambient.now()) {

@@ -11,7 +11,7 @@ use crate::assess::{self, Candidate, Forges, Place, Rehearse, Source, Undecided}
 use crate::cluster::Cluster;
 use crate::domain::declared::Declared;
 use crate::domain::grounds::Grounds;
-use crate::domain::policy::{Decision, Doubt, KnownSince, Mode, Outcome, Policy, Selection, Track, names_one_release};
+use crate::domain::policy::{Decision, Doubt, KnownSince, Outcome, Policy, Selection, Track, names_one_release};
 use crate::domain::preflight::Unfit;
 use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
@@ -63,13 +63,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn compares(&self, target: &Target) -> Option<(Tag, Policy)> {
         let settings = self.settings(target).ok()?;
         let running = running_tag(&target.workload, &target.container)?;
-        let compares = settings.mode != Mode::Disabled && settings.track == Track::Version;
+        let compares = !settings.is_disabled() && settings.track == Track::Version;
         compares.then_some((running, settings.policy))
     }
 
-    /// Whether the registry may have to be asked anything about this container.
-    pub(super) fn asks(&self, workload: &Workload, container: &str) -> bool {
-        Settings::read(workload, container, &self.0.bounds).is_ok_and(|settings| settings.mode != Mode::Disabled)
+    /// Whether anything may be done about this container: what is to be done is understood, and is not to leave it alone.
+    pub(super) fn may_act(&self, workload: &Workload, container: &str) -> bool {
+        Settings::read(workload, container, &self.0.bounds).is_ok_and(|settings| !settings.is_disabled())
+    }
+
+    /// Whether it is to be left alone. What is not understood is not, as people are to hear of that.
+    pub(super) fn is_disabled(&self, target: &Target) -> bool {
+        self.settings(target).is_ok_and(|settings| settings.is_disabled())
     }
 
     pub(super) fn settings(&self, target: &Target) -> Result<Settings, Problems> {

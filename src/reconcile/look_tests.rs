@@ -9,6 +9,7 @@ mod dry_run;
 mod full_queue;
 mod groups;
 mod held;
+mod holds;
 mod listed;
 mod pods;
 mod pressed;
@@ -97,7 +98,13 @@ struct State {
     departed: Option<Arc<Workload>>,
     /// Who of those who sign in may patch it; `None` is that it may not be asked.
     may_sign: Option<Vec<&'static str>>,
+    /// What happens while the pull secrets are read, before anything is decided, and while a write is rehearsed, after all was.
+    on_credential: Option<Meanwhile>,
+    on_rehearsal: Option<Meanwhile>,
 }
+
+/// What somebody else does in the middle of a look.
+type Meanwhile = Box<dyn FnOnce(&mut State) + Send>;
 
 /// What of that which is written a policy refuses.
 #[derive(PartialEq, Eq)]
@@ -163,6 +170,8 @@ impl OneWorkload {
             conflicts: 0,
             departed: None,
             may_sign: None,
+            on_credential: None,
+            on_rehearsal: None,
         })))
     }
 
@@ -287,12 +296,21 @@ impl Cluster for OneWorkload {
         let source: Box<dyn std::error::Error + Send + Sync> = "the API server answers 503".into();
         let namespace = workload.id.namespace.to_string();
         let unknown = || ClusterError::SecretUnknown { namespace, name: "pull".into(), source: source.into() };
-        self.state(|state| state.credential.clone()).ok_or_else(unknown)
+        self.state(|state| {
+            if let Some(then) = state.on_credential.take() {
+                then(state);
+            }
+            state.credential.clone()
+        })
+        .ok_or_else(unknown)
     }
 
     async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
         self.state(|state| {
             state.rehearsed += 1;
+            if let Some(then) = state.on_rehearsal.take() {
+                then(state);
+            }
             if state.refuses.is_about(patch) && !state.is_seen_late {
                 return Err(state.refusal());
             }

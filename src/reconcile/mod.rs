@@ -35,6 +35,7 @@ mod fleet;
 mod gone;
 mod group;
 mod held;
+mod holds;
 mod inform;
 mod judge;
 #[cfg(test)]
@@ -332,7 +333,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let of = |workload: Arc<Workload>| async move {
             let containers = runs(&workload);
             // Nothing is asked about what is left alone, so no Secret is read for it.
-            let credential = if containers.iter().any(|container| self.asks(&workload, container)) {
+            let credential = if containers.iter().any(|container| self.may_act(&workload, container)) {
                 self.0.cluster.credential(&workload, repository).await.map_err(Arc::new)
             } else {
                 Ok(Credential::default())

@@ -284,6 +284,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         // Another process may have written it, and somebody may have set that back, while this one stood still.
         let patch = if self.0.queue.is_shared() { patch.exactly() } else { patch };
+        self.holds_still(&draft)?;
         let (wrong, sequence) = (draft.wrong, draft.next(self.0.ambient.now()));
         let on = match &draft.workload {
             workload if images.is_empty() => WrittenOn::Version(workload.resource_version),

@@ -187,7 +187,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             because: None,
             group: None,
         };
-        let others = self.asks_for_others(work, target, &chosen);
+        let others = self.asks_for_others(&work.draft.record, target, &chosen);
         let (record, others) = (&work.draft.record, Others::Said(others.as_ref()));
         let known = Known { workload, container, record, settings, others };
         known.blocker(&chosen.to, &chosen.digest, self.0.ambient.now()).is_none().then_some(chosen)

@@ -93,7 +93,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Err(error) = self.requested(&mut work).await {
             return vec![(Err(error), first.clone())];
         }
-        let is_alone = targets.iter().all(|target| !self.asks(&target.workload, &target.container));
+        let is_alone = targets.iter().all(|target| !self.may_act(&target.workload, &target.container));
         let mut ended = self.containers(&mut work, &targets, tags).await;
         if is_alone {
             work.draft.let_be();
@@ -144,8 +144,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return false;
         }
         for target in containers {
-            let is_disabled = self.settings(target).is_ok_and(|settings| settings.mode == Mode::Disabled);
-            if !is_disabled {
+            if !self.is_disabled(target) {
                 self.observe(&mut work, target).await;
             }
             if let Err(error) = self.follow(&mut work, target).await {
@@ -219,7 +218,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// What is to be done for one container, beside what is put on the draft at once.
     async fn container(&self, work: &mut Work, target: &Target, tags: Option<Listed>) -> Result<Looked, StepError> {
-        if self.settings(target).is_ok_and(|settings| settings.mode == Mode::Disabled) {
+        if self.is_disabled(target) {
             return self.disabled(work, target).await;
         }
         self.observe(work, target).await;
@@ -403,7 +402,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         mut chosen: Chosen,
         due: Option<DateTime<Utc>>,
     ) -> Looked {
-        let others = self.asks_for_others(work, target, &chosen);
+        let others = self.asks_for_others(&work.draft.record, target, &chosen);
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
         let record = &work.draft.record;
         let known = Known {

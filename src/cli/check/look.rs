@@ -158,7 +158,7 @@ impl<R: Registry> Look<'_, R> {
         };
         row.mode = Some(settings.mode.as_str());
         row.strategy = Some(settings.policy.strategy.as_str());
-        if settings.mode == Mode::Disabled {
+        if settings.is_disabled() {
             return row_of(row.is(State::Ignored, "disabled".into()));
         }
         let Some(tag) = image.running_tag() else {

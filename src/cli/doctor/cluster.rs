@@ -153,14 +153,13 @@ async fn unreadable(workloads: &[Workload], kube: &KubeCluster, bounds: &Bounds)
     missing
 }
 
-fn modes(workload: &Workload, bounds: &Bounds) -> impl Iterator<Item = Mode> {
-    let mode = move |name: &str| Settings::read(workload, name, bounds).ok().map(|settings| settings.mode);
-    workload.containers.iter().filter_map(move |container| mode(&container.name))
+fn settings(workload: &Workload, bounds: &Bounds) -> impl Iterator<Item = Settings> {
+    workload.containers.iter().filter_map(move |container| Settings::read(workload, &container.name, bounds).ok())
 }
 
 fn is_disabled(workload: &Workload, bounds: &Bounds) -> bool {
-    let mut modes = modes(workload, bounds).peekable();
-    modes.peek().is_some() && modes.all(|mode| mode == Mode::Disabled)
+    let mut all = settings(workload, bounds).peekable();
+    all.peek().is_some() && all.all(|settings| settings.is_disabled())
 }
 
 impl Found {
@@ -312,7 +311,7 @@ impl Found {
         if missing.is_empty() {
             return None;
         }
-        let applies = here.iter().any(|workload| modes(workload, bounds).any(|mode| mode == Mode::AutoUpdate));
+        let applies = here.iter().any(|workload| settings(workload, bounds).any(|it| it.mode == Mode::AutoUpdate));
         let (result, effect) = if applies {
             (Result::Fail, "people are told of updates without a link, and AUTO_UPDATE applies nothing")
         } else {

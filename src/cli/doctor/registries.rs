@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::own::Pod;
 use super::service::Service;
 use super::{Check, Result};
-use crate::domain::policy::Mode;
 use crate::domain::reference::Repository;
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::workload::Workload;
@@ -24,7 +23,7 @@ pub(super) fn hosts(workloads: &[Workload], bounds: &Bounds) -> Hosts {
         for container in &workload.containers {
             let settings = Settings::read(workload, &container.name, bounds);
             let Some(image) = container.reference() else { continue };
-            if settings.is_ok_and(|settings| settings.mode != Mode::Disabled) {
+            if settings.is_ok_and(|settings| !settings.is_disabled()) {
                 let repository = image.repository();
                 hosts.entry(repository.host().to_owned()).or_default().insert(repository.clone());
             }

@@ -10,7 +10,6 @@ use crate::assess::group::candidates;
 use crate::assess::{Place, Source};
 use crate::cluster::{Cluster, Scope, annotations};
 use crate::domain::group::{Candidates, Common, GroupName, MOST_MEMBERS, Member, Waits, common, members, of};
-use crate::domain::policy::Mode;
 use crate::domain::reference::Tag;
 use crate::domain::settings::Settings;
 use crate::domain::workload::{Kind, Workload};
@@ -93,7 +92,7 @@ impl Look<'_> {
         let undecided = |why: String| Waits::Undecided(member.name(), why);
         let settings = Settings::read(workload, container, &super::super::bounds(self.config));
         let settings = settings.map_err(|_| Waits::Settings(member.name()))?;
-        if settings.mode == Mode::Disabled {
+        if settings.is_disabled() {
             return Err(Waits::Disabled(member.name()));
         }
         let image = workload.container(container).and_then(|(_, found)| found.reference());

@@ -79,7 +79,7 @@ impl Known<'_> {
     pub fn blocker(&self, to: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<Blocker> {
         let ledger = self.record.known(self.container);
         let mode = self.settings.mode;
-        if mode == Mode::Disabled {
+        if self.settings.is_disabled() {
             return Some(Blocker::Disabled);
         }
         if let Some(held) = self.held(to, digest) {

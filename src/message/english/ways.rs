@@ -36,7 +36,7 @@ pub(super) fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> O
             Some(format!("The API server refuses to write what ran before, so nothing is undone. {}", by_hand()))
         }
         (NoticeKind::Failed, Some(WayBack::Off)) => {
-            Some(format!("image-watcher/rollback leaves going back to people. {}", by_hand()))
+            Some(format!("image-watcher/rollback or image-watcher/mode leaves going back to people. {}", by_hand()))
         }
         (NoticeKind::Failed, Some(WayBack::Migration)) => Some(format!(
             "Nothing is undone by itself, as its makers declare that {to} changes stored data, which {from} may not read. {}",

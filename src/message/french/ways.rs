@@ -64,7 +64,9 @@ fn way_back(way: WayBack, notice: &Notice, Names { from, to, asks, .. }: &Names)
             format!("Le serveur d’API refuse d’écrire ce qui tournait avant, donc rien n’est annulé. {by_hand}")
         }
         WayBack::Off => {
-            format!("image-watcher/rollback laisse à une personne le soin de revenir en arrière. {by_hand}")
+            format!(
+                "image-watcher/rollback ou image-watcher/mode laisse à une personne le soin de revenir en arrière. {by_hand}"
+            )
         }
         WayBack::Migration => format!(
             "Rien n’est annulé automatiquement, car ses auteurs annoncent que {to} modifie les données enregistrées, que {from} pourrait ne plus lire. {by_hand}"

@@ -5,10 +5,8 @@ use super::approve::PATIENCE;
 use super::asked::Asked;
 use crate::cluster::Cluster;
 use crate::domain::history::Choice;
-use crate::domain::policy::Mode;
 use crate::domain::reference::ImageReference;
 use crate::domain::refusal::Refusal;
-use crate::domain::settings::Settings;
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::draft::{Draft, Work};
@@ -65,12 +63,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let by = asked.by();
         let (tag, digest) = (&asked.approval.to_tag, &asked.approval.to_digest);
         // What goes together is held together, and let go so.
-        let is_left_alone = |name: &str| {
-            let settings = Settings::read(&asked.workload, name, &self.0.bounds);
-            settings.is_ok_and(|settings| settings.mode == Mode::Disabled)
-        };
         let with = draft.record.hold_with(&asked.workload, container, tag, Some(digest));
-        for with in with.into_iter().filter(|name| !is_left_alone(name)) {
+        for with in with.into_iter().filter(|name| self.may_act(&asked.workload, name)) {
             draft.resume(&with, tag, &by, now);
             draft.guard(&with);
         }

@@ -142,8 +142,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     async fn let_go_on(&self, one: &Move, by: &Actor) -> Result<(), StepError> {
         let Some(workload) = self.0.cluster.by_uid(&one.workload.uid) else { return Ok(()) };
-        let mut draft = self.draft(workload).await?;
-        for container in one.containers() {
+        let mut draft = self.draft(Arc::clone(&workload)).await?;
+        for container in one.containers().filter(|name| self.may_act(&workload, name)) {
             if draft.record.known(container).holds(&one.tag, &one.digest).is_some() {
                 draft.resume(container, &one.tag, by, self.0.ambient.now());
             }

@@ -8,7 +8,6 @@ use crate::domain::declared::{Declared, Kinds};
 use crate::domain::fleet::Others;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Move, Plan, Waits};
-use crate::domain::policy::Mode;
 use crate::domain::preflight::Preflight;
 use crate::domain::record::Update;
 use crate::domain::reference::ImageReference;
@@ -61,7 +60,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(None);
         };
         let target = member.target.clone();
-        if let Some(waits) = self.not_now(member) {
+        if let Some(waits) = self.not_now(member, one) {
             return self.group_waits(group, waits, None).await;
         }
         let (work, by) = (member.work, group.decided(plan));
@@ -132,7 +131,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(member) = group.members.get(member) else { return Ok(()) };
         let (name, target) = (member.name(), member.target.clone());
         let Some(work) = group.works.get_mut(member.work) else { return Ok(()) };
-        if self.asks_for_others(work, &target, chosen).is_some() {
+        if self.asks_for_others(&work.draft.record, &target, chosen).is_some() {
             return Err(None);
         }
         let entered = self.enter(work, &target, chosen);
@@ -140,11 +139,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// What stands against writing a member now that was agreed on before.
-    fn not_now(&self, member: &Member) -> Option<Waits> {
+    fn not_now(&self, member: &Member, one: &Move) -> Option<Waits> {
         let (name, workload) = (member.name(), &member.target.workload);
         match self.settings(&member.target) {
             Err(_) => Some(Waits::Settings(name)),
-            Ok(settings) if settings.mode == Mode::Disabled => Some(Waits::Disabled(name)),
+            Ok(_) if !one.containers().all(|container| self.may_act(workload, container)) => {
+                Some(Waits::Disabled(name))
+            }
             Ok(_) if !self.0.cluster.may_patch(&workload.id) => Some(Waits::NotWritable(name)),
             Ok(_) => workload.paused.then_some(Waits::Paused(name)),
         }

@@ -13,7 +13,6 @@ use crate::domain::event::WayBack;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Candidates, Found, Move, Plan, Search, Waits};
 use crate::domain::history::Outcome;
-use crate::domain::policy::Mode;
 use crate::domain::record::Event;
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::settings::Settings;
@@ -195,7 +194,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 work.draft.on(container, Event::NothingToAsk, now);
             }
             // Of those that are left alone, their own look says what there is to say.
-            let is_mine = self.settings(&member.target).is_ok_and(|settings| settings.mode != Mode::Disabled);
+            let is_mine = self.may_act(&member.target.workload, container);
             if !is_under_way && is_mine {
                 let told = waits.filter(|waits| waits.is_trouble() || waits.is_told_by_first() && place == 0);
                 let words = told.map(|waits| format!("group {name} waits: {waits}"));

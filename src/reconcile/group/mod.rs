@@ -175,7 +175,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     async fn member_target(&self, workload: Arc<Workload>, container: &str, repository: &Repository) -> Target {
-        let credential = if self.asks(&workload, container) {
+        let credential = if self.may_act(&workload, container) {
             self.0.cluster.credential(&workload, repository).await.map_err(Arc::new)
         } else {
             Ok(Credential::default())

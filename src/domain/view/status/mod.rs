@@ -15,7 +15,6 @@ pub use cause::Cause;
 use super::Blocker;
 use crate::domain::approval::Allows;
 use crate::domain::fleet::Waits;
-use crate::domain::policy::Mode;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Ledger, Question, Record};
 use crate::domain::reference::{Digest, Tag};
@@ -156,7 +155,7 @@ impl Status {
     pub fn of(seen: &Seen<'_>, now: DateTime<Utc>) -> Self {
         let settings = match seen.settings {
             Err(problems) => return Self::new(Attention::CannotTell, Cause::Settings(problems.to_string())),
-            Ok(settings) if settings.mode == Mode::Disabled => return Self::new(Attention::Off, Cause::Disabled),
+            Ok(settings) if settings.is_disabled() => return Self::new(Attention::Off, Cause::Disabled),
             Ok(settings) => settings,
         };
         if let Some(reason) = seen.not_ours {

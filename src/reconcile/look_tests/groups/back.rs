@@ -159,3 +159,35 @@ async fn who_was_told_by_a_person_to_go_back_takes_all_back_whatever_the_notes_s
     let told: Vec<String> = shop.told().into_iter().filter(|told| told != "approval.granted api").collect();
     assert_eq!(told, ["update.failed web"], "it can't, and is told");
 }
+
+#[tokio::test]
+async fn a_member_that_is_disabled_by_now_stays_as_it_is_and_the_others_go_back() {
+    let shop = Several::two_written(three()).await;
+    shop.sets("api", "mode", Some("DISABLED"));
+    shop.fails("web").await;
+    shop.looked_at_often().await;
+    assert_eq!(shop.runs(), ["api 1.1.0@", "web 1.0.0@", "worker 1.0.0@"]);
+    assert_eq!((shop.told_of("api"), shop.written()), (Some(WayBack::Off), vec!["web".to_owned()]));
+    // The one that fails.
+    let shop = Several::two_written(three()).await;
+    shop.sets("web", "mode", Some("DISABLED"));
+    shop.fails("web").await;
+    shop.looked_at_often().await;
+    assert_eq!(shop.runs(), ["api 1.0.0@", "web 1.1.0@", "worker 1.0.0@"]);
+    assert_eq!((shop.told_of("web"), shop.written()), (Some(WayBack::Off), vec!["api".to_owned()]));
+}
+
+#[tokio::test]
+async fn whoever_takes_a_group_back_does_nothing_to_a_member_that_is_disabled_by_now() {
+    let shop = Several::two_written(three()).await;
+    shop.comes_up("web").await;
+    shop.comes_up("worker").await;
+    shop.looked_at_often().await;
+    let link = shop.link(&shop.last(NoticeKind::Applied));
+    shop.sets("api", "mode", Some("DISABLED"));
+    shop.written();
+    let answer = shop.reconciler.answer(&link, crate::reconcile::Action::Rollback, "trace").await;
+    assert!(matches!(answer, crate::reconcile::Answer::WentBack(_)), "{answer:?}");
+    shop.looked_at_often().await;
+    assert_eq!(shop.runs(), ["api 1.1.0@", "web 1.0.0@", "worker 1.0.0@"]);
+}
