@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::draft::{Chosen, Draft, Image, Work, image_of};
 use super::notices::of_update;
+use super::unfit::{day_of, told_now};
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::actor::Actor;
@@ -13,7 +14,7 @@ use crate::domain::approval::Terms;
 use crate::domain::event::{Failure, Job, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, REFUSED_FOR, Refused, Update};
+use crate::domain::record::{Event, Hear, REFUSED_FOR, Refused, Told, Update};
 use crate::domain::rollout::Rollout;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
@@ -119,10 +120,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 credential: Ok(Credential::default()),
                 digests: None,
             };
-            self.tell_refused(&target, image, message, trace).await?;
             let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
-            let refused =
-                Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned(), flaw: None, told: None };
+            let told = Told { is_stored: true, ..told_now(&target, now) };
+            let hear = draft.record.known(container).refused.hear((&tag, &digest), message, told);
+            if let Hear::Now(told) = &hear {
+                self.tell_refused(&target, image, message, told, trace).await?;
+            }
+            let told = Some(hear.told().clone());
+            let refused = Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned(), flaw: None, told };
             draft.say(container, Some(refused.to_string()));
             draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
             self.no_way_back(&mut draft, container, image);
@@ -187,15 +192,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
-    async fn tell_refused(&self, target: &Target, image: &Image, message: &str, trace: &str) -> Result<(), StepError> {
-        let now = self.0.ambient.now();
-        // Told once a day, whatever can be remembered of it.
-        let day = now.date_naive().and_hms_opt(0, 0, 0).map_or(now, |start| start.and_utc());
-        let update = Update { outcome: Outcome::Failed, ..update(target, &image.chosen, &[], Decided::ByPolicy, day) };
+    /// Tells that an image can't be written: the first time once a week at most, as it may be that nothing of it can be
+    /// remembered, and once a day when it is remembered how often people were told.
+    async fn tell_refused(
+        &self,
+        target: &Target,
+        image: &Image,
+        message: &str,
+        told: &Told,
+        trace: &str,
+    ) -> Result<(), StepError> {
+        let at = if told.before == 0 { week_of(told.at) } else { day_of(told.at) };
+        let update = Update { outcome: Outcome::Failed, ..update(target, &image.chosen, &[], Decided::ByPolicy, at) };
         let settings = self.settings(target).ok();
         let failure = Failure::new("Refused", message);
         let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));
-        let notice = Notice { ended: Some(now), ..notice };
+        let notice = Notice { ended: Some(told.at), ..notice };
         self.tell_of(target, &notice, trace).await
     }
 }
@@ -228,6 +240,15 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         stood: false,
     }
 }
+
+/// When the week began, of weeks that are the same for every process.
+fn week_of(at: DateTime<Utc>) -> DateTime<Utc> {
+    let days = day_of(at).timestamp().div_euclid(WEEK) * WEEK;
+    DateTime::from_timestamp(days, 0).unwrap_or(at)
+}
+
+/// A week in seconds.
+const WEEK: i64 = 7 * 86_400;
 
 /// Whether another member of its group tells of its end: the last of those that are written.
 fn is_told_elsewhere(target: &Target, group: Option<&Plan>) -> bool {

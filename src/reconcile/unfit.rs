@@ -16,7 +16,7 @@ use crate::domain::event::{Failure, Notice, NoticeKind};
 use crate::domain::fleet::Others;
 use crate::domain::policy::{Mode, step};
 use crate::domain::preflight::{DryRun, Flaw, Preflight, Unfit};
-use crate::domain::record::{Event, REFUSED_FOR, Refused, Told};
+use crate::domain::record::{Event, Hear, REFUSED_FOR, Refused, Told};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -222,25 +222,27 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (tag, digest) = (chosen.to.clone(), chosen.digest.clone());
         self.count("refused", "admission");
         tracing::warn!(workload = %target.workload.id, container, to = %tag, reason = said, outcome = "refused", "the API server would refuse to write this update; it is tried again in {} hours, and the next best is judged", REFUSED_FOR.num_hours());
-        let unfit = Unfit { tag: tag.clone(), digest: digest.clone(), flaw: Flaw::Admission(said.clone()) };
-        let told = told_now(target, now);
-        let notice = of_unfit(target, Some(settings), &unfit, &told);
-        work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
+        let known = &work.draft.record.known(container).refused;
+        let hear = known.hear((&tag, &digest), &said, told_now(target, now));
+        if let Hear::Now(told) = &hear {
+            let unfit = Unfit { tag: tag.clone(), digest: digest.clone(), flaw: Flaw::Admission(said.clone()) };
+            let notice = of_unfit(target, Some(settings), &unfit, told);
+            work.messages.extend(self.0.audience.messages(&notice, settings.notify.as_deref()));
+        }
         let refused = Refused { tag, digest, again: now + REFUSED_FOR, said, flaw: None, told: None };
         work.draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
         for name in with.iter().map(|name| &**name).chain([container]) {
             work.draft.say(name, Some(refused.to_string()));
-            let told = (name == container).then(|| told.clone());
+            let told = (name == container).then(|| hear.told().clone());
             work.draft.on(name, Event::Refuse(Refused { told, ..refused.clone() }), now);
         }
         now + NEXT
     }
 }
 
-/// The message that a version is not gone to, told once a day at most, whatever can be remembered of it; `told` is when
-/// it was told first.
+/// The message that a version is not gone to, which is one a day at most, whatever can be remembered of it; `told` is when
+/// people were told.
 pub(super) fn of_unfit(target: &Target, settings: Option<&Settings>, unfit: &Unfit, told: &Told) -> Notice {
-    let day = told.at.date_naive().and_hms_opt(0, 0, 0).map_or(told.at, |start| start.and_utc());
     let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
     let image = image.filter(|image| image.running_tag() == told.from);
     let step = notices::Step {
@@ -256,14 +258,19 @@ pub(super) fn of_unfit(target: &Target, settings: Option<&Settings>, unfit: &Unf
         failure: Some(failure),
         unfit: Some(Box::new(unfit.clone())),
         ended: Some(told.at),
-        ..notice(target, settings, NoticeKind::Failed, day, &step)
+        ..notice(target, settings, NoticeKind::Failed, day_of(told.at), &step)
     }
 }
 
+/// When the day began: what is told of it with this time is one message.
+pub(super) fn day_of(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.date_naive().and_hms_opt(0, 0, 0).map_or(at, |start| start.and_utc())
+}
+
 /// That people are told of something of this container now.
-fn told_now(target: &Target, now: DateTime<Utc>) -> Told {
+pub(super) fn told_now(target: &Target, now: DateTime<Utc>) -> Told {
     let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
-    Told { at: now, from: image.as_ref().and_then(ImageReference::running_tag) }
+    Told::first(now, image.as_ref().and_then(ImageReference::running_tag))
 }
 
 /// The write that would be done, on a draft of its own.

@@ -121,3 +121,46 @@ async fn nodes_that_a_version_is_not_built_for_are_named() {
     stage.look().await;
     assert!(stage.cluster.image().contains(":1.0.1@"), "what runs is not built for them either");
 }
+
+impl Stage {
+    /// How many different messages were sent of what failed.
+    fn failures(&self) -> usize {
+        let told = self.joe.0.lock().unwrap();
+        let failed = told.iter().filter(|notice| notice.kind == NoticeKind::Failed);
+        let ids = failed.map(|notice| Delivery::of("email", "joe@example.com", notice.clone()).id());
+        ids.collect::<std::collections::BTreeSet<_>>().len()
+    }
+}
+
+/// A policy that refuses an image does so until somebody mends it.
+#[tokio::test]
+async fn what_is_refused_for_weeks_is_told_once_and_reminded_of_as_a_question_is() {
+    for is_seen_late in [false, true] {
+        let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+        stage.cluster.state(|state| (state.refuses, state.is_seen_late) = (Refuses::Images, is_seen_late));
+        let mut told = Vec::new();
+        for _ in 0..70 {
+            for _ in 0..8 {
+                stage.look().await;
+                stage.clock.step(TimeDelta::hours(3));
+            }
+            told.push(stage.failures());
+        }
+        let on = |day: usize| told[day];
+        assert_eq!([0, 6, 7, 13, 14, 20, 21, 69].map(on), [1, 1, 2, 2, 3, 3, 4, 4], "{is_seen_late}: {told:?}");
+        assert!(stage.counted("refused", "admission") > 200, "it is tried again all the same");
+        assert!(stage.cluster.annotation("error").is_some_and(|said| said.contains("1.0.1 is not signed")));
+    }
+}
+
+/// Where our record is refused, too, nothing remembers that people were told.
+#[tokio::test]
+async fn what_is_refused_and_can_not_be_remembered_is_told_once_a_week_at_most() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    stage.cluster.state(|state| state.refuses = Refuses::All);
+    for _ in 0..28 * 4 {
+        stage.look().await;
+        stage.clock.step(TimeDelta::hours(6));
+    }
+    assert!((4..=5).contains(&stage.failures()), "{}", stage.failures());
+}
