@@ -147,6 +147,11 @@ pub(super) fn stays(notice: &Notice) -> bool {
     notice.kind == NoticeKind::Failed && is_of_group && !goes
 }
 
+/// Whether the step says all that the heading says.
+pub(super) fn is_said_by_step(notice: &Notice) -> bool {
+    matches!(notice.kind, NoticeKind::Held | NoticeKind::Gone) && !is_taken_back(notice)
+}
+
 /// Whether the image is there, and its project calls it no release any more.
 pub(super) fn is_taken_back(notice: &Notice) -> bool {
     notice.lost.is_some_and(|lost| !lost.is_of_registry())

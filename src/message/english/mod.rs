@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::{Catalogue, Ends, Label, Names, is_taken_back};
+use super::catalogue::{Catalogue, Ends, Label, Names, is_said_by_step, is_taken_back};
 use super::clean;
 use super::phrases::Phrases;
 use crate::domain::actor::Actor;
@@ -260,6 +260,11 @@ impl Catalogue for English {
 
     fn several(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
         match one_cause {
+            // The step says what the heading does.
+            Some(notice) if is_said_by_step(notice) => {
+                let reminder = if notice.reminder > 0 { "Reminder: " } else { "" };
+                format!("{reminder}{}.", self.several_subject(count, one_cause, names))
+            }
             Some(notice) => format!("{} on {}: {}.", heading(notice), workloads(count), self.step(notice, names)),
             None if count == 1 => "One thing happened to your workloads.".to_owned(),
             None => format!("{count} things happened to your workloads."),

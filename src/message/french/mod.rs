@@ -17,7 +17,7 @@ mod ways;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::{Catalogue, Ends, Label, Names, is_taken_back};
+use super::catalogue::{Catalogue, Ends, Label, Names, is_said_by_step, is_taken_back};
 use super::clean;
 use super::phrases::Phrases;
 use crate::domain::actor::Actor;
@@ -297,6 +297,11 @@ impl Catalogue for French {
     fn several(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
         let workloads = charges(count);
         match one_cause {
+            // The step says what the heading does.
+            Some(notice) if is_said_by_step(notice) => {
+                let reminder = if notice.reminder > 0 { "Rappel\u{a0}: " } else { "" };
+                format!("{reminder}{}.", self.several_subject(count, one_cause, names))
+            }
             Some(notice) => {
                 format!("{} sur {workloads}\u{a0}: {}.", heading(notice), self.step(notice, names))
             }
