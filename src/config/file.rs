@@ -23,11 +23,21 @@ use super::rules::RuleEntry;
 use super::scalar::{Flag, Number, Text, Texts};
 use super::source::SourceEntry;
 
-/// The type of the file, and the variables in whose place keys are.
+/// The key of what has no say in what becomes of a workload.
+macro_rules! apart {
+    (apart $key:literal) => {
+        $key
+    };
+}
+
+/// The type of the file, the variables in whose place keys are, and which keys are `apart`: they have no say in what becomes
+/// of a workload.
 macro_rules! config_file {
     (
-        variables { $($(#[$about:meta])* $key:literal $field:ident: $type:ty = $variable:expr,)+ }
-        rest { $($(#[$doc:meta])* $name:literal $part:ident: $part_type:ty,)+ }
+        variables {
+            $($(#[$about:meta])* $key:literal $field:ident: $type:ty = $variable:expr $(=> $mark:ident)?,)+
+        }
+        rest { $($(#[$doc:meta])* $name:literal $part:ident: $part_type:ty $(=> $part_mark:ident)?,)+ }
     ) => {
         /// Everything that the file may say.
         #[derive(Debug, Default, Deserialize)]
@@ -47,6 +57,9 @@ macro_rules! config_file {
             ("identity.required", names::IDENTITY[1]),
             ("metrics.perWorkload", names::METRICS_PER_WORKLOAD),
         ];
+
+        /// Keys without a say in what becomes of a workload. Rules do not wait for them.
+        pub(super) const APART: &[&str] = &[$($(apart!($mark $key),)?)+ $($(apart!($part_mark $name),)?)+];
 
         impl ConfigFile {
             /// What it says in the place of variables.
@@ -72,17 +85,17 @@ config_file! {
         /// production, development or test: insecure settings are refused in production.
         "nodeEnv" node_env: Text = "NODE_ENV",
         /// ERROR, WARN, INFO, DEBUG or TRACE.
-        "logLevel" log_level: Text = "LOG_LEVEL",
+        "logLevel" log_level: Text = "LOG_LEVEL" => apart,
         /// This cluster's name, in every message.
-        "cluster" cluster: Text = "IMAGE_WATCHER_CLUSTER",
+        "cluster" cluster: Text = "IMAGE_WATCHER_CLUSTER" => apart,
         /// en or fr: the language of messages and pages.
-        "language" language: Text = "IMAGE_WATCHER_LANGUAGE",
+        "language" language: Text = "IMAGE_WATCHER_LANGUAGE" => apart,
         /// AUTO_UPDATE, NOTIFICATION or DISABLED: overrides every annotation.
         "mode" mode: Text = "IMAGE_WATCHER_MODE",
         /// ALL, MAJOR, MINOR or PATCH: overrides every annotation.
         "strategy" strategy: Text = "IMAGE_WATCHER_STRATEGY",
         /// Whether all is looked at once at the start.
-        "runOnBoot" run_on_boot: Flag = "RUN_ON_BOOT",
+        "runOnBoot" run_on_boot: Flag = "RUN_ON_BOOT" => apart,
         /// When all is looked at: a cron expression in the zone tz; empty turns it off.
         "schedule" schedule: Text = "IMAGE_WATCHER_SCHEDULE",
         /// How long a complete rollout has to stay well before it is told healthy, 0s to 1h.
@@ -96,39 +109,39 @@ config_file! {
         /// The IANA zone of the schedule and of times in messages.
         "tz" tz: Text = "TZ",
         /// The address of both listeners.
-        "host" host: Text = "HOST",
+        "host" host: Text = "HOST" => apart,
         /// The port of webhooks, links and page.
-        "port" port: Number = "PORT",
+        "port" port: Number = "PORT" => apart,
         /// The port of health and metrics.
-        "adminPort" admin_port: Number = "ADMIN_PORT",
+        "adminPort" admin_port: Number = "ADMIN_PORT" => apart,
         /// The https URL that links begin with.
-        "baseUrl" base_url: Text = "BASE_URL",
+        "baseUrl" base_url: Text = "BASE_URL" => apart,
         /// Networks whose forwarding headers are believed, as 10.0.0.0/8.
-        "trustedProxy" trusted_proxy: Texts = "TRUSTED_PROXY",
+        "trustedProxy" trusted_proxy: Texts = "TRUSTED_PROXY" => apart,
         /// The proxy of requests by https.
-        "httpsProxy" https_proxy: Text = "HTTPS_PROXY",
+        "httpsProxy" https_proxy: Text = "HTTPS_PROXY" => apart,
         /// The proxy of requests by http.
-        "httpProxy" http_proxy: Text = "HTTP_PROXY",
+        "httpProxy" http_proxy: Text = "HTTP_PROXY" => apart,
         /// Hosts and networks that are reached without a proxy.
-        "noProxy" no_proxy: Texts = "NO_PROXY",
+        "noProxy" no_proxy: Texts = "NO_PROXY" => apart,
         /// More certificate authorities, in PEM.
-        "sslCertFile" ssl_cert_file: Text = "SSL_CERT_FILE",
+        "sslCertFile" ssl_cert_file: Text = "SSL_CERT_FILE" => apart,
         /// The folder of the queue.
-        "data" data: Text = "IMAGE_WATCHER_DATA",
+        "data" data: Text = "IMAGE_WATCHER_DATA" => apart,
         /// sqlite, or the servers of NATS as nats://host:port.
-        "queue" queue: Text = "IMAGE_WATCHER_QUEUE",
+        "queue" queue: Text = "IMAGE_WATCHER_QUEUE" => apart,
         /// The user at NATS.
-        "natsUser" nats_user: Text = "IMAGE_WATCHER_NATS_USER",
+        "natsUser" nats_user: Text = "IMAGE_WATCHER_NATS_USER" => apart,
         /// A file of that user's password.
-        "natsPasswordFile" nats_password_file: Text = "IMAGE_WATCHER_NATS_PASSWORD_FILE",
+        "natsPasswordFile" nats_password_file: Text = "IMAGE_WATCHER_NATS_PASSWORD_FILE" => apart,
         /// What the names of the buckets on NATS begin with.
-        "natsBucket" nats_bucket: Text = "IMAGE_WATCHER_NATS_BUCKET",
+        "natsBucket" nats_bucket: Text = "IMAGE_WATCHER_NATS_BUCKET" => apart,
         /// How many servers of NATS keep each entry.
-        "natsReplicas" nats_replicas: Number = "IMAGE_WATCHER_NATS_REPLICAS",
+        "natsReplicas" nats_replicas: Number = "IMAGE_WATCHER_NATS_REPLICAS" => apart,
         /// A folder of templates in the place of the built-in ones.
-        "templates" templates: Text = "IMAGE_WATCHER_TEMPLATES",
+        "templates" templates: Text = "IMAGE_WATCHER_TEMPLATES" => apart,
         /// A file of the key that signs links and records.
-        "linkKeyFile" link_key_file: Text = "IMAGE_WATCHER_LINK_KEY_FILE",
+        "linkKeyFile" link_key_file: Text = "IMAGE_WATCHER_LINK_KEY_FILE" => apart,
         /// A file of the URL of the mail server, with its password.
         "smtpUrlFile" smtp_url_file: Text = "SMTP_URL_FILE",
         /// The sender of mails.
@@ -156,13 +169,13 @@ config_file! {
         /// A file of what it is signed with.
         "webhookSecretFile" webhook_secret_file: Text = "WEBHOOK_SECRET_FILE",
         /// A file of the token that release notes are read with.
-        "githubTokenFile" github_token_file: Text = "GITHUB_TOKEN_FILE",
+        "githubTokenFile" github_token_file: Text = "GITHUB_TOKEN_FILE" => apart,
         /// Who summarises release notes.
-        "openAiUrl" open_ai_url: Text = "OPEN_AI_URL",
+        "openAiUrl" open_ai_url: Text = "OPEN_AI_URL" => apart,
         /// A file of the key of who summarises them.
-        "openAiKeyFile" open_ai_key_file: Text = "OPEN_AI_KEY_FILE",
+        "openAiKeyFile" open_ai_key_file: Text = "OPEN_AI_KEY_FILE" => apart,
         /// The model that summarises them.
-        "openAiModel" open_ai_model: Text = "OPEN_AI_MODEL",
+        "openAiModel" open_ai_model: Text = "OPEN_AI_MODEL" => apart,
     }
     rest {
         /// The namespaces whose workloads are watched: names, with ! before those that are not, or a selector.
@@ -170,19 +183,19 @@ config_file! {
         /// How many updates may roll at once.
         "rollouts" rollouts: RolloutsEntry,
         /// Who says who signed in.
-        "identity" identity: IdentityEntry,
+        "identity" identity: IdentityEntry => apart,
         /// What is counted one by one.
-        "metrics" metrics: MetricsEntry,
+        "metrics" metrics: MetricsEntry => apart,
         /// Who may see the page and the API, and who may decide there.
-        "auth" auth: Option<AuthBlock>,
+        "auth" auth: Option<AuthBlock> => apart,
         /// What is said of registries.
         "registries" registries: Vec<RegistryEntry>,
         /// The sources of webhooks.
-        "sources" sources: Vec<SourceEntry>,
+        "sources" sources: Vec<SourceEntry> => apart,
         /// Who is told.
         "channels" channels: Vec<ChannelEntry>,
         /// Where release notes may be read.
-        "forges" forges: Vec<ForgeEntry>,
+        "forges" forges: Vec<ForgeEntry> => apart,
         /// Settings of workloads that no annotation names.
         "rules" rules: Vec<RuleEntry>,
     }

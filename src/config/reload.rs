@@ -12,45 +12,11 @@ use chrono::{DateTime, Utc};
 
 use super::entry::ReadFile;
 use super::source::Source;
-use super::{Config, ConfigError, Origins};
+use super::{Config, ConfigError, Origins, file};
 use crate::domain::defaults::{Defaults, NamespaceFilter, Rule};
 use crate::domain::reference::Digest;
 use crate::domain::settings::Bounds;
 use crate::registry::RegistryHost;
-
-/// Keys of the file without a say in what becomes of a workload. Rules do not wait for them.
-const APART: [&str; 30] = [
-    "adminPort",
-    "auth",
-    "baseUrl",
-    "cluster",
-    "data",
-    "forges",
-    "githubTokenFile",
-    "host",
-    "httpProxy",
-    "httpsProxy",
-    "identity",
-    "language",
-    "linkKeyFile",
-    "logLevel",
-    "metrics",
-    "natsBucket",
-    "natsPasswordFile",
-    "natsReplicas",
-    "natsUser",
-    "noProxy",
-    "openAiKeyFile",
-    "openAiModel",
-    "openAiUrl",
-    "port",
-    "queue",
-    "runOnBoot",
-    "sources",
-    "sslCertFile",
-    "templates",
-    "trustedProxy",
-];
 
 /// What can be changed while the service runs. The secrets in it are shared with whoever uses them.
 #[derive(Clone, Debug)]
@@ -163,7 +129,7 @@ impl Reload {
         if can_choose {
             differs.remove("namespaces");
         }
-        let is_apart = |key: &String| APART.contains(&key.as_str());
+        let is_apart = |key: &String| file::APART.contains(&key.as_str());
         let waits = config.bounds() != self.bounds || !differs.iter().all(is_apart);
         if self.running.rules != config.rules {
             if waits { &mut differs } else { &mut now }.insert("rules".to_owned());
@@ -336,16 +302,6 @@ mod tests {
             "dryRun,namespaces,rules"
         );
         assert_eq!(hold("rollouts: {total: 1}\nrules: [{mode: AUTO_UPDATE}]\n"), "rollouts,rules");
-    }
-
-    #[test]
-    fn keys_that_rules_do_not_wait_for_are_keys() {
-        for key in APART {
-            let is_plain = super::super::file::KEYS
-                .iter()
-                .any(|(known, _)| *known == key || known.starts_with(&format!("{key}.")));
-            assert!(is_plain || ["auth", "forges", "sources"].contains(&key), "{key}");
-        }
     }
 
     #[test]
