@@ -25,12 +25,18 @@ type Cells<K, V> = Arc<Mutex<HashMap<K, Arc<OnceCell<V>>>>>;
 
 impl Digests {
     /// What a tag points to. Who asks while it is being asked for waits for that answer; a failure is nobody else's.
-    pub(crate) async fn of<E>(
+    pub(super) async fn of<E>(
         &self,
         tag: &Tag,
         ask: impl Future<Output = Result<Option<Digest>, E>>,
     ) -> Result<Option<Digest>, E> {
         cell(&self.tags, tag.clone()).get_or_try_init(|| ask).await.cloned()
+    }
+
+    /// A registry said this of a tag.
+    #[cfg(test)]
+    pub(crate) fn learn(&self, tag: &Tag, digest: Option<Digest>) {
+        cell(&self.tags, tag.clone()).set(digest).unwrap();
     }
 
     /// What a tag was found to point to; `None` where that was not asked, or not answered.

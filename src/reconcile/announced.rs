@@ -258,8 +258,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_tag_that_is_followed_is_there_when_it_points_to_what_was_announced() {
+    #[test]
+    fn a_tag_that_is_followed_is_there_when_it_points_to_what_was_announced() {
         let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
         let pushed = Announced { digest: Some(new.clone()), ..announced("stable") };
         for (told, expected) in [
@@ -270,7 +270,7 @@ mod tests {
         ] {
             let found = Digests::default();
             if let Some(told) = told.clone() {
-                found.of(&pushed.tag, std::future::ready(Ok::<_, ()>(told))).await.unwrap();
+                found.learn(&pushed.tag, told);
             }
             let mut awaited = Awaited(vec![(pushed.clone(), Seen::default()), (announced("stable"), Seen::default())]);
             awaited.compare(None, &found);
@@ -283,7 +283,7 @@ mod tests {
         let candidate = Announced { digest: Some(Digest::of(b"new")), ..announced("1.0.1") };
         let list: Listed = Ok(Arc::new(Tags::of(&candidate.repository, &wanted, &["1.0.1"])));
         let (mut awaited, found) = (Awaited(vec![(candidate.clone(), Seen::Unwanted)]), Digests::default());
-        found.of(&candidate.tag, std::future::ready(Ok::<_, ()>(Some(Digest::of(b"old"))))).await.unwrap();
+        found.learn(&candidate.tag, Some(Digest::of(b"old")));
         awaited.read(Some(&list));
         awaited.compare(Some(&list), &found);
         assert_eq!(awaited.end(at(1)).listed, [candidate]);

@@ -284,21 +284,17 @@ impl Draft {
 
     /// Changes a setting, as a person answered. That is no word on the others: what was in doubt of them stays so.
     pub(super) fn set(&mut self, name: &str, value: String) {
-        let before = Fingerprint::of(&self.as_set());
+        let mut workload = self.as_set();
+        let before = Fingerprint::of(&workload);
+        says(&mut workload, name, &value);
         self.settings.insert(name.to_owned(), value);
-        self.record.doubts_stay(Some(before), Fingerprint::of(&self.as_set()));
+        self.record.doubts_stay(Some(before), Fingerprint::of(&workload));
     }
 
     /// The workload with the settings that are written.
     pub(super) fn as_set(&self) -> Workload {
         let mut workload = Workload::clone(&self.workload);
-        if !self.settings.is_empty() {
-            let mut all = workload.annotations.into_vec();
-            all.retain(|(name, _)| !self.settings.contains_key(&**name));
-            all.extend(self.settings.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())));
-            all.sort_unstable();
-            workload.annotations = all.into();
-        }
+        self.settings.iter().for_each(|(name, value)| says(&mut workload, name, value));
         workload
     }
 
@@ -499,6 +495,15 @@ impl Work {
     pub(super) fn ledger(&self, container: &str) -> Option<&Ledger> {
         self.draft.record.ledger(container)
     }
+}
+
+/// An annotation of ours says this instead of what it said.
+fn says(workload: &mut Workload, name: &str, value: &str) {
+    let mut all = std::mem::take(&mut workload.annotations).into_vec();
+    all.retain(|(known, _)| **known != *name);
+    all.push((name.into(), value.into()));
+    all.sort_unstable();
+    workload.annotations = all.into();
 }
 
 /// The image of a container as it is written.

@@ -141,7 +141,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Answer::Refused(Box::new(asked), Refusal::DryRun);
         }
         let refuses = |one: &str| self.at_sight(&asked.of(one), &draft.record).err();
-        let refusal = asked.containers().take(if is_held { 1 } else { usize::MAX }).find_map(refuses);
+        let refusal = if is_held { refuses(&asked.approval.container) } else { asked.containers().find_map(refuses) };
         if let Some(refusal) = refusal {
             return Answer::Refused(Box::new(asked), refusal);
         }
