@@ -1,0 +1,139 @@
+//! Rollouts that take their time, or stand still.
+
+use super::*;
+
+/// `web` was written at the beginning of the clock, and its rollout has not ended.
+fn rolling() -> Workload {
+    let now = Stepped(AtomicI64::new(0)).now();
+    let update = Update {
+        tag: Tag::parse("1.0.1").unwrap(),
+        digest: Digest::of(b"1.0.1"),
+        from: "a.example/web:1.0.0".into(),
+        at: now,
+        ..update(1, None)
+    };
+    let mut record = Record::default();
+    record.sequence = 1;
+    record.on("web", Event::Write(Box::new(update)), now);
+    let (text, history) = seal(&record, &auto(&[]).id, &LinkKey::new(vec![7; 32]).unwrap()).unwrap();
+    let workload = auto(&[("record", &text), ("history", &history.unwrap())]);
+    let containers = [crate::domain::workload::Container::main("web", "a.example/web:1.0.1")];
+    Workload { containers: containers.into(), rollout: hangs(1), ..workload }
+}
+
+impl Stage {
+    /// Why rollouts stand still, as people are told: one a message.
+    fn told_of_stalls(&self) -> Vec<String> {
+        let told = self.joe.0.lock().unwrap();
+        let stalls = told.iter().filter(|notice| notice.kind == NoticeKind::Stalled);
+        let all: std::collections::BTreeMap<String, String> = stalls
+            .map(|notice| {
+                let id = Delivery::of("email", "joe@example.com", notice.clone()).id();
+                (id, notice.failure.as_ref().unwrap().reason.clone())
+            })
+            .collect();
+        all.into_values().collect()
+    }
+}
+
+const SLOW: &str = "the rollout of 1.0.1 has made no progress for 15 minutes; look at its pods";
+
+#[tokio::test]
+async fn a_rollout_that_hangs_holds_nothing_back_for_ever() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1", "1.0.2"]);
+    let verdict = stage.look().await;
+    assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
+    assert_eq!(stage.registry.asked.load(Ordering::SeqCst), 1, "the list alone");
+    assert_eq!(stage.counted("waiting", "rolling_out"), 1);
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.2@"), "{}", stage.cluster.image());
+    assert_eq!(stage.cluster.announced(|one| *one == WorkloadEvent::RolloutSlow(SLOW.into())), 1);
+    // What is written now has its own time.
+    stage.look().await;
+    assert_eq!((stage.counted("waiting", "rolling_out"), stage.counted("waiting", "rollout_slow")), (2, 1));
+}
+
+#[tokio::test]
+async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
+    let writes = stage.writes();
+    for _ in 0..3 {
+        stage.clock.step(TimeDelta::minutes(16));
+        let verdict = stage.look().await;
+        assert!(matches!(verdict, Verdict::Again(_)), "{verdict:?}");
+    }
+    assert_eq!(stage.writes(), writes, "nothing is written twice");
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutSlow(_))), 1);
+    assert_eq!(stage.told_of_stalls(), ["NoProgress"], "people are told once");
+    stage.cluster.rolls(hangs(2));
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.told_of_stalls().len(), 1, "an update that stands still again is no news");
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error"), None, "it came up");
+}
+
+#[tokio::test]
+async fn a_controller_that_does_not_look_is_told_once() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
+    let lacks = crate::domain::rollout::Lacks::ObservedGeneration;
+    stage.cluster.rolls(Rollout::Progressing(Progress { lacks, has_deadline: true, ..Progress::default() }));
+    for _ in 0..4 {
+        stage.look().await;
+        stage.clock.step(TimeDelta::minutes(15));
+    }
+    let said = stage.cluster.annotation("error").unwrap_or_default();
+    let expected = "the rollout of 1.0.1 stands still: NotObserved: its controller has not looked at it for 15 minutes";
+    assert!(said.starts_with(expected), "{said}");
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutSlow(_))), 1);
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error"), None);
+}
+
+#[tokio::test]
+async fn a_restart_does_not_time_a_rollout_anew_and_somebody_who_acts_does() {
+    let mut stage = Stage::new(rolling(), &["1.0.0", "1.0.1", "1.0.2"]);
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::Partition));
+    stage.clock.step(TimeDelta::days(3));
+    stage.cluster.state(|state| state.credential = None);
+    stage.look().await;
+    stage.cluster.rolls(hangs(1));
+    stage.look().await;
+    assert_eq!(stage.counted("waiting", "rollout_slow"), 0, "it goes on since a moment ago");
+    stage.restart();
+    stage.cluster.rolls(hangs(3));
+    stage.look().await;
+    assert_eq!(stage.counted("waiting", "rollout_slow"), 0, "it moved, nobody knows when");
+    stage.restart();
+    stage.cluster.rolls(hangs(1));
+    stage.look().await;
+    assert_eq!(stage.counted("waiting", "rollout_slow"), 1, "nothing moved since it was written");
+}
+
+#[tokio::test]
+async fn the_end_of_a_rollout_is_written_and_said_once_while_the_registry_is_away() {
+    let stage = Stage::new(auto(&[("rollback", "false")]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    assert!(stage.cluster.image().contains(":1.0.1@"));
+    *stage.registry.tags.lock().unwrap() = vec!["away"];
+    let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
+    let stall = Stall { reason, message, since: "t".into(), progress: Progress::default() };
+    stage.cluster.rolls(Rollout::Stalled(stall));
+    for _ in 0..4 {
+        stage.clock.step(TimeDelta::minutes(15));
+        assert!(matches!(stage.look().await, Verdict::Retry { .. }), "nothing is decided");
+    }
+    assert!(stage.cluster.annotation("history").is_some_and(|history| history.contains("\"failed\"")));
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutFailed(_))), 1);
+    let counted = stage.metrics.text();
+    let ends: Vec<&str> = counted.lines().filter(|line| line.starts_with("image_watcher_updates_total")).collect();
+    assert!(matches!(ends[..], [end] if end.contains("failed") && end.ends_with(" 1")), "{ends:?}");
+}
