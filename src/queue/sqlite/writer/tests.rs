@@ -120,9 +120,9 @@ async fn after_a_death_the_lease_of_what_was_there_before_is_on_the_disk() {
     before.commit(vec![command]);
     stored.await.unwrap();
     reader.query_row("SELECT count(*) FROM job", [], |row| row.get::<_, i64>(0)).unwrap();
-    before.syncer.end();
-    drop(before.store);
-    drop(before._lock);
+    let Writer { store, syncer, _lock: lock, .. } = before;
+    syncer.end();
+    drop((store, lock));
 
     clock.step(TimeDelta::seconds(1));
     let (answer, answers) = channel();
@@ -134,7 +134,9 @@ async fn after_a_death_the_lease_of_what_was_there_before_is_on_the_disk() {
     };
     answer.send(full()).unwrap();
     assert!(leases().await.is_err(), "it is on the disk before it is begun");
-    [Ok(()), Ok(())].into_iter().for_each(|mends| answer.send(mends).unwrap());
+    for mends in [Ok(()), Ok(())] {
+        answer.send(mends).unwrap();
+    }
     assert_eq!(leases().await.unwrap(), 1);
     clock.step(TimeDelta::seconds(1));
     let (command, stored) = put(look("shop/web", clock.now()));
