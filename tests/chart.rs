@@ -102,6 +102,28 @@ fn what_few_need_is_granted_by_a_value_as_by_its_folder() {
 }
 
 #[test]
+fn several_replicas_are_the_same_by_chart_and_by_kustomize() {
+    let (chart, folder) = ("tests/chart/replicas.yaml", "deploy/replicas");
+    let rules = |path: &str| named(path, "Role", "image-watcher-lease")["rules"].take();
+    assert_eq!(rules(chart), rules(&format!("{folder}/role.yaml")));
+    let budget = |path: &str| of_kind(path, "PodDisruptionBudget")["spec"]["maxUnavailable"].take();
+    assert_eq!((budget(chart), budget(&format!("{folder}/poddisruptionbudget.yaml"))), (json!(1), json!(1)));
+    let (of_chart, of_folder) =
+        (of_kind(chart, "Deployment"), of_kind(&format!("{folder}/deployment.yaml"), "Deployment"));
+    let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}});
+    for deployment in [&of_chart, &of_folder] {
+        assert_eq!((&deployment["spec"]["replicas"], &deployment["spec"]["strategy"]), (&json!(3), &rolling));
+        let pod = &deployment["spec"]["template"]["spec"];
+        assert_eq!(pod["topologySpreadConstraints"][0]["topologyKey"], "kubernetes.io/hostname");
+        assert_eq!((&pod["volumes"][0]["name"], &pod["volumes"][0]["emptyDir"]), (&json!("data"), &json!({})));
+    }
+    let has = |kind: &str| documents(chart).iter().any(|document| document["kind"] == kind);
+    assert!(!has("PersistentVolumeClaim"), "nothing of them is kept on a volume");
+    let key = &of_folder["spec"]["template"]["spec"]["containers"][0]["env"][1];
+    assert_eq!(key["valueFrom"]["secretKeyRef"]["key"], "IMAGE_WATCHER_LINK_KEY", "none starts without it");
+}
+
+#[test]
 fn the_routes_of_the_chart_are_the_public_paths_of_the_code() {
     let routes: Value = serde_saphyr::from_str(&text("deploy/chart/files/routes.yaml")).unwrap();
     let of = |purpose: Purpose| -> Vec<Value> {

@@ -30,7 +30,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 const HELMS: [&str; 2] = ["helm-3", "helm-4"];
-const RENDERINGS: [&str; 4] = ["defaults", "everything", "install", "namespaced"];
+const RENDERINGS: [&str; 5] = ["defaults", "everything", "install", "namespaced", "replicas"];
 
 fn is_skipped(ctx: &Ctx) -> bool {
     let skipped = !HELMS.iter().all(|helm| ctx.has_tool(helm));
@@ -78,7 +78,7 @@ async fn both_helms_render_what_is_committed(ctx: Ctx) {
 }
 
 /// Settings that can't be meant, and what is said of them.
-const REFUSED: [(&str, &str); 18] = [
+const REFUSED: [(&str, &str); 20] = [
     ("replicaCuont=2", "replicaCuont"),
     ("image.digests=sha256:00", "digests"),
     ("image.digest=sha256:00", "digest"),
@@ -89,6 +89,8 @@ const REFUSED: [(&str, &str); 18] = [
     ("service.targetPort=admin", "targetPort"),
     ("ingress.routes[0]=metrics", "routes"),
     ("replicaCount=2", "set replicaCount to 1"),
+    ("replicaCount=3,config.queue=sqlite", "name the servers of NATS in config.queue"),
+    ("replicaCount=3,config.queue=nats://nats:4222", "IMAGE_WATCHER_LINK_KEY into a Secret"),
     ("config.queue=redis://redis.example.com:6379", "leave it out, or name the servers of NATS"),
     ("strategy.type=RollingUpdate", "set strategy.type to Recreate"),
     ("rbac.namespaces[0]=shop", "belongs to rbac.scope: namespaced"),

@@ -1,13 +1,17 @@
 {{/* What the schema can't say. Each ends the rendering with what to set. */}}
 {{- define "image-watcher.checks" -}}
-{{- if gt (int .Values.replicaCount) 1 -}}
-{{- fail (printf "replicaCount is %d, and one replica is what this version can: set replicaCount to 1" (int .Values.replicaCount)) -}}
+{{- $nats := include "image-watcher.onNats" . -}}
+{{- if and (gt (int .Values.replicaCount) 1) (not $nats) -}}
+{{- fail (printf "replicaCount is %d, and a queue in a file has one owner: name the servers of NATS in config.queue, or set replicaCount to 1" (int .Values.replicaCount)) -}}
 {{- end -}}
 {{- if not (regexMatch "^(sqlite$|nats://|tls://)" (.Values.config.queue | default "sqlite" | toString)) -}}
 {{- fail (printf "config.queue is %v: leave it out, or name the servers of NATS as nats://host:4222" .Values.config.queue) -}}
 {{- end -}}
-{{- if eq .Values.strategy.type "RollingUpdate" -}}
-{{- fail "strategy.type is RollingUpdate, and there is one replica, so that the new pod would wait for the old one for ever: set strategy.type to Recreate" -}}
+{{- if and $nats (not (include "image-watcher.hasLinkKey" .)) -}}
+{{- fail "config.queue is on NATS, and no replica may sign links with a key of its own: put IMAGE_WATCHER_LINK_KEY into a Secret and name it in existingSecret, or its file in config.linkKeyFile" -}}
+{{- end -}}
+{{- if and (eq (.Values.strategy.type | default "") "RollingUpdate") (not $nats) -}}
+{{- fail "strategy.type is RollingUpdate, and a queue in a file has one owner, so that the new pod would wait for the old one for ever: set strategy.type to Recreate" -}}
 {{- end -}}
 {{- if and (eq .Values.rbac.scope "cluster") .Values.rbac.namespaces -}}
 {{- fail "rbac.namespaces belongs to rbac.scope: namespaced; with rbac.scope: cluster set config.namespaces to watch only some" -}}

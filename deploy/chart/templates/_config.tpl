@@ -106,3 +106,62 @@ yes
 {{- end -}}
 {{- end -}}
 {{- end }}
+
+{{/* Whether the queue stands on NATS: "yes" or nothing. */}}
+{{- define "image-watcher.onNats" -}}
+{{- if regexMatch "^(nats|tls)://" (.Values.config.queue | default "" | toString) -}}
+yes
+{{- end -}}
+{{- end }}
+
+{{/* Whether the key of links may come from a Secret: "yes" or nothing. What stands in one is not known here. */}}
+{{- define "image-watcher.hasLinkKey" -}}
+{{- $found := or .Values.existingSecret .Values.extraEnvFrom .Values.config.linkKeyFile -}}
+{{- range .Values.extraEnv -}}
+{{- if has .name (list "IMAGE_WATCHER_LINK_KEY" "IMAGE_WATCHER_LINK_KEY_FILE") -}}
+{{- $found = true -}}
+{{- end -}}
+{{- end -}}
+{{- if $found -}}
+yes
+{{- end -}}
+{{- end }}
+
+{{/* How an old pod makes way for a new one: on NATS after it, without it before. */}}
+{{- define "image-watcher.strategy" -}}
+{{- if .Values.strategy.type -}}
+{{ toYaml .Values.strategy }}
+{{- else if include "image-watcher.onNats" . -}}
+type: RollingUpdate
+rollingUpdate:
+  maxUnavailable: 0
+  maxSurge: 1
+{{- else -}}
+type: Recreate
+{{- end -}}
+{{- end }}
+
+{{/* Replicas on different nodes, as far as there are some; what is said of it counts instead. */}}
+{{- define "image-watcher.spread" -}}
+{{- if .Values.topologySpreadConstraints -}}
+{{ toYaml .Values.topologySpreadConstraints }}
+{{- else if gt (int .Values.replicaCount) 1 -}}
+- maxSkew: 1
+  topologyKey: kubernetes.io/hostname
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "image-watcher.selectorLabels" . | nindent 6 }}
+{{- end -}}
+{{- end }}
+
+{{/* The claim that is mounted: none where the queue stands on NATS, unless one is named. */}}
+{{- define "image-watcher.claim" -}}
+{{- if .Values.persistence.enabled -}}
+{{- if .Values.persistence.existingClaim -}}
+{{ .Values.persistence.existingClaim }}
+{{- else if not (include "image-watcher.onNats" .) -}}
+{{ include "image-watcher.fullname" . }}
+{{- end -}}
+{{- end -}}
+{{- end }}

@@ -42,6 +42,17 @@ tokenReviews:
   verbs: [create]
 {{- end }}
 
+{{/* Who of several replicas does what one has to do alone. deploy/replicas has the same. */}}
+{{- define "image-watcher.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [image-watcher]
+  verbs: [get, update]
+{{- end }}
+
 {{/* A binding: the root, its kind, its metadata's name and namespace, the role's kind and name. */}}
 {{- define "image-watcher.binding" -}}
 {{- $root := index . 0 -}}
