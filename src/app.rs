@@ -56,6 +56,7 @@ use crate::notify::{
     Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
 };
 use crate::outbound::{Outbound, Reach};
+use crate::queue::moving::may_be_used;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{
     Claim, Kept, Leased, MOST_NAMESPACES, NewJob, Opening, Queue as _, Records as _, Sharing, Sightings, Slots,
@@ -173,6 +174,7 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     let ambient = Ambient::system();
     let opened = waiting::queue(&config, &ambient, signalled()).await.context("the queue can't be opened")?;
     let Some(queue) = opened else { return Ok(()) };
+    may_be_used(&queue).await.context("the queue can't be used")?;
     let (raise, stop) = Stop::new();
     let mut tasks = Tasks::new();
     let (background, run_background) = Background::new(stop.clone());
@@ -1055,11 +1057,11 @@ mod waiting {
     use super::{PRIVATE, PUBLIC};
     use crate::ambient::Ambient;
     use crate::config::Config;
-    use crate::config::queue::QueueConfig;
+    use crate::config::queue::{NatsCertificate, NatsLogin, QueueConfig};
     use crate::listener::{Listen, Places, Problem, bind, serve};
     use crate::outbound::OutboundError;
     use crate::queue::StoreHandle;
-    use crate::queue::nats::{NatsError, NatsSettings};
+    use crate::queue::nats::{Login, NatsError, NatsSettings};
     use crate::telemetry::chain;
 
     /// It is tried again after this time.
@@ -1102,11 +1104,18 @@ mod waiting {
         let QueueConfig::Nats(nats) = &config.queue else { return Ok(None) };
         Ok(Some(NatsSettings {
             servers: nats.servers.clone(),
-            user: nats.user.clone(),
-            password_file: nats.password_file.clone(),
+            login: match nats.login.clone() {
+                NatsLogin::Nobody => Login::Nobody,
+                NatsLogin::User(name, password) => Login::User { name, password },
+                NatsLogin::Nkey(seed) => Login::Nkey(seed),
+                NatsLogin::Credentials(credentials) => Login::Credentials(credentials),
+            },
             buckets: nats.buckets.clone(),
             replicas: nats.replicas,
-            tls: config.outbound()?.tls(),
+            tls: match nats.certificate.clone() {
+                Some(NatsCertificate { identity, files }) => identity.shown_by(config.outbound()?.tls(), files),
+                None => config.outbound()?.tls(),
+            },
         }))
     }
 

@@ -24,6 +24,7 @@ mod migrate;
 mod notes;
 mod notify_test;
 mod policy;
+mod queue;
 #[cfg(test)]
 mod schemas;
 mod secrets;
@@ -177,6 +178,13 @@ enum Command {
         after_help = "Examples:\n  kubectl -n image-watcher exec deploy/image-watcher -- /image-watcher deliveries --state dead\n  image-watcher deliveries retry --channel email"
     )]
     Deliveries(deliveries::DeliveriesArguments),
+    /// Move the queue from the file to NATS, or back, with the service stopped
+    ///
+    /// Exit status: 0 when it is done, 1 when it is not.
+    #[command(
+        after_help = "Examples:\n  image-watcher queue move --to nats --dry-run\n  image-watcher queue move --to sqlite"
+    )]
+    Queue(queue::QueueArguments),
     /// Send one real message, marked TEST, to each recipient of a channel
     ///
     /// It goes the same way as every other: proxy, trust, credentials. Exit status: 0 when every message was taken, 1 when one was
@@ -506,6 +514,14 @@ fn run_with(config: Config, terminal: Terminal, command: Command) -> ExitCode {
         Command::Brake { resume } => brake(&config, resume),
         Command::Deliveries(arguments) => match blocking(deliveries::deliveries(&config, &arguments)) {
             Ok(text) => printed(&text, ExitCode::SUCCESS),
+            Err(error) => no_answer(&error),
+        },
+        Command::Queue(arguments) => match blocking(queue::queue(&config, &arguments)) {
+            Ok((text, told)) => {
+                let code = printed(&text, ExitCode::SUCCESS);
+                eprint!("{told}");
+                code
+            }
             Err(error) => no_answer(&error),
         },
         Command::NotifyTest(arguments) => match blocking(notify_test::notify_test(&config, &arguments)) {

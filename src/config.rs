@@ -489,7 +489,8 @@ mod tests {
 
     #[test]
     fn the_queue_is_a_file_or_stands_on_nats() {
-        let queue = |variables: &[(&str, &str)]| read(variables).unwrap().queue;
+        let key = ("IMAGE_WATCHER_LINK_KEY", "a key of thirty-two bytes or more");
+        let queue = |variables: &[(&str, &str)]| read(&[variables, &[key]].concat()).unwrap().queue;
         assert!(matches!(queue(&[]), QueueConfig::Sqlite));
         assert!(matches!(queue(&[("IMAGE_WATCHER_QUEUE", "sqlite")]), QueueConfig::Sqlite));
         let nats = |variables: &[(&str, &str)]| match queue(variables) {
@@ -508,11 +509,10 @@ mod tests {
             ("IMAGE_WATCHER_NATS_REPLICAS", "5"),
         ];
         let known = nats(&user);
-        assert_eq!(known.password_file.as_deref(), Some(std::path::Path::new("/secret")));
-        assert_eq!(
-            known.user.map(|(name, password)| (name, password.expose().to_owned())),
-            Some(("iw".into(), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()))
-        );
+        let queue::NatsLogin::User(name, password) = &known.login else { panic!("{:?}", known.login) };
+        assert_eq!(password.file.as_deref(), Some(std::path::Path::new("/secret")));
+        let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        assert_eq!((name.as_str(), password.first.expose()), ("iw", secret));
         assert_eq!((known.buckets.as_str(), known.replicas), ("prod", 5));
     }
 

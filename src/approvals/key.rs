@@ -40,16 +40,20 @@ pub enum LinkKeyError {
     },
 }
 
-/// The configured keys, or the one of a data folder, which is made if it is missing.
+/// The configured keys, or the one of a data folder, which is made if it is missing. Beside configured ones that of the folder
+/// verifies still, as it signed what is open.
 ///
 /// # Errors
 /// [`LinkKeyError`] when there is none.
 pub fn link_keys(configured: &[Secret], folder: &Path, ambient: &Ambient) -> Result<LinkKeys, LinkKeyError> {
     let mut configured = configured.iter().map(|secret| LinkKey::new(secret.expose().as_bytes().to_vec()));
-    if let Some(signing) = configured.next() {
-        return Ok(LinkKeys::new(signing?, configured.collect::<Result<_, _>>()?));
-    }
     let path = folder.join("link.key");
+    if let Some(signing) = configured.next() {
+        let (signing, mut older) = (signing?, configured.collect::<Result<Vec<_>, _>>()?);
+        let made = std::fs::read(&path).ok().and_then(|bytes| LinkKey::new(bytes).ok());
+        older.extend(made.filter(|made| *made.id() != *signing.id()));
+        return Ok(LinkKeys::new(signing, older));
+    }
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -85,13 +89,17 @@ mod tests {
         let made = link_keys(&[], folder.path(), &ambient).unwrap();
         let again = link_keys(&[], folder.path(), &ambient).unwrap();
         assert_eq!(made.signing().id(), again.signing().id());
+        let configured = Secret::new("0123456789abcdef0123456789abcdef".into());
+        let both = link_keys(std::slice::from_ref(&configured), folder.path(), &ambient).unwrap();
+        assert_ne!(both.signing().id(), made.signing().id());
+        assert!(both.named(&made.signing().id().to_string()).is_some(), "what it signed is believed still");
         let file = folder.path().join("link.key");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::write(&file, "short").unwrap();
         let damaged = link_keys(&[], folder.path(), &ambient).unwrap_err();
         assert!(matches!(damaged, LinkKeyError::Damaged { .. }) && damaged.to_string().contains("remove the file"));
-        let configured = Secret::new("0123456789abcdef0123456789abcdef".into());
-        let configured = link_keys(std::slice::from_ref(&configured), folder.path(), &ambient).unwrap();
-        assert_ne!(configured.signing().id(), made.signing().id());
+        let alone = link_keys(std::slice::from_ref(&configured), folder.path(), &ambient).unwrap();
+        assert_eq!(alone.signing().id(), both.signing().id(), "a damaged one is passed over");
+        assert!(alone.named(&made.signing().id().to_string()).is_none());
     }
 }

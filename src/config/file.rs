@@ -134,6 +134,14 @@ config_file! {
         "natsUser" nats_user: Text = "IMAGE_WATCHER_NATS_USER" => apart,
         /// A file of that user's password.
         "natsPasswordFile" nats_password_file: Text = "IMAGE_WATCHER_NATS_PASSWORD_FILE" => apart,
+        /// A file of credentials for NATS: a JWT, and the seed of its nkey.
+        "natsCredentialsFile" nats_credentials_file: Text = "IMAGE_WATCHER_NATS_CREDENTIALS_FILE" => apart,
+        /// A file of the seed of an nkey for NATS.
+        "natsNkeyFile" nats_nkey_file: Text = "IMAGE_WATCHER_NATS_NKEY_FILE" => apart,
+        /// A file of the certificate that is shown to NATS, in PEM.
+        "natsCertificateFile" nats_certificate_file: Text = "IMAGE_WATCHER_NATS_CERTIFICATE_FILE" => apart,
+        /// A file of its key.
+        "natsKeyFile" nats_key_file: Text = "IMAGE_WATCHER_NATS_KEY_FILE" => apart,
         /// What the names of the buckets on NATS begin with.
         "natsBucket" nats_bucket: Text = "IMAGE_WATCHER_NATS_BUCKET" => apart,
         /// How many servers of NATS keep each entry.

@@ -79,11 +79,15 @@ const PLAIN: [&str; 50] = [
 ];
 
 /// Variables that are also read from the file that `<NAME>_FILE` names.
-const BY_FILE: [&str; 25] = [
+const BY_FILE: [&str; 29] = [
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "IMAGE_WATCHER_LINK_KEY",
     "IMAGE_WATCHER_NATS_PASSWORD",
+    "IMAGE_WATCHER_NATS_CREDENTIALS",
+    "IMAGE_WATCHER_NATS_NKEY",
+    "IMAGE_WATCHER_NATS_CERTIFICATE",
+    "IMAGE_WATCHER_NATS_KEY",
     "SMTP_URL",
     "SLACK_URL",
     "SLACK_BOT_TOKEN",

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use nkeys::KeyPair;
 use url::Url;
 
 use super::parse::Reader;
-use crate::domain::secret::Secret;
+use crate::domain::secret::Renewable;
+use crate::outbound::trust::{Identity, IdentityError};
 
 /// What keeps the queue.
 #[derive(Debug)]
@@ -21,19 +23,46 @@ pub enum QueueConfig {
 pub struct NatsConfig {
     /// Its servers, any of which will do; nothing in them is secret.
     pub servers: Vec<Url>,
-    /// `IMAGE_WATCHER_NATS_USER`, and `IMAGE_WATCHER_NATS_PASSWORD`.
-    pub user: Option<(String, Secret)>,
-    /// `IMAGE_WATCHER_NATS_PASSWORD_FILE`, where the password stands in one.
-    pub password_file: Option<PathBuf>,
+    /// Who this is there.
+    pub login: NatsLogin,
+    /// What is shown where TLS is spoken.
+    pub certificate: Option<NatsCertificate>,
     /// `IMAGE_WATCHER_NATS_BUCKET`: what the names of the buckets begin with.
     pub buckets: String,
     /// `IMAGE_WATCHER_NATS_REPLICAS`: how many servers keep each entry.
     pub replicas: usize,
 }
 
+/// Who this is at NATS.
+#[derive(Clone, Debug)]
+pub enum NatsLogin {
+    /// Whoever may connect.
+    Nobody,
+    /// `IMAGE_WATCHER_NATS_USER`, and `IMAGE_WATCHER_NATS_PASSWORD`.
+    User(String, Renewable),
+    /// `IMAGE_WATCHER_NATS_NKEY`: a seed.
+    Nkey(Renewable),
+    /// `IMAGE_WATCHER_NATS_CREDENTIALS`: a JWT, and the seed of its nkey.
+    Credentials(Renewable),
+}
+
+/// `IMAGE_WATCHER_NATS_CERTIFICATE` and `IMAGE_WATCHER_NATS_KEY`.
+#[derive(Clone, Debug)]
+pub struct NatsCertificate {
+    /// As they were read first.
+    pub identity: Identity,
+    /// Their files, where they stand in some.
+    pub files: Option<[PathBuf; 2]>,
+}
+
 const QUEUE: &str = "IMAGE_WATCHER_QUEUE";
 const USER: &str = "IMAGE_WATCHER_NATS_USER";
 const PASSWORD: &str = "IMAGE_WATCHER_NATS_PASSWORD";
+const CREDENTIALS: &str = "IMAGE_WATCHER_NATS_CREDENTIALS";
+const NKEY: &str = "IMAGE_WATCHER_NATS_NKEY";
+const CERTIFICATE: &str = "IMAGE_WATCHER_NATS_CERTIFICATE";
+const KEY: &str = "IMAGE_WATCHER_NATS_KEY";
+const LINK_KEY: &str = "IMAGE_WATCHER_LINK_KEY";
 const BUCKET: &str = "IMAGE_WATCHER_NATS_BUCKET";
 const REPLICAS: &str = "IMAGE_WATCHER_NATS_REPLICAS";
 /// The most servers that are named; one of them says which others there are.
@@ -46,7 +75,7 @@ impl Reader<'_> {
     pub(super) fn queue(&mut self) -> QueueConfig {
         let text = self.text(QUEUE).unwrap_or_else(|| "sqlite".into());
         if text == "sqlite" {
-            for name in [USER, PASSWORD, BUCKET, REPLICAS] {
+            for name in [USER, PASSWORD, CREDENTIALS, NKEY, CERTIFICATE, KEY, BUCKET, REPLICAS] {
                 let by_file = format!("{name}_FILE");
                 if self.text(name).is_some() || self.text(&by_file).is_some() {
                     self.problem(name, format!("is for {QUEUE}=nats://… alone"));
@@ -62,8 +91,11 @@ impl Reader<'_> {
         if servers.len() > MOST_SERVERS {
             self.problem(QUEUE, format!("names more than {MOST_SERVERS} servers"));
         }
-        let user = self.nats_user();
-        let password_file = self.text(&format!("{PASSWORD}_FILE")).map(PathBuf::from);
+        let (login, certificate) = (self.nats_login(), self.nats_certificate());
+        if !self.is_set(LINK_KEY) {
+            // One that each replica makes for itself verifies nothing that another signed, and without a volume none is kept.
+            self.problem(LINK_KEY, format!("is missing; {QUEUE}=nats://… needs it, the same for every replica"));
+        }
         let buckets = self.text(BUCKET).unwrap_or_else(|| "image-watcher".into());
         let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
         if buckets.len() > LONGEST_BUCKET || !buckets.chars().all(fits) {
@@ -79,11 +111,55 @@ impl Reader<'_> {
             self.problem(REPLICAS, "can't be read; a number from 1 to 5 is expected");
             replicas = usual;
         }
-        QueueConfig::Nats(NatsConfig { servers, user, password_file, buckets, replicas })
+        QueueConfig::Nats(NatsConfig { servers, login, certificate, buckets, replicas })
     }
 
-    fn nats_user(&mut self) -> Option<(String, Secret)> {
-        match (self.text(USER), self.secret(PASSWORD)) {
+    /// A secret, and the file that it stands in.
+    fn renewable(&mut self, name: &str) -> Option<Renewable> {
+        let file = self.text(&format!("{name}_FILE")).map(PathBuf::from);
+        self.secret(name).map(|first| Renewable { file, first })
+    }
+
+    /// Whether a variable is set, or the one of its file.
+    fn is_set(&self, name: &str) -> bool {
+        self.text(name).is_some() || self.text(&format!("{name}_FILE")).is_some()
+    }
+
+    /// One of three ways to say who this is.
+    fn nats_login(&mut self) -> NatsLogin {
+        let ways = [(USER, PASSWORD), (NKEY, NKEY), (CREDENTIALS, CREDENTIALS)];
+        let ways = ways.into_iter().filter(|(one, other)| self.is_set(one) || self.is_set(other));
+        let named: Vec<&str> = ways.map(|(one, other)| if self.is_set(one) { one } else { other }).collect();
+        if let [first, others @ ..] = &named[..]
+            && !others.is_empty()
+        {
+            self.problem(
+                first,
+                format!("is one way to say who this is, and {} another; keep one", others.join(" and ")),
+            );
+            return NatsLogin::Nobody;
+        }
+        if let Some(nkey) = self.renewable(NKEY) {
+            let wrong = match KeyPair::from_seed(nkey.first.expose()) {
+                Ok(pair) if pair.kind() == nkeys::Kind::User => None,
+                Ok(_) => Some("is the seed of another kind: a user's is expected, which begins with SU".to_owned()),
+                Err(error) => Some(error.to_string()),
+            };
+            wrong.into_iter().for_each(|wrong| self.problem(NKEY, wrong));
+            return NatsLogin::Nkey(nkey);
+        }
+        if let Some(credentials) = self.renewable(CREDENTIALS) {
+            let read = nkeys::credentials(credentials.first.expose()).and_then(|(_, seed)| KeyPair::from_seed(seed));
+            if let Err(error) = read {
+                self.problem(CREDENTIALS, error.to_string());
+            }
+            return NatsLogin::Credentials(credentials);
+        }
+        self.nats_user().map_or(NatsLogin::Nobody, |(name, password)| NatsLogin::User(name, password))
+    }
+
+    fn nats_user(&mut self) -> Option<(String, Renewable)> {
+        match (self.text(USER), self.renewable(PASSWORD)) {
             (Some(user), Some(password)) => Some((user, password)),
             (None, None) => None,
             (Some(_), None) => {
@@ -95,6 +171,32 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn nats_certificate(&mut self) -> Option<NatsCertificate> {
+        let (certificate, key) = match (self.renewable(CERTIFICATE), self.renewable(KEY)) {
+            (Some(certificate), Some(key)) => (certificate, key),
+            (None, None) => return None,
+            (Some(_), None) => {
+                self.problem(KEY, format!("is missing; {CERTIFICATE} needs it"));
+                return None;
+            }
+            (None, Some(_)) => {
+                self.problem(CERTIFICATE, format!("is missing; {KEY} needs it"));
+                return None;
+            }
+        };
+        let read = Identity::parse(certificate.first.expose().as_bytes(), key.first.expose().as_bytes());
+        let identity = match read {
+            Ok(identity) => identity,
+            Err(error) => {
+                let of = if error == IdentityError::Certificate { CERTIFICATE } else { KEY };
+                self.problem(of, error.to_string());
+                return None;
+            }
+        };
+        let files = certificate.file.zip(key.file).map(|(certificate, key)| [certificate, key]);
+        Some(NatsCertificate { identity, files })
     }
 }
 

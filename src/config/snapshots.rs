@@ -96,10 +96,19 @@ fn together() -> Vec<Vec<(&'static str, &'static str)>> {
         vec![("OPEN_AI_URL", "ftp://x"), ("OPEN_AI_MODEL", "a-model")],
         vec![("OPEN_AI_KEY", SECRET), ("OPENAI_API_KEY", "another"), ("OPEN_AI_MODEL", "a-model")],
         vec![("PORT", "8080"), ("ADMIN_PORT", "8080")],
-        vec![NATS, ("IMAGE_WATCHER_NATS_USER", "iw")],
-        vec![NATS, ("IMAGE_WATCHER_NATS_PASSWORD", SECRET)],
-        vec![NATS, ("IMAGE_WATCHER_NATS_BUCKET", "prod.eu")],
-        vec![NATS, ("IMAGE_WATCHER_NATS_REPLICAS", "6")],
+        nats(("IMAGE_WATCHER_NATS_USER", "iw")),
+        nats(("IMAGE_WATCHER_NATS_PASSWORD", SECRET)),
+        vec![NATS],
+        nats(("IMAGE_WATCHER_NATS_NKEY", SECRET)),
+        nats(("IMAGE_WATCHER_NATS_NKEY_FILE", "/none")),
+        nats(("IMAGE_WATCHER_NATS_CREDENTIALS", SECRET)),
+        nats(("IMAGE_WATCHER_NATS_CERTIFICATE", SECRET)),
+        nats(("IMAGE_WATCHER_NATS_KEY", SECRET)),
+        [nats(("IMAGE_WATCHER_NATS_CERTIFICATE", SECRET)), vec![("IMAGE_WATCHER_NATS_KEY", SECRET)]].concat(),
+        [nats(("IMAGE_WATCHER_NATS_USER", "iw")), vec![("IMAGE_WATCHER_NATS_CREDENTIALS_FILE", "/none")]].concat(),
+        vec![("IMAGE_WATCHER_NATS_NKEY", SECRET)],
+        nats(("IMAGE_WATCHER_NATS_BUCKET", "prod.eu")),
+        nats(("IMAGE_WATCHER_NATS_REPLICAS", "6")),
         vec![("TELEGRAM_TOKEN", SECRET), ("TELEGRAM_CHAT", "-42")],
         vec![("TELEGRAM_TOKEN", "1:hunter2hunter2hunter2"), ("TELEGRAM_CHAT", "ops")],
         vec![("SLACK_BOT_TOKEN", "xoxp-hunter2"), ("SLACK_CHANNEL", "C1")],
@@ -118,6 +127,11 @@ fn together() -> Vec<Vec<(&'static str, &'static str)>> {
         traces("OTEL_TRACES_SAMPLER", "jaeger_remote"),
         [traces("OTEL_TRACES_SAMPLER", "traceidratio"), vec![("OTEL_TRACES_SAMPLER_ARG", "1.5")]].concat(),
     ]
+}
+
+/// With the key that a queue on NATS needs.
+fn nats(more: (&'static str, &'static str)) -> Vec<(&'static str, &'static str)> {
+    vec![NATS, ("IMAGE_WATCHER_LINK_KEY", "a key of thirty-two bytes or more"), more]
 }
 
 /// With a collector, as nothing else is judged without.

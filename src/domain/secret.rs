@@ -1,5 +1,7 @@
 //! What must not be printed, logged, compared by `==` or left in memory.
 
+use std::path::PathBuf;
+
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -34,6 +36,15 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secret({} bytes)", self.0.len())
     }
+}
+
+/// A secret as it was read first, and the file that it may be changed in.
+#[derive(Clone, Debug)]
+pub struct Renewable {
+    /// The file; nothing where it was given as it is.
+    pub file: Option<PathBuf>,
+    /// As it was read first.
+    pub first: Secret,
 }
 
 #[cfg(test)]

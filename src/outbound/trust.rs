@@ -3,12 +3,14 @@
 
 use std::error::Error;
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, RootCertStore};
+use rustls::{CertificateError, RootCertStore, SignatureScheme};
 
 /// A file of certificate authorities that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,6 +127,50 @@ impl Identity {
     }
 }
 
+/// A client's certificate that may be changed in its files: it is read again for each connection.
+#[derive(Debug)]
+struct Renewed {
+    files: [PathBuf; 2],
+    /// As it was read last: files that are being replaced are not a pair for a moment.
+    last: Mutex<Identity>,
+}
+
+impl Renewed {
+    fn now(&self) -> Identity {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let [chain, key] = self.files.each_ref().map(std::fs::read);
+        let read = chain.ok().zip(key.ok()).and_then(|(chain, key)| Identity::parse(&chain, &key).ok());
+        if let Some(read) = read {
+            *last = read;
+        }
+        last.clone()
+    }
+}
+
+impl ResolvesClientCert for Renewed {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.now().certified())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+impl Identity {
+    /// How TLS is spoken by whoever shows this, and what stands in its files, of certificate and key, when it connects again.
+    #[must_use]
+    pub fn shown_by(self, mut tls: rustls::ClientConfig, files: Option<[PathBuf; 2]>) -> rustls::ClientConfig {
+        // A session that is taken up again shows nothing new.
+        tls.resumption = rustls::client::Resumption::disabled();
+        tls.client_auth_cert_resolver = match files {
+            Some(files) => Arc::new(Renewed { files, last: Mutex::new(self) }),
+            None => Arc::new(rustls::sign::SingleCertAndKey::from(self.certified())),
+        };
+        tls
+    }
+}
+
 /// Whom one host is trusted by, and what it is shown, beside what holds for all.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
@@ -206,6 +252,23 @@ mod tests {
         ] {
             assert_eq!(read(certificate, key).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn a_certificate_that_was_changed_in_its_files_is_shown_when_both_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["tls.crt", "tls.key"].map(|name| folder.path().join(name));
+        let ((one, key_of_one), (two, key_of_two)) = (identity(), identity());
+        let first = Identity::parse(one.as_bytes(), key_of_one.as_bytes()).unwrap();
+        let renewed = Renewed { files: files.clone(), last: Mutex::new(first) };
+        let shown = || renewed.now().certified().cert.clone();
+        let of = |pem: &str| CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap();
+        assert_eq!(shown(), of(&one), "nothing is there");
+        std::fs::write(&files[0], &two).unwrap();
+        std::fs::write(&files[1], &key_of_one).unwrap();
+        assert_eq!(shown(), of(&one), "half of it is there");
+        std::fs::write(&files[1], &key_of_two).unwrap();
+        assert_eq!(shown(), of(&two));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::moving::{Beside, Exported, Mark, Part, StoredJob, Taken};
 use super::reply::Reply;
 use super::{
     Acted, Announced, Answering, Asked, Batch, Depth, ItemId, Leased, Letter, NewJob, Page, Placed, QueueError,
@@ -35,6 +36,7 @@ pub(super) enum Command {
     Found(Vec<Announced>, Reply<()>),
     Letters(LetterCommand),
     SignIns(SignInCommand),
+    Move(MoveCommand),
     Ping(Reply<()>),
 }
 
@@ -75,7 +77,8 @@ impl Command {
             | Self::RememberBrake(..)
             | Self::Announce(..)
             | Self::Letters(_)
-            | Self::SignIns(_) => false,
+            | Self::SignIns(_)
+            | Self::Move(_) => false,
         }
     }
 
@@ -87,6 +90,7 @@ impl Command {
             Self::Gathered(_, _, reply) => reply.send(Err(error)),
             Self::Letters(command) => command.refuse(error),
             Self::SignIns(command) => command.refuse(error),
+            Self::Move(command) => command.refuse(error),
             Self::Settle(_, _, reply)
             | Self::Keep(_, reply)
             | Self::Remember(_, reply)
@@ -149,6 +153,29 @@ impl SignInCommand {
         match self {
             Self::Remember(_, reply) | Self::Forget(_, reply) => reply.send(Err(error)),
             Self::Find(_, reply) => reply.send(Err(error)),
+        }
+    }
+}
+
+/// What whoever writes a store is asked by whoever moves it.
+pub(super) enum MoveCommand {
+    Jobs(Option<i64>, usize, Reply<Exported<StoredJob>>),
+    Beside(Part, Option<i64>, usize, Reply<Exported<Beside>>),
+    TakeOver(Vec<StoredJob>, Reply<Vec<Taken>>),
+    Mark(Reply<Option<Mark>>),
+    SetMark(Box<Option<Mark>>, Reply<()>),
+    Empty(Reply<()>),
+}
+
+impl MoveCommand {
+    /// Replies that nothing was done.
+    pub(super) fn refuse(self, error: QueueError) {
+        match self {
+            Self::Jobs(_, _, reply) => reply.send(Err(error)),
+            Self::Beside(_, _, _, reply) => reply.send(Err(error)),
+            Self::TakeOver(_, reply) => reply.send(Err(error)),
+            Self::Mark(reply) => reply.send(Err(error)),
+            Self::SetMark(_, reply) | Self::Empty(reply) => reply.send(Err(error)),
         }
     }
 }

@@ -11,8 +11,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 
-use super::command::{Command, Keeping, LetterCommand, SignInCommand};
+use super::command::{Command, Keeping, LetterCommand, MoveCommand, SignInCommand};
 use super::joined::Joined;
+use super::moving::{Beside, Exported, Mark, Movable, Part, StoredJob, Taken};
 use super::noted::Noted;
 use super::reply::Reply;
 use super::waiting::Stored;
@@ -319,5 +320,31 @@ impl SignIns for StoreHandle {
 
     fn forget_sign_in(&self, id: [u8; 32]) -> BoxFuture<'_, Result<(), QueueError>> {
         self.ask(move |reply| Command::SignIns(SignInCommand::Forget(id, reply))).boxed()
+    }
+}
+
+impl Movable for StoreHandle {
+    async fn export_jobs(&self, after: Option<i64>, most: usize) -> Result<Exported<StoredJob>, QueueError> {
+        self.ask(|reply| Command::Move(MoveCommand::Jobs(after, most, reply))).await
+    }
+
+    async fn export(&self, part: Part, after: Option<i64>, most: usize) -> Result<Exported<Beside>, QueueError> {
+        self.ask(|reply| Command::Move(MoveCommand::Beside(part, after, most, reply))).await
+    }
+
+    async fn take_over(&self, jobs: Vec<StoredJob>) -> Result<Vec<Taken>, QueueError> {
+        self.ask(|reply| Command::Move(MoveCommand::TakeOver(jobs, reply))).await
+    }
+
+    async fn mark(&self) -> Result<Option<Mark>, QueueError> {
+        self.ask(|reply| Command::Move(MoveCommand::Mark(reply))).await
+    }
+
+    async fn set_mark(&self, mark: Option<Mark>) -> Result<(), QueueError> {
+        self.ask(|reply| Command::Move(MoveCommand::SetMark(Box::new(mark), reply))).await
+    }
+
+    async fn empty(&self) -> Result<(), QueueError> {
+        self.ask(|reply| Command::Move(MoveCommand::Empty(reply))).await
     }
 }

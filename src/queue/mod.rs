@@ -21,6 +21,7 @@ mod kept;
 mod leases;
 mod letters;
 mod losses;
+pub mod moving;
 pub mod nats;
 mod noted;
 mod reason;

@@ -25,15 +25,16 @@ mod entry;
 mod error;
 mod examined;
 mod jobs;
+mod login;
+mod moving;
 mod room;
 mod rows;
 mod tables;
 mod views;
 mod writer;
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, rustls};
@@ -43,13 +44,14 @@ use url::Url;
 use super::command::Command;
 use super::handle::{MOST_WAITING, StoreHandle, Wakers};
 use crate::ambient::Ambient;
-use crate::domain::secret::Secret;
 
 use bucket::{Bucket, CALL, Shape, hex};
 use connection::connect;
 pub use error::NatsError;
 pub use examined::{Examined, ExaminedBucket, examine};
 use jobs::Jobs;
+pub use login::Login;
+pub use moving::{HEARD_WITHIN, is_in_use};
 use room::Room;
 use tables::{MOST_KEPT, Tables};
 use writer::{Alive, Writer};
@@ -67,15 +69,13 @@ const KEPT: Shape = Shape { name: "kept", bytes: MOST_KEPT, makes_way: true };
 pub struct NatsSettings {
     /// Servers, any of which will do; without user and password.
     pub servers: Vec<Url>,
-    /// The user, and its password.
-    pub user: Option<(String, Secret)>,
-    /// The file that the password was read from, which is read again whenever a connection is made.
-    pub password_file: Option<PathBuf>,
+    /// Who this process is there.
+    pub login: Login,
     /// What the names of the buckets begin with.
     pub buckets: String,
     /// How many servers keep each entry.
     pub replicas: usize,
-    /// Whom to trust, where a server has TLS.
+    /// Whom to trust, and what to show, where a server has TLS.
     pub tls: rustls::ClientConfig,
 }
 
@@ -125,14 +125,16 @@ async fn open(
     (wakers, given_up): (Wakers, Arc<Notify>),
 ) -> Result<Writer, NatsError> {
     let connections = Arc::<AtomicU64>::default();
-    let client = connect(&settings, Arc::clone(&connections)).await?;
+    let client = connect(&settings, Arc::clone(&connections), &ambient).await?;
     if !connection::is_new_enough(&client) {
         return Err(NatsError::Old { found: client.server_info().version });
     }
     let context = ContextBuilder::new().timeout(CALL).ack_timeout(CALL).build(client.clone());
     let open = async |shape| open_bucket((&client, &context), &settings, shape, &ambient).await;
-    let (bucket, tables) =
-        (open(JOBS).await?, Tables { state: open(STATE).await?, kept: open(KEPT).await?, ambient: ambient.clone() });
+    let (bucket, state, kept) = (open(JOBS).await?, open(STATE).await?, open(KEPT).await?);
+    let mut of_state = Room::default();
+    of_state.asked(&state.standing().await?);
+    let tables = Tables { state, kept, room: Arc::new(Mutex::new(of_state)), ambient: ambient.clone() };
     log_what_survives(&settings);
     let me = hex(&ambient.bytes::<8>());
     let subject = format!("{}.alive", settings.buckets);

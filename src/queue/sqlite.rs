@@ -12,6 +12,7 @@ mod lanes;
 mod leasing;
 mod letter_command;
 mod letters;
+mod moving;
 mod pending;
 mod records;
 mod reply;

@@ -18,6 +18,9 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
+/// Without one there is no queue on NATS.
+const KEY: &str = "a link key of thirty-two bytes or more";
+
 /// A delivery that says that this version of a repository was pushed.
 async fn announce(watcher: &Watcher, host: &str, repository: &str, tag: &str) -> u16 {
     let target = json!({
@@ -35,7 +38,7 @@ async fn a_kill_between_intake_and_apply_loses_nothing(ctx: Ctx) {
     repository.push(Image::new("1.0.0")).await;
     let image = |tag: &str| format!("{}/{}:{tag}", registry.host(), repository.name());
     let web = ctx.watched("web", image("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
-    let builder = ctx.watcher().env("IMAGE_WATCHER_QUEUE", nats.url());
+    let builder = ctx.watcher().env("IMAGE_WATCHER_QUEUE", nats.url()).env("IMAGE_WATCHER_LINK_KEY", KEY);
     let mut watcher = builder.env("IMAGE_WATCHER_PLAIN_HTTP", registry.host()).start().await;
     watcher.wait_for_log("the queue stands on NATS").await;
     eventually("nothing is left to be done", async || nats.jobs().await.is_empty().then_some(())).await;
@@ -63,7 +66,8 @@ async fn a_server_that_is_away_is_answered_503_and_heals_by_itself(ctx: Ctx) {
     let repository = ctx.repository("web");
     repository.push(Image::new("1.0.0")).await;
     let web = ctx.watched("web", repository.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
-    let watcher = ctx.watcher().env("IMAGE_WATCHER_QUEUE", nats.url()).start().await;
+    let builder = ctx.watcher().env("IMAGE_WATCHER_QUEUE", nats.url()).env("IMAGE_WATCHER_LINK_KEY", KEY);
+    let watcher = builder.start().await;
     eventually("nothing is left to be done", async || nats.jobs().await.is_empty().then_some(())).await;
     nats.kill9().await;
     let host = ctx.registry().host().to_owned();
@@ -89,7 +93,8 @@ async fn a_server_that_is_not_there_at_the_start_is_waited_for(ctx: Ctx) {
     repository.push(Image::new("1.0.0")).await;
     let web = ctx.watched("web", repository.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
     let url = format!("nats://{}", way.host());
-    let watcher = ctx.watcher().env("IMAGE_WATCHER_QUEUE", &url).start_unready().await;
+    let builder = ctx.watcher().env("IMAGE_WATCHER_QUEUE", &url).env("IMAGE_WATCHER_LINK_KEY", KEY);
+    let watcher = builder.start_unready().await;
     let probe = async |path: &str| {
         let reply = watcher.send(reqwest::Method::GET, &watcher.admin_url(path), &[], Vec::new()).await;
         (reply.status, reply.body)

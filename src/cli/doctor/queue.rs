@@ -1,6 +1,9 @@
 //! What keeps the queue, where that is NATS: whether it can be used, and what a job survives that is stored there.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::{Check, Result};
+use crate::ambient::Ambient;
 use crate::app::nats_settings;
 use crate::config::Config;
 use crate::config::queue::{NatsConfig, QueueConfig};
@@ -11,13 +14,16 @@ use crate::telemetry::chain;
 const ENOUGH_OF_ONE: usize = 128 * 1024;
 /// From this part of its bound on a bucket takes no new job, in hundredths.
 const FULL: u64 = 80;
+/// Credentials that end so soon are told of.
+const SOON: TimeDelta = TimeDelta::days(7);
 const MEBIBYTE: u64 = 1024 * 1024;
 
 /// Connects to NATS, where the queue stands there, and changes nothing.
 pub(super) async fn checks(config: &Config) -> Vec<Check> {
     let QueueConfig::Nats(nats) = &config.queue else { return Vec::new() };
-    let examined = match nats_settings(config) {
-        Ok(Some(settings)) => examine(&settings).await,
+    let ambient = Ambient::system();
+    let (examined, ends) = match nats_settings(config) {
+        Ok(Some(settings)) => (examine(&settings, &ambient).await, settings.login.ends()),
         Ok(None) => return Vec::new(),
         Err(error) => {
             let hint = "see the ways out below";
@@ -25,8 +31,16 @@ pub(super) async fn checks(config: &Config) -> Vec<Check> {
         }
     };
     let mut checks = examined.map_or_else(|error| vec![unreached(nats, &error)], |examined| found(nats, examined));
+    checks.extend(ends.and_then(|ends| of_credentials(ends, ambient.now())));
     checks.push(promise(nats));
     checks
+}
+
+/// Credentials that end soon. Where they have ended, that is why nothing is reached.
+fn of_credentials((credentials, at): (String, DateTime<Utc>), now: DateTime<Utc>) -> Option<Check> {
+    let told = format!("they end at {at}");
+    let hint = "put new ones there in time; they are read whenever a connection is made, without a restart";
+    (now < at && at - now < SOON).then(|| Check::but(credentials, Result::Warn, told, hint))
 }
 
 fn servers(nats: &NatsConfig) -> String {
@@ -34,7 +48,8 @@ fn servers(nats: &NatsConfig) -> String {
 }
 
 fn unreached(nats: &NatsConfig, error: &NatsError) -> Check {
-    let hint = "look at its address, user and password, and at network policies; the service waits until it is there";
+    let hint =
+        "look at its address, at who this is there, and at network policies; the service waits until it is there";
     Check::but(format!("NATS at {}", servers(nats)), Result::Fail, chain(error).to_string(), hint)
 }
 
@@ -88,8 +103,13 @@ fn of_bucket(nats: &NatsConfig, bucket: ExaminedBucket) -> Check {
         return Check::but(what, Result::Fail, differences, hint);
     }
     if bound.is_some_and(|bound| bytes >= bound / 100 * FULL) {
-        let told = "it is nearly full: no new job is taken, and webhooks are answered 503";
-        return Check::but(what, Result::Warn, told, "look at what is not done, or raise its max_bytes");
+        let (told, hint) = if name.ends_with("-jobs") {
+            let told = "it is nearly full: no new job is taken, and webhooks are answered 503";
+            (told, "look at what is not done, or raise its max_bytes")
+        } else {
+            ("it is nearly full: it takes nothing but records, and nobody new can sign in", "raise its max_bytes")
+        };
+        return Check::but(what, Result::Warn, told, hint);
     }
     Check::ok(what)
 }
@@ -112,10 +132,11 @@ fn promise(nats: &NatsConfig) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::queue::NatsLogin;
 
     fn nats(replicas: usize) -> NatsConfig {
         let servers = vec!["nats://nats:4222".parse().unwrap()];
-        NatsConfig { servers, user: None, password_file: None, buckets: "prod".into(), replicas }
+        NatsConfig { servers, login: NatsLogin::Nobody, certificate: None, buckets: "prod".into(), replicas }
     }
 
     fn there(bytes: u64, differences: &str) -> ExaminedBucket {
@@ -152,6 +173,16 @@ mod tests {
         checks.extend(found(&nats(3), old));
         checks.extend(found(&nats(3), examined(Err(NatsError::Away))));
         checks.push(unreached(&nats(3), &NatsError::Away));
+        let expired = NatsError::Expired {
+            servers: "nats://nats:4222/".into(),
+            credentials: "the credentials in /secrets/nats.creds".into(),
+            at: DateTime::UNIX_EPOCH,
+            source: "authorization violation".into(),
+        };
+        checks.push(unreached(&nats(3), &expired));
+        let ends =
+            |days: i64| ("the credentials in /secrets/nats.creds".into(), DateTime::UNIX_EPOCH + TimeDelta::days(days));
+        checks.extend([-1, 3, 9].into_iter().filter_map(|days| of_credentials(ends(days), DateTime::UNIX_EPOCH)));
         insta::assert_snapshot!(lines(&checks));
     }
 }

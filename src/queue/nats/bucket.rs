@@ -66,7 +66,7 @@ pub(super) struct Shape {
 pub(super) struct Bucket {
     pub(super) client: Client,
     context: Context,
-    stream: Stream,
+    pub(super) stream: Stream,
     kv: kv::Store,
     /// As it is made.
     wanted: Arc<Config>,
@@ -177,7 +177,7 @@ impl Bucket {
         &self.kv.name
     }
 
-    fn subject(&self, key: &str) -> String {
+    pub(super) fn subject(&self, key: &str) -> String {
         format!("{}{key}", self.kv.prefix)
     }
 

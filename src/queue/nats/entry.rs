@@ -9,7 +9,7 @@ use crate::domain::trace::Trace;
 use crate::queue::{NewJob, Topic, Urgency, row};
 
 /// The format of entries that this version writes. What a job says has a format of its own: see [`row::FORMAT`].
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 /// A byte of text may be so many in JSON.
 const LONGEST_CHARACTER: usize = 6;
 /// Below this many bytes nobody needs the exact number.

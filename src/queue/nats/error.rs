@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::queue::QueueError;
 
 /// Any other failure of the library.
@@ -11,11 +13,30 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum NatsError {
     /// Nobody is there, or nobody who takes our name.
-    #[error("no NATS server of {servers} takes the connection: look at its address, and at user and password")]
+    #[error(
+        "no NATS server of {servers} takes the connection: look at its address, and at who this is there: user, nkey, \
+         credentials or certificate"
+    )]
     Connect {
         /// Those that were asked, without what is secret.
         servers: String,
         /// Why.
+        #[source]
+        source: Source,
+    },
+    /// Nobody who takes our name, as its time is over.
+    #[error(
+        "no NATS server of {servers} takes the connection, and {credentials} ended at {at}: put new ones there, which are read \
+         at the next connection"
+    )]
+    Expired {
+        /// Those that were asked.
+        servers: String,
+        /// Which credentials, for people.
+        credentials: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// What the server said.
         #[source]
         source: Source,
     },
@@ -62,6 +83,9 @@ pub enum NatsError {
     /// The bucket is as large as it may be.
     #[error("the NATS bucket {0} is full")]
     Full(String),
+    /// The bucket keeps what room it has for what may not be lost.
+    #[error("the NATS bucket {0} is nearly full, and takes nothing but records: raise its max_bytes")]
+    Scarce(String),
     /// No server has the bucket, or says that it has.
     #[error("nobody answers for the NATS bucket {0}")]
     Gone(String),
@@ -91,11 +115,17 @@ impl NatsError {
     #[must_use]
     pub fn passes(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Away | Self::Late(_) | Self::Gone(_) | Self::Refused(..) => true,
+            Self::Connect { .. }
+            | Self::Expired { .. }
+            | Self::Away
+            | Self::Late(_)
+            | Self::Gone(_)
+            | Self::Refused(..) => true,
             Self::Bucket { passes, .. } => *passes,
             Self::Old { .. }
             | Self::OtherSettings { .. }
             | Self::Full(_)
+            | Self::Scarce(_)
             | Self::Contended(_)
             | Self::Unreadable(_)
             | Self::Thread(_) => false,

@@ -9,6 +9,7 @@ use async_nats::jetstream::{Context, ContextBuilder};
 use super::bucket::{CALL, Shape, config, differences, is_no_stream, within};
 use super::connection::{connect, is_new_enough};
 use super::{JOBS, KEPT, NatsError, NatsSettings, STATE};
+use crate::ambient::Ambient;
 
 /// What was found.
 #[derive(Debug)]
@@ -52,8 +53,8 @@ pub enum ExaminedBucket {
 ///
 /// # Errors
 /// [`NatsError`] where no server takes the connection, or one gives no answer.
-pub async fn examine(settings: &NatsSettings) -> Result<Examined, NatsError> {
-    let client = within(connect(settings, Arc::default())).await?;
+pub async fn examine(settings: &NatsSettings, ambient: &Ambient) -> Result<Examined, NatsError> {
+    let client = within(connect(settings, Arc::default(), ambient)).await?;
     let context = ContextBuilder::new().timeout(CALL).build(client.clone());
     let account = within(async { context.query_account().await.map_err(NatsError::refused("JetStream")) }).await;
     let buckets = match account {

@@ -210,7 +210,7 @@ impl Jobs {
     ///
     /// # Errors
     /// [`QueueError::TooLarge`], and where its place can't be used.
-    fn add(&mut self, row: Row) -> Result<(), QueueError> {
+    pub(super) fn add(&mut self, row: Row) -> Result<(), QueueError> {
         let place = self.seat(&row.key);
         if self.rows.is_sealed(&place) {
             return Err(failure(NatsError::Unreadable(place)));

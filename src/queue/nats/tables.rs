@@ -2,7 +2,9 @@
 //! stands, and what was learnt elsewhere. Each entry is read and written where it stands; nothing of it is kept in memory.
 
 mod announced;
+mod moving;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bucket::{Bucket, Entry, Refused, Seen, Write, hashed, hex};
 use super::error::{NatsError, failure};
+use super::room::Room;
 use crate::ambient::Ambient;
 use crate::domain::fleet::Brake;
 use crate::domain::settings::Fingerprint;
@@ -41,6 +44,8 @@ pub(super) struct Tables {
     pub(super) state: Bucket,
     /// What can be asked again.
     pub(super) kept: Bucket,
+    /// How full the bucket of what may not be lost is.
+    pub(super) room: Arc<Mutex<Room>>,
     pub(super) ambient: Ambient,
 }
 
@@ -98,6 +103,9 @@ impl From<Answer> for Answering {
 struct SignedIn {
     what: String,
     until: i64,
+    /// Whose it is; nothing where an older version wrote it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    person: String,
 }
 
 /// Who is signed in of one person, the newest last.
@@ -167,6 +175,7 @@ impl Tables {
             Command::SignIns(SignInCommand::Forget(id, reply)) => {
                 reply.send(self.forget_sign_in(id).await.map_err(failure));
             }
+            Command::Move(command) => self.execute_move(command).await,
             other => other.refuse(&QueueError::Closed),
         }
     }
@@ -188,14 +197,33 @@ impl Tables {
                 return Ok(after);
             }
             let value = stays.then(|| written(&after));
+            let bytes = value.as_ref().map_or(0, Bytes::len);
             let write = Write { key: key.to_owned(), expected: entry.revision, value, lives };
             match self.state.commit(&[write]).await {
-                Ok(_) => return Ok(after),
+                Ok(_) => {
+                    self.room().wrote(1, bytes);
+                    return Ok(after);
+                }
                 Err(Refused::Conflict) => {}
                 Err(Refused::Failed(error)) => return Err(error),
             }
         }
         Err(NatsError::Contended(self.state.name().to_owned()))
+    }
+
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether so much of the bucket is taken that the rest is for records.
+    async fn is_scarce(&self) -> Result<bool, NatsError> {
+        if !self.room().is_scarce() {
+            return Ok(false);
+        }
+        let standing = self.state.standing().await?;
+        let mut room = self.room();
+        room.asked(&standing);
+        Ok(room.is_scarce())
     }
 
     // === records ===
@@ -307,9 +335,12 @@ impl Tables {
     }
 
     async fn remember_sign_in(&self, sign_in: SignIn) -> Result<(), NatsError> {
+        if self.is_scarce().await? {
+            return Err(NatsError::Scarce(self.state.name().to_owned()));
+        }
         let SignIn { id, person, what, until } = sign_in;
         let (id, lives) = (hex(&id), self.lives(until));
-        let signed_in = SignedIn { what, until: until.timestamp_millis() };
+        let signed_in = SignedIn { what, until: until.timestamp_millis(), person: person.clone() };
         self.change(&Self::signed_in(&id), lives, |known: &mut SignedIn| {
             known.clone_from(&signed_in);
             true

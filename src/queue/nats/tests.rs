@@ -1,5 +1,7 @@
 mod announced;
 mod full;
+mod logins;
+mod moving;
 mod order;
 mod peer;
 mod refused;
@@ -27,8 +29,7 @@ fn settings(server: &Server, buckets: &str) -> NatsSettings {
     let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     NatsSettings {
         servers: vec![server.url()],
-        user: None,
-        password_file: None,
+        login: Login::Nobody,
         buckets: buckets.to_owned(),
         replicas: 1,
         tls: tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth(),

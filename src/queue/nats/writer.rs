@@ -17,12 +17,14 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::bucket::{Bucket, Following, Standing};
+use super::error::failure;
 use super::jobs::Jobs;
 use super::room::Room;
 use super::tables::Tables;
-use crate::queue::command::Command;
+use crate::queue::command::{Command, MoveCommand};
 use crate::queue::handle::Wakers;
 use crate::queue::losses::PURGE;
+use crate::queue::reply::Reply;
 
 use commits::MOST_COMMANDS;
 
@@ -71,6 +73,8 @@ struct Turn {
     jobs: Vec<Command>,
     /// What is about announced tags, which are changed by nobody else here: so they don't contend with one another.
     tags: Vec<Command>,
+    /// All is dropped when the rest is done.
+    empty: Vec<Reply<()>>,
 }
 
 /// Says that a process lives, for as long as it does.
@@ -112,6 +116,9 @@ impl Writer {
                     // In this order: whoever has a look finds what was announced before it was put.
                     Box::pin(self.tables.tags(turn.tags)).await;
                     self.commit_all(turn.jobs).await;
+                    for reply in turn.empty {
+                        reply.send(self.empty().await.map_err(failure));
+                    }
                 }
                 _ = upkeep.tick() => self.purge().await,
                 _ = look.tick() => self.look().await,
@@ -134,6 +141,8 @@ impl Writer {
             | Command::Troubles(_)
             | Command::Letters(_)
             | Command::Ping(_) => turn.jobs.push(command),
+            Command::Move(MoveCommand::Jobs(..) | MoveCommand::TakeOver(..)) => turn.jobs.push(command),
+            Command::Move(MoveCommand::Empty(reply)) => turn.empty.push(reply),
             Command::Announce(..) | Command::Found(..) => turn.tags.push(command),
             Command::Recall(..)
             | Command::Keep(..)
@@ -145,6 +154,7 @@ impl Writer {
             | Command::Brake(_)
             | Command::RememberBrake(..)
             | Command::Announced(..)
+            | Command::Move(_)
             | Command::SignIns(_) => {
                 let (tables, places) = (self.tables.clone(), Arc::clone(places));
                 tasks.spawn(async move {

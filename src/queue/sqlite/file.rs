@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -111,6 +111,12 @@ const MIGRATIONS: [&str; 12] = [
 ",
     "
     ALTER TABLE announced ADD COLUMN digest TEXT; -- what the tag points to, where that was said
+",
+    "
+    CREATE TABLE move (
+        id    INTEGER PRIMARY KEY CHECK (id = 1),
+        state TEXT    NOT NULL                  -- JSON: where all of this was moved, or is being moved from
+    ) STRICT;
 ",
 ];
 

@@ -12,7 +12,7 @@ pub(super) struct Later {
 }
 
 impl Later {
-    fn new<T: Send + 'static>(reply: Reply<T>, done: Result<T, QueueError>, topics: Vec<Topic>) -> Self {
+    pub(super) fn new<T: Send + 'static>(reply: Reply<T>, done: Result<T, QueueError>, topics: Vec<Topic>) -> Self {
         Self { say: Box::new(move |committed| reply.send(committed.and(done))), topics }
     }
 }

@@ -25,29 +25,32 @@ fn stored(on: WrittenOn) -> i64 {
     }
 }
 
+/// What [`written`] reads.
+pub(super) const WRITTEN: &str = "sequence, record, history, answering, answering_on, used, settings, answering_of";
+
+/// Reads [`WRITTEN`].
+pub(super) fn written(row: &rusqlite::Row<'_>) -> rusqlite::Result<Written> {
+    Ok(Written {
+        sequence: number(row.get(0)?),
+        record: row.get(1)?,
+        history: row.get(2)?,
+        settings: row.get::<_, Option<i64>>(6)?.map(|stored| Fingerprint::stored(stored.cast_unsigned())),
+        answering: Some(Answering {
+            sequence: number(row.get(3)?),
+            on: written_on(row.get(4)?),
+            container: row.get::<_, String>(7)?.into(),
+        })
+        .filter(|answering| answering.sequence > 0),
+    })
+}
+
 impl Store {
     /// See [`crate::queue::Records::newest`].
     pub(super) fn newest(&mut self, uid: &str) -> rusqlite::Result<Option<Written>> {
-        let read = |row: &rusqlite::Row<'_>| {
-            let written = Written {
-                sequence: number(row.get(0)?),
-                record: row.get(1)?,
-                history: row.get(2)?,
-                settings: row.get::<_, Option<i64>>(6)?.map(|stored| Fingerprint::stored(stored.cast_unsigned())),
-                answering: Some(Answering {
-                    sequence: number(row.get(3)?),
-                    on: written_on(row.get(4)?),
-                    container: row.get::<_, String>(7)?.into(),
-                })
-                .filter(|answering| answering.sequence > 0),
-            };
-            Ok((written, row.get::<_, i64>(5)?))
-        };
+        let read = |row: &rusqlite::Row<'_>| Ok((written(row)?, row.get::<_, i64>(5)?));
         let found = self
             .connection
-            .prepare_cached(
-                "SELECT sequence, record, history, answering, answering_on, used, settings, answering_of FROM record WHERE uid = ?1",
-            )?
+            .prepare_cached(&format!("SELECT {WRITTEN} FROM record WHERE uid = ?1"))?
             .query_row([uid], read)
             .optional()?;
         let Some((written, used)) = found else { return Ok(None) };

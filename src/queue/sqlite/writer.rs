@@ -212,6 +212,7 @@ impl Writer {
             Command::Found(announced, reply) => pending.push(done(reply, store.found(&announced))?),
             Command::Letters(command) => pending.extend(command.execute(store)?.map(Pending::Letters)),
             Command::SignIns(command) => pending.extend(command.execute(store)?.map(Pending::Done)),
+            Command::Move(command) => pending.extend(command.execute(store)?.map(Pending::Letters)),
             Command::Ping(reply) => reply.send(Ok(())),
         }
         Ok(())

@@ -51,6 +51,16 @@ impl Said {
 }
 
 impl Tags {
+    /// Those that are looked for still, as they were announced after `over`.
+    fn of(&self, repository: &Repository, over: i64) -> Vec<Announced> {
+        let read = |(tag, at): &(String, i64)| {
+            let tag = Tag::parse(tag).ok().filter(|_| *at > over)?;
+            let digest = self.digests.get(tag.as_str()).and_then(|digest| Digest::parse(digest).ok());
+            Some(Announced { repository: repository.clone(), tag, digest, at: moment(*at) })
+        };
+        self.tags.iter().filter_map(read).collect()
+    }
+
     /// Takes over what is said, in that order; what was announced before `over` is looked for no longer.
     fn follow(&mut self, all: &[Said], over: i64) {
         for said in all {
@@ -103,6 +113,11 @@ impl Tables {
     }
 
     async fn follow(&self, repository: &Repository, said: &[Said]) -> Result<(), NatsError> {
+        if said.iter().any(|said| matches!(said, Said::Announced(_))) && self.is_scarce().await? {
+            // As with one that can't be read: it is looked for a little less long.
+            tracing::warn!(error = %NatsError::Scarce(self.state.name().to_owned()), "what is announced now is not noted");
+            return Ok(());
+        }
         let (name, over) = (repository.to_string(), self.over());
         let key = Self::tags_of(&name);
         let changed = self.change(&key, LOOKED_FOR.to_std().ok(), |known: &mut Tags| {
@@ -129,14 +144,21 @@ impl Tables {
         let name = repository.to_string();
         let key = Self::tags_of(&name);
         let known: Tags = known(&key, &self.state.read(&key).await?).unwrap_or_default().unwrap_or_default();
-        let over = self.over();
-        let read = |(tag, at): &(String, i64)| {
-            let tag = Tag::parse(tag).ok().filter(|_| *at > over)?;
-            let digest = known.digests.get(tag.as_str()).and_then(|digest| Digest::parse(digest).ok());
-            Some(Announced { repository: repository.clone(), tag, digest, at: moment(*at) })
-        };
-        let mut all: Vec<Announced> = known.tags.iter().filter(|_| known.repository == name).filter_map(read).collect();
+        let mut all = if known.repository == name { known.of(repository, self.over()) } else { Vec::new() };
         all.sort_by(|one, other| one.tag.as_str().cmp(other.tag.as_str()));
         Ok(all)
+    }
+
+    /// What is looked for anywhere, and how many entries can't be read.
+    pub(super) async fn all_announced(&self) -> Result<(Vec<Announced>, u64), NatsError> {
+        let (mut all, mut sealed) = (Vec::new(), 0);
+        for value in self.state.all("announced.").await?.into_iter().filter_map(|seen| seen.value) {
+            let tags: Option<Tags> = serde_json::from_slice(&value).ok();
+            match tags.and_then(|tags| Some((Repository::parse(&tags.repository).ok()?, tags))) {
+                Some((repository, tags)) => all.extend(tags.of(&repository, self.over())),
+                None => sealed += 1,
+            }
+        }
+        Ok((all, sealed))
     }
 }

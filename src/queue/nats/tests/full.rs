@@ -82,3 +82,38 @@ async fn what_is_under_way_can_be_ended_in_a_bucket_that_is_full() {
             .unwrap_or_else(|error| panic!("{n}: {}", crate::telemetry::chain(&error)));
     }
 }
+
+/// Records are what may not be refused, and whoever signs in may come again.
+#[tokio::test]
+async fn a_bucket_of_what_is_remembered_that_is_nearly_full_takes_records_and_nothing_else() {
+    use crate::queue::{Records as _, Written};
+    let Some(server) = Server::start() else { return };
+    drop(StoreHandle::nats(settings(&server, "state"), &Ambient::system()).await.unwrap());
+    server.change("KV_state-state", |config| config.max_bytes = BOUND).await;
+    let ambient = Ambient::system();
+    let queue = StoreHandle::nats(settings(&server, "state"), &ambient).await.unwrap();
+    let until = ambient.now() + TimeDelta::hours(1);
+    let sign_in = |n: u64| {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&n.to_be_bytes());
+        SignIn { id, person: format!("person {n}"), what: "x".repeat(2_000), until }
+    };
+    let mut taken = 0;
+    let refused = loop {
+        match queue.remember_sign_in(sign_in(taken)).await {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(crate::telemetry::chain(&refused).to_string().contains("takes nothing but records"), "{refused:?}");
+    assert!((100..300).contains(&taken), "{taken}");
+    let repository = crate::domain::reference::Repository::parse("registry.example.com/web").unwrap();
+    let tag = crate::domain::reference::Tag::parse("1.2.3").unwrap();
+    let announced = crate::queue::Announced { repository, tag, digest: None, at: ambient.now() };
+    crate::queue::Announcements::announce(&queue, vec![announced]).await.unwrap();
+    let written = Written { sequence: 1, record: "x".repeat(1_000), ..Written::default() };
+    for n in 0..40 {
+        queue.remember(&format!("uid-{n}"), written.clone()).await.unwrap();
+    }
+    assert_eq!(queue.sequences().await.unwrap().len(), 40);
+}

@@ -1,7 +1,7 @@
 //! Buckets that are deleted, and passwords that are changed, while the service runs.
 
 use super::*;
-use crate::domain::secret::Secret;
+use crate::domain::secret::{Renewable, Secret};
 use crate::queue::Records as _;
 
 #[tokio::test]
@@ -37,8 +37,10 @@ async fn a_password_that_was_changed_is_read_when_it_connects_again() {
     let file = folder.path().join("password");
     std::fs::write(&file, "one\n").unwrap();
     let of_iw = NatsSettings {
-        user: Some(("iw".into(), Secret::new("one".to_owned()))),
-        password_file: Some(file.clone()),
+        login: Login::User {
+            name: "iw".into(),
+            password: Renewable { file: Some(file.clone()), first: Secret::new("one".to_owned()) },
+        },
         ..settings(&server, "people")
     };
     let ambient = Ambient::system();
@@ -70,7 +72,8 @@ async fn what_is_there_is_examined_and_left_as_it_is() {
     let Some(server) = Server::start() else { return };
     drop(StoreHandle::nats(settings(&server, "seen"), &Ambient::system()).await.unwrap());
     server.context().await.delete_stream("KV_seen-kept").await.unwrap();
-    let examined = examine(&NatsSettings { replicas: 3, ..settings(&server, "seen") }).await.unwrap();
+    let examined =
+        examine(&NatsSettings { replicas: 3, ..settings(&server, "seen") }, &Ambient::system()).await.unwrap();
     assert!(examined.is_new_enough && examined.max_payload == 1 << 20, "{examined:?}");
     let buckets = examined.buckets.unwrap();
     assert!(

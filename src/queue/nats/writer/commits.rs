@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use super::Writer;
-use super::executing::Outcome;
-use crate::queue::command::{Command, LetterCommand};
+use super::executing::{Outcome, brings_more};
+use crate::queue::command::{Command, LetterCommand, MoveCommand};
 use crate::queue::losses::MOST_PURGED;
 use crate::queue::nats::bucket::{MOST_AT_ONCE, MOST_BYTES_AT_ONCE, Refused, Write};
 use crate::queue::nats::error::{NatsError, failure};
@@ -62,7 +62,7 @@ impl Writer {
     /// As many of the commands as make one commit, or the first alone.
     async fn commit(&mut self, waiting: &mut VecDeque<Command>, alone: bool) -> Ended {
         self.jobs.most_bytes = self.bucket.most_of_one();
-        if self.room.is_scarce() && waiting.iter().any(|command| matches!(command, Command::Put(..))) {
+        if self.room.is_scarce() && waiting.iter().any(brings_more) {
             self.ask_for_room().await;
         }
         for tried in 1.. {
@@ -259,6 +259,7 @@ fn most_changes(command: &Command) -> usize {
         Command::Lease(_, most, ..) => *most,
         Command::Settle(..) | Command::Letters(LetterCommand::Discard(..)) => 1,
         Command::Bury(..) => MOST_AT_ONCE,
+        Command::Move(MoveCommand::TakeOver(jobs, _)) => jobs.len(),
         Command::Letters(LetterCommand::SendAgain(ids, _) | LetterCommand::WereTold(ids, _)) => ids.len(),
         _ => 0,
     }

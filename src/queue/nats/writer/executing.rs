@@ -1,7 +1,8 @@
 //! What a command is, as something that is done to jobs, and how whoever asked learns what it came to.
 
 use super::Writer;
-use crate::queue::command::{Command, LetterCommand};
+use crate::queue::command::{Command, LetterCommand, MoveCommand};
+use crate::queue::moving::{Exported, StoredJob, Taken};
 use crate::queue::{Acted, Batch, Depth, Letter, Page, Placed, QueueError, Topic, Troubles, Waiting};
 
 /// What a command came to, to be said when the commit is stored.
@@ -20,13 +21,20 @@ pub(super) enum Outcome {
     Ids(Vec<String>),
     Acted(Vec<Acted>, Vec<Topic>),
     Discarded(Acted),
+    Exported(Exported<StoredJob>),
+    Taken(Vec<Taken>),
     Done,
+}
+
+/// Whether a command is refused where there is no room, as it brings jobs that are new here.
+pub(super) fn brings_more(command: &Command) -> bool {
+    matches!(command, Command::Put(..) | Command::Move(MoveCommand::TakeOver(..)))
 }
 
 impl Writer {
     /// Executes one command of the commit.
     pub(super) fn execute(&mut self, command: &Command) -> Result<Outcome, QueueError> {
-        if matches!(command, Command::Put(..)) && self.room.is_scarce() {
+        if brings_more(command) && self.room.is_scarce() {
             let (bytes, most) = self.room.words();
             return Err(QueueError::NoRoom { bytes, most });
         }
@@ -60,6 +68,8 @@ impl Writer {
                     Outcome::Done
                 }
             },
+            Command::Move(MoveCommand::Jobs(after, most, _)) => Outcome::Exported(jobs.export(*after, *most)),
+            Command::Move(MoveCommand::TakeOver(all, _)) => Outcome::Taken(jobs.take_over_all(all)?),
             _ => Outcome::Done,
         })
     }
@@ -90,6 +100,8 @@ impl Writer {
             (Command::Troubles(reply), Outcome::Troubles(troubles)) => reply.send(Ok(troubles)),
             (Command::Ping(reply), _) => reply.send(Ok(())),
             (Command::Letters(command), outcome) => self.reply_of_letters(command, outcome),
+            (Command::Move(MoveCommand::Jobs(_, _, reply)), Outcome::Exported(jobs)) => reply.send(Ok(jobs)),
+            (Command::Move(MoveCommand::TakeOver(_, reply)), Outcome::Taken(taken)) => reply.send(Ok(taken)),
             (command, _) => command.refuse(&QueueError::Closed),
         }
     }

@@ -72,6 +72,18 @@ impl Writer {
         }
     }
 
+    /// Drops all that stands in the buckets, but the mark of a move.
+    pub(super) async fn empty(&mut self) -> Result<(), NatsError> {
+        self.bucket.purge(">").await?;
+        self.tables.empty().await?;
+        let known: Vec<String> = self.jobs.rows.places().cloned().collect();
+        for place in &known {
+            self.jobs.forget(place);
+        }
+        self.follow_again().await;
+        Ok(())
+    }
+
     /// Believes what stands in the bucket, and nothing else.
     async fn read_anew(&mut self) -> Result<(), NatsError> {
         let mut following = self.bucket.follow("").await?;

@@ -1,0 +1,205 @@
+//! `image-watcher queue move`: takes all that a stopped service's queue holds to where it stands next.
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::Output;
+use super::table::Table;
+use crate::ambient::Ambient;
+use crate::app::nats_settings;
+use crate::cli::document;
+use crate::config::Config;
+use crate::queue::StoreHandle;
+use crate::queue::moving::{Counted, Place, abandon, count, move_all};
+use crate::queue::nats::{NatsSettings, is_in_use};
+use crate::queue::sqlite::OpenError;
+
+#[derive(Debug, Args)]
+pub(super) struct QueueArguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Move all that the queue holds from the file to NATS, or back
+    ///
+    /// With the service stopped, and the configuration that names NATS: the file is that of IMAGE_WATCHER_DATA. What is moved
+    /// stays where it was and is marked as moved, so that no service uses it by mistake. What is interrupted goes on by the same
+    /// command, and nothing is doubled. Exit status: 0 when all is moved, or counted; 1 when it is not, as a service runs, the
+    /// target holds a queue of its own, or a store does not answer.
+    #[command(
+        after_help = "Examples:\n  image-watcher queue move --to nats --dry-run\n  image-watcher queue move --to nats\n  image-watcher queue move --to sqlite -o json"
+    )]
+    Move(MoveArguments),
+}
+
+#[derive(Clone, Debug, Args)]
+struct MoveArguments {
+    /// Where the queue is to stand
+    #[arg(long, value_enum, value_name = "STORE")]
+    to: Store,
+    /// Count what there is, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Have the source count again as it is: it is moved no longer, and what was done at the target is not known there
+    #[arg(long, conflicts_with = "dry_run")]
+    abandon: bool,
+    /// How it is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Store {
+    /// The file in IMAGE_WATCHER_DATA
+    Sqlite,
+    /// The buckets that IMAGE_WATCHER_QUEUE names
+    Nats,
+}
+
+/// What was moved.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    schema: &'static str,
+    from: String,
+    to: String,
+    dry_run: bool,
+    items: Vec<Item>,
+}
+
+#[derive(Debug, Serialize)]
+struct Item {
+    what: &'static str,
+    found: u64,
+    moved: u64,
+    there: u64,
+    left: u64,
+}
+
+/// What goes to standard output, and what to standard error.
+///
+/// # Errors
+/// When it is not moved; done again, it goes on where it ended.
+pub(super) async fn queue(config: &Config, arguments: &QueueArguments) -> anyhow::Result<(String, String)> {
+    let Action::Move(arguments) = &arguments.action;
+    let settings = nats_settings(config)?.context(
+        "IMAGE_WATCHER_QUEUE names no NATS: set it to nats://… with what belongs to it, also to move from there; the file is \
+         that of IMAGE_WATCHER_DATA",
+    )?;
+    let ambient = Ambient::system();
+    let (file, nats) = open(config, &settings, arguments.to, &ambient).await?;
+    let name_of_file = format!("the file in {}", config.data.display());
+    let servers = settings.servers.iter().map(url::Url::as_str).collect::<Vec<_>>().join(", ");
+    let name_of_nats = format!("the buckets {}-… of NATS at {servers}", settings.buckets);
+    let file = Place { queue: &file, name: &name_of_file };
+    let nats = Place { queue: &nats, name: &name_of_nats };
+    let (source, target) = match arguments.to {
+        Store::Nats => (file, nats),
+        Store::Sqlite => (nats, file),
+    };
+    if arguments.abandon {
+        abandon(source).await?;
+        return Ok((String::new(), format!("image-watcher: {} counts again as it is\n", source.name)));
+    }
+    let counted =
+        if arguments.dry_run { count(source, target).await? } else { move_all(source, target, &ambient).await? };
+    let report = Report::of((source.name, target.name), arguments.dry_run, &counted);
+    Ok((report.print(arguments.output), report.summary(arguments.to)))
+}
+
+/// Both stores, where no service uses them.
+async fn open(
+    config: &Config,
+    settings: &NatsSettings,
+    to: Store,
+    ambient: &Ambient,
+) -> anyhow::Result<(StoreHandle, StoreHandle)> {
+    const STOP: &str = "stop it first, as by «kubectl scale deployment image-watcher --replicas=0», and wait until its \
+                        pods are gone";
+    let is_there = config.data.join("queue.db").exists();
+    ensure!(
+        to == Store::Sqlite || is_there,
+        "there is no queue in {}: look at IMAGE_WATCHER_DATA",
+        config.data.display()
+    );
+    let file = match StoreHandle::open(&config.data, ambient) {
+        Ok(file) => file,
+        Err(error @ OpenError::InUse(_)) => return Err(error).context(format!("a service runs on the file: {STOP}")),
+        Err(error) => return Err(error.into()),
+    };
+    if is_in_use(settings, ambient).await? {
+        bail!("a service says that it uses the buckets {}-… of NATS: {STOP}", settings.buckets);
+    }
+    Ok((file, StoreHandle::nats(settings.clone(), ambient).await?))
+}
+
+impl Report {
+    fn of((from, to): (&str, &str), dry_run: bool, counted: &[Counted]) -> Self {
+        let item = |&Counted { what, found, moved, there, left }: &Counted| Item {
+            what: what.as_str(),
+            found,
+            moved,
+            there,
+            left,
+        };
+        let items = counted.iter().map(item).collect();
+        Self { schema: "image-watcher/queue-move/v1", from: from.to_owned(), to: to.to_owned(), dry_run, items }
+    }
+
+    fn print(&self, output: Output) -> String {
+        match output {
+            Output::Json => document::json(self),
+            Output::Yaml => document::yaml(self),
+            Output::Name => self.items.iter().flat_map(|item| [item.what, "\n"]).collect(),
+            Output::Table | Output::Wide => {
+                let mut table = Table::new(&["WHAT", "FOUND", "MOVED", "WAS THERE", "STAYS"]);
+                for Item { what, found, moved, there, left } in &self.items {
+                    let numbers = [found, moved, there, left].map(ToString::to_string);
+                    table.row([(*what).to_owned()].into_iter().chain(numbers));
+                }
+                table.to_string()
+            }
+        }
+    }
+
+    fn summary(&self, to: Store) -> String {
+        let Self { from, to: target, .. } = self;
+        if self.dry_run {
+            return format!("image-watcher: nothing was written; this is what would go from {from} to {target}\n");
+        }
+        let mut lines =
+            vec![format!("all of it is in {target}; {from} is left as it is, and marked so that no service uses it")];
+        if self.items.iter().any(|item| item.left > 0) {
+            lines.push("what stays is too large for the target, or can't be read; it is kept in the source".to_owned());
+        }
+        let key = "the link key is not moved: what link.key of the data folder alone signed is asked anew";
+        lines.extend((to == Store::Nats).then(|| key.to_owned()));
+        lines.into_iter().map(|line| format!("image-watcher: {line}\n")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::moving::What;
+
+    #[test]
+    fn what_was_moved_is_shown_as_a_table_and_for_programs() {
+        let counted = What::ALL.map(|what| Counted { what, found: 3, moved: 2, there: 1, left: 0 });
+        let places = ("the file in /data", "the buckets prod-… of NATS at nats://nats:4222");
+        let moved = Report::of(places, false, &counted);
+        crate::cli::schemas::conforms(&moved.print(Output::Json));
+        let left = [Counted { what: What::Records, found: 1, moved: 0, there: 0, left: 1 }];
+        let told = [
+            moved.print(Output::Table),
+            moved.summary(Store::Nats),
+            Report::of(places, true, &counted).summary(Store::Nats),
+            Report::of(places, false, &left).summary(Store::Sqlite),
+            Report::of(places, false, &left).print(Output::Json),
+        ];
+        insta::assert_snapshot!(told.join("──\n"));
+    }
+}

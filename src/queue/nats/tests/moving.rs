@@ -1,0 +1,108 @@
+//! The queue moves from the file to NATS, and back.
+
+use super::*;
+use crate::queue::moving::tests::{counted, cut, fill, holds_all_beside, jobs};
+use crate::queue::moving::{Counted, Place, StoredJob, StoredState, What, may_be_used, move_all};
+
+async fn moved(from: &StoreHandle, to: &StoreHandle, ambient: &Ambient) -> Vec<Counted> {
+    let (source, target) = (Place { queue: from, name: "here" }, Place { queue: to, name: "there" });
+    move_all(source, target, ambient).await.unwrap()
+}
+
+/// As both stores have it: what is done is remembered without its text there.
+fn comparable(jobs: Vec<StoredJob>) -> Vec<StoredJob> {
+    let done = |mut job: StoredJob| {
+        if job.state == StoredState::Done {
+            job.payload.clear();
+        }
+        job
+    };
+    jobs.into_iter().map(done).collect()
+}
+
+#[tokio::test]
+async fn ten_thousand_jobs_go_to_nats_and_back_and_a_cut_doubles_nothing() {
+    let Some(server) = Server::start() else { return };
+    let (ambient, folder) = (Ambient::system(), tempfile::tempdir().unwrap());
+    let file = StoreHandle::open(folder.path(), &ambient).unwrap();
+    let nats = StoreHandle::nats(settings(&server, "moved"), &ambient).await.unwrap();
+    fill(&file, 10_000, ambient.now()).await;
+    let before = comparable(jobs(&file).await);
+    assert_eq!(before.len(), 10_008);
+    for wakes in [9, 31] {
+        let places = (Place { queue: &file, name: "the file" }, Place { queue: &nats, name: "NATS" });
+        assert!(cut(move_all(places.0, places.1, &ambient), wakes).await.is_none(), "{wakes}");
+    }
+    let begun = ambient.monotonic();
+    let all = moved(&file, &nats, &ambient).await;
+    let took = ambient.monotonic() - begun;
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    let [found, moved_now, there, left] = counted(&all, What::Looks);
+    assert!((found, left) == (10_000, 0) && moved_now + there == 10_000 && there > 0, "{all:?}");
+    assert!(all.iter().all(|it| it.found == it.moved + it.there), "{all:?}");
+    assert_eq!(comparable(jobs(&nats).await), before);
+    holds_all_beside(&nats).await;
+    may_be_used(&file).await.unwrap_err();
+    may_be_used(&nats).await.unwrap();
+    // Whoever opens it later finds the same.
+    drop(nats);
+    let nats = StoreHandle::nats(settings(&server, "moved"), &ambient).await.unwrap();
+    assert_eq!(comparable(jobs(&nats).await), before);
+    nats.put(vec![look("new", ambient.now())]).await.unwrap();
+    let before = comparable(jobs(&nats).await);
+    assert!(
+        cut(move_all(Place { queue: &nats, name: "NATS" }, Place { queue: &file, name: "the file" }, &ambient), 20)
+            .await
+            .is_none()
+    );
+    moved(&nats, &file, &ambient).await;
+    assert_eq!(comparable(jobs(&file).await).len(), before.len());
+    // The file does not say how urgent a look is.
+    let known =
+        |jobs: Vec<StoredJob>| jobs.into_iter().map(|job| StoredJob { urgency: crate::queue::Urgency::Prompt, ..job });
+    assert!(known(jobs(&file).await).eq(known(before)));
+    holds_all_beside(&file).await;
+    may_be_used(&nats).await.unwrap_err();
+    // And there once more: what stood there before is old, and makes way.
+    let batch = file.lease(&email(), 1, &Sharing::in_order(10)).await.unwrap();
+    file.settle(&batch.jobs[0], Settlement::Done).await.unwrap();
+    moved(&file, &nats, &ambient).await;
+    assert_eq!(comparable(jobs(&nats).await), comparable(jobs(&file).await));
+    may_be_used(&nats).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_is_kept_and_counted() {
+    let Some(server) = Server::start() else { return };
+    let (ambient, folder) = (Ambient::system(), tempfile::tempdir().unwrap());
+    let nats = StoreHandle::nats(settings(&server, "strange"), &ambient).await.unwrap();
+    nats.put(vec![look("a", ambient.now())]).await.unwrap();
+    let context = server.context().await;
+    let entries = context.get_key_value("strange-jobs").await.unwrap();
+    entries.put("job.0123", "by hand".into()).await.unwrap();
+    let state = context.get_key_value("strange-state").await.unwrap();
+    state.put("record.0123", "by hand".into()).await.unwrap();
+    drop(nats);
+    let nats = StoreHandle::nats(settings(&server, "strange"), &ambient).await.unwrap();
+    let file = StoreHandle::open(folder.path(), &ambient).unwrap();
+    // A job of a newer version has a key, and is moved as it is.
+    let newer = StoredJob { key: "newer".into(), format: 2, ..jobs(&nats).await.remove(0) };
+    crate::queue::moving::Movable::take_over(&nats, vec![newer.clone()]).await.unwrap();
+    let all = moved(&nats, &file, &ambient).await;
+    assert_eq!(counted(&all, What::Unreadable), [2, 1, 0, 1], "one has no key that is known");
+    assert_eq!(counted(&all, What::Records), [1, 0, 0, 1]);
+    assert_eq!(counted(&all, What::Looks), [1, 1, 0, 0]);
+    assert!(jobs(&file).await.contains(&newer));
+    assert_eq!(&entries.get("job.0123").await.unwrap().unwrap()[..], b"by hand", "it stays where it is");
+}
+
+#[tokio::test]
+async fn whoever_uses_the_buckets_is_heard() {
+    let Some(server) = Server::start() else { return };
+    let settings = settings(&server, "used");
+    let queue = StoreHandle::nats(settings.clone(), &Ambient::system()).await.unwrap();
+    assert!(is_in_use(&settings, &Ambient::system()).await.unwrap());
+    drop(queue);
+    let other = NatsSettings { buckets: "unused".into(), ..settings };
+    assert!(!is_in_use(&other, &Ambient::system()).await.unwrap());
+}
