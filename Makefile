@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help need peers demo test test-page test-api test-chart test-gitea test-owners simulate chaos snapshots chart-snapshots bench fuzz image book release release-twice lint fmt ci clean-cache
+.PHONY: help need peers demo test test-page test-api test-chart test-gitea test-owners simulate chaos replicas snapshots chart-snapshots bench fuzz image book release release-twice lint fmt ci clean-cache
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -47,6 +47,9 @@ simulate: ## seeded simulation of the sequencer, SEEDS=10000 FROM=0; one seed is
 
 chaos: peers ## N=10000 messages over five channels, one down, one slow, one flapping, while the service is killed ten times
 	IMAGE_WATCHER_TEST_DELIVERIES=$(or $(N),10000) cargo test --locked --test it -- outages:: --nocapture
+
+replicas: peers ## three replicas on NATS: N=10000 pushes with thirty kills, ten changes of who follows the schedule, one link at all three
+	IMAGE_WATCHER_TEST_PUSHES=$(or $(N),10000) cargo test --locked --test it -- shared:: --nocapture
 
 snapshots: ## takes changed words over, which git diff then shows
 	INSTA_UPDATE=always cargo test --locked --lib snapshots

@@ -22,7 +22,7 @@ use actix_web::guard;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
@@ -33,6 +33,7 @@ use crate::api::{self, Api, Census, Pulse};
 use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
+use crate::cluster::lease::{Election, Holding};
 use crate::cluster::{
     Cluster as _, ClusterConfig, Following, GRACE, Hints, Index, KubeCluster, Namespaces, Scope, Scopes, Watching,
     WorkloadEvent, Writer,
@@ -40,6 +41,7 @@ use crate::cluster::{
 use crate::config::Config;
 use crate::config::auth::{Auth, Mode};
 use crate::config::channel::Destination;
+use crate::config::queue::QueueConfig;
 use crate::config::reload::{Reload, Reloaded};
 use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::declared::Declared;
@@ -114,6 +116,8 @@ type Tasks = JoinSet<Ended>;
 struct Ground {
     config: Config,
     client: kube::Client,
+    /// The service's own.
+    namespace: String,
     cluster: KubeCluster,
     queue: StoreHandle,
     keys: LinkKeys,
@@ -143,7 +147,9 @@ struct App {
     ambient: Ambient,
     in_force: api::InForce,
     metrics: Metrics,
+    holding: Holding,
     stop: Stop,
+    started: DateTime<Utc>,
 }
 
 /// Where presses of buttons in chats come in.
@@ -181,7 +187,8 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     let ground = Ground::open(config, queue, ambient, stop).await?;
     // The API server lists while the rest is set up.
     ground.spawn_watches(&mut tasks);
-    let app = App::new(ground, background).await?;
+    let holding = ground.spawn_election(&mut tasks);
+    let app = App::new(ground, holding, background).await?;
     let exporter = match spans {
         Some(spans) => Some(Exporter::of(spans, &app.outbound, app.metrics.clone())?),
         None => None,
@@ -236,6 +243,22 @@ fn spawn(tasks: &mut Tasks, name: &'static str, task: impl Future<Output = ()> +
     });
 }
 
+/// A task of which one of several replicas does the work: it is begun whenever that is this one, and told to end when it is
+/// none any more.
+fn spawn_alone<F: Future<Output = ()> + Send>(
+    tasks: &mut Tasks,
+    name: &'static str,
+    mut holding: Holding,
+    task: impl Fn(Stop) -> F + Send + Sync + 'static,
+) {
+    spawn(tasks, name, async move {
+        while let Some(mut term) = holding.begins().await {
+            task(term.clone()).await;
+            term.raised().await;
+        }
+    });
+}
+
 /// Before anything is listed, so that no older record counts for others.
 async fn expect_the_newest(queue: &StoreHandle, index: &Index) {
     match queue.sequences().await {
@@ -268,7 +291,7 @@ impl Ground {
         metrics.know_channels(config.channels.iter().map(|channel| &*channel.name), &event::types());
         metrics.config_read.set(ambient.now().timestamp());
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
-        let client = client(&config).await?;
+        let (client, namespace) = client(&config).await?;
         let index = Index::knowing(keys.clone());
         index.inherit(|defaults| config.inherit(defaults));
         let cluster = KubeCluster::new(client.clone(), index, ambient.clone(), metrics.clone());
@@ -277,7 +300,19 @@ impl Ground {
         let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
         expect_the_newest(&queue, cluster.index()).await;
         let namespaces = Namespaces::default();
-        Ok(Self { config, client, cluster, queue, keys, scopes, namespaces, ambient, metrics, stop })
+        Ok(Self { config, client, namespace, cluster, queue, keys, scopes, namespaces, ambient, metrics, stop })
+    }
+
+    /// Who does what one does alone: the holder of a Lease, where the queue is one that several replicas share.
+    fn spawn_election(&self, tasks: &mut Tasks) -> Holding {
+        if matches!(self.config.queue, QueueConfig::Sqlite) {
+            self.metrics.holder.set(1);
+            return Holding::always(self.stop.clone());
+        }
+        let around = (self.ambient.clone(), self.metrics.clone());
+        let (election, holding) = Election::new(self.client.clone(), &self.namespace, &pod_name(), around, &self.stop);
+        spawn(tasks, "election", election.run(self.stop.clone()));
+        holding
     }
 
     fn spawn_watches(&self, tasks: &mut Tasks) {
@@ -332,8 +367,9 @@ fn spawn_hints(
 }
 
 impl App {
-    async fn new(ground: Ground, background: Background) -> anyhow::Result<Self> {
+    async fn new(ground: Ground, holding: Holding, background: Background) -> anyhow::Result<Self> {
         let Ground { mut config, cluster, queue, keys, scopes, ambient, metrics, stop, .. } = ground;
+        let started = ambient.now();
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?, config.cluster.clone()));
@@ -342,7 +378,9 @@ impl App {
         let (workloads, bounds) = (cluster.clone(), config.bounds());
         let releases = Arc::new(releases);
         let notes = Arc::new(Notes { releases, workloads, bounds, background, ambient: ambient.clone() });
-        let pushes = Arc::new(Pushes::new(&config.sources, &metrics));
+        let pushes = Pushes::new(&config.sources, &metrics);
+        let is_shared = matches!(config.queue, QueueConfig::Nats(_));
+        let pushes = Arc::new(if is_shared { pushes.beside_others() } else { pushes });
         let (followed, clock) = (Arc::clone(&pushes), ambient.clone());
         let reconciler = Sequencer::new(Parts {
             queue: queue.clone(),
@@ -393,18 +431,28 @@ impl App {
             ambient,
             in_force: api::InForce::new(&metrics),
             metrics,
+            holding,
             stop,
+            started,
         })
     }
 
     fn spawn_begin(&self, tasks: &mut Tasks) {
-        let (scopes, mut stop, reconciler) = (self.scopes.clone(), self.stop.clone(), self.reconciler.clone());
-        let hints = spawn_hints((&self.queue, &self.ambient, &self.stop), Urgency::Prompt, tasks);
+        let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
         spawn(tasks, "begin", async move {
             scopes.begin(GRACE, stop.clone()).await;
-            // Who takes them ends with the process.
-            let _ = hints.send(reconciler.owed().await).await;
             stop.raised().await;
+        });
+        let hints = spawn_hints((&self.queue, &self.ambient, &self.stop), Urgency::Prompt, tasks);
+        let (scopes, reconciler) = (self.scopes.clone(), self.reconciler.clone());
+        spawn_alone(tasks, "owed", self.holding.clone(), move |mut term| {
+            let (scopes, hints, reconciler) = (scopes.clone(), hints.clone(), reconciler.clone());
+            async move {
+                if scopes.begun(&mut term).await {
+                    // Who takes them ends with the process.
+                    let _ = hints.send(reconciler.owed().await).await;
+                }
+            }
         });
     }
 
@@ -527,7 +575,9 @@ impl App {
             let Some(base) = self.config.base_url.clone() else { break };
             let (client, ambient) = (self.outbound.client(Reach::Named)?, self.ambient.clone());
             let told = (name.clone(), Arc::clone(service));
-            spawn(tasks, "hook", keep_hooking(told, client, base, ambient, self.stop.clone()));
+            spawn_alone(tasks, "hook", self.holding.clone(), move |term| {
+                keep_hooking(told.clone(), client.clone(), base.clone(), ambient.clone(), term)
+            });
         }
         let tray = self.presses(tasks, Replies::new(self.outbound.client(Reach::Named)?, chats));
         let secret = self.config.slack_signing_secret.clone();
@@ -689,14 +739,17 @@ impl App {
 
     /// Has the store told now and then which workloads there are, so that it forgets no other than those that are gone.
     fn spawn_sightings(&self, tasks: &mut Tasks) {
-        let (index, queue, mut stop) = (self.cluster.index().clone(), self.queue.clone(), self.stop.clone());
-        spawn(tasks, "sightings", async move {
-            loop {
-                tokio::select! {
-                    () = stop.raised() => return,
-                    () = tokio::time::sleep(SIGHTINGS) => {}
+        let (index, queue) = (self.cluster.index().clone(), self.queue.clone());
+        spawn_alone(tasks, "sightings", self.holding.clone(), move |mut term| {
+            let (index, queue) = (index.clone(), queue.clone());
+            async move {
+                loop {
+                    tokio::select! {
+                        () = term.raised() => return,
+                        () = tokio::time::sleep(SIGHTINGS) => {}
+                    }
+                    see(&index, &queue).await;
                 }
-                see(&index, &queue).await;
             }
         });
     }
@@ -721,15 +774,7 @@ impl App {
         });
         self.spawn_given_up(tasks, Arc::clone(&sender));
         for name in self.channels.names() {
-            let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
-            let gatherer = Gatherer {
-                queue: self.queue.clone(),
-                channels: Arc::clone(&self.channels),
-                channel: name.clone(),
-                when_looked: Arc::new(move || looked.ended(clock.monotonic(), clock.now())),
-                ambient: self.ambient.clone(),
-            };
-            spawn(tasks, "gather", gatherer.run(self.stop.clone()));
+            self.spawn_gatherer(tasks, &name);
             let (backoff, longest) = self.channels.backoff(&name);
             let (channels, clock, of) = (Arc::clone(&self.channels), self.ambient.clone(), name.clone());
             let opening = move || channels.find(&of).map_or(Opening::Open, |it| it.gate().opening(clock.monotonic()));
@@ -744,9 +789,22 @@ impl App {
         }
     }
 
+    /// Makes messages of what waits on a channel to go out together.
+    fn spawn_gatherer(&self, tasks: &mut Tasks, name: &str) {
+        let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
+        let gatherer = Gatherer {
+            queue: self.queue.clone(),
+            channels: Arc::clone(&self.channels),
+            channel: name.to_owned(),
+            when_looked: Arc::new(move || looked.ended(clock.monotonic(), clock.now())),
+            ambient: self.ambient.clone(),
+        };
+        spawn_alone(tasks, "gather", self.holding.clone(), move |term| gatherer.clone().run(term));
+    }
+
     /// Says on workloads that messages about them were given up.
     fn spawn_given_up(&self, tasks: &mut Tasks, sender: Arc<Sender<StoreHandle>>) {
-        let (cluster, scopes, mut stop) = (self.cluster.clone(), self.scopes.clone(), self.stop.clone());
+        let (cluster, scopes) = (self.cluster.clone(), self.scopes.clone());
         let given_up = GivenUp {
             queue: self.queue.clone(),
             tell: Arc::new(move |trouble| {
@@ -762,10 +820,13 @@ impl App {
                 })
             }),
         };
-        spawn(tasks, "given-up", async move {
-            // Before the lists nobody is known whom it could be said of.
-            if scopes.begun(&mut stop).await {
-                given_up.keep_telling(stop).await;
+        spawn_alone(tasks, "given-up", self.holding.clone(), move |mut term| {
+            let (given_up, scopes) = (given_up.clone(), scopes.clone());
+            async move {
+                // Before the lists nobody is known whom it could be said of.
+                if scopes.begun(&mut term).await {
+                    given_up.keep_telling(term).await;
+                }
             }
         });
     }
@@ -788,19 +849,22 @@ impl App {
     }
 
     fn spawn_poller(&self, tasks: &mut Tasks) {
-        let (on_boot, schedule) = (self.config.run_on_boot, self.config.schedule.clone());
+        let (on_boot, schedule) = (self.config.run_on_boot.then_some(self.started), self.config.schedule.clone());
         let (cluster, pushes, clock) = (self.cluster.clone(), Arc::clone(&self.pushes), self.ambient.clone());
-        let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
-        let poller = Poller {
+        let scopes = self.scopes.clone();
+        let poller = Arc::new(Poller {
             queue: self.queue.clone(),
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
             repositories: Box::new(move || cluster.repositories()),
             pace: Box::new(move |repository| pushes.pace(repository, clock.monotonic())),
-        };
-        spawn(tasks, "poller", async move {
-            if scopes.begun(&mut stop).await {
-                poller.run(on_boot, schedule, stop).await;
+        });
+        spawn_alone(tasks, "poller", self.holding.clone(), move |mut term| {
+            let (poller, scopes, schedule) = (Arc::clone(&poller), scopes.clone(), schedule.clone());
+            async move {
+                if scopes.begun(&mut term).await {
+                    poller.run(on_boot, schedule, term).await;
+                }
             }
         });
     }
@@ -960,10 +1024,17 @@ impl Workloads for KubeCluster {
     }
 }
 
-async fn client(config: &Config) -> anyhow::Result<kube::Client> {
+/// A client, and the service's own namespace.
+async fn client(config: &Config) -> anyhow::Result<(kube::Client, String)> {
     let proxies = config.proxies.clone();
-    let (client, _) = crate::cluster::connect(&ClusterConfig { proxies, ..ClusterConfig::default() }).await?;
-    Ok(client)
+    Ok(crate::cluster::connect(&ClusterConfig { proxies, ..ClusterConfig::default() }).await?)
+}
+
+/// What the pod is called, which is the name of its host.
+fn pod_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "image-watcher".to_owned() } else { name.to_owned() }
 }
 
 /// The registry client of a configuration.

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use image_watcher::cluster::rights_in_a_namespace;
+use image_watcher::cluster::lease::LEASE;
+use image_watcher::cluster::{rights_in_a_namespace, rights_in_its_own_namespace};
 use image_watcher::listener::paths::{PUBLIC_PATHS, Purpose};
 use image_watcher::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
@@ -70,6 +71,20 @@ fn chart_kustomize_and_documents_grant_what_the_code_needs() {
         }
     }
     assert_eq!(told, needed, "docs/install.md");
+}
+
+#[test]
+fn the_right_to_the_lease_is_what_the_code_needs_and_to_no_other() {
+    let needed = rights_in_its_own_namespace().into_iter();
+    let needed: BTreeSet<_> =
+        needed.map(|(group, resource, verb)| [group, resource, verb].map(str::to_owned)).collect();
+    let role = of_kind("deploy/replicas/role.yaml", "Role");
+    assert_eq!(rights(&role), needed);
+    for rule in role["rules"].as_array().unwrap() {
+        let named = if rule["verbs"] == json!(["create"]) { Value::Null } else { json!([LEASE]) };
+        assert_eq!(rule["resourceNames"], named);
+    }
+    assert_eq!(of_kind("deploy/replicas/rolebinding.yaml", "RoleBinding")["roleRef"]["name"], role["metadata"]["name"]);
 }
 
 /// The object of a kind and a name, of several.
@@ -395,7 +410,7 @@ fn every_alert_has_a_runbook_a_test_and_metrics_that_there_are() {
     let tested: BTreeSet<&str> =
         tests["tests"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     let alerts = alerts();
-    assert_eq!(alerts.len(), 14);
+    assert_eq!(alerts.len(), 15);
     for alert in &alerts {
         let name = alert["alert"].as_str().unwrap();
         let used = names(alert["expr"].as_str().unwrap());

@@ -16,6 +16,7 @@ mod index;
 pub mod keyring;
 mod kinds;
 mod kube_cluster;
+pub mod lease;
 mod let_go;
 mod managed;
 pub mod manifest;
@@ -58,7 +59,9 @@ pub use obstacle::{Deletion, Removal};
 pub(crate) use patch::operations;
 pub use rejection::{Rejection, RejectionReason};
 pub use request::Writer;
-pub use rights::{Granted, NO_PODS, Object, Right, Rights, rights_in_a_namespace, words};
+pub use rights::{
+    Granted, NO_PODS, OF_THE_LEASE, Object, Right, Rights, rights_in_a_namespace, rights_in_its_own_namespace, words,
+};
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use verb::Verb;
 pub use watch::{Watching, watch};

@@ -11,6 +11,8 @@ pub enum Verb {
     Watch,
     /// Write.
     Patch,
+    /// Write one as a whole.
+    Update,
     /// Make one.
     Create,
     /// Delete one.
@@ -26,6 +28,7 @@ impl Verb {
             Self::List => "list",
             Self::Watch => "watch",
             Self::Patch => "patch",
+            Self::Update => "update",
             Self::Create => "create",
             Self::Delete => "delete",
         }

@@ -121,6 +121,8 @@ struct State {
     sources: BTreeMap<String, Followed>,
     announced: HashMap<Repository, Duration>,
     looked: HashMap<Repository, Looked>,
+    /// Whether others take webhooks as well, and look.
+    is_shared: bool,
     /// What was announced and not looked at since: by which source, and when first.
     awaited: HashMap<Repository, (Histogram, Duration)>,
 }
@@ -211,6 +213,14 @@ impl Pushes {
         Self { state: Mutex::new(state) }
     }
 
+    /// Others take webhooks as well, and look: what was announced to one of them is not known here, so nothing is taken for
+    /// missed.
+    #[must_use]
+    pub fn beside_others(self) -> Self {
+        self.lock().is_shared = true;
+        self
+    }
+
     /// Every source, by name.
     #[must_use]
     pub fn report(&self) -> Vec<SourceReport> {
@@ -280,7 +290,7 @@ impl Pushes {
         state.looked.insert(repository.clone(), now);
         let Some(before) = before else { return Vec::new() };
         let is_new = |announced: &Duration| *announced + EARLY >= before.at;
-        let told = is_awaited || state.announced.get(repository).is_some_and(is_new);
+        let told = state.is_shared || is_awaited || state.announced.get(repository).is_some_and(is_new);
         // A list that got shorter lost tags; that is nothing to announce.
         if told || news != News::Some || tags.count() < before.tags.count() {
             return Vec::new();

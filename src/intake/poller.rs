@@ -24,6 +24,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// Under which name it is kept how far the looks are queued.
 const KEPT: &str = "poll";
+/// Under which name it is kept when a start last had all looked at, where no schedule says how far that went.
+const KEPT_OF_STARTS: &str = "poll at a start";
 /// For how long it is kept.
 const KEPT_FOR: TimeDelta = TimeDelta::days(400);
 
@@ -48,11 +50,22 @@ impl<Q> std::fmt::Debug for Poller<Q> {
 }
 
 impl<Q: Queue + Kept> Poller<Q> {
-    /// Looks at everything: at once if `on_boot`, then on the schedule, if there is one, until `stop` is raised.
-    pub async fn run(self, on_boot: bool, schedule: Option<Schedule>, mut stop: Stop) {
-        let now = self.ambient.now();
-        let Some(schedule) = schedule else {
-            if on_boot {
+    /// Looks at everything: at once if a process that started at `on_boot` is to do so and no other did since, then on the
+    /// schedule, if there is one, until `stop` is raised. Another may have gone on before, and go on after that.
+    pub async fn run(&self, on_boot: Option<DateTime<Utc>>, schedule: Option<Schedule>, mut stop: Stop) {
+        match schedule {
+            Some(schedule) => self.follow(on_boot, schedule, &mut stop).await,
+            None => self.look_once(on_boot, &mut stop).await,
+        }
+        // Nobody waits for a round that another begins.
+        self.metrics.poll_next.set(0);
+    }
+
+    async fn look_once(&self, on_boot: Option<DateTime<Utc>>, stop: &mut Stop) {
+        if let Some(started) = on_boot {
+            let last = self.queue.recall(KEPT_OF_STARTS).await.and_then(|last| last.parse::<DateTime<Utc>>().ok());
+            if last.is_none_or(|last| last < started) {
+                let now = self.ambient.now();
                 let cycle = Cycle::begin(0, now, None).at_once();
                 while self.queue_looks(&cycle, now - MOMENT, now).await.is_err() {
                     tokio::select! {
@@ -60,11 +73,17 @@ impl<Q: Queue + Kept> Poller<Q> {
                         () = tokio::time::sleep(LONGEST_NAP) => {}
                     }
                 }
+                self.queue.keep(KEPT_OF_STARTS, now.to_rfc3339(), now + KEPT_FOR).await;
             }
-            return stop.raised().await;
-        };
-        let mut plan = Plan::new(schedule, self.recall().await, now);
-        if on_boot {
+        }
+        stop.raised().await;
+    }
+
+    async fn follow(&self, on_boot: Option<DateTime<Utc>>, schedule: Schedule, stop: &mut Stop) {
+        let (kept, now) = (self.recall().await, self.ambient.now());
+        let is_begun = |started| kept.is_some_and(|kept: Progress| kept.cycle.began >= started);
+        let mut plan = Plan::new(schedule, kept, now);
+        if on_boot.is_some_and(|started| !is_begun(started)) {
             plan.begin_now(now);
         }
         while !stop.is_raised() {
@@ -92,6 +111,12 @@ impl<Q: Queue + Kept> Poller<Q> {
             Step::Nap(nap) => return nap,
             Step::Queue(cycle, from, to) => (cycle, from, to),
         };
+        // Another may have gone on since, as when this process stood still.
+        if let Some(kept) = self.recall().await
+            && plan.catch_up(kept, self.ambient.now())
+        {
+            return Duration::ZERO;
+        }
         let Ok(looks) = self.queue_looks(&cycle, from, to).await else { return LONGEST_NAP };
         // Where there was nothing to queue there is nothing to remember, but that a cycle began.
         if let Some(progress) = plan.queued(to).filter(|_| looks > 0 || from < cycle.began) {
@@ -291,6 +316,48 @@ mod tests {
         assert!(queued.iter().all(|new| new.not_before == at("24T12:10:00")));
         assert_eq!(world.process(CRON, "24T12:20:00", "24T14:59:00", false).await.len(), 0);
         assert_eq!(world.process(CRON, "24T14:59:30", "24T17:59:00", false).await.len(), 200);
+    }
+
+    /// One stands still while another takes over, and then believes to be the one for a moment longer.
+    #[tokio::test]
+    async fn whoever_stood_still_begins_nothing_that_another_has_begun() {
+        let world = World::default();
+        world.0.lock().unwrap().now = at("24T11:59:00");
+        let (stands, other) = (world.poller(Pace::Usual), world.poller(Pace::Usual));
+        let mut plan = Plan::new(schedule(CRON, "24T11:59:00"), stands.recall().await, at("24T11:59:00"));
+        while stands.go_on(&mut plan).await == Duration::ZERO {}
+        let mut others = Plan::new(schedule(CRON, "24T11:59:00"), other.recall().await, at("24T11:59:00"));
+        let mut now = at("24T12:00:00");
+        while now < at("24T13:00:00") {
+            world.0.lock().unwrap().now = now;
+            now += TimeDelta::from_std(other.go_on(&mut others).await).unwrap();
+        }
+        let queued = world.0.lock().unwrap().queued.len();
+        assert!(queued > 40, "{queued}");
+        while stands.go_on(&mut plan).await == Duration::ZERO {}
+        assert_eq!(world.0.lock().unwrap().queued.len(), queued);
+    }
+
+    /// Several that start have all looked at once, by the one that is the first to do so.
+    #[tokio::test(start_paused = true)]
+    async fn a_start_is_one_reason_to_ask_whoever_goes_on_after_it() {
+        for cron in [Some("0 0 1 1 *"), None] {
+            let world = World::default();
+            let started = at("24T12:10:00");
+            for (now, looks) in [("24T12:10:05", 200), ("24T12:11:00", 0), ("24T12:50:00", 0)] {
+                world.0.lock().unwrap().now = at(now);
+                let poller = world.poller(Pace::Usual);
+                let (raise, stop) = Stop::new();
+                let schedule = cron.map(|cron| schedule(cron, now));
+                let ends = async {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    raise.raise();
+                };
+                tokio::join!(poller.run(Some(started), schedule, stop), ends);
+                let queued = std::mem::take(&mut world.0.lock().unwrap().queued);
+                assert_eq!(queued.len(), looks, "{cron:?} {now}");
+            }
+        }
     }
 
     #[tokio::test]

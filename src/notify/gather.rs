@@ -23,6 +23,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 pub type WhenLooked = Arc<dyn Fn() -> Option<DateTime<Utc>> + Send + Sync>;
 
 /// Makes messages of the notices that wait for one channel.
+#[derive(Clone)]
 pub struct Gatherer<Q> {
     /// Where they wait, and where messages go.
     pub queue: Q,

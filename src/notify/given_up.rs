@@ -24,6 +24,7 @@ pub type SayOnWorkload = Arc<dyn Fn(&str, String) -> BoxFuture<'static, ()> + Se
 pub type TellOthers = Arc<dyn Fn(Trouble) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Tells of dead letters.
+#[derive(Clone)]
 pub struct GivenUp<Q> {
     /// Where they are.
     pub queue: Q,

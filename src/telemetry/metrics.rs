@@ -134,6 +134,8 @@ pub struct Metrics {
     pub poll_next: Gauge,
     /// Seconds from that one to the one after it.
     pub poll_interval: Gauge,
+    /// Whether this replica does what one does alone: 1 or 0.
+    pub holder: Gauge,
     /// Unix time at which the configuration in force was read.
     pub config_read: Gauge,
     /// Configurations that were not taken over.
@@ -216,6 +218,7 @@ impl Metrics {
             poll_last: Gauge::default(),
             poll_next: Gauge::default(),
             poll_interval: Gauge::default(),
+            holder: Gauge::default(),
             config_read: Gauge::default(),
             config_refused: Counter::default(),
             config_in_force: Gauge::default(),

@@ -8,6 +8,7 @@
 //! IMAGE_WATCHER_TEST_KEEP=1                 keeps logs and state, and says where
 //! IMAGE_WATCHER_TEST_KILLS=100             kills so often where the program is killed at random moments
 //! IMAGE_WATCHER_TEST_DELIVERIES=10000      sends so many messages while it is killed ten times
+//! IMAGE_WATCHER_TEST_PUSHES=10000          sends so many pushes to three replicas, which are killed thirty times
 //! ```
 
 #![expect(
@@ -75,6 +76,7 @@ mod rights;
 mod rollouts;
 mod scopes;
 mod settings;
+mod shared;
 mod slack;
 mod strangers;
 mod telegram;
@@ -129,6 +131,7 @@ fn main() -> std::process::ExitCode {
         people::tests(),
         receivers::tests(),
         replicas::tests(),
+        shared::tests(),
         void_links::tests(),
         rights::tests(),
         examples::tests(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::own::Asker;
 use super::sign_in::Rights;
-use super::{Check, Result};
+use super::{Check, Result, queue};
 use crate::ambient::Ambient;
 use crate::cluster::{
     ClusterConfig, ClusterError, Granted, Index, KubeCluster, Listing, NO_PODS, Object, Right, Scope, Verb, connect,
@@ -40,6 +40,8 @@ pub(super) struct Found {
     pub(super) namespaces: Option<(ClusterError, bool)>,
     /// Who asked.
     pub(super) asker: Asker,
+    /// What may not be done to the Lease of the service's own namespace, where one is needed.
+    pub(super) lease: Option<(String, Vec<Right>)>,
 }
 
 /// What was seen of the cluster.
@@ -63,11 +65,12 @@ impl Seen {
 
 /// Looks at the cluster.
 pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, namespaces: &[String], bounds: &Bounds) -> Seen {
-    let kube = match connect(cluster).await {
-        Ok((client, _)) => KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new()),
+    let (kube, own) = match connect(cluster).await {
+        Ok((client, own)) => (KubeCluster::new(client, Index::default(), Ambient::system(), Metrics::new()), own),
         Err(error) => return Seen::nothing(chain(&error).to_string()),
     };
-    let Ok((found, sign_in)) = tokio::time::timeout(DEADLINE, find(config, &kube, namespaces, bounds)).await else {
+    let Ok((found, sign_in)) = tokio::time::timeout(DEADLINE, find(config, (&kube, &own), namespaces, bounds)).await
+    else {
         return Seen::nothing(format!("no answer in {} s", DEADLINE.as_secs()));
     };
     // Without any answer about rights there is one thing to say, not one for each namespace.
@@ -79,15 +82,22 @@ pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, namespaces:
     let named: Vec<Option<&str>> = namespaces.iter().map(|name| Some(name.as_str())).collect();
     let namespaces = if named.is_empty() { vec![None] } else { named };
     let checks = namespaces.into_iter().flat_map(|namespace| found.namespace(namespace, bounds));
-    let checks = found.namespaces().into_iter().chain(checks).collect();
+    let lease = found.lease.as_ref().map(|(own, missing)| queue::of_lease(own, missing, &found.asker));
+    let checks = found.namespaces().into_iter().chain(lease).chain(checks).collect();
     Seen { checks, workloads: found.listing.workloads, sign_in }
 }
 
-async fn find(config: &Config, kube: &KubeCluster, named: &[String], bounds: &Bounds) -> (Found, Rights) {
+async fn find(
+    config: &Config,
+    (kube, own): (&KubeCluster, &str),
+    named: &[String],
+    bounds: &Bounds,
+) -> (Found, Rights) {
     let namespaces = crate::cli::config::inherit(kube, config, None).await;
     let asker = Asker::of(kube.user().await);
     let sign_in = if config.auth.is_some() { Rights::ask(kube, asker.clone()).await } else { Rights::unknown() };
     let rights = kube.rights(named).await;
+    let lease = queue::missing_of_lease(config, kube, own).await.map(|missing| (own.to_owned(), missing));
     let listing = kube.list(&Scope::of(named)).await;
     let secrets = unreadable(&listing.workloads, kube, bounds).await;
     let undeletable =
@@ -100,7 +110,7 @@ async fn find(config: &Config, kube: &KubeCluster, named: &[String], bounds: &Bo
             gone.insert(namespace.clone());
         }
     }
-    (Found { listing, rights, secrets, undeletable, gone, namespaces, asker }, sign_in)
+    (Found { listing, rights, secrets, undeletable, gone, namespaces, asker, lease }, sign_in)
 }
 
 /// What may not be deleted, namespace by namespace: in those that are named, or else in those with workloads that pods or Jobs

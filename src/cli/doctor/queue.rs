@@ -2,9 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::own::Asker;
 use super::{Check, Result};
 use crate::ambient::Ambient;
 use crate::app::nats_settings;
+use crate::cluster::lease::LEASE;
+use crate::cluster::{Granted, KubeCluster, OF_THE_LEASE, Object, Right, words};
 use crate::config::Config;
 use crate::config::queue::{NatsConfig, QueueConfig};
 use crate::queue::nats::{Examined, ExaminedBucket, NatsError, examine};
@@ -41,6 +44,33 @@ fn of_credentials((credentials, at): (String, DateTime<Utc>), now: DateTime<Utc>
     let told = format!("they end at {at}");
     let hint = "put new ones there in time; they are read whenever a connection is made, without a restart";
     (now < at && at - now < SOON).then(|| Check::but(credentials, Result::Warn, told, hint))
+}
+
+/// What is missing of the rights to the Lease, by which replicas agree who does what one does alone; nothing where none is needed.
+pub(super) async fn missing_of_lease(config: &Config, kube: &KubeCluster, namespace: &str) -> Option<Vec<Right>> {
+    if matches!(config.queue, QueueConfig::Sqlite) {
+        return None;
+    }
+    let mut missing = Vec::new();
+    for verb in OF_THE_LEASE {
+        let right = Right { namespace: Some(namespace.into()), object: Object::Lease, verb };
+        let granted: Granted = kube.may(&right).await;
+        if granted == Some(false) {
+            missing.push(right);
+        }
+    }
+    Some(missing)
+}
+
+/// What is to be said of the Lease.
+pub(super) fn of_lease(namespace: &str, missing: &[Right], asker: &Asker) -> Check {
+    let what = format!("the Lease {LEASE} in namespace {namespace}");
+    if missing.is_empty() {
+        return Check::ok(format!("{what}: may be made, read and written"));
+    }
+    let told =
+        format!("may not {}, so no replica follows the schedule, or does what else one does alone", words(missing));
+    Check::but(what, Result::Fail, told, asker.in_namespace(namespace, "config.queue", "replicas"))
 }
 
 fn servers(nats: &NatsConfig) -> String {

@@ -128,6 +128,7 @@ fn found(workloads: Vec<Workload>, missing: &[(&str, Verb)]) -> Found {
             .filter(|_| !missing.is_empty())
             .map(|object| right("shop", object, Verb::Get))
             .collect(),
+        lease: None,
         undeletable: [Object::Pods, Object::Jobs]
             .into_iter()
             .filter(|_| !missing.is_empty())

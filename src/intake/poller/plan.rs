@@ -86,6 +86,17 @@ impl Plan {
         Step::Nap(nap.min(window.unwrap_or(LONGEST_NAP)).min(LONGEST_NAP))
     }
 
+    /// Goes on from where another went meanwhile, if that is further. Says whether it is.
+    pub(super) fn catch_up(&mut self, kept: Progress, now: DateTime<Utc>) -> bool {
+        let is_further = |ours: Progress| (kept.cycle.began, kept.up_to) > (ours.cycle.began, ours.up_to);
+        // What a clock says that is ahead of ours is left to it.
+        let is_new = kept.cycle.began <= now && self.progress.is_none_or(is_further);
+        if is_new {
+            (self.progress, self.next) = (Some(kept), self.schedule.following(kept.cycle.began));
+        }
+        is_new
+    }
+
     /// The looks of a cycle are queued so far.
     pub(super) fn queued(&mut self, to: DateTime<Utc>) -> Option<Progress> {
         let progress = self.progress.as_mut()?;

@@ -94,6 +94,9 @@ impl Jobs {
 
     /// Takes over what stands in the bucket. Gives the topics that may have something new.
     pub(super) fn apply(&mut self, place: &str, revision: u64, row: Option<Row>) -> Vec<Topic> {
+        if revision > self.rows.revision(place) {
+            self.note_look_of_another(place, row.as_ref());
+        }
         let changed = self.rows.apply(place, revision, row);
         changed.map(|changed| self.follow(&changed)).unwrap_or_default()
     }
@@ -102,6 +105,20 @@ impl Jobs {
     pub(super) fn forget(&mut self, place: &str) {
         let changed = self.rows.forget(place);
         self.follow(&changed);
+    }
+
+    /// Another replica has looked: its hints and ours are of the same news, and are gathered for one more look.
+    fn note_look_of_another(&mut self, place: &str, now: Option<&Row>) {
+        let Some(Known { row, .. }) = self.rows.at(place) else { return };
+        let was_held = row.held.as_ref().is_some_and(|mark| mark.by != self.me);
+        let has_ended = now.is_none_or(|now| was_held && now.held.is_none() && now.losses == row.losses);
+        if row.state != State::Ready || !has_ended || row.held.as_ref().is_some_and(|mark| mark.by == self.me) {
+            return;
+        }
+        let urgency = row.urgency.into();
+        if let Some(repository) = row.job().ok().as_ref().and_then(look) {
+            self.looked.note(repository, urgency, self.wall());
+        }
     }
 
     fn follow(&mut self, changed: &Changed) -> Vec<Topic> {

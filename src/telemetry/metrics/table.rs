@@ -41,6 +41,8 @@ impl Metrics {
         registry.register("poll_next_timestamp_seconds", help, self.poll_next.clone());
         let help = "Time between the next round of the schedule and the one after it, 0 where it is off; no label";
         registry.register("poll_interval_seconds", help, self.poll_interval.clone());
+        let help = "Whether this replica follows the schedule, and does what else one of several does alone; no label";
+        registry.register("holder", help, self.holder.clone());
     }
 
     fn register_decisions(&self, registry: &mut Registry) {

@@ -20,8 +20,9 @@ use super::{Ctx, diagnosis};
 /// Tests at a time when nobody says otherwise. They mostly wait, so more than there are cores.
 const AT_A_TIME: usize = 8;
 
-/// A test that takes longer hangs.
+/// A test that takes longer hangs; of those that somebody makes larger nobody knows.
 const TEST_DEADLINE: Duration = Duration::from_secs(180);
+const DEADLINE_OF_LARGE: Duration = Duration::from_secs(3600);
 
 /// Marks the folder of a run that somebody wants to look at.
 const KEPT: &str = "kept";
@@ -144,8 +145,10 @@ fn trial(test: Test, world: Arc<std::sync::OnceLock<Arc<World>>>) -> Trial {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let ctx = runtime.block_on(Ctx::new(world, &name));
         let test = async {
-            let done = tokio::time::timeout(TEST_DEADLINE, body(ctx.clone())).await;
-            assert!(done.is_ok(), "hangs: not done within {TEST_DEADLINE:?}");
+            let is_large = std::env::var_os("IMAGE_WATCHER_TEST_PUSHES").is_some();
+            let deadline = if is_large { DEADLINE_OF_LARGE } else { TEST_DEADLINE };
+            let done = tokio::time::timeout(deadline, body(ctx.clone())).await;
+            assert!(done.is_ok(), "hangs: not done within {deadline:?}");
         };
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(test)));
         let ended = |()| ctx.skipped().map_or(Completion::Completed, Completion::ignored_with);

@@ -148,6 +148,16 @@ impl Jobs {
         ended
     }
 
+    /// Whether any of these items waits no longer.
+    fn is_composed(&self, items: &[ItemId]) -> bool {
+        items.iter().any(|item| self.by_key(item.as_str()).is_some_and(|row| row.state != State::Ready))
+    }
+
+    /// Whether all of these messages were put already.
+    fn is_known(&self, messages: &[NewJob]) -> bool {
+        messages.iter().all(|message| self.by_key(&row::key(&message.job)).is_some())
+    }
+
     /// Stores what was made of items that wait. The bound holds for who brings something new: a queue that is full of
     /// items could never become empty otherwise.
     pub(in crate::queue::nats) fn compose(
@@ -155,6 +165,10 @@ impl Jobs {
         of: &[ItemId],
         messages: &[NewJob],
     ) -> Result<(Placed, Vec<Topic>), QueueError> {
+        if self.is_composed(of) && !self.is_known(messages) {
+            // Another has made other messages of some of it. What is left is read again.
+            return Ok((Placed::Coalesced, Vec::new()));
+        }
         if self.end_items(of) == 0 {
             return self.put(messages);
         }

@@ -1,7 +1,8 @@
 //! What is known of jobs, where the server says what no real one would be made to say.
 
 use super::*;
-use crate::queue::contract::look as new_look;
+use crate::domain::event::NoticeKind;
+use crate::queue::contract::{item, look as new_look, mail};
 use crate::queue::nats::entry::Row;
 use crate::queue::{Leased, Settlement, Sharing};
 
@@ -68,4 +69,47 @@ fn a_look_is_no_hint_of_another_job() {
     let writes = jobs.writes();
     assert_eq!(writes.len(), 1);
     assert_ne!(writes[0].key, place, "what stands there stays");
+}
+
+/// Each replica's watch tells of the same change. The first hint may be followed elsewhere before the second comes.
+#[test]
+fn a_hint_that_comes_a_moment_after_another_has_looked_waits_for_those_of_the_others() {
+    let mut jobs = Jobs::new("me".into(), Ambient::system());
+    let now = jobs.ambient.now();
+    let new = new_look("a", now);
+    let row = Row::new(&new, now.timestamp_millis(), now.timestamp_millis()).unwrap();
+    let place = Row::place(&row.key);
+    let mark = Some(crate::queue::nats::entry::Mark { by: "another".into(), number: 1 });
+    jobs.apply(&place, 10, Some(Row { held: mark, ..row }));
+    jobs.apply(&place, 11, None);
+    jobs.put(&[new.clone()]).unwrap();
+    jobs.stored(12, 1);
+    let waits = jobs.rows.at(&place).map(|known| known.row.not_before - now.timestamp_millis());
+    assert!(waits.is_some_and(|waits| waits >= 1000), "{waits:?}");
+    assert!(jobs.lease(&Topic::Look, 9, &Sharing::in_order(9)).jobs.is_empty());
+    assert_eq!(jobs.put(&[new]).unwrap().0, crate::queue::Placed::Coalesced);
+}
+
+/// Two believe for a moment to be the one that makes messages of what waits, and one has read it before the other was done.
+#[test]
+fn what_one_has_composed_another_does_not_compose_differently() {
+    let mut jobs = Jobs::new("me".into(), Ambient::system());
+    let now = jobs.ambient.now();
+    let items = ["a", "b", "c"].map(|uid| item(uid, NoticeKind::Available, now));
+    jobs.put(&items).unwrap();
+    jobs.stored(1, 3);
+    let ids = |jobs: &mut Jobs| jobs.gathered("email", 9).into_iter().map(|it| it.id).collect::<Vec<_>>();
+    let all = ids(&mut jobs);
+    let first = mail("x@example.com", NoticeKind::Available, now);
+    jobs.compose(&all[..2], &[first.clone()]).unwrap();
+    let stored = jobs.changed();
+    jobs.stored(10, stored);
+    let other = mail("x@example.com", NoticeKind::Applied, now);
+    for of in [&all[..], &all[1..2]] {
+        assert_eq!(jobs.compose(of, &[other.clone()]).unwrap().0, crate::queue::Placed::Coalesced);
+        assert_eq!(jobs.changed(), 0, "it reads again what waits");
+    }
+    assert_eq!(ids(&mut jobs), all[2..]);
+    // As whoever does not learn how it ended.
+    assert_eq!(jobs.compose(&all[..2], &[first]).unwrap().0, crate::queue::Placed::Coalesced);
 }

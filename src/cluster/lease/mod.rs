@@ -1,0 +1,375 @@
+//! Which of several replicas does what one has to do alone: the holder of a Lease of `coordination.k8s.io`, in the service's
+//! own namespace.
+//!
+//! Nothing that is done there would do harm if two did it, as the record and the API server's `test` operations guard what
+//! is written; it would only be done twice.
+
+mod candidate;
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use kube::api::{Api, PostParams};
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use self::candidate::{Candidate, Draft, Failure, LASTS, Lease, Step};
+use super::apply::{Failed, within};
+use super::rejection::{Rejection, RejectionReason};
+use super::request::FIELD_MANAGER;
+use crate::ambient::Ambient;
+use crate::stop::{Raise, Stop};
+use crate::telemetry::metrics::Metrics;
+
+/// What the Lease is called.
+pub const LEASE: &str = "image-watcher";
+/// No request about the Lease takes longer.
+const CALL: Duration = Duration::from_secs(4);
+/// Why it can't be read or written is said again after so many failures.
+const SAID_AGAIN: u32 = 100;
+/// The most characters of a holder's name that are shown.
+const LONGEST_NAME: usize = 100;
+
+/// Whether this replica is the one that does what is done alone. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    term: watch::Receiver<Option<Stop>>,
+    stop: Stop,
+}
+
+impl Holding {
+    /// There is no other replica, until `stop` is raised.
+    #[must_use]
+    pub fn always(stop: Stop) -> Self {
+        let (_, term) = watch::channel(Some(stop.clone()));
+        Self { term, stop }
+    }
+
+    /// Waits until this replica is the one. Gives a flag that is raised when it is none any more, or nothing when the process
+    /// is to end.
+    pub async fn begins(&mut self) -> Option<Stop> {
+        let Self { term, stop } = self;
+        let holds = term.wait_for(|term| term.as_ref().is_some_and(|term| !term.is_raised()));
+        let term = tokio::select! {
+            biased;
+            () = stop.raised() => return None,
+            term = holds => term.ok()?.clone(),
+        };
+        term
+    }
+}
+
+/// Where a replica says that it is the one, or is none any more.
+#[derive(Debug)]
+struct Terms {
+    told: watch::Sender<Option<Stop>>,
+    open: Option<Raise>,
+}
+
+impl Terms {
+    fn begin(&mut self) {
+        let (raise, term) = Stop::new();
+        self.open = Some(raise);
+        self.told.send_replace(Some(term));
+    }
+
+    fn end(&mut self) {
+        self.told.send_replace(None);
+        if let Some(raise) = self.open.take() {
+            raise.raise();
+        }
+    }
+}
+
+/// One replica's part in the election.
+#[derive(Debug)]
+pub struct Election {
+    api: Api<DynamicObject>,
+    resource: ApiResource,
+    me: String,
+    terms: Terms,
+    /// Why it last failed, and how often since it was said.
+    failing: Option<(String, u32)>,
+    ambient: Ambient,
+    metrics: Metrics,
+}
+
+impl Election {
+    /// The election in a namespace, for a replica that is called by the name of its pod; and what becomes of it there.
+    #[must_use]
+    pub fn new(
+        client: kube::Client,
+        namespace: &str,
+        pod: &str,
+        (ambient, metrics): (Ambient, Metrics),
+        stop: &Stop,
+    ) -> (Self, Holding) {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("coordination.k8s.io", "v1", "Lease"));
+        let api = Api::namespaced_with(client, namespace, &resource);
+        // A pod whose container starts again has the name that it had.
+        let me = format!("{pod}_{:08x}", u32::from_le_bytes(ambient.bytes()));
+        let (told, term) = watch::channel(None);
+        metrics.holder.set(0);
+        let terms = Terms { told, open: None };
+        (Self { api, resource, me, terms, failing: None, ambient, metrics }, Holding { term, stop: stop.clone() })
+    }
+
+    /// Takes part until `stop` is raised; then gives the Lease back, if it is held.
+    pub async fn run(mut self, mut stop: Stop) {
+        let mut candidate = Candidate::new(self.me.clone());
+        let mut object = None;
+        while !stop.is_raised() {
+            let step = candidate.step(self.ambient.monotonic());
+            self.follow(&candidate);
+            match step {
+                Step::Wait(wait) => tokio::select! {
+                    () = stop.raised() => {}
+                    () = tokio::time::sleep(wait) => {}
+                },
+                Step::Read => tokio::select! {
+                    () = stop.raised() => {}
+                    () = self.read(&mut candidate, &mut object) => {}
+                },
+                Step::Write(draft) => self.renew(&mut candidate, &mut object, &draft).await,
+            }
+        }
+        self.terms.end();
+        self.metrics.holder.set(0);
+        if let Some(draft) = candidate.release(self.ambient.monotonic())
+            && self.write(object, &draft, "", CALL).await.is_ok()
+        {
+            tracing::info!(lease = LEASE, "the Lease is given back: another replica takes over what one does alone");
+        }
+    }
+
+    /// Says what the candidate has become.
+    fn follow(&mut self, candidate: &Candidate) {
+        let holds = candidate.holds(self.ambient.monotonic());
+        match (holds, self.terms.open.is_some()) {
+            (true, false) => {
+                tracing::info!(
+                    lease = LEASE,
+                    holder = self.me,
+                    "this replica holds the Lease: the schedule, and what else one does alone, is its"
+                );
+                self.terms.begin();
+            }
+            (false, true) => {
+                tracing::warn!(
+                    lease = LEASE,
+                    holder = shown(candidate.holder()),
+                    "this replica holds the Lease no longer: another does what one does alone"
+                );
+                self.terms.end();
+            }
+            _ => return,
+        }
+        self.metrics.holder.set(holds.into());
+    }
+
+    async fn read(&mut self, candidate: &mut Candidate, object: &mut Option<DynamicObject>) {
+        let request = self.api.get_opt(LEASE);
+        let answer = self.call(CALL, request).await;
+        let (now, jitter) = (self.ambient.monotonic(), self.ambient.jitter());
+        match answer {
+            Ok(found) => {
+                self.failing = None;
+                let before = candidate.holder().to_owned();
+                candidate.saw(found.as_ref().map(lease), now, jitter);
+                let holder = candidate.holder();
+                if holder != before && !holder.is_empty() && holder != self.me {
+                    tracing::info!(lease = LEASE, holder = shown(holder), "another replica holds the Lease");
+                }
+                *object = found;
+            }
+            Err(failed) => {
+                self.fails(&failed);
+                candidate.saw_nothing(now, jitter);
+            }
+        }
+    }
+
+    async fn renew(&mut self, candidate: &mut Candidate, object: &mut Option<DynamicObject>, draft: &Draft) {
+        let sent = self.ambient.monotonic();
+        // Whoever holds it knows by then that it is over.
+        let patience = candidate.ends().map_or(CALL, |end| end.saturating_sub(sent).min(CALL));
+        let me = self.me.clone();
+        let came = match self.write(object.clone(), draft, &me, patience).await {
+            Ok(written) => {
+                self.failing = None;
+                let came = lease(&written);
+                *object = Some(written);
+                Ok(came)
+            }
+            // Somebody else wrote it, or deleted it.
+            Err(Failed::Status(status)) if matches!(status.code, 404 | 409) => Err(Failure::Conflict),
+            Err(failed) => {
+                self.fails(&failed);
+                Err(Failure::Unknown)
+            }
+        };
+        candidate.wrote(came, sent, self.ambient.monotonic(), self.ambient.jitter());
+    }
+
+    /// Writes the Lease, with all that others have in it.
+    async fn write(
+        &self,
+        object: Option<DynamicObject>,
+        draft: &Draft,
+        holder: &str,
+        patience: Duration,
+    ) -> Result<DynamicObject, Failed> {
+        let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        let object = object.filter(|_| draft.version.is_some());
+        let is_new = object.is_none();
+        let mut object = object.unwrap_or_else(|| DynamicObject::new(LEASE, &self.resource));
+        object.types.get_or_insert_with(|| TypeMeta {
+            api_version: self.resource.api_version.clone(),
+            kind: self.resource.kind.clone(),
+        });
+        object.metadata.resource_version.clone_from(&draft.version);
+        object.metadata.managed_fields = None;
+        fill(&mut object.data, draft, holder, self.ambient.now());
+        if is_new {
+            self.call(patience, self.api.create(&parameters, &object)).await
+        } else {
+            self.call(patience, self.api.replace(LEASE, &parameters, &object)).await
+        }
+    }
+
+    async fn call<T>(&self, patience: Duration, request: impl Future<Output = kube::Result<T>>) -> Result<T, Failed> {
+        match tokio::time::timeout(patience, within(&self.metrics, "lease", request)).await {
+            Ok(answer) => answer,
+            Err(elapsed) => {
+                self.metrics.cluster_request("lease", "timeout");
+                Err(Failed::NoAnswer(elapsed.into()))
+            }
+        }
+    }
+
+    /// Says why it fails, once, and then now and then.
+    fn fails(&mut self, failed: &Failed) {
+        let words = match failed {
+            Failed::NoAnswer(error) => format!("the API server does not answer: {error}"),
+            Failed::Status(status) => {
+                let Rejection { reason, sentence, .. } = Rejection::of(status);
+                match reason {
+                    RejectionReason::Identity | RejectionReason::Rights => format!(
+                        "no right to the Lease {LEASE} of the service's own namespace: {sentence}; bind the Role of deploy/replicas there"
+                    ),
+                    _ => sentence,
+                }
+            }
+        };
+        let times = match &self.failing {
+            Some((before, times)) if *before == words && *times < SAID_AGAIN => *times + 1,
+            _ => {
+                tracing::error!(
+                    lease = LEASE,
+                    error = words,
+                    "the Lease can't be read or written: without it no replica follows the schedule, or does what else one does alone"
+                );
+                1
+            }
+        };
+        self.failing = Some((words, times));
+    }
+}
+
+/// A holder's name for the log: anybody may have written it.
+fn shown(holder: &str) -> String {
+    holder.chars().take(LONGEST_NAME).collect()
+}
+
+/// What an object says, as far as it can be read: what it does not say, nobody said.
+fn lease(object: &DynamicObject) -> Lease {
+    let spec = object.data.get("spec");
+    let text = |name: &str| spec.and_then(|spec| spec.get(name)?.as_str()).map(str::to_owned);
+    let number = |name: &str| spec.and_then(|spec| spec.get(name)?.as_i64()).and_then(|n| i32::try_from(n).ok());
+    Lease {
+        version: object.metadata.resource_version.clone().unwrap_or_default(),
+        holder: text("holderIdentity").unwrap_or_default(),
+        renewed: text("renewTime"),
+        acquired: text("acquireTime"),
+        transitions: number("leaseTransitions").unwrap_or_default(),
+        seconds: number("leaseDurationSeconds"),
+    }
+}
+
+/// Writes what an election says into an object, and leaves what else stands there.
+fn fill(data: &mut Value, draft: &Draft, holder: &str, now: DateTime<Utc>) {
+    if !data.is_object() {
+        *data = json!({});
+    }
+    if data.get("spec").is_none_or(|spec| !spec.is_object()) {
+        data["spec"] = json!({});
+    }
+    let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
+    let spec = &mut data["spec"];
+    spec["holderIdentity"] = holder.into();
+    spec["leaseDurationSeconds"] = LASTS.as_secs().into();
+    spec["leaseTransitions"] = draft.transitions.into();
+    if draft.takes {
+        spec["acquireTime"] = now.clone().into();
+    }
+    spec["renewTime"] = now.into();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_have_in_it_stays() {
+        let draft = Draft { version: Some("7".into()), transitions: 3, takes: false };
+        let mut data =
+            json!({"spec": {"holderIdentity": "a", "acquireTime": "2026-11-24T10:00:00.000000Z", "strategy": "x"}});
+        let now = DateTime::parse_from_rfc3339("2026-11-24T12:00:00.5Z").unwrap().to_utc();
+        fill(&mut data, &draft, "b", now);
+        let expected = json!({"spec": {
+            "holderIdentity": "b", "acquireTime": "2026-11-24T10:00:00.000000Z", "strategy": "x",
+            "leaseDurationSeconds": 15, "leaseTransitions": 3, "renewTime": "2026-11-24T12:00:00.500000Z",
+        }});
+        assert_eq!(data, expected);
+        for mut other in [Value::Null, json!({"spec": null}), json!({"spec": [1]})] {
+            fill(&mut other, &Draft { takes: true, ..draft.clone() }, "b", now);
+            assert_eq!(other["spec"]["acquireTime"], other["spec"]["renewTime"]);
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_as_if_nobody_had_said_it() {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("coordination.k8s.io", "v1", "Lease"));
+        for spec in [json!(null), json!(4), json!({"holderIdentity": 4, "leaseDurationSeconds": 9_999_999_999_i64})] {
+            let object = DynamicObject::new(LEASE, &resource).data(json!({"spec": spec}));
+            assert_eq!(lease(&object), Lease::default());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_term_is_over_when_it_ends_or_the_process_does() {
+        let (raise, stop) = Stop::new();
+        let (told, term) = watch::channel(None);
+        let (mut terms, mut holding) = (Terms { told, open: None }, Holding { term, stop });
+        terms.begin();
+        let mut first = holding.begins().await.unwrap();
+        terms.end();
+        first.raised().await;
+        let mut waits = holding.clone();
+        let (next, ()) = tokio::join!(waits.begins(), async { terms.begin() });
+        let next = next.unwrap();
+        assert!(!next.is_raised());
+        raise.raise();
+        assert!(holding.begins().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn without_others_it_is_always_this_one_until_the_process_ends() {
+        let (raise, stop) = Stop::new();
+        let mut holding = Holding::always(stop);
+        assert!(!holding.begins().await.unwrap().is_raised());
+        raise.raise();
+        assert!(holding.begins().await.is_none());
+    }
+}

@@ -1,0 +1,366 @@
+//! Work that three replicas share, with their queue on NATS: what one does alone, and what whoever is free does.
+//!
+//! `IMAGE_WATCHER_TEST_PUSHES=10000` sends so many pushes with 30 kills, and has the schedule's holder change ten times.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use image_watcher::ambient::Ambient;
+use image_watcher::cluster::lease::{Election, Holding};
+use image_watcher::stop::{Raise, Stop};
+use image_watcher::telemetry::metrics::Metrics;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::harness::Ctx;
+use crate::harness::images::{Image, Repository};
+use crate::harness::nats::Nats;
+use crate::harness::registry::TOKEN;
+use crate::harness::run::{Test, tests};
+use crate::harness::wait::{eventually, within};
+use crate::harness::watcher::{Watcher, WatcherBuilder, value};
+
+pub(crate) fn tests() -> Vec<Test> {
+    tests![
+        a_lease_goes_from_one_to_the_next_whatever_becomes_of_its_holder,
+        a_schedule_has_one_cycle_whoever_follows_it,
+        fifty_presses_at_three_replicas_are_one_update,
+        an_edit_that_three_replicas_see_is_not_looked_at_three_times,
+        pushes_are_neither_lost_nor_applied_twice_while_replicas_are_killed,
+    ]
+}
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// How many pushes there are, where somebody says it.
+fn pushes() -> Option<usize> {
+    let all = std::env::var("IMAGE_WATCHER_TEST_PUSHES").ok()?;
+    Some(all.parse().expect("IMAGE_WATCHER_TEST_PUSHES is a number"))
+}
+
+// === the Lease ===
+
+/// One that takes part in the election, as a replica does.
+struct Candidate {
+    holding: Holding,
+    raise: Raise,
+    task: JoinHandle<()>,
+}
+
+impl Candidate {
+    fn new(ctx: &Ctx, name: &str) -> Self {
+        let (raise, stop) = Stop::new();
+        let around = (Ambient::system(), Metrics::new());
+        let (election, holding) = Election::new(ctx.client().clone(), ctx.namespace(), name, around, &stop);
+        Self { holding, raise, task: tokio::spawn(election.run(stop)) }
+    }
+
+    async fn begins(&self, what: &str) -> Stop {
+        within(what, self.holding.clone().begins()).await.expect("its term")
+    }
+}
+
+async fn spec(ctx: &Ctx) -> (String, i32) {
+    let leases: Api<Lease> = Api::namespaced(ctx.client().clone(), ctx.namespace());
+    let spec = leases.get("image-watcher").await.expect("the Lease").spec.expect("its spec");
+    assert_eq!(spec.lease_duration_seconds, Some(15));
+    (spec.holder_identity.unwrap_or_default(), spec.lease_transitions.unwrap_or_default())
+}
+
+async fn a_lease_goes_from_one_to_the_next_whatever_becomes_of_its_holder(ctx: Ctx) {
+    let first = Candidate::new(&ctx, "first");
+    let mut term = first.begins("the first takes it").await;
+    let (holder, transitions) = spec(&ctx).await;
+    assert!(holder.starts_with("first_") && transitions == 0, "{holder} {transitions}");
+
+    // It ends in order, and gives it back.
+    let second = Candidate::new(&ctx, "second");
+    let began = Instant::now();
+    first.raise.raise();
+    within("it ends", first.task).await.expect("no panic");
+    within("its term is over", term.raised()).await;
+    let mut term = second.begins("the second takes it").await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let (holder, transitions) = spec(&ctx).await;
+    assert!(holder.starts_with("second_") && transitions == 1, "{holder} {transitions}");
+
+    // It is killed: nobody takes it before it is over.
+    let third = Candidate::new(&ctx, "third");
+    let began = Instant::now();
+    second.task.abort();
+    within("nobody follows it any more", term.raised()).await;
+    let mut term = third.begins("the third takes it").await;
+    assert!(began.elapsed() > Duration::from_secs(10), "{:?}", began.elapsed());
+    let (holder, transitions) = spec(&ctx).await;
+    assert!(holder.starts_with("third_") && transitions == 2, "{holder} {transitions}");
+
+    // Somebody writes it by hand, and renews nothing.
+    let leases: Api<Lease> = Api::namespaced(ctx.client().clone(), ctx.namespace());
+    let stolen = Patch::Merge(json!({"spec": {"holderIdentity": "a thief"}, "metadata": {"labels": {"theirs": "1"}}}));
+    leases.patch("image-watcher", &PatchParams::default(), &stolen).await.expect("an edit");
+    within("it is lost", term.raised()).await;
+    let mut term = third.begins("it is taken back").await;
+    let after = leases.get("image-watcher").await.expect("the Lease");
+    assert_eq!(after.metadata.labels.unwrap_or_default().get("theirs").map(String::as_str), Some("1"));
+    assert_eq!(spec(&ctx).await.1, 3);
+
+    leases.delete("image-watcher", &kube::api::DeleteParams::default()).await.expect("it is deleted");
+    within("it is lost", term.raised()).await;
+    third.begins("it is made anew").await;
+}
+
+// === three replicas ===
+
+struct Replicas {
+    all: Vec<Watcher>,
+    ctx: Ctx,
+}
+
+impl Replicas {
+    async fn start(ctx: &Ctx, nats: &Nats, adapt: impl Fn(WatcherBuilder) -> WatcherBuilder) -> Self {
+        let one = || {
+            let builder = ctx.watcher().own_data().unconnected().env("IMAGE_WATCHER_QUEUE", nats.url());
+            let builder = builder.env("IMAGE_WATCHER_LINK_KEY", KEY);
+            adapt(builder).start()
+        };
+        let (first, second, third) = tokio::join!(one(), one(), one());
+        Self { all: vec![first, second, third], ctx: ctx.clone() }
+    }
+
+    /// Which of them says that it holds the Lease; none while it goes from one to another.
+    async fn holder(&self) -> Option<usize> {
+        for (n, watcher) in self.all.iter().enumerate() {
+            let answer = self.ctx.http().get(watcher.admin_url("/metrics")).send().await;
+            let Ok(answer) = answer else { continue };
+            let text = answer.text().await.unwrap_or_default();
+            if value(&text, "image_watcher_holder") == Some(1.0) {
+                return Some(n);
+            }
+        }
+        None
+    }
+
+    async fn some_holder(&self) -> usize {
+        eventually("one holds the Lease", async || self.holder().await).await
+    }
+
+    /// Says to one of them that a version was pushed, and to the next where that one does not take it, as a registry does.
+    async fn announce(&self, first: usize, repository: &Repository, tag: &str) {
+        let target = json!({
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "repository": repository.name(), "tag": tag,
+        });
+        let event = json!({"action": "push", "request": {"host": self.ctx.registry().host()}, "target": target});
+        let body = json!({ "events": [event] }).to_string();
+        let mut next = first;
+        eventually("somebody takes the push", async || {
+            let watcher = self.all.get(next % self.all.len()).expect("one of them");
+            next += 1;
+            let post = self.ctx.http().post(watcher.url("/webhooks/distribution")).bearer_auth(TOKEN);
+            let answer = post.timeout(Duration::from_secs(5)).body(body.clone()).send().await;
+            answer.is_ok_and(|answer| answer.status() == 202).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Until there was no job for a moment.
+async fn until_at_rest(nats: &Nats) {
+    let mut quiet = 0;
+    eventually("nothing is left to be done", async || {
+        quiet = if nats.jobs().await.is_empty() { quiet + 1 } else { 0 };
+        (quiet > 40).then_some(())
+    })
+    .await;
+}
+
+/// How often the tags of a repository were listed.
+fn listed(ctx: &Ctx, repository: &Repository) -> usize {
+    let requests = ctx.registry().requests(repository.name());
+    requests.iter().filter(|request| request.contains("image-watcher/") && request.contains("/tags/list")).count()
+}
+
+/// How often a cycle of the schedule began, by what all of them say.
+fn begun(replicas: &Replicas) -> usize {
+    replicas.all.iter().map(|watcher| watcher.logs().matches("a cycle begins").count()).sum()
+}
+
+async fn until_begun(replicas: &Replicas, cycles: usize) {
+    let start = Instant::now();
+    while begun(replicas) < cycles {
+        assert!(start.elapsed() < Duration::from_secs(75), "no cycle begins");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn a_schedule_has_one_cycle_whoever_follows_it(ctx: Ctx) {
+    let changes = if pushes().is_some() { 10 } else { 2 };
+    let nats = ctx.nats().await;
+    let all: Vec<Repository> = (0..12).map(|n| ctx.repository(&format!("web-{n}"))).collect();
+    for (n, repository) in all.iter().enumerate() {
+        repository.push(Image::new("1.0.0")).await;
+        ctx.watched(&format!("web-{n}"), repository.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    }
+    // What the first start asks is no cycle.
+    let first = ctx.watcher().unconnected().env("IMAGE_WATCHER_QUEUE", nats.url()).env("IMAGE_WATCHER_LINK_KEY", KEY);
+    let first = first.start().await;
+    until_at_rest(&nats).await;
+    first.terminate().await;
+    let before: Vec<usize> = all.iter().map(|repository| listed(&ctx, repository)).collect();
+
+    let mut replicas = Replicas::start(&ctx, &nats, |it| it.env("IMAGE_WATCHER_SCHEDULE", "* * * * *")).await;
+    until_begun(&replicas, 1).await;
+    let mut kills = 0;
+    for change in 0..changes {
+        let holder = replicas.some_holder().await;
+        let (identity, _) = spec(&ctx).await;
+        let watcher = &mut replicas.all[holder];
+        if change % 2 == 0 {
+            watcher.kill9().await;
+            kills += 1;
+        }
+        watcher.restart().await;
+        // The same one may hold it again, by another name.
+        eventually("another holds the Lease", async || {
+            let (now, _) = spec(&ctx).await;
+            (now != identity && !now.is_empty()).then_some(())
+        })
+        .await;
+    }
+    until_begun(&replicas, begun(&replicas).max(2)).await;
+    let cycles = begun(&replicas);
+    let counted: Vec<usize> = all.iter().zip(&before).map(|(it, before)| listed(&ctx, it) - before).collect();
+    let mut minutes = BTreeSet::new();
+    for watcher in &replicas.all {
+        for line in watcher.logs().lines().filter(|line| line.contains("a cycle begins")) {
+            let minute: String = line.chars().skip_while(|c| !c.is_ascii_digit()).take(16).collect();
+            assert!(minutes.insert(minute.clone()), "two cycles of {minute}: {line}");
+        }
+    }
+    // The last may have begun a moment ago. A look that a kill interrupts is done again.
+    let twice: usize = counted.iter().map(|count| count.saturating_sub(cycles)).sum();
+    assert!(twice <= kills, "{counted:?} in {cycles} cycles, {kills} kills");
+    assert!(counted.iter().all(|count| *count + 1 >= cycles), "{counted:?} in {cycles} cycles");
+    eprintln!(
+        "{changes} changes of holder, {kills} by kill -9: {cycles} cycles, looks of each repository: {counted:?}"
+    );
+}
+
+async fn fifty_presses_at_three_replicas_are_one_update(ctx: Ctx) {
+    let nats = ctx.nats().await;
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let replicas = Replicas::start(&ctx, &nats, WatcherBuilder::mail).await;
+    web.push(Image::new("1.0.1")).await;
+    replicas.announce(0, &web, "1.0.1").await;
+    let path = ctx.mailbox().link("1.0.1").await;
+    deployment.wait_for_annotation("image-watcher/last-notified-version", "1.0.1").await;
+    for watcher in &replicas.all {
+        eventually("the link is known", async || (watcher.get(&path).await.status == 200).then_some(())).await;
+    }
+    assert_eq!(ctx.mailbox().list().await.len(), 1, "one of them has told it");
+    let press = |n: usize| {
+        let watcher = &replicas.all[n % 3];
+        let path = &path;
+        async move { watcher.post_form(path, &[("action", "approve")]).await.status }
+    };
+    let answers = futures_util::future::join_all((0..50).map(press)).await;
+    // Where two wrote at once, one is asked to press again: the link is as good as before.
+    assert!(answers.iter().all(|status| [200, 303, 503].contains(status)), "{answers:?}");
+    assert!(answers.contains(&303), "{answers:?}");
+    for watcher in &replicas.all {
+        eventually("all say what was decided", async || {
+            let page = watcher.get(&path).await;
+            (page.status == 200 && page.body.contains("Decided by")).then_some(())
+        })
+        .await;
+        let again = watcher.post_form(&path, &[("action", "approve")]).await;
+        assert!([200, 303].contains(&again.status), "{}", again.status);
+    }
+    deployment.wait_for("healthy", |seen| seen.annotation("image-watcher/current-version") == Some("1.0.1")).await;
+    assert_eq!(ctx.images_written().len(), 1, "{:?}", ctx.images_written());
+}
+
+async fn an_edit_that_three_replicas_see_is_not_looked_at_three_times(ctx: Ctx) {
+    let nats = ctx.nats().await;
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let deployment = ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let _replicas = Replicas::start(&ctx, &nats, |it| it).await;
+    let mut looks = Vec::new();
+    for strategy in ["MINOR", "PATCH", "MAJOR", "MINOR", "PATCH", "MAJOR"] {
+        until_at_rest(&nats).await;
+        let before = listed(&ctx, &web);
+        deployment.annotate("image-watcher/strategy", Some(strategy)).await;
+        eventually("it is looked at", async || (listed(&ctx, &web) > before).then_some(())).await;
+        until_at_rest(&nats).await;
+        looks.push(listed(&ctx, &web) - before);
+    }
+    // The hints of the others may come when the look of the first is over: they are one more.
+    assert!(looks.iter().all(|looks| *looks <= 2), "{looks:?}");
+    eprintln!("looks of one edit that three replicas see: {looks:?}");
+}
+
+async fn pushes_are_neither_lost_nor_applied_twice_while_replicas_are_killed(ctx: Ctx) {
+    const WORKLOADS: usize = 10;
+    let all = pushes().unwrap_or(300);
+    let kills = if pushes().is_some() { 30 } else { 6 };
+    let mut nats = ctx.nats().await;
+    let mut workloads = Vec::new();
+    for n in 0..WORKLOADS {
+        let (name, repository) = (format!("web-{n}"), ctx.repository(&format!("web-{n}")));
+        repository.push(Image::new("1.0.0")).await;
+        let settings = [("mode", "AUTO_UPDATE")];
+        workloads.push((ctx.watched(&name, repository.reference("1.0.0"), &settings).await, name, repository));
+    }
+    let mut replicas = Replicas::start(&ctx, &nats, |it| it).await;
+    let (each, mut killed) = (all.div_ceil(kills + 1), 0);
+    for push in 0..all {
+        let (_, _, repository) = &workloads[push % WORKLOADS];
+        let version = format!("1.0.{}", push / WORKLOADS + 1);
+        repository.push(Image::new(&version)).await;
+        replicas.announce(push, repository, &version).await;
+        if (push + 1) % each == 0 && killed < kills {
+            if killed % 6 == 5 {
+                nats.kill9().await;
+                nats.start_again().await;
+            } else {
+                let watcher = &mut replicas.all[killed % 3];
+                watcher.kill9().await;
+                watcher.restart().await;
+            }
+            killed += 1;
+        }
+    }
+    let start = Instant::now();
+    for (n, (workload, name, repository)) in workloads.iter().enumerate() {
+        let last = (all - 1 - n) / WORKLOADS + 1;
+        let wanted = format!("{}@", repository.reference(&format!("1.0.{last}")));
+        // What was interrupted is done again after its holder was silent for 15 s, and later where that happened more than once.
+        loop {
+            let image = workload.get().await.image(name).unwrap_or_default().to_owned();
+            if image.starts_with(&wanted) {
+                break;
+            }
+            assert!(start.elapsed() < Duration::from_secs(100), "{name} is lost: {image}, not {wanted}…");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    let written = witness(&ctx);
+    eprintln!("{all} pushes, {killed} kills: {written} images written, 0 lost, 0 twice");
+}
+
+/// By the audit log no image was written over the same one twice, and none that is older. Gives how many were written.
+fn witness(ctx: &Ctx) -> usize {
+    let mut of: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (name, tag) in ctx.images_written() {
+        let patch = tag.rsplit('.').next().and_then(|patch| patch.parse().ok()).expect("a version of ours");
+        of.entry(name).or_default().push(patch);
+    }
+    for (name, versions) in &of {
+        assert!(versions.is_sorted_by(|a, b| a < b), "{name} went to {versions:?}");
+    }
+    of.values().map(Vec::len).sum()
+}
