@@ -51,12 +51,11 @@ impl Holding {
     pub async fn begins(&mut self) -> Option<Stop> {
         let Self { term, stop } = self;
         let holds = term.wait_for(|term| term.as_ref().is_some_and(|term| !term.is_raised()));
-        let term = tokio::select! {
+        tokio::select! {
             biased;
-            () = stop.raised() => return None,
+            () = stop.raised() => None,
             term = holds => term.ok()?.clone(),
-        };
-        term
+        }
     }
 }
 
