@@ -96,6 +96,8 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(20);
 /// The files of the configuration are looked at again after this time.
 const RELOAD: Duration = Duration::from_secs(10);
+/// Whether others have ended what somebody waits for here is seen this often.
+const WAKING: Duration = Duration::from_secs(10);
 /// The store is told this often which workloads there are, and of so many at once.
 const SIGHTINGS: Duration = Duration::from_secs(3600);
 const SEEN_AT_ONCE: usize = 500;
@@ -200,6 +202,7 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     app.spawn_begin(&mut tasks);
     app.spawn_listeners(&mut tasks)?;
     app.spawn_looks(&mut tasks);
+    app.spawn_waking(&mut tasks);
     app.spawn_first_look(&mut tasks);
     app.spawn_sightings(&mut tasks);
     app.spawn_deliveries(&mut tasks);
@@ -715,6 +718,25 @@ impl App {
             }
             first_look.listed(clock.monotonic());
             work(queue, Topic::Look, (pace, sharing), ambient, stop, handler).await;
+        });
+    }
+
+    /// Has those looked at who wait here for what another replica has seen end.
+    fn spawn_waking(&self, tasks: &mut Tasks) {
+        if matches!(self.config.queue, QueueConfig::Sqlite) {
+            return;
+        }
+        let (reconciler, ambient, mut stop) = (self.reconciler.clone(), self.ambient.clone(), self.stop.clone());
+        spawn(tasks, "waking", async move {
+            loop {
+                tokio::select! {
+                    () = stop.raised() => return,
+                    () = tokio::time::sleep(WAKING) => {}
+                }
+                if let Err(error) = reconciler.wake_waiting(&ambient.trace_id()).await {
+                    tracing::debug!(error = %chain(&error), "who waits is looked at a moment later");
+                }
+            }
         });
     }
 

@@ -94,6 +94,12 @@ impl StoreHandle {
         Self { commands, known, joined: Joined::default(), wakers, given_up }
     }
 
+    /// The same, as if other processes wrote to it as well.
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Self {
+        Self { known: None, ..self.clone() }
+    }
+
     /// Whether what this job asks for is on disk already, and still to be done.
     fn is_stored(&self, new: &NewJob) -> bool {
         match &new.job {

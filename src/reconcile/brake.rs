@@ -65,10 +65,10 @@ pub enum Resuming {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Reads once what is remembered of the brake. Until that can be read nothing is known of a release, so that it is on where
-    /// records say so.
+    /// Reads what is remembered of the brake: once, or each time where another replica may have changed it. Until that can be
+    /// read nothing is known of a release, so that it is on where records say so.
     pub(super) async fn read_brake(&self) {
-        if self.1.brake.get().is_some() {
+        if self.1.brake.get().is_some() && !self.0.queue.is_shared() {
             return;
         }
         let _turn = self.1.brake.turn.lock().await;

@@ -12,7 +12,7 @@ use crate::domain::fleet::{Asks, Beside, Candidate, Entered, Verdict, Waits};
 use crate::domain::record::Record;
 use crate::domain::reference::Repository;
 use crate::domain::workload::WorkloadId;
-use crate::queue::{NewJob, Queue, Records};
+use crate::queue::{NewJob, Queue, QueueError, Records};
 use crate::registry::Registry;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -98,6 +98,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// A look at a repository ended: those are looked at again who waited for what ended with it.
     pub(super) async fn wake(&self, repository: &Repository, trace: &str) -> Result<(), StepError> {
         self.1.entrance.ended(repository);
+        self.wake_waiting(trace).await.map_err(StepError::from)
+    }
+
+    /// Those are looked at again who waited for what has ended, as a look at another replica may have found.
+    ///
+    /// # Errors
+    /// [`QueueError`] where they can't be queued.
+    pub async fn wake_waiting(&self, trace: &str) -> Result<(), QueueError> {
         let repositories = self.who_waits_no_more();
         if repositories.is_empty() {
             return Ok(());
@@ -108,8 +116,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
+    /// Whether somebody wrote what it waits to be written, or it is gone: a look of another replica, say.
+    fn is_over(&self, waiting: &Waiting) -> bool {
+        let Some(workload) = self.0.cluster.by_uid(&waiting.id.uid) else { return true };
+        let container = workload.containers.iter().find(|container| container.name == waiting.container);
+        let runs = container.and_then(|container| container.reference());
+        container.is_none() || runs.is_some_and(|runs| runs.digest() == Some(&waiting.digest))
+    }
+
     fn who_waits_no_more(&self) -> Vec<Repository> {
-        let passing = self.1.entrance.lock();
+        let mut passing = self.1.entrance.lock();
+        if self.0.queue.is_shared() {
+            passing.waiting.retain(|waiting| !self.is_over(waiting));
+        }
         if passing.waiting.is_empty() || !self.0.cluster.knows_all() {
             return Vec::new();
         }

@@ -248,6 +248,9 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let parts = &*self.0;
         let started = parts.ambient.monotonic();
         self.1.entrance.begins(repository);
+        if parts.queue.is_shared() {
+            self.1.groups.forget();
+        }
         self.read_brake().await;
         let (mut ended, mut is_told) = (Vec::<(Step, Target)>::new(), false);
         let mut awaited = self.awaited(repository).await;

@@ -333,6 +333,9 @@ async fn pushes_are_neither_lost_nor_applied_twice_while_replicas_are_killed(ctx
             }
             killed += 1;
         }
+        if (push + 1) % 1_000 == 0 {
+            eprintln!("{} pushes, {killed} kills so far", push + 1);
+        }
     }
     let start = Instant::now();
     for (n, (workload, name, repository)) in workloads.iter().enumerate() {

@@ -51,6 +51,12 @@ impl Groups {
         all.insert((of.uid.into(), of.container.into()), known);
     }
 
+    /// All are asked about again: another replica may have looked at them since. Of two looks at members the one that begins
+    /// later finds all that was pushed before.
+    pub(in crate::reconcile) fn forget(&self) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// What was found, if the member is as it was then.
     pub(super) fn get(&self, of: Of<'_>) -> Option<Found> {
         let all = self.found.lock().unwrap_or_else(PoisonError::into_inner);

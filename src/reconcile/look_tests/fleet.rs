@@ -480,6 +480,53 @@ async fn two_failures_stop_all_automatic_updates_until_a_person_resumes_them() {
     assert!(brake.stopped.is_none() && brake.released.is_some(), "{brake:?}");
 }
 
+impl Ground {
+    /// Two sequencers on this store, as of two replicas: this one from now on, and another.
+    fn is_one_of_two(&mut self) -> Sequencer {
+        let parts = Parts::clone(&self.reconciler.0);
+        let queue = parts.queue.shared();
+        self.reconciler =
+            Reconciler::new(Parts { standing_still: Arc::default(), queue: queue.clone(), ..parts.clone() });
+        Reconciler::new(Parts { standing_still: Arc::default(), queue, ..parts })
+    }
+}
+
+#[tokio::test]
+async fn a_release_of_the_brake_at_one_replica_is_one_at_all() {
+    let mut ground = stopped().await;
+    let other = ground.is_one_of_two();
+    assert!(ground.reconciler.brake().await.stopped.is_some() && other.brake().await.stopped.is_some());
+    other.resume_updates(crate::domain::actor::Actor::Program("a test".into()), "trace").await.unwrap();
+    ground.rests().await;
+    let mut written = ground.written("1.0.1");
+    written.sort();
+    assert_eq!(written, ["app-0", "app-1", "app-2", "app-3"]);
+    let stops = ground.told_of_the_stop().iter().filter(|told| told.by.is_none()).count();
+    assert_eq!((stops, ground.reconciler.brake().await.stopped), (1, None));
+    assert_eq!(other.brake().await.stopped, None, "it is not pulled anew");
+}
+
+#[tokio::test]
+async fn who_waits_at_one_replica_goes_on_where_another_looks_at_what_it_waits_for() {
+    let limits = Limits { total: NonZeroU32::new(1), ..Limits::default() };
+    let members = ["app-0", "app-1"].map(|name| member("shop", name, &format!("a.example/{name}")));
+    let mut ground = Ground::new(members.to_vec(), limits).await;
+    let other = ground.is_one_of_two();
+    ground.pushed(&["1.0.0", "1.0.1"], &["a.example/app-0", "a.example/app-1"]).await;
+    let first = ground.written("1.0.1");
+    assert_eq!(first.len(), 1, "there is room for one");
+    // Its end is seen by the watch of each, and the look that follows is the other's.
+    let here = std::mem::replace(&mut ground.reconciler, other);
+    ground.rolls(&first[0], Rollout::Complete).await;
+    assert_eq!(ground.written("1.0.1").len(), 1, "nobody waits there");
+    here.wake_waiting("trace").await.unwrap();
+    ground.rests().await;
+    assert_eq!(ground.written("1.0.1").len(), 2);
+    // What the other has written waits no longer here.
+    here.wake_waiting("trace").await.unwrap();
+    assert!(here.waiting().is_empty());
+}
+
 #[tokio::test]
 async fn the_brake_is_on_again_where_its_release_is_lost() {
     let mut ground = stopped().await;

@@ -39,6 +39,22 @@ async fn a_group_goes_when_all_have_it_each_after_the_one_before_is_healthy() {
 }
 
 #[tokio::test]
+async fn a_group_goes_whichever_replicas_look_at_its_members() {
+    let mut shop = Several::automatic();
+    let mut other = shop.is_one_of_two();
+    for _ in 0..2 {
+        shop.look_at_all().await;
+        std::mem::swap(&mut shop.reconciler, &mut other);
+    }
+    for name in ["worker", "api", "web"] {
+        shop.has(name, &NEW);
+        shop.look(name).await;
+        std::mem::swap(&mut shop.reconciler, &mut other);
+    }
+    assert_eq!(shop.runs(), ["api 1.1.0@", "web 1.0.0", "worker 1.0.0"]);
+}
+
+#[tokio::test]
 async fn numbers_say_the_order() {
     let auto = |place| [("mode", "AUTO_UPDATE"), ("group", place)];
     let shop = Several::new(vec![

@@ -85,11 +85,23 @@ impl Several {
         self.reconciler = Self::again(&self.reconciler, self.reconciler.0.rollouts);
     }
 
+    /// Two sequencers on this store, as of two replicas: this one from now on, and another.
+    pub(super) fn is_one_of_two(&mut self) -> Sequencer {
+        let (queue, rollouts) = (self.reconciler.0.queue.shared(), self.reconciler.0.rollouts);
+        let [one, other] = [(); 2].map(|()| Self::again_on(&self.reconciler, queue.clone(), rollouts));
+        self.reconciler = one;
+        other
+    }
+
     /// Another of the same parts, which remembers nothing.
     fn again(old: &Sequencer, rollouts: Limits) -> Sequencer {
+        Self::again_on(old, old.0.queue.clone(), rollouts)
+    }
+
+    fn again_on(old: &Sequencer, queue: SqliteQueue, rollouts: Limits) -> Sequencer {
         let old = &old.0;
         Reconciler::new(Parts {
-            queue: old.queue.clone(),
+            queue,
             registry: Arc::clone(&old.registry),
             cluster: old.cluster.clone(),
             audience: Arc::clone(&old.audience),
