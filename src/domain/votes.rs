@@ -83,10 +83,17 @@ pub struct Vote {
     /// The way by which it came, where that is not the person alone: a link that others may hold, the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     way: Option<Voter>,
-    /// What stands before the `@` of an address, or the name of somebody who is known beyond the link that they came by: by it
-    /// the two are told apart.
+    /// The user of a chat as the chat knows them, where the configuration says who that is: `who` is that name then, and whoever
+    /// voted before they were named, or by another name, is still the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chat: Option<Voter>,
+    /// What stands before the `@` of an address, or the name that somebody signs in with: by it a person is found again who is
+    /// known by the one here and by the other there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alias: Option<Voter>,
+    /// Whether the name is no address, of which two of one alias are two people.
+    #[serde(default, rename = "short", skip_serializing_if = "std::ops::Not::not")]
+    is_short: bool,
     /// Whether a program casts it. No such vote is ever written: it is enough alone, or none.
     #[serde(skip)]
     is_of_program: bool,
@@ -102,55 +109,107 @@ impl Vote {
             Some((_, address)) if !address.is_empty() => voter("name", address),
             _ => voter("channel", holder.trim_end_matches(':')),
         };
-        let alias = |name: &str| voter("alias", name.split('@').next().unwrap_or(name));
-        let alias = match person {
-            Person::Visitor(name) => Some(alias(name)?),
-            Person::Holder(link) => match link.split_once(':') {
-                Some((_, address)) if !address.is_empty() => Some(alias(address)?),
-                _ => None,
-            },
-            // So it is told from everybody.
-            Person::Program(_) => Some(voter("program", "")?),
-            Person::Slack { elsewhere: Some(name), .. } | Person::Telegram { elsewhere: Some(name), .. } => {
-                Some(alias(name)?)
+        let (who, way, chat) = match person {
+            Person::Holder(link) => (holder(link)?, None, None),
+            Person::SignedIn { name, link } => (voter("name", name)?, Some(holder(link)?), None),
+            Person::Slack { user, elsewhere, link } => {
+                of_chat(voter("slack", user)?, elsewhere.as_deref(), holder(link)?, &voter)?
             }
-            Person::SignedIn { .. } | Person::Slack { .. } | Person::Telegram { .. } | Person::Command(_) => None,
-        };
-        let (who, way) = match person {
-            Person::Holder(link) => (holder(link)?, None),
-            Person::SignedIn { name, link } => (voter("name", name)?, Some(holder(link)?)),
-            Person::Slack { elsewhere: Some(name), link, .. }
-            | Person::Telegram { elsewhere: Some(name), link, .. } => (voter("name", name)?, Some(holder(link)?)),
-            Person::Slack { user, link, .. } => (voter("slack", user)?, Some(holder(link)?)),
-            Person::Telegram { user, link, .. } => (voter("telegram", user)?, Some(holder(link)?)),
-            Person::Visitor(name) => (voter("name", name)?, None),
+            Person::Telegram { user, elsewhere, link } => {
+                of_chat(voter("telegram", user)?, elsewhere.as_deref(), holder(link)?, &voter)?
+            }
+            Person::Visitor(name) => (voter("name", name)?, None, None),
             // All of them are one.
-            Person::Program(_) => (voter("program", "")?, None),
-            Person::Command(None) => (voter("command", "")?, None),
-            Person::Command(Some(user)) => (voter("name", user)?, Some(voter("command", "")?)),
+            Person::Program(_) => (voter("program", "")?, None, None),
+            Person::Command(None) => (voter("command", "")?, None, None),
+            Person::Command(Some(user)) => (voter("name", user)?, Some(voter("command", "")?), None),
         };
         let is_of_program = matches!(person, Person::Program(_));
-        Some(Self { by, at, who, way, alias, is_of_program })
+        let name = name_of(person);
+        let alias = match name {
+            Some(name) => Some(voter("alias", name.split('@').next().unwrap_or(name))?),
+            // So it is told from everybody.
+            None if is_of_program => Some(voter("program", "")?),
+            None => None,
+        };
+        let is_short = name.is_some_and(|name| !name.contains('@'));
+        Some(Self { by, at, who, way, chat, alias, is_short, is_of_program })
     }
 
-    /// Whether both may be one person's. Two who signed in are different if their names are; anybody else is known by the way
-    /// that the vote came alone, and nobody counts twice by coming another way: who signed in and needs no link may hold one of a
-    /// name that says nothing. Users of a chat are who the configuration of its channel says they are; of those that it does not
-    /// name nothing is known but their ids, and each is somebody of their own.
+    /// Whether both may be one person's. One person is one by whatever way they come, so what may be the same counts as the same.
+    ///
+    /// Two who signed in are different if their names are. Users of a chat are who the configuration of its channel says they
+    /// are, by the name that they sign in with or by their address; of those that it does not name nothing is known but their
+    /// ids, and each is somebody of their own. Anybody else is known by the way that the vote came, and by the name in it: who
+    /// signed in may hold a link of a name that says nothing, and run a command by any name.
     fn may_be_of_one(&self, other: &Self) -> bool {
-        if self.who == other.who {
+        if self.ids().any(|id| other.ids().any(|of_other| id == of_other)) {
             return true;
         }
+        let is_alike = self.alias.is_some() && self.alias == other.alias;
         match (self.by.is_signed_in(), other.by.is_signed_in()) {
-            (true, true) => false,
-            (true, false) if self.alias.is_some() => other.alias.is_none() || self.alias == other.alias,
-            (false, true) if other.alias.is_some() => self.alias.is_none() || self.alias == other.alias,
-            _ => self.way() == other.way(),
+            (true, true) => is_alike && self.is_found_by_alias(other),
+            (true, false) => self.is_one_who_signed_in(other, is_alike),
+            (false, true) => other.is_one_who_signed_in(self, is_alike),
+            (false, false) => self.way() == other.way() || is_alike && (self.is_of_command() || other.is_of_command()),
         }
+    }
+
+    /// Whether one alias is one person, where somebody answers for who both are. Who signs in has one way to be called, and whoever
+    /// configured a chat may have chosen the other one: two users of chats whose whole addresses are written down are two.
+    fn is_found_by_alias(&self, other: &Self) -> bool {
+        match (self.is_of_chat(), other.is_of_chat()) {
+            (false, false) => false,
+            (true, true) => self.is_short || other.is_short,
+            (true, false) | (false, true) => true,
+        }
+    }
+
+    /// Whether this one, who signed in, may have cast the other vote, for whose name nobody answers.
+    fn is_one_who_signed_in(&self, other: &Self, is_alike: bool) -> bool {
+        let may_be_anybodys = other.alias.is_none() || other.is_of_command();
+        self.way() == other.way() || is_alike || self.alias.is_some() && may_be_anybodys
+    }
+
+    fn is_of_chat(&self) -> bool {
+        matches!(self.by, Actor::Slack(_) | Actor::Telegram(_))
+    }
+
+    fn is_of_command(&self) -> bool {
+        matches!(self.by, Actor::Command(_))
+    }
+
+    /// Each of them is this person and nobody else.
+    fn ids(&self) -> impl Iterator<Item = &Voter> {
+        std::iter::once(&self.who).chain(&self.chat)
     }
 
     fn way(&self) -> &Voter {
         self.way.as_ref().unwrap_or(&self.who)
+    }
+}
+
+/// Who a user of a chat is, by which way, and as the chat knows them where they are known by another name.
+fn of_chat(
+    id: Voter,
+    elsewhere: Option<&str>,
+    way: Voter,
+    voter: &impl Fn(&str, &str) -> Option<Voter>,
+) -> Option<(Voter, Option<Voter>, Option<Voter>)> {
+    Some(match elsewhere {
+        Some(name) => (voter("name", name)?, Some(way), Some(id)),
+        None => (id, Some(way), None),
+    })
+}
+
+/// The name or the address by which somebody may be found again who comes another way.
+fn name_of(person: &Person) -> Option<&str> {
+    match person {
+        Person::Visitor(name) | Person::SignedIn { name, .. } => Some(name),
+        Person::Command(name) => name.as_deref(),
+        Person::Holder(link) => link.split_once(':').map(|(_, address)| address).filter(|it| !it.is_empty()),
+        Person::Slack { elsewhere, .. } | Person::Telegram { elsewhere, .. } => elsewhere.as_deref(),
+        Person::Program(_) => None,
     }
 }
 

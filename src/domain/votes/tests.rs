@@ -31,7 +31,15 @@ fn visitor(name: &str) -> Vote {
 }
 
 fn slack(user: &str) -> Vote {
-    vote(&Person::Slack { user: format!("T1/{user}"), link: "chat:".into(), elsewhere: None })
+    slack_of(user, None)
+}
+
+fn slack_of(user: &str, elsewhere: Option<&str>) -> Vote {
+    vote(&Person::Slack { user: format!("T1/{user}"), link: "chat:".into(), elsewhere: elsewhere.map(Into::into) })
+}
+
+fn telegram(user: &str, elsewhere: Option<&str>) -> Person {
+    Person::Telegram { user: user.into(), link: "tg:".into(), elsewhere: elsewhere.map(Into::into) }
 }
 
 /// A user of a chat, of whom the configuration says who that is.
@@ -151,6 +159,88 @@ fn a_user_of_a_chat_who_is_named_is_the_one_of_that_name() {
     assert!(matches!(of(&[ann]).judge(visitor("bob"), needs("2")), Verdict::Enough(_)));
 }
 
+/// `people` says «the name they sign in with, or their address», so either is the one who signs in by the other.
+#[test]
+fn a_user_of_a_chat_is_one_person_by_address_and_by_name() {
+    let ways = |name: &str, address: &str| {
+        [
+            (named(address), visitor(name)),
+            (named(address), signed_in(name, "email:team@example.com")),
+            (named(address), slack_of("U1", Some(name))),
+            (named(name), visitor(address)),
+            (named(name), signed_in(address, "email:team@example.com")),
+            (named(name), slack_of("U1", Some(address))),
+        ]
+    };
+    for (one, other) in ways("ann", "Ann@example.com") {
+        assert!(one.may_be_of_one(&other) && other.may_be_of_one(&one), "{one:?} {other:?}");
+        assert_eq!(of(&[one]).judge(other, needs("2")), Verdict::Again);
+    }
+    for (one, other) in ways("bob", "ann@example.com") {
+        assert!(!one.may_be_of_one(&other) && !other.may_be_of_one(&one), "{one:?} {other:?}");
+    }
+    // Each by a whole address, as whoever configured both wrote them down.
+    let (here, there) = (slack_of("U1", Some("ann@example.com")), slack_of("U2", Some("ann@example.org")));
+    assert!(!here.may_be_of_one(&there));
+    assert!(here.may_be_of_one(&visitor("ann@example.org")), "one of them may be the address, and not the name");
+    // Names that people sign in with are two, as somebody answers for both.
+    assert!(!visitor("ann@example.com").may_be_of_one(&visitor("ann@example.org")));
+}
+
+#[test]
+fn a_user_of_a_chat_is_the_same_before_they_are_named_and_after() {
+    for names in [[None, Some("ann@example.com")], [Some("ann@example.com"), None], [Some("ann"), Some("bob")]] {
+        let [before, after] = names.map(|name| slack_of("U1", name));
+        let stored = serde_json::to_string(&of(std::slice::from_ref(&before))).unwrap();
+        let votes: Votes = serde_json::from_str(&stored).unwrap();
+        assert_eq!(votes.judge(after, needs("2")), Verdict::Again, "{names:?}");
+        let another = slack_of("U2", Some("joe@example.com"));
+        assert!(matches!(votes.judge(another, needs("2")), Verdict::Enough(_)), "{names:?}");
+    }
+    assert!(!slack("7").may_be_of_one(&vote(&telegram("T1/7", None))), "a number here is none there");
+}
+
+#[test]
+fn who_signed_in_at_a_link_of_others_is_the_same_by_their_own_and_by_a_command() {
+    let team = "email:team@example.com";
+    let ways = [
+        holder("email:ann@example.com"),
+        holder("chat:"),
+        holder(team),
+        command(Some("ann")),
+        command(Some("bob")),
+        command(None),
+    ];
+    for other in &ways {
+        for ann in [signed_in("ann", team), signed_in("ann@example.com", team)] {
+            assert!(ann.may_be_of_one(other) && other.may_be_of_one(&ann), "{other:?}");
+        }
+    }
+    for other in [holder("email:bob@example.com"), signed_in("bob", team), slack("U1")] {
+        assert!(!signed_in("ann", team).may_be_of_one(&other), "{other:?}");
+    }
+    assert!(command(Some("ann")).may_be_of_one(&holder("email:ann@example.com")), "by their own link");
+}
+
+/// What the releases before wrote has no alias of whoever signed in at a link, and no id of who is named.
+#[test]
+fn what_was_stored_before_still_counts() {
+    let stored = |vote: &Vote, without: &[&str]| {
+        let mut value = serde_json::to_value(of(std::slice::from_ref(vote))).unwrap();
+        let fields = value[0].as_object_mut().unwrap();
+        fields.retain(|name, _| !without.contains(&name.as_str()));
+        serde_json::from_value::<Votes>(value).unwrap()
+    };
+    let named_before = stored(&named("ann@example.com"), &["chat", "short"]);
+    for again in [named("ann@example.com"), visitor("ann"), visitor("ann@example.com"), slack_of("U1", Some("ann"))] {
+        assert_eq!(named_before.judge(again.clone(), needs("2")), Verdict::Again, "{again:?}");
+    }
+    let at_a_link = stored(&signed_in("ann", "email:team@example.com"), &["alias", "short"]);
+    assert_eq!(at_a_link.judge(holder("email:team@example.com"), needs("2")), Verdict::Again);
+    assert_eq!(at_a_link.judge(visitor("ann"), needs("2")), Verdict::Again);
+    assert!(matches!(at_a_link.judge(visitor("bob"), needs("2")), Verdict::Enough(_)));
+}
+
 #[test]
 fn all_commands_are_one_person_as_names_there_are_anybodys() {
     assert!(command(Some("alice")).may_be_of_one(&command(Some("bob"))));
@@ -208,6 +298,7 @@ fn anybody() -> impl Strategy<Value = Vote> {
             .prop_map(|name| command(name.map(|name| format!("person{name}@example.com")).as_deref())),
         (0..4_u8).prop_map(|name| visitor(&format!("person{name}"))),
         (0..4_u8).prop_map(|user| slack(&format!("U{user}"))),
+        (0..4_u8, 0..4_u8).prop_map(|(user, name)| slack_of(&format!("U{user}"), Some(&format!("person{name}")))),
         (0..4_u8).prop_map(|name| named(&format!("person{name}@example.com"))),
     ]
 }
