@@ -12,7 +12,7 @@ use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Token;
 use crate::domain::event::{ImageView, Job, Notice, NoticeKind};
-use crate::domain::fleet::{Asks, Brake, Link, Release, Stopped};
+use crate::domain::fleet::{Asks, Brake, Link, Release, Stopped, ToldStop};
 use crate::domain::workload::Workload;
 use crate::queue::{NewJob, Queue, QueueError, Records, Urgency};
 use crate::registry::Registry;
@@ -22,6 +22,8 @@ use crate::telemetry::chain;
 #[derive(Debug, Default)]
 pub(super) struct Known {
     brake: Mutex<Option<Brake>>,
+    /// The release that is told, by its time: what is told of another one is owed.
+    told: Mutex<Option<DateTime<Utc>>>,
     /// Who changes it.
     turn: tokio::sync::Mutex<()>,
 }
@@ -33,6 +35,19 @@ impl Known {
 
     pub(super) fn set(&self, brake: Brake) {
         *self.brake.lock().unwrap_or_else(PoisonError::into_inner) = Some(brake);
+    }
+
+    /// What is to be told of a release, if that was not done since the start.
+    fn owed(&self, now: DateTime<Utc>) -> Option<Notice> {
+        let brake = self.brake.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stop, release) = brake.as_ref()?.ended(now)?;
+        let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let resumed = || Notice { by: Some(release.by.clone()), at: release.at, ..told_of(stop) };
+        (told != Some(release.at)).then(resumed)
+    }
+
+    fn told(&self, resumed: &Notice) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(resumed.at);
     }
 
     /// Whether it is known to be on, and was told.
@@ -92,13 +107,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Why automatic updates are stopped, if they are.
     pub(super) fn stopped(&self) -> Option<Stopped> {
-        let Brake { stopped, released } = self.1.brake.get().unwrap_or_default();
+        let Brake { stopped, released, .. } = self.1.brake.get().unwrap_or_default();
         let since = released.map(|released| released.at);
         stopped.or_else(|| self.0.cluster.fleet(|fleet| fleet.stopped(since)))
     }
 
-    /// Remembers and tells that updates failed one after another, if they did and nobody was told.
+    /// Tells that updates are resumed, if that was not done since the start: the same message as before, which its recipients
+    /// recognise.
+    async fn tell_resumed(&self, trace: &str) -> Result<(), StepError> {
+        let Some(resumed) = self.1.brake.owed(self.0.ambient.now()) else { return Ok(()) };
+        self.tell(&resumed, None, trace).await?;
+        self.1.brake.told(&resumed);
+        Ok(())
+    }
+
+    /// Remembers and tells that updates failed one after another, if they did and nobody was told; and that they are resumed.
     pub(super) async fn pull_brake(&self, trace: &str) -> Result<(), StepError> {
+        self.tell_resumed(trace).await?;
         // Of those that are not listed yet, updates may have ended later, and well.
         if !self.0.cluster.knows_all() {
             return Ok(());
@@ -111,8 +136,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (Some(brake), Some(stopped)) = (self.1.brake.get(), self.stopped()) else { return Ok(()) };
         let failed = self.0.cluster.fleet(crate::domain::fleet::Fleet::failed_last);
         let (Some((workload, container)), None) = (failed, &brake.stopped) else { return Ok(()) };
-        self.tell(&told(&workload, &container, &stopped), None, trace).await?;
-        let brake = Brake { stopped: Some(stopped.clone()), ..brake };
+        let told = Box::new(about(&workload, &container, &stopped));
+        self.tell(&told_of(&told), None, trace).await?;
+        let brake = Brake { stopped: Some(stopped.clone()), told: Some(told), ..brake };
         self.0.queue.remember_brake(brake.clone()).await?;
         self.1.brake.set(brake);
         self.0.metrics.updates_stopped.set(1);
@@ -130,18 +156,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let _turn = self.1.brake.turn.lock().await;
         // A dry run decides nothing for the time after it.
         let Some(stopped) = self.stopped().filter(|_| !self.0.cluster.is_dry_run()) else { return Ok(None) };
-        let failed = self.0.cluster.fleet(crate::domain::fleet::Fleet::failed_last);
         let release = Release { at: self.0.ambient.now(), by, of: stopped.id() };
-        let brake = Brake { stopped: None, released: Some(release.clone()) };
+        let known = self.1.brake.get().and_then(|brake| brake.told);
+        // An earlier release did not keep what it told.
+        let found = || {
+            let (workload, container) = self.0.cluster.fleet(crate::domain::fleet::Fleet::failed_last)?;
+            Some(Box::new(about(&workload, &container, &stopped)))
+        };
+        let told = known.filter(|known| known.stopped.id() == release.of).or_else(found);
+        let brake = Brake { stopped: None, released: Some(release.clone()), told };
         self.0.queue.remember_brake(brake.clone()).await?;
         self.1.brake.set(brake);
         self.0.metrics.updates_stopped.set(0);
         tracing::warn!(by = %release.by, outcome = "resumed", "automatic updates are resumed");
-        if let Some((workload, container)) = failed {
-            let told = Notice { by: Some(release.by.clone()), at: release.at, ..told(&workload, &container, &stopped) };
-            if let Err(error) = self.tell(&told, None, trace).await {
-                tracing::warn!(error = %chain(&error), "who keeps incidents is not told that automatic updates are resumed");
-            }
+        if let Err(error) = self.tell_resumed(trace).await {
+            tracing::warn!(error = %chain(&error), "who keeps incidents is told with the next look that automatic updates are resumed");
         }
         let not_before = self.0.ambient.now();
         let job = |repository| NewJob {
@@ -158,7 +187,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// How the link of a brake stands; `None` where this is another link.
     pub(super) async fn asked_to_resume(&self, token: &Token) -> Option<Resuming> {
-        let Brake { stopped, released } = self.brake().await;
+        let Brake { stopped, released, .. } = self.brake().await;
         let holders = self.0.audience.holders();
         let holder = |link: &Link| link.holder(token, &self.0.keys, &holders).map(str::to_owned);
         if let Some(release) = released.filter(|release| holder(&Link::of_release(release)).is_some()) {
@@ -178,15 +207,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-/// The message, about the last update that failed.
-fn told(workload: &Workload, container: &str, stopped: &Stopped) -> Notice {
+/// A stop, about the last update that failed.
+fn about(workload: &Workload, container: &str, stopped: &Stopped) -> ToldStop {
     let image = workload.container(container).and_then(|(_, found)| found.reference());
-    let repository = image.as_ref().map(|image| image.repository().to_string()).unwrap_or_default();
+    let of = image.as_ref().map(|image| image.repository().to_string()).unwrap_or_default();
     let from = image.and_then(|image| image.running_tag()).map(|tag| tag.to_string()).unwrap_or_default();
+    ToldStop { stopped: stopped.clone(), workload: workload.id.clone(), container: container.into(), of, from }
+}
+
+/// The message about it.
+fn told_of(stop: &ToldStop) -> Notice {
+    let ToldStop { stopped, workload, container, of, from } = stop;
     let to = stopped.failed.first().map(|failed| failed.tag.to_string()).unwrap_or_default();
-    let view = |tag| ImageView { repository: repository.clone(), tag, digest: None };
+    let view = |tag| ImageView { repository: of.clone(), tag, digest: None };
     Notice {
         because: Some(Box::new(Asks::Stopped(stopped.clone()))),
-        ..Notice::new(NoticeKind::Stopped, stopped.since, (&workload.id, container), (view(from), view(to)))
+        ..Notice::new(NoticeKind::Stopped, stopped.since, (workload, container), (view(from.clone()), view(to)))
     }
 }

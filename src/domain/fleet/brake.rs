@@ -56,6 +56,35 @@ pub struct Brake {
     /// Who resumed them last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Release>,
+    /// What the newest stop was told about: whoever heard of it hears of its end, whatever became of the workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Box<ToldStop>>,
+}
+
+/// A stop, and the workload that it was told about: the last on which an update failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldStop {
+    /// Which.
+    pub stopped: Stopped,
+    /// The workload.
+    pub workload: WorkloadId,
+    /// Its container.
+    pub container: Box<str>,
+    /// The repository, `host/path`.
+    pub of: String,
+    /// The tag that ran.
+    pub from: String,
+}
+
+impl Brake {
+    /// What the last release ended, as long as somebody may wait to hear of it; with who released it, and when.
+    #[must_use]
+    pub fn ended(&self, now: DateTime<Utc>) -> Option<(&ToldStop, &Release)> {
+        let released =
+            self.released.as_ref().filter(|release| self.stopped.is_none() && now < release.at + LIFETIME)?;
+        let told = self.told.as_deref().filter(|told| told.stopped.id() == released.of)?;
+        Some((told, released))
+    }
 }
 
 impl Stopped {

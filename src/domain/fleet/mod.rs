@@ -22,7 +22,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use brake::{Brake, Link, Release, Stopped};
+pub use brake::{Brake, Link, Release, Stopped, ToldStop};
 pub use room::{Bound, Limits};
 pub use standing::{Bad, End, Newest, One, Standing};
 pub use words::Moment;

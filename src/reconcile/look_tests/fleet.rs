@@ -446,6 +446,58 @@ async fn a_stop_that_a_person_ends_is_told_with_who_it_was() {
     assert_eq!(began.stopped(), ended.stopped(), "it is the same stop");
 }
 
+/// Whoever was told of a stop is told of its end, about the same workload, whatever becomes of that.
+#[tokio::test]
+async fn the_end_of_a_stop_is_told_where_the_stop_was_whatever_failed_since_or_is_gone() {
+    for (is_another, restarts) in [(true, false), (false, false), (false, true)] {
+        let members = (0..4).map(|n| member("shop", &format!("app-{n}"), &format!("a.example/app-{n}")));
+        let mut ground = Ground::new(members.collect(), Limits::default()).await;
+        for app in 0..3 {
+            ground.pushed(&["1.0.0", "1.0.1"], &[&format!("a.example/app-{app}")]).await;
+        }
+        ground.fails("app-0").await;
+        ground.fails("app-1").await;
+        let began = ground.told_of_the_stop().pop().unwrap();
+        assert_eq!(&*began.workload.name, "app-1");
+        if is_another {
+            // It rolled already when the others failed.
+            ground.fails("app-2").await;
+        } else {
+            ground.deletes("app-0").await;
+            ground.deletes("app-1").await;
+        }
+        if restarts {
+            ground.restarts();
+        }
+        let by = crate::domain::actor::Actor::Program("a test".into());
+        ground.reconciler.resume_updates(by, "trace").await.unwrap();
+        let ended = ground.told_of_the_stop().pop().unwrap();
+        assert!(ended.is_resumed(), "{is_another} {restarts}");
+        assert_eq!((&ended.workload, &ended.container), (&began.workload, &began.container));
+        assert_eq!(ended.stopped(), began.stopped());
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_stop_is_told_again_after_whatever_ended_the_process() {
+    let mut ground = stopped().await;
+    let by = crate::domain::actor::Actor::Program("a test".into());
+    ground.reconciler.resume_updates(by, "trace").await.unwrap();
+    let id = |notice: &Notice| Delivery::of("pager", "", notice.clone()).id();
+    let first = ground.told_of_the_stop().pop().unwrap();
+    let ends = |ground: &Ground| ground.told_of_the_stop().iter().filter(|notice| notice.is_resumed()).count();
+    ground.rests().await;
+    assert_eq!(ends(&ground), 1, "it is stored, and once is enough");
+    ground.restarts();
+    ground.pushed(&["1.0.0", "1.0.1"], &["a.example/app-2"]).await;
+    assert_eq!(ends(&ground), 2, "nobody knows by now whether it was");
+    assert_eq!(id(&ground.told_of_the_stop().pop().unwrap()), id(&first), "it is the same message");
+    ground.clock.step(crate::domain::approval::LIFETIME);
+    ground.restarts();
+    ground.pushed(&["1.0.0", "1.0.1"], &["a.example/app-2"]).await;
+    assert_eq!(ends(&ground), 2, "nobody waits for it any more");
+}
+
 #[tokio::test]
 async fn two_failures_stop_all_automatic_updates_until_a_person_resumes_them() {
     let mut ground = stopped().await;
