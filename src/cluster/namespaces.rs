@@ -280,7 +280,8 @@ impl Reading {
     fn failed(&mut self, error: &ClusterError) -> Duration {
         match error {
             ClusterError::NamespacesUnlistable { message } => {
-                self.hear();
+                // They were heard of, and can't be read all the same.
+                (self.failures, self.is_told) = (0, false);
                 self.forbidden(message)
             }
             error => self.failing(error),
