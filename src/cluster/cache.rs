@@ -88,7 +88,8 @@ impl<T> Entries<T> {
         self.0.get(key).filter(|entry| entry.until > now)
     }
 
-    /// Keeps an object; what would be over first makes room.
+    /// Keeps an object. Room is made by the namespace that has most of it, by what would be over first there: nobody takes from
+    /// others what they keep, by naming more.
     fn insert(&mut self, key: Key, entry: Entry<T>, now: Duration) {
         self.0.retain(|_, entry| entry.until > now);
         self.0.remove(&key);
@@ -96,11 +97,25 @@ impl<T> Entries<T> {
             return;
         }
         while self.0.len() >= MOST || self.bytes() + entry.bytes > MOST_BYTES {
-            let first = self.0.iter().min_by_key(|(_, entry)| entry.until).map(|(key, _)| key.clone());
+            let size: fn(&Entry<T>) -> usize = if self.0.len() >= MOST { |_| 1 } else { |entry| entry.bytes };
+            let largest = self.largest((&key.0, &entry), size);
+            let of_it = self.0.iter().filter(|((namespace, _), _)| **namespace == *largest);
+            // Where that is the one that this is of, and nothing else of it is kept, this is not, either.
+            let first = of_it.min_by_key(|(_, entry)| entry.until).map(|(key, _)| key.clone());
             let Some(first) = first else { return };
             self.0.remove(&first);
         }
         self.0.insert(key, entry);
+    }
+
+    /// The namespace that would have most of the room, by this size; of several the one that the new entry is of.
+    fn largest(&self, (namespace, new): (&str, &Entry<T>), size: fn(&Entry<T>) -> usize) -> Box<str> {
+        let mut sizes = HashMap::from([(namespace, size(new))]);
+        for ((of, _), entry) in &self.0 {
+            *sizes.entry(of).or_default() += size(entry);
+        }
+        let largest = sizes.into_iter().max_by_key(|(of, size)| (*size, *of == namespace));
+        largest.map_or(namespace, |(of, _)| of).into()
     }
 
     fn bytes(&self) -> usize {
@@ -127,6 +142,27 @@ mod tests {
         assert_eq!(entries.0.len(), 1, "bytes are bounded as well");
         entries.insert(key(2), entry(9000, MOST_BYTES + 1), Duration::ZERO);
         assert!(entries.get(&key(1), Duration::ZERO).is_some(), "what can't have room takes none");
+    }
+
+    #[test]
+    fn who_names_much_makes_room_for_it_among_their_own() {
+        let mut entries = Entries::default();
+        let entry =
+            |until, bytes| Entry { read: Duration::ZERO, until: Duration::from_secs(until), bytes, outcome: () };
+        let key = |namespace: &str, n: usize| (Box::from(namespace), format!("s{n}").into_boxed_str());
+        for n in 0..100 {
+            entries.insert(key(&format!("shop-{n}"), 0), entry(1000, 1000), Duration::ZERO);
+        }
+        for n in 0..2 * MOST {
+            entries.insert(key("large", n % 8), entry(2000 + n as u64, MOST_BYTES / 4), Duration::ZERO);
+        }
+        for n in 0..2 * MOST {
+            entries.insert(key("many", n), entry(2000 + n as u64, 10), Duration::ZERO);
+        }
+        let is_kept = |namespace: &str, n| entries.get(&key(namespace, n), Duration::ZERO).is_some();
+        assert!((0..100).all(|n| is_kept(&format!("shop-{n}"), 0)), "what is over first, and of others");
+        assert!(is_kept("large", (2 * MOST - 1) % 8) && is_kept("many", 2 * MOST - 1), "the newest of theirs");
+        assert!(entries.0.len() <= MOST && entries.bytes() <= MOST_BYTES);
     }
 
     #[derive(Clone, Debug, PartialEq)]
