@@ -72,7 +72,7 @@ impl Asked<'_> {
         let settings = self.enabled(bounds)?;
         let Some(running) = self.image.running_tag() else { return Err(Refusal::OtherKind) };
         let refusal = match (settings.track, running == *self.to) {
-            (Track::Digest, true) => self.followed(&running, &settings.policy),
+            (Track::Digest, true) => self.followed(&running, &settings.policy, now),
             (Track::Version, false) => {
                 let both: TagList = [running.as_str(), self.to.as_str()].iter().collect();
                 let refusal = self.verdict(&decide(running.as_str(), &both, &settings.policy, now), &settings.policy);
@@ -142,12 +142,16 @@ impl Asked<'_> {
     }
 
     /// The same for a tag that is followed.
-    fn followed(&self, running: &Tag, policy: &Policy) -> Option<Refusal> {
+    fn followed(&self, running: &Tag, policy: &Policy, now: DateTime<Utc>) -> Option<Refusal> {
         if policy::skips(&policy.skip, running.as_str(), self.digest) {
             return Some(Refusal::Skipped);
         }
         let known = self.ledger.digest_of(self.image).or_else(|| self.was.cloned());
-        (known.as_ref() == Some(self.digest)).then_some(Refusal::NotNewer)
+        if known.as_ref() == Some(self.digest) {
+            return Some(Refusal::NotNewer);
+        }
+        let until = policy.cooldown.as_ref().and_then(|it| it.until_of(running.as_str(), self.digest, now));
+        until.map(Refusal::Cooldown)
     }
 }
 
@@ -198,5 +202,32 @@ mod tests {
             assert_eq!(at_sight(image, to, annotations, None), expected, "{image} to {to} with {annotations:?}");
         }
         assert_eq!(at_sight("web:latest", "latest", &[follows], Some(&known)), Some(Refusal::NotNewer));
+    }
+
+    #[test]
+    fn what_a_followed_tag_points_to_waits_for_its_cooldown() {
+        use crate::domain::policy::{Cooldown, KnownSince};
+        let hours = |hours| NOW + chrono::TimeDelta::hours(hours);
+        let settings = [("track", "digest"), ("cooldown", "24h")];
+        let follows = workload(&[("web", "web:latest")], &settings);
+        let (image, to) = (ImageReference::parse("web:latest").unwrap(), Tag::parse("latest").unwrap());
+        let (digest, older) = (Digest::of(b"new"), Digest::of(b"old"));
+        let refusal = |knows: Option<&Digest>, now| {
+            let mut ledger = Ledger::default();
+            let mut cooldown = Cooldown::new(chrono::TimeDelta::hours(24), KnownSince::default());
+            if let Some(digest) = knows {
+                cooldown.learn("latest", digest, None, NOW);
+            }
+            ledger.known_since = cooldown.known().clone();
+            let (workload, container, was) = (&follows, "web", None);
+            let question = Asked { workload, container, image: &image, to: &to, digest: &digest, was, ledger: &ledger };
+            question.at_sight(&Bounds::default(), now).err()
+        };
+        assert_eq!(refusal(Some(&digest), hours(1)), Some(Refusal::Cooldown(hours(24))));
+        assert_eq!(refusal(Some(&digest), hours(24)), None, "it has waited");
+        // Somebody set the cooldown since, so that nobody saw it under one; or saw what the tag pointed to before.
+        for knows in [None, Some(&older)] {
+            assert_eq!(refusal(knows, hours(30)), Some(Refusal::Cooldown(hours(54))));
+        }
     }
 }

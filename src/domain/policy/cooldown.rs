@@ -48,6 +48,12 @@ impl Cooldown {
         (now < until).then_some(until)
     }
 
+    /// The same of what a tag points to. What it is not known to point to begins to wait now.
+    #[must_use]
+    pub fn until_of(&self, tag: &str, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if self.knows(tag, digest) { self.until(tag, now) } else { now.checked_add_signed(self.length) }
+    }
+
     /// Since when which tags are known.
     #[must_use]
     pub fn known(&self) -> &KnownSince {
