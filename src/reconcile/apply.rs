@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::draft::{Chosen, Draft, Image, Work, image_of};
 use super::notices::of_update;
-use super::unfit::{day_of, told_now};
+use super::unfit::{day_of, of_unfit, told_now};
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::actor::Actor;
@@ -14,6 +14,7 @@ use crate::domain::approval::Terms;
 use crate::domain::event::{Failure, Job, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::Outcome;
+use crate::domain::preflight::{Flaw, Unfit};
 use crate::domain::record::{Event, Hear, REFUSED_FOR, Refused, Told, Update};
 use crate::domain::rollout::Rollout;
 use crate::domain::workload::Workload;
@@ -124,7 +125,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let told = Told { is_stored: true, ..told_now(&target, now) };
             let hear = draft.record.known(container).refused.hear((&tag, &digest), message, told);
             if let Hear::Now(told) = &hear {
-                self.tell_refused(&target, image, message, told, trace).await?;
+                let is_way_back = is_way_back(&draft, container, image);
+                self.tell_refused(&target, image, (message, is_way_back), told, trace).await?;
             }
             let told = Some(hear.told().clone());
             let refused = Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned(), flaw: None, told };
@@ -147,11 +149,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Ends an update whose way back was refused: it is not tried again with each look.
     fn no_way_back(&self, draft: &mut Draft, container: &str, image: &Image) {
-        let Some(update) = draft.record.ledger(container).and_then(|ledger| ledger.update.as_ref()) else { return };
-        let ran_well = update.ran_well.as_ref().map(|ran| ran.digest.clone());
-        if ran_well.or_else(|| update.ran_before()).as_ref() != Some(&image.chosen.digest) {
+        if !is_way_back(draft, container, image) {
             return;
         }
+        let Some(update) = draft.record.ledger(container).and_then(|ledger| ledger.update.as_ref()) else { return };
         let with: Vec<String> = update.with.iter().map(ToString::to_string).collect();
         if update.group.is_some() && update.undoes.is_none() {
             draft.on(container, Event::Stays(WayBack::Refused), self.0.ambient.now());
@@ -192,24 +193,39 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
-    /// Tells that an image can't be written: the first time once a week at most, as it may be that nothing of it can be
+    /// Tells people that a write was refused: of a version that was not gone to, as if that had been known before, and of an
+    /// update that stays where it failed. The first time once a week at most, as it may be that nothing of it can be
     /// remembered, and once a day when it is remembered how often people were told.
     async fn tell_refused(
         &self,
         target: &Target,
         image: &Image,
-        message: &str,
+        (message, is_way_back): (&str, bool),
         told: &Told,
         trace: &str,
     ) -> Result<(), StepError> {
+        let settings = self.settings(target).ok();
+        if !is_way_back {
+            let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
+            let unfit = Unfit { tag, digest, flaw: Flaw::Admission(message.to_owned()) };
+            return self.tell_of(target, &of_unfit(target, settings.as_ref(), &unfit, told), trace).await;
+        }
         let at = if told.before == 0 { week_of(told.at) } else { day_of(told.at) };
         let update = Update { outcome: Outcome::Failed, ..update(target, &image.chosen, &[], Decided::ByPolicy, at) };
-        let settings = self.settings(target).ok();
         let failure = Failure::new("Refused", message);
         let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));
         let notice = Notice { ended: Some(told.at), ..notice };
         self.tell_of(target, &notice, trace).await
     }
+}
+
+/// Whether an image is where the update of its container goes back to.
+fn is_way_back(draft: &Draft, container: &str, image: &Image) -> bool {
+    let update = draft.record.ledger(container).and_then(|ledger| ledger.update.as_ref());
+    update.is_some_and(|update| {
+        let ran_well = update.ran_well.as_ref().map(|ran| ran.digest.clone());
+        ran_well.or_else(|| update.ran_before()).as_ref() == Some(&image.chosen.digest)
+    })
 }
 
 fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<'_>, now: DateTime<Utc>) -> Update {

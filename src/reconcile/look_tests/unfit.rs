@@ -93,6 +93,9 @@ async fn what_a_dry_run_did_not_show_is_refused_as_before() {
     }
     assert_eq!(stage.counted("refused", "admission"), 1);
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::UpdateRefused(_))), 1);
+    let failed = stage.last(NoticeKind::Failed);
+    assert!(failed.is_passed_over() && !failed.is_urgent(), "nobody is woken for what was never written: {failed:?}");
+    assert!(failed.failure.is_some_and(|failure| failure.message.contains("is not signed")));
 }
 
 #[tokio::test]
