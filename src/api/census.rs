@@ -206,7 +206,9 @@ fn hash(looked: Option<&LastLook>, hash: &mut DefaultHasher) {
         None => 0_u8.hash(hash),
         Some(CameTo::Nothing) => 1_u8.hash(hash),
         Some(CameTo::To { tag, digest, .. }) => (2_u8, tag.as_str(), digest.as_str()).hash(hash),
-        Some(CameTo::Cooling { tag, until, .. }) => (3_u8, tag.as_str(), until).hash(hash),
+        Some(CameTo::Cooling { tag, digest, until, .. }) => {
+            (3_u8, tag.as_str(), digest.as_ref().map(|digest| digest.as_str()), until).hash(hash);
+        }
         Some(CameTo::Undecided(why)) => (4_u8, why).hash(hash),
     }
 }

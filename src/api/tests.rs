@@ -70,6 +70,7 @@ impl Sequencer for Told {
         }
         let cooling = CameTo::Cooling {
             tag: crate::domain::reference::Tag::parse("2.0.0").unwrap(),
+            digest: None,
             level: crate::domain::tag::Level::Major,
             until: now() + TimeDelta::hours(5),
         };

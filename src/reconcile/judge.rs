@@ -28,7 +28,7 @@ pub(super) enum Choice {
     /// There is nothing to go to.
     Nothing,
     /// There is, but not before this time.
-    NotBefore { until: DateTime<Utc>, tag: Tag, level: Level },
+    NotBefore { until: DateTime<Utc>, tag: Tag, digest: Option<Digest>, level: Level },
     /// Go there.
     To(Box<Chosen>),
     /// What the registry says is no ground to decide on.
@@ -248,7 +248,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             (Outcome::Cooling { to, level, until, .. }, _) => {
                 self.count("waiting", "cooldown");
-                Tag::parse(to).map_or(Choice::Nothing, |tag| Choice::NotBefore { until, tag, level })
+                Tag::parse(to).map_or(Choice::Nothing, |tag| Choice::NotBefore { until, tag, digest: None, level })
             }
             (Outcome::NoVersion(verdict), _) => {
                 self.count("ignored", verdict.word());
@@ -277,9 +277,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (followed, since) = assess::digest(source, &running, known.as_ref(), &settings.policy, now).await?;
         self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
         let judged = match followed {
-            assess::Followed::Cooling(_, until) => {
+            assess::Followed::Cooling(digest, until) => {
                 self.count("waiting", "cooldown");
-                Judged::of(Choice::NotBefore { until, tag: running, level: Level::Digest })
+                let (digest, level) = (Some(digest), Level::Digest);
+                Judged::of(Choice::NotBefore { until, tag: running, digest, level })
             }
             assess::Followed::To(candidate) => {
                 let why = Some(Grounds::Moved { release: names_one_release(running.as_str()) });
@@ -342,8 +343,8 @@ fn came_to(judged: &Result<Judged, StepError>) -> Option<CameTo> {
     Some(match judged {
         Ok(Judged { choice, .. }) => match choice {
             Choice::Nothing => CameTo::Nothing,
-            Choice::NotBefore { until, tag, level } => {
-                CameTo::Cooling { tag: tag.clone(), level: *level, until: *until }
+            Choice::NotBefore { until, tag, digest, level } => {
+                CameTo::Cooling { tag: tag.clone(), digest: digest.clone(), level: *level, until: *until }
             }
             Choice::To(chosen) => {
                 CameTo::To { tag: chosen.to.clone(), digest: chosen.digest.clone(), level: chosen.level }

@@ -277,7 +277,11 @@ impl<R: Registry> Look<'_, R> {
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
                 let update = to.map(|to| (&tag, &to.digest));
                 let view = view.looked_at(to.map(|to| &to.preflight)).knowing(&known, update, now);
-                return self.decided(row, (workload, record, &settings), view, update);
+                let waits = match &followed {
+                    assess::Followed::Cooling(digest, _) => Some((&tag, digest)),
+                    _ => None,
+                };
+                return self.decided(row, (workload, record, &settings), view, update.or(waits));
             }
             Err(Undecided::Registry(error)) => row.unanswered(&error, source.credential),
             Err(reason) => row.undecided(&reason),
@@ -299,10 +303,10 @@ impl<R: Registry> Look<'_, R> {
         place.filter(|_| self.place.is_cluster())
     }
 
-    fn decided(&self, mut row: Row, of: Of<'_>, view: View, update: Option<(&Tag, &Digest)>) -> Row {
+    fn decided(&self, mut row: Row, of: Of<'_>, view: View, found: Option<(&Tag, &Digest)>) -> Row {
         let ((workload, _, settings), now) = (of, self.ambient.now());
         let (state, next) = self.place.stands(workload, settings.mode, &view, now);
-        let came_to = came_to(&view, update, now);
+        let came_to = came_to(&view, found, now);
         row.why = Some(view.why.to_string());
         row.owner = view.owner_words(&row.repository);
         row.available = view.to;

@@ -163,8 +163,8 @@ pub(super) fn judged(row: Row, status: &Status) -> Row {
     }
 }
 
-/// What a look came to, as the service remembers it.
-pub(super) fn came_to(view: &View, update: Option<(&Tag, &Digest)>, now: DateTime<Utc>) -> CameTo {
+/// What a look came to, as the service remembers it; `found` is what there is to go to, now or later, where that is known.
+pub(super) fn came_to(view: &View, found: Option<(&Tag, &Digest)>, now: DateTime<Utc>) -> CameTo {
     // A tag that is followed stays the same.
     let to = if view.level == Some(Level::Digest) { Some(&view.from) } else { view.to.as_ref() };
     let cooling = || to.and_then(|to| Tag::parse(to).ok());
@@ -172,12 +172,13 @@ pub(super) fn came_to(view: &View, update: Option<(&Tag, &Digest)>, now: DateTim
         Blocker::Cooldown(until) => Some(*until),
         _ => None,
     });
-    match (view.state, update, view.level) {
+    match (view.state, found, view.level) {
         (Decided::Update, Some((tag, digest)), Some(level)) => {
             CameTo::To { tag: tag.clone(), digest: digest.clone(), level }
         }
         (Decided::Cooling, _, Some(level)) => {
-            cooling().map_or(CameTo::Nothing, |tag| CameTo::Cooling { tag, level, until: until.unwrap_or(now) })
+            let (digest, until) = (found.map(|(_, digest)| digest.clone()), until.unwrap_or(now));
+            cooling().map_or(CameTo::Nothing, |tag| CameTo::Cooling { tag, digest, level, until })
         }
         (Decided::NoTags, ..) => CameTo::Undecided(view.why.to_string()),
         _ => CameTo::Nothing,

@@ -234,7 +234,9 @@ impl One {
             Stands::Undecided => {
                 CameTo::Undecided("registry.example.com answers 401 Unauthorized: its credential is refused".into())
             }
-            Stands::Cooling => CameTo::Cooling { tag, level: self.level, until: now() + TimeDelta::hours(5) },
+            Stands::Cooling => {
+                CameTo::Cooling { tag, digest: None, level: self.level, until: now() + TimeDelta::hours(5) }
+            }
             Stands::Current | Stands::Disabled | Stands::Settings | Stands::RollingOut => CameTo::Nothing,
             _ => CameTo::To { tag, digest: digest(self.to), level: self.level },
         };

@@ -104,6 +104,8 @@ pub enum CameTo {
     Cooling {
         /// The version.
         tag: Tag,
+        /// Its manifest, where it is known already: a tag that is followed keeps its name.
+        digest: Option<Digest>,
         /// How far it is.
         level: Level,
         /// Until when it waits.

@@ -62,7 +62,8 @@ impl Seen<'_> {
         let held = ledger.held.as_ref().filter(|held| held.failure.is_some())?;
         let is_another = match self.looked.map(|looked| &looked.came_to) {
             Some(CameTo::To { tag, digest, .. }) => ledger.holds(tag, digest).is_none(),
-            Some(CameTo::Cooling { tag, .. }) => *tag != held.tag,
+            Some(CameTo::Cooling { tag, digest: Some(digest), .. }) => ledger.holds(tag, digest).is_none(),
+            Some(CameTo::Cooling { tag, digest: None, .. }) => *tag != held.tag,
             _ => false,
         };
         (!is_another).then(|| (Attention::Failed, Cause::WentBack(Box::new(held.clone()))))
@@ -167,8 +168,9 @@ impl Seen<'_> {
                 let (since, digest) = (since(tag), Some(digest.clone()));
                 return Some(Available { tag: tag.clone(), digest, level: Some(*level), since });
             }
-            Some(CameTo::Cooling { tag, level, .. }) => {
-                return Some(Available { tag: tag.clone(), digest: None, level: Some(*level), since: since(tag) });
+            Some(CameTo::Cooling { tag, digest, level, .. }) => {
+                let (since, digest) = (since(tag), digest.clone());
+                return Some(Available { tag: tag.clone(), digest, level: Some(*level), since });
             }
             Some(CameTo::Nothing) | None => {}
             Some(CameTo::Undecided(_)) => return None,

@@ -6,7 +6,7 @@ use crate::domain::gone::{Gone, Lost};
 use crate::domain::history::Outcome;
 use crate::domain::policy::{Cooldown, KnownSince};
 use crate::domain::record::tests::{question, update};
-use crate::domain::record::{Event, Question, Refused, Running, Update};
+use crate::domain::record::{Event, Question, Refused, Running, Undone, Update};
 use crate::domain::rollout::{Progress, Rollout, Waits as RolloutWaits};
 use crate::domain::settings::Bounds;
 use crate::domain::workload::tests::workload;
@@ -133,6 +133,7 @@ fn what_the_last_look_came_to_waits_for_what_the_sequencer_says() {
     assert_eq!(paused.stands(), ("waiting", "paused", to("1.0.1")));
     let cooling = CameTo::Cooling {
         tag: question(1).terms.tag,
+        digest: None,
         level: crate::domain::tag::Level::Patch,
         until: now() + TimeDelta::hours(5),
     };
@@ -186,6 +187,29 @@ fn a_rollout_that_failed_is_told_until_what_is_newer_is_found() {
     assert_eq!(canary.stands(), ("needs-you", "rollout-waits", None), "somebody has to promote it");
     let scaled = case(Rollout::Waiting(RolloutWaits::ZeroReplicas), false);
     assert_eq!(scaled.stands(), ("waiting", "rollout-waits", None));
+}
+
+/// A tag that is followed keeps its name: what is pushed next is another version all the same.
+#[test]
+fn what_went_back_is_told_until_the_next_push_waits() {
+    let [ran, failed, next] = [b"1", b"2", b"3"].map(|bytes| Digest::of(bytes));
+    let tag = Tag::parse("stable").unwrap();
+    let failure = Some(Failure::new("CrashLoopBackOff", ""));
+    let undone = Undone { tag: tag.clone(), digest: failed.clone(), failure, removed: Vec::new() };
+    let back = Update { tag: tag.clone(), digest: ran, undoes: Some(Box::new(undone)), ..update(1, None) };
+    let stands = |digest: Option<&Digest>| {
+        let settings = [("mode", "AUTO_UPDATE"), ("track", "digest"), ("cooldown", "24h")];
+        let (level, until) = (crate::domain::tag::Level::Digest, now() + TimeDelta::hours(5));
+        let cooling = CameTo::Cooling { tag: tag.clone(), digest: digest.cloned(), level, until };
+        let mut case = Case::of("registry.example.com/shop/web:stable", &settings);
+        case.record.on("web", Event::Write(Box::new(back.clone())), now());
+        case.record.on("web", Event::End(Outcome::Healthy, None), now());
+        case.looked(cooling).stands()
+    };
+    let said = |(attention, cause, _)| (attention, cause);
+    assert_eq!(said(stands(Some(&next))), ("waiting", "cooldown"));
+    assert_eq!(said(stands(Some(&failed))), ("failed", "went-back"));
+    assert_eq!(said(stands(None)), ("failed", "went-back"), "of a version nothing but its name is known");
 }
 
 #[test]
