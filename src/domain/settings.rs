@@ -69,14 +69,21 @@ impl Fingerprint {
     /// inherits does not.
     #[must_use]
     pub fn of_its_own(workload: &Workload) -> Self {
-        Self::of_those(workload, |origin| !matches!(origin, Origin::Namespace | Origin::Rule))
+        Self::of_those(workload, |said| !is_inherited(said.origin))
     }
 
-    fn of_those(workload: &Workload, counts: impl Fn(Origin) -> bool + Clone) -> Self {
+    /// The same without the versions that are skipped: who edits those, by a link, by a command or by hand, says nothing of the
+    /// other settings.
+    #[must_use]
+    pub fn without_skips(workload: &Workload) -> Self {
+        Self::of_those(workload, |said| !is_inherited(said.origin) && !name::skips(said.name))
+    }
+
+    fn of_those(workload: &Workload, counts: impl Fn(&Said<'_>) -> bool + Clone) -> Self {
         let mut hash = Sha256::new();
-        let names = everything_said(workload).filter(|said| name::decides(said.name) && counts(said.origin));
+        let names = everything_said(workload).filter(|said| name::decides(said.name) && counts(said));
         let template = workload.template_names.iter().map(|name| (&**name, "on the pod template", None));
-        let inherited = |origin| matches!(origin, Origin::Namespace | Origin::Rule).then_some(Origin::as_str(origin));
+        let inherited = |origin| is_inherited(origin).then_some(Origin::as_str(origin));
         let names = names.map(|said| (said.name, said.value.trim(), inherited(said.origin)));
         for (name, value, of) in names.chain(template) {
             for part in [name, value].into_iter().chain(of) {
@@ -102,6 +109,11 @@ impl Fingerprint {
 
 /// What holds for one container.
 #[derive(Clone, Debug)]
+/// Whether it is written elsewhere than on the workload.
+fn is_inherited(origin: Origin) -> bool {
+    matches!(origin, Origin::Namespace | Origin::Rule)
+}
+
 pub struct Settings {
     /// Apply, ask or nothing.
     pub mode: Mode,

@@ -187,6 +187,8 @@ pub(super) struct Draft {
     pub(super) remembered: Option<Box<Record>>,
     /// The sequence number of the newest record when this was read.
     pub(super) read: u64,
+    /// Which settings the workload had when they were remembered last.
+    pub(super) settings_then: Option<Fingerprint>,
     /// The answer that was in doubt then: the sequence number of the record that would carry it.
     pub(super) answering: Option<u64>,
     /// Whether an answer may have been written on a later version of the workload than this.
@@ -221,6 +223,7 @@ impl Draft {
             wrong,
             remembered: None,
             read,
+            settings_then: None,
             answering: None,
             is_in_doubt: false,
             touched: Touched::NotYet,
@@ -282,13 +285,9 @@ impl Draft {
         self.takes_request
     }
 
-    /// Changes a setting, as a person answered. That is no word on the others: what was in doubt of them stays so.
+    /// Changes a setting, as a person answered.
     pub(super) fn set(&mut self, name: &str, value: String) {
-        let mut workload = self.as_set();
-        let before = Fingerprint::of(&workload);
-        says(&mut workload, name, &value);
         self.settings.insert(name.to_owned(), value);
-        self.record.doubts_stay(Some(before), Fingerprint::of(&workload));
     }
 
     /// The workload with the settings that are written.
@@ -298,12 +297,16 @@ impl Draft {
         workload
     }
 
-    /// Whether somebody edited the workload's own settings since its newest record was written, as far as that says it.
-    ///
-    /// A record that stands there and is not believed says nothing of that.
+    /// Whether somebody edited the workload's own settings since its newest record was written. A record of an earlier release
+    /// does not say which it belongs to: then what is remembered beside it does, until one is written that says it. A record
+    /// that stands there and is not believed says nothing of it.
     pub(super) fn has_new_settings(&self) -> bool {
         let is_believed = self.touched != Touched::LetBe;
-        is_believed && self.record.settings.is_some_and(|settings| settings != Fingerprint::of_its_own(&self.workload))
+        is_believed
+            && match self.record.settings {
+                Some(settings) => settings != Fingerprint::of_its_own(&self.workload),
+                None => self.settings_then.is_some_and(|settings| settings != Fingerprint::of(&self.workload)),
+            }
     }
 
     /// What the annotation of a container says is wrong, as far as it is known.

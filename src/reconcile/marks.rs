@@ -231,7 +231,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Remembers which settings a workload has of which something is known, if that is news and may be somebody's word:
-    /// what comes back with an older record is compared with them.
+    /// what comes back with an older record is compared with them. Where nothing but this tells of an edit, as the record is of
+    /// an earlier release, it is remembered with the record that is written for it.
     pub(super) async fn remember_settings(&self, workload: &Arc<Workload>) -> Result<(), StepError> {
         let (uid, settings) = (&workload.id.uid, Some(Fingerprint::of(workload)));
         let mark = self.marked(uid).await?;
@@ -240,7 +241,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(());
         }
         let draft = self.draft(Arc::clone(workload)).await?;
-        if draft.settings_went_back().is_some() {
+        if draft.settings_went_back().is_some() || draft.record.settings.is_none() && draft.has_new_settings() {
             return Ok(());
         }
         if let Some(newest) = self.remembered(uid).await?.filter(|newest| newest.sequence == draft.read) {

@@ -15,6 +15,7 @@ use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::history::History;
+use crate::domain::kept::is_left_out;
 use crate::domain::policy::Mode;
 use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::record::{Event, InDoubt, Record, of_the_first_release};
@@ -63,6 +64,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let answering =
             mark.answering.as_ref().map(|answering| answering.sequence).filter(|answering| *answering > read);
         let remembered = wrong.map(|_| Box::new(record.clone()));
+        let settings_then = mark.settings;
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = match &in_doubt {
             None => false,
@@ -78,9 +80,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             lose(&mut record, &answering, self.0.ambient.now());
         }
         record.keep_only(&workload);
-        let mut draft =
-            Draft { remembered, answering, is_in_doubt, ..Draft::of(workload, record, before, wrong, read) };
-        let are_others = mark.settings != Some(Fingerprint::of(&draft.workload));
+        record.doubts_are_about(Fingerprint::of(&workload), Fingerprint::without_skips(&workload));
+        let of_it = Draft::of(workload, record, before, wrong, read);
+        let mut draft = Draft { remembered, settings_then, answering, is_in_doubt, ..of_it };
+        let are_others = settings_then != Some(Fingerprint::of(&draft.workload));
         if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
             self.doubt_settings(&mut draft);
         }
@@ -120,7 +123,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Where the record went back, settings may have gone back with it: what they say now is nobody's word.
     fn doubt_settings(&self, draft: &mut Draft) {
         let Some(why) = draft.settings_went_back() else { return };
-        let in_doubt = InDoubt { settings: Fingerprint::of(&draft.workload), why };
+        let in_doubt = InDoubt { settings: Fingerprint::without_skips(&draft.workload), why };
         for container in &draft.workload.containers {
             let own = own_mode(&draft.workload, &container.name);
             // To let a container be updated that is left alone, somebody has to edit a setting.
@@ -156,7 +159,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             opened => opened,
         };
         let newest = if mark.sequence > 0 { Some(self.newest(&workload.id.uid, mark.sequence).await?) } else { None };
+        // What we have no room for ourselves says nothing against whoever wrote it.
+        let has_no_room_for = |name: &str| workload.annotation(name).is_some_and(is_left_out);
         Ok(match (opened, newest) {
+            (_, Some(newest)) if has_no_room_for("record") => Believed::as_it_stands(newest),
+            (Opened::WithoutHistory(record), Some(newest))
+                if record.sequence == newest.sequence && is_newest(&record) && has_no_room_for("history") =>
+            {
+                Believed::as_it_stands(record.with_history(newest.history))
+            }
             // The record is right, and what is remembered of the history may be older.
             (Opened::WithoutHistory(record), newest) if is_newest(&record) => {
                 let history = newest.map(|newest| newest.history).unwrap_or_default();

@@ -19,7 +19,6 @@ use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Question, Running, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::request::{COMMAND, LONGEST_SNOOZE, Moot, REQUEST, Request, Wish};
-use crate::domain::settings::Fingerprint;
 use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Quorum, Verdict, Vote, Votes};
 use crate::domain::wording::moment;
@@ -310,7 +309,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Not this version; the setting that says so stands on the workload already.
     fn skipped(&self, work: &mut Work, target: &Target, id: &ApprovalId, by: &Actor) -> Result<(), Moot> {
         self.asked_now(work, target, id)?;
-        work.draft.record.doubts_stay(None, Fingerprint::of(&target.workload));
         work.draft.on(&target.container, Event::Skip { by: by.clone() }, self.0.ambient.now());
         Ok(())
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::apply::Decided;
-use super::draft::{Chosen, Touched, Work};
+use super::draft::{Chosen, Draft, Touched, Work};
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN, Slow};
 use super::unfit::{Ahead, Rehearsal};
@@ -249,17 +249,26 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Takes over what a container's settings are now.
     pub(super) fn has_settings(&self, work: &mut Work, container: &str) {
         let Some(mode) = own_mode(&work.draft.workload, container) else { return };
-        let event = Event::Settings(mode, Fingerprint::of(&work.draft.workload));
+        let event = Event::Settings(mode, Fingerprint::without_skips(&work.draft.workload));
         work.draft.on(container, event, self.0.ambient.now());
+    }
+
+    /// The same of one that is left alone, where somebody edited them since: by the record of the workload, or by what is known of
+    /// the container, as the record may have been written for another one in between.
+    fn has_settings_edited(&self, work: &mut Work, container: &str) {
+        let Draft { workload, record, .. } = &work.draft;
+        let (own, settings) = (own_mode(workload, container), Fingerprint::without_skips(workload));
+        let is_news = |mode| record.settings.is_some() && record.known(container).knows_others(mode, settings);
+        if work.draft.has_new_settings() || own.is_some_and(is_news) {
+            self.has_settings(work, container);
+        }
     }
 
     /// A container that is left alone; but an update that is under way is followed to its end.
     async fn disabled(&self, work: &mut Work, target: &Target) -> Result<Looked, StepError> {
         self.count("ignored", "disabled");
         self.observe_left_alone(work, target).await;
-        if work.draft.has_new_settings() {
-            self.has_settings(work, &target.container);
-        }
+        self.has_settings_edited(work, &target.container);
         let goes = self.follow(work, target).await?;
         self.repeat(work, target);
         work.draft.say(&target.container, None);

@@ -297,6 +297,8 @@ impl Ledger {
     pub(super) fn of_another_name(&self) -> Self {
         Self {
             runs: self.runs.clone(),
+            mode: self.mode,
+            ends: self.ends.clone(),
             put_off: self.question.as_ref().and_then(PutOff::of).or_else(|| self.put_off.clone()),
             held: self.held.clone(),
             set_backs: self.set_backs,
@@ -387,6 +389,13 @@ impl Ledger {
         let is_long_ago = now >= question.asked.max(held.since) + REMINDED_AFTER;
         let reminder = if is_about_held { question.reminders + 1 } else { 0 };
         (is_long_ago && !is_enough && !is_of_a_newer && !question.is_open(now)).then_some((held, reminder))
+    }
+
+    /// Whether it knows of another mode than this one, or has doubts about other settings.
+    #[must_use]
+    pub fn knows_others(&self, mode: Mode, settings: Fingerprint) -> bool {
+        self.mode.is_some_and(|known| known != mode)
+            || self.in_doubt.is_some_and(|in_doubt| in_doubt.settings != settings)
     }
 
     /// The same of what is gone.

@@ -189,13 +189,12 @@ impl Record {
         }
     }
 
-    /// Doubts about settings stay, although these are others now: what changed them is no word on the rest of them. With `from`
-    /// only doubts about just these.
-    pub fn doubts_stay(&mut self, from: Option<Fingerprint>, to: Fingerprint) {
-        for in_doubt in self.ledgers.values_mut().filter_map(|ledger| ledger.in_doubt.as_mut()) {
-            if from.is_none_or(|from| in_doubt.settings == from) {
-                in_doubt.settings = to;
-            }
+    /// An earlier release wrote doubts down as about all settings, `from`: they are about those of the workload's own that may have
+    /// gone back with it, `to`.
+    pub fn doubts_are_about(&mut self, from: Fingerprint, to: Fingerprint) {
+        let in_doubt = self.ledgers.values_mut().filter_map(|ledger| ledger.in_doubt.as_mut());
+        for in_doubt in in_doubt.filter(|in_doubt| in_doubt.settings == from) {
+            in_doubt.settings = to;
         }
     }
 

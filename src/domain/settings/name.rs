@@ -120,6 +120,11 @@ pub(super) fn decides(name: &str) -> bool {
     !matches!(read(name).0, Meaning::State | Meaning::Setting(Setting::Notify | Setting::ReleaseUrl))
 }
 
+/// Whether an annotation, named without its prefix, names versions that are never applied.
+pub(super) fn skips(name: &str) -> bool {
+    read(name).0 == Meaning::Setting(Setting::Skip)
+}
+
 /// Whether the value of an annotation, named without its prefix, is read by anybody: of any other the name is enough to
 /// tell its author that it means nothing.
 #[must_use]

@@ -1,6 +1,6 @@
 //! Settings that come back beside a record that nothing else made older, and what is no word on them.
 
-use super::edits::{WENT_BACK, put};
+use super::edits::{WENT_BACK, put, remove};
 use super::*;
 use crate::domain::request::{REQUEST, Wish};
 
@@ -190,4 +190,145 @@ async fn an_older_record_of_a_key_that_is_gone_brings_no_setting_back() {
     stage.look().await;
     stage.look().await;
     assert!(stage.runs("1.0.0") && stage.says().contains(WENT_BACK), "{}", stage.says());
+}
+
+impl Stage {
+    /// The record is as a release wrote it that did not say which settings it belongs to.
+    fn has_a_record_of_before(&self) {
+        let seen = self.cluster.state(|state| Workload::clone(&state.workload));
+        let mut record = crate::cluster::annotations::claimed(&seen);
+        (record.settings, record.sequence) = (None, record.sequence + 1);
+        let (text, _) = seal(&record, &seen.id, &LinkKey::new(vec![7; 32]).unwrap()).unwrap();
+        self.annotate("record", &text);
+    }
+}
+
+/// An upgrade writes nothing on what is at rest, so that most records say nothing of settings for long.
+#[tokio::test]
+async fn an_edit_is_known_as_such_also_where_the_record_is_of_an_earlier_release() {
+    for (name, value) in EDITS {
+        let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.look().await;
+        stage.has_a_record_of_before();
+        let (then, writes) = (stage.annotations(), stage.writes());
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        stage.restart();
+        stage.look().await;
+        assert_eq!(stage.writes(), writes, "{name} {value}: nobody edited anything");
+        stage.edit(None, |all| put(all, name, value));
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        assert_eq!(stage.writes(), writes + 1, "{name} {value}: one write an edit");
+        stage.push("2.0.0");
+        stage.restart();
+        stage.undo("1.0.0", &then);
+        stage.look().await;
+        stage.look().await;
+        assert!(stage.runs("1.0.0"), "{name} {value}: {}", stage.cluster.image());
+        assert!(stage.says().contains(WENT_BACK), "{name} {value}: {}", stage.says());
+    }
+}
+
+/// As `image-watcher skip --clear` does.
+#[tokio::test]
+async fn who_proposes_skipped_versions_again_has_said_nothing_of_the_other_settings() {
+    let stage = Stage::new(auto(&[("strategy", "ALL"), ("skip", "1.5.0")]), &["1.0.0"]);
+    stage.look().await;
+    let then = stage.annotations();
+    stage.edit(None, |all| put(all, "strategy", "PATCH"));
+    stage.look().await;
+    stage.push("2.0.0");
+    stage.undo("1.0.0", &then);
+    stage.look().await;
+    for skipped in [None, Some("1.6.0")] {
+        stage.edit(None, |all| {
+            remove(all, "skip");
+            if let Some(skipped) = skipped {
+                put(all, "skip.web", skipped);
+            }
+        });
+        stage.look().await;
+        stage.look().await;
+        assert!(stage.runs("1.0.0") && stage.says().contains(WENT_BACK), "{}", stage.says());
+    }
+    stage.edit(None, |all| put(all, "strategy", "MAJOR"));
+    stage.look().await;
+    assert!(stage.runs("2.0.0"), "{}", stage.says());
+}
+
+#[tokio::test]
+async fn what_a_namespace_or_a_rule_says_is_no_word_on_the_settings_that_came_back() {
+    let stage = in_doubt().await;
+    type Said = Vec<(Box<str>, Box<str>)>;
+    let said = |name: &str, value: &str| -> Said { vec![(name.into(), value.into())] };
+    let inherits = |namespace: Said, rules: Said| {
+        stage.changed(|now| {
+            let (namespace, rules) = (namespace.into(), rules.into());
+            now.inherited = Some(Box::new(crate::domain::defaults::Inherited { namespace, rules }));
+        });
+    };
+    inherits(said("rollback", "false"), Vec::new());
+    stage.look().await;
+    inherits(said("rollback", "false"), said("approvals", "2"));
+    stage.look().await;
+    stage.look().await;
+    assert!(stage.runs("1.0.0") && stage.says().contains(WENT_BACK), "{}", stage.says());
+}
+
+#[tokio::test]
+async fn every_container_hears_of_an_edit_whichever_repository_is_looked_at_first() {
+    let images = [("web", "a.example/web:1.0.0"), ("log", "b.example/log:1.0.0")];
+    let stage = Stage::new(workload(&images, &[("mode", "AUTO_UPDATE"), ("strategy", "ALL")]), &["1.0.0"]);
+    let log = Repository::parse("b.example/log").unwrap();
+    let look = async || {
+        stage.look().await;
+        stage.reconciler.look(&log, "trace").await;
+    };
+    look().await;
+    let then = stage.annotations();
+    stage.edit(None, |all| put(all, "strategy", "PATCH"));
+    look().await;
+    stage.undo("1.0.0", &then);
+    stage.push("2.0.0");
+    look().await;
+    let says = || ["error", "error.log"].map(|name| stage.cluster.annotation(name).unwrap_or_default());
+    assert!(says().iter().all(|said| said.contains(WENT_BACK)), "{:?}", says());
+    stage.edit(None, |all| put(all, "mode", "DISABLED"));
+    let writes = stage.writes();
+    for _ in 0..3 {
+        look().await;
+    }
+    assert_eq!(stage.writes() - writes, 2, "one write a container");
+    stage.edit(None, |all| put(all, "mode", "AUTO_UPDATE"));
+    look().await;
+    assert!(says().iter().all(|said| !said.contains(WENT_BACK)), "{:?}", says());
+}
+
+/// There is no room for the record of a large workload that is left alone, which says nothing against it.
+#[tokio::test]
+async fn a_record_that_was_left_out_is_not_told_of_as_one_that_nobody_can_read() {
+    const LEFT_OUT: &str = "\0too much";
+    assert!(crate::domain::kept::is_left_out(LEFT_OUT));
+    for part in ["record", "history"] {
+        let stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.written().await;
+        stage.settles().await;
+        stage.edit(None, |all| put(all, "mode", "DISABLED"));
+        for setting in ["strategy", "exclude"] {
+            stage.edit(None, |all| {
+                put(all, part, LEFT_OUT);
+                put(all, setting, "PATCH");
+            });
+            let writes = stage.writes();
+            for _ in 0..2 {
+                stage.look().await;
+                stage.edit(None, |all| put(all, part, LEFT_OUT));
+            }
+            assert_eq!(stage.writes(), writes + 1, "{part}: one write an edit");
+        }
+        assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RecordReplaced(_))), 0, "{part}");
+    }
 }

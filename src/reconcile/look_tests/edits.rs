@@ -11,7 +11,7 @@ pub(super) fn put(all: &mut Annotations, name: &str, value: &str) {
     all.push((name.into(), value.into()));
 }
 
-fn remove(all: &mut Annotations, name: &str) {
+pub(super) fn remove(all: &mut Annotations, name: &str) {
     all.retain(|(key, _)| **key != *name);
 }
 

@@ -222,6 +222,41 @@ fn only_containers_that_there_are_and_what_can_have_been_made_are_kept() {
 }
 
 #[test]
+fn under_another_name_it_is_known_how_updates_ended_and_which_mode_it_was() {
+    let image = format!("{OF}:1.0.0");
+    let mut record = Record::default();
+    record.on("web", Event::Settings(Mode::AutoUpdate, Fingerprint::stored(1)), at(0));
+    record.on("web", Event::Runs(running(&image)), at(0));
+    record.on("web", Event::Write(Box::new(update(1, None))), at(0));
+    record.on("web", Event::End(Outcome::Failed, None), at(1));
+    record.on("web", Event::Runs(running(&image)), at(2));
+    let ends = ledger(&record).ends.clone();
+    assert!(!ends.is_empty());
+    let renamed = workload(&[("app", &image)], &[]);
+    record.keep_only(&renamed);
+    assert!(record.ledger("web").is_none());
+    let known = record.known("app");
+    assert_eq!(known.ends, ends, "what the brake counts");
+    let fleet = crate::domain::fleet::Fleet::of([(&renamed, record.standing(&renamed))]);
+    assert!(fleet.failed_last().is_some_and(|(_, container)| *container == *"app"));
+    assert!(known.knows_others(Mode::Notification, Fingerprint::stored(1)), "the first that is seen is another one");
+}
+
+#[test]
+fn doubts_about_all_settings_become_doubts_about_those_that_went_back() {
+    let [all, own, other] = [1, 2, 3].map(Fingerprint::stored);
+    let doubts = |settings| {
+        let mut record = Record::default();
+        let in_doubt = InDoubt { settings, why: WentBack::Older };
+        record.on("web", Event::SettingsWentBack(Some(Mode::AutoUpdate), in_doubt), at(0));
+        record.doubts_are_about(all, own);
+        record.on("web", Event::Settings(Mode::AutoUpdate, own), at(1));
+        record.known("web").asks_only().is_some()
+    };
+    assert!(doubts(all) && doubts(own) && !doubts(other), "somebody edited one before");
+}
+
+#[test]
 fn one_image_is_another_by_what_both_say() {
     let digests = [Digest::of(b"a"), Digest::of(b"b")];
     let [a, b] = digests.each_ref().map(|digest| running(&format!("{OF}:1.0.0@{digest}")));
