@@ -7,6 +7,7 @@
 
 mod name;
 mod origin;
+mod parts;
 mod problem;
 #[cfg(test)]
 mod snapshots;
@@ -23,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 use name::{Meaning, Setting, nearest_setting};
 pub use name::{is_state, keeps_value};
 pub use origin::{Origin, Said, everything_said, said};
+pub use parts::parts_of_one;
 pub use problem::{Problem, Problems, ValueError};
 use values::{Values, excerpt, known_channels, list, skipped_otherwise};
 
@@ -107,13 +109,13 @@ impl Fingerprint {
     }
 }
 
-/// What holds for one container.
-#[derive(Clone, Debug)]
 /// Whether it is written elsewhere than on the workload.
 fn is_inherited(origin: Origin) -> bool {
     matches!(origin, Origin::Namespace | Origin::Rule)
 }
 
+/// What holds for one container.
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Apply, ask or nothing.
     pub mode: Mode,
@@ -164,6 +166,12 @@ impl Settings {
             problems.push(Problem::TooMuch);
         }
         Problems::of(problems).map_or(Ok(settings), Err)
+    }
+
+    /// The mode that the operator forces on all containers, if they do.
+    #[must_use]
+    pub fn forced_mode(&self) -> Option<Mode> {
+        (self.mode_from == Origin::Operator).then_some(self.mode)
     }
 
     /// Until when nothing may be applied, if it may not be now.

@@ -9,7 +9,7 @@ use crate::domain::history::History;
 use crate::domain::policy::{Policy, Strategy, step};
 use crate::domain::record::{Consequence, Event, Held, Ledger, Question, Running, Update};
 use crate::domain::reference::{Digest, Tag};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Settings, parts_of_one};
 use crate::domain::tag::Level;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -70,7 +70,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_left_alone = settings.is_some_and(Settings::is_disabled);
         let is_told = !is_left_alone && !work.draft.record.is_held_with_another(container, tag);
         let question = if is_told {
-            let with = Self::went_with(work, target, before);
+            let parts = parts_of_one(&target.workload, container, self.0.bounds.forced.mode);
+            let is_part = |name: &Box<str>| parts.iter().any(|part| part.name == *name);
+            let with = Self::went_with(work, target, before).into_iter().filter(is_part).collect();
             self.about_held(target, running, (tag, digest.as_ref(), with), (level, 0)).await
         } else {
             None
@@ -107,7 +109,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
         let ours = ledger.update.as_ref().zip(Some(has_run));
         let Some(level) = goes_back(&running, &before, ours, Some(&settings.policy)) else { return };
-        let with = work.draft.record.hold_with(&target.workload, container, &held.tag, held.digest.as_ref());
+        let of = (container, self.0.bounds.forced.mode);
+        let with = work.draft.record.hold_with(&target.workload, of, (&held.tag, held.digest.as_ref()));
         let what = (&held.tag, held.digest.as_ref(), with);
         let question = self.about_held(target, &running, what, (level, reminder)).await;
         if let Some(question) = question {

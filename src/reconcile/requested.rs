@@ -317,7 +317,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn let_go(&self, work: &mut Work, target: &Target, version: &Tag, by: &Actor) -> Result<(), Moot> {
         let held = work.ledger(&target.container).and_then(|ledger| ledger.held.as_ref());
         let digest = held.filter(|held| held.tag == *version).ok_or(Moot::NotHeld)?.digest.clone();
-        let with = work.draft.record.hold_with(&target.workload, &target.container, version, digest.as_ref());
+        let of = (target.container.as_str(), self.0.bounds.forced.mode);
+        let with = work.draft.record.hold_with(&target.workload, of, (version, digest.as_ref()));
         for container in [target.container.as_str()].into_iter().chain(with.iter().map(|name| &**name)) {
             let note = format!("{container}: {version} is held no more, and people are asked, by {by}");
             work.draft.announce(WorkloadEvent::HeldReleased(note));

@@ -6,6 +6,7 @@ use super::{Ground, Plan, Until, named};
 use crate::domain::policy;
 use crate::domain::record::Held;
 use crate::domain::request::Wish;
+use crate::domain::settings::parts_of_one;
 use crate::domain::tag::Level;
 use crate::domain::wording::moment;
 use crate::domain::workload::{WorkloadPatch, said};
@@ -76,7 +77,9 @@ pub(super) fn resume(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Re
     let held: Vec<_> = held.filter_map(|(name, ledger)| Some((name, ledger.held.as_ref()?))).collect();
     let (name, one) = *held.first().with_context(|| format!("nothing of {} is held", ground.workload.id))?;
     // What goes together is let go together.
-    let is_another = |(other, it): &(&str, &Held)| it.tag != one.tag || !ground.workload.moves_with(name, other);
+    let parts = parts_of_one(&ground.workload, name, crate::cli::bounds(ground.config).forced.mode);
+    let is_part = |other: &str| parts.iter().any(|part| *part.name == *other);
+    let is_another = |(other, it): &(&str, &Held)| it.tag != one.tag || !is_part(other);
     if held.iter().any(is_another) {
         bail!("versions of several containers are held: say which container with -c");
     }

@@ -180,7 +180,7 @@ impl<R: Registry> Look<'_, R> {
     fn may_move(&self, group: &Group<'_, '_>, place: usize) -> Result<(), Waits> {
         let Some(Member { workload, container, .. }) = group.members.get(place) else { return Ok(()) };
         let settings = Settings::read(workload, container, self.bounds);
-        let seen = Seen { workload, container, ledger: group.ledger(place) };
+        let seen = Seen { workload, container, record: group.record(place) };
         let may_move = seen.may_move(settings.as_ref(), self.place.may_patch(workload));
         may_move.map_err(|keeps| keeps.waits(group.name_of(place)))
     }
@@ -269,16 +269,15 @@ impl Group<'_, '_> {
         self.ours.iter().find(|it| it.is(member))
     }
 
-    fn ledger(&self, place: usize) -> Option<&crate::domain::record::Ledger> {
-        let member = self.members.get(place)?;
-        self.records.get(&*member.workload.id.uid)?.ledger(member.container)
+    fn record(&self, place: usize) -> Option<&crate::domain::record::Record> {
+        self.records.get(&*self.members.get(place)?.workload.id.uid).copied()
     }
 
     fn seen(&self) -> Vec<Seen<'_>> {
         let all = self.members.iter().enumerate();
         let seen = all.map(|(place, Member { workload, container, .. })| {
-            let ledger = self.ledger(place);
-            Seen { workload, container, ledger }
+            let record = self.record(place);
+            Seen { workload, container, record }
         });
         seen.collect()
     }

@@ -9,7 +9,9 @@ use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
 use crate::domain::event::Failure;
 use crate::domain::history::{Entry, Outcome, rfc3339};
+use crate::domain::policy::Mode;
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::settings::parts_of_one;
 use crate::domain::workload::Workload;
 
 /// A version that is not applied again by itself: somebody set it back, or its rollout failed.
@@ -62,11 +64,17 @@ impl Update {
 }
 
 impl Record {
-    /// The other containers that run what this one runs, and hold this very version, too: they are let go together.
+    /// The other parts of one program with this container, under the mode that the operator forces if they do, that hold this very
+    /// version, too: they are let go together.
     #[must_use]
-    pub fn hold_with(&self, workload: &Workload, container: &str, tag: &Tag, digest: Option<&Digest>) -> Vec<Box<str>> {
-        let together = workload.together(container).into_iter().map(|other| &other.name);
-        let others = together.filter(|name| ***name != *container);
+    pub fn hold_with(
+        &self,
+        workload: &Workload,
+        (container, forced): (&str, Option<Mode>),
+        (tag, digest): (&Tag, Option<&Digest>),
+    ) -> Vec<Box<str>> {
+        let parts = parts_of_one(workload, container, forced).into_iter().map(|part| &part.name);
+        let others = parts.filter(|name| ***name != *container);
         others.filter(|name| self.known(name).holds_just(tag, digest)).cloned().collect()
     }
 

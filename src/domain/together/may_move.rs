@@ -50,7 +50,7 @@ impl Seen<'_> {
 
     /// Whether an update of what it runs goes on by itself; one that waits for somebody keeps nobody.
     fn is_under_way(&self) -> bool {
-        let update = self.ledger.and_then(|ledger| ledger.update.as_ref());
+        let update = self.ledger().and_then(|ledger| ledger.update.as_ref());
         let is_followed =
             update.is_some_and(|it| it.outcome == Outcome::RollingOut && it.runs_on(self.workload, self.container));
         is_followed && !matches!(self.workload.rollout, Rollout::Waiting(_))
@@ -60,8 +60,8 @@ impl Seen<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::record::Ledger;
     use crate::domain::record::tests::update;
+    use crate::domain::record::{Event, Record};
     use crate::domain::rollout::{Progress, Waits as Somebody};
     use crate::domain::settings::Bounds;
     use crate::domain::workload::Workload;
@@ -70,15 +70,18 @@ mod tests {
     #[test]
     fn a_member_may_move_that_is_understood_writable_and_at_rest() {
         let written = |outcome| {
-            let mut ledger = Ledger::default();
-            ledger.update = Some(crate::domain::record::Update { outcome, ..update(1, None) });
-            ledger
+            let (mut record, now) = (Record::default(), update(1, None).at);
+            record.on("web", Event::Write(Box::new(update(1, None))), now);
+            if outcome != Outcome::RollingOut {
+                record.on("web", Event::End(outcome, None), now);
+            }
+            record
         };
-        let may = |mode: &str, tag: &str, rollout, ledger: Option<Ledger>, is_writable| {
+        let may = |mode: &str, tag: &str, rollout, record: Option<Record>, is_writable| {
             let image = format!("registry.example.com/shop/web:{tag}");
             let workload = Workload { rollout, ..workload(&[("web", &image)], &[("mode", mode)]) };
             let settings = Settings::read(&workload, "web", &Bounds::default());
-            let seen = Seen { workload: &workload, container: "web", ledger: ledger.as_ref() };
+            let seen = Seen { workload: &workload, container: "web", record: record.as_ref() };
             let kept = seen.may_move(settings.as_ref(), is_writable).err();
             kept.map(|keeps| keeps.waits("deploy/web".into()).word())
         };

@@ -12,7 +12,7 @@ use crate::domain::policy::Mode;
 use crate::domain::record::{AsksOnly, Held, Ledger, Question, Record, Refused};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::rollout::Rollout;
-use crate::domain::settings::{Bounds, Settings};
+use crate::domain::settings::{Settings, parts_of_one};
 use crate::domain::votes::{Approvals, Ballot};
 use crate::domain::wording::{moment, somebody};
 use crate::domain::workload::Workload;
@@ -136,18 +136,13 @@ impl Known<'_> {
         self.record.ledgers().find_map(is_under_way)
     }
 
-    /// Containers that run the same image are written together, so what one of them holds the others do not go to either, unless
-    /// their modes say that they go alone.
+    /// The parts of one program are written together, so what one of them holds the others do not go to either.
     fn held(&self, to: &Tag, digest: &Digest) -> Option<&Held> {
         if let Some(held) = self.record.known(self.container).holds(to, digest) {
             return Some(held);
         }
-        let own = |name: &str| Settings::read(self.workload, name, &Bounds::default()).ok().map(|it| it.mode);
-        let mode = own(self.container);
-        let is_with = |name: &str| mode != Some(self.settings.mode) || own(name) == mode;
-        let together = self.workload.together(self.container).into_iter().map(|other| &*other.name);
-        let mut held = together.filter_map(|name| Some((name, self.record.ledger(name)?.holds(to, digest)?)));
-        held.find(|(name, _)| is_with(name)).map(|(_, held)| held)
+        let parts = parts_of_one(self.workload, self.container, self.settings.forced_mode());
+        parts.into_iter().find_map(|part| self.record.ledger(&part.name)?.holds(to, digest))
     }
 
     /// Containers that run the same image are written together, so what is refused of one is refused of all.
@@ -239,7 +234,7 @@ mod tests {
     use crate::domain::fleet;
     use crate::domain::record::tests::{question, update};
     use crate::domain::record::{Event, InDoubt, Running, Update, WentBack};
-    use crate::domain::settings::Fingerprint;
+    use crate::domain::settings::{Bounds, Fingerprint};
     use crate::domain::workload::tests::workload;
 
     const IMAGE: &str = "registry.example.com/shop/web:1.0.0";

@@ -63,7 +63,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let by = asked.by();
         let (tag, digest) = (&asked.approval.to_tag, &asked.approval.to_digest);
         // What goes together is held together, and let go so.
-        let with = draft.record.hold_with(&asked.workload, container, tag, Some(digest));
+        let of = (container, self.0.bounds.forced.mode);
+        let with = draft.record.hold_with(&asked.workload, of, (tag, Some(digest)));
         for with in with.into_iter().filter(|name| self.may_act(&asked.workload, name)) {
             draft.resume(&with, tag, &by, now);
             draft.guard(&with);

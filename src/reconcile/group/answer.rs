@@ -57,13 +57,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let record = self.draft(Arc::clone(&workload)).await?.record;
-        let ledger = record.known(&one.container);
         let settings = Settings::read(&workload, &one.container, &self.0.bounds);
-        let seen = Seen { workload: &workload, container: &one.container, ledger: Some(ledger) };
+        let seen = Seen { workload: &workload, container: &one.container, record: Some(&record) };
         if let Err(keeps) = seen.may_move(settings.as_ref(), self.0.cluster.may_patch(&workload.id)) {
             return Ok(Err(self.refusal_of(keeps, one).into()));
         }
-        if ledger.holds(&one.tag, &one.digest).is_some() {
+        if one.containers().any(|part| record.known(part).holds(&one.tag, &one.digest).is_some()) {
             return Ok(Err(Refusal::MemberHolds(name).into()));
         }
         let asked = asked.of_member(workload, one);

@@ -23,7 +23,7 @@ use crate::registry::Registry;
 impl Group {
     /// Its members as they are now.
     pub(super) fn seen(&self) -> Vec<Seen<'_>> {
-        let seen = |member| Member::seen(member, self.ledger(member));
+        let seen = |member| Member::seen(member, self.record(member));
         self.members.iter().map(seen).collect()
     }
 

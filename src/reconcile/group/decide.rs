@@ -73,7 +73,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let (target, ledger) = (&member.target, group.ledger(member));
             let is_writable = self.0.cluster.may_patch(&target.workload.id);
             let settings = self.settings(target);
-            let may_move = member.seen(ledger).may_move(settings.as_ref(), is_writable);
+            let may_move = member.seen(group.record(member)).may_move(settings.as_ref(), is_writable);
             may_move.map_err(|keeps| keeps.waits(member.name()))?;
             let settings = settings.map_err(|_| Waits::Settings(member.name()))?;
             all.push(ledger.map_or(settings.clone(), |ledger| settings.knowing(&ledger.known_since)));

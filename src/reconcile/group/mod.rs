@@ -27,7 +27,7 @@ use super::{Reconciler, Step, StepError, Target, UNLISTED};
 use crate::cluster::Cluster;
 use crate::domain::event::Job;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS, Next, Plan, Waits};
-use crate::domain::record::{Ledger, Update};
+use crate::domain::record::{Ledger, Record, Update};
 use crate::domain::reference::Repository;
 use crate::domain::together::Seen;
 use crate::domain::workload::Workload;
@@ -55,8 +55,8 @@ struct Member {
 
 impl Member {
     /// As it is now, with what is known of it.
-    fn seen<'m>(&'m self, ledger: Option<&'m Ledger>) -> Seen<'m> {
-        Seen { workload: &self.target.workload, container: &self.target.container, ledger }
+    fn seen<'m>(&'m self, record: Option<&'m Record>) -> Seen<'m> {
+        Seen { workload: &self.target.workload, container: &self.target.container, record }
     }
 
     /// How people call it.
@@ -66,8 +66,12 @@ impl Member {
 }
 
 impl Group {
+    fn record(&self, member: &Member) -> Option<&Record> {
+        Some(&self.works.get(member.work)?.draft.record)
+    }
+
     fn ledger(&self, member: &Member) -> Option<&Ledger> {
-        self.works.get(member.work)?.ledger(&member.target.container)
+        self.record(member)?.ledger(&member.target.container)
     }
 
     /// The newest update of a member, as long as it runs what that wrote.

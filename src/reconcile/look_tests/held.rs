@@ -2,6 +2,7 @@
 
 use super::edits::updated;
 use super::*;
+use crate::domain::policy::Mode;
 use crate::domain::request::{REQUEST, Wish};
 
 const OLD: &str = "a.example/web:1.0.0";
@@ -183,4 +184,65 @@ async fn nobody_is_told_of_what_is_held_or_put_off_where_nothing_may_be_written(
         let told = stage.told();
         assert!(told.contains(&("update.available", "1.0.2".to_owned())), "{told:?}");
     }
+}
+
+/// A web that is updated by itself, and a migrate that people are asked about, unless the operator forces one mode on both.
+async fn of_two_modes(forced: Option<Mode>) -> Stage {
+    let settings = [("mode", "AUTO_UPDATE"), ("mode.migrate", "NOTIFICATION")];
+    let stage = Stage::new(workload(&[("web", OLD), ("migrate", OLD)], &settings), &["1.0.0"]);
+    let parts = Parts::clone(&stage.reconciler.0);
+    let bounds =
+        Bounds { forced: crate::domain::settings::Forced { mode: forced, strategy: None }, ..Bounds::default() };
+    Stage { reconciler: Reconciler::new(Parts { bounds, ..parts }), ..stage }
+}
+
+#[tokio::test]
+async fn what_one_holds_the_other_does_not_go_to_where_one_mode_is_forced_on_both() {
+    for (is_web, forced) in [(true, Some(Mode::AutoUpdate)), (false, Some(Mode::AutoUpdate)), (false, None)] {
+        let stage = of_two_modes(forced).await;
+        stage.look().await;
+        let held = if is_web { "web" } else { "migrate" };
+        stage.changed(|now| {
+            let of_it = now.containers.iter_mut().find(|container| *container.name == *held).unwrap();
+            of_it.image = "a.example/web:1.0.1".into();
+        });
+        stage.look().await;
+        stage.sets_both_back();
+        stage.look().await;
+        stage.has(&["1.0.0", "1.0.1"]);
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        let images = stage
+            .cluster
+            .state(|state| state.workload.containers.iter().map(|it| it.image.to_string()).collect::<Vec<_>>());
+        if forced.is_some() {
+            assert_eq!(images, [OLD, OLD], "{held} holds it");
+        } else {
+            assert!(
+                images[0].starts_with("a.example/web:1.0.1@") && images[1] == OLD,
+                "they are two programs: {images:?}"
+            );
+        }
+    }
+}
+
+/// Two programs are two questions: who lets one be applied again says nothing of the other.
+#[tokio::test]
+async fn what_is_held_of_two_modes_is_two_questions_and_each_is_let_go_by_itself() {
+    let stage = of_two_modes(None).await;
+    stage.look().await;
+    stage.changed(|now| now.containers.iter_mut().for_each(|it| it.image = "a.example/web:1.0.1".into()));
+    stage.has(&["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.sets_both_back();
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert_eq!(stage.told_of(NoticeKind::Held).len(), 2);
+    let held = || ["held", "held.migrate"].map(|name| stage.cluster.annotation(name).is_some());
+    assert_eq!(held(), [true, true]);
+    stage.annotate(REQUEST, &stage.request(Wish::Resume { version: Tag::parse("1.0.1").unwrap() }));
+    stage.look().await;
+    assert_eq!(held(), [false, true], "web alone");
 }
