@@ -34,7 +34,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Ok(None);
             }
         };
-        let settings = Settings { policy: Policy { cooldown: None, ..settings.policy }, ..settings };
+        let settings = without_cooldown(settings);
         let ledger = work.draft.record.known(&target.container);
         let judged = match self.judge(target, ledger, &settings, (tags, None)).await {
             Ok(judged) if self.0.cluster.is_dry_run() => match self.with_notes(target, ledger, &settings, judged).await
@@ -71,6 +71,33 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.count("waiting", "held");
             return Ok(None);
         };
+        self.told_without_link(target, work, settings, (chosen, no_link)).await
+    }
+
+    /// The same of a version that all of a group would go to, by the one that would be first.
+    pub(super) async fn informed_of_group(
+        &self,
+        target: &Target,
+        work: &Work,
+        settings: &Settings,
+        chosen: &Chosen,
+        asks: bool,
+    ) -> Step {
+        let no_link = match (self.0.cluster.is_dry_run(), asks) {
+            (true, true) => NoLink::WouldAsk,
+            (true, false) => NoLink::WouldApply,
+            (false, _) => may_not(settings.mode),
+        };
+        self.told_without_link(target, work, settings, (chosen, no_link)).await
+    }
+
+    async fn told_without_link(
+        &self,
+        target: &Target,
+        work: &Work,
+        settings: &Settings,
+        (chosen, no_link): (&Chosen, NoLink),
+    ) -> Step {
         if !no_link.is_dry_run() && self.has_link(target, work, chosen) {
             self.count("told", "already");
             return Ok(None);
@@ -104,10 +131,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let known = Known { workload, container, record, settings, others };
         match known.blocker(&chosen.to, &chosen.digest, self.0.ambient.now()) {
             Some(Blocker::Disabled | Blocker::Held(_) | Blocker::Refused(_) | Blocker::Snoozed(_)) => None,
-            _ if !self.0.cluster.is_dry_run() => Some(match settings.mode {
-                Mode::AutoUpdate => NoLink::MayNotApply,
-                Mode::Notification | Mode::Disabled => NoLink::MayNotPatch,
-            }),
+            _ if !self.0.cluster.is_dry_run() => Some(may_not(settings.mode)),
             None | Some(Blocker::Window(_) | Blocker::Paused | Blocker::Cooldown(_))
                 if !chosen.declared.kinds.any() =>
             {
@@ -130,7 +154,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             preflight: Some(Box::new(chosen.preflight.clone())).filter(|it| !it.is_empty()),
             declared: chosen.declared.clone(),
             no_link: Some(no_link),
+            group: chosen.group.clone(),
             ..notice(target, Some(settings), NoticeKind::Available, self.0.ambient.now(), &step)
         }
     }
+}
+
+/// What keeps us from what the mode says, where it is the right to write.
+fn may_not(mode: Mode) -> NoLink {
+    match mode {
+        Mode::AutoUpdate => NoLink::MayNotApply,
+        Mode::Notification | Mode::Disabled => NoLink::MayNotPatch,
+    }
+}
+
+/// The same settings where nothing waits, as its begin can't be recorded.
+pub(super) fn without_cooldown(settings: Settings) -> Settings {
+    Settings { policy: Policy { cooldown: None, ..settings.policy }, ..settings }
 }

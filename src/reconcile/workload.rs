@@ -82,7 +82,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let mut ended = Vec::new();
             for target in targets {
                 let step = if self.group_of(&target.workload, &target.container).is_some() {
-                    self.tell_end(&work, &target).await.map(|()| None)
+                    self.as_told_member(&mut work, &target, tags.clone()).await
                 } else {
                     self.inform(&target, &work, tags.clone()).await
                 };

@@ -38,6 +38,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         for mover in &mut movers {
             (mover.chosen.why, mover.chosen.group) = (Some(grounds(&group)), Some(plan.clone()));
         }
+        if self.is_told_only(&group) {
+            return self.tell_only(&group, settings, movers, asks).await;
+        }
         if let Some((waits, again)) = self.rehearse_all(&mut group, settings, &mut movers, asks).await? {
             return self.group_waits(group, waits, Some(again)).await;
         }
@@ -77,6 +80,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         match between(blockers, declares || !is_auto) {
             Between::Asks => Ok(true),
+            Between::Nothing if self.is_told_only(group) => Ok(false),
             Between::Nothing => self.enter_group(group, movers).map(|()| false),
             Between::Waits { place, waits, until } => {
                 if let Waits::Held(..) = waits {
@@ -177,6 +181,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         }
         Ok(None)
+    }
+
+    /// Tells people of all by the first of them, as nothing may be written.
+    async fn tell_only(&self, group: &Group, settings: &[Settings], movers: Vec<Mover>, asks: bool) -> Step {
+        let declares = movers.iter().fold(Kinds::default(), |all, mover| all.and(mover.chosen.declared.kinds));
+        let Some(Mover { member, mut chosen, .. }) = movers.into_iter().next() else { return Ok(None) };
+        let (Some(leader), Some(settings)) = (group.members.get(member), settings.get(member)) else { return Ok(None) };
+        let Some(work) = group.works.get(leader.work) else { return Ok(None) };
+        chosen.declared.kinds = declares;
+        self.informed_of_group(&leader.target, work, settings, &chosen, asks).await
     }
 
     /// Asks about all by the first of them, or writes it.

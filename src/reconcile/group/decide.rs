@@ -19,6 +19,7 @@ use crate::domain::settings::Settings;
 use crate::domain::tag::Version;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::{Chosen, Work, image_of};
+use crate::reconcile::inform::without_cooldown;
 use crate::reconcile::rollout::LOOK_AGAIN;
 use crate::reconcile::{Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
@@ -66,16 +67,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
+    /// Whether no member may be written, as in a dry run: what would be done is told.
+    pub(super) fn is_told_only(&self, group: &Group) -> bool {
+        !group.works.iter().any(|work| self.0.cluster.may_patch(&work.draft.workload.id))
+    }
+
     /// What the settings of all members say, unless one of them is not to be touched now.
     fn settings_of_all(&self, group: &Group) -> Result<Vec<Settings>, Waits> {
         let mut all = Vec::with_capacity(group.members.len());
+        let is_told_only = self.is_told_only(group);
         for member in &group.members {
             let (target, ledger) = (&member.target, group.ledger(member));
-            let is_writable = self.0.cluster.may_patch(&target.workload.id);
+            let is_writable = is_told_only || self.0.cluster.may_patch(&target.workload.id);
             let settings = self.settings(target);
             let may_move = member.seen(group.record(member)).may_move(settings.as_ref(), is_writable);
             may_move.map_err(|keeps| keeps.waits(member.name()))?;
             let settings = settings.map_err(|_| Waits::Settings(member.name()))?;
+            let settings = if is_told_only { without_cooldown(settings) } else { settings };
             all.push(ledger.map_or(settings.clone(), |ledger| settings.knowing(&ledger.known_since)));
         }
         Ok(all)
@@ -174,6 +182,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn group_waits(&self, mut group: Group, waits: Waits, again: Option<DateTime<Utc>>) -> Step {
         self.count("waiting", "group");
         tracing::debug!(group = %group.name, reason = waits.word(), %waits, "a group waits");
+        let is_said = waits.is_trouble() || waits.is_told_by_first();
+        // Nothing on the members can say it.
+        if let Some(first) = group.members.first().filter(|_| is_said && self.is_told_only(&group)) {
+            let problem = format!("group {} waits: {waits}", group.name);
+            self.warn(&first.target, &problem, "nobody is told of a version for this group as long as that lasts");
+        }
         let again = match waits {
             Waits::UnderWay(_) => Some(self.0.ambient.now() + LOOK_AGAIN),
             _ => again,

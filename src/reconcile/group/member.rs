@@ -8,15 +8,16 @@ use super::known::{Found, Of};
 use super::{Group, Member};
 use crate::assess::{self, Undecided};
 use crate::cluster::Cluster;
-use crate::domain::policy::{Doubt, Wanted};
+use crate::domain::policy::{Doubt, Mode, Wanted};
 use crate::domain::record::Event;
 use crate::domain::settings::{Fingerprint, Settings};
 use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Work;
+use crate::reconcile::inform::without_cooldown;
 use crate::reconcile::judge::running_tag;
-use crate::reconcile::{Listed, Reconciler, StepError, Target};
+use crate::reconcile::{Listed, Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
 use crate::telemetry::chain;
 
@@ -46,6 +47,31 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let due = learnt?.1;
         self.repeat(work, target);
         Ok(due)
+    }
+
+    /// The same of one that may not be written: its group is told of.
+    pub(in crate::reconcile) async fn as_told_member(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        tags: Option<Listed>,
+    ) -> Step {
+        self.tell_end(work, target).await?;
+        match self.settings(target) {
+            Ok(settings) if settings.mode == Mode::Disabled => {
+                self.count("ignored", "disabled");
+                Ok(None)
+            }
+            Ok(settings) => {
+                let (_, due) = self.learn_member(work, target, &without_cooldown(settings), tags).await?;
+                Ok(due)
+            }
+            Err(problems) => {
+                self.count("undecided", "invalid_setting");
+                self.warn(target, &problems.to_string(), "the workload is left alone until this is mended");
+                Ok(None)
+            }
+        }
     }
 
     /// What a member could go to, of its tags.

@@ -261,3 +261,37 @@ async fn the_end_of_a_member_that_may_not_be_written_any_more_is_told() {
     shop.fails("worker").await;
     assert_eq!(shop.told(), ["update.failed worker"]);
 }
+
+/// Nothing may be written, so that nothing on the members can say it.
+#[tokio::test]
+async fn people_are_told_once_of_a_group_that_may_not_be_written() {
+    use crate::domain::event::NoLink;
+    for (is_dry_run, is_auto, expected) in [
+        (true, true, NoLink::WouldApply),
+        (true, false, NoLink::WouldAsk),
+        (false, true, NoLink::MayNotApply),
+        (false, false, NoLink::MayNotPatch),
+    ] {
+        let mut shop = if is_auto { Several::automatic() } else { Several::asking() };
+        shop.look_at_all().await;
+        shop.cluster.with(|objects| objects.is_dry_run = is_dry_run);
+        if !is_dry_run {
+            shop.cluster.1.lock().unwrap().extend(["api", "web", "worker"]);
+        }
+        shop.told();
+        shop.has("api", &["1.0.0", "1.1.0"]);
+        shop.look_at_all().await;
+        assert_eq!(shop.told(), Vec::<String>::new(), "the others lack it");
+        for name in ["web", "worker"] {
+            shop.has(name, &["1.0.0", "1.1.0"]);
+        }
+        shop.look_at_all().await;
+        let notice = shop.joe.0.lock().unwrap().last().cloned().unwrap();
+        assert_eq!((notice.no_link, notice.to.tag.as_str()), (Some(expected), "1.1.0"));
+        assert_eq!(notice.group.as_ref().map(|plan| plan.moves.len()), Some(3), "all of it");
+        shop.restart();
+        shop.look_at_all().await;
+        assert_eq!(shop.told(), ["update.available api"], "once for all, {expected:?}");
+        assert_eq!(shop.written(), Vec::<String>::new());
+    }
+}

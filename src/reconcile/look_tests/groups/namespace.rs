@@ -23,6 +23,8 @@ pub(super) struct Objects {
     pub(super) unreachable: Vec<&'static str>,
     /// Whether a scope is not listed yet.
     pub(super) is_starting: bool,
+    /// Whether nothing is written, as that is only tried.
+    pub(super) is_dry_run: bool,
     /// Events that were put on workloads.
     pub(super) announced: Vec<(String, WorkloadEvent)>,
     /// So many writes are taken; then there is no answer any more.
@@ -80,7 +82,11 @@ impl Cluster for Namespace {
     }
 
     fn may_patch(&self, id: &WorkloadId) -> bool {
-        !self.1.lock().unwrap().contains(&&*id.name)
+        !self.is_dry_run() && !self.1.lock().unwrap().contains(&&*id.name)
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.with(|objects| objects.is_dry_run)
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {

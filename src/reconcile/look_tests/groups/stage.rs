@@ -21,7 +21,7 @@ pub(in crate::reconcile::look_tests) struct Several {
     pub(super) cluster: Namespace,
     pub(super) registry: Arc<Shelves>,
     pub(super) clock: Arc<Stepped>,
-    joe: Arc<Joe>,
+    pub(super) joe: Arc<Joe>,
     pub(super) reconciler: Sequencer,
     _folder: tempfile::TempDir,
 }
