@@ -510,11 +510,6 @@ pub trait Records: Clone + Send + Sync + 'static {
     /// How the brake stood when it was remembered last.
     fn brake(&self) -> impl Future<Output = Result<Brake, QueueError>> + Send;
 
-    /// Whether other processes remember here as well, so that what was read may not be so any more.
-    fn is_shared(&self) -> bool {
-        false
-    }
-
     /// Remembers how the brake stands.
     fn remember_brake(&self, brake: Brake) -> impl Future<Output = Result<(), QueueError>> + Send;
 }

@@ -1,7 +1,6 @@
 //! Tags that were announced and are not listed yet, or still point to what they did before: they are looked for again, soon and
 //! then less often, until they are there or have been waited for long enough. All of a repository share its one look.
 
-use std::convert::Infallible;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -144,7 +143,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn ask_ahead(&self, target: &Target, likely: Option<Tag>) {
         let (Some(tag), Some(digests), Ok(credential)) = (likely, &target.digests, &target.credential) else { return };
         if let Ok(Some(digest)) = self.0.registry.digest(&target.repository, &tag, credential).await {
-            let _ = digests.of(&tag, std::future::ready(Ok::<_, Infallible>(Some(digest)))).await;
+            digests.learn(&tag, Some(digest));
         }
     }
 }

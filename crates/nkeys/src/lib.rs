@@ -46,7 +46,9 @@ pub enum Error {
     #[error("is no seed of an operator, an account or a user")]
     Kind,
     /// It is no file of credentials.
-    #[error("is no file of credentials: it has to hold a user's JWT and the seed of its nkey, each between its lines of dashes")]
+    #[error(
+        "is no file of credentials: it has to hold a user's JWT and the seed of its nkey, each between its lines of dashes"
+    )]
     Credentials,
 }
 
@@ -131,9 +133,12 @@ pub fn seed(kind: Kind, bytes: &[u8; 32]) -> String {
 /// CRC-16 as XMODEM has it.
 fn crc(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 }
-        })
+        (0..8).fold(
+            crc ^ (u16::from(*byte) << 8),
+            |crc, _| {
+                if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 }
+            },
+        )
     })
 }
 

@@ -97,6 +97,7 @@ fn brake() -> Brake {
     Brake {
         stopped: None,
         released: Some(Release { at: DateTime::UNIX_EPOCH, by: Actor::Program("a test".into()), of }),
+        told: None,
     }
 }
 
