@@ -47,7 +47,8 @@ fn is_auxiliary(word: &str) -> bool {
         )
 }
 
-fn is_finite(word: &str) -> bool {
+/// Whether a word is a form of «be», «have» or «become» that a subject stands with.
+pub(super) fn is_finite(word: &str) -> bool {
     matches!(
         word.strip_prefix("n'").unwrap_or(word),
         "is" | "are"
@@ -217,7 +218,34 @@ impl Sentence {
         let is_new = |at: usize| plays(at, &[Added]) && words.get(at).is_some_and(|word| is_of_news(word));
         let start = (at.saturating_sub(4)..at).rev().find(|before| is_new(*before));
         let is_object = start.is_some_and(|start| (start + 1..at).all(|at| is_between(at) && !self.is_clause(at)));
-        is_headed && (is_object || (is_behind && !self.is_clause(end)))
+        // «no new migrations»
+        let is_denied = (at.saturating_sub(4)..at).any(|at| plays(at, &[Not]));
+        !is_denied && is_headed && (is_object || (is_behind && !self.is_clause(end)))
+    }
+
+    /// «Support for XML has been removed»: what is gone can't be done.
+    pub(super) fn unsupported(&mut self, words: &[&str]) {
+        let word = |at: u16| words.get(usize::from(at)).copied().unwrap_or_default();
+        let is_told = |event: u16| event.checked_sub(1).is_some_and(|at| word(at) == "been" || is_finite(word(at)));
+        let ends: Vec<u16> = [Gone, NoLonger, Role::Ends]
+            .into_iter()
+            .flat_map(|role| self.all(role))
+            .chain(self.all(Removed).filter(|at| is_told(*at)))
+            .collect();
+        let is_ended = |at: u16| word(at) == "support" && ends.iter().any(|end| *end > at);
+        self.marks.retain(|(role, at)| *role != Can || !is_ended(*at));
+        self.counted();
+    }
+
+    /// «No action is needed unless you use MySQL»: who does is spoken to.
+    pub(super) fn excepted(&mut self) {
+        let but: Vec<u16> = self.all(Role::Unless).collect();
+        let waived: Vec<u16> = self.all(Role::Nobody).collect();
+        if let Some(at) = but.into_iter().find(|at| waived.iter().any(|one| one < at)) {
+            self.marks.retain(|mark| *mark != (Role::Unless, at));
+            self.add(Role::Except, at);
+            self.counted();
+        }
     }
 
     /// Whether two stand in one clause.

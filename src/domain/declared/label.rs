@@ -34,6 +34,17 @@ pub(super) fn tag(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix('[')?.split_once("] ").filter(|(tag, _)| tag.len() <= 40)
 }
 
+/// Whether a label is a place in the makers' own source: `pkg/store`.
+pub(super) fn is_of_source(label: &str) -> bool {
+    const PLACES: [&str; 18] = [
+        "pkg", "src", "internal", "lib", "libs", "cmd", "test", "tests", "build", "ci", ".github", "hack", "scripts",
+        "vendor", "packages", "crates", "app", "apps",
+    ];
+    let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
+    let first = label.split('/').next().unwrap_or_default();
+    label.contains('/') && PLACES.contains(&first) && label.chars().all(is_path)
+}
+
 /// What stands in a line that asks people to update something.
 const OF_USERS: [&str; 9] = ["before", "first", "must", "your", "after", "you", "need", "otherwise", "then"];
 

@@ -1,5 +1,6 @@
 //! What happens to stored data.
 
+use super::gone::is_relief;
 use super::role::Role::{
     Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Docs, Done, DropsTable, Dump, Every,
     Existing, Fails, Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Jump, Looks, Migration, Mishap,
@@ -7,23 +8,24 @@ use super::role::Role::{
     Reindex, Rejected, Removed, Renamed, Required, Restore, Standing, Stored, Thing, Tool, Update, Updating, Version,
     Wiped,
 };
-use super::section::Quiet;
+use super::section::{Context, Quiet};
 use super::sentence::Sentence;
 
 /// Stored data change, or there is no way back.
-pub(super) fn migrates(s: &Sentence, quiet: Quiet, is_step: bool) -> bool {
+pub(super) fn migrates(s: &Sentence, quiet: Quiet, context: &Context) -> bool {
     let is_heard = quiet <= Quiet::New && !s.has_any(&[Can, Inside, Fixed, Tool]);
     let is_news = quiet <= Quiet::New && !s.has_any(&[Can, Inside, Fixed, Tool, Docs, Looks]);
-    has_no_way_back(s)
+    has_no_way_back(s, context)
         || converts_at_start(s)
         || (is_news && s.has_any(&[NewMigration, DropsTable]))
         || (is_heard && is_rewritten(s))
-        || (quiet == Quiet::No && says_so(s, is_step))
+        || (quiet == Quiet::No && says_so(s, context.steps))
 }
 
 /// Who has it can't go back to the older version, or only with a copy.
-fn has_no_way_back(s: &Sentence) -> bool {
-    let fails = [Cannot, Mishap, Rejected, NoLonger].into_iter().any(|fails| s.follows(Back, fails, 9));
+fn has_no_way_back(s: &Sentence, context: &Context) -> bool {
+    let fails =
+        [Cannot, Mishap, Rejected, NoLonger].into_iter().any(|fails| s.follows(Back, fails, 9)) && !is_relief(s);
     let warned = s.begins(Guard) && s.follows(Guard, Back, 2) && s.has_any(&[Updating, Version, Older, Data]);
     let needs_copy =
         (s.follows(Back, Required, 3) && s.has(Standing)) || (s.has(Back) && s.has(Restore) && !s.has(Can));
@@ -31,8 +33,12 @@ fn has_no_way_back(s: &Sentence) -> bool {
         || (s.follows(Not, Back, 2) && !s.has_any(&[Required, Must]));
     let is_left = s.follows(Back, Only, 3) || s.follows(Cannot, Back, 4) || s.follows(NoLonger, Back, 4);
     let starts_empty = s.has(Wiped) && s.has(Jump) && !s.has_any(&[Can, Inside]);
-    let is_said = s.follows(Cannot, Older, 8) || s.has(NoWayBack);
-    (is_said || fails || warned || needs_copy || denied || is_left || starts_empty) && !s.has(Fixed)
+    // Among repairs, what is said first is what was wrong.
+    let is_wrong = context.quiet == Quiet::Mostly && !s.begins(Pronoun) && !s.is_way_back_later();
+    let is_said = s.follows(Cannot, Older, 8) || (s.has(NoWayBack) && !is_wrong);
+    let is_left = is_left && !is_wrong;
+    let is_mended = s.all(Fixed).any(|fixed| !s.is_way_back_beside(fixed));
+    (is_said || fails || warned || needs_copy || denied || is_left || starts_empty) && !is_mended
 }
 
 /// It happens by itself when the new version starts.

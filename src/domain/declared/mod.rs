@@ -9,6 +9,8 @@
 //! read it. So text is read as its structure says, and each sentence by what its words do in it. No model has a part in it.
 
 mod asks;
+mod back;
+mod clauses;
 mod demands;
 mod fence;
 mod gone;

@@ -1,7 +1,8 @@
 //! A text, block by block.
 
+use super::clauses::clauses;
 use super::governed::is_title;
-use super::label::{commit, is_bump, tag};
+use super::label::{commit, is_bump, is_of_source, tag};
 use super::line::label;
 use super::role::Role;
 use super::scan::{self, Block};
@@ -237,13 +238,18 @@ impl Reader {
         let mut of_whole: Option<(Kinds, Scope)> = None;
         let mut before = Kinds::default();
         let mut reason = None;
-        let is_still_as_before =
-            !context.breaking && sentences(text).any(|(_, s)| s.has(Role::Still) && s.has(Role::Was));
+        let goes_on_as_before =
+            |words: &str, s: &Sentence| s.has(Role::Still) && s.has(Role::Was) && clauses(words, s).is_empty();
+        let is_still_as_before = !context.breaking && sentences(text).any(|(words, s)| goes_on_as_before(words, &s));
         let mut asked = false;
         let (mut said_before, mut is_about_same, mut goes_on) = (Quiet::No, false, false);
         let is_none = |s: &Sentence| s.begins(Role::Nothing) && s.length <= 6;
         context.breaking &= !sentences(text).any(|(_, sentence)| is_none(&sentence));
-        for (words, sentence) in sentences(text) {
+        let mut names_one = false;
+        for (words, mut sentence) in sentences(text) {
+            if std::mem::take(&mut names_one) && sentence.begins(Role::Pronoun) {
+                sentence.add(Role::Thing, 0);
+            }
             let is_answered_no = asked && sentence.begins(Role::Nothing);
             asked = words.ends_with(['?', '？']);
             if asked && let Some(scope) = origin(&sentence, &self.own) {
@@ -264,17 +270,22 @@ impl Reader {
                 context.scope = scope;
             }
             let quiet = context.quiet;
-            if goes_on || (is_about_same && sentence.begins(Role::Pronoun)) {
+            // «…; `a` is off by default»: what is named begins anew.
+            let is_of_repair = goes_on && said_before == Quiet::Mostly && !sentence.is_about(Role::Code);
+            if is_of_repair || (is_about_same && sentence.begins(Role::Pronoun)) {
                 context.quiet = context.quiet.max(said_before);
             }
-            let (mut kinds, because) = match self.sentence(&sentence, context, before) {
+            let (kinds, because) = match self.sentence(&sentence, context, before) {
                 (kinds, _) if !kinds.any() => self.fragments(words, &sentence, context),
                 found => found,
             };
+            let (of_clauses, because_of) = self.clauses(words, &sentence, context, before);
+            let (mut kinds, because) = (kinds.and(of_clauses), because.or(because_of));
             context.follows = said_before_is_loud(&sentence, context);
             said_before = rules::quiet(&sentence, context).max(offered(&sentence));
             is_about_same = said_before != Quiet::No;
-            goes_on = words.ends_with([';', '；']) && said_before == Quiet::Mostly;
+            goes_on = words.ends_with([';', '；']);
+            names_one = goes_on && !is_about_same && sentence.has_any(&[Role::Code, Role::Product, Role::Thing]);
             context.quiet = quiet;
             kinds.breaking &= !is_still_as_before;
             before = before.and(kinds);
@@ -294,6 +305,21 @@ impl Reader {
         if let Some((kinds, scope)) = of_whole {
             self.add(kinds, reason, whole, &scope);
         }
+    }
+
+    /// What clauses declare that stand for themselves.
+    fn clauses(&self, words: &str, whole: &Sentence, context: &Context, before: Kinds) -> (Kinds, Option<Because>) {
+        let (mut found, mut reason) = (Kinds::default(), None);
+        let mut said_before = Quiet::No;
+        for (_, clause) in clauses(words, whole) {
+            let is_about_same = clause.begins(Role::Pronoun) && !clause.begins(Role::Relative);
+            let quiet = if is_about_same { context.quiet.max(said_before) } else { context.quiet };
+            let context = Context { quiet, breaking: false, removed: false, ..context.clone() };
+            let (kinds, because) = self.sentence(&clause, &context, before);
+            (found, reason) = (found.and(kinds), reason.or(because));
+            said_before = rules::quiet(&clause, &context).max(offered(&clause));
+        }
+        (found, reason)
     }
 
     /// «default port is 7443 now, new icons, faster start»: each for itself, where nothing is denied.
@@ -350,17 +376,6 @@ impl Reader {
 fn is_about_section(text: &str) -> bool {
     let is_slanted = |mark| text.len() > 2 && text.starts_with(mark) && text.ends_with(mark);
     (is_slanted('*') || is_slanted('_')) && !text.contains(['`', ':']) && !text.contains(|c: char| c.is_ascii_digit())
-}
-
-/// Whether a label is a place in the makers' own source: `pkg/store`.
-fn is_of_source(label: &str) -> bool {
-    const PLACES: [&str; 18] = [
-        "pkg", "src", "internal", "lib", "libs", "cmd", "test", "tests", "build", "ci", ".github", "hack", "scripts",
-        "vendor", "packages", "crates", "app", "apps",
-    ];
-    let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
-    let first = label.split('/').next().unwrap_or_default();
-    label.contains('/') && PLACES.contains(&first) && label.chars().all(is_path)
 }
 
 /// Whether a sentence tells of what is so, and neither of repairs nor of what one may do: what it asks next is to be done.

@@ -28,8 +28,7 @@ pub(super) fn declared(sentence: &Sentence, context: &Context, before: Kinds) ->
     let breaking = breaks.is_some();
     let moves_by_hand = moves_by_hand(sentence);
     let manual = asks(sentence, context, is_loud, breaking || before.breaking) || (moves_by_hand && is_loud);
-    let migration =
-        migrates(sentence, quiet_of_data(sentence, context, quiet), context.steps) || (manual && moves_by_hand);
+    let migration = migrates(sentence, quiet_of_data(sentence, context, quiet), context) || (manual && moves_by_hand);
     let because = breaks.or(migration.then_some(Because::Data)).or(manual.then_some(Because::Asked));
     (Kinds { breaking, manual, migration, unread: false }, because)
 }

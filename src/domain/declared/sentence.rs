@@ -123,6 +123,9 @@ impl Sentence {
         }
         sentence.names(&tokens.all);
         sentence.no_longer(&words);
+        sentence.no_way_back(&words);
+        sentence.excepted();
+        sentence.unsupported(&words);
         sentence.passive(&words);
         sentence.marked(text);
         sentence.relative();
@@ -313,7 +316,7 @@ impl Sentence {
 }
 
 /// A text in small letters, each of which stands where it stood.
-fn in_small_letters(text: &str) -> String {
+pub(super) fn in_small_letters(text: &str) -> String {
     let small = |c: char| c.to_lowercase().next().filter(|small| small.len_utf8() == c.len_utf8()).unwrap_or(c);
     text.chars().map(small).collect()
 }

@@ -354,6 +354,9 @@ fn a_megabyte_takes_steps_in_line_with_its_length() {
         "no longer ",
         "<b",
         "* a\n",
+        "no a, but b is c, ",
+        "it cannot be reverted ",
+        "to fix a, ",
     ] {
         let a_byte = steps_a_byte(piece);
         assert!(a_byte <= 256, "{piece:?} takes {a_byte} steps for each byte");

@@ -157,7 +157,9 @@ impl<'t> Tokens<'t> {
             _ if self.is_capital(rest) => Token::Name(word),
             _ => Token::Word(word),
         });
-        if matches!(word, "and" | "then" | "please" | "und" | "et" | "bitte" | "so" | "simply") {
+        // «In that case stop …»
+        let is_case = word == "case" && matches!(self.all.as_slice(), [.., Token::Word("that" | "this"), _]);
+        if is_case || matches!(word, "and" | "then" | "please" | "und" | "et" | "bitte" | "so" | "simply") {
             self.clause();
         }
         end

@@ -91,7 +91,10 @@ pub(super) const WORDS: &[(Role, &str)] = &[
         Role::Failed,
         "could not|couldn't|did not|didn't|stopped when|failed when|failed if|failed to|crashed|hung|was ignored|were ignored|was wrong|were wrong|got lost|konnte nicht|konnten nicht|schlug fehl|ne pouvait|échouait|were unable|was unable|were not able|was not able|attempt to|attempts to",
     ),
-    (Role::Except, "except|except for|außer|ausgenommen|bis auf|sauf|hormis|除了|excepto|salvo"),
+    (
+        Role::Except,
+        "apart from|aside from|abgesehen von|à part|mis à part|hors|除|except|except for|außer|ausgenommen|bis auf|sauf|hormis|除了|excepto|salvo",
+    ),
     (Role::Speed, "performance|performances|leistung|geschwindigkeit|性能|rendimiento|speed"),
     (Role::Condition, "if|when|whenever|where|while|wenn|falls|sobald|si|quand|lorsque|lorsqu'il|如果|当|若"),
     (Role::Pronoun, "who|which|it|its|this|that|they|these|es|dies|das|diese|sie|il|elle|cela|ceci|ils|它|它们|这|该"),
