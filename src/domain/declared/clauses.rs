@@ -82,82 +82,10 @@ const JOINTS: [(&str, Joint, bool); 34] = [
 ];
 
 /// What a clause begins with that goes on with the one before it.
-const DEPENDENT: [&str; 74] = [
-    "based",
-    "not",
-    "also",
-    "only",
-    "still",
-    "just",
-    "can",
-    "may",
-    "could",
-    "might",
-    "will",
-    "would",
-    "is",
-    "are",
-    "was",
-    "were",
-    "has",
-    "have",
-    "had",
-    "does",
-    "do",
-    "did",
-    "must",
-    "should",
-    "need",
-    "needs",
-    "without",
-    "from",
-    "to",
-    "by",
-    "as",
-    "of",
-    "that",
-    "which",
-    "because",
-    "less",
-    "more",
-    "never",
-    "rather",
-    "instead",
-    "nicht",
-    "auch",
-    "nur",
-    "noch",
-    "kann",
-    "können",
-    "wird",
-    "werden",
-    "ist",
-    "sind",
-    "mit",
-    "ohne",
-    "von",
-    "als",
-    "immer",
-    "bleibt",
-    "bleiben",
-    "pas",
-    "aussi",
-    "seulement",
-    "uniquement",
-    "toujours",
-    "peut",
-    "peuvent",
-    "est",
-    "sont",
-    "avec",
-    "sans",
-    "plus",
-    "que",
-    "reste",
-    "restent",
-    "remains",
-    "remain",
-];
+const DEPENDENT: &str = "based not also only still just can may could might will would is are was were has have had does do did must \
+    should need needs without from to by as of that which because less more never rather instead nicht auch nur \
+    noch kann können wird werden ist sind mit ohne von als immer bleibt bleiben pas aussi seulement uniquement \
+    toujours peut peuvent est sont avec sans plus que reste restent remains remain";
 
 /// What a sentence may begin with that only says why.
 const PURPOSES: [&str; 12] = [
@@ -332,7 +260,7 @@ fn stands_alone(lower: &str, s: &Sentence) -> bool {
         return s.length >= 3;
     }
     let is_told = words(lower).skip(1).any(|word| word != "a" && is_finite(word)) || s.has_any(&VERBS);
-    s.length >= 3 && !DEPENDENT.contains(&first) && is_told
+    s.length >= 3 && !is_among(DEPENDENT, first) && is_told
 }
 
 /// Whether a clause says that nothing of the one before it matters: the old way goes on, nobody need care, it is no breaking
@@ -366,51 +294,18 @@ fn refers_back(before: &str, text: &str, s: &Sentence) -> bool {
     !is_known || of_code || own.all(|word| is_there(word))
 }
 
+/// Whether a word is one of several, which spaces part.
+fn is_among(all: &str, word: &str) -> bool {
+    all.split(' ').any(|one| one == word)
+}
+
 fn singular(word: &str) -> &str {
     word.strip_suffix('s').unwrap_or(word)
 }
 
 /// Whether a word says which thing is meant: neither an article nor what everything may be called.
 fn is_own(word: &str) -> bool {
-    const COMMON: [&str; 38] = [
-        "the",
-        "a",
-        "an",
-        "its",
-        "all",
-        "any",
-        "der",
-        "die",
-        "das",
-        "den",
-        "le",
-        "la",
-        "les",
-        "l",
-        "un",
-        "une",
-        "ein",
-        "eine",
-        "this",
-        "that",
-        "setting",
-        "option",
-        "flag",
-        "switch",
-        "name",
-        "key",
-        "variable",
-        "parameter",
-        "value",
-        "still",
-        "with",
-        "from",
-        "schalter",
-        "einstellung",
-        "nom",
-        "paramètre",
-        "of",
-        "path",
-    ];
-    !word.is_empty() && !COMMON.contains(&singular(word)) && !COMMON.contains(&word)
+    const COMMON: &str = "the a an its all any der die das den le la les l un une ein eine this that setting option flag \
+        switch name key variable parameter value still with from schalter einstellung nom paramètre of path";
+    !word.is_empty() && !is_among(COMMON, singular(word)) && !is_among(COMMON, word)
 }
