@@ -14,6 +14,7 @@ use super::moment::{Instead, Moment};
 use super::view::Counts;
 use crate::domain::policy::Mode;
 use crate::domain::record::Record;
+use crate::domain::reference::Digest;
 use crate::domain::settings::Settings;
 use crate::domain::view::{Attention, CameTo, LastLook, Seen};
 use crate::domain::workload::{Container, Workload};
@@ -207,7 +208,7 @@ fn hash(looked: Option<&LastLook>, hash: &mut DefaultHasher) {
         Some(CameTo::Nothing) => 1_u8.hash(hash),
         Some(CameTo::To { tag, digest, .. }) => (2_u8, tag.as_str(), digest.as_str()).hash(hash),
         Some(CameTo::Cooling { tag, digest, until, .. }) => {
-            (3_u8, tag.as_str(), digest.as_ref().map(|digest| digest.as_str()), until).hash(hash);
+            (3_u8, tag.as_str(), digest.as_ref().map(Digest::as_str), until).hash(hash);
         }
         Some(CameTo::Undecided(why)) => (4_u8, why).hash(hash),
     }

@@ -71,8 +71,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_told = !is_left_alone && !work.draft.record.is_held_with_another(container, tag);
         let question = if is_told {
             let parts = parts_of_one(&target.workload, container, self.0.bounds.forced.mode);
-            let is_part = |name: &Box<str>| parts.iter().any(|part| part.name == *name);
-            let with = Self::went_with(work, target, before).into_iter().filter(is_part).collect();
+            let is_part = |name: &str| parts.iter().any(|part| *part.name == *name);
+            let with = Self::went_with(work, target, before).into_iter().filter(|name| is_part(name)).collect();
             self.about_held(target, running, (tag, digest.as_ref(), with), (level, 0)).await
         } else {
             None

@@ -261,8 +261,8 @@ async fn who_proposes_skipped_versions_again_has_said_nothing_of_the_other_setti
 
 #[tokio::test]
 async fn what_a_namespace_or_a_rule_says_is_no_word_on_the_settings_that_came_back() {
-    let stage = in_doubt().await;
     type Said = Vec<(Box<str>, Box<str>)>;
+    let stage = in_doubt().await;
     let said = |name: &str, value: &str| -> Said { vec![(name.into(), value.into())] };
     let inherits = |namespace: Said, rules: Said| {
         stage.changed(|now| {

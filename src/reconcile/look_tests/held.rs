@@ -187,7 +187,7 @@ async fn nobody_is_told_of_what_is_held_or_put_off_where_nothing_may_be_written(
 }
 
 /// A web that is updated by itself, and a migrate that people are asked about, unless the operator forces one mode on both.
-async fn of_two_modes(forced: Option<Mode>) -> Stage {
+fn of_two_modes(forced: Option<Mode>) -> Stage {
     let settings = [("mode", "AUTO_UPDATE"), ("mode.migrate", "NOTIFICATION")];
     let stage = Stage::new(workload(&[("web", OLD), ("migrate", OLD)], &settings), &["1.0.0"]);
     let parts = Parts::clone(&stage.reconciler.0);
@@ -199,7 +199,7 @@ async fn of_two_modes(forced: Option<Mode>) -> Stage {
 #[tokio::test]
 async fn what_one_holds_the_other_does_not_go_to_where_one_mode_is_forced_on_both() {
     for (is_web, forced) in [(true, Some(Mode::AutoUpdate)), (false, Some(Mode::AutoUpdate)), (false, None)] {
-        let stage = of_two_modes(forced).await;
+        let stage = of_two_modes(forced);
         stage.look().await;
         let held = if is_web { "web" } else { "migrate" };
         stage.changed(|now| {
@@ -230,7 +230,7 @@ async fn what_one_holds_the_other_does_not_go_to_where_one_mode_is_forced_on_bot
 /// Two programs are two questions: who lets one be applied again says nothing of the other.
 #[tokio::test]
 async fn what_is_held_of_two_modes_is_two_questions_and_each_is_let_go_by_itself() {
-    let stage = of_two_modes(None).await;
+    let stage = of_two_modes(None);
     stage.look().await;
     stage.changed(|now| now.containers.iter_mut().for_each(|it| it.image = "a.example/web:1.0.1".into()));
     stage.has(&["1.0.0", "1.0.1"]);

@@ -61,8 +61,9 @@ impl Seen<'_> {
     fn went_back(&self, ledger: &Ledger) -> Option<(Attention, Cause)> {
         let held = ledger.held.as_ref().filter(|held| held.failure.is_some())?;
         let is_another = match self.looked.map(|looked| &looked.came_to) {
-            Some(CameTo::To { tag, digest, .. }) => ledger.holds(tag, digest).is_none(),
-            Some(CameTo::Cooling { tag, digest: Some(digest), .. }) => ledger.holds(tag, digest).is_none(),
+            Some(CameTo::To { tag, digest, .. } | CameTo::Cooling { tag, digest: Some(digest), .. }) => {
+                ledger.holds(tag, digest).is_none()
+            }
             Some(CameTo::Cooling { tag, digest: None, .. }) => *tag != held.tag,
             _ => false,
         };

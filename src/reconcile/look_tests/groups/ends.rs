@@ -265,6 +265,7 @@ async fn the_end_of_a_member_that_may_not_be_written_any_more_is_told() {
 /// Nothing may be written, so that nothing on the members can say it.
 #[tokio::test]
 async fn people_are_told_once_of_a_group_that_may_not_be_written() {
+    use super::namespace::DRY_RUN;
     use crate::domain::event::NoLink;
     for (is_dry_run, is_auto, expected) in [
         (true, true, NoLink::WouldApply),
@@ -274,10 +275,8 @@ async fn people_are_told_once_of_a_group_that_may_not_be_written() {
     ] {
         let mut shop = if is_auto { Several::automatic() } else { Several::asking() };
         shop.look_at_all().await;
-        shop.cluster.with(|objects| objects.is_dry_run = is_dry_run);
-        if !is_dry_run {
-            shop.cluster.1.lock().unwrap().extend(["api", "web", "worker"]);
-        }
+        let locked = if is_dry_run { vec![DRY_RUN] } else { vec!["api", "web", "worker"] };
+        *shop.cluster.1.lock().unwrap() = locked;
         shop.told();
         shop.has("api", &["1.0.0", "1.1.0"]);
         shop.look_at_all().await;

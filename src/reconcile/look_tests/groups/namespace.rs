@@ -9,6 +9,9 @@ use crate::domain::group::GroupName;
 #[derive(Clone)]
 pub(in crate::reconcile::look_tests) struct Namespace(pub(super) Arc<Mutex<Objects>>, pub(super) Locked);
 
+/// Stands for all of them, in a dry run.
+pub(super) const DRY_RUN: &str = "*";
+
 /// Whom we have no right to write.
 pub(super) type Locked = Arc<Mutex<Vec<&'static str>>>;
 
@@ -23,8 +26,6 @@ pub(super) struct Objects {
     pub(super) unreachable: Vec<&'static str>,
     /// Whether a scope is not listed yet.
     pub(super) is_starting: bool,
-    /// Whether nothing is written, as that is only tried.
-    pub(super) is_dry_run: bool,
     /// Events that were put on workloads.
     pub(super) announced: Vec<(String, WorkloadEvent)>,
     /// So many writes are taken; then there is no answer any more.
@@ -86,7 +87,7 @@ impl Cluster for Namespace {
     }
 
     fn is_dry_run(&self) -> bool {
-        self.with(|objects| objects.is_dry_run)
+        self.1.lock().unwrap().contains(&DRY_RUN)
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
