@@ -202,6 +202,7 @@ fn judge(error: &SessionError) -> Attempt<Refusal> {
         | SessionError::Hello { source, .. }
         | SessionError::Sender(source)
         | SessionError::Relay(source)
+        | SessionError::ShutOut(source)
             if source.is_permanent() =>
         {
             Attempt::Refused { reason }
@@ -214,6 +215,7 @@ fn judge(error: &SessionError) -> Attempt<Refusal> {
         | SessionError::Message(source)
         | SessionError::Hello { source, .. }
         | SessionError::Relay(source)
+        | SessionError::ShutOut(source)
         | SessionError::Sender(source)
             if code(source) == Some(421) =>
         {

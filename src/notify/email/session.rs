@@ -70,6 +70,12 @@ pub(super) enum SessionError {
         code(.0)
     )]
     Relay(#[source] SmtpError),
+    /// It takes nothing that comes from our address, whoever it is for: a block list names it, or its owner shut it out.
+    #[error(
+        "the mail server takes nothing from the address that image-watcher sends from{}: the block list that it asks, or it itself, has to let that in",
+        code(.0)
+    )]
+    ShutOut(#[source] SmtpError),
     /// It does not take this recipient, or relays nothing to them: only those know who has got others.
     #[error("the mail server {}", answer(.0))]
     Recipient(#[source] SmtpError),
@@ -208,6 +214,12 @@ impl Relay {
                 | SessionError::Recipient(source)
                 | SessionError::Message(source),
             ) if is_about_our_name(&source) => Err(self.unheard(source)),
+            Err(
+                SessionError::Sender(source)
+                | SessionError::Recipient(source)
+                | SessionError::Message(source)
+                | SessionError::Text(source),
+            ) if is_about_our_address(&source) => Err(SessionError::ShutOut(source)),
             handed_in => handed_in,
         }
     }
@@ -285,6 +297,18 @@ fn is_about_our_name(error: &SmtpError) -> bool {
     let code = error.status().map(|code| code.to_string());
     let words = crate::telemetry::chain(error).to_string().to_ascii_lowercase();
     code.as_deref() == Some("504") || words.contains("helo command rejected")
+}
+
+/// Whether a server would take nothing from where we come from. Most ask a block list, and say so of the recipient or of the
+/// text: Postfix and Exim in words of their own, Exchange Online in numbers (5.7.511, 5.7.606 to 649, 5.7.705, 5.7.708, 5.7.750).
+fn is_about_our_address(error: &SmtpError) -> bool {
+    let words = crate::telemetry::chain(error).to_string().to_ascii_lowercase();
+    let says = |all: &[&str]| all.iter().any(|one| words.contains(one));
+    let is_listed = says(&["client host ["]) && says(&["blocked", "rejected", "listed"]);
+    is_listed
+        || says(&["blocked using ", "is in a black list", "banned sending ip", "not authorized to relay"])
+        || says(&["is not allowed to send mail", "traffic not accepted from this ip"])
+        || matches!(enhanced(&words), Some((7, 511 | 606..=649 | 705 | 708 | 750)))
 }
 
 /// TLS as all other clients have it: the library would trust the Mozilla programme alone.
