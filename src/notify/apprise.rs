@@ -11,7 +11,7 @@ use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, short, text};
 use super::probe::{self, Tried};
 use super::service::{
-    Request, Sending, Service, Style, at, beside, body_of, by_address, put, refusal, refused, secrets_of, with_query,
+    Request, Sending, Service, Style, at, beside, body_of, by_status, put, refusal, refused, secrets_of, with_query,
 };
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
@@ -96,7 +96,7 @@ impl Service for AppriseChannel {
                 let ours = "status 424: at least one service behind Apprise did not take it";
                 Attempt::GaveUp { reason: refusal(ours, answer) }
             }
-            _ => by_address(answer, now),
+            _ => by_status(answer, now),
         }
     }
 }

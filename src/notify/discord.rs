@@ -87,7 +87,7 @@ impl Service for DiscordChannel {
         let body = body_of(answer);
         match by_status(answer, now) {
             busy @ Attempt::Busy { .. } => busy_for(busy, at(&body, "/retry_after").as_f64(), now),
-            Attempt::GaveUp { reason } if at(&body, "/code").as_u64() == Some(UNKNOWN_WEBHOOK) => {
+            Attempt::Refused { reason } if at(&body, "/code").as_u64() == Some(UNKNOWN_WEBHOOK) => {
                 Attempt::Gone { reason }
             }
             attempt => attempt,
@@ -187,7 +187,7 @@ mod tests {
         }
         assert!(matches!(judged(429, "busy"), Attempt::Busy { at: None, .. }));
         assert!(matches!(judged(404, r#"{"code":10015}"#), Attempt::Gone { .. }));
-        assert!(matches!(judged(404, "{}"), Attempt::GaveUp { .. }));
+        assert!(matches!(judged(404, "{}"), Attempt::Refused { .. }));
         assert!(matches!(judged(400, "{}"), Attempt::TooRich { .. }));
     }
 

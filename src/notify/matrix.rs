@@ -83,13 +83,11 @@ impl Service for MatrixChannel {
 
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         let body = body_of(answer);
-        match (by_status(answer, now), at(&body, "/errcode").as_str()) {
-            (busy @ Attempt::Busy { at: None, .. }, _) => {
+        match by_status(answer, now) {
+            busy @ Attempt::Busy { at: None, .. } => {
                 busy_for(busy, at(&body, "/retry_after_ms").as_f64().map(|wait| wait / 1000.0), now)
             }
-            // The room is none, or is not known to this server.
-            (Attempt::GaveUp { reason }, Some("M_NOT_FOUND")) => Attempt::Refused { reason },
-            (attempt, _) => attempt,
+            attempt => attempt,
         }
     }
 }
@@ -143,7 +141,9 @@ mod tests {
             panic!("busy")
         };
         assert_eq!((at - DateTime::UNIX_EPOCH).num_seconds(), 7);
-        for (status, code) in [(401, "M_UNKNOWN_TOKEN"), (403, "M_FORBIDDEN"), (404, "M_NOT_FOUND")] {
+        for (status, code) in
+            [(401, "M_UNKNOWN_TOKEN"), (403, "M_FORBIDDEN"), (404, "M_NOT_FOUND"), (404, "M_UNRECOGNIZED")]
+        {
             let judged = judged(status, &json!({"errcode": code}).to_string());
             assert!(matches!(judged, Attempt::Refused { .. }), "{code}");
         }

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut_as, fitted};
 use super::layout::{Layout, Markup, short, text};
 use super::probe::{self, Tried};
-use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_address, refused, secrets_of};
+use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_status, refused, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::Message;
@@ -69,7 +69,7 @@ impl Service for MattermostChannel {
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         let body: Value = body_of(answer);
         let id = at(&body, "/id").as_str().unwrap_or_default();
-        match by_address(answer, now) {
+        match by_status(answer, now) {
             Attempt::TooRich { .. } | Attempt::GaveUp { .. } | Attempt::Refused { .. }
                 if id.starts_with("web.incoming_webhook") =>
             {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
 use url::Url;
 
@@ -29,6 +29,9 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const ASKED_WITHIN: Duration = Duration::from_secs(8);
 /// What is read of an answer.
 const MOST_BYTES: usize = 64 * 1024;
+
+/// A page for people in the place of an answer.
+const A_PAGE: &str = "its answer is a page for people, as to sign in at: somebody else answers at this address";
 
 /// How much a message is adorned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +92,7 @@ impl Request {
     /// [`Refusal`] where the address is none.
     pub fn json(url: &Secret, body: &Value) -> Result<Self, Refusal> {
         let url = Url::parse(url.expose()).map_err(|_| Refusal::from("its address is no URL".to_owned()))?;
-        let headers =
-            HeaderMap::from_iter([(reqwest::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         Ok(Self { method: reqwest::Method::POST, url, headers, body: body.to_string().into_bytes() })
     }
 
@@ -274,6 +276,7 @@ pub(super) async fn ask(service: &dyn Service, client: &Client) -> Tried {
     match question {
         Err(refusal) => Tried::Fails(refusal.ours),
         Ok(request) => match request.send(client, ASKED_WITHIN).await {
+            Ok(answer) if answer.status.is_success() && is_page(&answer) => Tried::Fails(A_PAGE.to_owned()),
             Ok(answer) => service.tried(&answer),
             Err(error) => Tried::Fails(crate::telemetry::chain(&error).to_string()),
         },
@@ -293,15 +296,23 @@ pub(super) fn preview(service: &dyn Service, sending: &Sending<'_>) -> String {
     service.secrets().into_iter().fold(written, |written, secret| written.replace(secret, "***"))
 }
 
-/// What a status means: any 2xx is delivered; 408, 425 and 5xx may pass; 429 is about the channel, and so are 401, 403
-/// and 410; 400 and 413 are about how the message is written; everything else, redirects too, is about the message.
+/// What an answer means, of every kind of channel. 2xx is delivered, unless it is a page; 408, 425 and 5xx may pass; 429 is
+/// about the channel for a while. Credentials (401, 403, 407) and the address (3xx, 404, 405, a page) are the channel's: no
+/// other message gets through either; 410 is for good. 400 and 413 are about how the message is written, everything else about
+/// the message.
 pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
     let status = answer.status;
     let reason = refusal(&format!("status {status}"), answer);
     match status {
+        _ if status.is_success() && is_page(answer) => refused(A_PAGE, answer),
         _ if status.is_success() => Attempt::Delivered,
         StatusCode::TOO_MANY_REQUESTS => Attempt::Busy { at: retry_after(&answer.headers, now), reason },
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Attempt::Refused { reason },
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        | StatusCode::NOT_FOUND
+        | StatusCode::METHOD_NOT_ALLOWED => Attempt::Refused { reason },
+        _ if status.is_redirection() => Attempt::Refused { reason },
         StatusCode::GONE => Attempt::Gone { reason },
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Attempt::TooRich { reason },
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => {
@@ -312,13 +323,22 @@ pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusa
     }
 }
 
-/// The same of a chat, whose address leads to one place alone: where nothing is there, somebody removed it or wrote it wrong,
-/// and no other message gets through either. A program may answer so of one message.
-pub(super) fn by_address(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+/// The same of a program, which may answer 404 of what one message is about.
+fn by_program(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
     match by_status(answer, now) {
-        Attempt::GaveUp { reason } if answer.status == StatusCode::NOT_FOUND => Attempt::Refused { reason },
+        Attempt::Refused { reason } if answer.status == StatusCode::NOT_FOUND => Attempt::GaveUp { reason },
         attempt => attempt,
     }
+}
+
+/// Whether an answer is a page for people, with which no service takes a message. Its type alone says nothing: Slack's «ok» is
+/// of HTML.
+fn is_page(answer: &Response) -> bool {
+    let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body).trim_ascii_start();
+    let begins = |with: &[u8]| body.get(..with.len()).is_some_and(|body| body.eq_ignore_ascii_case(with));
+    let kind = answer.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default().to_ascii_lowercase();
+    let is_html = kind.starts_with(b"text/html") || kind.starts_with(b"application/xhtml");
+    begins(b"<!doctype html") || begins(b"<html") || (is_html && begins(b"<"))
 }
 
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -436,7 +456,7 @@ pub(crate) mod tests {
     #[test]
     fn statuses_are_judged_by_what_they_are_about() {
         assert_eq!(answered(204, None), Attempt::Delivered);
-        for status in [301, 302, 307, 308, 404, 422] {
+        for status in [402, 406, 409, 422] {
             assert!(matches!(answered(status, None), Attempt::GaveUp { .. }), "{status}");
         }
         for status in [408, 425, 500, 502, 503, 504] {
@@ -445,11 +465,59 @@ pub(crate) mod tests {
         for status in [400, 413] {
             assert!(matches!(answered(status, None), Attempt::TooRich { .. }), "{status}");
         }
-        for status in [401, 403] {
+        for status in [301, 302, 303, 307, 308, 401, 403, 404, 405, 407] {
             assert!(matches!(answered(status, None), Attempt::Refused { .. }), "{status}");
         }
         assert!(matches!(answered(410, None), Attempt::Gone { .. }));
         assert!(matches!(answered(429, None), Attempt::Busy { at: None, .. }));
+    }
+
+    /// What is true of every kind, so that none is forgotten: an address at which nobody takes messages, be it a mistake or a
+    /// page to sign in at, is the channel's trouble and loses no message.
+    #[test]
+    fn whoever_answers_in_the_place_of_a_service_pauses_the_channel_of_any_kind() {
+        use super::super::hostile::{answered, services};
+        use super::super::webhook::{Format, WebhookChannel, WebhookSecrets};
+        let secrets = WebhookSecrets::parse(&format!("whsec_{}", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
+        let webhook = WebhookChannel::new(Secret::new("https://example.com/hook".into()), secrets, Format::Standard);
+        let kinds: Vec<(&str, Arc<dyn Service>)> = services()
+            .into_iter()
+            .map(|(name, service, _)| (name, service))
+            .chain([("webhook", Arc::new(webhook) as _)])
+            .collect();
+        let page = "\n<!DOCTYPE html><html><body>404 not found</body></html>";
+        for (name, service) in &kinds {
+            for (status, body) in [(404, ""), (404, page), (405, ""), (302, ""), (307, page), (401, page), (407, "")] {
+                // A program may mean one message by it.
+                if (*name, status) != ("webhook", 404) {
+                    let attempt = answered(&**service, status, body, &[]);
+                    assert!(matches!(attempt, Attempt::Refused { .. }), "{name} {status}: {attempt:?}");
+                }
+            }
+            for (body, headers) in [
+                (page, &[][..]),
+                (page, &[("content-type", "text/html")]),
+                ("<meta><p>", &[("content-type", "Text/HTML; charset=utf-8")]),
+            ] {
+                let attempt = answered(&**service, 200, body, headers);
+                assert!(matches!(attempt, Attempt::Refused { .. }), "{name}: {attempt:?}");
+            }
+        }
+        let slack = &kinds.iter().find(|(name, _)| *name == "slack").unwrap().1;
+        assert_eq!(
+            answered(&**slack, 200, "ok", &[("content-type", "text/html")]),
+            Attempt::Delivered,
+            "as it says so"
+        );
+    }
+
+    /// A program answers what it likes, and 404 of what one message is about.
+    #[test]
+    fn a_program_is_asked_for_no_more_than_2xx() {
+        let judged = |status, body: &str| by_program(&answer(status, body, &[]), DateTime::UNIX_EPOCH);
+        assert_eq!((judged(200, "thanks"), judged(202, "")), (Attempt::Delivered, Attempt::Delivered));
+        assert!(matches!(judged(404, ""), Attempt::GaveUp { .. }));
+        assert!(matches!(judged(302, ""), Attempt::Refused { .. }));
     }
 
     #[test]
@@ -505,7 +573,7 @@ pub(crate) mod tests {
         let (there, asked, _there) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
         let moved = format!("HTTP/1.1 302 Found\r\nlocation: {there}\r\ncontent-length: 0\r\n\r\n");
         let (url, first, _here) = answering(Box::leak(moved.into_bytes().into_boxed_slice())).await;
-        assert!(matches!(posted(&posting(&url)).await, Attempt::GaveUp { .. }));
+        assert!(matches!(posted(&posting(&url)).await, Attempt::Refused { .. }));
         assert_eq!((first.load(Ordering::SeqCst), asked.load(Ordering::SeqCst)), (1, 0));
     }
 

@@ -263,8 +263,9 @@ impl Service for SlackApp {
     }
 
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
-        if !answer.status.is_success() {
-            return by_status(answer, now);
+        let by_status = by_status(answer, now);
+        if by_status != Attempt::Delivered {
+            return by_status;
         }
         let body: Value = body_of(answer);
         if *at(&body, "/ok") == true {
@@ -314,8 +315,8 @@ mod tests {
         }
         assert!(matches!(failed("internal_error"), Attempt::Retry { .. }));
         assert!(matches!(failed("something_new"), Attempt::GaveUp { .. }));
-        for html in ["<html>", "", "ok", "null", "[]"] {
-            assert!(matches!(judged(html), Attempt::Retry { .. }), "{html:?}");
+        for other in ["", "ok", "null", "[]"] {
+            assert!(matches!(judged(other), Attempt::Retry { .. }), "{other:?}");
         }
         let busy = answered(&channel(), 429, "", &[("retry-after", "30")]);
         assert!(matches!(busy, Attempt::Busy { at: Some(_), .. }));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Markup, buttons, is_web, short};
-use super::service::{Request, Sending, Service, Style, by_address, put, secrets_of};
+use super::service::{Request, Sending, Service, Style, by_status, put, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{AlertLine, Fact, Item, Message, NotesPart, Remark, Section, Severity};
@@ -67,8 +67,8 @@ impl Service for TeamsChannel {
         let behind = said.split_once(BEHIND).and_then(|(_, rest)| rest.get(..3)?.parse().ok());
         let behind = behind.and_then(|status: u16| StatusCode::from_u16(status).ok());
         match behind.filter(|behind| answer.status.is_success() && !behind.is_success()) {
-            Some(status) => by_address(&Response { status, ..answer.clone() }, now),
-            None => by_address(answer, now),
+            Some(status) => by_status(&Response { status, ..answer.clone() }, now),
+            None => by_status(answer, now),
         }
     }
 }

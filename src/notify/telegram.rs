@@ -193,8 +193,6 @@ impl Service for TelegramChannel {
                 }
                 _ => Attempt::TooRich { reason },
             },
-            // Telegram knows no bot of this token.
-            Attempt::GaveUp { reason } if answer.status.as_u16() == 404 => Attempt::Refused { reason },
             attempt => attempt,
         }
     }
