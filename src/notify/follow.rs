@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::{Attempt, Refusal};
 use super::service::{Answered, Sending, Service, Style, post};
-use crate::domain::event::{Notice, NoticeKind};
+use crate::domain::event::{Notice, NoticeKind, Told};
 use crate::domain::press::Posted;
 use crate::outbound::Client;
 
@@ -77,7 +77,11 @@ async fn anew(
     client: &Client,
     sending: &Sending<'_>,
 ) -> Sent<Refusal> {
-    let (attempt, answer) = post(service, client, service.request(sending), sending.now).await;
+    let (mut attempt, answer) = post(service, client, service.request(sending), sending.now).await;
+    let is_trial = attempt == Attempt::Delivered && matches!(sending.delivery.told, Told::Test(_));
+    if let Some(end) = service.end_of_trial(sending).filter(|_| is_trial) {
+        attempt = post(service, client, end, sending.now).await.0;
+    }
     let is_posted = attempt == Attempt::Delivered;
     let answer = answer.filter(|_| is_posted);
     let posted = app.zip(answer.as_ref()).and_then(|(app, answer)| app.posted(answer));

@@ -114,6 +114,10 @@ impl Transport {
         }
     }
 
+    fn usually_wants_troubles(&self) -> bool {
+        !matches!(self, Self::Service(_, service) if !service.usually_wants_troubles())
+    }
+
     fn takes_several(&self) -> bool {
         !matches!(self, Self::Service(_, service) if !service.takes_several())
     }
@@ -257,7 +261,7 @@ impl Channel {
 
     /// Whether it is told what is wrong with image-watcher itself.
     fn wants_troubles(&self) -> bool {
-        self.scope.troubles || self.scope.events.is_empty()
+        self.scope.troubles || (self.scope.events.is_empty() && self.transport.usually_wants_troubles())
     }
 
     /// What is stored so that it is told: to be gathered, or at once to each recipient where it is urgent.

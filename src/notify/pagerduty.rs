@@ -23,6 +23,9 @@ const MOST_OF_A_KEY: usize = 255;
 /// PagerDuty takes 512 KB; nobody reads as much.
 const MOST_OF_AN_EVENT: usize = 32_000;
 
+/// What closes an incident.
+const RESOLVE: &str = "resolve";
+
 /// A service that is on call.
 #[derive(Debug)]
 pub struct PagerDutyChannel {
@@ -35,6 +38,12 @@ impl PagerDutyChannel {
     #[must_use]
     pub fn new(api: &Url, key: Secret) -> Self {
         Self { url: under(api, &["v2", "enqueue"]), key }
+    }
+
+    fn event(&self, mut event: Value, delivery: &Delivery) -> Result<Request, Refusal> {
+        put(&mut event, "routing_key", json!(self.key.expose()));
+        put(&mut event, "dedup_key", json!(cut(&incident(delivery), Unit::Bytes, MOST_OF_A_KEY)));
+        Request::json(&self.url, &event)
     }
 }
 
@@ -56,6 +65,11 @@ impl Service for PagerDutyChannel {
         matches!(kind, NoticeKind::Failed | NoticeKind::Stopped) || ends_well(kind)
     }
 
+    /// Nothing says that such a trouble is over, so nothing would close its incident.
+    fn usually_wants_troubles(&self) -> bool {
+        false
+    }
+
     /// Nothing broke where a version was never tried, and nothing would ever close its incident.
     fn has_use_for(&self, notice: &Notice) -> bool {
         !notice.is_passed_over()
@@ -67,16 +81,18 @@ impl Service for PagerDutyChannel {
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         let Sending { delivery, message, .. } = sending;
-        let mut event = match (sending.style, is_over(delivery)) {
-            (_, true) => json!({"event_action": "resolve"}),
+        let event = match (sending.style, is_over(delivery)) {
+            (_, true) => json!({"event_action": RESOLVE}),
             (Style::Rich, false) => fitted(message, |message| trigger(message, delivery), fits),
             (Style::Plain, false) => {
                 json!({"event_action": "trigger", "payload": payload(message, delivery)})
             }
         };
-        put(&mut event, "routing_key", json!(self.key.expose()));
-        put(&mut event, "dedup_key", json!(cut(&incident(delivery), Unit::Bytes, MOST_OF_A_KEY)));
-        Request::json(&self.url, &event)
+        self.event(event, delivery)
+    }
+
+    fn end_of_trial(&self, sending: &Sending<'_>) -> Option<Result<Request, Refusal>> {
+        Some(self.event(json!({"event_action": RESOLVE}), sending.delivery))
     }
 
     /// A key that is none is answered with 400, as if it were about the event.
@@ -105,7 +121,10 @@ fn is_over(delivery: &Delivery) -> bool {
 fn incident(delivery: &Delivery) -> String {
     match &delivery.told {
         Told::One(notice) => notice.stopped().map_or_else(|| notice.update_id(), |stopped| stopped.id().to_string()),
-        Told::Trouble(trouble) => format!("{}:{}", trouble.kind.reason(), trouble.channel),
+        // Of each day one, as it is told: in one that was left open, nobody would be woken again.
+        Told::Trouble(trouble) => {
+            format!("{}:{}:{}", trouble.kind.reason(), trouble.channel, trouble.at.date_naive())
+        }
         Told::Several { notices, .. } => notices.first().map_or_else(|| delivery.id(), Notice::update_id),
         Told::Test(_) => delivery.id(),
     }
@@ -214,6 +233,61 @@ mod tests {
         let (began, ended) = (stop(None), stop(Some("sign-in alice")));
         assert_eq!((&began["event_action"], &ended["event_action"]), (&json!("trigger"), &json!("resolve")));
         assert_eq!(began["dedup_key"], ended["dedup_key"]);
+    }
+
+    /// Nothing tells that a channel works again, so nobody is woken for one who did not ask for that; and then each day anew.
+    #[test]
+    fn what_nothing_closes_opens_no_incident_unasked() {
+        use super::super::{Channel, Channels, Scope, Transport};
+        let opened = |name: &str, scope| {
+            let outbound = crate::outbound::Outbound::new(None).unwrap();
+            let client = Box::new(outbound.client(crate::outbound::Reach::Named).unwrap());
+            Channel::new(name.into(), scope, Transport::Service(client, std::sync::Arc::new(channel())))
+        };
+        let asked = Scope { events: vec![NoticeKind::Failed], troubles: true, ..Scope::default() };
+        let beside = |scope| Channels::new(vec![opened("pager", scope)], None).beside("mail").is_some();
+        assert_eq!((beside(Scope::default()), beside(asked)), (false, true));
+        let since = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let key = |days| {
+            let told = Told::Trouble(Box::new(crate::domain::event::Trouble {
+                kind: crate::domain::event::TroubleKind::ChannelPaused,
+                channel: "mail".into(),
+                reason: "status 401".into(),
+                since,
+                at: since + chrono::TimeDelta::days(days),
+                messages: 0,
+            }));
+            let body = request_of(&channel(), &Delivery { told, ..asking() }, Style::Rich).body;
+            serde_json::from_slice::<Value>(&body).unwrap()["dedup_key"].clone()
+        };
+        assert!(key(0) == key(0) && key(0) != key(30));
+    }
+
+    /// A trial leaves no incident behind.
+    #[tokio::test]
+    async fn a_trial_closes_what_it_opened() {
+        use super::super::follow::{Turn, attempt};
+        use super::super::service::tests::answering;
+        const TAKEN: &[u8] =
+            b"HTTP/1.1 202 Accepted\r\nconnection: close\r\ncontent-length: 20\r\n\r\n{\"status\":\"success\"}";
+        let (api, asked, _serving) = answering(TAKEN).await;
+        let pager = PagerDutyChannel::new(&api, Secret::new("0".repeat(32)));
+        let client = crate::outbound::Outbound::new(None).unwrap().client(crate::outbound::Reach::Named).unwrap();
+        let trial = crate::domain::event::Trial { id: "1".into(), at: DateTime::UNIX_EPOCH };
+        for (delivery, times) in [(Delivery { told: Told::Test(trial), ..asking() }, 2), (asking(), 3)] {
+            let (message, links) = (super::super::tests::said(&delivery, None, None), crate::message::Links::default());
+            let (delivery, now) = (&delivery, DateTime::UNIX_EPOCH);
+            let sending = Sending { delivery, message: &message, links: &links, notes: None, style: Style::Rich, now };
+            let sent = attempt(&pager, &client, &sending, Turn { before: None, is_news: true }).await;
+            assert_eq!((sent.attempt, asked.load(std::sync::atomic::Ordering::SeqCst)), (Attempt::Delivered, times));
+            if times == 2 {
+                let event = |request: Request| serde_json::from_slice::<Value>(&request.body).unwrap();
+                let begun = event(pager.request(&sending).unwrap());
+                let ended = event(pager.end_of_trial(&sending).unwrap().unwrap());
+                assert_eq!((&begun["event_action"], &ended["event_action"]), (&json!("trigger"), &json!("resolve")));
+                assert_eq!(begun["dedup_key"], ended["dedup_key"]);
+            }
+        }
     }
 
     #[test]

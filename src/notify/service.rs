@@ -156,6 +156,11 @@ pub trait Service: std::fmt::Debug + Send + Sync {
         self.is_program() || !matches!(kind, NoticeKind::Granted | NoticeKind::Skipped)
     }
 
+    /// Whether it is told what is wrong with image-watcher itself where its configuration names no events.
+    fn usually_wants_troubles(&self) -> bool {
+        true
+    }
+
     /// Whether it has any use for this, whatever its configuration names: who keeps no incidents hears of none that ended by
     /// a person's word.
     fn has_use_for(&self, notice: &Notice) -> bool {
@@ -188,9 +193,14 @@ pub trait Service: std::fmt::Debug + Send + Sync {
     /// [`Refusal`] where there can be none, as for an address that is no URL.
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal>;
 
+    /// What ends a message that was sent to try the channel, where it would stay open else.
+    fn end_of_trial(&self, _sending: &Sending<'_>) -> Option<Result<Request, Refusal>> {
+        None
+    }
+
     /// What its answer means, where that is not only in the status.
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
-        if self.is_program() { by_status(answer, now) } else { by_address(answer, now) }
+        if self.is_program() { by_program(answer, now) } else { by_status(answer, now) }
     }
 }
 
