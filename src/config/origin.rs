@@ -150,6 +150,20 @@ impl Origins {
         self.named_by(|key| key.starts_with("registries[") && key.ends_with(".passwordFile")).collect()
     }
 
+    /// The files with what this process shows at NATS: they are read again whenever a connection is made.
+    pub(super) fn logins_of_nats(&self) -> BTreeSet<String> {
+        let variables = ["PASSWORD", "CREDENTIALS", "NKEY", "CERTIFICATE", "KEY"];
+        let by_variables = variables.iter().filter_map(|what| {
+            let name = format!("IMAGE_WATCHER_NATS_{what}_FILE");
+            self.values.get(&name).or_else(|| self.environment.get(&name)).cloned()
+        });
+        let by_keys = self.named_by(|key| {
+            ["natsPasswordFile", "natsCredentialsFile", "natsNkeyFile", "natsCertificateFile", "natsKeyFile"]
+                .contains(&key)
+        });
+        by_variables.chain(by_keys).collect()
+    }
+
     fn named_by(&self, is_it: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
         let texts = self.written.document().texts().into_iter();
         texts.filter(move |(key, _)| is_it(key)).map(|(_, path)| path)

@@ -1,7 +1,7 @@
 //! What of a configuration is taken over while the service runs, and what waits for a restart.
 //!
-//! Taken over are the rules, the choice of namespaces where all of them are seen anyway, the secrets of webhook sources, and
-//! the passwords of registries. Everything else is fixed at the start.
+//! Taken over are the rules, the choice of namespaces where all of them are seen anyway, the secrets of webhook sources, the
+//! passwords of registries, and what is shown at NATS, which is read whenever a connection is made. Everything else is fixed at the start.
 //!
 //! One edit counts as a whole: rules and namespaces wait as well where something that has a say in what becomes of a workload
 //! waits for a restart. A workload that goes from one rule to another is under one of them all the time.
@@ -166,6 +166,7 @@ impl Reload {
             }
             self.fixed.passwords_of_registries().iter().for_each(|path| rotated(path, &mut files));
         }
+        self.fixed.logins_of_nats().iter().for_each(|path| rotated(path, &mut files));
         files.remove(self.fixed.path());
         self.seen = config.origins.files().clone();
         self.used = config.origins.files().clone();
@@ -256,6 +257,31 @@ mod tests {
         assert!(source("hub")[0].matches(b"two") && source("github")[0].matches(b"two"));
         assert!(config.registries[0].user.as_ref().unwrap().get().password.matches(b"two"));
         assert!(matches!(disk.again(&mut reload), Reloaded::Same));
+    }
+
+    /// Where the service is someone at NATS stands in files that are read whenever it connects: nothing waits for a restart.
+    #[test]
+    fn what_is_shown_at_nats_is_in_force_wherever_it_stands() {
+        let written = "queue: nats://nats:4222\nnatsUser: iw\nnatsPasswordFile: /nats\n";
+        let variables = |more: &[(&str, &str)]| {
+            let all =
+                [&[("IMAGE_WATCHER_CONFIG", "/c.yaml"), ("GITHUB_WEBHOOK_SECRET_FILE", "/github")], more].concat();
+            all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>()
+        };
+        let by_variable = [
+            ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
+            ("IMAGE_WATCHER_NATS_USER", "iw"),
+            ("IMAGE_WATCHER_NATS_PASSWORD_FILE", "/nats"),
+        ];
+        for (yaml, variables) in [(written, variables(&[])), ("port: 3000\n", variables(&by_variable))] {
+            let disk = Disk::of(&[("/c.yaml", yaml), ("/nats", "one"), ("/github", "one")]);
+            let config = Config::read(variables, &|path| disk.read(path), DateTime::UNIX_EPOCH).unwrap();
+            let mut reload = Reload::of(&config);
+            disk.write("/nats", "two");
+            assert_eq!(taken(disk.again(&mut reload)), (vec!["/nats".to_owned()], vec![]), "{yaml}");
+            disk.write("/c.yaml", &format!("{yaml}logLevel: WARN\n"));
+            assert_eq!(taken(disk.again(&mut reload)), (vec![], vec!["logLevel".to_owned()]), "{yaml}");
+        }
     }
 
     #[test]
