@@ -58,7 +58,7 @@ use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
 use crate::queue::{Announced, Announcements, NewJob, Placed, Queue};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::spans;
+use crate::telemetry::{Repeats, spans};
 
 /// The largest body that is read.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -96,6 +96,8 @@ pub struct Intake<Q> {
     watched: Watched,
     witness: Option<Witness>,
     pushes: Arc<Pushes>,
+    /// What was told of deliveries that the queue did not take.
+    unstored: Repeats,
     ambient: Ambient,
     metrics: Metrics,
 }
@@ -154,6 +156,7 @@ impl<Q: Queue + Announcements> Intake<Q> {
             watched,
             witness: None,
             pushes,
+            unstored: Repeats::default(),
             ambient,
             metrics,
         }
@@ -410,12 +413,20 @@ impl<Q: Queue + Announcements> Intake<Q> {
             }
             Ok(Err(error)) => {
                 self.metrics.queue_refused.inc();
-                tracing::error!(error = %crate::telemetry::chain(&error), "a delivery was not stored, and is answered 503");
+                let error = crate::telemetry::chain(&error).to_string();
+                if let Some(suppressed) = self.unstored.line("", &error, self.ambient.monotonic()) {
+                    tracing::error!(suppressed, error, "a delivery was not stored, and is answered 503");
+                }
                 Err(Problem::later("the delivery could not be stored; send it again"))
             }
             Err(_) => {
                 self.metrics.queue_refused.inc();
-                tracing::warn!("the disk is too slow for the sender, and the delivery is answered 503");
+                if let Some(suppressed) = self.unstored.line("", "slow", self.ambient.monotonic()) {
+                    tracing::warn!(
+                        suppressed,
+                        "the queue takes longer than the sender waits, and the delivery is answered 503: look at the disk of IMAGE_WATCHER_DATA, or at NATS where that keeps the queue"
+                    );
+                }
                 Err(Problem::later("the delivery could not be stored in time; send it again"))
             }
         }
