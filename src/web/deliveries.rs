@@ -118,6 +118,7 @@ pub(super) fn values(letters: &[DeliveryView], next: Option<&str>, asked: &Lette
     };
     context! {
         title => words.labels().deliveries(),
+        arrived => state == Some("delivered"),
         tabs => std::iter::once(None).chain(STATES.map(Some)).map(tab).collect::<Vec<_>>(),
         groups => STATES.into_iter().filter_map(group).collect::<Vec<_>>(),
         channels => channels.collect::<Vec<_>>(),

@@ -329,6 +329,23 @@ async fn what_does_not_fit_on_the_page_of_approvals_is_said() {
     assert_eq!(get(&Arc::new(MadeUp::asking(3)), "/approvals").await.count(one), 0);
 }
 
+/// What arrived is not captioned as what has not.
+#[actix_web::test]
+async fn messages_are_captioned_as_what_they_are() {
+    let fleet = Arc::new(MadeUp::of(3));
+    for (language, missing, arrived) in [
+        ("en", "Messages that have not arrived", "Messages that have arrived"),
+        ("fr", "Messages qui ne sont pas arrivés", "Messages arrivés"),
+    ] {
+        for (path, is_arrived) in
+            [("/deliveries", false), ("/deliveries?state=dead", false), ("/deliveries?state=delivered", true)]
+        {
+            let page = get_in(&fleet, path, language).await;
+            assert_eq!((page.count(missing), page.count(arrived)), if is_arrived { (0, 1) } else { (1, 0) }, "{path}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_page_can_be_asked_for_without_its_body_and_its_front_door_without_a_slash() {
     let backend = Arc::new(MadeUp::of(3));

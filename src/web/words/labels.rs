@@ -26,6 +26,8 @@ pub(in crate::web) struct Labels {
     pub(super) copy: &'static str,
     pub(super) decide: &'static str,
     pub(super) deliveries: &'static str,
+    pub(super) deliveries_arrived_caption: &'static str,
+    pub(super) deliveries_arrived_lead: &'static str,
     pub(super) deliveries_caption: &'static str,
     pub(super) deliveries_foot: &'static str,
     pub(super) deliveries_lead: &'static str,
