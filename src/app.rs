@@ -1260,9 +1260,9 @@ mod waiting {
             room.listen(&config.private, (1, PRIVATE), move |routes| {
                 routes
                     .app_data(known.clone())
-                    .route("/livez", web::get().to(lives))
-                    .route("/readyz", web::get().to(is_not_ready))
-                    .route("/healthz", web::get().to(is_not_ready))
+                    .route("/livez", crate::listener::seen().to(lives))
+                    .route("/readyz", crate::listener::seen().to(is_not_ready))
+                    .route("/healthz", crate::listener::seen().to(is_not_ready))
                     .default_service(web::to(later));
             })?;
             Ok(room)

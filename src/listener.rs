@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError, Route, guard, web};
 
 pub use address::{Addresses, AddressesError, Listen};
 pub use bind::{BindError, bind};
@@ -24,6 +24,12 @@ pub use door::{Door, Lasting, Meter, Places};
 pub use form::{Form, FormError, TwoValues};
 pub use proof::{single, unhex};
 pub use serve::serve;
+
+/// What answers GET, and HEAD, which is the same without its body (RFC 9110, 9.3.2).
+#[must_use]
+pub fn seen() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
 
 /// An answer that is no success, as `application/problem+json` (RFC 9457). It ends the connection: only whose credential
 /// is right may keep one.

@@ -18,18 +18,18 @@ use super::{Visitor, people};
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::role::Role;
 use crate::domain::secret::Secret;
-use crate::listener::{Form, FormError, Problem, unread};
+use crate::listener::{Form, FormError, Problem, seen, unread};
 use crate::telemetry::chain;
 
 /// Adds the routes of people who sign in and out.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(web::resource("/sign-in").route(web::get().to(show)).route(web::post().to(password)))
-        .route(&format!("/sign-in/{}", *page::STYLE_SHEET), web::get().to(|| async { page::SignInPage::style() }))
+        .service(web::resource("/sign-in").route(seen().to(show)).route(web::post().to(password)))
+        .route(&format!("/sign-in/{}", *page::STYLE_SHEET), seen().to(|| async { page::SignInPage::style() }))
         .route("/sign-in/begin", web::get().to(begin))
         .route("/sign-in/callback", web::get().to(callback))
         .route("/sign-out", web::post().to(sign_out))
-        .service(web::resource("/account").wrap(from_fn(people)).route(web::get().to(home)));
+        .service(web::resource("/account").wrap(from_fn(people)).route(seen().to(home)));
 }
 
 /// The page on which somebody signs in.

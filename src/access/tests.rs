@@ -353,6 +353,12 @@ async fn nobody_is_led_elsewhere_by_signing_in() {
     assert_eq!((style.status, style.header("content-type")), (200, Some("text/css; charset=utf-8")), "{sheet}");
     assert!(!page.body.contains("<style") && !page.body.contains(" style="), "{}", page.body);
     assert!(page.header("content-security-policy").unwrap().contains("style-src 'self';"));
+    let cookie = sign_in(&access, "alice", ALICE, "/watcher/").await.cookie();
+    for path in ["/watcher/sign-in", &sheet, "/watcher/account"] {
+        let head = TestRequest::default().method(Method::HEAD).uri(path).peer_addr("192.0.2.9:1".parse().unwrap());
+        let head = if path.ends_with("account") { head.insert_header(("Cookie", cookie.clone())) } else { head };
+        assert_eq!(send(&access, head.insert_header(("Accept", "text/html"))).await.status, 200, "{path}");
+    }
 }
 
 #[actix_web::test]

@@ -21,7 +21,7 @@ use crate::queue::{Letters, QueueAdmin};
 
 /// Adds the routes, behind [`crate::listener::paths::KEEL_APPROVALS`], for whoever signed in.
 pub fn keel_routes<Q: Letters>(config: &mut ServiceConfig) {
-    let both = at("", web::get().to(list::<Q>), "GET, POST").route(web::post().to(decide::<Q>));
+    let both = at("", crate::listener::seen().to(list::<Q>), "GET, HEAD, POST").route(web::post().to(decide::<Q>));
     config.service(both.wrap(from_fn(of_a_visitor)));
 }
 

@@ -74,7 +74,7 @@ use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Bounds;
 use crate::domain::workload::Workload;
 use crate::listener::paths::KEEL_APPROVALS;
-use crate::listener::{Bodies, Problem};
+use crate::listener::{Bodies, Problem, seen};
 use crate::queue::{Letters, QueueAdmin};
 use crate::telemetry::metrics::Metrics;
 
@@ -135,10 +135,10 @@ const MOST_BYTES: usize = 512 * 1024;
 /// as there is no sign-in; `bound` is the address that is listened on.
 pub fn routes<Q: Letters>(config: &mut ServiceConfig, bound: IpAddr) {
     config
-        .route("/livez", web::get().to(probes::livez::<Q>))
-        .route("/readyz", web::get().to(probes::readyz::<Q>))
-        .route("/healthz", web::get().to(probes::healthz::<Q>))
-        .route("/metrics", web::get().to(probes::numbers::<Q>))
+        .route("/livez", seen().to(probes::livez::<Q>))
+        .route("/readyz", seen().to(probes::readyz::<Q>))
+        .route("/healthz", seen().to(probes::healthz::<Q>))
+        .route("/metrics", seen().to(probes::numbers::<Q>))
         .service(
             web::scope("/api/v1")
                 .guard(guard::fn_guard(move |request| near::is_from_here(request.head(), bound)))
@@ -166,24 +166,24 @@ pub fn public_routes<Q: Letters>(config: &mut ServiceConfig) {
 /// What is known, and what may be asked for in the pod and by whoever may decide.
 fn known<Q: Letters>(config: &mut ServiceConfig) {
     config
-        .service(at("/health", web::get().to(health::health::<Q>), "GET"))
-        .service(at("/openapi.json", web::get().to(openapi), "GET"))
+        .service(at("/health", seen().to(health::health::<Q>), "GET, HEAD"))
+        .service(at("/openapi.json", seen().to(openapi), "GET, HEAD"))
         .service(at("/events", web::get().to(events::events::<Q>), "GET"))
-        .service(at("/feed.atom", web::get().to(feed::feed::<Q>), "GET"))
-        .service(at("/summary", web::get().to(workloads::summary::<Q>), "GET"))
-        .service(at("/questions", web::get().to(workloads::questions::<Q>), "GET"))
-        .service(at("/sources", web::get().to(sources::<Q>), "GET"))
-        .service(at("/registries", web::get().to(registries::<Q>), "GET"))
-        .service(at("/brake", web::get().to(brake::show::<Q>), "GET"))
+        .service(at("/feed.atom", seen().to(feed::feed::<Q>), "GET, HEAD"))
+        .service(at("/summary", seen().to(workloads::summary::<Q>), "GET, HEAD"))
+        .service(at("/questions", seen().to(workloads::questions::<Q>), "GET, HEAD"))
+        .service(at("/sources", seen().to(sources::<Q>), "GET, HEAD"))
+        .service(at("/registries", seen().to(registries::<Q>), "GET, HEAD"))
+        .service(at("/brake", seen().to(brake::show::<Q>), "GET, HEAD"))
         .service(at("/brake/resume", web::post().to(brake::resume::<Q>), "POST"))
-        .service(at("/deliveries", web::get().to(deliveries::list::<Q>), "GET"))
+        .service(at("/deliveries", seen().to(deliveries::list::<Q>), "GET, HEAD"))
         .service(at("/deliveries/retry", web::post().to(deliveries::retry_all::<Q>), "POST"))
-        .service(at("/deliveries/{id}", web::get().to(deliveries::one::<Q>), "GET"))
+        .service(at("/deliveries/{id}", seen().to(deliveries::one::<Q>), "GET, HEAD"))
         .service(at("/deliveries/{id}/retry", web::post().to(deliveries::retry::<Q>), "POST"))
         .service(at("/deliveries/{id}/discard", web::post().to(deliveries::discard::<Q>), "POST"))
         .service(at("/look", web::post().to(look::all::<Q>), "POST"))
-        .service(at("/workloads", web::get().to(workloads::workloads::<Q>), "GET"))
-        .service(at("/workloads/{namespace}/{kind}/{name}", web::get().to(workloads::workload::<Q>), "GET"));
+        .service(at("/workloads", seen().to(workloads::workloads::<Q>), "GET, HEAD"))
+        .service(at("/workloads/{namespace}/{kind}/{name}", seen().to(workloads::workload::<Q>), "GET, HEAD"));
 }
 
 /// A place that answers one method, and says which to whoever tries another (RFC 9110, 15.5.6).
@@ -224,7 +224,7 @@ pub fn off_routes(config: &mut ServiceConfig) {
     }
     // What is sent there is a webhook at a wrong path.
     for path in ["", "/"] {
-        config.route(path, web::get().to(off)).route(path, web::head().to(off));
+        config.route(path, seen().to(off));
     }
 }
 

@@ -653,6 +653,29 @@ async fn health_is_life_and_readiness() {
     assert!(pulse.silent().is_some());
 }
 
+/// RFC 9110, 9.3.2: load balancers and `wget --spider` ask by HEAD.
+#[actix_web::test]
+async fn what_can_be_got_can_be_asked_for_without_its_body() {
+    use actix_web::http::Method;
+    let notes = Arc::new(|_: &_, _: &_| -> BoxFuture<'static, _> { Box::pin(async { None }) });
+    let (key, ambient) = (LinkKey::new(vec![7; 32]).unwrap(), Ambient::system());
+    let (api, _folder) = made_up::api(Index::default(), key.into(), made_up::Looks::default(), notes, ambient);
+    let here = IpAddr::from([127, 0, 0, 1]);
+    let app = App::new().app_data(Data::new(api)).configure(|config| routes::<SqliteQueue>(config, here));
+    let app = init_service(app).await;
+    let below = ["health", "openapi.json", "feed.atom", "summary", "questions", "sources", "registries", "brake"];
+    let below = below.into_iter().chain(["deliveries", "workloads"]).map(|path| format!("/api/v1/{path}"));
+    for path in ["/livez", "/readyz", "/healthz", "/metrics"].map(str::to_owned).into_iter().chain(below) {
+        let ask = async |method: Method| {
+            let request = TestRequest::default().method(method).uri(&path).insert_header(("host", "localhost:9090"));
+            let answer = call_service(&app, request.peer_addr("127.0.0.1:5".parse().unwrap()).to_request()).await;
+            (answer.status().as_u16(), answer.headers().get(CONTENT_TYPE).cloned())
+        };
+        let (got, asked) = (ask(Method::GET).await, ask(Method::HEAD).await);
+        assert!(got == asked && [200, 503].contains(&got.0), "{path}: {got:?} {asked:?}");
+    }
+}
+
 #[actix_web::test]
 async fn where_nobody_can_sign_in_page_and_api_say_how_to_enable_them() {
     let app = App::new().configure(off_routes).service(web::scope("/iw").configure(off_routes));

@@ -101,7 +101,7 @@ pub fn routes<Q: Queue + Records, R: Registry, C: Cluster>(config: &mut ServiceC
                 .route(web::head().to(original::<Q, R, C>))
                 .default_service(web::to(wrong_method::<Q, R, C>)),
         )
-        .route("/robots.txt", web::get().to(robots));
+        .route("/robots.txt", crate::listener::seen().to(robots));
 }
 
 type Shared<Q, R, C> = Data<Approvals<Q, R, C>>;

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Route, guard};
+use actix_web::{HttpRequest, HttpResponse};
 use minijinja::{Value, context};
 
 use assets::AssetUrls;
@@ -43,7 +43,7 @@ use words::{Moment, Words};
 
 use crate::access::{Role, Visitor};
 use crate::api::view::Counts;
-use crate::listener::{Bodies, Form, Problem};
+use crate::listener::{Bodies, Form, Problem, seen};
 
 /// What the routes are given.
 pub struct Web {
@@ -113,11 +113,6 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/sources", seen().to(views::sources))
         .service(web::resource("/deliveries").route(seen().to(views::deliveries)).route(web::post().to(views::handle)))
         .service(web::resource("/brake").route(seen().to(views::brake)).route(web::post().to(views::release)));
-}
-
-/// GET, and HEAD, which is the same without its body.
-fn seen() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// Adds where somebody comes in who leaves out the slash behind the path that all our addresses begin with.
