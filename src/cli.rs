@@ -133,7 +133,7 @@ enum Command {
         after_help = "Examples:\n  image-watcher snooze deploy/web -n shop --for 14d --yes\n  image-watcher snooze deploy/web --clear"
     )]
     Snooze(acting::SnoozeArguments),
-    /// Go back to what ran before, by its digest
+    /// Go back to what ran before, exactly as it ran
     ///
     /// Writes the image under your own rights. What is left is held: it is not applied again by itself. Exit status: 0 when it is
     /// written, with --wait when it is healthy; 1 when it is refused or not healthy; 2 when nobody confirmed it.

@@ -1,4 +1,4 @@
-//! `rollback`: what ran before is written again, by its digest.
+//! `rollback`: what ran before is written again, as it was while its tag points to that, else by its digest.
 
 use anyhow::{Context as _, bail};
 

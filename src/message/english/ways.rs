@@ -17,9 +17,7 @@ pub(super) fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> O
         (NoticeKind::Failed, Some(WayBack::Goes)) => {
             let others = if notice.group.is_some() { "All of the group that were written go back: " } else { "" };
             let blocked = in_the_way(notice);
-            Some(format!(
-                "{others}{from} is written again, by the digest that ran; you are told when it runs.{blocked}"
-            ))
+            Some(format!("{others}{from} is written again, exactly as it ran; you are told when it runs.{blocked}"))
         }
         (NoticeKind::Failed, Some(WayBack::Further)) => Some(format!(
             "{from} never ran well here, so what ran well before it is written again; you are told when it runs.{}",

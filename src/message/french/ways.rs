@@ -47,7 +47,7 @@ fn way_back(way: WayBack, notice: &Notice, Names { from, to, asks, .. }: &Names)
             let start = if group.is_empty() { "La version" } else { "la version" };
             let blocked = in_the_way(notice);
             format!(
-                "{group}{start} {from} est rétablie, par le digest qui tournait\u{a0}; un message vous préviendra quand elle sera en service.{blocked}"
+                "{group}{start} {from} est rétablie telle qu’elle tournait\u{a0}; un message vous préviendra quand elle sera en service.{blocked}"
             )
         }
         WayBack::Further => format!(
