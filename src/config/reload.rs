@@ -264,8 +264,12 @@ mod tests {
     fn what_is_shown_at_nats_is_in_force_wherever_it_stands() {
         let written = "queue: nats://nats:4222\nnatsUser: iw\nnatsPasswordFile: /nats\n";
         let variables = |more: &[(&str, &str)]| {
-            let all =
-                [&[("IMAGE_WATCHER_CONFIG", "/c.yaml"), ("GITHUB_WEBHOOK_SECRET_FILE", "/github")], more].concat();
+            let usual = [
+                ("IMAGE_WATCHER_CONFIG", "/c.yaml"),
+                ("GITHUB_WEBHOOK_SECRET_FILE", "/github"),
+                ("IMAGE_WATCHER_LINK_KEY", "a key of thirty-two bytes or more"),
+            ];
+            let all = [&usual[..], more].concat();
             all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>()
         };
         let by_variable = [
