@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
-use crate::api::view::{RegistryView, SourceHealth, SourceView, Time};
+use crate::api::view::{ClosedChannelView, RegistryView, SourceHealth, SourceView, Time};
 use crate::api::{self, Api, Census, Pulse};
 use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
@@ -55,7 +55,7 @@ use crate::intake::{self, Intake, Pushes, SourceReport};
 use crate::listener::paths::KEEL_APPROVALS;
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
 use crate::notify::{
-    Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
+    Channel, Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
 };
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::may_be_used;
@@ -549,7 +549,7 @@ impl App {
                 Box::pin(async move { notes.for_question(&asked.workload, &asked.approval, language).await })
             }),
             voices: Arc::new(move |holder| holder.and_then(|holder| channels.voice_of(holder)).unwrap_or(usual)),
-            pages: Arc::new(Pages::new()?),
+            pages: Arc::new(Pages::new()?.of_cluster(self.config.cluster.clone())),
             limiter: Limiter::default(),
             knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
@@ -651,9 +651,14 @@ impl App {
         let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
         let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
         let events = api::Events::new(&self.ambient, self.stop.clone());
+        let (channels, clock) = (Arc::clone(&self.channels), self.ambient.clone());
         let api = Data::new(Api {
             events: events.clone(),
             queue: self.queue.clone(),
+            home: api::Home {
+                cluster: self.config.cluster.clone(),
+                page: self.config.base_url.clone().filter(|_| self.access.is_some()),
+            },
             index: self.cluster.index().clone(),
             scopes: self.scopes.clone(),
             in_force: self.in_force.clone(),
@@ -664,6 +669,10 @@ impl App {
             sources: Arc::new(move || pushes.report().into_iter().map(source_view).collect()),
             registries: Arc::new(move || {
                 registry.report(&index.repositories()).into_iter().map(RegistryView::from).collect()
+            }),
+            channels: Arc::new(move || {
+                let (now, monotonic) = (clock.now(), clock.monotonic());
+                channels.each().filter_map(|channel| closed_view(channel, now, monotonic)).collect()
             }),
             sequencer: Arc::new(self.reconciler.clone()),
             bounds: self.config.bounds(),
@@ -892,6 +901,20 @@ impl App {
     }
 }
 
+/// A channel, where it takes nothing now.
+fn closed_view(channel: &Channel, now: DateTime<Utc>, monotonic: Duration) -> Option<ClosedChannelView> {
+    let standing = channel.gate().standing()?;
+    let why = standing.closed?;
+    let left = channel.gate().closed_for(monotonic);
+    let until = left.and_then(|left| now.checked_add_signed(TimeDelta::from_std(left).ok()?));
+    Some(ClosedChannelView {
+        name: channel.name().to_owned(),
+        why: why.as_str(),
+        said: standing.reason,
+        until: until.map(Time),
+    })
+}
+
 /// Takes over what came of a look at the files of the configuration, and tells it.
 fn take_over(
     reloaded: Reloaded,
@@ -910,7 +933,9 @@ fn take_over(
             cluster.index().inherit(|defaults| taken.inherit(defaults));
             metrics.config_read.set(ambient.now().timestamp());
             in_force.taken(taken.after_restart.clone());
-            tracing::info!(now = ?taken.now, "the configuration was changed, and this is in force now");
+            if !taken.now.is_empty() {
+                tracing::info!(now = ?taken.now, "the configuration was changed, and this is in force now");
+            }
             if !taken.after_restart.is_empty() {
                 tracing::warn!(settings = ?taken.after_restart, "these changes of the configuration are taken over by a restart alone");
             }
@@ -944,6 +969,7 @@ fn access(
     let parts = access::Parts {
         auth,
         base_url: config.base_url.clone(),
+        cluster: config.cluster.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         store: Arc::new(queue.clone()),
         client: outbound.client(Reach::Named)?,

@@ -59,6 +59,8 @@ pub struct Parts {
     pub auth: Auth,
     /// Where this service is reached.
     pub base_url: Option<Url>,
+    /// The cluster's name, where it has one.
+    pub cluster: Option<String>,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Remembers who is signed in.
@@ -156,7 +158,8 @@ impl Access {
     /// # Errors
     /// [`AccessError`]
     pub fn new(parts: Parts) -> Result<Self, AccessError> {
-        let Parts { auth, base_url, trusted_proxies, store, client, whose_token, key, metrics, ambient } = parts;
+        let Parts { auth, base_url, cluster, trusted_proxies, store, client, whose_token, key, metrics, ambient } =
+            parts;
         let base_path = base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let origin = base_url.as_ref().map(|url| url.origin().ascii_serialization());
         let is_secure = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
@@ -169,7 +172,7 @@ impl Access {
             sessions: Sessions::new(store, cookie(""), auth.session, ambient.clone()),
             browsers: Browsers::new(key, cookie("browser"), ambient.clone()),
             guesses: Guesses::default(),
-            page: SignInPage::new(&base_path)?,
+            page: SignInPage::new(&base_path, cluster)?,
             bodies: Bodies::new(FORMS).within(SOON),
             unfinished: Unfinished::default(),
             base_path,

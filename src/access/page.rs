@@ -78,13 +78,14 @@ pub(super) struct SignInPage {
     templates: Environment<'static>,
     policy: &'static str,
     base_path: String,
+    cluster: Option<String>,
 }
 
 impl SignInPage {
-    pub(super) fn new(base_path: &str) -> Result<Self, TemplateError> {
+    pub(super) fn new(base_path: &str, cluster: Option<String>) -> Result<Self, TemplateError> {
         let mut templates = Environment::new();
         templates.add_template(NAME, include_str!("../../templates/web/sign-in.html"))?;
-        Ok(Self { templates, policy: POLICY, base_path: base_path.to_owned() })
+        Ok(Self { templates, policy: POLICY, base_path: base_path.to_owned(), cluster })
     }
 
     /// The page that says something to whoever sent these headers, in their language.
@@ -94,6 +95,7 @@ impl SignInPage {
         let values = context! {
             style => format!("{}/sign-in/{}", self.base_path, *STYLE_SHEET),
             w => minijinja::Value::from(minijinja::value::Serde(Labels::of(language))),
+            cluster => &self.cluster,
             title => said.title.words(language),
             message => said.message.words(language),
             way => said.way.as_str(),

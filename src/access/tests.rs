@@ -65,6 +65,7 @@ fn parts(auth: Auth, path: &str, store: &Arc<Store>) -> Parts {
     Parts {
         auth,
         base_url: Some(format!("https://watcher.example.com{path}").parse().unwrap()),
+        cluster: Some("prod-eu".into()),
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
         store: Arc::clone(store) as Arc<dyn SignIns>,
         client: Outbound::new(None).unwrap().client(Reach::Named).unwrap(),

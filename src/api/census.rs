@@ -176,7 +176,8 @@ impl<Q> Api<Q> {
             let looked = self.sequencer.last_look(&workload.id.uid, name);
             let (settings, waits) = (read.as_ref(), moment.waits(&workload, name));
             let (workload, record, looked) = (&*workload, &record, looked.as_ref());
-            let seen = Seen { workload, container: name, record, not_ours, settings, looked, waits };
+            let stopped = moment.stopped();
+            let seen = Seen { workload, container: name, record, not_ours, settings, looked, waits, stopped };
             until = [until, seen.stands_until(now)].into_iter().flatten().min();
             InShort::of(&seen, container, now)
         };
@@ -190,6 +191,7 @@ impl<Q> Api<Q> {
     /// What tells what a workload shows from what it showed, without reading its record.
     fn print(&self, workload: &Workload, moment: &Moment) -> Print {
         let (mut came_to, mut at) = (DefaultHasher::new(), DefaultHasher::new());
+        moment.stopped().is_some().hash(&mut came_to);
         for container in &workload.containers {
             let waits = moment.waits(workload, &container.name);
             waits.map(ToString::to_string).hash(&mut came_to);

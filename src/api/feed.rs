@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::Api;
 use super::answer::tagged;
 use super::view::{ChangeView, ContainerView, WorkloadView};
+use super::{Api, Home};
 use crate::domain::view::Attention;
 use crate::queue::QueueAdmin;
 
@@ -39,16 +39,23 @@ pub(super) async fn feed<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest)
     }
     all.sort_by(|one, other| other.updated.cmp(&one.updated).then_with(|| one.id.cmp(&other.id)));
     all.truncate(MOST);
-    tagged(&request, "application/atom+xml; charset=utf-8", document(&all).into_bytes())
+    tagged(&request, "application/atom+xml; charset=utf-8", document(&all, &api.home).into_bytes())
 }
 
-fn document(entries: &[Entry]) -> String {
+fn document(entries: &[Entry], home: &Home) -> String {
+    let of = |sign: &str| home.cluster.as_ref().map(|cluster| format!("{sign}{cluster}")).unwrap_or_default();
+    // Readers who have no page have the API.
+    let base = home.page.as_ref().map(|page| format!("{}/", page.as_str().trim_end_matches('/'))).unwrap_or_default();
+    let own = if base.is_empty() { "feed.atom".to_owned() } else { format!("{base}api/v1/feed.atom") };
     let updated = entries.first().map_or(NEVER, |entry| entry.updated.as_str());
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\n\
-         <id>urn:image-watcher:feed</id>\n<title>image-watcher</title>\n<updated>{}</updated>\n\
-         <author><name>image-watcher</name></author>\n<link rel=\"self\" href=\"feed.atom\"/>\n",
-        escaped(updated)
+         <id>urn:image-watcher:feed{}</id>\n<title>image-watcher{}</title>\n<updated>{}</updated>\n\
+         <author><name>image-watcher</name></author>\n<link rel=\"self\" href=\"{}\"/>\n",
+        escaped(&of(":")),
+        escaped(&of(" · ")),
+        escaped(updated),
+        escaped(&own)
     );
     for Entry { id, updated, title, text: said, link } in entries {
         let _ = write!(
@@ -58,7 +65,7 @@ fn document(entries: &[Entry]) -> String {
             escaped(id),
             escaped(updated),
             escaped(title),
-            escaped(link),
+            escaped(&format!("{base}{link}")),
             escaped(said)
         );
     }
@@ -82,12 +89,12 @@ impl Entry {
     }
 
     fn outcome(uid: &str, workload: &WorkloadView, change: &ChangeView) -> Self {
-        let ChangeView { container, version, previous, who, time, outcome, .. } = change;
-        let outcome = outcome.as_str();
+        let ChangeView { container, version, previous, who, time, outcome, is_back, .. } = change;
+        let (outcome, what) = (outcome.as_str(), if *is_back { "went back, " } else { "" });
         Self {
             id: format!("urn:image-watcher:{uid}:{container}:{outcome}:{version}:{time}"),
             updated: time.clone(),
-            title: format!("{}: {previous} → {version} {outcome}", place(workload, container)),
+            title: format!("{}: {previous} → {version} {what}{outcome}", place(workload, container)),
             text: format!("decided by {who}"),
             link: link(workload),
         }
@@ -135,9 +142,32 @@ mod tests {
             text: hostile.into(),
             link: hostile.into(),
         };
-        let feed = document(&[entry("2026-11-18T09:00:00Z"), entry("2026-11-17T09:00:00Z")]);
+        let nowhere = Home::default();
+        let feed = document(&[entry("2026-11-18T09:00:00Z"), entry("2026-11-17T09:00:00Z")], &nowhere);
         assert!(!feed.contains("<script") && feed.matches("<entry>").count() == 2, "{feed}");
         assert!(feed.contains("<title>image-watcher</title>\n<updated>2026-11-18T09:00:00Z</updated>"), "{feed}");
-        assert!(document(&[]).contains(NEVER));
+        assert!(document(&[], &nowhere).contains(NEVER));
+    }
+
+    #[test]
+    fn links_lead_to_the_page_and_the_cluster_is_named() {
+        let page = Some("https://iw.example.com/watch/".parse().unwrap());
+        let home = Home { cluster: Some("prod-eu".into()), page };
+        let entry = Entry {
+            id: "a".into(),
+            updated: NEVER.into(),
+            title: "t".into(),
+            text: String::new(),
+            link: "workloads/shop/Deployment/web".into(),
+        };
+        let feed = document(&[entry], &home);
+        for part in [
+            "<id>urn:image-watcher:feed:prod-eu</id>",
+            "<title>image-watcher · prod-eu</title>",
+            "href=\"https://iw.example.com/watch/api/v1/feed.atom\"",
+            "href=\"https://iw.example.com/watch/workloads/shop/Deployment/web\"",
+        ] {
+            assert!(feed.contains(part), "{part}: {feed}");
+        }
     }
 }

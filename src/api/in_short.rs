@@ -6,7 +6,7 @@ use crate::domain::approval::Allows;
 use crate::domain::policy::Mode;
 use crate::domain::record::{Ledger, Stands};
 use crate::domain::tag::Level;
-use crate::domain::view::{Attention, Seen, Status};
+use crate::domain::view::{Attention, Cause, Seen, Status};
 use crate::domain::workload::Container;
 
 /// A container in short.
@@ -14,6 +14,8 @@ use crate::domain::workload::Container;
 pub(super) struct InShort {
     /// What it wants of people.
     pub(super) state: Attention,
+    /// Whether what runs is broken: its update failed, and nothing else was put in its place.
+    pub(super) is_broken: bool,
     /// How far the version to go to is.
     pub(super) level: Option<Level>,
     /// Whether there is one.
@@ -48,6 +50,7 @@ impl InShort {
         let is_snoozed = asked.is_some_and(|asked| asked.stands == SNOOZED);
         Self {
             state: status.attention,
+            is_broken: matches!(status.cause, Cause::RolloutFailed { .. }),
             level: status.available.as_ref().and_then(|available| available.level),
             is_newer: status.available.is_some() && status.attention != Attention::UpToDate,
             mode: seen.settings.ok().map(|settings| settings.mode),

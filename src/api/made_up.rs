@@ -14,7 +14,7 @@ use crate::domain::fleet::{Brake, Release};
 use crate::domain::record::Record;
 use crate::domain::settings::Bounds;
 use crate::domain::view::LastLook;
-use crate::domain::workload::Workload;
+use crate::domain::workload::{Workload, WorkloadId};
 use crate::listener::Bodies;
 use crate::queue::QueueError;
 use crate::queue::sqlite::SqliteQueue;
@@ -30,6 +30,10 @@ struct MadeUp(Looks);
 impl Sequencer for MadeUp {
     fn waiting(&self) -> Waiting {
         Waiting::new()
+    }
+
+    fn may_write(&self, _: &WorkloadId) -> bool {
+        true
     }
 
     fn last_look(&self, uid: &str, container: &str) -> Option<LastLook> {
@@ -68,11 +72,13 @@ pub(crate) fn api(
     let (folder, metrics) = (tempfile::tempdir().unwrap(), Metrics::new());
     let api = Api {
         queue: SqliteQueue::open(folder.path(), &ambient).unwrap(),
+        home: super::Home::default(),
         index,
         scopes: Scopes::new([]),
         notes,
         sources: Arc::new(Vec::new),
         registries: Arc::new(Vec::new),
+        channels: Arc::new(Vec::new),
         sequencer: Arc::new(MadeUp(looks)),
         bounds: Bounds::default(),
         keys,

@@ -62,7 +62,7 @@ pub use pulse::{Part, Pulse};
 pub use query::MOST_LISTED;
 pub use said::Decided;
 pub use sequencer::{Sequencer, Waiting};
-use view::{PollView, RegistriesView, RegistryView, SourceView, SourcesView, Time};
+use view::{ClosedChannelView, PollView, RegistriesView, RegistryView, SourceView, SourcesView, Time};
 
 use self::answer::answer;
 use crate::access::Visitor;
@@ -88,6 +88,8 @@ pub type Report<T> = Arc<dyn Fn() -> Vec<T> + Send + Sync>;
 pub struct Api<Q> {
     /// What waits, and what does not get done.
     pub queue: Q,
+    /// Where it is.
+    pub home: Home,
     /// The watched workloads.
     pub index: Index,
     /// What is watched.
@@ -96,6 +98,8 @@ pub struct Api<Q> {
     pub notes: FindNotes,
     /// How the sources do.
     pub sources: Report<SourceView>,
+    /// Which channels take nothing now.
+    pub channels: Report<ClosedChannelView>,
     /// What is left of each registry's budget, and how it answers.
     pub registries: Report<RegistryView>,
     /// What decides, and knows what it came to.
@@ -120,6 +124,15 @@ pub struct Api<Q> {
     pub bodies: Bodies,
     /// Clock and chance.
     pub ambient: Ambient,
+}
+
+/// Where a service is, as far as its readers are told.
+#[derive(Clone, Debug, Default)]
+pub struct Home {
+    /// The cluster's name, where it has one.
+    pub cluster: Option<String>,
+    /// The address of the page, where people can sign in to it.
+    pub page: Option<url::Url>,
 }
 
 impl<Q> std::fmt::Debug for Api<Q> {

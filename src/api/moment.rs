@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::Waiting;
 use super::view::GroupView;
-use crate::domain::fleet::Waits;
+use crate::domain::fleet::{Stopped, Waits};
 use crate::domain::group::GroupName;
 use crate::domain::record::Record;
 use crate::domain::workload::Workload;
@@ -18,6 +18,7 @@ pub(super) type Instead = HashMap<Box<str>, (Arc<Workload>, Arc<Record>)>;
 /// What holds for all workloads of one answer.
 pub(super) struct Moment {
     waiting: Waiting,
+    stopped: Option<Stopped>,
     instead: Instead,
     now: DateTime<Utc>,
     /// By namespace and name: who is in a group is worked out once an answer, however many of its members are shown.
@@ -25,8 +26,13 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    pub(super) fn new(waiting: Waiting, instead: Instead, now: DateTime<Utc>) -> Self {
-        Self { waiting, instead, now, groups: Mutex::default() }
+    pub(super) fn new(waiting: Waiting, stopped: Option<Stopped>, instead: Instead, now: DateTime<Utc>) -> Self {
+        Self { waiting, stopped, instead, now, groups: Mutex::default() }
+    }
+
+    /// Why automatic updates are stopped, while they are.
+    pub(super) fn stopped(&self) -> Option<&Stopped> {
+        self.stopped.as_ref()
     }
 
     /// When it is.
@@ -59,7 +65,8 @@ mod tests {
 
     #[test]
     fn a_group_is_read_once_an_answer() {
-        let (moment, reads) = (Moment::new(Waiting::default(), Instead::new(), DateTime::UNIX_EPOCH), Cell::new(0));
+        let (moment, reads) =
+            (Moment::new(Waiting::default(), None, Instead::new(), DateTime::UNIX_EPOCH), Cell::new(0));
         let (name, other): (GroupName, GroupName) = ("shop".parse().unwrap(), "shelf".parse().unwrap());
         let read = |namespace: &str, name: &GroupName| {
             let view = || {

@@ -10,7 +10,7 @@ use crate::domain::actor::Actor;
 use crate::domain::fleet::{Brake, Release, Waits};
 use crate::domain::record::Record;
 use crate::domain::view::LastLook;
-use crate::domain::workload::Workload;
+use crate::domain::workload::{Workload, WorkloadId};
 use crate::queue::{Queue, QueueError, Records};
 use crate::reconcile::{Answer, Explained, NotShown, Press, Reconciler, Shown};
 use crate::registry::Registry;
@@ -28,6 +28,9 @@ pub trait Sequencer: Send + Sync + 'static {
 
     /// What is known of a watched workload, whatever somebody put on it since; nothing where that can't be said now.
     fn known<'a>(&'a self, uid: &'a str) -> BoxFuture<'a, Option<Record>>;
+
+    /// Whether a workload may be written, as far as that is known.
+    fn may_write(&self, id: &WorkloadId) -> bool;
 
     /// How the brake stands.
     fn brake(&self) -> BoxFuture<'_, Brake>;
@@ -53,6 +56,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Sequencer for Reconciler<Q, R,
 
     fn known<'a>(&'a self, uid: &'a str) -> BoxFuture<'a, Option<Record>> {
         Box::pin(self.known_record(uid))
+    }
+
+    fn may_write(&self, id: &WorkloadId) -> bool {
+        Reconciler::may_write(self, id)
     }
 
     fn brake(&self) -> BoxFuture<'_, Brake> {

@@ -64,6 +64,10 @@ impl Sequencer for Told {
         Waiting::new()
     }
 
+    fn may_write(&self, _: &crate::domain::workload::WorkloadId) -> bool {
+        true
+    }
+
     fn last_look(&self, _: &str, container: &str) -> Option<LastLook> {
         if let Some(looked) = self.looked.lock().unwrap().clone() {
             return Some(looked);
@@ -149,6 +153,7 @@ impl Stage {
         let (_, stop) = crate::stop::Stop::new();
         let api = Data::new(Api {
             queue,
+            home: crate::api::Home::default(),
             index,
             scopes: Scopes::new(Vec::new()),
             notes: Arc::new(|_, _| Box::pin(async { None })),
@@ -156,6 +161,7 @@ impl Stage {
                 vec![SourceView { name: "hub".into(), kind: "dockerhub".into(), ..SourceView::default() }]
             }),
             registries: Arc::new(Vec::new),
+            channels: Arc::new(Vec::new),
             sequencer: Arc::clone(&told) as Arc<dyn Sequencer>,
             bounds: Bounds::default(),
             keys: key.into(),

@@ -169,7 +169,8 @@ impl<Q> Api<Q> {
     }
 
     pub(super) async fn moment(&self) -> Moment {
-        Moment::new(self.sequencer.waiting(), self.instead().await, self.ambient.now())
+        let (waiting, stopped) = (self.sequencer.waiting(), self.sequencer.brake().await.stopped);
+        Moment::new(waiting, stopped, self.instead().await, self.ambient.now())
     }
 
     /// What is known of a workload: what the sequencer knows, where somebody put something else on it than was written last,
@@ -191,7 +192,8 @@ impl<Q> Api<Q> {
             let waits = moment.waits(workload, &container.name);
             let looked = self.sequencer.last_look(&workload.id.uid, &container.name);
             let (bounds, now) = (&self.bounds, moment.now());
-            let beside = Beside { record: &record, not_ours, bounds, looked: looked.as_ref(), waits, now };
+            let (looked, stopped) = (looked.as_ref(), moment.stopped());
+            let beside = Beside { record: &record, not_ours, bounds, looked, waits, stopped, now };
             let group = group::of(workload, &container.name).map(|it| {
                 let namespace = &workload.id.namespace;
                 moment.group(namespace, &it.name, || self.group(namespace, &it.name))
@@ -209,6 +211,7 @@ impl<Q> Api<Q> {
                 name: it.to_string(),
                 warning: it.warning(),
             }),
+            may_write: self.sequencer.may_write(&workload.id),
             last_change: record.history.entries().first().map(ChangeView::of),
             containers,
             history: None,

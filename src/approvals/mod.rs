@@ -19,7 +19,7 @@ mod wrong;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, ALLOW, HeaderMap};
+use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, ALLOW, CACHE_CONTROL, HeaderMap};
 use actix_web::web::{self, Data, Path, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono_tz::Tz;
@@ -101,7 +101,8 @@ pub fn routes<Q: Queue + Records, R: Registry, C: Cluster>(config: &mut ServiceC
                 .route(web::head().to(original::<Q, R, C>))
                 .default_service(web::to(wrong_method::<Q, R, C>)),
         )
-        .route("/robots.txt", crate::listener::seen().to(robots));
+        .route("/robots.txt", crate::listener::seen().to(robots))
+        .route("/favicon.ico", crate::listener::seen().to(no_icon));
 }
 
 type Shared<Q, R, C> = Data<Approvals<Q, R, C>>;
@@ -111,8 +112,8 @@ async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
     token: Path<String>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let answer = match shared.opened(&token, &request).await {
-        Ok(Opened::One(known)) => known.answer,
+    let (parsed, answer) = match shared.opened(&token, &request).await {
+        Ok(Opened::One(known)) => (known.token, known.answer),
         Ok(Opened::List(list)) => return list::show(&shared, &list, shared.reader(&request, Some(&list.holder))).await,
         Err(refused) => return shared.refuse(&refused, &request),
     };
@@ -126,7 +127,7 @@ async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
     {
         return shared.pages.resume(&answer, asked, to);
     }
-    shared.pages.answer(&answer, to, false)
+    shared.pages.answer_about(&answer, shared.reconciler.workload_of(&parsed).as_ref(), to, false)
 }
 
 async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
@@ -178,7 +179,7 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
         let notes = (shared.notes)(asked, to.language).await;
         return shared.pages.question(&answer, asked, notes.as_ref(), to);
     }
-    shared.pages.answer(&answer, to, replayed)
+    shared.pages.answer_about(&answer, shared.reconciler.workload_of(&parsed).as_ref(), to, replayed)
 }
 
 impl Answer {
@@ -251,6 +252,11 @@ async fn original<Q: Queue + Records, R: Registry, C: Cluster>(
 
 async fn wrong_method<Q: Queue + Records, R: Registry, C: Cluster>(shared: Shared<Q, R, C>) -> HttpResponse {
     shared.pages.nothing(StatusCode::METHOD_NOT_ALLOWED).insert_header((ALLOW, "GET, HEAD, POST")).finish()
+}
+
+/// Browsers ask for one whatever a page says, and log that there is none.
+async fn no_icon() -> HttpResponse {
+    HttpResponse::NoContent().insert_header((CACHE_CONTROL, "public, max-age=86400")).finish()
 }
 
 async fn robots() -> HttpResponse {

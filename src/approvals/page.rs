@@ -54,6 +54,7 @@ pub struct TemplateError(#[from] minijinja::Error);
 pub struct Pages {
     templates: Environment<'static>,
     policy: HeaderValue,
+    cluster: Option<String>,
 }
 
 impl Pages {
@@ -73,7 +74,13 @@ impl Pages {
             "default-src 'none'; style-src 'sha256-{style}'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
         );
         let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"));
-        Ok(Self { templates, policy })
+        Ok(Self { templates, policy, cluster: None })
+    }
+
+    /// The same for the links of this cluster, so that nobody takes one for another's.
+    #[must_use]
+    pub fn of_cluster(self, cluster: Option<String>) -> Self {
+        Self { cluster, ..self }
     }
 
     /// The page, or the JSON, of a question that is open, or put off.
@@ -125,6 +132,17 @@ impl Pages {
     /// The page, or the JSON, of an answer. A program that answers a second time (`replayed`) is told 410, a person is
     /// shown what was decided.
     pub(super) fn answer(&self, answer: &Answer, to: Reader, replayed: bool) -> HttpResponse {
+        self.answer_about(answer, None, to, replayed)
+    }
+
+    /// The same with the workload that the link is about.
+    pub(super) fn answer_about(
+        &self,
+        answer: &Answer,
+        about: Option<&WorkloadId>,
+        to: Reader,
+        replayed: bool,
+    ) -> HttpResponse {
         let said = said_to(answer, to.is_program && replayed, to);
         if to.is_program {
             let asked = match answer {
@@ -138,6 +156,7 @@ impl Pages {
         let values = context! {
             tone => said.tone(),
             title => said.title,
+            place => about.map(place),
             message => said.message,
             details => said.details,
             is_renewable => said.is_renewable,
@@ -177,6 +196,7 @@ impl Pages {
     ) -> HttpResponse {
         let values = context! {
             title => title,
+            place => None::<String>,
             message => message,
             details => Vec::<String>::new(),
             tone => "neutral",
@@ -206,6 +226,7 @@ impl Pages {
             template.render(context! {
                 style => minijinja::Value::from_safe_string(STYLE.into()),
                 language => to.language.code(),
+                cluster => &self.cluster,
                 colon => to.words().colon(),
                 t => minijinja::Value::from(minijinja::value::Serde(fixed)),
                 ..values

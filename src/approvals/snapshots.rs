@@ -263,9 +263,12 @@ fn what_keeps_a_page_harmless_is_sent_with_each() {
 
 fn answers() -> Vec<(&'static str, Answer)> {
     let tag = |text| Tag::parse(text).unwrap();
+    let same = |is_open| Answer::Superseded { version: tag("1.3.0"), newer: tag("1.3.0"), is_open };
     let superseded = |is_open| Answer::Superseded { version: tag("1.3.0"), newer: tag("1.4.0"), is_open };
     vec![
         ("unknown", Answer::Unknown),
+        ("the same from something else", same(true)),
+        ("the same from something else, over", same(false)),
         ("put off", Answer::Snoozed(asked(), until())),
         ("approved, under way", Answer::Approved(decided(Outcome::RollingOut))),
         ("approved, healthy", Answer::Approved(decided(Outcome::Healthy))),

@@ -28,11 +28,13 @@ use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
 use crate::domain::change_cause;
+use crate::domain::policy::Mode;
 use crate::domain::record::{Question, Record};
 use crate::domain::reference::ImageReference;
 use crate::domain::request::{REQUEST, Request, Wish};
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
+use crate::domain::wording::moment;
 use crate::domain::workload::{PREFIX, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::{HttpRegistry, RegistryConfig};
 use crate::telemetry::metrics::Metrics;
@@ -185,9 +187,38 @@ impl<'c> Ground<'c> {
                 )
             }
             (None, _) => bail!(
-                "nobody is asked about an update of {id} now, so there is nothing to answer; image-watcher check shows what there is"
+                "nobody is asked about an update of {id} now, so there is nothing to answer{}; image-watcher check shows what there is",
+                self.waits_by_itself(container)
             ),
         }
+    }
+
+    /// Why nobody is asked: a version waits, and goes by itself then. Who can't wait for that lets people decide, or writes the
+    /// image.
+    fn waits_by_itself(&self, container: Option<&str>) -> String {
+        let bounds = super::bounds(self.config);
+        let (now, workload) = (self.now(), &self.workload);
+        let names = workload.containers.iter().map(|it| &*it.name);
+        let waits = |name: &str| {
+            let ledger = self.record.known(name);
+            let settings = Settings::read(workload, name, &bounds).ok()?.knowing(&ledger.known_since);
+            let cooldown = settings.policy.cooldown.clone();
+            let cools = |(tag, ..): (&str, _, _)| Some((tag.to_owned(), cooldown.as_ref()?.until(tag, now)?));
+            let cooling = ledger.known_since.iter().filter_map(cools).max_by_key(|(_, until)| *until);
+            let cooling = cooling.map(|(tag, until)| format!("{tag} is in its cooldown until {}", moment(until)));
+            let window = || {
+                let until = settings.closed_until(now).filter(|_| settings.mode == Mode::AutoUpdate)?;
+                Some(format!("what is newer goes by itself when image-watcher/window opens, {}", moment(until)))
+            };
+            let why = cooling.or_else(window)?;
+            Some(format!(
+                ": {why}. To have it before, take that setting off for as long, or write the image: kubectl -n {} set image {}/{} {name}=IMAGE",
+                workload.id.namespace,
+                workload.id.kind.short(),
+                workload.id.name
+            ))
+        };
+        names.filter(|name| container.is_none_or(|container| container == *name)).find_map(waits).unwrap_or_default()
     }
 
     /// Whether it is said why the revision is there that an image of this container makes.

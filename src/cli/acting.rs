@@ -139,7 +139,9 @@ fn snooze(text: &str) -> Result<TimeDelta, String> {
     match policy::duration(text) {
         Ok(length) if length > TimeDelta::zero() && length <= LONGEST_SNOOZE => Ok(length),
         Ok(_) => Err("a question is put off for 90d at most".to_owned()),
-        Err(error) => Err(error.to_string()),
+        Err(_) => {
+            Err(format!("{text:?} is no duration; write numbers with their units, as 12h, 7d or 1d12h, up to 90 days"))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::look::ask;
 use crate::config::Config;
-use crate::domain::fleet::{self, Fleet};
+use crate::domain::fleet::{self, BrakeSeen, Fleet};
 use crate::domain::reference::Tag;
 
 /// What the service says.
@@ -43,12 +43,14 @@ struct Released {
     by: String,
 }
 
-/// Why automatic updates are stopped, if they are, as the service says that runs here; where none does, as records say, which
-/// know nothing of a person who resumed them.
-pub(super) async fn stopped(config: &Config, fleet: &Fleet) -> Option<fleet::Stopped> {
+/// Whether automatic updates are stopped, as the service says that runs here; where none does, whether they were, as records say,
+/// which know nothing of a person who resumed them.
+pub(super) async fn seen(config: &Config, fleet: &Fleet) -> Option<BrakeSeen> {
     let answer = ask(config, "brake", false).await.ok().filter(|answer| answer.status.is_success());
     let read: Option<Answer> = answer.and_then(|answer| serde_json::from_slice(&answer.body).ok());
-    let Some(Answer { stopped, .. }) = read else { return fleet.stopped(None) };
+    let Some(Answer { stopped, .. }) = read else {
+        return fleet.stopped(None).map(BrakeSeen::WentOn);
+    };
     let failed = |it: FailedUpdate| fleet::Failed {
         workload: it.workload,
         container: it.container,
@@ -56,9 +58,8 @@ pub(super) async fn stopped(config: &Config, fleet: &Fleet) -> Option<fleet::Sto
         reason: it.reason,
         at: it.at,
     };
-    stopped.map(|Stopped { since, failed: all, .. }| fleet::Stopped {
-        since,
-        failed: all.into_iter().map(failed).collect(),
+    stopped.map(|Stopped { since, failed: all, .. }| {
+        BrakeSeen::On(fleet::Stopped { since, failed: all.into_iter().map(failed).collect() })
     })
 }
 

@@ -112,13 +112,13 @@ impl<'c> Session<'c> {
         let standing = |workload: &Workload| annotations::claimed(workload).standing(workload);
         let fleet = Fleet::of(workloads.iter().map(|workload| (workload, standing(workload))));
         let limits = config.rollouts;
-        let stopped = super::brake::stopped(config, &fleet).await;
+        let brake = super::brake::seen(config, &fleet).await;
         let selected = self.selected(which).await?;
         // What is decided hangs on the others of a group, whatever labels they have.
         let shown = |it: &Workload| selected.as_ref().is_none_or(|selected| selected.has(it));
         let subjects = workloads.iter().filter(|it| shown(it) || is_in_group(it)).map(Subject::of);
         let subjects: Vec<Subject<'_>> = subjects.collect();
-        let look = Look { bounds: &bounds, place, registry, ambient, fleet, limits, stopped };
+        let look = Look { bounds: &bounds, place, registry, ambient, fleet, limits, brake };
         let (mut rows, lists) = look.rows(&subjects).await;
         if let Some(selected) = &selected {
             rows.retain(|row| selected.names(&row.kind, &row.namespace, &row.name));

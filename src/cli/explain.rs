@@ -18,7 +18,7 @@ use crate::assess::{self, Place, Source};
 use crate::cli::document;
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
-use crate::domain::fleet::{Fleet, Others, Stopped};
+use crate::domain::fleet::{Asks, BrakeSeen, Fleet, Others};
 use crate::domain::plain::visible;
 use crate::domain::policy::{Decision, Mode, Policy, Rank, Track, Verdict, Wanted, decide};
 use crate::domain::preflight::Preflight;
@@ -178,7 +178,7 @@ pub(super) async fn explain(
         ambient: &ambient,
         record: &record,
         fleet: &fleet,
-        stopped: fleet.stopped(None),
+        brake: super::brake::seen(config, &fleet).await,
     };
     let is_named = |container: &str| subject.container.as_deref().is_none_or(|name| *name == *container);
     let mut items = Vec::new();
@@ -201,7 +201,7 @@ struct Look<'c> {
     ambient: &'c Ambient,
     record: &'c Record,
     fleet: &'c Fleet,
-    stopped: Option<Stopped>,
+    brake: Option<BrakeSeen>,
 }
 
 impl Look<'_> {
@@ -217,7 +217,7 @@ impl Look<'_> {
         let credential = Cluster::credential(self.kube, workload, image.repository()).await?;
         let tags = self.tags(image.repository(), &credential, (&tag, &settings.policy)).await?;
         let now = self.ambient.now();
-        let others = Others::Read(self.fleet, self.config.rollouts, self.stopped.as_ref());
+        let others = Others::Read(self.fleet, self.config.rollouts, self.brake.as_ref());
         let known = Known { workload, container, record: self.record, settings: &settings, others };
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<assess::Candidate>| {
             let to = decision.chosen();
@@ -255,6 +255,7 @@ impl Look<'_> {
         explanation.error = workload.state("error", container).map(str::to_owned);
         explanation.workload = Some(workload.id.to_string());
         explanation.mode = Some(settings.mode.as_str());
+        explanation.failed_elsewhere(ledger.open(now).and_then(|question| question.because.as_deref()));
         if let (Some(to), Some(digest)) = (explanation.available.clone(), digest) {
             let (from, digest, url) = (tag.to_string(), Some(digest), settings.release_url);
             let (repository, credential) = (image.repository().clone(), credential.clone());
@@ -341,6 +342,16 @@ impl Explanation {
             actions: view.actions,
             notes: None,
             candidates: candidates(decision),
+        }
+    }
+
+    /// People are told where the same manifest failed before they approve it.
+    fn failed_elsewhere(&mut self, because: Option<&Asks>) {
+        let Some(Asks::Failed(failed)) = because else { return };
+        let failed = failed.to_string();
+        if !self.sentence.contains(&failed) {
+            self.sentence = format!("{}; {failed}.", self.sentence.trim_end_matches('.'));
+            self.blockers.push(failed);
         }
     }
 

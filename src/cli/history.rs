@@ -77,19 +77,29 @@ impl Report {
     }
 
     fn table(&self, wide: bool) -> Table {
-        let mut headings = vec!["#", "TIME", "CONTAINER", "FROM", "TO", "OUTCOME", "BY"];
+        let mut headings = vec!["#", "TIME", "CONTAINER", "WHAT", "FROM", "TO", "OUTCOME", "BY"];
         headings.extend(wide.then_some("DIGEST"));
-        let mut table = Table::new(&headings).marked(5);
+        let mut table = Table::new(&headings).marked(6);
         for Item { number, entry } in &self.items {
             let by = Actor::from(entry.by.as_str()).words();
             let colour = colour(entry.outcome);
             let outcome = entry.outcome.as_str().to_owned();
             let [time, container, from, to] =
                 [&entry.time, &entry.container, &entry.previous, &entry.version].map(Clone::clone);
-            let cells = [number.to_string(), time, container, from, to, outcome, by];
+            let what = what(entry).to_owned();
+            let cells = [number.to_string(), time, container, what, from, to, outcome, by];
             table.coloured(cells.into_iter().chain(wide.then(|| entry.digest.clone())), colour);
         }
         table
+    }
+}
+
+/// What was done, in a word or two.
+fn what(entry: &Entry) -> &'static str {
+    match entry.outcome {
+        Outcome::Skipped | Outcome::Resumed => "answered",
+        _ if entry.is_back() => "went back",
+        _ => "updated",
     }
 }
 

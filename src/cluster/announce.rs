@@ -77,7 +77,7 @@ impl WorkloadEvent {
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
             Self::RolloutReplaced(note) => ("VerifyRollout", "RolloutReplaced", "Warning", note),
-            Self::RolledBack(note) => ("RollBack", "RolloutFailed", "Warning", note),
+            Self::RolledBack(note) => ("RollBack", "RolledBack", "Warning", note),
             Self::BrokenDeleted(note) => ("RollBack", "BrokenDeleted", "Normal", note),
             Self::WentBack(note) => ("RollBack", "Requested", "Normal", note),
             Self::RequestRefused(note) => ("ReadSettings", "RequestRefused", "Warning", note),

@@ -218,6 +218,9 @@ fn unlisted(scope: &Scope, failed: Failed) -> ClusterError {
         Failed::Status(status) if status.code == 403 => {
             ClusterError::Unlistable { scope: scope.clone(), message: status.message }
         }
+        Failed::Status(status) if status.code == 401 => {
+            ClusterError::Unauthorized { operation: "list", source: status.message.into() }
+        }
         Failed::Status(status) => ClusterError::Unavailable { operation: "list", source: status.message.into() },
         Failed::NoAnswer(source) => ClusterError::Unavailable { operation: "list", source },
     }

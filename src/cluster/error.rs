@@ -80,6 +80,17 @@ pub enum ClusterError {
     /// Nothing is to be written.
     #[error("{0} is not written: this is a dry run")]
     DryRun(String),
+    /// The API server was reached, and takes nobody with this token or certificate.
+    #[error(
+        "the API server does not know who asks ({operation}): the token or certificate is expired, or another cluster's"
+    )]
+    Unauthorized {
+        /// What was tried.
+        operation: &'static str,
+        /// What it says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// No answer, or one that says nothing about what happened; looked at again, it has not happened.
     #[error("the API server can't be reached ({operation})")]
     Unavailable {
@@ -103,6 +114,7 @@ impl ClusterError {
             Self::Forbidden { .. } => "forbidden",
             Self::Unlistable { .. } | Self::NamespacesUnlistable { .. } => "unlistable",
             Self::Unavailable { .. } => "unavailable",
+            Self::Unauthorized { .. } => "unauthorized",
             Self::SecretUnknown { .. } => "secret_unknown",
             Self::AccountUnknown { .. } => "account_unknown",
         }

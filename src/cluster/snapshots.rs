@@ -23,6 +23,7 @@ fn errors_of_the_cluster() {
         ClusterError::Unlistable { scope, message: message() },
         ClusterError::SecretUnknown { namespace: "shop".into(), name: "pull".into(), source: Arc::new(source()) },
         ClusterError::Unavailable { operation: "patch", source: source().into() },
+        ClusterError::Unauthorized { operation: "list", source: "Unauthorized".into() },
     ];
     let said = errors.map(|error| format!("{}\n  {}\n", error.reason(), crate::telemetry::chain(&error))).concat();
     insta::assert_snapshot!(said);

@@ -7,6 +7,7 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::policy::is_older;
 use super::reference::{Digest, Tag};
 
 /// The most entries that are kept.
@@ -80,6 +81,14 @@ pub struct Entry {
     /// The name of the approval that decided it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "name_of")]
     pub approval: Option<String>,
+}
+
+impl Entry {
+    /// Whether an older version was written than ran: it went back, whoever decided that.
+    #[must_use]
+    pub fn is_back(&self) -> bool {
+        !self.outcome.is_a_word() && is_older(&self.version, &self.previous)
+    }
 }
 
 /// Of entries that stand beside a record. Those of the first release say none, and are the only ones from which anything but

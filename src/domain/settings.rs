@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use name::{Meaning, Setting, nearest_setting};
 pub use name::{is_state, keeps_value};
-pub use origin::{Origin, Said, everything_said, said};
+pub use origin::{Origin, Said, everything_said, said, written};
 pub use parts::parts_of_one;
 pub use problem::{Problem, Problems, ValueError};
 use values::{Values, excerpt, known_channels, list, skipped_otherwise};

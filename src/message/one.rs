@@ -78,8 +78,19 @@ pub fn subject_of(notice: &Notice, language: Language, cluster: Option<&str>) ->
 
 fn subject(notice: &Notice, words: &dyn Catalogue, names: &Names, cluster: Option<&str>) -> String {
     let mark = if notice.no_link.is_some_and(NoLink::is_dry_run) { words.dry_run() } else { "" };
+    if notice.kind == NoticeKind::Stopped {
+        // It is about all workloads, and not about the one that failed last.
+        let cluster = cluster.map(|cluster| format!("[{}] ", clean(cluster))).unwrap_or_default();
+        return format!("{mark}{cluster}{}", sentence_case(&words.step(notice, names)));
+    }
     let cluster = cluster.map(|cluster| format!("{} ", clean(cluster))).unwrap_or_default();
     format!("{mark}[{cluster}{}] {} {}", names.workload, image(notice), words.step(notice, names))
+}
+
+/// The same with a capital letter.
+fn sentence_case(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// The last part of its repository.

@@ -4,6 +4,7 @@ use super::catalogue::{Catalogue, Label};
 use super::one::{image, names, severity};
 use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean};
 use crate::domain::event::{Notice, NoticeKind, Trouble};
+use crate::domain::fleet::Asks;
 use crate::domain::workload::Origin;
 
 /// How many things a message shows.
@@ -55,8 +56,12 @@ fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec
     let mut left = MOST_ITEMS;
     let mut sections = Vec::new();
     for kind in NoticeKind::ALL {
-        let of_kind: Vec<(usize, &Notice)> =
+        let mut of_kind: Vec<(usize, &Notice)> =
             notices.iter().enumerate().filter(|(_, notice)| notice.kind == kind).collect();
+        of_kind.sort_by_key(|(_, notice)| {
+            let of = &notice.workload;
+            (of.namespace.clone(), of.name.clone(), notice.container.clone())
+        });
         if of_kind.is_empty() {
             continue;
         }
@@ -64,7 +69,7 @@ fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec
         left -= shown;
         let item = |(at, notice): &(usize, &Notice)| {
             let url = frame.links.each.get(*at).cloned().flatten();
-            Item { line: line(notice, words), url }
+            Item { line: line(notice, words, frame), url }
         };
         sections.push(Section {
             heading: words.section(kind, of_kind.len()),
@@ -80,11 +85,16 @@ fn is_listed(kind: NoticeKind, frame: &Frame<'_>) -> bool {
     frame.links.whole.is_some() && matches!(kind, NoticeKind::Available | NoticeKind::Held)
 }
 
-/// One of several things, in a line that stands alone.
-fn line(notice: &Notice, words: &dyn Catalogue) -> String {
+/// One of several things, in a line that stands alone: with how far it goes, and that it failed elsewhere.
+fn line(notice: &Notice, words: &dyn Catalogue, frame: &Frame<'_>) -> String {
     let names = names(notice, words, false);
     let image = image(notice);
-    format!("{}{} {image} {}", names.workload, words.colon(), words.step(notice, &names))
+    let level = words.level(&notice.level);
+    let level = Some(level).filter(|level| notice.kind == NoticeKind::Available && !level.is_empty());
+    let level = level.map(|level| format!(" ({level})")).unwrap_or_default();
+    let because = notice.because.as_deref().filter(|because| matches!(because, Asks::Failed(_)));
+    let because = because.map(|because| format!(". {}", clean(&words.asks(because, frame.zone)))).unwrap_or_default();
+    format!("{}{} {image} {}{level}{because}", names.workload, words.colon(), words.step(notice, &names))
 }
 
 pub(super) fn trouble(trouble: &Trouble, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {

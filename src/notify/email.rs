@@ -17,7 +17,7 @@ use super::service::{Sending, Style};
 use super::template::{Templates, made};
 use crate::domain::event::{Delivery, Told};
 use crate::domain::release::Room;
-use crate::message::Message;
+use crate::message::{Message, Severity};
 use crate::outbound::Outbound;
 pub use session::is_host_name;
 use session::{Relay, SessionError, is_about_relaying, is_put_off};
@@ -165,7 +165,12 @@ impl EmailChannel {
             .message_id(Some(format!("<{}@{domain}>", delivery.id())))
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"))
-            .raw_header(header("List-Id", &format!("image-watcher <image-watcher.{domain}>")));
+            .raw_header(header("List-Id", &format!("image-watcher <image-watcher.{domain}>")))
+            // All mails about one update have one subject: rules go by this.
+            .raw_header(header("X-Image-Watcher-Event", delivery.event()));
+        if message.severity == Severity::Failure {
+            mail = mail.raw_header(header("Importance", "high"));
+        }
         if let Some(root) = thread(delivery) {
             let root = format!("<{root}@{domain}>");
             mail = mail.in_reply_to(root.clone()).references(root);
@@ -272,6 +277,12 @@ pub(super) mod tests {
         assert!(mail.contains(&format!("Message-ID: <{}@example.com>", delivery.id())), "{mail}");
         assert!(mail.contains(&format!("References: <{}@example.com>", delivery.notices()[0].update_id())));
         assert!(mail.contains("Auto-Submitted: auto-generated") && mail.contains("List-Id: "));
+        assert!(mail.contains("X-Image-Watcher-Event: update.available") && !mail.contains("Importance"), "{mail}");
+        let mut stopped = asking();
+        stopped.notices_mut()[0].kind = crate::domain::event::NoticeKind::Stopped;
+        let stopped = written(&stopped, None).unwrap();
+        assert!(stopped.contains("X-Image-Watcher-Event: updates.stopped\r\n"), "{stopped}");
+        assert!(stopped.contains("Importance: high\r\n"), "{stopped}");
         assert!(mail.contains("multipart/alternative"));
         assert!(mail.contains("https://iw.example.com/a/v1.x"));
         let plain = styled(&delivery, Some("https://iw.example.com/a/v1.x"), Style::Plain).unwrap();

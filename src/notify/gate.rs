@@ -154,6 +154,13 @@ impl Gate {
         }
     }
 
+    /// For how long it stays closed, where that ends by itself; nothing is left where the next message tries it.
+    #[must_use]
+    pub fn closed_for(&self, now: Duration) -> Option<Duration> {
+        let (why, until) = self.state().closed?;
+        (why != Closed::Gone).then(|| until.saturating_sub(now))
+    }
+
     /// How it stands; `None` where all goes well.
     #[must_use]
     pub fn standing(&self) -> Option<Standing> {
@@ -254,6 +261,7 @@ mod tests {
         }
         assert_eq!(gate.learn(&retry(), at(4), 0.5), None, "people are not told of what passes");
         assert_eq!(gate.opening(at(4).monotonic), Opening::Closed(Duration::from_secs(30)));
+        assert_eq!(gate.closed_for(at(14).monotonic), Some(Duration::from_secs(20)));
         assert_eq!(gate.opening(at(34).monotonic), Opening::One);
         gate.learn(&retry(), at(34), 0.5);
         assert_eq!(gate.opening(at(34).monotonic), Opening::Closed(Duration::from_secs(60)), "longer each time");

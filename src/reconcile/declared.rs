@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 
-use super::draft::{Chosen, image_of};
+use super::draft::{Chosen, Work, image_of};
 use super::{Reconciler, Target};
 use crate::cluster::Cluster;
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::policy::Mode;
-use crate::domain::record::{Ledger, Question};
+use crate::domain::record::{Event, Ledger, NotesAwaited, Question};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -58,6 +58,9 @@ const MOST: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Unread(Mutex<HashMap<Key, (Duration, Duration)>>);
 
+/// Another moment until which notes are waited for is written down where it is another by so much.
+const ANOTHER: TimeDelta = TimeDelta::minutes(2);
+
 /// What is gone to, and the place that its workload names for its notes.
 type Key = (String, Option<String>);
 
@@ -97,17 +100,20 @@ impl Unread {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// What the makers declare of an update; `None` where it has to wait, as that can't be known now.
+    /// What the makers declare of an update.
+    ///
+    /// # Errors
+    /// Until when it waits at most, where that can't be known now.
     pub(super) async fn declared(
         &self,
         target: &Target,
         ledger: &Ledger,
         settings: &Settings,
         chosen: &Chosen,
-    ) -> Option<Declared> {
+    ) -> Result<Declared, DateTime<Utc>> {
         // The same version again has no other notes.
         if chosen.level == Level::Digest {
-            return Some(Declared::default());
+            return Ok(Declared::default());
         }
         let (image, mode) = (image_of(target), settings.mode);
         let question = ledger.question_about(&image, &chosen.to, &chosen.digest);
@@ -115,7 +121,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             && !question.declares.unread
             && (mode != Mode::AutoUpdate || question.declares.any())
         {
-            return Some(Declared { kinds: question.declares, quotes: Vec::new() });
+            return Ok(Declared { kinds: question.declares, quotes: Vec::new() });
         }
         let key = Unread::key(target, settings, chosen);
         let now = self.0.ambient.monotonic();
@@ -128,22 +134,37 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (workload, container) = (Arc::clone(&target.workload), target.container.clone());
         let (to, digest) = (chosen.to.clone(), chosen.digest.clone());
         let known = self.0.declarations.declared(Proposed { workload, container, to, digest, patience }).await;
-        if known.is_some() {
+        if let Some(known) = known {
             self.1.unread.read(&key);
-            return known;
+            return Ok(known);
         }
         let waited = self.1.unread.again(key, self.0.ambient.monotonic());
         if let Some(question) = question.filter(|it| mode != Mode::AutoUpdate || it.declares.any()) {
-            return Some(Declared { kinds: self.still_unread(question), quotes: Vec::new() });
+            return Ok(Declared { kinds: self.still_unread(question), quotes: Vec::new() });
         }
         if mode != Mode::AutoUpdate {
-            return Some(Declared { kinds: Kinds::UNREAD, quotes: Vec::new() });
+            return Ok(Declared { kinds: Kinds::UNREAD, quotes: Vec::new() });
         }
         let goes_on = waited >= LONGEST;
         let (workload, container, to) = (&target.workload.id, &target.container, &chosen.to);
         let outcome = if goes_on { "goes on without them" } else { "waits" };
         tracing::info!(%workload, container, %to, waited = waited.as_secs(), outcome, "the release notes of this update can't be read now; it does not go by itself before they are, for an hour at most");
-        goes_on.then(Declared::default)
+        if goes_on { Ok(Declared::default()) } else { Err(self.0.ambient.now() + LONGEST.saturating_sub(waited)) }
+    }
+
+    /// Remembers on the draft that a version waits for its notes, so that whoever looks says so; or that none does.
+    pub(super) fn notes_awaited(&self, work: &mut Work, container: &str, awaited: Option<NotesAwaited>) {
+        let (now, known) = (self.0.ambient.now(), work.ledger(container).and_then(|ledger| ledger.notes.clone()));
+        let is_known = |awaited: &NotesAwaited| {
+            let until = work.ledger(container)?.awaits_notes(&awaited.tag, &awaited.digest, now)?;
+            Some((until - awaited.until).abs() < ANOTHER)
+        };
+        match awaited {
+            Some(awaited) if is_known(&awaited) == Some(true) => {}
+            Some(awaited) => drop(work.draft.on(container, Event::AwaitNotes(awaited), now)),
+            None if known.is_some() => drop(work.draft.on(container, Event::NotesRead, now)),
+            None => {}
+        }
     }
 
     /// What is declared of the update that a question is about, of which not all could be read when it was asked.

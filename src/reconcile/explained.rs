@@ -74,7 +74,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         wanted.add(running.as_str(), &settings.policy);
         let tags = self.0.registry.tags(&target.repository, target.credential()?, &wanted).await;
         let tags = tags.map_err(|error| StepError::Registry(Arc::new(error)))?;
-        let known = Known { workload, container, record, settings: &settings, others: Others::Unknown };
+        let others = self.others_by_now(workload, container);
+        let known = Known { workload, container, record, settings: &settings, others: Others::Said(others.as_ref()) };
         let owner = workload.owner.as_deref();
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
             let to = decision.chosen();

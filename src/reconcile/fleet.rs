@@ -11,7 +11,7 @@ use crate::domain::event::Job;
 use crate::domain::fleet::{Asks, Beside, Candidate, Entered, Verdict, Waits};
 use crate::domain::record::Record;
 use crate::domain::reference::Repository;
-use crate::domain::workload::WorkloadId;
+use crate::domain::workload::{Workload, WorkloadId};
 use crate::queue::{NewJob, Queue, QueueError, Records};
 use crate::registry::Registry;
 
@@ -85,6 +85,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether nobody waits for a workload's rollout: it stands still, or may not be written, so that it is not followed.
     fn is_let_alone(&self, passing: &Passing, id: &WorkloadId) -> bool {
         passing.still.contains(&id.uid) || !self.0.cluster.may_patch(id)
+    }
+
+    /// Whether a workload may be written, as far as that is known.
+    #[must_use]
+    pub fn may_write(&self, id: &WorkloadId) -> bool {
+        self.0.cluster.may_patch(id)
+    }
+
+    /// What others are a reason for at this moment, whatever a container goes to: the brake, or what its last look waits for.
+    pub(super) fn others_by_now(&self, workload: &Workload, container: &str) -> Option<Verdict> {
+        let stopped = self.stopped().map(Asks::Stopped).map(Verdict::Asks);
+        let waits = || self.waiting().remove(&(workload.id.uid.clone(), container.into())).map(Verdict::Waits);
+        stopped.or_else(waits)
     }
 
     /// Which containers wait for other workloads, by uid and name, and for what.

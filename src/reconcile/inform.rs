@@ -39,8 +39,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let judged = match self.judge(target, ledger, &settings, (tags, None)).await {
             Ok(judged) if self.0.cluster.is_dry_run() => match self.with_notes(target, ledger, &settings, judged).await
             {
-                Some(judged) => Ok(judged),
-                None => return Ok(Some(self.0.ambient.now() + declared::AGAIN)),
+                Ok(judged) => Ok(judged),
+                Err(_) => return Ok(Some(self.0.ambient.now() + declared::AGAIN)),
             },
             judged => judged,
         };

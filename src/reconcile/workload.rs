@@ -16,7 +16,7 @@ use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::fleet::{Asks, Others, Verdict, Waits};
 use crate::domain::policy::{Doubt, Mode};
 use crate::domain::preflight::Preflight;
-use crate::domain::record::{Event, Ledger};
+use crate::domain::record::{Event, Ledger, NotesAwaited};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{Bounds, Fingerprint, Settings};
 use crate::domain::view::{Blocker, Known};
@@ -313,13 +313,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
-        let Some(judged) = self.with_notes(target, ledger, &settings, judged).await else {
-            self.count("waiting", "notes");
-            // What was wrong is mended, whatever the notes will say.
-            work.draft.say(&target.container, slow);
-            let again = self.0.ambient.now() + declared::AGAIN;
-            return Ok(Looked { is_unsure: true, ..Looked::again(Some(again)) });
+        let judged = self.with_notes(target, ledger, &settings, judged).await;
+        let judged = match judged {
+            Ok(judged) => judged,
+            Err(awaited) => {
+                self.count("waiting", "notes");
+                // What was wrong is mended, whatever the notes will say.
+                work.draft.say(&target.container, slow);
+                self.notes_awaited(work, &target.container, Some(awaited));
+                let again = self.0.ambient.now() + declared::AGAIN;
+                return Ok(Looked { is_unsure: true, ..Looked::again(Some(again)) });
+            }
         };
+        self.notes_awaited(work, &target.container, None);
         if let Choice::Undecided(Undecided::Gone(gone)) = &judged.choice {
             let again = self.gone(work, target, &settings, gone).await;
             return Ok(Looked { is_unsure: true, ..Looked::again(earliest(judged.due, Some(again))) });
@@ -340,20 +346,25 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(Looked { is_unsure, ..looked })
     }
 
-    /// The same with what the makers declare of the update; `None` where it has to wait for that.
+    /// The same with what the makers declare of the update.
+    ///
+    /// # Errors
+    /// What waits for that, where it has to.
     pub(super) async fn with_notes(
         &self,
         target: &Target,
         ledger: &Ledger,
         settings: &Settings,
         mut judged: Judged,
-    ) -> Option<Judged> {
+    ) -> Result<Judged, NotesAwaited> {
         if let Choice::To(chosen) = &mut judged.choice
             && ledger.holds(&chosen.to, &chosen.digest).is_none()
         {
-            chosen.declared = self.declared(target, ledger, settings, chosen).await?;
+            let declared = self.declared(target, ledger, settings, chosen).await;
+            let awaited = |until| NotesAwaited { tag: chosen.to.clone(), digest: chosen.digest.clone(), until };
+            chosen.declared = declared.map_err(awaited)?;
         }
-        Some(judged)
+        Ok(judged)
     }
 
     /// Puts on the draft what a decision comes to, but for an update.
@@ -438,6 +449,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("asks", asks.word());
                 chosen.because = Some(*asks);
                 true
+            }
+            // Whoever looks for itself knows both.
+            Some(Blocker::Notes(_) | Blocker::WasStopped(_)) => {
+                return Looked::again(earliest(due, Some(now + LOOK_AGAIN)));
             }
             Some(Blocker::Paused | Blocker::Window(_) | Blocker::Rolling { .. }) | None
                 if chosen.declared.kinds.asks() =>

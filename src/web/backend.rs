@@ -6,7 +6,8 @@ use futures_util::future::BoxFuture;
 use crate::access::Visitor;
 use crate::api::NotInForce;
 use crate::api::view::{
-    BrakeView, Counts, DeliveryView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView, SourceView, WorkloadView,
+    BrakeView, ClosedChannelView, DeliveryView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView, SourceView,
+    WorkloadView,
 };
 use crate::domain::reference::{Digest, Tag};
 use crate::listener::Problem;
@@ -151,8 +152,6 @@ pub type PageOfDeliveries = (Vec<DeliveryView>, Option<String>);
 pub trait Backend: Send + Sync {
     /// The moment that everything is told at.
     fn now(&self) -> DateTime<Utc>;
-    /// How many containers want what, of all that are watched.
-    fn counts(&self) -> BoxFuture<'_, Counts>;
     /// A page of the containers that are watched, as far as they fit.
     fn fleet<'a>(&'a self, filter: &'a Filter, paging: Paging) -> BoxFuture<'a, Fleet>;
     /// The first so many whose question can be answered with yes, and is not put off, and how many more there are.
@@ -165,6 +164,8 @@ pub trait Backend: Send + Sync {
     fn not_in_force(&self) -> NotInForce;
     /// How many messages were given up.
     fn dead(&self) -> BoxFuture<'_, u64>;
+    /// Which channels take nothing now.
+    fn closed_channels(&self) -> Vec<ClosedChannelView>;
     /// How the brake stands.
     fn brake(&self) -> BoxFuture<'_, BrakeView>;
     /// One workload, with its history and notes.

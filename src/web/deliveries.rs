@@ -10,7 +10,7 @@ use super::backend::{Handling, Letters};
 use super::pages::value;
 use super::row::{Shown, StateShown};
 use super::words::Moment;
-use crate::api::view::DeliveryView;
+use crate::api::view::{ClosedChannelView, DeliveryView};
 use crate::domain::view::Attention;
 use crate::listener::Form;
 
@@ -63,7 +63,7 @@ pub(super) fn handling(form: &Form) -> Option<Handling> {
     }
 }
 
-fn message(letter: &DeliveryView, shown: Shown<'_>) -> Message {
+fn message(letter: &DeliveryView, closed: &[ClosedChannelView], shown: Shown<'_>) -> Message {
     let Shown { words, now, .. } = shown;
     let shape = match letter.state.as_str() {
         "dead" => Attention::Failed,
@@ -71,6 +71,9 @@ fn message(letter: &DeliveryView, shown: Shown<'_>) -> Message {
         "waiting" => Attention::Waiting,
         _ => Attention::UpToDate,
     };
+    // Nothing is tried while its channel is closed.
+    let opens = closed.iter().find(|it| it.name == letter.channel).and_then(|it| it.until).map(|at| at.0);
+    let next = letter.next_attempt.map(|at| at.0).max(opens.filter(|_| letter.state != "delivered"));
     let more = letter.about.len().saturating_sub(1) + letter.more;
     let first = letter.about.first();
     let version = first.map(|it| format!("{} → {}", it.from, it.to));
@@ -86,7 +89,7 @@ fn message(letter: &DeliveryView, shown: Shown<'_>) -> Message {
         tries: letter.attempts,
         error: letter.last_error.clone(),
         at: Moment::of(letter.changed.0, now, words),
-        next: letter.next_attempt.filter(|_| letter.state != "dead").map(|at| Moment::of(at.0, now, words)),
+        next: next.filter(|_| letter.state != "dead").map(|at| Moment::of(at, now, words)),
         is_dead: letter.state == "dead",
     }
 }
@@ -101,10 +104,15 @@ fn url(base: &str, state: Option<&str>, from: Option<&str>) -> String {
 }
 
 /// What the template is given: those that were given up first.
-pub(super) fn values(letters: &[DeliveryView], next: Option<&str>, asked: &Letters, shown: Shown<'_>) -> Value {
-    let Shown { words, base, .. } = shown;
+pub(super) fn values(
+    (letters, next): (&[DeliveryView], Option<&str>),
+    closed: &[ClosedChannelView],
+    asked: &Letters,
+    shown: Shown<'_>,
+) -> Value {
+    let Shown { words, base, now } = shown;
     let state = asked.state.as_deref();
-    let messages: Vec<Message> = letters.iter().map(|letter| message(letter, shown)).collect();
+    let messages: Vec<Message> = letters.iter().map(|letter| message(letter, closed, shown)).collect();
     let group = |of: &str| {
         let all: Vec<&Message> = messages.iter().filter(|it| it.word == of).collect();
         (!all.is_empty()).then(|| value(all))
@@ -122,6 +130,7 @@ pub(super) fn values(letters: &[DeliveryView], next: Option<&str>, asked: &Lette
         tabs => std::iter::once(None).chain(STATES.map(Some)).map(tab).collect::<Vec<_>>(),
         groups => STATES.into_iter().filter_map(group).collect::<Vec<_>>(),
         channels => channels.collect::<Vec<_>>(),
+        closed => closed.iter().map(|it| words.closed(it, now)).collect::<Vec<_>>(),
         next => next.map(|from| url(base, state, Some(from))),
     }
 }

@@ -23,7 +23,6 @@ mod made_up;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -42,7 +41,6 @@ use row::Shown;
 use words::{Moment, Words};
 
 use crate::access::{Role, Visitor};
-use crate::api::view::Counts;
 use crate::listener::{Bodies, Form, Problem, seen};
 
 /// What the routes are given.
@@ -154,14 +152,12 @@ struct Page<'p> {
     now: chrono::DateTime<chrono::Utc>,
     /// Whether it answers a form, and so can't be asked for again.
     is_answer: bool,
-    /// How many containers want what, which the navigation tells.
-    counts: Cell<Option<Counts>>,
 }
 
 impl<'p> Page<'p> {
     fn new(web: &'p Web, visitor: &'p Visitor, headers: &HeaderMap) -> Self {
         let (words, now) = (words::of(headers), web.backend.now());
-        Self { web, visitor, words, now, is_answer: false, counts: Cell::new(None) }
+        Self { web, visitor, words, now, is_answer: false }
     }
 
     /// The answer to a form.
@@ -208,13 +204,14 @@ impl<'p> Page<'p> {
     async fn nav(&self, current: View) -> Value {
         let Self { web, words, .. } = self;
         let labels = words.labels();
-        let counts = match self.counts.get() {
-            Some(counts) => counts,
-            None => web.backend.counts().await,
-        };
-        let waiting = counts.needs_you as u64;
+        // As many as its page lists.
+        let waiting = web.backend.approvable(0).await.1 as u64;
         let to_mend = sources::to_mend(&web.backend.sources(), &web.backend.registries()) as u64;
-        let dead = web.backend.dead().await;
+        let closed = web.backend.closed_channels().len() as u64;
+        let (dead, of) = match web.backend.dead().await {
+            0 if closed > 0 => (closed, labels.closed()),
+            dead => (dead, labels.given_up()),
+        };
         let one = |view: View, path: &str, word: &str, count: u64, of: &str| {
             let count = (count > 0).then_some(count);
             context! { url => format!("{}{path}", web.base), word => word, count => count, of => of, current => view == current }
@@ -223,7 +220,7 @@ impl<'p> Page<'p> {
             one(View::Fleet, "/", labels.fleet(), 0, ""),
             one(View::Approvals, "/approvals", labels.approvals(), waiting, ""),
             one(View::Sources, "/sources", labels.sources(), to_mend, labels.to_mend()),
-            one(View::Deliveries, "/deliveries", labels.deliveries(), dead, labels.given_up()),
+            one(View::Deliveries, "/deliveries", labels.deliveries(), dead, of),
         ])
     }
 

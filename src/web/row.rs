@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::words::{Moment, Said, Words, beside, since};
 use crate::api::view::{AvailableView, ContainerView, RunningView, WorkloadView};
 use crate::domain::tag::Level;
-use crate::domain::view::Attention;
+use crate::domain::view::{Attention, Cause};
 use crate::domain::workload::Kind;
 
 /// What stays as it is in a piece of a path.
@@ -199,8 +199,8 @@ impl Row {
         Self {
             state: StateShown::of(container.state, words),
             to: container.available.as_ref().map(|to| Target::of(&run.tag, to, shown)),
-            why: words.why(container, now),
-            go: words.go(container.state).map(|word| Go { word, url: go(&who.url, container) }),
+            why: why(workload, container, shown),
+            go: go(&who.url, container, words),
             mode: mode(container, words),
             changed,
             pick: pick(workload, container),
@@ -211,10 +211,25 @@ impl Row {
     }
 }
 
-fn go(url: &str, container: &ContainerView) -> String {
-    let anchor =
-        if container.state == Attention::Failed { "h-time".to_owned() } else { format!("c-{}", container.name) };
-    format!("{url}#{anchor}")
+/// Why a container stands as it does; or that nobody can help it.
+pub(super) fn why(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -> Said {
+    let is_due = container.state == Attention::NeedsYou || container.status.cause == Cause::Applies;
+    if !workload.may_write && is_due && container.available.is_some() {
+        let resource = Kind::named(workload.kind).map_or(workload.kind, Kind::plural);
+        return shown.words.no_right(resource, &workload.namespace);
+    }
+    shown.words.why(container, shown.now)
+}
+
+/// What can be done: where nothing was written there is nothing to read in the timeline.
+fn go(url: &str, container: &ContainerView, words: &dyn Words) -> Option<Go> {
+    let was_written = matches!(container.status.cause, Cause::RolloutFailed { .. } | Cause::WentBack(_));
+    let (state, anchor) = match container.state {
+        Attention::Failed if was_written && container.question.is_none() => (Attention::Failed, "h-time".to_owned()),
+        Attention::Failed => (Attention::NeedsYou, format!("c-{}", container.name)),
+        state => (state, format!("c-{}", container.name)),
+    };
+    Some(Go { word: words.go(state)?, url: format!("{url}#{anchor}") })
 }
 
 /// What happens to a newer version, and how far it may go.

@@ -9,8 +9,8 @@ use super::backend::{
 };
 use crate::access::Visitor;
 use crate::api::view::{
-    BrakeView, ContainerView, Counts, ExplanationView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView,
-    SourceView, WorkloadView,
+    BrakeView, ClosedChannelView, ContainerView, ExplanationView, Filter, Fleet, FleetRow, Paging, PollView,
+    RegistryView, SourceView, WorkloadView,
 };
 use crate::api::{Api, Decision, Decisions, How, NotInForce, Seen, SeenItem};
 use crate::cluster::ScopeState;
@@ -97,10 +97,6 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         self.ambient.now()
     }
 
-    fn counts(&self) -> BoxFuture<'_, Counts> {
-        Box::pin(Self::counts(self))
-    }
-
     fn fleet<'a>(&'a self, filter: &'a Filter, paging: Paging) -> BoxFuture<'a, Fleet> {
         Box::pin(Self::fleet(self, filter, paging))
     }
@@ -145,6 +141,10 @@ impl<Q: queue::Letters> Backend for Api<Q> {
             let depth = self.queue.depth().await;
             depth.map(|depth| Depth::by_channel(&depth.dead).values().sum()).unwrap_or_default()
         })
+    }
+
+    fn closed_channels(&self) -> Vec<ClosedChannelView> {
+        (self.channels)()
     }
 
     fn brake(&self) -> BoxFuture<'_, BrakeView> {

@@ -239,6 +239,9 @@ async fn going_back_throwing_away_and_resuming_are_asked_once_more() {
     let back = [TOKEN, ("action", "rollback"), ("w", old)];
     let sure = post(&backend, Role::Approver, "/workloads/shop/deploy/web", &back).await;
     assert!(sure.body.contains("Go back from 1.2.3 to 1.2.2?") && backend.decided.lock().unwrap().is_empty());
+    for part in ["<dd class=\"all\">prod-eu<", ">shop/deploy/web<", ">shop-web<", ">1.2.2 sha256:ab<", ">1.2.3"] {
+        assert!(sure.body.contains(part), "{part}: {}", sure.body);
+    }
     let elsewhere = post(&backend, Role::Approver, "/workloads/shop/deploy/worker", &back).await;
     assert_eq!(elsewhere.status, StatusCode::BAD_REQUEST, "it is of another workload");
     post(
@@ -285,7 +288,7 @@ async fn a_form_that_is_none_of_a_page_does_nothing() {
 async fn the_navigation_counts_the_same_on_every_page() {
     let backend = Arc::new(MadeUp::of(60));
     let count = regex::Regex::new(r#"/iw/approvals"[^>]*>Approvals <b>(\d+)"#).unwrap();
-    let needs = backend.counts().await.needs_you.to_string();
+    let needs = backend.approvable(0).await.1.to_string();
     for path in VIEWS.into_iter().chain(["/workloads/shop/deploy/none"]) {
         let page = get(&backend, path).await;
         assert_eq!(&count.captures(&page.body).unwrap()[1], needs, "{path}");
@@ -400,6 +403,19 @@ async fn what_of_the_configuration_is_not_in_force_is_said_on_every_page() {
         assert!(page.body.contains("A restart takes over: a, b, c, d, 1 more."), "{}", page.body);
     }
     assert!(get_in(&fleet, "/", "fr").await.body.contains("Un redémarrage applique"));
+}
+
+#[actix_web::test]
+async fn a_channel_that_takes_nothing_is_told_with_the_moment_of_its_next_try() {
+    let backend = Arc::new(MadeUp::of(3));
+    let page = get(&backend, "/deliveries").await;
+    assert!(
+        page.body.contains("oncall takes no message (no answer): they wait, and none is tried before"),
+        "{}",
+        page.body
+    );
+    assert!(page.body.contains("in 4\u{a0}min."), "{}", page.body);
+    assert!(get_in(&backend, "/deliveries", "fr").await.body.contains("oncall ne prend aucun message (no answer)"));
 }
 
 #[actix_web::test]

@@ -13,8 +13,8 @@ use super::row::{Shown, workload_url};
 use super::words::{Button, Did, Sure, Tick};
 use super::{Page, View, Web, form_of};
 use crate::access::Visitor;
-use crate::api::view::BrakeView;
-use crate::domain::reference::Tag;
+use crate::api::view::{BrakeView, FleetRow};
+use crate::domain::reference::{Digest, Tag};
 use crate::listener::{Form, Problem, unread};
 
 /// `GET /`
@@ -22,7 +22,6 @@ pub(super) async fn fleet(web: Data<Web>, visitor: Visitor, request: HttpRequest
     let page = Page::new(&web, &visitor, request.headers());
     let asked = Asked::read(request.query_string());
     let fleet = web.backend.fleet(&asked.filter, asked.paging()).await;
-    page.counts.set(Some(fleet.of_all));
     if fleet.of_all.all() == 0 && !asked.is_filtered() {
         return page.show(StatusCode::OK, (View::Fleet, "empty.html"), empty(&page)).await;
     }
@@ -106,9 +105,23 @@ const NO_BUTTON: Problem = Problem::new(StatusCode::BAD_REQUEST, "choose one of 
 
 /// Going back is asked once more.
 async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
-    let Pick { place, running, version, .. } = pick;
+    let Pick { place, running, version, digest } = pick;
     let url = workload_url(&page.web.base, &place.namespace, &place.kind, &place.name);
+    let known = page.web.backend.at(std::slice::from_ref(place)).await;
+    let runs = known.first().and_then(FleetRow::both).and_then(|(_, container)| container.running.as_ref());
+    let runs = runs.and_then(|running| running.digest.as_deref()).unwrap_or_default();
+    let labels = page.words.labels();
+    let named = format!("{}/{}/{}", place.namespace, place.kind, place.name);
+    let from = format!("{} {runs}", running.as_ref().map_or("", Tag::as_str));
+    let pairs = [
+        page.web.cluster.clone().map(|cluster| (labels.cluster(), cluster)),
+        Some((labels.workload(), named)),
+        Some((labels.container(), place.container.clone())),
+        Some((labels.running(), from.trim_end().to_owned())),
+        Some((labels.back_to(), format!("{version} {}", digest.as_ref().map_or("", Digest::as_str)).trim_end().to_owned())),
+    ];
     let confirm = Confirm {
+        pairs: pairs.into_iter().flatten().collect(),
         tick: Some(page.words.tick(Tick::ReadBack, "")),
         field: form.one("w").map(|pick| ("w", pick)),
         ..Confirm::new(&url, ("action", "rollback"), page.words.button(Button::RollBack, version.as_str()))
@@ -124,6 +137,8 @@ struct Confirm<'c> {
     back: &'c str,
     /// What it is about, line by line.
     lines: Vec<String>,
+    /// What it is about, each with its name.
+    pairs: Vec<(&'static str, String)>,
     /// What has to be ticked.
     tick: Option<String>,
     /// What the form brings along.
@@ -134,7 +149,16 @@ struct Confirm<'c> {
 
 impl<'c> Confirm<'c> {
     fn new(url: &'c str, button: (&'static str, &'c str), word: impl Into<String>) -> Self {
-        Self { url, back: url, lines: Vec::new(), tick: None, field: None, button, word: word.into() }
+        Self {
+            url,
+            back: url,
+            lines: Vec::new(),
+            pairs: Vec::new(),
+            tick: None,
+            field: None,
+            button,
+            word: word.into(),
+        }
     }
 
     async fn show(self, page: &Page<'_>, view: View, sure: Sure<'_>) -> HttpResponse {
@@ -145,6 +169,7 @@ impl<'c> Confirm<'c> {
             text => said.text,
             narrow => true,
             lines => self.lines,
+            pairs => super::pages::value(self.pairs),
             action => self.url,
             back => self.back,
             tick => self.tick,
@@ -233,7 +258,12 @@ async fn show_deliveries(page: &Page<'_>, query: &str, did: Option<Did>) -> Http
     let asked = super::deliveries::asked(query);
     match page.web.backend.deliveries(asked.clone()).await {
         Ok((letters, next)) => {
-            let values = super::deliveries::values(&letters, next.as_deref(), &asked, page.shown());
+            let values = super::deliveries::values(
+                (&letters, next.as_deref()),
+                &page.web.backend.closed_channels(),
+                &asked,
+                page.shown(),
+            );
             let values = context! { said => did.map(|did| page.words.did(did)), ..values };
             page.show(StatusCode::OK, (View::Deliveries, "deliveries.html"), values).await
         }

@@ -14,7 +14,7 @@ use crate::domain::policy::Mode;
 use crate::domain::preflight::{Changes, DryRun, FromTo, Names, PlatformsOf, Preflight};
 use crate::domain::release::{ReleaseNotes, Room};
 use crate::domain::tag::Level;
-use crate::domain::view::Attention;
+use crate::domain::view::Cause;
 
 /// What the page has room for.
 const ROOM: Room = Room { alerts: 40, releases: 30, lines: 60, characters: 60_000 };
@@ -74,7 +74,8 @@ fn container(
         state => value(StateShown::of(container.state, words)),
         run => value(&run),
         toLabel => words.labels().available(),
-        why => value(words.why(container, shown.now)),
+        why => value(super::row::why(workload, container, shown)),
+        failure => &container.failure,
         facts => value(facts(container, preflight, shown)),
         digests => value(digests(container, &run)),
         checks => preflight.map(|it| checks(it, words)).unwrap_or_default(),
@@ -115,6 +116,9 @@ fn facts(container: &ContainerView, preflight: Option<&Preflight>, shown: Shown<
 }
 
 fn megabytes(bytes: u64, words: &dyn Words) -> String {
+    if bytes < 100_000 {
+        return format!("{}\u{a0}kB", bytes.div_ceil(1000));
+    }
     #[expect(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
     let number = format!("{:.1}", bytes as f64 / 1_000_000.0);
     words.decimal(&number) + "\u{a0}MB"
@@ -195,7 +199,8 @@ fn asked(workload: &WorkloadView, container: &ContainerView, question: &Question
         buttons => question.actions.iter().filter_map(button).collect::<Vec<_>>(),
         maySnooze => question.actions.contains(&"snooze"),
         // That one may go back from what runs well is no question.
-        wantsAnswer => !question.actions.contains(&"rollback") || container.state != Attention::UpToDate,
+        wantsAnswer => !question.actions.contains(&"rollback")
+            || matches!(container.status.cause, Cause::RolloutFailed { .. }),
         snoozed => snoozed,
     }
 }
@@ -218,6 +223,11 @@ fn settings(container: &ContainerView, words: &dyn Words) -> Vec<Pair> {
     };
     add(FactName::Mode, container.mode.as_ref(), container.mode_from);
     add(FactName::Strategy, container.strategy.as_ref(), container.strategy_from);
+    all.extend(container.settings.iter().map(|one| Pair {
+        label: one.name,
+        value: one.value.clone(),
+        detail: Some(words.origin(one.from).to_owned()),
+    }));
     if let Some(group) = &container.group {
         all.push(Pair::new(words.labels().group(), format!("{}: {}", group.name, group.members.join(", "))));
     }
@@ -252,12 +262,15 @@ fn unanswered(workload: &WorkloadView, container: &ContainerView, shown: Shown<'
 
 /// A version that can be gone back to.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Back {
     value: String,
     words: String,
+    /// Whether it failed here: it is not suggested.
+    has_failed: bool,
 }
 
-/// What ran before, each once, newest first. What is possible is the sequencer's to say.
+/// What ran before, each once, newest first, and what failed here last. What is possible is the sequencer's to say.
 fn back(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -> Vec<Back> {
     let running = container.running.as_ref().and_then(|running| running.digest.as_deref());
     let mut all: Vec<Back> = Vec::new();
@@ -269,10 +282,11 @@ fn back(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) ->
             let when = Moment::read(&change.time, shown.now, shown.words);
             let when = when.map(|at| format!(", {}", at.full())).unwrap_or_default();
             let digest = super::row::short(&change.digest);
-            let words = format!("{} · {digest}{when} · {}", change.version, shown.words.ran(change.outcome));
-            all.push(Back { value, words });
+            let words = format!("{} · {} · {digest}{when}", change.version, shown.words.ran(change.outcome));
+            all.push(Back { value, words, has_failed: change.outcome == Outcome::Failed });
         }
     }
+    all.sort_by_key(|one| one.has_failed);
     all
 }
 

@@ -29,6 +29,8 @@ pub struct ChangeView {
     /// How it ended.
     #[cfg_attr(test, schema(value_type = crate::api::openapi::Outcome))]
     pub outcome: Outcome,
+    /// Whether it went back to an older version.
+    pub is_back: bool,
     /// How far it went; empty where that is not known.
     pub level: String,
 }
@@ -37,9 +39,10 @@ impl ChangeView {
     /// That of an entry, without what would help to answer a link.
     #[must_use]
     pub fn of(entry: &Entry) -> Self {
+        let is_back = entry.is_back();
         let Entry { container, version, previous, digest, previous_image, time, by, outcome, level, approval: _ } =
             entry.clone();
         let who = Actor::from(by.clone()).words();
-        Self { container, version, previous, digest, previous_image, time, by, who, outcome, level }
+        Self { container, version, previous, digest, previous_image, time, by, who, outcome, is_back, level }
     }
 }

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::{ExplanationView, QuestionView, Time};
-use crate::domain::fleet::Waits;
+use crate::domain::fleet::{Stopped, Waits};
 use crate::domain::policy::{Counts, Mode};
 use crate::domain::preflight::Flaw;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{AsksOnly, Held, Ledger, Record, Refused};
-use crate::domain::settings::{Bounds, Origin, Problems, Settings};
+use crate::domain::settings::{self, Bounds, Origin, Problems, Said, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::{Attention, Available, LastLook, Seen, Status, Unfinished};
+use crate::domain::view::{Attention, Available, Cause, LastLook, Seen, Status, Unfinished};
 use crate::domain::workload::{Container, Workload};
 
 /// One container.
@@ -62,6 +62,9 @@ pub struct ContainerView {
     pub strategy: Option<String>,
     /// Who says so.
     pub strategy_from: &'static str,
+    /// What else somebody set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<SettingView>,
     /// The group that it goes to one version with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupView>,
@@ -90,6 +93,9 @@ pub struct ContainerView {
     /// Which other workload an update waits for, or for how many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// What the cluster said of the update that failed, where that is what there is to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// When updates may be applied again, where they may not now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window_opens: Option<Time>,
@@ -154,6 +160,18 @@ pub struct GroupView {
     pub waits: Option<String>,
 }
 
+/// A setting that somebody wrote.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct SettingView {
+    /// Its name, as in annotations: `window`.
+    pub name: &'static str,
+    /// Its value, as it is written.
+    pub value: String,
+    /// Who says so.
+    pub from: &'static str,
+}
+
 /// A version that somebody set back, or that failed.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -213,17 +231,18 @@ pub(crate) struct Beside<'b> {
     pub(crate) bounds: &'b Bounds,
     pub(crate) looked: Option<&'b LastLook>,
     pub(crate) waits: Option<&'b Waits>,
+    pub(crate) stopped: Option<&'b Stopped>,
     pub(crate) now: DateTime<Utc>,
 }
 
 impl ContainerView {
     /// The view of a container; its group is added by who knows the others.
     pub(crate) fn of(workload: &Workload, container: &Container, beside: &Beside<'_>) -> Self {
-        let Beside { record, not_ours, bounds, looked, waits, now } = *beside;
+        let Beside { record, not_ours, bounds, looked, waits, stopped, now } = *beside;
         let name = &*container.name;
         let read = Settings::read(workload, name, bounds);
         let settings: Result<&Settings, &Problems> = read.as_ref();
-        let seen = Seen { workload, container: name, record, not_ours, settings, looked, waits };
+        let seen = Seen { workload, container: name, record, not_ours, settings, looked, waits, stopped };
         let (status, ledger, settings) = (Status::of(&seen, now), record.known(name), read.as_ref().ok());
         let is_automatic = settings.is_some_and(|settings| settings.mode == Mode::AutoUpdate);
         let running = RunningView::of(container, ledger);
@@ -244,6 +263,7 @@ impl ContainerView {
             mode_from: Origin::of_mode(workload, name, bounds.forced).as_str(),
             strategy: settings.map(|settings| settings.policy.strategy.to_string()),
             strategy_from: Origin::of_strategy(workload, name, bounds.forced).as_str(),
+            settings: settings::written(workload, name).into_iter().map(SettingView::of).collect(),
             group: None,
             error: workload.state("error", name).map(str::to_owned),
             rollout: Unfinished::of(workload, name, ledger),
@@ -253,6 +273,7 @@ impl ContainerView {
             asks_only: asks_only.map(AsksOnly::words),
             why_asks_only: asks_only,
             waits: waits.map(ToString::to_string),
+            failure: failure(&status.cause, ledger),
             window_opens: settings.and_then(|it| it.closed_until(now)).map(Time),
             known: ledger.known_since.iter().map(KnownView::of).collect(),
             explanation: None,
@@ -261,6 +282,16 @@ impl ContainerView {
             status,
         }
     }
+}
+
+/// Why what the status is about failed, as far as more than a word of it is known.
+fn failure(cause: &Cause, ledger: &Ledger) -> Option<String> {
+    let failure = match cause {
+        Cause::RolloutFailed { .. } => ledger.update.as_ref()?.failure.as_ref()?,
+        Cause::WentBack(held) => held.failure.as_ref()?,
+        _ => return None,
+    };
+    Some(failure.message.clone()).filter(|message| !message.is_empty())
 }
 
 fn keep(workload: &Workload, running: Option<&RunningView>, status: &Status) -> Option<String> {
@@ -294,6 +325,12 @@ impl AvailableView {
             level: available.level,
             since: available.since.map(Time),
         }
+    }
+}
+
+impl SettingView {
+    fn of((name, said): (&'static str, Said<'_>)) -> Self {
+        Self { name, value: said.value.to_owned(), from: said.origin.as_str() }
     }
 }
 

@@ -136,3 +136,16 @@ fn recipient(delivery: &Delivery) -> Option<String> {
     let masked = masked(&delivery.holder());
     masked.split_once(':').map(|(_, address)| address.to_owned())
 }
+
+/// A channel that takes nothing now, so that its messages wait.
+#[derive(Clone, Debug)]
+pub struct ClosedChannelView {
+    /// Its name.
+    pub name: String,
+    /// Why: one word of `image_watcher_channel_state`.
+    pub why: &'static str,
+    /// What the other side said last.
+    pub said: String,
+    /// When it is tried again; nothing where it is gone for good.
+    pub until: Option<Time>,
+}

@@ -20,10 +20,10 @@ pub use brake::{BrakeView, FailedView, ReleasedView, StoppedView};
 pub use change::ChangeView;
 pub(super) use container::Beside;
 pub use container::{
-    AvailableView, ContainerView, GroupView, HeldView, KnownView, RefusedView, RunningView, UnfitView,
+    AvailableView, ContainerView, GroupView, HeldView, KnownView, RefusedView, RunningView, SettingView, UnfitView,
 };
 pub use decision::{DecidedItem, DecisionView, DecisionsView};
-pub use delivery::{AboutView, DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
+pub use delivery::{AboutView, ClosedChannelView, DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
 pub use explanation::{CandidateView, ExplanationView};
 pub use fleet::{Counts, Filter, Fleet, FleetRow, Moments, Paging, SummaryView, WorkloadDocument, WorkloadsView};
 pub use question::{ApprovalsView, GivenView, MoveView, QuestionView};

@@ -26,6 +26,8 @@ pub struct WorkloadView {
     /// What happened to it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_change: Option<ChangeView>,
+    /// Whether its images may be written, as far as that is known: where not, nothing can be approved.
+    pub may_write: bool,
     /// Its containers, in the order of the pod template.
     pub containers: Vec<ContainerView>,
     /// Newest first; not in a list.

@@ -65,6 +65,8 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: 
         patch = patch.because(workload, Some(said));
     }
     let mut warns: Vec<String> = ground.owner().into_iter().collect();
+    // The same manifest failed elsewhere, or automatic updates are stopped.
+    warns.extend(asked.because.as_ref().map(ToString::to_string));
     if asked.declares.any() {
         warns
             .push("its makers declare breaking changes, steps by hand or migrations: see image-watcher explain".into());

@@ -44,7 +44,7 @@ fn unskip(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<Plan> 
     let Some(skipped) = workload.annotation(&setting) else {
         bail!("image-watcher/{setting} of {} is not set, so nothing is skipped by it", workload.id)
     };
-    let says = vec![format!("{}: proposed again are {skipped}", workload.id)];
+    let says = vec![format!("{}: {skipped} may be proposed again", workload.id)];
     let patch = WorkloadPatch::of(workload).set(workload, &setting, None);
     Ok(Plan { patch, says, warns: Vec::new(), rolls: None })
 }

@@ -14,7 +14,8 @@ fn on_the_page(left: &Left) -> (&'static str, &'static str) {
     let Left { workload, looked, clock, .. } = left;
     let (record, settings) = (annotations::claimed(workload), Settings::read(workload, "web", &Bounds::default()));
     let (record, settings, looked) = (&record, settings.as_ref(), looked.as_ref());
-    let seen = Seen { workload, container: "web", record, not_ours: None, settings, looked, waits: None };
+    let seen =
+        Seen { workload, container: "web", record, not_ours: None, settings, looked, waits: None, stopped: None };
     let status = Status::of(&seen, clock.now());
     (status.attention.as_str(), status.cause.word())
 }
@@ -55,8 +56,8 @@ async fn check_says_what_page_and_api_say_of_the_same_workload() {
         ("snoozed", "waiting", "snoozed"),
         ("rolling", "waiting", "rolling-out"),
         ("a canary waits", "needs-you", "rollout-waits"),
-        ("failed, and left to people", "needs-you", "rollout-failed"),
-        ("failed, and its registry is away", "needs-you", "rollout-failed"),
+        ("failed, and left to people", "failed", "rollout-failed"),
+        ("failed, and its registry is away", "failed", "rollout-failed"),
         ("goes back", "failed", "went-back"),
         ("went back", "failed", "went-back"),
         ("went back, and its registry is away", "failed", "went-back"),

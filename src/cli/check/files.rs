@@ -90,7 +90,7 @@ impl Files {
         let started = ambient.monotonic();
         let subjects: Vec<Subject<'_>> = self.manifests.iter().map(subject).collect();
         let (fleet, limits) = (Fleet::default(), Limits::default());
-        let look = Look { bounds, place: Place::Files, registry, ambient, fleet, limits, stopped: None };
+        let look = Look { bounds, place: Place::Files, registry, ambient, fleet, limits, brake: None };
         let (rows, lists) = look.rows(&subjects).await;
         let took = ambient.monotonic().saturating_sub(started);
         Report { rows, unread: self.unread, lists, took, settings: Vec::new(), files: Some(self.read) }

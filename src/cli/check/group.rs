@@ -14,7 +14,7 @@ use super::look::{Look, Waiting};
 use super::row::Row;
 use crate::assess::group::{candidates, confirmed, level};
 use crate::assess::{self, Candidate, Source};
-use crate::domain::fleet::Others;
+use crate::domain::fleet::{BrakeSeen, Others};
 use crate::domain::group::{Candidates, Found, GroupName, MOST_MEMBERS, Member, Move, Next, Plan, Search, Waits};
 use crate::domain::policy::{Mode, Wanted};
 use crate::domain::record::Record;
@@ -115,7 +115,7 @@ impl<R: Registry> Look<'_, R> {
     /// Whether what was agreed on goes on with this one: where nobody approved it, the brake leaves the rest to people.
     fn goes_on(&self, group: &Group<'_, '_>, place: usize) -> bool {
         let is_auto = group.ours.iter().all(|it| it.settings.mode == Mode::AutoUpdate);
-        group.waiting(place).is_some() && (self.stopped.is_none() || !is_auto)
+        group.waiting(place).is_some() && (!matches!(self.brake, Some(BrakeSeen::On(_))) || !is_auto)
     }
 
     async fn decided_together(&self, group: &Group<'_, '_>, lists: &mut usize) -> Result<Verdict, Verdict> {
@@ -231,7 +231,7 @@ impl<R: Registry> Look<'_, R> {
     fn before_the_first(&self, group: &Group<'_, '_>, movers: Vec<Mover>) -> Verdict {
         let blocker = |mover: &Mover| {
             let Waiting { row, workload, record, settings, .. } = group.waiting(mover.place)?;
-            let others = Others::Read(&self.fleet, self.limits, self.stopped.as_ref());
+            let others = Others::Read(&self.fleet, self.limits, self.brake.as_ref());
             let known = Known { workload, container: &row.container, record, settings, others };
             known.blocker(&mover.to, &mover.found.digest, self.ambient.now())
         };

@@ -14,7 +14,7 @@ use crate::ambient::Ambient;
 use crate::assess::preflight::Platforms;
 use crate::assess::{self, Candidate, Digests, Source, Undecided};
 use crate::cluster::annotations;
-use crate::domain::fleet::{Fleet, Limits, Others, Stopped};
+use crate::domain::fleet::{BrakeSeen, Fleet, Limits, Others};
 use crate::domain::group::Member;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::Record;
@@ -87,8 +87,8 @@ pub(super) struct Look<'c, R> {
     /// What the records of all that are looked at say of each other.
     pub(super) fleet: Fleet,
     pub(super) limits: Limits,
-    /// Why automatic updates are stopped, if they are.
-    pub(super) stopped: Option<Stopped>,
+    /// Whether automatic updates are stopped, or were.
+    pub(super) brake: Option<BrakeSeen>,
 }
 
 impl<R: Registry> Look<'_, R> {
@@ -231,7 +231,7 @@ impl<R: Registry> Look<'_, R> {
     async fn version(&self, waiting: Waiting<'_>, tags: &Tags, source: &Source<'_, R>) -> Row {
         let Waiting { row, workload, record, settings, image, tag, credential } = waiting;
         let (now, mode) = (self.ambient.now(), settings.mode);
-        let others = Others::Read(&self.fleet, self.limits, self.stopped.as_ref());
+        let others = Others::Read(&self.fleet, self.limits, self.brake.as_ref());
         let known = Known { workload, container: &row.container, record, settings: &settings, others };
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.place.platforms()) };
         let place = self.placed((workload, &row.container), &image, record, &platforms);
@@ -272,7 +272,7 @@ impl<R: Registry> Look<'_, R> {
         let digest = record.known(&row.container).digest_of(&image);
         let row = match assess::digest(&source, &tag, digest.as_ref(), &settings.policy, now).await {
             Ok((followed, _)) => {
-                let others = Others::Read(&self.fleet, self.limits, self.stopped.as_ref());
+                let others = Others::Read(&self.fleet, self.limits, self.brake.as_ref());
                 let known = Known { workload, container: &row.container, record, settings: &settings, others };
                 let (view, to) = followed.view(&tag, settings.mode, workload.owner.as_deref());
                 let update = to.map(|to| (&tag, &to.digest));
@@ -326,7 +326,7 @@ impl<R: Registry> Look<'_, R> {
         let (container, now) = (row.container.clone(), self.ambient.now());
         let (settings, looked) = (Ok(settings), LastLook { at: now, came_to });
         let (container, looked) = (&*container, Some(&looked));
-        let seen = Seen { workload, container, record, not_ours: None, settings, looked, waits: None };
+        let seen = Seen { workload, container, record, not_ours: None, settings, looked, waits: None, stopped: None };
         judged(row, &Status::of(&seen, now))
     }
 }

@@ -12,7 +12,7 @@ use crate::cli::terminal::Form;
 use crate::cluster::{ClusterError, Object, Right, Verb, connect};
 use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, Terms};
 use crate::domain::declared::Kinds;
-use crate::domain::fleet::{Fleet, Limits, Stopped};
+use crate::domain::fleet::{BrakeSeen, Fleet, Limits};
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Wanted;
@@ -241,13 +241,13 @@ async fn report() -> Report {
 }
 
 /// What `check` says of these workloads of a cluster.
-pub(super) async fn report_on(workloads: Vec<Workload>, stopped: Option<Stopped>) -> Report {
-    report_beside(workloads, Fleet::default(), stopped).await
+pub(super) async fn report_on(workloads: Vec<Workload>, brake: Option<BrakeSeen>) -> Report {
+    report_beside(workloads, Fleet::default(), brake).await
 }
 
 /// The same, where this is known of others.
-pub(super) async fn report_beside(workloads: Vec<Workload>, fleet: Fleet, stopped: Option<Stopped>) -> Report {
-    report_by(&Shelf, &Ambient::system().at(Arc::new(Noon)), workloads, fleet, stopped).await
+pub(super) async fn report_beside(workloads: Vec<Workload>, fleet: Fleet, brake: Option<BrakeSeen>) -> Report {
+    report_by(&Shelf, &Ambient::system().at(Arc::new(Noon)), workloads, fleet, brake).await
 }
 
 /// The same, by another registry and another clock.
@@ -256,7 +256,7 @@ pub(super) async fn report_by<R: Registry>(
     ambient: &Ambient,
     workloads: Vec<Workload>,
     fleet: Fleet,
-    stopped: Option<Stopped>,
+    brake: Option<BrakeSeen>,
 ) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("config");
@@ -269,7 +269,7 @@ pub(super) async fn report_by<R: Registry>(
     let rights = BTreeMap::from([(may_not_patch, Some(false))]);
     let bounds = Bounds::default();
     let place = Place::Cluster { kube: &kube, rights: &rights };
-    let look = Look { bounds: &bounds, place, registry, ambient, fleet, limits: Limits::default(), stopped };
+    let look = Look { bounds: &bounds, place, registry, ambient, fleet, limits: Limits::default(), brake };
     let subjects: Vec<Subject<'_>> = workloads.iter().map(Subject::of).collect();
     let (rows, lists) = look.rows(&subjects).await;
     Report { rows, unread: Vec::new(), lists, took: Duration::ZERO, settings: Vec::new(), files: None }

@@ -118,8 +118,14 @@ impl Place<'_> {
                 | Blocker::Cooldown(_)
                 | Blocker::Window(_)
                 | Blocker::Rolling { .. }
+                | Blocker::Notes(_)
                 | Blocker::Waits(_)),
             ) => (State::Waiting, blocker.to_string()),
+            // One line for all that it concerns.
+            Some(Blocker::WasStopped(_)) => (
+                State::Waiting,
+                "applied at the next check, unless nobody resumed automatic updates since they were stopped: only the service knows, see image-watcher brake".into(),
+            ),
             None => (State::Waiting, "applied at the next check".into()),
         }
     }

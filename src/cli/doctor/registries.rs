@@ -73,7 +73,7 @@ fn of_host(host: &str, count: u64, trouble: Option<&Trouble>, (service, pod): (O
     let reason = trouble.last.reason.as_deref().unwrap_or("the reason is not known");
     let error =
         format!("{failed} of {all} repositories can't be looked at; the last, {}: {reason}", trouble.last.about);
-    let hint = format!("what it says now: {}", pod.run("check -A"));
+    let hint = format!("once it answers again this passes by itself; to see what it says now: {}", pod.run("check -A"));
     Check::but(host, result, error, hint)
 }
 

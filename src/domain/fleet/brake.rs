@@ -35,6 +35,26 @@ pub struct Stopped {
     pub failed: Vec<Failed>,
 }
 
+/// What is known of the brake by whoever only looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrakeSeen {
+    /// It is on, as the service says.
+    On(Stopped),
+    /// Records say that it went on. Whether a person released it since, they don't.
+    WentOn(Stopped),
+}
+
+impl BrakeSeen {
+    /// Why automatic updates are stopped, where that is known to be so.
+    #[must_use]
+    pub fn on(&self) -> Option<&Stopped> {
+        match self {
+            Self::On(stopped) => Some(stopped),
+            Self::WentOn(_) => None,
+        }
+    }
+}
+
 /// That a person resumed them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {

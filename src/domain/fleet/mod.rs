@@ -22,7 +22,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use brake::{Brake, Link, Release, Stopped, ToldStop};
+pub use brake::{Brake, BrakeSeen, Link, Release, Stopped, ToldStop};
 pub use room::{Bound, Limits};
 pub use standing::{Bad, End, Newest, One, Standing};
 pub use words::Moment;
@@ -354,8 +354,8 @@ pub enum Others<'o> {
     Unknown,
     /// This was found.
     Said(Option<&'o Verdict>),
-    /// What records say, and why automatic updates are stopped, where they are.
-    Read(&'o Fleet, Limits, Option<&'o Stopped>),
+    /// What records say, and what is known of the brake.
+    Read(&'o Fleet, Limits, Option<&'o BrakeSeen>),
 }
 
 impl Others<'_> {
@@ -365,9 +365,10 @@ impl Others<'_> {
         match self {
             Self::Unknown => None,
             Self::Said(verdict) => verdict.cloned(),
-            Self::Read(fleet, limits, stopped) => {
+            Self::Read(fleet, limits, brake) => {
                 let asks = fleet.failed(candidate).map(Asks::Failed);
-                let asks = asks.or_else(|| stopped.cloned().map(Asks::Stopped)).map(Verdict::Asks);
+                let stopped = || brake.and_then(BrakeSeen::on).cloned().map(Asks::Stopped);
+                let asks = asks.or_else(stopped).map(Verdict::Asks);
                 let full = || {
                     let room = fleet.room(*limits, Beside::NOTHING, std::iter::once(candidate.id));
                     room.first().copied().flatten().map(Waits::Full)
@@ -375,6 +376,15 @@ impl Others<'_> {
                 let waits = || fleet.first(candidate, Beside::NOTHING).or_else(full).map(Verdict::Waits);
                 asks.or_else(waits)
             }
+        }
+    }
+
+    /// Why automatic updates were stopped, where it is not known whether they are.
+    #[must_use]
+    pub fn was_stopped(&self) -> Option<&Stopped> {
+        match self {
+            Self::Read(_, _, Some(BrakeSeen::WentOn(stopped))) => Some(stopped),
+            Self::Unknown | Self::Said(_) | Self::Read(..) => None,
         }
     }
 }

@@ -31,6 +31,20 @@ impl Stopped {
     }
 }
 
+impl Stopped {
+    /// The same of who can't know whether they are.
+    #[must_use]
+    pub fn was(&self, moment: Moment<'_>) -> String {
+        let Self { failed, .. } = self;
+        let which: Vec<String> = failed.iter().map(|failed| failed.words(moment)).collect();
+        format!(
+            "automatic updates were stopped everywhere, as {} of the last {COUNTED} failed: {}; whether somebody resumed them since only the service knows: image-watcher brake",
+            failed.len(),
+            which.join("; ")
+        )
+    }
+}
+
 impl Asks {
     /// What people are told, with times as they have them.
     #[must_use]

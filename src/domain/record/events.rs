@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::held::Held;
-use super::ledger::InDoubt;
+use super::ledger::{InDoubt, NotesAwaited};
 use super::question::{Answered, Question};
 use super::refused::{Refused, Told};
 use super::update::{Running, Update};
@@ -80,6 +80,10 @@ pub enum Event {
     Shrunk(usize),
     /// A list was decided on.
     Whole,
+    /// The release notes of a version can't be read, so that it does not go by itself yet.
+    AwaitNotes(NotesAwaited),
+    /// No release notes are waited for.
+    NotesRead,
     /// A person approved, and others have to, too.
     Vote(Box<Vote>),
     /// A person said: not this version.

@@ -79,6 +79,9 @@ pub struct Ledger {
     /// That the list of tags lost most of the running tag's kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shrunk: Option<Shrunk>,
+    /// A version whose release notes are waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<NotesAwaited>,
     /// How the last automatic updates ended.
     #[serde(skip_serializing_if = "Ends::is_empty")]
     pub ends: Ends,
@@ -95,6 +98,18 @@ pub struct Shrunk {
     /// When it was found.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub since: DateTime<Utc>,
+}
+
+/// A version that does not go by itself yet, as its release notes can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotesAwaited {
+    /// The version.
+    pub tag: Tag,
+    /// Its manifest.
+    pub digest: Digest,
+    /// How long they are waited for at most.
+    #[serde(with = "chrono::serde::ts_seconds")]
+    pub until: DateTime<Utc>,
 }
 
 /// Since when a running image is known to be gone from its registry.
@@ -185,6 +200,13 @@ impl Ledger {
     #[must_use]
     pub fn open(&self, now: DateTime<Utc>) -> Option<&Question> {
         self.question.as_ref().filter(|question| question.is_open(now))
+    }
+
+    /// Until when the release notes of this version are waited for at most, where they are.
+    #[must_use]
+    pub fn awaits_notes(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let awaited = self.notes.as_ref().filter(|it| (&it.tag, &it.digest) == (tag, digest) && now < it.until)?;
+        Some(awaited.until)
     }
 
     /// Whether people were asked about a version, now or lately.

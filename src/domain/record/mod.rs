@@ -32,7 +32,7 @@ pub use ends::Ends;
 pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
 pub use held::Held;
-pub use ledger::{GoneSince, InDoubt, Ledger, Notified, Shrunk, WentBack};
+pub use ledger::{GoneSince, InDoubt, Ledger, NotesAwaited, Notified, Shrunk, WentBack};
 pub use question::{Answer, Answered, Closed, Question, Stands};
 pub use refused::{Hear, REFUSED_FOR, Refusals, Refused, Told};
 pub use update::{RanWell, Running, Undone, Update};

@@ -58,6 +58,8 @@ impl Ledger {
                 self.shrunk = Some(Shrunk { before, since });
             }
             Event::Whole => self.shrunk = None,
+            Event::AwaitNotes(awaited) => self.notes = Some(awaited),
+            Event::NotesRead => self.notes = None,
             Event::Vote(vote) => self.vote(*vote, now),
             Event::Skip { by } => return self.skip(by, now),
             Event::Snooze { until } => self.snooze(until, now),
@@ -85,7 +87,7 @@ impl Ledger {
                     self.set_backs = 0;
                 }
                 *before = Some(now);
-                (self.gone, self.shrunk) = (None, None);
+                (self.gone, self.shrunk, self.notes) = (None, None, None);
                 self.replaced_by_another_hand();
             }
         }

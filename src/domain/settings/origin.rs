@@ -1,8 +1,18 @@
 //! Where the value of a setting comes from.
 
 use super::Forced;
+use super::name::Setting;
 use crate::domain::workload::Workload;
 pub use crate::domain::workload::{Origin, Said, everything_said, said};
+
+/// What somebody wrote of how a container is updated, by the name of each setting: but for mode, strategy and group, which are told
+/// by themselves.
+#[must_use]
+pub fn written<'w>(workload: &'w Workload, container: &str) -> Vec<(&'static str, Said<'w>)> {
+    let is_other = |setting: &Setting| !matches!(setting, Setting::Mode | Setting::Strategy | Setting::Group);
+    let all = Setting::ALL.into_iter().filter(is_other).map(Setting::as_str);
+    all.filter_map(|name| Some((name, said(workload, name, container)?))).collect()
+}
 
 impl Origin {
     /// Who says the mode of a container.

@@ -45,7 +45,8 @@ pub fn between(each: impl IntoIterator<Item = (String, Option<Blocker>)>, asks: 
             Some(Blocker::Waits(why)) => {
                 others.get_or_insert_with(|| waits(Waits::Others(name, why), None));
             }
-            Some(Blocker::Disabled | Blocker::Cooldown(_)) | None => {}
+            // Who may tell whether they are stopped decides on that, and a group waits for notes itself.
+            Some(Blocker::Disabled | Blocker::Cooldown(_) | Blocker::Notes(_) | Blocker::WasStopped(_)) | None => {}
             Some(
                 Blocker::Because(_)
                 | Blocker::Snoozed(_)

@@ -53,6 +53,10 @@ pub enum Blocker {
     Because(Box<fleet::Asks>),
     /// It waits for other workloads.
     Waits(Box<fleet::Waits>),
+    /// Its release notes can't be read, and are waited for until then at most.
+    Notes(DateTime<Utc>),
+    /// Automatic updates were stopped, and whether they are is not known here.
+    WasStopped(Box<fleet::Stopped>),
 }
 
 /// An update of another container is waited for no longer than this.
@@ -100,7 +104,11 @@ impl Known<'_> {
             (Mode::AutoUpdate, None) => match self.settings.closed_until(now) {
                 Some(until) => Some(Blocker::Window(until)),
                 None if self.workload.paused => Some(Blocker::Paused),
-                None => self.rolling(now).or(waits),
+                None => {
+                    let notes = ledger.awaits_notes(to, digest, now).map(Blocker::Notes);
+                    let stopped = || self.others.was_stopped().cloned().map(Box::new).map(Blocker::WasStopped);
+                    notes.or_else(|| self.rolling(now)).or(waits).or_else(stopped)
+                }
             },
             (mode, asks_only) => {
                 let asks_only = asks_only.filter(|_| mode == Mode::AutoUpdate);
@@ -192,6 +200,8 @@ impl Blocker {
             Self::Paused => "paused",
             Self::Because(_) => "other-workload",
             Self::Waits(_) => "other-workloads",
+            Self::Notes(_) => "release-notes",
+            Self::WasStopped(_) => "was-stopped",
         }
     }
 }
@@ -222,6 +232,10 @@ impl Display for Blocker {
             Self::Paused => f.write_str("waits, as the rollouts of the workload are paused"),
             Self::Because(asks) => write!(f, "waits for a person: {asks}"),
             Self::Waits(waits) => write!(f, "{waits}"),
+            Self::Notes(until) => {
+                write!(f, "waits for its release notes, which can't be read now, until {} at most", moment(*until))
+            }
+            Self::WasStopped(stopped) => f.write_str(&stopped.was(&moment)),
         }
     }
 }

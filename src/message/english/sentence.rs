@@ -78,7 +78,7 @@ pub(super) fn sentence(notice: &Notice, Names { workload, from, to, asks }: &Nam
         }
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
         NoticeKind::Stopped => {
-            format!("Automatic updates are stopped everywhere: one after another failed, the last on {what} ({to}).")
+            format!("Automatic updates are stopped everywhere: two of the last five failed, the last on {what} ({to}).")
         }
         NoticeKind::Held => {
             let by = notice.by.as_ref().map(|by| format!(" by {}", clean(&by.words()))).unwrap_or_default();

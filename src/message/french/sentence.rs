@@ -73,7 +73,7 @@ pub(super) fn sentence(notice: &Notice, names: &Names) -> String {
         }
         NoticeKind::Gone => format!("{what}\u{a0}: {from} est en service, et a disparu de son registre."),
         NoticeKind::Stopped => format!(
-            "Les mises à jour automatiques sont suspendues partout\u{a0}: elles ont échoué l’une après l’autre, la dernière sur {workload} ({to})."
+            "Les mises à jour automatiques sont suspendues partout\u{a0}: deux des cinq dernières ont échoué, la dernière sur {workload} ({to})."
         ),
         NoticeKind::Held => {
             let by = notice.by.as_ref().map(|by| format!(" par {}", clean(&actor(by)))).unwrap_or_default();

@@ -12,7 +12,7 @@ use crate::domain::record::sealed::Opened;
 use crate::domain::record::{Known, Question, Stands, Update};
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
-use crate::domain::workload::Workload;
+use crate::domain::workload::{Workload, WorkloadId};
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Draft;
 use crate::reconcile::{Reconciler, StepError};
@@ -33,6 +33,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             || self.0.cluster.names(token.approval())
             || !self.1.repairs.naming(token.approval()).is_empty()
             || self.0.cluster.departed(token.approval()).is_some()
+    }
+
+    /// The workload that a link is about, where no other has a copy of its record. Whether the link is one, this does not say.
+    #[must_use]
+    pub fn workload_of(&self, token: &Token) -> Option<WorkloadId> {
+        match &*self.naming(token.approval()) {
+            [] => self.0.cluster.departed(token.approval()).map(|workload| workload.id.clone()),
+            [only] => Some(only.id.clone()),
+            _ => None,
+        }
     }
 
     /// The workloads whose record names an approval, or named it when it was last read.

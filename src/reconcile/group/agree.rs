@@ -55,8 +55,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let (member, settings) = (group.members.get(mover.member)?, settings.get(mover.member)?);
             let ledger = group.ledger(member).cloned().unwrap_or_default();
             match self.declared(&member.target, &ledger, settings, &mover.chosen).await {
-                Some(declared) => mover.chosen.declared = declared,
-                None => return Some(Waits::Notes(member.name())),
+                Ok(declared) => mover.chosen.declared = declared,
+                Err(_) => return Some(Waits::Notes(member.name())),
             }
         }
         None

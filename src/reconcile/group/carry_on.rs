@@ -120,7 +120,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         // Other workloads are a matter of their own, and a window says when a group may begin.
         let known = Known { workload, container, record, settings: &settings, others: Others::Said(None) };
         match known.blocker(to, digest, now) {
-            None | Some(Blocker::Window(_) | Blocker::Rolling { .. } | Blocker::Waits(_)) => true,
+            None
+            | Some(
+                Blocker::Window(_)
+                | Blocker::Rolling { .. }
+                | Blocker::Waits(_)
+                | Blocker::Notes(_)
+                | Blocker::WasStopped(_),
+            ) => true,
             Some(_) => false,
         }
     }

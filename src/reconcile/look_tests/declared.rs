@@ -1,5 +1,7 @@
 //! An update whose release notes declare something does not go by itself.
 
+use chrono::{DateTime, Utc};
+
 use super::*;
 use crate::domain::declared::Kinds;
 use crate::domain::plain::PlainText;
@@ -18,6 +20,13 @@ impl Stage {
         let workload = self.cluster.state(|state| Arc::clone(&state.workload));
         let record = crate::cluster::annotations::claimed(&workload);
         record.ledger("web").unwrap().update.clone().unwrap()
+    }
+
+    /// Until when notes are waited for, as everyone reads it who looks at the workload.
+    fn awaited(&self) -> Option<DateTime<Utc>> {
+        let workload = self.cluster.state(|state| Arc::clone(&state.workload));
+        let record = crate::cluster::annotations::claimed(&workload);
+        Some(record.ledger("web")?.notes.as_ref()?.until)
     }
 
     fn notices(&self) -> Vec<Notice> {
@@ -61,15 +70,19 @@ async fn without_declarations_an_update_goes_by_itself() {
 async fn notes_that_cannot_be_read_are_waited_for_an_hour() {
     let stage = Stage::new(auto(&[("error", "image-watcher/window: none")]), &["1.0.0", "1.0.1"]);
     stage.notes_say(None);
+    let until = stage.clock.now() + TimeDelta::hours(1);
     for _ in 0..6 {
         stage.look().await;
         assert_eq!(stage.cluster.annotation("error"), None, "what was wrong is mended");
         assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
+        let told = stage.awaited().unwrap();
+        assert!((told - until).abs() < TimeDelta::minutes(1), "{told} is not {until}");
         stage.clock.step(TimeDelta::minutes(10));
     }
     assert_eq!(stage.counted("waiting", "notes"), 6);
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "no notes: it goes on");
+    assert_eq!(stage.awaited(), None);
 }
 
 #[tokio::test]
@@ -81,6 +94,7 @@ async fn notes_that_can_be_read_again_decide() {
     stage.notes_say(Some(breaking()));
     stage.look().await;
     assert_eq!((stage.cluster.image().as_str(), stage.notices().len()), ("a.example/web:1.0.0", 1));
+    assert_eq!(stage.awaited(), None);
 }
 
 #[tokio::test]

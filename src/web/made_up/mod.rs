@@ -17,8 +17,8 @@ use crate::access::Visitor;
 use crate::ambient::{Ambient, Clock};
 use crate::api::made_up::{Looks, api};
 use crate::api::view::{
-    AboutView, BrakeView, BudgetView, Counts, DeliveryView, FailedView, Filter, Fleet, FleetRow, Paging, PollView,
-    RegistryHealth, RegistryView, SourceView, StoppedView, Time, WorkloadView,
+    AboutView, BrakeView, BudgetView, ClosedChannelView, DeliveryView, FailedView, Filter, Fleet, FleetRow, Paging,
+    PollView, RegistryHealth, RegistryView, SourceView, StoppedView, Time, WorkloadView,
 };
 use crate::api::{Api, FindNotes, NotInForce};
 use crate::cluster::Index;
@@ -143,10 +143,6 @@ impl Backend for MadeUp {
         now()
     }
 
-    fn counts(&self) -> BoxFuture<'_, Counts> {
-        Box::pin(self.api.counts())
-    }
-
     fn fleet<'a>(&'a self, filter: &'a Filter, paging: Paging) -> BoxFuture<'a, Fleet> {
         Box::pin(self.api.fleet(filter, paging))
     }
@@ -169,6 +165,11 @@ impl Backend for MadeUp {
 
     fn dead(&self) -> BoxFuture<'_, u64> {
         Box::pin(async { 2 })
+    }
+
+    fn closed_channels(&self) -> Vec<ClosedChannelView> {
+        let (name, until) = ("oncall".to_owned(), Some(Time(now() + TimeDelta::minutes(4))));
+        vec![ClosedChannelView { name, why: "failing", said: "no answer".into(), until }]
     }
 
     fn brake(&self) -> BoxFuture<'_, BrakeView> {

@@ -20,6 +20,7 @@ pub(in crate::web) struct Labels {
     pub(super) ceiling: &'static str,
     pub(super) channel: &'static str,
     pub(super) clear: &'static str,
+    pub(super) closed: &'static str,
     pub(super) cluster: &'static str,
     pub(super) container: &'static str,
     pub(super) copied: &'static str,
@@ -241,5 +242,35 @@ impl Labels {
     /// That something did not happen yet.
     pub(in crate::web) fn never(&self) -> &'static str {
         self.never
+    }
+
+    /// The cluster.
+    pub(in crate::web) fn cluster(&self) -> &'static str {
+        self.cluster
+    }
+
+    /// A workload.
+    pub(in crate::web) fn workload(&self) -> &'static str {
+        self.workload
+    }
+
+    /// A container.
+    pub(in crate::web) fn container(&self) -> &'static str {
+        self.container
+    }
+
+    /// What runs.
+    pub(in crate::web) fn running(&self) -> &'static str {
+        self.running
+    }
+
+    /// What is gone back to.
+    pub(in crate::web) fn back_to(&self) -> &'static str {
+        self.back_to
+    }
+
+    /// How many channels take nothing.
+    pub(in crate::web) fn closed(&self) -> &'static str {
+        self.closed
     }
 }

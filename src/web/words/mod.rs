@@ -19,8 +19,8 @@ use super::backend::{Sight, Unseen};
 use crate::access::Role;
 use crate::api::NotInForce;
 use crate::api::view::{
-    ApprovalsView, ChangeView, ContainerView, GivenView, QuestionView, RegistryHealth, SourceHealth, StoppedView,
-    WorkloadView,
+    ApprovalsView, ChangeView, ClosedChannelView, ContainerView, GivenView, QuestionView, RegistryHealth, SourceHealth,
+    StoppedView, WorkloadView,
 };
 use crate::domain::accepted::accepted;
 use crate::domain::actor::Actor;
@@ -71,6 +71,8 @@ pub(super) trait Words: Sync {
     fn state(&self, state: Attention) -> &'static str;
     /// Why it stands so.
     fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said;
+    /// That nobody can approve it, as images of this kind in this namespace may not be written.
+    fn no_right(&self, resource: &str, namespace: &str) -> Said;
     /// What can be done about one that stands so, if anything.
     fn go(&self, state: Attention) -> Option<&'static str>;
     /// What happens to a newer version.
@@ -175,6 +177,8 @@ pub(super) trait Words: Sync {
     fn refused(&self, word: &str, many: u64) -> String;
     /// How a message stands.
     fn sending(&self, state: &str) -> &'static str;
+    /// That a channel takes nothing, and when it is tried again.
+    fn closed(&self, channel: &ClosedChannelView, now: DateTime<Utc>) -> String;
     /// All that a channel gave up is to be sent again.
     fn retry_all(&self, channel: &str) -> String;
     /// That something was done.
@@ -284,7 +288,7 @@ impl Moment {
 
 /// A moment beside now: `3 d ago`, `in 5 h`.
 pub(super) fn beside(at: DateTime<Utc>, now: DateTime<Utc>, words: &dyn Words) -> String {
-    if at > now { words.within(Span::of(at - now)) } else { words.ago(Span::of(now - at)) }
+    if at > now { words.within(Span::left(at - now)) } else { words.ago(Span::of(now - at)) }
 }
 
 /// How long it is since a moment: `3 d`.
@@ -304,6 +308,9 @@ mod tests {
             ("2026-11-25T09:19:56Z", "4 s ago", "il y a 4 s"),
             ("2026-11-25T09:05:00Z", "15 min ago", "il y a 15 min"),
             ("2026-11-25T14:20:00Z", "in 5 h", "dans 5 h"),
+            ("2026-11-28T09:19:59Z", "in 3 d", "dans 3 j"),
+            ("2026-11-25T14:19:50Z", "in 5 h", "dans 5 h"),
+            ("2026-11-25T09:20:59Z", "in 59 s", "dans 59 s"),
             ("2026-11-22T07:58:00Z", "3 d ago", "il y a 3 j"),
             ("2026-12-25T09:20:00Z", "in 30 d", "dans 30 j"),
         ] {

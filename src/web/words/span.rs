@@ -25,6 +25,16 @@ impl Span {
         }
     }
 
+    /// What is left until a moment, rounded: what was given three days is not told to have two a second later.
+    pub(in crate::web) fn left(span: TimeDelta) -> Self {
+        Self::of(match span.num_seconds() {
+            ..60 => span,
+            60..3_600 => span + TimeDelta::seconds(30),
+            3_600..171_000 => span + TimeDelta::minutes(30),
+            _ => span + TimeDelta::hours(12),
+        })
+    }
+
     /// The number and the unit, for languages that set one behind the other; days are called `day`.
     pub(super) fn short(self, day: &str) -> Option<String> {
         Some(match self {

@@ -54,7 +54,7 @@ const FIXED: Fixed = Fixed {
     thirty_days: "30 days",
     renew: "Send me a new link",
     resume_title: "Resume automatic updates?",
-    resume_lead: "They are stopped everywhere, as one after another failed. What would be applied by itself is asked about meanwhile.",
+    resume_lead: "They are stopped everywhere, as two of the last five failed. What would be applied by itself is asked about meanwhile.",
     failed: "Failed",
     resume: "Resume automatic updates",
     list_lead: "Each line has its own page, where it is decided. This list is as it stands now; reload it to see what others have decided.",

@@ -25,6 +25,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Expired(_) => "This link has expired",
         Answer::Renewed(_) => "A new link is on its way",
         Answer::RenewedLately(_) => "A new link was sent a moment ago",
+        Answer::Superseded { version, newer, .. } if version == newer => "The workload has changed",
         Answer::Superseded { is_open: true, .. } => "There is a newer version",
         Answer::Superseded { is_open: false, .. } => "A newer question took its place",
         Answer::Refused(..) => "This would not be asked today",
@@ -89,6 +90,12 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             asked.by().words(),
             asked.workload.id
         ),
+        Answer::Superseded { version, newer, is_open } if version == newer => {
+            let next = if *is_open { " It is asked about again, with a link of its own." } else { "" };
+            format!(
+                "This link was about {version} in the place of what ran then. Something else runs by now.{next} Nothing was done."
+            )
+        }
         Answer::Superseded { version, newer, is_open: true } => format!(
             "This link was about {version}. {newer} is available now and has a link of its own. Nothing was done."
         ),

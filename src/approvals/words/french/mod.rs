@@ -53,7 +53,7 @@ const FIXED: Fixed = Fixed {
     thirty_days: "30\u{a0}jours",
     renew: "M’envoyer un nouveau lien",
     resume_title: "Reprendre les mises à jour automatiques\u{a0}?",
-    resume_lead: "Elles sont suspendues partout, car elles ont échoué l’une après l’autre. Ce qui serait appliqué automatiquement vous est demandé en attendant.",
+    resume_lead: "Elles sont suspendues partout, car deux des cinq dernières ont échoué. Ce qui serait appliqué automatiquement vous est demandé en attendant.",
     failed: "En échec",
     resume: "Reprendre les mises à jour automatiques",
     list_lead: "Chaque ligne a sa propre page, où la décision se prend. Cette liste montre l’état actuel\u{a0}; rechargez-la pour voir ce que d’autres ont décidé.",

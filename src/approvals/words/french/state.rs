@@ -26,6 +26,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Expired(_) => "Ce lien a expiré",
         Answer::Renewed(_) => "Un nouveau lien est en route",
         Answer::RenewedLately(_) => "Un nouveau lien vient d’être envoyé",
+        Answer::Superseded { version, newer, .. } if version == newer => "La charge de travail a changé",
         Answer::Superseded { is_open: true, .. } => "Une version plus récente existe",
         Answer::Superseded { is_open: false, .. } => "Une question plus récente l’a remplacée",
         Answer::Refused(..) => "Cela ne serait plus demandé aujourd’hui",
@@ -91,6 +92,12 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             to.words().actor(&asked.by()),
             asked.workload.id
         ),
+        Answer::Superseded { version, newer, is_open } if version == newer => {
+            let next = if *is_open { " Une nouvelle demande a son propre lien." } else { "" };
+            format!(
+                "Ce lien concernait {version} à la place de ce qui était alors en service. Autre chose l’est maintenant.{next} Rien n’a été fait."
+            )
+        }
         Answer::Superseded { version, newer, is_open: true } => format!(
             "Ce lien concernait {version}. {newer} est maintenant disponible et a son propre lien. Rien n’a été fait."
         ),

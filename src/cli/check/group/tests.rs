@@ -7,7 +7,7 @@ use crate::ambient::Clock;
 use crate::cli::check::Output;
 use crate::cli::check::snapshots::{Noon, named, recorded, report_beside, report_on};
 use crate::cluster::annotations;
-use crate::domain::fleet::{Failed, Fleet, Stopped};
+use crate::domain::fleet::{BrakeSeen, Failed, Fleet, Stopped};
 use crate::domain::group::{Move, Plan};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Running, Update};
@@ -111,9 +111,14 @@ async fn while_updates_are_stopped_people_are_asked() {
         named("alone", "web", "shop/web:1.2.3", &[AUTO]),
         named("asks", "web", "shop/web:1.2.3", &[ASK]),
     ];
-    let all = all.into_iter().chain(in_course("in-course", Outcome::Healthy)).collect();
-    let report = report_on(all, Some(stopped)).await;
+    let all: Vec<Workload> = all.into_iter().chain(in_course("in-course", Outcome::Healthy)).collect();
+    let report = report_on(all.clone(), Some(BrakeSeen::On(stopped.clone()))).await;
     insta::assert_snapshot!(report.print(Output::Table, Form::default()));
+    let report = report_on(all, Some(BrakeSeen::WentOn(stopped))).await;
+    insta::assert_snapshot!(
+        "who_does_not_know_who_resumed_says_what_was",
+        report.print(Output::Table, Form::default())
+    );
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ pub use cause::Cause;
 
 use super::Blocker;
 use crate::domain::approval::Allows;
-use crate::domain::fleet::Waits;
+use crate::domain::fleet::{Stopped, Waits};
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Ledger, Question, Record};
 use crate::domain::reference::{Digest, Tag};
@@ -132,6 +132,8 @@ pub struct Seen<'s> {
     pub looked: Option<&'s LastLook>,
     /// Which other workloads it waits for.
     pub waits: Option<&'s Waits>,
+    /// Why automatic updates are stopped, while they are.
+    pub stopped: Option<&'s Stopped>,
 }
 
 /// How a container stands.
@@ -189,6 +191,7 @@ impl Status {
                 Blocker::Cooldown(until)
                 | Blocker::Snoozed(until)
                 | Blocker::Asked(until, _)
+                | Blocker::Notes(until)
                 | Blocker::Window(until) => Some(*until),
                 Blocker::Refused(refused) => Some(refused.again),
                 _ => None,

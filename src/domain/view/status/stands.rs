@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Attention, Available, CameTo, Cause, LastLook, Seen};
 use crate::domain::approval::Allows;
-use crate::domain::fleet::{Others, Verdict};
+use crate::domain::fleet::{Asks as Because, Others, Verdict};
 use crate::domain::policy::is_older;
 use crate::domain::record::{Closed, Ledger, Question, Stands as Asks};
 use crate::domain::reference::{Digest, Tag};
@@ -38,7 +38,8 @@ impl Seen<'_> {
         let cause = match question.terms.allows {
             _ if question.snoozed_until(now).is_some() => return None,
             Allows::Held => return None,
-            Allows::Back => failed(ledger, rollout)?.1,
+            // What runs is broken now: that is more than a question.
+            Allows::Back => return failed(ledger, rollout),
             Allows::Update => Cause::Asked {
                 until: question.terms.expires(),
                 given: question.votes.count(),
@@ -99,7 +100,8 @@ impl Seen<'_> {
             (None, Some(question)) if is_unanswered(question, image) => (&question.terms.tag, &question.terms.digest),
             _ => return None,
         };
-        let others = self.waits.cloned().map(Verdict::Waits);
+        let stopped = self.stopped.cloned().map(Because::Stopped).map(Verdict::Asks);
+        let others = stopped.or_else(|| self.waits.cloned().map(Verdict::Waits));
         let (workload, container, record) = (self.workload, self.container, self.record);
         let known = Known { workload, container, record, settings, others: Others::Said(others.as_ref()) };
         Some(match known.blocker(tag, digest, now) {

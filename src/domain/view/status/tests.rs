@@ -6,7 +6,7 @@ use crate::domain::gone::{Gone, Lost};
 use crate::domain::history::Outcome;
 use crate::domain::policy::{Cooldown, KnownSince};
 use crate::domain::record::tests::{question, update};
-use crate::domain::record::{Event, Question, Refused, Running, Undone, Update};
+use crate::domain::record::{Event, NotesAwaited, Question, Refused, Running, Undone, Update};
 use crate::domain::rollout::{Progress, Rollout, Waits as RolloutWaits};
 use crate::domain::settings::Bounds;
 use crate::domain::workload::tests::workload;
@@ -19,6 +19,7 @@ struct Case {
     record: Record,
     looked: Option<LastLook>,
     waits: Option<Waits>,
+    stopped: Option<Stopped>,
     not_ours: Option<NotOurs>,
 }
 
@@ -33,7 +34,7 @@ impl Case {
 
     fn of(image: &str, annotations: &[(&str, &str)]) -> Self {
         let workload = workload(&[("web", image)], annotations);
-        Self { workload, record: Record::default(), looked: None, waits: None, not_ours: None }
+        Self { workload, record: Record::default(), looked: None, waits: None, stopped: None, not_ours: None }
     }
 
     fn after(mut self, events: Vec<Event>) -> Self {
@@ -61,6 +62,7 @@ impl Case {
             settings: read.as_ref(),
             looked: self.looked.as_ref(),
             waits: self.waits.as_ref(),
+            stopped: self.stopped.as_ref(),
         };
         see(&seen)
     }
@@ -280,4 +282,26 @@ fn the_words_of_what_it_wants_are_read_as_they_are_written() {
         assert_eq!(Attention::parse(attention.as_str()), Some(attention));
     }
     assert!(Attention::ALL.is_sorted() && Attention::parse("").is_none());
+}
+
+#[test]
+fn what_stops_an_update_is_told_before_people_are_asked() {
+    let Question { terms, asked, .. } = question(1);
+    let case = || Case::new("AUTO_UPDATE").after(vec![runs()]).looked(to_1_0_1());
+    assert_eq!(case().stands(), ("waiting", "applies", to("1.0.1")));
+    let stopped = Some(Stopped { since: asked, failed: Vec::new() });
+    let braked = Case { stopped: stopped.clone(), ..case() };
+    assert_eq!(braked.stands(), ("needs-you", "other-workload", to("1.0.1")));
+    assert!(braked.status().cause.to_string().contains("automatic updates are stopped"));
+    let asks = Case { stopped: stopped.clone(), ..Case::new("NOTIFICATION").after(vec![runs()]).looked(to_1_0_1()) };
+    assert_eq!(asks.stands(), ("needs-you", "person", to("1.0.1")), "they are asked anyway");
+    let until = now() + TimeDelta::minutes(40);
+    let awaited = NotesAwaited { tag: terms.tag, digest: terms.digest, until };
+    let unread = case().after(vec![Event::AwaitNotes(awaited.clone())]);
+    assert_eq!((unread.stands(), unread.status().until()), (("waiting", "release-notes", to("1.0.1")), Some(until)));
+    assert_eq!(turns(&unread), 1, "then it goes without them");
+    let read = case().after(vec![Event::AwaitNotes(awaited.clone()), Event::NotesRead]);
+    assert_eq!(read.stands(), ("waiting", "applies", to("1.0.1")));
+    let both = Case { stopped, ..case().after(vec![Event::AwaitNotes(awaited)]) };
+    assert_eq!(both.stands(), ("needs-you", "other-workload", to("1.0.1")));
 }

@@ -31,6 +31,7 @@ fn moments(ledger: &Ledger, settings: &Settings, now: DateTime<Utc>) -> Vec<Date
         });
     }
     all.extend(ledger.put_off_until());
+    all.extend(ledger.notes.as_ref().map(|awaited| awaited.until));
     all.extend(ledger.refused.writes(now).map(|refused| refused.again));
     all.extend(ledger.update.as_ref().map(|update| update.at + ROLLING_AT_MOST));
     if let Some(cooldown) = settings.policy.cooldown.clone() {

@@ -92,5 +92,9 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
             Waits::Full(bound) => Said::new("Waits for its turn", bound.to_string()),
             Waits::Unlisted => Said::new("Waits for its turn", "until all workloads are listed"),
         },
+        Blocker::Notes(until) => {
+            Said::new("Its release notes can't be read now", format!("it goes without them {}", when(*until)))
+        }
+        Blocker::WasStopped(_) => Said::new("Automatic updates were stopped", "who resumed them is not known here"),
     }
 }

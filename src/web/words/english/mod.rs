@@ -12,7 +12,8 @@ use super::{
 };
 use crate::access::Role;
 use crate::api::view::{
-    ApprovalsView, ChangeView, ContainerView, QuestionView, RegistryHealth, SourceHealth, StoppedView, WorkloadView,
+    ApprovalsView, ChangeView, ClosedChannelView, ContainerView, QuestionView, RegistryHealth, SourceHealth,
+    StoppedView, WorkloadView,
 };
 use crate::domain::actor::Actor;
 use crate::domain::history::Outcome;
@@ -58,6 +59,10 @@ impl Words for English {
 
     fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said {
         causes::why(container, now)
+    }
+
+    fn no_right(&self, resource: &str, namespace: &str) -> Said {
+        Said::new("Nobody can approve it", format!("image-watcher may not patch {resource} in {namespace}"))
     }
 
     fn go(&self, state: Attention) -> Option<&'static str> {
@@ -211,7 +216,7 @@ impl Words for English {
     fn ran(&self, outcome: Outcome) -> &'static str {
         match outcome {
             Outcome::Healthy => "ran well",
-            Outcome::Failed => "failed",
+            Outcome::Failed => "failed here",
             Outcome::RollingOut | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => "not known how it ran",
         }
     }
@@ -261,7 +266,11 @@ impl Words for English {
     }
 
     fn stopped(&self, stopped: &StoppedView) -> String {
-        format!("Since {}, as these failed one after another:", self.moment(stopped.since.0))
+        format!(
+            "Since {}, as {} of the last 5 automatic updates failed:",
+            self.moment(stopped.since.0),
+            stopped.failed.len()
+        )
     }
 
     fn source(&self, health: SourceHealth) -> &'static str {
@@ -305,6 +314,21 @@ impl Words for English {
             "waiting" => "Waiting",
             "delivered" => "Delivered",
             _ => "Thrown away",
+        }
+    }
+
+    fn closed(&self, channel: &ClosedChannelView, now: DateTime<Utc>) -> String {
+        let ClosedChannelView { name, said, until, .. } = channel;
+        match until {
+            Some(at) if at.0 > now => {
+                let when = beside(at.0, now, self);
+                format!(
+                    "{name} takes no message ({said}): they wait, and none is tried before {}, {when}.",
+                    self.moment(at.0)
+                )
+            }
+            Some(_) => format!("{name} takes no message ({said}): they wait, and the next one tries it."),
+            None => format!("{name} is gone for good ({said}): its messages wait until it is configured anew."),
         }
     }
 

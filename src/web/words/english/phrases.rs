@@ -13,6 +13,7 @@ pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
     let done = match change.outcome {
         Outcome::Skipped => return ("Skipped", ""),
         Outcome::Resumed => return ("Let go", "it may be applied again"),
+        _ if change.is_back => "Went back",
         _ if is_policy => "Updated",
         _ => "Approved",
     };

@@ -102,6 +102,12 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
             }
             Waits::Unlisted => Said::new("Attend son tour", "jusqu’à ce que tout soit listé"),
         },
+        Blocker::Notes(until) => {
+            Said::new("Ses notes de version sont illisibles", format!("elle s’en passe {}", when(*until)))
+        }
+        Blocker::WasStopped(_) => {
+            Said::new("Les mises à jour automatiques étaient suspendues", "qui les a relancées n’est pas connu ici")
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) const LABELS: Labels = Labels {
     ceiling: "Plafond propre",
     channel: "Canal",
     clear: "Effacer",
+    closed: "fermé(s)",
     cluster: "Cluster",
     container: "conteneur",
     copied: "Copié",

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::access::Role;
 use crate::api::view::{
-    ApprovalsView, ChangeView, ContainerView, QuestionView, RegistryHealth, SourceHealth, StoppedView, WorkloadView,
+    ApprovalsView, ChangeView, ClosedChannelView, ContainerView, QuestionView, RegistryHealth, SourceHealth,
+    StoppedView, WorkloadView,
 };
 use crate::domain::actor::Actor;
 use crate::domain::history::Outcome;
@@ -58,6 +59,13 @@ impl Words for French {
 
     fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said {
         causes::why(container, now)
+    }
+
+    fn no_right(&self, resource: &str, namespace: &str) -> Said {
+        Said::new(
+            "Personne ne peut l’approuver",
+            format!("image-watcher n’a pas le droit de modifier (patch) {resource} dans {namespace}"),
+        )
     }
 
     fn go(&self, state: Attention) -> Option<&'static str> {
@@ -209,7 +217,7 @@ impl Words for French {
     fn ran(&self, outcome: Outcome) -> &'static str {
         match outcome {
             Outcome::Healthy => "a bien fonctionné",
-            Outcome::Failed => "a échoué",
+            Outcome::Failed => "a échoué ici",
             Outcome::RollingOut | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => "issue inconnue",
         }
     }
@@ -264,7 +272,11 @@ impl Words for French {
     }
 
     fn stopped(&self, stopped: &StoppedView) -> String {
-        format!("Depuis le {}, car ceci a échoué coup sur coup\u{a0}:", self.moment(stopped.since.0))
+        format!(
+            "Depuis le {}, car {} des 5 dernières mises à jour automatiques ont échoué\u{a0}:",
+            self.moment(stopped.since.0),
+            stopped.failed.len()
+        )
     }
 
     fn source(&self, health: SourceHealth) -> &'static str {
@@ -309,6 +321,21 @@ impl Words for French {
             "waiting" => "En attente",
             "delivered" => "Arrivé",
             _ => "Jeté",
+        }
+    }
+
+    fn closed(&self, channel: &ClosedChannelView, now: DateTime<Utc>) -> String {
+        let ClosedChannelView { name, said, until, .. } = channel;
+        match until {
+            Some(at) if at.0 > now => {
+                let when = beside(at.0, now, self);
+                let at = self.moment(at.0);
+                format!(
+                    "{name} ne prend aucun message ({said})\u{a0}: ils attendent, et aucun n’est essayé avant le {at}, {when}."
+                )
+            }
+            Some(_) => format!("{name} ne prend aucun message ({said})\u{a0}: ils attendent, et le prochain l’essaie."),
+            None => format!("{name} n’existe plus ({said})\u{a0}: ses messages attendent une nouvelle configuration."),
         }
     }
 

@@ -13,6 +13,7 @@ pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
     let done = match change.outcome {
         Outcome::Skipped => return ("Ignorée", ""),
         Outcome::Resumed => return ("Libérée", "elle peut être appliquée de nouveau"),
+        _ if change.is_back => "Retour",
         _ if is_policy => "Mise à jour",
         _ => "Approuvée",
     };
