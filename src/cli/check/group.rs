@@ -72,7 +72,8 @@ impl<R: Registry> Look<'_, R> {
             };
             let (ours, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_of_it);
             waiting = others;
-            let group = Group { name, members, ours, records, now: self.ambient.now() };
+            let was_stopped = matches!(self.brake, Some(BrakeSeen::WentOn(_)));
+            let group = Group { name, members, ours, records, now: self.ambient.now(), was_stopped };
             let verdict = self.verdict(&group, &mut lists).await;
             rows.extend(group.rows(&verdict));
         }
@@ -257,6 +258,8 @@ struct Group<'g, 'w> {
     ours: Vec<Waiting<'w>>,
     records: &'g HashMap<&'g str, &'g Record>,
     now: DateTime<Utc>,
+    /// Whether automatic updates were stopped, and are for all that is known here.
+    was_stopped: bool,
 }
 
 impl Group<'_, '_> {

@@ -122,14 +122,14 @@ impl Place<'_> {
                 | Blocker::Waits(_)),
             ) => (State::Waiting, blocker.to_string()),
             // One line for all that it concerns.
-            Some(Blocker::WasStopped(_)) => (
-                State::Waiting,
-                "applied at the next check, unless nobody resumed automatic updates since they were stopped: only the service knows, see image-watcher brake".into(),
-            ),
+            Some(Blocker::WasStopped(_)) => (State::Waiting, format!("applied at the next check{UNLESS_STOPPED}")),
             None => (State::Waiting, "applied at the next check".into()),
         }
     }
 }
+
+/// What a command says beside what would be applied that does not know whether automatic updates are stopped.
+pub(super) const UNLESS_STOPPED: &str = ", unless nobody resumed automatic updates since they were stopped: only the service knows, see image-watcher brake";
 
 /// What others are a reason for; one line for all that a stop concerns.
 pub(super) fn because(asks: &Asks) -> String {

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::{Going, Group, Mover, Verdict, Waiting};
 use crate::cli::check::row::{Row, State};
-use crate::cli::check::stands::{answerable, because, unfinished};
+use crate::cli::check::stands::{UNLESS_STOPPED, answerable, because, unfinished};
 use crate::domain::group::{GroupName, Waits};
+use crate::domain::policy::Mode;
 use crate::domain::view::Blocker;
 
 impl Group<'_, '_> {
@@ -13,6 +14,12 @@ impl Group<'_, '_> {
     pub(super) fn rows(&self, verdict: &Verdict) -> Vec<Row> {
         let row = |place: usize| Some(self.row(place, self.waiting(place)?, verdict));
         (0..self.members.len()).filter_map(row).collect()
+    }
+
+    /// What may stop it, for all that is known here.
+    fn unless(&self) -> &'static str {
+        let is_auto = self.ours.iter().all(|it| it.settings.mode == Mode::AutoUpdate);
+        if self.was_stopped && is_auto { UNLESS_STOPPED } else { "" }
     }
 
     fn row(&self, place: usize, waiting: &Waiting<'_>, verdict: &Verdict) -> Row {
@@ -34,9 +41,8 @@ impl Group<'_, '_> {
             Verdict::GoesBack(failed) => {
                 row.is(State::Waiting, format!("its group {name} goes back, as {failed} failed or went back"))
             }
-            Verdict::Next(next) if *next == place => {
-                row.is(State::Waiting, format!("applied at the next check, as the next of group {name}"))
-            }
+            Verdict::Next(next) if *next == place => row
+                .is(State::Waiting, format!("applied at the next check, as the next of group {name}{}", self.unless())),
             Verdict::Next(next) => {
                 row.is(State::Waiting, format!("waits for its group {name}: {} is next", self.name_of(*next)))
             }
@@ -53,7 +59,7 @@ impl Group<'_, '_> {
         let leader = self.name_of(first.place);
         let (state, next) = match going {
             Going::Now if first.place == place => {
-                (State::Waiting, format!("applied at the next check, as the first of group {name}"))
+                (State::Waiting, format!("applied at the next check, as the first of group {name}{}", self.unless()))
             }
             Going::Now => (State::Waiting, format!("waits for its group {name}: {leader} goes first")),
             Going::Asked(blocker) => (State::NeedsYou, asked(blocker.as_ref(), name, self.now)),
