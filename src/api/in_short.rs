@@ -14,8 +14,8 @@ use crate::domain::workload::Container;
 pub(super) struct InShort {
     /// What it wants of people.
     pub(super) state: Attention,
-    /// Whether what runs is broken: its update failed, and nothing else was put in its place.
-    pub(super) is_broken: bool,
+    /// Where it stands in a list.
+    pub(super) urgency: Urgency,
     /// How far the version to go to is.
     pub(super) level: Option<Level>,
     /// Whether there is one.
@@ -36,6 +36,24 @@ pub(super) struct InShort {
     pub(super) may_approve: bool,
 }
 
+/// How soon somebody has to look, the first first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// What runs is broken: its update failed, and nothing else was put in its place.
+    Broken,
+    /// As what it wants of people says.
+    Of(Attention),
+}
+
+impl Urgency {
+    fn of(status: &Status) -> Self {
+        match status.cause {
+            Cause::RolloutFailed { .. } => Self::Broken,
+            _ => Self::Of(status.attention),
+        }
+    }
+}
+
 /// A question that nobody answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -50,7 +68,7 @@ impl InShort {
         let is_snoozed = asked.is_some_and(|asked| asked.stands == SNOOZED);
         Self {
             state: status.attention,
-            is_broken: matches!(status.cause, Cause::RolloutFailed { .. }),
+            urgency: Urgency::of(&status),
             level: status.available.as_ref().and_then(|available| available.level),
             is_newer: status.available.is_some() && status.attention != Attention::UpToDate,
             mode: seen.settings.ok().map(|settings| settings.mode),
