@@ -1,7 +1,6 @@
 //! Tags that were announced and are not listed yet, or still point to what they did before: they are looked for again, soon and
 //! then less often, until they are there or have been waited for long enough. All of a repository share its one look.
 
-
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Listed, Reconciler, Target};

@@ -118,7 +118,10 @@ async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
         Some((labels.workload(), named)),
         Some((labels.container(), place.container.clone())),
         Some((labels.running(), from.trim_end().to_owned())),
-        Some((labels.back_to(), format!("{version} {}", digest.as_ref().map_or("", Digest::as_str)).trim_end().to_owned())),
+        Some((
+            labels.back_to(),
+            format!("{version} {}", digest.as_ref().map_or("", Digest::as_str)).trim_end().to_owned(),
+        )),
     ];
     let confirm = Confirm {
         pairs: pairs.into_iter().flatten().collect(),
