@@ -4,6 +4,7 @@
 
 mod act;
 mod acting;
+mod api;
 mod brake;
 mod check;
 mod cluster_flags;

@@ -4,7 +4,7 @@ use anyhow::bail;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::look::ask;
+use super::api::ask;
 use crate::config::Config;
 use crate::domain::fleet::{self, BrakeSeen, Fleet};
 use crate::domain::reference::Tag;

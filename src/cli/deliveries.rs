@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Output;
-use super::look::ask_for;
+use super::api::ask_for;
 use super::table::Table;
 use crate::cli::document;
 use crate::config::Config;

@@ -70,7 +70,7 @@ impl Report {
             }
             Output::Table => self.table(false).show(form),
             Output::Wide => self.table(true).show(form),
-            Output::Name => self.items.iter().map(|item| format!("{}\n", visible(&item.entry.version))).collect(),
+            Output::Name => self.items.iter().flat_map(|item| [visible(&item.entry.version), "\n".into()]).collect(),
             Output::Json => document::json(self),
             Output::Yaml => document::yaml(self),
         }

@@ -25,7 +25,7 @@ pub(super) struct QueueArguments {
 enum Action {
     /// Move all that the queue holds from the file to NATS, or back
     ///
-    /// With the service stopped, and the configuration that names NATS: the file is that of IMAGE_WATCHER_DATA. What is moved
+    /// With the service stopped, and the configuration that names NATS: the file is that of `IMAGE_WATCHER_DATA`. What is moved
     /// stays where it was and is marked as moved, so that no service uses it by mistake. What is interrupted goes on by the same
     /// command, and nothing is doubled. Exit status: 0 when all is moved, or counted; 1 when it is not, as a service runs, the
     /// target holds a queue of its own, or a store does not answer.
@@ -53,9 +53,9 @@ struct MoveArguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Store {
-    /// The file in IMAGE_WATCHER_DATA
+    /// The file in `IMAGE_WATCHER_DATA`
     Sqlite,
-    /// The buckets that IMAGE_WATCHER_QUEUE names
+    /// The buckets that `IMAGE_WATCHER_QUEUE` names
     Nats,
 }
 
@@ -177,7 +177,7 @@ impl Report {
         }
         let key = "the link key is not moved: what link.key of the data folder alone signed is asked anew";
         lines.extend((to == Store::Nats).then(|| key.to_owned()));
-        lines.into_iter().map(|line| format!("image-watcher: {line}\n")).collect()
+        lines.into_iter().flat_map(|line| ["image-watcher: ".to_owned(), line, "\n".to_owned()]).collect()
     }
 }
 

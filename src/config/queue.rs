@@ -145,7 +145,9 @@ impl Reader<'_> {
                 Ok(_) => Some("is the seed of another kind: a user's is expected, which begins with SU".to_owned()),
                 Err(error) => Some(error.to_string()),
             };
-            wrong.into_iter().for_each(|wrong| self.problem(NKEY, wrong));
+            if let Some(wrong) = wrong {
+                self.problem(NKEY, wrong);
+            }
             return NatsLogin::Nkey(nkey);
         }
         if let Some(credentials) = self.renewable(CREDENTIALS) {

@@ -177,7 +177,7 @@ mod tests {
             hints.send(vec![repository(n)]).await.unwrap();
         }
         let began = Instant::now();
-        tokio::time::sleep(AGAIN * 3 - Duration::from_secs(1)).await;
+        tokio::time::sleep((AGAIN * 3).saturating_sub(Duration::from_secs(1))).await;
         assert_eq!(queue.tried.load(Ordering::SeqCst), 3, "a full queue is not asked for each hint");
         assert_eq!(*queue.queued.lock().unwrap(), Vec::<String>::new());
         queue.left.store(1_000, Ordering::SeqCst);

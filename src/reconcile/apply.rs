@@ -205,12 +205,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         trace: &str,
     ) -> Result<(), StepError> {
         let settings = self.settings(target).ok();
+        let at = if told.before == 0 { week_of(told.at) } else { day_of(told.at) };
         if !is_way_back {
             let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
             let unfit = Unfit { tag, digest, flaw: Flaw::Admission(message.to_owned()) };
-            return self.tell_of(target, &of_unfit(target, settings.as_ref(), &unfit, told), trace).await;
+            let notice = Notice { at, ..of_unfit(target, settings.as_ref(), &unfit, told) };
+            return self.tell_of(target, &notice, trace).await;
         }
-        let at = if told.before == 0 { week_of(told.at) } else { day_of(told.at) };
         let update = Update { outcome: Outcome::Failed, ..update(target, &image.chosen, &[], Decided::ByPolicy, at) };
         let failure = Failure::new("Refused", message);
         let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));

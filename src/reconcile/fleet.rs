@@ -11,7 +11,7 @@ use crate::domain::event::Job;
 use crate::domain::fleet::{Asks, Beside, Candidate, Entered, Verdict, Waits};
 use crate::domain::record::Record;
 use crate::domain::reference::Repository;
-use crate::domain::workload::{Workload, WorkloadId};
+use crate::domain::workload::{Container, Workload, WorkloadId};
 use crate::queue::{NewJob, Queue, QueueError, Records};
 use crate::registry::Registry;
 
@@ -133,7 +133,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn is_over(&self, waiting: &Waiting) -> bool {
         let Some(workload) = self.0.cluster.by_uid(&waiting.id.uid) else { return true };
         let container = workload.containers.iter().find(|container| container.name == waiting.container);
-        let runs = container.and_then(|container| container.reference());
+        let runs = container.and_then(Container::reference);
         container.is_none() || runs.is_some_and(|runs| runs.digest() == Some(&waiting.digest))
     }
 

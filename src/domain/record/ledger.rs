@@ -204,7 +204,7 @@ impl Ledger {
 
     /// Until when the release notes of this version are waited for at most, where they are.
     #[must_use]
-    pub fn awaits_notes(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub fn waits_for_notes(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let awaited = self.notes.as_ref().filter(|it| (&it.tag, &it.digest) == (tag, digest) && now < it.until)?;
         Some(awaited.until)
     }

@@ -105,7 +105,7 @@ impl Known<'_> {
                 Some(until) => Some(Blocker::Window(until)),
                 None if self.workload.paused => Some(Blocker::Paused),
                 None => {
-                    let notes = ledger.awaits_notes(to, digest, now).map(Blocker::Notes);
+                    let notes = ledger.waits_for_notes(to, digest, now).map(Blocker::Notes);
                     let stopped = || self.others.was_stopped().cloned().map(Box::new).map(Blocker::WasStopped);
                     notes.or_else(|| self.rolling(now)).or(waits).or_else(stopped)
                 }

@@ -160,14 +160,18 @@ pub async fn count<S: Store>(source: Place<'_, S>, target: Place<'_, S>) -> Resu
     judge(source, target).await?;
     let mut tally = Tally::new();
     each_page_of_jobs(source, async |jobs, sealed| {
-        jobs.iter().for_each(|job| tally.of(What::of(job), |_| {}));
+        for job in &jobs {
+            tally.of(What::of(job), |_| {});
+        }
         tally.sealed(What::Unreadable, sealed);
         Ok(())
     })
     .await?;
     for part in Part::ALL {
         each_page_of(part, source, async |items, sealed| {
-            items.iter().for_each(|item| tally.of(what(item), |_| {}));
+            for item in &items {
+                tally.of(what(item), |_| {});
+            }
             tally.sealed(of_part(part), sealed);
             Ok(())
         })
@@ -250,12 +254,11 @@ async fn judge<S: Store>(source: Place<'_, S>, target: Place<'_, S>) -> Result<P
         (Some(Mark::Leaving { id, .. }), Some(Mark::Arriving { id: other, .. })) if id == other => {
             Ok(Plan::Continue { id })
         }
-        // Half of what another source has still.
-        (_, Some(Mark::Arriving { .. })) => Ok(Plan::Begin),
         // What stands there was moved here.
         (Some(Mark::Arrived { id, .. }), Some(Mark::Left { id: other, .. })) if id == other => Ok(Plan::Begin),
-        // The same, where moving back was begun and ended before the target was marked.
-        (Some(Mark::Leaving { .. }), Some(Mark::Left { .. })) => Ok(Plan::Begin),
+        // Half of what another source has still; or the same, where moving back was begun and ended before the target was
+        // marked.
+        (_, Some(Mark::Arriving { .. })) | (Some(Mark::Leaving { .. }), Some(Mark::Left { .. })) => Ok(Plan::Begin),
         (_, Some(Mark::Leaving { to, .. })) => Err(MoveError::IsSource { name: target.name.to_owned(), to }),
         _ if target.is_empty().await? => Ok(Plan::Begin),
         _ => Err(MoveError::NotEmpty(target.name.to_owned())),
@@ -305,12 +308,11 @@ fn portions(jobs: Vec<StoredJob>) -> Vec<Vec<StoredJob>> {
     let mut bytes = 0_usize;
     for job in jobs {
         bytes = bytes.saturating_add(job.payload.len());
-        match all.last_mut().filter(|some| some.is_empty() || bytes <= MOST_BYTES) {
-            Some(some) => some.push(job),
-            None => {
-                bytes = job.payload.len();
-                all.push(vec![job]);
-            }
+        if let Some(some) = all.last_mut().filter(|some| some.is_empty() || bytes <= MOST_BYTES) {
+            some.push(job);
+        } else {
+            bytes = job.payload.len();
+            all.push(vec![job]);
         }
     }
     all.retain(|some| !some.is_empty());

@@ -140,8 +140,8 @@ impl Writer {
             | Command::Depth(_)
             | Command::Troubles(_)
             | Command::Letters(_)
-            | Command::Ping(_) => turn.jobs.push(command),
-            Command::Move(MoveCommand::Jobs(..) | MoveCommand::TakeOver(..)) => turn.jobs.push(command),
+            | Command::Ping(_)
+            | Command::Move(MoveCommand::Jobs(..) | MoveCommand::TakeOver(..)) => turn.jobs.push(command),
             Command::Move(MoveCommand::Empty(reply)) => turn.empty.push(reply),
             Command::Announce(..) | Command::Found(..) => turn.tags.push(command),
             Command::Recall(..)

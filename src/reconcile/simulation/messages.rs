@@ -90,6 +90,12 @@ impl World {
         let key = (question.uid.clone(), question.container.clone());
         let now = self.now() + self.apart;
         self.log(format!("ASKED {id}: {} {} to {}", question.uid, question.container, question.tag));
+        let newest = self.model.newest.get(&key).and_then(|newest| self.model.questions.get(newest));
+        if newest.is_some_and(|newest| newest.expires > question.expires + self.apart) {
+            // Who stood still between writing and telling tells of it when another has asked of something newer.
+            self.model.questions.insert(id.to_owned(), question);
+            return;
+        }
         let older = self.model.newest.insert(key, id.to_owned());
         let older = older.and_then(|older| Some((older.clone(), self.model.questions.get(&older)?)));
         if let Some((older, it)) = older

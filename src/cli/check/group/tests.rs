@@ -94,8 +94,7 @@ async fn members_are_decided_on_together_and_each_says_for_whom_it_waits() {
     insta::assert_snapshot!(report.print(Output::Table, Form::default()));
 }
 
-#[tokio::test]
-async fn while_updates_are_stopped_people_are_asked() {
+fn stopped() -> (Stopped, Vec<Workload>) {
     let failed = |name: &str| Failed {
         workload: format!("shop/deploy/{name}"),
         container: "web".into(),
@@ -111,14 +110,21 @@ async fn while_updates_are_stopped_people_are_asked() {
         named("alone", "web", "shop/web:1.2.3", &[AUTO]),
         named("asks", "web", "shop/web:1.2.3", &[ASK]),
     ];
-    let all: Vec<Workload> = all.into_iter().chain(in_course("in-course", Outcome::Healthy)).collect();
-    let report = report_on(all.clone(), Some(BrakeSeen::On(stopped.clone()))).await;
+    (stopped, all.into_iter().chain(in_course("in-course", Outcome::Healthy)).collect())
+}
+
+#[tokio::test]
+async fn while_updates_are_stopped_people_are_asked() {
+    let (stopped, all) = stopped();
+    let report = report_on(all, Some(BrakeSeen::On(stopped))).await;
     insta::assert_snapshot!(report.print(Output::Table, Form::default()));
+}
+
+#[tokio::test]
+async fn who_does_not_know_who_resumed_says_what_was() {
+    let (stopped, all) = stopped();
     let report = report_on(all, Some(BrakeSeen::WentOn(stopped))).await;
-    insta::assert_snapshot!(
-        "who_does_not_know_who_resumed_says_what_was",
-        report.print(Output::Table, Form::default())
-    );
+    insta::assert_snapshot!(report.print(Output::Table, Form::default()));
 }
 
 #[tokio::test]

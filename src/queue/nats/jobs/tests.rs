@@ -82,7 +82,7 @@ fn a_hint_that_comes_a_moment_after_another_has_looked_waits_for_those_of_the_ot
     let mark = Some(crate::queue::nats::entry::Mark { by: "another".into(), number: 1 });
     jobs.apply(&place, 10, Some(Row { held: mark, ..row }));
     jobs.apply(&place, 11, None);
-    jobs.put(&[new.clone()]).unwrap();
+    jobs.put(std::slice::from_ref(&new)).unwrap();
     jobs.stored(12, 1);
     let waits = jobs.rows.at(&place).map(|known| known.row.not_before - now.timestamp_millis());
     assert!(waits.is_some_and(|waits| waits >= 1000), "{waits:?}");
@@ -101,12 +101,12 @@ fn what_one_has_composed_another_does_not_compose_differently() {
     let ids = |jobs: &mut Jobs| jobs.gathered("email", 9).into_iter().map(|it| it.id).collect::<Vec<_>>();
     let all = ids(&mut jobs);
     let first = mail("x@example.com", NoticeKind::Available, now);
-    jobs.compose(&all[..2], &[first.clone()]).unwrap();
+    jobs.compose(&all[..2], std::slice::from_ref(&first)).unwrap();
     let stored = jobs.changed();
     jobs.stored(10, stored);
     let other = mail("x@example.com", NoticeKind::Applied, now);
     for of in [&all[..], &all[1..2]] {
-        assert_eq!(jobs.compose(of, &[other.clone()]).unwrap().0, crate::queue::Placed::Coalesced);
+        assert_eq!(jobs.compose(of, std::slice::from_ref(&other)).unwrap().0, crate::queue::Placed::Coalesced);
         assert_eq!(jobs.changed(), 0, "it reads again what waits");
     }
     assert_eq!(ids(&mut jobs), all[2..]);

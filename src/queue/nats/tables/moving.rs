@@ -91,15 +91,13 @@ impl Tables {
     }
 
     async fn set_mark(&self, mark: Option<Mark>) -> Result<(), NatsError> {
-        match mark {
-            Some(mark) => overwrite(&self.state, MARK, &written(&mark), None).await,
-            None => {
-                let expected = self.state.read(MARK).await?.revision;
-                let write = Write { key: MARK.to_owned(), expected, value: None, lives: None };
-                let gone = self.state.commit(&[write]).await;
-                gone.map(drop).map_err(|_| NatsError::Contended(self.state.name().to_owned()))
-            }
+        if let Some(mark) = mark {
+            return overwrite(&self.state, MARK, &written(&mark), None).await;
         }
+        let expected = self.state.read(MARK).await?.revision;
+        let write = Write { key: MARK.to_owned(), expected, value: None, lives: None };
+        let gone = self.state.commit(&[write]).await;
+        gone.map(drop).map_err(|_| NatsError::Contended(self.state.name().to_owned()))
     }
 
     /// Drops all that is remembered but the mark.

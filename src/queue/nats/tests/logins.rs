@@ -42,7 +42,7 @@ async fn an_nkey_signs_what_the_server_asks() {
 }
 
 /// A JWT as NATS has them.
-fn jwt(by: &KeyPair, of: &str, claims: Value, ends: Option<DateTime<Utc>>) -> String {
+fn jwt(by: &KeyPair, of: &str, claims: &Value, ends: Option<DateTime<Utc>>) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let mut body =
         json!({"jti": "A", "iat": 1_700_000_000, "iss": by.public_key(), "name": "n", "sub": of, "nats": claims});
@@ -62,9 +62,9 @@ fn of_an_operator() -> Option<Server> {
         let limits: serde_json::Map<_, _> = limits.chain([("wildcards".to_owned(), json!(true))]).collect();
         let permissions = json!({"pub": {}, "sub": {}});
         let claims = json!({"limits": limits, "default_permissions": permissions, "type": "account", "version": 2});
-        format!("{}: {}", of.public_key(), jwt(&operator, &of.public_key(), claims, None))
+        format!("{}: {}", of.public_key(), jwt(&operator, &of.public_key(), &claims, None))
     };
-    let of_operator = jwt(&operator, &operator.public_key(), json!({"type": "operator", "version": 2}), None);
+    let of_operator = jwt(&operator, &operator.public_key(), &json!({"type": "operator", "version": 2}), None);
     Server::start_with(&format!(
         "operator: {of_operator}\nresolver: MEMORY\nsystem_account: {}\nresolver_preload: {{ {}, {} }}",
         system.public_key(),
@@ -79,7 +79,7 @@ fn credentials(ends: Option<DateTime<Utc>>) -> String {
     format!(
         "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n{}\n------END \
          USER NKEY SEED------\n",
-        jwt(&account, &user.public_key(), of_user, ends),
+        jwt(&account, &user.public_key(), &of_user, ends),
         seed(Kind::User, 5)
     )
 }

@@ -33,10 +33,7 @@ async fn ten_thousand_jobs_go_to_nats_and_back_and_a_cut_doubles_nothing() {
         let places = (Place { queue: &file, name: "the file" }, Place { queue: &nats, name: "NATS" });
         assert!(cut(move_all(places.0, places.1, &ambient), wakes).await.is_none(), "{wakes}");
     }
-    let begun = ambient.monotonic();
     let all = moved(&file, &nats, &ambient).await;
-    let took = ambient.monotonic() - begun;
-    assert!(took < Duration::from_secs(20), "{took:?}");
     let [found, moved_now, there, left] = counted(&all, What::Looks);
     assert!((found, left) == (10_000, 0) && moved_now + there == 10_000 && there > 0, "{all:?}");
     assert!(all.iter().all(|it| it.found == it.moved + it.there), "{all:?}");
