@@ -156,7 +156,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn notes_awaited(&self, work: &mut Work, container: &str, awaited: Option<NotesAwaited>) {
         let (now, known) = (self.0.ambient.now(), work.ledger(container).and_then(|ledger| ledger.notes.clone()));
         let is_known = |awaited: &NotesAwaited| {
-            let until = work.ledger(container)?.awaits_notes(&awaited.tag, &awaited.digest, now)?;
+            let until = work.ledger(container)?.waits_for_notes(&awaited.tag, &awaited.digest, now)?;
             Some((until - awaited.until).abs() < ANOTHER)
         };
         match awaited {
