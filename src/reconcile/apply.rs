@@ -5,8 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::draft::{Chosen, Draft, Image, Work, image_of};
-use super::notices::of_update;
-use super::unfit::{day_of, of_unfit, told_now};
+use super::notices::{day_of, of_unfit, of_update, told_now};
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::actor::Actor;

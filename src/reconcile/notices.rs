@@ -11,7 +11,8 @@ use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
 use crate::domain::owner::{Keep, Owner, OwnerTold, OwnerView};
 use crate::domain::policy::Mode;
-use crate::domain::record::{GoneSince, Held, Question, Undone, Update};
+use crate::domain::preflight::{Flaw, Unfit};
+use crate::domain::record::{GoneSince, Held, Question, Told, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -221,4 +222,37 @@ pub(super) fn approval(terms: &Terms) -> ApprovalView {
         from_image: terms.from.clone(),
         allows: terms.allows,
     }
+}
+
+/// The message that a version is not gone to, which is one a day at most, whatever can be remembered of it; `told` is when
+/// people were told.
+pub(super) fn of_unfit(target: &Target, settings: Option<&Settings>, unfit: &Unfit, told: &Told) -> Notice {
+    let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+    let image = image.filter(|image| image.running_tag() == told.from);
+    let step = Step {
+        from: told.from.clone(),
+        from_digest: image.as_ref().and_then(ImageReference::digest),
+        to: &unfit.tag,
+        digest: Some(&unfit.digest),
+        level: None,
+    };
+    let reason = if matches!(unfit.flaw, Flaw::Admission(_)) { "Refused" } else { "WouldNotStart" };
+    let failure = Failure::new(reason, &unfit.to_string());
+    Notice {
+        failure: Some(failure),
+        unfit: Some(Box::new(unfit.clone())),
+        ended: Some(told.at),
+        ..notice(target, settings, NoticeKind::Failed, day_of(told.at), &step)
+    }
+}
+
+/// When the day began: what is told of it with this time is one message.
+pub(super) fn day_of(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.date_naive().and_hms_opt(0, 0, 0).map_or(at, |start| start.and_utc())
+}
+
+/// That people are told of something of this container now.
+pub(super) fn told_now(target: &Target, now: DateTime<Utc>) -> Told {
+    let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+    Told::first(now, image.as_ref().and_then(ImageReference::running_tag))
 }

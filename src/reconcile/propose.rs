@@ -8,8 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 
 use super::draft::{Chosen, Work, image_of};
-use super::notices::{ends, of_gone, of_held, of_question, with_way_back};
-use super::unfit::of_unfit;
+use super::notices::{ends, of_gone, of_held, of_question, of_unfit, with_way_back};
 use super::{Reconciler, Step, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};

@@ -7,17 +7,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::apply::Decided;
 use super::draft::{Chosen, Draft, Work};
 use super::entrance::Pass;
-use super::notices::{self, notice};
+use super::notices::{of_unfit, told_now};
 use super::{Reconciler, StepError, Target};
 use crate::cluster::annotations;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::declared::Declared;
-use crate::domain::event::{Failure, Notice, NoticeKind};
 use crate::domain::fleet::Others;
 use crate::domain::policy::{Mode, step};
 use crate::domain::preflight::{DryRun, Flaw, Preflight, Unfit};
-use crate::domain::record::{Event, Hear, REFUSED_FOR, Refused, Told};
-use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::record::{Event, Hear, REFUSED_FOR, Refused};
+use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
 use crate::domain::view::Known;
@@ -238,39 +237,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         now + NEXT
     }
-}
-
-/// The message that a version is not gone to, which is one a day at most, whatever can be remembered of it; `told` is when
-/// people were told.
-pub(super) fn of_unfit(target: &Target, settings: Option<&Settings>, unfit: &Unfit, told: &Told) -> Notice {
-    let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
-    let image = image.filter(|image| image.running_tag() == told.from);
-    let step = notices::Step {
-        from: told.from.clone(),
-        from_digest: image.as_ref().and_then(ImageReference::digest),
-        to: &unfit.tag,
-        digest: Some(&unfit.digest),
-        level: None,
-    };
-    let reason = if matches!(unfit.flaw, Flaw::Admission(_)) { "Refused" } else { "WouldNotStart" };
-    let failure = Failure::new(reason, &unfit.to_string());
-    Notice {
-        failure: Some(failure),
-        unfit: Some(Box::new(unfit.clone())),
-        ended: Some(told.at),
-        ..notice(target, settings, NoticeKind::Failed, day_of(told.at), &step)
-    }
-}
-
-/// When the day began: what is told of it with this time is one message.
-pub(super) fn day_of(at: DateTime<Utc>) -> DateTime<Utc> {
-    at.date_naive().and_hms_opt(0, 0, 0).map_or(at, |start| start.and_utc())
-}
-
-/// That people are told of something of this container now.
-pub(super) fn told_now(target: &Target, now: DateTime<Utc>) -> Told {
-    let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
-    Told::first(now, image.as_ref().and_then(ImageReference::running_tag))
 }
 
 /// The write that would be done, on a draft of its own.

@@ -147,13 +147,36 @@ impl Asking {
             None => &[],
         };
         let count = expected.len() + looks.len();
+        let requests = |lines: &[String]| -> Vec<String> {
+            lines[self.seen..].iter().map(|line| request(line, self.repository.name())).collect()
+        };
+        // The announced tag is asked for beside the list: which of both is refused first is not told.
+        let is_refused = |request: &str| self.is_applied && request.ends_with(" 401");
+        let refusals = expected.iter().filter(|request| is_refused(request)).count();
         let lines = eventually(&format!("{what}: {count} requests in the log"), async || {
             let lines = by_image_watcher(&self.repository);
-            (lines.len() >= self.seen + count).then_some(lines)
+            if lines.len() < self.seen {
+                return None;
+            }
+            let answered = requests(&lines).iter().filter(|request| !is_refused(request)).count();
+            (answered >= count - refusals).then_some(lines)
         })
         .await;
-        let mut asked: Vec<String> =
-            lines[self.seen..].iter().map(|line| request(line, self.repository.name())).collect();
+        let mut asked = requests(&lines);
+        if self.is_applied {
+            let all = asked.len();
+            asked.retain(|request| !is_refused(request));
+            assert!(all - asked.len() <= 2 * refusals, "{what}: {:?}", requests(&lines));
+            // Where blobs are kept elsewhere, being led there is an answer.
+            asked = asked.into_iter().map(|line| line.replace("blobs/ 307", "blobs/ 200")).collect();
+            asked.sort();
+            let expected = expected.iter().chain(looks).filter(|request| !is_refused(request));
+            let mut expected: Vec<&str> = expected.copied().collect();
+            expected.sort_unstable();
+            assert_eq!(asked, expected, "{what}");
+            self.seen = lines.len();
+            return;
+        }
         if let Some(newest) = newest {
             let end = (newest + 1 + looks.len()).min(asked.len());
             // Where blobs are kept elsewhere, being led there is an answer.

@@ -1,21 +1,9 @@
 //! What an operator's commands about messages come to in the open transaction.
 
 use super::super::command::LetterCommand;
-use super::super::reply::Reply;
 use super::super::{Acted, QueueError, Topic};
+use super::pending::Later;
 use super::store::Store;
-
-/// What is to be said after the commit, and which topics have something new then.
-pub(super) struct Later {
-    pub(super) say: Box<dyn FnOnce(Result<(), QueueError>) + Send>,
-    pub(super) topics: Vec<Topic>,
-}
-
-impl Later {
-    pub(super) fn new<T: Send + 'static>(reply: Reply<T>, done: Result<T, QueueError>, topics: Vec<Topic>) -> Self {
-        Self { say: Box::new(move |committed| reply.send(committed.and(done))), topics }
-    }
-}
 
 impl LetterCommand {
     /// Does it in the open transaction. What only reads is replied to at once.

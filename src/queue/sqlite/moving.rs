@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::letter_command::Later;
+use super::pending::Later;
 use super::records::{WRITTEN, written};
 use super::store::{Store, moment};
 use crate::domain::event::Job;

@@ -3,7 +3,6 @@
 use super::super::command::Buried;
 use super::super::reply::Reply;
 use super::super::{Batch, Placed, QueueError, Topic};
-use super::letter_command::Later;
 
 /// A reply that is sent after the commit.
 pub(super) enum Pending {
@@ -39,6 +38,18 @@ impl Pending {
                 woken.extend(topics.into_iter().filter(|_| is_done));
             }
         }
+    }
+}
+
+/// What is to be said after the commit, and which topics have something new then.
+pub(super) struct Later {
+    pub(super) say: Box<dyn FnOnce(Result<(), QueueError>) + Send>,
+    pub(super) topics: Vec<Topic>,
+}
+
+impl Later {
+    pub(super) fn new<T: Send + 'static>(reply: Reply<T>, done: Result<T, QueueError>, topics: Vec<Topic>) -> Self {
+        Self { say: Box::new(move |committed| reply.send(committed.and(done))), topics }
     }
 }
 
