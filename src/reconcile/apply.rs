@@ -18,7 +18,7 @@ use crate::domain::record::{Event, Hear, REFUSED_FOR, Refused, Told, Update};
 use crate::domain::rollout::Rollout;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
-use crate::registry::{Credential, Registry};
+use crate::registry::Registry;
 
 /// Who or what decided on an update.
 #[derive(Clone, Copy, Debug)]
@@ -113,13 +113,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         for (container, image) in images.iter().filter(|(_, image)| image.is_told()) {
             self.count("refused", "admission");
             tracing::warn!(workload = %workload.id, container, to = %image.chosen.to, reason = message, outcome = "refused", "the API server refuses to write this update; it is tried again in {} hours, or when there is another", REFUSED_FOR.num_hours());
-            let target = Target {
-                workload: Arc::clone(&workload),
-                container: container.clone(),
-                repository: image.repository.clone(),
-                credential: Ok(Credential::default()),
-                digests: None,
-            };
+            let target = Target::unasked(Arc::clone(&workload), container, image.repository.clone());
             let (tag, digest) = (image.chosen.to.clone(), image.chosen.digest.clone());
             let told = Told { is_stored: true, ..told_now(&target, now) };
             let hear = draft.record.known(container).refused.hear((&tag, &digest), message, told);

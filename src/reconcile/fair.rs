@@ -73,18 +73,11 @@ mod tests {
 
     use super::*;
     use crate::domain::workload::tests::workload;
-    use crate::registry::Credential;
 
     fn group(namespace: &str, number: usize) -> Vec<Target> {
         let mut workload = workload(&[("web", "a.example/web:1.0.0")], &[]);
         (workload.id.namespace, workload.id.name) = (namespace.into(), format!("{namespace}-{number}").into());
-        vec![Target {
-            workload: Arc::new(workload),
-            container: "web".into(),
-            repository: Repository::parse("a.example/web").unwrap(),
-            credential: Ok(Credential::default()),
-            digests: None,
-        }]
+        vec![Target::unasked(Arc::new(workload), "web", Repository::parse("a.example/web").unwrap())]
     }
 
     fn names(groups: &[Vec<Target>]) -> Vec<&str> {

@@ -13,7 +13,7 @@ use crate::domain::settings::Settings;
 use crate::domain::view::{Blocker, Known};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
-use crate::registry::{Credential, Registry};
+use crate::registry::Registry;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether what was decided of the images of a draft would be decided still.
@@ -53,13 +53,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if update.undoes.is_some() {
             return Self::goes_back_by_itself(update.group.as_deref(), Some(&settings));
         }
-        let target = Target {
-            workload: Arc::clone(by_now),
-            container: container.clone(),
-            repository: image.repository.clone(),
-            credential: Ok(Credential::default()),
-            digests: None,
-        };
+        let target = Target::unasked(Arc::clone(by_now), container, image.repository.clone());
         self.goes_by_itself(draft, &target, (&settings, image), update)
     }
 

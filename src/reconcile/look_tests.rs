@@ -280,6 +280,17 @@ impl Stage {
     }
 }
 
+/// Writes a patch's annotations, as the API server does.
+fn annotate(workload: &mut Workload, patch: &WorkloadPatch) {
+    let mut annotations: Vec<_> = std::mem::take(&mut workload.annotations).into_vec();
+    for change in &patch.annotations {
+        annotations.retain(|(name, _)| **name != *change.name);
+        annotations.extend(change.new.as_deref().map(|new| (change.name.as_str().into(), new.into())));
+    }
+    annotations.sort_unstable();
+    workload.annotations = annotations.into();
+}
+
 fn auto(more: &[(&str, &str)]) -> Workload {
     workload(&[("web", "a.example/web:1.0.0")], &[&[("mode", "AUTO_UPDATE")], more].concat())
 }

@@ -70,6 +70,13 @@ impl Turns {
     }
 }
 
+/// Forgets all, where there is no room for one more: the store knows it.
+fn make_room<V>(known: &mut HashMap<Box<str>, V>, uid: &str) {
+    if known.len() >= MOST_MARKED && !known.contains_key(uid) {
+        known.clear();
+    }
+}
+
 impl Marks {
     /// What the store did not take of a workload.
     pub(super) fn unsaved(&self, uid: &str) -> Option<Written> {
@@ -105,9 +112,7 @@ impl Marks {
     /// Takes over what was written, unless somebody wrote a newer one meanwhile, and leaves a later answer in doubt.
     fn put(&self, uid: &str, mut mark: Mark) {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        if marks.len() >= MOST_MARKED && !marks.contains_key(uid) {
-            marks.clear();
-        }
+        make_room(&mut marks, uid);
         match marks.get(uid) {
             Some(known) if known.sequence > mark.sequence => {}
             known => {
@@ -121,9 +126,7 @@ impl Marks {
     /// Takes over what the store says that others write to, unless a newer one was known already: the store may have lost it.
     fn renew(&self, uid: &str, mark: Mark) -> Mark {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        if marks.len() >= MOST_MARKED && !marks.contains_key(uid) {
-            marks.clear();
-        }
+        make_room(&mut marks, uid);
         let known = marks.remove(uid).filter(|known| known.sequence > mark.sequence);
         marks.entry(uid.into()).insert_entry(known.unwrap_or(mark)).get().clone()
     }
@@ -139,9 +142,7 @@ impl Marks {
 
     fn asked(&self, uid: &str, version: u64) {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if asked.len() >= MOST_MARKED && !asked.contains_key(uid) {
-            asked.clear();
-        }
+        make_room(&mut asked, uid);
         asked.insert(uid.into(), version);
     }
 

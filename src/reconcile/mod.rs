@@ -446,6 +446,17 @@ struct Target {
 }
 
 impl Target {
+    /// One of which no registry is asked.
+    fn unasked(workload: Arc<Workload>, container: &str, repository: Repository) -> Self {
+        Self {
+            workload,
+            container: container.to_owned(),
+            repository,
+            credential: Ok(Credential::default()),
+            digests: None,
+        }
+    }
+
     /// What is wrong with its settings and stops nothing.
     fn flaw(&self) -> Option<String> {
         flaw(&self.workload, &self.container).map(|flaw| flaw.to_string())
@@ -553,13 +564,8 @@ mod tests {
     fn failed(namespace: &str, host: &str, number: usize, error: fn(&str) -> RegistryError) -> (Step, Target) {
         let mut workload = workload(&[("web", "web:1.0.0")], &[]);
         (workload.id.namespace, workload.id.name) = (namespace.into(), format!("web-{number}").into());
-        let target = Target {
-            workload: Arc::new(workload),
-            container: "web".into(),
-            repository: Repository::parse(&format!("{host}/web")).unwrap(),
-            credential: Ok(Credential::default()),
-            digests: None,
-        };
+        let repository = Repository::parse(&format!("{host}/web")).unwrap();
+        let target = Target::unasked(Arc::new(workload), "web", repository);
         (Err(StepError::Registry(Arc::new(error(host)))), target)
     }
 

@@ -23,7 +23,7 @@ use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Quorum, Verdict, Vote, Votes};
 use crate::domain::wording::moment;
 use crate::queue::{Queue, Records};
-use crate::registry::{Credential, Registry};
+use crate::registry::Registry;
 use crate::telemetry::metrics::ApprovalResult;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -79,13 +79,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let (_, found) = workload.container(&request.container).ok_or(Moot::NoContainer)?;
         let image = found.reference().ok_or(Moot::NoContainer)?;
-        let target = Target {
-            workload: Arc::clone(&workload),
-            container: request.container.to_string(),
-            repository: image.repository().clone(),
-            credential: Ok(Credential::default()),
-            digests: None,
-        };
+        let target = Target::unasked(Arc::clone(&workload), &request.container, image.repository().clone());
         match &request.wish {
             Wish::Approve { question, outside_window } => {
                 self.approved(work, &target, &image, (question, request), by, *outside_window)

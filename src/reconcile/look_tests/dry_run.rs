@@ -16,10 +16,6 @@ impl Stage {
     }
 }
 
-fn writes(stage: &Stage) -> usize {
-    stage.cluster.state(|state| state.writes)
-}
-
 #[tokio::test]
 async fn what_would_be_done_is_told_once_and_nothing_is_written() {
     for (mode, expected) in [("AUTO_UPDATE", NoLink::WouldApply), ("NOTIFICATION", NoLink::WouldAsk)] {
@@ -30,11 +26,11 @@ async fn what_would_be_done_is_told_once_and_nothing_is_written() {
         }
         let told = stage.would();
         assert_eq!(told.first(), Some(&("1.0.1".to_owned(), Some(expected))), "{mode}");
-        assert_eq!((writes(&stage), stage.cluster.image()), (0, OLD.to_owned()), "{mode}");
+        assert_eq!((stage.writes(), stage.cluster.image()), (0, OLD.to_owned()), "{mode}");
         // What was told is told as what it is, once it is no dry run any more.
         stage.is_dry_run(false);
         stage.look().await;
-        assert!(writes(&stage) > 0, "{mode}");
+        assert!(stage.writes() > 0, "{mode}");
     }
 }
 
@@ -54,13 +50,13 @@ async fn a_link_of_before_says_that_it_can_not_act_now() {
     stage.look().await;
     stage.has(&["1.0.0", "1.0.1"]);
     stage.look().await;
-    let (link, before) = (stage.link(), writes(&stage));
+    let (link, before) = (stage.link(), stage.writes());
     stage.is_dry_run(true);
     for action in [Action::Approve, Action::Skip, Action::Snooze] {
         let answer = stage.reconciler.answer(&link, action, "trace").await;
         assert!(matches!(answer, Answer::Refused(_, Refusal::DryRun)), "{answer:?}");
     }
-    assert_eq!((writes(&stage), stage.cluster.image()), (before, OLD.to_owned()));
+    assert_eq!((stage.writes(), stage.cluster.image()), (before, OLD.to_owned()));
     stage.is_dry_run(false);
     assert!(matches!(stage.reconciler.answer(&link, Action::Approve, "trace").await, Answer::Approved(_)));
 }

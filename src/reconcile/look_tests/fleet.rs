@@ -64,13 +64,7 @@ impl Cluster for Many {
         let mut workload = Workload::clone(&*self.index.by_uid(&patch.id.uid).unwrap());
         // The API server takes its time, and others have theirs.
         tokio::task::yield_now().await;
-        let mut annotations: Vec<_> = workload.annotations.into_vec();
-        for change in &patch.annotations {
-            annotations.retain(|(name, _)| **name != *change.name);
-            annotations.extend(change.new.as_deref().map(|new| (change.name.as_str().into(), new.into())));
-        }
-        annotations.sort_unstable();
-        workload.annotations = annotations.into();
+        annotate(&mut workload, patch);
         let mut done = self.done.lock().unwrap();
         if patch.writes_image() && done.refuses == Some(&*workload.id.name) {
             let rejection = Rejection { reason: RejectionReason::Policy, sentence: "no".into(), again_after: None };

@@ -220,13 +220,7 @@ impl Cluster for OneWorkload {
                 let rejection = Rejection { reason, sentence, again_after: None };
                 return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
             }
-            let mut annotations: Vec<_> = workload.annotations.into_vec();
-            for change in &patch.annotations {
-                annotations.retain(|(name, _)| **name != *change.name);
-                annotations.extend(change.new.as_deref().map(|new| (change.name.as_str().into(), new.into())));
-            }
-            annotations.sort_unstable();
-            workload.annotations = annotations.into();
+            annotate(&mut workload, patch);
             if let Some(cause) = &patch.cause {
                 workload.change_cause = cause.new.as_deref().map(Box::from);
             }

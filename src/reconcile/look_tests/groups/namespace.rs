@@ -110,13 +110,7 @@ impl Cluster for Namespace {
         if let Some(refusal) = refusal {
             return Err(refusal);
         }
-        let mut annotations: Vec<_> = workload.annotations.into_vec();
-        for change in &patch.annotations {
-            annotations.retain(|(name, _)| **name != *change.name);
-            annotations.extend(change.new.as_deref().map(|new| (change.name.as_str().into(), new.into())));
-        }
-        annotations.sort_unstable();
-        workload.annotations = annotations.into();
+        annotate(&mut workload, patch);
         for guard in &patch.guards {
             let found = workload.containers.iter_mut().find(|found| found.name == guard.container).unwrap();
             if *found.image != *guard.from {
