@@ -336,18 +336,19 @@ async fn take_over<S: Store>(target: Place<'_, S>, item: Beside) -> Result<Taken
 }
 
 async fn take_record(target: &impl Store, uid: &str, written: Written, gone: bool) -> Result<Taken, QueueError> {
-    if target.newest(uid).await?.as_ref() == Some(&written) {
-        return Ok(Taken::There);
+    let is_there = target.newest(uid).await?.as_ref() == Some(&written);
+    if !is_there {
+        let answering = written.answering.clone();
+        target.remember(uid, written).await?;
+        if answering.is_some() {
+            target.answering(uid, answering).await?;
+        }
     }
-    let answering = written.answering.clone();
-    target.remember(uid, written).await?;
-    if answering.is_some() {
-        target.answering(uid, answering).await?;
-    }
+    // Said again where the record is there: a move may have been cut between the two.
     if gone {
         target.seen(Sightings { deleted: vec![uid.into()], ..Sightings::default() }).await?;
     }
-    Ok(Taken::Moved)
+    Ok(if is_there { Taken::There } else { Taken::Moved })
 }
 
 async fn take_sign_in(target: &impl Store, sign_in: SignIn) -> Result<Taken, QueueError> {

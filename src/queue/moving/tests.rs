@@ -161,32 +161,45 @@ async fn a_dry_run_counts_and_writes_nothing() {
 
 #[tokio::test]
 async fn a_move_that_is_cut_anywhere_goes_on_and_doubles_nothing() {
-    for wakes in [1, 2, 4, 8, 16, 32, 64] {
-        let two = Two::open();
-        fill(&two.one, 1_200, two.ambient.now()).await;
-        let before = jobs(&two.one).await;
-        let was_cut = cut(two.there(), wakes).await.is_none();
-        if was_cut && two.one.mark().await.unwrap().is_some() {
-            let refused = may_be_used(&two.one).await.unwrap_err().to_string();
-            assert!(refused.contains("the other") && refused.contains("queue move"), "{refused}");
-        }
-        if was_cut {
-            match two.there().await {
-                Ok(all) => {
-                    assert!(all.iter().all(|it| it.found == it.moved + it.there && it.left == 0), "{wakes}: {all:?}");
-                }
-                // It was cut behind its last write.
-                Err(MoveError::Left { .. }) => {}
-                Err(error) => panic!("{wakes}: {error}"),
-            }
-        }
-        assert_eq!(jobs(&two.other).await, before, "{wakes}");
-        assert_eq!(jobs(&two.one).await, before, "the source is kept");
-        holds_all_beside(&two.other).await;
-        may_be_used(&two.other).await.unwrap();
-        let refused = may_be_used(&two.one).await.unwrap_err().to_string();
-        assert!(refused.starts_with("this queue was moved to the other on "), "{refused}");
+    // Behind each of its steps, until one is not cut any more.
+    let mut wakes = 1;
+    while cut_and_go_on(3, wakes).await {
+        wakes += 1;
     }
+    assert!(wakes > 20, "{wakes}");
+    // Among pages of jobs.
+    for wakes in [8, 16, 32, 64] {
+        cut_and_go_on(1_200, wakes).await;
+    }
+}
+
+/// Whether it was cut before its end.
+async fn cut_and_go_on(looks: usize, wakes: usize) -> bool {
+    let two = Two::open();
+    fill(&two.one, looks, two.ambient.now()).await;
+    let before = jobs(&two.one).await;
+    let was_cut = cut(two.there(), wakes).await.is_none();
+    if was_cut && two.one.mark().await.unwrap().is_some() {
+        let refused = may_be_used(&two.one).await.unwrap_err().to_string();
+        assert!(refused.contains("the other") && refused.contains("queue move"), "{wakes}: {refused}");
+    }
+    if was_cut {
+        match two.there().await {
+            Ok(all) => {
+                assert!(all.iter().all(|it| it.found == it.moved + it.there && it.left == 0), "{wakes}: {all:?}");
+            }
+            // It was cut behind its last write.
+            Err(MoveError::Left { .. }) => {}
+            Err(error) => panic!("{wakes}: {error}"),
+        }
+    }
+    assert_eq!(jobs(&two.other).await, before, "{wakes}");
+    assert_eq!(jobs(&two.one).await, before, "{wakes}: the source is kept");
+    holds_all_beside(&two.other).await;
+    may_be_used(&two.other).await.unwrap();
+    let refused = may_be_used(&two.one).await.unwrap_err().to_string();
+    assert!(refused.starts_with("this queue was moved to the other on "), "{wakes}: {refused}");
+    was_cut
 }
 
 #[tokio::test]
