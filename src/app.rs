@@ -33,13 +33,13 @@ use crate::api::{self, Api, Census, Pulse};
 use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
-use crate::cluster::lease::{Election, Holding};
+use crate::cluster::lease::{Election, Holding, pod_name};
 use crate::cluster::{
     Cluster as _, ClusterConfig, Following, GRACE, Hints, Index, KubeCluster, Namespaces, Scope, Scopes, Watching,
     WorkloadEvent, Writer,
 };
 use crate::config::Config;
-use crate::config::auth::{Auth, Mode};
+use crate::config::auth::Auth;
 use crate::config::channel::Destination;
 use crate::config::queue::QueueConfig;
 use crate::config::reload::{Reload, Reloaded};
@@ -60,16 +60,14 @@ use crate::notify::{
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::may_be_used;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{
-    Claim, Kept, Leased, MOST_NAMESPACES, NewJob, Opening, Queue as _, Records as _, Sharing, Sightings, Slots,
-    StoreHandle, Topic, Urgency,
-};
+use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Sharing, Slots, StoreHandle, Topic, Urgency};
 use crate::reconcile::first_look::FirstLook;
+use crate::reconcile::sightings::{expect_the_newest, keep_noting};
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
 use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
 use crate::release::summary::Summarizer;
 use crate::release::{Background, FetchSettings, Releases, Subject, TimedNotes, Workloads};
-use crate::stop::Stop;
+use crate::stop::{Stop, signalled};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
 use crate::traces::{self, Exporter};
@@ -86,8 +84,6 @@ const DECISIONS: u32 = 2 * 1024 * 1024;
 const PRESSES: u32 = 1024 * 1024;
 /// Presses that are answered at once.
 const PRESSED: usize = 4;
-/// Under which it is kept when the first look over all of the cluster had ended.
-const FIRST_LOOK: &str = "first look";
 /// Messages of one channel at once.
 const MESSAGES: usize = 8;
 /// No look takes longer, whatever it waits for.
@@ -96,11 +92,6 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(20);
 /// The files of the configuration are looked at again after this time.
 const RELOAD: Duration = Duration::from_secs(10);
-/// Whether others have ended what somebody waits for here is seen this often.
-const WAKING: Duration = Duration::from_secs(10);
-/// The store is told this often which workloads there are, and of so many at once.
-const SIGHTINGS: Duration = Duration::from_secs(3600);
-const SEEN_AT_ONCE: usize = 500;
 /// Of the two workers of the public listener.
 const PUBLIC: Places = Places { waiting: 384, known: 160, lasting: 128 };
 /// Of the one of the private listener, where nobody shows a credential.
@@ -262,30 +253,6 @@ fn spawn_alone<F: Future<Output = ()> + Send>(
     });
 }
 
-/// Before anything is listed, so that no older record counts for others.
-async fn expect_the_newest(queue: &StoreHandle, index: &Index) {
-    match queue.sequences().await {
-        Ok(newest) => index.expect(newest),
-        Err(error) => {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "which records are the newest can't be read: until a workload is looked at, an older record that stands on it counts for others");
-        }
-    }
-}
-
-/// Tells the store which workloads there are and which were deleted, some at a time, so that nobody waits for it for long.
-async fn see(index: &Index, queue: &StoreHandle) {
-    let (deleted, watched) = (index.deleted(), index.uids());
-    let first = Sightings { watched: Vec::new(), deleted: deleted.clone() };
-    let some = watched.chunks(SEEN_AT_ONCE).map(|some| Sightings { watched: some.to_vec(), deleted: Vec::new() });
-    for seen in std::iter::once(first).chain(some) {
-        if let Err(error) = queue.seen(seen).await {
-            tracing::debug!(error = %crate::telemetry::chain(&error), "which workloads there are is not noted now");
-            return;
-        }
-    }
-    index.noted(&deleted);
-}
-
 impl Ground {
     async fn open(config: Config, queue: StoreHandle, ambient: Ambient, stop: Stop) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
@@ -405,11 +372,8 @@ impl App {
         });
         config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;
-        let ended = queue.recall(FIRST_LOOK).await;
-        // Who wrote no moment wrote it long ago.
-        let ended = ended.map(|ended| ended.parse().unwrap_or(DateTime::UNIX_EPOCH));
-        let first_look = Arc::new(FirstLook::new(ended));
-        let identity = identity(&config)?;
+        let first_look = Arc::new(FirstLook::recalled(&queue).await);
+        let identity = Identity::of(&config)?;
         let access = match config.auth.take() {
             Some(auth) => {
                 Some(Data::new(access(auth, &config, (&cluster, &queue, &keys), &outbound, (&metrics, &ambient))?))
@@ -592,12 +556,7 @@ impl App {
 
     /// Where presses are stored, and how they are answered.
     fn presses(&self, tasks: &mut Tasks, replies: Replies) -> Tray {
-        let (queue, clock) = (self.queue.clone(), self.ambient.clone());
-        let (tray, strangers) = Tray::new(Arc::new(move |pressed| {
-            let (queue, trace, now) = (queue.clone(), clock.trace_id(), clock.now());
-            let job = NewJob::prompt(Job::Press(Box::new(pressed)), &*trace, now);
-            Box::pin(async move { queue.put(vec![job]).await.map(drop) })
-        }));
+        let (tray, strangers) = Tray::in_queue(self.queue.clone(), self.ambient.clone());
         let replies = Arc::new(replies);
         let say: Say = Arc::new(move |channel, place, saying| {
             let replies = Arc::clone(&replies);
@@ -612,13 +571,7 @@ impl App {
         let handler = move |leased: Leased| {
             let (reconciler, ambient) = (reconciler.clone(), ambient.clone());
             let (say, voice) = (Arc::clone(&say), Arc::clone(&voice));
-            async move {
-                let Job::Press(pressed) = &leased.job else {
-                    return Verdict::Dead { reason: "not a press".into() };
-                };
-                Box::pin(chat::answer(&reconciler, (&say, &voice), &ambient, pressed)).await;
-                Verdict::Done
-            }
+            async move { Box::pin(chat::answer_stored(&reconciler, (&say, &voice), &ambient, &leased.job)).await }
         };
         let how =
             (Pace { backoff: Backoff::seconds(1, 60, 2), longest: TimeDelta::hours(1) }, Sharing::in_order(PRESSED));
@@ -735,53 +688,22 @@ impl App {
         if matches!(self.config.queue, QueueConfig::Sqlite) {
             return;
         }
-        let (reconciler, ambient, mut stop) = (self.reconciler.clone(), self.ambient.clone(), self.stop.clone());
-        spawn(tasks, "waking", async move {
-            loop {
-                tokio::select! {
-                    () = stop.raised() => return,
-                    () = tokio::time::sleep(WAKING) => {}
-                }
-                if let Err(error) = reconciler.wake_waiting(&ambient.trace_id()).await {
-                    tracing::debug!(error = %chain(&error), "who waits is looked at a moment later");
-                }
-            }
-        });
+        let (reconciler, stop) = (self.reconciler.clone(), self.stop.clone());
+        spawn(tasks, "waking", async move { reconciler.keep_waking(stop).await });
     }
 
     /// Remembers that all of the cluster was looked at once, when it was.
     fn spawn_first_look(&self, tasks: &mut Tasks) {
         let (look, queue) = (Arc::clone(&self.first_look), self.queue.clone());
-        let (ambient, mut stop) = (self.ambient.clone(), self.stop.clone());
-        spawn(tasks, "first look", async move {
-            let ended = loop {
-                if let Some(ended) = look.ended(ambient.monotonic(), ambient.now()) {
-                    break ended;
-                }
-                tokio::select! {
-                    () = stop.raised() => return,
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                }
-            };
-            queue.keep(FIRST_LOOK, ended.to_rfc3339(), ambient.now() + TimeDelta::days(3650)).await;
-            stop.raised().await;
-        });
+        let (ambient, stop) = (self.ambient.clone(), self.stop.clone());
+        spawn(tasks, "first look", async move { look.remember_end(&queue, &ambient, stop).await });
     }
 
     /// Has the store told now and then which workloads there are, so that it forgets no other than those that are gone.
     fn spawn_sightings(&self, tasks: &mut Tasks) {
         let (index, queue) = (self.cluster.index().clone(), self.queue.clone());
-        spawn_alone(tasks, "sightings", self.holding.clone(), move |mut term| {
-            let (index, queue) = (index.clone(), queue.clone());
-            async move {
-                loop {
-                    tokio::select! {
-                        () = term.raised() => return,
-                        () = tokio::time::sleep(SIGHTINGS) => {}
-                    }
-                    see(&index, &queue).await;
-                }
-            }
+        spawn_alone(tasks, "sightings", self.holding.clone(), move |term| {
+            keep_noting(queue.clone(), index.clone(), term)
         });
     }
 
@@ -943,20 +865,6 @@ fn take_over(
     }
 }
 
-/// Where a trusted proxy says who signed in, if one does: it is one header for links and for the page.
-fn identity(config: &Config) -> anyhow::Result<Option<Identity>> {
-    let headers = match config.auth.as_ref().map(|auth| &auth.mode) {
-        Some(Mode::Proxy(headers)) => Some(headers),
-        _ => None,
-    };
-    let is_required = config.identity.as_ref().is_some_and(|header| header.is_required);
-    let name = config.identity.as_ref().map(|header| &header.name).or(headers.map(|headers| &headers.user));
-    let Some(name) = name else { return Ok(None) };
-    let groups = headers.and_then(|headers| headers.groups.as_deref()).map(str::parse).transpose()?;
-    let origin = config.base_url.as_ref().map(|url| url.origin().ascii_serialization());
-    Ok(Some(Identity { header: name.parse()?, groups, is_required, origin }))
-}
-
 /// Who knows people, as they are configured.
 fn access(
     auth: Auth,
@@ -1078,13 +986,6 @@ async fn client(config: &Config) -> anyhow::Result<(kube::Client, String)> {
     Ok(crate::cluster::connect(&ClusterConfig { proxies, ..ClusterConfig::default() }).await?)
 }
 
-/// What the pod is called, which is the name of its host.
-fn pod_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "image-watcher".to_owned() } else { name.to_owned() }
-}
-
 /// The registry client of a configuration.
 ///
 /// # Errors
@@ -1149,16 +1050,6 @@ async fn look(
     pushes.second_look(repository, began, verdict, ambient.now())
 }
 
-async fn signalled() -> anyhow::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
-}
-
 mod waiting {
     //! Waits for what keeps the queue. Until it is there nothing is watched or done, as nobody would know what was written last;
     //! but the process lives and says so, and whoever brings something is told to come again.
@@ -1166,18 +1057,11 @@ mod waiting {
     use std::future::Future;
     use std::time::Duration;
 
-    use actix_server::ServerHandle;
-    use actix_service::IntoServiceFactory as _;
-    use actix_web::HttpResponse;
-    use actix_web::web::{self, Data};
-    use tokio::sync::watch;
-    use tokio::task::JoinSet;
-
     use super::{PRIVATE, PUBLIC};
     use crate::ambient::Ambient;
     use crate::config::Config;
     use crate::config::queue::{NatsCertificate, NatsLogin, QueueConfig};
-    use crate::listener::{Listen, Places, Problem, bind, serve};
+    use crate::listener::WaitingRoom;
     use crate::outbound::OutboundError;
     use crate::queue::StoreHandle;
     use crate::queue::nats::{Login, NatsError, NatsSettings};
@@ -1187,8 +1071,6 @@ mod waiting {
     const AGAIN: Duration = Duration::from_secs(2);
     /// Why it waits is said again after so many tries.
     const SAID_AGAIN: u32 = 30;
-    /// Of people and registries alike.
-    const LATER: Problem = Problem::later("the service waits for what keeps its queue; come again in a moment");
 
     /// What keeps the queue, and all that is remembered beside it, when it is there; nothing when the process is told to end
     /// before.
@@ -1198,7 +1080,7 @@ mod waiting {
     pub(super) async fn queue(
         config: &Config,
         ambient: &Ambient,
-        ends: impl Future<Output = anyhow::Result<&'static str>>,
+        ends: impl Future<Output = std::io::Result<&'static str>>,
     ) -> anyhow::Result<Option<StoreHandle>> {
         let Some(settings) = settings(config)? else { return Ok(Some(StoreHandle::open(&config.data, ambient)?)) };
         let first = match StoreHandle::nats(settings.clone(), ambient).await {
@@ -1206,9 +1088,10 @@ mod waiting {
             Err(error) if error.passes() => error,
             Err(error) => return Err(error.into()),
         };
-        let room = Room::open(config, &first)?;
+        let why = chain(&first).to_string();
+        let room = WaitingRoom::open((&config.public, PUBLIC), (&config.private, PRIVATE), why)?;
         let opened = tokio::select! {
-            opened = until_there(settings, ambient, (first, &room.why)) => Some(opened),
+            opened = until_there(settings, ambient, first, &room) => Some(opened),
             signal = ends => {
                 tracing::info!(signal = signal?, "image-watcher ends before its queue was there");
                 None
@@ -1241,7 +1124,8 @@ mod waiting {
     async fn until_there(
         settings: NatsSettings,
         ambient: &Ambient,
-        (first, why): (NatsError, &watch::Sender<String>),
+        first: NatsError,
+        room: &WaitingRoom,
     ) -> Result<StoreHandle, NatsError> {
         let mut error = first;
         loop {
@@ -1261,76 +1145,10 @@ mod waiting {
                 };
                 let now = chain(&error).to_string();
                 if now != words {
-                    why.send_replace(now);
+                    room.say(now);
                     break;
                 }
             }
         }
-    }
-
-    /// Where whoever comes meanwhile is answered.
-    struct Room {
-        why: watch::Sender<String>,
-        servers: JoinSet<()>,
-        handles: Vec<ServerHandle>,
-    }
-
-    impl Room {
-        fn open(config: &Config, error: &NatsError) -> anyhow::Result<Self> {
-            let (why, known) = watch::channel(chain(error).to_string());
-            let mut room = Self { why, servers: JoinSet::new(), handles: Vec::new() };
-            room.listen(&config.public, (1, PUBLIC), |routes| {
-                routes.default_service(web::to(later));
-            })?;
-            let known = Data::new(known);
-            room.listen(&config.private, (1, PRIVATE), move |routes| {
-                routes
-                    .app_data(known.clone())
-                    .route("/livez", crate::listener::seen().to(lives))
-                    .route("/readyz", crate::listener::seen().to(is_not_ready))
-                    .route("/healthz", crate::listener::seen().to(is_not_ready))
-                    .default_service(web::to(later));
-            })?;
-            Ok(room)
-        }
-
-        fn listen(
-            &mut self,
-            listen: &Listen,
-            (workers, places): (usize, Places),
-            routes: impl Fn(&mut web::ServiceConfig) + Send + Clone + 'static,
-        ) -> anyhow::Result<()> {
-            let app = move || actix_web::App::new().configure(routes.clone()).into_factory();
-            let server = serve(bind(listen)?, workers, places, app)?;
-            self.handles.push(server.handle());
-            self.servers.spawn(async move {
-                if let Err(error) = server.await {
-                    tracing::error!(%error, "a listener failed while the queue was waited for");
-                }
-            });
-            Ok(())
-        }
-
-        /// Nobody is answered any more, and whoever listens next can do so at the same place.
-        async fn close(mut self) {
-            for handle in &self.handles {
-                handle.stop(true).await;
-            }
-            while self.servers.join_next().await.is_some() {}
-        }
-    }
-
-    async fn later() -> Result<HttpResponse, Problem> {
-        Err(LATER)
-    }
-
-    async fn lives() -> HttpResponse {
-        HttpResponse::Ok().body("ok\n")
-    }
-
-    async fn is_not_ready(why: Data<watch::Receiver<String>>) -> HttpResponse {
-        let why = why.borrow().clone();
-        let body = format!("[-]queue: {why}\nnot ready: what keeps the queue is not there yet\n");
-        HttpResponse::ServiceUnavailable().content_type("text/plain; charset=utf-8").body(body)
     }
 }

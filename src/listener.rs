@@ -9,6 +9,7 @@ mod form;
 pub mod paths;
 mod proof;
 mod serve;
+mod waiting;
 
 use std::borrow::Cow;
 
@@ -24,6 +25,7 @@ pub use door::{Door, Lasting, Meter, Places};
 pub use form::{Form, FormError, TwoValues};
 pub use proof::{single, unhex};
 pub use serve::serve;
+pub use waiting::{WaitingRoom, WaitingRoomError};
 
 /// What answers GET, and HEAD, which is the same without its body (RFC 9110, 9.3.2).
 #[must_use]

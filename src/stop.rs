@@ -1,5 +1,8 @@
 //! One flag that everybody sees: the process is to end.
 
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 /// Raised once; every copy sees it.
@@ -35,4 +38,17 @@ impl Raise {
     pub fn raise(&self) {
         self.0.send_replace(true);
     }
+}
+
+/// Waits until the process is asked to end, and gives the name of the signal that asked.
+///
+/// # Errors
+/// When signals can't be listened for.
+pub async fn signalled() -> io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
 }

@@ -46,7 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
         &["domain", "filesystem", "listener", "notify", "outbound", "registry", "release", "telemetry", "traces"],
     ),
     ("intake", &["ambient", "config", "domain", "jwt", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
-    ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "telemetry"]),
+    ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "stop", "telemetry"]),
     ("access", &["ambient", "cluster", "config", "domain", "jwt", "listener", "outbound", "queue", "telemetry"]),
     (
         "approvals",

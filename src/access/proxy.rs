@@ -1,11 +1,13 @@
 //! Who a trusted proxy says that it is. A header is a claim: it is believed of whom the operator trusts, and of nobody else.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{HeaderMap, HeaderName, InvalidHeaderName};
 use ipnet::IpNet;
 
 use super::address;
 use super::sender::{acts, is_our_page};
+use crate::config::Config;
+use crate::config::auth::Mode;
 use crate::domain::actor::{ClusterUser, SignedIn};
 
 /// The most groups that are read of one person.
@@ -36,6 +38,23 @@ pub enum Refused {
 }
 
 impl Identity {
+    /// What the configuration says of it: it is one header for links and for the page.
+    ///
+    /// # Errors
+    /// When a header that it names can be none.
+    pub fn of(config: &Config) -> Result<Option<Self>, InvalidHeaderName> {
+        let headers = match config.auth.as_ref().map(|auth| &auth.mode) {
+            Some(Mode::Proxy(headers)) => Some(headers),
+            _ => None,
+        };
+        let is_required = config.identity.as_ref().is_some_and(|header| header.is_required);
+        let name = config.identity.as_ref().map(|header| &header.name).or(headers.map(|headers| &headers.user));
+        let Some(name) = name else { return Ok(None) };
+        let groups = headers.and_then(|headers| headers.groups.as_deref()).map(str::parse).transpose()?;
+        let origin = config.base_url.as_ref().map(|url| url.origin().ascii_serialization());
+        Ok(Some(Self { header: name.parse()?, groups, is_required, origin }))
+    }
+
     /// Who signed in, if anybody did. The cluster is taken to know them, and their groups, by the same names.
     ///
     /// # Errors

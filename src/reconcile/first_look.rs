@@ -6,12 +6,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ambient::Ambient;
+use crate::queue::Kept;
+use crate::stop::Stop;
 
 /// No look is under way for so long.
 const QUIET: Duration = Duration::from_secs(2);
+/// Under which its end is kept, and how often it is looked whether that came.
+const KEY: &str = "first look";
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Whether all of the cluster was looked at once.
 #[derive(Debug)]
@@ -31,6 +36,28 @@ impl FirstLook {
     #[must_use]
     pub fn new(ended: Option<DateTime<Utc>>) -> Self {
         Self(Mutex::new(State { running: 0, quiet_since: None, ended }))
+    }
+
+    /// As the store remembers it.
+    pub async fn recalled(queue: &impl Kept) -> Self {
+        let ended = queue.recall(KEY).await;
+        // Who wrote no moment wrote it long ago.
+        Self::new(ended.map(|ended| ended.parse().unwrap_or(DateTime::UNIX_EPOCH)))
+    }
+
+    /// Has the store remember that it ended, when it does; ends with the process.
+    pub async fn remember_end(&self, queue: &impl Kept, ambient: &Ambient, mut stop: Stop) {
+        let ended = loop {
+            if let Some(ended) = self.ended(ambient.monotonic(), ambient.now()) {
+                break ended;
+            }
+            tokio::select! {
+                () = stop.raised() => return,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+        };
+        queue.keep(KEY, ended.to_rfc3339(), ambient.now() + TimeDelta::days(3650)).await;
+        stop.raised().await;
     }
 
     /// All watches have been listed.

@@ -2,6 +2,7 @@
 //! waited for is over.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::draft::{Chosen, Work};
 use super::entrance::{Pass, Passing, Waiting};
@@ -14,6 +15,11 @@ use crate::domain::reference::Repository;
 use crate::domain::workload::{Container, Workload, WorkloadId};
 use crate::queue::{NewJob, Queue, QueueError, Records};
 use crate::registry::Registry;
+use crate::stop::Stop;
+use crate::telemetry::chain;
+
+/// Whether others have ended what somebody waits for here is seen this often.
+const WAKING: Duration = Duration::from_secs(10);
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Why people are asked first, for what happened to others.
@@ -112,6 +118,19 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn wake(&self, repository: &Repository, trace: &str) -> Result<(), StepError> {
         self.1.entrance.ended(repository);
         self.wake_waiting(trace).await.map_err(StepError::from)
+    }
+
+    /// Has those looked at who wait here for what another replica has seen end, until the process is to end.
+    pub async fn keep_waking(&self, mut stop: Stop) {
+        loop {
+            tokio::select! {
+                () = stop.raised() => return,
+                () = tokio::time::sleep(WAKING) => {}
+            }
+            if let Err(error) = self.wake_waiting(&self.0.ambient.trace_id()).await {
+                tracing::debug!(error = %chain(&error), "who waits is looked at a moment later");
+            }
+        }
     }
 
     /// Those are looked at again who waited for what has ended, as a look at another replica may have found.

@@ -49,6 +49,7 @@ mod repairs;
 mod report;
 mod requested;
 mod rollout;
+pub mod sightings;
 #[cfg(test)]
 mod simulation;
 mod stalled;

@@ -27,13 +27,14 @@ pub use telegram::{TelegramDoor, telegram_routes};
 use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
-use crate::domain::event::holder;
+use crate::domain::event::{Job, holder};
 use crate::domain::history::Entry;
 use crate::domain::press::{Place, Pressed, Saying, Wish};
 use crate::domain::release::Language;
 use crate::listener::Problem;
 use crate::message::chat::{self, Nothing};
-use crate::queue::{Queue, QueueError, Records};
+use crate::queue::worker::Verdict;
+use crate::queue::{NewJob, Queue, QueueError, Records};
 use crate::reconcile::{Action, Answer, Press, Reconciler};
 use crate::registry::Registry;
 use crate::stop::Stop;
@@ -80,6 +81,16 @@ impl Tray {
         (Self { keep, strangers }, Strangers(receiver))
     }
 
+    /// A tray whose presses are jobs.
+    #[must_use]
+    pub fn in_queue(queue: impl Queue, ambient: Ambient) -> (Self, Strangers) {
+        Self::new(Arc::new(move |pressed| {
+            let (queue, trace, now) = (queue.clone(), ambient.trace_id(), ambient.now());
+            let job = NewJob::prompt(Job::Press(Box::new(pressed)), &*trace, now);
+            Box::pin(async move { queue.put(vec![job]).await.map(drop) })
+        }))
+    }
+
     /// Stores a press; it is stored when this returns, and not before.
     async fn store(&self, pressed: Pressed) -> Result<(), Problem> {
         let approval = pressed.button.approval().clone();
@@ -115,8 +126,22 @@ impl Strangers {
     }
 }
 
+/// Does what a stored press asks for.
+pub async fn answer_stored<Q: Queue + Records, R: Registry, C: Cluster>(
+    reconciler: &Reconciler<Q, R, C>,
+    how_said: (&Say, &Voice),
+    ambient: &Ambient,
+    job: &Job,
+) -> Verdict {
+    let Job::Press(pressed) = job else {
+        return Verdict::Dead { reason: "not a press".into() };
+    };
+    answer(reconciler, how_said, ambient, pressed).await;
+    Verdict::Done
+}
+
 /// Does what was pressed, and says what came of it.
-pub async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
+async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     reconciler: &Reconciler<Q, R, C>,
     (say, voice): (&Say, &Voice),
     ambient: &Ambient,

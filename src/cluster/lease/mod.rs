@@ -31,6 +31,14 @@ const SAID_AGAIN: u32 = 100;
 /// The most characters of a holder's name that are shown.
 const LONGEST_NAME: usize = 100;
 
+/// What the pod is called, which is the name of its host.
+#[must_use]
+pub fn pod_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "image-watcher".to_owned() } else { name.to_owned() }
+}
+
 /// Whether this replica is the one that does what is done alone. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Holding {

@@ -1,0 +1,46 @@
+//! Tells the store which workloads there are, so that it forgets no other than those that are gone.
+
+use std::time::Duration;
+
+use crate::cluster::Index;
+use crate::queue::{Records, Sightings};
+use crate::stop::Stop;
+use crate::telemetry::chain;
+
+/// It is told this often, and of so many at once that nobody waits for it for long.
+const EVERY: Duration = Duration::from_secs(3600);
+const SEEN_AT_ONCE: usize = 500;
+
+/// Has the index know which records are the newest, before anything is listed, so that no older record counts for others.
+pub async fn expect_the_newest(queue: &impl Records, index: &Index) {
+    match queue.sequences().await {
+        Ok(newest) => index.expect(newest),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "which records are the newest can't be read: until a workload is looked at, an older record that stands on it counts for others");
+        }
+    }
+}
+
+/// Tells the store now and then which workloads there are and which were deleted, until it is told to end.
+pub async fn keep_noting(queue: impl Records, index: Index, mut stop: Stop) {
+    loop {
+        tokio::select! {
+            () = stop.raised() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        note(&queue, &index).await;
+    }
+}
+
+async fn note(queue: &impl Records, index: &Index) {
+    let (deleted, watched) = (index.deleted(), index.uids());
+    let first = Sightings { watched: Vec::new(), deleted: deleted.clone() };
+    let some = watched.chunks(SEEN_AT_ONCE).map(|some| Sightings { watched: some.to_vec(), deleted: Vec::new() });
+    for seen in std::iter::once(first).chain(some) {
+        if let Err(error) = queue.seen(seen).await {
+            tracing::debug!(error = %chain(&error), "which workloads there are is not noted now");
+            return;
+        }
+    }
+    index.noted(&deleted);
+}
