@@ -138,7 +138,8 @@ impl Vote {
 
     /// Whether both may be one person's. One person is one by whatever way they come, so what may be the same counts as the same.
     ///
-    /// Two who signed in are different if their names are. Users of a chat are who the configuration of its channel says they
+    /// Two who signed in are different if their names are, unless one is called by a name and the other by an address of that name:
+    /// people may sign in to links by the one, and to the page by the other. Users of a chat are who the configuration of its channel says they
     /// are, by the name that they sign in with or by their address; of those that it does not name nothing is known but their
     /// ids, and each is somebody of their own. Anybody else is known by the way that the vote came, and by the name in it: who
     /// signed in may hold a link of a name that says nothing, and run a command by any name.
@@ -155,11 +156,11 @@ impl Vote {
         }
     }
 
-    /// Whether one alias is one person, where somebody answers for who both are. Who signs in has one way to be called, and whoever
-    /// configured a chat may have chosen the other one: two users of chats whose whole addresses are written down are two.
+    /// Whether one alias is one person, where somebody answers for who both are. Whoever configured a chat may have chosen another
+    /// way to call people than they sign in by: two whose whole addresses are known are two.
     fn is_found_by_alias(&self, other: &Self) -> bool {
         match (self.is_of_chat(), other.is_of_chat()) {
-            (false, false) => false,
+            (false, false) => self.is_short != other.is_short,
             (true, true) => self.is_short || other.is_short,
             (true, false) | (false, true) => true,
         }

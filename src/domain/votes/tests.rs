@@ -187,6 +187,19 @@ fn a_user_of_a_chat_is_one_person_by_address_and_by_name() {
     assert!(!visitor("ann@example.com").may_be_of_one(&visitor("ann@example.org")));
 }
 
+/// A proxy may say by name who stands at a link, and the page know the same person by their address.
+#[test]
+fn who_signs_in_by_name_here_and_by_address_there_is_one_person() {
+    let by_name = [visitor("ann"), signed_in("ann", "email:bob@example.com")];
+    let by_address = [visitor("Ann@example.com"), signed_in("ann@example.com", "email:ann@example.com")];
+    for one in &by_name {
+        for other in &by_address {
+            assert!(one.may_be_of_one(other) && other.may_be_of_one(one), "{one:?} {other:?}");
+        }
+        assert!(!one.may_be_of_one(&visitor("bob@example.com")));
+    }
+}
+
 #[test]
 fn a_user_of_a_chat_is_the_same_before_they_are_named_and_after() {
     for names in [[None, Some("ann@example.com")], [Some("ann@example.com"), None], [Some("ann"), Some("bob")]] {
