@@ -121,7 +121,7 @@ pub enum Undecided {
     Gone(Box<Gone>),
     /// The order of tags is that of their pushes, and the registry does not tell it.
     #[error(
-        "the registry does not say of all tags that image-watcher/tag-policy takes when they were pushed, so image-watcher/tag-order: newest has nothing to go by; use another order"
+        "the registry does not say of all tags that image-watcher/tag-policy takes when they were pushed (it is asked for up to 1,000, and a time that can't be is none), so image-watcher/tag-order: newest has nothing to go by; use another order, or a pattern that takes fewer"
     )]
     Untimed,
     /// The list was read for other containers, or for this one as it was.
@@ -311,7 +311,7 @@ async fn prepared<'p, R: Registry>(
     }
     let mut policy = Cow::Borrowed(policy);
     if policy.is_newest() {
-        policy = Cow::Owned(newest::timed(source, tags, &policy).await?);
+        policy = Cow::Owned(newest::timed(source, tags, &policy, now).await?);
     }
     if policy.cooldown.is_some() {
         let cooling = decide(running, tags, &policy, now).cooling(MOST_WATCHED);
@@ -484,6 +484,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_newest_is_what_was_pushed_last_where_the_registry_says_it_of_all() {
+        const DAY: i64 = 1_795_000_000;
         let all = &["build-a", "build-b", "build-c", "other"];
         let chosen = async |pushed: &[(&'static str, i64)], running: &str| {
             let shelf =
@@ -495,19 +496,23 @@ mod tests {
             let mut wanted = Wanted::default();
             wanted.add(running, &policy);
             let tags = Tags::of(&repository, &wanted, all);
-            let now = DateTime::UNIX_EPOCH;
+            let now = DateTime::from_timestamp(DAY + 60, 0).unwrap();
             let conclude = |decision: &Decision<'_>, _: &Policy, _| decision.chosen().map(|tag| tag.to_string());
             let decided = version(&source, running, &tags, &policy, now, || None, conclude).await;
             decided.map_err(|error| error.word())
         };
-        let times = [("build-a", 3), ("build-b", 1), ("build-c", 2), ("other", 9)];
+        let times = [("build-a", DAY + 3), ("build-b", DAY + 1), ("build-c", DAY + 2), ("other", DAY + 9)];
         assert_eq!(chosen(&times, "build-b").await, Ok(Some("build-a".into())));
         assert_eq!(chosen(&times, "build-c").await, Ok(Some("build-a".into())));
         assert_eq!(chosen(&times, "build-a").await, Ok(None), "never to what was pushed before");
-        let same = [("build-a", 1), ("build-b", 1), ("build-c", 1)];
+        let same = [("build-a", DAY), ("build-b", DAY), ("build-c", DAY)];
         assert_eq!(chosen(&same, "build-b").await, Ok(None), "nor to what was pushed at once");
         assert_eq!(chosen(&times[..2], "build-b").await, Err("untimed"), "it does not say it of all");
         assert_eq!(chosen(&[], "build-b").await, Err("untimed"));
+        for never in [-62_135_596_800, 0, DAY + 86_400] {
+            let times = [times[0], times[1], ("build-c", never)];
+            assert_eq!(chosen(&times, "build-b").await, Err("untimed"), "{never} is no time of a push");
+        }
     }
 
     /// What is chosen and which of these are known, under a cooldown of a day.

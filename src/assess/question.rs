@@ -117,7 +117,7 @@ impl Asked<'_> {
             return Err(Unanswerable::Refused(Refusal::OtherKind));
         };
         let timed = if policy.is_newest() {
-            Some(newest::timed(source, list, policy).await.map_err(|_| Refusal::Untimed)?)
+            Some(newest::timed(source, list, policy, now).await.map_err(|_| Refusal::Untimed)?)
         } else {
             None
         };

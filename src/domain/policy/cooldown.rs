@@ -158,6 +158,15 @@ const FIRST_PUSH: DateTime<Utc> = match DateTime::from_timestamp(1_363_737_600, 
     None => DateTime::UNIX_EPOCH,
 };
 
+/// Clocks of registries may be ahead by so much.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+
+/// Whether a registry can mean it that something was pushed then: some write year 1 where they know no time.
+#[must_use]
+pub fn is_time_of_push(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    at > FIRST_PUSH && at <= now + AHEAD
+}
+
 /// What is known of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written")]
@@ -341,6 +350,15 @@ mod tests {
         assert_eq!(kept, [("1.0.0", now, Counts::FirstSeen), ("9.0.0", an_hour, Counts::FirstSeen)]);
         let to_come = record.of(["1.0.0"].into_iter(), now - TimeDelta::hours(1));
         assert_eq!(to_come.since("1.0.0"), Some(now - TimeDelta::hours(1)), "nothing is known since a time to come");
+    }
+
+    #[test]
+    fn a_time_before_registries_or_ahead_of_clocks_is_none() {
+        let now = at("2026-01-03T12:00:00Z");
+        let times = ["2013-03-21T00:00:00Z", "2026-01-03T12:00:00Z", "2026-01-03T12:04:00Z"];
+        assert!(times.iter().all(|time| is_time_of_push(at(time), now)));
+        let none = ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2013-03-19T00:00:00Z", "2026-01-03T12:06:00Z"];
+        assert!(!none.iter().any(|time| is_time_of_push(at(time), now)));
     }
 
     #[test]

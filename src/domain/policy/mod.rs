@@ -22,7 +22,7 @@ mod wanted;
 mod words;
 mod years;
 
-pub use cooldown::{Cooldown, CooldownError, Counts, KnownSince, duration};
+pub use cooldown::{Cooldown, CooldownError, Counts, KnownSince, duration, is_time_of_push};
 pub use decide::{Decision, HeldBack, Outcome, Rank, decide};
 pub use digest::{Moved, follow, names_one_release, resolve, skip, skips};
 pub use doubt::Doubt;
