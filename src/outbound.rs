@@ -47,10 +47,12 @@ pub enum OutboundError {
     #[error("{0} has no address that may be reached: private ones are reached only where the operator names the host")]
     Blocked(String),
     /// No connection, or it broke off.
-    #[error("no answer from {host}")]
+    #[error("no answer from {host}{remedy}")]
     Network {
         /// The host, without path and query: those can be secrets.
         host: String,
+        /// What can be done about it, where that is known.
+        remedy: &'static str,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -389,14 +391,14 @@ impl Client {
         match tokio::time::timeout(deadline, http.execute(request)).await {
             // Of a URL by plain http it is the proxy that says so; a tunnel would not have opened.
             Ok(Ok(response)) if is_proxied && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                Err(OutboundError::Network { host, source: ProxyLogin.into() })
+                Err(OutboundError::Network { host, remedy: "", source: ProxyLogin.into() })
             }
             Ok(Ok(response)) => {
                 let (status, headers) = (response.status(), response.headers().clone());
                 Ok(Incoming { status, headers, response, host })
             }
             Ok(Err(error)) => match self.refusal(&target, &error).await {
-                Some(source) => Err(OutboundError::Network { host, source }),
+                Some(source) => Err(OutboundError::Network { host, remedy: "", source }),
                 None => Err(failure(&host, error)),
             },
             Err(_) => Err(OutboundError::Slow { host, deadline }),
@@ -440,7 +442,7 @@ struct Route<'c> {
 fn unconnected(host: String, source: Box<dyn std::error::Error + Send + Sync>) -> OutboundError {
     match trust::refused_certificate(&*source).map(trust::remedy) {
         Some(remedy) => OutboundError::Certificate { host, remedy, source },
-        None => OutboundError::Network { host, source },
+        None => OutboundError::Network { host, remedy: trust::remedy_without_tls(&*source), source },
     }
 }
 

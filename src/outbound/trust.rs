@@ -10,7 +10,7 @@ use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, RootCertStore, SignatureScheme};
+use rustls::{AlertDescription, CertificateError, RootCertStore, SignatureScheme};
 
 /// A file of certificate authorities that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -188,9 +188,17 @@ pub(super) fn mozilla() -> RootCertStore {
 /// What is wrong with a certificate, if that is why a connection failed, wherever a library has it in its error.
 #[must_use]
 pub fn refused_certificate<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e CertificateError> {
+    match tls_error(error) {
+        Some(rustls::Error::InvalidCertificate(why)) => Some(why),
+        _ => None,
+    }
+}
+
+/// What is wrong with a connection by TLS, wherever a library has it in its error.
+fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+        if let Some(why) = error.downcast_ref() {
             return Some(why);
         }
         // An `io::Error` passes over the error that it holds when it is asked for its source.
@@ -198,6 +206,20 @@ pub fn refused_certificate<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e C
         cause = held.map(|held| held as &(dyn Error + 'static)).or_else(|| error.source());
     }
     None
+}
+
+/// What an operator can do about a connection that did not come about, to stand behind a sentence.
+#[must_use]
+pub fn remedy_without_tls(error: &(dyn Error + 'static)) -> &'static str {
+    match tls_error(error) {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            ": it speaks no TLS there; if it is a registry that speaks plain http, plainHttp of its entry in registries has to say so, or IMAGE_WATCHER_PLAIN_HTTP"
+        }
+        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+            ": it asks for a certificate of ours; of a registry, clientCert of its entry in registries names it"
+        }
+        _ => "",
+    }
 }
 
 /// What an operator can do about it, to stand behind a sentence.
@@ -220,6 +242,17 @@ mod tests {
         let mut params = rcgen::CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         params.self_signed(&key).unwrap().pem()
+    }
+
+    #[test]
+    fn who_speaks_no_tls_or_asks_for_a_certificate_is_told_apart() {
+        let held = |error: rustls::Error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+        let plain = held(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType));
+        assert!(remedy_without_tls(&plain).contains("plainHttp"));
+        let required = held(rustls::Error::AlertReceived(AlertDescription::CertificateRequired));
+        assert!(remedy_without_tls(&required).contains("clientCert"));
+        let other = held(rustls::Error::AlertReceived(AlertDescription::InternalError));
+        assert_eq!((remedy_without_tls(&other), remedy_without_tls(&std::io::Error::other("else"))), ("", ""));
     }
 
     #[test]
