@@ -84,16 +84,22 @@ impl<'t> Start<'t> {
         !last.is_empty() && NOT_OF_A_VERSION.iter().any(|other| last.eq_ignore_ascii_case(other))
     }
 
-    /// `windows-2019-3.1.8`: a number right before a dotted number names the platform (S3.2). The prefix with it, and
-    /// the rest.
-    pub(super) fn platform(&self) -> Option<(&'t str, &'t str)> {
-        if self.prefix.is_empty() || !self.v.is_empty() {
+    /// `windows-2019-3.1.8`, `windows-2019-v3.1.8`, `arm-v6-3.1.8`: a number right before a dotted number names the platform
+    /// (S3.2). The prefix with it, the `v` of the version, and the rest from its number on.
+    pub(super) fn platform(&self) -> Option<(&'t str, &'t str, &'t str)> {
+        if self.prefix.is_empty() {
             return None;
         }
         let (number, after) = number::dotted(self.rest);
+        // What has dots behind a `v` is a version itself.
+        if !self.v.is_empty() && number.contains('.') {
+            return None;
+        }
         let version = after.strip_prefix('-')?;
-        let dotted = number::dotted(version).0.contains('.');
-        dotted.then(|| (leading(self.text, self.prefix.len() + number.len() + 1), version))
+        let rest = version.strip_prefix(['v', 'V']).unwrap_or(version);
+        let before = self.text.len() - version.len();
+        let dotted = number::dotted(rest).0.contains('.');
+        dotted.then(|| (leading(self.text, before), leading(version, version.len() - rest.len()), rest))
     }
 }
 
