@@ -42,6 +42,10 @@ pub(in crate::cli) fn read(paths: &[PathBuf], only_watched: bool) -> Result<File
             Err(error) => files.unread.push(Unread::of_file(found.file, 0, None, &error)),
         }
     }
+    if files.is_empty() {
+        let named: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        files.unread.push(Unread::nowhere(format!("there is no manifest in {}", named.join(", "))));
+    }
     Ok(files)
 }
 
@@ -68,6 +72,11 @@ pub(in crate::cli) async fn check_files(
 }
 
 impl Files {
+    /// Whether nothing was found at all, as where what should have made the manifests failed.
+    fn is_empty(&self) -> bool {
+        self.read.workloads == 0 && self.read.passed_over == 0 && self.unread.is_empty()
+    }
+
     fn take(&mut self, file: &str, text: &str, only_watched: bool) {
         let read = manifest::read(text);
         self.read.files += 1;

@@ -79,10 +79,13 @@ impl Report {
         self.unread.is_empty() && self.rows.iter().all(|row| row.state.is_quiet())
     }
 
-    /// Only the rows of this container, where one is named.
+    /// Only the rows of this container, where one is named; that there is none of that name is told.
     pub(in crate::cli) fn of(mut self, container: Option<&str>) -> Self {
-        if let Some(name) = container {
-            self.rows.retain(|row| row.container == name || row.with.iter().any(|with| with == name));
+        let Some(name) = container else { return self };
+        let all = self.rows.len();
+        self.rows.retain(|row| row.container == name || row.with.iter().any(|with| with == name));
+        if self.rows.is_empty() && all > 0 {
+            self.unread.push(Unread::nowhere(format!("none of {} is called {name:?}", counted(all, "container"))));
         }
         self
     }
@@ -188,7 +191,8 @@ impl Report {
     /// The same, where there is no row.
     fn nothing(&self, unread: &str) -> String {
         match self.files {
-            Some(read) => format!("No image to check.\n{read}\n{unread}"),
+            Some(read) if unread.is_empty() || read.workloads == 0 => format!("No image to check.\n{read}\n{unread}"),
+            Some(read) => format!("{read}\n{unread}"),
             None if unread.is_empty() => {
                 "No watched workload. Watch one:\n  kubectl annotate deploy/NAME image-watcher/mode=NOTIFICATION\n"
                     .into()

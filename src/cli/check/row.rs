@@ -231,6 +231,11 @@ impl Unread {
         }
     }
 
+    /// What has no place in any file.
+    pub(super) fn nowhere(error: String) -> Self {
+        Self { namespace: None, kind: None, spot: None, document: None, error }
+    }
+
     /// The same, with its place before it.
     pub(super) fn told(&self) -> String {
         let document = self.document.map(|number| format!(" (document {number})")).unwrap_or_default();

@@ -77,8 +77,8 @@ pub(super) fn read(text: &str) -> Read {
         // The rest is not even parsed: definitions of resources are large.
         if document.contains(IMAGE) {
             let node = Node::read(document, first_line).map_err(DocumentError::from);
-            let all =
-                node.and_then(|node| node.iter().try_for_each(|node| object(node, 0, &mut left, &mut read.manifests)));
+            let all = node
+                .and_then(|node| node.iter().try_for_each(|node| document_of(node, &mut left, &mut read.manifests)));
             if let Err(error) = all {
                 let is_end = matches!(error, DocumentError::TooMany { .. });
                 read.wrong.push((number + 1, error));
@@ -119,26 +119,40 @@ fn documents(text: &str) -> Vec<(usize, &str)> {
     texts.filter(|(_, text)| holds_anything(text)).collect()
 }
 
-/// The workloads of an object, or of each in a List.
-fn object(node: &Node, depth: usize, left: &mut usize, into: &mut Vec<Manifest>) -> Result<(), DocumentError> {
+/// The workloads of a document: one object, or JSON's list of them.
+fn document_of(node: &Node, left: &mut usize, into: &mut Vec<Manifest>) -> Result<(), DocumentError> {
+    node.items().try_for_each(|item| object(item, ("", None), 0, left, into))?;
+    object(node, ("", None), 0, left, into)
+}
+
+/// The workloads of an object, or of each in a List. The API server writes kind and version of a list's items on the list alone,
+/// as `DeploymentList`: `of` is what they are then.
+fn object<'n>(
+    node: &'n Node,
+    of: (&'n str, Option<&'n str>),
+    depth: usize,
+    left: &mut usize,
+    into: &mut Vec<Manifest>,
+) -> Result<(), DocumentError> {
     let line = node.line;
     *left = left.checked_sub(1).ok_or(DocumentError::TooMany { line })?;
-    let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
-    if kind.ends_with("List") {
+    let kind = node.get("kind").and_then(Node::text).unwrap_or(of.0);
+    let version = node.get("apiVersion").and_then(Node::text).or(of.1);
+    if let Some(of_items) = kind.strip_suffix("List") {
         let mut items = node.get("items").into_iter().flat_map(Node::items);
         if depth < DEEPEST_LIST {
-            return items.try_for_each(|item| object(item, depth + 1, left, into));
+            return items.try_for_each(|item| object(item, (of_items, version), depth + 1, left, into));
         }
         return if items.next().is_some() { Err(DocumentError::TooDeep { line }) } else { Ok(()) };
     }
-    if !kind.is_empty() && node.get("apiVersion").is_some() {
-        into.extend(manifest(node, kind));
+    if let Some(version) = version.filter(|_| !kind.is_empty()) {
+        into.extend(manifest(node, (kind, version)));
     }
     Ok(())
 }
 
 /// An object that describes its pods, and names an image for one.
-fn manifest(node: &Node, kind: &str) -> Option<Manifest> {
+fn manifest(node: &Node, (kind, version): (&str, &str)) -> Option<Manifest> {
     let (pods, template) = pods(node, kind)?;
     let (containers, lines): (Vec<_>, Vec<_>) = containers(pods).unzip();
     if containers.is_empty() {
@@ -162,7 +176,7 @@ fn manifest(node: &Node, kind: &str) -> Option<Manifest> {
         marks.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     };
     let (labels, annotations) = (marks("labels"), marks("annotations"));
-    let written = (kind.to_owned(), text(&["apiVersion"]));
+    let written = (kind.to_owned(), version.to_owned());
     let (of, kind) = names(kind);
     Some(Manifest { workload: described.workload(of), kind, written, labels, annotations, lines, is_watched })
 }
@@ -290,6 +304,13 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: jo
         let pod = "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"generateName\":\"a-\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"a:1\"}]}}";
         let list = format!("{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [\n{pod},\n{pod}\n]}}");
         assert_eq!(told(&read(&list)), ["|po/a-: a a:1 2", "|po/a-: a a:1 3"]);
+        assert_eq!(told(&read(&format!("[\n{pod},\n{pod}]"))), ["|po/a-: a a:1 2", "|po/a-: a a:1 3"]);
+        // As the API server answers.
+        let item = "{metadata: {name: a}, spec: {template: {spec: {containers: [{name: a, image: 'a:1'}]}}}}";
+        let typed = format!("{{kind: DeploymentList, apiVersion: apps/v1, items: [{item}]}}");
+        let typed = read(&typed);
+        assert_eq!(told(&typed), ["|deploy/a: a a:1 1"]);
+        assert_eq!(typed.manifests[0].written, ("Deployment".to_owned(), "apps/v1".to_owned()));
         let mut deep = pod.to_owned();
         for _ in 0..100 {
             deep = format!("{{kind: List, apiVersion: v1, items: [{deep}]}}");
