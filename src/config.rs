@@ -182,13 +182,15 @@ pub struct Problem {
     pub variable: String,
     /// What is wrong, and what would be right.
     pub problem: String,
+    /// Where in the file it is; nothing of what the environment says.
+    at: Option<document::Place>,
 }
 
 /// Everything that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} in the configuration:{}", count(problems.len()), list(problems))]
 pub struct ConfigError {
-    /// In the order of the documentation.
+    /// Those of the environment, then those of the file in the order of its lines.
     pub problems: Vec<Problem>,
     /// The files that were read, and what was in them; none of one that could not be read.
     pub files: BTreeMap<String, Option<Digest>>,
@@ -212,8 +214,8 @@ fn from_file(variables: &BTreeMap<String, String>, file: entry::ReadFile<'_>) ->
     match file(path) {
         Ok(text) => (File::read(&text), None),
         Err(error) => {
-            let told = format!("the file can't be read: {error}");
-            (File::default(), Some(Problem { variable: "IMAGE_WATCHER_CONFIG".into(), problem: told }))
+            let problem = format!("can't be read: {error}");
+            (File::default(), Some(Problem { variable: path.clone(), problem, at: None }))
         }
     }
 }
@@ -278,6 +280,7 @@ impl Config {
         let (found, warnings, secrets) = reader.ended();
         problems.extend(found);
         if !problems.is_empty() {
+            problems.sort_by_key(|problem| problem.at);
             return Err(ConfigError { problems, files: files.into_read() });
         }
         let origins = Origins::new(written, &variables, secrets, files.into_read()).of(environment);
@@ -333,6 +336,7 @@ impl Config {
         let (base_url, identity) = (reader.base_url(development), reader.identity(&trusted_proxies));
         let around = Around {
             base_url: base_url.as_ref(),
+            has_base_url: reader.text("BASE_URL").is_some(),
             development,
             trusted_proxies: &trusted_proxies,
             identity: identity.as_ref(),

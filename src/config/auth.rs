@@ -133,6 +133,8 @@ pub struct Token {
 /// What else of the configuration matters here.
 pub(super) struct Around<'a> {
     pub(super) base_url: Option<&'a Url>,
+    /// Whether one is written, be it that it can't be used, which is told of it alone.
+    pub(super) has_base_url: bool,
     pub(super) development: bool,
     pub(super) trusted_proxies: &'a [ipnet::IpNet],
     pub(super) identity: Option<&'a IdentityHeader>,
@@ -275,6 +277,7 @@ impl Reader<'_> {
 /// Sessions and the addresses of the provider's answers need an address of our own that nobody can listen in on.
 fn is_safe(mode: &str, around: &Around<'_>, problems: &mut Vec<Wrong>) {
     match around.base_url {
+        None if around.has_base_url => {}
         None => {
             problems.push(wrong("mode", format!("is {mode}, which needs BASE_URL: where people reach this service")));
         }

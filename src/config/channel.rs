@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::Mail;
-use super::entry::{Wrong, named, window};
+use super::entry::{AllWrong, Wrong, named, secret_file, window};
 use super::parse::Reader;
 use crate::domain::event::NoticeKind;
 use crate::domain::release::Language;
@@ -95,14 +95,18 @@ impl Reader<'_> {
         channels.extend(self.services(development).into_iter().map(|(name, destination)| usual(name, destination)));
         for (at, entry) in of_file.into_iter().enumerate() {
             let taken = channels.iter().any(|channel| channel.name == entry.name);
-            let read = if taken {
-                Err(("name", format!("{:?} is the name of another channel", entry.name)))
-            } else {
-                self.channel(entry, &usually, development)
-            };
-            match read {
+            let mut wrong = AllWrong::default();
+            if taken {
+                wrong.push(("name", format!("{:?} is the name of another channel", entry.name)));
+            }
+            let channel = self.channel(entry, &usually, development, &mut wrong);
+            match wrong.or(channel) {
                 Ok(channel) => channels.push(channel),
-                Err((field, problem)) => self.file_problem(&format!("channels[{at}].{field}"), problem),
+                Err(wrong) => {
+                    for (field, problem) in wrong {
+                        self.file_problem(&format!("channels[{at}].{field}"), problem);
+                    }
+                }
             }
         }
         channels
@@ -125,15 +129,24 @@ impl Reader<'_> {
         secret.filter(|_| may_press)
     }
 
-    fn channel(&mut self, entry: ChannelEntry, usually: &Scope, development: bool) -> Result<ChannelConfig, Wrong> {
-        named(&entry.name)?;
-        let kind = entry.checked()?;
-        let scope = scope(&entry, usually)?;
-        let destination = match kind.word {
-            "email" => Destination::Email(self.mail_to(&entry)?),
-            _ => self.service(kind, &entry, development)?,
+    fn channel(
+        &mut self,
+        entry: ChannelEntry,
+        usually: &Scope,
+        development: bool,
+        wrong: &mut AllWrong,
+    ) -> Option<ChannelConfig> {
+        wrong.unless(named(&entry.name));
+        let kind = entry.checked(wrong);
+        let scope = scope(&entry, usually, wrong);
+        for (key, path) in entry.files() {
+            wrong.unless(secret_file(key, path, self.files()));
+        }
+        let destination = match kind?.word {
+            "email" => wrong.unless(self.mail_to(&entry)).map(Destination::Email),
+            word => self.service(word, &entry, development, wrong),
         };
-        Ok(ChannelConfig { name: entry.name, scope, destination })
+        Some(ChannelConfig { name: entry.name, scope: scope?, destination: destination? })
     }
 
     fn mail_to(&mut self, entry: &ChannelEntry) -> Result<Mail, Wrong> {
@@ -149,24 +162,29 @@ impl Reader<'_> {
 /// The word for what is wrong with image-watcher itself, among events.
 const TROUBLES: &str = "watcher.error";
 
-fn scope(entry: &ChannelEntry, usually: &Scope) -> Result<Scope, Wrong> {
+fn scope(entry: &ChannelEntry, usually: &Scope, wrong: &mut AllWrong) -> Option<Scope> {
     let event = |word: &String| {
         let all = NoticeKind::ALL.map(NoticeKind::as_str).join(", ");
         NoticeKind::of(word).ok_or_else(|| ("events", format!("{word:?} is none of {all}, {TROUBLES}")))
     };
     let language = entry.language.as_deref().map(str::parse::<Language>).transpose();
+    let language = wrong.unless(language.map_err(|error| ("language", error.to_string())));
     let zone = entry.zone.as_deref().map(str::parse::<Tz>).transpose();
-    let zone =
-        zone.map_err(|_| ("zone", "an IANA zone as Europe/Paris is expected".to_owned()))?.unwrap_or(usually.zone);
-    let quiet = entry.quiet.as_deref().map(|text| Windows::read_in(text, zone)).transpose();
-    Ok(Scope {
-        zone,
-        quiet: quiet.map_err(|error| ("quiet", error.to_string()))?,
-        window: entry.window.as_deref().map(window).transpose()?.or(usually.window),
-        events: entry.events.iter().filter(|word| *word != TROUBLES).map(event).collect::<Result<_, _>>()?,
+    let zone = wrong.unless(zone.map_err(|_| ("zone", "an IANA zone as Europe/Paris is expected".to_owned())));
+    let in_zone = zone.flatten().unwrap_or(usually.zone);
+    let quiet = entry.quiet.as_deref().map(|text| Windows::read_in(text, in_zone)).transpose();
+    let quiet = wrong.unless(quiet.map_err(|error| ("quiet", error.to_string())));
+    let window = wrong.unless(entry.window.as_deref().map(window).transpose());
+    let events = entry.events.iter().filter(|word| *word != TROUBLES).map(event).collect::<Result<_, _>>();
+    let events = wrong.unless(events);
+    Some(Scope {
+        zone: in_zone,
+        quiet: quiet?,
+        window: window?.or(usually.window),
+        events: events?,
         troubles: entry.events.iter().any(|word| word == TROUBLES),
         namespaces: entry.namespaces.clone(),
-        language: language.map_err(|error| ("language", error.to_string()))?.unwrap_or(usually.language),
+        language: language?.unwrap_or(usually.language),
         // Whoever knows the name of a topic without a token reads it, and may not answer.
         without_links: !entry.include_links.unwrap_or(entry.kind != "ntfy" || entry.token_file.is_some()),
     })

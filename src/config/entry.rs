@@ -16,6 +16,29 @@ pub(super) type ReadFile<'f> = &'f dyn Fn(&str) -> std::io::Result<String>;
 /// A field and what is wrong with it.
 pub(super) type Wrong = (&'static str, String);
 
+/// Everything that is wrong with an entry.
+#[derive(Debug, Default)]
+pub(super) struct AllWrong(Vec<Wrong>);
+
+impl AllWrong {
+    /// What was read; what is wrong with it is kept.
+    pub(super) fn unless<T>(&mut self, read: Result<T, Wrong>) -> Option<T> {
+        read.map_err(|wrong| self.push(wrong)).ok()
+    }
+
+    /// One more, unless the same is known.
+    pub(super) fn push(&mut self, wrong: Wrong) {
+        if !self.0.contains(&wrong) {
+            self.0.push(wrong);
+        }
+    }
+
+    /// What was read whole, where nothing is wrong; else all that is.
+    pub(super) fn or<T>(self, read: Option<T>) -> Result<T, Vec<Wrong>> {
+        read.filter(|_| self.0.is_empty()).ok_or(self.0)
+    }
+}
+
 /// Whether a text can name an entry of a list: it stands in paths and annotations.
 pub(super) fn named(name: &str) -> Result<(), Wrong> {
     let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

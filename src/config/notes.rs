@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::entry::Wrong;
+use super::entry::{AllWrong, Wrong};
 use super::parse::Reader;
 use crate::domain::secret::Secret;
 use crate::release::forge::{ForgeHost, ForgeKind, Forges, UnknownForge};
@@ -39,7 +39,11 @@ impl Reader<'_> {
         for (at, entry) in forges.into_iter().enumerate() {
             match forge(&entry) {
                 Ok(host) => named.push(host),
-                Err((field, problem)) => self.file_problem(&format!("forges[{at}]{field}"), problem),
+                Err(wrong) => {
+                    for (field, problem) in wrong {
+                        self.file_problem(&format!("forges[{at}]{field}"), problem);
+                    }
+                }
             }
         }
         NotesConfig {
@@ -91,20 +95,23 @@ impl Reader<'_> {
     }
 }
 
-fn forge(entry: &ForgeEntry) -> Result<ForgeHost, Wrong> {
-    let kind = match &entry.kind {
-        Some(kind) => kind.parse().map_err(|error: UnknownForge| (".kind", error.to_string()))?,
-        None => ForgeKind::usual(&entry.host).ok_or((".kind", NO_KIND.to_owned()))?,
-    };
+fn forge(entry: &ForgeEntry) -> Result<ForgeHost, Vec<Wrong>> {
+    let mut wrong = AllWrong::default();
+    let kind = wrong.unless(match &entry.kind {
+        Some(kind) => kind.parse().map_err(|error: UnknownForge| (".kind", error.to_string())),
+        None => ForgeKind::usual(&entry.host).ok_or((".kind", NO_KIND.to_owned())),
+    });
     let is_name = |owner: &String| {
         (1..=100).contains(&owner.len())
             && owner.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
     };
     if !entry.owners.iter().all(is_name) {
-        return Err((".owners", "names of users or organisations are expected, as acme".into()));
+        wrong.push((".owners", "names of users or organisations are expected, as acme".into()));
     }
-    let host = ForgeHost::new(&entry.host, kind, entry.api.as_deref(), entry.plain_http);
-    Ok(host.ok_or_else(|| ("", NO_FORGE.to_owned()))?.owned_by(&entry.owners))
+    // Host and address are judged alike whatever the kind.
+    let host = ForgeHost::new(&entry.host, kind.unwrap_or(ForgeKind::Gitea), entry.api.as_deref(), entry.plain_http);
+    let host = wrong.unless(host.ok_or_else(|| ("", NO_FORGE.to_owned())));
+    wrong.or(host.map(|host| host.owned_by(&entry.owners)))
 }
 
 const NO_KIND: &str = "is needed for this host: github, gitlab, gitea or forgejo";
@@ -124,7 +131,7 @@ mod tests {
             "/owners.yaml" => Ok("forges: [{host: api.github.com, owners: [acme]}]".into()),
             "/bad.yaml" => Ok("forges: [{host: a/b, kind: gitea}, {host: x.example, kind: svn}, \
                  {host: y.example, kind: gitea, api: http://y/api/v1}, \
-                 {host: z.example}, {host: github.com, owners: [https://github.com/acme]}]"
+                 {host: z.example, owners: [a/b]}, {host: github.com, owners: [https://github.com/acme]}]"
                 .into()),
             _ => Err(std::io::ErrorKind::NotFound.into()),
         }, chrono::DateTime::UNIX_EPOCH)
@@ -176,7 +183,8 @@ mod tests {
         let problems = read(&[("IMAGE_WATCHER_CONFIG", "/bad.yaml")]).unwrap_err();
         let keys: Vec<&str> =
             problems.iter().filter_map(|problem| Some(problem.variable.rsplit_once(": ")?.1)).collect();
-        let expected = ["forges[0]", "forges[1].kind", "forges[2]", "forges[3].kind", "forges[4].owners"];
+        let expected =
+            ["forges[0]", "forges[1].kind", "forges[2]", "forges[3].kind", "forges[3].owners", "forges[4].owners"];
         assert_eq!(keys, expected);
         let owners = read(&[("IMAGE_WATCHER_CONFIG", "/owners.yaml")]).unwrap().notes.forges;
         let project = owners.project("https://github.com/acme/web").unwrap();

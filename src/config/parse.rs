@@ -64,7 +64,7 @@ impl<'v> Reader<'v> {
     }
 
     pub(super) fn problem(&mut self, variable: &str, problem: impl Into<String>) {
-        let problem = Problem { variable: self.written.label(variable), problem: problem.into() };
+        let problem = self.written.problem_of(variable, problem.into());
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -80,7 +80,7 @@ impl<'v> Reader<'v> {
     }
 
     fn warning_at(&mut self, variable: String, warning: impl Into<String>) {
-        let warning = Problem { variable, problem: warning.into() };
+        let warning = Problem { variable, problem: warning.into(), at: None };
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
@@ -90,7 +90,7 @@ impl<'v> Reader<'v> {
     pub(super) fn file_problem(&mut self, key: &str, problem: String) {
         // What could not be read there is told already, and not that it is missing.
         if !self.written.is_told(key) {
-            let problem = Problem { variable: self.written.label_of(key), problem };
+            let problem = self.written.problem_at(key, problem);
             self.problems.extend(Some(problem).filter(|problem| !self.problems.contains(problem)));
         }
     }

@@ -260,7 +260,7 @@ mod tests {
             mirrors: ['https://m.example.com'], requestsPerMinute: 0";
         let keys = problems(all).iter().map(|told| told.split(':').next().unwrap().to_owned()).collect::<Vec<_>>();
         let expected =
-            ["host", "api", "ca", "clientKey", "passwordFile", "tokenServices", "mirrors", "requestsPerMinute"];
+            ["clientKey", "passwordFile", "host", "api", "ca", "tokenServices", "mirrors", "requestsPerMinute"];
         assert_eq!(keys, expected);
         for (entry, expected) in [
             ("host: registry", "host: a host as"),

@@ -5,6 +5,8 @@
     reason = "what is said of the fields is the schema's text, which is read without Markdown"
 )]
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::namespaces::{NamespacesEntry, SelectorEntry};
@@ -92,8 +94,11 @@ impl Reader<'_> {
         if entries.len() > MOST {
             self.file_problem("rules", format!("has more than {MOST} entries"));
         }
-        let mut rules = Vec::new();
+        let (mut rules, mut names) = (Vec::new(), BTreeSet::new());
         for (at, entry) in entries.iter().take(MOST).enumerate() {
+            if let Some(name) = entry.name.as_deref().filter(|name| !names.insert(*name)) {
+                self.file_problem(&format!("rules[{at}].name"), format!("{name:?} is there twice"));
+            }
             let (rule, problems) = entry.read(channels);
             for (key, problem) in problems {
                 self.file_problem(&format!("rules[{at}]{key}"), problem);
@@ -208,5 +213,10 @@ mod tests {
             assert!(told.iter().any(|told| told == line), "{line}\n{told:#?}");
         }
         assert!(told.iter().any(|told| told.contains("matchExpressions[0].values: is missing")), "{told:#?}");
+        let lines = told.iter().map(|told| told.split(':').nth(1).and_then(|line| line.parse::<usize>().ok()).unwrap());
+        assert!(lines.is_sorted(), "in the order of the lines: {told:#?}");
+        let twice =
+            problems("rules:\n- {name: web, mode: DISABLED}\n- {mode: DISABLED}\n- {name: web, mode: DISABLED}\n");
+        assert_eq!(twice, ["/c.yaml:4:10: rules[2].name: \"web\" is there twice"]);
     }
 }

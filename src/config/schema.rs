@@ -1,9 +1,10 @@
 //! `docs/config.schema.json`: made of the types of the file by this test, printed by `config --schema`, and held against every
-//! example of a configuration in the documents.
+//! example of a configuration in the documents. The chart's `values.schema.json` has the same of its value `config`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::file::{ConfigFile, File};
+use super::file::{ConfigFile, File, KEYS};
+use super::names;
 
 fn made() -> String {
     let settings = schemars::generate::SchemaSettings::draft2020_12();
@@ -25,12 +26,99 @@ fn the_schema_is_what_the_types_say() {
     assert_eq!(std::fs::read_to_string(file).unwrap(), made, "UPDATE_SCHEMA=1 writes it anew");
 }
 
+/// The keys that would hold a secret, were there any, as `smtpUrl`.
+fn keys_of_secrets() -> impl Iterator<Item = &'static str> {
+    let is_secret = |variable: &str| variable.strip_suffix("_FILE").is_some_and(names::is_by_file);
+    KEYS.iter().filter(move |(_, variable)| is_secret(variable)).filter_map(|(key, _)| key.strip_suffix("File"))
+}
+
+/// What the chart says of its value `config`, in the draft that Helm reads, and what that refers to.
+fn made_for_the_chart() -> [(&'static str, Value); 2] {
+    let settings = schemars::generate::SchemaSettings::draft07();
+    let schema = settings.into_generator().into_root_schema_for::<ConfigFile>();
+    let mut schema = serde_json::to_value(schema).unwrap();
+    let all = schema.as_object_mut().unwrap();
+    all.remove("$schema");
+    all.insert("title".to_owned(), "The file that IMAGE_WATCHER_CONFIG names".into());
+    let definitions = all.remove("definitions").unwrap();
+    for key in keys_of_secrets() {
+        let told = format!("not here: a secret stands in a file of its own, which {key}File names");
+        schema["properties"][key] = json!({"enum": [told]});
+    }
+    [("config", schema), ("definitions", definitions)]
+}
+
+const OF_THE_CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/chart/values.schema.json");
+
+/// Each of the two is a line of its own, so that the rest of the file is a person's.
+#[test]
+fn the_chart_s_schema_of_config_is_what_the_types_say() {
+    let mut text = std::fs::read_to_string(OF_THE_CHART).unwrap();
+    for (name, made) in made_for_the_chart() {
+        let is_it = |line: &&str| line.trim_start().starts_with(&format!("\"{name}\": "));
+        let line = text.lines().find(is_it).unwrap().to_owned();
+        let (indent, comma) = (line.split('"').next().unwrap(), if line.ends_with(',') { "," } else { "" });
+        let expected = format!("{indent}\"{name}\": {made}{comma}");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() && line != expected {
+            text = text.replace(&line, &expected);
+            std::fs::write(OF_THE_CHART, &text).unwrap();
+        }
+        assert!(text.lines().any(|line| line == expected), "UPDATE_SCHEMA=1 writes {name} anew");
+    }
+}
+
+#[test]
+fn the_chart_takes_no_secret_and_nothing_that_the_program_refuses() {
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(OF_THE_CHART).unwrap()).unwrap();
+    let validator = jsonschema::options().with_draft(jsonschema::Draft::Draft7).build(&schema).unwrap();
+    let told = |yaml: &str| -> Vec<String> {
+        let config: Value = serde_saphyr::from_str(yaml).unwrap();
+        validator.iter_errors(&json!({ "config": config })).map(|error| error.to_string()).collect()
+    };
+    for yaml in REFUSED {
+        assert!(!told(yaml).is_empty(), "{yaml}");
+    }
+    for yaml in TAKEN {
+        assert_eq!(told(yaml), Vec::<String>::new(), "{yaml}");
+    }
+    let checks = include_str!("../../deploy/chart/templates/_checks.tpl");
+    let list = checks.lines().find_map(|line| line.split_once("range $key := list ")?.1.split_once(" -}}")).unwrap().0;
+    let in_checks: Vec<&str> = list.split(' ').map(|key| key.trim_matches('"')).collect();
+    assert_eq!(in_checks, keys_of_secrets().collect::<Vec<_>>(), "what Helm is told to check no schema for");
+    for key in in_checks {
+        let told = told(&format!("{key}: hunter2"));
+        assert!(told.len() == 1 && told[0].contains(&format!("which {key}File names")), "{key}: {told:?}");
+    }
+    assert!(told("smptUrlFile: /etc/secrets/smtp")[0].contains("smptUrlFile"));
+}
+
 fn violations(yaml: &str) -> Vec<String> {
     let schema: Value = serde_json::from_str(&made()).unwrap();
     let validator = jsonschema::options().with_draft(jsonschema::Draft::Draft202012).build(&schema).unwrap();
     let instance: Value = serde_saphyr::from_str(yaml).unwrap();
     validator.iter_errors(&instance).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
+
+/// What neither is read nor fits.
+const REFUSED: [&str; 8] = [
+    "colour: red",
+    "port: {a: 1}",
+    "rollouts: {all: 5}",
+    "registries: [{host: a.example, plainHTTP: true}]",
+    "sources: [{kind: quay}]",
+    "rules: [{stategy: MINOR}]",
+    "namespaces: {exept: [a]}",
+    "rules: [{selector: {matchExpressions: [{key: a, operator: Is}]}}]",
+];
+
+/// What is read and fits.
+const TAKEN: [&str; 5] = [
+    "namespaces: shop,ops",
+    "namespaces: [shop]",
+    "namespaces: {except: [a]}",
+    "port: 1\nmailTo: [a@b.c]",
+    "telegramChat: -42",
+];
 
 /// The blocks of the documents that say that they are configurations, by the comment that editors read.
 fn examples() -> Vec<(String, String)> {
@@ -60,25 +148,10 @@ fn every_example_of_a_configuration_fits_the_schema_and_is_read() {
 
 #[test]
 fn what_is_told_of_a_file_is_refused_by_the_schema_too() {
-    for yaml in [
-        "colour: red",
-        "port: {a: 1}",
-        "rollouts: {all: 5}",
-        "registries: [{host: a.example, plainHTTP: true}]",
-        "sources: [{kind: quay}]",
-        "rules: [{stategy: MINOR}]",
-        "namespaces: {exept: [a]}",
-        "rules: [{selector: {matchExpressions: [{key: a, operator: Is}]}}]",
-    ] {
+    for yaml in REFUSED {
         assert!(!violations(yaml).is_empty() && !File::read(yaml).problems.is_empty(), "{yaml}");
     }
-    for yaml in [
-        "namespaces: shop,ops",
-        "namespaces: [shop]",
-        "namespaces: {except: [a]}",
-        "port: 1\nmailTo: [a@b.c]",
-        "telegramChat: -42",
-    ] {
+    for yaml in TAKEN {
         assert_eq!((violations(yaml), File::read(yaml).problems), (Vec::new(), Vec::new()), "{yaml}");
     }
 }

@@ -66,6 +66,19 @@ impl Written {
         self.key_of(variable).map_or_else(|| variable.to_owned(), |key| self.label_of(key))
     }
 
+    /// What is told of a variable.
+    pub(super) fn problem_of(&self, variable: &str, problem: String) -> Problem {
+        match self.key_of(variable) {
+            Some(key) => self.problem_at(key, problem),
+            None => Problem { variable: variable.to_owned(), problem, at: None },
+        }
+    }
+
+    /// What is told of a key.
+    pub(super) fn problem_at(&self, key: &str, problem: String) -> Problem {
+        Problem { variable: self.label_of(key), problem, at: Some(self.document.place(key)) }
+    }
+
     /// Path, line, column and key.
     pub(super) fn label_of(&self, key: &str) -> String {
         format!("{}:{}: {key}", self.path, self.document.place(key))
@@ -75,6 +88,6 @@ impl Written {
         let Wrong { key, at, what } = wrong;
         let variable =
             if key.is_empty() { format!("{}:{at}", self.path) } else { format!("{}:{at}: {key}", self.path) };
-        Problem { variable, problem: what.clone() }
+        Problem { variable, problem: what.clone(), at: Some(*at) }
     }
 }

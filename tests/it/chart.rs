@@ -78,7 +78,7 @@ async fn both_helms_render_what_is_committed(ctx: Ctx) {
 }
 
 /// Settings that can't be meant, and what is said of them.
-const REFUSED: [(&str, &str); 20] = [
+const REFUSED: [(&str, &str); 23] = [
     ("replicaCuont=2", "replicaCuont"),
     ("image.digests=sha256:00", "digests"),
     ("image.digest=sha256:00", "digest"),
@@ -96,6 +96,9 @@ const REFUSED: [(&str, &str); 20] = [
     ("rbac.namespaces[0]=shop", "belongs to rbac.scope: namespaced"),
     ("service.port=9090", "9090 is the private port"),
     ("config.port=9090", "9090 is the private port"),
+    ("config.baseurl=https://iw.example.com", "baseurl"),
+    ("config.sources[0].kind=quay,config.sources[0].nmae=q", "nmae"),
+    ("config.smtpUrl=smtps://iw:hunter2@mail.example.com", "smtpUrlFile"),
     ("ingress.enabled=true", "set config.baseUrl"),
     ("httpRoute.enabled=true,config.baseUrl=https://iw.example.com", "needs httpRoute.parentRefs"),
     ("metrics.podMonitor.enabled=true,metrics.podMonitor.renderMode=failIfMissing", "install the Prometheus Operator"),
@@ -109,7 +112,12 @@ async fn what_can_not_be_meant_is_refused_with_what_to_set(ctx: Ctx) {
         for (set, expected) in REFUSED {
             let said = ctx.tool(helm, &["template", "iw", &path("deploy/chart"), "--set", set]).await;
             assert!(!said.good && said.stderr.contains(expected), "{helm} --set {set}: {}", said.stderr);
+            assert!(!said.stderr.contains("hunter2"), "{helm} --set {set}: {}", said.stderr);
         }
+        let unchecked =
+            ["template", "iw", &path("deploy/chart"), "--skip-schema-validation", "--set", "config.smtpUrl=x"];
+        let said = ctx.tool(helm, &unchecked).await;
+        assert!(!said.good && said.stderr.contains("would be a secret in a ConfigMap"), "{helm}: {}", said.stderr);
     }
     // A map in the place of a list of namespaces says which Secrets; both are the only right on Secrets there is.
     let rendered = render(&ctx, "helm-4", "namespaced").await.good();
@@ -143,7 +151,7 @@ async fn notes_say_what_comes_next_and_what_is_missing(ctx: Ctx) {
             let said = ctx.tool(helm, &args).await.good();
             said.split_once("NOTES:").expect("notes").1.to_owned()
         };
-        let bare = notes("persistence.enabled=false").await;
+        let bare = notes("persistence.enabled=false,metrics.serviceMonitor.enabled=true").await;
         for expected in [
             "annotate deploy/NAME image-watcher/mode=NOTIFICATION",
             "/image-watcher check -A",
@@ -151,6 +159,7 @@ async fn notes_say_what_comes_next_and_what_is_missing(ctx: Ctx) {
             "WARNING: persistence is off",
             "config.baseUrl is not set",
             "No channel is configured",
+            "has no monitoring.coreos.com/v1: ServiceMonitor.",
         ] {
             assert!(bare.contains(expected), "{helm}: {expected}\n{bare}");
         }
@@ -251,6 +260,7 @@ async fn comes_and_goes(ctx: Ctx, helm: &'static str) {
     eventually("a pod that the restricted level admits", async || (!release.pods().await.is_empty()).then_some(()))
         .await;
     starts_without_any_value(&release).await;
+    notes_say_that_a_secret_is_missing(&release).await;
     is_tested(&release).await;
 
     let set = format!(
@@ -271,6 +281,20 @@ async fn comes_and_goes(ctx: Ctx, helm: &'static str) {
     ctx.tool(helm, &["uninstall", "iw", "-n", &release.namespace, "--wait"]).await.good();
     eventually("nothing of the release is left", async || release.pods().await.is_empty().then_some(())).await;
     assert_eq!(auto.get().await.0["spec"], before.0["spec"], "workloads stay as they are");
+}
+
+/// Helm sees what is in the namespace, and the pod would wait for it in silence.
+async fn notes_say_that_a_secret_is_missing(release: &Release<'_>) {
+    const MISSING: &str = "has no such Secret: no pod starts before it is there";
+    let chart = path("deploy/chart");
+    let args = ["upgrade", "iw", &chart, "-n", &release.namespace, "--dry-run=server", "--set", "existingSecret=iw"];
+    let said = release.ctx.tool(release.helm, &args).await.good();
+    assert!(said.contains(MISSING), "{said}");
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "iw", "namespace": release.namespace}});
+    release.ctx.apply(&secret.to_string()).await;
+    let said = release.ctx.tool(release.helm, &args).await.good();
+    assert!(said.contains("NOTES:") && !said.contains(MISSING), "{said}");
 }
 
 /// `helm test` asks `doctor`. The kubelet of this cluster is a fake, so its pod ends here as the program does under the pod's

@@ -1,5 +1,10 @@
 {{/* What the schema can't say. Each ends the rendering with what to set. */}}
 {{- define "image-watcher.checks" -}}
+{{- range $key := list "natsPassword" "natsCredentials" "natsNkey" "natsCertificate" "natsKey" "linkKey" "smtpUrl" "slackUrl" "slackBotToken" "slackSigningSecret" "discordUrl" "telegramToken" "teamsUrl" "webhookSecret" "githubToken" "openAiKey" -}}
+{{- if hasKey $.Values.config $key -}}
+{{- fail (printf "config.%s would be a secret in a ConfigMap: name its file in config.%sFile, or put its variable into a Secret and name it in existingSecret" $key $key) -}}
+{{- end -}}
+{{- end -}}
 {{- $nats := include "image-watcher.onNats" . -}}
 {{- if and (gt (int .Values.replicaCount) 1) (not $nats) -}}
 {{- fail (printf "replicaCount is %d, and a queue in a file has one owner: name the servers of NATS in config.queue, or set replicaCount to 1" (int .Values.replicaCount)) -}}

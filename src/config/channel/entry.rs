@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::super::entry::{Wrong, none_of};
+use super::super::entry::{AllWrong, Wrong, none_of};
 
 /// An entry of the file's list.
 #[derive(Debug, Deserialize)]
@@ -92,18 +92,30 @@ const KINDS: [Kind; 13] = [
 
 impl ChannelEntry {
     /// Its kind, where it has the keys of that kind and no others.
-    pub(super) fn checked(&self) -> Result<&'static Kind, Wrong> {
+    pub(super) fn checked(&self, wrong: &mut AllWrong) -> Option<&'static Kind> {
         let kind = KINDS.iter().find(|kind| kind.word == self.kind);
-        let kind = kind.ok_or_else(|| ("kind", none_of(KINDS.iter().map(|kind| kind.word), &self.kind)))?;
+        let words = || KINDS.iter().map(|kind| kind.word);
+        let kind = wrong.unless(kind.ok_or_else(|| ("kind", none_of(words(), &self.kind))))?;
         let set: Vec<&'static str> =
             self.keys().into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect();
-        if let Some(key) = set.iter().find(|key| !kind.needs.contains(key) && !kind.may.contains(key)) {
-            return Err((key, format!("has no place in a channel of kind {}", kind.word)));
-        }
-        match kind.needs.iter().find(|key| !set.contains(key)) {
-            Some(key) => Err((key, "is needed".into())),
-            None => Ok(kind),
-        }
+        let misplaced = set.iter().filter(|key| !kind.needs.contains(key) && !kind.may.contains(key));
+        let misplaced = misplaced.map(|key| (*key, format!("has no place in a channel of kind {}", kind.word)));
+        let missing = kind.needs.iter().filter(|key| !set.contains(key)).map(|key| (*key, "is needed".to_owned()));
+        let all: Vec<Wrong> = misplaced.chain(missing).collect();
+        let fits = all.is_empty();
+        all.into_iter().for_each(|one| wrong.push(one));
+        fits.then_some(kind)
+    }
+
+    /// The files that it names, by their keys.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("urlFile", &self.url_file),
+            ("secretFile", &self.secret_file),
+            ("tokenFile", &self.token_file),
+            ("keyFile", &self.key_file),
+        ];
+        all.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?)))
     }
 
     fn keys(&self) -> [(&'static str, bool); 18] {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::super::entry::{Wrong, secret_file};
+use super::super::entry::{AllWrong, Wrong, secret_file};
 use super::super::parse::{Reader, plain_url};
 use super::Destination;
-use super::entry::{ChannelEntry, Kind, NumberOrText};
+use super::entry::{ChannelEntry, NumberOrText};
 use crate::domain::actor::{Authority, SignedIn};
 use crate::domain::secret::Secret;
 use crate::domain::slack::{Desk, is_id};
@@ -103,33 +103,48 @@ impl Reader<'_> {
     }
 
     /// The service of an entry, which has the keys of its kind.
-    pub(super) fn service(&self, kind: &Kind, entry: &ChannelEntry, development: bool) -> Result<Destination, Wrong> {
-        let url = || self.secret_url(entry, development);
-        let server = |usually| server(entry, usually, development);
-        Ok(match kind.word {
-            "slack" => self.slack(entry, development)?,
-            "webhook" => service(self.webhook_of(entry, development)?),
-            "discord" => service(DiscordChannel::new(&url()?)),
-            "telegram" => service(self.telegram_of(entry, &server(TELEGRAM)?)?),
-            "teams" => service(TeamsChannel::new(url()?)),
-            "mattermost" => service(MattermostChannel::new(url()?)),
+    pub(super) fn service(
+        &self,
+        kind: &str,
+        entry: &ChannelEntry,
+        development: bool,
+        wrong: &mut AllWrong,
+    ) -> Option<Destination> {
+        let url = |wrong: &mut AllWrong| wrong.unless(self.secret_url(entry, development));
+        let server = |usually, wrong: &mut AllWrong| wrong.unless(server(entry, usually, development));
+        let token = |wrong: &mut AllWrong| wrong.unless(self.token(entry));
+        Some(match kind {
+            "slack" => self.slack(entry, development, wrong)?,
+            "webhook" => service(self.webhook_of(entry, development, wrong)?),
+            "discord" => service(DiscordChannel::new(&url(wrong)?)),
+            "telegram" => service(self.telegram_of(entry, server(TELEGRAM, wrong), wrong)?),
+            "teams" => service(TeamsChannel::new(url(wrong)?)),
+            "mattermost" => service(MattermostChannel::new(url(wrong)?)),
             "matrix" => {
                 let room = entry.room.clone().filter(|room| room.starts_with('!') && room.len() > 1);
-                let room = room.ok_or_else(|| ("room", "is no id of a room, which begins with !".to_owned()))?;
-                service(MatrixChannel::new(server("")?, self.token(entry)?, room))
+                let room = room.ok_or_else(|| ("room", "is no id of a room, which begins with !".to_owned()));
+                let (server, token, room) = (server("", wrong), token(wrong), wrong.unless(room));
+                service(MatrixChannel::new(server?, token?, room?))
             }
             "ntfy" => {
-                let token = entry.token_file.as_ref().map(|_| self.token(entry)).transpose()?;
-                service(NtfyChannel::new(&server(NTFY)?, topic(entry)?, token))
+                let (server, topic) = (server(NTFY, wrong), wrong.unless(topic(entry)));
+                let token = wrong.unless(entry.token_file.as_ref().map(|_| self.token(entry)).transpose());
+                service(NtfyChannel::new(&server?, topic?, token?))
             }
-            "gotify" => service(GotifyChannel::new(&server("")?, self.token(entry)?)),
-            "googlechat" => service(GoogleChatChannel::new(&url()?)),
-            "pagerduty" => service(PagerDutyChannel::new(&server(PAGERDUTY)?, self.routing_key(entry)?)),
-            _ => service(AppriseChannel::new(url()?, entry.tag.clone())),
+            "gotify" => {
+                let (server, token) = (server("", wrong), token(wrong));
+                service(GotifyChannel::new(&server?, token?))
+            }
+            "googlechat" => service(GoogleChatChannel::new(&url(wrong)?)),
+            "pagerduty" => {
+                let (server, key) = (server(PAGERDUTY, wrong), wrong.unless(self.routing_key(entry)));
+                service(PagerDutyChannel::new(&server?, key?))
+            }
+            _ => service(AppriseChannel::new(url(wrong)?, entry.tag.clone())),
         })
     }
 
-    fn slack(&self, entry: &ChannelEntry, development: bool) -> Result<Destination, Wrong> {
+    fn slack(&self, entry: &ChannelEntry, development: bool, wrong: &mut AllWrong) -> Option<Destination> {
         if entry.url_file.is_some() {
             let other = [
                 ("tokenFile", entry.token_file.is_some()),
@@ -140,69 +155,69 @@ impl Reader<'_> {
                 ("users", !entry.users.is_empty()),
                 ("people", !entry.people.is_empty()),
             ];
-            if let Some((key, _)) = other.into_iter().find(|(_, is_set)| *is_set) {
-                return Err((key, "is for an app, and urlFile for a webhook; keep one".into()));
+            for (key, _) in other.into_iter().filter(|(_, is_set)| *is_set) {
+                wrong.push((key, "is for an app, and urlFile for a webhook; keep one".into()));
             }
-            return Ok(service(SlackChannel::new(self.secret_url(entry, development)?)));
+            return Some(service(SlackChannel::new(wrong.unless(self.secret_url(entry, development))?)));
         }
         if entry.token_file.is_none() {
-            return Err(("urlFile", "is needed, or tokenFile and channel of an app".into()));
+            wrong.push(("urlFile", "is needed, or tokenFile and channel of an app".into()));
+            return None;
         }
-        let channel = entry.channel.clone().ok_or_else(|| ("channel", "is needed with tokenFile".to_owned()))?;
-        let desk = desk(entry)?;
-        let token = self.token(entry)?;
-        if !is_slack_bot(&token) {
-            return Err(("tokenFile", A_SLACK_BOT.into()));
-        }
-        let app = SlackApp::new(&server(entry, SLACK, development)?, token, channel);
-        Ok(service(match desk {
+        let channel = entry.channel.clone().ok_or_else(|| ("channel", "is needed with tokenFile".to_owned()));
+        let (channel, desk) = (wrong.unless(channel), wrong.unless(desk(entry)));
+        let token = self.token_that(is_slack_bot, A_SLACK_BOT, entry);
+        let (token, server) = (wrong.unless(token), wrong.unless(server(entry, SLACK, development)));
+        let app = SlackApp::new(&server?, token?, channel?);
+        Some(service(match desk? {
             Some(desk) => app.answered_at(desk),
             None => app,
         }))
     }
 
-    fn webhook_of(&self, entry: &ChannelEntry, development: bool) -> Result<WebhookChannel, Wrong> {
-        let url = self.secret_url(entry, development)?;
-        let secret = self.file_secret("secretFile", entry.secret_file.as_deref())?;
-        let secrets = WebhookSecrets::parse(secret.expose()).map_err(|error| ("secretFile", error.to_string()))?;
-        let format = match entry.format.as_deref() {
-            None | Some("standard") => Format::Standard,
-            Some("cloudevents") => Format::cloud_events(self.text("IMAGE_WATCHER_CLUSTER").as_deref()),
-            Some(_) => return Err(("format", "is none of standard, cloudevents".into())),
-        };
+    fn webhook_of(&self, entry: &ChannelEntry, development: bool, wrong: &mut AllWrong) -> Option<WebhookChannel> {
+        let url = wrong.unless(self.secret_url(entry, development));
+        let secret = self.file_secret("secretFile", entry.secret_file.as_deref());
+        let secrets = wrong.unless(secret.and_then(|secret| {
+            WebhookSecrets::parse(secret.expose()).map_err(|error| ("secretFile", error.to_string()))
+        }));
+        let format = wrong.unless(match entry.format.as_deref() {
+            None | Some("standard") => Ok(Format::Standard),
+            Some("cloudevents") => Ok(Format::cloud_events(self.text("IMAGE_WATCHER_CLUSTER").as_deref())),
+            Some(_) => Err(("format", "is none of standard, cloudevents".into())),
+        });
         let template = match (&entry.body, &format) {
-            (Some(_), Format::CloudEvents { .. }) => {
-                return Err(("body", "has no place beside format: cloudevents, which says how a body looks".into()));
+            (Some(_), Some(Format::CloudEvents { .. })) => {
+                wrong.push(("body", "has no place beside format: cloudevents, which says how a body looks".into()));
+                None
             }
-            (Some(text), Format::Standard) => {
+            (Some(text), _) => {
                 let template = Template::tried(Part::WebhookBody, text);
-                Some(Arc::new(template.map_err(|error| ("body", error.to_string()))?))
+                wrong.unless(template.map_err(|error| ("body", error.to_string()))).map(Arc::new)
             }
-            (None, Format::CloudEvents { .. }) => None,
-            (None, Format::Standard) => self.webhook_template(),
+            (None, Some(Format::Standard)) => self.webhook_template(),
+            (None, _) => None,
         };
-        Ok(WebhookChannel::new(url, secrets, format).written_by(template))
+        Some(WebhookChannel::new(url?, secrets?, format?).written_by(template))
     }
 
-    fn telegram_of(&self, entry: &ChannelEntry, api: &Url) -> Result<TelegramChannel, Wrong> {
-        let token = self.token(entry)?;
-        if !is_telegram_bot(&token) {
-            return Err(("tokenFile", A_BOT.into()));
-        }
+    fn telegram_of(&self, entry: &ChannelEntry, api: Option<Url>, wrong: &mut AllWrong) -> Option<TelegramChannel> {
+        let token = self.token_that(is_telegram_bot, A_BOT, entry);
         let chat = entry.chat.as_ref().and_then(|chat| chat.to_string().parse().ok());
-        let chat = chat.ok_or_else(|| ("chat", A_CHAT.to_owned()))?;
-        let channel = TelegramChannel::new(api, token, chat, entry.thread);
-        let people = people(entry)?;
-        if entry.users.is_empty() {
-            return Ok(channel);
-        }
+        let chat = chat.ok_or_else(|| ("chat", A_CHAT.to_owned()));
+        let (token, chat, people) = (wrong.unless(token), wrong.unless(chat), wrong.unless(people(entry)));
         let user = |user: &NumberOrText| match user {
             NumberOrText::Number(number) if *number > 0 => Ok(*number),
             _ => Err(("users", "are numbers, which @userinfobot tells each of them".to_owned())),
         };
-        let users = entry.users.iter().map(user).collect::<Result<_, _>>()?;
+        let users = wrong.unless(entry.users.iter().map(user).collect::<Result<_, _>>());
+        let channel = TelegramChannel::new(&api?, token?, chat?, entry.thread);
+        let (users, people) = (users?, people?);
+        if entry.users.is_empty() {
+            return Some(channel);
+        }
         let people = people.into_iter().filter_map(|(user, name)| Some((user.parse().ok()?, name))).collect();
-        Ok(channel.answered_by(telegram::Desk { users, people }))
+        Some(channel.answered_by(telegram::Desk { users, people }))
     }
 
     fn routing_key(&self, entry: &ChannelEntry) -> Result<Secret, Wrong> {
@@ -219,6 +234,12 @@ impl Reader<'_> {
         let token = self.file_secret("tokenFile", entry.token_file.as_deref())?;
         let is_word = token.expose().bytes().all(|b| b.is_ascii_graphic());
         if is_word { Ok(token) } else { Err(("tokenFile", "holds more than one word, so it is no token".into())) }
+    }
+
+    /// The token, where it is one of such a bot.
+    fn token_that(&self, is_one: fn(&Secret) -> bool, else_told: &str, entry: &ChannelEntry) -> Result<Secret, Wrong> {
+        let token = self.token(entry)?;
+        if is_one(&token) { Ok(token) } else { Err(("tokenFile", else_told.to_owned())) }
     }
 
     fn secret_url(&self, entry: &ChannelEntry, development: bool) -> Result<Secret, Wrong> {

@@ -277,7 +277,7 @@ impl<'de> de::Deserializer<'de> for Reading<'de> {
             Value::Fields(_) | Value::Nothing => {
                 self.here(visitor.visit_map(Fields { fields: self.node.fields().iter(), value: None }))
             }
-            _ => self.expected("fields with names"),
+            _ => self.expected("a block of fields with names"),
         }
     }
 

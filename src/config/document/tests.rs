@@ -68,7 +68,7 @@ fn everything_that_is_wrong_is_told_at_once_where_it_stands() {
         "6:3 items[0].name: is missing",
         "9:3 items[1].tags: a list is expected",
         "8:3 items[1].host: is missing",
-        "10:3 items[2]: fields with names is expected",
+        "10:3 items[2]: a block of fields with names is expected",
     ];
     for line in expected {
         assert!(told.iter().any(|told| told == line), "{line}\n{told:#?}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::super::entry::{ReadFile, Wrong, named, none_of, secret_file};
+use super::super::entry::{AllWrong, ReadFile, Wrong, named, none_of, secret_file};
 use super::{Auth, GOOGLE_ISSUERS, GOOGLE_KEYS, Hosts, KeySet, Rate, Scheme, Source, SourceKind, TokenRules};
 use crate::domain::secret::Secret;
 use crate::domain::written_url;
@@ -70,71 +70,71 @@ pub(in crate::config) fn sources(
 }
 
 fn source(entry: SourceEntry, file: ReadFile<'_>) -> Result<Source, Vec<Wrong>> {
-    let mut problems: Vec<Wrong> = named(&entry.name).err().into_iter().collect();
+    let mut wrong = AllWrong::default();
+    wrong.unless(named(&entry.name));
     let kinds = || SourceKind::ALL.iter().map(|(word, _)| *word);
-    let kind = SourceKind::of(&entry.kind);
-    if kind.is_none() {
-        problems.push(("kind", none_of(kinds(), &entry.kind)));
-    }
+    let kind = wrong.unless(SourceKind::of(&entry.kind).ok_or_else(|| ("kind", none_of(kinds(), &entry.kind))));
     let hosts = Hosts { registry: entry.registry_host, by_name: entry.repository_hosts, template: entry.host_template };
     if let Some(kind) = kind.filter(|kind| !kind.is_placed_by(&hosts)) {
-        problems.push(("registryHost", format!("is needed: a payload of {} names no registry", kind.as_str())));
+        wrong.push(("registryHost", format!("is needed: a payload of {} names no registry", kind.as_str())));
     }
     let rate = entry.limits.map(|limits| Rate {
         per_second: limits.per_second.max(1),
         burst: limits.burst.unwrap_or(limits.per_second).max(1),
     });
     let missing = || ("auth", "is missing; write auth: { secretFiles: [/path] }".to_owned());
-    let auth = entry.auth.ok_or_else(missing).and_then(|auth| self::auth(kind.unwrap_or(SourceKind::Quay), auth, file));
-    match (auth, kind) {
-        (Ok(auth), Some(kind)) if problems.is_empty() => Ok(Source { auth, name: entry.name, kind, hosts, rate }),
-        (auth, kind) => {
-            // What a source of an unknown kind is known by is not known.
-            problems.extend(auth.err().filter(|_| kind.is_some()));
-            Err(problems)
-        }
-    }
+    let auth = wrong.unless(entry.auth.ok_or_else(missing)).and_then(|entry| auth(kind, entry, file, &mut wrong));
+    let name = entry.name;
+    wrong.or(kind.zip(auth).map(|(kind, auth)| Source { auth, name, kind, hosts, rate }))
 }
 
-fn auth(kind: SourceKind, entry: AuthEntry, file: ReadFile<'_>) -> Result<Auth, Wrong> {
+/// How the sender is checked. Where neither the scheme nor, in its place, the kind is known, only the files are looked at.
+fn auth(kind: Option<SourceKind>, entry: AuthEntry, file: ReadFile<'_>, wrong: &mut AllWrong) -> Option<Auth> {
     let schemes = || Scheme::ALL.iter().map(|(word, _)| *word);
     let scheme = match entry.scheme.as_deref() {
-        None => kind.usual_scheme(),
-        Some(word) => Scheme::of(word).ok_or_else(|| ("auth.scheme", none_of(schemes(), word)))?,
+        None => kind.map(SourceKind::usual_scheme),
+        Some(word) => wrong.unless(Scheme::of(word).ok_or_else(|| ("auth.scheme", none_of(schemes(), word)))),
     };
-    let secrets = entry.secret_files.iter().map(|path| secret_file("auth.secretFiles", path, file));
-    let secrets = secrets.collect::<Result<Vec<Secret>, Wrong>>()?;
+    let secrets =
+        entry.secret_files.iter().filter_map(|path| wrong.unless(secret_file("auth.secretFiles", path, file)));
+    let secrets: Vec<Secret> = secrets.collect();
+    let scheme = scheme?;
     let without = matches!(scheme, Scheme::None | Scheme::GoogleOidc);
-    if secrets.is_empty() != without {
+    if entry.secret_files.is_empty() != without {
         let problem = if without { "has no place with this scheme" } else { "is missing: this scheme needs a secret" };
-        return Err(("auth.secretFiles", problem.into()));
+        wrong.push(("auth.secretFiles", problem.into()));
     }
-    let token = if scheme == Scheme::GoogleOidc { Some(rules(&entry, file)?) } else { None };
+    let token = if scheme == Scheme::GoogleOidc { Some(rules(&entry, file, wrong)?) } else { None };
     let header = entry.token_header.unwrap_or_else(|| "X-Webhook-Secret".to_owned());
-    Ok(Auth { scheme, secrets: secrets.into(), header, token })
+    Some(Auth { scheme, secrets: secrets.into(), header, token })
 }
 
-fn rules(entry: &AuthEntry, file: ReadFile<'_>) -> Result<TokenRules, Wrong> {
-    let needed = |field, value: &Option<String>| value.clone().ok_or((field, "is needed with this scheme".to_owned()));
-    let keys = match (&entry.jwks_file, &entry.jwks_url) {
-        (Some(path), _) => KeySet::Given(file(path).map_err(|e| ("auth.jwksFile", format!("can't be read: {e}")))?),
+fn rules(entry: &AuthEntry, file: ReadFile<'_>, wrong: &mut AllWrong) -> Option<TokenRules> {
+    let keys = wrong.unless(keys(entry, file));
+    let mut needed = |field, value: &Option<String>| {
+        wrong.unless(value.clone().ok_or_else(|| (field, "is needed with this scheme".to_owned())))
+    };
+    let audience = needed("auth.audience", &entry.audience);
+    let email = needed("auth.serviceAccountEmail", &entry.service_account_email);
+    let issuers =
+        if entry.issuers.is_empty() { GOOGLE_ISSUERS.map(str::to_owned).to_vec() } else { entry.issuers.clone() };
+    Some(TokenRules { audience: audience?, email: email?, issuers, keys: keys? })
+}
+
+fn keys(entry: &AuthEntry, file: ReadFile<'_>) -> Result<KeySet, Wrong> {
+    match (&entry.jwks_file, &entry.jwks_url) {
+        (Some(path), _) => {
+            Ok(KeySet::Given(file(path).map_err(|error| ("auth.jwksFile", format!("{path} can't be read: {error}")))?))
+        }
         (None, url) => {
             let url = written_url::parse(url.as_deref().unwrap_or(GOOGLE_KEYS));
             let url = url.map_err(|error| ("auth.jwksUrl", error.to_string()))?;
             if url.scheme() != "https" {
                 return Err(("auth.jwksUrl", "is no https:// URL".to_owned()));
             }
-            KeySet::At(url)
+            Ok(KeySet::At(url))
         }
-    };
-    let issuers =
-        if entry.issuers.is_empty() { GOOGLE_ISSUERS.map(str::to_owned).to_vec() } else { entry.issuers.clone() };
-    Ok(TokenRules {
-        audience: needed("auth.audience", &entry.audience)?,
-        email: needed("auth.serviceAccountEmail", &entry.service_account_email)?,
-        issuers,
-        keys,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +178,11 @@ mod tests {
             (one("{name: Hub, kind: quay}"), "sources[0].auth: is missing"),
             (one("{name: a, kind: kwai}"), "sources[0].kind: is none of dockerhub, github, quay"),
             (one("{name: a, kind: qauy}"), "did you mean quay?"),
+            (one("{name: a, kind: kwai, auth: {secretFiles: [/none, /empty]}}"), "/none can't be read"),
+            (one("{name: a, kind: kwai, auth: {secretFiles: [/none, /empty]}}"), "/empty is empty"),
+            (one("{name: a, kind: kwai}"), "sources[0].auth: is missing"),
+            (with("{scheme: magic, secretFiles: [/none]}"), "/none can't be read"),
+            (with("{scheme: google-oidc-jwt}"), "sources[0].auth.serviceAccountEmail: is needed"),
             (with("{}"), "sources[0].auth.secretFiles: is missing"),
             (with("{scheme: magic}"), "sources[0].auth.scheme: is none of authorization-exact"),
             (with("{secretFiles: [/empty]}"), "/empty is empty"),
