@@ -205,6 +205,7 @@ impl<Q> Api<Q> {
 }
 
 fn hash(looked: Option<&LastLook>, hash: &mut DefaultHasher) {
+    looked.and_then(|looked| looked.unanswered.as_deref()).hash(hash);
     match looked.map(|looked| &looked.came_to) {
         None => 0_u8.hash(hash),
         Some(CameTo::Nothing) => 1_u8.hash(hash),
@@ -213,6 +214,7 @@ fn hash(looked: Option<&LastLook>, hash: &mut DefaultHasher) {
             (3_u8, tag.as_str(), digest.as_ref().map(Digest::as_str), until).hash(hash);
         }
         Some(CameTo::Undecided(why)) => (4_u8, why).hash(hash),
+        Some(CameTo::Unknown) => 5_u8.hash(hash),
     }
 }
 

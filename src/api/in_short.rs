@@ -6,7 +6,7 @@ use crate::domain::approval::Allows;
 use crate::domain::policy::Mode;
 use crate::domain::record::{Ledger, Stands};
 use crate::domain::tag::Level;
-use crate::domain::view::{Attention, Cause, Seen, Status};
+use crate::domain::view::{Attention, Cause, LastLook, Seen, Status};
 use crate::domain::workload::Container;
 
 /// A container in short.
@@ -74,7 +74,7 @@ impl InShort {
             mode: seen.settings.ok().map(|settings| settings.mode),
             host: container.reference().map(|image| image.repository().host().into()),
             until: status.until(),
-            checked: seen.looked.map(|looked| looked.at),
+            checked: seen.looked.and_then(LastLook::answered_at),
             asked,
             is_open: open.is_some(),
             may_approve: open.is_some_and(|open| open.terms.allows.words().contains(&"approve")) && !is_snoozed,

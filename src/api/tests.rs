@@ -78,7 +78,7 @@ impl Sequencer for Told {
             level: crate::domain::tag::Level::Major,
             until: now() + TimeDelta::hours(5),
         };
-        (container == "log").then(|| LastLook { at: now(), came_to: cooling })
+        (container == "log").then(|| LastLook::answered(now(), cooling))
     }
 
     fn known<'a>(&'a self, uid: &'a str) -> BoxFuture<'a, Option<Record>> {
@@ -344,7 +344,7 @@ async fn what_is_counted_follows_what_is_written_what_is_found_and_the_time() {
     let needs = "image_watcher_workloads{kind=\"Deployment\",mode=\"NOTIFICATION\",state=\"needs-you\"} 1";
     assert!(metric().await.contains(needs), "{}", metric().await);
     assert!(metric().await.contains("image_watcher_approvals{state=\"open\"} 1"));
-    *stage.told.looked.lock().unwrap() = Some(LastLook { at: now(), came_to: CameTo::Nothing });
+    *stage.told.looked.lock().unwrap() = Some(LastLook::answered(now(), CameTo::Nothing));
     assert_eq!((count("waiting").await, count("upToDate").await), (json!(0), json!(1)), "a look found nothing");
     stage.hand.0.store(TimeDelta::days(30).num_seconds(), Ordering::Relaxed);
     assert!(metric().await.contains("image_watcher_approvals{state=\"expired\"} 1"), "{}", metric().await);

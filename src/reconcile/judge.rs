@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use super::draft::Chosen;
+use super::looked::End;
 use super::{Listed, Reconciler, StepError, Target};
 use crate::assess::{self, Candidate, Forges, Place, Rehearse, Source, Undecided};
 use crate::cluster::Cluster;
@@ -17,7 +18,7 @@ use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Problems, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::{CameTo, LastLook};
+use crate::domain::view::CameTo;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Registry, Tags};
@@ -90,8 +91,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         (tags, rehearse): (Option<Listed>, Option<&Rehearse<'_>>),
     ) -> Result<Judged, StepError> {
         let judged = self.judged_now(target, ledger, settings, (tags, rehearse)).await;
-        if let Some(came_to) = came_to(&judged) {
-            self.1.looked.put(target, LastLook { at: self.0.ambient.now(), came_to });
+        if let Some(end) = end(&judged) {
+            self.1.looked.put(target, end, self.0.ambient.now());
         }
         judged
     }
@@ -339,8 +340,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// What a judgement comes to, for whoever looks at it.
-fn came_to(judged: &Result<Judged, StepError>) -> Option<CameTo> {
-    Some(match judged {
+fn end(judged: &Result<Judged, StepError>) -> Option<End> {
+    Some(End::Answered(match judged {
         Ok(Judged { choice, .. }) => match choice {
             Choice::Nothing => CameTo::Nothing,
             Choice::NotBefore { until, tag, digest, level } => {
@@ -353,8 +354,19 @@ fn came_to(judged: &Result<Judged, StepError>) -> Option<CameTo> {
         },
         // It is looked at again at once.
         Err(StepError::Changed) => return None,
-        Err(error) => CameTo::Undecided(chain(error).to_string()),
-    })
+        Err(error) => return Some(End::of(error)),
+    }))
+}
+
+impl End {
+    /// What is tried again in a moment says nothing of what was known.
+    pub(super) fn of(error: &StepError) -> Self {
+        let told = chain(error).to_string();
+        match error {
+            StepError::Registry(error) if !error.is_retryable() => Self::Answered(CameTo::Undecided(told)),
+            _ => Self::Unanswered(told),
+        }
+    }
 }
 
 /// The same, with what the running tag stands for: as it is known, or as it was asked for beside the tag that was chosen.

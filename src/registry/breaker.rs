@@ -131,6 +131,15 @@ impl Breakers {
         }
     }
 
+    /// Until when a registry is left alone with the credential that waits longest, or what it leads to is.
+    pub(super) fn until(&self, registry: &str, now: Duration) -> Option<Duration> {
+        let until = self.0.of(registry).filter_map(|trouble| match trouble.state {
+            State::Open { until, .. } => Some(until),
+            State::Failing(_) | State::Probing { .. } => None,
+        });
+        until.filter(|until| now < *until).max()
+    }
+
     /// How many are left alone.
     pub(super) fn open(&self) -> usize {
         self.0.values().filter(|trouble| !matches!(trouble.state, State::Failing(_))).count()
@@ -175,6 +184,8 @@ mod tests {
         assert_eq!(breakers.failed(&dead, Leave::Usual, at(1), 1.0), Change::Opened(at(30)));
         assert_eq!(breakers.failed(&dead, Leave::Usual, at(2), 1.0), Change::Nothing, "it was on its way already");
         assert_eq!((breakers.admit(&dead, at(30)), breakers.open()), (Err(at(31)), 1));
+        let until = |registry, seconds| breakers.until(registry, at(seconds));
+        assert_eq!((until("dead", 30), until("dead", 31), until("other", 30)), (Some(at(31)), None, None));
         assert_eq!(breakers.admit(&other, at(30)), Ok(Leave::Usual), "another host");
         assert_eq!(breakers.admit(&dead, at(31)), Ok(Leave::Probe));
         assert_eq!(breakers.admit(&dead, at(32)), Err(at(46)), "one at a time");

@@ -60,7 +60,7 @@ pub use links::{Next, next as next_page};
 pub use list::Tags;
 pub use packages::Packages;
 pub use pages::read_page;
-pub use report::{BudgetReport, CeilingReport, RegistryReport};
+pub use report::{BudgetReport, CeilingReport, NO_ANSWER, RegistryReport};
 
 pub use speech::Pushed;
 pub use wire::Observer;

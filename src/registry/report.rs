@@ -11,6 +11,9 @@ use super::hosts::Place;
 use super::seen::Ended;
 use crate::domain::reference::Repository;
 
+/// Why a registry waits that gave no answer several times in a row: it is left alone.
+pub const NO_ANSWER: &str = "no_answer";
+
 /// One registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -102,7 +105,9 @@ impl HttpRegistry {
     }
 
     fn report_of(&self, host: &str, repositories: usize, seen: Option<&Ended>) -> RegistryReport {
-        let (told, waits) = self.budgets.of(host, self.ambient.now());
+        let (told, spares) = self.budgets.of(host, self.ambient.now());
+        let alone = self.wire.left_alone_until(host).map(|until| (until, NO_ANSWER));
+        let waits = spares.map(|(until, why)| (until, why.as_str())).into_iter().chain(alone).max();
         let ceiling = self.wire.ceiling(host).map(|(Place(at), most)| CeilingReport {
             left: self.wire.ceilings().left(at, most, self.ambient.monotonic()),
             limit: most.get(),
@@ -122,7 +127,7 @@ impl HttpRegistry {
             }),
             ceiling,
             waits_until: waits.map(|(until, _)| until),
-            waits_for: waits.map(|(_, why)| why.as_str()),
+            waits_for: waits.map(|(_, why)| why),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
 use tracing::Instrument as _;
@@ -340,11 +340,22 @@ impl Wire {
                 is_over: false,
             }),
             Err(until) => {
-                let wait = TimeDelta::from_std(until.saturating_sub(now)).unwrap_or_default();
                 let host = outbound::written_host(url);
-                Err(RegistryError::LeftAlone { host, until: self.ambient.now() + wait })
+                Err(RegistryError::LeftAlone { host, until: self.moment(until, now) })
             }
         }
+    }
+
+    /// Until when a registry is not asked, as it gave no answer.
+    pub(super) fn left_alone_until(&self, registry: &str) -> Option<DateTime<Utc>> {
+        let now = self.ambient.monotonic();
+        let until = self.breakers().until(registry, now)?;
+        Some(self.moment(until, now))
+    }
+
+    /// A moment of the monotonic clock, as the wall's has it.
+    fn moment(&self, at: Duration, now: Duration) -> DateTime<Utc> {
+        self.ambient.now() + TimeDelta::from_std(at.saturating_sub(now)).unwrap_or_default()
     }
 
     fn breakers(&self) -> MutexGuard<'_, Breakers> {

@@ -218,7 +218,16 @@ pub(super) fn why(workload: &WorkloadView, container: &ContainerView, shown: Sho
         let resource = Kind::named(workload.kind).map_or(workload.kind, Kind::plural);
         return shown.words.no_right(resource, &workload.namespace);
     }
-    shown.words.why(container, shown.now)
+    let Shown { words, now, .. } = shown;
+    let why = words.why(container, now);
+    // Where that is why nothing can be told, it is said.
+    if container.unanswered.is_none() || matches!(container.status.cause, Cause::Undecided(_)) {
+        return why;
+    }
+    let host = container.running.as_ref().map(|running| running.host.as_str()).unwrap_or_default();
+    let unanswered = words.unanswered(host, container.checked.map(|at| at.0), now);
+    let detail = [why.detail, Some(unanswered)].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    Said { detail: Some(detail), ..why }
 }
 
 /// What can be done: where nothing was written there is nothing to read in the timeline.

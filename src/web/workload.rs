@@ -15,6 +15,7 @@ use crate::domain::preflight::{Changes, DryRun, FromTo, Names, PlatformsOf, Pref
 use crate::domain::release::{ReleaseNotes, Room};
 use crate::domain::tag::Level;
 use crate::domain::view::Cause;
+use crate::domain::workload::Kind;
 
 /// What the page has room for.
 const ROOM: Room = Room { alerts: 40, releases: 30, lines: 60, characters: 60_000 };
@@ -76,6 +77,7 @@ fn container(
         toLabel => words.labels().available(),
         why => value(super::row::why(workload, container, shown)),
         failure => &container.failure,
+        takesOff => takes_off(workload, container),
         facts => value(facts(container, preflight, shown)),
         digests => value(digests(container, &run)),
         checks => preflight.map(|it| checks(it, words)).unwrap_or_default(),
@@ -92,6 +94,14 @@ fn container(
         to => to.map(value),
         ..notes.map_or_else(|| context! { alerts => (), notes => (), moreAlerts => () }, |it| makers(&it, words))
     }
+}
+
+/// The command that takes annotations off that are not understood, where there are some.
+fn takes_off(workload: &WorkloadView, container: &ContainerView) -> Option<String> {
+    let kind = Kind::named(workload.kind).map_or(workload.kind, Kind::short);
+    let names = container.misread.iter().map(|name| format!(" image-watcher/{name}-")).collect::<Vec<_>>().concat();
+    let command = format!("kubectl -n {} annotate {kind}/{}{names}", workload.namespace, workload.name);
+    (!names.is_empty()).then_some(command)
 }
 
 /// What is known of the version to go to.

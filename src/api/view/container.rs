@@ -46,9 +46,12 @@ pub struct ContainerView {
     /// What a person can say to it now.
     #[cfg_attr(test, schema(value_type = Vec<String>))]
     pub actions: &'static [&'static str],
-    /// When it was looked at last, since the start.
+    /// When it was looked at last and its registry gave an answer, since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checked: Option<Time>,
+    /// Why looks since then came to nothing, where they got no answer: what was known before stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<String>,
     /// What would undo an update, and the line to change so that it stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<String>,
@@ -65,6 +68,9 @@ pub struct ContainerView {
     /// What else somebody set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<SettingView>,
+    /// Annotations of the workload that are not understood, without their prefix, for the page.
+    #[serde(skip)]
+    pub misread: Vec<String>,
     /// The group that it goes to one version with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupView>,
@@ -256,7 +262,8 @@ impl ContainerView {
             until: status.until().map(Time),
             available: status.available.as_ref().map(AvailableView::of),
             actions: status.actions,
-            checked: looked.map(|looked| Time(looked.at)),
+            checked: looked.and_then(LastLook::answered_at).map(Time),
+            unanswered: looked.and_then(|looked| looked.unanswered.clone()),
             keep: keep(workload, running.as_ref(), &status),
             running,
             mode: settings.map(|settings| settings.mode.to_string()),
@@ -264,6 +271,7 @@ impl ContainerView {
             strategy: settings.map(|settings| settings.policy.strategy.to_string()),
             strategy_from: Origin::of_strategy(workload, name, bounds.forced).as_str(),
             settings: settings::written(workload, name).into_iter().map(SettingView::of).collect(),
+            misread: misread(read.as_ref()),
             group: None,
             error: workload.state("error", name).map(str::to_owned),
             rollout: Unfinished::of(workload, name, ledger),
@@ -282,6 +290,14 @@ impl ContainerView {
             status,
         }
     }
+}
+
+fn misread(settings: Result<&Settings, &Problems>) -> Vec<String> {
+    let problems = settings.err().into_iter().flat_map(Problems::iter);
+    let mut names: Vec<String> = problems.filter_map(|problem| problem.annotation().map(str::to_owned)).collect();
+    names.dedup();
+    names.truncate(Problems::MOST_TOLD);
+    names
 }
 
 /// Why what the status is about failed, as far as more than a word of it is known.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 
 use super::Time;
-use crate::registry::RegistryReport;
+use crate::registry::{NO_ANSWER, RegistryReport};
 
 /// How the schedule does, which finds what no webhook told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -162,9 +162,10 @@ impl RegistryHealth {
         self == Self::Failing
     }
 
-    fn of(last_outcome: Option<&str>, is_put_off: bool) -> Self {
+    fn of(last_outcome: Option<&str>, waits_for: Option<&str>) -> Self {
         match last_outcome {
-            _ if is_put_off => Self::Sparing,
+            _ if waits_for == Some(NO_ANSWER) => Self::Failing,
+            _ if waits_for.is_some() => Self::Sparing,
             None => Self::New,
             Some("ok") => Self::Fine,
             Some(_) => Self::Failing,
@@ -193,7 +194,7 @@ impl RegistryView {
     /// The same with how it does, which follows from the rest.
     #[must_use]
     pub fn judged(self) -> Self {
-        let health = RegistryHealth::of(self.last_outcome.as_deref(), self.waits_until.is_some());
+        let health = RegistryHealth::of(self.last_outcome.as_deref(), self.waits_for.as_deref());
         Self { health, ..self }
     }
 }
@@ -214,7 +215,7 @@ impl From<RegistryReport> for RegistryView {
         });
         Self {
             host: report.host,
-            health: RegistryHealth::of(report.last_outcome, report.waits_until.is_some()),
+            health: RegistryHealth::of(report.last_outcome, report.waits_for),
             repositories: report.repositories,
             last_asked: report.last_asked.map(Time),
             last_outcome: report.last_outcome.map(str::to_owned),

@@ -324,7 +324,7 @@ impl<R: Registry> Look<'_, R> {
     /// The row as page and API have it, had the service looked now.
     fn judged(&self, row: Row, (workload, record, settings): Of<'_>, came_to: CameTo) -> Row {
         let (container, now) = (row.container.clone(), self.ambient.now());
-        let (settings, looked) = (Ok(settings), LastLook { at: now, came_to });
+        let (settings, looked) = (Ok(settings), LastLook::answered(now, came_to));
         let (container, looked) = (&*container, Some(&looked));
         let seen = Seen { workload, container, record, not_ours: None, settings, looked, waits: None, stopped: None };
         judged(row, &Status::of(&seen, now))

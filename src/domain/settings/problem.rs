@@ -81,6 +81,22 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// The annotation of the workload itself that is wrong, without its prefix: taken off, the problem is gone.
+    #[must_use]
+    pub fn annotation(&self) -> Option<&str> {
+        match self {
+            Self::UnknownName { name, .. }
+            | Self::UnknownContainer { name, .. }
+            | Self::UnknownChannel { name, .. }
+            | Self::Value { name, .. } => Some(name),
+            Self::OnPodTemplate { .. }
+            | Self::TooManyContainers
+            | Self::TooMuch
+            | Self::OfAContainer { .. }
+            | Self::Inherited { .. } => None,
+        }
+    }
+
     /// The same, of what comes from there.
     pub(super) fn of(self, origin: Origin) -> Self {
         match origin {

@@ -11,15 +11,15 @@ use crate::cluster::Cluster;
 use crate::domain::policy::{Doubt, Mode, Wanted};
 use crate::domain::record::Event;
 use crate::domain::settings::{Fingerprint, Settings};
-use crate::domain::view::{CameTo, LastLook};
+use crate::domain::view::CameTo;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Work;
 use crate::reconcile::inform::without_cooldown;
 use crate::reconcile::judge::running_tag;
+use crate::reconcile::looked::End;
 use crate::reconcile::{Listed, Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
-use crate::telemetry::chain;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Takes over what a member could go to; its group decides. Answers when to look again.
@@ -38,12 +38,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         self.has_settings(work, &target.container);
         let learnt = self.learn_member(work, target, &settings, tags).await;
-        let came_to = match &learnt {
-            Ok((Ok(_), _)) => CameTo::Nothing,
-            Ok((Err(why), _)) => CameTo::Undecided(why.clone()),
-            Err(error) => CameTo::Undecided(chain(error).to_string()),
+        let end = match &learnt {
+            Ok((Ok(_), _)) => End::Answered(CameTo::Nothing),
+            Ok((Err(why), _)) => End::Answered(CameTo::Undecided(why.clone())),
+            Err(error) => End::of(error),
         };
-        self.1.looked.put(target, LastLook { at: self.0.ambient.now(), came_to });
+        self.1.looked.put(target, end, self.0.ambient.now());
         let due = learnt?.1;
         self.repeat(work, target);
         Ok(due)

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::rollout::Waits;
-use crate::domain::view::LastLook;
+use crate::domain::view::{CameTo, LastLook};
 
 /// A workload after the last look at it, beside what page and API are told of that look.
 pub(crate) struct Left {
@@ -100,6 +100,31 @@ async fn gone() -> Stage {
     let stage = stage.looked().await;
     stage.clock.step(TimeDelta::minutes(1));
     stage.looked().await
+}
+
+#[tokio::test]
+async fn a_look_without_an_answer_takes_nothing_of_what_was_known() {
+    let stage = found(auto(&[("cooldown", "24h")])).await;
+    let known = |stage: &Stage| {
+        let uid = stage.cluster.state(|state| state.workload.id.uid.clone());
+        stage.reconciler.last_look(&uid, "web").unwrap()
+    };
+    let before = known(&stage);
+    assert!(matches!(before.came_to, CameTo::Cooling { .. }) && before.unanswered.is_none(), "{before:?}");
+    stage.clock.step(TimeDelta::minutes(1));
+    let stage = stage.then(&AWAY).await;
+    let away = known(&stage);
+    assert_eq!((&away.came_to, away.at), (&before.came_to, before.at));
+    assert!(away.unanswered.as_ref().is_some_and(|why| why.contains("status 503")), "{away:?}");
+    let stage = stage.then(&BOTH).await;
+    assert_eq!(known(&stage).unanswered, None, "it answers again");
+    // What was found is about the image and the settings that were looked at.
+    let stage = stage.then(&AWAY).await.set("a.example/web:0.9.0").await;
+    let other = known(&stage);
+    assert_eq!((&other.came_to, other.answered_at()), (&CameTo::Unknown, None), "{other:?}");
+    // A refusal is an answer.
+    let stage = stage.then(&[]).await;
+    assert!(matches!(known(&stage).came_to, CameTo::Undecided(_)), "{:?}", known(&stage));
 }
 
 /// All states in which a look may leave a workload, by name.

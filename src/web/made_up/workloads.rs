@@ -240,7 +240,7 @@ impl One {
             Stands::Current | Stands::Disabled | Stands::Settings | Stands::RollingOut => CameTo::Nothing,
             _ => CameTo::To { tag, digest: digest(self.to), level: self.level },
         };
-        LastLook { at: now() - TimeDelta::minutes(12), came_to }
+        LastLook::answered(now() - TimeDelta::minutes(12), came_to)
     }
 
     pub(super) fn workload(&self, name: &str, namespace: &str, number: usize, keys: &LinkKeys) -> Workload {

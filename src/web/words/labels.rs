@@ -136,6 +136,7 @@ pub(in crate::web) struct Labels {
     pub(super) timeline: &'static str,
     pub(super) times_are_utc: &'static str,
     pub(super) to_copy: &'static str,
+    pub(super) takes_off: &'static str,
     pub(super) tries: &'static str,
     pub(super) try_again: &'static str,
     pub(super) undo: &'static str,

@@ -72,6 +72,9 @@ pub(super) trait Words: Sync {
     /// Why it stands so.
     fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said;
     /// That nobody can approve it, as images of this kind in this namespace may not be written.
+    /// That a registry gave no answer since it was looked at.
+    fn unanswered(&self, host: &str, checked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String;
+
     fn no_right(&self, resource: &str, namespace: &str) -> Said;
     /// What can be done about one that stands so, if anything.
     fn go(&self, state: Attention) -> Option<&'static str>;

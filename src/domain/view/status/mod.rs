@@ -8,7 +8,7 @@ mod stands;
 mod tests;
 mod until;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 pub use cause::Cause;
 
@@ -77,6 +77,9 @@ pub struct Available {
     pub since: Option<DateTime<Utc>>,
 }
 
+/// So long does «nothing newer» stand of a registry that gives no answer.
+const STALE: TimeDelta = TimeDelta::hours(24);
+
 /// What the last look at a container came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastLook {
@@ -84,6 +87,27 @@ pub struct LastLook {
     pub at: DateTime<Utc>,
     /// What.
     pub came_to: CameTo,
+    /// Why later looks came to nothing, where they got no answer: what was known before stands.
+    pub unanswered: Option<String>,
+}
+
+impl LastLook {
+    /// One that got an answer.
+    #[must_use]
+    pub fn answered(at: DateTime<Utc>, came_to: CameTo) -> Self {
+        Self { at, came_to, unanswered: None }
+    }
+
+    /// When the registry gave an answer, where it ever did.
+    #[must_use]
+    pub fn answered_at(&self) -> Option<DateTime<Utc>> {
+        (self.came_to != CameTo::Unknown).then_some(self.at)
+    }
+
+    /// From when on it is not known any more that there is nothing newer; nothing while answers come.
+    fn stale_from(&self) -> Option<DateTime<Utc>> {
+        self.unanswered.as_ref().map(|_| self.answered_at().map_or(self.at, |at| at + STALE))
+    }
 }
 
 /// What a look came to.
@@ -113,6 +137,8 @@ pub enum CameTo {
     },
     /// The registry gives no ground to decide on; why.
     Undecided(String),
+    /// It gave no answer since the start: what the workload says of itself is all that is known.
+    Unknown,
 }
 
 /// A container, and all that is known of it.

@@ -23,7 +23,7 @@ impl Seen<'_> {
         let found = asked().or_else(failed).or_else(gone).or_else(|| self.undecided(ledger));
         let found = found.or_else(|| rollout.as_ref().and_then(goes_on));
         let found = found.or_else(|| self.blocked(settings, ledger, now)).or_else(|| self.held_back(ledger, now));
-        found.unwrap_or_else(|| self.is_quiet(ledger))
+        found.unwrap_or_else(|| self.is_quiet(ledger, now))
     }
 
     /// That people are asked, and have to answer.
@@ -74,13 +74,13 @@ impl Seen<'_> {
     fn undecided(&self, ledger: &Ledger) -> Option<(Attention, Cause)> {
         let why = match self.looked {
             Some(LastLook { came_to: CameTo::Undecided(why), .. }) => why.clone(),
-            Some(_) => return None,
-            // Nobody looked since the start: what was said then stands.
-            None => {
+            // Nobody looked since the start, or got an answer: what was said then stands.
+            Some(LastLook { came_to: CameTo::Unknown, .. }) | None => {
                 let said = self.workload.state("error", self.container)?;
                 let is_said_of_what_is_known = ledger.refused.unfit().next().is_some() || said.starts_with("group ");
                 (!is_said_of_what_is_known).then(|| said.to_owned())?
             }
+            Some(_) => return None,
         };
         Some((Attention::CannotTell, Cause::Undecided(why)))
     }
@@ -97,7 +97,9 @@ impl Seen<'_> {
         let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
         let (tag, digest) = match (self.looked.map(|looked| &looked.came_to), &ledger.question) {
             (Some(CameTo::To { tag, digest, .. }), _) => (tag, digest),
-            (None, Some(question)) if is_unanswered(question, image) => (&question.terms.tag, &question.terms.digest),
+            (None | Some(CameTo::Unknown), Some(question)) if is_unanswered(question, image) => {
+                (&question.terms.tag, &question.terms.digest)
+            }
             _ => return None,
         };
         let stopped = self.stopped.cloned().map(Because::Stopped).map(Verdict::Asks);
@@ -117,8 +119,8 @@ impl Seen<'_> {
     fn cooling(&self, settings: &Settings, ledger: &Ledger, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self.looked.map(|looked| &looked.came_to) {
             Some(CameTo::Cooling { until, .. }) => Some(*until),
-            Some(_) => None,
-            None => {
+            Some(CameTo::To { .. } | CameTo::Nothing | CameTo::Undecided(_)) => None,
+            Some(CameTo::Unknown) | None => {
                 let (tag, ..) = newest_known(ledger)?;
                 let cooldown = settings.policy.cooldown.clone()?.knowing(ledger.known_since.clone());
                 cooldown.until(tag, now)
@@ -142,7 +144,11 @@ impl Seen<'_> {
         Some((Attention::Failed, Cause::Unfit(refused.tag.clone(), Box::new(flaw.clone()))))
     }
 
-    fn is_quiet(&self, ledger: &Ledger) -> (Attention, Cause) {
+    fn is_quiet(&self, ledger: &Ledger, now: DateTime<Utc>) -> (Attention, Cause) {
+        let stale = self.looked.filter(|looked| looked.stale_from().is_some_and(|from| from <= now));
+        if let Some(why) = stale.and_then(|looked| looked.unanswered.clone()) {
+            return (Attention::CannotTell, Cause::Undecided(why));
+        }
         if self.looked.is_none() && ledger.runs.is_none() {
             return (Attention::Waiting, Cause::NotLookedAt);
         }
@@ -175,13 +181,14 @@ impl Seen<'_> {
                 let (since, digest) = (since(tag), digest.clone());
                 return Some(Available { tag: tag.clone(), digest, level: Some(*level), since });
             }
-            Some(CameTo::Nothing) | None => {}
+            Some(CameTo::Nothing | CameTo::Unknown) | None => {}
             Some(CameTo::Undecided(_)) => return None,
         }
+        let is_all_there_is = self.looked.is_none_or(|looked| looked.came_to == CameTo::Unknown);
         let held = ledger.held.as_ref().map(|held| (held.tag.clone(), held.digest.clone()));
         let refused = ledger.refused.writes(now).next().map(|it| (it.tag.clone(), Some(it.digest.clone())));
         let newest = || newest_known(ledger).and_then(|(tag, _)| Some((Tag::parse(tag).ok()?, None)));
-        let (tag, digest) = refused.or(held).or_else(|| newest().filter(|_| self.looked.is_none()))?;
+        let (tag, digest) = refused.or(held).or_else(|| newest().filter(|_| is_all_there_is))?;
         let since = since(&tag);
         Some(Available { tag, digest, level: None, since })
     }

@@ -45,7 +45,14 @@ impl Case {
     }
 
     fn looked(self, came_to: CameTo) -> Self {
-        Self { looked: Some(LastLook { at: now(), came_to }), ..self }
+        Self { looked: Some(LastLook::answered(now(), came_to)), ..self }
+    }
+
+    /// The registry gives no answer any more, and did so long ago.
+    fn unanswered(self, since: TimeDelta) -> Self {
+        let looked = self.looked.unwrap_or_else(|| LastLook::answered(now(), CameTo::Unknown));
+        let unanswered = Some("it hangs".to_owned());
+        Self { looked: Some(LastLook { at: now() - since, unanswered, ..looked }), ..self }
     }
 
     fn status(&self) -> Status {
@@ -160,6 +167,26 @@ fn what_can_not_be_told_is_not_up_to_date() {
     assert_eq!(forged.stands(), ("cannot-tell", "record", None));
     assert_eq!(Case::new("NOTIFICATION").stands(), ("waiting", "not-looked-at", None));
     assert_eq!(Case::new("DISABLED").after(vec![asked()]).stands(), ("off", "disabled", None));
+}
+
+#[test]
+fn what_was_known_stands_while_a_registry_gives_no_answer() {
+    let minute = TimeDelta::minutes(1);
+    let quiet = || Case::new("AUTO_UPDATE").after(vec![runs()]);
+    assert_eq!(quiet().looked(CameTo::Nothing).unanswered(minute).stands(), ("up-to-date", "nothing-newer", None));
+    let old = quiet().looked(CameTo::Nothing).unanswered(TimeDelta::hours(24));
+    assert_eq!(old.stands(), ("cannot-tell", "undecided", None), "of yesterday it says nothing");
+    let recent = quiet().looked(CameTo::Nothing).unanswered(minute);
+    let until = recent.seen(|seen| seen.stands_until(now()));
+    assert_eq!(until, Some(now() - minute + TimeDelta::hours(24)), "it is judged anew then");
+    let waits = quiet().looked(to_1_0_1()).unanswered(minute);
+    assert_eq!(waits.stands().2, to("1.0.1"), "the version to go to is not forgotten");
+    let asked = || Case::new("NOTIFICATION").after(vec![runs(), asked()]);
+    assert_eq!(asked().unanswered(minute).stands(), ("needs-you", "asked", to("1.0.1")));
+    let until = now() + TimeDelta::days(7);
+    let snoozed = asked().after(vec![Event::Snooze { until }]).unanswered(minute);
+    assert_eq!(snoozed.stands(), ("waiting", "snoozed", to("1.0.1")), "before the first answer since the start, too");
+    assert_eq!(quiet().unanswered(minute).stands(), ("cannot-tell", "undecided", None), "nothing is known");
 }
 
 #[test]

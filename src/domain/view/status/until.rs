@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Seen;
+use super::{LastLook, Seen};
 use crate::domain::record::{Ledger, Stands};
 use crate::domain::settings::Settings;
 use crate::domain::view::blocker::ROLLING_AT_MOST;
@@ -16,7 +16,8 @@ impl Seen<'_> {
         // Windows open and close on minutes.
         let minute = || DateTime::from_timestamp((now.timestamp().div_euclid(60) + 1) * 60, 0);
         let of_window = settings.window.as_ref().and_then(|_| minute());
-        of_records.chain(of_window).filter(|at| *at > now).min()
+        let of_look = self.looked.and_then(LastLook::stale_from);
+        of_records.chain(of_window).chain(of_look).filter(|at| *at > now).min()
     }
 }
 

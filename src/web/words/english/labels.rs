@@ -135,6 +135,7 @@ pub(super) const LABELS: Labels = Labels {
     timeline: "Timeline",
     times_are_utc: "Times are UTC",
     to_copy: "To copy:",
+    takes_off: "To take it off:",
     tries: "Tries",
     try_again: "again",
     undo: "Undo",

@@ -61,6 +61,13 @@ impl Words for English {
         causes::why(container, now)
     }
 
+    fn unanswered(&self, host: &str, checked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+        match checked {
+            Some(at) => format!("last looked at {}, {host} does not answer", beside(at, now, self)),
+            None => format!("{host} does not answer"),
+        }
+    }
+
     fn no_right(&self, resource: &str, namespace: &str) -> Said {
         Said::new("Nobody can approve it", format!("image-watcher may not patch {resource} in {namespace}"))
     }

@@ -153,6 +153,7 @@ pub(super) fn spares(word: &str) -> &str {
         "asked" => "it asked for it",
         "little_left" => "little of its budget is left",
         "ceiling" => "the ceiling of one's own",
+        "no_answer" => "it gave no answer",
         other => other,
     }
 }

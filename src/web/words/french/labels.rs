@@ -135,6 +135,7 @@ pub(super) const LABELS: Labels = Labels {
     timeline: "Historique",
     times_are_utc: "Heures en UTC",
     to_copy: "À copier :",
+    takes_off: "Pour la retirer :",
     tries: "Essais",
     try_again: "nouvel essai",
     undo: "Annuler",

@@ -61,6 +61,13 @@ impl Words for French {
         causes::why(container, now)
     }
 
+    fn unanswered(&self, host: &str, checked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+        match checked {
+            Some(at) => format!("vu {}, {host} ne répond pas", beside(at, now, self)),
+            None => format!("{host} ne répond pas"),
+        }
+    }
+
     fn no_right(&self, resource: &str, namespace: &str) -> Said {
         Said::new(
             "Personne ne peut l’approuver",

@@ -162,6 +162,7 @@ pub(super) fn spares(word: &str) -> &str {
         "asked" => "il l’a demandé",
         "little_left" => "il reste peu de son quota",
         "ceiling" => "plafond propre",
+        "no_answer" => "il n’a pas répondu",
         other => other,
     }
 }
