@@ -75,6 +75,11 @@ impl Service for DiscordChannel {
         }
     }
 
+    /// The message, as it is waited for.
+    fn is_its_own(&self, answer: &Response) -> bool {
+        at(&body_of(answer), "/id").is_string()
+    }
+
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         let body = match sending.style {
             Style::Rich => fitted(sending.message, message, fits),

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use super::attempt::Refusal;
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, buttons, short, text};
-use super::service::{Request, Sending, Service, Style, put, secrets_of, with_query};
+use super::service::{Request, Sending, Service, Style, at, body_of, put, secrets_of, with_query};
 use crate::domain::event::Told;
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::Message;
+use crate::outbound::Response;
 
 /// What a message has room for.
 const ROOM: Room = Room { alerts: 20, releases: 10, lines: 12, characters: 6000 };
@@ -46,6 +47,11 @@ impl Service for GoogleChatChannel {
     }
 
     /// What is told of an update stands in one thread.
+    /// The message, by its name.
+    fn is_its_own(&self, answer: &Response) -> bool {
+        at(&body_of(answer), "/name").as_str().is_some_and(|name| name.starts_with("spaces/"))
+    }
+
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         let mut body = match sending.style {
             Style::Rich => fitted(sending.message, message, |body| body.to_string().len() <= MOST_OF_A_MESSAGE),

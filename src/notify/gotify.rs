@@ -7,7 +7,7 @@ use super::attempt::Refusal;
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, is_web, short, text};
 use super::probe::{self, Tried};
-use super::service::{Request, Sending, Service, Style, beside, put, under};
+use super::service::{Request, Sending, Service, Style, at, beside, body_of, put, under};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{Message, Severity};
@@ -59,6 +59,11 @@ impl Service for GotifyChannel {
     }
 
     /// The token is in a header, as URLs are logged.
+    /// The message, by its number.
+    fn is_its_own(&self, answer: &Response) -> bool {
+        at(&body_of(answer), "/id").is_number()
+    }
+
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         let body = match sending.style {
             Style::Rich => fitted(sending.message, message, |body| body.to_string().len() <= MOST_OF_A_MESSAGE),

@@ -258,7 +258,7 @@ pub(super) fn answered(
     body: &str,
     headers: &[(&'static str, &str)],
 ) -> Attempt<Refusal> {
-    service.judge(&answer(status, body, headers), DateTime::<Utc>::UNIX_EPOCH)
+    super::service::judged(service, &answer(status, body, headers), DateTime::<Utc>::UNIX_EPOCH)
 }
 
 /// All texts of a body.
@@ -365,4 +365,34 @@ fn what_takes_one_thing_at_a_time_gets_each_by_itself() {
     let applied = crate::domain::event::tests::notice(crate::domain::event::NoticeKind::Applied);
     assert!(matches!(&pager.jobs(&applied)[..], [Job::Deliver(_)]));
     assert!(matches!(&chat.jobs(&applied)[..], [Job::Gather(_)]));
+}
+
+/// A proxy or a page to sign in at says 200 of everything.
+#[test]
+fn an_answer_of_somebody_else_takes_no_message() {
+    let own = [
+        ("slack", "ok"),
+        ("discord", r#"{"id":"1234"}"#),
+        ("telegram", r#"{"ok":true,"result":{"message_id":7}}"#),
+        ("teams", "1"),
+        ("mattermost", "ok"),
+        ("matrix", r#"{"event_id":"$x"}"#),
+        ("ntfy", r#"{"id":"sPs71M8A2T","event":"message"}"#),
+        ("gotify", r#"{"id":25,"appid":5}"#),
+        ("googlechat", r#"{"name":"spaces/A/messages/B"}"#),
+        ("pagerduty", r#"{"status":"success","message":"Event processed","dedup_key":"x"}"#),
+    ];
+    let all = services();
+    for (name, answer) in own {
+        let service = &*all.iter().find(|(known, ..)| *known == name).unwrap().1;
+        let judged = |body: &str| answered(service, 200, body, &[]);
+        for taken in [answer, &format!("{answer}\n"), "", r#"{"id"#] {
+            assert_eq!(judged(taken), Attempt::Delivered, "{name}: {taken}");
+        }
+        for foreign in [r#"{"message":"welcome"}"#, r#"{"status":"ok"}"#, "Access denied", "[]", "null"] {
+            assert!(matches!(judged(foreign), Attempt::Refused { .. }), "{name}: {foreign}");
+        }
+    }
+    let app = &*all.iter().find(|(known, ..)| *known == "slack, as an app").unwrap().1;
+    assert!(matches!(answered(app, 200, r#"{"message":"welcome"}"#, &[]), Attempt::Retry { .. }));
 }

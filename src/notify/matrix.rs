@@ -67,6 +67,11 @@ impl Service for MatrixChannel {
     }
 
     /// The server takes a transaction once: so a repetition of a message is none.
+    /// The event, by its id.
+    fn is_its_own(&self, answer: &Response) -> bool {
+        at(&body_of(answer), "/event_id").is_string()
+    }
+
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         let id = sending.delivery.id();
         let (content, transaction) = match sending.style {

@@ -7,7 +7,7 @@ use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut_as, fitted};
 use super::layout::{Layout, Markup, short, text};
 use super::probe::{self, Tried};
-use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_status, refused, secrets_of};
+use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_status, refused, says, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::Message;
@@ -55,6 +55,11 @@ impl Service for MattermostChannel {
         } else {
             probe::refused(answer)
         }
+    }
+
+    /// «ok».
+    fn is_its_own(&self, answer: &Response) -> bool {
+        says(answer, "ok")
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {

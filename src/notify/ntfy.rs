@@ -7,7 +7,7 @@ use super::attempt::Refusal;
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, buttons, is_web, short, text};
 use super::probe::{self, Tried};
-use super::service::{Request, Sending, Service, Style, at, beside, put};
+use super::service::{Request, Sending, Service, Style, at, beside, body_of, put};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{Message, Severity};
@@ -70,6 +70,11 @@ impl Service for NtfyChannel {
             401 | 403 => Tried::Fails("the server refuses the token".to_owned()),
             _ => probe::refused(answer),
         }
+    }
+
+    /// The message.
+    fn is_its_own(&self, answer: &Response) -> bool {
+        at(&body_of(answer), "/id").is_string()
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {

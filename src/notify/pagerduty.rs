@@ -79,6 +79,11 @@ impl Service for PagerDutyChannel {
         false
     }
 
+    /// That the event is taken.
+    fn is_its_own(&self, answer: &Response) -> bool {
+        *at(&body_of(answer), "/status") == "success"
+    }
+
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         let Sending { delivery, message, .. } = sending;
         let event = match (sending.style, is_over(delivery)) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
 use url::Url;
 
@@ -29,6 +29,9 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const ASKED_WITHIN: Duration = Duration::from_secs(8);
 /// What is read of an answer.
 const MOST_BYTES: usize = 64 * 1024;
+
+/// An answer of somebody else.
+const FOREIGN: &str = "its answer is none that this service gives: somebody else answers at this address, as a proxy";
 
 /// A page for people in the place of an answer.
 const A_PAGE: &str = "its answer is a page for people, as to sign in at: somebody else answers at this address";
@@ -198,6 +201,12 @@ pub trait Service: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether an answer that takes a message is one of the service, by what that documents. Of one that documents none, each
+    /// is; that a body is there is known.
+    fn is_its_own(&self, _answer: &Response) -> bool {
+        true
+    }
+
     /// What its answer means, where that is not only in the status.
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         if self.is_program() { by_program(answer, now) } else { by_status(answer, now) }
@@ -274,7 +283,7 @@ pub(super) async fn post(
         Err(reason) => return (Attempt::Refused { reason }, None),
     };
     match request.send(client, DEADLINE).await {
-        Ok(answer) => (service.judge(&answer, now), Some(answer)),
+        Ok(answer) => (judged(service, &answer, now), Some(answer)),
         Err(error @ OutboundError::Blocked(_)) => (Attempt::GaveUp { reason: error.to_string().into() }, None),
         Err(error) => (Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string().into() }, None),
     }
@@ -333,6 +342,20 @@ pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusa
     }
 }
 
+/// What an answer to a message means. One with which somebody else takes it is none; of a body that was cut nothing is known.
+pub(super) fn judged(service: &dyn Service, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+    let attempt = service.judge(answer, now);
+    let is_said = attempt == Attempt::Delivered && !answer.body.trim_ascii().is_empty();
+    if is_said && !service.is_its_own(answer) && !is_cut(answer) { refused(FOREIGN, answer) } else { attempt }
+}
+
+/// Whether only the beginning of a body came.
+fn is_cut(answer: &Response) -> bool {
+    let length = answer.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let is_short = answer.body.len() >= MOST_BYTES || length.is_some_and(|length| answer.body.len() < length);
+    is_short || serde_json::from_slice::<Value>(&answer.body).is_err_and(|error| error.is_eof())
+}
+
 /// The same of a program, which may answer 404 of what one message is about.
 fn by_program(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
     match by_status(answer, now) {
@@ -383,6 +406,11 @@ pub(super) fn refusal(ours: &str, answer: &Response) -> Refusal {
 /// The body of an answer, where it is JSON.
 pub(super) fn body_of(answer: &Response) -> Value {
     serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+/// Whether a body is this word alone.
+pub(super) fn says(answer: &Response, word: &str) -> bool {
+    answer.body.trim_ascii() == word.as_bytes()
 }
 
 /// A part of a body, null where it is not there.

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use super::attempt::Refusal;
 use super::budget::{Unit, cut, cut_as, fitted};
-use super::service::{Request, Sending, Service, Style, at, secrets_of};
+use super::service::{Request, Sending, Service, Style, at, says, secrets_of};
 use crate::domain::release::{LineKind, Room};
 use crate::domain::secret::Secret;
 use crate::message::{Action, AlertLine, Fact, Item, Message, NotesPart, ReleasePart, Section};
+use crate::outbound::Response;
 
 /// What a message has room for.
 pub(super) const ROOM: Room = Room { alerts: 10, releases: 5, lines: 8, characters: 2400 };
@@ -43,6 +44,11 @@ impl Service for SlackChannel {
 
     fn secrets(&self) -> Vec<&str> {
         secrets_of(&self.url)
+    }
+
+    /// «ok», as services that take messages for Slack have it, too.
+    fn is_its_own(&self, answer: &Response) -> bool {
+        says(answer, "ok")
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {

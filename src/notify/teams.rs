@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Markup, buttons, is_web, short};
-use super::service::{Request, Sending, Service, Style, by_status, put, secrets_of};
+use super::service::{Request, Sending, Service, Style, by_status, put, says, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{AlertLine, Fact, Item, Message, NotesPart, Remark, Section, Severity};
@@ -48,6 +48,11 @@ impl Service for TeamsChannel {
 
     fn secrets(&self) -> Vec<&str> {
         secrets_of(&self.url)
+    }
+
+    /// A workflow answers with nothing, and the connectors before it with 1.
+    fn is_its_own(&self, answer: &Response) -> bool {
+        says(answer, "1")
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {

@@ -140,6 +140,11 @@ impl Service for TelegramChannel {
         [Some(token), token.split_once(':').map(|(_, key)| key)].into_iter().flatten().collect()
     }
 
+    /// `ok`, and the message.
+    fn is_its_own(&self, answer: &Response) -> bool {
+        at(&body_of(answer), "/ok").is_boolean()
+    }
+
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         Request::json(&self.url, &self.addressed(self.body(sending)))
     }
