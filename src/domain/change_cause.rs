@@ -50,10 +50,14 @@ pub fn of_update(before: Option<&str>, container: &str, (from, to): (&str, &str)
     joined(before, &format!("{container} {from} → {to}, {by}"))
 }
 
-/// That of a way back that somebody chose.
+/// That of a way back: by whom, or that what is left failed.
 #[must_use]
 pub fn of_return(container: &str, (from, to): (&str, &str), by: &Actor) -> String {
-    joined(None, &format!("{container} {from} → {to}, back by {}", by.words()))
+    let by = match by {
+        Actor::Policy => format!("as {from} failed"),
+        by => format!("by {}", by.words()),
+    };
+    joined(None, &format!("{container} {from} → {to}, back {by}"))
 }
 
 fn joined(before: Option<&str>, said: &str) -> String {
@@ -81,6 +85,8 @@ mod tests {
         assert_eq!(both, format!("{policy}; log 1 → 2, approved by o…@example.com (email)"));
         let back = of_return("app", ("1.3.0", "1.1.0"), &Actor::Command(Some("alice".into())));
         assert_eq!(back, "image-watcher: app 1.3.0 → 1.1.0, back by alice (command line)");
+        let failed = of_return("app", ("1.3.0", "1.1.0"), &Actor::Policy);
+        assert_eq!(failed, "image-watcher: app 1.3.0 → 1.1.0, back as 1.3.0 failed");
         let long = of_update(None, &"é".repeat(300), step, &Actor::Policy);
         assert_eq!(long, format!("{OURS}{}", "é".repeat(120)), "as many letters as fit");
         let (fits, cut) = ("x".repeat(LONGEST - 37), "x".repeat(LONGEST - 36));

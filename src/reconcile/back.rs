@@ -249,9 +249,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.stands_until_now(work);
         let now = self.0.ambient.now();
         if let Some(first) = way.iter().find(|one| one.container == target.container) {
-            let by = first.is_chosen().then(|| decided.by());
             let step = (first.undoes.tag.as_str(), first.tag.as_str());
-            work.draft.because_back(&target.container, step, by.as_ref());
+            work.draft.because_back(&target.container, step, &decided.by(), first.is_chosen());
         }
         let others = || way.iter().map(|one| one.container.as_str()).filter(|name| *name != target.container);
         for one in way {

@@ -156,8 +156,6 @@ pub(super) enum Cause {
     Stays,
     /// This is said.
     Says(String),
-    /// Nothing is said any more.
-    Goes,
 }
 
 /// Whether anything happened to a workload.
@@ -352,25 +350,23 @@ impl Draft {
         }
         let said = match &self.cause {
             Cause::Says(said) => Some(said.as_str()),
-            Cause::Stays | Cause::Goes => None,
+            Cause::Stays => None,
         };
         self.cause = Cause::Says(change_cause::of_update(said, container, step, by));
         let before = self.workload.change_cause.clone();
         self.on(container, Event::Because(before), now);
     }
 
-    /// Says what was said before the update that is undone, unless somebody else says something since; or that somebody chose
-    /// where it goes back to.
-    pub(super) fn because_back(&mut self, container: &str, step: (&str, &str), chosen_by: Option<&Actor>) {
-        if !self.says_why(container) {
+    /// Says what was said before the update that is undone, unless somebody else says something since. Where nothing was, or
+    /// somebody chose where it goes back to, it is said that it went back: the revision that runs would be the only one that says
+    /// nothing.
+    pub(super) fn because_back(&mut self, container: &str, step: (&str, &str), by: &Actor, is_chosen: bool) {
+        if !self.says_why(container) || !(is_chosen || change_cause::is_ours(&self.workload)) {
             return;
         }
-        if let Some(by) = chosen_by {
-            self.cause = Cause::Says(change_cause::of_return(container, step, by));
-        } else if change_cause::is_ours(&self.workload) {
-            let before = self.record.known(container).cause_before.as_deref();
-            self.cause = before.map_or(Cause::Goes, |before| Cause::Says(before.to_owned()));
-        }
+        let before = self.record.known(container).cause_before.as_deref().filter(|_| !is_chosen);
+        let back = || change_cause::of_return(container, step, by);
+        self.cause = Cause::Says(before.map_or_else(back, str::to_owned));
     }
 
     fn says_why(&self, container: &str) -> bool {
@@ -443,7 +439,6 @@ impl Draft {
             patch = match &self.cause {
                 Cause::Stays => patch,
                 Cause::Says(said) => patch.because(&self.workload, Some(said.clone())),
-                Cause::Goes => patch.because(&self.workload, None),
             };
         }
         for (name, value) in &self.settings {

@@ -79,7 +79,7 @@ fn of_data(from: &Tag, to: &Tag, declares: Kinds) -> Option<String> {
     declares.unread.then(said)
 }
 
-/// The same, saying why: what was said before the update that is undone, or that somebody chose this version.
+/// The same, saying why: what was said before the update that is undone, or that somebody went back.
 fn because(
     ground: &Ground<'_>,
     patch: WorkloadPatch,
@@ -91,11 +91,12 @@ fn because(
     if !ground.says_why(container) {
         return patch;
     }
-    if is_chosen {
-        return patch.because(workload, Some(change_cause::of_return(container, step, &ground.actor())));
+    if !(is_chosen || change_cause::is_ours(workload)) {
+        return patch;
     }
-    let before = ground.record.known(container).cause_before.as_deref().map(str::to_owned);
-    if change_cause::is_ours(workload) { patch.because(workload, before) } else { patch }
+    let before = ground.record.known(container).cause_before.as_deref().filter(|_| !is_chosen);
+    let back = || change_cause::of_return(container, step, &ground.actor());
+    patch.because(workload, Some(before.map_or_else(back, str::to_owned)))
 }
 
 /// The container: the named one, or the only one that was ever updated.

@@ -264,6 +264,27 @@ async fn where_the_tag_of_before_was_pushed_again_its_digest_is_written() {
     assert_eq!(stage.cluster.image(), format!("{OLD}@{}", digest_of("1.0.0", 0)));
 }
 
+/// A way back writes the tag, and what that points to may be another image before anything newer is applied.
+#[tokio::test]
+async fn what_ran_after_a_way_back_is_what_was_written_whatever_its_tag_points_to_since() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    assert_eq!(stage.cluster.image(), OLD);
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    let record = stage.cluster.state(|state| crate::cluster::annotations::claimed(&state.workload));
+    let update = record.known("web").update.as_ref().unwrap();
+    let (_, tag, digest) = update.goes_back_to().unwrap();
+    assert_eq!((update.tag.as_str(), tag.as_str()), ("1.0.2", "1.0.0"));
+    assert_eq!(digest, digest_of("1.0.0", 0));
+    let ran = record.history.entries().iter().find(|entry| entry.version == "1.0.0").unwrap();
+    assert_eq!(ran.digest, digest.as_str(), "and so it is by the history, which --to chooses from");
+}
+
 #[tokio::test]
 async fn why_a_revision_is_there_is_said_with_its_image_and_taken_back_with_it() {
     let said = |stage: &Stage| stage.cluster.state(|state| state.workload.change_cause.clone());
@@ -272,7 +293,8 @@ async fn why_a_revision_is_there_is_said_with_its_image_and_taken_back_with_it()
         stage.written().await;
         assert_eq!(said(&stage).as_deref(), Some("image-watcher: web 1.0.0 → 1.0.1, as its policy allows"));
         stage.fails("t1").await;
-        assert_eq!((stage.cluster.image().as_str(), said(&stage).as_deref()), (OLD, before));
+        let expected = before.unwrap_or("image-watcher: web 1.0.1 → 1.0.0, back as 1.0.1 failed");
+        assert_eq!((stage.cluster.image().as_str(), said(&stage).as_deref()), (OLD, Some(expected)));
     }
     // What somebody says since is theirs.
     let stage = Stage::new(auto(&[]), &["1.0.0"]);
