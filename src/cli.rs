@@ -170,6 +170,9 @@ enum Command {
         /// Apply updates by themselves again
         #[arg(long)]
         resume: bool,
+        /// Who resumes them, as history and messages name it
+        #[arg(long, value_name = "NAME", requires = "resume")]
+        by: Option<String>,
     },
     /// Show which messages wait, failed or were given up; send those again, or throw them away
     ///
@@ -512,7 +515,7 @@ fn run_with(config: Config, terminal: Terminal, command: Command) -> ExitCode {
         Command::Rollback(arguments) => acting::run(&config, terminal, &arguments),
         Command::Resume(arguments) => acting::run(&config, terminal, &arguments),
         Command::Look(arguments) => look(&config, &arguments),
-        Command::Brake { resume } => brake(&config, resume),
+        Command::Brake { resume, by } => brake(&config, resume, by.as_deref()),
         Command::Deliveries(arguments) => match blocking(deliveries::deliveries(&config, &arguments)) {
             Ok(text) => printed(&text, ExitCode::SUCCESS),
             Err(error) => no_answer(&error),
@@ -727,8 +730,8 @@ fn look(config: &Config, arguments: &LookArguments) -> ExitCode {
     }
 }
 
-fn brake(config: &Config, resume: bool) -> ExitCode {
-    match blocking(brake::brake(config, resume)) {
+fn brake(config: &Config, resume: bool, by: Option<&str>) -> ExitCode {
+    match blocking(brake::brake(config, resume, by)) {
         Ok((is_stopped, line)) => printed(&line, if is_stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS }),
         Err(error) => no_answer(&error),
     }

@@ -26,12 +26,11 @@ impl<Q> Api<Q> {
         self.decide(of, &decision.seen, &press).await
     }
 
-    /// Automatic updates are applied again, in the name of whoever signed in, or of who asks in the pod.
+    /// Automatic updates are applied again, in somebody's name.
     ///
     /// # Errors
     /// 503, where that can't be remembered.
-    pub async fn resume_updates(&self, visitor: Option<&Visitor>) -> Result<(), Problem> {
-        let by = actor(visitor, "image-watcher brake --resume");
+    pub async fn resume_updates(&self, by: Actor) -> Result<(), Problem> {
         if let Err(error) = self.sequencer.resume(by, self.ambient.trace_id()).await {
             tracing::warn!(error = %crate::telemetry::chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed");
             return Err(Problem::later("it can't be remembered now that automatic updates are resumed; ask again"));

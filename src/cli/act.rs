@@ -338,10 +338,19 @@ async fn read(kube: &KubeCluster, id: &WorkloadId) -> anyhow::Result<Workload> {
     })
 }
 
+/// What the API server says of who may not ask in another's name.
+const IMPERSONATE: &str = "cannot impersonate";
+
+/// How that right is given.
+const TO_IMPERSONATE: &str = "to ask in another's name (--as) takes verbs: [impersonate] on users, and on groups for --as-group, in a ClusterRole; as by\n  kubectl create clusterrole image-watcher-impersonate --verb=impersonate --resource=users,groups\n  kubectl create clusterrolebinding image-watcher-impersonate --clusterrole=image-watcher-impersonate --user=YOU";
+
 /// Which right is missing, and how it is given.
 fn forbidden(id: &WorkloadId, said: &str) -> anyhow::Error {
     let (group, plural) = (id.kind.group(), id.kind.plural());
     let namespace = &id.namespace;
+    if said.contains(IMPERSONATE) {
+        return anyhow!("{said}\n{TO_IMPERSONATE}");
+    }
     anyhow!(
         "no right to do this to {id}: {said}\nit takes this rule in a Role of namespace {namespace}: apiGroups: [{group}], resources: [{plural}], verbs: [get, patch]; as by\n  kubectl create role image-watcher-commands -n {namespace} --verb=get,patch --resource={plural}.{group}\n  kubectl create rolebinding image-watcher-commands -n {namespace} --role=image-watcher-commands --user=YOU"
     )

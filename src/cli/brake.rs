@@ -4,7 +4,7 @@ use anyhow::bail;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::api::ask;
+use super::api::{ask, ask_for};
 use crate::config::Config;
 use crate::domain::fleet::{self, BrakeSeen, Fleet};
 use crate::domain::reference::Tag;
@@ -63,13 +63,17 @@ pub(super) async fn seen(config: &Config, fleet: &Fleet) -> Option<BrakeSeen> {
     })
 }
 
-/// Whether automatic updates are stopped, after they were resumed if that is wanted; and a line that says so.
+/// Whether automatic updates are stopped, after they were resumed by whoever says so, if that is wanted; and a line that says so.
 ///
 /// # Errors
 /// When the service does not run here, or does not take it.
-pub(super) async fn brake(config: &Config, resume: bool) -> anyhow::Result<(bool, String)> {
-    let (path, is_post) = if resume { ("brake/resume", true) } else { ("brake", false) };
-    let answer = ask(config, path, is_post).await?;
+pub(super) async fn brake(config: &Config, resume: bool, by: Option<&str>) -> anyhow::Result<(bool, String)> {
+    let by: Vec<(&str, &str)> = by.map(|by| ("by", by)).into_iter().collect();
+    let answer = if resume {
+        ask_for(config, &["brake", "resume"], &by, true).await?
+    } else {
+        ask(config, "brake", false).await?
+    };
     let read: Answer = serde_json::from_slice(&answer.body)?;
     if !answer.status.is_success() {
         bail!("{}", read.detail);

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 pub(super) use self::files::{Manifest, Missing, check_files, manifests, read};
 use self::look::Look;
@@ -103,6 +103,12 @@ impl<'c> Session<'c> {
             && let Some((_, error)) = listing.unread.pop()
         {
             return Err(error.into());
+        }
+        if listing.workloads.is_empty()
+            && let Some(name) = namespace
+            && kube.has_namespace(name).await == Some(false)
+        {
+            bail!("there is no namespace {name}; kubectl get namespaces shows those that there are");
         }
         let unread = listing.unread.iter().map(|(scope, error)| Unread::of(scope, error)).collect();
         let workloads = listing.workloads;

@@ -157,7 +157,7 @@ fn remarks(notice: &Notice, words: &dyn Catalogue, names: &Names, frame: &Frame<
 }
 
 /// Until when its link can be used.
-fn expires(notice: &Notice) -> Option<DateTime<Utc>> {
+pub(super) fn expires(notice: &Notice) -> Option<DateTime<Utc>> {
     let of_approval = notice.approval.as_ref().map(|approval| approval.expires);
     of_approval.or_else(|| Some(notice.stopped()?.expires()))
 }

@@ -1,7 +1,7 @@
 //! The message of several notices, and those about image-watcher itself.
 
 use super::catalogue::{Catalogue, Label};
-use super::one::{image, names, severity};
+use super::one::{expires, image, names, severity};
 use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean};
 use crate::domain::event::{Notice, NoticeKind, Trouble};
 use crate::domain::fleet::Asks;
@@ -26,10 +26,15 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
         severity: notices.iter().map(severity).max_by_key(|one| *one as u8).unwrap_or(Severity::Info),
         facts: cause.map(|cause| shared_facts(cause, words)).unwrap_or_default(),
         sections: sections(notices, words, frame),
-        action: frame.links.whole.as_ref().map(|link| Action {
-            label: words.review().to_owned(),
-            url: link.clone(),
-            hint: words.link_hint(None),
+        action: frame.links.whole.as_ref().map(|link| {
+            // The list is there as long as the last of them can be answered.
+            let until = notices
+                .iter()
+                .filter(|notice| notice.asks())
+                .filter_map(expires)
+                .max()
+                .map(|until| words.moment(until, frame.zone));
+            Action { label: words.review().to_owned(), url: link.clone(), hint: words.link_hint(until.as_deref()) }
         }),
         ..plain((subject, sentence), words.reason_of_several(one_origin(notices), frame.cluster), words, frame)
     }

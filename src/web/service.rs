@@ -189,7 +189,7 @@ impl<Q: queue::Letters> Backend for Api<Q> {
     }
 
     fn release<'a>(&'a self, visitor: &'a Visitor) -> BoxFuture<'a, Result<(), Problem>> {
-        Box::pin(self.resume_updates(Some(visitor)))
+        Box::pin(self.resume_updates(visitor.who.alone().actor()))
     }
 
     fn sources(&self) -> Vec<SourceView> {

@@ -14,14 +14,14 @@ use crate::ambient::Ambient;
 use crate::assess::preflight::Platforms;
 use crate::assess::{self, Candidate, Digests, Source, Undecided};
 use crate::cluster::annotations;
-use crate::domain::fleet::{BrakeSeen, Fleet, Limits, Others};
+use crate::domain::fleet::{Asks, BrakeSeen, Fleet, Limits, Others};
 use crate::domain::group::Member;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::Record;
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::{CameTo, Known, LastLook, Seen, Status, View};
+use crate::domain::view::{CameTo, Cause, Known, LastLook, Seen, Status, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Credential, Registry, Tags};
 
@@ -327,7 +327,17 @@ impl<R: Registry> Look<'_, R> {
         let (settings, looked) = (Ok(settings), LastLook::answered(now, came_to));
         let (container, looked) = (&*container, Some(&looked));
         let seen = Seen { workload, container, record, not_ours: None, settings, looked, waits: None, stopped: None };
-        judged(row, &Status::of(&seen, now))
+        let status = Status::of(&seen, now);
+        let row = judged(row, &status);
+        // People are told where the same manifest failed before they approve it.
+        let asked = record.known(container).open(now).filter(|_| matches!(status.cause, Cause::Asked { .. }));
+        match asked.and_then(|question| question.because.as_deref()) {
+            Some(because @ Asks::Failed(_)) => {
+                let next = format!("{}; {because}", row.next);
+                row.is(State::NeedsYou, next)
+            }
+            _ => row,
+        }
     }
 }
 

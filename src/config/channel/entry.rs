@@ -103,7 +103,9 @@ impl ChannelEntry {
         let missing = kind.needs.iter().filter(|key| !set.contains(key)).map(|key| (*key, "is needed".to_owned()));
         let all: Vec<Wrong> = misplaced.chain(missing).collect();
         let fits = all.is_empty();
-        all.into_iter().for_each(|one| wrong.push(one));
+        for one in all {
+            wrong.push(one);
+        }
         fits.then_some(kind)
     }
 
