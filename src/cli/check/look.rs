@@ -23,7 +23,7 @@ use crate::domain::settings::{Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{CameTo, Cause, Known, LastLook, Seen, Status, View};
 use crate::domain::workload::Workload;
-use crate::registry::{Credential, Registry, Tags};
+use crate::registry::{Credential, Registry, RegistryError, Tags};
 
 /// Hosts that are asked at once.
 const HOSTS_AT_ONCE: usize = 16;
@@ -163,7 +163,8 @@ impl<R: Registry> Look<'_, R> {
         }
         let Some(tag) = image.running_tag() else {
             let row = row.is(State::Ignored, "a digest without a tag: nothing to compare".into());
-            return row_of(self.judged(row, (workload, record, &settings), CameTo::Nothing));
+            let looked = LastLook::answered(self.ambient.now(), CameTo::Nothing);
+            return row_of(self.judged(row, (workload, record, &settings), looked));
         };
         let credential = Credential::default();
         Some(Sorted::Waits(Box::new(Waiting { row, workload, record, settings, image, tag, credential })))
@@ -221,7 +222,7 @@ impl<R: Registry> Look<'_, R> {
                 Ok(tags) => self.version(waiting, tags, &source).await,
                 Err(error) => {
                     let row = waiting.row.unanswered(error, &waiting.credential);
-                    self.undecided(row, (waiting.workload, waiting.record, &waiting.settings))
+                    self.unanswered(row, (waiting.workload, waiting.record, &waiting.settings), error)
                 }
             });
         }
@@ -255,11 +256,11 @@ impl<R: Registry> Look<'_, R> {
         };
         let digest = record.known(&row.container).digest_of(&image);
         let runs = (&tag, digest.as_ref());
-        let row = match assess::gone::confirmed(reason, source, runs, (tags, &settings.policy), now).await {
-            Undecided::Registry(error) => row.unanswered(&error, &credential),
-            reason => row.undecided(&reason),
-        };
-        self.undecided(row, (workload, record, &settings))
+        let of = (workload, record, &settings);
+        match assess::gone::confirmed(reason, source, runs, (tags, &settings.policy), now).await {
+            Undecided::Registry(error) => self.unanswered(row.unanswered(&error, &credential), of, &error),
+            reason => self.undecided(row.undecided(&reason), of),
+        }
     }
 
     async fn digest(&self, waiting: Waiting<'_>) -> Row {
@@ -270,7 +271,8 @@ impl<R: Registry> Look<'_, R> {
         let source = Source { place, ..Source::new(registry, repository, &credential) };
         let now = self.ambient.now();
         let digest = record.known(&row.container).digest_of(&image);
-        let row = match assess::digest(&source, &tag, digest.as_ref(), &settings.policy, now).await {
+        let of = (workload, record, &settings);
+        match assess::digest(&source, &tag, digest.as_ref(), &settings.policy, now).await {
             Ok((followed, _)) => {
                 let others = Others::Read(&self.fleet, self.limits, self.brake.as_ref());
                 let known = Known { workload, container: &row.container, record, settings: &settings, others };
@@ -281,12 +283,11 @@ impl<R: Registry> Look<'_, R> {
                     assess::Followed::Cooling(digest, _) => Some((&tag, digest)),
                     _ => None,
                 };
-                return self.decided(row, (workload, record, &settings), view, update.or(waits));
+                self.decided(row, of, view, update.or(waits))
             }
-            Err(Undecided::Registry(error)) => row.unanswered(&error, source.credential),
-            Err(reason) => row.undecided(&reason),
-        };
-        self.undecided(row, (workload, record, &settings))
+            Err(Undecided::Registry(error)) => self.unanswered(row.unanswered(&error, source.credential), of, &error),
+            Err(reason) => self.undecided(row.undecided(&reason), of),
+        }
     }
 
     /// Where a candidate is to run. What a file says runs nowhere yet, and its registry counts each look as a pull.
@@ -312,22 +313,34 @@ impl<R: Registry> Look<'_, R> {
         row.available = view.to;
         row.level = view.level.map(Level::as_str);
         row.rollout = view.rollout;
-        self.judged(row.is(state, next), of, came_to)
+        self.judged(row.is(state, next), of, LastLook::answered(now, came_to))
     }
 
     /// A row whose registry gives no ground to decide on.
     fn undecided(&self, row: Row, of: Of<'_>) -> Row {
         let why = row.next.clone();
-        self.judged(row, of, CameTo::Undecided(why))
+        self.judged(row, of, LastLook::answered(self.ambient.now(), CameTo::Undecided(why)))
+    }
+
+    /// The same, of one that gave no answer: what was known before stands.
+    fn unanswered(&self, row: Row, of: Of<'_>, error: &RegistryError) -> Row {
+        if !error.is_retryable() {
+            return self.undecided(row, of);
+        }
+        let unanswered = Some(row.next.clone());
+        let looked = LastLook { unanswered, ..LastLook::answered(self.ambient.now(), CameTo::Unknown) };
+        self.judged(row, of, looked)
     }
 
     /// The row as page and API have it, had the service looked now.
-    fn judged(&self, row: Row, (workload, record, settings): Of<'_>, came_to: CameTo) -> Row {
+    fn judged(&self, mut row: Row, (workload, record, settings): Of<'_>, looked: LastLook) -> Row {
         let (container, now) = (row.container.clone(), self.ambient.now());
-        let (settings, looked) = (Ok(settings), LastLook::answered(now, came_to));
-        let (container, looked) = (&*container, Some(&looked));
+        let (container, looked, settings) = (&*container, Some(&looked), Ok(settings));
         let seen = Seen { workload, container, record, not_ours: None, settings, looked, waits: None, stopped: None };
         let status = Status::of(&seen, now);
+        if let Some(known) = status.available.as_ref().filter(|_| row.state == State::CannotTell) {
+            (row.available, row.level) = (Some(known.tag.to_string()), known.level.map(Level::as_str));
+        }
         let row = judged(row, &status);
         // People are told where the same manifest failed before they approve it.
         let asked = record.known(container).open(now).filter(|_| matches!(status.cause, Cause::Asked { .. }));

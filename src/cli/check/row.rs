@@ -194,6 +194,7 @@ impl Row {
     pub(super) fn cells(&self, wide: bool) -> Vec<String> {
         let available = match (&self.available, self.level, self.state) {
             (Some(tag), Some(level), _) => format!("{tag} {level}"),
+            (Some(tag), None, _) => tag.clone(),
             (_, _, State::CannotTell | State::Gone) => "?".into(),
             _ => "–".into(),
         };
