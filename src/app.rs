@@ -896,8 +896,8 @@ fn access(
 fn signed_in_routes(config: &mut web::ServiceConfig, below: &str) {
     let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<StoreHandle>);
     let base = below.to_owned();
-    let is_a_view = guard::fn_guard(move |request| page::is_a_view(request.head().uri.path(), &base));
-    let people = web::scope("").guard(is_a_view).wrap(from_fn(access::people)).configure(page::routes);
+    let is_for_people = guard::fn_guard(move |request| page::is_for_people(request.head(), &base));
+    let people = web::scope("").guard(is_for_people).wrap(from_fn(access::people)).configure(page::routes);
     access::routes(config);
     page::asset_routes(config);
     page::entry_route(config, below);

@@ -25,8 +25,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderMap;
+use actix_web::dev::RequestHead;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use minijinja::{Value, context};
@@ -89,11 +90,13 @@ impl Web {
 /// What paths of views begin with.
 const VIEWS: [&str; 6] = ["", "workloads", "approvals", "sources", "deliveries", "brake"];
 
-/// Whether a path is a view's, below `base`.
+/// Whether a request is for people: its path is a view's, below `base`, or a browser asks for a page where nothing of ours is.
 #[must_use]
-pub fn is_a_view(path: &str, base: &str) -> bool {
-    let within = path.strip_prefix(base).and_then(|rest| rest.strip_prefix('/'));
-    within.is_some_and(|rest| VIEWS.contains(&rest.split('/').next().unwrap_or_default()))
+pub fn is_for_people(request: &RequestHead, base: &str) -> bool {
+    let within = request.uri.path().strip_prefix(base).and_then(|rest| rest.strip_prefix('/'));
+    let is_a_view = |rest: &str| VIEWS.contains(&rest.split('/').next().unwrap_or_default());
+    let accepts = request.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    within.is_some_and(|rest| is_a_view(rest) || (request.method == Method::GET && accepts.contains("text/html")))
 }
 
 /// Adds the routes of this stage, but for what pages load.
@@ -110,7 +113,8 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .route("/sources", seen().to(views::sources))
         .service(web::resource("/deliveries").route(seen().to(views::deliveries)).route(web::post().to(views::handle)))
-        .service(web::resource("/brake").route(seen().to(views::brake)).route(web::post().to(views::release)));
+        .service(web::resource("/brake").route(seen().to(views::brake)).route(web::post().to(views::release)))
+        .default_service(web::to(views::nowhere));
 }
 
 /// Adds where somebody comes in who leaves out the slash behind the path that all our addresses begin with.

@@ -102,7 +102,7 @@ fn is_inline(page: &str) -> bool {
 async fn every_page_is_harmless_and_leads_nowhere_else() {
     let backend = Arc::new(MadeUp::of(60));
     let link = regex::Regex::new(r#"(?:href|src|action)="([^"]*)""#).unwrap();
-    for path in VIEWS.into_iter().chain(["/workloads/shop/deploy/none"]) {
+    for path in VIEWS.into_iter().chain(["/workloads/shop/deploy/none", "/none", "/sources/none"]) {
         let came = get(&backend, path).await;
         let status = if path.ends_with("none") { StatusCode::NOT_FOUND } else { StatusCode::OK };
         assert_eq!((came.status, came.header("content-type")), (status, "text/html; charset=utf-8"), "{path}");
@@ -119,6 +119,14 @@ async fn every_page_is_harmless_and_leads_nowhere_else() {
             assert!(is_ours || to.starts_with("https://github.com/"), "{path} leads to {to}");
         }
     }
+}
+
+#[actix_web::test]
+async fn what_is_misread_is_shown_with_the_command_that_takes_it_off() {
+    let backend = Arc::new(MadeUp::of(60));
+    let came = get(&backend, "/workloads/legacy/deploy/mailer").await;
+    let command = "kubectl -n legacy annotate deploy/mailer image-watcher/strategy-";
+    assert!(came.body.contains(command), "{}", came.body);
 }
 
 #[actix_web::test]

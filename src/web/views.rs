@@ -45,6 +45,12 @@ fn empty(page: &Page<'_>) -> Value {
     }
 }
 
+/// What is nowhere.
+pub(super) async fn nowhere(web: Data<Web>, visitor: Visitor, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let page = Page::new(&web, &visitor, request.headers());
+    unread(page.problem(&Problem::NOTHING).await, payload)
+}
+
 type Named = Path<(String, String, String)>;
 
 /// `GET /workloads/{namespace}/{kind}/{name}`
