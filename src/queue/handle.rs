@@ -41,6 +41,8 @@ pub struct StoreHandle {
     joined: Joined,
     wakers: Wakers,
     given_up: Arc<Notify>,
+    /// Where it is asked whether the writer lives, if not as everything else.
+    pings: Option<mpsc::Sender<Reply<()>>>,
 }
 
 impl std::fmt::Debug for StoreHandle {
@@ -91,7 +93,12 @@ impl StoreHandle {
         wakers: Wakers,
         given_up: Arc<Notify>,
     ) -> Self {
-        Self { commands, known, joined: Joined::default(), wakers, given_up }
+        Self { commands, known, joined: Joined::default(), wakers, given_up, pings: None }
+    }
+
+    /// The same, where somebody answers there whether the writer lives while it waits for others.
+    pub(super) fn pinged_at(self, pings: mpsc::Sender<Reply<()>>) -> Self {
+        Self { pings: Some(pings), ..self }
     }
 
     /// The same, as if other processes wrote to it as well.
@@ -166,7 +173,15 @@ impl Gathering for StoreHandle {
 
 impl QueueAdmin for StoreHandle {
     async fn ping(&self) {
-        let _ = self.ask(Command::Ping).await;
+        let Some(pings) = &self.pings else {
+            let _ = self.ask(Command::Ping).await;
+            return;
+        };
+        let (reply, replied) = Reply::channel();
+        if pings.send(reply).await.is_ok() && replied.await.is_err() {
+            // It was asked, and has no answer to give.
+            std::future::pending().await
+        }
     }
 
     async fn troubles(&self) -> Result<Troubles, QueueError> {

@@ -46,7 +46,7 @@ use super::handle::{MOST_WAITING, StoreHandle, Wakers};
 use crate::ambient::Ambient;
 
 use bucket::{Bucket, CALL, Shape, hex};
-use connection::connect;
+use connection::{Elsewhere, connect};
 pub use error::NatsError;
 pub use examined::{Examined, ExaminedBucket, examine};
 use jobs::Jobs;
@@ -54,8 +54,10 @@ pub use login::Login;
 pub use moving::{HEARD_WITHIN, is_in_use};
 use room::Room;
 use tables::{MOST_KEPT, Tables};
-use writer::{Alive, Writer};
+use writer::{Alive, Turns, Unanswered, Writer};
 
+/// So many ask at once whether the writer lives.
+const MOST_PINGS: usize = 16;
 /// Jobs that are owed, and those that are remembered. The bound in bytes is never met before the bound on jobs, unless
 /// messages are very long.
 const JOBS: Shape = Shape { name: "jobs", bytes: 512 * 1024 * 1024, makes_way: false };
@@ -95,6 +97,7 @@ impl StoreHandle {
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
         let (wakers, given_up) = (Wakers::default(), Arc::<Notify>::default());
         let (opened, is_open) = oneshot::channel();
+        let (pings, asked) = mpsc::channel(MOST_PINGS);
         let opening = open(settings, ambient.clone(), waiting, (wakers.clone(), Arc::clone(&given_up)));
         // A runtime of its own, so that what it says of itself does not wait for anything else that this process does.
         let run = move || {
@@ -106,7 +109,11 @@ impl StoreHandle {
                 match Box::pin(opening).await {
                     Ok(writer) => {
                         let _ = opened.send(Ok(()));
-                        Box::pin(writer.run()).await;
+                        let turns = writer.turns.clone();
+                        tokio::select! {
+                            () = Box::pin(writer.run()) => {}
+                            () = turns.answer(asked) => {}
+                        }
                     }
                     Err(error) => drop(opened.send(Err(error))),
                 }
@@ -114,7 +121,7 @@ impl StoreHandle {
         };
         std::thread::Builder::new().name("queue-nats".into()).spawn(run).map_err(NatsError::Thread)?;
         is_open.await.unwrap_or(Err(NatsError::Away))?;
-        Ok(Self::new(commands, None, wakers, given_up))
+        Ok(Self::new(commands, None, wakers, given_up).pinged_at(pings))
     }
 }
 
@@ -124,8 +131,8 @@ async fn open(
     commands: mpsc::Receiver<Command>,
     (wakers, given_up): (Wakers, Arc<Notify>),
 ) -> Result<Writer, NatsError> {
-    let connections = Arc::<AtomicU64>::default();
-    let client = connect(&settings, Arc::clone(&connections), &ambient).await?;
+    let (connections, elsewhere) = (Arc::<AtomicU64>::default(), Elsewhere::default());
+    let client = connect(&settings, (Arc::clone(&connections), elsewhere.clone()), &ambient).await?;
     if !connection::is_new_enough(&client) {
         return Err(NatsError::Old { found: client.server_info().version });
     }
@@ -145,8 +152,8 @@ async fn open(
     let mut following = bucket.follow("").await?;
     let stands = following.read_to_end().await?;
     let seen = connections.load(Ordering::Relaxed);
-    let alive = Alive { client, subject, me: me.clone(), others, connections, seen };
-    let jobs = Jobs::new(me, ambient);
+    let alive = Alive { client, subject, me: me.clone(), others, connections, seen, elsewhere };
+    let jobs = Jobs::new(me, ambient.clone());
     let mut writer = Writer {
         jobs,
         bucket,
@@ -160,6 +167,8 @@ async fn open(
         standing,
         remade,
         room,
+        unanswered: Unanswered::default(),
+        turns: Turns::new(&ambient),
     };
     for seen in &stands {
         writer.take_over(seen);

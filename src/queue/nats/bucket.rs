@@ -267,7 +267,8 @@ impl Bucket {
     /// [`Refused`]; but for [`Refused::Conflict`], whoever asked has to treat it as not stored and as perhaps stored.
     pub(super) async fn commit(&self, writes: &[Write]) -> Result<u64, Refused> {
         match self.try_to_commit(writes).await {
-            Err(Refused::Failed(NatsError::Gone(_))) if self.mend().await.map_err(Refused::Failed)? => {
+            // Where nobody can tell whether it is there, nobody answers for it.
+            Err(Refused::Failed(NatsError::Gone(_))) if self.mend().await.unwrap_or(false) => {
                 self.try_to_commit(writes).await
             }
             committed => committed,

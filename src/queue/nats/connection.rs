@@ -1,10 +1,10 @@
 //! The connection to NATS: who this process is there, and what is said when it comes and goes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_nats::{Client, Event};
+use async_nats::{Client, Event, ReconnectToServer, Server};
 
 use super::bucket::CALL;
 use super::login::as_whom;
@@ -13,6 +13,37 @@ use crate::ambient::Ambient;
 
 /// A server that is away is tried again after this time at most.
 const RECONNECT: Duration = Duration::from_secs(2);
+
+/// Where the next connection is made, once it was asked to be elsewhere: a server that is cut off from the others keeps its
+/// connections, and answers nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Elsewhere(Arc<Asked>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    is_wanted: AtomicBool,
+    turn: AtomicUsize,
+}
+
+impl Elsewhere {
+    /// Connects anew, to another server where there is one.
+    pub(super) async fn go(&self, client: &Client) {
+        self.0.is_wanted.store(true, Ordering::Relaxed);
+        // Who can't be told is being closed.
+        let _ = client.force_reconnect().await;
+    }
+
+    /// One that was never used, or each in turn; whichever the library takes where nobody asked.
+    fn choose(&self, servers: &[Server]) -> Option<ReconnectToServer> {
+        if !self.0.is_wanted.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        let turn = self.0.turn.fetch_add(1, Ordering::Relaxed);
+        let new = servers.iter().find(|server| !server.did_connect);
+        let server = new.or_else(|| servers.iter().cycle().nth(turn % servers.len().max(1)))?;
+        Some(ReconnectToServer { addr: server.addr.clone(), delay: Some(Duration::ZERO) })
+    }
+}
 
 /// Whether the server can do what is relied on.
 pub(super) fn is_new_enough(client: &Client) -> bool {
@@ -25,7 +56,7 @@ pub(super) fn is_new_enough(client: &Client) -> bool {
 /// [`NatsError::Connect`] and [`NatsError::Expired`] where no server takes the connection now.
 pub(super) async fn connect(
     settings: &NatsSettings,
-    connections: Arc<AtomicU64>,
+    (connections, elsewhere): (Arc<AtomicU64>, Elsewhere),
     ambient: &Ambient,
 ) -> Result<Client, NatsError> {
     let options = as_whom(&settings.login, ambient)
@@ -37,6 +68,7 @@ pub(super) async fn connect(
         .request_timeout(Some(CALL))
         .ping_interval(Duration::from_secs(10))
         .reconnect_delay_callback(|attempts| Duration::from_millis(100 * attempts as u64).min(RECONNECT))
+        .reconnect_to_server_callback(move |servers, _| std::future::ready(elsewhere.choose(&servers)))
         .event_callback(move |event| {
             if matches!(event, Event::Connected) {
                 connections.fetch_add(1, Ordering::Relaxed);

@@ -54,7 +54,7 @@ pub enum ExaminedBucket {
 /// # Errors
 /// [`NatsError`] where no server takes the connection, or one gives no answer.
 pub async fn examine(settings: &NatsSettings, ambient: &Ambient) -> Result<Examined, NatsError> {
-    let client = within(connect(settings, Arc::default(), ambient)).await?;
+    let client = within(connect(settings, <(Arc<_>, _)>::default(), ambient)).await?;
     let context = ContextBuilder::new().timeout(CALL).build(client.clone());
     let account = within(async { context.query_account().await.map_err(NatsError::refused("JetStream")) }).await;
     let buckets = match account {

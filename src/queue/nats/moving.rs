@@ -22,7 +22,7 @@ pub const HEARD_WITHIN: Duration = Duration::from_secs(7);
 /// # Errors
 /// [`NatsError`] where no server takes the connection, or it can't be listened.
 pub async fn is_in_use(settings: &NatsSettings, ambient: &Ambient) -> Result<bool, NatsError> {
-    let client = super::bucket::within(connect(settings, std::sync::Arc::default(), ambient)).await?;
+    let client = super::bucket::within(connect(settings, <(std::sync::Arc<_>, _)>::default(), ambient)).await?;
     let subject = format!("{}.alive", settings.buckets);
     let mut others = client.subscribe(subject).await.map_err(NatsError::refused("to be listened to"))?;
     Ok(tokio::time::timeout(HEARD_WITHIN, others.next()).await.is_ok_and(|heard| heard.is_some()))

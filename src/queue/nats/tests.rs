@@ -10,6 +10,7 @@ mod replicas;
 mod sealed;
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -124,6 +125,29 @@ async fn a_server_that_is_away_refuses_and_heals_with_all_that_was_acknowledged(
     found.sort_by_key(crate::queue::row::key);
     assert_eq!(found, [look("a", ambient.now()).job, look("b", ambient.now()).job]);
     assert_eq!(queue.depth().await.unwrap().failing, None);
+}
+
+/// A way on which nothing comes back, as in a partition. Whoever asks whether the writer lives would have it restarted.
+#[tokio::test]
+async fn a_writer_that_waits_for_a_server_that_is_silent_lives() {
+    let Some(server) = Server::start() else { return };
+    let ambient = Ambient::system();
+    let queue = StoreHandle::nats(settings(&server, "silent"), &ambient).await.unwrap();
+    server.stand_still(true);
+    let mut put = std::pin::pin!(queue.put(vec![look("a", ambient.now())]));
+    // The put is under way before it is asked.
+    let begins = std::future::poll_fn(|context| Poll::Ready(put.as_mut().poll(context).is_pending()));
+    assert!(begins.await);
+    tokio::select! {
+        biased;
+        refused = &mut put => panic!("it answers first: {refused:?}"),
+        () = queue.ping() => {}
+    }
+    assert!(put.await.is_err());
+    server.stand_still(false);
+    while queue.put(vec![look("b", ambient.now())]).await.is_err() {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Servers that lost what they had not synced, or a copy of whose files was put back, know less than this process does.

@@ -8,7 +8,7 @@ mod executing;
 mod looking;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::{Client, Subscriber};
@@ -17,10 +17,12 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::bucket::{Bucket, Following, Standing};
+use super::connection::Elsewhere;
 use super::error::failure;
 use super::jobs::Jobs;
 use super::room::Room;
 use super::tables::Tables;
+use crate::ambient::Ambient;
 use crate::queue::command::{Command, MoveCommand};
 use crate::queue::handle::Wakers;
 use crate::queue::losses::PURGE;
@@ -34,6 +36,11 @@ const BEAT: Duration = Duration::from_secs(3);
 const FOLLOW_AGAIN: Duration = Duration::from_secs(1);
 /// How full the bucket is, and whether it is the one that it was, is asked this often.
 const LOOK: Duration = Duration::from_secs(10);
+/// For so long nobody may answer before another server is tried, and twice as long each time after that, up to a minute.
+const PATIENCE: Duration = Duration::from_secs(4);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(60);
+/// A turn that takes longer never ends.
+const LONGEST_TURN_MS: u64 = 120_000;
 /// The most questions about what is remembered beside the jobs that are asked at once.
 const MOST_ASKED: usize = 64;
 
@@ -53,6 +60,68 @@ pub(super) struct Writer {
     pub(super) standing: Standing,
     pub(super) remade: u64,
     pub(super) room: Room,
+    pub(super) unanswered: Unanswered,
+    pub(super) turns: Turns,
+}
+
+/// For how long nobody has answered for the bucket, though a server is connected.
+#[derive(Default)]
+pub(super) struct Unanswered {
+    since: Option<Duration>,
+    /// How often another server was tried.
+    tried: u32,
+}
+
+impl Unanswered {
+    /// Somebody answers.
+    pub(super) fn ends(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Nobody answers at `now`, either. Whether another server is to be tried.
+    fn goes_on(&mut self, now: Duration) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let patience = PATIENCE.saturating_mul(2_u32.saturating_pow(self.tried)).min(LONGEST_PATIENCE);
+        if now.saturating_sub(since) < patience {
+            return false;
+        }
+        (self.since, self.tried) = (Some(now), self.tried.saturating_add(1));
+        true
+    }
+}
+
+/// That the writer goes on, whatever NATS does: each of its calls ends, but a turn may take many of them.
+#[derive(Clone)]
+pub(super) struct Turns {
+    /// When the last turn began, milliseconds of the monotonic clock.
+    last: Arc<AtomicU64>,
+    ambient: Ambient,
+}
+
+impl Turns {
+    pub(super) fn new(ambient: &Ambient) -> Self {
+        let turns = Self { last: Arc::default(), ambient: ambient.clone() };
+        turns.begin();
+        turns
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.ambient.monotonic().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn begin(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Answers for the writer without a turn of it, on the thread that it runs on, for as long as that is needed.
+    pub(super) async fn answer(self, mut asked: mpsc::Receiver<Reply<()>>) {
+        while let Some(reply) = asked.recv().await {
+            if self.now().saturating_sub(self.last.load(Ordering::Relaxed)) < LONGEST_TURN_MS {
+                reply.send(Ok(()));
+            }
+        }
+        std::future::pending().await
+    }
 }
 
 /// Who says that they live, and how this process does.
@@ -65,6 +134,8 @@ pub(super) struct Alive {
     pub(super) connections: Arc<AtomicU64>,
     /// How often, when it was looked at last.
     pub(super) seen: u64,
+    /// Where it is made next.
+    pub(super) elsewhere: Elsewhere,
 }
 
 /// What is done together.
@@ -96,6 +167,7 @@ impl Writer {
         let (mut upkeep, mut again) = (tokio::time::interval(PURGE), tokio::time::interval(FOLLOW_AGAIN));
         let mut look = tokio::time::interval(LOOK);
         loop {
+            self.turns.begin();
             tokio::select! {
                 seen = self.following.next() => self.see(seen),
                 _ = again.tick(), if self.following.is_over => self.follow_again().await,
@@ -163,5 +235,21 @@ impl Writer {
                 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_server_is_tried_soon_and_then_less_and_less_often() {
+        let mut unanswered = Unanswered::default();
+        let tries = |seconds: std::ops::Range<u64>, unanswered: &mut Unanswered| -> Vec<u64> {
+            seconds.filter(|second| unanswered.goes_on(Duration::from_secs(*second))).collect()
+        };
+        assert_eq!(tries(100..300, &mut unanswered), [104, 112, 128, 160, 220, 280]);
+        unanswered.ends();
+        assert_eq!(tries(300..310, &mut unanswered), [304]);
     }
 }

@@ -58,6 +58,13 @@ impl Server {
         self.process.wait().unwrap();
     }
 
+    /// It stands still, or goes on: connections stay, and nothing is answered.
+    pub(super) fn stand_still(&self, still: bool) {
+        let signal = if still { "-STOP" } else { "-CONT" };
+        let sent = Command::new("kill").arg(signal).arg(self.process.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// A copy of its files is put in their place when it starts again, which it is not while this runs.
     pub(super) fn copied(&self) -> impl FnOnce(&Self) + use<> {
         let copy = tempfile::tempdir().unwrap();

@@ -26,8 +26,8 @@ enum Ended {
     Replied(usize),
     /// The server refused so many commands together, and may take each of them: nobody has a reply.
     Refused(usize),
-    /// Nothing can be stored now. So many commands have their reply.
-    Away(usize, QueueError),
+    /// Nothing can be stored now. Some commands have their reply.
+    Away(QueueError),
 }
 
 impl Writer {
@@ -46,11 +46,11 @@ impl Writer {
             match self.commit(&mut waiting, alone > 0).await {
                 Ended::Replied(replied) => alone = alone.saturating_sub(replied),
                 Ended::Refused(refused) => alone = refused,
-                Ended::Away(replied, error) => {
+                Ended::Away(error) => {
                     // Each would wait for its own answer that does not come.
-                    let others = alone.saturating_sub(replied).min(waiting.len());
-                    waiting.drain(..others).for_each(|command| command.refuse(&error));
-                    alone = 0;
+                    for command in waiting.drain(..) {
+                        self.refuse(command, &error);
+                    }
                 }
             }
         }
@@ -73,6 +73,7 @@ impl Writer {
                 Ok(topics) => {
                     if writes {
                         self.failing = None;
+                        self.unanswered.ends();
                     }
                     self.wake(&topics);
                     return self.reply_all(waiting, outcomes);
@@ -92,6 +93,9 @@ impl Writer {
                 }
                 Err(Refused::Failed(error)) => error,
             };
+            if matches!(error, NatsError::Late(_) | NatsError::Gone(_)) {
+                self.is_unanswered(&error).await;
+            }
             return self.refuse_all(waiting, outcomes, error);
         }
         Ended::Refused(waiting.len())
@@ -148,7 +152,18 @@ impl Writer {
                 _ => command.refuse(&error),
             }
         }
-        if is_refusal { Ended::Replied(replied) } else { Ended::Away(replied, error) }
+        if is_refusal { Ended::Replied(replied) } else { Ended::Away(error) }
+    }
+
+    /// Refuses what was not tried; what reads memory alone is answered all the same.
+    fn refuse(&mut self, command: Command, error: &QueueError) {
+        match command {
+            Command::Ping(_) | Command::Depth(_) | Command::Troubles(_) => {
+                let outcome = self.execute(&command);
+                self.reply(command, outcome);
+            }
+            command => command.refuse(error),
+        }
     }
 
     /// Stores the changes of the open commit, in as few batches as a server takes; those of one put are all in one, unless

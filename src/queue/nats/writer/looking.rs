@@ -56,7 +56,11 @@ impl Writer {
     /// Asks how full the bucket is, and makes room where that is needed. Where it is not the bucket that it was, or has less
     /// than it had, it is read from its beginning.
     pub(super) async fn look(&mut self) {
-        let Ok(standing) = self.bucket.standing().await else { return };
+        let standing = match self.bucket.standing().await {
+            Ok(standing) => standing,
+            Err(error) => return self.is_unanswered(&error).await,
+        };
+        self.unanswered.ends();
         self.room.asked(&standing);
         let is_another = standing.created != self.standing.created || standing.last < self.standing.last;
         if is_another || self.bucket.remade() != self.remade {
@@ -70,6 +74,16 @@ impl Writer {
         if self.room.is_scarce() {
             self.make_room().await;
         }
+    }
+
+    /// Nobody answers for the bucket. Where a server is connected all the same, it may be cut off from those that keep the bucket,
+    /// so another is tried: soon, and less and less often.
+    pub(super) async fn is_unanswered(&mut self, error: &NatsError) {
+        if self.bucket.is_there().is_err() || !self.unanswered.goes_on(self.jobs.ambient.monotonic()) {
+            return;
+        }
+        tracing::warn!(error = %chain(error), "NATS is connected and does not answer for the bucket: another server is tried");
+        self.alive.elsewhere.go(&self.alive.client).await;
     }
 
     /// Drops all that stands in the buckets, but the mark of a move.
