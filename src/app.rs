@@ -24,7 +24,7 @@ use actix_web::web::{self, Data};
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
@@ -58,7 +58,6 @@ use crate::notify::{
     Channel, Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
 };
 use crate::outbound::{Outbound, Reach};
-use crate::queue::moving::may_be_used;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Sharing, Slots, StoreHandle, Topic, Urgency};
 use crate::reconcile::first_look::FirstLook;
@@ -90,6 +89,9 @@ const MESSAGES: usize = 8;
 const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 /// The drain takes at most this.
 const DRAIN: Duration = Duration::from_secs(20);
+/// One of several replicas goes on for so long after it was told to end, and says that it is not ready: who sends something
+/// learns only then that it has to go elsewhere.
+const LEAVING: Duration = Duration::from_secs(5);
 /// The files of the configuration are looked at again after this time.
 const RELOAD: Duration = Duration::from_secs(10);
 /// Of the two workers of the public listener.
@@ -142,6 +144,8 @@ struct App {
     metrics: Metrics,
     holding: Holding,
     stop: Stop,
+    /// Raised before `stop`, where there are others.
+    leaving: Stop,
     started: DateTime<Utc>,
 }
 
@@ -171,17 +175,17 @@ impl Doors {
 /// When it can't start, when a task ends by itself, or when the drain takes too long.
 pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Result<()> {
     let ambient = Ambient::system();
-    let opened = waiting::queue(&config, &ambient, signalled()).await.context("the queue can't be opened")?;
-    let Some(queue) = opened else { return Ok(()) };
-    may_be_used(&queue).await.context("the queue can't be used")?;
+    let Some(queue) = waiting::queue(&config, &ambient, signalled()).await? else { return Ok(()) };
     let (raise, stop) = Stop::new();
+    let (leave, leaving) = Stop::new();
+    let is_shared = matches!(config.queue, QueueConfig::Nats(_));
     let mut tasks = Tasks::new();
     let (background, run_background) = Background::new(stop.clone());
     let ground = Ground::open(config, queue, ambient, stop).await?;
     // The API server lists while the rest is set up.
     ground.spawn_watches(&mut tasks);
     let holding = ground.spawn_election(&mut tasks);
-    let app = App::new(ground, holding, background).await?;
+    let app = App::new(ground, holding, background, leaving).await?;
     let exporter = match spans {
         Some(spans) => Some(Exporter::of(spans, &app.outbound, app.metrics.clone())?),
         None => None,
@@ -200,13 +204,14 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     app.spawn_poller(&mut tasks);
     app.spawn_reload(&mut tasks);
     drop(app);
-    let early = tokio::select! {
-        signal = signalled() => {
-            tracing::info!(signal = signal?, "image-watcher drains");
-            None
-        }
-        ended = tasks.join_next() => ended,
-    };
+    let mut early = until_told(&mut tasks).await?;
+    if early.is_none() && is_shared {
+        leave.raise();
+        early = tokio::time::timeout(LEAVING, until_told(&mut tasks)).await.unwrap_or(Ok(None))?;
+    }
+    if early.is_none() {
+        tracing::info!("image-watcher drains");
+    }
     raise.raise();
     let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
     if let Some(exporter) = exporter {
@@ -226,6 +231,17 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
             tracing::info!("image-watcher has drained and ends");
             Ok(())
         }
+    }
+}
+
+/// Until the process is told to end, or a task has ended by itself.
+async fn until_told(tasks: &mut Tasks) -> anyhow::Result<Option<Result<Ended, JoinError>>> {
+    tokio::select! {
+        signal = signalled() => {
+            tracing::info!(signal = signal?, "image-watcher is told to end");
+            Ok(None)
+        }
+        ended = tasks.join_next() => Ok(ended),
     }
 }
 
@@ -337,7 +353,7 @@ fn spawn_hints(
 }
 
 impl App {
-    async fn new(ground: Ground, holding: Holding, background: Background) -> anyhow::Result<Self> {
+    async fn new(ground: Ground, holding: Holding, background: Background, leaving: Stop) -> anyhow::Result<Self> {
         let Ground { mut config, cluster, queue, keys, scopes, ambient, metrics, stop, .. } = ground;
         let started = ambient.now();
         let outbound = config.outbound()?;
@@ -400,6 +416,7 @@ impl App {
             metrics,
             holding,
             stop,
+            leaving,
             started,
         })
     }
@@ -631,6 +648,7 @@ impl App {
             bounds: self.config.bounds(),
             keys: self.keys.clone(),
             pulse,
+            leaving: self.leaving.clone(),
             metrics: self.metrics.clone(),
             census: Census::new(self.config.metrics_per_workload),
             explanations: api::Explanations::default(),
@@ -1064,7 +1082,9 @@ mod waiting {
     use crate::listener::WaitingRoom;
     use crate::outbound::OutboundError;
     use crate::queue::StoreHandle;
+    use crate::queue::moving::{NotInUse, may_be_used};
     use crate::queue::nats::{Login, NatsError, NatsSettings};
+    use crate::queue::sqlite::OpenError;
     use crate::telemetry::chain;
 
     /// It is tried again after this time.
@@ -1072,18 +1092,51 @@ mod waiting {
     /// Why it waits is said again after so many tries.
     const SAID_AGAIN: u32 = 30;
 
+    /// Why there is no queue to work with.
+    #[derive(Debug, thiserror::Error)]
+    pub(super) enum NoQueue {
+        /// NATS is not there, or is none that will do.
+        #[error("the queue can't be opened")]
+        Nats(#[from] NatsError),
+        /// Its folder can't be used.
+        #[error("the queue can't be opened")]
+        File(#[from] OpenError),
+        /// It was moved, or does not say whether it was.
+        #[error("the queue can't be used")]
+        NotInUse(#[from] NotInUse),
+        /// How a server is reached can't be set up.
+        #[error("the queue can't be opened")]
+        Outbound(#[from] OutboundError),
+    }
+
+    impl NoQueue {
+        /// Whether it may end by itself.
+        fn passes(&self) -> bool {
+            match self {
+                Self::Nats(error) => error.passes(),
+                Self::NotInUse(NotInUse::Store(_)) => true,
+                Self::NotInUse(NotInUse::Moved(_)) | Self::File(_) | Self::Outbound(_) => false,
+            }
+        }
+    }
+
     /// What keeps the queue, and all that is remembered beside it, when it is there; nothing when the process is told to end
     /// before.
     ///
     /// # Errors
-    /// What waiting does not mend: a folder that can't be used, a server that is too old, buckets that are set up otherwise.
+    /// What waiting does not mend: a folder that can't be used, a server that is too old, buckets that are set up otherwise, a
+    /// queue that was moved.
     pub(super) async fn queue(
         config: &Config,
         ambient: &Ambient,
         ends: impl Future<Output = std::io::Result<&'static str>>,
     ) -> anyhow::Result<Option<StoreHandle>> {
-        let Some(settings) = settings(config)? else { return Ok(Some(StoreHandle::open(&config.data, ambient)?)) };
-        let first = match StoreHandle::nats(settings.clone(), ambient).await {
+        let Some(settings) = settings(config).map_err(NoQueue::from)? else {
+            let queue = StoreHandle::open(&config.data, ambient).map_err(NoQueue::from)?;
+            may_be_used(&queue).await.map_err(NoQueue::from)?;
+            return Ok(Some(queue));
+        };
+        let first = match open(settings.clone(), ambient).await {
             Ok(queue) => return Ok(Some(queue)),
             Err(error) if error.passes() => error,
             Err(error) => return Err(error.into()),
@@ -1121,12 +1174,18 @@ mod waiting {
         }))
     }
 
+    async fn open(settings: NatsSettings, ambient: &Ambient) -> Result<StoreHandle, NoQueue> {
+        let queue = StoreHandle::nats(settings, ambient).await?;
+        may_be_used(&queue).await?;
+        Ok(queue)
+    }
+
     async fn until_there(
         settings: NatsSettings,
         ambient: &Ambient,
-        first: NatsError,
+        first: NoQueue,
         room: &WaitingRoom,
-    ) -> Result<StoreHandle, NatsError> {
+    ) -> Result<StoreHandle, NoQueue> {
         let mut error = first;
         loop {
             let words = chain(&error).to_string();
@@ -1138,7 +1197,7 @@ mod waiting {
                     );
                 }
                 tokio::time::sleep(AGAIN).await;
-                error = match StoreHandle::nats(settings.clone(), ambient).await {
+                error = match open(settings.clone(), ambient).await {
                     Ok(queue) => return Ok(queue),
                     Err(error) if error.passes() => error,
                     Err(error) => return Err(error),
@@ -1149,6 +1208,20 @@ mod waiting {
                     break;
                 }
             }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use crate::queue::QueueError;
+
+        #[test]
+        fn a_store_that_does_not_answer_now_is_waited_for_and_one_that_was_moved_is_not() {
+            assert!(NoQueue::from(NatsError::Late(5)).passes());
+            assert!(NoQueue::from(NotInUse::Store(QueueError::Closed)).passes());
+            assert!(!NoQueue::from(NotInUse::Moved("it was moved".into())).passes());
+            assert!(!NoQueue::from(NatsError::Old { found: "2.10.0".into() }).passes());
         }
     }
 }

@@ -23,7 +23,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 pub struct Condition {
     /// `image-watcher/health/v1`
     pub schema: String,
-    /// Whether any workload can be watched.
+    /// Whether any workload can be watched, and the process is not about to end.
     pub ready: bool,
     /// The part of the process that does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ pub(super) async fn health<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReques
     };
     let condition = Condition {
         schema: "image-watcher/health/v1".into(),
-        ready: api.scopes.is_ready(),
+        ready: api.why_not_ready().is_none(),
         silent: api.pulse.silent().map(|part| part.as_str().to_owned()),
         left_alone: api.metrics.registries_left_alone.get(),
         stopped: api

@@ -84,6 +84,7 @@ pub(crate) fn api(
         keys,
         events: Events::new(&ambient, Stop::new().1),
         pulse: Pulse::new(ambient.clone()),
+        leaving: Stop::new().1,
         in_force: super::InForce::new(&metrics),
         metrics,
         census: Census::new(true),

@@ -76,6 +76,7 @@ use crate::domain::workload::Workload;
 use crate::listener::paths::KEEL_APPROVALS;
 use crate::listener::{Bodies, Problem, seen};
 use crate::queue::{Letters, QueueAdmin};
+use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 
 /// Finds the notes of an update that is asked about.
@@ -112,6 +113,8 @@ pub struct Api<Q> {
     pub events: Events,
     /// Whether the process is alive.
     pub pulse: Pulse,
+    /// Raised when the process is about to end, and others are to be asked from then on.
+    pub leaving: Stop,
     /// Whether what runs is what the configuration says.
     pub in_force: InForce,
     /// The numbers.

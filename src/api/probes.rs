@@ -28,29 +28,26 @@ pub(super) async fn livez<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest
 
 /// Whether there is something to work on. `?verbose` lists every scope, as the API server's own probes do.
 pub(super) async fn readyz<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
-    let is_ready = api.scopes.is_ready();
-    if is_ready && !is_verbose(&request) {
+    let why_not = api.why_not_ready();
+    if why_not.is_none() && !is_verbose(&request) {
         return answer(true, "ok\n".to_owned());
     }
-    let verdict = if is_ready { "ready" } else { NOT_READY };
-    answer(is_ready, format!("{}{verdict}\n", api.readiness_lines().await))
+    answer(why_not.is_none(), format!("{}{}\n", api.readiness_lines().await, why_not.unwrap_or("ready")))
 }
 
 /// Both: whether the process is alive, and has something to work on.
 pub(super) async fn healthz<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
-    let (silent, is_ready) = (api.pulse.silent(), api.scopes.is_ready());
-    let is_well = silent.is_none() && is_ready;
+    let (silent, why_not) = (api.pulse.silent(), api.why_not_ready());
+    let is_well = silent.is_none() && why_not.is_none();
     if is_well && !is_verbose(&request) {
         return answer(true, "ok\n".to_owned());
     }
     let mut verdict: Vec<String> =
         silent.map(|part| format!("{} does not answer", part.as_str())).into_iter().collect();
-    verdict.extend((!is_ready).then(|| NOT_READY.to_owned()));
+    verdict.extend(why_not.map(str::to_owned));
     let verdict = if is_well { "ok".to_owned() } else { verdict.join("; ") };
     answer(is_well, format!("{}{}{verdict}\n", api.pulse.lines(), api.readiness_lines().await))
 }
-
-const NOT_READY: &str = "not ready: no workload can be watched yet";
 
 fn is_verbose(request: &HttpRequest) -> bool {
     request.query_string().split('&').any(|word| word.split('=').next() == Some("verbose"))
@@ -77,6 +74,14 @@ pub(super) async fn numbers<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReque
 }
 
 impl<Q: QueueAdmin> Api<Q> {
+    /// Why nothing is to be sent here now; nothing where it may be.
+    pub(super) fn why_not_ready(&self) -> Option<&'static str> {
+        if self.leaving.is_raised() {
+            return Some("not ready: the process is about to end");
+        }
+        (!self.scopes.is_ready()).then_some("not ready: no workload can be watched yet")
+    }
+
     /// What there is to work on, check by check.
     async fn readiness_lines(&self) -> String {
         let now = self.ambient.now();

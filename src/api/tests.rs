@@ -167,6 +167,7 @@ impl Stage {
             keys: key.into(),
             events: Events::new(&ambient, stop),
             pulse: Pulse::new(ambient.clone()),
+            leaving: crate::stop::Stop::new().1,
             in_force: InForce::new(&Metrics::new()),
             metrics: Metrics::new(),
             census: Census::new(true),
@@ -621,7 +622,8 @@ async fn health_is_life_and_readiness() {
     );
     let (api, _folder) = made_up::api(Index::default(), key.into(), made_up::Looks::default(), notes, ambient.clone());
     let scope = crate::cluster::Scope { namespace: None, kind: crate::domain::workload::Kind::Deployment };
-    let api = Api { scopes: Scopes::new([scope.clone()]).at(&ambient), ..api };
+    let (leave, leaving) = crate::stop::Stop::new();
+    let api = Api { scopes: Scopes::new([scope.clone()]).at(&ambient), leaving, ..api };
     let (scopes, pulse) = (api.scopes.clone(), api.pulse.clone());
     let here = IpAddr::from([127, 0, 0, 1]);
     let app = App::new().app_data(Data::new(api)).configure(|config| routes::<SqliteQueue>(config, here));
@@ -657,6 +659,9 @@ async fn health_is_life_and_readiness() {
     let (_, told) = ask("/healthz").await;
     assert!(told.ends_with("the runtime does not answer\n") && told.contains("[-]the queue's writer"), "{told}");
     assert!(pulse.silent().is_some());
+    leave.raise();
+    let (status, told) = ask("/readyz").await;
+    assert!(status == 503 && told.ends_with("not ready: the process is about to end\n"), "{told}");
 }
 
 /// RFC 9110, 9.3.2: load balancers and `wget --spider` ask by HEAD.
