@@ -48,7 +48,7 @@ simulate: ## seeded simulation of the sequencer, SEEDS=10000 FROM=0; one seed is
 chaos: peers ## N=10000 messages over five channels, one down, one slow, one flapping, while the service is killed ten times
 	IMAGE_WATCHER_TEST_DELIVERIES=$(or $(N),10000) cargo test --locked --test it -- outages:: --nocapture
 
-replicas: peers ## three replicas on NATS: N=10000 pushes with thirty kills, ten changes of who follows the schedule, one link at all three
+replicas: peers ## three replicas on three NATS servers: N=10000 pushes with questions and answers and thirty kills of both, ten changes of who follows the schedule, one link at all three
 	IMAGE_WATCHER_TEST_PUSHES=$(or $(N),10000) cargo test --locked --test it -- shared:: --nocapture
 
 snapshots: ## takes changed words over, which git diff then shows

@@ -69,14 +69,14 @@ async fn a_server_that_is_away_is_answered_503_and_heals_by_itself(ctx: Ctx) {
     let builder = ctx.watcher().env("IMAGE_WATCHER_QUEUE", nats.url()).env("IMAGE_WATCHER_LINK_KEY", KEY);
     let watcher = builder.start().await;
     eventually("nothing is left to be done", async || nats.jobs().await.is_empty().then_some(())).await;
-    nats.kill9().await;
+    nats.kill9(0).await;
     let host = ctx.registry().host().to_owned();
     eventually("it is refused", async || {
         (announce(&watcher, &host, repository.name(), "1.0.0").await == 503).then_some(())
     })
     .await;
     assert_eq!(watcher.exited(), None, "it goes on");
-    nats.start_again().await;
+    nats.start_again(0).await;
     let digest = repository.push(Image::new("1.0.1")).await;
     eventually("it is taken again", async || {
         (announce(&watcher, &host, repository.name(), "1.0.1").await == 202).then_some(())

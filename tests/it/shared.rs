@@ -1,8 +1,13 @@
 //! Work that three replicas share, with their queue on NATS: what one does alone, and what whoever is free does.
 //!
-//! `IMAGE_WATCHER_TEST_PUSHES=10000` sends so many pushes with 30 kills, and has the schedule's holder change ten times.
+//! `IMAGE_WATCHER_TEST_PUSHES=10000` sends so many pushes with 30 kills of replicas and servers, and has the schedule's holder change ten times.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod cut;
+mod killed;
+mod moved;
+mod power;
+
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use image_watcher::ambient::Ambient;
@@ -28,8 +33,13 @@ pub(crate) fn tests() -> Vec<Test> {
         a_schedule_has_one_cycle_whoever_follows_it,
         fifty_presses_at_three_replicas_are_one_update,
         an_edit_that_three_replicas_see_is_not_looked_at_three_times,
-        pushes_are_neither_lost_nor_applied_twice_while_replicas_are_killed,
     ]
+    .into_iter()
+    .chain(killed::tests())
+    .chain(cut::tests())
+    .chain(moved::tests())
+    .chain(power::tests())
+    .collect()
 }
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -146,22 +156,53 @@ impl Replicas {
         eventually("one holds the Lease", async || self.holder().await).await
     }
 
+    fn doors(&self) -> Doors {
+        let urls = self.all.iter().map(|watcher| watcher.url("")).collect();
+        Doors { urls, http: self.ctx.http().clone(), host: self.ctx.registry().host().to_owned() }
+    }
+
     /// Says to one of them that a version was pushed, and to the next where that one does not take it, as a registry does.
     async fn announce(&self, first: usize, repository: &Repository, tag: &str) {
+        self.doors().announce(first, repository, tag).await;
+    }
+}
+
+/// Where the replicas take requests, whether they run or not.
+#[derive(Clone)]
+struct Doors {
+    urls: Vec<String>,
+    http: reqwest::Client,
+    /// The registry's.
+    host: String,
+}
+
+impl Doors {
+    /// The same, where workloads know the registry by another name.
+    fn of(self, host: String) -> Self {
+        Self { host, ..self }
+    }
+
+    /// One of them.
+    fn url(&self, number: usize, path: &str) -> String {
+        format!("{}{path}", self.urls[number % self.urls.len()])
+    }
+
+    /// See [`Replicas::announce`]. Gives how often it had to be said.
+    async fn announce(&self, first: usize, repository: &Repository, tag: &str) -> usize {
         let target = json!({
             "mediaType": "application/vnd.oci.image.manifest.v1+json", "repository": repository.name(), "tag": tag,
         });
-        let event = json!({"action": "push", "request": {"host": self.ctx.registry().host()}, "target": target});
+        let event = json!({"action": "push", "request": {"host": self.host}, "target": target});
         let body = json!({ "events": [event] }).to_string();
         let mut next = first;
         eventually("somebody takes the push", async || {
-            let watcher = self.all.get(next % self.all.len()).expect("one of them");
+            let post = self.http.post(self.url(next, "/webhooks/distribution")).bearer_auth(TOKEN);
             next += 1;
-            let post = self.ctx.http().post(watcher.url("/webhooks/distribution")).bearer_auth(TOKEN);
-            let answer = post.timeout(Duration::from_secs(5)).body(body.clone()).send().await;
+            let answer = post.timeout(Duration::from_secs(10)).body(body.clone()).send().await;
             answer.is_ok_and(|answer| answer.status() == 202).then_some(())
         })
         .await;
+        next - first
     }
 }
 
@@ -301,69 +342,4 @@ async fn an_edit_that_three_replicas_see_is_not_looked_at_three_times(ctx: Ctx) 
     // The hints of the others may come when the look of the first is over: they are one more.
     assert!(looks.iter().all(|looks| *looks <= 2), "{looks:?}");
     eprintln!("looks of one edit that three replicas see: {looks:?}");
-}
-
-async fn pushes_are_neither_lost_nor_applied_twice_while_replicas_are_killed(ctx: Ctx) {
-    const WORKLOADS: usize = 10;
-    let all = pushes().unwrap_or(300);
-    let kills = if pushes().is_some() { 30 } else { 6 };
-    let mut nats = ctx.nats().await;
-    let mut workloads = Vec::new();
-    for n in 0..WORKLOADS {
-        let (name, repository) = (format!("web-{n}"), ctx.repository(&format!("web-{n}")));
-        repository.push(Image::new("1.0.0")).await;
-        let settings = [("mode", "AUTO_UPDATE")];
-        workloads.push((ctx.watched(&name, repository.reference("1.0.0"), &settings).await, name, repository));
-    }
-    let mut replicas = Replicas::start(&ctx, &nats, |it| it).await;
-    let (each, mut killed) = (all.div_ceil(kills + 1), 0);
-    for push in 0..all {
-        let (_, _, repository) = &workloads[push % WORKLOADS];
-        let version = format!("1.0.{}", push / WORKLOADS + 1);
-        repository.push(Image::new(&version)).await;
-        replicas.announce(push, repository, &version).await;
-        if (push + 1) % each == 0 && killed < kills {
-            if killed % 6 == 5 {
-                nats.kill9().await;
-                nats.start_again().await;
-            } else {
-                let watcher = &mut replicas.all[killed % 3];
-                watcher.kill9().await;
-                watcher.restart().await;
-            }
-            killed += 1;
-        }
-        if (push + 1) % 1_000 == 0 {
-            eprintln!("{} pushes, {killed} kills so far", push + 1);
-        }
-    }
-    let start = Instant::now();
-    for (n, (workload, name, repository)) in workloads.iter().enumerate() {
-        let last = (all - 1 - n) / WORKLOADS + 1;
-        let wanted = format!("{}@", repository.reference(&format!("1.0.{last}")));
-        // What was interrupted is done again after its holder was silent for 15 s, and later where that happened more than once.
-        loop {
-            let image = workload.get().await.image(name).unwrap_or_default().to_owned();
-            if image.starts_with(&wanted) {
-                break;
-            }
-            assert!(start.elapsed() < Duration::from_secs(100), "{name} is lost: {image}, not {wanted}…");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
-    let written = witness(&ctx);
-    eprintln!("{all} pushes, {killed} kills: {written} images written, 0 lost, 0 twice");
-}
-
-/// By the audit log no image was written over the same one twice, and none that is older. Gives how many were written.
-fn witness(ctx: &Ctx) -> usize {
-    let mut of: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for (name, tag) in ctx.images_written() {
-        let patch = tag.rsplit('.').next().and_then(|patch| patch.parse().ok()).expect("a version of ours");
-        of.entry(name).or_default().push(patch);
-    }
-    for (name, versions) in &of {
-        assert!(versions.is_sorted_by(|a, b| a < b), "{name} went to {versions:?}");
-    }
-    of.values().map(Vec::len).sum()
 }

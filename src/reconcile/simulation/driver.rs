@@ -42,6 +42,8 @@ pub(super) struct Terms {
     pub(super) size: Option<Size>,
     pub(super) most_steps: Option<usize>,
     pub(super) replicas: Option<usize>,
+    /// How far a clock is ahead or late at most, in seconds.
+    pub(super) apart: Option<i64>,
 }
 
 /// How large and how wild a run is.
@@ -94,11 +96,11 @@ pub(super) fn run(seed: u64, terms: Terms) -> Run {
 }
 
 impl Driver {
-    fn new(seed: u64, Terms { size, replicas, .. }: Terms) -> Self {
+    fn new(seed: u64, Terms { size, replicas, apart, .. }: Terms) -> Self {
         let clock = Arc::new(Paused::start());
         let mut world = World::new(seed, Arc::clone(&clock));
         let count = replicas.unwrap_or_else(|| if size.is_some() { 1 } else { replicas::of(seed) });
-        let ambients = replicas::ambients(seed, count, &clock, &mut world);
+        let ambients = replicas::ambients(seed, (count, apart), &clock, &mut world);
         let mut plan = Chance::new(seed ^ 0x5eed);
         let objects = size.map_or_else(|| 1 + plan.below(3), |size| size.objects);
         world.furnish(objects);

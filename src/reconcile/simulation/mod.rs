@@ -9,6 +9,7 @@
 //! make simulate SEEDS=10000        seeds 0 to 9999
 //! make simulate FROM=4711 SEEDS=1  one seed, with all of its log
 //! REPLICAS=3 make simulate         three replicas, whatever the seed says
+//! APART=600 make simulate          clocks of replicas are ahead or late by up to ten minutes, and not two
 //! ```
 
 mod chance;
@@ -190,7 +191,8 @@ fn simulate() {
     let began = std::time::Instant::now();
     let (from, seeds) = (number("FROM", 0), number("SEEDS", 10_000));
     let replicas = usize::try_from(number("REPLICAS", 0)).ok().filter(|replicas| *replicas > 0);
-    let terms = Terms { replicas, ..Terms::default() };
+    let apart = i64::try_from(number("APART", 0)).ok().filter(|apart| *apart > 0);
+    let terms = Terms { replicas, apart, ..Terms::default() };
     let sum = run_all(from, seeds, terms);
     let took = began.elapsed().as_secs_f64();
     println!(

@@ -11,7 +11,7 @@ use super::driver::{Driver, POLL};
 use super::world::{Apart, Paused, Stream, World};
 use crate::ambient::{Ambient, Clock};
 
-/// So far a replica's clock is ahead or late at most, in seconds.
+/// So far a replica's clock is ahead or late at most, in seconds, where nobody says it.
 const MOST_APART: i64 = 120;
 
 /// How many replicas a seed has: every other one has one.
@@ -24,15 +24,21 @@ pub(super) fn of(seed: u64) -> usize {
 }
 
 /// What surrounds each of them.
-pub(super) fn ambients(seed: u64, count: usize, clock: &Arc<Paused>, world: &mut World) -> Vec<Ambient> {
+pub(super) fn ambients(
+    seed: u64,
+    (count, apart): (usize, Option<i64>),
+    clock: &Arc<Paused>,
+    world: &mut World,
+) -> Vec<Ambient> {
+    let most = apart.unwrap_or(MOST_APART);
     let mut clocks = Chance::new(seed ^ 0xc10c);
     world.streams.resize_with(count, Stream::default);
     if count > 1 {
-        world.apart = TimeDelta::seconds(2 * MOST_APART);
+        world.apart = TimeDelta::seconds(2 * most);
     }
     let of = |replica: usize| {
         let throw = i64::try_from(clocks.below(241)).unwrap() - MOST_APART;
-        let by = if count > 1 { TimeDelta::seconds(throw) } else { TimeDelta::zero() };
+        let by = if count > 1 { TimeDelta::seconds(throw * most / MOST_APART) } else { TimeDelta::zero() };
         let clock = Arc::new(Apart(Arc::clone(clock), by)) as Arc<dyn Clock>;
         let dice = Dice::new(!seed ^ (u64::try_from(replica).unwrap() << 32));
         Ambient::new(clock, Arc::new(dice))

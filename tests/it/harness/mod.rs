@@ -337,6 +337,21 @@ impl Ctx {
         nats::Nats::start(&self.0.world.peers, &self.folder("nats")).await
     }
 
+    /// A cluster of three NATS servers, for this test only.
+    pub(crate) async fn nats_cluster(&self) -> nats::Nats {
+        nats::Nats::cluster(&self.0.world.peers, &self.folder("nats")).await
+    }
+
+    /// The same, with its files below a folder of the test's.
+    pub(crate) async fn nats_cluster_in(&self, folder: &Path) -> nats::Nats {
+        nats::Nats::cluster(&self.0.world.peers, folder).await
+    }
+
+    /// The same, with a proxy on each way between servers, and from clients to servers.
+    pub(crate) async fn cut_nats_cluster(&self) -> (nats::Nats, nats::Ways) {
+        nats::Nats::cut_cluster(&self.0.world.peers, &self.folder("nats")).await
+    }
+
     /// An HTTP proxy of the test's own. `places` says where names lead that no DNS knows; `login` is what it asks for.
     pub(crate) async fn http_proxy(&self, places: &[(String, String)], login: Option<&str>) -> HttpProxy {
         HttpProxy::start(&self.0.world.peers, places, login).await
