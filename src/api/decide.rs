@@ -65,8 +65,9 @@ pub struct Seen {
     pub running: Option<Tag>,
 }
 
-/// The body of a decision.
+/// The body of a decision. A name that it does not have is refused: a guard that is misspelt would be none.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Decision {
     /// What was seen.
@@ -79,6 +80,7 @@ pub struct Decision {
 
 /// What is decided at once.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct Decisions {
     /// `approve`, `skip` or `snooze`.
@@ -94,6 +96,7 @@ pub struct Decisions {
 
 /// What was seen, and of which workload.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct SeenItem {
     /// Where the workload is.
@@ -150,7 +153,7 @@ pub(super) async fn many<Q: QueueAdmin>(
 
 const UNREAD: Problem = Problem::new(
     StatusCode::BAD_REQUEST,
-    "the body is JSON (Content-Type: application/json) as openapi.json has it: container and version of what was seen, at least; tags and digests as they are in an image",
+    "the body is JSON (Content-Type: application/json) as openapi.json has it: container and version of what was seen, at least; tags and digests as they are in an image, and no other name",
 );
 
 fn wrong(detail: &'static str) -> Problem {

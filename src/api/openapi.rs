@@ -264,6 +264,10 @@ pub(super) fn document() -> Value {
         "token": {"type": "http", "scheme": "bearer"},
         "session": {"type": "apiKey", "in": "cookie", "name": "__Host-image-watcher"},
     });
+    // They are put together of parts, none of which alone knows all names.
+    for body in ["Decision", "Decisions", "SeenItem"] {
+        document["components"]["schemas"][body]["unevaluatedProperties"] = json!(false);
+    }
     document["paths"] = json!({});
     for route in routes() {
         document["paths"][&route.1][route.0] = operation(&route);

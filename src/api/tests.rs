@@ -435,6 +435,10 @@ async fn what_is_no_decision_is_told_and_nothing_is_done() {
         json!({"container": "web", "version": "1.0.1", "digest": "sha256:x"}),
         json!({"container": "web", "version": "1.0.1", "for": "91d"}),
         json!({"container": "web", "version": "1.0.1", "for": "0s"}),
+        // A guard that is misspelt would be none.
+        json!({"container": "web", "version": "1.0.1", "diggest": Digest::of(b"1").to_string()}),
+        json!({"container": "web", "version": "1.0.1", "runing": "1.0.0"}),
+        json!({"container": "web", "version": "1.0.1", "confirm": true}),
         json!([]),
     ];
     for body in bodies {
@@ -443,9 +447,16 @@ async fn what_is_no_decision_is_told_and_nothing_is_done() {
     let item = json!({"namespace": "shop", "kind": "deploy", "name": "nowhere", "container": "web", "version": "1"});
     let mut unread = item.clone();
     unread["running"] = json!("no tag!");
-    let many = json!({"action": "skip", "items": [item, unread]});
-    let many = TestRequest::post().uri("/api/v1/decisions").set_json(many);
-    assert_eq!(stage.ask(Some(Role::Approver), many, "/decisions").await.0, 400, "all are read before one is done");
+    let mut misspelt = item.clone();
+    misspelt["runing"] = json!("1.0.0");
+    for many in [
+        json!({"action": "skip", "items": [item.clone(), unread]}),
+        json!({"action": "skip", "items": [item.clone(), misspelt]}),
+        json!({"action": "skip", "items": [item], "dryRun": true}),
+    ] {
+        let many = TestRequest::post().uri("/api/v1/decisions").set_json(many);
+        assert_eq!(stage.ask(Some(Role::Approver), many, "/decisions").await.0, 400, "all are read before one is done");
+    }
     let form = TestRequest::post()
         .uri("/api/v1/workloads/shop/deploy/web/skip")
         .set_form([("container", "web"), ("version", "1")]);

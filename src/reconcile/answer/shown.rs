@@ -105,13 +105,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let running = found.reference().and_then(|image| image.running_tag());
         let ledger = draft.record.known(container);
         let question = match self.open_question(ledger, shown, press.action) {
-            Some(question) => question,
             None if let Some(answer) = answered_before(&draft, shown, press.action, running.as_ref()) => {
                 return Ok(Ok(Found::Answered(answer)));
             }
-            None if shown.running.is_some() && shown.running != running => {
-                return Ok(Err(NotShown::Runs(running)));
-            }
+            _ if !shown.ran(running.as_ref()) => return Ok(Err(NotShown::Runs(running))),
+            Some(question) => question,
             None => match self.question_anew(&draft, shown, press.action) {
                 Ok(question) => {
                     draft.ask(container, question.clone(), self.0.ambient.now());
@@ -209,6 +207,11 @@ impl Shown {
         terms.tag == self.version && self.digest.as_ref().is_none_or(|digest| *digest == terms.digest)
     }
 
+    /// Whether this is what they saw running, where that was seen.
+    fn ran(&self, running: Option<&Tag>) -> bool {
+        self.running.as_ref().is_none_or(|seen| Some(seen) == running)
+    }
+
     fn is_of(&self, choice: &Choice) -> bool {
         choice.version == self.version && self.digest.as_ref().is_none_or(|digest| *digest == choice.digest)
     }
@@ -227,5 +230,9 @@ fn answered_before(draft: &Draft, shown: &Shown, action: Action, running: Option
         Action::Snooze | Action::Renew => return None,
     };
     let answered = ledger.answered_about(&shown.version, shown.digest.as_ref(), given).filter(|_| stands)?;
+    // What they saw run is what ran then, or what its answer made of it.
+    if !shown.ran(running) && !shown.ran(answered.terms.from_tag().as_ref()) {
+        return None;
+    }
     Some(decided(&draft.record, (&draft.workload, &shown.container), answered))
 }

@@ -94,6 +94,28 @@ async fn what_moved_since_it_was_seen_is_not_answered() {
 }
 
 #[tokio::test]
+async fn nothing_is_answered_that_was_seen_beside_something_else_than_what_runs() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let beside = |running: &str, version: &str| Shown { running: Tag::parse(running).ok(), ..stage.as_shown(version) };
+    let (writes, runs) = (stage.writes(), |tag: &str| NotShown::Runs(Tag::parse(tag).ok()));
+    for action in [Action::Approve, Action::ApproveOutsideWindow, Action::Skip, Action::Snooze] {
+        let refused = stage.decides_as("alice", action, &beside("0.9", "1.0.1")).await;
+        assert_eq!(refused.unwrap_err(), runs("1.0.0"), "{action:?}");
+    }
+    assert_eq!((stage.writes(), stage.cluster.image().as_str()), (writes, OLD));
+    let answer = stage.decides_as("alice", Action::Approve, &beside("1.0.0", "1.0.1")).await;
+    assert!(matches!(answer, Ok(Answer::Approved(_))), "{answer:?}");
+    let again = stage.decides_as("alice", Action::Approve, &beside("0.9", "1.0.1")).await;
+    assert_eq!(again.unwrap_err(), runs("1.0.1"), "nor is it what was answered before");
+    for running in ["1.0.0", "1.0.1"] {
+        let again = stage.decides_as("alice", Action::Approve, &beside(running, "1.0.1")).await;
+        assert!(matches!(again, Ok(Answer::Approved(_))), "as it was seen before, or is by now: {again:?}");
+    }
+    let refused = stage.decides_as("alice", Action::Rollback, &beside("0.9", "1.0.0")).await;
+    assert_eq!(refused.unwrap_err(), runs("1.0.1"));
+}
+
+#[tokio::test]
 async fn one_person_counts_once_by_sign_in_and_by_link() {
     let stage = Stage::team(needing("2", &[])).await;
     let shown = stage.as_shown("1.0.1");
