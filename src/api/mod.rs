@@ -183,7 +183,7 @@ pub fn public_routes<Q: Letters>(config: &mut ServiceConfig) {
 fn known<Q: Letters>(config: &mut ServiceConfig) {
     config
         .service(at("/health", seen().to(health::health::<Q>), "GET, HEAD"))
-        .service(at("/openapi.json", seen().to(openapi), "GET, HEAD"))
+        .service(at("/openapi.json", seen().to(openapi::<Q>), "GET, HEAD"))
         .service(at("/events", web::get().to(events::events::<Q>), "GET"))
         .service(at("/feed.atom", seen().to(feed::feed::<Q>), "GET, HEAD"))
         .service(at("/summary", seen().to(workloads::summary::<Q>), "GET, HEAD"))
@@ -228,8 +228,17 @@ async fn of_a_visitor<B: MessageBody>(
 /// What the API is, in `OpenAPI` 3.1.
 const OPENAPI: &str = include_str!("openapi.json");
 
-async fn openapi(request: HttpRequest) -> HttpResponse {
-    answer::tagged(&request, "application/json", OPENAPI.into())
+/// Where it says that the API is.
+const SERVERS: &str = r#""servers":[{"url":"/api/v1"}]"#;
+
+async fn openapi<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
+    // The private listener has no path before its own.
+    let is_public = request.extensions().get::<Visitor>().is_some();
+    let page = api.home.page.as_ref().filter(|_| is_public);
+    let base = page.map(|page| page.path().trim_end_matches('/')).unwrap_or_default();
+    let servers = serde_json::json!([{"url": format!("{base}/api/v1")}]);
+    let body = OPENAPI.replace(SERVERS, &format!(r#""servers":{servers}"#));
+    answer::tagged(&request, "application/json", body.into())
 }
 
 /// Adds what stands in the place of page and API where nobody can sign in: an answer that says how to enable them. Also for a

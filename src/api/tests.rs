@@ -270,6 +270,36 @@ async fn each_document_is_as_openapi_json_says() {
 }
 
 #[actix_web::test]
+async fn the_document_says_where_the_api_is_for_whoever_reads_it() {
+    for (page, expected) in [
+        (None, "/api/v1"),
+        (Some("https://iw.example.com"), "/api/v1"),
+        (Some("https://iw.example.com/iw/eu"), "/iw/eu/api/v1"),
+        (Some("https://iw.example.com/iw/eu/"), "/iw/eu/api/v1"),
+    ] {
+        let stage = Stage::new(&["web"]);
+        let home = Home { page: page.map(|page| url::Url::parse(page).unwrap()), ..Home::default() };
+        let api = Data::new(Api { home, ..stage.api.get_ref().clone() });
+        let request = || {
+            let request = TestRequest::get().uri("/api/v1/openapi.json").peer_addr("127.0.0.1:5".parse().unwrap());
+            request.insert_header(("host", "localhost:9090")).to_request()
+        };
+        let public = web::scope("/api/v1").configure(public_routes::<SqliteQueue>);
+        let public = init_service(App::new().app_data(api.clone()).service(public)).await;
+        let signed_in = request();
+        let who = SignedIn::read("alice").unwrap();
+        signed_in.extensions_mut().insert(Visitor { who, role: Role::Viewer, form_token: String::new() });
+        let body: Value = serde_json::from_slice(&read_body(call_service(&public, signed_in).await).await).unwrap();
+        assert_eq!(body["servers"], json!([{"url": expected}]));
+        let private = App::new().app_data(api);
+        let private = private.configure(|config| routes::<SqliteQueue>(config, [127, 0, 0, 1].into()));
+        let private = init_service(private).await;
+        let body: Value = serde_json::from_slice(&read_body(call_service(&private, request()).await).await).unwrap();
+        assert_eq!(body["servers"], json!([{"url": "/api/v1"}]), "in the pod there is no path before it");
+    }
+}
+
+#[actix_web::test]
 async fn nobody_is_answered_who_is_not_signed_in_and_a_viewer_decides_nothing() {
     let stage = Stage::new(&["web"]);
     for path in ["/workloads", "/questions", "/summary", "/brake", "/deliveries", "/sources", "/registries"] {
