@@ -75,13 +75,28 @@ fn told_of(owner: &Owner, repository: &str, settings: Option<&Settings>, step: &
     OwnerView::Known(OwnerTold { owner: Owner::clone(owner), keep, asks_first })
 }
 
-/// The notice about a question: that it is asked, or how it was answered.
-pub(super) fn of_question(
+/// The notice that a question is asked.
+pub(super) fn of_question(target: &Target, settings: Option<&Settings>, question: &Question) -> Notice {
+    let reminder = question.reminders;
+    Notice { reminder, ..about(target, settings, question, NoticeKind::Available, question.asked) }
+}
+
+/// The notice that somebody answered a question with «not this version», then.
+pub(super) fn of_skip(
+    target: &Target,
+    settings: Option<&Settings>,
+    question: &Question,
+    (by, at): (&Actor, DateTime<Utc>),
+) -> Notice {
+    Notice { by: Some(by.clone()), ..about(target, settings, question, NoticeKind::Skipped, at) }
+}
+
+fn about(
     target: &Target,
     settings: Option<&Settings>,
     question: &Question,
     kind: NoticeKind,
-    by: Option<&Actor>,
+    at: DateTime<Utc>,
 ) -> Notice {
     let step = Step::of_terms(&question.terms, question.level);
     Notice {
@@ -90,10 +105,8 @@ pub(super) fn of_question(
         preflight: question.preflight.clone(),
         because: question.because.clone(),
         approval: Some(approval(&question.terms)),
-        by: by.cloned(),
         group: question.group.clone(),
-        reminder: if kind == NoticeKind::Available { question.reminders } else { 0 },
-        ..notice(target, settings, kind, question.asked, &step)
+        ..notice(target, settings, kind, at, &step)
     }
 }
 

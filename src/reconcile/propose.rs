@@ -8,11 +8,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 
 use super::draft::{Chosen, Work, image_of};
-use super::notices::{ends, of_gone, of_held, of_question, of_unfit, with_way_back};
+use super::notices::{ends, of_gone, of_held, of_question, of_skip, of_unfit, with_way_back};
 use super::{Reconciler, Step, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
-use crate::domain::event::{Notice, NoticeKind};
+use crate::domain::event::Notice;
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Ledger, Question, Stands, Update};
 use crate::domain::reference::{Digest, Tag};
@@ -167,7 +167,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn asked_notice(&self, target: &Target, settings: Option<&Settings>, question: &Question) -> Notice {
         let needed = self.needed(&target.workload, question, &target.container);
         let approvals = Ballot { votes: question.votes.clone(), needed, is_yours: false }.counted();
-        Notice { approvals, ..of_question(target, settings, question, NoticeKind::Available, None) }
+        Notice { approvals, ..of_question(target, settings, question) }
     }
 
     /// Nobody is told of a question whose links' time is over before people are reminded of it.
@@ -244,7 +244,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some((answered, question)) = ledger.skipped(now).zip(ledger.question.as_ref())
             && answered.terms.id == question.terms.id
         {
-            notices.push(of_question(target, settings, question, NoticeKind::Skipped, Some(&answered.by)));
+            notices.push(of_skip(target, settings, question, (&answered.by, answered.at)));
         }
         if let Some(update) = ledger.ended(now) {
             // Records of earlier releases do not say why it was left.

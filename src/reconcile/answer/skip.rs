@@ -7,7 +7,6 @@ use super::asked::Asked;
 use crate::cluster::Cluster;
 use crate::cluster::WorkloadEvent;
 use crate::domain::approval::Approval;
-use crate::domain::event::NoticeKind;
 use crate::domain::policy;
 use crate::domain::record::Event;
 use crate::domain::reference::ImageReference;
@@ -16,7 +15,7 @@ use crate::domain::wording::moment;
 use crate::domain::workload::said;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Draft;
-use crate::reconcile::notices::of_question;
+use crate::reconcile::notices::of_skip;
 use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -47,7 +46,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Ok(from) = ImageReference::parse(&approval.from_image) {
             let target = Target { workload, ..self.target(asked, &from).await };
             let settings = self.settings(&target).ok();
-            let notice = of_question(&target, settings.as_ref(), &question, NoticeKind::Skipped, Some(&by));
+            let notice = of_skip(&target, settings.as_ref(), &question, (&by, now));
             if let Err(error) = self.tell_of(&target, &notice, trace).await {
                 tracing::warn!(error = %chain(&error), "the skip is told by the next look");
                 self.look_after(&target, trace).await;

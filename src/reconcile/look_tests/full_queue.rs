@@ -112,14 +112,26 @@ async fn not_this_version_counts_and_is_told_by_the_next_look() {
     let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
     stage.look().await;
     let link = stage.link();
+    stage.clock.step(TimeDelta::hours(5));
+    let skipped = stage.clock.now();
     let answer = when_full(&stage.reconciler).answer(&link, Action::Skip, "trace").await;
     assert!(matches!(answer, Answer::Skipped(_)), "{answer:?}");
     assert_eq!(stage.cluster.annotation("skip").as_deref(), Some("1.0.1"));
     let lines = log.lines();
     assert!(lines.iter().any(|line| line.contains("WARN") && line.contains("the queue holds 0 jobs")), "{lines:?}");
     stage.told();
+    stage.clock.step(TimeDelta::hours(1));
     stage.look().await;
+    let at = |stage: &Stage| stage.joe.0.lock().unwrap().iter().map(|it| it.at.timestamp()).collect::<Vec<_>>();
+    assert_eq!(at(&stage), [skipped.timestamp()], "when it was answered, not when it was asked");
     assert_eq!(stage.told(), [("update.skipped", "1.0.1".to_owned())]);
+    let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.told();
+    stage.clock.step(TimeDelta::hours(5));
+    let skipped = stage.clock.now();
+    stage.reconciler.answer(&stage.link(), Action::Skip, "trace").await;
+    assert_eq!(at(&stage), [skipped.timestamp()], "also where it is told at once");
 }
 
 #[tokio::test]
