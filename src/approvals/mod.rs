@@ -43,7 +43,7 @@ use crate::domain::approval::Token;
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::listener::{Bodies, Meter, unread};
 use crate::queue::{Queue, Records};
-use crate::reconcile::{Answer, Asked, OpenedList, Reconciler, Resuming};
+use crate::reconcile::{Answer, Asked, OpenedList, Reconciler, Resuming, Settled};
 use crate::registry::Registry;
 use crate::telemetry::spans;
 
@@ -161,16 +161,17 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
         Err(wrong) => return shared.pages.wrong(&wrong, to),
     };
     let state = shared.reconciler.asked_by(&parsed, press.by.as_ref()).await;
-    let replayed = state.is_decided();
     // Whoever may still act need not make room for others. A link that can do nothing more has no place of its own, nor has
     // who keeps the form to himself.
     if let (Answer::Open(_) | Answer::Snoozed(..), Some(connection)) = (&state, request.conn_data::<Meter>()) {
         connection.known(state.holder().unwrap_or("a link"));
     }
-    let act = async |trace: &str| shared.reconciler.answer_to(&parsed, &press, trace).await;
-    let answer = followed(&shared.ambient, act).await;
+    let act = async |trace: &str| shared.reconciler.settle(&parsed, &press, trace).await;
+    let Settled { answer, is_own } = followed(&shared.ambient, act).await;
+    // What others decided, before or in the same moment, is no success of this press.
+    let replayed = !is_own && answer.is_decided();
     // What was just done is shown by a GET of the same link, so that reloading it repeats nothing.
-    let done = !replayed && (answer.is_decided() || answer.is_noted());
+    let done = is_own && (answer.is_decided() || answer.is_noted());
     if done && !to.is_program {
         let location = format!("{}/a/{}", shared.base_path, token);
         return shared.pages.see_other(&location);

@@ -107,6 +107,21 @@ pub enum Answer {
     Unread,
 }
 
+/// What became of a link that somebody pressed.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The state of the link then.
+    pub answer: Answer,
+    /// Whether this press made it so, and not one before it or at the same time.
+    pub is_own: bool,
+}
+
+impl Settled {
+    fn before(answer: Answer) -> Self {
+        Self { answer, is_own: false }
+    }
+}
+
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What a link is about, for whoever signed in. Changes nothing.
     pub async fn asked_by(&self, token: &Token, by: Option<&SignedIn>) -> Answer {
@@ -127,15 +142,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Answers a link. What it allows is done at most once, whoever else presses at the same time.
     pub async fn answer_to(&self, token: &Token, press: &Press, trace: &str) -> Answer {
-        let (answer, about) = self.answered(token, press, trace).await;
-        let (action, outcome) = (press.action.as_str(), word(&answer));
+        self.settle(token, press, trace).await.answer
+    }
+
+    /// The same, with whether this press did it.
+    pub async fn settle(&self, token: &Token, press: &Press, trace: &str) -> Settled {
+        let (settled, about) = self.answered(token, press, trace).await;
+        let answer = &settled.answer;
+        let (action, outcome) = (press.action.as_str(), word(answer));
         self.count_answer(action, outcome);
         if let Some(asked) = about {
-            if is_answered(&answer) {
+            if settled.is_own && is_answered(answer) {
                 self.waited(outcome, &asked.approval.id);
             }
             let (workload, container) = (&asked.workload.id, &asked.approval.container);
-            let by = match &answer {
+            let by = match answer {
                 Answer::Approved(entry) => entry.by.clone(),
                 _ => asked.by().to_string(),
             };
@@ -143,7 +164,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         } else {
             tracing::info!(approval = %token.approval(), action, outcome, "a link was answered");
         }
-        answer
+        settled
     }
 
     fn count_answer(&self, action: &'static str, outcome: &'static str) {
@@ -153,29 +174,30 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Carries the answer out, again while the question is still open but its record was written to meanwhile. Says too
     /// what the link is about, where that is known.
-    async fn answered(&self, token: &Token, press: &Press, trace: &str) -> (Answer, Option<Box<Asked>>) {
+    async fn answered(&self, token: &Token, press: &Press, trace: &str) -> (Settled, Option<Box<Asked>>) {
         if let Some(resuming) = self.asked_to_resume(token).await {
-            return (self.resuming(resuming, press, trace).await, None);
+            let is_own = matches!(resuming, Resuming::Open(_));
+            return (Settled { answer: self.resuming(resuming, press, trace).await, is_own }, None);
         }
         let mut last = (Answer::Unknown, None);
         for _ in 0..ATTEMPTS {
             let Ok(Some(Found::Current { asked, question, draft })) = self.find(token, press.by.as_ref()).await else {
-                return (self.asked_by(token, press.by.as_ref()).await, None);
+                return (Settled::before(self.asked_by(token, press.by.as_ref()).await), None);
             };
             match self.state(Asked::clone(&asked), &question, &draft) {
                 Answer::Open(_) | Answer::Snoozed(..) => {}
                 Answer::Expired(_) if press.action == Action::Renew => {}
-                other => return (other, Some(asked)),
+                other => return (Settled::before(other), Some(asked)),
             }
             if let Some(answer) = self.tried(&asked, &question, *draft, press, trace).await {
-                return (answer, Some(asked));
+                return (Settled { answer, is_own: true }, Some(asked));
             }
             last = (Answer::Later(asked.clone()), Some(asked));
         }
         match self.asked_by(token, press.by.as_ref()).await {
-            Answer::Open(_) | Answer::Snoozed(..) => last,
+            Answer::Open(_) | Answer::Snoozed(..) => (Settled::before(last.0), last.1),
             // Somebody else was faster: what they made of it is the answer.
-            other => (other, last.1),
+            other => (Settled::before(other), last.1),
         }
     }
 

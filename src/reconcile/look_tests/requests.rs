@@ -324,6 +324,30 @@ async fn of_two_who_go_back_at_once_by_the_link_one_does() {
 }
 
 #[tokio::test]
+async fn of_answers_that_come_together_one_is_its_own() {
+    for actions in [[Action::Skip, Action::Approve], [Action::Approve, Action::Skip], [Action::Skip, Action::Skip]] {
+        let stage = Stage::new(workload(&[("web", OLD)], &[]), &["1.0.0", "1.0.1"]);
+        stage.look().await;
+        let (link, [one, other]) = (stage.link(), actions.map(Press::of));
+        let (first, second) = tokio::join!(
+            stage.reconciler.settle(&link, &one, "trace"),
+            stage.reconciler.settle(&link, &other, "trace")
+        );
+        assert_eq!(usize::from(first.is_own) + usize::from(second.is_own), 1, "{first:?} {second:?}");
+        let own = if first.is_own { actions[0] } else { actions[1] };
+        for settled in [first, second] {
+            let is_what_became_of_it = match own {
+                Action::Skip => matches!(settled.answer, Answer::Skipped(_)),
+                _ => matches!(settled.answer, Answer::Approved(_)),
+            };
+            assert!(is_what_became_of_it, "{settled:?}");
+        }
+        let later = stage.reconciler.settle(&link, &one, "trace").await;
+        assert!(!later.is_own, "{later:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_goes_back_past_what_never_ran_is_followed() {
     let stage = Stage::new(auto(&[]), &["1.0.0"]);
     stage.written().await;
