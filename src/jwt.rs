@@ -6,7 +6,7 @@ mod signatures;
 
 use std::time::Duration;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use tokio::sync::Mutex;
 
@@ -45,8 +45,8 @@ struct Fetched {
 /// Which key signed a token, as the token says.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'k> {
-    /// Its name.
-    pub(crate) kid: &'k str,
+    /// Its name; nothing where the token says none, as where there is one key alone.
+    pub(crate) kid: Option<&'k str>,
     /// How it signs.
     pub(crate) algorithm: Algorithm,
 }
@@ -68,13 +68,10 @@ impl Keys {
         let mut known = self.known.lock().await;
         let now = self.ambient.monotonic();
         let age = |at: Duration| now.saturating_sub(at);
-        if let Some(set) = known.set.as_ref().filter(|set| age(set.at) < FRESH)
-            && let Some(key) = find(&set.keys, wanted)
-        {
-            return Some(key);
-        }
-        if known.asked.is_some_and(|at| age(at) < BETWEEN) {
-            return None;
+        let held = known.set.as_ref().filter(|set| age(set.at) < FRESH).and_then(|set| find(&set.keys, wanted));
+        // A key that has no name may be another by now.
+        if known.asked.is_some_and(|at| age(at) < BETWEEN) || (held.is_some() && wanted.kid.is_some()) {
+            return held;
         }
         known.asked = Some(now);
         match self.fetch(url.clone()).await {
@@ -88,7 +85,7 @@ impl Keys {
                 if !std::mem::replace(&mut known.failing, true) {
                     tracing::warn!(host = outbound::written_host(url), error = %crate::telemetry::chain(&*error), "the keys that tokens are signed with can't be fetched; it is tried again each minute, and told once");
                 }
-                None
+                held
             }
         }
     }
@@ -110,14 +107,23 @@ impl Keys {
     }
 }
 
-/// The key of this name, if the set has it and it is one for this algorithm.
+/// The key of this name, if the set has it and it is one for this algorithm; without a name, the only one for it
+/// (`OpenID` Connect Core, 10.1).
 fn find(keys: &JwkSet, wanted: Wanted<'_>) -> Option<DecodingKey> {
-    let key = keys.find(wanted.kid)?;
+    let key = match wanted.kid {
+        Some(kid) => keys.find(kid)?,
+        None => {
+            let mut all = keys.keys.iter().filter(|key| is_for(key, wanted.algorithm));
+            let only = all.next()?;
+            all.next().is_none().then_some(only)?
+        }
+    };
     is_for(key, wanted.algorithm).then(|| DecodingKey::from_jwk(key).ok())?
 }
 
 fn is_for(key: &Jwk, algorithm: Algorithm) -> bool {
     match (&key.algorithm, algorithm) {
+        _ if matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption)) => false,
         (AlgorithmParameters::RSA(_), Algorithm::RS256) => true,
         (AlgorithmParameters::EllipticCurve(curve), Algorithm::ES256) => curve.curve == EllipticCurve::P256,
         _ => false,

@@ -310,8 +310,13 @@ impl Access {
         if let Some(suppressed) = self.repeats.line("", error.to_string(), now) {
             tracing::warn!(suppressed, error = %chain(error), hint = error.hint(), "nobody can sign in at the provider");
         }
-        let message = if matches!(error, OidcError::Client(_)) { Message::NotUs } else { Message::NoAnswer };
+        let (message, retry_after) = match error {
+            OidcError::Client(_) => (Message::NotUs, None),
+            // It comes from the provider itself, and the next one is as this one.
+            OidcError::Token(_) => (Message::NotTaken, None),
+            _ => (Message::NoAnswer, Some(10)),
+        };
         let said = Said::refusal(StatusCode::SERVICE_UNAVAILABLE, message);
-        self.page.says(request.headers(), &Said { retry_after: Some(10), ..said })
+        self.page.says(request.headers(), &Said { retry_after, ..said })
     }
 }

@@ -66,6 +66,8 @@ pub(super) enum Message<'m> {
     NoAnswer,
     /// The provider does not take us.
     NotUs,
+    /// We do not take what the provider says.
+    NotTaken,
     /// What is the same in all languages.
     Other(&'m str),
 }
@@ -151,6 +153,9 @@ impl Message<'_> {
             Self::NotUs => {
                 "The provider does not take image-watcher itself, so nobody can sign in: whoever runs it has to mend that, and its log says how."
             }
+            Self::NotTaken => {
+                "What the provider says is not taken here, and a new try changes nothing: whoever runs image-watcher has to mend that, and its log says why."
+            }
             Self::Other(words) => words,
         }
         .to_owned()
@@ -187,6 +192,9 @@ impl Message<'_> {
             Self::NoAnswer => "Le fournisseur ne donne pas de réponse utilisable. Réessayez dans un moment.",
             Self::NotUs => {
                 "Le fournisseur n’accepte pas image-watcher lui-même, et personne ne peut se connecter\u{a0}: à qui l’exploite d’y remédier, son journal dit comment."
+            }
+            Self::NotTaken => {
+                "Ce que dit le fournisseur n’est pas accepté ici, et un nouvel essai n’y change rien\u{a0}: à qui exploite image-watcher d’y remédier, son journal dit pourquoi."
             }
             Self::Other(words) => words,
         }

@@ -46,7 +46,8 @@ impl Keys {
     /// Whether the token vouches for its sender.
     pub(super) async fn vouch(&self, token: &str, rules: &TokenRules) -> bool {
         let Ok(header) = jsonwebtoken::decode_header(token) else { return false };
-        let (Algorithm::RS256, Some(kid)) = (header.alg, header.kid) else { return false };
+        // What would have to be understood (crit) is not.
+        let (Algorithm::RS256, Some(kid), None) = (header.alg, header.kid, header.crit) else { return false };
         // Nobody who does not know the account makes us fetch anything.
         let claimed = jsonwebtoken::dangerous::insecure_decode_claims::<Claimed>(token);
         if !claimed.is_ok_and(|claimed| claimed.email.as_ref() == Some(&rules.email)) {
@@ -67,7 +68,7 @@ impl Keys {
     }
 
     async fn key(&self, kid: &str, rules: &TokenRules) -> Option<DecodingKey> {
-        let wanted = Wanted { kid, algorithm: Algorithm::RS256 };
+        let wanted = Wanted { kid: Some(kid), algorithm: Algorithm::RS256 };
         match &rules.keys {
             KeySet::Given(text) => jwt::Keys::given(text, wanted),
             KeySet::At(url) => self.keys.at(url, wanted).await,

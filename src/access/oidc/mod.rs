@@ -250,8 +250,9 @@ impl Oidc {
         let discovered = self.discovered().await?;
         let token = self.exchange(&discovered, code, &attempt.verifier).await?;
         let (kid, algorithm) = token::signed_with(token.expose())?;
-        let wanted = Wanted { kid: &kid, algorithm };
-        let key = self.keys.at(&discovered.jwks_uri, wanted).await.ok_or(TokenError::Key)?;
+        let wanted = Wanted { kid: kid.as_deref(), algorithm };
+        let without = if kid.is_some() { TokenError::Key } else { TokenError::Unnamed };
+        let key = self.keys.at(&discovered.jwks_uri, wanted).await.ok_or(without)?;
         let now = self.ambient.now().timestamp();
         let identified = token::read(token.expose(), (&key, algorithm), &self.provider, &attempt.nonce, now)?;
         Ok(Arrived { identified, to: attempt.to })

@@ -38,7 +38,12 @@ enum Sign {
 struct Script {
     claims: Value,
     sign: Sign,
+    /// Empty for none.
     kid: &'static str,
+    /// More of the token's header.
+    header: Value,
+    /// Whether both keys for ES256 are published.
+    both: bool,
     challenge: String,
     redirect: String,
     discovery: Value,
@@ -65,7 +70,9 @@ impl Provided {
         let discovery = json!({"issuer": issuer, "authorization_endpoint": format!("{issuer}/authorize?tenant=1"),
             "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}/keys")});
         let (challenge, redirect) = (String::new(), String::new());
-        let script = Script { claims: json!({}), sign: Sign::Rs256, kid: "rsa", challenge, redirect, discovery };
+        let (header, both) = (json!({}), false);
+        let (claims, sign, kid) = (json!({}), Sign::Rs256, "rsa");
+        let script = Script { claims, sign, kid, header, both, challenge, redirect, discovery };
         Self { listener, issuer, script: Mutex::new(script), rsa, keys: [key(), key()] }
     }
 
@@ -156,10 +163,14 @@ impl Provided {
     fn published(&self) -> Value {
         let PublicKeyComponents::<Vec<u8>> { n, e } = PublicKeyComponents::from(self.rsa.public());
         let [n, e] = [n, e].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
-        let point = self.keys[0].public_key().as_ref();
-        let [x, y] = [&point[1..33], &point[33..]].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+        let curve = |key: &EcdsaKeyPair, kid: &str, used: &str| {
+            let point = key.public_key().as_ref();
+            let [x, y] = [&point[1..33], &point[33..]].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+            json!({"kty": "EC", "use": used, "kid": kid, "crv": "P-256", "x": x, "y": y})
+        };
+        let used = if self.script.lock().unwrap().both { "sig" } else { "enc" };
         json!({"keys": [{"kty": "RSA", "use": "sig", "kid": "rsa", "n": n, "e": e},
-            {"kty": "EC", "use": "sig", "kid": "ec", "crv": "P-256", "x": x, "y": y}]})
+            curve(&self.keys[0], "ec", "sig"), curve(&self.keys[1], "another", used)]})
     }
 
     fn signed(&self, script: &Script) -> String {
@@ -169,7 +180,12 @@ impl Provided {
             Sign::Hs256 => "HS256",
             Sign::None => "none",
         };
-        let parts = [json!({"alg": alg, "typ": "JWT", "kid": script.kid}), script.claims.clone()];
+        let mut header = script.header.clone();
+        (header["alg"], header["typ"]) = (json!(alg), json!("JWT"));
+        if !script.kid.is_empty() {
+            header["kid"] = json!(script.kid);
+        }
+        let parts = [header, script.claims.clone()];
         let message = parts.map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
         let (bytes, random) = (message.as_bytes(), SystemRandom::new());
         let signature = match script.sign {
@@ -346,6 +362,43 @@ async fn a_forged_token_lets_nobody_in() {
 }
 
 #[tokio::test]
+async fn a_token_need_not_name_its_key_where_there_is_one_for_it_alone() {
+    let provided = Provided::new().await;
+    let finished = async |sign, kid, header: Value, both: bool| {
+        let oidc = Provided::client(provided.provider());
+        let browser = begun(&provided, &oidc, sign, kid, |_| {}).await;
+        {
+            let mut script = provided.script.lock().unwrap();
+            (script.header, script.both) = (header, both);
+        }
+        let finished = oidc.finish(&browser.headers, &browser.returned(&format!("code={CODE}"))).await;
+        finished.map(drop).map_err(|error| error.to_string())
+    };
+    let unnamed = "does not say which key";
+    let critical = "(crit)";
+    let work = async {
+        for (sign, kid, header, both, refused) in [
+            (Sign::Rs256, "", json!({}), false, None),
+            (Sign::Es256, "", json!({}), false, None),
+            (Sign::Es256, "", json!({}), true, Some(unnamed)),
+            (Sign::Es256, "ec", json!({}), true, None),
+            (Sign::OtherEs256, "", json!({}), false, Some("is not of this provider")),
+            (Sign::Hs256, "", json!({}), false, Some("RS256 or ES256")),
+            (Sign::Rs256, "rsa", json!({"crit": ["x"], "x": 1}), false, Some(critical)),
+            (Sign::Rs256, "rsa", json!({"crit": []}), false, Some(critical)),
+            (Sign::Rs256, "rsa", json!({"x": 1}), false, None),
+        ] {
+            let told = finished(sign, kid, header.clone(), both).await;
+            match refused {
+                None => assert_eq!(told, Ok(()), "{sign:?} {kid} {header}"),
+                Some(word) => assert!(told.as_ref().is_err_and(|it| it.contains(word)), "{sign:?} {header}: {told:?}"),
+            }
+        }
+    };
+    provided.beside(work).await;
+}
+
+#[tokio::test]
 async fn what_comes_back_is_of_the_browser_that_began() {
     let provided = Provided::new().await;
     let oidc = Provided::client(provided.provider());
@@ -501,7 +554,8 @@ async fn a_provider_that_does_not_take_us_is_no_guess_of_whoever_came() {
     for of_a_person in [TokenError::Name("email".into()), TokenError::Unverified] {
         assert_eq!(told(of_a_person.into()), (false, true));
     }
-    for of_the_provider in [TokenError::Form, TokenError::Key, TokenError::Claims("aud".into()), TokenError::Time] {
+    let of_its_key = [TokenError::Form, TokenError::Critical, TokenError::Key, TokenError::Unnamed];
+    for of_the_provider in of_its_key.into_iter().chain([TokenError::Claims("aud".into()), TokenError::Time]) {
         assert_eq!(told(of_the_provider.into()), (false, false));
     }
 }

@@ -17,11 +17,17 @@ const LONGEST_GROUP: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::access) enum TokenError {
     /// It is none, or is signed in no way that counts.
-    #[error("the ID token is no token that names its key and is signed by RS256 or ES256")]
+    #[error("the ID token is no token that is signed by RS256 or ES256")]
     Form,
+    /// Its header says that more of it has to be understood.
+    #[error("the ID token says that its header has to be understood (crit), and what it names there is not known here")]
+    Critical,
     /// Its key is none of the provider's.
     #[error("the ID token is signed with a key that the provider does not publish")]
     Key,
+    /// It does not say which of several keys is its.
+    #[error("the ID token does not say which key it is signed with (kid), and the provider does not publish one alone")]
+    Unnamed,
     /// The signature, the issuer or the audience is wrong, or one of them is missing.
     #[error("the ID token is not of this provider for this client: {0}")]
     Claims(String),
@@ -48,11 +54,15 @@ pub(in crate::access) struct Identified {
     pub(in crate::access) groups: Vec<String>,
 }
 
-/// Which key a token says that it is signed with, and how.
-pub(super) fn signed_with(token: &str) -> Result<(String, Algorithm), TokenError> {
+/// Which key a token says that it is signed with, if it says so, and how.
+pub(super) fn signed_with(token: &str) -> Result<(Option<String>, Algorithm), TokenError> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Form)?;
-    match (header.alg, header.kid) {
-        (algorithm @ (Algorithm::RS256 | Algorithm::ES256), Some(kid)) => Ok((kid, algorithm)),
+    // RFC 7515, 4.1.11: nothing that may stand there is known here.
+    if header.crit.is_some() {
+        return Err(TokenError::Critical);
+    }
+    match header.alg {
+        algorithm @ (Algorithm::RS256 | Algorithm::ES256) => Ok((header.kid, algorithm)),
         _ => Err(TokenError::Form),
     }
 }
