@@ -225,13 +225,12 @@ impl<'t> Version<'t> {
     }
 
     fn numbered(start: &Start<'t>) -> Self {
-        let platform = start.platform();
-        let (prefix, v, rest) = platform.unwrap_or((start.prefix, start.v, start.rest));
-        let (number, suffix) = number::dotted(rest);
+        let start = start.platform().unwrap_or(*start);
+        let (number, suffix) = number::dotted(start.rest);
         let count = number::count(number);
-        let is_build = count == 1 && (number.len() >= BUILD_DIGITS || (start.is_lettered() && platform.is_none()));
+        let is_build = count == 1 && (number.len() >= BUILD_DIGITS || start.is_lettered());
         let scheme = if is_build { Scheme::Build } else { Scheme::Dotted { count } };
-        Self { prefix, v, number, scheme, suffix }
+        Self { prefix: start.prefix, v: start.v, number, scheme, suffix }
     }
 
     /// Whether any number that is compared has 10^18 or more: then it is no version, and no arithmetic can overflow.

@@ -36,6 +36,9 @@ const NOT_OF_A_VERSION: [&str; 16] = [
     "dependabot",
 ];
 
+/// Before `_`, what has more components is a version: `libtorrentv1-5.2.3_v1.2.20`.
+const PLATFORM_COMPONENTS: usize = 2;
+
 /// With fewer digits behind it, `r` or `b` begins a name: `b200` is a graphics card (S3.6).
 const LETTERED_DIGITS: usize = 4;
 
@@ -84,22 +87,27 @@ impl<'t> Start<'t> {
         !last.is_empty() && NOT_OF_A_VERSION.iter().any(|other| last.eq_ignore_ascii_case(other))
     }
 
-    /// `windows-2019-3.1.8`, `windows-2019-v3.1.8`, `arm-v6-3.1.8`: a number right before a dotted number names the platform
-    /// (S3.2). The prefix with it, the `v` of the version, and the rest from its number on.
-    pub(super) fn platform(&self) -> Option<(&'t str, &'t str, &'t str)> {
-        if self.prefix.is_empty() {
-            return None;
-        }
+    /// `windows-2019-3.1.8`, `windows-2019-v3.1.8`, `arm-v6-1.2.3`: behind words, a number right before a dotted number names the
+    /// platform (S3.2). Where the number begins then.
+    pub(super) fn platform(&self) -> Option<Self> {
         let (number, after) = number::dotted(self.rest);
-        // What has dots behind a `v` is a version itself.
-        if !self.v.is_empty() && number.contains('.') {
+        let components = number::count(number);
+        let is_one = components == 1;
+        // With `v` before it a dotted number is a version, and `_` binds what follows to one.
+        if self.prefix.is_empty() || !(self.v.is_empty() || is_one) {
             return None;
         }
-        let version = after.strip_prefix('-')?;
-        let rest = version.strip_prefix(['v', 'V']).unwrap_or(version);
-        let before = self.text.len() - version.len();
-        let dotted = number::dotted(rest).0.contains('.');
-        dotted.then(|| (leading(self.text, before), leading(version, version.len() - rest.len()), rest))
+        let behind = match after.strip_prefix('-') {
+            Some(behind) => behind,
+            None => after.strip_prefix('_').filter(|_| components <= PLATFORM_COMPONENTS)?,
+        };
+        let (v, rest) = match behind.strip_prefix(['v', 'V']) {
+            Some(rest) => (leading(behind, 1), rest),
+            None => ("", behind),
+        };
+        let words = leading(self.text, self.text.len() - behind.len());
+        let is_dotted = number::dotted(rest).0.contains('.');
+        is_dotted.then_some(Self { text: self.text, words, prefix: words, v, rest })
     }
 }
 

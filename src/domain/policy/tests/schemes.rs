@@ -22,6 +22,27 @@ fn a_letter_before_a_build_number_decides() {
 }
 
 #[test]
+fn a_number_right_before_a_version_names_a_thing() {
+    let cases: [(&str, &[&str], Option<&str>); 10] = [
+        ("windows-2019-v1.2.3", &["windows-2022-v1.2.4", "windows-2019-v1.2.4"], Some("windows-2019-v1.2.4")),
+        ("windows-2019_1.2.3", &["windows-2022_1.2.4", "windows-2019_1.2.4"], Some("windows-2019_1.2.4")),
+        ("debian-11-v1.2.3", &["debian-12-v1.2.3", "debian-12-v1.2.4"], None),
+        ("eu-1-v1.2.3", &["eu-2-v1.2.3", "eu-1-v1.3.0"], Some("eu-1-v1.3.0")),
+        ("arm-v6-1.2.3", &["arm-v7-1.2.4", "arm-v6-1.2.4"], Some("arm-v6-1.2.4")),
+        ("arm-v6-v1.2.3", &["arm-v7-v1.2.4", "arm-v6-1.2.4"], Some("arm-v6-1.2.4")),
+        ("ubuntu-22.04-v1.2.3", &["ubuntu-24.04-v1.2.4", "ubuntu-22.04-v1.2.4"], Some("ubuntu-22.04-v1.2.4")),
+        ("alpine-3.18_v1.2.3", &["alpine-3.19_v1.2.4"], None),
+        // A version that another part's follows.
+        ("libtorrentv1-5.2.3_v1.2.20", &["libtorrentv1-5.2.4_v1.2.20"], Some("libtorrentv1-5.2.4_v1.2.20")),
+        ("amd64-v1.2.3", &["amd64-v1.2.4", "arm64-v1.2.5"], Some("amd64-v1.2.4")),
+    ];
+    for (running, list, expected) in cases {
+        assert_eq!(chosen(running, list, Strategy::All).as_deref(), expected, "{running} in {list:?}");
+        assert_eq!(chosen(running, list, Strategy::Minor).as_deref(), expected, "{running} in {list:?} under MINOR");
+    }
+}
+
+#[test]
 fn years_of_two_digits_are_no_majors() {
     let cases: [(&str, &[&str], Option<&str>); 20] = [
         ("4.6.2", &["4.6.3", "20.04.1"], Some("4.6.3")),
