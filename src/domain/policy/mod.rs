@@ -122,6 +122,14 @@ impl Policy {
         self.include.as_ref().is_some_and(|pattern| !pattern.is_in(tag)).then_some(Verdict::NotIncluded)
     }
 
+    /// How many settings, or things that are known of it, rule a tag out by its name. What passes by itself does not.
+    fn refusals(&self, tag: &str, now: DateTime<Utc>) -> usize {
+        let excluded = self.exclude.as_ref().is_some_and(|pattern| pattern.is_in(tag));
+        let not_included = self.include.as_ref().is_some_and(|pattern| !pattern.is_in(tag));
+        let ruled_out = self.waits(tag, now).is_some_and(|verdict| !matches!(verdict, Verdict::Cooldown { .. }));
+        [excluded, not_included, ruled_out].into_iter().filter(|is_so| *is_so).count()
+    }
+
     /// Why a tag that could be taken is not to be proposed, or not yet.
     fn waits<'t>(&'t self, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'t>> {
         if self.missing.iter().any(|missing| missing == tag) {

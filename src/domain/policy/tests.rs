@@ -389,4 +389,20 @@ fn the_newest_that_is_held_is_named() {
         "what is lower than the chosen is not held"
     );
     assert_eq!(held("1.2.3", &["1.2.4-rc.1"], Strategy::All), Some(("1.2.4-rc.1".into(), "prerelease")));
+    let list = ["1.2.3", "2.0.0", "2.1.0-rc.1"];
+    assert_eq!(held("1.2.3", &list, Strategy::Minor), Some(("2.0.0".into(), "above_strategy")), "what is got by it");
+    let with_rc = ["1.2.3", "2.1.0-rc.1"];
+    assert_eq!(held("1.2.3", &with_rc, Strategy::Minor), Some(("2.1.0-rc.1".into(), "above_strategy")), "all there is");
+    let narrowed = |policy: Policy| {
+        let tags: TagList = list.iter().collect();
+        let decision = decide("1.2.3", &tags, &policy, NOW);
+        decision.held_back().map(|held| (held.tag.to_owned(), held.verdict.word()))
+    };
+    let regex = |text: &str| Some(Pattern::regex(text).unwrap());
+    let all = || Policy::of(Strategy::All);
+    assert_eq!(narrowed(Policy { include: regex("^1"), ..all() }), Some(("2.0.0".into(), "not_included")));
+    assert_eq!(narrowed(Policy { exclude: regex("^2"), ..all() }), Some(("2.0.0".into(), "excluded")));
+    let selection = Some(Selection::parse("glob:*", Order::Semver).unwrap());
+    let by_pattern = Policy { exclude: regex("^2"), selection, ..all() };
+    assert_eq!(narrowed(by_pattern), Some(("2.0.0".into(), "excluded")));
 }

@@ -67,6 +67,22 @@ impl<'q> Basis<'q> {
         }
     }
 
+    /// Whether several settings refuse a newer tag, so that to change one of them would not let it through.
+    pub(super) fn is_refused_by_several(&self, tag: &str) -> bool {
+        match self {
+            Self::Nothing { .. } => false,
+            Self::Versions(family) => {
+                family.member(tag).is_ok_and(|version| family.is_refused_by_several(tag, &version))
+            }
+            Self::Selection { running, key, selection, policy, now, .. } => {
+                let is_prerelease = selection.key(tag).is_ok_and(|candidate| candidate.is_prerelease());
+                let prerelease = is_prerelease && !key.is_prerelease() && !policy.prerelease;
+                let forced = policy.beyond_forced(running, tag).is_some();
+                policy.refusals(tag, *now) + usize::from(prerelease) + usize::from(forced) > 1
+            }
+        }
+    }
+
     /// What the running tag is compared by, if anything.
     fn running(&self) -> Option<Key<'_>> {
         match self {

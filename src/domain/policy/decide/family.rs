@@ -81,6 +81,13 @@ impl<'q> Family<'q> {
         self.policy.waits(tag, self.now).map_or(Ok(level), Err)
     }
 
+    /// Whether several settings refuse a newer member, so that to change one of them would not let it through.
+    pub(super) fn is_refused_by_several(&self, tag: &str, candidate: &Version<'_>) -> bool {
+        let strategy = !self.policy.strategy.allows(self.version.level_to(candidate));
+        let prerelease = candidate.is_prerelease() && !self.takes_prerelease(candidate);
+        self.policy.refusals(tag, self.now) + usize::from(strategy) + usize::from(prerelease) > 1
+    }
+
     fn takes_prerelease(&self, candidate: &Version<'_>) -> bool {
         let follows = || candidate.numbers() == self.version.numbers() || self.version.same_channel(candidate);
         self.policy.prerelease || (self.version.is_prerelease() && follows())

@@ -154,7 +154,8 @@ impl<'q> Decision<'q> {
         }
     }
 
-    /// The newest tag that only a setting or time holds back, and is newer than what is taken.
+    /// The newest tag that only a setting or time holds back, and is newer than what is taken. One that a single setting holds
+    /// goes before others: who changes that would get it.
     #[must_use]
     pub fn held_back(&self) -> Option<HeldBack<'q>> {
         let above = |tag: &str| match self.outcome {
@@ -164,8 +165,9 @@ impl<'q> Decision<'q> {
         let is_lower = self.basis.lower_by_number(self.chosen_tag());
         let held = self.tags.iter().filter(|tag| !is_lower(tag)).map(|tag| (tag, self.verdict(tag)));
         held.filter(|(tag, verdict)| verdict.is_held_back() && above(tag))
-            .max_by(|(one, _), (another, _)| self.basis.newer(one, another))
-            .map(|(tag, verdict)| HeldBack { tag, verdict })
+            .map(|(tag, verdict)| (!self.basis.is_refused_by_several(tag), tag, verdict))
+            .max_by(|(sole, one, _), (other, another, _)| sole.cmp(other).then_with(|| self.basis.newer(one, another)))
+            .map(|(_, tag, verdict)| HeldBack { tag, verdict })
     }
 
     /// All tags of the list, each once: what was taken, what is held back, what runs, and the rest, each of them newest first.
