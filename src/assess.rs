@@ -26,7 +26,9 @@ use preflight::MOST_UNFIT;
 
 use crate::domain::gone::Gone;
 use crate::domain::owner::Owner;
-use crate::domain::policy::{Cooldown, Decision, Doubt, KnownSince, Mode, Moved, Outcome, Policy, decide, follow};
+use crate::domain::policy::{
+    Cooldown, Decision, Doubt, KnownSince, Mode, Moved, Outcome, Policy, Unmatched, decide, follow,
+};
 use crate::domain::preflight::Unfit;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::tags::TagList;
@@ -124,6 +126,9 @@ pub enum Undecided {
         "the registry does not say of all tags that image-watcher/tag-policy takes when they were pushed (it is asked for up to 1,000, and a time that can't be is none), so image-watcher/tag-order: newest has nothing to go by; use another order, or a pattern that takes fewer"
     )]
     Untimed,
+    /// The workload's own pattern or order has no place for what runs.
+    #[error(transparent)]
+    Unmatched(Unmatched),
     /// The list was read for other containers, or for this one as it was.
     #[error("the list of tags was not read for what runs now")]
     Unlisted,
@@ -133,6 +138,12 @@ pub enum Undecided {
 }
 
 impl Undecided {
+    /// Whether what somebody wrote on the workload is why, and nothing that the registry says.
+    #[must_use]
+    pub fn is_of_settings(&self) -> bool {
+        matches!(self, Self::Unmatched(_))
+    }
+
     /// The tags that have no manifest, as far as that is why nothing is decided.
     pub fn absent(&self) -> impl Iterator<Item = &str> {
         let (all, one): (&[String], _) = match self {
@@ -153,6 +164,8 @@ impl Undecided {
             Self::Unfit(_) => "unfit",
             Self::Gone(_) => "gone",
             Self::Untimed => "untimed",
+            Self::Unmatched(Unmatched::Pattern) => "outside_pattern",
+            Self::Unmatched(Unmatched::Order) => "without_order",
             Self::Unlisted => "unlisted",
             Self::Registry(error) => error.reason(),
         }

@@ -54,6 +54,9 @@ pub async fn candidates<R: Registry>(
     let tags = tags.to_decide(running.as_str(), policy)?.ok_or(Undecided::Unlisted)?;
     let policy = prepared(source, running.as_str(), tags, policy, now, doubt).await?;
     let decision = decide(running.as_str(), tags, &policy, now);
+    if let Some(unmatched) = decision.outcome().unmatched() {
+        return Err(Undecided::Unmatched(unmatched));
+    }
     let is_allowed = |verdict: &Verdict<'_>| matches!(verdict, Verdict::Taken(_) | Verdict::Lower(_));
     let mut newer: Vec<&str> =
         decision.verdicts().filter(|(_, verdict)| is_allowed(verdict)).map(|(tag, _)| tag).collect();

@@ -85,6 +85,9 @@ struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<&'static str>,
     strategy: &'static str,
+    /// The names of the other settings that have a say in it.
+    #[serde(skip)]
+    also: Vec<&'static str>,
     state: &'static str,
     running: String,
     available: Option<String>,
@@ -219,9 +222,11 @@ impl Look<'_> {
         let now = self.ambient.now();
         let others = Others::Read(self.fleet, self.config.rollouts, self.brake.as_ref());
         let known = Known { workload, container, record: self.record, settings: &settings, others };
+        let relatives = tags.relatives(tag.as_str(), &settings.policy);
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<assess::Candidate>| {
             let to = decision.chosen();
             let view = View::of(tag.as_str(), decision, policy, Some(settings.mode), workload.owner.as_deref())
+                .among(relatives, decision.listed())
                 .implied(image.implies_latest())
                 .looked_at(found.as_ref().map(|found| &found.preflight))
                 .knowing(&known, to.as_ref().zip(found.as_ref().map(|found| &found.digest)), now);
@@ -233,7 +238,6 @@ impl Look<'_> {
         let source = Source { place, ..Source::new(registry, repository, &credential) };
         let (mut explanation, digest) = match settings.track {
             Track::Version => {
-                let relatives = tags.relatives(tag.as_str(), &settings.policy);
                 let doubt = || ledger.doubts(relatives?, now);
                 assess::version(&source, tag.as_str(), &tags, &settings.policy, now, doubt, conclude).await?
             }
@@ -255,6 +259,7 @@ impl Look<'_> {
         explanation.error = workload.state("error", container).map(str::to_owned);
         explanation.workload = Some(workload.id.to_string());
         explanation.mode = Some(settings.mode.as_str());
+        explanation.also.extend(settings.window.as_ref().map(|_| "window"));
         explanation.failed_elsewhere(ledger.open(now).and_then(|question| question.because.as_deref()));
         if let (Some(to), Some(digest)) = (explanation.available.clone(), digest) {
             let (from, digest, url) = (tag.to_string(), Some(digest), settings.release_url);
@@ -317,6 +322,20 @@ pub(super) fn explain_list(image: &str, tags: &TagList, policy: &Policy, all: bo
     Ok(Report { items: vec![Explanation::of(name, image, &view, &decision, policy)], all })
 }
 
+/// The names of the settings beside the strategy that narrow the candidates.
+fn also(policy: &Policy) -> Vec<&'static str> {
+    let all = [
+        ("tag-policy", policy.selection.is_some()),
+        ("include", policy.include.is_some()),
+        ("exclude", policy.exclude.is_some()),
+        ("skip", !policy.skip.is_empty()),
+        ("steps", policy.steps.is_some()),
+        ("prerelease", policy.prerelease),
+        ("cooldown", policy.cooldown.is_some()),
+    ];
+    all.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+}
+
 impl Explanation {
     fn of(container: &str, image: &str, view: &View, decision: &Decision<'_>, policy: &Policy) -> Self {
         let repository = ImageReference::parse(image).map(|image| image.repository().to_string()).unwrap_or_default();
@@ -328,6 +347,7 @@ impl Explanation {
             image: image.to_owned(),
             mode: None,
             strategy: policy.strategy.as_str(),
+            also: also(policy),
             state: view.state.as_str(),
             running: view.from.clone(),
             available: view.to.clone(),
@@ -373,7 +393,8 @@ impl Explanation {
         facts.row([format!("Container  {}", self.container), self.image.clone(), workload.to_owned()]);
         text.push_str(&facts.to_string());
         let mode = self.mode.map(|mode| format!("mode {mode} · ")).unwrap_or_default();
-        let _ = writeln!(text, "Settings   {mode}strategy {}", self.strategy);
+        let also: String = self.also.iter().map(|name| format!(" · {name}")).collect();
+        let _ = writeln!(text, "Settings   {mode}strategy {}{also}", self.strategy);
         if !self.with.is_empty() {
             let _ = writeln!(text, "Together   {}, in one write", visible(&self.with.join(", ")));
         }

@@ -163,6 +163,17 @@ impl<'d> View<'d> {
         Self { why: Reason::Followed(Pointed::Unfit), held_back, ..followed }
     }
 
+    /// The same, where it is known how many tags of the list are of the running one's kind, it included.
+    #[must_use]
+    pub fn among(self, kind: Option<usize>, listed: u64) -> Self {
+        match self.why {
+            Reason::NothingNewer if kind == Some(1) && listed > 1 => {
+                Self { why: Reason::NoneOfItsKind(listed - 1), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// The same with what was looked at of the version to go to.
     #[must_use]
     pub fn looked_at(self, preflight: Option<&Preflight>) -> Self {

@@ -36,7 +36,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Says why nothing is decided, and gives when to look again. What is open stays open.
     pub(super) fn doubtful(&self, work: &mut Work, target: &Target, reason: &Undecided) -> DateTime<Utc> {
         self.count("undecided", reason.word());
-        self.mark(work, target, reason, WorkloadEvent::RegistryDoubtful);
+        let announcement =
+            if reason.is_of_settings() { WorkloadEvent::InvalidSetting } else { WorkloadEvent::RegistryDoubtful };
+        self.mark(work, target, reason, announcement);
         self.0.ambient.now() + DOUBT
     }
 

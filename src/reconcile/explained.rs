@@ -77,10 +77,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let others = self.others_by_now(workload, container);
         let known = Known { workload, container, record, settings: &settings, others: Others::Said(others.as_ref()) };
         let owner = workload.owner.as_deref();
+        let relatives = tags.relatives(running.as_str(), &settings.policy);
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
             let to = decision.chosen();
             let digest = found.as_ref().map(|found| &found.digest);
-            let view = View::of(running.as_str(), decision, policy, Some(settings.mode), owner);
+            let view = View::of(running.as_str(), decision, policy, Some(settings.mode), owner)
+                .among(relatives, decision.listed());
             Explained::of(container, &view.knowing(&known, to.as_ref().zip(digest), now), decision)
         };
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
@@ -88,7 +90,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let source = Source { place, ..self.source(target)? };
         let explained = match settings.track {
             Track::Version => {
-                let doubt = || ledger.doubts(tags.relatives(running.as_str(), &settings.policy)?, now);
+                let doubt = || ledger.doubts(relatives?, now);
                 assess::version(&source, running.as_str(), &tags, &settings.policy, now, doubt, conclude).await
             }
             Track::Digest => {

@@ -239,16 +239,18 @@ impl<R: Registry> Look<'_, R> {
         let Source { registry, repository, credential: asks, digests, .. } = source;
         let digests = digests.clone();
         let source = &Source { digests, place, ..Source::new(*registry, repository, asks) };
+        let relatives = tags.relatives(tag.as_str(), &settings.policy);
         let conclude = |decision: &Decision<'_>, policy: &Policy, found: Option<Candidate>| {
             let to = decision.chosen();
             let update = to.as_ref().zip(found.as_ref().map(|found| &found.digest));
             let view = View::of(tag.as_str(), decision, policy, Some(mode), workload.owner.as_deref())
+                .among(relatives, decision.listed())
                 .implied(image.implies_latest())
                 .looked_at(found.as_ref().map(|found| &found.preflight))
                 .knowing(&known, update, now);
             self.decided(row.clone(), (workload, record, &settings), view, update)
         };
-        let (ledger, relatives) = (record.known(&row.container), tags.relatives(tag.as_str(), &settings.policy));
+        let ledger = record.known(&row.container);
         let doubt = || ledger.doubts(relatives?, now);
         let reason = match assess::version(source, tag.as_str(), tags, &settings.policy, now, doubt, conclude).await {
             Ok(row) => return row,

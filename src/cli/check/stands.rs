@@ -14,7 +14,9 @@ use crate::domain::preflight::Platform;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
-use crate::domain::view::{Attention, Blocker, CameTo, Cause, Stands, State as Decided, Status, Unfinished, View};
+use crate::domain::view::{
+    Attention, Blocker, CameTo, Cause, Reason, Stands, State as Decided, Status, Unfinished, View,
+};
 use crate::domain::workload::Workload;
 use crate::registry::{Anonymous, Credential};
 
@@ -79,10 +81,16 @@ impl Place<'_> {
             Decided::UpToDate => match &view.held_back {
                 Some((tag, reason @ Verdict::Unfit(_))) => (State::Failed, format!("{tag}: {reason}")),
                 Some((tag, reason)) => (State::UpToDate, format!("{tag} is held back: {reason}")),
+                None if matches!(view.why, Reason::NoneOfItsKind(_)) => {
+                    (State::UpToDate, format!("nothing to compare: {}", view.why))
+                }
                 None => (State::UpToDate, "up to date".into()),
             },
             Decided::NoTags => (State::CannotTell, "cannot tell: the list of tags is empty".into()),
-            Decided::NoVersion => (State::Ignored, "no version to compare".into()),
+            Decided::NoVersion => match view.why.unmatched() {
+                Some(unmatched) => (State::CannotTell, format!("cannot tell: {unmatched}")),
+                None => (State::Ignored, "no version to compare".into()),
+            },
             Decided::NoDigest => (State::Ignored, "no digest to compare".into()),
         }
     }
@@ -187,6 +195,7 @@ pub(super) fn came_to(view: &View, found: Option<(&Tag, &Digest)>, now: DateTime
             cooling().map_or(CameTo::Nothing, |tag| CameTo::Cooling { tag, digest, level, until })
         }
         (Decided::NoTags, ..) => CameTo::Undecided(view.why.to_string()),
+        (Decided::NoVersion, ..) if view.why.unmatched().is_some() => CameTo::Undecided(view.why.to_string()),
         _ => CameTo::Nothing,
     }
 }
@@ -213,4 +222,48 @@ fn left(time: TimeDelta) -> String {
 
 fn no_right(workload: &Workload) -> String {
     format!("no right to patch {} in {}", workload.id.kind.plural(), workload.id.namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::policy::{Order, Policy, Selection, Strategy, decide};
+    use crate::domain::tags::TagList;
+    use crate::domain::workload::tests::workload;
+
+    /// What a row of a file says of a list, of whose tags so many are of the running one's kind.
+    fn stands(running: &str, list: &[&str], policy: &Policy, kind: usize) -> (State, String) {
+        let tags: TagList = list.iter().collect();
+        let decision = decide(running, &tags, policy, DateTime::UNIX_EPOCH);
+        let view = View::of(running, &decision, policy, Some(Mode::AutoUpdate), None);
+        let view = view.among(Some(kind), decision.listed());
+        Place::Files.stands(&workload(&[("web", "web:1")], &[]), Mode::AutoUpdate, &view, DateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_pattern_that_leaves_out_what_runs_is_no_version_to_compare() {
+        for (pattern, order, told) in [
+            ("semver:>=3", Order::Semver, "cannot tell: the running tag is outside image-watcher/tag-policy"),
+            ("glob:1.*", Order::Numeric, "cannot tell: the running tag has no place in image-watcher/tag-order"),
+        ] {
+            let selection = Some(Selection::parse(pattern, order).unwrap());
+            let policy = Policy { selection, ..Policy::of(Strategy::All) };
+            let (state, words) = stands("1.2.3", &["1.2.3", "3.0.0"], &policy, 1);
+            assert!(state == State::CannotTell && words.starts_with(told), "{words}");
+        }
+        let named = stands("latest", &["latest", "3.0.0"], &Policy::of(Strategy::All), 1);
+        assert_eq!(named, (State::Ignored, "no version to compare".into()));
+    }
+
+    #[test]
+    fn what_has_nothing_of_its_kind_beside_it_is_not_up_to_date_in_words() {
+        let all = Policy::of(Strategy::All);
+        let (state, words) = stands("1.2.3", &["1.2.3", "1.3.0-v1", "1.3.0-v2"], &all, 1);
+        let expected =
+            "nothing to compare: none of the 2 other tags of the list is of its kind, so that nothing can be newer";
+        assert_eq!((state, words.as_str()), (State::UpToDate, expected));
+        for (list, kind) in [(&["1.2.3"][..], 1), (&["1.2.3", "1.2.2"], 2)] {
+            assert_eq!(stands("1.2.3", list, &all, kind), (State::UpToDate, "up to date".into()));
+        }
+    }
 }

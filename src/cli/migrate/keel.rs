@@ -61,7 +61,7 @@ fn selected(plan: &mut Plan, policy: &str, order: &str) {
     plan.set("tag-policy", policy);
     plan.set("tag-order", order);
     if order == "alphabetical" {
-        plan.note("Keel orders what a pattern finds by its letters, in which 1.9 is above 1.10; so does tag-order alphabetical. numeric or semver is mostly what is meant");
+        plan.note("Keel orders what a pattern finds by its letters, in which 1.9 is above 1.10; so does tag-order alphabetical. semver is mostly what is meant, or numeric with a group named compare");
     } else {
         plan.note("tag-order newest goes by when a tag was pushed, Keel by when its image was built");
     }

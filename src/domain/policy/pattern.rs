@@ -28,6 +28,12 @@ pub enum PatternError {
     /// No requirement.
     #[error(transparent)]
     Requirement(#[from] RequirementError),
+    /// Nothing behind `glob:` or `regex:`.
+    #[error("there is no pattern in it; write one, as in glob:build-*, or remove it")]
+    Empty,
+    /// A group has a name, and none is what is compared.
+    #[error("it names a group {0:?}, and only one that is named compare is compared; write (?P<compare>...)")]
+    Uncompared(String),
     /// Neither `semver:` nor `glob:` nor `regex:` before it.
     #[error("write semver:, glob: or regex: before it, as in semver:>=1.2, <2 or glob:build-*")]
     Kind,
@@ -35,6 +41,8 @@ pub enum PatternError {
 
 /// The longest pattern, in bytes.
 pub const LONGEST: usize = 1024;
+/// The name of the group that is compared.
+const COMPARED: &str = "compare";
 /// The largest compiled pattern and its cache, in bytes.
 const LARGEST: usize = 64 * 1024;
 
@@ -96,13 +104,20 @@ impl Pattern {
         self.0.is_match(tag.as_bytes())
     }
 
+    /// The name of a group, where groups have names and none is that of what is compared.
+    fn uncompared(&self) -> Option<&str> {
+        let mut names = self.0.capture_names().flatten();
+        let first = names.next()?;
+        (first != COMPARED && !names.any(|name| name == COMPARED)).then_some(first)
+    }
+
     /// What of a tag is compared: the group named `compare`, else the whole tag; `None` when it doesn't match.
     fn compared<'t>(&self, tag: &'t str) -> Option<&'t str> {
         if self.0.captures_len() == 1 {
             return self.is_in(tag).then_some(tag);
         }
         let found = self.0.captures(tag.as_bytes())?;
-        found.name("compare").map_or(Some(tag), |group| tag.get(group.range()))
+        found.name(COMPARED).map_or(Some(tag), |group| tag.get(group.range()))
     }
 }
 
@@ -152,8 +167,15 @@ impl Matching {
         let text = text.trim();
         match text.split_once(':') {
             Some(("semver", requirement)) => Ok(Requirement::parse(requirement).map(Self::Requirement)?),
+            Some(("glob" | "regex", pattern)) if pattern.trim().is_empty() => Err(PatternError::Empty),
             Some(("glob", glob)) => Pattern::glob(glob).map(Self::Pattern),
-            Some(("regex", regex)) => Pattern::regex(regex).map(Self::Pattern),
+            Some(("regex", regex)) => {
+                let pattern = Pattern::regex(regex)?;
+                match pattern.uncompared() {
+                    Some(name) => Err(PatternError::Uncompared(name.chars().take(40).collect())),
+                    None => Ok(Self::Pattern(pattern)),
+                }
+            }
             _ => Err(PatternError::Kind),
         }
     }
@@ -185,6 +207,21 @@ pub struct Selection {
     order: Order,
     /// When tags were pushed, once that was asked.
     times: Option<Arc<BTreeMap<String, DateTime<Utc>>>>,
+}
+
+/// Why a workload's own pattern and order have no place for what runs, so that nothing is newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unmatched {
+    /// The pattern doesn't match it.
+    #[error(
+        "the running tag is outside image-watcher/tag-policy, so that nothing is newer than it; write one that takes it, or set the image to a tag that is taken"
+    )]
+    Pattern,
+    /// The pattern matches it, and it has no place in that order.
+    #[error(
+        "the running tag has no place in image-watcher/tag-order, so that nothing is newer than it; write an order that has one, or name what of it is compared, as in regex:^build-(?P<compare>[0-9]+)$"
+    )]
+    Order,
 }
 
 /// What a tag is ordered by.
@@ -385,6 +422,14 @@ mod tests {
         assert!(!of("semver:1").is_same(&of("regex:1")) && of("semver: 1").is_same(&of("semver:1")));
         for bad in ["1.2", "semver", "Semver:1", ":1"] {
             assert_eq!(Matching::labelled(bad).unwrap_err(), PatternError::Kind, "{bad}");
+        }
+        for bad in ["glob:", "regex:", " regex: "] {
+            assert_eq!(Matching::labelled(bad).unwrap_err(), PatternError::Empty, "{bad}");
+        }
+        let uncompared = |text: &str| Matching::labelled(text).err();
+        assert_eq!(uncompared("regex:^(?P<ts>[0-9]+)-(?P<x>.)"), Some(PatternError::Uncompared("ts".into())));
+        for right in ["regex:^(?P<ts>[0-9]+)-(?P<compare>.)", "regex:^([0-9]+)-", "regex:^(?<compare>[0-9]+)"] {
+            assert_eq!(uncompared(right), None, "{right}");
         }
     }
 

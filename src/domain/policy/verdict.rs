@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::Counts;
+use super::{Counts, Unmatched};
 use crate::domain::preflight::Flaw;
 use crate::domain::standing::Standing;
 use crate::domain::tag::{Difference, Level};
@@ -156,6 +156,16 @@ impl Verdict<'_> {
             Self::OutsidePattern => "outside_pattern",
             Self::WithoutOrder => "without_order",
             Self::NothingToCompare => "nothing_to_compare",
+        }
+    }
+
+    /// Why the workload's own pattern and order have no place for what runs, where this is said of it.
+    #[must_use]
+    pub fn unmatched(&self) -> Option<Unmatched> {
+        match self {
+            Self::OutsidePattern => Some(Unmatched::Pattern),
+            Self::WithoutOrder => Some(Unmatched::Order),
+            _ => None,
         }
     }
 

@@ -33,7 +33,7 @@ pub enum Problem {
         nearest: Option<String>,
     },
     /// There is no such channel.
-    #[error("image-watcher/{name}: there is no channel {channel:?}{}", channels(known))]
+    #[error("image-watcher/{name}: there is no channel {channel:?}{}", channels(known, *left_out))]
     UnknownChannel {
         /// The annotation.
         name: String,
@@ -41,6 +41,8 @@ pub enum Problem {
         channel: String,
         /// Those that there are, not all when there are many.
         known: Vec<String>,
+        /// How many more there are.
+        left_out: usize,
     },
     /// An annotation of ours where none is read.
     #[error("image-watcher/{name} stands on the pod template; it is read from the workload's own metadata only")]
@@ -117,6 +119,9 @@ fn from(origin: Origin) -> &'static str {
 /// What is wrong with the value of a setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
+    /// Nothing.
+    #[error("it is empty; write a value, or remove it")]
+    Empty,
     /// None of the words that there are.
     #[error(transparent)]
     Word(#[from] UnknownWord),
@@ -206,6 +211,10 @@ fn hint(prefix: &str, nearest: Option<&str>) -> String {
     nearest.map(|nearest| format!("; did you mean {prefix}{nearest}?")).unwrap_or_default()
 }
 
-fn channels(known: &[String]) -> String {
-    if known.is_empty() { "; none is configured".into() } else { format!("; choose from {}", known.join(", ")) }
+fn channels(known: &[String], left_out: usize) -> String {
+    match left_out {
+        _ if known.is_empty() => "; none is configured".into(),
+        0 => format!("; choose from {}", known.join(", ")),
+        more => format!("; choose from {}, and {more} more", known.join(", ")),
+    }
 }

@@ -28,6 +28,8 @@ fn an_annotation_that_is_not_understood() {
         ("tag-policy", "build-*"),
         ("tag-policy", "regex:("),
         ("tag-policy", "regex:(a{1000}){1000}"),
+        ("tag-policy", "regex:"),
+        ("tag-policy", "regex:^build-(?P<ts>[0-9]+)$"),
         ("include", "("),
         ("exclude", long.as_str()),
         ("cooldown", "soon"),

@@ -112,6 +112,10 @@ fn channels_are_named_by_a_container_or_by_all() {
     assert_eq!((of(&[("notify", "email")]), of(&[])), (Some(vec!["email".to_owned()]), None));
     let unknown = read(&[("notify", "email,slack,pager")], Forced::default()).unwrap_err().to_string();
     assert!(unknown.contains("slack") && !unknown.contains("pager"), "the first of them: {unknown}");
+    let many: Vec<String> = (1..=12).map(|number| format!("c{number}")).collect();
+    let told = |known: &[String]| tried("notify", "wh", Some(known)).unwrap_err().to_string();
+    assert!(told(&many).ends_with("choose from c1, c2, c3, c4, c5, c6, c7, c8, and 4 more"), "{}", told(&many));
+    assert!(told(&many[..8]).ends_with("c7, c8"), "{}", told(&many[..8]));
 }
 
 #[test]
@@ -155,6 +159,24 @@ fn what_cannot_be_read_names_itself() {
     let waiting = waiting.knowing(&serde_json::from_str(known).unwrap());
     assert!(waiting.policy.cooldown.unwrap().known().since("1.1.0").is_some());
     assert!(read(&[("tag-policy", "glob:build-*")], Forced::default()).unwrap().policy.selection.is_some());
+}
+
+#[test]
+fn what_is_empty_is_no_value_of_any_setting() {
+    for setting in Setting::ALL {
+        for empty in ["", " ", ","] {
+            let one = workload(&[("web", "web:1.0.0")], &[(setting.as_str(), empty)]);
+            let told = problems(&one, &Bounds::default()).map(|it| it.to_string());
+            let told = told.or_else(|| flaw(&one, "web").map(|it| it.to_string()));
+            // A comma is a pattern like any other.
+            let is_pattern = empty == "," && matches!(setting, Setting::Include | Setting::Exclude);
+            assert_eq!(told.is_none(), is_pattern, "{} {empty:?}: {told:?}", setting.as_str());
+            let is_for_all = tried(setting.as_str(), empty, None).is_ok();
+            assert_eq!(is_for_all, is_pattern, "by a rule: {} {empty:?}", setting.as_str());
+        }
+    }
+    let told = read(&[("exclude", "")], Forced::default()).unwrap_err().to_string();
+    assert_eq!(told, "image-watcher/exclude: it is empty; write a value, or remove it");
 }
 
 #[test]

@@ -106,8 +106,8 @@ impl Values {
             Setting::Mode => self.mode.put(scope, value.parse()?),
             Setting::Strategy => self.strategy.put(scope, value.parse()?),
             Setting::ReleaseUrl => self.release_url.put(scope, ReleaseUrl::parse(value).ok()),
-            Setting::Include => self.include.put(scope, Pattern::regex(value)?),
-            Setting::Exclude => self.exclude.put(scope, Pattern::regex(value)?),
+            Setting::Include => self.include.put(scope, Pattern::regex(some(value)?)?),
+            Setting::Exclude => self.exclude.put(scope, Pattern::regex(some(value)?)?),
             Setting::Prerelease => self.prerelease.put(scope, flag(value)?),
             Setting::Track => self.track.put(scope, value.parse()?),
             Setting::TagPolicy => self.tag_policy.put(scope, Matching::labelled(value)?),
@@ -116,7 +116,7 @@ impl Values {
             Setting::Window => self.window.put(scope, value.parse()?),
             Setting::PatchOwned => self.patch_owned.put(scope, flag(value)?),
             Setting::Skip => self.skip.put(scope, skipped(value)?),
-            Setting::Notify => self.notify.put(scope, list(value)),
+            Setting::Notify => self.notify.put(scope, some_of(list(value))?),
             Setting::Cooldown => self.cooldown.put(scope, policy::duration(value)?),
             Setting::Rollback => self.rollback.put(scope, flag(value)?),
             Setting::Group => self.group.put(scope, value.parse()?),
@@ -166,6 +166,7 @@ pub(super) fn known_channels(name: &str, value: &str, known: &[String]) -> Resul
             name: excerpt(name),
             channel: excerpt(&channel),
             known: known.iter().take(MOST_NAMED).cloned().collect(),
+            left_out: known.len().saturating_sub(MOST_NAMED),
         }),
         None => Ok(()),
     }
@@ -179,6 +180,16 @@ fn flag(value: &str) -> Result<bool, ValueError> {
     }
 }
 
+/// What is empty is no value of any setting: a pattern would mean everything or nothing, and no channel nobody, where whoever wrote
+/// it may have meant what holds without it.
+fn some(value: &str) -> Result<&str, ValueError> {
+    if value.trim().is_empty() { Err(ValueError::Empty) } else { Ok(value) }
+}
+
+fn some_of(items: Vec<String>) -> Result<Vec<String>, ValueError> {
+    if items.is_empty() { Err(ValueError::Empty) } else { Ok(items) }
+}
+
 pub(super) fn list(value: &str) -> Vec<String> {
     value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
@@ -189,7 +200,7 @@ fn skipped(value: &str) -> Result<Vec<String>, ValueError> {
         Some((tag, digest)) => Tag::parse(tag).is_ok() && Digest::parse(digest).is_ok(),
         None => Tag::parse(item).is_ok(),
     };
-    let all = list(value);
+    let all = some_of(list(value))?;
     match all.iter().find(|item| !is_one(item)) {
         Some(other) => Err(ValueError::Skip(excerpt(other))),
         None => Ok(all),

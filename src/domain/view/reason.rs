@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::domain::grounds::Grounds;
-use crate::domain::policy::{Counts, Decision, Outcome, Policy, Verdict};
+use crate::domain::policy::{Counts, Decision, Outcome, Policy, Unmatched, Verdict};
 
 /// Why this version, or why none: closed, and put into words only where it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Reason<'d> {
     },
     /// Nothing in the list is newer and of the same family.
     NothingNewer,
+    /// Of so many other tags of the list none is of its kind.
+    NoneOfItsKind(u64),
     /// The running tag can't be compared.
     NoOrder(Verdict<'d>),
     /// The list is empty.
@@ -45,6 +47,15 @@ pub enum Pointed {
 }
 
 impl<'d> Reason<'d> {
+    /// Why the workload's own pattern and order have no place for what runs, where that is why.
+    #[must_use]
+    pub fn unmatched(&self) -> Option<Unmatched> {
+        match self {
+            Self::NoOrder(verdict) => verdict.unmatched(),
+            _ => None,
+        }
+    }
+
     pub(super) fn of(decision: &Decision<'d>, policy: &Policy, held_back: Option<&(String, Verdict<'d>)>) -> Self {
         if let Outcome::Cooling { to, .. } = decision.outcome()
             && let Verdict::Cooldown { counts, .. } = decision.verdict(to)
@@ -71,16 +82,19 @@ impl fmt::Display for Reason<'_> {
             Self::Cooling(grounds, counts) => write!(f, "{grounds}; its cooldown counts {}", counts.words()),
             Self::HeldBack { tag, by } => write!(f, "{tag} is held back: {by}"),
             Self::NothingNewer => f.write_str("nothing in the list is newer and of the same family"),
-            Self::NoOrder(Verdict::OutsidePattern) => {
-                f.write_str("the running tag is outside image-watcher/tag-policy")
+            Self::NoneOfItsKind(1) => {
+                f.write_str("the other tag of the list is of another kind, so that nothing can be newer")
             }
-            Self::NoOrder(Verdict::WithoutOrder) => {
-                f.write_str("the running tag has no place in image-watcher/tag-order")
+            Self::NoneOfItsKind(others) => {
+                write!(f, "none of the {others} other tags of the list is of its kind, so that nothing can be newer")
             }
-            Self::NoOrder(verdict) => write!(
-                f,
-                "it has no order ({verdict}), so that nothing can be newer; image-watcher/track: digest follows what it points to"
-            ),
+            Self::NoOrder(verdict) => match verdict.unmatched() {
+                Some(unmatched) => write!(f, "{unmatched}"),
+                None => write!(
+                    f,
+                    "it has no order ({verdict}), so that nothing can be newer; image-watcher/track: digest follows what it points to"
+                ),
+            },
             Self::NoTags => f.write_str("the list of tags is empty"),
             Self::Followed(pointed) => {
                 let what = match pointed {

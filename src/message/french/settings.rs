@@ -41,11 +41,12 @@ fn problem(of: &Problem) -> String {
             "image-watcher/{name}\u{a0}: cette charge de travail n’a pas de conteneur {container:?}{}",
             hint("", nearest.as_deref())
         ),
-        Problem::UnknownChannel { name, channel, known } => {
-            let known = if known.is_empty() {
-                "aucun n’est configuré".to_owned()
-            } else {
-                format!("choisissez parmi {}", known.join(", "))
+        Problem::UnknownChannel { name, channel, known, left_out } => {
+            let known = match left_out {
+                _ if known.is_empty() => "aucun n’est configuré".to_owned(),
+                0 => format!("choisissez parmi {}", known.join(", ")),
+                1 => format!("choisissez parmi {}, et un autre", known.join(", ")),
+                more => format!("choisissez parmi {}, et {more} autres", known.join(", ")),
             };
             format!("image-watcher/{name}\u{a0}: il n’y a pas de canal {channel:?}\u{a0}; {known}")
         }
@@ -68,6 +69,7 @@ fn problem(of: &Problem) -> String {
 
 fn value(of: &ValueError) -> String {
     match of {
+        ValueError::Empty => "c’est vide\u{a0}; écrivez une valeur, ou retirez-le".to_owned(),
         ValueError::Word(word) => format!("{:?} n’est pas l’un de {}", word.given, word.allowed.join(", ")),
         ValueError::Flag(given) => format!("{given:?} n’est ni true ni false"),
         ValueError::Pattern(error) => pattern(error),
@@ -112,6 +114,12 @@ fn pattern(error: &PatternError) -> String {
         PatternError::Requirement(error) => {
             format!("cette exigence ne peut pas être lue\u{a0}: {}", quoted(&error.to_string()))
         }
+        PatternError::Empty => {
+            "il n’y a pas de motif\u{a0}; écrivez-en un, comme glob:build-*, ou retirez-le".to_owned()
+        }
+        PatternError::Uncompared(name) => format!(
+            "un groupe s’appelle {name:?}, et seul celui qui s’appelle compare est comparé\u{a0}; écrivez (?P<compare>…)"
+        ),
         PatternError::Kind => {
             "écrivez devant semver:, glob: ou regex:, comme semver:>=1.2, <2 ou glob:build-*".to_owned()
         }
@@ -192,10 +200,13 @@ mod tests {
             ValueError::Pattern(PatternError::TooLong(2000)),
             ValueError::Pattern(PatternError::TooLarge),
             ValueError::Pattern(PatternError::Syntax("unclosed group".into())),
+            ValueError::Pattern(PatternError::Empty),
+            ValueError::Pattern(PatternError::Uncompared("ts".into())),
             ValueError::Pattern(PatternError::Kind),
             ValueError::Cooldown(crate::domain::policy::CooldownError { given: given() }),
             ValueError::Window(WindowError::TooMany),
             ValueError::Approvals(votes::NoQuorum(given())),
+            ValueError::Empty,
             ValueError::GroupOfNoVersions,
             ValueError::Skip(given()),
             ValueError::SkipOfAnotherForm { entry: "v1.3".into(), running: "1.2".into(), meant: "1.3".into() },
@@ -221,8 +232,13 @@ mod tests {
         let all = [
             Problem::UnknownName { name: "mod".into(), nearest: Some("mode".into()) },
             Problem::UnknownContainer { name: "mode.wbe".into(), container: "wbe".into(), nearest: None },
-            Problem::UnknownChannel { name: "notify".into(), channel: "x".into(), known: vec!["email".into()] },
-            Problem::UnknownChannel { name: "notify".into(), channel: "x".into(), known: Vec::new() },
+            Problem::UnknownChannel {
+                name: "notify".into(),
+                channel: "x".into(),
+                known: vec!["email".into()],
+                left_out: 4,
+            },
+            Problem::UnknownChannel { name: "notify".into(), channel: "x".into(), known: Vec::new(), left_out: 0 },
             Problem::OnPodTemplate { name: "mode".into() },
             Problem::TooManyContainers,
             Problem::TooMuch,

@@ -91,6 +91,26 @@ async fn narrowed(name: &str, value: &str) -> (Stage, Annotations) {
 }
 
 #[tokio::test]
+async fn a_policy_that_leaves_out_what_runs_is_told_and_nothing_is_written() {
+    for (policy, order, told) in [
+        ("semver:>=3", "semver", "outside image-watcher/tag-policy"),
+        ("glob:1.*", "numeric", "no place in image-watcher/tag-order"),
+    ] {
+        let stage = Stage::new(auto(&[("tag-policy", policy), ("tag-order", order)]), &["1.0.0", "1.0.1", "3.0.0"]);
+        for _ in 0..2 {
+            stage.look().await;
+        }
+        assert!(stage.says().contains(told), "{}", stage.says());
+        assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::InvalidSetting(_))), 1, "{policy}");
+        assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
+        stage.edit(None, |all| all.retain(|(name, _)| !name.contains("tag-")));
+        stage.look().await;
+        assert!(stage.runs("3.0.0"), "{}", stage.cluster.image());
+        assert_eq!(stage.says(), "", "and it is mended with the setting");
+    }
+}
+
+#[tokio::test]
 async fn an_undo_that_takes_a_narrow_setting_away_lets_people_decide() {
     for (name, value) in NARROW {
         for record in [None, Some("signed with a key of long ago")] {

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use basis::Basis;
 use family::{Family, of_class};
 
-use super::{Doubt, KnownSince, Policy, Verdict};
+use super::{Doubt, KnownSince, Policy, Unmatched, Verdict};
 use crate::domain::reference::Tag;
 use crate::domain::tag::{Class, Level, Version};
 use crate::domain::tags::TagList;
@@ -66,6 +66,15 @@ pub enum Outcome<'q> {
 }
 
 impl<'q> Outcome<'q> {
+    /// Why the workload's own pattern and order have no place for what runs, if they have none.
+    #[must_use]
+    pub fn unmatched(&self) -> Option<Unmatched> {
+        match self {
+            Self::NoVersion(verdict) => verdict.unmatched(),
+            _ => None,
+        }
+    }
+
     /// The tag to go to, now or after its cooldown.
     #[must_use]
     pub fn to(&self) -> Option<&'q str> {
@@ -139,6 +148,12 @@ impl<'q> Decision<'q> {
             Outcome::Update { to, .. } => self.basis.verdict(tag, Some(to)),
             _ => self.basis.verdict(tag, None),
         }
+    }
+
+    /// How many tags the list had, with those that nobody can use.
+    #[must_use]
+    pub fn listed(&self) -> u64 {
+        self.tags.listed()
     }
 
     /// The tag to go to now.
