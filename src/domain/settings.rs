@@ -257,10 +257,11 @@ fn flaw_of_url(workload: &Workload, container: &str) -> Option<Problem> {
     Some(Problem::Value { name, value: wrong.into() })
 }
 
-/// The channels that a container's settings name, whatever else is wrong with them.
+/// The channels that a container's settings name, whatever else is wrong with them. `None` is all of them, also where none is
+/// named.
 #[must_use]
 pub fn channels(workload: &Workload, container: &str) -> Option<Vec<String>> {
-    said(workload, "notify", container).map(|said| list(said.value))
+    said(workload, "notify", container).map(|said| list(said.value)).filter(|named| !named.is_empty())
 }
 
 /// Orders of tags without a pattern that says of which.

@@ -110,6 +110,7 @@ fn channels_are_named_by_a_container_or_by_all() {
     let of = |annotations: &[(&str, &str)]| channels(&workload(&[("web", "web:1.0.0")], annotations), "web");
     assert_eq!(of(&[("notify", "email"), ("notify.web", "oncall, x")]).unwrap(), ["oncall", "x"]);
     assert_eq!((of(&[("notify", "email")]), of(&[])), (Some(vec!["email".to_owned()]), None));
+    assert_eq!(of(&[("notify", " , ")]), None, "what is told of what is under way goes to all rather than to nobody");
     let unknown = read(&[("notify", "email,slack,pager")], Forced::default()).unwrap_err().to_string();
     assert!(unknown.contains("slack") && !unknown.contains("pager"), "the first of them: {unknown}");
     let many: Vec<String> = (1..=12).map(|number| format!("c{number}")).collect();
