@@ -92,7 +92,7 @@ pub fn of_the_first_release(workload: &Workload) -> Record {
     for container in &workload.containers {
         let ledger = ledger(workload, container, &decided);
         if ledger != Ledger::default() {
-            record.ledgers.insert(container.name.clone(), ledger);
+            record.ledgers.insert(container.name.clone(), Box::new(ledger));
         }
     }
     record

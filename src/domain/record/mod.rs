@@ -48,8 +48,8 @@ use super::workload::Workload;
 pub struct Record {
     /// Grows with every write, so that an older one is recognised.
     pub sequence: u64,
-    /// By container.
-    ledgers: BTreeMap<Box<str>, Ledger>,
+    /// By container. A tree has room for eleven where there is one, so each stands for itself.
+    ledgers: BTreeMap<Box<str>, Box<Ledger>>,
     /// What the workload's own settings were when it was written. So a record says which settings belong to it: where somebody
     /// edits one, another record is written, and settings that come back bring an older record with them.
     pub settings: Option<Fingerprint>,
@@ -96,7 +96,7 @@ impl Record {
     /// The ledger of a container, if there is one.
     #[must_use]
     pub fn ledger(&self, container: &str) -> Option<&Ledger> {
-        self.ledgers.get(container)
+        self.ledgers.get(container).map(|ledger| &**ledger)
     }
 
     /// The same, or an empty one where nothing is known of a container.
@@ -108,13 +108,13 @@ impl Record {
 
     /// The ledgers, by container.
     pub fn ledgers(&self) -> impl Iterator<Item = (&str, &Ledger)> {
-        self.ledgers.iter().map(|(name, ledger)| (&**name, ledger))
+        self.ledgers.iter().map(|(name, ledger)| (&**name, &**ledger))
     }
 
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ledgers.values().all(|ledger| *ledger == Ledger::default()) && self.history.entries().is_empty()
+        self.ledgers.values().all(|ledger| **ledger == Ledger::default()) && self.history.entries().is_empty()
     }
 
     /// Takes an event of a container over, and gives what follows from it.
@@ -136,7 +136,7 @@ impl Record {
             (_, Some(update), Some(was)) if update.outcome != was => self.history.end(container, was, update.outcome),
             _ => {}
         }
-        if *ledger == Ledger::default() {
+        if **ledger == Ledger::default() {
             self.ledgers.remove(container);
         }
         consequence
@@ -170,7 +170,7 @@ impl Record {
             let name: &str = name;
             workload.container(name).is_some()
         });
-        let gone: BTreeMap<Box<str>, Ledger> = gone;
+        let gone: BTreeMap<Box<str>, Box<Ledger>> = gone;
         self.ledgers = kept;
         if gone.is_empty() {
             return;
@@ -182,9 +182,10 @@ impl Record {
             let ran = |ledger: &&Ledger| ledger.runs.as_ref().is_some_and(|runs| runs.of == running.of);
             // Of several it is the one that ran just this.
             let is_it = |ledger: &&Ledger| ledger.still_runs(&running);
-            let was = gone.values().filter(ran).find(is_it).or_else(|| gone.values().find(ran));
+            let known = || gone.values().map(|ledger| &**ledger);
+            let was = known().filter(ran).find(is_it).or_else(|| known().find(ran));
             if let Some(renamed) = was.map(Ledger::of_another_name).filter(|renamed| *renamed != Ledger::default()) {
-                self.ledgers.insert(container.name.clone(), renamed);
+                self.ledgers.insert(container.name.clone(), Box::new(renamed));
             }
         }
     }

@@ -95,7 +95,7 @@ pub struct TooMuch;
 pub fn seal(record: &Record, id: &WorkloadId, key: &LinkKey) -> Result<(String, Option<String>), TooMuch> {
     let history = (!record.history.entries().is_empty()).then(|| record.history.write());
     let mut ledgers = record.ledgers.clone();
-    ledgers.retain(|_, ledger| *ledger != Ledger::default());
+    ledgers.retain(|_, ledger| **ledger != Ledger::default());
     loop {
         let written = Written {
             seq: record.sequence,
@@ -260,7 +260,7 @@ impl<'t> Parts<'t> {
 }
 
 /// What is read of a record.
-type All = Written<BTreeMap<Box<str>, Ledger>>;
+type All = Written<BTreeMap<Box<str>, Box<Ledger>>>;
 
 fn code(form: Form, key: &LinkKey, id: &WorkloadId, body: &str) -> Option<hmac::Hmac<Sha256>> {
     let label = format!("iw-record-{}", form.as_str());
