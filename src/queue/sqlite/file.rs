@@ -120,6 +120,9 @@ const MIGRATIONS: [&str; 13] = [
 ",
 ];
 
+/// The most statements that are kept as they were read: looks and messages use no more, one after another.
+const STATEMENTS: usize = 48;
+
 /// Older versions can corrupt a file in WAL mode (sqlite.org, "WAL-reset bug").
 const OLDEST_SQLITE: i32 = 3_051_003;
 
@@ -279,8 +282,13 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let failed = |source| OpenError::of(path, source);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(Duration::from_secs(2)).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Of its pages 512 KiB are held here: the system has them as well.
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;")
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;
+             PRAGMA cache_size = -512;",
+        )
         .map_err(failed)?;
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if verdict != "ok" {
