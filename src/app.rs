@@ -466,12 +466,15 @@ impl App {
         let base_path = base_path.unwrap_or_default();
         let (intake, links) = (Data::new(self.intake(tasks, &base_path)?), Data::new(self.links(&base_path)?));
         let doors = self.doors(tasks)?;
-        let (access, pages) = (self.access.clone(), Data::new(self.pages(api, &base_path)?));
+        let signed_in = match &self.access {
+            Some(access) => Some((access.clone(), Data::new(self.pages(api, &base_path)?))),
+            None => None,
+        };
         let api = api.clone();
         let app = move || {
             let routes = |config: &mut web::ServiceConfig, below: &str| {
                 approvals::routes::<StoreHandle, HttpRegistry, KubeCluster>(config);
-                if let Some(access) = &access {
+                if let Some((access, pages)) = &signed_in {
                     config.app_data(access.clone()).app_data(api.clone()).app_data(pages.clone());
                     signed_in_routes(config, below);
                 } else {
