@@ -32,7 +32,8 @@ LABEL org.opencontainers.image.title="image-watcher" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /image-watcher /image-watcher
 WORKDIR /data
-ENV IMAGE_WATCHER_DATA=/data
+# One heap for all threads: with one for each, what some of them needed for a moment is kept from the others.
+ENV IMAGE_WATCHER_DATA=/data MALLOC_ARENA_MAX=1
 VOLUME /data
 EXPOSE 3000 9090
 USER 65532:65532

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::harness::Ctx;
-use crate::harness::watcher::WatcherBuilder;
+use crate::harness::watcher::{WatcherBuilder, program};
 
 /// A path to the binary of before, for a table with both.
 const BEFORE: &str = "IMAGE_WATCHER_BENCH_BEFORE";
@@ -24,7 +24,7 @@ pub(crate) struct Build {
 impl Build {
     /// This one, and the one of before where the environment names it.
     pub(crate) fn all() -> Vec<Self> {
-        let now = Self { name: "now", binary: env!("CARGO_BIN_EXE_image-watcher").into() };
+        let now = Self { name: "now", binary: program() };
         let before = std::env::var_os(BEFORE).filter(|path| !path.is_empty());
         let before = before.map(|path| Self { name: "before", binary: path.into() });
         [now].into_iter().chain(before).collect()
@@ -33,7 +33,7 @@ impl Build {
     /// It on an empty folder of data and a namespace.
     pub(crate) fn watcher(&self, ctx: &Ctx, namespace: &str) -> WatcherBuilder {
         let watcher = ctx.watcher().unconnected().own_data().binary(&self.binary);
-        watcher.env("IMAGE_WATCHER_NAMESPACES", namespace).env("LOG_LEVEL", "WARN")
+        watcher.env("IMAGE_WATCHER_NAMESPACES", namespace).env("LOG_LEVEL", "WARN").as_in_the_image()
     }
 
     /// A row's name: of this build, where there are two.

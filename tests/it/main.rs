@@ -5,6 +5,7 @@
 //! cargo test --test it                      all
 //! cargo test --test it -- harness_itself    a part of the name selects
 //! IMAGE_WATCHER_TEST_PEERS=<folder>         takes the peers from there instead of building them
+//! IMAGE_WATCHER_TEST_BINARY=<path>          tests that program, as the static one of the image, in the place of this build's
 //! IMAGE_WATCHER_TEST_KEEP=1                 keeps logs and state, and says where
 //! IMAGE_WATCHER_TEST_KILLS=100             kills so often where the program is killed at random moments
 //! IMAGE_WATCHER_TEST_DELIVERIES=10000      sends so many messages while it is killed ten times

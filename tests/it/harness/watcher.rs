@@ -86,7 +86,7 @@ impl WatcherBuilder {
             ("REGISTRY_WEBHOOK_TOKEN", registry::TOKEN),
         ];
         let env = env.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        let binary = env!("CARGO_BIN_EXE_image-watcher").into();
+        let binary = program();
         Self { ctx, env, ports: None, data, binary, pod: None, own_identity: true, linked: true, connected: true }
     }
 
@@ -128,7 +128,12 @@ impl WatcherBuilder {
         let folder = self.ctx.folder("pod");
         std::fs::copy(&self.binary, folder.join("image-watcher")).expect("a copy of the program");
         self.pod = Some(folder);
-        self.without("HOST").without("NODE_ENV")
+        self.without("HOST").without("NODE_ENV").as_in_the_image()
+    }
+
+    /// With what the image sets beside the folder of data, so that memory is measured as it is there.
+    pub(crate) fn as_in_the_image(self) -> Self {
+        self.env("MALLOC_ARENA_MAX", "1")
     }
 
     /// A second image-watcher that the registry does not know of.
@@ -424,6 +429,12 @@ impl Watcher {
             ctx.switchboard().connect(ctx.prefix(), &self.url("/webhooks/distribution"));
         }
     }
+}
+
+/// The program: that of this build, or the one that `IMAGE_WATCHER_TEST_BINARY` names, as the static one of the image.
+pub(crate) fn program() -> PathBuf {
+    let named = std::env::var_os("IMAGE_WATCHER_TEST_BINARY").filter(|path| !path.is_empty());
+    named.map_or_else(|| env!("CARGO_BIN_EXE_image-watcher").into(), PathBuf::from)
 }
 
 fn path(path: &Path) -> &str {
