@@ -210,7 +210,7 @@ impl Doors {
 async fn until_at_rest(nats: &Nats) {
     let mut quiet = 0;
     eventually("nothing is left to be done", async || {
-        quiet = if nats.jobs().await.is_empty() { quiet + 1 } else { 0 };
+        quiet = if nats.waiting().await.is_empty() { quiet + 1 } else { 0 };
         (quiet > 40).then_some(())
     })
     .await;

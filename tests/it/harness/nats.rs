@@ -160,6 +160,13 @@ impl Nats {
         jetstream::new(async_nats::connect(servers).await.expect("a connection"))
     }
 
+    /// Those that wait, or that somebody has: not those that are over, and remembered.
+    pub(crate) async fn waiting(&self) -> Vec<serde_json::Value> {
+        let mut jobs = self.jobs().await;
+        jobs.retain(|job| job["state"] == "ready");
+        jobs
+    }
+
     /// The jobs that stand in the bucket, as JSON.
     pub(crate) async fn jobs(&self) -> Vec<serde_json::Value> {
         use futures_util::StreamExt as _;

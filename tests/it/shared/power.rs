@@ -120,7 +120,7 @@ async fn what_was_not_synced_is_lost_with_the_power_of_all_servers_and_nothing_i
     way.set(Fault::BlackHole);
     web.push(Image::new("1.0.2")).await;
     doors.announce(2, &web, "1.0.2").await;
-    let before = nats.jobs().await.len();
+    let before = nats.waiting().await.len();
 
     for number in 0..3 {
         nats.kill9(number).await;
@@ -134,7 +134,7 @@ async fn what_was_not_synced_is_lost_with_the_power_of_all_servers_and_nothing_i
         nats.spawn_again(number);
     }
     nats.until_it_stands().await;
-    let left = nats.jobs().await.len();
+    let left = nats.waiting().await.len();
     way.set(Fault::Pass);
     // Whoever pushed is told 503 until it stands again, and what was lost is found by the next hint, or the schedule.
     web.push(Image::new("1.0.3")).await;
