@@ -4,8 +4,6 @@
 
 mod cut;
 mod killed;
-mod moved;
-mod power;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -37,8 +35,6 @@ pub(crate) fn tests() -> Vec<Test> {
     .into_iter()
     .chain(killed::tests())
     .chain(cut::tests())
-    .chain(moved::tests())
-    .chain(power::tests())
     .collect()
 }
 
@@ -177,11 +173,6 @@ struct Doors {
 }
 
 impl Doors {
-    /// The same, where workloads know the registry by another name.
-    fn of(self, host: String) -> Self {
-        Self { host, ..self }
-    }
-
     /// One of them.
     fn url(&self, number: usize, path: &str) -> String {
         format!("{}{path}", self.urls[number % self.urls.len()])
