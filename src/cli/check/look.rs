@@ -164,7 +164,7 @@ impl<R: Registry> Look<'_, R> {
         let Some(tag) = image.running_tag() else {
             let row = row.is(State::Ignored, "a digest without a tag: nothing to compare".into());
             let looked = LastLook::answered(self.ambient.now(), CameTo::Nothing);
-            return row_of(self.judged(row, (workload, record, &settings), looked));
+            return row_of(self.judged(row, (workload, record, &settings), &looked));
         };
         let credential = Credential::default();
         Some(Sorted::Waits(Box::new(Waiting { row, workload, record, settings, image, tag, credential })))
@@ -315,13 +315,13 @@ impl<R: Registry> Look<'_, R> {
         row.available = view.to;
         row.level = view.level.map(Level::as_str);
         row.rollout = view.rollout;
-        self.judged(row.is(state, next), of, LastLook::answered(now, came_to))
+        self.judged(row.is(state, next), of, &LastLook::answered(now, came_to))
     }
 
     /// A row whose registry gives no ground to decide on.
     fn undecided(&self, row: Row, of: Of<'_>) -> Row {
         let why = row.next.clone();
-        self.judged(row, of, LastLook::answered(self.ambient.now(), CameTo::Undecided(why)))
+        self.judged(row, of, &LastLook::answered(self.ambient.now(), CameTo::Undecided(why)))
     }
 
     /// The same, of one that gave no answer: what was known before stands.
@@ -331,13 +331,13 @@ impl<R: Registry> Look<'_, R> {
         }
         let unanswered = Some(row.next.clone());
         let looked = LastLook { unanswered, ..LastLook::answered(self.ambient.now(), CameTo::Unknown) };
-        self.judged(row, of, looked)
+        self.judged(row, of, &looked)
     }
 
     /// The row as page and API have it, had the service looked now.
-    fn judged(&self, mut row: Row, (workload, record, settings): Of<'_>, looked: LastLook) -> Row {
+    fn judged(&self, mut row: Row, (workload, record, settings): Of<'_>, looked: &LastLook) -> Row {
         let (container, now) = (row.container.clone(), self.ambient.now());
-        let (container, looked, settings) = (&*container, Some(&looked), Ok(settings));
+        let (container, looked, settings) = (&*container, Some(looked), Ok(settings));
         let seen = Seen { workload, container, record, not_ours: None, settings, looked, waits: None, stopped: None };
         let status = Status::of(&seen, now);
         if let Some(known) = status.available.as_ref().filter(|_| row.state == State::CannotTell) {

@@ -85,7 +85,7 @@ fn source(entry: SourceEntry, file: ReadFile<'_>) -> Result<Source, Vec<Wrong>> 
     let missing = || ("auth", "is missing; write auth: { secretFiles: [/path] }".to_owned());
     let auth = wrong.unless(entry.auth.ok_or_else(missing)).and_then(|entry| auth(kind, entry, file, &mut wrong));
     let name = entry.name;
-    wrong.or(kind.zip(auth).map(|(kind, auth)| Source { auth, name, kind, hosts, rate }))
+    wrong.or(kind.zip(auth).map(|(kind, auth)| Source { name, kind, auth, hosts, rate }))
 }
 
 /// How the sender is checked. Where neither the scheme nor, in its place, the kind is known, only the files are looked at.
