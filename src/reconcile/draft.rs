@@ -456,6 +456,16 @@ impl Draft {
         said
     }
 
+    /// Whether it writes any image.
+    pub(super) fn writes_images(&self) -> bool {
+        !self.images.is_empty()
+    }
+
+    /// Whether it writes that of a container.
+    pub(super) fn writes_to(&self, container: &str) -> bool {
+        self.images.iter().any(|(name, _)| name == container)
+    }
+
     /// The images that it writes, by container.
     pub(super) fn writes(&self) -> Vec<(String, Image)> {
         self.images.clone()

@@ -144,6 +144,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return false;
         }
         for target in containers {
+            if work.draft.writes_to(&target.container) {
+                continue;
+            }
             if !self.is_disabled(target) {
                 self.observe(&mut work, target).await;
             }
@@ -169,6 +172,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             |target: &&Target| work.ledger(&target.container).is_some_and(|it| it.accompanies().is_some());
         let (with_others, alone): (Vec<&Target>, Vec<&Target>) = targets.iter().partition(accompanies);
         for target in alone.into_iter().chain(with_others) {
+            // What goes back with another is looked at when it is written: what it runs until then is nobody's word.
+            if work.draft.writes_to(&target.container) {
+                continue;
+            }
             match self.container(work, target, tags.clone()).await {
                 Ok(looked) => {
                     unsure.extend(looked.is_unsure.then_some(&*target.container));
@@ -180,6 +187,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     ended.push((Err(error), target.clone()));
                 }
             }
+        }
+        if work.draft.writes_images() && !to_do.is_empty() {
+            // One goes back: what the others are to do is decided when that is written.
+            let again = self.0.ambient.now() + NEXT_TURN;
+            ended.extend(to_do.into_iter().map(|it| (Ok(Some(again)), it.target)));
+            return ended;
         }
         let found = to_do.len();
         let groups = together(to_do, &unsure);

@@ -326,3 +326,63 @@ async fn a_deadline_that_passes_while_it_goes_back_is_that_of_what_failed() {
         assert_eq!(outcome(), Some(expected), "{seconds}");
     }
 }
+
+/// Containers of one image that were written together go back together, whichever of them is looked at first.
+#[tokio::test]
+async fn none_that_went_back_together_was_set_back_by_somebody() {
+    let pod = || workload(&[("setup", OLD), ("web", OLD), ("copy", OLD)], &[("mode", "AUTO_UPDATE")]);
+    let outcomes = |stage: &Stage| {
+        let record = stage.cluster.state(|state| crate::cluster::annotations::claimed(&state.workload));
+        let outcome = |name: &str| record.known(name).update.as_ref().map(|update| update.outcome);
+        ["setup", "web", "copy"].map(|name| (outcome(name), record.known(name).held.clone()))
+    };
+    for is_followed_first in [true, false] {
+        let mut stage = Stage::new(pod(), &["1.0.0"]);
+        stage.written().await;
+        // What is followed is undone before the registry is asked for its tags.
+        if is_followed_first {
+            stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+            stage.look().await;
+        } else {
+            stage.restart();
+        }
+        stage.fails("t1").await;
+        let images = |stage: &Stage| -> Vec<String> {
+            stage.cluster.state(|state| state.workload.containers.iter().map(|it| it.image.to_string()).collect())
+        };
+        assert_eq!(images(&stage), [OLD; 3]);
+        for (outcome, held) in outcomes(&stage) {
+            assert_eq!(outcome, Some(Outcome::RollingOut), "all of it is followed on the way back");
+            assert!(held.is_some_and(|held| held.failure.is_some() && held.by.is_empty()));
+        }
+        for _ in 0..2 {
+            stage.look().await;
+        }
+        stage.cluster.rolls(Rollout::Complete);
+        stage.look().await;
+        assert!(outcomes(&stage).iter().all(|(outcome, _)| *outcome == Some(Outcome::Healthy)));
+        assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::VersionHeld(_))), 0);
+        let told: std::collections::BTreeSet<_> = stage.told().into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(told.into_iter().collect::<Vec<_>>(), ["update.failed", "update.rolled_back"]);
+        for name in ["held", "held.web", "held.copy"] {
+            let held = stage.cluster.annotation(name).unwrap();
+            assert!(held.starts_with("1.0.1: failed (ProgressDeadlineExceeded), went back to 1.0.0"), "{name}: {held}");
+        }
+    }
+}
+
+/// Another container that has something to do waits until what goes back is written.
+#[tokio::test]
+async fn nothing_else_is_written_with_a_way_back() {
+    let pod = workload(
+        &[("web", OLD), ("old", "a.example/web:0.9.0")],
+        &[("mode", "AUTO_UPDATE"), ("mode.old", "NOTIFICATION")],
+    );
+    let stage = Stage::new(pod, &["1.0.0"]);
+    stage.written().await;
+    stage.annotate("mode.old", "AUTO_UPDATE");
+    stage.fails("t1").await;
+    let images: Vec<String> =
+        stage.cluster.state(|state| state.workload.containers.iter().map(|it| it.image.to_string()).collect());
+    assert_eq!(images, [OLD, "a.example/web:0.9.0"]);
+}
