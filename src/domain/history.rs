@@ -168,15 +168,12 @@ impl History {
     #[must_use]
     pub fn read_unsigned(annotation: Option<&str>) -> Self {
         let Self(mut entries) = Self::read(annotation);
-        for entry in &mut entries {
-            entry.by = unsigned(&entry.by);
-            if entry.outcome == Outcome::RollingOut {
-                entry.outcome = Outcome::Replaced;
-            }
-        }
+        entries.iter_mut().for_each(|entry| entry.by = unsigned(&entry.by));
         let is_as_ours = |entry: &Entry| serde_json::to_string(entry).is_ok_and(|text| text.len() <= MOST_BYTES / 2);
         entries.retain(is_as_ours);
-        Self(entries)
+        let mut story = Self(entries);
+        story.gives_up(|_| false);
+        story
     }
 
     /// The entries, newest first.
@@ -219,6 +216,12 @@ impl History {
         if let Some(entry) = newest.filter(|entry| entry.outcome == was) {
             entry.outcome = outcome;
         }
+    }
+
+    /// What has not ended, and is followed by nobody, never will: `is_followed` says whether the update of a container is.
+    pub fn gives_up(&mut self, is_followed: impl Fn(&str) -> bool) {
+        let left = self.0.iter_mut().filter(|entry| entry.outcome == Outcome::RollingOut);
+        left.filter(|entry| !is_followed(&entry.container)).for_each(|entry| entry.outcome = Outcome::Replaced);
     }
 
     /// The annotation, oldest entries dropped until it fits; the newest is always there.

@@ -164,8 +164,16 @@ impl Record {
     }
 
     /// Forgets containers that the workload has no more. What people and the API server said of versions goes on where a
-    /// container that nothing is known of runs the same repository: it was renamed.
+    /// container that nothing is known of runs the same repository: it was renamed. An update of which nothing but its story is
+    /// known, as that of an object that was made again, is followed by nobody, and the story says so.
     pub fn keep_only(&mut self, workload: &Workload) {
+        self.forget_others(workload);
+        let Self { ledgers, history, .. } = self;
+        let rolls = |ledger: &Ledger| ledger.update.as_ref().is_some_and(|it| it.outcome == Outcome::RollingOut);
+        history.gives_up(|container| ledgers.get(container).is_some_and(rolls));
+    }
+
+    fn forget_others(&mut self, workload: &Workload) {
         let (kept, gone) = std::mem::take(&mut self.ledgers).into_iter().partition(|(name, _)| {
             let name: &str = name;
             workload.container(name).is_some()

@@ -221,6 +221,22 @@ fn only_containers_that_there_are_and_what_can_have_been_made_are_kept() {
     assert_eq!(record.clone().made_by(at(1)), record);
 }
 
+/// An object that was made again has the history of the one before, and nothing else of it.
+#[test]
+fn what_nobody_follows_is_not_under_way() {
+    let web = workload(&[("web", "web:1.0.0")], &[]);
+    let mut record = Record::default();
+    record.on("web", Event::Write(Box::new(update(1, None))), at(0));
+    let outcome = |record: &Record| record.history.entries()[0].outcome;
+    record.keep_only(&web);
+    assert_eq!(outcome(&record), Outcome::RollingOut, "it is followed");
+    let mut again = Record::of_history(record.history.clone());
+    again.keep_only(&web);
+    assert_eq!(outcome(&again), Outcome::Replaced);
+    record.keep_only(&workload(&[("app", "app:1.0.0")], &[]));
+    assert_eq!(outcome(&record), Outcome::Replaced, "the container is gone");
+}
+
 #[test]
 fn under_another_name_it_is_known_how_updates_ended_and_which_mode_it_was() {
     let image = format!("{OF}:1.0.0");
