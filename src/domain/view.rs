@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-pub use blocker::{Blocker, Known};
+pub use blocker::{Blocker, Known, is_rolling_beside};
 pub use reason::{Pointed, Reason};
 pub use rollout::{Stands, Unfinished};
-pub use status::{Attention, Available, CameTo, Cause, LastLook, Seen, Status};
+pub use status::{Attention, Available, CameTo, Cause, GroupStands, LastLook, OfGroup, Seen, Status};
 
 use super::approval::Allows;
 use super::owner::Owner;

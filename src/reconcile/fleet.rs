@@ -138,11 +138,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// # Errors
     /// [`QueueError`] where they can't be queued.
     pub async fn wake_waiting(&self, trace: &str) -> Result<(), QueueError> {
-        let repositories = self.who_waits_no_more();
+        let now = self.0.ambient.now();
+        let mut repositories = self.who_waits_no_more();
+        repositories.extend(self.siblings_ended(now).await);
+        repositories.sort();
+        repositories.dedup();
         if repositories.is_empty() {
             return Ok(());
         }
-        let now = self.0.ambient.now();
         let job = |repository| NewJob::prompt(Job::Look(repository), trace, now);
         self.0.queue.put(repositories.into_iter().map(job).collect()).await?;
         Ok(())
@@ -166,7 +169,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let stands_still = |id: &WorkloadId| self.is_let_alone(&passing, id);
         let beside = Beside { entered: &passing.entered, stands_still: &stands_still };
-        let mut all: Vec<Repository> = self.0.cluster.fleet(|fleet| {
+        self.0.cluster.fleet(|fleet| {
             let (for_room, for_one): (Vec<&Waiting>, Vec<&Waiting>) =
                 passing.waiting.iter().partition(|waiting| waiting.is_for_room());
             let room = fleet.room(self.0.rollouts, beside, for_room.iter().map(|waiting| &waiting.id));
@@ -177,10 +180,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 !matches!(fleet.verdict(&candidate, beside), Some(Verdict::Waits(_)))
             };
             have_room.chain(for_one.into_iter().filter(goes)).map(|waiting| waiting.repository.clone()).collect()
-        });
-        all.sort();
-        all.dedup();
-        all
+        })
     }
 }
 

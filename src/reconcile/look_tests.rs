@@ -20,6 +20,7 @@ mod refused;
 mod reminders;
 mod requests;
 mod shown;
+mod siblings;
 mod slow;
 mod standing;
 mod undo;

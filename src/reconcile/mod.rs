@@ -49,6 +49,7 @@ mod repairs;
 mod report;
 mod requested;
 mod rollout;
+mod siblings;
 pub mod sightings;
 #[cfg(test)]
 mod simulation;
@@ -81,6 +82,7 @@ use group::Groups;
 use looked::Looked;
 use marks::{Marks, Turns};
 use repairs::Repairs;
+use siblings::Siblings;
 pub use standing::StandingStill;
 use unreleased::Unreleased;
 
@@ -177,6 +179,8 @@ struct Memory {
     repairs: Repairs,
     /// Who is about to be written, and who waits for others.
     entrance: Entrance,
+    /// Who waits for another container of the workload.
+    siblings: Siblings,
     /// Which links had a new one sent.
     renewals: Renewals,
     /// Whether automatic updates are stopped.

@@ -475,6 +475,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Some(Blocker::Rolling { .. }) => {
                 self.count("waiting", "rolling_out");
+                self.1.siblings.waits(target);
                 return Looked::again(earliest(due, Some(now + LOOK_AGAIN)));
             }
             Some(Blocker::Window(opens)) => {

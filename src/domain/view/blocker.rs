@@ -107,7 +107,10 @@ impl Known<'_> {
                 None => {
                     let notes = ledger.waits_for_notes(to, digest, now).map(Blocker::Notes);
                     let stopped = || self.others.was_stopped().cloned().map(Box::new).map(Blocker::WasStopped);
-                    notes.or_else(|| self.rolling(now)).or(waits).or_else(stopped)
+                    notes
+                        .or_else(|| rolling((self.workload, self.container), self.record, now))
+                        .or(waits)
+                        .or_else(stopped)
                 }
             },
             (mode, asks_only) => {
@@ -127,21 +130,6 @@ impl Known<'_> {
         let question = self.record.known(self.container).question_about(image, to, digest);
         let asked = question.and_then(|question| question.because.as_deref());
         self.others.verdict(&Candidate { id: &self.workload.id, of: &of, tag: to, digest, asked })
-    }
-
-    /// The update of another container that is under way, and would be blamed for this one.
-    fn rolling(&self, now: DateTime<Utc>) -> Option<Blocker> {
-        if matches!(self.workload.rollout, Rollout::Waiting(_)) {
-            return None;
-        }
-        let is_under_way = |(name, ledger): (&str, &Ledger)| {
-            let update = ledger.followed().filter(|update| update.outcome == Outcome::RollingOut)?;
-            let is_of_another = name != self.container && !update.with.iter().any(|with| **with == *self.container);
-            let is_recent = now < update.at + ROLLING_AT_MOST;
-            (is_of_another && is_recent && update.runs_on(self.workload, name))
-                .then(|| Blocker::Rolling { container: name.to_owned(), tag: update.tag.clone() })
-        };
-        self.record.ledgers().find_map(is_under_way)
     }
 
     /// The parts of one program are written together, so what one of them holds the others do not go to either.
@@ -179,6 +167,27 @@ impl Known<'_> {
             snoozed.or_else(|| ledger.asks(&asker.image, to, digest, now).map(expires))
         })
     }
+}
+
+/// The update of another container that is under way, and would be blamed for that of this one.
+fn rolling((workload, container): (&Workload, &str), record: &Record, now: DateTime<Utc>) -> Option<Blocker> {
+    if matches!(workload.rollout, Rollout::Waiting(_)) {
+        return None;
+    }
+    let is_under_way = |(name, ledger): (&str, &Ledger)| {
+        let update = ledger.followed().filter(|update| update.outcome == Outcome::RollingOut)?;
+        let is_of_another = name != container && !update.with.iter().any(|with| **with == *container);
+        let is_recent = now < update.at + ROLLING_AT_MOST;
+        (is_of_another && is_recent && update.runs_on(workload, name))
+            .then(|| Blocker::Rolling { container: name.to_owned(), tag: update.tag.clone() })
+    };
+    record.ledgers().find_map(is_under_way)
+}
+
+/// Whether a container waits for the update of another one of its workload, as [`Known::blocker`] has it.
+#[must_use]
+pub fn is_rolling_beside(of: (&Workload, &str), record: &Record, now: DateTime<Utc>) -> bool {
+    rolling(of, record, now).is_some()
 }
 
 impl Blocker {

@@ -83,8 +83,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Between::Nothing if self.is_told_only(group) => Ok(false),
             Between::Nothing => self.enter_group(group, movers).map(|()| false),
             Between::Waits { place, waits, until } => {
-                if let Waits::Held(..) = waits {
-                    self.ask_about_held_of(group, movers.get(place)).await;
+                match waits {
+                    Waits::Held(..) => self.ask_about_held_of(group, movers.get(place)).await,
+                    Waits::UnderWay(_) => {
+                        let member = movers.get(place).and_then(|mover| group.members.get(mover.member));
+                        member.into_iter().for_each(|member| self.1.siblings.waits(&member.target));
+                    }
+                    _ => {}
                 }
                 Err((waits, until))
             }
