@@ -154,6 +154,7 @@ fn missed(not_shown: &NotShown) -> (StatusCode, &'static str, String) {
         NotShown::Asks(None) => conflict("not-asked", "this is not asked now".to_owned()),
         NotShown::Points(digest) => conflict("moved", format!("the question is about {digest}")),
         NotShown::NotHeld => conflict("not-held", "this version is not held".to_owned()),
+        NotShown::Held(tag) => conflict("held", format!("{tag} is held; let it be applied again first")),
         NotShown::NeverRan => {
             conflict("never-ran", "this version is not known to have run here before what runs".to_owned())
         }

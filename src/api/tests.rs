@@ -445,6 +445,7 @@ async fn a_decision_is_made_on_what_was_seen_by_who_signed_in() {
         (NotShown::Runs(None), 409, "changed"),
         (NotShown::Asks(None), 409, "not-asked"),
         (NotShown::NotHeld, 409, "not-held"),
+        (NotShown::Held(crate::domain::reference::Tag::parse("1.3.0").unwrap()), 409, "held"),
         (NotShown::NeverRan, 409, "never-ran"),
         (NotShown::NoContainer, 404, "unknown"),
     ];

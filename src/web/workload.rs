@@ -280,7 +280,8 @@ struct Back {
     has_failed: bool,
 }
 
-/// What ran before, each once, newest first, and what failed here last. What is possible is the sequencer's to say.
+/// What ran before, each once, newest first, and what failed here last, but for what is held: that is to be let go first. What is
+/// possible is the sequencer's to say.
 fn back(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -> Vec<Back> {
     let running = container.running.as_ref().and_then(|running| running.digest.as_deref());
     let mut all: Vec<Back> = Vec::new();
@@ -288,7 +289,9 @@ fn back(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) ->
         let is_one = change.container == container.name && !change.outcome.is_a_word();
         let value = seen(workload, container, &change.version, &change.digest);
         let is_new = Some(change.digest.as_str()) != running && all.iter().all(|it| it.value != value);
-        if is_one && is_new {
+        let is_held =
+            container.held.as_ref().is_some_and(|held| held.tag == change.version && held.tag != held.back_to);
+        if is_one && is_new && !is_held {
             let when = Moment::read(&change.time, shown.now, shown.words);
             let when = when.map(|at| format!(", {}", at.full())).unwrap_or_default();
             let digest = super::row::short(&change.digest);

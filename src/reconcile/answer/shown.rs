@@ -50,6 +50,8 @@ pub enum NotShown {
     Points(Digest),
     /// This version is not held.
     NotHeld,
+    /// This version is held: it is to be let go first.
+    Held(Tag),
     /// This version is not known to have run here before what runs.
     NeverRan,
     /// What is known of it can't be read now.
@@ -135,7 +137,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// The question that somebody who signed in may answer although it is not asked now.
     fn question_anew(&self, draft: &Draft, shown: &Shown, action: Action) -> Result<Question, NotShown> {
         match action {
-            Action::Rollback => self.about_going_back(draft, shown).ok_or(NotShown::NeverRan),
+            Action::Rollback => self.about_going_back(draft, shown),
             Action::Resume => self.about_letting_go(draft, shown).ok_or(NotShown::NotHeld),
             _ => self.asked_in_vain(draft, shown),
         }
@@ -179,7 +181,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Whether to go back from what we wrote to what ran before it, or to another version that ran here.
-    fn about_going_back(&self, draft: &Draft, shown: &Shown) -> Option<Question> {
+    fn about_going_back(&self, draft: &Draft, shown: &Shown) -> Result<Question, NotShown> {
+        let ledger = draft.record.known(&shown.container);
+        // What failed here, or was set back, is let go before anybody goes back to it.
+        if ledger.holds_just(&shown.version, shown.digest.as_ref()) {
+            return Err(NotShown::Held(shown.version.clone()));
+        }
+        self.asks_to_go_back(draft, shown).ok_or(NotShown::NeverRan)
+    }
+
+    fn asks_to_go_back(&self, draft: &Draft, shown: &Shown) -> Option<Question> {
         let (container, now) = (shown.container.as_str(), self.0.ambient.now());
         let ledger = draft.record.known(container);
         let update = ledger.update.as_ref().filter(|update| update.runs_on(&draft.workload, container))?;
