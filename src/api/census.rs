@@ -215,6 +215,10 @@ fn hash(looked: Option<&LastLook>, hash: &mut DefaultHasher) {
         }
         Some(CameTo::Undecided(why)) => (4_u8, why).hash(hash),
         Some(CameTo::Unknown) => 5_u8.hash(hash),
+        Some(CameTo::Group(of)) => {
+            let to = of.to.as_ref().map(|(tag, digest, _)| (tag.as_str(), digest.as_str()));
+            (6_u8, of.to_string(), to).hash(hash);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::domain::group::{self, GroupName, MOST_MEMBERS};
 use crate::domain::record::Record;
 use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::settings::Fingerprint;
-use crate::domain::view::Attention;
+use crate::domain::view::{Attention, Cause};
 use crate::domain::workload::{Container, Kind, Workload};
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
@@ -198,7 +198,16 @@ impl<Q> Api<Q> {
                 let namespace = &workload.id.namespace;
                 moment.group(namespace, &it.name, || self.group(namespace, &it.name))
             });
-            ContainerView { group, ..ContainerView::of(workload, container, &beside) }
+            let view = ContainerView::of(workload, container, &beside);
+            // What passes by itself is said of a member alone.
+            let group = group.map(|group| match &view.status.cause {
+                Cause::Group(said) if group.waits.is_none() => {
+                    let waits = said.strip_prefix(&format!("{} waits: ", group.name)).map(str::to_owned);
+                    GroupView { waits, ..group }
+                }
+                _ => group,
+            });
+            ContainerView { group, ..view }
         };
         let containers: Vec<ContainerView> = workload.containers.iter().map(of).collect();
         let view = WorkloadView {

@@ -11,6 +11,7 @@ use super::{Reconciler, StepError, Target};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::policy::Mode;
+use crate::domain::record::Event;
 use crate::domain::record::sealed::TooMuch;
 use crate::domain::reference::Tag;
 use crate::domain::settings::Problems;
@@ -115,6 +116,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Says that an update waits, as rollouts are paused.
     pub(super) fn paused(&self, work: &mut Work, target: &Target, to: &Tag) {
         self.count("waiting", "paused");
+        // Whatever people were asked for, nobody has to say anything to it now.
+        work.draft.on(&target.container, Event::NothingToAsk, self.0.ambient.now());
         self.mark(work, target, &Paused(to, target.workload.id.kind), WorkloadEvent::RolloutPaused);
     }
 }

@@ -435,3 +435,19 @@ async fn a_paused_workload_is_said_to_wait_once() {
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RolloutPaused(_))), 1);
     assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
 }
+
+/// What made people be asked is over, and the rollouts are paused.
+#[tokio::test]
+async fn a_question_is_over_when_its_reason_is_though_it_can_not_be_applied_yet() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    stage.annotate("mode", "NOTIFICATION");
+    stage.look().await;
+    assert!(stage.cluster.annotation("token-update").is_some());
+    stage
+        .cluster
+        .state(|state| state.workload = Arc::new(Workload { paused: true, ..Workload::clone(&state.workload) }));
+    stage.annotate("mode", "AUTO_UPDATE");
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("token-update"), None);
+    assert!(stage.cluster.annotation("error").is_some_and(|error| error.contains("paused")));
+}

@@ -98,7 +98,8 @@ impl Roll {
             _ => self.stalled.as_ref() == Some(&stall.since),
         };
         match (view::Stands::of(outcome, is_old, &now.rollout), &now.rollout) {
-            (None, _) => Stands::Healthy,
+            // What settles is complete.
+            (None, _) | (_, Rollout::Complete) => Stands::Healthy,
             (Some(view::Stands::Failed), Rollout::Stalled(stall)) if outcome == Outcome::RollingOut => {
                 Stands::Failed(format!("{}: {}", stall.reason, stall.message))
             }

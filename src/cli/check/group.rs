@@ -22,7 +22,7 @@ use crate::domain::reference::Tag;
 use crate::domain::settings::Settings;
 use crate::domain::tag::{Level, Version};
 use crate::domain::together::{Between, Seen, between};
-use crate::domain::view::{Blocker, Known};
+use crate::domain::view::{Blocker, CameTo, Known, LastLook};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 
 /// A member that moves.
@@ -75,9 +75,28 @@ impl<R: Registry> Look<'_, R> {
             let was_stopped = matches!(self.brake, Some(BrakeSeen::WentOn(_)));
             let group = Group { name, members, ours, records, now: self.ambient.now(), was_stopped };
             let verdict = self.verdict(&group, &mut lists).await;
-            rows.extend(group.rows(&verdict));
+            rows.extend(
+                group.rows(&verdict).into_iter().map(|(place, row)| self.judged_member(&group, place, row, &verdict)),
+            );
         }
         (rows, lists)
+    }
+
+    /// A row as page and API have it: what its own record and its rollout say goes before what its group comes to.
+    fn judged_member(&self, group: &Group<'_, '_>, place: usize, row: Row, verdict: &Verdict) -> Row {
+        let Some(waiting) = group.waiting(place) else { return row };
+        let came_to = match verdict {
+            Verdict::Go(movers, _) => {
+                movers.iter().find(|mover| mover.place == place).map_or(CameTo::Nothing, |mover| CameTo::To {
+                    tag: mover.to.clone(),
+                    digest: mover.found.digest.clone(),
+                    level: mover.level,
+                })
+            }
+            Verdict::Waits(_) | Verdict::UpToDate | Verdict::GoesBack(_) | Verdict::Next(_) => CameTo::Nothing,
+        };
+        let looked = LastLook::answered(self.ambient.now(), came_to);
+        self.judged(row, (waiting.workload, waiting.record, &waiting.settings), &looked)
     }
 
     async fn verdict(&self, group: &Group<'_, '_>, lists: &mut usize) -> Verdict {

@@ -50,7 +50,7 @@ impl Waiting<'_> {
 }
 
 /// A workload, what is known of it, and the settings of one of its containers.
-type Of<'o> = (&'o Workload, &'o Record, &'o Settings);
+pub(super) type Of<'o> = (&'o Workload, &'o Record, &'o Settings);
 
 /// All that wait for one host.
 type Host<'w> = Vec<Waiting<'w>>;
@@ -335,7 +335,7 @@ impl<R: Registry> Look<'_, R> {
     }
 
     /// The row as page and API have it, had the service looked now.
-    fn judged(&self, mut row: Row, (workload, record, settings): Of<'_>, looked: &LastLook) -> Row {
+    pub(super) fn judged(&self, mut row: Row, (workload, record, settings): Of<'_>, looked: &LastLook) -> Row {
         let (container, now) = (row.container.clone(), self.ambient.now());
         let (container, looked, settings) = (&*container, Some(looked), Ok(settings));
         let seen = Seen { workload, container, record, not_ours: None, settings, looked, waits: None, stopped: None };

@@ -14,9 +14,7 @@ use crate::domain::preflight::Platform;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
-use crate::domain::view::{
-    Attention, Blocker, CameTo, Cause, Reason, Stands, State as Decided, Status, Unfinished, View,
-};
+use crate::domain::view::{Attention, Blocker, CameTo, Cause, Reason, State as Decided, Status, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Anonymous, Credential};
 
@@ -145,16 +143,6 @@ pub(super) fn because(asks: &Asks) -> String {
         Asks::Failed(_) => asks.to_string(),
         Asks::Stopped(_) => "automatic updates are stopped everywhere, as image-watcher brake says".to_owned(),
     }
-}
-
-/// How a rollout stands, where it is what there is to say.
-pub(super) fn unfinished(rollout: &Unfinished) -> (State, String) {
-    let state = match rollout.stands {
-        Stands::Waits(waits) if waits.is_for_people() => State::NeedsYou,
-        Stands::UnderWay | Stands::Waits(_) => State::Waiting,
-        Stands::Failed => State::Failed,
-    };
-    (state, rollout.to_string())
 }
 
 /// The row, by the judge of page and API: what its record and its rollout say goes before what its registry says.

@@ -170,7 +170,7 @@ impl Record {
         self.forget_others(workload);
         let Self { ledgers, history, .. } = self;
         let rolls = |ledger: &Ledger| ledger.update.as_ref().is_some_and(|it| it.outcome == Outcome::RollingOut);
-        history.gives_up(|container| ledgers.get(container).is_some_and(rolls));
+        history.gives_up(|container| ledgers.get(container).is_some_and(|ledger| rolls(ledger)));
     }
 
     fn forget_others(&mut self, workload: &Workload) {

@@ -99,6 +99,8 @@ impl Known<'_> {
             Some(Verdict::Waits(waits)) => (None, Some(Blocker::Waits(Box::new(waits)))),
             None => (None, None),
         };
+        // Others are a reason to ask about what would be applied: what is paused would not be.
+        let because = because.filter(|_| !self.workload.paused);
         let asks_only = ledger.asks_only_about(image, to, digest).map(Blocker::AsksOnly).or_else(owner).or(because);
         match (mode, asks_only) {
             (Mode::AutoUpdate, None) => match self.settings.closed_until(now) {

@@ -26,7 +26,7 @@ pub struct Unfinished {
 /// How a rollout stands that has not completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stands {
-    /// It goes on.
+    /// It goes on, or settles.
     UnderWay,
     /// It can't go on before somebody acts.
     Waits(Waits),
@@ -41,10 +41,11 @@ impl Stands {
     pub fn of(outcome: Outcome, is_old: impl Fn(&Stall) -> bool, rollout: &Rollout) -> Option<Self> {
         match (outcome, rollout) {
             (Outcome::Healthy | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed, _)
-            | (_, Rollout::Complete) => None,
+            | (Outcome::Failed, Rollout::Complete) => None,
             (Outcome::RollingOut, Rollout::Waiting(waits)) => Some(Self::Waits(*waits)),
             // What is said of the rollout before stands for a moment beside this one.
             (Outcome::RollingOut, Rollout::Stalled(stall)) if !is_old(stall) => Some(Self::Failed),
+            // What is complete settles: it counts as healthy when it has stayed so.
             (Outcome::RollingOut, _) => Some(Self::UnderWay),
             (Outcome::Failed, _) => Some(Self::Failed),
         }
@@ -68,12 +69,6 @@ impl Unfinished {
         let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, container))?;
         let stands = Stands::of(update.outcome, |stall| update.is_stall_old(stall), &workload.rollout)?;
         Some(Self { version: update.tag.clone(), since: update.at, stands })
-    }
-
-    /// Whether nothing is decided before it has ended.
-    #[must_use]
-    pub fn holds_up(&self) -> bool {
-        self.stands == Stands::UnderWay
     }
 }
 
@@ -149,7 +144,8 @@ mod tests {
         assert_eq!(stands(Outcome::RollingOut, stall("t2")), Some(Stands::Failed), "before the service says so");
         let waits = Waits::OnDelete;
         assert_eq!(stands(Outcome::RollingOut, Rollout::Waiting(waits)), Some(Stands::Waits(waits)));
-        assert_eq!(stands(Outcome::RollingOut, Rollout::Complete), None);
+        assert_eq!(stands(Outcome::RollingOut, Rollout::Complete), Some(Stands::UnderWay), "it settles");
+        assert_eq!(stands(Outcome::Healthy, Rollout::Complete), None);
         assert_eq!(stands(Outcome::Failed, progressing()), Some(Stands::Failed));
         assert_eq!(stands(Outcome::Failed, Rollout::Complete), None, "its pods came up after all");
         assert_eq!(stands(Outcome::Healthy, progressing()), None, "what happens later is not this update's");
@@ -162,7 +158,6 @@ mod tests {
         };
         assert_eq!(of("1.0.0"), None, "it does not run there");
         let unfinished = of("1.0.1").unwrap();
-        assert!(unfinished.holds_up() && !Unfinished { stands: Stands::Failed, ..unfinished.clone() }.holds_up());
         let told = serde_json::json!({"version": "1.0.1", "state": "under-way", "since": rfc3339(unfinished.since)});
         assert_eq!(serde_json::to_value(&unfinished).unwrap(), told);
     }

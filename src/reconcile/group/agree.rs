@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Group;
 use super::decide::{Mover, grounds, plan};
+use super::{Group, Member};
 use crate::cluster::Cluster;
 use crate::domain::declared::Kinds;
 use crate::domain::fleet::{Asks, Others, Verdict};
@@ -13,7 +13,7 @@ use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Question};
 use crate::domain::settings::Settings;
 use crate::domain::together::{Between, between};
-use crate::domain::view::{Blocker, Known};
+use crate::domain::view::{Blocker, GroupStands, Known};
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::draft::{Chosen, Work};
@@ -195,6 +195,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (Some(leader), Some(settings)) = (group.members.get(member), settings.get(member)) else { return Ok(None) };
         let Some(work) = group.works.get(leader.work) else { return Ok(None) };
         chosen.declared.kinds = declares;
+        let stands = if asks { GroupStands::Person } else { GroupStands::First(leader.name()) };
+        self.shows(group, Some(&stands), chosen.group.as_deref());
         self.informed_of_group(&leader.target, work, settings, &chosen, asks).await
     }
 
@@ -207,6 +209,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(work) = group.works.get_mut(place) else { return Ok(None) };
         if asks {
             let again = self.propose(work, &target, settings, &chosen, with).await?;
+            self.shows(&group, Some(&self.led_by(&group, member)), chosen.group.as_deref());
             self.conclude_group(group, Some(place)).await?;
             return Ok(again);
         }
@@ -214,6 +217,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.draft.report(&target.container, report::Outcome::Allowed { to, level, why });
         self.apply(work, &target, &chosen, with, Decided::ByPolicy);
         let trace = work.trace.clone();
+        let name = group.members.get(member).map(Member::name).unwrap_or_default();
+        let waits = GroupStands::Waits(Waits::UnderWay(name));
+        self.shows(&group, Some(&waits), chosen.group.as_deref());
         let again = self.conclude_group(group, Some(place)).await?;
         self.look_at(&target.repository, self.0.ambient.now() + LOOK_AGAIN, &trace).await?;
         Ok(again)

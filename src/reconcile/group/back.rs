@@ -9,6 +9,7 @@ use crate::domain::group::{Move, Plan};
 use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Update};
 use crate::domain::rollout::Account;
+use crate::domain::view::GroupStands;
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::back::{Cause, Left};
@@ -50,6 +51,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Err(error) => problem = problem.or(Some(error)),
             }
         }
+        self.shows(group, Some(&GroupStands::GoesBack(cause.member())), None);
         tracing::warn!(group = %plan.name, failed = cause.member(), version = %cause.tag, back, "a member of a group failed, and those that were written before go back");
         let mut works = std::mem::take(&mut group.works);
         // Whoever was written last goes first.

@@ -12,7 +12,7 @@ use crate::domain::preflight::Preflight;
 use crate::domain::record::Update;
 use crate::domain::reference::ImageReference;
 use crate::domain::together::Seen;
-use crate::domain::view::{Blocker, Known};
+use crate::domain::view::{Blocker, GroupStands, Known};
 use crate::queue::{Queue, Records};
 use crate::reconcile::apply::Decided;
 use crate::reconcile::draft::Chosen;
@@ -93,6 +93,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(writing) = group.works.get_mut(work) else { return Ok(None) };
         self.apply(writing, &target, &chosen, one.with.clone(), Decided::WithGroup(&by));
         let trace = writing.trace.clone();
+        let waits = GroupStands::Waits(Waits::UnderWay(one.member()));
+        self.shows(&group, Some(&waits), Some(plan));
         let again = self.conclude_group(group, Some(work)).await?;
         self.look_at(&target.repository, self.0.ambient.now() + LOOK_AGAIN, &trace).await?;
         Ok(again)

@@ -17,6 +17,7 @@ use crate::domain::record::Event;
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Version;
+use crate::domain::view::GroupStands;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::{Chosen, Work, image_of};
 use crate::reconcile::inform::without_cooldown;
@@ -57,6 +58,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Outlook::Nothing => {
                 self.count("up_to_date", "group");
                 self.quiet(&mut group, None);
+                self.shows(&group, None, None);
                 self.conclude_group(group, None).await.map(|_| None)
             }
             Outlook::Waits(waits, again) => self.group_waits(group, waits, again).await,
@@ -193,6 +195,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             _ => again,
         };
         self.quiet(&mut group, Some(&waits));
+        self.shows(&group, Some(&GroupStands::Waits(waits)), None);
         self.conclude_group(group, None).await.map(|_| again)
     }
 

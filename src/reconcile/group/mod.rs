@@ -16,6 +16,7 @@ mod carry_on;
 mod decide;
 mod known;
 mod member;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::domain::group::{self, GroupName, MOST_MEMBERS, Next, Plan, Waits};
 use crate::domain::record::{Ledger, Record, Update};
 use crate::domain::reference::Repository;
 use crate::domain::together::Seen;
+use crate::domain::view::GroupStands;
 use crate::domain::workload::Workload;
 use crate::queue::{NewJob, Queue, Records};
 use crate::registry::{Credential, Registry};
@@ -137,6 +139,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.count("waiting", "group");
         tracing::debug!(group = %group.name, member = one.member(), "a member of the group is under way");
         self.quiet(&mut group, None);
+        let waits = GroupStands::Waits(Waits::UnderWay(one.member()));
+        self.shows(&group, Some(&waits), Some(plan));
         self.conclude_group(group, None).await
     }
 

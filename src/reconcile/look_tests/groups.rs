@@ -7,6 +7,7 @@ mod ends;
 mod fleet;
 mod namespace;
 mod shelves;
+mod shown;
 mod stage;
 
 pub(super) use stage::{Several, member};

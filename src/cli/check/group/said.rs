@@ -4,15 +4,15 @@ use chrono::{DateTime, Utc};
 
 use super::{Going, Group, Mover, Verdict, Waiting};
 use crate::cli::check::row::{Row, State};
-use crate::cli::check::stands::{UNLESS_STOPPED, answerable, because, unfinished};
+use crate::cli::check::stands::{UNLESS_STOPPED, answerable, because};
 use crate::domain::group::{GroupName, Waits};
 use crate::domain::policy::Mode;
 use crate::domain::view::Blocker;
 
 impl Group<'_, '_> {
     /// What is said of each.
-    pub(super) fn rows(&self, verdict: &Verdict) -> Vec<Row> {
-        let row = |place: usize| Some(self.row(place, self.waiting(place)?, verdict));
+    pub(super) fn rows(&self, verdict: &Verdict) -> Vec<(usize, Row)> {
+        let row = |place: usize| Some((place, self.row(place, self.waiting(place)?, verdict)));
         (0..self.members.len()).filter_map(row).collect()
     }
 
@@ -24,15 +24,11 @@ impl Group<'_, '_> {
 
     fn row(&self, place: usize, waiting: &Waiting<'_>, verdict: &Verdict) -> Row {
         let (row, name) = (waiting.row.clone(), self.name);
-        if let Some(rollout) = row.rollout.as_ref().filter(|rollout| rollout.holds_up()) {
-            let (state, next) = unfinished(rollout);
-            return row.is(state, next);
-        }
         match verdict {
             Verdict::UpToDate => row.is(State::UpToDate, "up to date".to_owned()),
             Verdict::Waits(waits) => {
                 let state = match waits {
-                    Waits::Held(..) => State::Held,
+                    Waits::Held(..) if waiting.record.known(&row.container).held.is_some() => State::Held,
                     waits if waits.is_trouble() => State::NeedsYou,
                     _ => State::Waiting,
                 };

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 
 use crate::ambient::Clock;
 use crate::cli::check::Output;
+use crate::cli::check::row::State;
 use crate::cli::check::snapshots::{Noon, named, recorded, report_beside, report_on};
 use crate::cluster::annotations;
 use crate::domain::fleet::{BrakeSeen, Failed, Fleet, Stopped};
@@ -85,7 +86,31 @@ fn groups() -> Vec<Workload> {
     ];
     all.extend(in_course("in-course", Outcome::Healthy));
     all.extend(in_course("rolls", Outcome::RollingOut));
+    all.extend(in_course("failed", Outcome::Failed));
     all
+}
+
+/// What a member's own rollout came to goes before what its group comes to.
+#[tokio::test]
+async fn a_group_of_which_one_runs_broken_is_not_up_to_date() {
+    let mut broken = in_course("failed", Outcome::Failed);
+    broken.truncate(1);
+    let Workload { containers, .. } = &broken[0];
+    let mut other = member("failed", "web", &[AUTO]);
+    other.containers[0].image = containers[0].image.clone();
+    broken[0].rollout = Rollout::Progressing(Progress::default());
+    broken.push(other);
+    let newest = |workload: &mut Workload| {
+        let mut all = workload.annotations.to_vec();
+        all.push(("exclude".into(), "2[.]0".into()));
+        all.sort();
+        workload.annotations = all.into();
+    };
+    broken.iter_mut().for_each(newest);
+    let report = report_on(broken, None).await;
+    assert!(!report.is_quiet(), "{}", report.print(Output::Table, Form::default()));
+    let row = report.rows.iter().find(|row| row.name == "api").unwrap();
+    assert_eq!((row.state, row.next.starts_with("the rollout of 1.3.0 failed")), (State::Failed, true), "{}", row.next);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! It is a view and decides nothing: what stands between an update and its write is [`Known::blocker`] here as for the sequencer.
 
 mod cause;
+mod group;
 mod stands;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod until;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use cause::Cause;
+pub use group::{GroupStands, OfGroup};
 
 use super::Blocker;
 use crate::domain::approval::Allows;
@@ -135,6 +137,8 @@ pub enum CameTo {
         /// Until when it waits.
         until: DateTime<Utc>,
     },
+    /// Its group decides for it, and stands so.
+    Group(Box<OfGroup>),
     /// The registry gives no ground to decide on; why.
     Undecided(String),
     /// It gave no answer since the start: what the workload says of itself is all that is known.

@@ -5,10 +5,11 @@ use chrono::{DateTime, Utc};
 use super::{Attention, Available, CameTo, Cause, LastLook, Seen};
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
-use crate::domain::policy::is_older;
+use crate::domain::policy::{Mode, is_older};
 use crate::domain::record::{Closed, Ledger, Question, Stands as Asks};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
+use crate::domain::tag::Level;
 use crate::domain::view::{Blocker, Known, Stands, Unfinished};
 
 impl Seen<'_> {
@@ -20,10 +21,10 @@ impl Seen<'_> {
             let gone = ledger.gone.as_ref()?;
             Some((Attention::NeedsYou, Cause::Gone(Box::new(gone.image.clone()))))
         };
-        let found = asked().or_else(failed).or_else(gone).or_else(|| self.undecided(ledger));
+        let found = asked().or_else(failed).or_else(gone).or_else(|| self.undecided(ledger, now));
         let found = found.or_else(|| rollout.as_ref().and_then(goes_on));
         let found = found.or_else(|| self.blocked(settings, ledger, now)).or_else(|| self.held_back(ledger, now));
-        found.unwrap_or_else(|| self.is_quiet(ledger, now))
+        found.unwrap_or_else(|| self.is_quiet(settings, ledger, now))
     }
 
     /// That people are asked, and have to answer.
@@ -66,18 +67,23 @@ impl Seen<'_> {
                 ledger.holds(tag, digest).is_none()
             }
             Some(CameTo::Cooling { tag, digest: None, .. }) => *tag != held.tag,
+            Some(CameTo::Group(of)) => {
+                of.to.as_ref().is_some_and(|(tag, digest, _)| ledger.holds(tag, digest).is_none())
+            }
             _ => false,
         };
         (!is_another).then(|| (Attention::Failed, Cause::WentBack(Box::new(held.clone()))))
     }
 
-    fn undecided(&self, ledger: &Ledger) -> Option<(Attention, Cause)> {
+    fn undecided(&self, ledger: &Ledger, now: DateTime<Utc>) -> Option<(Attention, Cause)> {
         let why = match self.looked {
             Some(LastLook { came_to: CameTo::Undecided(why), .. }) => why.clone(),
             // Nobody looked since the start, or got an answer: what was said then stands.
             Some(LastLook { came_to: CameTo::Unknown, .. }) | None => {
                 let said = self.workload.state("error", self.container)?;
-                let is_said_of_what_is_known = ledger.refused.unfit().next().is_some() || said.starts_with("group ");
+                let is_refused =
+                    || ledger.refused.unfit().next().is_some() || ledger.refused.writes(now).next().is_some();
+                let is_said_of_what_is_known = said.starts_with("group ") || is_refused();
                 (!is_said_of_what_is_known).then(|| said.to_owned())?
             }
             Some(_) => return None,
@@ -90,12 +96,17 @@ impl Seen<'_> {
         if let Some(until) = self.cooling(settings, ledger, now) {
             return Some((Attention::Waiting, Cause::Blocked(Box::new(Blocker::Cooldown(until)))));
         }
+        let came_to = self.looked.map(|looked| &looked.came_to);
+        if let Some(CameTo::Group(of)) = came_to {
+            return Some(of.stands(now));
+        }
         let said = self.workload.state("error", self.container);
         if let Some(words) = said.filter(|_| settings.group.is_some()).and_then(|said| said.strip_prefix("group ")) {
             return Some((Attention::Waiting, Cause::Group(words.to_owned())));
         }
         let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
-        let (tag, digest) = match (self.looked.map(|looked| &looked.came_to), &ledger.question) {
+        let (tag, digest) = match (came_to, &ledger.question) {
+            (Some(CameTo::To { tag, digest, .. }), _) if self.is_written(ledger, tag, digest) => return None,
             (Some(CameTo::To { tag, digest, .. }), _) => (tag, digest),
             (None | Some(CameTo::Unknown), Some(question)) if is_unanswered(question, image) => {
                 (&question.terms.tag, &question.terms.digest)
@@ -119,7 +130,7 @@ impl Seen<'_> {
     fn cooling(&self, settings: &Settings, ledger: &Ledger, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self.looked.map(|looked| &looked.came_to) {
             Some(CameTo::Cooling { until, .. }) => Some(*until),
-            Some(CameTo::To { .. } | CameTo::Nothing | CameTo::Undecided(_)) => None,
+            Some(CameTo::To { .. } | CameTo::Nothing | CameTo::Group(_) | CameTo::Undecided(_)) => None,
             Some(CameTo::Unknown) | None => {
                 let (tag, ..) = newest_known(ledger)?;
                 let cooldown = settings.policy.cooldown.clone()?.knowing(ledger.known_since.clone());
@@ -144,12 +155,17 @@ impl Seen<'_> {
         Some((Attention::Failed, Cause::Unfit(refused.tag.clone(), Box::new(flaw.clone()))))
     }
 
-    fn is_quiet(&self, ledger: &Ledger, now: DateTime<Utc>) -> (Attention, Cause) {
+    fn is_quiet(&self, settings: &Settings, ledger: &Ledger, now: DateTime<Utc>) -> (Attention, Cause) {
         let stale = self.looked.filter(|looked| looked.stale_from().is_some_and(|from| from <= now));
         if let Some(why) = stale.and_then(|looked| looked.unanswered.clone()) {
             return (Attention::CannotTell, Cause::Undecided(why));
         }
-        if self.looked.is_none() && ledger.runs.is_none() {
+        // What is newer is asked about or written, which the record says; what waits so stands in no record.
+        let may_wait = || {
+            let is_kept = || self.workload.paused || settings.closed_until(now).is_some();
+            settings.group.is_some() || settings.mode == Mode::AutoUpdate && is_kept()
+        };
+        if self.looked.is_none() && (ledger.runs.is_none() || may_wait()) {
             return (Attention::Waiting, Cause::NotLookedAt);
         }
         (Attention::UpToDate, Cause::NothingNewer)
@@ -159,6 +175,15 @@ impl Seen<'_> {
     fn is_written(&self, ledger: &Ledger, tag: &Tag, digest: &Digest) -> bool {
         let update = ledger.update.as_ref().filter(|update| (&update.tag, &update.digest) == (tag, digest));
         update.is_some_and(|update| update.runs_on(self.workload, self.container))
+    }
+
+    /// What the last look came to, unless that has been written since.
+    fn unwritten(&self, ledger: &Ledger, (tag, digest, level): (&Tag, &Digest, Level)) -> Option<Available> {
+        if self.is_written(ledger, tag, digest) {
+            return None;
+        }
+        let since = ledger.known_since.since(tag.as_str());
+        Some(Available { tag: tag.clone(), digest: Some(digest.clone()), level: Some(level), since })
     }
 
     /// The version to go to.
@@ -172,16 +197,16 @@ impl Seen<'_> {
             return Some(Available { tag, digest, level: Some(question.level), since });
         }
         match self.looked.map(|looked| &looked.came_to) {
-            Some(CameTo::To { tag, digest, .. }) if self.is_written(ledger, tag, digest) => return None,
-            Some(CameTo::To { tag, digest, level }) => {
-                let (since, digest) = (since(tag), Some(digest.clone()));
-                return Some(Available { tag: tag.clone(), digest, level: Some(*level), since });
+            Some(CameTo::To { tag, digest, level }) => return self.unwritten(ledger, (tag, digest, *level)),
+            Some(CameTo::Group(of)) if of.to.is_some() => {
+                let (tag, digest, level) = of.to.as_ref()?;
+                return self.unwritten(ledger, (tag, digest, *level));
             }
             Some(CameTo::Cooling { tag, digest, level, .. }) => {
                 let (since, digest) = (since(tag), digest.clone());
                 return Some(Available { tag: tag.clone(), digest, level: Some(*level), since });
             }
-            Some(CameTo::Nothing | CameTo::Unknown) | None => {}
+            Some(CameTo::Nothing | CameTo::Group(_) | CameTo::Unknown) | None => {}
             Some(CameTo::Undecided(_)) => return None,
         }
         let is_all_there_is = self.looked.is_none_or(|looked| looked.came_to == CameTo::Unknown);

@@ -206,12 +206,21 @@ fn a_rollout_that_failed_is_told_until_what_is_newer_is_found() {
     };
     let progressing = || Rollout::Progressing(Progress::default());
     assert_eq!(case(progressing(), false).stands(), ("waiting", "rolling-out", None));
+    let settles = case(Rollout::Complete, false);
+    assert_eq!(settles.stands(), ("waiting", "rolling-out", None), "it is not healthy yet");
     let failed = case(progressing(), true);
     assert_eq!(failed.stands(), ("failed", "rollout-failed", None));
     assert!(failed.status().cause.to_string().contains("CrashLoopBackOff"));
     let came_to = CameTo::To { tag: written.tag.clone(), digest: written.digest.clone(), level: written.level };
     let found = case(progressing(), true).looked(came_to);
     assert_eq!(found.stands(), ("failed", "rollout-failed", None), "what runs is nothing to go to");
+    for mode in ["AUTO_UPDATE", "NOTIFICATION"] {
+        let came_to = CameTo::To { tag: written.tag.clone(), digest: written.digest.clone(), level: written.level };
+        let mut healthy = Case::of(&image, &[("mode", mode)]).after(events(false)).looked(came_to);
+        assert_eq!(healthy.stands(), ("waiting", "rolling-out", None), "{mode}: nobody is waited for");
+        healthy = healthy.after(vec![Event::End(Outcome::Healthy, None)]);
+        assert_eq!(healthy.stands(), ("up-to-date", "nothing-newer", None), "{mode}: before the next look");
+    }
     let canary = case(Rollout::Waiting(RolloutWaits::CanaryPause), false);
     assert_eq!(canary.stands(), ("needs-you", "rollout-waits", None), "somebody has to promote it");
     let scaled = case(Rollout::Waiting(RolloutWaits::ZeroReplicas), false);
@@ -246,6 +255,9 @@ fn what_is_refused_or_gone_is_told_with_the_version() {
     let Question { terms, .. } = question(1);
     let again = now() + TimeDelta::hours(6);
     let refused = Refused { tag: terms.tag, digest: terms.digest, again, said: "no".into(), flaw: None, told: None };
+    let said = Case::of(IMAGE, &[("mode", "AUTO_UPDATE"), ("error", "1.0.1 is refused")]);
+    let said = said.after(vec![runs(), Event::Refuse(refused.clone())]);
+    assert_eq!(said.stands(), ("failed", "refused", to("1.0.1")), "before the first look since the start");
     let refused = Case::new("AUTO_UPDATE").after(vec![runs(), Event::Refuse(refused)]);
     assert_eq!(refused.stands(), ("failed", "refused", to("1.0.1")));
     assert_eq!(refused.status().until(), Some(again));
@@ -329,6 +341,65 @@ fn what_stops_an_update_is_told_before_people_are_asked() {
     assert_eq!(turns(&unread), 1, "then it goes without them");
     let read = case().after(vec![Event::AwaitNotes(awaited.clone()), Event::NotesRead]);
     assert_eq!(read.stands(), ("waiting", "applies", to("1.0.1")));
+    let mut paused = Case { stopped: stopped.clone(), ..case() };
+    paused.workload.paused = true;
+    assert_eq!(paused.stands(), ("waiting", "paused", to("1.0.1")), "it would not be applied, so nobody is asked");
     let both = Case { stopped, ..case().after(vec![Event::AwaitNotes(awaited)]) };
     assert_eq!(both.stands(), ("needs-you", "other-workload", to("1.0.1")));
+}
+
+/// What waits stands in no record, so who has not looked since the start does not know that there is nothing.
+#[test]
+fn before_the_first_look_nothing_is_said_of_what_may_wait() {
+    let stands = |settings: &[(&str, &str)], paused: bool| {
+        let mut case = Case::of(IMAGE, settings).after(vec![runs()]);
+        case.workload.paused = paused;
+        let looked = Case { looked: Some(LastLook::answered(now(), CameTo::Nothing)), ..case };
+        let after = looked.stands().1;
+        (Case { looked: None, ..looked }.stands().1, after)
+    };
+    let (auto, asks) = (("mode", "AUTO_UPDATE"), ("mode", "NOTIFICATION"));
+    let (closed, of_group) = (("window", "Mon 00:00-00:01 UTC"), ("group", "shop"));
+    for unknown in [stands(&[auto, closed], false), stands(&[auto], true), stands(&[asks, of_group], false)] {
+        assert_eq!(unknown, ("not-looked-at", "nothing-newer"));
+    }
+    for known in [stands(&[auto], false), stands(&[asks, closed], false), stands(&[asks], true)] {
+        assert_eq!(known, ("nothing-newer", "nothing-newer"), "it would have been written, or asked about");
+    }
+}
+
+#[test]
+fn a_member_stands_as_its_group() {
+    use crate::domain::group::Waits as GroupWaits;
+    let until = now() + TimeDelta::hours(71);
+    let Question { terms, level, .. } = question(1);
+    let member = |stands: GroupStands| {
+        let to = Some((terms.tag.clone(), terms.digest.clone(), level));
+        let of = OfGroup { name: "shop".parse().unwrap(), stands, to };
+        Case::of(IMAGE, &[("mode", "NOTIFICATION"), ("group", "shop")])
+            .after(vec![runs()])
+            .looked(CameTo::Group(of.into()))
+    };
+    let asked = member(GroupStands::Asked("deploy/a".into(), until));
+    assert_eq!(asked.stands(), ("needs-you", "group", to("1.0.1")));
+    assert_eq!(turns(&asked), 1, "its time runs out");
+    let cases = [
+        (
+            GroupStands::Waits(GroupWaits::UnderWay("deploy/a".into())),
+            "waiting",
+            "shop waits: an update of deploy/a is under way",
+        ),
+        (
+            GroupStands::PutOff("deploy/a".into(), until),
+            "waiting",
+            "shop: the question of deploy/a is put off until 21 Nov 2026 11:06 UTC",
+        ),
+        (GroupStands::Person, "needs-you", "shop waits for a person"),
+        (GroupStands::First("deploy/a".into()), "waiting", "shop: deploy/a is written first"),
+        (GroupStands::GoesBack("deploy/a".into()), "waiting", "shop goes back, as deploy/a failed or went back"),
+    ];
+    for (stands, attention, words) in cases {
+        let status = member(stands).status();
+        assert_eq!((status.attention.as_str(), status.cause.to_string().as_str()), (attention, words));
+    }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{LastLook, Seen};
+use super::{CameTo, LastLook, Seen};
 use crate::domain::record::{Ledger, Stands};
 use crate::domain::settings::Settings;
 use crate::domain::view::blocker::ROLLING_AT_MOST;
@@ -17,7 +17,11 @@ impl Seen<'_> {
         let minute = || DateTime::from_timestamp((now.timestamp().div_euclid(60) + 1) * 60, 0);
         let of_window = settings.window.as_ref().and_then(|_| minute());
         let of_look = self.looked.and_then(LastLook::stale_from);
-        of_records.chain(of_window).chain(of_look).filter(|at| *at > now).min()
+        let of_group = match self.looked {
+            Some(LastLook { came_to: CameTo::Group(of), .. }) => of.until(),
+            _ => None,
+        };
+        of_records.chain(of_window).chain(of_look).chain(of_group).filter(|at| *at > now).min()
     }
 }
 

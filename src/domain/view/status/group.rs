@@ -1,0 +1,79 @@
+//! How a group stands, for one of its members.
+
+use std::fmt::{self, Display};
+
+use chrono::{DateTime, Utc};
+
+use super::{Attention, Cause};
+use crate::domain::group::{GroupName, Waits};
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::tag::Level;
+use crate::domain::wording::moment;
+
+/// How a group stands, for one of its members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfGroup {
+    /// The group.
+    pub name: GroupName,
+    /// How it stands.
+    pub stands: GroupStands,
+    /// Where this member goes with it, where that is known: the tag, its manifest, and how far it is.
+    pub to: Option<(Tag, Digest, Level)>,
+}
+
+/// How a group stands. Members are named as people call them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupStands {
+    /// All wait.
+    Waits(Waits),
+    /// People are asked about all by the question of this member, and can answer until then.
+    Asked(String, DateTime<Utc>),
+    /// The question of this member is put off until then.
+    PutOff(String, DateTime<Utc>),
+    /// People decide, and are not asked yet.
+    Person,
+    /// Nobody is asked, and this member is the first to be written.
+    First(String),
+    /// What was written goes back, as this member failed or went back.
+    GoesBack(String),
+}
+
+impl OfGroup {
+    /// What it means for the member at a moment.
+    pub(super) fn stands(&self, now: DateTime<Utc>) -> (Attention, Cause) {
+        let attention = match &self.stands {
+            GroupStands::Asked(_, until) if now >= *until => return (Attention::NeedsYou, Cause::Unanswered),
+            GroupStands::Asked(..) | GroupStands::Person => Attention::NeedsYou,
+            GroupStands::Waits(_) | GroupStands::PutOff(..) | GroupStands::First(_) | GroupStands::GoesBack(_) => {
+                Attention::Waiting
+            }
+        };
+        (attention, Cause::Group(self.to_string()))
+    }
+
+    /// When it says something else, where time changes that.
+    pub(super) fn until(&self) -> Option<DateTime<Utc>> {
+        match &self.stands {
+            GroupStands::Asked(_, until) => Some(*until),
+            _ => None,
+        }
+    }
+}
+
+impl Display for OfGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match &self.stands {
+            GroupStands::Waits(waits) => write!(f, "{name} waits: {waits}"),
+            GroupStands::Asked(by, until) => {
+                write!(f, "{name}: people are asked by the question of {by}, and can answer until {}", moment(*until))
+            }
+            GroupStands::PutOff(by, until) => {
+                write!(f, "{name}: the question of {by} is put off until {}", moment(*until))
+            }
+            GroupStands::Person => write!(f, "{name} waits for a person"),
+            GroupStands::First(member) => write!(f, "{name}: {member} is written first"),
+            GroupStands::GoesBack(failed) => write!(f, "{name} goes back, as {failed} failed or went back"),
+        }
+    }
+}
