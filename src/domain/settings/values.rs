@@ -200,7 +200,8 @@ fn skipped(value: &str) -> Result<Vec<String>, ValueError> {
         Some((tag, digest)) => Tag::parse(tag).is_ok() && Digest::parse(digest).is_ok(),
         None => Tag::parse(item).is_ok(),
     };
-    let all = some_of(list(value))?;
+    // An empty list rules nothing out.
+    let all = list(value);
     match all.iter().find(|item| !is_one(item)) {
         Some(other) => Err(ValueError::Skip(excerpt(other))),
         None => Ok(all),

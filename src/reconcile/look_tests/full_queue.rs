@@ -127,10 +127,11 @@ async fn not_this_version_counts_and_is_told_by_the_next_look() {
     assert_eq!(stage.told(), [("update.skipped", "1.0.1".to_owned())]);
     let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
     stage.look().await;
+    let link = stage.link();
     stage.told();
     stage.clock.step(TimeDelta::hours(5));
     let skipped = stage.clock.now();
-    stage.reconciler.answer(&stage.link(), Action::Skip, "trace").await;
+    stage.reconciler.answer(&link, Action::Skip, "trace").await;
     assert_eq!(at(&stage), [skipped.timestamp()], "also where it is told at once");
 }
 

@@ -167,8 +167,10 @@ impl World {
         self.log(format!("IMAGE of {place}: {from} -> {to}"));
         let ((repository, tag, digest), (was_of, was, _)) = (parts(to), parts(from));
         let is_back = self.goes_back(&before.id.uid, container, (from, to));
-        // What it goes back to may be written as it was.
-        let meant = if is_back { digest.or_else(|| self.points_to(repository, tag)) } else { digest };
+        // What it goes back to may be written as it was, and may be deleted since the registry was asked.
+        let told = || task.digests.get(&(repository.to_owned(), tag.to_owned()))?.iter().rev().flatten().next();
+        let back = || self.points_to(repository, tag).or_else(|| told().map(String::as_str));
+        let meant = if is_back { digest.or_else(back) } else { digest };
         let Some(digest) = meant.filter(|_| repository == was_of).map(str::to_owned) else {
             return self.violate(Invariant::OnlyOneImage, format!("{place} was written {to}, it ran {from}"));
         };
