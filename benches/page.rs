@@ -51,7 +51,7 @@ async fn bench(ctx: Ctx) {
     let config = "auth: { mode: proxy, header: X-Forwarded-User, groupsHeader: X-Forwarded-Groups, roles: { approver: [sre] } }\n";
     let config = ctx.file("config.yaml", config).display().to_string();
     let builder = ctx.watcher().unconnected().own_data().env("LOG_LEVEL", "WARN").env("RUN_ON_BOOT", "TRUE");
-    let builder = builder.as_in_the_image();
+    let builder = builder.like_in_the_image();
     let builder = builder.env("IMAGE_WATCHER_CONFIG", config).env("TRUSTED_PROXY", "127.0.0.0/8");
     let mut created = 0;
     let image = |n: usize| repositories[n % REPOSITORIES].reference("1.0.0");

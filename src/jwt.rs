@@ -110,13 +110,12 @@ impl Keys {
 /// The key of this name, if the set has it and it is one for this algorithm; without a name, the only one for it
 /// (`OpenID` Connect Core, 10.1).
 fn find(keys: &JwkSet, wanted: Wanted<'_>) -> Option<DecodingKey> {
-    let key = match wanted.kid {
-        Some(kid) => keys.find(kid)?,
-        None => {
-            let mut all = keys.keys.iter().filter(|key| is_for(key, wanted.algorithm));
-            let only = all.next()?;
-            all.next().is_none().then_some(only)?
-        }
+    let key = if let Some(kid) = wanted.kid {
+        keys.find(kid)?
+    } else {
+        let mut all = keys.keys.iter().filter(|key| is_for(key, wanted.algorithm));
+        let only = all.next()?;
+        all.next().is_none().then_some(only)?
     };
     is_for(key, wanted.algorithm).then(|| DecodingKey::from_jwk(key).ok())?
 }

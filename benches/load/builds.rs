@@ -33,7 +33,7 @@ impl Build {
     /// It on an empty folder of data and a namespace.
     pub(crate) fn watcher(&self, ctx: &Ctx, namespace: &str) -> WatcherBuilder {
         let watcher = ctx.watcher().unconnected().own_data().binary(&self.binary);
-        watcher.env("IMAGE_WATCHER_NAMESPACES", namespace).env("LOG_LEVEL", "WARN").as_in_the_image()
+        watcher.env("IMAGE_WATCHER_NAMESPACES", namespace).env("LOG_LEVEL", "WARN").like_in_the_image()
     }
 
     /// A row's name: of this build, where there are two.

@@ -393,7 +393,7 @@ impl Explanation {
         facts.row([format!("Container  {}", self.container), self.image.clone(), workload.to_owned()]);
         text.push_str(&facts.to_string());
         let mode = self.mode.map(|mode| format!("mode {mode} · ")).unwrap_or_default();
-        let also: String = self.also.iter().map(|name| format!(" · {name}")).collect();
+        let also = self.also.iter().map(|name| format!(" · {name}")).collect::<Vec<_>>().concat();
         let _ = writeln!(text, "Settings   {mode}strategy {}{also}", self.strategy);
         if !self.with.is_empty() {
             let _ = writeln!(text, "Together   {}, in one write", visible(&self.with.join(", ")));

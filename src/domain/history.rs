@@ -168,7 +168,9 @@ impl History {
     #[must_use]
     pub fn read_unsigned(annotation: Option<&str>) -> Self {
         let Self(mut entries) = Self::read(annotation);
-        entries.iter_mut().for_each(|entry| entry.by = unsigned(&entry.by));
+        for entry in &mut entries {
+            entry.by = unsigned(&entry.by);
+        }
         let is_as_ours = |entry: &Entry| serde_json::to_string(entry).is_ok_and(|text| text.len() <= MOST_BYTES / 2);
         entries.retain(is_as_ours);
         let mut story = Self(entries);

@@ -180,7 +180,7 @@ impl QueueAdmin for StoreHandle {
         let (reply, replied) = Reply::channel();
         if pings.send(reply).await.is_ok() && replied.await.is_err() {
             // It was asked, and has no answer to give.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

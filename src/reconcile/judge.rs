@@ -251,13 +251,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("waiting", "cooldown");
                 Tag::parse(to).map_or(Choice::Nothing, |tag| Choice::NotBefore { until, tag, digest: None, level })
             }
-            (Outcome::NoVersion(verdict), _) => match verdict.unmatched() {
-                Some(unmatched) => Choice::Undecided(Undecided::Unmatched(unmatched)),
-                None => {
-                    self.count("ignored", verdict.word());
-                    Choice::Nothing
+            (Outcome::NoVersion(verdict), _) => {
+                if let Some(unmatched) = verdict.unmatched() {
+                    return Choice::Undecided(Undecided::Unmatched(unmatched));
                 }
-            },
+                self.count("ignored", verdict.word());
+                Choice::Nothing
+            }
             (Outcome::UpToDate | Outcome::NoTags | Outcome::Update { .. }, _) => {
                 self.count("up_to_date", decision.held_back().map_or("nothing_newer", |held| held.verdict.word()));
                 Choice::Nothing

@@ -16,12 +16,15 @@ use crate::registry::Registry;
 /// The most who are remembered.
 const MOST: usize = 20_000;
 
-/// Who waits: the uid of a workload and the name of a container, with the repository that it runs.
+/// The uid of a workload and the name of a container, with the repository that it runs.
+type Waiting = HashMap<(Box<str>, Box<str>), Repository>;
+
+/// Who waits.
 #[derive(Debug, Default)]
-pub(super) struct Siblings(Mutex<HashMap<(Box<str>, Box<str>), Repository>>);
+pub(super) struct Siblings(Mutex<Waiting>);
 
 impl Siblings {
-    fn all(&self) -> MutexGuard<'_, HashMap<(Box<str>, Box<str>), Repository>> {
+    fn all(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

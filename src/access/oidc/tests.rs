@@ -395,7 +395,7 @@ async fn a_token_need_not_name_its_key_where_there_is_one_for_it_alone() {
             }
         }
     };
-    provided.beside(work).await;
+    Box::pin(provided.beside(work)).await;
 }
 
 #[tokio::test]

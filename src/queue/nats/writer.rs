@@ -120,7 +120,7 @@ impl Turns {
                 reply.send(Ok(()));
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

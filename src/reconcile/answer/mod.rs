@@ -154,7 +154,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(asked) = about {
             if settled.is_own && is_answered(answer) {
                 self.waited(outcome, &asked.approval.id);
-                self.shows_answer(&asked, &answer);
+                self.shows_answer(&asked, answer);
             }
             let (workload, container) = (&asked.workload.id, &asked.approval.container);
             let by = match answer {

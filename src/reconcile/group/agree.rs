@@ -87,7 +87,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     Waits::Held(..) => self.ask_about_held_of(group, movers.get(place)).await,
                     Waits::UnderWay(_) => {
                         let member = movers.get(place).and_then(|mover| group.members.get(mover.member));
-                        member.into_iter().for_each(|member| self.1.siblings.waits(&member.target));
+                        if let Some(member) = member {
+                            self.1.siblings.waits(&member.target);
+                        }
                     }
                     _ => {}
                 }

@@ -66,10 +66,10 @@ impl Nats {
     pub(crate) async fn cut_cluster(peers: &Peers, folder: &Path) -> (Self, Ways) {
         let (clients, routes): ([u16; 3], [u16; 3]) = (free_ports(), free_ports());
         let mut ways = Ways { routes: Vec::new(), clients: Vec::new() };
-        for from in 0..3 {
-            ways.clients.push(FaultProxy::start(&format!("127.0.0.1:{}", clients[from])).await);
-            for to in (0..3).filter(|to| *to != from) {
-                ways.routes.push(((from, to), FaultProxy::start(&format!("127.0.0.1:{}", routes[to])).await));
+        for (from, client) in clients.iter().enumerate() {
+            ways.clients.push(FaultProxy::start(&format!("127.0.0.1:{client}")).await);
+            for (to, route) in routes.iter().enumerate().filter(|(to, _)| *to != from) {
+                ways.routes.push(((from, to), FaultProxy::start(&format!("127.0.0.1:{route}")).await));
             }
         }
         let of = |from: usize, to: usize| {

@@ -128,11 +128,11 @@ impl WatcherBuilder {
         let folder = self.ctx.folder("pod");
         std::fs::copy(&self.binary, folder.join("image-watcher")).expect("a copy of the program");
         self.pod = Some(folder);
-        self.without("HOST").without("NODE_ENV").as_in_the_image()
+        self.without("HOST").without("NODE_ENV").like_in_the_image()
     }
 
     /// With what the image sets beside the folder of data, so that memory is measured as it is there.
-    pub(crate) fn as_in_the_image(self) -> Self {
+    pub(crate) fn like_in_the_image(self) -> Self {
         self.env("MALLOC_ARENA_MAX", "1")
     }
 
