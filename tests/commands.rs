@@ -40,7 +40,7 @@ const CODES: &[(&[&str], &str, i32)] = &[
     (&["chekc"], "", 2),
     (&["--color", "sometimes", "man"], "", 2),
     (&["serve", "--wet-run"], "", 2),
-    (&["check", "-"], "", 0),
+    (&["check", "-"], "", 1),
     (&["check", "-"], BROKEN, 1),
     (&["check"], "", 1),
     (&["check", "/nowhere/all.yaml"], "", 2),

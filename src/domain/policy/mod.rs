@@ -26,10 +26,10 @@ pub use cooldown::{Cooldown, CooldownError, Counts, KnownSince, duration, is_tim
 pub use decide::{Decision, HeldBack, Outcome, Rank, decide};
 pub use digest::{Moved, follow, names_one_release, resolve, skip, skips};
 pub use doubt::Doubt;
-pub use pattern::{LONGEST as LONGEST_PATTERN, Matching, Pattern, PatternError, Selection, Unmatched};
+pub use pattern::{LONGEST as LONGEST_PATTERN, Matching, Pattern, PatternError, Selection};
 pub use requirement::{Requirement, RequirementError};
 pub use step::{is_older, step};
-pub use verdict::Verdict;
+pub use verdict::{Unmatched, Verdict};
 pub use wanted::{Coverage, Filter, Wanted, WantedCounts};
 pub use words::{Mode, Order, Steps, Strategy, Track, UnknownWord};
 

@@ -4,10 +4,25 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::{Counts, Unmatched};
+use super::Counts;
 use crate::domain::preflight::Flaw;
 use crate::domain::standing::Standing;
 use crate::domain::tag::{Difference, Level};
+
+/// Why a workload's own pattern and order have no place for what runs, so that nothing is newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unmatched {
+    /// The pattern doesn't match it.
+    #[error(
+        "the running tag is outside image-watcher/tag-policy, so that nothing is newer than it; write one that takes it, or set the image to a tag that is taken"
+    )]
+    Pattern,
+    /// The pattern matches it, and it has no place in that order.
+    #[error(
+        "the running tag has no place in image-watcher/tag-order, so that nothing is newer than it; write an order that has one, or name what of it is compared, as in regex:^build-(?P<compare>[0-9]+)$"
+    )]
+    Order,
+}
 
 /// What was found about one tag of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
