@@ -476,7 +476,7 @@ impl App {
                 approvals::routes::<StoreHandle, HttpRegistry, KubeCluster>(config);
                 if let Some((access, pages)) = &signed_in {
                     config.app_data(access.clone()).app_data(api.clone()).app_data(pages.clone());
-                    signed_in_routes(config, below);
+                    signed_in_routes(config, below, &base_path);
                 } else {
                     api::off_routes(config);
                 }
@@ -914,10 +914,10 @@ fn access(
 }
 
 /// What is answered to people and programs that are known, and where people sign in.
-fn signed_in_routes(config: &mut web::ServiceConfig, below: &str) {
+fn signed_in_routes(config: &mut web::ServiceConfig, below: &str, own: &str) {
     let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<StoreHandle>);
-    let base = below.to_owned();
-    let is_for_people = guard::fn_guard(move |request| page::is_for_people(request.head(), &base));
+    let (base, own) = (below.to_owned(), own.to_owned());
+    let is_for_people = guard::fn_guard(move |request| page::is_for_people(request.head(), &base, &own));
     let people = web::scope("").guard(is_for_people).wrap(from_fn(access::people)).configure(page::routes);
     access::routes(config);
     page::asset_routes(config);

@@ -386,12 +386,16 @@ fn an_answer_of_somebody_else_takes_no_message() {
     for (name, answer) in own {
         let service = &*all.iter().find(|(known, ..)| *known == name).unwrap().1;
         let judged = |body: &str| answered(service, 200, body, &[]);
-        for taken in [answer, &format!("{answer}\n"), "", r#"{"id"#] {
+        for taken in [answer, &format!("{answer}\n"), "", r#"{"id"#, "{}", "OK\n"] {
             assert_eq!(judged(taken), Attempt::Delivered, "{name}: {taken}");
         }
         for foreign in [r#"{"message":"welcome"}"#, r#"{"status":"ok"}"#, "Access denied", "[]", "null"] {
             assert!(matches!(judged(foreign), Attempt::Refused { .. }), "{name}: {foreign}");
         }
+    }
+    let webhook = &*all.iter().find(|(known, ..)| *known == "slack").unwrap().1;
+    for relay in [r#"{"success":true}"#, r#"{"msg":"","result":"success"}"#] {
+        assert_eq!(answered(webhook, 200, relay, &[]), Attempt::Delivered, "{relay}");
     }
     let app = &*all.iter().find(|(known, ..)| *known == "slack, as an app").unwrap().1;
     assert!(matches!(answered(app, 200, r#"{"message":"welcome"}"#, &[]), Attempt::Retry { .. }));

@@ -346,7 +346,17 @@ pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusa
 pub(super) fn judged(service: &dyn Service, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
     let attempt = service.judge(answer, now);
     let is_said = attempt == Attempt::Delivered && !answer.body.trim_ascii().is_empty();
-    if is_said && !service.is_its_own(answer) && !is_cut(answer) { refused(FOREIGN, answer) } else { attempt }
+    if is_said && !service.is_its_own(answer) && !is_bare(answer) && !is_cut(answer) {
+        refused(FOREIGN, answer)
+    } else {
+        attempt
+    }
+}
+
+/// Whether it says yes and no more, as relays in the place of a service do.
+fn is_bare(answer: &Response) -> bool {
+    let body = answer.body.trim_ascii();
+    body == b"{}" || body.eq_ignore_ascii_case(b"ok")
 }
 
 /// Whether only the beginning of a body came.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::attempt::Refusal;
 use super::budget::{Unit, cut, cut_as, fitted};
-use super::service::{Request, Sending, Service, Style, at, says, secrets_of};
+use super::service::{Request, Sending, Service, Style, at, body_of, says, secrets_of};
 use crate::domain::release::{LineKind, Room};
 use crate::domain::secret::Secret;
 use crate::message::{Action, AlertLine, Fact, Item, Message, NotesPart, ReleasePart, Section};
@@ -48,7 +48,9 @@ impl Service for SlackChannel {
 
     /// «ok», as services that take messages for Slack have it, too.
     fn is_its_own(&self, answer: &Response) -> bool {
-        says(answer, "ok")
+        // Others take what Slack takes, and answer by fields: Rocket.Chat, Zulip.
+        let fields = body_of(answer);
+        says(answer, "ok") || *at(&fields, "/success") == true || *at(&fields, "/result") == "success"
     }
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {

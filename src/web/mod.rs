@@ -91,12 +91,14 @@ impl Web {
 const VIEWS: [&str; 6] = ["", "workloads", "approvals", "sources", "deliveries", "brake"];
 
 /// Whether a request is for people: its path is a view's, below `base`, or a browser asks for a page where nothing of ours is.
+/// The latter is said of our own addresses alone, which begin with `own`: elsewhere others may have pages.
 #[must_use]
-pub fn is_for_people(request: &RequestHead, base: &str) -> bool {
+pub fn is_for_people(request: &RequestHead, base: &str, own: &str) -> bool {
     let within = request.uri.path().strip_prefix(base).and_then(|rest| rest.strip_prefix('/'));
     let is_a_view = |rest: &str| VIEWS.contains(&rest.split('/').next().unwrap_or_default());
     let accepts = request.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    within.is_some_and(|rest| is_a_view(rest) || (request.method == Method::GET && accepts.contains("text/html")))
+    let is_of_browser = base == own && request.method == Method::GET && accepts.contains("text/html");
+    within.is_some_and(|rest| is_a_view(rest) || is_of_browser)
 }
 
 /// Adds the routes of this stage, but for what pages load.

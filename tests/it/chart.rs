@@ -163,7 +163,7 @@ async fn notes_say_what_comes_next_and_what_is_missing(ctx: Ctx) {
         ] {
             assert!(bare.contains(expected), "{helm}: {expected}\n{bare}");
         }
-        let set = "config.baseUrl=https://iw.example.com,config.sources[0].name=hub,existingSecret=iw,rbac.scope=namespaced,rbac.namespaces[0]=shop";
+        let set = "config.baseUrl=https://iw.example.com,config.sources[0].name=hub,config.sources[0].kind=quay,existingSecret=iw,rbac.scope=namespaced,rbac.namespaces[0]=shop";
         let whole = notes(set).await;
         assert!(whole.contains("https://iw.example.com/webhooks/hub") && whole.contains("-n shop annotate"), "{whole}");
         for missing in ["WARNING", "is not set", "No channel"] {

@@ -80,7 +80,7 @@ async fn the_exit_status_says_how_it_went(ctx: Ctx) {
     let of = async |text: &str| program(&ctx).output_of(&["check", "-"], text).await.code();
     let newest = deployment("new", &web.reference("2.0.0"), "");
     assert_eq!(of(&newest).await, Some(0));
-    assert_eq!(of("").await, Some(0));
+    assert_eq!(of("").await, Some(1), "what should have written it may have failed");
     assert_eq!(of(&deployment("old", &web.reference("1.0.0"), "")).await, Some(1));
     assert_eq!(of(&deployment("gone", &web.reference("1.5.0"), "")).await, Some(1), "nothing is known of it");
     let broken = program(&ctx)
