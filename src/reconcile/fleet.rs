@@ -117,7 +117,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// A look at a repository ended: those are looked at again who waited for what ended with it.
     pub(super) async fn wake(&self, repository: &Repository, trace: &str) -> Result<(), StepError> {
         self.1.entrance.ended(repository);
-        self.wake_waiting(trace).await.map_err(StepError::from)
+        self.wake_waiting(Some(repository), trace).await.map_err(StepError::from)
     }
 
     /// Has those looked at who wait here for what another replica has seen end, until the process is to end.
@@ -127,20 +127,21 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 () = stop.raised() => return,
                 () = tokio::time::sleep(WAKING) => {}
             }
-            if let Err(error) = self.wake_waiting(&self.0.ambient.trace_id()).await {
+            if let Err(error) = self.wake_waiting(None, &self.0.ambient.trace_id()).await {
                 tracing::debug!(error = %chain(&error), "who waits is looked at a moment later");
             }
         }
     }
 
-    /// Those are looked at again who waited for what has ended, as a look at another replica may have found.
+    /// Those are looked at again who waited for what has ended: with a look at one repository, or as a look at any of another
+    /// replica's may have found.
     ///
     /// # Errors
     /// [`QueueError`] where they can't be queued.
-    pub async fn wake_waiting(&self, trace: &str) -> Result<(), QueueError> {
+    pub async fn wake_waiting(&self, looked_at: Option<&Repository>, trace: &str) -> Result<(), QueueError> {
         let now = self.0.ambient.now();
         let mut repositories = self.who_waits_no_more();
-        repositories.extend(self.siblings_ended(now).await);
+        repositories.extend(self.siblings_ended(looked_at, now).await);
         repositories.sort();
         repositories.dedup();
         if repositories.is_empty() {

@@ -46,28 +46,34 @@ impl Looked {
 
     /// A look at one that is decided on alone.
     pub(super) fn put(&self, target: &Target, end: End, at: DateTime<Utc>) {
-        self.put_member(target, end, at);
-        self.all().of_groups.remove(&place(target));
+        let mut all = self.all();
+        all.put_own(target, end, at);
+        all.of_groups.remove(&place(target));
     }
 
     /// A look at a member by itself: what it came to is for its group to say, unless it can't be decided.
     pub(super) fn put_member(&self, target: &Target, end: End, at: DateTime<Utc>) {
-        let (place, of) = (place(target), number(target));
-        let own = &mut self.all().own;
-        let look = match end {
-            End::Answered(came_to) => LastLook::answered(at, came_to),
-            End::Unanswered(why) => {
-                let before = own.remove(&place).filter(|(before, _)| *before == of).map(|(_, look)| look);
-                let before = before.unwrap_or_else(|| LastLook::answered(at, CameTo::Unknown));
-                LastLook { unanswered: Some(why), ..before }
-            }
-        };
-        put(own, place, (of, look));
+        self.all().put_own(target, end, at);
     }
 
     /// A look at its group.
     pub(super) fn put_of_group(&self, (uid, container): (&str, &str), look: LastLook) {
         put(&mut self.all().of_groups, (uid.into(), container.into()), look);
+    }
+}
+
+impl All {
+    fn put_own(&mut self, target: &Target, end: End, at: DateTime<Utc>) {
+        let (place, of) = (place(target), number(target));
+        let look = match end {
+            End::Answered(came_to) => LastLook::answered(at, came_to),
+            End::Unanswered(why) => {
+                let before = self.own.remove(&place).filter(|(before, _)| *before == of).map(|(_, look)| look);
+                let before = before.unwrap_or_else(|| LastLook::answered(at, CameTo::Unknown));
+                LastLook { unanswered: Some(why), ..before }
+            }
+        };
+        put(&mut self.own, place, (of, look));
     }
 }
 

@@ -10,14 +10,18 @@ use super::{Reconciler, Target};
 use crate::cluster::Cluster;
 use crate::domain::reference::Repository;
 use crate::domain::view::is_rolling_beside;
+use crate::domain::workload::{Container, Workload};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
 
 /// The most who are remembered.
 const MOST: usize = 20_000;
 
-/// The uid of a workload and the name of a container, with the repository that it runs.
-type Waiting = HashMap<(Box<str>, Box<str>), Repository>;
+/// The uid of a workload and the name of a container.
+type Place = (Box<str>, Box<str>);
+
+/// Each with the repository that it runs.
+type Waiting = HashMap<Place, Repository>;
 
 /// Who waits.
 #[derive(Debug, Default)]
@@ -38,22 +42,36 @@ impl Siblings {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// The repositories of those who need not wait any longer, which are forgotten here.
-    pub(super) async fn siblings_ended(&self, now: DateTime<Utc>) -> Vec<Repository> {
-        let (all, mut ended) = (self.1.siblings.all().clone(), Vec::new());
-        for ((uid, container), repository) in all {
-            let is_rolling = match self.0.cluster.by_uid(&uid) {
-                // What is known is what the look will go by.
-                Some(workload) => match self.draft(Arc::clone(&workload)).await {
-                    Ok(draft) => is_rolling_beside((&workload, &container), &draft.record, now),
-                    Err(_) => true,
-                },
+    /// The repositories of those who need not wait any longer, which are forgotten here. A look at a repository ends the wait of
+    /// those alone whose workload runs it, so that nobody else's record is read after it; without one all are asked for.
+    pub(super) async fn siblings_ended(&self, looked_at: Option<&Repository>, now: DateTime<Utc>) -> Vec<Repository> {
+        let concerned = |uid: &str| {
+            let workload = self.0.cluster.by_uid(uid);
+            let is = workload.as_ref().is_none_or(|it| looked_at.is_none_or(|repository| runs(it, repository)));
+            is.then_some(workload)
+        };
+        let asked_for: Vec<_> =
+            self.1.siblings.all().keys().filter_map(|it| Some((it.clone(), concerned(&it.0)?))).collect();
+        let mut ended = Vec::new();
+        for (place, workload) in asked_for {
+            let is_rolling = match workload {
+                Some(workload) => self.is_rolling_beside(workload, &place.1, now).await,
                 None => false,
             };
-            if !is_rolling && self.1.siblings.all().remove(&(uid, container)).is_some() {
-                ended.push(repository);
+            if !is_rolling {
+                ended.extend(self.1.siblings.all().remove(&place));
             }
         }
         ended
     }
+
+    /// By what is known, as the look will go by it; where that can't be read, the wait goes on.
+    async fn is_rolling_beside(&self, workload: Arc<Workload>, container: &str, now: DateTime<Utc>) -> bool {
+        let draft = self.draft(Arc::clone(&workload)).await;
+        draft.map_or(true, |draft| is_rolling_beside((&workload, container), &draft.record, now))
+    }
+}
+
+fn runs(workload: &Workload, repository: &Repository) -> bool {
+    workload.containers.iter().filter_map(Container::reference).any(|it| it.repository() == repository)
 }

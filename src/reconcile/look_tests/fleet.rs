@@ -565,11 +565,11 @@ async fn who_waits_at_one_replica_goes_on_where_another_looks_at_what_it_waits_f
     let here = std::mem::replace(&mut ground.reconciler, other);
     ground.rolls(&first[0], Rollout::Complete).await;
     assert_eq!(ground.written("1.0.1").len(), 1, "nobody waits there");
-    here.wake_waiting("trace").await.unwrap();
+    here.wake_waiting(None, "trace").await.unwrap();
     ground.rests().await;
     assert_eq!(ground.written("1.0.1").len(), 2);
     // What the other has written waits no longer here.
-    here.wake_waiting("trace").await.unwrap();
+    here.wake_waiting(None, "trace").await.unwrap();
     assert!(here.waiting().is_empty());
 }
 
