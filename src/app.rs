@@ -28,7 +28,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
-use crate::api::view::{ClosedChannelView, RegistryView, SourceHealth, SourceView, Time};
+use crate::api::view::{ClosedChannelView, PollView, RegistryView, SourceHealth, SourceView, Time};
 use crate::api::{self, Api, Census, Pulse};
 use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
@@ -50,7 +50,7 @@ use crate::domain::reference::Repository;
 use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
 use crate::domain::workload::{Kind, Workload};
-use crate::intake::poller::Poller;
+use crate::intake::poller::{self, Poller};
 use crate::intake::{self, Intake, Pushes, SourceReport};
 use crate::listener::paths::KEEL_APPROVALS;
 use crate::listener::{Bodies, Places, bind, serve as serve_http};
@@ -382,6 +382,7 @@ impl App {
             settle: config.settle,
             standing_still: Arc::default(),
             rollouts: config.rollouts,
+            replicas: queue.replicas(),
             on_listed: Arc::new(move |repository, tags, is_awaited| {
                 drop(followed.looked(repository, tags, is_awaited, clock.monotonic()));
             }),
@@ -640,6 +641,7 @@ impl App {
                 Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
             }),
             sources: Arc::new(move || pushes.report().into_iter().map(source_view).collect()),
+            poll: self.poll(),
             registries: Arc::new(move || {
                 registry.report(&index.repositories()).into_iter().map(RegistryView::from).collect()
             }),
@@ -664,6 +666,15 @@ impl App {
             stop.raised().await;
         });
         api
+    }
+
+    /// How the schedule does: the store knows, as another replica may follow it.
+    fn poll(&self) -> api::ReportPoll {
+        let (queue, schedule, ambient) = (self.queue.clone(), self.config.schedule.clone(), self.ambient.clone());
+        Arc::new(move || {
+            let (queue, schedule, now) = (queue.clone(), schedule.clone(), ambient.now());
+            Box::pin(async move { poll_view(poller::Standing::recall(&queue, schedule.as_ref(), now).await) })
+        })
     }
 
     fn spawn_looks(&self, tasks: &mut Tasks) {
@@ -704,13 +715,15 @@ impl App {
         });
     }
 
-    /// Has those looked at who wait here for what another replica has seen end.
+    /// Has those looked at who wait here for what another replica has seen end, and takes over what its looks came to.
     fn spawn_waking(&self, tasks: &mut Tasks) {
         if matches!(self.config.queue, QueueConfig::Sqlite) {
             return;
         }
         let (reconciler, stop) = (self.reconciler.clone(), self.stop.clone());
         spawn(tasks, "waking", async move { reconciler.keep_waking(stop).await });
+        let (reconciler, stop) = (self.reconciler.clone(), self.stop.clone());
+        spawn(tasks, "told", async move { reconciler.keep_hearing(stop).await });
     }
 
     /// Remembers that all of the cluster was looked at once, when it was.
@@ -953,6 +966,15 @@ fn source_view(report: SourceReport) -> SourceView {
         hosts: report.hosts,
     };
     view.judged()
+}
+
+/// What the API says of the schedule.
+fn poll_view(poll: poller::Standing) -> PollView {
+    PollView {
+        last: poll.last.map(Time),
+        next: poll.next.map(Time),
+        every_seconds: poll.interval.and_then(|interval| interval.num_seconds().try_into().ok()),
+    }
 }
 
 /// The channels, as the sequencer sees them.

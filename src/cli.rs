@@ -47,7 +47,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use self::cluster_flags::{ClusterArguments, ClusterFlags};
 use self::terminal::{ColourChoice, Terminal};
 use crate::app;
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::domain::policy::{self as policies, Order, Pattern, PatternError, Policy, Selection, Steps, Strategy};
 use crate::domain::settings::Bounds;
 use crate::domain::tags::TagList;
@@ -496,8 +496,17 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Completion { shell } => printed(&completion::script(shell, &mut Cli::command()), ExitCode::SUCCESS),
         Command::Man => printed(&manual::page(&mut Cli::command()), ExitCode::SUCCESS),
         Command::Explain(arguments) if arguments.list.image.is_some() => explain_list(terminal, &arguments),
-        command => configured(variables.into_iter(), |config| run_with(config, terminal, command)),
+        command => configured(variables.into_iter(), terminal, command),
     }
+}
+
+/// Whether a command asks the service that runs, or reads what stands on workloads: a configuration that was broken meanwhile is no
+/// reason not to.
+fn goes_by_what_runs(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::History(_) | Command::Look(_) | Command::Brake { .. } | Command::Deliveries(_) | Command::Version(_)
+    )
 }
 
 /// Runs a command that needs the configuration.
@@ -532,12 +541,12 @@ fn run_with(config: Config, terminal: Terminal, command: Command) -> ExitCode {
             Ok(ended) => printed(&ended.text, if ended.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
             Err(error) => no_answer(&error),
         },
-        Command::Doctor(arguments) => doctor(&config, terminal, &arguments),
         Command::Check(arguments) => check(&config, terminal, &arguments),
         Command::Version(arguments) => version(&config, &arguments),
         Command::Migrate(arguments) => migrate(&config, &arguments),
-        // What needs no configuration was run without it.
-        Command::Policy
+        // What needs no configuration, or looks at what is wrong with it, was run before.
+        Command::Doctor(_)
+        | Command::Policy
         | Command::Notes
         | Command::Webhook { .. }
         | Command::Config(_)
@@ -575,12 +584,20 @@ fn called(command: clap::Command, is_plugin: bool) -> clap::Command {
     })
 }
 
-/// Reads the configuration for a command.
-fn configured(variables: impl Iterator<Item = (String, String)>, command: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+/// Reads the configuration for a command, and runs it.
+fn configured(variables: impl Iterator<Item = (String, String)>, terminal: Terminal, command: Command) -> ExitCode {
     let now = crate::ambient::Ambient::system().now();
-    match Config::read(variables, &|path| std::fs::read_to_string(path), now) {
-        Ok(config) => command(config),
-        Err(error) => {
+    match (Config::read_as_far_as_it_goes(variables, &|path| std::fs::read_to_string(path), now), command) {
+        ((config, wrong), Command::Doctor(arguments)) => {
+            let wrong = wrong.map(|error| error.problems).unwrap_or_default();
+            doctor((&config, &wrong), terminal, &arguments)
+        }
+        ((config, None), command) => run_with(config, terminal, command),
+        ((config, Some(error)), command) if goes_by_what_runs(&command) => {
+            eprintln!("{error}\nA service that runs goes on by what was in force before.\n");
+            run_with(config, terminal, command)
+        }
+        ((_, Some(error)), _) => {
             eprintln!("{error}");
             ExitCode::from(BAD_CONFIGURATION)
         }
@@ -781,12 +798,12 @@ fn blocking<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     result
 }
 
-fn doctor(config: &Config, terminal: Terminal, arguments: &DoctorArguments) -> ExitCode {
+fn doctor((config, wrong): (&Config, &[Problem]), terminal: Terminal, arguments: &DoctorArguments) -> ExitCode {
     let cluster = arguments.cluster.config(config);
     let named = arguments.namespace.as_ref().filter(|_| !arguments.all_namespaces);
     let namespaces = named.map_or(config.namespaces.as_slice(), std::slice::from_ref);
     let which = doctor::Which { namespaces, is_before_install: arguments.pre };
-    match blocking(async { Ok(Box::pin(doctor::doctor(config, &cluster, &which)).await) }) {
+    match blocking(async { Ok(Box::pin(doctor::doctor((config, wrong), &cluster, &which)).await) }) {
         Ok(report) => {
             let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
             let text = report.print(arguments.output, terminal.form(false));

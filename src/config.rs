@@ -249,6 +249,19 @@ impl Config {
         file: &dyn Fn(&str) -> std::io::Result<String>,
         now: DateTime<Utc>,
     ) -> Result<Self, ConfigError> {
+        match Self::read_as_far_as_it_goes(variables, file, now) {
+            (config, None) => Ok(config),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// As much of it as is understood, and what is not, which is as where nothing is said. For commands that ask the running
+    /// service: that goes on by what was in force before.
+    pub fn read_as_far_as_it_goes(
+        variables: impl IntoIterator<Item = (String, String)>,
+        file: &dyn Fn(&str) -> std::io::Result<String>,
+        now: DateTime<Utc>,
+    ) -> (Self, Option<ConfigError>) {
         let environment: BTreeMap<String, String> = variables.into_iter().collect();
         let all = environment.clone().into_iter();
         let (of_services, mut variables): (BTreeMap<String, String>, BTreeMap<String, String>) =
@@ -279,12 +292,11 @@ impl Config {
         reader.unknown();
         let (found, warnings, secrets) = reader.ended();
         problems.extend(found);
-        if !problems.is_empty() {
-            problems.sort_by_key(|problem| problem.at);
-            return Err(ConfigError { problems, files: files.into_read() });
-        }
-        let origins = Origins::new(written, &variables, secrets, files.into_read()).of(environment);
-        Ok(Self { warnings, origins, ..config })
+        problems.sort_by_key(|problem| problem.at);
+        let files = files.into_read();
+        let error = (!problems.is_empty()).then(|| ConfigError { problems, files: files.clone() });
+        let origins = Origins::new(written, &variables, secrets, files).of(environment);
+        (Self { warnings, origins, ..config }, error)
     }
 
     /// Says what workloads inherit, and which of them are watched, as far as it is configured.

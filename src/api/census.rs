@@ -173,7 +173,7 @@ impl<Q> Api<Q> {
         let in_short = |container: &Container| {
             let name = &*container.name;
             let read = Settings::read(&workload, name, &self.bounds);
-            let looked = self.sequencer.last_look(&workload.id.uid, name);
+            let looked = self.sequencer.last_look(&workload, name);
             let (settings, waits) = (read.as_ref(), moment.waits(&workload, name));
             let (workload, record, looked) = (&*workload, &record, looked.as_ref());
             let stopped = moment.stopped();
@@ -195,7 +195,7 @@ impl<Q> Api<Q> {
         for container in &workload.containers {
             let waits = moment.waits(workload, &container.name);
             waits.map(ToString::to_string).hash(&mut came_to);
-            let looked = self.sequencer.last_look(&workload.id.uid, &container.name);
+            let looked = self.sequencer.last_look(workload, &container.name);
             looked.as_ref().map(|looked| looked.at).hash(&mut at);
             hash(looked.as_ref(), &mut came_to);
         }

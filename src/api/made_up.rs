@@ -36,8 +36,8 @@ impl Sequencer for MadeUp {
         true
     }
 
-    fn last_look(&self, uid: &str, container: &str) -> Option<LastLook> {
-        self.0.get(&(uid.to_owned(), container.to_owned())).cloned()
+    fn last_look(&self, workload: &Workload, container: &str) -> Option<LastLook> {
+        self.0.get(&(workload.id.uid.to_string(), container.to_owned())).cloned()
     }
 
     fn known<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<Record>> {
@@ -78,6 +78,7 @@ pub(crate) fn api(
         notes,
         sources: Arc::new(Vec::new),
         registries: Arc::new(Vec::new),
+        poll: Arc::new(|| Box::pin(async { crate::api::view::PollView::default() })),
         channels: Arc::new(Vec::new),
         sequencer: Arc::new(MadeUp(looks)),
         bounds: Bounds::default(),

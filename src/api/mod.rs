@@ -48,7 +48,6 @@ use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, Resource, ResponseError as _, Route, guard};
-use chrono::DateTime;
 use futures_util::future::BoxFuture;
 
 pub use census::Census;
@@ -62,7 +61,7 @@ pub use pulse::{Part, Pulse};
 pub use query::MOST_LISTED;
 pub use said::Decided;
 pub use sequencer::{Sequencer, Waiting};
-use view::{ClosedChannelView, PollView, RegistriesView, RegistryView, SourceView, SourcesView, Time};
+use view::{ClosedChannelView, PollView, RegistriesView, RegistryView, SourceView, SourcesView};
 
 use self::answer::answer;
 use crate::access::Visitor;
@@ -81,6 +80,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// Finds the notes of an update that is asked about.
 pub type FindNotes = Arc<dyn Fn(&Arc<Workload>, &Approval) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
+/// How the schedule does, whichever replica follows it.
+pub type ReportPoll = Arc<dyn Fn() -> BoxFuture<'static, PollView> + Send + Sync>;
 /// How each source of webhooks, or each registry, does.
 pub type Report<T> = Arc<dyn Fn() -> Vec<T> + Send + Sync>;
 
@@ -99,6 +100,8 @@ pub struct Api<Q> {
     pub notes: FindNotes,
     /// How the sources do.
     pub sources: Report<SourceView>,
+    /// How the schedule does.
+    pub poll: ReportPoll,
     /// Which channels take nothing now.
     pub channels: Report<ClosedChannelView>,
     /// What is left of each registry's budget, and how it answers.
@@ -262,26 +265,15 @@ async fn off() -> Result<HttpResponse, Problem> {
 
 /// How the sources do.
 async fn sources<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
-    answer(&request, &SourcesView { schema: "image-watcher/sources/v1", poll: api.poll(), items: (api.sources)() })
+    answer(
+        &request,
+        &SourcesView { schema: "image-watcher/sources/v1", poll: (api.poll)().await, items: (api.sources)() },
+    )
 }
 
 /// What is left of each registry's budget.
 async fn registries<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
     answer(&request, &RegistriesView { schema: "image-watcher/registries/v1", items: (api.registries)() })
-}
-
-impl<Q> Api<Q> {
-    /// How the schedule does, as the numbers have it.
-    #[must_use]
-    pub fn poll(&self) -> PollView {
-        let set = |number: i64| (number > 0).then_some(number);
-        let moment = |number| set(number).and_then(|at| DateTime::from_timestamp(at, 0)).map(Time);
-        PollView {
-            last: moment(self.metrics.poll_last.get()),
-            next: moment(self.metrics.poll_next.get()),
-            every_seconds: set(self.metrics.poll_interval.get()).and_then(|it| it.try_into().ok()),
-        }
-    }
 }
 
 async fn nothing() -> Result<HttpResponse, Problem> {

@@ -24,7 +24,7 @@ pub trait Sequencer: Send + Sync + 'static {
     fn waiting(&self) -> Waiting;
 
     /// What the last look at a container came to, since the start.
-    fn last_look(&self, uid: &str, container: &str) -> Option<LastLook>;
+    fn last_look(&self, workload: &Workload, container: &str) -> Option<LastLook>;
 
     /// What is known of a watched workload, whatever somebody put on it since; nothing where that can't be said now.
     fn known<'a>(&'a self, uid: &'a str) -> BoxFuture<'a, Option<Record>>;
@@ -50,8 +50,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Sequencer for Reconciler<Q, R,
         Reconciler::waiting(self)
     }
 
-    fn last_look(&self, uid: &str, container: &str) -> Option<LastLook> {
-        Reconciler::last_look(self, uid, container)
+    fn last_look(&self, workload: &Workload, container: &str) -> Option<LastLook> {
+        Reconciler::last_look(self, workload, container)
     }
 
     fn known<'a>(&'a self, uid: &'a str) -> BoxFuture<'a, Option<Record>> {

@@ -68,7 +68,7 @@ impl Sequencer for Told {
         true
     }
 
-    fn last_look(&self, _: &str, container: &str) -> Option<LastLook> {
+    fn last_look(&self, _: &Workload, container: &str) -> Option<LastLook> {
         if let Some(looked) = self.looked.lock().unwrap().clone() {
             return Some(looked);
         }
@@ -161,6 +161,7 @@ impl Stage {
                 vec![SourceView { name: "hub".into(), kind: "dockerhub".into(), ..SourceView::default() }]
             }),
             registries: Arc::new(Vec::new),
+            poll: Arc::new(|| Box::pin(async { crate::api::view::PollView::default() })),
             channels: Arc::new(Vec::new),
             sequencer: Arc::clone(&told) as Arc<dyn Sequencer>,
             bounds: Bounds::default(),

@@ -190,7 +190,7 @@ impl<Q> Api<Q> {
         let (record, not_ours) = self.record(workload, moment);
         let of = |container: &Container| {
             let waits = moment.waits(workload, &container.name);
-            let looked = self.sequencer.last_look(&workload.id.uid, &container.name);
+            let looked = self.sequencer.last_look(workload, &container.name);
             let (bounds, now) = (&self.bounds, moment.now());
             let (looked, stopped) = (looked.as_ref(), moment.stopped());
             let beside = Beside { record: &record, not_ours, bounds, looked, waits, stopped, now };

@@ -24,7 +24,7 @@ use super::Output;
 use super::terminal::{Colour, Form};
 use crate::cli::document;
 use crate::cluster::ClusterConfig;
-use crate::config::Config;
+use crate::config::{Config, Problem};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -89,7 +89,12 @@ pub(super) struct Which<'w> {
 }
 
 /// Looks at settings, the running service, cluster, workloads, registries, sources, channels, sign-in and ways out.
-pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig, which: &Which<'_>) -> Report {
+/// Of the configuration, what is not understood is among them, and the rest is gone by.
+pub(super) async fn doctor(
+    (config, wrong): (&Config, &[Problem]),
+    cluster: &ClusterConfig,
+    which: &Which<'_>,
+) -> Report {
     let bounds = super::bounds(config);
     let asked = async { if which.is_before_install { None } else { Some(service::ask(config).await) } };
     let (seen, asked, tried, provider, queue) = tokio::join!(
@@ -106,7 +111,7 @@ pub(super) async fn doctor(config: &Config, cluster: &ClusterConfig, which: &Whi
     let of_service = |checks: Vec<Check>| if which.is_before_install { Vec::new() } else { checks };
     let registries = registries::checks(&registries::hosts(&workloads, &bounds), service.as_ref(), &pod);
     let categories = vec![
-        Category { name: "settings", checks: [settings::checks(config), queue].concat() },
+        Category { name: "settings", checks: [settings::checks(config, wrong), queue].concat() },
         Category { name: "service", checks: service_checks },
         Category { name: "cluster", checks: seen.checks },
         Category { name: "workloads", checks: workloads::checks(&workloads, &bounds) },

@@ -63,8 +63,7 @@ impl<Q: Queue + Kept> Poller<Q> {
 
     async fn look_once(&self, on_boot: Option<DateTime<Utc>>, stop: &mut Stop) {
         if let Some(started) = on_boot {
-            let last = self.queue.recall(KEPT_OF_STARTS).await.and_then(|last| last.parse::<DateTime<Utc>>().ok());
-            if last.is_none_or(|last| last < started) {
+            if last_start(&self.queue).await.is_none_or(|last| last < started) {
                 let now = self.ambient.now();
                 let cycle = Cycle::begin(0, now, None).at_once();
                 while self.queue_looks(&cycle, now - MOMENT, now).await.is_err() {
@@ -156,8 +155,7 @@ impl<Q: Queue + Kept> Poller<Q> {
     }
 
     async fn recall(&self) -> Option<Progress> {
-        let kept = self.queue.recall(KEPT).await?;
-        serde_json::from_str(&kept).ok()
+        recall(&self.queue).await
     }
 
     async fn keep(&self, progress: &Progress) {
@@ -165,6 +163,39 @@ impl<Q: Queue + Kept> Poller<Q> {
             self.queue.keep(KEPT, text, self.ambient.now() + KEPT_FOR).await;
         }
     }
+}
+
+/// How the schedule does, whichever replica follows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// When looks were queued last.
+    pub last: Option<DateTime<Utc>>,
+    /// When the next cycle begins, where one does.
+    pub next: Option<DateTime<Utc>>,
+    /// From then until the one after it.
+    pub interval: Option<TimeDelta>,
+}
+
+impl Standing {
+    /// What the store knows of it at this moment.
+    pub async fn recall<K: Kept>(kept: &K, schedule: Option<&Schedule>, now: DateTime<Utc>) -> Self {
+        let Some(schedule) = schedule else { return Self { last: last_start(kept).await, ..Self::default() } };
+        let next = schedule.following(now);
+        Self {
+            last: recall(kept).await.map(|progress| progress.queued_last(now)),
+            next,
+            interval: next.and_then(|next| Some(schedule.following(next)? - next)),
+        }
+    }
+}
+
+async fn recall<K: Kept>(kept: &K) -> Option<Progress> {
+    serde_json::from_str(&kept.recall(KEPT).await?).ok()
+}
+
+/// When a start last had all looked at, without a schedule.
+async fn last_start<K: Kept>(kept: &K) -> Option<DateTime<Utc>> {
+    kept.recall(KEPT_OF_STARTS).await?.parse().ok()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::command::{Command, Keeping, LetterCommand, MoveCommand, SignInCommand
 use super::joined::Joined;
 use super::moving::{Beside, Exported, Mark, Movable, Part, StoredJob, Taken};
 use super::noted::Noted;
+use super::replicas::Replicas;
 use super::reply::Reply;
 use super::waiting::Stored;
 use super::{
@@ -43,6 +44,7 @@ pub struct StoreHandle {
     given_up: Arc<Notify>,
     /// Where it is asked whether the writer lives, if not as everything else.
     pings: Option<mpsc::Sender<Reply<()>>>,
+    replicas: Replicas,
 }
 
 impl std::fmt::Debug for StoreHandle {
@@ -93,12 +95,31 @@ impl StoreHandle {
         wakers: Wakers,
         given_up: Arc<Notify>,
     ) -> Self {
-        Self { commands, known, joined: Joined::default(), wakers, given_up, pings: None }
+        Self {
+            commands,
+            known,
+            joined: Joined::default(),
+            wakers,
+            given_up,
+            pings: None,
+            replicas: Replicas::default(),
+        }
     }
 
     /// The same, where somebody answers there whether the writer lives while it waits for others.
     pub(super) fn pinged_at(self, pings: mpsc::Sender<Reply<()>>) -> Self {
         Self { pings: Some(pings), ..self }
+    }
+
+    /// The same, where other replicas can be told something.
+    pub(super) fn beside(self, replicas: Replicas) -> Self {
+        Self { replicas, ..self }
+    }
+
+    /// Who else may have this queue.
+    #[must_use]
+    pub fn replicas(&self) -> Replicas {
+        self.replicas.clone()
     }
 
     /// The same, as if other processes wrote to it as well.

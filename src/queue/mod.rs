@@ -27,6 +27,7 @@ mod noted;
 mod reason;
 #[cfg(test)]
 pub(crate) mod records_contract;
+pub(crate) mod replicas;
 mod reply;
 pub(crate) mod row;
 mod schedule;
@@ -56,6 +57,7 @@ pub use gathering::{Gathering, ItemId, Waiting};
 pub use handle::StoreHandle;
 pub use kept::Kept;
 pub use letters::{Acted, Asked, Before, Letter, LetterState, Letters, Page};
+pub use replicas::Replicas;
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
 pub use sign_ins::{SignIn, SignIns};
 pub use trouble::{Failure, Trouble, Troubles};

@@ -30,6 +30,7 @@ mod moving;
 mod room;
 mod rows;
 mod tables;
+mod telling;
 mod views;
 mod writer;
 
@@ -43,6 +44,7 @@ use url::Url;
 
 use super::command::Command;
 use super::handle::{MOST_WAITING, StoreHandle, Wakers};
+use super::replicas::{FarEnd, Replicas};
 use crate::ambient::Ambient;
 
 use bucket::{Bucket, CALL, Shape, hex};
@@ -54,6 +56,7 @@ pub use login::Login;
 pub use moving::{HEARD_WITHIN, is_in_use};
 use room::Room;
 use tables::{MOST_KEPT, Tables};
+use telling::Telling;
 use writer::{Alive, Turns, Unanswered, Writer};
 
 /// So many ask at once whether the writer lives.
@@ -98,7 +101,8 @@ impl StoreHandle {
         let (wakers, given_up) = (Wakers::default(), Arc::<Notify>::default());
         let (opened, is_open) = oneshot::channel();
         let (pings, asked) = mpsc::channel(MOST_PINGS);
-        let opening = open(settings, ambient.clone(), waiting, (wakers.clone(), Arc::clone(&given_up)));
+        let (replicas, far_end) = Replicas::connected();
+        let opening = open(settings, ambient.clone(), (waiting, far_end), (wakers.clone(), Arc::clone(&given_up)));
         // A runtime of its own, so that what it says of itself does not wait for anything else that this process does.
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -107,12 +111,13 @@ impl StoreHandle {
             };
             runtime.block_on(async {
                 match Box::pin(opening).await {
-                    Ok(writer) => {
+                    Ok((writer, telling)) => {
                         let _ = opened.send(Ok(()));
                         let turns = writer.turns.clone();
+                        let beside = async { tokio::join!(turns.answer(asked), telling.run()) };
                         tokio::select! {
                             () = Box::pin(writer.run()) => {}
-                            () = turns.answer(asked) => {}
+                            _ = beside => {}
                         }
                     }
                     Err(error) => drop(opened.send(Err(error))),
@@ -121,16 +126,16 @@ impl StoreHandle {
         };
         std::thread::Builder::new().name("queue-nats".into()).spawn(run).map_err(NatsError::Thread)?;
         is_open.await.unwrap_or(Err(NatsError::Away))?;
-        Ok(Self::new(commands, None, wakers, given_up).pinged_at(pings))
+        Ok(Self::new(commands, None, wakers, given_up).pinged_at(pings).beside(replicas))
     }
 }
 
 async fn open(
     settings: NatsSettings,
     ambient: Ambient,
-    commands: mpsc::Receiver<Command>,
+    (commands, far_end): (mpsc::Receiver<Command>, FarEnd),
     (wakers, given_up): (Wakers, Arc<Notify>),
-) -> Result<Writer, NatsError> {
+) -> Result<(Writer, Telling), NatsError> {
     let (connections, elsewhere) = (Arc::<AtomicU64>::default(), Elsewhere::default());
     let client = connect(&settings, (Arc::clone(&connections), elsewhere.clone()), &ambient).await?;
     if !connection::is_new_enough(&client) {
@@ -146,6 +151,7 @@ async fn open(
     let me = hex(&ambient.bytes::<8>());
     let subject = format!("{}.alive", settings.buckets);
     let others = client.subscribe(subject.clone()).await.map_err(NatsError::refused("to be listened to"))?;
+    let telling = Telling::open(&client, &settings.buckets, &me, far_end).await?;
     let (standing, mut room) = (bucket.standing().await?, Room::default());
     room.asked(&standing);
     let remade = bucket.remade();
@@ -173,7 +179,7 @@ async fn open(
     for seen in &stands {
         writer.take_over(seen);
     }
-    Ok(writer)
+    Ok((writer, telling))
 }
 
 async fn open_bucket(

@@ -92,7 +92,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<Judged, StepError> {
         let judged = self.judged_now(target, ledger, settings, (tags, rehearse)).await;
         if let Some(end) = end(&judged) {
-            self.1.looked.put(target, end, self.0.ambient.now());
+            self.looked_at(target, end);
         }
         judged
     }

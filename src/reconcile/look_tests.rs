@@ -18,6 +18,7 @@ mod pods;
 mod pressed;
 mod refused;
 mod reminders;
+mod replicas;
 mod requests;
 mod shown;
 mod siblings;
@@ -256,6 +257,7 @@ impl Stage {
             settle: Duration::ZERO,
             standing_still: Arc::default(),
             rollouts: Limits::default(),
+            replicas: Replicas::default(),
         });
         Self { cluster, registry, clock, metrics, joe, notes, forge, reconciler, _folder: folder }
     }

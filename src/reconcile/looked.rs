@@ -1,5 +1,6 @@
 //! What the last look at each container came to, and how the last look at its group left that. Memory only, for whoever looks at
-//! it: nothing is decided by it, and after a restart the next look says it again.
+//! it: nothing is decided by it, and after a restart the next look says it again. Other replicas are told, so that page and API
+//! say the same whoever answers.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -7,10 +8,14 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::error::RecvError;
 
 use super::{Reconciler, Target};
 use crate::domain::settings::Fingerprint;
 use crate::domain::view::{CameTo, LastLook};
+use crate::domain::workload::Workload;
+use crate::stop::Stop;
 
 /// The most containers whose last look is remembered.
 const MOST: usize = 50_000;
@@ -24,10 +29,42 @@ pub(super) struct Looked(Mutex<All>);
 
 #[derive(Debug, Default)]
 struct All {
-    /// Each with what tells the image and the settings that it was at.
-    own: HashMap<Place, (u64, LastLook)>,
+    own: HashMap<Place, (At, LastLook)>,
     /// Of members of groups: their group decides.
     of_groups: HashMap<Place, LastLook>,
+}
+
+/// What one look came to, as replicas tell one another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Told {
+    place: Place,
+    by: By,
+    look: LastLook,
+}
+
+/// What it was a look at.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum By {
+    /// One that is decided on alone.
+    Alone(At),
+    /// A member by itself: what it came to is for its group to say, unless it can't be decided.
+    Member(At),
+    /// Its group.
+    Group,
+}
+
+/// What tells the image and the settings of one from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct At {
+    image: u64,
+    settings: u64,
+}
+
+impl At {
+    fn of(target: &Target) -> Self {
+        let image = image(&target.workload, &target.container);
+        Self { image, settings: Fingerprint::of(&target.workload).number() }
+    }
 }
 
 /// How a look ended.
@@ -43,37 +80,30 @@ impl Looked {
     fn all(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// A look at one that is decided on alone.
-    pub(super) fn put(&self, target: &Target, end: End, at: DateTime<Utc>) {
-        let mut all = self.all();
-        all.put_own(target, end, at);
-        all.of_groups.remove(&place(target));
-    }
-
-    /// A look at a member by itself: what it came to is for its group to say, unless it can't be decided.
-    pub(super) fn put_member(&self, target: &Target, end: End, at: DateTime<Utc>) {
-        self.all().put_own(target, end, at);
-    }
-
-    /// A look at its group.
-    pub(super) fn put_of_group(&self, (uid, container): (&str, &str), look: LastLook) {
-        put(&mut self.all().of_groups, (uid.into(), container.into()), look);
-    }
 }
 
 impl All {
-    fn put_own(&mut self, target: &Target, end: End, at: DateTime<Utc>) {
-        let (place, of) = (place(target), number(target));
-        let look = match end {
-            End::Answered(came_to) => LastLook::answered(at, came_to),
+    /// Without an answer of the registry, what was known of the same image under the same settings stands.
+    fn ended(&self, (place, at): (&Place, At), end: End, now: DateTime<Utc>) -> LastLook {
+        match end {
+            End::Answered(came_to) => LastLook::answered(now, came_to),
             End::Unanswered(why) => {
-                let before = self.own.remove(&place).filter(|(before, _)| *before == of).map(|(_, look)| look);
-                let before = before.unwrap_or_else(|| LastLook::answered(at, CameTo::Unknown));
+                let before = self.own.get(place).filter(|(of, _)| *of == at).map(|(_, look)| look.clone());
+                let before = before.unwrap_or_else(|| LastLook::answered(now, CameTo::Unknown));
                 LastLook { unanswered: Some(why), ..before }
             }
-        };
-        put(&mut self.own, place, (of, look));
+        }
+    }
+
+    fn put(&mut self, Told { place, by, look }: Told) {
+        match by {
+            By::Alone(at) => {
+                self.of_groups.remove(&place);
+                put(&mut self.own, place, (at, look));
+            }
+            By::Member(at) => put(&mut self.own, place, (at, look)),
+            By::Group => put(&mut self.of_groups, place, look),
+        }
     }
 }
 
@@ -81,11 +111,10 @@ fn place(target: &Target) -> Place {
     (target.workload.id.uid.clone(), target.container.as_str().into())
 }
 
-/// What is another where the image or a setting is.
-fn number(target: &Target) -> u64 {
+/// What is another where the image is.
+fn image(workload: &Workload, container: &str) -> u64 {
     let mut hash = DefaultHasher::new();
-    target.workload.container(&target.container).map(|(_, found)| &found.image).hash(&mut hash);
-    Fingerprint::of(&target.workload).number().hash(&mut hash);
+    workload.container(container).map(|(_, found)| &found.image).hash(&mut hash);
     hash.finish()
 }
 
@@ -97,12 +126,64 @@ fn put<L>(all: &mut HashMap<Place, L>, of: Place, look: L) {
 }
 
 impl<Q, R, C> Reconciler<Q, R, C> {
+    /// A look at one that is decided on alone.
+    pub(super) fn looked_at(&self, target: &Target, end: End) {
+        self.ended(target, By::Alone, end);
+    }
+
+    /// A look at a member by itself.
+    pub(super) fn looked_at_member(&self, target: &Target, end: End) {
+        self.ended(target, By::Member, end);
+    }
+
+    /// A look at the group of one.
+    pub(super) fn looked_at_group(&self, (uid, container): (&str, &str), look: LastLook) {
+        let told = Told { place: (uid.into(), container.into()), by: By::Group, look };
+        self.tell_replicas(&told);
+        self.1.looked.all().put(told);
+    }
+
+    fn ended(&self, target: &Target, by: fn(At) -> By, end: End) {
+        let (place, at, now) = (place(target), At::of(target), self.0.ambient.now());
+        let mut all = self.1.looked.all();
+        let look = all.ended((&place, at), end, now);
+        let told = Told { place, by: by(at), look };
+        self.tell_replicas(&told);
+        all.put(told);
+    }
+
+    fn tell_replicas(&self, told: &Told) {
+        if self.0.replicas.are_possible()
+            && let Ok(text) = serde_json::to_string(told)
+        {
+            self.0.replicas.tell(text);
+        }
+    }
+
+    /// Takes over what looks of other replicas come to, until the process is to end.
+    pub async fn keep_hearing(&self, mut stop: Stop) {
+        let Some(mut heard) = self.0.replicas.hear() else { return stop.raised().await };
+        loop {
+            let text = tokio::select! {
+                () = stop.raised() => return,
+                text = heard.recv() => text,
+            };
+            match text {
+                // What another version tells is left to the next look here.
+                Ok(text) => drop(serde_json::from_str(&text).map(|told: Told| self.1.looked.all().put(told))),
+                Err(RecvError::Lagged(missed)) => tracing::debug!(missed, "looks of other replicas were not heard"),
+                Err(RecvError::Closed) => return stop.raised().await,
+            }
+        }
+    }
+
     /// What the last look at a container came to, since the start: of a member what its group came to, when its own registry was
-    /// asked last and whether that gave an answer.
+    /// asked last and whether that gave an answer. A look at another image than runs now says nothing of this one: somebody else
+    /// may have updated it since, as another replica does.
     #[must_use]
-    pub fn last_look(&self, uid: &str, container: &str) -> Option<LastLook> {
-        let (all, of): (_, Place) = (self.1.looked.all(), (uid.into(), container.into()));
-        let own = all.own.get(&of).map(|(_, look)| look);
+    pub fn last_look(&self, workload: &Workload, container: &str) -> Option<LastLook> {
+        let (all, of): (_, Place) = (self.1.looked.all(), (workload.id.uid.clone(), container.into()));
+        let own = all.own.get(&of).filter(|(at, _)| at.image == image(workload, container)).map(|(_, look)| look);
         let of_group = all.of_groups.get(&of).map(|group| {
             own.map_or_else(|| group.clone(), |own| LastLook { came_to: group.came_to.clone(), ..own.clone() })
         });

@@ -100,7 +100,7 @@ use crate::domain::settings::{self, Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
-use crate::queue::{Announcements, NewJob, Placed, Queue, QueueError, Records};
+use crate::queue::{Announcements, NewJob, Placed, Queue, QueueError, Records, Replicas};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
 use crate::telemetry::{Repeats, chain, spans};
@@ -148,6 +148,8 @@ pub struct Parts<Q, R, C> {
     pub standing_still: Arc<StandingStill>,
     /// How many updates may roll at once.
     pub rollouts: Limits,
+    /// Who else may decide, and is told what looks came to.
+    pub replicas: Replicas,
 }
 
 /// Takes a repository, a fingerprint of its tags, and whether a tag is looked for that was announced before.

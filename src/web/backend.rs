@@ -184,7 +184,7 @@ pub trait Backend: Send + Sync {
     /// How the sources of webhooks do.
     fn sources(&self) -> Vec<SourceView>;
     /// How the schedule does.
-    fn poll(&self) -> PollView;
+    fn poll(&self) -> BoxFuture<'_, PollView>;
     /// How the registries do.
     fn registries(&self) -> Vec<RegistryView>;
     /// Messages, those that have not arrived where no state is asked for, and where the next page begins.

@@ -196,8 +196,8 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         (self.sources)()
     }
 
-    fn poll(&self) -> PollView {
-        Self::poll(self)
+    fn poll(&self) -> BoxFuture<'_, PollView> {
+        (self.poll)()
     }
 
     fn registries(&self) -> Vec<RegistryView> {

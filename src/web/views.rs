@@ -252,8 +252,8 @@ async fn decided_many(page: &Page<'_>, form: &Form) -> HttpResponse {
 /// `GET /sources`
 pub(super) async fn sources(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let values =
-        super::sources::values(&web.backend.sources(), &web.backend.registries(), web.backend.poll(), page.shown());
+    let (backend, poll) = (&web.backend, web.backend.poll().await);
+    let values = super::sources::values(&backend.sources(), &backend.registries(), poll, page.shown());
     page.show(StatusCode::OK, (View::Sources, "sources.html"), values).await
 }
 

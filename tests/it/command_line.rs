@@ -17,6 +17,7 @@ pub(crate) fn tests() -> Vec<Test> {
         versions_of_all_are_told,
         what_keel_looks_after_in_a_cluster_is_migrated,
         a_test_message_is_sent_and_what_came_of_it_is_told,
+        a_file_that_was_broken_meanwhile_keeps_nobody_from_the_service_that_runs,
     ]
 }
 
@@ -206,4 +207,23 @@ async fn a_test_message_is_sent_and_what_came_of_it_is_told(ctx: Ctx) {
     assert_eq!(unsent.code(), Some(1), "{}", unsent.stdout);
     let nobody = ctx.watcher().mail().output(&["notify-test", "nobody"]).await;
     assert!(nobody.code() == Some(1) && nobody.stderr.contains("there are: email"), "{}", nobody.stderr);
+}
+
+async fn a_file_that_was_broken_meanwhile_keeps_nobody_from_the_service_that_runs(ctx: Ctx) {
+    let file = ctx.file("config.yaml", "schedule: '0 3 * * *'\n");
+    let configured = || ctx.watcher().env("IMAGE_WATCHER_CONFIG", file.to_str().expect("UTF-8"));
+    let watcher = configured().start().await;
+    std::fs::write(&file, "schedul: '0 3 * * *'\n").expect("a file");
+    let run = async |words: &[&str]| configured().ports([watcher.port(), watcher.admin_port()]).output(words).await;
+    for words in [&["brake"][..], &["deliveries"], &["version"]] {
+        let said = run(words).await;
+        assert_eq!(said.code(), Some(0), "{words:?}: {}", said.stderr);
+        assert!(said.stderr.contains("schedul  unknown key"), "{words:?}: {}", said.stderr);
+        assert!(said.stderr.contains("goes on by what was in force before"), "{words:?}: {}", said.stderr);
+    }
+    let doctor = run(&["doctor"]).await;
+    assert_eq!(doctor.code(), Some(1), "{}", doctor.stderr);
+    assert!(doctor.stdout.contains("schedul") && doctor.stdout.contains("the service answers at"), "{}", doctor.stdout);
+    let decides = run(&["check", "-A"]).await;
+    assert_eq!(decides.code(), Some(78), "nobody is told what other settings come to: {}", decides.stdout);
 }

@@ -4,11 +4,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{Check, Result};
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::filesystem::{Filesystem, try_to_write};
 
-pub(super) fn checks(config: &Config) -> Vec<Check> {
-    let mut checks = vec![Check::ok("the configuration can be used")];
+pub(super) fn checks(config: &Config, wrong: &[Problem]) -> Vec<Check> {
+    let mut checks: Vec<Check> = wrong.iter().map(refused_setting).collect();
+    if wrong.is_empty() {
+        checks.push(Check::ok("the configuration can be used"));
+    }
     if config.dry_run {
         let (name, hint) = ("IMAGE_WATCHER_DRY_RUN".to_owned(), "unset it to let updates happen");
         let told = "everything is decided and told as «would», and nothing is written to the cluster";
@@ -23,6 +26,11 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
     }));
     checks.push(data_folder(&config.data));
     checks
+}
+
+fn refused_setting(wrong: &Problem) -> Check {
+    let hint = "mend it: a service that runs goes on by what was in force before, and does not start again with this";
+    Check::but(wrong.variable.clone(), Result::Fail, wrong.problem.clone(), hint)
 }
 
 /// Whether a file can be written and taken away. A folder that is not there yet is made at the start, above which the

@@ -84,7 +84,7 @@ pub struct Failed {
 }
 
 /// What an update waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Waits {
     /// Another workload takes the same manifest first.
     First {

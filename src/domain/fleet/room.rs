@@ -16,7 +16,7 @@ pub struct Limits {
 }
 
 /// A limit that is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Bound {
     /// Of all.
     Total(NonZeroU32),

@@ -10,7 +10,7 @@ use crate::domain::reference::Tag;
 use crate::domain::wording::moment;
 
 /// Why nothing is done for any member of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Waits {
     /// There are more members than are looked at.
     TooMany,

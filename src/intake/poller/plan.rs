@@ -22,6 +22,13 @@ pub(super) struct Progress {
     up_to: DateTime<Utc>,
 }
 
+impl Progress {
+    /// When looks were queued last: they are queued a little ahead.
+    pub(super) fn queued_last(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.up_to.max(self.cycle.began).min(now)
+    }
+}
+
 /// What is to be done at a moment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {

@@ -8,6 +8,7 @@ mod refused;
 mod remade;
 mod replicas;
 mod sealed;
+mod told;
 
 use std::sync::Arc;
 use std::task::Poll;

@@ -43,7 +43,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok((Err(why), _)) => End::Answered(CameTo::Undecided(why.clone())),
             Err(error) => End::of(error),
         };
-        self.1.looked.put_member(target, end, self.0.ambient.now());
+        self.looked_at_member(target, end);
         let due = learnt?.1;
         self.repeat(work, target);
         Ok(due)

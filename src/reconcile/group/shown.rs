@@ -23,7 +23,7 @@ impl<Q, R, C> Reconciler<Q, R, C> {
                 }
             };
             let of = (&*member.target.workload.id.uid, member.target.container.as_str());
-            self.1.looked.put_of_group(of, LastLook::answered(self.0.ambient.now(), came_to));
+            self.looked_at_group(of, LastLook::answered(self.0.ambient.now(), came_to));
         }
     }
 
@@ -43,7 +43,7 @@ impl<Q, R, C> Reconciler<Q, R, C> {
                 CameTo::Group(Box::new(OfGroup { name: plan.name.clone(), stands, to }))
             });
             let look = LastLook::answered(self.0.ambient.now(), came_to);
-            self.1.looked.put_of_group((&*one.workload.uid, container), look);
+            self.looked_at_group((&*one.workload.uid, container), look);
         }
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct Left {
 impl Stage {
     fn left(self) -> Left {
         let workload = self.cluster.state(|state| Workload::clone(&state.workload));
-        let looked = self.reconciler.last_look(&workload.id.uid, "web");
+        let looked = self.reconciler.last_look(&workload, "web");
         Left { workload, looked, clock: self.clock, registry: self.registry }
     }
 
@@ -106,8 +106,8 @@ async fn gone() -> Stage {
 async fn a_look_without_an_answer_takes_nothing_of_what_was_known() {
     let stage = found(auto(&[("cooldown", "24h")])).await;
     let known = |stage: &Stage| {
-        let uid = stage.cluster.state(|state| state.workload.id.uid.clone());
-        stage.reconciler.last_look(&uid, "web").unwrap()
+        let workload = stage.cluster.state(|state| Arc::clone(&state.workload));
+        stage.reconciler.last_look(&workload, "web").unwrap()
     };
     let before = known(&stage);
     assert!(matches!(before.came_to, CameTo::Cooling { .. }) && before.unanswered.is_none(), "{before:?}");

@@ -286,6 +286,7 @@ fn sequencer(
         settle: Duration::ZERO,
         standing_still: Arc::default(),
         rollouts,
+        replicas: Replicas::default(),
     })
 }
 

@@ -102,6 +102,7 @@ pub(super) fn when_full<R, C: Clone>(usual: &Reconciler<SqliteQueue, R, C>) -> R
         settle: parts.settle,
         standing_still: Arc::clone(&parts.standing_still),
         rollouts: parts.rollouts,
+        replicas: parts.replicas.clone(),
     };
     Reconciler(Arc::new(full), Arc::clone(memory))
 }

@@ -50,6 +50,7 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         settle: world.with(|world| world.settle),
         standing_still: Arc::default(),
         rollouts: crate::domain::fleet::Limits::default(),
+        replicas: crate::queue::Replicas::default(),
     })
 }
 

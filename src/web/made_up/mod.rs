@@ -260,9 +260,10 @@ impl Backend for MadeUp {
         all.into_iter().map(SourceView::judged).collect()
     }
 
-    fn poll(&self) -> PollView {
+    fn poll(&self) -> BoxFuture<'_, PollView> {
         let (last, next) = (now() - TimeDelta::minutes(3), now() + TimeDelta::minutes(117));
-        PollView { last: Some(Time(last)), next: Some(Time(next)), every_seconds: Some(10_800) }
+        let poll = PollView { last: Some(Time(last)), next: Some(Time(next)), every_seconds: Some(10_800) };
+        Box::pin(async move { poll })
     }
 
     fn registries(&self) -> Vec<RegistryView> {

@@ -11,7 +11,7 @@ use crate::domain::tag::Level;
 use crate::domain::wording::moment;
 
 /// How a group stands, for one of its members.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OfGroup {
     /// The group.
     pub name: GroupName,
@@ -22,7 +22,7 @@ pub struct OfGroup {
 }
 
 /// How a group stands. Members are named as people call them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum GroupStands {
     /// All wait.
     Waits(Waits),

@@ -83,7 +83,7 @@ pub struct Available {
 const STALE: TimeDelta = TimeDelta::hours(24);
 
 /// What the last look at a container came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LastLook {
     /// When.
     pub at: DateTime<Utc>,
@@ -113,7 +113,7 @@ impl LastLook {
 }
 
 /// What a look came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum CameTo {
     /// There is nothing to go to.
     Nothing,

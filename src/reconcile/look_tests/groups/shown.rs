@@ -23,7 +23,7 @@ impl Several {
     fn stands(&self, name: &str) -> (Status, String) {
         let workload = self.workload(name);
         let (record, read) = (annotations::claimed(&workload), Settings::read(&workload, name, &Bounds::default()));
-        let looked = self.reconciler.last_look(&workload.id.uid, name);
+        let looked = self.reconciler.last_look(&workload, name);
         let seen = Seen {
             workload: &workload,
             container: name,

@@ -51,6 +51,7 @@ impl Several {
             settle: Duration::ZERO,
             standing_still: Arc::default(),
             rollouts: Limits::default(),
+            replicas: Replicas::default(),
         });
         let several = Self { cluster, registry, clock, joe, reconciler, _folder: folder };
         for workload in workloads {
@@ -115,6 +116,7 @@ impl Several {
             settle: old.settle,
             standing_still: Arc::default(),
             rollouts,
+            replicas: old.replicas.clone(),
         })
     }
 
