@@ -47,7 +47,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use self::cluster_flags::{ClusterArguments, ClusterFlags};
 use self::terminal::{ColourChoice, Terminal};
 use crate::app;
-use crate::config::{Config, Problem};
+use crate::config::{Config, ConfigError, Problem};
 use crate::domain::policy::{self as policies, Order, Pattern, PatternError, Policy, Selection, Steps, Strategy};
 use crate::domain::settings::Bounds;
 use crate::domain::tags::TagList;
@@ -496,7 +496,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Completion { shell } => printed(&completion::script(shell, &mut Cli::command()), ExitCode::SUCCESS),
         Command::Man => printed(&manual::page(&mut Cli::command()), ExitCode::SUCCESS),
         Command::Explain(arguments) if arguments.list.image.is_some() => explain_list(terminal, &arguments),
-        command => configured(variables.into_iter(), terminal, command),
+        command => run_configured(variables.into_iter(), terminal, command),
     }
 }
 
@@ -509,7 +509,7 @@ fn goes_by_what_runs(command: &Command) -> bool {
     )
 }
 
-/// Runs a command that needs the configuration.
+/// Runs a command with a configuration that is understood, or that says enough for it.
 fn run_with(config: Config, terminal: Terminal, command: Command) -> ExitCode {
     match command {
         Command::Serve { dry_run } => {
@@ -584,10 +584,20 @@ fn called(command: clap::Command, is_plugin: bool) -> clap::Command {
     })
 }
 
-/// Reads the configuration for a command, and runs it.
-fn configured(variables: impl Iterator<Item = (String, String)>, terminal: Terminal, command: Command) -> ExitCode {
+/// The configuration as far as it is understood, and what of it is not.
+fn configured(variables: impl Iterator<Item = (String, String)>) -> (Config, Option<ConfigError>) {
     let now = crate::ambient::Ambient::system().now();
-    match (Config::read_as_far_as_it_goes(variables, &|path| std::fs::read_to_string(path), now), command) {
+    Config::read_as_far_as_it_goes(variables, &|path| std::fs::read_to_string(path), now)
+}
+
+fn misconfigured(error: &ConfigError) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(BAD_CONFIGURATION)
+}
+
+/// Runs a command that needs the configuration.
+fn run_configured(variables: impl Iterator<Item = (String, String)>, terminal: Terminal, command: Command) -> ExitCode {
+    match (configured(variables), command) {
         ((config, wrong), Command::Doctor(arguments)) => {
             let wrong = wrong.map(|error| error.problems).unwrap_or_default();
             doctor((&config, &wrong), terminal, &arguments)
@@ -597,10 +607,7 @@ fn configured(variables: impl Iterator<Item = (String, String)>, terminal: Termi
             eprintln!("{error}\nA service that runs goes on by what was in force before.\n");
             run_with(config, terminal, command)
         }
-        ((_, Some(error)), _) => {
-            eprintln!("{error}");
-            ExitCode::from(BAD_CONFIGURATION)
-        }
+        ((_, Some(error)), _) => misconfigured(&error),
     }
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::table::Table;
-use super::{Output, configured, printed};
+use super::{Output, configured, misconfigured, printed};
 use crate::cli::document;
 use crate::cluster::{ClusterError, KubeCluster};
 use crate::config::{Config, Row, SCHEMA};
@@ -41,17 +41,25 @@ struct Setting<'r> {
     origin: &'r str,
 }
 
+/// Does something with a configuration that can be used.
+fn understood(variables: impl Iterator<Item = (String, String)>, then: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    match configured(variables) {
+        (config, None) => then(config),
+        (_, Some(error)) => misconfigured(&error),
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &ConfigArguments, variables: impl Iterator<Item = (String, String)>) -> ExitCode {
     if arguments.schema {
         return printed(SCHEMA, ExitCode::SUCCESS);
     }
     let Some(file) = &arguments.check else {
-        return configured(variables, |config| printed(&report(&config, arguments.output), ExitCode::SUCCESS));
+        return understood(variables, |config| printed(&report(&config, arguments.output), ExitCode::SUCCESS));
     };
     let variables = variables.filter(|(name, _)| name != "IMAGE_WATCHER_CONFIG");
     let checked = ("IMAGE_WATCHER_CONFIG".to_owned(), file.to_string_lossy().into_owned());
-    configured(variables.chain([checked]), |config| {
+    understood(variables.chain([checked]), |config| {
         for warning in &config.warnings {
             eprintln!("{}: {}", warning.variable, warning.problem);
         }
