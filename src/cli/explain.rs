@@ -583,18 +583,29 @@ impl Report {
 /// Reads a list of tags: one a line, or the JSON of a registry, `{"tags":[…]}`, or an array.
 ///
 /// # Errors
-/// When the text begins as JSON and is none.
+/// When the text begins as JSON and is none, or a line is no tag: it may be a page to sign in at.
 pub(super) fn read_tags(text: &str) -> anyhow::Result<TagList> {
     #[derive(serde::Deserialize)]
     struct Page {
         tags: TagList,
     }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let read = match text.trim_start().chars().next() {
         Some('{') => serde_json::from_str::<Page>(text).map(|page| page.tags),
         Some('[') => serde_json::from_str(text),
-        _ => Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()),
+        _ => return read_lines(text),
     };
     read.context("the list of tags is neither lines nor JSON")
+}
+
+fn read_lines(text: &str) -> anyhow::Result<TagList> {
+    let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+    let tag = |(at, line): (usize, &str)| match Tag::parse(line) {
+        Ok(tag) => Ok(tag),
+        Err(error) => Err(error).with_context(|| format!("the list of tags is none: line {}", at + 1)),
+    };
+    let tags = lines.map(tag).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(tags.iter().map(Tag::as_str).collect())
 }
 
 #[cfg(test)]
@@ -622,5 +633,18 @@ mod tests {
             assert_eq!(read_tags(text).unwrap().iter().collect::<Vec<_>>(), ["1.0", "1.1"], "{text}");
         }
         assert!(read_tags("{").is_err() && read_tags("[1]").is_err());
+    }
+
+    #[test]
+    fn a_page_to_sign_in_at_is_no_list_of_tags() {
+        for (text, line) in [
+            ("<!DOCTYPE html>\n<html>\n<body>Sign in</body>\n", 1),
+            ("1.0\n1.1\n\n404: not found\n", 4),
+            ("name: web\n", 1),
+        ] {
+            let told = read_tags(text).map(|_| ()).unwrap_err();
+            assert!(format!("{told:#}").contains(&format!("line {line}")), "{told:#}");
+        }
+        assert_eq!(read_tags("\u{feff}1.0\r\n").unwrap().iter().collect::<Vec<_>>(), ["1.0"]);
     }
 }

@@ -52,11 +52,25 @@ pub(super) fn named(name: &str) -> Result<(), Wrong> {
 /// The secret in a file that the file names; a line end after it is cut.
 pub(super) fn secret_file(field: &'static str, path: &str, file: ReadFile<'_>) -> Result<Secret, Wrong> {
     let text = file(path).map_err(|error| (field, format!("{path} can't be read: {error}")))?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        return Err((field, format!("{path} is empty; an empty secret would be no secret")));
+    match one_line(&text) {
+        Ok("") => Err((field, format!("{path} is empty; an empty secret would be no secret"))),
+        Ok(text) => Ok(Secret::new(text.to_owned())),
+        Err(told) => Err((field, format!("{path} {told}"))),
     }
-    Ok(Secret::new(text.to_owned()))
+}
+
+/// A secret without the line end after it, and without the mark of a byte order that editors write before it.
+///
+/// # Errors
+/// What is wrong where there is another line: which of them is meant is not known.
+pub(super) fn one_line(text: &str) -> Result<&str, &'static str> {
+    let text = cut(text);
+    if text.contains(['\r', '\n']) { Err("has more than one line; a secret is one") } else { Ok(text) }
+}
+
+/// A text without the line ends after it, and without the mark of a byte order.
+pub(super) fn cut(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n'])
 }
 
 /// What is told of a word that is none of these.
@@ -81,4 +95,26 @@ pub(super) fn proxy_header(name: &str) -> Result<String, &'static str> {
         return Err("says something else than who signed in");
     }
     Ok(name.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_one_line_of_its_file() {
+        let read = |text: &'static str| {
+            let secret = secret_file("passwordFile", "/password", &|_| Ok(text.to_owned()));
+            secret.map(|secret| secret.expose().to_owned()).map_err(|(field, told)| format!("{field}: {told}"))
+        };
+        for text in ["s3cr3t", "s3cr3t\n", "s3cr3t\r\n", "s3cr3t\n\n", "\u{feff}s3cr3t\r\n"] {
+            assert_eq!(read(text), Ok("s3cr3t".to_owned()), "{text:?}");
+        }
+        assert_eq!(read(" s p \n"), Ok(" s p ".to_owned()), "a blank may be part of it");
+        for text in ["s3cr3t\nother\n", "s3cr3t\r\nother", "\ns3cr3t"] {
+            let told = read(text).unwrap_err();
+            assert!(told.starts_with("passwordFile: /password has more than one line"), "{told}");
+            assert!(!told.contains("s3cr3t"), "{told}");
+        }
+    }
 }

@@ -216,8 +216,18 @@ impl<'v> Reader<'v> {
         Listen { on, port: self.parse(port, "a port from 0 to 65535").unwrap_or(default) }
     }
 
-    /// A secret from the variable, or from the file that `<NAME>_FILE` names; a line end after it is cut.
+    /// A secret of one line from the variable, or from the file that `<NAME>_FILE` names; a line end after it is cut.
     pub(super) fn secret(&mut self, name: &str) -> Option<Secret> {
+        let secret = self.secret_text(name)?;
+        if let Err(told) = super::entry::one_line(secret.expose()) {
+            self.problem(name, told);
+            return None;
+        }
+        Some(secret)
+    }
+
+    /// The same of a secret that may have many lines, as a key in PEM.
+    pub(super) fn secret_text(&mut self, name: &str) -> Option<Secret> {
         let by_file = format!("{name}_FILE");
         let (given, path) = (self.variables.get(name).cloned(), self.text(&by_file));
         let text = match (given, path) {
@@ -235,7 +245,7 @@ impl<'v> Reader<'v> {
             },
             (None, None) => return None,
         };
-        let text = text.trim_end_matches(['\r', '\n']).to_owned();
+        let text = super::entry::cut(&text).to_owned();
         if text.is_empty() {
             self.problem(name, "is empty; unset it, or give it a value");
             return None;

@@ -116,8 +116,18 @@ impl Reader<'_> {
 
     /// A secret, and the file that it stands in.
     fn renewable(&mut self, name: &str) -> Option<Renewable> {
-        let file = self.text(&format!("{name}_FILE")).map(PathBuf::from);
-        self.secret(name).map(|first| Renewable { file, first })
+        let first = self.secret(name)?;
+        Some(Renewable { file: self.file_of(name), first })
+    }
+
+    /// The same of a secret of many lines.
+    fn renewable_text(&mut self, name: &str) -> Option<Renewable> {
+        let first = self.secret_text(name)?;
+        Some(Renewable { file: self.file_of(name), first })
+    }
+
+    fn file_of(&self, name: &str) -> Option<PathBuf> {
+        self.text(&format!("{name}_FILE")).map(PathBuf::from)
     }
 
     /// Whether a variable is set, or the one of its file.
@@ -139,7 +149,7 @@ impl Reader<'_> {
             );
             return NatsLogin::Nobody;
         }
-        if let Some(nkey) = self.renewable(NKEY) {
+        if let Some(nkey) = self.renewable_text(NKEY) {
             let wrong = match KeyPair::from_seed(nkey.first.expose()) {
                 Ok(pair) if pair.kind() == nkeys::Kind::User => None,
                 Ok(_) => Some("is the seed of another kind: a user's is expected, which begins with SU".to_owned()),
@@ -150,7 +160,7 @@ impl Reader<'_> {
             }
             return NatsLogin::Nkey(nkey);
         }
-        if let Some(credentials) = self.renewable(CREDENTIALS) {
+        if let Some(credentials) = self.renewable_text(CREDENTIALS) {
             let read = nkeys::credentials(credentials.first.expose()).and_then(|(_, seed)| KeyPair::from_seed(seed));
             if let Err(error) = read {
                 self.problem(CREDENTIALS, error.to_string());
@@ -176,7 +186,7 @@ impl Reader<'_> {
     }
 
     fn nats_certificate(&mut self) -> Option<NatsCertificate> {
-        let (certificate, key) = match (self.renewable(CERTIFICATE), self.renewable(KEY)) {
+        let (certificate, key) = match (self.renewable_text(CERTIFICATE), self.renewable_text(KEY)) {
             (Some(certificate), Some(key)) => (certificate, key),
             (None, None) => return None,
             (Some(_), None) => {

@@ -216,6 +216,7 @@ fn read(variables: &[(&str, &str)], yaml: &str) -> Result<Config, ConfigError> {
         "/words" => Ok("two hunter2".to_owned()),
         "/keys" => Ok("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
         "/empty" => Ok("\n".to_owned()),
+        "/two" => Ok(format!("{SECRET}\r\nanother\r\n")),
         _ => Err(std::io::ErrorKind::NotFound.into()),
     };
     Config::read(variables, &file, DateTime::from_timestamp(1_795_000_000, 0).unwrap())
@@ -310,6 +311,17 @@ fn each_setting_is_here() {
     };
     let missing: Vec<&str> = names::all().filter(|name| !is_here(name)).collect();
     assert_eq!(missing, Vec::<&str>::new());
+}
+
+#[test]
+fn a_secret_of_two_lines_is_refused_by_its_name() {
+    let two = |name: &'static str| read(&[(name, "/two")], "").map(|_| ()).unwrap_err().to_string();
+    for name in ["GITHUB_TOKEN_FILE", "IMAGE_WATCHER_LINK_KEY_FILE", "GITHUB_WEBHOOK_SECRET_FILE"] {
+        let told = two(name);
+        let variable = name.trim_end_matches("_FILE");
+        assert!(told.contains(variable) && told.contains("more than one line"), "{name}: {told}");
+        assert!(!told.contains(SECRET), "{told}");
+    }
 }
 
 /// Row 27 of the design's table.

@@ -32,9 +32,9 @@ impl<'r> Verified<'r> {
         Self { body, headers, hosts }
     }
 
-    /// The body, byte for byte.
+    /// The body, without the mark of its byte order that some senders write before it.
     pub(super) fn body(&self) -> &[u8] {
-        &self.body
+        without_mark(&self.body)
     }
 
     /// Whether the body is a form.
@@ -56,6 +56,11 @@ impl<'r> Verified<'r> {
     pub(super) fn hosts(&self) -> &'r Hosts {
         self.hosts
     }
+}
+
+/// A text without the mark of its byte order (RFC 8259 §8.1 lets readers pass over it).
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
 }
 
 /// Why a sender is not believed. Neither the credential nor a part of it is in it.

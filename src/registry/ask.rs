@@ -11,7 +11,7 @@ use super::challenge::{self, Challenge, Realm};
 use super::client::HttpRegistry;
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, JSON, Patience, Question, Shown};
-use super::{Refusal, RegistryError};
+use super::{Refusal, RegistryError, Wait};
 use crate::domain::retry::RetryAfter;
 use crate::memory::room::{Body, NoRoom, Room};
 use crate::outbound;
@@ -30,6 +30,10 @@ struct Tried {
 fn leads_elsewhere(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
+
+/// Who asks everything once waits for so long in all, where it is asked to before one answer, and no shorter at a time.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 /// How long a scheme without an expiry of its own is remembered.
 const REMEMBER_BASIC: Duration = Duration::from_secs(600);
@@ -97,8 +101,36 @@ impl HttpRegistry {
         }
     }
 
-    /// Asks its own host with what is known to work, and another with nothing.
+    /// Asks once more where whoever is asked wants it later, and there is no later for who asks everything once.
     pub(super) async fn asked(
+        &self,
+        method: &Method,
+        url: &Url,
+        question: Question<'_>,
+        patience: &mut Patience,
+    ) -> Result<Incoming<'_>, RegistryError> {
+        let mut left = if self.config.waits { LONGEST_WAIT } else { Duration::ZERO };
+        loop {
+            let error = match self.asked_now(method, url, question, patience).await {
+                Err(error) => error,
+                answer => return answer,
+            };
+            let until = match &error {
+                RegistryError::Throttled { why: Wait::Asked | Wait::LittleLeft, until: Some(until), .. } => *until,
+                _ => return Err(error),
+            };
+            let wait = (until.moment() - self.ambient.now()).to_std().unwrap_or_default();
+            match left.checked_sub(wait.max(SHORTEST_WAIT)) {
+                Some(rest) => left = rest,
+                None => return Err(error),
+            }
+            tracing::info!(registry = question.host(), seconds = wait.as_secs(), "it asks to wait, which is done");
+            tokio::time::sleep(wait.max(SHORTEST_WAIT)).await;
+        }
+    }
+
+    /// Asks its own host with what is known to work, and another with nothing.
+    async fn asked_now(
         &self,
         method: &Method,
         url: &Url,
@@ -238,26 +270,41 @@ impl HttpRegistry {
     ) -> Result<token::Token, RegistryError> {
         let shown = question.credential.user().map_or(Shown::Nothing, |(name, password)| Shown::User(name, password));
         let asked = Question { operation: "token", accept: JSON, known: None, ..question };
-        let answer = self.wire.open(Method::GET, url, shown, asked, patience).await?;
+        let service = outbound::written_host(url);
+        let answer = self.wire.open(Method::GET, url, shown, asked, patience).await.map_err(|error| match error {
+            RegistryError::Unreachable { operation, source, .. } => {
+                RegistryError::Unreachable { host: service.clone(), operation, source }
+            }
+            other => other,
+        })?;
         match answer.status() {
             StatusCode::OK => {
+                let claimed = answer.media_type().filter(|media| !media.contains("json"));
+                let claimed = claimed.map(|media| format!(", but {media}")).unwrap_or_default();
                 let room = self.tokens.enter().await;
                 let body = self.body(answer, room, asked, patience).await?;
                 token::read(&body.bytes).ok_or_else(|| {
                     let longest = token::LONGEST;
-                    question.unusable(&format!("its token service sends no token of at most {longest} bytes"))
+                    let told =
+                        format!("its token service {service} sends no token of at most {longest} bytes{claimed}");
+                    question.unusable(&told)
                 })
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 answer.finish(patience).await;
                 Err(question.refused(Refusal::ByTokenService))
             }
-            _ => match self.judged(answer, question, patience).await {
-                Ok(answer) => {
-                    answer.finish(patience).await;
-                    Err(question.unusable("its token service sends no token"))
+            status => match self.judged(answer, question, patience).await {
+                Err(error @ RegistryError::Throttled { .. }) => Err(error),
+                judged => {
+                    if let Ok(answer) = judged {
+                        answer.finish(patience).await;
+                    }
+                    Err(question.unusable(&format!(
+                        "its token service {service} sends no token, but answers {}",
+                        status.as_u16()
+                    )))
                 }
-                Err(error) => Err(error),
             },
         }
     }

@@ -48,7 +48,7 @@ pub struct RegistryConfig {
     pub(super) packages: Option<Packages>,
     largest_list: usize,
     /// Whether a list waits for its turn below a ceiling.
-    waits: bool,
+    pub(super) waits: bool,
     /// One answer.
     pub(super) answer: Duration,
     /// A list, if no page comes; each page that comes is worth a little more time.
@@ -215,7 +215,9 @@ impl HttpRegistry {
                 }
                 Turned::On => {}
                 Turned::Anew => (reading, pages) = (reading.anew(), NewPages::begin()),
-                Turned::Refused => return Err(question.unusable("its next page can't be told")),
+                Turned::Refused(why) => {
+                    return Err(question.unusable(&format!("whether there is a next page can't be told: {why}")));
+                }
             }
         }
         Err(question.unusable(&format!("more than {MOST_PAGES} pages")))

@@ -9,59 +9,68 @@ pub enum Next {
     None,
     /// The next page.
     Page(Url),
-    /// There is one, and it is not understood: the list can't be completed.
-    Refused,
+    /// There may be one, and it is not understood, as this says: whether the list is whole is not known.
+    Refused(&'static str),
 }
 
 /// The most bytes of all lines together.
 const MOST_LINK: usize = 16 * 1024;
 
+/// Why a link can't be followed.
+const NO_TEXT: &str = "its Link header is no text, or longer than 16 KiB";
+const NO_LINK: &str = "its Link header can't be read";
+const NO_QUERY: &str = "the link to it has no query";
+
 /// The page after `current` (RFC 8288). Of a link only the query is taken: registries behind a proxy write scheme, host and
 /// path as they know them, which nobody else does.
 pub fn next<'v>(lines: impl IntoIterator<Item = &'v [u8]>, current: &Url) -> Next {
-    let mut length = 0;
+    let (mut length, mut is_whole) = (0, true);
     for line in lines {
         length += line.len();
         let mut rest = match std::str::from_utf8(line) {
-            Ok(line) if length <= MOST_LINK => line,
-            _ => return Next::Refused,
+            Ok(line) if length <= MOST_LINK => line.trim_matches([' ', '\t', ',']),
+            _ => return Next::Refused(NO_TEXT),
         };
         while !rest.is_empty() {
             let Some((link, after)) = link(rest) else {
-                // What is no link is left out, unless a page may be lost with it.
+                // Nobody knows what it led to; another line may say it.
+                is_whole = false;
                 if rest.to_ascii_lowercase().contains("next") {
-                    return Next::Refused;
+                    return Next::Refused(NO_LINK);
                 }
                 break;
             };
-            if link.is_next {
-                return page_after(current, link.target);
+            match link.is_next {
+                Some(true) => return page_after(current, link.target),
+                Some(false) => {}
+                None => is_whole = false,
             }
             rest = after;
         }
     }
-    Next::None
+    if is_whole { Next::None } else { Next::Refused(NO_LINK) }
 }
 
 fn page_after(current: &Url, target: &str) -> Next {
     let query = target.split('#').next().and_then(|target| target.split_once('?'));
-    let Some((_, query)) = query.filter(|(_, query)| !query.is_empty()) else { return Next::Refused };
+    let Some((_, query)) = query.filter(|(_, query)| !query.is_empty()) else { return Next::Refused(NO_QUERY) };
     let mut next = current.clone();
     next.set_query(Some(query));
     // Tabs are no part of a URL.
-    if next.query().is_none_or(str::is_empty) { Next::Refused } else { Next::Page(next) }
+    if next.query().is_none_or(str::is_empty) { Next::Refused(NO_QUERY) } else { Next::Page(next) }
 }
 
 struct Link<'l> {
     target: &'l str,
-    is_next: bool,
+    /// `None` where it does not say how it is related, as it has to.
+    is_next: Option<bool>,
 }
 
 /// The first link of a line, and what comes after it.
 fn link(line: &str) -> Option<(Link<'_>, &str)> {
     let line = line.trim_start_matches([' ', '\t', ',']);
     let (target, mut rest) = line.strip_prefix('<')?.split_once('>')?;
-    let (mut is_next, mut has_rel) = (false, false);
+    let mut is_next = None;
     loop {
         rest = rest.trim_start_matches([' ', '\t']);
         let Some(parameter) = rest.strip_prefix(';') else { break };
@@ -71,9 +80,8 @@ fn link(line: &str) -> Option<(Link<'_>, &str)> {
             None => ("", after),
         };
         // The first one counts.
-        if name.eq_ignore_ascii_case("rel") && !has_rel {
-            has_rel = true;
-            is_next = value.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"));
+        if name.eq_ignore_ascii_case("rel") && is_next.is_none() {
+            is_next = Some(value.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next")));
         }
         rest = after;
     }
@@ -108,7 +116,7 @@ mod tests {
         let page = |query: &str| Next::Page(Url::parse(&format!("https://r.example/v2/a/tags/list?{query}")).unwrap());
         let next = |lines: &[&str]| next(lines.iter().map(|line| line.as_bytes()), &current);
         let long = format!("</x?{}>; rel=next", "x".repeat(MOST_LINK));
-        let cases: [(&[&str], Next); 20] = [
+        let cases: [(&[&str], Next); 26] = [
             (&[], Next::None),
             (&[""], Next::None),
             (&["</v2/a/tags/list?last=b&n=2>; rel=\"next\""], page("last=b&n=2")),
@@ -122,18 +130,24 @@ mod tests {
             (&["</x?a>; rel=nextish; hreflang"], Next::None),
             (&["rubbish", "</x?b>; rel=next"], page("b")),
             (&["</x?a b>; rel=next"], page("a%20b")),
-            (&["</x>; rel=next"], Next::Refused),
-            (&["</x?>; rel=next"], Next::Refused),
-            (&["</x?\t\t>; rel=next"], Next::Refused),
-            (&["</x?a>; rel=\"next"], Next::Refused),
-            (&["v2/a; rel=\"next\""], Next::Refused),
-            (&["</x?a> rel=next"], Next::Refused),
-            (&[&long], Next::Refused),
+            (&["</x>; rel=next"], Next::Refused(NO_QUERY)),
+            (&["</x?>; rel=next"], Next::Refused(NO_QUERY)),
+            (&["</x?\t\t>; rel=next"], Next::Refused(NO_QUERY)),
+            (&["</x?a>; rel=\"next"], Next::Refused(NO_LINK)),
+            (&["v2/a; rel=\"next\""], Next::Refused(NO_LINK)),
+            (&["</x?a> rel=next"], Next::Refused(NO_LINK)),
+            (&[" , "], Next::None),
+            (&["rubbish"], Next::Refused(NO_LINK)),
+            (&["</x?a"], Next::Refused(NO_LINK)),
+            (&["</x?a>"], Next::Refused(NO_LINK)),
+            (&["</x?a>; rel=\"ne"], Next::Refused(NO_LINK)),
+            (&["</x>; rel=prev", "</x?a>; title=x"], Next::Refused(NO_LINK)),
+            (&[&long], Next::Refused(NO_TEXT)),
         ];
         for (lines, expected) in cases {
             assert_eq!(next(lines), expected, "{lines:?}");
         }
-        assert_eq!(super::next([&b"<?\xff>; rel=next"[..]], &current), Next::Refused);
+        assert_eq!(super::next([&b"<?\xff>; rel=next"[..]], &current), Next::Refused(NO_TEXT));
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::{Delivery, Malformed, Push, Text, without_scheme, without_tag};
-use crate::intake::verify::Verified;
+use crate::intake::verify::{Verified, without_mark};
 
 #[derive(Deserialize)]
 struct Body<'b> {
@@ -44,7 +44,7 @@ pub(super) fn parse(verified: &Verified<'_>) -> Result<Delivery, Malformed> {
         },
         None => verified.body().to_vec(),
     };
-    let Ok(event) = serde_json::from_slice::<Event<'_>>(&decoded) else {
+    let Ok(event) = serde_json::from_slice::<Event<'_>>(without_mark(&decoded)) else {
         return Ok(Delivery::Ignored("a message that is no event of a registry"));
     };
     if !event.action.is("INSERT") {

@@ -345,3 +345,25 @@ proptest! {
         }
     }
 }
+
+/// .NET and PowerShell write a mark before what they send.
+#[test]
+fn a_byte_order_mark_before_a_body_is_none_of_it() {
+    let event = r#"{"action":"INSERT","tag":"eu.gcr.io/p/web:1.2"}"#;
+    for (kind, body, expected) in [
+        (SourceKind::Native, r#"{"name":"registry.test/shop/web","tag":"1.2"}"#, "registry.test/shop/web:1.2"),
+        (
+            SourceKind::DockerHub,
+            r#"{"push_data":{"tag":"1.2"},"repository":{"repo_name":"acme/web"}}"#,
+            "docker.io/acme/web:1.2",
+        ),
+        (SourceKind::Gar, event, "eu.gcr.io/p/web:1.2"),
+    ] {
+        assert_eq!(told(kind, body), expected);
+        assert_eq!(told(kind, &format!("\u{feff}{body}")), expected, "{kind:?}");
+    }
+    use base64::Engine as _;
+    let data = base64::engine::general_purpose::STANDARD.encode(format!("\u{feff}{event}"));
+    let wrapped = format!(r#"{{"message":{{"data":"{data}","messageId":"1"}},"subscription":"s"}}"#);
+    assert_eq!(told(SourceKind::Gar, &wrapped), "eu.gcr.io/p/web:1.2");
+}

@@ -161,3 +161,22 @@ async fn row_32_a_realm_may_be_relative() {
     .await;
     decided(&player).await;
 }
+
+#[tokio::test]
+async fn a_token_service_that_fails_is_named_with_what_it_answers() {
+    let cases: [(u16, &str, &str, &str); 4] = [
+        (500, "text/plain", "oops", "answers 500"),
+        (404, "text/html", "<html>", "answers 404"),
+        (200, "text/html", "<html>Sign in</html>", "text/html"),
+        (200, "application/json", "{}", "sends no token"),
+    ];
+    for (status, media, body, expected) in cases {
+        let service = Player::start(move |_, _| reply(status).with("Content-Type", media).body(body)).await;
+        let player = led_to(&service, "").await;
+        let told =
+            looked(&client(&[&player, &service]), &player, &Credential::default()).await.unwrap_err().to_string();
+        for part in [&*player.host, &service.host, expected] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+    }
+}

@@ -111,3 +111,15 @@ async fn a_tag_that_is_gone_is_told_apart_from_a_repository_that_is_not_known() 
         assert_eq!((known.map_err(|error| error.reason()), player.lists()), (expected, 1), "{status}");
     }
 }
+
+/// OCI distribution 1.1 allows any algorithm there; what is written on a workload is SHA-256, of the bytes themselves.
+#[tokio::test]
+async fn a_digest_of_another_algorithm_is_taken_from_the_bytes() {
+    for told in [format!("sha512:{}", "a".repeat(128)), format!("blake3:{}", "b".repeat(64)), "sha256:short".into()] {
+        let said = told.clone();
+        let player =
+            Player::start(move |_, _| reply(200).with("Docker-Content-Digest", said.clone()).body(INDEX)).await;
+        assert_eq!(digest(&player).await.ok().flatten(), Some(Digest::of(INDEX)), "{told}");
+        assert_eq!((player.by("HEAD"), player.by("GET")), (1, 1), "{told}");
+    }
+}

@@ -54,6 +54,41 @@ async fn a_next_page_that_is_not_understood_is_no_end() {
     }
 }
 
+/// What is no link may have been one to more tags, whatever words are left of it.
+#[tokio::test]
+async fn a_link_that_can_not_be_read_is_no_end_of_the_list() {
+    let cut = format!("<{LIST}?last=latest&n=2");
+    for line in [&*cut, "gibberish", "<", &format!("{cut}>"), &format!("{cut}>; rel=\""), "</x>; rel=prev </y>"] {
+        let player = paged(vec![line.to_owned()]).await;
+        refused(&player, "Link").await;
+        refused(&player, &player.host).await;
+    }
+}
+
+/// Each page leads to another one, which is no news.
+#[tokio::test]
+async fn pages_that_never_end_are_left_after_a_few() {
+    type Next = fn(usize) -> (Vec<String>, String);
+    let cases: [(&str, Next); 4] = [
+        ("the same tags", |at| (vec!["1.0.0".into(), "latest".into()], format!("last=latest&at={}", at + 1))),
+        ("no tags", |at| (Vec::new(), format!("last={}", at + 1))),
+        ("one new tag a page", |at| (vec![format!("1.0.{at}")], format!("last=1.0.{at}"))),
+        ("a mark that stays", |at| (vec![format!("1.0.{at}")], format!("last=latest&at={}", at + 1))),
+    ];
+    for (case, next) in cases {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let player = Player::start(move |_, _| {
+            let (page, query) = next(asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+            let page = json(200, &serde_json::json!({"name": "shop/app", "tags": page}));
+            page.with("Link", format!("<{LIST}?{query}>; rel=\"next\""))
+        })
+        .await;
+        let error = look(&player).await.unwrap_err();
+        assert!(error.to_string().contains("pages"), "{case}: {error}");
+        assert!(player.lists() <= 300, "{case}: {}", player.lists());
+    }
+}
+
 #[tokio::test]
 async fn row_17_a_full_page_without_a_link_is_asked_on() {
     let all: Vec<String> = (0..2500).map(|n| format!("b-{n:04}")).chain(["1.0.0".into(), "1.1.0".into()]).collect();

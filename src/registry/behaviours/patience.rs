@@ -79,3 +79,28 @@ async fn a_refusal_is_told_when_it_has_lasted() {
         assert_eq!(asked(10_000).await, Err((false, "unauthorized")));
     }
 }
+
+/// Whoever asks everything once has no later: one answer 429 is no reason to give up a whole host.
+#[tokio::test]
+async fn a_command_waits_as_it_is_asked_to_and_goes_on() {
+    let asked = Arc::new(Mutex::new(0));
+    let player = Player::start(move |_, _| {
+        let mut asked = asked.lock().unwrap();
+        *asked += 1;
+        if *asked == 1 { reply(429).with("Retry-After", "1") } else { tags(&ALL) }
+    })
+    .await;
+    let command = client_of(RegistryConfig::new([player.host.clone()]).that_waits());
+    let (one, other) = (Credential::default(), joe());
+    let (one, other) = tokio::join!(looked(&command, &player, &one), looked(&command, &player, &other));
+    assert_eq!((one.ok().as_deref(), other.ok().as_deref()), (Some("1.1.0"), Some("1.1.0")));
+}
+
+#[tokio::test]
+async fn a_command_does_not_wait_for_longer_than_anybody_would() {
+    let player = Player::start(|_, _| reply(429).with("Retry-After", "600")).await;
+    let command = client_of(RegistryConfig::new([player.host.clone()]).that_waits());
+    let error = looked(&command, &player, &Credential::default()).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Throttled { .. }), "{error}");
+    assert_eq!(player.asked().len(), 1);
+}
