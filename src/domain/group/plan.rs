@@ -101,6 +101,8 @@ pub enum Stands {
     Refused,
     /// It is taken back.
     Back,
+    /// It is taken back, as another one failed.
+    BackWith,
     /// It was to be taken back, and can't be: people were told.
     Stays,
     /// Another hand changed its image.
@@ -156,7 +158,8 @@ impl Plan {
     pub fn next(&self, stands: &[Stands]) -> Next {
         let place = |wanted: &dyn Fn(Stands) -> bool| stands.iter().position(|it| wanted(*it));
         let is_bad = |it: Stands| matches!(it, Stands::Failed | Stands::Refused);
-        let went_back = place(&|it| it == Stands::Back);
+        // Who failed, or was taken back by a person, and not who followed.
+        let went_back = place(&|it| it == Stands::Back).or_else(|| place(&|it| it == Stands::BackWith));
         if let Some(failed) = went_back.or_else(|| place(&is_bad).filter(|_| self.goes_back)) {
             let is_written = |it: &Stands| matches!(it, Stands::UnderWay | Stands::Healthy);
             let all: Vec<usize> =

@@ -248,7 +248,7 @@ fn what_is_bound_can_not_be_told_in_another_way() {
 
 #[test]
 fn what_comes_next_is_what_the_members_came_to() {
-    use Stands::{Arrived, Back, Elsewhere, Failed, Gone, Healthy, Refused, Stays, UnderWay, Waits};
+    use Stands::{Arrived, Back, BackWith, Elsewhere, Failed, Gone, Healthy, Refused, Stays, UnderWay, Waits};
     let back = |all: &[usize], failed| Next::Back { all: all.into(), failed };
     for (stands, goes_back, stays) in [
         (&[Waits, Waits][..], Next::Write(0), Next::Write(0)),
@@ -261,6 +261,8 @@ fn what_comes_next_is_what_the_members_came_to() {
         (&[Failed, Waits], Next::Stopped(0), Next::Stopped(0)),
         (&[Stays, Failed, Waits], Next::Stopped(1), Next::Stopped(1)),
         (&[Stays, Back, Waits], Next::Over, Next::Over),
+        (&[Healthy, BackWith, Back], back(&[0], 2), back(&[0], 2)),
+        (&[Healthy, BackWith, Gone], back(&[0], 1), back(&[0], 1)),
         (&[Refused, Waits], Next::Over, Next::Stopped(0)),
         (&[Failed, Healthy, Back], back(&[1], 2), back(&[1], 2)),
         (&[Back, Back, Waits], Next::Over, Next::Over),

@@ -3,7 +3,9 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::event::Failure;
 use crate::domain::group::Waits;
+use crate::domain::record::Held;
 use crate::domain::view::Blocker;
 
 /// What stands between them.
@@ -29,9 +31,13 @@ pub enum Between {
 #[must_use]
 pub fn between(each: impl IntoIterator<Item = (String, Option<Blocker>)>, asks: bool) -> Between {
     let (mut asks, mut closed, mut others) = (asks, None, None);
+    let each: Vec<(String, Option<Blocker>)> = each.into_iter().collect();
+    let failed = each.iter().position(|(_, blocker)| matches!(blocker, Some(Blocker::Held(held)) if !went_along(held)));
     for (place, (name, blocker)) in each.into_iter().enumerate() {
         let waits = |waits, until| Between::Waits { place, waits, until };
         match blocker {
+            // Whoever went back because another member failed is not the one to name.
+            Some(Blocker::Held(held)) if went_along(&held) && failed.is_some_and(|failed| failed > place) => {}
             Some(Blocker::Held(held)) => return waits(Waits::Held(name, held.tag), None),
             Some(Blocker::Refused(refused)) => return waits(Waits::Refused(name, refused.again), Some(refused.again)),
             Some(Blocker::Paused) => return waits(Waits::Paused(name), None),
@@ -63,4 +69,9 @@ pub fn between(each: impl IntoIterator<Item = (String, Option<Blocker>)>, asks: 
         (false, None, Some(others)) => others,
         (false, None, None) => Between::Nothing,
     }
+}
+
+/// Whether a version is held as another member of the group failed.
+fn went_along(held: &Held) -> bool {
+    held.failure.as_ref().is_some_and(Failure::is_of_group)
 }

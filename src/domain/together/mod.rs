@@ -14,7 +14,10 @@ mod tests {
 
     #[test]
     fn the_most_certain_of_what_stands_before_each_decides_for_all() {
+        use crate::domain::event::Failure;
         use crate::domain::fleet;
+        use crate::domain::record::Held;
+        use crate::domain::reference::Tag;
         use crate::domain::view::Blocker;
         let window = |hours: i64| Some(Blocker::Window(chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(hours)));
         let others = || Some(Blocker::Waits(Box::new(fleet::Waits::Unlisted)));
@@ -26,6 +29,20 @@ mod tests {
                 Between::Waits { place, waits, until } => format!("{place} {} {}", waits.word(), until.is_some()),
             }
         };
+        let held = |reason: &str| {
+            let held = Held {
+                tag: Tag::parse("1.0.1").unwrap(),
+                digest: None,
+                back_to: Tag::parse("1.0.0").unwrap(),
+                since: chrono::DateTime::UNIX_EPOCH,
+                by: Vec::new(),
+                failure: Some(Failure::new(reason, "it failed")),
+            };
+            Some(Blocker::Held(Box::new(held)))
+        };
+        let went_along = || held(Failure::OF_GROUP);
+        assert_eq!(of(vec![went_along(), went_along(), held("CrashLoopBackOff")]), "2 held false", "who failed");
+        assert_eq!(of(vec![None, went_along(), Some(Blocker::Paused)]), "1 held false", "who failed is gone");
         assert_eq!(of(vec![None, None]), "nothing");
         assert_eq!(of(vec![None, window(1), window(3), window(2)]), "2 window true", "the last that opens");
         assert_eq!(of(vec![others(), window(1)]), "1 window true");

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::approval::LIFETIME;
+use crate::domain::event::Failure;
 use crate::domain::group::{GroupName, Move, Plan, Stands, of};
 use crate::domain::history::Outcome;
-use crate::domain::record::{Ledger, Record, Update};
+use crate::domain::record::{Ledger, Record, Undone, Update};
 use crate::domain::reference::ImageReference;
 use crate::domain::workload::Workload;
 
@@ -41,8 +42,10 @@ impl<'s> Seen<'s> {
         if let Some(update) = self.update_of(plan) {
             let runs_it = update.runs_on(self.workload, self.container);
             let stays = self.ledger().is_some_and(|ledger| ledger.stays.is_some());
+            let went_along = |undone: &Undone| undone.failure.as_ref().is_some_and(Failure::is_of_group);
             return match (update.undoes.is_some(), update.outcome) {
                 (false, _) if runs_it && stays => Stands::Stays,
+                (true, _) if update.undoes.as_deref().is_some_and(went_along) => Stands::BackWith,
                 (true, _) => Stands::Back,
                 (false, _) if !runs_it => Stands::Elsewhere,
                 (false, Outcome::RollingOut) => Stands::UnderWay,

@@ -8,10 +8,11 @@ use crate::cli::check::Output;
 use crate::cli::check::row::State;
 use crate::cli::check::snapshots::{Noon, named, recorded, report_beside, report_on};
 use crate::cluster::annotations;
+use crate::domain::event::Failure;
 use crate::domain::fleet::{BrakeSeen, Failed, Fleet, Stopped};
 use crate::domain::group::{Move, Plan};
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, Running, Update};
+use crate::domain::record::{Event, Running, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::rollout::{Progress, Rollout};
 use crate::domain::tag::Level;
@@ -111,6 +112,46 @@ async fn a_group_of_which_one_runs_broken_is_not_up_to_date() {
     assert!(!report.is_quiet(), "{}", report.print(Output::Table, Form::default()));
     let row = report.rows.iter().find(|row| row.name == "api").unwrap();
     assert_eq!((row.state, row.next.starts_with("the rollout of 1.3.0 failed")), (State::Failed, true), "{}", row.next);
+}
+
+/// Who went back with it is none that failed.
+#[tokio::test]
+async fn a_group_that_goes_back_names_who_failed() {
+    let [first, second] = <[Workload; 2]>::try_from(in_course("back", Outcome::Healthy)).unwrap();
+    let plan = annotations::claimed(&first).known("api").update.as_ref().unwrap().group.clone().unwrap();
+    let third = member("back", "worker", &[AUTO]);
+    let other = Move { workload: third.id.clone(), container: "worker".into(), ..plan.moves[1].clone() };
+    let plan = Plan { moves: plan.moves.iter().cloned().chain([other]).collect(), ..*plan };
+    let written = |undoes: Option<&str>| {
+        let undone = |reason: &str| Undone {
+            tag: Tag::parse("1.3.0").unwrap(),
+            digest: Digest::of(b"1.3.0"),
+            failure: Some(Failure::new(reason, "it failed")),
+            removed: Vec::new(),
+        };
+        Event::Write(Box::new(Update {
+            tag: Tag::parse(if undoes.is_some() { "1.2.3" } else { "1.3.0" }).unwrap(),
+            digest: Digest::of(if undoes.is_some() { b"1.2.3" } else { b"1.3.0" }),
+            from: "registry.example.com/shop/web:1.2.3".into(),
+            at: Noon.now() - TimeDelta::hours(1),
+            level: Level::Minor,
+            group: Some(Box::new(plan.clone())),
+            undoes: undoes.map(|reason| Box::new(undone(reason))),
+            ..crate::domain::record::tests::update(1, None)
+        }))
+    };
+    let bare = |workload: Workload| Workload {
+        containers: workload.containers.clone(),
+        ..member("back", &workload.id.name, &[AUTO])
+    };
+    let all = vec![
+        recorded(bare(first), vec![written(None), Event::End(Outcome::Healthy, None)]),
+        recorded(second, vec![written(Some(Failure::OF_GROUP))]),
+        recorded(third, vec![written(Some("CrashLoopBackOff"))]),
+    ];
+    let report = report_on(all, None).await;
+    let row = report.rows.iter().find(|row| row.name == "api").unwrap();
+    assert!(row.next.contains("its group shop goes back, as deploy/worker failed"), "{}", row.next);
 }
 
 #[tokio::test]

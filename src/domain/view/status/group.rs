@@ -44,6 +44,7 @@ impl OfGroup {
         let attention = match &self.stands {
             GroupStands::Asked(_, until) if now >= *until => return (Attention::NeedsYou, Cause::Unanswered),
             GroupStands::Asked(..) | GroupStands::Person => Attention::NeedsYou,
+            GroupStands::Waits(waits) if waits.is_trouble() => Attention::NeedsYou,
             GroupStands::Waits(_) | GroupStands::PutOff(..) | GroupStands::First(_) | GroupStands::GoesBack(_) => {
                 Attention::Waiting
             }

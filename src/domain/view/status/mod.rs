@@ -197,7 +197,9 @@ impl Status {
         }
         let ledger = seen.record.known(seen.container);
         let (attention, cause) = seen.stands(settings, ledger, now);
-        Self { attention, cause, available: seen.available(ledger, now), actions: actions(ledger, now) }
+        let available = seen.available(ledger, now);
+        let actions = actions(ledger, now);
+        Self { attention, cause, available, actions }
     }
 
     /// Whether it is left alone as it stands: no answer is taken then, whatever people were asked.
@@ -231,8 +233,9 @@ impl Status {
     }
 }
 
-/// What can be said to a container now.
+/// What can be said to a container now: an answer to what is asked, or that what is held may be applied again.
 fn actions(ledger: &Ledger, now: DateTime<Utc>) -> &'static [&'static str] {
-    let open = ledger.open(now).map(|question| question.terms.allows);
-    open.map_or(&[], Allows::words)
+    let held = ledger.held.as_ref().map(|_| Allows::Held);
+    let allows = ledger.open(now).map(|question| question.terms.allows).or(held);
+    allows.map_or(&[], Allows::words)
 }

@@ -394,6 +394,16 @@ fn a_member_stands_as_its_group() {
             "waiting",
             "shop: the question of deploy/a is put off until 21 Nov 2026 11:06 UTC",
         ),
+        (
+            GroupStands::Waits(GroupWaits::Disabled("deploy/a".into())),
+            "needs-you",
+            "shop waits: the mode of deploy/a is DISABLED",
+        ),
+        (
+            GroupStands::Waits(GroupWaits::StandsStill("deploy/a".into(), terms.tag.clone())),
+            "needs-you",
+            "shop waits: the rollout of 1.0.1 on deploy/a stands still, or waits for somebody",
+        ),
         (GroupStands::Person, "needs-you", "shop waits for a person"),
         (GroupStands::First("deploy/a".into()), "waiting", "shop: deploy/a is written first"),
         (GroupStands::GoesBack("deploy/a".into()), "waiting", "shop goes back, as deploy/a failed or went back"),
@@ -402,4 +412,20 @@ fn a_member_stands_as_its_group() {
         let status = member(stands).status();
         assert_eq!((status.attention.as_str(), status.cause.to_string().as_str()), (attention, words));
     }
+}
+
+/// What the page has a button for beside a question.
+#[test]
+fn what_can_be_said_without_a_question_is_among_the_actions() {
+    let undone = Undone {
+        tag: question(1).terms.tag,
+        digest: question(1).terms.digest,
+        failure: Some(Failure::new(Failure::OF_GROUP, "another failed")),
+        removed: Vec::new(),
+    };
+    let back = Update { undoes: Some(Box::new(undone)), ..update(1, None) };
+    let held = Case::new("AUTO_UPDATE").after(vec![Event::Write(Box::new(back))]);
+    assert!(held.record.known("web").held.is_some());
+    assert_eq!(held.status().actions, ["resume"]);
+    assert!(Case::new("DISABLED").after(vec![runs(), asked()]).status().actions.is_empty());
 }
