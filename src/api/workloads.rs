@@ -14,9 +14,10 @@ use super::in_short::InShort;
 use super::moment::Moment;
 use super::query::{After, Listed};
 use super::view::{
-    Beside, ChangeView, ContainerView, ExplanationView, Filter, GroupView, OwnerView, QuestionItem, QuestionsView,
-    SummaryView, WorkloadDocument, WorkloadView, WorkloadsView,
+    Beside, ChangeView, ContainerView, ExplanationView, Filter, GroupView, OwnerView, QuestionItem, QuestionView,
+    QuestionsView, SummaryView, WorkloadDocument, WorkloadView, WorkloadsView,
 };
+use crate::access::Visitor;
 use crate::cluster::annotations;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS};
 use crate::domain::record::Record;
@@ -37,15 +38,29 @@ pub(super) struct OfOne {
 }
 
 /// `GET /api/v1/workloads`
-pub(super) async fn workloads<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn workloads<Q: QueueAdmin>(
+    api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let listed = Listed::parse(request.query_string())?;
-    Ok(answer(&request, &api.workloads(&listed).await))
+    let mut all = api.workloads(&listed).await;
+    all.items.iter_mut().for_each(|workload| api.shown_to(visitor.as_ref(), workload));
+    Ok(answer(&request, &all))
 }
 
 /// `GET /api/v1/questions`
-pub(super) async fn questions<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn questions<Q: QueueAdmin>(
+    api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let listed = Listed::parse(request.query_string())?;
-    Ok(answer(&request, &api.questions(&listed).await))
+    let mut all = api.questions(&listed).await;
+    for item in &mut all.items {
+        api.asked_of(visitor.as_ref(), &mut item.question);
+    }
+    Ok(answer(&request, &all))
 }
 
 /// `GET /api/v1/summary`: how many containers want what of people, for status boards.
@@ -58,6 +73,7 @@ pub(super) async fn summary<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReque
 /// `GET /api/v1/workloads/{namespace}/{kind}/{name}`, with what the open questions change, and the history.
 pub(super) async fn workload<Q: QueueAdmin>(
     api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
     request: HttpRequest,
     path: Path<(String, String, String)>,
 ) -> Result<HttpResponse, Problem> {
@@ -68,10 +84,27 @@ pub(super) async fn workload<Q: QueueAdmin>(
     if explain {
         api.explain(&path, &mut workload).await?;
     }
+    api.shown_to(visitor.as_ref(), &mut workload);
     Ok(answer(&request, &WorkloadDocument { schema: "image-watcher/workload/v1", workload }))
 }
 
 impl<Q> Api<Q> {
+    /// Leaves out what whoever looks at a workload can't add to any more.
+    pub fn shown_to(&self, visitor: Option<&Visitor>, workload: &mut WorkloadView) {
+        for container in &mut workload.containers {
+            if let Some(question) = &mut container.question
+                && self.asked_of(visitor, question)
+            {
+                container.actions = question.actions;
+            }
+        }
+    }
+
+    /// The same of one question. Whether anything was left out.
+    fn asked_of(&self, visitor: Option<&Visitor>, question: &mut QuestionView) -> bool {
+        visitor.is_some_and(|it| question.is_of_others(&it.who.alone(), &self.keys, self.ambient.now()))
+    }
+
     /// The watched workload of a path's namespace, kind and name.
     ///
     /// # Errors

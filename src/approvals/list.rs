@@ -134,7 +134,9 @@ impl<'v> View<'v> {
     /// What is asked.
     pub(super) fn list(&self, lines: &Lines, refused: Option<&str>) -> HttpResponse {
         let (count, together) = (lines.lines.len(), lines.lines.iter().filter(|line| line.is_approvable()).count());
-        let title = self.to.words().count(Count::Listed(count));
+        let is_update = |line: &Line| asked(&line.answer).is_none_or(|asked| asked.approval.allows == Allows::Update);
+        let are_updates = lines.lines.iter().all(is_update);
+        let title = self.to.words().count(if are_updates { Count::Listed(count) } else { Count::Questions(count) });
         let status = if refused.is_some() { StatusCode::CONFLICT } else { StatusCode::OK };
         if self.to.is_program {
             let actions: &[&str] = if together > 0 { &["all"] } else { &[] };

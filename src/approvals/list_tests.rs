@@ -78,6 +78,18 @@ fn lists() {
     insta::assert_snapshot!(catalogue(said.into_iter().flatten()));
 }
 
+/// A way back is no update.
+#[test]
+fn what_is_no_update_is_not_counted_as_one() {
+    for answers in [vec![Answer::Open(back(asked()))], vec![Answer::Open(asked()), Answer::Open(held(asked()))]] {
+        for (_, told) in said("", |view| view.list(&lines(answers.clone()), None)) {
+            let first =
+                told.lines().find(|line| line.contains("decide") || line.contains("décider")).unwrap_or_default();
+            assert!(!first.contains("update") && !first.contains("mise"), "{told}");
+        }
+    }
+}
+
 #[test]
 fn all_of_these_asked_once_more() {
     let one = || lines(vec![Answer::Open(asked()), Answer::Open(major(asked()))]);

@@ -65,6 +65,7 @@ pub(super) fn asked() -> Box<Asked> {
             steps: None,
             missing: Vec::new(),
             unfit: Vec::new(),
+            skipped: Vec::new(),
         }),
         declares: crate::domain::declared::Kinds::default(),
         because: None,

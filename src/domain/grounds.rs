@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gone::Gone;
 use super::group::GroupName;
-use super::policy::{Decision, Outcome, Policy, Steps, Strategy};
+use super::policy::{Decision, Outcome, Policy, Steps, Strategy, Verdict};
 use super::preflight::Unfit;
 use super::tag::Level;
 
@@ -29,6 +29,9 @@ pub enum Grounds {
         /// Higher ones that would not start.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unfit: Vec<Unfit>,
+        /// Higher ones that somebody skipped, the highest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        skipped: Vec<String>,
     },
     /// It is the highest by the workload's own pattern and order.
     HighestByPattern {
@@ -41,6 +44,9 @@ pub enum Grounds {
         /// Higher ones that would not start.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unfit: Vec<Unfit>,
+        /// Higher ones that somebody skipped, the highest first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        skipped: Vec<String>,
     },
     /// It is the newest that all of a group have.
     Group {
@@ -67,9 +73,10 @@ impl Grounds {
     pub fn of(decision: &Decision<'_>, policy: &Policy) -> Option<Self> {
         let (Outcome::Update { level, .. } | Outcome::Cooling { level, .. }) = decision.outcome() else { return None };
         let (missing, unfit, steps) = (policy.missing.clone(), policy.unfit.clone(), policy.steps);
+        let skipped = skipped(decision, policy);
         Some(match level {
-            Level::Pattern => Self::HighestByPattern { steps, missing, unfit },
-            level => Self::Highest { strategy: policy.strategy, level, steps, missing, unfit },
+            Level::Pattern => Self::HighestByPattern { steps, missing, unfit, skipped },
+            level => Self::Highest { strategy: policy.strategy, level, steps, missing, unfit, skipped },
         })
     }
 
@@ -83,14 +90,14 @@ impl Grounds {
 impl fmt::Display for Grounds {
     /// A few words for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (steps, missing, unfit) = match self {
-            Self::Highest { strategy, level, steps, missing, unfit } => {
+        let (steps, missing, unfit, skipped) = match self {
+            Self::Highest { strategy, level, steps, missing, unfit, skipped } => {
                 write!(f, "highest of its family that strategy {strategy} allows ({level})")?;
-                (steps, missing, unfit)
+                (steps, missing, unfit, skipped)
             }
-            Self::HighestByPattern { steps, missing, unfit } => {
+            Self::HighestByPattern { steps, missing, unfit, skipped } => {
                 f.write_str("highest by image-watcher/tag-policy and tag-order")?;
-                (steps, missing, unfit)
+                (steps, missing, unfit, skipped)
             }
             Self::Moved { release } => {
                 let release = if *release { ": a release that was pushed again" } else { "" };
@@ -111,13 +118,28 @@ impl fmt::Display for Grounds {
         if !missing.is_empty() {
             write!(f, "; passed over, as they have no manifest: {}", missing.join(", "))?;
         }
-        unfit.iter().try_for_each(|unfit| write!(f, "; passed over: {unfit}"))
+        unfit.iter().try_for_each(|unfit| write!(f, "; passed over: {unfit}"))?;
+        if skipped.is_empty() { Ok(()) } else { write!(f, "; skipped: {}", skipped.join(", ")) }
     }
+}
+
+/// So many of those that somebody skipped are named.
+const MOST_SKIPPED: usize = 3;
+
+/// The tags above what is taken that somebody skipped, the highest first.
+fn skipped(decision: &Decision<'_>, policy: &Policy) -> Vec<String> {
+    let (Outcome::Update { to, .. } | Outcome::Cooling { to, .. }) = decision.outcome() else { return Vec::new() };
+    let is_above = |tag: &&String| decision.verdict(tag) == Verdict::Skipped && decision.newer(tag, to).is_gt();
+    let mut above: Vec<&String> = policy.skip.iter().filter(is_above).collect();
+    above.sort_by(|one, another| decision.newer(another, one));
+    above.dedup();
+    above.into_iter().take(MOST_SKIPPED).cloned().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::policy::decide;
 
     #[test]
     fn grounds_outlive_the_process_and_those_of_an_earlier_release_are_its_words() {
@@ -130,11 +152,17 @@ mod tests {
                     steps: None,
                     missing: Vec::new(),
                     unfit: Vec::new(),
+                    skipped: Vec::new(),
                 },
                 r#"{"highest":{"strategy":"MINOR","level":"minor"}}"#,
             ),
             (
-                Grounds::HighestByPattern { steps: Some(Steps::Major), missing: missing(), unfit: Vec::new() },
+                Grounds::HighestByPattern {
+                    steps: Some(Steps::Major),
+                    missing: missing(),
+                    unfit: Vec::new(),
+                    skipped: Vec::new(),
+                },
                 r#"{"highestByPattern":{"steps":"major","missing":["1.4.0"]}}"#,
             ),
             (Grounds::Moved { release: true }, r#"{"moved":{"release":true}}"#),
@@ -149,6 +177,7 @@ mod tests {
             steps,
             missing: missing(),
             unfit: Vec::new(),
+            skipped: Vec::new(),
         };
         let words =
             "highest of its family that strategy MINOR allows (minor); passed over, as they have no manifest: 1.4.0";
@@ -156,6 +185,17 @@ mod tests {
         let words = "highest of its family that strategy MINOR allows (minor), with no minor step jumped over; passed over, as they have no manifest: 1.4.0";
         assert_eq!(highest(Some(Steps::Minor)).to_string(), words);
         assert_eq!((Grounds::in_words(String::new()), Grounds::in_words("a".into()).is_some()), (None, true));
+    }
+
+    #[test]
+    fn the_highest_is_said_with_those_above_it_that_were_skipped() {
+        let tags = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "0.9.0"].iter().collect();
+        let skip = ["1.2.0", "1.3.0", "0.9.0", "7.0.0"].map(str::to_owned).to_vec();
+        let policy = Policy { skip, ..Policy::of(Strategy::Minor) };
+        let decision = decide("1.0.0", &tags, &policy, chrono::DateTime::UNIX_EPOCH);
+        let told = Grounds::of(&decision, &policy).map(|grounds| grounds.to_string());
+        let expected = "highest of its family that strategy MINOR allows (minor); skipped: 1.3.0, 1.2.0";
+        assert_eq!(told.as_deref(), Some(expected));
     }
 
     #[test]

@@ -560,6 +560,7 @@ pub(crate) mod tests {
                 steps: None,
                 missing: Vec::new(),
                 unfit: Vec::new(),
+                skipped: Vec::new(),
             }),
             release_url: Some("https://example.com/web/releases/1.3.0".into()),
             ..Notice::new(kind, at, (&workload, "web"), (image("1.2.3", "a"), image("1.3.0", "b")))

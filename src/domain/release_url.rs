@@ -25,6 +25,9 @@ pub enum ReleaseUrlError {
         "write an https:// URL without user and fragment, as https://github.com/owner/name/releases/tag/v${{version}}"
     )]
     Form,
+    /// What no address has in it: people would be shown another one than they wrote.
+    #[error("it has a blank, a quotation mark or an angle bracket in it; write the address alone")]
+    Character,
     /// A number instead of a name, or a name of this machine or network.
     #[error("its host has to be a public name")]
     Host,
@@ -33,6 +36,8 @@ pub enum ReleaseUrlError {
     Elsewhere,
 }
 
+/// What people write around an address, and what is none of it.
+const QUOTES: &str = "\"'`<>\u{2018}\u{2019}\u{201c}\u{201d}\u{ab}\u{bb}";
 /// Its longest form, in bytes.
 pub const MOST: usize = 2048;
 
@@ -60,6 +65,9 @@ impl ReleaseUrl {
             _ => return Err(ReleaseUrlError::Host),
         }
         let other = Url::parse(&put(template, "other", "other")).map_err(|_| ReleaseUrlError::Form)?;
+        if template.contains(|letter: char| letter.is_whitespace() || letter.is_control() || QUOTES.contains(letter)) {
+            return Err(ReleaseUrlError::Character);
+        }
         if one.origin() != other.origin() {
             return Err(ReleaseUrlError::Elsewhere);
         }
@@ -136,7 +144,7 @@ mod tests {
 
     #[test]
     fn what_could_lead_elsewhere_is_refused() {
-        use ReleaseUrlError::{Elsewhere, Form, Host, Length, Missing, Placeholder};
+        use ReleaseUrlError::{Character, Elsewhere, Form, Host, Length, Missing, Placeholder};
         let long = format!("https://example.com/${{tag}}/{}", "a".repeat(100_000));
         let cases = [
             ("http://example.com/${tag}", Form),
@@ -154,6 +162,13 @@ mod tests {
             ("https://example.com/#${tag}", Form),
             ("//x/${tag}", Form),
             ("", Form),
+            ("\"https://example.com/${tag}\"", Form),
+            ("https://example.com/${tag}\"", Character),
+            ("https://example.com/release notes/${tag}", Character),
+            ("https://example.com/${tag}'", Character),
+            ("https://example.com/${tag}\thttps://other.example.com/", Character),
+            ("https://example.com/<${tag}>", Character),
+            ("https://example.com/\u{201c}${tag}", Character),
             ("https://${tag}.example.com/", Elsewhere),
             ("https://example.com:${tag}/", Form),
             ("https://example.com${tag}/", Elsewhere),

@@ -1,5 +1,7 @@
 //! Words that messages, pages and tables share, so that the same thing is called the same everywhere.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, Utc};
 
 /// A moment as people read it: `18 Nov 2026 11:06 UTC`.
@@ -18,6 +20,13 @@ pub fn moment_of(text: &str) -> String {
 #[must_use]
 pub fn somebody(by: &[String]) -> String {
     if by.is_empty() { "somebody".to_owned() } else { by.join(", ") }
+}
+
+/// A number and what it counts: one is singular.
+#[must_use]
+pub fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str, several: &str) -> String {
+    let word = if count == N::from(1) { one } else { several };
+    format!("{count} {word}")
 }
 
 /// A few words as a sentence of their own.
@@ -40,6 +49,12 @@ mod tests {
         assert_eq!(moment_of(&super::super::history::rfc3339(at)), moment(at));
         assert_eq!(moment_of("yesterday"), "yesterday");
         assert_eq!((somebody(&[]), somebody(&["a".into(), "b".into()])), ("somebody".into(), "a, b".into()));
+    }
+
+    #[test]
+    fn one_is_singular() {
+        let minutes = |count: u64| counted(count, "minute", "minutes");
+        assert_eq!([minutes(0), minutes(1), minutes(2)], ["0 minutes", "1 minute", "2 minutes"]);
     }
 
     #[test]

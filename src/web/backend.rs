@@ -170,6 +170,8 @@ pub trait Backend: Send + Sync {
     fn brake(&self) -> BoxFuture<'_, BrakeView>;
     /// One workload, with its history and notes.
     fn workload<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<WorkloadView, Problem>>;
+    /// Leaves out what this visitor can't add to any more: whose approval counts already waits for others.
+    fn shown_to(&self, visitor: &Visitor, workload: &mut WorkloadView);
     /// Why a container gets this version and no other, as its registry says now.
     fn explain<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<Explanation, Problem>>;
     /// Somebody decides the same of each of these; gives what each came to, in their order.

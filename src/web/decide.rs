@@ -54,6 +54,11 @@ impl Pick {
     }
 }
 
+/// Whether whoever looks at a question may approve it.
+pub(super) fn may_approve(question: &QuestionView) -> bool {
+    question.actions.contains(&"approve")
+}
+
 /// What is to be ticked before a question is answered with yes.
 pub(super) fn tick_of(question: &QuestionView) -> Tick {
     if question.actions.contains(&"rollback") { Tick::ReadBack } else { Tick::Read }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use actix_web::http::StatusCode;
 use minijinja::{Value, context};
 use serde::Serialize;
 use url::form_urlencoded;
@@ -12,10 +13,12 @@ use super::row::{Shown, StateShown};
 use super::words::Moment;
 use crate::api::view::{ClosedChannelView, DeliveryView};
 use crate::domain::view::Attention;
-use crate::listener::Form;
+use crate::listener::{Form, Problem};
 
 /// The states that are listed, in the order in which people look.
 const STATES: [&str; 4] = ["dead", "retried", "waiting", "delivered"];
+/// What is said of another.
+const NO_STATE: &str = "state is dead, retried, waiting or delivered";
 /// The longest cursor.
 const LONGEST: usize = 64;
 
@@ -40,16 +43,24 @@ struct Message {
 }
 
 /// What an address asks for: a state, and where its page begins.
-pub(super) fn asked(query: &str) -> Letters {
+///
+/// # Errors
+/// 400, for a state that is none.
+pub(super) fn asked(query: &str) -> Result<Letters, Problem> {
     let mut asked = Letters::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*name {
-            "state" => asked.state = STATES.into_iter().find(|state| *state == value).map(str::to_owned),
+            "state" if value.is_empty() => asked.state = None,
+            "state" => {
+                let state = STATES.into_iter().find(|state| *state == value);
+                let state = state.ok_or(Problem::new(StatusCode::BAD_REQUEST, NO_STATE))?;
+                asked.state = Some(state.to_owned());
+            }
             "from" if value.len() <= LONGEST => asked.cursor = Some(value.into_owned()),
             _ => {}
         }
     }
-    asked
+    Ok(asked)
 }
 
 /// What a form asks for; nothing where it asks for none, or for several.
@@ -148,7 +159,9 @@ mod tests {
         for wrong in ["", "retry=a&discard=b", "retry=a&retry=b", "Retry=a"] {
             assert_eq!(of(wrong), None, "{wrong}");
         }
-        assert_eq!(asked("state=dead&from=1.2"), Letters { state: Some("dead".into()), cursor: Some("1.2".into()) });
-        assert_eq!(asked(&format!("state=done&from={}", "1".repeat(65))), Letters::default());
+        let dead = Letters { state: Some("dead".into()), cursor: Some("1.2".into()) };
+        assert_eq!(asked("state=dead&from=1.2"), Ok(dead));
+        assert_eq!(asked(&format!("state=&from={}", "1".repeat(65))), Ok(Letters::default()));
+        assert_eq!(asked("state=done").map_err(|problem| problem.detail), Err(NO_STATE.into()));
     }
 }

@@ -188,6 +188,10 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         })
     }
 
+    fn shown_to(&self, visitor: &Visitor, workload: &mut WorkloadView) {
+        Self::shown_to(self, Some(visitor), workload);
+    }
+
     fn release<'a>(&'a self, visitor: &'a Visitor) -> BoxFuture<'a, Result<(), Problem>> {
         Box::pin(self.resume_updates(visitor.who.alone().actor()))
     }

@@ -11,6 +11,7 @@ use super::made_up::{MadeUp, hostile};
 use super::{Action, Backend as _, Handling, Setup, Unseen, Web, asset_routes, entry_route, routes};
 use crate::access::{Role, Visitor};
 use crate::domain::actor::SignedIn;
+use crate::domain::release::{FoundBy, ReleaseNotes};
 use crate::listener::Bodies;
 
 fn visitor(role: Role) -> Visitor {
@@ -491,4 +492,14 @@ async fn serves_a_made_up_fleet() {
     };
     let server = HttpServer::new(app).workers(1).bind(("127.0.0.1", u16::try_from(number("PAGE_PORT", 8085)).unwrap()));
     server.unwrap().run().await.unwrap();
+}
+
+/// What nobody read is not told in an empty card.
+#[actix_web::test]
+async fn of_notes_that_were_not_read_the_page_has_the_place() {
+    let notes = ReleaseNotes::only_a_page("https://example.com/notes".into(), FoundBy::Label);
+    let backend = Arc::new(MadeUp::noted(12, Vec::new(), notes));
+    let page = get(&backend, "/workloads/shop/deploy/web").await;
+    let card = page.body.split("id=\"h-notes-").nth(1).and_then(|it| it.split("</section>").next()).unwrap();
+    assert!(card.contains("<a href=\"https://example.com/notes\""), "{card}");
 }

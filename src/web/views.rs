@@ -1,5 +1,7 @@
 //! The handlers: what is asked of the API, and which page is made of it.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -20,8 +22,14 @@ use crate::listener::{Form, Problem, unread};
 /// `GET /`
 pub(super) async fn fleet(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let asked = Asked::read(request.query_string());
-    let fleet = web.backend.fleet(&asked.filter, asked.paging()).await;
+    let asked = match Asked::read(request.query_string()) {
+        Ok(asked) => asked,
+        Err(problem) => return page.problem(&problem).await,
+    };
+    let mut fleet = web.backend.fleet(&asked.filter, asked.paging()).await;
+    for row in &mut fleet.rows {
+        web.backend.shown_to(&visitor, Arc::make_mut(&mut row.workload));
+    }
     if fleet.of_all.all() == 0 && !asked.is_filtered() {
         return page.show(StatusCode::OK, (View::Fleet, "empty.html"), empty(&page)).await;
     }
@@ -69,7 +77,8 @@ async fn show_workload(page: &Page<'_>, path: &Named, explain: Option<&str>) -> 
         None => Ok(None),
     };
     match (found, explanation) {
-        (Ok(workload), Ok(explanation)) => {
+        (Ok(mut workload), Ok(explanation)) => {
+            web.backend.shown_to(page.visitor, &mut workload);
             let explained = explain.zip(explanation.as_ref());
             let values = super::workload::values(&workload, explained, page.shown());
             page.show(StatusCode::OK, (View::Fleet, "workload.html"), values).await
@@ -213,7 +222,11 @@ async fn answered(
 /// `GET /approvals`: all that wait for a person.
 pub(super) async fn approvals(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let (found, more) = web.backend.approvable(decide::MOST).await;
+    let (mut found, more) = web.backend.approvable(decide::MOST).await;
+    for row in &mut found {
+        web.backend.shown_to(&visitor, Arc::make_mut(&mut row.workload));
+    }
+    found.retain(|row| row.both().and_then(|(_, it)| it.question.as_ref()).is_some_and(decide::may_approve));
     let values = decide::values(&found, None, page.shown());
     let rest = (more > 0).then(|| page.words.rest(more));
     let values = context! { rest => rest, ..values };
@@ -264,7 +277,10 @@ pub(super) async fn deliveries(web: Data<Web>, visitor: Visitor, request: HttpRe
 }
 
 async fn show_deliveries(page: &Page<'_>, query: &str, did: Option<Did>) -> HttpResponse {
-    let asked = super::deliveries::asked(query);
+    let asked = match super::deliveries::asked(query) {
+        Ok(asked) => asked,
+        Err(problem) => return page.problem(&problem).await,
+    };
     match page.web.backend.deliveries(asked.clone()).await {
         Ok((letters, next)) => {
             let values = super::deliveries::values(

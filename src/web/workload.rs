@@ -349,6 +349,7 @@ fn makers(notes: &ReleaseNotes, words: &dyn Words) -> Value {
             releases => notes.releases.iter().map(release).collect::<Vec<_>>(),
             leftOut => (notes.left_out > 0).then(|| catalogue.more_versions(notes.left_out)),
             foundBy => catalogue.words_of_makers(notes.found_by),
+            isRead => notes.summary.is_some() || !notes.releases.is_empty(),
             page => &notes.page,
         },
     }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Time;
-use crate::domain::approval::{Allows, Approval};
+use crate::domain::actor::Person;
+use crate::domain::approval::{Allows, Approval, LinkKeys};
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::Move;
@@ -13,7 +14,7 @@ use crate::domain::record::Question;
 use crate::domain::release::ReleaseNotes;
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
-use crate::domain::votes::{Quorum, Votes};
+use crate::domain::votes::{Quorum, Vote, Votes};
 use crate::domain::workload::WorkloadId;
 
 /// An open question.
@@ -24,6 +25,9 @@ pub struct QuestionView {
     /// For finding its notes.
     #[serde(skip)]
     pub(crate) approval: Approval,
+    /// Who approved already.
+    #[serde(skip)]
+    votes: Votes,
     /// The version.
     pub tag: String,
     /// Its manifest.
@@ -135,9 +139,26 @@ impl QuestionView {
                 .and_then(|settings| ApprovalsView::of(&question.votes, settings.approvals)),
             notes: None,
             approval: question.terms.approval(id, container),
+            votes: question.votes.clone(),
         }
     }
+
+    /// Leaves out what a person can't add to any more: whose approval counts already waits for others. Whether anything was left
+    /// out.
+    pub(crate) fn is_of_others(&mut self, person: &Person, keys: &LinkKeys, now: DateTime<Utc>) -> bool {
+        let key = keys.named(self.approval.key.as_str());
+        let vote = key.and_then(|key| Vote::of(person, person.actor(), key, &self.approval.id, now));
+        let waits = self.approvals.as_ref().is_some_and(|approvals| approvals.given.len() < approvals.needed);
+        let is_given = waits && vote.is_some_and(|vote| self.votes.have(&vote));
+        if is_given {
+            self.actions = TO_OTHERS;
+        }
+        is_given
+    }
 }
+
+/// What whoever approved already can still say.
+const TO_OTHERS: &[&str] = &["skip", "snooze"];
 
 impl MoveView {
     fn of(one: &Move) -> Self {
@@ -150,5 +171,35 @@ impl ApprovalsView {
     fn of(votes: &Votes, needed: Quorum) -> Option<Self> {
         let given = votes.iter().map(|vote| GivenView { by: vote.by.to_string(), at: Time(vote.at) });
         (!needed.is_one() || !votes.is_empty()).then(|| Self { needed: needed.number(), given: given.collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::approval::LinkKey;
+    use crate::domain::record::tests::question;
+    use crate::domain::settings::Bounds;
+    use crate::domain::workload::tests::workload;
+
+    #[test]
+    fn nobody_is_offered_to_approve_a_second_time() {
+        let keys: LinkKeys = LinkKey::new(vec![7; 32]).unwrap().into();
+        let (mut asked, now) = (question(1), question(1).asked);
+        let workload = workload(&[("web", "web:1.0.0")], &[("approvals", "2")]);
+        let settings = Settings::read(&workload, "web", &Bounds::default()).unwrap();
+        asked.terms.key = keys.signing().id().clone();
+        let person = |name: &str| Person::Visitor(name.to_owned());
+        let mail = Person::Holder("email:anna@example.com".into());
+        let key = keys.named(asked.terms.key.as_str()).unwrap();
+        asked.votes.cast(Vote::of(&mail, mail.actor(), key, &asked.terms.id, now).unwrap());
+        let actions = |person: &Person| {
+            let mut view = QuestionView::of(&asked, (&workload.id, "web"), Some(&settings), now);
+            let is_left_out = view.is_of_others(person, &keys, now);
+            (view.actions, is_left_out)
+        };
+        assert_eq!(actions(&person("anna@example.com")), (TO_OTHERS, true), "by a link, and now signed in");
+        assert_eq!(actions(&person("joe@example.com")), (&["approve", "skip", "snooze"][..], false));
+        assert_eq!(actions(&Person::Program("ci".into())).1, false, "a program is none of them");
     }
 }

@@ -134,8 +134,10 @@ pub(super) enum Care<'c> {
 /// What is counted on the page of a list.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Count {
-    /// Lines to decide.
+    /// Updates to decide.
     Listed(usize),
+    /// Lines to decide of which one is no update: what is held, or a way back.
+    Questions(usize),
     /// Those that would be approved together.
     Together(usize),
     /// Those that were approved, of all.

@@ -7,6 +7,7 @@ use crate::cluster::{KubeCluster, Object, Right, Verb};
 use crate::config::Config;
 use crate::config::auth::{Auth, Mode, Provider};
 use crate::domain::role::{Member, Role, Roles};
+use crate::domain::wording::counted;
 use crate::outbound::Reach;
 use crate::telemetry::chain;
 
@@ -64,10 +65,6 @@ pub(super) fn checks(config: &Config, trial: Option<&Trial>, rights: &Rights) ->
     checks.extend(of_programs(auth, rights));
     checks.extend(of_identity(config, auth, rights));
     checks
-}
-
-fn counted(count: usize, one: &str, more: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 fn of_provider(provider: &Provider, trial: &Trial) -> Check {

@@ -332,6 +332,7 @@ fn own_question(container: u8, n: u8) -> Question {
         steps: None,
         missing: Vec::new(),
         unfit: Vec::new(),
+        skipped: Vec::new(),
     };
     Question { terms, why: Some(why), ..question }
 }

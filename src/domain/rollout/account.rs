@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
 use crate::domain::actor::Actor;
+use crate::domain::wording::counted;
 
 /// What a trouble may be laid on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,16 +135,24 @@ impl fmt::Display for Account {
             Self::OfPod { pod, said } => write!(f, "pod {pod}: {said}"),
             Self::Restarted { pod, container, restarts, exit } => {
                 let why = if exit.is_killed() { ", as of a container that failed liveness probe" } else { "" };
-                write!(f, "pod {pod}, container {container} was started again {restarts} times; {exit}{why}")
+                write!(
+                    f,
+                    "pod {pod}, container {container} was started again {}; {exit}{why}",
+                    counted(*restarts, "time", "times")
+                )
             }
             Self::WithPod { said, reason, why } => write!(f, "{said}; {reason}: {why}"),
             Self::Blamed { why, on } => write!(f, "{why}; {on}"),
             Self::NotObserved(minutes) => {
-                write!(f, "its controller has not looked at it for {minutes} minutes; is that controller running?")
+                let minutes = counted(*minutes, "minute", "minutes");
+                write!(f, "its controller has not looked at it for {minutes}; is that controller running?")
             }
-            Self::NoProgress(minutes) => write!(f, "has made no progress for {minutes} minutes; look at its pods"),
+            Self::NoProgress(minutes) => {
+                write!(f, "has made no progress for {}; look at its pods", counted(*minutes, "minute", "minutes"))
+            }
             Self::Unsteady(seconds) => {
-                write!(f, "its pods are not all ready for {seconds} seconds together; look at them")
+                let seconds = counted(*seconds, "second", "seconds");
+                write!(f, "its pods are not all ready for {seconds} together; look at them")
             }
             Self::InTheWay { pod, is_broken: true, said } => write!(
                 f,

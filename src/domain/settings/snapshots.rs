@@ -104,6 +104,7 @@ fn a_release_url_with_a_flaw() {
         "https://10.0.0.1/${tag}",
         "https://${tag}.example.com/",
         "not a url ${tag}",
+        "https://example.com/release notes/${tag}",
     ];
     let said = urls.map(|url| {
         let told = flaw(&workload(&IMAGES, &[("release-url", url)]), "web").map(|flaw| flaw.to_string());

@@ -23,6 +23,7 @@ use crate::domain::owner::OwnerView;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
 use crate::domain::settings::Problems;
+use crate::domain::wording::counted;
 use crate::domain::workload::Origin;
 use origin::{origin, origin_of_several};
 use sentence::{heading, reminder, sentence};
@@ -352,7 +353,7 @@ impl Catalogue for English {
 }
 
 fn workloads(count: usize) -> String {
-    if count == 1 { "1 workload".to_owned() } else { format!("{count} workloads") }
+    counted(count, "workload", "workloads")
 }
 
 /// Which cluster speaks.

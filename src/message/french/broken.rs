@@ -1,6 +1,6 @@
 //! Why an update failed or stands still, in French.
 
-use super::phrases::{actor, quoted};
+use super::phrases::{actor, counted, quoted};
 use crate::domain::event::Failure;
 use crate::domain::rollout::pods::Exit;
 use crate::domain::rollout::{Account, Blame};
@@ -57,13 +57,16 @@ fn account(of: &Account) -> String {
         Account::WithPod { said, reason, why } => format!("{}\u{a0}; {reason}\u{a0}: {}", quoted(said), account(why)),
         Account::Blamed { why, on } => format!("{}\u{a0}; {}", account(why), blame(*on)),
         Account::NotObserved(minutes) => format!(
-            "son contrôleur ne l’a pas examinée depuis {minutes} minutes\u{a0}; ce contrôleur tourne-t-il\u{a0}?"
+            "son contrôleur ne l’a pas examinée depuis {}\u{a0}; ce contrôleur tourne-t-il\u{a0}?",
+            counted(*minutes, "minute", "minutes")
         ),
         Account::NoProgress(minutes) => {
-            format!("le déploiement n’a pas avancé depuis {minutes} minutes\u{a0}; regardez ses pods")
+            let minutes = counted(*minutes, "minute", "minutes");
+            format!("le déploiement n’a pas avancé depuis {minutes}\u{a0}; regardez ses pods")
         }
         Account::Unsteady(seconds) => {
-            format!("ses pods ne restent pas tous prêts {seconds} secondes de suite\u{a0}; regardez-les")
+            let seconds = counted(*seconds, "seconde", "secondes");
+            format!("ses pods ne restent pas tous prêts {seconds} de suite\u{a0}; regardez-les")
         }
         Account::InTheWay { pod, is_broken: true, said } => format!(
             "son contrôleur attend le pod {pod} d’une autre version, qui ne démarre pas\u{a0}: supprimez ce pod ({})",

@@ -17,14 +17,14 @@ use crate::domain::preflight::Unfit;
 /// What speaks for a version.
 pub(super) fn grounds(grounds: &Grounds) -> String {
     match grounds {
-        Grounds::Highest { strategy, level, steps, missing, unfit } => {
+        Grounds::Highest { strategy, level, steps, missing, unfit, skipped } => {
             let level = how_far(*level);
             let best = format!("la plus haute de sa famille que la stratégie {strategy} autorise ({level})");
-            best + &beside(*steps, missing, unfit)
+            best + &beside(*steps, (missing.as_slice(), unfit.as_slice()), skipped)
         }
-        Grounds::HighestByPattern { steps, missing, unfit } => {
+        Grounds::HighestByPattern { steps, missing, unfit, skipped } => {
             let best = "la plus haute selon image-watcher/tag-policy et tag-order".to_owned();
-            best + &beside(*steps, missing, unfit)
+            best + &beside(*steps, (missing.as_slice(), unfit.as_slice()), skipped)
         }
         Grounds::Group { name, members: 1 } => format!("la version la plus récente du seul conteneur du groupe {name}"),
         Grounds::Group { name, members } => {
@@ -40,7 +40,7 @@ pub(super) fn grounds(grounds: &Grounds) -> String {
 }
 
 /// What was not jumped over, and what was passed over.
-fn beside(steps: Option<Steps>, missing: &[String], unfit: &[Unfit]) -> String {
+fn beside(steps: Option<Steps>, (missing, unfit): (&[String], &[Unfit]), skipped: &[String]) -> String {
     let mut told = match steps {
         Some(Steps::Major) => ", sans sauter de version majeure".to_owned(),
         Some(Steps::Minor) => ", sans sauter de version mineure".to_owned(),
@@ -52,6 +52,10 @@ fn beside(steps: Option<Steps>, missing: &[String], unfit: &[Unfit]) -> String {
     }
     for one in unfit {
         let _ = write!(told, "\u{a0}; écartée\u{a0}: {}", unfit_version(one));
+    }
+    if !skipped.is_empty() {
+        let word = if skipped.len() == 1 { "ignorée" } else { "ignorées" };
+        let _ = write!(told, "\u{a0}; {word}\u{a0}: {}", skipped.join(", "));
     }
     told
 }
@@ -129,6 +133,7 @@ mod tests {
             steps,
             missing: missing.iter().map(|tag| (*tag).to_owned()).collect(),
             unfit: unfit.to_vec(),
+            skipped: Vec::new(),
         };
         let group = |members| Grounds::Group { name: "shop".parse().unwrap(), members };
         let gone = |lost, good: Option<&str>| {
@@ -139,7 +144,12 @@ mod tests {
             highest(None, &[], &[]),
             highest(Some(Steps::Minor), &["1.4.0"], &[]),
             highest(Some(Steps::Major), &["1.4.0", "1.4.1"], std::slice::from_ref(&unfit)),
-            Grounds::HighestByPattern { steps: None, missing: Vec::new(), unfit: vec![unfit] },
+            Grounds::HighestByPattern {
+                steps: None,
+                missing: Vec::new(),
+                unfit: vec![unfit],
+                skipped: vec!["1.5.0".into()],
+            },
             group(1),
             group(3),
             Grounds::Moved { release: true },

@@ -33,7 +33,8 @@ use crate::domain::tag::Level;
 use crate::domain::workload::Origin;
 use broken::in_words;
 use origin::{origin, origin_of_several};
-use phrases::{charges, counted, declared, group, how_far, of_cluster, policy, quoted};
+pub use phrases::counted;
+use phrases::{charges, declared, group, how_far, of_cluster, policy, quoted};
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 

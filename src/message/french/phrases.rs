@@ -1,5 +1,7 @@
 //! Parts of sentences, in French.
 
+use std::fmt::Display;
+
 use crate::domain::actor::Actor;
 use crate::domain::declared::Kinds;
 use crate::domain::group::{Move, Plan};
@@ -7,8 +9,9 @@ use crate::domain::tag::Level;
 use crate::message::clean;
 
 /// A number and what it counts: in French, zero and one are singular.
-pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
-    format!("{count} {}", if count < 2 { one } else { several })
+pub fn counted<N: Display + PartialOrd + From<u8>>(count: N, one: &str, several: &str) -> String {
+    let word = if count < N::from(2) { one } else { several };
+    format!("{count} {word}")
 }
 
 pub(super) fn charges(count: usize) -> String {

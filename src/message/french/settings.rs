@@ -176,6 +176,9 @@ fn release_url(error: ReleaseUrlError) -> String {
             "écrivez une URL https:// sans utilisateur ni fragment, comme https://github.com/owner/name/releases/tag/v${version}"
                 .to_owned()
         }
+        ReleaseUrlError::Character => {
+            "elle contient une espace, un guillemet ou un chevron\u{a0}; écrivez l’adresse seule".to_owned()
+        }
         ReleaseUrlError::Host => "son hôte doit être un nom public".to_owned(),
         ReleaseUrlError::Elsewhere => {
             "${tag} et ${version} ont leur place dans le chemin ou la requête, pas dans l’hôte".to_owned()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::asked::Asked;
-use super::{Action, Answer, Press};
+use super::{Action, Answer, Press, Settled, is_answered};
 use crate::cluster::Cluster;
 use crate::domain::actor::{Person, SignedIn};
 use crate::domain::approval::{Allows, Approval, ApprovalId, Token};
@@ -185,13 +185,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let token = Token::parse(&text)?;
         let by = list.signed_in.clone();
         let before = self.asked_by(&token, by.as_ref()).await;
-        let is_pressed = matches!(&before, Answer::Open(asked) if is_simple(asked));
-        let answer = if is_pressed {
+        let (answer, is_pressed) = if matches!(&before, Answer::Open(asked) if is_simple(asked)) {
             // What has to be read first was not read here, and the judge is to say so.
             let press = Press { by, ..Press::of(Action::Approve) };
-            self.answer_to(&token, &press, trace).await
+            let Settled { answer, is_own } = self.settle(&token, &press, trace).await;
+            // Somebody else may have been faster: then it was answered before.
+            let is_pressed = is_own || !is_answered(&answer);
+            (answer, is_pressed)
         } else {
-            before
+            (before, false)
         };
         let Approval { id, workload, container, .. } = approval;
         Some(Line { id, workload, container, token: text, answer, is_pressed })

@@ -54,6 +54,17 @@ async fn what_is_listed_is_approved_as_by_its_own_link_and_once() {
     assert_eq!(stage.writes(), writes + 1);
 }
 
+/// What somebody else approved at the same moment is not what this press did.
+#[tokio::test]
+async fn of_two_who_approve_at_once_one_is_told_that_it_did() {
+    let stage = Stage::team(workload(&[("web", OLD)], &[("mode", "NOTIFICATION")])).await;
+    let (jane, joe, ids) = (stage.list_of(JANE), stage.list_of(JOE), [stage.asks().terms.id]);
+    let approve = async |list| stage.reconciler.approve_each(list, &ids, "trace").await;
+    let both: [Lines; 2] = tokio::join!(approve(&jane), approve(&joe)).into();
+    assert!(both.iter().all(|done| matches!(only(done).answer, Answer::Approved(_))), "{both:?}");
+    assert_eq!(both.iter().filter(|done| only(done).is_pressed).count(), 1, "{both:?}");
+}
+
 #[tokio::test]
 async fn of_several_who_approve_a_list_each_counts_once() {
     let stage = Stage::team(needing("2", &[])).await;

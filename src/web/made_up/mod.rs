@@ -23,6 +23,7 @@ use crate::api::view::{
 use crate::api::{Api, FindNotes, NotInForce};
 use crate::cluster::Index;
 use crate::domain::approval::{LinkKey, LinkKeys};
+use crate::domain::release::ReleaseNotes;
 use crate::domain::workload::Workload;
 use crate::listener::Problem;
 use crate::queue::sqlite::SqliteQueue;
@@ -80,6 +81,11 @@ impl MadeUp {
 
     /// The same, and these.
     pub(super) fn with(count: usize, more: Vec<Workload>) -> Self {
+        Self::noted(count, more, notes())
+    }
+
+    /// The same, of which makers say this.
+    pub(super) fn noted(count: usize, more: Vec<Workload>, notes: ReleaseNotes) -> Self {
         let keys: LinkKeys = LinkKey::new(vec![1; 32]).unwrap().into();
         let index = Index::knowing(keys.clone());
         let named = named();
@@ -99,7 +105,10 @@ impl MadeUp {
         for workload in more {
             index.observe(&workload.id.clone(), Some(workload));
         }
-        let notes: FindNotes = Arc::new(|_, _| Box::pin(async { Some(notes()) }));
+        let notes: FindNotes = Arc::new(move |_, _| {
+            let notes = notes.clone();
+            Box::pin(async { Some(notes) })
+        });
         let (api, folder) = api(index, keys, looks, notes, Ambient::system().at(Arc::new(Stopped)));
         Self {
             api,
@@ -184,6 +193,10 @@ impl Backend for MadeUp {
         let stopped =
             is_on.then(|| StoppedView { since: Time(ago(1)), why: "they failed".into(), failed: vec![failed] });
         Box::pin(async move { BrakeView { schema: "image-watcher/brake/v1", stopped, released: None } })
+    }
+
+    fn shown_to(&self, visitor: &Visitor, workload: &mut WorkloadView) {
+        Backend::shown_to(&self.api, visitor, workload);
     }
 
     fn workload<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, Result<WorkloadView, Problem>> {

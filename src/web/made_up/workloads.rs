@@ -163,6 +163,7 @@ impl One {
             steps: None,
             missing: vec![],
             unfit: vec![],
+            skipped: vec![],
         };
         Question {
             why: Some(why),

@@ -302,6 +302,7 @@ pub(super) fn since(at: DateTime<Utc>, now: DateTime<Utc>, words: &dyn Words) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::view::{ApprovalsView, GivenView, Time};
 
     #[test]
     fn a_moment_is_told_beside_now_in_each_language() {
@@ -324,5 +325,25 @@ mod tests {
         let at = "2026-11-01T07:58:00Z".parse().unwrap();
         let full = [&english::English as &dyn Words, &french::French].map(|words| words.moment(at));
         assert_eq!(full.map(|it| it.replace('\u{a0}', " ")), ["1 Nov 2026 07:58 UTC", "1er nov. 2026 07:58 UTC"]);
+    }
+
+    #[test]
+    fn one_of_a_thing_is_told_as_one_in_each_language() {
+        let given = |given, needed| ApprovalsView {
+            needed,
+            given: (0..given).map(|_| GivenView { by: "policy".to_owned(), at: Time(DateTime::UNIX_EPOCH) }).collect(),
+        };
+        let both = [&english::English as &dyn Words, &french::French];
+        let told = |of: &dyn Fn(&dyn Words) -> String| both.map(|words| of(words).replace('\u{a0}', " "));
+        assert_eq!(told(&|words| words.rows(1, 1, 1)), ["1–1 of 1 container", "1–1 sur 1 conteneur"]);
+        assert_eq!(told(&|words| words.rows(1, 2, 2)), ["1–2 of 2 containers", "1–2 sur 2 conteneurs"]);
+        assert_eq!(told(&|words| words.ticked(1)), ["of 1 ticked", "sur 1 cochée"]);
+        assert_eq!(told(&|words| words.approvals(&given(0, 2))), ["0 of 2 approvals", "0 approbation sur 2"]);
+        let one = told(&|words| words.approvals(&given(1, 2)));
+        assert!(one[0].starts_with("1 of 2 approvals: ") && one[1].starts_with("1 approbation sur 2 : "), "{one:?}");
+        let of_one = told(&|words| words.approvals(&given(1, 1)));
+        assert!(of_one[0].starts_with("1 of 1 approval: "), "{of_one:?}");
+        let two = told(&|words| words.approvals(&given(2, 3)));
+        assert!(two[1].starts_with("2 approbations sur 3 : "), "{two:?}");
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
 use crate::domain::history::Outcome;
 use crate::domain::record::Held;
-use crate::domain::wording::somebody;
+use crate::domain::wording::{counted, somebody};
 use crate::message::{English, Phrases as _};
 use crate::reconcile::Answer;
 
@@ -185,6 +185,8 @@ impl PageWords for English {
             Count::Listed(0) => "Nothing is open".to_owned(),
             Count::Listed(1) => "One update to decide".to_owned(),
             Count::Listed(count) => format!("{count} updates to decide"),
+            Count::Questions(1) => "One question to decide".to_owned(),
+            Count::Questions(count) => format!("{count} questions to decide"),
             Count::Together(1) => "Approve this update?".to_owned(),
             Count::Together(count) => format!("Approve these {count} updates?"),
             Count::Approved(count, all) => format!("{count} of {all} approved"),
@@ -215,7 +217,9 @@ impl PageWords for English {
             Care::PutOff(until) => format!("Put off until {}.", to.moment(until)),
             Care::Declared(kinds) => self.kinds(kinds).unwrap_or_default(),
             Care::YouApproved(given, needed) => format!("You have approved it already, {}.", self.votes(given, needed)),
-            Care::Votes(given, needed) => format!("{} approvals.", self.votes(given, needed)),
+            Care::Votes(given, needed) => {
+                format!("{given} of {}.", counted(needed, "approval", "approvals"))
+            }
             Care::Group(name) => format!("With all of the group {name}."),
             Care::With(with) => format!("And with it {}.", with.join(", ")),
             Care::Window(until) => {

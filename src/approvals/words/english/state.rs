@@ -5,6 +5,7 @@ use crate::approvals::words::Reader;
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::Closed;
+use crate::domain::wording::counted;
 use crate::reconcile::{Answer, Asked, Resuming};
 
 pub(super) fn title(answer: &Answer) -> &'static str {
@@ -58,7 +59,7 @@ pub(super) fn message(answer: &Answer, to: Reader) -> String {
             format!("{} is no longer held. The next check decides on it as on any other version.", entry.version)
         }
         Answer::WentBack(entry) => went_back(entry),
-        Answer::Voted { asked, is_again } => voted(asked, *is_again, to),
+        Answer::Voted { asked, is_again } => voted(asked, *is_again),
         Answer::Expired(asked) => expired(asked, to),
         Answer::Renewed(asked) => to.words().is_sent(true, &to.sent_to(&asked.holder)),
         Answer::RenewedLately(asked) => to.words().is_sent(false, &to.sent_to(&asked.holder)),
@@ -164,14 +165,16 @@ fn expired(asked: &Asked, to: Reader) -> String {
 }
 
 /// An approval that counts, or did before.
-fn voted(asked: &Asked, is_again: bool, to: Reader) -> String {
-    let (version, votes) = (&asked.approval.to_tag, to.votes(&asked.ballot).unwrap_or_default());
+fn voted(asked: &Asked, is_again: bool) -> String {
+    let (version, ballot) = (&asked.approval.to_tag, &asked.ballot);
+    let needed = counted(ballot.needed.number(), "approval", "approvals");
+    let votes = format!("{} of {needed}", ballot.votes.count());
     if is_again {
         format!(
-            "{version} has {votes} approvals, and yours is one of them. Nothing more was done: it is applied when enough others approve, too."
+            "{version} has {votes}, and yours is one of them. Nothing more was done: it is applied when enough others approve, too."
         )
     } else {
-        format!("{version} has {votes} approvals. It is applied when enough others approve, too.")
+        format!("{version} has {votes}. It is applied when enough others approve, too.")
     }
 }
 

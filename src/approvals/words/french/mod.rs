@@ -12,7 +12,7 @@ use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
 use crate::domain::history::Outcome;
 use crate::domain::record::Held;
-use crate::message::{French, Phrases as _};
+use crate::message::{French, Phrases as _, counted_in_french};
 use crate::reconcile::Answer;
 
 const FIXED: Fixed = Fixed {
@@ -81,7 +81,7 @@ fn and_with(with: &[Box<str>]) -> String {
 
 /// How many people have approved, of how many who have to.
 fn votes(given: usize, needed: usize) -> String {
-    format!("{given} {} sur {needed}", if given < 2 { "accord" } else { "accords" })
+    format!("{} sur {needed}", counted_in_french(given, "accord", "accords"))
 }
 
 impl PageWords for French {
@@ -201,6 +201,8 @@ impl PageWords for French {
             Count::Listed(0) => "Rien n’est en attente".to_owned(),
             Count::Listed(1) => "Une mise à jour à décider".to_owned(),
             Count::Listed(count) => format!("{count} mises à jour à décider"),
+            Count::Questions(1) => "Une question à décider".to_owned(),
+            Count::Questions(count) => format!("{count} questions à décider"),
             Count::Together(1) => "Approuver cette mise à jour\u{a0}?".to_owned(),
             Count::Together(count) => format!("Approuver ces {count} mises à jour\u{a0}?"),
             Count::Approved(count, all) => {

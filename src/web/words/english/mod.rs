@@ -21,6 +21,7 @@ use crate::domain::policy::Mode;
 use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
 use crate::domain::view::Attention;
+use crate::domain::wording::counted;
 
 /// English.
 pub(super) struct English;
@@ -155,7 +156,11 @@ impl Words for English {
     }
 
     fn rows(&self, first: usize, last: usize, all: usize) -> String {
-        if all == 0 { "No container".to_owned() } else { format!("{first}–{last} of {all} containers") }
+        if all == 0 {
+            "No container".to_owned()
+        } else {
+            format!("{first}–{last} of {}", counted(all, "container", "containers"))
+        }
     }
 
     fn batch(&self, updates: usize, namespaces: usize) -> Titled {
@@ -209,7 +214,8 @@ impl Words for English {
 
     fn approvals(&self, approvals: &ApprovalsView) -> String {
         let colon = if approvals.given.is_empty() { "" } else { ": " };
-        format!("{} of {} approvals{colon}{}", approvals.given.len(), approvals.needed, who_gave(approvals, self))
+        let needed = counted(approvals.needed, "approval", "approvals");
+        format!("{} of {needed}{colon}{}", approvals.given.len(), who_gave(approvals, self))
     }
 
     fn fact(&self, fact: FactName) -> &'static str {

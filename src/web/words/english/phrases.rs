@@ -6,6 +6,7 @@ use super::English;
 use crate::api::view::{ChangeView, QuestionView};
 use crate::domain::actor::Actor;
 use crate::domain::history::Outcome;
+use crate::domain::wording::counted;
 use crate::web::words::{Care, Check, FactName, Sure, Titled, Words, beside};
 
 pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
@@ -28,8 +29,8 @@ pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
 }
 
 pub(super) fn batch(updates: usize, namespaces: usize) -> Titled {
-    let title = if updates == 1 { "Review 1 update".to_owned() } else { format!("Review {updates} updates") };
-    let spaces = if namespaces == 1 { "in 1 namespace".to_owned() } else { format!("in {namespaces} namespaces") };
+    let title = format!("Review {}", counted(updates, "update", "updates"));
+    let spaces = format!("in {}", counted(namespaces, "namespace", "namespaces"));
     Titled::new(
         title,
         format!(

@@ -9,6 +9,7 @@ use crate::domain::fleet::{Asks, Bound, Waits};
 use crate::domain::record::{AsksOnly, WentBack};
 use crate::domain::rollout;
 use crate::domain::view::{Blocker, Cause};
+use crate::message::counted_in_french;
 use crate::web::words::{Said, Words, beside};
 
 pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
@@ -55,7 +56,7 @@ fn asked(container: &ContainerView, now: DateTime<Utc>) -> Said {
     let fact = match because {
         Some(Asks::Failed(failed)) => format!("Échec de {} sur {}", failed.tag, failed.workload),
         Some(Asks::Stopped(_)) => "Mises à jour automatiques suspendues".to_owned(),
-        None if *needed > 1 => format!("{given} approbations sur {needed}"),
+        None if *needed > 1 => format!("{} sur {needed}", counted_in_french(*given, "approbation", "approbations")),
         None => "Un accord est demandé".to_owned(),
     };
     Said::new(fact, format!("fin {}", beside(*until, now, &French)))

@@ -21,6 +21,7 @@ use crate::domain::policy::Mode;
 use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
 use crate::domain::view::Attention;
+use crate::message::counted_in_french;
 
 /// French.
 pub(super) struct French;
@@ -156,7 +157,11 @@ impl Words for French {
     }
 
     fn rows(&self, first: usize, last: usize, all: usize) -> String {
-        if all == 0 { "Aucun conteneur".to_owned() } else { format!("{first}–{last} sur {all} conteneurs") }
+        if all == 0 {
+            "Aucun conteneur".to_owned()
+        } else {
+            format!("{first}–{last} sur {}", counted_in_french(all, "conteneur", "conteneurs"))
+        }
     }
 
     fn batch(&self, updates: usize, namespaces: usize) -> Titled {
@@ -168,7 +173,7 @@ impl Words for French {
     }
 
     fn ticked(&self, of: usize) -> String {
-        format!("sur {of} cochées")
+        format!("sur {}", counted_in_french(of, "cochée", "cochées"))
     }
 
     fn care(&self, care: &Care) -> String {
@@ -210,7 +215,8 @@ impl Words for French {
 
     fn approvals(&self, approvals: &ApprovalsView) -> String {
         let colon = if approvals.given.is_empty() { "" } else { "\u{a0}: " };
-        format!("{} approbations sur {}{colon}{}", approvals.given.len(), approvals.needed, who_gave(approvals, self))
+        let given = counted_in_french(approvals.given.len(), "approbation", "approbations");
+        format!("{given} sur {}{colon}{}", approvals.needed, who_gave(approvals, self))
     }
 
     fn fact(&self, fact: FactName) -> &'static str {
@@ -279,11 +285,10 @@ impl Words for French {
     }
 
     fn stopped(&self, stopped: &StoppedView) -> String {
-        format!(
-            "Depuis le {}, car {} des 5 dernières mises à jour automatiques ont échoué\u{a0}:",
-            self.moment(stopped.since.0),
-            stopped.failed.len()
-        )
+        let failed = stopped.failed.len();
+        let have = if failed < 2 { "a" } else { "ont" };
+        let since = self.moment(stopped.since.0);
+        format!("Depuis le {since}, car {failed} des 5 dernières mises à jour automatiques {have} échoué\u{a0}:")
     }
 
     fn source(&self, health: SourceHealth) -> &'static str {

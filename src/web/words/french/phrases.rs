@@ -6,6 +6,7 @@ use super::French;
 use crate::api::view::{ChangeView, QuestionView};
 use crate::domain::actor::Actor;
 use crate::domain::history::Outcome;
+use crate::message::counted_in_french;
 use crate::web::words::{Care, Check, FactName, Sure, Titled, Words, beside};
 
 pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
@@ -28,14 +29,8 @@ pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
 }
 
 pub(super) fn batch(updates: usize, namespaces: usize) -> Titled {
-    let title = match updates {
-        1 => "Examiner 1 mise à jour".to_owned(),
-        many => format!("Examiner {many} mises à jour"),
-    };
-    let spaces = match namespaces {
-        1 => "dans 1 espace de noms".to_owned(),
-        many => format!("dans {many} espaces de noms"),
-    };
+    let title = format!("Examiner {}", counted_in_french(updates, "mise à jour", "mises à jour"));
+    let spaces = format!("dans {}", counted_in_french(namespaces, "espace de noms", "espaces de noms"));
     Titled::new(
         title,
         format!(
