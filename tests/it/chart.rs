@@ -78,7 +78,7 @@ async fn both_helms_render_what_is_committed(ctx: Ctx) {
 }
 
 /// Settings that can't be meant, and what is said of them.
-const REFUSED: [(&str, &str); 23] = [
+const REFUSED: [(&str, &str); 29] = [
     ("replicaCuont=2", "replicaCuont"),
     ("image.digests=sha256:00", "digests"),
     ("image.digest=sha256:00", "digest"),
@@ -102,7 +102,37 @@ const REFUSED: [(&str, &str); 23] = [
     ("ingress.enabled=true", "set config.baseUrl"),
     ("httpRoute.enabled=true,config.baseUrl=https://iw.example.com", "needs httpRoute.parentRefs"),
     ("metrics.podMonitor.enabled=true,metrics.podMonitor.renderMode=failIfMissing", "install the Prometheus Operator"),
+    ("image=null", "image is null: leave it out"),
+    ("rbac=null", "rbac is null: leave it out"),
+    ("rbac.scope=null", "rbac.scope is null: leave it out"),
+    ("persistence=null", "persistence is null: leave it out"),
+    ("extraEnv[0].name=PORT,extraEnv[0].value=a", "set config.port"),
+    ("extraEnv[0].name=ADMIN_PORT,extraEnv[0].value=a", "set config.adminPort"),
 ];
+
+/// Maps that are as if they were empty where they are null.
+const NULLED: [&str; 13] = [
+    "config",
+    "config.auth",
+    "ingress",
+    "httpRoute",
+    "networkPolicy",
+    "podDisruptionBudget",
+    "strategy",
+    "metrics",
+    "metrics.service",
+    "metrics.serviceMonitor",
+    "metrics.podMonitor",
+    "metrics.prometheusRule",
+    "resources",
+];
+
+/// The example of a document, from the first fence below this heading.
+fn example(document: &str, heading: &str) -> String {
+    let text = std::fs::read_to_string(project(document)).expect("a document");
+    let below = text.split_once(heading).and_then(|(_, below)| below.split_once("```yaml\n")).expect("an example").1;
+    below.split("```").next().unwrap_or_default().to_owned()
+}
 
 async fn what_can_not_be_meant_is_refused_with_what_to_set(ctx: Ctx) {
     if is_skipped(&ctx) {
@@ -114,6 +144,16 @@ async fn what_can_not_be_meant_is_refused_with_what_to_set(ctx: Ctx) {
             assert!(!said.good && said.stderr.contains(expected), "{helm} --set {set}: {}", said.stderr);
             assert!(!said.stderr.contains("hunter2"), "{helm} --set {set}: {}", said.stderr);
         }
+        for key in NULLED {
+            let set = format!("{key}=null");
+            ctx.tool(helm, &["template", "iw", &path("deploy/chart"), "--set", &set]).await.good();
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let values = folder.path().join("companies.yaml");
+        std::fs::write(&values, example("docs/install.md", "## What companies add")).expect("a written file");
+        let values = values.to_str().expect("a path of letters");
+        let rendered = ctx.tool(helm, &["template", "iw", &path("deploy/chart"), "-f", values]).await.good();
+        assert!(rendered.contains("kind: Ingress"), "{rendered}");
         let unchecked =
             ["template", "iw", &path("deploy/chart"), "--skip-schema-validation", "--set", "config.smtpUrl=x"];
         let said = ctx.tool(helm, &unchecked).await;

@@ -24,6 +24,12 @@
 {{- if and (eq .Values.rbac.scope "namespaced") .Values.config.namespaces -}}
 {{- fail "config.namespaces and rbac.scope: namespaced say the same: leave config.namespaces out, and name them in rbac.namespaces" -}}
 {{- end -}}
+{{- range .Values.extraEnv -}}
+{{- $key := get (dict "PORT" "port" "ADMIN_PORT" "adminPort" "IMAGE_WATCHER_DATA" "data") (.name | toString) -}}
+{{- if $key -}}
+{{- fail (printf "extraEnv sets %s, which probes, Services and mounts know nothing of: set config.%s" .name $key) -}}
+{{- end -}}
+{{- end -}}
 {{- $admin := include "image-watcher.adminPort" . | int -}}
 {{- if or (eq (int .Values.service.port) $admin) (eq (include "image-watcher.publicPort" . | int) $admin) -}}
 {{- fail (printf "%d is the private port, with health and metrics: service and config.port need another one, as what is reachable from outside is the public port alone" $admin) -}}
