@@ -115,6 +115,25 @@ fn a_case_for_each_kind() {
     assert!(wrong.iter().all(|wrong| wrong.is_empty()), "{score:#?}");
 }
 
+/// Written before they were measured, in as many styles as projects have; learnt from since.
+#[test]
+fn notes_in_many_styles() {
+    let score = score(include_str!("notes/styles.jsonl"));
+    assert!(score.positive >= 100 && score.negative >= 100, "{} and {}", score.positive, score.negative);
+    score.is_good();
+}
+
+/// Counted once, on 2026-11-28, and never learnt from: what rules make of notes that they do not know. It may get better by
+/// what is learnt elsewhere, and not worse.
+#[test]
+fn what_nobody_learnt_from_is_read_no_worse_than_it_was() {
+    let score = score(include_str!("notes/unseen.jsonl"));
+    println!("{score:#?}");
+    assert_eq!((score.positive, score.negative), (30, 30));
+    assert!(score.missed.len() <= 7, "missed: {:#?}", score.missed);
+    assert!(score.gated_in_vain.len() <= 7, "in vain: {:#?}", score.gated_in_vain);
+}
+
 #[test]
 fn the_shared_corpus() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/notes/cases.jsonl");

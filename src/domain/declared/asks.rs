@@ -3,9 +3,9 @@
 use super::gone::INTERFACE;
 use super::role::Role::{
     Adapt, Advised, AppUser, Asked, AtStart, Before, Can, Cannot, Casual, Clause, Code, Condition, Do, Done, Downtime,
-    Dump, Else, Every, Except, First, Fixed, Is, Jump, Lockstep, Maker, Migration, Must, NoLonger, Not, Nothing, Now,
-    Older, Once, Optional, Peer, Please, Remove, Required, Rolling, Should, Standing, Steps, ToYours, Update, Updating,
-    Version, Workaround, You, Yours,
+    Dump, Else, Every, Except, First, Fixed, From, Inside, Is, Jump, Lockstep, Maker, Migration, Minimum, Must,
+    NoLonger, Not, Nothing, Now, Older, Once, Optional, Peer, Please, Remove, Required, Rolling, Should, Standing,
+    Steps, ToYours, Update, Updating, Version, Workaround, You, Yours,
 };
 use super::section::Context;
 use super::sentence::Sentence;
@@ -14,13 +14,20 @@ use super::sentence::Sentence;
 pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: bool) -> bool {
     let does = s.begins_clause_without(Do, Standing) || (context.steps && s.begins(Maker));
     let is_standing = s.has_any(&[Standing, Casual]) && !does && !s.has(Code);
+    let is_of_peers = context.steps && s.begins(Casual) && s.follows(Casual, Every, 1) && s.follows(Every, Peer, 1);
+    if is_of_peers {
+        return true;
+    }
     if is_standing || s.has(Advised) || (s.begins(Nothing) && !s.has(Except)) {
         return false;
     }
     let asked = does || s.has(Asked) || is_begged(s);
     let is_free = s.has_any(&[Can, Optional, Condition]);
     let is_yours = s.begins_clause(Do) && s.has(ToYours) && !is_free;
-    (asked && (is_pressing(s, does) || context.steps))
+    let is_else_lost =
+        s.begins_clause(Do) && s.has_all(&[Yours, Code]) && s.has_any(&[NoLonger, Not, Cannot]) && !is_free;
+    is_else_lost
+        || (asked && (is_pressing(s, does) || context.steps))
         || is_yours
         || (context.steps && s.has(Please))
         || (s.has(Except) && does && s.has(Code))
@@ -58,8 +65,11 @@ fn must_be_done(s: &Sentence, context: &Context) -> bool {
     // «The owner must confirm it»: how it is worked with.
     let is_of_everybody = !s.is_about(AppUser) || s.has_any(&[Every, Code, Updating]);
     let is_timed = s.has_all(&[Updating, Must]) && !s.denies;
-    let is_named = s.has(Asked) && (s.has_any(&[Must, Please, Yours]) || s.follows(Asked, Done, 3));
-    let intervenes = s.has(Steps) && s.has_any(&[Asked, Required, Must]);
+    let is_named = s.has(Asked)
+        && (s.has_any(&[Must, Please, Yours])
+            || s.follows(Asked, Done, 3)
+            || (s.begins_clause(Asked) && s.follows(Asked, Do, 2)));
+    let intervenes = s.has(Steps) && !s.has(Inside) && s.has_any(&[Asked, Required, Must]);
     let together = s.has_all(&[Lockstep, Must, Peer]);
     let is_short = s.follows(Do, Required, 1) && s.ends(Required);
     (!s.has(Can) && ((must && is_of_everybody) || is_timed || is_named)) || intervenes || together || is_short
@@ -75,9 +85,11 @@ fn orders(s: &Sentence, context: &Context, does: bool) -> bool {
 /// The service is down for it, or older versions have to be left behind first.
 fn stops(s: &Sentence) -> bool {
     let is_down = s.has(Downtime) && s.has_any(&[Update, Updating, AtStart, Migration]) && !s.has_any(&[Not, Can]);
+    let only_from =
+        s.follows(Cannot, Do, 2) && s.has(Cannot) && s.follows(From, Version, 1) && s.has_all(&[You, Minimum]);
     let not_rolling = s.has(Rolling) && s.has_any(&[Cannot, Not, NoLonger]);
     let not_from = s.follows(Update, Cannot, 9) && s.has_any(&[Before, Older]) && !s.has(NoLonger);
-    is_down || not_rolling || not_from || s.has_all(&[Jump, Cannot, Version])
+    only_from || is_down || not_rolling || not_from || s.has_all(&[Jump, Cannot, Version])
 }
 
 fn dumps(s: &Sentence, context: &Context) -> bool {

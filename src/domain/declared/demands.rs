@@ -3,10 +3,11 @@
 use super::gone::INTERFACE;
 use super::role::Role::{
     Added, Can, Code, Condition, Do, Else, Enforced, Existing, Fails, FromNowOn, Gains, Inside, Is, Less, Limited,
-    Looks, Maker, Minimum, Must, Not, Now, Number, Off, Only, Peer, Product, Refused, Rejected, Required, Shown,
-    Strict, Thing, Unless, Version, Was, Without, Works,
+    Looks, Maker, Minimum, Must, Not, Now, Number, Off, Only, Optional, Peer, Product, Refused, Rejected, Required,
+    Shown, Strict, Thing, Unless, Version, Was, Without, Works,
 };
 use super::sentence::Sentence;
+use super::values::is_amount;
 
 pub(super) fn is_required(s: &Sentence) -> bool {
     let is_new = s.has_any(&[Now, FromNowOn]);
@@ -30,8 +31,14 @@ pub(super) fn is_required(s: &Sentence) -> bool {
             && INTERFACE.into_iter().any(|what| s.follows(Required, what, 3))
             && !s.has_any(&[Can, Less, Condition, Inside, Looks]))
         || (s.begins(Product) && s.follows(Product, Required, 2) && !s.has_any(&[Can, Less, Condition]))
-        || (s.begins(Required) && s.has_in_body(&[Product, Code, Version]) && !s.has_any(&[Can, Less, Inside]))
-        || (s.follows(Now, Required, 3) && !s.has_any(&[Can, Less, Inside, Condition]))
+        || (s.begins(Required)
+            && s.has_in_body(&[Product, Code, Version, Thing])
+            && !s.has_any(&[Can, Less, Inside, Looks, Optional]))
+        || (s.ends(Now)
+            && s.has(Required)
+            && s.length <= 8
+            && !s.has_any(&[Can, Less, Inside, Condition, Not, Gains, Looks]))
+        || (s.follows(Now, Required, 3) && !is_amount(s) && !s.has_any(&[Can, Less, Inside, Condition]))
 }
 
 pub(super) fn is_refused(s: &Sentence) -> bool {
@@ -42,7 +49,8 @@ pub(super) fn is_refused(s: &Sentence) -> bool {
     let is_refused = is_closed
         || (s.has(Unless) && s.has_any(&[Rejected, Refused, Off]) && !s.has(Can))
         || s.has(Refused) && !s.has_any(&[Can, Condition, Else]);
-    let is_limited = s.has(Limited) && s.has_any(&[Number, Unless, Now, Code]) && !s.has(Can);
+    let is_told = s.follows(Is, Limited, 1) && s.has_any(&INTERFACE);
+    let is_limited = s.has(Limited) && (is_told || s.has_any(&[Number, Unless, Now, Code])) && !s.has(Can);
     let fails = s.has(Fails) && s.has_any(&[Now, FromNowOn, Existing, Strict]) && !s.has_any(&[Can, Condition, Else]);
     is_refused
         || fails

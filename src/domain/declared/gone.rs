@@ -1,11 +1,11 @@
 //! What was there and is not any more, or is called otherwise.
 
 use super::role::Role::{
-    self, Acronym, Adapt, Added, Advised, Also, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition, Data,
-    Deprecated, Dies, Disk, Edition, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit, Image,
-    Inside, Instead, Is, Leak, Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Only, Optional,
-    Peer, Planned, Product, Pronoun, Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required, Should,
-    Shown, Since, Standing, Still, Stored, Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works,
+    self, Acronym, Adapt, Added, Advised, Also, AppUser, Arrow, Before, Burden, Can, Cannot, Changed, Code, Condition,
+    Data, Deprecated, Dies, Disk, Edition, Else, Ends, Every, Existing, Failed, Fails, Fixed, FromNowOn, Gone, Habit,
+    Image, Inside, Instead, Is, Leak, Limited, Looks, Mishap, Must, Name, NoLonger, Not, Now, Number, Older, Only,
+    Optional, Peer, Planned, Product, Pronoun, Read, Refused, Rejected, Relies, Remove, Removed, Renamed, Required,
+    Should, Shown, Since, Standing, Still, Stored, Swapped, Thing, Unit, Update, Updating, Us, Version, Wiped, Works,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -23,6 +23,8 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
         || s.follows(Should, NoLonger, 1)
         || ends(Rejected, 3)
         || ends(Required, 2)
+        || ends(Must, 2)
+        || (s.has(NoLonger) && s.follows(Required, Not, 1))
         || ends(Limited, 2)
         || (ends(Changed, 2) && !s.has(Can))
         || ends(Wiped, 4)
@@ -42,6 +44,7 @@ pub(super) fn costs_now(s: &Sentence) -> bool {
 /// It worked, and no longer does.
 pub(super) fn is_lost(s: &Sentence, context: &Context) -> bool {
     let is_old_peer = s.follows(Existing, Peer, 1) && s.follows(Peer, Cannot, 2) && !s.has_any(&[Condition, Inside]);
+    let is_dated_peer = s.is_about(Peer) && s.follows(Peer, Before, 2) && s.follows(Version, Cannot, 2);
     let is_of_peers = is_old_peer || s.has_any(&[Peer, Existing]) && s.follows(Cannot, Read, 3);
     let is_dead = s.has(Dies)
         && s.has_any(&[Version, NoLonger, Every, Existing, Update, Updating])
@@ -52,10 +55,15 @@ pub(super) fn is_lost(s: &Sentence, context: &Context) -> bool {
     }
     let has_none =
         s.has_any(&[Now, FromNowOn]) && s.follows(Not, Thing, 1) && !s.has_any(&[Condition, Can, Inside, Looks]);
-    let is_lost =
-        has_none || s.follows(NoLonger, Works, 3) && context.quiet == Quiet::No && !s.has_any(&[Inside, Looks, Shown]);
-    let is_disabled = s.follows(Can, NoLonger, 1) && !s.has_any(&[Inside, Condition]);
+    let is_denied_now = s.follows(Not, Works, 2) && s.follows(Works, NoLonger, 6) && context.quiet == Quiet::No;
+    let is_lost = has_none
+        || (is_denied_now && !s.has_any(&[Inside, Looks, Shown, Mishap]))
+        || s.follows(NoLonger, Works, 3) && context.quiet == Quiet::No && !s.has_any(&[Inside, Looks, Shown]);
+    let is_denied_now_to = s.follows(Cannot, NoLonger, 5) || s.follows(Not, NoLonger, 5);
+    let may_not = s.is_about(AppUser) && is_denied_now_to && !s.has_any(&[Looks, Mishap, Required, Must]);
+    let is_disabled = (may_not || s.follows(Can, NoLonger, 1)) && !s.has_any(&[Inside, Condition]);
     is_dead
+        || (is_dated_peer && !s.has_any(&[Condition, Inside]))
         || is_disabled
         || is_lost
         || (s.has_any(&INTERFACE) || s.has(Existing))

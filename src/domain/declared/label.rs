@@ -1,6 +1,11 @@
 //! What stands in front of a text and says what it is: a label, the kind of a commit.
 
+use super::role::Role::{
+    self, Added, Contract, Data, Default, Format, Image, Incompatible, Migration, Minimum, New, Product, Remove,
+    Removed, Renamed, Required, Requirements, Steps,
+};
 use super::section::{Context, Quiet};
+use super::sentence::Sentence;
 
 /// `feat(api)!: …`, with or without the hash before it: what stands in front says what it is.
 pub(super) fn commit<'t>(text: &'t str, above: &Context) -> Option<(Context, &'t str)> {
@@ -23,10 +28,27 @@ pub(super) fn commit<'t>(text: &'t str, above: &Context) -> Option<(Context, &'t
         _ if is_breaking => return Some((Context { breaking: true, ..heard }, rest)),
         "feat" => Quiet::New,
         "fix" | "perf" => Quiet::Mostly,
-        "docs" | "test" | "tests" | "ci" | "build" | "chore" | "refactor" | "style" | "deps" => Quiet::Silent,
+        "chore" | "refactor" | "build" if takes_away(rest) => Quiet::New,
+        "docs" | "test" | "tests" | "ci" | "build" | "chore" | "refactor" | "style" | "deps" | "release" | "lint"
+        | "i18n" | "l10n" | "nix" | "bench" | "repo" | "meta" | "hack" | "dx" => Quiet::Silent,
         _ => return None,
     };
     Some((Context { quiet: quiet.max(above.quiet), ..above.clone() }, rest))
+}
+
+/// Whether what makers do for themselves takes away, or renames, what others use: a flag, an address, a variable of the
+/// environment, an image.
+fn takes_away(text: &str) -> bool {
+    let s = Sentence::of(text);
+    let is_taken = [Remove, Removed, Renamed].into_iter().any(|event| s.is_early(event));
+    let is_used = text.split('`').skip(1).step_by(2).any(is_of_surroundings) || s.has_all(&[Image, Product]);
+    is_taken && is_used
+}
+
+/// `--insecure`, `/v1/users`, `DB_HOST`: whether a name in code is one that those know who run it.
+fn is_of_surroundings(code: &str) -> bool {
+    let is_variable = code.contains('_') && !code.chars().any(|c| c.is_lowercase() || c == ' ');
+    code.starts_with("--") || (code.starts_with('/') && code.len() > 1) || is_variable
 }
 
 /// `[CHANGE] …`: a mark in brackets before a text.
@@ -79,4 +101,23 @@ pub(super) fn is_bump(text: &str) -> bool {
             .any(|start| word.trim_matches('`').starts_with(start))
     };
     is_one && words.contains(&"to") && !words.iter().any(is_called)
+}
+
+/// «New rule: …»: a label that names what is new, whose work is told behind it.
+pub(super) fn names_new(label: &Sentence) -> bool {
+    const CHANGES: [Role; 10] =
+        [Default, Minimum, Required, Requirements, Format, Contract, Incompatible, Migration, Steps, Data];
+    (2..=4).contains(&label.length) && label.begins(Added) && label.begins(New) && !label.has_any(&CHANGES)
+}
+
+/// Whether a sentence answers a question with yes.
+pub(super) fn is_yes(words: &str) -> bool {
+    let first = words.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default();
+    ["yes", "ja", "oui", "是"].iter().any(|yes| first.eq_ignore_ascii_case(yes))
+}
+
+/// Whether a sign of warning stands before a text.
+pub(super) fn is_warned(text: &str) -> bool {
+    const NAMES: [&str; 4] = [":boom:", ":warning:", ":rotating_light:", ":bangbang:"];
+    text.starts_with(['⚠', '💥', '🚨', '‼', '❗']) || NAMES.iter().any(|name| text.starts_with(name))
 }

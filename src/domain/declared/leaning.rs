@@ -71,7 +71,13 @@ pub(super) fn leans(s: &Sentence, context: &Context, quiet: Quiet) -> bool {
     let is_denied = [Required, Changed].into_iter().any(|what| s.follows(Not, what, 3));
     // «Use SHA256 instead of MD5»: how it is made.
     let is_made = s.begins(Maker) && s.has(Instead) && !s.has_any(&[Code, Number, Product]);
-    if is_made || is_relief(s) || is_denied || s.follows(Required, Instead, 5) {
+    // «Columns can be dropped elsewhere»: what one may do.
+    let is_offered = [Removed, Renamed, Swapped, Changed].into_iter().any(|event| s.follows(Can, event, 2))
+        && s.all(Can).any(|at| at <= s.lead + 3)
+        && !s.has_any(&[NoLonger, Only, Must, Cannot, FromNowOn]);
+    // «Rename columns in the grid»: what is renamed has no name.
+    let is_unnamed = s.begins(Renamed) && !s.has_any(&[Code, Product, Number, Version, Arrow, Instead, Was, Now]);
+    if is_unnamed || is_offered || is_made || is_relief(s) || is_denied || s.follows(Required, Instead, 5) {
         return false;
     }
     let place = match quiet {

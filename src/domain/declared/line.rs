@@ -79,6 +79,20 @@ pub(super) fn item(line: &str) -> Option<(Option<bool>, &str)> {
     Some((None, text))
 }
 
+/// A line of HTML that has several blocks in it: its first one, and what follows.
+pub(super) fn html_blocks(line: &str) -> Option<(&str, &str)> {
+    const STARTS: [&str; 6] = ["<li", "<h", "<ul", "<ol", "<p>", "<summary"];
+    let is_start = |rest: &str| {
+        let is_heading = rest.strip_prefix("<h").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        STARTS.iter().any(|start| rest.starts_with(start)) && (!rest.starts_with("<h") || is_heading)
+    };
+    if !is_start(line) {
+        return None;
+    }
+    let at = line.match_indices('<').map(|(at, _)| at).find(|at| *at > 0 && line.get(*at..).is_some_and(is_start))?;
+    Some((line.get(..at)?, line.get(at..)?))
+}
+
 /// The level of a line that is a heading of HTML.
 pub(super) fn html_heading(line: &str) -> Option<u8> {
     let level = line.strip_prefix("<h")?.bytes().next()?.checked_sub(b'0')?;

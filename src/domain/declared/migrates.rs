@@ -4,9 +4,9 @@ use super::gone::is_relief;
 use super::role::Role::{
     Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Docs, Done, DropsTable, Dump, Every,
     Existing, Fails, Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Jump, Looks, Migration, Mishap,
-    MovesData, Must, New, NewMigration, NoLonger, NoWayBack, Not, Now, Number, Older, Only, Please, Pronoun, Read,
-    Reindex, Rejected, Removed, Renamed, Required, Restore, Standing, Stored, Thing, Tool, Update, Updating, Version,
-    Wiped,
+    MovesData, Must, New, NewMigration, NoLonger, NoWayBack, Not, Now, Number, Older, Only, Peer, Please, Pronoun,
+    Read, Reindex, Rejected, Removed, Renamed, Required, Restore, Standing, Stored, Thing, Tool, Update, Updating,
+    Version, Wiped,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -57,7 +57,12 @@ fn is_rewritten(s: &Sentence) -> bool {
     let of_data = s.has_any(&[Stored, Data]);
     let is_of_all = s.has_any(&[Every, Existing, AtStart, Update, Updating, Disk]);
     let is_wiped = s.has_any(&[Removed, Wiped]) && s.has_any(&[AtStart, Updating, Update]) && !s.has(Habit);
-    (s.has(Renamed) && s.has(Data) && s.has(AtStart))
+    let is_between =
+        |one: u16, other: u16| [Thing, Code].iter().any(|what| s.all(*what).any(|at| one < at && at < other));
+    let is_of_theirs = !s.has(Condition)
+        && s.all(Existing).any(|old| s.all(Converted).any(|at| old < at && at - old <= 3 && !is_between(old, at)));
+    is_of_theirs
+        || (s.has(Renamed) && s.has(Data) && s.has(AtStart))
         || (of_data && !s.has(Condition) && ((s.has(Converted) && is_of_all) || is_wiped))
 }
 
@@ -73,7 +78,7 @@ fn says_so(s: &Sentence, is_step: bool) -> bool {
     let cannot_read = s.has_any(&[Older, Version]) && s.follows(Cannot, Read, 4);
     let reads_not = s.follows(Version, Not, 3) && s.follows(Not, Read, 1) && s.has_any(&[Disk, Data, Older]);
     let other_format = s.has_all(&[Format, New, Disk]) || s.has_all(&[Disk, Incompatible]);
-    let older_fails = s.follows(Older, Rejected, 3) || s.follows(Older, Fails, 3);
+    let older_fails = !s.is_about(Peer) && (s.follows(Older, Rejected, 3) || s.follows(Older, Fails, 3));
     let is_so_now = s.has(FromNowOn) && s.has_any(&[Disk, Data]) && !s.has_any(&[Can, Thing]);
     let it_removes = s.begins(Pronoun) && s.has_all(&[Removed, Data]);
     let reindexes = s.has(Reindex) && !s.has(Tool) && !s.follows(Can, Reindex, 4);

@@ -11,6 +11,7 @@
 mod asks;
 mod back;
 mod clauses;
+mod defaults;
 mod demands;
 mod fence;
 mod gone;
@@ -20,7 +21,9 @@ mod label;
 mod leaning;
 mod lexicon;
 mod line;
+mod mention;
 mod migrates;
+mod phrase;
 mod read;
 mod role;
 mod rules;
@@ -30,6 +33,8 @@ mod scan;
 mod scope;
 mod section;
 mod sentence;
+#[cfg(test)]
+mod styles;
 mod syntax;
 #[cfg(test)]
 mod tests;

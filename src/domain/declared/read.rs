@@ -2,13 +2,14 @@
 
 use super::clauses::clauses;
 use super::governed::is_title;
-use super::label::{commit, is_bump, is_of_source, tag};
+use super::label::{commit, is_bump, is_of_source, is_warned, is_yes, names_new, tag};
 use super::line::label;
 use super::role::Role;
 use super::scan::{self, Block};
 use super::section::{Context, Quiet, Stack, columns, origin};
 use super::sentence::{Sentence, sentences};
 use super::time::{is_about_later, is_about_older, is_candidate, is_later};
+use super::values::was_otherwise;
 use super::{Because, Declaration, Kinds, Scope, rules, scope};
 use crate::domain::plain::PlainText;
 
@@ -127,7 +128,7 @@ impl Reader {
         if ticked == Some(false) && !above.steps {
             return Context { quiet: Quiet::Silent, ..Context::default() };
         }
-        let marked = above.marked || text.starts_with(['⚠', '💥', '🚨', '‼', '❗']);
+        let marked = above.marked || is_warned(text);
         let above = &Context { marked, ..above.clone() };
         let sentence = Sentence::of(text);
         let is_title = sentence.length <= 4 && text.len() <= 60 && !sentence.has(Role::Code);
@@ -150,13 +151,17 @@ impl Reader {
         if is_as_before {
             return;
         }
+        let is_mended =
+            rest.iter().map(|cell| Sentence::of(cell)).any(|cell| cell.length <= 2 && cell.has(Role::Fixed));
+        let quiet = if is_mended { above.quiet.max(Quiet::Mostly) } else { above.quiet };
+        let above = &Context { quiet, ..above.clone() };
         let answer = rest.join(" | ");
         let name = Sentence::of(first);
         if let Some(scope) = above.by_origin.and_then(|origin| origin.scope(&name)) {
             let context = Context { scope, steps: true, ..above.clone() };
             return self.said(&answer, &answer, &context);
         }
-        let label = above.below(&name, &self.own).filter(|_| !above.breaking && !name.has(Role::Product));
+        let label = above.below(&name, &self.own).filter(|_| !above.breaking && !is_mended && !name.has(Role::Product));
         let text = format!("| {} |", cells.join(" | "));
         match label {
             Some(label) => self.labelled(&answer, &text, &text, &label),
@@ -185,7 +190,8 @@ impl Reader {
         }
         let Some((label, rest)) = tag(text).or_else(|| label(text)) else { return self.prose(text, whole, above) };
         let sentence = Sentence::of(label);
-        if let Some(context) = above.below(&sentence, &self.own).filter(|_| sentence.length <= 5)
+        let context = above.below(&sentence, &self.own).filter(|_| !names_new(&sentence));
+        if let Some(context) = context.filter(|_| sentence.length <= 5)
             && (context.quiet < Quiet::Silent || sentence.length <= 3)
         {
             return self.labelled(rest, text, whole, &context.behind_label(label, above));
@@ -193,6 +199,9 @@ impl Reader {
         if is_of_source(label) {
             let quiet = above.quiet.max(Quiet::Mostly);
             return self.prose(rest, whole, &Context { quiet, ..above.clone() });
+        }
+        if names_new(&sentence) {
+            return self.prose(rest, whole, &Context { quiet: above.quiet.max(Quiet::Mostly), ..above.clone() });
         }
         let is_part = sentence.length <= 3;
         if is_part && (commit(rest, above).is_some() || is_bump(rest) || self.is_labelled(rest, above)) {
@@ -241,17 +250,19 @@ impl Reader {
         let goes_on_as_before =
             |words: &str, s: &Sentence| s.has(Role::Still) && s.has(Role::Was) && clauses(words, s).is_empty();
         let is_still_as_before = !context.breaking && sentences(text).any(|(words, s)| goes_on_as_before(words, &s));
-        let mut asked = false;
+        let (mut asked, mut asks_of_break) = (false, false);
         let (mut said_before, mut is_about_same, mut goes_on) = (Quiet::No, false, false);
         let is_none = |s: &Sentence| s.begins(Role::Nothing) && s.length <= 6;
         context.breaking &= !sentences(text).any(|(_, sentence)| is_none(&sentence));
-        let mut names_one = false;
+        let (mut names_one, mut names_thing) = (false, false);
         for (words, mut sentence) in sentences(text) {
             if std::mem::take(&mut names_one) && sentence.begins(Role::Pronoun) {
                 sentence.add(Role::Thing, 0);
             }
             let is_answered_no = asked && sentence.begins(Role::Nothing);
+            context.breaking |= asks_of_break && is_yes(words);
             asked = words.ends_with(['?', '？']);
+            asks_of_break = asked && sentence.has_any(&[Role::Incompatible, Role::Breaking]);
             if asked && let Some(scope) = origin(&sentence, &self.own) {
                 context.scope = scope;
             }
@@ -265,6 +276,7 @@ impl Reader {
                 context.quiet = context.quiet.max(Quiet::Silent);
                 continue;
             }
+            sentence.since_own(&self.own);
             let context = &mut context;
             if let Some(scope) = origin(&sentence, &self.own) {
                 context.scope = scope;
@@ -279,12 +291,19 @@ impl Reader {
                 (kinds, _) if !kinds.any() => self.fragments(words, &sentence, context),
                 found => found,
             };
+            let kinds_before = was_otherwise(&sentence) && names_thing && context.quiet == Quiet::No;
+            let (kinds, because) = if kinds_before {
+                (Kinds { breaking: true, ..kinds }, because.or(Some(Because::Value)))
+            } else {
+                (kinds, because)
+            };
             let (of_clauses, because_of) = self.clauses(words, &sentence, context, before);
             let (mut kinds, because) = (kinds.and(of_clauses), because.or(because_of));
             context.follows = said_before_is_loud(&sentence, context);
             said_before = rules::quiet(&sentence, context).max(offered(&sentence));
             is_about_same = said_before != Quiet::No;
             goes_on = words.ends_with([';', '；']);
+            names_thing = !is_about_same && sentence.has_any(&[Role::Code, Role::Product, Role::Thing]);
             names_one = goes_on && !is_about_same && sentence.has_any(&[Role::Code, Role::Product, Role::Thing]);
             context.quiet = quiet;
             kinds.breaking &= !is_still_as_before;
@@ -325,7 +344,8 @@ impl Reader {
     /// «default port is 7443 now, new icons, faster start»: each for itself, where nothing is denied.
     fn fragments(&self, words: &str, sentence: &Sentence, context: &Context) -> (Kinds, Option<Because>) {
         let is_whole = [Role::Not, Role::Nobody, Role::Condition, Role::Fixed].iter().any(|role| sentence.has(*role));
-        if is_whole || context.quiet != Quiet::No || words.matches(", ").count() < 2 {
+        let is_silent = rules::quiet(sentence, context) >= Quiet::Silent;
+        if is_whole || is_silent || context.quiet != Quiet::No || words.matches(", ").count() < 2 {
             return (Kinds::default(), None);
         }
         let fragments = words.split(", ").map(Sentence::of).filter(|fragment| fragment.length >= 3);

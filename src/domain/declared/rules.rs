@@ -6,15 +6,15 @@ use super::gone::{costs_now, hits_who_relies, is_lost, is_relief, is_removed, is
 use super::leaning::leans;
 use super::migrates::{migrates, moves_by_hand};
 use super::role::Role::{
-    self, Added, Before, Better, Builders, Burden, Cannot, Changed, Code, Condition, Default, Deprecated, Did, Disk,
-    Do, Docs, Elsewhere, Except, Failed, Fixed, Format, Formerly, From, FromNowOn, Gains, Gone, Guard, Incompatible,
-    Inside, Instead, Is, Minimum, Must, New, NewMigration, NewOnly, NoLonger, Nobody, Not, Now, Number, OffByDefault,
-    Often, Once, Only, Optional, Other, Planned, Product, Remove, Removed, Renamed, Required, Shown, Still, Thing,
-    Tool, Unless, Until, Update, Updating, Version, Was, Will, Workaround, Works, Yours,
+    self, Added, Before, Better, Builders, Burden, ByDefault, Cannot, Changed, Code, Condition, Default, Deprecated,
+    Did, Disk, Do, Docs, Elsewhere, Except, Failed, Fixed, Format, Formerly, From, FromNowOn, Gains, Gone, Guard,
+    Incompatible, Inside, Instead, Is, Minimum, Must, New, NewMigration, NewOnly, NoLonger, Nobody, Not, Now, Number,
+    OffByDefault, Often, Once, Only, Optional, Other, Planned, Product, Remove, Removed, Renamed, Required, Shown,
+    Still, Thing, Tool, Unless, Until, Update, Updating, Version, Was, Will, Workaround, Works, Yours,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
-use super::values::{changes_contract, has_another_value, is_closed, runs_otherwise, states};
+use super::values::{changes_contract, has_another_value, is_closed, runs_otherwise, says_other_value, states};
 use super::{Because, Kinds};
 
 /// What a sentence declares for those who run the image, within what is said around it, and what it is taken for that by.
@@ -41,7 +41,7 @@ fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Becaus
     let is_heard = quiet <= Quiet::New || context.removed;
     let is_told = is_heard && !sentence.has(Still) && !is_relief(sentence);
     let is_taken = is_told || (context.deprecated && is_completed(sentence));
-    let claims: [Claim; 17] = [
+    let claims: [Claim; 18] = [
         (Because::CalledSo, is_heard, |s, _| s.has(Incompatible)),
         (Because::CalledSo, quiet <= Quiet::New && context.marked, |s, _| {
             !s.denies && !s.has_any(&[Still, Not]) || s.has_any(&[NoLonger, Cannot, Works, Shown])
@@ -52,7 +52,7 @@ fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Becaus
         (Because::Closed, quiet == Quiet::No, |s, _| costs_now(s)),
         (Because::Renamed, is_told, |s, c| is_renamed(s) && is_no_news(s, c, &[Now, FromNowOn])),
         (Because::Value, is_told && !sentence.has(Inside), |s, c| {
-            has_another_value(s) && is_no_news(s, c, &[Thing, Code, Product, Number])
+            has_another_value(s) && is_no_news(s, c, &[Thing, Code, Product, Number, ByDefault])
         }),
         (Because::Required, is_told, |s, _| is_required(s)),
         (Because::Refused, is_told, |s, _| is_refused(s)),
@@ -63,6 +63,7 @@ fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Becaus
         (Because::Process, is_told, runs_otherwise),
         (Because::Reliance, quiet <= Quiet::Mostly && !is_relief(sentence), |s, _| hits_who_relies(s)),
         (Because::Value, quiet == Quiet::No, |s, _| states(s)),
+        (Because::Value, quiet <= Quiet::Mostly && !is_relief(sentence), |s, _| says_other_value(s)),
     ];
     let found = claims.into_iter().find(|(_, may_be, holds)| *may_be && holds(sentence, context));
     found.map(|(because, ..)| because).or_else(|| leans(sentence, context, quiet).then_some(Because::ManySigns))

@@ -4,8 +4,8 @@
 use super::fence::Fence;
 use super::governed::is_title;
 use super::line::{
-    admonition, begins_anew, clean, heading, html_heading, is_definition, is_only_links, is_slanted_title, is_wide,
-    item, unquoted, without_front_matter,
+    admonition, begins_anew, clean, heading, html_blocks, html_heading, is_definition, is_only_links, is_slanted_title,
+    is_wide, item, unquoted, without_front_matter,
 };
 
 /// The most bytes of one block; what goes on after them is another block.
@@ -126,7 +126,7 @@ impl Scanner<'_> {
             }
             return;
         }
-        self.content(indent, trimmed, rest);
+        self.blocks_of_line(indent, trimmed, rest);
     }
 
     /// Whether a line is code, or closes it. The end of a quote ends what was opened in it.
@@ -180,7 +180,17 @@ impl Scanner<'_> {
         self.others == Others::Within
     }
 
-    fn content(&mut self, indent: usize, line: &str, rest: &str) {
+    /// A line, of which HTML may have several blocks.
+    fn blocks_of_line(&mut self, indent: usize, line: &str, after: &str) {
+        let mut line = line;
+        while let Some((first, rest)) = html_blocks(line) {
+            self.content(indent, first, after);
+            line = rest;
+        }
+        self.content(indent, line, after);
+    }
+
+    fn content(&mut self, indent: usize, line: &str, after: &str) {
         if self.quote == Quote::Begins {
             self.quote = Quote::Within;
             if !line.starts_with("[!") {
@@ -223,7 +233,8 @@ impl Scanner<'_> {
         if is_only_links(line) {
             return self.flush();
         }
-        if let Some((ticked, text)) = item(line) {
+        let bullet = line.strip_prefix("o ").filter(|_| indent > 0).map(|text| (None, text));
+        if let Some((ticked, text)) = item(line).or(bullet) {
             self.title_of_list(indent);
             self.flush();
             return self.begin(Block::Item(indent, ticked, clean(text)));
@@ -235,7 +246,7 @@ impl Scanner<'_> {
         if line.starts_with("<summary") || (line.starts_with("<details") && line.contains("<summary")) {
             self.flush();
             let title = clean(line);
-            let title = if self.begins_others(line, &title, rest) { String::new() } else { title };
+            let title = if self.begins_others(line, &title, after) { String::new() } else { title };
             return (self.take)(Block::Heading(BOLD, title));
         }
         self.text(indent, line);

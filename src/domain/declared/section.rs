@@ -137,6 +137,9 @@ impl Context {
         let is_last = t.all(Breaking).any(|at| at + 1 == t.length && t.length <= 3);
         let is_breaking = t.has(Incompatible) || is_last || t.follows(Breaking, Clause, 1);
         let is_raised = t.has(Requirements) && t.has_any(&[Changed, New]);
+        if t.has(Planned) && is_breaking {
+            return Some(self.quiet(Quiet::Never));
+        }
         if is_breaking || is_raised || (t.has(Role::Default) && t.has_any(&[Changed, New, Now])) {
             return Some(Self { breaking: true, ..heard });
         }

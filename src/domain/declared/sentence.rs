@@ -1,5 +1,6 @@
 //! A sentence, as far as it is understood: which roles its words play, and where.
 
+use super::phrase::{is_off, joined_to, opening};
 use super::role::Role;
 use super::scope::{Numbers, numbers};
 use super::token::{Token, Tokens, is_attribute, is_counted, is_infinitive, takes_image};
@@ -111,16 +112,20 @@ impl Sentence {
         let words: Vec<&str> = tokens.all.iter().map(Token::word).collect();
         let length = u16::try_from(words.len()).unwrap_or(u16::MAX);
         let mut sentence = Self { length, lead: tokens.lead, ..Self::default() };
+        sentence.lead = sentence.lead.max(opening(&words));
         sentence.add(Role::Clause, 0);
         let mut at = 0;
         while let Some(token) = tokens.all.get(at) {
             let place = u16::try_from(at).unwrap_or(u16::MAX);
             let before = at.checked_sub(1).and_then(|before| words.get(before)).copied().unwrap_or_default();
+            let before = joined_to(before, at, &words);
             at += sentence.token(token, place, (before, words.get(at..).unwrap_or_default()));
         }
+        let quotes = tokens.quotes();
         for at in tokens.clauses {
             sentence.add(Role::Clause, at);
         }
+        sentence.mentioned(&quotes, &words);
         sentence.names(&tokens.all);
         sentence.no_longer(&words);
         sentence.no_way_back(&words);
@@ -129,8 +134,10 @@ impl Sentence {
         sentence.passive(&words);
         sentence.marked(text);
         sentence.relative();
+        sentence.conditional();
         sentence.attribute(&words);
         sentence.joined(&words);
+        sentence.defaulted(&words);
         sentence.deny();
         sentence.deny_events(&words);
         sentence.workshop(&tokens.all);
@@ -148,6 +155,11 @@ impl Sentence {
                 let mut is_inside = false;
                 words::roles(&[code], |role| is_inside |= role == Role::Inside);
                 self.add(if is_inside { Role::Inside } else { Role::Code }, at);
+                // «`strict`, default `false`»: it is new, and off.
+                let is_aside = self.lead + 1 < at && before == "default" && is_off(code);
+                if is_aside {
+                    self.add(Role::OffByDefault, at - 1);
+                }
                 let is_flag = code.starts_with('-');
                 if !is_flag
                     && ["migrat", "migrar", "migrer", ".sql", "pg_upgrade"].iter().any(|word| code.contains(word))
@@ -183,6 +195,11 @@ impl Sentence {
                 1
             }
             Token::Word(_) | Token::Name(_) => {
+                if words.first() == Some(&"will")
+                    && words.get(1).is_some_and(|next| matches!(*next, "need" | "require" | "want"))
+                {
+                    self.add(Role::Will, at);
+                }
                 let mut ends_a_clause = false;
                 let is_attribute = is_attribute(before, words);
                 let length = words::roles(words, |role| {

@@ -108,9 +108,23 @@ impl Sentence {
         self.marks.retain(|(role, at)| match role {
             Role::Must | Role::Required => !is_told(*at, 3),
             Role::NoLonger => !is_told(*at, 2),
-            Role::Removed | Role::Gone | Role::Renamed => !is_told(*at, 1),
+            Role::Removed | Role::Gone | Role::Renamed | Role::Rejected | Role::Refused => !is_told(*at, 1),
             _ => true,
         });
+        self.counted();
+    }
+
+    /// «Alert when a service no longer answers»: what happens then is a condition, and no news.
+    pub(super) fn conditional(&mut self) {
+        let conditions: Vec<u16> = self.all(Role::Condition).filter(|at| *at > self.lead).collect();
+        let clauses: Vec<u16> = self.all(Role::Clause).collect();
+        let is_within = |at: u16| {
+            conditions.iter().any(|one| {
+                *one < at && at - one <= REACH && !clauses.iter().any(|clause| *clause > *one && *clause <= at)
+            })
+        };
+        let told = [Role::NoLonger, Role::Removed, Role::Gone];
+        self.marks.retain(|(role, at)| !(told.contains(role) && is_within(*at)));
         self.counted();
     }
 
@@ -144,12 +158,20 @@ impl Sentence {
         let lead = self.lead;
         let is_apart = |at: u16| self.all(Role::Clause).any(|clause| clause > lead && clause <= at);
         let is_told = [2, 3].into_iter().any(|after| is_verb(lead + after) && !is_apart(lead + after));
+        let is_of_kind = words.get(usize::from(lead)).is_some_and(|word| word.ends_with("ed") || word.ends_with("ory"));
         if is_told {
+            self.marks.retain(|mark| *mark != (Role::Required, lead) || !is_of_kind);
             self.marks.retain(|(role, at)| {
                 *at != lead
                     || !matches!(
                         role,
-                        Role::Removed | Role::Renamed | Role::Incompatible | Role::Changed | Role::Done | Role::Cannot
+                        Role::Removed
+                            | Role::Renamed
+                            | Role::Incompatible
+                            | Role::Changed
+                            | Role::Done
+                            | Role::Cannot
+                            | Role::Enforced
                     )
             });
             self.counted();
@@ -184,7 +206,7 @@ impl Sentence {
         let is_apart =
             |at: u16| is_clause(at) && (is_clause(at.saturating_add(1)) || at.saturating_add(1) == self.length);
         // `*breaking*` stands apart, whatever follows.
-        let is_emphasised = text.starts_with(['*', '⚠', '\\']);
+        let is_emphasised = text.starts_with(['*', '⚠', '\\', '(', '[']);
         let is_loud = text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "BREAKING");
         if let Some(at) = marks.into_iter().find(|at| is_loud || ((*at > 0 || is_emphasised) && is_apart(*at))) {
             self.add(Role::Incompatible, at);

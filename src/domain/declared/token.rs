@@ -30,17 +30,27 @@ pub(super) struct Tokens<'t> {
     pub(super) all: Vec<Token<'t>>,
     pub(super) clauses: Vec<u16>,
     pub(super) lead: u16,
+    /// Where quotes begin and end, with the sign that closes each.
+    quotes: Vec<Quote>,
     /// The same text as its writer wrote it, byte for byte.
     written: &'t str,
 }
 
+struct Quote {
+    start: u16,
+    end: Option<u16>,
+    closing: char,
+}
+
 /// What stands before a sentence and only says what part it is about has no more words.
 const LONGEST_LEAD: usize = 4;
+/// What is quoted and has more words is no name.
+const LONGEST_NAME: u16 = 6;
 
 impl<'t> Tokens<'t> {
     /// The tokens of a text in small letters, which stand where they stand in the `written` one.
     pub(super) fn of(text: &'t str, written: &'t str) -> Self {
-        let mut tokens = Self { all: Vec::new(), clauses: Vec::new(), lead: 0, written };
+        let mut tokens = Self { all: Vec::new(), clauses: Vec::new(), lead: 0, quotes: Vec::new(), written };
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
             let length = if let Some(reference) = reference(rest) {
@@ -59,6 +69,7 @@ impl<'t> Tokens<'t> {
                 {
                     tokens.led();
                 }
+                tokens.quote(c);
                 match c {
                     '+' if is_open_end(text, rest)
                         && matches!(tokens.all.last(), Some(Token::Number(_) | Token::Version(_))) =>
@@ -80,6 +91,32 @@ impl<'t> Tokens<'t> {
     fn is_capital(&self, rest: &str) -> bool {
         let at = self.written.len().checked_sub(rest.len());
         at.and_then(|at| self.written.get(at..)?.chars().next()).is_some_and(char::is_uppercase)
+    }
+
+    /// A sign may close the quote that is open, or open one.
+    fn quote(&mut self, c: char) {
+        let at = u16::try_from(self.all.len()).unwrap_or(u16::MAX);
+        if let Some(open) = self.quotes.last_mut().filter(|quote| quote.end.is_none()) {
+            if c == open.closing {
+                open.end = Some(at);
+            }
+            return;
+        }
+        let closing = match c {
+            '«' => '»',
+            '„' => '“',
+            '“' => '”',
+            '"' => '"',
+            _ => return,
+        };
+        self.quotes.push(Quote { start: at, end: None, closing });
+    }
+
+    /// Where quotes of a few words begin and end. One that nothing closes is none.
+    pub(super) fn quotes(&self) -> Vec<(u16, u16)> {
+        let closed = self.quotes.iter().filter_map(|quote| Some((quote.start, quote.end?)));
+        let is_whole = |start: u16, end: u16| start == 0 && usize::from(end) >= self.all.len();
+        closed.filter(|(start, end)| end - start <= LONGEST_NAME && !is_whole(*start, *end)).collect()
     }
 
     fn clause(&mut self) {

@@ -2,10 +2,11 @@
 
 use super::gone::INTERFACE;
 use super::role::Role::{
-    self, Added, Also, AppUser, Arrow, Better, ByDefault, Can, Changed, Clause, Code, Condition, Contract, Default,
-    Deprecated, Did, Do, Failed, Fixed, Formerly, FromNowOn, FromTo, Gains, Good, Habit, Hitherto, Inside, Instead, Is,
-    IsNow, Less, Looks, Maker, Minimum, New, NoLonger, Not, Now, Number, Off, OffByDefault, Optional, Other, Peer,
-    Product, Required, Resource, Runs, Shown, Still, Thing, Unit, Unless, Version, Was, Works,
+    self, Added, Also, AppUser, Arrow, Better, Burden, ByDefault, Can, Cannot, Changed, Clause, Code, Condition,
+    Contract, Default, Deprecated, Did, Do, Failed, Fixed, Formerly, FromNowOn, FromTo, Gains, Good, Habit, Hitherto,
+    Image, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum, Mishap, New, NoLonger, Not, Now, Number, Off,
+    OffByDefault, Optional, Other, Peer, Product, Required, Resource, Runs, Shown, Still, Swapped, Thing, Unit, Unless,
+    Version, Was, Works,
 };
 use super::section::Context;
 use super::sentence::Sentence;
@@ -59,15 +60,21 @@ fn is_other_now(s: &Sentence) -> bool {
     let replaces = !is_amount(s)
         && s.has(Instead)
         && !s.has(Resource)
-        && (s.has(Code) || s.count(Number) >= 2 || (s.has_any(&[Thing, Number]) && s.has(Now)));
+        && (s.has(Code)
+            || (s.count(Number) >= 2 && s.has_any(&[Thing, Product, Default, Unit]))
+            || (s.has_any(&[Thing, Number]) && s.has(Now)));
     let is_aside = s.all(Formerly).any(|at| at > 0 && s.all(Clause).any(|clause| clause == at));
     let was_other = is_aside && s.has_any(&VALUES) && s.has_any(&INTERFACE);
     let has_value = VALUES.into_iter().any(|value| s.follows(IsNow, value, 2)) && s.has_any(&[Thing, Contract]);
-    let is_value = VALUES.into_iter().any(|value| s.follows(Is, value, 1)) && s.has_all(&[Now, Thing]);
+    let is_value = VALUES.into_iter().any(|value| s.follows(Is, value, 2))
+        && s.has(Now)
+        && (s.has(Thing) || s.follows(Is, Code, 2));
     let is_near = s.follows(Instead, Number, 2) || s.follows(Number, Instead, 3);
-    let goes_to = s.has(Thing) && (is_near || s.has_all(&[Arrow, Number]));
+    let goes_to = s.has(Thing) && !s.has(Resource) && (is_near || s.has_all(&[Arrow, Number]));
     let since_now = of_interface && (s.has(FromNowOn) || s.has_all(&[Was, Now]));
-    let from_to = s.has(FromTo) && !s.has_any(&[Fixed, Looks, Inside, Resource, Better, Less]);
+    // «Switched from Moment to Luxon»: what the makers use.
+    let is_of_makers = s.begins(Swapped) && !s.has_any(&INTERFACE) && !s.has_any(&[Number, Unit, Contract, Default]);
+    let from_to = s.has(FromTo) && !is_of_makers && !s.has_any(&[Fixed, Looks, Inside, Resource, Better, Less]);
     from_to
         || was_other
         || has_value
@@ -79,7 +86,7 @@ fn is_other_now(s: &Sentence) -> bool {
 }
 
 /// «needs four requests instead of nineteen»: how much it takes.
-fn is_amount(s: &Sentence) -> bool {
+pub(super) fn is_amount(s: &Sentence) -> bool {
     s.follows(Required, Instead, 5) && !s.has_any(&[Product, Code, FromNowOn])
 }
 
@@ -97,13 +104,23 @@ pub(super) fn states(s: &Sentence) -> bool {
         Shown, Deprecated, NoLonger, Not, Works, Resource,
     ];
     let has_default = s.follows(Code, Default, 1) && s.is_about(Code);
-    (is_value || has_default) && !s.has_any(&against)
+    (is_value || has_default) && !s.has_any(&against) && !s.begins(Image)
+}
+
+/// What is another even where it is told among repairs: a default with its value, or the unit of what is named.
+pub(super) fn says_other_value(s: &Sentence) -> bool {
+    let value = |from: Role, most: u16| VALUES.into_iter().any(|value| s.follows(from, value, most));
+    let of_default = s.follows(Default, Instead, 5) && value(Instead, 2);
+    let is_pair = s.follows(Unit, Instead, 2) && s.follows(Instead, Unit, 3);
+    let of_unit = (s.is_about(Code) || s.is_about(Thing)) && is_pair && !s.begins(Fixed);
+    (of_default || of_unit) && !s.has_any(&[Failed, Fixed, Was, Did, Can, Shown, Looks, Better, Inside])
 }
 
 /// What others are written against is another.
 pub(super) fn changes_contract(s: &Sentence) -> bool {
     let is_end = |at: u16| at + 1 >= s.length || s.all(Clause).any(|clause| clause == at + 1);
-    let is_changed = |at: u16| s.all(Thing).any(|thing| thing < at && at - thing <= 2) && is_end(at);
+    let is_changed =
+        |at: u16| [Thing, Code].iter().any(|what| s.all(*what).any(|one| one < at && at - one <= 2)) && is_end(at);
     let another =
         s.follows(Other, Contract, 2) || s.follows(New, Contract, 1) && s.has(Thing) && !s.has_any(&[Works, Added]);
     let said = s.follows(Contract, Other, 8)
@@ -127,4 +144,13 @@ pub(super) fn is_closed(s: &Sentence) -> bool {
 pub(super) fn runs_otherwise(s: &Sentence, context: &Context) -> bool {
     let is_other = s.begins(Maker) || s.begins(Runs) || s.has_any(&[Default, Now, Not, Instead, FromNowOn, Number]);
     s.has(Runs) && ((context.changed && s.has_any(&INTERFACE)) || (is_other && !s.has_any(&[Can, Also])))
+}
+
+/// «Before, one was enough»: what the sentence before it says was otherwise, and not only worse.
+pub(super) fn was_otherwise(s: &Sentence) -> bool {
+    let is_aside = s.all(Clause).any(|clause| clause == s.lead + 1);
+    s.begins(Formerly)
+        && is_aside
+        && s.count(Formerly) >= 2
+        && !s.has_any(&[Failed, Cannot, Did, Burden, Mishap, Looks, Version])
 }
