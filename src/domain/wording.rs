@@ -24,7 +24,7 @@ pub fn somebody(by: &[String]) -> String {
 
 /// A number and what it counts: one is singular.
 #[must_use]
-pub fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str, several: &str) -> String {
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, one: &str, several: &str) -> String {
     let word = if count == N::from(1) { one } else { several };
     format!("{count} {word}")
 }

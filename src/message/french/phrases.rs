@@ -9,7 +9,7 @@ use crate::domain::tag::Level;
 use crate::message::clean;
 
 /// A number and what it counts: in French, zero and one are singular.
-pub fn counted<N: Display + PartialOrd + From<u8>>(count: N, one: &str, several: &str) -> String {
+pub fn counted<N: Copy + Display + PartialOrd + From<u8>>(count: N, one: &str, several: &str) -> String {
     let word = if count < N::from(2) { one } else { several };
     format!("{count} {word}")
 }
