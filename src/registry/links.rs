@@ -35,7 +35,7 @@ pub fn next<'v>(lines: impl IntoIterator<Item = &'v [u8]>, current: &Url) -> Nex
             let Some((link, after)) = link(rest) else {
                 // Nobody knows what it led to; another line may say it.
                 is_whole = false;
-                if rest.to_ascii_lowercase().contains("next") {
+                if says_next(rest) {
                     return Next::Refused(NO_LINK);
                 }
                 break;
@@ -70,7 +70,7 @@ struct Link<'l> {
 fn link(line: &str) -> Option<(Link<'_>, &str)> {
     let line = line.trim_start_matches([' ', '\t', ',']);
     let (target, mut rest) = line.strip_prefix('<')?.split_once('>')?;
-    let mut is_next = None;
+    let (mut is_next, mut is_odd) = (None, false);
     loop {
         rest = rest.trim_start_matches([' ', '\t']);
         let Some(parameter) = rest.strip_prefix(';') else { break };
@@ -81,10 +81,13 @@ fn link(line: &str) -> Option<(Link<'_>, &str)> {
         };
         // The first one counts.
         if name.eq_ignore_ascii_case("rel") && is_next.is_none() {
-            is_next = Some(value.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next")));
+            is_next = Some(names_next(value));
         }
+        // An entity of HTML is cut at its semicolon, and a name of another character set has a star.
+        is_odd |= says_next(name) || (name.eq_ignore_ascii_case("rel*") && says_next(value));
         rest = after;
     }
+    let is_next = is_next.unwrap_or(None).filter(|is_next| *is_next || !is_odd);
     (rest.is_empty() || rest.starts_with(','))
         .then_some((Link { target, is_next }, rest.trim_start_matches([',', ' ', '\t'])))
 }
@@ -93,8 +96,23 @@ fn word(text: &str) -> (&str, &str) {
     text.split_at(text.find([' ', '\t', ',', ';', '=', '"']).unwrap_or(text.len()))
 }
 
-/// A value, without the backslashes of a quoted one taken out: no relation has any.
+/// Whether the relations of a link name the next page; `None` where the word is in them and is not one of them, as in
+/// quotes of another kind: nobody knows what that was to say.
+fn names_next(relations: &str) -> Option<bool> {
+    let plain = relations.replace('\\', "");
+    let is_next = plain.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"));
+    (is_next || !says_next(&plain)).then_some(is_next)
+}
+
+fn says_next(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("next")
+}
+
+/// A value, with the backslashes of a quoted one. Quotes of one stroke are none to RFC 8288, and scripts write them.
 fn quoted_or_word(text: &str) -> Option<(&str, &str)> {
+    if let Some(found) = text.strip_prefix('\'').and_then(|quoted| quoted.split_once('\'')) {
+        return Some(found);
+    }
     let Some(quoted) = text.strip_prefix('"') else { return Some(word(text)) };
     let mut is_escaped = false;
     let end = quoted.bytes().position(|byte| {
@@ -116,7 +134,21 @@ mod tests {
         let page = |query: &str| Next::Page(Url::parse(&format!("https://r.example/v2/a/tags/list?{query}")).unwrap());
         let next = |lines: &[&str]| next(lines.iter().map(|line| line.as_bytes()), &current);
         let long = format!("</x?{}>; rel=next", "x".repeat(MOST_LINK));
-        let cases: [(&[&str], Next); 26] = [
+        let cases: [(&[&str], Next); 39] = [
+            // As proxies and scripts write it that nobody read RFC 8288 for.
+            (&["</x?b>; rel='next'"], page("b")),
+            (&["</x?b>; REL = ' Next '; title=x"], page("b")),
+            (&["</x?b>; rel='last next'"], page("b")),
+            (&["</x?a>; rel='prev', </x?b>; rel='next'"], page("b")),
+            (&["</x?b>; rel=\"n\\ext\""], page("b")),
+            (&["</x?b>; title='tis; rel=next"], page("b")),
+            (&["</x?a>; rel='prev'"], Next::None),
+            (&["</x?a>; rel='next"], Next::Refused(NO_LINK)),
+            (&["</x?a>; rel=\u{201c}next\u{201d}"], Next::Refused(NO_LINK)),
+            (&["</x?a>; rel=&quot;next&quot;"], Next::Refused(NO_LINK)),
+            (&["</x?a>; rel=\\\"next\\\""], Next::Refused(NO_LINK)),
+            (&["</x?a>; rel=http://r.example/next"], Next::Refused(NO_LINK)),
+            (&["</x?a>; rel*=UTF-8''next"], Next::Refused(NO_LINK)),
             (&[], Next::None),
             (&[""], Next::None),
             (&["</v2/a/tags/list?last=b&n=2>; rel=\"next\""], page("last=b&n=2")),
@@ -127,7 +159,7 @@ mod tests {
             (&["</x?a>; title=\"b, <c>; rel=next\\\"\"; rel=prev", "</x?b>; rel=next"], page("b")),
             (&["</x?a>; rel=prev; rel=next"], Next::None),
             (&["</x?a>; rel=\"prev\""], Next::None),
-            (&["</x?a>; rel=nextish; hreflang"], Next::None),
+            (&["</x?a>; rel=nextish; hreflang"], Next::Refused(NO_LINK)),
             (&["rubbish", "</x?b>; rel=next"], page("b")),
             (&["</x?a b>; rel=next"], page("a%20b")),
             (&["</x>; rel=next"], Next::Refused(NO_QUERY)),
