@@ -11,7 +11,7 @@ pub enum Stage {
     Development,
     /// `alpha`, `a1`
     Alpha,
-    /// `beta`, `b1`
+    /// `beta`, `b1`, `b12`
     Beta,
     /// `milestone`, `M1`
     Milestone,
@@ -157,8 +157,11 @@ const COUNTERS: [&str; 16] = [
     "p", "u",
 ];
 
-/// A cumulative update, by one or two digits: `CU7`. With three it is a version of CUDA: `cu121`.
-const CUMULATIVE: &str = "cu";
+/// A cumulative update of SQL Server, in capitals and by one or two digits: `CU7`. All else is a version of CUDA: `cu12`, `cu121`.
+const CUMULATIVE: &str = "CU";
+
+/// Graphics cards, where builds are counted by the same letter (S3.6).
+const CARDS: [&str; 3] = ["b100", "b200", "b300"];
 
 /// Words for what an image is built on or for: a version behind one of them is a variant.
 const PLATFORMS: [&str; 17] = [
@@ -375,7 +378,8 @@ fn prerelease<'t>(word: &'t str, after: &'t str, attached: bool, lettered: bool)
     let digit = after.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
     let stage = match word.as_bytes() {
         b"a" if attached && lettered && digit => Stage::Alpha,
-        b"b" if attached && lettered && digit => Stage::Beta,
+        // From three digits on it is a build: betas are not that many.
+        b"b" if attached && lettered && digit && super::digits(after) < 3 => Stage::Beta,
         b"c" if attached && lettered && digit => Stage::Candidate,
         b"m" | b"M" if digit => Stage::Milestone,
         [_] => return None,
@@ -392,20 +396,28 @@ fn prerelease<'t>(word: &'t str, after: &'t str, attached: bool, lettered: bool)
 }
 
 fn counter<'t>(separator: &'t str, body: &'t str, word: &'t str, after: &'t str) -> Option<(Item<'t>, &'t str)> {
-    if word.eq_ignore_ascii_case("b")
-        && matches!(separator, "" | "-")
-        && after.starts_with(|c: char| c.is_ascii_digit())
-    {
-        let (value, rest) = count(after)?;
+    let is_letter = word.len() == 1 && after.starts_with(|c: char| c.is_ascii_digit());
+    if word.eq_ignore_ascii_case("b") && matches!(separator, "" | "-") && is_letter {
+        let (value, rest) =
+            count(after).filter(|(value, _)| !matches!(value, Numbers::Dotted(text) if text.contains('.')))?;
+        let written = leading(body, body.len() - rest.len());
+        if separator == "-" && CARDS.iter().any(|card| written.eq_ignore_ascii_case(card)) {
+            return None;
+        }
         return Some((Item::Counter { separator, name: word, value }, rest));
     }
-    let named = |name: &str| body.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    let named = |name: &str| {
+        body.get(..name.len())
+            .is_some_and(|start| start == name || (name != CUMULATIVE && start.eq_ignore_ascii_case(name)))
+    };
     COUNTERS.iter().filter(|name| named(name)).find_map(|name| {
         let (name, after) = body.split_at_checked(name.len())?;
         let digits = after.strip_prefix('.').unwrap_or(after);
         let (value, rest) = digits.split_at_checked(super::digits(digits))?;
-        let most = if name.eq_ignore_ascii_case(CUMULATIVE) { 2 } else { usize::MAX };
-        let counted = (1..=most).contains(&value.len()) && ends(rest);
+        let most = if name == CUMULATIVE { 2 } else { usize::MAX };
+        // A letter alone with a dotted number is a system: `r36.2`, `u22.04`.
+        let is_name = is_letter && may_count(rest) && rest.starts_with('.');
+        let counted = (1..=most).contains(&value.len()) && ends(rest) && !is_name;
         counted.then_some((Item::Counter { separator, name, value: Numbers::Dotted(value) }, rest))
     })
 }

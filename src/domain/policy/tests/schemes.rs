@@ -105,8 +105,19 @@ fn other_schemes_within_a_number_are_refused() {
 #[test]
 fn counted_builds_decide() {
     use Strategy::{All, Minor, Patch};
-    let cases: [(&str, &[&str], Strategy, Option<&str>); 22] = [
+    let cases: [(&str, &[&str], Strategy, Option<&str>); 31] = [
         // S4, row 4: cumulative updates count, CUDA is a variant.
+        ("v0.6.0-cu11", &["v0.6.0-cu12", "v0.6.1-cu11", "v0.6.1-cu12"], Patch, Some("v0.6.1-cu11")),
+        ("v0.6.0-cu11", &["v0.6.0-cu12"], All, None),
+        // So are a system and a graphics card (S3.6).
+        ("2.1.0-r35.2.1", &["2.1.0-r36.2.1", "2.1.0-r36.4.0"], All, None),
+        ("2.1.0-r35.2.1", &["2.2.0-r36.2.1", "2.1.1-r35.2.1"], All, Some("2.1.1-r35.2.1")),
+        ("24.01-u22.04", &["24.02-u24.04", "24.02-u22.04"], All, Some("24.02-u22.04")),
+        ("v0.5.1-cu128-b200", &["v0.5.1-cu128-b300", "v0.5.2-cu128-b200"], All, Some("v0.5.2-cu128-b200")),
+        ("2.20.1.2-b2", &["2.20.1.3-b3", "2.21.0.0-b545"], Minor, Some("2.21.0.0-b545")),
+        // A build that is attached is no beta.
+        ("1.300032.3b392", &["1.300033.0b462", "1.300049.1b929"], Minor, Some("1.300049.1b929")),
+        ("1.300032.3", &["1.300033.0b462"], All, None),
         ("2022-CU7", &["2022-CU14", "2022-CU9"], Patch, Some("2022-CU14")),
         ("2.5.0-cu121", &["2.5.1-cu124", "2.5.1-cu118"], All, None),
         ("2.5.0-cu121", &["2.5.1-cu124", "2.5.1-cu121"], All, Some("2.5.1-cu121")),

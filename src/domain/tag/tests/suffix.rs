@@ -132,7 +132,29 @@ fn a_suffix_is_cut_into_items() {
 
 #[test]
 fn what_counts_in_a_suffix_is_told_from_what_names() {
-    let cases: [(&str, &[&str]); 33] = [
+    let cases: [(&str, &[&str]); 52] = [
+        // CUDA is written in small letters, SQL Server's updates in capitals.
+        ("0.6.0-cu11", &["-\"cu11\""]),
+        ("0.6.0-cu.11", &["-\"cu.11\""]),
+        ("0.6.0-Cu12", &["-\"Cu12\""]),
+        ("2022-CU121", &["-\"CU121\""]),
+        // A letter with a dotted number is a system, or NVIDIA's number a graphics card (S3.6).
+        ("2.1.0-r35.2.1", &["-\"r35.2.1\""]),
+        ("2.1.0-r8.6-x", &["-\"r8.6\"", "-\"x\""]),
+        ("24.01-u22.04", &["-\"u22.04\""]),
+        ("1.0.0-p1.2", &["-\"p1.2\""]),
+        ("1.0.0-R36.4", &["-\"R36.4\""]),
+        ("1.0.0-b12.1", &["-\"b12.1\""]),
+        ("1.0.0-b200", &["-\"b200\""]),
+        ("0.5.1-cu128-B300", &["-\"cu128\"", "-\"B300\""]),
+        ("1.0.0-b12-jre", &["-b=12", "-\"jre\""]),
+        ("1.0.0-b1200", &["-b=1200"]),
+        ("2.21.0.0-b545", &["-b=545"]),
+        ("1.0.0-b20240131", &["-b=2024.1.31.0"]),
+        ("1.0.0-r5.x", &["-r=5", ".\"x\""]),
+        // Attached, three digits are of a build: betas are not that many.
+        ("1.300032.3b392", &["b=392"]),
+        ("1.2.3b39", &["Beta 39"]),
         ("2022-CU7-ubuntu-22.04", &["-CU=7", "-\"ubuntu\"", "-\"22.04\""]),
         ("2022-CU.14", &["-CU=14"]),
         ("2.5.1-cu121", &["-\"cu121\""]),
