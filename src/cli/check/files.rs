@@ -30,15 +30,20 @@ pub(in crate::cli) struct Files {
     manifests: Vec<(String, Manifest)>,
     unread: Vec<Unread>,
     read: FilesRead,
+    /// Whether there is an object in any of them.
+    has_object: bool,
 }
 
 /// Reads files, folders, and `-` for standard input; where `only_watched`, nothing that the service would not watch.
 pub(in crate::cli) fn read(paths: &[PathBuf], only_watched: bool) -> Result<Files, Missing> {
     let (mut files, mut room) = (Files::default(), Room::default());
     for found in walk::find(paths)? {
-        let text = found.wrong.map_or_else(|| room.read(&found.path), Err);
+        let text = match found.wrong {
+            None => room.read(&found.path),
+            Some(wrong) => Err(wrong),
+        };
         match text {
-            Ok(text) => files.take(&found.file, &text, only_watched),
+            Ok(text) => files.take((&found.file, found.is_named), &text, only_watched),
             Err(error) => files.unread.push(Unread::of_file(found.file, 0, None, &error)),
         }
     }
@@ -72,13 +77,14 @@ pub(in crate::cli) async fn check_files(
 }
 
 impl Files {
-    /// Whether nothing was found at all, as where what should have made the manifests failed.
+    /// Whether no object was found at all, as where what should have made the manifests failed.
     fn is_empty(&self) -> bool {
-        self.read.workloads == 0 && self.read.passed_over == 0 && self.unread.is_empty()
+        !self.has_object && self.unread.is_empty()
     }
 
-    fn take(&mut self, file: &str, text: &str, only_watched: bool) {
-        let read = manifest::read(text);
+    fn take(&mut self, (file, is_named): (&str, bool), text: &str, only_watched: bool) {
+        let read = manifest::read(text, !is_named);
+        self.has_object |= read.has_object;
         self.read.files += 1;
         self.read.passed_over += read.others;
         for manifest in read.manifests {

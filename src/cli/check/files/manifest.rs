@@ -14,8 +14,9 @@ use crate::domain::workload::{Container, Kind, Place, Workload};
 const DEEPEST_LIST: usize = 4;
 /// The most objects of one text.
 const MOST_OBJECTS: usize = 20_000;
-/// What no image can be named without.
+/// What no image can be named without, and no object.
 const IMAGE: &str = "image";
+const KIND: &str = "kind";
 
 /// Why a document is not read, or not all of it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +30,9 @@ pub(super) enum DocumentError {
     /// Lists in Lists, too deep.
     #[error("a List in more than {DEEPEST_LIST} others is not read")]
     TooDeep { line: usize },
+    /// It is what the API server answers in the place of an object.
+    #[error("the API server answered so, and no manifest: {message}")]
+    Refused { line: usize, message: String },
 }
 
 impl DocumentError {
@@ -36,7 +40,7 @@ impl DocumentError {
     pub(super) fn line(&self) -> usize {
         match self {
             Self::Yaml(error) => error.line(),
-            Self::TooMany { line } | Self::TooDeep { line } => *line,
+            Self::TooMany { line } | Self::TooDeep { line } | Self::Refused { line, .. } => *line,
         }
     }
 }
@@ -65,28 +69,33 @@ pub(super) struct Read {
     pub(super) others: usize,
     /// Documents that can't be read, or not to their end, by their numbers, counted from 1.
     pub(super) wrong: Vec<(usize, DocumentError)>,
+    /// Whether there is an object of Kubernetes in it, a workload or not.
+    pub(super) has_object: bool,
 }
 
-/// Reads all documents.
-pub(super) fn read(text: &str) -> Read {
+/// Reads all documents. Of a file that was `found` in a folder, what is no YAML and says nothing of an object is passed over:
+/// other tools keep their own JSON with comments beside manifests.
+pub(super) fn read(text: &str, found: bool) -> Read {
     let mut read = Read::default();
     let documents = documents(text.strip_prefix('\u{feff}').unwrap_or(text));
     let mut left = MOST_OBJECTS;
     for (number, (first_line, document)) in documents.into_iter().enumerate() {
         let before = read.manifests.len();
-        // The rest is not even parsed: definitions of resources are large.
-        if document.contains(IMAGE) {
-            let node = Node::read(document, first_line).map_err(DocumentError::from);
-            let all = node
-                .and_then(|node| node.iter().try_for_each(|node| document_of(node, &mut left, &mut read.manifests)));
-            if let Err(error) = all {
-                let is_end = matches!(error, DocumentError::TooMany { .. });
-                read.wrong.push((number + 1, error));
-                if is_end {
-                    break;
-                }
-                continue;
+        let node = match Node::read(document, first_line) {
+            Err(_) if found && !document.contains(IMAGE) && !document.contains(KIND) => Ok(None),
+            node => node.map_err(DocumentError::from),
+        };
+        let all = node.and_then(|node| {
+            read.has_object |= node.as_deref().is_some_and(is_of_objects);
+            node.iter().try_for_each(|node| document_of(node, &mut left, &mut read.manifests))
+        });
+        if let Err(error) = all {
+            let is_end = matches!(error, DocumentError::TooMany { .. });
+            read.wrong.push((number + 1, error));
+            if is_end {
+                break;
             }
+            continue;
         }
         if read.manifests.len() == before {
             read.others += 1;
@@ -121,8 +130,22 @@ fn documents(text: &str) -> Vec<(usize, &str)> {
 
 /// The workloads of a document: one object, or JSON's list of them.
 fn document_of(node: &Node, left: &mut usize, into: &mut Vec<Manifest>) -> Result<(), DocumentError> {
+    if let Some(message) = refusal(node) {
+        return Err(DocumentError::Refused { line: node.line, message: message.to_owned() });
+    }
     node.items().try_for_each(|item| object(item, ("", None), 0, left, into))?;
     object(node, ("", None), 0, left, into)
+}
+
+/// Whether a document is an object, or a list with one.
+fn is_of_objects(node: &Node) -> bool {
+    node.items().chain([node]).any(|node| node.get(KIND).and_then(Node::text).is_some())
+}
+
+/// What the API server says, where it answered so and without what was asked for.
+fn refusal(node: &Node) -> Option<&str> {
+    let text = |name: &str| node.get(name).and_then(Node::text);
+    (text(KIND) == Some("Status") && text("status") == Some("Failure")).then(|| text("message").unwrap_or("no reason"))
 }
 
 /// The workloads of an object, or of each in a List. The API server writes kind and version of a list's items on the list alone,
@@ -136,7 +159,7 @@ fn object<'n>(
 ) -> Result<(), DocumentError> {
     let line = node.line;
     *left = left.checked_sub(1).ok_or(DocumentError::TooMany { line })?;
-    let kind = node.get("kind").and_then(Node::text).unwrap_or(of.0);
+    let kind = node.get(KIND).and_then(Node::text).unwrap_or(of.0);
     let version = node.get("apiVersion").and_then(Node::text).or(of.1);
     if let Some(of_items) = kind.strip_suffix("List") {
         let mut items = node.get("items").into_iter().flat_map(Node::items);
@@ -235,6 +258,10 @@ fn names(kind: &str) -> (Kind, String) {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Read {
+        super::read(text, false)
+    }
+
     fn told(read: &Read) -> Vec<String> {
         let of = |manifest: &Manifest| {
             let lines: Vec<String> = (manifest.workload.containers.iter().zip(&manifest.lines))
@@ -295,7 +322,7 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: jo
             (Some("MINOR"), true, false)
         );
         assert_eq!((read.others, read.wrong.len()), (1, 0));
-        let crlf = super::read(&HELM.replace('\n', "\r\n"));
+        let crlf = self::read(&HELM.replace('\n', "\r\n"));
         assert_eq!(told(&crlf), told(&read));
     }
 
@@ -388,6 +415,34 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: jo
         let more = read(&format!("{}---\n{BARE}\n---\n{BARE}", list(MOST_OBJECTS)));
         assert_eq!(more.manifests.len(), MOST_OBJECTS - 1);
         assert_eq!(more.wrong, [(1, DocumentError::TooMany { line: MOST_OBJECTS + 2 })], "once a file");
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_whatever_it_is_about() {
+        for (text, line) in [
+            ("<html><body>Sign in</body></html>\n<p a: b: c", 2),
+            ("a: [1\n", 2),
+            ("kind: Deployment\nspec: \"abc\n", 2),
+        ] {
+            let read = read(&format!("{text}\n---\n{BARE}\n"));
+            assert_eq!((read.manifests.len(), read.others), (1, 0), "{text}");
+            let wrong: Vec<_> = read.wrong.iter().map(|(document, error)| (*document, error.line())).collect();
+            assert!(matches!(wrong[..], [(1, at)] if at.abs_diff(line) <= 1), "{text}: {wrong:?}");
+            let found = super::read(text, true);
+            let is_told = text.contains("kind");
+            assert_eq!((found.wrong.len(), found.others), (usize::from(is_told), usize::from(!is_told)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_api_server_refused_is_told() {
+        let read = read(
+            "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"deployments is forbidden\",\"code\":403}",
+        );
+        let [(1, error)] = &read.wrong[..] else { panic!("{read:?}") };
+        assert_eq!(error.to_string(), "the API server answered so, and no manifest: deployments is forbidden");
+        let fine = self::read("{kind: Status, apiVersion: v1, status: Success}");
+        assert_eq!((fine.wrong.len(), fine.others), (0, 1));
     }
 
     #[test]

@@ -31,6 +31,23 @@ metadata: {name: web}
 data: {image: web}
 ";
 
+#[test]
+fn where_no_object_is_there_is_no_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |text: &str| {
+        let path = folder.path().join("named.yaml");
+        std::fs::write(&path, text).unwrap();
+        let files = read(&[path], false).unwrap();
+        files.unread.iter().map(Unread::told).collect::<Vec<_>>().join("\n")
+    };
+    for text in ["<html><body>Sign in</body></html>\n", "Error: could not find chart\n", "[]\n", "# none\n"] {
+        let told = of(text);
+        assert!(told.starts_with("there is no manifest in ") && told.ends_with("named.yaml"), "{text}: {told}");
+    }
+    assert_eq!(of("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"), "", "an object, and no image");
+    assert_eq!(of("apiVersion: v1\nkind: List\nitems: []\n"), "", "a list of nothing");
+}
+
 const OTHERS: &str = "\
 # Source: others/templates/all.yaml
 apiVersion: v1
@@ -66,8 +83,8 @@ spec:
 
 fn files(only_watched: bool) -> Files {
     let mut files = Files::default();
-    files.take("deploy/web app.yaml", WEB, only_watched);
-    files.take("-", OTHERS, only_watched);
+    files.take(("deploy/web app.yaml", true), WEB, only_watched);
+    files.take(("-", true), OTHERS, only_watched);
     files.unread.push(Unread::of_file("deploy/large.yaml".into(), 0, None, &walk::Unreadable::TooLarge));
     files
 }
@@ -93,6 +110,29 @@ async fn tables() {
         nothing.summary(Output::Table),
     );
     insta::assert_snapshot!(told);
+}
+
+/// What stops no update, and does not what somebody believes that it does.
+#[tokio::test]
+async fn what_is_wrong_with_skip_and_release_url_is_told() {
+    let told = async |annotation: &str| {
+        let text =
+            WEB.replace("image-watcher/strategy: MINOR", &format!("image-watcher/strategy: MINOR, {annotation}"));
+        let mut files = Files::default();
+        files.take(("web.yaml", true), &text, false);
+        let report = report(files).await;
+        assert!(report.rows.iter().all(|row| row.state != super::super::row::State::CannotTell), "{annotation}");
+        report.rows.iter().filter_map(|row| row.error.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("image-watcher/exclude: x").await, [""; 0]);
+    for (annotation, name) in [
+        ("image-watcher/skip: v1.3.0", "image-watcher/skip"),
+        ("image-watcher/release-url: 'javascript:alert(1)'", "image-watcher/release-url"),
+        ("image-watcher/release-url: 'https://e.com/${ver}'", "image-watcher/release-url"),
+    ] {
+        let errors = told(annotation).await;
+        assert!(!errors.is_empty() && errors.iter().all(|error| error.starts_with(name)), "{annotation}: {errors:?}");
+    }
 }
 
 #[tokio::test]

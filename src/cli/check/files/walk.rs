@@ -52,6 +52,8 @@ pub(super) struct Found {
     pub(super) file: String,
     pub(super) path: PathBuf,
     pub(super) wrong: Option<Unreadable>,
+    /// Whether it was named itself, and not the folder that it is in.
+    pub(super) is_named: bool,
 }
 
 /// The files of these arguments: each that is named, and of folders those that end as manifests do, in the order of their
@@ -60,14 +62,16 @@ pub(super) struct Found {
 /// # Errors
 /// [`Missing`] for an argument that is not there, or may not be read.
 pub(super) fn find(arguments: &[PathBuf]) -> Result<Vec<Found>, Missing> {
-    let mut walk = Walk { found: Vec::new(), entries: 0 };
+    let mut walk = Walk { found: Vec::new(), entries: 0, is_named: true };
     for path in arguments {
         let missing = |source| Missing { path: path.clone(), source };
         if path.as_os_str() == "-" {
             walk.add(path, None);
         } else if std::fs::metadata(path).map_err(missing)?.is_dir() {
             std::fs::read_dir(path).map_err(missing)?;
+            walk.is_named = false;
             walk.folder(path, 0);
+            walk.is_named = true;
         } else {
             std::fs::File::open(path).map_err(missing)?;
             walk.add(path, None);
@@ -79,6 +83,8 @@ pub(super) fn find(arguments: &[PathBuf]) -> Result<Vec<Found>, Missing> {
 struct Walk {
     found: Vec<Found>,
     entries: usize,
+    /// Whether what is added is named itself.
+    is_named: bool,
 }
 
 impl Walk {
@@ -87,7 +93,8 @@ impl Walk {
         let is_too_many = |wrong: &Option<Unreadable>| matches!(wrong, Some(Unreadable::TooMany));
         let was_told = self.found.last().is_some_and(|last| is_too_many(&last.wrong));
         if !(was_told && is_too_many(&wrong)) {
-            self.found.push(Found { file: path.display().to_string(), path: path.to_owned(), wrong });
+            let is_named = self.is_named;
+            self.found.push(Found { file: path.display().to_string(), path: path.to_owned(), wrong, is_named });
         }
     }
 
