@@ -274,7 +274,7 @@ fn tls(
 ) -> Result<rustls::ClientConfig, OutboundError> {
     let mut roots = trust::mozilla();
     roots.add_parsable_certificates(authorities.iter().cloned());
-    let verifier = Verifier::new(roots, machine.clone(), provider())?;
+    let verifier = Verifier::new(roots, machine.clone(), provider())?.naming(authorities);
     // Nothing is let through that the library's own verifier refuses: it is asked with these roots, then with those.
     let builder = rustls::ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?

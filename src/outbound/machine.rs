@@ -3,13 +3,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use super::trust::Authorities;
+use super::trust::{Authorities, is_of_authority};
 
 /// Authorities that are read once, when they are needed first. Clones are the same.
 #[derive(Clone)]
@@ -65,6 +66,8 @@ impl Machine {
 #[derive(Debug)]
 pub(super) struct Verifier {
     first: Arc<WebPkiServerVerifier>,
+    /// Certificates that the operator named, as they are.
+    named: Vec<CertificateDer<'static>>,
     machine: Machine,
 }
 
@@ -78,7 +81,26 @@ impl Verifier {
     ) -> Result<Self, rustls::Error> {
         let first = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
         let first = first.map_err(|error| rustls::Error::General(error.to_string()))?;
-        Ok(Self { first, machine })
+        Ok(Self { first, named: Vec::new(), machine })
+    }
+
+    /// Trusts a server that shows one of these itself, as one does that signed its own certificate as an authority.
+    pub(super) fn naming(self, named: &[CertificateDer<'static>]) -> Self {
+        Self { named: named.to_vec(), ..self }
+    }
+
+    /// Whether a certificate is refused for nothing but that it is an authority's, and is one that the operator named: whoever has
+    /// its key could sign another for this name. Its time is judged before that, and its name here.
+    fn is_named(
+        &self,
+        shown: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        refused: &CertificateError,
+    ) -> Result<bool, rustls::Error> {
+        if !is_of_authority(refused) || !self.named.iter().any(|named| named == shown) {
+            return Ok(false);
+        }
+        verify_server_name(&ParsedCertificate::try_from(shown)?, name).map(|()| true)
     }
 }
 
@@ -92,7 +114,12 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let refused = match self.first.verify_server_cert(shown, between, name, ocsp, now) {
-            Err(error @ rustls::Error::InvalidCertificate(_)) => error,
+            Err(rustls::Error::InvalidCertificate(why)) => {
+                if self.is_named(shown, name, &why)? {
+                    return Ok(ServerCertVerified::assertion());
+                }
+                rustls::Error::InvalidCertificate(why)
+            }
             done => return done,
         };
         let Some(second) = &self.machine.known().verifier else { return Err(refused) };
@@ -145,6 +172,63 @@ mod tests {
     fn certificate(by: &Issuer, name: &str) -> CertificateDer<'static> {
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.signed_by(&KeyPair::generate().unwrap(), by).unwrap().der().clone()
+    }
+
+    /// How a handshake with a server ends that shows this.
+    fn shaken(named: &CertificateDer<'static>, server: &Own, name: &'static str) -> Result<(), rustls::Error> {
+        use rustls::{ClientConnection, ServerConfig, ServerConnection};
+        let client = crate::outbound::tls(std::slice::from_ref(named), &Machine::without(), None).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(server.1.serialize_der()).unwrap();
+        let shows = ServerConfig::builder_with_provider(crate::outbound::provider())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![server.0.clone()], key)?;
+        let mut client = ClientConnection::new(Arc::new(client), ServerName::try_from(name).unwrap())?;
+        let mut server = ServerConnection::new(Arc::new(shows))?;
+        while client.is_handshaking() {
+            let mut wire = Vec::new();
+            client.write_tls(&mut wire).unwrap();
+            server.read_tls(&mut &wire[..]).unwrap();
+            server.process_new_packets()?;
+            wire.clear();
+            server.write_tls(&mut wire).unwrap();
+            client.read_tls(&mut &wire[..]).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    /// A certificate that signed itself, and says of itself that it is an authority, as OpenSSL makes it; with its key.
+    type Own = (CertificateDer<'static>, KeyPair);
+
+    fn own(years: [i32; 2]) -> Own {
+        let mut params = CertificateParams::new(vec!["registry.example.com".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = rcgen::date_time_ymd(years[0], 1, 1);
+        params.not_after = rcgen::date_time_ymd(years[1], 1, 1);
+        let key = KeyPair::generate().unwrap();
+        (params.self_signed(&key).unwrap().der().clone(), key)
+    }
+
+    #[test]
+    fn a_certificate_that_signed_itself_is_trusted_where_exactly_that_is_named() {
+        let (one, other, old) = (own([2020, 4000]), own([2020, 4000]), own([2020, 2021]));
+        assert_eq!(shaken(&one.0, &one, "registry.example.com"), Ok(()));
+        let elsewhere = shaken(&one.0, &one, "elsewhere.example.com").unwrap_err().to_string();
+        assert!(elsewhere.contains("not valid for"), "{elsewhere}");
+        let unknown = shaken(&one.0, &other, "registry.example.com");
+        assert!(matches!(unknown, Err(rustls::Error::InvalidCertificate(_))), "{unknown:?}");
+        let expired = shaken(&old.0, &old, "registry.example.com").unwrap_err().to_string();
+        assert!(expired.contains("xpired"), "{expired}");
+    }
+
+    #[test]
+    fn what_can_be_done_about_one_that_is_not_named_is_told() {
+        let (one, other) = (own([2020, 4000]), own([2020, 4000]));
+        let Err(rustls::Error::InvalidCertificate(why)) = shaken(&one.0, &other, "registry.example.com") else {
+            panic!("it is trusted")
+        };
+        assert!(crate::outbound::trust::remedy(&why).contains("signed itself"), "{why:?}");
     }
 
     #[test]

@@ -229,8 +229,17 @@ pub fn remedy(why: &CertificateError) -> &'static str {
         CertificateError::UnknownIssuer => {
             "; if an authority of your own signed it, SSL_CERT_FILE has to name the file with that authority, or ca of the registry's entry in registries"
         }
+        why if is_of_authority(why) => {
+            "; it signed itself and says that it is an authority: ca of the registry's entry in registries, or SSL_CERT_FILE, has to name exactly this certificate, or the authority that signs it"
+        }
         _ => "",
     }
+}
+
+/// Whether it is refused as an authority's own certificate, which is not to be a server's.
+pub(super) fn is_of_authority(why: &CertificateError) -> bool {
+    // The library below has a type for it that is none of ours.
+    matches!(why, CertificateError::Other(other) if other.0.to_string().contains("CaUsedAsEndEntity"))
 }
 
 #[cfg(test)]
