@@ -283,6 +283,12 @@ fn no_list(status: StatusCode, question: Question<'_>) -> RegistryError {
     }
 }
 
+/// What a list is whose registry says that something went wrong with it.
+fn of_errors(code: &str) -> String {
+    let told = "it says itself that it is not whole";
+    if code.is_empty() { told.to_owned() } else { format!("{told}: {}", shown(code)) }
+}
+
 /// Reads a page to its end.
 async fn page(
     mut answer: Incoming<'_>,
@@ -291,9 +297,10 @@ async fn page(
     patience: &mut Patience,
 ) -> Result<Read, RegistryError> {
     let claimed = answer.media_type().filter(|media| !media.contains("json"));
-    let no_list = |_: pages::NoPage| match &claimed {
-        Some(claimed) => question.unusable(&format!("no list of tags, but {claimed}")),
-        None => question.unusable("no list of tags"),
+    let no_list = |why: pages::NoPage| match (&claimed, why) {
+        (_, pages::NoPage::Errors(code)) => question.unusable(&of_errors(&code)),
+        (Some(claimed), _) => question.unusable(&format!("no list of tags, but {claimed}")),
+        (None, _) => question.unusable("no list of tags"),
     };
     let mut page = Page::new();
     while let Some(chunk) = answer.chunk(patience).await? {

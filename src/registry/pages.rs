@@ -10,9 +10,14 @@ const LONGEST_WORD: usize = 4096;
 /// The deepest nesting that is read. Some registries put more than tags on a page.
 const DEEPEST: usize = 32;
 
-/// It is no list of tags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoPage;
+/// Why a page is no part of a list of tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoPage {
+    /// It is no list.
+    Form,
+    /// It tells of errors beside its tags: the first code, or nothing where there is none that can be read.
+    Errors(Box<str>),
+}
 
 /// Reads a page while it comes in: never more of it is held than a word.
 pub(super) struct Page {
@@ -27,6 +32,43 @@ pub(super) struct Page {
     /// Whether what follows is whose tags they are.
     is_name: bool,
     name: Option<Box<str>>,
+    errors: Errors,
+}
+
+/// What a page says under `errors`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Errors {
+    None,
+    /// What follows is their list.
+    At,
+    /// Inside of it.
+    Inside {
+        is_code: bool,
+        code: Option<Box<str>>,
+    },
+    /// There is one at least, with this code.
+    Some(Box<str>),
+}
+
+impl Errors {
+    /// Goes on by an event that stands at this depth. An empty list, or none, says that there was no error.
+    fn event(&mut self, depth: usize, event: &JsonEvent<'_>) {
+        *self = match (std::mem::replace(self, Self::None), event) {
+            (Self::None, JsonEvent::ObjectKey(key)) if depth == 1 && key == "errors" => Self::At,
+            (Self::At, JsonEvent::StartArray) => Self::Inside { is_code: false, code: None },
+            (Self::At, JsonEvent::Null) | (Self::Inside { code: None, .. }, JsonEvent::EndArray) if depth <= 2 => {
+                Self::None
+            }
+            (Self::At, _) => Self::Some(Box::default()),
+            (Self::Inside { code, .. }, JsonEvent::EndArray) if depth == 2 => Self::Some(code.unwrap_or_default()),
+            (Self::Inside { is_code: true, .. }, JsonEvent::String(code)) => Self::Some(code.as_ref().into()),
+            (Self::Inside { code, .. }, event) => {
+                let is_code = depth == 3 && matches!(event, JsonEvent::ObjectKey(key) if key == "code");
+                Self::Inside { is_code, code: code.or_else(|| Some(Box::default())) }
+            }
+            (other, _) => other,
+        };
+    }
 }
 
 /// What a page was, beside its tags.
@@ -69,7 +111,18 @@ impl Page {
     pub(super) fn new() -> Self {
         let parser = LowLevelJsonParser::new().with_max_stack_size(DEEPEST);
         let (rest, place) = (Vec::new(), Place::Before);
-        Self { parser, rest, depth: 0, place, is_ended: false, entries: 0, last: None, is_name: false, name: None }
+        Self {
+            parser,
+            rest,
+            depth: 0,
+            place,
+            is_ended: false,
+            entries: 0,
+            last: None,
+            is_name: false,
+            name: None,
+            errors: Errors::None,
+        }
     }
 
     /// Reads on. `found` is given each tag; those outside the grammar can't be pulled and are left out.
@@ -86,21 +139,24 @@ impl Page {
     pub(super) fn end(mut self, found: &mut impl FnMut(&str)) -> Result<Read, NoPage> {
         let rest = std::mem::take(&mut self.rest);
         self.take(&rest, true, found)?;
-        let Self { is_ended, place, entries, last, name, .. } = self;
-        if is_ended && place == Place::Behind { Ok(Read { entries, last, name }) } else { Err(NoPage) }
+        let Self { is_ended, place, entries, last, name, errors, .. } = self;
+        if let (true, Errors::Some(code)) = (is_ended && place == Place::Behind, errors) {
+            return Err(NoPage::Errors(code));
+        }
+        if is_ended && place == Place::Behind { Ok(Read { entries, last, name }) } else { Err(NoPage::Form) }
     }
 
     fn take(&mut self, mut bytes: &[u8], is_end: bool, found: &mut impl FnMut(&str)) -> Result<(), NoPage> {
         while !self.is_ended {
             let read = self.parser.parse_next(bytes, is_end);
-            bytes = bytes.get(read.consumed_bytes..).ok_or(NoPage)?;
+            bytes = bytes.get(read.consumed_bytes..).ok_or(NoPage::Form)?;
             match read.event {
                 None => break,
-                Some(event) => self.event(&event.map_err(|_| NoPage)?, found)?,
+                Some(event) => self.event(&event.map_err(|_| NoPage::Form)?, found)?,
             }
         }
         if bytes.len() > LONGEST_WORD {
-            return Err(NoPage);
+            return Err(NoPage::Form);
         }
         self.rest = bytes.to_vec();
         Ok(())
@@ -111,6 +167,7 @@ impl Page {
             JsonEvent::String(name) if self.is_name => (self.is_name, self.name) = (false, Some(name.as_ref().into())),
             _ => self.is_name = self.depth == 1 && matches!(event, JsonEvent::ObjectKey(key) if key == "name"),
         }
+        self.errors.event(self.depth, event);
         match (self.place, self.depth, event) {
             (_, 0, JsonEvent::Eof) => self.is_ended = true,
             (_, 0, JsonEvent::StartObject) => self.depth = 1,
@@ -127,8 +184,8 @@ impl Page {
             // Some put it there for what was deleted.
             (Place::Inside, 2, JsonEvent::Null) => self.entries += 1,
             (Place::Inside, 2, JsonEvent::EndArray) => (self.place, self.depth) = (Place::Behind, 1),
-            (Place::Behind, 1, JsonEvent::ObjectKey(key)) if key == "tags" => return Err(NoPage),
-            (_, 0, _) | (Place::At | Place::Inside, ..) => return Err(NoPage),
+            (Place::Behind, 1, JsonEvent::ObjectKey(key)) if key == "tags" => return Err(NoPage::Form),
+            (_, 0, _) | (Place::At | Place::Inside, ..) => return Err(NoPage::Form),
             (_, _, JsonEvent::StartArray | JsonEvent::StartObject) => self.depth += 1,
             (_, _, JsonEvent::EndArray | JsonEvent::EndObject) => self.depth -= 1,
             _ => {}
@@ -248,10 +305,10 @@ mod tests {
         ];
         for body in rubbish {
             for size in [1, 2, 5, 1000] {
-                assert_eq!(read(body.as_bytes(), &[size]), Err(NoPage), "{body} by {size}");
+                assert_eq!(read(body.as_bytes(), &[size]), Err(NoPage::Form), "{body} by {size}");
             }
         }
-        assert_eq!(read(long.as_bytes(), &[100]), Err(NoPage));
+        assert_eq!(read(long.as_bytes(), &[100]), Err(NoPage::Form));
     }
 
     /// Another hand's reader of the same page.
@@ -285,7 +342,7 @@ mod tests {
             let read = read(&body, &pieces);
             match by_serde(&body) {
                 // Of what it does not need it reads less closely.
-                Some(tags) => prop_assert!(read == Ok(tags) || (read == Err(NoPage) && damage.is_some())),
+                Some(tags) => prop_assert!(read == Ok(tags) || (read == Err(NoPage::Form) && damage.is_some())),
                 None => prop_assert!(read.is_err(), "{:?}", String::from_utf8_lossy(&body)),
             }
         }

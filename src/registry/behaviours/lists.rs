@@ -45,6 +45,35 @@ async fn row_07_what_is_not_there_is_told_as_unknown() {
     refused(&Player::start(move |_, _| json(404, &unknown)).await, "is not known to its registry").await;
 }
 
+/// What a proxy could not get from behind it is told beside what it has.
+#[tokio::test]
+async fn a_list_that_tells_errors_is_none() {
+    let of = |errors: serde_json::Value, is_first: bool| {
+        let body = if is_first {
+            format!("{{\"errors\":{errors},\"name\":\"x\",\"tags\":[\"1.0.0\",\"1.1.0\"]}}")
+        } else {
+            format!("{{\"name\":\"x\",\"tags\":[\"1.0.0\",\"1.1.0\"],\"errors\":{errors}}}")
+        };
+        Player::start(move |_, _| reply(200).with("Content-Type", "application/json").body(body.clone()))
+    };
+    let partial =
+        serde_json::json!([{"message": "upstream: partial", "code": "TOOMANYREQUESTS", "detail": [{"code": "X"}]}]);
+    for is_first in [true, false] {
+        refused(&of(partial.clone(), is_first).await, "it says itself that it is not whole: TOOMANYREQUESTS").await;
+        for none in [serde_json::json!([]), serde_json::json!(null)] {
+            assert_eq!(look(&of(none.clone(), is_first).await).await.unwrap(), "1.1.0", "{none}");
+        }
+        for odd in [
+            serde_json::json!("partial"),
+            serde_json::json!({"code": 7}),
+            serde_json::json!([{}]),
+            serde_json::json!([7]),
+        ] {
+            refused(&of(odd.clone(), is_first).await, "it says itself that it is not whole").await;
+        }
+    }
+}
+
 /// A list is complete or it is an error: an error in the middle is no empty page.
 #[tokio::test]
 async fn a_later_page_that_is_none_is_not_the_end() {
