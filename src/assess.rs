@@ -279,7 +279,13 @@ pub async fn version<R: Registry, T>(
         };
         // What is no tag can't be asked for.
         let found = match Tag::parse(to) {
-            Ok(tag) => source.digest(&tag).await?.map(|digest| (tag, digest)),
+            Ok(tag) => match source.digest(&tag).await {
+                Err(RegistryError::Withheld { withheld, .. }) if policy.withheld.len() < MOST_MISSING => {
+                    policy.to_mut().withheld.push(withheld);
+                    continue;
+                }
+                found => found?.map(|digest| (tag, digest)),
+            },
             Err(_) => None,
         };
         let to = to.to_owned();
@@ -352,6 +358,7 @@ async fn watch<R: Registry>(
                 policy.unreleased.extend(held_back.map(|standing| (tag.to_string(), standing)));
             }
             Ok(None) => policy.missing.push(tag.to_string()),
+            Err(RegistryError::Withheld { withheld, .. }) => policy.withheld.push(withheld),
             Err(_) => return,
         }
     }

@@ -429,11 +429,14 @@ struct ListArguments {
 }
 
 impl ListArguments {
-    /// The policy, or the argument that is wrong: a pattern may be long, so the error doesn't repeat it.
-    fn policy(&self) -> Result<Policy, (&'static str, PatternError)> {
+    /// The policy, or the argument that is wrong.
+    fn policy(&self) -> Result<Policy, WrongArgument> {
         let regex = |name, text: &Option<String>| {
-            text.as_deref().map(Pattern::regex).transpose().map_err(|error| (name, error))
+            text.as_deref().map(Pattern::regex).transpose().map_err(|error| WrongArgument::Pattern(name, error))
         };
+        if self.steps.is_some() && self.tag_order != Order::Semver {
+            return Err(WrongArgument::Steps(self.tag_order));
+        }
         let selection = self.tag_policy.as_deref().map(|text| Selection::parse(text, self.tag_order)).transpose();
         Ok(Policy {
             include: regex("--include", &self.include)?,
@@ -441,10 +444,23 @@ impl ListArguments {
             steps: self.steps,
             prerelease: self.prerelease,
             skip: self.skip.clone(),
-            selection: selection.map_err(|error| ("--tag-policy", error))?,
+            selection: selection.map_err(|error| WrongArgument::Pattern("--tag-policy", error))?,
             ..Policy::of(self.strategy)
         })
     }
+}
+
+/// An argument that is none of a policy. A pattern may be long, so the error doesn't repeat it.
+#[derive(Debug, thiserror::Error)]
+enum WrongArgument {
+    /// A pattern.
+    #[error("{0}: {1}")]
+    Pattern(&'static str, PatternError),
+    /// Steps where tags are in another order than that of versions.
+    #[error(
+        "--steps: it is about versions, and --tag-order is {0}; use --tag-order semver, or leave one of the two out"
+    )]
+    Steps(Order),
 }
 
 /// How a command prints.
@@ -765,8 +781,8 @@ fn explain_list(terminal: Terminal, arguments: &ExplainArguments) -> ExitCode {
     let image = arguments.list.image.as_deref().unwrap_or_default();
     let policy = match arguments.list.policy() {
         Ok(policy) => policy,
-        Err((name, error)) => {
-            eprintln!("image-watcher: {name}: {error}");
+        Err(error) => {
+            eprintln!("image-watcher: {error}");
             return ExitCode::from(WRONG_USAGE);
         }
     };

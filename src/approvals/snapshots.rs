@@ -64,6 +64,7 @@ pub(super) fn asked() -> Box<Asked> {
             level: Level::Minor,
             steps: None,
             missing: Vec::new(),
+            withheld: Vec::new(),
             unfit: Vec::new(),
             skipped: Vec::new(),
         }),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Candidate, Source, Undecided, prepared};
 use crate::domain::group::{Candidates, MOST_CANDIDATES};
-use crate::domain::policy::{Doubt, KnownSince, Policy, Verdict, decide, step};
+use crate::domain::policy::{Doubt, KnownSince, Policy, Refused, Verdict, decide, step};
 use crate::domain::preflight::Unfit;
 use crate::domain::reference::Tag;
 use crate::domain::standing::Standing;
@@ -28,6 +28,9 @@ pub enum Passed {
     /// The registry lists it, and has no manifest for it.
     #[error("it is listed, and has no manifest")]
     Missing,
+    /// The registry lists it, and refuses it.
+    #[error("its registry refuses it: {0}")]
+    Withheld(Refused),
     /// It was pushed again, and waits for its cooldown anew.
     #[error("it was pushed again, and waits for image-watcher/cooldown")]
     Cooling,
@@ -92,7 +95,12 @@ pub async fn confirmed<R: Registry>(
     policy: &mut Policy,
     now: DateTime<Utc>,
 ) -> Result<Result<Candidate, Passed>, RegistryError> {
-    let Some(digest) = source.digest(to).await? else { return Ok(Err(Passed::Missing)) };
+    let digest = match source.digest(to).await {
+        Ok(Some(digest)) => digest,
+        Ok(None) => return Ok(Err(Passed::Missing)),
+        Err(RegistryError::Withheld { withheld, .. }) => return Ok(Err(Passed::Withheld(withheld.refused))),
+        Err(error) => return Err(error),
+    };
     if policy.cooldown.as_ref().is_some_and(|cooldown| !cooldown.knows(to.as_str(), &digest)) {
         source.learn(to.as_str(), &digest, policy.cooldown.as_mut(), now).await;
         if policy.cooldown.as_ref().is_some_and(|cooldown| cooldown.until(to.as_str(), now).is_some()) {

@@ -25,7 +25,7 @@ use crate::domain::preflight::Preflight;
 use crate::domain::record::{AsksOnly, Record};
 use crate::domain::reference::{ImageReference, Repository, Tag};
 use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
-use crate::domain::settings::Settings;
+use crate::domain::settings::{self, Settings};
 use crate::domain::tags::TagList;
 use crate::domain::view::{Blocker, Known, Unfinished, View};
 use crate::domain::workload::{Container, Kind, Workload};
@@ -256,7 +256,8 @@ impl Look<'_> {
             }
         };
         explanation.group = self.group(workload, container).await;
-        explanation.error = workload.state("error", container).map(str::to_owned);
+        let flaw = || settings::flaw(workload, container).map(|flaw| flaw.to_string());
+        explanation.error = workload.state("error", container).map(str::to_owned).or_else(flaw);
         explanation.workload = Some(workload.id.to_string());
         explanation.mode = Some(settings.mode.as_str());
         explanation.also.extend(settings.window.as_ref().map(|_| "window"));
@@ -319,7 +320,8 @@ pub(super) fn explain_list(image: &str, tags: &TagList, policy: &Policy, all: bo
     let decision = decide(tag.as_str(), tags, policy, Ambient::system().now());
     let view = View::of(tag.as_str(), &decision, policy, None::<Mode>, None);
     let name = reference.repository().path().rsplit('/').next().unwrap_or_default();
-    Ok(Report { items: vec![Explanation::of(name, image, &view, &decision, policy)], all })
+    let error = settings::flaw_of_skipped(&policy.skip, tag).map(|flaw| flaw.to_string());
+    Ok(Report { items: vec![Explanation { error, ..Explanation::of(name, image, &view, &decision, policy) }], all })
 }
 
 /// The names of the settings beside the strategy that narrow the candidates.

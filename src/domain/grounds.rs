@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gone::Gone;
 use super::group::GroupName;
-use super::policy::{Decision, Outcome, Policy, Steps, Strategy, Verdict};
+use super::policy::{Decision, Outcome, Policy, Steps, Strategy, Verdict, Withheld};
 use super::preflight::Unfit;
 use super::tag::Level;
 
@@ -26,6 +26,9 @@ pub enum Grounds {
         /// Higher ones that are listed and have no manifest.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
+        /// Higher ones that are listed and that the registry refuses.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        withheld: Vec<Withheld>,
         /// Higher ones that would not start.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unfit: Vec<Unfit>,
@@ -41,6 +44,9 @@ pub enum Grounds {
         /// Higher ones that are listed and have no manifest.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
+        /// Higher ones that are listed and that the registry refuses.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        withheld: Vec<Withheld>,
         /// Higher ones that would not start.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unfit: Vec<Unfit>,
@@ -73,10 +79,10 @@ impl Grounds {
     pub fn of(decision: &Decision<'_>, policy: &Policy) -> Option<Self> {
         let (Outcome::Update { level, .. } | Outcome::Cooling { level, .. }) = decision.outcome() else { return None };
         let (missing, unfit, steps) = (policy.missing.clone(), policy.unfit.clone(), policy.steps);
-        let skipped = skipped(decision, policy);
+        let (skipped, withheld) = (skipped(decision, policy), policy.withheld.clone());
         Some(match level {
-            Level::Pattern => Self::HighestByPattern { steps, missing, unfit, skipped },
-            level => Self::Highest { strategy: policy.strategy, level, steps, missing, unfit, skipped },
+            Level::Pattern => Self::HighestByPattern { steps, missing, withheld, unfit, skipped },
+            level => Self::Highest { strategy: policy.strategy, level, steps, missing, withheld, unfit, skipped },
         })
     }
 
@@ -90,14 +96,14 @@ impl Grounds {
 impl fmt::Display for Grounds {
     /// A few words for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (steps, missing, unfit, skipped) = match self {
-            Self::Highest { strategy, level, steps, missing, unfit, skipped } => {
+        let (steps, missing, withheld, unfit, skipped) = match self {
+            Self::Highest { strategy, level, steps, missing, withheld, unfit, skipped } => {
                 write!(f, "highest of its family that strategy {strategy} allows ({level})")?;
-                (steps, missing, unfit, skipped)
+                (steps, missing, withheld, unfit, skipped)
             }
-            Self::HighestByPattern { steps, missing, unfit, skipped } => {
+            Self::HighestByPattern { steps, missing, withheld, unfit, skipped } => {
                 f.write_str("highest by image-watcher/tag-policy and tag-order")?;
-                (steps, missing, unfit, skipped)
+                (steps, missing, withheld, unfit, skipped)
             }
             Self::Moved { release } => {
                 let release = if *release { ": a release that was pushed again" } else { "" };
@@ -118,6 +124,7 @@ impl fmt::Display for Grounds {
         if !missing.is_empty() {
             write!(f, "; passed over, as they have no manifest: {}", missing.join(", "))?;
         }
+        withheld.iter().try_for_each(|withheld| write!(f, "; passed over: {withheld}"))?;
         unfit.iter().try_for_each(|unfit| write!(f, "; passed over: {unfit}"))?;
         if skipped.is_empty() { Ok(()) } else { write!(f, "; skipped: {}", skipped.join(", ")) }
     }
@@ -151,6 +158,7 @@ mod tests {
                     level: Level::Minor,
                     steps: None,
                     missing: Vec::new(),
+                    withheld: Vec::new(),
                     unfit: Vec::new(),
                     skipped: Vec::new(),
                 },
@@ -160,6 +168,7 @@ mod tests {
                 Grounds::HighestByPattern {
                     steps: Some(Steps::Major),
                     missing: missing(),
+                    withheld: Vec::new(),
                     unfit: Vec::new(),
                     skipped: Vec::new(),
                 },
@@ -176,6 +185,7 @@ mod tests {
             level: Level::Minor,
             steps,
             missing: missing(),
+            withheld: Vec::new(),
             unfit: Vec::new(),
             skipped: Vec::new(),
         };

@@ -559,6 +559,7 @@ pub(crate) mod tests {
                 level: Level::Minor,
                 steps: None,
                 missing: Vec::new(),
+                withheld: Vec::new(),
                 unfit: Vec::new(),
                 skipped: Vec::new(),
             }),

@@ -120,7 +120,7 @@ impl Refusal {
             | Verdict::CountedOtherwise
             | Verdict::OtherRuntime
             | Verdict::NothingToCompare => Self::OtherKind,
-            Verdict::Missing => Self::Withdrawn,
+            Verdict::Missing | Verdict::Withheld(_) => Self::Withdrawn,
             Verdict::Unreleased(standing) => Self::Unreleased(standing),
             Verdict::Unfit(flaw) => Self::Unfit(flaw.clone()),
         })

@@ -30,6 +30,7 @@ use values::{Values, excerpt, known_channels, list, skipped_otherwise};
 
 use super::group::Membership;
 use super::policy::{KnownSince, Mode, Order, Policy, Strategy, Track};
+use super::reference::Tag;
 use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
 use super::votes::Quorum;
@@ -240,6 +241,13 @@ pub fn tried(name: &str, value: &str, channels: Option<&[String]>) -> Result<(),
 /// The setting of this word that holds for a container, and what it says.
 fn strongest<'w>(workload: &'w Workload, word: &str, container: &str) -> Option<(String, &'w str)> {
     said(workload, word, container).map(|said| (said.name.to_owned(), said.value))
+}
+
+/// What is wrong with tags to skip that no workload names, for what runs: the same as of [`flaw`].
+#[must_use]
+pub fn flaw_of_skipped(skip: &[String], running: &Tag) -> Option<Problem> {
+    let value = skipped_otherwise(&skip.join(","), running)?;
+    Some(Problem::Value { name: Setting::Skip.as_str().to_owned(), value })
 }
 
 fn flaw_of_skip(workload: &Workload, container: &str) -> Option<Problem> {

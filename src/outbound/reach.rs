@@ -24,6 +24,15 @@ impl Reach {
         self == Self::Named || !is_internal(address)
     }
 
+    /// Whether a host is never reached, whoever names it: by its address, or as a name under which clouds keep credentials.
+    #[must_use]
+    pub fn is_never_reached(host: &str) -> bool {
+        match literal(host) {
+            Some(address) => !Self::Named.allows(address),
+            None => !Self::Named.allows_unseen(host),
+        }
+    }
+
     /// Whether a host may be asked for whose address only a proxy knows.
     #[must_use]
     pub fn allows_unseen(self, host: &str) -> bool {

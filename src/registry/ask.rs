@@ -175,7 +175,7 @@ impl HttpRegistry {
             let answer = self.wire.open(method.clone(), url, shown, question, patience).await?;
             match answer.status() {
                 StatusCode::UNAUTHORIZED => {}
-                StatusCode::FORBIDDEN => {
+                StatusCode::FORBIDDEN if !question.takes_refusal => {
                     answer.finish(patience).await;
                     if matches!(scheme, Some(Scheme::Bearer(_))) {
                         // A token says what its user was allowed when it was made.
@@ -269,7 +269,7 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<token::Token, RegistryError> {
         let shown = question.credential.user().map_or(Shown::Nothing, |(name, password)| Shown::User(name, password));
-        let asked = Question { operation: "token", accept: JSON, known: None, ..question };
+        let asked = Question { operation: "token", accept: JSON, known: None, takes_refusal: false, ..question };
         let service = outbound::written_host(url);
         let answer = self.wire.open(Method::GET, url, shown, asked, patience).await.map_err(|error| match error {
             RegistryError::Unreachable { operation, source, .. } => {
@@ -321,7 +321,8 @@ impl HttpRegistry {
         let mut url = match (judged, question.credential.user()) {
             (Realm::Entitled(url), _) | (Realm::Anonymous(url), None) => url,
             (Realm::Anonymous(url), Some(_)) | (Realm::Stranger(url), _) => {
-                return Err(question.unauthorized(Refusal::Stranger(outbound::written_host(&url))));
+                let refusal = challenge::of_stranger(&url, &self.base(question)?);
+                return Err(question.unauthorized(refusal));
             }
             (Realm::Refused(reason), _) => return Err(question.unauthorized(Refusal::TokenService(reason))),
         };

@@ -277,8 +277,14 @@ mod tests {
     #[test]
     fn the_last_fifth_is_not_the_schedules_and_the_last_tenth_is_left_to_those_who_pull() {
         let (repository, credential) = (Repository::parse("nginx").unwrap(), Login::Nobody);
-        let question =
-            Question { repository: &repository, credential: &credential, operation: "tags", accept: "", known: None };
+        let question = Question {
+            repository: &repository,
+            credential: &credential,
+            operation: "tags",
+            accept: "",
+            known: None,
+            takes_refusal: false,
+        };
         let waits = |left: &str, limit: &str| {
             let budgets = Budgets::default();
             if let Some(told) = told(left, limit) {
@@ -308,8 +314,14 @@ mod tests {
     fn looks_that_are_put_off_get_each_a_turn_and_nobody_waits_for_anothers_budget() {
         let (repository, nobody) = (Repository::parse("nginx").unwrap(), Login::Nobody);
         let joe = Login::Operator(User::of_host("docker.io", "joe".into(), Secret::new("pw".into())));
-        let ask =
-            |credential| Question { repository: &repository, credential, operation: "tags", accept: "", known: None };
+        let ask = |credential| Question {
+            repository: &repository,
+            credential,
+            operation: "tags",
+            accept: "",
+            known: None,
+            takes_refusal: false,
+        };
         let budgets = Budgets::default();
         budgets.learn(ask(&nobody), told("15;w=21600", "100;w=21600").unwrap(), now());
         let turns = || {
@@ -340,8 +352,14 @@ mod tests {
         let (hub, quay) = (Repository::parse("nginx").unwrap(), Repository::parse("quay.io/a/b").unwrap());
         let nobody = Login::Nobody;
         let joe = Login::Operator(User::of_host("docker.io", "joe".into(), Secret::new("pw".into())));
-        let ask =
-            |repository, credential| Question { repository, credential, operation: "tags", accept: "", known: None };
+        let ask = |repository, credential| Question {
+            repository,
+            credential,
+            operation: "tags",
+            accept: "",
+            known: None,
+            takes_refusal: false,
+        };
         let after = |seconds| now() + TimeDelta::seconds(seconds);
         let told = |seconds| Some(RetryAfter::at(after(seconds)));
         for (asked, everybody) in [(7, 7), (600, HELD_FOR_ALL)] {

@@ -2,8 +2,10 @@
 
 use url::Url;
 
+use super::Refusal;
 use super::hosts::{Hosts, authority};
 use crate::domain::reference::Repository;
+use crate::outbound::{self, Reach};
 
 /// One way that a registry offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +162,20 @@ pub(super) fn judge(realm: &str, host: &str, registry: &Url, hosts: &Hosts) -> R
     } else {
         Realm::Refused("its token service is not https")
     }
+}
+
+/// Why a token service that is not the registry's is not shown a credential. The operator is told to name it only where that
+/// helps.
+pub(super) fn of_stranger(url: &Url, registry: &Url) -> Refusal {
+    if url.host_str().is_some_and(Reach::is_never_reached) {
+        return Refusal::TokenService("its token service has a link-local address, which is never asked");
+    }
+    if url.scheme() == "https" && registry.scheme() == "http" && authority(url) == authority(registry) {
+        return Refusal::TokenService(
+            "its token service is named by https, at the host and port that are asked by plain http",
+        );
+    }
+    Refusal::Stranger(outbound::written_host(url))
 }
 
 /// Where a challenge leads.

@@ -48,6 +48,12 @@ impl Tags {
         self.wanted.filter().keeps(tag)
     }
 
+    /// Whether nothing was listed, wanted or not.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.listed() == 0
+    }
+
     /// Whether a tag that is wanted is in the list.
     #[must_use]
     pub fn has(&self, tag: &str) -> bool {

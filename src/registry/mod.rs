@@ -45,6 +45,7 @@ mod tries_tests;
 mod turning;
 mod unchanged;
 mod wire;
+mod withheld;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -65,7 +66,7 @@ pub use report::{BudgetReport, CeilingReport, NO_ANSWER, RegistryReport};
 pub use speech::Pushed;
 pub use wire::Observer;
 
-use crate::domain::policy::Wanted;
+use crate::domain::policy::{Wanted, Withheld};
 use crate::domain::preflight::Platform;
 use crate::domain::preflight::image::Found;
 use crate::domain::reference::{Digest, Repository, Tag};
@@ -153,6 +154,14 @@ pub enum RegistryError {
         operation: &'static str,
         /// What is wrong with the answer.
         reason: String,
+    },
+    /// The registry lists a version, and refuses it to whom it gave the list, as one that a scanner found something in.
+    #[error("{host} lists {}, and refuses it: {}", withheld.tag, withheld.refused)]
+    Withheld {
+        /// The registry.
+        host: String,
+        /// Which, and how.
+        withheld: Withheld,
     },
     /// The registry does not know the question, and will not tomorrow.
     #[error("{host} does not answer {operation}: status {status}")]
@@ -252,6 +261,7 @@ impl RegistryError {
             Self::Blocked { .. } => "blocked",
             Self::LeftAlone { .. } => "left_alone",
             Self::TooManyTags { .. } => "too_many_tags",
+            Self::Withheld { .. } => "withheld",
             Self::Unusable { .. } | Self::NotSupported { .. } => "unusable",
         }
     }

@@ -33,6 +33,11 @@ pub(super) trait Ask: Sync {
 
     /// Whether nobody else needs to be asked.
     fn is_found(answer: &Self::Answer) -> bool;
+
+    /// The same of what a mirror answers, which may be behind the registry itself.
+    fn is_found_at_mirror(&self, answer: &Self::Answer) -> bool {
+        Self::is_found(answer)
+    }
 }
 
 /// The tags of which something is wanted.
@@ -54,6 +59,11 @@ impl Ask for List<'_> {
 
     fn is_found(_: &Tags) -> bool {
         true
+    }
+
+    /// What is empty, or lacks a tag that runs, would not be believed.
+    fn is_found_at_mirror(&self, tags: &Tags) -> bool {
+        !tags.is_empty() && self.0.running().all(|running| tags.has(running))
     }
 }
 
@@ -172,7 +182,10 @@ impl Registry for HttpRegistry {
         tag: &Tag,
         credential: &Credential,
     ) -> Result<Option<Digest>, RegistryError> {
-        Box::pin(self.ask_all(repository, credential, PointsTo(tag))).await
+        match Box::pin(self.ask_all(repository, credential, PointsTo(tag))).await {
+            Err(error) => Err(Box::pin(self.or_withheld(error, repository, tag, credential)).await),
+            found => found,
+        }
     }
 
     async fn pushed(&self, repository: &Repository, tag: &Tag, credential: &Credential) -> Option<Pushed> {

@@ -18,25 +18,46 @@ struct Refused {
 #[derive(Deserialize)]
 struct Said {
     code: Option<String>,
+    message: Option<String>,
 }
 
+/// So much of a registry's own words is shown, in characters.
+const MOST_SHOWN: usize = 200;
+
 /// Whether an answer says of the whole repository that it is not there, and not of what was asked for in it.
-pub(super) async fn tells_of_repository(
-    mut answer: Incoming<'_>,
-    patience: &mut Patience,
-) -> Result<bool, RegistryError> {
+pub(super) async fn tells_of_repository(answer: Incoming<'_>, patience: &mut Patience) -> Result<bool, RegistryError> {
+    Ok(is_of_repository(&beginning(answer, patience).await?))
+}
+
+/// The first code and message of a refusal, where it has any.
+pub(super) async fn words(answer: Incoming<'_>, patience: &mut Patience) -> Result<Option<String>, RegistryError> {
+    Ok(words_of(&beginning(answer, patience).await?))
+}
+
+/// The whole body; nothing of one that is too long.
+async fn beginning(mut answer: Incoming<'_>, patience: &mut Patience) -> Result<Vec<u8>, RegistryError> {
     let mut bytes = Vec::new();
     while bytes.len() <= MOST_BYTES {
-        let Some(chunk) = answer.chunk(patience).await? else { return Ok(is_of_repository(&bytes)) };
+        let Some(chunk) = answer.chunk(patience).await? else { return Ok(bytes) };
         bytes.extend_from_slice(chunk.as_ref());
     }
     answer.finish(patience).await;
-    Ok(false)
+    Ok(Vec::new())
+}
+
+fn said(body: &[u8]) -> Vec<Said> {
+    serde_json::from_slice::<Refused>(body).map(|refused| refused.errors).unwrap_or_default()
 }
 
 fn is_of_repository(body: &[u8]) -> bool {
-    let said = serde_json::from_slice::<Refused>(body).map(|refused| refused.errors).unwrap_or_default();
-    said.iter().filter_map(|one| one.code.as_deref()).any(|code| OF_REPOSITORY.contains(&code))
+    said(body).iter().filter_map(|one| one.code.as_deref()).any(|code| OF_REPOSITORY.contains(&code))
+}
+
+fn words_of(body: &[u8]) -> Option<String> {
+    let first = said(body).into_iter().next()?;
+    let words: Vec<String> = [first.code, first.message].into_iter().flatten().filter(|it| !it.is_empty()).collect();
+    let shown = words.join(": ").chars().filter(|c| !c.is_control()).take(MOST_SHOWN).collect::<String>();
+    (!shown.is_empty()).then_some(shown)
 }
 
 #[cfg(test)]

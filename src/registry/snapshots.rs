@@ -1,6 +1,7 @@
 //! What people are told of a registry that gives no answer.
 
 use super::*;
+use crate::domain::policy::Refused;
 use crate::domain::secret::Secret;
 
 const HOST: &str = "registry.example.com";
@@ -35,6 +36,13 @@ fn errors() -> Vec<RegistryError> {
         RegistryError::Blocked { host: "registry.example.com:443".into() },
         RegistryError::LeftAlone { host: HOST.into(), until: DateTime::UNIX_EPOCH },
         RegistryError::TooManyTags { repository: "registry.example.com/shop/web".into(), most: 8 << 20 },
+        RegistryError::Withheld {
+            host: HOST.into(),
+            withheld: Withheld {
+                tag: "1.1.0".into(),
+                refused: Refused { status: 403, said: Some("DENIED: blocked by policy".into()) },
+            },
+        },
         RegistryError::Unusable { host: HOST.into(), operation: "digest", reason: "status 500".into() },
     ]
 }

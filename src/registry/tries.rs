@@ -52,10 +52,13 @@ impl HttpRegistry {
         let (operation, accept) = (A::OPERATION, A::ACCEPT);
         let mut tries = self.tries(repository, credential).await?;
         for (mirror, credential) in &self.wire.hosts().mirrors(repository) {
-            let question = Question { repository: mirror, credential, operation, accept, known: None };
+            let question =
+                Question { repository: mirror, credential, operation, accept, known: None, takes_refusal: false };
             match asks.ask(self, question, false).await {
-                Ok(answer) if A::is_found(&answer) => return Ok(answer),
-                Ok(_) => {}
+                Ok(answer) if asks.is_found_at_mirror(&answer) => return Ok(answer),
+                Ok(_) => {
+                    tracing::debug!(%mirror, "the mirror has it not, or only a part; the next is asked");
+                }
                 Err(error) => {
                     tracing::debug!(%mirror, error = %chain(&error), "the mirror gives no answer; the next is asked");
                 }
@@ -123,7 +126,7 @@ impl<T> Tries<'_, T> {
     /// The question, of whose turn it is.
     pub(super) fn question(&self, operation: &'static str, accept: &'static str) -> Question<'_> {
         let credential = self.logins.get(self.at).unwrap_or(&Login::Nobody);
-        Question { repository: self.repository, credential, operation, accept, known: None }
+        Question { repository: self.repository, credential, operation, accept, known: None, takes_refusal: false }
     }
 
     /// Takes what somebody's question came to: the answer, or `None` where it is to be asked once more.

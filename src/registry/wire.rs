@@ -84,6 +84,8 @@ pub(super) struct Question<'q> {
     pub(super) accept: &'static str,
     /// The entity tag of the answer that is known.
     pub(super) known: Option<&'q str>,
+    /// Whether a 403 is an answer, as where it is asked what stands in it.
+    pub(super) takes_refusal: bool,
 }
 
 impl Question<'_> {

@@ -19,7 +19,7 @@ use crate::domain::group::Member;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::Record;
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
-use crate::domain::settings::{Bounds, Settings};
+use crate::domain::settings::{self, Bounds, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{CameTo, Cause, Known, LastLook, Seen, Status, View};
 use crate::domain::workload::Workload;
@@ -161,6 +161,9 @@ impl<R: Registry> Look<'_, R> {
         if settings.is_disabled() {
             return row_of(row.is(State::Ignored, "disabled".into()));
         }
+        // What the service says of it is on the workload, where there is a service.
+        let flaw = || settings::flaw(workload, &container.name).map(|flaw| flaw.to_string());
+        row.error = row.error.or_else(flaw);
         let Some(tag) = image.running_tag() else {
             let row = row.is(State::Ignored, "a digest without a tag: nothing to compare".into());
             let looked = LastLook::answered(self.ambient.now(), CameTo::Nothing);

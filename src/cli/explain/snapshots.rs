@@ -75,6 +75,30 @@ fn documents() {
     insta::assert_snapshot!(told);
 }
 
+/// Steps are of versions, and one who asks for another order is told so, as a workload is.
+#[test]
+fn steps_and_another_order_are_no_policy() {
+    use clap::Parser as _;
+    let is_one = |order: &str| {
+        let words =
+            "image-watcher explain --image x/y:1.2.0 --tags - --tag-policy=semver:>=1.2 --steps minor --tag-order";
+        let cli = crate::cli::Cli::try_parse_from(words.split(' ').chain([order])).unwrap();
+        let Some(crate::cli::Command::Explain(arguments)) = cli.command else { panic!("{order}") };
+        arguments.list.policy().is_ok()
+    };
+    assert_eq!(["semver", "alphabetical", "numeric"].map(is_one), [true, false, false]);
+}
+
+#[test]
+fn what_is_skipped_otherwise_than_it_is_written_is_told() {
+    let of = |skip: &str| {
+        let policy = Policy { skip: vec![skip.to_owned()], ..Policy::of(Strategy::Minor) };
+        explain_list("shop/web:1.2.3", &tags(), &policy, false).unwrap().print(Output::Table, Form::default())
+    };
+    assert!(of("v1.3.0").contains("image-watcher/skip"), "{}", of("v1.3.0"));
+    assert!(!of("1.3.0").contains("image-watcher/skip: "), "{}", of("1.3.0"));
+}
+
 #[test]
 fn what_can_not_be_explained() {
     let words = |words: &[&str]| {

@@ -19,6 +19,7 @@ mod step;
 mod steps;
 mod verdict;
 mod wanted;
+mod withheld;
 mod words;
 mod years;
 
@@ -31,6 +32,7 @@ pub use requirement::{Requirement, RequirementError};
 pub use step::{is_older, step};
 pub use verdict::{Unmatched, Verdict};
 pub use wanted::{Coverage, Filter, Wanted, WantedCounts};
+pub use withheld::{Refused, Withheld};
 pub use words::{Mode, Order, Steps, Strategy, Track, UnknownWord};
 
 use chrono::{DateTime, Utc};
@@ -62,6 +64,8 @@ pub struct Policy {
     pub cooldown: Option<Cooldown>,
     /// Tags that are listed and have no manifest, as far as that was asked.
     pub missing: Vec<String>,
+    /// Tags that are listed and that the registry refuses, as far as that was asked.
+    pub withheld: Vec<Withheld>,
     /// Tags whose project marks them as prereleases or took their release back, as far as that was asked.
     pub unreleased: Vec<(String, Standing)>,
     /// Versions that would not start, as far as that was looked at.
@@ -83,6 +87,7 @@ impl Policy {
             skip: Vec::new(),
             cooldown: None,
             missing: Vec::new(),
+            withheld: Vec::new(),
             unreleased: Vec::new(),
             unfit: Vec::new(),
         }
@@ -134,6 +139,9 @@ impl Policy {
     fn waits<'t>(&'t self, tag: &str, now: DateTime<Utc>) -> Option<Verdict<'t>> {
         if self.missing.iter().any(|missing| missing == tag) {
             return Some(Verdict::Missing);
+        }
+        if let Some(withheld) = self.withheld.iter().find(|withheld| withheld.tag == tag) {
+            return Some(Verdict::Withheld(&withheld.refused));
         }
         if let Some((_, standing)) = self.unreleased.iter().find(|(unreleased, _)| unreleased == tag) {
             return Some(Verdict::Unreleased(*standing));

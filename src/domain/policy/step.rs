@@ -16,6 +16,7 @@ pub fn step(from: &str, to: &str, policy: &Policy) -> Option<Level> {
         cooldown: None,
         skip: Vec::new(),
         missing: Vec::new(),
+        withheld: Vec::new(),
         unreleased: Vec::new(),
         ..policy.clone()
     };

@@ -49,7 +49,12 @@ impl<'q> NextStep<'q> {
     {
         let could = matches!(
             verdict,
-            Ok(_) | Err(Verdict::Cooldown { .. } | Verdict::Missing | Verdict::Unreleased(_) | Verdict::Unfit(_))
+            Ok(_)
+                | Err(Verdict::Cooldown { .. }
+                    | Verdict::Missing
+                    | Verdict::Withheld(_)
+                    | Verdict::Unreleased(_)
+                    | Verdict::Unfit(_))
         );
         if could && self.is_before(numbers) { Err(Verdict::BehindStep { first: self.first }) } else { verdict }
     }
@@ -82,9 +87,14 @@ impl<'q> Search<'q> {
     pub(super) fn add<T>(&mut self, tag: &'q str, numbers: Numbers<'q>, verdict: &Result<T, Verdict<'_>>) {
         let holds_up = match verdict {
             Err(Verdict::Unfit(flaw)) if !flaw.may_pass() => self.steps.compare(numbers, self.running).is_gt(),
-            Ok(_) | Err(Verdict::Cooldown { .. } | Verdict::Missing | Verdict::Unreleased(_) | Verdict::Unfit(_)) => {
-                true
-            }
+            Ok(_)
+            | Err(
+                Verdict::Cooldown { .. }
+                | Verdict::Missing
+                | Verdict::Withheld(_)
+                | Verdict::Unreleased(_)
+                | Verdict::Unfit(_),
+            ) => true,
             Err(Verdict::Skipped) => self.steps.compare(numbers, self.running).is_gt(),
             Err(_) => false,
         };

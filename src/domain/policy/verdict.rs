@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::Counts;
+use super::{Counts, Refused};
 use crate::domain::preflight::Flaw;
 use crate::domain::standing::Standing;
 use crate::domain::tag::{Difference, Level};
@@ -76,6 +76,8 @@ pub enum Verdict<'t> {
     WithoutLevel,
     /// It is listed, and the registry has no manifest for it.
     Missing,
+    /// It is listed, and the registry refuses it to whom it gives the list.
+    Withheld(&'t Refused),
     /// Its project marks it as a prerelease, or took its release back.
     Unreleased(Standing),
     /// It would not start, or may not be written.
@@ -120,6 +122,7 @@ impl Verdict<'_> {
             | Self::Running
             | Self::NotNewer
             | Self::Missing
+            | Self::Withheld(_)
             | Self::NothingToCompare => "S8",
             Self::NotIncluded => "include",
             Self::Excluded => "exclude",
@@ -164,6 +167,7 @@ impl Verdict<'_> {
             Self::AboveStrategy(_) => "above_strategy",
             Self::WithoutLevel => "without_level",
             Self::Missing => "missing",
+            Self::Withheld(_) => "withheld",
             Self::Unreleased(_) => "unreleased",
             Self::Unfit(flaw) => flaw.word(),
             Self::Skipped => "skipped",
@@ -194,6 +198,7 @@ impl Verdict<'_> {
                 | Self::BehindStep { .. }
                 | Self::WithoutLevel
                 | Self::Missing
+                | Self::Withheld(_)
                 | Self::Unreleased(_)
                 | Self::Unfit(_)
                 | Self::Prerelease
@@ -219,6 +224,7 @@ impl fmt::Display for Verdict<'_> {
             Self::OtherFamily(difference) => return write!(f, "{difference}"),
             Self::BehindStep { first } => return write!(f, "behind a step: {first} first"),
             Self::Unreleased(standing) => return write!(f, "{standing}"),
+            Self::Withheld(refused) => return write!(f, "its registry refuses it: {refused}"),
             Self::Unfit(flaw @ Flaw::Admission(_)) => return write!(f, "{flaw}"),
             Self::Unfit(flaw) => return write!(f, "it would not start: {flaw}"),
             Self::Lower(_) => "lower than the one that is taken",

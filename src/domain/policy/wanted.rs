@@ -113,6 +113,11 @@ impl Wanted {
         Filter { lines: self.lines.iter().map(Reading::of).collect(), running: Some(&self.running) }
     }
 
+    /// The tags that run, and are compared with others.
+    pub fn running(&self) -> impl Iterator<Item = &str> {
+        self.running.iter().map(String::as_str)
+    }
+
     /// Whether what this keeps is enough to decide for a running tag under a policy.
     #[must_use]
     pub fn coverage(&self, running: &str, policy: &Policy) -> Coverage {

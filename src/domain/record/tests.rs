@@ -331,6 +331,7 @@ fn own_question(container: u8, n: u8) -> Question {
         level: Level::Minor,
         steps: None,
         missing: Vec::new(),
+        withheld: Vec::new(),
         unfit: Vec::new(),
         skipped: Vec::new(),
     };

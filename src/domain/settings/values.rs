@@ -143,6 +143,7 @@ impl Values {
                 skip: self.skip.strongest().unwrap_or_default(),
                 cooldown: self.cooldown.strongest().map(|length| Cooldown::new(length, KnownSince::default())),
                 missing: Vec::new(),
+                withheld: Vec::new(),
                 unreleased: Vec::new(),
                 unfit: Vec::new(),
             },

@@ -11,20 +11,20 @@ use crate::domain::fleet::brake::COUNTED;
 use crate::domain::fleet::{Asks, Failed, Stopped};
 use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
-use crate::domain::policy::Steps;
+use crate::domain::policy::{Refused, Steps, Withheld};
 use crate::domain::preflight::Unfit;
 
 /// What speaks for a version.
 pub(super) fn grounds(grounds: &Grounds) -> String {
     match grounds {
-        Grounds::Highest { strategy, level, steps, missing, unfit, skipped } => {
+        Grounds::Highest { strategy, level, steps, missing, withheld, unfit, skipped } => {
             let level = how_far(*level);
             let best = format!("la plus haute de sa famille que la stratégie {strategy} autorise ({level})");
-            best + &beside(*steps, (missing.as_slice(), unfit.as_slice()), skipped)
+            best + &beside(*steps, &PassedOver { missing, withheld, unfit, skipped })
         }
-        Grounds::HighestByPattern { steps, missing, unfit, skipped } => {
+        Grounds::HighestByPattern { steps, missing, withheld, unfit, skipped } => {
             let best = "la plus haute selon image-watcher/tag-policy et tag-order".to_owned();
-            best + &beside(*steps, (missing.as_slice(), unfit.as_slice()), skipped)
+            best + &beside(*steps, &PassedOver { missing, withheld, unfit, skipped })
         }
         Grounds::Group { name, members: 1 } => format!("la version la plus récente du seul conteneur du groupe {name}"),
         Grounds::Group { name, members } => {
@@ -39,8 +39,16 @@ pub(super) fn grounds(grounds: &Grounds) -> String {
     }
 }
 
+/// Newer versions that were not taken, and why.
+struct PassedOver<'p> {
+    missing: &'p [String],
+    withheld: &'p [Withheld],
+    unfit: &'p [Unfit],
+    skipped: &'p [String],
+}
+
 /// What was not jumped over, and what was passed over.
-fn beside(steps: Option<Steps>, (missing, unfit): (&[String], &[Unfit]), skipped: &[String]) -> String {
+fn beside(steps: Option<Steps>, &PassedOver { missing, withheld, unfit, skipped }: &PassedOver<'_>) -> String {
     let mut told = match steps {
         Some(Steps::Major) => ", sans sauter de version majeure".to_owned(),
         Some(Steps::Minor) => ", sans sauter de version mineure".to_owned(),
@@ -49,6 +57,10 @@ fn beside(steps: Option<Steps>, (missing, unfit): (&[String], &[Unfit]), skipped
     if !missing.is_empty() {
         let passed_over = if missing.len() == 1 { "écartée" } else { "écartées" };
         let _ = write!(told, "\u{a0}; {passed_over}, faute de manifeste\u{a0}: {}", missing.join(", "));
+    }
+    for Withheld { tag, refused: Refused { status, said } } in withheld {
+        let said = said.as_ref().map(|said| format!(", {}", quoted(said))).unwrap_or_default();
+        let _ = write!(told, "\u{a0}; écartée\u{a0}: {tag}, que son registre refuse (statut {status}{said})");
     }
     for one in unfit {
         let _ = write!(told, "\u{a0}; écartée\u{a0}: {}", unfit_version(one));
@@ -132,6 +144,7 @@ mod tests {
             level: Level::Minor,
             steps,
             missing: missing.iter().map(|tag| (*tag).to_owned()).collect(),
+            withheld: Vec::new(),
             unfit: unfit.to_vec(),
             skipped: Vec::new(),
         };
@@ -147,6 +160,7 @@ mod tests {
             Grounds::HighestByPattern {
                 steps: None,
                 missing: Vec::new(),
+                withheld: Vec::new(),
                 unfit: vec![unfit],
                 skipped: vec!["1.5.0".into()],
             },

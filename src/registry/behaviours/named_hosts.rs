@@ -39,6 +39,20 @@ async fn a_mirror_is_asked_first_and_never_with_the_registrys_credential() {
     assert_eq!(mirror.asked().len(), asked);
 }
 
+/// A cache that has nothing yet, or is behind: what would not be believed of it is no answer, as its 404 is none.
+#[tokio::test]
+async fn a_mirror_whose_list_would_not_be_believed_is_passed_over() {
+    for listed in [&[][..], &["0.9.0"], &["1.1.0"]] {
+        let mirror = Player::start(move |_, _| tags(listed)).await;
+        let player = Player::start(|_, _| tags(&ALL)).await;
+        let mut host = RegistryHost::in_plain_http(&player.host).unwrap();
+        host.mirrors = vec![mirror.host.clone()];
+        let registry = client_of(RegistryConfig::of(vec![host, RegistryHost::in_plain_http(&mirror.host).unwrap()]));
+        assert_eq!(looked(&registry, &player, &joe()).await.unwrap(), "1.1.0", "{listed:?}");
+        assert_eq!((mirror.asked().len(), player.asked().len()), (1, 1), "{listed:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_ceiling_sends_away_before_a_question_and_never_within_one() {
     let player = Player::start(|_, _| tags(&ALL)).await;

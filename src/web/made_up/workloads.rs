@@ -162,6 +162,7 @@ impl One {
             level: self.level,
             steps: None,
             missing: vec![],
+            withheld: Vec::new(),
             unfit: vec![],
             skipped: vec![],
         };

@@ -258,6 +258,7 @@ impl<'q> Decision<'q> {
                 | Verdict::BehindSecond
                 | Verdict::BehindStep { .. }
                 | Verdict::Missing
+                | Verdict::Withheld(_)
                 | Verdict::Unreleased(_)
                 | Verdict::Unfit(_),
                 true,

@@ -6,6 +6,7 @@ use crate::domain::policy::Counts;
 #[test]
 fn verdicts() {
     use Difference::{Commit, MaybeVariant, Precision, Prefix, Scheme, Variant, Year};
+    let refused = Refused { status: 403, said: Some("DENIED: blocked by policy".into()) };
     let admission = Flaw::Admission("1.0.2 is not signed".into());
     let all = [
         Verdict::Taken(Level::Minor),
@@ -39,6 +40,7 @@ fn verdicts() {
         Verdict::AboveStrategy(Level::Major),
         Verdict::WithoutLevel,
         Verdict::Missing,
+        Verdict::Withheld(&refused),
         Verdict::Unreleased(Standing::Prerelease),
         Verdict::Unreleased(Standing::Withdrawn),
         Verdict::Unfit(&Flaw::NoManifest),
