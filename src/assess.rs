@@ -372,13 +372,14 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::domain::policy::{Cooldown, KnownSince, Order, Selection, Strategy, Wanted};
+    use crate::domain::policy::{Cooldown, KnownSince, Order, Refused, Selection, Strategy, Wanted, Withheld};
     use crate::domain::preflight::Platform;
     use crate::domain::preflight::image::Found;
     use crate::domain::preflight::image::tests::fine;
     use crate::registry::{Extent, Labels};
 
     /// Has a manifest for some tags, and remembers what it was asked.
+    #[derive(Default)]
     struct Shelf {
         whole: &'static [&'static str],
         asked: Mutex<Vec<String>>,
@@ -386,6 +387,8 @@ mod tests {
         pushed: BTreeMap<&'static str, i64>,
         /// Tags whose manifests are gone.
         broken: &'static [&'static str],
+        /// Tags that it lists and refuses.
+        refused: &'static [&'static str],
     }
 
     impl Registry for Shelf {
@@ -395,6 +398,10 @@ mod tests {
 
         async fn digest(&self, _: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
             self.asked.lock().unwrap().push(tag.to_string());
+            if self.refused.contains(&tag.as_str()) {
+                let withheld = Withheld { tag: tag.to_string(), refused: Refused { status: 451, said: None } };
+                return Err(RegistryError::Withheld { host: "r.example".into(), withheld });
+            }
             Ok(self.whole.contains(&tag.as_str()).then(|| Digest::of(tag.as_str().as_bytes())))
         }
 
@@ -431,7 +438,7 @@ mod tests {
 
     /// The tag that is chosen, or why none; and what the registry was asked.
     async fn chosen(whole: &'static [&'static str], list: &[&str]) -> (Result<Option<String>, String>, Vec<String>) {
-        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new(), broken: &[] };
+        let shelf = Shelf { whole, ..Shelf::default() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
         let source = Source::new(&shelf, &repository, &credential);
         let policy = Policy::of(Strategy::All);
@@ -466,10 +473,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_next_best_is_taken_for_what_its_registry_refuses() {
+        let shelf = Shelf { whole: &["1.0.5"], refused: &["1.1.0"], ..Shelf::default() };
+        let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
+        let source = Source::new(&shelf, &repository, &credential);
+        let (now, mut policy) = (DateTime::UNIX_EPOCH, Policy::of(Strategy::Minor));
+        let tags = Tags::of(&repository, &Wanted::everything(), &["1.0.0", "1.0.5", "1.1.0"]);
+        let conclude = |decision: &Decision<'_>, policy: &Policy, _: Option<Candidate>| {
+            let why = crate::domain::grounds::Grounds::of(decision, policy).map(|why| why.to_string());
+            (decision.chosen().map(|tag| tag.to_string()), why.unwrap_or_default())
+        };
+        let (taken, why) = version(&source, "1.0.0", &tags, &policy, now, || None, conclude).await.unwrap();
+        assert_eq!(taken.as_deref(), Some("1.0.5"));
+        assert!(why.ends_with("; passed over: its registry refuses 1.1.0: status 451"), "{why}");
+        let (running, to) = (Tag::parse("1.0.0").unwrap(), Tag::parse("1.1.0").unwrap());
+        let of_group = group::confirmed(&source, &running, &to, &mut policy, now).await.unwrap();
+        assert_eq!(of_group.unwrap_err().to_string(), "its registry refuses it: status 451");
+    }
+
+    #[tokio::test]
     async fn the_next_best_is_taken_for_what_would_not_start() {
         let all = &["1.0.1", "1.0.2", "1.0.3", "1.0.4"];
         let chosen = async |broken: &'static [&'static str]| {
-            let shelf = Shelf { whole: all, asked: Mutex::default(), pushed: BTreeMap::new(), broken };
+            let shelf = Shelf { whole: all, broken, ..Shelf::default() };
             let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
             let workload = crate::domain::workload::tests::workload(&[("web", "web:1.0.0")], &[]);
             let image = crate::domain::reference::ImageReference::parse("web:1.0.0").unwrap();
@@ -507,8 +533,7 @@ mod tests {
         const DAY: i64 = 1_795_000_000;
         let all = &["build-a", "build-b", "build-c", "other"];
         let chosen = async |pushed: &[(&'static str, i64)], running: &str| {
-            let shelf =
-                Shelf { whole: all, asked: Mutex::default(), pushed: pushed.iter().copied().collect(), broken: &[] };
+            let shelf = Shelf { whole: all, pushed: pushed.iter().copied().collect(), ..Shelf::default() };
             let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
             let source = Source::new(&shelf, &repository, &credential);
             let selection = Some(Selection::parse("glob:build-*", Order::Newest).unwrap());
@@ -542,7 +567,7 @@ mod tests {
         known: KnownSince,
         now: i64,
     ) -> (Option<String>, KnownSince) {
-        let shelf = Shelf { whole, asked: Mutex::default(), pushed: BTreeMap::new(), broken: &[] };
+        let shelf = Shelf { whole, ..Shelf::default() };
         let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
         let source = Source::new(&shelf, &repository, &credential);
         let cooldown = Some(Cooldown::new(TimeDelta::hours(24), known));

@@ -4,55 +4,39 @@ use super::*;
 
 const INDEX: &[u8] = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
-/// What 1.0.0 goes to, and why, where one version is answered with this status.
-async fn passed_over(status: u16, body: &'static str) -> Result<(Option<String>, String), crate::assess::Undecided> {
-    let player = Player::start(move |asked, _| match &*asked.path {
-        LIST => tags(&["1.0.0", "1.0.5", "1.1.0"]),
-        path if path.ends_with("/1.1.0") => reply(status).with("Content-Type", "application/json").body(body),
-        _ => reply(200).with("Docker-Content-Digest", Digest::of(INDEX).as_str()).body(INDEX),
-    })
-    .await;
-    let (registry, repository, nobody) = (client(&[&player]), player.repository(), Credential::default());
-    let (policy, mut wanted) = (Policy::of(Strategy::Minor), Wanted::default());
-    wanted.add("1.0.0", &policy);
-    let list = registry.tags(&repository, &nobody, &wanted).await.unwrap();
-    let source = crate::assess::Source::new(&registry, &repository, &nobody);
-    let conclude = |decision: &crate::domain::policy::Decision<'_>, policy: &Policy, _| {
-        let why = crate::domain::grounds::Grounds::of(decision, policy).map(|why| why.to_string());
-        (decision.chosen().map(|tag| tag.to_string()), why.unwrap_or_default())
-    };
-    crate::assess::version(&source, "1.0.0", &list, &policy, DateTime::UNIX_EPOCH, || None, conclude).await
-}
-
 /// As scanners and quarantines before a registry do with what they found something in.
 #[tokio::test]
-async fn a_version_that_its_registry_withholds_is_passed_over_with_its_reason() {
+async fn a_version_that_its_registry_refuses_is_told_from_a_credential_that_is_no_good() {
     const DENIED: &str = r#"{"errors":[{"code":"DENIED","message":"blocked by policy: CVE-2025-1234"}]}"#;
-    for (status, body, told) in [
-        (403, DENIED, "its registry refuses 1.1.0: status 403, DENIED: blocked by policy: CVE-2025-1234"),
-        (404, DENIED, "its registry refuses 1.1.0: status 404, DENIED: blocked by policy: CVE-2025-1234"),
-        (410, "", "its registry refuses 1.1.0: status 410"),
-        (412, DENIED, "its registry refuses 1.1.0: status 412, DENIED: blocked by policy: CVE-2025-1234"),
-        (451, "<html>", "its registry refuses 1.1.0: status 451"),
+    let told = async |status: u16, body: &'static str, of_list: u16| {
+        let player = Player::start(move |asked, _| match &*asked.path {
+            LIST if of_list == 200 => tags(&ALL),
+            LIST => reply(of_list),
+            _ => reply(status).with("Content-Type", "application/json").body(body),
+        })
+        .await;
+        digest(&player).await.unwrap_err()
+    };
+    for (status, body, why) in [
+        (403, DENIED, "refuses it: status 403, DENIED: blocked by policy: CVE-2025-1234"),
+        (404, DENIED, "refuses it: status 404, DENIED: blocked by policy: CVE-2025-1234"),
+        (410, "", "refuses it: status 410"),
+        (412, DENIED, "refuses it: status 412, DENIED: blocked by policy: CVE-2025-1234"),
+        (451, "<html>", "refuses it: status 451"),
     ] {
-        let (taken, why) = passed_over(status, body).await.unwrap();
-        assert_eq!(taken.as_deref(), Some("1.0.5"), "{status}");
-        assert!(why.ends_with(&format!("; passed over: {told}")), "{status}: {why}");
+        let error = told(status, body, 200).await;
+        assert!(error.reason() == "withheld" && error.to_string().ends_with(why), "{status}: {error}");
     }
-    for (status, word) in [(401, "unauthorized"), (500, "unusable"), (418, "unusable")] {
-        assert_eq!(passed_over(status, DENIED).await.unwrap_err().word(), word, "{status}");
+    for (status, of_list, word) in [
+        (401, 200, "unauthorized"),
+        (500, 200, "unusable"),
+        (418, 200, "unusable"),
+        (403, 403, "unauthorized"),
+        (403, 401, "unauthorized"),
+        (404, 404, "unknown_repository"),
+    ] {
+        assert_eq!(told(status, DENIED, of_list).await.reason(), word, "{status}, and {of_list} of the list");
     }
-}
-
-#[tokio::test]
-async fn a_version_that_a_group_chose_is_passed_over_where_it_is_withheld() {
-    let player = Player::start(|asked, _| if asked.path == LIST { tags(&ALL) } else { reply(451) }).await;
-    let (registry, repository, nobody) = (client(&[&player]), player.repository(), Credential::default());
-    let source = crate::assess::Source::new(&registry, &repository, &nobody);
-    let (running, to) = (Tag::parse("1.0.0").unwrap(), Tag::parse("1.1.0").unwrap());
-    let mut policy = Policy::of(Strategy::Minor);
-    let passed = crate::assess::group::confirmed(&source, &running, &to, &mut policy, DateTime::UNIX_EPOCH).await;
-    assert_eq!(passed.unwrap().unwrap_err().to_string(), "its registry refuses it: status 451");
 }
 
 #[tokio::test]
