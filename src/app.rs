@@ -33,7 +33,7 @@ use crate::api::{self, Api, Census, Pulse};
 use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
-use crate::cluster::lease::{Election, Holding, pod_name};
+use crate::cluster::lease::{Election, Holding, lease_of, pod_name};
 use crate::cluster::{
     Cluster as _, ClusterConfig, Following, GRACE, Hints, Index, KubeCluster, Namespaces, Scope, Scopes, Watching,
     WorkloadEvent, Writer,
@@ -291,12 +291,14 @@ impl Ground {
 
     /// Who does what one does alone: the holder of a Lease, where the queue is one that several replicas share.
     fn spawn_election(&self, tasks: &mut Tasks) -> Holding {
-        if matches!(self.config.queue, QueueConfig::Sqlite) {
+        let QueueConfig::Nats(nats) = &self.config.queue else {
             self.metrics.holder.set(1);
             return Holding::always(self.stop.clone());
-        }
+        };
+        let lease = lease_of(&nats.buckets);
+        let of = (self.namespace.as_str(), lease.as_str());
         let around = (self.ambient.clone(), self.metrics.clone());
-        let (election, holding) = Election::new(self.client.clone(), &self.namespace, &pod_name(), around, &self.stop);
+        let (election, holding) = Election::new(self.client.clone(), of, &pod_name(), around, &self.stop);
         spawn(tasks, "election", election.run(self.stop.clone()));
         holding
     }

@@ -20,7 +20,6 @@ use super::apply::{Failed, within};
 use super::discovery::installed;
 use super::index::{Hints, Index};
 use super::kinds::Row;
-use super::lease::LEASE;
 use super::scopes::Scope;
 use super::verb::Verb;
 use crate::domain::workload::{Kind, WorkloadId};
@@ -51,8 +50,8 @@ pub enum Object {
     Secret(Box<str>),
     /// All service accounts.
     ServiceAccounts,
-    /// The Lease of the service.
-    Lease,
+    /// The Lease by which replicas agree, by its name.
+    Lease(Box<str>),
     /// Questions whose token it is.
     TokenReviews,
     /// Questions what somebody may do.
@@ -66,7 +65,7 @@ impl Object {
             Self::Jobs => "batch",
             Self::Events => "events.k8s.io",
             Self::Secret(_) | Self::ServiceAccounts | Self::Pods => "",
-            Self::Lease => "coordination.k8s.io",
+            Self::Lease(_) => "coordination.k8s.io",
             Self::TokenReviews => "authentication.k8s.io",
             Self::SubjectAccessReviews => "authorization.k8s.io",
         }
@@ -80,7 +79,7 @@ impl Object {
             Self::Pods => "pods",
             Self::Secret(_) => "secrets",
             Self::ServiceAccounts => "serviceaccounts",
-            Self::Lease => "leases",
+            Self::Lease(_) => "leases",
             Self::TokenReviews => "tokenreviews",
             Self::SubjectAccessReviews => "subjectaccessreviews",
         }
@@ -91,7 +90,7 @@ impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secret(name) => write!(f, "the Secret {name}"),
-            Self::Lease => write!(f, "the Lease {LEASE}"),
+            Self::Lease(name) => write!(f, "the Lease {name}"),
             other => f.write_str(other.resource()),
         }
     }
@@ -144,10 +143,11 @@ pub fn rights_in_a_namespace() -> Vec<(&'static str, &'static str, &'static str)
 pub const OF_THE_LEASE: [Verb; 3] = [Verb::Create, Verb::Get, Verb::Update];
 
 /// What is needed in the service's own namespace where the queue is one that several replicas share: API group, resource and verb. All
-/// but to make it is needed of the Lease [`LEASE`] alone.
+/// but to make it is needed of that Lease alone, whatever it is called.
 #[must_use]
 pub fn rights_in_its_own_namespace() -> Vec<(&'static str, &'static str, &'static str)> {
-    OF_THE_LEASE.map(|verb| (Object::Lease.group(), Object::Lease.resource(), verb.as_str())).to_vec()
+    let lease = Object::Lease(Box::default());
+    OF_THE_LEASE.map(|verb| (lease.group(), lease.resource(), verb.as_str())).to_vec()
 }
 
 /// Whether a right is there: `None` when the API server did not say.
@@ -158,13 +158,13 @@ pub(super) async fn may(client: &kube::Client, right: &Right, metrics: &Metrics)
     let name = match &right.object {
         Object::Secret(name) => Some(name.to_string()),
         // What is not there yet has no name that a Role could tell.
-        Object::Lease if right.verb != Verb::Create => Some(LEASE.to_owned()),
+        Object::Lease(name) if right.verb != Verb::Create => Some(name.to_string()),
         Object::Workloads(_)
         | Object::Jobs
         | Object::Events
         | Object::Pods
         | Object::ServiceAccounts
-        | Object::Lease
+        | Object::Lease(_)
         | Object::TokenReviews
         | Object::SubjectAccessReviews => None,
     };

@@ -59,7 +59,8 @@ impl Candidate {
     fn new(ctx: &Ctx, name: &str) -> Self {
         let (raise, stop) = Stop::new();
         let around = (Ambient::system(), Metrics::new());
-        let (election, holding) = Election::new(ctx.client().clone(), ctx.namespace(), name, around, &stop);
+        let (election, holding) =
+            Election::new(ctx.client().clone(), (ctx.namespace(), "image-watcher"), name, around, &stop);
         Self { holding, raise, task: tokio::spawn(election.run(stop)) }
     }
 

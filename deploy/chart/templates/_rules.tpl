@@ -42,6 +42,23 @@ tokenReviews:
   verbs: [create]
 {{- end }}
 
+{{/* What the Lease is called, by the names of the buckets: src/cluster/lease has the same. */}}
+{{- define "image-watcher.lease" -}}
+{{- $buckets := .Values.config.natsBucket | default "image-watcher" | toString -}}
+{{- range .Values.extraEnv -}}
+{{- if and (eq .name "IMAGE_WATCHER_NATS_BUCKET") .value -}}
+{{- $buckets = .value | toString -}}
+{{- end -}}
+{{- end -}}
+{{- if eq $buckets "image-watcher" -}}
+image-watcher
+{{- else if regexMatch "^[a-z0-9-]*[a-z0-9]$" $buckets -}}
+image-watcher-{{ $buckets }}
+{{- else -}}
+image-watcher-{{ $buckets | lower | replace "_" "-" }}-{{ sha256sum $buckets | trunc 8 }}
+{{- end -}}
+{{- end }}
+
 {{/* Who of several replicas does what one has to do alone. deploy/replicas has the same. */}}
 {{- define "image-watcher.leaseRules" -}}
 - apiGroups: [coordination.k8s.io]
@@ -49,7 +66,7 @@ tokenReviews:
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [image-watcher]
+  resourceNames: [{{ include "image-watcher.lease" . }}]
   verbs: [get, update]
 {{- end }}
 

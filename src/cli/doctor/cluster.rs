@@ -41,7 +41,7 @@ pub(super) struct Found {
     /// Who asked.
     pub(super) asker: Asker,
     /// What may not be done to the Lease of the service's own namespace, where one is needed.
-    pub(super) lease: Option<(String, Vec<Right>)>,
+    pub(super) lease: Option<queue::MissingOfLease>,
 }
 
 /// What was seen of the cluster.
@@ -82,7 +82,7 @@ pub(super) async fn checks(config: &Config, cluster: &ClusterConfig, namespaces:
     let named: Vec<Option<&str>> = namespaces.iter().map(|name| Some(name.as_str())).collect();
     let namespaces = if named.is_empty() { vec![None] } else { named };
     let checks = namespaces.into_iter().flat_map(|namespace| found.namespace(namespace, bounds));
-    let lease = found.lease.as_ref().map(|(own, missing)| queue::of_lease(own, missing, &found.asker));
+    let lease = found.lease.as_ref().map(|missing| queue::of_lease(missing, &found.asker));
     let checks = found.namespaces().into_iter().chain(lease).chain(checks).collect();
     Seen { checks, workloads: found.listing.workloads, sign_in }
 }
@@ -97,7 +97,7 @@ async fn find(
     let asker = Asker::of(kube.user().await);
     let sign_in = if config.auth.is_some() { Rights::ask(kube, asker.clone()).await } else { Rights::unknown() };
     let rights = kube.rights(named).await;
-    let lease = queue::missing_of_lease(config, kube, own).await.map(|missing| (own.to_owned(), missing));
+    let lease = queue::missing_of_lease(config, kube, own).await;
     let listing = kube.list(&Scope::of(named)).await;
     let secrets = unreadable(&listing.workloads, kube, bounds).await;
     let undeletable =

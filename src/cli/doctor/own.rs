@@ -2,10 +2,15 @@
 
 use std::path::Path;
 
+use crate::cluster::lease::LEASE;
+
 /// Where a pod finds the namespace that it is in.
 const NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 /// Where it finds its name.
 const NAME: &str = "/etc/hostname";
+
+/// The Role of `deploy/replicas`.
+const ROLE_OF_LEASE: &str = "image-watcher-lease";
 
 /// As whom the API server is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +62,24 @@ impl Asker {
         format!(
             "grant it to {}: with Helm by {value}; else kubectl -n {namespace} apply -f deploy/{folder}/role.yaml && \
              kubectl -n {namespace} create rolebinding {role} --role={role} {}",
+            self.shown(),
+            self.flag()
+        )
+    }
+
+    /// How the rights to the Lease of the service are granted, where it runs. The Role that is delivered is that of the usual
+    /// names.
+    pub(super) fn of_lease(&self, namespace: &str, lease: &str) -> String {
+        let mut role = format!("kubectl -n {namespace} apply -f deploy/replicas/role.yaml");
+        if namespace != LEASE || lease != LEASE {
+            role = format!(
+                "sed -e '/^  namespace:/d' -e 's/\\[image-watcher\\]/[{lease}]/' deploy/replicas/role.yaml | \
+                 kubectl -n {namespace} apply -f -"
+            );
+        }
+        format!(
+            "grant it to {}: with Helm by config.queue and config.natsBucket; else {role} && kubectl -n {namespace} create \
+             rolebinding {ROLE_OF_LEASE} --role={ROLE_OF_LEASE} {}",
             self.shown(),
             self.flag()
         )
@@ -133,6 +156,33 @@ mod tests {
         assert_eq!(Asker::of(None), Asker::Unknown);
         for told in [granted, wide, Asker::Unknown.everywhere("rbac.scope: cluster", "cluster")] {
             assert!(!told.contains("apply -k"), "nothing that stands there is written anew: {told}");
+        }
+    }
+
+    /// Each remedy binds the role that stands in the file that it applies.
+    #[test]
+    fn what_is_bound_is_what_is_delivered() {
+        let asker = Asker::of(Some("system:serviceaccount:image-watcher:image-watcher".into()));
+        let told = [
+            asker.in_namespace("shop", "it", "namespace"),
+            asker.in_namespace("shop", "it", "delete-broken"),
+            asker.in_namespace("shop", "it", "pull-secrets"),
+            asker.of_lease("image-watcher", "image-watcher"),
+            asker.of_lease("iw", "image-watcher-prod"),
+            asker.everywhere("it", "cluster"),
+            asker.everywhere("it", "nodes"),
+            asker.everywhere("it", "identity"),
+            asker.everywhere("it", "namespaces"),
+            asker.everywhere("it", "token-reviews"),
+        ];
+        for told in told {
+            let word =
+                |begins: &str| told.split_whitespace().find_map(|word| word.strip_prefix(begins)).map(str::to_owned);
+            let file = std::fs::read_to_string(format!("deploy/{}", word("deploy/").unwrap())).unwrap();
+            let role = word("--role=").or_else(|| word("--clusterrole=")).unwrap();
+            assert!(file.contains(&format!("\n  name: {role}\n")), "{told}");
+            let there = told.contains("-n image-watcher ") || told.contains("/^  namespace:/d");
+            assert!(there || !file.contains("\n  namespace:"), "it is applied in another namespace: {told}");
         }
     }
 

@@ -6,7 +6,7 @@ use super::own::Asker;
 use super::{Check, Result};
 use crate::ambient::Ambient;
 use crate::app::nats_settings;
-use crate::cluster::lease::LEASE;
+use crate::cluster::lease::lease_of;
 use crate::cluster::{Granted, KubeCluster, OF_THE_LEASE, Object, Right, words};
 use crate::config::Config;
 use crate::config::queue::{NatsConfig, QueueConfig};
@@ -46,31 +46,40 @@ fn of_credentials((credentials, at): (String, DateTime<Utc>), now: DateTime<Utc>
     (now < at && at - now < SOON).then(|| Check::but(credentials, Result::Warn, told, hint))
 }
 
+/// What of the rights to the Lease is not granted.
+pub(super) struct MissingOfLease {
+    namespace: String,
+    lease: String,
+    rights: Vec<Right>,
+}
+
 /// What is missing of the rights to the Lease, by which replicas agree who does what one does alone; nothing where none is needed.
-pub(super) async fn missing_of_lease(config: &Config, kube: &KubeCluster, namespace: &str) -> Option<Vec<Right>> {
-    if matches!(config.queue, QueueConfig::Sqlite) {
-        return None;
-    }
+pub(super) async fn missing_of_lease(config: &Config, kube: &KubeCluster, namespace: &str) -> Option<MissingOfLease> {
+    let QueueConfig::Nats(nats) = &config.queue else { return None };
+    let lease = lease_of(&nats.buckets);
     let mut missing = Vec::new();
     for verb in OF_THE_LEASE {
-        let right = Right { namespace: Some(namespace.into()), object: Object::Lease, verb };
+        let right = Right { namespace: Some(namespace.into()), object: Object::Lease(lease.as_str().into()), verb };
         let granted: Granted = kube.may(&right).await;
         if granted == Some(false) {
             missing.push(right);
         }
     }
-    Some(missing)
+    Some(MissingOfLease { namespace: namespace.to_owned(), lease, rights: missing })
 }
 
 /// What is to be said of the Lease.
-pub(super) fn of_lease(namespace: &str, missing: &[Right], asker: &Asker) -> Check {
-    let what = format!("the Lease {LEASE} in namespace {namespace}");
+pub(super) fn of_lease(missing: &MissingOfLease, asker: &Asker) -> Check {
+    let MissingOfLease { namespace, lease, rights: missing } = missing;
+    let what = format!("the Lease {lease} in namespace {namespace}");
     if missing.is_empty() {
         return Check::ok(format!("{what}: may be made, read and written"));
     }
-    let told =
-        format!("may not {}, so no replica follows the schedule, or does what else one does alone", words(missing));
-    Check::but(what, Result::Fail, told, asker.in_namespace(namespace, "config.queue", "replicas"))
+    let told = format!(
+        "may not {}, so no message is sent, no replica follows the schedule, or does what else one does alone",
+        words(missing)
+    );
+    Check::but(what, Result::Fail, told, asker.of_lease(namespace, lease))
 }
 
 fn servers(nats: &NatsConfig) -> String {
@@ -188,8 +197,13 @@ mod tests {
     #[test]
     fn what_nats_is_and_has_is_said_with_what_a_202_means() {
         let missing = ExaminedBucket::Missing { name: "prod-state".into() };
-        let examined =
-            |buckets| Examined { version: "2.15.2".into(), is_new_enough: true, max_payload: 1 << 20, buckets };
+        let examined = |buckets| Examined {
+            version: "2.15.2".into(),
+            is_new_enough: true,
+            max_payload: 1 << 20,
+            alive: ("prod.alive".into(), true),
+            buckets,
+        };
         let mut checks = found(&nats(1), examined(Ok(vec![there(3 * MEBIBYTE, ""), missing])));
         checks.push(promise(&nats(1)));
         checks.push(promise(&nats(3)));

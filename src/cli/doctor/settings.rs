@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{Check, Result};
+use crate::config::queue::QueueConfig;
 use crate::config::{Config, Problem};
 use crate::filesystem::{Filesystem, try_to_write};
 
@@ -24,7 +25,7 @@ pub(super) fn checks(config: &Config, wrong: &[Problem]) -> Vec<Check> {
     checks.extend(config.templates.files().map(|file| {
         Check::ok(format!("the template {file} is used in the place of the built-in one; it stood hostile data"))
     }));
-    checks.push(data_folder(&config.data));
+    checks.push(data_folder(&config.data, matches!(config.queue, QueueConfig::Sqlite)));
     checks
 }
 
@@ -35,7 +36,7 @@ fn refused_setting(wrong: &Problem) -> Check {
 
 /// Whether a file can be written and taken away. A folder that is not there yet is made at the start, above which the
 /// nearest one that is there has to take it.
-fn data_folder(folder: &Path) -> Check {
+fn data_folder(folder: &Path, holds_queue: bool) -> Check {
     let what = format!("data folder {}", folder.display());
     let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let Some(nearest) = whole.ancestors().find(|ancestor| ancestor.exists()) else {
@@ -55,8 +56,9 @@ fn data_folder(folder: &Path) -> Check {
         return Check::but(what, Result::Warn, warning, "see IMAGE_WATCHER_DATA in docs/settings.md");
     }
     let on = filesystem.map(|filesystem| format!(", on {filesystem}")).unwrap_or_default();
+    let holds = if holds_queue { "; the queue is in it" } else { "; the queue is on NATS, and none of it here" };
     if nearest == whole {
-        Check::ok(format!("{what}: a file was written and taken away{on}; the queue is in it"))
+        Check::ok(format!("{what}: a file was written and taken away{on}{holds}"))
     } else {
         Check::set(format!("{what}: is made at the start{on}"))
     }
@@ -97,16 +99,18 @@ mod tests {
     #[test]
     fn what_can_not_be_written_is_not_ok() {
         let folder = tempfile::tempdir().unwrap();
-        let check = data_folder(folder.path());
+        let check = data_folder(folder.path(), true);
         assert_eq!((check.result, std::fs::read_dir(folder.path()).unwrap().count()), (Result::Ok, 0), "{check:?}");
-        let later = data_folder(&folder.path().join("not/yet"));
+        assert!(check.description.ends_with("the queue is in it"), "{check:?}");
+        assert!(data_folder(folder.path(), false).description.ends_with("none of it here"));
+        let later = data_folder(&folder.path().join("not/yet"), true);
         assert!(later.result == Result::Set && !folder.path().join("not").exists(), "{later:?}");
         std::fs::write(folder.path().join("file"), "").unwrap();
         for nowhere in [folder.path().join("file"), "/proc/self/data".into()] {
-            let check = data_folder(&nowhere);
+            let check = data_folder(&nowhere, true);
             assert!(check.result == Result::Fail && check.hint.is_some(), "{check:?}");
         }
         std::fs::create_dir(folder.path().join("queue.db")).unwrap();
-        assert_eq!(data_folder(folder.path()).result, Result::Fail, "its queue can't be written");
+        assert_eq!(data_folder(folder.path(), true).result, Result::Fail, "its queue can't be written");
     }
 }

@@ -12,6 +12,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use kube::api::{Api, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use self::candidate::{Candidate, Draft, Failure, LASTS, Lease, Step};
@@ -22,7 +23,7 @@ use crate::ambient::Ambient;
 use crate::stop::{Raise, Stop};
 use crate::telemetry::metrics::Metrics;
 
-/// What the Lease is called.
+/// What the Lease is called where the buckets of the queue have their usual names, and what every other name begins with.
 pub const LEASE: &str = "image-watcher";
 /// No request about the Lease takes longer.
 const CALL: Duration = Duration::from_secs(4);
@@ -30,6 +31,23 @@ const CALL: Duration = Duration::from_secs(4);
 const SAID_AGAIN: u32 = 100;
 /// The most characters of a holder's name that are shown.
 const LONGEST_NAME: usize = 100;
+
+/// What the Lease of those is called that share a queue, by what the names of its buckets begin with: two queues in one
+/// namespace have two Leases. The same is written in the chart, `image-watcher.lease`.
+#[must_use]
+pub fn lease_of(buckets: &str) -> String {
+    if buckets == LEASE {
+        return LEASE.to_owned();
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if buckets.chars().all(plain) && !buckets.ends_with('-') {
+        return format!("{LEASE}-{buckets}");
+    }
+    // The API server takes no such name, and `A_b` is not `a-b`.
+    let taken = buckets.to_ascii_lowercase().replace('_', "-");
+    let told_apart: String = Sha256::digest(buckets).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("{LEASE}-{taken}-{told_apart}")
+}
 
 /// What the pod is called, which is the name of its host.
 #[must_use]
@@ -94,6 +112,8 @@ impl Terms {
 pub struct Election {
     api: Api<DynamicObject>,
     resource: ApiResource,
+    /// What the Lease is called.
+    name: String,
     me: String,
     terms: Terms,
     /// Why it last failed, and how often since it was said.
@@ -103,11 +123,11 @@ pub struct Election {
 }
 
 impl Election {
-    /// The election in a namespace, for a replica that is called by the name of its pod; and what becomes of it there.
+    /// The election by a Lease of a namespace, for a replica that is called by the name of its pod; and what becomes of it there.
     #[must_use]
     pub fn new(
         client: kube::Client,
-        namespace: &str,
+        (namespace, name): (&str, &str),
         pod: &str,
         (ambient, metrics): (Ambient, Metrics),
         stop: &Stop,
@@ -119,7 +139,10 @@ impl Election {
         let (told, term) = watch::channel(None);
         metrics.holder.set(0);
         let terms = Terms { told, open: None };
-        (Self { api, resource, me, terms, failing: None, ambient, metrics }, Holding { term, stop: stop.clone() })
+        (
+            Self { api, resource, name: name.to_owned(), me, terms, failing: None, ambient, metrics },
+            Holding { term, stop: stop.clone() },
+        )
     }
 
     /// Takes part until `stop` is raised; then gives the Lease back, if it is held.
@@ -146,7 +169,10 @@ impl Election {
         if let Some(draft) = candidate.release(self.ambient.monotonic())
             && self.write(object, &draft, "", CALL).await.is_ok()
         {
-            tracing::info!(lease = LEASE, "the Lease is given back: another replica takes over what one does alone");
+            tracing::info!(
+                lease = self.name,
+                "the Lease is given back: another replica takes over what one does alone"
+            );
         }
     }
 
@@ -156,18 +182,28 @@ impl Election {
         match (holds, self.terms.open.is_some()) {
             (true, false) => {
                 tracing::info!(
-                    lease = LEASE,
+                    lease = self.name,
                     holder = self.me,
                     "this replica holds the Lease: the schedule, and what else one does alone, is its"
                 );
                 self.terms.begin();
             }
             (false, true) => {
-                tracing::warn!(
-                    lease = LEASE,
-                    holder = shown(candidate.holder()),
-                    "this replica holds the Lease no longer: another does what one does alone"
-                );
+                let holder = candidate.holder();
+                if holder.is_empty() || holder == self.me {
+                    // Nobody is known to have it: it could not be renewed in time.
+                    tracing::warn!(
+                        lease = self.name,
+                        "this replica holds the Lease no longer, as it could not renew it: until a replica takes it, nobody does \
+                         what one does alone"
+                    );
+                } else {
+                    tracing::warn!(
+                        lease = self.name,
+                        holder = shown(holder),
+                        "this replica holds the Lease no longer: another does what one does alone"
+                    );
+                }
                 self.terms.end();
             }
             _ => return,
@@ -176,7 +212,7 @@ impl Election {
     }
 
     async fn read(&mut self, candidate: &mut Candidate, object: &mut Option<DynamicObject>) {
-        let request = self.api.get_opt(LEASE);
+        let request = self.api.get_opt(&self.name);
         let answer = self.call(CALL, request).await;
         let (now, jitter) = (self.ambient.monotonic(), self.ambient.jitter());
         match answer {
@@ -186,7 +222,7 @@ impl Election {
                 candidate.saw(found.as_ref().map(lease), now, jitter);
                 let holder = candidate.holder();
                 if holder != before && !holder.is_empty() && holder != self.me {
-                    tracing::info!(lease = LEASE, holder = shown(holder), "another replica holds the Lease");
+                    tracing::info!(lease = self.name, holder = shown(holder), "another replica holds the Lease");
                 }
                 *object = found;
             }
@@ -230,7 +266,7 @@ impl Election {
         let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
         let object = object.filter(|_| draft.version.is_some());
         let is_new = object.is_none();
-        let mut object = object.unwrap_or_else(|| DynamicObject::new(LEASE, &self.resource));
+        let mut object = object.unwrap_or_else(|| DynamicObject::new(&self.name, &self.resource));
         object.types.get_or_insert_with(|| TypeMeta {
             api_version: self.resource.api_version.clone(),
             kind: self.resource.kind.clone(),
@@ -241,7 +277,7 @@ impl Election {
         if is_new {
             self.call(patience, self.api.create(&parameters, &object)).await
         } else {
-            self.call(patience, self.api.replace(LEASE, &parameters, &object)).await
+            self.call(patience, self.api.replace(&self.name, &parameters, &object)).await
         }
     }
 
@@ -263,7 +299,8 @@ impl Election {
                 let Rejection { reason, sentence, .. } = Rejection::of(status);
                 match reason {
                     RejectionReason::Identity | RejectionReason::Rights => format!(
-                        "no right to the Lease {LEASE} of the service's own namespace: {sentence}; bind the Role of deploy/replicas there"
+                        "no right to the Lease {} of the service's own namespace: {sentence}; bind the Role of deploy/replicas there",
+                        self.name
                     ),
                     _ => sentence,
                 }
@@ -273,9 +310,10 @@ impl Election {
             Some((before, times)) if *before == words && *times < SAID_AGAIN => *times + 1,
             _ => {
                 tracing::error!(
-                    lease = LEASE,
+                    lease = self.name,
                     error = words,
-                    "the Lease can't be read or written: without it no replica follows the schedule, or does what else one does alone"
+                    "the Lease can't be read or written: without it no message is sent, and no replica follows the schedule or does \
+                     what else one does alone"
                 );
                 1
             }
@@ -343,6 +381,21 @@ mod tests {
             fill(&mut other, &Draft { takes: true, ..draft.clone() }, "b", now);
             assert_eq!(other["spec"]["acquireTime"], other["spec"]["renewTime"]);
         }
+    }
+
+    #[test]
+    fn who_share_a_queue_share_a_lease_and_nobody_else_does() {
+        let named = ["image-watcher", "prod", "Prod", "a_b", "a-b", "a-", "A"].map(lease_of);
+        let expected = [
+            "image-watcher",
+            "image-watcher-prod",
+            "image-watcher-prod-5f56359e",
+            "image-watcher-a-b-648fa9b3",
+            "image-watcher-a-b",
+            "image-watcher-a--9baf4407",
+            "image-watcher-a-559aead0",
+        ];
+        assert_eq!(named, expected);
     }
 
     #[test]
