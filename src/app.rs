@@ -184,6 +184,13 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     let ground = Ground::open(config, queue, ambient, stop).await?;
     // The API server lists while the rest is set up.
     ground.spawn_watches(&mut tasks);
+    let (moved, mut ends) = (ground.queue.until_moved(), ground.stop.clone());
+    tasks.spawn(async move {
+        tokio::select! {
+            words = moved => ("queue", Err(waiting::moved(words))),
+            () = ends.raised() => ("queue", Ok(())),
+        }
+    });
     let holding = ground.spawn_election(&mut tasks);
     let app = App::new(ground, holding, background, leaving).await?;
     let exporter = match spans {
@@ -1145,6 +1152,11 @@ mod waiting {
                 Self::NotInUse(NotInUse::Moved(_)) | Self::File(_) | Self::Outbound(_) => false,
             }
         }
+    }
+
+    /// The queue was moved while the process used it.
+    pub(super) fn moved(words: String) -> anyhow::Error {
+        NoQueue::from(NotInUse::Moved(words)).into()
     }
 
     /// What keeps the queue, and all that is remembered beside it, when it is there; nothing when the process is told to end

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::command::{Command, Keeping, LetterCommand, MoveCommand, SignInCommand};
 use super::joined::Joined;
@@ -45,6 +45,8 @@ pub struct StoreHandle {
     /// Where it is asked whether the writer lives, if not as everything else.
     pings: Option<mpsc::Sender<Reply<()>>>,
     replicas: Replicas,
+    /// Where it is told that the queue was moved while it was in use.
+    moved: Arc<watch::Sender<Option<String>>>,
 }
 
 impl std::fmt::Debug for StoreHandle {
@@ -103,6 +105,7 @@ impl StoreHandle {
             given_up,
             pings: None,
             replicas: Replicas::default(),
+            moved: Arc::new(watch::Sender::new(None)),
         }
     }
 
@@ -120,6 +123,24 @@ impl StoreHandle {
     #[must_use]
     pub fn replicas(&self) -> Replicas {
         self.replicas.clone()
+    }
+
+    /// The same, where its writer says that the queue was moved.
+    pub(super) fn moved_as_told(self, moved: Arc<watch::Sender<Option<String>>>) -> Self {
+        Self { moved, ..self }
+    }
+
+    /// Waits until the queue is found to have been moved elsewhere while this process used it, and gives the words for people;
+    /// everything is refused from then on. It is looked for from the first call on, as whoever moves it has to go on. A file has
+    /// one owner, under whom it is not moved.
+    pub fn until_moved(&self) -> impl Future<Output = String> + Send + use<> {
+        let mut moved = self.moved.subscribe();
+        let keeps = Arc::clone(&self.moved);
+        async move {
+            let words = moved.wait_for(Option::is_some).await.ok().and_then(|words| words.clone());
+            drop(keeps);
+            words.unwrap_or_default()
+        }
     }
 
     /// The same, as if other processes wrote to it as well.

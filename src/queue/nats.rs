@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex};
 
 use async_nats::jetstream::{Context, ContextBuilder};
 use async_nats::{Client, rustls};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use url::Url;
 
 use super::command::Command;
@@ -57,7 +57,7 @@ pub use moving::{HEARD_WITHIN, is_in_use};
 use room::Room;
 use tables::{MOST_KEPT, Tables};
 use telling::Telling;
-use writer::{Alive, Turns, Unanswered, Writer};
+use writer::{Alive, Marked, Turns, Unanswered, Writer};
 
 /// So many ask at once whether the writer lives.
 const MOST_PINGS: usize = 16;
@@ -100,9 +100,11 @@ impl StoreHandle {
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
         let (wakers, given_up) = (Wakers::default(), Arc::<Notify>::default());
         let (opened, is_open) = oneshot::channel();
+        let moved = Arc::new(watch::Sender::new(None));
         let (pings, asked) = mpsc::channel(MOST_PINGS);
         let (replicas, far_end) = Replicas::connected();
-        let opening = open(settings, ambient.clone(), (waiting, far_end), (wakers.clone(), Arc::clone(&given_up)));
+        let ends = (wakers.clone(), Arc::clone(&given_up), Arc::clone(&moved));
+        let opening = open(settings, ambient.clone(), (waiting, far_end), ends);
         // A runtime of its own, so that what it says of itself does not wait for anything else that this process does.
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -126,7 +128,8 @@ impl StoreHandle {
         };
         std::thread::Builder::new().name("queue-nats".into()).spawn(run).map_err(NatsError::Thread)?;
         is_open.await.unwrap_or(Err(NatsError::Away))?;
-        Ok(Self::new(commands, None, wakers, given_up).pinged_at(pings).beside(replicas))
+        let store = Self::new(commands, None, wakers, given_up).pinged_at(pings);
+        Ok(store.beside(replicas).moved_as_told(moved))
     }
 }
 
@@ -134,7 +137,7 @@ async fn open(
     settings: NatsSettings,
     ambient: Ambient,
     (commands, far_end): (mpsc::Receiver<Command>, FarEnd),
-    (wakers, given_up): (Wakers, Arc<Notify>),
+    (wakers, given_up, moved): (Wakers, Arc<Notify>, Arc<watch::Sender<Option<String>>>),
 ) -> Result<(Writer, Telling), NatsError> {
     let (connections, elsewhere) = (Arc::<AtomicU64>::default(), Elsewhere::default());
     let client = connect(&settings, (Arc::clone(&connections), elsewhere.clone()), &ambient).await?;
@@ -158,7 +161,7 @@ async fn open(
     let mut following = bucket.follow("").await?;
     let stands = following.read_to_end().await?;
     let seen = connections.load(Ordering::Relaxed);
-    let alive = Alive { client, subject, me: me.clone(), others, connections, seen, elsewhere };
+    let alive = Alive { client, subject, me: me.clone(), others, connections, seen, elsewhere, is_deaf: false };
     let jobs = Jobs::new(me, ambient.clone());
     let mut writer = Writer {
         jobs,
@@ -175,6 +178,7 @@ async fn open(
         room,
         unanswered: Unanswered::default(),
         turns: Turns::new(&ambient),
+        marked: Marked::new(moved),
     };
     for seen in &stands {
         writer.take_over(seen);

@@ -93,7 +93,7 @@ fn unreached(nats: &NatsConfig, error: &NatsError) -> Check {
 }
 
 fn found(nats: &NatsConfig, examined: Examined) -> Vec<Check> {
-    let Examined { version, is_new_enough, max_payload, buckets } = examined;
+    let Examined { version, is_new_enough, max_payload, alive: (subject, is_heard), buckets } = examined;
     let what = format!("NATS {version} at {}", servers(nats));
     let mut checks = vec![if is_new_enough {
         Check::ok(format!("{what} takes the connection"))
@@ -103,6 +103,11 @@ fn found(nats: &NatsConfig, examined: Examined) -> Vec<Check> {
     if max_payload < ENOUGH_OF_ONE {
         let told = format!("it takes messages of up to {max_payload} bytes, and what is larger is refused");
         checks.push(Check::but("max_payload of NATS", Result::Warn, told, "leave it at the usual 1 MiB"));
+    }
+    if !is_heard {
+        let told = "what is published there is not heard: replicas take one another for dead, and «queue move» does not see who runs";
+        let hint = format!("grant this user to publish and to subscribe {subject}, as in the table of docs/nats.md");
+        checks.push(Check::but(format!("the subject {subject}"), Result::Fail, told, hint));
     }
     match buckets {
         Ok(buckets) => checks.extend(buckets.into_iter().map(|bucket| of_bucket(nats, bucket))),
@@ -212,6 +217,7 @@ mod tests {
             version: "2.10.1".into(),
             is_new_enough: false,
             max_payload: 65_536,
+            alive: ("prod.alive".into(), false),
             ..examined(Ok(others.to_vec()))
         };
         checks.extend(found(&nats(3), old));

@@ -77,6 +77,12 @@ pub enum NatsError {
     /// No server is connected now.
     #[error("no NATS server is connected")]
     Away,
+    /// What one says oneself is not heard.
+    #[error(
+        "what is published on {0} is not heard, so nobody knows who lives: the user needs the rights to publish and to subscribe \
+         there"
+    )]
+    Unheard(String),
     /// It is not known what became of it.
     #[error("NATS did not answer in {0} s")]
     Late(u64),
@@ -128,6 +134,7 @@ impl NatsError {
             | Self::Scarce(_)
             | Self::Contended(_)
             | Self::Unreadable(_)
+            | Self::Unheard(_)
             | Self::Thread(_) => false,
         }
     }

@@ -8,6 +8,7 @@ use async_nats::jetstream::{Context, ContextBuilder};
 
 use super::bucket::{CALL, Shape, config, differences, is_no_stream, within};
 use super::connection::{connect, is_new_enough};
+use super::moving::is_heard;
 use super::{JOBS, KEPT, NatsError, NatsSettings, STATE};
 use crate::ambient::Ambient;
 
@@ -20,6 +21,8 @@ pub struct Examined {
     pub is_new_enough: bool,
     /// The most bytes of one message there.
     pub max_payload: usize,
+    /// Where processes say that they live, and whether this one is heard there.
+    pub alive: (String, bool),
     /// The buckets; why there is no JetStream otherwise.
     pub buckets: Result<Vec<ExaminedBucket>, NatsError>,
 }
@@ -61,9 +64,10 @@ pub async fn examine(settings: &NatsSettings, ambient: &Ambient) -> Result<Exami
         Ok(_) => Ok(buckets(&context, settings).await?),
         Err(error) => Err(error),
     };
+    let alive = (format!("{}.alive", settings.buckets), is_heard(&client, &settings.buckets, ambient).await?);
     let info = client.server_info();
     let (version, is_new_enough, max_payload) = (info.version, is_new_enough(&client), info.max_payload);
-    Ok(Examined { version, is_new_enough, max_payload, buckets })
+    Ok(Examined { version, is_new_enough, max_payload, alive, buckets })
 }
 
 async fn buckets(context: &Context, settings: &NatsSettings) -> Result<Vec<ExaminedBucket>, NatsError> {

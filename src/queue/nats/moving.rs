@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use async_nats::Client;
 use futures_util::StreamExt as _;
 
 use super::NatsSettings;
-use super::bucket::Bucket;
+use super::bucket::{Bucket, hex};
 use super::connection::connect;
 use super::entry::{Row, State, VERSION};
 use super::error::NatsError;
@@ -16,16 +17,57 @@ use crate::queue::moving::{Exported, StoredJob, StoredState, Taken};
 
 /// Whoever uses a bucket says so more often than this.
 pub const HEARD_WITHIN: Duration = Duration::from_secs(7);
+/// What one says oneself is heard within this time.
+const ECHO: Duration = Duration::from_secs(2);
 
 /// Whether any process says within [`HEARD_WITHIN`] that it uses these buckets.
 ///
 /// # Errors
-/// [`NatsError`] where no server takes the connection, or it can't be listened.
+/// [`NatsError`] where no server takes the connection, or nobody can be heard there, as one does not even hear oneself.
 pub async fn is_in_use(settings: &NatsSettings, ambient: &Ambient) -> Result<bool, NatsError> {
     let client = super::bucket::within(connect(settings, <(std::sync::Arc<_>, _)>::default(), ambient)).await?;
     let subject = format!("{}.alive", settings.buckets);
-    let mut others = client.subscribe(subject).await.map_err(NatsError::refused("to be listened to"))?;
-    Ok(tokio::time::timeout(HEARD_WITHIN, others.next()).await.is_ok_and(|heard| heard.is_some()))
+    let mut others = client.subscribe(subject.clone()).await.map_err(NatsError::refused("to be listened to"))?;
+    let me = said(&client, &subject, ambient).await;
+    let mut is_heard = false;
+    let listens = async {
+        while let Some(heard) = others.next().await {
+            if heard.payload != me.as_bytes() {
+                return;
+            }
+            is_heard = true;
+        }
+        std::future::pending::<()>().await;
+    };
+    if tokio::time::timeout(HEARD_WITHIN, listens).await.is_ok() {
+        return Ok(true);
+    }
+    if is_heard { Ok(false) } else { Err(NatsError::Unheard(subject)) }
+}
+
+/// Whether this user may say that it lives, and is heard by whoever listens as it does.
+pub(super) async fn is_heard(client: &Client, buckets: &str, ambient: &Ambient) -> Result<bool, NatsError> {
+    let subject = format!("{buckets}.alive");
+    let mut all = client.subscribe(subject.clone()).await.map_err(NatsError::refused("to be listened to"))?;
+    let me = said(client, &subject, ambient).await;
+    let own = async {
+        while let Some(heard) = all.next().await {
+            if heard.payload == me.as_bytes() {
+                return true;
+            }
+        }
+        false
+    };
+    Ok(tokio::time::timeout(ECHO, own).await.unwrap_or(false))
+}
+
+/// Says there, once, that somebody lives who has no job; under which name.
+async fn said(client: &Client, subject: &str, ambient: &Ambient) -> String {
+    let me = hex(&ambient.bytes::<8>());
+    // Whether that was done is seen by what is heard.
+    let _ = client.publish(subject.to_owned(), me.clone().into()).await;
+    let _ = client.flush().await;
+    me
 }
 
 impl From<State> for StoredState {

@@ -6,6 +6,7 @@
 mod commits;
 mod executing;
 mod looking;
+mod marked;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,7 @@ use crate::queue::losses::PURGE;
 use crate::queue::reply::Reply;
 
 use commits::MOST_COMMANDS;
+pub(super) use marked::Marked;
 
 /// That this process lives is said this often.
 const BEAT: Duration = Duration::from_secs(3);
@@ -62,6 +64,7 @@ pub(super) struct Writer {
     pub(super) room: Room,
     pub(super) unanswered: Unanswered,
     pub(super) turns: Turns,
+    pub(super) marked: Marked,
 }
 
 /// For how long nobody has answered for the bucket, though a server is connected.
@@ -78,9 +81,9 @@ impl Unanswered {
         *self = Self::default();
     }
 
-    /// Nobody answers at `now`, either. Whether another server is to be tried.
-    fn goes_on(&mut self, now: Duration) -> bool {
-        let since = *self.since.get_or_insert(now);
+    /// Nobody answers at `now` what was `asked` before that. Whether another server is to be tried.
+    fn goes_on(&mut self, now: Duration, asked: Duration) -> bool {
+        let since = *self.since.get_or_insert(asked);
         let patience = PATIENCE.saturating_mul(2_u32.saturating_pow(self.tried)).min(LONGEST_PATIENCE);
         if now.saturating_sub(since) < patience {
             return false;
@@ -107,6 +110,11 @@ impl Turns {
 
     fn now(&self) -> u64 {
         u64::try_from(self.ambient.monotonic().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How long the turn lasts.
+    fn lasts(&self) -> Duration {
+        Duration::from_millis(self.now().saturating_sub(self.last.load(Ordering::Relaxed)))
     }
 
     fn begin(&self) {
@@ -136,6 +144,8 @@ pub(super) struct Alive {
     pub(super) seen: u64,
     /// Where it is made next.
     pub(super) elsewhere: Elsewhere,
+    /// Whether what this process says is heard by nobody, itself among them.
+    pub(super) is_deaf: bool,
 }
 
 /// What is done together.
@@ -167,6 +177,11 @@ impl Writer {
         let (mut upkeep, mut again) = (tokio::time::interval(PURGE), tokio::time::interval(FOLLOW_AGAIN));
         let mut look = tokio::time::interval(LOOK);
         loop {
+            self.marked.was_apart(self.turns.lasts());
+            if self.marked.is_moved() {
+                beats.shutdown().await;
+                return Box::pin(self.refuse_for_ever()).await;
+            }
             self.turns.begin();
             tokio::select! {
                 seen = self.following.next() => self.see(seen),
@@ -179,6 +194,10 @@ impl Writer {
                 Some(_) = tasks.join_next() => {}
                 command = self.commands.recv() => {
                     let Some(command) = command else { break };
+                    if let Some(error) = Box::pin(self.against_use()).await {
+                        command.refuse(&error);
+                        continue;
+                    }
                     let mut turn = Turn::default();
                     self.sort(command, &mut turn, (&mut tasks, &places));
                     while turn.jobs.len() < MOST_COMMANDS && turn.tags.len() < MOST_COMMANDS {
@@ -193,7 +212,11 @@ impl Writer {
                     }
                 }
                 _ = upkeep.tick() => self.purge().await,
-                _ = look.tick() => self.look().await,
+                _ = look.tick() => {
+                    if Box::pin(self.read_mark()).await.is_none() {
+                        self.look().await;
+                    }
+                }
             }
         }
         while tasks.join_next().await.is_some() {}
@@ -246,10 +269,17 @@ mod tests {
     fn another_server_is_tried_soon_and_then_less_and_less_often() {
         let mut unanswered = Unanswered::default();
         let tries = |seconds: std::ops::Range<u64>, unanswered: &mut Unanswered| -> Vec<u64> {
-            seconds.filter(|second| unanswered.goes_on(Duration::from_secs(*second))).collect()
+            seconds
+                .filter(|second| unanswered.goes_on(Duration::from_secs(*second), Duration::from_secs(*second)))
+                .collect()
         };
         assert_eq!(tries(100..300, &mut unanswered), [104, 112, 128, 160, 220, 280]);
         unanswered.ends();
         assert_eq!(tries(300..310, &mut unanswered), [304]);
+        unanswered.ends();
+        assert!(
+            unanswered.goes_on(Duration::from_secs(405), Duration::from_secs(400)),
+            "it waited for 5 seconds by then"
+        );
     }
 }

@@ -24,6 +24,12 @@ impl Jobs {
         self.heard.insert(name.to_owned(), now);
     }
 
+    /// Whether this process hears what it says itself, or could not have heard it yet.
+    pub(in crate::queue::nats) fn hears_itself(&self) -> bool {
+        let last = self.heard.get(&self.me).copied().unwrap_or_default().max(self.listening);
+        self.ambient.monotonic().saturating_sub(last) < SILENCE
+    }
+
     /// Until now nobody could be heard.
     pub(in crate::queue::nats) fn listen(&mut self) {
         self.listening = self.ambient.monotonic();

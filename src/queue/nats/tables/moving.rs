@@ -86,7 +86,8 @@ impl Tables {
         Ok((all, sealed))
     }
 
-    async fn mark(&self) -> Result<Option<Mark>, NatsError> {
+    /// What the store says of a move.
+    pub(in crate::queue::nats) async fn mark(&self) -> Result<Option<Mark>, NatsError> {
         known(MARK, &self.state.read(MARK).await?)
     }
 

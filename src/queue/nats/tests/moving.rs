@@ -1,8 +1,10 @@
 //! The queue moves from the file to NATS, and back.
 
 use super::*;
+use crate::domain::secret::{Renewable, Secret};
+use crate::queue::Kept as _;
 use crate::queue::moving::tests::{counted, cut, fill, holds_all_beside, jobs};
-use crate::queue::moving::{Counted, Place, StoredJob, StoredState, What, may_be_used, move_all};
+use crate::queue::moving::{Counted, Mark, Movable as _, Place, StoredJob, StoredState, What, may_be_used, move_all};
 
 async fn moved(from: &StoreHandle, to: &StoreHandle, ambient: &Ambient) -> Vec<Counted> {
     let (source, target) = (Place { queue: from, name: "here" }, Place { queue: to, name: "there" });
@@ -93,6 +95,48 @@ async fn what_can_not_be_read_is_kept_and_counted() {
     assert_eq!(&entries.get("job.0123").await.unwrap().unwrap()[..], b"by hand", "it stays where it is");
 }
 
+fn left(ambient: &Ambient) -> Option<Mark> {
+    Some(Mark::Left { id: "1".into(), to: "the file in /data".into(), at: ambient.now() })
+}
+
+/// Whoever moved it heard nobody, and the process goes on with what is old.
+#[tokio::test]
+async fn who_was_away_while_the_queue_was_moved_refuses_and_ends_with_its_words() {
+    let Some(mut server) = Server::start() else { return };
+    let (ambient, clock) = stepped();
+    let service = StoreHandle::nats(settings(&server, "paused"), &ambient).await.unwrap();
+    let moved = service.until_moved();
+    service.put(vec![look("a", ambient.now())]).await.unwrap();
+    let mover = StoreHandle::nats(settings(&server, "paused"), &ambient).await.unwrap();
+    mover.set_mark(left(&ambient)).await.unwrap();
+    clock.step(TimeDelta::seconds(6));
+    let refused = service.put(vec![look("b", ambient.now())]).await.unwrap_err();
+    assert!(crate::telemetry::chain(&refused).to_string().contains("was moved to the file in /data"), "{refused:?}");
+    assert!(moved.await.starts_with("this queue was moved to the file in /data"));
+    service.recall("what is remembered is refused as well").await;
+    assert!(service.depth().await.is_err());
+    // Whoever moves it goes on.
+    clock.step(TimeDelta::seconds(6));
+    mover.set_mark(None).await.unwrap();
+
+    // The same after a way that was cut, where no time passes.
+    let service = StoreHandle::nats(settings(&server, "paused"), &ambient).await.unwrap();
+    let moved = service.until_moved();
+    service.put(vec![look("c", ambient.now())]).await.unwrap();
+    server.kill();
+    server.start_again();
+    while mover.set_mark(left(&ambient)).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    loop {
+        let refused = service.put(vec![look("d", ambient.now())]).await.unwrap_err();
+        if crate::telemetry::chain(&refused).to_string().contains("was moved") {
+            break;
+        }
+    }
+    moved.await;
+}
+
 #[tokio::test]
 async fn whoever_uses_the_buckets_is_heard() {
     let Some(server) = Server::start() else { return };
@@ -102,4 +146,34 @@ async fn whoever_uses_the_buckets_is_heard() {
     drop(queue);
     let other = NatsSettings { buckets: "unused".into(), ..settings };
     assert!(!is_in_use(&other, &Ambient::system()).await.unwrap());
+}
+
+/// Nobody is heard either where nobody lives or where nobody may say so.
+#[tokio::test]
+async fn where_nobody_may_say_that_it_lives_the_move_is_refused_and_the_service_says_so() {
+    let user = r#"{user: a, password: b, permissions: {publish: {deny: "quiet.alive"}}}"#;
+    let Some(server) = Server::start_with(&format!("authorization {{ users: [{user}] }}")) else { return };
+    let password = Renewable { file: None, first: Secret::new("b".to_owned()) };
+    let login = Login::User { name: "a".to_owned(), password };
+    let settings = NatsSettings { login, ..settings(&server, "quiet") };
+    let (ambient, clock) = stepped();
+    let (refused, examined) = tokio::join!(is_in_use(&settings, &ambient), examine(&settings, &ambient));
+    assert!(matches!(refused, Err(NatsError::Unheard(ref subject)) if subject == "quiet.alive"), "{refused:?}");
+    assert_eq!(examined.unwrap().alive, ("quiet.alive".to_owned(), false));
+    let queue = StoreHandle::nats(settings.clone(), &ambient).await.unwrap();
+    queue.put(vec![look("a", ambient.now())]).await.unwrap();
+    assert_eq!(queue.depth().await.unwrap().failing, None, "it may be heard yet");
+    clock.step(TimeDelta::seconds(20));
+    let said = async {
+        loop {
+            if let Some(why) = queue.depth().await.unwrap().failing {
+                return why;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let said = tokio::time::timeout(Duration::from_secs(20), said).await.unwrap();
+    assert!(said.contains("published on quiet.alive is not heard"), "{said}");
+    let may = NatsSettings { buckets: "heard".into(), ..settings };
+    assert!(examine(&may, &ambient).await.unwrap().alive.1);
 }

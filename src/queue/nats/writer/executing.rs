@@ -95,7 +95,7 @@ impl Writer {
             }
             (Command::Bury(_, reply), Outcome::Buried(buried)) => reply.send(Ok(buried)),
             (Command::Depth(reply), Outcome::Depth(depth)) => {
-                reply.send(Ok(Depth { failing: self.failing.clone(), ..depth }));
+                reply.send(Ok(Depth { failing: self.trouble(), ..depth }));
             }
             (Command::Troubles(reply), Outcome::Troubles(troubles)) => reply.send(Ok(troubles)),
             (Command::Ping(reply), _) => reply.send(Ok(())),

@@ -1,9 +1,10 @@
 //! What others write into the bucket, and what becomes of the bucket itself.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use super::Writer;
-use crate::queue::nats::bucket::Seen;
+use crate::queue::nats::bucket::{CALL, Seen};
 use crate::queue::nats::error::NatsError;
 use crate::telemetry::chain;
 
@@ -61,6 +62,7 @@ impl Writer {
             Err(error) => return self.is_unanswered(&error).await,
         };
         self.unanswered.ends();
+        self.listens();
         self.room.asked(&standing);
         let is_another = standing.created != self.standing.created || standing.last < self.standing.last;
         if is_another || self.bucket.remade() != self.remade {
@@ -76,10 +78,31 @@ impl Writer {
         }
     }
 
+    /// Says, once, where this process is not heard, though NATS answers.
+    fn listens(&mut self) {
+        // Since a connection was made it was not listened for yet.
+        let is_new = self.alive.connections.load(Ordering::Relaxed) != self.alive.seen;
+        let is_deaf = !is_new && !self.jobs.hears_itself();
+        if is_deaf && !self.alive.is_deaf {
+            let error = NatsError::Unheard(self.alive.subject.clone());
+            tracing::error!(%error, "other replicas take this one for dead, and do again what it does");
+        }
+        self.alive.is_deaf = is_deaf;
+    }
+
+    /// Why the queue does not do what it has to, for whoever asks how it does.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let deaf = || self.alive.is_deaf.then(|| NatsError::Unheard(self.alive.subject.clone()).to_string());
+        self.failing.clone().or_else(deaf)
+    }
+
     /// Nobody answers for the bucket. Where a server is connected all the same, it may be cut off from those that keep the bucket,
     /// so another is tried: soon, and less and less often.
     pub(super) async fn is_unanswered(&mut self, error: &NatsError) {
-        if self.bucket.is_there().is_err() || !self.unanswered.goes_on(self.jobs.ambient.monotonic()) {
+        let now = self.jobs.ambient.monotonic();
+        // It was waited for until now.
+        let asked = if matches!(error, NatsError::Late(_)) { now.saturating_sub(CALL) } else { now };
+        if self.bucket.is_there().is_err() || !self.unanswered.goes_on(now, asked) {
             return;
         }
         tracing::warn!(error = %chain(error), "NATS is connected and does not answer for the bucket: another server is tried");
