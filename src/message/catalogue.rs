@@ -130,6 +130,8 @@ pub trait Catalogue: ChatWords {
     fn section(&self, kind: NoticeKind, count: usize) -> String;
     /// That there are more of them than are shown, and whether the page behind the link lists them.
     fn more_items(&self, more: usize, are_listed: bool) -> String;
+    /// A sentence that is true of so many of several things, and not of the others.
+    fn of_some(&self, count: usize, sentence: &str) -> String;
     /// Why its reader gets a message about several things.
     fn reason_of_several(&self, mode_from: Option<Origin>, cluster: Option<&str>) -> String;
     /// What is wrong with image-watcher, as a subject, and as a sentence with what to do.

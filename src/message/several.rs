@@ -5,6 +5,7 @@ use super::one::{expires, image, names, severity};
 use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean};
 use crate::domain::event::{Notice, NoticeKind, Trouble};
 use crate::domain::fleet::Asks;
+use crate::domain::wording::sentence;
 use crate::domain::workload::Origin;
 
 /// How many things a message shows.
@@ -21,10 +22,11 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
         Some(image) => format!("{image} {subject}"),
         None => subject,
     };
-    let sentence = words.several(count, cause, &first);
+    let told = words.several(count, cause, &first);
     Message {
         severity: notices.iter().map(severity).max_by_key(|one| *one as u8).unwrap_or(Severity::Info),
         facts: cause.map(|cause| shared_facts(cause, words)).unwrap_or_default(),
+        remarks: remarks(notices, words, frame),
         sections: sections(notices, words, frame),
         action: frame.links.whole.as_ref().map(|link| {
             // The list is there as long as the last of them can be answered.
@@ -36,7 +38,7 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
                 .map(|until| words.moment(until, frame.zone));
             Action { label: words.review().to_owned(), url: link.clone(), hint: words.link_hint(until.as_deref()) }
         }),
-        ..plain((subject, sentence), words.reason_of_several(one_origin(notices), frame.cluster), words, frame)
+        ..plain((subject, told), words.reason_of_several(one_origin(notices), frame.cluster), words, frame)
     }
 }
 
@@ -55,6 +57,39 @@ fn one_origin(notices: &[Notice]) -> Option<Origin> {
 fn shared_facts(notice: &Notice, words: &dyn Catalogue) -> Vec<Fact> {
     let value = clean(&notice.from.repository);
     vec![Fact { label: words.label(Label::Image).to_owned(), value, code: None }]
+}
+
+/// Why people are asked though it would go by itself, and why there is no link: once for all that it is said of.
+fn remarks(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec<Remark> {
+    let stopped = |notice: &Notice| {
+        let because = notice.because.as_deref().filter(|_| notice.kind != NoticeKind::Stopped);
+        because.filter(|it| matches!(it, Asks::Stopped(_))).map(|it| sentence(&clean(&words.asks(it, frame.zone))))
+    };
+    let no_link = |notice: &Notice| notice.no_link.map(|reason| sentence(&words.no_link(reason, notice)));
+    let mut remarks = shared(notices, stopped, words.label(Label::AskedAs), words);
+    remarks.extend(shared(notices, no_link, words.label(Label::Note), words));
+    remarks
+}
+
+/// What is said of several, and of how many where it is not said of all that people are asked or told about.
+fn shared(
+    notices: &[Notice],
+    said: impl Fn(&Notice) -> Option<String>,
+    label: &str,
+    words: &dyn Catalogue,
+) -> Vec<Remark> {
+    let mut all: Vec<(String, usize)> = Vec::new();
+    for text in notices.iter().filter_map(said) {
+        match all.iter_mut().find(|(other, _)| *other == text) {
+            Some((_, count)) => *count += 1,
+            None => all.push((text, 1)),
+        }
+    }
+    let remark = |(text, count): (String, usize)| {
+        let text = if count < notices.len() { words.of_some(count, &text) } else { text };
+        Remark { label: label.to_owned(), text, is_detail: false }
+    };
+    all.into_iter().map(remark).collect()
 }
 
 fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec<Section> {
@@ -148,7 +183,9 @@ mod tests {
 
     use super::super::Links;
     use super::*;
+    use crate::domain::event::NoLink;
     use crate::domain::event::tests::notice;
+    use crate::domain::fleet::Stopped;
     use crate::domain::release::Language;
 
     /// The subject, the sentence and the reason of a message about two of a kind.
@@ -195,5 +232,27 @@ mod tests {
         let all =
             [Language::English, Language::French].map(|language| origins.map(|it| reason(language, it)).join("\n"));
         insta::assert_snapshot!(all.join("\n\n"));
+    }
+
+    /// Why people are asked where the mode is AUTO_UPDATE, and why nobody can answer, once for all that it is said of.
+    #[test]
+    fn why_people_are_asked_and_why_there_is_no_link_is_said_once_of_several() {
+        let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];
+        let stopped = Asks::Stopped(Stopped { since: failed[0].at, failed });
+        let asked = Notice { because: Some(Box::new(stopped)), ..notice(NoticeKind::Available) };
+        let no_link = Notice { no_link: Some(NoLink::MayNotPatch), ..notice(NoticeKind::Available) };
+        let applied = notice(NoticeKind::Applied);
+        let said = |language, notices: &[Notice]| {
+            let frame = Frame { cluster: None, zone: Tz::UTC, language, links: &Links::default(), notes: None };
+            let Message { remarks, .. } = message(notices, super::super::words(language), &frame);
+            remarks.iter().map(|it| format!("{}: {}\n", it.label, it.text)).collect::<String>()
+        };
+        let both = [
+            vec![asked.clone(), asked.clone()],
+            vec![no_link.clone(), no_link.clone()],
+            vec![asked.clone(), applied, no_link, asked],
+        ];
+        let of = |language| both.iter().map(|all| said(language, all)).collect::<Vec<_>>().join("\n");
+        insta::assert_snapshot!([Language::English, Language::French].map(of).join("\n"));
     }
 }

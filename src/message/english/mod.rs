@@ -303,6 +303,10 @@ impl Catalogue for English {
         )
     }
 
+    fn of_some(&self, count: usize, sentence: &str) -> String {
+        format!("For {count} of these: {sentence}")
+    }
+
     fn reason_of_several(&self, mode_from: Option<Origin>, cluster: Option<&str>) -> String {
         format!("You get this because {}{}.", origin_of_several(mode_from), of_cluster(cluster))
     }

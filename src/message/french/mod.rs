@@ -339,6 +339,10 @@ impl Catalogue for French {
         format!("… et {}{listed}", counted(more, "autre", "autres"))
     }
 
+    fn of_some(&self, count: usize, sentence: &str) -> String {
+        format!("Pour {count} de ces points\u{a0}: {sentence}")
+    }
+
     fn reason_of_several(&self, mode_from: Option<Origin>, cluster: Option<&str>) -> String {
         format!("Vous recevez ce message {}{}.", origin_of_several(mode_from), of_cluster(cluster))
     }
