@@ -635,6 +635,7 @@ impl App {
         let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
         let events = api::Events::new(&self.ambient, self.stop.clone());
         let (channels, clock) = (Arc::clone(&self.channels), self.ambient.clone());
+        let (mended, ticking) = (Arc::clone(&self.channels), self.ambient.clone());
         let api = Data::new(Api {
             events: events.clone(),
             queue: self.queue.clone(),
@@ -657,6 +658,9 @@ impl App {
             channels: Arc::new(move || {
                 let (now, monotonic) = (clock.now(), clock.monotonic());
                 channels.each().filter_map(|channel| closed_view(channel, now, monotonic)).collect()
+            }),
+            reopen: Arc::new(move |name| {
+                mended.find(name).is_some_and(|channel| channel.gate().reopen(ticking.monotonic()))
             }),
             sequencer: Arc::new(self.reconciler.clone()),
             bounds: self.config.bounds(),

@@ -68,12 +68,13 @@ impl<Q: Letters> Api<Q> {
     ///
     /// # Errors
     /// 503, where that can't be done now.
-    pub async fn send_all_again(&self, channel: &str, visitor: Option<&Visitor>) -> Result<u64, Problem> {
+    pub async fn send_all_again(&self, channel: &str, visitor: Option<&Visitor>) -> Result<(u64, bool), Problem> {
+        let was_closed = (self.reopen)(channel);
         let sent = self.queue.send_all_again(channel).await;
         let sent = sent.map_err(|error| refused(&error, "not all of the channel's messages can be sent again now"))?;
         let by = actor(visitor, "image-watcher deliveries retry");
-        tracing::info!(channel, %by, messages = sent, "a channel's dead letters are sent again, as somebody asked for it");
-        Ok(sent)
+        tracing::info!(channel, %by, messages = sent, was_closed, "a channel's dead letters are sent again, as somebody asked for it");
+        Ok((sent, was_closed))
     }
 }
 

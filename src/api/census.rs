@@ -170,6 +170,7 @@ impl<Q> Api<Q> {
     fn summary(&self, workload: Arc<Workload>, print: Print, moment: &Moment) -> Summary {
         let (record, not_ours) = self.record(&workload, moment);
         let (now, mut until) = (moment.now(), None);
+        let may_write = self.sequencer.may_write(&workload.id);
         let in_short = |container: &Container| {
             let name = &*container.name;
             let read = Settings::read(&workload, name, &self.bounds);
@@ -177,7 +178,8 @@ impl<Q> Api<Q> {
             let (settings, waits) = (read.as_ref(), moment.waits(&workload, name));
             let (workload, record, looked) = (&*workload, &record, looked.as_ref());
             let stopped = moment.stopped();
-            let seen = Seen { workload, container: name, record, not_ours, settings, looked, waits, stopped };
+            let seen =
+                Seen { workload, container: name, record, not_ours, settings, looked, waits, stopped, may_write };
             until = [until, seen.stands_until(now)].into_iter().flatten().min();
             InShort::of(&seen, container, now)
         };
@@ -192,6 +194,7 @@ impl<Q> Api<Q> {
     fn print(&self, workload: &Workload, moment: &Moment) -> Print {
         let (mut came_to, mut at) = (DefaultHasher::new(), DefaultHasher::new());
         moment.stopped().is_some().hash(&mut came_to);
+        self.sequencer.may_write(&workload.id).hash(&mut came_to);
         for container in &workload.containers {
             let waits = moment.waits(workload, &container.name);
             waits.map(ToString::to_string).hash(&mut came_to);

@@ -86,8 +86,8 @@ pub(super) async fn retry_all<Q: Letters>(
     let of = Query::<OfChannel>::from_query(request.query_string()).ok();
     let channel = of.map(|Query(of)| of.channel).filter(|channel| !channel.is_empty());
     let channel = channel.ok_or(Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
-    let sent = api.send_all_again(&channel, visitor.as_ref()).await?;
-    let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried: sent };
+    let (retried, was_closed) = api.send_all_again(&channel, visitor.as_ref()).await?;
+    let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried, was_closed };
     Ok(done(StatusCode::ACCEPTED, &view))
 }
 
@@ -99,7 +99,8 @@ impl<Q: Letters> Api<Q> {
     pub async fn deliveries(&self, query: &str) -> Result<DeliveriesView, Problem> {
         let asked = asked(query)?;
         let page = self.queue.letters(asked).await.map_err(|error| refused(&error, "messages can't be read now"))?;
-        let items = page.letters.iter().map(DeliveryView::from).collect();
+        let closed = (self.channels)();
+        let items = page.letters.iter().map(|letter| DeliveryView::from(letter).beside(&closed)).collect();
         let next = page.next.map(|Before { created, number }| format!("{created}.{number}"));
         Ok(DeliveriesView { schema: "image-watcher/deliveries/v1", items, next })
     }
@@ -111,7 +112,7 @@ impl<Q: Letters> Api<Q> {
     async fn document(&self, id: &str) -> Result<DeliveryDocument, Problem> {
         let found = self.queue.letter(id).await.map_err(|error| refused(&error, "messages can't be read now"))?;
         let letter = found.ok_or(UNKNOWN)?;
-        let delivery = DeliveryView::from(&letter);
+        let delivery = DeliveryView::from(&letter).beside(&(self.channels)());
         Ok(DeliveryDocument { schema: "image-watcher/delivery/v1", delivery })
     }
 }
@@ -167,6 +168,7 @@ mod tests {
     use chrono::DateTime;
     use serde_json::{Value, json};
 
+    use super::super::view::{ClosedChannelView, Time};
     use super::*;
     use crate::domain::event::tests::notice;
     use crate::domain::event::{Delivery, Job, NoticeKind};
@@ -219,6 +221,22 @@ mod tests {
         assert_eq!(hook["recipient"], Value::Null, "{hook}");
         let unreadable = told(&letter(None));
         assert_eq!((&unreadable["event"], &unreadable["about"]), (&Value::Null, &json!([])), "{unreadable}");
+    }
+
+    #[test]
+    fn the_next_try_is_when_the_channel_opens() {
+        let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let opens = at + chrono::TimeDelta::minutes(10);
+        let waiting = Letter { state: LetterState::Retried, next: Some(at), ..letter(None) };
+        let next = |letter: &Letter, until: Option<DateTime<chrono::Utc>>| {
+            let (name, why, said) = ("email".to_owned(), "refused", String::new());
+            let closed = ClosedChannelView { name, why, said, until: until.map(Time) };
+            DeliveryView::from(letter).beside(&[closed]).next_attempt.map(|at| at.0)
+        };
+        assert_eq!(next(&waiting, Some(opens)), Some(opens));
+        assert_eq!(next(&waiting, None), None, "not before the next start");
+        assert_eq!(next(&letter(None), Some(opens)), None, "it was given up");
+        assert_eq!(DeliveryView::from(&waiting).beside(&[]).next_attempt.map(|at| at.0), Some(at));
     }
 
     #[test]

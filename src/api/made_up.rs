@@ -80,6 +80,7 @@ pub(crate) fn api(
         registries: Arc::new(Vec::new),
         poll: Arc::new(|| Box::pin(async { crate::api::view::PollView::default() })),
         channels: Arc::new(Vec::new),
+        reopen: Arc::new(|_| false),
         sequencer: Arc::new(MadeUp(looks)),
         bounds: Bounds::default(),
         keys,

@@ -104,6 +104,8 @@ pub struct Api<Q> {
     pub poll: ReportPoll,
     /// Which channels take nothing now.
     pub channels: Report<ClosedChannelView>,
+    /// Lets the next message try a closed channel; whether it was closed.
+    pub reopen: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// What is left of each registry's budget, and how it answers.
     pub registries: Report<RegistryView>,
     /// What decides, and knows what it came to.

@@ -163,6 +163,7 @@ impl Stage {
             registries: Arc::new(Vec::new),
             poll: Arc::new(|| Box::pin(async { crate::api::view::PollView::default() })),
             channels: Arc::new(Vec::new),
+            reopen: Arc::new(|_| false),
             sequencer: Arc::clone(&told) as Arc<dyn Sequencer>,
             bounds: Bounds::default(),
             keys: key.into(),

@@ -221,12 +221,14 @@ impl<Q> Api<Q> {
 
     pub(super) fn view(&self, workload: &Workload, moment: &Moment) -> (WorkloadView, Record) {
         let (record, not_ours) = self.record(workload, moment);
+        let may_write = self.sequencer.may_write(&workload.id);
         let of = |container: &Container| {
             let waits = moment.waits(workload, &container.name);
             let looked = self.sequencer.last_look(workload, &container.name);
             let (bounds, now) = (&self.bounds, moment.now());
             let (looked, stopped) = (looked.as_ref(), moment.stopped());
-            let beside = Beside { record: &record, not_ours, bounds, looked, waits, stopped, now };
+            let record = &record;
+            let beside = Beside { record, not_ours, bounds, looked, waits, stopped, may_write, now };
             let group = group::of(workload, &container.name).map(|it| {
                 let namespace = &workload.id.namespace;
                 moment.group(namespace, &it.name, || self.group(namespace, &it.name))
@@ -253,7 +255,7 @@ impl<Q> Api<Q> {
                 name: it.to_string(),
                 warning: it.warning(),
             }),
-            may_write: self.sequencer.may_write(&workload.id),
+            may_write,
             last_change: record.history.entries().first().map(ChangeView::of),
             containers,
             history: None,

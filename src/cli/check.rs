@@ -13,7 +13,7 @@ mod row;
 mod sarif;
 #[cfg(test)]
 mod snapshots;
-mod stands;
+pub(super) mod stands;
 mod subject;
 
 use std::collections::BTreeSet;

@@ -93,6 +93,8 @@ struct Answer {
     items: Vec<Value>,
     next: Option<String>,
     retried: u64,
+    #[serde(rename = "wasClosed")]
+    was_closed: bool,
     detail: String,
 }
 
@@ -140,7 +142,11 @@ pub(super) async fn deliveries(config: &Config, arguments: &DeliveriesArguments)
         Some(Action::Retry { id: None, channel }) => {
             let channel = channel.as_deref().unwrap_or_default();
             let answer = ask_for(config, &["deliveries", "retry"], &[("channel", channel)], true).await?;
-            Ok(match read(&answer)?.retried {
+            let Answer { retried, was_closed, .. } = read(&answer)?;
+            Ok(match retried {
+                0 if was_closed => {
+                    format!("the channel {channel} was closed, and is tried at once: what waits follows\n")
+                }
                 0 => format!("nothing was given up of the channel {channel}\n"),
                 1 => format!("1 message of the channel {channel} is sent again\n"),
                 many => format!("{many} messages of the channel {channel} are sent again\n"),
@@ -204,6 +210,9 @@ fn table(items: Vec<Value>, most: usize) -> anyhow::Result<String> {
     let mut table = Table::new(&headings);
     let moment = |at: DateTime<Utc>| at.format("%F %T").to_string();
     let dash = || "-".to_owned();
+    // Of those that wait, only what is for a channel that is gone has no next try.
+    let never =
+        |state: &str| if matches!(state, "waiting" | "retried") { "at the next start".to_owned() } else { dash() };
     for message in messages(items)? {
         let about = match &*message.about {
             [] => dash(),
@@ -211,6 +220,7 @@ fn table(items: Vec<Value>, most: usize) -> anyhow::Result<String> {
             [first, rest @ ..] => format!("{} {} and {} more", first.workload, first.to, rest.len() + message.more),
         };
         let error = message.last_error.map(|error| shortened(&error, most));
+        let next = message.next_attempt.map_or_else(|| never(&message.state), moment);
         table.row([
             message.id,
             message.channel,
@@ -220,7 +230,7 @@ fn table(items: Vec<Value>, most: usize) -> anyhow::Result<String> {
             about,
             message.attempts.to_string(),
             moment(message.changed),
-            message.next_attempt.map_or_else(dash, moment),
+            next,
             error.unwrap_or_else(dash),
         ]);
     }

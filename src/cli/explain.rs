@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use super::Output;
+use super::check::stands;
 use super::table::Table;
 use super::terminal::{Colour, Form};
 use crate::ambient::Ambient;
@@ -261,7 +262,8 @@ impl Look<'_> {
         explanation.workload = Some(workload.id.to_string());
         explanation.mode = Some(settings.mode.as_str());
         explanation.also.extend(settings.window.as_ref().map(|_| "window"));
-        explanation.failed_elsewhere(ledger.open(now).and_then(|question| question.because.as_deref()));
+        explanation.asked_as(ledger.open(now).and_then(|question| question.because.as_deref()));
+        explanation.without_right(workload, self.may_patch(workload).await);
         if let (Some(to), Some(digest)) = (explanation.available.clone(), digest) {
             let (from, digest, url) = (tag.to_string(), Some(digest), settings.release_url);
             let (repository, credential) = (image.repository().clone(), credential.clone());
@@ -273,6 +275,11 @@ impl Look<'_> {
 }
 
 impl Look<'_> {
+    /// Whether this identity may write a workload; what the API server did not say is taken to be so.
+    async fn may_patch(&self, workload: &Workload) -> bool {
+        self.kube.may(&stands::right_to_patch(workload)).await != Some(false)
+    }
+
     /// The containers that are updated with this one, in one write.
     fn with(&self, workload: &Workload, item: &Explanation) -> Vec<String> {
         let is_so = |other: &&Container| {
@@ -367,14 +374,28 @@ impl Explanation {
         }
     }
 
-    /// People are told where the same manifest failed before they approve it.
-    fn failed_elsewhere(&mut self, because: Option<&Asks>) {
-        let Some(Asks::Failed(failed)) = because else { return };
-        let failed = failed.to_string();
-        if !self.sentence.contains(&failed) {
-            self.sentence = format!("{}; {failed}.", self.sentence.trim_end_matches('.'));
-            self.blockers.push(failed);
+    /// People are told where the same manifest failed before they approve it, and that automatic updates are stopped.
+    fn asked_as(&mut self, because: Option<&Asks>) {
+        let Some(because) = because else { return };
+        let (known, why) = match because {
+            Asks::Failed(failed) => (failed.to_string(), failed.to_string()),
+            Asks::Stopped(_) => ("automatic updates are stopped".to_owned(), stands::because(because)),
+        };
+        if !self.sentence.contains(&known) {
+            self.sentence = format!("{}; {why}.", self.sentence.trim_end_matches('.'));
+            self.blockers.push(why);
         }
+    }
+
+    /// Nobody can answer, and nothing is applied, where the workload may not be written.
+    fn without_right(&mut self, workload: &Workload, may_patch: bool) {
+        if may_patch || self.available.is_none() {
+            return;
+        }
+        let why = stands::no_right(workload);
+        self.sentence = format!("{}; {why}.", self.sentence.trim_end_matches('.'));
+        self.blockers.insert(0, why);
+        self.actions = &[];
     }
 
     /// What would go by itself is asked about where its makers declare something.

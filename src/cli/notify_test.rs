@@ -65,6 +65,13 @@ pub(super) async fn notify_test(config: &Config, arguments: &NotifyTestArguments
         is_well &= sent.attempt == Attempt::Delivered;
         lines.push(line(&delivery, &sent, took));
     }
+    if is_well && !arguments.dry_run {
+        // The service learns nothing from a test, and waits as it was told to.
+        let name = arguments.channel.as_deref().unwrap_or("CHANNEL");
+        lines.push(format!(
+            "where its messages wait as the channel was closed: image-watcher deliveries retry --channel {name}"
+        ));
+    }
     Ok(Ended { text: format!("{}\n", lines.join("\n")), is_well })
 }
 

@@ -43,6 +43,7 @@ pub mod rotating;
 pub mod secret;
 pub mod settings;
 pub mod slack;
+pub mod span;
 pub mod standing;
 pub mod tag;
 pub mod tags;

@@ -19,7 +19,12 @@ pub(super) fn message(notice: &Notice, words: &dyn Catalogue, frame: &Frame<'_>)
         language: frame.language.code(),
         colon: words.colon(),
         subject: subject(notice, words, &names, frame.cluster),
-        title: format!("{heading} · {}", names.workload),
+        // It is about all workloads, and not about the one that failed last.
+        title: if notice.kind == NoticeKind::Stopped {
+            subject(notice, words, &names, frame.cluster)
+        } else {
+            format!("{heading} · {}", names.workload)
+        },
         heading,
         sentence: words.sentence(notice, &names),
         severity: severity(notice),

@@ -161,6 +161,21 @@ impl Gate {
         (why != Closed::Gone).then(|| until.saturating_sub(now))
     }
 
+    /// Lets the next message try a closed channel at once, as somebody says that it was mended. Says whether it was closed.
+    pub fn reopen(&self, now: Duration) -> bool {
+        let mut state = self.state();
+        state.asked_until = Duration::ZERO;
+        match &mut state.closed {
+            None => false,
+            Some((why, until)) => {
+                // One that was gone for good is tried like any other.
+                *why = if *why == Closed::Gone { Closed::Refusing } else { *why };
+                *until = now.min(*until);
+                true
+            }
+        }
+    }
+
     /// How it stands; `None` where all goes well.
     #[must_use]
     pub fn standing(&self) -> Option<Standing> {
@@ -319,6 +334,21 @@ mod tests {
         gate.learn(&refused(), at(5400), 0.5);
         assert_eq!(gate.opening(at(5400).monotonic), Opening::Closed(Duration::from_secs(3600)), "an hour at most");
         assert_eq!(gate.standing().unwrap().since, at(0).wall);
+    }
+
+    #[test]
+    fn whoever_says_that_a_channel_is_mended_lets_one_message_try_it() {
+        for closes in [refused(), Attempt::Gone { reason: "status 410".into() }] {
+            let gate = Gate::default();
+            assert!(!gate.reopen(at(0).monotonic), "it is open");
+            gate.learn(&closes, at(0), 0.5);
+            assert!(matches!(gate.opening(at(1).monotonic), Opening::Closed(_)));
+            assert!(gate.reopen(at(1).monotonic));
+            assert_eq!(gate.opening(at(1).monotonic), Opening::One);
+            assert_eq!(gate.closed_for(at(1).monotonic), Some(Duration::ZERO));
+            gate.learn(&closes, at(2), 0.5);
+            assert!(matches!(gate.opening(at(3).monotonic), Opening::Closed(_)), "it was not mended");
+        }
     }
 
     #[test]

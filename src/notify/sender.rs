@@ -212,12 +212,12 @@ impl<Q: Queue + Kept> Sender<Q> {
     async fn report(&self, channel: &Channel, kind: TroubleKind, now: DateTime<Utc>) {
         let standing = channel.gate().standing();
         let (since, reason) = standing.map_or((now, String::new()), |standing| (standing.since, standing.reason));
-        tracing::error!(
-            channel = channel.name(),
-            problem = kind.reason(),
-            reason,
+        let what_next = if kind == TroubleKind::ChannelGone {
+            "the channel is gone for good; its messages wait, and it is not tried again before image-watcher starts again"
+        } else {
             "the channel takes no message; they wait, and it is tried again from time to time"
-        );
+        };
+        tracing::error!(channel = channel.name(), problem = kind.reason(), reason, "{what_next}");
         self.tell(Trouble { kind, channel: channel.name().to_owned(), reason, since, at: now, messages: 0 }).await;
     }
 

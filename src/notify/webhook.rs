@@ -198,6 +198,7 @@ fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>, sty
         ("reminder", Some(json!(notice.reminder)).filter(|_| notice.reminder > 0)),
         ("approvals", notice.approvals.map(|approvals| json!({"needed": approvals.needed, "given": approvals.given}))),
         ("no_link", notice.no_link.map(|reason| json!(reason.as_str()))),
+        ("links", link.filter(|_| notice.kind == NoticeKind::Stopped).map(|link| json!({"review": link}))),
         ("gone", notice.lost.map(gone)),
         ("held", (notice.kind == NoticeKind::Held).then(|| held(notice))),
         ("rollback", rollback(notice)),

@@ -581,7 +581,7 @@ mod tests {
     }
 
     fn left_alone(host: &str) -> RegistryError {
-        RegistryError::LeftAlone { host: host.to_owned(), until: DateTime::UNIX_EPOCH }
+        RegistryError::LeftAlone { host: host.to_owned(), until: DateTime::UNIX_EPOCH, last: None }
     }
 
     fn refuses(host: &str) -> RegistryError {

@@ -26,6 +26,11 @@ const MOST_HOSTS: usize = 1000;
 /// A host that nobody asked for this long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
+/// Why a registry waits that gave no answer several times in a row.
+pub const NO_ANSWER: &str = "no_answer";
+/// Why one waits whose certificate is not trusted.
+pub const UNTRUSTED: &str = "untrusted";
+
 /// Whose requests: the registry, the credential's scope, and the host and port that are connected to.
 pub(super) type Key = (String, String, String);
 
@@ -38,6 +43,26 @@ pub(super) enum Leave {
     Probe,
 }
 
+/// How a host that is left alone failed last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastFailure {
+    /// It gave no answer; what was said instead.
+    NoAnswer(String),
+    /// It shows a certificate that is not trusted; why.
+    Untrusted(String),
+}
+
+impl LastFailure {
+    /// One word for programs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoAnswer(_) => NO_ANSWER,
+            Self::Untrusted(_) => UNTRUSTED,
+        }
+    }
+}
+
 /// What a request's end changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
@@ -48,9 +73,11 @@ pub(super) enum Change {
     Closed,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Trouble {
     state: State,
+    /// How the last request failed, where that is known.
+    last: Option<LastFailure>,
     /// When it was last asked for.
     seen: Duration,
 }
@@ -122,6 +149,18 @@ impl Breakers {
         Change::Opened(wait)
     }
 
+    /// Keeps how the last request failed.
+    pub(super) fn failed_by(&mut self, key: &Key, last: LastFailure) {
+        if let Some(trouble) = self.0.get_mut(&key.0, key) {
+            trouble.last = Some(last);
+        }
+    }
+
+    /// How the last request failed.
+    pub(super) fn last(&self, key: &Key) -> Option<LastFailure> {
+        self.0.get(&key.0, key)?.last.clone()
+    }
+
     /// The request was given up for a reason that says nothing about the host: another may try in its place.
     pub(super) fn withdrawn(&mut self, key: &Key, leave: Leave, now: Duration) {
         if let (Leave::Probe, Some(trouble)) = (leave, self.0.get_mut(&key.0, key))
@@ -131,13 +170,13 @@ impl Breakers {
         }
     }
 
-    /// Until when a registry is left alone with the credential that waits longest, or what it leads to is.
-    pub(super) fn until(&self, registry: &str, now: Duration) -> Option<Duration> {
+    /// Until when a registry is left alone with the credential that waits longest, or what it leads to is; and how it failed.
+    pub(super) fn until(&self, registry: &str, now: Duration) -> Option<(Duration, Option<LastFailure>)> {
         let until = self.0.of(registry).filter_map(|trouble| match trouble.state {
-            State::Open { until, .. } => Some(until),
+            State::Open { until, .. } => Some((until, trouble.last.clone())),
             State::Failing(_) | State::Probing { .. } => None,
         });
-        until.filter(|until| now < *until).max()
+        until.filter(|(until, _)| now < *until).max_by_key(|(until, _)| *until)
     }
 
     /// How many are left alone.
@@ -151,7 +190,8 @@ impl Breakers {
     }
 
     fn remember(&mut self, key: &Key, state: State, now: Duration) {
-        self.0.insert(&key.0, key.clone(), Trouble { state, seen: now }, 1);
+        let last = self.last(key);
+        self.0.insert(&key.0, key.clone(), Trouble { state, last, seen: now }, 1);
     }
 }
 
@@ -184,7 +224,7 @@ mod tests {
         assert_eq!(breakers.failed(&dead, Leave::Usual, at(1), 1.0), Change::Opened(at(30)));
         assert_eq!(breakers.failed(&dead, Leave::Usual, at(2), 1.0), Change::Nothing, "it was on its way already");
         assert_eq!((breakers.admit(&dead, at(30)), breakers.open()), (Err(at(31)), 1));
-        let until = |registry, seconds| breakers.until(registry, at(seconds));
+        let until = |registry, seconds| breakers.until(registry, at(seconds)).map(|(until, _)| until);
         assert_eq!((until("dead", 30), until("dead", 31), until("other", 30)), (Some(at(31)), None, None));
         assert_eq!(breakers.admit(&other, at(30)), Ok(Leave::Usual), "another host");
         assert_eq!(breakers.admit(&dead, at(31)), Ok(Leave::Probe));

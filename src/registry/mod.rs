@@ -52,6 +52,8 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 
+pub use breaker::NO_ANSWER;
+pub use breaker::{LastFailure, UNTRUSTED};
 pub use challenge::{Led, leads};
 pub use client::{HttpRegistry, RegistryConfig};
 pub use credential::{Anonymous, Asked, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User};
@@ -61,7 +63,7 @@ pub use links::{Next, next as next_page};
 pub use list::Tags;
 pub use packages::Packages;
 pub use pages::read_page;
-pub use report::{BudgetReport, CeilingReport, NO_ANSWER, RegistryReport};
+pub use report::{BudgetReport, CeilingReport, RegistryReport};
 
 pub use speech::Pushed;
 pub use wire::Observer;
@@ -71,6 +73,7 @@ use crate::domain::preflight::Platform;
 use crate::domain::preflight::image::Found;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::retry::RetryAfter;
+use crate::outbound::OutboundError;
 use crate::telemetry::chain;
 
 /// Why a registry gave no complete answer. None of these is ever taken for «no newer version».
@@ -128,12 +131,14 @@ pub enum RegistryError {
         host: String,
     },
     /// The host gave no answers several times in a row, and is not asked now.
-    #[error("{host} gave no answer several times in a row, and is left alone until {} UTC", until.format("%H:%M:%S"))]
+    #[error("{}, and is left alone until {} UTC", left_alone(host, last.as_ref()), until.format("%H:%M:%S"))]
     LeftAlone {
         /// The host: the registry, its token service, or where its blobs are.
         host: String,
         /// When one request may try again.
         until: DateTime<Utc>,
+        /// How the last one failed, where that is known.
+        last: Option<LastFailure>,
     },
     /// More tags than can be held could be taken.
     #[error(
@@ -212,6 +217,20 @@ fn at(until: Option<RetryAfter>) -> String {
     until.map_or_else(|| " later".to_owned(), |until| format!(" at {} UTC", until.moment().format("%H:%M:%S")))
 }
 
+/// Why a host is left alone: the last cause stands beside the pause.
+fn left_alone(host: &str, last: Option<&LastFailure>) -> String {
+    match last {
+        Some(LastFailure::Untrusted(said)) => format!("{host} is not trusted: {said}"),
+        Some(LastFailure::NoAnswer(said)) => format!("{host} gave no answer several times in a row ({said})"),
+        None => format!("{host} gave no answer several times in a row"),
+    }
+}
+
+/// Whether there was an answer with a certificate that is not trusted.
+fn is_untrusted(source: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(source.downcast_ref::<OutboundError>(), Some(OutboundError::Certificate { .. }))
+}
+
 impl RegistryError {
     fn throttled(host: &str, until: DateTime<Utc>, why: Wait) -> Self {
         Self::Throttled { host: host.to_owned(), why, until: Some(RetryAfter::at(until)) }
@@ -257,8 +276,10 @@ impl RegistryError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::RefusedForNow(error) => error.reason(),
             Self::Throttled { .. } => "throttled",
+            Self::Unreachable { source, .. } if is_untrusted(&**source) => UNTRUSTED,
             Self::Unreachable { .. } => "unreachable",
             Self::Blocked { .. } => "blocked",
+            Self::LeftAlone { last: Some(LastFailure::Untrusted(_)), .. } => UNTRUSTED,
             Self::LeftAlone { .. } => "left_alone",
             Self::TooManyTags { .. } => "too_many_tags",
             Self::Withheld { .. } => "withheld",

@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::breaker::{LastFailure, NO_ANSWER};
 use super::ceiling::routine_step;
 use super::client::HttpRegistry;
 use super::hosts::Place;
 use super::seen::Ended;
 use crate::domain::reference::Repository;
-
-/// Why a registry waits that gave no answer several times in a row: it is left alone.
-pub const NO_ANSWER: &str = "no_answer";
 
 /// One registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -106,7 +104,8 @@ impl HttpRegistry {
 
     fn report_of(&self, host: &str, repositories: usize, seen: Option<&Ended>) -> RegistryReport {
         let (told, spares) = self.budgets.of(host, self.ambient.now());
-        let alone = self.wire.left_alone_until(host).map(|until| (until, NO_ANSWER));
+        let alone = self.wire.left_alone_until(host);
+        let alone = alone.map(|(until, last)| (until, last.as_ref().map_or(NO_ANSWER, LastFailure::as_str)));
         let waits = spares.map(|(until, why)| (until, why.as_str())).into_iter().chain(alone).max();
         let ceiling = self.wire.ceiling(host).map(|(Place(at), most)| CeilingReport {
             left: self.wire.ceilings().left(at, most, self.ambient.monotonic()),

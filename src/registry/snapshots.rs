@@ -34,7 +34,17 @@ fn errors() -> Vec<RegistryError> {
         RegistryError::RefusedForNow(Box::new(unauthorized(Refusal::Forbidden))),
         RegistryError::Unreachable { host: HOST.into(), operation: "tags", source: source.into() },
         RegistryError::Blocked { host: "registry.example.com:443".into() },
-        RegistryError::LeftAlone { host: HOST.into(), until: DateTime::UNIX_EPOCH },
+        RegistryError::LeftAlone { host: HOST.into(), until: DateTime::UNIX_EPOCH, last: None },
+        RegistryError::LeftAlone {
+            host: HOST.into(),
+            until: DateTime::UNIX_EPOCH,
+            last: Some(LastFailure::Untrusted("its certificate expired".into())),
+        },
+        RegistryError::LeftAlone {
+            host: HOST.into(),
+            until: DateTime::UNIX_EPOCH,
+            last: Some(LastFailure::NoAnswer("connection refused".into())),
+        },
         RegistryError::TooManyTags { repository: "registry.example.com/shop/web".into(), most: 8 << 20 },
         RegistryError::Withheld {
             host: HOST.into(),

@@ -231,6 +231,7 @@ async fn a_silent_host_is_left_alone_and_costs_nobody_time() {
     let error = look().await;
     let RegistryError::LeftAlone { until, .. } = &error else { panic!("{error}") };
     assert!(*until > Ambient::system().now() && error.is_retryable(), "{error}");
+    assert!(error.to_string().contains("several times in a row ("), "the last cause stands beside the pause: {error}");
     assert_eq!((double.requests().len(), counted.errors.load(Ordering::SeqCst)), (3, 3), "it was not asked again");
     let tenant = user("ns/pull", "joe", "pw");
     let error = registry.tags(&repository, &tenant, &nothing).await.unwrap_err();

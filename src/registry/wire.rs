@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use tracing::Instrument as _;
 use url::Url;
 
-use super::breaker::{Breakers, Change, Key, Leave};
+use super::breaker::{Breakers, Change, Key, LastFailure, Leave};
 use super::ceiling::Ceilings;
 use super::credential::Login;
 use super::host::RegistryHost;
@@ -331,7 +331,8 @@ impl Wire {
         let (host, port) = authority(url).ok_or_else(|| question.unusable("a URL without host"))?;
         let key = (question.host().to_owned(), question.credential.scope().to_owned(), format!("{host}:{port}"));
         let now = self.ambient.monotonic();
-        match self.breakers().admit(&key, now) {
+        let leave = self.breakers().admit(&key, now);
+        match leave {
             Ok(leave) => Ok(Pass {
                 wire: self,
                 key,
@@ -343,16 +344,17 @@ impl Wire {
             }),
             Err(until) => {
                 let host = outbound::written_host(url);
-                Err(RegistryError::LeftAlone { host, until: self.moment(until, now) })
+                let last = self.breakers().last(&key);
+                Err(RegistryError::LeftAlone { host, until: self.moment(until, now), last })
             }
         }
     }
 
-    /// Until when a registry is not asked, as it gave no answer.
-    pub(super) fn left_alone_until(&self, registry: &str) -> Option<DateTime<Utc>> {
+    /// Until when a registry is not asked, as it gave no answer, and how it failed.
+    pub(super) fn left_alone_until(&self, registry: &str) -> Option<(DateTime<Utc>, Option<LastFailure>)> {
         let now = self.ambient.monotonic();
-        let until = self.breakers().until(registry, now)?;
-        Some(self.moment(until, now))
+        let (until, last) = self.breakers().until(registry, now)?;
+        Some((self.moment(until, now), last))
     }
 
     /// A moment of the monotonic clock, as the wall's has it.
@@ -409,7 +411,10 @@ impl Pass<'_> {
             Change::Nothing
         } else {
             let (now, jitter) = (self.wire.ambient.monotonic(), self.wire.ambient.jitter());
-            self.wire.breakers().failed(&self.key, self.leave, now, jitter)
+            let mut breakers = self.wire.breakers();
+            let change = breakers.failed(&self.key, self.leave, now, jitter);
+            breakers.failed_by(&self.key, last_failure(&error));
+            change
         };
         self.over("error", change, Some(&error));
         if let OutboundError::Blocked(host) = error {
@@ -436,6 +441,15 @@ impl Pass<'_> {
         }
         let open = self.wire.breakers().open();
         self.wire.observer.left_alone(open);
+    }
+}
+
+fn last_failure(error: &OutboundError) -> LastFailure {
+    let said = chain(error).to_string();
+    if matches!(error, OutboundError::Certificate { .. }) {
+        LastFailure::Untrusted(said)
+    } else {
+        LastFailure::NoAnswer(said)
     }
 }
 

@@ -82,9 +82,7 @@ fn message(letter: &DeliveryView, closed: &[ClosedChannelView], shown: Shown<'_>
         "waiting" => Attention::Waiting,
         _ => Attention::UpToDate,
     };
-    // Nothing is tried while its channel is closed.
-    let opens = closed.iter().find(|it| it.name == letter.channel).and_then(|it| it.until).map(|at| at.0);
-    let next = letter.next_attempt.map(|at| at.0).max(opens.filter(|_| letter.state != "delivered"));
+    let next = letter.clone().beside(closed).next_attempt.map(|at| at.0);
     let more = letter.about.len().saturating_sub(1) + letter.more;
     let first = letter.about.first();
     let version = first.map(|it| format!("{} → {}", it.from, it.to));

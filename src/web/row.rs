@@ -199,7 +199,7 @@ impl Row {
         Self {
             state: StateShown::of(container.state, words),
             to: container.available.as_ref().map(|to| Target::of(&run.tag, to, shown)),
-            why: why(workload, container, shown),
+            why: why(container, shown),
             go: go(&who.url, container, words),
             mode: mode(container, words),
             changed,
@@ -212,12 +212,7 @@ impl Row {
 }
 
 /// Why a container stands as it does; or that nobody can help it.
-pub(super) fn why(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -> Said {
-    let is_due = container.state == Attention::NeedsYou || container.status.cause == Cause::Applies;
-    if !workload.may_write && is_due && container.available.is_some() {
-        let resource = Kind::named(workload.kind).map_or(workload.kind, Kind::plural);
-        return shown.words.no_right(resource, &workload.namespace);
-    }
+pub(super) fn why(container: &ContainerView, shown: Shown<'_>) -> Said {
     let Shown { words, now, .. } = shown;
     let why = words.why(container, now);
     // Where that is why nothing can be told, it is said.

@@ -75,7 +75,7 @@ fn container(
         state => value(StateShown::of(container.state, words)),
         run => value(&run),
         toLabel => words.labels().available(),
-        why => value(super::row::why(workload, container, shown)),
+        why => value(super::row::why(container, shown)),
         failure => &container.failure,
         takesOff => takes_off(workload, container),
         facts => value(facts(container, preflight, shown)),

@@ -238,17 +238,18 @@ pub(crate) struct Beside<'b> {
     pub(crate) looked: Option<&'b LastLook>,
     pub(crate) waits: Option<&'b Waits>,
     pub(crate) stopped: Option<&'b Stopped>,
+    pub(crate) may_write: bool,
     pub(crate) now: DateTime<Utc>,
 }
 
 impl ContainerView {
     /// The view of a container; its group is added by who knows the others.
     pub(crate) fn of(workload: &Workload, container: &Container, beside: &Beside<'_>) -> Self {
-        let Beside { record, not_ours, bounds, looked, waits, stopped, now } = *beside;
+        let Beside { record, not_ours, bounds, looked, waits, stopped, may_write, now } = *beside;
         let name = &*container.name;
         let read = Settings::read(workload, name, bounds);
         let settings: Result<&Settings, &Problems> = read.as_ref();
-        let seen = Seen { workload, container: name, record, not_ours, settings, looked, waits, stopped };
+        let seen = Seen { workload, container: name, record, not_ours, settings, looked, waits, stopped, may_write };
         let (status, ledger, settings) = (Status::of(&seen, now), record.known(name), read.as_ref().ok());
         let is_automatic = settings.is_some_and(|settings| settings.mode == Mode::AutoUpdate);
         let running = RunningView::of(container, ledger);

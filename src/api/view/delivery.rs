@@ -42,6 +42,9 @@ pub struct RetriedView {
     pub channel: String,
     /// How many.
     pub retried: u64,
+    /// Whether the channel was closed; the next message tries it at once.
+    #[serde(rename = "wasClosed")]
+    pub was_closed: bool,
 }
 
 /// One message.
@@ -117,6 +120,18 @@ impl From<&Letter> for DeliveryView {
             changed: Time(letter.changed),
             trace: letter.trace.id().into_owned(),
         }
+    }
+}
+
+impl DeliveryView {
+    /// Nothing is tried while its channel is closed: one that is gone for good is not tried before the next start.
+    #[must_use]
+    pub fn beside(self, closed: &[ClosedChannelView]) -> Self {
+        let Some(channel) = closed.iter().find(|it| it.name == self.channel) else { return self };
+        let (next, opens) = (self.next_attempt.map(|at| at.0), channel.until.map(|at| at.0));
+        let is_tried = matches!(self.state.as_str(), "waiting" | "retried");
+        let next_attempt = if is_tried { opens.map(|opens| next.map_or(opens, |at| at.max(opens))) } else { next };
+        Self { next_attempt: next_attempt.map(Time), ..self }
     }
 }
 

@@ -14,8 +14,8 @@ fn on_the_page(left: &Left) -> (&'static str, &'static str) {
     let Left { workload, looked, clock, .. } = left;
     let (record, settings) = (annotations::claimed(workload), Settings::read(workload, "web", &Bounds::default()));
     let (record, settings, looked) = (&record, settings.as_ref(), looked.as_ref());
-    let seen =
-        Seen { workload, container: "web", record, not_ours: None, settings, looked, waits: None, stopped: None };
+    let (container, not_ours, waits, stopped, may_write) = ("web", None, None, None, true);
+    let seen = Seen { workload, container, record, not_ours, settings, looked, waits, stopped, may_write };
     let status = Status::of(&seen, clock.now());
     (status.attention.as_str(), status.cause.word())
 }

@@ -8,13 +8,13 @@ use futures_util::future::BoxFuture;
 use super::groups::Groups as Together;
 use super::progress::Progress;
 use super::row::{Row, State};
-use super::stands::{Place, came_to, judged};
+use super::stands::{self, Place, came_to, judged};
 use super::subject::Subject;
 use crate::ambient::Ambient;
 use crate::assess::preflight::Platforms;
 use crate::assess::{self, Candidate, Digests, Source, Undecided};
 use crate::cluster::annotations;
-use crate::domain::fleet::{Asks, BrakeSeen, Fleet, Limits, Others};
+use crate::domain::fleet::{BrakeSeen, Fleet, Limits, Others};
 use crate::domain::group::Member;
 use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::Record;
@@ -341,17 +341,19 @@ impl<R: Registry> Look<'_, R> {
     pub(super) fn judged(&self, mut row: Row, (workload, record, settings): Of<'_>, looked: &LastLook) -> Row {
         let (container, now) = (row.container.clone(), self.ambient.now());
         let (container, looked, settings) = (&*container, Some(looked), Ok(settings));
-        let seen = Seen { workload, container, record, not_ours: None, settings, looked, waits: None, stopped: None };
+        let may_write = self.place.may_patch(workload);
+        let (not_ours, waits, stopped) = (None, None, None);
+        let seen = Seen { workload, container, record, not_ours, settings, looked, waits, stopped, may_write };
         let status = Status::of(&seen, now);
         if let Some(known) = status.available.as_ref().filter(|_| row.state == State::CannotTell) {
             (row.available, row.level) = (Some(known.tag.to_string()), known.level.map(Level::as_str));
         }
         let row = judged(row, &status);
-        // People are told where the same manifest failed before they approve it.
+        // People are told where the same manifest failed before they approve it, and that automatic updates are stopped.
         let asked = record.known(container).open(now).filter(|_| matches!(status.cause, Cause::Asked { .. }));
         match asked.and_then(|question| question.because.as_deref()) {
-            Some(because @ Asks::Failed(_)) => {
-                let next = format!("{}; {because}", row.next);
+            Some(because) => {
+                let next = format!("{}; {}", row.next, stands::because(because));
                 row.is(State::NeedsYou, next)
             }
             _ => row,

@@ -13,6 +13,7 @@ use crate::domain::policy::{KnownSince, Mode, Verdict};
 use crate::domain::preflight::Platform;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::settings::Settings;
+use crate::domain::span::Span;
 use crate::domain::tag::Level;
 use crate::domain::view::{Attention, Blocker, CameTo, Cause, Reason, State as Decided, Status, View};
 use crate::domain::workload::Workload;
@@ -104,9 +105,6 @@ impl Place<'_> {
         let Self::Cluster { rights, .. } = self else { return (State::OutOfDate, "out of date".into()) };
         let may_patch = may_patch(workload, rights);
         match blocker {
-            Some(Blocker::Asked(until, approvals)) => {
-                (State::NeedsYou, format!("approve: {}", answerable(*until - now, *approvals)))
-            }
             Some(blocker @ Blocker::Held(_)) => (State::Held, blocker.to_string()),
             Some(blocker @ Blocker::Refused(_)) => (State::Failed, blocker.to_string()),
             Some(blocker @ Blocker::Snoozed(_)) => (State::Waiting, blocker.to_string()),
@@ -114,6 +112,9 @@ impl Place<'_> {
                 (State::NeedsYou, format!("not applied: {}", no_right(workload)))
             }
             _ if !may_patch => (State::NeedsYou, format!("told without a link: {}", no_right(workload))),
+            Some(Blocker::Asked(until, approvals)) => {
+                (State::NeedsYou, format!("approve: {}", answerable(*until - now, *approvals)))
+            }
             Some(Blocker::Paused) => (State::Waiting, "paused: until its rollouts are resumed".into()),
             Some(Blocker::AsksOnly(why)) => (State::NeedsYou, format!("not asked yet: {}", why.words())),
             Some(Blocker::Because(why)) => (State::NeedsYou, format!("not asked yet: {}", because(why))),
@@ -138,7 +139,7 @@ impl Place<'_> {
 pub(super) const UNLESS_STOPPED: &str = ", unless nobody resumed automatic updates since they were stopped: only the service knows, see image-watcher brake";
 
 /// What others are a reason for; one line for all that a stop concerns.
-pub(super) fn because(asks: &Asks) -> String {
+pub(in crate::cli) fn because(asks: &Asks) -> String {
     match asks {
         Asks::Failed(_) => asks.to_string(),
         Asks::Stopped(_) => "automatic updates are stopped everywhere, as image-watcher brake says".to_owned(),
@@ -190,12 +191,16 @@ pub(super) fn came_to(view: &View, found: Option<(&Tag, &Digest)>, now: DateTime
 
 /// Whether this identity may write a workload; what the API server did not say is taken to be so.
 fn may_patch(workload: &Workload, rights: &BTreeMap<Right, Granted>) -> bool {
-    let right = Right {
+    rights.get(&right_to_patch(workload)) != Some(&Some(false))
+}
+
+/// What it takes to write a workload.
+pub(in crate::cli) fn right_to_patch(workload: &Workload) -> Right {
+    Right {
         namespace: Some(workload.id.namespace.clone()),
         object: Object::Workloads(workload.id.kind),
         verb: Verb::Patch,
-    };
-    rights.get(&right) != Some(&Some(false))
+    }
 }
 
 /// How long it can be answered, and how many have approved where one is not enough.
@@ -205,10 +210,16 @@ pub(super) fn answerable(time: TimeDelta, approvals: Option<Approvals>) -> Strin
 }
 
 fn left(time: TimeDelta) -> String {
-    if time.num_hours() >= 48 { format!("{} d", time.num_days()) } else { format!("{} h", time.num_hours()) }
+    match Span::left(time) {
+        Span::None => "0 s".to_owned(),
+        Span::Seconds(many) => format!("{many} s"),
+        Span::Minutes(many) => format!("{many} min"),
+        Span::Hours(many) => format!("{many} h"),
+        Span::Days(many) => format!("{many} d"),
+    }
 }
 
-fn no_right(workload: &Workload) -> String {
+pub(in crate::cli) fn no_right(workload: &Workload) -> String {
     format!("no right to patch {} in {}", workload.id.kind.plural(), workload.id.namespace)
 }
 
@@ -226,6 +237,15 @@ mod tests {
         let view = View::of(running, &decision, policy, Some(Mode::AutoUpdate), None);
         let view = view.among(Some(kind), decision.listed());
         Place::Files.stands(&workload(&[("web", "web:1")], &[]), Mode::AutoUpdate, &view, DateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_is_left_is_rounded_as_on_the_page() {
+        let of = |minutes| answerable(TimeDelta::minutes(minutes), None);
+        assert_eq!(
+            [72 * 60 - 3, 47 * 60 + 40, 47 * 60, 90, 12].map(of),
+            ["3 d left", "2 d left", "47 h left", "2 h left", "12 min left"]
+        );
     }
 
     #[test]

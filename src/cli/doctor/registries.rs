@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::own::Pod;
-use super::service::Service;
+use super::service::{Fault, Service};
 use super::{Check, Result};
 use crate::domain::reference::Repository;
 use crate::domain::settings::{Bounds, Settings};
@@ -60,7 +60,12 @@ fn of_host(host: &str, count: u64, trouble: Option<&Trouble>, (service, pod): (O
     let Some(service) = service else {
         return Check::set(format!("{host}: {repositories}; the service was not asked"));
     };
+    let fault = service.faults.get(host).copied();
     let Some(trouble) = trouble.filter(|trouble| trouble.retried + trouble.dead > 0) else {
+        if let Some(fault) = fault {
+            let error = format!("{}; {repositories}", what(fault));
+            return Check::but(host, Result::Warn, error, hint(host, Some(fault), pod));
+        }
         return if service.answered.contains(host) {
             Check::ok(format!("{host}: it answers; {repositories}"))
         } else {
@@ -69,12 +74,34 @@ fn of_host(host: &str, count: u64, trouble: Option<&Trouble>, (service, pod): (O
     };
     let failed = trouble.retried + trouble.dead;
     let all = count.max(failed);
-    let result = if failed * 2 >= all { Result::Fail } else { Result::Warn };
+    let is_fault_of_all = fault == Some(Fault::Untrusted);
+    let result = if failed * 2 >= all || is_fault_of_all { Result::Fail } else { Result::Warn };
     let reason = trouble.last.reason.as_deref().unwrap_or("the reason is not known");
     let error =
         format!("{failed} of {all} repositories can't be looked at; the last, {}: {reason}", trouble.last.about);
-    let hint = format!("once it answers again this passes by itself; to see what it says now: {}", pod.run("check -A"));
-    Check::but(host, result, error, hint)
+    Check::but(host, result, error, hint(host, fault, pod))
+}
+
+fn what(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Refused => "the last question was refused: it wants another credential",
+        Fault::Untrusted => "its certificate is not trusted",
+    }
+}
+
+/// What is to be done: neither a password nor a certificate mends itself.
+fn hint(host: &str, fault: Option<Fault>, pod: &Pod) -> String {
+    let says = format!("to see what it says now: {}", pod.run("check -A"));
+    match fault {
+        None => format!("once it answers again this passes by itself; {says}"),
+        Some(Fault::Refused) => format!(
+            "put the new password where the old one is: the file of registries that has a user for {host}, which is read again \
+             within ten seconds, or the pull secret of the workload; {says}"
+        ),
+        Some(Fault::Untrusted) => {
+            format!("renew the certificate of {host}, or name the authority that signed it; {says}")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +132,24 @@ mod tests {
         }
         let unseen = checks(&Hosts::new(), Some(&said(&failing(60), &json!({}))), &Pod::documented());
         assert_eq!(unseen[0].result, Result::Fail, "whoever may not list workloads is told as well");
+    }
+
+    #[test]
+    fn nothing_that_no_waiting_mends_passes_by_itself() {
+        let failing = json!([{
+            "topic": "look", "host": "registry.example.com", "retried": 1, "suspect": 0, "dead": 0,
+            "last": {"about": "registry.example.com/7", "at": "2026-01-01T00:00:00Z", "reason": "it refuses"},
+        }]);
+        for fault in [Fault::Refused, Fault::Untrusted] {
+            for failing in [&failing, &json!([])] {
+                let mut service = said(failing, &json!({}));
+                service.answered.insert("registry.example.com".into());
+                service.faults.insert("registry.example.com".into(), fault);
+                let told = &checks(&of(17), Some(&service), &Pod::documented())[0];
+                assert!(matches!(told.result, Result::Warn | Result::Fail), "{told:?}");
+                assert!(told.hint.as_ref().is_some_and(|hint| !hint.contains("by itself")), "{told:?}");
+            }
+        }
     }
 
     #[test]

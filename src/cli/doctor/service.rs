@@ -13,6 +13,7 @@ use crate::api::Condition;
 use crate::config::Config;
 use crate::outbound::{Client, Outbound, Reach};
 use crate::queue::{Trouble, Troubles};
+use crate::registry::UNTRUSTED;
 use crate::telemetry::chain;
 
 /// Each question.
@@ -31,8 +32,49 @@ pub(super) struct Service {
     pub(super) answered: BTreeSet<String>,
     /// Questions that it asked anew since then, as the key of their links was gone.
     pub(super) asked_anew: u64,
+    /// How the last question to a registry ended, where that ends by nothing but somebody's doing.
+    pub(super) faults: BTreeMap<String, Fault>,
     /// Why channels are closed, in words of metrics.
     pub(super) closed: BTreeMap<String, String>,
+}
+
+/// What no waiting mends of a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It refuses the credential, or wants one.
+    Refused,
+    /// Its certificate is not trusted.
+    Untrusted,
+}
+
+impl Fault {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "unauthorized" => Some(Self::Refused),
+            UNTRUSTED => Some(Self::Untrusted),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Registries {
+    items: Vec<RegistrySaid>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct RegistrySaid {
+    host: String,
+    last_outcome: Option<String>,
+}
+
+impl Registries {
+    fn faults(self) -> BTreeMap<String, Fault> {
+        let fault = |it: RegistrySaid| Some((it.host, Fault::parse(it.last_outcome.as_deref()?)?));
+        self.items.into_iter().filter_map(fault).collect()
+    }
 }
 
 /// One source of webhooks.
@@ -85,10 +127,12 @@ pub(super) async fn ask(config: &Config) -> std::result::Result<Service, String>
         let base = format!("http://{}", config.private.from_here());
         let condition = document(&client, &format!("{base}/api/v1/health")).await?;
         let sources: Sources = document(&client, &format!("{base}/api/v1/sources")).await?;
+        let registries: Registries = document(&client, &format!("{base}/api/v1/registries")).await?;
+        let faults = registries.faults();
         let metrics = body(&client, &format!("{base}/metrics")).await?;
         let metrics = String::from_utf8_lossy(&metrics);
         let (answered, asked_anew, closed) = (answered(&metrics), asked_anew(&metrics), closed(&metrics));
-        anyhow::Ok(Service { condition, sources: sources.items, answered, asked_anew, closed })
+        anyhow::Ok(Service { condition, sources: sources.items, answered, asked_anew, faults, closed })
     };
     read.await.map_err(|error| {
         let error: &(dyn std::error::Error + 'static) = error.as_ref();

@@ -117,3 +117,25 @@ fn what_can_not_be_explained() {
     let told = told.join("\n");
     insta::assert_snapshot!(told);
 }
+
+#[test]
+fn why_people_are_asked_and_who_can_not_answer_is_said() {
+    let failed = crate::domain::fleet::tests::failed_elsewhere();
+    let stopped = Asks::Stopped(crate::domain::fleet::Stopped { since: failed.at, failed: vec![failed] });
+    let mut stops = of_workload(Mode::AutoUpdate).items.remove(0);
+    stops.asked_as(Some(&stopped));
+    assert!(
+        stops.sentence.contains("automatic updates are stopped everywhere, as image-watcher brake says"),
+        "{}",
+        stops.sentence
+    );
+    let (sentence, blockers) = (stops.sentence.clone(), stops.blockers.len());
+    stops.asked_as(Some(&stopped));
+    assert_eq!((&stops.sentence, stops.blockers.len()), (&sentence, blockers), "it is said once");
+    let workload = crate::domain::workload::tests::workload(&[("web", "shop/web:1.2.3")], &[]);
+    stops.without_right(&workload, true);
+    assert_eq!(stops.sentence, sentence);
+    stops.without_right(&workload, false);
+    assert!(stops.sentence.contains("no right to patch deployments in shop"), "{}", stops.sentence);
+    assert!(stops.actions.is_empty());
+}

@@ -211,8 +211,10 @@ impl Catalogue for English {
     }
 
     fn link_hint(&self, until: Option<&str>) -> String {
-        let until = until.map(|until| format!(" and valid until {until}")).unwrap_or_default();
-        format!("It opens a page; nothing happens before you press a button there. The link is yours alone{until}.")
+        let until = until.map(|until| format!("; it is valid until {until}")).unwrap_or_default();
+        format!(
+            "It opens a page; nothing happens before you press a button there. Whoever has the link can decide with it{until}."
+        )
     }
 
     fn release_notes(&self) -> &'static str {

@@ -230,9 +230,9 @@ impl Catalogue for French {
     }
 
     fn link_hint(&self, until: Option<&str>) -> String {
-        let until = until.map(|until| format!(" et valable jusqu’au {until}")).unwrap_or_default();
+        let until = until.map(|until| format!("\u{a0}; il est valable jusqu’au {until}")).unwrap_or_default();
         format!(
-            "Ce lien ouvre une page\u{a0}; rien ne se passe avant que vous n’y appuyiez sur un bouton. Il vous est personnel{until}."
+            "Ce lien ouvre une page\u{a0}; rien ne se passe avant que vous n’y appuyiez sur un bouton. Toute personne qui a ce lien peut décider avec lui{until}."
         )
     }
 

@@ -4,15 +4,14 @@
 mod english;
 mod french;
 mod labels;
-mod span;
 mod things;
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+pub(super) use crate::domain::span::Span;
 pub(super) use labels::Labels;
-pub(super) use span::Span;
 pub(super) use things::{Button, Care, Check, Did, FactName, FilterName, Said, Sure, Tick, Titled};
 
 use super::backend::{Sight, Unseen};

@@ -12,6 +12,7 @@ use crate::domain::reference::Tag;
 use crate::domain::rollout;
 use crate::domain::view::{Blocker, rollout as unfinished};
 use crate::domain::wording::moment;
+use crate::domain::workload::Kind;
 
 /// Why a container stands as it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub enum Cause {
     Group(String),
     /// It is applied in a moment.
     Applies,
+    /// There is something newer, and such workloads of the namespace may not be written.
+    MayNotWrite(Kind, Box<str>),
     /// What is newer would not start; why.
     Unfit(Tag, Box<Flaw>),
     /// It was not looked at yet.
@@ -83,6 +86,7 @@ impl Cause {
             Self::RolloutWaits(..) => "rollout-waits",
             Self::Group(_) => "group",
             Self::Applies => "applies",
+            Self::MayNotWrite(..) => "may-not-write",
             Self::Unfit(..) => "would-not-start",
             Self::NotLookedAt => "not-looked-at",
             Self::NothingNewer => "nothing-newer",
@@ -118,6 +122,9 @@ impl Display for Cause {
                 write!(f, "the rollout of {version} waits: {}", unfinished::until(*waits))
             }
             Self::Applies => f.write_str("it is applied in a moment"),
+            Self::MayNotWrite(kind, namespace) => {
+                write!(f, "nobody can approve it: no right to patch {} in {namespace}", kind.plural())
+            }
             Self::Unfit(version, why) => write!(f, "{version} would not start: {why}"),
             Self::NotLookedAt => f.write_str("it was not looked at yet"),
             Self::NothingNewer => f.write_str("there is nothing newer that is allowed"),

@@ -164,6 +164,8 @@ pub struct Seen<'s> {
     pub waits: Option<&'s Waits>,
     /// Why automatic updates are stopped, while they are.
     pub stopped: Option<&'s Stopped>,
+    /// Whether the workload may be written, as far as that is known.
+    pub may_write: bool,
 }
 
 /// How a container stands.
@@ -198,14 +200,24 @@ impl Status {
         let ledger = seen.record.known(seen.container);
         let (attention, cause) = seen.stands(settings, ledger, now);
         let available = seen.available(ledger, now);
-        let actions = actions(ledger, now);
-        Self { attention, cause, available, actions }
+        if seen.may_write {
+            return Self { attention, cause, available, actions: actions(ledger, now) };
+        }
+        // An answer has to be written as well, so that nobody can give one.
+        let is_due = attention == Attention::NeedsYou || cause == Cause::Applies;
+        let of = &seen.workload.id;
+        let (attention, cause) = if is_due && available.is_some() {
+            (Attention::NeedsYou, Cause::MayNotWrite(of.kind, of.namespace.as_ref().into()))
+        } else {
+            (attention, cause)
+        };
+        Self { attention, cause, available, actions: &[] }
     }
 
     /// Whether it is left alone as it stands: no answer is taken then, whatever people were asked.
     #[must_use]
     pub fn is_left_alone(&self) -> bool {
-        matches!(self.cause, Cause::Disabled | Cause::Settings(_) | Cause::Record(_))
+        matches!(self.cause, Cause::Disabled | Cause::Settings(_) | Cause::Record(_) | Cause::MayNotWrite(..))
     }
 
     /// The question that can be answered now.

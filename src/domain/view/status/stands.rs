@@ -191,7 +191,10 @@ impl Seen<'_> {
         let since = |tag: &Tag| ledger.known_since.since(tag.as_str());
         let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
         let question = self.question(ledger, now).or(ledger.question.as_ref().filter(|it| is_unanswered(it, image)));
-        if let Some(question) = question.filter(|question| question.terms.allows == Allows::Update) {
+        // Where nothing may be written, what was asked may be older than what the last look came to.
+        let is_newest = self.may_write || self.looked.is_none_or(|looked| looked.came_to == CameTo::Unknown);
+        let asked = question.filter(|question| is_newest && question.terms.allows == Allows::Update);
+        if let Some(question) = asked {
             let (tag, digest) = (question.terms.tag.clone(), Some(question.terms.digest.clone()));
             let since = since(&tag).or(Some(question.asked));
             return Some(Available { tag, digest, level: Some(question.level), since });

@@ -21,6 +21,7 @@ struct Case {
     waits: Option<Waits>,
     stopped: Option<Stopped>,
     not_ours: Option<NotOurs>,
+    may_write: bool,
 }
 
 fn now() -> DateTime<Utc> {
@@ -34,7 +35,15 @@ impl Case {
 
     fn of(image: &str, annotations: &[(&str, &str)]) -> Self {
         let workload = workload(&[("web", image)], annotations);
-        Self { workload, record: Record::default(), looked: None, waits: None, stopped: None, not_ours: None }
+        Self {
+            workload,
+            record: Record::default(),
+            looked: None,
+            waits: None,
+            stopped: None,
+            not_ours: None,
+            may_write: true,
+        }
     }
 
     fn after(mut self, events: Vec<Event>) -> Self {
@@ -70,6 +79,7 @@ impl Case {
             looked: self.looked.as_ref(),
             waits: self.waits.as_ref(),
             stopped: self.stopped.as_ref(),
+            may_write: self.may_write,
         };
         see(&seen)
     }
@@ -428,4 +438,18 @@ fn what_can_be_said_without_a_question_is_among_the_actions() {
     assert!(held.record.known("web").held.is_some());
     assert_eq!(held.status().actions, ["resume"]);
     assert!(Case::new("DISABLED").after(vec![runs(), asked()]).status().actions.is_empty());
+}
+
+/// Where a workload may not be written nobody can answer, and what the last look came to is shown.
+#[test]
+fn what_may_not_be_written_has_no_answers_and_shows_the_newest() {
+    let asked = Case::new("NOTIFICATION").after(vec![Event::Ask(Box::new(question(1)))]);
+    assert_eq!(asked.stands().1, "asked");
+    let newer = CameTo::To { tag: Tag::parse("1.9.9").unwrap(), digest: question(2).terms.digest, level: Level::Minor };
+    let barred = Case { may_write: false, ..asked.looked(newer) };
+    assert_eq!(barred.stands(), ("needs-you", "may-not-write", Some("1.9.9".into())));
+    let (status, ledger) = (barred.status(), barred.record.known("web"));
+    assert_eq!((status.actions, status.open(ledger, now())), (&[][..], None));
+    let quiet = Case { may_write: false, ..Case::new("NOTIFICATION").looked(CameTo::Nothing) };
+    assert_eq!(quiet.stands(), ("up-to-date", "nothing-newer", None), "nothing is to be written");
 }

@@ -33,6 +33,7 @@ impl Several {
             looked: looked.as_ref(),
             waits: None,
             stopped: None,
+            may_write: true,
         };
         let status = Status::of(&seen, self.clock.now());
         let words = status.cause.to_string();

@@ -6,7 +6,7 @@ use super::English;
 use crate::api::view::ContainerView;
 use crate::domain::fleet::{Asks, Waits};
 use crate::domain::view::{Blocker, Cause};
-use crate::web::words::{Said, beside};
+use crate::web::words::{Said, Words as _, beside};
 
 pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
     let when = |at: DateTime<Utc>| beside(at, now, &English);
@@ -35,6 +35,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
             Said::new(format!("The rollout of {version} stands still"), why)
         }
         Cause::Applies => Said::new("It is applied in a moment", ""),
+        Cause::MayNotWrite(kind, namespace) => English.no_right(kind.plural(), namespace),
         Cause::Unfit(version, why) => Said::new(format!("{version} would not start"), why.to_string()),
         Cause::NotLookedAt => Said::new("Not looked at yet", ""),
         Cause::NothingNewer => match &container.checked {

@@ -140,6 +140,7 @@ pub(super) fn answered(word: &str) -> &str {
         "unauthorized" => "wants another credential",
         "throttled" => "asked to be asked less",
         "unreachable" => "gave no answer",
+        "untrusted" => "shows a certificate that is not trusted",
         "blocked" => "may not be asked",
         "unusable" => "answered what can't be used",
         "too_many_tags" => "has too many tags",
@@ -155,6 +156,7 @@ pub(super) fn spares(word: &str) -> &str {
         "little_left" => "little of its budget is left",
         "ceiling" => "the ceiling of one's own",
         "no_answer" => "it gave no answer",
+        "untrusted" => "its certificate is not trusted",
         other => other,
     }
 }

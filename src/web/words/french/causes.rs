@@ -37,6 +37,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
             Said::new(format!("Le déploiement de {version} n’avance pas"), stands_still(*waits))
         }
         Cause::Applies => Said::new("Appliquée dans un instant", ""),
+        Cause::MayNotWrite(kind, namespace) => French.no_right(kind.plural(), namespace),
         Cause::Unfit(version, why) => {
             let words: &dyn Words = &French;
             Said::new(format!("{version} ne démarrerait pas"), words.of_messages().flaw(why))

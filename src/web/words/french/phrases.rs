@@ -143,6 +143,7 @@ pub(super) fn answered(word: &str) -> &str {
         "unauthorized" => "veut d’autres identifiants",
         "throttled" => "demande d’être ménagé",
         "unreachable" => "n’a pas répondu",
+        "untrusted" => "présente un certificat qui n’est pas valable",
         "blocked" => "ne peut être interrogé",
         "unusable" => "réponse inutilisable",
         "too_many_tags" => "trop de tags",
@@ -158,6 +159,7 @@ pub(super) fn spares(word: &str) -> &str {
         "little_left" => "il reste peu de son quota",
         "ceiling" => "plafond propre",
         "no_answer" => "il n’a pas répondu",
+        "untrusted" => "son certificat n’est pas valable",
         other => other,
     }
 }

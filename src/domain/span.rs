@@ -4,18 +4,23 @@ use chrono::TimeDelta;
 
 /// The largest unit that it is at least one of, and how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::web) enum Span {
+pub enum Span {
     /// Less than a second.
     None,
+    /// Seconds.
     Seconds(i64),
+    /// Minutes.
     Minutes(i64),
+    /// Hours.
     Hours(i64),
+    /// Days.
     Days(i64),
 }
 
 impl Span {
     /// Cut, not rounded: three days are not told before they are over. Hours are told up to two days.
-    pub(in crate::web) fn of(span: TimeDelta) -> Self {
+    #[must_use]
+    pub fn of(span: TimeDelta) -> Self {
         match span.num_seconds() {
             ..1 => Self::None,
             seconds @ 1..60 => Self::Seconds(seconds),
@@ -26,7 +31,8 @@ impl Span {
     }
 
     /// What is left until a moment, rounded: what was given three days is not told to have two a second later.
-    pub(in crate::web) fn left(span: TimeDelta) -> Self {
+    #[must_use]
+    pub fn left(span: TimeDelta) -> Self {
         Self::of(match span.num_seconds() {
             ..60 => span,
             60..3_600 => span + TimeDelta::seconds(30),
@@ -36,7 +42,8 @@ impl Span {
     }
 
     /// The number and the unit, for languages that set one behind the other; days are called `day`.
-    pub(super) fn short(self, day: &str) -> Option<String> {
+    #[must_use]
+    pub fn short(self, day: &str) -> Option<String> {
         Some(match self {
             Self::None => return None,
             Self::Seconds(many) => format!("{many}\u{a0}s"),
