@@ -245,7 +245,7 @@ mod tests {
         let said = |language, notices: &[Notice]| {
             let frame = Frame { cluster: None, zone: Tz::UTC, language, links: &Links::default(), notes: None };
             let Message { remarks, .. } = message(notices, super::super::words(language), &frame);
-            remarks.iter().map(|it| format!("{}: {}\n", it.label, it.text)).collect::<String>()
+            remarks.iter().map(|it| format!("{}: {}\n", it.label, it.text)).collect::<Vec<_>>().concat()
         };
         let both = [
             vec![asked.clone(), asked.clone()],
