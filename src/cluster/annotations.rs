@@ -41,6 +41,12 @@ pub fn sequence(workload: &Workload) -> Option<u64> {
     sealed::claimed_sequence(workload.annotation(RECORD))
 }
 
+/// The id of the key that the record of a workload claims to be signed with.
+#[must_use]
+pub fn key(workload: &Workload) -> Option<&str> {
+    sealed::claimed_key(workload.annotation(RECORD))
+}
+
 /// The text of the record.
 #[must_use]
 pub fn text(workload: &Workload) -> Option<&str> {

@@ -58,8 +58,7 @@ pub fn due(since: &[DateTime<Utc>], at: Moment) -> Due {
     if let Some(until) = at.quiet_until {
         return Due::At(until);
     }
-    // A clock that was set back makes nothing wait longer.
-    let oldest = (*oldest).min(at.now);
+    let oldest = began(*oldest, at);
     if since.len() >= MOST_GATHERED || at.window.is_zero() {
         return Due::Now;
     }
@@ -73,6 +72,12 @@ pub fn due(since: &[DateTime<Utc>], at: Moment) -> Due {
     };
     let is_due = if at.looked.is_some() { when <= at.now } else { oldest + FIRST_LOOK <= at.now };
     if is_due { Due::Now } else { Due::At(when) }
+}
+
+/// Since when something waits, by a clock that may have been set back since: what is to come within a window may be of another
+/// machine's clock and waits for it, and what is further ahead has waited long enough, as nobody knows for how long.
+fn began(oldest: DateTime<Utc>, at: Moment) -> DateTime<Utc> {
+    if oldest - at.now > at.window { at.now - FIRST_LOOK.max(at.window) } else { oldest.min(at.now) }
 }
 
 /// Whether what has been waiting since then goes out as one message, whatever it is about: what the first look found, what
@@ -179,6 +184,16 @@ mod tests {
         assert_eq!(due(&[at(0), at(400)], moment(700)), Due::At(at(30_000)));
         assert_eq!(due(&[at(0), at(400)], moment(30_000)), Due::Now);
         assert_eq!(due(&vec![at(0); MOST_GATHERED], moment(1)), Due::Now);
+    }
+
+    #[test]
+    fn what_waits_since_a_moment_that_is_far_ahead_has_waited_long_enough() {
+        let ahead = |by: i64| due(&[at(by), at(by + 10)], moment(0));
+        assert_eq!(ahead(7_200_000), Due::Now, "the clock was set back by two hours");
+        assert_eq!(due(&[at(7_200_000)], moment(0)), Due::Now);
+        let looking = Moment { looked: None, ..moment(0) };
+        assert_eq!(due(&[at(7_200_000)], looking), Due::Now);
+        assert_eq!(ahead(5_000), Due::At(at(30_000)), "another machine's clock is a little ahead");
     }
 
     #[test]

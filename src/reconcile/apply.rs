@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::draft::{Chosen, Draft, Image, Work, image_of};
 use super::notices::{day_of, of_unfit, of_update, told_now};
 use super::{Reconciler, StepError, Target};
-use crate::cluster::{Cluster, WorkloadEvent};
+use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Terms;
 use crate::domain::event::{Failure, Job, NoLink, Notice, NoticeKind, WayBack};
@@ -131,6 +131,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match self.commit(draft).await {
             // What refuses the image may refuse any write: people were told, and an Event says it.
             Err(StepError::Cluster(error)) => {
+                if matches!(error, ClusterError::Rejected { .. }) {
+                    let until = self.0.ambient.monotonic() + REFUSED_FOR.to_std().unwrap_or_default();
+                    self.1.entrance.takes_nothing(&workload.id.uid, until);
+                }
                 tracing::debug!(workload = %workload.id, %error, "the refusal could not be written on the workload");
                 let note = format!("the API server refuses to write an update: {message}");
                 self.0.cluster.announce(&workload, WorkloadEvent::UpdateRefused(note)).await;
@@ -208,7 +212,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let update = Update { outcome: Outcome::Failed, ..update(target, &image.chosen, &[], Decided::ByPolicy, at) };
         let failure = Failure::new("Refused", message);
         let notice = of_update(target, settings.as_ref(), &update, NoticeKind::Failed, Some(failure));
-        let notice = Notice { ended: Some(told.at), ..notice };
+        // The week is no time at which anybody decided.
+        let notice = Notice { ended: Some(told.at), by: None, ..notice };
         self.tell_of(target, &notice, trace).await
     }
 }

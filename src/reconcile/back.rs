@@ -196,7 +196,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         way: &[Return],
         Cause { failure, decided }: Cause<'_>,
     ) -> Result<Option<String>, StepError> {
-        let judged = self.rehearsed_so(work, |trial| self.go_back(trial, target, way, failure, decided));
+        // Where our record is refused as well, the way can't be gone all the same.
+        let judged = self.rehearsed_as_it_is(work, |trial| self.go_back(trial, target, way, failure, decided));
         Ok(judged.await?.err())
     }
 

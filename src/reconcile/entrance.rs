@@ -5,8 +5,9 @@
 //! or given up. Who waits is remembered until a look at its repository finds that it waits no more; after a restart, the next
 //! look finds anew who does.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::Target;
 use crate::domain::fleet::{Entered, Waits};
@@ -30,6 +31,8 @@ pub(super) struct Passing {
     pub(super) waiting: Vec<Waiting>,
     /// The uids of those whose rollouts stand still, with nothing that ends them.
     pub(super) still: HashSet<Box<str>>,
+    /// The uids of those whose writes the API server refuses, and until when on the monotonic clock they are let alone.
+    closed: HashMap<Box<str>, Duration>,
 }
 
 /// Who waits.
@@ -104,9 +107,26 @@ impl Entrance {
             passing.still.insert(id.uid.clone());
         }
     }
+
+    /// The API server refuses what is written on a workload: nobody waits for it until then, and it is not tried.
+    pub(super) fn takes_nothing(&self, uid: &str, until: Duration) {
+        let mut passing = self.lock();
+        if passing.closed.len() < MOST {
+            passing.closed.insert(uid.into(), until);
+        }
+    }
 }
 
 impl Passing {
+    /// For how long a workload takes no write of ours, as was found a while ago; nothing where it does.
+    pub(super) fn closed_for(&self, uid: &str, now: Duration) -> Option<Duration> {
+        self.closed.get(uid)?.checked_sub(now).filter(|left| !left.is_zero())
+    }
+
+    pub(super) fn is_closed(&self, uid: &str, now: Duration) -> bool {
+        self.closed_for(uid, now).is_some()
+    }
+
     pub(super) fn waits(&mut self, target: &Target, (tag, digest): (Tag, Digest), waits: &Waits) {
         if let Some(known) = self.waiting.iter_mut().find(|waiting| waiting.is(target)) {
             (known.tag, known.digest, known.waits, known.is_found) = (tag, digest, waits.clone(), true);

@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::draft::{Chosen, Work};
 use super::entrance::{Pass, Passing, Waiting};
-use super::{Reconciler, StepError, Target};
-use crate::cluster::Cluster;
+use super::{Reconciler, Step, StepError, Target};
+use crate::cluster::{Cluster, ClusterError};
 use crate::domain::event::Job;
 use crate::domain::fleet::{Asks, Beside, Candidate, Entered, Verdict, Waits};
 use crate::domain::record::Record;
@@ -17,6 +19,9 @@ use crate::queue::{NewJob, Queue, QueueError, Records};
 use crate::registry::Registry;
 use crate::stop::Stop;
 use crate::telemetry::chain;
+
+/// Whose write was refused for now is let alone for so long.
+const REFUSED_FOR_NOW: Duration = Duration::from_secs(10);
 
 /// Whether others have ended what somebody waits for here is seen this often.
 const WAKING: Duration = Duration::from_secs(10);
@@ -63,11 +68,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(())
     }
 
-    /// Takes the way to be written for as long as it is not known whether it is: unless it waits for others.
+    /// Takes the way to be written for as long as it is not known whether it is: unless it waits for others, or takes no write now,
+    /// so that others would wait for nothing.
     pub(super) fn pass(&self, target: &Target, chosen: &Chosen) -> Option<Pass> {
         let entrance = &self.1.entrance;
         let mut passing = entrance.lock();
-        let is_free = self.waits(&passing, target, chosen).is_none();
+        let is_closed = passing.is_closed(&target.workload.id.uid, self.0.ambient.monotonic());
+        let is_free = !is_closed && self.waits(&passing, target, chosen).is_none();
         is_free.then(|| entrance.enter(&mut passing, entered(target, chosen)))
     }
 
@@ -88,9 +95,27 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         })
     }
 
-    /// Whether nobody waits for a workload's rollout: it stands still, or may not be written, so that it is not followed.
+    /// Whether nobody waits for a workload's rollout: it stands still, or can't be written, so that it is not followed.
     fn is_let_alone(&self, passing: &Passing, id: &WorkloadId) -> bool {
-        passing.still.contains(&id.uid) || !self.0.cluster.may_patch(id)
+        let now = self.0.ambient.monotonic();
+        passing.still.contains(&id.uid) || passing.is_closed(&id.uid, now) || !self.0.cluster.may_patch(id)
+    }
+
+    /// When a workload is tried again on which the API server refused all that was to be written, a while ago; nothing where it
+    /// is now.
+    pub(super) fn closed_until(&self, id: &WorkloadId) -> Option<DateTime<Utc>> {
+        let left = self.1.entrance.lock().closed_for(&id.uid, self.0.ambient.monotonic())?;
+        Some(self.0.ambient.now() + TimeDelta::from_std(left).ok()?)
+    }
+
+    /// Whose writes the API server refused for now, as a webhook of admission gives no answer, lets others go first meanwhile.
+    pub(super) fn lets_others_go(&self, ended: &[(Step, Target)]) {
+        let until = self.0.ambient.monotonic() + REFUSED_FOR_NOW;
+        for (step, target) in ended {
+            if matches!(step, Err(StepError::Cluster(ClusterError::Rejected { .. }))) {
+                self.1.entrance.takes_nothing(&target.workload.id.uid, until);
+            }
+        }
     }
 
     /// Whether a workload may be written, as far as that is known.

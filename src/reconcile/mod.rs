@@ -295,6 +295,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
         let soon = parts.ambient.now() + NEXT_TURN;
         ended.extend(later.into_iter().filter_map(|mut group| Some((Ok(Some(soon)), group.pop()?))));
         tell(&ended, &self.1.repeats, parts.ambient.monotonic());
+        self.lets_others_go(&ended);
         let after = [self.pull_brake(trace).await, self.wake(repository, trace).await];
         let ended = verdict(&ended, &after, parts.ambient.now());
         let verdict = self.awaiting(repository, awaited, ended).await;

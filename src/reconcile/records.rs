@@ -14,6 +14,7 @@ use super::workload::own_mode;
 use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
+use crate::domain::approval::LinkKeys;
 use crate::domain::history::History;
 use crate::domain::kept::is_left_out;
 use crate::domain::policy::Mode;
@@ -228,13 +229,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_due = draft.is_in_doubt || draft.is_wrong() || draft.has_new_settings();
         let is_news = is_due || draft.record != draft.before || patch.writes_image();
         let now = self.0.ambient.monotonic();
-        let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, || stands(&draft), now);
+        let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, || stands(&draft, &self.0.keys), now);
         if is_news && !(is_resting && draft.is_only_repaired()) {
             return self.write_record(draft, patch, None).await;
         }
         // What is written is nothing but words, which another hand may have removed.
         let is_silent = draft.images.is_empty() && draft.settings.is_empty();
-        let words = words(&draft);
+        let words = words(&draft, &self.0.keys);
         let is_resting = is_resting || is_silent && self.1.repairs.is_resting(&draft.workload.id.uid, || words, now);
         let patch = if is_resting && is_silent {
             draft.loud.clear();
@@ -301,7 +302,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             workload if images.is_empty() => WrittenOn::Version(workload.resource_version),
             workload => WrittenOn::Generation(workload.generation),
         };
-        let (is_repaired, stands) = (draft.is_only_repaired(), stands(&draft));
+        let (is_repaired, stands) = (draft.is_only_repaired(), stands(&draft, &self.0.keys));
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
         }
@@ -416,7 +417,11 @@ fn alone(opened: Opened, workload: &Workload, now: DateTime<Utc>) -> Believed {
 }
 
 /// What stands on a workload of ours, in short: the record where it is not believed, else what people read.
-fn stands(draft: &Draft) -> u64 {
+fn stands(draft: &Draft, keys: &LinkKeys) -> u64 {
+    if let Some(key) = annotations::key(&draft.workload).filter(|key| keys.named(key).is_none()) {
+        // Another service of ours, which says something else each time.
+        return short(key);
+    }
     if draft.is_wrong() {
         return short(annotations::text(&draft.workload).unwrap_or_default());
     }
@@ -427,10 +432,10 @@ fn stands(draft: &Draft) -> u64 {
 
 /// The same beside what is to be said of its containers: who puts that away each time is fought, and who is said something
 /// else is not.
-fn words(draft: &Draft) -> u64 {
+fn words(draft: &Draft, keys: &LinkKeys) -> u64 {
     let said = draft.errors.iter().filter_map(|(container, said)| Some((container, said.as_ref()?)));
     let said: String = said.flat_map(|(container, said)| [&**container, "=", &**said, "\n"]).collect();
-    short(&format!("{}\n{said}", stands(draft)))
+    short(&format!("{}\n{said}", stands(draft, keys)))
 }
 
 /// What is said of annotations that are set back again and again.

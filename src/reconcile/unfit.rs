@@ -126,7 +126,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.rehearsed_so(work, apply).await
     }
 
-    /// The same of any write that is put on the draft so.
+    /// What the API server would say of a write that is put on the draft so, whatever it has against it.
+    pub(super) async fn rehearsed_as_it_is(
+        &self,
+        work: &Work,
+        write: impl FnOnce(&mut Work) + Send,
+    ) -> Result<Result<DryRun, String>, StepError> {
+        self.rehearse(&trial(work, write, self.0.ambient.now())).await
+    }
+
+    /// The same of any write, as far as the image is what it has something against.
     pub(super) async fn rehearsed_so(
         &self,
         work: &Work,

@@ -488,10 +488,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             ) => true,
             Some(Blocker::Paused) => false,
             Some(Blocker::Waits(waits)) => return self.waits_for_others(work, target, &waits, due),
-            None => match self.enter(work, target, &chosen) {
-                Ok(()) => false,
-                Err(waits) => return self.waits_for_others(work, target, &waits, due),
-            },
+            None => {
+                if let Some(opens) = self.closed_until(&target.workload.id) {
+                    self.count("waiting", "refused");
+                    return Looked::again(earliest(due, Some(opens)));
+                }
+                match self.enter(work, target, &chosen) {
+                    Ok(()) => false,
+                    Err(waits) => return self.waits_for_others(work, target, &waits, due),
+                }
+            }
         };
         // Who is asked anyway is told all the same where it failed.
         let is_told = |because: &Asks| settings.mode == Mode::AutoUpdate || matches!(because, Asks::Failed(_));

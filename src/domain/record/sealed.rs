@@ -198,6 +198,12 @@ pub fn claimed_approvals(record: Option<&str>, most: usize) -> Vec<ApprovalId> {
     all
 }
 
+/// The id of the key that a record claims to be signed with.
+#[must_use]
+pub fn claimed_key(record: Option<&str>) -> Option<&str> {
+    Some(Parts::of(record?)?.key)
+}
+
 /// The sequence number that a record claims to have.
 #[must_use]
 pub fn claimed_sequence(record: Option<&str>) -> Option<u64> {

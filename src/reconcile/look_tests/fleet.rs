@@ -29,6 +29,26 @@ struct Done {
     announced: Vec<WorkloadEvent>,
     /// Whose images a policy refuses when they are written, and not before.
     refuses: Option<&'static str>,
+    /// Who takes no write at all, not even in a dry run, and why; and how many were tried.
+    takes_nothing: Option<(&'static str, RejectionReason)>,
+    tried: usize,
+}
+
+impl Done {
+    fn is_refused(&mut self, patch: &WorkloadPatch) -> bool {
+        self.tried += usize::from(self.closes(patch).is_some());
+        self.closes(patch).is_some() || patch.writes_image() && self.refuses == Some(&*patch.id.name)
+    }
+
+    fn closes(&self, patch: &WorkloadPatch) -> Option<RejectionReason> {
+        self.takes_nothing.filter(|(name, _)| *name == &*patch.id.name).map(|(_, why)| why)
+    }
+
+    fn no(&self, patch: &WorkloadPatch) -> ClusterError {
+        let reason = self.closes(patch).unwrap_or(RejectionReason::Policy);
+        let rejection = Rejection { reason, sentence: "no".into(), again_after: None };
+        ClusterError::Rejected { workload: patch.id.to_string(), rejection }
+    }
 }
 
 impl Cluster for Many {
@@ -66,9 +86,8 @@ impl Cluster for Many {
         tokio::task::yield_now().await;
         annotate(&mut workload, patch);
         let mut done = self.done.lock().unwrap();
-        if patch.writes_image() && done.refuses == Some(&*workload.id.name) {
-            let rejection = Rejection { reason: RejectionReason::Policy, sentence: "no".into(), again_after: None };
-            return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
+        if done.is_refused(patch) {
+            return Err(done.no(patch));
         }
         for guard in &patch.guards {
             let found = workload.containers.iter_mut().find(|found| found.name == guard.container).unwrap();
@@ -82,10 +101,11 @@ impl Cluster for Many {
         Ok(self.index.learn(workload))
     }
 
-    async fn rehearse(&self, _: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
+    async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
         self.done.lock().unwrap().rehearsed += 1;
         tokio::task::yield_now().await;
-        Ok(Vec::new())
+        let done = self.done.lock().unwrap();
+        if done.closes(patch).is_some() { Err(done.no(patch)) } else { Ok(Vec::new()) }
     }
 
     async fn platforms(&self) -> Option<Arc<[Platform]>> {
@@ -368,6 +388,46 @@ async fn where_the_first_is_refused_another_goes_first() {
     ground.pushed(&["1.0.0", "1.0.1"], &[WEB]).await;
     let first = ground.written("1.0.1");
     assert!(first.len() == 1 && first[0] != "api-00", "{first:?}");
+}
+
+#[tokio::test]
+async fn where_the_first_takes_no_write_at_all_another_goes_first_and_it_is_let_alone_for_hours() {
+    let ground = Ground::new(fifty(), Limits::default()).await;
+    ground.cluster.done.lock().unwrap().takes_nothing = Some(("api-00", RejectionReason::Policy));
+    ground.pushed(&["1.0.0", "1.0.1"], &[WEB]).await;
+    let first = ground.written("1.0.1");
+    assert!(first.len() == 1 && first[0] != "api-00", "{first:?}");
+    ground.rolls(&first[0], Rollout::Complete).await;
+    assert_eq!(ground.written("1.0.1").len(), 49);
+    let tried = || ground.cluster.done.lock().unwrap().tried;
+    let before = tried();
+    for _ in 0..20 {
+        ground.clock.step(TimeDelta::seconds(30));
+        ground.rests().await;
+    }
+    assert_eq!(tried(), before, "it is not tried again with each look");
+    ground.clock.step(TimeDelta::hours(6));
+    ground.cluster.done.lock().unwrap().takes_nothing = None;
+    ground.pushed(&["1.0.0", "1.0.1"], &[WEB]).await;
+    assert_eq!(ground.written("1.0.1").len(), 50);
+}
+
+#[tokio::test]
+async fn where_the_first_is_refused_for_now_another_goes_first() {
+    let ground = Ground::new(fifty(), Limits::default()).await;
+    ground.cluster.done.lock().unwrap().takes_nothing = Some(("api-00", RejectionReason::WebhookDown));
+    let web = || Repository::parse(WEB).unwrap();
+    *ground.registry.tags.lock().unwrap() = vec!["1.0.0", "1.0.1"];
+    for _ in 0..4 {
+        ground.reconciler.look(&web(), "trace").await;
+        ground.clock.step(TimeDelta::seconds(1));
+    }
+    let first = ground.written("1.0.1");
+    assert!(first.len() == 1 && first[0] != "api-00", "{first:?}");
+    ground.cluster.done.lock().unwrap().takes_nothing = None;
+    ground.clock.step(TimeDelta::seconds(10));
+    ground.rolls(&first[0], Rollout::Complete).await;
+    assert_eq!(ground.written("1.0.1").len(), 50, "it is tried again");
 }
 
 #[tokio::test]

@@ -340,3 +340,24 @@ async fn what_a_followed_tag_goes_to_waits_for_its_cooldown_and_begins_anew_with
     stage.look().await;
     assert_eq!(stage.cluster.image(), format!("a.example/web:7.2@{}", digest_of("7.2", 2)));
 }
+
+#[tokio::test]
+async fn another_service_of_ours_with_another_key_is_not_fought_over_though_it_never_says_the_same() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.updated().await;
+    let (parts, folder) = (Parts::clone(&stage.reconciler.0), tempfile::tempdir().unwrap());
+    let theirs = Reconciler::new(Parts {
+        keys: LinkKey::new(vec![8; 32]).unwrap().into(),
+        queue: SqliteQueue::open(folder.path(), &parts.ambient).unwrap(),
+        standing_still: Arc::default(),
+        ..parts
+    });
+    let (before, web) = (stage.writes(), Repository::parse("a.example/web").unwrap());
+    for _ in 0..50 {
+        theirs.look(&web, "trace").await;
+        stage.look().await;
+        stage.clock.step(TimeDelta::seconds(5));
+    }
+    let writes = stage.writes() - before;
+    assert!(writes <= 6, "each gives up after two: {writes}");
+}
