@@ -62,18 +62,18 @@ impl<Q: Queue + Kept> Poller<Q> {
     }
 
     async fn look_once(&self, on_boot: Option<DateTime<Utc>>, stop: &mut Stop) {
-        if let Some(started) = on_boot {
-            if last_start(&self.queue).await.is_none_or(|last| last < started) {
-                let now = self.ambient.now();
-                let cycle = Cycle::begin(0, now, None).at_once();
-                while self.queue_looks(&cycle, now - MOMENT, now).await.is_err() {
-                    tokio::select! {
-                        () = stop.raised() => return,
-                        () = tokio::time::sleep(LONGEST_NAP) => {}
-                    }
+        if let Some(started) = on_boot
+            && last_start(&self.queue).await.is_none_or(|last| last < started)
+        {
+            let now = self.ambient.now();
+            let cycle = Cycle::begin(0, now, None).at_once();
+            while self.queue_looks(&cycle, now - MOMENT, now).await.is_err() {
+                tokio::select! {
+                    () = stop.raised() => return,
+                    () = tokio::time::sleep(LONGEST_NAP) => {}
                 }
-                self.queue.keep(KEPT_OF_STARTS, now.to_rfc3339(), now + KEPT_FOR).await;
             }
+            self.queue.keep(KEPT_OF_STARTS, now.to_rfc3339(), now + KEPT_FOR).await;
         }
         stop.raised().await;
     }

@@ -234,7 +234,7 @@ mod tests {
         insta::assert_snapshot!(all.join("\n\n"));
     }
 
-    /// Why people are asked where the mode is AUTO_UPDATE, and why nobody can answer, once for all that it is said of.
+    /// Why people are asked where the mode is `AUTO_UPDATE`, and why nobody can answer, once for all that it is said of.
     #[test]
     fn why_people_are_asked_and_why_there_is_no_link_is_said_once_of_several() {
         let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];

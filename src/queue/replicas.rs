@@ -67,6 +67,7 @@ impl FarEnd {
 
 /// Two processes that tell each other.
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has no app that starts its tasks")]
 pub(crate) fn pair() -> (Replicas, Replicas) {
     let ((one, mut far), (other, mut beyond)) = (Replicas::connected(), Replicas::connected());
     tokio::spawn(async move {

@@ -45,7 +45,8 @@ pub fn lease_of(buckets: &str) -> String {
     }
     // The API server takes no such name, and `A_b` is not `a-b`.
     let taken = buckets.to_ascii_lowercase().replace('_', "-");
-    let told_apart: String = Sha256::digest(buckets).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(buckets));
+    let told_apart = format!("{:08x}", u32::from_be_bytes([a, b, c, d]));
     format!("{LEASE}-{taken}-{told_apart}")
 }
 

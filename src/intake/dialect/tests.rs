@@ -1,4 +1,5 @@
 use actix_web::http::header::{HeaderName, HeaderValue};
+use base64::Engine as _;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
@@ -362,7 +363,6 @@ fn a_byte_order_mark_before_a_body_is_none_of_it() {
         assert_eq!(told(kind, body), expected);
         assert_eq!(told(kind, &format!("\u{feff}{body}")), expected, "{kind:?}");
     }
-    use base64::Engine as _;
     let data = base64::engine::general_purpose::STANDARD.encode(format!("\u{feff}{event}"));
     let wrapped = format!(r#"{{"message":{{"data":"{data}","messageId":"1"}},"subscription":"s"}}"#);
     assert_eq!(told(SourceKind::Gar, &wrapped), "eu.gcr.io/p/web:1.2");

@@ -12,6 +12,7 @@ impl Stage {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test has no app that starts its tasks")]
 async fn what_a_look_came_to_is_known_wherever_it_is_asked_for() {
     let (here, there) = pair();
     let window = ("window", "Mon-Fri 01:00-01:05 UTC");

@@ -95,8 +95,8 @@ async fn what_can_not_be_read_is_kept_and_counted() {
     assert_eq!(&entries.get("job.0123").await.unwrap().unwrap()[..], b"by hand", "it stays where it is");
 }
 
-fn left(ambient: &Ambient) -> Option<Mark> {
-    Some(Mark::Left { id: "1".into(), to: "the file in /data".into(), at: ambient.now() })
+fn left(ambient: &Ambient) -> Mark {
+    Mark::Left { id: "1".into(), to: "the file in /data".into(), at: ambient.now() }
 }
 
 /// Whoever moved it heard nobody, and the process goes on with what is old.
@@ -108,7 +108,7 @@ async fn who_was_away_while_the_queue_was_moved_refuses_and_ends_with_its_words(
     let moved = service.until_moved();
     service.put(vec![look("a", ambient.now())]).await.unwrap();
     let mover = StoreHandle::nats(settings(&server, "paused"), &ambient).await.unwrap();
-    mover.set_mark(left(&ambient)).await.unwrap();
+    mover.set_mark(Some(left(&ambient))).await.unwrap();
     clock.step(TimeDelta::seconds(6));
     let refused = service.put(vec![look("b", ambient.now())]).await.unwrap_err();
     assert!(crate::telemetry::chain(&refused).to_string().contains("was moved to the file in /data"), "{refused:?}");
@@ -125,7 +125,7 @@ async fn who_was_away_while_the_queue_was_moved_refuses_and_ends_with_its_words(
     service.put(vec![look("c", ambient.now())]).await.unwrap();
     server.kill();
     server.start_again();
-    while mover.set_mark(left(&ambient)).await.is_err() {
+    while mover.set_mark(Some(left(&ambient))).await.is_err() {
         tokio::task::yield_now().await;
     }
     loop {
