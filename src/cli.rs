@@ -516,17 +516,22 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
     }
 }
 
-/// Whether a command asks the service that runs, or reads what stands on workloads: a configuration that was broken meanwhile is no
-/// reason not to.
+/// Whether a command asks the service that runs, or reads what stands on workloads: a file that was broken meanwhile is no reason
+/// not to, though its exit status says so.
 fn goes_by_what_runs(command: &Command) -> bool {
     matches!(
         command,
-        Command::History(_) | Command::Look(_) | Command::Brake { .. } | Command::Deliveries(_) | Command::Version(_)
+        Command::History(_)
+            | Command::Look(_)
+            | Command::Brake { .. }
+            | Command::Deliveries(_)
+            | Command::Doctor(_)
+            | Command::Version(_)
     )
 }
 
-/// Runs a command with a configuration that is understood, or that says enough for it.
-fn run_with(config: Config, terminal: Terminal, command: Command) -> ExitCode {
+/// Runs a command with a configuration that is understood, or that says enough for it beside what is wrong.
+fn run_with((config, wrong): (Config, &[Problem]), terminal: Terminal, command: Command) -> ExitCode {
     match command {
         Command::Serve { dry_run } => {
             let dry_run = dry_run || config.dry_run;
@@ -560,9 +565,9 @@ fn run_with(config: Config, terminal: Terminal, command: Command) -> ExitCode {
         Command::Check(arguments) => check(&config, terminal, &arguments),
         Command::Version(arguments) => version(&config, &arguments),
         Command::Migrate(arguments) => migrate(&config, &arguments),
-        // What needs no configuration, or looks at what is wrong with it, was run before.
-        Command::Doctor(_)
-        | Command::Policy
+        Command::Doctor(arguments) => doctor((&config, wrong), terminal, &arguments),
+        // What needs no configuration was run without it.
+        Command::Policy
         | Command::Notes
         | Command::Webhook { .. }
         | Command::Config(_)
@@ -614,14 +619,12 @@ fn misconfigured(error: &ConfigError) -> ExitCode {
 /// Runs a command that needs the configuration.
 fn run_configured(variables: impl Iterator<Item = (String, String)>, terminal: Terminal, command: Command) -> ExitCode {
     match (configured(variables), command) {
-        ((config, wrong), Command::Doctor(arguments)) => {
-            let wrong = wrong.map(|error| error.problems).unwrap_or_default();
-            doctor((&config, &wrong), terminal, &arguments)
-        }
-        ((config, None), command) => run_with(config, terminal, command),
-        ((config, Some(error)), command) if goes_by_what_runs(&command) => {
-            eprintln!("{error}\nA service that runs goes on by what was in force before.\n");
-            run_with(config, terminal, command)
+        ((config, None), command) => run_with((config, &[]), terminal, command),
+        ((config, Some(error)), command) if error.is_of_the_file() && goes_by_what_runs(&command) => {
+            let code = misconfigured(&error);
+            eprintln!("A service that runs goes on by what was in force before.\n");
+            run_with((config, &error.problems), terminal, command);
+            code
         }
         ((_, Some(error)), _) => misconfigured(&error),
     }

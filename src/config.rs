@@ -220,6 +220,14 @@ fn from_file(variables: &BTreeMap<String, String>, file: entry::ReadFile<'_>) ->
     }
 }
 
+impl ConfigError {
+    /// Whether all of it stands in the file, which may have been changed while the service runs, as its environment can't be.
+    #[must_use]
+    pub fn is_of_the_file(&self) -> bool {
+        self.problems.iter().all(|problem| problem.at.is_some())
+    }
+}
+
 impl Config {
     /// The registries that the operator named: for how they are asked, or for what webhooks tell.
     pub fn registry_hosts(&self) -> impl Iterator<Item = String> {

@@ -65,12 +65,11 @@ impl FarEnd {
     }
 }
 
-/// Two processes that tell each other.
+/// Two processes that tell each other, for as long as what is between them runs.
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "a test has no app that starts its tasks")]
-pub(crate) fn pair() -> (Replicas, Replicas) {
+pub(crate) fn pair() -> (Replicas, Replicas, impl Future<Output = ()>) {
     let ((one, mut far), (other, mut beyond)) = (Replicas::connected(), Replicas::connected());
-    tokio::spawn(async move {
+    let between = async move {
         loop {
             tokio::select! {
                 Some(text) = far.telling.recv() => beyond.hears(&text),
@@ -78,6 +77,6 @@ pub(crate) fn pair() -> (Replicas, Replicas) {
                 else => return,
             }
         }
-    });
-    (one, other)
+    };
+    (one, other, between)
 }

@@ -12,26 +12,21 @@ impl Stage {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "a test has no app that starts its tasks")]
 async fn what_a_look_came_to_is_known_wherever_it_is_asked_for() {
-    let (here, there) = pair();
-    let window = ("window", "Mon-Fri 01:00-01:05 UTC");
-    let mut stage = Stage::new(
-        workload(&[("web", "a.example/web:1.0.0")], &[("mode", "AUTO_UPDATE"), window]),
-        &["1.0.0", "1.0.1"],
-    );
+    let (here, there, between) = pair();
+    let pod =
+        workload(&[("web", "a.example/web:1.0.0")], &[("mode", "AUTO_UPDATE"), ("window", "Mon-Fri 01:00-01:05 UTC")]);
+    let mut stage = Stage::new(pod, &["1.0.0", "1.0.1"]);
     let parts = Parts::clone(&stage.reconciler.0);
     let other = Reconciler::new(Parts { standing_still: Arc::default(), replicas: there, ..parts.clone() });
     stage.reconciler = Reconciler::new(Parts { standing_still: Arc::default(), replicas: here, ..parts });
-    let (stop, stopped) = Stop::new();
-    let listening = other.clone();
-    let heard = tokio::spawn(async move { listening.keep_hearing(stopped).await });
-    // It listens before anything is told.
-    tokio::task::yield_now().await;
     let workload = stage.workload();
     assert_eq!(other.last_look(&workload, "web"), None);
-    stage.look().await;
+    let (_raise, stop) = Stop::new();
     let told = async {
+        // It listens before anything is told.
+        tokio::task::yield_now().await;
+        stage.look().await;
         loop {
             match other.last_look(&workload, "web") {
                 Some(look) => return look,
@@ -39,11 +34,13 @@ async fn what_a_look_came_to_is_known_wherever_it_is_asked_for() {
             }
         }
     };
-    let told = tokio::time::timeout(Duration::from_secs(20), told).await.expect("the other has heard it");
+    let told = tokio::select! {
+        told = tokio::time::timeout(Duration::from_secs(20), told) => told.expect("the other has heard it"),
+        () = other.keep_hearing(stop) => panic!("it is not told to end"),
+        () = between => panic!("both are there"),
+    };
     assert_eq!(Some(&told), stage.reconciler.last_look(&workload, "web").as_ref());
     assert!(matches!(&told.came_to, CameTo::To { tag, .. } if tag.as_str() == "1.0.1"), "{told:?}");
-    stop.raise();
-    heard.await.unwrap();
 }
 
 #[tokio::test]
