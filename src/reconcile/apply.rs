@@ -132,8 +132,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             // What refuses the image may refuse any write: people were told, and an Event says it.
             Err(StepError::Cluster(error)) => {
                 if matches!(error, ClusterError::Rejected { .. }) {
-                    let until = self.0.ambient.monotonic() + REFUSED_FOR.to_std().unwrap_or_default();
-                    self.1.entrance.takes_nothing(&workload.id.uid, until);
+                    let now = self.0.ambient.monotonic();
+                    let until = now + REFUSED_FOR.to_std().unwrap_or_default();
+                    self.1.entrance.takes_nothing(&workload.id.uid, (now, until));
                 }
                 tracing::debug!(workload = %workload.id, %error, "the refusal could not be written on the workload");
                 let note = format!("the API server refuses to write an update: {message}");

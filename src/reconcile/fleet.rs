@@ -63,7 +63,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Err(waits);
         }
         passing.waiting.retain(|waiting| !waiting.is(target));
-        passing.still.remove(&target.workload.id.uid);
+        passing.stands_still(&target.workload.id.uid, false);
         work.passes.push(entrance.enter(&mut passing, entered(target, chosen)));
         Ok(())
     }
@@ -98,7 +98,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether nobody waits for a workload's rollout: it stands still, or can't be written, so that it is not followed.
     fn is_let_alone(&self, passing: &Passing, id: &WorkloadId) -> bool {
         let now = self.0.ambient.monotonic();
-        passing.still.contains(&id.uid) || passing.is_closed(&id.uid, now) || !self.0.cluster.may_patch(id)
+        passing.is_let_alone(&id.uid, now) || !self.0.cluster.may_patch(id)
     }
 
     /// When a workload is tried again on which the API server refused all that was to be written, a while ago; nothing where it
@@ -110,10 +110,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Whose writes the API server refused for now, as a webhook of admission gives no answer, lets others go first meanwhile.
     pub(super) fn lets_others_go(&self, ended: &[(Step, Target)]) {
-        let until = self.0.ambient.monotonic() + REFUSED_FOR_NOW;
+        let now = self.0.ambient.monotonic();
         for (step, target) in ended {
             if matches!(step, Err(StepError::Cluster(ClusterError::Rejected { .. }))) {
-                self.1.entrance.takes_nothing(&target.workload.id.uid, until);
+                self.1.entrance.takes_nothing(&target.workload.id.uid, (now, now + REFUSED_FOR_NOW));
             }
         }
     }

@@ -586,7 +586,7 @@ mod tests {
     }
 
     fn refuses(host: &str) -> RegistryError {
-        RegistryError::Unusable { host: host.to_owned(), operation: "tags", reason: "status 500".into() }
+        RegistryError::Status { host: host.to_owned(), operation: "tags", status: 500 }
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl HttpRegistry {
             }
             status => {
                 answer.finish(patience).await;
-                Err(question.unusable(&format!("status {}", status.as_u16())))
+                Err(question.no_answer(status))
             }
         }
     }
@@ -340,14 +340,14 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<Incoming<'r>, RegistryError> {
         self.learn_budget(&answer, question);
-        let error = match answer.status().as_u16() {
-            429 => {
+        let error = match answer.status() {
+            StatusCode::TOO_MANY_REQUESTS => {
                 let now = self.ambient.now();
                 let told = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
                 self.wire.put_off(self.budgets.wait(question, told, now))
             }
             // 501 is how some say that they know no HEAD.
-            status @ (500 | 502..=599) => question.unusable(&format!("status {status}")),
+            status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => question.no_answer(status),
             _ => return Ok(answer),
         };
         answer.finish(patience).await;

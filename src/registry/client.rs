@@ -279,7 +279,7 @@ impl HttpRegistry {
 fn no_list(status: StatusCode, question: Question<'_>) -> RegistryError {
     match status {
         StatusCode::NOT_FOUND => question.unknown(status),
-        status => question.unusable(&format!("status {}", status.as_u16())),
+        status => question.no_answer(status),
     }
 }
 

@@ -150,7 +150,17 @@ pub enum RegistryError {
         /// How much is held of one list.
         most: usize,
     },
-    /// An answer that is none: another status, rubbish, over a bound.
+    /// An answer with another status than those of an answer.
+    #[error("{host} gives no usable answer to {operation}: status {status}")]
+    Status {
+        /// The registry.
+        host: String,
+        /// What was asked.
+        operation: &'static str,
+        /// What it answers.
+        status: u16,
+    },
+    /// An answer that is none: rubbish, over a bound.
     #[error("{host} gives no usable answer to {operation}: {reason}")]
     Unusable {
         /// The registry.
@@ -283,7 +293,7 @@ impl RegistryError {
             Self::LeftAlone { .. } => "left_alone",
             Self::TooManyTags { .. } => "too_many_tags",
             Self::Withheld { .. } => "withheld",
-            Self::Unusable { .. } | Self::NotSupported { .. } => "unusable",
+            Self::Status { .. } | Self::Unusable { .. } | Self::NotSupported { .. } => "unusable",
         }
     }
 }

@@ -53,7 +53,7 @@ fn errors() -> Vec<RegistryError> {
                 refused: Refused { status: 403, said: Some("DENIED: blocked by policy".into()) },
             },
         },
-        RegistryError::Unusable { host: HOST.into(), operation: "digest", reason: "status 500".into() },
+        RegistryError::Status { host: HOST.into(), operation: "digest", status: 500 },
     ]
 }
 

@@ -98,6 +98,11 @@ impl Question<'_> {
         RegistryError::Unusable { host: self.host().to_owned(), operation: self.operation, reason: reason.to_owned() }
     }
 
+    /// It has another status than those of an answer.
+    pub(super) fn no_answer(&self, status: StatusCode) -> RegistryError {
+        RegistryError::Status { host: self.host().to_owned(), operation: self.operation, status: status.as_u16() }
+    }
+
     /// The repository is not there, or not for whoever asks: it was answered so.
     pub(super) fn unknown(&self, status: StatusCode) -> RegistryError {
         let (repository, asked) = (self.repository.to_string(), self.credential.asked());

@@ -81,9 +81,7 @@ fn may_be_of_one_version(error: &RegistryError) -> bool {
         RegistryError::RefusedForNow(error) => may_be_of_one_version(error),
         RegistryError::UnknownRepository { status, .. } => *status == 404,
         RegistryError::Unauthorized { refusal, .. } => matches!(refusal, Refusal::Forbidden | Refusal::NoCredential),
-        RegistryError::Unusable { reason, .. } => {
-            OF_ONE_VERSION.iter().any(|status| reason.strip_prefix("status ") == Some(&status.to_string()))
-        }
+        RegistryError::Status { status, .. } => OF_ONE_VERSION.contains(status),
         _ => false,
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Shelf {
 }
 
 fn refused() -> RegistryError {
-    RegistryError::Unusable { host: "a.example".into(), operation: "manifest", reason: "status 503".into() }
+    RegistryError::Status { host: "a.example".into(), operation: "manifest", status: 503 }
 }
 
 impl Registry for Shelf {

@@ -53,7 +53,7 @@ impl Registry for Shelf {
         let host = of.host().to_owned();
         match of.path() {
             "shop/private" => Err(RegistryError::Unauthorized { host, refusal: Refusal::NoCredential }),
-            "shop/slow" => Err(RegistryError::Unusable { host, operation: "tags", reason: "status 500".into() }),
+            "shop/slow" => Err(RegistryError::Status { host, operation: "tags", status: 500 }),
             "shop/empty" => Ok(Tags::of(of, wanted, &[])),
             "shop/lost" => Ok(Tags::of(of, wanted, &["9.9.9"])),
             _ => Ok(Tags::of(of, wanted, &["1.2.3", "1.3.0", "2.0.0", "latest"])),
