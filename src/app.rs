@@ -10,16 +10,12 @@
 //! Shutdown: the flag is raised, listeners and poller stop taking, workers end what is under way, and a deadline says
 //! which of the two it was. A task that ends before that ends the process.
 
-pub(crate) use waiting::settings as nats_settings;
-
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::Server;
 use actix_service::IntoServiceFactory as _;
-use actix_web::guard;
-use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,9 +24,9 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
-use crate::api::view::{ClosedChannelView, PollView, RegistryView, SourceHealth, SourceView, Time};
+use crate::api::view::{ClosedChannelView, RegistryView, SourceView};
 use crate::api::{self, Api, Census, Pulse};
-use crate::approvals::chat::{self, Say, SlackDoor, TelegramDoor, Tray, Voice};
+use crate::approvals::chat::{self, Doors, Say, SlackDoor, TelegramDoor, Tray, Voice};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
 use crate::assess::{AskStanding, Waited};
 use crate::cluster::lease::{Election, Holding, lease_of, pod_name};
@@ -51,21 +47,20 @@ use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
 use crate::domain::workload::{Kind, Workload};
 use crate::intake::poller::{self, Poller};
-use crate::intake::{self, Intake, Pushes, SourceReport};
-use crate::listener::paths::KEEL_APPROVALS;
-use crate::listener::{Bodies, Places, bind, serve as serve_http};
+use crate::intake::{self, Intake, Pushes};
+use crate::listener::{Bodies, Places, WaitingRoom, bind, serve as serve_http};
 use crate::notify::{
-    Channel, Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
+    Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
 };
 use crate::outbound::{Outbound, Reach};
+use crate::queue::moving::NotInUse;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Kept, Leased, MOST_NAMESPACES, Opening, Sharing, Slots, StoreHandle, Topic, Urgency};
+use crate::queue::{Claim, Leased, MOST_NAMESPACES, NoQueue, Opening, Sharing, Slots, StoreHandle, Topic, Urgency};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::sightings::{expect_the_newest, keep_noting};
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
-use crate::registry::{Credential, HttpRegistry, Packages, RegistryConfig};
-use crate::release::summary::Summarizer;
-use crate::release::{Background, FetchSettings, Releases, Subject, TimedNotes, Workloads};
+use crate::registry::{Credential, HttpRegistry};
+use crate::release::{Background, Subject, TimedNotes, Workloads};
 use crate::stop::{Stop, signalled};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
@@ -149,33 +144,13 @@ struct App {
     started: DateTime<Utc>,
 }
 
-/// Where presses of buttons in chats come in.
-#[derive(Clone, Default)]
-struct Doors {
-    slack: Option<Data<SlackDoor>>,
-    telegram: Option<Data<TelegramDoor>>,
-}
-
-impl Doors {
-    fn add_to(&self, config: &mut web::ServiceConfig) {
-        if let Some(door) = &self.slack {
-            config.app_data(door.clone());
-            chat::slack_routes(config);
-        }
-        if let Some(door) = &self.telegram {
-            config.app_data(door.clone());
-            chat::telegram_routes(config);
-        }
-    }
-}
-
 /// Runs the service until it is told to end. Spans are exported, where they are made.
 ///
 /// # Errors
 /// When it can't start, when a task ends by itself, or when the drain takes too long.
 pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Result<()> {
     let ambient = Ambient::system();
-    let Some(queue) = waiting::queue(&config, &ambient, signalled()).await? else { return Ok(()) };
+    let Some(queue) = queue_of(&config, &ambient, signalled()).await? else { return Ok(()) };
     let (raise, stop) = Stop::new();
     let (leave, leaving) = Stop::new();
     let is_shared = matches!(config.queue, QueueConfig::Nats(_));
@@ -187,7 +162,7 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     let (moved, mut ends) = (ground.queue.until_moved(), ground.stop.clone());
     tasks.spawn(async move {
         tokio::select! {
-            words = moved => ("queue", Err(waiting::moved(words))),
+            words = moved => ("queue", Err(NoQueue::from(NotInUse::Moved(words)).into())),
             () = ends.raised() => ("queue", Ok(())),
         }
     });
@@ -239,6 +214,32 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
             Ok(())
         }
     }
+}
+
+/// What keeps the queue, and all that is remembered beside it; nothing when the process is told to end before it is there. While
+/// it is waited for the process lives and says so, and whoever brings something is told to come again.
+async fn queue_of(
+    config: &Config,
+    ambient: &Ambient,
+    ends: impl Future<Output = std::io::Result<&'static str>>,
+) -> anyhow::Result<Option<StoreHandle>> {
+    let settings = config.queue.nats(|| config.outbound()).context("the queue can't be opened")?;
+    let Some(settings) = settings else { return Ok(Some(StoreHandle::in_folder(&config.data, ambient).await?)) };
+    let first = match StoreHandle::in_nats(settings.clone(), ambient).await {
+        Ok(queue) => return Ok(Some(queue)),
+        Err(error) if error.passes() => error,
+        Err(error) => return Err(error.into()),
+    };
+    let room = WaitingRoom::open((&config.public, PUBLIC), (&config.private, PRIVATE), chain(&first).to_string())?;
+    let opened = tokio::select! {
+        opened = StoreHandle::in_nats_when_there(settings, ambient, first, |why| room.say(why)) => Some(opened),
+        signal = ends => {
+            tracing::info!(signal = signal?, "image-watcher ends before its queue was there");
+            None
+        }
+    };
+    room.close().await;
+    Ok(opened.transpose()?)
 }
 
 /// Until the process is told to end, or a task has ended by itself.
@@ -368,8 +369,8 @@ impl App {
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?, config.cluster.clone()));
-        let registry = Arc::new(registry(&config, &outbound, &ambient, &metrics)?);
-        let releases = releases(&config, &outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
+        let registry = Arc::new(config.registry(&outbound, &ambient, &metrics)?);
+        let releases = config.releases(&outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
         let (workloads, bounds) = (cluster.clone(), config.bounds());
         let releases = Arc::new(releases);
         let notes = Arc::new(Notes { releases, workloads, bounds, background, ambient: ambient.clone() });
@@ -486,7 +487,7 @@ impl App {
                 approvals::routes::<StoreHandle, HttpRegistry, KubeCluster>(config);
                 if let Some((access, pages)) = &signed_in {
                     config.app_data(access.clone()).app_data(api.clone()).app_data(pages.clone());
-                    signed_in_routes(config, below, &base_path);
+                    page::signed_in_routes(config, below, &base_path);
                 } else {
                     api::off_routes(config);
                 }
@@ -650,14 +651,14 @@ impl App {
                 let (notes, workload, approval) = (Arc::clone(&notes), Arc::clone(workload), approval.clone());
                 Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
             }),
-            sources: Arc::new(move || pushes.report().into_iter().map(source_view).collect()),
+            sources: Arc::new(move || pushes.report().into_iter().map(SourceView::from).collect()),
             poll: self.poll(),
             registries: Arc::new(move || {
                 registry.report(&index.repositories()).into_iter().map(RegistryView::from).collect()
             }),
             channels: Arc::new(move || {
                 let (now, monotonic) = (clock.now(), clock.monotonic());
-                channels.each().filter_map(|channel| closed_view(channel, now, monotonic)).collect()
+                channels.each().filter_map(|channel| ClosedChannelView::of(channel, now, monotonic)).collect()
             }),
             reopen: Arc::new(move |name| {
                 mended.find(name).is_some_and(|channel| channel.gate().reopen(ticking.monotonic()))
@@ -686,7 +687,7 @@ impl App {
         let (queue, schedule, ambient) = (self.queue.clone(), self.config.schedule.clone(), self.ambient.clone());
         Arc::new(move || {
             let (queue, schedule, now) = (queue.clone(), schedule.clone(), ambient.now());
-            Box::pin(async move { poll_view(poller::Standing::recall(&queue, schedule.as_ref(), now).await) })
+            Box::pin(async move { poller::Standing::recall(&queue, schedule.as_ref(), now).await.into() })
         })
     }
 
@@ -870,20 +871,6 @@ impl App {
     }
 }
 
-/// A channel, where it takes nothing now.
-fn closed_view(channel: &Channel, now: DateTime<Utc>, monotonic: Duration) -> Option<ClosedChannelView> {
-    let standing = channel.gate().standing()?;
-    let why = standing.closed?;
-    let left = channel.gate().closed_for(monotonic);
-    let until = left.and_then(|left| now.checked_add_signed(TimeDelta::from_std(left).ok()?));
-    Some(ClosedChannelView {
-        name: channel.name().to_owned(),
-        why: why.as_str(),
-        said: standing.reason,
-        until: until.map(Time),
-    })
-}
-
 /// Takes over what came of a look at the files of the configuration, and tells it.
 fn take_over(
     reloaded: Reloaded,
@@ -939,20 +926,6 @@ fn access(
     Access::new(parts).context("nobody can sign in")
 }
 
-/// What is answered to people and programs that are known, and where people sign in.
-fn signed_in_routes(config: &mut web::ServiceConfig, below: &str, own: &str) {
-    let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<StoreHandle>);
-    let (base, own) = (below.to_owned(), own.to_owned());
-    let is_for_people = guard::fn_guard(move |request| page::is_for_people(request.head(), &base, &own));
-    let people = web::scope("").guard(is_for_people).wrap(from_fn(access::people)).configure(page::routes);
-    access::routes(config);
-    page::asset_routes(config);
-    page::entry_route(config, below);
-    let of_keel = web::scope(KEEL_APPROVALS).wrap(from_fn(access::programs));
-    let of_keel = of_keel.configure(api::keel_routes::<StoreHandle>);
-    config.service(programs).service(of_keel).service(people);
-}
-
 /// Where the sequencer asks what became of the release of a version that waited.
 fn asking(notes: &Arc<Notes>) -> AskStanding {
     let notes = Arc::clone(notes);
@@ -960,34 +933,6 @@ fn asking(notes: &Arc<Notes>) -> AskStanding {
         let (notes, to, digest) = (Arc::clone(&notes), to.to_string(), Some(digest));
         Box::pin(async move { notes.standing(Subject { repository, credential, from, to, digest, url }).await })
     })
-}
-
-/// What the API says of a source.
-fn source_view(report: SourceReport) -> SourceView {
-    let view = SourceView {
-        name: report.name,
-        kind: report.kind.to_owned(),
-        health: SourceHealth::New,
-        last_accepted: report.last_accepted.map(Time),
-        last_refused: report.last_refused.map(Time),
-        last_refused_as: report.last_refused_as.map(str::to_owned),
-        last_refusal: report.last_refusal.map(std::borrow::Cow::into_owned),
-        counts: report.counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
-        passed_over: report.passed_over,
-        missed: report.missed,
-        missed_in_a_row: report.missed_in_a_row,
-        hosts: report.hosts,
-    };
-    view.judged()
-}
-
-/// What the API says of the schedule.
-fn poll_view(poll: poller::Standing) -> PollView {
-    PollView {
-        last: poll.last.map(Time),
-        next: poll.next.map(Time),
-        every_seconds: poll.interval.and_then(|interval| interval.num_seconds().try_into().ok()),
-    }
 }
 
 /// The channels, as the sequencer sees them.
@@ -1042,46 +987,6 @@ async fn client(config: &Config) -> anyhow::Result<(kube::Client, String)> {
     Ok(crate::cluster::connect(&ClusterConfig { proxies, ..ClusterConfig::default() }).await?)
 }
 
-/// The registry client of a configuration.
-///
-/// # Errors
-/// When the HTTP client can't be made.
-pub(crate) fn registry(
-    config: &Config,
-    outbound: &Outbound,
-    ambient: &Ambient,
-    metrics: &Metrics,
-) -> anyhow::Result<HttpRegistry> {
-    let packages = config.notes.github_token.clone().and_then(Packages::with);
-    let settings = RegistryConfig::of(config.registries.clone()).with_packages(packages);
-    Ok(HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(metrics.clone()))?)
-}
-
-/// Release notes as a configuration has them.
-///
-/// # Errors
-/// When the HTTP clients can't be made.
-pub(crate) fn releases<K: Kept>(
-    config: &Config,
-    outbound: &Outbound,
-    registry: Arc<HttpRegistry>,
-    kept: K,
-    ambient: &Ambient,
-    metrics: &Metrics,
-) -> anyhow::Result<Releases<K, HttpRegistry>> {
-    let notes = &config.notes;
-    let settings =
-        FetchSettings { outbound, forges: &notes.forges, github_token: notes.github_token.as_ref(), metrics };
-    let summarizer = match &notes.model {
-        Some(model) => {
-            let client = outbound.client(Reach::Named)?;
-            Some(Summarizer::new(model.clone(), client, ambient.clone(), metrics.clone()))
-        }
-        None => None,
-    };
-    Ok(Releases::new(registry, kept, settings, summarizer, ambient.clone())?)
-}
-
 /// One look, within its deadline.
 async fn look(
     reconciler: &Sequencer,
@@ -1104,167 +1009,4 @@ async fn look(
         metrics.retries("look");
     }
     pushes.second_look(repository, began, verdict, ambient.now())
-}
-
-mod waiting {
-    //! Waits for what keeps the queue. Until it is there nothing is watched or done, as nobody would know what was written last;
-    //! but the process lives and says so, and whoever brings something is told to come again.
-
-    use std::future::Future;
-    use std::time::Duration;
-
-    use super::{PRIVATE, PUBLIC};
-    use crate::ambient::Ambient;
-    use crate::config::Config;
-    use crate::config::queue::{NatsCertificate, NatsLogin, QueueConfig};
-    use crate::listener::WaitingRoom;
-    use crate::outbound::OutboundError;
-    use crate::queue::StoreHandle;
-    use crate::queue::moving::{NotInUse, may_be_used};
-    use crate::queue::nats::{Login, NatsError, NatsSettings};
-    use crate::queue::sqlite::OpenError;
-    use crate::telemetry::chain;
-
-    /// It is tried again after this time.
-    const AGAIN: Duration = Duration::from_secs(2);
-    /// Why it waits is said again after so many tries.
-    const SAID_AGAIN: u32 = 30;
-
-    /// Why there is no queue to work with.
-    #[derive(Debug, thiserror::Error)]
-    pub(super) enum NoQueue {
-        /// NATS is not there, or is none that will do.
-        #[error("the queue can't be opened")]
-        Nats(#[from] NatsError),
-        /// Its folder can't be used.
-        #[error("the queue can't be opened")]
-        File(#[from] OpenError),
-        /// It was moved, or does not say whether it was.
-        #[error("the queue can't be used")]
-        NotInUse(#[from] NotInUse),
-        /// How a server is reached can't be set up.
-        #[error("the queue can't be opened")]
-        Outbound(#[from] OutboundError),
-    }
-
-    impl NoQueue {
-        /// Whether it may end by itself.
-        fn passes(&self) -> bool {
-            match self {
-                Self::Nats(error) => error.passes(),
-                Self::NotInUse(NotInUse::Store(_)) => true,
-                Self::NotInUse(NotInUse::Moved(_)) | Self::File(_) | Self::Outbound(_) => false,
-            }
-        }
-    }
-
-    /// The queue was moved while the process used it.
-    pub(super) fn moved(words: String) -> anyhow::Error {
-        NoQueue::from(NotInUse::Moved(words)).into()
-    }
-
-    /// What keeps the queue, and all that is remembered beside it, when it is there; nothing when the process is told to end
-    /// before.
-    ///
-    /// # Errors
-    /// What waiting does not mend: a folder that can't be used, a server that is too old, buckets that are set up otherwise, a
-    /// queue that was moved.
-    pub(super) async fn queue(
-        config: &Config,
-        ambient: &Ambient,
-        ends: impl Future<Output = std::io::Result<&'static str>>,
-    ) -> anyhow::Result<Option<StoreHandle>> {
-        let Some(settings) = settings(config).map_err(NoQueue::from)? else {
-            let queue = StoreHandle::open(&config.data, ambient).map_err(NoQueue::from)?;
-            may_be_used(&queue).await.map_err(NoQueue::from)?;
-            return Ok(Some(queue));
-        };
-        let first = match open(settings.clone(), ambient).await {
-            Ok(queue) => return Ok(Some(queue)),
-            Err(error) if error.passes() => error,
-            Err(error) => return Err(error.into()),
-        };
-        let why = chain(&first).to_string();
-        let room = WaitingRoom::open((&config.public, PUBLIC), (&config.private, PRIVATE), why)?;
-        let opened = tokio::select! {
-            opened = until_there(settings, ambient, first, &room) => Some(opened),
-            signal = ends => {
-                tracing::info!(signal = signal?, "image-watcher ends before its queue was there");
-                None
-            }
-        };
-        room.close().await;
-        Ok(opened.transpose()?)
-    }
-
-    /// Where NATS is, if the queue stands there.
-    pub(crate) fn settings(config: &Config) -> Result<Option<NatsSettings>, OutboundError> {
-        let QueueConfig::Nats(nats) = &config.queue else { return Ok(None) };
-        Ok(Some(NatsSettings {
-            servers: nats.servers.clone(),
-            login: match nats.login.clone() {
-                NatsLogin::Nobody => Login::Nobody,
-                NatsLogin::User(name, password) => Login::User { name, password },
-                NatsLogin::Nkey(seed) => Login::Nkey(seed),
-                NatsLogin::Credentials(credentials) => Login::Credentials(credentials),
-            },
-            buckets: nats.buckets.clone(),
-            replicas: nats.replicas,
-            tls: match nats.certificate.clone() {
-                Some(NatsCertificate { identity, files }) => identity.shown_by(config.outbound()?.tls(), files),
-                None => config.outbound()?.tls(),
-            },
-        }))
-    }
-
-    async fn open(settings: NatsSettings, ambient: &Ambient) -> Result<StoreHandle, NoQueue> {
-        let queue = StoreHandle::nats(settings, ambient).await?;
-        may_be_used(&queue).await?;
-        Ok(queue)
-    }
-
-    async fn until_there(
-        settings: NatsSettings,
-        ambient: &Ambient,
-        first: NoQueue,
-        room: &WaitingRoom,
-    ) -> Result<StoreHandle, NoQueue> {
-        let mut error = first;
-        loop {
-            let words = chain(&error).to_string();
-            for tried in 0..SAID_AGAIN {
-                if tried == 0 {
-                    tracing::error!(
-                        error = words,
-                        "the queue is not there: the service waits for it, is not ready, and answers 503"
-                    );
-                }
-                tokio::time::sleep(AGAIN).await;
-                error = match open(settings.clone(), ambient).await {
-                    Ok(queue) => return Ok(queue),
-                    Err(error) if error.passes() => error,
-                    Err(error) => return Err(error),
-                };
-                let now = chain(&error).to_string();
-                if now != words {
-                    room.say(now);
-                    break;
-                }
-            }
-        }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-        use crate::queue::QueueError;
-
-        #[test]
-        fn a_store_that_does_not_answer_now_is_waited_for_and_one_that_was_moved_is_not() {
-            assert!(NoQueue::from(NatsError::Late(5)).passes());
-            assert!(NoQueue::from(NotInUse::Store(QueueError::Closed)).passes());
-            assert!(!NoQueue::from(NotInUse::Moved("it was moved".into())).passes());
-            assert!(!NoQueue::from(NatsError::Old { found: "2.10.0".into() }).passes());
-        }
-    }
 }

@@ -4,6 +4,7 @@
 
 pub mod auth;
 pub mod channel;
+mod clients;
 mod document;
 mod entry;
 mod file;

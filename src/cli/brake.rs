@@ -1,10 +1,13 @@
 //! Asks the running service whether automatic updates are stopped, and resumes them, where it listens for this machine.
 
+use std::process::ExitCode;
+
 use anyhow::bail;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::api::{ask, ask_for};
+use super::ending::{blocking, no_answer, printed};
 use crate::config::Config;
 use crate::domain::fleet::{self, BrakeSeen, Fleet};
 use crate::domain::reference::Tag;
@@ -85,4 +88,12 @@ pub(super) async fn brake(config: &Config, resume: bool, by: Option<&str>) -> an
         }
         (None, None) => (false, "automatic updates are not stopped\n".to_owned()),
     })
+}
+
+/// Says whether automatic updates are stopped, or resumes them.
+pub(super) fn run(config: &Config, resume: bool, by: Option<&str>) -> ExitCode {
+    match blocking(brake(config, resume, by)) {
+        Ok((is_stopped, line)) => printed(&line, if is_stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS }),
+        Err(error) => no_answer(&error),
+    }
 }

@@ -10,6 +10,7 @@ mod look;
 mod progress;
 mod report;
 mod row;
+mod run;
 mod sarif;
 #[cfg(test)]
 mod snapshots;
@@ -26,6 +27,7 @@ pub(super) use self::files::{Manifest, Missing, check_files, manifests, read};
 use self::look::Look;
 pub(super) use self::report::{Output, Report};
 use self::row::Unread;
+pub(super) use self::run::{CheckArguments, run};
 use self::stands::Place;
 use self::subject::Subject;
 use super::terminal::Form;

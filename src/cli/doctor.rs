@@ -17,11 +17,16 @@ mod ways_out;
 mod webhooks;
 mod workloads;
 
+use std::process::ExitCode;
+
+use clap::Args;
 use serde::Serialize;
 
 use self::own::Pod;
 use super::Output;
-use super::terminal::{Colour, Form};
+use super::cluster_flags::ClusterFlags;
+use super::ending::{NO, blocking, no_answer, printed};
+use super::terminal::{Colour, Form, Terminal};
 use crate::cli::document;
 use crate::cluster::ClusterConfig;
 use crate::config::{Config, Problem};
@@ -165,5 +170,38 @@ impl Report {
             }
         }
         lines.join("\n") + "\n"
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    /// Look at this namespace alone; without it, at those that the service watches
+    #[arg(short, long, value_name = "NAME", conflicts_with = "all_namespaces")]
+    namespace: Option<String>,
+    #[arg(short = 'A', long, help = "Look at all namespaces; where IMAGE_WATCHER_NAMESPACES is set, at those")]
+    all_namespaces: bool,
+    /// Before an install: what needs no running service
+    #[arg(long)]
+    pre: bool,
+    /// How it is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// Looks at everything, and prints.
+pub(super) fn run((config, wrong): (&Config, &[Problem]), terminal: Terminal, arguments: &DoctorArguments) -> ExitCode {
+    let cluster = arguments.cluster.config(config);
+    let named = arguments.namespace.as_ref().filter(|_| !arguments.all_namespaces);
+    let namespaces = named.map_or(config.namespaces.as_slice(), std::slice::from_ref);
+    let which = Which { namespaces, is_before_install: arguments.pre };
+    match blocking(async { Ok(Box::pin(doctor((config, wrong), &cluster, &which)).await) }) {
+        Ok(report) => {
+            let code = if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
+            let text = report.print(arguments.output, terminal.form(false));
+            printed(&arguments.output.to(terminal, text), code)
+        }
+        Err(error) => no_answer(&error),
     }
 }

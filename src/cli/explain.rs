@@ -14,7 +14,6 @@ use super::check::stands;
 use super::table::Table;
 use super::terminal::{Colour, Form};
 use crate::ambient::Ambient;
-use crate::app;
 use crate::assess::{self, Place, Source};
 use crate::cli::document;
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster, Scope, annotations};
@@ -36,10 +35,12 @@ use crate::release::{self, Effort, Lookup, Releases};
 use crate::telemetry::metrics::Metrics;
 
 mod group;
+mod run;
 #[cfg(test)]
 mod snapshots;
 
 use group::GroupExplanation;
+pub(super) use run::{ExplainArguments, run, run_of_list};
 
 /// The largest list that is explained, in bytes.
 const LARGEST_LIST: usize = 64 * 1024 * 1024;
@@ -155,7 +156,7 @@ pub(super) async fn explain(
     // Every candidate is shown, and nobody else needs the room.
     let settings = RegistryConfig::of(config.registries.clone()).with_lists_of(LARGEST_LIST).that_waits();
     let registry = Arc::new(HttpRegistry::new(settings, &outbound, ambient.clone(), Arc::new(Metrics::new()))?);
-    let releases = app::releases(config, &outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
+    let releases = config.releases(&outbound, Arc::clone(&registry), unkept, &ambient, &Metrics::new())?;
     let namespace = namespace.unwrap_or(&default);
     super::config::inherit(&kube, config, Some(namespace)).await;
     // A Rollout may say how a Deployment stands.

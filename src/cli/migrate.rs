@@ -10,11 +10,13 @@ mod wud;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
 use super::check::{Manifest, Missing};
 use super::cluster_flags::ClusterArguments;
+use super::ending::{NO, WRONG_USAGE, blocking, no_answer, printed};
 use super::marks::is_of_another;
 use crate::ambient::Ambient;
 use crate::cluster::manifest::Described;
@@ -226,4 +228,21 @@ impl Subject {
 
 fn is_init(container: &Container) -> bool {
     matches!(container.place, Place::Init | Place::Sidecar)
+}
+
+/// Translates, and prints.
+pub(super) fn run(config: &Config, arguments: &MigrateArguments) -> ExitCode {
+    match blocking(migrate(config, arguments)) {
+        Ok(report) => {
+            let code = if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(NO) };
+            let code = printed(&report.print(arguments.output), code);
+            eprint!("{}", report.summary());
+            code
+        }
+        Err(error) if error.is::<Missing>() => {
+            no_answer(&error);
+            ExitCode::from(WRONG_USAGE)
+        }
+        Err(error) => no_answer(&error),
+    }
 }

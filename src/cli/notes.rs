@@ -1,10 +1,12 @@
 //! `image-watcher notes`: what release notes declare, over cases, one JSON object a line.
 
 use std::io::{BufRead, Read as _, Write};
+use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ending::{NO, no_answer};
 use crate::domain::declared::{Because, Declared};
 use crate::domain::plain::PlainText;
 use crate::release::declared_by;
@@ -107,5 +109,18 @@ fn answer(Case { id, from, to, notes }: Case) -> Answer {
         rollback: if kinds.migration { "off" } else { "allowed" },
         lines: quotes.iter().map(ToString::to_string).collect(),
         because: quotes.iter().map(because).collect(),
+    }
+}
+
+/// Reads cases from standard input.
+pub(super) fn run() -> ExitCode {
+    let output = std::io::BufWriter::new(std::io::stdout().lock());
+    match notes(std::io::stdin().lock(), output, std::io::stderr().lock()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            no_answer(&anyhow::Error::new(error).context("the cases can't be read, or the answers not written"))
+        }
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(NO),
     }
 }

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{BufRead, Read as _, Write};
+use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::ending::no_answer;
 use crate::domain::policy::{
     Decision, Order, Outcome, Pattern, PatternError, Policy, Selection, Strategy, UnknownWord,
 };
@@ -218,6 +220,20 @@ fn is_digest(name: &'static str, given: Option<&str>) -> Result<bool, CaseError>
         None | Some("version") => Ok(false),
         Some("digest") => Ok(true),
         Some(other) => Err(CaseError::OtherTrack { name, given: other.chars().take(40).collect() }),
+    }
+}
+
+/// Decides cases from standard input.
+pub(super) fn run() -> ExitCode {
+    let now = crate::ambient::Ambient::system().now();
+    let output = std::io::BufWriter::new(std::io::stdout().lock());
+    match policy(std::io::stdin().lock(), output, now) {
+        // Who reads has seen enough, as `head` does.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            no_answer(&anyhow::Error::new(error).context("the cases can't be read, or the answers not written"))
+        }
+        Ok(()) => ExitCode::SUCCESS,
     }
 }
 

@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::Output;
 use super::table::Table;
 use crate::ambient::Ambient;
-use crate::app::nats_settings;
 use crate::cli::document;
 use crate::config::Config;
 use crate::queue::StoreHandle;
@@ -85,7 +84,7 @@ struct Item {
 /// When it is not moved; done again, it goes on where it ended.
 pub(super) async fn queue(config: &Config, arguments: &QueueArguments) -> anyhow::Result<(String, String)> {
     let Action::Move(arguments) = &arguments.action;
-    let settings = nats_settings(config)?.context(
+    let settings = config.queue.nats(|| config.outbound())?.context(
         "IMAGE_WATCHER_QUEUE names no NATS: set it to nats://… with what belongs to it, also to move from there; the file is \
          that of IMAGE_WATCHER_DATA",
     )?;

@@ -1,5 +1,7 @@
 //! What `--help` says of each command, and what a wrong command line is answered.
 
+use clap::Parser as _;
+
 use super::*;
 
 #[test]

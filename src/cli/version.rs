@@ -1,11 +1,15 @@
 //! `image-watcher version`: of this program, of the service that runs here, and of the cluster.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use clap::Args;
 use serde::Serialize;
 
 use super::Output;
+use super::cluster_flags::ClusterFlags;
+use super::ending::{blocking, no_answer, printed};
 use super::table::Table;
 use crate::ambient::Ambient;
 use crate::cli::document;
@@ -110,6 +114,28 @@ impl Report {
 fn is_skewed(ours: &str, other: &str) -> bool {
     let (Ok(ours), Ok(other)) = (semver::Version::parse(ours), semver::Version::parse(other)) else { return false };
     ours.major != other.major || ours.minor.abs_diff(other.minor) > 1
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VersionArguments {
+    #[command(flatten)]
+    cluster: ClusterFlags,
+    /// How it is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// Asks everybody, and prints.
+pub(super) fn run(config: &Config, arguments: &VersionArguments) -> ExitCode {
+    let cluster = arguments.cluster.config(config);
+    match blocking(async { Ok(version(config, &cluster).await) }) {
+        Ok(report) => {
+            let code = printed(&report.print(arguments.output), ExitCode::SUCCESS);
+            eprint!("{}", report.warning());
+            code
+        }
+        Err(error) => no_answer(&error),
+    }
 }
 
 #[cfg(test)]

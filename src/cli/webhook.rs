@@ -1,6 +1,7 @@
 //! `image-watcher webhook`: captured deliveries, replayed through the real route into a queue of their own.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::http::Method;
@@ -11,6 +12,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::ending::{NO, blocking, no_answer};
 use crate::ambient::{Ambient, Clock};
 use crate::config::source::{Auth, GOOGLE_ISSUERS, Hosts, KeySet, Scheme, Source, SourceKind, TokenRules};
 use crate::domain::secret::Secret;
@@ -228,4 +230,28 @@ impl Meta {
             keys: KeySet::Given(std::fs::read_to_string(found)?),
         })
     }
+}
+
+/// Replays each, and prints a line.
+pub(super) fn run(metas: &[PathBuf]) -> ExitCode {
+    use std::io::Write as _;
+    let ambient = crate::ambient::Ambient::system();
+    let mut code = ExitCode::SUCCESS;
+    for meta in metas {
+        let folder = std::env::temp_dir().join(format!("image-watcher-{}", ambient.trace_id()));
+        let line = blocking(async { Ok(replay(meta, &folder).await) });
+        let _ = std::fs::remove_dir_all(&folder);
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => return no_answer(&error),
+        };
+        if !line.is_replayed() {
+            code = ExitCode::from(NO);
+        }
+        let text = serde_json::to_string(&line).unwrap_or_default();
+        if writeln!(std::io::stdout(), "{text}").is_err() {
+            return code;
+        }
+    }
+    code
 }

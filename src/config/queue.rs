@@ -8,6 +8,8 @@ use url::Url;
 use super::parse::Reader;
 use crate::domain::secret::Renewable;
 use crate::outbound::trust::{Identity, IdentityError};
+use crate::outbound::{Outbound, OutboundError};
+use crate::queue::nats::{Login, NatsSettings};
 
 /// What keeps the queue.
 #[derive(Debug)]
@@ -53,6 +55,35 @@ pub struct NatsCertificate {
     pub identity: Identity,
     /// Their files, where they stand in some.
     pub files: Option<[PathBuf; 2]>,
+}
+
+impl QueueConfig {
+    /// Where NATS is, if the queue stands there; `outbound` says whom to trust.
+    ///
+    /// # Errors
+    /// When TLS can't be set up.
+    pub fn nats(
+        &self,
+        outbound: impl FnOnce() -> Result<Outbound, OutboundError>,
+    ) -> Result<Option<NatsSettings>, OutboundError> {
+        let Self::Nats(nats) = self else { return Ok(None) };
+        let tls = outbound()?.tls();
+        Ok(Some(NatsSettings {
+            servers: nats.servers.clone(),
+            login: match nats.login.clone() {
+                NatsLogin::Nobody => Login::Nobody,
+                NatsLogin::User(name, password) => Login::User { name, password },
+                NatsLogin::Nkey(seed) => Login::Nkey(seed),
+                NatsLogin::Credentials(credentials) => Login::Credentials(credentials),
+            },
+            buckets: nats.buckets.clone(),
+            replicas: nats.replicas,
+            tls: match nats.certificate.clone() {
+                Some(NatsCertificate { identity, files }) => identity.shown_by(tls, files),
+                None => tls,
+            },
+        }))
+    }
 }
 
 const QUEUE: &str = "IMAGE_WATCHER_QUEUE";

@@ -24,6 +24,7 @@ mod losses;
 pub mod moving;
 pub mod nats;
 mod noted;
+mod opening;
 mod reason;
 #[cfg(test)]
 pub(crate) mod records_contract;
@@ -57,6 +58,7 @@ pub use gathering::{Gathering, ItemId, Waiting};
 pub use handle::StoreHandle;
 pub use kept::Kept;
 pub use letters::{Acted, Asked, Before, Letter, LetterState, Letters, Page};
+pub use opening::NoQueue;
 pub use replicas::Replicas;
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
 pub use sign_ins::{SignIn, SignIns};

@@ -26,8 +26,10 @@ mod tests;
 use std::sync::Arc;
 
 use actix_web::dev::RequestHead;
+use actix_web::guard::fn_guard;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use minijinja::{Value, context};
@@ -41,8 +43,11 @@ use pages::{Pages, value};
 use row::Shown;
 use words::{Moment, Words};
 
-use crate::access::{Role, Visitor};
+use crate::access::{self, Role, Visitor};
+use crate::api;
+use crate::listener::paths::KEEL_APPROVALS;
 use crate::listener::{Bodies, Form, Problem, seen};
+use crate::queue::StoreHandle;
 
 /// What the routes are given.
 pub struct Web {
@@ -244,4 +249,19 @@ impl<'p> Page<'p> {
 /// Reads the form of a page that answers it.
 async fn form_of(page: &Page<'_>, request: &HttpRequest, payload: &mut web::Payload) -> Result<Form, Problem> {
     form::read(page.web, request, payload, page.visitor).await
+}
+
+/// What is answered to people and programs that are known, and where people sign in; `below` is the path before all of ours here,
+/// `own` that of the configured address.
+pub fn signed_in_routes(config: &mut ServiceConfig, below: &str, own: &str) {
+    let programs = web::scope("/api/v1").wrap(from_fn(access::programs)).configure(api::public_routes::<StoreHandle>);
+    let (base, own) = (below.to_owned(), own.to_owned());
+    let are_people = fn_guard(move |request| is_for_people(request.head(), &base, &own));
+    let people = web::scope("").guard(are_people).wrap(from_fn(access::people)).configure(routes);
+    access::routes(config);
+    asset_routes(config);
+    entry_route(config, below);
+    let of_keel = web::scope(KEEL_APPROVALS).wrap(from_fn(access::programs));
+    let of_keel = of_keel.configure(api::keel_routes::<StoreHandle>);
+    config.service(programs).service(of_keel).service(people);
 }

@@ -1,10 +1,14 @@
 //! Messages, without what they say: what a message is about, and how it does. An address is shown as in logs.
 
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::Time;
 use crate::domain::actor::masked;
 use crate::domain::event::{Delivery, Job, Notice};
+use crate::notify::Channel;
 use crate::queue::Letter;
 
 /// The most workloads that are named of one message.
@@ -163,4 +167,16 @@ pub struct ClosedChannelView {
     pub said: String,
     /// When it is tried again; nothing where it is gone for good.
     pub until: Option<Time>,
+}
+
+impl ClosedChannelView {
+    /// A channel, where it takes nothing now; `monotonic` is now on that clock.
+    #[must_use]
+    pub fn of(channel: &Channel, now: DateTime<Utc>, monotonic: Duration) -> Option<Self> {
+        let standing = channel.gate().standing()?;
+        let why = standing.closed?;
+        let left = channel.gate().closed_for(monotonic);
+        let until = left.and_then(|left| now.checked_add_signed(TimeDelta::from_std(left).ok()?));
+        Some(Self { name: channel.name().to_owned(), why: why.as_str(), said: standing.reason, until: until.map(Time) })
+    }
 }

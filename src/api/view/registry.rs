@@ -1,10 +1,13 @@
 //! How sources of webhooks and registries do.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
 use super::Time;
+use crate::intake::SourceReport;
+use crate::intake::poller::Standing;
 use crate::registry::{NO_ANSWER, RegistryReport};
 
 /// How the schedule does, which finds what no webhook told of.
@@ -187,6 +190,36 @@ impl SourceView {
             SourceHealth::Heard
         };
         Self { health, ..self }
+    }
+}
+
+impl From<SourceReport> for SourceView {
+    fn from(report: SourceReport) -> Self {
+        let view = Self {
+            name: report.name,
+            kind: report.kind.to_owned(),
+            health: SourceHealth::New,
+            last_accepted: report.last_accepted.map(Time),
+            last_refused: report.last_refused.map(Time),
+            last_refused_as: report.last_refused_as.map(str::to_owned),
+            last_refusal: report.last_refusal.map(Cow::into_owned),
+            counts: report.counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
+            passed_over: report.passed_over,
+            missed: report.missed,
+            missed_in_a_row: report.missed_in_a_row,
+            hosts: report.hosts,
+        };
+        view.judged()
+    }
+}
+
+impl From<Standing> for PollView {
+    fn from(poll: Standing) -> Self {
+        Self {
+            last: poll.last.map(Time),
+            next: poll.next.map(Time),
+            every_seconds: poll.interval.and_then(|interval| interval.num_seconds().try_into().ok()),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::{Data, ServiceConfig};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
@@ -55,6 +56,29 @@ pub type Keep = Arc<dyn Fn(Pressed) -> BoxFuture<'static, Result<(), QueueError>
 pub type Say = Arc<dyn Fn(String, Place, Saying) -> BoxFuture<'static, ()> + Send + Sync>;
 /// The language of a channel, and the zone of its times.
 pub type Voice = Arc<dyn Fn(&str) -> (Language, Tz) + Send + Sync>;
+
+/// Where presses of buttons in chats come in.
+#[derive(Clone, Default)]
+pub struct Doors {
+    /// Of Slack.
+    pub slack: Option<Data<SlackDoor>>,
+    /// Of Telegram.
+    pub telegram: Option<Data<TelegramDoor>>,
+}
+
+impl Doors {
+    /// Adds the routes of those that are open.
+    pub fn add_to(&self, config: &mut ServiceConfig) {
+        if let Some(door) = &self.slack {
+            config.app_data(door.clone());
+            slack_routes(config);
+        }
+        if let Some(door) = &self.telegram {
+            config.app_data(door.clone());
+            telegram_routes(config);
+        }
+    }
+}
 
 /// Where doors leave what they took.
 #[derive(Clone)]

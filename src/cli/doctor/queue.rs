@@ -5,7 +5,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::own::Asker;
 use super::{Check, Result};
 use crate::ambient::Ambient;
-use crate::app::nats_settings;
 use crate::cluster::lease::lease_of;
 use crate::cluster::{Granted, KubeCluster, OF_THE_LEASE, Object, Right, words};
 use crate::config::Config;
@@ -25,7 +24,7 @@ const MEBIBYTE: u64 = 1024 * 1024;
 pub(super) async fn checks(config: &Config) -> Vec<Check> {
     let QueueConfig::Nats(nats) = &config.queue else { return Vec::new() };
     let ambient = Ambient::system();
-    let (examined, ends) = match nats_settings(config) {
+    let (examined, ends) = match config.queue.nats(|| config.outbound()) {
         Ok(Some(settings)) => (examine(&settings, &ambient).await, settings.login.ends()),
         Ok(None) => return Vec::new(),
         Err(error) => {

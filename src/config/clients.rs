@@ -1,0 +1,54 @@
+//! Clients as a configuration has them: of registries, and of what release notes are read from.
+
+use std::sync::Arc;
+
+use super::Config;
+use crate::ambient::Ambient;
+use crate::outbound::{Outbound, OutboundError, Reach};
+use crate::queue::Kept;
+use crate::registry::{HttpRegistry, Packages, RegistryConfig};
+use crate::release::summary::Summarizer;
+use crate::release::{FetchSettings, Releases};
+use crate::telemetry::metrics::Metrics;
+
+impl Config {
+    /// The client of registries.
+    ///
+    /// # Errors
+    /// When the HTTP client can't be made.
+    pub fn registry(
+        &self,
+        outbound: &Outbound,
+        ambient: &Ambient,
+        metrics: &Metrics,
+    ) -> Result<HttpRegistry, OutboundError> {
+        let packages = self.notes.github_token.clone().and_then(Packages::with);
+        let settings = RegistryConfig::of(self.registries.clone()).with_packages(packages);
+        HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(metrics.clone()))
+    }
+
+    /// Where release notes are read.
+    ///
+    /// # Errors
+    /// When the HTTP clients can't be made.
+    pub fn releases<K: Kept>(
+        &self,
+        outbound: &Outbound,
+        registry: Arc<HttpRegistry>,
+        kept: K,
+        ambient: &Ambient,
+        metrics: &Metrics,
+    ) -> Result<Releases<K, HttpRegistry>, OutboundError> {
+        let notes = &self.notes;
+        let settings =
+            FetchSettings { outbound, forges: &notes.forges, github_token: notes.github_token.as_ref(), metrics };
+        let summarizer = match &notes.model {
+            Some(model) => {
+                let client = outbound.client(Reach::Named)?;
+                Some(Summarizer::new(model.clone(), client, ambient.clone(), metrics.clone()))
+            }
+            None => None,
+        };
+        Releases::new(registry, kept, settings, summarizer, ambient.clone())
+    }
+}
