@@ -60,7 +60,7 @@ pub(super) enum Outcome {
 pub(super) struct Rollout {
     /// The version that was written.
     version: String,
-    /// `under-way`, `waits` or `failed`.
+    /// `under-way`, `refused`, `stalled`, `waits` or `failed`.
     state: String,
     /// When it was written.
     since: String,

@@ -120,16 +120,29 @@ pub(super) async fn announce(
     }
 }
 
+/// The most bytes that the API server takes of a note.
+const LONGEST_NOTE: usize = 1024;
+/// The most bytes of an object's name.
+const LONGEST_EVENT_NAME: usize = 253;
+
+/// The first so many bytes of a text, at the end of a character.
+fn within_bytes(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
 /// The Event as it is written.
 fn event(workload: &Workload, announcement: &WorkloadEvent, now: DateTime<Utc>) -> serde_json::Value {
     let (action, reason, kind, note) = announcement.parts();
-    let note: String = note.chars().take(1000).collect();
+    let note = within_bytes(&note, LONGEST_NOTE);
+    let moment = format!("{:x}", now.timestamp_nanos_opt().unwrap_or_default());
+    let name = within_bytes(&workload.id.name, LONGEST_EVENT_NAME - moment.len() - 1).trim_end_matches(['.', '-']);
     let time = now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     json!({
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {
-            "name": format!("{}.{:x}", workload.id.name, now.timestamp_nanos_opt().unwrap_or_default()),
+            "name": format!("{name}.{moment}"),
             "namespace": workload.id.namespace,
         },
         "eventTime": time,

@@ -128,10 +128,14 @@ impl Target<'_> {
         }
     }
 
-    /// The object as it is; `None` when it is gone or another one has its name.
+    /// The object as it is; `None` when it is gone, or about to be, or another one has its name.
     async fn look(&self) -> Result<Option<Object>, ClusterError> {
         match within(self.metrics, "get", self.api.get_opt(&self.patch.id.name)).await {
-            Ok(object) => Ok(object.filter(|object| object.id(self.row).as_ref() == Some(&self.patch.id))),
+            Ok(object) => {
+                let is_it =
+                    |object: &Object| !object.is_going() && object.id(self.row).as_ref() == Some(&self.patch.id);
+                Ok(object.filter(is_it))
+            }
             Err(failed) => Err(unread(&self.patch.id, failed)),
         }
     }

@@ -59,12 +59,12 @@ impl Resource for Object {
 
 impl Object {
     /// The record of an object that carries an annotation of ours which is not our own record, or inherits a setting; `None`
-    /// for any other.
+    /// for any other, and of one that is being deleted.
     pub(super) fn record(&self, row: &Row, defaults: &Defaults) -> Option<Workload> {
         let metadata = &self.metadata;
         let template = (row.pods.template)(&self.spec);
         let namespace = metadata.namespace.as_deref()?;
-        if !defaults.watches(namespace) {
+        if self.is_going() || !defaults.watches(namespace) {
             return None;
         }
         let template_names = self.names_elsewhere(template);
@@ -104,6 +104,12 @@ impl Object {
             paused: self.spec.paused,
             owner: owner(metadata),
         })
+    }
+
+    /// Whether it is being deleted, which nothing takes back: its controller rolls nothing out any more, however long a finalizer
+    /// or a pod that does not end keeps the object.
+    pub(super) fn is_going(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
     }
 
     /// Whether it carries our own record.

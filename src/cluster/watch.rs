@@ -306,6 +306,7 @@ impl Stream {
                 (self.referrers, self.followed) = (Vec::new(), Vec::new());
                 return Hints::new();
             }
+            watcher::Event::InitApply(object) if object.is_going() => return Hints::new(),
             watcher::Event::InitApply(object) => {
                 let record = self.record_of(&object);
                 self.referrers.extend(object.id(self.row).zip(object.refers(self.row)));
@@ -321,6 +322,7 @@ impl Stream {
                 }
                 hints
             }
+            watcher::Event::Apply(object) if object.is_going() => return self.take(watcher::Event::Delete(object)),
             watcher::Event::Apply(object) => {
                 let Some(id) = object.id(self.row) else { return Hints::new() };
                 let record = self.record_of(&object);
@@ -531,6 +533,35 @@ mod tests {
         let done =
             tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(stream.run(stop, hints), server) });
         assert!(done.await.is_ok(), "the list that proves it was never asked for");
+    }
+
+    /// Foreground deletion, or a finalizer: the object stays for as long as its pods do.
+    #[tokio::test]
+    async fn what_is_being_deleted_is_gone_for_us_before_the_object_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (watching, _) = at(&format!("http://{}", listener.local_addr().unwrap()));
+        let index = watching.index.clone();
+        let mut stream = Stream::new(watching);
+        let object = |version: &str, deletion: serde_json::Value| -> Object {
+            serde_json::from_value(json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u",
+                "resourceVersion": version, "deletionTimestamp": deletion,
+                "annotations": {"image-watcher/mode": "AUTO_UPDATE"}},
+                "spec": {"template": {"spec": {"containers": [{"name": "web", "image": "web:1.0.0"}]}}}}))
+            .unwrap()
+        };
+        let going = || object("5", "2026-11-26T10:00:00Z".into());
+        stream.take(watcher::Event::Init);
+        stream.take(watcher::Event::InitApply(object("4", serde_json::Value::Null)));
+        stream.take(watcher::Event::InitDone);
+        assert!(index.by_uid("u").is_some());
+        stream.take(watcher::Event::Apply(going()));
+        assert!(index.by_uid("u").is_none());
+        stream.take(watcher::Event::Init);
+        stream.take(watcher::Event::InitApply(going()));
+        stream.take(watcher::Event::InitDone);
+        assert!(index.by_uid("u").is_none(), "a list has it still");
+        stream.take(watcher::Event::Delete(going()));
+        assert!(index.by_uid("u").is_none());
     }
 
     /// What is too old is said in the middle of the stream: what was known stands until there is another list.

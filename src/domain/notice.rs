@@ -17,6 +17,7 @@ use super::owner::OwnerView;
 use super::preflight::{Preflight, Unfit};
 use super::rollout::Account;
 use super::rollout::obstacle::InTheWay;
+use super::rollout::pods::Reason;
 use super::votes::Approvals;
 use super::workload::{Origin, WorkloadId};
 
@@ -198,6 +199,12 @@ impl Failure {
     #[must_use]
     pub fn is_of_group(&self) -> bool {
         self.reason == Self::OF_GROUP
+    }
+
+    /// Whether it says something of the image: pods ran it, or were to, and this one failed.
+    #[must_use]
+    pub fn is_of_the_image(&self) -> bool {
+        !self.is_of_group() && self.reason != Reason::FailedCreate.as_str()
     }
 
     /// One of which no log is known.

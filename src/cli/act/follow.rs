@@ -47,7 +47,7 @@ pub(super) async fn follow(
     loop {
         match roll.stands(&now, written) {
             Stands::Healthy => {
-                print("healthy: the rollout is complete");
+                print("healthy: the rollout is complete, and has stayed so");
                 return Ok(Done::Yes);
             }
             Stands::Failed(why) => {
@@ -63,7 +63,7 @@ pub(super) async fn follow(
         }
         let left = timeout.saturating_sub(ambient.monotonic().saturating_sub(begun));
         if left.is_zero() {
-            print(&format!("not complete after {} s: {told}; the rollout goes on", timeout.as_secs()));
+            print(&format!("not healthy after {} s: {told}; the rollout goes on", timeout.as_secs()));
             return Ok(Done::No);
         }
         tokio::time::sleep(EVERY.min(left)).await;
@@ -98,8 +98,9 @@ impl Roll {
             _ => self.stalled.as_ref() == Some(&stall.since),
         };
         match (view::Stands::of(outcome, is_old, &now.rollout), &now.rollout) {
-            // What settles is complete.
-            (None, _) | (_, Rollout::Complete) => Stands::Healthy,
+            (None, _) => Stands::Healthy,
+            (Some(_), Rollout::Complete) if ours.is_some() => Stands::Goes("complete, and settles".into()),
+            (Some(_), Rollout::Complete) => Stands::Goes("complete; the service has yet to take it over".into()),
             (Some(view::Stands::Failed), Rollout::Stalled(stall)) if outcome == Outcome::RollingOut => {
                 Stands::Failed(format!("{}: {}", stall.reason, stall.message))
             }
@@ -107,7 +108,9 @@ impl Roll {
             (Some(view::Stands::Waits(waits)), _) => {
                 Stands::Goes(format!("it waits for somebody ({})", waits.as_str()))
             }
-            (Some(view::Stands::UnderWay), rollout) => Stands::Goes(goes(rollout)),
+            (Some(view::Stands::UnderWay | view::Stands::Refused(_) | view::Stands::StandsStill(_)), rollout) => {
+                Stands::Goes(goes(rollout))
+            }
         }
     }
 }
@@ -154,7 +157,8 @@ mod tests {
             Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default() })
         };
         let stands = |now: &Workload| roll.stands(now, &written);
-        assert_eq!(stands(&with(Rollout::Complete)), Stands::Healthy);
+        let complete = stands(&with(Rollout::Complete));
+        assert!(matches!(&complete, Stands::Goes(how) if how.contains("take it over")), "{complete:?}");
         assert!(matches!(stands(&with(Rollout::Progressing(Progress::default()))), Stands::Goes(_)));
         assert!(matches!(stands(&with(stalled("t1"))), Stands::Goes(_)), "that of the rollout before");
         assert_eq!(stands(&with(stalled("t2"))), Stands::Failed("ProgressDeadlineExceeded: timed out".into()));
@@ -164,7 +168,7 @@ mod tests {
         again.id.uid = "uid-2".into();
         assert!(matches!(stands(&again), Stands::Failed(_)), "it is not the object that was written");
         let mirrored = workload(&[("web", &format!("mirror.example/a/{image}"))], &[]);
-        assert_eq!(stands(&mirrored), Stands::Healthy, "it is pulled from elsewhere, by its digest");
+        assert_eq!(stands(&mirrored), complete, "it is pulled from elsewhere, by its digest");
         let renamed = workload(&[("app", &image)], &[]);
         assert!(matches!(stands(&renamed), Stands::Failed(_)), "the container has another name");
     }
@@ -192,6 +196,9 @@ mod tests {
         };
         let up = stands(Outcome::Failed, None, Rollout::Complete);
         assert_eq!(up, (Stands::Healthy, None), "its pods came up after all");
+        let (settles, _) = stands(Outcome::RollingOut, None, Rollout::Complete);
+        assert_eq!(settles, Stands::Goes("complete, and settles".into()), "it may end badly yet");
+        assert_eq!(stands(Outcome::Healthy, None, Rollout::Complete).0, Stands::Healthy);
         let (before, shown) = stands(Outcome::RollingOut, Some("t1"), stall("t1"));
         assert!(
             matches!(before, Stands::Goes(_)),

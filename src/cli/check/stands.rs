@@ -150,12 +150,16 @@ pub(in crate::cli) fn because(asks: &Asks) -> String {
 pub(super) fn judged(row: Row, status: &Status) -> Row {
     let state = match (&status.cause, status.attention) {
         (Cause::RolloutFailed { .. } | Cause::WentBack(_), _) => State::Failed,
-        (Cause::Asked { .. }, _) | (Cause::RolloutWaits(..), Attention::NeedsYou) => State::NeedsYou,
-        (Cause::RollingOut(_) | Cause::RolloutWaits(..), _) => State::Waiting,
+        (Cause::Asked { .. } | Cause::RolloutStalled(..), _) | (Cause::RolloutWaits(..), Attention::NeedsYou) => {
+            State::NeedsYou
+        }
+        (Cause::RollingOut(_) | Cause::RolloutRefused(..) | Cause::RolloutWaits(..), _) => State::Waiting,
         _ => return row,
     };
     let words = status.cause.to_string();
-    let is_said = row.next == words || row.state.is_quiet() || matches!(status.cause, Cause::RollingOut(_));
+    let is_said = row.next == words
+        || row.state.is_quiet()
+        || matches!(status.cause, Cause::RollingOut(_) | Cause::RolloutRefused(..));
     match &status.cause {
         Cause::Asked { .. } if row.state == State::NeedsYou => row,
         _ if is_said => row.is(state, words),

@@ -47,3 +47,14 @@ fn an_event_as_it_is_written() {
     let event = format!("{event:#}");
     insta::assert_snapshot!(event);
 }
+
+#[test]
+fn what_is_long_fits_as_the_api_server_counts() {
+    let mut workload = workload(&[("web", "shop/web:1.2.3")], &[]);
+    workload.id.name = format!("{}.web", "w".repeat(235)).into();
+    let event = event(&workload, &WorkloadEvent::RolloutFailed("行".repeat(600)), DateTime::UNIX_EPOCH);
+    let name = event["metadata"]["name"].as_str().unwrap();
+    assert!(name.len() <= 253 && name.starts_with("www") && !name.contains("..") && !name.contains("-."), "{name}");
+    let note = event["note"].as_str().unwrap();
+    assert_eq!(note, "行".repeat(341), "1,024 bytes hold no more");
+}

@@ -27,6 +27,7 @@ pub(super) fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Obj
         labels: Option<BTreeMap<String, String>>,
         annotations: Option<BTreeMap<String, String>>,
         creation_timestamp: Option<Time>,
+        deletion_timestamp: Option<Time>,
         managed_fields: Vec<Writer>,
         owner_references: Vec<Controller>,
     }
@@ -45,6 +46,7 @@ pub(super) fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Obj
         labels: read.labels,
         annotations: read.annotations,
         creation_timestamp: read.creation_timestamp,
+        deletion_timestamp: read.deletion_timestamp,
         managed_fields: (!writers.is_empty()).then_some(writers),
         owner_references: controller.map(|Controller { kind, name, uid, .. }| {
             vec![OwnerReference { kind, name, uid, controller: Some(true), ..OwnerReference::default() }]

@@ -482,3 +482,15 @@ fn judged(kind: Kind, object: serde_json::Value) -> (&'static str, Box<str>) {
         Rollout::Stalled(stall) => ("failed", stall.since),
     }
 }
+
+#[test]
+fn what_is_being_deleted_is_not_watched() {
+    let metadata = |deletion: serde_json::Value| {
+        serde_json::json!({"/metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "7",
+            "deletionTimestamp": deletion, "finalizers": ["foregroundDeletion"],
+            "annotations": {"image-watcher/mode": "NOTIFICATION"}}})
+    };
+    let record = |deletion| deployment(&metadata(deletion)).record(Row::of(Kind::Deployment), &Defaults::default());
+    assert!(record(serde_json::Value::Null).is_some());
+    assert!(record("2026-11-26T10:00:00Z".into()).is_none());
+}

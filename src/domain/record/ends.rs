@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::update::Update;
 use crate::domain::actor::Actor;
-use crate::domain::event::Failure;
 use crate::domain::fleet::brake::COUNTED;
 use crate::domain::fleet::{Bad, End};
 use crate::domain::history::Outcome;
@@ -27,8 +26,8 @@ impl Ends {
     /// Takes the end of an update over, if the policy decided on it and this is no way back. One that is healthy after all
     /// had not failed.
     pub(super) fn ended(&mut self, update: &Update, was: Outcome, now: DateTime<Utc>) {
-        let is_of_group = update.failure.as_ref().is_some_and(Failure::is_of_group);
-        if update.by != Actor::Policy || update.undoes.is_some() || update.told_by.is_some() || is_of_group {
+        let is_of_another = update.failure.as_ref().is_some_and(|failure| !failure.is_of_the_image());
+        if update.by != Actor::Policy || update.undoes.is_some() || update.told_by.is_some() || is_of_another {
             return;
         }
         let failed = match update.outcome {
@@ -59,5 +58,26 @@ impl Ends {
     pub(super) fn shrink(&mut self) -> bool {
         let oldest = self.0.iter().rposition(|end| end.failed.is_none());
         oldest.map(|place| self.0.remove(place)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::Failure;
+    use crate::domain::record::tests::update;
+
+    #[test]
+    fn what_failed_says_something_of_the_image_where_pods_ran_it() {
+        let counted = |reason: &str| {
+            let mut ends = Ends::default();
+            let failure = Some(Failure::new(reason, "said"));
+            let failed = Update { outcome: Outcome::Failed, failure, ..update(1, None) };
+            ends.ended(&failed, Outcome::RollingOut, DateTime::UNIX_EPOCH);
+            !ends.is_empty()
+        };
+        assert!(counted("CrashLoopBackOff") && counted("ProgressDeadlineExceeded"));
+        assert!(!counted("FailedCreate"), "no pod of it was ever made");
+        assert!(!counted(Failure::OF_GROUP), "another member of the group failed");
     }
 }

@@ -37,14 +37,14 @@ impl Ledger {
         let end = |at, tag, digest, reason| End { at, tag, failed: Some(Bad { digest, reason }) };
         let held = self.held.iter().filter_map(|held| {
             // Where the group failed, another member did.
-            let failure = held.failure.as_ref().filter(|failure| !failure.is_of_group());
+            let failure = held.failure.as_ref().filter(|failure| failure.is_of_the_image());
             let (digest, failure) = held.digest.clone().zip(failure)?;
             Some(end(held.since, held.tag.clone(), digest, failure.reason.clone()))
         });
         let left = self.update.iter().filter_map(|update| {
             let is_to_blame = update.left != Some(WayBack::Before);
             let is_left = update.outcome == Outcome::Failed && update.undoes.is_none() && is_to_blame;
-            let failure = update.failure.as_ref().filter(|failure| is_left && !failure.is_of_group())?;
+            let failure = update.failure.as_ref().filter(|failure| is_left && failure.is_of_the_image())?;
             Some(end(update.ended?, update.tag.clone(), update.digest.clone(), failure.reason.clone()))
         });
         let mut all: Vec<End> = Vec::new();

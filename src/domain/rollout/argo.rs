@@ -152,7 +152,7 @@ mod tests {
             (
                 Rollout::Stalled(Stall {
                     message: "no; FailedCreate: exceeded quota: team".into(),
-                    progress: lacks(Lacks::Steps, 1, 4),
+                    progress: Progress { is_refused: true, ..lacks(Lacks::Steps, 1, 4) },
                     ..stall()
                 }),
                 Status { stall: Some(stall()), ..refused() },

@@ -58,6 +58,8 @@ pub struct Progress {
     pub held: Option<Waits>,
     /// So many seconds a pod has to be ready before it counts as available: `minReadySeconds`.
     pub min_ready: u32,
+    /// Whether the API server refuses its pods: a quota, Pod Security, an admission policy.
+    pub is_refused: bool,
 }
 
 impl Rollout {
@@ -229,6 +231,7 @@ impl Stall {
             Some(Refusal { reason, message }) => format!("{}; {reason}: {message}", self.message).into(),
             None => self.message,
         };
+        let progress = Progress { is_refused: refusal.is_some(), ..progress };
         Self { message, progress, ..self }
     }
 }

@@ -193,6 +193,9 @@ impl Follower<'_> {
             why: Box::new(trouble.account.clone()),
         };
         let (ours, others) = self.troubles();
+        if stall.progress.is_refused && ours.is_empty() && others.is_empty() {
+            return Reading::Failed(Why { reason: Reason::FailedCreate, ..why });
+        }
         let is_late = why.reason == Reason::ProgressDeadlineExceeded && ours.is_empty();
         if let Some((trouble, blame)) = worst(others, |(trouble, _)| trouble).filter(|_| is_late) {
             let account = Account::Blamed { why: Box::new(with(&trouble)), on: blame };

@@ -9,7 +9,7 @@ use serde::ser::SerializeStruct as _;
 use crate::domain::history::{Outcome, rfc3339};
 use crate::domain::record::Ledger;
 use crate::domain::reference::Tag;
-use crate::domain::rollout::{Rollout, Stall, Waits};
+use crate::domain::rollout::{Refusal, Rollout, Stall, Waits};
 use crate::domain::workload::Workload;
 
 /// A rollout that has not completed.
@@ -28,6 +28,10 @@ pub struct Unfinished {
 pub enum Stands {
     /// It goes on, or settles.
     UnderWay,
+    /// The API server refuses its pods.
+    Refused(Refusal),
+    /// It goes on, and nothing has moved for long: what the service says of that.
+    StandsStill(Box<str>),
     /// It can't go on before somebody acts.
     Waits(Waits),
     /// It failed: the cluster gave it up.
@@ -46,6 +50,7 @@ impl Stands {
             // What is said of the rollout before stands for a moment beside this one.
             (Outcome::RollingOut, Rollout::Stalled(stall)) if !is_old(stall) => Some(Self::Failed),
             // What is complete settles: it counts as healthy when it has stayed so.
+            (Outcome::RollingOut, Rollout::Refused(_, refusal)) => Some(Self::Refused(refusal.clone())),
             (Outcome::RollingOut, _) => Some(Self::UnderWay),
             (Outcome::Failed, _) => Some(Self::Failed),
         }
@@ -56,6 +61,8 @@ impl Stands {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::UnderWay => "under-way",
+            Self::Refused(_) => "refused",
+            Self::StandsStill(_) => "stalled",
             Self::Waits(_) => "waits",
             Self::Failed => "failed",
         }
@@ -67,7 +74,13 @@ impl Unfinished {
     #[must_use]
     pub fn of(workload: &Workload, container: &str, ledger: &Ledger) -> Option<Self> {
         let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, container))?;
-        let stands = Stands::of(update.outcome, |stall| update.is_stall_old(stall), &workload.rollout)?;
+        let stands = match Stands::of(update.outcome, |stall| update.is_stall_old(stall), &workload.rollout)? {
+            stands @ (Stands::UnderWay | Stands::Refused(_)) => {
+                let said = workload.state("error", container).filter(|_| update.stalled.is_some());
+                said.map_or(stands, |said| Stands::StandsStill(said.into()))
+            }
+            stands => stands,
+        };
         Some(Self { version: update.tag.clone(), since: update.at, stands })
     }
 }
@@ -84,11 +97,21 @@ impl Serialize for Unfinished {
 
 impl Display for Unfinished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = &self.version;
-        match &self.stands {
-            Stands::UnderWay => write!(f, "{version} is being rolled out"),
-            Stands::Waits(waits) => write!(f, "the rollout of {version} waits: {}", until(*waits)),
-            Stands::Failed => write!(f, "the rollout of {version} failed"),
+        self.stands.of_version(&self.version, f)
+    }
+}
+
+impl Stands {
+    /// The sentence for people.
+    pub(super) fn of_version(&self, version: &Tag, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnderWay => write!(f, "{version} is being rolled out"),
+            Self::Refused(Refusal { reason, message }) => {
+                write!(f, "{version} is being rolled out, and its pods are refused: {reason}: {message}")
+            }
+            Self::StandsStill(said) => f.write_str(said),
+            Self::Waits(waits) => write!(f, "the rollout of {version} waits: {}", until(*waits)),
+            Self::Failed => write!(f, "the rollout of {version} failed"),
         }
     }
 }
@@ -145,6 +168,9 @@ mod tests {
         let waits = Waits::OnDelete;
         assert_eq!(stands(Outcome::RollingOut, Rollout::Waiting(waits)), Some(Stands::Waits(waits)));
         assert_eq!(stands(Outcome::RollingOut, Rollout::Complete), Some(Stands::UnderWay), "it settles");
+        let refusal = Refusal { reason: "FailedCreate".into(), message: "exceeded quota: team".into() };
+        let refused = Rollout::Refused(Progress::default(), refusal.clone());
+        assert_eq!(stands(Outcome::RollingOut, refused), Some(Stands::Refused(refusal)));
         assert_eq!(stands(Outcome::Healthy, Rollout::Complete), None);
         assert_eq!(stands(Outcome::Failed, progressing()), Some(Stands::Failed));
         assert_eq!(stands(Outcome::Failed, Rollout::Complete), None, "its pods came up after all");
@@ -160,5 +186,24 @@ mod tests {
         let unfinished = of("1.0.1").unwrap();
         let told = serde_json::json!({"version": "1.0.1", "state": "under-way", "since": rfc3339(unfinished.since)});
         assert_eq!(serde_json::to_value(&unfinished).unwrap(), told);
+    }
+
+    #[test]
+    fn what_stands_still_says_so_for_as_long_as_it_does() {
+        let now = DateTime::UNIX_EPOCH;
+        let stands = |stalled, error: &[(&str, &str)]| {
+            let mut ledger = Ledger::default();
+            let written = update(1, None);
+            let image = format!("registry.example.com/shop/web:{}@{}", written.tag, written.digest);
+            ledger.update = Some(crate::domain::record::Update { stalled, ..written });
+            let rollout = Rollout::Progressing(Progress::default());
+            let workload = Workload { rollout, ..workload(&[("web", &image)], error) };
+            Unfinished::of(&workload, "web", &ledger).map(|it| it.to_string())
+        };
+        let said = "the rollout of 1.0.1 stands still: FailedCreate: exceeded quota";
+        assert_eq!(stands(Some(now), &[("error", said)]).as_deref(), Some(said));
+        let goes = Some("1.0.1 is being rolled out");
+        assert_eq!(stands(Some(now), &[]).as_deref(), goes, "it moves again");
+        assert_eq!(stands(None, &[("error", "its registry gives no answer")]).as_deref(), goes, "of something else");
     }
 }

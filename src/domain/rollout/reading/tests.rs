@@ -267,6 +267,13 @@ fn what_the_cluster_gave_up_has_failed_with_what_its_pods_say() {
         says(reason, "no").is("failed", reason, "no");
     }
     says("OfALaterVersion", "no").is("failed", "Other", "OfALaterVersion: no");
+    let refused = |pods| {
+        let Rollout::Stalled(stall) = given_up() else { panic!("it was given up") };
+        let progress = Progress { is_refused: true, ..stall.progress };
+        Situation::new(Rollout::Stalled(Stall { progress, ..stall }), pods, 0)
+    };
+    refused(Vec::new()).is("failed", "FailedCreate", "has timed out");
+    refused(vec![crashes("n-1", NEW, 2)]).is("failed", "ProgressDeadlineExceeded", "CrashLoopBackOff");
     let left_over = |pods| Situation { is_stall_old: true, ..Situation::new(given_up(), pods, 0) };
     left_over(vec![ready("n-1", NEW, 9), crashes("o-1", OLD, 8)]).is("rolling", "OldReplicas", "");
     left_over(vec![crashes("n-1", NEW, 2)]).is("failed", "CrashLoopBackOff", "");

@@ -49,6 +49,10 @@ pub enum Cause {
     Undecided(String),
     /// The rollout goes on.
     RollingOut(Tag),
+    /// The rollout goes on, and the API server refuses its pods.
+    RolloutRefused(Tag, rollout::Refusal),
+    /// The rollout stands still: what the service says of that.
+    RolloutStalled(Tag, Box<str>),
     /// The rollout waits for something else.
     RolloutWaits(Tag, rollout::Waits),
     /// Its group waits.
@@ -83,6 +87,8 @@ impl Cause {
             Self::Record(_) => "record",
             Self::Undecided(_) => "undecided",
             Self::RollingOut(_) => "rolling-out",
+            Self::RolloutRefused(..) => "rollout-refused",
+            Self::RolloutStalled(..) => "rollout-stalled",
             Self::RolloutWaits(..) => "rollout-waits",
             Self::Group(_) => "group",
             Self::Applies => "applies",
@@ -118,6 +124,10 @@ impl Display for Cause {
             ),
             Self::Undecided(why) | Self::Group(why) => f.write_str(why),
             Self::RollingOut(version) => write!(f, "{version} is being rolled out"),
+            Self::RolloutRefused(version, refusal) => {
+                unfinished::Stands::Refused(refusal.clone()).of_version(version, f)
+            }
+            Self::RolloutStalled(_, said) => f.write_str(said),
             Self::RolloutWaits(version, waits) => {
                 write!(f, "the rollout of {version} waits: {}", unfinished::until(*waits))
             }

@@ -244,12 +244,14 @@ fn failed(ledger: &Ledger, rollout: Option<&Unfinished>) -> Option<(Attention, C
 
 fn goes_on(rollout: &Unfinished) -> Option<(Attention, Cause)> {
     let version = rollout.version.clone();
-    match rollout.stands {
+    match &rollout.stands {
         Stands::UnderWay => Some((Attention::Waiting, Cause::RollingOut(version))),
+        Stands::Refused(refusal) => Some((Attention::Waiting, Cause::RolloutRefused(version, refusal.clone()))),
+        Stands::StandsStill(said) => Some((Attention::NeedsYou, Cause::RolloutStalled(version, said.clone()))),
         Stands::Failed => None,
         Stands::Waits(waits) => {
             let attention = if waits.is_for_people() { Attention::NeedsYou } else { Attention::Waiting };
-            Some((attention, Cause::RolloutWaits(version, waits)))
+            Some((attention, Cause::RolloutWaits(version, *waits)))
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::history::Outcome;
 use crate::domain::policy::{Cooldown, KnownSince};
 use crate::domain::record::tests::{question, update};
 use crate::domain::record::{Event, NotesAwaited, Question, Refused, Running, Undone, Update};
-use crate::domain::rollout::{Progress, Rollout, Waits as RolloutWaits};
+use crate::domain::rollout::{Progress, Refusal, Rollout, Waits as RolloutWaits};
 use crate::domain::settings::Bounds;
 use crate::domain::workload::tests::workload;
 
@@ -233,6 +233,10 @@ fn a_rollout_that_failed_is_told_until_what_is_newer_is_found() {
     }
     let canary = case(Rollout::Waiting(RolloutWaits::CanaryPause), false);
     assert_eq!(canary.stands(), ("needs-you", "rollout-waits", None), "somebody has to promote it");
+    let refusal = Refusal { reason: "FailedCreate".into(), message: "exceeded quota: team".into() };
+    let refused = case(Rollout::Refused(Progress::default(), refusal), false);
+    assert_eq!(refused.stands(), ("waiting", "rollout-refused", None));
+    assert!(refused.status().cause.to_string().contains("exceeded quota: team"));
     let scaled = case(Rollout::Waiting(RolloutWaits::ZeroReplicas), false);
     assert_eq!(scaled.stands(), ("waiting", "rollout-waits", None));
 }

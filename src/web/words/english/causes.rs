@@ -29,6 +29,10 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
             let since = container.rollout.as_ref().map(|it| format!("begun {}", when(it.since)));
             Said::new(format!("{version} is being rolled out"), since.unwrap_or_default())
         }
+        Cause::RolloutRefused(version, refusal) => {
+            Said::new(format!("{version} is being rolled out"), format!("{}: {}", refusal.reason, refusal.message))
+        }
+        Cause::RolloutStalled(_, said) => Said::foreign(said),
         Cause::RolloutWaits(version, _) => {
             let why = container.status.cause.to_string();
             let why = why.split_once(": ").map(|(_, why)| why.to_owned()).unwrap_or(why);

@@ -33,6 +33,13 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
             let since = container.rollout.as_ref().map(|it| format!("commencé {}", when(it.since)));
             Said::new(format!("Déploiement de {version} en cours"), since.unwrap_or_default())
         }
+        Cause::RolloutRefused(version, refusal) => {
+            let why = format!("{}\u{a0}: {}", refusal.reason, refusal.message);
+            Said::new(format!("Déploiement de {version} en cours"), why)
+        }
+        Cause::RolloutStalled(version, said) => {
+            Said::new(format!("Le déploiement de {version} n’avance pas"), said.to_string())
+        }
         Cause::RolloutWaits(version, waits) => {
             Said::new(format!("Le déploiement de {version} n’avance pas"), stands_still(*waits))
         }
