@@ -86,7 +86,7 @@ pub(super) struct ApproveArguments {
 pub(super) struct SkipArguments {
     #[command(flatten)]
     workload: WorkloadArguments,
-    /// Take image-watcher/skip away instead
+    /// Take what was skipped out of image-watcher/skip again instead
     #[arg(long)]
     clear: bool,
     #[command(flatten)]

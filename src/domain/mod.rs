@@ -42,6 +42,7 @@ pub mod rollout;
 pub mod rotating;
 pub mod secret;
 pub mod settings;
+pub mod skipped;
 pub mod slack;
 pub mod span;
 pub mod standing;

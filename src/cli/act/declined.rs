@@ -7,6 +7,7 @@ use crate::domain::policy;
 use crate::domain::record::Held;
 use crate::domain::request::Wish;
 use crate::domain::settings::parts_of_one;
+use crate::domain::skipped;
 use crate::domain::tag::Level;
 use crate::domain::wording::moment;
 use crate::domain::workload::{WorkloadPatch, said};
@@ -21,14 +22,15 @@ pub(super) fn skip(ground: &Ground<'_>, container: Option<&str>, clear: bool) ->
     let followed = (asked.level == Level::Digest).then_some(&asked.terms.digest);
     let mut patch = ground.request(&container, Wish::Skip { question: asked.terms.id.clone() });
     let mut says = Vec::new();
+    let is_asked = |name: &str| name == container || asked.with.iter().any(|with| **with == *name);
     for name in [&*container].into_iter().chain(asked.with.iter().map(|name| &**name)) {
-        let setting = setting(ground, name);
+        let setting = skipped::place(workload, &ground.record.history, name, is_asked);
         // What is inherited would not count any more beside what is written here.
         let before = said(workload, "skip", name).map(|said| said.value);
-        let skipped = policy::skip(before, asked.terms.tag.as_str(), followed);
+        let value = policy::skip(before, asked.terms.tag.as_str(), followed);
         says.push(format!("{}: {} is never proposed", named(workload, name), asked.terms.tag));
         if !patch.annotations.iter().any(|change| change.name == setting) {
-            patch = patch.set(workload, &setting, Some(skipped));
+            patch = patch.set(workload, &setting, Some(value));
         }
     }
     says.push("image-watcher skip --clear undoes it".into());
@@ -37,22 +39,18 @@ pub(super) fn skip(ground: &Ground<'_>, container: Option<&str>, clear: bool) ->
 
 fn unskip(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<Plan> {
     let workload = &ground.workload;
-    let setting = match container {
-        Some(container) => setting(ground, container),
-        None => "skip".to_owned(),
-    };
-    let Some(skipped) = workload.annotation(&setting) else {
-        bail!("image-watcher/{setting} of {} is not set, so nothing is skipped by it", workload.id)
-    };
-    let says = vec![format!("{}: {skipped} may be proposed again", workload.id)];
-    let patch = WorkloadPatch::of(workload).set(workload, &setting, None);
+    let (mut patch, mut says) = (WorkloadPatch::of(workload), Vec::new());
+    for (setting, rest) in skipped::cleared(workload, &ground.record.history, container) {
+        let (before, kept) = (workload.annotation(&setting).unwrap_or_default(), rest.as_deref().unwrap_or_default());
+        let goes = before.split(',').map(str::trim).filter(|item| !kept.split(',').any(|kept| kept == *item));
+        let goes = goes.collect::<Vec<_>>().join(", ");
+        says.push(format!("{}: {goes} may be proposed again (image-watcher/{setting})", workload.id));
+        patch = patch.set(workload, &setting, rest);
+    }
+    if says.is_empty() {
+        bail!("image-watcher/skip of {} is not set, so nothing is skipped by it", workload.id)
+    }
     Ok(Plan { patch, says, warns: Vec::new(), rolls: None })
-}
-
-/// The setting that holds for a container.
-fn setting(ground: &Ground<'_>, container: &str) -> String {
-    let own = format!("skip.{container}");
-    if ground.workload.annotation(&own).is_some() { own } else { "skip".to_owned() }
 }
 
 /// Asks the service to tell nobody of the question before a time.

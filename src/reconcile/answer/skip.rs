@@ -10,6 +10,7 @@ use crate::domain::approval::Approval;
 use crate::domain::policy;
 use crate::domain::record::Event;
 use crate::domain::reference::ImageReference;
+use crate::domain::skipped;
 use crate::domain::tag::Level;
 use crate::domain::wording::moment;
 use crate::domain::workload::said;
@@ -30,16 +31,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(question) = draft.record.known(container).open(now).cloned() else {
             return Ok(Answer::Expired(Box::new(asked.clone())));
         };
+        let known = draft.record.history.clone();
         draft.on(container, Event::Skip { by: by.clone() }, now);
         draft.guard(container);
         let followed = (asked.level == Level::Digest).then_some(&approval.to_digest);
         for container in asked.containers() {
-            let own = format!("skip.{container}");
-            let setting = if asked.workload.annotation(&own).is_some() { own.as_str() } else { "skip" };
+            let setting =
+                skipped::place(&asked.workload, &known, container, |name| asked.containers().any(|it| it == name));
             // What is inherited would not count any more beside what is written here.
             let before = said(&asked.workload, "skip", container).map(|said| said.value);
             let skipped = policy::skip(before, approval.to_tag.as_str(), followed);
-            draft.set(setting, skipped);
+            draft.set(&setting, skipped);
         }
         let record = draft.record.clone();
         let workload = self.commit_answer(draft, container).await?;

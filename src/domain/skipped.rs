@@ -1,0 +1,105 @@
+//! The setting `image-watcher/skip` as people answer: which annotation an answer is added to, and what of one was answered here.
+//!
+//! Others set it too, in manifests: what they wrote stays theirs, so that no apply of theirs meets a field of ours.
+
+use super::history::{Entry, History, Outcome};
+use super::workload::Workload;
+
+const WORD: &str = "skip";
+/// The most characters of an annotation's name, without its prefix.
+const LONGEST: usize = 63;
+
+/// The annotation, without its prefix, that an answer about a container is added to: its own where people were not asked about all
+/// containers, as versions of the others may be called alike, and where `skip` has what nobody answered here; else `skip`.
+#[must_use]
+pub fn place(workload: &Workload, history: &History, container: &str, is_asked: impl Fn(&str) -> bool) -> String {
+    let own = format!("{WORD}.{container}");
+    let is_others =
+        || workload.annotation(WORD).is_some_and(|said| !items(said).all(|item| is_answer(item, history, None)));
+    let is_more = || workload.containers.iter().any(|other| !is_asked(&other.name));
+    let is_own = workload.annotation(&own).is_some() || is_more() || is_others();
+    if is_own && own.len() <= LONGEST { own } else { WORD.to_owned() }
+}
+
+/// What is left of each annotation that holds for a container, or for any, without what was answered here: its name without the
+/// prefix, and the rest, if there is any. Where nothing of them was answered here all of it goes, as whoever asks for that wrote it.
+#[must_use]
+pub fn cleared(workload: &Workload, history: &History, container: Option<&str>) -> Vec<(String, Option<String>)> {
+    let names = workload.containers.iter().map(|it| &*it.name).filter(|name| container.is_none_or(|it| it == *name));
+    let own = names.map(|name| (format!("{WORD}.{name}"), Some(name)));
+    let set = std::iter::once((WORD.to_owned(), container)).chain(own);
+    let set: Vec<_> = set.filter_map(|(name, of)| Some((workload.annotation(&name)?, name, of))).collect();
+    let mut left: Vec<_> = set
+        .iter()
+        .filter_map(|(said, name, of)| {
+            let rest: Vec<&str> = items(said).filter(|item| !is_answer(item, history, *of)).collect();
+            let is_changed = rest.len() < items(said).count();
+            is_changed.then(|| (name.clone(), (!rest.is_empty()).then(|| rest.join(","))))
+        })
+        .collect();
+    if left.is_empty() {
+        left = set.into_iter().map(|(_, name, _)| (name, None)).collect();
+    }
+    left
+}
+
+fn items(said: &str) -> impl Iterator<Item = &str> {
+    said.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// Whether somebody answered that here, about this container or any.
+fn is_answer(item: &str, history: &History, container: Option<&str>) -> bool {
+    let names = |entry: &Entry| {
+        item.strip_prefix(&entry.version)
+            .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('@') == Some(&entry.digest))
+    };
+    let is_it = |entry: &&Entry| entry.outcome == Outcome::Skipped && container.is_none_or(|it| it == entry.container);
+    history.entries().iter().filter(is_it).any(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::record::tests::update;
+    use crate::domain::workload::tests::workload;
+
+    /// That 1.0.1 was answered with Skip on this container.
+    fn answered(container: &str) -> History {
+        let mut history = History::default();
+        history.push(Entry { outcome: Outcome::Skipped, ..update(1, None).entry(container) });
+        history
+    }
+
+    #[test]
+    fn an_answer_holds_for_what_was_asked_about() {
+        let (one, two) = ([("web", "web:1.0.0")], [("web", "web:1.0.0"), ("log", "log:1.0.0")]);
+        let (none, history) = (History::default(), answered("web"));
+        let of = |containers: &[(&str, &str)], set: &[(&str, &str)], history| {
+            place(&workload(containers, set), history, "web", |name| name == "web")
+        };
+        assert_eq!(of(&one, &[], &none), "skip");
+        assert_eq!(of(&two, &[], &none), "skip.web", "log 1.0.1 is another version");
+        assert_eq!(place(&workload(&two, &[]), &none, "web", |_| true), "skip", "both were asked about");
+        assert_eq!(of(&one, &[("skip", "0.9.0")], &history), "skip.web", "a manifest has it");
+        assert_eq!(of(&one, &[("skip", "1.0.1")], &history), "skip", "it was answered before");
+        assert_eq!(of(&one, &[("skip.web", "0.9.0")], &none), "skip.web");
+        let long = "w".repeat(60);
+        let workload = workload(&[(&long, "web:1.0.0"), ("log", "log:1.0.0")], &[]);
+        assert_eq!(place(&workload, &none, &long, |name| name == long), "skip", "no annotation has such a name");
+    }
+
+    #[test]
+    fn what_was_answered_is_taken_back_and_no_more() {
+        let two = [("web", "web:1.0.0"), ("log", "log:1.0.0")];
+        let (none, history) = (History::default(), answered("web"));
+        let of = |set: &[(&str, &str)], history, container| {
+            let left = cleared(&workload(&two, set), history, container);
+            left.into_iter().map(|(name, rest)| format!("{name}={}", rest.unwrap_or_default())).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[("skip", "0.9.0,1.0.1")], &history, None), ["skip=0.9.0"]);
+        assert_eq!(of(&[("skip.web", "1.0.1"), ("skip", "0.9.0")], &history, None), ["skip.web="]);
+        assert_eq!(of(&[("skip.web", "1.0.1"), ("skip.log", "1.0.1")], &history, Some("web")), ["skip.web="]);
+        assert_eq!(of(&[("skip", "0.9.0")], &none, Some("web")), ["skip="], "it was set otherwise");
+        assert_eq!(of(&[("skip.log", "1")], &history, Some("web")), [""; 0], "there is nothing");
+    }
+}
