@@ -411,10 +411,14 @@ impl Status {
         self.conditions.iter().find(given_up).map(Condition::stall)
     }
 
-    /// What the API server says where it refuses pods.
+    /// What the API server says where it refuses pods, or the ReplicaSet that would make them.
     pub(super) fn refusal(&self) -> Option<Refusal> {
-        let refuses = |c: &&Condition| c.is("ReplicaFailure", "True");
-        let refusal = |c: &Condition| Refusal { reason: sentence(&c.reason), message: sentence(&c.message) };
+        let no_set = |c: &Condition| c.is("Progressing", "False") && &*c.reason == "ReplicaSetCreateError";
+        let refusal = |c: &Condition| {
+            let reason = if no_set(c) { "FailedCreate".into() } else { sentence(&c.reason) };
+            Refusal { reason, message: sentence(&c.message) }
+        };
+        let refuses = |c: &&Condition| c.is("ReplicaFailure", "True") || no_set(c);
         self.conditions.iter().find(refuses).map(refusal)
     }
 

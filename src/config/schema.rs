@@ -5,14 +5,106 @@ use serde_json::{Value, json};
 
 use super::file::{ConfigFile, File, KEYS};
 use super::names;
+use super::source::SourceKind;
+use crate::domain::policy::{Mode, Order, Steps, Strategy, Track};
 
 fn made() -> String {
     let settings = schemars::generate::SchemaSettings::draft2020_12();
     let schema = settings.into_generator().into_root_schema_for::<ConfigFile>();
     let mut schema = serde_json::to_value(schema).unwrap();
     schema["title"] = "Configuration of image-watcher".into();
+    close(&mut schema, "$defs");
     // It is a part of the binary, which need not carry spaces.
     serde_json::to_string(&schema).unwrap() + "\n"
+}
+
+/// What is read as one of a few words, by definition (none for the file itself) and key. The types hold any text: what is none of these
+/// is told with its place and the nearest word.
+fn words() -> Vec<(Option<&'static str>, &'static str, Vec<&'static str>)> {
+    let kinds = SourceKind::ALL.iter().map(|(word, _)| *word).collect();
+    vec![
+        (None, "nodeEnv", vec!["production", "development", "test"]),
+        (None, "logLevel", vec!["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]),
+        (None, "language", vec!["en", "fr"]),
+        (None, "mode", Mode::WORDS.to_vec()),
+        (None, "strategy", Strategy::WORDS.to_vec()),
+        (Some("RuleEntry"), "mode", Mode::WORDS.to_vec()),
+        (Some("RuleEntry"), "strategy", Strategy::WORDS.to_vec()),
+        (Some("RuleEntry"), "steps", Steps::WORDS.to_vec()),
+        (Some("RuleEntry"), "track", Track::WORDS.to_vec()),
+        (Some("RuleEntry"), "tagOrder", Order::WORDS.to_vec()),
+        (Some("AuthBlock"), "mode", vec!["none", "basic", "proxy", "oidc"]),
+        (Some("ChannelEntry"), "language", vec!["en", "fr"]),
+        (Some("SourceEntry"), "kind", kinds),
+        (Some("TokenEntry"), "role", vec!["viewer", "approver"]),
+    ]
+}
+
+/// These are read in any case of letters, and empty is not set.
+fn in_any_case(words: &[&str]) -> Value {
+    let either = |c: char| match c.is_ascii_alphabetic() {
+        true => format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase()),
+        false => c.to_string(),
+    };
+    let all: Vec<String> = words.iter().map(|word| word.chars().map(either).collect()).collect();
+    json!([{"enum": words}, {"type": "string", "pattern": format!("^({})?$", all.join("|"))}])
+}
+
+/// Says of each key which words there are: editors show them, and Helm refuses others before a pod is replaced.
+fn close(schema: &mut Value, definitions: &str) {
+    for (definition, key, words) in words() {
+        let of = match definition {
+            Some(name) => &mut schema[definitions][name],
+            None => &mut *schema,
+        };
+        let property = of["properties"][key].as_object_mut().unwrap();
+        let may_be_null = property.remove("type").is_some_and(|types| types.to_string().contains("null"));
+        let mut any = in_any_case(&words);
+        if may_be_null {
+            any.as_array_mut().unwrap().push(json!({"type": "null"}));
+        }
+        property.insert("anyOf".to_owned(), any);
+    }
+}
+
+#[test]
+fn the_schema_has_the_words_that_are_read() {
+    let told = |yaml: &str| {
+        let variables = [("IMAGE_WATCHER_CONFIG".to_owned(), "/c.yaml".to_owned())];
+        let read = |path: &str| match path {
+            "/c.yaml" => Ok(yaml.to_owned()),
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let (_, error) = super::Config::read_as_far_as_it_goes(variables, &read, chrono::DateTime::UNIX_EPOCH);
+        error.map(|error| error.to_string()).unwrap_or_default()
+    };
+    for (definition, key, words) in words() {
+        let yaml = |word: &str| match definition {
+            None => format!("{key}: {word}"),
+            Some("RuleEntry") => format!("rules: [{{{key}: {word}}}]"),
+            Some("AuthBlock") => format!("auth: {{{key}: {word}}}"),
+            Some("ChannelEntry") => format!("channels: [{{name: a, kind: ntfy, {key}: {word}}}]"),
+            Some("SourceEntry") => format!("sources: [{{name: a, {key}: {word}}}]"),
+            _ => {
+                format!("auth: {{mode: none, tokens: [{{name: a, hash: 'sha256:{}', {key}: {word}}}]}}", "0".repeat(64))
+            }
+        };
+        let is_wrong = |yaml: &str| {
+            let told = told(yaml);
+            let about_it = told.lines().filter(|line| line.contains(&format!("{key}  "))).collect::<String>();
+            about_it.contains("is none of") || about_it.contains("is expected")
+        };
+        let wrong = yaml("misspelt");
+        assert!(is_wrong(&wrong), "{wrong}: {}", told(&wrong));
+        assert!(violations(&wrong).iter().any(|it| it.contains("misspelt")), "{wrong}: {:?}", violations(&wrong));
+        for word in words {
+            let right = yaml(word);
+            assert!(!is_wrong(&right), "{right}: {}", told(&right));
+            assert!(!violations(&right).iter().any(|it| it.contains(word)), "{right}: {:?}", violations(&right));
+        }
+    }
+    assert_eq!(violations("mode: auto_update"), Vec::<String>::new(), "in any case of letters");
+    assert_eq!(violations("mode: ''"), Vec::<String>::new(), "not set");
 }
 
 #[test]
@@ -37,6 +129,7 @@ fn made_for_the_chart() -> [(&'static str, Value); 2] {
     let settings = schemars::generate::SchemaSettings::draft07();
     let schema = settings.into_generator().into_root_schema_for::<ConfigFile>();
     let mut schema = serde_json::to_value(schema).unwrap();
+    close(&mut schema, "definitions");
     let all = schema.as_object_mut().unwrap();
     all.remove("$schema");
     all.insert("title".to_owned(), "The file that IMAGE_WATCHER_CONFIG names".into());

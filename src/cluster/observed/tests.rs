@@ -494,3 +494,16 @@ fn what_is_being_deleted_is_not_watched() {
     assert!(record(serde_json::Value::Null).is_some());
     assert!(record("2026-11-26T10:00:00Z".into()).is_none());
 }
+
+/// The controller leaves `observedGeneration` as it was where it can't make the ReplicaSet.
+#[test]
+fn a_replica_set_that_is_refused_is_said_though_the_generation_is_not_observed() {
+    let said = "Failed to create new replica set \"web-2\": exceeded quota: q, used: count/replicasets.apps=1";
+    let status = serde_json::json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2,
+        "conditions": [{"type": "Progressing", "status": "False", "reason": "ReplicaSetCreateError", "message": said}]});
+    let object = deployment(&serde_json::json!({"/status": status}));
+    let record = object.record(Row::of(Kind::Deployment), &Defaults::default()).unwrap();
+    let Rollout::Refused(progress, refusal) = &record.rollout else { panic!("{:?}", record.rollout) };
+    assert_eq!((progress.lacks, &*refusal.reason), (Lacks::ObservedGeneration, "FailedCreate"));
+    assert!(refusal.message.contains("exceeded quota: q"), "{refusal:?}");
+}

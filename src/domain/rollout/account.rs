@@ -86,6 +86,8 @@ pub enum Account {
     NotObserved(u64),
     /// Nothing has moved for so many minutes, and nobody says why.
     NoProgress(u64),
+    /// No pod of it was made for so many minutes.
+    NoPods(u64),
     /// Its pods were never all ready for so many seconds together.
     Unsteady(u64),
     /// Its controller waits for a pod of another version.
@@ -149,6 +151,10 @@ impl fmt::Display for Account {
             }
             Self::NoProgress(minutes) => {
                 write!(f, "has made no progress for {}; look at its pods", counted(*minutes, "minute", "minutes"))
+            }
+            Self::NoPods(minutes) => {
+                let minutes = counted(*minutes, "minute", "minutes");
+                write!(f, "has made no pod for {minutes}; Events say why, as a quota or an admission policy")
             }
             Self::Unsteady(seconds) => {
                 let seconds = counted(*seconds, "second", "seconds");

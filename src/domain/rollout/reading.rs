@@ -237,7 +237,7 @@ impl Follower<'_> {
     }
 
     fn under_way(&self, progress: Progress, refused: Option<Why>) -> Reading {
-        if progress.lacks == Lacks::ObservedGeneration {
+        if progress.lacks == Lacks::ObservedGeneration && refused.is_none() {
             // Nothing that is known is about what was written.
             let is_late = self.still >= LONG;
             return if is_late { Reading::Stalled(not_observed()) } else { Reading::Rolling(progress.lacks) };
@@ -259,9 +259,17 @@ impl Follower<'_> {
         let long = LONG + Duration::from_secs(progress.min_ready.into());
         match refused.or_else(|| self.trouble().map(Why::of)) {
             Some(why) if self.still >= LONG => Reading::Stalled(why),
-            None if self.still >= long && !takes_its_time => Reading::Stalled(no_progress(long)),
+            None if self.still >= long && !takes_its_time => Reading::Stalled(self.no_progress(progress, long)),
             _ => Reading::Rolling(progress.lacks),
         }
+    }
+
+    /// Nothing has moved, and nobody says why: there may be no pod that could.
+    fn no_progress(&self, progress: Progress, long: Duration) -> Why {
+        let is_without = progress.updated == 0 && self.pods.is_some() && self.new_pods().next().is_none();
+        let minutes = long.as_secs() / 60;
+        let account = if is_without { Account::NoPods(minutes) } else { Account::NoProgress(minutes) };
+        Why::ours(Reason::NoProgress, account, None)
     }
 
     /// Whether as many pods as are counted run what was written, and all of them are ready, beside others.
@@ -374,11 +382,6 @@ fn in_the_way(reason: Reason, trouble: &Trouble) -> Why {
 /// Its controller does not look at what was written.
 fn not_observed() -> Why {
     Why::ours(Reason::NotObserved, Account::NotObserved(LONG.as_secs() / 60), None)
-}
-
-/// Nothing has moved, and nobody says why.
-fn no_progress(long: Duration) -> Why {
-    Why::ours(Reason::NoProgress, Account::NoProgress(long.as_secs() / 60), None)
 }
 
 /// It was complete again and again, and never for long.

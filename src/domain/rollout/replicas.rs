@@ -55,7 +55,11 @@ impl Status {
         let (lacks, held) = (self.lacks(), self.held());
         let progress = Progress { updated, available, has_deadline, lacks, held, ..Progress::default() };
         if self.observed < self.generation {
-            return Rollout::Progressing(progress);
+            // A controller that can't do what it looks at says so, and counts it as not seen.
+            return match self.refusal {
+                Some(refusal) => Rollout::Refused(progress, refusal),
+                None => Rollout::Progressing(progress),
+            };
         }
         let all_available = self.available >= self.updated;
         let is_whole = self.wanted > 0 && self.is_all_new() && all_available && self.is_one_revision();
@@ -186,7 +190,7 @@ mod tests {
     #[test]
     fn a_rollout_is_judged_by_its_own_strategy_and_counters() {
         let refused = || Some(Refusal { reason: "FailedCreate".into(), message: "exceeded quota".into() });
-        let cases: [(&str, Status); 33] = [
+        let cases: [(&str, Status); 34] = [
             ("complete", done()),
             // It is scaled up: what is there is new, and not all of it is there.
             ("progressing", Status { replicas: 2, updated: 2, available: 2, ..done() }),
@@ -200,6 +204,7 @@ mod tests {
             ("progressing", Status { available: 2, ..done() }),
             ("stalled", Status { available: 2, ..given_up() }),
             ("refused", Status { updated: 0, refusal: refused(), ..done() }),
+            ("refused", Status { generation: 1, refusal: refused(), ..done() }),
             ("stalled", Status { updated: 0, refusal: refused(), ..given_up() }),
             ("complete", Status { refusal: refused(), ..done() }),
             ("Paused", Status { paused: true, updated: 0, ..done() }),

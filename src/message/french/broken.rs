@@ -64,6 +64,13 @@ fn account(of: &Account) -> String {
             let minutes = counted(*minutes, "minute", "minutes");
             format!("le déploiement n’a pas avancé depuis {minutes}\u{a0}; regardez ses pods")
         }
+        Account::NoPods(minutes) => {
+            let minutes = counted(*minutes, "minute", "minutes");
+            format!(
+                "le déploiement n’a créé aucun pod depuis {minutes}\u{a0}; les Events disent pourquoi, par exemple un quota ou \
+                 une règle d’admission"
+            )
+        }
         Account::Unsteady(seconds) => {
             let seconds = counted(*seconds, "seconde", "secondes");
             format!("ses pods ne restent pas tous prêts {seconds} de suite\u{a0}; regardez-les")
@@ -126,6 +133,7 @@ mod tests {
             blamed(Blame::OtherContainer),
             Account::NotObserved(15),
             Account::NoProgress(15),
+            Account::NoPods(15),
             Account::Unsteady(30),
             in_the_way(true),
             in_the_way(false),

@@ -226,6 +226,13 @@ fn what_passes_is_told_when_it_has_lasted_and_undoes_nothing() {
         Situation::new(verdict, vec![pod], 900).is("stalled", reason, says);
     }
     Situation::new(updated(), vec![ready("o-1", OLD, 9000)], 900).is("stalled", "NoProgress", "15 minutes");
+    let none = |updated| Rollout::Progressing(Progress { updated, ..Progress::default() });
+    Situation::new(none(0), vec![ready("o-1", OLD, 9000)], 900).is("stalled", "NoProgress", "no pod for 15 minutes");
+    Situation { pods: None, ..Situation::new(none(0), Vec::new(), 900) }.is(
+        "stalled",
+        "NoProgress",
+        "look at its pods",
+    );
     let blind = Situation { pods: None, ..Situation::new(updated(), Vec::new(), 900) };
     blind.is("stalled", "NoProgress", "look at its pods");
 }
