@@ -106,8 +106,10 @@ pub enum Moot {
     /// More people have to approve, and the image is there already.
     #[error("more people have to approve before the image is written")]
     TooFew,
-    /// Approved from the command line before, or by who may be the same person.
-    #[error("it was approved by the same person, or from the command line, before: others have to approve, too")]
+    /// Others approved, of whom more is known than of who annotates.
+    #[error(
+        "several people have to approve, and who wrote this may be one who did: let another approve by link, in a chat or signed in"
+    )]
     Again,
     /// The image is not what the question is about.
     #[error("the container does not run what was asked about")]

@@ -136,15 +136,19 @@ impl Vote {
         Some(Self { by, at, who, way, chat, alias, is_short, is_of_program })
     }
 
-    /// Whether both may be one person's. One person is one by whatever way they come, so what may be the same counts as the same.
+    /// Whether both may be one person's: the one rule by which two answers are of different people, or are not. One person is one
+    /// by whatever way they come, so what may be the same counts as the same.
     ///
-    /// Two who signed in are different if their names are, unless one is called by a name and the other by an address of that name:
+    /// What may be anybody's is nobody's second: who may annotate a workload writes what name they like, and who reads a chat may
+    /// hold a link of their own. Two who signed in are different if their names are, unless one is called by a name and the other by an address of that name:
     /// people may sign in to links by the one, and to the page by the other. Users of a chat are who the configuration of its channel says they
     /// are, by the name that they sign in with or by their address; of those that it does not name nothing is known but their
-    /// ids, and each is somebody of their own. Anybody else is known by the way that the vote came, and by the name in it: who
-    /// signed in may hold a link of a name that says nothing, and run a command by any name.
+    /// ids, and each is somebody of their own. Who holds the link of a mailbox is known by that, and may be whoever signed in there.
     fn may_be_of_one(&self, other: &Self) -> bool {
         if self.ids().any(|id| other.ids().any(|of_other| id == of_other)) {
+            return true;
+        }
+        if self.may_be_anybodys() || other.may_be_anybodys() {
             return true;
         }
         let is_alike = self.alias.is_some() && self.alias == other.alias;
@@ -152,7 +156,7 @@ impl Vote {
             (true, true) => is_alike && self.is_found_by_alias(other),
             (true, false) => self.is_one_who_signed_in(other, is_alike),
             (false, true) => other.is_one_who_signed_in(self, is_alike),
-            (false, false) => self.way() == other.way() || is_alike && (self.is_of_command() || other.is_of_command()),
+            (false, false) => self.way() == other.way(),
         }
     }
 
@@ -168,16 +172,21 @@ impl Vote {
 
     /// Whether this one, who signed in, may have cast the other vote, for whose name nobody answers.
     fn is_one_who_signed_in(&self, other: &Self, is_alike: bool) -> bool {
-        let may_be_anybodys = other.alias.is_none() || other.is_of_command();
-        self.way() == other.way() || is_alike || self.alias.is_some() && may_be_anybodys
+        self.way() == other.way() || is_alike
+    }
+
+    /// Whether it says nothing of who cast it: an annotation, whose writer the API server does not name, whatever the text says, and
+    /// the link of a chat that many may read.
+    fn may_be_anybodys(&self) -> bool {
+        match &self.by {
+            Actor::Command(_) | Actor::Program(_) | Actor::Policy | Actor::Several(_) => true,
+            Actor::Holder { .. } => self.alias.is_none(),
+            Actor::SignedIn(_) | Actor::Slack(_) | Actor::Telegram(_) => false,
+        }
     }
 
     fn is_of_chat(&self) -> bool {
         matches!(self.by, Actor::Slack(_) | Actor::Telegram(_))
-    }
-
-    fn is_of_command(&self) -> bool {
-        matches!(self.by, Actor::Command(_))
     }
 
     /// Each of them is this person and nobody else.
@@ -250,17 +259,23 @@ impl Votes {
         self.0.iter()
     }
 
-    /// Whether this person may have approved already.
+    /// Whether this person may have approved already, or the vote adds nothing.
     #[must_use]
     pub fn have(&self, vote: &Vote) -> bool {
         self.0.iter().any(|known| known.may_be_of_one(vote))
     }
 
-    /// Takes one more vote over, if it is another person's; no more than are ever needed.
-    pub fn cast(&mut self, vote: Vote) {
-        if !self.have(&vote) && self.count() < usize::from(MOST) {
+    /// Takes one more vote over, if it is another person's; no more than are ever needed. What may be anybody's gives way to the
+    /// first of whom more is known, and so keeps nobody from approving. Says whether it counts.
+    pub fn cast(&mut self, vote: Vote) -> bool {
+        if self.0.iter().chain([&vote]).any(|one| !one.may_be_anybodys()) {
+            self.0.retain(|one| !one.may_be_anybodys());
+        }
+        let is_counted = !self.have(&vote) && self.count() < usize::from(MOST);
+        if is_counted {
             self.0.push(vote);
         }
+        is_counted
     }
 
     /// What one more vote comes to, where so many people have to approve.
@@ -269,14 +284,13 @@ impl Votes {
         if vote.is_of_program && !needed.is_one() {
             return Verdict::NoPerson;
         }
-        let is_again = self.have(&vote);
         let mut votes = self.clone();
-        votes.cast(vote);
-        match (votes.count() >= needed.number(), is_again) {
+        let is_counted = votes.cast(vote);
+        match (votes.count() >= needed.number(), is_counted) {
             // Fewer may be needed than when they were cast.
             (true, _) => Verdict::Enough(votes),
-            (false, false) => Verdict::More(votes),
-            (false, true) => Verdict::Again,
+            (false, true) => Verdict::More(votes),
+            (false, false) => Verdict::Again,
         }
     }
 

@@ -131,13 +131,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if question.group.is_some() {
             return Err(Moot::NotAsked);
         }
-        let person = match by {
-            Actor::Command(user) => Person::Command(user.clone()),
-            _ => Person::Command(None),
-        };
         let key = self.0.keys.named(question.terms.key.as_str()).ok_or(Moot::NotAsked)?;
-        let vote = Vote::of(&person, by.clone(), key, id, self.0.ambient.now()).ok_or(Moot::NotAsked)?;
         let needed = self.needed(&target.workload, &question, &target.container);
+        let by = known_of(by, needed);
+        let vote = Vote::of(&Person::Command(None), by, key, id, self.0.ambient.now()).ok_or(Moot::NotAsked)?;
         match question.votes.judge(vote.clone(), needed) {
             Verdict::Again => Err(Moot::Again),
             // Nobody's command is a program's.
@@ -319,6 +316,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             work.draft.on(container, Event::LetGo { by: by.clone() }, self.0.ambient.now());
         }
         Ok(())
+    }
+}
+
+/// Who annotated, as far as that may count: of several who have to approve, a name that anybody may write is none.
+fn known_of(by: &Actor, needed: Quorum) -> Actor {
+    match by {
+        Actor::Command(_) if !needed.is_one() => Actor::Command(None),
+        by => by.clone(),
     }
 }
 

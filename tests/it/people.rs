@@ -15,7 +15,7 @@ pub(crate) fn tests() -> Vec<Test> {
         two_of_three_approve_by_link,
         a_link_a_chat_and_a_sign_in_are_three_people_and_each_twice_is_one,
         fifty_presses_of_one_person_are_one_approval,
-        a_command_is_one_of_those_who_approve,
+        a_command_is_nobodys_second_approval,
         who_signed_in_is_asked_of_the_cluster,
         where_the_cluster_may_not_be_asked_that_is_said,
     ]
@@ -182,20 +182,22 @@ async fn fifty_presses_of_one_person_are_one_approval(ctx: Ctx) {
     assert_eq!(deployment.get().await.image("web"), Some(web.reference("1.0.0").as_str()));
 }
 
-async fn a_command_is_one_of_those_who_approve(ctx: Ctx) {
+/// Whoever may annotate is one, whatever name they write, and gives way to whoever is known.
+async fn a_command_is_nobodys_second_approval(ctx: Ctx) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
-    let watcher = ctx.watcher().mail().start().await;
+    let people = three(&ctx);
+    let watcher = ctx.watcher().mail().env("MAIL_TO", people[..2].join(",")).start().await;
     let settings = [("mode", "NOTIFICATION"), ("approvals", "2")];
     let deployment = ctx.watched("web", web.reference("1.0.0"), &settings).await;
     let digest = web.push(Image::new("1.0.1")).await;
-    let path = link(&ctx, ctx.mailbox().address(), "1.0.1").await;
+    let (path, other) = (link(&ctx, &people[0], "1.0.1").await, link(&ctx, &people[1], "1.0.1").await);
     deployment.wait_for("an open question", |seen| seen.annotation("image-watcher/token-update").is_some()).await;
     let admin = ctx.admin_kubeconfig().to_str().expect("a path of text").to_owned();
     let words = ["approve", "deploy/web", "-n", ctx.namespace(), "--yes", "--kubeconfig", &admin];
     let first = ctx.watcher().output(&words).await;
     assert_eq!(first.code(), Some(0), "{}", first.stderr);
-    assert!(first.stdout.contains("approved by 1 of 2 people then; nothing is written"), "{}", first.stdout);
+    assert!(first.stdout.contains("approved by 1 of 2 people then, until one approves by a link"), "{}", first.stdout);
     eventually("the approval is taken over", async || {
         watcher.get(&path).await.body.contains("<dt>Approvals</dt><dd>1 of 2: ").then_some(())
     })
@@ -205,10 +207,13 @@ async fn a_command_is_one_of_those_who_approve(ctx: Ctx) {
     let again = ctx.watcher().output(&words).await;
     assert_eq!(again.code(), Some(1), "{}", again.stdout);
     assert!(again.stderr.contains("1 of 2 people have approved 1.0.1, and one of them may be you"), "{}", again.stderr);
-    assert_eq!(press(&watcher, &path, "approve").await.status, 200);
+    let pressed = press(&watcher, &path, "approve").await;
+    assert!(pressed.status == 200 && pressed.body.contains("Your approval counts"), "{}", pressed.body);
+    assert!(ctx.images_written().is_empty(), "one person, by a command and by a link");
+    assert_eq!(press(&watcher, &other, "approve").await.status, 200);
     let seen = deployment.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
     let history = seen.annotation("image-watcher/history").unwrap_or_default();
-    assert!(history.contains("people command ") && history.contains("; link email:"), "{history}");
+    assert!(history.contains("people link email:") && !history.contains("command"), "{history}");
 }
 
 /// A person of this name who may patch Deployments of the test's namespace.

@@ -7,7 +7,6 @@ use super::{Ground, Plan, named};
 use crate::approvals::refused;
 use crate::assess::{Place, Source, Unanswerable, question};
 use crate::cluster::Cluster as _;
-use crate::domain::actor::{Actor, masked};
 use crate::domain::change_cause;
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::record::Question;
@@ -76,37 +75,26 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, outside: 
 
 /// What this approval comes to where others have to approve, too: it is noted, and no image is written.
 ///
-/// Who runs a command is what that person says, so all commands count as one person; and so does whoever a link may have been
-/// sent to that looks the same.
+/// Who annotates is not known to the service, so a command is nobody's second: beside one who approved it adds nothing.
 fn one_of_several(ground: &Ground<'_>, all: &[&str], asked: &Question) -> anyhow::Result<Option<String>> {
     let bounds = crate::cli::bounds(ground.config);
     let of = |name: &&str| Settings::read(&ground.workload, name, &bounds).map(|settings| settings.approvals).ok();
-    let needed = all.iter().filter_map(of).max().unwrap_or_default();
+    let needed = all.iter().filter_map(of).max().unwrap_or_default().number();
     let given = asked.votes.count();
-    let is_you = |by: &Actor| match (by, &ground.user) {
-        (Actor::Command(_), _) => true,
-        (Actor::SignedIn(name), Some(user)) => name.eq_ignore_ascii_case(user),
-        (Actor::Holder { channel, .. }, Some(user)) => Actor::holder(&masked(&format!("{channel}:{user}"))) == *by,
-        _ => false,
-    };
-    if given < needed.number()
-        && let Some(vote) = asked.votes.iter().find(|vote| is_you(&vote.by))
-    {
+    if needed <= 1 || given >= needed {
+        return Ok(None);
+    }
+    let tag = &asked.terms.tag;
+    if let Some(vote) = asked.votes.iter().next() {
         bail!(
-            "{given} of {} people have approved {}, and one of them may be you: {}, {}. Let another person approve",
-            needed.number(),
-            asked.terms.tag,
+            "{given} of {needed} people have approved {tag}, and one of them may be you, as nobody answers for who runs a command: {}, {}. Approve by a link, in a chat, or signed in at the page or the API",
             vote.by.words(),
             moment(vote.at)
         );
     }
-    let words = format!(
-        "{} is approved by {} of {} people then; nothing is written before all have",
-        asked.terms.tag,
-        given + 1,
-        needed.number()
-    );
-    Ok((given + 1 < needed.number()).then_some(words))
+    Ok(Some(format!(
+        "{tag} is approved by 1 of {needed} people then, until one approves by a link, in a chat or signed in, who counts in its place; nothing is written before all have"
+    )))
 }
 
 /// Whether it may be applied now.

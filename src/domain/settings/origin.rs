@@ -95,6 +95,28 @@ mod tests {
         }
     }
 
+    /// Who may annotate a workload asks for more people than the operator, and never for fewer.
+    #[test]
+    fn a_workload_lowers_no_number_of_approvals_that_the_operator_wrote() {
+        let needed = |own: &[(&str, &str)], namespace: &[(&str, &str)], rules: &[(&str, &str)]| {
+            let mut it = workload(&[("web", "web:1.0.0")], own);
+            it.inherited = Some(Box::new(Inherited { namespace: named(namespace).into(), rules: named(rules).into() }));
+            Settings::read(&it, "web", &Bounds::default()).unwrap().approvals.number()
+        };
+        let of = |number| [("approvals", number)];
+        for (own, namespace, rules, expected) in [
+            (&of("1")[..], &of("2")[..], &[][..], 2),
+            (&[("approvals.web", "1")], &[], &of("2"), 2),
+            (&of("1"), &[], &[("approvals.web", "3")], 3),
+            (&of("3"), &of("2"), &[], 3),
+            (&[], &of("1"), &of("2"), 1),
+            (&of("1"), &of("1"), &of("2"), 1),
+            (&of("1"), &[], &[], 1),
+        ] {
+            assert_eq!(needed(own, namespace, rules), expected, "{own:?} {namespace:?} {rules:?}");
+        }
+    }
+
     #[test]
     fn what_is_inherited_is_told_by_where_it_comes_from() {
         let mut it = workload(&[("web", "web:1.0.0")], &[]);

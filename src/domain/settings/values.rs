@@ -36,6 +36,8 @@ pub(super) struct Values {
     rollback: Scoped<bool>,
     group: Scoped<Membership>,
     approvals: Scoped<Quorum>,
+    /// What the operator says of approvals: a workload asks for no fewer.
+    fewest_approvals: Scoped<Quorum>,
 }
 
 /// The strongest of the values that were said.
@@ -98,7 +100,11 @@ impl Values {
         if let (Setting::Notify, Some(known)) = (setting, &bounds.channels) {
             known_channels(name, value, known)?;
         }
-        self.put(setting, rank, value).map_err(|value| Problem::Value { name: excerpt(name), value })
+        let wrong = |value| Problem::Value { name: excerpt(name), value };
+        if (setting, said.origin.is_operators()) == (Setting::Approvals, true) {
+            self.fewest_approvals.put(rank, value.parse().map_err(|error| wrong(ValueError::from(error)))?);
+        }
+        self.put(setting, rank, value).map_err(wrong)
     }
 
     pub(super) fn put(&mut self, setting: Setting, scope: Option<Rank>, value: &str) -> Result<(), ValueError> {
@@ -152,7 +158,7 @@ impl Values {
             notify: self.notify.strongest(),
             rollback: self.rollback.strongest(),
             group: self.group.strongest(),
-            approvals: self.approvals.strongest().unwrap_or_default(),
+            approvals: self.approvals.strongest().max(self.fewest_approvals.strongest()).unwrap_or_default(),
             release_url: self.release_url.strongest().flatten(),
         }
     }

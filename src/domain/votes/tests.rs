@@ -99,9 +99,9 @@ fn a_mailbox_is_one_person_whichever_channel_leads_to_it() {
     let jane = holder("email:jane@example.com");
     assert_eq!(joe.by, jane.by);
     assert!(!joe.may_be_of_one(&jane));
-    // A channel that many read is one, and none of those whom it is named after.
+    // A channel that many read is one, and anybody who holds a link of their own may read it.
     assert!(holder("chat:").may_be_of_one(&holder("chat")));
-    assert!(!holder("chat:").may_be_of_one(&holder("email:chat")));
+    assert!(holder("chat:").may_be_of_one(&joe) && jane.may_be_of_one(&holder("chat")));
 }
 
 #[test]
@@ -259,8 +259,62 @@ fn all_commands_are_one_person_as_names_there_are_anybodys() {
     assert!(command(Some("alice")).may_be_of_one(&command(Some("bob"))));
     assert!(command(None).may_be_of_one(&command(Some("bob"))));
     assert!(command(Some("joe@example.com")).may_be_of_one(&holder("email:joe@example.com")));
-    assert!(!command(Some("alice")).may_be_of_one(&holder("email:joe@example.com")));
+    assert!(command(Some("alice")).may_be_of_one(&holder("email:joe@example.com")), "a name there is anybody's");
     assert!(command(Some("alice")).may_be_of_one(&signed_in("alice", "email:joe@example.com")));
+}
+
+/// Whoever wrote an annotation, by a command or by hand: the API server knows the program and not the person.
+fn annotation(manager: &str) -> Vote {
+    let person = Person::Command(None);
+    Vote::of(&person, Actor::Program(format!("field manager {manager}")), &key(), &question(), at(1)).unwrap()
+}
+
+/// Every way by which an answer comes, each by somebody who was never there by another.
+fn ways() -> Vec<(&'static str, Vote)> {
+    vec![
+        ("link", holder("email:joe@example.com")),
+        ("chat's link", holder("chat:")),
+        ("sign-in", visitor("ann@example.org")),
+        ("header at a link", signed_in("kim@example.net", "email:kim@example.net")),
+        ("Slack", slack("U1")),
+        ("Telegram", vote(&telegram("7", Some("lee@example.info")))),
+        ("command", command(Some("bob@example.com"))),
+        ("command without a name", command(None)),
+        ("annotation", annotation("kubectl-annotate")),
+    ]
+}
+
+/// Fault x21-8: who may annotate a workload, and holds a link, is one person, whatever name stands in the annotation; and who
+/// reads a chat may hold a link.
+#[test]
+fn two_are_different_people_where_something_is_known_of_both() {
+    let known = ["link", "sign-in", "header at a link", "Slack", "Telegram"];
+    for (one, first) in ways() {
+        for (other, second) in ways() {
+            let are_two = known.contains(&one) && known.contains(&other) && one != other;
+            assert_eq!(!first.may_be_of_one(&second), are_two, "{one} and {other}");
+            let both = of(&[first.clone(), second.clone()]);
+            assert_eq!(both.count(), if are_two { 2 } else { 1 }, "{one} and {other}");
+            let is_enough = matches!(of(&[first.clone()]).judge(second, needs("2")), Verdict::Enough(_));
+            assert_eq!(is_enough, are_two, "{one} and {other}");
+        }
+    }
+}
+
+/// What may be anybody's is counted until somebody comes of whom more is known, and keeps nobody from approving.
+#[test]
+fn what_may_be_anybodys_gives_way_to_whoever_is_known() {
+    let (joe, ann) = (holder("email:joe@example.com"), visitor("ann"));
+    for anybody in [holder("chat:"), command(Some("bob")), annotation("kubectl")] {
+        let alone = of(std::slice::from_ref(&anybody));
+        let Verdict::More(votes) = alone.judge(joe.clone(), needs("2")) else { panic!("{anybody:?}") };
+        assert_eq!(votes, of(std::slice::from_ref(&joe)), "one, and now it is known who");
+        assert_eq!(votes.judge(anybody.clone(), needs("2")), Verdict::Again);
+        let Verdict::Enough(both) = votes.judge(ann.clone(), needs("2")) else { panic!("two are known") };
+        assert_eq!(both.deciders().words(), "j…@example.com (email) and ann (signed in)");
+        assert_eq!(alone.judge(annotation("other"), needs("2")), Verdict::Again);
+        assert!(matches!(Votes::default().judge(anybody, needs("1")), Verdict::Enough(_)), "one is enough");
+    }
 }
 
 #[test]
@@ -303,6 +357,8 @@ fn links() -> impl Strategy<Value = (usize, Vote)> {
 fn anybody() -> impl Strategy<Value = Vote> {
     prop_oneof![
         links().prop_map(|(_, vote)| vote),
+        Just(holder("chat:")),
+        Just(annotation("kubectl")),
         (0..4_u8, 0..3_u8).prop_map(|(name, link)| signed_in(
             &format!("person{name}@example.com"),
             &format!("email:person{link}@example.com")
@@ -357,14 +413,24 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Votes>(&written).unwrap(), votes);
     }
 
-    /// Whoever votes between: a person who approved has, for as long as the question is asked.
+    /// Whoever votes between: a person who approved has, for as long as the question is asked. What may be anybody's gives way.
     #[test]
     fn a_vote_is_never_lost(presses in prop::collection::vec(anybody(), 1..20)) {
         let mut votes = Votes::default();
         for vote in &presses {
             let before = votes.clone();
             votes.cast(vote.clone());
-            prop_assert!(before.iter().all(|known| votes.iter().any(|one| one == known)));
+            prop_assert!(votes.count() >= before.count());
+            let mut known = before.iter().filter(|one| !one.may_be_anybodys());
+            prop_assert!(known.all(|known| votes.iter().any(|one| one == known)));
         }
+    }
+
+    /// Who presses by ways of which nothing is known, and then by one more, is one.
+    #[test]
+    fn one_who_may_annotate_and_reads_the_chats_is_never_two(ways in prop::collection::vec(0..5_usize, 1..20)) {
+        let by = [holder("chat:"), holder("other:"), annotation("x"), command(Some("bob")), holder("email:joe@example.com")];
+        let presses: Vec<Vote> = ways.iter().map(|way| by[*way].clone()).collect();
+        prop_assert_eq!(of(&presses).count(), 1);
     }
 }

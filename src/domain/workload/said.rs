@@ -22,6 +22,17 @@ pub enum Origin {
     Default,
 }
 
+impl Origin {
+    /// Whether it is written where those who may annotate a workload can't write.
+    #[must_use]
+    pub fn is_operators(self) -> bool {
+        match self {
+            Self::Operator | Self::Namespace | Self::Rule => true,
+            Self::Container | Self::Workload | Self::Default => false,
+        }
+    }
+}
+
 /// What somebody says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said<'w> {

@@ -262,28 +262,41 @@ impl Stage {
     }
 }
 
+/// The API server knows of who annotated the program alone, so a command is one until somebody comes of whom more is known.
 #[tokio::test]
-async fn a_command_is_one_vote_and_whoever_is_last_writes_the_image() {
-    let stage = Stage::team(needing("3", &[])).await;
+async fn a_command_is_nobodys_second_and_keeps_nobody_from_approving() {
+    let stage = Stage::team(needing("2", &[])).await;
     stage.approves_by_command("alice", false);
     stage.look().await;
     assert_eq!((stage.asks().votes.count(), stage.cluster.annotation(REQUEST)), (1, None));
-    assert_eq!(stage.asks().votes.iter().next().unwrap().by.to_string(), "command alice");
-    // Anybody may write any name there.
+    assert_eq!(stage.asks().votes.iter().next().unwrap().by.to_string(), "command", "a name there is anybody's");
     stage.approves_by_command("bob", false);
     stage.look().await;
     assert_eq!((stage.asks().votes.count(), stage.refused_requests().len()), (1, 1));
-    assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("2 of 3".into(), false));
+    assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("1 of 2".into(), false));
+    assert_eq!(stage.cluster.image(), OLD);
     let answer = stage.presses(JANE, Action::Approve).await;
     let Answer::Approved(entry) = &answer else { panic!("{answer:?}") };
-    assert_eq!(entry.by, "people command alice; link email:j…@example.com; link email:j…@example.com");
+    assert_eq!(entry.by, "people link email:j…@example.com; link email:j…@example.com");
+}
+
+/// Fault x21-8: one person, with one link and the right to annotate, who calls himself somebody else.
+#[tokio::test]
+async fn who_may_annotate_and_holds_a_link_is_one_person_whatever_name_is_written() {
+    let first = Stage::team(needing("2", &[])).await;
+    first.approves_by_command("bob@example.com", false);
+    first.look().await;
+    assert_eq!(Stage::counted_as(&first.presses(JOE, Action::Approve).await), ("1 of 2".into(), false));
+    first.approves_by_command("kim@example.com", false);
+    first.look().await;
+    assert_eq!((first.cluster.image().as_str(), first.asks().votes.count()), (OLD, 1));
 
     let last = Stage::team(needing("2", &[])).await;
     last.presses(JOE, Action::Approve).await;
-    last.approves_by_command("alice", true);
-    last.cluster.rolls(Rollout::Progressing(Progress::default()));
+    last.approves_by_command("bob@example.com", true);
     last.look().await;
-    assert_eq!(last.who_decided(), ["people link email:j…@example.com; command alice"]);
+    assert!(last.who_decided().is_empty(), "the image is an edit as any other, and nobody's but whose it is");
+    assert_eq!(last.refused_requests().len(), 1);
 }
 
 #[tokio::test]
