@@ -757,12 +757,17 @@ impl App {
 
     fn spawn_deliveries(&self, tasks: &mut Tasks) {
         let (reconciler, notes) = (self.reconciler.clone(), Arc::clone(&self.notes));
+        let of_brake = reconciler.clone();
         let sender = Arc::new(Sender {
             queue: self.queue.clone(),
             channels: Arc::clone(&self.channels),
-            records: Arc::new(move |uid| {
+            records: Arc::new(move |id| {
                 let reconciler = reconciler.clone();
-                Box::pin(async move { reconciler.known_record(&uid).await })
+                Box::pin(async move { reconciler.seen(&id).await })
+            }),
+            is_resumed: Arc::new(move || {
+                let reconciler = of_brake.clone();
+                Box::pin(async move { reconciler.is_resumed().await })
             }),
             base_url: self.config.base_url.clone(),
             keys: self.keys.clone(),

@@ -335,6 +335,10 @@ impl Cluster for KubeCluster {
         self.scopes.as_ref().is_none_or(|scopes| scopes.are_known(self.ambient.now()))
     }
 
+    fn sees(&self, id: &WorkloadId) -> bool {
+        self.scopes.as_ref().is_some_and(|scopes| scopes.shows(&id.namespace, id.kind))
+    }
+
     fn may_patch(&self, id: &WorkloadId) -> bool {
         !self.is_dry_run() && self.rights.may_patch(id)
     }

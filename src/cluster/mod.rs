@@ -110,6 +110,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         true
     }
 
+    /// Whether what stands in the place of a workload is listed and watched now, so that a workload that is not known is not there.
+    fn sees(&self, _id: &WorkloadId) -> bool {
+        true
+    }
+
     /// Reads what records say that concerns other workloads.
     fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T;
 

@@ -217,6 +217,14 @@ impl Scopes {
         !self.0.borrow().states.values().any(|state| state.may_come_until(now))
     }
 
+    /// Whether workloads of this kind in a namespace are listed and watched now.
+    #[must_use]
+    pub fn shows(&self, namespace: &str, kind: Kind) -> bool {
+        let is_of =
+            |scope: &Scope| scope.kind == kind && scope.namespace.as_deref().is_none_or(|name| name == namespace);
+        self.0.borrow().states.iter().any(|(scope, state)| is_of(scope) && matches!(state, ScopeState::Synced))
+    }
+
     /// Whether work has begun and there is something to work on.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::notice::fingerprint;
-pub use super::notice::{ApprovalView, Failure, ImageView, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
+pub use super::notice::{ApprovalView, Failure, ImageView, MOST_REMINDERS, NoLink, Notice, NoticeKind, Offer, WayBack};
 use super::press::Pressed;
 use super::reference::Repository;
 pub use super::votes::Approvals;

@@ -21,6 +21,7 @@ pub mod group;
 pub mod history;
 pub mod kept;
 pub mod listing;
+pub mod news;
 pub mod notice;
 pub mod owner;
 pub mod password;

@@ -137,6 +137,15 @@ pub struct ApprovalView {
     pub allows: Allows,
 }
 
+/// What a message offers its reader to answer.
+#[derive(Clone, Debug)]
+pub enum Offer {
+    /// A question about one update.
+    Question(Box<Approval>),
+    /// That automatic updates are applied again.
+    Resume(Link),
+}
+
 /// Why a message about an update asks for no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -446,6 +455,19 @@ impl Notice {
             Some(Allows::Back) => matches!(self.kind, NoticeKind::Applied | NoticeKind::Failed),
             None => false,
         }
+    }
+
+    /// What its reader may answer at a moment: the one judge of whether a message has a link or buttons.
+    #[must_use]
+    pub fn offers(&self, now: DateTime<Utc>) -> Option<Offer> {
+        if self.no_link.is_some() || self.is_resumed() {
+            return None;
+        }
+        if let Some(link) = self.stopped() {
+            return (now < link.expires()).then_some(Offer::Resume(link));
+        }
+        let question = self.asked().filter(|question| self.asks() && now < question.expires)?;
+        Some(Offer::Question(Box::new(question)))
     }
 
     /// Whether it is told at once and alone: that something broke, and what became of it.

@@ -140,7 +140,7 @@ fn remarks(notice: &Notice, words: &dyn Catalogue, names: &Names, frame: &Frame<
     let at = words.moment(notice.at, frame.zone);
     let decided = words.decided(notice, &at).map(|text| (words.ends(notice.kind).by, text, false));
     let of = |label, text: Option<String>, is_detail| text.map(|text| (words.label(label), text, is_detail));
-    let asked_of = notice.approvals.filter(|_| notice.asks());
+    let asked_of = notice.approvals.filter(|_| notice.asks() && notice.no_link.is_none());
     let preflight = notice.preflight.as_deref();
     let changes = preflight.and_then(|it| it.changes.as_ref()).map(|it| clean(&words.image_changes(it)));
     let because = notice.because.as_ref().map(|it| sentence(&clean(&words.asks(it, frame.zone))));

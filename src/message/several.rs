@@ -32,7 +32,7 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
             // The list is there as long as the last of them can be answered.
             let until = notices
                 .iter()
-                .filter(|notice| notice.asks())
+                .filter(|notice| is_offered(notice))
                 .filter_map(expires)
                 .max()
                 .map(|until| words.moment(until, frame.zone));
@@ -111,18 +111,20 @@ fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec
             let url = frame.links.each.get(*at).cloned().flatten();
             Item { line: line(notice, words, frame), url }
         };
+        let left_out = of_kind.get(shown..).unwrap_or_default();
+        let are_listed = frame.links.whole.is_some() && left_out.iter().any(|(_, notice)| is_offered(notice));
         sections.push(Section {
             heading: words.section(kind, of_kind.len()),
             items: of_kind.iter().take(shown).map(item).collect(),
-            left_out: (of_kind.len() > shown).then(|| words.more_items(of_kind.len() - shown, is_listed(kind, frame))),
+            left_out: (!left_out.is_empty()).then(|| words.more_items(left_out.len(), are_listed)),
         });
     }
     sections
 }
 
-/// Whether the page behind the link lists things of this kind.
-fn is_listed(kind: NoticeKind, frame: &Frame<'_>) -> bool {
-    frame.links.whole.is_some() && matches!(kind, NoticeKind::Available | NoticeKind::Held)
+/// Whether the page behind the link lists it.
+fn is_offered(notice: &Notice) -> bool {
+    notice.asks() && notice.no_link.is_none()
 }
 
 /// One of several things, in a line that stands alone: with how far it goes, and that it failed elsewhere.

@@ -54,7 +54,7 @@ pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use probe::Tried;
 pub use replies::Replies;
-pub use sender::{FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
+pub use sender::{AskResumed, FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Answered, DeskOf, Request, Sending, Service, Style};
 pub use telegram_bot::Bot;
 pub use telegram_press::keep_hooking;
@@ -68,7 +68,7 @@ use url::Url;
 
 use crate::ambient::Ambient;
 use crate::domain::approval::{Allows, Approval, LinkKeys};
-use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, Told, holder};
+use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, Offer, Told, holder};
 use crate::domain::listing::Listing;
 use crate::domain::press::Posted;
 use crate::domain::redaction::redacted;
@@ -491,18 +491,20 @@ pub fn links(base: Option<&Url>, keys: &LinkKeys, delivery: &Delivery, now: Date
 
 /// The link of the list of all that a message asks, where that is more than one question.
 fn list_link(base: Option<&Url>, keys: &LinkKeys, delivery: &Delivery, now: DateTime<Utc>) -> Option<String> {
-    let asked = delivery.notices().iter().filter(|notice| notice.asks()).filter_map(Notice::asked);
-    let questions: Vec<Approval> = asked.filter(|question| now < question.expires).collect();
+    let asked = delivery.notices().iter().filter_map(|notice| match notice.offers(now)? {
+        Offer::Question(question) => Some(*question),
+        Offer::Resume(_) => None,
+    });
+    let questions: Vec<Approval> = asked.collect();
     under(base?, &Listing::of(&questions)?.token(keys, &delivery.holder())?)
 }
 
 /// The link of a notice for somebody.
 #[must_use]
 pub fn review_link(base: &Url, keys: &LinkKeys, notice: &Notice, holder: &str, now: DateTime<Utc>) -> Option<String> {
-    let token = match notice.stopped() {
-        Some(link) if now < link.expires() => link.token(keys, holder)?,
-        None if notice.asks() => notice.asked()?.token(keys, holder, now)?,
-        _ => return None,
+    let token = match notice.offers(now)? {
+        Offer::Resume(link) => link.token(keys, holder)?,
+        Offer::Question(question) => question.token(keys, holder, now)?,
     };
     under(base, &token)
 }
@@ -603,6 +605,34 @@ mod tests {
         assert!(NoticeKind::ALL.into_iter().all(|kind| !is_only_shown("room", kind)));
         let shown: Vec<NoticeKind> = NoticeKind::ALL.into_iter().filter(|kind| is_only_shown("app", *kind)).collect();
         assert_eq!(shown, [NoticeKind::Granted, NoticeKind::Skipped]);
+    }
+
+    /// One judge of all that a message offers: its link, that of its list, and its buttons.
+    #[test]
+    fn nothing_is_offered_that_nobody_may_answer() {
+        let (keys, now) =
+            (LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()), DateTime::from_timestamp(1_795_100_000, 0).unwrap());
+        let base: Url = "https://iw.example.com".parse().unwrap();
+        let question = || asking().notices()[0].clone();
+        let told = |notices: Vec<Notice>| {
+            let told = Told::of(notices).unwrap();
+            links(Some(&base), &keys, &Delivery { told, ..asking() }, now)
+        };
+        assert!(told(vec![question()]).whole.is_some());
+        let no_link = || Notice { no_link: Some(crate::domain::event::NoLink::MayNotPatch), ..question() };
+        assert_eq!(told(vec![no_link()]), Links { whole: None, each: Vec::new() });
+        assert_eq!(told(vec![no_link(), no_link()]), Links { whole: None, each: vec![None, None] });
+        let mut over = question();
+        over.approval.as_mut().unwrap().expires = now;
+        assert_eq!(told(vec![over]).whole, None);
+        let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];
+        let since = now - TimeDelta::hours(1);
+        let because =
+            Some(Box::new(crate::domain::fleet::Asks::Stopped(crate::domain::fleet::Stopped { since, failed })));
+        let stopped = Notice { because, approval: None, kind: NoticeKind::Stopped, ..question() };
+        assert!(told(vec![stopped.clone()]).whole.is_some(), "it can be resumed");
+        let resumed = Notice { by: Some("command ann".into()), ..stopped };
+        assert_eq!(told(vec![resumed]).whole, None, "it is");
     }
 
     #[test]

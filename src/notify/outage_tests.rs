@@ -18,6 +18,7 @@ use crate::ambient::{Ambient, Clock};
 use crate::domain::approval::{LinkKey, LinkKeys};
 use crate::domain::event::tests::notice;
 use crate::domain::event::{Delivery, Job, NoticeKind};
+use crate::domain::news::Seen;
 use crate::domain::secret::Secret;
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
@@ -142,7 +143,8 @@ impl Outage {
         let sender = Arc::new(Sender {
             queue: queue.clone(),
             channels: Arc::clone(&channels),
-            records: Arc::new(|_| Box::pin(async { None })),
+            records: Arc::new(|_| Box::pin(async { Seen::Unknown })),
+            is_resumed: Arc::new(|| Box::pin(async { false })),
             base_url: None,
             keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
             notes: Arc::new(|_, _, _| Box::pin(async { None })),

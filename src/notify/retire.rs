@@ -72,8 +72,7 @@ impl<Q: Queue + Kept> Sender<Q> {
             let key = channel.question_of(notice);
             let Some(kept) = self.queue.recall(&key).await else { continue };
             let Some((asked, posted)) = channel.older(&kept, notice) else { continue };
-            let record = known.get(&*notice.workload.uid);
-            if !record.is_some_and(|record| is_unanswered(record, &asked.approval)) {
+            if !known.record(notice).is_some_and(|record| is_unanswered(record, &asked.approval)) {
                 continue;
             }
             match channel.retire(&asked, &posted, notice, self.ambient.now()).await {
@@ -127,6 +126,7 @@ mod tests {
     use crate::ambient::Ambient;
     use crate::domain::approval::{LIFETIME, LinkKey, LinkKeys};
     use crate::domain::event::Job;
+    use crate::domain::news::Seen;
     use crate::domain::record::tests::question;
     use crate::domain::record::{Event, Question};
     use crate::domain::secret::Secret;
@@ -186,8 +186,9 @@ mod tests {
                 channels: Arc::new(Channels::new(vec![app], None)),
                 records: Arc::new(move |_| {
                     let record = records.lock().unwrap().clone();
-                    Box::pin(async move { Some(record) })
+                    Box::pin(async move { Seen::Here { record: Box::new(record), no_answer: None } })
                 }),
+                is_resumed: Arc::new(|| Box::pin(async { false })),
                 base_url: None,
                 keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
                 notes: Arc::new(|_, _, _| Box::pin(async { None })),

@@ -10,12 +10,14 @@ use url::Url;
 use super::gate::{Moment, Standing};
 use super::{Attempt, Channel, Channels, Sent, links};
 use crate::ambient::Ambient;
-use crate::domain::approval::{ApprovalId, LinkKeys};
+use crate::domain::approval::LinkKeys;
 use crate::domain::event::{Approvals, Delivery, Job, NoLink, Notice, Told, Trouble, TroubleKind};
+use crate::domain::news::{Seen, Stale, stale};
 use crate::domain::press::Posted;
-use crate::domain::record::{Known, Record, Stands};
+use crate::domain::record::Record;
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
+use crate::domain::workload::WorkloadId;
 use crate::queue::worker::Verdict;
 use crate::queue::{Kept, Leased, NewJob, Queue, QueueAdmin};
 use crate::telemetry::chain;
@@ -24,10 +26,28 @@ use crate::telemetry::metrics::{DeliveryResult, Metrics};
 /// So long a message goes on showing what becomes of its update; later, what is told of it is a message of its own.
 pub(super) const SHOWN: TimeDelta = TimeDelta::days(30);
 
-/// Finds what is known of a watched workload by its uid, whatever somebody put on it since.
-pub type FindRecord = Arc<dyn Fn(String) -> BoxFuture<'static, Option<Record>> + Send + Sync>;
+/// Finds what is known of a workload, whatever somebody put on it since.
+pub type FindRecord = Arc<dyn Fn(WorkloadId) -> BoxFuture<'static, Seen> + Send + Sync>;
+/// Whether automatic updates are known to be resumed.
+pub type AskResumed = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
 /// What is known of the workloads of a message, by uid.
-pub(super) type KnownRecords = HashMap<Box<str>, Record>;
+#[derive(Default)]
+pub(super) struct KnownRecords {
+    by_uid: HashMap<Box<str>, Seen>,
+    /// Asked only where the message is about that.
+    is_resumed: bool,
+}
+
+impl KnownRecords {
+    pub(super) fn record(&self, notice: &Notice) -> Option<&Record> {
+        self.by_uid.get(&notice.workload.uid)?.record()
+    }
+
+    fn seen(&self, notice: &Notice) -> &Seen {
+        self.by_uid.get(&notice.workload.uid).unwrap_or(&Seen::Unknown)
+    }
+}
 /// Finds the notes for a message in a language, which has been waiting since a moment.
 pub type FindNotes =
     Arc<dyn Fn(&Notice, Language, DateTime<Utc>) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
@@ -40,6 +60,8 @@ pub struct Sender<Q> {
     pub channels: Arc<Channels>,
     /// What is known of workloads.
     pub records: FindRecord,
+    /// Whether what was stopped is resumed.
+    pub is_resumed: AskResumed,
     /// Under which links begin; without it messages carry none.
     pub base_url: Option<Url>,
     /// What signs links.
@@ -66,6 +88,9 @@ impl<Q: Queue + Kept> Sender<Q> {
         };
         let known = self.records_of(delivery).await;
         let Some(delivery) = self.still_to_tell(delivery, &known) else { return Verdict::Done };
+        if let Some(until) = self.quiet_until(&delivery) {
+            return Verdict::Again(until);
+        }
         let links = links(self.base_url.as_ref(), &self.keys, &delivery, self.ambient.now());
         let notes = match delivery.notices() {
             [only] => (self.notes)(only, self.channels.language(&delivery.channel), leased.created).await,
@@ -106,6 +131,16 @@ impl<Q: Queue + Kept> Sender<Q> {
         verdict
     }
 
+    /// Until when nobody is to be disturbed by this. What broke goes at once, and so does what somebody asked for, and what only
+    /// changes a message that stands there.
+    fn quiet_until(&self, delivery: &Delivery) -> Option<DateTime<Utc>> {
+        let waits = |notice: &Notice| !notice.is_urgent() && notice.again.is_none();
+        let is_quiet = !delivery.notices().is_empty() && delivery.notices().iter().all(waits);
+        let channel = self.channels.find(&delivery.channel).filter(|_| is_quiet)?;
+        let until = channel.scope().quiet.as_ref()?.open_until(self.ambient.now())?;
+        (!self.channels.is_only_shown(delivery)).then_some(until)
+    }
+
     /// Under which it is kept where the message about the update of this one stands, in a channel that can change it.
     fn place_of(&self, delivery: &Delivery) -> Option<(&Channel, String)> {
         let Told::One(notice) = &delivery.told else { return None };
@@ -128,14 +163,15 @@ impl<Q: Queue + Kept> Sender<Q> {
 
     /// What is known of the workloads that a delivery tells of.
     async fn records_of(&self, delivery: &Delivery) -> KnownRecords {
-        let mut known = KnownRecords::new();
+        let mut known = KnownRecords::default();
         for notice in delivery.notices() {
             let uid = &notice.workload.uid;
-            if !known.contains_key(uid)
-                && let Some(record) = (self.records)(uid.to_string()).await
-            {
-                known.insert(uid.clone(), record);
+            if !known.by_uid.contains_key(uid) {
+                known.by_uid.insert(uid.clone(), (self.records)(notice.workload.clone()).await);
             }
+        }
+        if delivery.notices().iter().any(|notice| notice.stopped().is_some()) {
+            known.is_resumed = (self.is_resumed)().await;
         }
         known
     }
@@ -175,25 +211,19 @@ impl<Q: Queue + Kept> Sender<Q> {
     /// The same notice as it stands now: how many have approved, and why it has no link where that is for want of an address.
     fn by_now(&self, notice: &Notice, known: &KnownRecords) -> Notice {
         let given = || {
-            let record = known.get(&*notice.workload.uid)?;
-            let question = record.ledger(&notice.container)?.question.as_ref()?;
+            let question = known.record(notice)?.ledger(&notice.container)?.question.as_ref()?;
             let is_it = notice.approval.as_ref().is_some_and(|asked| asked.id == question.terms.id.as_str());
             is_it.then(|| question.votes.count())
         };
         let approvals = notice.approvals.map(|it| Approvals { given: given().unwrap_or(it.given), ..it });
-        Notice { approvals, ..explained(notice, self.base_url.is_some()) }
+        let told = Notice { approvals, ..explained(notice, self.base_url.is_some()) };
+        known.seen(notice).answerable(told)
     }
 
-    /// Why a question need not be asked any more: it was answered, replaced, or its time is over.
+    /// Why a notice need not be told any more.
     fn is_stale(&self, notice: &Notice, known: &KnownRecords) -> Option<&'static str> {
-        // How an update ended is news, whatever can be answered to it still.
-        let approval = notice.approval.as_ref().filter(|_| notice.asks() && !notice.kind.is_end())?;
-        if self.ambient.now() >= approval.expires {
-            return Some("its link has expired");
-        }
-        // What is not seen yet is no reason to keep quiet: only what is known to be over is.
-        let record = known.get(&*notice.workload.uid)?;
-        over(record, &notice.container, &approval.id)
+        let resumed = (known.is_resumed && notice.stopped().is_some()).then_some(Stale::Resumed);
+        resumed.or_else(|| stale(notice, known.seen(notice), self.ambient.now())).map(said)
     }
 
     /// What an attempt says of its channel, and telling people where they have to mend it.
@@ -296,29 +326,38 @@ pub async fn bury_messages_of_removed_channels<Q: QueueAdmin>(queue: &Q, channel
     }
 }
 
-/// Why nobody needs to be asked any more, as far as the workload's record says so.
-fn over(record: &Record, container: &str, approval: &str) -> Option<&'static str> {
-    let approval = ApprovalId::parse(approval)?;
-    match record.find(&approval) {
-        Some((_, Known::Answered(_))) => Some("it was answered"),
-        Some((_, Known::Replaced(_))) => Some("a newer question took its place"),
-        Some((_, Known::Newest(question))) => {
-            matches!(question.stands, Stands::Closed(_)).then_some("it was closed: there is nothing to ask any more")
-        }
-        None => {
-            let newest = record.ledger(container).and_then(|ledger| ledger.question.as_ref());
-            newest.filter(|newest| newest.terms.id > approval).map(|_| "a newer question took its place")
-        }
+/// Why a notice is not told, for the log.
+fn said(stale: Stale) -> &'static str {
+    match stale {
+        Stale::Expired => "its link has expired",
+        Stale::Answered => "it was answered",
+        Stale::Replaced => "a newer question took its place",
+        Stale::Closed => "it was closed: there is nothing to ask any more",
+        Stale::Gone => "the workload is gone, or is watched no more",
+        Stale::AskedSince => "people were asked since, with a link",
+        Stale::Runs => "what it proposes was written since",
+        Stale::Ended => "the rollout does not stand still any more",
+        Stale::HeldNoMore => "the version is held no more",
+        Stale::RunsNoMore => "what was gone does not run any more",
+        Stale::Resumed => "automatic updates were resumed",
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::mattermost::MattermostChannel;
     use super::super::tests::asking;
+    use super::super::{Scope, Transport};
     use super::*;
+    use crate::ambient::Clock;
+    use crate::domain::approval::LinkKey;
     use crate::domain::event::NoticeKind;
-    use crate::domain::record::Event;
-    use crate::domain::record::tests::question;
+    use crate::domain::event::tests::notice;
+    use crate::domain::secret::Secret;
+    use crate::domain::window::Windows;
+    use crate::outbound::{Outbound, Reach};
+    use crate::queue::LeaseId;
+    use crate::queue::sqlite::SqliteQueue;
 
     #[test]
     fn a_question_without_address_says_why_it_has_no_link() {
@@ -329,23 +368,100 @@ mod tests {
         assert_eq!(explained(&applied, false).no_link, None, "nothing is asked");
     }
 
-    #[test]
-    fn a_question_is_over_when_its_record_says_so() {
-        let now = chrono::DateTime::from_timestamp(1_795_000_100, 0).unwrap();
-        let (first, second) = (question(1), question(2));
-        let over = |record: &Record, number| over(record, "web", question(number).terms.id.as_str());
-        let mut record = Record::default();
-        assert_eq!(over(&record, 1), None, "it is not seen yet");
-        record.on("web", Event::Ask(Box::new(first)), now);
-        assert_eq!(over(&record, 1), None, "it is open");
-        assert_eq!(over(&record, 2), None, "it is not seen yet");
-        record.on("web", Event::Ask(Box::new(second)), now);
-        assert!(over(&record, 1).is_some_and(|why| why.contains("newer")));
-        record.on("web", Event::NothingToAsk, now);
-        assert!(over(&record, 2).is_some_and(|why| why.contains("closed")));
-        assert!(over(&record, 0).is_some_and(|why| why.contains("newer")), "one that is forgotten");
-        record.on("web", Event::Ask(Box::new(question(3))), now);
-        record.on("web", Event::Skip { by: "link email".into() }, now);
-        assert!(over(&record, 3).is_some_and(|why| why.contains("answered")));
+    /// A channel whose quiet hours are from ten to seven.
+    fn sender(folder: &std::path::Path, ambient: &Ambient, seen: Seen, is_resumed: bool) -> Sender<SqliteQueue> {
+        let chat = MattermostChannel::new(Secret::new("http://127.0.0.1:9/hooks/x".into()));
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let quiet = Some(Windows::read_in("22:00-07:00", chrono_tz::UTC).unwrap());
+        let scope = Scope { quiet, ..Scope::default() };
+        let chat = Channel::new("email".into(), scope, Transport::Service(Box::new(client), Arc::new(chat)));
+        Sender {
+            queue: SqliteQueue::open(folder, ambient).unwrap(),
+            channels: Arc::new(Channels::new(vec![chat], None)),
+            records: Arc::new(move |_| {
+                let seen = seen.clone();
+                Box::pin(async move { seen })
+            }),
+            is_resumed: Arc::new(move || Box::pin(async move { is_resumed })),
+            base_url: None,
+            keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
+            notes: Arc::new(|_, _, _| Box::pin(async { None })),
+            ambient: ambient.clone(),
+            metrics: Metrics::new(),
+        }
+    }
+
+    async fn sent(sender: &Sender<SqliteQueue>, told: Told) -> Verdict {
+        let delivery = Delivery { channel: "email".into(), recipient: String::new(), told };
+        let job = Job::Deliver(Box::new(delivery));
+        let (lease, created) = (LeaseId::new(1, 1), sender.ambient.now());
+        sender.send(&Leased { lease, job, trace: "".into(), also: Vec::new(), attempt: 1, created }).await
+    }
+
+    struct Standing(DateTime<Utc>);
+
+    impl Clock for Standing {
+        fn now(&self) -> DateTime<Utc> {
+            self.0
+        }
+
+        fn monotonic(&self) -> std::time::Duration {
+            std::time::Duration::from_secs(1)
+        }
+    }
+
+    fn at(text: &str) -> Ambient {
+        Ambient::system().at(Arc::new(Standing(text.parse().unwrap())))
+    }
+
+    fn one(notice: Notice) -> Told {
+        Told::One(Box::new(notice))
+    }
+
+    /// What waited for its channel, or for its turn, when quiet hours began waits for their end; what broke does not.
+    #[tokio::test]
+    async fn what_waits_when_quiet_hours_begin_waits_for_their_end() {
+        let (folder, morning) = (tempfile::tempdir().unwrap(), "2026-11-25T07:00:00Z".parse().unwrap());
+        let sender = sender(folder.path(), &at("2026-11-24T23:00:00Z"), Seen::Unknown, false);
+        let tried = |verdict| matches!(verdict, Verdict::Retry { .. });
+        let by = || Some(crate::domain::actor::Actor::Policy);
+        for kind in NoticeKind::ALL {
+            let notice = Notice { by: by(), ..notice(kind) };
+            let (verdict, is_urgent) = (sent(&sender, one(notice.clone())).await, notice.is_urgent());
+            assert_eq!(
+                (tried(verdict.clone()), verdict == Verdict::Again(morning)),
+                (is_urgent, !is_urgent),
+                "{kind:?}"
+            );
+        }
+        let several = Told::of(vec![notice(NoticeKind::Available), notice(NoticeKind::Applied)]).unwrap();
+        assert_eq!(sent(&sender, several).await, Verdict::Again(morning));
+        let asked_for = Notice { again: Some(sender.ambient.now()), ..notice(NoticeKind::Available) };
+        assert!(tried(sent(&sender, one(asked_for)).await), "whoever asks for a new link at night gets it");
+        let trial = Told::Test(crate::domain::event::Trial { id: "test_1".into(), at: sender.ambient.now() });
+        assert!(tried(sent(&sender, trial).await));
+        let by_day = Sender { ambient: at("2026-11-25T07:00:00Z"), ..sender };
+        assert!(tried(sent(&by_day, one(notice(NoticeKind::Applied))).await));
+    }
+
+    #[tokio::test]
+    async fn what_became_void_while_it_waited_is_not_sent_and_what_happened_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = sender(folder.path(), &at("2026-11-24T12:00:00Z"), Seen::Gone, true);
+        let available = || notice(NoticeKind::Available);
+        assert_eq!(sent(&gone, one(available())).await, Verdict::Done);
+        assert_eq!(sent(&gone, Told::of(vec![available(), available()]).unwrap()).await, Verdict::Done);
+        let mixed = Told::of(vec![available(), notice(NoticeKind::Applied)]).unwrap();
+        assert!(matches!(sent(&gone, mixed).await, Verdict::Retry { .. }), "a line of it is news");
+        let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];
+        let stopped = crate::domain::fleet::Stopped { since: failed[0].at, failed };
+        let because = Some(Box::new(crate::domain::fleet::Asks::Stopped(stopped)));
+        let stop = || Notice { because: because.clone(), ..notice(NoticeKind::Stopped) };
+        assert_eq!(sent(&gone, one(stop())).await, Verdict::Done, "it is resumed");
+        let gone = Sender { is_resumed: Arc::new(|| Box::pin(async { false })), ..gone };
+        assert!(
+            matches!(sent(&gone, one(stop())).await, Verdict::Retry { .. }),
+            "whoever failed is gone, and it is stopped"
+        );
     }
 }

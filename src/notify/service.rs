@@ -13,7 +13,7 @@ use super::probe::{self, Tried};
 use super::telegram_bot::Bot;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
-use crate::domain::event::{Delivery, Notice, NoticeKind};
+use crate::domain::event::{Delivery, Notice, NoticeKind, Offer};
 use crate::domain::press::{Button, Place, Posted, Wish};
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::{Backoff, RetryAfter};
@@ -67,7 +67,7 @@ impl Sending<'_> {
     /// can be done behind the link alone.
     pub(super) fn buttons(&self) -> Option<(Vec<Wish>, Button)> {
         let [notice] = self.delivery.notices() else { return None };
-        let asks = notice.asks() && notice.approval.as_ref()?.allows == Allows::Update;
+        let asks = matches!(notice.offers(self.now)?, Offer::Question(question) if question.allows == Allows::Update);
         let button = Button::of(self.links.whole.as_ref().filter(|_| asks)?.rsplit('/').next()?)?;
         let is_major = notice.level == Level::Major.as_str();
         let wishes = Wish::ALL.into_iter().filter(|wish| !is_major || *wish != Wish::Approve);

@@ -126,6 +126,7 @@ pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: i
     a_lease_that_ran_out_settles_nothing(case().await).await;
     what_is_settled_is_settled_once_however_often_that_is_said(case().await).await;
     jobs_of_one_lane_keep_the_order_in_which_they_came(case().await).await;
+    who_is_put_off_keeps_nobody_of_its_lane_waiting(case().await).await;
     whoever_waits_is_woken(case().await).await;
     messages_of_channels_that_are_no_more_are_buried(case().await).await;
     what_waits_to_go_out_together_stays_until_it_is_composed(case().await).await;
@@ -248,6 +249,27 @@ async fn what_is_settled_is_settled_once_however_often_that_is_said<Q: QueueAdmi
 }
 
 /// Those that come at once are one commit.
+/// What is put off, as in quiet hours, keeps nothing back that is put behind it; what is put off follows one another still.
+async fn who_is_put_off_keeps_nobody_of_its_lane_waiting<Q: QueueAdmin>(case: Case<Q>) {
+    let (topic, later) = (email(), case.now() + TimeDelta::hours(8));
+    case.put(vec![mail("a@x", NoticeKind::Available, case.now()), mail("a@x", NoticeKind::Applied, case.now())]).await;
+    for _ in 0..2 {
+        let first = case.one(&topic).await;
+        case.settle(&first, Settlement::Again(later)).await;
+    }
+    case.put(vec![mail("a@x", NoticeKind::Failed, case.now())]).await;
+    let failed = case.one(&topic).await;
+    assert!(matches!(&failed.job, Job::Deliver(it) if it.event() == NoticeKind::Failed.as_str()), "{failed:?}");
+    case.settle(&failed, Settlement::Done).await;
+    assert!(case.none(&topic).await.is_some());
+    case.clock.step(TimeDelta::hours(8));
+    for kind in [NoticeKind::Available, NoticeKind::Applied] {
+        let leased = case.one(&topic).await;
+        assert!(matches!(&leased.job, Job::Deliver(it) if it.event() == kind.as_str()), "{leased:?}");
+        case.settle(&leased, Settlement::Done).await;
+    }
+}
+
 async fn jobs_of_one_lane_keep_the_order_in_which_they_came<Q: QueueAdmin>(case: Case<Q>) {
     let kinds = [NoticeKind::Available, NoticeKind::Applied, NoticeKind::Failed];
     let each = |n: usize| kinds.map(|kind| mail(&format!("{n}@example.com"), kind, case.now()));

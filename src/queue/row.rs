@@ -101,6 +101,9 @@ pub(crate) fn lanes(job: &Job) -> Vec<String> {
     uids.into_iter().map(|uid| format!("{channel}:{recipient}:{uid}")).collect()
 }
 
+/// What a lane is called of those that were put off: they follow one another still, and keep nobody else waiting.
+pub(crate) const PUT_OFF: &str = "put off ";
+
 /// The stored text of a job.
 ///
 /// # Errors

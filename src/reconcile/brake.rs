@@ -105,6 +105,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Brake { stopped: self.stopped(), ..brake }
     }
 
+    /// Whether it is known that automatic updates are not stopped. Before the first look had ended, nobody knows who failed.
+    pub async fn is_resumed(&self) -> bool {
+        self.read_brake().await;
+        self.1.brake.get().is_some() && self.0.cluster.knows_all() && self.stopped().is_none()
+    }
+
     /// Why automatic updates are stopped, if they are.
     pub(super) fn stopped(&self) -> Option<Stopped> {
         let Brake { stopped, released, .. } = self.1.brake.get().unwrap_or_default();

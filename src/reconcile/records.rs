@@ -15,14 +15,16 @@ use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::approval::LinkKeys;
+use crate::domain::event::NoLink;
 use crate::domain::history::History;
 use crate::domain::kept::is_left_out;
+use crate::domain::news::Seen;
 use crate::domain::policy::Mode;
 use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::record::{Event, InDoubt, Record, of_the_first_release};
 use crate::domain::reference::Repository;
 use crate::domain::settings::{Fingerprint, is_state};
-use crate::domain::workload::{Workload, WorkloadPatch};
+use crate::domain::workload::{Workload, WorkloadId, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written, WrittenOn};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -100,6 +102,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 tracing::debug!(uid, error = %chain(&error), "what is known of a workload can't be read now");
                 None
             }
+        }
+    }
+
+    /// The same, and whether the workload is gone: where its place may be looked at, and was.
+    pub async fn seen(&self, id: &WorkloadId) -> Seen {
+        match self.known_record(&id.uid).await {
+            Some(record) => Seen::Here { record: Box::new(record), no_answer: self.no_answer(id) },
+            None if self.0.cluster.by_uid(&id.uid).is_none() && self.0.cluster.sees(id) => Seen::Gone,
+            None => Seen::Unknown,
+        }
+    }
+
+    /// Why no answer about a workload could be carried out now, if none could.
+    fn no_answer(&self, id: &WorkloadId) -> Option<NoLink> {
+        match (self.0.cluster.is_dry_run(), self.0.cluster.may_patch(id)) {
+            (true, _) => Some(NoLink::WouldAsk),
+            (false, false) => Some(NoLink::MayNotPatch),
+            (false, true) => None,
         }
     }
 

@@ -96,6 +96,9 @@ pub(super) struct Row {
     /// The revision that it had first, which is its place among others; 0 in that one itself.
     #[serde(default)]
     pub(super) first: u64,
+    /// Whether it was put off: it keeps nobody waiting then but others that were, see [`row::PUT_OFF`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) put_off: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held: Option<Mark>,
     /// A hint came that the holder may not have seen, this urgent: it waits again when the lease ends, whatever becomes
@@ -127,6 +130,7 @@ impl Row {
             error: None,
             told: false,
             first: 0,
+            put_off: false,
             held: None,
             again: None,
         })

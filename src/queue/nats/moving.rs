@@ -132,6 +132,7 @@ fn row(job: &StoredJob) -> Row {
         error: job.error.clone(),
         told: job.told,
         first: 0,
+        put_off: false,
         held: None,
         again: None,
     }

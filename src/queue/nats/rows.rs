@@ -175,7 +175,7 @@ impl Rows {
             _ => self.free_id(row.first),
         };
         let is_ready = row.state == State::Ready;
-        let lanes = if is_ready { row.job().map(|job| row::lanes(&job)).unwrap_or_default() } else { Vec::new() };
+        let lanes = if is_ready { lanes_of(&row) } else { Vec::new() };
         for lane in &lanes {
             let jobs = self.lanes.entry(lane.clone()).or_default();
             jobs.insert(id);
@@ -221,4 +221,9 @@ impl Rows {
         }
         firsts
     }
+}
+/// The lanes of a job, as it stands.
+fn lanes_of(row: &Row) -> Vec<String> {
+    let all = row.job().map(|job| row::lanes(&job)).unwrap_or_default();
+    if row.put_off { all.into_iter().map(|lane| format!("{}{lane}", row::PUT_OFF)).collect() } else { all }
 }

@@ -39,6 +39,11 @@ impl Store {
         let others = self.first_of_the_others(id)?;
         self.connection.prepare_cached("DELETE FROM lane WHERE job = ?1")?.execute([id])?;
         self.sent_again.remove(&id);
+        self.give_turns(others)
+    }
+
+    /// Those of these that are the first in their lanes by now have their turn.
+    fn give_turns(&mut self, others: BTreeSet<i64>) -> rusqlite::Result<()> {
         for other in others {
             if let Some((topic, waiter)) = self.first_in_its_lanes(other)?
                 && !self.is_held_up(other, &topic)?
@@ -47,6 +52,21 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Has a row that is put off keep nobody waiting but others that were. Says whether it is the first of these.
+    pub(super) fn step_aside(&mut self, id: i64) -> rusqlite::Result<bool> {
+        let others = self.first_of_the_others(id)?;
+        self.connection
+            .prepare_cached("UPDATE lane SET lane = ?2 || lane WHERE job = ?1 AND lane NOT GLOB ?2 || '*'")?
+            .execute(rusqlite::params![id, row::PUT_OFF])?;
+        self.give_turns(others)?;
+        self.is_first(id)
+    }
+
+    fn is_first(&self, id: i64) -> rusqlite::Result<bool> {
+        let sql = format!("SELECT 1 FROM job WHERE id = ?1 AND {IS_FIRST}");
+        self.connection.prepare_cached(&sql)?.exists([id])
     }
 
     /// Whether a row has to wait for another of its lanes that is under way: for itself, or for one behind it, where it was
@@ -72,8 +92,7 @@ impl Store {
         if self.sent_again.is_empty() {
             return Ok(true);
         }
-        let sql = format!("SELECT 1 FROM job WHERE id = ?1 AND {IS_FIRST}");
-        self.connection.prepare_cached(&sql)?.exists([id])
+        self.is_first(id)
     }
 
     /// The first in each lane of a row, but for itself.

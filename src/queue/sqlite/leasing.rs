@@ -132,9 +132,11 @@ impl Store {
         let (born, urgency) = if afresh { (due, Urgency::Prompt) } else { (ended.born, ended.urgency) };
         let urgency = ended.again.map_or(urgency, |hinted| hinted.min(urgency));
         let repository = look(&leased.job);
-        if self.has_its_turn(id)? {
+        let is_put_off = matches!((&leased.job, settlement), (Job::Deliver(_), Settlement::Again(_)));
+        let has_its_turn = if is_put_off { self.step_aside(id)? } else { self.has_its_turn(id)? };
+        if has_its_turn {
             self.leases.add(&Topic::of(&leased.job), Waiter { id, repository, due, born, losses: 0, urgency });
-        } else {
+        } else if !is_put_off {
             self.leases.stale();
         }
         Ok(ended.is_suspect)

@@ -106,6 +106,7 @@ impl Jobs {
         };
         (row.held, row.again, row.losses) = (None, None, 0);
         (row.not_before, row.error, row.changed) = (at, error, now);
+        row.put_off |= matches!((&leased.job, settlement), (Job::Deliver(_), Settlement::Again(_)));
         // What is done again is followed: somebody waits for how it ends.
         let urgency = if afresh { Urgency::Prompt } else { row.urgency.into() };
         row.urgency = again.map_or(urgency, |hinted| hinted.min(urgency)).into();
