@@ -259,10 +259,11 @@ impl Votes {
         self.0.iter()
     }
 
-    /// Whether this person may have approved already, or the vote adds nothing.
+    /// Whether one more approval of this person would add nothing, as they may have approved already. A program's is no approval of
+    /// anybody's.
     #[must_use]
     pub fn have(&self, vote: &Vote) -> bool {
-        self.0.iter().any(|known| known.may_be_of_one(vote))
+        !vote.is_of_program && !self.clone().cast(vote.clone())
     }
 
     /// Takes one more vote over, if it is another person's; no more than are ever needed. What may be anybody's gives way to the
@@ -271,7 +272,8 @@ impl Votes {
         if self.0.iter().chain([&vote]).any(|one| !one.may_be_anybodys()) {
             self.0.retain(|one| !one.may_be_anybodys());
         }
-        let is_counted = !self.have(&vote) && self.count() < usize::from(MOST);
+        let is_again = self.0.iter().any(|known| known.may_be_of_one(&vote));
+        let is_counted = !is_again && self.count() < usize::from(MOST);
         if is_counted {
             self.0.push(vote);
         }

@@ -307,6 +307,7 @@ fn what_may_be_anybodys_gives_way_to_whoever_is_known() {
     let (joe, ann) = (holder("email:joe@example.com"), visitor("ann"));
     for anybody in [holder("chat:"), command(Some("bob")), annotation("kubectl")] {
         let alone = of(std::slice::from_ref(&anybody));
+        assert!(alone.have(&anybody) && !alone.have(&joe), "who is known is offered to approve");
         let Verdict::More(votes) = alone.judge(joe.clone(), needs("2")) else { panic!("{anybody:?}") };
         assert_eq!(votes, of(std::slice::from_ref(&joe)), "one, and now it is known who");
         assert_eq!(votes.judge(anybody.clone(), needs("2")), Verdict::Again);
