@@ -64,6 +64,14 @@ impl<Q: Letters> Api<Q> {
         Ok(())
     }
 
+    /// Lets the next message try a channel that was closed, as somebody knows that it works. Says whether it was closed.
+    pub fn open_channel(&self, channel: &str, visitor: Option<&Visitor>) -> bool {
+        let was_closed = (self.reopen)(channel);
+        let by = actor(visitor, "image-watcher notify-test");
+        tracing::info!(channel, %by, was_closed, "a channel is tried at once, as a message arrived there");
+        was_closed
+    }
+
     /// All that a channel gave up is sent again; gives how many.
     ///
     /// # Errors

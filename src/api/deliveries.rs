@@ -83,12 +83,29 @@ pub(super) async fn retry_all<Q: Letters>(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
-    let of = Query::<OfChannel>::from_query(request.query_string()).ok();
-    let channel = of.map(|Query(of)| of.channel).filter(|channel| !channel.is_empty());
-    let channel = channel.ok_or(Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))?;
+    let channel = of_channel(&request)?;
     let (retried, was_closed) = api.send_all_again(&channel, visitor.as_ref()).await?;
     let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried, was_closed };
     Ok(done(StatusCode::ACCEPTED, &view))
+}
+
+/// `POST /api/v1/deliveries/open?channel=`: what was given up stays so.
+pub(super) async fn open<Q: Letters>(
+    api: Data<Api<Q>>,
+    visitor: Option<Visitor>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    may_act(visitor.as_ref(), &request)?;
+    let channel = of_channel(&request)?;
+    let was_closed = api.open_channel(&channel, visitor.as_ref());
+    let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried: 0, was_closed };
+    Ok(done(StatusCode::ACCEPTED, &view))
+}
+
+fn of_channel(request: &HttpRequest) -> Result<String, Problem> {
+    let of = Query::<OfChannel>::from_query(request.query_string()).ok();
+    let channel = of.map(|Query(of)| of.channel).filter(|channel| !channel.is_empty());
+    channel.ok_or(Problem::new(StatusCode::BAD_REQUEST, "say of which channel: ?channel=NAME"))
 }
 
 impl<Q: Letters> Api<Q> {

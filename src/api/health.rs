@@ -10,6 +10,8 @@ use super::Api;
 use super::answer::answer;
 use super::in_force::NotInForce;
 use crate::domain::history::rfc3339;
+use crate::domain::settings::{Bounds, Settings};
+use crate::domain::workload::Workload;
 use crate::queue::{QueueAdmin, Troubles};
 use crate::telemetry::chain;
 
@@ -29,8 +31,11 @@ pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent: Option<String>,
     /// Hosts of registries that are not asked for a while.
+    #[serde(default, alias = "leftAlone")]
+    pub registries_left_alone: i64,
+    /// Workloads that are left alone, as a setting of theirs is not understood.
     #[serde(default)]
-    pub left_alone: i64,
+    pub settings_refused: usize,
     /// Since when and why no update is applied by itself, if none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
@@ -45,6 +50,11 @@ pub struct Condition {
     pub queue_error: Option<String>,
 }
 
+/// Whether a workload is left alone, as a setting of one of its containers is not understood.
+fn is_refused(workload: &Workload, bounds: &Bounds) -> bool {
+    workload.containers.iter().any(|container| Settings::read(workload, &container.name, bounds).is_err())
+}
+
 /// `GET /api/v1/health`
 pub(super) async fn health<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpRequest) -> HttpResponse {
     let (queue, queue_error) = match tokio::time::timeout(DEADLINE, api.queue.troubles()).await {
@@ -56,7 +66,8 @@ pub(super) async fn health<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReques
         schema: "image-watcher/health/v1".into(),
         ready: api.why_not_ready().is_none(),
         silent: api.pulse.silent().map(|part| part.as_str().to_owned()),
-        left_alone: api.metrics.registries_left_alone.get(),
+        registries_left_alone: api.metrics.registries_left_alone.get(),
+        settings_refused: api.index.all().iter().filter(|workload| is_refused(workload, &api.bounds)).count(),
         stopped: api
             .sequencer
             .brake()

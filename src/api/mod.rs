@@ -199,6 +199,7 @@ fn known<Q: Letters>(config: &mut ServiceConfig) {
         .service(at("/brake/resume", web::post().to(brake::resume::<Q>), "POST"))
         .service(at("/deliveries", seen().to(deliveries::list::<Q>), "GET, HEAD"))
         .service(at("/deliveries/retry", web::post().to(deliveries::retry_all::<Q>), "POST"))
+        .service(at("/deliveries/open", web::post().to(deliveries::open::<Q>), "POST"))
         .service(at("/deliveries/{id}", seen().to(deliveries::one::<Q>), "GET, HEAD"))
         .service(at("/deliveries/{id}/retry", web::post().to(deliveries::retry::<Q>), "POST"))
         .service(at("/deliveries/{id}/discard", web::post().to(deliveries::discard::<Q>), "POST"))

@@ -171,6 +171,13 @@ fn routes() -> Vec<Route> {
             202,
             "RetriedView",
         ),
+        post(
+            "/deliveries/open",
+            "A channel that was closed is tried at once, as a message arrived there",
+            &[("channel", "which")],
+            202,
+            "RetriedView",
+        ),
         post("/look", "Everything is looked at now", &[], 202, "LookView"),
         post(&format!("{WORKLOAD}/look"), "What one workload runs is looked at now", &[], 202, "LookView"),
     ];
@@ -182,6 +189,9 @@ fn routes() -> Vec<Route> {
     all.push(("post", "/decisions".to_owned(), what, &[], Some("Decisions"), 200, "DecisionsView"));
     all
 }
+
+/// What is done to a channel, which has to be named.
+const OF_A_CHANNEL: [&str; 2] = ["/deliveries/retry", "/deliveries/open"];
 
 /// What a parameter may be: what is something else is answered 400.
 fn parameter_of(path: &str, name: &str) -> Value {
@@ -203,7 +213,7 @@ fn parameter_of(path: &str, name: &str) -> Value {
         }
         "text" => json!({"type": "string", "maxLength": 253}),
         "cursor" if of_letters => json!({"type": "string", "pattern": r"^([0-9]{1,13}\.[0-9]{1,15})?$"}),
-        "channel" if path == "/deliveries/retry" => json!({"type": "string", "minLength": 1}),
+        "channel" if OF_A_CHANNEL.contains(&path) => json!({"type": "string", "minLength": 1}),
         _ => json!({"type": "string"}),
     }
 }
@@ -219,7 +229,7 @@ fn as_it_was() -> Value {
 }
 
 fn operation((method, path, what, query, body, status, schema): &Route) -> Value {
-    let parameter = |name: &str, place: &str, what: &str| json!({"name": name, "in": place, "required": place == "path" || *path == "/deliveries/retry", "description": what, "schema": parameter_of(path, name)});
+    let parameter = |name: &str, place: &str, what: &str| json!({"name": name, "in": place, "required": place == "path" || OF_A_CHANNEL.contains(&path.as_str()), "description": what, "schema": parameter_of(path, name)});
     let of_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let of_path = of_path.map(|name| parameter(name, "path", name));
     let of_query = query.iter().map(|(name, what)| parameter(name, "query", what));

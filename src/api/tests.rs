@@ -163,7 +163,7 @@ impl Stage {
             registries: Arc::new(Vec::new),
             poll: Arc::new(|| Box::pin(async { crate::api::view::PollView::default() })),
             channels: Arc::new(Vec::new),
-            reopen: Arc::new(|_| false),
+            reopen: Arc::new(|channel| channel == "closed"),
             sequencer: Arc::clone(&told) as Arc<dyn Sequencer>,
             bounds: Bounds::default(),
             keys: key.into(),
@@ -323,6 +323,35 @@ async fn nobody_is_answered_who_is_not_signed_in_and_a_viewer_decides_nothing() 
         assert_eq!(stage.ask(Some(Role::Viewer), request, &of).await.0, 403, "{path}");
     }
     assert!(stage.told.asked.lock().unwrap().is_empty());
+}
+
+#[actix_web::test]
+async fn who_is_left_alone_for_a_wrong_setting_is_counted_apart_from_registries() {
+    let stage = Stage::new(&["web"]);
+    let counted = async || {
+        let health = stage.get("/health", "/health").await;
+        (health["settingsRefused"].as_u64(), health["registriesLeftAlone"].as_u64())
+    };
+    assert_eq!(counted().await, (Some(0), Some(0)));
+    let wrong = deployment("typo", &LinkKey::new(vec![7; 32]).unwrap());
+    let annotated = workload(&[("web", "registry.example.com/shop/web:1.0.0")], &[("strategy", "MINRO")]);
+    put(&stage.api.index, Workload { id: wrong.id, ..annotated });
+    assert_eq!(counted().await, (Some(1), Some(0)));
+}
+
+#[actix_web::test]
+async fn a_channel_that_works_is_opened_by_whoever_may_act_and_nothing_that_was_given_up_is_sent() {
+    let stage = Stage::new(&[]);
+    let path = "/deliveries/open";
+    let ask = async |role, query: &str| {
+        stage.ask(Some(role), TestRequest::post().uri(&format!("/api/v1{path}{query}")), path).await
+    };
+    assert_eq!(ask(Role::Viewer, "?channel=closed").await.0, 403);
+    assert_eq!(ask(Role::Approver, "").await.0, 400);
+    for (channel, was_closed) in [("closed", true), ("other", false)] {
+        let (status, said) = ask(Role::Approver, &format!("?channel={channel}")).await;
+        assert_eq!((status, &said["wasClosed"], &said["retried"]), (202, &json!(was_closed), &json!(0)));
+    }
 }
 
 #[actix_web::test]

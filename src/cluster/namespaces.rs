@@ -3,7 +3,7 @@
 //! Where Namespaces may not be read they say nothing, and a selector of them means none. Where they can't be read now nothing
 //! is known, so no workload is read before they can: one of them may say to leave its workloads alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ impl Following {
     /// The same, and what can't be read now is tried again `soon`.
     pub(super) async fn run_again_after(self, soon: Duration, mut stop: Stop) {
         let named = self.named.clone();
-        let mut reading = Reading { of: self, soon, failures: 0, is_told: false };
+        let mut reading = Reading { of: self, soon, failures: 0, is_told: false, missing: BTreeSet::new() };
         let follow = async {
             match &named {
                 Some(names) => reading.ask_again(names).await,
@@ -177,6 +177,8 @@ struct Reading {
     failures: u32,
     /// Whether that was said.
     is_told: bool,
+    /// Those that are named and not there, as it was said.
+    missing: BTreeSet<String>,
 }
 
 impl Reading {
@@ -186,6 +188,7 @@ impl Reading {
             let wait = match read(&self.of.client, Some(names), &self.of.metrics).await {
                 Ok(known) => {
                     self.hear();
+                    self.miss(names, &known);
                     self.tell(&known);
                     AGAIN
                 }
@@ -238,6 +241,7 @@ impl Reading {
                     self.hear();
                     if let Some(name) = object.metadata.name.as_deref() {
                         known.remove(name);
+                        tracing::info!(namespace = name, "a Namespace was deleted; its workloads are gone with it");
                     }
                 }
                 Some(Err(error)) => tokio::time::sleep(self.failed(&unread(&error))).await,
@@ -266,6 +270,22 @@ impl Reading {
         let that_counts = |reads_labels| Following::that_counts(known, reads_labels);
         self.of.index.inherit(|defaults| defaults.namespaces = that_counts(defaults.reads_labels()));
         self.of.state.become_state(NamespacesState::Known);
+    }
+
+    /// Says once of each that is named, and is not there any more or yet, and once that it is.
+    fn miss(&mut self, names: &[String], known: &Known) {
+        for name in names {
+            if known.contains_key(name.as_str()) {
+                if self.missing.remove(name) {
+                    tracing::info!(namespace = name, "the Namespace is there now, and its workloads are watched");
+                }
+            } else if self.missing.insert(name.clone()) {
+                tracing::warn!(
+                    namespace = name,
+                    "this Namespace is named to be watched, and does not exist: nothing is watched there until it does. Make it, or take it out of IMAGE_WATCHER_NAMESPACES, or of namespaces in the file"
+                );
+            }
+        }
     }
 
     /// They can be read.

@@ -25,6 +25,9 @@ pub struct Trouble {
     pub host: Option<String>,
     /// Jobs that failed and are tried again.
     pub retried: u64,
+    /// Of messages, all that wait for the channel, tried or not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waiting: u64,
     /// Jobs that wait because process after process died while it had them.
     pub suspect: u64,
     /// What one of these is about, the last that was touched.
@@ -34,6 +37,11 @@ pub struct Trouble {
     pub dead: u64,
     /// What failed last: a repository or a workload, and when and why.
     pub last: Failure,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One failure.
@@ -106,9 +114,12 @@ impl Groups {
         }
     }
 
-    /// What failed last comes first.
-    pub(super) fn sorted(self) -> Vec<Trouble> {
+    /// What failed last comes first. Beside it, how many jobs of each topic wait.
+    pub(super) fn sorted(self, waiting: &BTreeMap<String, u64>) -> Vec<Trouble> {
         let mut all: Vec<Trouble> = self.0.into_values().collect();
+        for trouble in all.iter_mut().filter(|trouble| trouble.host.is_none()) {
+            trouble.waiting = waiting.get(&trouble.topic).copied().unwrap_or_default();
+        }
         all.sort_by_key(|trouble| std::cmp::Reverse(trouble.last.at));
         all
     }

@@ -84,7 +84,11 @@ impl Registry for Shelf {
         let _ = self.answers.acquire().await;
         let tags = self.tags.lock().unwrap().clone();
         if tags.is_empty() {
-            return Err(RegistryError::Unauthorized { host: of.host().into(), refusal: Refusal::NoCredential });
+            return Err(RegistryError::Unauthorized {
+                host: of.host().into(),
+                refusal: Refusal::NoCredential,
+                whose: None,
+            });
         }
         if tags == ["unknown"] {
             let (repository, asked) = (of.to_string(), AskedAs::AsNobody);

@@ -105,6 +105,16 @@ impl Login {
         }
     }
 
+    /// Where what is shown is written, where it is known.
+    pub(super) fn whose(&self) -> Option<Whose> {
+        self.user()?;
+        match self {
+            Self::Nobody => None,
+            Self::Workload(user) => user.secret.clone().map(Whose::PullSecret),
+            Self::Operator(_) => Some(Whose::Operator),
+        }
+    }
+
     /// What is shown to the registry, if anything.
     pub(super) fn user(&self) -> Option<(&str, &Secret)> {
         match self {
@@ -123,6 +133,26 @@ impl Login {
     /// What a refusal means for who asks so: where nothing was shown, nothing was refused.
     pub(super) fn refused(&self, refusal: Refusal) -> Refusal {
         if self.user().is_some() { refusal } else { Refusal::NoCredential }
+    }
+}
+
+/// Where a credential is written: for whoever has to put another one there. Never what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A pull secret.
+    PullSecret(NamedSecret),
+    /// The operator's file, for the host.
+    Operator,
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PullSecret(secret) => write!(f, "that of {secret}"),
+            Self::Operator => f.write_str(
+                "that of the user that registries of the file that IMAGE_WATCHER_CONFIG names has for its host",
+            ),
+        }
     }
 }
 

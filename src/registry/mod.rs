@@ -56,7 +56,9 @@ pub use breaker::NO_ANSWER;
 pub use breaker::{LastFailure, UNTRUSTED};
 pub use challenge::{Led, leads};
 pub use client::{HttpRegistry, RegistryConfig};
-pub use credential::{Anonymous, Asked, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User};
+pub use credential::{
+    Anonymous, Asked, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User, Whose,
+};
 pub use host::RegistryHost;
 pub use labels::Labels;
 pub use links::{Next, next as next_page};
@@ -90,12 +92,14 @@ pub enum RegistryError {
         status: u16,
     },
     /// The registry wants a credential that we don't have, or refuses the one we have.
-    #[error("{host} {refusal}")]
+    #[error("{host} {refusal}{}", whose.as_ref().map(|whose| format!(" ({whose})")).unwrap_or_default())]
     Unauthorized {
         /// The registry.
         host: String,
         /// What it said, or why the credential was not sent.
         refusal: Refusal,
+        /// Where the credential is written that this is about, where one was to be shown.
+        whose: Option<Whose>,
     },
     /// It is not asked for a while.
     #[error("{host} {why}; it is asked again{}", at(*until))]
@@ -266,12 +270,14 @@ impl RegistryError {
         }
         let text = chain(self);
         let is_refused = matches!(self, Self::Unauthorized { refusal, .. } if !matches!(refusal, Refusal::Broken(_)));
+        let is_said =
+            matches!(self, Self::Unauthorized { whose: Some(_), .. }) && !credential.secrets().contains(", then ");
         match (self, credential.why_anonymous()) {
             (Self::Unauthorized { refusal: Refusal::NoCredential, .. }, Some(why)) => format!("{text}: {why}"),
             (Self::UnknownRepository { asked: Asked::AsNobody, .. }, Some(why)) if *why != Anonymous::NoneNamed => {
                 format!("{text}: {why}")
             }
-            (_, None) if is_refused && !credential.secrets().is_empty() => {
+            (_, None) if is_refused && !is_said && !credential.secrets().is_empty() => {
                 format!("{text}; tried: {}", credential.secrets())
             }
             _ => text.to_string(),

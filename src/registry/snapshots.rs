@@ -11,12 +11,17 @@ fn unknown(asked: Asked) -> RegistryError {
 }
 
 fn errors() -> Vec<RegistryError> {
-    let unauthorized = |refusal| RegistryError::Unauthorized { host: HOST.into(), refusal };
+    let unauthorized = |refusal| RegistryError::Unauthorized { host: HOST.into(), refusal, whose: None };
+    let pull = Whose::PullSecret(NamedSecret { namespace: "shop".into(), name: "pull".into() });
+    let of =
+        |whose| RegistryError::Unauthorized { host: HOST.into(), refusal: Refusal::Credential, whose: Some(whose) };
     let source = std::io::Error::other("connection refused");
     vec![
         unknown(Asked::AsWorkload),
         unauthorized(Refusal::NoCredential),
         unauthorized(Refusal::Credential),
+        of(pull),
+        of(Whose::Operator),
         unauthorized(Refusal::Forbidden),
         unauthorized(Refusal::ByTokenService),
         unauthorized(Refusal::TooLong),
@@ -87,7 +92,8 @@ fn errors_about_a_credential_that_was_not_shown() {
     ];
     let said = reasons.map(|why| {
         let told = |error: &RegistryError| format!("  {}\n", error.told_to(&Credential::anonymous(why.clone())));
-        let no_credential = RegistryError::Unauthorized { host: HOST.into(), refusal: Refusal::NoCredential };
+        let no_credential =
+            RegistryError::Unauthorized { host: HOST.into(), refusal: Refusal::NoCredential, whose: None };
         // Who was let in as the operator's user is not told that somebody else's is missing.
         let errors = [unknown(Asked::AsNobody), no_credential, unknown(Asked::AsOperator)];
         let told = errors.iter().map(told).collect::<Vec<_>>().concat();

@@ -99,7 +99,7 @@ impl HttpRegistry {
     fn logins(&self, host: &str, credential: &Credential) -> Result<Vec<Login>, RegistryError> {
         if let Chosen::Broken(secret) = credential.chosen() {
             let refusal = Refusal::Broken(secret.clone());
-            return Err(RegistryError::Unauthorized { host: host.to_owned(), refusal });
+            return Err(RegistryError::Unauthorized { host: host.to_owned(), refusal, whose: None });
         }
         let mut logins: Vec<Login> = credential.to_try().iter().cloned().map(Login::Workload).collect();
         if logins.is_empty() {

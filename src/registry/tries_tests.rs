@@ -188,6 +188,15 @@ async fn the_operators_user_asks_where_a_workload_has_none_and_helps_no_other() 
         told.ends_with("by the user that registries of the file that IMAGE_WATCHER_CONFIG names has for its host"),
         "{told}"
     );
+    // A password that was changed there: which one has to be changed here.
+    guarded.answers(&[("op", 401)]);
+    let told = list(&registry, &guarded, &asks).await.unwrap_err().to_string();
+    assert!(told.contains("refuses the credential in use (that of the user that registries of the file"), "{told}");
+    let named = NamedSecret { namespace: "shop".into(), name: "pull".into() };
+    let own =
+        User { scope: "shop/pull".into(), name: "a".into(), password: Secret::new("x".into()), secret: Some(named) };
+    let told = list(&registry, &guarded, &Credential::users([own])).await.unwrap_err().to_string();
+    assert!(told.ends_with("(that of the imagePullSecret pull in namespace shop)"), "{told}");
     guarded.asked();
     let elsewhere = Repository::parse(&format!("{}/web", guarded.host.replace("127.0.0.1", "localhost"))).unwrap();
     assert!(registry.tags(&elsewhere, &Credential::default(), &Wanted::everything()).await.is_err());

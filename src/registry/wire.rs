@@ -111,12 +111,13 @@ impl Question<'_> {
 
     /// The credential is missing or not accepted.
     pub(super) fn unauthorized(&self, refusal: Refusal) -> RegistryError {
-        RegistryError::Unauthorized { host: self.host().to_owned(), refusal }
+        RegistryError::Unauthorized { host: self.host().to_owned(), refusal, whose: None }
     }
 
     /// What it was shown is refused.
     pub(super) fn refused(&self, refusal: Refusal) -> RegistryError {
-        self.unauthorized(self.credential.refused(refusal))
+        let (host, refusal) = (self.host().to_owned(), self.credential.refused(refusal));
+        RegistryError::Unauthorized { host, refusal, whose: self.credential.whose() }
     }
 }
 

@@ -189,7 +189,7 @@ async fn check_and_doctor_name_it(ctx: &Ctx, open: &str, closed: &str) {
     let (account, own) = (ACCOUNT, ctx.namespace());
     let expected = format!(
         "  ok    namespace {open}: workloads are watched, 2 of them\n  \
-         set   namespace {open}: which imagePullSecrets its ServiceAccounts have may not be looked at, so pods that name none are asked for anonymously; rbac.pullSecrets of the chart or deploy/pull-secrets allows it\n  \
+         set   namespace {open}: which imagePullSecrets its ServiceAccounts have may not be looked at, so for pods that name none the user is asked as that registries of the file names for the host, or nobody; rbac.pullSecrets of the chart or deploy/pull-secrets allows it\n  \
          FAIL  namespace {closed}: may not get, list, watch, patch deployments, statefulsets, daemonsets, cronjobs; list jobs; create events: what can't be seen is left out\n        \
          remedy  grant it to the ServiceAccount {account} of namespace {own}: with Helm by {closed} in rbac.namespaces, or rbac.scope: cluster; \
          else kubectl -n {closed} apply -f deploy/namespace/role.yaml && kubectl -n {closed} create rolebinding image-watcher \

@@ -20,7 +20,11 @@ pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
     let failing = service.map(Service::failing).unwrap_or_default();
     let removed = failing.iter().filter(|trouble| trouble.host.is_none() && !is_configured(&trouble.topic));
     checks.extend(removed.map(removed_channel));
-    checks.push(if let Some(url) = &config.base_url {
+    let waits = service.is_some_and(|it| it.condition.configuration.after_restart.iter().any(|key| key == "baseUrl"));
+    checks.push(if waits {
+        let told = "they begin with what was in force at the start, and not with what the configuration says now";
+        Check::but("links", Result::Warn, told, "restart the pod: baseUrl is read at its start alone")
+    } else if let Some(url) = &config.base_url {
         Check::set(format!("links begin with {url}"))
     } else {
         let hint = "set it to the address that people reach";
@@ -114,7 +118,7 @@ fn removed_channel(trouble: &Trouble) -> Check {
 fn what(trouble: &Trouble) -> String {
     let mut parts = Vec::new();
     for (count, one, more) in [
-        (trouble.retried, "message waits", "messages wait"),
+        (trouble.waiting.max(trouble.retried), "message waits", "messages wait"),
         (trouble.dead, "message was given up", "messages were given up"),
     ] {
         if count > 0 {
@@ -149,6 +153,22 @@ mod tests {
             "topic": topic, "retried": retried, "suspect": 0, "dead": dead,
             "last": {"about": "shop/deploy/web", "at": "2026-01-02T00:00:00Z", "reason": "it answers 535"},
         }])
+    }
+
+    /// Faults x20-18 and x20-21: all that waits is counted, and what is in force is told.
+    #[test]
+    fn all_that_waits_is_counted_and_links_are_told_as_they_are_in_force() {
+        let mut troubles = failing("deliver:webhook", 2, 0);
+        troubles[0]["waiting"] = json!(12);
+        let mut service = said(&troubles, &json!({}));
+        let told = checks(&with_hook(), Some(&service)).remove(0).error.unwrap_or_default();
+        assert!(told.starts_with("12 messages wait"), "{told}");
+        let links = |service: &Service| {
+            checks(&config(&[("BASE_URL", "https://iw.example.com")]), Some(service)).pop().unwrap()
+        };
+        assert_eq!(links(&service).result, Result::Set);
+        service.condition.configuration.after_restart = vec!["baseUrl".into()];
+        assert_eq!(links(&service).result, Result::Warn);
     }
 
     #[test]

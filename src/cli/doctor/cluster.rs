@@ -191,7 +191,8 @@ impl Found {
     pub(super) fn namespace(&self, namespace: Option<&str>, bounds: &Bounds) -> Vec<Check> {
         let (name, remedy) = match namespace {
             Some(name) if self.gone.contains(name) => {
-                let hint = "mend IMAGE_WATCHER_NAMESPACES, or make the namespace";
+                let hint =
+                    "make the namespace, or take it out of IMAGE_WATCHER_NAMESPACES, or of namespaces in the file";
                 return vec![Check::but(format!("namespace {name}"), Result::Fail, "it does not exist", hint)];
             }
             Some(name) => (
@@ -347,7 +348,10 @@ impl Found {
         if named.is_empty() {
             return None;
         }
-        let error = format!("may not get {}: the registry is asked anonymously", named.join(", "));
+        let error = format!(
+            "may not get {}: the registry is asked as the user that registries of the file names for its host, or as nobody",
+            named.join(", ")
+        );
         let remedy = format!(
             "grant it to {}: with Helm by the namespace and the names in rbac.pullSecrets; else put the names into \
              deploy/pull-secrets/role.yaml and that account into its rolebinding.yaml, and apply both in that namespace",
@@ -360,8 +364,8 @@ impl Found {
         let is_one = |right: &Right| is_in(right, namespace) && right.object == Object::ServiceAccounts;
         self.secrets.iter().any(is_one).then(|| {
             Check::set(format!(
-                "{name}: which imagePullSecrets its ServiceAccounts have may not be looked at, so pods that name none are \
-                 asked for anonymously; rbac.pullSecrets of the chart or deploy/pull-secrets allows it"
+                "{name}: which imagePullSecrets its ServiceAccounts have may not be looked at, so for pods that name \
+                 none the user is asked as that registries of the file names for the host, or nobody; rbac.pullSecrets of the chart or deploy/pull-secrets allows it"
             ))
         })
     }

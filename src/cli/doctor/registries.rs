@@ -45,7 +45,8 @@ pub(super) fn checks(hosts: &Hosts, service: Option<&Service>, pod: &Pod) -> Vec
     if let Some(failed) = Some(more.iter().filter(|check| check.result == Result::Fail).count()).filter(|n| *n > 0) {
         checks.push(Check::but("other registries", Result::Fail, format!("{failed} more like these"), "see above"));
     }
-    if let Some(left_alone) = service.map(|service| service.condition.left_alone).filter(|count| *count > 0) {
+    if let Some(left_alone) = service.map(|service| service.condition.registries_left_alone).filter(|count| *count > 0)
+    {
         let error = format!(
             "{left_alone} of their hosts gave no answer several times in a row, and are left alone for up to ten minutes"
         );
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(checks(&of(2), None, &Pod::documented())[0].result, Result::Set);
         service.answered.insert("registry.example.com".into());
         assert_eq!(checks(&of(2), Some(&service), &Pod::documented())[0].result, Result::Ok);
-        service.condition.left_alone = 1;
+        service.condition.registries_left_alone = 1;
         assert!(checks(&of(2), Some(&service), &Pod::documented()).iter().any(|check| check.result == Result::Warn));
     }
 }

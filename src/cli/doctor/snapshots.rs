@@ -90,7 +90,7 @@ fn badly() -> Service {
     ];
     service.asked_anew = 12;
     service.closed = BTreeMap::from([("email".to_owned(), "refused".to_owned())]);
-    (service.condition.ready, service.condition.left_alone) = (false, 2);
+    (service.condition.ready, service.condition.registries_left_alone) = (false, 2);
     service.condition.configuration = crate::api::NotInForce {
         refused: vec!["/etc/iw.yaml:3:16: rules[0].mode: is none of AUTO_UPDATE, NOTIFICATION, DISABLED".into()],
         after_restart: vec!["channels".into(), "rules".into()],

@@ -27,7 +27,7 @@ impl Reports {
             tracing::info!(
                 namespace,
                 "ServiceAccounts may not be looked at: what pods pull with that name no imagePullSecrets is not known, and \
-                 their registries are asked without it; rbac.pullSecrets of the chart or deploy/pull-secrets allows it, and other namespaces are not reported"
+                 their registries are asked without it, as the user that registries of the file names for the host, or as nobody; rbac.pullSecrets of the chart or deploy/pull-secrets allows it, and other namespaces are not reported"
             );
         }
     }

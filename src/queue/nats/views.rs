@@ -212,7 +212,9 @@ impl Jobs {
     pub(super) fn troubles(&self) -> Troubles {
         let mut failed: Vec<&Row> = Vec::new();
         let mut last_done = BTreeMap::<String, DateTime<Utc>>::new();
+        let mut waiting = BTreeMap::<String, u64>::new();
         for (_, Known { row, .. }) in self.rows.all() {
+            *waiting.entry(row.topic.clone()).or_default() += u64::from(row.state == State::Ready);
             match row.state {
                 State::Done if row.error.is_none() => {
                     let last = last_done.entry(row.topic.clone()).or_default();
@@ -239,6 +241,6 @@ impl Jobs {
             let reason = Some(error.to_string());
             groups.count(topic, Err(RowError::Payload(error.into())), Fault::Dead, (sealed.met, reason));
         }
-        Troubles { failing: groups.sorted(), last_done }
+        Troubles { failing: groups.sorted(&waiting), last_done }
     }
 }

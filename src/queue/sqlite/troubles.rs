@@ -36,7 +36,16 @@ impl Store {
             let job = row::read(&topic, found.get(3)?, &payload);
             groups.count(&topic, job, fault(found)?, (moment(found.get(6)?), found.get(5)?));
         }
-        Ok(groups.sorted())
+        drop(rows);
+        drop(failed);
+        Ok(groups.sorted(&self.waiting_by_topic()?))
+    }
+
+    fn waiting_by_topic(&self) -> rusqlite::Result<BTreeMap<String, u64>> {
+        let mut waiting = self.connection.prepare_cached(
+            "SELECT topic, count(*) FROM job WHERE state = 'ready' AND topic <> 'look' GROUP BY topic",
+        )?;
+        waiting.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?.collect()
     }
 
     /// What was thrown away has an error still.
