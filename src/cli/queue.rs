@@ -1,6 +1,6 @@
 //! `image-watcher queue move`: takes all that a stopped service's queue holds to where it stands next.
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
@@ -10,8 +10,8 @@ use crate::ambient::Ambient;
 use crate::cli::document;
 use crate::config::Config;
 use crate::queue::StoreHandle;
-use crate::queue::moving::{Counted, Place, abandon, count, move_all};
-use crate::queue::nats::{NatsSettings, is_in_use};
+use crate::queue::moving::{Again, Counted, Patience, Place, abandon, count, move_all};
+use crate::queue::nats::{ExaminedBucket, NatsError, NatsSettings, examine, is_in_use};
 use crate::queue::sqlite::OpenError;
 
 #[derive(Debug, Args)]
@@ -89,50 +89,79 @@ pub(super) async fn queue(config: &Config, arguments: &QueueArguments) -> anyhow
          that of IMAGE_WATCHER_DATA",
     )?;
     let ambient = Ambient::system();
-    let (file, nats) = open(config, &settings, arguments.to, &ambient).await?;
+    let tell = |again: &Again<'_>| eprintln!("image-watcher: {again}");
+    let patience = Patience::new(&ambient, &tell);
+    let (file, nats) = (open_file(config, arguments, &ambient)?, open_nats(&settings, arguments, patience, &ambient).await?);
     let name_of_file = format!("the file in {}", config.data.display());
-    let servers = settings.servers.iter().map(url::Url::as_str).collect::<Vec<_>>().join(", ");
-    let name_of_nats = format!("the buckets {}-… of NATS at {servers}", settings.buckets);
-    let file = Place { queue: &file, name: &name_of_file };
-    let nats = Place { queue: &nats, name: &name_of_nats };
-    let (source, target) = match arguments.to {
-        Store::Nats => (file, nats),
-        Store::Sqlite => (nats, file),
+    let name_of_nats = name_of_nats(&settings);
+    let file = file.as_ref().map(|queue| Place { queue, name: &name_of_file, patience });
+    let nats = nats.as_ref().map(|queue| Place { queue, name: &name_of_nats, patience });
+    let (source, target, name_of_target) = match arguments.to {
+        Store::Nats => (file, nats, &name_of_nats),
+        Store::Sqlite => (nats, file, &name_of_file),
     };
+    let source = source.with_context(|| match arguments.to {
+        Store::Nats => format!("there is no queue in {}: look at IMAGE_WATCHER_DATA", config.data.display()),
+        Store::Sqlite => format!("there is no queue in {name_of_nats}: look at IMAGE_WATCHER_NATS_BUCKET"),
+    })?;
     if arguments.abandon {
         abandon(source).await?;
         return Ok((String::new(), format!("image-watcher: {} counts again as it is\n", source.name)));
     }
-    let counted =
-        if arguments.dry_run { count(source, target).await? } else { move_all(source, target, &ambient).await? };
-    let report = Report::of((source.name, target.name), arguments.dry_run, &counted);
+    let counted = match target {
+        Some(target) if !arguments.dry_run => move_all(source, target, &ambient).await?,
+        target => count(source, target).await?,
+    };
+    let report = Report::of((source.name, name_of_target), arguments.dry_run, &counted);
     Ok((report.print(arguments.output), report.summary(arguments.to)))
 }
 
-/// Both stores, where no service uses them.
-async fn open(
-    config: &Config,
+const STOP: &str = "stop it first, as by «kubectl scale deployment image-watcher --replicas=0», and wait until its pods are gone";
+
+/// Whether a store that is missing is made. One that is moved from has to be there.
+fn is_made(arguments: &MoveArguments, store: Store) -> bool {
+    arguments.to == store && !arguments.dry_run && !arguments.abandon
+}
+
+fn name_of_nats(settings: &NatsSettings) -> String {
+    let servers = settings.servers.iter().map(url::Url::as_str).collect::<Vec<_>>().join(", ");
+    format!("the buckets {}-… of NATS at {servers}", settings.buckets)
+}
+
+/// The file, where no service uses it; nothing where there is none and none is made.
+fn open_file(config: &Config, arguments: &MoveArguments, ambient: &Ambient) -> anyhow::Result<Option<StoreHandle>> {
+    if !is_made(arguments, Store::Sqlite) && !config.data.join("queue.db").exists() {
+        return Ok(None);
+    }
+    match StoreHandle::open(&config.data, ambient) {
+        Ok(file) => Ok(Some(file)),
+        Err(error @ OpenError::InUse(_)) => Err(error).context(format!("a service runs on the file: {STOP}")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The buckets, where no service uses them; nothing where there are none and none are made.
+async fn open_nats(
     settings: &NatsSettings,
-    to: Store,
+    arguments: &MoveArguments,
+    patience: Patience<'_>,
     ambient: &Ambient,
-) -> anyhow::Result<(StoreHandle, StoreHandle)> {
-    const STOP: &str = "stop it first, as by «kubectl scale deployment image-watcher --replicas=0», and wait until its \
-                        pods are gone";
-    let is_there = config.data.join("queue.db").exists();
-    ensure!(
-        to == Store::Sqlite || is_there,
-        "there is no queue in {}: look at IMAGE_WATCHER_DATA",
-        config.data.display()
-    );
-    let file = match StoreHandle::open(&config.data, ambient) {
-        Ok(file) => file,
-        Err(error @ OpenError::InUse(_)) => return Err(error).context(format!("a service runs on the file: {STOP}")),
-        Err(error) => return Err(error.into()),
-    };
+) -> anyhow::Result<Option<StoreHandle>> {
     if is_in_use(settings, ambient).await? {
         bail!("a service says that it uses the buckets {}-… of NATS: {STOP}", settings.buckets);
     }
-    Ok((file, StoreHandle::nats(settings.clone(), ambient).await?))
+    let name = name_of_nats(settings);
+    if !is_made(arguments, Store::Nats) {
+        let examined = patience.asks(&name, NatsError::passes, async || examine(settings, ambient).await).await?;
+        if examined.buckets?.iter().all(|bucket| matches!(bucket, ExaminedBucket::Missing { .. })) {
+            return Ok(None);
+        }
+    }
+    let open = async || match arguments.dry_run {
+        true => StoreHandle::nats_as_it_is(settings.clone(), ambient).await,
+        false => StoreHandle::nats(settings.clone(), ambient).await,
+    };
+    Ok(Some(patience.asks(&name, NatsError::passes, open).await?))
 }
 
 impl Report {

@@ -5,6 +5,7 @@
 //! arrived is found by its key and left as it is. The marks tell a service that is started on the wrong store, or too early.
 
 mod mover;
+mod patience;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{Announced, QueueError, SignIn, Topic, Urgency, Written, row};
 
 pub use mover::{Counted, MoveError, Place, abandon, count, move_all};
+pub use patience::{Again, Patience};
 
 /// What state a job is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

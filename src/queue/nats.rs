@@ -37,8 +37,8 @@ mod writer;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use async_nats::jetstream::{Context, ContextBuilder};
-use async_nats::{Client, rustls};
+use async_nats::jetstream::ContextBuilder;
+use async_nats::rustls;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use url::Url;
 
@@ -47,7 +47,7 @@ use super::handle::{MOST_WAITING, StoreHandle, Wakers};
 use super::replicas::{FarEnd, Replicas};
 use crate::ambient::Ambient;
 
-use bucket::{Bucket, CALL, Shape, hex};
+use bucket::{Bucket, CALL, Shape, Usage, hex};
 use connection::{Elsewhere, connect};
 pub use error::NatsError;
 pub use examined::{Examined, ExaminedBucket, examine};
@@ -97,6 +97,18 @@ impl StoreHandle {
     /// # Errors
     /// [`NatsError`] when no server is there, or when the buckets can't be used.
     pub async fn nats(settings: NatsSettings, ambient: &Ambient) -> Result<Self, NatsError> {
+        Self::on_nats(settings, Usage::Whole, ambient).await
+    }
+
+    /// Opens the queue that stands on NATS to read it: buckets have to be there, and nothing is dropped by itself.
+    ///
+    /// # Errors
+    /// [`NatsError`] when no server is there, or one of the buckets is missing or can't be used.
+    pub async fn nats_as_it_is(settings: NatsSettings, ambient: &Ambient) -> Result<Self, NatsError> {
+        Self::on_nats(settings, Usage::ReadOnly, ambient).await
+    }
+
+    async fn on_nats(settings: NatsSettings, usage: Usage, ambient: &Ambient) -> Result<Self, NatsError> {
         let (commands, waiting) = mpsc::channel(MOST_WAITING);
         let (wakers, given_up) = (Wakers::default(), Arc::<Notify>::default());
         let (opened, is_open) = oneshot::channel();
@@ -104,7 +116,7 @@ impl StoreHandle {
         let (pings, asked) = mpsc::channel(MOST_PINGS);
         let (replicas, far_end) = Replicas::connected();
         let ends = (wakers.clone(), Arc::clone(&given_up), Arc::clone(&moved));
-        let opening = open(settings, ambient.clone(), (waiting, far_end), ends);
+        let opening = open((settings, usage), ambient.clone(), (waiting, far_end), ends);
         // A runtime of its own, so that what it says of itself does not wait for anything else that this process does.
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -127,14 +139,14 @@ impl StoreHandle {
             });
         };
         std::thread::Builder::new().name("queue-nats".into()).spawn(run).map_err(NatsError::Thread)?;
-        is_open.await.unwrap_or(Err(NatsError::Away))?;
+        is_open.await.unwrap_or_else(|_| Err(NatsError::Thread(std::io::Error::other("it ended at once"))))?;
         let store = Self::new(commands, None, wakers, given_up).pinged_at(pings);
         Ok(store.beside(replicas).moved_as_told(moved))
     }
 }
 
 async fn open(
-    settings: NatsSettings,
+    (settings, usage): (NatsSettings, Usage),
     ambient: Ambient,
     (commands, far_end): (mpsc::Receiver<Command>, FarEnd),
     (wakers, given_up, moved): (Wakers, Arc<Notify>, Arc<watch::Sender<Option<String>>>),
@@ -145,12 +157,17 @@ async fn open(
         return Err(NatsError::Old { found: client.server_info().version });
     }
     let context = ContextBuilder::new().timeout(CALL).ack_timeout(CALL).build(client.clone());
-    let open = async |shape| open_bucket((&client, &context), &settings, shape, &ambient).await;
+    let open = async |shape| {
+        let of = (settings.buckets.as_str(), settings.replicas);
+        Bucket::open((&client, &context), of, shape, usage, &ambient).await
+    };
     let (bucket, state, kept) = (open(JOBS).await?, open(STATE).await?, open(KEPT).await?);
     let mut of_state = Room::default();
     of_state.asked(&state.standing().await?);
     let tables = Tables { state, kept, room: Arc::new(Mutex::new(of_state)), ambient: ambient.clone() };
-    log_what_survives(&settings);
+    if usage == Usage::Whole {
+        log_what_survives(&settings);
+    }
     let me = hex(&ambient.bytes::<8>());
     let subject = format!("{}.alive", settings.buckets);
     let others = client.subscribe(subject.clone()).await.map_err(NatsError::refused("to be listened to"))?;
@@ -184,15 +201,6 @@ async fn open(
         writer.take_over(seen);
     }
     Ok((writer, telling))
-}
-
-async fn open_bucket(
-    of: (&Client, &Context),
-    settings: &NatsSettings,
-    shape: Shape,
-    ambient: &Ambient,
-) -> Result<Bucket, NatsError> {
-    Bucket::open(of, &settings.buckets, shape, settings.replicas, ambient).await
 }
 
 /// What a stored job survives, in one line: it depends on how the servers are set up.

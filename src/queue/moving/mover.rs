@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
-use super::{Beside, Mark, Movable, Part, StoredJob, Taken, What};
+use super::{Beside, Mark, Movable, Part, Patience, StoredJob, Taken, What};
 use crate::ambient::Ambient;
 use crate::domain::fleet::Brake;
 use crate::queue::{Announced, Announcements, Kept, QueueError, Records, Sightings, SignIn, SignIns, Written};
@@ -27,6 +27,8 @@ pub struct Place<'a, S> {
     pub queue: &'a S,
     /// As `the file in /data`.
     pub name: &'a str,
+    /// With which it is waited for.
+    pub patience: Patience<'a>,
 }
 
 /// How much of something there was, and what became of it.
@@ -104,21 +106,24 @@ impl<S> Clone for Place<'_, S> {
 impl<S> Copy for Place<'_, S> {}
 
 impl<S: Store> Place<'_, S> {
-    fn failed(self) -> impl Fn(QueueError) -> MoveError {
-        move |source| MoveError::Store { name: self.name.to_owned(), source }
+    /// Asks the store, again and again where it does not answer: whatever whoever moves it asks may be asked twice.
+    async fn asks<T>(self, ask: impl AsyncFn() -> Result<T, QueueError>) -> Result<T, MoveError> {
+        let passes = |error: &QueueError| matches!(error, QueueError::Store(_));
+        let answered = self.patience.asks(self.name, passes, ask).await;
+        answered.map_err(|source| MoveError::Store { name: self.name.to_owned(), source })
     }
 
-    async fn set_mark(self, mark: Mark) -> Result<(), MoveError> {
-        self.queue.set_mark(Some(mark)).await.map_err(self.failed())
+    async fn set_mark(self, mark: Option<Mark>) -> Result<(), MoveError> {
+        self.asks(async || self.queue.set_mark(mark.clone()).await).await
     }
 
     async fn mark(self) -> Result<Option<Mark>, MoveError> {
-        self.queue.mark().await.map_err(self.failed())
+        self.asks(async || self.queue.mark().await).await
     }
 
     async fn is_empty(self) -> Result<bool, MoveError> {
-        let jobs = self.queue.export_jobs(None, 1).await.map_err(self.failed())?;
-        let records = self.queue.export(Part::Records, None, 1).await.map_err(self.failed())?;
+        let jobs = self.asks(async || self.queue.export_jobs(None, 1).await).await?;
+        let records = self.asks(async || self.queue.export(Part::Records, None, 1).await).await?;
         Ok(jobs.items.is_empty() && jobs.sealed == 0 && records.items.is_empty() && records.sealed == 0)
     }
 }
@@ -152,11 +157,11 @@ impl Tally {
     }
 }
 
-/// Counts what there is to move. Nothing is written in either store.
+/// Counts what there is to move. Nothing is written in either store, and the target may be one that is not made yet.
 ///
 /// # Errors
 /// [`MoveError`] where it would not be moved either.
-pub async fn count<S: Store>(source: Place<'_, S>, target: Place<'_, S>) -> Result<Vec<Counted>, MoveError> {
+pub async fn count<S: Store>(source: Place<'_, S>, target: Option<Place<'_, S>>) -> Result<Vec<Counted>, MoveError> {
     judge(source, target).await?;
     let mut tally = Tally::new();
     each_page_of_jobs(source, async |jobs, sealed| {
@@ -177,7 +182,7 @@ pub async fn count<S: Store>(source: Place<'_, S>, target: Place<'_, S>) -> Resu
         })
         .await?;
     }
-    if source.queue.brake().await.map_err(source.failed())? != Brake::default() {
+    if source.asks(async || source.queue.brake().await).await? != Brake::default() {
         tally.of(What::Brake, |_| {});
     }
     Ok(tally.0)
@@ -194,26 +199,26 @@ pub async fn move_all<S: Store>(
 ) -> Result<Vec<Counted>, MoveError> {
     let (from, to, at) = (source.name.to_owned(), target.name.to_owned(), ambient.now());
     let arrived = |id: String, at: DateTime<Utc>| Mark::Arrived { id, from: from.clone(), at };
-    let id = match judge(source, target).await? {
+    let id = match judge(source, Some(target)).await? {
         Plan::End { id } => {
-            target.set_mark(arrived(id, at)).await?;
+            target.set_mark(Some(arrived(id, at))).await?;
             return Ok(Tally::new().0);
         }
         Plan::Continue { id } => id,
         Plan::Begin => {
             let id = format!("{:032x}", u128::from_le_bytes(ambient.bytes()));
-            source.set_mark(Mark::Leaving { id: id.clone(), to: to.clone(), at }).await?;
-            target.set_mark(Mark::Arriving { id: id.clone(), from: from.clone(), at, emptied: false }).await?;
+            source.set_mark(Some(Mark::Leaving { id: id.clone(), to: to.clone(), at })).await?;
+            target.set_mark(Some(Mark::Arriving { id: id.clone(), from: from.clone(), at, emptied: false })).await?;
             id
         }
     };
     if let Some(Mark::Arriving { emptied: false, .. }) = target.mark().await? {
-        target.queue.empty().await.map_err(target.failed())?;
-        target.set_mark(Mark::Arriving { id: id.clone(), from: from.clone(), at, emptied: true }).await?;
+        target.asks(async || target.queue.empty().await).await?;
+        target.set_mark(Some(Mark::Arriving { id: id.clone(), from: from.clone(), at, emptied: true })).await?;
     }
     let tally = take_all(source, target).await?;
-    source.set_mark(Mark::Left { id: id.clone(), to, at: ambient.now() }).await?;
-    target.set_mark(arrived(id, ambient.now())).await?;
+    source.set_mark(Some(Mark::Left { id: id.clone(), to, at: ambient.now() })).await?;
+    target.set_mark(Some(arrived(id, ambient.now()))).await?;
     Ok(tally)
 }
 
@@ -224,7 +229,7 @@ pub async fn move_all<S: Store>(
 pub async fn abandon<S: Store>(source: Place<'_, S>) -> Result<(), MoveError> {
     match source.mark().await? {
         Some(Mark::Arriving { from, .. }) => Err(MoveError::IsTarget { name: source.name.to_owned(), from }),
-        Some(Mark::Leaving { .. } | Mark::Left { .. }) => source.queue.set_mark(None).await.map_err(source.failed()),
+        Some(Mark::Leaving { .. } | Mark::Left { .. }) => source.set_mark(None).await,
         Some(Mark::Arrived { .. }) | None => Ok(()),
     }
 }
@@ -239,8 +244,12 @@ enum Plan {
     End { id: String },
 }
 
-async fn judge<S: Store>(source: Place<'_, S>, target: Place<'_, S>) -> Result<Plan, MoveError> {
-    let (from, to) = (source.mark().await?, target.mark().await?);
+async fn judge<S: Store>(source: Place<'_, S>, target: Option<Place<'_, S>>) -> Result<Plan, MoveError> {
+    let from = source.mark().await?;
+    let to = match target {
+        Some(target) => target.mark().await?,
+        None => None,
+    };
     let left = |to: &str, at: &DateTime<Utc>| MoveError::Left {
         from: source.name.to_owned(),
         to: to.to_owned(),
@@ -259,9 +268,13 @@ async fn judge<S: Store>(source: Place<'_, S>, target: Place<'_, S>) -> Result<P
         // Half of what another source has still; or the same, where moving back was begun and ended before the target was
         // marked.
         (_, Some(Mark::Arriving { .. })) | (Some(Mark::Leaving { .. }), Some(Mark::Left { .. })) => Ok(Plan::Begin),
-        (_, Some(Mark::Leaving { to, .. })) => Err(MoveError::IsSource { name: target.name.to_owned(), to }),
-        _ if target.is_empty().await? => Ok(Plan::Begin),
-        _ => Err(MoveError::NotEmpty(target.name.to_owned())),
+        (_, Some(Mark::Leaving { to, .. })) => {
+            Err(MoveError::IsSource { name: target.map(|target| target.name.to_owned()).unwrap_or_default(), to })
+        }
+        _ => match target {
+            Some(target) if !target.is_empty().await? => Err(MoveError::NotEmpty(target.name.to_owned())),
+            _ => Ok(Plan::Begin),
+        },
     }
 }
 
@@ -271,7 +284,7 @@ async fn take_all<S: Store>(source: Place<'_, S>, target: Place<'_, S>) -> Resul
         tally.sealed(What::Unreadable, sealed);
         for some in portions(jobs) {
             let whats: Vec<What> = some.iter().map(What::of).collect();
-            let taken = target.queue.take_over(some).await.map_err(target.failed())?;
+            let taken = target.asks(async || target.queue.take_over(some.clone()).await).await?;
             whats.into_iter().zip(taken).for_each(|(what, taken)| tally.took(what, taken));
         }
         Ok(())
@@ -282,20 +295,22 @@ async fn take_all<S: Store>(source: Place<'_, S>, target: Place<'_, S>) -> Resul
             tally.sealed(of_part(part), sealed);
             // The newest of one person is the last that is remembered.
             let beside = if part == Part::SignIns { 1 } else { SIDE_BY_SIDE };
-            let each = items.into_iter().map(|item| async move { (what(&item), take_over(target, item).await) });
+            let each = items.into_iter().map(|item| async move {
+                (what(&item), target.asks(async || take_over(target.queue, item.clone()).await).await)
+            });
             let mut all = futures_util::stream::iter(each).buffered(beside);
             while let Some((what, taken)) = all.next().await {
-                tally.took(what, taken.map_err(target.failed())?);
+                tally.took(what, taken?);
             }
             Ok(())
         })
         .await?;
     }
-    let brake = source.queue.brake().await.map_err(source.failed())?;
+    let brake = source.asks(async || source.queue.brake().await).await?;
     if brake != Brake::default() {
-        let is_there = target.queue.brake().await.map_err(target.failed())? == brake;
+        let is_there = target.asks(async || target.queue.brake().await).await? == brake;
         if !is_there {
-            target.queue.remember_brake(brake).await.map_err(target.failed())?;
+            target.asks(async || target.queue.remember_brake(brake.clone()).await).await?;
         }
         tally.took(What::Brake, if is_there { Taken::There } else { Taken::Moved });
     }
@@ -319,20 +334,34 @@ fn portions(jobs: Vec<StoredJob>) -> Vec<Vec<StoredJob>> {
     all
 }
 
-async fn take_over<S: Store>(target: Place<'_, S>, item: Beside) -> Result<Taken, QueueError> {
+async fn take_over(target: &impl Store, item: Beside) -> Result<Taken, QueueError> {
     match item {
-        Beside::Record { uid, written, gone } => take_record(target.queue, &uid, written, gone).await,
-        Beside::SignIn(sign_in) => take_sign_in(target.queue, sign_in).await,
-        Beside::Announced(announced) => take_announced(target.queue, announced).await,
-        Beside::Learnt { key, value, until } => {
-            let recalled = || target.queue.recall(&key);
-            if recalled().await.as_ref() == Some(&value) {
-                return Ok(Taken::There);
-            }
-            target.queue.keep(&key, value.clone(), until).await;
-            Ok(if recalled().await == Some(value) { Taken::Moved } else { Taken::TooLarge })
-        }
+        Beside::Record { uid, written, gone } => take_record(target, &uid, written, gone).await,
+        Beside::SignIn(sign_in) => take_sign_in(target, sign_in).await,
+        Beside::Announced(announced) => take_announced(target, announced).await,
+        Beside::Learnt { key, value, until } => take_learnt(target, &key, value, until).await,
     }
+}
+
+/// A store that does not answer keeps nothing and says nothing of it: so it is asked for something else before what it does not
+/// recall is given up.
+async fn take_learnt(
+    target: &impl Store,
+    key: &str,
+    value: String,
+    until: DateTime<Utc>,
+) -> Result<Taken, QueueError> {
+    if target.recall(key).await.as_ref() == Some(&value) {
+        return Ok(Taken::There);
+    }
+    for _ in 0..2 {
+        target.keep(key, value.clone(), until).await;
+        if target.recall(key).await.as_ref() == Some(&value) {
+            return Ok(Taken::Moved);
+        }
+        target.mark().await?;
+    }
+    Ok(Taken::TooLarge)
 }
 
 async fn take_record(target: &impl Store, uid: &str, written: Written, gone: bool) -> Result<Taken, QueueError> {
@@ -391,7 +420,7 @@ async fn each_page_of_jobs<S: Store>(
 ) -> Result<(), MoveError> {
     let mut after = None;
     loop {
-        let page = source.queue.export_jobs(after, MOST_AT_ONCE).await.map_err(source.failed())?;
+        let page = source.asks(async || source.queue.export_jobs(after, MOST_AT_ONCE).await).await?;
         each(page.items, page.sealed).await?;
         let Some(next) = page.next else { return Ok(()) };
         after = Some(next);
@@ -405,7 +434,7 @@ async fn each_page_of<S: Store>(
 ) -> Result<(), MoveError> {
     let mut after = None;
     loop {
-        let page = source.queue.export(part, after, MOST_AT_ONCE).await.map_err(source.failed())?;
+        let page = source.asks(async || source.queue.export(part, after, MOST_AT_ONCE).await).await?;
         each(page.items, page.sealed).await?;
         let Some(next) = page.next else { return Ok(()) };
         after = Some(next);

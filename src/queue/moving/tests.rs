@@ -117,8 +117,9 @@ pub(in crate::queue) async fn holds_all_beside(queue: &StoreHandle) {
     assert_eq!(queue.recall("schedule").await.as_deref(), Some("as it was"));
 }
 
-fn place<'a>(queue: &'a StoreHandle, name: &'a str) -> Place<'a, StoreHandle> {
-    Place { queue, name }
+/// A store with a name, which is waited for with the patience that is usual.
+pub(in crate::queue) fn place<'a>(queue: &'a StoreHandle, name: &'a str, ambient: &'a Ambient) -> Place<'a, StoreHandle> {
+    Place { queue, name, patience: Patience::new(ambient, &|_| {}) }
 }
 
 struct Two {
@@ -137,11 +138,11 @@ impl Two {
     }
 
     async fn there(&self) -> Result<Vec<Counted>, MoveError> {
-        move_all(place(&self.one, "the one"), place(&self.other, "the other"), &self.ambient).await
+        move_all(place(&self.one, "the one", &self.ambient), place(&self.other, "the other", &self.ambient), &self.ambient).await
     }
 
     async fn back(&self) -> Result<Vec<Counted>, MoveError> {
-        move_all(place(&self.other, "the other"), place(&self.one, "the one"), &self.ambient).await
+        move_all(place(&self.other, "the other", &self.ambient), place(&self.one, "the one", &self.ambient), &self.ambient).await
     }
 }
 
@@ -150,7 +151,7 @@ async fn a_dry_run_counts_and_writes_nothing() {
     let two = Two::open();
     fill(&two.one, 3, two.ambient.now()).await;
     let before = jobs(&two.one).await;
-    let all = count(place(&two.one, "the one"), place(&two.other, "the other")).await.unwrap();
+    let all = count(place(&two.one, "the one", &two.ambient), Some(place(&two.other, "the other", &two.ambient))).await.unwrap();
     let found = |what| counted(&all, what)[0];
     assert_eq!(What::ALL.map(found), [3, 4, 2, 0, 1, 1, 0, 3, 1, 1, 1, 1]);
     assert!(all.iter().all(|counted| [counted.moved, counted.there, counted.left] == [0; 3]));
@@ -238,10 +239,10 @@ async fn a_move_that_is_abandoned_leaves_the_source_as_it_was() {
     let two = Two::open();
     fill(&two.one, 1_200, two.ambient.now()).await;
     assert!(cut(two.there(), 12).await.is_none());
-    abandon(place(&two.one, "the one")).await.unwrap();
+    abandon(place(&two.one, "the one", &two.ambient)).await.unwrap();
     may_be_used(&two.one).await.unwrap();
     may_be_used(&two.other).await.unwrap_err();
-    let refused = abandon(place(&two.other, "the other")).await.unwrap_err();
+    let refused = abandon(place(&two.other, "the other", &two.ambient)).await.unwrap_err();
     assert!(matches!(refused, MoveError::IsTarget { .. }), "{refused}");
     // What arrived then is old, and makes way.
     let leased = two.one.lease(&email(), 1, &Sharing::in_order(10)).await.unwrap();

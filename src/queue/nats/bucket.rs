@@ -61,6 +61,15 @@ pub(super) struct Shape {
     pub(super) makes_way: bool,
 }
 
+/// What may be done with buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// All of it: they are made where they are missing, and what is over is dropped.
+    Whole,
+    /// They are read as they are.
+    ReadOnly,
+}
+
 /// A bucket. Clones share it.
 #[derive(Clone)]
 pub(super) struct Bucket {
@@ -70,6 +79,7 @@ pub(super) struct Bucket {
     kv: kv::Store,
     /// As it is made.
     wanted: Arc<Config>,
+    pub(super) usage: Usage,
     /// How often it was made anew, as somebody had deleted it.
     remade: Arc<AtomicU64>,
     ambient: Ambient,
@@ -123,28 +133,34 @@ pub(super) async fn within<T>(call: impl Future<Output = Result<T, NatsError>>) 
 }
 
 impl Bucket {
-    /// Opens a bucket, which is made where it is missing.
+    /// Opens a bucket, which is made where it is missing, if that may be.
     ///
     /// # Errors
     /// [`NatsError`] where it can't be made, or is there with other settings.
     pub(super) async fn open(
         (client, context): (&Client, &Context),
-        prefix: &str,
+        (prefix, replicas): (&str, usize),
         shape: Shape,
-        replicas: usize,
+        usage: Usage,
         ambient: &Ambient,
     ) -> Result<Self, NatsError> {
         let name = format!("{prefix}-{}", shape.name);
         let wanted = config(&name, shape, replicas);
         let failed = |source, passes| NatsError::Bucket { bucket: name.clone(), replicas, passes, source };
         let opened = async {
-            // It is made, or is there with these settings; with others it is refused, and then they are read.
-            let stream = match context.create_stream(wanted.clone()).await {
-                Ok(stream) => stream,
-                Err(refused) => {
-                    let passes = passes(&refused);
-                    context.get_stream(&wanted.name).await.map_err(|_| failed(refused.into(), passes))?
-                }
+            let stream = match usage {
+                Usage::ReadOnly => context.get_stream(&wanted.name).await.map_err(|it| {
+                    let passes = !standing::is_missing(&it.kind());
+                    failed(it.into(), passes)
+                })?,
+                // It is made, or is there with these settings; with others it is refused, and then they are read.
+                Usage::Whole => match context.create_stream(wanted.clone()).await {
+                    Ok(stream) => stream,
+                    Err(refused) => {
+                        let passes = passes(&refused);
+                        context.get_stream(&wanted.name).await.map_err(|_| failed(refused.into(), passes))?
+                    }
+                },
             };
             let differences = differences(&stream.cached_info().config, &wanted);
             if !differences.is_empty() {
@@ -155,7 +171,7 @@ impl Bucket {
         };
         let (stream, kv) = within(opened).await?;
         let (client, context, ambient) = (client.clone(), context.clone(), ambient.clone());
-        Ok(Self { client, context, stream, kv, wanted: Arc::new(wanted), remade: Arc::default(), ambient })
+        Ok(Self { client, context, stream, kv, wanted: Arc::new(wanted), usage, remade: Arc::default(), ambient })
     }
 
     /// How often it was made anew.

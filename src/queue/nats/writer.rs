@@ -17,7 +17,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::bucket::{Bucket, Following, Standing};
+use super::bucket::{Bucket, Following, Standing, Usage};
 use super::connection::Elsewhere;
 use super::error::failure;
 use super::jobs::Jobs;
@@ -211,8 +211,8 @@ impl Writer {
                         reply.send(self.empty().await.map_err(failure));
                     }
                 }
-                _ = upkeep.tick() => self.purge().await,
-                _ = look.tick() => {
+                _ = upkeep.tick(), if self.bucket.usage == Usage::Whole => self.purge().await,
+                _ = look.tick(), if self.bucket.usage == Usage::Whole => {
                     if Box::pin(self.read_mark()).await.is_none() {
                         self.look().await;
                     }

@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::{Config, Stream};
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
-use super::{Bucket, is_no_stream, within};
+use super::{Bucket, Usage, is_no_stream, within};
 use crate::queue::nats::error::NatsError;
 
 /// So many entries are dropped side by side.
@@ -37,7 +37,7 @@ impl Bucket {
         within(async {
             let stream = match self.context.get_stream(&self.wanted.name).await {
                 Ok(stream) => stream,
-                Err(error) if is_missing(&error.kind()) => self.make().await?,
+                Err(error) if is_missing(&error.kind()) && self.usage == Usage::Whole => self.make().await?,
                 Err(error) => return Err(NatsError::refused("to be asked about a bucket")(error)),
             };
             let info = stream.cached_info();
@@ -107,6 +107,6 @@ impl Bucket {
 }
 
 /// Whether there is no such stream.
-fn is_missing(error: &GetStreamErrorKind) -> bool {
+pub(super) fn is_missing(error: &GetStreamErrorKind) -> bool {
     matches!(error, GetStreamErrorKind::JetStream(error) if is_no_stream(error))
 }

@@ -6,7 +6,7 @@ use super::{Learnt, OfOne, Record, SignedIn, Tables, known, overwrite, written};
 use crate::domain::settings::Fingerprint;
 use crate::queue::command::MoveCommand;
 use crate::queue::moving::{Beside, Exported, Mark, Part};
-use crate::queue::nats::bucket::{Seen, Write};
+use crate::queue::nats::bucket::{Refused, Seen, Write};
 use crate::queue::nats::error::{NatsError, failure};
 use crate::queue::nats::jobs::moment;
 use crate::queue::{Answering, QueueError, SignIn, Written};
@@ -98,7 +98,10 @@ impl Tables {
         let expected = self.state.read(MARK).await?.revision;
         let write = Write { key: MARK.to_owned(), expected, value: None, lives: None };
         let gone = self.state.commit(&[write]).await;
-        gone.map(drop).map_err(|_| NatsError::Contended(self.state.name().to_owned()))
+        gone.map(drop).map_err(|refused| match refused {
+            Refused::Conflict => NatsError::Contended(self.state.name().to_owned()),
+            Refused::Failed(error) => error,
+        })
     }
 
     /// Drops all that is remembered but the mark.

@@ -3,12 +3,13 @@
 use super::*;
 use crate::domain::secret::{Renewable, Secret};
 use crate::queue::Kept as _;
-use crate::queue::moving::tests::{counted, cut, fill, holds_all_beside, jobs};
-use crate::queue::moving::{Counted, Mark, Movable as _, Place, StoredJob, StoredState, What, may_be_used, move_all};
+use crate::queue::moving::tests::{counted, cut, fill, holds_all_beside, jobs, place};
+use crate::queue::moving::{
+    Counted, Mark, Movable as _, MoveError, Patience, Place, StoredJob, StoredState, What, may_be_used, move_all,
+};
 
 async fn moved(from: &StoreHandle, to: &StoreHandle, ambient: &Ambient) -> Vec<Counted> {
-    let (source, target) = (Place { queue: from, name: "here" }, Place { queue: to, name: "there" });
-    move_all(source, target, ambient).await.unwrap()
+    move_all(place(from, "here", ambient), place(to, "there", ambient), ambient).await.unwrap()
 }
 
 /// As both stores have it: what is done is remembered without its text there.
@@ -32,7 +33,7 @@ async fn ten_thousand_jobs_go_to_nats_and_back_and_a_cut_doubles_nothing() {
     let before = comparable(jobs(&file).await);
     assert_eq!(before.len(), 10_008);
     for wakes in [9, 31] {
-        let places = (Place { queue: &file, name: "the file" }, Place { queue: &nats, name: "NATS" });
+        let places = (place(&file, "the file", &ambient), place(&nats, "NATS", &ambient));
         assert!(cut(move_all(places.0, places.1, &ambient), wakes).await.is_none(), "{wakes}");
     }
     let all = moved(&file, &nats, &ambient).await;
@@ -50,7 +51,7 @@ async fn ten_thousand_jobs_go_to_nats_and_back_and_a_cut_doubles_nothing() {
     nats.put(vec![look("new", ambient.now())]).await.unwrap();
     let before = comparable(jobs(&nats).await);
     assert!(
-        cut(move_all(Place { queue: &nats, name: "NATS" }, Place { queue: &file, name: "the file" }, &ambient), 20)
+        cut(move_all(place(&nats, "NATS", &ambient), place(&file, "the file", &ambient), &ambient), 20)
             .await
             .is_none()
     );
@@ -176,4 +177,46 @@ async fn where_nobody_may_say_that_it_lives_the_move_is_refused_and_the_service_
     assert!(said.contains("published on quiet.alive is not heard"), "{said}");
     let may = NatsSettings { buckets: "heard".into(), ..settings };
     assert!(examine(&may, &ambient).await.unwrap().alive.1);
+}
+
+/// As when a server is started anew, or a connection is made anew for any other reason.
+#[tokio::test]
+async fn a_connection_that_is_made_anew_is_waited_for_with_a_word_and_not_for_ever() {
+    let Some(mut server) = Server::start() else { return };
+    let (ambient, folder) = (Ambient::system(), tempfile::tempdir().unwrap());
+    let file = StoreHandle::open(folder.path(), &ambient).unwrap();
+    let nats = StoreHandle::nats(settings(&server, "blinks"), &ambient).await.unwrap();
+    fill(&file, 1_200, ambient.now()).await;
+    let before = comparable(jobs(&file).await);
+    let said = std::sync::Mutex::new(Vec::new());
+    let tell = |again: &crate::queue::moving::Again<'_>| said.lock().unwrap().push(again.to_string());
+    let with = |queue, name, patience| Place { queue, name, patience };
+    let patience = Patience::new(&ambient, &tell);
+    server.kill();
+    let short = patience.of(Duration::from_millis(200));
+    let refused = move_all(with(&file, "the file", short), with(&nats, "NATS", short), &ambient).await.unwrap_err();
+    assert!(matches!(refused, MoveError::Store { .. }), "{refused}");
+    assert!(said.lock().unwrap().is_empty());
+    let there = async { move_all(with(&file, "the file", patience), with(&nats, "NATS", patience), &ambient).await };
+    let comes_back = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        server.start_again();
+    };
+    let (there, ()) = tokio::join!(there, comes_back);
+    assert!(there.unwrap().iter().all(|it| it.found == it.moved + it.there && it.left == 0));
+    assert_eq!(comparable(jobs(&nats).await), before);
+    holds_all_beside(&nats).await;
+    // What is remembered beside the jobs is read while nobody is there.
+    server.kill();
+    let back = async { move_all(with(&nats, "NATS", patience), with(&file, "the file", patience), &ambient).await };
+    let comes_back = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        server.start_again();
+    };
+    let (back, ()) = tokio::join!(back, comes_back);
+    assert!(back.unwrap().iter().all(|it| it.found == it.moved + it.there && it.left == 0));
+    holds_all_beside(&file).await;
+    let said = said.into_inner().unwrap();
+    assert!(said.iter().all(|it| it.starts_with("NATS did not answer and is asked again in ")), "{said:?}");
+    assert!(said.len() >= 2, "{said:?}");
 }
