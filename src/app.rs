@@ -20,6 +20,7 @@ use actix_web::web::{self, Data};
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::access::{self, Access, Identity};
@@ -42,6 +43,7 @@ use crate::config::reload::{Reload, Reloaded};
 use crate::domain::approval::{Allows, LinkKeys};
 use crate::domain::declared::Declared;
 use crate::domain::event::{self, Job, Notice};
+use crate::domain::history::rfc3339;
 use crate::domain::reference::Repository;
 use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
@@ -55,11 +57,13 @@ use crate::notify::{
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::NotInUse;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Leased, MOST_NAMESPACES, NoQueue, Opening, Sharing, Slots, StoreHandle, Topic, Urgency};
+use crate::queue::{
+    Claim, Leased, MOST_NAMESPACES, NoQueue, Opening, Replicas, Sharing, Slots, StoreHandle, Topic, Urgency,
+};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::sightings::{expect_the_newest, keep_noting};
 use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
-use crate::registry::{Credential, HttpRegistry};
+use crate::registry::{Beside, Credential, HttpRegistry};
 use crate::release::{Background, Subject, TimedNotes, Workloads};
 use crate::stop::{Stop, signalled};
 use crate::telemetry::chain;
@@ -369,7 +373,8 @@ impl App {
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?, config.cluster.clone()));
-        let registry = Arc::new(config.registry(&outbound, &ambient, &metrics)?);
+        let registry = config.registry(&outbound, &ambient, &metrics)?;
+        let registry = Arc::new(registry.beside(beside(queue.replicas(), metrics.clone())));
         let releases = config.releases(&outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
         let (workloads, bounds) = (cluster.clone(), config.bounds());
         let releases = Arc::new(releases);
@@ -664,6 +669,7 @@ impl App {
                 mended.find(name).is_some_and(|channel| channel.gate().reopen(ticking.monotonic()))
             }),
             sequencer: Arc::new(self.reconciler.clone()),
+            between: self.between(),
             bounds: self.config.bounds(),
             keys: self.keys.clone(),
             pulse,
@@ -680,6 +686,22 @@ impl App {
             stop.raised().await;
         });
         api
+    }
+
+    /// What is wrong between replicas that share the queue.
+    fn between(&self) -> api::Report<String> {
+        let (holding, reconciler, ambient) = (self.holding.clone(), self.reconciler.clone(), self.ambient.clone());
+        Arc::new(move || {
+            let without = |since| {
+                format!(
+                    "no replica holds the Lease since {}: nobody follows the schedule or tells of dead letters, and messages that tell \
+                     no failure go out half a minute later",
+                    rfc3339(since)
+                )
+            };
+            let nobody = holding.nobody_since(ambient.now()).map(without);
+            nobody.into_iter().chain(reconciler.differs_from_others()).collect()
+        })
     }
 
     /// How the schedule does: the store knows, as another replica may follow it.
@@ -738,6 +760,21 @@ impl App {
         spawn(tasks, "waking", async move { reconciler.keep_waking(stop).await });
         let (reconciler, stop) = (self.reconciler.clone(), self.stop.clone());
         spawn(tasks, "told", async move { reconciler.keep_hearing(stop).await });
+        let (registry, heard, mut stop) = (Arc::clone(&self.registry), self.queue.replicas().hear(), self.stop.clone());
+        spawn(tasks, "registries told", async move {
+            let Some(mut heard) = heard else { return stop.raised().await };
+            loop {
+                tokio::select! {
+                    () = stop.raised() => return,
+                    text = heard.recv() => match text {
+                        Ok(text) => registry.hears(&text),
+                        // The others say it again when they are asked again.
+                        Err(RecvError::Lagged(_)) => {}
+                        Err(RecvError::Closed) => return stop.raised().await,
+                    }
+                }
+            }
+        });
     }
 
     /// Remembers that all of the cluster was looked at once, when it was.
@@ -805,6 +842,10 @@ impl App {
             when_looked: Arc::new(move || looked.ended(clock.monotonic(), clock.now())),
             ambient: self.ambient.clone(),
         };
+        if self.queue.replicas().are_possible() {
+            let (stands_by, holding, stop) = (gatherer.clone(), self.holding.clone(), self.stop.clone());
+            spawn(tasks, "stand-by", async move { stands_by.stand_by(|| holding.is_this_one(), stop).await });
+        }
         spawn_alone(tasks, "gather", self.holding.clone(), move |term| gatherer.clone().run(term));
     }
 
@@ -990,6 +1031,17 @@ impl Workloads for KubeCluster {
 async fn client(config: &Config) -> anyhow::Result<(kube::Client, String)> {
     let proxies = config.proxies.clone();
     Ok(crate::cluster::connect(&ClusterConfig { proxies, ..ClusterConfig::default() }).await?)
+}
+
+/// How the registry client knows other replicas, and tells them.
+fn beside(replicas: Replicas, metrics: Metrics) -> Beside {
+    let of = replicas.clone();
+    let tell = move |text| {
+        if of.are_possible() {
+            metrics.replica_news(of.tell(text).as_str(), 1);
+        }
+    };
+    Beside { number: Arc::new(move || replicas.number()), tell: Arc::new(tell) }
 }
 
 /// One look, within its deadline.

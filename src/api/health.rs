@@ -39,6 +39,9 @@ pub struct Condition {
     /// Since when and why no update is applied by itself, if none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// What is wrong between replicas that share a queue, if anything is: nobody holds the Lease, or they have different link keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub between_replicas: Vec<String>,
     /// What of the configuration's files is not in force, if anything.
     #[serde(default, skip_serializing_if = "NotInForce::is_nothing")]
     pub configuration: NotInForce,
@@ -74,6 +77,7 @@ pub(super) async fn health<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReques
             .await
             .stopped
             .map(|stopped| format!("since {}: {stopped}", rfc3339(stopped.since))),
+        between_replicas: (api.between)(),
         configuration: api.in_force.missing(),
         queue,
         queue_error,

@@ -82,6 +82,7 @@ pub(crate) fn api(
         channels: Arc::new(Vec::new),
         reopen: Arc::new(|_| false),
         sequencer: Arc::new(MadeUp(looks)),
+        between: Arc::new(Vec::new),
         bounds: Bounds::default(),
         keys,
         events: Events::new(&ambient, Stop::new().1),

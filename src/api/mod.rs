@@ -110,6 +110,8 @@ pub struct Api<Q> {
     pub registries: Report<RegistryView>,
     /// What decides, and knows what it came to.
     pub sequencer: Arc<dyn Sequencer>,
+    /// What is wrong between replicas that share a queue, in words; nothing where there is one.
+    pub between: Report<String>,
     /// What settings of workloads are read under.
     pub bounds: Bounds,
     /// What records are signed by.

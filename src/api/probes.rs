@@ -92,6 +92,7 @@ impl<Q: QueueAdmin> Api<Q> {
         };
         let mut lines: String = self.scopes.states_since().into_iter().map(line).collect();
         lines.push_str(&self.queue_line().await);
+        lines.extend((self.between)().into_iter().map(|words| format!("[-]replicas: {words}\n")));
         let stopped = self.sequencer.brake().await.stopped;
         lines.extend(stopped.map(|it| format!("[-]automatic updates: stopped since {}: {it}\n", rfc3339(it.since))));
         lines

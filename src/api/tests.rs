@@ -165,6 +165,7 @@ impl Stage {
             channels: Arc::new(Vec::new),
             reopen: Arc::new(|channel| channel == "closed"),
             sequencer: Arc::clone(&told) as Arc<dyn Sequencer>,
+            between: Arc::new(Vec::new),
             bounds: Bounds::default(),
             keys: key.into(),
             events: Events::new(&ambient, stop),

@@ -91,7 +91,8 @@ pub(super) async fn queue(config: &Config, arguments: &QueueArguments) -> anyhow
     let ambient = Ambient::system();
     let tell = |again: &Again<'_>| eprintln!("image-watcher: {again}");
     let patience = Patience::new(&ambient, &tell);
-    let (file, nats) = (open_file(config, arguments, &ambient)?, open_nats(&settings, arguments, patience, &ambient).await?);
+    let (file, nats) =
+        (open_file(config, arguments, &ambient)?, open_nats(&settings, arguments, patience, &ambient).await?);
     let name_of_file = format!("the file in {}", config.data.display());
     let name_of_nats = name_of_nats(&settings);
     let file = file.as_ref().map(|queue| Place { queue, name: &name_of_file, patience });
@@ -116,7 +117,8 @@ pub(super) async fn queue(config: &Config, arguments: &QueueArguments) -> anyhow
     Ok((report.print(arguments.output), report.summary(arguments.to)))
 }
 
-const STOP: &str = "stop it first, as by «kubectl scale deployment image-watcher --replicas=0», and wait until its pods are gone";
+const STOP: &str =
+    "stop it first, as by «kubectl scale deployment image-watcher --replicas=0», and wait until its pods are gone";
 
 /// Whether a store that is missing is made. One that is moved from has to be there.
 fn is_made(arguments: &MoveArguments, store: Store) -> bool {
@@ -229,5 +231,63 @@ mod tests {
             Report::of(places, false, &left).print(Output::Json),
         ];
         insta::assert_snapshot!(told.join("──\n"));
+    }
+
+    /// Whoever counts only has nothing made: no bucket, no file, and what is there stays as it is.
+    #[tokio::test]
+    async fn a_dry_run_makes_nothing_and_drops_nothing() {
+        use crate::queue::nats::tests::peer::Server;
+        use crate::queue::{NewJob, Queue as _};
+
+        let Some(server) = Server::start() else { return };
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let config = |folder: &tempfile::TempDir| {
+            let variables = [
+                ("IMAGE_WATCHER_QUEUE", server.url().to_string()),
+                ("IMAGE_WATCHER_NATS_BUCKET", "mvx".into()),
+                ("IMAGE_WATCHER_LINK_KEY", "a link key of thirty-two bytes or more".into()),
+                ("IMAGE_WATCHER_DATA", folder.path().display().to_string()),
+            ];
+            let variables = variables.map(|(name, value)| (name.to_owned(), value)).into_iter();
+            Config::read(variables, &|_| Err(std::io::ErrorKind::NotFound.into()), chrono::DateTime::UNIX_EPOCH)
+                .unwrap()
+        };
+        let asked = |to, dry_run| {
+            let action = MoveArguments { to, dry_run, abandon: false, output: Output::Json };
+            QueueArguments { action: Action::Move(action) }
+        };
+        let buckets = async || {
+            let mut names = server.context().await.stream_names();
+            let mut all: Vec<String> = Vec::new();
+            while let Some(Ok(name)) = futures_util::StreamExt::next(&mut names).await {
+                all.push(name);
+            }
+            all.len()
+        };
+        let (full, empty) = (config(&folders[0]), config(&folders[1]));
+        let ambient = Ambient::system();
+        let file = StoreHandle::open(&full.data, &ambient).unwrap();
+        let job =
+            crate::domain::event::Job::Look(crate::domain::reference::Repository::parse("a.example/web").unwrap());
+        file.put(vec![NewJob::prompt(job, "", ambient.now())]).await.unwrap();
+        drop(file);
+        let looks = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["items"][0]["found"].clone();
+
+        let (text, told) = queue(&full, &asked(Store::Nats, true)).await.unwrap();
+        assert!(looks(&text) == 1 && told.contains("nothing was written"), "{text} {told}");
+        assert_eq!(buckets().await, 0);
+        let refused = queue(&empty, &asked(Store::Sqlite, true)).await.unwrap_err();
+        assert!(refused.to_string().starts_with("there is no queue in the buckets mvx-…"), "{refused}");
+        let refused = queue(&empty, &asked(Store::Sqlite, false)).await.unwrap_err();
+        assert!(refused.to_string().starts_with("there is no queue in the buckets mvx-…"), "{refused}");
+        assert_eq!(buckets().await, 0, "what is moved from has to be there");
+
+        queue(&full, &asked(Store::Nats, false)).await.unwrap();
+        assert_eq!(buckets().await, 3);
+        let (text, _) = queue(&empty, &asked(Store::Sqlite, true)).await.unwrap();
+        assert_eq!(looks(&text), 1);
+        assert!(!empty.data.join("queue.db").exists(), "no file is made either");
+        queue(&empty, &asked(Store::Sqlite, false)).await.unwrap();
+        assert!(empty.data.join("queue.db").exists());
     }
 }

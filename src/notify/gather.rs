@@ -10,7 +10,7 @@ use crate::ambient::Ambient;
 use crate::domain::event::{Delivery, Job, Notice, Told};
 use crate::domain::gathering::{Binding, Due, MOST_GATHERED, Moment, WINDOW, due, together};
 use crate::domain::trace::Trace;
-use crate::queue::{Gathering, Kept, NewJob, QueueError, Topic, Waiting};
+use crate::queue::{Gathering, ItemId, Kept, NewJob, QueueError, Topic, Waiting};
 use crate::stop::Stop;
 use crate::telemetry::chain;
 
@@ -18,6 +18,11 @@ use crate::telemetry::chain;
 const QUEUE_FAILED: Duration = Duration::from_secs(5);
 /// It is looked again after this time, as clocks are set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// Who stands by looks this often.
+const STAND_BY: Duration = Duration::from_secs(5);
+/// What should have gone out for so long is nobody's any more.
+const OVERDUE: Duration = Duration::from_secs(30);
 
 /// When the first look over all of the cluster had ended, if it has.
 pub type WhenLooked = Arc<dyn Fn() -> Option<DateTime<Utc>> + Send + Sync>;
@@ -63,6 +68,52 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
                 () = tokio::time::sleep(wait.clamp(Duration::from_millis(1), LONGEST_SLEEP)) => {}
             }
         }
+    }
+
+    /// Makes the messages that whoever is to make them does not, until `stop` is raised: what waits is never left to somebody who
+    /// is not there. `is_this_one` says whether that is this process, which does so by [`Self::run`] then.
+    pub async fn stand_by(self, is_this_one: impl Fn() -> bool, mut stop: Stop) {
+        let mut seen = None;
+        while !stop.is_raised() {
+            if is_this_one() {
+                seen = None;
+            } else if let Err(error) = self.step_in(&mut seen).await {
+                tracing::debug!(channel = self.channel, error = %chain(&error), "what waits to be told can't be read now");
+            }
+            tokio::select! {
+                () = stop.raised() => {}
+                () = tokio::time::sleep(STAND_BY) => {}
+            }
+        }
+    }
+
+    /// Makes messages if the same has been due for [`OVERDUE`] and nobody did. Two who do so at once make the same messages.
+    async fn step_in(&self, seen: &mut Option<(ItemId, Duration)>) -> Result<(), QueueError> {
+        let waiting = self.queue.gathered(&self.channel, MOST_GATHERED).await?;
+        let since: Vec<DateTime<Utc>> = waiting.iter().map(|item| item.since).collect();
+        let at = self.moment(None);
+        // As if something had just gone out: nobody lets anything wait for longer.
+        let at = Moment { last: Some(at.now), ..at };
+        let Some(oldest) = waiting.first().filter(|_| due(&since, at) == Due::Now) else {
+            *seen = None;
+            return Ok(());
+        };
+        let now = self.ambient.monotonic();
+        match seen {
+            Some((id, first)) if *id == oldest.id => {
+                if now.saturating_sub(*first) >= OVERDUE {
+                    self.compose(&waiting, at).await?;
+                    *seen = None;
+                    tracing::warn!(
+                        channel = self.channel,
+                        notices = waiting.len(),
+                        "who is to send what waits does not: it goes out all the same"
+                    );
+                }
+            }
+            _ => *seen = Some((oldest.id.clone(), now)),
+        }
+        Ok(())
     }
 
     /// Makes messages if it is time. How long nothing has to be done, and whether something new changes that.
@@ -189,6 +240,28 @@ mod tests {
         gatherer(&queue, &ambient, when_looked).step(&mut None).await.unwrap();
         let sent = queue.lease(&Topic::Deliver("chat".into()), 10, &Sharing::in_order(10)).await.unwrap().jobs;
         assert_eq!(sent.len(), 1, "{sent:?}");
+    }
+
+    /// Without a holder of the Lease nobody is to make messages, and people are told all the same.
+    #[tokio::test]
+    async fn what_nobody_sends_goes_out_half_a_minute_after_it_should_have() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Seconds(AtomicI64::new(0))));
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        let gatherer = gatherer(&queue, &ambient, Arc::new(|| Some(DateTime::UNIX_EPOCH)));
+        let gathered = crate::domain::event::Gathered { channel: "chat".into(), notice: notice(NoticeKind::Applied) };
+        queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
+        let (mut seen, topic) = (None, Topic::Deliver("chat".into()));
+        let told = async || queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs.len();
+        for second in 0..120 {
+            clock.0.store(second, Ordering::SeqCst);
+            gatherer.step_in(&mut seen).await.unwrap();
+            if told().await > 0 {
+                assert_eq!(second, 60, "a window, and half a minute");
+                return;
+            }
+        }
+        panic!("nobody is told");
     }
 
     /// Fault M7: somebody edits a setting fifteen times, and each edit asks about another version.

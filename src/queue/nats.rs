@@ -44,7 +44,7 @@ use url::Url;
 
 use super::command::Command;
 use super::handle::{MOST_WAITING, StoreHandle, Wakers};
-use super::replicas::{FarEnd, Replicas};
+use super::replicas::{Alive as Living, FarEnd, Replicas};
 use crate::ambient::Ambient;
 
 use bucket::{Bucket, CALL, Shape, Usage, hex};
@@ -114,9 +114,9 @@ impl StoreHandle {
         let (opened, is_open) = oneshot::channel();
         let moved = Arc::new(watch::Sender::new(None));
         let (pings, asked) = mpsc::channel(MOST_PINGS);
-        let (replicas, far_end) = Replicas::connected();
+        let (replicas, far_end, living) = Replicas::connected();
         let ends = (wakers.clone(), Arc::clone(&given_up), Arc::clone(&moved));
-        let opening = open((settings, usage), ambient.clone(), (waiting, far_end), ends);
+        let opening = open((settings, usage), ambient.clone(), (waiting, far_end, living), ends);
         // A runtime of its own, so that what it says of itself does not wait for anything else that this process does.
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -148,7 +148,7 @@ impl StoreHandle {
 async fn open(
     (settings, usage): (NatsSettings, Usage),
     ambient: Ambient,
-    (commands, far_end): (mpsc::Receiver<Command>, FarEnd),
+    (commands, far_end, living): (mpsc::Receiver<Command>, FarEnd, Living),
     (wakers, given_up, moved): (Wakers, Arc<Notify>, Arc<watch::Sender<Option<String>>>),
 ) -> Result<(Writer, Telling), NatsError> {
     let (connections, elsewhere) = (Arc::<AtomicU64>::default(), Elsewhere::default());
@@ -178,7 +178,7 @@ async fn open(
     let mut following = bucket.follow("").await?;
     let stands = following.read_to_end().await?;
     let seen = connections.load(Ordering::Relaxed);
-    let alive = Alive { client, subject, me: me.clone(), others, connections, seen, elsewhere, is_deaf: false };
+    let alive = Alive { living, client, subject, me: me.clone(), others, connections, seen, elsewhere, is_deaf: false };
     let jobs = Jobs::new(me, ambient.clone());
     let mut writer = Writer {
         jobs,
@@ -226,4 +226,4 @@ fn log_what_survives(settings: &NatsSettings) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

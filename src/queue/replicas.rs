@@ -1,8 +1,11 @@
 //! What replicas tell one another of that is worth nothing later, as what a look came to. It is stored nowhere: who is away
 //! misses it, and learns the same by the next.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc};
 
 /// The most that waits to be told, and to be heard by each who listens; what comes then is lost.
@@ -18,6 +21,41 @@ pub struct Replicas(Option<Lines>);
 struct Lines {
     out: mpsc::Sender<String>,
     heard: broadcast::Sender<Arc<str>>,
+    alive: Alive,
+}
+
+/// How many replicas live, this one among them.
+#[derive(Clone, Debug)]
+pub(super) struct Alive(Arc<AtomicU32>);
+
+impl Alive {
+    /// So many were heard lately.
+    pub(super) fn are(&self, number: usize) {
+        self.0.store(u32::try_from(number).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+}
+
+/// What became of something that others were to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// It goes out, or there is nobody to be told.
+    Told,
+    /// It is longer than what is told at once.
+    TooLong,
+    /// Too much waits to go out.
+    TooMuch,
+}
+
+impl Telling {
+    /// A word for numbers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Told => "told",
+            Self::TooLong => "too_long",
+            Self::TooMuch => "too_much",
+        }
+    }
 }
 
 /// The other end: what is told here goes out, and what others tell comes in.
@@ -28,10 +66,19 @@ pub(super) struct FarEnd {
 }
 
 impl Replicas {
-    pub(super) fn connected() -> (Self, FarEnd) {
+    pub(super) fn connected() -> (Self, FarEnd, Alive) {
         let (out, telling) = mpsc::channel(MOST_WAITING);
         let (heard, _) = broadcast::channel(MOST_WAITING);
-        (Self(Some(Lines { out, heard: heard.clone() })), FarEnd { telling, heard })
+        let alive = Alive(Arc::new(AtomicU32::new(1)));
+        let lines = Lines { out, heard: heard.clone(), alive: alive.clone() };
+        (Self(Some(lines)), FarEnd { telling, heard }, alive)
+    }
+
+    /// How many live, this one among them, as far as they were heard in the last 15 seconds.
+    #[must_use]
+    pub fn number(&self) -> NonZeroU32 {
+        let number = self.0.as_ref().map_or(1, |lines| lines.alive.0.load(Ordering::Relaxed));
+        NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
     }
 
     /// Whether there may be any.
@@ -41,12 +88,16 @@ impl Replicas {
     }
 
     /// Tells them, as far as they listen, and waits for nobody.
-    pub fn tell(&self, text: String) {
-        if let Some(lines) = &self.0
-            && text.len() <= MOST_BYTES
-        {
-            // Too much waits, or the store has ended: nobody relies on being told.
-            let _ = lines.out.try_send(text);
+    #[must_use = "what is not told is to be counted"]
+    pub fn tell(&self, text: String) -> Telling {
+        let Some(lines) = &self.0 else { return Telling::Told };
+        if text.len() > MOST_BYTES {
+            return Telling::TooLong;
+        }
+        match lines.out.try_send(text) {
+            Err(TrySendError::Full(_)) => Telling::TooMuch,
+            // When the store has ended, so does the process.
+            Ok(()) | Err(TrySendError::Closed(_)) => Telling::Told,
         }
     }
 
@@ -68,7 +119,10 @@ impl FarEnd {
 /// Two processes that tell each other, for as long as what is between them runs.
 #[cfg(test)]
 pub(crate) fn pair() -> (Replicas, Replicas, impl Future<Output = ()>) {
-    let ((one, mut far), (other, mut beyond)) = (Replicas::connected(), Replicas::connected());
+    let ((one, mut far, alive), (other, mut beyond, also)) = (Replicas::connected(), Replicas::connected());
+    for each in [alive, also] {
+        each.are(2);
+    }
     let between = async move {
         loop {
             tokio::select! {
@@ -79,4 +133,25 @@ pub(crate) fn pair() -> (Replicas, Replicas, impl Future<Output = ()>) {
         }
     };
     (one, other, between)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_told_is_said_to_whoever_tells() {
+        let (replicas, _far, alive) = Replicas::connected();
+        assert_eq!(replicas.tell("x".repeat(MOST_BYTES + 1)), Telling::TooLong);
+        for _ in 0..MOST_WAITING {
+            assert_eq!(replicas.tell("x".into()), Telling::Told);
+        }
+        assert_eq!(replicas.tell("x".into()), Telling::TooMuch);
+        assert_eq!(Replicas::default().tell("x".into()), Telling::Told, "there is nobody");
+        assert_eq!((replicas.number().get(), Replicas::default().number().get()), (1, 1));
+        alive.are(3);
+        assert_eq!(replicas.number().get(), 3);
+        alive.are(0);
+        assert_eq!(replicas.number().get(), 1, "this one");
+    }
 }

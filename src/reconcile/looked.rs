@@ -9,13 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast::error::RecvError;
 
+use super::others::News;
 use super::{Reconciler, Target};
 use crate::domain::settings::Fingerprint;
 use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::Workload;
-use crate::stop::Stop;
 
 /// The most containers whose last look is remembered.
 const MOST: usize = 50_000;
@@ -36,7 +35,7 @@ struct All {
 
 /// What one look came to, as replicas tell one another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Told {
+pub(super) struct Told {
     place: Place,
     by: By,
     look: LastLook,
@@ -139,42 +138,25 @@ impl<Q, R, C> Reconciler<Q, R, C> {
     /// A look at the group of one.
     pub(super) fn looked_at_group(&self, (uid, container): (&str, &str), look: LastLook) {
         let told = Told { place: (uid.into(), container.into()), by: By::Group, look };
-        self.tell_replicas(&told);
-        self.1.looked.all().put(told);
+        self.1.looked.all().put(told.clone());
+        self.tell_replicas(&News::Look(told));
     }
 
     fn ended(&self, target: &Target, by: fn(At) -> By, end: End) {
         let (place, at, now) = (place(target), At::of(target), self.0.ambient.now());
-        let mut all = self.1.looked.all();
-        let look = all.ended((&place, at), end, now);
-        let told = Told { place, by: by(at), look };
-        self.tell_replicas(&told);
-        all.put(told);
+        let told = {
+            let mut all = self.1.looked.all();
+            let look = all.ended((&place, at), end, now);
+            let told = Told { place, by: by(at), look };
+            all.put(told.clone());
+            told
+        };
+        self.tell_replicas(&News::Look(told));
     }
 
-    fn tell_replicas(&self, told: &Told) {
-        if self.0.replicas.are_possible()
-            && let Ok(text) = serde_json::to_string(told)
-        {
-            self.0.replicas.tell(text);
-        }
-    }
-
-    /// Takes over what looks of other replicas come to, until the process is to end.
-    pub async fn keep_hearing(&self, mut stop: Stop) {
-        let Some(mut heard) = self.0.replicas.hear() else { return stop.raised().await };
-        loop {
-            let text = tokio::select! {
-                () = stop.raised() => return,
-                text = heard.recv() => text,
-            };
-            match text {
-                // What another version tells is left to the next look here.
-                Ok(text) => drop(serde_json::from_str(&text).map(|told: Told| self.1.looked.all().put(told))),
-                Err(RecvError::Lagged(missed)) => tracing::debug!(missed, "looks of other replicas were not heard"),
-                Err(RecvError::Closed) => return stop.raised().await,
-            }
-        }
+    /// Takes over what a look of another replica came to.
+    pub(super) fn looked_elsewhere(&self, told: Told) {
+        self.1.looked.all().put(told);
     }
 
     /// What the last look at a container came to, since the start: of a member what its group came to, when its own registry was

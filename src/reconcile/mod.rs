@@ -43,6 +43,7 @@ pub(crate) mod look_tests;
 mod looked;
 mod marks;
 mod notices;
+mod others;
 mod propose;
 mod records;
 mod repairs;
@@ -81,6 +82,7 @@ use family::Families;
 use group::Groups;
 use looked::Looked;
 use marks::{Marks, Turns};
+use others::Others;
 use repairs::Repairs;
 use siblings::Siblings;
 pub use standing::StandingStill;
@@ -189,6 +191,8 @@ struct Memory {
     brake: brake::Known,
     /// What the last looks came to.
     looked: Looked,
+    /// What other replicas say of themselves.
+    others: Others,
 }
 
 impl<Q, R, C> Clone for Reconciler<Q, R, C> {
@@ -233,6 +237,12 @@ pub enum StepError {
     /// The workload is another than the one for which the tags were read.
     #[error("the workload changed while its registry was asked")]
     Changed,
+    /// Another replica has the key that the record was signed with, and this one has not.
+    #[error(
+        "its record was signed with a link key that another replica has and this one has not, so it is left to that one: give all \
+         replicas the same keys in IMAGE_WATCHER_LINK_KEY"
+    )]
+    KeyElsewhere,
 }
 
 /// A step that is done, and when to look again if nothing happens before.
@@ -505,6 +515,7 @@ fn kind<'r>(error: &StepError, repository: &'r Repository) -> (&'r str, &'static
         StepError::Credential(_) => ("", "credential"),
         StepError::TooSlow(_) => (repository.host(), "no answer"),
         StepError::Changed => ("", "changed"),
+        StepError::KeyElsewhere => ("", "key_elsewhere"),
         StepError::Unlisted => ("", "unlisted"),
         StepError::TooMuch(_) => ("", "record_too_long"),
         StepError::NotRemembered => ("", "not_remembered"),

@@ -177,6 +177,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 }
                 return Ok(Believed::as_it_stands(*record));
             }
+            Opened::NotOurs(NotOurs::OtherKey)
+                if annotations::key(workload).is_some_and(|key| self.is_left_to_others(key)) =>
+            {
+                return Err(StepError::KeyElsewhere);
+            }
             opened => opened,
         };
         let newest = if mark.sequence > 0 { Some(self.newest(&workload.id.uid, mark.sequence).await?) } else { None };

@@ -344,7 +344,11 @@ impl HttpRegistry {
             StatusCode::TOO_MANY_REQUESTS => {
                 let now = self.ambient.now();
                 let told = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
-                self.wire.put_off(self.budgets.wait(question, told, now))
+                let error = self.budgets.wait(question, told, now);
+                if let RegistryError::Throttled { until: Some(until), .. } = &error {
+                    self.wire.beside.tell_of_wait(question.host(), question.credential.scope(), until.moment(), now);
+                }
+                self.wire.put_off(error)
             }
             // 501 is how some say that they know no HEAD.
             status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => question.no_answer(status),

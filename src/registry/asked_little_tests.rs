@@ -316,3 +316,52 @@ async fn a_single_page_that_may_be_full_is_read_again() {
     all.lock().unwrap().push("1.0.50".into());
     assert_eq!(listed().await, 51);
 }
+
+/// Two replicas: what one tells the other hears.
+#[tokio::test]
+async fn what_a_registry_allows_is_shared_by_replicas_and_who_is_asked_to_wait_tells_the_others() {
+    let asked = Arc::new(Mutex::new((0, false)));
+    let counted = Arc::clone(&asked);
+    let player = Player::start(move |_, _| {
+        let mut asked = counted.lock().unwrap();
+        asked.0 += 1;
+        if asked.1 { reply(429).with("Retry-After", "300") } else { tags(&ALL) }
+    })
+    .await;
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let beside = |number: u32| Beside {
+        number: Arc::new(move || NonZeroU32::new(number).unwrap()),
+        tell: {
+            let said = Arc::clone(&said);
+            Arc::new(move |text| said.lock().unwrap().push(text))
+        },
+    };
+    let ((one, one_clock, _), (other, clock, _)) = (client(&player, Some(12)), client(&player, Some(12)));
+    let (one, other) = (one.beside(beside(3)), other.beside(beside(3)));
+    for registry in [&one, &other] {
+        let ceiling = registry.report(&[])[0].ceiling.unwrap();
+        assert_eq!((ceiling.left, ceiling.limit), (4, 4), "a third of twelve");
+        while looked(registry, &player, &joe()).await.is_ok() {}
+    }
+    assert_eq!(asked.lock().unwrap().0, 8, "each its part");
+    for clock in [&one_clock, &clock] {
+        clock.set(120);
+    }
+    asked.lock().unwrap().1 = true;
+    looked(&one, &player, &joe()).await.unwrap_err();
+    let told = said.lock().unwrap().clone();
+    assert_eq!(told.len(), 1, "{told:?}");
+    other.hears("{\"keys\":[]}");
+    other.hears(&told[0]);
+    *asked.lock().unwrap() = (0, false);
+    let throttled = looked(&other, &player, &joe()).await.unwrap_err();
+    assert!(matches!(throttled, RegistryError::Throttled { why: Wait::Asked, .. }), "{throttled:?}");
+    assert_eq!(asked.lock().unwrap().0, 0, "it did not have to be told by the registry");
+    assert_eq!(said.lock().unwrap().len(), 1, "what was heard is not told on");
+    clock.set(419);
+    assert!(looked(&other, &player, &joe()).await.is_err());
+    clock.set(421);
+    looked(&other, &player, &joe()).await.unwrap();
+    other.hears(&format!("{{\"asksToWait\":{{\"host\":\"{}\",\"scope\":\"\",\"seconds\":4000000000}}}}", player.host));
+    assert!(other.report(&[])[0].waits_until.unwrap() <= DateTime::UNIX_EPOCH + Duration::from_secs(421 + 3600));
+}

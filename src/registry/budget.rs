@@ -117,9 +117,21 @@ impl Budgets {
     /// Remembers that a host asked to wait, and says so.
     pub(super) fn wait(&self, question: Question<'_>, told: Option<RetryAfter>, now: DateTime<Utc>) -> RegistryError {
         let at = Backoff::seconds(5, LONGEST_WAIT, 2).next(1, told, now, 0.0);
-        self.change(question, now, |account| account.wait = Some((at, Wait::Asked)));
+        self.change((question.host(), question.credential.scope()), now, |account| {
+            account.wait = Some((at, Wait::Asked))
+        });
         self.hold(question.host(), at, now);
         RegistryError::throttled(question.host(), at, Wait::Asked)
+    }
+
+    /// The same as another replica was told. What nobody makes us wait for by an answer, nobody does by word.
+    pub(super) fn wait_as_others(&self, (host, scope): (&str, &str), until: DateTime<Utc>, now: DateTime<Utc>) {
+        let until = until.min(now + TimeDelta::seconds(LONGEST_WAIT));
+        self.change((host, scope), now, |account| {
+            let until = account.wait.map_or(until, |(own, _)| own.max(until));
+            account.wait = Some((until, Wait::Asked));
+        });
+        self.hold(host, until, now);
     }
 
     /// Learns what is left. The answer that told it is good; where it is little, the next question waits.
@@ -128,7 +140,7 @@ impl Budgets {
             let one_more = Some(RetryAfter::at(told.one_more()));
             (Backoff::seconds(1, LONGEST_WAIT, 2).next(1, one_more, now, 0.0), Wait::LittleLeft)
         });
-        self.change(question, now, |account| {
+        self.change((question.host(), question.credential.scope()), now, |account| {
             account.told = Some(told);
             account.wait = wait.or(account.wait);
         });
@@ -201,8 +213,8 @@ impl Budgets {
         (told.min_by_key(|told| (told.left, told.limit)), waits.max_by_key(|(until, _)| *until))
     }
 
-    fn change(&self, question: Question<'_>, now: DateTime<Utc>, change: impl FnOnce(&mut Account)) {
-        let (host, scope) = (question.host(), question.credential.scope().to_owned());
+    fn change(&self, (host, scope): (&str, &str), now: DateTime<Utc>, change: impl FnOnce(&mut Account)) {
+        let scope = scope.to_owned();
         let mut accounts = self.accounts();
         accounts.retain(|account| {
             let waits = account.wait.is_some_and(|(until, _)| until > now);

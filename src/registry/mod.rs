@@ -8,6 +8,7 @@ mod ask;
 mod asked_little_tests;
 #[cfg(test)]
 mod behaviours;
+mod beside;
 mod breaker;
 mod budget;
 mod ceiling;
@@ -52,6 +53,7 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 
+pub use beside::Beside;
 pub use breaker::NO_ANSWER;
 pub use breaker::{LastFailure, UNTRUSTED};
 pub use challenge::{Led, leads};

@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 use tracing::Instrument as _;
 use url::Url;
 
+use super::beside::Beside;
 use super::breaker::{Breakers, Change, Key, LastFailure, Leave};
 use super::ceiling::Ceilings;
 use super::credential::Login;
@@ -205,6 +206,7 @@ pub(super) struct Wire {
     hosts: Hosts,
     breakers: Mutex<Breakers>,
     ceilings: Ceilings,
+    pub(super) beside: Beside,
     /// For one answer.
     deadline: Duration,
     ambient: Ambient,
@@ -222,7 +224,8 @@ impl Wire {
         let public = outbound.client(Reach::Public)?;
         let named = hosts.all().iter().map(|host| Named::new(host, outbound)).collect::<Result<_, _>>()?;
         let (breakers, ceilings) = (Mutex::default(), Ceilings::default());
-        Ok(Self { public, named, hosts, breakers, ceilings, deadline, ambient, observer })
+        let beside = Beside::default();
+        Ok(Self { public, named, hosts, breakers, ceilings, beside, deadline, ambient, observer })
     }
 
     pub(super) fn hosts(&self) -> &Hosts {
@@ -298,8 +301,10 @@ impl Wire {
         Err(question.unusable("others took all that its requestsPerMinute allows"))
     }
 
+    /// This replica's part of the operator's ceiling.
     fn ceiling_of(&self, Place(at): Place) -> Option<(Place, NonZeroU32)> {
-        Some((Place(at), self.hosts.all().get(at)?.requests_per_minute?))
+        let of_all = self.hosts.all().get(at)?.requests_per_minute?;
+        Some((Place(at), self.beside.part_of(of_all)))
     }
 
     /// The operator's ceiling for what is asked of a registry itself.

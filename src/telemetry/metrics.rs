@@ -143,6 +143,7 @@ pub struct Metrics {
     /// Whether what runs is what the configuration's files say.
     pub config_in_force: Gauge,
     trace_spans: Family<One, Counter>,
+    replica_news: Family<One, Counter>,
 }
 
 /// What takes milliseconds to a minute.
@@ -223,6 +224,7 @@ impl Metrics {
             config_refused: Counter::default(),
             config_in_force: Gauge::default(),
             trace_spans: Family::default(),
+            replica_news: Family::default(),
         };
         metrics.say_which_build();
         metrics.begin_at_zero();
@@ -265,6 +267,9 @@ impl Metrics {
         }
         for result in ["exported", "dropped"] {
             self.spans(result, 0);
+        }
+        for result in ["told", "too_long", "too_much", "missed"] {
+            self.replica_news(result, 0);
         }
     }
 
@@ -390,6 +395,11 @@ impl Metrics {
     pub fn spans(&self, result: &'static str, spans: usize) {
         let of = One { result: result.to_owned() };
         self.trace_spans.get_or_create(&of).inc_by(u64::try_from(spans).unwrap_or(u64::MAX));
+    }
+
+    /// Counts what replicas tell one another: told, or lost and why.
+    pub fn replica_news(&self, result: &'static str, number: u64) {
+        self.replica_news.get_or_create(&One { result: result.to_owned() }).inc_by(number);
     }
 
     /// Counts a request to the Kubernetes API.

@@ -75,7 +75,7 @@ pub(super) fn of_lease(missing: &MissingOfLease, asker: &Asker) -> Check {
         return Check::ok(format!("{what}: may be made, read and written"));
     }
     let told = format!(
-        "may not {}, so no message is sent, no replica follows the schedule, or does what else one does alone",
+        "may not {}, so no replica follows the schedule or does what else one does alone, and messages go out late",
         words(missing)
     );
     Check::but(what, Result::Fail, told, asker.of_lease(namespace, lease))

@@ -108,6 +108,14 @@ impl Candidate {
         self.held.map(|sent| sent + HELD)
     }
 
+    /// Whether this one or another is known to hold it at `now`: of another that was seen to renew it lately.
+    pub(super) fn is_held(&self, now: Duration) -> bool {
+        let renews = |(lease, since): &(Lease, Duration)| {
+            !lease.holder.is_empty() && lease.holder != self.me && now.saturating_sub(*since) < lease.lasts()
+        };
+        self.holds(now) || self.known.as_ref().is_some_and(renews)
+    }
+
     /// Who holds it, as was last seen; empty for nobody.
     pub(super) fn holder(&self) -> &str {
         self.known.as_ref().map_or("", |(lease, _)| &lease.holder)

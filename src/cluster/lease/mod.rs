@@ -8,7 +8,7 @@ mod candidate;
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use kube::api::{Api, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
 use serde_json::{Value, json};
@@ -29,6 +29,8 @@ pub const LEASE: &str = "image-watcher";
 const CALL: Duration = Duration::from_secs(4);
 /// Why it can't be read or written is said again after so many failures.
 const SAID_AGAIN: u32 = 100;
+/// A change of holders takes no longer, whatever becomes of the one before.
+const LONGEST_CHANGE: TimeDelta = TimeDelta::seconds(30);
 /// The most characters of a holder's name that are shown.
 const LONGEST_NAME: usize = 100;
 
@@ -62,6 +64,8 @@ pub fn pod_name() -> String {
 #[derive(Clone, Debug)]
 pub struct Holding {
     term: watch::Receiver<Option<Stop>>,
+    /// Since when no replica is known to be the one.
+    nobody: watch::Receiver<Option<DateTime<Utc>>>,
     stop: Stop,
 }
 
@@ -70,13 +74,26 @@ impl Holding {
     #[must_use]
     pub fn always(stop: Stop) -> Self {
         let (_, term) = watch::channel(Some(stop.clone()));
-        Self { term, stop }
+        let (_, nobody) = watch::channel(None);
+        Self { term, nobody, stop }
+    }
+
+    /// Whether this replica is the one now.
+    #[must_use]
+    pub fn is_this_one(&self) -> bool {
+        self.term.borrow().as_ref().is_some_and(|term| !term.is_raised())
+    }
+
+    /// Since when no replica is known to be the one, where that is for longer than a change of holders takes.
+    #[must_use]
+    pub fn nobody_since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.nobody.borrow().filter(|since| now - *since > LONGEST_CHANGE)
     }
 
     /// Waits until this replica is the one. Gives a flag that is raised when it is none any more, or nothing when the process
     /// is to end.
     pub async fn begins(&mut self) -> Option<Stop> {
-        let Self { term, stop } = self;
+        let Self { term, stop, .. } = self;
         let holds = term.wait_for(|term| term.as_ref().is_some_and(|term| !term.is_raised()));
         tokio::select! {
             biased;
@@ -117,6 +134,8 @@ pub struct Election {
     name: String,
     me: String,
     terms: Terms,
+    /// Since when nobody is known to hold it.
+    nobody: watch::Sender<Option<DateTime<Utc>>>,
     /// Why it last failed, and how often since it was said.
     failing: Option<(String, u32)>,
     ambient: Ambient,
@@ -140,9 +159,10 @@ impl Election {
         let (told, term) = watch::channel(None);
         metrics.holder.set(0);
         let terms = Terms { told, open: None };
+        let (nobody, is_nobodys) = watch::channel(None);
         (
-            Self { api, resource, name: name.to_owned(), me, terms, failing: None, ambient, metrics },
-            Holding { term, stop: stop.clone() },
+            Self { api, resource, name: name.to_owned(), me, terms, nobody, failing: None, ambient, metrics },
+            Holding { term, nobody: is_nobodys, stop: stop.clone() },
         )
     }
 
@@ -180,6 +200,14 @@ impl Election {
     /// Says what the candidate has become.
     fn follow(&mut self, candidate: &Candidate) {
         let holds = candidate.holds(self.ambient.monotonic());
+        let is_held = candidate.is_held(self.ambient.monotonic());
+        self.nobody.send_if_modified(|since| {
+            let is_news = since.is_none() != is_held;
+            if is_news {
+                *since = (!is_held).then(|| self.ambient.now());
+            }
+            is_news
+        });
         match (holds, self.terms.open.is_some()) {
             (true, false) => {
                 tracing::info!(
@@ -196,7 +224,7 @@ impl Election {
                     tracing::warn!(
                         lease = self.name,
                         "this replica holds the Lease no longer, as it could not renew it: until a replica takes it, nobody does \
-                         what one does alone"
+                         what one does alone, and messages go out later"
                     );
                 } else {
                     tracing::warn!(
@@ -313,8 +341,8 @@ impl Election {
                 tracing::error!(
                     lease = self.name,
                     error = words,
-                    "the Lease can't be read or written: without it no message is sent, and no replica follows the schedule or does \
-                     what else one does alone"
+                    "the Lease can't be read or written: while no replica has it, nobody follows the schedule or does what else one \
+                     does alone, and messages that tell no failure go out half a minute later"
                 );
                 1
             }
@@ -412,7 +440,8 @@ mod tests {
     async fn a_term_is_over_when_it_ends_or_the_process_does() {
         let (raise, stop) = Stop::new();
         let (told, term) = watch::channel(None);
-        let (mut terms, mut holding) = (Terms { told, open: None }, Holding { term, stop });
+        let (_, nobody) = watch::channel(None);
+        let (mut terms, mut holding) = (Terms { told, open: None }, Holding { term, nobody, stop });
         terms.begin();
         let mut first = holding.begins().await.unwrap();
         terms.end();

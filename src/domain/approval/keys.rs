@@ -109,6 +109,11 @@ impl LinkKeys {
     pub fn named(&self, name: &str) -> Option<&LinkKey> {
         std::iter::once(&self.signing).chain(&self.older).find(|key| key.id.0 == name)
     }
+
+    /// The names of all that are configured, as records have them. They tell nothing of the keys.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.signing).chain(&self.older).map(|key| key.id.0.as_str())
+    }
 }
 
 impl From<LinkKey> for LinkKeys {

@@ -345,12 +345,7 @@ async fn take_over(target: &impl Store, item: Beside) -> Result<Taken, QueueErro
 
 /// A store that does not answer keeps nothing and says nothing of it: so it is asked for something else before what it does not
 /// recall is given up.
-async fn take_learnt(
-    target: &impl Store,
-    key: &str,
-    value: String,
-    until: DateTime<Utc>,
-) -> Result<Taken, QueueError> {
+async fn take_learnt(target: &impl Store, key: &str, value: String, until: DateTime<Utc>) -> Result<Taken, QueueError> {
     if target.recall(key).await.as_ref() == Some(&value) {
         return Ok(Taken::There);
     }

@@ -36,7 +36,13 @@ pub struct Again<'a> {
 
 impl fmt::Display for Again<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} did not answer and is asked again in {} s: {}", self.name, self.wait.as_secs().max(1), chain(self.error))
+        write!(
+            f,
+            "{} did not answer and is asked again in {} s: {}",
+            self.name,
+            self.wait.as_secs().max(1),
+            chain(self.error)
+        )
     }
 }
 

@@ -118,7 +118,11 @@ pub(in crate::queue) async fn holds_all_beside(queue: &StoreHandle) {
 }
 
 /// A store with a name, which is waited for with the patience that is usual.
-pub(in crate::queue) fn place<'a>(queue: &'a StoreHandle, name: &'a str, ambient: &'a Ambient) -> Place<'a, StoreHandle> {
+pub(in crate::queue) fn place<'a>(
+    queue: &'a StoreHandle,
+    name: &'a str,
+    ambient: &'a Ambient,
+) -> Place<'a, StoreHandle> {
     Place { queue, name, patience: Patience::new(ambient, &|_| {}) }
 }
 
@@ -138,11 +142,21 @@ impl Two {
     }
 
     async fn there(&self) -> Result<Vec<Counted>, MoveError> {
-        move_all(place(&self.one, "the one", &self.ambient), place(&self.other, "the other", &self.ambient), &self.ambient).await
+        move_all(
+            place(&self.one, "the one", &self.ambient),
+            place(&self.other, "the other", &self.ambient),
+            &self.ambient,
+        )
+        .await
     }
 
     async fn back(&self) -> Result<Vec<Counted>, MoveError> {
-        move_all(place(&self.other, "the other", &self.ambient), place(&self.one, "the one", &self.ambient), &self.ambient).await
+        move_all(
+            place(&self.other, "the other", &self.ambient),
+            place(&self.one, "the one", &self.ambient),
+            &self.ambient,
+        )
+        .await
     }
 }
 
@@ -151,7 +165,9 @@ async fn a_dry_run_counts_and_writes_nothing() {
     let two = Two::open();
     fill(&two.one, 3, two.ambient.now()).await;
     let before = jobs(&two.one).await;
-    let all = count(place(&two.one, "the one", &two.ambient), Some(place(&two.other, "the other", &two.ambient))).await.unwrap();
+    let all = count(place(&two.one, "the one", &two.ambient), Some(place(&two.other, "the other", &two.ambient)))
+        .await
+        .unwrap();
     let found = |what| counted(&all, what)[0];
     assert_eq!(What::ALL.map(found), [3, 4, 2, 0, 1, 1, 0, 3, 1, 1, 1, 1]);
     assert!(all.iter().all(|counted| [counted.moved, counted.there, counted.left] == [0; 3]));

@@ -3,7 +3,7 @@ mod full;
 mod logins;
 mod moving;
 mod order;
-mod peer;
+pub(crate) mod peer;
 mod refused;
 mod remade;
 mod replicas;

@@ -27,6 +27,7 @@ use crate::ambient::Ambient;
 use crate::queue::command::{Command, MoveCommand};
 use crate::queue::handle::Wakers;
 use crate::queue::losses::PURGE;
+use crate::queue::replicas::Alive as Living;
 use crate::queue::reply::Reply;
 
 use commits::MOST_COMMANDS;
@@ -134,6 +135,8 @@ impl Turns {
 
 /// Who says that they live, and how this process does.
 pub(super) struct Alive {
+    /// Where it is said how many live.
+    pub(super) living: Living,
     pub(super) client: Client,
     pub(super) subject: String,
     pub(super) me: String,
@@ -188,7 +191,7 @@ impl Writer {
                 _ = again.tick(), if self.following.is_over => self.follow_again().await,
                 Some(heard) = self.alive.others.next() => {
                     if let Ok(name) = std::str::from_utf8(&heard.payload) {
-                        self.jobs.hear(name);
+                        self.alive.living.are(self.jobs.hear(name));
                     }
                 }
                 Some(_) = tasks.join_next() => {}

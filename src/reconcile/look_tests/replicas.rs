@@ -53,3 +53,50 @@ async fn a_look_at_another_image_than_runs_now_says_nothing_of_it() {
     updated.containers[0].image = "a.example/web:1.0.2".into();
     assert_eq!(stage.reconciler.last_look(&updated, "web"), None, "another has updated it");
 }
+
+/// As while one replica after another is started with a new key.
+#[tokio::test]
+async fn a_record_whose_key_another_replica_has_is_left_to_it_and_asked_anew_when_nobody_has_it() {
+    let (here, there, between) = pair();
+    let pod = workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
+    let mut stage = Stage::new(pod, &["1.0.0", "1.0.1"]);
+    let parts = Parts::clone(&stage.reconciler.0);
+    let keys = LinkKey::new(vec![8; 32]).unwrap().into();
+    let other = Reconciler::new(Parts { standing_still: Arc::default(), replicas: there, keys, ..parts.clone() });
+    stage.reconciler = Reconciler::new(Parts { standing_still: Arc::default(), replicas: here, ..parts });
+    let (_raise, stop) = Stop::new();
+    let repository = Repository::parse("a.example/web").unwrap();
+    let asked = || stage.joe.0.lock().unwrap().len();
+    let goes = async {
+        // Both listen for as long as it takes to know who there is.
+        tokio::task::yield_now().await;
+        stage.clock.step(TimeDelta::seconds(20));
+        other.tell_replicas(&others::News::Keys { keys: other.0.keys.names().map(str::to_owned).collect() });
+        other.look(&repository, "").await;
+        assert_eq!(asked(), 1);
+        let record = stage.workload().annotation("record").map(str::to_owned);
+        let key = other.0.keys.names().next().unwrap().to_owned();
+        while !stage.reconciler.is_left_to_others(&key) {
+            tokio::task::yield_now().await;
+        }
+        let left = stage.reconciler.look(&repository, "").await;
+        assert!(matches!(&left, Verdict::Retry { reason, .. } if reason.contains("another replica has")), "{left:?}");
+        assert!(stage.reconciler.differs_from_others().is_some());
+        assert_eq!(
+            (asked(), stage.workload().annotation("record").map(str::to_owned)),
+            (1, record),
+            "it is the other's"
+        );
+        // It says nothing any more.
+        stage.clock.step(TimeDelta::seconds(16));
+        stage.look().await;
+        assert_eq!(asked(), 2, "nobody has the key: it is asked anew");
+        stage.clock.step(TimeDelta::seconds(1300));
+        assert_eq!(stage.reconciler.differs_from_others(), None);
+    };
+    tokio::select! {
+        done = tokio::time::timeout(Duration::from_secs(20), goes) => done.expect("it ends"),
+        () = stage.reconciler.keep_hearing(stop) => panic!("it is not told to end"),
+        () = between => panic!("both are there"),
+    }
+}

@@ -249,3 +249,23 @@ fn at_rest_the_holder_renews_and_the_others_read_now_and_then() {
     }
     assert!(requests.iter().all(|sent| (120..=200).contains(sent)), "{requests:?}");
 }
+
+#[test]
+fn whose_lease_it_is_is_known_for_as_long_as_it_is_renewed() {
+    let at = Duration::from_secs;
+    let mut candidate = Candidate::new("me".into());
+    assert!(!candidate.is_held(at(0)), "nothing was read");
+    let of = |holder: &str, renewed: &str| {
+        Some(Lease { holder: holder.into(), renewed: Some(renewed.into()), ..Lease::default() })
+    };
+    candidate.saw(of("other", "1"), at(1), 0.0);
+    assert!(candidate.is_held(at(15)) && !candidate.is_held(at(16)), "nobody renews it");
+    candidate.saw(of("other", "2"), at(16), 0.0);
+    assert!(candidate.is_held(at(30)));
+    candidate.saw(of("", "3"), at(31), 0.0);
+    assert!(!candidate.is_held(at(31)), "it was given back");
+    candidate.saw_nothing(at(32), 0.0);
+    assert!(!candidate.is_held(at(60)), "it can't be read");
+    candidate.wrote(Ok(Lease { holder: "me".into(), ..Lease::default() }), at(60), at(61), 0.0);
+    assert!(candidate.is_held(at(69)) && !candidate.is_held(at(70)));
+}

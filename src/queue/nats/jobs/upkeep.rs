@@ -17,11 +17,12 @@ use crate::queue::nats::rows::Known;
 const SILENCE: Duration = Duration::from_secs(15);
 
 impl Jobs {
-    /// A process says that it lives.
-    pub(in crate::queue::nats) fn hear(&mut self, name: &str) {
+    /// A process says that it lives. How many do, this one among them.
+    pub(in crate::queue::nats) fn hear(&mut self, name: &str) -> usize {
         let now = self.ambient.monotonic();
         self.heard.retain(|_, at| now.saturating_sub(*at) < SILENCE);
         self.heard.insert(name.to_owned(), now);
+        self.heard.len() + usize::from(!self.heard.contains_key(&self.me))
     }
 
     /// Whether this process hears what it says itself, or could not have heard it yet.

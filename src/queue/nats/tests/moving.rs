@@ -51,9 +51,7 @@ async fn ten_thousand_jobs_go_to_nats_and_back_and_a_cut_doubles_nothing() {
     nats.put(vec![look("new", ambient.now())]).await.unwrap();
     let before = comparable(jobs(&nats).await);
     assert!(
-        cut(move_all(place(&nats, "NATS", &ambient), place(&file, "the file", &ambient), &ambient), 20)
-            .await
-            .is_none()
+        cut(move_all(place(&nats, "NATS", &ambient), place(&file, "the file", &ambient), &ambient), 20).await.is_none()
     );
     moved(&nats, &file, &ambient).await;
     assert_eq!(comparable(jobs(&file).await).len(), before.len());

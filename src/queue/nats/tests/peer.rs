@@ -9,7 +9,7 @@ use async_nats::jetstream::stream::Config;
 use url::Url;
 
 /// A server with JetStream, in a folder of its own. It ends with the test.
-pub(super) struct Server {
+pub(crate) struct Server {
     program: PathBuf,
     folder: tempfile::TempDir,
     port: u16,
@@ -33,7 +33,7 @@ fn program() -> Option<PathBuf> {
 
 impl Server {
     /// Starts one; nothing where it can't be built, which is said.
-    pub(super) fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         Self::start_with("")
     }
 
@@ -48,7 +48,7 @@ impl Server {
         Some(Self { program, folder, port, process, more: more.to_owned() })
     }
 
-    pub(super) fn url(&self) -> Url {
+    pub(crate) fn url(&self) -> Url {
         format!("nats://127.0.0.1:{}", self.port).parse().unwrap()
     }
 
@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// What an operator has of it.
-    pub(super) async fn context(&self) -> Context {
+    pub(crate) async fn context(&self) -> Context {
         async_nats::jetstream::new(async_nats::connect(self.url().as_str()).await.unwrap())
     }
 

@@ -1,6 +1,7 @@
 //! What replicas tell one another without storing it.
 
 use super::*;
+use crate::queue::Telling;
 
 #[tokio::test]
 async fn what_one_tells_all_others_of_the_same_buckets_hear_and_it_does_not() {
@@ -9,15 +10,19 @@ async fn what_one_tells_all_others_of_the_same_buckets_hear_and_it_does_not() {
     let stores = [open("told").await, open("told").await, open("told").await, open("other").await];
     let [one, two, three, stranger] = stores.each_ref().map(StoreHandle::replicas);
     let mut heard = [&one, &two, &three, &stranger].map(|it| it.hear().expect("there may be others"));
-    one.tell("of one".into());
+    assert_eq!(one.tell("of one".into()), Telling::Told);
     for other in [1, 2] {
         assert_eq!(&*heard[other].recv().await.unwrap(), "of one");
     }
-    two.tell("of\ntwo".into());
+    assert_eq!(two.tell("of\ntwo".into()), Telling::Told);
     assert_eq!(&*heard[0].recv().await.unwrap(), "of\ntwo", "what it told itself it has not heard");
-    stranger.tell("of a stranger".into());
-    three.tell("x".repeat(70 * 1024));
-    three.tell("of three".into());
+    assert_eq!(stranger.tell("of a stranger".into()), Telling::Told);
+    assert_eq!(three.tell("x".repeat(70 * 1024)), Telling::TooLong);
+    assert_eq!(three.tell("of three".into()), Telling::Told);
     assert_eq!(&*heard[0].recv().await.unwrap(), "of three", "neither what is too long nor what others tell");
     assert!(heard[3].try_recv().is_err());
+    while one.number().get() < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((one.number().get(), stranger.number().get()), (3, 1), "those that live");
 }
