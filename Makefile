@@ -19,6 +19,7 @@ demo: peers ## everything on this machine: control plane, registry, mail catcher
 
 test: peers ## all tests, against real peers
 	cargo test --locked
+	cargo test --locked -p nkeys
 
 test-chart: need ## the chart by Helm 3 and 4, commands of the documents, alerts and dashboard; builds Helm once, which takes minutes
 	@tests/peers/build.sh chart > /dev/null

@@ -311,6 +311,7 @@ impl Ground {
         let of = (self.namespace.as_str(), lease.as_str());
         let around = (self.ambient.clone(), self.metrics.clone());
         let (election, holding) = Election::new(self.client.clone(), of, &pod_name(), around, &self.stop);
+        let election = election.of_queue(self.queue.identity());
         spawn(tasks, "election", election.run(self.stop.clone()));
         holding
     }

@@ -697,7 +697,8 @@ async fn health_is_life_and_readiness() {
     let (api, _folder) = made_up::api(Index::default(), key.into(), made_up::Looks::default(), notes, ambient.clone());
     let scope = crate::cluster::Scope { namespace: None, kind: crate::domain::workload::Kind::Deployment };
     let (leave, leaving) = crate::stop::Stop::new();
-    let api = Api { scopes: Scopes::new([scope.clone()]).at(&ambient), leaving, ..api };
+    let between = Arc::new(|| vec!["no replica holds the Lease".to_owned()]);
+    let api = Api { scopes: Scopes::new([scope.clone()]).at(&ambient), leaving, between, ..api };
     let (scopes, pulse) = (api.scopes.clone(), api.pulse.clone());
     let here = IpAddr::from([127, 0, 0, 1]);
     let app = App::new().app_data(Data::new(api)).configure(|config| routes::<SqliteQueue>(config, here));
@@ -725,6 +726,7 @@ async fn health_is_life_and_readiness() {
         "[+]the queue's writer: answered 20 s ago",
         "[+]watch of deployments in all namespaces: ok (for 0 s)",
         "[+]queue: 0 waiting, 0 dead letters",
+        "[-]replicas: no replica holds the Lease",
         "ok",
     ];
     assert_eq!((status, verbose.lines().collect::<Vec<_>>()), (200, lines.to_vec()));

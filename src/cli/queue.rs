@@ -271,6 +271,11 @@ mod tests {
             crate::domain::event::Job::Look(crate::domain::reference::Repository::parse("a.example/web").unwrap());
         file.put(vec![NewJob::prompt(job, "", ambient.now())]).await.unwrap();
         drop(file);
+        // Its thread ends with what it does.
+        while matches!(StoreHandle::open(&full.data, &ambient), Err(OpenError::InUse(_))) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         let looks = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["items"][0]["found"].clone();
 
         let (text, told) = queue(&full, &asked(Store::Nats, true)).await.unwrap();

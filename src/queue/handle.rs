@@ -45,6 +45,8 @@ pub struct StoreHandle {
     /// Where it is asked whether the writer lives, if not as everything else.
     pings: Option<mpsc::Sender<Reply<()>>>,
     replicas: Replicas,
+    /// What tells the store from others of the same name.
+    identity: Option<String>,
     /// Where it is told that the queue was moved while it was in use.
     moved: Arc<watch::Sender<Option<String>>>,
 }
@@ -105,6 +107,7 @@ impl StoreHandle {
             given_up,
             pings: None,
             replicas: Replicas::default(),
+            identity: None,
             moved: Arc::new(watch::Sender::new(None)),
         }
     }
@@ -117,6 +120,17 @@ impl StoreHandle {
     /// The same, where other replicas can be told something.
     pub(super) fn beside(self, replicas: Replicas) -> Self {
         Self { replicas, ..self }
+    }
+
+    /// The same, where something tells the store from others of the same name.
+    pub(super) fn known_as(self, identity: Option<String>) -> Self {
+        Self { identity, ..self }
+    }
+
+    /// What tells the store from others of the same name, for as long as it stands; nothing for a file, which its folder tells.
+    #[must_use]
+    pub fn identity(&self) -> Option<String> {
+        self.identity.clone()
     }
 
     /// Who else may have this queue.

@@ -125,8 +125,8 @@ impl StoreHandle {
             };
             runtime.block_on(async {
                 match Box::pin(opening).await {
-                    Ok((writer, telling)) => {
-                        let _ = opened.send(Ok(()));
+                    Ok((writer, telling, identity)) => {
+                        let _ = opened.send(Ok(identity));
                         let turns = writer.turns.clone();
                         let beside = async { tokio::join!(turns.answer(asked), telling.run()) };
                         tokio::select! {
@@ -139,9 +139,10 @@ impl StoreHandle {
             });
         };
         std::thread::Builder::new().name("queue-nats".into()).spawn(run).map_err(NatsError::Thread)?;
-        is_open.await.unwrap_or_else(|_| Err(NatsError::Thread(std::io::Error::other("it ended at once"))))?;
+        let identity =
+            is_open.await.unwrap_or_else(|_| Err(NatsError::Thread(std::io::Error::other("it ended at once"))))?;
         let store = Self::new(commands, None, wakers, given_up).pinged_at(pings);
-        Ok(store.beside(replicas).moved_as_told(moved))
+        Ok(store.beside(replicas).known_as(identity).moved_as_told(moved))
     }
 }
 
@@ -150,7 +151,7 @@ async fn open(
     ambient: Ambient,
     (commands, far_end, living): (mpsc::Receiver<Command>, FarEnd, Living),
     (wakers, given_up, moved): (Wakers, Arc<Notify>, Arc<watch::Sender<Option<String>>>),
-) -> Result<(Writer, Telling), NatsError> {
+) -> Result<(Writer, Telling, Option<String>), NatsError> {
     let (connections, elsewhere) = (Arc::<AtomicU64>::default(), Elsewhere::default());
     let client = connect(&settings, (Arc::clone(&connections), elsewhere.clone()), &ambient).await?;
     if !connection::is_new_enough(&client) {
@@ -165,8 +166,10 @@ async fn open(
     let mut of_state = Room::default();
     of_state.asked(&state.standing().await?);
     let tables = Tables { state, kept, room: Arc::new(Mutex::new(of_state)), ambient: ambient.clone() };
+    let mut identity = None;
     if usage == Usage::Whole {
         log_what_survives(&settings);
+        identity = tables.identity().await;
     }
     let me = hex(&ambient.bytes::<8>());
     let subject = format!("{}.alive", settings.buckets);
@@ -184,6 +187,7 @@ async fn open(
         jobs,
         bucket,
         tables,
+        identity: identity.clone(),
         following,
         alive,
         commands,
@@ -200,7 +204,7 @@ async fn open(
     for seen in &stands {
         writer.take_over(seen);
     }
-    Ok((writer, telling))
+    Ok((writer, telling, identity))
 }
 
 /// What a stored job survives, in one line: it depends on how the servers are set up.

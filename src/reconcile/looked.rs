@@ -10,7 +10,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::others::News;
 use super::{Reconciler, Target};
 use crate::domain::settings::Fingerprint;
 use crate::domain::view::{CameTo, LastLook};
@@ -139,7 +138,7 @@ impl<Q, R, C> Reconciler<Q, R, C> {
     pub(super) fn looked_at_group(&self, (uid, container): (&str, &str), look: LastLook) {
         let told = Told { place: (uid.into(), container.into()), by: By::Group, look };
         self.1.looked.all().put(told.clone());
-        self.tell_replicas(&News::Look(told));
+        self.tell_replicas(&told);
     }
 
     fn ended(&self, target: &Target, by: fn(At) -> By, end: End) {
@@ -151,7 +150,16 @@ impl<Q, R, C> Reconciler<Q, R, C> {
             all.put(told.clone());
             told
         };
-        self.tell_replicas(&News::Look(told));
+        self.tell_replicas(&told);
+    }
+
+    /// Tells the others something, as far as they listen.
+    pub(super) fn tell_replicas(&self, news: &impl Serialize) {
+        if self.0.replicas.are_possible()
+            && let Ok(text) = serde_json::to_string(news)
+        {
+            self.0.metrics.replica_news(self.0.replicas.tell(text).as_str(), 1);
+        }
     }
 
     /// Takes over what a look of another replica came to.

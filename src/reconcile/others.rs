@@ -72,14 +72,6 @@ impl Known {
 }
 
 impl<Q, R, C> Reconciler<Q, R, C> {
-    pub(super) fn tell_replicas(&self, news: &News) {
-        if self.0.replicas.are_possible()
-            && let Ok(text) = serde_json::to_string(news)
-        {
-            self.0.metrics.replica_news(self.0.replicas.tell(text).as_str(), 1);
-        }
-    }
-
     /// Whether a record that was signed with this key is left to another replica, which has it as this one has not.
     pub(super) fn is_left_to_others(&self, key: &str) -> bool {
         if !self.0.replicas.are_possible() {

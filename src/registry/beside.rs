@@ -7,8 +7,6 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::client::HttpRegistry;
-
 /// The longest name of a host, and of a credential's scope, that is taken from another, bytes.
 const LONGEST: usize = 1024;
 
@@ -17,7 +15,7 @@ const LONGEST: usize = 1024;
 pub struct Beside {
     /// How many replicas live, this one among them.
     pub number: Arc<dyn Fn() -> NonZeroU32 + Send + Sync>,
-    /// Tells the others; what it is given goes to [`HttpRegistry::hears`] there.
+    /// Tells the others; what it is given goes to [`super::HttpRegistry::hears`] there.
     pub tell: Arc<dyn Fn(String) + Send + Sync>,
 }
 
@@ -65,20 +63,10 @@ enum News {
     },
 }
 
-impl HttpRegistry {
-    /// The same beside other replicas.
-    #[must_use]
-    pub fn beside(mut self, others: Beside) -> Self {
-        self.wire.beside = others;
-        self
-    }
-
-    /// Takes over what another replica tells of registries; anything else is passed over.
-    pub fn hears(&self, text: &str) {
-        let Ok(News::AsksToWait { host, scope, seconds }) = serde_json::from_str(text) else { return };
-        if host.len() <= LONGEST && scope.len() <= LONGEST {
-            let now = self.ambient.now();
-            self.budgets.wait_as_others((&host, &scope), now + TimeDelta::seconds(seconds.into()), now);
-        }
-    }
+/// Whom another replica says to be asked to wait: the host, the scope of the credential, and until when. Anything else that it
+/// tells is nothing here.
+pub(super) fn asked_to_wait(text: &str, now: DateTime<Utc>) -> Option<(String, String, DateTime<Utc>)> {
+    let News::AsksToWait { host, scope, seconds } = serde_json::from_str(text).ok()?;
+    let is_short = host.len() <= LONGEST && scope.len() <= LONGEST;
+    is_short.then(|| (host, scope, now + TimeDelta::seconds(seconds.into())))
 }

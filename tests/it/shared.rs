@@ -28,6 +28,7 @@ use crate::harness::watcher::{Watcher, WatcherBuilder, value};
 pub(crate) fn tests() -> Vec<Test> {
     tests![
         a_lease_goes_from_one_to_the_next_whatever_becomes_of_its_holder,
+        services_of_two_queues_have_a_lease_each_and_the_first_of_an_older_version_keeps_its_own,
         a_schedule_has_one_cycle_whoever_follows_it,
         fifty_presses_at_three_replicas_are_one_update,
         an_edit_that_three_replicas_see_is_not_looked_at_three_times,
@@ -57,10 +58,15 @@ struct Candidate {
 
 impl Candidate {
     fn new(ctx: &Ctx, name: &str) -> Self {
+        Self::of_queue(ctx, name, None)
+    }
+
+    fn of_queue(ctx: &Ctx, name: &str, queue: Option<&str>) -> Self {
         let (raise, stop) = Stop::new();
         let around = (Ambient::system(), Metrics::new());
         let (election, holding) =
             Election::new(ctx.client().clone(), (ctx.namespace(), "image-watcher"), name, around, &stop);
+        let election = election.of_queue(queue.map(str::to_owned));
         Self { holding, raise, task: tokio::spawn(election.run(stop)) }
     }
 
@@ -116,6 +122,32 @@ async fn a_lease_goes_from_one_to_the_next_whatever_becomes_of_its_holder(ctx: C
     leases.delete("image-watcher", &kube::api::DeleteParams::default()).await.expect("it is deleted");
     within("it is lost", term.raised()).await;
     third.begins("it is made anew").await;
+}
+
+/// Buckets of the same names, on two NATS.
+async fn services_of_two_queues_have_a_lease_each_and_the_first_of_an_older_version_keeps_its_own(ctx: Ctx) {
+    let leases: Api<Lease> = Api::namespaced(ctx.client().clone(), ctx.namespace());
+    let older = Candidate::new(&ctx, "older");
+    older.begins("it knows of no queues").await;
+    let newer = Candidate::of_queue(&ctx, "newer", Some("0a0a0a0a"));
+    let waits = tokio::time::timeout(Duration::from_secs(6), newer.holding.clone().begins()).await;
+    assert!(waits.is_err(), "an upgrade has one holder");
+    older.raise.raise();
+    newer.begins("it takes over").await;
+    let lease = leases.get("image-watcher").await.expect("the Lease");
+    let whose = lease.metadata.annotations.unwrap_or_default();
+    assert_eq!(whose.get("image-watcher/queue").map(String::as_str), Some("0a0a0a0a"));
+
+    let others = Candidate::of_queue(&ctx, "others", Some("0b0b0b0b"));
+    others.begins("its own").await;
+    let own = leases.get("image-watcher-0b0b0b0b").await.expect("its Lease").spec.expect("its spec");
+    assert!(own.holder_identity.unwrap_or_default().starts_with("others_"));
+    let beside = Candidate::of_queue(&ctx, "beside", Some("0b0b0b0b"));
+    let waits = tokio::time::timeout(Duration::from_secs(12), beside.holding.clone().begins()).await;
+    assert!(waits.is_err(), "one holder of each");
+    assert!(spec(&ctx).await.0.starts_with("newer_"));
+    others.raise.raise();
+    beside.begins("it takes over where it belongs").await;
 }
 
 // === three replicas ===

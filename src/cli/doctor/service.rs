@@ -232,6 +232,10 @@ pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Co
         }
         None => Check::ok("the queue answers"),
     });
+    for words in &condition.between_replicas {
+        let hint = "see «What one replica does alone» in docs/nats.md";
+        checks.push(Check::but("the replicas", Result::Warn, words, hint));
+    }
     if let Some(stopped) = &condition.stopped {
         let error = format!("stopped everywhere {stopped}");
         let hint = format!("look at what failed, then {}", pod.run("brake --resume"));
@@ -323,6 +327,17 @@ image_watcher_other_total{registry=\"e.example\",code=\"200\"} 1
         let told = told.iter().find(|check| check.result == Result::Warn).unwrap();
         assert!(told.error.as_ref().is_some_and(|error| error.contains("2 of the last 5 failed")), "{told:?}");
         assert!(told.hint.as_ref().is_some_and(|hint| hint.ends_with("/image-watcher brake --resume")), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_between_replicas_is_told() {
+        let config =
+            Config::read(std::iter::empty(), &|_| Err(std::io::ErrorKind::NotFound.into()), DateTime::UNIX_EPOCH);
+        let mut service = said(&serde_json::json!([]), &serde_json::json!({}));
+        service.condition.between_replicas = vec!["no replica holds the Lease".into()];
+        let told = checks(&Ok(service), &config.unwrap(), &Pod::documented());
+        let told = told.iter().find(|check| check.result == Result::Warn).unwrap();
+        assert_eq!(told.error.as_deref(), Some("no replica holds the Lease"));
     }
 
     #[test]

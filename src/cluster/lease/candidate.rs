@@ -17,6 +17,8 @@ const READ: Duration = Duration::from_secs(2);
 const SPREAD: Duration = Duration::from_secs(3);
 /// What failed is tried again after this time, and up to as much more.
 const AGAIN: Duration = Duration::from_secs(1);
+/// What was another queue's is left alone for so long after it was last renewed: its service may be between two processes.
+const ANOTHERS: Duration = Duration::from_secs(60);
 /// A Lease says itself how long it lasts; nobody waits longer than this for one.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -35,6 +37,8 @@ pub(super) struct Lease {
     pub(super) transitions: i32,
     /// How long it says that it lasts, seconds.
     pub(super) seconds: Option<i32>,
+    /// Whether it is that of another queue, which stands on another NATS.
+    pub(super) is_anothers: bool,
 }
 
 impl Lease {
@@ -44,6 +48,9 @@ impl Lease {
     }
 
     fn lasts(&self) -> Duration {
+        if self.is_anothers {
+            return ANOTHERS;
+        }
         let said = self.seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
         said.unwrap_or(LASTS).clamp(LASTS, LONGEST)
     }
@@ -88,6 +95,8 @@ pub(super) struct Candidate {
     known: Option<(Lease, Duration)>,
     /// Whether what is known was just read, and may be taken.
     takes: bool,
+    /// Whether another queue's service was seen to renew it.
+    is_anothers: bool,
     /// When the last renewal was sent that succeeded, while it is held.
     held: Option<Duration>,
     next: Duration,
@@ -95,7 +104,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     pub(super) fn new(me: String) -> Self {
-        Self { me, known: None, takes: false, held: None, next: Duration::ZERO }
+        Self { me, known: None, takes: false, is_anothers: false, held: None, next: Duration::ZERO }
     }
 
     /// Whether it holds the Lease at `now`.
@@ -108,10 +117,23 @@ impl Candidate {
         self.held.map(|sent| sent + HELD)
     }
 
+    /// Whether a service of another queue has it, and lives.
+    pub(super) fn is_anothers(&self) -> bool {
+        self.is_anothers
+    }
+
+    /// Whether it is that of another queue, whose service may live.
+    pub(super) fn may_be_anothers(&self) -> bool {
+        self.known.as_ref().is_some_and(|(lease, _)| lease.is_anothers)
+    }
+
     /// Whether this one or another is known to hold it at `now`: of another that was seen to renew it lately.
     pub(super) fn is_held(&self, now: Duration) -> bool {
         let renews = |(lease, since): &(Lease, Duration)| {
-            !lease.holder.is_empty() && lease.holder != self.me && now.saturating_sub(*since) < lease.lasts()
+            !lease.is_anothers
+                && !lease.holder.is_empty()
+                && lease.holder != self.me
+                && now.saturating_sub(*since) < lease.lasts()
         };
         self.holds(now) || self.known.as_ref().is_some_and(renews)
     }
@@ -151,9 +173,15 @@ impl Candidate {
         let since = |lease: &Lease| {
             self.known.as_ref().filter(|(known, _)| lease.is_unchanged(known)).map_or(now, |(_, since)| *since)
         };
+        self.is_anothers |= lease.as_ref().zip(self.known.as_ref()).is_some_and(|(lease, (known, _))| {
+            lease.is_anothers
+                && !lease.holder.is_empty()
+                && lease.holder == known.holder
+                && lease.renewed != known.renewed
+        });
         self.known = lease.map(|lease| (since(&lease), lease)).map(|(since, lease)| (lease, since));
         let over = self.known.as_ref().map_or(now, |(lease, since)| {
-            let is_free = lease.holder.is_empty() || lease.holder == self.me;
+            let is_free = !lease.is_anothers && (lease.holder.is_empty() || lease.holder == self.me);
             if is_free { now } else { *since + lease.lasts() }
         });
         self.takes = over <= now;

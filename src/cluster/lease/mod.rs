@@ -31,6 +31,11 @@ const CALL: Duration = Duration::from_secs(4);
 const SAID_AGAIN: u32 = 100;
 /// A change of holders takes no longer, whatever becomes of the one before.
 const LONGEST_CHANGE: TimeDelta = TimeDelta::seconds(30);
+/// Whoever has no right to a Lease of its own asks for it again after this time: longer than it takes to see that another's is
+/// renewed no longer.
+const OWN_AGAIN: Duration = Duration::from_secs(120);
+/// By which a Lease says whose it is: what tells the buckets of its service from others of the same names.
+const QUEUE: &str = "image-watcher/queue";
 /// The most characters of a holder's name that are shown.
 const LONGEST_NAME: usize = 100;
 
@@ -132,10 +137,16 @@ pub struct Election {
     resource: ApiResource,
     /// What the Lease is called.
     name: String,
+    /// What it is called that another queue has, where this one has its own.
+    anothers: Option<String>,
+    /// What tells the queue from others of the same name, where it is known.
+    queue: Option<String>,
     me: String,
     terms: Terms,
     /// Since when nobody is known to hold it.
     nobody: watch::Sender<Option<DateTime<Utc>>>,
+    /// When there was no right to the Lease of its own.
+    own_refused: Option<Duration>,
     /// Why it last failed, and how often since it was said.
     failing: Option<(String, u32)>,
     ambient: Ambient,
@@ -161,9 +172,29 @@ impl Election {
         let terms = Terms { told, open: None };
         let (nobody, is_nobodys) = watch::channel(None);
         (
-            Self { api, resource, name: name.to_owned(), me, terms, nobody, failing: None, ambient, metrics },
+            Self {
+                api,
+                resource,
+                name: name.to_owned(),
+                anothers: None,
+                own_refused: None,
+                queue: None,
+                me,
+                terms,
+                nobody,
+                failing: None,
+                ambient,
+                metrics,
+            },
             Holding { term, nobody: is_nobodys, stop: stop.clone() },
         )
+    }
+
+    /// The same for replicas whose queue has this identity. Two services whose buckets have the same names, on two NATS, find the
+    /// same Lease: it is the one's who came first, and the other's has its queue's identity in its name.
+    #[must_use]
+    pub fn of_queue(self, identity: Option<String>) -> Self {
+        Self { queue: identity, ..self }
     }
 
     /// Takes part until `stop` is raised; then gives the Lease back, if it is held.
@@ -246,9 +277,22 @@ impl Election {
         let (now, jitter) = (self.ambient.monotonic(), self.ambient.jitter());
         match answer {
             Ok(found) => {
-                self.failing = None;
                 let before = candidate.holder().to_owned();
-                candidate.saw(found.as_ref().map(lease), now, jitter);
+                candidate.saw(found.as_ref().map(|found| lease(found, self.queue.as_deref())), now, jitter);
+                if let Some(own) = self.own_name(candidate, found.as_ref()).await {
+                    tracing::info!(
+                        lease = self.name,
+                        own,
+                        "the Lease is that of a service whose queue is on another NATS: this one has a Lease of its own, to which it needs \
+                         the same rights"
+                    );
+                    self.anothers = Some(std::mem::replace(&mut self.name, own));
+                    (*candidate, *object) = (Candidate::new(self.me.clone()), None);
+                    return;
+                }
+                if !candidate.may_be_anothers() {
+                    self.failing = None;
+                }
                 let holder = candidate.holder();
                 if holder != before && !holder.is_empty() && holder != self.me {
                     tracing::info!(lease = self.name, holder = shown(holder), "another replica holds the Lease");
@@ -257,9 +301,32 @@ impl Election {
             }
             Err(failed) => {
                 self.fails(&failed);
-                candidate.saw_nothing(now, jitter);
+                let is_refused = matches!(&failed, Failed::Status(status) if status.code == 403);
+                match self.anothers.take_if(|_| is_refused) {
+                    // Without the right to its own it waits for that of the other, which may go.
+                    Some(anothers) => {
+                        self.name = anothers;
+                        *candidate = Candidate::new(self.me.clone());
+                        (*object, self.own_refused) = (None, Some(now));
+                    }
+                    None => candidate.saw_nothing(now, jitter),
+                }
             }
         }
+    }
+
+    /// What the Lease of this queue is called, where the one that was found is another's: whose service lives, or beside whose this
+    /// queue got its own before.
+    async fn own_name(&self, candidate: &Candidate, found: Option<&DynamicObject>) -> Option<String> {
+        let queue = self.queue.as_deref()?;
+        let now = self.ambient.monotonic();
+        let was_refused = self.own_refused.is_some_and(|at| now.saturating_sub(at) < OWN_AGAIN);
+        if was_refused || !lease(found?, Some(queue)).is_anothers {
+            return None;
+        }
+        let own = format!("{}-{queue}", self.name);
+        let is_own = candidate.is_anothers() || matches!(self.call(CALL, self.api.get_opt(&own)).await, Ok(Some(_)));
+        is_own.then_some(own)
     }
 
     async fn renew(&mut self, candidate: &mut Candidate, object: &mut Option<DynamicObject>, draft: &Draft) {
@@ -270,7 +337,7 @@ impl Election {
         let came = match self.write(object.clone(), draft, &me, patience).await {
             Ok(written) => {
                 self.failing = None;
-                let came = lease(&written);
+                let came = lease(&written, self.queue.as_deref());
                 *object = Some(written);
                 Ok(came)
             }
@@ -302,6 +369,9 @@ impl Election {
         });
         object.metadata.resource_version.clone_from(&draft.version);
         object.metadata.managed_fields = None;
+        if let Some(queue) = &self.queue {
+            object.metadata.annotations.get_or_insert_default().insert(QUEUE.to_owned(), queue.clone());
+        }
         fill(&mut object.data, draft, holder, self.ambient.now());
         if is_new {
             self.call(patience, self.api.create(&parameters, &object)).await
@@ -356,8 +426,9 @@ fn shown(holder: &str) -> String {
     holder.chars().take(LONGEST_NAME).collect()
 }
 
-/// What an object says, as far as it can be read: what it does not say, nobody said.
-fn lease(object: &DynamicObject) -> Lease {
+/// What an object says to whom has this queue, as far as it can be read: what it does not say, nobody said.
+fn lease(object: &DynamicObject, queue: Option<&str>) -> Lease {
+    let whose = object.metadata.annotations.as_ref().and_then(|annotations| annotations.get(QUEUE));
     let spec = object.data.get("spec");
     let text = |name: &str| spec.and_then(|spec| spec.get(name)?.as_str()).map(str::to_owned);
     let number = |name: &str| spec.and_then(|spec| spec.get(name)?.as_i64()).and_then(|n| i32::try_from(n).ok());
@@ -368,6 +439,7 @@ fn lease(object: &DynamicObject) -> Lease {
         acquired: text("acquireTime"),
         transitions: number("leaseTransitions").unwrap_or_default(),
         seconds: number("leaseDurationSeconds"),
+        is_anothers: whose.zip(queue).is_some_and(|(whose, queue)| whose != queue),
     }
 }
 
@@ -432,7 +504,7 @@ mod tests {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("coordination.k8s.io", "v1", "Lease"));
         for spec in [json!(null), json!(4), json!({"holderIdentity": 4, "leaseDurationSeconds": 9_999_999_999_i64})] {
             let object = DynamicObject::new(LEASE, &resource).data(json!({"spec": spec}));
-            assert_eq!(lease(&object), Lease::default());
+            assert_eq!(lease(&object, Some("a")), Lease::default());
         }
     }
 

@@ -21,6 +21,7 @@ use crate::domain::settings::Fingerprint;
 use crate::queue::command::{Command, Keeping, SignInCommand};
 use crate::queue::losses::REMEMBER_GONE;
 use crate::queue::{Answering, QueueError, Sightings, SignIn, Written, WrittenOn};
+use crate::telemetry::chain;
 
 /// The most bytes that are kept of what was learnt elsewhere; one value has at most an eighth of it.
 pub(super) const MOST_KEPT: i64 = 16 * 1024 * 1024;
@@ -34,6 +35,8 @@ const MOST_OF_ONE: usize = 20;
 const MOST_ASKED: usize = 64;
 /// So often others may be faster with the same entry.
 const MOST_TRIES: usize = 32;
+/// Under which the buckets say which they are.
+const IDENTITY: &str = "identity";
 /// Where the brake stands.
 const BRAKE: &str = "brake";
 
@@ -381,6 +384,35 @@ impl Tables {
     }
 
     // === what was learnt elsewhere ===
+
+    /// What tells these buckets from others of the same names on another NATS: written once, by whoever opens them first. Nothing
+    /// where that can't be read or written, as nothing that is owed hangs on it.
+    pub(super) async fn identity(&self) -> Option<String> {
+        let is_one = |text: &String| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        for _ in 0..MOST_TRIES {
+            let entry = self.state.read(IDENTITY).await.ok()?;
+            if let Some(identity) = known(IDENTITY, &entry).ok().flatten().filter(is_one) {
+                return Some(identity);
+            }
+            let value = Some(written(&hex(&self.ambient.bytes::<4>())));
+            let write = Write { key: IDENTITY.to_owned(), expected: entry.revision, value, lives: None };
+            if let Err(Refused::Failed(error)) = self.state.commit(&[write]).await {
+                tracing::warn!(error = %chain(&error), "nothing tells these buckets from others of the same names now");
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Has buckets that were made anew under running replicas say what they said: those that start later are their replicas.
+    pub(super) async fn keep_identity(&self, identity: &str) {
+        let Ok(entry) = self.state.read(IDENTITY).await else { return };
+        if entry.value.is_none() {
+            let (key, value) = (IDENTITY.to_owned(), Some(written(&identity)));
+            // Another may be faster, or it is tried again.
+            let _ = self.state.commit(&[Write { key, expected: entry.revision, value, lives: None }]).await;
+        }
+    }
 
     async fn recall(&self, key: &str) -> Result<Option<String>, NatsError> {
         let place = hashed(key);

@@ -52,6 +52,8 @@ pub(super) struct Writer {
     pub(super) jobs: Jobs,
     pub(super) bucket: Bucket,
     pub(super) tables: Tables,
+    /// What tells the buckets from others of the same names.
+    pub(super) identity: Option<String>,
     pub(super) following: Following,
     pub(super) alive: Alive,
     pub(super) commands: mpsc::Receiver<Command>,

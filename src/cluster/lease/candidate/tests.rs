@@ -26,6 +26,7 @@ impl Object {
             acquired: None,
             transitions: draft.transitions,
             seconds: Some(15),
+            is_anothers: false,
         };
         self.lease = Some(lease.clone());
         Ok(lease)
@@ -268,4 +269,26 @@ fn whose_lease_it_is_is_known_for_as_long_as_it_is_renewed() {
     assert!(!candidate.is_held(at(60)), "it can't be read");
     candidate.wrote(Ok(Lease { holder: "me".into(), ..Lease::default() }), at(60), at(61), 0.0);
     assert!(candidate.is_held(at(69)) && !candidate.is_held(at(70)));
+}
+
+/// Two services with buckets of the same names, on two NATS.
+#[test]
+fn another_queues_lease_is_taken_when_its_service_is_gone_and_given_up_where_it_lives() {
+    let at = Duration::from_secs;
+    let of = |holder: &str, renewed: &str| {
+        let renewed = Some(renewed.to_owned());
+        Some(Lease { holder: holder.into(), renewed, is_anothers: true, ..Lease::default() })
+    };
+    let mut candidate = Candidate::new("me".into());
+    for second in [0, 30, 59] {
+        candidate.saw(of("", "1"), at(second), 0.0);
+        assert!(!matches!(candidate.step(at(second)), Step::Write(_)), "its next process may come: {second}");
+    }
+    candidate.saw(of("", "1"), at(60), 0.0);
+    assert!(matches!(candidate.step(at(60)), Step::Write(_)) && !candidate.is_anothers());
+    let mut candidate = Candidate::new("me".into());
+    candidate.saw(of("other", "1"), at(0), 0.0);
+    assert!(!candidate.is_anothers(), "it may be long dead");
+    candidate.saw(of("other", "2"), at(4), 0.0);
+    assert!(candidate.is_anothers());
 }

@@ -26,3 +26,19 @@ async fn what_one_tells_all_others_of_the_same_buckets_hear_and_it_does_not() {
     }
     assert_eq!((one.number().get(), stranger.number().get()), (3, 1), "those that live");
 }
+
+#[tokio::test]
+async fn buckets_say_which_they_are_whoever_opens_them_and_others_say_something_else() {
+    let Some(server) = Server::start() else { return };
+    let open = async |buckets| StoreHandle::nats(settings(&server, buckets), &Ambient::system()).await.unwrap();
+    let (one, two) = tokio::join!(open("which"), open("which"));
+    let which = one.identity().unwrap();
+    assert_eq!((which.len(), two.identity().unwrap()), (8, which.clone()));
+    crate::queue::moving::Movable::empty(&one).await.unwrap();
+    assert_eq!(open("which").await.identity().unwrap(), which, "a move back and forth changes nothing of it");
+    assert_ne!(open("others").await.identity().unwrap(), which);
+    let state = server.context().await.get_key_value("which-state").await.unwrap();
+    state.put("identity", "../../x".into()).await.unwrap();
+    let mended = open("which").await.identity().unwrap();
+    assert!(mended.len() == 8 && mended != which, "by hand: {mended}");
+}

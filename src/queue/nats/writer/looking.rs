@@ -63,6 +63,9 @@ impl Writer {
         };
         self.unanswered.ends();
         self.listens();
+        if let Some(identity) = &self.identity {
+            self.tables.keep_identity(identity).await;
+        }
         self.room.asked(&standing);
         let is_another = standing.created != self.standing.created || standing.last < self.standing.last;
         if is_another || self.bucket.remade() != self.remade {
