@@ -91,20 +91,31 @@ pub(super) async fn queue(config: &Config, arguments: &QueueArguments) -> anyhow
     let ambient = Ambient::system();
     let tell = |again: &Again<'_>| eprintln!("image-watcher: {again}");
     let patience = Patience::new(&ambient, &tell);
-    let (file, nats) =
-        (open_file(config, arguments, &ambient)?, open_nats(&settings, arguments, patience, &ambient).await?);
     let name_of_file = format!("the file in {}", config.data.display());
     let name_of_nats = name_of_nats(&settings);
-    let file = file.as_ref().map(|queue| Place { queue, name: &name_of_file, patience });
-    let nats = nats.as_ref().map(|queue| Place { queue, name: &name_of_nats, patience });
-    let (source, target, name_of_target) = match arguments.to {
-        Store::Nats => (file, nats, &name_of_nats),
-        Store::Sqlite => (nats, file, &name_of_file),
+    let in_file = || open_file(config, arguments, &ambient);
+    let on_nats = || open_nats(&settings, arguments, patience, &ambient);
+    // What is moved from is looked for first: without it nothing is made.
+    let (source, target) = match arguments.to {
+        Store::Nats => (
+            in_file()?.with_context(|| {
+                format!("there is no queue in {}: look at IMAGE_WATCHER_DATA", config.data.display())
+            })?,
+            on_nats().await?,
+        ),
+        Store::Sqlite => (
+            on_nats()
+                .await?
+                .with_context(|| format!("there is no queue in {name_of_nats}: look at IMAGE_WATCHER_NATS_BUCKET"))?,
+            in_file()?,
+        ),
     };
-    let source = source.with_context(|| match arguments.to {
-        Store::Nats => format!("there is no queue in {}: look at IMAGE_WATCHER_DATA", config.data.display()),
-        Store::Sqlite => format!("there is no queue in {name_of_nats}: look at IMAGE_WATCHER_NATS_BUCKET"),
-    })?;
+    let (name_of_source, name_of_target) = match arguments.to {
+        Store::Nats => (&name_of_file, &name_of_nats),
+        Store::Sqlite => (&name_of_nats, &name_of_file),
+    };
+    let source = Place { queue: &source, name: name_of_source, patience };
+    let target = target.as_ref().map(|queue| Place { queue, name: name_of_target, patience });
     if arguments.abandon {
         abandon(source).await?;
         return Ok((String::new(), format!("image-watcher: {} counts again as it is\n", source.name)));
