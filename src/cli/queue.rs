@@ -170,9 +170,12 @@ async fn open_nats(
             return Ok(None);
         }
     }
-    let open = async || match arguments.dry_run {
-        true => StoreHandle::nats_as_it_is(settings.clone(), ambient).await,
-        false => StoreHandle::nats(settings.clone(), ambient).await,
+    let open = async || {
+        if arguments.dry_run {
+            StoreHandle::nats_as_it_is(settings.clone(), ambient).await
+        } else {
+            StoreHandle::nats(settings.clone(), ambient).await
+        }
     };
     Ok(Some(patience.asks(&name, NatsError::passes, open).await?))
 }

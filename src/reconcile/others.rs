@@ -26,7 +26,7 @@ const MOST_KEYS: usize = 256;
 #[serde(untagged)]
 pub(super) enum News {
     /// What a look came to.
-    Look(Told),
+    Look(Box<Told>),
     /// The names of the link keys that it has.
     Keys {
         /// As records have them.
@@ -111,7 +111,7 @@ impl<Q, R, C> Reconciler<Q, R, C> {
                 text = heard.recv() => text,
             };
             match text.map(|text| serde_json::from_str(&text)) {
-                Ok(Ok(News::Look(told))) => self.looked_elsewhere(told),
+                Ok(Ok(News::Look(told))) => self.looked_elsewhere(*told),
                 Ok(Ok(News::Keys { keys })) => self.1.others.known().have(keys, self.0.ambient.monotonic()),
                 // What another version tells, or what is told to others here.
                 Ok(Err(_)) => {}

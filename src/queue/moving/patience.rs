@@ -48,6 +48,7 @@ impl fmt::Display for Again<'_> {
 
 impl<'a> Patience<'a> {
     /// A minute for each question.
+    #[must_use]
     pub fn new(ambient: &'a Ambient, tell: &'a (dyn Fn(&Again<'_>) + Sync)) -> Self {
         Self { ambient, longest: LONGEST, tell }
     }
