@@ -4,6 +4,7 @@ use crate::domain::approval::{Allows, ApprovalId, LinkKeys, TOKEN_UPDATE};
 use crate::domain::history::rfc3339;
 use crate::domain::record::sealed::{self, Opened, TooMuch};
 use crate::domain::record::{Held, Ledger, RETIRED, Record, Stands, of_the_first_release};
+use crate::domain::reference::Tag;
 use crate::domain::workload::{Workload, WorkloadPatch};
 
 /// The annotation that is read back.
@@ -107,7 +108,7 @@ fn copies(ledger: &Ledger) -> [(&'static str, Option<String>); 8] {
     });
     [
         ("current-version", ledger.runs.as_ref().map(|runs| runs.tag.to_string())),
-        ("previous-version", update.and_then(|update| Some(update.from_tag()?.to_string()))),
+        ("previous-version", previous(ledger).map(|tag| tag.to_string())),
         ("last-updated", update.map(|update| rfc3339(update.at))),
         ("last-updated-version", update.map(|update| update.tag.to_string())),
         ("last-notified", ledger.notified.as_ref().map(|notified| rfc3339(notified.at))),
@@ -117,11 +118,23 @@ fn copies(ledger: &Ledger) -> [(&'static str, Option<String>); 8] {
     ]
 }
 
+/// What ran before what runs. Records of earlier releases don't say it of what another hand wrote: it was our update, if that is
+/// not what runs.
+fn previous(ledger: &Ledger) -> Option<Tag> {
+    let from = || {
+        let update = ledger.update.as_ref()?;
+        let is_back = !update.is_a_pin() && ledger.runs.as_ref().is_some_and(|runs| Some(&runs.tag) == update.from_tag().as_ref());
+        if is_back { Some(update.tag.clone()) } else { update.from_tag() }
+    };
+    ledger.previous.clone().or_else(from)
+}
+
 /// `VERSION: why, by whom, since`.
 fn held(held: &Held) -> String {
     if let Some(failure) = &held.failure {
-        let since = rfc3339(held.since);
-        return format!("{}: failed ({}), went back to {}, since {since}", held.tag, failure.reason, held.back_to);
+        let (since, by) = (rfc3339(held.since), held.by.join(", "));
+        let by = if by.is_empty() { by } else { format!(", by {by}") };
+        return format!("{}: failed ({}), went back to {}{by}, since {since}", held.tag, failure.reason, held.back_to);
     }
     let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
     format!("{}: set back to {}, by {by}, since {}", held.tag, held.back_to, rfc3339(held.since))

@@ -24,6 +24,8 @@ pub enum WorkloadEvent {
     RolloutFailed(String),
     /// The rollout failed after somebody else wrote the pod template.
     RolloutReplaced(String),
+    /// Somebody put back what failed here before.
+    FailedBefore(String),
     /// What ran before an update is written again.
     RolledBack(String),
     /// What stood in the way of that was deleted.
@@ -77,6 +79,7 @@ impl WorkloadEvent {
             Self::RolloutHealthy(note) => ("VerifyRollout", "RolloutHealthy", "Normal", note),
             Self::RolloutFailed(note) => ("VerifyRollout", "RolloutFailed", "Warning", note),
             Self::RolloutReplaced(note) => ("VerifyRollout", "RolloutReplaced", "Warning", note),
+            Self::FailedBefore(note) => ("VerifyRollout", "FailedBefore", "Warning", note),
             Self::RolledBack(note) => ("RollBack", "RolledBack", "Warning", note),
             Self::BrokenDeleted(note) => ("RollBack", "BrokenDeleted", "Normal", note),
             Self::WentBack(note) => ("RollBack", "Requested", "Normal", note),

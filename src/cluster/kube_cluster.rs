@@ -429,6 +429,17 @@ impl Cluster for KubeCluster {
         obstacle::Way { client, metrics, defaults, workload, failed, before: &before, now }.obstacle(suspect).await
     }
 
+    async fn left_to_people(
+        &self,
+        workload: &Workload,
+        failed: &[(&str, &str)],
+    ) -> Result<Vec<Box<str>>, ClusterError> {
+        let (client, metrics, defaults) = (&self.client, &self.metrics, self.index.defaults());
+        let (defaults, now) = (&*defaults, self.ambient.now());
+        let before = self.pods.known(workload);
+        obstacle::Way { client, metrics, defaults, workload, failed, before: &before, now }.left_to_people().await
+    }
+
     fn deletes_broken(&self) -> bool {
         self.deletes_broken
     }

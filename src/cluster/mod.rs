@@ -203,6 +203,15 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         std::future::ready(Ok(None))
     }
 
+    /// The pods that run these images that failed, by container, and that nothing but people's deletion replaces: `OnDelete`.
+    fn left_to_people(
+        &self,
+        _workload: &Workload,
+        _failed: &[(&str, &str)],
+    ) -> impl Future<Output = Result<Vec<Box<str>>, ClusterError>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+
     /// Whether the operator lets us delete that.
     fn deletes_broken(&self) -> bool {
         false

@@ -177,6 +177,11 @@ impl Object {
         matches!(strategy, "RollingUpdate" | "") && &*self.spec.pod_management_policy != "Parallel"
     }
 
+    /// Whether pods are replaced when people delete them, and not before.
+    pub(super) fn replaces_on_delete(&self) -> bool {
+        &*self.spec.update_strategy.r#type == "OnDelete"
+    }
+
     /// The revision that a `StatefulSet` makes its pods of; `None` as long as its controller has not seen the newest change.
     pub(super) fn wanted_revision(&self) -> Option<&str> {
         let is_seen = self.status.observed_generation >= self.metadata.generation.unwrap_or_default();

@@ -17,7 +17,7 @@ use super::observed::Object;
 use super::pods::object::Object as Pod;
 use super::request::{Failed, within};
 use crate::domain::defaults::Defaults;
-use crate::domain::rollout::obstacle::{Hope, Obstacle, ObstacleKind};
+use crate::domain::rollout::obstacle::{Hope, Obstacle, ObstacleKind, left_to_people};
 use crate::domain::rollout::pods::{Pod as Record, Sight, Standing, Weight};
 use crate::domain::workload::{Kind, Workload, WorkloadId};
 use crate::telemetry::metrics::Metrics;
@@ -77,6 +77,17 @@ impl Way<'_> {
             }
         };
         tokio::time::timeout(PATIENCE, find).await.unwrap_or_else(|elapsed| Err(unlisted(elapsed.into())))
+    }
+
+    /// The pods that its controller replaces when people delete them, and not before.
+    pub(super) async fn left_to_people(&self) -> Result<Vec<Box<str>>, ClusterError> {
+        let all = left_to_people(self.before, self.failed);
+        if all.is_empty() || !matches!(self.workload.id.kind, Kind::StatefulSet | Kind::DaemonSet) {
+            return Ok(Vec::new());
+        }
+        let now = tokio::time::timeout(PATIENCE, self.now()).await;
+        let now = now.unwrap_or_else(|elapsed| Err(unlisted(elapsed.into())))?;
+        Ok(if now.is_some_and(|now| now.replaces_on_delete()) { all } else { Vec::new() })
     }
 
     /// The workload as it is now, where it is what the decision was made on.

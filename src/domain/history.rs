@@ -197,6 +197,14 @@ impl History {
         all
     }
 
+    /// How rollouts of a version in a container ended, the newest first.
+    #[must_use]
+    pub fn ends(&self, container: &str, version: &Tag) -> Vec<&Entry> {
+        let is_it = |entry: &&Entry| entry.container == container && entry.version == version.as_str();
+        let has_ended = |entry: &&Entry| matches!(entry.outcome, Outcome::Healthy | Outcome::Failed);
+        self.0.iter().filter(is_it).filter(has_ended).collect()
+    }
+
     /// The entry that an approval decided.
     #[must_use]
     pub fn decided_by(&self, approval: &str) -> Option<&Entry> {

@@ -275,6 +275,8 @@ pub enum WayBack {
     Refused,
     /// This was the way back itself.
     Failed,
+    /// It failed here before, and another hand put it back: that is their word.
+    PutBack,
 }
 
 impl WayBack {
@@ -292,6 +294,7 @@ impl WayBack {
             Self::Gone => "gone",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::PutBack => "put-back",
         }
     }
 
@@ -315,6 +318,7 @@ impl WayBack {
             Self::Gone => "what ran before is no longer in its registry",
             Self::Refused => "the API server refuses to write what ran before",
             Self::Failed => "this was the way back",
+            Self::PutBack => "it failed here before, and another hand put it back",
         }
     }
 }

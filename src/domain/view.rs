@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 
 pub use blocker::{Blocker, Known, is_rolling_beside};
 pub use reason::{Pointed, Reason};
-pub use rollout::{Stands, Unfinished};
-pub use status::{Attention, Available, CameTo, Cause, GroupStands, LastLook, OfGroup, Seen, Status};
+pub use rollout::{PutBack, Stands, Unfinished};
+pub use status::{Attention, Available, CameTo, Cause, GroupStands, LastLook, OfGroup, Returned, Seen, Status};
 
 use super::approval::Allows;
 use super::owner::Owner;

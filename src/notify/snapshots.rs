@@ -94,7 +94,7 @@ fn way_back(sent: &mut Sent, way: WayBack) {
 
 fn in_the_way(sent: &mut Sent, kind: ObstacleKind, is_ours: bool) {
     way_back(sent, WayBack::Goes);
-    sent.delivery.notices_mut()[0].in_the_way = vec![InTheWay { kind, name: "db-2".into(), is_ours }];
+    sent.delivery.notices_mut()[0].in_the_way = vec![InTheWay { kind, name: "db-2".into(), is_ours, is_left: false }];
 }
 
 /// The same as its message says.
@@ -251,6 +251,12 @@ fn ways_back() -> Vec<Sent> {
             .with(|sent| way_back(sent, WayBack::Migration)),
         Sent::then("failed, and nothing is known of before", NoticeKind::Failed, "policy")
             .with(|sent| way_back(sent, WayBack::Unknown)),
+        Sent::then("what failed here was put back", NoticeKind::Failed, "kubectl-rollout")
+            .with(|sent| way_back(sent, WayBack::PutBack)),
+        Sent::then("failed, and pods are left to people", NoticeKind::Failed, "policy").with(|sent| {
+            in_the_way(sent, ObstacleKind::Pod, false);
+            sent.delivery.notices_mut()[0].in_the_way[0].is_left = true;
+        }),
         Sent::then("the way back failed", NoticeKind::Failed, "policy").with(|sent| way_back(sent, WayBack::Failed)),
         Sent::asking("the way back failed, and what was left can be tried again").with(|sent| {
             way_back(sent, WayBack::Failed);

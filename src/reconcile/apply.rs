@@ -104,7 +104,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn refused(
         &self,
         workload: Arc<Workload>,
-        images: &[(String, Image)],
+        (images, failed): (&[(String, Image)], Option<Failure>),
         message: &str,
         trace: &str,
     ) -> Result<(), StepError> {
@@ -125,7 +125,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let refused = Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned(), flaw: None, told };
             draft.say(container, Some(refused.to_string()));
             draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
-            self.no_way_back(&mut draft, container, image);
+            self.no_way_back(&mut draft, container, image, failed.as_ref());
             draft.on(container, Event::Refuse(refused), now);
         }
         match self.commit(draft).await {
@@ -146,7 +146,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Ends an update whose way back was refused: it is not tried again with each look.
-    fn no_way_back(&self, draft: &mut Draft, container: &str, image: &Image) {
+    fn no_way_back(&self, draft: &mut Draft, container: &str, image: &Image, failed: Option<&Failure>) {
         if !is_way_back(draft, container, image) {
             return;
         }
@@ -156,7 +156,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             draft.on(container, Event::Stays(WayBack::Refused), self.0.ambient.now());
         }
         for container in with.iter().map(String::as_str).chain([container]) {
-            draft.on(container, Event::End(Outcome::Failed, None), self.0.ambient.now());
+            draft.on(container, Event::End(Outcome::Failed, failed.cloned()), self.0.ambient.now());
             draft.on(container, Event::Left(WayBack::Refused), self.0.ambient.now());
         }
     }
@@ -254,6 +254,7 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         group: chosen.group.clone(),
         ran_well: None,
         stood: false,
+        failed_before: None,
     }
 }
 

@@ -54,7 +54,8 @@ impl Return {
         }
         let (_, found) = work.draft.workload.container(container)?;
         let (runs, written) = (found.reference()?, found.image.to_string());
-        if runs.digest() != Some(&update.digest) {
+        // What another hand put back is theirs as it stands, and known by what its tag pointed to then.
+        if runs.digest() != Some(&update.digest) && !(update.failed_before.is_some() && runs.digest().is_none()) {
             return None;
         }
         let (tag, digest) = (update.from_tag()?, update.ran_before()?);
@@ -224,6 +225,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn is_left(update: &Update, settings: Option<&Settings>) -> WayBack {
         match update.undoes {
             Some(_) => WayBack::Failed,
+            None if update.failed_before.is_some() => WayBack::PutBack,
             None if update.declares.migration => WayBack::Migration,
             None if update.declares.unread => WayBack::Unread,
             None if Self::goes_back_by_itself(update.group.as_deref(), settings) => WayBack::Unknown,
@@ -298,6 +300,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 group: one.undoes.group.clone(),
                 ran_well: None,
                 stood: false,
+                failed_before: None,
             };
             let by = is_first.then(|| update.by.clone());
             let image = Image { text: one.text.clone(), ..Image::of(&chosen, by.as_ref(), &target.repository) };

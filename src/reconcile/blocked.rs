@@ -5,7 +5,9 @@ use super::draft::Work;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, Deletion, Removal, WorkloadEvent};
 use crate::domain::record::{Event, Update};
-use crate::domain::rollout::obstacle::{Hope, InTheWay, Obstacle, ObstacleKind};
+use crate::domain::rollout::obstacle::{
+    Hope, InTheWay, MOST_LEFT, Obstacle, ObstacleKind, left_to_people, words_of_left,
+};
 use crate::domain::workload::Kind;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -19,6 +21,8 @@ pub(super) enum Way {
     Clearing,
     /// Somebody has to delete something, which is said in these words.
     Blocked(String),
+    /// Its pods are not known yet.
+    Unseen,
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -42,9 +46,25 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         target: &Target,
         written: &[(&str, &str)],
         suspect: Option<&str>,
-    ) -> Option<InTheWay> {
-        let found = self.obstacle(target, written, suspect).await?;
-        Some(found.told(self.may_delete(target)))
+    ) -> Vec<InTheWay> {
+        if let Some(found) = self.obstacle(target, written, suspect).await {
+            return vec![found.told(self.may_delete(target))];
+        }
+        let left = self.0.cluster.left_to_people(&target.workload, written).await.unwrap_or_default();
+        left.iter().take(MOST_LEFT).map(|pod| InTheWay::left(pod)).collect()
+    }
+
+    /// Which pods run what failed still, under a controller that replaces what people delete.
+    pub(super) fn left_to_people(&self, work: &Work, target: &Target, update: &Update) -> Way {
+        let Some(undone) = update.undoes.as_deref() else { return Way::Free };
+        let failed = images_before(work, &target.container, update);
+        let failed: Vec<(&str, &str)> = failed.iter().map(|(name, image)| (name.as_str(), image.as_str())).collect();
+        let Some(pods) = self.0.cluster.pods(&target.workload, &failed) else { return Way::Unseen };
+        let names = left_to_people(&pods, &failed);
+        if names.is_empty() {
+            return Way::Free;
+        }
+        Way::Blocked(words_of_left(&names, &target.workload.id.namespace, undone.tag.as_str()))
     }
 
     /// Whether what is in the way may be deleted: where it can't be read what is to be done to a workload, nothing of it is.

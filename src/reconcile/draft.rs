@@ -12,7 +12,7 @@ use crate::cluster::WorkloadEvent;
 use crate::domain::actor::Actor;
 use crate::domain::change_cause;
 use crate::domain::declared::Declared;
-use crate::domain::event::Job;
+use crate::domain::event::{Failure, Job};
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::Plan;
@@ -464,6 +464,12 @@ impl Draft {
     /// Whether it writes that of a container.
     pub(super) fn writes_to(&self, container: &str) -> bool {
         self.images.iter().any(|(name, _)| name == container)
+    }
+
+    /// Why what failed is undone, where that is what it writes.
+    pub(super) fn why_it_goes_back(&self) -> Option<Failure> {
+        let updates = self.images.iter().filter_map(|(container, _)| self.record.ledger(container)?.update.as_ref());
+        updates.filter_map(|update| update.undoes.as_ref()?.failure.clone()).next()
     }
 
     /// The images that it writes, by container.

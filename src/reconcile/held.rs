@@ -31,11 +31,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let ours = ledger.and_then(|ledger| ledger.update.as_ref()).filter(|update| update.wrote(&before));
         let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
-        match goes_back(&running, &before, ours.zip(Some(has_run)), policy) {
+        let level = goes_back(&running, &before, ours.zip(Some(has_run)), policy);
+        // What is held is looked for before it is held no more.
+        let failed = self.failed_before(work, target, &running).await;
+        match level {
             Some(level) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
+            None if failed.is_some() => {}
             None => {
                 work.draft.on(container, Event::Runs(running.clone()), now);
             }
+        }
+        if let Some(failed) = failed {
+            self.put_back(work, target, settings.as_ref(), (&running, &before), failed).await;
         }
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
         if held.is_some_and(|held| is_outgrown(&running, held, policy)) {
@@ -140,7 +147,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Who wrote what runs, as far as it is known.
-    async fn who(&self, target: &Target) -> Vec<String> {
+    pub(super) async fn who(&self, target: &Target) -> Vec<String> {
         let owner = target.workload.owner.as_ref().map(ToString::to_string);
         let wrote = self.0.cluster.who_set(&target.workload.id, &target.container).await;
         // Not knowing it is no reason to write again what was set back.
@@ -196,6 +203,14 @@ fn is_outgrown(now: &Running, held: &Held, policy: Option<&Policy>) -> bool {
         Order::NotOlder => true,
         Order::Unknown if policy.is_some_and(Policy::is_newest) => now.tag != held.back_to,
         Order::Unknown => policy.is_some(),
+    }
+}
+
+/// How far two tags are from each other, whichever is older.
+pub(super) fn apart(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Level {
+    match (order(one, other, policy), order(other, one, policy)) {
+        (Order::Older(level), _) | (_, Order::Older(level)) => level,
+        _ => Level::Digest,
     }
 }
 

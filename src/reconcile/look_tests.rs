@@ -16,6 +16,7 @@ mod listed;
 mod one_workload;
 mod pods;
 mod pressed;
+mod put_back;
 mod refused;
 mod reminders;
 mod replicas;

@@ -45,6 +45,7 @@ mod marks;
 mod notices;
 mod others;
 mod propose;
+mod put_back;
 mod records;
 mod repairs;
 mod report;

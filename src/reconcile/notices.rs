@@ -136,6 +136,19 @@ pub(super) fn of_update(
     }
 }
 
+/// The notice that another hand put back what failed here before: it is told as an update's failure, and is the same message as
+/// that where it fails once more.
+pub(super) fn of_put_back(
+    target: &Target,
+    settings: Option<&Settings>,
+    update: &Update,
+    question: Option<&Question>,
+) -> Notice {
+    let failure = update.failed_before.as_deref().cloned();
+    let told = of_update(target, settings, update, NoticeKind::Failed, failure);
+    Notice { way_back: Some(WayBack::PutBack), approval: question.map(|it| approval(&it.terms)), ..told }
+}
+
 /// What is told of the end of an update: that a person approved it, where one did, and how it ended. `question` is what people
 /// may answer to that.
 pub(super) fn ends(

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 
 use super::draft::{Chosen, Work, image_of};
-use super::notices::{ends, of_gone, of_held, of_question, of_skip, of_unfit, with_way_back};
+use super::notices::{ends, of_gone, of_held, of_put_back, of_question, of_skip, of_unfit, with_way_back};
 use super::{Reconciler, Step, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
@@ -252,6 +252,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let left = (update.outcome == Outcome::Failed).then(left);
             let told = ends(target, settings, update, about_end(ledger, update, now));
             notices.extend(told.into_iter().map(|notice| with_way_back(notice, left)));
+        }
+        let is_left_alone = settings.is_some_and(Settings::is_disabled);
+        if let Some(update) = ledger.put_back_lately(now).filter(|_| !is_left_alone) {
+            let question = ledger.open(now).filter(|question| question.terms.allows == Allows::Back);
+            notices.push(of_put_back(target, settings, update, question));
         }
         if let Some((held, question)) = ledger.held.as_ref().zip(about_held(ledger, now)) {
             notices.push(of_held(target, settings, held, Some(question)));

@@ -27,6 +27,8 @@ pub(super) enum Outcome {
     Allowed { to: Tag, level: Level, why: String },
     /// Somebody set a version back.
     SetBack(Held),
+    /// Somebody put back what failed here before.
+    PutBack(Box<Update>),
     /// It is held still, and people are asked anew.
     HeldStill(Tag),
     /// The rollout is complete; whether it had failed before.
@@ -58,6 +60,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("waiting", "set_back");
                 tracing::warn!(workload = %id, container, version = %held.tag, back_to = %held.back_to, by = ?held.by, outcome = "held", "somebody set this version back; it is held until there is a newer one, or a person says otherwise");
             }
+            Outcome::PutBack(update) => {
+                let reason = update.failed_before.as_ref().map(|failure| failure.reason.as_str()).unwrap_or_default();
+                tracing::warn!(workload = %id, container, version = %update.tag, reason, by = %update.by, outcome = "put_back", "this version failed here before, and somebody put it back; it is followed, and not undone");
+            }
             Outcome::HeldStill(version) => {
                 tracing::info!(workload = %id, container, %version, outcome = "held", "this version is held still, and people are asked anew whether it may be applied");
             }
@@ -85,6 +91,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     fn count_end(&self, workload: &Workload, update: &Update, result: &'static str) {
+        if update.failed_before.is_some() {
+            // It is no update of ours.
+            return;
+        }
         let trigger = match (&update.undoes, &update.question) {
             (Some(_), _) => "rollback",
             (None, Some(_)) => "approval",

@@ -328,7 +328,7 @@ fn known_of(by: &Actor, needed: Quorum) -> Actor {
 }
 
 /// An update to what runs already.
-fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::DateTime<chrono::Utc>) -> Update {
+pub(super) fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::DateTime<chrono::Utc>) -> Update {
     Update {
         tag: tag.clone(),
         digest: digest.clone(),
@@ -352,6 +352,7 @@ fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::DateTime<chr
         undoes: None,
         ran_well: None,
         stood: false,
+        failed_before: None,
         group: None,
         told_elsewhere: false,
     }

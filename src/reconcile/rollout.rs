@@ -39,7 +39,7 @@ struct Failed {
     /// What becomes of it.
     way_back: WayBack,
     /// What is going to be in the way of that.
-    in_the_way: Option<InTheWay>,
+    in_the_way: Vec<InTheWay>,
 }
 
 /// Other workloads wait no longer for a rollout, whatever becomes of it.
@@ -129,7 +129,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Reading::Healthy => self.healthy(work, target, update).await?,
             // It is told already.
             Reading::Failed(_) if update.outcome == Outcome::Failed => {}
-            Reading::Failed(why) if update.is_edited_on(&workload) => self.replaced(work, target, update, &why),
+            // What failed here before is not undone, whoever edits what, so that nobody has to know whose fault it is.
+            Reading::Failed(why) if update.is_edited_on(&workload) && update.failed_before.is_none() => {
+                self.replaced(work, target, update, &why);
+            }
             Reading::Failed(why) => {
                 let (suspect, was_before) = (why.pod.clone(), why.was_before);
                 let failure = self.failure(&workload, why).await;
@@ -150,14 +153,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             // What runs while it waits may break yet.
             Reading::Waiting(waits) if waits.has_new_pods() => return Ok(Goes::On),
             Reading::Waiting(waits) => {
-                // What its pods alone tell to be waiting is waiting as long as they do.
-                if matches!(workload.rollout, Rollout::Waiting(_)) {
-                    self.0.cluster.release_pods(&workload.id);
-                }
                 let way = match waits {
                     Waits::OlderRun => self.clear_the_way(work, target, update, None).await?,
+                    Waits::OnDelete | Waits::Partition => self.left_to_people(work, target, update),
                     _ => Way::Free,
                 };
+                // What its pods alone tell to be waiting is waiting as long as they do.
+                if matches!(workload.rollout, Rollout::Waiting(_)) && !leaves_pods(update, waits, &way) {
+                    self.0.cluster.release_pods(&workload.id);
+                }
                 return Ok(self.goes(way, again).unwrap_or(Goes::On));
             }
         }
@@ -189,7 +193,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn read(&self, of: Of<'_>, workload: &Workload, update: &Update) -> (Reading, DateTime<Utc>) {
         let (now, monotonic) = (self.0.ambient.now(), self.0.ambient.monotonic());
         let written = written(workload, of.container, update);
-        let pods = self.pods(workload, &written);
+        let pods = self.pods(workload, &written, update.undoes.is_some());
         let (pods, ends) = (pods.as_deref(), workload.id.kind == Kind::CronJob);
         let ready = pods.map(|pods| ready(pods, &written));
         let (stage, age) = (stage(&workload.rollout), (now - update.at).to_std().unwrap_or_default());
@@ -222,8 +226,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         (reading, now + wait.min(LOOK_AGAIN))
     }
 
-    fn pods(&self, workload: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {
+    fn pods(&self, workload: &Workload, written: &[(&str, &str)], goes_back: bool) -> Option<Vec<Pod>> {
         match &workload.rollout {
+            // What failed runs on in them.
+            Rollout::Waiting(Waits::OnDelete | Waits::Partition) if goes_back => {
+                self.0.cluster.pods(workload, written)
+            }
             Rollout::Waiting(waits) if !waits.has_new_pods() => None,
             _ => self.0.cluster.pods(workload, written),
         }
@@ -238,7 +246,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) {
         for container in containers {
             if let Some(update) = record.ledger(container).and_then(Ledger::followed) {
-                self.pods(workload, &written(workload, container, update));
+                self.pods(workload, &written(workload, container, update), update.undoes.is_some());
             }
         }
     }
@@ -246,7 +254,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What follows where something is in the way.
     fn goes(&self, way: Way, again: DateTime<Utc>) -> Option<Goes> {
         match way {
-            Way::Free => None,
+            Way::Free | Way::Unseen => None,
             Way::Clearing => {
                 self.count("waiting", "rolling_out");
                 Some(Goes::Under(self.0.ambient.now() + SOON))
@@ -333,7 +341,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
         let question = if way.is_empty() { self.about_end(work, target, update) } else { None };
         let in_the_way = if way.is_empty() {
-            None
+            Vec::new()
         } else {
             let written = written(&target.workload, &target.container, update);
             self.will_be_in_the_way(target, &written, suspect.as_deref()).await
@@ -374,7 +382,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 NoticeKind::Granted => notice,
                 NoticeKind::Failed => {
                     let way_back = failed.as_ref().map(|failed| failed.way_back);
-                    let in_the_way = failed.iter().filter_map(|failed| failed.in_the_way.clone()).collect();
+                    let in_the_way = failed.iter().flat_map(|failed| failed.in_the_way.clone()).collect();
                     Notice { ended: Some(self.0.ambient.now()), way_back, in_the_way, ..notice }
                 }
                 _ => Notice { ended: Some(self.0.ambient.now()), ..notice },
@@ -403,7 +411,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     &problem,
                     "the rollout failed, and nothing may be written on the workload to undo it",
                 );
-                let failed = Failed { failure, way_back: WayBack::Refused, in_the_way: None };
+                let failed = Failed { failure, way_back: WayBack::Refused, in_the_way: Vec::new() };
                 self.end(work, target, update, Outcome::Failed, Some(failed), None).await
             }
             _ => Ok(()),
@@ -433,6 +441,12 @@ fn written<'w>(workload: &'w Workload, container: &'w str, update: &'w Update) -
     let with = update.with.iter().map(|name| &**name).filter(|name| update.runs_on(workload, name));
     let all = with.chain([container]);
     all.filter_map(|name| Some((name, &*workload.container(name)?.1.image))).collect()
+}
+
+/// Whether pods of what failed may run on beside a way back, so that they are followed until they are gone.
+fn leaves_pods(update: &Update, waits: Waits, way: &Way) -> bool {
+    let is_left = matches!(waits, Waits::OnDelete | Waits::Partition) && matches!(way, Way::Blocked(_) | Way::Unseen);
+    is_left && update.undoes.is_some()
 }
 
 /// Whether nothing ends a rollout but somebody who acts: then no other workload waits for it.

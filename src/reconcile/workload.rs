@@ -214,12 +214,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Work { draft, messages, trace, passes: _passes } = work;
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
+        let failed = draft.why_it_goes_back();
         match self.commit(draft).await {
             Ok(_) => self.put(messages, &trace).await.map(drop),
             Err(StepError::Cluster(ClusterError::Rejected { rejection, .. }))
                 if !wrote.is_empty() && rejection.is_final() =>
             {
-                self.refused(before, &wrote, &rejection.sentence, &trace).await
+                self.refused(before, (&wrote, failed), &rejection.sentence, &trace).await
             }
             Err(StepError::Cluster(ClusterError::Rejected { rejection, .. })) if rejection.is_final() => {
                 self.without_record(&before, messages, &rejection.sentence, &trace).await

@@ -64,6 +64,7 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         group: None,
         ran_well: None,
         stood: false,
+        failed_before: None,
     };
     let mut record = Record::default();
     record.on("web", Event::Write(Box::new(update)), at);

@@ -305,7 +305,8 @@ fn misread(settings: Result<&Settings, &Problems>) -> Vec<String> {
 fn failure(cause: &Cause, ledger: &Ledger) -> Option<String> {
     let failure = match cause {
         Cause::RolloutFailed { .. } => ledger.update.as_ref()?.failure.as_ref()?,
-        Cause::WentBack(held) => held.failure.as_ref()?,
+        Cause::WentBack(returned) => returned.held.failure.as_ref()?,
+        Cause::PutBack(..) => ledger.update.as_ref()?.failed_before.as_deref()?,
         _ => return None,
     };
     Some(failure.message.clone()).filter(|message| !message.is_empty())

@@ -149,7 +149,7 @@ pub(in crate::cli) fn because(asks: &Asks) -> String {
 /// The row, by the judge of page and API: what its record and its rollout say goes before what its registry says.
 pub(super) fn judged(row: Row, status: &Status) -> Row {
     let state = match (&status.cause, status.attention) {
-        (Cause::RolloutFailed { .. } | Cause::WentBack(_), _) => State::Failed,
+        (Cause::RolloutFailed { .. } | Cause::WentBack(_) | Cause::PutBack(..), _) => State::Failed,
         (Cause::Asked { .. } | Cause::RolloutStalled(..), _) | (Cause::RolloutWaits(..), Attention::NeedsYou) => {
             State::NeedsYou
         }

@@ -4,9 +4,9 @@ use super::*;
 use crate::domain::workload::tests::workload;
 
 /// All of them, with notes as the sequencer makes them.
-fn all() -> [WorkloadEvent; 14] {
+fn all() -> [WorkloadEvent; 15] {
     use WorkloadEvent::{
-        Approved, BrokenDeleted, ImageGone, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized,
+        Approved, BrokenDeleted, FailedBefore, ImageGone, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized,
         RepositoryUnknown, RolloutFailed, RolloutHealthy, RolloutPaused, RolloutReplaced, RolloutSlow, UpdateAvailable,
     };
     let note = || "what is said of it".to_owned();
@@ -19,6 +19,7 @@ fn all() -> [WorkloadEvent; 14] {
         RolloutReplaced(note()),
         RolloutSlow(note()),
         BrokenDeleted(note()),
+        FailedBefore(note()),
         InvalidSetting(note()),
         RepositoryUnknown(note()),
         RegistryUnauthorized(note()),

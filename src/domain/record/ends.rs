@@ -54,6 +54,12 @@ impl Ends {
         }
     }
 
+    /// The word for why a manifest failed, where that is remembered.
+    pub(super) fn why(&self, digest: &Digest) -> Option<&str> {
+        let bad = self.0.iter().filter_map(|end| end.failed.as_ref()).find(|bad| bad.digest == *digest)?;
+        Some(&bad.reason)
+    }
+
     /// Forgets the oldest that was healthy. Whether there was one.
     pub(super) fn shrink(&mut self) -> bool {
         let oldest = self.0.iter().rposition(|end| end.failed.is_none());

@@ -54,6 +54,8 @@ pub enum Event {
     Told,
     /// An image is written. What it undoes, if it goes back, is held from now on.
     Write(Box<Update>),
+    /// Another hand wrote what failed here before: see [`Update::failed_before`].
+    PutBack(Box<Update>),
     /// What was said of why the revision before is there.
     Because(Option<Box<str>>),
     /// The rollout of the newest update stands still, and nothing but people will end that.

@@ -31,6 +31,9 @@ pub struct Ledger {
     /// What ran when it was last looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs: Option<Running>,
+    /// The tag that ran before, where another hand wrote what runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Tag>,
     /// The newest question.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
@@ -395,6 +398,14 @@ impl Ledger {
     pub fn ended(&self, now: DateTime<Utc>) -> Option<&Update> {
         let update = self.update.as_ref().filter(|update| update.told_by.is_none())?;
         update.ended.is_some_and(|ended| now < ended + LIFETIME).then_some(update)
+    }
+
+    /// What failed here before and another hand put back so lately that people may not have been told of it yet, while its end is not
+    /// known.
+    #[must_use]
+    pub fn put_back_lately(&self, now: DateTime<Utc>) -> Option<&Update> {
+        let update = self.followed().filter(|update| update.outcome == Outcome::RollingOut)?;
+        (update.failed_before.is_some() && now < update.at + LIFETIME).then_some(update)
     }
 
     /// What is held, where nobody was asked anything for so long that people are asked about it anew, and as which reminder.

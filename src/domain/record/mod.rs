@@ -38,6 +38,7 @@ pub use refused::{Hear, REFUSED_FOR, Refusals, Refused, Told};
 pub use update::{RanWell, Running, Undone, Update};
 
 use super::approval::{ApprovalId, Terms};
+use super::event::Failure;
 use super::history::{Entry, History, Outcome};
 use super::reference::{Digest, Tag};
 use super::settings::Fingerprint;
@@ -133,6 +134,8 @@ impl Record {
             (Some(Consequence::Skipped(question, answered) | Consequence::Resumed(question, answered)), ..) => {
                 self.history.push(answered.entry(container, Some(question.level)));
             }
+            // That another hand has written something else since makes what failed no better.
+            (_, Some(update), Some(Outcome::Failed)) if update.outcome == Outcome::Replaced => {}
             (_, Some(update), Some(was)) if update.outcome != was => self.history.end(container, was, update.outcome),
             _ => {}
         }
@@ -205,6 +208,37 @@ impl Record {
         for in_doubt in in_doubt.filter(|in_doubt| in_doubt.settings == from) {
             in_doubt.settings = to;
         }
+    }
+
+    /// What this version of a container was when it failed here, where it did, and where nobody knows it to have been well since.
+    #[must_use]
+    pub fn digest_that_failed(&self, container: &str, running: &Running) -> Option<Digest> {
+        let held = self.known(container).held.as_ref().filter(|held| held.tag == running.tag && held.failure.is_some());
+        let held = held.and_then(|held| held.digest.clone());
+        let is_it = |entry: &&Entry| running.digest.as_ref().is_none_or(|digest| entry.digest == digest.as_str());
+        let ends = self.history.ends(container, &running.tag);
+        let known = held.or_else(|| Digest::parse(&ends.into_iter().find(is_it)?.digest).ok())?;
+        Some(running.digest.clone().unwrap_or(known))
+    }
+
+    /// Why this very manifest of a version failed here, where it did and was not healthy since. The reason is empty where nothing but
+    /// the history tells of it.
+    #[must_use]
+    pub fn failed_here(&self, container: &str, tag: &Tag, digest: &Digest) -> Option<Failure> {
+        let ledger = self.known(container);
+        let held = ledger.held.as_ref().filter(|held| held.tag == *tag && held.digest.as_ref() == Some(digest));
+        if let Some(failure) = held.and_then(|held| held.failure.as_ref()) {
+            // Where the group failed, another member did.
+            return Some(failure.clone()).filter(|failure| !failure.is_of_group());
+        }
+        let newest = self.history.ends(container, tag).into_iter().find(|entry| entry.digest == digest.as_str())?;
+        if newest.outcome != Outcome::Failed {
+            return None;
+        }
+        let update = ledger.update.as_ref().filter(|update| (&update.tag, &update.digest) == (tag, digest));
+        let said = update.and_then(|update| update.failure.clone().or_else(|| update.failed_before.as_deref().cloned()));
+        let counted = || ledger.ends.why(digest).map(|reason| Failure::new(reason, ""));
+        Some(said.or_else(counted).unwrap_or_else(|| Failure::new("", "")))
     }
 
     /// What is known of an approval, and its container.

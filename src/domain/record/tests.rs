@@ -73,6 +73,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         group: None,
         ran_well: None,
         stood: false,
+        failed_before: None,
     }
 }
 

@@ -42,6 +42,7 @@ impl Ledger {
             Event::Ask(question) => self.ask(*question, now),
             Event::Told => self.told(now),
             Event::Write(update) => return Some(self.write(*update, now)),
+            Event::PutBack(update) => return Some(self.put_back(*update, now)),
             Event::Because(before) => self.cause_before = before,
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
             Event::Stalled => self.stalled(now),
@@ -86,6 +87,8 @@ impl Ledger {
                     // Who owns it writes new versions, too.
                     self.set_backs = 0;
                 }
+                let previous = before.as_ref().filter(|before| before.tag != now.tag).map(|before| before.tag.clone());
+                self.previous = previous.or_else(|| self.previous.take());
                 *before = Some(now);
                 (self.gone, self.shrunk, self.notes) = (None, None, None);
                 self.replaced_by_another_hand();
@@ -117,16 +120,18 @@ impl Ledger {
             self.runs(to);
             return None;
         };
+        let failure = self.why_it_failed(&before);
         let ours = self.update.as_ref().filter(|update| update.wrote(&before));
         if let Some(digest) = ours.filter(|_| before.tag == to.tag && to.digest.is_none()).and_then(Update::ran_before)
         {
             // The tag points to what is held: what runs in its place is told by what ran before.
             (to.digest, to.is_learnt) = (Some(digest), true);
         }
-        if owned && ours.is_some() {
+        if owned && ours.is_some_and(|update| update.failed_before.is_none()) {
             self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
         }
         let back_to = to.tag.clone();
+        self.previous = (before.tag != back_to).then(|| before.tag.clone());
         (self.runs, self.gone, self.released) = (Some(to), None, None);
         self.replaced_by_another_hand();
         // Who goes back twice does not want the newest of them either, and was told so.
@@ -134,7 +139,7 @@ impl Ledger {
             held.back_to = back_to;
             return None;
         }
-        let held = Held { tag: before.tag, digest: before.digest, back_to, since: now, by, failure: None };
+        let held = Held { tag: before.tag, digest: before.digest, back_to, since: now, by, failure };
         self.held = Some(held.clone());
         Some(Consequence::SetBack(held))
     }
@@ -233,8 +238,12 @@ impl Ledger {
             // What we wrote last was let stand.
             self.set_backs = 0;
         }
-        self.runs = update.running();
-        (self.held, self.gone, self.released) = (update.holds(now), None, None);
+        let left = self.runs.as_ref().filter(|_| update.undoes.is_some());
+        let failure = left.and_then(|left| self.why_it_failed(left));
+        (self.runs, self.previous) = (update.running(), None);
+        // Why it failed stays known where a person goes back from it, too.
+        let held = update.holds(now).map(|held| Held { failure: held.failure.or(failure), ..held });
+        (self.held, self.gone, self.released) = (held, None, None);
         self.refused.forget(&update.tag);
         self.put_off.take_if(|put_off| put_off.is_of(&update.tag, &update.digest));
         let is_answer =
@@ -248,6 +257,27 @@ impl Ledger {
         (self.cause_before, self.stays) = (None, None);
         self.update = Some(update.clone());
         Consequence::Written(update)
+    }
+
+    /// Another hand wrote what failed here: what else is held stays so, and whoever set updates back has done so still.
+    fn put_back(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
+        let is_held = self.holds_just(&update.tag, Some(&update.digest));
+        let (held, set_backs) = (self.held.take().filter(|_| !is_held), self.set_backs);
+        let consequence = self.write(update, now);
+        (self.held, self.set_backs) = (held, set_backs);
+        consequence
+    }
+
+    /// Why what ran failed, where it did and was not well since.
+    fn why_it_failed(&self, ran: &Running) -> Option<Failure> {
+        let update = self.update.as_ref()?;
+        let is_it = || update.tag == ran.tag && ran.digest.as_ref().is_none_or(|digest| *digest == update.digest);
+        let failure = match update.outcome {
+            Outcome::Failed if update.left != Some(WayBack::Before) => update.failure.clone(),
+            Outcome::Healthy | Outcome::Failed => None,
+            _ => update.failed_before.as_deref().cloned(),
+        };
+        failure.filter(|_| is_it())
     }
 
     /// Uses the newest question up.

@@ -128,6 +128,10 @@ pub struct Update {
     /// Whether all of it ran well when another image of the workload was written, though its end is not known yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stood: bool,
+    /// Why this very version failed here before, where another hand wrote it again: it is their word, so that it is followed like
+    /// any update, and not undone. The reason is empty where nothing but the history tells that it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_before: Option<Box<Failure>>,
 }
 
 /// What ran before an update that never ran well.

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::pods::{Pod, Standing};
+
 /// What it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -66,6 +68,9 @@ pub struct InTheWay {
     /// Whether the service deletes it, or did; else somebody has to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_ours: bool,
+    /// Whether nothing waits for it, and nothing but its deletion ends it: its controller replaces what people delete.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_left: bool,
 }
 
 impl Obstacle {
@@ -78,7 +83,8 @@ impl Obstacle {
     /// As it is told; `deletes` is whether the service may delete what is broken.
     #[must_use]
     pub fn told(&self, deletes: bool) -> InTheWay {
-        InTheWay { kind: self.kind, name: self.name.clone(), is_ours: deletes && self.hope != Hope::Some }
+        let is_ours = deletes && self.hope != Hope::Some;
+        InTheWay { kind: self.kind, name: self.name.clone(), is_ours, is_left: false }
     }
 
     /// Why nothing goes on, and what somebody has to do about it.
@@ -106,7 +112,39 @@ impl Obstacle {
     }
 }
 
+/// So many pods that are left to people are named at most.
+pub const MOST_LEFT: usize = 8;
+
+/// The pods that run what failed under a controller that replaces what people delete, by name.
+#[must_use]
+pub fn left_to_people(pods: &[Pod], failed: &[(&str, &str)]) -> Vec<Box<str>> {
+    let is_left = |pod: &&Pod| pod.stands != Standing::Leaving && pod.runs(failed);
+    let mut names: Vec<Box<str>> = pods.iter().filter(is_left).map(|pod| pod.name.clone()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// What somebody has to do about them: the same words as long as they are the same pods.
+#[must_use]
+pub fn words_of_left(names: &[Box<str>], namespace: &str, failed: &str) -> String {
+    let named = names.get(..MOST_LEFT).unwrap_or(names);
+    let more = match names.len() - named.len() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let delete = format!("kubectl delete pod {} -n {namespace}", named.join(" "));
+    let (first, them) = if names.len() == 1 { ("pod", "it") } else { ("pods", "them") };
+    let (run, named) = (if names.len() == 1 { "runs" } else { "run" }, named.join(", "));
+    format!("{first} {named}{more} still {run} {failed}, and nothing replaces {them} before somebody deletes {them}: {delete}")
+}
+
 impl InTheWay {
+    /// A pod that nothing but its deletion ends.
+    #[must_use]
+    pub fn left(name: &str) -> Self {
+        Self { kind: ObstacleKind::Pod, name: name.into(), is_ours: false, is_left: true }
+    }
+
     /// The line with which a person deletes it.
     #[must_use]
     pub fn command(&self, namespace: &str) -> String {

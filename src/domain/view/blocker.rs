@@ -224,7 +224,9 @@ impl Display for Blocker {
             Self::Cooldown(until) => write!(f, "in cooldown until {}", moment(*until)),
             Self::Held(held) if held.failure.is_some() => {
                 let why = held.failure.as_ref().map(|failure| failure.reason.as_str()).unwrap_or_default();
-                write!(f, "held: it failed here ({why}), and {} was put back, {}", held.back_to, moment(held.since))
+                let by = if held.by.is_empty() { String::new() } else { format!(" by {}", held.by.join(", ")) };
+                let (back_to, since) = (&held.back_to, moment(held.since));
+                write!(f, "held: it failed here ({why}), and {back_to} was written again{by}, {since}")
             }
             Self::Held(held) => {
                 write!(f, "held: set back to {} by {}, {}", held.back_to, somebody(&held.by), moment(held.since))
@@ -436,7 +438,7 @@ mod tests {
         let held =
             Held { tag: terms.tag, digest: None, back_to: update(0, None).tag, since: asked, by: vec![], failure };
         let told = Blocker::Held(Box::new(held)).to_string();
-        assert_eq!(told, "held: it failed here (CrashLoopBackOff), and 1.0.0 was put back, 18 Nov 2026 11:06 UTC");
+        assert_eq!(told, "held: it failed here (CrashLoopBackOff), and 1.0.0 was written again, 18 Nov 2026 11:06 UTC");
     }
 
     #[test]

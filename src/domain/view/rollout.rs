@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::ser::SerializeStruct as _;
 
 use crate::domain::history::{Outcome, rfc3339};
-use crate::domain::record::Ledger;
+use crate::domain::record::{Ledger, Update};
 use crate::domain::reference::Tag;
 use crate::domain::rollout::{Refusal, Rollout, Stall, Waits};
 use crate::domain::workload::Workload;
@@ -21,6 +21,32 @@ pub struct Unfinished {
     pub since: DateTime<Utc>,
     /// How it stands.
     pub stands: Stands,
+    /// Why it failed here before, and who put it back, where that is how it came to run.
+    pub put_back: Option<Box<PutBack>>,
+}
+
+/// That another hand put back what failed here before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutBack {
+    /// A CamelCase word, where it is known.
+    pub reason: Option<String>,
+    /// Whoever did.
+    pub by: String,
+}
+
+impl PutBack {
+    fn of(update: &Update) -> Option<Self> {
+        let failure = update.failed_before.as_deref()?;
+        let reason = Some(failure.reason.clone()).filter(|reason| !reason.is_empty());
+        Some(Self { reason, by: update.by.words() })
+    }
+}
+
+impl Display for PutBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = self.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        write!(f, "failed here{why} and was put back by {}", self.by)
+    }
 }
 
 /// How a rollout stands that has not completed.
@@ -81,7 +107,8 @@ impl Unfinished {
             }
             stands => stands,
         };
-        Some(Self { version: update.tag.clone(), since: update.at, stands })
+        let put_back = PutBack::of(update).map(Box::new);
+        Some(Self { version: update.tag.clone(), since: update.at, stands, put_back })
     }
 }
 
@@ -97,6 +124,9 @@ impl Serialize for Unfinished {
 
 impl Display for Unfinished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(put_back) = &self.put_back {
+            write!(f, "{} {put_back}; ", self.version)?;
+        }
         self.stands.of_version(&self.version, f)
     }
 }

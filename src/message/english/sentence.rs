@@ -13,6 +13,7 @@ pub(super) fn heading(notice: &Notice) -> &'static str {
         NoticeKind::Granted => "Approved",
         NoticeKind::Skipped => "Skipped",
         NoticeKind::Applied => "Updated",
+        NoticeKind::Failed if notice.way_back == Some(WayBack::PutBack) => "What failed here was put back",
         NoticeKind::Failed => "Update failed",
         NoticeKind::Stalled => "The rollout stands still",
         NoticeKind::RolledBack => "Rolled back",
@@ -59,6 +60,10 @@ pub(super) fn sentence(notice: &Notice, Names { workload, from, to, asks }: &Nam
         NoticeKind::Applied => format!("{what} was updated: {from} → {to} ({level}), and is healthy."),
         NoticeKind::Failed if notice.way_back == Some(WayBack::Failed) => {
             format!("{what}: going back from {from} to {to} failed.")
+        }
+        NoticeKind::Failed if notice.way_back == Some(WayBack::PutBack) => {
+            let by = notice.by.as_ref().map(|by| format!(" by {}", clean(&by.words()))).unwrap_or_default();
+            format!("{what}: {to}, which failed here, was put back in the place of {from}{by}.")
         }
         NoticeKind::Failed if notice.is_passed_over() => {
             format!("{what}: {to} is passed over, as it can't take the place of {from}.")

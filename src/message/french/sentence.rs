@@ -16,6 +16,7 @@ pub(super) fn heading(notice: &Notice) -> &'static str {
         NoticeKind::Granted => "Mise à jour approuvée",
         NoticeKind::Skipped => "Version ignorée",
         NoticeKind::Applied => "Mise à jour appliquée",
+        NoticeKind::Failed if notice.way_back == Some(WayBack::PutBack) => "Version en échec remise",
         NoticeKind::Failed => "Échec de la mise à jour",
         NoticeKind::Stalled => "Le déploiement n’avance plus",
         NoticeKind::RolledBack => "Mise à jour annulée",
@@ -98,6 +99,9 @@ fn available(notice: &Notice, names: &Names) -> &'static str {
 fn failed(notice: &Notice, what: &str, update: &str, Names { from, to, .. }: &Names) -> String {
     if notice.way_back == Some(WayBack::Failed) {
         format!("{what}\u{a0}: le retour de {from} à {to} a échoué.")
+    } else if notice.way_back == Some(WayBack::PutBack) {
+        let by = notice.by.as_ref().map(|by| format!(" par {}", clean(&actor(by)))).unwrap_or_default();
+        format!("{what}\u{a0}: {to}, qui a échoué ici, a été remise à la place de {from}{by}.")
     } else if notice.is_passed_over() {
         format!("{what}\u{a0}: la version {to} est écartée, car elle ne peut pas remplacer {from}.")
     } else if stays(notice) {

@@ -77,6 +77,9 @@ fn way_back(way: WayBack, notice: &Notice, Names { from, to, asks, .. }: &Names)
         WayBack::Unknown => format!(
             "Le digest de ce qui tournait avant n’est pas connu, ou quelqu’un a modifié l’image depuis, donc rien n’est annulé. {by_hand}"
         ),
+        WayBack::PutBack => format!(
+            "C’est le choix de quelqu’un, donc rien n’est annulé\u{a0}; un message vous préviendra si le déploiement devient sain. {by_hand}"
+        ),
         WayBack::Failed => {
             let again = format!(
                 " Pour que {from} soit tout de même appliquée de nouveau, appuyez sur le bouton de la page derrière le lien."
@@ -104,7 +107,10 @@ fn in_the_way(notice: &Notice) -> String {
             ObstacleKind::Pod => format!("Son contrôleur attend {name}, qui ne démarre pas"),
             ObstacleKind::Job => format!("Aucune autre exécution ne commence tant que {name} est là"),
         };
-        if one.is_ours {
+        if one.is_left {
+            let delete = one.command(namespace);
+            format!(" Rien ne remplace {name}, qui exécute la version en échec, avant que quelqu’un le supprime\u{a0}: {delete}")
+        } else if one.is_ours {
             format!(" {waits}\u{a0}: image-watcher le supprime.")
         } else {
             format!(" {waits}, jusqu’à ce que quelqu’un le supprime\u{a0}: {}", one.command(namespace))

@@ -177,7 +177,7 @@ fn what_strangers_say_does_no_harm_in_french_either() {
     (notice.policy, notice.by, notice.why) = (evil.into(), Some(evil.into()), Some(Grounds::Words(evil.into())));
     notice.owner = Some(OwnerView::Words(evil.into()));
     notice.workload.name = evil.into();
-    notice.in_the_way = vec![InTheWay { kind: ObstacleKind::Pod, name: evil.into(), is_ours: false }];
+    notice.in_the_way = vec![InTheWay { kind: ObstacleKind::Pod, name: evil.into(), is_ours: false, is_left: false }];
     let mut refused = sent.delivery.clone();
     refused.notices_mut()[0].unfit = Some(Box::new(Unfit { flaw: Flaw::Admission(evil.into()), ..unfit() }));
     for delivery in [sent.delivery, refused] {

@@ -140,7 +140,8 @@ async fn where_settings_leave_it_to_people_nothing_is_undone_and_a_link_can() {
     let history = stage.cluster.annotation("history").unwrap();
     assert!(history.contains("link email:j…@example.com"), "{history}");
     let held = stage.cluster.annotation("held").unwrap();
-    assert!(held.starts_with("1.0.1: set back to 1.0.0, by link email:j…@example.com"), "{held}");
+    let expected = "1.0.1: failed (ProgressDeadlineExceeded), went back to 1.0.0, by link email:j…@example.com";
+    assert!(held.starts_with(expected), "{held}");
     stage.cluster.rolls(Rollout::Complete);
     for _ in 0..3 {
         stage.look().await;

@@ -36,6 +36,8 @@ pub(super) struct State {
     /// What is in the way of a way back, whether it may be deleted, and how often that was done.
     pub(super) obstacle: Option<Obstacle>,
     pub(super) deletes_broken: bool,
+    /// Whether its controller replaces what people delete, and nothing else.
+    pub(super) replaces_on_delete: bool,
     pub(super) removed: usize,
     /// What becomes of what is to be deleted.
     pub(super) removal: Removal,
@@ -112,6 +114,7 @@ impl OneWorkload {
             followed: Vec::new(),
             obstacle: None,
             deletes_broken: false,
+            replaces_on_delete: false,
             removed: 0,
             removal: Removal::Done,
             is_edited_then: false,
@@ -293,6 +296,15 @@ impl Cluster for OneWorkload {
         _: Option<&str>,
     ) -> Result<Option<Obstacle>, ClusterError> {
         Ok(self.state(|state| state.obstacle.clone()))
+    }
+
+    async fn left_to_people(
+        &self,
+        _: &Workload,
+        failed: &[(&str, &str)],
+    ) -> Result<Vec<Box<str>>, ClusterError> {
+        let pods = self.state(|state| state.pods.clone().filter(|_| state.replaces_on_delete));
+        Ok(crate::domain::rollout::obstacle::left_to_people(&pods.unwrap_or_default(), failed))
     }
 
     fn deletes_broken(&self) -> bool {

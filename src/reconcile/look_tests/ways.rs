@@ -146,6 +146,10 @@ async fn a_way_back_that_the_api_server_refuses_is_told_once_and_not_tried_again
         assert_eq!((stage.cluster.image(), stage.writes()), (written_so("1.0.1"), writes));
         let again: Vec<Notice> = stage.joe.0.lock().unwrap().drain(..).collect();
         assert!(again.iter().all(|notice| notice.way_back == Some(WayBack::Refused)), "{again:?}");
+        let record = stage.cluster.state(|state| crate::cluster::annotations::claimed(&state.workload));
+        let failure = record.known("web").update.as_ref().and_then(|update| update.failure.as_ref());
+        let reason = failure.map(|failure| failure.reason.as_str());
+        assert_eq!(reason, Some("ProgressDeadlineExceeded"), "why it failed stays known");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::record::Held;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::reference::Tag;
 use crate::domain::rollout;
-use crate::domain::view::{Blocker, rollout as unfinished};
+use crate::domain::view::{Blocker, PutBack, Stands, rollout as unfinished};
 use crate::domain::wording::moment;
 use crate::domain::workload::Kind;
 
@@ -39,8 +39,10 @@ pub enum Cause {
         /// Why: a CamelCase word, where it is known.
         reason: Option<String>,
     },
-    /// The rollout failed, and what ran before is back.
-    WentBack(Box<Held>),
+    /// The rollout failed, and what ran before is written again.
+    WentBack(Box<Returned>),
+    /// What failed here before runs again by another hand, and is not known to be well.
+    PutBack(Tag, Box<PutBack>, Stands),
     /// The settings are not understood.
     Settings(String),
     /// What stands on the workload in the place of our record is not ours.
@@ -71,6 +73,33 @@ pub enum Cause {
     Disabled,
 }
 
+/// What failed, and how far the way back from it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// What failed.
+    pub held: Held,
+    /// How the rollout of what ran before stands, as long as it is not done.
+    pub stands: Option<Stands>,
+    /// What is said of that on the workload: what somebody has to delete.
+    pub said: Option<String>,
+}
+
+impl Returned {
+    /// What is missing, where something is.
+    #[must_use]
+    pub fn left(&self) -> Option<String> {
+        let stands = self.stands.as_ref()?;
+        Some(match (&self.said, stands) {
+            (Some(said), _) => said.clone(),
+            (None, Stands::UnderWay) => format!("{} is being rolled out", self.held.back_to),
+            (None, Stands::Waits(waits)) => {
+                format!("the rollout of {} waits: {}", self.held.back_to, unfinished::until(*waits))
+            }
+            (None, Stands::Failed) => format!("the rollout of {} failed", self.held.back_to),
+        })
+    }
+}
+
 impl Cause {
     /// One word for programs.
     #[must_use]
@@ -83,6 +112,7 @@ impl Cause {
             Self::Gone(_) => "taken-back",
             Self::RolloutFailed { .. } => "rollout-failed",
             Self::WentBack(_) => "went-back",
+            Self::PutBack(..) => "put-back",
             Self::Settings(_) => "settings",
             Self::Record(_) => "record",
             Self::Undecided(_) => "undecided",
@@ -115,7 +145,16 @@ impl Display for Cause {
                 write!(f, "the rollout of {version} failed ({reason})")
             }
             Self::RolloutFailed { version, reason: None } => write!(f, "the rollout of {version} failed"),
-            Self::WentBack(held) => Blocker::Held(held.clone()).fmt(f),
+            Self::WentBack(returned) => {
+                Blocker::Held(Box::new(returned.held.clone())).fmt(f)?;
+                returned.left().map_or(Ok(()), |left| write!(f, "; {left}"))
+            }
+            Self::PutBack(version, put_back, Stands::Waits(waits)) => {
+                write!(f, "{version} {put_back}; its rollout waits: {}", unfinished::until(*waits))
+            }
+            Self::PutBack(version, put_back, _) => {
+                write!(f, "{version} {put_back}; it is followed, and was not seen well since")
+            }
             Self::Settings(problems) => f.write_str(problems),
             Self::Record(reason) => write!(
                 f,

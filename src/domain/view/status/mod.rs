@@ -11,7 +11,7 @@ mod until;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use cause::Cause;
+pub use cause::{Cause, Returned};
 pub use group::{GroupStands, OfGroup};
 
 use super::Blocker;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Attention, Available, CameTo, Cause, LastLook, Seen};
+use super::{Attention, Available, CameTo, Cause, LastLook, Returned, Seen};
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
 use crate::domain::policy::{Mode, is_older};
@@ -16,7 +16,9 @@ impl Seen<'_> {
     pub(super) fn stands(&self, settings: &Settings, ledger: &Ledger, now: DateTime<Utc>) -> (Attention, Cause) {
         let rollout = Unfinished::of(self.workload, self.container, ledger);
         let asked = || self.asked(settings, ledger, rollout.as_ref(), now);
-        let failed = || failed(ledger, rollout.as_ref()).or_else(|| self.went_back(ledger));
+        let put_back = || rollout.as_ref().and_then(put_back);
+        let failed =
+            || failed(ledger, rollout.as_ref()).or_else(put_back).or_else(|| self.went_back(ledger, rollout.as_ref()));
         let gone = || {
             let gone = ledger.gone.as_ref()?;
             Some((Attention::NeedsYou, Cause::Gone(Box::new(gone.image.clone()))))
@@ -40,7 +42,7 @@ impl Seen<'_> {
             _ if question.snoozed_until(now).is_some() => return None,
             Allows::Held => return None,
             // What runs is broken now: that is more than a question.
-            Allows::Back => return failed(ledger, rollout),
+            Allows::Back => return failed(ledger, rollout).or_else(|| rollout.and_then(put_back)),
             Allows::Update => Cause::Asked {
                 until: question.terms.expires(),
                 given: question.votes.count(),
@@ -60,7 +62,7 @@ impl Seen<'_> {
         })
     }
 
-    fn went_back(&self, ledger: &Ledger) -> Option<(Attention, Cause)> {
+    fn went_back(&self, ledger: &Ledger, rollout: Option<&Unfinished>) -> Option<(Attention, Cause)> {
         let held = ledger.held.as_ref().filter(|held| held.failure.is_some())?;
         let is_another = match self.looked.map(|looked| &looked.came_to) {
             Some(CameTo::To { tag, digest, .. } | CameTo::Cooling { tag, digest: Some(digest), .. }) => {
@@ -72,7 +74,11 @@ impl Seen<'_> {
             }
             _ => false,
         };
-        (!is_another).then(|| (Attention::Failed, Cause::WentBack(Box::new(held.clone()))))
+        let is_back = ledger.update.as_ref().is_some_and(|update| update.undoes.is_some());
+        let stands = rollout.filter(|_| is_back).map(|rollout| rollout.stands.clone());
+        let said = stands.as_ref().and_then(|_| self.workload.state("error", self.container)).map(str::to_owned);
+        let returned = Returned { held: held.clone(), stands, said };
+        (!is_another).then(|| (Attention::Failed, Cause::WentBack(Box::new(returned))))
     }
 
     fn undecided(&self, ledger: &Ledger, now: DateTime<Utc>) -> Option<(Attention, Cause)> {
@@ -240,6 +246,12 @@ fn failed(ledger: &Ledger, rollout: Option<&Unfinished>) -> Option<(Attention, C
     let failure = ledger.update.as_ref().and_then(|update| update.failure.as_ref());
     let reason = failure.map(|failure| failure.reason.clone()).filter(|reason| !reason.is_empty());
     Some((Attention::Failed, Cause::RolloutFailed { version: rollout.version.clone(), reason }))
+}
+
+/// What failed here before is not seen well because it is written again.
+fn put_back(rollout: &Unfinished) -> Option<(Attention, Cause)> {
+    let put_back = rollout.put_back.clone()?;
+    Some((Attention::Failed, Cause::PutBack(rollout.version.clone(), put_back, rollout.stands.clone())))
 }
 
 fn goes_on(rollout: &Unfinished) -> Option<(Attention, Cause)> {

@@ -18,9 +18,16 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::RolloutFailed { version, reason } => {
             Said::new(format!("{version} failed"), reason.clone().unwrap_or_default())
         }
-        Cause::WentBack(held) => {
+        Cause::WentBack(returned) => {
+            let held = &returned.held;
             let reason = held.failure.as_ref().map(|failure| failure.reason.clone()).unwrap_or_default();
-            Said::new(format!("Went back to {}: {} failed", held.back_to, held.tag), reason)
+            match returned.left() {
+                Some(left) => Said::new(format!("Goes back to {}: {} failed", held.back_to, held.tag), left),
+                None => Said::new(format!("Went back to {}: {} failed", held.back_to, held.tag), reason),
+            }
+        }
+        Cause::PutBack(version, put_back, _) => {
+            Said::new(format!("{version} failed here and was put back"), format!("by {}", put_back.by))
         }
         Cause::Settings(problems) => Said::foreign(problems),
         Cause::Record(_) => Said::new("The record on the workload is not ours", "the next look puts it right"),

@@ -8,7 +8,7 @@ use crate::domain::declared::Kinds;
 use crate::domain::fleet::{Asks, Bound, Waits};
 use crate::domain::record::{AsksOnly, WentBack};
 use crate::domain::rollout;
-use crate::domain::view::{Blocker, Cause};
+use crate::domain::view::{Blocker, Cause, Stands};
 use crate::message::counted_in_french;
 use crate::web::words::{Said, Words, beside};
 
@@ -22,9 +22,23 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::RolloutFailed { version, reason } => {
             Said::new(format!("Échec de {version}"), reason.clone().unwrap_or_default())
         }
-        Cause::WentBack(held) => {
+        Cause::WentBack(returned) => {
+            let held = &returned.held;
             let reason = held.failure.as_ref().map(|failure| failure.reason.clone()).unwrap_or_default();
-            Said::new(format!("Revenu à {}\u{a0}: échec de {}", held.back_to, held.tag), reason)
+            match (&returned.stands, &returned.said) {
+                (None, _) => Said::new(format!("Revenu à {}\u{a0}: échec de {}", held.back_to, held.tag), reason),
+                (Some(stands), said) => {
+                    let waits = match stands {
+                        Stands::Waits(waits) => stands_still(*waits).to_owned(),
+                        _ => reason,
+                    };
+                    let detail = said.clone().unwrap_or(waits);
+                    Said::new(format!("Revient à {}\u{a0}: échec de {}", held.back_to, held.tag), detail)
+                }
+            }
+        }
+        Cause::PutBack(version, put_back, _) => {
+            Said::new(format!("{version}, qui a échoué ici, a été remise"), format!("par {}", put_back.by))
         }
         Cause::Settings(problems) => Said::foreign(problems),
         Cause::Record(_) => Said::new("L’annotation de suivi n’est pas de nous", "le prochain passage la corrige"),
