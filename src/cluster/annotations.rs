@@ -123,7 +123,8 @@ fn copies(ledger: &Ledger) -> [(&'static str, Option<String>); 8] {
 fn previous(ledger: &Ledger) -> Option<Tag> {
     let from = || {
         let update = ledger.update.as_ref()?;
-        let is_back = !update.is_a_pin() && ledger.runs.as_ref().is_some_and(|runs| Some(&runs.tag) == update.from_tag().as_ref());
+        let is_back = !update.is_a_pin()
+            && ledger.runs.as_ref().is_some_and(|runs| Some(&runs.tag) == update.from_tag().as_ref());
         if is_back { Some(update.tag.clone()) } else { update.from_tag() }
     };
     ledger.previous.clone().or_else(from)

@@ -11,7 +11,7 @@ use super::{
 use crate::ambient::Ambient;
 use crate::domain::actor::ClusterUser;
 use crate::domain::approval::ApprovalId;
-use crate::domain::fleet::Fleet;
+use crate::domain::fleet::{Fleet, Standing};
 use crate::domain::group::GroupName;
 use crate::domain::owner::ImageOwner;
 use crate::domain::preflight::Platform;
@@ -427,6 +427,10 @@ impl Cluster for KubeCluster {
         let (defaults, now) = (&*defaults, self.ambient.now());
         let before = self.pods.known(workload);
         obstacle::Way { client, metrics, defaults, workload, failed, before: &before, now }.obstacle(suspect).await
+    }
+
+    fn stands(&self, workload: &Arc<Workload>, standing: Standing) {
+        self.index.stands(workload, standing);
     }
 
     async fn left_to_people(

@@ -68,7 +68,7 @@ pub use watch::{Watching, watch};
 
 use crate::domain::actor::ClusterUser;
 use crate::domain::approval::ApprovalId;
-use crate::domain::fleet::Fleet;
+use crate::domain::fleet::{Fleet, Standing};
 use crate::domain::group::GroupName;
 use crate::domain::owner::ImageOwner;
 use crate::domain::preflight::Platform;
@@ -202,6 +202,9 @@ pub trait Cluster: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Obstacle>, ClusterError>> + Send {
         std::future::ready(Ok(None))
     }
+
+    /// Takes over what of a workload concerns others, where that may not be written on it.
+    fn stands(&self, _workload: &Arc<Workload>, _standing: Standing) {}
 
     /// The pods that run these images that failed, by container, and that nothing but people's deletion replaces: `OnDelete`.
     fn left_to_people(

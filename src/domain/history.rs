@@ -202,7 +202,9 @@ impl History {
     pub fn ends(&self, container: &str, version: &Tag) -> Vec<&Entry> {
         let is_it = |entry: &&Entry| entry.container == container && entry.version == version.as_str();
         let has_ended = |entry: &&Entry| matches!(entry.outcome, Outcome::Healthy | Outcome::Failed);
-        self.0.iter().filter(is_it).filter(has_ended).collect()
+        // What nobody signed is a story.
+        let is_signed = |entry: &&Entry| !entry.by.starts_with(UNSIGNED);
+        self.0.iter().filter(is_it).filter(has_ended).filter(is_signed).collect()
     }
 
     /// The entry that an approval decided.
@@ -249,11 +251,13 @@ impl History {
     }
 }
 
+/// What stands before who decided, where nothing of ours vouches for it.
+const UNSIGNED: &str = "unsigned: ";
+
 /// Who decided, as an annotation says it that nothing of ours vouches for.
 #[must_use]
 pub fn unsigned(by: &str) -> String {
-    const MARK: &str = "unsigned: ";
-    if by.starts_with(MARK) { by.to_owned() } else { format!("{MARK}{by}") }
+    if by.starts_with(UNSIGNED) { by.to_owned() } else { format!("{UNSIGNED}{by}") }
 }
 
 /// A moment as annotations and messages write it: RFC 3339, UTC, whole seconds.

@@ -225,7 +225,13 @@ fn group(plan: &Plan) -> Value {
 
 /// What going back waits for, or what was deleted for it.
 fn in_the_way(one: &InTheWay) -> Value {
-    json!({"kind": one.kind.as_str(), "name": one.name, "by_us": one.is_ours})
+    let left = one.is_left.then_some(json!(true));
+    present([
+        ("kind", Some(json!(one.kind.as_str()))),
+        ("name", Some(json!(one.name))),
+        ("by_us", Some(json!(one.is_ours))),
+        ("left", left),
+    ])
 }
 
 /// What of the running image is gone.

@@ -128,10 +128,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.no_way_back(&mut draft, container, image, failed.as_ref());
             draft.on(container, Event::Refuse(refused), now);
         }
+        let kept = Some(draft.kept(now));
         match self.commit(draft).await {
             // What refuses the image may refuse any write: people were told, and an Event says it.
             Err(StepError::Cluster(error)) => {
                 if matches!(error, ClusterError::Rejected { .. }) {
+                    self.keep(&workload, kept).await;
                     let now = self.0.ambient.monotonic();
                     let until = now + REFUSED_FOR.to_std().unwrap_or_default();
                     self.1.entrance.takes_nothing(&workload.id.uid, (now, until));

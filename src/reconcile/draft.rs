@@ -16,6 +16,7 @@ use crate::domain::event::{Failure, Job};
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::group::Plan;
+use crate::domain::history::Outcome as Rolls;
 use crate::domain::preflight::Preflight;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{Consequence, Event, Ledger, Question, Record, WentBack};
@@ -67,6 +68,13 @@ impl Chosen {
     }
 }
 
+/// What is known of a workload that may not be written.
+pub(super) struct Kept {
+    pub(super) record: Record,
+    /// Whether an update has come to its end, which only this says.
+    pub(super) has_ended: bool,
+}
+
 /// Why a record is not believed as it stands on the workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
@@ -104,7 +112,7 @@ impl Wrong {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Older => {
-                "image-watcher's record was set back to an older one, as kubectl rollout undo and restoring a backup do; the newest one is put back, and no link works a second time"
+                "image-watcher's record is older than what is known, as after kubectl rollout undo, a backup that was restored, or writes that were refused; the newest one is put back, and no link works a second time"
             }
             Self::Missing => "image-watcher's record was removed; it is put back",
             Self::Another | Self::NotOurs(NotOurs::WrongSignature) => {
@@ -384,6 +392,22 @@ impl Draft {
     /// Whether what stands on the workload is not believed.
     pub(super) fn is_wrong(&self) -> bool {
         self.wrong.is_some()
+    }
+
+    /// What is known from now on, though nothing may be written; and whether an update has come to its end.
+    pub(super) fn kept(&self, now: DateTime<Utc>) -> Kept {
+        let known = self.remembered.as_deref().unwrap_or(&self.before);
+        let outcome = |record: &Record, name: &str| Some(record.ledger(name)?.update.as_ref()?.outcome);
+        let has_ended = |name: &str| {
+            outcome(known, name) == Some(Rolls::RollingOut) && outcome(&self.record, name) != Some(Rolls::RollingOut)
+        };
+        let has_ended = self.record.ledgers().any(|(name, _)| has_ended(name)) && !self.writes_images();
+        let mut record = self.record.clone();
+        if has_ended {
+            record.sequence = self.next(now);
+            record.settings = Some(Fingerprint::of_its_own(&self.as_set()));
+        }
+        Kept { record, has_ended }
     }
 
     /// Whether there is nothing to write but what is remembered.

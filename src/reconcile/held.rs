@@ -26,7 +26,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let before = ledger.filter(|ledger| !ledger.still_runs(&running)).and_then(|ledger| ledger.runs.clone());
         let Some(before) = before else {
             // Nobody set another image, so that nothing is set back or let go, whatever settings say now.
-            work.draft.on(container, Event::Runs(running), now);
+            if ledger.is_none_or(|ledger| ledger.runs.is_none()) {
+                self.observe_first(work, target, settings.as_ref(), running).await;
+            } else {
+                work.draft.on(container, Event::Runs(running), now);
+            }
             return;
         };
         let ours = ledger.and_then(|ledger| ledger.update.as_ref()).filter(|update| update.wrote(&before));

@@ -144,7 +144,7 @@ pub(super) fn of_put_back(
     update: &Update,
     question: Option<&Question>,
 ) -> Notice {
-    let failure = update.failed_before.as_deref().cloned();
+    let failure = update.failed_before.as_deref().filter(|failure| !failure.reason.is_empty()).cloned();
     let told = of_update(target, settings, update, NoticeKind::Failed, failure);
     Notice { way_back: Some(WayBack::PutBack), approval: question.map(|it| approval(&it.terms)), ..told }
 }

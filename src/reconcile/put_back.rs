@@ -33,6 +33,24 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Some((digest, failure))
     }
 
+    /// Takes over what is found at the first look: an object that was made again with its history may run what failed here.
+    pub(super) async fn observe_first(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        settings: Option<&Settings>,
+        running: Running,
+    ) {
+        let failed = self.failed_before(work, target, &running).await;
+        let before = work.draft.record.ran_before_it_failed(&target.container, &running);
+        match failed.zip(before) {
+            Some((failed, before)) => self.put_back(work, target, settings, (&running, &before), failed).await,
+            None => {
+                work.draft.on(&target.container, Event::Runs(running), self.0.ambient.now());
+            }
+        }
+    }
+
     /// Takes over that another hand wrote it in the place of what ran before, in all containers that it was written to at once.
     pub(super) async fn put_back(
         &self,

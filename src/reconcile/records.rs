@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::draft::{Draft, Image, Said, Touched, Wrong};
+use super::draft::{Draft, Image, Kept, Said, Touched, Wrong};
 use super::marks::{Mark, short};
 use super::workload::own_mode;
 use super::{Reconciler, StepError};
@@ -379,6 +379,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys)?;
         let written = self.0.cluster.apply(&patch).await?;
         Ok((written, sealed, draft.record))
+    }
+
+    /// Remembers beside the queue what may not be written on a workload: an end that nobody knew of would be told anew with each look,
+    /// and count nowhere. Other workloads hear of it as well.
+    pub(super) async fn keep(&self, workload: &Arc<Workload>, kept: Option<Kept>) {
+        let Some(Kept { record, has_ended }) = kept else { return };
+        self.0.cluster.stands(workload, record.standing(workload));
+        if !has_ended {
+            return;
+        }
+        if let Ok((_, sealed)) = annotations::sealed(WorkloadPatch::of(workload), workload, &record, &self.0.keys) {
+            let written = Written { settings: Some(Fingerprint::of(workload)), ..sealed.into() };
+            self.remember(&workload.id.uid, written).await;
+        }
     }
 
     async fn say(&self, workload: &Workload, said: Said) {

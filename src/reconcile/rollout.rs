@@ -229,9 +229,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     fn pods(&self, workload: &Workload, written: &[(&str, &str)], goes_back: bool) -> Option<Vec<Pod>> {
         match &workload.rollout {
             // What failed runs on in them.
-            Rollout::Waiting(Waits::OnDelete | Waits::Partition) if goes_back => {
-                self.0.cluster.pods(workload, written)
-            }
+            Rollout::Waiting(Waits::OnDelete | Waits::Partition) if goes_back => self.0.cluster.pods(workload, written),
             Rollout::Waiting(waits) if !waits.has_new_pods() => None,
             _ => self.0.cluster.pods(workload, written),
         }

@@ -215,6 +215,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
         let failed = draft.why_it_goes_back();
+        let kept = (draft.record != draft.before).then(|| draft.kept(self.0.ambient.now()));
         match self.commit(draft).await {
             Ok(_) => self.put(messages, &trace).await.map(drop),
             Err(StepError::Cluster(ClusterError::Rejected { rejection, .. }))
@@ -223,6 +224,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.refused(before, (&wrote, failed), &rejection.sentence, &trace).await
             }
             Err(StepError::Cluster(ClusterError::Rejected { rejection, .. })) if rejection.is_final() => {
+                self.keep(&before, kept).await;
                 self.without_record(&before, messages, &rejection.sentence, &trace).await
             }
             Err(StepError::TooMuch(reason)) => self.too_much(&before, reason).await,

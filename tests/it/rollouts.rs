@@ -30,6 +30,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_pod_that_never_starts_fails_its_update_long_before_any_deadline,
         a_stateful_set_that_is_stuck_at_its_last_ordinal_has_failed,
         what_fails_after_a_person_edited_the_pods_is_theirs,
+        a_pod_that_only_people_replace_is_named_after_a_way_back_until_it_is_gone,
     ]
 }
 
@@ -356,6 +357,43 @@ async fn a_stateful_set_that_is_stuck_at_its_last_ordinal_has_failed(ctx: Ctx) {
     let mail = ctx.mailbox().wait_for_mail("/db]").await;
     let said = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("pod db-1, container web"), "the highest ordinal goes first: {said}");
+}
+
+/// Under `OnDelete` the old image alone mends nothing of what people had replaced already.
+async fn a_pod_that_only_people_replace_is_named_after_a_way_back_until_it_is_gone(ctx: Ctx) {
+    let crashing = ctx.repository("crashing");
+    crashing.push(Image::new("1.0.0")).await;
+    let set = ctx
+        .stateful_set("db")
+        .replicas(2)
+        .container("web", crashing.reference("1.0.0"))
+        .annotation("image-watcher/mode", "AUTO_UPDATE")
+        .with(|object| {
+            object["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
+            object["spec"]["podManagementPolicy"] = json!("Parallel");
+        })
+        .create()
+        .await;
+    set.wait_for_rollout().await;
+    let _watcher = ctx.watcher().mail().start().await;
+    crashing.push(Image::new("1.0.1")).await;
+    let (good, failed) = (crashing.reference("1.0.0"), crashing.reference("1.0.1"));
+    set.wait_for("written", |seen| seen.image("web").is_some_and(|image| image.starts_with(&failed))).await;
+    delete_pods(&ctx, &["db-1"]).await;
+    let delete = format!("kubectl delete pod db-1 -n {}", ctx.namespace());
+    let is_named = |seen: &Seen| {
+        let said = seen.annotation("image-watcher/error").unwrap_or_default();
+        seen.image("web") == Some(&*good) && said.contains(&delete)
+    };
+    set.wait_for("it is named", is_named).await;
+    let is_it = |mail: &Mail| mail.text.contains("failed.") && mail.text.contains(&delete);
+    eventually("a mail", async || ctx.mailbox().list().await.into_iter().find(is_it)).await;
+    let check = ctx.watcher().mail().output(&["check", "-n", ctx.namespace()]).await;
+    assert!(check.code() == Some(1) && check.stdout.contains(&delete), "{}", check.stdout);
+    delete_pods(&ctx, &["db-1"]).await;
+    let healthy = set.wait_for("healthy again", has_outcome("healthy")).await;
+    assert_eq!(healthy.image("web"), Some(&*good));
+    set.wait_for("nothing is said any more", |seen| seen.annotation("image-watcher/error").is_none()).await;
 }
 
 /// What the history says of the newest update.

@@ -6,8 +6,9 @@ use crate::domain::workload::tests::workload;
 /// All of them, with notes as the sequencer makes them.
 fn all() -> [WorkloadEvent; 15] {
     use WorkloadEvent::{
-        Approved, BrokenDeleted, FailedBefore, ImageGone, InvalidSetting, PolicyAllowed, RegistryDoubtful, RegistryUnauthorized,
-        RepositoryUnknown, RolloutFailed, RolloutHealthy, RolloutPaused, RolloutReplaced, RolloutSlow, UpdateAvailable,
+        Approved, BrokenDeleted, FailedBefore, ImageGone, InvalidSetting, PolicyAllowed, RegistryDoubtful,
+        RegistryUnauthorized, RepositoryUnknown, RolloutFailed, RolloutHealthy, RolloutPaused, RolloutReplaced,
+        RolloutSlow, UpdateAvailable,
     };
     let note = || "what is said of it".to_owned();
     [

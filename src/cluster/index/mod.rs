@@ -25,7 +25,7 @@ use super::scopes::{Fresh, Scope};
 use super::sequences::Sequences;
 use crate::domain::approval::{ApprovalId, LinkKeys};
 use crate::domain::defaults::Defaults;
-use crate::domain::fleet::Fleet;
+use crate::domain::fleet::{Fleet, Standing};
 use crate::domain::group::GroupName;
 use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
@@ -149,6 +149,15 @@ impl Index {
     /// Reads what records say that concerns other workloads.
     pub fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
         self.read(|tables| read(&tables.fleet))
+    }
+
+    /// Takes over what of a workload concerns others, where its record does not say it as nothing may be written.
+    pub fn stands(&self, workload: &Workload, standing: Standing) {
+        self.write(|tables| {
+            if let Some(now) = tables.by_uid.get(&workload.id.uid).cloned() {
+                tables.fleet.put(&now, Some(standing));
+            }
+        });
     }
 
     /// The workloads of a namespace with a container of this group, in a stable order.

@@ -40,7 +40,7 @@ pub use update::{RanWell, Running, Undone, Update};
 use super::approval::{ApprovalId, Terms};
 use super::event::Failure;
 use super::history::{Entry, History, Outcome};
-use super::reference::{Digest, Tag};
+use super::reference::{Digest, ImageReference, Tag};
 use super::settings::Fingerprint;
 use super::workload::Workload;
 
@@ -221,6 +221,14 @@ impl Record {
         Some(running.digest.clone().unwrap_or(known))
     }
 
+    /// What ran before a version that failed, by the history.
+    #[must_use]
+    pub fn ran_before_it_failed(&self, container: &str, running: &Running) -> Option<Running> {
+        let newest = self.history.ends(container, &running.tag).into_iter().next()?;
+        let before = Running::of(&ImageReference::parse(&newest.previous_image).ok()?)?;
+        (before.of == running.of && before.tag != running.tag).then_some(before)
+    }
+
     /// Why this very manifest of a version failed here, where it did and was not healthy since. The reason is empty where nothing but
     /// the history tells of it.
     #[must_use]
@@ -236,7 +244,8 @@ impl Record {
             return None;
         }
         let update = ledger.update.as_ref().filter(|update| (&update.tag, &update.digest) == (tag, digest));
-        let said = update.and_then(|update| update.failure.clone().or_else(|| update.failed_before.as_deref().cloned()));
+        let said =
+            update.and_then(|update| update.failure.clone().or_else(|| update.failed_before.as_deref().cloned()));
         let counted = || ledger.ends.why(digest).map(|reason| Failure::new(reason, ""));
         Some(said.or_else(counted).unwrap_or_else(|| Failure::new("", "")))
     }

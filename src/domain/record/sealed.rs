@@ -131,12 +131,13 @@ impl Ledger {
 
     /// Leaves out what others said to people. Whether there was any of it.
     fn shorten(&mut self) -> bool {
-        let failure = self.update.as_mut().and_then(|update| update.failure.as_mut());
-        let failed = failure.map(|failure| {
+        let failures =
+            self.update.as_mut().map(|update| [update.failure.as_mut(), update.failed_before.as_deref_mut()]);
+        let failed = failures.into_iter().flatten().flatten().map(|failure| {
             failure.account = None;
             &mut failure.message
         });
-        let said = failed.into_iter().chain(self.refused.said());
+        let said = failed.chain(self.refused.said());
         said.fold(false, |any, text| !std::mem::take(text).is_empty() | any)
     }
 }

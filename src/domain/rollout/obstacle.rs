@@ -135,7 +135,9 @@ pub fn words_of_left(names: &[Box<str>], namespace: &str, failed: &str) -> Strin
     let delete = format!("kubectl delete pod {} -n {namespace}", named.join(" "));
     let (first, them) = if names.len() == 1 { ("pod", "it") } else { ("pods", "them") };
     let (run, named) = (if names.len() == 1 { "runs" } else { "run" }, named.join(", "));
-    format!("{first} {named}{more} still {run} {failed}, and nothing replaces {them} before somebody deletes {them}: {delete}")
+    format!(
+        "{first} {named}{more} still {run} {failed}, and nothing replaces {them} before somebody deletes {them}: {delete}"
+    )
 }
 
 impl InTheWay {

@@ -48,9 +48,10 @@ pub(super) fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> O
             "What ran before is not known by digest, or somebody has changed the image since, so nothing is undone. {}",
             by_hand()
         )),
-        (NoticeKind::Failed, Some(WayBack::PutBack)) => {
-            Some(format!("That is somebody's word, so nothing is undone; you are told when it is healthy. {}", by_hand()))
-        }
+        (NoticeKind::Failed, Some(WayBack::PutBack)) => Some(format!(
+            "That is somebody's word, so nothing is undone; you are told when it is healthy. {}",
+            by_hand()
+        )),
         (NoticeKind::Failed, Some(WayBack::Failed)) => {
             let again = if has_link {
                 format!(" To have {from} applied again all the same, press the button behind the link.")
@@ -81,7 +82,10 @@ fn in_the_way(notice: &Notice) -> String {
             ObstacleKind::Job => format!("No other run begins beside {one}"),
         };
         if one.is_left {
-            format!(" Nothing replaces {one}, which runs what failed, before somebody deletes it: {}", one.command(namespace))
+            format!(
+                " Nothing replaces {one}, which runs what failed, before somebody deletes it: {}",
+                one.command(namespace)
+            )
         } else if one.is_ours {
             format!(" {waits}, so image-watcher deletes it.")
         } else {

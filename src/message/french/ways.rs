@@ -109,7 +109,9 @@ fn in_the_way(notice: &Notice) -> String {
         };
         if one.is_left {
             let delete = one.command(namespace);
-            format!(" Rien ne remplace {name}, qui exécute la version en échec, avant que quelqu’un le supprime\u{a0}: {delete}")
+            format!(
+                " Rien ne remplace {name}, qui exécute la version en échec, avant que quelqu’un le supprime\u{a0}: {delete}"
+            )
         } else if one.is_ours {
             format!(" {waits}\u{a0}: image-watcher le supprime.")
         } else {

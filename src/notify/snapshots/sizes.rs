@@ -49,7 +49,12 @@ fn failed(kind: NoticeKind) -> Notice {
     notice.failure = Some(Failure { log, ..Failure::new("ProgressDeadlineExceeded", &words(60_000)) });
     notice.way_back = Some(WayBack::Goes);
     notice.in_the_way = (0..50)
-        .map(|at| InTheWay { kind: ObstacleKind::Pod, name: name(253, at).into(), is_ours: at % 2 == 0, is_left: false })
+        .map(|at| InTheWay {
+            kind: ObstacleKind::Pod,
+            name: name(253, at).into(),
+            is_ours: at % 2 == 0,
+            is_left: false,
+        })
         .collect();
     notice
 }

@@ -298,11 +298,7 @@ impl Cluster for OneWorkload {
         Ok(self.state(|state| state.obstacle.clone()))
     }
 
-    async fn left_to_people(
-        &self,
-        _: &Workload,
-        failed: &[(&str, &str)],
-    ) -> Result<Vec<Box<str>>, ClusterError> {
+    async fn left_to_people(&self, _: &Workload, failed: &[(&str, &str)]) -> Result<Vec<Box<str>>, ClusterError> {
         let pods = self.state(|state| state.pods.clone().filter(|_| state.replaces_on_delete));
         Ok(crate::domain::rollout::obstacle::left_to_people(&pods.unwrap_or_default(), failed))
     }

@@ -304,3 +304,79 @@ async fn what_nobody_deletes_under_on_delete_is_named_as_long_as_it_is_there() {
     }
     assert_eq!(stage.cluster.annotation("error"), None);
 }
+
+/// What else a person may do by kubectl after a way back: all that is shown stays true, and nobody is told anything new.
+#[tokio::test]
+async fn whatever_else_somebody_does_after_a_way_back_what_failed_stays_known() {
+    use crate::domain::rollout::Waits;
+    type Hand = fn(&mut Workload);
+    let hands: [(&str, Hand); 5] = [
+        ("scale to 0", |now| now.rollout = Rollout::Waiting(Waits::ZeroReplicas)),
+        ("scale back", |now| now.rollout = Rollout::Complete),
+        ("set resources", |now| now.rollout = Rollout::Progressing(Progress::default())),
+        ("rollout pause", |now| now.paused = true),
+        ("rollout resume", |now| now.paused = false),
+    ];
+    let (stage, _) = went_back().await;
+    for (name, hand) in hands {
+        stage.clock.step(TimeDelta::minutes(1));
+        let now = stage.clock.now();
+        stage.changed(|workload| {
+            hand(workload);
+            workload.template_by_others = Some(now);
+        });
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        let told = stage.told();
+        assert!(told.iter().all(|(kind, _)| *kind == "update.rolled_back"), "{name}: {told:?}");
+        assert_eq!(stage.cluster.image(), OLD, "{name}");
+        let held = stage.cluster.annotation("held").unwrap();
+        assert!(held.starts_with("1.0.1: failed (ProgressDeadlineExceeded)"), "{name}: {held}");
+        let (attention, words) = stage.status();
+        assert_eq!(attention, Attention::Failed, "{name}: {words}");
+        assert!(words.contains("it failed here (ProgressDeadlineExceeded)"), "{name}: {words}");
+        let before = ["current-version", "previous-version"].map(|name| stage.cluster.annotation(name));
+        assert_eq!(before, [Some("1.0.0".into()), Some("1.0.1".into())], "{name}");
+    }
+}
+
+/// What was put back is scaled down, paused and edited: it was not seen well by any of it.
+#[tokio::test]
+async fn what_failed_here_and_was_put_back_is_not_well_because_it_rests() {
+    use crate::domain::rollout::Waits;
+    let (stage, failed) = went_back().await;
+    somebody_writes(&stage, &failed).await;
+    for rollout in [
+        Rollout::Waiting(Waits::ZeroReplicas),
+        Rollout::Waiting(Waits::Paused),
+        Rollout::Progressing(Progress::default()),
+    ] {
+        stage.cluster.rolls(rollout);
+        stage.look().await;
+        let (attention, words) = stage.status();
+        assert_eq!(attention, Attention::Failed, "{words}");
+        assert!(words.contains("failed here (ProgressDeadlineExceeded)"), "{words}");
+    }
+    settles(&stage).await;
+    assert_eq!(stage.status().0, Attention::UpToDate);
+}
+
+/// An export of the object is applied after that was deleted, with the version that failed in it.
+#[tokio::test]
+async fn an_object_that_is_made_again_with_what_failed_says_so() {
+    let (mut stage, failed) = went_back().await;
+    stage.changed(|now| {
+        now.id.uid = "uid-2".into();
+        now.containers[0].image = failed.as_str().into();
+        now.rollout = Rollout::Progressing(Progress::default());
+    });
+    stage.restart();
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert_eq!(once(stage.told()), [("update.failed", "1.0.1".to_owned())]);
+    let (attention, words) = stage.status();
+    assert_eq!(attention, Attention::Failed, "{words}");
+    assert_eq!(stage.cluster.annotation("previous-version").as_deref(), Some("1.0.0"));
+}

@@ -153,6 +153,39 @@ async fn a_way_back_that_the_api_server_refuses_is_told_once_and_not_tried_again
     }
 }
 
+/// Where nothing may be written on the object, as in a freeze of changes, the store knows of the end, and so does who looks.
+#[tokio::test]
+async fn a_failure_stays_known_where_no_write_is_taken_and_through_a_restart() {
+    let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.state(|state| state.refuses = Refuses::All);
+    stage.fails("t1").await;
+    assert_eq!(stage.first(NoticeKind::Failed).way_back, Some(WayBack::Refused));
+    let uid = stage.cluster.state(|state| state.workload.id.uid.clone());
+    for is_anew in [false, true] {
+        if is_anew {
+            stage.restart();
+        }
+        stage.look().await;
+        let known = stage.reconciler.known_record(&uid).await.unwrap();
+        let update = known.known("web").update.clone().unwrap();
+        assert_eq!(update.outcome, crate::domain::history::Outcome::Failed, "after a restart: {is_anew}");
+        assert_eq!(update.failure.map(|it| it.reason).as_deref(), Some("ProgressDeadlineExceeded"));
+        assert_eq!(known.history.entries()[0].outcome, crate::domain::history::Outcome::Failed);
+    }
+    let failed: std::collections::BTreeSet<String> = {
+        let told = stage.joe.0.lock().unwrap();
+        let failed = told.iter().filter(|notice| notice.kind == NoticeKind::Failed).cloned();
+        failed.map(|notice| Delivery::of("email", "joe@example.com", notice).id()).collect()
+    };
+    assert_eq!(failed.len(), 1, "it is told once");
+    stage.cluster.state(|state| state.refuses = Refuses::Nothing);
+    stage.look().await;
+    let record = stage.cluster.state(|state| crate::cluster::annotations::claimed(&state.workload));
+    let outcome = record.known("web").update.as_ref().map(|update| update.outcome);
+    assert_eq!(outcome, Some(crate::domain::history::Outcome::Failed), "it is written as soon as it may be");
+}
+
 #[tokio::test]
 async fn where_an_image_has_to_name_a_digest_the_way_back_does() {
     let stage = Stage::new(auto(&[]), &["1.0.0"]);

@@ -108,6 +108,9 @@ pub(super) struct Model {
     /// Objects on which another hand replaced a record that was not remembered yet, as the process had died or the API server
     /// had not answered: nobody knows of what was written with it. When that was last.
     pub(super) unwitnessed: BTreeMap<String, DateTime<Utc>>,
+    /// Images that another hand wrote, by object and container, since which we have written nothing on the object: whoever takes one
+    /// away again before we have looked has set back nothing that anybody could know of.
+    pub(super) unseen: BTreeMap<(String, String), String>,
     pub(super) image_writes: usize,
     pub(super) all_writes: usize,
     pub(super) answers: usize,
@@ -132,6 +135,7 @@ impl World {
         let names = keys.into_iter().filter(|key| before.annotations.get(*key) != after.annotations.get(*key));
         let names: Vec<String> = names.map(|key| key.replace(PREFIX, "")).collect();
         self.log(format!("written: {place} {names:?}"));
+        self.model.unseen.retain(|(uid, _), _| **uid != *before.id.uid);
         if names.iter().any(|name| name == "record") {
             self.model.unrepaired.remove(&*before.id.uid);
             let sequence = after.record().map_or(0, |workload| annotations::claimed(&workload).sequence);
@@ -493,8 +497,10 @@ impl World {
             let is_unpinned =
                 is_ours && now == tag && now_digest.is_none() && Wish::read(after, container).follows_digest;
             let at = self.now();
-            let set_back = self.model.set_back.entry(key).or_default();
-            if let Some(digest) = digest.filter(|_| is_ours && !goes_on) {
+            let of_it = key.clone();
+            let was_seen = self.model.unseen.insert(key, is.clone()).is_none_or(|image| image != *was);
+            let set_back = self.model.set_back.entry(of_it).or_default();
+            if let Some(digest) = digest.filter(|_| is_ours && !goes_on && was_seen) {
                 set_back.insert((tag.to_owned(), digest.to_owned()), at);
             }
             set_back

@@ -88,7 +88,8 @@ fn when_an_update_ended_is_known_where_it_came_to_an_end() {
 
 #[test]
 fn what_was_deleted_on_the_way_back_is_remembered_each_once() {
-    let pod = |n: usize| InTheWay { kind: ObstacleKind::Pod, name: format!("db-{n}").into(), is_ours: true, is_left: false };
+    let pod =
+        |n: usize| InTheWay { kind: ObstacleKind::Pod, name: format!("db-{n}").into(), is_ours: true, is_left: false };
     let removed = |record: &Record| ledger(record).update.as_ref().unwrap().undoes.as_ref().unwrap().removed.clone();
     let mut record = Record::default();
     record.on("web", Event::Write(Box::new(undoing(1, None))), at(1));
