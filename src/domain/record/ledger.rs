@@ -396,7 +396,9 @@ impl Ledger {
     /// lost with the disk, and is told again until its time is over, which recipients recognise as one.
     #[must_use]
     pub fn ended(&self, now: DateTime<Utc>) -> Option<&Update> {
-        let update = self.update.as_ref().filter(|update| update.told_by.is_none())?;
+        // What was replaced after it had failed is no news, and was never well.
+        let has_end = |update: &&Update| matches!(update.outcome, Outcome::Healthy | Outcome::Failed);
+        let update = self.update.as_ref().filter(|update| update.told_by.is_none()).filter(has_end)?;
         update.ended.is_some_and(|ended| now < ended + LIFETIME).then_some(update)
     }
 

@@ -159,10 +159,13 @@ async fn why_a_version_is_held_stays_known_whoever_goes_back_from_it() {
     stage.written().await;
     let failed = stage.cluster.image();
     stage.fails("t1").await;
+    stage.told();
     somebody_writes(&stage, OLD).await;
+    let told = once(stage.told());
     settles(&stage).await;
     let held = stage.cluster.annotation("held").unwrap();
     assert!(held.starts_with("1.0.1: failed (ProgressDeadlineExceeded), went back to 1.0.0"), "{held}");
+    assert!(told.iter().all(|(kind, _)| *kind != "update.applied"), "it was never well: {told:?}");
     assert_eq!(stage.story()[0].2, Outcome::Failed, "that somebody else wrote an image since makes it no better");
     somebody_writes(&stage, &failed).await;
     assert_eq!(once(stage.told()), [("update.failed", "1.0.1".to_owned())]);

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use super::invariant::Invariant;
 use super::model::Question;
 use super::world::World;
+use crate::domain::actor::Actor;
 use crate::domain::approval::LIFETIME;
 use crate::domain::event::{Delivery, NoticeKind};
 
@@ -56,7 +57,10 @@ impl World {
             };
             self.asks(&view.id, question);
         }
+        // What failed here and another hand wrote again is told as that hand's.
+        let is_of_another = matches!(notice.by, Some(Actor::Program(_)));
         match notice.kind {
+            NoticeKind::Applied | NoticeKind::Failed if is_of_another => {}
             NoticeKind::Applied | NoticeKind::Failed | NoticeKind::Granted | NoticeKind::RolledBack => {
                 // What went back is told as the end of the update that it undid.
                 let written = if notice.kind == NoticeKind::RolledBack { &notice.from } else { &notice.to };
