@@ -263,8 +263,11 @@ impl Ledger {
     fn put_back(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
         let is_held = self.holds_just(&update.tag, Some(&update.digest));
         let (held, set_backs) = (self.held.take().filter(|_| !is_held), self.set_backs);
+        // Whether that may be applied is asked as before.
+        let asked = self.question.clone().filter(|asked| asked.terms.allows == Allows::Held && held.is_some());
         let consequence = self.write(update, now);
         (self.held, self.set_backs) = (held, set_backs);
+        self.question = asked.or_else(|| self.question.take());
         consequence
     }
 

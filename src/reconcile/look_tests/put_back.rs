@@ -184,6 +184,9 @@ async fn what_failed_long_ago_is_known_beside_what_is_set_back_for_it() {
     assert!(told.contains(&("update.failed", "1.0.1".into())), "{told:?}");
     let held = stage.cluster.annotation("held").unwrap();
     assert!(held.starts_with("1.0.2: set back to 1.0.1"), "{held}");
+    let record = stage.known();
+    let asked = record.known("web").open(stage.clock.now()).map(|question| question.terms.allows);
+    assert_eq!(asked, Some(Allows::Held), "the link that lets 1.0.2 be applied works");
     assert_eq!(stage.status().0, Attention::Failed);
     assert_eq!(stage.cluster.annotation("previous-version").as_deref(), Some("1.0.2"));
 }
