@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::approval::Allows;
 use crate::domain::policy::Mode;
-use crate::domain::record::{Ledger, Stands};
+use crate::domain::record::{Ledger, Question, Stands};
 use crate::domain::tag::Level;
 use crate::domain::view::{Attention, Cause, LastLook, Seen, Status};
 use crate::domain::workload::Container;
@@ -64,7 +64,8 @@ pub(super) struct Asked {
 impl InShort {
     pub(super) fn of(seen: &Seen<'_>, container: &Container, now: DateTime<Utc>) -> Self {
         let (status, ledger) = (Status::of(seen, now), seen.record.known(seen.container));
-        let (asked, open) = (asked(ledger, now).filter(|_| !status.is_left_alone()), status.open(ledger, now));
+        let (asked, open) = (asked(ledger, &container.image, now), status.open(ledger, &container.image, now));
+        let asked = asked.filter(|_| !status.is_left_alone());
         let is_snoozed = asked.is_some_and(|asked| asked.stands == SNOOZED);
         Self {
             state: status.attention,
@@ -85,8 +86,9 @@ impl InShort {
 pub(super) const SNOOZED: &str = "snoozed";
 
 /// The question of a container that nobody answered: `open`, `snoozed` or `expired`.
-fn asked(ledger: &Ledger, now: DateTime<Utc>) -> Option<Asked> {
-    let question = ledger.question.as_ref().filter(|question| question.terms.allows != Allows::Back)?;
+fn asked(ledger: &Ledger, image: &str, now: DateTime<Utc>) -> Option<Asked> {
+    let is_it = |question: &&Question| question.terms.allows != Allows::Back && question.is_asked_of(image);
+    let question = ledger.question.as_ref().filter(is_it)?;
     let stands = match question.stands {
         Stands::Closed(_) => return None,
         Stands::Open | Stands::Snoozed(_) if question.snoozed_until(now).is_some() => SNOOZED,

@@ -271,6 +271,13 @@ impl Draft {
         self.errors.insert(container.to_owned(), error);
     }
 
+    /// What was said to be wrong with a container before is not said any more, unless something is by now.
+    pub(super) fn take_back(&mut self, container: &str) {
+        if self.workload.state("error", container).is_some() {
+            self.errors.entry(container.to_owned()).or_default();
+        }
+    }
+
     /// The same, with an Event where it is news. Whether it is.
     pub(super) fn say_aloud(&mut self, container: &str, error: String, event: fn(String) -> WorkloadEvent) -> bool {
         let is_news = self.workload.state("error", container) != Some(error.as_str());

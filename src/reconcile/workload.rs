@@ -13,6 +13,7 @@ use super::unfit::{Ahead, Rehearsal};
 use super::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, UNLISTED, by_workload, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
+use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks, Others, Verdict, Waits};
 use crate::domain::policy::{Doubt, Mode};
 use crate::domain::preflight::Preflight;
@@ -251,6 +252,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let (words, again) = slow.unzip();
+        self.outlived(work, target);
         if self.group_of(&target.workload, &target.container).is_some() {
             return Ok(Looked::again(earliest(self.as_member(work, target, tags).await?, again)));
         }
@@ -294,6 +296,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }))
     }
 
+    /// What was asked of an image that runs no more is asked no more, also where this look comes to no decision.
+    fn outlived(&self, work: &mut Work, target: &Target) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let Some((_, found)) = target.workload.container(container) else { return };
+        let open = work.ledger(container).and_then(|ledger| ledger.open(now));
+        if open.is_some_and(|question| question.terms.allows == Allows::Update && !question.is_asked_of(&found.image)) {
+            work.draft.on(container, Event::NothingToAsk, now);
+        }
+    }
+
     /// Decides where no update is in the way; `slow` is what is said of a rollout that stands still.
     async fn decide(
         &self,
@@ -310,6 +322,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         self.has_settings(work, &target.container);
+        // What was said of settings before they were edited is not so any more, whether the registry answers now or not.
+        if work.draft.has_new_settings() {
+            work.draft.take_back(&target.container);
+        }
         let before: &Work = work;
         let ledger = before.draft.record.known(&target.container);
         let settings = settings.knowing(&ledger.known_since);

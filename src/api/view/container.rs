@@ -287,7 +287,9 @@ impl ContainerView {
             known: ledger.known_since.iter().map(KnownView::of).collect(),
             explanation: None,
             unexplained: None,
-            question: status.open(ledger, now).map(|it| QuestionView::of(it, (&workload.id, name), settings, now)),
+            question: status
+                .open(ledger, &container.image, now)
+                .map(|it| QuestionView::of(it, (&workload.id, name), settings, now)),
             status,
         }
     }

@@ -205,6 +205,12 @@ impl Ledger {
         self.question.as_ref().filter(|question| question.is_open(now))
     }
 
+    /// The same where a container runs this image: what was asked of another image is no question any more.
+    #[must_use]
+    pub fn open_of(&self, image: &str, now: DateTime<Utc>) -> Option<&Question> {
+        self.open(now).filter(|question| question.is_asked_of(image))
+    }
+
     /// Until when the release notes of this version are waited for at most, where they are.
     #[must_use]
     pub fn waits_for_notes(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

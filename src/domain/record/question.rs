@@ -164,6 +164,12 @@ impl Question {
         !matches!(self.stands, Stands::Closed(_)) && self.terms.is_in_its_time(now)
     }
 
+    /// Whether it is asked of a container that runs this image: where another image runs by now, no answer is taken.
+    #[must_use]
+    pub fn is_asked_of(&self, image: &str) -> bool {
+        self.terms.from == image
+    }
+
     /// Until when it is put off, if it still is: it can be answered, and nobody is told of it again before this.
     #[must_use]
     pub fn snoozed_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

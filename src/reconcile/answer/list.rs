@@ -100,7 +100,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         for workload in self.asking() {
             let draft = self.draft(workload).await?;
             for (container, ledger) in draft.record.ledgers() {
-                let Some(question) = ledger.open(self.0.ambient.now()) else { continue };
+                let image = draft.workload.container(container).map(|(_, found)| &*found.image);
+                let open = image.and_then(|image| ledger.open_of(image, self.0.ambient.now()));
+                let Some(question) = open else { continue };
                 let approval = question.terms.approval(&draft.workload.id, container);
                 let Some(token) = self.own_token(list, &draft.workload, &approval) else { continue };
                 if all.lines.len() < MOST_LISTED {

@@ -593,3 +593,35 @@ async fn what_is_open_is_asked_anew_after_a_lost_key_and_once() {
     assert_eq!(ready(&stage).await, 0);
     assert_eq!(stage.counted("proposed", "other_key"), 3);
 }
+
+/// Somebody sets an image whose tag is not there: the look ends with that, and the question before is none any more.
+#[tokio::test]
+async fn what_was_asked_of_another_image_is_withdrawn_though_what_runs_is_gone() {
+    let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    let token = stage.token();
+    stage.registry.tags.lock().unwrap().retain(|tag| *tag == "1.0.1");
+    stage.registry.absent.store(1_000_000, Ordering::SeqCst);
+    stage.edit(Some("1.0.9"), |_| ());
+    let opened = stage.reconciler.answer(&token, Action::Approve, "trace").await;
+    assert!(matches!(opened, Answer::Changed(_)), "{opened:?}");
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("token-update"), None, "nobody is asked any more");
+    stage.clock.step(TimeDelta::minutes(1));
+    stage.look().await;
+    assert!(stage.says().contains("1.0.9, which runs, is gone"), "{}", stage.says());
+}
+
+/// Who has just mended it is not to look for a fault that is no more there.
+#[tokio::test]
+async fn what_was_mended_is_not_called_wrong_while_the_registry_gives_no_answer() {
+    let asks = &[("mode", "NOTIFICATION"), ("strategy", "MINR")];
+    let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], asks), &["away"]);
+    stage.look().await;
+    assert!(stage.says().contains("MINR"), "{}", stage.says());
+    stage.edit(None, |all| put(all, "strategy", "MINOR"));
+    stage.look().await;
+    assert_eq!(stage.says(), "");
+    stage.look().await;
+    assert_eq!(stage.says(), "");
+}

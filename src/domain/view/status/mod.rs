@@ -201,7 +201,7 @@ impl Status {
         let (attention, cause) = seen.stands(settings, ledger, now);
         let available = seen.available(ledger, now);
         if seen.may_write {
-            return Self { attention, cause, available, actions: actions(ledger, now) };
+            return Self { attention, cause, available, actions: actions(ledger, seen.image_of(seen.container), now) };
         }
         // An answer has to be written as well, so that nobody can give one.
         let is_due = attention == Attention::NeedsYou || cause == Cause::Applies;
@@ -220,10 +220,10 @@ impl Status {
         matches!(self.cause, Cause::Disabled | Cause::Settings(_) | Cause::Record(_) | Cause::MayNotWrite(..))
     }
 
-    /// The question that can be answered now.
+    /// The question that can be answered now, where a container runs this image.
     #[must_use]
-    pub fn open<'l>(&self, ledger: &'l Ledger, now: DateTime<Utc>) -> Option<&'l Question> {
-        ledger.open(now).filter(|_| !self.is_left_alone())
+    pub fn open<'l>(&self, ledger: &'l Ledger, image: &str, now: DateTime<Utc>) -> Option<&'l Question> {
+        ledger.open_of(image, now).filter(|_| !self.is_left_alone())
     }
 
     /// Until when it stands so, where that is known.
@@ -246,8 +246,8 @@ impl Status {
 }
 
 /// What can be said to a container now: an answer to what is asked, or that what is held may be applied again.
-fn actions(ledger: &Ledger, now: DateTime<Utc>) -> &'static [&'static str] {
+fn actions(ledger: &Ledger, image: &str, now: DateTime<Utc>) -> &'static [&'static str] {
     let held = ledger.held.as_ref().map(|_| Allows::Held);
-    let allows = ledger.open(now).map(|question| question.terms.allows).or(held);
+    let allows = ledger.open_of(image, now).map(|question| question.terms.allows).or(held);
     allows.map_or(&[], Allows::words)
 }

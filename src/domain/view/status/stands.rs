@@ -54,12 +54,18 @@ impl Seen<'_> {
 
     /// The question that can be answered, be it that of another container which this one goes with.
     fn question<'l>(&'l self, ledger: &'l Ledger, now: DateTime<Utc>) -> Option<&'l Question> {
-        let own = ledger.open(now);
+        let own = ledger.open_of(self.image_of(self.container), now);
         own.or_else(|| {
-            self.record.ledgers().find_map(|(_, other)| {
-                other.open(now).filter(|question| question.with.iter().any(|name| **name == *self.container))
+            self.record.ledgers().find_map(|(name, other)| {
+                let open = other.open_of(self.image_of(name), now);
+                open.filter(|question| question.with.iter().any(|name| **name == *self.container))
             })
         })
+    }
+
+    /// The image of a container of the workload, as it stands there.
+    pub(super) fn image_of(&self, container: &str) -> &str {
+        self.workload.container(container).map(|(_, found)| &*found.image).unwrap_or_default()
     }
 
     fn went_back(&self, ledger: &Ledger, rollout: Option<&Unfinished>) -> Option<(Attention, Cause)> {
@@ -110,7 +116,7 @@ impl Seen<'_> {
         if let Some(words) = said.filter(|_| settings.group.is_some()).and_then(|said| said.strip_prefix("group ")) {
             return Some((Attention::Waiting, Cause::Group(words.to_owned())));
         }
-        let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
+        let image = self.image_of(self.container);
         let (tag, digest) = match (came_to, &ledger.question) {
             (Some(CameTo::To { tag, digest, .. }), _) if self.is_written(ledger, tag, digest) => return None,
             (Some(CameTo::To { tag, digest, .. }), _) => (tag, digest),
@@ -195,7 +201,7 @@ impl Seen<'_> {
     /// The version to go to.
     pub(super) fn available(&self, ledger: &Ledger, now: DateTime<Utc>) -> Option<Available> {
         let since = |tag: &Tag| ledger.known_since.since(tag.as_str());
-        let image = self.workload.container(self.container).map(|(_, found)| &*found.image).unwrap_or_default();
+        let image = self.image_of(self.container);
         let question = self.question(ledger, now).or(ledger.question.as_ref().filter(|it| is_unanswered(it, image)));
         // Where nothing may be written, what was asked may be older than what the last look came to.
         let is_newest = self.may_write || self.looked.is_none_or(|looked| looked.came_to == CameTo::Unknown);

@@ -123,6 +123,23 @@ fn an_open_question_needs_you_until_it_is_put_off_or_answered() {
     assert!(closed.status().actions.is_empty());
 }
 
+/// Somebody set another image since, and no look came to an end that says what is asked of it.
+#[test]
+fn what_was_asked_of_another_image_is_no_question() {
+    let edited = || Case::of("registry.example.com/shop/web:1.0.9", &[("mode", "NOTIFICATION")]);
+    let edited = |more: Vec<Event>| edited().after([vec![runs(), asked()], more].concat());
+    let not_looked = edited(vec![]);
+    assert_eq!(not_looked.stands().0, "up-to-date", "{:?}", not_looked.status());
+    let status = not_looked.status();
+    let open = status.open(not_looked.record.known("web"), "registry.example.com/shop/web:1.0.9", now());
+    assert_eq!((status.actions, status.available, open), (&[][..], None, None));
+    let tag = Tag::parse("1.0.9").unwrap();
+    let gone = Gone { tag, digest: None, lost: Lost::Tag, good: None };
+    assert_eq!(edited(vec![Event::Gone(gone)]).stands(), ("needs-you", "gone", None), "that is what is known");
+    let undecided = edited(vec![]).looked(CameTo::Undecided("gone".into()));
+    assert_eq!(undecided.stands(), ("cannot-tell", "undecided", None));
+}
+
 #[test]
 fn a_question_that_nobody_answered_still_needs_you() {
     let late = Question { asked: now() - TimeDelta::days(5), ..question(1) };
@@ -453,7 +470,7 @@ fn what_may_not_be_written_has_no_answers_and_shows_the_newest() {
     let barred = Case { may_write: false, ..asked.looked(newer) };
     assert_eq!(barred.stands(), ("needs-you", "may-not-write", Some("1.9.9".into())));
     let (status, ledger) = (barred.status(), barred.record.known("web"));
-    assert_eq!((status.actions, status.open(ledger, now())), (&[][..], None));
+    assert_eq!((status.actions, status.open(ledger, IMAGE, now())), (&[][..], None));
     let quiet = Case { may_write: false, ..Case::new("NOTIFICATION").looked(CameTo::Nothing) };
     assert_eq!(quiet.stands(), ("up-to-date", "nothing-newer", None), "nothing is to be written");
 }
