@@ -65,7 +65,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         }
     };
     let variables: Vec<(String, String)> = variables.collect();
-    let terminal = Terminal::of(cli.color, &variables);
+    let (terminal, log) = (Terminal::of(cli.color, &variables), Terminal::of_the_log(cli.color, &variables));
     let command = cli.command.unwrap_or(Command::Serve { dry_run: false });
     match command {
         Command::Policy => policy::run(),
@@ -77,18 +77,22 @@ pub fn run(arguments: impl Iterator<Item = OsString>, variables: impl Iterator<I
         Command::Completion { shell } => printed(&completion::script(shell, &mut Cli::command()), ExitCode::SUCCESS),
         Command::Man => printed(&manual::page(&mut Cli::command()), ExitCode::SUCCESS),
         Command::Explain(arguments) if arguments.list.image.is_some() => explain::run_of_list(terminal, &arguments),
-        command => run_configured(variables.into_iter(), terminal, command),
+        command => run_configured(variables.into_iter(), (terminal, log), command),
     }
 }
 
 /// Runs a command that needs the configuration.
-fn run_configured(variables: impl Iterator<Item = (String, String)>, terminal: Terminal, command: Command) -> ExitCode {
+fn run_configured(
+    variables: impl Iterator<Item = (String, String)>,
+    readers: (Terminal, Terminal),
+    command: Command,
+) -> ExitCode {
     match (configured(variables), command) {
-        ((config, None), command) => run_with((config, &[]), terminal, command),
+        ((config, None), command) => run_with((config, &[]), readers, command),
         ((config, Some(error)), command) if error.is_of_the_file() && command.goes_by_what_runs() => {
             let code = misconfigured(&error);
             eprintln!("A service that runs goes on by what was in force before.\n");
-            run_with((config, &error.problems), terminal, command);
+            run_with((config, &error.problems), readers, command);
             code
         }
         ((_, Some(error)), _) => misconfigured(&error),
@@ -96,11 +100,15 @@ fn run_configured(variables: impl Iterator<Item = (String, String)>, terminal: T
 }
 
 /// Runs a command with a configuration that is understood, or that says enough for it beside what is wrong.
-fn run_with((config, wrong): (Config, &[Problem]), terminal: Terminal, command: Command) -> ExitCode {
+fn run_with(
+    (config, wrong): (Config, &[Problem]),
+    (terminal, log): (Terminal, Terminal),
+    command: Command,
+) -> ExitCode {
     match command {
         Command::Serve { dry_run } => {
             let dry_run = dry_run || config.dry_run;
-            serve::run(Config { dry_run, ..config })
+            serve::run(Config { dry_run, ..config }, log.is_coloured())
         }
         Command::Explain(arguments) => explain::run(&config, terminal, &arguments),
         Command::History(arguments) => acting::history(&config, terminal, &arguments),

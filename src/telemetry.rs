@@ -49,15 +49,15 @@ fn to_stderr(line: &[u8]) {
     let _ = std::io::stderr().lock().write_all(line);
 }
 
-/// Starts logging to standard error. Called once, by `main`.
+/// Starts logging to standard error, where wanted with the colours of a terminal. Called once, by `main`.
 ///
 /// Lines of libraries are shown from WARN on, whatever our own level is: their debug lines may hold headers. Spans go to the
 /// tracer, where there is one; without it they are never made.
-pub fn start_logging(format: LogFormat, level: tracing::Level, tracer: Option<SdkTracer>) {
+pub fn start_logging(format: LogFormat, level: tracing::Level, is_coloured: bool, tracer: Option<SdkTracer>) {
+    use tracing_subscriber::Layer as _;
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
-    use tracing_subscriber::{Layer as _, fmt};
 
     // The library reports each attempt, of a watch and of any request; what comes of them we report once.
     let ours = Targets::new()
@@ -68,10 +68,19 @@ pub fn start_logging(format: LogFormat, level: tracing::Level, tracer: Option<Sd
         .with_default(LevelFilter::WARN);
     let lines = match format {
         LogFormat::Json => json::Lines::new(now, to_stderr).with_filter(ours).boxed(),
-        LogFormat::Readable => fmt::layer().compact().with_writer(std::io::stderr).with_filter(ours).boxed(),
+        LogFormat::Readable => readable(is_coloured, std::io::stderr).with_filter(ours).boxed(),
     };
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(lines).with(tracer.map(exported)).try_init();
+}
+
+/// Lines for a person, where wanted with the colours of a terminal.
+fn readable<S, W>(is_coloured: bool, writer: W) -> impl tracing_subscriber::Layer<S> + Send + Sync
+where
+    S: tracing::Subscriber + for<'s> tracing_subscriber::registry::LookupSpan<'s>,
+    W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer().compact().with_ansi(is_coloured).with_writer(writer)
 }
 
 /// Takes the spans of traces, and no line of the log.
@@ -127,6 +136,27 @@ pub(crate) mod tests {
 
         pub(crate) fn lines(&self) -> Vec<String> {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(ToOwned::to_owned).collect()
+        }
+    }
+
+    /// Whoever searches a file of it finds what stands there.
+    #[test]
+    fn a_log_has_colours_only_where_they_are_wanted() {
+        use tracing_subscriber::layer::SubscriberExt as _;
+
+        for is_coloured in [true, false] {
+            let written = Arc::<Mutex<Vec<u8>>>::default();
+            let writer = Arc::clone(&written);
+            let lines = readable(is_coloured, move || Written(Arc::clone(&writer)));
+            let subscriber = tracing_subscriber::registry().with(lines);
+            tracing::subscriber::with_default(subscriber, || tracing::info!(version = "1", "it begins"));
+            let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+            assert!(text.contains("it begins"), "{text:?}");
+            assert_eq!(
+                (text.contains('\u{1b}'), text.contains("version=\"1\"")),
+                (is_coloured, !is_coloured),
+                "{text:?}"
+            );
         }
     }
 

@@ -66,6 +66,16 @@ impl Terminal {
         Self::at(choice, variables, std::io::stdout().is_terminal())
     }
 
+    /// Who reads standard error, where the log goes.
+    pub(super) fn of_the_log(choice: ColourChoice, variables: &[(String, String)]) -> Self {
+        Self::at(choice, variables, std::io::stderr().is_terminal())
+    }
+
+    /// Whether it is shown with colours.
+    pub(super) fn is_coloured(self) -> bool {
+        self.colour
+    }
+
     fn at(choice: ColourChoice, variables: &[(String, String)], is_terminal: bool) -> Self {
         let set = |wanted: &str| {
             let found = variables.iter().find(|(name, value)| name == wanted && !value.is_empty());
