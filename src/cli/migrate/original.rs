@@ -17,7 +17,10 @@ const STATE: [&str; 7] = [
 /// What becomes of a workload; `None` where it does not look after it.
 pub(super) fn plan(subject: &Subject) -> Option<Plan> {
     let mark = |name: &str| subject.annotations.get(&format!("{PREFIX}{name}")).map(String::as_str);
-    if !subject.annotations.keys().any(|name| name.starts_with(PREFIX)) || mark("record").is_some() {
+    // Our own service writes its record also on what it leaves alone because of `watch`.
+    let is_ours = mark("record").is_some();
+    let is_marked = subject.annotations.keys().any(|name| name.starts_with(PREFIX));
+    if !is_marked || is_ours && mark("watch").is_none() {
         return None;
     }
     let mut plan = Plan::default();
@@ -29,10 +32,10 @@ pub(super) fn plan(subject: &Subject) -> Option<Plan> {
             return Some(plan);
         }
     }
-    let state =
-        STATE.iter().map(|name| format!("{PREFIX}{name}")).filter(|name| subject.annotations.contains_key(name));
-    plan.annotations.extend(state);
-    if mark("token-update").is_some() {
+    // Beside our record they are what we wrote.
+    let state = STATE.iter().filter(|_| !is_ours).map(|name| format!("{PREFIX}{name}"));
+    plan.annotations.extend(state.filter(|name| subject.annotations.contains_key(name)));
+    if !is_ours && mark("token-update").is_some() {
         plan.note("token-update let everybody who could read it update the workload: its link does nothing here, and people are asked anew");
     }
     if mark("mode").is_none() {

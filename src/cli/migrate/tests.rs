@@ -81,6 +81,20 @@ fn what_the_original_looks_after() {
     insta::assert_snapshot!(told(Tool::Original, &text.concat(), Output::Commands));
 }
 
+/// It is installed before anybody migrates: then its record stands beside what it does not understand.
+#[test]
+fn what_the_original_looks_after_is_found_beside_our_record() {
+    let text = deployment(
+        "both",
+        "",
+        "image-watcher/watch: 'true', image-watcher/strategy: MINOR, image-watcher/record: v1, image-watcher/token-update: ours",
+    );
+    let told = told(Tool::Original, &text, Output::Commands);
+    assert!(told.contains("image-watcher/mode=NOTIFICATION") && told.contains("image-watcher/watch-"), "{told}");
+    assert!(!told.contains("token-update"), "that one is ours: {told}");
+    assert!(told.contains("1 workload of the original"), "{told}");
+}
+
 #[test]
 fn what_wud_looks_after() {
     let text = [
