@@ -28,6 +28,7 @@ use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tags::TagList;
 use crate::domain::view::{Blocker, Known, Unfinished, View};
+use crate::domain::wording::counted;
 use crate::domain::workload::{Container, Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
 use crate::registry::{Credential, HttpRegistry, Registry as _, RegistryConfig, Tags};
@@ -523,7 +524,7 @@ impl Explanation {
         }
         let mut groups: Vec<Vec<&Candidate>> = groups.into_values().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
-        let all = format!("{} tags in the list; --all shows each.\n", self.candidates.len());
+        let all = format!("{} in the list; --all shows each.\n", counted(self.candidates.len(), "tag", "tags"));
         if groups.is_empty() {
             return all;
         }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Plan, Subject, Tool};
 use crate::cli::document;
 use crate::domain::plain::visible;
+use crate::domain::wording::counted;
 use crate::domain::workload::PREFIX;
 
 /// How it is printed.
@@ -82,10 +83,11 @@ impl Report {
         let mut text = unread.concat();
         let notes: usize = self.items.iter().map(|(_, plan)| plan.notes.len()).sum();
         let tool = self.from.words();
+        let notes = counted(notes, "note", "notes");
         let _ = match self.items.len() {
             0 => writeln!(text, "Nothing that {tool} looks after was found."),
-            1 => writeln!(text, "1 workload of {tool}, {notes} to read; nothing was written."),
-            count => writeln!(text, "{count} workloads of {tool}, {notes} to read; nothing was written."),
+            1 => writeln!(text, "1 workload of {tool}, with {notes} to read; nothing was written."),
+            count => writeln!(text, "{count} workloads of {tool}, with {notes} to read; nothing was written."),
         };
         text
     }
