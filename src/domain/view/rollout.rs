@@ -127,21 +127,21 @@ impl Display for Unfinished {
         if let Some(put_back) = &self.put_back {
             write!(f, "{} {put_back}; ", self.version)?;
         }
-        self.stands.of_version(&self.version, f)
+        f.write_str(&self.stands.said_of(&self.version))
     }
 }
 
 impl Stands {
     /// The sentence for people.
-    pub(super) fn of_version(&self, version: &Tag, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn said_of(&self, version: &Tag) -> String {
         match self {
-            Self::UnderWay => write!(f, "{version} is being rolled out"),
+            Self::UnderWay => format!("{version} is being rolled out"),
             Self::Refused(Refusal { reason, message }) => {
-                write!(f, "{version} is being rolled out, and its pods are refused: {reason}: {message}")
+                format!("{version} is being rolled out, and its pods are refused: {reason}: {message}")
             }
-            Self::StandsStill(said) => f.write_str(said),
-            Self::Waits(waits) => write!(f, "the rollout of {version} waits: {}", until(*waits)),
-            Self::Failed => write!(f, "the rollout of {version} failed"),
+            Self::StandsStill(said) => said.to_string(),
+            Self::Waits(waits) => format!("the rollout of {version} waits: {}", until(*waits)),
+            Self::Failed => format!("the rollout of {version} failed"),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::record::Held;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::reference::Tag;
 use crate::domain::rollout;
+use crate::domain::settings::Problems;
 use crate::domain::view::{Blocker, PutBack, Stands, rollout as unfinished};
 use crate::domain::wording::moment;
 use crate::domain::workload::Kind;
@@ -44,7 +45,7 @@ pub enum Cause {
     /// What failed here before runs again by another hand, and is not known to be well.
     PutBack(Tag, Box<PutBack>, Stands),
     /// The settings are not understood.
-    Settings(String),
+    Settings(Box<Problems>),
     /// What stands on the workload in the place of our record is not ours.
     Record(NotOurs),
     /// The registry gives no ground to decide on.
@@ -89,14 +90,7 @@ impl Returned {
     #[must_use]
     pub fn left(&self) -> Option<String> {
         let stands = self.stands.as_ref()?;
-        Some(match (&self.said, stands) {
-            (Some(said), _) => said.clone(),
-            (None, Stands::UnderWay) => format!("{} is being rolled out", self.held.back_to),
-            (None, Stands::Waits(waits)) => {
-                format!("the rollout of {} waits: {}", self.held.back_to, unfinished::until(*waits))
-            }
-            (None, Stands::Failed) => format!("the rollout of {} failed", self.held.back_to),
-        })
+        Some(self.said.clone().unwrap_or_else(|| stands.said_of(&self.held.back_to)))
     }
 }
 
@@ -155,7 +149,7 @@ impl Display for Cause {
             Self::PutBack(version, put_back, _) => {
                 write!(f, "{version} {put_back}; it is followed, and was not seen well since")
             }
-            Self::Settings(problems) => f.write_str(problems),
+            Self::Settings(problems) => problems.fmt(f),
             Self::Record(reason) => write!(
                 f,
                 "what stands in image-watcher/record is not ours ({}), until the next look puts it right",
@@ -164,7 +158,7 @@ impl Display for Cause {
             Self::Undecided(why) | Self::Group(why) => f.write_str(why),
             Self::RollingOut(version) => write!(f, "{version} is being rolled out"),
             Self::RolloutRefused(version, refusal) => {
-                unfinished::Stands::Refused(refusal.clone()).of_version(version, f)
+                f.write_str(&Stands::Refused(refusal.clone()).said_of(version))
             }
             Self::RolloutStalled(_, said) => f.write_str(said),
             Self::RolloutWaits(version, waits) => {

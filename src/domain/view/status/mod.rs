@@ -190,7 +190,7 @@ impl Status {
     #[must_use]
     pub fn of(seen: &Seen<'_>, now: DateTime<Utc>) -> Self {
         let settings = match seen.settings {
-            Err(problems) => return Self::new(Attention::CannotTell, Cause::Settings(problems.to_string())),
+            Err(problems) => return Self::new(Attention::CannotTell, Cause::Settings(Box::new(problems.clone()))),
             Ok(settings) if settings.is_disabled() => return Self::new(Attention::Off, Cause::Disabled),
             Ok(settings) => settings,
         };

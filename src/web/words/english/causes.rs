@@ -5,16 +5,18 @@ use chrono::{DateTime, Utc};
 use super::English;
 use crate::api::view::ContainerView;
 use crate::domain::fleet::{Asks, Waits};
+use crate::domain::grounds::Grounds;
 use crate::domain::view::{Blocker, Cause};
-use crate::web::words::{Said, Words as _, beside};
+use crate::web::words::{Said, Words, beside};
 
 pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
     let when = |at: DateTime<Utc>| beside(at, now, &English);
+    let words: &dyn Words = &English;
     match &container.status.cause {
         Cause::Asked { .. } => asked(container, now),
         Cause::Unanswered => Said::new("Nobody answered in time", "it is asked again"),
         Cause::Blocked(blocker) => blocked(blocker, now),
-        Cause::Gone(gone) => Said::foreign(&gone.to_string()),
+        Cause::Gone(gone) => Said::new(words.of_messages().grounds(&Grounds::Gone(gone.as_ref().clone())), ""),
         Cause::RolloutFailed { version, reason } => {
             Said::new(format!("{version} failed"), reason.clone().unwrap_or_default())
         }
@@ -29,7 +31,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::PutBack(version, put_back, _) => {
             Said::new(format!("{version} failed here and was put back"), format!("by {}", put_back.by))
         }
-        Cause::Settings(problems) => Said::foreign(problems),
+        Cause::Settings(problems) => Said::new(words.of_messages().problems(problems), ""),
         Cause::Record(_) => Said::new("The record on the workload is not ours", "the next look puts it right"),
         Cause::Undecided(why) | Cause::Group(why) => Said::foreign(why),
         Cause::RollingOut(version) => {
@@ -66,7 +68,9 @@ fn asked(container: &ContainerView, now: DateTime<Utc>) -> Said {
         None if *needed > 1 => format!("{given} of {needed} approvals"),
         None => "A person is asked first".to_owned(),
     };
-    Said::new(fact, format!("ends {}", beside(*until, now, &English)))
+    // What is said before it does not end by itself.
+    let end = if because.is_some() { "the question ends" } else { "ends" };
+    Said::new(fact, format!("{end} {}", beside(*until, now, &English)))
 }
 
 fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {

@@ -6,6 +6,7 @@ use super::French;
 use crate::api::view::ContainerView;
 use crate::domain::declared::Kinds;
 use crate::domain::fleet::{Asks, Bound, Waits};
+use crate::domain::grounds::Grounds;
 use crate::domain::record::{AsksOnly, WentBack};
 use crate::domain::rollout;
 use crate::domain::view::{Blocker, Cause, Stands};
@@ -14,11 +15,12 @@ use crate::web::words::{Said, Words, beside};
 
 pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
     let when = |at: DateTime<Utc>| beside(at, now, &French);
+    let words: &dyn Words = &French;
     match &container.status.cause {
         Cause::Asked { .. } => asked(container, now),
         Cause::Unanswered => Said::new("Personne n’a répondu à temps", "une nouvelle demande suivra"),
         Cause::Blocked(blocker) => blocked(blocker, now),
-        Cause::Gone(gone) => Said::foreign(&gone.to_string()),
+        Cause::Gone(gone) => Said::new(words.of_messages().grounds(&Grounds::Gone(gone.as_ref().clone())), ""),
         Cause::RolloutFailed { version, reason } => {
             Said::new(format!("Échec de {version}"), reason.clone().unwrap_or_default())
         }
@@ -40,7 +42,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::PutBack(version, put_back, _) => {
             Said::new(format!("{version}, qui a échoué ici, a été remise"), format!("par {}", put_back.by))
         }
-        Cause::Settings(problems) => Said::foreign(problems),
+        Cause::Settings(problems) => Said::new(words.of_messages().problems(problems), ""),
         Cause::Record(_) => Said::new("L’annotation de suivi n’est pas de nous", "le prochain passage la corrige"),
         Cause::Undecided(why) | Cause::Group(why) => Said::foreign(why),
         Cause::RollingOut(version) => {
@@ -59,10 +61,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         }
         Cause::Applies => Said::new("Appliquée dans un instant", ""),
         Cause::MayNotWrite(kind, namespace) => French.no_right(kind.plural(), namespace),
-        Cause::Unfit(version, why) => {
-            let words: &dyn Words = &French;
-            Said::new(format!("{version} ne démarrerait pas"), words.of_messages().flaw(why))
-        }
+        Cause::Unfit(version, why) => Said::new(format!("{version} ne démarrerait pas"), words.of_messages().flaw(why)),
         Cause::NotLookedAt => Said::new("Pas encore regardé", ""),
         Cause::NothingNewer => match &container.checked {
             Some(at) => Said::new(format!("Vu {}", when(at.0)), ""),
@@ -81,7 +80,9 @@ fn asked(container: &ContainerView, now: DateTime<Utc>) -> Said {
         None if *needed > 1 => format!("{} sur {needed}", counted_in_french(*given, "approbation", "approbations")),
         None => "Un accord est demandé".to_owned(),
     };
-    Said::new(fact, format!("fin {}", beside(*until, now, &French)))
+    // What is said before it does not end by itself.
+    let end = if because.is_some() { "fin de la demande" } else { "fin" };
+    Said::new(fact, format!("{end} {}", beside(*until, now, &French)))
 }
 
 fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
