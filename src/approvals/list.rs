@@ -239,6 +239,7 @@ impl<'v> View<'v> {
         context! {
             url => self.url(line),
             workload => place(&line.workload),
+            container => &line.container,
             step => step.as_ref().map(|step| step.words.as_str()),
             level => step.as_ref().map(|step| self.to.words().level(step.level)),
             care => care(&line.answer, self.to),
@@ -253,6 +254,7 @@ impl<'v> View<'v> {
         context! {
             url => self.url(line),
             workload => place(&line.workload),
+            container => &line.container,
             tone => said.tone(),
             state => if line.is_pressed { said.title.to_owned() } else { self.to.words().before(said.title) },
             text => text,
