@@ -12,6 +12,7 @@ use super::api::ask_for;
 use super::table::Table;
 use crate::cli::document;
 use crate::config::Config;
+use crate::domain::event::NoticeKind;
 use crate::outbound::Response;
 
 /// As many as the service gives at once.
@@ -117,8 +118,22 @@ struct Message {
 
 #[derive(Deserialize)]
 struct About {
+    #[serde(default)]
+    event: String,
     workload: String,
+    #[serde(default)]
+    from: String,
     to: String,
+}
+
+impl About {
+    /// Where it went: back, where that is what is told, and nowhere where what runs is gone.
+    fn end(&self) -> &str {
+        match NoticeKind::of(&self.event) {
+            Some(NoticeKind::RolledBack | NoticeKind::Held | NoticeKind::Gone) => &self.from,
+            _ => &self.to,
+        }
+    }
 }
 
 /// Messages as they are printed.
@@ -216,8 +231,8 @@ fn table(items: Vec<Value>, most: usize) -> anyhow::Result<String> {
     for message in messages(items)? {
         let about = match &*message.about {
             [] => dash(),
-            [only] => format!("{} {}", only.workload, only.to),
-            [first, rest @ ..] => format!("{} {} and {} more", first.workload, first.to, rest.len() + message.more),
+            [only] => format!("{} {}", only.workload, only.end()),
+            [first, rest @ ..] => format!("{} {} and {} more", first.workload, first.end(), rest.len() + message.more),
         };
         let error = message.last_error.map(|error| shortened(&error, most));
         let next = message.next_attempt.map_or_else(|| never(&message.state), moment);

@@ -129,19 +129,20 @@ fn cares(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -
     grave.extend(workload.owner.as_ref().map(|owner| Care::Said(words.owned_by(&owner.owner))));
     let because = question.because.as_deref();
     grave.extend(because.map(|because| Care::Said(words.of_messages().asks(because, Tz::UTC))));
+    // Whoever wants it now ticks that on its own page: among others it would not be written.
+    grave.extend(container.window_opens.map(|at| Care::OutsideWindow(until(at.0, shown))));
     let wants_tick = !grave.is_empty();
     let mut all = grave;
-    all.extend(container.window_opens.map(|at| Care::OutsideWindow(until(at.0, shown))));
     all.extend((!question.group.is_empty()).then_some(Care::Together(question.group.len())));
     (all.iter().map(|care| shown.words.care(care)).collect(), wants_tick)
 }
 
 /// What the template of approvals is given: these updates, of so many that were ticked.
-pub(super) fn values(found: &[FleetRow], ticked: Option<usize>, shown: Shown<'_>) -> Value {
+pub(super) fn values(found: &[FleetRow], ticked: Option<usize>, may_decide: bool, shown: Shown<'_>) -> Value {
     let words = shown.words;
     let found: Vec<_> = found.iter().filter_map(FleetRow::both).collect();
     let namespaces: BTreeSet<&str> = found.iter().map(|(it, _)| it.namespace.as_str()).collect();
-    let title = words.batch(found.len(), namespaces.len());
+    let title = words.batch(found.len(), namespaces.len(), may_decide);
     let all = found.len();
     let (mut grave, mut simple) = (Vec::new(), Vec::new());
     for (workload, container) in found {
@@ -150,7 +151,7 @@ pub(super) fn values(found: &[FleetRow], ticked: Option<usize>, shown: Shown<'_>
         if wants_tick { grave.push(line) } else { simple.push(line) }
     }
     let batch = |is_ticked: bool, rows: Vec<Line>| {
-        let said = words.list(is_ticked);
+        let said = words.list(is_ticked, may_decide);
         (!rows.is_empty()).then_some(Batch { title: said.title, note: said.text, rows })
     };
     let batches: Vec<Batch> = [batch(false, grave), batch(true, simple)].into_iter().flatten().collect();

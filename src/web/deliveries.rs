@@ -11,7 +11,7 @@ use super::backend::{Handling, Letters};
 use super::pages::value;
 use super::row::{Shown, StateShown};
 use super::words::Moment;
-use crate::api::view::{ClosedChannelView, DeliveryView};
+use crate::api::view::{AboutView, ClosedChannelView, DeliveryView};
 use crate::domain::view::Attention;
 use crate::listener::{Form, Problem};
 
@@ -85,7 +85,7 @@ fn message(letter: &DeliveryView, closed: &[ClosedChannelView], shown: Shown<'_>
     let next = letter.clone().beside(closed).next_attempt.map(|at| at.0);
     let more = letter.about.len().saturating_sub(1) + letter.more;
     let first = letter.about.first();
-    let version = first.map(|it| format!("{} → {}", it.from, it.to));
+    let version = first.map(AboutView::step);
     Message {
         word: letter.state.clone(),
         state: StateShown::named(shape, words.sending(&letter.state)),
@@ -130,7 +130,7 @@ pub(super) fn values(
         letters.iter().filter(|it| it.state == "dead").map(|it| it.channel.as_str()).collect();
     let channels = channels.into_iter().map(|name| context! { name => name, word => words.retry_all(name) });
     let tab = |of: Option<&'static str>| {
-        let word = of.map_or(words.labels().all(), |state| words.sending(state));
+        let word = of.map_or(words.labels().not_arrived(), |state| words.sending(state));
         context! { word => word, url => url(base, of, None), current => state == of }
     };
     context! {
@@ -147,6 +147,17 @@ pub(super) fn values(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_way_back_is_not_told_as_the_way_forth() {
+        let step = |event: &str| {
+            let [workload, container, from, to] = ["shop/deploy/web", "web", "1.0.0", "1.0.1"].map(str::to_owned);
+            AboutView { event: event.into(), workload, container, from, to }.step()
+        };
+        assert_eq!((step("update.failed"), step("update.available")), ("1.0.0 → 1.0.1".into(), "1.0.0 → 1.0.1".into()));
+        assert_eq!((step("update.rolled_back"), step("update.held")), ("1.0.1 → 1.0.0".into(), "1.0.1 → 1.0.0".into()));
+        assert_eq!(step("image.gone"), "1.0.0");
+    }
 
     #[test]
     fn one_button_asks_for_one_thing() {

@@ -180,6 +180,11 @@ impl<'p> Page<'p> {
         Shown { words: self.words, base: &self.web.base, now: self.now }
     }
 
+    /// Whether whoever looks at it decides.
+    fn may_decide(&self) -> bool {
+        self.visitor.role == Role::Approver
+    }
+
     /// The page of a template, with all that every page has.
     async fn show(&self, status: StatusCode, (view, name): (View, &str), values: Value) -> HttpResponse {
         let Self { web, visitor, words, now, .. } = self;
@@ -194,7 +199,7 @@ impl<'p> Page<'p> {
             software => env!("CARGO_PKG_VERSION"),
             made => value(Moment::of(*now, *now, *words)),
             visitor => context! { name => visitor.who.name(), role => words.role(visitor.role) },
-            mayDecide => visitor.role == Role::Approver,
+            mayDecide => self.may_decide(),
             actingAs => words.acting_as(visitor.who.name()),
             formToken => &visitor.form_token,
             signOut => &web.sign_out,
@@ -239,7 +244,7 @@ impl<'p> Page<'p> {
     async fn problem(&self, problem: &Problem) -> HttpResponse {
         let values = context! {
             title => self.words.problem(problem.status.as_u16()),
-            text => crate::domain::wording::sentence(&problem.detail),
+            text => (*problem != Problem::NOTHING).then(|| crate::domain::wording::sentence(&problem.detail)),
             back => format!("{}/", self.web.base),
         };
         self.show(problem.status, (View::Other, "problem.html"), values).await

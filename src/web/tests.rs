@@ -7,7 +7,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpMessage as _, HttpServer};
 
-use super::made_up::{MadeUp, hostile};
+use super::made_up::{MadeUp, closed, gone, hostile, two};
 use super::{Action, Backend as _, Handling, Setup, Unseen, Web, asset_routes, entry_route, routes};
 use crate::access::{Role, Visitor};
 use crate::domain::actor::SignedIn;
@@ -145,6 +145,95 @@ async fn a_page_speaks_the_language_that_is_asked_for() {
             assert!(!came.body.contains(english), "{path}: {english}");
         }
     }
+}
+
+/// What messages say in French, pages do, too.
+#[actix_web::test]
+async fn what_is_gone_or_not_understood_is_said_in_the_language_of_the_page() {
+    let backend = Arc::new(MadeUp::with(60, gone()));
+    for (path, english, french) in [
+        ("/workloads/shop/deploy/gone", "is gone from its registry", "a disparu de son registre"),
+        ("/workloads/legacy/deploy/mailer", "is none of ALL", "n’est pas l’un de ALL"),
+    ] {
+        let (of, en) = (get_in(&backend, path, "fr").await, get_in(&backend, path, "en").await);
+        assert!(of.body.contains(french) && !of.body.contains(english), "{path}: {}", of.body);
+        assert!(en.body.contains(english) && !en.body.contains("<p class=\"verdict\" lang"), "{path}: {}", en.body);
+    }
+}
+
+/// Without script nothing is live: the page says when it was made, and only script says that it hears of news.
+#[actix_web::test]
+async fn a_page_says_when_it_was_made() {
+    let backend = Arc::new(MadeUp::of(3));
+    for (language, made) in [("en", "As of</span> <time"), ("fr", "État du</span> <time")] {
+        let page = get_in(&backend, "/", language).await;
+        assert!(page.body.contains(made) && page.body.contains("UTC</time></p>"), "{}", page.body);
+        assert!(page.count("<p class=\"live still\"") == 1 && !page.body.contains("<span>Live"), "{}", page.body);
+    }
+}
+
+/// Among others it would not be written.
+#[actix_web::test]
+async fn what_a_closed_window_stops_is_not_ticked_for_anybody() {
+    let page = get(&Arc::new(MadeUp::with(0, closed())), "/approvals").await;
+    assert_eq!((boxes(&page.body).len(), page.count(" checked>")), (1, 0), "{}", page.body);
+    assert!(page.body.contains("Outside its window") && page.body.contains("on its own page"), "{}", page.body);
+    assert!(!page.body.contains("Ticked already"), "{}", page.body);
+}
+
+/// Who may not press is told of nothing to press.
+#[actix_web::test]
+async fn who_only_sees_is_told_of_no_ticks() {
+    let backend = Arc::new(MadeUp::of(20));
+    for (language, told, untold) in [
+        ("en", "updates wait for a decision", ["tick", "button"]),
+        ("fr", "attendent une décision", ["coch", "bouton"]),
+    ] {
+        let request = TestRequest::get().uri("/iw/approvals").insert_header(("Accept-Language", language));
+        let page = send(&backend, Role::Viewer, request).await;
+        let text = page.body.to_lowercase();
+        let main = text.split_once("<main").map(|(_, main)| main.replace("class=\"button", "")).unwrap_or_default();
+        assert!(main.contains(told) && untold.iter().all(|word| !main.contains(word)), "{main}");
+    }
+}
+
+#[actix_web::test]
+async fn the_end_of_a_question_is_not_that_of_its_reason() {
+    let backend = Arc::new(MadeUp::of(20));
+    let page = get(&backend, "/workloads/shop/deploy/worker-eu").await;
+    assert!(
+        page.body.contains("2.0.1 failed on shop/deploy/worker <span class=\"soft\">the question ends in"),
+        "{}",
+        page.body
+    );
+    let page = get(&backend, "/workloads/shop/sts/redis").await;
+    assert!(page.body.contains("A person is asked first <span class=\"soft\">ends in"), "{}", page.body);
+}
+
+#[actix_web::test]
+async fn the_page_that_resumes_has_no_banner_that_leads_to_it() {
+    let backend = Arc::new(MadeUp::of(3));
+    *backend.is_stopped.lock().unwrap() = true;
+    let (page, fleet) = (get(&backend, "/brake").await, get(&backend, "/").await);
+    assert_eq!((page.count("h-brake"), fleet.count("id=\"h-brake\"")), (0, 1), "{}", page.body);
+}
+
+#[actix_web::test]
+async fn what_is_said_of_one_of_two_containers_names_it() {
+    let page = get(&Arc::new(MadeUp::with(0, two())), "/workloads/shop/deploy/api").await;
+    for heading in ["Why this version", "Settings in force"] {
+        let all = page.body.matches(&format!("{heading} <span class=\"soft\">")).count();
+        assert_eq!((all, page.count(&format!("{heading}</h2>"))), (2, 0), "{heading}: {}", page.body);
+    }
+    let one = get(&Arc::new(MadeUp::of(1)), "/workloads/shop/deploy/web").await;
+    assert_eq!(one.count("Why this version</h2>"), 1, "{}", one.body);
+}
+
+#[actix_web::test]
+async fn what_is_nowhere_is_said_once() {
+    let page = get(&Arc::new(MadeUp::of(1)), "/nowhere").await;
+    assert_eq!((page.status, page.count("There is nothing here</h1>")), (StatusCode::NOT_FOUND, 1), "{}", page.body);
+    assert!(!page.body.contains("<p>There is nothing here"), "{}", page.body);
 }
 
 #[actix_web::test]
@@ -462,7 +551,7 @@ async fn a_page_of_a_thousand_workloads_stays_small() {
 async fn serves_a_made_up_fleet() {
     let variable = |name: &str| std::env::var(name).ok();
     let number = |name: &str, or: usize| variable(name).and_then(|it| it.parse().ok()).unwrap_or(or);
-    let mut made_up = MadeUp::of(number("PAGE_WORKLOADS", 60));
+    let mut made_up = MadeUp::with(number("PAGE_WORKLOADS", 60), [two(), closed(), gone()].concat());
     if variable("PAGE_STATE").as_deref() == Some("stale") {
         made_up.sight.stale_since = Some(super::made_up::now() - chrono::TimeDelta::minutes(6));
     }

@@ -194,6 +194,12 @@ impl<'c> Confirm<'c> {
             fields => fields.collect::<Vec<_>>(),
             button => context! { name => self.button.0, value => self.button.1, word => self.word },
         };
+        // What it is about stands above, and not once more in the banner that leads here.
+        let values = if matches!(sure, Sure::Release) {
+            context! { brake => (), ..values }
+        } else {
+            values
+        };
         page.show(StatusCode::OK, (view, "confirm.html"), values).await
     }
 }
@@ -227,7 +233,7 @@ pub(super) async fn approvals(web: Data<Web>, visitor: Visitor, request: HttpReq
         web.backend.shown_to(&visitor, Arc::make_mut(&mut row.workload));
     }
     found.retain(|row| row.both().and_then(|(_, it)| it.question.as_ref()).is_some_and(decide::may_approve));
-    let values = decide::values(&found, None, page.shown());
+    let values = decide::values(&found, None, page.may_decide(), page.shown());
     let rest = (more > 0).then(|| page.words.rest(more));
     let values = context! { rest => rest, ..values };
     page.show(StatusCode::OK, (View::Approvals, "approvals.html"), values).await
@@ -249,7 +255,7 @@ async fn decided_many(page: &Page<'_>, form: &Form) -> HttpResponse {
     if form.one("action") == Some("review") {
         let places: Vec<Place> = picks.iter().map(|pick| pick.place.clone()).collect();
         let found = decide::as_seen(page.web.backend.at(&places).await, &picks);
-        let values = decide::values(&found, Some(picks.len()), page.shown());
+        let values = decide::values(&found, Some(picks.len()), page.may_decide(), page.shown());
         return page.show(StatusCode::OK, (View::Approvals, "approvals.html"), values).await;
     }
     match decide::action(form) {

@@ -3,8 +3,9 @@
   "use strict";
   const body = document.body;
   const STALE_AFTER = 60_000;
-  let heard = Date.now();
-  let asked = 0;
+  // When the service was heard last; zero until its stream is open: till then the page says when it was made.
+  let heard = 0;
+  let asked = Date.now();
 
   // «4 s ago», in the language of the page.
   const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto", style: "short" });
@@ -20,15 +21,14 @@
     if (stream?.readyState === EventSource.OPEN) heard = Date.now();
     const live = document.getElementById("live");
     const time = live?.querySelector("time");
-    if (!time) return;
-    const age = Date.now() - heard;
-    const words = ago(Date.now() - asked);
-    if (asked && time.textContent !== words) time.textContent = words;
-    const isOld = age > STALE_AFTER;
-    if (live.classList.contains("old") !== isOld && !document.querySelector(".say.old")) {
-      live.classList.toggle("old", isOld);
-      live.querySelector("span").textContent = isOld ? body.dataset.stale : body.dataset.live;
-    }
+    const isOld = Date.now() - (heard || asked) > STALE_AFTER;
+    // What the service itself calls old stays as it was written.
+    if (!time || "answer" in body.dataset || !(heard || isOld) || document.querySelector(".say.old")) return;
+    const write = (element, words) => { if (element.textContent !== words) element.textContent = words; };
+    write(time, ago(Date.now() - asked));
+    write(live.querySelector("span"), isOld ? body.dataset.stale : body.dataset.live);
+    live.classList.remove("still");
+    live.classList.toggle("old", isOld);
   };
 
   // Whoever has ticked or typed something, or opened a menu, is not to lose it.
@@ -125,8 +125,6 @@
   addEventListener("pageshow", (event) => { if (event.persisted) soon(); });
   addEventListener("visibilitychange", () => { if (!document.hidden && Date.now() - asked > STALE_AFTER) soon(); });
 
-  asked = heard;
-  body.dataset.live = document.querySelector("#live > span")?.textContent ?? "";
   ready();
   tick();
   setInterval(tick, 1_000);
@@ -140,7 +138,7 @@
     stream = new EventSource(body.dataset.events);
     stream.addEventListener("changed", soon);
     stream.addEventListener("reset", soon);
-    stream.addEventListener("open", () => { if (again > SHORTEST_WAIT) soon(); again = SHORTEST_WAIT; });
+    stream.addEventListener("open", () => { tick(); if (again > SHORTEST_WAIT) soon(); again = SHORTEST_WAIT; });
     stream.addEventListener("error", () => {
       if (stream.readyState !== EventSource.CLOSED) return;
       setTimeout(listen, again);

@@ -13,6 +13,7 @@ export const VIEWS = {
   nothing: "/?q=there-is-no-such-thing",
   workload: "/workloads/shop/deploy/web",
   explained: "/workloads/shop/deploy/web?explain=shop-web",
+  two: "/workloads/shop/deploy/api?explain=api",
   failed: "/workloads/shop/deploy/worker",
   approvals: "/approvals",
   sources: "/sources",

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Time;
 use crate::domain::actor::masked;
-use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::event::{Delivery, Job, Notice, NoticeKind};
 use crate::notify::Channel;
 use crate::queue::Letter;
 
@@ -98,6 +98,29 @@ pub struct AboutView {
     pub from: String,
     /// The tag to go to.
     pub to: String,
+}
+
+impl AboutView {
+    /// From which version to which, as it was gone: a way back begins where the way forth ended, and what is gone from its registry
+    /// goes nowhere.
+    #[must_use]
+    pub fn step(&self) -> String {
+        let Self { event, from, to, .. } = self;
+        match NoticeKind::of(event) {
+            Some(NoticeKind::RolledBack | NoticeKind::Held) => format!("{to} → {from}"),
+            Some(NoticeKind::Gone) => from.clone(),
+            Some(
+                NoticeKind::Available
+                | NoticeKind::Granted
+                | NoticeKind::Skipped
+                | NoticeKind::Applied
+                | NoticeKind::Failed
+                | NoticeKind::Stalled
+                | NoticeKind::Stopped,
+            )
+            | None => format!("{from} → {to}"),
+        }
+    }
 }
 
 impl From<&Letter> for DeliveryView {

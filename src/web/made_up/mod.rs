@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 
-pub(super) use workloads::hostile;
+pub(super) use workloads::{closed, gone, hostile, two};
 use workloads::{named, notes};
 
 use super::backend::{

@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{ago, now};
 use crate::domain::actor::Actor;
-use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKeys, Terms};
+use crate::domain::approval::{Allows, ApprovalId, KeyId, LIFETIME, LinkKey, LinkKeys, Terms};
 use crate::domain::event::Failure;
 use crate::domain::fleet::{Asks, Failed};
+use crate::domain::gone::{Gone, Lost};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
 use crate::domain::owner::Owner;
@@ -33,6 +34,7 @@ enum Stands {
     Cooling,
     Undecided,
     Settings,
+    Gone,
     Disabled,
     Current,
 }
@@ -217,6 +219,10 @@ impl One {
                     Some((Outcome::Failed, Some(failure))),
                 );
             }
+            Stands::Gone => {
+                let (tag, good) = (Tag::parse(self.from).unwrap(), Tag::parse(self.to).ok());
+                record.on(container, Event::Gone(Gone { tag, digest: None, lost: Lost::Unknown, good }), ago(1));
+            }
             Stands::RollingOut => written(&mut record, self.update(self.from, self.to, ago(0), "policy"), None),
             _ => {}
         }
@@ -330,6 +336,36 @@ pub(super) fn notes() -> ReleaseNotes {
         ),
     ];
     notes
+}
+
+fn keys() -> LinkKeys {
+    LinkKey::new(vec![1; 32]).unwrap().into()
+}
+
+/// A workload with two containers, of which one asks.
+pub(in crate::web) fn two() -> Vec<Workload> {
+    let asks = one(("shop", Kind::Deployment, "api"), "ghcr.io/acme/api", ("1.2.3", "1.3.0"));
+    let mut made = asks.workload("api", "shop", 1_000, &keys());
+    let beside = crate::domain::workload::tests::workload(&[("sidecar-proxy", "quay.io/acme/proxy:1.2.3")], &[]);
+    made.containers = made.containers.iter().chain(&beside.containers).cloned().collect();
+    vec![made]
+}
+
+/// A workload that asks, and whose window is closed.
+pub(in crate::web) fn closed() -> Vec<Workload> {
+    let asks = one(("shop", Kind::Deployment, "closed"), "ghcr.io/acme/closed", ("1.2.3", "1.3.0"));
+    let mut made = asks.workload("closed", "shop", 1_001, &keys());
+    let window = (Box::from("window"), "Mon 03:00-04:00 Europe/Paris".into());
+    let mut all: Vec<(Box<str>, Box<str>)> = made.annotations.iter().cloned().chain([window]).collect();
+    all.sort();
+    made.annotations = all.into();
+    vec![made]
+}
+
+/// A workload that runs what is gone from its registry.
+pub(in crate::web) fn gone() -> Vec<Workload> {
+    let gone = one(("shop", Kind::Deployment, "gone"), "ghcr.io/acme/gone", ("1.0.9", "1.3.0"));
+    vec![One { stands: Stands::Gone, ..gone }.workload("gone", "shop", 1_002, &keys())]
 }
 
 /// A workload whose owner writes markup wherever they can.

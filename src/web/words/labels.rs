@@ -10,6 +10,7 @@ pub(in crate::web) struct Labels {
     pub(super) all: &'static str,
     pub(super) apply: &'static str,
     pub(super) approve_ticked: &'static str,
+    pub(super) as_of: &'static str,
     pub(super) available: &'static str,
     pub(super) back_to: &'static str,
     pub(super) back_to_fleet: &'static str,
@@ -73,6 +74,7 @@ pub(in crate::web) struct Labels {
     pub(super) no_sources: &'static str,
     pub(super) no_timeline: &'static str,
     pub(super) not_announced: &'static str,
+    pub(super) not_arrived: &'static str,
     pub(super) not_live: &'static str,
     pub(super) nothing_matches: &'static str,
     pub(super) nothing_to_decide: &'static str,
@@ -163,6 +165,11 @@ impl Labels {
     /// All states.
     pub(in crate::web) fn all(&self) -> &'static str {
         self.all
+    }
+
+    /// The messages that have not arrived.
+    pub(in crate::web) fn not_arrived(&self) -> &'static str {
+        self.not_arrived
     }
 
     /// A version to go to.

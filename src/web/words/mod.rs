@@ -101,10 +101,10 @@ pub(super) trait Words: Sync {
     /// Which rows of how many are shown.
     fn rows(&self, first: usize, last: usize, all: usize) -> String;
 
-    /// Above a page of so many decisions.
-    fn batch(&self, updates: usize, namespaces: usize) -> Titled;
+    /// Above a page of so many decisions, for somebody who may make them or only sees them.
+    fn batch(&self, updates: usize, namespaces: usize, may_decide: bool) -> Titled;
     /// Above one of its lists: of those that are ticked already, or of those that want a tick of their own.
-    fn list(&self, is_ticked: bool) -> Titled;
+    fn list(&self, is_ticked: bool, may_decide: bool) -> Titled;
     /// What stands beside the number of ticks.
     fn ticked(&self, of: usize) -> String;
     /// What to know of an update before it is approved.

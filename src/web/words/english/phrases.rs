@@ -28,30 +28,44 @@ pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
     (done, outcome)
 }
 
-pub(super) fn batch(updates: usize, namespaces: usize) -> Titled {
-    let title = format!("Review {}", counted(updates, "update", "updates"));
-    let spaces = format!("in {}", counted(namespaces, "namespace", "namespaces"));
+pub(super) fn batch(updates: usize, namespaces: usize, may_decide: bool) -> Titled {
+    let (all, spaces) = (counted(updates, "update", "updates"), counted(namespaces, "namespace", "namespaces"));
+    let they = if updates == 1 { "It is" } else { "They are" };
+    if !may_decide {
+        let wait = if updates == 1 { "waits" } else { "wait" };
+        return Titled::new(format!("{all} {wait} for a decision"), format!("{they} in {spaces}."));
+    }
+    let each = if updates == 1 { "It is" } else { "Each is" };
     Titled::new(
-        title,
+        format!("Review {all}"),
         format!(
-            "They are {spaces}. Each is looked at once more when the button is pressed: what has moved since is left out, and told."
+            "{they} in {spaces}. {each} looked at once more when the button is pressed: what has moved since is left out, and told."
         ),
     )
 }
 
-pub(super) fn list(is_ticked: bool) -> Titled {
-    if is_ticked {
-        Titled::new("Ticked already", "no major step, and nothing that is known speaks against them")
+pub(super) fn list(is_ticked: bool, may_decide: bool) -> Titled {
+    let title = match (is_ticked, may_decide) {
+        (true, true) => "Ticked already",
+        (true, false) => "Nothing speaks against these",
+        (false, true) => "Each of these wants its own tick",
+        (false, false) => "Each of these wants a closer look",
+    };
+    let note = if is_ticked {
+        "no major step, and nothing that is known speaks against them"
     } else {
-        Titled::new("Each of these wants its own tick", "majors, declared breaks, foreign owners, failures elsewhere")
-    }
+        "majors, declared breaks, foreign owners, failures elsewhere, closed windows"
+    };
+    Titled::new(title, note)
 }
 
 pub(super) fn care(care: &Care) -> String {
     match care {
         Care::Major => "A major update".to_owned(),
         Care::Said(words) => words.clone(),
-        Care::OutsideWindow(when) => format!("Outside its window, which opens {when}"),
+        Care::OutsideWindow(when) => {
+            format!("Outside its window, which opens {when}; to have it before that, decide on its own page")
+        }
         Care::Together(members) => format!("{members} of its group go together"),
     }
 }

@@ -164,12 +164,12 @@ impl Words for French {
         }
     }
 
-    fn batch(&self, updates: usize, namespaces: usize) -> Titled {
-        phrases::batch(updates, namespaces)
+    fn batch(&self, updates: usize, namespaces: usize, may_decide: bool) -> Titled {
+        phrases::batch(updates, namespaces, may_decide)
     }
 
-    fn list(&self, is_ticked: bool) -> Titled {
-        phrases::list(is_ticked)
+    fn list(&self, is_ticked: bool, may_decide: bool) -> Titled {
+        phrases::list(is_ticked, may_decide)
     }
 
     fn ticked(&self, of: usize) -> String {

@@ -28,33 +28,45 @@ pub(super) fn told(change: &ChangeView) -> (&'static str, &'static str) {
     (done, outcome)
 }
 
-pub(super) fn batch(updates: usize, namespaces: usize) -> Titled {
-    let title = format!("Examiner {}", counted_in_french(updates, "mise à jour", "mises à jour"));
-    let spaces = format!("dans {}", counted_in_french(namespaces, "espace de noms", "espaces de noms"));
+pub(super) fn batch(updates: usize, namespaces: usize, may_decide: bool) -> Titled {
+    let all = counted_in_french(updates, "mise à jour", "mises à jour");
+    let spaces = counted_in_french(namespaces, "espace de noms", "espaces de noms");
+    let they = if updates < 2 { "Elle est" } else { "Elles sont" };
+    if !may_decide {
+        let wait = if updates < 2 { "attend" } else { "attendent" };
+        return Titled::new(format!("{all} {wait} une décision"), format!("{they} dans {spaces}."));
+    }
+    let each = if updates < 2 { "Elle" } else { "Chacune" };
     Titled::new(
-        title,
+        format!("Examiner {all}"),
         format!(
-            "Elles sont {spaces}. Chacune est vérifiée encore une fois quand le bouton est pressé\u{a0}: ce qui a bougé depuis est laissé de côté, et dit."
+            "{they} dans {spaces}. {each} est vérifiée encore une fois quand le bouton est pressé\u{a0}: ce qui a bougé depuis est laissé de côté, et dit."
         ),
     )
 }
 
-pub(super) fn list(is_ticked: bool) -> Titled {
-    if is_ticked {
-        Titled::new("Cochées d’avance", "pas de saut majeur, et rien de connu ne s’y oppose")
+pub(super) fn list(is_ticked: bool, may_decide: bool) -> Titled {
+    let title = match (is_ticked, may_decide) {
+        (true, true) => "Cochées d’avance",
+        (true, false) => "Rien ne s’y oppose",
+        (false, true) => "Chacune de celles-ci veut sa coche",
+        (false, false) => "Chacune de celles-ci est à regarder de près",
+    };
+    let note = if is_ticked {
+        "pas de saut majeur, et rien de connu ne s’y oppose"
     } else {
-        Titled::new(
-            "Chacune de celles-ci veut sa coche",
-            "versions majeures, ruptures annoncées, autres propriétaires, échecs ailleurs",
-        )
-    }
+        "versions majeures, ruptures annoncées, autres propriétaires, échecs ailleurs, fenêtres fermées"
+    };
+    Titled::new(title, note)
 }
 
 pub(super) fn care(care: &Care) -> String {
     match care {
         Care::Major => "Une version majeure".to_owned(),
         Care::Said(words) => words.clone(),
-        Care::OutsideWindow(when) => format!("Hors de sa fenêtre, qui s’ouvre {when}"),
+        Care::OutsideWindow(when) => {
+            format!("Hors de sa fenêtre, qui s’ouvre {when}\u{a0}; pour l’avoir avant, décidez sur sa propre page")
+        }
         Care::Together(members) => format!("{members} de son groupe vont ensemble"),
     }
 }
