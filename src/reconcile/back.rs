@@ -327,8 +327,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return None;
         }
         let terms = if let Some(undone) = update.undoes.as_deref() {
-            // Somebody let it go while the way back settled: people are asked about it as about any version.
-            work.ledger(&target.container)?.held.as_ref().filter(|held| held.tag == undone.tag)?;
+            // Somebody may have let it go while the way back was settling: then people are asked as usual.
+            work.ledger(&target.container)?.holds(&undone.tag, &undone.digest)?;
             self.own_terms(target, update, (&undone.tag, &undone.digest), Allows::Held)
         } else {
             let way = Self::way_back(work, &target.container, update)?;

@@ -228,7 +228,10 @@ impl Ledger {
     /// The question that asks for this version of what runs, and can be answered now.
     #[must_use]
     pub fn asks(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
-        self.open(now).filter(|question| question.terms.is_about(image, tag, digest))
+        let is_it = |question: &&Question| {
+            question.terms.allows == Allows::Update && question.terms.is_about(image, tag, digest)
+        };
+        self.open(now).filter(is_it)
     }
 
     /// The question that asked for this version of what runs, and was closed as there was nothing to ask then: it may be

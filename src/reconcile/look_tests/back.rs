@@ -4,6 +4,7 @@ use super::undo::follows;
 use super::*;
 use crate::domain::event::{Delivery, WayBack};
 use crate::domain::history::{Outcome, rfc3339};
+use crate::domain::request::{REQUEST, Wish};
 use crate::domain::rollout::pods::{ContainerStatus, Said, Standing as PodStanding, Troubled};
 
 const OLD: &str = "a.example/web:1.0.0";
@@ -83,6 +84,25 @@ async fn what_is_held_after_it_failed_is_tried_again_when_a_person_says_so() {
     assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
+}
+
+/// What was let go while the way back was settling is held no more, so nobody is asked whether it may be applied again.
+#[tokio::test]
+async fn what_is_let_go_before_the_way_back_is_well_is_asked_about_as_usual() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    assert!(stage.cluster.annotation("held").is_some());
+    let wish = Wish::Resume { version: Tag::parse("1.0.1").unwrap() };
+    stage.annotate(REQUEST, &stage.request(wish));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("held"), None);
+    stage.cluster.rolls(Rollout::Complete);
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    let answer = stage.reconciler.answer(&stage.link(), Action::Approve, "trace").await;
+    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
 }
 
 #[tokio::test]

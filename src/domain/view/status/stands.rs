@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Attention, Available, CameTo, Cause, LastLook, Returned, Seen};
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
-use crate::domain::policy::{Mode, is_older};
+use crate::domain::policy::{Mode, Track, is_older, skips};
 use crate::domain::record::{Closed, Ledger, Question, Stands as Asks};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
@@ -118,7 +118,11 @@ impl Seen<'_> {
         }
         let image = self.image_of(self.container);
         let (tag, digest) = match (came_to, &ledger.question) {
-            (Some(CameTo::To { tag, digest, .. }), _) if self.is_written(ledger, tag, digest) => return None,
+            (Some(CameTo::To { tag, digest, .. }), _)
+                if self.is_written(ledger, tag, digest) || is_skipped(settings, tag, digest) =>
+            {
+                return None;
+            }
             (Some(CameTo::To { tag, digest, .. }), _) => (tag, digest),
             (None | Some(CameTo::Unknown), Some(question)) if is_unanswered(question, image) => {
                 (&question.terms.tag, &question.terms.digest)
@@ -191,7 +195,7 @@ impl Seen<'_> {
 
     /// What the last look came to, unless that has been written since.
     fn unwritten(&self, ledger: &Ledger, (tag, digest, level): (&Tag, &Digest, Level)) -> Option<Available> {
-        if self.is_written(ledger, tag, digest) {
+        if self.is_written(ledger, tag, digest) || self.settings.is_ok_and(|it| is_skipped(it, tag, digest)) {
             return None;
         }
         let since = ledger.known_since.since(tag.as_str());
@@ -231,6 +235,15 @@ impl Seen<'_> {
         let (tag, digest) = refused.or(held).or_else(|| newest().filter(|_| is_all_there_is))?;
         let since = since(&tag);
         Some(Available { tag, digest, level: None, since })
+    }
+}
+
+/// Whether somebody said «not this version», be it since the last look.
+fn is_skipped(settings: &Settings, tag: &Tag, digest: &Digest) -> bool {
+    let skip = &settings.policy.skip;
+    match settings.track {
+        Track::Digest => skips(skip, tag.as_str(), digest),
+        Track::Version => skip.iter().any(|skipped| skipped == tag.as_str()),
     }
 }
 

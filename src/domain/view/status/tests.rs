@@ -177,6 +177,19 @@ fn what_the_last_look_came_to_waits_for_what_the_sequencer_says() {
     assert_eq!(cooling.stands(), ("waiting", "cooldown", to("1.0.1")));
 }
 
+/// The look that sees the answer is a moment away, or was lost.
+#[test]
+fn what_was_skipped_since_the_last_look_needs_nobody() {
+    let skipped = |skip: &str, track: &str| {
+        let annotations = [("mode", "NOTIFICATION"), ("skip", skip), ("track", track)];
+        Case::of(IMAGE, &annotations).after(vec![runs()]).looked(to_1_0_1()).stands()
+    };
+    assert_eq!(skipped("1.0.1", "version"), ("up-to-date", "nothing-newer", None));
+    assert_eq!(skipped("1.0.0", "version"), ("needs-you", "person", to("1.0.1")));
+    let exact = format!("1.0.1@{}", question(1).terms.digest);
+    assert_eq!(skipped(&exact, "digest").0, "up-to-date");
+}
+
 #[test]
 fn what_can_not_be_told_is_not_up_to_date() {
     let undecided = || CameTo::Undecided("401 from the registry".into());

@@ -47,7 +47,7 @@ pub(super) fn batch(updates: usize, namespaces: usize, may_decide: bool) -> Titl
 pub(super) fn list(is_ticked: bool, may_decide: bool) -> Titled {
     let title = match (is_ticked, may_decide) {
         (true, true) => "Ticked already",
-        (true, false) => "Nothing speaks against these",
+        (true, false) => "Simple ones",
         (false, true) => "Each of these wants its own tick",
         (false, false) => "Each of these wants a closer look",
     };

@@ -48,7 +48,7 @@ pub(super) fn batch(updates: usize, namespaces: usize, may_decide: bool) -> Titl
 pub(super) fn list(is_ticked: bool, may_decide: bool) -> Titled {
     let title = match (is_ticked, may_decide) {
         (true, true) => "Cochées d’avance",
-        (true, false) => "Rien ne s’y oppose",
+        (true, false) => "Les plus simples",
         (false, true) => "Chacune de celles-ci veut sa coche",
         (false, false) => "Chacune de celles-ci est à regarder de près",
     };
