@@ -157,9 +157,7 @@ impl Display for Cause {
             ),
             Self::Undecided(why) | Self::Group(why) => f.write_str(why),
             Self::RollingOut(version) => write!(f, "{version} is being rolled out"),
-            Self::RolloutRefused(version, refusal) => {
-                f.write_str(&Stands::Refused(refusal.clone()).said_of(version))
-            }
+            Self::RolloutRefused(version, refusal) => f.write_str(&Stands::Refused(refusal.clone()).said_of(version)),
             Self::RolloutStalled(_, said) => f.write_str(said),
             Self::RolloutWaits(version, waits) => {
                 write!(f, "the rollout of {version} waits: {}", unfinished::until(*waits))
