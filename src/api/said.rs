@@ -131,6 +131,11 @@ fn came_to(answer: &Answer) -> (StatusCode, &'static str, String) {
         Answer::NotWritten(asked, said) => {
             (Status::CONFLICT, "not-written", of(asked, &format!("is refused by the API server: {said}")))
         }
+        Answer::Busy(asked) => (
+            Status::SERVICE_UNAVAILABLE,
+            "busy",
+            format!("{} was changed in this moment; try again", asked.workload.id),
+        ),
         Answer::Later(_) | Answer::Unread => {
             (Status::SERVICE_UNAVAILABLE, "later", "registry or API server can't be asked now; try again".to_owned())
         }

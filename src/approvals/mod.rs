@@ -215,7 +215,8 @@ impl Answer {
             | Self::Over(asked, _)
             | Self::NotAllowed(asked)
             | Self::NotWritten(asked, _)
-            | Self::Later(asked) => Some(&asked.holder),
+            | Self::Later(asked)
+            | Self::Busy(asked) => Some(&asked.holder),
             Self::Resuming(resuming) => match &**resuming {
                 Resuming::Open(asked) | Resuming::Expired(asked) => Some(&asked.holder),
                 Resuming::Done(_) => None,

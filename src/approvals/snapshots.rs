@@ -298,6 +298,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("not allowed", Answer::NotAllowed(asked())),
         ("not allowed with a link about what was set back", Answer::NotAllowed(held(asked()))),
         ("later", Answer::Later(asked())),
+        ("busy", Answer::Busy(asked())),
     ]
 }
 

@@ -233,7 +233,7 @@ fn saying(answer: &Answer, by: Actor, (language, zone): (Language, Tz)) -> Sayin
         Answer::Changed(_) => Nothing::Changed,
         Answer::Over(..) | Answer::Resumed(_) | Answer::WentBack(_) | Answer::Resuming(_) => Nothing::Over,
         Answer::NotWritten(..) => Nothing::NotWritten,
-        Answer::Later(_) | Answer::Unread | Answer::Open(_) => Nothing::Later,
+        Answer::Later(_) | Answer::Busy(_) | Answer::Unread | Answer::Open(_) => Nothing::Later,
         Answer::Unknown => Nothing::Unknown,
     };
     Saying::Aside(chat::nothing(language, nothing).to_owned())

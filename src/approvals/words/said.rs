@@ -59,7 +59,7 @@ fn status(answer: &Answer, gone: bool) -> StatusCode {
         | Answer::Changed(_)
         | Answer::Over(..)
         | Answer::NotWritten(..) => StatusCode::CONFLICT,
-        Answer::Unread | Answer::Later(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Answer::Unread | Answer::Later(_) | Answer::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         Answer::Resuming(resuming) => match **resuming {
             Resuming::Open(_) => StatusCode::OK,
             Resuming::Expired(_) => StatusCode::GONE,
@@ -73,6 +73,7 @@ fn reason(answer: &Answer) -> Option<&'static str> {
     match answer {
         Answer::Unconfirmed(_) => Some("unconfirmed"),
         Answer::Forbidden(_) => Some("forbidden"),
+        Answer::Busy(_) => Some("busy"),
         Answer::Refused(_, refusal) => Some(refusal.as_str()),
         Answer::Over(_, Closed::Withdrawn) => Some(Refusal::Withdrawn.as_str()),
         _ => None,

@@ -42,7 +42,7 @@ use crate::telemetry::chain;
 use crate::telemetry::metrics::ApprovalResult;
 
 /// How often an answer is tried against a workload that is written to at the same time.
-const ATTEMPTS: usize = 4;
+const ATTEMPTS: usize = 12;
 
 /// The state of a link, or what an answer to it came to.
 #[derive(Clone, Debug)]
@@ -101,6 +101,8 @@ pub enum Answer {
     NotWritten(Box<Asked>, String),
     /// Registry or API server can't be asked now; the link is as good as before.
     Later(Box<Asked>),
+    /// The workload is written to again and again at this moment; the link is as good as before.
+    Busy(Box<Asked>),
     /// Automatic updates are stopped everywhere, and this link is about that.
     Resuming(Box<Resuming>),
     /// What is known of it can't be read now.
@@ -193,7 +195,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             if let Some(answer) = self.tried(&asked, &question, *draft, press, trace).await {
                 return (Settled { answer, is_own: true }, Some(asked));
             }
-            last = (Answer::Later(asked.clone()), Some(asked));
+            last = (Answer::Busy(asked.clone()), Some(asked));
         }
         match self.asked_by(token, press.by.as_ref()).await {
             Answer::Open(_) | Answer::Snoozed(..) => (Settled::before(last.0), last.1),
@@ -360,6 +362,7 @@ fn word(answer: &Answer) -> &'static str {
         Answer::NotAllowed(_) => "not_allowed",
         Answer::NotWritten(..) => "not_written",
         Answer::Later(_) => "later",
+        Answer::Busy(_) => "busy",
         Answer::Resuming(resuming) => match **resuming {
             Resuming::Open(_) => "open",
             Resuming::Expired(_) => "expired",

@@ -94,7 +94,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             if let Some(answer) = self.tried(&asked, &question, *draft, press, trace).await {
                 return Ok(answer);
             }
-            last = Some(Answer::Later(asked));
+            last = Some(Answer::Busy(asked));
         }
         last.ok_or(NotShown::Unread)
     }

@@ -36,7 +36,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Over(..) => "This question is over",
         Answer::NotAllowed(_) => "Not with this link",
         Answer::NotWritten(..) => "The cluster refuses it",
-        Answer::Unread | Answer::Later(_) => "Not now",
+        Answer::Unread | Answer::Later(_) | Answer::Busy(_) => "Not now",
         Answer::Resuming(resuming) => match **resuming {
             Resuming::Open(_) => "Open",
             Resuming::Expired(_) => "This link has expired",
@@ -75,7 +75,8 @@ pub(super) fn message(answer: &Answer, to: Reader) -> String {
         | Answer::NotAllowed(_)
         | Answer::NotWritten(..)
         | Answer::Unread
-        | Answer::Later(_) => nothing_done(answer, to),
+        | Answer::Later(_)
+        | Answer::Busy(_) => nothing_done(answer, to),
     }
 }
 
@@ -137,6 +138,10 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
         Answer::Unread => {
             "What is known of this link can't be read now. Nothing was done: try again in a minute.".to_owned()
         }
+        Answer::Busy(asked) => format!(
+            "{} was changed in this moment, by other answers perhaps. Nothing was done, and the link stays valid: press again.",
+            asked.workload.id
+        ),
         _ => "The registry or the cluster does not answer. Nothing was done, and the link stays valid: try again in a minute.".to_owned(),
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Over(..) => "Cette question est close",
         Answer::NotAllowed(_) => "Pas avec ce lien",
         Answer::NotWritten(..) => "Le cluster le refuse",
-        Answer::Unread | Answer::Later(_) => "Pas maintenant",
+        Answer::Unread | Answer::Later(_) | Answer::Busy(_) => "Pas maintenant",
         Answer::Resuming(resuming) => match **resuming {
             Resuming::Open(_) => "En attente d’une décision",
             Resuming::Expired(_) => "Ce lien a expiré",
@@ -78,7 +78,8 @@ pub(super) fn message(answer: &Answer, to: Reader) -> String {
         | Answer::NotAllowed(_)
         | Answer::NotWritten(..)
         | Answer::Unread
-        | Answer::Later(_) => nothing_done(answer, to),
+        | Answer::Later(_)
+        | Answer::Busy(_) => nothing_done(answer, to),
     }
 }
 
@@ -137,6 +138,10 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             asked.approval.to_tag, asked.workload.id
         ),
         Answer::Unread => "Ce qui est connu de ce lien ne peut pas être lu maintenant. Rien n’a été fait\u{a0}: réessayez dans une minute.".to_owned(),
+        Answer::Busy(asked) => format!(
+            "{} vient d’être modifié à l’instant, peut-être par d’autres réponses. Rien n’a été fait, et le lien reste valable\u{a0}: appuyez de nouveau.",
+            asked.workload.id
+        ),
         _ => "Le registre ou le cluster ne répond pas. Rien n’a été fait, et le lien reste valable\u{a0}: réessayez dans une minute.".to_owned(),
     }
 }
