@@ -102,7 +102,7 @@ impl Object {
             template_by_others: template_by_others(metadata),
             rest_of_template: template.rest,
             paused: self.spec.paused,
-            owner: owner(metadata),
+            owner: owner(metadata, row.kind),
         })
     }
 

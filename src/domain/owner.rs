@@ -37,6 +37,8 @@ pub enum Tool {
 /// The longest name that is shown.
 const LONGEST: usize = 253;
 
+/// The annotation by which Argo CD knows its own.
+pub const TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
 /// The name under which Argo CD writes.
 const ARGO_CD: &str = "argocd-controller";
 /// The name under which Helm writes.
@@ -46,7 +48,7 @@ impl Owner {
     /// Reads the labels and annotations that the tools document; the one that would act first wins.
     ///
     /// Flux: `kustomize.toolkit.fluxcd.io/name`, `helm.toolkit.fluxcd.io/name`. Argo CD: the annotation
-    /// `argocd.argoproj.io/tracking-id`, `<application>:…`, or the label `argocd.argoproj.io/instance`. Helm: the label
+    /// `argocd.argoproj.io/tracking-id`, `<application>:…`, where it [is of the object](Self::is_tracked), or the label `argocd.argoproj.io/instance`. Helm: the label
     /// `app.kubernetes.io/managed-by: Helm`, which charts have that were only rendered too, with the two annotations
     /// `meta.helm.sh/release-name` and `-namespace`, which only an installed release has.
     pub fn read<'m>(
@@ -59,7 +61,7 @@ impl Owner {
                 || says("kustomize.toolkit.fluxcd.io/ssa", &["IfNotPresent", "Ignore"]);
             label("kustomize.toolkit.fluxcd.io/name").filter(|_| !is_let_go)
         };
-        let application = || annotation("argocd.argoproj.io/tracking-id")?.split(':').next();
+        let application = || annotation(TRACKING_ID)?.split(':').next();
         let release = || {
             let managed = label("app.kubernetes.io/managed-by").is_some_and(|by| by == "Helm");
             let both = annotation("meta.helm.sh/release-namespace").and(annotation("meta.helm.sh/release-name"));
@@ -73,6 +75,16 @@ impl Owner {
             .or_else(|| Some((Tool::Helm, release()?)));
         let (tool, name) = found.filter(|(_, name)| !name.is_empty())?;
         Some(Self::new(tool, name))
+    }
+
+    /// Whether a tracking id of Argo CD, `<application>:<group>/<kind>:<namespace>/<name>`, is of the object of this group and
+    /// kind, namespace and name. Argo CD takes no other for its own: annotations are copied from object to object.
+    #[must_use]
+    pub fn is_tracked(id: &str, (group, kind): (&str, &str), (namespace, name): (&str, &str)) -> bool {
+        let parts = id.split_once(':').and_then(|(_, object)| object.split_once(':'));
+        parts.is_some_and(|(of, place)| {
+            of.split_once('/') == Some((group, kind)) && place.split_once('/') == Some((namespace, name))
+        })
     }
 
     /// The controller of another object that this one was made for.
@@ -119,6 +131,15 @@ impl Owner {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether what it owns is as a rule in one namespace, so that one of its name in another is another.
+    #[must_use]
+    pub fn is_of_one_namespace(&self) -> bool {
+        match self.tool {
+            Tool::Controller | Tool::FluxHelmRelease | Tool::Helm | Tool::HelmByApply => true,
+            Tool::FluxKustomization | Tool::ArgoCd => false,
+        }
     }
 
     /// Whether it writes by server-side apply without force, so that another writer of a field is a conflict.
@@ -316,6 +337,23 @@ mod tests {
         assert_eq!(["helm", "argocd-controller", "kubectl"].map(Owner::is_told_by), [true, true, false]);
         let flux = Owner::new(Tool::FluxHelmRelease, "shop");
         assert_eq!(of(Some(&flux), &apply, Some("web")), Some(flux), "what acts first stays");
+    }
+
+    #[test]
+    fn a_tracking_id_that_was_copied_is_of_another_object() {
+        let is_of = |id: &str| Owner::is_tracked(id, ("apps", "Deployment"), ("shop", "web"));
+        assert!(is_of("app:apps/Deployment:shop/web") && is_of("team_app:apps/Deployment:shop/web"));
+        for other in [
+            "app:apps/Deployment:other/web",
+            "app:apps/Deployment:shop/api",
+            "app:apps/StatefulSet:shop/web",
+            "app:argoproj.io/Deployment:shop/web",
+            "app:apps/Deployment",
+            "app",
+            "",
+        ] {
+            assert!(!is_of(other), "{other}");
+        }
     }
 
     #[test]

@@ -212,7 +212,11 @@ impl Row {
         ];
         if wide {
             let word = |word: Option<&str>| word.unwrap_or("–").to_owned();
-            let why = [self.why.as_deref(), self.error.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+            let why = [self.why.as_deref(), self.owner.as_deref(), self.error.as_deref()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; ");
             let some = |text: String| Some(text).filter(|text| !text.is_empty());
             cells.extend([word(self.mode), word(self.strategy)]);
             cells.extend([word(some(self.repository.clone()).as_deref()), word(some(why).as_deref())]);

@@ -113,7 +113,8 @@ impl Place<'_> {
             }
             _ if !may_patch => (State::NeedsYou, format!("told without a link: {}", no_right(workload))),
             Some(Blocker::Asked(until, approvals)) => {
-                (State::NeedsYou, format!("approve: {}", answerable(*until - now, *approvals)))
+                let owner = workload.owner.as_ref().map(|owner| format!("; {owner} owns it")).unwrap_or_default();
+                (State::NeedsYou, format!("approve: {}{owner}", answerable(*until - now, *approvals)))
             }
             Some(Blocker::Paused) => (State::Waiting, "paused: until its rollouts are resumed".into()),
             Some(Blocker::AsksOnly(why)) => (State::NeedsYou, format!("not asked yet: {}", why.words())),

@@ -62,17 +62,19 @@ fn undecided(workload: &Workload) -> Vec<Check> {
     workload.containers.iter().filter_map(|container| of(&container.name)).collect()
 }
 
-/// Who else writes workloads, and what becomes of an update then: one line an owner.
+/// Who else writes workloads, and what becomes of an update then: one line an owner. Two releases of one name in two namespaces
+/// are two owners; an application spans namespaces.
 fn owned(workloads: &[Workload]) -> Vec<Check> {
-    let mut owners: Vec<(&Owner, Vec<&Workload>)> = Vec::new();
+    let mut owners: Vec<((&Owner, &str), Vec<&Workload>)> = Vec::new();
     for workload in workloads {
         let Some(owner) = workload.owner.as_deref() else { continue };
-        match owners.iter_mut().find(|(known, _)| *known == owner) {
+        let namespace = if owner.is_of_one_namespace() { &*workload.id.namespace } else { "" };
+        match owners.iter_mut().find(|(known, _)| *known == (owner, namespace)) {
             Some((_, owned)) => owned.push(workload),
-            None => owners.push((owner, vec![workload])),
+            None => owners.push(((owner, namespace), vec![workload])),
         }
     }
-    let line = |(owner, owned): (&Owner, Vec<&Workload>)| {
+    let line = |((owner, _), owned): ((&Owner, &str), Vec<&Workload>)| {
         let ids: Vec<String> = owned.iter().take(MOST_OF_ONE).map(|workload| workload.id.to_string()).collect();
         let others = owned.len().saturating_sub(MOST_OF_ONE);
         let others = if others == 0 { String::new() } else { format!(" and {others} more") };
@@ -89,5 +91,30 @@ fn bound(checks: &mut Vec<Check>, result: Result, hint: &str) {
     if let Some(more) = checks.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
         checks.truncate(MOST_NAMED);
         checks.push(Check::but("other workloads", result, format!("{more} more like these"), hint));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::workload::tests::workload;
+
+    fn owned_by(owner: Option<Owner>, namespace: &str) -> Workload {
+        let mut owned = workload(&[("web", "web:1.0.0")], &[]);
+        owned.id.namespace = namespace.into();
+        Workload { owner: owner.map(Box::new), ..owned }
+    }
+
+    #[test]
+    fn two_releases_of_one_name_are_two_owners_and_an_application_is_one() {
+        let release: fn() -> Option<Owner> = || {
+            let label = |name: &str| (name == "app.kubernetes.io/managed-by").then_some("Helm");
+            Owner::read(label, |name: &str| name.starts_with("meta.helm.sh/").then_some("d"))
+        };
+        let application: fn() -> Option<Owner> =
+            || Owner::read(|name| (name == "argocd.argoproj.io/instance").then_some("d"), |_| None);
+        let lines =
+            |owner: fn() -> Option<Owner>| owned(&["h3", "hs"].map(|namespace| owned_by(owner(), namespace))).len();
+        assert_eq!((lines(release), lines(application)), (2, 1));
     }
 }

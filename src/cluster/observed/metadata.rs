@@ -10,8 +10,9 @@ use serde::de::Deserializer;
 use super::super::fields::OfTemplate;
 use super::super::request::FIELD_MANAGER;
 use super::super::writers;
-use crate::domain::owner::{ImageOwner, Owner};
+use crate::domain::owner::{ImageOwner, Owner, TRACKING_ID};
 use crate::domain::request::COMMAND;
+use crate::domain::workload::Kind;
 
 /// Metadata without the fields of `managedFields`, which are often the larger part of an object; of who writes it, only those
 /// are looked at here that tell of its owner.
@@ -105,9 +106,15 @@ pub(super) fn template_by_others(metadata: &ObjectMeta) -> Option<DateTime<Utc>>
 }
 
 /// What its owner reference, labels, annotations and writers say about who owns it; a controller acts at once.
-pub(super) fn owner(metadata: &ObjectMeta) -> Option<Box<Owner>> {
+pub(super) fn owner(metadata: &ObjectMeta, kind: Kind) -> Option<Box<Owner>> {
     let label = |key: &str| metadata.labels.as_ref()?.get(key).map(String::as_str);
-    let annotation = |key: &str| metadata.annotations.as_ref()?.get(key).map(String::as_str);
+    let place = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
+    let is_its =
+        |key: &str, value: &str| key != TRACKING_ID || Owner::is_tracked(value, (kind.group(), kind.as_str()), place);
+    let annotation = |key: &str| {
+        let value = metadata.annotations.as_ref()?.get(key)?;
+        is_its(key, value).then_some(value.as_str())
+    };
     let controller = metadata.owner_references.iter().flatten().next();
     if let Some(OwnerReference { kind, name, .. }) = controller {
         return Some(Box::new(Owner::controller(kind, name)));

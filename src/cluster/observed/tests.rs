@@ -140,7 +140,7 @@ fn who_wrote_what_is_not_held() {
 fn an_owner_is_known_by_references_and_by_who_writes() {
     let owner = |metadata: serde_json::Value| {
         let object: Object = serde_json::from_value(serde_json::json!({"metadata": metadata})).unwrap();
-        owner(&object.metadata).map(|owner| (owner.to_string(), owner.refuses_other_writers()))
+        owner(&object.metadata, Kind::Deployment).map(|owner| (owner.to_string(), owner.refuses_other_writers()))
     };
     let reference = |controller: bool| {
         serde_json::json!({"ownerReferences": [{"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus",
@@ -155,6 +155,12 @@ fn an_owner_is_known_by_references_and_by_who_writes() {
     assert_eq!(owner(release.clone()), Some(("Helm release shop".into(), true)));
     release["managedFields"][1]["operation"] = "Update".into();
     assert_eq!(owner(release), Some(("Helm release shop".into(), false)));
+    let tracked = |name: &str| {
+        serde_json::json!({"namespace": "shop", "name": name,
+            "annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"}})
+    };
+    assert_eq!(owner(tracked("web")), Some(("Argo CD application shop".into(), false)));
+    assert_eq!(owner(tracked("copied")), None, "it is of another object");
 }
 
 #[test]
