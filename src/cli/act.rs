@@ -34,6 +34,7 @@ use crate::domain::reference::ImageReference;
 use crate::domain::request::{REQUEST, Request, Wish};
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
+use crate::domain::view::Blocker;
 use crate::domain::wording::moment;
 use crate::domain::workload::{PREFIX, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::{HttpRegistry, RegistryConfig};
@@ -188,9 +189,21 @@ impl<'c> Ground<'c> {
             }
             (None, _) => bail!(
                 "nobody is asked about an update of {id} now, so there is nothing to answer{}; image-watcher check shows what there is",
-                self.waits_by_itself(container)
+                self.is_held(container).unwrap_or_else(|| self.waits_by_itself(container))
             ),
         }
+    }
+
+    /// Why nobody is asked: what there was is held.
+    fn is_held(&self, container: Option<&str>) -> Option<String> {
+        let is_named = |name: &str| container.is_none_or(|container| container == name);
+        let mut named = self.record.ledgers().filter(|(name, _)| is_named(name));
+        let held = named.find_map(|(_, ledger)| ledger.held.clone())?;
+        let tag = held.tag.clone();
+        Some(format!(
+            ": {tag} is {}; image-watcher resume lets people be asked about it",
+            Blocker::Held(Box::new(held))
+        ))
     }
 
     /// Why nobody is asked: a version waits, and goes by itself then. Who can't wait for that lets people decide, or writes the
@@ -280,6 +293,9 @@ impl<'c> Ground<'c> {
             Done::Yes => {}
             other => return Ok(other),
         }
+        if plan.patch.writes_image() {
+            self.admitted(&plan.patch).await?;
+        }
         let stalled = match &self.workload.rollout {
             Rollout::Stalled(stall) => Some(stall.since.clone()),
             _ => None,
@@ -301,6 +317,14 @@ impl<'c> Ground<'c> {
         }
     }
 
+    /// Whether the API server would write the images as they are asked for. What it says of nothing else is told by the write.
+    async fn admitted(&self, patch: &WorkloadPatch) -> anyhow::Result<()> {
+        match self.kube.rehearse(patch).await {
+            Err(error) if error.is_final() => Err(self.failed(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Shows what would be written, and what the API server says of it.
     async fn rehearse(&self, plan: &Plan) -> anyhow::Result<Done> {
         print(&difference(&plan.patch));
@@ -317,6 +341,7 @@ impl<'c> Ground<'c> {
             ClusterError::Conflict { workload, .. } => {
                 anyhow!("{workload} was changed meanwhile, and nothing was written; look at it and try again")
             }
+            error if error.was_changed() => anyhow!("{error:#}; nothing was written"),
             error => error.into(),
         }
     }

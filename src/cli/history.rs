@@ -14,6 +14,8 @@ use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::plain::visible;
+use crate::domain::record::{Ledger, Record};
+use crate::domain::view::Blocker;
 use crate::domain::workload::WorkloadId;
 use crate::telemetry::metrics::Metrics;
 
@@ -23,6 +25,9 @@ pub(super) struct Report {
     schema: &'static str,
     workload: String,
     items: Vec<Item>,
+    /// What is held, for people: a line each.
+    #[serde(skip)]
+    held: Vec<String>,
 }
 
 /// One of them.
@@ -51,15 +56,16 @@ pub(super) async fn history(
     let name = subject.name.as_str().into();
     let id = WorkloadId { namespace: namespace.into(), kind: subject.kind, name, uid: Box::default() };
     let workload = kube.read(&id).await?.with_context(|| format!("{id} is not watched: is it there?"))?;
-    let entries = annotations::claimed(&workload).history.entries().to_vec();
-    Ok(Report::of(&workload.id.to_string(), entries, subject.container.as_deref()))
+    let record = annotations::claimed(&workload);
+    let report = Report::of(&workload.id.to_string(), record.history.entries().to_vec(), subject.container.as_deref());
+    Ok(Report { held: held(&record, subject.container.as_deref()), ..report })
 }
 
 impl Report {
     fn of(workload: &str, entries: Vec<Entry>, container: Option<&str>) -> Self {
         let all = entries.into_iter().enumerate().map(|(place, entry)| Item { number: place + 1, entry });
         let items = all.filter(|item| container.is_none_or(|name| item.entry.container == name)).collect();
-        Self { schema: "image-watcher/history/v1", workload: workload.to_owned(), items }
+        Self { schema: "image-watcher/history/v1", workload: workload.to_owned(), items, held: Vec::new() }
     }
 
     /// What goes to standard output.
@@ -68,8 +74,8 @@ impl Report {
             Output::Table | Output::Wide if self.items.is_empty() => {
                 format!("{}: nothing was updated yet, as far as it says\n", self.workload)
             }
-            Output::Table => self.table(false).show(form),
-            Output::Wide => self.table(true).show(form),
+            Output::Table => self.table(false).show(form) + &self.held.concat(),
+            Output::Wide => self.table(true).show(form) + &self.held.concat(),
             Output::Name => self.items.iter().flat_map(|item| [visible(&item.entry.version), "\n".into()]).collect(),
             Output::Json => document::json(self),
             Output::Yaml => document::yaml(self),
@@ -94,6 +100,17 @@ impl Report {
     }
 }
 
+/// What is held of a workload, of the named container or of all.
+fn held(record: &Record, container: Option<&str>) -> Vec<String> {
+    let named = record.ledgers().filter(|(name, _)| container.is_none_or(|container| container == *name));
+    let line = |(name, ledger): (&str, &Ledger)| {
+        let held = ledger.held.clone()?;
+        let tag = held.tag.clone();
+        Some(format!("{}\n", visible(&format!("{name}: {tag} is {}", Blocker::Held(Box::new(held))))))
+    };
+    named.filter_map(line).collect()
+}
+
 /// What was done, in a word or two.
 fn what(entry: &Entry) -> &'static str {
     match entry.outcome {
@@ -114,8 +131,12 @@ fn colour(outcome: Outcome) -> Option<Colour> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
     use crate::domain::history::tests::entry;
+    use crate::domain::record::{Event, Running};
+    use crate::domain::reference::Tag;
 
     #[test]
     fn updates_are_shown_newest_first_with_who_and_how_they_ended() {
@@ -129,6 +150,19 @@ mod tests {
         let of_one = Report::of("deployment shop/web", entries, Some("web"));
         let none = Report::of("deployment shop/web", Vec::new(), None);
         crate::cli::schemas::conforms(&all.print(Output::Json, Form::default()));
+        let mut record = Record::default();
+        let of = |tag: &str| Running {
+            of: "a.example/web".into(),
+            tag: Tag::parse(tag).unwrap(),
+            digest: None,
+            is_learnt: false,
+        };
+        record.on("web", Event::Runs(of("1.3.0")), DateTime::UNIX_EPOCH);
+        let by = vec!["helm".to_owned(), "Helm release a".to_owned()];
+        let set_back = Event::SetBack { to: of("1.2.0"), by, owned: true, question: None };
+        record.on("web", set_back, DateTime::UNIX_EPOCH);
+        let all = Report { held: held(&record, None), ..all };
+        assert!(held(&record, Some("log")).is_empty());
         let told = [
             all.print(Output::Table, Form::default()),
             all.print(Output::Wide, Form::default()),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Rejection, Scope};
-use crate::domain::workload::Workload;
+use super::{Rejection, RejectionReason, Scope};
+use crate::domain::workload::{Workload, WorkloadPatch};
 
 /// Why a write to a workload, or a read of what belongs to it, did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +128,25 @@ impl ClusterError {
             Self::Rejected { rejection, .. } => rejection.reason.may_have_happened(),
             _ => false,
         }
+    }
+
+    /// What an API server answered to a write, or to its dry run, as far as it has the images that were asked for.
+    ///
+    /// # Errors
+    /// [`ClusterError::Rejected`] where admission made another image of one.
+    pub fn unless_admitted(patch: &WorkloadPatch, now: &Workload) -> Result<(), Self> {
+        match patch.not_admitted(now) {
+            None => Ok(()),
+            Some(sentence) => {
+                Err(Self::Rejected { workload: patch.id.to_string(), rejection: Rejection::changed(sentence) })
+            }
+        }
+    }
+
+    /// Whether the write that it is about was done, but for the image.
+    #[must_use]
+    pub fn was_changed(&self) -> bool {
+        matches!(self, Self::Rejected { rejection, .. } if rejection.reason == RejectionReason::Changed)
     }
 
     /// Whether the same write comes to the same until the workload or what is written of it changes.

@@ -366,8 +366,10 @@ impl Cluster for KubeCluster {
         // What was just written or seen is known before the watch stream tells it.
         match apply::apply(&self.client, patch, self.writer, (&self.index.defaults(), &self.metrics)).await {
             Ok(workload) => {
+                let admitted = ClusterError::unless_admitted(patch, &workload);
                 let now = self.let_go(&workload).await;
-                Ok(self.index.learn(now.unwrap_or(workload)))
+                let learnt = self.index.learn(now.unwrap_or(workload));
+                admitted.map(|()| learnt)
             }
             Err(error) => {
                 if let ClusterError::Conflict { now: Some(now), .. } = &error {
@@ -382,7 +384,8 @@ impl Cluster for KubeCluster {
     }
 
     async fn rehearse(&self, patch: &WorkloadPatch) -> Result<Vec<String>, ClusterError> {
-        let rehearsed = rehearse::rehearse(&self.client, patch, self.writer, &self.metrics).await;
+        let rehearsed =
+            rehearse::rehearse(&self.client, patch, self.writer, (&self.index.defaults(), &self.metrics)).await;
         if matches!(rehearsed, Err(ClusterError::Forbidden { .. })) {
             self.rights.doubt();
         }

@@ -16,6 +16,7 @@ use super::observed::Object;
 use super::patch::{body, operations};
 use super::rejection::{Rejection, RejectionReason};
 use super::request::{DEADLINE, Writer};
+use crate::domain::defaults::Defaults;
 use crate::domain::preflight::image::line;
 use crate::domain::workload::WorkloadPatch;
 use crate::telemetry::metrics::Metrics;
@@ -32,9 +33,9 @@ pub(super) async fn rehearse(
     client: &kube::Client,
     patch: &WorkloadPatch,
     writer: Writer,
-    metrics: &Metrics,
+    (defaults, metrics): (&Defaults, &Metrics),
 ) -> Result<Vec<String>, ClusterError> {
-    let answered = tokio::time::timeout(DEADLINE, sent(client, patch, writer)).await;
+    let answered = tokio::time::timeout(DEADLINE, sent(client, patch, writer, defaults)).await;
     let (result, word) = match answered {
         Ok(Ok(answer)) => (answer, "ok"),
         Ok(Err(source)) => (Err(ClusterError::Unavailable { operation: "dry run", source }), "error"),
@@ -51,6 +52,7 @@ async fn sent(
     client: &kube::Client,
     patch: &WorkloadPatch,
     writer: Writer,
+    defaults: &Defaults,
 ) -> Result<Result<Vec<String>, ClusterError>, Failure> {
     let parameters =
         PatchParams { dry_run: true, field_manager: Some(writer.manager().into()), ..PatchParams::default() };
@@ -62,7 +64,8 @@ async fn sent(
     // An answer that is not read to its end costs the connection, and the write that follows a new one.
     let text = read(answer).await;
     if head.status.is_success() {
-        return Ok(Ok(warnings(&head.headers)));
+        let admitted = text.map_or(Ok(()), |text| admitted(patch, &text, defaults));
+        return Ok(admitted.map(|()| warnings(&head.headers)));
     }
     let (code, text) = (head.status.as_u16(), text?);
     let status = serde_json::from_slice(&text).unwrap_or_else(|_| Status { code, ..Status::default() });
@@ -80,6 +83,13 @@ async fn read(mut answer: Body) -> Result<Vec<u8>, kube::Error> {
         }
     }
     Ok(text)
+}
+
+/// Whether the object would have the images that are to be written. Of one that is longer than is read the write itself tells.
+fn admitted(patch: &WorkloadPatch, object: &[u8], defaults: &Defaults) -> Result<(), ClusterError> {
+    let object = serde_json::from_slice::<Object>(object).ok();
+    let now = object.and_then(|object| object.record(Row::of(patch.id.kind), defaults));
+    now.map_or(Ok(()), |now| ClusterError::unless_admitted(patch, &now))
 }
 
 fn refused(patch: &WorkloadPatch, status: &Status) -> ClusterError {

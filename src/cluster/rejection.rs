@@ -41,6 +41,8 @@ pub enum RejectionReason {
     Rights,
     /// A `ValidatingAdmissionPolicy` says no.
     Policy,
+    /// Admission takes the write, and makes another image of the one that was to be written.
+    Changed,
     /// An admission webhook says no.
     Webhook,
     /// An admission webhook that has to be asked gives no answer.
@@ -76,6 +78,7 @@ impl RejectionReason {
             Self::Identity => "identity",
             Self::Rights => "forbidden",
             Self::Policy => "policy",
+            Self::Changed => "changed",
             Self::Webhook => "webhook",
             Self::WebhookDown => "webhook_down",
             Self::PodSecurity => "pod_security",
@@ -102,6 +105,7 @@ impl RejectionReason {
     pub fn is_final(self) -> bool {
         match self {
             Self::Policy
+            | Self::Changed
             | Self::Webhook
             | Self::PodSecurity
             | Self::AnnotationsTooLarge
@@ -133,6 +137,12 @@ impl Rejection {
         }
     }
 
+    /// That admission made another image of what was to be written, in this sentence.
+    #[must_use]
+    pub fn changed(sentence: String) -> Self {
+        Self { reason: RejectionReason::Changed, sentence, again_after: None }
+    }
+
     /// See [`RejectionReason::is_final`].
     #[must_use]
     pub fn is_final(&self) -> bool {
@@ -142,7 +152,10 @@ impl Rejection {
     /// What to do about it.
     fn advice(&self) -> &'static str {
         match self.reason {
-            RejectionReason::Policy | RejectionReason::Webhook | RejectionReason::PodSecurity => {
+            RejectionReason::Policy
+            | RejectionReason::Changed
+            | RejectionReason::Webhook
+            | RejectionReason::PodSecurity => {
                 "change the workload so that it is allowed, or what refuses it; until then it stays as it is"
             }
             RejectionReason::AnnotationsTooLarge => "remove annotations of this workload that are not needed",

@@ -2,6 +2,7 @@
 //!
 //! Small on purpose: ten thousand of these are held in memory instead of the Kubernetes objects.
 
+mod admitted;
 mod patch;
 mod said;
 

@@ -109,6 +109,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         trace: &str,
     ) -> Result<(), StepError> {
         let now = self.0.ambient.now();
+        // Where admission changed the image, it was written since.
+        let workload = self.0.cluster.by_uid(&workload.id.uid).unwrap_or(workload);
         let mut draft = self.draft(Arc::clone(&workload)).await?;
         for (container, image) in images.iter().filter(|(_, image)| image.is_told()) {
             self.count("refused", "admission");

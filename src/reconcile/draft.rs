@@ -193,6 +193,8 @@ pub(super) struct Draft {
     pub(super) remembered: Option<Box<Record>>,
     /// The sequence number of the newest record when this was read.
     pub(super) read: u64,
+    /// Whether the object was made again, as a tool does that replaces, which set an update back.
+    pub(super) is_made_again: bool,
     /// Which settings the workload had when they were remembered last.
     pub(super) settings_then: Option<Fingerprint>,
     /// The answer that was in doubt then: the sequence number of the record that would carry it.
@@ -229,6 +231,7 @@ impl Draft {
             wrong,
             remembered: None,
             read,
+            is_made_again: false,
             settings_then: None,
             answering: None,
             is_in_doubt: false,

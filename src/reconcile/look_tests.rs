@@ -1,5 +1,6 @@
 //! The sequencer against a cluster and a registry in memory, with a clock that the test moves.
 
+mod admission;
 pub(crate) mod agreed;
 mod back;
 mod blocked;
@@ -19,6 +20,7 @@ mod pressed;
 mod put_back;
 mod refused;
 mod reminders;
+mod replaced;
 mod replicas;
 mod requests;
 mod shown;

@@ -16,6 +16,7 @@
 //! what follows from an event is decided in [`crate::domain::record`].
 
 mod absent;
+mod admission;
 mod anew;
 mod announced;
 mod answer;
@@ -48,6 +49,7 @@ mod propose;
 mod put_back;
 mod records;
 mod repairs;
+mod replaced;
 mod report;
 mod requested;
 mod rollout;

@@ -67,6 +67,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let answering =
             mark.answering.as_ref().map(|answering| answering.sequence).filter(|answering| *answering > read);
         let remembered = wrong.map(|_| Box::new(record.clone()));
+        let is_made_again = mark.sequence == 0 && self.takes_a_place(&mut record, &workload).await?;
         let settings_then = mark.settings;
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = match &in_doubt {
@@ -85,7 +86,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         record.keep_only(&workload);
         record.doubts_are_about(Fingerprint::of(&workload), Fingerprint::without_skips(&workload));
         let of_it = Draft::of(workload, record, before, wrong, read);
-        let mut draft = Draft { remembered, settings_then, answering, is_in_doubt, ..of_it };
+        let mut draft = Draft { remembered, is_made_again, settings_then, answering, is_in_doubt, ..of_it };
         let are_others = settings_then != Some(Fingerprint::of(&draft.workload));
         if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
             self.doubt_settings(&mut draft);
@@ -300,6 +301,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// The same for a person's answer: should the process die while it is written, its question is over all the same.
     pub(super) async fn commit_answer(&self, draft: Draft, container: &str) -> Result<Arc<Workload>, StepError> {
         let patch = draft.patch();
+        self.rehearse_answer(&patch).await?;
         self.write_record(draft, patch, Some(container)).await
     }
 
@@ -323,6 +325,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let patch = if self.0.queue.is_shared() { patch.exactly() } else { patch };
         self.holds_still(&draft)?;
         let (wrong, sequence) = (draft.wrong, draft.next(self.0.ambient.now()));
+        let (read, of_images) = (draft.read, patch.clone());
         let on = match &draft.workload {
             workload if images.is_empty() => WrittenOn::Version(workload.resource_version),
             workload => WrittenOn::Generation(workload.generation),
@@ -334,6 +337,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (workload, sealed, record) = match self.write(draft, patch, sequence).await {
             Ok(written) => written,
             Err(error) => {
+                if matches!(&error, StepError::Cluster(error) if error.was_changed()) {
+                    self.take_back(&of_images, (read, sequence)).await;
+                }
                 // What may have been written stays in doubt until the workload says it.
                 let is_unknown = matches!(&error, StepError::Cluster(error) if error.may_have_happened());
                 if answered.is_some() && !is_unknown {
@@ -342,7 +348,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
-        self.remember(&uid, Written { settings: Some(Fingerprint::of(&workload)), ..sealed.into() }).await;
+        let written = Written { settings: Some(Fingerprint::of(&workload)), ..sealed.into() };
+        if !images.is_empty() || record.counts_set_backs() {
+            self.remember_by_name(&workload.id, written.clone()).await;
+        }
+        self.remember(&uid, written).await;
         self.0.cluster.is_watched_again(&uid);
         if !images.is_empty() {
             // Another rollout begins.

@@ -119,7 +119,11 @@ fn updated(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<Strin
 fn last(ground: &Ground<'_>, container: &str) -> anyhow::Result<Before> {
     let update = ground.record.known(container).update.as_ref();
     let update = update.filter(|update| update.runs_on(&ground.workload, container)).with_context(|| {
-        format!("{} runs no update of image-watcher's; say where to with --to", named(&ground.workload, container))
+        let held = ground.is_held(Some(container)).unwrap_or_default();
+        format!(
+            "{} runs no update of image-watcher's; say where to with --to{held}",
+            named(&ground.workload, container)
+        )
     })?;
     if update.undoes.is_some() {
         bail!(

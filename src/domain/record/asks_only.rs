@@ -11,7 +11,7 @@ pub(super) const SET_BACKS_UNTIL_ASKED: u8 = 2;
 /// Why only people decide on a container whose mode is `AUTO_UPDATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsksOnly {
-    /// The tool that owns the workload set back twice what the policy had decided.
+    /// The tool that owns the workload, or makes it again, set back twice what the policy had decided.
     SetBackTwice,
     /// Other settings came with an older record, or without any.
     SettingsWentBack(WentBack),
@@ -27,7 +27,7 @@ impl AsksOnly {
     pub fn words(self) -> &'static str {
         match self {
             Self::SetBackTwice => {
-                "the tool that owns this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or, once it lets updates stand, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
+                "the tool that owns or replaces this workload set back two updates, so people are asked now instead of updating by itself; let the tool write the new version, or, once it lets updates stand, set image-watcher/mode to NOTIFICATION, and to AUTO_UPDATE once this message is gone"
             }
             Self::Released => {
                 "it was held and is held no more by a request on the workload, which whoever may annotate it can write, so people are asked first"

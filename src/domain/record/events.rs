@@ -29,7 +29,7 @@ pub enum Event {
         to: Running,
         /// Who wrote it, as far as that is known.
         by: Vec<String>,
-        /// Whether a tool owns the workload, and would do it again.
+        /// Whether a tool owns the workload, or made it again, and would do it again.
         owned: bool,
         /// What people may answer.
         question: Option<Box<Question>>,

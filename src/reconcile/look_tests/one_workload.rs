@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) writes: usize,
     /// Whether it refuses what it took in a dry run.
     pub(super) is_seen_late: bool,
+    /// What admission makes of images; nothing is that it leaves them alone.
+    pub(super) admits: Option<fn(&str) -> String>,
     pub(super) rehearsed: usize,
     /// What it warns of in a dry run.
     pub(super) warns: Vec<&'static str>,
@@ -92,6 +94,19 @@ impl State {
     }
 }
 
+impl State {
+    /// The workload with the images of a patch, as admission leaves them.
+    fn with_images(&self, patch: &WorkloadPatch) -> Workload {
+        let mut workload = Workload::clone(&self.workload);
+        for guard in &patch.guards {
+            let found = workload.containers.iter_mut().find(|found| found.name == guard.container).unwrap();
+            let to = guard.to.as_deref().map(|to| self.admits.map_or_else(|| to.to_owned(), |admits| admits(to)));
+            found.image = to.unwrap_or_else(|| guard.from.to_string()).into();
+        }
+        workload
+    }
+}
+
 impl OneWorkload {
     pub(super) fn new(workload: Workload) -> Self {
         let (workload, credential) = (Arc::new(workload), Some(Credential::default()));
@@ -103,6 +118,7 @@ impl OneWorkload {
             refuses: Refuses::Nothing,
             writes: 0,
             is_seen_late: false,
+            admits: None,
             rehearsed: 0,
             warns: Vec::new(),
             platforms: None,
@@ -205,7 +221,7 @@ impl Cluster for OneWorkload {
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
-            let mut workload = Workload::clone(&state.workload);
+            let workload = Workload::clone(&state.workload);
             if state.conflicts > 0 {
                 state.conflicts -= 1;
                 let now = Some(Box::new(workload.clone()));
@@ -223,16 +239,14 @@ impl Cluster for OneWorkload {
                 let rejection = Rejection { reason, sentence, again_after: None };
                 return Err(ClusterError::Rejected { workload: workload.id.to_string(), rejection });
             }
+            let mut workload = state.with_images(patch);
             annotate(&mut workload, patch);
             if let Some(cause) = &patch.cause {
                 workload.change_cause = cause.new.as_deref().map(Box::from);
             }
-            for guard in &patch.guards {
-                let found = workload.containers.iter_mut().find(|found| found.name == guard.container).unwrap();
-                found.image = guard.to.as_deref().unwrap_or(&guard.from).into();
-            }
             state.writes += 1;
             state.workload = Arc::new(workload);
+            ClusterError::unless_admitted(patch, &state.workload)?;
             Ok(Arc::clone(&state.workload))
         })
     }
@@ -258,6 +272,9 @@ impl Cluster for OneWorkload {
             }
             if state.refuses.is_about(patch) && !state.is_seen_late {
                 return Err(state.refusal());
+            }
+            if !state.is_seen_late {
+                ClusterError::unless_admitted(patch, &state.with_images(patch))?;
             }
             Ok(state.warns.iter().map(|warning| (*warning).to_owned()).collect())
         })

@@ -1,0 +1,102 @@
+//! A webhook or a policy that makes another image of what is to be written.
+
+use super::*;
+
+const OLD: &str = "a.example/web:1.0.0";
+const SAID: &str = "admission leaves 1.0.0 here (a webhook or policy changes it)";
+
+/// As image-pinning and freeze webhooks do.
+fn keeps(_: &str) -> String {
+    OLD.into()
+}
+
+/// As webhooks do that make tags alike.
+fn strips(image: &str) -> String {
+    image.split('@').next().unwrap_or_default().into()
+}
+
+impl Stage {
+    fn admitting(self, admits: fn(&str) -> String, is_seen_late: bool) -> Self {
+        self.cluster.state(|state| (state.admits, state.is_seen_late) = (Some(admits), is_seen_late));
+        self
+    }
+
+    fn is_nobodys_word(&self) {
+        assert_eq!(self.cluster.annotation("held"), None);
+        assert_eq!(self.cluster.announced(|one| matches!(one, WorkloadEvent::VersionHeld(_))), 0);
+        assert_eq!(self.cluster.annotation("history"), None, "nothing was updated");
+    }
+}
+
+#[tokio::test]
+async fn what_admission_keeps_out_is_refused_and_told_once() {
+    for is_seen_late in [false, true] {
+        let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]).admitting(keeps, is_seen_late);
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        // The same again is one message.
+        let told: std::collections::BTreeSet<_> = stage.told().into_iter().collect();
+        assert_eq!(told, [("update.failed", "1.0.1".to_owned())].into(), "late {is_seen_late}");
+        assert_eq!(stage.counted("refused", "admission"), 1, "late {is_seen_late}");
+        assert!(stage.says().contains(SAID), "late {is_seen_late}: {}", stage.says());
+        let writes = stage.writes();
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        assert_eq!(stage.writes(), writes, "late {is_seen_late}: it is not tried at each look");
+        assert_eq!((stage.cluster.image().as_str(), stage.cluster.annotation("last-updated")), (OLD, None));
+        stage.is_nobodys_word();
+        stage.cluster.state(|state| state.admits = None);
+        stage.clock.step(TimeDelta::days(2));
+        stage.look().await;
+        assert!(stage.runs("1.0.1"), "late {is_seen_late}: {}", stage.cluster.image());
+    }
+}
+
+#[tokio::test]
+async fn an_approval_that_admission_keeps_out_is_not_used_up() {
+    for is_seen_late in [false, true] {
+        let asks = workload(&[("web", OLD)], &[("mode", "NOTIFICATION")]);
+        let stage = Stage::new(asks, &["1.0.0", "1.0.1"]);
+        stage.look().await;
+        let stage = stage.admitting(keeps, is_seen_late);
+        let link = stage.link();
+        for _ in 0..2 {
+            let answer = stage.reconciler.answer(&link, Action::Approve, "trace").await;
+            let Answer::NotWritten(_, said) = &answer else { panic!("late {is_seen_late}: {answer:?}") };
+            assert_eq!(said, SAID);
+            assert!(matches!(stage.reconciler.asked(&link).await, Answer::Open(_)), "late {is_seen_late}");
+        }
+        stage.told();
+        stage.look().await;
+        assert!(stage.told().iter().all(|(kind, _)| *kind == "update.available"), "late {is_seen_late}");
+        assert_eq!(stage.cluster.image(), OLD, "late {is_seen_late}");
+        stage.is_nobodys_word();
+        stage.cluster.state(|state| state.admits = None);
+        assert!(matches!(stage.reconciler.answer(&link, Action::Approve, "trace").await, Answer::Approved(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_followed_tag_whose_digest_is_stripped_is_refused() {
+    let follows = [("mode", "AUTO_UPDATE"), ("track", "digest")];
+    let stage = Stage::new(workload(&[("web", OLD)], &follows), &[]).admitting(strips, false);
+    stage.look().await;
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert!(stage.says().contains("admission leaves 1.0.0 without its digest here"), "{}", stage.says());
+    stage.is_nobodys_word();
+}
+
+#[tokio::test]
+async fn a_version_whose_digest_is_stripped_runs() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]).admitting(strips, false);
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
+    assert_eq!((stage.cluster.annotation("held"), stage.says()), (None, String::new()));
+}
