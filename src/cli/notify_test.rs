@@ -71,7 +71,7 @@ pub(super) async fn notify_test(config: &Config, arguments: &NotifyTestArguments
     }
     let is_well = failed.is_empty();
     for channel in worked.difference(&failed) {
-        lines.extend(opens(channel, open(config, channel).await));
+        lines.extend(opens(channel, &open(config, channel).await));
     }
     Ok(Ended { text: format!("{}\n", lines.join("\n")), is_well })
 }
@@ -81,11 +81,11 @@ async fn open(config: &Config, channel: &str) -> anyhow::Result<bool> {
     let answer = ask_for(config, &["deliveries", "open"], &[("channel", channel)], true).await?;
     anyhow::ensure!(answer.status.is_success(), "it answers {}", answer.status);
     let said: serde_json::Value = serde_json::from_slice(&answer.body)?;
-    Ok(said["wasClosed"].as_bool().unwrap_or_default())
+    Ok(said.get("wasClosed").and_then(serde_json::Value::as_bool).unwrap_or_default())
 }
 
 /// What came of that, where there is anything to say of it.
-fn opens(channel: &str, opened: anyhow::Result<bool>) -> Option<String> {
+fn opens(channel: &str, opened: &anyhow::Result<bool>) -> Option<String> {
     match opened {
         Ok(true) => Some(format!("{channel} was closed, and the service tries it at once: what waits follows")),
         Ok(false) => None,
@@ -122,9 +122,9 @@ mod tests {
 
     #[test]
     fn it_is_said_of_a_channel_that_it_was_closed_and_where_to_open_one_that_can_not_be_reached_here() {
-        assert_eq!(opens("email", Ok(false)), None);
-        assert!(opens("email", Ok(true)).is_some_and(|told| told.starts_with("email was closed")));
-        let unreached = opens("email", Err(anyhow::anyhow!("refused"))).unwrap_or_default();
+        assert_eq!(opens("email", &Ok(false)), None);
+        assert!(opens("email", &Ok(true)).is_some_and(|told| told.starts_with("email was closed")));
+        let unreached = opens("email", &Err(anyhow::anyhow!("refused"))).unwrap_or_default();
         assert!(unreached.ends_with("image-watcher deliveries retry --channel email"), "{unreached}");
     }
 }

@@ -137,7 +137,7 @@ fn within_bytes(text: &str, most: usize) -> &str {
 /// The Event as it is written.
 fn event(workload: &Workload, announcement: &WorkloadEvent, now: DateTime<Utc>) -> serde_json::Value {
     let (action, reason, kind, note) = announcement.parts();
-    let note = within_bytes(&note, LONGEST_NOTE);
+    let note = within_bytes(note, LONGEST_NOTE);
     let moment = format!("{:x}", now.timestamp_nanos_opt().unwrap_or_default());
     let name = within_bytes(&workload.id.name, LONGEST_EVENT_NAME - moment.len() - 1).trim_end_matches(['.', '-']);
     let time = now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);

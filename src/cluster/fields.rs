@@ -411,7 +411,7 @@ impl Status {
         self.conditions.iter().find(given_up).map(Condition::stall)
     }
 
-    /// What the API server says where it refuses pods, or the ReplicaSet that would make them.
+    /// What the API server says where it refuses pods, or the `ReplicaSet` that would make them.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         let no_set = |c: &Condition| c.is("Progressing", "False") && &*c.reason == "ReplicaSetCreateError";
         let refusal = |c: &Condition| {

@@ -42,9 +42,12 @@ fn words() -> Vec<(Option<&'static str>, &'static str, Vec<&'static str>)> {
 
 /// These are read in any case of letters, and empty is not set.
 fn in_any_case(words: &[&str]) -> Value {
-    let either = |c: char| match c.is_ascii_alphabetic() {
-        true => format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase()),
-        false => c.to_string(),
+    let either = |c: char| {
+        if c.is_ascii_alphabetic() {
+            format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase())
+        } else {
+            c.to_string()
+        }
     };
     let all: Vec<String> = words.iter().map(|word| word.chars().map(either).collect()).collect();
     json!([{"enum": words}, {"type": "string", "pattern": format!("^({})?$", all.join("|"))}])

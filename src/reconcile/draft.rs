@@ -502,8 +502,9 @@ impl Draft {
 
     /// Why what failed is undone, where that is what it writes.
     pub(super) fn why_it_goes_back(&self) -> Option<Failure> {
-        let updates = self.images.iter().filter_map(|(container, _)| self.record.ledger(container)?.update.as_ref());
-        updates.filter_map(|update| update.undoes.as_ref()?.failure.clone()).next()
+        let mut updates =
+            self.images.iter().filter_map(|(container, _)| self.record.ledger(container)?.update.as_ref());
+        updates.find_map(|update| update.undoes.as_ref()?.failure.clone())
     }
 
     /// The images that it writes, by container.

@@ -118,7 +118,7 @@ impl Budgets {
     pub(super) fn wait(&self, question: Question<'_>, told: Option<RetryAfter>, now: DateTime<Utc>) -> RegistryError {
         let at = Backoff::seconds(5, LONGEST_WAIT, 2).next(1, told, now, 0.0);
         self.change((question.host(), question.credential.scope()), now, |account| {
-            account.wait = Some((at, Wait::Asked))
+            account.wait = Some((at, Wait::Asked));
         });
         self.hold(question.host(), at, now);
         RegistryError::throttled(question.host(), at, Wait::Asked)

@@ -501,7 +501,7 @@ fn what_is_being_deleted_is_not_watched() {
     assert!(record("2026-11-26T10:00:00Z".into()).is_none());
 }
 
-/// The controller leaves `observedGeneration` as it was where it can't make the ReplicaSet.
+/// The controller leaves `observedGeneration` as it was where it can't make the `ReplicaSet`.
 #[test]
 fn a_replica_set_that_is_refused_is_said_though_the_generation_is_not_observed() {
     let said = "Failed to create new replica set \"web-2\": exceeded quota: q, used: count/replicasets.apps=1";

@@ -295,7 +295,7 @@ fn two_are_different_people_where_something_is_known_of_both() {
             assert_eq!(!first.may_be_of_one(&second), are_two, "{one} and {other}");
             let both = of(&[first.clone(), second.clone()]);
             assert_eq!(both.count(), if are_two { 2 } else { 1 }, "{one} and {other}");
-            let is_enough = matches!(of(&[first.clone()]).judge(second, needs("2")), Verdict::Enough(_));
+            let is_enough = matches!(of(std::slice::from_ref(&first)).judge(second, needs("2")), Verdict::Enough(_));
             assert_eq!(is_enough, are_two, "{one} and {other}");
         }
     }
