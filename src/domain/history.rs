@@ -25,8 +25,8 @@ pub enum Outcome {
     Healthy,
     /// The rollout did not complete.
     Failed,
-    /// Something else changed the image before the rollout ended, or set it back later; or the rollout failed after something
-    /// else changed the pod template.
+    /// Something else changed the image before the rollout ended; or the rollout failed after something else changed the pod
+    /// template.
     Replaced,
     /// A person decided not to take this version.
     Skipped,

@@ -123,13 +123,7 @@ impl Record {
     pub fn on(&mut self, container: &str, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
         let ledger = self.ledgers.entry(container.into()).or_default();
         let was = ledger.update.as_ref().map(|update| update.outcome);
-        let is_ours = ledger.update.as_ref().zip(ledger.runs.as_ref()).is_some_and(|(update, runs)| update.wrote(runs));
-        let is_set_back = is_ours && matches!(event, Event::SetBack { .. });
         let consequence = ledger.on(event, now);
-        if is_set_back {
-            // What was healthy once does not run any more.
-            self.history.end(container, Outcome::Healthy, Outcome::Replaced);
-        }
         match (&consequence, &ledger.update, was) {
             (Some(Consequence::Written(update)), ..) if update.told_by.is_none() => {
                 self.history.push(update.entry(container));

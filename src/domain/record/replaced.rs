@@ -51,7 +51,10 @@ impl Ledger {
         let update = self.update.as_ref().filter(|update| update.undoes.is_none() && now - update.at <= MOMENTS)?;
         let before = Running::of(&ImageReference::parse(&update.from).ok()?)?;
         let is_back = before.is(running) && !update.wrote(running);
-        is_back.then(|| Self { update: Some(update.clone()), ..self.of_another_name() })
+        // Where it was held on the object before, nobody can answer what was asked there: it is set back here anew.
+        let held = self.held.clone().filter(|held| held.tag != update.tag);
+        let runs = update.running().or_else(|| self.runs.clone());
+        is_back.then(|| Self { update: Some(update.clone()), runs, held, ..self.of_another_name() })
     }
 
     /// Whether its newest update was decided by nobody, so that the next look would decide the same again.

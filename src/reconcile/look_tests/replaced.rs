@@ -112,12 +112,3 @@ async fn a_followed_tag_that_a_tool_replaces_is_held_by_its_digest() {
     assert_eq!(stage.cluster.image(), MANIFEST);
     assert!(stage.held().starts_with("1.0.0: set back to 1.0.0"), "{}", stage.held());
 }
-
-#[tokio::test]
-async fn what_was_healthy_and_is_set_back_is_so_in_the_history() {
-    let stage = super::edits::updated(&[], "1.0.0", "1.0.1").await;
-    stage.edit(Some("1.0.0"), |_| ());
-    stage.look().await;
-    let history = stage.cluster.annotation("history").unwrap();
-    assert!(history.contains("replaced") && !history.contains("healthy"), "{history}");
-}
