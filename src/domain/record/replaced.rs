@@ -5,8 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Record;
 use super::ledger::Ledger;
-use super::update::Running;
+use super::update::{Running, Update};
 use crate::domain::actor::Actor;
+use crate::domain::history::Outcome;
 use crate::domain::reference::ImageReference;
 use crate::domain::workload::Workload;
 
@@ -54,7 +55,9 @@ impl Ledger {
         // Where it was held on the object before, nobody can answer what was asked there: it is set back here anew.
         let held = self.held.clone().filter(|held| held.tag != update.tag);
         let runs = update.running().or_else(|| self.runs.clone());
-        is_back.then(|| Self { update: Some(update.clone()), runs, held, ..self.of_another_name() })
+        // How it ended is told of the object before.
+        let update = Update { outcome: Outcome::Replaced, ..update.clone() };
+        is_back.then(|| Self { update: Some(update), runs, held, ..self.of_another_name() })
     }
 
     /// Whether its newest update was decided by nobody, so that the next look would decide the same again.
