@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::cluster::annotations::claimed;
-use crate::domain::approval::Allows;
 use crate::domain::history::{Choice, Outcome};
 use crate::domain::record::Question;
 use crate::domain::reference::ImageReference;
@@ -199,29 +198,6 @@ async fn who_goes_back_by_command_is_remembered_and_what_is_left_is_held() {
     stage.look().await;
     assert!(stage.told().contains(&("update.rolled_back", "1.0.1".to_owned())));
     assert_eq!(stage.cluster.image(), OLD);
-}
-
-#[tokio::test]
-async fn what_is_let_go_while_the_way_back_settles_is_asked_about_and_nothing_else_is() {
-    let stage = updated().await;
-    let update = stage.record().known("web").update.clone().unwrap();
-    let (version, digest) = (update.from_tag().unwrap(), update.ran_before().unwrap());
-    stage.annotate(REQUEST, &stage.request(Wish::Rollback { version, digest }));
-    stage.set_image(OLD);
-    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
-    stage.look().await;
-    stage.annotate(REQUEST, &stage.request(Wish::Resume { version: Tag::parse("1.0.1").unwrap() }));
-    stage.look().await;
-    assert_eq!((stage.cluster.annotation(REQUEST), stage.cluster.annotation("held")), (None, None));
-    stage.cluster.rolls(Rollout::Complete);
-    for _ in 0..3 {
-        stage.look().await;
-    }
-    let question = stage.question();
-    assert_eq!((question.terms.tag.as_str(), question.terms.allows), ("1.0.1", Allows::Update));
-    stage.approves(&question);
-    stage.look().await;
-    assert!(stage.runs("1.0.1"), "{}", stage.cluster.image());
 }
 
 /// Updated to each of these in turn, and healthy each time.
