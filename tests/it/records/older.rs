@@ -230,6 +230,7 @@ async fn a_queue_of_the_first_release_goes_on(ctx: Ctx) {
     let file = rusqlite::Connection::open(folder.join("queue.db")).expect("a file");
     let version: i64 = file.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version");
     // What is known of it by its name stands beside it.
-    let known: i64 = file.query_row("SELECT count(*) FROM record WHERE uid NOT LIKE '%/%'", [], |row| row.get(0)).expect("records");
+    let known: i64 =
+        file.query_row("SELECT count(*) FROM record WHERE uid NOT LIKE '%/%'", [], |row| row.get(0)).expect("records");
     assert!(version > 3 && known == 1, "version {version}, {known} records");
 }
