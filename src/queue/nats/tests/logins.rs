@@ -118,10 +118,14 @@ async fn credentials_that_end_while_they_are_used_are_followed_by_those_that_are
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("nats.creds");
     let ambient = Ambient::system();
-    let first = credentials(Some(ambient.now() + TimeDelta::seconds(8)));
-    std::fs::write(&file, &first).unwrap();
-    let held = Renewable { file: Some(file.clone()), first: Secret::new(first) };
-    let of_iw = NatsSettings { login: Login::Credentials(held), ..settings(&server, "ends") };
+    let of = |text: String| {
+        std::fs::write(&file, &text).unwrap();
+        let held = Renewable { file: Some(file.clone()), first: Secret::new(text) };
+        NatsSettings { login: Login::Credentials(held), ..settings(&server, "ends") }
+    };
+    // Its buckets are made before, however long that takes.
+    drop(StoreHandle::nats(of(credentials(None)), &ambient).await.unwrap());
+    let of_iw = of(credentials(Some(ambient.now() + TimeDelta::seconds(8))));
     let queue = StoreHandle::nats(of_iw, &ambient).await.unwrap();
     queue.put(vec![look("a", ambient.now())]).await.unwrap();
     let mut number = 0;
