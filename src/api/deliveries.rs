@@ -85,8 +85,7 @@ pub(super) async fn retry_all<Q: Letters>(
     may_act(visitor.as_ref(), &request)?;
     let channel = of_channel(&request)?;
     let (retried, was_closed) = api.send_all_again(&channel, visitor.as_ref()).await?;
-    let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried, was_closed };
-    Ok(done(StatusCode::ACCEPTED, &view))
+    Ok(accepted(channel, retried, was_closed))
 }
 
 /// `POST /api/v1/deliveries/open?channel=`: what was given up stays so.
@@ -98,8 +97,13 @@ pub(super) async fn open<Q: Letters>(
     may_act(visitor.as_ref(), &request)?;
     let channel = of_channel(&request)?;
     let was_closed = api.open_channel(&channel, visitor.as_ref());
-    let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried: 0, was_closed };
-    Ok(done(StatusCode::ACCEPTED, &view))
+    Ok(accepted(channel, 0, was_closed))
+}
+
+/// What comes of a channel that is tried again.
+fn accepted(channel: String, retried: u64, was_closed: bool) -> HttpResponse {
+    let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried, was_closed };
+    done(StatusCode::ACCEPTED, &view)
 }
 
 fn of_channel(request: &HttpRequest) -> Result<String, Problem> {

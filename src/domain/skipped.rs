@@ -21,26 +21,39 @@ pub fn place(workload: &Workload, history: &History, container: &str, is_asked: 
     if is_own && own.len() <= LONGEST { own } else { WORD.to_owned() }
 }
 
-/// What is left of each annotation that holds for a container, or for any, without what was answered here: its name without the
-/// prefix, and the rest, if there is any. Where nothing of them was answered here all of it goes, as whoever asks for that wrote it.
+/// What is taken out of an annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleared {
+    /// The annotation, without its prefix.
+    pub setting: String,
+    /// What may be proposed again.
+    pub goes: Vec<String>,
+    /// What is left of it, if anything is.
+    pub rest: Option<String>,
+}
+
+impl Cleared {
+    fn of(setting: &str, said: &str, goes: impl Fn(&str) -> bool) -> Self {
+        let (goes, rest): (Vec<&str>, Vec<&str>) = items(said).partition(|item| goes(item));
+        let rest = (!rest.is_empty()).then(|| rest.join(","));
+        Self { setting: setting.to_owned(), goes: goes.into_iter().map(str::to_owned).collect(), rest }
+    }
+}
+
+/// What was answered here is taken out of each annotation that holds for a container, or for any. Where nothing of them was answered
+/// here all of it goes, as whoever asks for that wrote it.
 #[must_use]
-pub fn cleared(workload: &Workload, history: &History, container: Option<&str>) -> Vec<(String, Option<String>)> {
+pub fn cleared(workload: &Workload, history: &History, container: Option<&str>) -> Vec<Cleared> {
     let names = workload.containers.iter().map(|it| &*it.name).filter(|name| container.is_none_or(|it| it == *name));
     let own = names.map(|name| (format!("{WORD}.{name}"), Some(name)));
     let set = std::iter::once((WORD.to_owned(), container)).chain(own);
     let set: Vec<_> = set.filter_map(|(name, of)| Some((workload.annotation(&name)?, name, of))).collect();
-    let mut left: Vec<_> = set
-        .iter()
-        .filter_map(|(said, name, of)| {
-            let rest: Vec<&str> = items(said).filter(|item| !is_answer(item, history, *of)).collect();
-            let is_changed = rest.len() < items(said).count();
-            is_changed.then(|| (name.clone(), (!rest.is_empty()).then(|| rest.join(","))))
-        })
-        .collect();
-    if left.is_empty() {
-        left = set.into_iter().map(|(_, name, _)| (name, None)).collect();
+    let answered = set.iter().map(|(said, name, of)| Cleared::of(name, said, |item| is_answer(item, history, *of)));
+    let answered: Vec<Cleared> = answered.filter(|it| !it.goes.is_empty()).collect();
+    if answered.is_empty() {
+        return set.iter().map(|(said, name, _)| Cleared::of(name, said, |_| true)).collect();
     }
-    left
+    answered
 }
 
 fn items(said: &str) -> impl Iterator<Item = &str> {
@@ -94,7 +107,7 @@ mod tests {
         let (none, history) = (History::default(), answered("web"));
         let of = |set: &[(&str, &str)], history, container| {
             let left = cleared(&workload(&two, set), history, container);
-            left.into_iter().map(|(name, rest)| format!("{name}={}", rest.unwrap_or_default())).collect::<Vec<_>>()
+            left.into_iter().map(|it| format!("{}={}", it.setting, it.rest.unwrap_or_default())).collect::<Vec<_>>()
         };
         assert_eq!(of(&[("skip", "0.9.0,1.0.1")], &history, None), ["skip=0.9.0"]);
         assert_eq!(of(&[("skip.web", "1.0.1"), ("skip", "0.9.0")], &history, None), ["skip.web="]);

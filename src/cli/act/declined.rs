@@ -7,7 +7,7 @@ use crate::domain::policy;
 use crate::domain::record::Held;
 use crate::domain::request::Wish;
 use crate::domain::settings::parts_of_one;
-use crate::domain::skipped;
+use crate::domain::skipped::{self, Cleared};
 use crate::domain::tag::Level;
 use crate::domain::wording::moment;
 use crate::domain::workload::{WorkloadPatch, said};
@@ -40,11 +40,8 @@ pub(super) fn skip(ground: &Ground<'_>, container: Option<&str>, clear: bool) ->
 fn unskip(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<Plan> {
     let workload = &ground.workload;
     let (mut patch, mut says) = (WorkloadPatch::of(workload), Vec::new());
-    for (setting, rest) in skipped::cleared(workload, &ground.record.history, container) {
-        let (before, kept) = (workload.annotation(&setting).unwrap_or_default(), rest.as_deref().unwrap_or_default());
-        let goes = before.split(',').map(str::trim).filter(|item| !kept.split(',').any(|kept| kept == *item));
-        let goes = goes.collect::<Vec<_>>().join(", ");
-        says.push(format!("{}: {goes} may be proposed again (image-watcher/{setting})", workload.id));
+    for Cleared { setting, goes, rest } in skipped::cleared(workload, &ground.record.history, container) {
+        says.push(format!("{}: {} may be proposed again (image-watcher/{setting})", workload.id, goes.join(", ")));
         patch = patch.set(workload, &setting, rest);
     }
     if says.is_empty() {
