@@ -1,4 +1,4 @@
-//! The composition root: the only file that spawns tasks and names two stages at once. Nothing here decides.
+//! The composition root: stages are made of the configuration and given to one another, and their tasks run.
 //!
 //! ```text
 //! watch ─hints─┐
@@ -19,55 +19,45 @@ use actix_service::IntoServiceFactory as _;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::BoxFuture;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::mpsc::Sender;
 
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
-use crate::api::view::{ClosedChannelView, RegistryView, SourceView};
-use crate::api::{self, Api, Census, Pulse};
-use crate::approvals::chat::{self, Doors, Say, SlackDoor, TelegramDoor, Tray, Voice};
+use crate::api::{self, Api, Census, Pulse, reports};
+use crate::approvals::chat::{self, Doors};
 use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
-use crate::assess::{AskStanding, Waited};
-use crate::cluster::lease::{Election, Holding, lease_of, pod_name};
+use crate::cluster::lease::{Election, lease_of, pod_name};
 use crate::cluster::{
-    Cluster as _, ClusterConfig, Following, GRACE, Hints, Index, KubeCluster, Namespaces, Scope, Scopes, Watching,
-    WorkloadEvent, Writer,
+    Cluster as _, ClusterConfig, Feeds, GRACE, Hints, Index, KubeCluster, Scope, Scopes, WorkloadEvent, Writer,
 };
 use crate::config::Config;
 use crate::config::auth::Auth;
-use crate::config::channel::Destination;
 use crate::config::queue::QueueConfig;
 use crate::config::reload::{Reload, Reloaded};
-use crate::domain::approval::{Allows, LinkKeys};
-use crate::domain::declared::Declared;
-use crate::domain::event::{self, Job, Notice};
-use crate::domain::history::rfc3339;
-use crate::domain::reference::Repository;
+use crate::domain::approval::LinkKeys;
+use crate::domain::event::{self, Job};
 use crate::domain::release::Language;
 use crate::domain::retry::Backoff;
-use crate::domain::workload::{Kind, Workload};
-use crate::intake::poller::{self, Poller};
+use crate::domain::workload::Kind;
+use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::{Bodies, Places, WaitingRoom, bind, serve as serve_http};
-use crate::notify::{
-    Channels, DeskOf, Gatherer, GivenUp, Replies, Sender, bury_messages_of_removed_channels, keep_hooking,
-};
+use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::NotInUse;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{
-    Claim, Leased, MOST_NAMESPACES, NoQueue, Opening, Replicas, Sharing, Slots, StoreHandle, Topic, Urgency,
-};
+use crate::queue::{Claim, Leased, MOST_NAMESPACES, NoQueue, Replicas, Sharing, Slots, StoreHandle, Topic, Urgency};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::sightings::{expect_the_newest, keep_noting};
-use crate::reconcile::{Asked, Audience, Declarations, Parts, Proposed, Reconciler};
-use crate::registry::{Beside, Credential, HttpRegistry};
-use crate::release::{Background, Subject, TimedNotes, Workloads};
+use crate::reconcile::{Asked, Parts, Reconciler};
+use crate::registry::{Beside, HttpRegistry};
+use crate::release::{Background, TimedNotes};
 use crate::stop::{Stop, signalled};
+use crate::task::{Task, Tasks};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
+use crate::term::Holding;
 use crate::traces::{self, Exporter};
 use crate::web as page;
 
@@ -78,12 +68,6 @@ const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 const FORMS: u32 = 4 * 1024 * 1024;
 /// Bytes of the decisions that programs send at once: four of the largest.
 const DECISIONS: u32 = 2 * 1024 * 1024;
-/// Bytes of the presses of a chat's buttons at once.
-const PRESSES: u32 = 1024 * 1024;
-/// Presses that are answered at once.
-const PRESSED: usize = 4;
-/// Messages of one channel at once.
-const MESSAGES: usize = 8;
 /// No look takes longer, whatever it waits for.
 const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 /// The drain takes at most this.
@@ -91,8 +75,6 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// One of several replicas goes on for so long after it was told to end, and says that it is not ready: who sends something
 /// learns only then that it has to go elsewhere.
 const LEAVING: Duration = Duration::from_secs(5);
-/// The files of the configuration are looked at again after this time.
-const RELOAD: Duration = Duration::from_secs(10);
 /// Of the two workers of the public listener.
 const PUBLIC: Places = Places { waiting: 384, known: 160, lasting: 128 };
 /// Of the one of the private listener, where nobody shows a credential.
@@ -101,10 +83,6 @@ const PRIVATE: Places = Places { waiting: 256, known: 0, lasting: 0 };
 type Sequencer = Reconciler<StoreHandle, HttpRegistry, KubeCluster>;
 type Links = Approvals<StoreHandle, HttpRegistry, KubeCluster>;
 type Notes = TimedNotes<StoreHandle, HttpRegistry, KubeCluster>;
-
-/// A task's name, and how it ended.
-type Ended = (&'static str, anyhow::Result<()>);
-type Tasks = JoinSet<Ended>;
 
 /// What is watched, and where what comes of it is stored: all that has to be there before anything else.
 struct Ground {
@@ -116,7 +94,6 @@ struct Ground {
     queue: StoreHandle,
     keys: LinkKeys,
     scopes: Scopes,
-    namespaces: Namespaces,
     ambient: Ambient,
     metrics: Metrics,
     stop: Stop,
@@ -158,65 +135,61 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     let (raise, stop) = Stop::new();
     let (leave, leaving) = Stop::new();
     let is_shared = matches!(config.queue, QueueConfig::Nats(_));
-    let mut tasks = Tasks::new();
+    let mut tasks = Tasks::default();
     let (background, run_background) = Background::new(stop.clone());
     let ground = Ground::open(config, queue, ambient, stop).await?;
     // The API server lists while the rest is set up.
-    ground.spawn_watches(&mut tasks);
+    ground.watches(&mut tasks);
     let (moved, mut ends) = (ground.queue.until_moved(), ground.stop.clone());
-    tasks.spawn(async move {
+    tasks.add(Task::fallible("queue", async move {
         tokio::select! {
-            words = moved => ("queue", Err(NoQueue::from(NotInUse::Moved(words)).into())),
-            () = ends.raised() => ("queue", Ok(())),
+            words = moved => Err(NoQueue::from(NotInUse::Moved(words)).into()),
+            () = ends.raised() => Ok(()),
         }
-    });
-    let holding = ground.spawn_election(&mut tasks);
+    }));
+    let holding = ground.election(&mut tasks);
     let app = App::new(ground, holding, background, leaving).await?;
     let exporter = match spans {
         Some(spans) => Some(Exporter::of(spans, &app.outbound, app.metrics.clone())?),
         None => None,
     };
     if let Some(exporter) = exporter.clone() {
-        spawn(&mut tasks, "traces", exporter.run(app.stop.clone()));
+        tasks.add(Task::new("traces", exporter.run(app.stop.clone())));
     }
-    spawn(&mut tasks, "background", run_background);
-    app.spawn_begin(&mut tasks);
-    app.spawn_listeners(&mut tasks)?;
-    app.spawn_looks(&mut tasks);
-    app.spawn_waking(&mut tasks);
-    app.spawn_first_look(&mut tasks);
-    app.spawn_sightings(&mut tasks);
-    app.spawn_deliveries(&mut tasks);
-    app.spawn_poller(&mut tasks);
-    app.spawn_reload(&mut tasks);
+    tasks.add(Task::new("background", run_background));
+    tasks.add_all(app.begin());
+    app.listeners(&mut tasks)?;
+    tasks.add(app.looks());
+    tasks.add_all(app.hearing());
+    tasks.add(app.first_look());
+    tasks.add(app.sightings());
+    tasks.add_all(app.deliveries().tasks());
+    tasks.add(app.poller());
+    tasks.add(app.reload());
     drop(app);
-    let mut early = until_told(&mut tasks).await?;
+    let mut early = tasks.until_told(signalled()).await?;
     if early.is_none() && is_shared {
         leave.raise();
-        early = tokio::time::timeout(LEAVING, until_told(&mut tasks)).await.unwrap_or(Ok(None))?;
+        early = tokio::time::timeout(LEAVING, tasks.until_told(signalled())).await.unwrap_or(Ok(None))?;
     }
     if early.is_none() {
         tracing::info!("image-watcher drains");
     }
     raise.raise();
-    let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+    let has_drained = tasks.have_ended(DRAIN).await;
     if let Some(exporter) = exporter {
         exporter.flush().await;
     }
-    match (early, drained) {
-        (Some(Ok((name, ended))), _) => {
-            ended.with_context(|| format!("the task «{name}» failed"))?;
-            anyhow::bail!("the task «{name}» ended before the process did")
-        }
-        (Some(Err(error)), _) => Err(error).context("a task ended by a panic"),
-        (None, Err(_)) => anyhow::bail!(
-            "the drain took longer than {} s; the next start takes up what was not ended",
-            DRAIN.as_secs()
-        ),
-        (None, Ok(())) => {
+    match early {
+        Some(ended) => Err(ended.into_error()),
+        None if has_drained => {
             tracing::info!("image-watcher has drained and ends");
             Ok(())
         }
+        None => anyhow::bail!(
+            "the drain took longer than {} s; the next start takes up what was not ended",
+            DRAIN.as_secs()
+        ),
     }
 }
 
@@ -246,41 +219,6 @@ async fn queue_of(
     Ok(opened.transpose()?)
 }
 
-/// Until the process is told to end, or a task has ended by itself.
-async fn until_told(tasks: &mut Tasks) -> anyhow::Result<Option<Result<Ended, JoinError>>> {
-    tokio::select! {
-        signal = signalled() => {
-            tracing::info!(signal = signal?, "image-watcher is told to end");
-            Ok(None)
-        }
-        ended = tasks.join_next() => Ok(ended),
-    }
-}
-
-/// A task that can't fail.
-fn spawn(tasks: &mut Tasks, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-    tasks.spawn(async move {
-        task.await;
-        (name, Ok(()))
-    });
-}
-
-/// A task of which one of several replicas does the work: it is begun whenever that is this one, and told to end when it is
-/// none any more.
-fn spawn_alone<F: Future<Output = ()> + Send>(
-    tasks: &mut Tasks,
-    name: &'static str,
-    mut holding: Holding,
-    task: impl Fn(Stop) -> F + Send + Sync + 'static,
-) {
-    spawn(tasks, name, async move {
-        while let Some(mut term) = holding.begins().await {
-            task(term.clone()).await;
-            term.raised().await;
-        }
-    });
-}
-
 impl Ground {
     async fn open(config: Config, queue: StoreHandle, ambient: Ambient, stop: Stop) -> anyhow::Result<Self> {
         let metrics = Metrics::new();
@@ -297,12 +235,11 @@ impl Ground {
         let cluster = cluster.deleting_broken(config.delete_broken).filled_by(scopes.clone());
         let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
         expect_the_newest(&queue, cluster.index()).await;
-        let namespaces = Namespaces::default();
-        Ok(Self { config, client, namespace, cluster, queue, keys, scopes, namespaces, ambient, metrics, stop })
+        Ok(Self { config, client, namespace, cluster, queue, keys, scopes, ambient, metrics, stop })
     }
 
     /// Who does what one does alone: the holder of a Lease, where the queue is one that several replicas share.
-    fn spawn_election(&self, tasks: &mut Tasks) -> Holding {
+    fn election(&self, tasks: &mut Tasks) -> Holding {
         let QueueConfig::Nats(nats) = &self.config.queue else {
             self.metrics.holder.set(1);
             return Holding::always(self.stop.clone());
@@ -312,59 +249,32 @@ impl Ground {
         let around = (self.ambient.clone(), self.metrics.clone());
         let (election, holding) = Election::new(self.client.clone(), of, &pod_name(), around, &self.stop);
         let election = election.of_queue(self.queue.identity());
-        spawn(tasks, "election", election.run(self.stop.clone()));
+        tasks.add(Task::new("election", election.run(self.stop.clone())));
         holding
     }
 
-    fn spawn_watches(&self, tasks: &mut Tasks) {
-        let following = Following {
-            client: self.client.clone(),
-            index: self.cluster.index().clone(),
-            named: self.config.watched.named(),
-            state: self.namespaces.clone(),
-            ambient: self.ambient.clone(),
-            metrics: self.metrics.clone(),
+    /// What keeps the cluster known.
+    fn watches(&self, tasks: &mut Tasks) {
+        let mut feed = |urgency| {
+            let (hints, feeding) = feed((&self.queue, &self.ambient, &self.stop), urgency);
+            tasks.add(feeding);
+            hints
         };
-        spawn(tasks, "namespaces", following.run(self.stop.clone()));
-        for (scope, _) in self.scopes.states() {
-            let watching = Watching {
-                client: self.client.clone(),
-                index: self.cluster.index().clone(),
-                scope,
-                scopes: self.scopes.clone(),
-                namespaces: self.namespaces.clone(),
-                ambient: self.ambient.clone(),
-                metrics: self.metrics.clone(),
-            };
-            let hints = self.spawn_hints(Urgency::Prompt, tasks);
-            spawn(tasks, "watch", crate::cluster::watch(watching, self.stop.clone(), hints));
-        }
-        let (cluster, namespaces) = (self.cluster.clone(), self.config.namespaces.clone());
-        let (hints, stop) = (self.spawn_hints(Urgency::Prompt, tasks), self.stop.clone());
-        let (followed, ending) = (self.cluster.clone(), self.stop.clone());
-        let of_pods = self.spawn_hints(Urgency::AtOnce, tasks);
-        spawn(tasks, "pods", async move { followed.keep_watching_pods(of_pods, ending).await });
-        spawn(tasks, "rights", async move { cluster.keep_asking_for_rights(&namespaces, hints, stop).await });
-    }
-
-    fn spawn_hints(&self, urgency: Urgency, tasks: &mut Tasks) -> tokio::sync::mpsc::Sender<Hints> {
-        spawn_hints((&self.queue, &self.ambient, &self.stop), urgency, tasks)
+        let feeds = Feeds { workloads: feed(Urgency::Prompt), pods: feed(Urgency::AtOnce) };
+        let (named, namespaces) = (self.config.watched.named(), &self.config.namespaces);
+        tasks.add_all(self.cluster.watches(named, namespaces, feeds, &self.stop));
     }
 }
 
-/// Where repositories go that are to be looked at because of the cluster.
-fn spawn_hints(
-    (queue, ambient, stop): (&StoreHandle, &Ambient, &Stop),
-    urgency: Urgency,
-    tasks: &mut Tasks,
-) -> tokio::sync::mpsc::Sender<Hints> {
+/// Where repositories go that are to be looked at because of the cluster, and what queues the looks.
+fn feed((queue, ambient, stop): (&StoreHandle, &Ambient, &Stop), urgency: Urgency) -> (Sender<Hints>, Task) {
     let (hints, changed) = tokio::sync::mpsc::channel(64);
     let (queue, ambient, mut stop) = (queue.clone(), ambient.clone(), stop.clone());
-    spawn(tasks, "hints", async move {
+    let feeding = async move {
         intake::queue_looks(queue, ambient, urgency, changed).await;
         stop.raised().await;
-    });
-    hints
+    };
+    (hints, Task::new("hints", feeding))
 }
 
 impl App {
@@ -388,13 +298,13 @@ impl App {
             queue: queue.clone(),
             registry: Arc::clone(&registry),
             cluster: cluster.clone(),
-            audience: Arc::new(Messages(Arc::clone(&channels))),
-            declarations: Arc::new(ByNotes(Arc::clone(&notes))),
+            audience: channels.clone(),
+            declarations: notes.clone(),
             keys: keys.clone(),
             bounds: config.bounds(),
             ambient: ambient.clone(),
             metrics: metrics.clone(),
-            standing: asking(&notes),
+            standing: notes.ask_standing(),
             settle: config.settle,
             standing_still: Arc::default(),
             rollouts: config.rollouts,
@@ -438,15 +348,16 @@ impl App {
         })
     }
 
-    fn spawn_begin(&self, tasks: &mut Tasks) {
+    /// Work begins when all was listed, and with what messages are owed of.
+    fn begin(&self) -> [Task; 3] {
         let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
-        spawn(tasks, "begin", async move {
+        let begin = Task::new("begin", async move {
             scopes.begin(GRACE, stop.clone()).await;
             stop.raised().await;
         });
-        let hints = spawn_hints((&self.queue, &self.ambient, &self.stop), Urgency::Prompt, tasks);
+        let (hints, feeding) = feed((&self.queue, &self.ambient, &self.stop), Urgency::Prompt);
         let (scopes, reconciler) = (self.scopes.clone(), self.reconciler.clone());
-        spawn_alone(tasks, "owed", self.holding.clone(), move |mut term| {
+        let owed = self.holding.alone("owed", move |mut term| {
             let (scopes, hints, reconciler) = (scopes.clone(), hints.clone(), reconciler.clone());
             async move {
                 if scopes.begun(&mut term).await {
@@ -455,14 +366,15 @@ impl App {
                 }
             }
         });
+        [begin, feeding, owed]
     }
 
-    fn spawn_listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
+    fn listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
         let api = self.api(tasks);
         for (name, server) in [("public listener", self.public(tasks, &api)?), ("private listener", self.private(api)?)]
         {
             let (mut stop, handle) = (self.stop.clone(), server.handle());
-            tasks.spawn(async move {
+            tasks.add(Task::fallible(name, async move {
                 let mut server = std::pin::pin!(server);
                 let ended = tokio::select! {
                     ended = &mut server => ended,
@@ -471,8 +383,8 @@ impl App {
                         ended
                     }
                 };
-                (name, ended.context("the listener failed"))
-            });
+                ended.context("the listener failed")
+            }));
         }
         Ok(())
     }
@@ -536,7 +448,7 @@ impl App {
             self.metrics.clone(),
         );
         let (misses, ambient, stop) = (intake.misses(), self.ambient.clone(), self.stop.clone());
-        spawn(tasks, "misses", async move { misses.keep_telling(&ambient, stop).await });
+        tasks.add(Task::new("misses", async move { misses.keep_telling(&ambient, stop).await }));
         Ok(intake.behind(base_path))
     }
 
@@ -563,64 +475,22 @@ impl App {
 
     /// Where presses of buttons come in, where somebody may press them.
     fn doors(&self, tasks: &mut Tasks) -> anyhow::Result<Doors> {
-        let (mut desks, mut bots, mut chats) = (Vec::new(), Vec::new(), Vec::new());
-        for channel in &self.config.channels {
-            let (Some(desk), Destination::Service(service)) = (channel.desk(), &channel.destination) else { continue };
-            match desk {
-                DeskOf::Slack(desk) => desks.push((channel.name.clone(), desk.clone())),
-                DeskOf::Telegram(bot) => bots.push((channel.name.clone(), bot.clone())),
-            }
-            chats.push((channel.name.clone(), Arc::clone(service), channel.scope.language));
+        let (doors, more) = chat::Opening {
+            chats: self.config.chats(),
+            slack_secret: self.config.slack_signing_secret.clone(),
+            channels: Arc::clone(&self.channels),
+            client: self.outbound.client(Reach::Named)?,
+            base_url: self.config.base_url.clone(),
+            queue: self.queue.clone(),
+            reconciler: self.reconciler.clone(),
+            scopes: self.scopes.clone(),
+            holding: self.holding.clone(),
+            ambient: self.ambient.clone(),
+            stop: self.stop.clone(),
         }
-        if chats.is_empty() {
-            return Ok(Doors::default());
-        }
-        for (name, service, _) in &chats {
-            let Some(base) = self.config.base_url.clone() else { break };
-            let (client, ambient) = (self.outbound.client(Reach::Named)?, self.ambient.clone());
-            let told = (name.clone(), Arc::clone(service));
-            spawn_alone(tasks, "hook", self.holding.clone(), move |term| {
-                keep_hooking(told.clone(), client.clone(), base.clone(), ambient.clone(), term)
-            });
-        }
-        let tray = self.presses(tasks, Replies::new(self.outbound.client(Reach::Named)?, chats));
-        let secret = self.config.slack_signing_secret.clone();
-        let slack = secret
-            .map(|secret| SlackDoor::new(secret, desks, Bodies::new(PRESSES), self.ambient.clone(), tray.clone()));
-        let telegram = (!bots.is_empty()).then(|| TelegramDoor::new(bots, Bodies::new(PRESSES), tray));
-        Ok(Doors { slack: slack.map(Data::new), telegram: telegram.map(Data::new) })
-    }
-
-    /// Where presses are stored, and how they are answered.
-    fn presses(&self, tasks: &mut Tasks, replies: Replies) -> Tray {
-        let (tray, strangers) = Tray::in_queue(self.queue.clone(), self.ambient.clone());
-        let replies = Arc::new(replies);
-        let say: Say = Arc::new(move |channel, place, saying| {
-            let replies = Arc::clone(&replies);
-            Box::pin(async move { replies.say(&channel, &place, &saying).await })
-        });
-        let channels = Arc::clone(&self.channels);
-        let voice: Voice = Arc::new(move |name| {
-            channels.find(name).map_or_else(Default::default, |it| (it.scope().language, it.scope().zone))
-        });
-        spawn(tasks, "strangers", strangers.keep_telling(Arc::clone(&say), Arc::clone(&voice), self.stop.clone()));
-        let (reconciler, ambient) = (self.reconciler.clone(), self.ambient.clone());
-        let handler = move |leased: Leased| {
-            let (reconciler, ambient) = (reconciler.clone(), ambient.clone());
-            let (say, voice) = (Arc::clone(&say), Arc::clone(&voice));
-            async move { Box::pin(chat::answer_stored(&reconciler, (&say, &voice), &ambient, &leased.job)).await }
-        };
-        let how =
-            (Pace { backoff: Backoff::seconds(1, 60, 2), longest: TimeDelta::hours(1) }, Sharing::in_order(PRESSED));
-        let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-        let (scopes, mut ending) = (self.scopes.clone(), self.stop.clone());
-        spawn(tasks, "presses", async move {
-            // Before the lists no button is known.
-            if scopes.begun(&mut ending).await {
-                work(queue, Topic::Press, how, ambient, stop, handler).await;
-            }
-        });
-        tray
+        .doors();
+        tasks.add_all(more);
+        Ok(doors)
     }
 
     /// The private listener: probes, metrics and the API.
@@ -637,12 +507,11 @@ impl App {
     /// What the API and the page know.
     fn api(&self, tasks: &mut Tasks) -> Data<Api<StoreHandle>> {
         let pulse = Pulse::new(self.ambient.clone());
-        spawn(tasks, "pulse", pulse.clone().run(self.queue.clone(), self.stop.clone()));
-        let (notes, pushes) = (Arc::clone(&self.notes), Arc::clone(&self.pushes));
-        let (registry, index) = (Arc::clone(&self.registry), self.cluster.index().clone());
+        tasks.add(Task::new("pulse", pulse.clone().run(self.queue.clone(), self.stop.clone())));
+        let notes = Arc::clone(&self.notes);
         let events = api::Events::new(&self.ambient, self.stop.clone());
-        let (channels, clock) = (Arc::clone(&self.channels), self.ambient.clone());
-        let (mended, ticking) = (Arc::clone(&self.channels), self.ambient.clone());
+        let reconciler = self.reconciler.clone();
+        let differ = move || reconciler.differs_from_others();
         let api = Data::new(Api {
             events: events.clone(),
             queue: self.queue.clone(),
@@ -657,20 +526,13 @@ impl App {
                 let (notes, workload, approval) = (Arc::clone(&notes), Arc::clone(workload), approval.clone());
                 Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
             }),
-            sources: Arc::new(move || pushes.report().into_iter().map(SourceView::from).collect()),
-            poll: self.poll(),
-            registries: Arc::new(move || {
-                registry.report(&index.repositories()).into_iter().map(RegistryView::from).collect()
-            }),
-            channels: Arc::new(move || {
-                let (now, monotonic) = (clock.now(), clock.monotonic());
-                channels.each().filter_map(|channel| ClosedChannelView::of(channel, now, monotonic)).collect()
-            }),
-            reopen: Arc::new(move |name| {
-                mended.find(name).is_some_and(|channel| channel.gate().reopen(ticking.monotonic()))
-            }),
+            sources: reports::of_sources(&self.pushes),
+            poll: reports::of_schedule(&self.queue, self.config.schedule.as_ref(), &self.ambient),
+            registries: reports::of_registries(&self.registry, self.cluster.index()),
+            channels: reports::of_channels(&self.channels, &self.ambient),
+            reopen: reports::reopening(&self.channels, &self.ambient),
             sequencer: Arc::new(self.reconciler.clone()),
-            between: self.between(),
+            between: reports::between_replicas(&self.holding, differ, &self.ambient),
             bounds: self.config.bounds(),
             keys: self.keys.clone(),
             pulse,
@@ -682,39 +544,14 @@ impl App {
             ambient: self.ambient.clone(),
         });
         let (followed, mut stop) = (api.clone(), self.stop.clone());
-        spawn(tasks, "events", async move {
+        tasks.add(Task::new("events", async move {
             events.run(followed).await;
             stop.raised().await;
-        });
+        }));
         api
     }
 
-    /// What is wrong between replicas that share the queue.
-    fn between(&self) -> api::Report<String> {
-        let (holding, reconciler, ambient) = (self.holding.clone(), self.reconciler.clone(), self.ambient.clone());
-        Arc::new(move || {
-            let without = |since| {
-                format!(
-                    "no replica holds the Lease since {}: nobody follows the schedule or tells of dead letters, and messages that tell \
-                     no failure go out half a minute later",
-                    rfc3339(since)
-                )
-            };
-            let nobody = holding.nobody_since(ambient.now()).map(without);
-            nobody.into_iter().chain(reconciler.differs_from_others()).collect()
-        })
-    }
-
-    /// How the schedule does: the store knows, as another replica may follow it.
-    fn poll(&self) -> api::ReportPoll {
-        let (queue, schedule, ambient) = (self.queue.clone(), self.config.schedule.clone(), self.ambient.clone());
-        Arc::new(move || {
-            let (queue, schedule, now) = (queue.clone(), schedule.clone(), ambient.now());
-            Box::pin(async move { poller::Standing::recall(&queue, schedule.as_ref(), now).await.into() })
-        })
-    }
-
-    fn spawn_looks(&self, tasks: &mut Tasks) {
+    fn looks(&self) -> Task {
         let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
         let index = self.cluster.index().clone();
         let sharing = Sharing::fair(LOOKS, move |repository| Claim {
@@ -736,7 +573,7 @@ impl App {
             }
         };
         let (first_look, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
-        spawn(tasks, "look", async move {
+        Task::new("look", async move {
             // Before the first complete lists nobody seems to run anything, and a look would be done for nothing.
             let mut ending = stop.clone();
             if !scopes.begun(&mut ending).await {
@@ -749,20 +586,18 @@ impl App {
             }
             first_look.listed(clock.monotonic());
             work(queue, Topic::Look, (pace, sharing), ambient, stop, handler).await;
-        });
+        })
     }
 
-    /// Has those looked at who wait here for what another replica has seen end, and takes over what its looks came to.
-    fn spawn_waking(&self, tasks: &mut Tasks) {
+    /// Has those looked at who wait here for what another replica has seen end, and takes over what the others tell.
+    fn hearing(&self) -> Vec<Task> {
         if matches!(self.config.queue, QueueConfig::Sqlite) {
-            return;
+            return Vec::new();
         }
-        let (reconciler, stop) = (self.reconciler.clone(), self.stop.clone());
-        spawn(tasks, "waking", async move { reconciler.keep_waking(stop).await });
-        let (reconciler, stop) = (self.reconciler.clone(), self.stop.clone());
-        spawn(tasks, "told", async move { reconciler.keep_hearing(stop).await });
-        let (registry, heard, mut stop) = (Arc::clone(&self.registry), self.queue.replicas().hear(), self.stop.clone());
-        spawn(tasks, "registries told", async move {
+        let (waking, hearing, stop) = (self.reconciler.clone(), self.reconciler.clone(), self.stop.clone());
+        let (registry, heard) = (Arc::clone(&self.registry), self.queue.replicas().hear());
+        let (until, ends, mut stop) = (stop.clone(), stop.clone(), stop);
+        let registries = async move {
             let Some(mut heard) = heard else { return stop.raised().await };
             loop {
                 tokio::select! {
@@ -775,36 +610,38 @@ impl App {
                     }
                 }
             }
-        });
+        };
+        vec![
+            Task::new("waking", async move { waking.keep_waking(until).await }),
+            Task::new("told", async move { hearing.keep_hearing(ends).await }),
+            Task::new("registries told", registries),
+        ]
     }
 
     /// Remembers that all of the cluster was looked at once, when it was.
-    fn spawn_first_look(&self, tasks: &mut Tasks) {
+    fn first_look(&self) -> Task {
         let (look, queue) = (Arc::clone(&self.first_look), self.queue.clone());
         let (ambient, stop) = (self.ambient.clone(), self.stop.clone());
-        spawn(tasks, "first look", async move { look.remember_end(&queue, &ambient, stop).await });
+        Task::new("first look", async move { look.remember_end(&queue, &ambient, stop).await })
     }
 
     /// Has the store told now and then which workloads there are, so that it forgets no other than those that are gone.
-    fn spawn_sightings(&self, tasks: &mut Tasks) {
+    fn sightings(&self) -> Task {
         let (index, queue) = (self.cluster.index().clone(), self.queue.clone());
-        spawn_alone(tasks, "sightings", self.holding.clone(), move |term| {
-            keep_noting(queue.clone(), index.clone(), term)
-        });
+        self.holding.alone("sightings", move |term| keep_noting(queue.clone(), index.clone(), term))
     }
 
-    fn spawn_deliveries(&self, tasks: &mut Tasks) {
-        let (reconciler, notes) = (self.reconciler.clone(), Arc::clone(&self.notes));
-        let of_brake = reconciler.clone();
-        let sender = Arc::new(Sender {
+    fn deliveries(&self) -> Delivering<StoreHandle> {
+        let (seen, resumed, notes) = (self.reconciler.clone(), self.reconciler.clone(), Arc::clone(&self.notes));
+        let sender = notify::Sender {
             queue: self.queue.clone(),
             channels: Arc::clone(&self.channels),
             records: Arc::new(move |id| {
-                let reconciler = reconciler.clone();
+                let reconciler = seen.clone();
                 Box::pin(async move { reconciler.seen(&id).await })
             }),
             is_resumed: Arc::new(move || {
-                let reconciler = of_brake.clone();
+                let reconciler = resumed.clone();
                 Box::pin(async move { reconciler.is_resumed().await })
             }),
             base_url: self.config.base_url.clone(),
@@ -815,50 +652,12 @@ impl App {
             }),
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
-        });
-        self.spawn_given_up(tasks, Arc::clone(&sender));
-        for name in self.channels.names() {
-            self.spawn_gatherer(tasks, &name);
-            let (backoff, longest) = self.channels.backoff(&name);
-            let (channels, clock, of) = (Arc::clone(&self.channels), self.ambient.clone(), name.clone());
-            let opening = move || channels.find(&of).map_or(Opening::Open, |it| it.gate().opening(clock.monotonic()));
-            let how = (Pace { backoff, longest }, Sharing::in_order(MESSAGES).while_open(opening));
-            let sender = Arc::clone(&sender);
-            let handler = move |leased: Leased| {
-                let sender = Arc::clone(&sender);
-                async move { sender.send(&leased).await }
-            };
-            let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-            spawn(tasks, "deliver", work(queue, Topic::Deliver(name), how, ambient, stop, handler));
-        }
-    }
-
-    /// Makes messages of what waits on a channel to go out together.
-    fn spawn_gatherer(&self, tasks: &mut Tasks, name: &str) {
-        let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
-        let gatherer = Gatherer {
-            queue: self.queue.clone(),
-            channels: Arc::clone(&self.channels),
-            channel: name.to_owned(),
-            when_looked: Arc::new(move || looked.ended(clock.monotonic(), clock.now())),
-            ambient: self.ambient.clone(),
         };
-        if self.queue.replicas().are_possible() {
-            let (stands_by, holding, stop) = (gatherer.clone(), self.holding.clone(), self.stop.clone());
-            spawn(tasks, "stand-by", async move { stands_by.stand_by(|| holding.is_this_one(), stop).await });
-        }
-        spawn_alone(tasks, "gather", self.holding.clone(), move |term| gatherer.clone().run(term));
-    }
-
-    /// Says on workloads that messages about them were given up.
-    fn spawn_given_up(&self, tasks: &mut Tasks, sender: Arc<Sender<StoreHandle>>) {
+        let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
         let (cluster, scopes) = (self.cluster.clone(), self.scopes.clone());
-        let given_up = GivenUp {
-            queue: self.queue.clone(),
-            tell: Arc::new(move |trouble| {
-                let sender = Arc::clone(&sender);
-                Box::pin(async move { sender.tell(trouble).await })
-            }),
+        Delivering {
+            sender: Arc::new(sender),
+            when_looked: Arc::new(move || looked.ended(clock.monotonic(), clock.now())),
             say: Arc::new(move |uid, words| {
                 let (cluster, found) = (cluster.clone(), cluster.by_uid(uid));
                 Box::pin(async move {
@@ -867,36 +666,37 @@ impl App {
                     }
                 })
             }),
-        };
-        spawn_alone(tasks, "given-up", self.holding.clone(), move |mut term| {
-            let (given_up, scopes) = (given_up.clone(), scopes.clone());
-            async move {
-                // Before the lists nobody is known whom it could be said of.
-                if scopes.begun(&mut term).await {
-                    given_up.keep_telling(term).await;
-                }
-            }
-        });
+            until_known: Arc::new(move |mut stop| {
+                let scopes = scopes.clone();
+                Box::pin(async move { scopes.begun(&mut stop).await })
+            }),
+            holding: self.holding.clone(),
+            has_others: self.queue.replicas().are_possible(),
+            stop: self.stop.clone(),
+        }
     }
 
     /// Has changes of the configuration's files taken over, as far as that can be done while the service runs.
-    fn spawn_reload(&self, tasks: &mut Tasks) {
-        let (mut reload, mut stop) = (Reload::of(&self.config), self.stop.clone());
-        let in_force = self.in_force.clone();
-        let (cluster, ambient, metrics) = (self.cluster.clone(), self.ambient.clone(), self.metrics.clone());
-        spawn(tasks, "configuration", async move {
-            loop {
-                tokio::select! {
-                    () = stop.raised() => return,
-                    () = tokio::time::sleep(RELOAD) => {}
-                }
-                let reloaded = reload.again(&|path| std::fs::read_to_string(path), ambient.now());
-                take_over(reloaded, &cluster, &ambient, (&metrics, &in_force));
+    fn reload(&self) -> Task {
+        let (index, in_force) = (self.cluster.index().clone(), self.in_force.clone());
+        let (metrics, clock) = (self.metrics.clone(), self.ambient.clone());
+        let take_over = move |reloaded| match reloaded {
+            Reloaded::Same => {}
+            Reloaded::Refused(error) => {
+                metrics.config_refused.inc();
+                in_force.refused(error.problems.iter().map(|it| format!("{}: {}", it.variable, it.problem)).collect());
             }
-        });
+            Reloaded::Taken(taken) => {
+                index.inherit(|defaults| taken.inherit(defaults));
+                metrics.config_read.set(clock.now().timestamp());
+                in_force.taken(taken.after_restart);
+            }
+        };
+        let reload = Reload::of(&self.config);
+        Task::new("configuration", reload.keep_looking(self.ambient.clone(), self.stop.clone(), take_over))
     }
 
-    fn spawn_poller(&self, tasks: &mut Tasks) {
+    fn poller(&self) -> Task {
         let (on_boot, schedule) = (self.config.run_on_boot.then_some(self.started), self.config.schedule.clone());
         let (cluster, pushes, clock) = (self.cluster.clone(), Arc::clone(&self.pushes), self.ambient.clone());
         let scopes = self.scopes.clone();
@@ -907,42 +707,14 @@ impl App {
             repositories: Box::new(move || cluster.repositories()),
             pace: Box::new(move |repository| pushes.pace(repository, clock.monotonic())),
         });
-        spawn_alone(tasks, "poller", self.holding.clone(), move |mut term| {
+        self.holding.alone("poller", move |mut term| {
             let (poller, scopes, schedule) = (Arc::clone(&poller), scopes.clone(), schedule.clone());
             async move {
                 if scopes.begun(&mut term).await {
                     poller.run(on_boot, schedule, term).await;
                 }
             }
-        });
-    }
-}
-
-/// Takes over what came of a look at the files of the configuration, and tells it.
-fn take_over(
-    reloaded: Reloaded,
-    cluster: &KubeCluster,
-    ambient: &Ambient,
-    (metrics, in_force): (&Metrics, &api::InForce),
-) {
-    match reloaded {
-        Reloaded::Same => {}
-        Reloaded::Refused(error) => {
-            metrics.config_refused.inc();
-            in_force.refused(error.problems.iter().map(|it| format!("{}: {}", it.variable, it.problem)).collect());
-            tracing::error!(%error, "the configuration was changed and can't be used: what was in force before stays so");
-        }
-        Reloaded::Taken(taken) => {
-            cluster.index().inherit(|defaults| taken.inherit(defaults));
-            metrics.config_read.set(ambient.now().timestamp());
-            in_force.taken(taken.after_restart.clone());
-            if !taken.now.is_empty() {
-                tracing::info!(now = ?taken.now, "the configuration was changed, and this is in force now");
-            }
-            if !taken.after_restart.is_empty() {
-                tracing::warn!(settings = ?taken.after_restart, "these changes of the configuration are taken over by a restart alone");
-            }
-        }
+        })
     }
 }
 
@@ -971,61 +743,6 @@ fn access(
         ambient: ambient.clone(),
     };
     Access::new(parts).context("nobody can sign in")
-}
-
-/// Where the sequencer asks what became of the release of a version that waited.
-fn asking(notes: &Arc<Notes>) -> AskStanding {
-    let notes = Arc::clone(notes);
-    Arc::new(move |Waited { repository, credential, from, to, digest, url }| {
-        let (notes, to, digest) = (Arc::clone(&notes), to.to_string(), Some(digest));
-        Box::pin(async move { notes.standing(Subject { repository, credential, from, to, digest, url }).await })
-    })
-}
-
-/// The channels, as the sequencer sees them.
-struct Messages(Arc<Channels>);
-
-impl Audience for Messages {
-    fn messages(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Job> {
-        self.0.messages(notice, only)
-    }
-
-    fn holders(&self) -> Vec<String> {
-        self.0.recipients()
-    }
-
-    fn reads(&self, channel: &str, namespace: &str, allows: Allows) -> bool {
-        self.0.reads(channel, namespace, allows)
-    }
-}
-
-/// Release notes for the sequencer.
-struct ByNotes(Arc<Notes>);
-
-impl Declarations for ByNotes {
-    fn declared(&self, update: Proposed) -> BoxFuture<'_, Option<Declared>> {
-        Box::pin(async move {
-            let Proposed { workload, container, to, digest, patience } = update;
-            self.0.declared(&workload, &container, (&to, &digest), patience).await
-        })
-    }
-}
-
-/// The cluster, as notes see it.
-impl Workloads for KubeCluster {
-    fn workload(&self, uid: &str) -> Option<Arc<Workload>> {
-        self.by_uid(uid)
-    }
-
-    async fn credential_for(&self, workload: &Workload, repository: &Repository) -> Option<Credential> {
-        match self.credential(workload, repository).await {
-            Ok(credential) => Some(credential),
-            Err(error) => {
-                tracing::debug!(workload = %workload.id, error = %chain(&error), "there are no release notes for now");
-                None
-            }
-        }
-    }
 }
 
 /// A client, and the service's own namespace.

@@ -3,6 +3,7 @@
 //! The same for everyone who asks: the sequencer, a link, `check` and `explain`. It reads and writes nothing but questions to the
 //! registry.
 
+mod declared;
 mod digests;
 pub mod gone;
 pub mod group;
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
+pub use declared::{Declarations, Proposed};
 pub use digests::Digests;
 pub use preflight::{Candidate, Place, Rehearse};
 pub use question::Unanswerable;

@@ -56,7 +56,9 @@ pub mod listener;
 pub mod memory;
 pub mod outbound;
 pub mod stop;
+pub mod task;
 pub mod telemetry;
+pub mod term;
 pub mod traces;
 
 // What puts the stages together.

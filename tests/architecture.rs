@@ -23,11 +23,13 @@ const STAGES: [&str; 13] = [
 
 /// What each module may name by `crate::…`, beside itself: only what stands above its own line here, so there is no way up
 /// and no circle. `app` and `cli` put the stages together and may name all.
-const MAY_IMPORT: [(&str, &[&str]); 24] = [
+const MAY_IMPORT: [(&str, &[&str]); 26] = [
     ("ambient", &[]),
     ("filesystem", &[]),
     ("memory", &[]),
     ("stop", &[]),
+    ("task", &[]),
+    ("term", &["stop", "task"]),
     ("domain", &[]),
     ("telemetry", &["domain"]),
     ("listener", &["memory"]),
@@ -36,11 +38,14 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("jwt", &["ambient", "outbound", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
     ("registry", &["ambient", "domain", "memory", "outbound", "telemetry"]),
-    ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "telemetry"]),
+    ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "task", "telemetry", "term"]),
     ("assess", &["domain", "registry"]),
-    ("release", &["ambient", "domain", "memory", "outbound", "queue", "registry", "stop", "telemetry"]),
+    (
+        "release",
+        &["ambient", "assess", "cluster", "domain", "memory", "outbound", "queue", "registry", "stop", "telemetry"],
+    ),
     ("message", &["domain"]),
-    ("notify", &["ambient", "domain", "message", "outbound", "queue", "stop", "telemetry"]),
+    ("notify", &["ambient", "domain", "message", "outbound", "queue", "stop", "task", "telemetry", "term"]),
     (
         "config",
         &[
@@ -53,6 +58,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
             "queue",
             "registry",
             "release",
+            "stop",
             "telemetry",
             "traces",
         ],
@@ -70,11 +76,14 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
             "listener",
             "message",
             "notify",
+            "outbound",
             "queue",
             "reconcile",
             "registry",
             "stop",
+            "task",
             "telemetry",
+            "term",
         ],
     ),
     (
@@ -85,6 +94,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
             "approvals",
             "assess",
             "cluster",
+            "config",
             "domain",
             "intake",
             "listener",
@@ -94,6 +104,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
             "registry",
             "stop",
             "telemetry",
+            "term",
         ],
     ),
     ("web", &["access", "ambient", "api", "cluster", "domain", "listener", "message", "queue", "telemetry"]),

@@ -31,6 +31,7 @@ mod pieces_tests;
 mod probes;
 mod pulse;
 mod query;
+pub mod reports;
 mod said;
 mod sequencer;
 #[cfg(test)]
@@ -82,6 +83,8 @@ use crate::telemetry::metrics::Metrics;
 pub type FindNotes = Arc<dyn Fn(&Arc<Workload>, &Approval) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
 /// How the schedule does, whichever replica follows it.
 pub type ReportPoll = Arc<dyn Fn() -> BoxFuture<'static, PollView> + Send + Sync>;
+/// Lets the next message try a closed channel; whether it was closed.
+pub type Reopen = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 /// How each source of webhooks, or each registry, does.
 pub type Report<T> = Arc<dyn Fn() -> Vec<T> + Send + Sync>;
 
@@ -105,7 +108,7 @@ pub struct Api<Q> {
     /// Which channels take nothing now.
     pub channels: Report<ClosedChannelView>,
     /// Lets the next message try a closed channel; whether it was closed.
-    pub reopen: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    pub reopen: Reopen,
     /// What is left of each registry's budget, and how it answers.
     pub registries: Report<RegistryView>,
     /// What decides, and knows what it came to.

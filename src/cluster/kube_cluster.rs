@@ -1,10 +1,13 @@
 //! The real cluster, through its API server.
 
+mod watches;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use self::watches::Feeds;
 use super::{
-    Cluster, ClusterError, Deletion, GRACE, Granted, Hints, Index, Marked, Removal, Right, Rights, Scope, Scopes,
+    Cluster, ClusterError, Deletion, GRACE, Granted, Index, Marked, Removal, Right, Rights, Scope, Scopes,
     WorkloadEvent, Writer, announce, apply, discovery, let_go, managed, namespaces, nodes, obstacle, pods, pull_secret,
     referrer, rehearse, review, rights,
 };
@@ -22,7 +25,6 @@ use crate::domain::rollout::pods::Pod;
 use crate::domain::secret::Secret;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
-use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 
 /// A real cluster: its client, and the index that the watch streams fill.
@@ -261,21 +263,6 @@ impl KubeCluster {
     /// Waits until the rights were asked for once, or that took too long.
     pub async fn rights_asked(&self) {
         self.rights.first_round(GRACE).await;
-    }
-
-    /// Watches the pods of what is followed, until `stop` is raised. `hints` takes what their words say to look at.
-    pub async fn keep_watching_pods(&self, hints: tokio::sync::mpsc::Sender<Hints>, stop: Stop) {
-        self.pods.run(hints, stop).await;
-    }
-
-    /// Keeps knowing which rights we have, until `stop` is raised. `hints` takes what may be written since.
-    pub async fn keep_asking_for_rights(
-        &self,
-        namespaces: &[String],
-        hints: tokio::sync::mpsc::Sender<Hints>,
-        stop: Stop,
-    ) {
-        self.rights.keep_asking(&self.client, namespaces, &self.metrics, &self.index, hints, stop).await;
     }
 }
 

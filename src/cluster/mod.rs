@@ -51,8 +51,7 @@ pub use announce::WorkloadEvent;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use error::ClusterError;
 pub use index::{Hints, Index};
-pub use kube_cluster::{KubeCluster, Listing};
-pub use namespaces::{Following, Namespaces, NamespacesState};
+pub use kube_cluster::{Feeds, KubeCluster, Listing};
 pub use observed::Marked;
 pub use obstacle::{Deletion, Removal};
 #[cfg(test)]
@@ -64,7 +63,6 @@ pub use rights::{
 };
 pub use scopes::{Fresh, GRACE, Scope, ScopeState, Scopes};
 pub use verb::Verb;
-pub use watch::{Watching, watch};
 
 use crate::domain::actor::ClusterUser;
 use crate::domain::approval::ApprovalId;

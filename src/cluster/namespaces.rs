@@ -45,7 +45,7 @@ type Known = BTreeMap<Box<str>, Namespace>;
 
 /// Whether Namespaces are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum NamespacesState {
+pub(super) enum NamespacesState {
     /// Not asked, or not answered yet.
     #[default]
     Starting,
@@ -59,7 +59,7 @@ pub enum NamespacesState {
 
 /// How reading Namespaces stands. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Namespaces(Arc<watch::Sender<NamespacesState>>);
+pub(super) struct Namespaces(Arc<watch::Sender<NamespacesState>>);
 
 impl Default for Namespaces {
     fn default() -> Self {
@@ -70,7 +70,7 @@ impl Default for Namespaces {
 impl Namespaces {
     /// How it stands.
     #[must_use]
-    pub fn state(&self) -> NamespacesState {
+    pub(super) fn state(&self) -> NamespacesState {
         self.0.borrow().clone()
     }
 
@@ -106,7 +106,7 @@ impl Namespaces {
 }
 
 /// Keeps knowing Namespaces: these, or all of them.
-pub struct Following {
+pub(super) struct Following {
     /// The cluster.
     pub client: kube::Client,
     /// What is told of them.
@@ -123,7 +123,7 @@ pub struct Following {
 
 impl Following {
     /// Follows them until `stop` is raised.
-    pub async fn run(self, stop: Stop) {
+    pub(super) async fn run(self, stop: Stop) {
         self.run_again_after(SOON, stop).await;
     }
 

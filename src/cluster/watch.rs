@@ -67,7 +67,7 @@ const PATIENCE: Patience = Patience {
 
 /// What a stream is given.
 #[derive(Clone)]
-pub struct Watching {
+pub(super) struct Watching {
     /// The cluster.
     pub client: kube::Client,
     /// What it fills.
@@ -87,7 +87,7 @@ pub struct Watching {
 /// Watches one scope until `stop` is raised.
 ///
 /// `hints` takes repositories to look at, and a full channel holds the stream back.
-pub async fn watch(watching: Watching, mut stop: Stop, hints: mpsc::Sender<Hints>) {
+pub(super) async fn watch(watching: Watching, mut stop: Stop, hints: mpsc::Sender<Hints>) {
     let stream = Stream::new(watching);
     stream.tell(false);
     tokio::select! {
@@ -466,7 +466,8 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::cluster::{Following, ScopeState};
+    use crate::cluster::ScopeState;
+    use crate::cluster::namespaces::Following;
     use crate::telemetry::tests::Log;
 
     /// One chunk of a stream: a list of one Deployment, complete.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Config;
+use super::channel::{ChannelConfig, Destination};
 use crate::ambient::Ambient;
+use crate::notify::Chat;
 use crate::outbound::{Outbound, OutboundError, Reach};
 use crate::queue::Kept;
 use crate::registry::{HttpRegistry, Packages, RegistryConfig};
@@ -12,6 +14,18 @@ use crate::release::{FetchSettings, Releases};
 use crate::telemetry::metrics::Metrics;
 
 impl Config {
+    /// The channels whose messages have buttons.
+    #[must_use]
+    pub fn chats(&self) -> Vec<Chat> {
+        let chat = |channel: &ChannelConfig| match &channel.destination {
+            Destination::Service(service) if channel.desk().is_some() => {
+                Some((channel.name.clone(), Arc::clone(service), channel.scope.language))
+            }
+            Destination::Service(_) | Destination::Email(_) => None,
+        };
+        self.channels.iter().filter_map(chat).collect()
+    }
+
     /// The client of registries.
     ///
     /// # Errors

@@ -7,16 +7,22 @@
 //! waits for a restart. A workload that goes from one rule to another is under one of them all the time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::entry::ReadFile;
 use super::source::Source;
 use super::{Config, ConfigError, Origins, file};
+use crate::ambient::Ambient;
 use crate::domain::defaults::{Defaults, NamespaceFilter, Rule};
 use crate::domain::reference::Digest;
 use crate::domain::settings::Bounds;
 use crate::registry::RegistryHost;
+use crate::stop::Stop;
+
+/// The files are looked at again after this time.
+const EACH: Duration = Duration::from_secs(10);
 
 /// What can be changed while the service runs. The secrets in it are shared with whoever uses them.
 #[derive(Clone, Debug)]
@@ -50,6 +56,25 @@ pub enum Reloaded {
     Refused(ConfigError),
     /// What can be taken over is.
     Taken(Taken),
+}
+
+impl Reloaded {
+    fn log(&self) {
+        match self {
+            Self::Same => {}
+            Self::Refused(error) => {
+                tracing::error!(%error, "the configuration was changed and can't be used: what was in force before stays so");
+            }
+            Self::Taken(Taken { now, after_restart, .. }) => {
+                if !now.is_empty() {
+                    tracing::info!(?now, "the configuration was changed, and this is in force now");
+                }
+                if !after_restart.is_empty() {
+                    tracing::warn!(settings = ?after_restart, "these changes of the configuration are taken over by a restart alone");
+                }
+            }
+        }
+    }
 }
 
 /// What was taken over.
@@ -88,6 +113,19 @@ impl Reload {
             fixed: config.origins.clone(),
             seen: config.origins.files().clone(),
             used: config.origins.files().clone(),
+        }
+    }
+
+    /// Looks every ten seconds, until `stop` is raised, and hands over what came of it where that is something.
+    pub async fn keep_looking(mut self, ambient: Ambient, mut stop: Stop, take_over: impl Fn(Reloaded)) {
+        loop {
+            tokio::select! {
+                () = stop.raised() => return,
+                () = tokio::time::sleep(EACH) => {}
+            }
+            let reloaded = self.again(&|path| std::fs::read_to_string(path), ambient.now());
+            reloaded.log();
+            take_over(reloaded);
         }
     }
 

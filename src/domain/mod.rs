@@ -9,6 +9,7 @@
 pub mod accepted;
 pub mod actor;
 pub mod approval;
+pub mod audience;
 pub mod change_cause;
 pub mod declared;
 pub mod defaults;

@@ -8,6 +8,7 @@ mod attempt;
 mod budget;
 #[cfg(test)]
 mod channels_tests;
+mod delivering;
 pub mod discord;
 pub mod email;
 mod follow;
@@ -48,12 +49,13 @@ mod template;
 pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
+pub use delivering::{Delivering, UntilKnown};
 pub use follow::Sent;
 pub use gate::{Closed, Gate, Standing};
 pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use probe::Tried;
-pub use replies::Replies;
+pub use replies::{Chat, Replies};
 pub use sender::{AskResumed, FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
 pub use service::{Answered, DeskOf, Request, Sending, Service, Style};
 pub use telegram_bot::Bot;
@@ -68,6 +70,7 @@ use url::Url;
 
 use crate::ambient::Ambient;
 use crate::domain::approval::{Allows, Approval, LinkKeys};
+use crate::domain::audience::Audience;
 use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, Offer, Told, holder};
 use crate::domain::listing::Listing;
 use crate::domain::press::Posted;
@@ -514,6 +517,20 @@ fn under(base: &Url, token: &str) -> Option<String> {
     let mut url = base.clone();
     url.path_segments_mut().ok()?.pop_if_empty().push("a").push(token);
     Some(url.into())
+}
+
+impl Audience for Channels {
+    fn messages(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Job> {
+        Self::messages(self, notice, only)
+    }
+
+    fn holders(&self) -> Vec<String> {
+        self.recipients()
+    }
+
+    fn reads(&self, channel: &str, namespace: &str, allows: Allows) -> bool {
+        Self::reads(self, channel, namespace, allows)
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::telemetry::chain;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A channel whose messages have buttons: its name, its service, and the language of what it says.
-type Chat = (String, Arc<dyn Service>, Language);
+pub type Chat = (String, Arc<dyn Service>, Language);
 
 /// Answers in the channels whose messages have buttons.
 #[derive(Debug)]

@@ -5,41 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::BoxFuture;
 
 use super::draft::{Chosen, Work, image_of};
 use super::{Reconciler, Target};
+use crate::assess::Proposed;
 use crate::cluster::Cluster;
 use crate::domain::declared::{Declared, Kinds};
 use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Ledger, NotesAwaited, Question};
-use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
-use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
-
-/// An update that notes may say something of.
-#[derive(Clone, Debug)]
-pub struct Proposed {
-    /// The workload.
-    pub workload: Arc<Workload>,
-    /// Its container.
-    pub container: String,
-    /// The new tag.
-    pub to: Tag,
-    /// Its manifest.
-    pub digest: Digest,
-    /// How long an answer may take; what is known already takes no time.
-    pub patience: Duration,
-}
-
-/// Release notes, as far as a sequencer needs them.
-pub trait Declarations: Send + Sync + 'static {
-    /// What the makers declare, and nothing where there are no notes; `None` when that can't be known now.
-    fn declared(&self, update: Proposed) -> BoxFuture<'_, Option<Declared>>;
-}
 
 /// How long notes are waited for in one look.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -190,7 +167,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use futures_util::future::BoxFuture;
+
     use super::*;
+    use crate::assess::Declarations;
 
     /// There are no notes.
     pub(crate) struct Silent;

@@ -42,7 +42,7 @@ use one_workload::{Meanwhile, OneWorkload, Refuses, State};
 
 use super::*;
 use crate::ambient::Clock;
-use crate::assess::Waited;
+use crate::assess::{Proposed, Waited};
 use crate::cluster::{Deletion, Rejection, RejectionReason, Removal, WorkloadEvent};
 use crate::domain::actor::ClusterUser;
 use crate::domain::approval::{Allows, ApprovalId, LinkKey};

@@ -77,7 +77,6 @@ use answer::Renewals;
 pub use answer::{Action, Answer, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown};
 pub use brake::{AskedToResume, Resuming};
 use declared::Unread;
-pub use declared::{Declarations, Proposed};
 use entrance::Entrance;
 pub use explained::Explained;
 use fair::{Beginnings, InTurns};
@@ -92,9 +91,10 @@ pub use standing::StandingStill;
 use unreleased::Unreleased;
 
 use crate::ambient::Ambient;
-use crate::assess::{AskStanding, Digests};
+use crate::assess::{AskStanding, Declarations, Digests};
 use crate::cluster::{Cluster, ClusterError};
-use crate::domain::approval::{Allows, LinkKeys};
+use crate::domain::approval::LinkKeys;
+use crate::domain::audience::Audience;
 use crate::domain::event::{Job, Notice};
 use crate::domain::fleet::Limits;
 use crate::domain::policy::Wanted;
@@ -109,18 +109,6 @@ use crate::queue::{Announcements, NewJob, Placed, Queue, QueueError, Records, Re
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
 use crate::telemetry::{Repeats, chain, spans};
-
-/// Who is told what: the configured channels, as far as a sequencer needs them.
-pub trait Audience: Send + Sync + 'static {
-    /// One message for each recipient of each channel that wants this notice. `only` names channels, if set.
-    fn messages(&self, notice: &Notice, only: Option<&[String]>) -> Vec<Job>;
-
-    /// Everybody who may hold a link, as `channel:address`.
-    fn holders(&self) -> Vec<String>;
-
-    /// Whether a channel has links, and is told in a namespace of what can be answered so.
-    fn reads(&self, channel: &str, namespace: &str, allows: Allows) -> bool;
-}
 
 /// What a [`Reconciler`] is made of.
 #[derive(Clone)]

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
 
 use super::background::Background;
 use super::{Effort, Lookup, Releases, Subject};
 use crate::ambient::Ambient;
+use crate::assess::{AskStanding, Declarations, Proposed, Waited};
+use crate::cluster::{Cluster as _, KubeCluster};
 use crate::domain::approval::Approval;
 use crate::domain::declared::Declared;
 use crate::domain::event::{Notice, NoticeKind};
@@ -20,6 +23,7 @@ use crate::domain::standing::Standing;
 use crate::domain::workload::Workload;
 use crate::queue::Kept;
 use crate::registry::{Credential, Registry};
+use crate::telemetry::chain;
 
 /// A notice is never later than this because of notes.
 const NOTES_WAIT: TimeDelta = TimeDelta::seconds(3);
@@ -63,7 +67,42 @@ impl<K, R, W> std::fmt::Debug for TimedNotes<K, R, W> {
     }
 }
 
+impl<K: Kept, R: Registry, W: Workloads> Declarations for TimedNotes<K, R, W> {
+    fn declared(&self, update: Proposed) -> BoxFuture<'_, Option<Declared>> {
+        Box::pin(async move {
+            let Proposed { workload, container, to, digest, patience } = update;
+            self.declared(&workload, &container, (&to, &digest), patience).await
+        })
+    }
+}
+
+impl Workloads for KubeCluster {
+    fn workload(&self, uid: &str) -> Option<Arc<Workload>> {
+        self.by_uid(uid)
+    }
+
+    async fn credential_for(&self, workload: &Workload, repository: &Repository) -> Option<Credential> {
+        match self.credential(workload, repository).await {
+            Ok(credential) => Some(credential),
+            Err(error) => {
+                tracing::debug!(workload = %workload.id, error = %chain(&error), "there are no release notes for now");
+                None
+            }
+        }
+    }
+}
+
 impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
+    /// Where the sequencer asks what became of the release of a version that waited.
+    #[must_use]
+    pub fn ask_standing(self: &Arc<Self>) -> AskStanding {
+        let notes = Arc::clone(self);
+        Arc::new(move |Waited { repository, credential, from, to, digest, url }| {
+            let (notes, to, digest) = (Arc::clone(&notes), to.to_string(), Some(digest));
+            Box::pin(async move { notes.standing(Subject { repository, credential, from, to, digest, url }).await })
+        })
+    }
+
     /// The notes for a message that has been waiting since `since`.
     pub async fn for_message(&self, notice: &Notice, language: Language, since: DateTime<Utc>) -> Option<ReleaseNotes> {
         if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Applied) {

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use image_watcher::ambient::Ambient;
-use image_watcher::cluster::lease::{Election, Holding};
+use image_watcher::cluster::lease::Election;
 use image_watcher::stop::{Raise, Stop};
 use image_watcher::telemetry::metrics::Metrics;
+use image_watcher::term::Holding;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;

@@ -8,6 +8,7 @@
 //! A chat waits some seconds for an answer, and Slack sends a press once: so a press is stored before it is acknowledged, and
 //! what comes of it is said in the chat, after a restart too.
 
+mod opening;
 mod slack;
 mod telegram;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
+pub use opening::Opening;
 pub use slack::{SlackDoor, slack_routes};
 pub use telegram::{TelegramDoor, telegram_routes};
 

@@ -8,20 +8,20 @@ mod candidate;
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use kube::api::{Api, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
 
 use self::candidate::{Candidate, Draft, Failure, LASTS, Lease, Step};
 use super::apply::{Failed, within};
 use super::rejection::{Rejection, RejectionReason};
 use super::request::FIELD_MANAGER;
 use crate::ambient::Ambient;
-use crate::stop::{Raise, Stop};
+use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
+use crate::term::{Holding, Terms};
 
 /// What the Lease is called where the buckets of the queue have their usual names, and what every other name begins with.
 pub const LEASE: &str = "image-watcher";
@@ -29,8 +29,6 @@ pub const LEASE: &str = "image-watcher";
 const CALL: Duration = Duration::from_secs(4);
 /// Why it can't be read or written is said again after so many failures.
 const SAID_AGAIN: u32 = 100;
-/// A change of holders takes no longer, whatever becomes of the one before.
-const LONGEST_CHANGE: TimeDelta = TimeDelta::seconds(30);
 /// Whoever has no right to a Lease of its own asks for it again after this time: longer than it takes to see that another's is
 /// renewed no longer.
 const OWN_AGAIN: Duration = Duration::from_secs(120);
@@ -65,71 +63,6 @@ pub fn pod_name() -> String {
     if name.is_empty() { "image-watcher".to_owned() } else { name.to_owned() }
 }
 
-/// Whether this replica is the one that does what is done alone. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Holding {
-    term: watch::Receiver<Option<Stop>>,
-    /// Since when no replica is known to be the one.
-    nobody: watch::Receiver<Option<DateTime<Utc>>>,
-    stop: Stop,
-}
-
-impl Holding {
-    /// There is no other replica, until `stop` is raised.
-    #[must_use]
-    pub fn always(stop: Stop) -> Self {
-        let (_, term) = watch::channel(Some(stop.clone()));
-        let (_, nobody) = watch::channel(None);
-        Self { term, nobody, stop }
-    }
-
-    /// Whether this replica is the one now.
-    #[must_use]
-    pub fn is_this_one(&self) -> bool {
-        self.term.borrow().as_ref().is_some_and(|term| !term.is_raised())
-    }
-
-    /// Since when no replica is known to be the one, where that is for longer than a change of holders takes.
-    #[must_use]
-    pub fn nobody_since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.nobody.borrow().filter(|since| now - *since > LONGEST_CHANGE)
-    }
-
-    /// Waits until this replica is the one. Gives a flag that is raised when it is none any more, or nothing when the process
-    /// is to end.
-    pub async fn begins(&mut self) -> Option<Stop> {
-        let Self { term, stop, .. } = self;
-        let holds = term.wait_for(|term| term.as_ref().is_some_and(|term| !term.is_raised()));
-        tokio::select! {
-            biased;
-            () = stop.raised() => None,
-            term = holds => term.ok()?.clone(),
-        }
-    }
-}
-
-/// Where a replica says that it is the one, or is none any more.
-#[derive(Debug)]
-struct Terms {
-    told: watch::Sender<Option<Stop>>,
-    open: Option<Raise>,
-}
-
-impl Terms {
-    fn begin(&mut self) {
-        let (raise, term) = Stop::new();
-        self.open = Some(raise);
-        self.told.send_replace(Some(term));
-    }
-
-    fn end(&mut self) {
-        self.told.send_replace(None);
-        if let Some(raise) = self.open.take() {
-            raise.raise();
-        }
-    }
-}
-
 /// One replica's part in the election.
 #[derive(Debug)]
 pub struct Election {
@@ -143,8 +76,6 @@ pub struct Election {
     queue: Option<String>,
     me: String,
     terms: Terms,
-    /// Since when nobody is known to hold it.
-    nobody: watch::Sender<Option<DateTime<Utc>>>,
     /// When there was no right to the Lease of its own.
     own_refused: Option<Duration>,
     /// Why it last failed, and how often since it was said.
@@ -167,10 +98,8 @@ impl Election {
         let api = Api::namespaced_with(client, namespace, &resource);
         // A pod whose container starts again has the name that it had.
         let me = format!("{pod}_{:08x}", u32::from_le_bytes(ambient.bytes()));
-        let (told, term) = watch::channel(None);
         metrics.holder.set(0);
-        let terms = Terms { told, open: None };
-        let (nobody, is_nobodys) = watch::channel(None);
+        let (terms, holding) = Terms::new(stop);
         (
             Self {
                 api,
@@ -181,12 +110,11 @@ impl Election {
                 queue: None,
                 me,
                 terms,
-                nobody,
                 failing: None,
                 ambient,
                 metrics,
             },
-            Holding { term, nobody: is_nobodys, stop: stop.clone() },
+            holding,
         )
     }
 
@@ -232,14 +160,14 @@ impl Election {
     fn follow(&mut self, candidate: &Candidate) {
         let holds = candidate.holds(self.ambient.monotonic());
         let is_held = candidate.is_held(self.ambient.monotonic());
-        self.nobody.send_if_modified(|since| {
+        self.terms.set_nobody(|since| {
             let is_news = since.is_none() != is_held;
             if is_news {
                 *since = (!is_held).then(|| self.ambient.now());
             }
             is_news
         });
-        match (holds, self.terms.open.is_some()) {
+        match (holds, self.terms.is_open()) {
             (true, false) => {
                 tracing::info!(
                     lease = self.name,
@@ -506,32 +434,5 @@ mod tests {
             let object = DynamicObject::new(LEASE, &resource).data(json!({"spec": spec}));
             assert_eq!(lease(&object, Some("a")), Lease::default());
         }
-    }
-
-    #[tokio::test]
-    async fn a_term_is_over_when_it_ends_or_the_process_does() {
-        let (raise, stop) = Stop::new();
-        let (told, term) = watch::channel(None);
-        let (_, nobody) = watch::channel(None);
-        let (mut terms, mut holding) = (Terms { told, open: None }, Holding { term, nobody, stop });
-        terms.begin();
-        let mut first = holding.begins().await.unwrap();
-        terms.end();
-        first.raised().await;
-        let mut waits = holding.clone();
-        let (next, ()) = tokio::join!(waits.begins(), async { terms.begin() });
-        let next = next.unwrap();
-        assert!(!next.is_raised());
-        raise.raise();
-        assert!(holding.begins().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn without_others_it_is_always_this_one_until_the_process_ends() {
-        let (raise, stop) = Stop::new();
-        let mut holding = Holding::always(stop);
-        assert!(!holding.begins().await.unwrap().is_raised());
-        raise.raise();
-        assert!(holding.begins().await.is_none());
     }
 }

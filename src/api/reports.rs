@@ -1,0 +1,77 @@
+//! How other stages say how they do, each when somebody reads it.
+
+use std::sync::Arc;
+
+use super::view::{ClosedChannelView, RegistryView, SourceView};
+use super::{Reopen, Report, ReportPoll};
+use crate::ambient::Ambient;
+use crate::cluster::Index;
+use crate::config::schedule::Schedule;
+use crate::domain::history::rfc3339;
+use crate::intake::Pushes;
+use crate::intake::poller::Standing;
+use crate::notify::Channels;
+use crate::queue::Kept;
+use crate::registry::HttpRegistry;
+use crate::term::Holding;
+
+/// How each source of webhooks does.
+#[must_use]
+pub fn of_sources(pushes: &Arc<Pushes>) -> Report<SourceView> {
+    let pushes = Arc::clone(pushes);
+    Arc::new(move || pushes.report().into_iter().map(SourceView::from).collect())
+}
+
+/// How each registry does of which something runs.
+#[must_use]
+pub fn of_registries(registry: &Arc<HttpRegistry>, index: &Index) -> Report<RegistryView> {
+    let (registry, index) = (Arc::clone(registry), index.clone());
+    Arc::new(move || registry.report(&index.repositories()).into_iter().map(RegistryView::from).collect())
+}
+
+/// Which channels take nothing now.
+#[must_use]
+pub fn of_channels(channels: &Arc<Channels>, ambient: &Ambient) -> Report<ClosedChannelView> {
+    let (channels, ambient) = (Arc::clone(channels), ambient.clone());
+    Arc::new(move || {
+        let (now, monotonic) = (ambient.now(), ambient.monotonic());
+        channels.each().filter_map(|channel| ClosedChannelView::of(channel, now, monotonic)).collect()
+    })
+}
+
+/// Lets the next message try a channel that is closed.
+#[must_use]
+pub fn reopening(channels: &Arc<Channels>, ambient: &Ambient) -> Reopen {
+    let (channels, ambient) = (Arc::clone(channels), ambient.clone());
+    Arc::new(move |name| channels.find(name).is_some_and(|channel| channel.gate().reopen(ambient.monotonic())))
+}
+
+/// How the schedule does: the store knows, as another replica may follow it.
+#[must_use]
+pub fn of_schedule<Q: Kept>(queue: &Q, schedule: Option<&Schedule>, ambient: &Ambient) -> ReportPoll {
+    let (queue, schedule, ambient) = (queue.clone(), schedule.cloned(), ambient.clone());
+    Arc::new(move || {
+        let (queue, schedule, now) = (queue.clone(), schedule.clone(), ambient.now());
+        Box::pin(async move { Standing::recall(&queue, schedule.as_ref(), now).await.into() })
+    })
+}
+
+/// What is wrong between replicas that share the queue: none of them does what one does alone, or they differ, in words.
+#[must_use]
+pub fn between_replicas(
+    holding: &Holding,
+    differ: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ambient: &Ambient,
+) -> Report<String> {
+    let (holding, ambient) = (holding.clone(), ambient.clone());
+    Arc::new(move || {
+        let nobody = holding.nobody_since(ambient.now()).map(|since| {
+            format!(
+                "no replica holds the Lease since {}: nobody follows the schedule or tells of dead letters, and messages that tell \
+                 no failure go out half a minute later",
+                rfc3339(since)
+            )
+        });
+        nobody.into_iter().chain(differ()).collect()
+    })
+}

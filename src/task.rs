@@ -1,0 +1,120 @@
+//! The tasks of the process, each by its name: stages make them, and `app` has them run.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::task::{JoinError, JoinSet};
+
+/// What runs for as long as the process does, by a name that stands in the error when it does not.
+pub struct Task {
+    name: &'static str,
+    run: BoxFuture<'static, anyhow::Result<()>>,
+}
+
+impl Task {
+    /// One that can't fail.
+    #[must_use]
+    pub fn new(name: &'static str, run: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self::fallible(name, async move {
+            run.await;
+            Ok(())
+        })
+    }
+
+    /// One whose error ends the process.
+    #[must_use]
+    pub fn fallible(name: &'static str, run: impl Future<Output = anyhow::Result<()>> + Send + 'static) -> Self {
+        Self { name, run: Box::pin(run) }
+    }
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Task").field(&self.name).finish()
+    }
+}
+
+/// All that run.
+#[derive(Debug, Default)]
+pub struct Tasks(JoinSet<(&'static str, anyhow::Result<()>)>);
+
+/// A task that ended before the process was told to.
+#[derive(Debug)]
+pub struct Ended(Result<(&'static str, anyhow::Result<()>), JoinError>);
+
+impl Tasks {
+    /// Has one more run.
+    pub fn add(&mut self, task: Task) {
+        let Task { name, run } = task;
+        self.0.spawn(async move { (name, run.await) });
+    }
+
+    /// Has more run.
+    pub fn add_all(&mut self, tasks: impl IntoIterator<Item = Task>) {
+        for task in tasks {
+            self.add(task);
+        }
+    }
+
+    /// Waits until the process is told to end, which gives the name of the signal, or a task has ended by itself, which is given.
+    ///
+    /// # Errors
+    /// When signals can't be listened for.
+    pub async fn until_told(
+        &mut self,
+        told: impl Future<Output = io::Result<&'static str>>,
+    ) -> anyhow::Result<Option<Ended>> {
+        tokio::select! {
+            signal = told => {
+                tracing::info!(signal = signal?, "image-watcher is told to end");
+                Ok(None)
+            }
+            ended = self.0.join_next() => Ok(ended.map(Ended)),
+        }
+    }
+
+    /// Waits until all have ended; whether they did in time.
+    pub async fn have_ended(&mut self, within: Duration) -> bool {
+        tokio::time::timeout(within, async { while self.0.join_next().await.is_some() {} }).await.is_ok()
+    }
+}
+
+impl Ended {
+    /// Why the process can't go on.
+    #[must_use]
+    pub fn into_error(self) -> anyhow::Error {
+        match self.0 {
+            Ok((name, Ok(()))) => anyhow::anyhow!("the task «{name}» ended before the process did"),
+            Ok((name, Err(error))) => error.context(format!("the task «{name}» failed")),
+            Err(error) => anyhow::Error::new(error).context("a task ended by a panic"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_ends_by_itself_ends_the_process_by_its_name() {
+        let mut tasks = Tasks::default();
+        tasks.add(Task::new("waits", std::future::pending()));
+        tasks.add(Task::fallible("fails", async { anyhow::bail!("no space") }));
+        let ended = tasks.until_told(std::future::pending()).await.unwrap().unwrap();
+        assert_eq!(format!("{:#}", ended.into_error()), "the task «fails» failed: no space");
+        tasks.add(Task::new("ends", async {}));
+        let ended = tasks.until_told(std::future::pending()).await.unwrap().unwrap();
+        assert_eq!(ended.into_error().to_string(), "the task «ends» ended before the process did");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_does_not_end_in_time_is_not_waited_for() {
+        let mut tasks = Tasks::default();
+        tasks.add(Task::new("ends", async {}));
+        assert!(tasks.have_ended(Duration::from_secs(20)).await);
+        tasks.add(Task::new("waits", std::future::pending()));
+        assert!(!tasks.have_ended(Duration::from_secs(20)).await);
+    }
+}
