@@ -72,6 +72,8 @@ const DECISIONS: u32 = 2 * 1024 * 1024;
 const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 /// The drain takes at most this.
 const DRAIN: Duration = Duration::from_secs(20);
+/// Closing the file of the queue after it takes at most this.
+const CLOSED: Duration = Duration::from_secs(5);
 /// One of several replicas goes on for so long after it was told to end, and says that it is not ready: who sends something
 /// learns only then that it has to go elsewhere.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -140,6 +142,7 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     let ground = Ground::open(config, queue, ambient, stop).await?;
     // The API server lists while the rest is set up.
     ground.watches(&mut tasks);
+    let closed = ground.queue.when_closed();
     let (moved, mut ends) = (ground.queue.until_moved(), ground.stop.clone());
     tasks.add(Task::fallible("queue", async move {
         tokio::select! {
@@ -183,6 +186,12 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     match early {
         Some(ended) => Err(ended.into_error()),
         None if has_drained => {
+            // Whoever copies the file of the queue now has all of it.
+            if tokio::time::timeout(CLOSED, closed).await.is_err() {
+                tracing::warn!(
+                    "the file of the queue could not be closed in time: `queue.db-wal` belongs to `queue.db`"
+                );
+            }
             tracing::info!("image-watcher has drained and ends");
             Ok(())
         }

@@ -4,6 +4,7 @@
 //! stores differ in what the writer does with it alone, so all that stands above is there once.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -47,6 +48,8 @@ pub struct StoreHandle {
     replicas: Replicas,
     /// What tells the store from others of the same name.
     identity: Option<String>,
+    /// Open for as long as the writer has a file of this machine open.
+    file: Option<watch::Receiver<()>>,
     /// Where it is told that the queue was moved while it was in use.
     moved: Arc<watch::Sender<Option<String>>>,
 }
@@ -108,6 +111,7 @@ impl StoreHandle {
             pings: None,
             replicas: Replicas::default(),
             identity: None,
+            file: None,
             moved: Arc::new(watch::Sender::new(None)),
         }
     }
@@ -125,6 +129,22 @@ impl StoreHandle {
     /// The same, where something tells the store from others of the same name.
     pub(super) fn known_as(self, identity: Option<String>) -> Self {
         Self { identity, ..self }
+    }
+
+    /// The same, whose writer drops the other end of this when it has closed its file.
+    pub(super) fn closing(self, file: watch::Receiver<()>) -> Self {
+        Self { file: Some(file), ..self }
+    }
+
+    /// Waits until the writer has closed its file, after every handle is dropped: what is waited with is none. All is in the one
+    /// file then, and nothing beside it. A store that has no file here is not waited for.
+    pub fn when_closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let file = self.file.clone();
+        async move {
+            if let Some(mut file) = file {
+                while file.changed().await.is_ok() {}
+            }
+        }
     }
 
     /// What tells the store from others of the same name, for as long as it stands; nothing for a file, which its folder tells.

@@ -25,7 +25,7 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::handle::{Known, MOST_WAITING, StoreHandle, Wakers};
 use super::noted::Noted;
@@ -52,11 +52,17 @@ impl StoreHandle {
         let disk = store.disk()?;
         let writer = Writer::new(store, waiting, (wakers.clone(), Arc::clone(&given_up)), (disk, lock))
             .map_err(|source| OpenError::of_folder(folder, source))?;
+        let (open, file) = watch::channel(());
+        let run = move || {
+            writer.run();
+            drop(open);
+        };
         std::thread::Builder::new()
             .name("queue-writer".into())
-            .spawn(move || writer.run())
+            .spawn(run)
             .map_err(|source| OpenError::of_folder(folder, source))?;
-        Ok(Self::new(commands, Some(Known { looks, announced: Noted::default() }), wakers, given_up))
+        let known = Known { looks, announced: Noted::default() };
+        Ok(Self::new(commands, Some(known), wakers, given_up).closing(file))
     }
 }
 

@@ -131,3 +131,19 @@ fn no_query_of_the_running_queue_reads_all_rows() {
         assert!(steps.iter().all(is_bounded), "{query}: {steps:?}");
     }
 }
+
+#[tokio::test]
+async fn a_queue_that_is_closed_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    queue.put(vec![look("a", ambient().now())]).await.unwrap();
+    assert!(folder.path().join("queue.db-wal").exists(), "it is written beside the file");
+    let closed = queue.when_closed();
+    drop(queue);
+    tokio::time::timeout(Duration::from_secs(10), closed).await.unwrap();
+    assert!(!folder.path().join("queue.db-wal").exists());
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(folder.path().join("queue.db"), copy.path().join("queue.db")).unwrap();
+    let copy = SqliteQueue::open(copy.path(), &ambient()).unwrap();
+    assert_eq!(lease_all(&copy, &Topic::Look).await.len(), 1);
+}
