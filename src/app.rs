@@ -19,7 +19,6 @@ use actix_service::IntoServiceFactory as _;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::Sender;
 
 use crate::access::{self, Access, Identity};
@@ -47,7 +46,7 @@ use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channel
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::NotInUse;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Leased, MOST_NAMESPACES, NoQueue, Replicas, Sharing, Slots, StoreHandle, Topic, Urgency};
+use crate::queue::{Claim, Leased, MOST_NAMESPACES, NewsKind, NoQueue, Replicas, Sharing, Slots, StoreHandle, Topic, Urgency};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::sightings::{expect_the_newest, keep_noting};
 use crate::reconcile::{Asked, Parts, Reconciler};
@@ -604,26 +603,12 @@ impl App {
             return Vec::new();
         }
         let (waking, hearing, stop) = (self.reconciler.clone(), self.reconciler.clone(), self.stop.clone());
-        let (registry, heard) = (Arc::clone(&self.registry), self.queue.replicas().hear());
-        let (until, ends, mut stop) = (stop.clone(), stop.clone(), stop);
-        let registries = async move {
-            let Some(mut heard) = heard else { return stop.raised().await };
-            loop {
-                tokio::select! {
-                    () = stop.raised() => return,
-                    text = heard.recv() => match text {
-                        Ok(text) => registry.hears(&text),
-                        // The others say it again when they are asked again.
-                        Err(RecvError::Lagged(_)) => {}
-                        Err(RecvError::Closed) => return stop.raised().await,
-                    }
-                }
-            }
-        };
+        let (registry, heard) = (Arc::clone(&self.registry), self.queue.replicas().hear(NewsKind::Wait));
+        let (until, ends) = (stop.clone(), stop.clone());
         vec![
             Task::new("waking", async move { waking.keep_waking(until).await }),
             Task::new("told", async move { hearing.keep_hearing(ends).await }),
-            Task::new("registries told", registries),
+            Task::new("registries told", async move { registry.keep_hearing(heard, stop).await }),
         ]
     }
 
@@ -762,13 +747,14 @@ async fn client(config: &Config) -> anyhow::Result<(kube::Client, String)> {
 
 /// How the registry client knows other replicas, and tells them.
 fn beside(replicas: Replicas, metrics: Metrics) -> Beside {
-    let of = replicas.clone();
-    let tell = move |text| {
+    let (of, told) = (replicas.clone(), metrics.clone());
+    let tell = move |news: String| {
         if of.are_possible() {
-            metrics.replica_news(of.tell(text).as_str(), 1);
+            told.replica_news(of.tell(NewsKind::Wait, &news).as_str(), 1);
         }
     };
-    Beside { number: Arc::new(move || replicas.number()), tell: Arc::new(tell) }
+    let lost = move |why, number| metrics.replica_news(why, number);
+    Beside { number: Arc::new(move || replicas.number()), tell: Arc::new(tell), lost: Arc::new(lost) }
 }
 
 /// One look, within its deadline.

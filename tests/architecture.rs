@@ -37,7 +37,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
     ("traces", &["domain", "outbound", "stop", "telemetry"]),
     ("jwt", &["ambient", "outbound", "telemetry"]),
     ("queue", &["ambient", "domain", "stop", "telemetry"]),
-    ("registry", &["ambient", "domain", "memory", "outbound", "telemetry"]),
+    ("registry", &["ambient", "domain", "memory", "outbound", "stop", "telemetry"]),
     ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "task", "telemetry", "term"]),
     ("assess", &["domain", "registry"]),
     (

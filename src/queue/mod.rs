@@ -59,7 +59,7 @@ pub use handle::StoreHandle;
 pub use kept::Kept;
 pub use letters::{Acted, Asked, Before, Letter, LetterState, Letters, Page};
 pub use opening::NoQueue;
-pub use replicas::{Replicas, Telling};
+pub use replicas::{NewsKind, Replicas, Telling};
 pub use schedule::{Claim, MOST_NAMESPACES, Slots};
 pub use sign_ins::{SignIn, SignIns};
 pub use trouble::{Failure, Trouble, Troubles};

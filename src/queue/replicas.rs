@@ -1,5 +1,8 @@
 //! What replicas tell one another of that is worth nothing later, as what a look came to. It is stored nowhere: who is away
 //! misses it, and learns the same by the next.
+//!
+//! A message is the word of its kind, a line's end, and JSON that whoever listens to that kind reads. So what cannot be read is
+//! never something that was meant for somebody else, and whoever listens counts it.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -20,8 +23,58 @@ pub struct Replicas(Option<Lines>);
 #[derive(Clone, Debug)]
 struct Lines {
     out: mpsc::Sender<String>,
-    heard: broadcast::Sender<Arc<str>>,
+    heard: Heard,
     alive: Alive,
+}
+
+/// What a message is about. Each listens to the kinds that it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewsKind {
+    /// What a look came to.
+    Look,
+    /// Which link keys a replica has.
+    Keys,
+    /// A registry asks to wait.
+    Wait,
+}
+
+impl NewsKind {
+    const ALL: [Self; 3] = [Self::Look, Self::Keys, Self::Wait];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Keys => "keys",
+            Self::Wait => "wait",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// What comes in, by its kind.
+#[derive(Clone, Debug)]
+struct Heard {
+    looks: broadcast::Sender<Arc<str>>,
+    keys: broadcast::Sender<Arc<str>>,
+    waits: broadcast::Sender<Arc<str>>,
+}
+
+impl Heard {
+    fn new() -> Self {
+        let line = || broadcast::channel(MOST_WAITING).0;
+        Self { looks: line(), keys: line(), waits: line() }
+    }
+
+    fn of(&self, kind: NewsKind) -> &broadcast::Sender<Arc<str>> {
+        match kind {
+            NewsKind::Look => &self.looks,
+            NewsKind::Keys => &self.keys,
+            NewsKind::Wait => &self.waits,
+        }
+    }
 }
 
 /// How many replicas live, this one among them.
@@ -62,13 +115,13 @@ impl Telling {
 #[derive(Debug)]
 pub(super) struct FarEnd {
     pub(super) telling: mpsc::Receiver<String>,
-    heard: broadcast::Sender<Arc<str>>,
+    heard: Heard,
 }
 
 impl Replicas {
     pub(super) fn connected() -> (Self, FarEnd, Alive) {
         let (out, telling) = mpsc::channel(MOST_WAITING);
-        let (heard, _) = broadcast::channel(MOST_WAITING);
+        let heard = Heard::new();
         let alive = Alive(Arc::new(AtomicU32::new(1)));
         let lines = Lines { out, heard: heard.clone(), alive: alive.clone() };
         (Self(Some(lines)), FarEnd { telling, heard }, alive)
@@ -87,10 +140,11 @@ impl Replicas {
         self.0.is_some()
     }
 
-    /// Tells them, as far as they listen, and waits for nobody.
+    /// Tells them something of a kind, as JSON, as far as they listen, and waits for nobody.
     #[must_use = "what is not told is to be counted"]
-    pub fn tell(&self, text: String) -> Telling {
+    pub fn tell(&self, kind: NewsKind, news: &str) -> Telling {
         let Some(lines) = &self.0 else { return Telling::Told };
+        let text = format!("{}\n{news}", kind.as_str());
         if text.len() > MOST_BYTES {
             return Telling::TooLong;
         }
@@ -101,18 +155,23 @@ impl Replicas {
         }
     }
 
-    /// What they tell from now on; nothing where there are none.
+    /// What they tell of a kind from now on, as JSON; nothing where there are none. Whoever listens counts what it can't read:
+    /// another version of this program may have written it.
     #[must_use]
-    pub fn hear(&self) -> Option<broadcast::Receiver<Arc<str>>> {
-        self.0.as_ref().map(|lines| lines.heard.subscribe())
+    pub fn hear(&self, kind: NewsKind) -> Option<broadcast::Receiver<Arc<str>>> {
+        self.0.as_ref().map(|lines| lines.heard.of(kind).subscribe())
     }
 }
 
 impl FarEnd {
-    /// Another replica told this.
+    /// Another replica told this. A kind that is not known here is one that a newer version has.
     pub(super) fn hears(&self, text: &str) {
-        // Nobody may listen yet.
-        let _ = self.heard.send(text.into());
+        if let Some((kind, news)) = text.split_once('\n')
+            && let Some(kind) = NewsKind::parse(kind)
+        {
+            // Nobody may listen yet.
+            let _ = self.heard.of(kind).send(news.into());
+        }
     }
 }
 
@@ -142,16 +201,33 @@ mod tests {
     #[test]
     fn what_is_not_told_is_said_to_whoever_tells() {
         let (replicas, _far, alive) = Replicas::connected();
-        assert_eq!(replicas.tell("x".repeat(MOST_BYTES + 1)), Telling::TooLong);
+        let tell = |news: &str| replicas.tell(NewsKind::Look, news);
+        assert_eq!(tell(&"x".repeat(MOST_BYTES)), Telling::TooLong);
         for _ in 0..MOST_WAITING {
-            assert_eq!(replicas.tell("x".into()), Telling::Told);
+            assert_eq!(tell("x"), Telling::Told);
         }
-        assert_eq!(replicas.tell("x".into()), Telling::TooMuch);
-        assert_eq!(Replicas::default().tell("x".into()), Telling::Told, "there is nobody");
+        assert_eq!(tell("x"), Telling::TooMuch);
+        assert_eq!(Replicas::default().tell(NewsKind::Look, "x"), Telling::Told, "there is nobody");
         assert_eq!((replicas.number().get(), Replicas::default().number().get()), (1, 1));
         alive.are(3);
         assert_eq!(replicas.number().get(), 3);
         alive.are(0);
         assert_eq!(replicas.number().get(), 1, "this one");
+    }
+
+    #[test]
+    fn each_listens_to_its_own_kind() {
+        let (replicas, far, _) = Replicas::connected();
+        let mut heard = NewsKind::ALL.map(|kind| replicas.hear(kind).expect("there may be others"));
+        for kind in NewsKind::ALL {
+            assert_eq!(NewsKind::parse(kind.as_str()), Some(kind));
+            far.hears(&format!("{}\nof {kind:?}\nalone", kind.as_str()));
+        }
+        far.hears("newer\n{}");
+        far.hears("{}");
+        for (kind, heard) in NewsKind::ALL.into_iter().zip(&mut heard) {
+            assert_eq!(heard.try_recv().as_deref(), Ok(&*format!("of {kind:?}\nalone")));
+            assert!(heard.try_recv().is_err(), "{kind:?}");
+        }
     }
 }

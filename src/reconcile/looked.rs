@@ -14,6 +14,7 @@ use super::{Reconciler, Target};
 use crate::domain::settings::Fingerprint;
 use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::Workload;
+use crate::queue::NewsKind;
 
 /// The most containers whose last look is remembered.
 const MOST: usize = 50_000;
@@ -78,6 +79,11 @@ impl Looked {
     fn all(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Takes over what a look came to, here or at another replica.
+    pub(super) fn put(&self, told: Told) {
+        self.all().put(told);
+    }
 }
 
 impl All {
@@ -137,8 +143,8 @@ impl<Q, R, C> Reconciler<Q, R, C> {
     /// A look at the group of one.
     pub(super) fn looked_at_group(&self, (uid, container): (&str, &str), look: LastLook) {
         let told = Told { place: (uid.into(), container.into()), by: By::Group, look };
-        self.1.looked.all().put(told.clone());
-        self.tell_replicas(&told);
+        self.1.looked.put(told.clone());
+        self.tell_replicas(NewsKind::Look, &told);
     }
 
     fn ended(&self, target: &Target, by: fn(At) -> By, end: End) {
@@ -150,21 +156,7 @@ impl<Q, R, C> Reconciler<Q, R, C> {
             all.put(told.clone());
             told
         };
-        self.tell_replicas(&told);
-    }
-
-    /// Tells the others something, as far as they listen.
-    pub(super) fn tell_replicas(&self, news: &impl Serialize) {
-        if self.0.replicas.are_possible()
-            && let Ok(text) = serde_json::to_string(news)
-        {
-            self.0.metrics.replica_news(self.0.replicas.tell(text).as_str(), 1);
-        }
-    }
-
-    /// Takes over what a look of another replica came to.
-    pub(super) fn looked_elsewhere(&self, told: Told) {
-        self.1.looked.all().put(told);
+        self.tell_replicas(NewsKind::Look, &told);
     }
 
     /// What the last look at a container came to, since the start: of a member what its group came to, when its own registry was

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Reconciler;
-use super::looked::Told;
+use crate::queue::NewsKind;
 use crate::stop::Stop;
 
 /// Which keys a replica has is said this often.
@@ -21,17 +22,11 @@ const TOLD: Duration = Duration::from_secs(1200);
 /// The most keys of others that are remembered.
 const MOST_KEYS: usize = 256;
 
-/// What one tells the others.
+/// The names of the link keys that a replica has.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub(super) enum News {
-    /// What a look came to.
-    Look(Box<Told>),
-    /// The names of the link keys that it has.
-    Keys {
-        /// As records have them.
-        keys: Vec<String>,
-    },
+pub(super) struct Keys {
+    /// As records have them.
+    keys: Vec<String>,
 }
 
 /// What is known of others. Time is the monotonic clock's.
@@ -95,29 +90,54 @@ impl<Q, R, C> Reconciler<Q, R, C> {
         is_now.then(|| words.to_owned())
     }
 
+    /// Tells the others something, as far as they listen.
+    pub(super) fn tell_replicas(&self, kind: NewsKind, news: &impl Serialize) {
+        if self.0.replicas.are_possible()
+            && let Ok(news) = serde_json::to_string(news)
+        {
+            self.0.metrics.replica_news(self.0.replicas.tell(kind, &news).as_str(), 1);
+        }
+    }
+
+    /// Tells them which link keys this one has.
+    pub(super) fn tell_keys(&self) {
+        let keys = self.0.keys.names().map(str::to_owned).collect();
+        self.tell_replicas(NewsKind::Keys, &Keys { keys });
+    }
+
     /// Tells the others which link keys this one has, and takes over what they tell, until the process is to end.
     pub async fn keep_hearing(&self, mut stop: Stop) {
-        let Some(mut heard) = self.0.replicas.hear() else { return stop.raised().await };
+        let replicas = &self.0.replicas;
+        let (Some(mut looks), Some(mut keys)) = (replicas.hear(NewsKind::Look), replicas.hear(NewsKind::Keys)) else {
+            return stop.raised().await;
+        };
         self.1.others.known().since = Some(self.0.ambient.monotonic());
         let mut each = tokio::time::interval(EACH);
         loop {
-            let text = tokio::select! {
+            let heard = tokio::select! {
                 () = stop.raised() => return,
                 _ = each.tick() => {
-                    let keys = self.0.keys.names().map(str::to_owned).collect();
-                    self.tell_replicas(&News::Keys { keys });
+                    self.tell_keys();
                     continue;
                 }
-                text = heard.recv() => text,
+                news = looks.recv() => news.map(|news| self.read_news(&news, |told| self.1.looked.put(told))),
+                news = keys.recv() => news.map(|news| self.read_news(&news, |Keys { keys }| {
+                    self.1.others.known().have(keys, self.0.ambient.monotonic());
+                })),
             };
-            match text.map(|text| serde_json::from_str(&text)) {
-                Ok(Ok(News::Look(told))) => self.looked_elsewhere(*told),
-                Ok(Ok(News::Keys { keys })) => self.1.others.known().have(keys, self.0.ambient.monotonic()),
-                // What another version tells, or what is told to others here.
-                Ok(Err(_)) => {}
+            match heard {
+                Ok(()) => {}
                 Err(RecvError::Lagged(missed)) => self.0.metrics.replica_news("missed", missed),
                 Err(RecvError::Closed) => return stop.raised().await,
             }
+        }
+    }
+
+    /// Takes over what another told. What another version wrote may not be readable here.
+    fn read_news<N: DeserializeOwned>(&self, news: &str, take: impl FnOnce(N)) {
+        match serde_json::from_str(news) {
+            Ok(news) => take(news),
+            Err(_) => self.0.metrics.replica_news("unreadable", 1),
         }
     }
 }
@@ -138,12 +158,5 @@ mod tests {
         assert!(!known.may_have("a", at(35)));
         known.have((0..1000).map(|n| n.to_string()).collect(), at(40));
         assert_eq!(known.keys.len(), MOST_KEYS);
-    }
-
-    #[test]
-    fn what_is_told_is_told_apart() {
-        let keys = serde_json::to_string(&News::Keys { keys: vec!["a".into()] }).unwrap();
-        assert!(matches!(serde_json::from_str(&keys), Ok(News::Keys { .. })), "{keys}");
-        assert!(serde_json::from_str::<News>(r#"{"asksToWait":{}}"#).is_err());
     }
 }

@@ -4,25 +4,24 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-
-/// The longest name of a host, and of a credential's scope, that is taken from another, bytes.
-const LONGEST: usize = 1024;
 
 /// How other replicas are known, and told.
 #[derive(Clone)]
 pub struct Beside {
     /// How many replicas live, this one among them.
     pub number: Arc<dyn Fn() -> NonZeroU32 + Send + Sync>,
-    /// Tells the others; what it is given goes to [`super::HttpRegistry::hears`] there.
+    /// Tells the others; what it is given comes to [`super::HttpRegistry::keep_hearing`] there.
     pub tell: Arc<dyn Fn(String) + Send + Sync>,
+    /// Counts what others told and was lost: a word for why, and how many.
+    pub lost: Arc<dyn Fn(&'static str, u64) + Send + Sync>,
 }
 
 impl Default for Beside {
     /// Nobody.
     fn default() -> Self {
-        Self { number: Arc::new(|| NonZeroU32::MIN), tell: Arc::new(drop) }
+        Self { number: Arc::new(|| NonZeroU32::MIN), tell: Arc::new(drop), lost: Arc::new(|_, _| {}) }
     }
 }
 
@@ -41,32 +40,20 @@ impl Beside {
     /// Tells that a host asks whoever has this credential to wait until then.
     pub(super) fn tell_of_wait(&self, host: &str, scope: &str, until: DateTime<Utc>, now: DateTime<Utc>) {
         let seconds = u32::try_from((until - now).num_seconds()).unwrap_or_default();
-        let news = News::AsksToWait { host: host.to_owned(), scope: scope.to_owned(), seconds };
+        let news = AsksToWait { host: host.to_owned(), scope: scope.to_owned(), seconds };
         if let Ok(text) = serde_json::to_string(&news) {
             (self.tell)(text);
         }
     }
 }
 
-/// What replicas tell one another of registries. Spans and no moments, as their clocks may be apart.
+/// A registry asks to wait, as replicas tell one another. A span and no moment, as their clocks may be apart.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum News {
-    /// A registry asks to wait.
-    AsksToWait {
-        /// Which.
-        host: String,
-        /// Whom: tells credentials apart, and is none.
-        scope: String,
-        /// For so long.
-        seconds: u32,
-    },
-}
-
-/// Whom another replica says to be asked to wait: the host, the scope of the credential, and until when. Anything else that it
-/// tells is nothing here.
-pub(super) fn asked_to_wait(text: &str, now: DateTime<Utc>) -> Option<(String, String, DateTime<Utc>)> {
-    let News::AsksToWait { host, scope, seconds } = serde_json::from_str(text).ok()?;
-    let is_short = host.len() <= LONGEST && scope.len() <= LONGEST;
-    is_short.then(|| (host, scope, now + TimeDelta::seconds(seconds.into())))
+pub(super) struct AsksToWait {
+    /// Which.
+    pub(super) host: String,
+    /// Whom: tells credentials apart, and is none.
+    pub(super) scope: String,
+    /// For so long.
+    pub(super) seconds: u32,
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::RegistryError;
 use super::admitted::Admitted;
-use super::beside::{Beside, asked_to_wait};
+use super::beside::Beside;
 use super::budget::Budgets;
 use super::host::RegistryHost;
 use super::hosts::Hosts;
@@ -164,14 +164,6 @@ impl HttpRegistry {
     pub fn beside(mut self, others: Beside) -> Self {
         self.wire.beside = others;
         self
-    }
-
-    /// Takes over what another replica tells of registries; anything else is passed over.
-    pub fn hears(&self, text: &str) {
-        let now = self.ambient.now();
-        if let Some((host, scope, until)) = asked_to_wait(text, now) {
-            self.budgets.wait_as_others((&host, &scope), until, now);
-        }
     }
 
     /// Where its registry is asked.

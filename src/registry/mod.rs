@@ -16,6 +16,7 @@ mod challenge;
 mod client;
 mod contents;
 mod credential;
+mod hearing;
 mod host;
 mod hosts;
 mod image;

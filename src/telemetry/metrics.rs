@@ -268,7 +268,7 @@ impl Metrics {
         for result in ["exported", "dropped"] {
             self.spans(result, 0);
         }
-        for result in ["told", "too_long", "too_much", "missed"] {
+        for result in ["told", "too_long", "too_much", "missed", "unreadable"] {
             self.replica_news(result, 0);
         }
     }
@@ -397,7 +397,7 @@ impl Metrics {
         self.trace_spans.get_or_create(&of).inc_by(u64::try_from(spans).unwrap_or(u64::MAX));
     }
 
-    /// Counts what replicas tell one another: told, or lost and why.
+    /// Counts what replicas tell one another: told, or lost, missed or not read, and why.
     pub fn replica_news(&self, result: &'static str, number: u64) {
         self.replica_news.get_or_create(&One { result: result.to_owned() }).inc_by(number);
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::view::CameTo;
+use crate::queue::NewsKind;
 use crate::queue::replicas::pair;
 use crate::stop::Stop;
 
@@ -71,7 +72,7 @@ async fn a_record_whose_key_another_replica_has_is_left_to_it_and_asked_anew_whe
         // Both listen for as long as it takes to know who there is.
         tokio::task::yield_now().await;
         stage.clock.step(TimeDelta::seconds(20));
-        other.tell_replicas(&others::News::Keys { keys: other.0.keys.names().map(str::to_owned).collect() });
+        other.tell_keys();
         other.look(&repository, "").await;
         assert_eq!(asked(), 1);
         let record = stage.workload().annotation("record").map(str::to_owned);
@@ -96,6 +97,39 @@ async fn a_record_whose_key_another_replica_has_is_left_to_it_and_asked_anew_whe
     };
     tokio::select! {
         done = tokio::time::timeout(Duration::from_secs(20), goes) => done.expect("it ends"),
+        () = stage.reconciler.keep_hearing(stop) => panic!("it is not told to end"),
+        () = between => panic!("both are there"),
+    }
+}
+
+/// As while a version is rolled out that tells more, or less, of a look.
+#[tokio::test]
+async fn what_cannot_be_read_of_another_replica_is_counted() {
+    let (here, there, between) = pair();
+    let mut stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0"]);
+    let parts = Parts::clone(&stage.reconciler.0);
+    stage.reconciler = Reconciler::new(Parts { standing_still: Arc::default(), replicas: here, ..parts });
+    let unreadable = |number: u8| {
+        stage.metrics.text().contains(&format!("image_watcher_replica_news_total{{result=\"unreadable\"}} {number}\n"))
+    };
+    assert!(unreadable(0));
+    let (_raise, stop) = Stop::new();
+    let told = async {
+        // It listens before anything is told.
+        tokio::task::yield_now().await;
+        for (kind, news) in [
+            (NewsKind::Look, r#"{"place":["uid","web"],"by":"Group"}"#),
+            (NewsKind::Keys, r#"{"names":["a"]}"#),
+            (NewsKind::Wait, "of registries, which others read"),
+        ] {
+            assert_eq!(there.tell(kind, news).as_str(), "told");
+        }
+        while !unreadable(2) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        told = tokio::time::timeout(Duration::from_secs(20), told) => told.expect("both are counted, and not what is told to others here"),
         () = stage.reconciler.keep_hearing(stop) => panic!("it is not told to end"),
         () = between => panic!("both are there"),
     }

@@ -146,7 +146,7 @@ impl Metrics {
         registry.register("config_in_force", help, self.config_in_force.clone());
         let help = "Spans of traces, where they are exported; label: result, exported or dropped";
         registry.register("trace_spans", help, self.trace_spans.clone());
-        let help = "What this replica tells the others, where the queue is on NATS; label: result, told, too_long, too_much, or missed of what they tell";
+        let help = "What this replica tells the others, where the queue is on NATS; label: result, told, too_long, too_much, or missed and unreadable of what they tell";
         registry.register("replica_news", help, self.replica_news.clone());
     }
 }

@@ -1,7 +1,7 @@
 //! What replicas tell one another without storing it.
 
 use super::*;
-use crate::queue::Telling;
+use crate::queue::{NewsKind, Telling};
 
 #[tokio::test]
 async fn what_one_tells_all_others_of_the_same_buckets_hear_and_it_does_not() {
@@ -9,16 +9,16 @@ async fn what_one_tells_all_others_of_the_same_buckets_hear_and_it_does_not() {
     let open = async |buckets| StoreHandle::nats(settings(&server, buckets), &Ambient::system()).await.unwrap();
     let stores = [open("told").await, open("told").await, open("told").await, open("other").await];
     let [one, two, three, stranger] = stores.each_ref().map(StoreHandle::replicas);
-    let mut heard = [&one, &two, &three, &stranger].map(|it| it.hear().expect("there may be others"));
-    assert_eq!(one.tell("of one".into()), Telling::Told);
+    let mut heard = [&one, &two, &three, &stranger].map(|it| it.hear(NewsKind::Look).expect("there may be others"));
+    assert_eq!(one.tell(NewsKind::Look, "of one"), Telling::Told);
     for other in [1, 2] {
         assert_eq!(&*heard[other].recv().await.unwrap(), "of one");
     }
-    assert_eq!(two.tell("of\ntwo".into()), Telling::Told);
+    assert_eq!(two.tell(NewsKind::Look, "of\ntwo"), Telling::Told);
     assert_eq!(&*heard[0].recv().await.unwrap(), "of\ntwo", "what it told itself it has not heard");
-    assert_eq!(stranger.tell("of a stranger".into()), Telling::Told);
-    assert_eq!(three.tell("x".repeat(70 * 1024)), Telling::TooLong);
-    assert_eq!(three.tell("of three".into()), Telling::Told);
+    assert_eq!(stranger.tell(NewsKind::Look, "of a stranger"), Telling::Told);
+    assert_eq!(three.tell(NewsKind::Look, &"x".repeat(70 * 1024)), Telling::TooLong);
+    assert_eq!(three.tell(NewsKind::Look, "of three"), Telling::Told);
     assert_eq!(&*heard[0].recv().await.unwrap(), "of three", "neither what is too long nor what others tell");
     assert!(heard[3].try_recv().is_err());
     while one.number().get() < 3 {

@@ -1,0 +1,45 @@
+//! Takes over what other replicas are asked to wait for.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::beside::AsksToWait;
+use super::client::HttpRegistry;
+use crate::stop::Stop;
+
+/// The longest name of a host, and of a credential's scope, that is taken from another, bytes.
+const LONGEST: usize = 1024;
+
+impl HttpRegistry {
+    /// Takes over what other replicas are asked to wait for, until the process is to end. `heard` is what they tell of that;
+    /// nothing where there are no others.
+    pub async fn keep_hearing(&self, heard: Option<Receiver<Arc<str>>>, mut stop: Stop) {
+        let Some(mut heard) = heard else { return stop.raised().await };
+        loop {
+            let news = tokio::select! {
+                () = stop.raised() => return,
+                news = heard.recv() => news,
+            };
+            match news {
+                Ok(news) => self.hears(&news),
+                // The others say it again when they are asked again.
+                Err(RecvError::Lagged(missed)) => (self.wire.beside.lost)("missed", missed),
+                Err(RecvError::Closed) => return stop.raised().await,
+            }
+        }
+    }
+
+    /// Takes over what another replica is asked to wait for.
+    pub(super) fn hears(&self, news: &str) {
+        let Ok(AsksToWait { host, scope, seconds }) = serde_json::from_str(news) else {
+            return (self.wire.beside.lost)("unreadable", 1);
+        };
+        if host.len() <= LONGEST && scope.len() <= LONGEST {
+            let now = self.ambient.now();
+            self.budgets.wait_as_others((&host, &scope), now + TimeDelta::seconds(seconds.into()), now);
+        }
+    }
+}
