@@ -56,7 +56,7 @@ use crate::domain::trace::TraceParent;
 use crate::listener::paths::{KEEL, WEBHOOKS};
 use crate::listener::{Bodies, Body, Meter, Problem, unread};
 use crate::outbound;
-use crate::queue::{Announced, Announcements, NewJob, Placed, Queue};
+use crate::queue::{Announced, Announcements, NewJob, Placed, Queue, WHERE_THE_QUEUE_IS};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{Repeats, spans};
 
@@ -424,7 +424,7 @@ impl<Q: Queue + Announcements> Intake<Q> {
                 if let Some(suppressed) = self.unstored.line("", "slow", self.ambient.monotonic()) {
                     tracing::warn!(
                         suppressed,
-                        "the queue takes longer than the sender waits, and the delivery is answered 503: look at the disk of IMAGE_WATCHER_DATA, or at NATS where that keeps the queue"
+                        "the queue takes longer than the sender waits, and the delivery is answered 503: look at the disk of {WHERE_THE_QUEUE_IS}"
                     );
                 }
                 Err(Problem::later("the delivery could not be stored in time; send it again"))

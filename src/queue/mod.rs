@@ -381,6 +381,9 @@ impl Depth {
     }
 }
 
+/// Where an operator looks when the queue can't be used, whatever keeps it: behind «look at».
+pub const WHERE_THE_QUEUE_IS: &str = "the data folder (IMAGE_WATCHER_DATA), or at NATS where that keeps the queue";
+
 /// Why the queue did not take or give a job.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum QueueError {
@@ -409,7 +412,8 @@ pub enum QueueError {
     },
     /// The disk did not take it, or may have: the caller must treat it as not stored.
     #[error(
-        "the queue can't write to its store: look at the free space and the rights of the data folder, or at NATS where it stands there"
+        "the queue can't write to its store: look at the free space and the rights of {}",
+        WHERE_THE_QUEUE_IS
     )]
     Store(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The process is ending.

@@ -38,6 +38,14 @@ pub(super) async fn checks(config: &Config) -> Vec<Check> {
     checks
 }
 
+/// Where an operator looks when the queue can't be used: behind «look at».
+pub(super) fn where_it_is(queue: &QueueConfig) -> &'static str {
+    match queue {
+        QueueConfig::Sqlite => "the space of the data folder, and at its disk",
+        QueueConfig::Nats(_) => "the servers that IMAGE_WATCHER_QUEUE names, and at the space that JetStream has there",
+    }
+}
+
 /// Credentials that end soon. Where they have ended, that is why nothing is reached.
 fn of_credentials((credentials, at): (String, DateTime<Utc>), now: DateTime<Utc>) -> Option<Check> {
     let told = format!("they end at {at}");

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::own::Pod;
+use super::queue::where_it_is;
 use super::{Check, Result};
 use crate::api::Condition;
 use crate::config::Config;
@@ -227,7 +228,7 @@ pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Co
     }
     checks.push(match &condition.queue_error {
         Some(error) => {
-            let hint = "look at the space of the data folder, and at its disk";
+            let hint = format!("look at {}", where_it_is(&config.queue));
             Check::but("the queue", Result::Fail, error, hint)
         }
         None => Check::ok("the queue answers"),

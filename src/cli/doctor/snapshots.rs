@@ -167,6 +167,27 @@ async fn good() -> Report {
     ])
 }
 
+/// Where NATS keeps the queue there is no data folder to look at.
+#[test]
+fn a_queue_on_nats_that_gives_no_answer_is_looked_for_at_nats() {
+    let environment = [
+        ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
+        ("IMAGE_WATCHER_LINK_KEY", "a key of thirty-two bytes or more"),
+    ];
+    let config = config(&environment);
+    let mut service = well();
+    service.condition.queue_error = Some("the queue gives no answer in 2 s".into());
+    let stored = json!({"lastRefused": "2026-01-04T00:00:00Z", "lastRefusedAs": "overloaded"});
+    service.sources = vec![source("dockerhub", &stored)];
+    let mut told = webhooks::checks(&config, Some(&service));
+    told.extend(service::checks(&Ok(service), &config, &Pod::documented()));
+    let hints: Vec<_> = told.iter().filter(|check| check.result == Result::Fail).map(|check| &check.hint).collect();
+    assert_eq!(hints.len(), 2, "{told:?}");
+    for hint in hints {
+        assert!(hint.as_ref().is_some_and(|hint| hint.contains("JetStream") && !hint.contains("folder")), "{hint:?}");
+    }
+}
+
 fn bad() -> Report {
     let (config, bounds, service) = (whole(), Bounds::default(), badly());
     let error =

@@ -1,8 +1,10 @@
 //! Where the sources take deliveries, and what became of the last ones.
 
+use super::queue::where_it_is;
 use super::service::{Refusal, Service, Source};
 use super::{Check, Result};
 use crate::config::Config;
+use crate::config::queue::QueueConfig;
 
 /// After so many missed pushes a source is taken for dead.
 const DEAD_AFTER: u64 = 3;
@@ -23,11 +25,12 @@ pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
             hint,
         ));
     }
-    checks.extend(service.into_iter().flat_map(|service| &service.sources).map(source));
+    let sources = service.into_iter().flat_map(|service| &service.sources);
+    checks.extend(sources.map(|of| source(of, &config.queue)));
     checks
 }
 
-fn source(source: &Source) -> Check {
+fn source(source: &Source, queue: &QueueConfig) -> Check {
     let name = &source.name;
     let last = source.last_accepted.map_or("none".to_owned(), |at| at.format("%F %T UTC").to_string());
     if source.missed_in_a_row >= DEAD_AFTER {
@@ -42,7 +45,7 @@ fn source(source: &Source) -> Check {
             None => format!("nothing but refusals: {reason}"),
             Some(_) => format!("the last delivery was refused: {reason}; the last that was taken: {last}"),
         };
-        let (result, hint) = remedy(source);
+        let (result, hint) = remedy(source, queue);
         return Check::but(name, result, error, hint);
     }
     match source.last_accepted {
@@ -55,7 +58,7 @@ fn source(source: &Source) -> Check {
 
 /// What to do about a refusal. A stranger can have one written by sending rubbish, so that most are a warning; what is
 /// refused for a reason of ours had the right credential.
-fn remedy(source: &Source) -> (Result, String) {
+fn remedy(source: &Source, queue: &QueueConfig) -> (Result, String) {
     match source.last_refused_as.unwrap_or(Refusal::Unknown) {
         Refusal::BadSignature => (
             Result::Warn,
@@ -70,8 +73,8 @@ fn remedy(source: &Source) -> (Result, String) {
             (Result::Warn, "look at who sends so much, or raise the limits of this source in the file".into())
         }
         Refusal::Overloaded => {
-            let hint = "nothing is wrong at the registry, which sends it again: look at the space and speed of the data folder";
-            (Result::Fail, hint.into())
+            let hint = "nothing is wrong at the registry, which sends it again: look at";
+            (Result::Fail, format!("{hint} {}", where_it_is(queue)))
         }
         Refusal::Unknown => (Result::Warn, "look at the log, which says what was refused".into()),
     }
@@ -90,6 +93,7 @@ mod tests {
                 "lastRefusedAs": kind, "lastRefusal": "no secret matches",
             }))
             .unwrap(),
+            &QueueConfig::Sqlite,
         )
     }
 
