@@ -18,6 +18,9 @@ use crate::queue::NewsKind;
 
 /// The most containers whose last look is remembered.
 const MOST: usize = 50_000;
+/// So many of those that were looked at longest ago are forgotten where there are more: those of workloads that are gone are
+/// among them, as nothing looks at them any more.
+const FORGOTTEN_AT_ONCE: usize = MOST / 10;
 
 /// The uid of a workload and the name of a container.
 type Place = (Box<str>, Box<str>);
@@ -103,10 +106,10 @@ impl All {
         match by {
             By::Alone(at) => {
                 self.of_groups.remove(&place);
-                put(&mut self.own, place, (at, look));
+                put(&mut self.own, (place, (at, look)), |(_, look)| look.at);
             }
-            By::Member(at) => put(&mut self.own, place, (at, look)),
-            By::Group => put(&mut self.of_groups, place, look),
+            By::Member(at) => put(&mut self.own, (place, (at, look)), |(_, look)| look.at),
+            By::Group => put(&mut self.of_groups, (place, look), |look| look.at),
         }
     }
 }
@@ -122,9 +125,11 @@ fn image(workload: &Workload, container: &str) -> u64 {
     hash.finish()
 }
 
-fn put<L>(all: &mut HashMap<Place, L>, of: Place, look: L) {
+fn put<L>(all: &mut HashMap<Place, L>, (of, look): (Place, L), at: fn(&L) -> DateTime<Utc>) {
     if all.len() >= MOST && !all.contains_key(&of) {
-        all.clear();
+        let mut moments: Vec<_> = all.values().map(at).collect();
+        let until = *moments.select_nth_unstable(FORGOTTEN_AT_ONCE - 1).1;
+        all.retain(|_, look| at(look) > until);
     }
     all.insert(of, look);
 }
@@ -173,5 +178,28 @@ impl<Q, R, C> Reconciler<Q, R, C> {
             Some(LastLook { came_to: CameTo::Undecided(_), .. }) => own.cloned(),
             own => of_group.or_else(|| own.cloned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_too_much_is_remembered_what_was_looked_at_longest_ago_is_forgotten() {
+        let mut all = HashMap::new();
+        let place = |number: usize| -> Place { (number.to_string().into(), "web".into()) };
+        let mut look = |number: usize, second: usize| {
+            let at = DateTime::from_timestamp(i64::try_from(second).unwrap(), 0).unwrap();
+            put(&mut all, (place(number), LastLook::answered(at, CameTo::Nothing)), |look| look.at);
+            all.len()
+        };
+        for number in 0..MOST {
+            look(number, number);
+        }
+        assert_eq!(look(0, MOST), MOST, "it is known, and stays");
+        assert_eq!(look(MOST, MOST + 1), MOST - FORGOTTEN_AT_ONCE + 1);
+        let kept = [0, 1, FORGOTTEN_AT_ONCE, FORGOTTEN_AT_ONCE + 1, MOST].map(|number| all.contains_key(&place(number)));
+        assert_eq!(kept, [true, false, false, true, true]);
     }
 }
