@@ -310,7 +310,7 @@ impl Config {
 
     /// Says what workloads inherit, and which of them are watched, as far as it is configured.
     pub fn inherit(&self, defaults: &mut Defaults) {
-        (defaults.watched, defaults.rules) = (self.watched.clone(), self.rules.as_slice().into());
+        reload::inherit((&self.watched, &self.rules), defaults);
     }
 
     /// What settings of workloads are read under.
@@ -534,7 +534,7 @@ mod tests {
             ("IMAGE_WATCHER_NATS_REPLICAS", "5"),
         ];
         let known = nats(&user);
-        let queue::NatsLogin::User(name, password) = &known.login else { panic!("{:?}", known.login) };
+        let crate::queue::nats::Login::User { name, password } = &known.login else { panic!("{:?}", known.login) };
         assert_eq!(password.file.as_deref(), Some(std::path::Path::new("/secret")));
         let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         assert_eq!((name.as_str(), password.first.expose()), ("iw", secret));

@@ -2,7 +2,6 @@
 //! server vouches. What is neither is nobody's business here: proxies pass tokens of their own on.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::ambient::Ambient;
 use crate::cluster::ClusterError;
 use crate::config::auth::Token;
 use crate::domain::actor::ClusterUser;
+use crate::domain::hex;
 use crate::domain::secret::Secret;
 use crate::telemetry::{Repeats, chain};
 
@@ -41,10 +41,7 @@ pub type WhoseToken =
 #[must_use]
 pub fn new_token(random: [u8; 32]) -> (Secret, String) {
     let token = format!("{OURS}{}", URL_SAFE_NO_PAD.encode(random));
-    let hash = Sha256::digest(token.as_bytes()).iter().fold("sha256:".to_owned(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let hash = format!("sha256:{}", hex::encode(&Sha256::digest(token.as_bytes())));
     (Secret::new(token), hash)
 }
 

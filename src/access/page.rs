@@ -13,14 +13,15 @@ use sha2::{Digest as _, Sha256};
 use url::form_urlencoded::byte_serialize;
 
 use super::words::{Labels, Message, Title, language};
+use crate::domain::hex;
 
 const STYLE: &str = include_str!("../../templates/page/style.css");
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// The name of the style sheet, which changes with it.
 pub(super) static STYLE_SHEET: LazyLock<String> = LazyLock::new(|| {
-    let digest = Sha256::digest(STYLE.as_bytes());
-    let hash = digest.iter().take(8).fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
+    let mut hash = hex::encode(&Sha256::digest(STYLE.as_bytes()));
+    hash.truncate(16);
     format!("plain-{hash}.css")
 });
 const NAME: &str = "sign-in.html";

@@ -26,26 +26,13 @@ pub struct NatsConfig {
     /// Its servers, any of which will do; nothing in them is secret.
     pub servers: Vec<Url>,
     /// Who this is there.
-    pub login: NatsLogin,
+    pub login: Login,
     /// What is shown where TLS is spoken.
     pub certificate: Option<NatsCertificate>,
     /// `IMAGE_WATCHER_NATS_BUCKET`: what the names of the buckets begin with.
     pub buckets: String,
     /// `IMAGE_WATCHER_NATS_REPLICAS`: how many servers keep each entry.
     pub replicas: usize,
-}
-
-/// Who this is at NATS.
-#[derive(Clone, Debug)]
-pub enum NatsLogin {
-    /// Whoever may connect.
-    Nobody,
-    /// `IMAGE_WATCHER_NATS_USER`, and `IMAGE_WATCHER_NATS_PASSWORD`.
-    User(String, Renewable),
-    /// `IMAGE_WATCHER_NATS_NKEY`: a seed.
-    Nkey(Renewable),
-    /// `IMAGE_WATCHER_NATS_CREDENTIALS`: a JWT, and the seed of its nkey.
-    Credentials(Renewable),
 }
 
 /// `IMAGE_WATCHER_NATS_CERTIFICATE` and `IMAGE_WATCHER_NATS_KEY`.
@@ -70,12 +57,7 @@ impl QueueConfig {
         let tls = outbound()?.tls();
         Ok(Some(NatsSettings {
             servers: nats.servers.clone(),
-            login: match nats.login.clone() {
-                NatsLogin::Nobody => Login::Nobody,
-                NatsLogin::User(name, password) => Login::User { name, password },
-                NatsLogin::Nkey(seed) => Login::Nkey(seed),
-                NatsLogin::Credentials(credentials) => Login::Credentials(credentials),
-            },
+            login: nats.login.clone(),
             buckets: nats.buckets.clone(),
             replicas: nats.replicas,
             tls: match nats.certificate.clone() {
@@ -167,7 +149,7 @@ impl Reader<'_> {
     }
 
     /// One of three ways to say who this is.
-    fn nats_login(&mut self) -> NatsLogin {
+    fn nats_login(&mut self) -> Login {
         let ways = [(USER, PASSWORD), (NKEY, NKEY), (CREDENTIALS, CREDENTIALS)];
         let ways = ways.into_iter().filter(|(one, other)| self.is_set(one) || self.is_set(other));
         let named: Vec<&str> = ways.map(|(one, other)| if self.is_set(one) { one } else { other }).collect();
@@ -178,7 +160,7 @@ impl Reader<'_> {
                 first,
                 format!("is one way to say who this is, and {} another; keep one", others.join(" and ")),
             );
-            return NatsLogin::Nobody;
+            return Login::Nobody;
         }
         if let Some(nkey) = self.renewable_text(NKEY) {
             let wrong = match KeyPair::from_seed(nkey.first.expose()) {
@@ -189,16 +171,16 @@ impl Reader<'_> {
             if let Some(wrong) = wrong {
                 self.problem(NKEY, wrong);
             }
-            return NatsLogin::Nkey(nkey);
+            return Login::Nkey(nkey);
         }
         if let Some(credentials) = self.renewable_text(CREDENTIALS) {
             let read = nkeys::credentials(credentials.first.expose()).and_then(|(_, seed)| KeyPair::from_seed(seed));
             if let Err(error) = read {
                 self.problem(CREDENTIALS, error.to_string());
             }
-            return NatsLogin::Credentials(credentials);
+            return Login::Credentials(credentials);
         }
-        self.nats_user().map_or(NatsLogin::Nobody, |(name, password)| NatsLogin::User(name, password))
+        self.nats_user().map_or(Login::Nobody, |(name, password)| Login::User { name, password })
     }
 
     fn nats_user(&mut self) -> Option<(String, Renewable)> {

@@ -93,8 +93,12 @@ pub struct Taken {
 impl Taken {
     /// Says what workloads inherit now, and which of them are watched.
     pub fn inherit(&self, defaults: &mut Defaults) {
-        (defaults.watched, defaults.rules) = (self.watched.clone(), self.rules.as_slice().into());
+        inherit((&self.watched, &self.rules), defaults);
     }
+}
+
+pub(super) fn inherit((watched, rules): (&NamespaceFilter, &[Rule]), defaults: &mut Defaults) {
+    (defaults.watched, defaults.rules) = (watched.clone(), rules.into());
 }
 
 impl Reload {

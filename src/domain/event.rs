@@ -25,6 +25,15 @@ pub enum Job {
 }
 
 impl Job {
+    /// The repository of a look.
+    #[must_use]
+    pub fn repository(&self) -> Option<&Repository> {
+        match self {
+            Self::Look(repository) => Some(repository),
+            Self::Deliver(_) | Self::Gather(_) | Self::Press(_) => None,
+        }
+    }
+
     /// What it tells of workloads, to be changed.
     pub fn notices_mut(&mut self) -> &mut [Notice] {
         match self {

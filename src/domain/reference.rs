@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use super::hex;
+
 /// Why a text is not an image reference, or not a part of one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
@@ -208,13 +210,8 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
-        use std::fmt::Write as _;
 
-        let mut text = String::from("sha256:");
-        for byte in sha2::Sha256::digest(bytes) {
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text.into())
+        Self(format!("sha256:{}", hex::encode(&sha2::Sha256::digest(bytes))).into())
     }
 
     /// The digest's text.

@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use name::{Meaning, Setting, nearest_setting};
 pub use name::{is_state, keeps_value};
-pub use origin::{Origin, Said, everything_said, said, written};
+pub use origin::written;
 pub use parts::parts_of_one;
 pub use problem::{Problem, Problems, ValueError};
 use values::{Values, excerpt, known_channels, list, skipped_otherwise};
@@ -35,7 +35,7 @@ use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
 use super::votes::Quorum;
 use super::window::Windows;
-use super::workload::{MOST_CONTAINERS, Workload, first_eight};
+use super::workload::{MOST_CONTAINERS, Origin, Said, Workload, everything_said, first_eight, said};
 
 /// What the operator forces on every workload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! By which all that follows from one event is found again: in logs by an identifier, in traces by the span it follows from.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
+
+use super::hex;
 
 /// A span of a trace, as the W3C writes it in the header `traceparent`: what follows from it is part of its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,14 +61,14 @@ impl TraceParent {
     /// The trace in 32 hexadecimal digits, as logs and collectors show it.
     #[must_use]
     pub fn trace_id(&self) -> String {
-        hex(&self.trace)
+        hex::encode(&self.trace)
     }
 }
 
 impl fmt::Display for TraceParent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flags = if self.sampled { SAMPLED } else { 0 };
-        write!(f, "{VERSION}-{}-{}-{flags:02x}", hex(&self.trace), hex(&self.span))
+        write!(f, "{VERSION}-{}-{}-{flags:02x}", hex::encode(&self.trace), hex::encode(&self.span))
     }
 }
 
@@ -83,14 +85,6 @@ fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
         *byte = digit(digits.next()?)? << 4 | digit(digits.next()?)?;
     }
     digits.next().is_none().then_some(all)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // A text takes whatever is written to it.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// What a stored job is followed by.

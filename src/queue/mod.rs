@@ -44,6 +44,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::domain::event::Job;
@@ -213,8 +214,10 @@ impl Sharing {
 
 /// Whether somebody waits for a job.
 ///
-/// It only says who goes first, so it is not stored: what waits since before a start is prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// It only says who goes first. SQLite does not store it: what waits there since before a start is prompt. NATS does, as
+/// several replicas share what waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Urgency {
     /// Something stands broken until then, as with pods that never start: it waits for no other hint that may come.
     AtOnce,
@@ -411,10 +414,7 @@ pub enum QueueError {
         most: usize,
     },
     /// The disk did not take it, or may have: the caller must treat it as not stored.
-    #[error(
-        "the queue can't write to its store: look at the free space and the rights of {}",
-        WHERE_THE_QUEUE_IS
-    )]
+    #[error("the queue can't write to its store: look at the free space and the rights of {}", WHERE_THE_QUEUE_IS)]
     Store(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The process is ending.
     #[error("the queue is closed")]

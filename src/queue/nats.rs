@@ -46,8 +46,9 @@ use super::command::Command;
 use super::handle::{MOST_WAITING, StoreHandle, Wakers};
 use super::replicas::{Alive as Living, FarEnd, Replicas};
 use crate::ambient::Ambient;
+use crate::domain::hex;
 
-use bucket::{Bucket, CALL, Shape, Usage, hex};
+use bucket::{Bucket, CALL, Shape, Usage};
 use connection::{Elsewhere, connect};
 pub use error::NatsError;
 pub use examined::{Examined, ExaminedBucket, examine};
@@ -171,7 +172,7 @@ async fn open(
         log_what_survives(&settings);
         identity = tables.identity().await;
     }
-    let me = hex(&ambient.bytes::<8>());
+    let me = hex::encode(&ambient.bytes::<8>());
     let subject = format!("{}.alive", settings.buckets);
     let others = client.subscribe(subject.clone()).await.map_err(NatsError::refused("to be listened to"))?;
     let telling = Telling::open(&client, &settings.buckets, &me, far_end).await?;

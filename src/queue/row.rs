@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,6 +28,11 @@ pub(crate) enum RowError {
     /// Not what its topic says.
     #[error("the row's payload can't be read")]
     Payload(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A moment that is stored as Unix milliseconds.
+pub(super) fn moment(millis: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }
 
 /// What makes two jobs one: the repository, or the message's stable id.

@@ -199,7 +199,8 @@ mod tests {
         }
         assert_eq!(look(0, MOST), MOST, "it is known, and stays");
         assert_eq!(look(MOST, MOST + 1), MOST - FORGOTTEN_AT_ONCE + 1);
-        let kept = [0, 1, FORGOTTEN_AT_ONCE, FORGOTTEN_AT_ONCE + 1, MOST].map(|number| all.contains_key(&place(number)));
+        let kept =
+            [0, 1, FORGOTTEN_AT_ONCE, FORGOTTEN_AT_ONCE + 1, MOST].map(|number| all.contains_key(&place(number)));
         assert_eq!(kept, [true, false, false, true, true]);
     }
 }

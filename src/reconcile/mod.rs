@@ -217,7 +217,9 @@ pub enum StepError {
     #[error(transparent)]
     TooMuch(#[from] TooMuch),
     /// What was written last is not remembered, or can't be read.
-    #[error("what was written on the workload last can't be read in the queue's store, and what stands there is something else")]
+    #[error(
+        "what was written on the workload last can't be read in the queue's store, and what stands there is something else"
+    )]
     NotRemembered,
     /// An answer has to be known soon, and the registry took its time.
     #[error("the registry did not answer within {} s", .0.as_secs())]

@@ -19,6 +19,7 @@ use url::Url;
 
 use self::completion::Dialect;
 use crate::ambient::Ambient;
+use crate::domain::hex;
 use crate::domain::release::{Language, Summary};
 use crate::domain::secret::Secret;
 use crate::domain::written_url::{self, WrittenUrlError};
@@ -189,7 +190,7 @@ impl Summarizer {
             hash.update(u64::try_from(part.len()).unwrap_or_default().to_be_bytes());
             hash.update(part.as_bytes());
         }
-        format!("summary:{}", hex(hash.finalize().get(..16).unwrap_or_default()))
+        format!("summary:{}", hex::encode(hash.finalize().get(..16).unwrap_or_default()))
     }
 
     /// Summarises cleaned notes.
@@ -226,7 +227,7 @@ impl Summarizer {
     }
 
     async fn call(&self, input: &str, language: Language, dialect: Dialect) -> Result<Response, SummaryError> {
-        let fence = hex(&self.ambient.bytes::<12>());
+        let fence = hex::encode(&self.ambient.bytes::<12>());
         let body = completion::request(&self.model, input, language, dialect, &fence);
         let mut request = self.client.request(reqwest::Method::POST, self.model.endpoint.clone()).json(&body);
         if let Some(key) = &self.model.key {
@@ -260,14 +261,6 @@ impl Summarizer {
             budget.not_before = self.ambient.now() + TimeDelta::seconds(seconds);
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! OTLP as JSON: identifiers in hexadecimal digits, numbers of 64 bits as texts, enumerations as numbers.
 
-use std::fmt::Write as _;
-
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use serde_json::{Value, json};
+
+use crate::domain::hex;
 
 /// A request.
 pub(super) fn text(request: &ExportTraceServiceRequest) -> String {
@@ -37,8 +37,8 @@ fn of_scope(spans: &ScopeSpans) -> Value {
 
 fn span(span: &Span) -> Value {
     let mut object = json!({
-        "traceId": hex(&span.trace_id),
-        "spanId": hex(&span.span_id),
+        "traceId": hex::encode(&span.trace_id),
+        "spanId": hex::encode(&span.span_id),
         "name": span.name,
         "kind": span.kind,
         "flags": span.flags,
@@ -53,7 +53,7 @@ fn span(span: &Span) -> Value {
         "status": span.status.as_ref().map(|status| json!({ "code": status.code, "message": status.message })),
     });
     if let (Value::Object(object), false) = (&mut object, span.parent_span_id.is_empty()) {
-        object.insert("parentSpanId".to_owned(), hex(&span.parent_span_id).into());
+        object.insert("parentSpanId".to_owned(), hex::encode(&span.parent_span_id).into());
     }
     object
 }
@@ -64,7 +64,7 @@ fn event(event: &Event) -> Value {
 }
 
 fn link(link: &Link) -> Value {
-    json!({ "traceId": hex(&link.trace_id), "spanId": hex(&link.span_id), "flags": link.flags })
+    json!({ "traceId": hex::encode(&link.trace_id), "spanId": hex::encode(&link.span_id), "flags": link.flags })
 }
 
 fn attribute(attribute: &KeyValue) -> Value {
@@ -81,12 +81,4 @@ fn value(value: &AnyValue) -> Value {
         // None of our attributes is a list of pairs, bytes, or an index of a text.
         Some(Any::KvlistValue(_) | Any::BytesValue(_) | Any::StringValueStrindex(_)) | None => json!({}),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // A text takes whatever is written to it.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -1,6 +1,5 @@
 //! What the pages load: a style sheet, a script and an icon, embedded, and each under a name that changes with it.
 
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -8,6 +7,7 @@ use actix_web::web::Path;
 use actix_web::{HttpResponse, Responder};
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::hex;
 use crate::listener::Problem;
 
 /// How many hexadecimal digits of a file's hash are in its name.
@@ -22,10 +22,7 @@ struct Asset {
 
 impl Asset {
     fn new(stem: &str, extension: &str, kind: &'static str, text: &'static str) -> Self {
-        let mut hash = String::new();
-        for byte in Sha256::digest(text.as_bytes()) {
-            let _ = write!(hash, "{byte:02x}");
-        }
+        let mut hash = hex::encode(&Sha256::digest(text.as_bytes()));
         hash.truncate(DIGITS);
         Self { name: format!("{stem}-{hash}.{extension}"), kind, text }
     }

@@ -9,10 +9,10 @@ use crate::domain::policy::{Counts, Mode};
 use crate::domain::preflight::Flaw;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{AsksOnly, Held, Ledger, Record, Refused};
-use crate::domain::settings::{self, Bounds, Origin, Problems, Said, Settings};
+use crate::domain::settings::{self, Bounds, Problems, Settings};
 use crate::domain::tag::Level;
 use crate::domain::view::{Attention, Available, Cause, LastLook, Seen, Status, Unfinished};
-use crate::domain::workload::{Container, Workload};
+use crate::domain::workload::{Container, Origin, Said, Workload};
 
 /// One container.
 #[derive(Clone, Debug, Serialize)]

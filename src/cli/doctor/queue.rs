@@ -183,11 +183,11 @@ fn promise(nats: &NatsConfig) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::queue::NatsLogin;
+    use crate::queue::nats::Login;
 
     fn nats(replicas: usize) -> NatsConfig {
         let servers = vec!["nats://nats:4222".parse().unwrap()];
-        NatsConfig { servers, login: NatsLogin::Nobody, certificate: None, buckets: "prod".into(), replicas }
+        NatsConfig { servers, login: Login::Nobody, certificate: None, buckets: "prod".into(), replicas }
     }
 
     fn there(bytes: u64, differences: &str) -> ExaminedBucket {

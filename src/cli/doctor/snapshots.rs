@@ -170,10 +170,8 @@ async fn good() -> Report {
 /// Where NATS keeps the queue there is no data folder to look at.
 #[test]
 fn a_queue_on_nats_that_gives_no_answer_is_looked_for_at_nats() {
-    let environment = [
-        ("IMAGE_WATCHER_QUEUE", "nats://nats:4222"),
-        ("IMAGE_WATCHER_LINK_KEY", "a key of thirty-two bytes or more"),
-    ];
+    let environment =
+        [("IMAGE_WATCHER_QUEUE", "nats://nats:4222"), ("IMAGE_WATCHER_LINK_KEY", "a key of thirty-two bytes or more")];
     let config = config(&environment);
     let mut service = well();
     service.condition.queue_error = Some("the queue gives no answer in 2 s".into());

@@ -10,8 +10,8 @@ use crate::domain::policy::Track;
 use crate::domain::record::Record;
 use crate::domain::request::REQUEST;
 use crate::domain::rollout::Rollout;
-use crate::domain::settings::{self, is_state};
-use crate::domain::workload::{Container, Workload};
+use crate::domain::settings::is_state;
+use crate::domain::workload::{Container, Workload, said};
 
 /// What to look at because of a change: everything of a workload that is new or has other settings or images, of one whose
 /// record somebody else wrote to, and of one with an unfinished update whose rollout moved.
@@ -78,7 +78,7 @@ fn is_unfinished(workload: &Workload) -> bool {
 /// Whether a container's tag is to be followed by its digest, and no digest of it is written down anywhere: each push
 /// before the first look would go unnoticed.
 fn needs_baseline(workload: &Workload, container: &Container, record: &Record) -> bool {
-    let track = settings::said(workload, "track", &container.name);
+    let track = said(workload, "track", &container.name);
     let follows = track.is_some_and(|track| track.value.parse() == Ok(Track::Digest));
     let Some(image) = container.reference().filter(|_| follows) else { return false };
     let learnt = record.ledger(&container.name).and_then(|ledger| ledger.digest_of(&image));

@@ -18,6 +18,7 @@ use super::ledger::Ledger;
 use super::question::Stands;
 use super::{Record, packed};
 use crate::domain::approval::{ApprovalId, LinkKey, LinkKeys};
+use crate::domain::hex;
 use crate::domain::history::{History, Outcome};
 use crate::domain::kept::{MOST_OF_A_RECORD, is_cut};
 use crate::domain::settings::Fingerprint;
@@ -277,10 +278,7 @@ fn code(form: Form, key: &LinkKey, id: &WorkloadId, body: &str) -> Option<hmac::
 /// 32 hexadecimal digits that stand for a text.
 #[must_use]
 pub fn fingerprint(text: &str) -> String {
-    let hash = Sha256::digest(text.as_bytes());
-    hash.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-        use std::fmt::Write as _;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let mut digits = hex::encode(&Sha256::digest(text.as_bytes()));
+    digits.truncate(32);
+    digits
 }

@@ -3,7 +3,7 @@
 use super::Forced;
 use super::name::Setting;
 use crate::domain::workload::Workload;
-pub use crate::domain::workload::{Origin, Said, everything_said, said};
+use crate::domain::workload::{Origin, Said, said};
 
 /// What somebody wrote of how a container is updated, by the name of each setting: but for mode, strategy and group, which are told
 /// by themselves.

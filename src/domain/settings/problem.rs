@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::Origin;
 use crate::domain::group::GroupError;
 use crate::domain::policy::{CooldownError, Order, PatternError, UnknownWord};
 use crate::domain::release_url::ReleaseUrlError;
@@ -10,6 +9,7 @@ use crate::domain::remembered::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
 use crate::domain::votes::NoQuorum;
 use crate::domain::window::WindowError;
 use crate::domain::workload::MOST_CONTAINERS;
+use crate::domain::workload::Origin;
 
 /// One thing that is wrong with an annotation, which is named without its prefix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::name::{self, Meaning, Setting, nearest, nearest_setting};
-use super::{Bounds, Forced, Origin, Problem, Said, Settings, ValueError};
+use super::{Bounds, Forced, Problem, Settings, ValueError};
 use crate::domain::group::Membership;
 use crate::domain::policy::{
     self, Cooldown, KnownSince, Matching, Mode, Order, Pattern, Policy, Selection, Steps, Strategy, Track,
@@ -13,7 +13,7 @@ use crate::domain::release_url::ReleaseUrl;
 use crate::domain::remembered::is_cut;
 use crate::domain::votes::Quorum;
 use crate::domain::window::Windows;
-use crate::domain::workload::{Rank, Workload};
+use crate::domain::workload::{Origin, Rank, Said, Workload};
 
 /// What the annotations say for one container.
 #[derive(Default)]

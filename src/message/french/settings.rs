@@ -5,10 +5,10 @@ use crate::domain::group::{GroupError, LONGEST};
 use crate::domain::policy::{LONGEST_PATTERN, PatternError};
 use crate::domain::release_url::{self, ReleaseUrlError};
 use crate::domain::remembered::{MOST_OF_A_SETTING, MOST_OF_A_WORKLOAD};
-use crate::domain::settings::{Origin, Problem, Problems, ValueError};
+use crate::domain::settings::{Problem, Problems, ValueError};
 use crate::domain::votes;
 use crate::domain::window::{self, WindowError};
-use crate::domain::workload::MOST_CONTAINERS;
+use crate::domain::workload::{MOST_CONTAINERS, Origin};
 
 /// All of them, as many as are told in English.
 pub(super) fn problems(all: &Problems) -> String {

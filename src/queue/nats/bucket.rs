@@ -28,6 +28,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::NatsError;
 use crate::ambient::Ambient;
+use crate::domain::hex;
 
 pub(super) use following::{Following, Seen};
 pub(super) use setup::{config, differences};
@@ -294,7 +295,7 @@ impl Bucket {
     async fn try_to_commit(&self, writes: &[Write]) -> Result<u64, Refused> {
         self.is_there().map_err(Refused::Failed)?;
         let Some((last, others)) = writes.split_last() else { return Ok(0) };
-        let batch = (!others.is_empty()).then(|| hex(&self.ambient.bytes::<16>()));
+        let batch = (!others.is_empty()).then(|| hex::encode(&self.ambient.bytes::<16>()));
         let header = |write: &Write, sequence: usize| {
             let mut headers = headers(write);
             if let Some(batch) = &batch {
@@ -371,18 +372,9 @@ fn headers(write: &Write) -> HeaderMap {
     headers
 }
 
-/// Bytes as a key may have them.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// The key of what has this name, whatever characters that has.
 pub(super) fn hashed(name: &str) -> String {
     use sha2::{Digest as _, Sha256};
     let digest = Sha256::digest(name.as_bytes());
-    hex(digest.get(..16).unwrap_or_default())
+    hex::encode(digest.get(..16).unwrap_or_default())
 }

@@ -38,35 +38,6 @@ pub(super) struct Mark {
     pub(super) number: u64,
 }
 
-/// How urgent a stored job is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Haste {
-    AtOnce,
-    Prompt,
-    Routine,
-}
-
-impl From<Urgency> for Haste {
-    fn from(urgency: Urgency) -> Self {
-        match urgency {
-            Urgency::AtOnce => Self::AtOnce,
-            Urgency::Prompt => Self::Prompt,
-            Urgency::Routine => Self::Routine,
-        }
-    }
-}
-
-impl From<Haste> for Urgency {
-    fn from(haste: Haste) -> Self {
-        match haste {
-            Haste::AtOnce => Self::AtOnce,
-            Haste::Prompt => Self::Prompt,
-            Haste::Routine => Self::Routine,
-        }
-    }
-}
-
 /// A job as an entry of the bucket. Moments are Unix milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,7 +58,7 @@ pub(super) struct Row {
     pub(super) not_before: i64,
     pub(super) created: i64,
     pub(super) changed: i64,
-    pub(super) urgency: Haste,
+    pub(super) urgency: Urgency,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
     /// Whether somebody was told that it was given up.
@@ -104,7 +75,7 @@ pub(super) struct Row {
     /// A hint came that the holder may not have seen, this urgent: it waits again when the lease ends, whatever becomes
     /// of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) again: Option<Haste>,
+    pub(super) again: Option<Urgency>,
 }
 
 impl Row {
@@ -126,7 +97,7 @@ impl Row {
             not_before: at,
             created: now,
             changed: now,
-            urgency: new.urgency.into(),
+            urgency: new.urgency,
             error: None,
             told: false,
             first: 0,

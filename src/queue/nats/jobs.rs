@@ -12,15 +12,12 @@ mod upkeep;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use super::bucket::Write;
 use super::entry::{Row, State, topic_of};
 use super::error::{NatsError, failure};
 use super::rows::{Changed, Known, Rows};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
-use crate::domain::reference::Repository;
 use crate::queue::leases::Leases;
 use crate::queue::schedule::Waiter;
 use crate::queue::waiting::Recent;
@@ -115,9 +112,9 @@ impl Jobs {
         if row.state != State::Ready || !has_ended || row.held.as_ref().is_some_and(|mark| mark.by == self.me) {
             return;
         }
-        let urgency = row.urgency.into();
-        if let Some(repository) = row.job().ok().as_ref().and_then(look) {
-            self.looked.note(repository, urgency, self.wall());
+        let urgency = row.urgency;
+        if let Some(repository) = row.job().ok().as_ref().and_then(Job::repository) {
+            self.looked.note(repository.clone(), urgency, self.wall());
         }
     }
 
@@ -164,8 +161,8 @@ impl Jobs {
             return None;
         }
         let (due, born) = self.leases.times(row.not_before, row.created, row.changed);
-        let repository = row.job().ok().and_then(|job| look(&job));
-        Some((topic, Waiter { id, repository, due, born, losses: row.losses, urgency: row.urgency.into() }))
+        let repository = row.job().ok().as_ref().and_then(Job::repository).cloned();
+        Some((topic, Waiter { id, repository, due, born, losses: row.losses, urgency: row.urgency }))
     }
 
     fn shares_a_lane_with_a_held(&self, known: &Known) -> bool {
@@ -320,18 +317,6 @@ impl Jobs {
     pub(super) fn wall(&self) -> i64 {
         self.ambient.now().timestamp_millis()
     }
-}
-
-/// The repository of a look.
-fn look(job: &Job) -> Option<Repository> {
-    match job {
-        Job::Look(repository) => Some(repository.clone()),
-        Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => None,
-    }
-}
-
-pub(super) fn moment(millis: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }
 
 #[cfg(test)]

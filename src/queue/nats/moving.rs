@@ -6,12 +6,13 @@ use async_nats::Client;
 use futures_util::StreamExt as _;
 
 use super::NatsSettings;
-use super::bucket::{Bucket, hex};
+use super::bucket::Bucket;
 use super::connection::connect;
 use super::entry::{Row, State, VERSION};
 use super::error::NatsError;
 use super::jobs::Jobs;
 use crate::ambient::Ambient;
+use crate::domain::hex;
 use crate::queue::QueueError;
 use crate::queue::moving::{Exported, StoredJob, StoredState, Taken};
 
@@ -63,7 +64,7 @@ pub(super) async fn is_heard(client: &Client, buckets: &str, ambient: &Ambient) 
 
 /// Says there, once, that somebody lives who has no job; under which name.
 async fn said(client: &Client, subject: &str, ambient: &Ambient) -> String {
-    let me = hex(&ambient.bytes::<8>());
+    let me = hex::encode(&ambient.bytes::<8>());
     // Whether that was done is seen by what is heard.
     let _ = client.publish(subject.to_owned(), me.clone().into()).await;
     let _ = client.flush().await;
@@ -106,7 +107,7 @@ fn stored_job(row: &Row) -> StoredJob {
         not_before: row.not_before,
         created: row.created,
         changed: row.changed,
-        urgency: row.urgency.into(),
+        urgency: row.urgency,
         error: row.error.clone(),
         told: row.told,
     }
@@ -128,7 +129,7 @@ fn row(job: &StoredJob) -> Row {
         not_before: job.not_before,
         created: job.created,
         changed: job.changed,
-        urgency: job.urgency.into(),
+        urgency: job.urgency,
         error: job.error.clone(),
         told: job.told,
         first: 0,

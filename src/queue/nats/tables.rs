@@ -12,11 +12,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::bucket::{Bucket, Entry, Refused, Seen, Write, hashed, hex};
+use super::bucket::{Bucket, Entry, Refused, Seen, Write, hashed};
 use super::error::{NatsError, failure};
 use super::room::Room;
 use crate::ambient::Ambient;
 use crate::domain::fleet::Brake;
+use crate::domain::hex;
 use crate::domain::settings::Fingerprint;
 use crate::queue::command::{Command, Keeping, SignInCommand};
 use crate::queue::losses::REMEMBER_GONE;
@@ -342,7 +343,7 @@ impl Tables {
             return Err(NatsError::Scarce(self.state.name().to_owned()));
         }
         let SignIn { id, person, what, until } = sign_in;
-        let (id, lives) = (hex(&id), self.lives(until));
+        let (id, lives) = (hex::encode(&id), self.lives(until));
         let signed_in = SignedIn { what, until: until.timestamp_millis(), person: person.clone() };
         self.change(&Self::signed_in(&id), lives, |known: &mut SignedIn| {
             known.clone_from(&signed_in);
@@ -368,14 +369,14 @@ impl Tables {
     }
 
     async fn sign_in(&self, id: [u8; 32]) -> Result<Option<String>, NatsError> {
-        let key = Self::signed_in(&hex(&id));
+        let key = Self::signed_in(&hex::encode(&id));
         let found: Option<SignedIn> = known(&key, &self.state.read(&key).await?)?;
         let now = self.ambient.now().timestamp_millis();
         Ok(found.filter(|found| found.until > now).map(|found| found.what))
     }
 
     async fn forget_sign_in(&self, id: [u8; 32]) -> Result<(), NatsError> {
-        self.change(&Self::signed_in(&hex(&id)), None, |_: &mut SignedIn| false).await.map(drop)
+        self.change(&Self::signed_in(&hex::encode(&id)), None, |_: &mut SignedIn| false).await.map(drop)
     }
 
     /// How long something lives that ends then.
@@ -394,7 +395,7 @@ impl Tables {
             if let Some(identity) = known(IDENTITY, &entry).ok().flatten().filter(is_one) {
                 return Some(identity);
             }
-            let value = Some(written(&hex(&self.ambient.bytes::<4>())));
+            let value = Some(written(&hex::encode(&self.ambient.bytes::<4>())));
             let write = Write { key: IDENTITY.to_owned(), expected: entry.revision, value, lives: None };
             if let Err(Refused::Failed(error)) = self.state.commit(&[write]).await {
                 tracing::warn!(error = %chain(&error), "nothing tells these buckets from others of the same names now");

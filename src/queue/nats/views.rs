@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 
 use super::entry::{Row, State};
 use super::error::NatsError;
-use super::jobs::{Jobs, moment};
+use super::jobs::Jobs;
 use super::rows::Known;
 use crate::queue::losses::{MOST_LOSSES, MOST_NAMED};
-use crate::queue::row::RowError;
+use crate::queue::row::{RowError, moment};
 use crate::queue::trouble::{Fault, Groups};
 use crate::queue::{Acted, Asked, Before, Depth, Letter, LetterState, Page, QueueError, Topic, Troubles};
 

@@ -2,9 +2,10 @@
 
 use rusqlite::params;
 
-use super::store::{Store, moment};
+use super::store::Store;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::queue::announced::{Announced, LOOKED_FOR, MOST_ANNOUNCED};
+use crate::queue::row::moment;
 
 impl Store {
     /// See [`crate::queue::Announcements::announce`]. What is over its time goes, and the oldest beyond the bound.

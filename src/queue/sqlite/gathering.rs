@@ -2,10 +2,11 @@
 
 use rusqlite::params;
 
-use super::store::{Store, moment};
+use super::store::Store;
 use crate::domain::event::{Job, Told};
 use crate::domain::gathering::{MOST_GATHERED, makes_old};
 use crate::domain::trace::Trace;
+use crate::queue::row::moment;
 use crate::queue::{ItemId, Topic, Waiting, row};
 
 /// An item, or the row that can't be read and why.

@@ -3,9 +3,10 @@
 use rusqlite::OptionalExtension as _;
 
 use super::lanes::{IS_FIRST, WAITER};
-use super::store::{Store, look, moment};
+use super::store::Store;
 use crate::domain::event::Job;
 use crate::domain::trace::Trace;
+use crate::queue::row::moment;
 use crate::queue::schedule::{Turn, Waiter};
 use crate::queue::{Batch, LeaseId, Leased, Settlement, Sharing, Topic, Urgency, row};
 
@@ -131,7 +132,7 @@ impl Store {
         // What is done again is followed: somebody waits for how it ends.
         let (born, urgency) = if afresh { (due, Urgency::Prompt) } else { (ended.born, ended.urgency) };
         let urgency = ended.again.map_or(urgency, |hinted| hinted.min(urgency));
-        let repository = look(&leased.job);
+        let repository = leased.job.repository().cloned();
         let is_put_off = matches!((&leased.job, settlement), (Job::Deliver(_), Settlement::Again(_)));
         let has_its_turn = if is_put_off { self.step_aside(id)? } else { self.has_its_turn(id)? };
         if has_its_turn {

@@ -2,9 +2,10 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::store::{Store, moment};
+use super::store::Store;
 use crate::domain::event::Job;
 use crate::domain::trace::Trace;
+use crate::queue::row::moment;
 use crate::queue::{Acted, Asked, Before, Letter, LetterState, Page, Topic, row};
 
 /// What a letter is read from.

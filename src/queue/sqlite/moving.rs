@@ -4,11 +4,12 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::pending::Later;
 use super::records::{WRITTEN, written};
-use super::store::{Store, moment};
+use super::store::Store;
 use crate::domain::event::Job;
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::queue::command::MoveCommand;
 use crate::queue::moving::{Beside, Exported, Mark, Part, StoredJob, StoredState, Taken};
+use crate::queue::row::moment;
 use crate::queue::{Announced, LOOKED_FOR, QueueError, SignIn, Urgency, row};
 
 /// What of a job is moved: see [`stored_job`].

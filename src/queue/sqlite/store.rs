@@ -294,7 +294,7 @@ impl Store {
         };
         if has_turn {
             let (due, born) = (self.leases.due(at), self.leases.due(now));
-            let repository = look(&new.job);
+            let repository = new.job.repository().cloned();
             self.leases.add(&topic, Waiter { id, repository, due, born, losses: 0, urgency: new.urgency });
         }
         Ok(())
@@ -365,16 +365,4 @@ impl Store {
     pub(super) fn wall(&self) -> i64 {
         self.ambient.now().timestamp_millis()
     }
-}
-
-/// The repository of a look.
-pub(super) fn look(job: &Job) -> Option<Repository> {
-    match job {
-        Job::Look(repository) => Some(repository.clone()),
-        Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => None,
-    }
-}
-
-pub(super) fn moment(millis: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }

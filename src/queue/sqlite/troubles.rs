@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::store::{Store, moment};
+use super::store::Store;
 use crate::queue::losses::MOST_LOSSES;
+use crate::queue::row::moment;
 use crate::queue::trouble::{Fault, Groups};
 use crate::queue::{Trouble, Troubles, row};
 

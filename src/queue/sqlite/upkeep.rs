@@ -4,11 +4,12 @@ use chrono::TimeDelta;
 use rusqlite::params;
 
 use super::file::OpenError;
-use super::store::{Store, moment};
+use super::store::Store;
 use crate::queue::losses::{
     MOST_DEAD, MOST_LOSSES, MOST_LOSSES_OF_A_MESSAGE, MOST_NAMED, MOST_PURGED, PURGE, REMEMBER_DEAD, REMEMBER_DONE,
     REMEMBER_GONE, again_after, log_given_up, log_suspect,
 };
+use crate::queue::row::moment;
 use crate::queue::{Depth, Topic, row};
 
 impl Store {

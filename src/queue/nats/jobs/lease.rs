@@ -1,8 +1,9 @@
 //! Leases and settlements.
 
-use super::{Jobs, look, moment};
+use super::Jobs;
 use crate::domain::event::Job;
 use crate::queue::nats::entry::{Mark, Row, State};
+use crate::queue::row::moment;
 use crate::queue::schedule::Turn;
 use crate::queue::waiting::GATHER;
 use crate::queue::{Batch, LeaseId, Leased, QueueError, Settlement, Sharing, Topic, Urgency};
@@ -85,10 +86,10 @@ impl Jobs {
         let Some(ended) = self.leases.end(id) else { return false };
         let Some(mut row) = row else { return ended.is_suspect };
         let now = self.wall();
-        if let Some(repository) = look(&leased.job) {
-            self.looked.note(repository, ended.urgency, now);
+        if let Some(repository) = leased.job.repository() {
+            self.looked.note(repository.clone(), ended.urgency, now);
         }
-        let again = row.again.map(Urgency::from);
+        let again = row.again;
         let hinted = again.map(|urgency| {
             let failed = matches!(settlement, Settlement::Retry { .. });
             if urgency.is_gathered_after(ended.urgency) || failed { now + GATHER } else { now }
@@ -108,8 +109,8 @@ impl Jobs {
         (row.not_before, row.error, row.changed) = (at, error, now);
         row.put_off |= matches!((&leased.job, settlement), (Job::Deliver(_), Settlement::Again(_)));
         // What is done again is followed: somebody waits for how it ends.
-        let urgency = if afresh { Urgency::Prompt } else { row.urgency.into() };
-        row.urgency = again.map_or(urgency, |hinted| hinted.min(urgency)).into();
+        let urgency = if afresh { Urgency::Prompt } else { row.urgency };
+        row.urgency = again.map_or(urgency, |hinted| hinted.min(urgency));
         if afresh {
             (row.attempts, row.created) = (0, at);
         }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Jobs, moment};
+use super::Jobs;
 use crate::domain::event::{Job, Told};
 use crate::domain::gathering::{MOST_GATHERED, makes_old};
 use crate::domain::reference::Repository;
 use crate::queue::losses::{MOST_LOSSES, REMEMBER_AGAIN};
-use crate::queue::nats::entry::{Haste, Row, State};
+use crate::queue::nats::entry::{Row, State};
+use crate::queue::row::moment;
 use crate::queue::waiting::GATHER;
-use crate::queue::{ItemId, NewJob, Placed, QueueError, Topic, Urgency, Waiting, row};
+use crate::queue::{ItemId, NewJob, Placed, QueueError, Topic, Waiting, row};
 
 impl Jobs {
     /// Stores jobs, as far as the bound allows it. Gives the topics that have something new.
@@ -45,8 +46,8 @@ impl Jobs {
         };
         let place = self.seat(&key);
         let placed = if self.rows.id_at(&place).is_some_and(|id| self.is_taken(id, &row)) {
-            let known = row.again.map(Urgency::from);
-            row.again = known.into_iter().chain([new.urgency]).min().map(Haste::from);
+            let known = row.again;
+            row.again = known.into_iter().chain([new.urgency]).min();
             if known.is_some_and(|known| known <= new.urgency) { Placed::Coalesced } else { Placed::News }
         } else if row.losses >= MOST_LOSSES {
             // No news makes a process die less.
@@ -179,8 +180,8 @@ impl Jobs {
 /// Does a waiting job earlier, if it is to wait longer, and as urgently as is asked. Then it follows from what has it done,
 /// where that is a span.
 fn pull(row: &mut Row, at: i64, new: &NewJob, now: i64) -> Placed {
-    let known = Urgency::from(row.urgency);
-    row.urgency = known.min(new.urgency).into();
+    let known = row.urgency;
+    row.urgency = known.min(new.urgency);
     if row.not_before <= at {
         return if known <= new.urgency { Placed::Coalesced } else { Placed::News };
     }

@@ -12,7 +12,7 @@ use crate::queue::announced::{LOOKED_FOR, MOST_ANNOUNCED};
 use crate::queue::command::Command;
 use crate::queue::nats::bucket::hashed;
 use crate::queue::nats::error::{NatsError, failure};
-use crate::queue::nats::jobs::moment;
+use crate::queue::row::moment;
 use crate::queue::{Announced, QueueError};
 use crate::telemetry::chain;
 

@@ -8,7 +8,7 @@ use crate::queue::command::MoveCommand;
 use crate::queue::moving::{Beside, Exported, Mark, Part};
 use crate::queue::nats::bucket::{Refused, Seen, Write};
 use crate::queue::nats::error::{NatsError, failure};
-use crate::queue::nats::jobs::moment;
+use crate::queue::row::moment;
 use crate::queue::{Answering, QueueError, SignIn, Written};
 
 /// Where the mark of a move stands.
