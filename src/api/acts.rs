@@ -4,24 +4,26 @@ use super::deliveries::{acted_on, refused};
 use super::{Api, Decided, Decision};
 use crate::access::Visitor;
 use crate::domain::actor::Actor;
+use crate::domain::answer::Action;
 use crate::listener::Problem;
 use crate::queue::Letters;
-use crate::reconcile::Action;
 
 impl<Q> Api<Q> {
-    /// Carries out what somebody decides, by its word: `approve`, `skip`, `snooze`, `resume` or `rollback`.
+    /// Carries out what somebody decides.
     ///
     /// # Errors
-    /// 403 for who may only see, 404 for another word and for a workload that is not watched, 400 for what can't be read.
+    /// 403 for who may only see, 404 for a new link, which is no decision, and for a workload that is not watched, 400 for what can't be read.
     pub async fn act(
         &self,
         visitor: &Visitor,
         of: &(String, String, String),
-        word: &str,
+        action: Action,
         decision: &Decision,
     ) -> Result<Decided, Problem> {
         visitor.may_decide()?;
-        let action = Action::parse(word).filter(|action| *action != Action::Renew).ok_or(Problem::NOTHING)?;
+        if action == Action::Renew {
+            return Err(Problem::NOTHING);
+        }
         let press = decision.how.press(action, visitor)?;
         self.decide(of, &decision.seen, &press).await
     }

@@ -17,12 +17,13 @@ use super::said::Decided;
 use super::view::{DecidedItem, DecisionsView};
 use super::{Api, MOST_BYTES};
 use crate::access::Visitor;
+use crate::domain::answer::Action;
 use crate::domain::policy::duration;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::request::LONGEST_SNOOZE;
 use crate::listener::{Problem, unread};
 use crate::queue::QueueAdmin;
-use crate::reconcile::{Action, Press, Shown};
+use crate::reconcile::{Press, Shown};
 
 /// The most that is decided at once.
 pub const MOST_AT_ONCE: usize = 500;
@@ -32,7 +33,7 @@ const SIDE_BY_SIDE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// How it is decided.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
 pub struct How {
@@ -126,7 +127,8 @@ pub(super) async fn one<Q: QueueAdmin>(
     }
     let acted = async {
         let decision = api.read(&visitor, &request, &mut payload, UNREAD).await?;
-        Ok::<_, Problem>(api.act(&visitor, &of, &word, &decision).await?.answer())
+        let action = Action::parse(&word).ok_or(Problem::NOTHING)?;
+        Ok::<_, Problem>(api.act(&visitor, &of, action, &decision).await?.answer())
     };
     let acted = acted.await;
     unread(acted.unwrap_or_else(|problem| problem.error_response()), payload)
@@ -155,6 +157,8 @@ const UNREAD: Problem = Problem::new(
     StatusCode::BAD_REQUEST,
     "the body is JSON (Content-Type: application/json) as openapi.json has it: container and version of what was seen, at least; tags and digests as they are in an image, and no other name",
 );
+
+const NOT_FOR_MANY: Problem = Problem::new(StatusCode::BAD_REQUEST, "action is approve, skip or snooze");
 
 fn wrong(detail: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail)
@@ -250,17 +254,31 @@ impl<Q> Api<Q> {
     ///
     /// # Errors
     /// 400 for another action than those three, for nothing and for too many.
-    pub async fn decide_all(&self, visitor: &Visitor, decisions: &Decisions) -> Result<DecisionsView, Problem> {
-        let is_for_many = |action: &Action| matches!(action, Action::Approve | Action::Skip | Action::Snooze);
-        let action = Action::parse(&decisions.action).filter(is_for_many);
-        let action = action.ok_or(wrong("action is approve, skip or snooze"))?;
-        if decisions.items.is_empty() || decisions.items.len() > MOST_AT_ONCE {
+    async fn decide_all(&self, visitor: &Visitor, decisions: &Decisions) -> Result<DecisionsView, Problem> {
+        let action = Action::parse(&decisions.action).ok_or(NOT_FOR_MANY)?;
+        self.act_on_all(visitor, (action, &decisions.how), &decisions.items).await
+    }
+
+    /// The same, of what is read already.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn act_on_all(
+        &self,
+        visitor: &Visitor,
+        (action, how): (Action, &How),
+        items: &[SeenItem],
+    ) -> Result<DecisionsView, Problem> {
+        if !matches!(action, Action::Approve | Action::Skip | Action::Snooze) {
+            return Err(NOT_FOR_MANY);
+        }
+        if items.is_empty() || items.len() > MOST_AT_ONCE {
             return Err(wrong("items are 1 to 500"));
         }
-        let press = decisions.how.press(action, visitor)?;
+        let press = how.press(action, visitor)?;
         let begun = self.ambient.monotonic();
         // Together before they are begun: a stream that makes them could not go from thread to thread.
-        let each: Vec<_> = decisions.items.iter().map(|item| self.decide_in_time(item, &press, begun)).collect();
+        let each: Vec<_> = items.iter().map(|item| self.decide_in_time(item, &press, begun)).collect();
         let items: Vec<DecidedItem> = stream::iter(each).buffered(SIDE_BY_SIDE).collect().await;
         let done = items.iter().filter(|item| item.status < 300).count();
         Ok(DecisionsView { schema: "image-watcher/decisions/v1", done, items })

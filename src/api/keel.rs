@@ -15,6 +15,7 @@ use super::query::{Listed, MOST_LISTED};
 use super::view::{Filter, QuestionItem, Time};
 use super::{Api, Decision, How, Seen, at, of_a_visitor};
 use crate::access::Visitor;
+use crate::domain::answer::Action;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::listener::{Problem, unread};
 use crate::queue::{Letters, QueueAdmin};
@@ -99,11 +100,11 @@ async fn decide<Q: QueueAdmin>(
 ) -> HttpResponse {
     let decided = async {
         let decision: KeelDecision = api.read(&visitor, &request, &mut payload, UNREAD).await?;
-        let word = decision.word()?;
+        let action = decision.action()?;
         let item = api.named_by(&decision).await?;
         let of = (item.namespace.clone(), item.kind.to_owned(), item.name.clone());
         let seen = seen(&item).ok_or(Problem::NOTHING)?;
-        let decided = api.act(&visitor, &of, word, &Decision { seen, how: decision.how }).await?;
+        let decided = api.act(&visitor, &of, action, &Decision { seen, how: decision.how }).await?;
         if !decided.status.is_success() {
             return Ok(decided.answer());
         }
@@ -141,11 +142,11 @@ impl<Q> Api<Q> {
 }
 
 impl KeelDecision {
-    /// The word of ours. One that Keel does not know approves there; here it is none.
-    fn word(&self) -> Result<&'static str, Problem> {
+    /// What that is here. A word that Keel does not know approves there; here it is none.
+    fn action(&self) -> Result<Action, Problem> {
         match self.action.as_str() {
-            "" | "approve" => Ok("approve"),
-            "reject" => Ok("skip"),
+            "" | "approve" => Ok(Action::Approve),
+            "reject" => Ok(Action::Skip),
             "delete" | "archive" => Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "a question is not deleted or archived here: reject it, and the version is not asked about again, or put it off (POST /api/v1/decisions, snooze)",
@@ -244,7 +245,7 @@ mod tests {
     use crate::access::Role;
     use crate::domain::actor::SignedIn;
     use crate::queue::sqlite::SqliteQueue;
-    use crate::reconcile::{Action, Answer, NotShown};
+    use crate::reconcile::{Answer, NotShown};
 
     async fn ask(stage: &Stage, role: Option<Role>, request: TestRequest) -> (u16, Value) {
         let routes = web::scope("/v1/approvals").configure(keel_routes::<SqliteQueue>);

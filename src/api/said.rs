@@ -7,12 +7,13 @@ use actix_web::http::header::RETRY_AFTER;
 use super::answer::done;
 use super::view::{DecidedItem, DecisionView, Time};
 use crate::domain::actor::Actor;
+use crate::domain::answer::Action;
 use crate::domain::history::Entry;
 use crate::domain::record::Closed;
 use crate::domain::refusal::Refusal;
 use crate::domain::wording::{moment, moment_of};
 use crate::domain::workload::WorkloadId;
-use crate::reconcile::{Action, Answer, Asked, NotShown};
+use crate::reconcile::{Answer, Asked, NotShown};
 
 /// What a decision came to.
 #[derive(Clone, Debug)]

@@ -15,6 +15,7 @@ use super::*;
 use crate::access::Role;
 use crate::ambient::Clock;
 use crate::domain::actor::{Actor, SignedIn};
+use crate::domain::answer::Action;
 use crate::domain::approval::LinkKey;
 use crate::domain::fleet::{Brake, Release};
 use crate::domain::history::{Entry, Outcome};
@@ -26,7 +27,7 @@ use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::tests::workload;
 use crate::queue::QueueError;
 use crate::queue::sqlite::SqliteQueue;
-use crate::reconcile::{Action, Answer, Explained, NotShown, Press, Shown};
+use crate::reconcile::{Answer, Explained, NotShown, Press, Shown};
 
 /// An hour after the question of the tests was asked.
 fn now() -> DateTime<Utc> {

@@ -7,10 +7,11 @@ use actix_web::web::Payload;
 
 use super::wrong::Wrong;
 use crate::domain::actor::SignedIn;
+use crate::domain::answer::Action;
 use crate::domain::approval::ApprovalId;
 use crate::domain::history::Choice;
 use crate::listener::{Bodies, Form, FormError, TwoValues};
-use crate::reconcile::{Action, Press};
+use crate::reconcile::Press;
 
 /// The largest form that is read.
 const MOST_BYTES: usize = 4096;

@@ -8,6 +8,7 @@
 
 pub mod accepted;
 pub mod actor;
+pub mod answer;
 pub mod approval;
 pub mod audience;
 pub mod change_cause;

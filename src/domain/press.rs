@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::actor::{Actor, SignedIn};
+use super::answer::Action;
 use super::approval::{ApprovalId, Token};
 
 /// As much of a hash as a button of Telegram has room for: 216 bits.
@@ -47,20 +48,20 @@ impl Button {
         format!("{} {}", self.approval, self.shown)
     }
 
-    /// The same within the 64 bytes that Telegram has room for, with what the button wishes.
+    /// The same within the 64 bytes that Telegram has room for, with what the button is for; nothing where no button is for that.
     #[must_use]
-    pub fn data(&self, wish: Wish) -> String {
+    pub fn data(&self, action: Action) -> Option<String> {
         let shown = self.shown.get(..SHORT).unwrap_or(&self.shown);
-        format!("{}{}{shown}", wish.letter(), self.approval.as_str().trim_start_matches("apr_"))
+        Some(format!("{}{}{shown}", letter(action)?, self.approval.as_str().trim_start_matches("apr_")))
     }
 
     /// Reads what stands in a button of Telegram.
     #[must_use]
-    pub fn parse_data(text: &str) -> Option<(Wish, Self)> {
+    pub fn parse_data(text: &str) -> Option<(Action, Self)> {
         let (letter, rest) = text.split_at_checked(1)?;
-        let wish = Wish::ALL.into_iter().find(|wish| wish.letter() == letter)?;
+        let action = BUTTONS.into_iter().find(|action| self::letter(*action) == Some(letter))?;
         let (ulid, shown) = rest.split_at_checked(26)?;
-        Some((wish, Self::parse(&format!("apr_{ulid} {shown}")).filter(|_| shown.len() == SHORT)?))
+        Some((action, Self::parse(&format!("apr_{ulid} {shown}")).filter(|_| shown.len() == SHORT)?))
     }
 
     /// The approval that it names.
@@ -102,38 +103,34 @@ impl From<Button> for String {
 #[error("not what stands in a button: the name of an approval and a hash are expected")]
 pub struct NoButton;
 
-/// What a button wishes. What takes one more gesture has none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Wish {
-    /// Yes.
-    Approve,
-    /// Not this version.
-    Skip,
-    /// Ask again in a week.
-    Snooze,
+/// What buttons are made for, in the order in which they are shown. What takes one more gesture has none.
+pub const BUTTONS: [Action; 3] = [Action::Approve, Action::Skip, Action::Snooze];
+
+/// What stands for an action in a button of Telegram.
+fn letter(action: Action) -> Option<&'static str> {
+    match action {
+        Action::Approve => Some("a"),
+        Action::Skip => Some("s"),
+        Action::Snooze => Some("z"),
+        Action::ApproveOutsideWindow | Action::Rollback | Action::Resume | Action::Renew => None,
+    }
 }
 
-impl Wish {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Approve, Self::Skip, Self::Snooze];
+/// An action as it is stored in a press: by its word.
+mod stored {
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
 
-    /// The word in the log and in the ids of Slack's buttons.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Skip => "skip",
-            Self::Snooze => "snooze",
-        }
+    use super::{Action, BUTTONS};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(super) fn serialize<S: Serializer>(action: &Action, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(action.as_str())
     }
 
-    fn letter(self) -> &'static str {
-        match self {
-            Self::Approve => "a",
-            Self::Skip => "s",
-            Self::Snooze => "z",
-        }
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Action, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        let action = BUTTONS.into_iter().find(|action| action.as_str() == word);
+        action.ok_or_else(|| de::Error::custom("approve, skip or snooze is expected"))
     }
 }
 
@@ -192,8 +189,9 @@ pub struct Pressed {
     pub id: String,
     /// The channels whose buttons whoever pressed may press.
     pub channels: Vec<String>,
-    /// What the button wishes.
-    pub wish: Wish,
+    /// What the button is for.
+    #[serde(rename = "wish", with = "stored")]
+    pub action: Action,
     /// The button.
     pub button: Button,
     /// Who pressed.
@@ -250,11 +248,11 @@ pub(crate) mod tests {
     #[test]
     fn telegrams_buttons_are_short_and_find_the_same() {
         let button = Button::of(TOKEN).unwrap();
-        for wish in Wish::ALL {
-            let data = button.data(wish);
+        for action in BUTTONS {
+            let data = button.data(action).unwrap();
             assert!(data.len() <= 64 && !Token::is_in(&data), "{data}");
             let (read, found) = Button::parse_data(&data).unwrap();
-            assert!(read == wish && found.approval() == button.approval() && found.is_beside(TOKEN));
+            assert!(read == action && found.approval() == button.approval() && found.is_beside(TOKEN));
             assert!(!found.is_beside(&TOKEN.replace("0a1b", "0a1c")));
             for wrong in ["", "é", &data[1..], &data[..62], &format!("{data}A"), &data.replacen(&data[..1], "r", 1)] {
                 assert_eq!(Button::parse_data(wrong), None, "{wrong}");
@@ -272,7 +270,7 @@ pub(crate) mod tests {
             let pressed = Pressed {
                 id: "prs_1".into(),
                 channels,
-                wish: Wish::Skip,
+                action: Action::Skip,
                 button,
                 who,
                 elsewhere: None,
@@ -280,6 +278,15 @@ pub(crate) mod tests {
             };
             let text = serde_json::to_string(&pressed).unwrap();
             assert_eq!(serde_json::from_str::<Pressed>(&text).unwrap(), pressed);
+            assert!(text.contains(r#""wish":"skip""#), "{text}");
+            for action in BUTTONS {
+                let stored = text.replace("skip", action.as_str());
+                assert_eq!(serde_json::from_str::<Pressed>(&stored).unwrap().action, action);
+            }
+            assert!(
+                serde_json::from_str::<Pressed>(&text.replace("skip", "rollback")).is_err(),
+                "no button is for that"
+            );
         }
     }
 
@@ -287,7 +294,7 @@ pub(crate) mod tests {
         #[test]
         fn what_is_read_is_what_was_written(text in ".{0,120}") {
             prop_assert!(Button::parse(&text).is_none_or(|button| button.value() == text));
-            prop_assert!(Button::parse_data(&text).is_none_or(|(wish, button)| button.data(wish) == text));
+            prop_assert!(Button::parse_data(&text).is_none_or(|(action, button)| button.data(action).as_deref() == Some(&*text)));
         }
     }
 }

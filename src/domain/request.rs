@@ -10,6 +10,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::answer::Action;
 use super::approval::ApprovalId;
 use super::change_cause::remembered;
 use super::kept::is_cut;
@@ -47,7 +48,7 @@ pub struct Request {
     pub wish: Wish,
 }
 
-/// What is asked.
+/// What is asked, as it is written in the annotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "camelCase")]
 pub enum Wish {
@@ -166,15 +167,15 @@ impl Request {
 }
 
 impl Wish {
-    /// The word for it in logs.
+    /// What it does; that the window is closed is said beside it.
     #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    pub fn action(&self) -> Action {
         match self {
-            Self::Approve { .. } => "approve",
-            Self::Skip { .. } => "skip",
-            Self::Snooze { .. } => "snooze",
-            Self::Rollback { .. } => "rollback",
-            Self::Resume { .. } => "resume",
+            Self::Approve { .. } => Action::Approve,
+            Self::Skip { .. } => Action::Skip,
+            Self::Snooze { .. } => Action::Snooze,
+            Self::Rollback { .. } => Action::Rollback,
+            Self::Resume { .. } => Action::Resume,
         }
     }
 }

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::phrases::Phrases;
 use super::words;
 use crate::domain::actor::Actor;
+use crate::domain::answer::Action;
 use crate::domain::release::Language;
 
 /// What stands on buttons.
@@ -21,6 +22,19 @@ pub struct Buttons {
     pub sure: &'static str,
     /// Not now.
     pub cancel: &'static str,
+}
+
+impl Buttons {
+    /// What stands on the button for an action, where there is one.
+    #[must_use]
+    pub fn of(&self, action: Action) -> Option<&'static str> {
+        match action {
+            Action::Approve => Some(self.approve),
+            Action::Skip => Some(self.skip),
+            Action::Snooze => Some(self.snooze),
+            Action::ApproveOutsideWindow | Action::Rollback | Action::Resume | Action::Renew => None,
+        }
+    }
 }
 
 /// What stands on buttons in a language.

@@ -12,9 +12,10 @@ use super::attempt::{Attempt, Refusal};
 use super::probe::{self, Tried};
 use super::telegram_bot::Bot;
 use crate::domain::actor::Actor;
+use crate::domain::answer::Action;
 use crate::domain::approval::Allows;
 use crate::domain::event::{Delivery, Notice, NoticeKind, Offer};
-use crate::domain::press::{Button, Place, Posted, Wish};
+use crate::domain::press::{BUTTONS, Button, Place, Posted};
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::{Backoff, RetryAfter};
 use crate::domain::secret::Secret;
@@ -65,13 +66,13 @@ pub struct Sending<'s> {
 impl Sending<'_> {
     /// What can be pressed in a message that asks one question, and what stands in its buttons. What takes one more gesture
     /// can be done behind the link alone.
-    pub(super) fn buttons(&self) -> Option<(Vec<Wish>, Button)> {
+    pub(super) fn buttons(&self) -> Option<(Vec<Action>, Button)> {
         let [notice] = self.delivery.notices() else { return None };
         let asks = matches!(notice.offers(self.now)?, Offer::Question(question) if question.allows == Allows::Update);
         let button = Button::of(self.links.whole.as_ref().filter(|_| asks)?.rsplit('/').next()?)?;
         let is_major = notice.level == Level::Major.as_str();
-        let wishes = Wish::ALL.into_iter().filter(|wish| !is_major || *wish != Wish::Approve);
-        Some((wishes.collect(), button))
+        let actions = BUTTONS.into_iter().filter(|action| !is_major || *action != Action::Approve);
+        Some((actions.collect(), button))
     }
 }
 

@@ -14,8 +14,9 @@ use super::service::{
 use super::slack::{ROOM, body, escaped, marked, plain_message};
 use super::slack_reply::{aside, line, settled};
 use crate::domain::actor::Actor;
+use crate::domain::answer::Action;
 use crate::domain::event::{Notice, NoticeKind};
-use crate::domain::press::{Button, Place, Posted, Wish};
+use crate::domain::press::{Button, Place, Posted};
 use crate::domain::release::{Language, Room};
 use crate::domain::secret::Secret;
 use crate::domain::slack::Desk;
@@ -108,14 +109,13 @@ impl SlackApp {
     /// The buttons of a message that asks, beside its link.
     fn buttons(&self, sending: &Sending<'_>) -> Option<Vec<Value>> {
         self.desk.as_ref().filter(|desk| desk.users.as_ref().is_none_or(|users| !users.is_empty()))?;
-        let (wishes, button) = sending.buttons()?;
+        let (actions, button) = sending.buttons()?;
         let labels = chat::buttons_of(sending.message.language);
-        let element = |wish| match wish {
-            Wish::Approve => approve(&sending.message.sentence, &button, labels),
-            Wish::Skip => element(wish, labels.skip, &button),
-            Wish::Snooze => element(wish, labels.snooze, &button),
+        let element = |action| match action {
+            Action::Approve => Some(approve(&sending.message.sentence, &button, labels)),
+            action => Some(element(action, labels.of(action)?, &button)),
         };
-        Some(wishes.into_iter().map(element).collect())
+        Some(actions.into_iter().filter_map(element).collect())
     }
 }
 
@@ -123,14 +123,14 @@ fn plain_text(text: &str) -> Value {
     json!({"type": "plain_text", "emoji": false, "text": text})
 }
 
-fn element(wish: Wish, label: &str, button: &Button) -> Value {
-    let id = format!("iw.{}", wish.as_str());
+fn element(action: Action, label: &str, button: &Button) -> Value {
+    let id = format!("iw.{}", action.as_str());
     json!({"type": "button", "action_id": id, "text": plain_text(label), "value": button.value()})
 }
 
 /// Slack asks once more before it is pressed.
 fn approve(sentence: &str, button: &Button, labels: chat::Buttons) -> Value {
-    let mut element = element(Wish::Approve, labels.approve, button);
+    let mut element = element(Action::Approve, labels.approve, button);
     put(&mut element, "style", json!("primary"));
     let confirm = json!({
         "title": plain_text(labels.sure),

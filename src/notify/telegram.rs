@@ -14,7 +14,7 @@ use super::service::{
     Answered, Request, Sending, Service, Style, at, body_of, busy_for, by_status, put, refused, under,
 };
 use super::telegram_bot::Bot;
-use crate::domain::press::Wish;
+use crate::domain::answer::Action;
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 pub use crate::domain::telegram::Chat;
@@ -87,18 +87,14 @@ impl TelegramChannel {
 
     /// Those that answer stand in a row of their own each, below the link.
     fn add_buttons(&self, body: &mut Value, sending: &Sending<'_>) {
-        let Some((wishes, button)) = self.bot.as_ref().and_then(|_| sending.buttons()) else { return };
+        let Some((actions, button)) = self.bot.as_ref().and_then(|_| sending.buttons()) else { return };
         let labels = chat::buttons_of(sending.message.language);
-        let row = |wish: Wish| {
-            let label = match wish {
-                Wish::Approve => labels.approve,
-                Wish::Skip => labels.skip,
-                Wish::Snooze => labels.snooze,
-            };
-            json!([{"text": label, "callback_data": button.data(wish)}])
+        let row = |action: Action| {
+            let (label, data) = labels.of(action).zip(button.data(action))?;
+            Some(json!([{"text": label, "callback_data": data}]))
         };
         let shown = at(body, "/reply_markup/inline_keyboard").as_array().cloned().unwrap_or_default();
-        let rows: Vec<Value> = shown.into_iter().chain(wishes.into_iter().map(row)).collect();
+        let rows: Vec<Value> = shown.into_iter().chain(actions.into_iter().filter_map(row)).collect();
         put(body, "reply_markup", json!({"inline_keyboard": rows}));
     }
 

@@ -183,7 +183,8 @@ mod tests {
     use super::super::service::Style;
     use super::super::tests::{asking, said};
     use super::*;
-    use crate::domain::press::{Button, Wish, tests::TOKEN};
+    use crate::domain::answer::Action;
+    use crate::domain::press::{Button, tests::TOKEN};
     use crate::domain::telegram::{Chat, Desk, NotAllowed, Presser};
     use crate::message::Links;
 
@@ -209,15 +210,15 @@ mod tests {
             .map(|request| serde_json::from_slice(&request.unwrap().body).unwrap())
     }
 
-    fn presses(body: &Value) -> Vec<(String, Wish)> {
+    fn presses(body: &Value) -> Vec<(String, Action)> {
         let rows = body["reply_markup"]["inline_keyboard"].as_array().into_iter().flatten().filter_map(Value::as_array);
         let buttons =
             rows.flatten().filter_map(|button| Some((button["text"].as_str()?, button["callback_data"].as_str()?)));
         let read = |(text, data): (&str, &str)| {
             assert!(data.len() <= 64 && !data.contains("AAAAAA"), "{data}");
-            let (wish, button) = Button::parse_data(data).unwrap();
+            let (action, button) = Button::parse_data(data).unwrap();
             assert!(button.is_beside(TOKEN));
-            (text.to_owned(), wish)
+            (text.to_owned(), action)
         };
         buttons.map(read).collect()
     }
@@ -226,9 +227,12 @@ mod tests {
     fn who_may_press_has_buttons_that_hold_no_token() {
         for style in [Style::Rich, Style::Plain] {
             let [asked, anew, follow] = bodies("minor", "en", style);
-            let labels =
-                [("Approve", Wish::Approve), ("Skip this version", Wish::Skip), ("Ask again in 7 days", Wish::Snooze)];
-            assert_eq!(presses(&asked), labels.map(|(label, wish)| (label.to_owned(), wish)));
+            let labels = [
+                ("Approve", Action::Approve),
+                ("Skip this version", Action::Skip),
+                ("Ask again in 7 days", Action::Snooze),
+            ];
+            assert_eq!(presses(&asked), labels.map(|(label, action)| (label.to_owned(), action)));
             assert_eq!(presses(&anew), presses(&asked));
             assert_eq!(published::telegram(&asked), Ok(()), "{asked:#}");
             assert!(presses(&follow).is_empty() && follow["reply_parameters"]["message_id"] == 9, "{follow}");
@@ -236,8 +240,8 @@ mod tests {
         }
         let french: Vec<String> = presses(&bodies("minor", "fr", Style::Rich)[0]).into_iter().map(|it| it.0).collect();
         assert_eq!(french, ["Approuver", "Ignorer cette version", "Redemander dans 7 jours"]);
-        let major: Vec<Wish> = presses(&bodies("major", "en", Style::Rich)[0]).into_iter().map(|it| it.1).collect();
-        assert_eq!(major, [Wish::Skip, Wish::Snooze], "that takes one more gesture");
+        let major: Vec<Action> = presses(&bodies("major", "en", Style::Rich)[0]).into_iter().map(|it| it.1).collect();
+        assert_eq!(major, [Action::Skip, Action::Snooze], "that takes one more gesture");
     }
 
     /// What Telegram calls them: of a method that it does not know it says 404, as of a bot that it does not know.

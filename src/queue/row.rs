@@ -53,7 +53,7 @@ pub(crate) fn about(job: &Job) -> String {
     match job {
         Job::Look(repository) => repository.to_string(),
         Job::Gather(gathered) => format!("{} {}", gathered.notice.kind.as_str(), of(&gathered.notice)),
-        Job::Press(pressed) => format!("{} {}", pressed.wish.as_str(), pressed.button.approval()),
+        Job::Press(pressed) => format!("{} {}", pressed.action.as_str(), pressed.button.approval()),
         Job::Deliver(delivery) => match delivery.notices() {
             [] => delivery.event().to_owned(),
             [only] => format!("{} {}", delivery.event(), of(only)),

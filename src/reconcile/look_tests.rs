@@ -45,6 +45,7 @@ use crate::ambient::Clock;
 use crate::assess::{Proposed, Waited};
 use crate::cluster::{Deletion, Rejection, RejectionReason, Removal, WorkloadEvent};
 use crate::domain::actor::ClusterUser;
+use crate::domain::answer::Action;
 use crate::domain::approval::{Allows, ApprovalId, LinkKey};
 use crate::domain::declared::Declared;
 use crate::domain::event::{Delivery, NoLink, NoticeKind};

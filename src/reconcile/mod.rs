@@ -74,7 +74,7 @@ use tracing::Instrument as _;
 use absent::Absent;
 use announced::Awaited;
 use answer::Renewals;
-pub use answer::{Action, Answer, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown};
+pub use answer::{Answer, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown};
 pub use brake::{AskedToResume, Resuming};
 use declared::Unread;
 use entrance::Entrance;

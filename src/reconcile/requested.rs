@@ -46,7 +46,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         match self.carry_out(work, &request, &by) {
             Ok(()) => self.granted(work, &request, by),
-            Err(moot) => self.moot(work, request.wish.as_str(), moot),
+            Err(moot) => self.moot(work, request.wish.action().as_str(), moot),
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// It is carried out.
     fn granted(&self, work: &mut Work, request: &Request, by: Actor) {
         work.draft.take_request();
-        let action = request.wish.as_str();
+        let action = request.wish.action().as_str();
         let labels = ApprovalResult { action: action.into(), result: "command".into() };
         self.0.metrics.approval_answers.get_or_create(&labels).inc();
         work.draft.report(&request.container, report::Outcome::Requested { action, by });

@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
 use crate::access::Visitor;
-use crate::api::NotInForce;
 use crate::api::view::{
     BrakeView, ClosedChannelView, DeliveryView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView, SourceView,
     WorkloadView,
 };
+use crate::api::{How, NotInForce};
+use crate::domain::answer::Action;
 use crate::domain::reference::{Digest, Tag};
 use crate::listener::Problem;
 
@@ -36,29 +37,6 @@ pub struct Pick {
     pub version: Tag,
     /// Its manifest, where it is known.
     pub digest: Option<Digest>,
-}
-
-/// What somebody decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Yes.
-    Approve {
-        /// They said that they have read what is to be read.
-        read: bool,
-        /// It is applied outside the window.
-        outside_window: bool,
-    },
-    /// Not this version.
-    Skip,
-    /// Not now: for how long, `7d`.
-    Snooze(String),
-    /// A version that is held may be applied again.
-    Resume,
-    /// Back to what ran.
-    RollBack {
-        /// They said that they have read what is to be read.
-        read: bool,
-    },
 }
 
 /// What a decision came to.
@@ -179,7 +157,7 @@ pub trait Backend: Send + Sync {
         &'a self,
         visitor: &'a Visitor,
         picks: &'a [Pick],
-        action: &'a Action,
+        decision: (Action, &'a How),
     ) -> BoxFuture<'a, Result<Vec<Decided>, Problem>>;
     /// Automatic updates are resumed.
     fn release<'a>(&'a self, visitor: &'a Visitor) -> BoxFuture<'a, Result<(), Problem>>;

@@ -7,12 +7,14 @@ use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::Web;
-use super::backend::{Action, Decided, Pick, Place};
+use super::backend::{Decided, Pick, Place};
 use super::pages::value;
 use super::row::{Row, Shown, StateShown, until};
 use super::words::{Care, Said, Tick};
 use crate::access::Visitor;
+use crate::api::How;
 use crate::api::view::{ContainerView, FleetRow, QuestionView, WorkloadView};
+use crate::domain::answer::Action;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;
@@ -65,16 +67,18 @@ pub(super) fn tick_of(question: &QuestionView) -> Tick {
 }
 
 /// The decision of a form; nothing where it is none.
-pub(super) fn action(form: &Form) -> Option<Action> {
-    let read = form.one("read") == Some("yes");
-    Some(match form.one("action")? {
-        "approve" => Action::Approve { read, outside_window: form.one("window") == Some("override") },
-        "skip" => Action::Skip,
-        "snooze" => Action::Snooze(form.one("for").unwrap_or("7d").to_owned()),
-        "resume" => Action::Resume,
-        "rollback" => Action::RollBack { read },
-        _ => return None,
-    })
+pub(super) fn decision(form: &Form) -> Option<(Action, How)> {
+    let action = Action::parse(form.one("action")?)?;
+    let confirmed = form.one("read") == Some("yes");
+    let how = match action {
+        Action::Approve => How { confirmed, outside_window: form.one("window") == Some("override"), ..How::default() },
+        Action::Rollback => How { confirmed, ..How::default() },
+        Action::Snooze => How { length: Some(form.one("for").unwrap_or("7d").to_owned()), ..How::default() },
+        Action::Skip | Action::Resume => How::default(),
+        // No page offers these by a button of its own.
+        Action::ApproveOutsideWindow | Action::Renew => return None,
+    };
+    Some((action, how))
 }
 
 /// An update that waits for a decision, and what to know of it.
@@ -169,12 +173,13 @@ pub(super) fn values(found: &[FleetRow], ticked: Option<usize>, may_decide: bool
 pub(super) async fn report(
     web: &Web,
     visitor: &Visitor,
-    (picks, action): (&[Pick], &Action),
+    picks: &[Pick],
+    (action, how): (Action, &How),
     shown: Shown<'_>,
 ) -> Result<Value, Problem> {
     let places: Vec<Place> = picks.iter().map(|pick| pick.place.clone()).collect();
     let rows = web.backend.at(&places).await;
-    let came_to = web.backend.decide(visitor, picks, action).await?;
+    let came_to = web.backend.decide(visitor, picks, (action, how)).await?;
     let rows = rows.iter().filter_map(FleetRow::both);
     let known: HashMap<Place, (&WorkloadView, &ContainerView)> =
         rows.map(|(workload, container)| (place(workload, container), (workload, container))).collect();
@@ -223,12 +228,25 @@ mod tests {
 
     #[test]
     fn what_is_no_button_decides_nothing() {
-        let of = |body: &str| action(&Form::parse(body.as_bytes()));
-        assert_eq!(of("action=approve&read=yes"), Some(Action::Approve { read: true, outside_window: false }));
-        assert_eq!(of("action=approve&window=override"), Some(Action::Approve { read: false, outside_window: true }));
-        assert_eq!(of("action=snooze&for=30d"), Some(Action::Snooze("30d".to_owned())));
-        assert_eq!(of("action=rollback&read=no"), Some(Action::RollBack { read: false }));
-        for wrong in ["", "action=", "action=Approve", "action=delete", "approve=yes", "action=skip&action=approve"] {
+        let of = |body: &str| decision(&Form::parse(body.as_bytes()));
+        let how = |confirmed, outside_window, length: Option<&str>| How {
+            confirmed,
+            outside_window,
+            length: length.map(str::to_owned),
+        };
+        assert_eq!(of("action=approve&read=yes"), Some((Action::Approve, how(true, false, None))));
+        assert_eq!(of("action=approve&window=override"), Some((Action::Approve, how(false, true, None))));
+        assert_eq!(of("action=snooze&for=30d"), Some((Action::Snooze, how(false, false, Some("30d")))));
+        assert_eq!(of("action=rollback&read=no"), Some((Action::Rollback, how(false, false, None))));
+        for wrong in [
+            "",
+            "action=",
+            "action=Approve",
+            "action=delete",
+            "action=renew",
+            "approve=yes",
+            "action=skip&action=approve",
+        ] {
             assert_eq!(of(wrong), None, "{wrong}");
         }
     }

@@ -36,7 +36,7 @@ use minijinja::{Value, context};
 
 use assets::AssetUrls;
 pub use backend::{
-    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place, Sight, Unseen,
+    Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place, Sight, Unseen,
 };
 pub use pages::TemplateError;
 use pages::{Pages, value};

@@ -5,41 +5,18 @@ use futures_util::future::BoxFuture;
 use url::form_urlencoded;
 
 use super::backend::{
-    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place, Sight, Unseen,
+    Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place, Sight, Unseen,
 };
 use crate::access::Visitor;
 use crate::api::view::{
     BrakeView, ClosedChannelView, ContainerView, ExplanationView, Filter, Fleet, FleetRow, Paging, PollView,
     RegistryView, SourceView, WorkloadView,
 };
-use crate::api::{Api, Decision, Decisions, How, NotInForce, Seen, SeenItem};
+use crate::api::{Api, Decision, How, NotInForce, Seen, SeenItem};
 use crate::cluster::ScopeState;
+use crate::domain::answer::Action;
 use crate::listener::Problem;
 use crate::queue::{self, Depth};
-
-impl Action {
-    /// The word of the API.
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Approve { .. } => "approve",
-            Self::Skip => "skip",
-            Self::Snooze(_) => "snooze",
-            Self::Resume => "resume",
-            Self::RollBack { .. } => "rollback",
-        }
-    }
-
-    fn how(&self) -> How {
-        match self {
-            Self::Approve { read, outside_window } => {
-                How { confirmed: *read, outside_window: *outside_window, length: None }
-            }
-            Self::RollBack { read } => How { confirmed: *read, ..How::default() },
-            Self::Snooze(length) => How { length: Some(length.clone()), ..How::default() },
-            Self::Skip | Self::Resume => How::default(),
-        }
-    }
-}
 
 impl Pick {
     fn seen(&self) -> Seen {
@@ -170,19 +147,17 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         &'a self,
         visitor: &'a Visitor,
         picks: &'a [Pick],
-        action: &'a Action,
+        (action, how): (Action, &'a How),
     ) -> BoxFuture<'a, Result<Vec<Decided>, Problem>> {
         Box::pin(async move {
-            let how = action.how();
-            if let (Action::Resume | Action::RollBack { .. }, [pick]) = (action, picks) {
-                let decision = Decision { seen: pick.seen(), how };
-                let decided = self.act(visitor, &pick.place.path(), action.word(), &decision).await?;
+            if let (Action::Resume | Action::Rollback, [pick]) = (action, picks) {
+                let decision = Decision { seen: pick.seen(), how: how.clone() };
+                let decided = self.act(visitor, &pick.place.path(), action, &decision).await?;
                 return Ok(vec![Decided { is_done: decided.status.is_success(), words: decided.view.detail }]);
             }
             visitor.may_decide()?;
-            let items = picks.iter().map(Pick::item).collect();
-            let decisions = Decisions { action: action.word().to_owned(), how, items };
-            let came_to = self.decide_all(visitor, &decisions).await?;
+            let items: Vec<_> = picks.iter().map(Pick::item).collect();
+            let came_to = self.act_on_all(visitor, (action, how), &items).await?;
             let of = |status: u16, words: String| Decided { is_done: status < 300, words };
             Ok(came_to.items.into_iter().map(|item| of(item.status, item.detail)).collect())
         })

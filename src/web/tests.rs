@@ -8,9 +8,11 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpMessage as _, HttpServer};
 
 use super::made_up::{MadeUp, closed, gone, hostile, two};
-use super::{Action, Backend as _, Handling, Setup, Unseen, Web, asset_routes, entry_route, routes};
+use super::{Backend as _, Handling, Setup, Unseen, Web, asset_routes, entry_route, routes};
 use crate::access::{Role, Visitor};
+use crate::api::How;
 use crate::domain::actor::SignedIn;
+use crate::domain::answer::Action;
 use crate::domain::release::{FoundBy, ReleaseNotes};
 use crate::listener::Bodies;
 
@@ -308,8 +310,9 @@ async fn what_is_ticked_is_shown_once_more_and_then_decided_line_by_line() {
     );
     let decided = backend.decided.lock().unwrap();
     assert_eq!(decided.len(), 5);
-    for (by, pick, action) in decided.iter() {
-        assert_eq!((by.as_str(), action), ("anna@example.com", &Action::Approve { read: true, outside_window: false }));
+    for (by, pick, decision) in decided.iter() {
+        let read = (Action::Approve, How { confirmed: true, ..How::default() });
+        assert_eq!((by.as_str(), decision), ("anna@example.com", &read));
         assert!(pick.is_exact() && pick.running.is_some());
     }
 }
@@ -349,7 +352,8 @@ async fn going_back_throwing_away_and_resuming_are_asked_once_more() {
         &[TOKEN, ("action", "rollback"), ("read", "yes"), ("w", old)],
     )
     .await;
-    assert_eq!(backend.decided.lock().unwrap()[0].2, Action::RollBack { read: true });
+    let read = (Action::Rollback, How { confirmed: true, ..How::default() });
+    assert_eq!(backend.decided.lock().unwrap()[0].2, read);
     let sure = post(&backend, Role::Approver, "/deliveries", &[TOKEN, ("discard", "d81f2")]).await;
     assert!(sure.body.contains("Throw this message away?") && backend.handled.lock().unwrap().is_empty());
     post(&backend, Role::Approver, "/deliveries", &[TOKEN, ("discard", "d81f2"), ("sure", "yes")]).await;

@@ -9,13 +9,15 @@ use minijinja::{Value, context};
 use url::form_urlencoded;
 
 use super::asked::Asked;
-use super::backend::{Action, Handling, Pick, Place};
+use super::backend::{Handling, Pick, Place};
 use super::decide;
 use super::row::{Shown, workload_url};
 use super::words::{Button, Did, Sure, Tick};
 use super::{Page, View, Web, form_of};
 use crate::access::Visitor;
+use crate::api::How;
 use crate::api::view::{BrakeView, FleetRow};
+use crate::domain::answer::Action;
 use crate::domain::reference::{Digest, Tag};
 use crate::listener::{Form, Problem, unread};
 
@@ -108,10 +110,12 @@ async fn decided(page: &Page<'_>, path: &Named, form: &Form) -> HttpResponse {
     let pick = form.one("w").and_then(Pick::parse);
     let of_here = place(path, "");
     let is_of_here = |pick: &Pick| Place { container: String::new(), ..pick.place.clone() } == of_here;
-    match (decide::action(form), pick.filter(is_of_here)) {
-        (Some(action), Some(pick)) if action != Action::Resume && !pick.is_exact() => page.problem(&NO_BUTTON).await,
-        (Some(Action::RollBack { read: false }), Some(pick)) => sure_back(page, form, &pick).await,
-        (Some(action), Some(pick)) => report(page, &[pick], &action).await,
+    match (decide::decision(form), pick.filter(is_of_here)) {
+        (Some((action, _)), Some(pick)) if action != Action::Resume && !pick.is_exact() => {
+            page.problem(&NO_BUTTON).await
+        }
+        (Some((Action::Rollback, How { confirmed: false, .. })), Some(pick)) => sure_back(page, form, &pick).await,
+        (Some((action, how)), Some(pick)) => report(page, &[pick], (action, &how)).await,
         _ => page.problem(&NO_BUTTON).await,
     }
 }
@@ -204,8 +208,8 @@ impl<'c> Confirm<'c> {
     }
 }
 
-async fn report(page: &Page<'_>, picks: &[Pick], action: &Action) -> HttpResponse {
-    match decide::report(page.web, page.visitor, (picks, action), page.shown()).await {
+async fn report(page: &Page<'_>, picks: &[Pick], decision: (Action, &How)) -> HttpResponse {
+    match decide::report(page.web, page.visitor, picks, decision, page.shown()).await {
         Ok(values) => page.show(StatusCode::OK, (View::Approvals, "report.html"), values).await,
         Err(problem) => page.problem(&problem).await,
     }
@@ -258,12 +262,10 @@ async fn decided_many(page: &Page<'_>, form: &Form) -> HttpResponse {
         let values = decide::values(&found, Some(picks.len()), page.may_decide(), page.shown());
         return page.show(StatusCode::OK, (View::Approvals, "approvals.html"), values).await;
     }
-    match decide::action(form) {
+    match decide::decision(form) {
         // Each was ticked beside what there is to read of it.
-        Some(Action::Approve { outside_window, .. }) => {
-            report(page, &picks, &Action::Approve { read: true, outside_window }).await
-        }
-        Some(action @ (Action::Skip | Action::Snooze(_))) => report(page, &picks, &action).await,
+        Some((Action::Approve, how)) => report(page, &picks, (Action::Approve, &How { confirmed: true, ..how })).await,
+        Some((action @ (Action::Skip | Action::Snooze), how)) => report(page, &picks, (action, &how)).await,
         _ => page.problem(&NO_BUTTON).await,
     }
 }

@@ -32,13 +32,13 @@ use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
 use crate::domain::event::{Job, holder};
 use crate::domain::history::Entry;
-use crate::domain::press::{Place, Pressed, Saying, Wish};
+use crate::domain::press::{Place, Pressed, Saying};
 use crate::domain::release::Language;
 use crate::listener::Problem;
 use crate::message::chat::{self, Nothing};
 use crate::queue::worker::Verdict;
 use crate::queue::{NewJob, Queue, QueueError, Records};
-use crate::reconcile::{Action, Answer, Press, Reconciler};
+use crate::reconcile::{Answer, Press, Reconciler};
 use crate::registry::Registry;
 use crate::stop::Stop;
 use crate::telemetry::chain;
@@ -202,12 +202,7 @@ async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
             return Answer::Unread;
         }
     };
-    let action = match pressed.wish {
-        Wish::Approve => Action::Approve,
-        Wish::Skip => Action::Skip,
-        Wish::Snooze => Action::Snooze,
-    };
-    let press = Press { by: Some(pressed.signed_in()), ..Press::of(action) };
+    let press = Press { by: Some(pressed.signed_in()), ..Press::of(pressed.action) };
     reconciler.answer_to(&token, &press, &ambient.trace_id()).await
 }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::Answer;
 use super::asked::Asked;
-use super::{Action, Answer};
 use crate::assess::{Place, Source, Unanswerable, question};
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
+use crate::domain::answer::Action;
 use crate::domain::approval::Allows;
 use crate::domain::declared::Declared;
 use crate::domain::event::NoticeKind;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::asked::Asked;
-use super::{Action, Answer, Press, Settled, is_answered};
+use super::{Answer, Press, Settled, is_answered};
 use crate::cluster::Cluster;
 use crate::domain::actor::{Person, SignedIn};
+use crate::domain::answer::Action;
 use crate::domain::approval::{Allows, Approval, ApprovalId, Token};
 use crate::domain::listing::{Listing, MOST_LISTED};
 use crate::domain::record::Question;

@@ -3,72 +3,8 @@
 use chrono::TimeDelta;
 
 use crate::domain::actor::SignedIn;
-use crate::domain::approval::Allows;
+use crate::domain::answer::Action;
 use crate::domain::history::Choice;
-
-/// What a person can say to a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Yes.
-    Approve,
-    /// Yes, and now, whatever the window says.
-    ApproveOutsideWindow,
-    /// Not this version.
-    Skip,
-    /// Ask again later.
-    Snooze,
-    /// Go back to what ran before.
-    Rollback,
-    /// Apply what is held.
-    Resume,
-    /// A new link in the place of one whose time is over.
-    Renew,
-}
-
-impl Action {
-    /// Reads the form field; nothing is ever taken for «approve» but that word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "approve" => Some(Self::Approve),
-            "skip" => Some(Self::Skip),
-            "snooze" => Some(Self::Snooze),
-            "rollback" => Some(Self::Rollback),
-            "resume" => Some(Self::Resume),
-            "renew" => Some(Self::Renew),
-            _ => None,
-        }
-    }
-
-    /// The word in the form, in metrics and in the log.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::ApproveOutsideWindow => "approve_outside_window",
-            Self::Skip => "skip",
-            Self::Snooze => "snooze",
-            Self::Rollback => "rollback",
-            Self::Resume => "resume",
-            Self::Renew => "renew",
-        }
-    }
-
-    /// Whether it is an answer to what a question allows.
-    pub(super) fn fits(self, allows: Allows) -> bool {
-        match self {
-            Self::Approve | Self::ApproveOutsideWindow | Self::Skip | Self::Snooze => allows == Allows::Update,
-            Self::Rollback => allows == Allows::Back,
-            Self::Resume => allows == Allows::Held,
-            Self::Renew => false,
-        }
-    }
-
-    /// Whether it writes an image, so that it may take one more gesture.
-    pub(super) fn writes(self) -> bool {
-        matches!(self, Self::Approve | Self::ApproveOutsideWindow | Self::Rollback)
-    }
-}
 
 /// What a person presses, with what else the page asks for.
 #[derive(Clone, Debug)]

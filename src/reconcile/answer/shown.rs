@@ -5,8 +5,9 @@
 
 use super::asked::Asked;
 use super::find::{Found, choices};
-use super::{ATTEMPTS, Action, Answer, Press, decided, word};
+use super::{ATTEMPTS, Answer, Press, decided, word};
 use crate::cluster::Cluster;
+use crate::domain::answer::Action;
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::history::Choice;
 use crate::domain::policy::{Policy, Strategy, step};

@@ -14,9 +14,9 @@ use super::queue::Disk;
 use super::replicas;
 use super::world::{Faults, Paused, Shared, World};
 use crate::ambient::Clock;
+use crate::domain::answer::Action;
 use crate::domain::event::NoticeKind;
 use crate::domain::policy::Mode;
-use crate::reconcile::Action;
 use crate::telemetry::metrics::Metrics;
 
 /// What a run came to.

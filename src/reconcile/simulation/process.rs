@@ -16,13 +16,14 @@ use super::registry::Shelf;
 use super::world::{Doing, Shared, Task};
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster as _, Fresh};
+use crate::domain::answer::Action;
 use crate::domain::approval::{LinkKeys, Token};
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 use crate::domain::settings::{Bounds, Forced};
 use crate::queue::worker::Verdict;
 use crate::queue::{Leased, NewJob, Queue as _, Settlement, Urgency};
-use crate::reconcile::{Action, Parts, Reconciler};
+use crate::reconcile::{Parts, Reconciler};
 use crate::telemetry::metrics::Metrics;
 
 /// More steps of all tasks together, without time going by, are a loop.

@@ -11,7 +11,7 @@ pub(super) use workloads::{closed, gone, hostile, two};
 use workloads::{named, notes};
 
 use super::backend::{
-    Action, Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place, Sight,
+    Backend, Candidate, Decided, Explanation, Handling, Letters, PageOfDeliveries, Pick, Place, Sight,
 };
 use crate::access::Visitor;
 use crate::ambient::{Ambient, Clock};
@@ -20,8 +20,9 @@ use crate::api::view::{
     AboutView, BrakeView, BudgetView, ClosedChannelView, DeliveryView, FailedView, Filter, Fleet, FleetRow, Paging,
     PollView, RegistryHealth, RegistryView, SourceView, StoppedView, Time, WorkloadView,
 };
-use crate::api::{Api, FindNotes, NotInForce};
+use crate::api::{Api, FindNotes, How, NotInForce};
 use crate::cluster::Index;
+use crate::domain::answer::Action;
 use crate::domain::approval::{LinkKey, LinkKeys};
 use crate::domain::release::ReleaseNotes;
 use crate::domain::workload::Workload;
@@ -53,7 +54,7 @@ impl Clock for Stopped {
 pub(super) struct MadeUp {
     api: Api<SqliteQueue>,
     /// What was decided, and by whom.
-    pub(super) decided: Mutex<Vec<(String, Pick, Action)>>,
+    pub(super) decided: Mutex<Vec<(String, Pick, (Action, How))>>,
     /// What was done about messages.
     pub(super) handled: Mutex<Vec<Handling>>,
     /// Whether the brake is on.
@@ -226,10 +227,11 @@ impl Backend for MadeUp {
         &'a self,
         visitor: &'a Visitor,
         picks: &'a [Pick],
-        action: &'a Action,
+        (action, how): (Action, &'a How),
     ) -> BoxFuture<'a, Result<Vec<Decided>, Problem>> {
         let name = visitor.who.name();
-        self.decided.lock().unwrap().extend(picks.iter().map(|pick| (name.to_owned(), pick.clone(), action.clone())));
+        let of = |pick: &Pick| (name.to_owned(), pick.clone(), (action, how.clone()));
+        self.decided.lock().unwrap().extend(picks.iter().map(of));
         let came_to = |pick: &Pick| {
             let is_done = pick.place.name != "ghost";
             let words =

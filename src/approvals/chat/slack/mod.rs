@@ -69,15 +69,15 @@ impl SlackDoor {
             self.turn_away(pressed);
             return Ok(());
         }
-        let Pressed { presser, wish, button, place, at } = pressed;
+        let Pressed { presser, action, button, place, at } = pressed;
         let id = if at.is_empty() {
             self.ambient.trace_id()
         } else {
             format!("{} {} {at}", place.posted.message, presser.user)
         };
         let who = Who::Slack { team: presser.home, user: presser.user };
-        let id = format!("slack {} {id}", wish.as_str());
-        self.tray.store(crate::domain::press::Pressed { id, channels, wish, button, who, elsewhere, place }).await
+        let id = format!("slack {} {id}", action.as_str());
+        self.tray.store(crate::domain::press::Pressed { id, channels, action, button, who, elsewhere, place }).await
     }
 
     fn turn_away(&self, pressed: Pressed) {
@@ -89,7 +89,7 @@ impl SlackDoor {
             %approval,
             team = presser.home,
             user = presser.user,
-            action = pressed.wish.as_str(),
+            action = pressed.action.as_str(),
             %reason,
             outcome = "refused",
             "a button in Slack was pressed by somebody who may not; nothing was done"

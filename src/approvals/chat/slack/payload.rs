@@ -4,7 +4,8 @@ use actix_web::http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::press::{Button, Place, Posted, Wish};
+use crate::domain::answer::Action;
+use crate::domain::press::{BUTTONS, Button, Place, Posted};
 use crate::domain::slack::Presser;
 use crate::listener::{Form, Problem};
 
@@ -15,7 +16,7 @@ const MOST_OF_A_MOMENT: usize = 32;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pressed {
     pub(super) presser: Presser,
-    pub(super) wish: Wish,
+    pub(super) action: Action,
     pub(super) button: Button,
     pub(super) place: Place,
     /// When, as Slack says it: two presses of one button are two.
@@ -89,12 +90,12 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Pressed>, Problem> {
     }
     let all: BlockActions = serde_json::from_str(payload).map_err(|_| json())?;
     let [Element { action_id, value, action_ts }] = &*all.actions else { return Ok(None) };
-    let (Some(wish), Some(button)) = (wish_of(action_id), Button::parse(value)) else { return Ok(None) };
+    let (Some(action), Some(button)) = (action_of(action_id), Button::parse(value)) else { return Ok(None) };
     if all.container.channel_id != all.channel.id {
         return Ok(None);
     }
     Ok(Some(Pressed {
-        wish,
+        action,
         button,
         at: action_ts.chars().take(MOST_OF_A_MOMENT).collect(),
         presser: Presser {
@@ -112,10 +113,10 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Pressed>, Problem> {
     }))
 }
 
-/// The buttons that a message has.
-fn wish_of(id: &str) -> Option<Wish> {
+/// What a button of a message is for.
+fn action_of(id: &str) -> Option<Action> {
     let word = id.strip_prefix("iw.")?;
-    Wish::ALL.into_iter().find(|wish| wish.as_str() == word)
+    BUTTONS.into_iter().find(|action| action.as_str() == word)
 }
 
 #[cfg(test)]
@@ -152,7 +153,7 @@ pub(super) mod tests {
     #[test]
     fn a_press_is_read_as_it_was() {
         let pressed = read(&form(&payload())).unwrap().unwrap();
-        assert_eq!((pressed.wish, pressed.button.value().as_str()), (Wish::Approve, VALUE));
+        assert_eq!((pressed.action, pressed.button.value().as_str()), (Action::Approve, VALUE));
         assert_eq!((pressed.presser.user.as_str(), pressed.presser.home.as_str()), ("U2CERLKJA", "T1DC2JH3J"));
         let Place { posted, shown, .. } = pressed.place;
         assert_eq!((posted.message.as_str(), shown.as_array().map(Vec::len)), ("1735787045.000100", Some(2)));

@@ -10,7 +10,7 @@ use super::super::tests::stored;
 use super::super::{Keep, MOST_STRANGERS, Strangers};
 use super::payload::tests::{form, payload};
 use super::*;
-use crate::domain::press::Wish;
+use crate::domain::answer::Action;
 use crate::queue::QueueError;
 
 const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -52,7 +52,7 @@ async fn a_press_is_stored_once_it_is_proven_and_allowed() {
     let (door, _strangers) = door(keep);
     assert_eq!(status(&door, signed(&form(&payload()))).await, 200);
     let pressed = stored.try_recv().unwrap();
-    assert_eq!((pressed.channels, pressed.wish), (vec!["ops".to_owned()], Wish::Approve));
+    assert_eq!((pressed.channels, pressed.action), (vec!["ops".to_owned()], Action::Approve));
     assert_eq!(pressed.elsewhere.as_deref(), Some("ann@example.com"));
     assert_eq!(pressed.who, Who::Slack { team: "T1DC2JH3J".into(), user: "U2CERLKJA".into() });
     let first = pressed.id;

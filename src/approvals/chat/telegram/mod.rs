@@ -71,9 +71,9 @@ impl TelegramDoor {
             self.turn_away(&bots, pressed);
             return Ok(());
         }
-        let Pressed { presser, wish, button, place, id } = pressed;
+        let Pressed { presser, action, button, place, id } = pressed;
         let (id, who) = (format!("telegram {id}"), Who::Telegram(presser.user));
-        self.tray.store(crate::domain::press::Pressed { id, channels, wish, button, who, elsewhere, place }).await
+        self.tray.store(crate::domain::press::Pressed { id, channels, action, button, who, elsewhere, place }).await
     }
 
     fn turn_away(&self, bots: &[&(String, Bot)], pressed: Pressed) {
@@ -84,7 +84,7 @@ impl TelegramDoor {
             approval = %pressed.button.approval(),
             chat = pressed.presser.chat,
             user = pressed.presser.user,
-            action = pressed.wish.as_str(),
+            action = pressed.action.as_str(),
             %reason,
             outcome = "refused",
             "a button in Telegram was pressed by somebody who may not; nothing was done"

@@ -4,7 +4,8 @@ use actix_web::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::domain::press::{Button, Place, Posted, Wish};
+use crate::domain::answer::Action;
+use crate::domain::press::{Button, Place, Posted};
 use crate::domain::telegram::Presser;
 use crate::listener::Problem;
 
@@ -16,7 +17,7 @@ const MOST_OF_AN_ID: usize = 64;
 pub(super) struct Pressed {
     pub(super) id: String,
     pub(super) presser: Presser,
-    pub(super) wish: Wish,
+    pub(super) action: Action,
     pub(super) button: Button,
     pub(super) place: Place,
 }
@@ -61,7 +62,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Pressed>, Problem> {
     let wrong = |_| Problem::new(StatusCode::BAD_REQUEST, "this is not what Telegram sends; nothing was done");
     let Update { callback_query } = serde_json::from_slice(body).map_err(wrong)?;
     let Some(Query { id, from, message: Some(message), data }) = callback_query else { return Ok(None) };
-    let Some((wish, button)) = Button::parse_data(&data) else { return Ok(None) };
+    let Some((action, button)) = Button::parse_data(&data) else { return Ok(None) };
     if id.is_empty() || id.len() > MOST_OF_AN_ID {
         return Ok(None);
     }
@@ -69,7 +70,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Pressed>, Problem> {
     let posted = Posted { channel: chat.id.to_string(), message: message_id.to_string() };
     let place = Place { posted, shown: json!({"text": text, "entities": entities}), aside: id.clone() };
     let presser = Presser { chat: chat.id, name: chat.username, user: from.id };
-    Ok(Some(Pressed { id, presser, wish, button, place }))
+    Ok(Some(Pressed { id, presser, action, button, place }))
 }
 
 #[cfg(test)]
@@ -79,7 +80,7 @@ pub(super) mod tests {
 
     /// What Telegram sends for a button.
     pub(in crate::approvals) fn update() -> Value {
-        let data = Button::of(TOKEN).unwrap().data(Wish::Approve);
+        let data = Button::of(TOKEN).unwrap().data(Action::Approve);
         json!({"update_id": 10, "callback_query": {
             "id": "4382bfdwdsb323b2d9", "from": {"id": 7, "is_bot": false, "first_name": "Ann"},
             "message": {
@@ -93,7 +94,7 @@ pub(super) mod tests {
     #[test]
     fn a_press_is_read_as_it_was() {
         let pressed = read(update().to_string().as_bytes()).unwrap().unwrap();
-        assert_eq!((pressed.wish, pressed.button.is_beside(TOKEN)), (Wish::Approve, true));
+        assert_eq!((pressed.action, pressed.button.is_beside(TOKEN)), (Action::Approve, true));
         assert_eq!(pressed.presser, Presser { chat: -42, name: None, user: 7 });
         let posted = Posted { channel: "-42".into(), message: "9".into() };
         assert_eq!((pressed.place.posted, pressed.place.aside.as_str()), (posted, "4382bfdwdsb323b2d9"));

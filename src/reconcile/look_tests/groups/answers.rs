@@ -3,9 +3,10 @@
 use super::super::full_queue::when_full;
 use super::*;
 use crate::domain::actor::SignedIn;
+use crate::domain::answer::Action;
 use crate::domain::event::NoticeKind;
 use crate::domain::refusal::Refusal;
-use crate::reconcile::{Action, Answer, Press};
+use crate::reconcile::{Answer, Press};
 
 const NEW: [&str; 2] = ["1.0.0", "1.1.0"];
 

@@ -108,7 +108,7 @@ async fn what_failed_is_let_go_on_all_by_one_link() {
     shop.comes_up("web").await;
     shop.comes_up("api").await;
     let link = shop.link(&shop.last(NoticeKind::RolledBack));
-    let answer = shop.reconciler.answer(&link, crate::reconcile::Action::Resume, "trace").await;
+    let answer = shop.reconciler.answer(&link, crate::domain::answer::Action::Resume, "trace").await;
     assert!(matches!(answer, crate::reconcile::Answer::Resumed(_)), "{answer:?}");
     shop.look_at_all().await;
     assert_eq!(shop.runs(), ["api 1.1.0@", "web 1.0.0", "worker 1.0.0"], "it begins anew");
@@ -342,7 +342,7 @@ async fn what_was_agreed_on_long_ago_is_not_gone_on_with_but_decided_anew() {
     shop.all_have(&NEW);
     shop.look_at_all().await;
     let link = shop.link(&shop.last(NoticeKind::Available));
-    shop.reconciler.answer(&link, crate::reconcile::Action::Approve, "trace").await;
+    shop.reconciler.answer(&link, crate::domain::answer::Action::Approve, "trace").await;
     shop.changes("web", |workload| workload.paused = true);
     shop.comes_up("api").await;
     let error = shop.annotation("worker", "error").unwrap();

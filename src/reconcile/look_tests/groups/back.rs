@@ -145,13 +145,13 @@ async fn who_was_told_by_a_person_to_go_back_takes_all_back_whatever_the_notes_s
     shop.all_have(&NEW);
     shop.look_at_all().await;
     let link = shop.link(&shop.last(NoticeKind::Available));
-    shop.reconciler.answer(&link, crate::reconcile::Action::Approve, "trace").await;
+    shop.reconciler.answer(&link, crate::domain::answer::Action::Approve, "trace").await;
     for name in ["api", "web", "worker"] {
         shop.comes_up(name).await;
     }
     shop.loses("web", "1.0.0");
     let link = shop.link(&shop.last(NoticeKind::Applied));
-    let answer = shop.reconciler.answer(&link, crate::reconcile::Action::Rollback, "trace").await;
+    let answer = shop.reconciler.answer(&link, crate::domain::answer::Action::Rollback, "trace").await;
     assert!(matches!(answer, crate::reconcile::Answer::WentBack(_)), "{answer:?}");
     shop.told();
     shop.looked_at_often().await;
@@ -186,7 +186,7 @@ async fn whoever_takes_a_group_back_does_nothing_to_a_member_that_is_disabled_by
     let link = shop.link(&shop.last(NoticeKind::Applied));
     shop.sets("api", "mode", Some("DISABLED"));
     shop.written();
-    let answer = shop.reconciler.answer(&link, crate::reconcile::Action::Rollback, "trace").await;
+    let answer = shop.reconciler.answer(&link, crate::domain::answer::Action::Rollback, "trace").await;
     assert!(matches!(answer, crate::reconcile::Answer::WentBack(_)), "{answer:?}");
     shop.looked_at_often().await;
     assert_eq!(shop.runs(), ["api 1.1.0@", "web 1.0.0@", "worker 1.0.0@"]);

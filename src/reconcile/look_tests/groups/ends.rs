@@ -179,7 +179,7 @@ async fn who_is_to_be_asked_by_now_is_asked_about_what_is_left_of_a_plan() {
     assert_eq!(shop.written(), Vec::<String>::new());
     let asked = shop.last(NoticeKind::Available);
     assert_eq!((&*asked.workload.name, asked.group.as_ref().unwrap().moves.len()), ("web", 2), "what is left");
-    let answer = shop.reconciler.answer(&shop.link(&asked), crate::reconcile::Action::Approve, "trace").await;
+    let answer = shop.reconciler.answer(&shop.link(&asked), crate::domain::answer::Action::Approve, "trace").await;
     assert!(matches!(answer, crate::reconcile::Answer::Approved(_)), "{answer:?}");
     shop.comes_up("web").await;
     assert_eq!(shop.written(), ["web", "worker"]);
@@ -194,7 +194,7 @@ async fn what_a_member_does_not_want_by_now_is_not_written_though_it_was_agreed_
             shop.look_at_all().await;
         }
         let link = approved.link(&approved.last(NoticeKind::Available));
-        let answer = approved.reconciler.answer(&link, crate::reconcile::Action::Approve, "trace").await;
+        let answer = approved.reconciler.answer(&link, crate::domain::answer::Action::Approve, "trace").await;
         assert!(matches!(answer, crate::reconcile::Answer::Approved(_)), "{answer:?}");
         for shop in [auto, approved] {
             assert_eq!(shop.written(), ["api"], "{name}");
@@ -219,7 +219,7 @@ async fn a_question_of_its_own_is_closed_when_a_workload_joins() {
     let link = shop.link(&own);
     shop.sets("web", "group", Some("shop"));
     shop.look_at_all().await;
-    let answer = shop.reconciler.answer(&link, crate::reconcile::Action::Approve, "trace").await;
+    let answer = shop.reconciler.answer(&link, crate::domain::answer::Action::Approve, "trace").await;
     assert!(matches!(answer, crate::reconcile::Answer::Over(..)), "{answer:?}");
     shop.told();
     shop.has("api", &NEW);
@@ -238,7 +238,7 @@ async fn a_question_that_was_put_off_for_one_asks_for_all() {
     shop.has("web", &NEW);
     shop.look_at_all().await;
     let link = shop.link(&shop.last(NoticeKind::Available));
-    let answer = shop.reconciler.answer(&link, crate::reconcile::Action::Snooze, "trace").await;
+    let answer = shop.reconciler.answer(&link, crate::domain::answer::Action::Snooze, "trace").await;
     assert!(matches!(answer, crate::reconcile::Answer::Snoozed(..)), "{answer:?}");
     shop.sets("web", "group", Some("shop"));
     shop.has("api", &NEW);

@@ -140,7 +140,7 @@ async fn the_brake_stops_what_is_left_of_a_group_that_nobody_approved() {
     let asked = shop.last(NoticeKind::Available);
     assert_eq!((&*asked.workload.name, asked.group.as_ref().unwrap().moves.len()), ("web", 2), "what is left");
     let link = shop.link(&asked);
-    let answer = shop.reconciler.answer(&link, crate::reconcile::Action::Approve, "trace").await;
+    let answer = shop.reconciler.answer(&link, crate::domain::answer::Action::Approve, "trace").await;
     assert!(matches!(answer, crate::reconcile::Answer::Approved(_)), "{answer:?}");
     shop.comes_up("web").await;
     shop.comes_up("worker").await;
@@ -203,10 +203,10 @@ async fn a_link_about_a_group_is_not_judged_before_all_is_listed() {
     shop.look_at_all().await;
     let link = shop.link(&shop.last(NoticeKind::Available));
     shop.is_starting(true);
-    let answer = shop.reconciler.answer(&link, crate::reconcile::Action::Approve, "trace").await;
+    let answer = shop.reconciler.answer(&link, crate::domain::answer::Action::Approve, "trace").await;
     assert!(matches!(answer, crate::reconcile::Answer::Later(_)), "{answer:?}");
     shop.is_starting(false);
-    let answer = shop.reconciler.answer(&link, crate::reconcile::Action::Approve, "trace").await;
+    let answer = shop.reconciler.answer(&link, crate::domain::answer::Action::Approve, "trace").await;
     assert!(matches!(answer, crate::reconcile::Answer::Approved(_)), "{answer:?}");
 }
 

@@ -5,11 +5,12 @@ use chrono::TimeDelta;
 use super::*;
 use crate::ambient::Clock as _;
 use crate::cluster::annotations;
+use crate::domain::answer::Action;
 use crate::domain::event::NoticeKind;
 use crate::domain::rollout::{Progress, Rollout};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::view::{Seen, Status};
-use crate::reconcile::{Action, Answer};
+use crate::reconcile::Answer;
 
 const NEW: [&str; 2] = ["1.0.0", "1.1.0"];
 
