@@ -195,7 +195,7 @@ mod tests {
         let is_ordered = |kind: Kind, policy: serde_json::Value| {
             let object = serde_json::json!({"metadata": {"name": "db", "generation": 1},
                 "spec": {"replicas": 3, "podManagementPolicy": policy}});
-            crate::cluster::observed::rollout_of(Row::of(kind), object).is_ordered()
+            crate::cluster::observed::tests::rollout_of(Row::of(kind), object).is_ordered()
         };
         assert!(is_ordered(Kind::StatefulSet, "OrderedReady".into()) && is_ordered(Kind::StatefulSet, "".into()));
         assert!(!is_ordered(Kind::StatefulSet, "Parallel".into()));

@@ -284,11 +284,5 @@ fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
-/// How the newest revision of an object stands.
 #[cfg(test)]
-pub(super) fn rollout_of(row: &Row, object: serde_json::Value) -> Rollout {
-    serde_json::from_value::<Object>(object).unwrap().rollout(row)
-}
-
-#[cfg(test)]
-mod tests;
+pub(super) mod tests;

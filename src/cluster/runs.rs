@@ -82,29 +82,28 @@ fn run(job: &Object, containers: &[Container]) -> Option<Run> {
     Some(Run { made, is_newest: job.containers().eq(containers.iter().cloned()), end, ready: status.ready })
 }
 
-/// How a `CronJob` stands by the Jobs among these objects.
 #[cfg(test)]
-pub(super) fn shared_state(
-    cron_job: &serde_json::Value,
-    others: &[serde_json::Value],
-    since: DateTime<Utc>,
-) -> Rollout {
-    let object = |value: &serde_json::Value| serde_json::from_value::<Object>(value.clone()).unwrap();
-    let record = object(cron_job)
-        .record(super::kinds::Row::of(Kind::CronJob), &crate::domain::defaults::Defaults::default())
-        .unwrap();
-    let jobs = others.iter().filter(|item| item["kind"] == "Job").map(object);
-    let ours = jobs.filter(|job| job.is_owned_by(&record.id.uid));
-    let all: Vec<Run> = ours.filter_map(|job| run(&job, &record.containers)).collect();
-    Runs { all: &all, one_at_a_time: false, ended_well: None }.judge(since, record.rollout)
-}
-
-#[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
     use crate::domain::rollout::{Progress, Stall};
+
+    /// How a `CronJob` stands by the Jobs among these objects.
+    pub(in crate::cluster) fn shared_state(
+        cron_job: &serde_json::Value,
+        others: &[serde_json::Value],
+        since: DateTime<Utc>,
+    ) -> Rollout {
+        let object = |value: &serde_json::Value| serde_json::from_value::<Object>(value.clone()).unwrap();
+        let record = object(cron_job)
+            .record(super::super::kinds::Row::of(Kind::CronJob), &crate::domain::defaults::Defaults::default())
+            .unwrap();
+        let jobs = others.iter().filter(|item| item["kind"] == "Job").map(object);
+        let ours = jobs.filter(|job| job.is_owned_by(&record.id.uid));
+        let all: Vec<Run> = ours.filter_map(|job| run(&job, &record.containers)).collect();
+        Runs { all: &all, one_at_a_time: false, ended_well: None }.judge(since, record.rollout)
+    }
 
     fn job(image: &str, conditions: &Value) -> Object {
         serde_json::from_value(json!({

@@ -175,28 +175,27 @@ impl FarEnd {
     }
 }
 
-/// Two processes that tell each other, for as long as what is between them runs.
 #[cfg(test)]
-pub(crate) fn pair() -> (Replicas, Replicas, impl Future<Output = ()>) {
-    let ((one, mut far, alive), (other, mut beyond, also)) = (Replicas::connected(), Replicas::connected());
-    for each in [alive, also] {
-        each.are(2);
-    }
-    let between = async move {
-        loop {
-            tokio::select! {
-                Some(text) = far.telling.recv() => beyond.hears(&text),
-                Some(text) = beyond.telling.recv() => far.hears(&text),
-                else => return,
-            }
-        }
-    };
-    (one, other, between)
-}
-
-#[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Two processes that tell each other, for as long as what is between them runs.
+    pub(crate) fn pair() -> (Replicas, Replicas, impl Future<Output = ()>) {
+        let ((one, mut far, alive), (other, mut beyond, also)) = (Replicas::connected(), Replicas::connected());
+        for each in [alive, also] {
+            each.are(2);
+        }
+        let between = async move {
+            loop {
+                tokio::select! {
+                    Some(text) = far.telling.recv() => beyond.hears(&text),
+                    Some(text) = beyond.telling.recv() => far.hears(&text),
+                    else => return,
+                }
+            }
+        };
+        (one, other, between)
+    }
 
     #[test]
     fn what_is_not_told_is_said_to_whoever_tells() {

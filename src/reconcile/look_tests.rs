@@ -46,7 +46,7 @@ use crate::assess::{Proposed, Waited};
 use crate::cluster::{Deletion, Rejection, RejectionReason, Removal, WorkloadEvent};
 use crate::domain::actor::ClusterUser;
 use crate::domain::answer::Action;
-use crate::domain::approval::{Allows, ApprovalId, LinkKey};
+use crate::domain::approval::{Allows, ApprovalId, LinkKey, Token};
 use crate::domain::declared::Declared;
 use crate::domain::event::{Delivery, NoLink, NoticeKind};
 use crate::domain::fleet::Fleet;
@@ -66,6 +66,18 @@ use crate::domain::workload::{WorkloadId, WorkloadPatch};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::{Announced, Leased, Settlement, Sharing, Topic};
 use crate::registry::{Anonymous, Asked as AskedAs, Extent, Labels, NamedSecret, Refusal};
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// What a link is about, for whoever holds it.
+    pub(super) async fn asked(&self, token: &Token) -> Answer {
+        self.asked_by(token, None).await
+    }
+
+    /// Answers a link as whoever holds it, and has read what there is to read.
+    pub(super) async fn answer(&self, token: &Token, action: Action, trace: &str) -> Answer {
+        self.answer_to(token, &Press { is_confirmed: true, ..Press::of(action) }, trace).await
+    }
+}
 
 /// Has these tags, or lets nobody in.
 #[derive(Clone)]

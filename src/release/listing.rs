@@ -349,16 +349,17 @@ impl Listed {
         let is_cut = kept.len() < text.len();
         Self { tag, published, is_prerelease, is_cut, text: kept, alerts, declares, is_apart: false, is_older: false }
     }
-
-    #[cfg(test)]
-    pub(super) fn test(tag: &str) -> Self {
-        Self::of(tag.to_owned(), None, false, "text")
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Listed {
+        pub(in crate::release) fn test(tag: &str) -> Self {
+            Self::of(tag.to_owned(), None, false, "text")
+        }
+    }
 
     #[test]
     fn the_shapes_of_forges_are_read() {

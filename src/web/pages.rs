@@ -51,18 +51,6 @@ impl Pages {
         Ok(Self(templates))
     }
 
-    /// The same as they are in the work tree now, so that whoever changes them need not build.
-    #[cfg(test)]
-    pub(super) fn of_the_work_tree() -> Self {
-        let mut templates = Environment::new();
-        templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        for (name, _) in TEMPLATES {
-            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/web").join(name);
-            templates.add_template_owned(name, std::fs::read_to_string(path).unwrap()).unwrap();
-        }
-        Self(templates)
-    }
-
     /// A page.
     pub(super) fn show(&self, status: StatusCode, name: &str, values: &Value) -> HttpResponse {
         let mut response = HttpResponse::build(status);
@@ -107,4 +95,22 @@ fn harmless(response: &mut HttpResponseBuilder) {
 /// What a template is given of a view.
 pub(super) fn value(of: impl serde::Serialize) -> Value {
     Value::from(minijinja::value::Serde(of))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Pages {
+        /// The same as they are in the work tree now, so that whoever changes them need not build.
+        pub(in crate::web) fn of_the_work_tree() -> Self {
+            let mut templates = Environment::new();
+            templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+            for (name, _) in TEMPLATES {
+                let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/web").join(name);
+                templates.add_template_owned(name, std::fs::read_to_string(path).unwrap()).unwrap();
+            }
+            Self(templates)
+        }
+    }
 }

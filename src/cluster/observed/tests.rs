@@ -3,6 +3,11 @@ use super::*;
 use crate::domain::rollout::{Lacks, Progress, Waits};
 use crate::domain::workload::Place;
 
+/// How the newest revision of an object stands.
+pub(in crate::cluster) fn rollout_of(row: &Row, object: serde_json::Value) -> Rollout {
+    serde_json::from_value::<Object>(object).unwrap().rollout(row)
+}
+
 fn deployment(extra: &serde_json::Value) -> Object {
     let mut object = serde_json::json!({
         "metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "7", "generation": 2,

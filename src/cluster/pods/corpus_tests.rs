@@ -33,9 +33,9 @@ impl Case {
         let list = std::fs::read_to_string(folder.join(self.text("/file"))).unwrap();
         let list: Value = serde_json::from_str(&list).unwrap();
         let (object, others) = list["items"].as_array().unwrap().split_first().unwrap();
-        let mut verdict = crate::cluster::observed::rollout_of(Row::of(kind), object.clone());
+        let mut verdict = crate::cluster::observed::tests::rollout_of(Row::of(kind), object.clone());
         if kind == Kind::CronJob && others.iter().any(|it| it["kind"] == "Job") {
-            verdict = crate::cluster::runs::shared_state(object, others, self.moment("/follow/since"));
+            verdict = crate::cluster::runs::tests::shared_state(object, others, self.moment("/follow/since"));
         }
         let (name, now, since) = (&object["metadata"]["name"], self.moment("/now"), self.moment("/follow/since"));
         let mut pods: Vec<Pod> = Vec::new();

@@ -306,19 +306,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-#[cfg(test)]
-impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// What a link is about, for whoever holds it.
-    pub(super) async fn asked(&self, token: &Token) -> Answer {
-        self.asked_by(token, None).await
-    }
-
-    /// Answers a link as whoever holds it, and has read what there is to read.
-    pub(super) async fn answer(&self, token: &Token, action: Action, trace: &str) -> Answer {
-        self.answer_to(token, &Press { is_confirmed: true, ..Press::of(action) }, trace).await
-    }
-}
-
 /// What was decided, as the history has it.
 fn decided(record: &Record, (workload, container): (&Workload, &str), answered: &Answered) -> Answer {
     use crate::domain::record::Answer as Given;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::view::CameTo;
 use crate::queue::NewsKind;
-use crate::queue::replicas::pair;
+use crate::queue::replicas::tests::pair;
 use crate::stop::Stop;
 
 impl Stage {

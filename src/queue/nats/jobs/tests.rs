@@ -1,11 +1,12 @@
 //! What is known of jobs, where the server says what no real one would be made to say.
 
+use chrono::DateTime;
+
 use super::*;
 use crate::domain::event::NoticeKind;
 use crate::queue::contract::{item, look as new_look, mail};
 use crate::queue::nats::entry::Row;
 use crate::queue::{Leased, Settlement, Sharing};
-use chrono::DateTime;
 
 /// A look that was put and is held, and where it stands.
 fn held(jobs: &mut Jobs) -> (Leased, String) {
