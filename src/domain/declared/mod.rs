@@ -25,6 +25,7 @@ mod mention;
 mod migrates;
 mod phrase;
 mod read;
+mod reading;
 mod role;
 mod rules;
 #[cfg(test)]

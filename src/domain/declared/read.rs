@@ -2,13 +2,14 @@
 
 use super::clauses::clauses;
 use super::governed::is_title;
-use super::label::{commit, is_bump, is_of_source, is_warned, is_yes, names_new, tag};
+use super::label::{commit, is_bump, is_of_source, is_warned, names_new, tag};
 use super::line::label;
+use super::reading::{Reading, offered};
 use super::role::Role;
 use super::scan::{self, Block};
-use super::section::{Context, Quiet, Stack, columns, origin};
+use super::section::{Context, Quiet, Stack, columns};
 use super::sentence::{Sentence, sentences};
-use super::time::{is_about_later, is_about_older, is_candidate, is_later};
+use super::time::{is_candidate, is_later};
 use super::values::was_otherwise;
 use super::{Because, Declaration, Kinds, Scope, rules, scope};
 use crate::domain::plain::PlainText;
@@ -242,88 +243,52 @@ impl Reader {
         if context.is_quoted && sentences(text).any(|(_, sentence)| sentence.has(Role::Myself)) {
             return;
         }
-        let mut context = context.clone();
+        let mut reading = Reading::of(text, context.clone());
         let is_short = whole.len() <= LONGEST_QUOTE;
-        let mut of_whole: Option<(Kinds, Scope)> = None;
-        let mut before = Kinds::default();
-        let mut reason = None;
-        let goes_on_as_before =
-            |words: &str, s: &Sentence| s.has(Role::Still) && s.has(Role::Was) && clauses(words, s).is_empty();
-        let is_still_as_before = !context.breaking && sentences(text).any(|(words, s)| goes_on_as_before(words, &s));
-        let (mut asked, mut asks_of_break) = (false, false);
-        let (mut said_before, mut is_about_same, mut goes_on) = (Quiet::No, false, false);
-        let is_none = |s: &Sentence| s.begins(Role::Nothing) && s.length <= 6;
-        context.breaking &= !sentences(text).any(|(_, sentence)| is_none(&sentence));
-        let (mut names_one, mut names_thing) = (false, false);
+        let (mut of_whole, mut reason) = (None, None);
         for (words, mut sentence) in sentences(text) {
-            if std::mem::take(&mut names_one) && sentence.begins(Role::Pronoun) {
-                sentence.add(Role::Thing, 0);
-            }
-            let is_answered_no = asked && sentence.begins(Role::Nothing);
-            context.breaking |= asks_of_break && is_yes(words);
-            asked = words.ends_with(['?', '？']);
-            asks_of_break = asked && sentence.has_any(&[Role::Incompatible, Role::Breaking]);
-            if asked && let Some(scope) = origin(&sentence, &self.own) {
-                context.scope = scope;
-            }
-            if asked || is_answered_no {
+            if reading.skips(words, &mut sentence, &self.own) {
                 continue;
             }
-            if is_about_older(&sentence, &self.own) {
-                continue;
-            }
-            if is_later(&sentence, &self.own) || is_about_later(&sentence, &self.own) {
-                context.quiet = context.quiet.max(Quiet::Silent);
-                continue;
-            }
-            sentence.since_own(&self.own);
-            let context = &mut context;
-            if let Some(scope) = origin(&sentence, &self.own) {
-                context.scope = scope;
-            }
-            let quiet = context.quiet;
-            // «…; `a` is off by default»: what is named begins anew.
-            let is_of_repair = goes_on && said_before == Quiet::Mostly && !sentence.is_about(Role::Code);
-            if is_of_repair || (is_about_same && sentence.begins(Role::Pronoun)) {
-                context.quiet = context.quiet.max(said_before);
-            }
-            let (kinds, because) = match self.sentence(&sentence, context, before) {
-                (kinds, _) if !kinds.any() => self.fragments(words, &sentence, context),
-                found => found,
-            };
-            let kinds_before = was_otherwise(&sentence) && names_thing && context.quiet == Quiet::No;
-            let (kinds, because) = if kinds_before {
-                (Kinds { breaking: true, ..kinds }, because.or(Some(Because::Value)))
-            } else {
-                (kinds, because)
-            };
-            let (of_clauses, because_of) = self.clauses(words, &sentence, context, before);
-            let (mut kinds, because) = (kinds.and(of_clauses), because.or(because_of));
-            context.follows = said_before_is_loud(&sentence, context);
-            said_before = rules::quiet(&sentence, context).max(offered(&sentence));
-            is_about_same = said_before != Quiet::No;
-            goes_on = words.ends_with([';', '；']);
-            names_thing = !is_about_same && sentence.has_any(&[Role::Code, Role::Product, Role::Thing]);
-            names_one = goes_on && !is_about_same && sentence.has_any(&[Role::Code, Role::Product, Role::Thing]);
-            context.quiet = quiet;
-            kinds.breaking &= !is_still_as_before;
-            before = before.and(kinds);
-            if sentence.has_any(&[Role::Optional, Role::NewOnly, Role::Builders, Role::Elsewhere]) && !kinds.any() {
-                context.quiet = Quiet::Silent;
-            }
+            let (kinds, because) = self.judged(words, &sentence, &mut reading);
             if !kinds.any() {
                 continue;
             }
             reason = reason.or(because);
             if is_short {
-                of_whole = Some((before, context.scope.clone()));
+                of_whole = Some((reading.before, reading.context.scope.clone()));
             } else {
-                self.add(kinds, because, words, &context.scope);
+                self.add(kinds, because, words, &reading.context.scope);
             }
         }
         if let Some((kinds, scope)) = of_whole {
             self.add(kinds, reason, whole, &scope);
         }
+    }
+
+    /// What a sentence declares where it stands, and what it says of those behind it.
+    fn judged(&self, words: &str, sentence: &Sentence, reading: &mut Reading) -> (Kinds, Option<Because>) {
+        let quiet = reading.context.quiet;
+        reading.context.quiet = reading.quiet_of(sentence);
+        let (kinds, because) = self.whole(words, sentence, reading);
+        reading.carries_on(words, sentence);
+        reading.context.quiet = quiet;
+        (reading.counts(sentence, kinds), because)
+    }
+
+    /// What a sentence declares with all of its parts.
+    fn whole(&self, words: &str, sentence: &Sentence, reading: &Reading) -> (Kinds, Option<Because>) {
+        let (context, before) = (&reading.context, reading.before);
+        let (mut kinds, mut because) = match self.sentence(sentence, context, before) {
+            (kinds, _) if !kinds.any() => self.fragments(words, sentence, context),
+            found => found,
+        };
+        if was_otherwise(sentence) && reading.names_thing() && context.quiet == Quiet::No {
+            kinds.breaking = true;
+            because = because.or(Some(Because::Value));
+        }
+        let (of_clauses, because_of) = self.clauses(words, sentence, context, before);
+        (kinds.and(of_clauses), because.or(because_of))
     }
 
     /// What clauses declare that stand for themselves.
@@ -396,19 +361,6 @@ impl Reader {
 fn is_about_section(text: &str) -> bool {
     let is_slanted = |mark| text.len() > 2 && text.starts_with(mark) && text.ends_with(mark);
     (is_slanted('*') || is_slanted('_')) && !text.contains(['`', ':']) && !text.contains(|c: char| c.is_ascii_digit())
-}
-
-/// Whether a sentence tells of what is so, and neither of repairs nor of what one may do: what it asks next is to be done.
-fn said_before_is_loud(sentence: &Sentence, context: &Context) -> bool {
-    sentence.length > 1
-        && rules::quiet(sentence, context).max(offered(sentence)) == Quiet::No
-        && !sentence.has(Role::Added)
-}
-
-/// What a sentence that only offers something says of those that go on about it.
-fn offered(sentence: &Sentence) -> Quiet {
-    let is_offer = sentence.all(Role::Can).any(|at| at <= 2) && !sentence.has(Role::Must);
-    if is_offer { Quiet::Silent } else { Quiet::No }
 }
 
 /// Whether an item says what stands below it, and nothing by itself.

@@ -123,93 +123,120 @@ impl Context {
 
     /// What is known below a title, or behind a label.
     pub(super) fn below(&self, title: &Sentence, own: &[u64]) -> Option<Self> {
-        let t = title;
-        let heard = Self { quiet: self.silence(), ..self.clone() };
-        if t.has(Unreleased) && t.length <= 4 {
-            return Some(self.quiet(Quiet::Never));
-        }
-        if let Some(scope) = origin(t, own) {
-            return Some(Self { scope, steps: true, ..heard });
-        }
-        if t.has(Role::Still) && t.length <= 4 {
-            return Some(self.quiet(Quiet::Silent));
-        }
-        let is_last = t.all(Breaking).any(|at| at + 1 == t.length && t.length <= 3);
-        let is_breaking = t.has(Incompatible) || is_last || t.follows(Breaking, Clause, 1);
-        let is_raised = t.has(Requirements) && t.has_any(&[Changed, New]);
-        if t.has(Planned) && is_breaking {
-            return Some(self.quiet(Quiet::Never));
-        }
-        if is_breaking || is_raised || (t.has(Role::Default) && t.has_any(&[Changed, New, Now])) {
-            return Some(Self { breaking: true, ..heard });
-        }
-        if t.denies_breaking || t.denies {
-            return None;
-        }
-        if t.has(Role::Since) && t.has(Changed) {
-            return Some(Self { quiet: self.silence(), ..Self::default() });
-        }
-        if let Some(version) = about_version(t) {
-            let scope = if is_same(&version, own) { Scope::Everybody } else { Scope::Past(version) };
-            return Some(Self { scope, ..Self::default() });
-        }
-        if t.has(Removed) {
-            return Some(Self { removed: true, breaking: false, ..heard });
-        }
-        if t.has(Planned) {
-            return Some(self.quiet(Quiet::Never));
-        }
-        if t.has_any(&[Builders, Elsewhere, Optional, NewOnly]) {
-            return Some(self.quiet(Quiet::Silent));
-        }
-        if t.has(Workshop) && t.length <= 2 {
-            return Some(self.quiet(Quiet::New));
-        }
-        if t.has(Inside) {
-            return Some(self.quiet(Quiet::Silent));
-        }
-        if t.has(Deprecated) {
-            return Some(Self { deprecated: true, ..self.quiet(Quiet::Mostly) });
-        }
-        if (t.has(Workaround) && !t.has(Steps))
-            || (t.has(Developers) && t.length <= 3)
-            || (t.has(Appendix) && t.length <= 2)
-        {
-            return Some(self.quiet(Quiet::Silent));
-        }
-        if t.has(Renamed) {
-            return Some(Self { breaking: true, ..heard });
-        }
-        if t.has(NewMigration) && t.length <= 4 {
-            return Some(Self { migration: true, of_data: true, ..heard });
-        }
-        if t.has_any(&[Steps, Asked, Updating, Update, Migration]) && !t.has(Added) {
-            let of_data = t.has(Migration) && t.has(Role::Data);
-            return Some(Self { steps: true, migration: t.has(Migration), of_data, ..heard });
-        }
-        if t.has(Docs) {
-            return Some(self.quiet(Quiet::Silent));
-        }
-        if t.has(Fixed) {
-            return Some(self.quiet(Quiet::Mostly));
-        }
-        if t.has(Role::Speed) {
-            return Some(self.quiet(Quiet::Mostly));
-        }
-        if t.has(Upkeep) {
-            return Some(self.quiet(Quiet::New));
-        }
-        if t.has(Added) {
-            return Some(self.quiet(Quiet::New));
-        }
-        if t.has_any(&[Attention]) {
-            return Some(Self { attention: true, ..heard });
-        }
-        if t.has(Changed) {
-            return Some(Self { changed: true, ..self.quiet(Quiet::No) });
-        }
-        None
+        let (_, below) = TITLES.iter().find(|(is_so, _)| is_so(title, own))?;
+        below.of(self, title, own)
     }
+}
+
+/// What a title says of what stands below it.
+#[derive(Clone, Copy, Debug)]
+enum Below {
+    /// Nothing that is understood.
+    Nothing,
+    /// It is this quiet, and what was known above is not known of it.
+    Quiet(Quiet),
+    /// It concerns those who come from a version, and has what they do.
+    OfOrigin,
+    /// It is about another version, whatever stands above.
+    OfVersion,
+    /// Whatever stands above, it is heard.
+    Anew,
+    /// The makers call it breaking.
+    Breaking,
+    /// It is taken away.
+    Removed,
+    /// It is deprecated.
+    Deprecated,
+    /// It happens to the database.
+    Database,
+    /// It is to be done.
+    Steps,
+    /// People are warned there.
+    Attention,
+    /// It was otherwise before.
+    Changed,
+}
+
+impl Below {
+    fn of(self, above: &Context, title: &Sentence, own: &[u64]) -> Option<Context> {
+        let heard = Context { quiet: above.silence(), ..above.clone() };
+        Some(match self {
+            Self::Nothing => return None,
+            Self::Quiet(quiet) => above.quiet(quiet),
+            Self::OfOrigin => Context { scope: origin(title, own)?, steps: true, ..heard },
+            Self::OfVersion => {
+                let version = about_version(title)?;
+                let scope = if is_same(&version, own) { Scope::Everybody } else { Scope::Past(version) };
+                Context { scope, ..Context::default() }
+            }
+            Self::Anew => Context { quiet: above.silence(), ..Context::default() },
+            Self::Breaking => Context { breaking: true, ..heard },
+            Self::Removed => Context { removed: true, breaking: false, ..heard },
+            Self::Deprecated => Context { deprecated: true, ..above.quiet(Quiet::Mostly) },
+            Self::Database => Context { migration: true, of_data: true, ..heard },
+            Self::Steps => {
+                let migration = title.has(Migration);
+                Context { steps: true, migration, of_data: migration && title.has(Role::Data), ..heard }
+            }
+            Self::Attention => Context { attention: true, ..heard },
+            Self::Changed => Context { changed: true, ..above.quiet(Quiet::No) },
+        })
+    }
+}
+
+/// The first of these that is so of a title says what stands below it.
+type Title = (fn(&Sentence, &[u64]) -> bool, Below);
+
+const TITLES: [Title; 25] = [
+    (|t, _| t.has(Unreleased) && t.length <= 4, Below::Quiet(Quiet::Never)),
+    (|t, own| origin(t, own).is_some(), Below::OfOrigin),
+    (|t, _| t.has(Role::Still) && t.length <= 4, Below::Quiet(Quiet::Silent)),
+    // «Planned breaking changes» breaks nothing yet.
+    (|t, _| t.has(Planned) && is_breaking(t), Below::Quiet(Quiet::Never)),
+    (|t, _| is_breaking(t) || raises(t) || changes_a_default(t), Below::Breaking),
+    // What is denied is none of what follows.
+    (|t, _| t.denies_breaking || t.denies, Below::Nothing),
+    (|t, _| t.has(Role::Since) && t.has(Changed), Below::Anew),
+    (|t, _| about_version(t).is_some(), Below::OfVersion),
+    (|t, _| t.has(Removed), Below::Removed),
+    (|t, _| t.has(Planned), Below::Quiet(Quiet::Never)),
+    (|t, _| t.has_any(&[Builders, Elsewhere, Optional, NewOnly]), Below::Quiet(Quiet::Silent)),
+    (|t, _| t.has(Workshop) && t.length <= 2, Below::Quiet(Quiet::New)),
+    (|t, _| t.has(Inside), Below::Quiet(Quiet::Silent)),
+    (|t, _| t.has(Deprecated), Below::Deprecated),
+    (|t, _| is_aside(t), Below::Quiet(Quiet::Silent)),
+    (|t, _| t.has(Renamed), Below::Breaking),
+    (|t, _| t.has(NewMigration) && t.length <= 4, Below::Database),
+    // «Added upgrade steps» tells of what is new.
+    (|t, _| t.has_any(&[Steps, Asked, Updating, Update, Migration]) && !t.has(Added), Below::Steps),
+    (|t, _| t.has(Docs), Below::Quiet(Quiet::Silent)),
+    (|t, _| t.has(Fixed), Below::Quiet(Quiet::Mostly)),
+    (|t, _| t.has(Role::Speed), Below::Quiet(Quiet::Mostly)),
+    (|t, _| t.has(Upkeep), Below::Quiet(Quiet::New)),
+    (|t, _| t.has(Added), Below::Quiet(Quiet::New)),
+    (|t, _| t.has(Attention), Below::Attention),
+    (|t, _| t.has(Changed), Below::Changed),
+];
+
+fn is_breaking(title: &Sentence) -> bool {
+    let is_last = title.all(Breaking).any(|at| at + 1 == title.length && title.length <= 3);
+    title.has(Incompatible) || is_last || title.follows(Breaking, Clause, 1)
+}
+
+/// Whether it tells of requirements that are others than before.
+fn raises(title: &Sentence) -> bool {
+    title.has(Requirements) && title.has_any(&[Changed, New])
+}
+
+fn changes_a_default(title: &Sentence) -> bool {
+    title.has(Role::Default) && title.has_any(&[Changed, New, Now])
+}
+
+/// Whether it is of what few who run the image read.
+fn is_aside(title: &Sentence) -> bool {
+    (title.has(Workaround) && !title.has(Steps))
+        || (title.has(Developers) && title.length <= 3)
+        || (title.has(Appendix) && title.length <= 2)
 }
 
 /// The version that a title names, where it says little else.

@@ -8,6 +8,12 @@ use super::words;
 
 /// A longer sentence is read in pieces.
 const LONGEST: usize = 600;
+/// What is in the names of commands and files that change stored data.
+const MOVES_DATA: [&str; 5] = ["migrat", "migrar", "migrer", ".sql", "pg_upgrade"];
+/// What commands begin with that a database is taken from one version to another with.
+const DUMPS: [&str; 2] = ["pg_upgrade", "pg_dump"];
+/// What is in the names of commands that make an index anew.
+const REINDEXES: [&str; 3] = ["reindex", "rebuild-index", "rebuild_index"];
 
 /// Which roles are there.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,86 +153,79 @@ impl Sentence {
     /// Takes in a token, and how many words it is read with.
     fn token(&mut self, token: &Token<'_>, at: u16, (before, words): (&str, &[&str])) -> usize {
         match token {
-            Token::Code(code) if takes_image(code) => {
-                self.add(Role::Standing, at);
-                1
-            }
-            Token::Code(code) => {
-                let mut is_inside = false;
-                words::roles(&[code], |role| is_inside |= role == Role::Inside);
-                self.add(if is_inside { Role::Inside } else { Role::Code }, at);
-                // «`strict`, default `false`»: it is new, and off.
-                let is_aside = self.lead + 1 < at && before == "default" && is_off(code);
-                if is_aside {
-                    self.add(Role::OffByDefault, at - 1);
-                }
-                let is_flag = code.starts_with('-');
-                if !is_flag
-                    && ["migrat", "migrar", "migrer", ".sql", "pg_upgrade"].iter().any(|word| code.contains(word))
-                {
-                    self.add(Role::MovesData, at);
-                }
-                if ["pg_upgrade", "pg_dump"].iter().any(|word| code.starts_with(word)) {
-                    self.add(Role::Dump, at);
-                }
-                if code.contains("reindex") || code.contains("rebuild-index") || code.contains("rebuild_index") {
-                    self.add(Role::Reindex, at);
-                }
-                1
-            }
-            Token::Version(text) => {
-                self.add(Role::Version, at);
-                self.versions.extend(numbers(text).map(|numbers| (numbers, at)));
-                1
-            }
+            Token::Code(code) => self.code(code, at, before),
+            Token::Version(text) => self.version(text, at),
             Token::Number(text) => {
                 self.add(Role::Number, at);
                 self.versions.extend(numbers(text).filter(|_| text.len() < 3).map(|numbers| (numbers, at)));
-                1
             }
-            Token::Ideograph(roles) => {
-                for role in roles {
-                    self.add(*role, at);
-                }
-                1
-            }
-            Token::Symbol => {
-                self.add(Role::Inside, at);
-                1
-            }
-            Token::Word(_) | Token::Name(_) => {
-                if words.first() == Some(&"will")
-                    && words.get(1).is_some_and(|next| matches!(*next, "need" | "require" | "want"))
-                {
-                    self.add(Role::Will, at);
-                }
-                let mut ends_a_clause = false;
-                let is_attribute = is_attribute(before, words);
-                let length = words::roles(words, |role| {
-                    ends_a_clause |= role == Role::Updating;
-                    let is_noun = matches!(role, Role::Renamed | Role::Instead) && is_counted(before);
-                    let is_meant = is_attribute && matches!(role, Role::Removed | Role::Renamed | Role::Migration);
-                    if !is_noun && !is_meant {
-                        self.add(role, at);
-                    }
-                });
-                let last = length.saturating_sub(1);
-                let place = at.saturating_add(u16::try_from(last).unwrap_or_default());
-                self.folded(words.get(last..).unwrap_or_default(), place);
-                self.reaches(at, length);
-                if length == 1 && !self.is_known(at) {
-                    self.compound(words.first().copied().unwrap_or_default(), at);
-                }
-                if is_infinitive(words) {
-                    self.add(Role::Must, at);
-                    self.add(Role::Done, at.saturating_add(1));
-                }
-                if ends_a_clause {
-                    self.add(Role::Clause, at.saturating_add(u16::try_from(length).unwrap_or(1)));
-                }
-                length
-            }
+            Token::Ideograph(roles) => roles.iter().for_each(|role| self.add(*role, at)),
+            Token::Symbol => self.add(Role::Inside, at),
+            Token::Word(_) | Token::Name(_) => return self.word(at, (before, words)),
         }
+        1
+    }
+
+    fn code(&mut self, code: &str, at: u16, before: &str) {
+        if takes_image(code) {
+            self.add(Role::Standing, at);
+            return;
+        }
+        let mut is_inside = false;
+        words::roles(&[code], |role| is_inside |= role == Role::Inside);
+        self.add(if is_inside { Role::Inside } else { Role::Code }, at);
+        // «`strict`, default `false`»: it is new, and off.
+        let is_aside = self.lead + 1 < at && before == "default" && is_off(code);
+        if is_aside {
+            self.add(Role::OffByDefault, at - 1);
+        }
+        let is_flag = code.starts_with('-');
+        if !is_flag && MOVES_DATA.iter().any(|word| code.contains(word)) {
+            self.add(Role::MovesData, at);
+        }
+        if DUMPS.iter().any(|word| code.starts_with(word)) {
+            self.add(Role::Dump, at);
+        }
+        if REINDEXES.iter().any(|word| code.contains(word)) {
+            self.add(Role::Reindex, at);
+        }
+    }
+
+    fn version(&mut self, text: &str, at: u16) {
+        self.add(Role::Version, at);
+        self.versions.extend(numbers(text).map(|numbers| (numbers, at)));
+    }
+
+    /// Takes in the first of these words, and how many of them it is read with.
+    fn word(&mut self, at: u16, (before, words): (&str, &[&str])) -> usize {
+        if let ["will", "need" | "require" | "want", ..] = words {
+            self.add(Role::Will, at);
+        }
+        let mut ends_a_clause = false;
+        let is_attribute = is_attribute(before, words);
+        let length = words::roles(words, |role| {
+            ends_a_clause |= role == Role::Updating;
+            let is_noun = matches!(role, Role::Renamed | Role::Instead) && is_counted(before);
+            let is_meant = is_attribute && matches!(role, Role::Removed | Role::Renamed | Role::Migration);
+            if !is_noun && !is_meant {
+                self.add(role, at);
+            }
+        });
+        let last = length.saturating_sub(1);
+        let place = at.saturating_add(u16::try_from(last).unwrap_or_default());
+        self.folded(words.get(last..).unwrap_or_default(), place);
+        self.reaches(at, length);
+        if length == 1 && !self.is_known(at) {
+            self.compound(words.first().copied().unwrap_or_default(), at);
+        }
+        if is_infinitive(words) {
+            self.add(Role::Must, at);
+            self.add(Role::Done, at.saturating_add(1));
+        }
+        if ends_a_clause {
+            self.add(Role::Clause, at.saturating_add(u16::try_from(length).unwrap_or(1)));
+        }
+        length
     }
 
     /// «will be logged out», «get logged out»: the same as «are logged out».
