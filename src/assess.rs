@@ -29,10 +29,11 @@ use preflight::MOST_UNFIT;
 use crate::domain::gone::Gone;
 use crate::domain::owner::Owner;
 use crate::domain::policy::{
-    Cooldown, Decision, Doubt, KnownSince, Mode, Moved, Outcome, Policy, Unmatched, decide, follow,
+    Cooldown, Decision, Doubt, KnownSince, Mode, Moved, Outcome, Policy, Unmatched, Withheld, decide, follow,
 };
 use crate::domain::preflight::Unfit;
 use crate::domain::reference::{Digest, Repository, Tag};
+use crate::domain::standing::Standing;
 use crate::domain::tags::TagList;
 use crate::domain::view::{State, View};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
@@ -279,43 +280,82 @@ pub async fn version<R: Registry, T>(
         let Outcome::Update { to, .. } = decision.outcome() else {
             return Ok(conclude(&decision, &policy, None));
         };
-        // What is no tag can't be asked for.
-        let found = match Tag::parse(to) {
-            Ok(tag) => match source.digest(&tag).await {
-                Err(RegistryError::Withheld { withheld, .. }) if policy.withheld.len() < MOST_MISSING => {
-                    policy.to_mut().withheld.push(withheld);
-                    continue;
-                }
-                found => found?.map(|digest| (tag, digest)),
-            },
-            Err(_) => None,
-        };
+        let met = tried(source, running, to, &policy, now).await?;
         let to = to.to_owned();
-        match found {
-            Some((tag, digest)) if policy.cooldown.as_ref().is_none_or(|cooldown| cooldown.knows(&to, &digest)) => {
-                if let Some(standing) = source.held_back(running, &to, &digest, &policy).await {
-                    policy.to_mut().unreleased.push((to, standing));
-                } else {
-                    match source.preflight(&tag, digest, now).await {
-                        Ok(candidate) => return Ok(conclude(&decision, &policy, Some(candidate))),
-                        Err(unfit) => policy.to_mut().unfit.push(unfit),
-                    }
-                }
+        match met {
+            Met::Fit(candidate) => return Ok(conclude(&decision, &policy, Some(*candidate))),
+            Met::Withheld(withheld) => {
+                policy.to_mut().withheld.push(withheld);
+                continue;
             }
-            // It was pushed again since it was asked about: what it is now has not been known for as long.
-            Some((_, digest)) => source.learn(&to, &digest, policy.to_mut().cooldown.as_mut(), now).await,
-            None => policy.to_mut().missing.push(to),
+            Met::PushedAgain(digest) => {
+                source.learn(&to, &digest, policy.to_mut().cooldown.as_mut(), now).await;
+            }
+            Met::Unreleased(standing) => policy.to_mut().unreleased.push((to, standing)),
+            Met::Unfit(unfit) => policy.to_mut().unfit.push(*unfit),
+            Met::Missing => policy.to_mut().missing.push(to),
         }
-        if policy.missing.len() >= MOST_MISSING {
-            return Err(Undecided::Missing(policy.into_owned().missing));
-        }
-        if policy.unreleased.len() >= MOST_MISSING + MOST_WATCHED {
-            return Err(Undecided::Unreleased(policy.unreleased.iter().map(|(tag, _)| tag.clone()).collect()));
-        }
-        if policy.unfit.len() >= MOST_UNFIT {
-            return Err(Undecided::Unfit(policy.into_owned().unfit));
-        }
+        bounded(&policy)?;
     }
+}
+
+/// What is found where a decision goes.
+enum Met {
+    /// It can be gone to.
+    Fit(Box<Candidate>),
+    /// The registry refuses it.
+    Withheld(Withheld),
+    /// It was pushed again since it was asked about: what it is now has not been known for as long.
+    PushedAgain(Digest),
+    /// Its project does not say that it is released.
+    Unreleased(Standing),
+    /// It would not start.
+    Unfit(Box<Unfit>),
+    /// There is no manifest.
+    Missing,
+}
+
+/// Asks the registry for the version that a decision goes to.
+async fn tried<R: Registry>(
+    source: &Source<'_, R>,
+    running: &str,
+    to: &str,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Met, Undecided> {
+    // What is no tag can't be asked for.
+    let Ok(tag) = Tag::parse(to) else { return Ok(Met::Missing) };
+    let digest = match source.digest(&tag).await {
+        Err(RegistryError::Withheld { withheld, .. }) if policy.withheld.len() < MOST_MISSING => {
+            return Ok(Met::Withheld(withheld));
+        }
+        found => found?,
+    };
+    let Some(digest) = digest else { return Ok(Met::Missing) };
+    if policy.cooldown.as_ref().is_some_and(|cooldown| !cooldown.knows(to, &digest)) {
+        return Ok(Met::PushedAgain(digest));
+    }
+    if let Some(standing) = source.held_back(running, to, &digest, policy).await {
+        return Ok(Met::Unreleased(standing));
+    }
+    Ok(match source.preflight(&tag, digest, now).await {
+        Ok(candidate) => Met::Fit(Box::new(candidate)),
+        Err(unfit) => Met::Unfit(Box::new(unfit)),
+    })
+}
+
+/// No more is asked of a registry than this, whatever it lists.
+fn bounded(policy: &Policy) -> Result<(), Undecided> {
+    if policy.missing.len() >= MOST_MISSING {
+        return Err(Undecided::Missing(policy.missing.clone()));
+    }
+    if policy.unreleased.len() >= MOST_MISSING + MOST_WATCHED {
+        return Err(Undecided::Unreleased(policy.unreleased.iter().map(|(tag, _)| tag.clone()).collect()));
+    }
+    if policy.unfit.len() >= MOST_UNFIT {
+        return Err(Undecided::Unfit(policy.unfit.clone()));
+    }
+    Ok(())
 }
 
 /// The policy with what has to be asked before it decides. A list that is not believed is no reason to ask anything.

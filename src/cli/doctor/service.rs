@@ -199,59 +199,80 @@ pub(super) fn checks(service: &std::result::Result<Service, String>, config: &Co
             )];
         }
     };
-    let mut checks = vec![Check::ok(format!("the service answers at {at}"))];
     let condition = &service.condition;
-    if let Some(part) = &condition.silent {
-        let hint = "the kubelet restarts it; if that does not help, look at the disk and at the pod's limits";
-        checks.push(Check::but("the running service", Result::Fail, format!("{part} does not answer"), hint));
-    }
-    let not = &condition.configuration;
+    let mut checks = vec![Check::ok(format!("the service answers at {at}"))];
+    checks.extend(silent(condition));
+    checks.extend(configuration(condition));
+    checks.extend(unready(condition));
+    checks.push(queue(condition, config));
+    checks.extend(replicas(condition));
+    checks.extend(stopped(condition, pod));
+    checks.extend(asked_anew_of(service));
+    checks.extend(suspects(service, pod));
+    checks
+}
+
+/// A part that gives no answer.
+fn silent(condition: &Condition) -> Option<Check> {
+    let part = condition.silent.as_ref()?;
+    let hint = "the kubelet restarts it; if that does not help, look at the disk and at the pod's limits";
+    Some(Check::but("the running service", Result::Fail, format!("{part} does not answer"), hint))
+}
+
+/// What of the configuration's files is not in force.
+fn configuration(condition: &Condition) -> Vec<Check> {
+    let (name, not, mut checks) = ("the configuration", &condition.configuration, Vec::new());
     if !not.refused.is_empty() {
-        let error = format!(
-            "the files were changed and can't be used, so what was before is in force: {}",
-            not.refused.join("; ")
-        );
-        checks.push(Check::but(
-            "the configuration",
-            Result::Fail,
-            error,
-            "image-watcher config --check FILE has all of it",
-        ));
+        let refused = not.refused.join("; ");
+        let error = format!("the files were changed and can't be used, so what was before is in force: {refused}");
+        checks.push(Check::but(name, Result::Fail, error, "image-watcher config --check FILE has all of it"));
     }
     if !not.after_restart.is_empty() {
         let error = format!("its files say something else than what runs: {}", not.after_restart.join(", "));
-        checks.push(Check::but("the configuration", Result::Warn, error, "restart the pod, which takes it over"));
+        checks.push(Check::but(name, Result::Warn, error, "restart the pod, which takes it over"));
     }
-    if !condition.ready {
-        let hint = "see «cluster» below; /readyz?verbose has each watch";
-        checks.push(Check::but("the running service", Result::Fail, "no workload can be watched yet", hint));
-    }
-    checks.push(match &condition.queue_error {
+    checks
+}
+
+/// That no workload can be watched yet.
+fn unready(condition: &Condition) -> Option<Check> {
+    let hint = "see «cluster» below; /readyz?verbose has each watch";
+    let error = "no workload can be watched yet";
+    (!condition.ready).then(|| Check::but("the running service", Result::Fail, error, hint))
+}
+
+/// Whether the queue can be used.
+fn queue(condition: &Condition, config: &Config) -> Check {
+    match &condition.queue_error {
         Some(error) => {
             let hint = format!("look at {}", where_it_is(&config.queue));
             Check::but("the queue", Result::Fail, error, hint)
         }
         None => Check::ok("the queue answers"),
-    });
-    for words in &condition.between_replicas {
-        let hint = "see «What one replica does alone» in docs/nats.md";
-        checks.push(Check::but("the replicas", Result::Warn, words, hint));
     }
-    if let Some(stopped) = &condition.stopped {
-        let error = format!("stopped everywhere {stopped}");
-        let hint = format!("look at what failed, then {}", pod.run("brake --resume"));
-        checks.push(Check::but("automatic updates", Result::Warn, error, hint));
-    }
-    if service.asked_anew > 0 {
-        let error = format!(
-            "{} questions were asked anew since the start, a few a minute, as the key that signed their links is not configured",
-            service.asked_anew
-        );
-        let hint = "if the old key is at hand, put it behind the new one in IMAGE_WATCHER_LINK_KEY; keep link.key of the data folder in a backup";
-        checks.push(Check::but("the link key", Result::Warn, error, hint));
-    }
-    checks.extend(suspects(service, pod));
-    checks
+}
+
+/// What is wrong between replicas.
+fn replicas(condition: &Condition) -> impl Iterator<Item = Check> + '_ {
+    let hint = "see «What one replica does alone» in docs/nats.md";
+    condition.between_replicas.iter().map(move |words| Check::but("the replicas", Result::Warn, words, hint))
+}
+
+/// That automatic updates are stopped everywhere.
+fn stopped(condition: &Condition, pod: &Pod) -> Option<Check> {
+    let error = format!("stopped everywhere {}", condition.stopped.as_ref()?);
+    let hint = format!("look at what failed, then {}", pod.run("brake --resume"));
+    Some(Check::but("automatic updates", Result::Warn, error, hint))
+}
+
+/// Questions that were asked anew, as the key of their links is not configured.
+fn asked_anew_of(service: &Service) -> Option<Check> {
+    let error = format!(
+        "{} questions were asked anew since the start, a few a minute, as the key that signed their links is not configured",
+        service.asked_anew
+    );
+    let hint = "if the old key is at hand, put it behind the new one in IMAGE_WATCHER_LINK_KEY; keep link.key of the data folder in a backup";
+    (service.asked_anew > 0).then(|| Check::but("the link key", Result::Warn, error, hint))
 }
 
 /// Jobs that wait, as one process after another died with them.
