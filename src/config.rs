@@ -1,6 +1,7 @@
 //! Environment and file → Config. Everything that is wrong is reported at once, by name and never by value.
 //!
-//! The only file that knows variables by name; `main` passes it the environment as a function.
+//! Nothing outside of this module and its files reads a variable: `cli` gives it the environment, and how files are read. Which
+//! variables and keys there are is said in the file of the part that they are of.
 
 pub mod auth;
 pub mod channel;

@@ -1,6 +1,7 @@
 //! 6 of 13 · in: WorkloadPatch · out: Workload
 //!
-//! The only place that names `kube`. The cluster is read by watch streams into small records of our own; it is written
+//! The only place that speaks to the API server; beside it `app` names `kube` alone, for the client that all of it shares. The
+//! cluster is read by watch streams into small records of our own; it is written
 //! by JSON Patch whose `test` operations hold what a decision was made on.
 
 pub mod annotations;

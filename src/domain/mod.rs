@@ -3,7 +3,10 @@
 //! ```text
 //! annotations ──► settings::Settings ─┐
 //! image ────────► reference, tag ─────┼─► policy::decide ──► Decision ──► event::Notice, approval::Approval
-//! registry's tags ─► tags::TagList ───┘        └─► view::View: one sentence for terminal, page, mail and Event
+//! registry's tags ─► tags::TagList ───┘        └─► view::View: why, for check, explain and policy on a terminal
+//!
+//! record, rollout, last look ─► view::Status: how a container stands, for page, API and metrics
+//! event::Notice ─► words of `message`: what people are told; what is said on a workload is made where it is written
 //! ```
 
 pub mod accepted;

@@ -1,5 +1,5 @@
-//! Says on workloads that messages about them were given up, so that whoever looks at one there does not believe that people
-//! were told.
+//! Says that messages were given up: on the workloads that they were about, so that whoever looks at one there does not believe
+//! that people were told, and through another channel to people.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,10 +3,12 @@
 //! The only sequencer. It knows no sockets: registry, cluster, queue, clock and chance are what it is given.
 //!
 //! ```text
-//! look(repository) ─► for each workload that runs it: what is known ─► for each of its containers:
+//! look(repository) ─► are automatic updates stopped? ─► for each workload that runs it, those whose updates failed first:
+//!     what is known ─► what people asked by annotations ─► for each of its containers:
 //!     what runs ─► follow its open update ─► settings ─► tags ─► decide ─┬─► apply   (AUTO_UPDATE)
 //!                                                                      └─► propose (NOTIFICATION)
 //!                  ─► one write ─► messages
+//!                  ─► for each group of those: what all of its members could go to ─► the same, together
 //! answer(link)     ─► the same apply, for exactly what was approved
 //! ```
 //!
