@@ -46,7 +46,9 @@ use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channel
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::NotInUse;
 use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{Claim, Leased, MOST_NAMESPACES, NewsKind, NoQueue, Replicas, Sharing, Slots, StoreHandle, Topic, Urgency};
+use crate::queue::{
+    Claim, Leased, MOST_NAMESPACES, NewsKind, NoQueue, Replicas, Sharing, Slots, StoreHandle, Topic, Urgency,
+};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::sightings::{expect_the_newest, keep_noting};
 use crate::reconcile::{Asked, Parts, Reconciler};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 pub use self::watches::Feeds;
 use super::{
     Cluster, ClusterError, Deletion, GRACE, Granted, Index, Marked, Removal, Right, Rights, Scope, Scopes,
-    WorkloadEvent, Writer, announce, apply, discovery, let_go, managed, namespaces, nodes, obstacle, pods, pull_secret,
-    referrer, rehearse, review, rights,
+    WorkloadEvent, Writer, announce, apply, discovery, field_ownership, managed, namespaces, nodes, obstacle, pods,
+    pull_secret, referrer, rehearse, review, rights,
 };
 use crate::ambient::Ambient;
 use crate::domain::actor::ClusterUser;
@@ -269,13 +269,21 @@ impl KubeCluster {
 impl KubeCluster {
     /// Gives up the images that we own of a workload which was written, where its tool refuses other owners. It is tried after
     /// each write, so that what did not succeed after one does after the next.
-    async fn let_go(&self, workload: &Workload) -> Option<Workload> {
+    async fn drop_ownership(&self, workload: &Workload) -> Option<Workload> {
         if !workload.owner.as_ref().is_some_and(|owner| owner.refuses_other_writers()) {
             return None;
         }
         let defaults = self.index.defaults();
         let containers: Vec<&str> = workload.containers.iter().map(|container| &*container.name).collect();
-        match let_go::let_go(&self.client, &workload.id, &containers, self.writer, (&defaults, &self.metrics)).await {
+        match field_ownership::drop_ownership(
+            &self.client,
+            &workload.id,
+            &containers,
+            self.writer,
+            (&defaults, &self.metrics),
+        )
+        .await
+        {
             Ok(now) => now,
             Err(error) => {
                 tracing::warn!(workload = %workload.id, error = %crate::telemetry::chain(&error), "the API server calls image-watcher an owner of the image still: the next helm upgrade ends in a conflict until it is run with --force-conflicts once");
@@ -354,7 +362,7 @@ impl Cluster for KubeCluster {
         match apply::apply(&self.client, patch, self.writer, (&self.index.defaults(), &self.metrics)).await {
             Ok(workload) => {
                 let admitted = ClusterError::unless_admitted(patch, &workload);
-                let now = self.let_go(&workload).await;
+                let now = self.drop_ownership(&workload).await;
                 let learnt = self.index.learn(now.unwrap_or(workload));
                 admitted.map(|()| learnt)
             }

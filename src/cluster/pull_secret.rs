@@ -22,7 +22,7 @@ use crate::domain::reference::{ImageReference, Repository};
 use crate::domain::workload::Workload;
 use crate::registry::{Anonymous, Credential, NamedAccount, Renewal, User};
 use crate::telemetry::metrics::Metrics;
-use outcome::{Outcome, Read, Without};
+use outcome::{NoUsers, Outcome, Read};
 use reader::Reader;
 
 /// Reads pull secrets, and remembers them for minutes.
@@ -108,13 +108,13 @@ impl Asker {
         for (name, outcome) in named.iter().zip(outcomes) {
             match outcome {
                 Ok(read) => reads.push(read),
-                Err(Without::Nobody(why)) => {
+                Err(NoUsers::Nobody(why)) => {
                     nobody.get_or_insert(why);
                 }
-                Err(Without::Broken(secret)) => {
+                Err(NoUsers::Broken(secret)) => {
                     broken.get_or_insert(secret);
                 }
-                Err(Without::Unknown(source)) => {
+                Err(NoUsers::Unknown(source)) => {
                     let (namespace, name) = (self.namespace.to_string(), name.to_string());
                     return Err(ClusterError::SecretUnknown { namespace, name, source });
                 }

@@ -12,13 +12,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::coalesced_spans::CoalescedSpans;
 use super::command::{Command, Keeping, LetterCommand, MoveCommand, SignInCommand};
-use super::joined::Joined;
 use super::moving::{Beside, Exported, Mark, Movable, Part, StoredJob, Taken};
-use super::noted::Noted;
+use super::noted::StoredAnnouncements;
 use super::replicas::Replicas;
 use super::reply::Reply;
-use super::waiting::Stored;
+use super::waiting::StoredLooks;
 use super::{
     Acted, Announced, Announcements, Answering, Asked, Batch, Depth, Gathering, ItemId, Kept, Leased, Letter, Letters,
     NewJob, Page, Placed, Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, Sightings, SignIn, SignIns,
@@ -39,8 +39,8 @@ const MOST_SENT_AGAIN: usize = 200;
 #[derive(Clone)]
 pub struct StoreHandle {
     commands: mpsc::Sender<Command>,
-    known: Option<Known>,
-    joined: Joined,
+    known: Option<SingleWriterCache>,
+    coalesced: CoalescedSpans,
     wakers: Wakers,
     given_up: Arc<Notify>,
     /// Where it is asked whether the writer lives, if not as everything else.
@@ -60,14 +60,14 @@ impl std::fmt::Debug for StoreHandle {
     }
 }
 
-/// What is known to be stored, and changed by nobody else: more of it needs no turn of the writer. A store that several
-/// replicas share has none, as another one may have taken it a moment ago.
+/// Which looks and announcements are stored: one more of the same is answered from here, without a command to the writer. Right
+/// only where one process writes the store, which is SQLite: on NATS another replica may have taken the job a moment ago.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct SingleWriterCache {
     /// Looks that wait.
-    pub(super) looks: Stored,
+    pub(super) looks: StoredLooks,
     /// Tags that were announced.
-    pub(super) announced: Noted,
+    pub(super) announced: StoredAnnouncements,
 }
 
 /// Who is woken for which topic.
@@ -98,14 +98,14 @@ impl StoreHandle {
     /// a handle may therefore rely on.
     pub(super) fn new(
         commands: mpsc::Sender<Command>,
-        known: Option<Known>,
+        known: Option<SingleWriterCache>,
         wakers: Wakers,
         given_up: Arc<Notify>,
     ) -> Self {
         Self {
             commands,
             known,
-            joined: Joined::default(),
+            coalesced: CoalescedSpans::default(),
             wakers,
             given_up,
             pings: None,
@@ -207,7 +207,7 @@ impl StoreHandle {
 
 impl Queue for StoreHandle {
     async fn put(&self, jobs: Vec<NewJob>) -> Result<Placed, QueueError> {
-        self.joined.note(&jobs);
+        self.coalesced.note(&jobs);
         if jobs.iter().all(|job| self.is_stored(job)) {
             return Ok(Placed::Coalesced);
         }
@@ -216,7 +216,7 @@ impl Queue for StoreHandle {
 
     async fn lease(&self, topic: &Topic, most: usize, sharing: &Sharing) -> Result<Batch, QueueError> {
         let mut batch = self.ask(|reply| Command::Lease(topic.clone(), most, sharing.clone(), reply)).await?;
-        self.joined.hand_over(&mut batch.jobs);
+        self.coalesced.hand_over(&mut batch.jobs);
         Ok(batch)
     }
 

@@ -11,12 +11,12 @@
 //! ```
 
 mod announced;
+mod coalesced_spans;
 mod command;
 #[cfg(test)]
 mod contract;
 mod gathering;
 mod handle;
-mod joined;
 mod kept;
 mod leases;
 mod letters;
@@ -212,9 +212,9 @@ impl Sharing {
     }
 }
 
-/// Whether somebody waits for a job.
+/// The priority of a job among those that are due, by whether somebody waits for it. Order: the first variant goes first.
 ///
-/// It only says who goes first. SQLite does not store it: what waits there since before a start is prompt. NATS does, as
+/// It delays nothing and is no deadline. SQLite does not store it: what waits there since before a start is prompt. NATS does, as
 /// several replicas share what waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

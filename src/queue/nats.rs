@@ -19,6 +19,7 @@
 //! What is remembered beside the jobs (records, who is signed in, tags that were announced, the brake) is read and written
 //! entry by entry; what was learnt elsewhere has a bucket of its own, where the oldest makes way.
 
+mod broadcast;
 mod bucket;
 mod connection;
 mod entry;
@@ -30,7 +31,6 @@ mod moving;
 mod room;
 mod rows;
 mod tables;
-mod telling;
 mod views;
 mod writer;
 
@@ -44,12 +44,13 @@ use url::Url;
 
 use super::command::Command;
 use super::handle::{MOST_WAITING, StoreHandle, Wakers};
-use super::replicas::{Alive as Living, FarEnd, Replicas};
+use super::replicas::{FarEnd, LiveCount, Replicas};
 use crate::ambient::Ambient;
 use crate::domain::hex;
 
+use broadcast::Broadcast;
 use bucket::{Bucket, CALL, Shape, Usage};
-use connection::{Elsewhere, connect};
+use connection::{Redirect, connect};
 pub use error::NatsError;
 pub use examined::{Examined, ExaminedBucket, examine};
 use jobs::Jobs;
@@ -57,8 +58,7 @@ pub use login::Login;
 pub use moving::{HEARD_WITHIN, is_in_use};
 use room::Room;
 use tables::{MOST_KEPT, Tables};
-use telling::Telling;
-use writer::{Alive, Marked, Turns, Unanswered, Writer};
+use writer::{Heartbeats, Marked, TurnClock, Unanswered, Writer};
 
 /// So many ask at once whether the writer lives.
 const MOST_PINGS: usize = 16;
@@ -126,10 +126,10 @@ impl StoreHandle {
             };
             runtime.block_on(async {
                 match Box::pin(opening).await {
-                    Ok((writer, telling, identity)) => {
+                    Ok((writer, broadcast, identity)) => {
                         let _ = opened.send(Ok(identity));
                         let turns = writer.turns.clone();
-                        let beside = async { tokio::join!(turns.answer(asked), telling.run()) };
+                        let beside = async { tokio::join!(turns.answer(asked), broadcast.run()) };
                         tokio::select! {
                             () = Box::pin(writer.run()) => {}
                             _ = beside => {}
@@ -150,10 +150,10 @@ impl StoreHandle {
 async fn open(
     (settings, usage): (NatsSettings, Usage),
     ambient: Ambient,
-    (commands, far_end, living): (mpsc::Receiver<Command>, FarEnd, Living),
+    (commands, far_end, living): (mpsc::Receiver<Command>, FarEnd, LiveCount),
     (wakers, given_up, moved): (Wakers, Arc<Notify>, Arc<watch::Sender<Option<String>>>),
-) -> Result<(Writer, Telling, Option<String>), NatsError> {
-    let (connections, elsewhere) = (Arc::<AtomicU64>::default(), Elsewhere::default());
+) -> Result<(Writer, Broadcast, Option<String>), NatsError> {
+    let (connections, elsewhere) = (Arc::<AtomicU64>::default(), Redirect::default());
     let client = connect(&settings, (Arc::clone(&connections), elsewhere.clone()), &ambient).await?;
     if !connection::is_new_enough(&client) {
         return Err(NatsError::Old { found: client.server_info().version });
@@ -175,14 +175,15 @@ async fn open(
     let me = hex::encode(&ambient.bytes::<8>());
     let subject = format!("{}.alive", settings.buckets);
     let others = client.subscribe(subject.clone()).await.map_err(NatsError::refused("to be listened to"))?;
-    let telling = Telling::open(&client, &settings.buckets, &me, far_end).await?;
+    let broadcast = Broadcast::open(&client, &settings.buckets, &me, far_end).await?;
     let (standing, mut room) = (bucket.standing().await?, Room::default());
     room.asked(&standing);
     let remade = bucket.remade();
     let mut following = bucket.follow("").await?;
     let stands = following.read_to_end().await?;
     let seen = connections.load(Ordering::Relaxed);
-    let alive = Alive { living, client, subject, me: me.clone(), others, connections, seen, elsewhere, is_deaf: false };
+    let alive =
+        Heartbeats { living, client, subject, me: me.clone(), others, connections, seen, elsewhere, is_deaf: false };
     let jobs = Jobs::new(me, ambient.clone());
     let mut writer = Writer {
         jobs,
@@ -199,13 +200,13 @@ async fn open(
         remade,
         room,
         unanswered: Unanswered::default(),
-        turns: Turns::new(&ambient),
+        turns: TurnClock::new(&ambient),
         marked: Marked::new(moved),
     };
     for seen in &stands {
         writer.take_over(seen);
     }
-    Ok((writer, telling, identity))
+    Ok((writer, broadcast, identity))
 }
 
 /// What a stored job survives, in one line: it depends on how the servers are set up.

@@ -24,9 +24,9 @@ type Entries = HashMap<(Repository, Tag), Entry>;
 
 /// Those that are known to be on disk: to announce them again needs no turn of the writer.
 #[derive(Clone, Default)]
-pub(super) struct Noted(Arc<Mutex<Entries>>);
+pub(super) struct StoredAnnouncements(Arc<Mutex<Entries>>);
 
-impl Noted {
+impl StoredAnnouncements {
     /// Those of them that have to be stored.
     pub(super) fn news(&self, announced: Vec<Announced>) -> Vec<Announced> {
         let mut noted = self.lock();
@@ -86,7 +86,7 @@ mod tests {
             digest: None,
             at: DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds),
         };
-        let noted = Noted::default();
+        let noted = StoredAnnouncements::default();
         let news = noted.news(vec![at(0)]);
         assert_eq!(noted.news(vec![at(1)]), [at(1)], "it is not on disk yet");
         noted.note(news);

@@ -24,7 +24,7 @@ pub struct Replicas(Option<Lines>);
 struct Lines {
     out: mpsc::Sender<String>,
     heard: Heard,
-    alive: Alive,
+    alive: LiveCount,
 }
 
 /// What a message is about. Each listens to the kinds that it reads.
@@ -79,9 +79,9 @@ impl Heard {
 
 /// How many replicas live, this one among them.
 #[derive(Clone, Debug)]
-pub(super) struct Alive(Arc<AtomicU32>);
+pub(super) struct LiveCount(Arc<AtomicU32>);
 
-impl Alive {
+impl LiveCount {
     /// So many were heard lately.
     pub(super) fn are(&self, number: usize) {
         self.0.store(u32::try_from(number).unwrap_or(u32::MAX), Ordering::Relaxed);
@@ -119,10 +119,10 @@ pub(super) struct FarEnd {
 }
 
 impl Replicas {
-    pub(super) fn connected() -> (Self, FarEnd, Alive) {
+    pub(super) fn connected() -> (Self, FarEnd, LiveCount) {
         let (out, telling) = mpsc::channel(MOST_WAITING);
         let heard = Heard::new();
-        let alive = Alive(Arc::new(AtomicU32::new(1)));
+        let alive = LiveCount(Arc::new(AtomicU32::new(1)));
         let lines = Lines { out, heard: heard.clone(), alive: alive.clone() };
         (Self(Some(lines)), FarEnd { telling, heard }, alive)
     }

@@ -27,8 +27,8 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::handle::{Known, MOST_WAITING, StoreHandle, Wakers};
-use super::noted::Noted;
+use super::handle::{MOST_WAITING, SingleWriterCache, StoreHandle, Wakers};
+use super::noted::StoredAnnouncements;
 use crate::ambient::Ambient;
 
 pub use file::OpenError;
@@ -61,7 +61,7 @@ impl StoreHandle {
             .name("queue-writer".into())
             .spawn(run)
             .map_err(|source| OpenError::of_folder(folder, source))?;
-        let known = Known { looks, announced: Noted::default() };
+        let known = SingleWriterCache { looks, announced: StoredAnnouncements::default() };
         Ok(Self::new(commands, Some(known), wakers, given_up).closing(file))
     }
 }

@@ -71,18 +71,18 @@ impl Synced {
     }
 }
 
-/// What the writer notes.
+/// The looks that wait, as the writer notes them.
 #[derive(Default)]
 pub(super) struct Waiting {
     looks: Arc<Mutex<Looks>>,
     synced: Synced,
 }
 
-/// What everybody may ask.
+/// The same for whoever puts a look, to read.
 #[derive(Clone)]
-pub(super) struct Stored(Arc<Mutex<Looks>>, Synced);
+pub(super) struct StoredLooks(Arc<Mutex<Looks>>, Synced);
 
-impl Stored {
+impl StoredLooks {
     /// Whether a look on disk serves a hint of this repository that is to be followed at `at`, Unix milliseconds.
     pub(super) fn serves(&self, repository: &Repository, at: i64, urgency: Urgency) -> bool {
         let looks = lock(&self.0);
@@ -92,8 +92,8 @@ impl Stored {
 
 impl Waiting {
     /// The half that can be asked.
-    pub(super) fn stored(&self) -> Stored {
-        Stored(Arc::clone(&self.looks), self.synced.clone())
+    pub(super) fn stored(&self) -> StoredLooks {
+        StoredLooks(Arc::clone(&self.looks), self.synced.clone())
     }
 
     /// Which commits are on disk.

@@ -15,9 +15,9 @@ pub(super) struct Read {
     pub(super) entries: Entries,
 }
 
-/// Why a secret gave no users.
+/// Why no user and password can be taken from a secret.
 #[derive(Clone, Debug)]
-pub(super) enum Without {
+pub(super) enum NoUsers {
     /// It has none for us, for certain.
     Nobody(Anonymous),
     /// It spoils all of them.
@@ -30,14 +30,14 @@ pub(super) enum Without {
 pub(super) type Unsaid = Arc<dyn std::error::Error + Send + Sync>;
 
 /// What reading a secret came to.
-pub(super) type Outcome = Result<Arc<Read>, Without>;
+pub(super) type Outcome = Result<Arc<Read>, NoUsers>;
 
 /// The names of a ServiceAccount's pull secrets; `None` where we may not look.
 pub(super) type Names = Result<Option<Arc<[Box<str>]>>, Unsaid>;
 
 impl cache::Outcome for Outcome {
     fn is_unknown(&self) -> bool {
-        matches!(self, Err(Without::Unknown(_)))
+        matches!(self, Err(NoUsers::Unknown(_)))
     }
 
     fn bytes(&self) -> usize {

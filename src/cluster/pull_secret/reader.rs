@@ -13,7 +13,7 @@ use super::super::keyring::{Entries, Format};
 use super::super::observed::pull_secrets;
 use super::super::rights::{self, Object, Right};
 use super::super::verb::Verb;
-use super::outcome::{Names, Outcome, Read, Unsaid, Without};
+use super::outcome::{Names, NoUsers, Outcome, Read, Unsaid};
 use super::report::Reports;
 use crate::ambient::Ambient;
 use crate::registry::{Anonymous, BrokenSecret, NamedSecret};
@@ -67,11 +67,11 @@ impl Reader {
                 Ok(read) => return (Ok(Arc::new(read)), READ),
                 Err(without) => (without, READ),
             },
-            Ok(None) => (Without::Nobody(Anonymous::NotThere(named())), REFUSED),
+            Ok(None) => (NoUsers::Nobody(Anonymous::NotThere(named())), REFUSED),
             Err(Failed::Status(status)) if status.code == 403 => {
-                (Without::Nobody(Anonymous::NotAllowed(named())), REFUSED)
+                (NoUsers::Nobody(Anonymous::NotAllowed(named())), REFUSED)
             }
-            Err(failed) => return (Err(Without::Unknown(unsaid(failed))), UNANSWERED),
+            Err(failed) => return (Err(NoUsers::Unknown(unsaid(failed))), UNANSWERED),
         };
         self.reports.secret(namespace, &without, self.ambient.monotonic());
         (Err(without), counts)
@@ -112,21 +112,21 @@ fn unsaid(failed: Failed) -> Unsaid {
 }
 
 /// Reads a secret that is there. One of another type, or with its data elsewhere, is none.
-pub(super) fn read(named: NamedSecret, secret: &KubeSecret) -> Result<Read, Without> {
+pub(super) fn read(named: NamedSecret, secret: &KubeSecret) -> Result<Read, NoUsers> {
     let data = || {
         let format = Format::of(secret.type_.as_deref()?)?;
         let value = &secret.data.as_ref()?.get(format.key())?.0;
         (!value.is_empty()).then_some((format, value))
     };
-    let Some((format, value)) = data() else { return Err(Without::Nobody(Anonymous::NoUser(named))) };
+    let Some((format, value)) = data() else { return Err(NoUsers::Nobody(Anonymous::NoUser(named))) };
     if value.len() > MOST_BYTES {
         let why = format!("it has more than {} MiB, which no API server takes", MOST_BYTES >> 20);
-        return Err(Without::Broken(BrokenSecret { secret: named, why }));
+        return Err(NoUsers::Broken(BrokenSecret { secret: named, why }));
     }
     let entries = match Entries::read(format, value) {
-        Ok(entries) if entries.is_empty() => return Err(Without::Nobody(Anonymous::NoUser(named))),
+        Ok(entries) if entries.is_empty() => return Err(NoUsers::Nobody(Anonymous::NoUser(named))),
         Ok(entries) => entries,
-        Err(broken) => return Err(Without::Broken(BrokenSecret { secret: named, why: broken.to_string() })),
+        Err(broken) => return Err(NoUsers::Broken(BrokenSecret { secret: named, why: broken.to_string() })),
     };
     let uid = secret.metadata.uid.as_deref().unwrap_or_default();
     let version = secret.metadata.resource_version.as_deref().unwrap_or_default();

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::super::cache::MOST;
-use super::outcome::Without;
+use super::outcome::NoUsers;
 
 /// A namespace whose secrets can't be used is reported once in this time.
 const QUIET: Duration = Duration::from_secs(3600);
@@ -33,16 +33,16 @@ impl Reports {
     }
 
     /// A secret of this namespace gave no users.
-    pub(super) fn secret(&self, namespace: &str, without: &Without, now: Duration) {
+    pub(super) fn secret(&self, namespace: &str, without: &NoUsers, now: Duration) {
         let (problem, effect) = match without {
-            Without::Nobody(nobody) => {
+            NoUsers::Nobody(nobody) => {
                 (nobody.to_string(), "a pull secret can't be used, so the registry is asked without it")
             }
-            Without::Broken(broken) => (
+            NoUsers::Broken(broken) => (
                 format!("{}: {}", broken.secret, broken.why),
                 "a pull secret is broken, so no node can pull with it or those beside it",
             ),
-            Without::Unknown(_) => return,
+            NoUsers::Unknown(_) => return,
         };
         if self.is_due(namespace, now) {
             tracing::warn!(namespace, problem, "{effect}; more of this namespace are not reported");

@@ -101,10 +101,10 @@ fn a_secret_counts_by_its_type_and_within_bounds() {
     ];
     for (kind, key, text) in nobody {
         let read = came_to(kind, key, text);
-        assert!(matches!(&read, Err(Without::Nobody(Anonymous::NoUser(it))) if *it == named()), "{kind} {key}");
+        assert!(matches!(&read, Err(NoUsers::Nobody(Anonymous::NoUser(it))) if *it == named()), "{kind} {key}");
     }
     for text in [&*larger, "[]", "{\"auths\":[]}", "{\"auths\":{\"h\":{\"auth\":\"%%\"}}}"] {
-        assert!(matches!(came_to(json, ".dockerconfigjson", text), Err(Without::Broken(_))), "{}", text.trim());
+        assert!(matches!(came_to(json, ".dockerconfigjson", text), Err(NoUsers::Broken(_))), "{}", text.trim());
     }
 }
 

@@ -14,10 +14,10 @@ use crate::ambient::Ambient;
 /// A server that is away is tried again after this time at most.
 const RECONNECT: Duration = Duration::from_secs(2);
 
-/// Where the next connection is made, once it was asked to be elsewhere: a server that is cut off from the others keeps its
-/// connections, and answers nothing.
+/// Asks for the next connection to be made to another server: one that is cut off from the others keeps its connections, and
+/// answers nothing.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Elsewhere(Arc<Asked>);
+pub(super) struct Redirect(Arc<Asked>);
 
 #[derive(Debug, Default)]
 struct Asked {
@@ -25,7 +25,7 @@ struct Asked {
     turn: AtomicUsize,
 }
 
-impl Elsewhere {
+impl Redirect {
     /// Connects anew, to another server where there is one.
     pub(super) async fn go(&self, client: &Client) {
         self.0.is_wanted.store(true, Ordering::Relaxed);
@@ -56,7 +56,7 @@ pub(super) fn is_new_enough(client: &Client) -> bool {
 /// [`NatsError::Connect`] and [`NatsError::Expired`] where no server takes the connection now.
 pub(super) async fn connect(
     settings: &NatsSettings,
-    (connections, elsewhere): (Arc<AtomicU64>, Elsewhere),
+    (connections, elsewhere): (Arc<AtomicU64>, Redirect),
     ambient: &Ambient,
 ) -> Result<Client, NatsError> {
     let options = as_whom(&settings.login, ambient)

@@ -29,9 +29,9 @@ pub(super) enum State {
     Parked,
 }
 
-/// Who has a job.
+/// The replica that holds the lease of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Mark {
+pub(super) struct JobHolder {
     /// The process: a name of its own that it says again and again while it lives.
     pub(super) by: String,
     /// Tells this lease from its others.
@@ -71,7 +71,7 @@ pub(super) struct Row {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) put_off: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) held: Option<Mark>,
+    pub(super) held: Option<JobHolder>,
     /// A hint came that the holder may not have seen, this urgent: it waits again when the lease ends, whatever becomes
     /// of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

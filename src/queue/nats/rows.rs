@@ -24,7 +24,7 @@ pub(super) struct Known {
 }
 
 /// An entry that this version can't read.
-pub(super) struct Sealed {
+pub(super) struct Unreadable {
     revision: u64,
     /// What it seems to be about; nothing where even that can't be read.
     pub(super) topic: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct Rows {
     all: HashMap<i64, Known>,
     ids: HashMap<String, i64>,
     gone: HashMap<String, u64>,
-    sealed: HashMap<String, Sealed>,
+    sealed: HashMap<String, Unreadable>,
     lanes: HashMap<String, BTreeSet<i64>>,
     held: BTreeSet<i64>,
     ready: u64,
@@ -86,7 +86,7 @@ impl Rows {
     }
 
     /// What this version can't read, with where it stands.
-    pub(super) fn sealed(&self) -> impl Iterator<Item = (&str, &Sealed)> {
+    pub(super) fn sealed(&self) -> impl Iterator<Item = (&str, &Unreadable)> {
         self.sealed.iter().map(|(place, sealed)| (place.as_str(), sealed))
     }
 
@@ -140,7 +140,7 @@ impl Rows {
             return None;
         }
         let changed = self.forget(place);
-        self.sealed.insert(place.to_owned(), Sealed { revision, topic, met });
+        self.sealed.insert(place.to_owned(), Unreadable { revision, topic, met });
         Some(changed)
     }
 

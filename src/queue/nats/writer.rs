@@ -18,7 +18,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::bucket::{Bucket, Following, Standing, Usage};
-use super::connection::Elsewhere;
+use super::connection::Redirect;
 use super::error::failure;
 use super::jobs::Jobs;
 use super::room::Room;
@@ -27,7 +27,7 @@ use crate::ambient::Ambient;
 use crate::queue::command::{Command, MoveCommand};
 use crate::queue::handle::Wakers;
 use crate::queue::losses::PURGE;
-use crate::queue::replicas::Alive as Living;
+use crate::queue::replicas::LiveCount;
 use crate::queue::reply::Reply;
 
 use commits::MOST_COMMANDS;
@@ -55,7 +55,7 @@ pub(super) struct Writer {
     /// What tells the buckets from others of the same names.
     pub(super) identity: Option<String>,
     pub(super) following: Following,
-    pub(super) alive: Alive,
+    pub(super) alive: Heartbeats,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) wakers: Wakers,
     pub(super) given_up: Arc<Notify>,
@@ -66,7 +66,7 @@ pub(super) struct Writer {
     pub(super) remade: u64,
     pub(super) room: Room,
     pub(super) unanswered: Unanswered,
-    pub(super) turns: Turns,
+    pub(super) turns: TurnClock,
     pub(super) marked: Marked,
 }
 
@@ -96,15 +96,16 @@ impl Unanswered {
     }
 }
 
-/// That the writer goes on, whatever NATS does: each of its calls ends, but a turn may take many of them.
+/// When the writer last began a turn, by which others tell that it lives. Each call to NATS has a deadline, but a turn may take
+/// many of them.
 #[derive(Clone)]
-pub(super) struct Turns {
+pub(super) struct TurnClock {
     /// When the last turn began, milliseconds of the monotonic clock.
     last: Arc<AtomicU64>,
     ambient: Ambient,
 }
 
-impl Turns {
+impl TurnClock {
     pub(super) fn new(ambient: &Ambient) -> Self {
         let turns = Self { last: Arc::default(), ambient: ambient.clone() };
         turns.begin();
@@ -135,10 +136,10 @@ impl Turns {
     }
 }
 
-/// Who says that they live, and how this process does.
-pub(super) struct Alive {
+/// The heartbeat that this replica publishes, and those of the others.
+pub(super) struct Heartbeats {
     /// Where it is said how many live.
-    pub(super) living: Living,
+    pub(super) living: LiveCount,
     pub(super) client: Client,
     pub(super) subject: String,
     pub(super) me: String,
@@ -148,7 +149,7 @@ pub(super) struct Alive {
     /// How often, when it was looked at last.
     pub(super) seen: u64,
     /// Where it is made next.
-    pub(super) elsewhere: Elsewhere,
+    pub(super) elsewhere: Redirect,
     /// Whether what this process says is heard by nobody, itself among them.
     pub(super) is_deaf: bool,
 }

@@ -117,14 +117,14 @@ fn rewrite(path: &Path) -> std::io::Result<()> {
 }
 
 /// Replies that are owed once a commit is on the disk.
-struct Owed {
+struct HeldReplies {
     commit: u64,
     replies: Vec<Pending>,
 }
 
 /// The thread that syncs.
 pub(super) struct Syncer {
-    owed: mpsc::Sender<Owed>,
+    owed: mpsc::Sender<HeldReplies>,
     thread: JoinHandle<()>,
 }
 
@@ -137,11 +137,11 @@ impl Syncer {
         let (owed, waiting) = mpsc::channel();
         let run = move || {
             while let Ok(first) = waiting.recv() {
-                let all: Vec<Owed> = std::iter::once(first).chain(waiting.try_iter()).collect();
+                let all: Vec<HeldReplies> = std::iter::once(first).chain(waiting.try_iter()).collect();
                 // What became of each of them is asked below.
                 let _ = all.last().map(|last| disk.sync(last.commit));
                 let mut woken = Vec::new();
-                for Owed { commit, replies } in all {
+                for HeldReplies { commit, replies } in all {
                     pending::send(replies, &disk.sync(commit), &mut woken);
                 }
                 wakers.wake(woken);
@@ -154,7 +154,7 @@ impl Syncer {
     /// Sends these replies when that commit is on the disk, or is not to come there.
     pub(super) fn owe(&self, commit: u64, replies: Vec<Pending>) {
         // Without the thread they are dropped, and whoever waits for them is told that the queue is closed.
-        let _ = self.owed.send(Owed { commit, replies });
+        let _ = self.owed.send(HeldReplies { commit, replies });
     }
 
     /// Waits until all that is owed was sent.

@@ -15,7 +15,7 @@ use crate::domain::reference::Repository;
 use crate::queue::leases::Leases;
 use crate::queue::losses::{MOST_LOSSES, REMEMBER_AGAIN};
 use crate::queue::schedule::Waiter;
-use crate::queue::waiting::{GATHER, Look, Recent, Stored, Waiting};
+use crate::queue::waiting::{GATHER, Look, Recent, StoredLooks, Waiting};
 use crate::queue::{MOST_JOBS, NewJob, Placed, QueueError, Topic, Urgency, row};
 
 /// The row of a key.
@@ -138,7 +138,7 @@ impl Store {
     }
 
     /// Which looks are known to be on disk.
-    pub(super) fn stored(&self) -> Stored {
+    pub(super) fn stored(&self) -> StoredLooks {
         self.waiting.stored()
     }
 

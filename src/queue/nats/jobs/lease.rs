@@ -2,7 +2,7 @@
 
 use super::Jobs;
 use crate::domain::event::Job;
-use crate::queue::nats::entry::{Mark, Row, State};
+use crate::queue::nats::entry::{JobHolder, Row, State};
 use crate::queue::row::moment;
 use crate::queue::schedule::Turn;
 use crate::queue::waiting::GATHER;
@@ -57,7 +57,7 @@ impl Jobs {
         let number = self.leases.hold(topic, &waiter, claim);
         self.given.push(waiter.id);
         (row.attempts, row.changed) = (row.attempts.saturating_add(1), now);
-        (row.held, row.again) = (Some(Mark { by: self.me.clone(), number }), None);
+        (row.held, row.again) = (Some(JobHolder { by: self.me.clone(), number }), None);
         let leased = Leased {
             lease: LeaseId::new(waiter.id.cast_unsigned(), number),
             job,

@@ -81,7 +81,7 @@ fn a_hint_that_comes_a_moment_after_another_has_looked_waits_for_those_of_the_ot
     let new = new_look("a", now);
     let row = Row::new(&new, now.timestamp_millis(), now.timestamp_millis()).unwrap();
     let place = Row::place(&row.key);
-    let mark = Some(crate::queue::nats::entry::Mark { by: "another".into(), number: 1 });
+    let mark = Some(crate::queue::nats::entry::JobHolder { by: "another".into(), number: 1 });
     jobs.apply(&place, 10, Some(Row { held: mark, ..row }));
     jobs.apply(&place, 11, None);
     jobs.put(std::slice::from_ref(&new)).unwrap();

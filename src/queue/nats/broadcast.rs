@@ -7,7 +7,7 @@ use super::NatsError;
 use crate::queue::replicas::FarEnd;
 
 /// Where it is told, and who this process is there: each hears itself, too.
-pub(super) struct Telling {
+pub(super) struct Broadcast {
     client: Client,
     subject: String,
     me: String,
@@ -15,7 +15,7 @@ pub(super) struct Telling {
     end: FarEnd,
 }
 
-impl Telling {
+impl Broadcast {
     /// # Errors
     /// [`NatsError`] where it can't be listened to.
     pub(super) async fn open(client: &Client, buckets: &str, me: &str, end: FarEnd) -> Result<Self, NatsError> {

@@ -1,4 +1,4 @@
-//! Gives up the fields that we own of a workload whose image was written, by the service or by a command, where its tool refuses
+//! Takes us off the owners (`managedFields`) of a workload's fields, whose image was written, by the service or by a command, where its tool refuses
 //! every other owner.
 //!
 //! Helm 4 writes by server-side apply without force. As long as the API server calls us an owner of the image, each of its
@@ -27,7 +27,7 @@ const ATTEMPTS: usize = 4;
 const OURS: [&str; 2] = [FIELD_MANAGER, COMMAND];
 
 /// Removes our entries; the workload as it is then, or `None` where there was none.
-pub(super) async fn let_go(
+pub(super) async fn drop_ownership(
     client: &kube::Client,
     id: &WorkloadId,
     containers: &[&str],
@@ -38,17 +38,17 @@ pub(super) async fn let_go(
     for _ in 0..ATTEMPTS {
         last = once(client, id, containers, writer, (defaults, metrics)).await;
         // Controllers write the status meanwhile, which moves entries.
-        if !matches!(&last, Err(LetGo::Moved(_))) {
+        if !matches!(&last, Err(NotDropped::Moved(_))) {
             break;
         }
     }
     last.map_err(|failed| match failed {
-        LetGo::Moved(error) | LetGo::Failed(error) => error,
+        NotDropped::Moved(error) | NotDropped::Failed(error) => error,
     })
 }
 
 /// Why it is not done.
-enum LetGo {
+enum NotDropped {
     /// The entries were others when it was written.
     Moved(ClusterError),
     /// Anything else.
@@ -61,18 +61,18 @@ async fn once(
     containers: &[&str],
     writer: Writer,
     (defaults, metrics): (&Defaults, &Metrics),
-) -> Result<Option<Workload>, LetGo> {
+) -> Result<Option<Workload>, NotDropped> {
     let (row, objects) = (Row::of(id.kind), api(client, id.kind, Some(&id.namespace)));
     let found = within(metrics, "get", objects.get_metadata_opt(&id.name)).await;
-    let metadata = found.map_err(|failed| LetGo::Failed(unread(id, failed)))?.map(|found| found.metadata);
+    let metadata = found.map_err(|failed| NotDropped::Failed(unread(id, failed)))?.map(|found| found.metadata);
     let entries = metadata.and_then(|metadata| metadata.managed_fields).unwrap_or_default();
     let Some(operations) = operations(id, &entries, row, containers) else { return Ok(None) };
-    let patch = serde_json::from_value(operations).map_err(|error| LetGo::Failed(unwritten(error.into())))?;
+    let patch = serde_json::from_value(operations).map_err(|error| NotDropped::Failed(unwritten(error.into())))?;
     let parameters = PatchParams { field_manager: Some(writer.manager().into()), ..PatchParams::default() };
     let written = within(metrics, "patch", objects.patch(&id.name, &parameters, &Patch::<()>::Json(patch))).await;
     written.map(|object| object.record(row, defaults)).map_err(|failed| match failed {
-        Failed::Status(status) if status.code == 422 => LetGo::Moved(unread(id, Failed::Status(status))),
-        failed => LetGo::Failed(unread(id, failed)),
+        Failed::Status(status) if status.code == 422 => NotDropped::Moved(unread(id, Failed::Status(status))),
+        failed => NotDropped::Failed(unread(id, failed)),
     })
 }
 

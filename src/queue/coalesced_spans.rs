@@ -14,11 +14,11 @@ const MOST_REPOSITORIES: usize = 1000;
 /// Spans of one look that are remembered; the first of them.
 const MOST_SPANS: usize = 16;
 
-/// Spans by the repository of the look. Clones share them.
+/// Spans of looks that became one with a look that waits, by repository. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Joined(Arc<Mutex<HashMap<Repository, Vec<TraceParent>>>>);
+pub(super) struct CoalescedSpans(Arc<Mutex<HashMap<Repository, Vec<TraceParent>>>>);
 
-impl Joined {
+impl CoalescedSpans {
     /// Remembers what these jobs follow from, which are about to be put.
     pub(super) fn note(&self, jobs: &[NewJob]) {
         for new in jobs {
