@@ -50,11 +50,14 @@ impl Clock for Stopped {
     }
 }
 
+/// Who decided, on which container, and what.
+type Decision = (String, Pick, (Action, How));
+
 /// A service with so many workloads.
 pub(super) struct MadeUp {
     api: Api<SqliteQueue>,
     /// What was decided, and by whom.
-    pub(super) decided: Mutex<Vec<(String, Pick, (Action, How))>>,
+    pub(super) decided: Mutex<Vec<Decision>>,
     /// What was done about messages.
     pub(super) handled: Mutex<Vec<Handling>>,
     /// Whether the brake is on.
