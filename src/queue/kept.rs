@@ -4,13 +4,19 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 
-/// What was learnt elsewhere and need not be asked twice, kept in the same store. Everything in it can be found again,
-/// so a failure to keep or recall costs a question and nothing else.
+/// How the keys begin of what can be found again: losing it costs a question and nothing else.
+pub(super) const FOUND_AGAIN: [&str; 5] = ["releases:", "changes:", "labels:", "summary:", "visibility:"];
+/// How the keys begin of what is remembered of projects, of which anybody who may annotate names as many as they like.
+pub(super) const OF_PROJECTS: &str = "released:";
+
+/// What was learnt elsewhere and need not be asked twice, and what is remembered of messages, cycles and projects, kept in the
+/// same store. A failure to keep or recall costs a question, or words that are said once more, and no decision.
 pub trait Kept: Clone + Send + Sync + 'static {
     /// What was kept under a key, if its time is not over.
     fn recall(&self, key: &str) -> impl Future<Output = Option<String>> + Send;
 
-    /// Keeps a value in the place of an older one. When the store is full, what was kept first goes.
+    /// Keeps a value in the place of an older one. When there is no room, what was kept first of its kind goes: what can be
+    /// found again takes no place from what can't.
     fn keep(&self, key: &str, value: String, until: DateTime<Utc>) -> impl Future<Output = ()> + Send;
 }
 

@@ -6,7 +6,7 @@ use super::listing::{Gathered, Listed, each};
 use crate::domain::tag::Version;
 
 /// The most versions that are read of one file.
-const MOST_VERSIONS: usize = 200;
+pub(super) const MOST_VERSIONS: usize = 200;
 
 #[derive(Deserialize)]
 struct Entry {

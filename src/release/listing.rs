@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::alerts;
 use crate::domain::declared::{self, Declaration};
 use crate::domain::plain::PlainText;
-use crate::domain::release::{Alert, TextSource};
+use crate::domain::release::Alert;
 
 /// What is kept of one text, in bytes; alerts are looked for in all of it.
 const MOST_OF_A_TEXT: usize = 16 * 1024;
@@ -29,6 +29,8 @@ const SOON: TimeDelta = TimeDelta::minutes(5);
 pub(super) const FRESH: TimeDelta = TimeDelta::hours(24);
 /// For so long a list is kept at all; what is old in it is asked for again with its state.
 pub(super) const KEPT: TimeDelta = TimeDelta::days(14);
+/// For so long it is remembered which releases a project had.
+pub(super) const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 /// One release, as far as notes need it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +60,17 @@ pub(super) struct Listed {
     pub is_older: bool,
 }
 
+/// The change log of a project, as notes need it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ChangeLog {
+    /// Its name, in the project's first folder.
+    pub name: String,
+    /// Its versions with their sections.
+    pub versions: Vec<Listed>,
+    /// When it was read.
+    pub read: DateTime<Utc>,
+}
+
 /// What is known about the releases of a project.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Listing {
@@ -67,13 +80,12 @@ pub(super) struct Listing {
     pub fetched: DateTime<Utc>,
     /// Whether there may be more than was asked for.
     pub is_partial: bool,
-    /// Where the texts are from.
-    pub source: TextSource,
-    /// The change log that they are from, if they are.
-    #[serde(default)]
-    pub file: Option<String>,
     /// The releases.
     pub releases: Vec<Listed>,
+    /// The change log, where a version that has no release was looked for in it. It says nothing of what is released, and is
+    /// kept by itself.
+    #[serde(skip)]
+    pub change_log: Option<ChangeLog>,
     /// Tags that were asked for and have no release, with when.
     pub absent: Vec<(String, DateTime<Utc>)>,
     /// Whether the project is there at all.
@@ -99,9 +111,8 @@ impl Listing {
             etag,
             fetched: now,
             is_partial,
-            source: TextSource::Release,
-            file: None,
             releases,
+            change_log: None,
             absent: Vec::new(),
             exists: true,
             withdrawn: Vec::new(),
@@ -115,7 +126,7 @@ impl Listing {
     /// A project that is not there, or not for us.
     #[must_use]
     pub(super) fn missing(now: DateTime<Utc>) -> Self {
-        Self { exists: false, source: TextSource::None, ..Self::new(None, List::default(), u32::MAX, now) }
+        Self { exists: false, ..Self::new(None, List::default(), u32::MAX, now) }
     }
 
     /// Texts of the oldest releases go where all of them are too much.
@@ -139,7 +150,7 @@ impl Listing {
         }
         let is_absent = self.is_absent(target, now);
         // Where others have one, it may be there any moment.
-        is_absent && (age < SOON || self.releases.is_empty() || self.source != TextSource::Release)
+        is_absent && (age < SOON || self.releases.is_empty())
     }
 
     /// Whether it was found within the hour that a version has no release.
@@ -159,25 +170,14 @@ impl Listing {
         }
     }
 
-    /// Takes a change log's versions for the project's releases.
-    pub(super) fn is_file(&mut self, name: String, releases: Vec<Listed>) {
-        (self.source, self.file, self.releases, self.etag) = (TextSource::Changelog, Some(name), releases, None);
-        self.bound();
-    }
-
-    /// Takes over which releases an earlier list had that this one lacks. Of a list that goes on, what is older than all of
-    /// it may just have moved to the next page.
-    pub(super) fn after(mut self, earlier: &Self) -> Self {
+    /// Takes over which releases were there before that this list lacks. Of a list that goes on, what is older than all of it
+    /// may just have moved to the next page.
+    pub(super) fn after(mut self, before: &Before) -> Self {
         let has = |tag: &str| self.releases.iter().any(|release| release.tag == tag);
-        let listed: Vec<&Listed> =
-            earlier.releases.iter().filter(|release| !release.is_apart && !release.is_older).collect();
-        let end = if self.is_partial {
-            listed.iter().rposition(|release| has(&release.tag)).unwrap_or_default()
-        } else {
-            listed.len()
-        };
-        let lost = listed.iter().take(end).map(|release| &release.tag);
-        let lost = lost.chain(&earlier.withdrawn).filter(|tag| !has(tag)).take(MOST_WITHDRAWN);
+        let listed = &before.listed;
+        let end =
+            if self.is_partial { listed.iter().rposition(|tag| has(tag)).unwrap_or_default() } else { listed.len() };
+        let lost = listed.iter().take(end).chain(&before.withdrawn).filter(|tag| !has(tag)).take(MOST_WITHDRAWN);
         self.withdrawn = lost.cloned().collect();
         self
     }
@@ -199,6 +199,22 @@ impl Listing {
         self.withdrawn.retain(|tag| *tag != release.tag);
         self.releases.insert(0, Listed { is_apart: true, ..release });
         self.bound();
+    }
+}
+
+/// Which releases a project had, by their tags: what has to be known to see that one was taken back, and can't be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Before {
+    /// Those of the list, newest first.
+    listed: Vec<String>,
+    /// Those that were there earlier.
+    pub withdrawn: Vec<String>,
+}
+
+impl Before {
+    pub(super) fn of(listing: &Listing) -> Self {
+        let listed = listing.releases.iter().filter(|release| !release.is_apart && !release.is_older);
+        Self { listed: listed.map(|release| release.tag.clone()).collect(), withdrawn: listing.withdrawn.clone() }
     }
 }
 

@@ -24,6 +24,9 @@ mod projects;
 mod select;
 mod standing;
 pub mod summary;
+#[cfg(test)]
+mod taken_back_tests;
+mod texts;
 mod timed;
 #[cfg(test)]
 mod unread_tests;
@@ -52,7 +55,8 @@ use gate::Gates;
 use listing::{Listed, Listing};
 use origin::Origin;
 use select::Wanted;
-use summary::{Summarizer, SummaryError};
+use summary::Summarizer;
+use texts::Texts;
 use visibility::Access;
 
 pub use background::Background;
@@ -192,7 +196,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             }
             Err(error) => {
                 tracing::info!(error = %chain(&error), "the notes are shown without a summary");
-                if matches!(error, SummaryError::Unusable(_)) {
+                if error.is_of_the_text() {
                     self.keep(&key, &None::<Summary>, now + ABSENT).await;
                 }
                 None
@@ -308,17 +312,18 @@ fn wanted(origin: &Origin, subject: &Subject, labels: &Labels) -> Wanted {
 
 /// The notes that a listing holds; `None` when the project is not there, or is a guess without this release.
 fn assembled(origin: &Origin, listing: &Listing, wanted: &Wanted) -> Option<ReleaseNotes> {
-    let selected = wanted.among(&listing.releases);
+    let texts = listing.texts(wanted);
+    let selected = wanted.among(texts.versions);
     if !listing.exists || (!origin.is_sure && !selected.has_target) {
         return None;
     }
     let project = &origin.project;
     let (declared, alerts) = told(&selected.releases, &wanted.from, &wanted.to);
-    let declared = known(declared, origin, listing, wanted, selected.has_target);
+    let declared = known(declared, (origin, listing, wanted), texts, selected.has_target);
     if selected.releases.is_empty() {
         return Some(ReleaseNotes { declared, ..ReleaseNotes::only_a_page(project.page(), origin.found_by) });
     }
-    let of_file = listing.file.as_deref().map(|file| project.file_page(file));
+    let of_file = texts.file.map(|file| project.file_page(file));
     let page = |tag: &str| of_file.clone().unwrap_or_else(|| project.release_page(tag));
     let shown = selected.releases.iter().take(MOST_RELEASES);
     let releases = shown.clone().map(|listed| {
@@ -332,7 +337,7 @@ fn assembled(origin: &Origin, listing: &Listing, wanted: &Wanted) -> Option<Rele
     Some(ReleaseNotes {
         page: target.map_or_else(|| of_file.clone().unwrap_or_else(|| project.page()), |target| page(&target.tag)),
         found_by: origin.found_by,
-        text: listing.source,
+        text: texts.source,
         releases: releases.collect(),
         left_out: selected.releases.len().saturating_sub(MOST_RELEASES),
         alerts,
@@ -346,16 +351,15 @@ fn assembled(origin: &Origin, listing: &Listing, wanted: &Wanted) -> Option<Rele
 /// that can't be asked has by now is not known. What older versions on the way declare is known in any case.
 fn known(
     declared: Declared,
-    origin: &Origin,
-    listing: &Listing,
-    wanted: &Wanted,
+    (origin, listing, wanted): (&Origin, &Listing, &Wanted),
+    texts: Texts<'_>,
     has_target: bool,
 ) -> Option<Declared> {
-    let may_follow = origin.is_sure && listing.source == TextSource::Release && wanted.awaits(&listing.releases);
+    let may_follow = origin.is_sure && texts.source == TextSource::Release && wanted.awaits(texts.versions);
     if declared.is_none() && !has_target && (listing.is_stale || may_follow) {
         return None;
     }
-    let is_partial = has_target && wanted.is_beyond(listing);
+    let is_partial = has_target && wanted.is_beyond(texts.versions, texts.is_partial);
     let kinds = Kinds { unread: is_partial, ..declared.kinds };
     Some(Declared { kinds, ..declared })
 }

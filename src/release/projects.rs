@@ -4,12 +4,11 @@ use chrono::TimeDelta;
 
 use super::fetch::{Ask, FetchError, MOST_OF_A_LIST, Reply};
 use super::forge::Project;
-use super::listing::{self, Listed, Listing};
+use super::listing::{self, Before, ChangeLog, Listed, Listing};
 use super::origin::Origin;
 use super::select::Wanted;
 use super::visibility::Access;
 use super::{Effort, Releases, changelog};
-use crate::domain::release::TextSource;
 use crate::queue::Kept;
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -44,12 +43,15 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             Effort::Recall => None,
             Effort::Ask => Some(self.gates.enter(&key).await),
         };
-        let kept: Option<Listing> = self.recall(&key).await;
+        let mut kept: Option<Listing> = self.recall(&key).await;
+        let log_key = format!("changes:{key}");
+        if let Some(kept) = kept.as_mut().filter(|kept| kept.exists && !wanted.among(&kept.releases).has_target) {
+            kept.change_log = self.recall(&log_key).await;
+        }
         let now = self.ambient.now();
-        let has_target = |listing: &Listing| wanted.among(&listing.releases).has_target;
         let is_enough = |kept: &Listing| {
-            kept.answers(&wanted.to, has_target(kept), fresh, now)
-                && (!wanted.is_beyond(kept) || kept.pages >= MOST_PAGES)
+            kept.answers(&wanted.to, kept.has_text(wanted), fresh, now)
+                && (!wanted.is_beyond(&kept.releases, kept.is_partial) || kept.pages >= MOST_PAGES)
         };
         if kept.as_ref().is_some_and(is_enough) {
             return kept;
@@ -57,12 +59,22 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         if effort == Effort::Recall {
             return None;
         }
-        match self.asked(origin, wanted, kept.as_ref()).await {
+        let memory = access.memory(&origin.project)?;
+        let before = self.recall::<Before>(&memory).await;
+        match self.asked(origin, wanted, (kept.as_ref(), before.as_ref())).await {
             Ok(mut listing) => {
-                if !has_target(&listing) {
+                if !listing.is_stale && !listing.has_text(wanted) {
                     listing.lacks(&wanted.to, now);
                 }
                 self.keep(&key, &listing, now + listing::KEPT).await;
+                let after = Before::of(&listing);
+                if listing.exists && before.as_ref() != Some(&after) {
+                    self.keep(&memory, &after, now + listing::REMEMBERED).await;
+                }
+                let known = kept.as_ref().and_then(|kept| kept.change_log.as_ref()).map(|log| log.read);
+                if let Some(log) = listing.change_log.as_ref().filter(|log| known != Some(log.read)) {
+                    self.keep(&log_key, log, now + listing::KEPT).await;
+                }
                 Some(listing)
             }
             Err(error) => {
@@ -73,37 +85,52 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         }
     }
 
-    async fn asked(&self, origin: &Origin, wanted: &Wanted, kept: Option<&Listing>) -> Result<Listing, FetchError> {
-        let mut listing = self.list(&origin.project, kept).await?;
-        let has_target = |listing: &Listing| wanted.among(&listing.releases).has_target;
+    async fn asked(
+        &self,
+        origin: &Origin,
+        wanted: &Wanted,
+        (kept, before): (Option<&Listing>, Option<&Before>),
+    ) -> Result<Listing, FetchError> {
+        let mut listing = self.list(&origin.project, (kept, before)).await?;
         self.older(&origin.project, wanted, &mut listing).await?;
         let now = self.ambient.now();
         let is_unchanged = kept.is_some_and(|kept| kept.etag.is_some() && kept.etag == listing.etag);
         if is_unchanged && listing.is_absent(&wanted.to, now) {
             return Ok(listing);
         }
-        if listing.exists
-            && !has_target(&listing)
+        if let Err(error) = self.beside(origin, wanted, &mut listing).await {
+            // What the list says is known all the same: a release that is not in it any more was taken back.
+            let project = origin.project.id();
+            tracing::info!(project, error = %chain(&error), "of a project's releases the list alone can be read now");
+            listing.is_stale = true;
+        }
+        Ok(listing)
+    }
+
+    /// What is looked for beside the list, for a version that is not in it: its release by itself, then the change log.
+    async fn beside(&self, origin: &Origin, wanted: &Wanted, listing: &mut Listing) -> Result<(), FetchError> {
+        let lacks = |listing: &Listing| listing.exists && !wanted.among(&listing.releases).has_target;
+        if lacks(listing)
             && listing.is_partial
             && let Some(one) = self.by_tag(&origin.project, wanted).await?
         {
             listing.add(one);
         }
-        if listing.exists
-            && !has_target(&listing)
-            && origin.is_sure
-            && let Some((file, releases)) = self.change_log(&origin.project).await?
-            && (wanted.among(&releases).has_target || listing.releases.is_empty())
-        {
-            listing.is_file(file, releases);
+        let is_read = |log: &ChangeLog| self.ambient.now() - log.read < listing::FRESH;
+        let has_text = listing.has_text(wanted) && listing.change_log.as_ref().is_some_and(is_read);
+        if lacks(listing) && !has_text && origin.is_sure {
+            listing.change_log = self.change_log(&origin.project).await?;
         }
-        Ok(listing)
+        Ok(())
     }
 
     /// The newest releases. Where the forge says that nothing changed, the kept ones.
-    async fn list(&self, project: &Project, kept: Option<&Listing>) -> Result<Listing, FetchError> {
+    async fn list(
+        &self,
+        project: &Project,
+        (kept, before): (Option<&Listing>, Option<&Before>),
+    ) -> Result<Listing, FetchError> {
         let now = self.ambient.now();
-        let kept = kept.filter(|kept| kept.source == TextSource::Release && kept.exists);
         let etag = kept.and_then(|kept| kept.etag.as_deref());
         let (reply, count) = match self.get(project, "list", project.list(LIST), etag, MOST_OF_A_LIST).await {
             Err(FetchError::Outbound(error)) if error.is_large() => {
@@ -114,25 +141,29 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         };
         match (reply, kept) {
             (Reply::Unchanged, Some(kept)) => Ok(Listing { fetched: now, ..kept.clone() }),
-            (Reply::Body { body, etag }, _) => {
+            (Reply::Body { body, etag }, kept) => {
                 let list = listing::read_list(&body.bytes).map_err(|source| unreadable(project, source))?;
                 let mut listing = Listing::new(etag, list, count, now);
                 if count != LIST {
                     // Its pages are others.
                     listing.pages = MOST_PAGES;
                 }
-                Ok(match kept {
-                    Some(kept) => listing.after(kept),
+                listing.change_log = kept.and_then(|kept| kept.change_log.clone());
+                Ok(match before {
+                    Some(before) => listing.after(before),
                     None => listing,
                 })
             }
-            (Reply::Absent | Reply::Unchanged, _) => Ok(Listing::missing(now)),
+            (Reply::Absent | Reply::Unchanged, _) => {
+                let withdrawn = before.map(|before| before.withdrawn.clone()).unwrap_or_default();
+                Ok(Listing { withdrawn, ..Listing::missing(now) })
+            }
         }
     }
 
     /// Older pages of a list, until it reaches back to what runs.
     async fn older(&self, project: &Project, wanted: &Wanted, listing: &mut Listing) -> Result<(), FetchError> {
-        while listing.exists && wanted.is_beyond(listing) && listing.pages < MOST_PAGES {
+        while listing.exists && wanted.is_beyond(&listing.releases, listing.is_partial) && listing.pages < MOST_PAGES {
             let url = project.list_page(LIST, listing.pages + 1);
             let Reply::Body { body, .. } = self.get(project, "list", url, None, MOST_OF_A_LIST).await? else { break };
             let page = listing::read_list(&body.bytes).map_err(|source| unreadable(project, source))?;
@@ -152,8 +183,8 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         Ok(None)
     }
 
-    /// The change log in the project's first folder: its name and its versions.
-    async fn change_log(&self, project: &Project) -> Result<Option<(String, Vec<Listed>)>, FetchError> {
+    /// The change log in the project's first folder.
+    async fn change_log(&self, project: &Project) -> Result<Option<ChangeLog>, FetchError> {
         // Its answer is let go before the file is asked for: who waits for room holds none.
         let name = match self.get(project, "files", project.files(), None, MOST_OF_ONE).await? {
             Reply::Body { body, .. } => changelog::file_among(&body.bytes),
@@ -163,7 +194,8 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         let Some(url) = project.file(&name) else { return Ok(None) };
         let ask = Ask { operation: "file", project, url: &url, etag: None, most: MOST_OF_A_FILE, raw: true };
         let Reply::Body { body, .. } = self.fetcher.get(ask).await? else { return Ok(None) };
-        Ok(Some((name, changelog::versions(&listing::readable(&body.bytes)))))
+        let versions = changelog::versions(&listing::readable(&body.bytes));
+        Ok(Some(ChangeLog { name, versions, read: self.ambient.now() }))
     }
 
     async fn get(

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::forge::Form;
-use super::listing::{Listed, Listing};
+use super::listing::Listed;
 use crate::domain::tag::{Version, upstream};
 
 /// What is looked for in a list of releases.
@@ -66,14 +66,14 @@ impl Wanted {
         }
     }
 
-    /// Whether a list that goes on ends before it comes to what runs.
+    /// Whether a list ends before it comes to what runs, where it goes on.
     #[must_use]
-    pub(super) fn is_beyond(&self, listing: &Listing) -> bool {
+    pub(super) fn is_beyond(&self, listed: &[Listed], goes_on: bool) -> bool {
         let Some(from) = Version::read(upstream(&self.from)) else { return false };
-        let mut comparable = self.comparable(&listing.releases).peekable();
+        let mut comparable = self.comparable(listed).peekable();
         let is_reached =
             |(release, version): (&Listed, Version<'_>)| !release.is_apart && !version.compare(&from).is_gt();
-        listing.is_partial && comparable.peek().is_some() && !comparable.any(is_reached)
+        goes_on && comparable.peek().is_some() && !comparable.any(is_reached)
     }
 
     /// Whether the new version is newer than all that have releases, so that its own may follow.

@@ -55,7 +55,7 @@ impl Listing {
 mod tests {
     use chrono::{DateTime, Utc};
 
-    use super::super::listing::read_list;
+    use super::super::listing::{Before, read_list};
     use super::*;
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -83,11 +83,11 @@ mod tests {
         }
         assert_eq!(standing(&before, "1.3.0"), None, "many versions never have a release");
         assert_eq!(standing(&before, "1.2"), None, "which of them it is is not known");
-        let after = list(&["v1.2.0?", "web-1.1.0!", "v1.0.0"], 100).after(&before);
+        let after = list(&["v1.2.0?", "web-1.1.0!", "v1.0.0"], 100).after(&Before::of(&before));
         assert_eq!(standing(&after, "1.2.0"), Some(Standing::Prerelease));
         assert_eq!(standing(&after, "1.1.0"), Some(Standing::Withdrawn), "a draft is nobody's to see");
         assert_eq!(standing(&after, "1.0.1"), Some(Standing::Withdrawn));
-        let later = list(&["v1.2.0", "v1.0.1", "v1.0.0"], 100).after(&after);
+        let later = list(&["v1.2.0", "v1.0.1", "v1.0.0"], 100).after(&Before::of(&after));
         assert_eq!(standing(&later, "1.0.1"), Some(Standing::Released), "it is back");
         assert_eq!(standing(&later, "1.1.0"), Some(Standing::Withdrawn), "it is not");
         let twice = list(&["v1.2.0?", "web-1.2.0"], 100);
@@ -97,11 +97,15 @@ mod tests {
     #[test]
     fn what_a_longer_list_pushed_to_its_next_page_is_not_withdrawn() {
         let before = list(&["v1.2.0", "v1.1.0", "v1.0.0"], 3);
-        let after = list(&["v1.3.0", "v1.2.0", "v1.1.0"], 3).after(&before);
+        let after = list(&["v1.3.0", "v1.2.0", "v1.1.0"], 3).after(&Before::of(&before));
         assert_eq!(standing(&after, "1.0.0"), None);
-        let after = list(&["v1.3.0", "v1.2.1", "v1.1.0"], 3).after(&before);
+        let after = list(&["v1.3.0", "v1.2.1", "v1.1.0"], 3).after(&Before::of(&before));
         assert_eq!(standing(&after, "1.2.0"), Some(Standing::Withdrawn), "what is older is there");
-        assert_eq!(standing(&list(&["v9", "v8", "v7"], 3).after(&before), "1.2.0"), None, "all may have moved on");
+        assert_eq!(
+            standing(&list(&["v9", "v8", "v7"], 3).after(&Before::of(&before)), "1.2.0"),
+            None,
+            "all may have moved on"
+        );
     }
 
     #[test]
@@ -109,7 +113,7 @@ mod tests {
         let mut before = list(&["v1.3.0", "v1.2.0"], 2);
         before.add(super::super::listing::Listed::test("v1.0.1"));
         assert_eq!(standing(&before, "1.0.1"), Some(Standing::Released));
-        let after = list(&["v1.3.0", "v1.2.0"], 2).after(&before);
+        let after = list(&["v1.3.0", "v1.2.0"], 2).after(&Before::of(&before));
         assert_eq!(standing(&after, "1.0.1"), None);
     }
 }

@@ -123,6 +123,17 @@ pub enum SummaryError {
 }
 
 impl SummaryError {
+    /// Whether it is about this text alone: the API works, and says no to what somebody wrote, as it does where a text is too
+    /// long for the model or meets a filter.
+    #[must_use]
+    pub fn is_of_the_text(&self) -> bool {
+        match self {
+            Self::Unusable(_) => true,
+            Self::Status(status) => matches!(status.as_u16(), 400 | 413 | 422),
+            Self::Outbound(_) | Self::Waits(_) => false,
+        }
+    }
+
     /// The word for it in metrics.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -204,7 +215,7 @@ impl Summarizer {
             Ok(answer) => completion::read(&answer, &self.model.name),
             Err(error) => Err(error),
         };
-        self.learn(read.is_ok());
+        self.learn(read.as_ref().err().is_none_or(SummaryError::is_of_the_text));
         let result = read.as_ref().map_or_else(SummaryError::reason, |_| "ok");
         self.metrics.summaries.get_or_create(&One { result: result.into() }).inc();
         read
@@ -252,7 +263,7 @@ impl Summarizer {
         Ok(())
     }
 
-    /// After three failures in a row the model is left alone, longer each time.
+    /// After three times in a row without an answer the model is left alone, longer each time.
     fn learn(&self, worked: bool) {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         budget.failures = if worked { 0 } else { budget.failures.saturating_add(1) };
@@ -291,5 +302,45 @@ mod tests {
         assert_eq!(end("http://llm.ops.svc/v1", key(), false), Err(ModelError::InTheClear));
         assert!(end("http://llm.ops.svc/v1", None, false).is_ok() && end("http://llm.ops.svc/v1", key(), true).is_ok());
         assert!(end("http://127.0.0.1:11434/v1", key(), false).is_ok());
+    }
+
+    /// A model whose API answers everything with this.
+    async fn answering(status: &'static str, body: &'static str) -> (Summarizer, tokio::task::JoinSet<()>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/v1", listener.local_addr().unwrap());
+        let mut server = tokio::task::JoinSet::new();
+        server.spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let _ = socket.read(&mut [0; 64 * 1024]).await;
+                let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                let _ = socket.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await;
+            }
+        });
+        let model = Model::new(&base, None, "m".into(), true).unwrap();
+        let outbound = crate::outbound::Outbound::new(None).unwrap();
+        let client = outbound.client(crate::outbound::Reach::Named).unwrap();
+        (Summarizer::new(model, client, Ambient::system(), Metrics::new()), server)
+    }
+
+    #[tokio::test]
+    async fn what_a_model_makes_of_a_text_keeps_nobody_elses_waiting() {
+        const CUT: &str = r#"{"choices":[{"finish_reason":"length","message":{"content":"{"}}]}"#;
+        const FILTERED: &str = r#"{"error":{"code":"content_filter","message":"the prompt was filtered"}}"#;
+        for (status, body, is_of_the_text) in [
+            ("200 OK", CUT, true),
+            ("400 Bad Request", FILTERED, true),
+            ("503 No", "", false),
+            ("401 No", "", false),
+            ("404 No", "", false),
+        ] {
+            let (summarizer, _server) = answering(status, body).await;
+            for _ in 0..4 {
+                let _ = summarizer.summary("- x", Language::English).await.unwrap_err();
+            }
+            let error = summarizer.summary("- y", Language::English).await.unwrap_err();
+            assert_eq!(!matches!(error, SummaryError::Waits(_)), is_of_the_text, "{status}: {error}");
+        }
     }
 }

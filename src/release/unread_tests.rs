@@ -61,6 +61,13 @@ impl Registry for Shelf {
 #[derive(Clone, Default)]
 pub(super) struct Drawer(Arc<Mutex<HashMap<String, String>>>);
 
+impl Drawer {
+    /// What begins so was pushed out by others.
+    pub(super) fn lose(&self, prefix: &str) {
+        self.0.lock().unwrap().retain(|key, _| !key.starts_with(prefix));
+    }
+}
+
 impl Kept for Drawer {
     async fn recall(&self, key: &str) -> Option<String> {
         self.0.lock().unwrap().get(key).cloned()
@@ -94,32 +101,47 @@ pub(super) fn released() -> Releases<Drawer, Shelf> {
 
 /// Pages of releases, each so many; `None` for a forge that fails.
 type Pages = Arc<Mutex<Option<Vec<Vec<String>>>>>;
+/// The text of a change log, where there is one.
+type File = Arc<Mutex<Option<String>>>;
 
-struct World {
-    releases: Releases<Drawer, Shelf>,
+pub(super) struct World {
+    pub(super) releases: Releases<Drawer, Shelf>,
     clock: Hands,
-    pages: Pages,
+    pub(super) pages: Pages,
+    pub(super) file: File,
+    /// Whether the project is not there for now.
+    pub(super) is_away: Arc<Mutex<bool>>,
     _server: JoinSet<()>,
 }
 
 /// What a forge answers to one request.
-fn answer(pages: Option<&Vec<Vec<String>>>, head: &str) -> String {
+fn answer(pages: Option<&Vec<Vec<String>>>, file: Option<&String>, head: &str) -> String {
     let path = head.split(' ').nth(1).unwrap_or_default();
     let page = path.split("page=").last().filter(|_| path.contains("&page=")).map_or(1, |page| page.parse().unwrap());
     let (status, body) = match pages {
         None => ("503 No", String::new()),
         Some(pages) if path.contains("/releases?") => {
-            let of = |tag: &String| serde_json::json!({"tag_name": tag, "body": if tag == "v2.0.0" { "- BREAKING: x" } else { "- a fix" }});
+            let of = |tag: &String| {
+                let body = if tag == "v2.0.0" { "- BREAKING: x" } else { "- a fix" };
+                let name = tag.trim_end_matches('?');
+                serde_json::json!({"tag_name": name, "body": body, "prerelease": tag.ends_with('?')})
+            };
             let all: Vec<_> = pages.get(page - 1).into_iter().flatten().map(of).collect();
             ("200 OK", serde_json::json!(all).to_string())
         }
-        Some(_) => ("404 No", String::new()),
+        Some(_) => match file {
+            Some(_) if path.ends_with("/contents") => {
+                ("200 OK", r#"[{"name":"CHANGELOG.md","type":"file"}]"#.to_owned())
+            }
+            Some(text) if path.ends_with("/raw/CHANGELOG.md") => ("200 OK", text.clone()),
+            _ => ("404 No", String::new()),
+        },
     };
     format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 
 impl World {
-    async fn new(pages: &[&[&str]]) -> Self {
+    pub(super) async fn new(pages: &[&[&str]]) -> Self {
         let owned = |page: &&[&str]| page.iter().map(|tag| (*tag).to_owned()).collect();
         Self::of(pages.iter().map(owned).collect()).await
     }
@@ -128,13 +150,17 @@ impl World {
         let pages: Pages = Arc::new(Mutex::new(Some(pages)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}/api/v1", listener.local_addr().unwrap());
-        let told = Arc::clone(&pages);
+        let file = File::default();
+        let is_away = Arc::<Mutex<bool>>::default();
+        let (told, log, away) = (Arc::clone(&pages), Arc::clone(&file), Arc::clone(&is_away));
         let mut server = JoinSet::new();
         server.spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let mut head = vec![0; 4096];
                 let read = socket.read(&mut head).await.unwrap_or_default();
-                let text = answer(told.lock().unwrap().as_ref(), &String::from_utf8_lossy(&head[..read]));
+                let head = String::from_utf8_lossy(&head[..read]);
+                let head = if *away.lock().unwrap() { "GET /away " } else { &*head };
+                let text = answer(told.lock().unwrap().as_ref(), log.lock().unwrap().as_ref(), head);
                 let _ = socket.write_all(text.as_bytes()).await;
             }
         });
@@ -145,28 +171,32 @@ impl World {
         let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token: None, metrics: &metrics };
         let shelf = Arc::new(Shelf { can_be_asked: Mutex::new(true) });
         let releases = Releases::new(shelf, Drawer::default(), settings, None, ambient).unwrap();
-        Self { releases, clock, pages, _server: server }
+        Self { releases, clock, pages, file, is_away, _server: server }
     }
 
     /// What is declared of an update: `None` while that is not known.
     async fn declared(&self, from: &str, to: &str) -> Option<Kinds> {
-        let subject = Subject {
-            repository: Repository::parse("a.example/acme/web").unwrap(),
-            credential: Credential::default(),
-            from: from.into(),
-            to: to.into(),
-            digest: Some(Digest::of(to.as_bytes())),
-            url: None,
-        };
-        match self.releases.notes(&subject, Effort::Ask).await {
+        match self.releases.notes(&subject(from, to), Effort::Ask).await {
             Lookup::Notes(notes) => notes.declared.map(|declared| declared.kinds),
             Lookup::Nothing => Some(Kinds::default()),
             Lookup::Unknown => None,
         }
     }
 
-    fn later(&self, minutes: i64) {
+    pub(super) fn later(&self, minutes: i64) {
         *self.clock.0.lock().unwrap() += TimeDelta::minutes(minutes);
+    }
+}
+
+/// An update of an image whose label names the project.
+pub(super) fn subject(from: &str, to: &str) -> Subject {
+    Subject {
+        repository: Repository::parse("a.example/acme/web").unwrap(),
+        credential: Credential::default(),
+        from: from.into(),
+        to: to.into(),
+        digest: Some(Digest::of(to.as_bytes())),
+        url: None,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::telemetry::chain;
 /// For so long it is not asked again whether a project is public.
 const PUBLIC: TimeDelta = TimeDelta::hours(24);
 /// How texts are read: what an earlier release made of them is not kept on.
-const READ: u8 = 2;
+const READ: u8 = 3;
 /// The largest description of a project that is read, in bytes.
 const MOST: usize = 256 * 1024;
 
@@ -51,6 +51,15 @@ impl Access {
         match self {
             Self::Open => Some(format!("releases:{READ}:open:{}", project.id())),
             Self::Listed => Some(format!("releases:{READ}:listed:{}", project.id())),
+            Self::Absent | Self::Closed | Self::Unknown => None,
+        }
+    }
+
+    /// Where it is remembered which releases a project had, which outlives what can be asked again.
+    pub(super) fn memory(self, project: &Project) -> Option<String> {
+        match self {
+            Self::Open => Some(format!("released:open:{}", project.id())),
+            Self::Listed => Some(format!("released:listed:{}", project.id())),
             Self::Absent | Self::Closed | Self::Unknown => None,
         }
     }
@@ -162,7 +171,7 @@ mod tests {
             assert_eq!(access(text), expected, "{text}");
         }
         let keys = [Access::Open, Access::Listed, Access::Closed].map(|access| access.key(&project));
-        assert_eq!(keys[0].as_deref(), Some("releases:2:open:github.com/acme/web"));
+        assert_eq!(keys[0].as_deref(), Some("releases:3:open:github.com/acme/web"));
         assert!(keys[0] != keys[1] && keys[2].is_none());
     }
 }

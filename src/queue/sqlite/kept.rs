@@ -1,12 +1,28 @@
 //! What is kept beside the jobs; see [`crate::queue::Kept`].
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 
 use super::store::Store;
+use crate::queue::kept::{FOUND_AGAIN, OF_PROJECTS};
 
-/// What is kept beside the jobs, in bytes; one value has at most an eighth of it.
+/// What is kept beside the jobs of one kind, in bytes; one value has at most an eighth of it.
 const MOST_KEPT: i64 = 16 * 1024 * 1024;
+
+/// Deletes what is over its time, and what is older than the newest of its kind that fit together.
+static BOUND: LazyLock<String> = LazyLock::new(|| {
+    let found_again = FOUND_AGAIN.map(|prefix| format!("'{prefix}'")).join(", ");
+    format!(
+        "DELETE FROM kept WHERE until <= ?1 OR id IN (
+             SELECT id FROM (SELECT id, sum(bytes) OVER (
+                 PARTITION BY CASE WHEN substr(key, 1, instr(key, ':')) IN ({found_again}) THEN 1
+                     WHEN substr(key, 1, instr(key, ':')) = '{OF_PROJECTS}' THEN 2 ELSE 3 END
+                 ORDER BY id DESC) AS so_far FROM kept)
+             WHERE so_far > ?2)"
+    )
+});
 
 impl Store {
     /// See [`crate::queue::Kept::recall`].
@@ -28,14 +44,6 @@ impl Store {
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO kept (key, bytes, until, value) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![key, bytes, until.timestamp_millis(), value])?;
-        // What is over its time, and what is older than the newest that fit together.
-        self.connection
-            .prepare_cached(
-                "DELETE FROM kept WHERE until <= ?1 OR id IN (
-                     SELECT id FROM (SELECT id, sum(bytes) OVER (ORDER BY id DESC) AS so_far FROM kept)
-                     WHERE so_far > ?2)",
-            )?
-            .execute([now, MOST_KEPT])
-            .map(drop)
+        self.connection.prepare_cached(&BOUND)?.execute([now, MOST_KEPT]).map(drop)
     }
 }

@@ -10,8 +10,8 @@ use crate::outbound::Response;
 
 /// The most that is sent of the notes, in characters.
 const MOST_INPUT: usize = 24_000;
-/// The most that is asked for, in tokens.
-const MOST_TOKENS: u32 = 500;
+/// The most that is asked for, in tokens: eight sentences of 200 characters in their JSON, in a language of many tokens.
+const MOST_TOKENS: u32 = 1500;
 /// Highlights that are shown.
 const MOST_HIGHLIGHTS: usize = 8;
 /// A highlight is a sentence.
@@ -225,7 +225,7 @@ mod tests {
         let model = Model::new("https://llm.example.com/v1", None, "m".into(), false).unwrap();
         let body = request(&model, bounded(&"é".repeat(100_000)), Language::French, dialect, "f00");
         let text = body.to_string();
-        assert!(text.chars().count() < MOST_INPUT + 2500 && body["max_tokens"] == 500);
+        assert!(text.chars().count() < MOST_INPUT + 2500 && body["max_tokens"] == MOST_TOKENS);
         let user = body["messages"][1]["content"].as_str().unwrap();
         assert!(user.starts_with("f00\né") && user.ends_with("é\nf00"));
         let system = body["messages"][0]["content"].as_str().unwrap();

@@ -37,6 +37,30 @@ async fn what_is_kept_is_bounded_and_the_oldest_goes() {
 }
 
 #[tokio::test]
+async fn what_can_be_found_again_takes_no_place_from_what_cannot() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
+    let until = ambient().now() + TimeDelta::hours(1);
+    let large = "x".repeat(1024 * 1024);
+    let remembered = ["first look", "message slack:ops 1", "released:open:github.com/acme/web"];
+    for key in remembered {
+        queue.keep(key, "it".into(), until).await;
+    }
+    for n in 0..20 {
+        queue.keep(&format!("releases:3:open:github.com/acme/{n:02}"), large.clone(), until).await;
+    }
+    for key in remembered {
+        assert_eq!(queue.recall(key).await.as_deref(), Some("it"), "{key}");
+    }
+    assert_eq!(queue.recall("releases:3:open:github.com/acme/04").await, None);
+    assert!(queue.recall("releases:3:open:github.com/acme/05").await.is_some());
+    for n in 0..20 {
+        queue.keep(&format!("released:open:github.com/acme/{n:02}"), large.clone(), until).await;
+    }
+    assert_eq!(queue.recall("first look").await.as_deref(), Some("it"), "projects are many, and anybody names them");
+}
+
+#[tokio::test]
 async fn what_is_over_is_dropped_while_it_runs() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, clock) = stepped(folder.path());
