@@ -79,7 +79,7 @@ impl<R: Registry> Source<'_, R> {
     pub async fn digest(&self, tag: &Tag) -> Result<Option<Digest>, RegistryError> {
         let ask = self.registry.digest(self.repository, tag, self.credential);
         match &self.digests {
-            Some(digests) => digests.of(tag, ask).await,
+            Some(digests) => digests.of(tag, self.credential, ask).await,
             None => ask.await,
         }
     }
@@ -452,12 +452,12 @@ mod tests {
             _: &Repository,
             tags: &[Tag],
             _: &Credential,
-        ) -> Option<BTreeMap<String, DateTime<Utc>>> {
+        ) -> Result<Option<BTreeMap<String, DateTime<Utc>>>, RegistryError> {
             let time = |tag: &Tag| {
                 let at = DateTime::from_timestamp(*self.pushed.get(tag.as_str())?, 0)?;
                 Some((tag.to_string(), at))
             };
-            tags.iter().map(time).collect()
+            Ok(tags.iter().map(time).collect())
         }
 
         async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {

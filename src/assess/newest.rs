@@ -18,7 +18,7 @@ pub(super) async fn timed<R: Registry>(
     let Some(selection) = policy.selection.clone() else { return Ok(policy.clone()) };
     let taken = tags.iter().filter(|tag| selection.takes(tag)).filter_map(|tag| Tag::parse(tag).ok());
     let taken: Vec<Tag> = taken.collect();
-    let times = source.registry.push_times(source.repository, &taken, source.credential).await;
+    let times = source.registry.push_times(source.repository, &taken, source.credential).await?;
     let times = times.filter(|times| times.values().all(|at| is_time_of_push(*at, now))).ok_or(Undecided::Untimed)?;
     Ok(Policy { selection: Some(selection.timed(times)), ..policy.clone() })
 }

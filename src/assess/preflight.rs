@@ -151,7 +151,7 @@ impl<R: Registry> Source<'_, R> {
             Ok(Arc::new(found))
         };
         match &self.digests {
-            Some(digests) => digests.image(digest, wanted, extent, ask).await,
+            Some(digests) => digests.image((digest, wanted, extent), self.credential, ask).await,
             None => ask.await,
         }
     }

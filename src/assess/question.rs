@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Source, newest};
+use super::{Source, Undecided, newest};
 use crate::domain::policy::{self, Decision, Doubt, Mode, Outcome, Policy, Track, Wanted, decide};
 use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
@@ -117,7 +117,7 @@ impl Asked<'_> {
             return Err(Unanswerable::Refused(Refusal::OtherKind));
         };
         let timed = if policy.is_newest() {
-            Some(newest::timed(source, list, policy, now).await.map_err(|_| Refusal::Untimed)?)
+            Some(newest::timed(source, list, policy, now).await.map_err(untimed)?)
         } else {
             None
         };
@@ -152,6 +152,14 @@ impl Asked<'_> {
         }
         let until = policy.cooldown.as_ref().and_then(|it| it.until_of(running.as_str(), self.digest, now));
         until.map(Refusal::Cooldown)
+    }
+}
+
+/// Why the order of pushes is not known.
+fn untimed(reason: Undecided) -> Unanswerable {
+    match reason {
+        Undecided::Registry(error) => error.into(),
+        _ => Unanswerable::Refused(Refusal::Untimed),
     }
 }
 

@@ -104,6 +104,7 @@ impl Registry for Shelf {
                 host: of.host().into(),
                 refusal: Refusal::NoCredential,
                 whose: None,
+                said: None,
             });
         }
         if tags == ["unknown"] {

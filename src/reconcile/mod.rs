@@ -50,6 +50,7 @@ mod others;
 mod propose;
 mod put_back;
 mod records;
+mod renewed;
 mod repairs;
 mod replaced;
 mod report;
@@ -279,6 +280,8 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
                 target.digests = Some(digests.clone());
             }
             let tags = self.tags(repository, &targets, &awaited).await;
+            let left = renewed::left_behind(&mut targets);
+            ended.extend(left.into_iter().map(|target| (Ok(Some(parts.ambient.now() + NEXT_TURN)), target)));
             if tags.is_some() || targets.first().is_some_and(|target| target.credential.is_err()) {
                 awaited.read(tags.as_ref());
             }

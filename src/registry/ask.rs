@@ -11,7 +11,7 @@ use super::challenge::{self, Challenge, Realm};
 use super::client::HttpRegistry;
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, JSON, Patience, Question, Shown};
-use super::{Refusal, RegistryError, Wait};
+use super::{Refusal, RegistryError, Wait, refused};
 use crate::domain::retry::RetryAfter;
 use crate::memory::room::{Body, NoRoom, Room};
 use crate::outbound;
@@ -176,7 +176,7 @@ impl HttpRegistry {
             match answer.status() {
                 StatusCode::UNAUTHORIZED => {}
                 StatusCode::FORBIDDEN if !question.takes_refusal => {
-                    answer.finish(patience).await;
+                    let said = refused::shown(&answer.rest(patience).await);
                     if matches!(scheme, Some(Scheme::Bearer(_))) {
                         // A token says what its user was allowed when it was made.
                         self.schemes.forget(&key);
@@ -185,7 +185,7 @@ impl HttpRegistry {
                             continue;
                         }
                     }
-                    return Err(self.refused(&key, question.refused(Refusal::Forbidden)));
+                    return Err(self.refused(&key, question.refused(Refusal::Forbidden, said)));
                 }
                 _ => {
                     self.refusals.over(&key);
@@ -194,10 +194,10 @@ impl HttpRegistry {
             }
             let lines = answer.lines(WWW_AUTHENTICATE).filter_map(|line| std::str::from_utf8(line).ok());
             let challenges = challenge::read(lines);
-            answer.finish(patience).await;
+            let said = refused::shown(&answer.rest(patience).await);
             self.schemes.forget(&key);
             tried.basic |= matches!(scheme, Some(Scheme::Basic));
-            let learned = self.challenged(&challenges, question, &mut tried, patience).await;
+            let learned = self.challenged((&challenges, said), question, &mut tried, patience).await;
             let (learned, lifetime) = learned.map_err(|error| self.refused(&key, error))?;
             self.schemes.put(key.clone(), self.ambient.monotonic() + lifetime, learned.clone());
             (scheme, is_from_before) = (Some(learned), false);
@@ -207,7 +207,7 @@ impl HttpRegistry {
     /// Learns from a 401 how to ask, and for how long that is good: by a token, else by name and password.
     async fn challenged(
         &self,
-        challenges: &[Challenge],
+        (challenges, said): (&[Challenge], Option<Box<str>>),
         question: Question<'_>,
         tried: &mut Tried,
         patience: &mut Patience,
@@ -241,10 +241,10 @@ impl HttpRegistry {
             return Ok((Scheme::Basic, REMEMBER_BASIC));
         }
         Err(match (tried.basic, tried.token) {
-            (true, _) => question.refused(Refusal::Credential),
+            (true, _) => question.refused(Refusal::Credential, said),
             // Whoever asks is known to it, and is not let in: it does not say whether there is anything.
             (false, true) => question.unknown(StatusCode::UNAUTHORIZED),
-            (false, false) => question.refused(Refusal::UnknownWay),
+            (false, false) => question.refused(Refusal::UnknownWay, None),
         })
     }
 
@@ -291,8 +291,8 @@ impl HttpRegistry {
                 })
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                answer.finish(patience).await;
-                Err(question.refused(Refusal::ByTokenService))
+                let said = refused::shown(&answer.rest(patience).await);
+                Err(question.refused(Refusal::ByTokenService, said))
             }
             status => match self.judged(answer, question, patience).await {
                 Err(error @ RegistryError::Throttled { .. }) => Err(error),

@@ -67,6 +67,15 @@ struct Account {
     told: Option<Told>,
 }
 
+impl Account {
+    /// It waits for so long, unless it was asked to wait for longer: an answer that was under way ends no wait.
+    fn waits_for(&mut self, new: (DateTime<Utc>, Wait)) -> (DateTime<Utc>, Wait) {
+        let waits = self.wait.filter(|(until, _)| *until > new.0).unwrap_or(new);
+        self.wait = Some(waits);
+        waits
+    }
+}
+
 /// What a registry said, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Told {
@@ -117,19 +126,19 @@ impl Budgets {
     /// Remembers that a host asked to wait, and says so.
     pub(super) fn wait(&self, question: Question<'_>, told: Option<RetryAfter>, now: DateTime<Utc>) -> RegistryError {
         let at = Backoff::seconds(5, LONGEST_WAIT, 2).next(1, told, now, 0.0);
+        let mut waits = (at, Wait::Asked);
         self.change((question.host(), question.credential.scope()), now, |account| {
-            account.wait = Some((at, Wait::Asked));
+            waits = account.waits_for(waits);
         });
         self.hold(question.host(), at, now);
-        RegistryError::throttled(question.host(), at, Wait::Asked)
+        RegistryError::throttled(question.host(), waits.0, waits.1)
     }
 
     /// The same as another replica was told. What nobody makes us wait for by an answer, nobody does by word.
     pub(super) fn wait_as_others(&self, (host, scope): (&str, &str), until: DateTime<Utc>, now: DateTime<Utc>) {
         let until = until.min(now + TimeDelta::seconds(LONGEST_WAIT));
         self.change((host, scope), now, |account| {
-            let until = account.wait.map_or(until, |(own, _)| own.max(until));
-            account.wait = Some((until, Wait::Asked));
+            account.waits_for((until, Wait::Asked));
         });
         self.hold(host, until, now);
     }
@@ -142,7 +151,9 @@ impl Budgets {
         });
         self.change((question.host(), question.credential.scope()), now, |account| {
             account.told = Some(told);
-            account.wait = wait.or(account.wait);
+            if let Some(wait) = wait {
+                account.waits_for(wait);
+            }
         });
     }
 
@@ -393,6 +404,37 @@ mod tests {
         let _ = budgets.wait(ask(&hub, &joe), told(600), after(60));
         assert_eq!(waits(&budgets, ask(&hub, &nobody), after(60)), HELD_FOR_ALL);
         assert_eq!(waits(&budgets, ask(&hub, &nobody), after(-60)), 0, "the clock was set back");
+    }
+
+    /// Six blobs are asked for at once: what the second is answered was under way when the first was.
+    #[test]
+    fn no_answer_that_was_under_way_shortens_a_wait() {
+        let (hub, nobody) = (Repository::parse("nginx").unwrap(), Login::Nobody);
+        let question = Question {
+            repository: &hub,
+            credential: &nobody,
+            operation: "image",
+            accept: "",
+            known: None,
+            takes_refusal: false,
+        };
+        let until = |budgets: &Budgets| match budgets.may_ask(question, now()) {
+            Err(RegistryError::Throttled { until: Some(until), .. }) => (until.moment() - now()).num_seconds(),
+            other => panic!("{other:?}"),
+        };
+        let asked = Some(RetryAfter::at(now() + TimeDelta::seconds(3600)));
+        let budgets = Budgets::default();
+        let _ = budgets.wait(question, asked, now());
+        let _ = budgets.wait(question, None, now());
+        assert_eq!(until(&budgets), 3600, "another 429 that says nothing");
+        budgets.learn(question, told("9;w=21600", "100;w=21600").unwrap(), now());
+        assert_eq!(until(&budgets), 3600, "a good answer that says that little is left");
+        let budgets = Budgets::default();
+        budgets.learn(question, told("0;w=21600", "100;w=21600").unwrap(), now());
+        let error = budgets.wait(question, None, now());
+        assert_eq!(until(&budgets), 216, "one answer that says both");
+        let RegistryError::Throttled { until: Some(told), .. } = error else { panic!("{error}") };
+        assert_eq!((told.moment() - now()).num_seconds(), 216, "and that is what is told");
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub(super) enum Challenge {
     Basic,
 }
 
+/// The actions that only read: the specification's, then those of Azure's registry, which tells a list from content
+/// (learn.microsoft.com, "Create a token with repository-scoped permissions").
+const READING: [&str; 3] = ["pull", "metadata_read", "content_read"];
+
 /// The longest line that is read.
 const MOST_BYTES: usize = 4096;
 /// The most challenges that are read.
@@ -112,8 +116,12 @@ fn to_read(scope: &str) -> Option<String> {
     }
     let Some((kind, rest)) = scope.split_once(':') else { return Some(scope.to_owned()) };
     let (name, actions) = rest.rsplit_once(':')?;
-    let reads = actions.split(',').any(|action| action == "pull" || action == "*");
-    (kind == "repository" && !name.is_empty() && reads).then(|| format!("repository:{name}:pull"))
+    let asked: Vec<&str> = actions.split(',').collect();
+    let reads = asked.iter().any(|action| *action == "*" || READING.contains(action));
+    // One token is for all questions of a repository: `pull` stands beside whatever one of them asks for.
+    let actions: Vec<&str> =
+        READING.into_iter().filter(|action| *action == READING[0] || asked.contains(action)).collect();
+    (kind == "repository" && !name.is_empty() && reads).then(|| format!("repository:{name}:{}", actions.join(",")))
 }
 
 /// Whether, and with what, a realm may be asked.
@@ -255,6 +263,10 @@ mod tests {
             ("repository:a:pull repository:b:*", "repository:a:pull repository:b:pull"),
             ("registry:catalog:*", "repository:own:pull"),
             ("repository:b/app:delete", "repository:own:pull"),
+            ("repository:b/app:metadata_read", "repository:b/app:pull,metadata_read"),
+            ("repository:b/app:content_read,metadata_read,pull", "repository:b/app:pull,metadata_read,content_read"),
+            ("repository:b/app:metadata_write,metadata_read", "repository:b/app:pull,metadata_read"),
+            ("repository:b/app:metadata_write,content_delete", "repository:own:pull"),
             ("repository:b/app", "repository:own:pull"),
             ("repository::pull", "repository:own:pull"),
             ("repository(plugin):b:pull", "repository:own:pull"),

@@ -16,6 +16,7 @@ use super::hosts::Hosts;
 use super::inspected::Inspected;
 use super::links::{self, Next};
 use super::list::{Reading, Tags};
+use super::moving::OwnWords;
 use super::packages::Packages;
 use super::pages::{self, Page, Read};
 use super::refusals::Refusals;
@@ -112,6 +113,7 @@ pub struct HttpRegistry {
     pub(super) budgets: Budgets,
     pub(super) admitted: Admitted,
     pub(super) refusals: Refusals,
+    pub(super) own_words: OwnWords,
     pub(super) seen: Seen,
     pub(super) unchanged: Unchanged,
     pub(super) inspected: Inspected,
@@ -147,6 +149,7 @@ impl HttpRegistry {
             budgets: Budgets::default(),
             admitted: Admitted::default(),
             refusals: Refusals::default(),
+            own_words: OwnWords::default(),
             seen: Seen::default(),
             unchanged: Unchanged::default(),
             inspected: Inspected::default(),
@@ -216,7 +219,11 @@ impl HttpRegistry {
                     return Err(no_list(status, question));
                 }
             };
+            let has_more = read.has_more;
             match turning.turn(next, from, read) {
+                Turned::End if has_more => {
+                    return Err(question.unusable("it says that there is more of the list, and not where"));
+                }
                 Turned::End => {
                     self.unchanged.keep_list(question, wanted, pages);
                     return Ok(reading.end(question));
@@ -236,9 +243,12 @@ impl HttpRegistry {
         let (mut url, mut patience) = (self.url(question, "tags/list")?, self.patience());
         url.set_query(Some("n=1"));
         let answer = self.ask(Method::GET, &url, question, &mut patience).await?;
-        let status = answer.status();
-        answer.finish(&mut patience).await;
-        if status == StatusCode::NOT_FOUND { Err(no_list(status, question)) } else { Ok(()) }
+        if answer.status() == StatusCode::NOT_FOUND {
+            answer.finish(&mut patience).await;
+            return Err(no_list(StatusCode::NOT_FOUND, question));
+        }
+        self.given(answer, question, &mut patience).await?.finish(&mut patience).await;
+        Ok(())
     }
 
     /// One page, as it comes in, or as it is `known` where it did not change; else the status that was no page.

@@ -59,6 +59,24 @@ pub trait Renewal: Send + Sync {
     fn renew(self: Arc<Self>, since: Duration) -> BoxFuture<'static, Option<Credential>>;
 }
 
+/// A credential that is another when it is read again.
+#[cfg(test)]
+pub(crate) struct Appears(Credential);
+
+#[cfg(test)]
+impl Appears {
+    pub(crate) fn of(credential: Credential) -> Arc<dyn Renewal> {
+        Arc::new(Self(credential))
+    }
+}
+
+#[cfg(test)]
+impl Renewal for Appears {
+    fn renew(self: Arc<Self>, _: Duration) -> BoxFuture<'static, Option<Credential>> {
+        Box::pin(async move { Some(self.0.clone()) })
+    }
+}
+
 #[derive(Clone)]
 struct Renewing {
     from: Arc<dyn Renewal>,
@@ -244,12 +262,23 @@ impl Credential {
         }
     }
 
+    /// Whether no node can pull with the workload's secrets.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self.chosen, Chosen::Broken(_))
+    }
+
     pub(super) fn chosen(&self) -> &Chosen {
         &self.chosen
     }
 
+    /// Whether it was read again while it was used, and is another by now: what was answered since is for that one.
+    #[must_use]
+    pub fn is_renewed(&self) -> bool {
+        self.latest().scope != self.scope
+    }
+
     /// What it is now, read again after it was refused; `None` where it is the same, or not known.
-    pub(super) async fn renewed(&self) -> Option<Self> {
+    pub(crate) async fn renewed(&self) -> Option<Self> {
         let Renewing { from, read, now } = self.renewal.as_ref()?;
         let renewed = Arc::clone(from).renew(*read).await.filter(|renewed| renewed.scope != self.scope)?;
         Some(now.get_or_init(|| renewed).clone())

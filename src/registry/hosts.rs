@@ -115,6 +115,11 @@ impl Hosts {
         user.map_or(Login::Nobody, |user| Login::Operator(User::clone(&user.get())))
     }
 
+    /// Whether the registry of a repository has mirrors.
+    pub(super) fn has_mirrors(&self, repository: &Repository) -> bool {
+        self.host(repository.host()).is_some_and(|host| !host.mirrors.is_empty())
+    }
+
     /// The same repository at the mirrors of its registry, and who asks there: never the registry's own credential.
     pub(super) fn mirrors(&self, repository: &Repository) -> Vec<(Repository, Login)> {
         let mirrors = self.host(repository.host()).map_or(&[][..], |host| &host.mirrors);

@@ -26,7 +26,7 @@ impl HttpRegistry {
             known = self.known(&usual, question).await?;
         }
         match known {
-            Known::Whole(_, of_image) => labels.add(&of_image),
+            Known::Whole(image) => labels.add(&image.labels),
             Known::Layout(layout, said) => {
                 labels.add(&said.labels);
                 let question = Question { accept: ANYTHING, ..question };

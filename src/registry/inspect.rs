@@ -1,9 +1,10 @@
 //! Whether an image is there, by its digest: the index, the manifests of some platforms, their configurations, and every blob.
 //!
-//! What is read by a digest never changes, so it is read once. Registries count each GET of a manifest as a pull: no more than
+//! What is read by a digest never changes, so it is read once; it may be gone a while later, so whether it is there is asked again. Registries count each GET of a manifest as a pull: no more than
 //! the index and one manifest a platform are asked for. Of blobs only the configuration is read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use reqwest::header::CONTENT_LENGTH;
@@ -11,7 +12,7 @@ use reqwest::{Method, StatusCode};
 
 use super::client::HttpRegistry;
 use super::contents::{Child, Layout, Manifest};
-use super::inspected::{Configured, Known};
+use super::inspected::{Configured, Known, Whole};
 use super::labels::{self, Said};
 use super::wire::{ANYTHING, Question};
 use super::{Extent, RegistryError};
@@ -28,7 +29,11 @@ const MOST_PARTS: usize = 4;
 /// Blobs that are asked for at once.
 const BLOBS_AT_ONCE: usize = 6;
 
-/// A blob, as far as it was asked for.
+/// What was there is taken to be there for so long: one look of many workloads, or a page and the press on it. After that
+/// clean-ups may have taken a part of it that no tag names.
+const THERE: Duration = Duration::from_secs(300);
+
+/// A blob or a manifest, as far as it was asked for.
 enum Blob {
     There,
     Missing(Digest),
@@ -36,6 +41,15 @@ enum Blob {
     Unknown,
     /// There was no answer.
     NotNow,
+}
+
+/// When what is known of a manifest was seen to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    /// A moment ago, with what it needs.
+    Now,
+    /// A moment ago by itself, and longer ago with what it needs.
+    Again,
 }
 
 /// What became of a configuration.
@@ -57,16 +71,15 @@ impl HttpRegistry {
         extent: Extent,
         question: Question<'_>,
     ) -> Result<Found, RegistryError> {
-        let children = match self.known(digest, question).await? {
+        let (known, sight) = self.there(digest, extent, question).await?;
+        let children = match known {
             Known::Index(children, _) => children,
             Known::Configuration(_) => return Ok(Found::Nothing),
-            Known::Whole(content, _) => {
-                return Ok(Found::Image(Box::new(Part::Content(Box::new(Content::clone(&content))))));
-            }
-            Known::Layout(layout, said) => {
-                return Ok(Found::Image(Box::new(self.contents(digest, (&layout, &said), extent, question).await)));
-            }
             Known::Not(found) => return Ok(found),
+            image @ (Known::Whole(_) | Known::Layout(..)) => {
+                let part = self.image_part(digest, (image, sight), extent, question).await;
+                return Ok(Found::Image(Box::new(part)));
+            }
         };
         let chosen = chosen(&children, wanted);
         let digest_at = |at: &usize| children.get(*at).and_then(|child| child.digest.as_ref());
@@ -84,16 +97,60 @@ impl HttpRegistry {
     async fn part(&self, digest: Option<&Digest>, extent: Extent, question: Question<'_>) -> Part {
         let nothing_known = || Part::Content(Box::default());
         let Some(digest) = digest else { return nothing_known() };
-        match self.known(digest, question).await {
-            Ok(Known::Whole(content, _)) => Part::Content(Box::new(Content::clone(&content))),
-            Ok(Known::Layout(layout, said)) => self.contents(digest, (&layout, &said), extent, question).await,
-            Ok(Known::Not(Found::Nothing)) => Part::NoManifest,
-            Ok(Known::Not(Found::AnotherDigest)) => Part::AnotherDigest,
-            Ok(Known::Index(..) | Known::Not(_) | Known::Configuration(_)) => nothing_known(),
+        match self.there(digest, extent, question).await {
+            Ok((Known::Not(Found::Nothing), _)) => Part::NoManifest,
+            Ok((Known::Not(Found::AnotherDigest), _)) => Part::AnotherDigest,
+            Ok(found) => self.image_part(digest, found, extent, question).await,
             Err(error) => {
                 unknown(question, &error);
                 nothing_known()
             }
+        }
+    }
+
+    /// What there is of one image, whose manifest is there.
+    async fn image_part(
+        &self,
+        digest: &Digest,
+        (known, sight): (Known, Sight),
+        extent: Extent,
+        question: Question<'_>,
+    ) -> Part {
+        match (known, sight) {
+            (Known::Whole(image), Sight::Now) => Part::Content(Box::new(image.content.clone())),
+            (Known::Whole(image), Sight::Again) => {
+                self.contents(digest, (&image.layout, &image.said, Sight::Again), extent, question).await
+            }
+            (Known::Layout(layout, said), sight) => {
+                self.contents(digest, (&layout, &said, sight), extent, question).await
+            }
+            (Known::Index(..) | Known::Not(_) | Known::Configuration(_), _) => Part::Content(Box::default()),
+        }
+    }
+
+    /// A manifest, and whether it was seen to be there a moment ago. One that was seen before is asked for by its head, where it
+    /// is to be there; where that has no answer, what was seen counts.
+    async fn there(
+        &self,
+        digest: &Digest,
+        extent: Extent,
+        question: Question<'_>,
+    ) -> Result<(Known, Sight), RegistryError> {
+        let now = self.ambient.monotonic();
+        let Some((known, at)) = self.inspected.seen(question, digest) else {
+            return Ok((self.known(digest, question).await?, Sight::Now));
+        };
+        if extent == Extent::Described || now.saturating_sub(at) < THERE {
+            return Ok((known, Sight::Now));
+        }
+        match self.answered(format!("manifests/{digest}"), digest, question).await {
+            Blob::There if matches!(known, Known::Index(..)) => {
+                self.inspected.keep(question, digest, &known, now);
+                Ok((known, Sight::Now))
+            }
+            Blob::There => Ok((known, Sight::Again)),
+            Blob::Missing(_) => Ok((Known::Not(Found::Nothing), Sight::Now)),
+            Blob::Unknown | Blob::NotNow => Ok((known, Sight::Now)),
         }
     }
 
@@ -123,7 +180,7 @@ impl HttpRegistry {
             Some(Manifest::Index(children)) => Known::Index(children.into(), said()),
             Some(Manifest::Image(layout)) => Known::Layout(Arc::new(layout), said()),
         };
-        self.inspected.keep(question, digest, &known);
+        self.inspected.keep(question, digest, &known, self.ambient.monotonic());
         Ok(known)
     }
 
@@ -131,12 +188,14 @@ impl HttpRegistry {
     async fn contents(
         &self,
         digest: &Digest,
-        (layout, said): (&Layout, &Said),
+        (layout, said, sight): (&Arc<Layout>, &Arc<Said>, Sight),
         extent: Extent,
         question: Question<'_>,
     ) -> Part {
         let question = Question { accept: ANYTHING, ..question };
-        let asked = if extent == Extent::Whole { layout.layers.as_slice() } else { &[] };
+        // A configuration that was read before is not read again.
+        let read_before = layout.config.iter().filter(|_| sight == Sight::Again);
+        let asked = layout.layers.iter().chain(read_before).filter(|_| extent == Extent::Whole);
         let (read, blobs) = tokio::join!(self.configuration(layout, question), self.blobs(asked, question));
         let is_answered = read.is_ok() && !blobs.iter().any(|blob| matches!(blob, Blob::NotNow));
         let is_all = layout.is_all && extent == Extent::Whole && blobs.iter().all(|blob| matches!(blob, Blob::There));
@@ -157,8 +216,9 @@ impl HttpRegistry {
             blobs.into_iter().find_map(|blob| if let Blob::Missing(digest) = blob { Some(digest) } else { None });
         content.missing = content.missing.or(missing);
         if is_answered && content.missing.is_none() && extent == Extent::Whole {
-            let known = Known::Whole(Arc::new(content.clone()), Arc::new(labels));
-            self.inspected.keep(question, digest, &known);
+            let (layout, said) = (Arc::clone(layout), Arc::clone(said));
+            let known = Known::Whole(Arc::new(Whole { content: content.clone(), labels, layout, said }));
+            self.inspected.keep(question, digest, &known, self.ambient.monotonic());
         }
         Part::Content(Box::new(content))
     }
@@ -175,7 +235,8 @@ impl HttpRegistry {
         }
         let configuration = layout.is_image.then(|| super::contents::configuration(&body.bytes)).flatten();
         let read = Arc::new(Configured { configuration, labels: labels::of_configuration(&body.bytes) });
-        self.inspected.keep(question, digest, &Known::Configuration(Arc::clone(&read)));
+        let known = Known::Configuration(Arc::clone(&read));
+        self.inspected.keep(question, digest, &known, self.ambient.monotonic());
         Ok(Read::Configuration(read))
     }
 
@@ -186,8 +247,8 @@ impl HttpRegistry {
         self.body(answer, self.images.enter().await, question, &mut patience).await.map(Some)
     }
 
-    async fn blobs(&self, digests: &[Digest], question: Question<'_>) -> Vec<Blob> {
-        let asked: Vec<_> = digests.iter().map(|digest| self.answered(digest, question)).collect();
+    async fn blobs(&self, digests: impl Iterator<Item = &Digest>, question: Question<'_>) -> Vec<Blob> {
+        let asked: Vec<_> = digests.map(|digest| self.answered(format!("blobs/{digest}"), digest, question)).collect();
         let mut asked = std::pin::pin!(futures_util::stream::iter(asked).buffer_unordered(BLOBS_AT_ONCE));
         let mut all = Vec::new();
         while let Some(blob) = asked.next().await {
@@ -201,17 +262,17 @@ impl HttpRegistry {
         all
     }
 
-    async fn answered(&self, digest: &Digest, question: Question<'_>) -> Blob {
-        self.has_blob(digest, question).await.unwrap_or_else(|error| {
+    async fn answered(&self, path: String, digest: &Digest, question: Question<'_>) -> Blob {
+        self.has_part(&path, digest, question).await.unwrap_or_else(|error| {
             unknown(question, &error);
             Blob::NotNow
         })
     }
 
-    /// Asks for a blob by HEAD, and by GET before «not there» is believed. Where it leads to is not asked: who leads there
+    /// Asks for a blob or a manifest by HEAD, and by GET before «not there» is believed. Where it leads to is not asked: who leads there
     /// has it.
-    async fn has_blob(&self, digest: &Digest, question: Question<'_>) -> Result<Blob, RegistryError> {
-        let url = self.url(question, &format!("blobs/{}", digest.as_str()))?;
+    async fn has_part(&self, path: &str, digest: &Digest, question: Question<'_>) -> Result<Blob, RegistryError> {
+        let url = self.url(question, path)?;
         for method in [Method::HEAD, Method::GET] {
             let mut patience = self.patience();
             let answer = self.asked(&method, &url, question, &mut patience).await?;

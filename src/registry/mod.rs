@@ -26,6 +26,7 @@ mod labels;
 mod links;
 mod list;
 mod manifest;
+mod moving;
 mod packages;
 mod pages;
 mod pushed;
@@ -59,6 +60,8 @@ pub use breaker::NO_ANSWER;
 pub use breaker::{LastFailure, UNTRUSTED};
 pub use challenge::{Led, leads};
 pub use client::{HttpRegistry, RegistryConfig};
+#[cfg(test)]
+pub(crate) use credential::Appears;
 pub use credential::{
     Anonymous, Asked, BrokenSecret, Credential, NamedAccount, NamedSecret, Refusal, Renewal, User, Whose,
 };
@@ -69,6 +72,7 @@ pub use list::Tags;
 pub use packages::Packages;
 pub use pages::read_page;
 pub use report::{BudgetReport, CeilingReport, RegistryReport};
+pub use seen::PASSED_OVER;
 
 pub use speech::Pushed;
 pub use wire::Observer;
@@ -95,7 +99,7 @@ pub enum RegistryError {
         status: u16,
     },
     /// The registry wants a credential that we don't have, or refuses the one we have.
-    #[error("{host} {refusal}{}", whose.as_ref().map(|whose| format!(" ({whose})")).unwrap_or_default())]
+    #[error("{host} {refusal}{}{}", of(whose.as_ref()), quoted(said.as_deref()))]
     Unauthorized {
         /// The registry.
         host: String,
@@ -103,6 +107,8 @@ pub enum RegistryError {
         refusal: Refusal,
         /// Where the credential is written that this is about, where one was to be shown.
         whose: Option<Whose>,
+        /// What it said with that, as it may be shown.
+        said: Option<Box<str>>,
     },
     /// It is not asked for a while.
     #[error("{host} {why}; it is asked again{}", at(*until))]
@@ -234,6 +240,15 @@ fn at(until: Option<RetryAfter>) -> String {
     until.map_or_else(|| " later".to_owned(), |until| format!(" at {} UTC", until.moment().format("%H:%M:%S")))
 }
 
+fn of(whose: Option<&Whose>) -> String {
+    whose.map(|whose| format!(" ({whose})")).unwrap_or_default()
+}
+
+/// A registry's own words behind ours.
+fn quoted(said: Option<&str>) -> String {
+    said.map(|said| format!(", and says «{said}»")).unwrap_or_default()
+}
+
 /// Why a host is left alone: the last cause stands beside the pause.
 fn left_alone(host: &str, last: Option<&LastFailure>) -> String {
     match last {
@@ -263,6 +278,19 @@ impl RegistryError {
                 | Self::TooManyTags { .. }
                 | Self::Blocked { .. }
         )
+    }
+
+    /// The same refusal with a registry's words, where only another answer of it had any.
+    fn saying_as(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::RefusedForNow(own), other) => Self::RefusedForNow(Box::new(own.saying_as(other))),
+            (own, Self::RefusedForNow(other)) => own.saying_as(*other),
+            (
+                Self::Unauthorized { host, refusal, whose, said: None },
+                Self::Unauthorized { refusal: same, said, .. },
+            ) if same == refusal => Self::Unauthorized { host, refusal, whose, said },
+            (own, _) => own,
+        }
     }
 
     /// The error and its causes, for whoever asked so: where it is about the credential and none was shown, why.
@@ -347,14 +375,17 @@ pub trait Registry: Send + Sync + 'static {
         std::future::ready(None)
     }
 
-    /// When all of these tags were pushed last, where the registry says it of each of them.
+    /// When all of these tags were pushed last, where the registry says it of each of them; `None` where it does not.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when there is no answer now.
     fn push_times(
         &self,
         _repository: &Repository,
         _tags: &[Tag],
         _credential: &Credential,
-    ) -> impl Future<Output = Option<BTreeMap<String, DateTime<Utc>>>> + Send {
-        std::future::ready(None)
+    ) -> impl Future<Output = Result<Option<BTreeMap<String, DateTime<Utc>>>, RegistryError>> + Send {
+        std::future::ready(Ok(None))
     }
 
     /// What an image says about itself: annotations of its index, of the index's entry and of its manifest, labels of

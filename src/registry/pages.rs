@@ -33,6 +33,9 @@ pub(super) struct Page {
     is_name: bool,
     name: Option<Box<str>>,
     errors: Errors,
+    /// Whether what follows is whether the list goes on.
+    is_more: bool,
+    has_more: bool,
 }
 
 /// What a page says under `errors`.
@@ -80,6 +83,8 @@ pub(super) struct Read {
     pub(super) last: Option<Box<str>>,
     /// Whose tags they are, in the registry's own words.
     pub(super) name: Option<Box<str>>,
+    /// Whether it says that the list goes on.
+    pub(super) has_more: bool,
 }
 
 impl Read {
@@ -122,6 +127,8 @@ impl Page {
             is_name: false,
             name: None,
             errors: Errors::None,
+            is_more: false,
+            has_more: false,
         }
     }
 
@@ -139,11 +146,11 @@ impl Page {
     pub(super) fn end(mut self, found: &mut impl FnMut(&str)) -> Result<Read, NoPage> {
         let rest = std::mem::take(&mut self.rest);
         self.take(&rest, true, found)?;
-        let Self { is_ended, place, entries, last, name, errors, .. } = self;
+        let Self { is_ended, place, entries, last, name, errors, has_more, .. } = self;
         if let (true, Errors::Some(code)) = (is_ended && place == Place::Behind, errors) {
             return Err(NoPage::Errors(code));
         }
-        if is_ended && place == Place::Behind { Ok(Read { entries, last, name }) } else { Err(NoPage::Form) }
+        if is_ended && place == Place::Behind { Ok(Read { entries, last, name, has_more }) } else { Err(NoPage::Form) }
     }
 
     fn take(&mut self, mut bytes: &[u8], is_end: bool, found: &mut impl FnMut(&str)) -> Result<(), NoPage> {
@@ -167,6 +174,8 @@ impl Page {
             JsonEvent::String(name) if self.is_name => (self.is_name, self.name) = (false, Some(name.as_ref().into())),
             _ => self.is_name = self.depth == 1 && matches!(event, JsonEvent::ObjectKey(key) if key == "name"),
         }
+        self.has_more |= self.is_more && matches!(event, JsonEvent::Boolean(true));
+        self.is_more = self.depth == 1 && matches!(event, JsonEvent::ObjectKey(key) if key == "has_additional");
         self.errors.event(self.depth, event);
         match (self.place, self.depth, event) {
             (_, 0, JsonEvent::Eof) => self.is_ended = true,
@@ -214,7 +223,7 @@ mod tests {
     fn a_page_is_counted_with_what_can_not_be_pulled() {
         let mut page = Page::new();
         page.read(br#"{"tags":["a",null,"b","no tag"]}"#, &mut |_| {}).unwrap();
-        assert_eq!(page.end(&mut |_| {}), Ok(Read { entries: 4, last: Some("b".into()), name: None }));
+        assert_eq!(page.end(&mut |_| {}), Ok(Read { entries: 4, last: Some("b".into()), name: None, has_more: false }));
     }
 
     #[test]

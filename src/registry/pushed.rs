@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use super::Credential;
 use super::client::HttpRegistry;
 use super::speech::{Pushed, Speech};
 use super::wire::{JSON, Patience, Shown};
+use super::{Credential, RegistryError};
 use crate::domain::reference::{Repository, Tag};
 
 /// One question.
@@ -24,8 +24,8 @@ enum Said<T> {
     This(T),
     /// It does not know the tag, or not the question.
     Nothing,
-    /// There was no answer, which says nothing of what it speaks.
-    Silence,
+    /// It is not asked where it stands now, or there was no answer: that says nothing of what it speaks.
+    Silence(Option<RegistryError>),
 }
 
 impl HttpRegistry {
@@ -38,7 +38,7 @@ impl HttpRegistry {
     ) -> Option<Pushed> {
         let url = |speech: Speech, base: &Url| speech.url(base, repository, tag);
         let read = |speech: Speech, body: &[u8]| speech.read(body, tag);
-        self.first_of(repository, credential, &url, &read).await
+        self.first_of(repository, credential, &url, &read).await.ok().flatten()
     }
 
     /// When all of these were pushed; see [`super::Registry::push_times`].
@@ -47,21 +47,22 @@ impl HttpRegistry {
         repository: &Repository,
         tags: &[Tag],
         credential: &Credential,
-    ) -> Option<BTreeMap<String, DateTime<Utc>>> {
+    ) -> Result<Option<BTreeMap<String, DateTime<Utc>>>, RegistryError> {
         let mut times = BTreeMap::new();
         for number in 1..=MOST_PAGES {
             let url = |speech: Speech, base: &Url| speech.page_url(base, repository, number);
             let page = self.first_of(repository, credential, &url, &Speech::read_page).await?;
+            let Some(page) = page else { return Ok(None) };
             let is_wanted = |name: &str| tags.iter().any(|tag| tag.as_str() == name);
             times.extend(page.tags.into_iter().filter(|(name, _)| is_wanted(name)));
             if tags.iter().all(|tag| times.contains_key(tag.as_str())) {
-                return Some(times);
+                return Ok(Some(times));
             }
             if !page.has_more {
-                return None;
+                return Ok(None);
             }
         }
-        None
+        Ok(None)
     }
 
     /// What the first says that a host may speak, and remembers which that is.
@@ -71,24 +72,24 @@ impl HttpRegistry {
         credential: &Credential,
         url: &(impl Fn(Speech, &Url) -> Option<Url> + Sync),
         read: &(impl Fn(Speech, &[u8]) -> Option<T> + Sync),
-    ) -> Option<T> {
+    ) -> Result<Option<T>, RegistryError> {
         let host = repository.host();
         let speeches = self.speeches.of(host, self.ambient.monotonic());
         for speech in &speeches {
             match self.said(*speech, repository, credential, url, read).await {
                 Said::This(said) => {
                     self.speeches.remember(host, Some(*speech), self.ambient.monotonic());
-                    return Some(said);
+                    return Ok(Some(said));
                 }
                 Said::Nothing => {}
-                Said::Silence => return None,
+                Said::Silence(why) => return why.map_or(Ok(None), Err),
             }
         }
         // A host that is known to speak one is asked on: it does not know this tag.
         if speeches.len() > 1 {
             self.speeches.remember(host, None, self.ambient.monotonic());
         }
-        None
+        Ok(None)
     }
 
     /// Asks once. Only a Harbor is shown the credential, as it is the registry itself; Quay's takes another, and GitHub's
@@ -101,30 +102,40 @@ impl HttpRegistry {
         url: &(impl Fn(Speech, &Url) -> Option<Url> + Sync),
         read: &(impl Fn(Speech, &[u8]) -> Option<T> + Sync),
     ) -> Said<T> {
-        let Ok(tries) = self.tries::<()>(repository, credential).await else { return Said::Silence };
+        let tries = match self.tries::<()>(repository, credential).await {
+            Ok(tries) => tries,
+            Err(error) => return Said::Silence(Some(error)),
+        };
         let question = tries.question("pushed", JSON);
-        let Ok(base) = self.base(question) else { return Said::Silence };
+        let base = match self.base(question) {
+            Ok(base) => base,
+            Err(error) => return Said::Silence(Some(error)),
+        };
         let (base, shown) = match (speech, &self.config.packages, question.credential.user()) {
             (Speech::GitHubOrganisation | Speech::GitHubUser, Some(packages), _) if is_itself(&base, "ghcr.io") => {
                 (packages.api.clone(), Shown::Token(&packages.token))
             }
-            (Speech::GitHubOrganisation | Speech::GitHubUser, ..) => return Said::Silence,
-            (Speech::Hub, ..) if !is_itself(&base, "registry-1.docker.io") => return Said::Silence,
+            (Speech::GitHubOrganisation | Speech::GitHubUser, ..) => return Said::Silence(None),
+            (Speech::Hub, ..) if !is_itself(&base, "registry-1.docker.io") => return Said::Silence(None),
             (Speech::Harbor, _, Some((name, password))) => (base, Shown::User(name, password)),
             (Speech::Hub | Speech::Quay | Speech::Harbor, ..) => (base, Shown::Nothing),
         };
         let Some(url) = url(speech, &base) else { return Said::Nothing };
         let mut patience = Patience::of(PATIENCE);
-        let asked = self.wire.open(Method::GET, &url, shown, question, &mut patience).await;
-        let Ok(answer) = asked else { return Said::Silence };
-        if answer.status() != StatusCode::OK {
-            let is_later = answer.status().is_server_error() || answer.status() == StatusCode::TOO_MANY_REQUESTS;
+        let answer = match self.wire.open(Method::GET, &url, shown, question, &mut patience).await {
+            Ok(answer) => answer,
+            Err(error) => return Said::Silence(Some(error)),
+        };
+        let status = answer.status();
+        if status != StatusCode::OK {
+            let is_later = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
             answer.finish(&mut patience).await;
-            return if is_later { Said::Silence } else { Said::Nothing };
+            return if is_later { Said::Silence(Some(question.no_answer(status))) } else { Said::Nothing };
         }
-        let body = self.body(answer, self.images.enter().await, question, &mut patience).await;
-        let Ok(body) = body else { return Said::Silence };
-        read(speech, &body.bytes).map_or(Said::Nothing, Said::This)
+        match self.body(answer, self.images.enter().await, question, &mut patience).await {
+            Ok(body) => read(speech, &body.bytes).map_or(Said::Nothing, Said::This),
+            Err(error) => Said::Silence(Some(error)),
+        }
     }
 }
 

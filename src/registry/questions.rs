@@ -182,7 +182,7 @@ impl Registry for HttpRegistry {
         tag: &Tag,
         credential: &Credential,
     ) -> Result<Option<Digest>, RegistryError> {
-        match Box::pin(self.ask_all(repository, credential, PointsTo(tag))).await {
+        match Box::pin(self.points_to(repository, tag, credential)).await {
             Err(error) => Err(Box::pin(self.or_withheld(error, repository, tag, credential)).await),
             found => found,
         }
@@ -197,7 +197,7 @@ impl Registry for HttpRegistry {
         repository: &Repository,
         tags: &[Tag],
         credential: &Credential,
-    ) -> Option<BTreeMap<String, DateTime<Utc>>> {
+    ) -> Result<Option<BTreeMap<String, DateTime<Utc>>>, RegistryError> {
         Box::pin(self.when_all_pushed(repository, tags, credential)).await
     }
 
@@ -211,7 +211,7 @@ impl Registry for HttpRegistry {
     }
 
     async fn is_known(&self, repository: &Repository, credential: &Credential) -> Result<(), RegistryError> {
-        Box::pin(self.ask_all(repository, credential, IsKnown)).await
+        Box::pin(self.ask_itself(repository, credential, &IsKnown)).await
     }
 
     async fn has(
@@ -220,7 +220,7 @@ impl Registry for HttpRegistry {
         digest: &Digest,
         credential: &Credential,
     ) -> Result<bool, RegistryError> {
-        Box::pin(self.ask_all(repository, credential, IsThere(digest))).await
+        Box::pin(self.is_there(repository, digest, credential)).await
     }
 
     async fn image(

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::RegistryError;
 use super::wire::{Incoming, Patience};
+use crate::domain::plain::PlainText;
 
 /// So much of a refusal is read.
 const MOST_BYTES: usize = 8 * 1024;
@@ -34,6 +35,11 @@ pub(super) async fn words(answer: Incoming<'_>, patience: &mut Patience) -> Resu
     Ok(words_of(&beginning(answer, patience).await?))
 }
 
+/// The same of a body that was read, as it may be shown.
+pub(super) fn shown(body: &[u8]) -> Option<Box<str>> {
+    words_of(body).map(|words| PlainText::of(&words).as_str().into()).filter(|words: &Box<str>| !words.is_empty())
+}
+
 /// The whole body; nothing of one that is too long.
 async fn beginning(mut answer: Incoming<'_>, patience: &mut Patience) -> Result<Vec<u8>, RegistryError> {
     let mut bytes = Vec::new();
@@ -56,13 +62,44 @@ fn is_of_repository(body: &[u8]) -> bool {
 fn words_of(body: &[u8]) -> Option<String> {
     let first = said(body).into_iter().next()?;
     let words: Vec<String> = [first.code, first.message].into_iter().flatten().filter(|it| !it.is_empty()).collect();
-    let shown = words.join(": ").chars().filter(|c| !c.is_control()).take(MOST_SHOWN).collect::<String>();
+    let words =
+        words.join(": ").split_whitespace().filter(|word| !is_of_one_answer(word)).collect::<Vec<_>>().join(" ");
+    let shown = words.chars().filter(|c| !c.is_control()).take(MOST_SHOWN).collect::<String>();
     (!shown.is_empty()).then_some(shown)
+}
+
+/// Whether a word is another in each answer, as the number of a request and the time are: what is told on a workload is to
+/// stay the same for as long as the reason does.
+fn is_of_one_answer(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let bare: String = word.chars().filter(|c| *c != '-').collect();
+    let is_number =
+        bare.len() >= 16 && bare.bytes().all(|b| b.is_ascii_hexdigit()) && bare.bytes().any(|b| b.is_ascii_digit());
+    is_number || chrono::DateTime::parse_from_rfc3339(word).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_refusal_is_the_same_each_time() {
+        for (message, expected) in [
+            ("token expired.", "DENIED: token expired."),
+            ("CorrelationId: 4d0c1f2a-6d6f-4c1e-9d3a-2f1f0c9e8b7a, retry", "DENIED: CorrelationId: retry"),
+            ("trace 9f86d081884c7d659a2feaa0c55ad015", "DENIED: trace"),
+            ("at 2026-11-28T12:00:00Z no", "DENIED: at no"),
+            (
+                "arn:aws:iam::123456789012:user/x is not authorized",
+                "DENIED: arn:aws:iam::123456789012:user/x is not authorized",
+            ),
+            ("\u{202e}see https://evil.example/x @all", "DENIED: see [link] all"),
+        ] {
+            let body = serde_json::json!({"errors": [{"code": "DENIED", "message": message}]}).to_string();
+            assert_eq!(shown(body.as_bytes()).as_deref(), Some(expected));
+        }
+        assert_eq!(shown(b"<html>"), None);
+    }
 
     #[test]
     fn a_code_says_what_is_not_there() {

@@ -23,7 +23,7 @@ pub struct RegistryReport {
     /// When a question to it ended last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_asked: Option<DateTime<Utc>>,
-    /// How that ended: `ok`, or the word for the failure that metrics use.
+    /// How that ended: `ok`, [`super::PASSED_OVER`] of a mirror, or the word for the failure that metrics use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_outcome: Option<&'static str>,
     /// When it last answered 429, as it is asked too much.

@@ -11,10 +11,14 @@ fn unknown(asked: Asked) -> RegistryError {
 }
 
 fn errors() -> Vec<RegistryError> {
-    let unauthorized = |refusal| RegistryError::Unauthorized { host: HOST.into(), refusal, whose: None };
+    let unauthorized = |refusal| RegistryError::Unauthorized { host: HOST.into(), refusal, whose: None, said: None };
     let pull = Whose::PullSecret(NamedSecret { namespace: "shop".into(), name: "pull".into() });
-    let of =
-        |whose| RegistryError::Unauthorized { host: HOST.into(), refusal: Refusal::Credential, whose: Some(whose) };
+    let of = |whose| RegistryError::Unauthorized {
+        host: HOST.into(),
+        refusal: Refusal::Credential,
+        whose: Some(whose),
+        said: None,
+    };
     let source = std::io::Error::other("connection refused");
     vec![
         unknown(Asked::AsWorkload),
@@ -24,6 +28,12 @@ fn errors() -> Vec<RegistryError> {
         of(Whose::Operator),
         unauthorized(Refusal::Forbidden),
         unauthorized(Refusal::ByTokenService),
+        RegistryError::Unauthorized {
+            host: HOST.into(),
+            refusal: Refusal::Forbidden,
+            whose: Some(Whose::PullSecret(NamedSecret { namespace: "shop".into(), name: "pull".into() })),
+            said: Some("DENIED: Your authorization token has expired. Reauthenticate and try again.".into()),
+        },
         unauthorized(Refusal::TooLong),
         unauthorized(Refusal::Broken(BrokenSecret {
             secret: NamedSecret { namespace: "shop".into(), name: "pull".into() },
@@ -93,7 +103,7 @@ fn errors_about_a_credential_that_was_not_shown() {
     let said = reasons.map(|why| {
         let told = |error: &RegistryError| format!("  {}\n", error.told_to(&Credential::anonymous(why.clone())));
         let no_credential =
-            RegistryError::Unauthorized { host: HOST.into(), refusal: Refusal::NoCredential, whose: None };
+            RegistryError::Unauthorized { host: HOST.into(), refusal: Refusal::NoCredential, whose: None, said: None };
         // Who was let in as the operator's user is not told that somebody else's is missing.
         let errors = [unknown(Asked::AsNobody), no_credential, unknown(Asked::AsOperator)];
         let told = errors.iter().map(told).collect::<Vec<_>>().concat();

@@ -38,38 +38,67 @@ impl HttpRegistry {
         credential: &Credential,
         asks: A,
     ) -> Result<A::Answer, RegistryError> {
-        let end = self.asked_all(repository, credential, &asks).await;
-        self.seen.ended(repository.host(), &end, self.ambient.now());
-        end
+        let tries = self.tries_at(repository, credential).await?;
+        match self.ask_mirrors(repository, &asks).await {
+            Some(found) => Ok(found),
+            None => self.ask_by(tries, &asks).await,
+        }
     }
 
-    async fn asked_all<A: Ask>(
+    /// Asks the host itself, and no mirror of it.
+    pub(super) async fn ask_itself<A: Ask>(
         &self,
         repository: &Repository,
         credential: &Credential,
         asks: &A,
     ) -> Result<A::Answer, RegistryError> {
+        self.ask_by(self.tries_at(repository, credential).await?, asks).await
+    }
+
+    /// What the first of a host's mirrors has that has it.
+    pub(super) async fn ask_mirrors<A: Ask>(&self, repository: &Repository, asks: &A) -> Option<A::Answer> {
         let (operation, accept) = (A::OPERATION, A::ACCEPT);
-        let mut tries = self.tries(repository, credential).await?;
         for (mirror, credential) in &self.wire.hosts().mirrors(repository) {
             let question =
                 Question { repository: mirror, credential, operation, accept, known: None, takes_refusal: false };
-            match asks.ask(self, question, false).await {
-                Ok(answer) if asks.is_found_at_mirror(&answer) => return Ok(answer),
+            let end = asks.ask(self, question, false).await;
+            let now = self.ambient.now();
+            match end {
+                Ok(answer) if asks.is_found_at_mirror(&answer) => {
+                    self.seen.ended(mirror.host(), &Ok(()), now);
+                    return Some(answer);
+                }
                 Ok(_) => {
                     tracing::debug!(%mirror, "the mirror has it not, or only a part; the next is asked");
+                    self.seen.passed_over(mirror.host(), now);
                 }
                 Err(error) => {
                     tracing::debug!(%mirror, error = %chain(&error), "the mirror gives no answer; the next is asked");
+                    self.seen.ended::<()>(mirror.host(), &Err(error), now);
                 }
             }
         }
+        None
+    }
+
+    async fn ask_by<A: Ask>(&self, mut tries: Tries<'_, A::Answer>, asks: &A) -> Result<A::Answer, RegistryError> {
+        let (operation, accept) = (A::OPERATION, A::ACCEPT);
         loop {
             let asked = asks.ask(self, tries.question(operation, accept), tries.is_later()).await;
-            if let Some(answer) = tries.next(asked, A::is_found).await {
-                return answer;
+            if let Some(end) = tries.next(asked, A::is_found).await {
+                self.seen.ended(tries.repository.host(), &end, self.ambient.now());
+                return end;
             }
         }
+    }
+
+    async fn tries_at<'r, T>(
+        &'r self,
+        repository: &'r Repository,
+        credential: &Credential,
+    ) -> Result<Tries<'r, T>, RegistryError> {
+        let tries = self.tries(repository, credential).await;
+        tries.inspect_err(|error| self.seen.refused(repository.host(), error, self.ambient.now()))
     }
 
     /// Whoever may ask: the workload's own users; where it has none, the operator's; nobody in particular where there is
@@ -99,7 +128,7 @@ impl HttpRegistry {
     fn logins(&self, host: &str, credential: &Credential) -> Result<Vec<Login>, RegistryError> {
         if let Chosen::Broken(secret) = credential.chosen() {
             let refusal = Refusal::Broken(secret.clone());
-            return Err(RegistryError::Unauthorized { host: host.to_owned(), refusal, whose: None });
+            return Err(RegistryError::Unauthorized { host: host.to_owned(), refusal, whose: None, said: None });
         }
         let mut logins: Vec<Login> = credential.to_try().iter().cloned().map(Login::Workload).collect();
         if logins.is_empty() {

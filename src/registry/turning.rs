@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn page(entries: usize, last: &str) -> Read {
-        Read { entries, last: (!last.is_empty()).then(|| last.into()), name: None }
+        Read { entries, last: (!last.is_empty()).then(|| last.into()), name: None, has_more: false }
     }
 
     fn asked(turning: &mut Turning) -> String {

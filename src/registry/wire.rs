@@ -112,13 +112,15 @@ impl Question<'_> {
 
     /// The credential is missing or not accepted.
     pub(super) fn unauthorized(&self, refusal: Refusal) -> RegistryError {
-        RegistryError::Unauthorized { host: self.host().to_owned(), refusal, whose: None }
+        RegistryError::Unauthorized { host: self.host().to_owned(), refusal, whose: None, said: None }
     }
 
-    /// What it was shown is refused.
-    pub(super) fn refused(&self, refusal: Refusal) -> RegistryError {
+    /// What it was shown is refused, in these words. To who showed nothing they say no more than that.
+    pub(super) fn refused(&self, refusal: Refusal, said: Option<Box<str>>) -> RegistryError {
         let (host, refusal) = (self.host().to_owned(), self.credential.refused(refusal));
-        RegistryError::Unauthorized { host, refusal, whose: self.credential.whose() }
+        let shown = self.credential.user().map(|(_, password)| password.expose());
+        let said = shown.and_then(|password| said.filter(|said| password.is_empty() || !said.contains(password)));
+        RegistryError::Unauthorized { host, refusal, whose: self.credential.whose(), said }
     }
 }
 
@@ -530,15 +532,21 @@ impl Incoming<'_> {
     }
 
     /// The status and the headers were all that is needed.
-    pub(super) async fn finish(mut self, patience: &mut Patience) {
-        let mut read = 0;
-        while read < LITTLE {
+    pub(super) async fn finish(self, patience: &mut Patience) {
+        drop(self.rest(patience).await);
+    }
+
+    /// The same; as much of the body as came at once, and no more than a little.
+    pub(super) async fn rest(mut self, patience: &mut Patience) -> Vec<u8> {
+        let mut read = Vec::new();
+        while read.len() < LITTLE {
             let head = &mut self.head;
             match self.pass.timed(patience, async |limit| head.chunk(limit.min(Duration::from_secs(1))).await).await {
-                Ok(Some(chunk)) => read += chunk.as_ref().len(),
+                Ok(Some(chunk)) => read.extend_from_slice(chunk.as_ref()),
                 Ok(None) | Err(_) => break,
             }
         }
         self.pass.answered(self.head.status);
+        read
     }
 }

@@ -46,11 +46,6 @@ impl Ask for Why<'_> {
     fn is_found(answer: &Option<Refused>) -> bool {
         answer.is_some()
     }
-
-    /// What a mirror has not says nothing of the registry.
-    fn is_found_at_mirror(&self, _: &Option<Refused>) -> bool {
-        false
-    }
 }
 
 impl HttpRegistry {
@@ -65,12 +60,14 @@ impl HttpRegistry {
         if !may_be_of_one_version(&error) {
             return error;
         }
-        match self.ask_all(repository, credential, Why(tag)).await {
+        match self.ask_itself(repository, credential, &Why(tag)).await {
             Ok(Some(refused)) => {
                 let withheld = Withheld { tag: tag.to_string(), refused };
                 RegistryError::Withheld { host: repository.host().to_owned(), withheld }
             }
-            Ok(None) | Err(_) => error,
+            Ok(None) => error,
+            // What is asked for its head alone comes without words.
+            Err(other) => error.saying_as(other),
         }
     }
 }

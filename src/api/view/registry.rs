@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::Time;
 use crate::intake::SourceReport;
 use crate::intake::poller::Standing;
-use crate::registry::{NO_ANSWER, RegistryReport};
+use crate::registry::{NO_ANSWER, PASSED_OVER, RegistryReport};
 
 /// How the schedule does, which finds what no webhook told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -114,7 +114,8 @@ pub struct RegistryView {
     /// When a question to it ended last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_asked: Option<Time>,
-    /// How that ended: `ok`, or the word for the failure that metrics use.
+    /// How that ended: `ok`, or the word for the failure that metrics use; `passed_over` where a mirror has not what was asked
+    /// for, or only a part of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_outcome: Option<String>,
     /// When it last answered 429, as it is asked too much.
@@ -170,7 +171,7 @@ impl RegistryHealth {
             _ if waits_for == Some(NO_ANSWER) => Self::Failing,
             _ if waits_for.is_some() => Self::Sparing,
             None => Self::New,
-            Some("ok") => Self::Fine,
+            Some("ok" | PASSED_OVER) => Self::Fine,
             Some(_) => Self::Failing,
         }
     }

@@ -52,7 +52,9 @@ impl Registry for Shelf {
     async fn tags(&self, of: &Repository, _: &Credential, wanted: &Wanted) -> Result<Tags, RegistryError> {
         let host = of.host().to_owned();
         match of.path() {
-            "shop/private" => Err(RegistryError::Unauthorized { host, refusal: Refusal::NoCredential, whose: None }),
+            "shop/private" => {
+                Err(RegistryError::Unauthorized { host, refusal: Refusal::NoCredential, whose: None, said: None })
+            }
             "shop/slow" => Err(RegistryError::Status { host, operation: "tags", status: 500 }),
             "shop/empty" => Ok(Tags::of(of, wanted, &[])),
             "shop/lost" => Ok(Tags::of(of, wanted, &["9.9.9"])),

@@ -180,3 +180,66 @@ async fn a_token_service_that_fails_is_named_with_what_it_answers() {
         }
     }
 }
+
+/// Azure tells reading a list from reading content, and a token opens only what its scope says.
+#[tokio::test]
+async fn one_token_is_for_the_list_and_for_the_content() {
+    let player = Player::start(|asked, host| {
+        if asked.path == "/token" {
+            return json(200, &serde_json::json!({"access_token": asked.query("scope").rsplit(':').next()}));
+        }
+        let (needs, good) = match &*asked.path {
+            LIST => ("metadata_read", tags(&ALL)),
+            _ => ("pull", reply(200).with("Docker-Content-Digest", Digest::of(b"x").as_str())),
+        };
+        let shown = asked.header("authorization").trim_start_matches("Bearer ");
+        if shown.split(',').any(|action| action == needs) {
+            return good;
+        }
+        let challenge =
+            format!("Bearer realm=\"http://{host}/token\",service=\"reg\",scope=\"repository:shop/app:{needs}\"");
+        reply(401).with("WWW-Authenticate", challenge)
+    })
+    .await;
+    let registry = client(&[&player]);
+    let tag = Tag::parse("1.1.0").unwrap();
+    for _ in 0..3 {
+        assert_eq!(looked(&registry, &player, &joe()).await.unwrap(), "1.1.0");
+        assert!(registry.digest(&player.repository(), &tag, &joe()).await.unwrap().is_some());
+    }
+    let tokens = player.asked().iter().filter(|asked| asked.path == "/token").count();
+    assert_eq!(tokens, 1, "{:#?}", player.asked());
+}
+
+/// Amazon's registry answers so to a pull secret of more than twelve hours.
+#[tokio::test]
+async fn what_a_registry_says_with_a_refusal_is_told() {
+    const EXPIRED: &str = "Your authorization token has expired. Reauthenticate and try again.";
+    let body = || serde_json::json!({"errors": [{"code": "DENIED", "message": EXPIRED}]});
+    let said = format!("says «DENIED: {EXPIRED}»");
+    let told = async |player: &Player, credential: &Credential| {
+        let registry = client(&[player]);
+        let mut told = vec![looked(&registry, player, credential).await.unwrap_err().told_to(credential)];
+        let tag = Tag::parse("stable").unwrap();
+        told.push(registry.digest(&player.repository(), &tag, credential).await.unwrap_err().told_to(credential));
+        told
+    };
+    let forbids = Player::start(move |_, _| json(403, &body())).await;
+    let service = Player::start(move |asked, host| match &*asked.path {
+        "/token" => json(403, &body()),
+        _ => reply(401).with("WWW-Authenticate", format!("Bearer realm=\"http://{host}/token\"")),
+    })
+    .await;
+    let basic = Player::start(move |_, _| json(401, &body()).with("WWW-Authenticate", "Basic realm=\"x\"")).await;
+    for (player, is_said_of_a_head) in [(&forbids, true), (&service, true), (&basic, false)] {
+        let told = told(player, &joe()).await;
+        assert!(told[0].contains(&said) && told[1].contains(&said) == is_said_of_a_head, "{told:#?}");
+    }
+    let echoing = Player::start(|asked, _| {
+        let shown = asked.header("authorization").to_owned();
+        json(401, &serde_json::json!({"errors": [{"code": "no", "message": format!("joe:pw is wrong {shown}")}]}))
+            .with("WWW-Authenticate", "Basic realm=\"x\"")
+    })
+    .await;
+    assert!(!told(&echoing, &joe()).await.concat().contains("pw"), "a password that is sent back is not shown");
+}

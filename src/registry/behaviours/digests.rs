@@ -134,7 +134,7 @@ async fn a_tag_that_is_gone_is_told_apart_from_a_repository_that_is_not_known() 
     for (status, expected) in [
         (404, Err("unknown_repository")),
         (200, Ok(())),
-        (405, Ok(())),
+        (405, Err("unusable")),
         (500, Err("unusable")),
         (403, Err("unauthorized")),
     ] {
@@ -156,5 +156,23 @@ async fn a_digest_of_another_algorithm_is_taken_from_the_bytes() {
             Player::start(move |_, _| reply(200).with("Docker-Content-Digest", said.clone()).body(INDEX)).await;
         assert_eq!(digest(&player).await.ok().flatten(), Some(Digest::of(INDEX)), "{told}");
         assert_eq!((player.by("HEAD"), player.by("GET")), (1, 1), "{told}");
+    }
+}
+
+/// A registry that serves manifests and no lists: whether the repository may be read is not told by that.
+#[tokio::test]
+async fn a_list_that_nobody_is_given_tells_nothing() {
+    for (status, reason) in
+        [(200, "withheld"), (405, "unknown_repository"), (501, "unknown_repository"), (400, "unknown_repository")]
+    {
+        let player = Player::start(move |asked, _| match &*asked.path {
+            LIST if status == 200 => tags(&ALL),
+            LIST => reply(status),
+            _ => json(404, &serde_json::json!({"errors": [{"code": "NAME_UNKNOWN"}]})),
+        })
+        .await;
+        assert_eq!(digest(&player).await.unwrap_err().reason(), reason, "{status}");
+        let known = client(&[&player]).is_known(&player.repository(), &Credential::default()).await;
+        assert_eq!(known.is_ok(), status == 200, "{status}");
     }
 }

@@ -200,3 +200,45 @@ async fn a_configuration_of_many_megabytes_is_not_read() {
     let Some(Part::Content(content)) = found.parts().next() else { panic!("{found:?}") };
     assert_eq!(**content, Content { configuration: None, size: 6, ..Content::default() });
 }
+
+/// Clean-ups of what has no tag take the manifests of an index, and leave the index with its tag.
+#[tokio::test]
+async fn what_was_there_is_asked_for_again_after_a_while_and_not_read_again() {
+    let lost = Arc::<Mutex<Option<String>>>::default();
+    let gone = Arc::clone(&lost);
+    let player = Player::start(move |asked, _| {
+        let is_lost = gone.lock().unwrap().as_ref().is_some_and(|lost| asked.path.ends_with(lost.as_str()));
+        if is_lost { reply(404) } else { found(asked) }
+    })
+    .await;
+    let clock = Arc::new(Held::default());
+    let client = client_at(&clock, RegistryConfig::new([player.host.clone()]));
+    let after = |minutes: u64| *clock.0.lock().unwrap() += Duration::from_secs(60 * minutes);
+    let word = async || {
+        let found = looked_at(&client, &player, &["linux/amd64"]).await.unwrap();
+        let pod = Pod { start: Start::default(), nodes: &Nodes::default(), cluster: None };
+        pod.judge(&found, None).map_or_else(|flaw| flaw.word().to_owned(), |_| "fine".to_owned())
+    };
+    assert_eq!(word().await, "fine");
+    let reads = || player.by("GET");
+    let (before, asked) = (reads(), player.asked().len());
+    after(4);
+    assert_eq!((word().await.as_str(), player.asked().len()), ("fine", asked), "one look of many workloads");
+    after(2);
+    assert_eq!((word().await.as_str(), reads()), ("fine", before), "by heads alone");
+    assert!(player.asked().len() > asked);
+    let config = json!({"os": "linux", "architecture": "amd64", "config": {"Cmd": ["/web"], "User": "1"}});
+    let config = Digest::of(config.to_string().as_bytes());
+    let child = shelf().into_iter().find(|(_, bytes)| {
+        let text = String::from_utf8_lossy(bytes);
+        text.contains(config.as_str()) && !text.contains("platform")
+    });
+    for part in [layer(), config.to_string(), child.unwrap().0] {
+        *lost.lock().unwrap() = Some(part.clone());
+        after(6);
+        assert_ne!(word().await, "fine", "{part}");
+        *lost.lock().unwrap() = None;
+        after(6);
+        assert_eq!(word().await, "fine", "{part} is back");
+    }
+}

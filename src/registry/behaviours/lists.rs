@@ -139,3 +139,20 @@ async fn a_list_of_another_repository_is_none() {
     *name.lock().unwrap() = "backing/app";
     assert_eq!(looked(&registry, &player, &joe()).await.unwrap(), "1.9.0", "as a proxy that rewrites paths says it");
 }
+
+/// A registry's own API does so, and what stands before it as the other one: without a link it is half a list.
+#[tokio::test]
+async fn a_list_that_says_that_it_goes_on_and_not_where_is_half_a_list() {
+    let page = |tags: &[&str], goes_on: bool| {
+        json(200, &serde_json::json!({"name": "shop/app", "tags": tags, "has_additional": goes_on}))
+    };
+    let player = Player::start(move |_, _| page(&ALL, true)).await;
+    refused(&player, "it says that there is more of the list, and not where").await;
+    decided(&Player::start(move |_, _| page(&ALL, false)).await).await;
+    let linked = Player::start(move |asked, _| match asked.query("last") {
+        "" => page(&["1.0.0"], true).with("Link", "</v2/shop/app/tags/list?last=1.0.0>; rel=\"next\""),
+        _ => page(&["1.1.0"], false),
+    })
+    .await;
+    decided(&linked).await;
+}

@@ -6,6 +6,7 @@ mod digests;
 mod images;
 mod led_astray;
 mod lists;
+mod mirrors;
 mod named_hosts;
 mod pages;
 mod patience;

@@ -88,3 +88,14 @@ async fn github_is_asked_for_images_at_ghcr_io_with_the_operators_token_and_not_
     assert_eq!(client(&[&player]).pushed(&image, &tag, &joe()).await, None);
     assert_eq!(player.asked().len(), 0, "without a token nobody is asked");
 }
+
+/// The order of pushes goes by it, so a moment without an answer is not taken for «it does not say».
+#[tokio::test]
+async fn a_moment_without_an_answer_is_no_answer_about_times() {
+    let tags = [Tag::parse("1.0.1").unwrap()];
+    for (status, reason) in [(429, Some("unusable")), (502, Some("unusable")), (404, None), (401, None)] {
+        let player = Player::start(move |_, _| reply(status)).await;
+        let times = client(&[&player]).push_times(&player.repository(), &tags, &joe()).await;
+        assert_eq!(times.map_or_else(|error| Some(error.reason()), |times| times.map(|_| "")), reason, "{status}");
+    }
+}

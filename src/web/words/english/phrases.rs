@@ -159,6 +159,7 @@ pub(super) fn answered(word: &str) -> &str {
         "unusable" => "answered what can't be used",
         "too_many_tags" => "has too many tags",
         "unknown_repository" => "does not have it",
+        "passed_over" => "has it not, or only a part: another is asked",
         other => other,
     }
 }

@@ -160,6 +160,7 @@ pub(super) fn answered(word: &str) -> &str {
         "unusable" => "réponse inutilisable",
         "too_many_tags" => "trop de tags",
         "unknown_repository" => "ne l’a pas",
+        "passed_over" => "ne l’a pas, ou en partie : un autre est interrogé",
         other => other,
     }
 }
