@@ -42,7 +42,7 @@ use crate::domain::workload::Kind;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::{Bodies, Places, WaitingRoom, bind, serve as serve_http};
-use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels};
+use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels, bury_what_others_left};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::NotInUse;
 use crate::queue::worker::{Pace, Verdict, work};
@@ -54,7 +54,7 @@ use crate::reconcile::sightings::{expect_the_newest, keep_noting};
 use crate::reconcile::{Asked, Parts, Reconciler};
 use crate::registry::{Beside, HttpRegistry};
 use crate::release::{Background, TimedNotes};
-use crate::stop::{Stop, signalled};
+use crate::stop::{Signals, Stop};
 use crate::task::{Task, Tasks};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
@@ -133,14 +133,17 @@ struct App {
 /// # Errors
 /// When it can't start, when a task ends by itself, or when the drain takes too long.
 pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("signals can't be listened for")?;
     let ambient = Ambient::system();
-    let Some(queue) = queue_of(&config, &ambient, signalled()).await? else { return Ok(()) };
+    let Some(queue) = queue_of(&config, &ambient, &mut signals).await? else { return Ok(()) };
     let (raise, stop) = Stop::new();
     let (leave, leaving) = Stop::new();
     let is_shared = matches!(config.queue, QueueConfig::Nats(_));
     let mut tasks = Tasks::default();
     let (background, run_background) = Background::new(stop.clone());
-    let ground = Ground::open(config, queue, ambient, stop).await?;
+    let Some(ground) = signals.unless_told(Ground::open(config, queue, ambient, stop)).await.transpose()? else {
+        return Ok(());
+    };
     // The API server lists while the rest is set up.
     ground.watches(&mut tasks);
     let closed = ground.queue.when_closed();
@@ -168,13 +171,14 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     tasks.add(app.first_look());
     tasks.add(app.sightings());
     tasks.add_all(app.deliveries().tasks());
+    tasks.add(app.burying());
     tasks.add(app.poller());
     tasks.add(app.reload());
     drop(app);
-    let mut early = tasks.until_told(signalled()).await?;
+    let mut early = tasks.until_told(signals.told()).await;
     if early.is_none() && is_shared {
         leave.raise();
-        early = tokio::time::timeout(LEAVING, tasks.until_told(signalled())).await.unwrap_or(Ok(None))?;
+        early = tokio::time::timeout(LEAVING, tasks.until_told(signals.told())).await.unwrap_or(None);
     }
     if early.is_none() {
         tracing::info!("image-watcher drains");
@@ -205,26 +209,20 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
 
 /// What keeps the queue, and all that is remembered beside it; nothing when the process is told to end before it is there. While
 /// it is waited for the process lives and says so, and whoever brings something is told to come again.
-async fn queue_of(
-    config: &Config,
-    ambient: &Ambient,
-    ends: impl Future<Output = std::io::Result<&'static str>>,
-) -> anyhow::Result<Option<StoreHandle>> {
+async fn queue_of(config: &Config, ambient: &Ambient, signals: &mut Signals) -> anyhow::Result<Option<StoreHandle>> {
     let settings = config.queue.nats(|| config.outbound()).context("the queue can't be opened")?;
-    let Some(settings) = settings else { return Ok(Some(StoreHandle::in_folder(&config.data, ambient).await?)) };
-    let first = match StoreHandle::in_nats(settings.clone(), ambient).await {
-        Ok(queue) => return Ok(Some(queue)),
-        Err(error) if error.passes() => error,
-        Err(error) => return Err(error.into()),
+    let Some(settings) = settings else {
+        return Ok(signals.unless_told(StoreHandle::in_folder(&config.data, ambient)).await.transpose()?);
+    };
+    let first = match signals.unless_told(StoreHandle::in_nats(settings.clone(), ambient)).await {
+        None => return Ok(None),
+        Some(Ok(queue)) => return Ok(Some(queue)),
+        Some(Err(error)) if error.passes() => error,
+        Some(Err(error)) => return Err(error.into()),
     };
     let room = WaitingRoom::open((&config.public, PUBLIC), (&config.private, PRIVATE), chain(&first).to_string())?;
-    let opened = tokio::select! {
-        opened = StoreHandle::in_nats_when_there(settings, ambient, first, |why| room.say(why)) => Some(opened),
-        signal = ends => {
-            tracing::info!(signal = signal?, "image-watcher ends before its queue was there");
-            None
-        }
-    };
+    let when_there = StoreHandle::in_nats_when_there(settings, ambient, first, |why| room.say(why));
+    let opened = signals.unless_told(when_there).await;
     room.close().await;
     Ok(opened.transpose()?)
 }
@@ -625,6 +623,11 @@ impl App {
     fn sightings(&self) -> Task {
         let (index, queue) = (self.cluster.index().clone(), self.queue.clone());
         self.holding.alone("sightings", move |term| keep_noting(queue.clone(), index.clone(), term))
+    }
+
+    fn burying(&self) -> Task {
+        let (queue, channels) = (self.queue.clone(), Arc::clone(&self.channels));
+        Task::new("removed channels", bury_what_others_left(queue, channels, self.stop.clone()))
     }
 
     fn deliveries(&self) -> Delivering<StoreHandle> {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Raised once; every copy sees it.
@@ -40,15 +40,55 @@ impl Raise {
     }
 }
 
-/// Waits until the process is asked to end, and gives the name of the signal that asked.
-///
-/// # Errors
-/// When signals can't be listened for.
-pub async fn signalled() -> io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// What asks the process to end. A signal counts from the moment that this is made: one that comes while nobody waits for it is kept.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// When signals can't be listened for.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits until the process is asked to end, and gives the name of the signal that asked.
+    pub async fn told(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// What work of the start comes to; nothing where the process is told to end before that.
+    pub async fn unless_told<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            signal = self.told() => {
+                tracing::info!(signal, "image-watcher is told to end before it has started, and ends");
+                None
+            }
+            done = work => Some(done),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_that_comes_while_nobody_waits_is_kept() {
+        let (mut signals, mut witness) = (Signals::listen().unwrap(), Signals::listen().unwrap());
+        assert_eq!(signals.unless_told(std::future::ready(7)).await, Some(7));
+        let own = std::process::id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &own]).status().unwrap().success());
+        assert_eq!(witness.told().await, "SIGTERM");
+        assert_eq!(signals.unless_told(std::future::ready(7)).await, None, "no work is begun");
+        assert_eq!(signals.unless_told(std::future::ready(7)).await, Some(7), "it was told, once");
+    }
 }

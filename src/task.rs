@@ -1,7 +1,6 @@
 //! The tasks of the process, each by its name: stages make them, and `app` has them run.
 
 use std::future::Future;
-use std::io;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -59,19 +58,13 @@ impl Tasks {
     }
 
     /// Waits until the process is told to end, which gives the name of the signal, or a task has ended by itself, which is given.
-    ///
-    /// # Errors
-    /// When signals can't be listened for.
-    pub async fn until_told(
-        &mut self,
-        told: impl Future<Output = io::Result<&'static str>>,
-    ) -> anyhow::Result<Option<Ended>> {
+    pub async fn until_told(&mut self, told: impl Future<Output = &'static str>) -> Option<Ended> {
         tokio::select! {
             signal = told => {
-                tracing::info!(signal = signal?, "image-watcher is told to end");
-                Ok(None)
+                tracing::info!(signal, "image-watcher is told to end");
+                None
             }
-            ended = self.0.join_next() => Ok(ended.map(Ended)),
+            ended = self.0.join_next() => ended.map(Ended),
         }
     }
 
@@ -102,10 +95,10 @@ mod tests {
         let mut tasks = Tasks::default();
         tasks.add(Task::new("waits", std::future::pending()));
         tasks.add(Task::fallible("fails", async { anyhow::bail!("no space") }));
-        let ended = tasks.until_told(std::future::pending()).await.unwrap().unwrap();
+        let ended = tasks.until_told(std::future::pending()).await.unwrap();
         assert_eq!(format!("{:#}", ended.into_error()), "the task «fails» failed: no space");
         tasks.add(Task::new("ends", async {}));
-        let ended = tasks.until_told(std::future::pending()).await.unwrap().unwrap();
+        let ended = tasks.until_told(std::future::pending()).await.unwrap();
         assert_eq!(ended.into_error().to_string(), "the task «ends» ended before the process did");
     }
 

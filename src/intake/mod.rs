@@ -402,7 +402,8 @@ impl<Q: Queue + Announcements> Intake<Q> {
         let stored = stored.map(|(announced, placed)| announced.and(placed));
         match tokio::time::timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(placed)) => {
-                for push in pushes {
+                // Of what a registry sends of all its images, a look follows for those that run here.
+                for push in pushes.iter().filter(is_watched) {
                     spans::pushed(&push.repository, push.tag.as_ref().map(Tag::as_str));
                     tell(push, placed);
                 }

@@ -32,6 +32,7 @@ mod probe_tests;
 #[cfg(test)]
 mod published;
 mod rehearsal;
+mod removed;
 mod replies;
 mod retire;
 mod sender;
@@ -55,8 +56,9 @@ pub use gate::{Closed, Gate, Standing};
 pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use probe::Tried;
+pub use removed::{bury_messages_of_removed_channels, bury_what_others_left};
 pub use replies::{Chat, Replies};
-pub use sender::{AskResumed, FindNotes, FindRecord, Sender, bury_messages_of_removed_channels};
+pub use sender::{AskResumed, FindNotes, FindRecord, Sender};
 pub use service::{Answered, DeskOf, Request, Sending, Service, Style};
 pub use telegram_bot::Bot;
 pub use telegram_press::keep_hooking;

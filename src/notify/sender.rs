@@ -19,7 +19,7 @@ use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
 use crate::domain::workload::WorkloadId;
 use crate::queue::worker::Verdict;
-use crate::queue::{Kept, Leased, NewJob, Queue, QueueAdmin};
+use crate::queue::{Kept, Leased, NewJob, Queue};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
 
@@ -304,26 +304,6 @@ fn workloads(delivery: &Delivery) -> String {
 fn explained(notice: &Notice, has_base_url: bool) -> Notice {
     let no_link = if notice.asks() && !has_base_url { Some(NoLink::NoBaseUrl) } else { notice.no_link };
     Notice { no_link, ..notice.clone() }
-}
-
-/// Makes dead letters of messages for channels that are not configured any more: nobody would ever take them, so they are
-/// shown as what they are.
-pub async fn bury_messages_of_removed_channels<Q: QueueAdmin>(queue: &Q, channels: &Channels) {
-    match queue.bury_all_but(&channels.names()).await {
-        Ok(buried) => {
-            for (channel, messages) in buried {
-                tracing::warn!(
-                    channel,
-                    messages,
-                    "messages waited for a channel that is not configured any more, and are dead letters now"
-                );
-            }
-        }
-        Err(error) => {
-            let error = chain(&error);
-            tracing::warn!(%error, "whether messages wait for channels that were removed can't be seen");
-        }
-    }
 }
 
 /// Why a notice is not told, for the log.

@@ -24,6 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_flood_of_wrong_credentials_is_limited_alone,
         a_source_has_a_rate,
         an_unknown_repository_leaves_nothing,
+        a_delivery_of_many_images_is_told_of_those_that_run_here,
         a_webhook_that_went_silent_is_noticed,
         a_restart_loses_no_notification,
         a_bad_file_is_told_whole,
@@ -208,6 +209,25 @@ async fn a_source_has_a_rate(ctx: Ctx) {
     }
     assert_eq!(statuses[..2], [200, 200]);
     assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+/// A registry that tells of all its images at once: the log tells of those of which something follows.
+async fn a_delivery_of_many_images_is_told_of_those_that_run_here(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = ctx.watcher().unconnected().start().await;
+    let host = ctx.registry().host();
+    let one = |name: &str| -> serde_json::Value {
+        let body: serde_json::Value = serde_json::from_str(&envelope(host, name, "1.0.1")).expect("an envelope");
+        body["events"][0].clone()
+    };
+    let events: Vec<_> = (0..20).map(|n| one(&format!("nobody/{n}"))).chain([one(web.name())]).collect();
+    let body = json!({ "events": events }).to_string();
+    assert_eq!(watcher.post("/webhooks/distribution", &[BEARER], body).await.status, 202);
+    watcher.wait_for_log("a push was announced").await;
+    let told = watcher.logs().lines().filter(|line| line.contains("a push was announced")).count();
+    assert_eq!(told, 1, "{}", watcher.logs());
 }
 
 async fn an_unknown_repository_leaves_nothing(ctx: Ctx) {

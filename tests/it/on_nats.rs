@@ -15,6 +15,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_kill_between_intake_and_apply_loses_nothing,
         a_server_that_is_away_is_answered_503_and_heals_by_itself,
         a_server_that_is_not_there_at_the_start_is_waited_for,
+        who_is_told_to_end_while_it_starts_ends,
     ]
 }
 
@@ -119,4 +120,19 @@ async fn a_server_that_is_not_there_at_the_start_is_waited_for(ctx: Ctx) {
     })
     .await;
     web.wait_for_image("web", &format!("{}@{digest}", repository.reference("1.0.1"))).await;
+}
+
+/// A server that takes the connection and says nothing, so that the first try takes its time.
+async fn who_is_told_to_end_while_it_starts_ends(ctx: Ctx) {
+    let nats = ctx.nats().await;
+    let way = ctx.fault_proxy(nats.url().trim_start_matches("nats://")).await;
+    way.set(Fault::BlackHole);
+    let url = format!("nats://{}", way.host());
+    let builder = ctx.watcher().env("IMAGE_WATCHER_QUEUE", &url).env("IMAGE_WATCHER_LINK_KEY", KEY);
+    let watcher = builder.start_at_all().await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(watcher.exited().is_none(), "{}", watcher.logs());
+    let ended = watcher.terminate().await;
+    assert!(ended.success(), "{ended}: {}", watcher.logs());
+    assert!(watcher.logs().contains("told to end before it has started"), "{}", watcher.logs());
 }

@@ -181,6 +181,14 @@ impl WatcherBuilder {
         watcher
     }
 
+    /// Starts the service and waits for nothing.
+    pub(crate) async fn start_at_all(self) -> Watcher {
+        let setup = self.identified().await;
+        let (log, ports) = (setup.ctx.new_log(), setup.ports.unwrap_or_else(free_ports));
+        let process = setup.spawn(ports, &log);
+        Watcher { setup, log, process, ports }
+    }
+
     /// Runs one command to its end. `serve` that should refuse to start is one as well.
     pub(crate) async fn output(self, args: &[&str]) -> Output {
         self.output_of(args, "").await
@@ -224,9 +232,11 @@ impl WatcherBuilder {
             match process.ready(async || super::answers(self.ctx.http(), &ready).await).await {
                 Ok(()) => return (process, ports),
                 Err(status) => {
-                    let last = tail(log, 40);
+                    let last = tail(log, 200);
                     let taken = last.to_lowercase().contains("address already in use");
                     assert!(taken, "image-watcher ended with {status} before it was ready:\n{last}");
+                    // Where it has to be the same port, a connection of somebody else may have it for a moment.
+                    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
                 }
             }
         }
