@@ -66,7 +66,7 @@ image-watcher-{{ $buckets | lower | replace "_" "-" }}-{{ sha256sum $buckets | t
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ include "image-watcher.lease" . }}]
+  resourceNames: [{{ prepend .Values.rbac.leases (include "image-watcher.lease" .) | uniq | join ", " }}]
   verbs: [get, update]
 {{- end }}
 
