@@ -136,6 +136,8 @@ pub(super) struct Fetcher {
 #[derive(Clone, Copy, Debug)]
 struct Wait {
     until: DateTime<Utc>,
+    /// Whether it said until when, and was not left alone by our own measure.
+    is_told: bool,
     attempts: u32,
 }
 
@@ -288,18 +290,23 @@ impl Fetcher {
         } else if answer.status.is_server_error() {
             self.leave_alone(forge.host(), told, 30);
         } else {
-            self.waits.lock().unwrap_or_else(PoisonError::into_inner).remove(forge.host());
+            // It was under way when another was told to wait.
+            let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+            waits.retain(|host, wait| host != forge.host() || (wait.is_told && now < wait.until));
         }
     }
 
     fn leave_alone(&self, host: &str, told: Option<DateTime<Utc>>, seconds: i64) {
         let now = self.ambient.now();
         let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        let attempts = waits.get(host).map_or(0, |wait| wait.attempts).saturating_add(1);
+        let before = waits.get(host).copied();
+        let attempts = before.map_or(0, |wait| wait.attempts).saturating_add(1);
         let longer = TimeDelta::seconds(seconds.saturating_mul(1 << attempts.min(7).saturating_sub(1)));
         let until = told.unwrap_or(now + longer).clamp(now, now + LONGEST_WAIT);
+        let longest = before.filter(|wait| wait.is_told && wait.until > until);
+        let (until, is_told) = longest.map_or((until, told.is_some()), |wait| (wait.until, true));
         tracing::info!(forge = host, %until, "release notes are not asked for until then");
-        waits.insert(host.to_owned(), Wait { until, attempts });
+        waits.insert(host.to_owned(), Wait { until, is_told, attempts });
     }
 }
 
@@ -407,6 +414,10 @@ mod tests {
         assert_eq!(left(&[(429, &[], "")]), Some(60));
         assert_eq!(left(&[(500, &[], ""), (503, &[], "")]), Some(60));
         assert_eq!(left(&[secondary, (200, &[], "[]")]), None, "an answer ends it");
+        let told: Told<'_> = (403, &[("retry-after", "3600")], "");
+        for under_way in [(200, &[][..], "[]"), secondary, (429, &[("retry-after", "5")], ""), (503, &[], "")] {
+            assert_eq!(left(&[told, under_way]), Some(3600), "what was under way when it said so: {under_way:?}");
+        }
         assert_eq!(left(&[(403, &[], r#"{"message":"Resource not accessible"}"#), (404, &[], "")]), None);
     }
 
