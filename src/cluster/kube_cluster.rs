@@ -260,6 +260,14 @@ impl KubeCluster {
         }
     }
 
+    /// Of which queue a Lease says to be; nothing where it is not there, does not say it, or can't be read.
+    pub async fn lease_is_of(&self, namespace: &str, lease: &str) -> Option<String> {
+        let api: kube::Api<k8s_openapi::api::coordination::v1::Lease> =
+            kube::Api::namespaced(self.client.clone(), namespace);
+        let found = apply::within(&self.metrics, "lease", api.get_metadata_opt(lease)).await.ok()??;
+        found.metadata.annotations?.remove(super::lease::QUEUE)
+    }
+
     /// Waits until the rights were asked for once, or that took too long.
     pub async fn rights_asked(&self) {
         self.rights.first_round(GRACE).await;

@@ -52,7 +52,7 @@ use broadcast::Broadcast;
 use bucket::{Bucket, CALL, Shape, Usage};
 use connection::{Redirect, connect};
 pub use error::NatsError;
-pub use examined::{Examined, ExaminedBucket, examine};
+pub use examined::{Examined, ExaminedBucket, examine, identity_of};
 use jobs::Jobs;
 pub use login::Login;
 pub use moving::{HEARD_WITHIN, is_in_use};

@@ -69,7 +69,9 @@ impl Asker {
 
     /// How the rights to the Lease of the service are granted, where it runs. The Role that is delivered is that of the usual
     /// names.
-    pub(super) fn of_lease(&self, namespace: &str, lease: &str) -> String {
+    pub(super) fn of_lease(&self, namespace: &str, leases: &[String]) -> String {
+        let lease = leases.join(", ");
+        let value = if leases.len() > 1 { "rbac.leases" } else { "config.queue and config.natsBucket" };
         let mut role = format!("kubectl -n {namespace} apply -f deploy/replicas/role.yaml");
         if namespace != LEASE || lease != LEASE {
             role = format!(
@@ -78,7 +80,7 @@ impl Asker {
             );
         }
         format!(
-            "grant it to {}: with Helm by config.queue and config.natsBucket; else {role} && kubectl -n {namespace} create \
+            "grant it to {}: with Helm by {value}; else {role} && kubectl -n {namespace} create \
              rolebinding {ROLE_OF_LEASE} --role={ROLE_OF_LEASE} {}",
             self.shown(),
             self.flag()
@@ -167,8 +169,8 @@ mod tests {
             asker.in_namespace("shop", "it", "namespace"),
             asker.in_namespace("shop", "it", "delete-broken"),
             asker.in_namespace("shop", "it", "pull-secrets"),
-            asker.of_lease("image-watcher", "image-watcher"),
-            asker.of_lease("iw", "image-watcher-prod"),
+            asker.of_lease("image-watcher", &["image-watcher".to_owned()]),
+            asker.of_lease("iw", &["image-watcher-prod".to_owned()]),
             asker.everywhere("it", "cluster"),
             asker.everywhere("it", "nodes"),
             asker.everywhere("it", "identity"),

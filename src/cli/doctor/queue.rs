@@ -5,11 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::own::Asker;
 use super::{Check, Result};
 use crate::ambient::Ambient;
-use crate::cluster::lease::lease_of;
+use crate::cluster::lease::{lease_of, own_lease};
 use crate::cluster::{Granted, KubeCluster, OF_THE_LEASE, Object, Right, words};
 use crate::config::Config;
 use crate::config::queue::{NatsConfig, QueueConfig};
-use crate::queue::nats::{Examined, ExaminedBucket, NatsError, examine};
+use crate::queue::nats::{Examined, ExaminedBucket, NatsError, examine, identity_of};
 use crate::telemetry::chain;
 
 /// Messages of several workloads have some ten thousand bytes.
@@ -56,29 +56,52 @@ fn of_credentials((credentials, at): (String, DateTime<Utc>), now: DateTime<Utc>
 /// What of the rights to the Lease is not granted.
 pub(super) struct MissingOfLease {
     namespace: String,
-    lease: String,
+    /// The one of the usual name, and behind it the one that is needed, where the first is that of another queue.
+    leases: Vec<String>,
     rights: Vec<Right>,
 }
 
 /// What is missing of the rights to the Lease, by which replicas agree who does what one does alone; nothing where none is needed.
 pub(super) async fn missing_of_lease(config: &Config, kube: &KubeCluster, namespace: &str) -> Option<MissingOfLease> {
     let QueueConfig::Nats(nats) = &config.queue else { return None };
-    let lease = lease_of(&nats.buckets);
+    let usual = lease_of(&nats.buckets);
+    let own = match kube.lease_is_of(namespace, &usual).await {
+        Some(whose) => needed_beside(&usual, &whose, own_identity(config).await.as_deref()),
+        None => None,
+    };
+    let leases: Vec<String> = [Some(usual), own].into_iter().flatten().collect();
+    let needed = leases.last().map(String::as_str).unwrap_or_default();
     let mut missing = Vec::new();
     for verb in OF_THE_LEASE {
-        let right = Right { namespace: Some(namespace.into()), object: Object::Lease(lease.as_str().into()), verb };
+        let right = Right { namespace: Some(namespace.into()), object: Object::Lease(needed.into()), verb };
         let granted: Granted = kube.may(&right).await;
         if granted == Some(false) {
             missing.push(right);
         }
     }
-    Some(MissingOfLease { namespace: namespace.to_owned(), lease, rights: missing })
+    Some(MissingOfLease { namespace: namespace.to_owned(), leases, rights: missing })
+}
+
+/// What tells the queue from others of the same names.
+async fn own_identity(config: &Config) -> Option<String> {
+    let settings = config.queue.nats(|| config.outbound()).ok()??;
+    identity_of(&settings, &Ambient::system()).await
+}
+
+/// The Lease that is needed where the one of the usual name says to be of another queue.
+fn needed_beside(usual: &str, whose: &str, own: Option<&str>) -> Option<String> {
+    own.filter(|own| *own != whose).map(|own| own_lease(usual, own))
 }
 
 /// What is to be said of the Lease.
 pub(super) fn of_lease(missing: &MissingOfLease, asker: &Asker) -> Check {
-    let MissingOfLease { namespace, lease, rights: missing } = missing;
-    let what = format!("the Lease {lease} in namespace {namespace}");
+    let MissingOfLease { namespace, leases, rights: missing } = missing;
+    let what = match leases.as_slice() {
+        [usual, own] => {
+            format!("the Lease {own} in namespace {namespace}, as {usual} is that of a queue on another NATS")
+        }
+        _ => format!("the Lease {} in namespace {namespace}", leases.concat()),
+    };
     if missing.is_empty() {
         return Check::ok(format!("{what}: may be made, read and written"));
     }
@@ -86,7 +109,7 @@ pub(super) fn of_lease(missing: &MissingOfLease, asker: &Asker) -> Check {
         "may not {}, so no replica follows the schedule or does what else one does alone, and messages go out late",
         words(missing)
     );
-    Check::but(what, Result::Fail, told, asker.of_lease(namespace, lease))
+    Check::but(what, Result::Fail, told, asker.of_lease(namespace, leases))
 }
 
 fn servers(nats: &NatsConfig) -> String {
@@ -204,6 +227,21 @@ mod tests {
     fn lines(checks: &[Check]) -> String {
         let line = |check: &Check| format!("{:?} {} | {:?}\n", check.result, check.description, check.error);
         checks.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_lease_that_is_anothers_is_not_what_is_needed() {
+        assert_eq!(needed_beside("iw", "0a1b2c3d", Some("0a1b2c3d")), None);
+        assert_eq!(needed_beside("iw", "0a1b2c3d", None), None, "which queue this is can't be told");
+        assert_eq!(needed_beside("iw", "0a1b2c3d", Some("99999999")).as_deref(), Some("iw-99999999"));
+        let object = Object::Lease("image-watcher-99999999".into());
+        let right = Right { namespace: Some("iw".into()), object, verb: OF_THE_LEASE[1] };
+        let leases = vec!["image-watcher".to_owned(), "image-watcher-99999999".to_owned()];
+        let missing = MissingOfLease { namespace: "iw".into(), leases, rights: vec![right] };
+        let check = of_lease(&missing, &Asker::of(Some("system:serviceaccount:iw:watcher".into())));
+        let hint = check.hint.clone().unwrap_or_default();
+        assert!(check.description.starts_with("the Lease image-watcher-99999999 in namespace iw"), "{check:?}");
+        assert!(hint.contains("rbac.leases") && hint.contains("[image-watcher, image-watcher-99999999]"), "{hint}");
     }
 
     #[test]

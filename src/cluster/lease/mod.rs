@@ -33,7 +33,7 @@ const SAID_AGAIN: u32 = 100;
 /// renewed no longer.
 const OWN_AGAIN: Duration = Duration::from_secs(120);
 /// By which a Lease says whose it is: what tells the buckets of its service from others of the same names.
-const QUEUE: &str = "image-watcher/queue";
+pub(super) const QUEUE: &str = "image-watcher/queue";
 /// The most characters of a holder's name that are shown.
 const LONGEST_NAME: usize = 100;
 
@@ -53,6 +53,12 @@ pub fn lease_of(buckets: &str) -> String {
     let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(buckets));
     let told_apart = format!("{:08x}", u32::from_be_bytes([a, b, c, d]));
     format!("{LEASE}-{taken}-{told_apart}")
+}
+
+/// What a queue's own Lease is called, where the one of the usual name is that of a queue with the same names elsewhere.
+#[must_use]
+pub fn own_lease(lease: &str, queue: &str) -> String {
+    format!("{lease}-{queue}")
 }
 
 /// What the pod is called, which is the name of its host.
@@ -252,7 +258,7 @@ impl Election {
         if was_refused || !lease(found?, Some(queue)).is_anothers {
             return None;
         }
-        let own = format!("{}-{queue}", self.name);
+        let own = own_lease(&self.name, queue);
         let is_own = candidate.is_anothers() || matches!(self.call(CALL, self.api.get_opt(&own)).await, Ok(Some(_)));
         is_own.then_some(own)
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::{Context, ContextBuilder};
 
-use super::bucket::{CALL, Shape, config, differences, is_no_stream, within};
+use super::bucket::{Bucket, CALL, Shape, Usage, config, differences, is_no_stream, within};
 use super::connection::{connect, is_new_enough};
 use super::moving::is_heard;
-use super::{JOBS, KEPT, NatsError, NatsSettings, STATE};
+use super::{JOBS, KEPT, NatsError, NatsSettings, STATE, tables};
 use crate::ambient::Ambient;
 
 /// What was found.
@@ -68,6 +68,15 @@ pub async fn examine(settings: &NatsSettings, ambient: &Ambient) -> Result<Exami
     let info = client.server_info();
     let (version, is_new_enough, max_payload) = (info.version, is_new_enough(&client), info.max_payload);
     Ok(Examined { version, is_new_enough, max_payload, alive, buckets })
+}
+
+/// What tells the buckets from others of the same names on another NATS, where that can be read.
+pub async fn identity_of(settings: &NatsSettings, ambient: &Ambient) -> Option<String> {
+    let client = within(connect(settings, <(Arc<_>, _)>::default(), ambient)).await.ok()?;
+    let context = ContextBuilder::new().timeout(CALL).build(client.clone());
+    let of = (settings.buckets.as_str(), settings.replicas);
+    let state = Bucket::open((&client, &context), of, STATE, Usage::ReadOnly, ambient).await.ok()?;
+    tables::identity_in(&state).await
 }
 
 async fn buckets(context: &Context, settings: &NatsSettings) -> Result<Vec<ExaminedBucket>, NatsError> {

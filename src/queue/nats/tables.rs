@@ -153,6 +153,16 @@ async fn overwrite(bucket: &Bucket, key: &str, value: &Bytes, lives: Option<Dura
     Err(NatsError::Contended(bucket.name().to_owned()))
 }
 
+fn is_identity(text: &String) -> bool {
+    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// See [`Tables::identity`]; nothing is written.
+pub(super) async fn identity_in(state: &Bucket) -> Option<String> {
+    let entry = state.read(IDENTITY).await.ok()?;
+    known(IDENTITY, &entry).ok().flatten().filter(is_identity)
+}
+
 impl Tables {
     /// Does what is asked, and replies. Nothing for what is about jobs, which is given back.
     pub(super) async fn execute(self, command: Command) {
@@ -389,10 +399,9 @@ impl Tables {
     /// What tells these buckets from others of the same names on another NATS: written once, by whoever opens them first. Nothing
     /// where that can't be read or written, as nothing that is owed hangs on it.
     pub(super) async fn identity(&self) -> Option<String> {
-        let is_one = |text: &String| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         for _ in 0..MOST_TRIES {
             let entry = self.state.read(IDENTITY).await.ok()?;
-            if let Some(identity) = known(IDENTITY, &entry).ok().flatten().filter(is_one) {
+            if let Some(identity) = known(IDENTITY, &entry).ok().flatten().filter(is_identity) {
                 return Some(identity);
             }
             let value = Some(written(&hex::encode(&self.ambient.bytes::<4>())));
