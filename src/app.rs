@@ -10,7 +10,6 @@
 //! Shutdown: the flag is raised, listeners and poller stop taking, workers end what is under way, and a deadline says
 //! which of the two it was. A task that ends before that ends the process.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
