@@ -2,7 +2,13 @@
 //!
 //! Others set it too, in manifests: what they wrote stays theirs, so that no apply of theirs meets a field of ours.
 
+use std::collections::BTreeMap;
+
 use super::history::{Entry, History, Outcome};
+use super::policy;
+use super::record::Record;
+use super::reference::Digest;
+use super::settings::Fingerprint;
 use super::workload::Workload;
 
 const WORD: &str = "skip";
@@ -56,6 +62,35 @@ pub fn cleared(workload: &Workload, history: &History, container: Option<&str>) 
     answered
 }
 
+/// What people answered with Skip, where whoever replaced a workload whole took it away: each annotation, and what it said when
+/// the record was written. The history tells what was answered, and the record's fingerprint of the settings that this is what
+/// stood there: so nothing comes back that somebody cleared or edited since, and where other settings are others by now, too,
+/// people are asked anew.
+#[must_use]
+pub fn put_back(workload: &Workload, record: &Record) -> BTreeMap<String, String> {
+    let Some(then) = record.settings else { return BTreeMap::new() };
+    if then == Fingerprint::of_its_own(workload) {
+        return BTreeMap::new();
+    }
+    let answers: Vec<&Entry> =
+        record.history.entries().iter().filter(|entry| entry.outcome == Outcome::Skipped).collect();
+    let stood = |(count, is_own): (usize, bool)| {
+        let newest = answers.get(..count)?;
+        let mut stood = BTreeMap::new();
+        for Entry { container, version, previous, digest, .. } in newest.iter().rev().copied() {
+            let name = if is_own { format!("{WORD}.{container}") } else { WORD.to_owned() };
+            let digest = Digest::parse(digest).ok().filter(|_| version == previous);
+            let before = stood.get(&name).map(String::as_str).or_else(|| workload.annotation(&name));
+            let said = policy::skip(before, version, digest.as_ref());
+            stood.insert(name, said);
+        }
+        let as_it_was = stood.iter().fold(workload.clone(), |of, (name, said)| of.annotated(name, said));
+        (Fingerprint::of_its_own(&as_it_was) == then).then_some(stood)
+    };
+    let all = (1..=answers.len()).flat_map(|count| [(count, true), (count, false)]);
+    all.filter_map(stood).next().unwrap_or_default()
+}
+
 fn items(said: &str) -> impl Iterator<Item = &str> {
     said.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
@@ -99,6 +134,26 @@ mod tests {
         let long = "w".repeat(60);
         let workload = workload(&[(&long, "web:1.0.0"), ("log", "log:1.0.0")], &[]);
         assert_eq!(place(&workload, &none, &long, |name| name == long), "skip", "no annotation has such a name");
+    }
+
+    /// Fault x23-20: `kubectl replace` takes the annotation and the record at once.
+    #[test]
+    fn what_was_answered_is_put_back_as_it_stood_and_nothing_else() {
+        let two = [("web", "web:1.0.0"), ("log", "log:1.0.0")];
+        let of = |manifest: &[(&str, &str)], stood: &[(&str, &str)]| {
+            let all: Vec<(&str, &str)> = manifest.iter().chain(stood).copied().collect();
+            let mut record = Record::of_history(answered("web"));
+            record.settings = Some(Fingerprint::of_its_own(&workload(&two, &all)));
+            let back = put_back(&workload(&two, manifest), &record);
+            back.into_iter().map(|(name, said)| format!("{name}={said}")).collect::<Vec<_>>()
+        };
+        let mode = ("mode", "NOTIFICATION");
+        assert_eq!(of(&[mode], &[("skip.web", "1.0.1")]), ["skip.web=1.0.1"]);
+        assert_eq!(of(&[mode], &[("skip", "1.0.1")]), ["skip=1.0.1"]);
+        assert_eq!(of(&[mode, ("skip", "0.9.0")], &[("skip.web", "1.0.1")]), ["skip.web=1.0.1"], "a manifest has it");
+        assert_eq!(of(&[mode], &[]), [""; 0], "it was cleared");
+        assert_eq!(of(&[mode], &[("strategy", "MINOR"), ("skip.web", "1.0.1")]), [""; 0], "other settings, too");
+        assert_eq!(of(&[mode], &[("skip.web", "1.0.2")]), [""; 0], "nobody answered that");
     }
 
     #[test]

@@ -359,6 +359,16 @@ impl Workload {
         self.annotations.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
     }
 
+    /// The same with one of our annotations as it says here.
+    #[must_use]
+    pub fn annotated(mut self, name: &str, value: &str) -> Self {
+        let mut all = std::mem::take(&mut self.annotations).into_vec();
+        all.retain(|(known, _)| **known != *name);
+        all.push((name.into(), value.into()));
+        all.sort_unstable();
+        Self { annotations: all.into(), ..self }
+    }
+
     /// Of all that the pod template says, once these images are written, by container: whoever edits it changes that.
     #[must_use]
     pub fn template_hash(&self, written: &[(&str, &str)]) -> u64 {

@@ -23,6 +23,7 @@ use crate::domain::record::{Consequence, Event, Ledger, Question, Record, WentBa
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::request::REQUEST;
 use crate::domain::settings::{self, Bounds, Fingerprint, Settings};
+use crate::domain::skipped;
 use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Vote};
 use crate::domain::workload::{Workload, WorkloadPatch};
@@ -209,6 +210,8 @@ pub(super) struct Draft {
     pub(super) loud: BTreeMap<String, WorkloadEvent>,
     /// Settings that a person's answer changes, by their names without the prefix, and what they are to say.
     pub(super) settings: BTreeMap<String, String>,
+    /// What is put back of settings, as people answered it: nobody's edit.
+    pub(super) put_back: BTreeMap<String, String>,
     /// Whether what is asked on the workload is taken away.
     pub(super) takes_request: bool,
     /// Containers whose image is to be what it is.
@@ -239,6 +242,7 @@ impl Draft {
             errors: BTreeMap::new(),
             loud: BTreeMap::new(),
             settings: BTreeMap::new(),
+            put_back: BTreeMap::new(),
             takes_request: false,
             guarded: Vec::new(),
             images: Vec::new(),
@@ -308,9 +312,24 @@ impl Draft {
 
     /// The workload with the settings that are written.
     pub(super) fn as_set(&self) -> Workload {
-        let mut workload = Workload::clone(&self.workload);
-        self.settings.iter().for_each(|(name, value)| says(&mut workload, name, value));
-        workload
+        let settings = self.put_back.iter().chain(&self.settings);
+        settings.fold(Workload::clone(&self.workload), |workload, (name, value)| workload.annotated(name, value))
+    }
+
+    /// Puts back what people answered and whoever replaced the workload took away with the record: see [`skipped::put_back`].
+    pub(super) fn put_skips_back(&mut self) {
+        if self.settings_went_back().is_some() {
+            self.put_back = skipped::put_back(&self.workload, &self.record);
+        }
+    }
+
+    /// What is looked at, with the settings that are put back: they count before they are written.
+    pub(super) fn with_put_back(&self, targets: Vec<Target>) -> Vec<Target> {
+        if self.put_back.is_empty() {
+            return targets;
+        }
+        let workload = Arc::new(self.as_set());
+        targets.into_iter().map(|target| Target { workload: Arc::clone(&workload), ..target }).collect()
     }
 
     /// Whether somebody edited the workload's own settings since its newest record was written. A record of an earlier release
@@ -318,10 +337,15 @@ impl Draft {
     /// that stands there and is not believed says nothing of it.
     pub(super) fn has_new_settings(&self) -> bool {
         let is_believed = self.touched != Touched::LetBe;
+        // What is put back was nobody's edit.
+        let put_back = self.put_back.iter();
+        let workload = || {
+            put_back.fold(Workload::clone(&self.workload), |workload, (name, value)| workload.annotated(name, value))
+        };
         is_believed
             && match self.record.settings {
-                Some(settings) => settings != Fingerprint::of_its_own(&self.workload),
-                None => self.settings_then.is_some_and(|settings| settings != Fingerprint::of(&self.workload)),
+                Some(settings) => settings != Fingerprint::of_its_own(&workload()),
+                None => self.settings_then.is_some_and(|settings| settings != Fingerprint::of(&workload())),
             }
     }
 
@@ -475,7 +499,8 @@ impl Draft {
                 Cause::Says(said) => patch.because(&self.workload, Some(said.clone())),
             };
         }
-        for (name, value) in &self.settings {
+        let put_back = self.put_back.iter().filter(|(name, _)| !self.settings.contains_key(*name));
+        for (name, value) in put_back.chain(&self.settings) {
             patch = patch.set(&self.workload, name, Some(value.clone()));
         }
         self.errors.iter().fold(patch, |patch, (container, error)| {
@@ -547,14 +572,6 @@ impl Work {
 }
 
 /// An annotation of ours says this instead of what it said.
-fn says(workload: &mut Workload, name: &str, value: &str) {
-    let mut all = std::mem::take(&mut workload.annotations).into_vec();
-    all.retain(|(known, _)| **known != *name);
-    all.push((name.into(), value.into()));
-    all.sort_unstable();
-    workload.annotations = all.into();
-}
-
 /// The image of a container as it is written.
 pub(super) fn image_of(target: &Target) -> String {
     target.workload.container(&target.container).map(|(_, found)| found.image.to_string()).unwrap_or_default()

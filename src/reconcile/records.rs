@@ -87,7 +87,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         record.doubts_are_about(Fingerprint::of(&workload), Fingerprint::without_skips(&workload));
         let of_it = Draft::of(workload, record, before, wrong, read);
         let mut draft = Draft { remembered, is_made_again, settings_then, answering, is_in_doubt, ..of_it };
-        let are_others = settings_then != Some(Fingerprint::of(&draft.workload));
+        draft.put_skips_back();
+        let are_others = settings_then != Some(Fingerprint::of(&draft.as_set()));
         if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
             self.doubt_settings(&mut draft);
         }

@@ -79,6 +79,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Err(error) => return vec![(Err(error), first.clone())],
         };
         let mut work = Work::on(draft, trace);
+        let targets = work.draft.with_put_back(targets);
+        let Some(first) = targets.first().cloned() else { return Vec::new() };
         if !self.0.cluster.may_patch(&first.workload.id) {
             let mut ended = Vec::new();
             for target in targets {

@@ -397,6 +397,39 @@ async fn what_is_skipped_is_skipped_of_all_containers_that_go_together() {
     assert_eq!(told, 0, "nobody is asked about the other container");
 }
 
+/// Fault x23-20: `kubectl replace`, and whatever else writes the object whole, takes answer and record away at once.
+#[tokio::test]
+async fn what_is_skipped_stays_so_when_the_object_is_written_whole() {
+    let web = workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
+    let mut stage = Stage::new(web, &["1.0.0", "1.0.1"]);
+    let manifest = stage.annotations();
+    stage.look().await;
+    assert!(matches!(stage.answers(Action::Skip).await, Answer::Skipped(_)));
+    for restarts in [false, true, false, false, false] {
+        stage.look().await;
+        stage.joe.0.lock().unwrap().clear();
+        stage.edit(None, |all| *all = manifest.clone());
+        if restarts {
+            stage.restart();
+        }
+        for _ in 0..2 {
+            stage.look().await;
+        }
+        let asked = stage.joe.0.lock().unwrap().iter().filter(|it| it.kind != NoticeKind::Skipped).count();
+        assert_eq!(asked, 0, "nobody is asked what was answered");
+    }
+    stage.clock.step(TimeDelta::days(2));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("skip").as_deref(), Some("1.0.1"), "it is put back, as all that is ours");
+    // Whoever clears it is asked, also when the object is written whole once more.
+    stage.edit(None, |all| remove(all, "skip"));
+    stage.look().await;
+    assert_eq!(stage.joe.0.lock().unwrap().iter().filter(|it| it.kind == NoticeKind::Available).count(), 1);
+    stage.edit(None, |all| *all = manifest.clone());
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("skip"), None, "nobody's answer by now");
+}
+
 #[tokio::test]
 async fn a_snooze_outlives_that_the_question_is_closed_for_a_moment() {
     let web = workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]);
