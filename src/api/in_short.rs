@@ -59,6 +59,8 @@ impl Urgency {
 pub(super) struct Asked {
     pub(super) at: DateTime<Utc>,
     pub(super) stands: &'static str,
+    /// Whether it is about an update, and not about what is held, which waits for nobody.
+    pub(super) is_about_update: bool,
 }
 
 impl InShort {
@@ -95,5 +97,5 @@ fn asked(ledger: &Ledger, image: &str, now: DateTime<Utc>) -> Option<Asked> {
         Stands::Open | Stands::Snoozed(_) if question.is_open(now) => "open",
         Stands::Open | Stands::Snoozed(_) => "expired",
     };
-    Some(Asked { at: question.asked, stands })
+    Some(Asked { at: question.asked, stands, is_about_update: question.terms.allows == Allows::Update })
 }

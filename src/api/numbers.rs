@@ -43,7 +43,7 @@ fn count_questions(summary: &Summary, questions: &mut [i64; QUESTIONS.len()], ol
         if let Some(at) = QUESTIONS.iter().position(|known| *known == asked.stands) {
             questions.get_mut(at).into_iter().for_each(|count| *count += 1);
         }
-        if asked.stands != SNOOZED {
+        if asked.stands != SNOOZED && asked.is_about_update {
             *oldest = asked.at.min(*oldest);
         }
     }

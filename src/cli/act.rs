@@ -26,7 +26,7 @@ use crate::ambient::Ambient;
 use crate::cluster::{Cluster as _, ClusterConfig, ClusterError, Index, KubeCluster, Writer, annotations};
 use crate::config::Config;
 use crate::domain::actor::Actor;
-use crate::domain::approval::Allows;
+use crate::domain::approval::{Allows, Terms};
 use crate::domain::change_cause;
 use crate::domain::policy::Mode;
 use crate::domain::record::{Question, Record};
@@ -189,7 +189,9 @@ impl<'c> Ground<'c> {
             }
             (None, _) => bail!(
                 "nobody is asked about an update of {id} now, so there is nothing to answer{}; image-watcher check shows what there is",
-                self.is_held(container).unwrap_or_else(|| self.waits_by_itself(container))
+                self.is_held(container)
+                    .or_else(|| self.was_unanswered(container))
+                    .unwrap_or_else(|| self.waits_by_itself(container))
             ),
         }
     }
@@ -203,6 +205,20 @@ impl<'c> Ground<'c> {
         Some(format!(
             ": {tag} is {}; image-watcher resume lets people be asked about it",
             Blocker::Held(Box::new(held))
+        ))
+    }
+
+    /// Why nobody is asked: they were, and the time of their links is over.
+    fn was_unanswered(&self, container: Option<&str>) -> Option<String> {
+        let is_named = |name: &str| container.is_none_or(|container| container == name);
+        let unanswered = self.record.ledgers().filter(|(name, _)| is_named(name)).find_map(|(name, ledger)| {
+            let image = &self.workload.container(name)?.1.image;
+            let Terms { tag, digest, .. } = &ledger.question.as_ref()?.terms;
+            ledger.unanswered(image, tag, digest, self.now())
+        })?;
+        let tag = &unanswered.terms.tag;
+        Some(format!(
+            ": people were asked about {tag}, and nobody answered in time; the page and the API still take an answer"
         ))
     }
 

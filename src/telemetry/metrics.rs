@@ -108,7 +108,7 @@ pub struct Metrics {
     pub queue_refused: Counter,
     /// Questions by how they stand.
     pub approvals: Family<StateLabel, Gauge>,
-    /// Age of the oldest question that nobody answered.
+    /// Age of the oldest question about an update that nobody answered.
     pub approval_oldest: Gauge,
     approval_wait: Family<OutcomeLabel, Histogram>,
     /// Answers to links.

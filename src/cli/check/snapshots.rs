@@ -165,6 +165,10 @@ fn known() -> Vec<Workload> {
         told: None,
     });
     let snoozed = Event::Snooze { until: now + chrono::TimeDelta::days(7) };
+    let then = now - LIFETIME - chrono::TimeDelta::hours(1);
+    let unanswered = question("2.0.0", &[]);
+    let terms = Terms { id: ApprovalId::mint(then, [2; 10]), expires: then + LIFETIME, ..unanswered.terms.clone() };
+    let unanswered = Question { terms, asked: then, ..unanswered };
     let (asks, auto) = ([("mode", "NOTIFICATION")], [("mode", "AUTO_UPDATE")]);
     let refusal = ("error", "the API server refuses to write 2.0.0: image is not signed");
     let web = |name, annotations: &[(&str, &str)]| named("staging", name, "shop/web:1.2.3", annotations);
@@ -178,6 +182,7 @@ fn known() -> Vec<Workload> {
     let in_doubt = InDoubt { settings: Fingerprint::stored(1), why: WentBack::Older };
     vec![
         recorded(web("asked", &asks), vec![ask(&[])]),
+        recorded(web("unanswered", &asks), vec![Event::Ask(Box::new(unanswered))]),
         recorded(web("snoozed", &asks), vec![ask(&[]), snoozed]),
         recorded(web("set-back", &auto), vec![Event::Runs(runs("2.0.0")), back]),
         recorded(web("refused", &[auto[0], refusal]), vec![refused]),

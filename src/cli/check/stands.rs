@@ -151,9 +151,8 @@ pub(in crate::cli) fn because(asks: &Asks) -> String {
 pub(super) fn judged(row: Row, status: &Status) -> Row {
     let state = match (&status.cause, status.attention) {
         (Cause::RolloutFailed { .. } | Cause::WentBack(_) | Cause::PutBack(..), _) => State::Failed,
-        (Cause::Asked { .. } | Cause::RolloutStalled(..), _) | (Cause::RolloutWaits(..), Attention::NeedsYou) => {
-            State::NeedsYou
-        }
+        (Cause::Asked { .. } | Cause::Unanswered | Cause::RolloutStalled(..), _)
+        | (Cause::RolloutWaits(..), Attention::NeedsYou) => State::NeedsYou,
         (Cause::RollingOut(_) | Cause::RolloutRefused(..) | Cause::RolloutWaits(..), _) => State::Waiting,
         _ => return row,
     };
@@ -163,6 +162,7 @@ pub(super) fn judged(row: Row, status: &Status) -> Row {
         || matches!(status.cause, Cause::RollingOut(_) | Cause::RolloutRefused(..));
     match &status.cause {
         Cause::Asked { .. } if row.state == State::NeedsYou => row,
+        Cause::Unanswered => row.is(state, format!("{words}; the page and the API still take an answer")),
         _ if is_said => row.is(state, words),
         _ => {
             let next = format!("{words}; {}", row.next);

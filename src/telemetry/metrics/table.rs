@@ -61,7 +61,7 @@ impl Metrics {
     fn register_people(&self, registry: &mut Registry) {
         let help = "Questions that people can answer, or could until their links ran out; label: state, open, snoozed or expired";
         registry.register("approvals", help, self.approvals.clone());
-        let help = "Age of the oldest question that nobody answered or put off; no label";
+        let help = "Age of the oldest question about an update that nobody answered or put off; no label";
         registry.register("approval_oldest_seconds", help, self.approval_oldest.clone());
         let help =
             "Time from a question to its answer; label: outcome, approved, skipped, snoozed, resumed or went_back";
