@@ -209,6 +209,14 @@ async fn notes_say_what_comes_next_and_what_is_missing(ctx: Ctx) {
         for missing in ["WARNING", "is not set", "No channel"] {
             assert!(!whole.contains(missing), "{helm}: {missing}\n{whole}");
         }
+        // Fault x24-17 b: what companies set opens no channel.
+        let proxied = notes("extraEnv[0].name=HTTPS_PROXY,extraEnv[0].value=http://proxy").await;
+        assert!(proxied.contains("No channel is configured"), "{helm}: {proxied}");
+        let mails = notes("extraEnv[0].name=SMTP_URL,extraEnv[0].value=smtps://mail").await;
+        assert!(
+            !mails.contains("No channel") && whole.contains("config.channels is empty"),
+            "{helm}: {mails}\n{whole}"
+        );
         let signs_in = format!("{set},config.auth.mode=basic,ingress.enabled=true");
         let unreached = notes(&signs_in).await;
         assert!(unreached.contains("ingress.routes to [webhooks, approvals, page]"), "{helm}: {unreached}");

@@ -5,7 +5,7 @@ use crate::domain::owner::Owner;
 use crate::domain::settings::{Bounds, Problems, problems};
 use crate::domain::workload::Workload;
 
-/// How many workloads are named of one owner.
+/// How many workloads are named of one owner, or of which the same is said.
 const MOST_OF_ONE: usize = 5;
 /// How many workloads are named of each kind.
 const MOST_NAMED: usize = 50;
@@ -18,16 +18,17 @@ pub(super) fn checks(workloads: &[Workload], bounds: &Bounds) -> Vec<Check> {
     let hint = "mend the annotations; until then the workload is left alone";
     let wrong: Vec<(&Workload, Problems)> =
         workloads.iter().filter_map(|workload| Some((workload, problems(workload, bounds)?))).collect();
-    let mut checks: Vec<Check> = wrong
-        .iter()
-        .map(|(workload, problems)| Check::but(workload.id.to_string(), Result::Fail, problems.to_string(), hint))
+    // The install is none the worse for it, and whoever may annotate a workload is not to make its test fail.
+    let mut checks: Vec<Check> = alike(wrong.iter().map(|(workload, problems)| (*workload, problems.to_string())))
+        .into_iter()
+        .map(|(ids, problems)| Check::but(ids, Result::Warn, problems, hint))
         .collect();
     if wrong.is_empty() {
         let count = workloads.len();
         let all = if count == 1 { "1 workload".to_owned() } else { format!("{count} workloads") };
         checks.push(Check::ok(format!("the settings of {all} are understood")));
     }
-    bound(&mut checks, Result::Fail, hint);
+    bound(&mut checks, Result::Warn, hint);
     let is_wrong = |workload: &Workload| wrong.iter().any(|(other, _)| other.id == workload.id);
     let mut elsewhere: Vec<Check> =
         workloads.iter().filter(|workload| !is_wrong(workload)).filter_map(elsewhere).collect();
@@ -39,6 +40,26 @@ pub(super) fn checks(workloads: &[Workload], bounds: &Bounds) -> Vec<Check> {
     checks.extend(undecided);
     checks.extend(owned(workloads));
     checks
+}
+
+/// Of which workloads the same is to be said, in the order in which it was found.
+fn alike<'w>(said: impl Iterator<Item = (&'w Workload, String)>) -> Vec<(String, String)> {
+    let mut all: Vec<(Vec<&Workload>, String)> = Vec::new();
+    for (workload, text) in said {
+        match all.iter_mut().find(|(_, known)| *known == text) {
+            Some((of, _)) => of.push(workload),
+            None => all.push((vec![workload], text)),
+        }
+    }
+    all.into_iter().map(|(of, text)| (named(&of), text)).collect()
+}
+
+/// Their names, or those of a few and how many others there are.
+fn named(workloads: &[&Workload]) -> String {
+    let ids: Vec<String> = workloads.iter().take(MOST_OF_ONE).map(|workload| workload.id.to_string()).collect();
+    let others = workloads.len().saturating_sub(MOST_OF_ONE);
+    let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+    format!("{}{others}", ids.join(", "))
 }
 
 /// What to do about a Rollout whose pods another object describes.
@@ -75,10 +96,7 @@ fn owned(workloads: &[Workload]) -> Vec<Check> {
         }
     }
     let line = |((owner, _), owned): ((&Owner, &str), Vec<&Workload>)| {
-        let ids: Vec<String> = owned.iter().take(MOST_OF_ONE).map(|workload| workload.id.to_string()).collect();
-        let others = owned.len().saturating_sub(MOST_OF_ONE);
-        let others = if others == 0 { String::new() } else { format!(" and {others} more") };
-        Check::set(format!("{}{others}: owned by {}", ids.join(", "), owner.warning()))
+        Check::set(format!("{}: owned by {}", named(&owned), owner.warning()))
     };
     let more = owners.len().saturating_sub(MOST_NAMED);
     let mut checks: Vec<Check> = owners.into_iter().take(MOST_NAMED).map(line).collect();
@@ -103,6 +121,23 @@ mod tests {
         let mut owned = workload(&[("web", "web:1.0.0")], &[]);
         owned.id.namespace = namespace.into();
         Workload { owner: owner.map(Box::new), ..owned }
+    }
+
+    /// Fault x24-16: whoever may annotate a workload makes no `helm test` fail, nor a hundred lines.
+    #[test]
+    fn settings_that_are_not_understood_are_a_warning_and_one_line_where_they_are_alike() {
+        let of = |name: String, watch: &str| {
+            let mut one = workload(&[("web", "web:1.0.0")], &[("strategy", watch)]);
+            one.id.name = name.into();
+            one
+        };
+        let mut all: Vec<Workload> = (0..7).map(|n| of(format!("a{n}"), "MINR")).collect();
+        all.push(of("b".into(), "PACTH"));
+        let checks = checks(&all, &Bounds::default());
+        assert_eq!(checks.len(), 2, "{checks:?}");
+        assert!(checks.iter().all(|check| check.result == Result::Warn));
+        let names = checks[0].description.as_str();
+        assert!(names.starts_with("shop/deploy/a0, ") && names.ends_with("shop/deploy/a4 and 2 more"), "{names}");
     }
 
     #[test]
