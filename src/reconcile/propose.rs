@@ -47,7 +47,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let is_signed = |question: &&Question| self.0.keys.named(question.terms.key.as_str()).is_some();
         let is_it = |question: &&Question| is_signed(question) && chosen.is_with(question.group.as_deref());
-        let asked = ledger.asks(&image, to, digest, now).filter(is_it).cloned();
+        let asked = ledger.asks(&image, to, digest, now).filter(is_it).filter(|it| !it.was_put_off(now)).cloned();
         let before = ledger.asked_before(&image, to, digest, now).filter(is_it).cloned();
         // What goes with another is not asked about by itself, as it may have been when it ran something else.
         for other in &with {

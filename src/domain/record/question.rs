@@ -179,6 +179,12 @@ impl Question {
         }
     }
 
+    /// Whether it was put off until a moment that is over, so that people are asked anew whatever its links' time.
+    #[must_use]
+    pub fn was_put_off(&self, now: DateTime<Utc>) -> bool {
+        matches!(self.stands, Stands::Snoozed(until) if until <= now)
+    }
+
     /// When people are told of it anew, if nobody answers: at the end of a snooze, or as a reminder. `None` where they were
     /// reminded often enough.
     #[must_use]

@@ -387,7 +387,8 @@ impl Ledger {
 
     fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
         if let Some(question) = self.question.as_mut().filter(|question| question.is_open(now)) {
-            question.stands = Stands::Snoozed(until);
+            // Until now is no more.
+            question.stands = if now < until { Stands::Snoozed(until) } else { Stands::Open };
             // Somebody has seen it.
             question.reminders = 0;
         }

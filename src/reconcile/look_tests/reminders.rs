@@ -63,6 +63,33 @@ async fn whoever_puts_it_off_is_asked_when_that_is_over_and_reminded_from_the_be
     assert_eq!(stage.days_told(60).await, [(30, 0), (37, 1), (44, 2), (51, 3)]);
 }
 
+/// Fault r25d-2: a day is a day, also where the links are good for three.
+#[tokio::test]
+async fn whoever_puts_it_off_for_less_than_its_link_lasts_is_asked_when_that_is_over() {
+    for day in [1, 2, 3, 5] {
+        let stage = Stage::team(needing("1", &[])).await;
+        owed(&stage).await;
+        let press = Press { length: DAY * i32::try_from(day).unwrap(), ..Press::of(Action::Snooze) };
+        let answer = stage.reconciler.answer_to(&stage.link_of(JOE), &press, "trace").await;
+        assert!(matches!(answer, Answer::Snoozed(..)), "{answer:?}");
+        assert_eq!(stage.days_told(day + 8).await, [(day, 0), (day + 7, 1)], "{day} d");
+    }
+}
+
+/// Who takes that back has seen it, and so has nobody to tell.
+#[tokio::test]
+async fn what_is_put_off_no_more_is_as_it_was() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let press = Press { length: Press::length("1d").unwrap(), ..Press::of(Action::Snooze) };
+    stage.reconciler.answer_to(&stage.link_of(JOE), &press, "trace").await;
+    owed(&stage).await;
+    let mut record = Record::default();
+    let now = stage.clock.now();
+    record.on("web", Event::Ask(Box::new(stage.asks())), now);
+    record.on("web", Event::Snooze { until: now }, now);
+    assert_eq!(record.known("web").question.as_ref().map(|it| &it.stands), Some(&crate::domain::record::Stands::Open));
+}
+
 #[tokio::test]
 async fn a_new_link_goes_to_who_wanted_it_and_the_others_are_told_by_the_next_reminder() {
     let stage = Stage::team(needing("1", &[])).await;
