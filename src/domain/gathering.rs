@@ -36,7 +36,7 @@ pub struct Moment {
     pub last: Option<DateTime<Utc>>,
     /// When the first look over all of the cluster had ended, if it has.
     pub looked: Option<DateTime<Utc>>,
-    /// Until when people are not to be disturbed, while they are not.
+    /// Until when people are not to be disturbed, or can't be reached, while that is so.
     pub quiet_until: Option<DateTime<Utc>>,
 }
 

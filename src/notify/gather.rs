@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Channels;
 use crate::ambient::Ambient;
@@ -139,6 +139,12 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
         let (now, scope) = (self.ambient.now(), self.channels.find(&self.channel).map(super::Channel::scope));
         let window = scope.and_then(|scope| scope.window).unwrap_or(WINDOW);
         let quiet_until = scope.and_then(|scope| scope.quiet.as_ref()?.open_until(now));
+        // What is composed for a channel that takes nothing goes out as it is when it does: so many messages.
+        let closed_for =
+            self.channels.find(&self.channel).and_then(|it| it.gate().closed_for(self.ambient.monotonic()));
+        let closed_for = closed_for.filter(|wait| !wait.is_zero()).and_then(|wait| TimeDelta::from_std(wait).ok());
+        let closed_until = closed_for.and_then(|wait| now.checked_add_signed(wait));
+        let quiet_until = quiet_until.max(closed_until);
         Moment { now, window, last, looked, quiet_until }
     }
 
@@ -262,6 +268,35 @@ mod tests {
             }
         }
         panic!("nobody is told");
+    }
+
+    /// What happens while a channel takes nothing is one message when it does.
+    #[tokio::test]
+    async fn what_waits_for_a_channel_that_is_closed_is_one_message() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Seconds(AtomicI64::new(0))));
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        let gatherer = gatherer(&queue, &ambient, Arc::new(|| Some(DateTime::UNIX_EPOCH)));
+        let refused = crate::notify::Attempt::Refused { reason: "status 401".into() };
+        let now = crate::notify::gate::Moment { wall: ambient.now(), monotonic: ambient.monotonic() };
+        gatherer.channels.find("chat").unwrap().gate().learn(&refused, now, 0.5);
+        let (mut last, mut told) = (None, Vec::new());
+        for second in 0..700 {
+            if second % 60 == 0 {
+                let mut notice = notice(NoticeKind::Available);
+                notice.to.tag = format!("1.3.{second}");
+                let gathered = crate::domain::event::Gathered { channel: "chat".into(), notice };
+                queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
+            }
+            clock.0.store(second, Ordering::SeqCst);
+            gatherer.step(&mut last).await.unwrap();
+            for leased in queue.lease(&Topic::Deliver("chat".into()), 10, &Sharing::in_order(10)).await.unwrap().jobs {
+                let Job::Deliver(delivery) = &leased.job else { panic!("a delivery") };
+                told.push((second, delivery.notices().len()));
+                queue.settle(&leased, Settlement::Done).await.unwrap();
+            }
+        }
+        assert_eq!(told.first(), Some(&(600, 11)), "ten minutes: {told:?}");
     }
 
     /// Fault M7: somebody edits a setting fifteen times, and each edit asks about another version.
