@@ -1,5 +1,7 @@
 //! What somebody does by a route of the API or a form of the page: the same either way.
 
+use actix_web::http::StatusCode;
+
 use super::deliveries::{acted_on, refused};
 use super::{Api, Decided, Decision};
 use crate::access::Visitor;
@@ -7,6 +9,10 @@ use crate::domain::actor::Actor;
 use crate::domain::answer::Action;
 use crate::listener::Problem;
 use crate::queue::Letters;
+use crate::reconcile::ResumeError;
+
+/// So many characters of what somebody sent are repeated.
+const MOST_REPEATED: usize = 200;
 
 impl<Q> Api<Q> {
     /// Carries out what somebody decides.
@@ -31,13 +37,19 @@ impl<Q> Api<Q> {
     /// Automatic updates are applied again, in somebody's name.
     ///
     /// # Errors
-    /// 503, where that can't be remembered.
+    /// 409 in a dry run; 503, where that can't be remembered.
     pub async fn resume_updates(&self, by: Actor) -> Result<(), Problem> {
-        if let Err(error) = self.sequencer.resume(by, self.ambient.trace_id()).await {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed");
-            return Err(Problem::later("it can't be remembered now that automatic updates are resumed; ask again"));
+        match self.sequencer.resume(by, self.ambient.trace_id()).await {
+            Ok(_) => Ok(()),
+            Err(ResumeError::DryRun) => Err(Problem::new(
+                StatusCode::CONFLICT,
+                "automatic updates stay stopped, as image-watcher runs as a dry run (IMAGE_WATCHER_DRY_RUN), which decides nothing",
+            )),
+            Err(ResumeError::Queue(error)) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed");
+                Err(Problem::later("it can't be remembered now that automatic updates are resumed; ask again"))
+            }
         }
-        Ok(())
     }
 }
 
@@ -67,18 +79,23 @@ impl<Q: Letters> Api<Q> {
     }
 
     /// Lets the next message try a channel that was closed, as somebody knows that it works. Says whether it was closed.
-    pub fn open_channel(&self, channel: &str, visitor: Option<&Visitor>) -> bool {
+    ///
+    /// # Errors
+    /// 404, where there is no such channel.
+    pub fn open_channel(&self, channel: &str, visitor: Option<&Visitor>) -> Result<bool, Problem> {
+        is_there(channel, self.bounds.channels.as_deref())?;
         let was_closed = (self.reopen)(channel);
         let by = actor(visitor, "image-watcher notify-test");
         tracing::info!(channel, %by, was_closed, "a channel is tried at once, as a message arrived there");
-        was_closed
+        Ok(was_closed)
     }
 
     /// All that a channel gave up is sent again; gives how many.
     ///
     /// # Errors
-    /// 503, where that can't be done now.
+    /// 404, where there is no such channel; 503, where that can't be done now.
     pub async fn send_all_again(&self, channel: &str, visitor: Option<&Visitor>) -> Result<(u64, bool), Problem> {
+        is_there(channel, self.bounds.channels.as_deref())?;
         let was_closed = (self.reopen)(channel);
         let sent = self.queue.send_all_again(channel).await;
         let sent = sent.map_err(|error| refused(&error, "not all of the channel's messages can be sent again now"))?;
@@ -88,7 +105,42 @@ impl<Q: Letters> Api<Q> {
     }
 }
 
+/// Whether there is a channel of this name, as far as that is known: to one that was removed nothing is sent.
+fn is_there(channel: &str, all: Option<&[String]>) -> Result<(), Problem> {
+    match all {
+        Some(all) if !all.iter().any(|name| name == channel) => {
+            let known =
+                if all.is_empty() { "none is configured".to_owned() } else { format!("there are: {}", all.join(", ")) };
+            let detail = format!("there is no channel {:?}; {known}", shortened(channel));
+            Err(Problem { status: StatusCode::NOT_FOUND, detail: detail.into(), retry_after: None })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What somebody sent, as far as it is repeated.
+pub(super) fn shortened(said: &str) -> String {
+    crate::domain::plain::visible(said).chars().take(MOST_REPEATED).collect()
+}
+
 /// Whoever signed in, or this command in the pod.
 fn actor(visitor: Option<&Visitor>, command: &str) -> Actor {
     visitor.map_or_else(|| Actor::Program(command.to_owned()), |visitor| visitor.who.alone().actor())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fault x24-12 b: a name that is misspelt in a runbook's command is no «all is well».
+    #[test]
+    fn nothing_is_sent_again_to_a_channel_that_is_not_there() {
+        let all = ["email".to_owned(), "ops".to_owned()];
+        let nope = is_there("nope", Some(&all)).unwrap_err();
+        assert_eq!(
+            (nope.status, &*nope.detail),
+            (StatusCode::NOT_FOUND, "there is no channel \"nope\"; there are: email, ops")
+        );
+        assert!(is_there("ops", Some(&all)).is_ok() && is_there("ops", None).is_ok());
+    }
 }

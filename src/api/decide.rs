@@ -11,6 +11,7 @@ use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::acts::shortened;
 use super::answer::done;
 use super::look;
 use super::said::Decided;
@@ -224,7 +225,10 @@ impl<Q> Api<Q> {
             return Err(otherwise);
         }
         let body = self.bodies.read(request, payload, MOST_BYTES).await?;
-        serde_json::from_slice(&body).map_err(|_| otherwise)
+        serde_json::from_slice(&body).map_err(|error| {
+            let detail = format!("{}; {}", shortened(&error.to_string()), otherwise.detail);
+            Problem { detail: detail.into(), ..otherwise }
+        })
     }
 
     /// Carries a decision out.

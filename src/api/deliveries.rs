@@ -96,7 +96,7 @@ pub(super) async fn open<Q: Letters>(
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
     let channel = of_channel(&request)?;
-    let was_closed = api.open_channel(&channel, visitor.as_ref());
+    let was_closed = api.open_channel(&channel, visitor.as_ref())?;
     Ok(accepted(channel, 0, was_closed))
 }
 

@@ -16,9 +16,8 @@ use crate::domain::settings::Bounds;
 use crate::domain::view::LastLook;
 use crate::domain::workload::{Workload, WorkloadId};
 use crate::listener::Bodies;
-use crate::queue::QueueError;
 use crate::queue::sqlite::SqliteQueue;
-use crate::reconcile::{Answer, Explained, NotShown, Press, Shown};
+use crate::reconcile::{Answer, Explained, NotShown, Press, ResumeError, Shown};
 use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 
@@ -48,7 +47,7 @@ impl Sequencer for MadeUp {
         Box::pin(async { Brake::default() })
     }
 
-    fn resume(&self, _: Actor, _: String) -> BoxFuture<'_, Result<Option<Release>, QueueError>> {
+    fn resume(&self, _: Actor, _: String) -> BoxFuture<'_, Result<Option<Release>, ResumeError>> {
         Box::pin(async { Ok(None) })
     }
 

@@ -11,8 +11,8 @@ use crate::domain::fleet::{Brake, Release, Waits};
 use crate::domain::record::Record;
 use crate::domain::view::LastLook;
 use crate::domain::workload::{Workload, WorkloadId};
-use crate::queue::{Queue, QueueError, Records};
-use crate::reconcile::{Answer, Explained, NotShown, Press, Reconciler, Shown};
+use crate::queue::{Queue, Records};
+use crate::reconcile::{Answer, Explained, NotShown, Press, Reconciler, ResumeError, Shown};
 use crate::registry::Registry;
 
 /// Which containers wait for other workloads, by uid and name, and for what.
@@ -36,7 +36,7 @@ pub trait Sequencer: Send + Sync + 'static {
     fn brake(&self) -> BoxFuture<'_, Brake>;
 
     /// Releases the brake, in the name of somebody and with a trace; nothing where it is not on.
-    fn resume(&self, by: Actor, trace: String) -> BoxFuture<'_, Result<Option<Release>, QueueError>>;
+    fn resume(&self, by: Actor, trace: String) -> BoxFuture<'_, Result<Option<Release>, ResumeError>>;
 
     /// Carries out what somebody who signed in answers to what they were shown.
     fn answer(&self, shown: Shown, press: Press, trace: String) -> BoxFuture<'_, Result<Answer, NotShown>>;
@@ -66,7 +66,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Sequencer for Reconciler<Q, R,
         Box::pin(Reconciler::brake(self))
     }
 
-    fn resume(&self, by: Actor, trace: String) -> BoxFuture<'_, Result<Option<Release>, QueueError>> {
+    fn resume(&self, by: Actor, trace: String) -> BoxFuture<'_, Result<Option<Release>, ResumeError>> {
         Box::pin(async move { self.resume_updates(by, &trace).await })
     }
 

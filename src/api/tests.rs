@@ -16,7 +16,7 @@ use crate::access::Role;
 use crate::ambient::Clock;
 use crate::domain::actor::{Actor, SignedIn};
 use crate::domain::answer::Action;
-use crate::domain::approval::LinkKey;
+use crate::domain::approval::{Allows, LinkKey};
 use crate::domain::fleet::{Brake, Release};
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::sealed::seal;
@@ -25,9 +25,8 @@ use crate::domain::record::{Event, Record};
 use crate::domain::reference::Digest;
 use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::tests::workload;
-use crate::queue::QueueError;
 use crate::queue::sqlite::SqliteQueue;
-use crate::reconcile::{Answer, Explained, NotShown, Press, Shown};
+use crate::reconcile::{Answer, Explained, NotShown, Press, ResumeError, Shown};
 
 /// An hour after the question of the tests was asked.
 fn now() -> DateTime<Utc> {
@@ -92,7 +91,7 @@ impl Sequencer for Told {
         Box::pin(async { Brake::default() })
     }
 
-    fn resume(&self, _: Actor, _: String) -> BoxFuture<'_, Result<Option<Release>, QueueError>> {
+    fn resume(&self, _: Actor, _: String) -> BoxFuture<'_, Result<Option<Release>, ResumeError>> {
         Box::pin(async { Ok(None) })
     }
 
@@ -489,6 +488,19 @@ async fn a_decision_is_made_on_what_was_seen_by_who_signed_in() {
     }
 }
 
+/// Fault x24-12 d.
+#[actix_web::test]
+async fn of_a_body_that_is_no_decision_it_is_said_what_is_wrong() {
+    let stage = Stage::new(&["web"]);
+    let detail = async |body| stage.decide(Role::Approver, "approve", &body).await.1["detail"].to_string();
+    let misspelt = detail(json!({"container": "web", "version": "1.0.1", "dgest": "sha256:x"})).await;
+    assert!(misspelt.contains("unknown field `dgest`"), "{misspelt}");
+    let missing = detail(json!({"container": "web"})).await;
+    assert!(missing.contains("missing field `version`"), "{missing}");
+    let long = detail(json!({"container": "web", "version": "1.0.1", "x".repeat(5000): 1})).await;
+    assert!(long.len() < 1000 && long.contains("openapi.json"), "{long}");
+}
+
 #[actix_web::test]
 async fn what_is_no_decision_is_told_and_nothing_is_done() {
     let stage = Stage::new(&["web"]);
@@ -609,6 +621,26 @@ async fn what_is_known_is_shown_whatever_somebody_put_back_and_lists_ask_for_not
     put(&stage.api.index, Workload { resource_version: 11, ..of("web") });
     stage.told.known.lock().unwrap().clear();
     assert_eq!(stage.get("/summary", "/summary").await["counts"]["needsYou"], 4, "nothing else is known now");
+}
+
+/// Fault r25d-8: what is held waits for nobody.
+#[actix_web::test]
+async fn the_oldest_question_is_one_about_an_update() {
+    let (key, stage) = (LinkKey::new(vec![7; 32]).unwrap(), Stage::new(&[]));
+    let images = [("web", "registry.example.com/shop/web:1.0.0")];
+    for (allows, version, age) in [(Allows::Held, 1, "0"), (Allows::Update, 2, "3600")] {
+        let (mut record, id) = (Record::default(), workload(&images, &[]).id);
+        record.sequence = version;
+        let mut asked = question(1);
+        asked.terms.allows = allows;
+        record.on("web", Event::Ask(Box::new(asked)), question(1).asked);
+        let text = seal(&record, &id, &key).unwrap().0;
+        let stands = workload(&images, &[("mode", "NOTIFICATION"), ("record", &text)]);
+        put(&stage.api.index, Workload { resource_version: version, ..stands });
+        stage.api.count_workloads().await;
+        let text = stage.api.metrics.text();
+        assert!(text.contains(&format!("image_watcher_approval_oldest_seconds {age}\n")), "{allows:?}: {text}");
+    }
 }
 
 /// A clock that was ahead put a question off for longer than anybody can: the sequencer asks, and so it is shown.

@@ -218,7 +218,7 @@ impl Answer {
             | Self::Later(asked)
             | Self::Busy(asked) => Some(&asked.holder),
             Self::Resuming(resuming) => match &**resuming {
-                Resuming::Open(asked) | Resuming::Expired(asked) => Some(&asked.holder),
+                Resuming::Open(asked) | Resuming::DryRun(asked) | Resuming::Expired(asked) => Some(&asked.holder),
                 Resuming::Done(_) => None,
             },
             Self::Unknown

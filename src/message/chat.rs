@@ -79,23 +79,19 @@ pub enum Nothing {
     Expired,
     /// A newer question took its place.
     Superseded,
-    /// It would not be asked today.
-    Refused,
     /// The tag points to something else now.
     Moved,
     /// The workload runs something else now.
     Changed,
     /// There is nothing to decide any more.
     Over,
-    /// The cluster does not take it.
-    NotWritten,
     /// Somebody does not answer now.
     Later,
 }
 
 impl Nothing {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 11] = [
         Self::MayNot,
         Self::UnderWay,
         Self::OneMoreStep,
@@ -103,11 +99,9 @@ impl Nothing {
         Self::Again,
         Self::Expired,
         Self::Superseded,
-        Self::Refused,
         Self::Moved,
         Self::Changed,
         Self::Over,
-        Self::NotWritten,
         Self::Later,
     ];
 }

@@ -68,11 +68,24 @@ pub struct AskedToResume {
     pub holder: String,
 }
 
+/// Why automatic updates are not resumed.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    /// That they are can't be remembered now.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// Nothing is decided in a dry run.
+    #[error("this is a dry run")]
+    DryRun,
+}
+
 /// How a link to release the brake stands.
 #[derive(Clone, Debug)]
 pub enum Resuming {
     /// It can be answered.
     Open(AskedToResume),
+    /// It can be answered when this is no dry run any more.
+    DryRun(AskedToResume),
     /// Its time is over.
     Expired(AskedToResume),
     /// A person released it, now or before.
@@ -156,12 +169,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Releases the brake, and has everything looked at that waits for it; `None` where it is not on.
     ///
     /// # Errors
-    /// [`QueueError`] where that can't be remembered: it stays on.
-    pub async fn resume_updates(&self, by: Actor, trace: &str) -> Result<Option<Release>, QueueError> {
+    /// [`ResumeError`] where that can't be remembered, and in a dry run: it stays on.
+    pub async fn resume_updates(&self, by: Actor, trace: &str) -> Result<Option<Release>, ResumeError> {
         self.read_brake().await;
         let _turn = self.1.brake.turn.lock().await;
+        let Some(stopped) = self.stopped() else { return Ok(None) };
         // A dry run decides nothing for the time after it.
-        let Some(stopped) = self.stopped().filter(|_| !self.0.cluster.is_dry_run()) else { return Ok(None) };
+        if self.0.cluster.is_dry_run() {
+            return Err(ResumeError::DryRun);
+        }
         let release = Release { at: self.0.ambient.now(), by, of: stopped.id() };
         let known = self.1.brake.get().and_then(|brake| brake.told);
         // An earlier release did not keep what it told.
@@ -202,7 +218,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let stopped = stopped?;
         let link = Link::of(&stopped);
         let asked = AskedToResume { holder: holder(&link)?, expires: link.expires(), stopped };
-        Some(if self.0.ambient.now() < asked.expires { Resuming::Open(asked) } else { Resuming::Expired(asked) })
+        Some(match self.0.ambient.now() < asked.expires {
+            true if self.0.cluster.is_dry_run() => Resuming::DryRun(asked),
+            true => Resuming::Open(asked),
+            false => Resuming::Expired(asked),
+        })
     }
 
     /// Whether a token claims to be that of the brake.

@@ -78,7 +78,7 @@ use absent::Absent;
 use announced::Awaited;
 use answer::Renewals;
 pub use answer::{Answer, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown};
-pub use brake::{AskedToResume, Resuming};
+pub use brake::{AskedToResume, ResumeError, Resuming};
 use declared::Unread;
 use entrance::Entrance;
 pub use explained::Explained;

@@ -265,7 +265,8 @@ fn unanswered(workload: &WorkloadView, container: &ContainerView, shown: Shown<'
     let button = |value: &str, of: Button| context! { value => value, word => shown.words.button(of, &to.tag) };
     Some(context! {
         of => seen(workload, container, &to.tag, digest),
-        toRead => (to.level == Some(Level::Major)).then(|| shown.words.tick(super::words::Tick::Read, &to.tag)),
+        // Of a group it is asked whatever this member's step is, as another's may be a major one.
+        toRead => (to.level == Some(Level::Major) || container.group.is_some()).then(|| shown.words.tick(super::words::Tick::Read, &to.tag)),
         buttons => vec![button("approve", Button::Approve), button("skip", Button::Skip)],
     })
 }

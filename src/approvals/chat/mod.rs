@@ -27,6 +27,7 @@ pub use opening::Opening;
 pub use slack::{SlackDoor, slack_routes};
 pub use telegram::{TelegramDoor, telegram_routes};
 
+use super::words::Reader;
 use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
@@ -225,11 +226,14 @@ fn saying(answer: &Answer, by: Actor, (language, zone): (Language, Tz)) -> Sayin
         Answer::Forbidden(_) => Nothing::MayNot,
         Answer::Expired(_) | Answer::Renewed(_) | Answer::RenewedLately(_) => Nothing::Expired,
         Answer::Superseded { .. } => Nothing::Superseded,
-        Answer::Refused(..) => Nothing::Refused,
+        // What the registry or the API server said is kept nowhere, so that the page behind the link does not say it.
+        Answer::Refused(..) | Answer::NotWritten(..) => {
+            let to = Reader::person(language, zone);
+            return Saying::Aside(to.words().message(answer, to));
+        }
         Answer::Moved(_) => Nothing::Moved,
         Answer::Changed(_) => Nothing::Changed,
         Answer::Over(..) | Answer::Resumed(_) | Answer::WentBack(_) | Answer::Resuming(_) => Nothing::Over,
-        Answer::NotWritten(..) => Nothing::NotWritten,
         Answer::Later(_) | Answer::Busy(_) | Answer::Unread | Answer::Open(_) => Nothing::Later,
         Answer::Unknown => Nothing::Unknown,
     };

@@ -62,6 +62,7 @@ fn status(answer: &Answer, gone: bool) -> StatusCode {
         Answer::Unread | Answer::Later(_) | Answer::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
         Answer::Resuming(resuming) => match **resuming {
             Resuming::Open(_) => StatusCode::OK,
+            Resuming::DryRun(_) => StatusCode::CONFLICT,
             Resuming::Expired(_) => StatusCode::GONE,
             Resuming::Done(_) => decided,
         },
@@ -75,6 +76,7 @@ fn reason(answer: &Answer) -> Option<&'static str> {
         Answer::Forbidden(_) => Some("forbidden"),
         Answer::Busy(_) => Some("busy"),
         Answer::Refused(_, refusal) => Some(refusal.as_str()),
+        Answer::Resuming(resuming) if matches!(**resuming, Resuming::DryRun(_)) => Some(Refusal::DryRun.as_str()),
         Answer::Over(_, Closed::Withdrawn) => Some(Refusal::Withdrawn.as_str()),
         _ => None,
     }
@@ -94,7 +96,7 @@ fn details(answer: &Answer, to: Reader) -> Vec<String> {
         }
         Answer::Resuming(resuming) => match &**resuming {
             Resuming::Done(release) => vec![words.decided_by(&release.by, &to.moment(release.at))],
-            Resuming::Open(_) | Resuming::Expired(_) => Vec::new(),
+            Resuming::Open(_) | Resuming::DryRun(_) | Resuming::Expired(_) => Vec::new(),
         },
         _ => Vec::new(),
     }

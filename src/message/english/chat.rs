@@ -50,13 +50,9 @@ impl ChatWords for English {
             Nothing::Again => "You have approved already. It is applied when enough others approve, too.",
             Nothing::Expired => "Its time is over. Nothing was done; the link in the message can ask for a new one.",
             Nothing::Superseded => "A newer version took its place. Nothing was done.",
-            Nothing::Refused => "This would not be asked today. Nothing was done; the link in the message says why.",
             Nothing::Moved => "The tag points to another image now. Nothing was done; you are asked again about it.",
             Nothing::Changed => "The workload is not what it was when you were asked. Nothing was done.",
             Nothing::Over => "There is nothing to decide about this any more. Nothing was done.",
-            Nothing::NotWritten => {
-                "The cluster refuses to write it. Nothing was done; the link in the message says what it said."
-            }
             Nothing::Later => {
                 "The registry or the cluster does not answer. Nothing was done, and nothing is lost: press again in a minute."
             }

@@ -56,17 +56,11 @@ impl ChatWords for French {
                 "Le délai est écoulé. Rien n’a été fait\u{a0}; le lien du message permet d’en demander un nouveau."
             }
             Nothing::Superseded => "Une version plus récente a pris sa place. Rien n’a été fait.",
-            Nothing::Refused => {
-                "La question ne se poserait plus aujourd’hui. Rien n’a été fait\u{a0}; le lien dit pourquoi."
-            }
             Nothing::Moved => {
                 "Le tag désigne maintenant une autre image. Rien n’a été fait\u{a0}; une nouvelle question sera posée."
             }
             Nothing::Changed => "La charge n’est plus ce qu’elle était lors de la question. Rien n’a été fait.",
             Nothing::Over => "Il n’y a plus rien à décider à ce sujet. Rien n’a été fait.",
-            Nothing::NotWritten => {
-                "Le cluster refuse l’écriture. Rien n’a été fait\u{a0}; le lien du message en dit plus."
-            }
             Nothing::Later => {
                 "Le registre ou le cluster ne répond pas. Rien n’a été fait, rien n’est perdu\u{a0}: réessayez dans une minute."
             }

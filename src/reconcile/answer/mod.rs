@@ -25,7 +25,7 @@ pub(super) use renew::Renewals;
 pub use renew_list::RenewedList;
 pub use shown::{NotShown, Shown};
 
-use super::brake::Resuming;
+use super::brake::{ResumeError, Resuming};
 use super::draft::Draft;
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, ClusterError};
@@ -275,7 +275,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         match self.resume_updates(person.actor(), trace).await {
             Ok(Some(release)) => Answer::Resuming(Box::new(Resuming::Done(release))),
             Ok(None) => Answer::Unknown,
-            Err(error) => {
+            Err(ResumeError::DryRun) => Answer::Resuming(Box::new(Resuming::DryRun(asked.clone()))),
+            Err(ResumeError::Queue(error)) => {
                 tracing::warn!(error = %chain(&error), "automatic updates stay stopped, as it can't be remembered that they are resumed; the link stays valid");
                 Answer::Unread
             }
@@ -353,6 +354,7 @@ fn word(answer: &Answer) -> &'static str {
         Answer::Busy(_) => "busy",
         Answer::Resuming(resuming) => match **resuming {
             Resuming::Open(_) => "open",
+            Resuming::DryRun(_) => "refused",
             Resuming::Expired(_) => "expired",
             Resuming::Done(_) => "resumed",
         },

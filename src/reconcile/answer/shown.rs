@@ -5,7 +5,7 @@
 
 use super::asked::Asked;
 use super::find::{Found, choices};
-use super::{ATTEMPTS, Answer, Press, decided, word};
+use super::{ATTEMPTS, Answer, Press, decided, is_answered, word};
 use crate::cluster::Cluster;
 use crate::domain::answer::Action;
 use crate::domain::approval::{Allows, Terms};
@@ -92,7 +92,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Answer::Open(_) | Answer::Snoozed(..) => {}
                 other => return Ok(other),
             }
+            // What is asked by this press alone was waited for by nobody.
+            let was_asked = draft.before.find(&asked.approval.id).is_some();
             if let Some(answer) = self.tried(&asked, &question, *draft, press, trace).await {
+                if is_answered(&answer) {
+                    if was_asked {
+                        self.waited(word(&answer), &asked.approval.id);
+                    }
+                    self.shows_answer(&asked, &answer);
+                }
                 return Ok(answer);
             }
             last = Some(Answer::Busy(asked));

@@ -32,6 +32,7 @@ struct Done {
     /// Who takes no write at all, not even in a dry run, and why; and how many were tried.
     takes_nothing: Option<(&'static str, RejectionReason)>,
     tried: usize,
+    is_dry_run: bool,
 }
 
 impl Done {
@@ -78,6 +79,10 @@ impl Cluster for Many {
 
     fn may_patch(&self, _: &WorkloadId) -> bool {
         true
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.done.lock().unwrap().is_dry_run
     }
 
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
@@ -675,6 +680,27 @@ async fn the_link_of_the_message_resumes_once_and_is_good_for_nothing_else() {
     let answer = later.reconciler.answer(&joe, Action::Resume, "trace").await;
     assert!(matches!(&answer, Answer::Resuming(it) if matches!(**it, Resuming::Expired(_))), "{answer:?}");
     assert!(later.reconciler.brake().await.stopped.is_some());
+}
+
+/// Fault r25d-9: what can't be pressed looks like it, and says why.
+#[tokio::test]
+async fn in_a_dry_run_the_link_of_the_stop_says_that_it_can_not_act_now() {
+    use crate::domain::approval::Token;
+
+    let ground = stopped().await;
+    let link = ground.told_of_the_stop()[0].stopped().unwrap();
+    let joe = Token::parse(&link.token(&ground.reconciler.0.keys, "email:joe@example.com").unwrap()).unwrap();
+    let is_dry_run = |is| ground.cluster.done.lock().unwrap().is_dry_run = is;
+    is_dry_run(true);
+    let refused = |answer: &Answer| matches!(answer, Answer::Resuming(it) if matches!(**it, Resuming::DryRun(_)));
+    assert!(refused(&ground.reconciler.asked(&joe).await));
+    assert!(refused(&ground.reconciler.answer(&joe, Action::Resume, "trace").await));
+    let by = || crate::domain::actor::Actor::Program("a test".into());
+    assert!(matches!(ground.reconciler.resume_updates(by(), "trace").await, Err(ResumeError::DryRun)));
+    assert!(ground.reconciler.brake().await.stopped.is_some());
+    is_dry_run(false);
+    let answer = ground.reconciler.answer(&joe, Action::Resume, "trace").await;
+    assert!(matches!(&answer, Answer::Resuming(it) if matches!(**it, Resuming::Done(_))), "the link stays valid");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::approvals::words::Reader;
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::Closed;
+use crate::domain::refusal::Refusal;
 use crate::domain::wording::counted;
 use crate::reconcile::{Answer, Asked, Resuming};
 
@@ -29,6 +30,8 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Superseded { version, newer, .. } if version == newer => "The workload has changed",
         Answer::Superseded { is_open: true, .. } => "There is a newer version",
         Answer::Superseded { is_open: false, .. } => "A newer question took its place",
+        Answer::Refused(_, Refusal::OutsideWindow(_)) => "Its window is closed",
+        Answer::Refused(_, Refusal::DryRun) => "Nothing is decided now",
         Answer::Refused(..) => "This would not be asked today",
         Answer::Moved(_) => "The tag has moved",
         Answer::Changed(_) => "The workload has changed",
@@ -39,6 +42,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Unread | Answer::Later(_) | Answer::Busy(_) => "Not now",
         Answer::Resuming(resuming) => match **resuming {
             Resuming::Open(_) => "Open",
+            Resuming::DryRun(_) => "Nothing is decided now",
             Resuming::Expired(_) => "This link has expired",
             Resuming::Done(_) => "Resumed",
         },
@@ -210,6 +214,7 @@ fn resuming_of(resuming: &Resuming, to: Reader) -> String {
             "Automatic updates are stopped everywhere; this link resumes them until {}.",
             to.moment(asked.expires)
         ),
+        Resuming::DryRun(_) => "Automatic updates are stopped everywhere, and image-watcher runs as a dry run (IMAGE_WATCHER_DRY_RUN): it writes nothing to the cluster, so they can't be resumed. The link stays valid for when it does.".to_owned(),
         Resuming::Expired(asked) => format!(
             "It was valid until {}. Automatic updates are stopped still; image-watcher brake --resume, run where the service runs, resumes them.",
             to.moment(asked.expires)

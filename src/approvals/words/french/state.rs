@@ -6,6 +6,7 @@ use crate::approvals::words::Reader;
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::Closed;
+use crate::domain::refusal::Refusal;
 use crate::reconcile::{Answer, Asked, Resuming};
 
 pub(super) fn title(answer: &Answer) -> &'static str {
@@ -29,6 +30,8 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Superseded { version, newer, .. } if version == newer => "La charge de travail a changé",
         Answer::Superseded { is_open: true, .. } => "Une version plus récente existe",
         Answer::Superseded { is_open: false, .. } => "Une question plus récente l’a remplacée",
+        Answer::Refused(_, Refusal::OutsideWindow(_)) => "Sa fenêtre est fermée",
+        Answer::Refused(_, Refusal::DryRun) => "Rien n’est décidé pour l’instant",
         Answer::Refused(..) => "Cela ne serait plus demandé aujourd’hui",
         Answer::Moved(_) => "Le tag a été déplacé",
         Answer::Changed(_) => "La charge de travail a changé",
@@ -39,6 +42,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Unread | Answer::Later(_) | Answer::Busy(_) => "Pas maintenant",
         Answer::Resuming(resuming) => match **resuming {
             Resuming::Open(_) => "En attente d’une décision",
+            Resuming::DryRun(_) => "Rien n’est décidé pour l’instant",
             Resuming::Expired(_) => "Ce lien a expiré",
             Resuming::Done(_) => "Mises à jour reprises",
         },
@@ -214,6 +218,7 @@ fn resuming_of(resuming: &Resuming, to: Reader) -> String {
             "Les mises à jour automatiques sont suspendues partout\u{a0}; ce lien permet de les reprendre jusqu’au {}.",
             to.moment(asked.expires)
         ),
+        Resuming::DryRun(_) => "Les mises à jour automatiques sont suspendues partout, et image-watcher est en simulation (IMAGE_WATCHER_DRY_RUN)\u{a0}: il n’écrit rien dans le cluster, donc elles ne peuvent pas reprendre. Le lien reste valable pour quand il écrira.".to_owned(),
         Resuming::Expired(asked) => format!(
             "Il était valable jusqu’au {}. Les mises à jour automatiques sont toujours suspendues\u{a0}; image-watcher brake --resume, lancé là où le service tourne, les reprend.",
             to.moment(asked.expires)

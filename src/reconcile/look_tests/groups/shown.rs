@@ -10,7 +10,7 @@ use crate::domain::event::NoticeKind;
 use crate::domain::rollout::{Progress, Rollout};
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::view::{Seen, Status};
-use crate::reconcile::Answer;
+use crate::reconcile::{Answer, Press, Shown};
 
 const NEW: [&str; 2] = ["1.0.0", "1.1.0"];
 
@@ -78,6 +78,24 @@ async fn whoever_is_asked_about_by_the_question_of_another_is_not_up_to_date() {
     for name in ["api", "web", "worker"] {
         assert_eq!(shop.shown(name), ("up-to-date", "nothing-newer", None), "{name}: {}", shop.stands(name).1);
     }
+}
+
+/// Fault r25d-15: the page and the API answer as the link does.
+#[tokio::test]
+async fn what_is_put_off_at_the_page_is_so_before_anybody_looks() {
+    let shop = Several::asking();
+    shop.all_have(&NEW);
+    shop.look_at_all().await;
+    let api = shop.workload("api");
+    let terms = annotations::claimed(&api).known("api").question.as_ref().unwrap().terms.clone();
+    let uid = api.id.uid.clone();
+    let shown = Shown { uid, container: "api".into(), version: terms.tag, digest: Some(terms.digest), running: None };
+    let answer = shop.reconciler.answer_shown(&shown, &Press::of(Action::Snooze), "trace").await;
+    assert!(matches!(answer, Ok(Answer::Snoozed(..))), "{answer:?}");
+    assert_eq!(shop.shown("web"), ("waiting", "group", to("1.1.0")));
+    let waited = "image_watcher_approval_wait_seconds_count{outcome=\"snoozed\"} 1";
+    let text = shop.reconciler.0.metrics.classic();
+    assert!(text.contains(waited), "{text}");
 }
 
 #[tokio::test]
