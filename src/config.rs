@@ -590,7 +590,7 @@ mod tests {
         let channels = channels.unwrap().channels;
         let [oncall, chat] = &channels[..] else { panic!("two channels: {channels:?}") };
         assert_eq!(
-            (oncall.name.as_str(), oncall.scope.events.len(), oncall.scope.language.code()),
+            (oncall.name.as_str(), oncall.scope.events.as_ref().map_or(0, Vec::len), oncall.scope.language.code()),
             ("oncall", 1, "fr")
         );
         assert!(

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 
 use super::Mail;
 use super::entry::{AllWrong, Wrong, named, secret_file, window};
+use super::namespaces;
 use super::parse::Reader;
 use crate::domain::event::NoticeKind;
 use crate::domain::release::Language;
@@ -177,13 +178,14 @@ fn scope(entry: &ChannelEntry, usually: &Scope, wrong: &mut AllWrong) -> Option<
     let window = wrong.unless(entry.window.as_deref().map(window).transpose());
     let events = entry.events.iter().filter(|word| *word != TROUBLES).map(event).collect::<Result<_, _>>();
     let events = wrong.unless(events);
+    let namespaces = wrong.unless(namespaces::read(&entry.namespaces).map_err(|told| ("namespaces", told)));
     Some(Scope {
         zone: in_zone,
         quiet: quiet?,
         window: window?.or(usually.window),
-        events: events?,
+        events: events.map(|all| (!entry.events.is_empty()).then_some(all))?,
         troubles: entry.events.iter().any(|word| word == TROUBLES),
-        namespaces: entry.namespaces.clone(),
+        namespaces: namespaces?,
         language: language?.unwrap_or(usually.language),
         // Whoever knows the name of a topic without a token reads it, and may not answer.
         without_links: !entry.include_links.unwrap_or(entry.kind != "ntfy" || entry.token_file.is_some()),

@@ -139,7 +139,7 @@ fn traces(name: &'static str, value: &'static str) -> Vec<(&'static str, &'stati
     vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"), (name, value)]
 }
 
-const FILES: [&str; 64] = [
+const FILES: [&str; 65] = [
     "{",
     "colour: red",
     "portt: 1",
@@ -169,6 +169,7 @@ const FILES: [&str; 64] = [
     "channels: [{name: a, kind: email, to: [a@example.com]}]",
     "channels: [{name: a, kind: email, to: [nobody]}]",
     "channels: [{name: a, kind: slack, urlFile: /url, events: [update.dreamt]}]",
+    "channels: [{name: a, kind: slack, urlFile: /url, namespaces: [Shop]}]",
     "channels: [{name: a, kind: slack, urlFile: /url, language: la}]",
     "channels: [{name: a, kind: slack}]",
     "channels: [{name: a, kind: slack, urlFile: /secret}]",
@@ -351,6 +352,26 @@ fn recipients_that_are_none_are_refused() {
     let many: Vec<String> = (0..200).map(|n| format!("person-{n}@example.com")).collect();
     let config = read(&variables, &format!("channels: [{{name: a, kind: email, to: {many:?}}}]")).unwrap();
     assert_eq!(config.channels.len(), 1);
+}
+
+/// Faults r25d-4 and r25d-6.
+#[test]
+fn a_channel_is_told_of_the_events_and_namespaces_that_it_names() {
+    let scope = |said: &str| {
+        let yaml = format!("channels: [{{name: a, kind: discord, urlFile: /url{said}}}]");
+        read(&[("IMAGE_WATCHER_CONFIG", "/c.yaml")], &yaml).unwrap().channels.remove(0).scope
+    };
+    let events = |said| (scope(said).events, scope(said).troubles);
+    let applied = crate::domain::event::NoticeKind::Applied;
+    assert_eq!(events(""), (None, false), "what is usual");
+    assert_eq!(events(", events: []"), (None, false));
+    assert_eq!(events(", events: [watcher.error]"), (Some(Vec::new()), true), "nothing else");
+    assert_eq!(events(", events: [update.applied]"), (Some(vec![applied]), false));
+    let of = |said| ["shop", "team-a", "kube-system"].map(|name| scope(said).namespaces.admits(name, None));
+    assert_eq!(of(""), [true; 3]);
+    assert_eq!(of(", namespaces: [team-*]"), [false, true, false]);
+    assert_eq!(of(", namespaces: ['!kube-*']"), [true, true, false]);
+    assert_eq!(of(", namespaces: [shop]"), [true, false, false]);
 }
 
 /// Row 37 of the design's table.

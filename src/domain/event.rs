@@ -272,8 +272,8 @@ fn told_of(notice: &Notice) -> [String; 3] {
     // An approval that is asked again is another message; so is another update to the same version. What can't be
     // answered is recorded nowhere but in the queue, so the same version is the same message whenever it is told.
     let round = match (&notice.approval, notice.no_link) {
-        // An update ends once, whatever can be answered to it by then.
-        _ if notice.kind.is_end() => notice.at.timestamp().to_string(),
+        // An update ends once, and all is stopped once, whatever can be answered to it by then.
+        _ if notice.kind.is_end() || notice.kind == NoticeKind::Stopped => notice.at.timestamp().to_string(),
         (Some(approval), _) => match notice.again {
             Some(again) => format!("{} {}", approval.id, again.timestamp()),
             None => approval.id.clone(),

@@ -47,11 +47,20 @@ impl Seen {
                 let no_link = if notice.kind.is_end() { notice.no_link } else { Some(*why) };
                 Notice { approval: None, no_link, ..notice }
             }
-            // Nobody can go back on what is gone.
+            // Nobody can go back on what is gone, nor by what was answered or has a newer question in its place.
             Self::Gone => Notice { approval: None, ..notice },
+            Self::Here { record, .. } if notice.kind.is_end() && is_answered_or_past(record, &notice) => {
+                Notice { approval: None, ..notice }
+            }
             Self::Here { .. } | Self::Unknown => notice,
         }
     }
+}
+
+/// Whether what a notice of an end offers can be pressed no more.
+fn is_answered_or_past(record: &Record, notice: &Notice) -> bool {
+    let offered = notice.approval.as_ref();
+    offered.is_some_and(|offered| over(record, record.ledger(&notice.container), &offered.id).is_some())
 }
 
 /// Why a notice need not be told any more.
@@ -326,6 +335,25 @@ mod tests {
         }
         assert_eq!(Seen::Unknown.answerable(asking(&of)), asking(&of));
         assert_eq!(here(Vec::new()).answerable(asking(&of)), asking(&of));
+    }
+
+    /// Fault r25d-7: it waited for the morning, and a newer question took the place of its own.
+    #[test]
+    fn an_end_offers_no_way_back_that_a_newer_question_took_the_place_of() {
+        let mut back = question(1);
+        back.terms.allows = crate::domain::approval::Allows::Back;
+        for kind in [NoticeKind::Applied, NoticeKind::Failed] {
+            let mut told = Notice { kind, ..asking(&back) };
+            told.approval.as_mut().unwrap().allows = crate::domain::approval::Allows::Back;
+            let offered = |events| {
+                let seen = here(events);
+                assert_eq!(stale(&told, &seen, at(100)), None, "it is news all the same");
+                seen.answerable(told.clone()).asks()
+            };
+            assert!(offered(vec![asked(&back)]) && offered(Vec::new()), "{kind:?}");
+            assert!(!offered(vec![asked(&back), asked(&question(2))]), "{kind:?}: a newer one was asked");
+            assert!(!offered(vec![asked(&back), Event::NothingToAsk]), "{kind:?}: it is closed");
+        }
     }
 
     #[test]

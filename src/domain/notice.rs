@@ -162,9 +162,22 @@ pub enum NoLink {
     WouldAsk,
     /// It is not configured under which address links begin.
     NoBaseUrl,
+    /// It is about all namespaces, and its reader is told of some alone.
+    NotAllNamespaces,
 }
 
 impl NoLink {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::MayNotPatch,
+        Self::MayNotApply,
+        Self::WriteRefused,
+        Self::WouldApply,
+        Self::WouldAsk,
+        Self::NoBaseUrl,
+        Self::NotAllNamespaces,
+    ];
+
     /// The word in events.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -175,6 +188,7 @@ impl NoLink {
             Self::WouldApply => "dry-run-would-apply",
             Self::WouldAsk => "dry-run-would-ask",
             Self::NoBaseUrl => "no-base-url",
+            Self::NotAllNamespaces => "not-all-namespaces",
         }
     }
 
@@ -520,8 +534,11 @@ impl Notice {
     /// The same for every message about one update, so that they form one thread: `upd_…`.
     #[must_use]
     pub fn update_id(&self) -> String {
-        let digest = self.to.digest.as_deref().unwrap_or_default();
-        let fields = [&self.workload.uid, self.container.as_str(), &self.from.tag, &self.to.tag, digest];
+        // That a way back failed is told of the update that it was to undo, as its end is.
+        let is_of_return = self.kind == NoticeKind::Failed && self.way_back == Some(WayBack::Failed);
+        let (from, to) = if is_of_return { (&self.to, &self.from) } else { (&self.from, &self.to) };
+        let digest = to.digest.as_deref().unwrap_or_default();
+        let fields = [&self.workload.uid, self.container.as_str(), &from.tag, &to.tag, digest];
         format!("upd_{}", fingerprint(&fields))
     }
 
@@ -659,9 +676,30 @@ pub(crate) mod tests {
 
     #[test]
     fn a_dry_run_is_why_nothing_is_written_at_all() {
-        use NoLink::{MayNotApply, MayNotPatch, NoBaseUrl, WouldApply, WouldAsk, WriteRefused};
-        assert!([WouldApply, WouldAsk].into_iter().all(NoLink::is_dry_run));
-        assert!(![MayNotPatch, MayNotApply, WriteRefused, NoBaseUrl].into_iter().any(NoLink::is_dry_run));
+        let dry_runs = [NoLink::WouldApply, NoLink::WouldAsk];
+        for reason in NoLink::ALL {
+            assert_eq!(reason.is_dry_run(), dry_runs.contains(&reason), "{reason:?}");
+        }
+    }
+
+    /// Fault r25d-3: receivers switch on these words.
+    #[test]
+    fn why_a_message_has_no_link_is_a_word_of_the_document() {
+        let document = include_str!("../../docs/messages.md");
+        for reason in NoLink::ALL {
+            assert!(document.contains(&format!("\n| `{}` | ", reason.as_str())), "{}", reason.as_str());
+        }
+    }
+
+    /// Fault r25d-10: what opens an incident about it is closed by what ends it.
+    #[test]
+    fn that_a_way_back_failed_is_told_of_the_update_that_it_was_to_undo() {
+        let failed = notice(NoticeKind::Failed);
+        let (from, to) = (failed.to.clone(), failed.from.clone());
+        let back = |way_back| Notice { from: from.clone(), to: to.clone(), way_back, ..notice(NoticeKind::Failed) };
+        assert_eq!(back(Some(WayBack::Failed)).update_id(), failed.update_id());
+        assert_eq!(notice(NoticeKind::RolledBack).update_id(), failed.update_id(), "its end");
+        assert_ne!(back(Some(WayBack::Goes)).update_id(), failed.update_id(), "an update the other way");
     }
 
     #[test]

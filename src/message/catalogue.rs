@@ -98,8 +98,8 @@ pub trait Catalogue: ChatWords {
     fn decided(&self, notice: &Notice, at: &str) -> Option<String>;
     /// Why its reader gets a message.
     fn reason(&self, notice: &Notice, cluster: Option<&str>) -> String;
-    /// The words on the button that opens the page of a question.
-    fn review(&self) -> &'static str;
+    /// The words on the button that opens the page of a question; of one about going back, where nothing waits for an answer.
+    fn review(&self, is_way_back: bool) -> &'static str;
     /// What the link does, and until when.
     fn link_hint(&self, until: Option<&str>) -> String;
     /// The words on the link to release notes.

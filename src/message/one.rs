@@ -39,7 +39,11 @@ pub(super) fn message(notice: &Notice, words: &dyn Catalogue, frame: &Frame<'_>)
         }),
         action: link.map(|link| {
             let until = expires(notice).map(|until| words.moment(until, frame.zone));
-            Action { label: words.review().to_owned(), url: link.to_owned(), hint: words.link_hint(until.as_deref()) }
+            Action {
+                label: words.review(is_way_back(notice)).to_owned(),
+                url: link.to_owned(),
+                hint: words.link_hint(until.as_deref()),
+            }
         }),
         reason: words.reason(notice, frame.cluster),
     }
@@ -159,6 +163,11 @@ fn remarks(notice: &Notice, words: &dyn Catalogue, names: &Names, frame: &Frame<
     ];
     let remark = |(label, text, is_detail): (&str, String, bool)| Remark { label: label.to_owned(), text, is_detail };
     all.into_iter().flatten().map(remark).collect()
+}
+
+/// Whether what it offers is to go back from what is well: nobody waits for an answer.
+pub(super) fn is_way_back(notice: &Notice) -> bool {
+    notice.kind == NoticeKind::Applied
 }
 
 /// Until when its link can be used.

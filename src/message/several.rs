@@ -1,8 +1,9 @@
 //! The message of several notices, and those about image-watcher itself.
 
 use super::catalogue::{Catalogue, Label};
-use super::one::{expires, image, names, severity};
+use super::one::{expires, image, is_way_back, names, severity};
 use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean};
+use crate::domain::declared::Declared;
 use crate::domain::event::{Notice, NoticeKind, Trouble};
 use crate::domain::fleet::Asks;
 use crate::domain::wording::sentence;
@@ -10,6 +11,8 @@ use crate::domain::workload::Origin;
 
 /// How many things a message shows.
 const MOST_ITEMS: usize = 50;
+/// So many different things under one label are said once for all that they are said of; others are said in their lines.
+const MOST_SHARED: usize = 8;
 
 pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
     let cause = one_cause(notices);
@@ -36,7 +39,12 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
                 .filter_map(expires)
                 .max()
                 .map(|until| words.moment(until, frame.zone));
-            Action { label: words.review().to_owned(), url: link.clone(), hint: words.link_hint(until.as_deref()) }
+            let is_way_back = notices.iter().filter(|notice| is_offered(notice)).all(is_way_back);
+            Action {
+                label: words.review(is_way_back).to_owned(),
+                url: link.clone(),
+                hint: words.link_hint(until.as_deref()),
+            }
         }),
         ..plain((subject, told), words.reason_of_several(one_origin(notices), frame.cluster), words, frame)
     }
@@ -59,7 +67,8 @@ fn shared_facts(notice: &Notice, words: &dyn Catalogue) -> Vec<Fact> {
     vec![Fact { label: words.label(Label::Image).to_owned(), value, code: None }]
 }
 
-/// Why people are asked though it would go by itself, and why there is no link: once for all that it is said of.
+/// Why people are asked though it would go by itself, what is said of several, and why there is no link: once for all that it is
+/// said of.
 fn remarks(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec<Remark> {
     let stopped = |notice: &Notice| {
         let because = notice.because.as_deref().filter(|_| notice.kind != NoticeKind::Stopped);
@@ -67,8 +76,49 @@ fn remarks(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec<
     };
     let no_link = |notice: &Notice| notice.no_link.map(|reason| sentence(&words.no_link(reason, notice)));
     let mut remarks = shared(notices, stopped, words.label(Label::AskedAs), words);
+    let remark = |(label, text, count): (Label, String, usize)| {
+        let text = if count < notices.len() { words.of_some(count, &text) } else { text };
+        Remark { label: words.label(label).to_owned(), text, is_detail: false }
+    };
+    remarks.extend(common(notices, words).into_iter().map(remark));
     remarks.extend(shared(notices, no_link, words.label(Label::Note), words));
     remarks
+}
+
+/// What a message of one says beside its versions, and nobody can do without: what its makers declare, who would undo it, why
+/// it is passed over, and how many have to approve.
+fn beside(notice: &Notice, words: &dyn Catalogue, has_quotes: bool) -> Vec<(Label, String)> {
+    let unquoted =
+        || Notice { declared: Declared { kinds: notice.declared.kinds, ..Declared::default() }, ..notice.clone() };
+    let declared = if has_quotes || notice.declared.quotes.is_empty() {
+        words.declared(notice, None)
+    } else {
+        words.declared(&unquoted(), None)
+    };
+    let owner = notice.owner.as_ref().map(|owner| clean(&words.owned_by(owner)));
+    let approvals = notice.approvals.filter(|_| is_offered(notice)).map(|approvals| words.approvals(approvals));
+    let all = [
+        (Label::Declared, declared),
+        (Label::Owner, owner),
+        (Label::Failure, words.failure(notice)),
+        (Label::Approvals, approvals),
+    ];
+    all.into_iter().filter_map(|(label, text)| Some((label, text?))).collect()
+}
+
+/// What is said beside the versions of more than one of them, and of how many.
+fn common(notices: &[Notice], words: &dyn Catalogue) -> Vec<(Label, String, usize)> {
+    let has_quotes = one_cause(notices).is_some();
+    let mut all: Vec<(Label, String, usize)> = Vec::new();
+    for (label, text) in notices.iter().flat_map(|notice| beside(notice, words, has_quotes)) {
+        match all.iter_mut().find(|(of, other, _)| *of == label && *other == text) {
+            Some((.., count)) => *count += 1,
+            None => all.push((label, text, 1)),
+        }
+    }
+    all.retain(|(.., count)| *count > 1 || notices.len() == 1);
+    let of = |label| all.iter().filter(move |(of, ..)| *of == label).take(MOST_SHARED).cloned();
+    [Label::Declared, Label::Owner, Label::Failure, Label::Approvals].into_iter().flat_map(of).collect()
 }
 
 /// What is said of several, and of how many where it is not said of all that people are asked or told about.
@@ -93,7 +143,12 @@ fn shared(
 }
 
 fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec<Section> {
-    let mut left = MOST_ITEMS;
+    let (mut left, common, has_quotes) = (MOST_ITEMS, common(notices, words), one_cause(notices).is_some());
+    let alone = |notice: &Notice| -> String {
+        let is_said = |one: &(Label, String)| common.iter().any(|(label, text, _)| (*label, text) == (one.0, &one.1));
+        let left = beside(notice, words, has_quotes).into_iter().filter(|one| !is_said(one));
+        left.map(|(_, text)| format!(". {}", text.trim_end_matches('.'))).collect()
+    };
     let mut sections = Vec::new();
     for kind in NoticeKind::ALL {
         let mut of_kind: Vec<(usize, &Notice)> =
@@ -109,7 +164,7 @@ fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec
         left -= shown;
         let item = |(at, notice): &(usize, &Notice)| {
             let url = frame.links.each.get(*at).cloned().flatten();
-            Item { line: line(notice, words, frame), url }
+            Item { line: format!("{}{}", line(notice, words, frame), alone(notice)), url }
         };
         let left_out = of_kind.get(shown..).unwrap_or_default();
         let are_listed = frame.links.whole.is_some() && left_out.iter().any(|(_, notice)| is_offered(notice));
@@ -185,6 +240,7 @@ mod tests {
 
     use super::super::Links;
     use super::*;
+    use crate::domain::approval::Allows;
     use crate::domain::event::NoLink;
     use crate::domain::event::tests::notice;
     use crate::domain::fleet::Stopped;
@@ -234,6 +290,92 @@ mod tests {
         let all =
             [Language::English, Language::French].map(|language| origins.map(|it| reason(language, it)).join("\n"));
         insta::assert_snapshot!(all.join("\n\n"));
+    }
+
+    /// Fault r25d-1: it is told once, and nowhere else.
+    #[test]
+    fn why_several_are_passed_over_and_what_is_declared_of_them_is_said_as_of_one() {
+        use crate::domain::declared::Kinds;
+        use crate::domain::event::Failure;
+
+        let of = |name: &str, notice: Notice| {
+            let mut notice = notice;
+            notice.workload.name = name.into();
+            notice
+        };
+        let unfit = |name: &str, why: &str| {
+            let failure = Some(Failure::new("NoPlatform", why));
+            of(name, Notice { failure, ..notice(NoticeKind::Failed) })
+        };
+        let declares = |name: &str, tag: &str, quote: &str| {
+            let kinds = Kinds { migration: true, ..Kinds::default() };
+            let declared = Declared { kinds, quotes: vec![crate::domain::plain::PlainText::of(quote)] };
+            let mut notice = of(name, Notice { declared, ..notice(NoticeKind::Available) });
+            notice.to.tag = tag.into();
+            notice
+        };
+        let said = |language, notices: &[Notice]| {
+            let frame = Frame { cluster: None, zone: Tz::UTC, language, links: &Links::default(), notes: None };
+            let Message { remarks, sections, .. } = message(notices, super::super::words(language), &frame);
+            let remarks = remarks.iter().map(|it| format!("{}: {}\n", it.label, it.text)).collect::<String>();
+            let lines = |of: &Section| of.items.iter().map(|it| format!("  {}\n", it.line)).collect::<String>();
+            let sections = sections.iter().map(|of| format!("{}\n{}", of.heading, lines(of))).collect::<String>();
+            format!("{remarks}{sections}")
+        };
+        let one_cause = [unfit("a", "there is no linux/arm64"), unfit("b", "there is no linux/arm64")];
+        let declared =
+            [declares("a", "1.3.0", "Tables are rewritten."), declares("b", "1.3.0", "Tables are rewritten.")];
+        let mixed = [
+            unfit("a", "there is no linux/arm64"),
+            unfit("b", "there is no linux/arm64"),
+            unfit("c", "image is not signed"),
+            declares("d", "1.3.0", "Tables are rewritten."),
+            of("e", notice(NoticeKind::Applied)),
+        ];
+        let all: Vec<String> = [Language::English, Language::French]
+            .into_iter()
+            .flat_map(|language| [&one_cause[..], &declared[..], &mixed[..]].map(|notices| said(language, notices)))
+            .collect();
+        insta::assert_snapshot!(all.join("\n"));
+    }
+
+    /// Fault x24-12 g: of what is well nothing is to be decided.
+    #[test]
+    fn the_button_of_what_is_well_says_that_one_can_go_back() {
+        use crate::domain::event::ApprovalView;
+
+        let links = Links { whole: Some("https://iw.example.com/a/1".into()), each: Vec::new() };
+        let frame = Frame { cluster: None, zone: Tz::UTC, language: Language::English, links: &links, notes: None };
+        let words = super::super::words(Language::English);
+        let asks = |kind, allows| {
+            let (id, key, nonce) = ("apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T".into(), "k1".into(), String::new());
+            let (expires, from_image) = (notice(kind).at, String::new());
+            let approval = Some(ApprovalView { id, key, expires, nonce, from_image, allows });
+            Notice { approval, ..notice(kind) }
+        };
+        let (well, asked) = (asks(NoticeKind::Applied, Allows::Back), asks(NoticeKind::Available, Allows::Update));
+        let label = |notices: &[Notice]| match notices {
+            [one] => super::super::one::message(one, words, &frame).action.unwrap().label,
+            several => message(several, words, &frame).action.unwrap().label,
+        };
+        let back = "See it, or go back";
+        assert_eq!([label(&[well.clone()]), label(&[well.clone(), well.clone()])], [back, back]);
+        assert_eq!([label(&[asked.clone()]), label(&[asked, well])], ["Review and decide"; 2]);
+    }
+
+    #[test]
+    fn of_what_differs_in_everything_no_more_is_said_above_than_has_room() {
+        let of = |n: usize| {
+            let failure = Some(crate::domain::event::Failure::new("NotTaken", &format!("reason {}", n / 2)));
+            Notice { failure, ..notice(NoticeKind::Failed) }
+        };
+        let many: Vec<Notice> = (0..40).map(of).collect();
+        let links = Links::default();
+        let frame = Frame { cluster: None, zone: Tz::UTC, language: Language::English, links: &links, notes: None };
+        let Message { remarks, sections, .. } = message(&many, super::super::words(Language::English), &frame);
+        assert_eq!(remarks.len(), MOST_SHARED);
+        let said = sections[0].items.iter().filter(|it| it.line.contains("NotTaken")).count();
+        assert_eq!(said, 40 - 2 * MOST_SHARED, "the others say it themselves");
     }
 
     /// Why people are asked where the mode is `AUTO_UPDATE`, and why nobody can answer, once for all that it is said of.

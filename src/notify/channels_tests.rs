@@ -10,10 +10,12 @@ use url::Url;
 use super::gate::Moment;
 use super::mattermost::MattermostChannel;
 use super::service::tests::answering;
-use super::tests::{asking, said};
+use super::tests::{asking, of_namespace, said};
 use super::{Attempt, Channel, Channels, Scope, Transport};
 use crate::ambient::Ambient;
-use crate::domain::event::{Delivery, NoticeKind};
+use crate::domain::approval::Allows;
+use crate::domain::event::tests::notice;
+use crate::domain::event::{Delivery, Job, NoLink, Notice, NoticeKind};
 use crate::domain::secret::Secret;
 use crate::message::Links;
 use crate::outbound::{Outbound, Reach};
@@ -28,7 +30,7 @@ fn chat(name: &str, url: &Url, scope: Scope) -> Channel {
 #[test]
 fn what_is_wrong_with_a_channel_is_told_by_another_that_works_or_by_none() {
     let url: Url = "https://chat.example.com/hooks/x".parse().unwrap();
-    let applied_alone = Scope { events: vec![NoticeKind::Applied], ..Scope::default() };
+    let applied_alone = Scope { events: Some(vec![NoticeKind::Applied]), ..Scope::default() };
     let all = vec![
         chat("applied", &url, applied_alone),
         chat("first", &url, Scope::default()),
@@ -43,6 +45,49 @@ fn what_is_wrong_with_a_channel_is_told_by_another_that_works_or_by_none() {
     assert_eq!((beside("first"), beside("applied")), (None, Some("first")), "there is no other that works");
     let alone = Channels::new(vec![chat("first", &url, Scope::default())], None);
     assert!(alone.beside("first").is_none());
+}
+
+/// Fault r25d-4: whoever names nothing but what is wrong with image-watcher is told of that alone.
+#[test]
+fn a_channel_for_troubles_is_told_of_no_update() {
+    let url: Url = "https://chat.example.com/hooks/x".parse().unwrap();
+    let channels = |scope| Channels::new(vec![chat("chat", &url, scope)], None);
+    let alone = channels(Scope { events: Some(Vec::new()), troubles: true, ..Scope::default() });
+    for kind in NoticeKind::ALL {
+        assert!(alone.messages(&notice(kind), None).is_empty(), "{kind:?}");
+    }
+    assert!(!alone.reads("chat", "shop", Allows::Update) && alone.beside("email").is_some());
+    let usual = channels(Scope::default());
+    assert!(!usual.messages(&notice(NoticeKind::Available), None).is_empty() && usual.beside("email").is_some());
+}
+
+/// Fault r25d-5: what concerns all is told to all, and resumed by who is told of all.
+#[test]
+fn that_all_is_stopped_is_told_wherever_it_happened_and_resumed_by_who_is_told_of_all() {
+    let url: Url = "https://chat.example.com/hooks/x".parse().unwrap();
+    let of = |name| Scope { namespaces: of_namespace(name), ..Scope::default() };
+    let all = vec![chat("shop", &url, of("shop")), chat("ops", &url, of("ops")), chat("all", &url, Scope::default())];
+    let channels = Channels::new(all, None);
+    let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];
+    let stopped = crate::domain::fleet::Stopped { since: failed[0].at, failed };
+    let because = Some(Box::new(crate::domain::fleet::Asks::Stopped(stopped)));
+    let stop = Notice { because, ..notice(NoticeKind::Stopped) };
+    let told = |notice: &Notice| -> Vec<(String, Option<NoLink>)> {
+        let jobs = channels.messages(notice, None).into_iter();
+        let of = |mut job: Job| match &mut job {
+            Job::Deliver(delivery) => (delivery.channel.clone(), delivery.notices()[0].no_link),
+            other => panic!("at once: {other:?}"),
+        };
+        jobs.map(of).collect()
+    };
+    let no_link = Some(NoLink::NotAllNamespaces);
+    assert_eq!(told(&stop), [("shop".into(), no_link), ("ops".into(), no_link), ("all".into(), None)]);
+    let failed = Notice { by: Some("policy".into()), ..notice(NoticeKind::Failed) };
+    assert_eq!(told(&failed), [("shop".into(), None), ("all".into(), None)], "one that is of a namespace");
+    let id = |no_link, at| Delivery::of("ops", "", Notice { no_link, at, ..stop.clone() }).id();
+    let next = stop.at + chrono::TimeDelta::days(1);
+    assert_ne!(id(no_link, stop.at), id(no_link, next), "the next stop is another message");
+    assert_eq!(id(None, stop.at), id(no_link, stop.at));
 }
 
 /// Fault M6: a message that is not taken as it is written comes once more as text, and no oftener.

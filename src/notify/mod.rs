@@ -73,7 +73,8 @@ use url::Url;
 use crate::ambient::Ambient;
 use crate::domain::approval::{Allows, Approval, LinkKeys};
 use crate::domain::audience::Audience;
-use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, Offer, Told, holder};
+use crate::domain::defaults::NamespaceFilter;
+use crate::domain::event::{Delivery, Gathered, Job, NoLink, Notice, NoticeKind, Offer, Told, holder};
 use crate::domain::listing::Listing;
 use crate::domain::press::Posted;
 use crate::domain::redaction::redacted;
@@ -173,12 +174,12 @@ impl Transport {
 /// What a channel is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// The events it is notified of; none named is what its kind is usually notified of.
-    pub events: Vec<NoticeKind>,
-    /// Whether it is notified of what is wrong with image-watcher itself, where it names events.
+    /// The events it is notified of; without any word of them it is what its kind is usually notified of.
+    pub events: Option<Vec<NoticeKind>>,
+    /// Whether it is notified of what is wrong with image-watcher itself, where something is said of events.
     pub troubles: bool,
-    /// The namespaces whose workloads it is notified of; none named is all.
-    pub namespaces: Vec<String>,
+    /// The namespaces whose workloads it is notified of.
+    pub namespaces: NamespaceFilter,
     /// The language of its messages.
     pub language: Language,
     /// The zone in which they give times.
@@ -238,13 +239,15 @@ impl Channel {
 
     fn wants(&self, notice: &Notice) -> bool {
         let is_told = self.is_told(notice.kind) || self.shows(notice);
-        is_told && self.transport.has_use_for(notice) && self.is_of(&notice.workload.namespace)
+        is_told && self.transport.has_use_for(notice) && self.is_about_its_own(notice)
     }
 
     /// Whether it is notified of this.
     fn is_told(&self, kind: NoticeKind) -> bool {
-        let events = &self.scope.events;
-        if events.is_empty() { self.transport.usually_wants(kind) } else { events.contains(&kind) }
+        match &self.scope.events {
+            None => self.transport.usually_wants(kind),
+            Some(events) => events.contains(&kind),
+        }
     }
 
     /// Whether what it posted when people were asked changes by this.
@@ -260,23 +263,35 @@ impl Channel {
 
     /// Whether it is told of workloads in a namespace.
     fn is_of(&self, namespace: &str) -> bool {
-        let namespaces = &self.scope.namespaces;
-        namespaces.is_empty() || namespaces.iter().any(|name| **name == *namespace)
+        self.scope.namespaces.admits(namespace, None)
+    }
+
+    /// Whether it is told of a workload in its namespaces, or of what concerns all of them: that automatic updates are stopped, or
+    /// resumed, everywhere.
+    fn is_about_its_own(&self, notice: &Notice) -> bool {
+        notice.kind == NoticeKind::Stopped || self.is_of(&notice.workload.namespace)
+    }
+
+    /// The same notice as this channel gets it: who is told of some namespaces alone resumes nothing in all of them.
+    fn told(&self, notice: &Notice) -> Notice {
+        let is_of_some = notice.kind == NoticeKind::Stopped && self.scope.namespaces != NamespaceFilter::default();
+        let no_link = is_of_some.then_some(NoLink::NotAllNamespaces).or(notice.no_link);
+        Notice { no_link, ..notice.clone() }
     }
 
     /// Whether it is told what is wrong with image-watcher itself.
     fn wants_troubles(&self) -> bool {
-        self.scope.troubles || (self.scope.events.is_empty() && self.transport.usually_wants_troubles())
+        self.scope.troubles || (self.scope.events.is_none() && self.transport.usually_wants_troubles())
     }
 
     /// What is stored so that it is told: to be gathered, or at once to each recipient where it is urgent.
     fn jobs(&self, notice: &Notice) -> Vec<Job> {
         // What is only shown in a message of its own is news to nobody, so it waits for nothing.
         if self.transport.takes_several() && !notice.is_urgent() && self.is_told(notice.kind) {
-            let (channel, notice) = (self.name.clone(), notice.clone());
+            let (channel, notice) = (self.name.clone(), self.told(notice));
             return vec![Job::Gather(Box::new(Gathered { channel, notice }))];
         }
-        let deliver = |to: String| Job::Deliver(Box::new(Delivery::of(&self.name, &to, notice.clone())));
+        let deliver = |to: String| Job::Deliver(Box::new(Delivery::of(&self.name, &to, self.told(notice))));
         self.recipients().into_iter().map(deliver).collect()
     }
 
@@ -680,6 +695,10 @@ mod tests {
         assert_eq!(links(Some(&base), &keys, &Delivery { told, ..asking() }, late).whole, None);
     }
 
+    pub(crate) fn of_namespace(name: &str) -> NamespaceFilter {
+        NamespaceFilter { names: [crate::domain::defaults::Wildcard::new(name)].into(), ..NamespaceFilter::default() }
+    }
+
     #[test]
     fn a_list_has_only_what_its_channel_is_told_of() {
         let reads = |scope: Scope, namespace: &str| {
@@ -687,11 +706,11 @@ mod tests {
             let channels = Channels::new(vec![Channel::new("ops".into(), scope, transport)], None);
             [Allows::Update, Allows::Held, Allows::Back].map(|allows| channels.reads("ops", namespace, allows))
         };
-        let of = |events: &[NoticeKind]| Scope { events: events.to_vec(), ..Scope::default() };
+        let of = |events: &[NoticeKind]| Scope { events: Some(events.to_vec()), ..Scope::default() };
         assert_eq!(reads(Scope::default(), "shop"), [true; 3]);
         assert_eq!(reads(of(&[NoticeKind::Failed]), "shop"), [false, true, true]);
         assert_eq!(reads(of(&[NoticeKind::Available]), "shop"), [true, false, false]);
-        assert_eq!(reads(Scope { namespaces: vec!["other".into()], ..Scope::default() }, "shop"), [false; 3]);
+        assert_eq!(reads(Scope { namespaces: of_namespace("other"), ..Scope::default() }, "shop"), [false; 3]);
         assert_eq!(reads(Scope { without_links: true, ..Scope::default() }, "shop"), [false; 3]);
     }
 }

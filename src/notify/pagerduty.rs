@@ -249,7 +249,7 @@ mod tests {
             let client = Box::new(outbound.client(crate::outbound::Reach::Named).unwrap());
             Channel::new(name.into(), scope, Transport::Service(client, std::sync::Arc::new(channel())))
         };
-        let asked = Scope { events: vec![NoticeKind::Failed], troubles: true, ..Scope::default() };
+        let asked = Scope { events: Some(vec![NoticeKind::Failed]), troubles: true, ..Scope::default() };
         let beside = |scope| Channels::new(vec![opened("pager", scope)], None).beside("mail").is_some();
         assert_eq!((beside(Scope::default()), beside(asked)), (false, true));
         let since = DateTime::from_timestamp(1_795_000_000, 0).unwrap();

@@ -302,7 +302,8 @@ fn workloads(delivery: &Delivery) -> String {
 
 /// The same notice, which says why it has no link where that is for want of an address.
 fn explained(notice: &Notice, has_base_url: bool) -> Notice {
-    let no_link = if notice.asks() && !has_base_url { Some(NoLink::NoBaseUrl) } else { notice.no_link };
+    let has_link = notice.asks() || notice.stopped().is_some() && !notice.is_resumed();
+    let no_link = if has_link && !has_base_url { Some(NoLink::NoBaseUrl) } else { notice.no_link };
     Notice { no_link, ..notice.clone() }
 }
 
@@ -346,6 +347,13 @@ mod tests {
         assert_eq!(explained(&asking, false).no_link, Some(NoLink::NoBaseUrl));
         let applied = Notice { kind: NoticeKind::Applied, ..asking };
         assert_eq!(explained(&applied, false).no_link, None, "nothing is asked");
+        let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];
+        let stopped = crate::domain::fleet::Stopped { since: failed[0].at, failed };
+        let because = Some(Box::new(crate::domain::fleet::Asks::Stopped(stopped)));
+        let stop = Notice { because, ..notice(NoticeKind::Stopped) };
+        let resumed = Notice { by: Some("command ann".into()), ..stop.clone() };
+        let of = |notice| [true, false].map(|has_base_url| explained(notice, has_base_url).no_link);
+        assert_eq!((of(&stop), of(&resumed)), ([None, Some(NoLink::NoBaseUrl)], [None; 2]), "fault r25d-14");
     }
 
     /// A channel whose quiet hours are from ten to seven.

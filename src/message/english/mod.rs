@@ -206,8 +206,8 @@ impl Catalogue for English {
         format!("You get this because {origin}{policy}{}.", of_cluster(cluster))
     }
 
-    fn review(&self) -> &'static str {
-        "Review and decide"
+    fn review(&self, is_way_back: bool) -> &'static str {
+        if is_way_back { "See it, or go back" } else { "Review and decide" }
     }
 
     fn link_hint(&self, until: Option<&str>) -> String {
@@ -288,7 +288,7 @@ impl Catalogue for English {
             NoticeKind::Granted => "approved",
             NoticeKind::Skipped => "skipped",
             NoticeKind::Applied => "updated and healthy",
-            NoticeKind::Failed => "passed over or failed",
+            NoticeKind::Failed => "passed over",
             NoticeKind::Stalled => "whose rollout stands still",
             NoticeKind::RolledBack => "rolled back",
             NoticeKind::Held => "set back and held",

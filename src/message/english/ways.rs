@@ -112,6 +112,11 @@ pub(super) fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> Strin
                     the address that people reach it at."
                 .to_owned();
         }
+        NoLink::NotAllNamespaces => {
+            return "There is no link to resume with, as it would resume automatic updates in all namespaces, and this \
+                    channel is told of some alone."
+                .to_owned();
+        }
         NoLink::WriteRefused => {
             return "There is no link to decide with, as the API server refuses what image-watcher has to write on the \
                     workload for one. Whoever runs the cluster can let it pass; until then the image can be set by hand."

@@ -225,8 +225,8 @@ impl Catalogue for French {
         format!("Vous recevez ce message {origin}{policy}{cluster}.")
     }
 
-    fn review(&self) -> &'static str {
-        "Examiner et décider"
+    fn review(&self, is_way_back: bool) -> &'static str {
+        if is_way_back { "Voir, ou revenir en arrière" } else { "Examiner et décider" }
     }
 
     fn link_hint(&self, until: Option<&str>) -> String {
@@ -323,7 +323,7 @@ impl Catalogue for French {
             NoticeKind::Granted => ("approuvée", "approuvées"),
             NoticeKind::Skipped => ("ignorée", "ignorées"),
             NoticeKind::Applied => ("appliquée et saine", "appliquées et saines"),
-            NoticeKind::Failed => ("écartée ou en échec", "écartées ou en échec"),
+            NoticeKind::Failed => ("écartée", "écartées"),
             NoticeKind::Stalled => ("dont le déploiement n’avance plus", "dont le déploiement n’avance plus"),
             NoticeKind::RolledBack => ("annulée", "annulées"),
             NoticeKind::Held => ("ramenée et bloquée", "ramenées et bloquées"),

@@ -90,9 +90,14 @@ fn available(notice: &Notice, names: &Names) -> &'static str {
         _ if names.asks => "est disponible et attend votre accord",
         Some(NoLink::WouldApply) => "serait appliquée maintenant (simulation\u{a0}: rien n’est écrit)",
         Some(NoLink::WouldAsk) => "attendrait votre accord (simulation\u{a0}: rien n’est écrit)",
-        Some(NoLink::MayNotPatch | NoLink::MayNotApply | NoLink::WriteRefused | NoLink::NoBaseUrl) | None => {
-            "est disponible"
-        }
+        Some(
+            NoLink::MayNotPatch
+            | NoLink::MayNotApply
+            | NoLink::WriteRefused
+            | NoLink::NoBaseUrl
+            | NoLink::NotAllNamespaces,
+        )
+        | None => "est disponible",
     }
 }
 

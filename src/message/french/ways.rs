@@ -138,6 +138,11 @@ pub(super) fn no_link(reason: NoLink, notice: &Notice, namespace: &str) -> Strin
                     image-watcher peut y mettre l’adresse à laquelle on l’atteint."
                 .to_owned();
         }
+        NoLink::NotAllNamespaces => {
+            return "Il n’y a pas de lien pour les relancer, car il les relancerait dans tous les espaces de noms, et ce \
+                    canal n’est informé que de certains."
+                .to_owned();
+        }
         NoLink::WriteRefused => {
             return "Il n’y a pas de lien pour décider, car le serveur d’API refuse ce qu’image-watcher doit écrire \
                     pour cela sur la charge de travail. La personne qui exploite le cluster peut l’autoriser\u{a0}; \
