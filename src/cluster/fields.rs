@@ -453,6 +453,7 @@ impl Condition {
             message: sentence(&self.message),
             since: since.cloned().unwrap_or_default(),
             progress: Progress::default(),
+            refusal: None,
         }
     }
 }

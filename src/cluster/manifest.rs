@@ -52,6 +52,7 @@ impl Described {
             nodes: None,
             rollout: Rollout::Complete,
             template_by_others: None,
+            made: None,
             rest_of_template: 0,
             paused: false,
             owner: None,

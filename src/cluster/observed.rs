@@ -100,6 +100,7 @@ impl Object {
             nodes: pod.nodes().map(Box::new),
             rollout: self.rollout(row),
             template_by_others: template_by_others(metadata),
+            made: self.made(),
             rest_of_template: template.rest,
             paused: self.spec.paused,
             owner: owner(metadata, row.kind),
@@ -214,8 +215,11 @@ impl Object {
 
     /// When a Job was made, and how it stands.
     pub(super) fn as_run(&self) -> Option<(DateTime<Utc>, &Status)> {
-        let made = self.metadata.creation_timestamp.as_ref()?;
-        Some((DateTime::from_timestamp(made.0.as_second(), 0)?, &self.status))
+        Some((self.made()?, &self.status))
+    }
+
+    fn made(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(self.metadata.creation_timestamp.as_ref()?.0.as_second(), 0)
     }
 
     /// The containers of what has its pod template as most kinds have it.

@@ -128,6 +128,7 @@ pub(super) mod tests {
                 message: "no".into(),
                 since: "2026-11-20T09:40:00Z".into(),
                 progress: Progress::default(),
+                refusal: None,
             }))
         };
         let cases = [

@@ -289,6 +289,8 @@ pub enum WayBack {
     Refused,
     /// This was the way back itself.
     Failed,
+    /// This is the way back itself, and it stands still.
+    StandsStill,
     /// It failed here before, and another hand put it back: that is their word.
     PutBack,
 }
@@ -308,6 +310,7 @@ impl WayBack {
             Self::Gone => "gone",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::StandsStill => "stands-still",
             Self::PutBack => "put-back",
         }
     }
@@ -332,6 +335,7 @@ impl WayBack {
             Self::Gone => "what ran before is no longer in its registry",
             Self::Refused => "the API server refuses to write what ran before",
             Self::Failed => "this was the way back",
+            Self::StandsStill => "this is the way back, and it stands still",
             Self::PutBack => "it failed here before, and another hand put it back",
         }
     }

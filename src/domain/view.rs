@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 pub use blocker::{Blocker, Known, is_rolling_beside};
 pub use reason::{Pointed, Reason};
-pub use rollout::{PutBack, Stands, Unfinished};
+pub use rollout::{PutBack, Stands, Unfinished, said_to_stand_still};
 pub use status::{Attention, Available, CameTo, Cause, GroupStands, LastLook, OfGroup, Returned, Seen, Status};
 
 use super::approval::Allows;

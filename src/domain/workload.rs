@@ -335,6 +335,8 @@ pub struct Workload {
     /// When another than us wrote last among those who wrote the pod template, as far as the API server says. It may have been
     /// a label of the object: see [`Workload::template_hash`].
     pub template_by_others: Option<DateTime<Utc>>,
+    /// When it was made, as far as the API server says.
+    pub made: Option<DateTime<Utc>>,
     /// Of all that the pod template says beside its images.
     pub rest_of_template: u64,
     /// Whether its rollouts are paused.
@@ -473,6 +475,7 @@ pub(crate) mod tests {
             nodes: None,
             rollout: Rollout::Complete,
             template_by_others: None,
+            made: None,
             rest_of_template: 0,
             paused: false,
             owner: None,

@@ -173,6 +173,11 @@ fn all() -> Vec<Sent> {
             let message = "the rollout has made no progress for 15 minutes; look at its pods";
             sent.delivery.notices_mut()[0].failure = Some(Failure::new("NoProgress", message));
         }),
+        Sent::then("goes back and stands still", NoticeKind::Stalled, "policy").with(|sent| {
+            let message = "pods \"web-1-\" is forbidden: exceeded quota: team";
+            sent.delivery.notices_mut()[0].failure = Some(Failure::new("FailedCreate", message));
+            sent.delivery.notices_mut()[0].way_back = Some(WayBack::StandsStill);
+        }),
         Sent::asking("set back, with a link").with(|sent| {
             sent.delivery.notices_mut()[0].kind = NoticeKind::Held;
             sent.delivery.notices_mut()[0].by = Some("kubectl-rollout".into());

@@ -339,8 +339,9 @@ fn rollback(notice: &Notice) -> Option<Value> {
         (NoticeKind::RolledBack, _) => {
             Some(present([("to", Some(image(&notice.from))), ("cause", cause().map(|cause| json!(cause)))]))
         }
-        (NoticeKind::Failed, Some(way)) => {
-            let back_to = if way == WayBack::Failed { &notice.to } else { &notice.from };
+        (NoticeKind::Failed | NoticeKind::Stalled, Some(way)) => {
+            let is_way_back = matches!(way, WayBack::Failed | WayBack::StandsStill);
+            let back_to = if is_way_back { &notice.to } else { &notice.from };
             Some(json!({"to": image(back_to), "state": way.as_str()}))
         }
         _ => None,

@@ -44,7 +44,8 @@ pub(crate) async fn keeps_it(records: impl Records) {
     }
     assert_eq!(records.brake().await.unwrap(), Brake::default());
     let of = ApprovalId::mint(DateTime::UNIX_EPOCH, [1; 10]);
-    let released = Some(Release { at: DateTime::UNIX_EPOCH, by: Actor::Program("a test".into()), of });
+    let released =
+        Some(Release { at: DateTime::UNIX_EPOCH, by: Actor::Program("a test".into()), of, failed: Vec::new() });
     let brake = Brake { released, ..Brake::default() };
     records.remember_brake(brake.clone()).await.unwrap();
     assert_eq!(records.brake().await.unwrap(), brake);

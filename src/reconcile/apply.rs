@@ -250,6 +250,7 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         told_by: None,
         declares: chosen.declared.kinds,
         stalled: None,
+        stands_still: None,
         stalled_before: stalled(&target.workload),
         template_before: target.workload.template_by_others,
         template: None,

@@ -287,6 +287,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 told_by: (!is_first).then(|| target.container.as_str().into()),
                 declares: Kinds::default(),
                 stalled: None,
+                stands_still: None,
                 stalled_before: stalled(&target.workload),
                 template_before: target.workload.template_by_others,
                 template: None,

@@ -127,8 +127,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Why automatic updates are stopped, if they are.
     pub(super) fn stopped(&self) -> Option<Stopped> {
         let Brake { stopped, released, .. } = self.1.brake.get().unwrap_or_default();
-        let since = released.map(|released| released.at);
-        stopped.or_else(|| self.0.cluster.fleet(|fleet| fleet.stopped(since)))
+        stopped.or_else(|| {
+            self.0.cluster.fleet(|fleet| match &released {
+                Some(release) => fleet.stopped_since(release),
+                None => fleet.stopped(None),
+            })
+        })
     }
 
     /// Tells that updates are resumed, if that was not done since the start: the same message as before, which its recipients
@@ -178,7 +182,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if self.0.cluster.is_dry_run() {
             return Err(ResumeError::DryRun);
         }
-        let release = Release { at: self.0.ambient.now(), by, of: stopped.id() };
+        let release = Release { at: self.0.ambient.now(), by, of: stopped.id(), failed: stopped.failed.clone() };
         let known = self.1.brake.get().and_then(|brake| brake.told);
         // An earlier release did not keep what it told.
         let found = || {
@@ -212,12 +216,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Brake { stopped, released, .. } = self.brake().await;
         let holders = self.0.audience.holders();
         let holder = |link: &Link| link.holder(token, &self.0.keys, &holders).map(str::to_owned);
-        if let Some(release) = released.filter(|release| holder(&Link::of_release(release)).is_some()) {
+        let open = stopped.and_then(|stopped| Some((holder(&Link::of(&stopped))?, stopped)));
+        let Some((holder, stopped)) = open else {
+            let release = released.filter(|release| holder(&Link::of_release(release)).is_some())?;
             return Some(Resuming::Done(release));
-        }
-        let stopped = stopped?;
-        let link = Link::of(&stopped);
-        let asked = AskedToResume { holder: holder(&link)?, expires: link.expires(), stopped };
+        };
+        let asked = AskedToResume { holder, expires: Link::of(&stopped).expires(), stopped };
         Some(match self.0.ambient.now() < asked.expires {
             true if self.0.cluster.is_dry_run() => Resuming::DryRun(asked),
             true => Resuming::Open(asked),

@@ -25,6 +25,7 @@ use crate::domain::request::REQUEST;
 use crate::domain::settings::{self, Bounds, Fingerprint, Settings};
 use crate::domain::skipped;
 use crate::domain::tag::Level;
+use crate::domain::view::said_to_stand_still;
 use crate::domain::votes::{Ballot, Vote};
 use crate::domain::workload::{Workload, WorkloadPatch};
 
@@ -81,6 +82,8 @@ pub(super) struct Kept {
 pub(super) enum Wrong {
     /// It is older than the newest one: somebody set the workload back, or restored it.
     Older,
+    /// It is the one that stood there when a newer one could not be written.
+    Unwritten,
     /// It is gone.
     Missing,
     /// It has the number of the newest one, and says something else.
@@ -100,6 +103,7 @@ impl Wrong {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Older => "older",
+            Self::Unwritten => "unwritten",
             Self::Missing => "missing",
             Self::Another => "another",
             Self::History => "history",
@@ -114,6 +118,9 @@ impl Wrong {
         match self {
             Self::Older => {
                 "image-watcher's record is older than what is known, as after kubectl rollout undo, a backup that was restored, or writes that were refused; the newest one is put back, and no link works a second time"
+            }
+            Self::Unwritten => {
+                "image-watcher's record was kept beside the queue while no write was taken; it is written now"
             }
             Self::Missing => "image-watcher's record was removed; it is put back",
             Self::Another | Self::NotOurs(NotOurs::WrongSignature) => {
@@ -196,6 +203,8 @@ pub(super) struct Draft {
     pub(super) read: u64,
     /// Whether the object was made again, as a tool does that replaces, which set an update back.
     pub(super) is_made_again: bool,
+    /// Whether updates of it, or of the object that had its name, were set back, or had failed, when this was read.
+    pub(super) concerns_the_next: bool,
     /// Which settings the workload had when they were remembered last.
     pub(super) settings_then: Option<Fingerprint>,
     /// The answer that was in doubt then: the sequence number of the record that would carry it.
@@ -235,6 +244,7 @@ impl Draft {
             remembered: None,
             read,
             is_made_again: false,
+            concerns_the_next: false,
             settings_then: None,
             answering: None,
             is_in_doubt: false,
@@ -275,13 +285,33 @@ impl Draft {
     /// What is wrong with a container, for its annotation; `None` is nothing.
     pub(super) fn say(&mut self, container: &str, error: Option<String>) {
         self.loud.remove(container);
+        self.record.is_decided(container);
         self.errors.insert(container.to_owned(), error);
     }
 
     /// What was said to be wrong with a container before is not said any more, unless something is by now.
     pub(super) fn take_back(&mut self, container: &str) {
+        self.record.is_decided(container);
         if self.workload.state("error", container).is_some() {
             self.errors.entry(container.to_owned()).or_default();
+        }
+    }
+
+    /// What was said of settings before somebody edited them is not said any more of any container, where they are understood now:
+    /// the look at another one may be the first, and this write says that they were read.
+    pub(super) fn take_back_what_is_mended(&mut self, bounds: &Bounds) {
+        if !self.has_new_settings() {
+            return;
+        }
+        let workload = Arc::clone(&self.workload);
+        for name in workload.containers.iter().map(|container| &*container.name) {
+            let update = self.record.known(name).update.as_ref();
+            let slow = update.and_then(|update| said_to_stand_still(&workload, update));
+            let is_of_settings = slow.as_deref() != self.said(name);
+            let is_mended = is_of_settings && Settings::read(&workload, name, bounds).is_ok();
+            if is_mended && !self.errors.contains_key(name) {
+                self.take_back(name);
+            }
         }
     }
 
@@ -444,6 +474,18 @@ impl Draft {
         Kept { record, has_ended }
     }
 
+    /// Whether the next object of this name is to know of what is written: an update, whoever wrote its image, what failed, or how
+    /// often updates were set back; be it that nothing of that counts any more.
+    pub(super) fn is_kept_by_name(&self) -> bool {
+        let before = self.remembered.as_deref().unwrap_or(&self.before);
+        let begins = |(name, ledger): (&str, &Ledger)| {
+            let last = before.known(name).update.as_ref();
+            ledger.update.as_ref().is_some_and(|update| last.is_none_or(|last| !last.is_written_with(update)))
+        };
+        let counts = self.concerns_the_next || self.record.concerns_the_next();
+        counts || self.writes_images() || self.record.ledgers().any(begins)
+    }
+
     /// Whether there is nothing to write but what is remembered.
     pub(super) fn is_only_repaired(&self) -> bool {
         self.is_wrong() && !self.is_in_doubt && self.remembered.as_deref() == Some(&self.record)
@@ -452,7 +494,7 @@ impl Draft {
     /// How settings may have gone back, as the record did.
     pub(super) fn settings_went_back(&self) -> Option<WentBack> {
         match self.wrong {
-            None | Some(Wrong::History | Wrong::OldKey) => None,
+            None | Some(Wrong::History | Wrong::OldKey | Wrong::Unwritten) => None,
             Some(Wrong::Older) => Some(WentBack::Older),
             Some(Wrong::Missing | Wrong::Another | Wrong::OfAnother | Wrong::NotOurs(_)) => Some(WentBack::Replaced),
         }

@@ -15,6 +15,7 @@ use crate::domain::record::Event;
 use crate::domain::record::sealed::TooMuch;
 use crate::domain::reference::Tag;
 use crate::domain::settings::Problems;
+use crate::domain::view::said_to_stand_still;
 use crate::domain::workload::{Kind, Workload, WorkloadPatch};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -30,7 +31,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn misunderstood(&self, work: &mut Work, target: &Target, problems: &Problems) {
         self.count("undecided", "invalid_setting");
         if target.workload.first_readable() == Some(target.container.as_str()) {
-            self.mark(work, target, problems, WorkloadEvent::InvalidSetting);
+            self.undecided(work, target, problems, WorkloadEvent::InvalidSetting);
         }
     }
 
@@ -39,7 +40,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.count("undecided", reason.word());
         let announcement =
             if reason.is_of_settings() { WorkloadEvent::InvalidSetting } else { WorkloadEvent::RegistryDoubtful };
-        self.mark(work, target, reason, announcement);
+        self.undecided(work, target, reason, announcement);
         self.0.ambient.now() + DOUBT
     }
 
@@ -61,17 +62,43 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    /// Says that a rollout stands still, where nothing else is said to be wrong.
+    /// Takes over that a rollout stands still, and says so where nothing else is said to be wrong.
     pub(super) fn slow(&self, work: &mut Work, target: &Target, slow: &Slow) {
+        let why = Box::new(slow.why.kept());
+        work.draft.on(&target.container, Event::StandsStill(why), self.0.ambient.now());
         if work.draft.said(&target.container).is_some() {
             return;
         }
-        let words = &slow.words;
+        let Some(words) = stands_still(work, target) else { return };
         work.draft.say(&target.container, Some(words.clone()));
         let effect =
             if slow.holds { "the rollout goes on until the cluster gives it up" } else { "updates go on all the same" };
-        self.warn(target, words, effect);
-        work.draft.announce(WorkloadEvent::RolloutSlow(words.clone()));
+        self.warn(target, &words, effect);
+        work.draft.announce(WorkloadEvent::RolloutSlow(words));
+    }
+
+    /// A rollout does not stand still any more, which was `said` of it.
+    pub(super) fn moves_again(&self, work: &mut Work, target: &Target, said: Option<&str>) {
+        let update = work.ledger(&target.container).and_then(|ledger| ledger.update.as_ref());
+        if update.is_some_and(|update| update.stands_still.is_some()) {
+            work.draft.on(&target.container, Event::GoesOn, self.0.ambient.now());
+        }
+        if said.is_some() && work.draft.said(&target.container) == said {
+            work.draft.take_back(&target.container);
+        }
+    }
+
+    /// Says why nothing is decided, which is known until something is.
+    pub(super) fn undecided(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        problem: &impl Display,
+        announcement: fn(String) -> WorkloadEvent,
+    ) {
+        self.mark(work, target, problem, announcement);
+        // Nothing has happened to it by that.
+        work.draft.record.on(&target.container, Event::Undecided, self.0.ambient.now());
     }
 
     /// Says on the workload why it can't be decided or written, once for each reason.
@@ -120,6 +147,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         work.draft.on(&target.container, Event::NothingToAsk, self.0.ambient.now());
         self.mark(work, target, &Paused(to, target.workload.id.kind), WorkloadEvent::RolloutPaused);
     }
+}
+
+/// What there is to say of the newest update where it stands still.
+pub(super) fn stands_still(work: &Work, target: &Target) -> Option<String> {
+    let update = work.ledger(&target.container)?.update.as_ref()?;
+    said_to_stand_still(&target.workload, update)
 }
 
 /// An update waits for somebody to resume the rollouts of the workload, which is of this kind.

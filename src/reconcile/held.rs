@@ -5,7 +5,7 @@ use super::notices::of_held;
 use super::{Reconciler, Target, report};
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
-use crate::domain::history::History;
+use crate::domain::history::{History, Outcome};
 use crate::domain::policy::{Policy, Strategy, step};
 use crate::domain::record::{Consequence, Event, Held, Ledger, Question, Running, Update};
 use crate::domain::reference::{Digest, Tag};
@@ -19,7 +19,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn observe(&self, work: &mut Work, target: &Target) {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
         let image = target.workload.container(container).and_then(|(_, found)| found.reference());
-        let Some(running) = image.as_ref().and_then(Running::of) else { return };
+        let Some(running) = image.as_ref().and_then(Running::of) else {
+            // Whatever runs there, it is not what is followed.
+            let rolls = |update: &&Update| update.outcome == Outcome::RollingOut;
+            let update = work.ledger(container).and_then(|ledger| ledger.update.as_ref()).filter(rolls);
+            if update.is_some_and(|update| !update.runs_on(&target.workload, container)) {
+                work.draft.on(container, Event::End(Outcome::Replaced, None), now);
+            }
+            return;
+        };
         let settings = self.settings(target).ok();
         let policy = settings.as_ref().map(|settings| &settings.policy);
         let ledger = work.ledger(container);
@@ -36,8 +44,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let ours = ledger.and_then(|ledger| ledger.update.as_ref()).filter(|update| update.wrote(&before));
         let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
         let level = goes_back(&running, &before, ours.zip(Some(has_run)), policy);
-        // What is held is looked for before it is held no more.
-        let failed = self.failed_before(work, target, &running).await;
+        // What is held is looked for before it is held no more. What comes from elsewhere is another thing.
+        let is_of_the_same = running.of == before.of;
+        let failed = if is_of_the_same { self.failed_before(work, target, &running).await } else { None };
         match level {
             Some(level) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
             None if failed.is_some() => {}
@@ -254,8 +263,8 @@ fn order(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::history::Entry;
     use crate::domain::history::tests::entry;
-    use crate::domain::history::{Entry, Outcome};
     use crate::domain::record::tests::update;
     use crate::domain::settings::Bounds;
     use crate::domain::workload::tests::workload;

@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::event::Notice;
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, Ledger, Question, Stands, Update};
+use crate::domain::record::{Event, Held, Ledger, Question, Stands, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -260,6 +260,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         if let Some((held, question)) = ledger.held.as_ref().zip(about_held(ledger, now)) {
             notices.push(of_held(target, settings, held, Some(question)));
+        }
+        let is_told = |held: &&Held| !work.draft.record.is_held_with_another(&target.container, &held.tag);
+        if let Some(held) = ledger.held_lately(now).filter(|_| !is_left_alone).filter(is_told) {
+            notices.push(of_held(target, settings, held, None));
         }
         notices.extend(ledger.gone_lately(now).map(|gone| of_gone(target, settings, gone)));
         let refused = ledger.refused.told_lately(now);

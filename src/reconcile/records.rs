@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::draft::{Draft, Image, Kept, Said, Touched, Wrong};
 use super::marks::{Mark, short};
+use super::replaced::MadeAgain;
 use super::workload::own_mode;
 use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
@@ -67,7 +68,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let answering =
             mark.answering.as_ref().map(|answering| answering.sequence).filter(|answering| *answering > read);
         let remembered = wrong.map(|_| Box::new(record.clone()));
-        let is_made_again = mark.sequence == 0 && self.takes_a_place(&mut record, &workload).await?;
+        let made_again =
+            if mark.sequence == 0 { self.takes_a_place(&mut record, &workload).await? } else { MadeAgain::default() };
+        let concerns_the_next = made_again.counts || record.concerns_the_next();
         let settings_then = mark.settings;
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = match &in_doubt {
@@ -86,7 +89,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         record.keep_only(&workload);
         record.doubts_are_about(Fingerprint::of(&workload), Fingerprint::without_skips(&workload));
         let of_it = Draft::of(workload, record, before, wrong, read);
-        let mut draft = Draft { remembered, is_made_again, settings_then, answering, is_in_doubt, ..of_it };
+        let is_made_again = made_again.set_back;
+        let of_it = Draft { remembered, is_made_again, concerns_the_next, ..of_it };
+        let mut draft = Draft { settings_then, answering, is_in_doubt, ..of_it };
         draft.put_skips_back();
         let are_others = settings_then != Some(Fingerprint::of(&draft.as_set()));
         if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
@@ -251,6 +256,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Writes a draft, and gives the workload as it is then.
     pub(super) async fn commit(&self, mut draft: Draft) -> Result<Arc<Workload>, StepError> {
+        draft.take_back_what_is_mended(&self.0.bounds);
         let patch = draft.patch();
         // A write of this very version settles whether an answer was written.
         let is_due = draft.is_in_doubt || draft.is_wrong() || draft.has_new_settings();
@@ -300,7 +306,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// The same for a person's answer: should the process die while it is written, its question is over all the same.
-    pub(super) async fn commit_answer(&self, draft: Draft, container: &str) -> Result<Arc<Workload>, StepError> {
+    pub(super) async fn commit_answer(&self, mut draft: Draft, container: &str) -> Result<Arc<Workload>, StepError> {
+        draft.take_back_what_is_mended(&self.0.bounds);
         let patch = draft.patch();
         self.rehearse_answer(&patch).await?;
         self.write_record(draft, patch, Some(container)).await
@@ -332,6 +339,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             workload => WrittenOn::Generation(workload.generation),
         };
         let (is_repaired, stands) = (draft.is_only_repaired(), stands(&draft, &self.0.keys));
+        let is_kept_by_name = draft.is_kept_by_name();
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
         }
@@ -350,7 +358,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let written = Written { settings: Some(Fingerprint::of(&workload)), ..sealed.into() };
-        if !images.is_empty() || record.counts_set_backs() {
+        if is_kept_by_name {
             self.remember_by_name(&workload.id, written.clone()).await;
         }
         self.remember(&uid, written).await;
@@ -364,7 +372,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tell_images(&workload, &images);
         self.1.repairs.wrote(&uid, &record);
         match wrong {
-            Some(Wrong::OldKey) => tracing::info!(workload = %workload.id, "{}", Wrong::OldKey.words()),
+            Some(wrong @ (Wrong::OldKey | Wrong::Unwritten)) => {
+                tracing::info!(workload = %workload.id, "{}", wrong.words());
+            }
             Some(wrong) => {
                 tracing::warn!(workload = %workload.id, reason = wrong.as_str(), "{}", wrong.words());
                 let is_fought = is_repaired && self.is_fought(&workload, stands, &record);
@@ -384,7 +394,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         patch: WorkloadPatch,
         sequence: u64,
     ) -> Result<(Arc<Workload>, Sealed, Record), StepError> {
-        draft.record.sequence = sequence;
+        (draft.record.sequence, draft.record.unwritten) = (sequence, None);
         draft.record.settings = Some(Fingerprint::of_its_own(&draft.as_set()));
         draft.record.wrote_template(&draft.workload, &patch.images());
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys)?;
@@ -395,11 +405,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Remembers beside the queue what may not be written on a workload: an end that nobody knew of would be told anew with each look,
     /// and count nowhere. Other workloads hear of it as well.
     pub(super) async fn keep(&self, workload: &Arc<Workload>, kept: Option<Kept>) {
-        let Some(Kept { record, has_ended }) = kept else { return };
+        let Some(Kept { mut record, has_ended }) = kept else { return };
         self.0.cluster.stands(workload, record.standing(workload));
         if !has_ended {
             return;
         }
+        // What stands there is what stood there then, and not what somebody set it back to.
+        record.unwritten = annotations::text(workload).map(short);
         if let Ok((_, sealed)) = annotations::sealed(WorkloadPatch::of(workload), workload, &record, &self.0.keys) {
             let written = Written { settings: Some(Fingerprint::of(workload)), ..sealed.into() };
             self.remember(&workload.id.uid, written).await;
@@ -425,9 +437,11 @@ fn lose(record: &mut Record, answering: &Answering, now: DateTime<Utc>) {
 
 /// What is remembered, where what stands on the workload is something else.
 fn rather(newest: Record, opened: Opened, mark: &Mark, workload: &Workload) -> Believed {
-    let is_newest = || annotations::text(workload).map(short) == Some(mark.fingerprint);
+    let stands = annotations::text(workload).map(short);
+    let is_newest = || stands == Some(mark.fingerprint);
     let (before, wrong) = match opened {
         Opened::Nothing => (Record::default(), Wrong::Missing),
+        Opened::Ours(record) if stands.is_some() && newest.unwritten == stands => (*record, Wrong::Unwritten),
         Opened::Ours(record) | Opened::WithoutHistory(record) => {
             let wrong = if mark.sequence == record.sequence { Wrong::Another } else { Wrong::Older };
             (*record, wrong)

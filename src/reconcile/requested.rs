@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::apply::stalled;
-use super::draft::Work;
+use super::draft::{Work, Wrong};
 use super::held::goes_back;
 use super::notices::of_update;
 use super::{Reconciler, StepError, Target, report};
@@ -74,7 +74,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if *request.uid != *workload.id.uid {
             return Err(Moot::OtherObject);
         }
-        if draft.is_wrong() || draft.before.sequence != request.after {
+        let is_believed = !draft.is_wrong() || draft.wrong == Some(Wrong::Unwritten);
+        if !is_believed || draft.before.sequence != request.after {
             return Err(Moot::Late);
         }
         let (_, found) = workload.container(&request.container).ok_or(Moot::NoContainer)?;
@@ -346,6 +347,7 @@ pub(super) fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::D
         told_by: None,
         declares: Kinds::default(),
         stalled: None,
+        stands_still: None,
         stalled_before: stalled(&target.workload),
         template_before: target.workload.template_by_others,
         template: None,

@@ -57,14 +57,14 @@ pub(super) enum Goes {
 
 /// A rollout that stands still.
 pub(super) struct Slow {
-    /// What is to be said.
-    pub(super) words: String,
     /// Look again then at the latest.
     pub(super) again: DateTime<Utc>,
     /// Whether the cluster itself will give it up, so that nothing is decided before.
     pub(super) holds: bool,
-    /// Why, where people are not told of it otherwise.
-    pub(super) why: Option<Failure>,
+    /// Why.
+    pub(super) why: Failure,
+    /// Whether people are told of it, and not otherwise.
+    pub(super) is_told: bool,
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -146,10 +146,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             Reading::Stalled(why) if why.reason == Reason::PodNeedsDelete => {
                 let way = self.clear_the_way(work, target, update, why.pod.as_deref()).await?;
-                let slow = || self.slow_words(of, &workload, update, &why, again);
+                let slow = || self.stands_still(&workload, update, &why, again);
                 return Ok(self.goes(way, again).unwrap_or_else(|| Goes::Slow(slow())));
             }
-            Reading::Stalled(why) => return Ok(Goes::Slow(self.slow_words(of, &workload, update, &why, again))),
+            Reading::Stalled(why) => return Ok(Goes::Slow(self.stands_still(&workload, update, &why, again))),
             // What runs while it waits may break yet.
             Reading::Waiting(waits) if waits.has_new_pods() => return Ok(Goes::On),
             Reading::Waiting(waits) => {
@@ -257,32 +257,23 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.count("waiting", "rolling_out");
                 Some(Goes::Under(self.0.ambient.now() + SOON))
             }
+            // People were told of it with what failed.
             Way::Blocked(words) => {
                 self.count("waiting", "rollout_slow");
-                Some(Goes::Slow(Slow { words, again, holds: false, why: None }))
+                Some(Goes::Slow(Slow { again, holds: false, why: Failure::new("", &words), is_told: false }))
             }
         }
     }
 
-    /// What is said of a rollout that stands still: in the same words each time, as each write of them costs the cluster
-    /// three.
-    fn slow_words(&self, of: Of<'_>, workload: &Workload, update: &Update, why: &Why, again: DateTime<Utc>) -> Slow {
+    /// A rollout that stands still: for the same reason it is told in the same words each time, as each write of them costs the
+    /// cluster three.
+    fn stands_still(&self, workload: &Workload, update: &Update, why: &Why, again: DateTime<Utc>) -> Slow {
         self.count("waiting", "rollout_slow");
-        let said = match why.reason {
-            Reason::PodNeedsDelete => {
-                let pod = why.pod.as_deref().unwrap_or_default();
-                let delete = format!("kubectl delete pod {pod} -n {}", workload.id.namespace);
-                format!("the rollout of {} stands still: {}: {delete}", update.tag, sentence(&why.message))
-            }
-            Reason::NoProgress => format!("the rollout of {} {}", update.tag, why.message),
-            reason => format!("the rollout of {} stands still: {reason}: {}", update.tag, sentence(&why.message)),
-        };
-        let words = self.0.standing_still.said(of, why.reason, said);
+        let known = update.stands_still.as_deref().filter(|known| known.reason == why.reason.as_str());
         let holds = has_deadline(&workload.rollout);
-        // What is given up after a while is told when it is, and of a way back people are told why it began.
-        let is_told = !holds && update.undoes.is_none() && !is_given_up(update, &workload.rollout);
-        let why = is_told.then(|| told_of(why));
-        Slow { words, again, holds, why }
+        // What is given up after a while is told when it is.
+        let is_told = !holds && !is_given_up(update, &workload.rollout);
+        Slow { again, holds, why: known.cloned().unwrap_or_else(|| told_of(why)), is_told }
     }
 
     /// Why it failed, as it is told: with the last lines of the log where they may be read.
@@ -399,8 +390,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(());
         };
         let of = Of { uid: &target.workload.id.uid, container: &target.container, update: update.at };
-        match self.read(of, &target.workload, update).0 {
-            Reading::Healthy => self.end(work, target, update, Outcome::Healthy, None, None).await,
+        let (outcome, failure) = match self.read(of, &target.workload, update).0 {
+            Reading::Healthy => {
+                self.end(work, target, update, Outcome::Healthy, None, None).await?;
+                (Outcome::Healthy, None)
+            }
             Reading::Failed(why) => {
                 let failure = self.failure(&target.workload, why).await;
                 let problem = format!("{} failed, {}", update.tag, failure.message);
@@ -409,11 +403,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     &problem,
                     "the rollout failed, and nothing may be written on the workload to undo it",
                 );
-                let failed = Failed { failure, way_back: WayBack::Refused, in_the_way: Vec::new() };
-                self.end(work, target, update, Outcome::Failed, Some(failed), None).await
+                let told = Failed { failure: failure.clone(), way_back: WayBack::Refused, in_the_way: Vec::new() };
+                self.end(work, target, update, Outcome::Failed, Some(told), None).await?;
+                (Outcome::Failed, Some(failure))
             }
-            _ => Ok(()),
+            _ => return Ok(()),
+        };
+        // A dry run decides nothing for the time after it.
+        if !self.0.cluster.is_dry_run() {
+            let draft = self.draft(Arc::clone(&target.workload)).await?;
+            let mut ended = Work::on(draft, &work.trace);
+            self.close(&mut ended, target, update, outcome, failure.as_ref());
+            self.keep(&target.workload, Some(ended.draft.kept(self.0.ambient.now()))).await;
         }
+        Ok(())
     }
 
     pub(super) fn close(

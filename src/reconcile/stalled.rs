@@ -6,7 +6,7 @@ use super::rollout::Slow;
 use super::{Reconciler, Target};
 use crate::cluster::Cluster;
 use crate::domain::approval::LIFETIME;
-use crate::domain::event::{Notice, NoticeKind};
+use crate::domain::event::{Notice, NoticeKind, WayBack};
 use crate::domain::record::{Event, Ledger};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -16,7 +16,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// stored may be lost.
     pub(super) fn tell_stalled(&self, work: &mut Work, target: &Target, slow: &Slow) {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
-        let Some(why) = slow.why.clone() else { return };
+        if !slow.is_told {
+            return;
+        }
         work.draft.on(container, Event::Stalled, now);
         let update = work.ledger(container).and_then(Ledger::followed);
         let Some((update, since)) = update.and_then(|update| Some((update, update.stalled?))) else { return };
@@ -24,8 +26,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return;
         }
         let settings = self.settings(target).ok();
-        let told = of_update(target, settings.as_ref(), update, NoticeKind::Stalled, Some(why));
-        let notice = Notice { at: since, approval: None, ..told };
+        let told = of_update(target, settings.as_ref(), update, NoticeKind::Stalled, Some(slow.why.clone()));
+        let way_back = update.undoes.as_ref().map(|_| WayBack::StandsStill);
+        let notice = Notice { at: since, approval: None, way_back, ..told };
         work.messages.extend(self.messages_of(target, &notice));
     }
 }

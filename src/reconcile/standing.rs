@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::rollout::pods::{Reason, Symptom};
+use crate::domain::rollout::pods::Symptom;
 use crate::domain::rollout::{Lacks, Progress, Ready};
 use crate::domain::workload::MOST_CONTAINERS;
 
@@ -39,8 +39,6 @@ struct Standing {
     complete: Option<Complete>,
     /// When it was looked at last.
     seen: Duration,
-    /// What was said of it, so that it is said in the same words again.
-    said: Option<(Reason, String)>,
     /// What pods of other versions were in trouble with.
     unwell: Vec<Symptom>,
 }
@@ -196,20 +194,6 @@ impl StandingStill {
         })
     }
 
-    /// What is said of it for this reason: the words in which it was said first.
-    pub(super) fn said(&self, of: Of<'_>, reason: Reason, words: String) -> String {
-        self.write(|followed| {
-            let Some(known) = followed.get_mut(&of.key()) else { return words };
-            match &known.said {
-                Some((before, said)) if *before == reason => said.clone(),
-                _ => {
-                    known.said = Some((reason, words.clone()));
-                    words
-                }
-            }
-        })
-    }
-
     /// Whether an update of this workload is followed, as far as that is remembered.
     pub(super) fn follows(&self, uid: &str) -> bool {
         let first = (uid.into(), "".into());
@@ -235,11 +219,11 @@ impl Standing {
         let unseen_before = known.as_ref().and_then(|known| known.unseen);
         let unseen = stage.is_unseen().then(|| unseen_before.unwrap_or(now));
         let was_so = known.as_ref().is_some_and(|known| known.stage == Stage::Complete);
-        let (complete, said, unwell) = match known {
+        let (complete, unwell) = match known {
             // Nobody looked for a long time, so what was seen before says nothing of the time since.
-            Some(known) if now.saturating_sub(known.seen) > FORGOTTEN => (None, known.said, known.unwell),
-            Some(known) => (known.complete, known.said, known.unwell),
-            None => (None, None, Vec::new()),
+            Some(known) if now.saturating_sub(known.seen) > FORGOTTEN => (None, known.unwell),
+            Some(known) => (known.complete, known.unwell),
+            None => (None, Vec::new()),
         };
         let complete = match (stage, complete) {
             (Stage::Complete, None) => Some(Complete::begins(seen, is_new)),
@@ -257,7 +241,7 @@ impl Standing {
                 .map_or(so_long, |it| now.saturating_sub(it.first)),
             complete: complete.as_ref().filter(|_| stage == Stage::Complete).map_or(Duration::ZERO, so_long_complete),
         };
-        (times, Self { of, stage: stage_known, since, before, unseen, complete, seen: now, said, unwell })
+        (times, Self { of, stage: stage_known, since, before, unseen, complete, seen: now, unwell })
     }
 }
 
@@ -267,6 +251,7 @@ mod tests {
 
     use super::*;
     use crate::domain::rollout::Lacks;
+    use crate::domain::rollout::pods::Reason;
 
     fn of(container: &str, seconds: i64) -> Of<'_> {
         Of { uid: "uid", container, update: DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds) }
@@ -423,18 +408,5 @@ mod tests {
         assert!(still.unwell(of("a", 1), None).is_empty());
         let many = (0..1000).map(|n: usize| (n.to_string().into(), Reason::Other)).collect();
         assert_eq!(still.unwell(of("a", 1), Some(many)).len(), MOST_CONTAINERS);
-    }
-
-    #[test]
-    fn what_was_said_is_said_in_the_same_words() {
-        let still = StandingStill::default();
-        let said = |reason, words: &str| still.said(of("a", 1), reason, words.to_owned());
-        assert_eq!(said(Reason::Unschedulable, "not kept"), "not kept", "nothing is followed");
-        still.stands(of("a", 1), &seen(Stage::Waits, 0, 0));
-        assert_eq!(said(Reason::Unschedulable, "0/5 nodes"), "0/5 nodes");
-        assert_eq!(said(Reason::Unschedulable, "0/6 nodes"), "0/5 nodes");
-        assert_eq!(said(Reason::FailedCreate, "quota"), "quota");
-        still.stands(of("a", 2), &seen(Stage::Waits, 0, 0));
-        assert_eq!(said(Reason::FailedCreate, "another quota"), "another quota", "another update");
     }
 }

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::apply::Decided;
 use super::draft::{Chosen, Draft, Touched, Work};
+use super::error::stands_still;
 use super::judge::{Choice, Judged, earliest};
 use super::rollout::{Goes, LOOK_AGAIN, Slow};
 use super::unfit::{Ahead, Rehearsal};
@@ -146,6 +147,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !containers.iter().any(|target| self.has_failed(&work, target)) {
             return false;
         }
+        // What a person wrote in this moment is theirs, before anybody finds it there.
+        if let Err(error) = self.requested(&mut work).await {
+            ended.push((Err(error), first.clone()));
+            return true;
+        }
         for target in containers {
             if work.draft.writes_to(&target.container) {
                 continue;
@@ -241,7 +247,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return self.disabled(work, target).await;
         }
         self.observe(work, target).await;
-        let slow = match self.follow(work, target).await? {
+        let stood = stands_still(work, target);
+        let goes = self.follow(work, target).await?;
+        if !matches!(goes, Goes::Slow(_)) {
+            self.moves_again(work, target, stood.as_deref());
+        }
+        let slow = match goes {
             Goes::Under(again) => return Ok(Looked::again(Some(again))),
             Goes::On => None,
             Goes::Slow(slow) => {
@@ -250,7 +261,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 if slow.holds {
                     return Ok(Looked::again(Some(slow.again)));
                 }
-                Some((slow.words, slow.again))
+                stands_still(work, target).map(|words| (words, slow.again))
             }
         };
         let (words, again) = slow.unzip();
@@ -290,6 +301,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.observe_left_alone(work, target).await;
         self.has_settings_edited(work, &target.container);
         let goes = self.follow(work, target).await?;
+        self.moves_again(work, target, None);
         self.repeat(work, target);
         work.draft.say(&target.container, None);
         Ok(Looked::again(match goes {
@@ -339,7 +351,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(judged) => judged,
             Err(StepError::Registry(error)) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
-                self.mark(work, target, &error.told_to(target.credential()?), announcement_of(&error));
+                self.undecided(work, target, &error.told_to(target.credential()?), announcement_of(&error));
                 return Ok(Looked::default());
             }
             Err(error) => {

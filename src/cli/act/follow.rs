@@ -130,6 +130,8 @@ fn goes(rollout: &Rollout) -> String {
             format!("{} updated, {} available ({})", progress.updated, progress.available, progress.lacks.as_str())
         }
         Rollout::Refused(_, refusal) => format!("{}: {}", refusal.reason, refusal.message),
+        // What was given up is the rollout before.
+        Rollout::Stalled(Stall { refusal: Some(refusal), .. }) => format!("{}: {}", refusal.reason, refusal.message),
         Rollout::Complete | Rollout::Waiting(_) | Rollout::Stalled(_) => "the controller has not seen it yet".into(),
     }
 }
@@ -154,7 +156,13 @@ mod tests {
         let with = |rollout| Workload { rollout, ..written.clone() };
         let stalled = |since: &str| {
             let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
-            Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default() })
+            Rollout::Stalled(Stall {
+                reason,
+                message,
+                since: since.into(),
+                progress: Progress::default(),
+                refusal: None,
+            })
         };
         let stands = |now: &Workload| roll.stands(now, &written);
         let complete = stands(&with(Rollout::Complete));
@@ -178,7 +186,13 @@ mod tests {
     fn it_ends_as_the_rollout_is_shown() {
         let (failed, stall) = (update(1, None), |since: &str| {
             let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
-            Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default() })
+            Rollout::Stalled(Stall {
+                reason,
+                message,
+                since: since.into(),
+                progress: Progress::default(),
+                refusal: None,
+            })
         });
         let image = format!("registry.example.com/shop/web:{}@{}", failed.tag, failed.digest);
         let container = "web".to_owned();

@@ -65,6 +65,9 @@ pub struct Release {
     pub by: Actor,
     /// What was stopped, by the name of its link.
     pub of: ApprovalId,
+    /// What had failed, newest first: that is judged, whatever a clock says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failed>,
 }
 
 /// How the brake stands: the one view of it.
@@ -108,10 +111,11 @@ impl Brake {
 }
 
 impl Stopped {
-    /// What the last ends come to, newest first: those before `since` were judged by a person.
-    pub(super) fn by(last: &[Ended], since: Option<DateTime<Utc>>) -> Option<Self> {
+    /// What the last ends come to, newest first: those before `since`, and those that `judged` names, were judged by a person.
+    pub(super) fn by(last: &[Ended], since: Option<DateTime<Utc>>, judged: &[Failed]) -> Option<Self> {
         let counted = last.iter().filter(|ended| since.is_none_or(|since| ended.end.at > since));
-        let failed: Vec<Failed> = counted.filter_map(|ended| ended.end.told(&ended.id, &ended.container)).collect();
+        let failed = counted.filter_map(|ended| ended.end.told(&ended.id, &ended.container));
+        let failed: Vec<Failed> = failed.filter(|failed| !judged.iter().any(|it| it.is_same(failed))).collect();
         let since = failed.first()?.at;
         (failed.len() >= FAILURES).then_some(Self { since, failed })
     }

@@ -83,6 +83,14 @@ pub struct Failed {
     pub at: DateTime<Utc>,
 }
 
+impl Failed {
+    /// Whether both are the end of the same update.
+    fn is_same(&self, other: &Self) -> bool {
+        let of = |it: &Self| (it.workload.clone(), it.container.clone(), it.tag.clone(), it.at.timestamp());
+        of(self) == of(other)
+    }
+}
+
 /// What an update waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Waits {
@@ -332,7 +340,13 @@ impl Fleet {
     /// Why automatic updates are stopped, if they are: `since` is when a person resumed them last.
     #[must_use]
     pub fn stopped(&self, since: Option<DateTime<Utc>>) -> Option<Stopped> {
-        Stopped::by(&self.last, since)
+        Stopped::by(&self.last, since, &[])
+    }
+
+    /// The same after a person resumed them.
+    #[must_use]
+    pub fn stopped_since(&self, release: &Release) -> Option<Stopped> {
+        Stopped::by(&self.last, Some(release.at), &release.failed)
     }
 
     /// The workload and the container on which an automatic update failed last.

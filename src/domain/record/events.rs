@@ -58,8 +58,14 @@ pub enum Event {
     PutBack(Box<Update>),
     /// What was said of why the revision before is there.
     Because(Option<Box<str>>),
-    /// The rollout of the newest update stands still, and nothing but people will end that.
+    /// The rollout of the newest update stands still, for this.
+    StandsStill(Box<Failure>),
+    /// It does not, or not any more.
+    GoesOn,
+    /// It stands still, and people are told, as nobody else may end that.
     Stalled,
+    /// The look came to no decision, for what is said to be wrong.
+    Undecided,
     /// The newest update came to this end.
     End(Outcome, Option<Failure>),
     /// The newest update, which failed, is not undone, and why.

@@ -9,6 +9,7 @@ use super::held::Held;
 use super::question::{Answer, Answered, Closed, Question, REMINDED_AFTER, Stands, is_put_off};
 use super::refused::{Refusals, Refused};
 use super::update::{Running, Update};
+use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::event::{MOST_REMINDERS, WayBack};
 use crate::domain::gone::Gone;
@@ -88,6 +89,9 @@ pub struct Ledger {
     /// How the last automatic updates ended.
     #[serde(skip_serializing_if = "Ends::is_empty")]
     pub ends: Ends,
+    /// Whether the last look came to no decision, for what is said to be wrong.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub undecided: bool,
     /// Why the newest update did not go back with its group, where that did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stays: Option<WayBack>,
@@ -358,6 +362,14 @@ impl Ledger {
         })
     }
 
+    /// Who let this version be applied again since then, where somebody did, and whether people are asked before it is.
+    #[must_use]
+    pub fn let_go_since(&self, tag: &Tag, digest: &Digest, since: DateTime<Utc>) -> Option<(&Actor, bool)> {
+        let answered =
+            self.answered_about(tag, Some(digest), Answer::Resumed).filter(|answered| answered.at >= since)?;
+        Some((&answered.by, self.released.as_ref().is_some_and(|released| released.tag == *tag)))
+    }
+
     /// Whether this write was refused, and is not to be tried again yet.
     #[must_use]
     pub fn refuses(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Refused> {
@@ -417,6 +429,14 @@ impl Ledger {
     pub fn put_back_lately(&self, now: DateTime<Utc>) -> Option<&Update> {
         let update = self.followed().filter(|update| update.outcome == Outcome::RollingOut)?;
         (update.failed_before.is_some() && now < update.at + LIFETIME).then_some(update)
+    }
+
+    /// What somebody set back so lately that people may not have been told of it yet, where nothing was asked about it.
+    #[must_use]
+    pub fn held_lately(&self, now: DateTime<Utc>) -> Option<&Held> {
+        let is_way_back = self.update.as_ref().is_some_and(|update| update.undoes.is_some());
+        let held = self.held.as_ref().filter(|held| !is_way_back && (held.failure.is_none() || !held.by.is_empty()))?;
+        (now < held.since + LIFETIME && !self.was_asked_about(&held.tag)).then_some(held)
     }
 
     /// What is held, where nobody was asked anything for so long that people are asked about it anew, and as which reminder.

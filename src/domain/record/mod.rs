@@ -55,6 +55,8 @@ pub struct Record {
     /// What the workload's own settings were when it was written. So a record says which settings belong to it: where somebody
     /// edits one, another record is written, and settings that come back bring an older record with them.
     pub settings: Option<Fingerprint>,
+    /// What stands on the workload in its place, in short, where it could not be written there.
+    pub unwritten: Option<u64>,
     /// The updates, for people. Nothing is decided by it.
     pub history: History,
 }
@@ -144,6 +146,15 @@ impl Record {
             self.ledgers.remove(container);
         }
         consequence
+    }
+
+    /// Takes over that something was decided on a container, or is to be.
+    pub fn is_decided(&mut self, container: &str) {
+        let Some(ledger) = self.ledgers.get_mut(container) else { return };
+        ledger.undecided = false;
+        if **ledger == Ledger::default() {
+            self.ledgers.remove(container);
+        }
     }
 
     /// Forgets approvals that can't have been made by now, whoever wrote them down.

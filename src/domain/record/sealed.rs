@@ -74,6 +74,9 @@ struct Written<L> {
     /// See [`Record::settings`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settings: Option<Fingerprint>,
+    /// See [`Record::unwritten`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unwritten: Option<u64>,
     /// Which history was written with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     history: String,
@@ -103,6 +106,7 @@ pub fn seal(record: &Record, id: &WorkloadId, key: &LinkKey) -> Result<(String, 
             uid: id.uid.clone(),
             containers: &ledgers,
             settings: record.settings,
+            unwritten: record.unwritten,
             history: history.as_deref().map(fingerprint).unwrap_or_default(),
         };
         let json = serde_json::to_string(&written).map_err(|_| TooMuch)?;
@@ -132,8 +136,9 @@ impl Ledger {
 
     /// Leaves out what others said to people. Whether there was any of it.
     fn shorten(&mut self) -> bool {
-        let failures =
-            self.update.as_mut().map(|update| [update.failure.as_mut(), update.failed_before.as_deref_mut()]);
+        let failures = self.update.as_mut().map(|update| {
+            [update.failure.as_mut(), update.failed_before.as_deref_mut(), update.stands_still.as_deref_mut()]
+        });
         let failed = failures.into_iter().flatten().flatten().map(|failure| {
             failure.account = None;
             &mut failure.message
@@ -165,8 +170,8 @@ pub fn open(record: Option<&str>, history: Option<&str>, id: &WorkloadId, keys: 
     let is_its = written.uid == id.uid;
     let is_whole = history.map(fingerprint).unwrap_or_default() == written.history;
     let history = if is_whole { History::read(history) } else { History::default() };
-    let Written { seq: sequence, containers: ledgers, settings, .. } = written;
-    let record = Box::new(Record { sequence, ledgers, settings, history });
+    let Written { seq: sequence, containers: ledgers, settings, unwritten, .. } = written;
+    let record = Box::new(Record { sequence, ledgers, settings, unwritten, history });
     match (is_its, is_whole) {
         (false, _) => Opened::OfAnother(record),
         (true, true) => Opened::Ours(record),
@@ -262,8 +267,8 @@ impl<'t> Parts<'t> {
     }
 
     fn record(&self, history: Option<&str>) -> Option<Record> {
-        let Written { seq: sequence, containers: ledgers, settings, .. } = self.read::<All>()?;
-        Some(Record { sequence, ledgers, settings, history: History::read(history) })
+        let Written { seq: sequence, containers: ledgers, settings, unwritten, .. } = self.read::<All>()?;
+        Some(Record { sequence, ledgers, settings, unwritten, history: History::read(history) })
     }
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         told_by: None,
         declares: Kinds::default(),
         stalled: None,
+        stands_still: None,
         stalled_before: None,
         template_before: None,
         template: None,

@@ -45,7 +45,10 @@ impl Ledger {
             Event::PutBack(update) => return Some(self.put_back(*update, now)),
             Event::Because(before) => self.cause_before = before,
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
+            Event::StandsStill(why) => self.stands_still(Some(why)),
+            Event::GoesOn => self.stands_still(None),
             Event::Stalled => self.stalled(now),
+            Event::Undecided => self.undecided = true,
             Event::Left(why) => self.left(why),
             Event::Removed(obstacle) => self.removed(obstacle),
             Event::Stays(why) => self.stays = self.update.as_ref().map(|_| why),
@@ -74,6 +77,10 @@ impl Ledger {
     /// Something else than before: whatever was asked or waits was about the image before.
     fn runs(&mut self, now: Running) {
         let is_the_same = self.still_runs(&now);
+        if !is_the_same && self.goes_on_to(&now) {
+            // Who owns it writes new versions, too.
+            self.set_backs = 0;
+        }
         match &mut self.runs {
             Some(before) if is_the_same => {
                 if now.digest.is_some() {
@@ -81,12 +88,6 @@ impl Ledger {
                 }
             }
             before => {
-                let is_newer = |than: &Tag| is_older(than.as_str(), now.tag.as_str());
-                let went_on = before.as_ref().is_some_and(|before| before.of == now.of && is_newer(&before.tag));
-                if went_on && self.held.as_ref().is_none_or(|held| held.tag == now.tag || is_newer(&held.tag)) {
-                    // Who owns it writes new versions, too.
-                    self.set_backs = 0;
-                }
                 let previous = before.as_ref().filter(|before| before.tag != now.tag).map(|before| before.tag.clone());
                 self.previous = previous.or_else(|| self.previous.take());
                 *before = Some(now);
@@ -94,6 +95,13 @@ impl Ledger {
                 self.replaced_by_another_hand();
             }
         }
+    }
+
+    /// Whether this is newer than what was known to run, and not what somebody set back.
+    pub(super) fn goes_on_to(&self, now: &Running) -> bool {
+        let is_newer = |than: &Tag| is_older(than.as_str(), now.tag.as_str());
+        let went_on = self.runs.as_ref().is_some_and(|before| before.of == now.of && is_newer(&before.tag));
+        went_on && self.held.as_ref().is_none_or(|held| held.tag == now.tag || is_newer(&held.tag))
     }
 
     /// Somebody who edits a setting means what all of them say then.
@@ -309,12 +317,19 @@ impl Ledger {
             return None;
         }
         (update.outcome, update.failure, update.left) = (outcome, failure, None);
+        update.stands_still = None;
         if matches!(outcome, Outcome::Healthy | Outcome::Failed) {
             update.ended = Some(now);
             self.notified = Some(Notified { at: now, tag: update.tag.clone() });
         }
         self.ends.ended(update, was, now);
         Some(Consequence::Ended(update.clone(), was))
+    }
+
+    fn stands_still(&mut self, why: Option<Box<Failure>>) {
+        if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut) {
+            update.stands_still = why;
+        }
     }
 
     /// Once an update: one that goes on and stands still again is no news.

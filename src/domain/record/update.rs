@@ -86,6 +86,9 @@ pub struct Update {
     /// When it was found to stand still, without anything that would end that.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
     pub stalled: Option<DateTime<Utc>>,
+    /// Why it stands still now, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_still: Option<Box<Failure>>,
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

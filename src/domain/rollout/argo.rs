@@ -110,6 +110,7 @@ mod tests {
             message: "no".into(),
             since: "t".into(),
             progress: lacks(Lacks::Steps, 4, 4),
+            refusal: None,
         };
         let done = || Status {
             is_observed: true,
@@ -153,6 +154,7 @@ mod tests {
                 Rollout::Stalled(Stall {
                     message: "no; FailedCreate: exceeded quota: team".into(),
                     progress: Progress { is_refused: true, ..lacks(Lacks::Steps, 1, 4) },
+                    refusal: Some(Box::new(refusal())),
                     ..stall()
                 }),
                 Status { stall: Some(stall()), ..refused() },

@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn the_runs_since_the_update_tell() {
         let (reason, progress) = ("BackoffLimitExceeded", Progress::default());
-        let stall = || Stall { reason: reason.into(), message: "no".into(), since: "t".into(), progress };
+        let stall =
+            || Stall { reason: reason.into(), message: "no".into(), since: "t".into(), progress, refusal: None };
         let run = |made, end| Run { made: at(made), is_newest: true, end, ready: 0 };
         let (good, bad) = (|| Some(End::Complete), || Some(End::Failed(stall())));
         let older = |end| Run { is_newest: false, ..run(-30, end) };

@@ -209,6 +209,8 @@ pub struct Stall {
     pub since: Box<str>,
     /// How far it had come.
     pub progress: Progress,
+    /// What the API server says of its pods where it refuses them.
+    pub refusal: Option<Box<Refusal>>,
 }
 
 /// What is given up so many seconds before something is written is of the rollout before: a deadline of its own has at least a
@@ -232,6 +234,6 @@ impl Stall {
             None => self.message,
         };
         let progress = Progress { is_refused: refusal.is_some(), ..progress };
-        Self { message, progress, ..self }
+        Self { message, progress, refusal: refusal.cloned().map(Box::new), ..self }
     }
 }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::Blame;
 use super::blame::blame;
 use super::pods::{Pod, Reason, Said, Sight, Standing, Symptom, Trouble, Weight};
-use super::{Account, Lacks, Progress, Rollout, Stall, Waits};
+use super::{Account, Lacks, Progress, Refusal, Rollout, Stall, Waits};
 
 /// So long nothing has to have moved before a pod of the version before is in the way for good: controllers that replace
 /// it by themselves do so at once.
@@ -119,6 +119,10 @@ impl Why {
         Self { message: account.to_string(), account: Some(account), ..self }
     }
 
+    fn refused(Refusal { reason, message }: &Refusal) -> Self {
+        Self::said(reason, message)
+    }
+
     fn said(reason: &str, message: &str) -> Self {
         let Said { reason, message } = Said::new(reason, message);
         Self { reason, message: message.into(), account: None, log: None, pod: None, was_before: false }
@@ -173,11 +177,9 @@ impl Follower<'_> {
             }
             Rollout::Stalled(stall) if !self.is_stall_old => self.given_up(stall),
             // What was said of the rollout before stands for a moment beside this one.
-            Rollout::Stalled(stall) => self.under_way(stall.progress, None),
+            Rollout::Stalled(stall) => self.under_way(stall.progress, stall.refusal.as_deref().map(Why::refused)),
             Rollout::Progressing(progress) => self.under_way(*progress, None),
-            Rollout::Refused(progress, refusal) => {
-                self.under_way(*progress, Some(Why::said(&refusal.reason, &refusal.message)))
-            }
+            Rollout::Refused(progress, refusal) => self.under_way(*progress, Some(Why::refused(refusal))),
             Rollout::Complete if self.ends => Reading::Healthy,
             Rollout::Complete => self.judged().unwrap_or_else(|| self.complete()),
         }

@@ -143,6 +143,7 @@ mod tests {
             message: "no".into(),
             since: "t".into(),
             progress: Progress::default(),
+            refusal: None,
         };
         Status { stall: Some(stall), ..done() }
     }

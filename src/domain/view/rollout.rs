@@ -6,10 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::ser::SerializeStruct as _;
 
+use crate::domain::event::Failure;
 use crate::domain::history::{Outcome, rfc3339};
 use crate::domain::record::{Ledger, Update};
 use crate::domain::reference::Tag;
-use crate::domain::rollout::{Refusal, Rollout, Stall, Waits};
+use crate::domain::rollout::pods::Reason;
+use crate::domain::rollout::{Account, Refusal, Rollout, Stall, Waits};
 use crate::domain::workload::Workload;
 
 /// A rollout that has not completed.
@@ -77,6 +79,9 @@ impl Stands {
             (Outcome::RollingOut, Rollout::Stalled(stall)) if !is_old(stall) => Some(Self::Failed),
             // What is complete settles: it counts as healthy when it has stayed so.
             (Outcome::RollingOut, Rollout::Refused(_, refusal)) => Some(Self::Refused(refusal.clone())),
+            (Outcome::RollingOut, Rollout::Stalled(Stall { refusal: Some(refusal), .. })) => {
+                Some(Self::Refused(Refusal::clone(refusal)))
+            }
             (Outcome::RollingOut, _) => Some(Self::UnderWay),
             (Outcome::Failed, _) => Some(Self::Failed),
         }
@@ -101,15 +106,31 @@ impl Unfinished {
     pub fn of(workload: &Workload, container: &str, ledger: &Ledger) -> Option<Self> {
         let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, container))?;
         let stands = match Stands::of(update.outcome, |stall| update.is_stall_old(stall), &workload.rollout)? {
-            stands @ (Stands::UnderWay | Stands::Refused(_)) => {
-                let said = workload.state("error", container).filter(|_| update.stalled.is_some());
-                said.map_or(stands, |said| Stands::StandsStill(said.into()))
+            // Of what the cluster itself gives up people are told when it does.
+            stands @ (Stands::UnderWay | Stands::Refused(_)) if update.stalled.is_some() => {
+                said_to_stand_still(workload, update).map_or(stands, |said| Stands::StandsStill(said.into()))
             }
             stands => stands,
         };
         let put_back = PutBack::of(update).map(Box::new);
         Some(Self { version: update.tag.clone(), since: update.at, stands, put_back })
     }
+}
+
+/// What there is to say of an update of a workload that stands still, where it does.
+#[must_use]
+pub fn said_to_stand_still(workload: &Workload, update: &Update) -> Option<String> {
+    let (Failure { reason, message, account, .. }, tag) = (update.stands_still.as_deref()?, &update.tag);
+    Some(match (Reason::of(reason), account.as_deref()) {
+        // Somebody has to delete what is in its way.
+        _ if reason.is_empty() => message.clone(),
+        (Reason::PodNeedsDelete, Some(Account::InTheWay { pod, .. })) => {
+            let namespace = &workload.id.namespace;
+            format!("the rollout of {tag} stands still: {message}: kubectl delete pod {pod} -n {namespace}")
+        }
+        (Reason::NoProgress, _) => format!("the rollout of {tag} {message}"),
+        _ => format!("the rollout of {tag} stands still: {reason}: {message}"),
+    })
 }
 
 impl Serialize for Unfinished {
@@ -180,6 +201,7 @@ mod tests {
                 message: "m".into(),
                 since: since.into(),
                 progress: Progress::default(),
+                refusal: None,
             })
         };
         let stands = |outcome, rollout| {
@@ -221,19 +243,29 @@ mod tests {
     #[test]
     fn what_stands_still_says_so_for_as_long_as_it_does() {
         let now = DateTime::UNIX_EPOCH;
-        let stands = |stalled, error: &[(&str, &str)]| {
+        let stands = |stalled, why: Option<Failure>| {
             let mut ledger = Ledger::default();
             let written = update(1, None);
             let image = format!("registry.example.com/shop/web:{}@{}", written.tag, written.digest);
-            ledger.update = Some(crate::domain::record::Update { stalled, ..written });
+            let stands_still = why.map(Box::new);
+            ledger.update = Some(crate::domain::record::Update { stalled, stands_still, ..written });
             let rollout = Rollout::Progressing(Progress::default());
-            let workload = Workload { rollout, ..workload(&[("web", &image)], error) };
+            let said = [("error", "its registry gives no answer")];
+            let workload = Workload { rollout, ..workload(&[("web", &image)], &said) };
             Unfinished::of(&workload, "web", &ledger).map(|it| it.to_string())
         };
+        let why = || Some(Failure::new("FailedCreate", "exceeded quota"));
         let said = "the rollout of 1.0.1 stands still: FailedCreate: exceeded quota";
-        assert_eq!(stands(Some(now), &[("error", said)]).as_deref(), Some(said));
+        assert_eq!(stands(Some(now), why()).as_deref(), Some(said));
         let goes = Some("1.0.1 is being rolled out");
-        assert_eq!(stands(Some(now), &[]).as_deref(), goes, "it moves again");
-        assert_eq!(stands(None, &[("error", "its registry gives no answer")]).as_deref(), goes, "of something else");
+        assert_eq!(stands(Some(now), None).as_deref(), goes, "it moves again");
+        assert_eq!(stands(None, why()).as_deref(), goes, "the cluster gives it up");
+        let long = Some(Failure::ours("NoProgress", Account::NoProgress(15)));
+        let said = "the rollout of 1.0.1 has made no progress for 15 minutes; look at its pods";
+        assert_eq!(stands(Some(now), long).as_deref(), Some(said));
+        let (pod, said) = ("db-1".into(), "ImagePullBackOff: no".into());
+        let broken = Failure::ours("PodNeedsDelete", Account::InTheWay { pod, is_broken: true, said });
+        let told = stands(Some(now), Some(broken)).unwrap();
+        assert!(told.ends_with(": kubectl delete pod db-1 -n shop"), "{told}");
     }
 }

@@ -15,6 +15,7 @@ pub(super) fn heading(notice: &Notice) -> &'static str {
         NoticeKind::Applied => "Updated",
         NoticeKind::Failed if notice.way_back == Some(WayBack::PutBack) => "What failed here was put back",
         NoticeKind::Failed => "Update failed",
+        NoticeKind::Stalled if notice.way_back == Some(WayBack::StandsStill) => "Going back stands still",
         NoticeKind::Stalled => "The rollout stands still",
         NoticeKind::RolledBack => "Rolled back",
         NoticeKind::Held if notice.reminder > 0 => "Reminder: set back and held",
@@ -72,6 +73,9 @@ pub(super) fn sentence(notice: &Notice, Names { workload, from, to, asks }: &Nam
             format!("{what}: the others of the group go back to {from}, and this one stays at {to}.")
         }
         NoticeKind::Failed => format!("{what}: the update {from} → {to} ({level}) failed."),
+        NoticeKind::Stalled if notice.way_back == Some(WayBack::StandsStill) => {
+            format!("{what}: going back from {from} to {to} stands still, and does not end by itself.")
+        }
         NoticeKind::Stalled => {
             format!("{what}: the rollout {from} → {to} ({level}) stands still, and does not end by itself.")
         }

@@ -60,6 +60,9 @@ pub(super) fn way_on(notice: &Notice, from: &str, to: &str, has_link: bool) -> O
             };
             Some(format!("Nothing more is done by itself: look at the pods of the workload.{again}"))
         }
+        (NoticeKind::Stalled, Some(WayBack::StandsStill)) => Some(format!(
+            "Until that is mended fewer pods run than are wanted, or none: look at the pods of the workload, and where there is none at its Events. You are told when {to} runs."
+        )),
         (NoticeKind::Stalled, _) => Some(format!(
             "Look at the pods of the workload. You are told when it is healthy after all. To go back to {from}, set the image to it yourself."
         )),

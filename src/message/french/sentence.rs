@@ -18,6 +18,7 @@ pub(super) fn heading(notice: &Notice) -> &'static str {
         NoticeKind::Applied => "Mise à jour appliquée",
         NoticeKind::Failed if notice.way_back == Some(WayBack::PutBack) => "Version en échec remise",
         NoticeKind::Failed => "Échec de la mise à jour",
+        NoticeKind::Stalled if notice.way_back == Some(WayBack::StandsStill) => "Le retour n’avance plus",
         NoticeKind::Stalled => "Le déploiement n’avance plus",
         NoticeKind::RolledBack => "Mise à jour annulée",
         NoticeKind::Held if notice.reminder > 0 => "Rappel\u{a0}: version ramenée et bloquée",
@@ -63,6 +64,9 @@ pub(super) fn sentence(notice: &Notice, names: &Names) -> String {
         NoticeKind::Skipped => format!("{what}\u{a0}: la version {to} est ignorée\u{a0}; {from} reste en service."),
         NoticeKind::Applied => format!("{what}\u{a0}: {update} est appliquée, et le déploiement est sain."),
         NoticeKind::Failed => failed(notice, &what, &update, names),
+        NoticeKind::Stalled if notice.way_back == Some(WayBack::StandsStill) => {
+            format!("{what}\u{a0}: le retour de {from} à {to} n’avance plus, et rien n’y mettra fin automatiquement.")
+        }
         NoticeKind::Stalled => {
             format!("{what}\u{a0}: {update} n’avance plus, et rien n’y mettra fin automatiquement.")
         }

@@ -15,6 +15,7 @@ pub(super) fn way_on(notice: &Notice, names: &Names) -> Option<String> {
             "{}Une version plus récente est traitée comme d’habitude. Pour que {to} soit de nouveau appliquée, {button}mettez vous-même l’image à cette version.",
             removed(notice)
         )),
+        NoticeKind::Stalled if notice.way_back.is_some() => notice.way_back.map(|way| way_back(way, notice, names)),
         NoticeKind::Failed => notice.way_back.map(|way| way_back(way, notice, names)),
         NoticeKind::Stalled => Some(format!(
             "Regardez les pods de la charge de travail. Vous serez prévenu si le déploiement devient sain malgré tout. Pour revenir à {from}, remettez vous-même l’image à cette version."
@@ -79,6 +80,9 @@ fn way_back(way: WayBack, notice: &Notice, Names { from, to, asks, .. }: &Names)
         ),
         WayBack::PutBack => format!(
             "C’est le choix de quelqu’un, donc rien n’est annulé\u{a0}; un message vous préviendra si le déploiement devient sain. {by_hand}"
+        ),
+        WayBack::StandsStill => format!(
+            "En attendant, moins de pods tournent que voulu, ou aucun\u{a0}: regardez les pods de la charge de travail et, s’il n’y en a pas, ses événements. Vous serez prévenu quand {to} sera en service."
         ),
         WayBack::Failed => {
             let again = format!(

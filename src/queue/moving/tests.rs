@@ -96,7 +96,12 @@ fn brake() -> Brake {
     let of = ApprovalId::mint(DateTime::UNIX_EPOCH, [1; 10]);
     Brake {
         stopped: None,
-        released: Some(Release { at: DateTime::UNIX_EPOCH, by: Actor::Program("a test".into()), of }),
+        released: Some(Release {
+            at: DateTime::UNIX_EPOCH,
+            by: Actor::Program("a test".into()),
+            of,
+            failed: Vec::new(),
+        }),
         told: None,
     }
 }

@@ -131,10 +131,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     async fn ask_about_held_of(&self, group: &mut Group, mover: Option<&Mover>) {
         let Some(member) = mover.and_then(|mover| group.members.get(mover.member)) else { return };
-        let target = member.target.clone();
+        let (target, is_told_by_another) = (member.target.clone(), group.holds_with_another(member));
         let Some(work) = group.works.get_mut(member.work) else { return };
-        let update = work.ledger(&target.container).and_then(|ledger| ledger.update.as_ref());
-        if update.is_none_or(|update| update.undoes.is_none() || !update.told_elsewhere) {
+        if !is_told_by_another {
             self.ask_about_held(work, &target).await;
         }
     }
@@ -142,6 +141,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Takes the way of the first to be written, unless one of them waits for other workloads.
     fn enter_group(&self, group: &mut Group, movers: &[Mover]) -> Result<(), (Waits, Option<DateTime<Utc>>)> {
         let again = Some(self.0.ambient.now() + LOOK_AGAIN);
+        let closed = |mover: &Mover| self.takes_no_write(group.members.get(mover.member)?);
+        if let Some((name, opens)) = movers.iter().find_map(closed) {
+            return Err((Waits::Refused(name, opens), Some(opens)));
+        }
         for mover in movers.iter().skip(1) {
             let Some(member) = group.members.get(mover.member) else { continue };
             if let Some(waits) = self.waits_for_first(&member.target, &mover.chosen) {
@@ -159,6 +162,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Some(work) = group.works.get_mut(member.work) else { return Ok(()) };
         let entered = self.enter(work, &target, &first.chosen);
         entered.map_err(|waits| (Waits::Others(name, Box::new(waits)), again))
+    }
+
+    /// A member on which the API server refused all that was to be written, and when that is tried again.
+    pub(super) fn takes_no_write(&self, member: &Member) -> Option<(String, DateTime<Utc>)> {
+        Some((member.name(), self.closed_until(&member.target.workload.id)?))
     }
 
     /// Has the API server judge each write. What it refuses of one is refused of all.
@@ -242,6 +250,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 impl Group {
+    /// Whether a member went back with another one, which holds what failed there, so that people are asked about that.
+    fn holds_with_another(&self, member: &Member) -> bool {
+        let update = self.ledger(member).and_then(|ledger| ledger.update.as_ref());
+        let went_with = update.is_some_and(|update| update.undoes.is_some() && update.told_elsewhere);
+        let fails = |other: &Member| {
+            let held = self.ledger(other).and_then(|ledger| ledger.held.as_ref());
+            held.and_then(|held| held.failure.as_ref()).is_some_and(|failure| !failure.is_of_group())
+        };
+        went_with && self.members.iter().any(fails)
+    }
+
     /// The question about the update of one.
     fn question(&self, of: &Mover) -> Option<&Question> {
         let ledger = self.members.get(of.member).and_then(|member| self.ledger(member))?;

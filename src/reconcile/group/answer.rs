@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use super::{Group, Member};
 use crate::assess::Unanswerable;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::actor::Actor;
+use crate::domain::event::Failure;
 use crate::domain::group::{Move, Plan, members, of};
 use crate::domain::policy::Mode;
+use crate::domain::record::Event;
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::settings::Settings;
@@ -139,6 +142,26 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
+    /// The same of members that could not be written then, or before the process ended: what they hold is what another failed with,
+    /// and that one has let it go.
+    pub(super) fn let_go_as_answered(&self, group: &mut Group) {
+        let now = self.0.ambient.now();
+        let found: Vec<_> = group.members.iter().filter_map(|member| group.is_let_go(member)).collect();
+        for (place, container, tag, by, asks) in found {
+            let Some(work) = group.works.get_mut(place) else { continue };
+            if !self.may_act(&work.draft.workload, &container) {
+                continue;
+            }
+            if asks {
+                let note = format!("{container}: {tag} is held no more, and people are asked, by {by}");
+                work.draft.announce(WorkloadEvent::HeldReleased(note));
+                work.draft.on(&container, Event::LetGo { by }, now);
+            } else {
+                work.draft.resume(&container, &tag, &by, now);
+            }
+        }
+    }
+
     async fn let_go_on(&self, one: &Move, by: &Actor) -> Result<(), StepError> {
         let Some(workload) = self.0.cluster.by_uid(&one.workload.uid) else { return Ok(()) };
         let mut draft = self.draft(Arc::clone(&workload)).await?;
@@ -149,5 +172,25 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         self.commit(draft).await?;
         Ok(())
+    }
+}
+
+/// What a member holds and may be let go of: where its work is among those of the group, its container, the version, who lets it go,
+/// and whether people are asked before it is applied.
+type LetGo = (usize, String, Tag, Actor, bool);
+
+impl Group {
+    /// Whether a member holds what it left as another failed, and that one has let it go since.
+    fn is_let_go(&self, member: &Member) -> Option<LetGo> {
+        let ledger = self.ledger(member)?;
+        let held = ledger.held.as_ref().filter(|held| held.failure.as_ref().is_some_and(Failure::is_of_group))?;
+        let plan = ledger.update.as_ref().filter(|update| update.told_elsewhere)?.group.as_ref()?;
+        let others = self.members.iter().filter(|other| other.name() != member.name());
+        let (by, asks) = others.into_iter().find_map(|other| {
+            let (uid, container) = (&other.target.workload.id.uid, &other.target.container);
+            let one = plan.moves.iter().find(|one| one.is_of(uid, container))?;
+            self.ledger(other)?.let_go_since(&one.tag, &one.digest, held.since)
+        })?;
+        Some((member.work, member.target.container.clone(), held.tag.clone(), by.clone(), asks))
     }
 }

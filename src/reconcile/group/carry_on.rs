@@ -138,6 +138,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// are asked about what is left.
     fn goes_on(&self, group: &mut Group, member: usize, chosen: &Chosen) -> Result<(), Option<Waits>> {
         let Some(member) = group.members.get(member) else { return Ok(()) };
+        if let Some((name, opens)) = self.takes_no_write(member) {
+            return Err(Some(Waits::Refused(name, opens)));
+        }
         let (name, target) = (member.name(), member.target.clone());
         let Some(work) = group.works.get_mut(member.work) else { return Ok(()) };
         if self.asks_for_others(&work.draft.record, &target, chosen).is_some() {

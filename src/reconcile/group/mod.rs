@@ -117,6 +117,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if group.is_too_large {
             return self.group_waits(group, Waits::TooMany, None).await;
         }
+        self.let_go_as_answered(&mut group);
         let (seen, now) = (group.seen(), self.0.ambient.now());
         let Some(plan) = Plan::newest(name, &seen) else { return self.decide_together(group, None).await };
         let (next, is_stale) = (plan.next(&plan.stands(&seen, now)), plan.is_stale(&seen, now));
@@ -170,16 +171,25 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             if let Some(work) = group.works.get_mut(work)
                 && self.0.cluster.may_patch(&target.workload.id)
             {
-                self.observe(work, &target).await;
+                if self.is_disabled(&target) {
+                    self.observe_left_alone(work, &target).await;
+                } else {
+                    self.observe(work, &target).await;
+                }
             }
             group.members.push(Member { target, work });
         }
         Ok(group)
     }
 
+    /// What is known of a workload, with what a person asks on it: that is theirs, before anybody finds there what they wrote.
     async fn work(&self, workload: Arc<Workload>, trace: &str) -> Result<Work, StepError> {
-        let draft = self.draft(workload).await?;
-        Ok(Work::on(draft, trace))
+        let draft = self.draft(Arc::clone(&workload)).await?;
+        let mut work = Work::on(draft, trace);
+        if self.0.cluster.may_patch(&workload.id) {
+            self.requested(&mut work).await?;
+        }
+        Ok(work)
     }
 
     async fn member_target(&self, workload: Arc<Workload>, container: &str, repository: &Repository) -> Target {
@@ -196,7 +206,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// other.
     async fn conclude_group(&self, group: Group, last: Option<usize>) -> Step {
         let (mut latest, mut problem) = (None, None);
-        for (place, work) in group.works.into_iter().enumerate() {
+        for (place, mut work) in group.works.into_iter().enumerate() {
+            let workload = Arc::clone(&work.draft.workload);
+            if workload.containers.iter().all(|container| !self.may_act(&workload, &container.name)) {
+                work.draft.let_be();
+            }
             if Some(place) == last {
                 latest = Some(work);
             } else if self.0.cluster.may_patch(&work.draft.workload.id)

@@ -11,7 +11,7 @@ const OLD: &str = "a.example/web:1.0.0";
 
 pub(super) fn stalled(since: &str) -> Rollout {
     let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
-    Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default() })
+    Rollout::Stalled(Stall { reason, message, since: since.into(), progress: Progress::default(), refusal: None })
 }
 
 impl Stage {

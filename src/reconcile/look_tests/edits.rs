@@ -658,3 +658,16 @@ async fn what_was_mended_is_not_called_wrong_while_the_registry_gives_no_answer(
     stage.look().await;
     assert_eq!(stage.says(), "");
 }
+
+#[tokio::test]
+async fn a_mended_setting_is_called_wrong_no_more_whichever_repository_is_looked_at_first() {
+    let images = [("web", "a.example/web:1.0.0"), ("log", "a.example/log:1.0.0")];
+    let stage = Stage::new(workload(&images, &[("mode", "AUTO_UPDATE"), ("strategy", "FOO")]), &["1.0.0"]);
+    stage.look().await;
+    assert!(!stage.says().is_empty());
+    stage.annotate("strategy", "MINOR");
+    stage.reconciler.look(&Repository::parse("a.example/log").unwrap(), "trace").await;
+    *stage.registry.tags.lock().unwrap() = vec!["away"];
+    stage.look().await;
+    assert_eq!(stage.says(), "");
+}

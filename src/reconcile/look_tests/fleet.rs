@@ -231,7 +231,11 @@ impl Ground {
     async fn fails(&self, name: &str) {
         let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
         let since = self.clock.now().to_rfc3339().into();
-        self.rolls(name, Rollout::Stalled(Stall { reason, message, since, progress: Progress::default() })).await;
+        self.rolls(
+            name,
+            Rollout::Stalled(Stall { reason, message, since, progress: Progress::default(), refusal: None }),
+        )
+        .await;
     }
 
     /// A version is pushed.
@@ -637,6 +641,18 @@ async fn who_waits_at_one_replica_goes_on_where_another_looks_at_what_it_waits_f
     // What the other has written waits no longer here.
     here.wake_waiting(None, "trace").await.unwrap();
     assert!(here.waiting().is_empty());
+}
+
+/// A clock ran ahead when they failed, and was put right before a person judged that.
+#[tokio::test]
+async fn what_a_person_released_stays_so_where_a_clock_was_ahead() {
+    let ground = stopped().await;
+    ground.clock.step(TimeDelta::hours(-2));
+    ground.reconciler.resume_updates(crate::domain::actor::Actor::Policy, "trace").await.unwrap().unwrap();
+    assert_eq!(ground.reconciler.brake().await.stopped, None);
+    ground.pushed(&["1.0.0", "1.0.1"], &["a.example/app-2"]).await;
+    assert_eq!(ground.reconciler.brake().await.stopped, None);
+    assert_eq!(ground.told_of_the_stop().iter().filter(|told| told.by.is_none()).count(), 1);
 }
 
 #[tokio::test]

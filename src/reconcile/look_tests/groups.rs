@@ -6,6 +6,7 @@ mod back;
 mod ends;
 mod fleet;
 mod namespace;
+mod requests;
 mod shelves;
 mod shown;
 mod stage;

@@ -246,3 +246,28 @@ async fn what_is_held_of_two_modes_is_two_questions_and_each_is_let_go_by_itself
     stage.look().await;
     assert_eq!(held(), [false, true], "web alone");
 }
+
+/// What was stored for people is lost, and nobody can say which manifest is held.
+#[tokio::test]
+async fn what_is_set_back_without_a_question_is_told_again_as_the_same() {
+    let stage =
+        Stage::new(workload(&[("web", "a.example/web:1.0.1")], &[("mode", "AUTO_UPDATE")]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.registry.absent.store(1000, Ordering::SeqCst);
+    stage.set_image(OLD);
+    let held = || {
+        let told: Vec<Notice> = stage.joe.0.lock().unwrap().drain(..).collect();
+        let held = told.into_iter().filter(|notice| notice.kind == NoticeKind::Held);
+        let ids = held.map(|notice| Delivery::of("email", "joe@example.com", notice).id());
+        ids.collect::<std::collections::BTreeSet<String>>()
+    };
+    stage.look().await;
+    let first = held();
+    assert_eq!(first.len(), 1);
+    stage.clock.step(TimeDelta::hours(1));
+    stage.look().await;
+    assert_eq!(held(), first);
+    stage.clock.step(TimeDelta::days(4));
+    stage.look().await;
+    assert_eq!(held().len(), 0, "by now it was told");
+}

@@ -119,7 +119,7 @@ async fn what_is_no_more_to_go_back_by_itself_stays_and_people_are_told() {
         stage.look().await;
         assert!(stage.cluster.image().contains(":1.0.1@"));
         let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
-        let stall = Stall { reason, message, since: "t".into(), progress: Progress::default() };
+        let stall = Stall { reason, message, since: "t".into(), progress: Progress::default(), refusal: None };
         stage.cluster.rolls(Rollout::Stalled(stall));
         stage.on_rehearsal(move |state| {
             let all = if said.0 == "mode" { vec![said] } else { vec![("mode", "AUTO_UPDATE"), said] };

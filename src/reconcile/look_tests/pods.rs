@@ -245,6 +245,7 @@ async fn what_crashed_before_is_neither_undone_nor_held() {
         message: "has timed out progressing".into(),
         since: "t1".into(),
         progress: Progress::default(),
+        refusal: None,
     }));
     for _ in 0..3 {
         stage.look().await;

@@ -47,7 +47,7 @@ impl Stage {
     }
 
     /// How page, API and `check` show it.
-    fn status(&self) -> (Attention, String) {
+    pub(super) fn status(&self) -> (Attention, String) {
         let workload = self.cluster.state(|state| Workload::clone(&state.workload));
         let (record, settings) = (self.known(), Settings::read(&workload, "web", &Bounds::default()).unwrap());
         let status = Status::of(
@@ -141,6 +141,30 @@ async fn what_failed_here_and_is_put_back_by_its_tag_alone_is_the_same() {
     somebody_writes(&stage, "a.example/web:1.0.1").await;
     assert!(stage.told().iter().all(|(kind, _)| *kind != "update.failed"));
     assert_eq!(stage.cluster.annotation("held"), None);
+}
+
+/// Somebody has it pulled from a mirror, as its registry lets nobody in.
+#[tokio::test]
+async fn what_failed_here_and_is_pulled_from_elsewhere_is_another_thing() {
+    let mirror = Repository::parse("mirror.example/web").unwrap();
+    for is_pinned in [true, false] {
+        let (stage, failed) = went_back().await;
+        let image = if is_pinned { failed.as_str() } else { "a.example/web:1.0.1" };
+        stage.changed(|now| {
+            now.containers[0].image = image.replace("a.example", "mirror.example").into();
+            now.rollout = Rollout::Progressing(Progress { has_deadline: true, ..Progress::default() });
+        });
+        stage.reconciler.look(&mirror, "trace").await;
+        let story = stage.story();
+        for _ in 0..3 {
+            stage.clock.step(TimeDelta::minutes(1));
+            stage.reconciler.look(&mirror, "trace").await;
+        }
+        assert!(stage.told().iter().all(|(kind, _)| *kind == "update.rolled_back"), "that is all there is to tell");
+        assert_eq!(stage.story(), story);
+        assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::FailedBefore(_))), 0);
+        assert_eq!(stage.cluster.annotation("held"), None, "it is their word");
+    }
 }
 
 #[tokio::test]
@@ -366,6 +390,18 @@ async fn what_failed_here_and_was_put_back_is_not_well_because_it_rests() {
     }
     settles(&stage).await;
     assert_eq!(stage.status().0, Attention::UpToDate);
+}
+
+/// It says which manifest, and no version.
+#[tokio::test]
+async fn what_is_replaced_by_an_image_without_a_tag_is_over() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.set_image(&format!("a.example/web@{}", Digest::of(b"hotfix")));
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert_eq!(stage.story()[0], ("1.0.1".into(), "policy".into(), Outcome::Replaced));
 }
 
 /// An export of the object is applied after that was deleted, with the version that failed in it.

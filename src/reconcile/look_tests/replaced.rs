@@ -1,6 +1,6 @@
 //! A tool that replaces an object by deleting it and making it again.
 
-use super::edits::Annotations;
+use super::edits::{Annotations, put};
 use super::*;
 
 const MANIFEST: &str = "a.example/web:1.0.0";
@@ -66,6 +66,122 @@ async fn what_a_tool_replaces_is_set_back_and_twice_is_a_question() {
         stage.look().await;
         assert!(stage.runs("1.0.0") && stage.says().contains("set back two updates"), "{}", stage.says());
     }
+}
+
+/// Two updates were set back by making the object again, long ago; 1.0.3 is there.
+async fn set_back_twice() -> (Stage, Annotations) {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    let manifest = stage.annotations();
+    for (uid, next) in [("uid-2", "1.0.2"), ("uid-3", "1.0.3")] {
+        stage.look().await;
+        stage.replaces(uid, manifest.clone());
+        stage.look().await;
+        stage.push(next);
+    }
+    stage.look().await;
+    assert!(stage.runs("1.0.0") && stage.says().contains("set back two updates"), "{}", stage.says());
+    stage.clock.step(TimeDelta::days(1));
+    (stage, manifest)
+}
+
+#[tokio::test]
+async fn another_mode_begins_the_count_anew_also_of_what_a_tool_makes_again() {
+    let (stage, manifest) = set_back_twice().await;
+    let mut asks = manifest.clone();
+    put(&mut asks, "mode", "NOTIFICATION");
+    stage.replaces("uid-4", asks);
+    stage.look().await;
+    stage.replaces("uid-5", manifest);
+    stage.look().await;
+    assert!(stage.runs("1.0.3"), "{}", stage.says());
+}
+
+#[tokio::test]
+async fn a_newer_version_of_the_tool_begins_the_count_anew_also_where_it_makes_the_object_again() {
+    let (stage, manifest) = set_back_twice().await;
+    stage.replaces("uid-4", manifest);
+    stage.changed(|now| now.containers[0].image = "a.example/web:1.0.3".into());
+    stage.look().await;
+    stage.push("1.0.4");
+    stage.look().await;
+    assert!(stage.runs("1.0.4"), "{}", stage.says());
+}
+
+#[tokio::test]
+async fn what_a_tool_makes_again_as_it_was_written_was_let_stand() {
+    let (stage, manifest) = set_back_twice().await;
+    stage.clock.step(TimeDelta::days(-1));
+    let answer = stage.reconciler.answer(&stage.link(), Action::Approve, "trace").await;
+    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
+    let written = stage.cluster.image();
+    stage.settles().await;
+    stage.replaces("uid-4", manifest);
+    stage.set_image(&written);
+    stage.look().await;
+    stage.push("1.0.4");
+    stage.look().await;
+    assert!(stage.runs("1.0.4"), "{}", stage.says());
+}
+
+/// It went back from what failed, and the tool makes it again for another reason, much later.
+#[tokio::test]
+async fn what_failed_stays_held_on_an_object_that_a_tool_makes_again() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    let manifest = stage.annotations();
+    stage.written().await;
+    stage.fails("t1").await;
+    stage.settles().await;
+    stage.told();
+    stage.clock.step(TimeDelta::days(7));
+    stage.replaces("uid-2", manifest.clone());
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert!(stage.runs("1.0.0"), "{}", stage.cluster.image());
+    assert!(stage.held().starts_with("1.0.1: failed (ProgressDeadlineExceeded)"), "{}", stage.held());
+    let record = stage.cluster.state(|state| crate::cluster::annotations::claimed(&state.workload));
+    assert!(!record.known("web").ends.is_empty(), "the brake counts it");
+    // And so on.
+    stage.replaces("uid-3", manifest);
+    stage.look().await;
+    assert!(stage.runs("1.0.0") && stage.held().starts_with("1.0.1: failed"), "{}", stage.held());
+    stage.push("1.0.2");
+    stage.look().await;
+    assert!(stage.runs("1.0.2"), "{}", stage.cluster.image());
+}
+
+/// A new process looks at what it does not know when the schedule says so.
+#[tokio::test]
+async fn what_a_tool_replaced_hours_before_the_look_is_set_back_too() {
+    let mut stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    let manifest = stage.annotations();
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(1));
+    stage.replaces("uid-2", manifest);
+    let made = stage.clock.now();
+    stage.changed(|now| now.made = Some(made));
+    stage.restart();
+    stage.clock.step(TimeDelta::hours(3));
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert!(stage.runs("1.0.0") && stage.held().starts_with("1.0.1: set back to 1.0.0"), "{}", stage.held());
+}
+
+/// `image-watcher approve` writes the image itself.
+#[tokio::test]
+async fn what_a_command_wrote_and_a_tool_replaces_is_set_back_too() {
+    let stage = Stage::new(workload(&[("web", MANIFEST)], &[("mode", "NOTIFICATION")]), &["1.0.0"]);
+    let manifest = stage.annotations();
+    let asked = stage.asked().await;
+    stage.approves(&asked);
+    stage.look().await;
+    assert!(stage.runs("1.0.1"));
+    stage.replaces("uid-2", manifest);
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert!(stage.runs("1.0.0") && stage.held().starts_with("1.0.1: set back to 1.0.0"), "{}", stage.held());
 }
 
 /// Its own record came with it, as of an exported object.

@@ -41,7 +41,7 @@ impl Stage {
     }
 
     /// 1.0.1 came, and people are asked.
-    async fn asked(&self) -> Question {
+    pub(super) async fn asked(&self) -> Question {
         self.look().await;
         self.has(&["1.0.0", "1.0.1"]);
         self.look().await;
@@ -56,7 +56,7 @@ impl Stage {
     }
 
     /// What `approve` writes.
-    fn approves(&self, asked: &Question) -> String {
+    pub(super) fn approves(&self, asked: &Question) -> String {
         let image = ImageReference::parse(OLD).unwrap().at(&asked.terms.tag, &asked.terms.digest);
         let request = self.request(Wish::Approve { question: asked.terms.id.clone(), outside_window: false });
         self.annotate(REQUEST, &request);
@@ -104,9 +104,32 @@ async fn what_a_person_approved_goes_back_when_it_fails() {
     stage.cluster.rolls(Rollout::Progressing(Progress::default()));
     stage.look().await;
     let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
-    stage.cluster.rolls(Rollout::Stalled(Stall { reason, message, since: "t1".into(), progress: Progress::default() }));
+    stage.cluster.rolls(Rollout::Stalled(Stall {
+        reason,
+        message,
+        since: "t1".into(),
+        progress: Progress::default(),
+        refusal: None,
+    }));
     stage.look().await;
     assert_eq!(stage.cluster.image(), OLD);
+}
+
+/// The other container, of the same repository, fails in the moment in which a person approves.
+#[tokio::test]
+async fn what_a_person_approves_counts_though_another_container_fails_in_that_moment() {
+    let modes = [("mode", "NOTIFICATION"), ("mode.side", "AUTO_UPDATE")];
+    let stage = Stage::new(workload(&[("web", OLD), ("side", OLD)], &modes), &["1.0.0"]);
+    let asked = stage.asked().await;
+    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    stage.look().await;
+    stage.approves(&asked);
+    stage.cluster.rolls(super::back::stalled("t1"));
+    for _ in 0..2 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RequestRefused(_))), 0);
+    assert!(stage.by().iter().any(|(version, by, _)| version == "1.0.1" && by == "command alice"), "{:?}", stage.by());
 }
 
 #[tokio::test]

@@ -81,6 +81,91 @@ async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays()
 }
 
 #[tokio::test]
+async fn what_moves_again_is_told_as_standing_still_no_more_until_it_does() {
+    use crate::domain::view::Attention;
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.status(), (Attention::NeedsYou, SLOW.to_owned()));
+    stage.cluster.rolls(hangs(2));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error"), None);
+    assert_eq!(stage.status(), (Attention::Waiting, "1.0.1 is being rolled out".to_owned()));
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
+    assert_eq!(stage.status(), (Attention::NeedsYou, SLOW.to_owned()));
+}
+
+#[tokio::test]
+async fn what_has_a_deadline_and_moves_again_is_said_to_stand_still_no_more() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
+    let rolls = |updated| Rollout::Progressing(Progress { updated, has_deadline: true, ..Progress::default() });
+    stage.cluster.rolls(rolls(1));
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
+    stage.cluster.rolls(rolls(2));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error"), None);
+}
+
+#[tokio::test]
+async fn why_a_rollout_stands_still_is_known_whatever_else_is_wrong() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    stage.cluster.state(|state| state.refuses = Refuses::Written("a.example/web:1.0.2*"));
+    stage.registry.tags.lock().unwrap().push("1.0.2");
+    stage.look().await;
+    let said = stage.cluster.annotation("error").unwrap_or_default();
+    assert!(said.contains("1.0.2"), "it is of something else: {said}");
+    assert_eq!(stage.status().1, SLOW);
+}
+
+/// Nobody has looked since the start.
+#[tokio::test]
+async fn what_is_said_and_stops_nothing_is_no_doubt() {
+    use crate::domain::view::Attention;
+    let stage = Stage::new(Workload { paused: true, ..auto(&[]) }, &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    assert!(stage.cluster.annotation("error").is_some_and(|error| error.contains("paused")));
+    assert_eq!(stage.status().0, Attention::Waiting, "{}", stage.status().1);
+    let stage = Stage::new(auto(&[]), &[]);
+    stage.look().await;
+    assert!(stage.cluster.annotation("error").is_some());
+    assert_eq!(stage.status().0, Attention::CannotTell, "{}", stage.status().1);
+}
+
+/// Its old pods are deleted, and the API server refuses new ones. The condition that the first deadline left stays as it is.
+#[tokio::test]
+async fn a_way_back_that_stands_still_is_told_once_and_is_not_back() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
+    stage.look().await;
+    stage.told();
+    for _ in 0..4 {
+        stage.clock.step(TimeDelta::minutes(16));
+        stage.look().await;
+    }
+    assert_eq!(stage.told_of_stalls(), ["NoProgress"]);
+    let told = stage.last(NoticeKind::Stalled);
+    assert_eq!((told.from.tag.as_str(), told.to.tag.as_str()), ("1.0.1", "1.0.0"));
+    assert_eq!(told.way_back, Some(crate::domain::event::WayBack::StandsStill));
+    let (_, words) = stage.status();
+    assert!(words.contains("no progress for 15 minutes") && !words.contains("was put back"), "{words}");
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    let told = stage.told();
+    assert!(told.contains(&("update.rolled_back", "1.0.1".to_owned())), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_controller_that_does_not_look_is_told_once() {
     let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
     let lacks = crate::domain::rollout::Lacks::ObservedGeneration;
@@ -125,7 +210,7 @@ async fn the_end_of_a_rollout_is_written_and_said_once_while_the_registry_is_awa
     assert!(stage.cluster.image().contains(":1.0.1@"));
     *stage.registry.tags.lock().unwrap() = vec!["away"];
     let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
-    let stall = Stall { reason, message, since: "t".into(), progress: Progress::default() };
+    let stall = Stall { reason, message, since: "t".into(), progress: Progress::default(), refusal: None };
     stage.cluster.rolls(Rollout::Stalled(stall));
     for _ in 0..4 {
         stage.clock.step(TimeDelta::minutes(15));

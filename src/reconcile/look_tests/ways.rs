@@ -186,6 +186,30 @@ async fn a_failure_stays_known_where_no_write_is_taken_and_through_a_restart() {
     assert_eq!(outcome, Some(crate::domain::history::Outcome::Failed), "it is written as soon as it may be");
 }
 
+/// What stands on the object is older than what is known, as no write is taken: nobody set it back.
+#[tokio::test]
+async fn who_edits_a_setting_while_no_write_is_taken_has_edited_it() {
+    for is_anew in [false, true] {
+        let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.written().await;
+        stage.cluster.state(|state| state.refuses = Refuses::All);
+        stage.fails("t1").await;
+        stage.annotate("strategy", "MINOR");
+        if is_anew {
+            stage.restart();
+        }
+        stage.look().await;
+        stage.cluster.state(|state| state.refuses = Refuses::Nothing);
+        stage.look().await;
+        assert!(!stage.says().contains(super::edits::WENT_BACK), "{}", stage.says());
+        assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RecordReplaced(_))), 0);
+        stage.clock.step(TimeDelta::hours(7));
+        stage.push("1.0.2");
+        stage.look().await;
+        assert!(stage.runs("1.0.2"), "{}", stage.says());
+    }
+}
+
 #[tokio::test]
 async fn where_an_image_has_to_name_a_digest_the_way_back_does() {
     let stage = Stage::new(auto(&[]), &["1.0.0"]);
@@ -260,6 +284,22 @@ async fn how_an_update_ended_is_told_where_nothing_may_be_written_any_more() {
 }
 
 /// As where admission has images pulled through a mirror.
+/// As when a policy refuses that: brake and others go by it.
+#[tokio::test]
+async fn how_an_update_ended_is_known_where_nothing_may_be_written_any_more() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.state(|state| state.may_patch = false);
+    stage.fails("t1").await;
+    let uid = stage.cluster.state(|state| state.workload.id.uid.clone());
+    let known = stage.reconciler.known_record(&uid).await.unwrap();
+    let outcome = known.known("web").update.as_ref().map(|update| update.outcome);
+    assert_eq!(outcome, Some(crate::domain::history::Outcome::Failed));
+    let ends: Vec<_> = stage.told().into_iter().filter(|(kind, _)| *kind == "update.failed").collect();
+    stage.look().await;
+    assert_eq!((ends.len(), stage.told().iter().filter(|(kind, _)| *kind == "update.failed").count()), (1, 0));
+}
+
 #[tokio::test]
 async fn what_is_pulled_from_elsewhere_by_its_digest_is_what_was_written() {
     let mirrored = |tag: &str, again| format!("mirror.example/a/web:{tag}@{}", digest_of(tag, again));

@@ -123,6 +123,7 @@ impl Object {
             nodes: None,
             rollout: status.judge(),
             template_by_others: None,
+            made: None,
             rest_of_template: 0,
             paused: self.paused,
             owner: Owner::read(|_| None, |name| self.annotations.get(name).map(String::as_str)).map(Box::new),
@@ -231,7 +232,13 @@ impl Object {
             (self.is_up, self.stall) = (true, None);
         } else if self.id.kind == Kind::Deployment && self.stall.is_none() && now - self.since > DEADLINE {
             let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
-            self.stall = Some(Stall { reason, message, since: rfc3339(now).into(), progress: Progress::default() });
+            self.stall = Some(Stall {
+                reason,
+                message,
+                since: rfc3339(now).into(),
+                progress: Progress::default(),
+                refusal: None,
+            });
         }
     }
 }

@@ -77,6 +77,7 @@ fn given_up() -> Rollout {
         message: "ReplicaSet \"web-1\" has timed out progressing.".into(),
         since: "t".into(),
         progress: Progress { lacks: Lacks::OldReplicas, ..Progress::default() },
+        refusal: None,
     })
 }
 
@@ -519,7 +520,8 @@ fn pods_that_leave_or_run_what_was_written_are_in_nobodys_way() {
     assert!(why.log.is_some(), "what failed has run, so that it has a log: {why:?}");
     for is_ordered in [true, false] {
         let progress = || Progress { is_ordered: false, ..Progress::default() };
-        let stall = Stall { reason: "R".into(), message: "m".into(), since: "t".into(), progress: progress() };
+        let stall =
+            Stall { reason: "R".into(), message: "m".into(), since: "t".into(), progress: progress(), refusal: None };
         for rollout in [Rollout::Progressing(progress()), Rollout::Stalled(stall)] {
             assert_eq!(rollout.ordered(is_ordered).is_ordered(), is_ordered);
         }

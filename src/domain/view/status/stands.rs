@@ -6,11 +6,12 @@ use super::{Attention, Available, CameTo, Cause, LastLook, Returned, Seen};
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
 use crate::domain::policy::{Mode, Track, is_older, skips};
+use crate::domain::record::sealed::TooMuch;
 use crate::domain::record::{Closed, Ledger, Question, Stands as Asks};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
-use crate::domain::view::{Blocker, Known, Stands, Unfinished};
+use crate::domain::view::{Blocker, Known, Stands, Unfinished, said_to_stand_still};
 
 impl Seen<'_> {
     pub(super) fn stands(&self, settings: &Settings, ledger: &Ledger, now: DateTime<Utc>) -> (Attention, Cause) {
@@ -23,7 +24,7 @@ impl Seen<'_> {
             let gone = ledger.gone.as_ref()?;
             Some((Attention::NeedsYou, Cause::Gone(Box::new(gone.image.clone()))))
         };
-        let found = asked().or_else(failed).or_else(gone).or_else(|| self.undecided(ledger, now));
+        let found = asked().or_else(failed).or_else(gone).or_else(|| self.undecided(ledger));
         let found = found.or_else(|| rollout.as_ref().and_then(goes_on));
         let found = found.or_else(|| self.blocked(settings, ledger, now)).or_else(|| self.held_back(ledger, now));
         found.unwrap_or_else(|| self.is_quiet(settings, ledger, now))
@@ -82,21 +83,20 @@ impl Seen<'_> {
         };
         let is_back = ledger.update.as_ref().is_some_and(|update| update.undoes.is_some());
         let stands = rollout.filter(|_| is_back).map(|rollout| rollout.stands.clone());
-        let said = stands.as_ref().and_then(|_| self.workload.state("error", self.container)).map(str::to_owned);
+        let update = ledger.update.as_ref().filter(|_| stands.is_some());
+        let said = update.and_then(|update| said_to_stand_still(self.workload, update));
         let returned = Returned { held: held.clone(), stands, said };
         (!is_another).then(|| (Attention::Failed, Cause::WentBack(Box::new(returned))))
     }
 
-    fn undecided(&self, ledger: &Ledger, now: DateTime<Utc>) -> Option<(Attention, Cause)> {
+    fn undecided(&self, ledger: &Ledger) -> Option<(Attention, Cause)> {
         let why = match self.looked {
             Some(LastLook { came_to: CameTo::Undecided(why), .. }) => why.clone(),
             // Nobody looked since the start, or got an answer: what was said then stands.
             Some(LastLook { came_to: CameTo::Unknown, .. }) | None => {
                 let said = self.workload.state("error", self.container)?;
-                let is_refused =
-                    || ledger.refused.unfit().next().is_some() || ledger.refused.writes(now).next().is_some();
-                let is_said_of_what_is_known = said.starts_with("group ") || is_refused();
-                (!is_said_of_what_is_known).then(|| said.to_owned())?
+                // Nothing can be remembered of what is too much.
+                (ledger.undecided || said == TooMuch.to_string()).then(|| said.to_owned())?
             }
             Some(_) => return None,
         };

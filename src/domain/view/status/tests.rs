@@ -198,10 +198,12 @@ fn what_can_not_be_told_is_not_up_to_date() {
     assert_eq!(told.status().cause.to_string(), "401 from the registry");
     let open = Case::new("NOTIFICATION").after(vec![runs(), asked()]).looked(undecided());
     assert_eq!(open.stands(), ("needs-you", "asked", to("1.0.1")), "what is open stays open");
-    let said = Case::of(IMAGE, &[("mode", "NOTIFICATION"), ("error", "401")]).after(vec![runs()]);
+    let said = Case::of(IMAGE, &[("mode", "NOTIFICATION"), ("error", "401")]).after(vec![runs(), Event::Undecided]);
     assert_eq!(said.stands(), ("cannot-tell", "undecided", None), "nobody looked since the start");
     let said = said.looked(CameTo::Nothing);
     assert_eq!(said.stands(), ("up-to-date", "nothing-newer", None), "what was said stops nothing");
+    let flaw = Case::of(IMAGE, &[("mode", "NOTIFICATION"), ("error", "it has a flaw")]).after(vec![runs()]);
+    assert_eq!(flaw.stands(), ("up-to-date", "nothing-newer", None), "nor does a flaw, before the first look");
     assert_eq!(Case::new("SOMETIMES").stands(), ("cannot-tell", "settings", None));
     let forged = Case { not_ours: Some(NotOurs::WrongSignature), ..Case::new("NOTIFICATION") };
     assert_eq!(forged.stands(), ("cannot-tell", "record", None));

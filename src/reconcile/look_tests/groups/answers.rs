@@ -216,8 +216,8 @@ async fn all_go_back_though_no_look_at_the_others_can_be_stored() {
     assert_eq!(shop.runs(), ["api 1.0.0", "web 1.0.0", "worker 1.0.0"]);
 }
 
-#[tokio::test]
-async fn a_member_that_can_not_be_written_now_takes_nothing_back_of_an_answer() {
+/// All went back and hold 1.1.0, as it failed on the last; the link that lets it be applied again.
+async fn held_on_all() -> (Several, crate::domain::approval::Token) {
     let shop = Several::automatic();
     shop.all_have(&NEW);
     shop.look_at_all().await;
@@ -227,13 +227,45 @@ async fn a_member_that_can_not_be_written_now_takes_nothing_back_of_an_answer() 
     for name in ["worker", "web", "api"] {
         shop.comes_up(name).await;
     }
-    let holds = |name| shop.annotation(name, "held").is_some();
-    assert_eq!(["api", "web", "worker"].map(holds), [true; 3]);
+    assert_eq!(held(&shop), [true; 3]);
     let link = shop.link(&shop.last(NoticeKind::RolledBack));
+    shop.written();
+    (shop, link)
+}
+
+fn held(shop: &Several) -> [bool; 3] {
+    ["api", "web", "worker"].map(|name| shop.annotation(name, "held").is_some())
+}
+
+#[tokio::test]
+async fn a_member_that_can_not_be_written_now_takes_nothing_back_of_an_answer() {
+    let (shop, link) = held_on_all().await;
     shop.is_unreachable("api", true);
     let answer = shop.presses(&link, Action::Resume).await;
     assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
-    assert_eq!(["api", "web", "worker"].map(holds), [true, false, false], "who can be written is");
+    assert_eq!(held(&shop), [true, false, false], "who can be written is");
+}
+
+/// So it is where the process ends in between.
+#[tokio::test]
+async fn what_is_let_go_on_one_is_let_go_on_all_as_soon_as_they_can_be_written() {
+    for restarts in [false, true] {
+        let (mut shop, link) = held_on_all().await;
+        shop.is_unreachable("api", true);
+        shop.is_unreachable("web", true);
+        shop.presses(&link, Action::Resume).await;
+        assert_eq!(held(&shop), [true, true, false]);
+        shop.is_unreachable("api", false);
+        shop.is_unreachable("web", false);
+        if restarts {
+            shop.restart();
+        }
+        for _ in 0..2 {
+            shop.look_at_all().await;
+        }
+        assert_eq!(held(&shop), [false; 3]);
+        assert_eq!(shop.written(), ["api"], "and the group goes on");
+    }
 }
 
 /// The record is signed, and still says another thing of the members than the link does.

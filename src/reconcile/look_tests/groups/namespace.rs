@@ -24,6 +24,8 @@ pub(super) struct Objects {
     pub(super) forbidden: Vec<(&'static str, &'static str)>,
     /// Whose writes find no API server.
     pub(super) unreachable: Vec<&'static str>,
+    /// Whether a policy refuses all writes, dry runs included.
+    pub(super) is_frozen: bool,
     /// Whether a scope is not listed yet.
     pub(super) is_starting: bool,
     /// Events that were put on workloads.
@@ -149,7 +151,8 @@ impl Cluster for Namespace {
 impl Objects {
     fn forbids(&self, patch: &WorkloadPatch) -> bool {
         let mut written = patch.guards.iter().filter_map(|guard| guard.to.as_deref());
-        written.any(|to| self.forbidden.iter().any(|(name, tag)| to.contains(&format!("/{name}:{tag}"))))
+        self.is_frozen
+            || written.any(|to| self.forbidden.iter().any(|(name, tag)| to.contains(&format!("/{name}:{tag}"))))
     }
 }
 

@@ -229,7 +229,7 @@ impl Several {
     /// Its rollout was given up; and it is looked at.
     pub(super) async fn fails(&self, name: &str) {
         let (reason, message) = ("ProgressDeadlineExceeded".into(), "has timed out progressing".into());
-        let stall = Stall { reason, message, since: "t1".into(), progress: Progress::default() };
+        let stall = Stall { reason, message, since: "t1".into(), progress: Progress::default(), refusal: None };
         self.changes(name, |workload| workload.rollout = Rollout::Stalled(stall));
         self.look(name).await;
     }
