@@ -57,8 +57,20 @@ pub(super) async fn history(
     let id = WorkloadId { namespace: namespace.into(), kind: subject.kind, name, uid: Box::default() };
     let workload = kube.read(&id).await?.with_context(|| format!("{id} is not watched: is it there?"))?;
     let record = annotations::claimed(&workload);
-    let report = Report::of(&workload.id.to_string(), record.history.entries().to_vec(), subject.container.as_deref());
+    let report = Report::of(&workload.id.to_string(), updates(&record), subject.container.as_deref());
     Ok(Report { held: held(&record, subject.container.as_deref()), ..report })
+}
+
+/// The updates of a record, newest first. What the history of a workload of many containers has no room for any more, the newest
+/// update of each, is known all the same.
+fn updates(record: &Record) -> Vec<Entry> {
+    let mut all = record.history.entries().to_vec();
+    let is_told = |name: &str| record.history.entries().iter().any(|entry| entry.container == name);
+    let untold = record.ledgers().filter(|(name, _)| !is_told(name));
+    let mut older: Vec<Entry> = untold.filter_map(|(name, ledger)| Some(ledger.update.as_ref()?.entry(name))).collect();
+    older.sort_by(|one, other| other.time.cmp(&one.time));
+    all.extend(older);
+    all
 }
 
 impl Report {
@@ -135,8 +147,23 @@ mod tests {
 
     use super::*;
     use crate::domain::history::tests::entry;
-    use crate::domain::record::{Event, Running};
+    use crate::domain::record::tests::update;
+    use crate::domain::record::{Event, Running, Update};
     use crate::domain::reference::Tag;
+
+    #[test]
+    fn the_newest_update_of_each_container_is_shown_whatever_the_history_has_room_for() {
+        let mut record = Record::default();
+        for number in 0..15 {
+            let at = DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(number);
+            let update = Update { at, ..update(1, None) };
+            record.on(&format!("c-{number}"), Event::Write(Box::new(update)), at);
+        }
+        let names: Vec<String> = updates(&record).into_iter().map(|entry| entry.container).collect();
+        assert_eq!(names, (0..15).rev().map(|number| format!("c-{number}")).collect::<Vec<_>>());
+        let of_one = Report::of("deployment shop/web", updates(&record), Some("c-0"));
+        assert_eq!(of_one.items.len(), 1);
+    }
 
     #[test]
     fn updates_are_shown_newest_first_with_who_and_how_they_ended() {

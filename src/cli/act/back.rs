@@ -159,10 +159,16 @@ fn chosen(ground: &Ground<'_>, container: &str, to: &To) -> anyhow::Result<Befor
             })?
         }
         To::Version(tag) => {
-            let found = entries.iter().filter(fits).find(|entry| entry.version == tag.as_str());
-            found.with_context(|| {
-                format!("the history of container {container} has no {tag}; image-watcher history shows what it has")
-            })?
+            let Some(found) = entries.iter().filter(fits).find(|entry| entry.version == tag.as_str()) else {
+                // The history of a workload of many containers may have no room for it, and the newest update knows it all the same.
+                let before = last(ground, container).ok().filter(|before| before.tag == *tag);
+                return before.with_context(|| {
+                    format!(
+                        "the history of container {container} has no {tag}; image-watcher history shows what it has"
+                    )
+                });
+            };
+            found
         }
     };
     let before =
