@@ -57,6 +57,7 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         told_by: None,
         declares: image_watcher::domain::declared::Kinds::default(),
         stalled: None,
+        stands_still: None,
         stalled_before: None,
         template_before: None,
         template: None,

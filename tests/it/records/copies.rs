@@ -17,6 +17,7 @@ pub(super) fn tests() -> Vec<Test> {
         a_copy_in_another_namespace_is_another_workload,
         a_restored_workload_begins_anew,
         a_workload_that_was_restored_while_it_was_updated_begins_anew,
+        a_tool_that_replaces_is_not_fought,
     ]
 }
 
@@ -132,4 +133,28 @@ async fn a_workload_that_was_restored_while_it_was_updated_begins_anew(ctx: Ctx)
     let told = scene.told();
     assert_eq!(told[&("update.available".into(), "1.0.1".into())], 2, "{told:?}");
     assert_eq!(events(&ctx, "web", "RecordReplaced").await.len(), 1);
+}
+
+/// As `kubectl replace --force` and Argo CD's `Force=true,Replace=true` do: again and again, whenever the image is not theirs.
+async fn a_tool_that_replaces_is_not_fought(ctx: Ctx) {
+    let scene = Scene::of(&ctx, "AUTO_UPDATE").await;
+    let mut manifest = exported(&scene.at_rest().await);
+    let annotations = manifest["metadata"]["annotations"].as_object_mut().expect("annotations");
+    annotations.retain(|name, _| name == "image-watcher/mode");
+    for (tag, back) in [("1.0.1", 1), ("1.0.2", 2)] {
+        let image = scene.push(tag).await;
+        scene.workload.wait_for_image("web", &image).await;
+        restored_from(&scene, manifest.clone()).await;
+        let says = |seen: &Seen| seen.annotation("image-watcher/held").is_some_and(|held| held.starts_with(tag));
+        scene.workload.wait_for("it is held", says).await;
+        scene.at_rest().await;
+        assert_eq!(scene.image_writes(), back, "{tag} is written once");
+        assert_eq!(scene.told()[&("update.held".into(), tag.into())], 1, "{:?}", scene.told());
+    }
+    let _ = scene.push("1.0.3").await;
+    scene.workload.wait_for("people are asked", |seen| is_asked(seen, "web", "1.0.3")).await;
+    restored_from(&scene, manifest).await;
+    scene.workload.wait_for("they are asked again", |seen| is_asked(seen, "web", "1.0.3")).await;
+    scene.at_rest().await;
+    assert_eq!(scene.image_writes(), 2);
 }

@@ -14,6 +14,7 @@ pub(super) fn tests() -> Vec<Test> {
         what_a_policy_refuses_is_told_once_and_not_tried_again_and_again,
         what_a_policy_refuses_a_person_is_told_and_can_be_done_later,
         nothing_is_written_to_a_paused_deployment,
+        what_admission_keeps_out_is_nobodys_word,
     ]
 }
 
@@ -116,6 +117,62 @@ async fn what_a_policy_refuses_a_person_is_told_and_can_be_done_later(ctx: Ctx) 
     assert_eq!(press(&scene.watcher, &path, "approve").await.status, 200);
     scene.ended(&image).await;
     scene.is_used(&path, "1.0.1").await;
+}
+
+/// Has admission keep the image that is there, as freeze webhooks do.
+async fn freeze(scene: &Scene, tag: &str) {
+    let namespace = scene.ctx.namespace();
+    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
+        "metadata": {"name": namespace}, "spec": {"failurePolicy": "Fail", "reinvocationPolicy": "Never",
+            "matchConstraints": {"resourceRules": [{"apiGroups": ["apps"], "apiVersions": ["v1"],
+                "operations": ["UPDATE"], "resources": ["deployments"]}]},
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression":
+                "[JSONPatch{op: 'replace', path: '/spec/template/spec/containers/0/image', \
+                 value: oldObject.spec.template.spec.containers[0].image}]"}}]}});
+    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": namespace}, "spec": {"policyName": namespace,
+            "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}}});
+    scene.ctx.apply(&format!("{policy}\n---\n{binding}\n")).await;
+    eventually("the policy is in force", async || (!is_left(scene, tag).await).then_some(())).await;
+}
+
+/// Whether the API server would leave this image as it is written.
+async fn is_left(scene: &Scene, tag: &str) -> bool {
+    let image = scene.repository.reference(tag);
+    let patch = json!([{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image}]);
+    let dry = PatchParams { dry_run: true, ..PatchParams::default() };
+    let api: Api<k8s_openapi::api::apps::v1::Deployment> =
+        Api::namespaced(scene.ctx.client().clone(), scene.ctx.namespace());
+    let patch: Patch<()> = Patch::Json(serde_json::from_value(patch).expect("a patch"));
+    let judged = api.patch("web", &dry, &patch).await.expect("it is taken");
+    serde_json::to_string(&judged).expect("JSON").contains(&image)
+}
+
+async fn what_admission_keeps_out_is_nobodys_word(ctx: Ctx) {
+    const SAID: &str = "admission leaves 1.0.0 here (a webhook or policy changes it)";
+    let scene = Scene::of(&ctx, "NOTIFICATION").await;
+    let (_, path) = scene.ask("1.0.1").await;
+    freeze(&scene, "1.0.1").await;
+    let answer = press(&scene.watcher, &path, "approve").await;
+    assert!(answer.status == 409 && answer.body.contains(SAID), "{}: {}", answer.status, answer.body);
+    let command = ctx.watcher().unconnected();
+    let command = command.output(&["approve", "deploy/web", "-n", ctx.namespace(), "--yes"]).await;
+    assert!(command.stderr.contains(SAID), "{}{}", command.stdout, command.stderr);
+    assert_eq!(opened(&scene.watcher, &path).await.status, 200, "it can still be answered");
+    scene.workload.annotate("image-watcher/mode", Some("AUTO_UPDATE")).await;
+    scene.push("1.0.2").await;
+    scene.is_told("update.failed", "1.0.2").await;
+    let rest = scene.at_rest().await;
+    assert!(
+        rest.annotation("image-watcher/error").is_some_and(|error| error.contains(SAID)),
+        "{:?}",
+        super::ours(&rest)
+    );
+    assert_eq!(rest.annotation("image-watcher/held"), None);
+    assert_eq!((scene.events("VersionHeld").await.len(), scene.image_writes()), (0, 0));
+    let told = scene.told();
+    assert_eq!(told[&("update.failed".into(), "1.0.2".into())], 1, "{told:?}");
+    assert!(!told.keys().any(|(kind, _)| kind == "update.held" || kind == "approval.granted"), "{told:?}");
 }
 
 async fn nothing_is_written_to_a_paused_deployment(ctx: Ctx) {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::people::{undo, undo_by_patch};
 use super::{Scene, is_asked, looked, opened, ours, outcome, press, sequence};
 use crate::harness::Ctx;
 use crate::harness::images::Image;
+use crate::harness::mail::Mail;
+use crate::harness::objects::Seen;
 use crate::harness::run::{Test, tests};
 use crate::harness::wait::eventually;
 
@@ -22,10 +24,47 @@ pub(super) fn tests() -> Vec<Test> {
         a_script_that_sets_back_is_no_fight,
         a_tool_that_sets_back_twice_lets_people_decide,
         what_is_held_is_applied_again_when_a_person_says_so,
+        what_failed_here_and_an_undo_brings_back_stays_known,
     ]
 }
 
 const HELD: &str = "image-watcher/held";
+
+/// After our way back the revision before is the one that failed: who does not know of that brings it back.
+async fn what_failed_here_and_an_undo_brings_back_stays_known(ctx: Ctx) {
+    let web = ctx.repository("crashing");
+    web.push(Image::new("1.0.0")).await;
+    let hour = |object: &mut Value| object["spec"]["progressDeadlineSeconds"] = json!(3600);
+    let deployment = ctx.deployment("web").annotation("image-watcher/mode", "AUTO_UPDATE").with(hour);
+    let deployment = deployment.container("web", web.reference("1.0.0")).create().await;
+    deployment.wait_for_rollout().await;
+    let _watcher = ctx.watcher().mail().start().await;
+    web.push(Image::new("1.0.1")).await;
+    let (good, failed) = (web.reference("1.0.0"), web.reference("1.0.1"));
+    let is_back = |seen: &Seen| {
+        seen.image("web") == Some(&*good) && seen.annotation(HELD).is_some() && outcome(seen) == "healthy"
+    };
+    deployment.wait_for("back", is_back).await;
+    undo(&ctx, &deployment).await;
+    let is_followed = |seen: &Seen| seen.image("web").is_some_and(|image| image.starts_with(&failed));
+    let ended = deployment.wait_for("it fails again", |seen| is_followed(seen) && outcome(seen) == "failed").await;
+    assert_eq!(ended.annotation(HELD), None, "it is somebody's word");
+    assert_eq!(ended.annotation("image-watcher/previous-version"), Some("1.0.0"));
+    let is_it = |mail: &Mail| mail.text.contains("which failed here, was put back in the place of");
+    let mail = eventually("a mail", async || ctx.mailbox().list().await.into_iter().find(is_it)).await;
+    assert!(mail.text.contains("CrashLoopBackOff") && mail.text.contains("kubectl"), "{}", mail.text);
+    let check = ctx.watcher().mail().output(&["check", "-n", ctx.namespace()]).await;
+    assert_eq!(check.code(), Some(1), "{}", check.stdout);
+    assert!(check.stdout.contains("the rollout of 1.0.1 failed (CrashLoopBackOff)"), "{}", check.stdout);
+    // And undone once more.
+    undo(&ctx, &deployment).await;
+    // The undo brings the annotation of the way back with it, before the next look says who did.
+    let is_theirs = |seen: &Seen| seen.annotation(HELD).is_some_and(|held| held.contains(", by kubectl"));
+    let held = deployment.wait_for("held again", is_theirs).await;
+    let said = held.annotation(HELD).unwrap_or_default();
+    assert!(said.starts_with("1.0.1: failed (CrashLoopBackOff), went back to 1.0.0, by kubectl"), "{said}");
+    assert_eq!(held.annotation("image-watcher/previous-version"), Some("1.0.1"));
+}
 
 async fn an_undo_revives_no_link(ctx: Ctx) {
     let scene = Scene::of(&ctx, "NOTIFICATION").await;
