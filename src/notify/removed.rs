@@ -70,17 +70,22 @@ mod tests {
         };
         queue.put(vec![job]).await.unwrap();
         let (raise, stop) = Stop::new();
-        let task = tokio::spawn(bury_after(Duration::from_millis(20), queue.clone(), channels, stop));
+        let mut burying = std::pin::pin!(bury_after(Duration::from_millis(20), queue.clone(), channels, stop));
         let dead = async || queue.depth().await.unwrap().dead;
-        for _ in 0..500 {
-            if !dead().await.is_empty() {
-                break;
+        let found = async {
+            for _ in 0..500 {
+                if !dead().await.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        tokio::select! {
+            () = &mut burying => panic!("a task that ends before the process does is a fault"),
+            () = found => {}
         }
         assert_eq!(dead().await, [("deliver:slack".to_owned(), 1)]);
-        assert!(!task.is_finished(), "a task that ends before the process does is a fault");
         raise.raise();
-        task.await.unwrap();
+        burying.await;
     }
 }

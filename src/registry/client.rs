@@ -16,7 +16,7 @@ use super::hosts::Hosts;
 use super::inspected::Inspected;
 use super::links::{self, Next};
 use super::list::{Reading, Tags};
-use super::moving::OwnWords;
+use super::own_words::OwnWords;
 use super::packages::Packages;
 use super::pages::{self, Page, Read};
 use super::refusals::Refusals;

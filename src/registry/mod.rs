@@ -27,6 +27,7 @@ mod links;
 mod list;
 mod manifest;
 mod moving;
+mod own_words;
 mod packages;
 mod pages;
 mod pushed;

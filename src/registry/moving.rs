@@ -3,45 +3,10 @@
 //! A cache answers with what was so when it last looked, a day ago or more. So the registry itself is asked, and a mirror's word
 //! counts only where that gives no answer, and never against what the registry itself said before.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::client::HttpRegistry;
 use super::questions::{IsThere, PointsTo};
-use super::shares::Shares;
 use super::{Credential, RegistryError};
 use crate::domain::reference::{Digest, Repository, Tag};
-
-/// Tags of which it is remembered what their registry said.
-const MOST: usize = 10_000;
-
-/// Whose tag: the repository's path, the credential's scope, the tag.
-type Key = (String, String, String);
-
-/// What registries that have mirrors said themselves of their tags. What is forgotten is only not held against a mirror.
-#[derive(Debug)]
-pub(super) struct OwnWords(Mutex<Shares<Key, Digest>>);
-
-impl Default for OwnWords {
-    fn default() -> Self {
-        Self(Mutex::new(Shares::new(MOST)))
-    }
-}
-
-impl OwnWords {
-    fn heard(&self, host: &str, key: Key, digest: Option<&Digest>) {
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match digest {
-            Some(digest) => words.insert(host, key, digest.clone(), 1),
-            None => drop(words.remove(host, &key)),
-        }
-    }
-
-    /// Whether a mirror's word is not another than the registry's own last one.
-    fn allow(&self, host: &str, key: &Key, digest: &Digest) -> bool {
-        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        words.get(host, key).is_none_or(|own| own == digest)
-    }
-}
 
 impl HttpRegistry {
     /// What a tag points to now.
