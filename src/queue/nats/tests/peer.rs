@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Config;
@@ -63,6 +64,18 @@ impl Server {
         let signal = if still { "-STOP" } else { "-CONT" };
         let sent = Command::new("kill").arg(signal).arg(self.process.id().to_string()).status().unwrap();
         assert!(sent.success());
+        // A signal is only on its way then, and a thread that has it not yet may still answer.
+        while still && !self.stands_still() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether each of its threads is stopped; said of any where that can't be read.
+    fn stands_still(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).into_iter().flatten().flatten();
+        let mut states = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+        // The name, which is in brackets, may have spaces.
+        states.all(|stat| stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('T')))
     }
 
     /// A copy of its files is put in their place when it starts again, which it is not while this runs.
