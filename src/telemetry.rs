@@ -64,7 +64,9 @@ pub fn start_logging(format: LogFormat, level: tracing::Level, is_coloured: bool
         .with_target("image_watcher", level)
         .with_target(spans::TARGET, LevelFilter::OFF)
         .with_target("kube_runtime::watcher", LevelFilter::ERROR)
-        .with_target("kube_client::client::builder", LevelFilter::OFF)
+        .with_target("kube_client::client", LevelFilter::OFF)
+        .with_target("kube_client::client::auth", LevelFilter::WARN)
+        .with_target("kube_client::client::tls", LevelFilter::WARN)
         .with_default(LevelFilter::WARN);
     let lines = match format {
         LogFormat::Json => json::Lines::new(now, to_stderr).with_filter(ours).boxed(),

@@ -57,8 +57,13 @@ impl<Q: Letters> Api<Q> {
     /// A message that was given up is sent again.
     ///
     /// # Errors
-    /// 404, where there is none; 409, where it was not given up; 503, where it can't be done now.
+    /// 404, where there is none; 409, where it was not given up, or its channel is not there any more; 503, where it can't be done now.
     pub async fn send_again(&self, id: &str, visitor: Option<&Visitor>) -> Result<(), Problem> {
+        let found = self.queue.letter(id).await.map_err(|error| refused(&error, "messages can't be read now"))?;
+        if let Some(letter) = found {
+            is_there(&letter.channel, self.bounds.channels.as_deref())
+                .map_err(|problem| Problem { status: StatusCode::CONFLICT, ..problem })?;
+        }
         let acted = self.queue.send_again(id).await;
         acted_on(acted.map_err(|error| refused(&error, "the message can't be sent again now"))?)?;
         let by = actor(visitor, "image-watcher deliveries retry");

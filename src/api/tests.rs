@@ -669,18 +669,33 @@ async fn what_is_put_off_for_longer_than_it_can_be_is_open() {
     assert_eq!(shown().await, (Value::Null, [true, false]));
 }
 
+/// A message by email waits; gives its id.
+async fn a_message(stage: &Stage) -> String {
+    let notice = crate::domain::event::tests::notice(crate::domain::event::NoticeKind::Available);
+    let job = crate::domain::event::Delivery::of("email", "a@example.com", notice);
+    let new = crate::queue::NewJob::prompt(crate::domain::event::Job::Deliver(Box::new(job)), "trace", now());
+    crate::queue::Queue::put(&stage.api.queue, vec![new]).await.unwrap();
+    stage.get("/deliveries", "/deliveries").await["items"][0]["id"].as_str().unwrap().to_owned()
+}
+
+#[actix_web::test]
+async fn what_was_given_up_of_a_channel_that_is_not_there_any_more_is_not_said_to_be_sent_again() {
+    let mut stage = Stage::new(&[]);
+    let path = format!("/deliveries/{}/retry", a_message(&stage).await);
+    for (channels, said) in [(vec!["slack"], "no channel \"email\""), (vec!["slack", "email"], "waits to be sent")] {
+        let channels = channels.into_iter().map(str::to_owned).collect();
+        let bounds = Bounds { channels: Some(channels), ..Bounds::default() };
+        stage.api = Data::new(Api { bounds, ..stage.api.get_ref().clone() });
+        let request = TestRequest::post().uri(&format!("/api/v1{path}"));
+        let (status, answer) = stage.ask(Some(Role::Approver), request, "/deliveries/{id}/retry").await;
+        assert!(status == 409 && answer["detail"].as_str().unwrap().contains(said), "{status}: {answer}");
+    }
+}
+
 #[actix_web::test]
 async fn what_is_declared_to_be_as_it_was_is_so() {
     let stage = Stage::new(&["web"]);
-    let job = crate::domain::event::Delivery::of(
-        "email",
-        "a@example.com",
-        crate::domain::event::tests::notice(crate::domain::event::NoticeKind::Available),
-    );
-    let job = crate::domain::event::Job::Deliver(Box::new(job));
-    let new = crate::queue::NewJob::prompt(job, "trace", now());
-    crate::queue::Queue::put(&stage.api.queue, vec![new]).await.unwrap();
-    let id = stage.get("/deliveries", "/deliveries").await["items"][0]["id"].as_str().unwrap().to_owned();
+    let id = a_message(&stage).await;
     let app =
         App::new().app_data(stage.api.clone()).configure(|config| routes::<SqliteQueue>(config, [127, 0, 0, 1].into()));
     let app = init_service(app).await;

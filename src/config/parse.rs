@@ -246,11 +246,14 @@ impl<'v> Reader<'v> {
             (None, None) => return None,
         };
         let text = super::entry::cut(&text).to_owned();
+        let from_file = self.text(&by_file).is_some();
         if text.is_empty() {
-            self.problem(name, "is empty; unset it, or give it a value");
+            match from_file {
+                true => self.problem(&by_file, "the file is empty"),
+                false => self.problem(name, "is empty; unset it, or give it a value"),
+            }
             return None;
         }
-        let from_file = self.text(&by_file).is_some();
         self.secrets.insert(name.to_owned(), HeldSecret { bytes: text.len(), from_file });
         Some(Secret::new(text))
     }

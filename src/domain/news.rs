@@ -70,6 +70,8 @@ pub enum Stale {
     Expired,
     /// Its question was answered.
     Answered,
+    /// Somebody put its question off: people are asked anew when that is over.
+    PutOff,
     /// A newer question took its place.
     Replaced,
     /// Its question was closed.
@@ -105,7 +107,7 @@ pub fn stale(notice: &Notice, seen: &Seen, now: DateTime<Utc>) -> Option<Stale> 
         Seen::Here { record, .. } => {
             let ledger = record.ledger(&notice.container);
             match question {
-                Some(asked) => over(record, ledger, &asked.id),
+                Some(asked) => over(record, ledger, &asked.id).or_else(|| put_off(record, &asked.id, now)),
                 None => stands_no_more(notice, ledger?, now),
             }
         }
@@ -183,6 +185,13 @@ fn over(record: &Record, ledger: Option<&Ledger>, approval: &str) -> Option<Stal
             newest.filter(|newest| newest.terms.id > approval).map(|_| Stale::Replaced)
         }
     }
+}
+
+/// Whether nobody is to be asked before a time that is to come.
+fn put_off(record: &Record, approval: &str, now: DateTime<Utc>) -> Option<Stale> {
+    let (_, known) = record.find(&ApprovalId::parse(approval)?)?;
+    let Known::Newest(question) = known else { return None };
+    question.snoozed_until(now).map(|_| Stale::PutOff)
 }
 
 #[cfg(test)]
@@ -335,6 +344,20 @@ mod tests {
         }
         assert_eq!(Seen::Unknown.answerable(asking(&of)), asking(&of));
         assert_eq!(here(Vec::new()).answerable(asking(&of)), asking(&of));
+    }
+
+    /// It waited for others to be told with, or for a channel, and somebody snoozed it meanwhile by a command or at the page.
+    #[test]
+    fn what_is_put_off_is_not_asked_before_that_is_over() {
+        let of = question(1);
+        let snoozed = |until| {
+            let mut put_off = of.clone();
+            put_off.stands = Stands::Snoozed(at(until));
+            here(vec![asked(&put_off)])
+        };
+        assert_eq!(stale(&asking(&of), &snoozed(500), at(100)), Some(Stale::PutOff));
+        assert_eq!(stale(&asking(&of), &snoozed(99), at(100)), None);
+        assert_eq!(stale(&asking(&of), &here(vec![asked(&of)]), at(100)), None);
     }
 
     /// Fault r25d-7: it waited for the morning, and a newer question took the place of its own.

@@ -312,6 +312,7 @@ fn said(stale: Stale) -> &'static str {
     match stale {
         Stale::Expired => "its link has expired",
         Stale::Answered => "it was answered",
+        Stale::PutOff => "it was put off",
         Stale::Replaced => "a newer question took its place",
         Stale::Closed => "it was closed: there is nothing to ask any more",
         Stale::Gone => "the workload is gone, or is watched no more",

@@ -277,6 +277,20 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Connection, OpenEr
     }
 }
 
+/// Opens the file of a queue that is in use, after a connection to it failed. One that somebody took away is made, for our user
+/// alone, and told: what it held is lost.
+pub(super) fn connect_anew(path: &Path) -> Result<Connection, OpenError> {
+    if !path.exists() {
+        private(path).map_err(|source| OpenError::of_folder(path.parent().unwrap_or(path), source))?;
+        tracing::error!(
+            file = %path.display(),
+            "the file of the queue is gone, and an empty one takes its place: messages that waited are lost, and what records say is told again at \
+             the next start (docs/operations.md)"
+        );
+    }
+    connect(path)
+}
+
 /// Opens a file, looks whether it is whole, and brings it to our schema.
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let failed = |source| OpenError::of(path, source);

@@ -80,7 +80,7 @@ impl Store {
 
     /// A new connection to the same file, after one that failed; leases stay as they are.
     pub(super) fn reopen(&mut self) -> Result<(), OpenError> {
-        self.connection = file::connect(&self.path)?;
+        self.connection = file::connect_anew(&self.path)?;
         self.leases.stale();
         let ready = self.leave_syncing().and_then(|()| self.count_ready());
         ready.map_err(|source| OpenError::of(&self.path, source))

@@ -133,6 +133,22 @@ fn no_query_of_the_running_queue_reads_all_rows() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_taken_away_is_made_anew_for_our_user_alone_and_that_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    let log = Log::begin();
+    let opened = file::connect_anew(&path).unwrap();
+    opened.execute_batch("DELETE FROM job").unwrap();
+    for file in file::files(&path) {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+    let told = || log.lines().iter().filter(|line| line.contains("the file of the queue is gone")).count();
+    assert_eq!(told(), 1);
+    drop((opened, file::connect_anew(&path).unwrap()));
+    assert_eq!(told(), 1, "it is there");
+}
+
+#[tokio::test]
 async fn a_queue_that_is_closed_is_one_file() {
     let folder = tempfile::tempdir().unwrap();
     let queue = SqliteQueue::open(folder.path(), &ambient()).unwrap();
