@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::Target;
 use super::entrance::Pass;
+use super::replaced::ByName;
 use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
 use crate::domain::actor::Actor;
@@ -201,10 +202,8 @@ pub(super) struct Draft {
     pub(super) remembered: Option<Box<Record>>,
     /// The sequence number of the newest record when this was read.
     pub(super) read: u64,
-    /// Whether the object was made again, as a tool does that replaces, which set an update back.
-    pub(super) is_made_again: bool,
-    /// Whether updates of it, or of the object that had its name, were set back, or had failed, when this was read.
-    pub(super) concerns_the_next: bool,
+    /// What is known by its name, when this was read.
+    pub(super) by_name: ByName,
     /// Which settings the workload had when they were remembered last.
     pub(super) settings_then: Option<Fingerprint>,
     /// The answer that was in doubt then: the sequence number of the record that would carry it.
@@ -243,8 +242,7 @@ impl Draft {
             wrong,
             remembered: None,
             read,
-            is_made_again: false,
-            concerns_the_next: false,
+            by_name: ByName::default(),
             settings_then: None,
             answering: None,
             is_in_doubt: false,
@@ -482,7 +480,7 @@ impl Draft {
             let last = before.known(name).update.as_ref();
             ledger.update.as_ref().is_some_and(|update| last.is_none_or(|last| !last.is_written_with(update)))
         };
-        let counts = self.concerns_the_next || self.record.concerns_the_next();
+        let counts = self.by_name.counts || self.record.concerns_the_next();
         counts || self.writes_images() || self.record.ledgers().any(begins)
     }
 

@@ -100,7 +100,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let event = Event::SetBack {
             to: running.clone(),
             by: self.who(target).await,
-            owned: target.workload.owner.is_some() || work.draft.is_made_again,
+            owned: target.workload.owner.is_some() || work.draft.by_name.set_back,
             question: question.clone().map(Box::new),
         };
         let Some(Consequence::SetBack(held)) = work.draft.on(container, event, now) else { return };

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::draft::{Draft, Image, Kept, Said, Touched, Wrong};
 use super::marks::{Mark, short};
-use super::replaced::MadeAgain;
+use super::replaced::ByName;
 use super::workload::own_mode;
 use super::{Reconciler, StepError};
 use crate::cluster::annotations::{self, Sealed};
@@ -68,9 +68,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let answering =
             mark.answering.as_ref().map(|answering| answering.sequence).filter(|answering| *answering > read);
         let remembered = wrong.map(|_| Box::new(record.clone()));
-        let made_again =
-            if mark.sequence == 0 { self.takes_a_place(&mut record, &workload).await? } else { MadeAgain::default() };
-        let concerns_the_next = made_again.counts || record.concerns_the_next();
+        let by_name =
+            if mark.sequence == 0 { self.takes_a_place(&mut record, &workload).await? } else { ByName::default() };
+        let by_name = ByName { counts: by_name.counts || record.concerns_the_next(), ..by_name };
         let settings_then = mark.settings;
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
         let is_in_doubt = match &in_doubt {
@@ -89,9 +89,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         record.keep_only(&workload);
         record.doubts_are_about(Fingerprint::of(&workload), Fingerprint::without_skips(&workload));
         let of_it = Draft::of(workload, record, before, wrong, read);
-        let is_made_again = made_again.set_back;
-        let of_it = Draft { remembered, is_made_again, concerns_the_next, ..of_it };
-        let mut draft = Draft { settings_then, answering, is_in_doubt, ..of_it };
+        let mut draft = Draft { remembered, by_name, settings_then, answering, is_in_doubt, ..of_it };
         draft.put_skips_back();
         let are_others = settings_then != Some(Fingerprint::of(&draft.as_set()));
         if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {

@@ -14,26 +14,26 @@ fn key(id: &WorkloadId) -> String {
     format!("{}/{}/{}", id.kind.signed(), id.namespace, id.name)
 }
 
-/// What is known of an object by its name, where it was made again.
+/// What is known of an object by its name.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct MadeAgain {
-    /// Whether that has set an update back.
+pub(super) struct ByName {
+    /// Whether it was made again, as a tool does that replaces, which has set an update back.
     pub(super) set_back: bool,
-    /// Whether updates were set back before, or failed, as far as its name tells.
+    /// Whether updates of it, or of the object that had its name, were set back, or have failed.
     pub(super) counts: bool,
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Has a record of which nothing is known yet take over what was known of the object that had its name.
-    pub(super) async fn takes_a_place(&self, record: &mut Record, workload: &Workload) -> Result<MadeAgain, StepError> {
+    pub(super) async fn takes_a_place(&self, record: &mut Record, workload: &Workload) -> Result<ByName, StepError> {
         if record.ledgers().next().is_some() {
-            return Ok(MadeAgain::default());
+            return Ok(ByName::default());
         }
-        let Some(written) = self.0.queue.newest(&key(&workload.id)).await? else { return Ok(MadeAgain::default()) };
+        let Some(written) = self.0.queue.newest(&key(&workload.id)).await? else { return Ok(ByName::default()) };
         let history = (!written.history.is_empty()).then_some(&*written.history);
-        let Some(before) = sealed::remembered(&written.record, history) else { return Ok(MadeAgain::default()) };
+        let Some(before) = sealed::remembered(&written.record, history) else { return Ok(ByName::default()) };
         let set_back = record.takes_the_place_of(&before, workload, self.0.ambient.now());
-        Ok(MadeAgain { set_back, counts: before.concerns_the_next() })
+        Ok(ByName { set_back, counts: before.concerns_the_next() })
     }
 
     /// Remembers by its name what was written on an object. Without it a tool that replaces is found out one write later.
