@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 
+use super::answer::shortened;
 use super::deliveries::{acted_on, refused};
 use super::{Api, Decided, Decision};
 use crate::access::Visitor;
@@ -10,9 +11,6 @@ use crate::domain::answer::Action;
 use crate::listener::Problem;
 use crate::queue::Letters;
 use crate::reconcile::ResumeError;
-
-/// So many characters of what somebody sent are repeated.
-const MOST_REPEATED: usize = 200;
 
 impl<Q> Api<Q> {
     /// Carries out what somebody decides.
@@ -121,11 +119,6 @@ fn is_there(channel: &str, all: Option<&[String]>) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
-}
-
-/// What somebody sent, as far as it is repeated.
-pub(super) fn shortened(said: &str) -> String {
-    crate::domain::plain::visible(said).chars().take(MOST_REPEATED).collect()
 }
 
 /// Whoever signed in, or this command in the pod.

@@ -52,6 +52,14 @@ fn has(headers: &HeaderMap, tag: &str) -> bool {
     all.flat_map(|value| value.split(',')).map(str::trim).any(|it| it == "*" || it.trim_start_matches("W/") == tag)
 }
 
+/// So many characters of what somebody sent are repeated.
+const MOST_REPEATED: usize = 200;
+
+/// What somebody sent, as far as it is repeated.
+pub(super) fn shortened(said: &str) -> String {
+    crate::domain::plain::visible(said).chars().take(MOST_REPEATED).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;

@@ -11,8 +11,7 @@ use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::acts::shortened;
-use super::answer::done;
+use super::answer::{done, shortened};
 use super::look;
 use super::said::Decided;
 use super::view::{DecidedItem, DecisionsView};

@@ -82,6 +82,8 @@ fn that_all_is_stopped_is_told_wherever_it_happened_and_resumed_by_who_is_told_o
     };
     let no_link = Some(NoLink::NotAllNamespaces);
     assert_eq!(told(&stop), [("shop".into(), no_link), ("ops".into(), no_link), ("all".into(), None)]);
+    let resumed = Notice { by: Some("command ann".into()), ..stop.clone() };
+    assert!(told(&resumed).iter().all(|(_, no_link)| no_link.is_none()), "there is nothing to resume");
     let failed = Notice { by: Some("policy".into()), ..notice(NoticeKind::Failed) };
     assert_eq!(told(&failed), [("shop".into(), None), ("all".into(), None)], "one that is of a namespace");
     let id = |no_link, at| Delivery::of("ops", "", Notice { no_link, at, ..stop.clone() }).id();

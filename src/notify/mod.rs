@@ -274,7 +274,8 @@ impl Channel {
 
     /// The same notice as this channel gets it: who is told of some namespaces alone resumes nothing in all of them.
     fn told(&self, notice: &Notice) -> Notice {
-        let is_of_some = notice.kind == NoticeKind::Stopped && self.scope.namespaces != NamespaceFilter::default();
+        let is_stop = notice.kind == NoticeKind::Stopped && !notice.is_resumed();
+        let is_of_some = is_stop && self.scope.namespaces != NamespaceFilter::default();
         let no_link = is_of_some.then_some(NoLink::NotAllNamespaces).or(notice.no_link);
         Notice { no_link, ..notice.clone() }
     }

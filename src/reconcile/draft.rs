@@ -1,5 +1,6 @@
 //! What becomes of a workload in one look or answer: put together first, then written at once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -344,6 +345,15 @@ impl Draft {
         settings.fold(Workload::clone(&self.workload), |workload, (name, value)| workload.annotated(name, value))
     }
 
+    /// The workload with what is put back of its settings, which is nobody's edit.
+    pub(super) fn as_people_left_it(&self) -> Cow<'_, Workload> {
+        if self.put_back.is_empty() {
+            return Cow::Borrowed(&self.workload);
+        }
+        let annotated = |workload: Workload, (name, value): (&String, &String)| workload.annotated(name, value);
+        Cow::Owned(self.put_back.iter().fold(Workload::clone(&self.workload), annotated))
+    }
+
     /// Puts back what people answered and whoever replaced the workload took away with the record: see [`skipped::put_back`].
     pub(super) fn put_skips_back(&mut self) {
         if self.settings_went_back().is_some() {
@@ -356,7 +366,7 @@ impl Draft {
         if self.put_back.is_empty() {
             return targets;
         }
-        let workload = Arc::new(self.as_set());
+        let workload = Arc::new(self.as_people_left_it().into_owned());
         targets.into_iter().map(|target| Target { workload: Arc::clone(&workload), ..target }).collect()
     }
 
@@ -365,15 +375,12 @@ impl Draft {
     /// that stands there and is not believed says nothing of it.
     pub(super) fn has_new_settings(&self) -> bool {
         let is_believed = self.touched != Touched::LetBe;
-        // What is put back was nobody's edit.
-        let put_back = self.put_back.iter();
-        let workload = || {
-            put_back.fold(Workload::clone(&self.workload), |workload, (name, value)| workload.annotated(name, value))
-        };
         is_believed
             && match self.record.settings {
-                Some(settings) => settings != Fingerprint::of_its_own(&workload()),
-                None => self.settings_then.is_some_and(|settings| settings != Fingerprint::of(&workload())),
+                Some(settings) => settings != Fingerprint::of_its_own(&self.as_people_left_it()),
+                None => {
+                    self.settings_then.is_some_and(|settings| settings != Fingerprint::of(&self.as_people_left_it()))
+                }
             }
     }
 
