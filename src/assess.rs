@@ -17,6 +17,7 @@ mod standing;
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 
 pub use declared::{Declarations, Proposed};
 pub use digests::Digests;
@@ -77,7 +78,7 @@ impl<R: Registry> Source<'_, R> {
     /// # Errors
     /// [`RegistryError`] when there is no answer.
     pub async fn digest(&self, tag: &Tag) -> Result<Option<Digest>, RegistryError> {
-        let ask = self.registry.digest(self.repository, tag, self.credential);
+        let ask = self.registry.digest(self.repository, tag, self.credential).boxed();
         match &self.digests {
             Some(digests) => digests.of(tag, self.credential, ask).await,
             None => ask.await,

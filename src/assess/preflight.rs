@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 
 use super::Source;
 use crate::domain::policy::Mode;
@@ -146,10 +147,8 @@ impl<R: Registry> Source<'_, R> {
     }
 
     async fn image(&self, digest: &Digest, wanted: &[Platform], extent: Extent) -> Result<Arc<Found>, RegistryError> {
-        let ask = async {
-            let found = self.registry.image(self.repository, digest, wanted, extent, self.credential).await?;
-            Ok(Arc::new(found))
-        };
+        let found = self.registry.image(self.repository, digest, wanted, extent, self.credential).boxed();
+        let ask = found.map_ok(Arc::new);
         match &self.digests {
             Some(digests) => digests.image((digest, wanted, extent), self.credential, ask).await,
             None => ask.await,

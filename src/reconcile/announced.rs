@@ -142,7 +142,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn ask_ahead(&self, target: &Target, likely: Option<Tag>) {
         let (Some(tag), Some(digests), Ok(credential)) = (likely, &target.digests, &target.credential) else { return };
         if let Ok(Some(digest)) = self.0.registry.digest(&target.repository, &tag, credential).await {
-            digests.learn(&tag, Some(digest));
+            digests.learn(&tag, credential, Some(digest));
         }
     }
 }
@@ -188,7 +188,7 @@ mod tests {
     use crate::domain::policy::{Strategy, Wanted};
     use crate::domain::reference::Digest;
     use crate::domain::retry::RetryAfter;
-    use crate::registry::Tags;
+    use crate::registry::{Credential, Tags};
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
@@ -268,7 +268,7 @@ mod tests {
         ] {
             let found = Digests::default();
             if let Some(told) = told.clone() {
-                found.learn(&pushed.tag, told);
+                found.learn(&pushed.tag, &Credential::default(), told);
             }
             let mut awaited = Awaited(vec![(pushed.clone(), Seen::default()), (announced("stable"), Seen::default())]);
             awaited.compare(None, &found);
@@ -281,7 +281,7 @@ mod tests {
         let candidate = Announced { digest: Some(Digest::of(b"new")), ..announced("1.0.1") };
         let list: Listed = Ok(Arc::new(Tags::of(&candidate.repository, &wanted, &["1.0.1"])));
         let (mut awaited, found) = (Awaited(vec![(candidate.clone(), Seen::Unwanted)]), Digests::default());
-        found.learn(&candidate.tag, Some(Digest::of(b"old")));
+        found.learn(&candidate.tag, &Credential::default(), Some(Digest::of(b"old")));
         awaited.read(Some(&list));
         awaited.compare(Some(&list), &found);
         assert_eq!(awaited.end(at(1)).listed, [candidate]);

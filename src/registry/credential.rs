@@ -274,7 +274,13 @@ impl Credential {
     /// Whether it was read again while it was used, and is another by now: what was answered since is for that one.
     #[must_use]
     pub fn is_renewed(&self) -> bool {
-        self.latest().scope != self.scope
+        self.latest_scope() != self.scope()
+    }
+
+    /// What the caches of what it was found to be are keyed by, when it was read again.
+    #[must_use]
+    pub fn latest_scope(&self) -> &str {
+        self.latest().scope()
     }
 
     /// What it is now, read again after it was refused; `None` where it is the same, or not known.

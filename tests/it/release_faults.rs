@@ -141,17 +141,19 @@ async fn a_model_that_answers_badly_costs_the_summary_alone(ctx: Ctx) {
         Answer::status(200).body(json!({"choices": [choice]}).to_string())
     };
     let unknown = Answer::status(400).body(r#"{"error":{"message":"Unsupported parameter: 'max_tokens'"}}"#);
-    // Never three failures in a row before the last three, after which the model is left alone.
-    let cases: [(&str, Vec<Answer>, &str); 10] = [
+    // What it makes of a text is no failure, however often in a row. After three that are the model is left alone.
+    let cases: [(&str, Vec<Answer>, &str); 12] = [
         ("null", vec![ended(Value::Null, "stop")], "release"),
         ("cut", vec![ended(summary().into(), "length")], "release"),
         ("swapped", vec![unknown, model(&summary())], "llm"),
         ("garbled", vec![model("{\"highlights\": [")], "release"),
+        ("refused", vec![Answer::status(400).body("the prompt was filtered")], "release"),
+        ("filtered", vec![ended(summary().into(), "content_filter")], "release"),
         ("large", vec![model(&"x".repeat(1_500_000))], "release"),
         ("good", vec![model(&summary())], "llm"),
         ("failing", vec![Answer::status(500)], "release"),
-        ("refused", vec![Answer::status(400).body("the model does not exist")], "release"),
-        ("filtered", vec![ended(summary().into(), "content_filter")], "release"),
+        ("unknown", vec![Answer::status(404).body("the model does not exist")], "release"),
+        ("away", vec![Answer::status(503)], "release"),
         ("alone", vec![], "release"),
     ];
     for (name, ..) in &cases {
