@@ -87,8 +87,8 @@ pub fn put_back(workload: &Workload, record: &Record) -> BTreeMap<String, String
         let as_it_was = stood.iter().fold(workload.clone(), |of, (name, said)| of.annotated(name, said));
         (Fingerprint::of_its_own(&as_it_was) == then).then_some(stood)
     };
-    let all = (1..=answers.len()).flat_map(|count| [(count, true), (count, false)]);
-    all.filter_map(stood).next().unwrap_or_default()
+    let mut all = (1..=answers.len()).flat_map(|count| [(count, true), (count, false)]);
+    all.find_map(stood).unwrap_or_default()
 }
 
 fn items(said: &str) -> impl Iterator<Item = &str> {

@@ -147,7 +147,7 @@ fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec
     let alone = |notice: &Notice| -> String {
         let is_said = |one: &(Label, String)| common.iter().any(|(label, text, _)| (*label, text) == (one.0, &one.1));
         let left = beside(notice, words, has_quotes).into_iter().filter(|one| !is_said(one));
-        left.map(|(_, text)| format!(". {}", text.trim_end_matches('.'))).collect()
+        left.flat_map(|(_, text)| [". ".to_owned(), text.trim_end_matches('.').to_owned()]).collect()
     };
     let mut sections = Vec::new();
     for kind in NoticeKind::ALL {
@@ -317,9 +317,11 @@ mod tests {
         let said = |language, notices: &[Notice]| {
             let frame = Frame { cluster: None, zone: Tz::UTC, language, links: &Links::default(), notes: None };
             let Message { remarks, sections, .. } = message(notices, super::super::words(language), &frame);
-            let remarks = remarks.iter().map(|it| format!("{}: {}\n", it.label, it.text)).collect::<String>();
-            let lines = |of: &Section| of.items.iter().map(|it| format!("  {}\n", it.line)).collect::<String>();
-            let sections = sections.iter().map(|of| format!("{}\n{}", of.heading, lines(of))).collect::<String>();
+            let remarks = remarks.iter().map(|it| format!("{}: {}\n", it.label, it.text)).collect::<Vec<_>>().concat();
+            let lines =
+                |of: &Section| of.items.iter().map(|it| format!("  {}\n", it.line)).collect::<Vec<_>>().concat();
+            let sections =
+                sections.iter().map(|of| format!("{}\n{}", of.heading, lines(of))).collect::<Vec<_>>().concat();
             format!("{remarks}{sections}")
         };
         let one_cause = [unfit("a", "there is no linux/arm64"), unfit("b", "there is no linux/arm64")];
@@ -359,8 +361,8 @@ mod tests {
             several => message(several, words, &frame).action.unwrap().label,
         };
         let back = "See it, or go back";
-        assert_eq!([label(&[well.clone()]), label(&[well.clone(), well.clone()])], [back, back]);
-        assert_eq!([label(&[asked.clone()]), label(&[asked, well])], ["Review and decide"; 2]);
+        assert_eq!([label(std::slice::from_ref(&well)), label(&[well.clone(), well.clone()])], [back, back]);
+        assert_eq!([label(std::slice::from_ref(&asked)), label(&[asked.clone(), well])], ["Review and decide"; 2]);
     }
 
     #[test]

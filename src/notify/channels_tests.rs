@@ -86,7 +86,7 @@ fn that_all_is_stopped_is_told_wherever_it_happened_and_resumed_by_who_is_told_o
     assert!(told(&resumed).iter().all(|(_, no_link)| no_link.is_none()), "there is nothing to resume");
     let failed = Notice { by: Some("policy".into()), ..notice(NoticeKind::Failed) };
     assert_eq!(told(&failed), [("shop".into(), None), ("all".into(), None)], "one that is of a namespace");
-    let id = |no_link, at| Delivery::of("ops", "", Notice { no_link, at, ..stop.clone() }).id();
+    let id = |no_link, at| Delivery::of("ops", "", Notice { at, no_link, ..stop.clone() }).id();
     let next = stop.at + chrono::TimeDelta::days(1);
     assert_ne!(id(no_link, stop.at), id(no_link, next), "the next stop is another message");
     assert_eq!(id(None, stop.at), id(no_link, stop.at));
