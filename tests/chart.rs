@@ -414,7 +414,7 @@ fn every_alert_has_a_runbook_a_test_and_metrics_that_there_are() {
     let tested: BTreeSet<&str> =
         tests["tests"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     let alerts = alerts();
-    assert_eq!(alerts.len(), 15);
+    assert_eq!(alerts.len(), 17);
     for alert in &alerts {
         let name = alert["alert"].as_str().unwrap();
         let used = names(alert["expr"].as_str().unwrap());

@@ -63,7 +63,7 @@ async fn both_helms_render_what_is_committed(ctx: Ctx) {
         for name in RENDERINGS {
             let file = project(&format!("tests/chart/{name}.yaml"));
             let rendered = render(&ctx, helm, name).await.good();
-            if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") && helm == "helm-4" {
+            if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") && helm == HELMS[0] {
                 std::fs::write(&file, lines(&rendered).join("\n") + "\n").expect("a written file");
             }
             let committed = std::fs::read_to_string(&file).expect("a committed rendering");
