@@ -248,9 +248,10 @@ impl<'v> Reader<'v> {
         let text = super::entry::cut(&text).to_owned();
         let from_file = self.text(&by_file).is_some();
         if text.is_empty() {
-            match from_file {
-                true => self.problem(&by_file, "the file is empty"),
-                false => self.problem(name, "is empty; unset it, or give it a value"),
+            if from_file {
+                self.problem(&by_file, "the file is empty");
+            } else {
+                self.problem(name, "is empty; unset it, or give it a value");
             }
             return None;
         }

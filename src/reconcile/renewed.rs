@@ -1,11 +1,12 @@
 //! A credential that was read again while a list was read with it: whoever has another may not see that list.
 
 use super::Target;
+use crate::registry::Credential;
 
 /// Takes those out of a group that shared the credential of its first, and not what that was found to be when it was read again.
 /// Who has no pull secret shares one with all others who have none; once a secret is there, only its own namespace goes on.
 pub(super) fn left_behind(targets: &mut Vec<Target>) -> Vec<Target> {
-    let renewed = targets.first().filter(|first| first.credential.as_ref().is_ok_and(|it| it.is_renewed()));
+    let renewed = targets.first().filter(|first| first.credential.as_ref().is_ok_and(Credential::is_renewed));
     let Some(namespace) = renewed.map(|first| first.workload.id.namespace.clone()) else { return Vec::new() };
     targets.extract_if(.., |target| target.workload.id.namespace != namespace).collect()
 }

@@ -328,7 +328,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
-        let question = if way.is_empty() { self.about_end(work, target, update) } else { None };
+        // Of what was put back people were told that it had failed, and what they were asked then stays open.
+        let is_asked = update.failed_before.is_some()
+            && work.ledger(&target.container).is_some_and(|ledger| ledger.open(self.0.ambient.now()).is_some());
+        let question = if way.is_empty() && !is_asked { self.about_end(work, target, update) } else { None };
         let in_the_way = if way.is_empty() {
             Vec::new()
         } else {

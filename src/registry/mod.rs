@@ -100,14 +100,14 @@ pub enum RegistryError {
         status: u16,
     },
     /// The registry wants a credential that we don't have, or refuses the one we have.
-    #[error("{host} {refusal}{}{}", of(whose.as_ref()), quoted(said.as_deref()))]
+    #[error("{host} {refusal}{}{}", of(whose.as_deref()), quoted(said.as_deref()))]
     Unauthorized {
         /// The registry.
         host: String,
         /// What it said, or why the credential was not sent.
         refusal: Refusal,
         /// Where the credential is written that this is about, where one was to be shown.
-        whose: Option<Whose>,
+        whose: Option<Box<Whose>>,
         /// What it said with that, as it may be shown.
         said: Option<Box<str>>,
     },

@@ -45,7 +45,7 @@ impl HttpRegistry {
         match self.ask_itself(repository, credential, &asks).await {
             Err(error) if !is_broken_for_nodes(credential) => {
                 // A mirror that lacks it says nothing of the registry.
-                self.ask_mirrors(repository, &asks).await.map_or(Err(error), Ok)
+                self.ask_mirrors(repository, &asks).await.ok_or(error)
             }
             end => end,
         }

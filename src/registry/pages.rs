@@ -29,13 +29,32 @@ pub(super) struct Page {
     is_ended: bool,
     entries: usize,
     last: Option<Box<str>>,
-    /// Whether what follows is whose tags they are.
-    is_name: bool,
+    /// What follows.
+    value: Value,
     name: Option<Box<str>>,
     errors: Errors,
-    /// Whether what follows is whether the list goes on.
-    is_more: bool,
     has_more: bool,
+}
+
+/// What a value of a page's object is read for, beside its tags and errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Value {
+    /// Whose tags they are.
+    Name,
+    /// Whether the list goes on.
+    HasAdditional,
+    Other,
+}
+
+impl Value {
+    /// What follows this event, which stands at this depth.
+    fn after(depth: usize, event: &JsonEvent<'_>) -> Self {
+        match event {
+            JsonEvent::ObjectKey(key) if depth == 1 && key == "name" => Self::Name,
+            JsonEvent::ObjectKey(key) if depth == 1 && key == "has_additional" => Self::HasAdditional,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// What a page says under `errors`.
@@ -124,10 +143,9 @@ impl Page {
             is_ended: false,
             entries: 0,
             last: None,
-            is_name: false,
+            value: Value::Other,
             name: None,
             errors: Errors::None,
-            is_more: false,
             has_more: false,
         }
     }
@@ -170,12 +188,12 @@ impl Page {
     }
 
     fn event(&mut self, event: &JsonEvent<'_>, found: &mut impl FnMut(&str)) -> Result<(), NoPage> {
-        match event {
-            JsonEvent::String(name) if self.is_name => (self.is_name, self.name) = (false, Some(name.as_ref().into())),
-            _ => self.is_name = self.depth == 1 && matches!(event, JsonEvent::ObjectKey(key) if key == "name"),
+        match (self.value, event) {
+            (Value::Name, JsonEvent::String(name)) => self.name = Some(name.as_ref().into()),
+            (Value::HasAdditional, JsonEvent::Boolean(true)) => self.has_more = true,
+            _ => {}
         }
-        self.has_more |= self.is_more && matches!(event, JsonEvent::Boolean(true));
-        self.is_more = self.depth == 1 && matches!(event, JsonEvent::ObjectKey(key) if key == "has_additional");
+        self.value = Value::after(self.depth, event);
         self.errors.event(self.depth, event);
         match (self.place, self.depth, event) {
             (_, 0, JsonEvent::Eof) => self.is_ended = true,

@@ -37,7 +37,8 @@ pub(super) async fn words(answer: Incoming<'_>, patience: &mut Patience) -> Resu
 
 /// The same of a body that was read, as it may be shown.
 pub(super) fn shown(body: &[u8]) -> Option<Box<str>> {
-    words_of(body).map(|words| PlainText::of(&words).as_str().into()).filter(|words: &Box<str>| !words.is_empty())
+    let words = PlainText::of(&words_of(body)?);
+    Some(words.as_str()).filter(|words| !words.is_empty()).map(Into::into)
 }
 
 /// The whole body; nothing of one that is too long.

@@ -16,7 +16,7 @@ fn errors() -> Vec<RegistryError> {
     let of = |whose| RegistryError::Unauthorized {
         host: HOST.into(),
         refusal: Refusal::Credential,
-        whose: Some(whose),
+        whose: Some(Box::new(whose)),
         said: None,
     };
     let source = std::io::Error::other("connection refused");
@@ -31,7 +31,7 @@ fn errors() -> Vec<RegistryError> {
         RegistryError::Unauthorized {
             host: HOST.into(),
             refusal: Refusal::Forbidden,
-            whose: Some(Whose::PullSecret(NamedSecret { namespace: "shop".into(), name: "pull".into() })),
+            whose: Some(Box::new(Whose::PullSecret(NamedSecret { namespace: "shop".into(), name: "pull".into() }))),
             said: Some("DENIED: Your authorization token has expired. Reauthenticate and try again.".into()),
         },
         unauthorized(Refusal::TooLong),

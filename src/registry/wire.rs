@@ -120,7 +120,7 @@ impl Question<'_> {
         let (host, refusal) = (self.host().to_owned(), self.credential.refused(refusal));
         let shown = self.credential.user().map(|(_, password)| password.expose());
         let said = shown.and_then(|password| said.filter(|said| password.is_empty() || !said.contains(password)));
-        RegistryError::Unauthorized { host, refusal, whose: self.credential.whose(), said }
+        RegistryError::Unauthorized { host, refusal, whose: self.credential.whose().map(Box::new), said }
     }
 }
 

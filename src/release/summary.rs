@@ -313,7 +313,7 @@ mod tests {
         let mut server = tokio::task::JoinSet::new();
         server.spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
-                let _ = socket.read(&mut [0; 64 * 1024]).await;
+                let _ = socket.read(&mut vec![0; 64 * 1024]).await;
                 let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
                 let _ = socket.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await;
             }

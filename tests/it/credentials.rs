@@ -186,7 +186,8 @@ async fn the_next_secret_is_tried_where_the_first_is_refused(ctx: Ctx) {
     let _watcher = watcher.start().await;
     tenant.wait_for_image("web", &newer).await;
     let refused = format!(
-        "{} refuses the credential in use (that of the imagePullSecret wrong in namespace {})",
+        "{} refuses the credential in use (that of the imagePullSecret wrong in namespace {}), and says «UNAUTHORIZED: authentication \
+         required»",
         registry.host(),
         ctx.namespace()
     );

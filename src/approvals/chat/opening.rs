@@ -12,7 +12,7 @@ use crate::cluster::{Cluster, Scopes};
 use crate::domain::retry::Backoff;
 use crate::domain::secret::Secret;
 use crate::listener::Bodies;
-use crate::notify::{Channels, Chat, DeskOf, Replies, keep_hooking};
+use crate::notify::{Answered, Channels, Chat, DeskOf, Replies, keep_hooking};
 use crate::outbound::Client;
 use crate::queue::worker::{Pace, work};
 use crate::queue::{Leased, Queue, Records, Sharing, Topic};
@@ -68,7 +68,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Opening<Q, R, C> {
         }
         let (mut desks, mut bots) = (Vec::new(), Vec::new());
         for (name, service, _) in &self.chats {
-            match service.answered().and_then(|it| it.desk()) {
+            match service.answered().and_then(Answered::desk) {
                 Some(DeskOf::Slack(desk)) => desks.push((name.clone(), desk.clone())),
                 Some(DeskOf::Telegram(bot)) => bots.push((name.clone(), bot.clone())),
                 None => {}

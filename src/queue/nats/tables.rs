@@ -153,14 +153,14 @@ async fn overwrite(bucket: &Bucket, key: &str, value: &Bytes, lives: Option<Dura
     Err(NatsError::Contended(bucket.name().to_owned()))
 }
 
-fn is_identity(text: &String) -> bool {
+fn is_identity(text: &str) -> bool {
     text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// See [`Tables::identity`]; nothing is written.
 pub(super) async fn identity_in(state: &Bucket) -> Option<String> {
     let entry = state.read(IDENTITY).await.ok()?;
-    known(IDENTITY, &entry).ok().flatten().filter(is_identity)
+    known(IDENTITY, &entry).ok().flatten().filter(|text: &String| is_identity(text))
 }
 
 impl Tables {
@@ -401,7 +401,7 @@ impl Tables {
     pub(super) async fn identity(&self) -> Option<String> {
         for _ in 0..MOST_TRIES {
             let entry = self.state.read(IDENTITY).await.ok()?;
-            if let Some(identity) = known(IDENTITY, &entry).ok().flatten().filter(is_identity) {
+            if let Some(identity) = known(IDENTITY, &entry).ok().flatten().filter(|text: &String| is_identity(text)) {
                 return Some(identity);
             }
             let value = Some(written(&hex::encode(&self.ambient.bytes::<4>())));

@@ -81,6 +81,8 @@ pub(super) struct Model {
     pub(super) has_run: BTreeMap<Key, BTreeSet<String>>,
     /// The number of the record that we wrote last, by object.
     pub(super) sequences: BTreeMap<String, u64>,
+    /// What answers wrote as skipped: the place of each annotation, and what it said.
+    pub(super) skipped: BTreeSet<(String, String)>,
     /// Objects whose record another hand changed, and that we did not write since.
     pub(super) unrepaired: BTreeSet<String>,
     /// Objects whose settings changed while our record went back: people are asked there.
@@ -149,11 +151,21 @@ impl World {
         if !edited.is_empty() {
             self.violate(Invariant::OnlyOneImage, format!("a write to {place} changed its settings {edited:?}"));
         }
-        let is_skip = names.iter().any(|name| first(name) == "skip");
-        match (&task.doing, is_skip) {
-            (Doing::Answer { question, action: "skip" }, true) => self.acts(question, "skip", before),
+        let skips: Vec<&String> = names.iter().filter(|name| first(name) == "skip").collect();
+        let skips: BTreeSet<(String, String)> = skips
+            .into_iter()
+            .map(|name| (format!("{place} {name}"), after.annotations.get(&format!("{PREFIX}{name}")).cloned()))
+            .map(|(of, said)| (of, said.unwrap_or_default()))
+            .collect();
+        match (&task.doing, !skips.is_empty()) {
+            (Doing::Answer { question, action: "skip" }, true) => {
+                self.model.skipped.extend(skips);
+                self.acts(question, "skip", before);
+            }
             (Doing::Answer { question, action: "snooze" }, false) => self.snoozed(question),
             (Doing::Answer { question, action: "resume" }, false) => self.resumed(question, before),
+            // What was answered, and whoever wrote the object whole took away, is put back as it stood.
+            (_, true) if skips.is_subset(&self.model.skipped) => {}
             (_, true) => {
                 self.violate(Invariant::OnlyOneImage, format!("a write to {place} changed what is skipped"));
             }
