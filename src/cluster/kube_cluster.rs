@@ -86,7 +86,7 @@ impl std::fmt::Debug for KubeCluster {
 }
 
 impl KubeCluster {
-    /// A cluster whose index is filled by [`super::watch()`].
+    /// A cluster whose index is filled by [`Self::watches`].
     #[must_use]
     pub fn new(client: kube::Client, index: Index, ambient: Ambient, metrics: Metrics) -> Self {
         let secrets = pull_secret::PullSecrets::new(client.clone(), ambient.clone(), metrics.clone());
