@@ -341,8 +341,8 @@ impl Draft {
 
     /// The workload with the settings that are written.
     pub(super) fn as_set(&self) -> Workload {
-        let settings = self.put_back.iter().chain(&self.settings);
-        settings.fold(Workload::clone(&self.workload), |workload, (name, value)| workload.annotated(name, value))
+        let annotated = |workload: Workload, (name, value): (&String, &String)| workload.annotated(name, value);
+        self.settings.iter().fold(self.as_people_left_it().into_owned(), annotated)
     }
 
     /// The workload with what is put back of its settings, which is nobody's edit.

@@ -26,9 +26,7 @@ impl HttpRegistry {
             }
             Err(error) if has_mirrors && !is_broken_for_nodes(credential) => {
                 let found = self.ask_mirrors(repository, &asks).await.flatten();
-                found
-                    .filter(|found| self.own_words.allow(host, &key, found))
-                    .map_or(Err(error), |found| Ok(Some(found)))
+                found.filter(|found| self.own_words.allow(host, &key, found)).map(Some).ok_or(error)
             }
             end => end,
         }

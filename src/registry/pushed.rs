@@ -24,8 +24,8 @@ enum Said<T> {
     This(T),
     /// It does not know the tag, or not the question.
     Nothing,
-    /// It is not asked where it stands now, or there was no answer: that says nothing of what it speaks.
-    Silence(Option<RegistryError>),
+    /// It is not asked where it stands now, which says nothing of what it speaks.
+    Silence,
 }
 
 impl HttpRegistry {
@@ -76,13 +76,13 @@ impl HttpRegistry {
         let host = repository.host();
         let speeches = self.speeches.of(host, self.ambient.monotonic());
         for speech in &speeches {
-            match self.said(*speech, repository, credential, url, read).await {
+            match self.said(*speech, repository, credential, url, read).await? {
                 Said::This(said) => {
                     self.speeches.remember(host, Some(*speech), self.ambient.monotonic());
                     return Ok(Some(said));
                 }
                 Said::Nothing => {}
-                Said::Silence(why) => return why.map_or(Ok(None), Err),
+                Said::Silence => return Ok(None),
             }
         }
         // A host that is known to speak one is asked on: it does not know this tag.
@@ -101,41 +101,30 @@ impl HttpRegistry {
         credential: &Credential,
         url: &(impl Fn(Speech, &Url) -> Option<Url> + Sync),
         read: &(impl Fn(Speech, &[u8]) -> Option<T> + Sync),
-    ) -> Said<T> {
-        let tries = match self.tries::<()>(repository, credential).await {
-            Ok(tries) => tries,
-            Err(error) => return Said::Silence(Some(error)),
-        };
+    ) -> Result<Said<T>, RegistryError> {
+        let tries = self.tries::<()>(repository, credential).await?;
         let question = tries.question("pushed", JSON);
-        let base = match self.base(question) {
-            Ok(base) => base,
-            Err(error) => return Said::Silence(Some(error)),
-        };
+        let base = self.base(question)?;
         let (base, shown) = match (speech, &self.config.packages, question.credential.user()) {
             (Speech::GitHubOrganisation | Speech::GitHubUser, Some(packages), _) if is_itself(&base, "ghcr.io") => {
                 (packages.api.clone(), Shown::Token(&packages.token))
             }
-            (Speech::GitHubOrganisation | Speech::GitHubUser, ..) => return Said::Silence(None),
-            (Speech::Hub, ..) if !is_itself(&base, "registry-1.docker.io") => return Said::Silence(None),
+            (Speech::GitHubOrganisation | Speech::GitHubUser, ..) => return Ok(Said::Silence),
+            (Speech::Hub, ..) if !is_itself(&base, "registry-1.docker.io") => return Ok(Said::Silence),
             (Speech::Harbor, _, Some((name, password))) => (base, Shown::User(name, password)),
             (Speech::Hub | Speech::Quay | Speech::Harbor, ..) => (base, Shown::Nothing),
         };
-        let Some(url) = url(speech, &base) else { return Said::Nothing };
+        let Some(url) = url(speech, &base) else { return Ok(Said::Nothing) };
         let mut patience = Patience::of(PATIENCE);
-        let answer = match self.wire.open(Method::GET, &url, shown, question, &mut patience).await {
-            Ok(answer) => answer,
-            Err(error) => return Said::Silence(Some(error)),
-        };
+        let answer = self.wire.open(Method::GET, &url, shown, question, &mut patience).await?;
         let status = answer.status();
         if status != StatusCode::OK {
             let is_later = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
             answer.finish(&mut patience).await;
-            return if is_later { Said::Silence(Some(question.no_answer(status))) } else { Said::Nothing };
+            return if is_later { Err(question.no_answer(status)) } else { Ok(Said::Nothing) };
         }
-        match self.body(answer, self.images.enter().await, question, &mut patience).await {
-            Ok(body) => read(speech, &body.bytes).map_or(Said::Nothing, Said::This),
-            Err(error) => Said::Silence(Some(error)),
-        }
+        let body = self.body(answer, self.images.enter().await, question, &mut patience).await?;
+        Ok(read(speech, &body.bytes).map_or(Said::Nothing, Said::This))
     }
 }
 

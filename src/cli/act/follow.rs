@@ -147,6 +147,16 @@ mod tests {
     use crate::domain::view::Unfinished;
     use crate::domain::workload::tests::workload;
 
+    fn stalled(since: &str) -> Rollout {
+        Rollout::Stalled(Stall {
+            reason: "ProgressDeadlineExceeded".into(),
+            message: "timed out".into(),
+            since: since.into(),
+            progress: Progress::default(),
+            refusal: None,
+        })
+    }
+
     #[test]
     fn a_rollout_stands_as_the_object_says() {
         let image = format!("web:1.1.0@sha256:{}", "a".repeat(64));
@@ -154,16 +164,6 @@ mod tests {
         let roll =
             Roll { container: "web".into(), image: ImageReference::parse(&image).unwrap(), stalled: Some("t1".into()) };
         let with = |rollout| Workload { rollout, ..written.clone() };
-        let stalled = |since: &str| {
-            let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
-            Rollout::Stalled(Stall {
-                reason,
-                message,
-                since: since.into(),
-                progress: Progress::default(),
-                refusal: None,
-            })
-        };
         let stands = |now: &Workload| roll.stands(now, &written);
         let complete = stands(&with(Rollout::Complete));
         assert!(matches!(&complete, Stands::Goes(how) if how.contains("take it over")), "{complete:?}");
@@ -184,16 +184,7 @@ mod tests {
     /// What is shown of an update everywhere else is what ends the wait for it.
     #[test]
     fn it_ends_as_the_rollout_is_shown() {
-        let (failed, stall) = (update(1, None), |since: &str| {
-            let (reason, message) = ("ProgressDeadlineExceeded".into(), "timed out".into());
-            Rollout::Stalled(Stall {
-                reason,
-                message,
-                since: since.into(),
-                progress: Progress::default(),
-                refusal: None,
-            })
-        });
+        let failed = update(1, None);
         let image = format!("registry.example.com/shop/web:{}@{}", failed.tag, failed.digest);
         let container = "web".to_owned();
         let roll = Roll { container, image: ImageReference::parse(&image).unwrap(), stalled: None };
@@ -213,7 +204,7 @@ mod tests {
         let (settles, _) = stands(Outcome::RollingOut, None, Rollout::Complete);
         assert_eq!(settles, Stands::Goes("complete, and settles".into()), "it may end badly yet");
         assert_eq!(stands(Outcome::Healthy, None, Rollout::Complete).0, Stands::Healthy);
-        let (before, shown) = stands(Outcome::RollingOut, Some("t1"), stall("t1"));
+        let (before, shown) = stands(Outcome::RollingOut, Some("t1"), stalled("t1"));
         assert!(
             matches!(before, Stands::Goes(_)),
             "that of the rollout before, as the record says: {before:?}, {shown:?}"
