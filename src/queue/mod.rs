@@ -416,6 +416,11 @@ pub enum QueueError {
     /// The disk did not take it, or may have: the caller must treat it as not stored.
     #[error("the queue can't write to its store: look at the free space and the rights of {}", WHERE_THE_QUEUE_IS)]
     Store(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// Other replicas were faster with the same entry each time: nothing is wrong with the store, and the caller may ask again.
+    #[error(
+        "other replicas were faster with the same entry of the queue's store each time; it is taken when it comes again"
+    )]
+    Contended(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The process is ending.
     #[error("the queue is closed")]
     Closed,

@@ -249,7 +249,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.observe(work, target).await;
         let stood = stands_still(work, target);
         let goes = self.follow(work, target).await?;
-        if !matches!(goes, Goes::Slow(_)) {
+        if target.workload.rollout.is_observed() && !matches!(goes, Goes::Slow(_)) {
             self.moves_again(work, target, stood.as_deref());
         }
         let slow = match goes {

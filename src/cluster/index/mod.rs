@@ -317,7 +317,13 @@ impl Index {
             {
                 return Hints::new();
             }
-            let hints = hints(known.map(|known| &**known), &workload, &|| self.is_ours(&workload));
+            let known = known.cloned();
+            let mut hints = hints(known.as_deref(), &workload, &|| self.is_ours(&workload));
+            if let Some(known) = known.filter(|known| known.annotations != workload.annotations) {
+                hints.extend(tables.left_behind(&known, Some(&workload)));
+                hints.sort();
+                hints.dedup();
+            }
             tables.put(&place, Arc::new(workload), |it| self.named_by(it));
             hints
         })
@@ -372,6 +378,9 @@ impl Index {
                     Fresh::Everything => None,
                 };
                 all.extend(hints(known, &workload, &|| self.is_ours(&workload)));
+                if let Some(known) = tables.workloads.get(&place) {
+                    all.extend(tables.left_behind(known, Some(&workload)));
+                }
                 tables.put(&place, Arc::new(workload), |it| self.named_by(it));
             }
             for place in gone {

@@ -59,7 +59,7 @@ impl Tables {
         }
     }
 
-    /// Forgets a workload. Others may have waited for the end of its update.
+    /// Forgets a workload. Others may have waited for the end of its update, and those of its groups go on without it.
     pub(super) fn remove(&mut self, place: &ObjectName) -> Hints {
         let Some(workload) = self.workloads.remove(place) else { return Hints::new() };
         self.forget(place);
@@ -71,7 +71,19 @@ impl Tables {
                 self.unlink(reference.repository(), place);
             }
         }
-        if was_waited_for { repositories(&workload).into_iter().collect() } else { Hints::new() }
+        let mut hints = self.left_behind(&workload, None);
+        if was_waited_for {
+            hints.extend(repositories(&workload));
+        }
+        hints.into_iter().collect()
+    }
+
+    /// What the other members run of the groups that a workload left: they go on without it.
+    pub(super) fn left_behind(&self, before: &Workload, now: Option<&Workload>) -> HashSet<Repository> {
+        let still = now.map(group::named_by).unwrap_or_default();
+        let left = group::named_by(before).into_iter().filter(|group| !still.contains(group));
+        let members = left.filter_map(|group| self.by_group.get(&(before.id.namespace.clone(), group))).flatten();
+        members.filter_map(|place| self.workloads.get(place)).flat_map(|member| repositories(member)).collect()
     }
 
     /// Takes a workload out of the groups that it named.

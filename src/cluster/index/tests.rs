@@ -63,6 +63,36 @@ fn a_workload_is_found_by_what_it_runs_now() {
     assert!(index.repositories().is_empty());
 }
 
+/// The others of its groups, which wait for it, run other images: nothing else would have them looked at.
+#[test]
+fn who_leaves_a_group_however_has_its_other_members_looked_at() {
+    let index = Index::default();
+    let member = |name: &str, image: &str, settings: &[(&str, &str)], version| {
+        let mut member = at(workload(&[("web", image)], settings), version);
+        (member.id.name, member.id.uid) = (name.into(), format!("uid-{name}").into());
+        member
+    };
+    let of = |group: &'static str| [("mode", "AUTO_UPDATE"), ("group", group)];
+    let api = member("api", "acme/api:1.0.0", &of("shop/1"), 1);
+    let [web, cron] =
+        [("web", "acme/web:1.0.0"), ("cron", "acme/cron:1.0.0")].map(|(n, i)| member(n, i, &of("shop/2"), 1));
+    for one in [&api, &web, &cron] {
+        index.observe(&one.id, Some(one.clone()));
+    }
+    let sorted = |mut hints: Hints| {
+        hints.sort();
+        hints
+    };
+    let left = member("cron", "acme/cron:1.0.0", &of("other"), 2);
+    let expected = ["acme/api", "acme/cron", "acme/web"].map(repository);
+    assert_eq!(sorted(index.observe(&cron.id, Some(left))), expected, "by another group in its annotation");
+    assert_eq!(index.gone(&web.id), [repository("acme/api")], "by being deleted");
+    index.observe(&web.id, Some(at(web.clone(), 3)));
+    let rest = vec![at(api.clone(), 4)];
+    let hints = index.replace(&scope(api.id.kind, None), Fresh::Changes, rest);
+    assert_eq!(sorted(hints), [repository("acme/api")], "by not being in a list any more");
+}
+
 #[test]
 fn a_workload_is_found_by_its_uid_for_as_long_as_it_is_there() {
     let index = Index::default();

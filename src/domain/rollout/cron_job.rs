@@ -65,10 +65,13 @@ impl Status<'_> {
 
 impl Runs<'_> {
     /// What the runs that began since an update was written say, beside what the object alone says. The last one that ended
-    /// decides, or the one that goes on where none has.
+    /// decides, or the one that goes on where none has. Where an image was put back, a run of it from before another ran is of
+    /// before the update, however far apart the clocks are.
     #[must_use]
     pub fn judge(&self, since: DateTime<Utc>, alone: Rollout) -> Rollout {
-        let mut runs: Vec<&Run> = self.all.iter().filter(|run| run.is_newest && run.made + SKEW >= since).collect();
+        let others = self.all.iter().filter(|run| !run.is_newest).map(|run| run.made).max();
+        let is_since = |run: &Run| run.made + SKEW >= since && others.is_none_or(|other| run.made > other);
+        let mut runs: Vec<&Run> = self.all.iter().filter(|run| run.is_newest && is_since(run)).collect();
         runs.sort_by_key(|run| run.made);
         match runs.iter().rev().find_map(|run| run.end.as_ref()) {
             Some(End::Complete) => return Rollout::Complete,
@@ -180,6 +183,9 @@ mod tests {
             (vec![older(None), run(10, None)], runs()),
             (vec![run(-60, good())], Rollout::Complete),
             (vec![run(-61, good())], next()),
+            // After a way back: it ran well before the update that failed.
+            (vec![run(-40, good()), older(None)], Rollout::Waiting(Waits::OlderRun)),
+            (vec![run(-40, good()), older(None), run(-20, good())], Rollout::Complete),
             (vec![Run { ready: 7, ..run(20, None) }, Run { ready: 8, ..run(10, None) }], {
                 let progress = Progress { updated: 1, available: 7, lacks, ..Progress::default() };
                 Rollout::Progressing(progress)

@@ -63,6 +63,13 @@ pub struct Progress {
 }
 
 impl Rollout {
+    /// Whether its controller has looked at the object as it is. Before that it says nothing of whether anything moves: writing an
+    /// annotation of a Deployment is enough for it to have to look again.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        !matches!(self, Self::Progressing(progress) if progress.lacks == Lacks::ObservedGeneration)
+    }
+
     /// The same of pods that have to be ready for a while: see [`Progress::min_ready`].
     #[must_use]
     pub fn after(mut self, min_ready: u32) -> Self {

@@ -108,7 +108,7 @@ impl<S> Copy for Place<'_, S> {}
 impl<S: Store> Place<'_, S> {
     /// Asks the store, again and again where it does not answer: whatever whoever moves it asks may be asked twice.
     async fn asks<T>(self, ask: impl AsyncFn() -> Result<T, QueueError>) -> Result<T, MoveError> {
-        let passes = |error: &QueueError| matches!(error, QueueError::Store(_));
+        let passes = |error: &QueueError| matches!(error, QueueError::Store(_) | QueueError::Contended(_));
         let answered = self.patience.asks(self.name, passes, ask).await;
         answered.map_err(|source| MoveError::Store { name: self.name.to_owned(), source })
     }

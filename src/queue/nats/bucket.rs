@@ -48,6 +48,9 @@ const UNAVAILABLE: usize = 503;
 const HEADERS: usize = 1024;
 /// The most bytes of one commit; a server has to have taken it before [`CALL`] is over.
 pub(super) const MOST_BYTES_AT_ONCE: usize = 8 * 1024 * 1024;
+/// The bounds of the waits between tries in which others were faster.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 /// What marks an entry of a bucket that is gone.
 const OPERATION: &str = "KV-Operation";
 
@@ -290,6 +293,13 @@ impl Bucket {
             }
             committed => committed,
         }
+    }
+
+    /// Waits after a try in which others were faster, for a part of a time that doubles with each: whoever is told to try again
+    /// at once is told so by the same others again.
+    pub(super) async fn let_others_go(&self, tried: u32) {
+        let most = SHORTEST_PAUSE.saturating_mul(2_u32.saturating_pow(tried)).min(LONGEST_PAUSE);
+        tokio::time::sleep(most.mul_f64(self.ambient.jitter())).await;
     }
 
     async fn try_to_commit(&self, writes: &[Write]) -> Result<u64, Refused> {

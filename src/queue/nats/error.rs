@@ -147,5 +147,8 @@ impl NatsError {
 
 /// What NATS did not do, as callers know it.
 pub(super) fn failure(error: NatsError) -> QueueError {
-    QueueError::Store(Arc::new(error))
+    match error {
+        NatsError::Contended(_) => QueueError::Contended(Arc::new(error)),
+        error => QueueError::Store(Arc::new(error)),
+    }
 }

@@ -35,7 +35,7 @@ const MOST_OF_ONE: usize = 20;
 /// So many entries are asked for side by side.
 const MOST_ASKED: usize = 64;
 /// So often others may be faster with the same entry.
-const MOST_TRIES: usize = 32;
+const MOST_TRIES: u32 = 32;
 /// Under which the buckets say which they are.
 const IDENTITY: &str = "identity";
 /// Where the brake stands.
@@ -141,12 +141,12 @@ fn written(value: &impl Serialize) -> Bytes {
 
 /// Writes an entry whatever stands there.
 async fn overwrite(bucket: &Bucket, key: &str, value: &Bytes, lives: Option<Duration>) -> Result<(), NatsError> {
-    for _ in 0..MOST_TRIES {
+    for tried in 0..MOST_TRIES {
         let expected = bucket.read(key).await?.revision;
         let write = Write { key: key.to_owned(), expected, value: Some(value.clone()), lives };
         match bucket.commit(&[write]).await {
             Ok(_) => return Ok(()),
-            Err(Refused::Conflict) => {}
+            Err(Refused::Conflict) => bucket.let_others_go(tried).await,
             Err(Refused::Failed(error)) => return Err(error),
         }
     }
@@ -202,7 +202,7 @@ impl Tables {
         lives: Option<Duration>,
         change: impl Fn(&mut T) -> bool,
     ) -> Result<T, NatsError> {
-        for _ in 0..MOST_TRIES {
+        for tried in 0..MOST_TRIES {
             let entry = self.state.read(key).await?;
             let before: Option<T> = known(key, &entry)?;
             let mut after = before.clone().unwrap_or_default();
@@ -218,7 +218,7 @@ impl Tables {
                     self.room().wrote(1, bytes);
                     return Ok(after);
                 }
-                Err(Refused::Conflict) => {}
+                Err(Refused::Conflict) => self.state.let_others_go(tried).await,
                 Err(Refused::Failed(error)) => return Err(error),
             }
         }

@@ -7,7 +7,7 @@ use super::{Answer, decided};
 use crate::cluster::{Cluster, annotations};
 use crate::domain::actor::SignedIn;
 use crate::domain::approval::{Allows, Approval, ApprovalId, Token};
-use crate::domain::history::{Choice, Outcome, Ran};
+use crate::domain::history::{Choice, Entry, Outcome, Ran};
 use crate::domain::record::sealed::Opened;
 use crate::domain::record::{Known, Question, Stands, Update};
 use crate::domain::reference::Tag;
@@ -86,7 +86,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
         let question = match known {
             Known::Answered(answered) => {
-                return Some(Found::Answered(decided(&record, (workload, container), answered)));
+                return Some(Found::Answered(since_gone(decided(&record, (workload, container), answered))));
             }
             Known::Newest(question) => question,
             Known::Replaced(_) => record.ledger(container)?.question.as_ref()?,
@@ -162,6 +162,20 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Some(until) => Answer::Snoozed(Box::new(asked), until),
             None => Answer::Open(Box::new(asked)),
         }
+    }
+}
+
+/// What became of an answered question whose object is gone: what its record calls running or healthy runs there no more, whatever
+/// has its name by now.
+fn since_gone(answer: Answer) -> Answer {
+    let replaced = |entry: Box<Entry>| match entry.outcome {
+        Outcome::Healthy | Outcome::RollingOut => Box::new(Entry { outcome: Outcome::Replaced, ..*entry }),
+        Outcome::Failed | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => entry,
+    };
+    match answer {
+        Answer::Approved(entry) => Answer::Approved(replaced(entry)),
+        Answer::WentBack(entry) => Answer::WentBack(replaced(entry)),
+        other => other,
     }
 }
 

@@ -4,6 +4,7 @@ use super::votes::{CHAT, JANE, JOE, OLD, needing};
 use super::*;
 use crate::domain::actor::SignedIn;
 use crate::domain::approval::{Allows, LIFETIME};
+use crate::domain::history::Outcome;
 
 impl Stage {
     async fn signs(&self, name: &str, action: Action) -> Answer {
@@ -83,7 +84,9 @@ async fn a_used_link_of_an_object_that_is_gone_says_what_became_of_it_and_a_wron
     assert!(matches!(stage.presses(JOE, Action::Approve).await, Answer::Approved(_)));
     stage.cluster.state(|state| state.departed = Some(Arc::clone(&state.workload)));
     stage.changed(|now| (now.id.uid, now.annotations) = ("uid-2".into(), Box::default()));
-    assert!(matches!(stage.reconciler.asked(&link).await, Answer::Approved(_)));
+    let said = stage.reconciler.asked(&link).await;
+    let Answer::Approved(entry) = said else { panic!("{said:?}") };
+    assert_eq!(entry.outcome, Outcome::Replaced, "nobody knows whether what it wrote runs still");
     stage.cluster.state(|state| {
         let mut other = Workload::clone(state.departed.as_ref().unwrap());
         other.id.uid = "uid-3".into();

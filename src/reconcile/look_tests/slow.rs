@@ -1,6 +1,7 @@
 //! Rollouts that take their time, or stand still.
 
 use super::*;
+use crate::domain::rollout::Lacks;
 
 /// `web` was written at the beginning of the clock, and its rollout has not ended.
 fn rolling() -> Workload {
@@ -110,6 +111,24 @@ async fn what_has_a_deadline_and_moves_again_is_said_to_stand_still_no_more() {
     stage.cluster.rolls(rolls(2));
     stage.look().await;
     assert_eq!(stage.cluster.annotation("error"), None);
+}
+
+/// What we write on a Deployment has its controller look at it again, which takes seconds in a large cluster.
+#[tokio::test]
+async fn a_controller_that_has_not_looked_again_makes_nothing_move() {
+    let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    let (writes, seen) = (stage.writes(), |one: &WorkloadEvent| matches!(one, WorkloadEvent::RolloutSlow(_)));
+    for rollout in
+        [Rollout::Progressing(Progress { lacks: Lacks::ObservedGeneration, ..Progress::default() }), hangs(1)]
+    {
+        stage.cluster.rolls(rollout);
+        stage.look().await;
+        assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
+    }
+    assert_eq!((stage.writes(), stage.cluster.announced(seen)), (writes, 1));
 }
 
 #[tokio::test]

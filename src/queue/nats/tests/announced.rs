@@ -23,6 +23,31 @@ async fn a_burst_of_one_repository_does_not_contend_with_itself() {
     assert_eq!(queue.announced(&repository).await.unwrap().len(), 60);
 }
 
+/// The same pipeline behind a load balancer: each delivery comes to another replica.
+#[tokio::test]
+async fn replicas_that_are_told_of_one_repository_all_keep_what_they_are_told() {
+    const REPLICAS: usize = 8;
+    let Some(server) = Server::start() else { return };
+    let ambient = Ambient::system();
+    let repository = Repository::parse("registry.example.com/web").unwrap();
+    let mut replicas = Vec::new();
+    for _ in 0..REPLICAS {
+        replicas.push(StoreHandle::nats(settings(&server, "spread"), &ambient).await.unwrap());
+    }
+    let told = replicas.iter().enumerate().map(async |(replica, queue)| {
+        for number in 0..8 {
+            let tag = Tag::parse(&format!("1.{replica}.{number}")).unwrap();
+            let one = Announced { repository: repository.clone(), tag, digest: None, at: ambient.now() };
+            queue.announce(vec![one]).await?;
+        }
+        Ok::<(), QueueError>(())
+    });
+    let all = futures_util::future::join_all(told).await;
+    let failed: Vec<_> = all.into_iter().filter_map(Result::err).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(replicas[0].announced(&repository).await.unwrap().len(), REPLICAS * 8);
+}
+
 /// Who looks finds what was announced before the look was put, however the two overlap.
 #[tokio::test]
 async fn whoever_has_a_look_finds_what_was_announced_before_it_was_put() {

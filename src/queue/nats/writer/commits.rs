@@ -17,8 +17,8 @@ pub(super) const MOST_COMMANDS: usize = 512;
 const ENOUGH_CHANGES: usize = MOST_AT_ONCE / 2;
 /// So often others may be faster with one of the entries of a commit, and with one of many commands before each is tried
 /// by itself.
-const MOST_TRIES: usize = 32;
-const MOST_TRIES_TOGETHER: usize = 4;
+const MOST_TRIES: u32 = 32;
+const MOST_TRIES_TOGETHER: u32 = 4;
 
 /// What became of a commit.
 enum Ended {
@@ -65,7 +65,7 @@ impl Writer {
         if self.room.is_scarce() && waiting.iter().any(brings_more) {
             self.ask_for_room().await;
         }
-        for tried in 1.. {
+        for tried in 1_u32.. {
             self.jobs.is_tight = self.room.is_tight();
             let outcomes = self.execute_some(waiting, alone);
             let writes = self.jobs.changed() > 0;
@@ -81,7 +81,13 @@ impl Writer {
                 Err(Refused::Conflict) if outcomes.len() > 1 && tried >= MOST_TRIES_TOGETHER => {
                     return Ended::Refused(outcomes.len());
                 }
-                Err(Refused::Conflict) if tried < MOST_TRIES => continue,
+                Err(Refused::Conflict) if tried < MOST_TRIES => {
+                    // Several at once, as most conflicts are, follow without a pause.
+                    if let Some(alone) = tried.checked_sub(MOST_TRIES_TOGETHER) {
+                        self.bucket.let_others_go(alone).await;
+                    }
+                    continue;
+                }
                 Err(Refused::Conflict) => NatsError::Contended(self.bucket.name().to_owned()),
                 // What is kept in fewer words may fit.
                 Err(Refused::Failed(NatsError::Full(_))) if !self.jobs.is_tight => {
