@@ -17,7 +17,7 @@ use actix_server::Server;
 use actix_service::IntoServiceFactory as _;
 use actix_web::web::{self, Data};
 use anyhow::Context as _;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::Sender;
 
 use crate::access::{self, Access, Identity};
@@ -34,9 +34,8 @@ use crate::config::auth::Auth;
 use crate::config::queue::QueueConfig;
 use crate::config::reload::{Reload, Reloaded};
 use crate::domain::approval::LinkKeys;
-use crate::domain::event::{self, Job};
+use crate::domain::event;
 use crate::domain::release::Language;
-use crate::domain::retry::Backoff;
 use crate::domain::workload::Kind;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
@@ -44,13 +43,10 @@ use crate::listener::{Bodies, Places, WaitingRoom, bind, serve as serve_http};
 use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels, bury_what_others_left};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::NotInUse;
-use crate::queue::worker::{Pace, Verdict, work};
-use crate::queue::{
-    Claim, Leased, MOST_NAMESPACES, NewsKind, NoQueue, Replicas, Sharing, Slots, StoreHandle, Topic, Urgency,
-};
+use crate::queue::{MOST_NAMESPACES, NewsKind, NoQueue, Replicas, StoreHandle, Urgency};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::sightings::{expect_the_newest, keep_noting};
-use crate::reconcile::{Asked, Parts, Reconciler};
+use crate::reconcile::{Asked, Looks, Parts, Reconciler};
 use crate::registry::{Beside, HttpRegistry};
 use crate::release::{Background, TimedNotes};
 use crate::stop::{Signals, Stop};
@@ -61,15 +57,10 @@ use crate::term::Holding;
 use crate::traces::{self, Exporter};
 use crate::web as page;
 
-/// Looks at once; each is mostly waiting for a registry or the API server. A host that hangs has a quarter of them at most,
-/// and a namespace all of whose hosts hang a half.
-const LOOKS: Slots = Slots { all: 64, each_host: 16 };
 /// Bytes of the forms of links at once: more than all connections together can send.
 const FORMS: u32 = 4 * 1024 * 1024;
 /// Bytes of the decisions that programs send at once: four of the largest.
 const DECISIONS: u32 = 2 * 1024 * 1024;
-/// No look takes longer, whatever it waits for.
-const LOOK_DEADLINE: Duration = Duration::from_secs(120);
 /// The drain takes at most this.
 const DRAIN: Duration = Duration::from_secs(20);
 /// Closing the file of the queue after it takes at most this.
@@ -559,41 +550,18 @@ impl App {
     }
 
     fn looks(&self) -> Task {
-        let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
-        let index = self.cluster.index().clone();
-        let sharing = Sharing::fair(LOOKS, move |repository| Claim {
-            host: Some(repository.host().to_owned()),
-            namespaces: index.namespaces(repository, MOST_NAMESPACES),
-        });
-        let registry = Arc::clone(&self.registry);
-        let sharing = sharing.with_routine(move |repository| registry.put_off(repository.host()));
-        let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
-        let (scopes, cluster) = (self.scopes.clone(), self.cluster.clone());
-        let (reconciler, pushes, clock) = (self.reconciler.clone(), Arc::clone(&self.pushes), self.ambient.clone());
-        let (first_look, metrics) = (Arc::clone(&self.first_look), self.metrics.clone());
-        let handler = move |leased: Leased| {
-            let (reconciler, pushes, clock) = (reconciler.clone(), Arc::clone(&pushes), clock.clone());
-            let (first_look, metrics) = (Arc::clone(&first_look), metrics.clone());
-            async move {
-                let _under_way = first_look.under_way(clock.clone());
-                look(&reconciler, (&pushes, &metrics), &clock, &leased).await
-            }
+        let (index, registry) = (self.cluster.index().clone(), Arc::clone(&self.registry));
+        let (pushes, clock) = (Arc::clone(&self.pushes), self.ambient.clone());
+        let looks = Looks {
+            reconciler: self.reconciler.clone(),
+            namespaces: Arc::new(move |repository| index.namespaces(repository, MOST_NAMESPACES)),
+            put_off: Arc::new(move |repository| registry.put_off(repository.host())),
+            first_look: Arc::clone(&self.first_look),
+            after: Arc::new(move |repository, began, verdict| pushes.after_look(repository, began, verdict, &clock)),
+            stop: self.stop.clone(),
         };
-        let (first_look, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
-        Task::new("look", async move {
-            // Before the first complete lists nobody seems to run anything, and a look would be done for nothing.
-            let mut ending = stop.clone();
-            if !scopes.begun(&mut ending).await {
-                return;
-            }
-            // Who is told of an update depends on whether it may be written.
-            tokio::select! {
-                () = ending.raised() => return,
-                () = cluster.rights_asked() => {}
-            }
-            first_look.listed(clock.monotonic());
-            work(queue, Topic::Look, (pace, sharing), ambient, stop, handler).await;
-        })
+        let (cluster, stop) = (self.cluster.clone(), self.stop.clone());
+        looks.task(async move { cluster.is_known(stop).await })
     }
 
     /// Has those looked at who wait here for what another replica has seen end, and takes over what the others tell.
@@ -759,28 +727,4 @@ fn beside(replicas: Replicas, metrics: Metrics) -> Beside {
     };
     let lost = move |why, number| metrics.replica_news(why, number);
     Beside { number: Arc::new(move || replicas.number()), tell: Arc::new(tell), lost: Arc::new(lost) }
-}
-
-/// One look, within its deadline.
-async fn look(
-    reconciler: &Sequencer,
-    (pushes, metrics): (&Pushes, &Metrics),
-    ambient: &Ambient,
-    leased: &Leased,
-) -> Verdict {
-    let Job::Look(repository) = &leased.job else {
-        return Verdict::Dead { reason: "not a look".into() };
-    };
-    let began = ambient.monotonic();
-    let trace = leased.trace.id();
-    let looked = reconciler.look(repository, &trace);
-    let verdict = match tokio::time::timeout(LOOK_DEADLINE, looked).await {
-        Ok(verdict) => verdict,
-        Err(_) => reconciler.overdue(repository, LOOK_DEADLINE),
-    };
-    pushes.decided(repository, began, ambient.monotonic());
-    if matches!(verdict, Verdict::Retry { .. }) {
-        metrics.retries("look");
-    }
-    pushes.second_look(repository, began, verdict, ambient.now())
 }

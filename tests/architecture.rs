@@ -64,7 +64,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
         ],
     ),
     ("intake", &["ambient", "config", "domain", "jwt", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
-    ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "stop", "telemetry"]),
+    ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "stop", "task", "telemetry"]),
     ("access", &["ambient", "cluster", "config", "domain", "jwt", "listener", "outbound", "queue", "telemetry"]),
     (
         "approvals",

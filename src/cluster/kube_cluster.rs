@@ -25,6 +25,7 @@ use crate::domain::rollout::pods::Pod;
 use crate::domain::secret::Secret;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
+use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 
 /// A real cluster: its client, and the index that the watch streams fill.
@@ -268,9 +269,18 @@ impl KubeCluster {
         found.metadata.annotations?.remove(super::lease::QUEUE)
     }
 
-    /// Waits until the rights were asked for once, or that took too long.
-    pub async fn rights_asked(&self) {
-        self.rights.first_round(GRACE).await;
+    /// Waits until the first lists are there, and the rights were asked for once or that took too long; `false` when the flag is
+    /// raised before.
+    pub async fn is_known(&self, mut stop: Stop) -> bool {
+        if let Some(scopes) = &self.scopes
+            && !scopes.begun(&mut stop).await
+        {
+            return false;
+        }
+        tokio::select! {
+            () = stop.raised() => false,
+            () = self.rights.first_round(GRACE) => true,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use serde::Serialize;
 
+use crate::ambient::Ambient;
 use crate::config::source::Source;
 use crate::domain::reference::Repository;
 use crate::domain::tags::Fingerprint;
@@ -299,8 +300,22 @@ impl Pushes {
         missing.map(|source| source.missed(repository, at)).collect()
     }
 
+    /// What comes of a look that began at `began`, a monotonic time, and ends now: what was announced before is decided, and what
+    /// may have come before it could be read is looked at once more.
+    #[must_use]
+    pub fn after_look(
+        &self,
+        repository: &Repository,
+        began: Duration,
+        verdict: Verdict,
+        ambient: &Ambient,
+    ) -> Verdict {
+        self.decided(repository, began, ambient.monotonic());
+        self.second_look(repository, began, verdict, ambient.now())
+    }
+
     /// A look that began at `began`, a monotonic time, ended at `at`: what was announced before is decided.
-    pub fn decided(&self, repository: &Repository, began: Duration, at: Duration) {
+    fn decided(&self, repository: &Repository, began: Duration, at: Duration) {
         let mut state = self.lock();
         let Some((series, announced)) = state.awaited.get(repository) else { return };
         if *announced <= began {
@@ -311,8 +326,7 @@ impl Pushes {
 
     /// What comes of a look that began at `began`, a monotonic time: one more, a moment later, where it may have come before
     /// what was pushed could be read.
-    #[must_use]
-    pub fn second_look(
+    fn second_look(
         &self,
         repository: &Repository,
         began: Duration,

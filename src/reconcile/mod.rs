@@ -44,6 +44,7 @@ mod judge;
 #[cfg(test)]
 pub(crate) mod look_tests;
 mod looked;
+mod looks;
 mod marks;
 mod notices;
 mod others;
@@ -86,6 +87,7 @@ use fair::{Beginnings, InTurns};
 use family::Families;
 use group::Groups;
 use looked::Looked;
+pub use looks::{AfterLook, Looks, NamespacesOf, PutOff};
 use marks::{Marks, Turns};
 use others::Others;
 use repairs::Repairs;
@@ -322,8 +324,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// The end of a look that was given up after so long.
-    #[must_use]
-    pub fn overdue(&self, repository: &Repository, after: Duration) -> Verdict {
+    fn overdue(&self, repository: &Repository, after: Duration) -> Verdict {
         self.1.entrance.ended(repository);
         let reason = format!("not done after {} s", after.as_secs());
         if let Some(suppressed) = self.1.repeats.line("", (repository.host(), "overdue"), self.0.ambient.monotonic()) {
