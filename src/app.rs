@@ -13,9 +13,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_server::Server;
-use actix_service::IntoServiceFactory as _;
-use actix_web::web::{self, Data};
+use actix_web::web::Data;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::Sender;
@@ -24,7 +22,7 @@ use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
 use crate::api::{self, Api, Census, Pulse, reports};
 use crate::approvals::chat::{self, Doors};
-use crate::approvals::{self, Approvals, Limiter, Pages, link_keys};
+use crate::approvals::{Limiter, Pages, link_keys};
 use crate::cluster::lease::{Election, lease_of, pod_name};
 use crate::cluster::{
     Cluster as _, ClusterConfig, Feeds, GRACE, Hints, Index, KubeCluster, Scope, Scopes, WorkloadEvent, Writer,
@@ -39,7 +37,7 @@ use crate::domain::release::Language;
 use crate::domain::workload::Kind;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
-use crate::listener::{Bodies, Places, WaitingRoom, bind, serve as serve_http};
+use crate::listener::{Bodies, WaitingRoom};
 use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels, bury_what_others_left};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::NotInUse;
@@ -49,6 +47,7 @@ use crate::reconcile::sightings::{expect_the_newest, keep_noting};
 use crate::reconcile::{Asked, Looks, Parts, Reconciler};
 use crate::registry::{Beside, HttpRegistry};
 use crate::release::{Background, TimedNotes};
+use crate::routes::{Links, PRIVATE, PUBLIC, Public, SignedIn, listen_in_private};
 use crate::stop::{Signals, Stop};
 use crate::task::{Task, Tasks};
 use crate::telemetry::chain;
@@ -68,13 +67,8 @@ const CLOSED: Duration = Duration::from_secs(5);
 /// One of several replicas goes on for so long after it was told to end, and says that it is not ready: who sends something
 /// learns only then that it has to go elsewhere.
 const LEAVING: Duration = Duration::from_secs(5);
-/// Of the two workers of the public listener.
-const PUBLIC: Places = Places { waiting: 384, known: 160, lasting: 128 };
-/// Of the one of the private listener, where nobody shows a credential.
-const PRIVATE: Places = Places { waiting: 256, known: 0, lasting: 0 };
 
 type Sequencer = Reconciler<StoreHandle, HttpRegistry, KubeCluster>;
-type Links = Approvals<StoreHandle, HttpRegistry, KubeCluster>;
 type Notes = TimedNotes<StoreHandle, HttpRegistry, KubeCluster>;
 
 /// What is watched, and where what comes of it is stored: all that has to be there before anything else.
@@ -369,58 +363,25 @@ impl App {
 
     fn listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
         let api = self.api(tasks);
-        for (name, server) in [("public listener", self.public(tasks, &api)?), ("private listener", self.private(api)?)]
-        {
-            let (mut stop, handle) = (self.stop.clone(), server.handle());
-            tasks.add(Task::fallible(name, async move {
-                let mut server = std::pin::pin!(server);
-                let ended = tokio::select! {
-                    ended = &mut server => ended,
-                    () = stop.raised() => {
-                        let ((), ended) = tokio::join!(handle.stop(true), server);
-                        ended
-                    }
-                };
-                ended.context("the listener failed")
-            }));
-        }
-        Ok(())
-    }
-
-    /// The public listener: webhooks and links, and what people see who sign in.
-    fn public(&self, tasks: &mut Tasks, api: &Data<Api<StoreHandle>>) -> anyhow::Result<Server> {
         let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
         let base_path = base_path.unwrap_or_default();
-        let (intake, links) = (Data::new(self.intake(tasks, &base_path)?), Data::new(self.links(&base_path)?));
-        let doors = self.doors(tasks)?;
         let signed_in = match &self.access {
-            Some(access) => Some((access.clone(), Data::new(self.pages(api, &base_path)?))),
+            Some(access) => {
+                let pages = Data::new(self.pages(&api, &base_path)?);
+                Some(SignedIn { access: access.clone(), api: api.clone(), pages })
+            }
             None => None,
         };
-        let api = api.clone();
-        let app = move || {
-            let routes = |config: &mut web::ServiceConfig, below: &str| {
-                approvals::routes::<StoreHandle, HttpRegistry, KubeCluster>(config);
-                if let Some((access, pages)) = &signed_in {
-                    config.app_data(access.clone()).app_data(api.clone()).app_data(pages.clone());
-                    page::signed_in_routes(config, below, &base_path);
-                } else {
-                    api::off_routes(config);
-                }
-                doors.add_to(config);
-            };
-            let app = actix_web::App::new().app_data(intake.clone()).app_data(links.clone());
-            let app = app.configure(intake::routes::<StoreHandle>).configure(|config| routes(config, "")).configure(
-                |config| {
-                    if !base_path.is_empty() {
-                        config.service(web::scope(&base_path).configure(|config| routes(config, &base_path)));
-                    }
-                },
-            );
-            app.default_service(web::to(intake::elsewhere::<StoreHandle>)).into_factory()
+        let public = Public {
+            intake: Data::new(self.intake(tasks, &base_path)?),
+            links: Data::new(self.links(&base_path)?),
+            doors: self.doors(tasks)?,
+            signed_in,
+            base_path,
         };
-        let listener = bind(&self.config.public)?;
-        serve_http(listener, 2, PUBLIC, app).context("the public listener can't be used")
+        tasks.add(public.listen(&self.config.public, self.stop.clone())?);
+        tasks.add(listen_in_private(api, &self.config.private, self.stop.clone())?);
+        Ok(())
     }
 
     /// The pages of whoever signed in.
@@ -453,7 +414,7 @@ impl App {
     fn links(&self, base_path: &str) -> anyhow::Result<Links> {
         let (notes, channels) = (Arc::clone(&self.notes), Arc::clone(&self.channels));
         let (scopes, usual) = (self.scopes.clone(), (self.config.language, self.config.zone));
-        Ok(Approvals {
+        Ok(Links {
             reconciler: self.reconciler.clone(),
             notes: Arc::new(move |asked: &Asked, language| {
                 let (notes, asked) = (Arc::clone(&notes), asked.clone());
@@ -489,17 +450,6 @@ impl App {
         .doors();
         tasks.add_all(more);
         Ok(doors)
-    }
-
-    /// The private listener: probes, metrics and the API.
-    fn private(&self, api: Data<Api<StoreHandle>>) -> anyhow::Result<Server> {
-        let listener = bind(&self.config.private)?;
-        let bound = listener.local_addr().context("the private listener has no address")?.ip();
-        let app = move || {
-            let routes = |config: &mut web::ServiceConfig| api::routes::<StoreHandle>(config, bound);
-            actix_web::App::new().app_data(api.clone()).configure(routes).into_factory()
-        };
-        serve_http(listener, 1, PRIVATE, app).context("the private listener can't be used")
     }
 
     /// What the API and the page know.

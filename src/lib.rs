@@ -22,8 +22,8 @@
 //!
 //! A webhook is a hint, the schedule is the truth; what was accepted is on disk; what is decided is a pure function of
 //! what runs, what the registry has and what the workload allows; what was done stands in the workload's annotations.
-//! `app` puts the stages together; where one names another, it stands below it, and `tests/architecture.rs` holds who may
-//! import whom.
+//! `app` puts the stages together, `routes` what they answer; where one names another, it stands below it, and
+//! `tests/architecture.rs` holds who may import whom.
 
 // The stages, in the order of the picture.
 pub mod intake;
@@ -66,3 +66,4 @@ pub mod traces;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod routes;
