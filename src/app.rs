@@ -33,7 +33,6 @@ use crate::config::queue::QueueConfig;
 use crate::config::reload::{Reload, Reloaded};
 use crate::domain::approval::LinkKeys;
 use crate::domain::event;
-use crate::domain::release::Language;
 use crate::domain::workload::Kind;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
@@ -44,7 +43,7 @@ use crate::queue::moving::NotInUse;
 use crate::queue::{MOST_NAMESPACES, NewsKind, NoQueue, Replicas, StoreHandle, Urgency};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::sightings::{expect_the_newest, keep_noting};
-use crate::reconcile::{Asked, Looks, Parts, Reconciler};
+use crate::reconcile::{Looks, Parts, Reconciler};
 use crate::registry::{Beside, HttpRegistry};
 use crate::release::{Background, TimedNotes};
 use crate::routes::{Links, PRIVATE, PUBLIC, Public, SignedIn, listen_in_private};
@@ -412,14 +411,11 @@ impl App {
     }
 
     fn links(&self, base_path: &str) -> anyhow::Result<Links> {
-        let (notes, channels) = (Arc::clone(&self.notes), Arc::clone(&self.channels));
-        let (scopes, usual) = (self.scopes.clone(), (self.config.language, self.config.zone));
+        let (channels, scopes) = (Arc::clone(&self.channels), self.scopes.clone());
+        let usual = (self.config.language, self.config.zone);
         Ok(Links {
             reconciler: self.reconciler.clone(),
-            notes: Arc::new(move |asked: &Asked, language| {
-                let (notes, asked) = (Arc::clone(&notes), asked.clone());
-                Box::pin(async move { notes.for_question(&asked.workload, &asked.approval, language).await })
-            }),
+            notes: Arc::new(self.notes.of_questions()),
             voices: Arc::new(move |holder| holder.and_then(|holder| channels.voice_of(holder)).unwrap_or(usual)),
             pages: Arc::new(Pages::new()?.of_cluster(self.config.cluster.clone())),
             limiter: Limiter::default(),
@@ -456,7 +452,6 @@ impl App {
     fn api(&self, tasks: &mut Tasks) -> Data<Api<StoreHandle>> {
         let pulse = Pulse::new(self.ambient.clone());
         tasks.add(Task::new("pulse", pulse.clone().run(self.queue.clone(), self.stop.clone())));
-        let notes = Arc::clone(&self.notes);
         let events = api::Events::new(&self.ambient, self.stop.clone());
         let reconciler = self.reconciler.clone();
         let differ = move || reconciler.differs_from_others();
@@ -470,10 +465,7 @@ impl App {
             index: self.cluster.index().clone(),
             scopes: self.scopes.clone(),
             in_force: self.in_force.clone(),
-            notes: Arc::new(move |workload, approval| {
-                let (notes, workload, approval) = (Arc::clone(&notes), Arc::clone(workload), approval.clone());
-                Box::pin(async move { notes.for_question(&workload, &approval, Language::default()).await })
-            }),
+            notes: Arc::new(self.notes.of_questions()),
             sources: reports::of_sources(&self.pushes),
             poll: reports::of_schedule(&self.queue, self.config.schedule.as_ref(), &self.ambient),
             registries: reports::of_registries(&self.registry, self.cluster.index()),
@@ -548,7 +540,7 @@ impl App {
     }
 
     fn deliveries(&self) -> Delivering<StoreHandle> {
-        let (seen, resumed, notes) = (self.reconciler.clone(), self.reconciler.clone(), Arc::clone(&self.notes));
+        let (seen, resumed) = (self.reconciler.clone(), self.reconciler.clone());
         let sender = notify::Sender {
             queue: self.queue.clone(),
             channels: Arc::clone(&self.channels),
@@ -562,10 +554,7 @@ impl App {
             }),
             base_url: self.config.base_url.clone(),
             keys: self.keys.clone(),
-            notes: Arc::new(move |notice, language, since| {
-                let (notes, notice) = (Arc::clone(&notes), notice.clone());
-                Box::pin(async move { notes.for_message(&notice, language, since).await })
-            }),
+            notes: Arc::new(self.notes.of_messages()),
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
         };

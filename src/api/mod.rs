@@ -66,21 +66,17 @@ use view::{ClosedChannelView, PollView, RegistriesView, RegistryView, SourceView
 
 use self::answer::answer;
 use crate::access::Visitor;
-
 use crate::ambient::Ambient;
+pub use crate::approvals::Notes as FindNotes;
 use crate::cluster::{Index, Scopes};
-use crate::domain::approval::{Approval, LinkKeys};
-use crate::domain::release::ReleaseNotes;
+use crate::domain::approval::LinkKeys;
 use crate::domain::settings::Bounds;
-use crate::domain::workload::Workload;
 use crate::listener::paths::KEEL_APPROVALS;
 use crate::listener::{Bodies, Problem, seen};
 use crate::queue::{Letters, QueueAdmin};
 use crate::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 
-/// Finds the notes of an update that is asked about.
-pub type FindNotes = Arc<dyn Fn(&Arc<Workload>, &Approval) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
 /// How the schedule does, whichever replica follows it.
 pub type ReportPoll = Arc<dyn Fn() -> BoxFuture<'static, PollView> + Send + Sync>;
 /// Lets the next message try a closed channel; whether it was closed.

@@ -21,7 +21,7 @@ use crate::queue::sqlite::SqliteQueue;
 /// What is answered to somebody of this role who sends a body of so many pieces, and ends the last one or does not.
 async fn answered(role: Role, path: &str, length: usize, pieces: &[&[u8]]) -> String {
     let key = LinkKey::new(vec![7; 32]).unwrap();
-    let notes: FindNotes = Arc::new(|_, _| Box::pin(async { None }));
+    let notes: FindNotes = Arc::new(|_, _, _| Box::pin(async { None }));
     let (api, _folder) = made_up::api(Index::default(), key.into(), Looks::default(), notes, Ambient::system());
     let api = Data::new(api);
     let app = move || {

@@ -24,6 +24,7 @@ use crate::domain::record::tests::{question, update};
 use crate::domain::record::{Event, Record};
 use crate::domain::reference::Digest;
 use crate::domain::view::{CameTo, LastLook};
+use crate::domain::workload::Workload;
 use crate::domain::workload::tests::workload;
 use crate::queue::sqlite::SqliteQueue;
 use crate::reconcile::{Answer, Explained, NotShown, Press, ResumeError, Shown};
@@ -156,7 +157,7 @@ impl Stage {
             home: crate::api::Home::default(),
             index,
             scopes: Scopes::new(Vec::new()),
-            notes: Arc::new(|_, _| Box::pin(async { None })),
+            notes: Arc::new(|_, _, _| Box::pin(async { None })),
             sources: Arc::new(|| {
                 vec![SourceView { name: "hub".into(), kind: "dockerhub".into(), ..SourceView::default() }]
             }),
@@ -740,7 +741,7 @@ async fn health_is_life_and_readiness() {
     let ambient = Ambient::system().at(Arc::new(Arc::clone(&seconds)));
     let (key, notes) = (
         LinkKey::new(vec![7; 32]).unwrap(),
-        Arc::new(|_: &_, _: &_| -> BoxFuture<'static, _> { Box::pin(async { None }) }),
+        Arc::new(|_: &_, _: &_, _| -> BoxFuture<'static, _> { Box::pin(async { None }) }),
     );
     let (api, _folder) = made_up::api(Index::default(), key.into(), made_up::Looks::default(), notes, ambient.clone());
     let scope = crate::cluster::Scope { namespace: None, kind: crate::domain::workload::Kind::Deployment };
@@ -792,7 +793,7 @@ async fn health_is_life_and_readiness() {
 #[actix_web::test]
 async fn what_can_be_got_can_be_asked_for_without_its_body() {
     use actix_web::http::Method;
-    let notes = Arc::new(|_: &_, _: &_| -> BoxFuture<'static, _> { Box::pin(async { None }) });
+    let notes = Arc::new(|_: &_, _: &_, _| -> BoxFuture<'static, _> { Box::pin(async { None }) });
     let (key, ambient) = (LinkKey::new(vec![7; 32]).unwrap(), Ambient::system());
     let (api, _folder) = made_up::api(Index::default(), key.into(), made_up::Looks::default(), notes, ambient);
     let here = IpAddr::from([127, 0, 0, 1]);

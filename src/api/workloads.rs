@@ -22,6 +22,7 @@ use crate::cluster::annotations;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS};
 use crate::domain::record::Record;
 use crate::domain::record::sealed::{NotOurs, Opened};
+use crate::domain::release::Language;
 use crate::domain::settings::Fingerprint;
 use crate::domain::view::{Attention, Cause};
 use crate::domain::workload::{Container, Kind, Workload};
@@ -174,7 +175,7 @@ impl<Q> Api<Q> {
         let (mut view, record) = self.view(&workload, &self.moment().await);
         for container in &mut view.containers {
             if let Some(question) = &mut container.question {
-                question.notes = (self.notes)(&workload, &question.approval).await;
+                question.notes = (self.notes)(&workload, &question.approval, Language::default()).await;
             }
         }
         view.history = Some(record.history.entries().iter().map(ChangeView::of).collect());

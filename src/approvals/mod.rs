@@ -39,11 +39,12 @@ use crate::ambient::Ambient;
 use crate::cluster::Cluster;
 use crate::domain::accepted::accepted;
 use crate::domain::actor::SignedIn;
-use crate::domain::approval::Token;
+use crate::domain::approval::{Approval, Token};
 use crate::domain::release::{Language, ReleaseNotes};
+use crate::domain::workload::Workload;
 use crate::listener::{Bodies, Meter, unread};
 use crate::queue::{Queue, Records};
-use crate::reconcile::{Answer, Asked, OpenedList, Reconciler, Resuming, Settled};
+use crate::reconcile::{Answer, OpenedList, Reconciler, Resuming, Settled};
 use crate::registry::Registry;
 use crate::telemetry::spans;
 
@@ -74,7 +75,8 @@ pub struct Approvals<Q, R, C> {
 }
 
 /// Finds the notes of an update that is asked about, with their summary in a language.
-pub type Notes = Arc<dyn Fn(&Asked, Language) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
+pub type Notes =
+    Arc<dyn Fn(&Arc<Workload>, &Approval, Language) -> BoxFuture<'static, Option<ReleaseNotes>> + Send + Sync>;
 
 /// The language and the zone of the channel of somebody who holds a link, or those of the service.
 pub type Voices = Arc<dyn Fn(Option<&str>) -> (Language, Tz) + Send + Sync>;
@@ -119,7 +121,7 @@ async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
     };
     let to = shared.reader(&request, answer.holder());
     if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
-        let notes = (shared.notes)(asked, to.language).await;
+        let notes = (shared.notes)(&asked.workload, &asked.approval, to.language).await;
         return shared.pages.question(&answer, asked, notes.as_ref(), to);
     }
     if let Answer::Resuming(resuming) = &answer
@@ -177,7 +179,7 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
         return shared.pages.see_other(&location);
     }
     if let Answer::Unconfirmed(asked) = &answer {
-        let notes = (shared.notes)(asked, to.language).await;
+        let notes = (shared.notes)(&asked.workload, &asked.approval, to.language).await;
         return shared.pages.question(&answer, asked, notes.as_ref(), to);
     }
     shared.pages.answer_about(&answer, shared.reconciler.workload_of(&parsed).as_ref(), to, replayed)

@@ -103,6 +103,28 @@ impl<K: Kept, R: Registry, W: Workloads> TimedNotes<K, R, W> {
         })
     }
 
+    /// Where messages get their notes: [`Self::for_message`].
+    pub fn of_messages(
+        self: &Arc<Self>,
+    ) -> impl Fn(&Notice, Language, DateTime<Utc>) -> BoxFuture<'static, Option<ReleaseNotes>> + use<K, R, W> {
+        let notes = Arc::clone(self);
+        move |notice, language, since| {
+            let (notes, notice) = (Arc::clone(&notes), notice.clone());
+            Box::pin(async move { notes.for_message(&notice, language, since).await })
+        }
+    }
+
+    /// Where questions get their notes: [`Self::for_question`].
+    pub fn of_questions(
+        self: &Arc<Self>,
+    ) -> impl Fn(&Arc<Workload>, &Approval, Language) -> BoxFuture<'static, Option<ReleaseNotes>> + use<K, R, W> {
+        let notes = Arc::clone(self);
+        move |workload, approval, language| {
+            let (notes, workload, approval) = (Arc::clone(&notes), Arc::clone(workload), approval.clone());
+            Box::pin(async move { notes.for_question(&workload, &approval, language).await })
+        }
+    }
+
     /// The notes for a message that has been waiting since `since`.
     pub async fn for_message(&self, notice: &Notice, language: Language, since: DateTime<Utc>) -> Option<ReleaseNotes> {
         if !matches!(notice.kind, NoticeKind::Available | NoticeKind::Applied) {

@@ -109,7 +109,7 @@ impl MadeUp {
         for workload in more {
             index.observe(&workload.id.clone(), Some(workload));
         }
-        let notes: FindNotes = Arc::new(move |_, _| {
+        let notes: FindNotes = Arc::new(move |_, _, _| {
             let notes = notes.clone();
             Box::pin(async { Some(notes) })
         });
