@@ -20,7 +20,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
-use crate::api::{self, Api, Census, Pulse, reports};
+use crate::api::{self, Api, Census};
 use crate::approvals::chat::{self, Doors};
 use crate::approvals::{Limiter, Pages, link_keys};
 use crate::cluster::lease::{Election, lease_of, pod_name};
@@ -57,8 +57,6 @@ use crate::web as page;
 
 /// Bytes of the forms of links at once: more than all connections together can send.
 const FORMS: u32 = 4 * 1024 * 1024;
-/// Bytes of the decisions that programs send at once: four of the largest.
-const DECISIONS: u32 = 2 * 1024 * 1024;
 /// The drain takes at most this.
 const DRAIN: Duration = Duration::from_secs(20);
 /// Closing the file of the queue after it takes at most this.
@@ -450,13 +448,7 @@ impl App {
 
     /// What the API and the page know.
     fn api(&self, tasks: &mut Tasks) -> Data<Api<StoreHandle>> {
-        let pulse = Pulse::new(self.ambient.clone());
-        tasks.add(Task::new("pulse", pulse.clone().run(self.queue.clone(), self.stop.clone())));
-        let events = api::Events::new(&self.ambient, self.stop.clone());
-        let reconciler = self.reconciler.clone();
-        let differ = move || reconciler.differs_from_others();
-        let api = Data::new(Api {
-            events: events.clone(),
+        let parts = api::ApiParts {
             queue: self.queue.clone(),
             home: api::Home {
                 cluster: self.config.cluster.clone(),
@@ -466,28 +458,22 @@ impl App {
             scopes: self.scopes.clone(),
             in_force: self.in_force.clone(),
             notes: Arc::new(self.notes.of_questions()),
-            sources: reports::of_sources(&self.pushes),
-            poll: reports::of_schedule(&self.queue, self.config.schedule.as_ref(), &self.ambient),
-            registries: reports::of_registries(&self.registry, self.cluster.index()),
-            channels: reports::of_channels(&self.channels, &self.ambient),
-            reopen: reports::reopening(&self.channels, &self.ambient),
+            pushes: Arc::clone(&self.pushes),
+            schedule: self.config.schedule.clone(),
+            registry: Arc::clone(&self.registry),
+            channels: Arc::clone(&self.channels),
             sequencer: Arc::new(self.reconciler.clone()),
-            between: reports::between_replicas(&self.holding, differ, &self.ambient),
+            holding: self.holding.clone(),
             bounds: self.config.bounds(),
             keys: self.keys.clone(),
-            pulse,
-            leaving: self.leaving.clone(),
-            metrics: self.metrics.clone(),
             census: Census::new(self.config.metrics_per_workload),
-            explanations: api::Explanations::default(),
-            bodies: Bodies::new(DECISIONS),
+            metrics: self.metrics.clone(),
             ambient: self.ambient.clone(),
-        });
-        let (followed, mut stop) = (api.clone(), self.stop.clone());
-        tasks.add(Task::new("events", async move {
-            events.run(followed).await;
-            stop.raised().await;
-        }));
+            leaving: self.leaving.clone(),
+            stop: self.stop.clone(),
+        };
+        let (api, more) = Api::open(parts);
+        tasks.add_all(more);
         api
     }
 

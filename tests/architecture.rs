@@ -103,6 +103,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "reconcile",
             "registry",
             "stop",
+            "task",
             "telemetry",
             "term",
         ],

@@ -26,12 +26,13 @@ mod near;
 mod numbers;
 #[cfg(test)]
 mod openapi;
+mod opening;
 #[cfg(test)]
 mod pieces_tests;
 mod probes;
 mod pulse;
 mod query;
-pub mod reports;
+mod reports;
 mod said;
 mod sequencer;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use explanations::Explanations;
 pub use health::Condition;
 pub use in_force::{InForce, NotInForce};
 pub use keel::keel_routes;
+pub use opening::ApiParts;
 pub use pulse::{Part, Pulse};
 pub use query::MOST_LISTED;
 pub use said::Decided;

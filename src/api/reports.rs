@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::view::{ClosedChannelView, RegistryView, SourceView};
-use super::{Reopen, Report, ReportPoll};
+use super::{Reopen, Report, ReportPoll, Sequencer};
 use crate::ambient::Ambient;
 use crate::cluster::Index;
 use crate::config::schedule::Schedule;
@@ -16,22 +16,19 @@ use crate::registry::HttpRegistry;
 use crate::term::Holding;
 
 /// How each source of webhooks does.
-#[must_use]
-pub fn of_sources(pushes: &Arc<Pushes>) -> Report<SourceView> {
+pub(super) fn of_sources(pushes: &Arc<Pushes>) -> Report<SourceView> {
     let pushes = Arc::clone(pushes);
     Arc::new(move || pushes.report().into_iter().map(SourceView::from).collect())
 }
 
 /// How each registry does of which something runs.
-#[must_use]
-pub fn of_registries(registry: &Arc<HttpRegistry>, index: &Index) -> Report<RegistryView> {
+pub(super) fn of_registries(registry: &Arc<HttpRegistry>, index: &Index) -> Report<RegistryView> {
     let (registry, index) = (Arc::clone(registry), index.clone());
     Arc::new(move || registry.report(&index.repositories()).into_iter().map(RegistryView::from).collect())
 }
 
 /// Which channels take nothing now.
-#[must_use]
-pub fn of_channels(channels: &Arc<Channels>, ambient: &Ambient) -> Report<ClosedChannelView> {
+pub(super) fn of_channels(channels: &Arc<Channels>, ambient: &Ambient) -> Report<ClosedChannelView> {
     let (channels, ambient) = (Arc::clone(channels), ambient.clone());
     Arc::new(move || {
         let (now, monotonic) = (ambient.now(), ambient.monotonic());
@@ -40,15 +37,13 @@ pub fn of_channels(channels: &Arc<Channels>, ambient: &Ambient) -> Report<Closed
 }
 
 /// Lets the next message try a channel that is closed.
-#[must_use]
-pub fn reopening(channels: &Arc<Channels>, ambient: &Ambient) -> Reopen {
+pub(super) fn reopening(channels: &Arc<Channels>, ambient: &Ambient) -> Reopen {
     let (channels, ambient) = (Arc::clone(channels), ambient.clone());
     Arc::new(move |name| channels.find(name).is_some_and(|channel| channel.gate().reopen(ambient.monotonic())))
 }
 
 /// How the schedule does: the store knows, as another replica may follow it.
-#[must_use]
-pub fn of_schedule<Q: Kept>(queue: &Q, schedule: Option<&Schedule>, ambient: &Ambient) -> ReportPoll {
+pub(super) fn of_schedule<Q: Kept>(queue: &Q, schedule: Option<&Schedule>, ambient: &Ambient) -> ReportPoll {
     let (queue, schedule, ambient) = (queue.clone(), schedule.cloned(), ambient.clone());
     Arc::new(move || {
         let (queue, schedule, now) = (queue.clone(), schedule.clone(), ambient.now());
@@ -57,13 +52,12 @@ pub fn of_schedule<Q: Kept>(queue: &Q, schedule: Option<&Schedule>, ambient: &Am
 }
 
 /// What is wrong between replicas that share the queue: none of them does what one does alone, or they differ, in words.
-#[must_use]
-pub fn between_replicas(
+pub(super) fn between_replicas(
     holding: &Holding,
-    differ: impl Fn() -> Option<String> + Send + Sync + 'static,
+    sequencer: &Arc<dyn Sequencer>,
     ambient: &Ambient,
 ) -> Report<String> {
-    let (holding, ambient) = (holding.clone(), ambient.clone());
+    let (holding, sequencer, ambient) = (holding.clone(), Arc::clone(sequencer), ambient.clone());
     Arc::new(move || {
         let nobody = holding.nobody_since(ambient.now()).map(|since| {
             format!(
@@ -72,6 +66,6 @@ pub fn between_replicas(
                 rfc3339(since)
             )
         });
-        nobody.into_iter().chain(differ()).collect()
+        nobody.into_iter().chain(sequencer.differs_from_others()).collect()
     })
 }

@@ -43,6 +43,11 @@ pub trait Sequencer: Send + Sync + 'static {
 
     /// Why a container goes where it goes, as its registry says now; or why that can't be said.
     fn explain(&self, workload: Arc<Workload>, container: String) -> BoxFuture<'_, Result<Explained, String>>;
+
+    /// What is wrong between this replica and others, in words, if anything is.
+    fn differs_from_others(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Sequencer for Reconciler<Q, R, C> {
@@ -76,5 +81,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Sequencer for Reconciler<Q, R,
 
     fn explain(&self, workload: Arc<Workload>, container: String) -> BoxFuture<'_, Result<Explained, String>> {
         Box::pin(async move { Reconciler::explain(self, &workload, &container).await })
+    }
+
+    fn differs_from_others(&self) -> Option<String> {
+        Reconciler::differs_from_others(self)
     }
 }
