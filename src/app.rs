@@ -28,7 +28,6 @@ use crate::cluster::{
     Cluster as _, ClusterConfig, Feeds, GRACE, Hints, Index, KubeCluster, Scope, Scopes, WorkloadEvent, Writer,
 };
 use crate::config::Config;
-use crate::config::auth::Auth;
 use crate::config::queue::QueueConfig;
 use crate::config::reload::{Reload, Reloaded};
 use crate::domain::approval::LinkKeys;
@@ -308,7 +307,10 @@ impl App {
         let identity = Identity::of(&config)?;
         let access = match config.auth.take() {
             Some(auth) => {
-                Some(Data::new(access(auth, &config, (&cluster, &queue, &keys), &outbound, (&metrics, &ambient))?))
+                let (store, client) = (Arc::new(queue.clone()), outbound.client(Reach::Named)?);
+                let (cluster, keys, metrics, ambient) = (&cluster, &keys, &metrics, &ambient);
+                let ports = access::Ports { cluster, store, keys, client, metrics, ambient };
+                Some(Data::new(Access::open(auth, &config, ports).context("nobody can sign in")?))
             }
             None => None,
         };
@@ -607,33 +609,6 @@ impl App {
             }
         })
     }
-}
-
-/// Who knows people, as they are configured.
-fn access(
-    auth: Auth,
-    config: &Config,
-    (cluster, queue, keys): (&KubeCluster, &StoreHandle, &LinkKeys),
-    outbound: &Outbound,
-    (metrics, ambient): (&Metrics, &Ambient),
-) -> anyhow::Result<Access> {
-    let reviewing = cluster.clone();
-    let parts = access::Parts {
-        auth,
-        base_url: config.base_url.clone(),
-        cluster: config.cluster.clone(),
-        trusted_proxies: config.trusted_proxies.clone(),
-        store: Arc::new(queue.clone()),
-        client: outbound.client(Reach::Named)?,
-        whose_token: Arc::new(move |token, audience| {
-            let cluster = reviewing.clone();
-            Box::pin(async move { cluster.whose_token(&token, &audience).await })
-        }),
-        key: keys.signing().derived("access").context("no key can be made for sign-in")?,
-        metrics: metrics.clone(),
-        ambient: ambient.clone(),
-    };
-    Access::new(parts).context("nobody can sign in")
 }
 
 /// A client, and the service's own namespace.

@@ -48,6 +48,9 @@ pub enum AccessError {
     /// The header that was configured is none.
     #[error("the header in which the proxy says who signed in can't be used")]
     Header(#[from] actix_web::http::header::InvalidHeaderName),
+    /// What browsers bring back can't be signed.
+    #[error("no key can be made for sign-in")]
+    NoKey,
     /// The template of the page is broken.
     #[error(transparent)]
     Template(#[from] TemplateError),
