@@ -23,9 +23,8 @@ use crate::ambient::Ambient;
 use crate::api::{self, Api, Census};
 use crate::approvals::chat::{self, Doors};
 use crate::approvals::{Limiter, Pages, link_keys};
-use crate::cluster::lease::{Election, lease_of, pod_name};
 use crate::cluster::{
-    Cluster as _, ClusterConfig, Feeds, GRACE, Hints, Index, KubeCluster, Scope, Scopes, WorkloadEvent, Writer,
+    Cluster as _, ClusterSettings, Feeds, GRACE, Hints, Index, KubeCluster, Scopes, ServiceCluster, WorkloadEvent, Writer,
 };
 use crate::config::Config;
 use crate::config::queue::QueueConfig;
@@ -70,13 +69,9 @@ type Notes = TimedNotes<StoreHandle, HttpRegistry, KubeCluster>;
 /// What is watched, and where what comes of it is stored: all that has to be there before anything else.
 struct Ground {
     config: Config,
-    client: kube::Client,
-    /// The service's own.
-    namespace: String,
-    cluster: KubeCluster,
+    home: ServiceCluster,
     queue: StoreHandle,
     keys: LinkKeys,
-    scopes: Scopes,
     ambient: Ambient,
     metrics: Metrics,
     stop: Stop,
@@ -215,15 +210,17 @@ impl Ground {
         metrics.know_channels(config.channels.iter().map(|channel| &*channel.name), &event::types());
         metrics.config_read.set(ambient.now().timestamp());
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
-        let (client, namespace) = client(&config).await?;
         let index = Index::knowing(keys.clone());
         index.inherit(|defaults| config.inherit(defaults));
-        let cluster = KubeCluster::new(client.clone(), index, ambient.clone(), metrics.clone());
-        let scopes = Scopes::new(Scope::of(&config.namespaces)).at(&ambient);
-        let cluster = cluster.deleting_broken(config.delete_broken).filled_by(scopes.clone());
-        let cluster = cluster.written_by(if config.dry_run { Writer::Nobody } else { Writer::Service });
-        expect_the_newest(&queue, cluster.index()).await;
-        Ok(Self { config, client, namespace, cluster, queue, keys, scopes, ambient, metrics, stop })
+        let settings = ClusterSettings {
+            proxies: config.proxies.clone(),
+            namespaces: config.namespaces.clone(),
+            deletes_broken: config.delete_broken,
+            writer: if config.dry_run { Writer::Nobody } else { Writer::Service },
+        };
+        let home = ServiceCluster::open(settings, index, &ambient, &metrics).await?;
+        expect_the_newest(&queue, home.cluster.index()).await;
+        Ok(Self { config, home, queue, keys, ambient, metrics, stop })
     }
 
     /// Who does what one does alone: the holder of a Lease, where the queue is one that several replicas share.
@@ -232,12 +229,8 @@ impl Ground {
             self.metrics.holder.set(1);
             return Holding::always(self.stop.clone());
         };
-        let lease = lease_of(&nats.buckets);
-        let of = (self.namespace.as_str(), lease.as_str());
-        let around = (self.ambient.clone(), self.metrics.clone());
-        let (election, holding) = Election::new(self.client.clone(), of, &pod_name(), around, &self.stop);
-        let election = election.of_queue(self.queue.identity());
-        tasks.add(Task::new("election", election.run(self.stop.clone())));
+        let (election, holding) = self.home.election(&nats.buckets, self.queue.identity(), &self.stop);
+        tasks.add(election);
         holding
     }
 
@@ -250,7 +243,7 @@ impl Ground {
         };
         let feeds = Feeds { workloads: feed(Urgency::Prompt), pods: feed(Urgency::AtOnce) };
         let (named, namespaces) = (self.config.watched.named(), &self.config.namespaces);
-        tasks.add_all(self.cluster.watches(named, namespaces, feeds, &self.stop));
+        tasks.add_all(self.home.cluster.watches(named, namespaces, feeds, &self.stop));
     }
 }
 
@@ -267,7 +260,8 @@ fn feed((queue, ambient, stop): (&StoreHandle, &Ambient, &Stop), urgency: Urgenc
 
 impl App {
     async fn new(ground: Ground, holding: Holding, background: Background, leaving: Stop) -> anyhow::Result<Self> {
-        let Ground { mut config, cluster, queue, keys, scopes, ambient, metrics, stop, .. } = ground;
+        let Ground { mut config, home, queue, keys, ambient, metrics, stop } = ground;
+        let ServiceCluster { cluster, scopes, .. } = home;
         let started = ambient.now();
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
@@ -609,12 +603,6 @@ impl App {
             }
         })
     }
-}
-
-/// A client, and the service's own namespace.
-async fn client(config: &Config) -> anyhow::Result<(kube::Client, String)> {
-    let proxies = config.proxies.clone();
-    Ok(crate::cluster::connect(&ClusterConfig { proxies, ..ClusterConfig::default() }).await?)
 }
 
 /// How the registry client knows other replicas, and tells them.

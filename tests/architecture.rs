@@ -120,7 +120,7 @@ const CIRCLES: [&str; 0] = [];
 
 /// Names that only some modules may use: what they stand for is an effect.
 const ONLY_IN: [(&str, &[&str]); 6] = [
-    ("kube::", &["cluster", "app"]),
+    ("kube::", &["cluster"]),
     ("rusqlite", &["queue::sqlite"]),
     ("async_nats", &["queue::nats"]),
     ("lettre", &["notify", "config"]),

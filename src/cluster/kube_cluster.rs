@@ -1,10 +1,12 @@
 //! The real cluster, through its API server.
 
+mod opening;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use self::opening::{ClusterSettings, ServiceCluster};
 pub use self::watches::Feeds;
 use super::{
     Cluster, ClusterError, Deletion, GRACE, Granted, Index, Marked, Removal, Right, Rights, Scope, Scopes,

@@ -1,8 +1,7 @@
 //! 6 of 13 · in: WorkloadPatch · out: Workload
 //!
-//! The only place that speaks to the API server; beside it `app` names `kube` alone, for the client that all of it shares. The
-//! cluster is read by watch streams into small records of our own; it is written
-//! by JSON Patch whose `test` operations hold what a decision was made on.
+//! The only place that speaks to the API server, and that names `kube`. The cluster is read by watch streams into small records
+//! of our own; it is written by JSON Patch whose `test` operations hold what a decision was made on.
 
 pub mod annotations;
 mod announce;
@@ -52,7 +51,7 @@ pub use announce::WorkloadEvent;
 pub use client::{ClusterConfig, ConnectError, connect, way};
 pub use error::ClusterError;
 pub use index::{Hints, Index};
-pub use kube_cluster::{Feeds, KubeCluster, Listing};
+pub use kube_cluster::{ClusterSettings, Feeds, KubeCluster, Listing, ServiceCluster};
 pub use observed::Marked;
 pub use obstacle::{Deletion, Removal};
 #[cfg(test)]
