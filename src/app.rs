@@ -34,7 +34,7 @@ use crate::domain::event;
 use crate::domain::workload::Kind;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
-use crate::listener::{Bodies, WaitingRoom};
+use crate::listener::Bodies;
 use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels, bury_what_others_left};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::moving::NotInUse;
@@ -47,7 +47,6 @@ use crate::release::{Background, TimedNotes};
 use crate::routes::{Links, PRIVATE, PUBLIC, Public, SignedIn, listen_in_private};
 use crate::stop::{Signals, Stop};
 use crate::task::{Task, Tasks};
-use crate::telemetry::chain;
 use crate::telemetry::metrics::Metrics;
 use crate::term::Holding;
 use crate::traces::{self, Exporter};
@@ -110,7 +109,7 @@ struct App {
 pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals can't be listened for")?;
     let ambient = Ambient::system();
-    let Some(queue) = queue_of(&config, &ambient, &mut signals).await? else { return Ok(()) };
+    let Some(queue) = config.open_queue((PUBLIC, PRIVATE), &ambient, &mut signals).await? else { return Ok(()) };
     let (raise, stop) = Stop::new();
     let (leave, leaving) = Stop::new();
     let is_shared = matches!(config.queue, QueueConfig::Nats(_));
@@ -180,26 +179,6 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
             DRAIN.as_secs()
         ),
     }
-}
-
-/// What keeps the queue, and all that is remembered beside it; nothing when the process is told to end before it is there. While
-/// it is waited for the process lives and says so, and whoever brings something is told to come again.
-async fn queue_of(config: &Config, ambient: &Ambient, signals: &mut Signals) -> anyhow::Result<Option<StoreHandle>> {
-    let settings = config.queue.nats(|| config.outbound()).context("the queue can't be opened")?;
-    let Some(settings) = settings else {
-        return Ok(signals.unless_told(StoreHandle::in_folder(&config.data, ambient)).await.transpose()?);
-    };
-    let first = match signals.unless_told(StoreHandle::in_nats(settings.clone(), ambient)).await {
-        None => return Ok(None),
-        Some(Ok(queue)) => return Ok(Some(queue)),
-        Some(Err(error)) if error.passes() => error,
-        Some(Err(error)) => return Err(error.into()),
-    };
-    let room = WaitingRoom::open((&config.public, PUBLIC), (&config.private, PRIVATE), chain(&first).to_string())?;
-    let when_there = StoreHandle::in_nats_when_there(settings, ambient, first, |why| room.say(why));
-    let opened = signals.unless_told(when_there).await;
-    room.close().await;
-    Ok(opened.transpose()?)
 }
 
 impl Ground {
