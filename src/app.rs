@@ -16,7 +16,6 @@ use std::time::Duration;
 use actix_web::web::Data;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc::Sender;
 
 use crate::access::{self, Access, Identity};
 use crate::ambient::Ambient;
@@ -24,7 +23,7 @@ use crate::api::{self, Api, Census};
 use crate::approvals::chat::{self, Doors};
 use crate::approvals::{Limiter, Pages, link_keys};
 use crate::cluster::{
-    Cluster as _, ClusterSettings, Feeds, GRACE, Hints, Index, KubeCluster, Scopes, ServiceCluster, WorkloadEvent, Writer,
+    Cluster as _, ClusterSettings, Feeds, GRACE, Index, KubeCluster, Scopes, ServiceCluster, WorkloadEvent, Writer,
 };
 use crate::config::Config;
 use crate::config::queue::QueueConfig;
@@ -216,7 +215,7 @@ impl Ground {
     /// What keeps the cluster known.
     fn watches(&self, tasks: &mut Tasks) {
         let mut feed = |urgency| {
-            let (hints, feeding) = feed((&self.queue, &self.ambient, &self.stop), urgency);
+            let (hints, feeding) = intake::feed(&self.queue, &self.ambient, urgency, &self.stop);
             tasks.add(feeding);
             hints
         };
@@ -224,17 +223,6 @@ impl Ground {
         let (named, namespaces) = (self.config.watched.named(), &self.config.namespaces);
         tasks.add_all(self.home.cluster.watches(named, namespaces, feeds, &self.stop));
     }
-}
-
-/// Where repositories go that are to be looked at because of the cluster, and what queues the looks.
-fn feed((queue, ambient, stop): (&StoreHandle, &Ambient, &Stop), urgency: Urgency) -> (Sender<Hints>, Task) {
-    let (hints, changed) = tokio::sync::mpsc::channel(64);
-    let (queue, ambient, mut stop) = (queue.clone(), ambient.clone(), stop.clone());
-    let feeding = async move {
-        intake::queue_looks(queue, ambient, urgency, changed).await;
-        stop.raised().await;
-    };
-    (hints, Task::new("hints", feeding))
 }
 
 impl App {
@@ -319,7 +307,7 @@ impl App {
             scopes.begin(GRACE, stop.clone()).await;
             stop.raised().await;
         });
-        let (hints, feeding) = feed((&self.queue, &self.ambient, &self.stop), Urgency::Prompt);
+        let (hints, feeding) = intake::feed(&self.queue, &self.ambient, Urgency::Prompt, &self.stop);
         let (scopes, reconciler) = (self.scopes.clone(), self.reconciler.clone());
         let owed = self.holding.alone("owed", move |mut term| {
             let (scopes, hints, reconciler) = (scopes.clone(), hints.clone(), reconciler.clone());

@@ -63,7 +63,10 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "traces",
         ],
     ),
-    ("intake", &["ambient", "config", "domain", "jwt", "listener", "memory", "outbound", "queue", "stop", "telemetry"]),
+    (
+        "intake",
+        &["ambient", "config", "domain", "jwt", "listener", "memory", "outbound", "queue", "stop", "task", "telemetry"],
+    ),
     ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "stop", "task", "telemetry"]),
     ("access", &["ambient", "cluster", "config", "domain", "jwt", "listener", "outbound", "queue", "telemetry"]),
     (

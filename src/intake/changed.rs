@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::Instant;
 
 use crate::ambient::Ambient;
 use crate::domain::event::{Cause, Job};
 use crate::domain::reference::Repository;
 use crate::queue::{NewJob, Queue, QueueError, Urgency};
+use crate::stop::Stop;
+use crate::task::Task;
 use crate::telemetry::chain;
 
 /// What the queue did not take is brought to it again after this.
@@ -19,15 +21,30 @@ const MOST: usize = 20_000;
 /// So many are put at once: a queue that is nearly full takes some, and not all.
 const AT_ONCE: usize = 100;
 
+/// So many lists of repositories wait; whoever has one more waits, too.
+const MOST_LISTS: usize = 64;
+
+/// Where repositories go that are to be looked at because workloads changed, and what queues the looks.
+#[must_use]
+pub fn feed<Q: Queue>(queue: &Q, ambient: &Ambient, urgency: Urgency, stop: &Stop) -> (Sender<Vec<Repository>>, Task) {
+    let (hints, changed) = mpsc::channel(MOST_LISTS);
+    let (queue, ambient, mut stop) = (queue.clone(), ambient.clone(), stop.clone());
+    let feeding = async move {
+        queue_looks(queue, ambient, urgency, changed).await;
+        stop.raised().await;
+    };
+    (hints, Task::new("hints", feeding))
+}
+
 /// Queues looks because workloads changed, or their pods, until the stream that finds them has ended. What the queue does not
 /// take is kept, each repository once, until it does.
-pub async fn queue_looks<Q: Queue>(
+async fn queue_looks<Q: Queue>(
     queue: Q,
     ambient: Ambient,
     urgency: Urgency,
     mut changed: Receiver<Vec<Repository>>,
 ) {
-    let mut hints = Hints { queue, ambient, urgency, waiting: BTreeSet::new(), again: None };
+    let mut hints = LookFeeder { queue, ambient, urgency, waiting: BTreeSet::new(), again: None };
     loop {
         let again = hints.again;
         let is_due = async {
@@ -51,7 +68,7 @@ pub async fn queue_looks<Q: Queue>(
 }
 
 /// What is to be looked at, and is not queued yet.
-struct Hints<Q> {
+struct LookFeeder<Q> {
     queue: Q,
     ambient: Ambient,
     urgency: Urgency,
@@ -60,7 +77,7 @@ struct Hints<Q> {
     again: Option<Instant>,
 }
 
-impl<Q: Queue> Hints<Q> {
+impl<Q: Queue> LookFeeder<Q> {
     fn keep(&mut self, repositories: Vec<Repository>) {
         let before = self.waiting.len();
         for repository in repositories {
@@ -196,7 +213,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_queue_with_little_room_takes_some_and_no_more_are_kept_than_there_is_memory_for() {
-        let mut hints = Hints {
+        let mut hints = LookFeeder {
             queue: Room::default(),
             ambient: Ambient::system(),
             urgency: Urgency::Prompt,

@@ -36,7 +36,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{FutureExt as _, future};
 use tracing::Instrument as _;
 
-pub use changed::queue_looks;
+pub use changed::feed;
 pub use dialect::{Delivery, Malformed, Push, read};
 pub use health::{Pushes, SourceReport};
 pub use path::Misses;
