@@ -45,7 +45,7 @@ use crate::registry::{Beside, HttpRegistry};
 use crate::release::{Background, TimedNotes};
 use crate::routes::{Links, PRIVATE, PUBLIC, Public, SignedIn, listen_in_private};
 use crate::stop::{Signals, Stop};
-use crate::task::{Task, Tasks};
+use crate::task::{Ending, Task, Tasks};
 use crate::telemetry::metrics::Metrics;
 use crate::term::Holding;
 use crate::traces::{self, Exporter};
@@ -53,13 +53,8 @@ use crate::web as page;
 
 /// Bytes of the forms of links at once: more than all connections together can send.
 const FORMS: u32 = 4 * 1024 * 1024;
-/// The drain takes at most this.
-const DRAIN: Duration = Duration::from_secs(20);
 /// Closing the file of the queue after it takes at most this.
 const CLOSED: Duration = Duration::from_secs(5);
-/// One of several replicas goes on for so long after it was told to end, and says that it is not ready: who sends something
-/// learns only then that it has to go elsewhere.
-const LEAVING: Duration = Duration::from_secs(5);
 
 type Sequencer = Reconciler<StoreHandle, HttpRegistry, KubeCluster>;
 type Notes = TimedNotes<StoreHandle, HttpRegistry, KubeCluster>;
@@ -148,36 +143,18 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     tasks.add(app.poller());
     tasks.add(app.reload());
     drop(app);
-    let mut early = tasks.until_told(signals.told()).await;
-    if early.is_none() && is_shared {
-        leave.raise();
-        early = tokio::time::timeout(LEAVING, tasks.until_told(signals.told())).await.unwrap_or(None);
-    }
-    if early.is_none() {
-        tracing::info!("image-watcher drains");
-    }
-    raise.raise();
-    let has_drained = tasks.have_ended(DRAIN).await;
+    let ending = tasks.run(&mut signals, is_shared.then_some(leave), raise).await;
     if let Some(exporter) = exporter {
         exporter.flush().await;
     }
-    match early {
-        Some(ended) => Err(ended.into_error()),
-        None if has_drained => {
-            // Whoever copies the file of the queue now has all of it.
-            if tokio::time::timeout(CLOSED, closed).await.is_err() {
-                tracing::warn!(
-                    "the file of the queue could not be closed in time: `queue.db-wal` belongs to `queue.db`"
-                );
-            }
-            tracing::info!("image-watcher has drained and ends");
-            Ok(())
+    if matches!(ending, Ending::Drained) {
+        // Whoever copies the file of the queue now has all of it.
+        if tokio::time::timeout(CLOSED, closed).await.is_err() {
+            tracing::warn!("the file of the queue could not be closed in time: `queue.db-wal` belongs to `queue.db`");
         }
-        None => anyhow::bail!(
-            "the drain took longer than {} s; the next start takes up what was not ended",
-            DRAIN.as_secs()
-        ),
+        tracing::info!("image-watcher has drained and ends");
     }
+    ending.into_result()
 }
 
 impl Ground {

@@ -28,7 +28,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("filesystem", &[]),
     ("memory", &[]),
     ("stop", &[]),
-    ("task", &[]),
+    ("task", &["stop"]),
     ("term", &["stop", "task"]),
     ("domain", &[]),
     ("telemetry", &["domain"]),
