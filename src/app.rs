@@ -23,7 +23,7 @@ use crate::api::{self, Api, Census};
 use crate::approvals::chat::{self, Doors};
 use crate::approvals::{Limiter, Pages, link_keys};
 use crate::cluster::{
-    Cluster as _, ClusterSettings, Feeds, GRACE, Index, KubeCluster, Scopes, ServiceCluster, WorkloadEvent, Writer,
+    Cluster as _, ClusterSettings, Feeds, Index, KubeCluster, Scopes, ServiceCluster, WorkloadEvent, Writer,
 };
 use crate::config::Config;
 use crate::config::queue::QueueConfig;
@@ -34,12 +34,11 @@ use crate::domain::workload::Kind;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::Bodies;
-use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels, bury_what_others_left};
+use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels, burying_what_others_left};
 use crate::outbound::{Outbound, Reach};
-use crate::queue::moving::NotInUse;
-use crate::queue::{MOST_NAMESPACES, NewsKind, NoQueue, Replicas, StoreHandle, Urgency};
+use crate::queue::{MOST_NAMESPACES, NewsKind, Replicas, StoreHandle, Urgency};
 use crate::reconcile::first_look::FirstLook;
-use crate::reconcile::sightings::{expect_the_newest, keep_noting};
+use crate::reconcile::sightings::{expect_the_newest, noting};
 use crate::reconcile::{Looks, Parts, Reconciler};
 use crate::registry::{Beside, HttpRegistry};
 use crate::release::{Background, TimedNotes};
@@ -115,13 +114,7 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     // The API server lists while the rest is set up.
     ground.watches(&mut tasks);
     let closed = ground.queue.when_closed();
-    let (moved, mut ends) = (ground.queue.until_moved(), ground.stop.clone());
-    tasks.add(Task::fallible("queue", async move {
-        tokio::select! {
-            words = moved => Err(NoQueue::from(NotInUse::Moved(words)).into()),
-            () = ends.raised() => Ok(()),
-        }
-    }));
+    tasks.add(ground.queue.in_use(ground.stop.clone()));
     let holding = ground.election(&mut tasks);
     let app = App::new(ground, holding, background, leaving).await?;
     let exporter = match spans {
@@ -135,11 +128,9 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     tasks.add_all(app.begin());
     app.listeners(&mut tasks)?;
     tasks.add(app.looks());
-    tasks.add_all(app.hearing());
-    tasks.add(app.first_look());
-    tasks.add(app.sightings());
+    app.beside_others(&mut tasks);
+    tasks.add_all(app.rounds());
     tasks.add_all(app.deliveries().tasks());
-    tasks.add(app.burying());
     tasks.add(app.poller());
     tasks.add(app.reload());
     drop(app);
@@ -279,11 +270,6 @@ impl App {
 
     /// Work begins when all was listed, and with what messages are owed of.
     fn begin(&self) -> [Task; 3] {
-        let (scopes, mut stop) = (self.scopes.clone(), self.stop.clone());
-        let begin = Task::new("begin", async move {
-            scopes.begin(GRACE, stop.clone()).await;
-            stop.raised().await;
-        });
         let (hints, feeding) = intake::feed(&self.queue, &self.ambient, Urgency::Prompt, &self.stop);
         let (scopes, reconciler) = (self.scopes.clone(), self.reconciler.clone());
         let owed = self.holding.alone("owed", move |mut term| {
@@ -295,7 +281,7 @@ impl App {
                 }
             }
         });
-        [begin, feeding, owed]
+        [self.scopes.beginning(&self.stop), feeding, owed]
     }
 
     fn listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
@@ -343,8 +329,7 @@ impl App {
             self.ambient.clone(),
             self.metrics.clone(),
         );
-        let (misses, ambient, stop) = (intake.misses(), self.ambient.clone(), self.stop.clone());
-        tasks.add(Task::new("misses", async move { misses.keep_telling(&ambient, stop).await }));
+        tasks.add(intake.misses().telling(self.ambient.clone(), self.stop.clone()));
         Ok(intake.behind(base_path))
     }
 
@@ -432,37 +417,25 @@ impl App {
         looks.task(async move { cluster.is_known(stop).await })
     }
 
-    /// Has those looked at who wait here for what another replica has seen end, and takes over what the others tell.
-    fn hearing(&self) -> Vec<Task> {
+    /// What runs beside other replicas: they tell one another what they learn.
+    fn beside_others(&self, tasks: &mut Tasks) {
         if matches!(self.config.queue, QueueConfig::Sqlite) {
-            return Vec::new();
+            return;
         }
-        let (waking, hearing, stop) = (self.reconciler.clone(), self.reconciler.clone(), self.stop.clone());
-        let (registry, heard) = (Arc::clone(&self.registry), self.queue.replicas().hear(NewsKind::Wait));
-        let (until, ends) = (stop.clone(), stop.clone());
-        vec![
-            Task::new("waking", async move { waking.keep_waking(until).await }),
-            Task::new("told", async move { hearing.keep_hearing(ends).await }),
-            Task::new("registries told", async move { registry.keep_hearing(heard, stop).await }),
+        tasks.add_all(self.reconciler.beside_others(&self.stop));
+        let heard = self.queue.replicas().hear(NewsKind::Wait);
+        let (registry, stop) = (Arc::clone(&self.registry), self.stop.clone());
+        tasks.add(Task::new("registries told", async move { registry.keep_hearing(heard, stop).await }));
+    }
+
+    /// What is done once, and what is noted now and then.
+    fn rounds(&self) -> [Task; 3] {
+        let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
+        [
+            Arc::clone(&self.first_look).remembering(queue.clone(), ambient, stop.clone()),
+            noting(&queue, self.cluster.index(), &self.holding),
+            burying_what_others_left(queue, Arc::clone(&self.channels), stop),
         ]
-    }
-
-    /// Remembers that all of the cluster was looked at once, when it was.
-    fn first_look(&self) -> Task {
-        let (look, queue) = (Arc::clone(&self.first_look), self.queue.clone());
-        let (ambient, stop) = (self.ambient.clone(), self.stop.clone());
-        Task::new("first look", async move { look.remember_end(&queue, &ambient, stop).await })
-    }
-
-    /// Has the store told now and then which workloads there are, so that it forgets no other than those that are gone.
-    fn sightings(&self) -> Task {
-        let (index, queue) = (self.cluster.index().clone(), self.queue.clone());
-        self.holding.alone("sightings", move |term| keep_noting(queue.clone(), index.clone(), term))
-    }
-
-    fn burying(&self) -> Task {
-        let (queue, channels) = (self.queue.clone(), Arc::clone(&self.channels));
-        Task::new("removed channels", bury_what_others_left(queue, channels, self.stop.clone()))
     }
 
     fn deliveries(&self) -> Delivering<StoreHandle> {

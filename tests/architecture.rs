@@ -36,7 +36,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("outbound", &["domain", "telemetry"]),
     ("traces", &["domain", "outbound", "stop", "telemetry"]),
     ("jwt", &["ambient", "outbound", "telemetry"]),
-    ("queue", &["ambient", "domain", "stop", "telemetry"]),
+    ("queue", &["ambient", "domain", "stop", "task", "telemetry"]),
     ("registry", &["ambient", "domain", "memory", "outbound", "stop", "telemetry"]),
     ("cluster", &["ambient", "domain", "outbound", "registry", "stop", "task", "telemetry", "term"]),
     ("assess", &["domain", "registry"]),
@@ -67,7 +67,10 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
         "intake",
         &["ambient", "config", "domain", "jwt", "listener", "memory", "outbound", "queue", "stop", "task", "telemetry"],
     ),
-    ("reconcile", &["ambient", "assess", "cluster", "domain", "queue", "registry", "stop", "task", "telemetry"]),
+    (
+        "reconcile",
+        &["ambient", "assess", "cluster", "domain", "queue", "registry", "stop", "task", "telemetry", "term"],
+    ),
     ("access", &["ambient", "cluster", "config", "domain", "jwt", "listener", "outbound", "queue", "telemetry"]),
     (
         "approvals",

@@ -15,6 +15,7 @@ use crate::ambient::Ambient;
 use crate::domain::history::rfc3339;
 use crate::domain::workload::Kind;
 use crate::stop::Stop;
+use crate::task::Task;
 
 /// A scope that neither comes nor is refused is not waited for any longer.
 pub const GRACE: Duration = Duration::from_secs(30);
@@ -239,6 +240,16 @@ impl Scopes {
             () = stop.raised() => false,
             begun = table.wait_for(|table| table.begun) => begun.is_ok(),
         }
+    }
+
+    /// What lets work begin, and stays until the process is to end.
+    #[must_use]
+    pub fn beginning(&self, stop: &Stop) -> Task {
+        let (scopes, mut stop) = (self.clone(), stop.clone());
+        Task::new("begin", async move {
+            scopes.begin(GRACE, stop.clone()).await;
+            stop.raised().await;
+        })
     }
 
     /// Lets work begin: when every scope has come or was refused, or one that does neither has had its `grace`, and at

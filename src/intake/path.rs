@@ -2,7 +2,7 @@
 //! address may stand before it here. What reaches no source is counted, and told once a minute.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -10,6 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::ambient::Ambient;
 use crate::stop::Stop;
+use crate::task::Task;
 use crate::telemetry::metrics::{Metrics, One};
 
 /// Misses are told no more often than this.
@@ -144,8 +145,13 @@ impl Misses {
         );
     }
 
-    /// Tells of what is left when its minute ends, until the process is to end.
-    pub async fn keep_telling(&self, ambient: &Ambient, mut stop: Stop) {
+    /// Tells of what is left when its minute ends.
+    #[must_use]
+    pub fn telling(self: Arc<Self>, ambient: Ambient, stop: Stop) -> Task {
+        Task::new("misses", async move { self.keep_telling(&ambient, stop).await })
+    }
+
+    async fn keep_telling(&self, ambient: &Ambient, mut stop: Stop) {
         while !stop.is_raised() {
             tokio::select! {
                 () = stop.raised() => {}

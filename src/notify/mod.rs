@@ -56,7 +56,7 @@ pub use gate::{Closed, Gate, Standing};
 pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use probe::Tried;
-pub use removed::{bury_messages_of_removed_channels, bury_what_others_left};
+pub use removed::{bury_messages_of_removed_channels, burying_what_others_left};
 pub use replies::{Chat, Replies};
 pub use sender::{AskResumed, FindNotes, FindRecord, Sender};
 pub use service::{Answered, DeskOf, Request, Sending, Service, Style};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Channels;
 use crate::queue::QueueAdmin;
 use crate::stop::Stop;
+use crate::task::Task;
 use crate::telemetry::chain;
 
 /// After so long the replicas of before have ended, and what they left is all there is. One that starts again under an older
@@ -33,8 +34,9 @@ pub async fn bury_messages_of_removed_channels<Q: QueueAdmin>(queue: &Q, channel
 }
 
 /// The same once more, a while after the start: replicas of before have the channels of before, and leave what waits for them.
-pub async fn bury_what_others_left<Q: QueueAdmin>(queue: Q, channels: Arc<Channels>, stop: Stop) {
-    bury_after(OTHERS_END, queue, channels, stop).await;
+#[must_use]
+pub fn burying_what_others_left<Q: QueueAdmin>(queue: Q, channels: Arc<Channels>, stop: Stop) -> Task {
+    Task::new("removed channels", bury_after(OTHERS_END, queue, channels, stop))
 }
 
 async fn bury_after<Q: QueueAdmin>(wait: Duration, queue: Q, channels: Arc<Channels>, mut stop: Stop) {

@@ -9,6 +9,8 @@ use super::moving::{NotInUse, may_be_used};
 use super::nats::{NatsError, NatsSettings};
 use super::sqlite::OpenError;
 use crate::ambient::Ambient;
+use crate::stop::Stop;
+use crate::task::Task;
 use crate::telemetry::chain;
 
 /// It is tried again after this time.
@@ -43,6 +45,18 @@ impl NoQueue {
 }
 
 impl StoreHandle {
+    /// Ends the process when the queue is moved while it is in use.
+    #[must_use]
+    pub fn in_use(&self, mut stop: Stop) -> Task {
+        let moved = self.until_moved();
+        Task::fallible("queue", async move {
+            tokio::select! {
+                words = moved => Err(NoQueue::from(NotInUse::Moved(words)).into()),
+                () = stop.raised() => Ok(()),
+            }
+        })
+    }
+
     /// The queue in a folder.
     ///
     /// # Errors

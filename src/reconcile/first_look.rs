@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::ambient::Ambient;
 use crate::queue::Kept;
 use crate::stop::Stop;
+use crate::task::Task;
 
 /// No look is under way for so long.
 const QUIET: Duration = Duration::from_secs(2);
@@ -45,8 +46,13 @@ impl FirstLook {
         Self::new(ended.map(|ended| ended.parse().unwrap_or(DateTime::UNIX_EPOCH)))
     }
 
-    /// Has the store remember that it ended, when it does; ends with the process.
-    pub async fn remember_end(&self, queue: &impl Kept, ambient: &Ambient, mut stop: Stop) {
+    /// Has the store remember that it ended, when it does.
+    #[must_use]
+    pub fn remembering(self: Arc<Self>, queue: impl Kept, ambient: Ambient, stop: Stop) -> Task {
+        Task::new("first look", async move { self.remember_end(&queue, &ambient, stop).await })
+    }
+
+    async fn remember_end(&self, queue: &impl Kept, ambient: &Ambient, mut stop: Stop) {
         let ended = loop {
             if let Some(ended) = self.ended(ambient.monotonic(), ambient.now()) {
                 break ended;

@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Reconciler;
-use crate::queue::NewsKind;
+use crate::cluster::Cluster;
+use crate::queue::{NewsKind, Queue, Records};
+use crate::registry::Registry;
 use crate::stop::Stop;
+use crate::task::Task;
 
 /// Which keys a replica has is said this often.
 const EACH: Duration = Duration::from_secs(5);
@@ -63,6 +66,20 @@ impl Known {
     fn may_have(&self, key: &str, now: Duration) -> bool {
         let is_new = self.since.is_none_or(|since| now.saturating_sub(since) < SILENCE);
         is_new || self.keys.get(key).is_some_and(|at| now.saturating_sub(*at) < SILENCE)
+    }
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// What has to run where others share the queue: those are looked at who wait here for what another has seen end, and what the
+    /// others tell is taken over.
+    #[must_use]
+    pub fn beside_others(&self, stop: &Stop) -> [Task; 2] {
+        let (waking, hearing) = (self.clone(), self.clone());
+        let (until, ends) = (stop.clone(), stop.clone());
+        [
+            Task::new("waking", async move { waking.keep_waking(until).await }),
+            Task::new("told", async move { hearing.keep_hearing(ends).await }),
+        ]
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::cluster::Index;
 use crate::queue::{Records, Sightings};
 use crate::stop::Stop;
+use crate::task::Task;
 use crate::telemetry::chain;
+use crate::term::Holding;
 
 /// It is told this often, and of so many at once that nobody waits for it for long.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -21,8 +23,14 @@ pub async fn expect_the_newest(queue: &impl Records, index: &Index) {
     }
 }
 
-/// Tells the store now and then which workloads there are and which were deleted, until it is told to end.
-pub async fn keep_noting(queue: impl Records, index: Index, mut stop: Stop) {
+/// Tells the store now and then which workloads there are and which were deleted, as long as this replica is the one that does.
+#[must_use]
+pub fn noting<Q: Records>(queue: &Q, index: &Index, holding: &Holding) -> Task {
+    let (queue, index) = (queue.clone(), index.clone());
+    holding.alone("sightings", move |term| keep_noting(queue.clone(), index.clone(), term))
+}
+
+async fn keep_noting(queue: impl Records, index: Index, mut stop: Stop) {
     loop {
         tokio::select! {
             () = stop.raised() => return,
