@@ -27,7 +27,7 @@ use crate::cluster::{
 };
 use crate::config::Config;
 use crate::config::queue::QueueConfig;
-use crate::config::reload::{Reload, Reloaded};
+use crate::config::reload::Reload;
 use crate::domain::approval::LinkKeys;
 use crate::domain::event;
 use crate::domain::workload::Kind;
@@ -482,18 +482,10 @@ impl App {
 
     /// Has changes of the configuration's files taken over, as far as that can be done while the service runs.
     fn reload(&self) -> Task {
-        let (index, in_force) = (self.cluster.index().clone(), self.in_force.clone());
-        let (metrics, clock) = (self.metrics.clone(), self.ambient.clone());
-        let take_over = move |reloaded| match reloaded {
-            Reloaded::Same => {}
-            Reloaded::Refused(error) => {
-                metrics.config_refused.inc();
-                in_force.refused(error.problems.iter().map(|it| format!("{}: {}", it.variable, it.problem)).collect());
-            }
-            Reloaded::Taken(taken) => {
+        let (index, in_force, clock) = (self.cluster.index().clone(), self.in_force.clone(), self.ambient.clone());
+        let take_over = move |reloaded| {
+            if let Some(taken) = in_force.looked_at(reloaded, clock.now()) {
                 index.inherit(|defaults| taken.inherit(defaults));
-                metrics.config_read.set(clock.now().timestamp());
-                in_force.taken(taken.after_restart);
             }
         };
         let reload = Reload::of(&self.config);

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::config::reload::{Reloaded, Taken};
 use crate::telemetry::metrics::Metrics;
 
 /// What of the configuration's files is not in force.
@@ -47,14 +49,32 @@ impl InForce {
         self.found.borrow().clone()
     }
 
+    /// The files were looked at. Gives what of them is to be taken over, if anything is.
+    #[must_use]
+    pub fn looked_at(&self, reloaded: Reloaded, now: DateTime<Utc>) -> Option<Taken> {
+        match reloaded {
+            Reloaded::Same => None,
+            Reloaded::Refused(error) => {
+                self.metrics.config_refused.inc();
+                self.refused(error.problems.iter().map(|it| format!("{}: {}", it.variable, it.problem)).collect());
+                None
+            }
+            Reloaded::Taken(taken) => {
+                self.metrics.config_read.set(now.timestamp());
+                self.taken(taken.after_restart.clone());
+                Some(taken)
+            }
+        }
+    }
+
     /// The files can't be used, for these reasons. What waits for a restart still does.
-    pub fn refused(&self, refused: Vec<String>) {
+    fn refused(&self, refused: Vec<String>) {
         self.found.send_modify(|found| found.refused = refused);
         self.count();
     }
 
     /// The files can be used, and this of them waits for a restart.
-    pub fn taken(&self, after_restart: Vec<String>) {
+    fn taken(&self, after_restart: Vec<String>) {
         self.found.send_replace(NotInForce { refused: Vec::new(), after_restart });
         self.count();
     }
