@@ -23,7 +23,7 @@ use crate::api::{self, Api, Census};
 use crate::approvals::chat::{self, Doors};
 use crate::approvals::{Limiter, Pages, link_keys};
 use crate::cluster::{
-    Cluster as _, ClusterSettings, Feeds, Index, KubeCluster, Scopes, ServiceCluster, WorkloadEvent, Writer,
+    Cluster as _, ClusterSettings, Feeds, Index, KubeCluster, Scopes, ServiceCluster, Writer,
 };
 use crate::config::Config;
 use crate::config::queue::QueueConfig;
@@ -36,11 +36,11 @@ use crate::intake::{self, Intake, Pushes};
 use crate::listener::Bodies;
 use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels, burying_what_others_left};
 use crate::outbound::{Outbound, Reach};
-use crate::queue::{MOST_NAMESPACES, NewsKind, Replicas, StoreHandle, Urgency};
+use crate::queue::{MOST_NAMESPACES, NewsKind, StoreHandle, Urgency};
 use crate::reconcile::first_look::FirstLook;
 use crate::reconcile::sightings::{expect_the_newest, noting};
 use crate::reconcile::{Looks, Parts, Reconciler};
-use crate::registry::{Beside, HttpRegistry};
+use crate::registry::HttpRegistry;
 use crate::release::{Background, TimedNotes};
 use crate::routes::{Links, PRIVATE, PUBLIC, Public, SignedIn, listen_in_private};
 use crate::stop::{Signals, Stop};
@@ -201,8 +201,7 @@ impl App {
         let outbound = config.outbound()?;
         let channels = config.channels.iter().map(|channel| channel.open(&outbound));
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?, config.cluster.clone()));
-        let registry = config.registry(&outbound, &ambient, &metrics)?;
-        let registry = Arc::new(registry.beside(beside(queue.replicas(), metrics.clone())));
+        let registry = Arc::new(config.registry_beside(queue.replicas(), &outbound, &ambient, &metrics)?);
         let releases = config.releases(&outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
         let (workloads, bounds) = (cluster.clone(), config.bounds());
         let releases = Arc::new(releases);
@@ -439,18 +438,11 @@ impl App {
     }
 
     fn deliveries(&self) -> Delivering<StoreHandle> {
-        let (seen, resumed) = (self.reconciler.clone(), self.reconciler.clone());
         let sender = notify::Sender {
             queue: self.queue.clone(),
             channels: Arc::clone(&self.channels),
-            records: Arc::new(move |id| {
-                let reconciler = seen.clone();
-                Box::pin(async move { reconciler.seen(&id).await })
-            }),
-            is_resumed: Arc::new(move || {
-                let reconciler = resumed.clone();
-                Box::pin(async move { reconciler.is_resumed().await })
-            }),
+            records: Arc::new(self.reconciler.finds_seen()),
+            is_resumed: Arc::new(self.reconciler.knows_resumed()),
             base_url: self.config.base_url.clone(),
             keys: self.keys.clone(),
             notes: Arc::new(self.notes.of_messages()),
@@ -458,18 +450,11 @@ impl App {
             metrics: self.metrics.clone(),
         };
         let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
-        let (cluster, scopes) = (self.cluster.clone(), self.scopes.clone());
+        let scopes = self.scopes.clone();
         Delivering {
             sender: Arc::new(sender),
             when_looked: Arc::new(move || looked.ended(clock.monotonic(), clock.now())),
-            say: Arc::new(move |uid, words| {
-                let (cluster, found) = (cluster.clone(), cluster.by_uid(uid));
-                Box::pin(async move {
-                    if let Some(workload) = found {
-                        cluster.announce(&workload, WorkloadEvent::MessageGivenUp(words)).await;
-                    }
-                })
-            }),
+            say: Arc::new(self.cluster.says_given_up()),
             until_known: Arc::new(move |mut stop| {
                 let scopes = scopes.clone();
                 Box::pin(async move { scopes.begun(&mut stop).await })
@@ -512,16 +497,4 @@ impl App {
             }
         })
     }
-}
-
-/// How the registry client knows other replicas, and tells them.
-fn beside(replicas: Replicas, metrics: Metrics) -> Beside {
-    let (of, told) = (replicas.clone(), metrics.clone());
-    let tell = move |news: String| {
-        if of.are_possible() {
-            told.replica_news(of.tell(NewsKind::Wait, &news).as_str(), 1);
-        }
-    };
-    let lost = move |why, number| metrics.replica_news(why, number);
-    Beside { number: Arc::new(move || replicas.number()), tell: Arc::new(tell), lost: Arc::new(lost) }
 }

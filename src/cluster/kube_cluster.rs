@@ -6,6 +6,8 @@ mod watches;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 pub use self::opening::{ClusterSettings, ServiceCluster};
 pub use self::watches::Feeds;
 use super::{
@@ -269,6 +271,19 @@ impl KubeCluster {
             kube::Api::namespaced(self.client.clone(), namespace);
         let found = apply::within(&self.metrics, "lease", api.get_metadata_opt(lease)).await.ok()??;
         found.metadata.annotations?.remove(super::lease::QUEUE)
+    }
+
+    /// Where it is said on a workload, by its uid, that messages about it were given up; nothing where it is not watched any more.
+    pub fn says_given_up(&self) -> impl Fn(&str, String) -> BoxFuture<'static, ()> + use<> {
+        let cluster = self.clone();
+        move |uid, words| {
+            let (cluster, found) = (cluster.clone(), cluster.by_uid(uid));
+            Box::pin(async move {
+                if let Some(workload) = found {
+                    cluster.announce(&workload, WorkloadEvent::MessageGivenUp(words)).await;
+                }
+            })
+        }
     }
 
     /// Waits until the first lists are there, and the rights were asked for once or that took too long; `false` when the flag is

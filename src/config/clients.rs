@@ -7,8 +7,8 @@ use super::channel::{ChannelConfig, Destination};
 use crate::ambient::Ambient;
 use crate::notify::Chat;
 use crate::outbound::{Outbound, OutboundError, Reach};
-use crate::queue::Kept;
-use crate::registry::{HttpRegistry, Packages, RegistryConfig};
+use crate::queue::{Kept, NewsKind, Replicas};
+use crate::registry::{Beside, HttpRegistry, Packages, RegistryConfig};
 use crate::release::summary::Summarizer;
 use crate::release::{FetchSettings, Releases};
 use crate::telemetry::metrics::Metrics;
@@ -41,6 +41,20 @@ impl Config {
         HttpRegistry::new(settings, outbound, ambient.clone(), Arc::new(metrics.clone()))
     }
 
+    /// The same, where replicas may ask the same registries: it knows how many there are, and tells them when one asks to wait.
+    ///
+    /// # Errors
+    /// When the HTTP client can't be made.
+    pub fn registry_beside(
+        &self,
+        replicas: Replicas,
+        outbound: &Outbound,
+        ambient: &Ambient,
+        metrics: &Metrics,
+    ) -> Result<HttpRegistry, OutboundError> {
+        Ok(self.registry(outbound, ambient, metrics)?.beside(beside(replicas, metrics.clone())))
+    }
+
     /// Where release notes are read.
     ///
     /// # Errors
@@ -65,4 +79,16 @@ impl Config {
         };
         Releases::new(registry, kept, settings, summarizer, ambient.clone())
     }
+}
+
+/// How the client of registries knows other replicas, and tells them.
+fn beside(replicas: Replicas, metrics: Metrics) -> Beside {
+    let (of, told) = (replicas.clone(), metrics.clone());
+    let tell = move |news: String| {
+        if of.are_possible() {
+            told.replica_news(of.tell(NewsKind::Wait, &news).as_str(), 1);
+        }
+    };
+    let lost = move |why, number| metrics.replica_news(why, number);
+    Beside { number: Arc::new(move || replicas.number()), tell: Arc::new(tell), lost: Arc::new(lost) }
 }

@@ -35,6 +35,7 @@ mod fair;
 mod family;
 pub mod first_look;
 mod fleet;
+mod for_messages;
 mod gone;
 mod group;
 mod held;
