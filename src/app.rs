@@ -22,15 +22,11 @@ use crate::ambient::Ambient;
 use crate::api::{self, Api, Census};
 use crate::approvals::chat::{self, Doors};
 use crate::approvals::{Limiter, Pages, link_keys};
-use crate::cluster::{
-    Cluster as _, ClusterSettings, Feeds, Index, KubeCluster, Scopes, ServiceCluster, Writer,
-};
+use crate::cluster::{Cluster as _, Feeds, Index, KubeCluster, Scopes, ServiceCluster};
 use crate::config::Config;
 use crate::config::queue::QueueConfig;
 use crate::config::reload::Reload;
 use crate::domain::approval::LinkKeys;
-use crate::domain::event;
-use crate::domain::workload::Kind;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::Bodies;
@@ -42,16 +38,13 @@ use crate::reconcile::sightings::{expect_the_newest, noting};
 use crate::reconcile::{Looks, Parts, Reconciler};
 use crate::registry::HttpRegistry;
 use crate::release::{Background, TimedNotes};
-use crate::routes::{Links, PRIVATE, PUBLIC, Public, SignedIn, listen_in_private};
+use crate::routes::{FORMS, Links, PRIVATE, PUBLIC, Public, SignedIn, listen_in_private};
 use crate::stop::{Signals, Stop};
 use crate::task::{Ending, Task, Tasks};
 use crate::telemetry::metrics::Metrics;
 use crate::term::Holding;
 use crate::traces::{self, Exporter};
-use crate::web as page;
 
-/// Bytes of the forms of links at once: more than all connections together can send.
-const FORMS: u32 = 4 * 1024 * 1024;
 /// Closing the file of the queue after it takes at most this.
 const CLOSED: Duration = Duration::from_secs(5);
 
@@ -80,7 +73,6 @@ struct App {
     pushes: Arc<Pushes>,
     notes: Arc<Notes>,
     first_look: Arc<FirstLook>,
-    identity: Option<Identity>,
     access: Option<Data<Access>>,
     outbound: Outbound,
     keys: LinkKeys,
@@ -105,7 +97,7 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     let Some(queue) = config.open_queue((PUBLIC, PRIVATE), &ambient, &mut signals).await? else { return Ok(()) };
     let (raise, stop) = Stop::new();
     let (leave, leaving) = Stop::new();
-    let is_shared = matches!(config.queue, QueueConfig::Nats(_));
+    let is_shared = config.queue.is_shared();
     let mut tasks = Tasks::default();
     let (background, run_background) = Background::new(stop.clone());
     let Some(ground) = signals.unless_told(Ground::open(config, queue, ambient, stop)).await.transpose()? else {
@@ -117,10 +109,7 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     tasks.add(ground.queue.in_use(ground.stop.clone()));
     let holding = ground.election(&mut tasks);
     let app = App::new(ground, holding, background, leaving).await?;
-    let exporter = match spans {
-        Some(spans) => Some(Exporter::of(spans, &app.outbound, app.metrics.clone())?),
-        None => None,
-    };
+    let exporter = spans.map(|spans| Exporter::of(spans, &app.outbound, app.metrics.clone())).transpose()?;
     if let Some(exporter) = exporter.clone() {
         tasks.add(Task::new("traces", exporter.run(app.stop.clone())));
     }
@@ -150,21 +139,11 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
 
 impl Ground {
     async fn open(config: Config, queue: StoreHandle, ambient: Ambient, stop: Stop) -> anyhow::Result<Self> {
-        let metrics = Metrics::new();
-        metrics.name_registries(config.registry_hosts());
-        metrics.know_kinds(Kind::ALL.map(Kind::as_str));
-        metrics.know_channels(config.channels.iter().map(|channel| &*channel.name), &event::types());
-        metrics.config_read.set(ambient.now().timestamp());
+        let metrics = config.metrics(ambient.now());
         let keys = link_keys(&config.link_keys, &config.data, &ambient)?;
         let index = Index::knowing(keys.clone());
         index.inherit(|defaults| config.inherit(defaults));
-        let settings = ClusterSettings {
-            proxies: config.proxies.clone(),
-            namespaces: config.namespaces.clone(),
-            deletes_broken: config.delete_broken,
-            writer: if config.dry_run { Writer::Nobody } else { Writer::Service },
-        };
-        let home = ServiceCluster::open(settings, index, &ambient, &metrics).await?;
+        let home = ServiceCluster::open(config.watched_cluster(), index, &ambient, &metrics).await?;
         expect_the_newest(&queue, home.cluster.index()).await;
         Ok(Self { config, home, queue, keys, ambient, metrics, stop })
     }
@@ -207,8 +186,7 @@ impl App {
         let releases = Arc::new(releases);
         let notes = Arc::new(Notes { releases, workloads, bounds, background, ambient: ambient.clone() });
         let pushes = Pushes::new(&config.sources, &metrics);
-        let is_shared = matches!(config.queue, QueueConfig::Nats(_));
-        let pushes = Arc::new(if is_shared { pushes.beside_others() } else { pushes });
+        let pushes = Arc::new(if config.queue.is_shared() { pushes.beside_others() } else { pushes });
         let (followed, clock) = (Arc::clone(&pushes), ambient.clone());
         let reconciler = Sequencer::new(Parts {
             queue: queue.clone(),
@@ -232,7 +210,6 @@ impl App {
         config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;
         let first_look = Arc::new(FirstLook::recalled(&queue).await);
-        let identity = Identity::of(&config)?;
         let access = match config.auth.take() {
             Some(auth) => {
                 let (store, client) = (Arc::new(queue.clone()), outbound.client(Reach::Named)?);
@@ -252,7 +229,6 @@ impl App {
             pushes,
             notes,
             first_look,
-            identity,
             access,
             outbound,
             keys,
@@ -285,36 +261,18 @@ impl App {
 
     fn listeners(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
         let api = self.api(tasks);
-        let base_path = self.config.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned());
-        let base_path = base_path.unwrap_or_default();
-        let signed_in = match &self.access {
-            Some(access) => {
-                let pages = Data::new(self.pages(&api, &base_path)?);
-                Some(SignedIn { access: access.clone(), api: api.clone(), pages })
-            }
-            None => None,
-        };
+        let base_path = self.config.base_path();
+        let signed_in = self.access.clone().map(|access| SignedIn::below(&base_path, access, api.clone()));
         let public = Public {
             intake: Data::new(self.intake(tasks, &base_path)?),
             links: Data::new(self.links(&base_path)?),
             doors: self.doors(tasks)?,
-            signed_in,
+            signed_in: signed_in.transpose()?,
             base_path,
         };
         tasks.add(public.listen(&self.config.public, self.stop.clone())?);
         tasks.add(listen_in_private(api, &self.config.private, self.stop.clone())?);
         Ok(())
-    }
-
-    /// The pages of whoever signed in.
-    fn pages(&self, api: &Data<Api<StoreHandle>>, base_path: &str) -> anyhow::Result<page::Web> {
-        let setup = page::Setup {
-            base: base_path.to_owned(),
-            cluster: self.config.cluster.clone(),
-            sign_out: self.access.as_ref().is_some_and(|access| access.signs_out()).then(|| "/sign-out".to_owned()),
-            bodies: Bodies::new(FORMS),
-        };
-        page::Web::new(Arc::new(api.get_ref().clone()), setup).context("the pages can't be made of their templates")
     }
 
     fn intake(&self, tasks: &mut Tasks, base_path: &str) -> anyhow::Result<Intake<StoreHandle>> {
@@ -343,7 +301,7 @@ impl App {
             limiter: Limiter::default(),
             knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
-            identity: self.identity.clone(),
+            identity: Identity::of(&self.config)?,
             base_path: base_path.to_owned(),
             bodies: Bodies::new(FORMS),
             ambient: self.ambient.clone(),
@@ -418,7 +376,7 @@ impl App {
 
     /// What runs beside other replicas: they tell one another what they learn.
     fn beside_others(&self, tasks: &mut Tasks) {
-        if matches!(self.config.queue, QueueConfig::Sqlite) {
+        if !self.config.queue.is_shared() {
             return;
         }
         tasks.add_all(self.reconciler.beside_others(&self.stop));
@@ -450,15 +408,11 @@ impl App {
             metrics: self.metrics.clone(),
         };
         let (looked, clock) = (Arc::clone(&self.first_look), self.ambient.clone());
-        let scopes = self.scopes.clone();
         Delivering {
             sender: Arc::new(sender),
             when_looked: Arc::new(move || looked.ended(clock.monotonic(), clock.now())),
             say: Arc::new(self.cluster.says_given_up()),
-            until_known: Arc::new(move |mut stop| {
-                let scopes = scopes.clone();
-                Box::pin(async move { scopes.begun(&mut stop).await })
-            }),
+            until_known: Arc::new(self.scopes.awaits_begun()),
             holding: self.holding.clone(),
             has_others: self.queue.replicas().are_possible(),
             stop: self.stop.clone(),

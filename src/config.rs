@@ -62,8 +62,8 @@ use auth::{Around, Auth};
 use channel::ChannelConfig;
 use file::{ConfigFile, File};
 use notes::NotesConfig;
-use origin::ReadFiles;
 pub use opening::OpenQueueError;
+use origin::ReadFiles;
 pub use origin::{Origins, Row};
 use parse::Reader;
 use queue::QueueConfig;
@@ -321,6 +321,12 @@ impl Config {
     pub fn bounds(&self) -> Bounds {
         let channels = self.channels.iter().map(|channel| channel.name.clone()).collect();
         Bounds { forced: self.forced, channels: Some(channels) }
+    }
+
+    /// What stands before each path of `BASE_URL`, without a slash at its end.
+    #[must_use]
+    pub fn base_path(&self) -> String {
+        self.base_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default()
     }
 
     /// Where the deliveries of a source are sent to; what a person has to fill in stands in capitals. Without

@@ -1,5 +1,7 @@
 //! The two listeners, and what each of them answers: the public one whoever comes, the private one the pod alone.
 
+use std::sync::Arc;
+
 use actix_server::Server;
 use actix_service::IntoServiceFactory as _;
 use actix_web::web::{self, Data, ServiceConfig};
@@ -11,7 +13,7 @@ use crate::approvals::chat::Doors;
 use crate::approvals::{self, Approvals};
 use crate::cluster::KubeCluster;
 use crate::intake::{self, Intake};
-use crate::listener::{Listen, Places, bind, serve};
+use crate::listener::{Bodies, Listen, Places, bind, serve};
 use crate::queue::StoreHandle;
 use crate::registry::HttpRegistry;
 use crate::stop::Stop;
@@ -22,6 +24,9 @@ use crate::web as page;
 pub const PUBLIC: Places = Places { waiting: 384, known: 160, lasting: 128 };
 /// Connections to the one worker of the private listener, where nobody shows a credential.
 pub const PRIVATE: Places = Places { waiting: 256, known: 0, lasting: 0 };
+
+/// Bytes of the forms of links at once, and of those of pages: more than all connections together can send.
+pub const FORMS: u32 = 4 * 1024 * 1024;
 
 /// What opened links are answered with.
 pub type Links = Approvals<StoreHandle, HttpRegistry, KubeCluster>;
@@ -50,6 +55,24 @@ pub struct SignedIn {
     pub api: Data<Api<StoreHandle>>,
     /// The same as pages.
     pub pages: Data<page::Web>,
+}
+
+impl SignedIn {
+    /// What they see below a path.
+    ///
+    /// # Errors
+    /// When the pages can't be made of their templates.
+    pub fn below(base_path: &str, access: Data<Access>, api: Data<Api<StoreHandle>>) -> anyhow::Result<Self> {
+        let setup = page::Setup {
+            base: base_path.to_owned(),
+            cluster: api.home.cluster.clone(),
+            sign_out: access.signs_out().then(|| "/sign-out".to_owned()),
+            bodies: Bodies::new(FORMS),
+        };
+        let pages = page::Web::new(Arc::new(api.get_ref().clone()), setup);
+        let pages = Data::new(pages.context("the pages can't be made of their templates")?);
+        Ok(Self { access, api, pages })
+    }
 }
 
 impl Public {

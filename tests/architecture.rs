@@ -50,6 +50,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
         "config",
         &[
             "ambient",
+            "cluster",
             "domain",
             "filesystem",
             "listener",

@@ -52,11 +52,7 @@ pub(super) fn of_schedule<Q: Kept>(queue: &Q, schedule: Option<&Schedule>, ambie
 }
 
 /// What is wrong between replicas that share the queue: none of them does what one does alone, or they differ, in words.
-pub(super) fn between_replicas(
-    holding: &Holding,
-    sequencer: &Arc<dyn Sequencer>,
-    ambient: &Ambient,
-) -> Report<String> {
+pub(super) fn between_replicas(holding: &Holding, sequencer: &Arc<dyn Sequencer>, ambient: &Ambient) -> Report<String> {
     let (holding, sequencer, ambient) = (holding.clone(), Arc::clone(sequencer), ambient.clone());
     Arc::new(move || {
         let nobody = holding.nobody_since(ambient.now()).map(|since| {

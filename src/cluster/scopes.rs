@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::ambient::Ambient;
@@ -239,6 +240,15 @@ impl Scopes {
         tokio::select! {
             () = stop.raised() => false,
             begun = table.wait_for(|table| table.begun) => begun.is_ok(),
+        }
+    }
+
+    /// Where it is waited until work may begin: [`Self::begun`].
+    pub fn awaits_begun(&self) -> impl Fn(Stop) -> BoxFuture<'static, bool> + use<> {
+        let scopes = self.clone();
+        move |mut stop| {
+            let scopes = scopes.clone();
+            Box::pin(async move { scopes.begun(&mut stop).await })
         }
     }
 

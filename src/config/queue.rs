@@ -45,6 +45,12 @@ pub struct NatsCertificate {
 }
 
 impl QueueConfig {
+    /// Whether several replicas may share it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Nats(_))
+    }
+
     /// Where NATS is, if the queue stands there; `outbound` says whom to trust.
     ///
     /// # Errors

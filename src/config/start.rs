@@ -1,11 +1,39 @@
-//! What a start says of its configuration.
+//! What a start makes of its configuration, and says of it.
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 use super::Config;
+use crate::cluster::{ClusterSettings, Writer};
+use crate::domain::event;
+use crate::domain::workload::Kind;
 use crate::filesystem::{Filesystem, readers};
+use crate::telemetry::metrics::Metrics;
 
 impl Config {
+    /// The numbers, with all that is configured in them from the start; `now` is when the configuration was read.
+    #[must_use]
+    pub fn metrics(&self, now: DateTime<Utc>) -> Metrics {
+        let metrics = Metrics::new();
+        metrics.name_registries(self.registry_hosts());
+        metrics.know_kinds(Kind::ALL.map(Kind::as_str));
+        metrics.know_channels(self.channels.iter().map(|channel| &*channel.name), &event::types());
+        metrics.config_read.set(now.timestamp());
+        metrics
+    }
+
+    /// The cluster, as the service is to have it.
+    #[must_use]
+    pub fn watched_cluster(&self) -> ClusterSettings {
+        ClusterSettings {
+            proxies: self.proxies.clone(),
+            namespaces: self.namespaces.clone(),
+            deletes_broken: self.delete_broken,
+            writer: if self.dry_run { Writer::Nobody } else { Writer::Service },
+        }
+    }
+
     /// One line for each thing that a fresh install usually lacks, and for each that works and may not be meant.
     pub fn log_at_start(&self) {
         let names: Vec<&str> = self.channels.iter().map(|channel| channel.name.as_str()).collect();

@@ -38,12 +38,7 @@ pub fn feed<Q: Queue>(queue: &Q, ambient: &Ambient, urgency: Urgency, stop: &Sto
 
 /// Queues looks because workloads changed, or their pods, until the stream that finds them has ended. What the queue does not
 /// take is kept, each repository once, until it does.
-async fn queue_looks<Q: Queue>(
-    queue: Q,
-    ambient: Ambient,
-    urgency: Urgency,
-    mut changed: Receiver<Vec<Repository>>,
-) {
+async fn queue_looks<Q: Queue>(queue: Q, ambient: Ambient, urgency: Urgency, mut changed: Receiver<Vec<Repository>>) {
     let mut hints = LookFeeder { queue, ambient, urgency, waiting: BTreeSet::new(), again: None };
     loop {
         let again = hints.again;

@@ -303,13 +303,7 @@ impl Pushes {
     /// What comes of a look that began at `began`, a monotonic time, and ends now: what was announced before is decided, and what
     /// may have come before it could be read is looked at once more.
     #[must_use]
-    pub fn after_look(
-        &self,
-        repository: &Repository,
-        began: Duration,
-        verdict: Verdict,
-        ambient: &Ambient,
-    ) -> Verdict {
+    pub fn after_look(&self, repository: &Repository, began: Duration, verdict: Verdict, ambient: &Ambient) -> Verdict {
         self.decided(repository, began, ambient.monotonic());
         self.second_look(repository, began, verdict, ambient.now())
     }
@@ -326,13 +320,7 @@ impl Pushes {
 
     /// What comes of a look that began at `began`, a monotonic time: one more, a moment later, where it may have come before
     /// what was pushed could be read.
-    fn second_look(
-        &self,
-        repository: &Repository,
-        began: Duration,
-        verdict: Verdict,
-        now: DateTime<Utc>,
-    ) -> Verdict {
+    fn second_look(&self, repository: &Repository, began: Duration, verdict: Verdict, now: DateTime<Utc>) -> Verdict {
         let soon = now + SECOND_LOOK;
         match verdict {
             Verdict::Done if self.may_have_come_early(repository, began, false) => Verdict::Again(soon),
