@@ -110,9 +110,7 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     let holding = ground.election(&mut tasks);
     let app = App::new(ground, holding, background, leaving).await?;
     let exporter = spans.map(|spans| Exporter::of(spans, &app.outbound, app.metrics.clone())).transpose()?;
-    if let Some(exporter) = exporter.clone() {
-        tasks.add(Task::new("traces", exporter.run(app.stop.clone())));
-    }
+    tasks.add_all(exporter.clone().map(|it| Task::new("traces", it.run(app.stop.clone()))));
     tasks.add(Task::new("background", run_background));
     tasks.add_all(app.begin());
     app.listeners(&mut tasks)?;
@@ -182,8 +180,7 @@ impl App {
         let channels = Arc::new(Channels::new(channels.collect::<Result<_, _>>()?, config.cluster.clone()));
         let registry = Arc::new(config.registry_beside(queue.replicas(), &outbound, &ambient, &metrics)?);
         let releases = config.releases(&outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
-        let (workloads, bounds) = (cluster.clone(), config.bounds());
-        let releases = Arc::new(releases);
+        let (releases, workloads, bounds) = (Arc::new(releases), cluster.clone(), config.bounds());
         let notes = Arc::new(Notes { releases, workloads, bounds, background, ambient: ambient.clone() });
         let pushes = Pushes::new(&config.sources, &metrics);
         let pushes = Arc::new(if config.queue.is_shared() { pushes.beside_others() } else { pushes });
@@ -370,8 +367,7 @@ impl App {
             after: Arc::new(move |repository, began, verdict| pushes.after_look(repository, began, verdict, &clock)),
             stop: self.stop.clone(),
         };
-        let (cluster, stop) = (self.cluster.clone(), self.stop.clone());
-        looks.task(async move { cluster.is_known(stop).await })
+        looks.task(self.cluster.clone().is_known(self.stop.clone()))
     }
 
     /// What runs beside other replicas: they tell one another what they learn.

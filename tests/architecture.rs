@@ -22,7 +22,7 @@ const STAGES: [&str; 13] = [
 ];
 
 /// What each module may name by `crate::…`, beside itself: only what stands above its own line here, so there is no way up
-/// and no circle. `app` and `cli` put the stages together and may name all.
+/// and no circle. `app` and `cli` put the stages together and may name all; `routes` those that answer somebody.
 const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("ambient", &[]),
     ("filesystem", &[]),
@@ -218,9 +218,17 @@ fn each_stage_says_where_it_stands() {
     }
 }
 
+/// The most lines of `app.rs`: what needs more of them decides something, and belongs to a stage.
+const MOST_OF_THE_ROOT: usize = 450;
+
 #[test]
-fn the_composition_root_is_one_file() {
+fn the_composition_root_is_one_file_of_wiring() {
     assert!(!source().join("app").exists(), "what stands in src/app belongs to a stage");
+    let lines = std::fs::read_to_string(source().join("app.rs")).unwrap().lines().count();
+    assert!(
+        lines <= MOST_OF_THE_ROOT,
+        "app.rs has {lines} lines, and {MOST_OF_THE_ROOT} are enough to read it as the pipeline"
+    );
 }
 
 #[test]
