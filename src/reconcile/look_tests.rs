@@ -29,6 +29,7 @@ mod slow;
 mod standing;
 mod undo;
 mod votes;
+mod worked;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -64,7 +64,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Looks<Q, R, C>
         })
     }
 
-    async fn run(self) {
+    pub(super) async fn run(self) {
         let (queue, ambient) = (self.reconciler.0.queue.clone(), self.reconciler.0.ambient.clone());
         self.first_look.listed(ambient.monotonic());
         let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };
