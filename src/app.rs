@@ -367,7 +367,7 @@ impl App {
             after: Arc::new(move |repository, began, verdict| pushes.after_look(repository, began, verdict, &clock)),
             stop: self.stop.clone(),
         };
-        looks.task(self.cluster.clone().is_known(self.stop.clone()))
+        looks.task(self.cluster.clone().until_known(self.stop.clone()))
     }
 
     /// What runs beside other replicas: they tell one another what they learn.

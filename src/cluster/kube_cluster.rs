@@ -288,7 +288,7 @@ impl KubeCluster {
 
     /// Waits until the first lists are there, and the rights were asked for once or that took too long; `false` when the flag is
     /// raised before.
-    pub async fn is_known(self, mut stop: Stop) -> bool {
+    pub async fn until_known(self, mut stop: Stop) -> bool {
         if let Some(scopes) = &self.scopes
             && !scopes.begun(&mut stop).await
         {

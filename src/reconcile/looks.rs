@@ -53,12 +53,12 @@ impl<Q, R, C> std::fmt::Debug for Looks<Q, R, C> {
 }
 
 impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Looks<Q, R, C> {
-    /// The task. It begins when the cluster is known, which `is_known` waits for: before the first complete lists nobody seems to
+    /// The task. It begins when the cluster is known, which `until_known` waits for: before the first complete lists nobody seems to
     /// run anything, and who is told of an update depends on whether it may be written. `false` where that never comes.
     #[must_use]
-    pub fn task(self, is_known: impl Future<Output = bool> + Send + 'static) -> Task {
+    pub fn task(self, until_known: impl Future<Output = bool> + Send + 'static) -> Task {
         Task::new("look", async move {
-            if is_known.await {
+            if until_known.await {
                 self.run().await;
             }
         })
