@@ -6,7 +6,7 @@ use crate::domain::approval::Allows;
 use crate::domain::policy::Mode;
 use crate::domain::record::{Ledger, Question, Stands};
 use crate::domain::tag::Level;
-use crate::domain::view::{Attention, Cause, LastLook, Seen, Status};
+use crate::domain::view::{Attention, LastLook, Seen, Status};
 use crate::domain::workload::Container;
 
 /// A container in short.
@@ -47,10 +47,7 @@ pub(super) enum Urgency {
 
 impl Urgency {
     fn of(status: &Status) -> Self {
-        match status.cause {
-            Cause::RolloutFailed { .. } => Self::Broken,
-            _ => Self::Of(status.attention),
-        }
+        if status.cause.is_broken() { Self::Broken } else { Self::Of(status.attention) }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::domain::record::Record;
 use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::release::Language;
 use crate::domain::settings::Fingerprint;
-use crate::domain::view::{Attention, Cause};
+use crate::domain::view::{Attention, CameTo, Cause};
 use crate::domain::workload::{Container, Kind, Workload};
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
@@ -232,14 +232,13 @@ impl<Q> Api<Q> {
             let beside = Beside { record, not_ours, bounds, looked, waits, stopped, may_write, now };
             let group = group::of(workload, &container.name).map(|it| {
                 let namespace = &workload.id.namespace;
-                moment.group(namespace, &it.name, || self.group(namespace, &it.name))
+                moment.group(namespace, &it.name, || self.group(namespace, &it.name, moment))
             });
             let view = ContainerView::of(workload, container, &beside);
             // What passes by itself is said of a member alone.
             let group = group.map(|group| match &view.status.cause {
-                Cause::Group(said) if group.waits.is_none() => {
-                    let waits = said.strip_prefix(&format!("{} waits: ", group.name)).map(str::to_owned);
-                    GroupView { waits, ..group }
+                Cause::Group(of) if group.waits.is_none() => {
+                    GroupView { waits: of.waits().map(ToString::to_string), ..group }
                 }
                 _ => group,
             });
@@ -264,13 +263,22 @@ impl<Q> Api<Q> {
         (view, record)
     }
 
-    fn group(&self, namespace: &str, name: &GroupName) -> GroupView {
+    /// Why the group of a member waits, where this member is to say that: by the last look, or by its record before the first.
+    fn waits_of_group(&self, member: &group::Member<'_>, moment: &Moment) -> Option<String> {
+        match self.sequencer.last_look(member.workload, member.container).map(|look| look.came_to) {
+            Some(CameTo::Group(of)) => of.waits().filter(|waits| waits.is_said()).map(ToString::to_string),
+            Some(CameTo::Unknown) | None => {
+                let (record, _) = self.record(member.workload, moment);
+                record.known(member.container).group_waits.as_deref().map(ToString::to_string)
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn group(&self, namespace: &str, name: &GroupName, moment: &Moment) -> GroupView {
         let workloads = self.index.members(namespace, name);
         let members = group::members(name, workloads.iter().map(|it| &**it));
-        let waits = members.iter().find_map(|it| {
-            let said = it.workload.state("error", it.container)?.strip_prefix(&format!("group {name} waits: "))?;
-            Some(said.to_owned())
-        });
+        let waits = members.iter().find_map(|it| self.waits_of_group(it, moment));
         let members = members.iter().take(MOST_MEMBERS).map(group::Member::name).collect();
         GroupView { name: name.to_string(), members, waits }
     }

@@ -36,7 +36,7 @@ use crate::domain::rollout::Rollout;
 use crate::domain::settings::Settings;
 use crate::domain::view::Blocker;
 use crate::domain::wording::moment;
-use crate::domain::workload::{PREFIX, Workload, WorkloadId, WorkloadPatch};
+use crate::domain::workload::{Kind, PREFIX, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::{HttpRegistry, RegistryConfig};
 use crate::telemetry::metrics::Metrics;
 
@@ -373,8 +373,14 @@ async fn read(kube: &KubeCluster, id: &WorkloadId) -> anyhow::Result<Workload> {
         ClusterError::Forbidden { message, .. } => forbidden(id, &message),
         error => error.into(),
     })?;
+    let (name, namespace) = (format!("{}/{}", id.kind.short(), id.name), &id.namespace);
+    if read.is_none()
+        && id.kind == Kind::Rollout
+        && let Some(deployment) = kube.described_by(id).await
+    {
+        bail!("{name} takes its pods from deploy/{deployment} in namespace {namespace}: name that");
+    }
     read.with_context(|| {
-        let (name, namespace) = (format!("{}/{}", id.kind.short(), id.name), &id.namespace);
         format!("{name} is not watched in namespace {namespace}: is it there, and has it an image-watcher/ annotation?")
     })
 }

@@ -160,6 +160,12 @@ pub(super) async fn read(
     Ok(found.and_then(|object| object.record(Row::of(id.kind), defaults)))
 }
 
+/// What a Rollout says of the Deployment that describes its pods, where one does and it can be read.
+pub(super) async fn referrer(client: &kube::Client, id: &WorkloadId, metrics: &Metrics) -> Option<Referrer> {
+    let found = within(metrics, "get", api(client, id.kind, Some(&id.namespace)).get_opt(&id.name)).await;
+    found.ok()??.refers(Row::of(id.kind))
+}
+
 /// What was read of a scope.
 #[derive(Debug, Default)]
 pub(super) struct Listed {

@@ -23,9 +23,9 @@ use crate::domain::group::GroupName;
 use crate::domain::owner::ImageOwner;
 use crate::domain::preflight::Platform;
 use crate::domain::reference::Repository;
-use crate::domain::rollout::Rollout;
 use crate::domain::rollout::obstacle::Obstacle;
 use crate::domain::rollout::pods::Pod;
+use crate::domain::rollout::{Rollout, Waits};
 use crate::domain::secret::Secret;
 use crate::domain::workload::{Kind, Workload, WorkloadId, WorkloadPatch};
 use crate::registry::Credential;
@@ -133,7 +133,32 @@ impl KubeCluster {
     /// # Errors
     /// [`ClusterError`] when it can't be read.
     pub async fn read(&self, id: &WorkloadId) -> Result<Option<Workload>, ClusterError> {
-        apply::read(&self.client, id, (&self.index.defaults(), &self.metrics)).await
+        let read = apply::read(&self.client, id, (&self.index.defaults(), &self.metrics)).await?;
+        Ok(match read {
+            Some(asleep) if asleep.rollout == Rollout::Waiting(Waits::ZeroReplicas) => {
+                Some(self.as_referred(asleep).await)
+            }
+            other => other,
+        })
+    }
+
+    /// A Deployment without replicas as its Rollout has it, where one describes its pods by it and may be read.
+    async fn as_referred(&self, workload: Workload) -> Workload {
+        if workload.id.kind != Kind::Deployment {
+            return workload;
+        }
+        let rollouts = Scope { namespace: Some(workload.id.namespace.clone()), kind: Kind::Rollout };
+        let listed = apply::list(&self.client, &rollouts, (&self.index.defaults(), &self.metrics)).await;
+        let referrers = listed.map(|listed| listed.referrers).unwrap_or_default();
+        match referrers.into_iter().find(|(_, referrer)| referrer.deployment == workload.id.name) {
+            Some((_, referrer)) => referrer.over(workload),
+            None => workload,
+        }
+    }
+
+    /// The Deployment that a Rollout takes its pods from; nothing where it has its own, or can't be read.
+    pub async fn described_by(&self, rollout: &WorkloadId) -> Option<Box<str>> {
+        apply::referrer(&self.client, rollout, &self.metrics).await.map(|referrer| referrer.deployment)
     }
 
     /// As whom the API server knows us; `None` where it does not say.

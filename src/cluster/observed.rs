@@ -16,7 +16,7 @@ use super::referrer::Referrer;
 use metadata::{metadata, owner, template_by_others};
 
 use crate::domain::change_cause::{ANNOTATION, remembered};
-use crate::domain::defaults::{Defaults, Labels};
+use crate::domain::defaults::{Defaults, Inherited, Labels};
 use crate::domain::kept::kept;
 use crate::domain::rollout::Rollout;
 use crate::domain::settings::{is_state, keeps_value};
@@ -83,7 +83,18 @@ impl Object {
         if !is_named && inherited.is_none() {
             return None;
         }
-        let containers = containers.unwrap_or_default();
+        self.workload(row, containers.unwrap_or_default(), inherited)
+    }
+
+    /// The same of an object that is not watched, whatever it carries.
+    pub(super) fn unwatched(&self, row: &Row) -> Option<Workload> {
+        let containers = (row.pods.template)(&self.spec).spec.all().take(MOST_CONTAINERS + 1).collect();
+        self.workload(row, containers, None)
+    }
+
+    fn workload(&self, row: &Row, containers: Box<[Container]>, inherited: Option<Box<Inherited>>) -> Option<Workload> {
+        let (metadata, template) = (&self.metadata, (row.pods.template)(&self.spec));
+        let (template_names, pod) = (self.names_elsewhere(template), &template.spec);
         let annotations = what_is_kept(metadata.annotations.as_ref(), &containers);
         Some(Workload {
             id: self.id(row)?,
@@ -216,6 +227,11 @@ impl Object {
     /// When a Job was made, and how it stands.
     pub(super) fn as_run(&self) -> Option<(DateTime<Utc>, &Status)> {
         Some((self.made()?, &self.status))
+    }
+
+    /// Whether a Job makes no pods, as somebody wants it.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.spec.suspend
     }
 
     fn made(&self) -> Option<DateTime<Utc>> {

@@ -79,7 +79,8 @@ fn run(job: &Object, containers: &[Container]) -> Option<Run> {
         Some(_) => Some(End::Complete),
         None => failed().map(End::Failed),
     };
-    Some(Run { made, is_newest: job.containers().eq(containers.iter().cloned()), end, ready: status.ready })
+    let is_newest = job.containers().eq(containers.iter().cloned());
+    Some(Run { made, is_newest, end, ready: status.ready, is_suspended: job.is_suspended() })
 }
 
 #[cfg(test)]
@@ -106,13 +107,16 @@ pub(super) mod tests {
     }
 
     fn job(image: &str, conditions: &Value) -> Object {
-        serde_json::from_value(json!({
+        serde_json::from_value(json_of(image, conditions)).unwrap()
+    }
+
+    fn json_of(image: &str, conditions: &Value) -> Value {
+        json!({
             "metadata": {"name": "report-1", "creationTimestamp": "2026-11-20T09:30:00Z", "ownerReferences": [
                 {"apiVersion": "batch/v1", "kind": "CronJob", "name": "report", "uid": "u", "controller": true}]},
             "spec": {"template": {"spec": {"containers": [{"name": "report", "image": image}]}}},
             "status": {"ready": 1, "conditions": conditions},
-        }))
-        .unwrap()
+        })
     }
 
     #[test]
@@ -143,6 +147,10 @@ pub(super) mod tests {
             let run = run(&job("report:2", &conditions), &containers).unwrap();
             assert_eq!((run.end, run.is_newest, run.ready), (end, true, 1), "{conditions}");
         }
+        assert!(!run(&job("report:2", &json!([])), &containers).unwrap().is_suspended);
+        let mut queued = json_of("report:2", &json!([]));
+        queued["spec"]["suspend"] = true.into();
+        assert!(run(&serde_json::from_value(queued).unwrap(), &containers).unwrap().is_suspended);
         let older = job("report:1", &json!([]));
         assert!(!run(&older, &containers).unwrap().is_newest);
         assert!(older.is_owned_by("u") && !older.is_owned_by("v"));

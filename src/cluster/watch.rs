@@ -360,14 +360,19 @@ impl Stream {
         }
     }
 
-    /// The record of an object that is watched. Of one that is not, and carries ours, that is remembered.
+    /// The record of an object that is watched. Of one that is not, and carries ours, that is remembered, and what people were
+    /// asked of it.
     fn record_of(&self, object: &Object) -> Option<Workload> {
-        let record = object.record(self.row, &self.watching.index.defaults());
+        let index = &self.watching.index;
+        let record = object.record(self.row, &index.defaults());
         if record.is_none()
             && object.is_recorded()
             && let Some(id) = object.id(self.row)
         {
-            self.watching.index.let_go(&id.uid);
+            index.let_go(&id.uid);
+            if let Some(left) = object.unwatched(self.row) {
+                index.stands_unwatched(left);
+            }
         }
         record
     }

@@ -1,5 +1,5 @@
-//! Since when tags are listed without a manifest: some registries list and announce a tag a moment before it can be
-//! pulled, and what is passed over then must not be missed.
+//! Tags that are listed and have no manifest yet, so that they are looked at again soon: some registries list and announce a
+//! tag a moment before it can be pulled, and what is passed over then must not be missed.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};

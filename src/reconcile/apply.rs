@@ -14,7 +14,7 @@ use crate::domain::event::{Failure, Job, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::Outcome;
 use crate::domain::preflight::{Flaw, Unfit};
-use crate::domain::record::{Event, Hear, REFUSED_FOR, Refused, Told, Update};
+use crate::domain::record::{Event, Hear, REFUSED_FOR, Refused, Standstill, Told, Update};
 use crate::domain::rollout::Rollout;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
@@ -249,8 +249,7 @@ fn update(target: &Target, chosen: &Chosen, with: &[Box<str>], decided: Decided<
         with: with.to_vec(),
         told_by: None,
         declares: chosen.declared.kinds,
-        stalled: None,
-        stands_still: None,
+        standstill: Standstill::default(),
         stalled_before: stalled(&target.workload),
         template_before: target.workload.template_by_others,
         template: None,

@@ -21,7 +21,7 @@ use crate::domain::event::{Failure, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::{Choice, Outcome};
 use crate::domain::preflight::Preflight;
-use crate::domain::record::{Event, Question, Undone, Update};
+use crate::domain::record::{Event, Question, Standstill, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::queue::{Queue, Records};
@@ -286,8 +286,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 with: if is_first { others().map(Box::from).collect() } else { Vec::new() },
                 told_by: (!is_first).then(|| target.container.as_str().into()),
                 declares: Kinds::default(),
-                stalled: None,
-                stands_still: None,
+                standstill: Standstill::default(),
                 stalled_before: stalled(&target.workload),
                 template_before: target.workload.template_by_others,
                 template: None,

@@ -127,9 +127,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Why automatic updates are stopped, if they are.
     pub(super) fn stopped(&self) -> Option<Stopped> {
         let Brake { stopped, released, .. } = self.1.brake.get().unwrap_or_default();
+        let now = self.0.ambient.now();
         stopped.or_else(|| {
             self.0.cluster.fleet(|fleet| match &released {
-                Some(release) => fleet.stopped_since(release),
+                Some(release) => fleet.stopped_since(release, now),
                 None => fleet.stopped(None),
             })
         })

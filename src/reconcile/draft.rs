@@ -271,7 +271,7 @@ impl Draft {
         consequence
     }
 
-    /// Nothing of the workload is to be changed, unless something happened: what stands there stands. That somebody edited a
+    /// Leaves the annotations of a workload that is `DISABLED` as they are, unless something happened to it. That somebody edited a
     /// setting is written all the same, so that an older one that comes back is known as such; and so is what nobody could read
     /// who has lost the store, as its key is gone.
     pub(super) fn let_be(&mut self) {
@@ -463,7 +463,7 @@ impl Draft {
         self.wrong.is_some()
     }
 
-    /// What is known from now on, though nothing may be written; and whether an update has come to its end.
+    /// What is to be remembered in the store where the API server refuses the write; and whether an update has come to its end.
     pub(super) fn kept(&self, now: DateTime<Utc>) -> Kept {
         let known = self.remembered.as_deref().unwrap_or(&self.before);
         let outcome = |record: &Record, name: &str| Some(record.ledger(name)?.update.as_ref()?.outcome);

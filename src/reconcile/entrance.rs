@@ -1,4 +1,4 @@
-//! Who is about to be written, who waits for others, and whose rollouts stand still. Memory only: what others went through is
+//! Who is about to be written, who waits for others, and who takes no write. Memory only: what others went through is
 //! read from records.
 //!
 //! What is about to be written stands in no record yet, so it is noted here first, and is noted no longer when the write is done
@@ -14,10 +14,11 @@ use crate::domain::fleet::{Entered, Waits};
 use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::workload::WorkloadId;
 
-/// The most who are remembered as waiting, and as let alone; the schedule looks at others.
+/// The most who are remembered as waiting, and as taking no write; the schedule looks at others.
 const MOST: usize = 20_000;
 
-/// Where those pass who are to be written by themselves.
+/// Admission of automatic updates: who is about to be written, so that no more roll at once than may, and the first of an image
+/// goes alone.
 #[derive(Debug, Default)]
 pub(super) struct Entrance(Arc<Mutex<Passing>>);
 
@@ -29,23 +30,8 @@ pub(super) struct Passing {
     next: u64,
     /// In the order in which they began to wait.
     pub(super) waiting: Vec<Waiting>,
-    /// Whom nobody waits for, by uid.
-    let_alone: HashMap<Box<str>, LetAlone>,
-}
-
-/// Why nobody waits for a workload.
-#[derive(Debug, Default)]
-struct LetAlone {
-    /// Its rollout stands still, with nothing that ends it.
-    is_still: bool,
-    /// The API server refuses what is written on it; it is tried again at this time of the monotonic clock.
-    refuses_until: Option<Duration>,
-}
-
-impl LetAlone {
-    fn is_at(&self, now: Duration) -> bool {
-        self.is_still || self.refuses_until.is_some_and(|until| now < until)
-    }
+    /// Of whom the API server refuses what is written, by uid: each is tried again at this time of the monotonic clock.
+    closed: HashMap<Box<str>, Duration>,
 }
 
 /// Who waits.
@@ -111,57 +97,25 @@ impl Entrance {
         self.lock().waiting.retain(|waiting| waiting.is_found || waiting.repository != *repository);
     }
 
-    /// Whether a rollout stands still.
-    pub(super) fn stands_still(&self, id: &WorkloadId, still: bool) {
-        self.lock().stands_still(&id.uid, still);
-    }
-
     /// The API server refuses what is written on a workload: nobody waits for it until then, and it is not tried.
     pub(super) fn takes_nothing(&self, uid: &str, (now, until): (Duration, Duration)) {
         let mut passing = self.lock();
-        passing.let_alone.retain(|_, it| it.is_at(now));
-        if let Some(known) = passing.known(uid) {
-            known.refuses_until = known.refuses_until.max(Some(until));
+        passing.closed.retain(|_, until| now < *until);
+        if passing.closed.len() < MOST || passing.closed.contains_key(uid) {
+            let known = passing.closed.entry(uid.into()).or_default();
+            *known = until.max(*known);
         }
     }
 }
 
 impl Passing {
-    /// What is noted of a workload, or room for it; nothing where there is none left.
-    fn known(&mut self, uid: &str) -> Option<&mut LetAlone> {
-        let has_room = self.let_alone.len() < MOST || self.let_alone.contains_key(uid);
-        has_room.then(|| self.let_alone.entry(uid.into()).or_default())
-    }
-
-    pub(super) fn stands_still(&mut self, uid: &str, still: bool) {
-        if still {
-            if let Some(known) = self.known(uid) {
-                known.is_still = true;
-            }
-        } else if let Some(known) = self.let_alone.get_mut(uid) {
-            known.is_still = false;
-            if known.refuses_until.is_none() {
-                self.let_alone.remove(uid);
-            }
-        }
-    }
-
-    pub(super) fn is_still(&self, uid: &str) -> bool {
-        self.let_alone.get(uid).is_some_and(|it| it.is_still)
-    }
-
     /// For how long a workload takes no write of ours, as was found a while ago; nothing where it does.
     pub(super) fn closed_for(&self, uid: &str, now: Duration) -> Option<Duration> {
-        self.let_alone.get(uid)?.refuses_until?.checked_sub(now).filter(|left| !left.is_zero())
+        self.closed.get(uid)?.checked_sub(now).filter(|left| !left.is_zero())
     }
 
     pub(super) fn is_closed(&self, uid: &str, now: Duration) -> bool {
         self.closed_for(uid, now).is_some()
-    }
-
-    /// Whether nobody waits for a workload: its rollout stands still, or it takes no write.
-    pub(super) fn is_let_alone(&self, uid: &str, now: Duration) -> bool {
-        self.let_alone.get(uid).is_some_and(|it| it.is_at(now))
     }
 
     pub(super) fn waits(&mut self, target: &Target, (tag, digest): (Tag, Digest), waits: &Waits) {
@@ -207,19 +161,9 @@ mod tests {
             entrance.takes_nothing(&number.to_string(), (at(0), at(10)));
         }
         entrance.takes_nothing("late", (at(9), at(20)));
-        assert!(!entrance.lock().is_let_alone("late", at(9)), "there is no room");
+        assert!(!entrance.lock().is_closed("late", at(9)), "there is no room");
         entrance.takes_nothing("late", (at(10), at(20)));
-        assert!(entrance.lock().is_let_alone("late", at(10)));
-        assert_eq!(entrance.lock().let_alone.len(), 1);
-    }
-
-    #[test]
-    fn a_rollout_that_moves_again_may_still_take_no_write() {
-        let entrance = Entrance::default();
-        entrance.lock().stands_still("a", true);
-        entrance.takes_nothing("a", (at(0), at(10)));
-        entrance.lock().stands_still("a", false);
-        let passing = entrance.lock();
-        assert!(!passing.is_still("a") && passing.is_let_alone("a", at(5)) && !passing.is_let_alone("a", at(10)));
+        assert!(entrance.lock().is_closed("late", at(10)));
+        assert_eq!(entrance.lock().closed.len(), 1);
     }
 }

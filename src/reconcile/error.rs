@@ -80,7 +80,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// A rollout does not stand still any more, which was `said` of it.
     pub(super) fn moves_again(&self, work: &mut Work, target: &Target, said: Option<&str>) {
         let update = work.ledger(&target.container).and_then(|ledger| ledger.update.as_ref());
-        if update.is_some_and(|update| update.stands_still.is_some()) {
+        if update.is_some_and(|update| update.standstill.why.is_some()) {
             work.draft.on(&target.container, Event::GoesOn, self.0.ambient.now());
         }
         if said.is_some() && work.draft.said(&target.container) == said {

@@ -1,4 +1,5 @@
-//! Whose list is read next in a look: each namespace has its turn, however many credentials another has.
+//! In which order the credentials of a repository are used in a look, so that no tenant delays another: each namespace has its
+//! turn, however many credentials another has.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};

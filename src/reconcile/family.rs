@@ -1,4 +1,4 @@
-//! How many tags of its kind each running tag had beside it, for telling a list that lost most of them.
+//! How many tags of the running tag's kind were listed last time, so that a list that suddenly lost most of them is not believed.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};

@@ -63,7 +63,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Err(waits);
         }
         passing.waiting.retain(|waiting| !waiting.is(target));
-        passing.stands_still(&target.workload.id.uid, false);
+        self.0.standing_still.begins(&target.workload.id.uid);
         work.passes.push(entrance.enter(&mut passing, entered(target, chosen)));
         Ok(())
     }
@@ -98,7 +98,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether nobody waits for a workload's rollout: it stands still, or can't be written, so that it is not followed.
     fn is_let_alone(&self, passing: &Passing, id: &WorkloadId) -> bool {
         let now = self.0.ambient.monotonic();
-        passing.is_let_alone(&id.uid, now) || !self.0.cluster.may_patch(id)
+        self.0.standing_still.is_left(&id.uid) || passing.is_closed(&id.uid, now) || !self.0.cluster.may_patch(id)
     }
 
     /// When a workload is tried again on which the API server refused all that was to be written, a while ago; nothing where it

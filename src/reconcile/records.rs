@@ -86,7 +86,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(answering) = in_doubt.filter(|_| !is_in_doubt) {
             lose(&mut record, &answering, self.0.ambient.now());
         }
-        record.keep_only(&workload);
+        record.keep_only(&workload, self.0.ambient.now());
         record.doubts_are_about(Fingerprint::of(&workload), Fingerprint::without_skips(&workload));
         let of_it = Draft::of(workload, record, before, wrong, read);
         let mut draft = Draft { remembered, by_name, settings_then, answering, is_in_doubt, ..of_it };
@@ -260,13 +260,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let is_due = draft.is_in_doubt || draft.is_wrong() || draft.has_new_settings();
         let is_news = is_due || draft.record != draft.before || patch.writes_image();
         let now = self.0.ambient.monotonic();
-        let is_resting = self.1.repairs.is_resting(&draft.workload.id.uid, || stands(&draft, &self.0.keys), now);
+        let is_resting =
+            self.1.repairs.is_resting(&draft.workload.id.uid, || annotations_hash(&draft, &self.0.keys), now);
         if is_news && !(is_resting && draft.is_only_repaired()) {
             return self.write_record(draft, patch, None).await;
         }
         // What is written is nothing but words, which another hand may have removed.
         let is_silent = draft.images.is_empty() && draft.settings.is_empty();
-        let words = words(&draft, &self.0.keys);
+        let words = annotations_and_errors_hash(&draft, &self.0.keys);
         let is_resting = is_resting || is_silent && self.1.repairs.is_resting(&draft.workload.id.uid, || words, now);
         let patch = if is_resting && is_silent {
             draft.loud.clear();
@@ -336,7 +337,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             workload if images.is_empty() => WrittenOn::Version(workload.resource_version),
             workload => WrittenOn::Generation(workload.generation),
         };
-        let (is_repaired, stands) = (draft.is_only_repaired(), stands(&draft, &self.0.keys));
+        let (is_repaired, stands) = (draft.is_only_repaired(), annotations_hash(&draft, &self.0.keys));
         let is_kept_by_name = draft.is_kept_by_name();
         if let Some(container) = answered {
             self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
@@ -363,7 +364,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.0.cluster.is_watched_again(&uid);
         if !images.is_empty() {
             // Another rollout begins.
-            self.1.entrance.stands_still(&workload.id, false);
+            self.0.standing_still.begins(&uid);
             self.follow_from_now(&workload, &record, images.iter().map(|(container, _)| &**container));
         }
         drop(turn);
@@ -478,8 +479,9 @@ fn alone(opened: Opened, workload: &Workload, now: DateTime<Utc>) -> Believed {
     }
 }
 
-/// What stands on a workload of ours, in short: the record where it is not believed, else what people read.
-fn stands(draft: &Draft, keys: &LinkKeys) -> u64 {
+/// A hash of our annotations as they stand on a workload, for telling whether another tool sets them back again and again: of the
+/// record where it is not believed, else of the copies that people read.
+fn annotations_hash(draft: &Draft, keys: &LinkKeys) -> u64 {
     if let Some(key) = annotations::key(&draft.workload).filter(|key| keys.named(key).is_none()) {
         // Another service of ours, which says something else each time.
         return short(key);
@@ -492,12 +494,12 @@ fn stands(draft: &Draft, keys: &LinkKeys) -> u64 {
     short(&read.flat_map(|(name, value)| [&**name, "=", &**value, "\n"]).collect::<String>())
 }
 
-/// The same beside what is to be said of its containers: who puts that away each time is fought, and who is said something
-/// else is not.
-fn words(draft: &Draft, keys: &LinkKeys) -> u64 {
+/// The same with the texts of `image-watcher/error` that are about to be written: a tool that removes the same text each time is
+/// one that we would fight, and a new text is none.
+fn annotations_and_errors_hash(draft: &Draft, keys: &LinkKeys) -> u64 {
     let said = draft.errors.iter().filter_map(|(container, said)| Some((container, said.as_ref()?)));
     let said: String = said.flat_map(|(container, said)| [&**container, "=", &**said, "\n"]).collect();
-    short(&format!("{}\n{said}", stands(draft, keys)))
+    short(&format!("{}\n{said}", annotations_hash(draft, keys)))
 }
 
 /// What is said of annotations that are set back again and again.

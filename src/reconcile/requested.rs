@@ -16,7 +16,7 @@ use crate::domain::approval::{Allows, ApprovalId, Terms};
 use crate::domain::declared::Kinds;
 use crate::domain::event::NoticeKind;
 use crate::domain::history::Outcome;
-use crate::domain::record::{Event, Question, Running, Undone, Update};
+use crate::domain::record::{Event, Question, Running, Standstill, Undone, Update};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::request::{COMMAND, LONGEST_SNOOZE, Moot, REQUEST, Request, Wish};
 use crate::domain::tag::Level;
@@ -346,8 +346,7 @@ pub(super) fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::D
         with: Vec::new(),
         told_by: None,
         declares: Kinds::default(),
-        stalled: None,
-        stands_still: None,
+        standstill: Standstill::default(),
         stalled_before: stalled(&target.workload),
         template_before: target.workload.template_by_others,
         template: None,

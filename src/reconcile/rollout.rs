@@ -22,7 +22,7 @@ use crate::domain::history::Outcome;
 use crate::domain::record::{Event, Ledger, Question, Record, Update};
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::rollout::pods::{Pod, Reason, Sight, sentence};
-use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Waits, Why, ready, unwell};
+use crate::domain::rollout::{Follower, Healing, Reading, Rollout, Waits, Why, new_pods, ready, unwell};
 use crate::domain::workload::{Kind, Workload};
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -45,7 +45,7 @@ struct Failed {
 /// Other workloads wait no longer for a rollout, whatever becomes of it.
 const WAITED_FOR_AT_MOST: TimeDelta = TimeDelta::hours(2);
 
-/// Whether something is decided beside an update.
+/// What following a rollout came to, and so whether a newer version is decided on in this look.
 pub(super) enum Goes {
     /// It has ended, or waits for somebody: go on.
     On,
@@ -120,7 +120,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             outcome = reading.outcome(), reason = reading.reason(), message = reading.message(), "a rollout is followed");
         let mut goes = Goes::On;
         let is_long = self.0.ambient.now() >= update.at + WAITED_FOR_AT_MOST;
-        self.1.entrance.stands_still(&workload.id, is_long || is_left(&reading, &workload.rollout));
+        self.0.standing_still.leaves(of, is_long || is_left(&reading, &workload.rollout));
         let reading = match reading {
             Reading::Stalled(why) if is_long && is_given_up(update, &workload.rollout) => Reading::Failed(why),
             reading => reading,
@@ -196,7 +196,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let pods = self.pods(workload, &written, update.undoes.is_some());
         let (pods, ends) = (pods.as_deref(), workload.id.kind == Kind::CronJob);
         let ready = pods.map(|pods| ready(pods, &written));
-        let (stage, age) = (stage(&workload.rollout), (now - update.at).to_std().unwrap_or_default());
+        let is_without = ends && pods.is_some_and(|pods| new_pods(pods, &written).next().is_none());
+        let (stage, age) = (stage(&workload.rollout, is_without), (now - update.at).to_std().unwrap_or_default());
         let seen = Sighting { stage, ready: ready.as_deref(), age, clock: now, now: monotonic };
         let times = self.0.standing_still.stands(of, &seen);
         let unwell_before = self
@@ -269,7 +270,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// cluster three.
     fn stands_still(&self, workload: &Workload, update: &Update, why: &Why, again: DateTime<Utc>) -> Slow {
         self.count("waiting", "rollout_slow");
-        let known = update.stands_still.as_deref().filter(|known| known.reason == why.reason.as_str());
+        let known = update.standstill.why.as_deref().filter(|known| known.reason == why.reason.as_str());
         let holds = has_deadline(&workload.rollout);
         // What is given up after a while is told when it is.
         let is_told = !holds && !is_given_up(update, &workload.rollout);
@@ -473,9 +474,10 @@ fn has_deadline(rollout: &Rollout) -> bool {
     matches!(rollout, Rollout::Progressing(progress) | Rollout::Refused(progress, _) if progress.has_deadline)
 }
 
-fn stage(rollout: &Rollout) -> Stage {
+fn stage(rollout: &Rollout, is_without_pods: bool) -> Stage {
     match rollout {
         Rollout::Waiting(_) => Stage::Waits,
+        Rollout::Progressing(_) if is_without_pods => Stage::WithoutPods,
         Rollout::Progressing(progress) | Rollout::Refused(progress, _) => Stage::UnderWay(*progress),
         Rollout::Stalled(stall) => Stage::UnderWay(stall.progress),
         Rollout::Complete => Stage::Complete,

@@ -1,5 +1,5 @@
-//! Containers that wait for the update of another container of their workload: they are looked at when that has ended. Memory only:
-//! whoever waits is looked at after a while in any case.
+//! Containers of a workload whose update waits for that of another container of it, so that they are looked at as soon as that
+//! has ended and not only by the schedule. Memory only: whoever waits is looked at after a while in any case.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -21,7 +21,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         work.draft.on(container, Event::Stalled, now);
         let update = work.ledger(container).and_then(Ledger::followed);
-        let Some((update, since)) = update.and_then(|update| Some((update, update.stalled?))) else { return };
+        let Some((update, since)) = update.and_then(|update| Some((update, update.standstill.told?))) else { return };
         if now >= since + LIFETIME {
             return;
         }

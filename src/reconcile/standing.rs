@@ -41,6 +41,8 @@ struct Standing {
     seen: Duration,
     /// What pods of other versions were in trouble with.
     unwell: Vec<Symptom>,
+    /// Whether nobody waits for it: see [`StandingStill::is_left`].
+    is_left: bool,
 }
 
 /// A rollout that is complete, or was.
@@ -63,6 +65,8 @@ struct Complete {
 pub(super) enum Stage {
     /// It waits for somebody.
     Waits,
+    /// It is a run, and has no pod: one that comes, or goes, begins the time anew.
+    WithoutPods,
     /// It is under way.
     UnderWay(Progress),
     /// It is complete.
@@ -196,13 +200,36 @@ impl StandingStill {
 
     /// Whether an update of this workload is followed, as far as that is remembered.
     pub(super) fn follows(&self, uid: &str) -> bool {
-        let first = (uid.into(), "".into());
-        self.write(|followed| followed.range(first..).next().is_some_and(|((of, _), _)| **of == *uid))
+        self.write(|followed| of_workload(followed, uid).next().is_some())
+    }
+
+    /// Takes whether an update stands still with nothing but people to end that, or waits for them.
+    pub(super) fn leaves(&self, of: Of<'_>, is_left: bool) {
+        self.write(|followed| {
+            if let Some(known) = followed.get_mut(&of.key()) {
+                known.is_left = is_left;
+            }
+        });
+    }
+
+    /// Whether nobody waits for what is written on this workload, as an update of it stands still with nothing that ends it.
+    pub(super) fn is_left(&self, uid: &str) -> bool {
+        self.write(|followed| of_workload(followed, uid).any(|known| known.is_left))
+    }
+
+    /// Another rollout of this workload begins.
+    pub(super) fn begins(&self, uid: &str) {
+        self.write(|followed| of_workload(followed, uid).for_each(|known| known.is_left = false));
     }
 
     pub(super) fn forget(&self, of: Of<'_>) {
         self.write(|followed| followed.remove(&of.key()));
     }
+}
+
+fn of_workload<'f>(followed: &'f mut BTreeMap<Key, Standing>, uid: &'f str) -> impl Iterator<Item = &'f mut Standing> {
+    let first = (uid.into(), "".into());
+    followed.range_mut(first..).take_while(move |((of, _), _)| **of == *uid).map(|(_, known)| known)
 }
 
 impl Standing {
@@ -219,6 +246,7 @@ impl Standing {
         let unseen_before = known.as_ref().and_then(|known| known.unseen);
         let unseen = stage.is_unseen().then(|| unseen_before.unwrap_or(now));
         let was_so = known.as_ref().is_some_and(|known| known.stage == Stage::Complete);
+        let is_left = known.as_ref().is_some_and(|known| known.is_left);
         let (complete, unwell) = match known {
             // Nobody looked for a long time, so what was seen before says nothing of the time since.
             Some(known) if now.saturating_sub(known.seen) > FORGOTTEN => (None, known.unwell),
@@ -241,7 +269,7 @@ impl Standing {
                 .map_or(so_long, |it| now.saturating_sub(it.first)),
             complete: complete.as_ref().filter(|_| stage == Stage::Complete).map_or(Duration::ZERO, so_long_complete),
         };
-        (times, Self { of, stage: stage_known, since, before, unseen, complete, seen: now, unwell })
+        (times, Self { of, stage: stage_known, since, before, unseen, complete, seen: now, unwell, is_left })
     }
 }
 
@@ -294,6 +322,22 @@ mod tests {
             still.stands(Of { uid: &n.to_string(), ..a }, &seen(Stage::Waits, 0, 0));
         }
         assert!(still.write(|followed| followed.len()) <= MOST_FOLLOWED);
+    }
+
+    #[test]
+    fn who_stands_still_is_left_until_another_rollout_begins() {
+        let still = StandingStill::default();
+        still.leaves(of("a", 1), true);
+        assert!(!still.is_left("uid"), "nothing is followed");
+        still.stands(of("a", 1), &seen(Stage::Waits, 0, 0));
+        still.leaves(of("a", 1), true);
+        still.stands(of("a", 1), &seen(Stage::Waits, 0, 10));
+        assert!(still.is_left("uid") && !still.is_left("ui") && !still.is_left("uid2"));
+        still.begins("uid");
+        assert!(!still.is_left("uid"));
+        still.leaves(of("a", 1), true);
+        still.stands(of("a", 2), &seen(Stage::Waits, 0, 20));
+        assert!(!still.is_left("uid"), "of another update");
     }
 
     #[test]

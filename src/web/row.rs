@@ -227,8 +227,8 @@ pub(super) fn why(container: &ContainerView, shown: Shown<'_>) -> Said {
 
 /// What can be done: where nothing was written there is nothing to read in the timeline.
 fn go(url: &str, container: &ContainerView, words: &dyn Words) -> Option<Go> {
-    let was_written =
-        matches!(container.status.cause, Cause::RolloutFailed { .. } | Cause::WentBack(_) | Cause::PutBack(..));
+    let cause = &container.status.cause;
+    let was_written = cause.is_broken() || matches!(cause, Cause::WentBack(_) | Cause::PutBack(..));
     let (state, anchor) = match container.state {
         Attention::Failed if was_written && container.question.is_none() => (Attention::Failed, "h-time".to_owned()),
         Attention::Failed => (Attention::NeedsYou, format!("c-{}", container.name)),

@@ -14,7 +14,6 @@ use crate::domain::policy::Mode;
 use crate::domain::preflight::{Changes, DryRun, FromTo, Names, PlatformsOf, Preflight};
 use crate::domain::release::{ReleaseNotes, Room};
 use crate::domain::tag::Level;
-use crate::domain::view::Cause;
 use crate::domain::workload::Kind;
 
 /// What the page has room for.
@@ -210,7 +209,7 @@ fn asked(workload: &WorkloadView, container: &ContainerView, question: &Question
         maySnooze => question.actions.contains(&"snooze"),
         // That one may go back from what runs well is no question.
         wantsAnswer => !question.actions.contains(&"rollback")
-            || matches!(container.status.cause, Cause::RolloutFailed { .. }),
+            || container.status.cause.is_broken(),
         snoozed => snoozed,
     }
 }

@@ -303,6 +303,10 @@ async fn a_deployment_is_written_and_its_rollout_followed(ctx: &Ctx, web: &Repos
     refers.patch_status(status(&refers.get().await, &of(&now))).await;
     explains(ctx, "deploy/described", "1.0.2 is being rolled out").await;
     assert_eq!(outcomes(&image), ["rolling-out"]);
+    let kubeconfig = ctx.admin_kubeconfig().to_owned();
+    let words = ["approve", "ro/refers", "-n", ctx.namespace(), "--yes"];
+    let named = ctx.watcher().kubeconfig(&kubeconfig).output(&words).await;
+    assert!(named.stderr.contains("ro/refers takes its pods from deploy/described"), "{}", named.stderr);
     let done = json!({"workloadObservedGeneration": now.generation().to_string()});
     refers.patch_status(status(&refers.get().await, &done)).await;
     described.wait_for("healthy", has_outcome("healthy")).await;

@@ -4,7 +4,7 @@
 use image_watcher::domain::approval::LinkKey;
 use image_watcher::domain::history::Outcome;
 use image_watcher::domain::record::sealed::seal;
-use image_watcher::domain::record::{Event, Record, Update};
+use image_watcher::domain::record::{Event, Record, Standstill, Update};
 use image_watcher::domain::reference::{Digest, Tag};
 use image_watcher::domain::tag::Level;
 use image_watcher::domain::workload::{Kind, WorkloadId};
@@ -56,8 +56,7 @@ fn written_long_ago(id: &WorkloadId, digest: &str, before: &str) -> Value {
         with: Vec::new(),
         told_by: None,
         declares: image_watcher::domain::declared::Kinds::default(),
-        stalled: None,
-        stands_still: None,
+        standstill: Standstill::default(),
         stalled_before: None,
         template_before: None,
         template: None,

@@ -306,7 +306,7 @@ fn misread(settings: Result<&Settings, &Problems>) -> Vec<String> {
 /// Why what the status is about failed, as far as more than a word of it is known.
 fn failure(cause: &Cause, ledger: &Ledger) -> Option<String> {
     let failure = match cause {
-        Cause::RolloutFailed { .. } => ledger.update.as_ref()?.failure.as_ref()?,
+        cause if cause.is_broken() => ledger.update.as_ref()?.failure.as_ref()?,
         Cause::WentBack(returned) => returned.held.failure.as_ref()?,
         Cause::PutBack(..) => ledger.update.as_ref()?.failed_before.as_deref()?,
         _ => return None,

@@ -15,7 +15,7 @@ use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::span::Span;
 use crate::domain::tag::Level;
-use crate::domain::view::{Attention, Blocker, CameTo, Cause, Reason, State as Decided, Status, View};
+use crate::domain::view::{Attention, Blocker, CameTo, Cause, Reason, Stands, State as Decided, Status, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Anonymous, Credential};
 
@@ -150,16 +150,15 @@ pub(in crate::cli) fn because(asks: &Asks) -> String {
 /// The row, by the judge of page and API: what its record and its rollout say goes before what its registry says.
 pub(super) fn judged(row: Row, status: &Status) -> Row {
     let state = match (&status.cause, status.attention) {
-        (Cause::RolloutFailed { .. } | Cause::WentBack(_) | Cause::PutBack(..), _) => State::Failed,
-        (Cause::Asked { .. } | Cause::Unanswered | Cause::RolloutStalled(..), _)
-        | (Cause::RolloutWaits(..), Attention::NeedsYou) => State::NeedsYou,
-        (Cause::RollingOut(_) | Cause::RolloutRefused(..) | Cause::RolloutWaits(..), _) => State::Waiting,
+        (Cause::WentBack(_) | Cause::PutBack(..), _) | (Cause::Rollout(..), Attention::Failed) => State::Failed,
+        (Cause::Asked { .. } | Cause::Unanswered, _) | (Cause::Rollout(..), Attention::NeedsYou) => State::NeedsYou,
+        (Cause::Rollout(..), _) => State::Waiting,
         _ => return row,
     };
     let words = status.cause.to_string();
     let is_said = row.next == words
         || row.state.is_quiet()
-        || matches!(status.cause, Cause::RollingOut(_) | Cause::RolloutRefused(..));
+        || matches!(&status.cause, Cause::Rollout(it, _) if matches!(it.stands, Stands::UnderWay | Stands::Refused(_)));
     match &status.cause {
         Cause::Asked { .. } if row.state == State::NeedsYou => row,
         Cause::Unanswered => row.is(state, format!("{words}; the page and the API still take an answer")),

@@ -11,9 +11,9 @@ use crate::domain::workload::Workload;
 
 /// The approvals that a workload names.
 pub(super) struct Named {
-    all: Vec<ApprovalId>,
+    pub(super) all: Vec<ApprovalId>,
     /// Whether they are known to be its own.
-    is_signed: bool,
+    pub(super) is_signed: bool,
     /// The number of its record, where that is its own.
     sequence: Option<u64>,
     /// Whether the history beside it is another one.

@@ -49,7 +49,16 @@ impl Tables {
 }
 
 impl Index {
-    /// The workload that an approval was about, where it is gone: as it was last seen.
+    /// Takes that a workload stands there and is not watched, as its settings were taken off: what it names is about nothing that
+    /// goes on, whoever copied it.
+    pub(in crate::cluster) fn stands_unwatched(&self, workload: Workload) {
+        let named = self.named_by(&workload);
+        if named.is_signed && !named.all.is_empty() {
+            self.write(|tables| tables.departed.put(named.all.into(), Arc::new(workload)));
+        }
+    }
+
+    /// The workload that an approval was about, where it is gone, or watched no more: as it was last seen.
     #[must_use]
     pub fn departed(&self, approval: &ApprovalId) -> Option<Arc<Workload>> {
         self.read(|tables| tables.departed.naming(approval).cloned())
@@ -86,6 +95,15 @@ mod tests {
         assert_eq!((gone(&deleted).as_deref(), deleted.names(&id)), (Some("uid-1"), false));
         deleted.observe(&asked(1).id, Some(at(asked(1), 9)));
         assert_eq!(gone(&deleted), None, "it was only not watched for a while");
+
+        let started = Index::knowing(LinkKey::new(vec![1; 32]).unwrap().into());
+        started.stands_unwatched(asked(1));
+        assert_eq!(gone(&started).as_deref(), Some("uid-1"), "it stands there, without settings");
+        let mut copy = asked(1);
+        copy.id.name = "copy".into();
+        let copied = Index::knowing(LinkKey::new(vec![1; 32]).unwrap().into());
+        copied.stands_unwatched(copy);
+        assert_eq!(gone(&copied), None);
 
         let mut again = at(asked(1), 2);
         again.id.uid = "uid-2".into();

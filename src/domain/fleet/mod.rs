@@ -343,10 +343,11 @@ impl Fleet {
         Stopped::by(&self.last, since, &[])
     }
 
-    /// The same after a person resumed them.
+    /// The same after a person resumed them. The time of a release that is to come says nothing of what failed since, as the clock
+    /// was ahead then: what it names is judged all the same.
     #[must_use]
-    pub fn stopped_since(&self, release: &Release) -> Option<Stopped> {
-        Stopped::by(&self.last, Some(release.at), &release.failed)
+    pub fn stopped_since(&self, release: &Release, now: DateTime<Utc>) -> Option<Stopped> {
+        Stopped::by(&self.last, (release.at <= now).then_some(release.at), &release.failed)
     }
 
     /// The workload and the container on which an automatic update failed last.

@@ -84,6 +84,12 @@ impl Waits {
         matches!(self, Self::Lacking { .. } | Self::Passed { .. })
     }
 
+    /// Whether any member tells it.
+    #[must_use]
+    pub fn is_said(&self) -> bool {
+        self.is_trouble() || self.is_told_by_first()
+    }
+
     /// Whether there is nothing that people could answer as long as it lasts.
     #[must_use]
     pub fn closes(&self) -> bool {

@@ -13,6 +13,7 @@ use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::event::{MOST_REMINDERS, WayBack};
 use crate::domain::gone::Gone;
+use crate::domain::group;
 use crate::domain::history::Outcome;
 use crate::domain::notice::is_zero;
 use crate::domain::policy::{Doubt, KnownSince, Mode, is_older};
@@ -95,6 +96,9 @@ pub struct Ledger {
     /// Why the newest update did not go back with its group, where that did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stays: Option<WayBack>,
+    /// Why its group waits, where that is said on this container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_waits: Option<Box<group::Waits>>,
 }
 
 /// Since when a list of tags is not believed, as it lost most of what it had.
@@ -346,6 +350,21 @@ impl Ledger {
             released: self.released.clone(),
             ..Self::default()
         }
+    }
+
+    /// What of it links are about that are in their time, where nothing can be answered any more, as the container is gone.
+    pub(super) fn links_alone(&self, now: DateTime<Utc>) -> Self {
+        let closed = |question: Question| {
+            let stands = match question.stands {
+                Stands::Closed(why) => Stands::Closed(why),
+                Stands::Open | Stands::Snoozed(_) => Stands::Closed(Closed::NothingToAsk),
+            };
+            Question { stands, preflight: None, ..question }
+        };
+        let question = self.question.clone().filter(|question| question.terms.is_in_its_time(now)).map(closed);
+        let mut answered = self.answered.clone();
+        answered.retain(|answered| answered.terms.is_in_its_time(now));
+        Self { question, answered, ..Self::default() }
     }
 
     /// The newest question, if it is about this version of what runs, whether it can be answered or not.

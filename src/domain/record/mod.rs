@@ -36,10 +36,11 @@ pub use held::Held;
 pub use ledger::{GoneSince, InDoubt, Ledger, NotesAwaited, Notified, Shrunk, WentBack};
 pub use question::{Answer, Answered, Closed, Question, Stands};
 pub use refused::{Hear, REFUSED_FOR, Refusals, Refused, Told};
-pub use update::{RanWell, Running, Undone, Update};
+pub use update::{RanWell, Running, Standstill, Undone, Update};
 
 use super::approval::{ApprovalId, Terms};
 use super::event::Failure;
+use super::group;
 use super::history::{Entry, History, Outcome};
 use super::reference::{Digest, ImageReference, Tag};
 use super::settings::Fingerprint;
@@ -151,10 +152,15 @@ impl Record {
     /// Takes over that something was decided on a container, or is to be.
     pub fn is_decided(&mut self, container: &str) {
         let Some(ledger) = self.ledgers.get_mut(container) else { return };
-        ledger.undecided = false;
+        (ledger.undecided, ledger.group_waits) = (false, None);
         if **ledger == Ledger::default() {
             self.ledgers.remove(container);
         }
+    }
+
+    /// Takes over why the group of a container waits, as it is said there: until something is decided on it.
+    pub fn waits_with_group(&mut self, container: &str, waits: group::Waits) {
+        self.ledgers.entry(container.into()).or_default().group_waits = Some(Box::new(waits));
     }
 
     /// Forgets approvals that can't have been made by now, whoever wrote them down.
@@ -180,15 +186,16 @@ impl Record {
 
     /// Forgets containers that the workload has no more. What people and the API server said of versions goes on where a
     /// container that nothing is known of runs the same repository: it was renamed. An update of which nothing but its story is
-    /// known, as that of an object that was made again, is followed by nobody, and the story says so.
-    pub fn keep_only(&mut self, workload: &Workload) {
-        self.forget_others(workload);
+    /// known, as that of an object that was made again, is followed by nobody, and the story says so. What links are about that are
+    /// in their time stays known, so that whoever opens one is told what happened.
+    pub fn keep_only(&mut self, workload: &Workload, now: DateTime<Utc>) {
+        self.forget_others(workload, now);
         let Self { ledgers, history, .. } = self;
         let rolls = |ledger: &Ledger| ledger.update.as_ref().is_some_and(|it| it.outcome == Outcome::RollingOut);
         history.gives_up(|container| ledgers.get(container).is_some_and(|ledger| rolls(ledger)));
     }
 
-    fn forget_others(&mut self, workload: &Workload) {
+    fn forget_others(&mut self, workload: &Workload, now: DateTime<Utc>) {
         let (kept, gone) = std::mem::take(&mut self.ledgers).into_iter().partition(|(name, _)| {
             let name: &str = name;
             workload.container(name).is_some()
@@ -199,7 +206,7 @@ impl Record {
             return;
         }
         for container in &workload.containers {
-            let is_new = !self.ledgers.contains_key(&container.name);
+            let is_new = self.ledger(&container.name).is_none_or(|known| known.runs.is_none());
             let running = container.reference().filter(|_| is_new).and_then(|image| Running::of(&image));
             let Some(running) = running else { continue };
             let ran = |ledger: &&Ledger| ledger.runs.as_ref().is_some_and(|runs| runs.of == running.of);
@@ -208,9 +215,14 @@ impl Record {
             let known = || gone.values().map(|ledger| &**ledger);
             let was = known().filter(ran).find(is_it).or_else(|| known().find(ran));
             if let Some(renamed) = was.map(Ledger::of_another_name).filter(|renamed| *renamed != Ledger::default()) {
+                let links = self.known(&container.name).links_alone(now);
+                let renamed = Ledger { question: links.question, answered: links.answered, ..renamed };
                 self.ledgers.insert(container.name.clone(), Box::new(renamed));
             }
         }
+        let links = gone.into_iter().map(|(name, ledger)| (name, ledger.links_alone(now)));
+        let named = links.filter(|(_, links)| *links != Ledger::default());
+        self.ledgers.extend(named.map(|(name, links)| (name, Box::new(links))));
     }
 
     /// An earlier release wrote doubts down as about all settings, `from`: they are about those of the workload's own that may have

@@ -125,6 +125,7 @@ impl Ledger {
     pub(super) fn shrink(&mut self) -> bool {
         // A link that was replaced says less than one that was used up; what has ended is in the history too.
         self.question.as_mut().and_then(|question| question.preflight.take()).is_some()
+            || self.group_waits.take().is_some()
             || self.replaced.pop().is_some()
             || self.answered.len() > 1 && self.answered.pop().is_some()
             || self.question.take_if(|question| matches!(question.stands, Stands::Closed(_))).is_some()
@@ -137,7 +138,7 @@ impl Ledger {
     /// Leaves out what others said to people. Whether there was any of it.
     fn shorten(&mut self) -> bool {
         let failures = self.update.as_mut().map(|update| {
-            [update.failure.as_mut(), update.failed_before.as_deref_mut(), update.stands_still.as_deref_mut()]
+            [update.failure.as_mut(), update.failed_before.as_deref_mut(), update.standstill.why.as_deref_mut()]
         });
         let failed = failures.into_iter().flatten().flatten().map(|failure| {
             failure.account = None;

@@ -64,8 +64,7 @@ pub(crate) fn update(n: u8, question: Option<&Question>) -> Update {
         with: Vec::new(),
         told_by: None,
         declares: Kinds::default(),
-        stalled: None,
-        stands_still: None,
+        standstill: Standstill::default(),
         stalled_before: None,
         template_before: None,
         template: None,
@@ -570,7 +569,7 @@ fn an_update_of_an_earlier_release_is_read_and_edited_since_it_was_written() {
 fn that_an_update_stands_still_is_known_since_the_first_time() {
     let mut record = Record::default();
     record.on("web", Event::Write(Box::new(update(1, None))), at(0));
-    let stalled = |record: &Record| record.known("web").update.as_ref().and_then(|update| update.stalled);
+    let stalled = |record: &Record| record.known("web").update.as_ref().and_then(|update| update.standstill.told);
     assert_eq!(stalled(&record), None);
     record.on("web", Event::Stalled, at(1));
     record.on("web", Event::Stalled, at(2));
@@ -580,6 +579,24 @@ fn that_an_update_stands_still_is_known_since_the_first_time() {
     record.on("web", Event::End(Outcome::Failed, None), at(4));
     record.on("web", Event::Stalled, at(5));
     assert_eq!(stalled(&record), None, "it has ended");
+}
+
+/// As the first records that said so have it.
+#[test]
+fn that_an_update_stands_still_is_read_of_records_of_earlier_releases() {
+    let mut record = Record::default();
+    record.on("web", Event::Write(Box::new(update(1, None))), at(0));
+    record.on("web", Event::StandsStill(Box::new(Failure::new("FailedCreate", "exceeded quota"))), at(1));
+    record.on("web", Event::Stalled, at(1));
+    let known = record.known("web").update.clone().unwrap();
+    let mut json = serde_json::to_value(&known).unwrap();
+    assert_eq!(json["stalled"], at(1).timestamp());
+    assert_eq!(json["standsStill"]["reason"], "FailedCreate");
+    assert_eq!(serde_json::from_value::<Update>(json.clone()).unwrap(), known);
+    let told = json.as_object_mut().unwrap();
+    (told.remove("stalled"), told.remove("standsStill"));
+    let moves: Update = serde_json::from_value(json).unwrap();
+    assert_eq!(moves.standstill, Standstill::default());
 }
 
 #[test]

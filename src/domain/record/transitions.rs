@@ -317,7 +317,7 @@ impl Ledger {
             return None;
         }
         (update.outcome, update.failure, update.left) = (outcome, failure, None);
-        update.stands_still = None;
+        update.standstill.why = None;
         if matches!(outcome, Outcome::Healthy | Outcome::Failed) {
             update.ended = Some(now);
             self.notified = Some(Notified { at: now, tag: update.tag.clone() });
@@ -328,14 +328,14 @@ impl Ledger {
 
     fn stands_still(&mut self, why: Option<Box<Failure>>) {
         if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut) {
-            update.stands_still = why;
+            update.standstill.why = why;
         }
     }
 
     /// Once an update: one that goes on and stands still again is no news.
     fn stalled(&mut self, now: DateTime<Utc>) {
         if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut) {
-            update.stalled.get_or_insert(now);
+            update.standstill.told.get_or_insert(now);
         }
     }
 

@@ -83,12 +83,9 @@ pub struct Update {
     /// When that was known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
     pub ended: Option<DateTime<Utc>>,
-    /// When it was found to stand still, without anything that would end that.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
-    pub stalled: Option<DateTime<Utc>>,
-    /// Why it stands still now, where it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stands_still: Option<Box<Failure>>,
+    /// Whether it stands still, and since when people know that it did.
+    #[serde(flatten)]
+    pub standstill: Standstill,
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -135,6 +132,27 @@ pub struct Update {
     /// any update, and not undone. The reason is empty where nothing but the history tells that it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_before: Option<Box<Failure>>,
+}
+
+/// Whether an update stands still. Its two members stand in records as earlier releases wrote them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standstill {
+    /// When people were first told that it does, as nothing else would end that. It stays where the update goes on: that it stands
+    /// still again is no news.
+    #[serde(rename = "stalled", skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
+    pub told: Option<DateTime<Utc>>,
+    /// Why it does now, where it does: whether the cluster itself ends that or not.
+    #[serde(rename = "standsStill", skip_serializing_if = "Option::is_none")]
+    pub why: Option<Box<Failure>>,
+}
+
+impl Standstill {
+    /// Why it stands still now, where that is for people to end.
+    #[must_use]
+    pub fn for_people(&self) -> Option<&Failure> {
+        self.why.as_deref().filter(|_| self.told.is_some())
+    }
 }
 
 /// What ran before an update that never ran well.

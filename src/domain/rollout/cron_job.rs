@@ -24,6 +24,8 @@ pub struct Run {
     pub end: Option<End>,
     /// Its pods that are ready.
     pub ready: i32,
+    /// Whether its Job is suspended, as by what queues Jobs: it makes no pod, as somebody wants it.
+    pub is_suspended: bool,
 }
 
 /// How a run ended.
@@ -79,6 +81,9 @@ impl Runs<'_> {
             None => {}
         }
         if let Some(run) = runs.last() {
+            if run.is_suspended {
+                return Rollout::Progressing(Progress::default());
+            }
             let (available, lacks) = (run.ready, Lacks::AvailableReplicas);
             return Rollout::Progressing(Progress { updated: 1, available, lacks, ..Progress::default() });
         }
@@ -170,7 +175,7 @@ mod tests {
         let (reason, progress) = ("BackoffLimitExceeded", Progress::default());
         let stall =
             || Stall { reason: reason.into(), message: "no".into(), since: "t".into(), progress, refusal: None };
-        let run = |made, end| Run { made: at(made), is_newest: true, end, ready: 0 };
+        let run = |made, end| Run { made: at(made), is_newest: true, end, ready: 0, is_suspended: false };
         let (good, bad) = (|| Some(End::Complete), || Some(End::Failed(stall())));
         let older = |end| Run { is_newest: false, ..run(-30, end) };
         let next = || Rollout::Waiting(Waits::NextRun);
@@ -190,6 +195,7 @@ mod tests {
                 let progress = Progress { updated: 1, available: 7, lacks, ..Progress::default() };
                 Rollout::Progressing(progress)
             }),
+            (vec![Run { is_suspended: true, ..run(10, None) }], Rollout::Progressing(Progress::default())),
             (vec![run(-90, None)], next()),
             (vec![older(good())], next()),
             (vec![run(10, good())], Rollout::Complete),

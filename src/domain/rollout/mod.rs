@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 
 pub use account::{Account, Blame};
 pub use blame::unwell;
-pub use reading::{Follower, Healing, Reading, Ready, Why, ready};
+pub use reading::{Follower, Healing, Reading, Ready, Why, new_pods, ready};
 pub use replicas::{Status, Strategy};
 
 use pods::Reason;

@@ -255,8 +255,9 @@ impl Follower<'_> {
             (_, Some(why)) => return Reading::Stalled(why),
             (None, None) => {}
         }
-        // A run takes as long as it takes, and so does a step of an Argo Rollout.
-        let takes_its_time = self.ends || progress.lacks == Lacks::Steps;
+        // A run takes as long as it takes, once it has a pod, and so does a step of an Argo Rollout.
+        let has_begun = self.ends && !(progress.lacks == Lacks::AvailableReplicas && self.has_no_new_pod());
+        let takes_its_time = has_begun || progress.lacks == Lacks::Steps;
         // What is ready is not available before its own time.
         let long = LONG + Duration::from_secs(progress.min_ready.into());
         match refused.or_else(|| self.trouble().map(Why::of)) {
@@ -268,7 +269,7 @@ impl Follower<'_> {
 
     /// Nothing has moved, and nobody says why: there may be no pod that could.
     fn no_progress(&self, progress: Progress, long: Duration) -> Why {
-        let is_without = progress.updated == 0 && self.pods.is_some() && self.new_pods().next().is_none();
+        let is_without = (self.ends || progress.updated == 0) && self.has_no_new_pod();
         let minutes = long.as_secs() / 60;
         let account = if is_without { Account::NoPods(minutes) } else { Account::NoProgress(minutes) };
         Why::ours(Reason::NoProgress, account, None)
@@ -314,8 +315,12 @@ impl Follower<'_> {
 
     /// The pods of the newest revision that are to stay.
     fn new_pods(&self) -> impl Iterator<Item = &Pod> {
-        let stays = |pod: &&Pod| pod.stands != Standing::Leaving && pod.runs(self.written);
-        self.pods.into_iter().flatten().filter(stays)
+        new_pods(self.pods.unwrap_or_default(), self.written)
+    }
+
+    /// Whether it is known that none of them is there.
+    fn has_no_new_pod(&self) -> bool {
+        self.pods.is_some_and(|pods| new_pods(pods, self.written).next().is_none())
     }
 
     /// The worst that pods of the newest revision say; of equals that of the first by name.
@@ -404,11 +409,15 @@ fn worst<T>(all: Vec<T>, of: impl Fn(&T) -> &Trouble) -> Option<T> {
 /// A pod that is ready, and since when, where it says so.
 pub type Ready<'p> = (&'p str, Option<DateTime<Utc>>);
 
-/// The pods that run what was written and are ready.
+/// The pods that run what was written, and are to stay.
+pub fn new_pods<'p>(pods: &'p [Pod], written: &[(&str, &str)]) -> impl Iterator<Item = &'p Pod> {
+    pods.iter().filter(move |pod| pod.stands != Standing::Leaving && pod.runs(written))
+}
+
+/// Those of them that are ready.
 #[must_use]
 pub fn ready<'p>(pods: &'p [Pod], written: &[(&str, &str)]) -> Vec<Ready<'p>> {
-    let stays = |pod: &&Pod| pod.stands != Standing::Leaving && pod.runs(written);
-    pods.iter().filter(stays).filter(|pod| pod.is_ready()).map(|pod| (&*pod.name, pod.ready_since())).collect()
+    new_pods(pods, written).filter(|pod| pod.is_ready()).map(|pod| (&*pod.name, pod.ready_since())).collect()
 }
 
 /// The number at the end of the name of a StatefulSet's pod.

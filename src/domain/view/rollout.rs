@@ -107,9 +107,10 @@ impl Unfinished {
         let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, container))?;
         let stands = match Stands::of(update.outcome, |stall| update.is_stall_old(stall), &workload.rollout)? {
             // Of what the cluster itself gives up people are told when it does.
-            stands @ (Stands::UnderWay | Stands::Refused(_)) if update.stalled.is_some() => {
-                said_to_stand_still(workload, update).map_or(stands, |said| Stands::StandsStill(said.into()))
-            }
+            stands @ (Stands::UnderWay | Stands::Refused(_)) => match update.standstill.for_people() {
+                Some(why) => Stands::StandsStill(words_of(workload, &update.tag, why).into()),
+                None => stands,
+            },
             stands => stands,
         };
         let put_back = PutBack::of(update).map(Box::new);
@@ -120,8 +121,12 @@ impl Unfinished {
 /// What there is to say of an update of a workload that stands still, where it does.
 #[must_use]
 pub fn said_to_stand_still(workload: &Workload, update: &Update) -> Option<String> {
-    let (Failure { reason, message, account, .. }, tag) = (update.stands_still.as_deref()?, &update.tag);
-    Some(match (Reason::of(reason), account.as_deref()) {
+    Some(words_of(workload, &update.tag, update.standstill.why.as_deref()?))
+}
+
+fn words_of(workload: &Workload, tag: &Tag, why: &Failure) -> String {
+    let Failure { reason, message, account, .. } = why;
+    match (Reason::of(reason), account.as_deref()) {
         // Somebody has to delete what is in its way.
         _ if reason.is_empty() => message.clone(),
         (Reason::PodNeedsDelete, Some(Account::InTheWay { pod, .. })) => {
@@ -130,7 +135,7 @@ pub fn said_to_stand_still(workload: &Workload, update: &Update) -> Option<Strin
         }
         (Reason::NoProgress, _) => format!("the rollout of {tag} {message}"),
         _ => format!("the rollout of {tag} stands still: {reason}: {message}"),
-    })
+    }
 }
 
 impl Serialize for Unfinished {
@@ -161,34 +166,39 @@ impl Stands {
                 format!("{version} is being rolled out, and its pods are refused: {reason}: {message}")
             }
             Self::StandsStill(said) => said.to_string(),
-            Self::Waits(waits) => format!("the rollout of {version} waits: {}", until(*waits)),
+            Self::Waits(waits) => format!("the rollout of {version} waits: {}", waits.until()),
             Self::Failed => format!("the rollout of {version} failed"),
         }
     }
 }
 
-pub(super) fn until(waits: Waits) -> &'static str {
-    match waits {
-        Waits::Paused => "rollouts are paused",
-        Waits::ZeroReplicas => "no replica is wanted",
-        Waits::OnDelete => "its pods are replaced when somebody deletes them",
-        Waits::Partition => "the partition of its update strategy keeps pods back",
-        Waits::NoNodes => "no node is to run it",
-        Waits::NextRun => "its next run is the first of it",
-        Waits::Suspended => "it is suspended, so it does not run",
-        Waits::NoSchedule => "its schedule names no day there is, so it never runs",
-        Waits::OlderRun => {
-            "a run of the version before goes on, and concurrencyPolicy Forbid starts none beside it; if it hangs, delete its Job"
+impl Waits {
+    /// What it waits for, for people.
+    #[must_use]
+    pub fn until(self) -> &'static str {
+        match self {
+            Self::Paused => "rollouts are paused",
+            Self::ZeroReplicas => "no replica is wanted",
+            Self::OnDelete => "its pods are replaced when somebody deletes them",
+            Self::Partition => "the partition of its update strategy keeps pods back",
+            Self::NoNodes => "no node is to run it",
+            Self::NextRun => "its next run is the first of it",
+            Self::Suspended => "it is suspended, so it does not run",
+            Self::NoSchedule => "its schedule names no day there is, so it never runs",
+            Self::OlderRun => {
+                "a run of the version before goes on, and concurrencyPolicy Forbid starts none beside it; if it hangs, delete its Job"
+            }
+            Self::CanaryPause => "its canary is paused until somebody promotes it",
+            Self::BlueGreenPause => "its preview is paused until somebody promotes it",
+            Self::Inconclusive => "its analysis came to no result, so somebody has to promote or abort it",
         }
-        Waits::CanaryPause => "its canary is paused until somebody promotes it",
-        Waits::BlueGreenPause => "its preview is paused until somebody promotes it",
-        Waits::Inconclusive => "its analysis came to no result, so somebody has to promote or abort it",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::record::Standstill;
     use crate::domain::record::tests::update;
     use crate::domain::rollout::Progress;
     use crate::domain::workload::tests::workload;
@@ -243,12 +253,12 @@ mod tests {
     #[test]
     fn what_stands_still_says_so_for_as_long_as_it_does() {
         let now = DateTime::UNIX_EPOCH;
-        let stands = |stalled, why: Option<Failure>| {
+        let stands = |told, why: Option<Failure>| {
             let mut ledger = Ledger::default();
             let written = update(1, None);
             let image = format!("registry.example.com/shop/web:{}@{}", written.tag, written.digest);
-            let stands_still = why.map(Box::new);
-            ledger.update = Some(crate::domain::record::Update { stalled, stands_still, ..written });
+            let standstill = Standstill { why: why.map(Box::new), told };
+            ledger.update = Some(crate::domain::record::Update { standstill, ..written });
             let rollout = Rollout::Progressing(Progress::default());
             let said = [("error", "its registry gives no answer")];
             let workload = Workload { rollout, ..workload(&[("web", &image)], &said) };

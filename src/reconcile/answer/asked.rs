@@ -73,6 +73,12 @@ impl Asked {
         }
     }
 
+    /// Whether the workload has the container still that was asked about.
+    #[must_use]
+    pub fn has_container(&self) -> bool {
+        self.workload.container(&self.approval.container).is_some()
+    }
+
     /// Whether it takes one more gesture than a button: a major update, of any member of a group, and going back.
     #[must_use]
     pub fn is_to_be_read(&self) -> bool {

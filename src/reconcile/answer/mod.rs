@@ -26,7 +26,7 @@ pub use renew_list::RenewedList;
 pub use shown::{NotShown, Shown};
 
 use super::brake::{ResumeError, Resuming};
-use super::draft::Draft;
+use super::draft::{Draft, Work};
 use super::{Reconciler, StepError, Target};
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::actor::{Person, SignedIn};
@@ -36,6 +36,7 @@ use crate::domain::history::Entry;
 use crate::domain::record::{Answered, Closed, Question, Record};
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::refusal::Refusal;
+use crate::domain::request::Request;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -188,6 +189,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let Ok(Some(Found::Current { asked, question, draft })) = self.find(token, press.by.as_ref()).await else {
                 return (Settled::before(self.asked_by(token, press.by.as_ref()).await), None);
             };
+            if self.is_asked_by_command(&draft) {
+                match self.carry_out_first(&asked, trace).await {
+                    None => last = (Answer::Busy(asked.clone()), Some(asked)),
+                    Some(answer) => return (Settled::before(answer), Some(asked)),
+                }
+                continue;
+            }
             match self.state(Asked::clone(&asked), &question, &draft) {
                 Answer::Open(_) | Answer::Snoozed(..) => {}
                 Answer::Expired(_) if press.action == Action::Renew => {}
@@ -202,6 +210,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Answer::Open(_) | Answer::Snoozed(..) => (Settled::before(last.0), last.1),
             // Somebody else was faster: what they made of it is the answer.
             other => (Settled::before(other), last.1),
+        }
+    }
+
+    /// Whether a command asks for something on the workload that was not taken over yet: whoever asked was first.
+    fn is_asked_by_command(&self, draft: &Draft) -> bool {
+        let is_pending = || Request::pending(&draft.workload, draft.before.sequence).is_some();
+        !draft.is_in_doubt && !self.0.cluster.is_dry_run() && is_pending()
+    }
+
+    /// Carries out what a command asks on the workload: after an answer was written it would be about an earlier state. Nothing
+    /// where that is done, or the record was written to meanwhile; else what there is to say to whoever pressed.
+    async fn carry_out_first(&self, asked: &Asked, trace: &str) -> Option<Answer> {
+        let done = async {
+            let mut work = Work::on(self.draft(Arc::clone(&asked.workload)).await?, trace);
+            self.requested(&mut work).await?;
+            self.conclude_work(work).await
+        };
+        match done.await {
+            Ok(()) | Err(StepError::Cluster(ClusterError::Conflict { .. } | ClusterError::Gone(_))) => None,
+            Err(error) => {
+                tracing::warn!(approval = %asked.approval.id, error = %chain(&error), "what a command asked before can't be carried out now, so this answer isn't either; it can still be answered");
+                Some(Answer::Later(Box::new(asked.clone())))
+            }
         }
     }
 

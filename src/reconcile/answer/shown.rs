@@ -88,6 +88,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Found::Superseded { newer, .. } => return Err(NotShown::Asks(Some(newer))),
                 Found::Current { asked, question, draft } => (asked, question, draft),
             };
+            if self.is_asked_by_command(&draft) {
+                match self.carry_out_first(&asked, trace).await {
+                    None => last = Some(Answer::Busy(asked)),
+                    Some(answer) => return Ok(answer),
+                }
+                continue;
+            }
             match self.stands(Asked::clone(&asked), &question, &draft) {
                 Answer::Open(_) | Answer::Snoozed(..) => {}
                 other => return Ok(other),

@@ -184,9 +184,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) async fn group_waits(&self, mut group: Group, waits: Waits, again: Option<DateTime<Utc>>) -> Step {
         self.count("waiting", "group");
         tracing::debug!(group = %group.name, reason = waits.word(), %waits, "a group waits");
-        let is_said = waits.is_trouble() || waits.is_told_by_first();
         // Nothing on the members can say it.
-        if let Some(first) = group.members.first().filter(|_| is_said && self.is_told_only(&group)) {
+        if let Some(first) = group.members.first().filter(|_| waits.is_said() && self.is_told_only(&group)) {
             let problem = format!("group {} waits: {waits}", group.name);
             self.warn(&first.target, &problem, "nobody is told of a version for this group as long as that lasts");
         }
@@ -221,6 +220,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 };
                 let words = words.or_else(stays);
                 self.flawed(work, &member.target, words);
+                if let Some(waits) = told {
+                    work.draft.record.waits_with_group(container, waits.clone());
+                }
             }
             group.members.push(member);
         }

@@ -134,7 +134,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// One is under way: the others wait for it, and say so where it stands still.
     async fn waits_for(&self, mut group: Group, plan: &Plan, place: usize) -> Step {
         let Some(one) = plan.moves.get(place) else { return Ok(None) };
-        if self.1.entrance.lock().is_still(&one.workload.uid) {
+        if self.0.standing_still.is_left(&one.workload.uid) {
             return self.group_waits(group, Waits::StandsStill(one.member(), one.tag.clone()), None).await;
         }
         self.count("waiting", "group");

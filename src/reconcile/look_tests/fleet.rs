@@ -655,6 +655,23 @@ async fn what_a_person_released_stays_so_where_a_clock_was_ahead() {
     assert_eq!(ground.told_of_the_stop().iter().filter(|told| told.by.is_none()).count(), 1);
 }
 
+/// The same the other way round: what fails after the clock was put right is nothing that was judged.
+#[tokio::test]
+async fn a_release_while_a_clock_was_ahead_does_not_keep_the_brake_off() {
+    let ground = stopped().await;
+    ground.clock.step(TimeDelta::hours(2));
+    ground.reconciler.resume_updates(crate::domain::actor::Actor::Policy, "trace").await.unwrap().unwrap();
+    ground.clock.step(TimeDelta::hours(-2) + TimeDelta::minutes(1));
+    assert_eq!(ground.reconciler.brake().await.stopped, None);
+    for app in ["app-2", "app-3"] {
+        ground.pushed(&["1.0.0", "1.0.1", "1.0.2"], &[&format!("a.example/{app}")]).await;
+        assert_eq!(ground.written("1.0.2").last().map(String::as_str), Some(app));
+        ground.fails(app).await;
+    }
+    let stopped = ground.reconciler.brake().await.stopped.expect("two more failed");
+    assert_eq!(stopped.failed.len(), 2, "and those that were judged are not counted again: {stopped}");
+}
+
 #[tokio::test]
 async fn the_brake_is_on_again_where_its_release_is_lost() {
     let mut ground = stopped().await;

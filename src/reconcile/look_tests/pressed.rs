@@ -13,6 +13,25 @@ impl Stage {
     }
 }
 
+/// The manifest is applied again, and calls it otherwise.
+#[tokio::test]
+async fn the_link_of_a_container_that_was_renamed_says_what_happened() {
+    let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[("mode", "NOTIFICATION")]), &["1.0.0"]);
+    stage.asked().await;
+    let link = stage.token();
+    stage.changed(|now| {
+        now.containers = [crate::domain::workload::Container::main("main", "a.example/web:1.0.0")].into();
+    });
+    for _ in 0..2 {
+        let opened = stage.reconciler.asked_by(&link, None).await;
+        assert!(matches!(opened, Answer::Changed(_)), "{opened:?}");
+        let pressed = stage.reconciler.answer(&link, Action::Approve, "trace").await;
+        assert!(matches!(pressed, Answer::Changed(_)), "{pressed:?}");
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
+}
+
 #[tokio::test]
 async fn a_question_is_put_off_for_as_long_as_is_chosen() {
     for days in [1, 7, 30] {

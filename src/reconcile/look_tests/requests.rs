@@ -132,6 +132,44 @@ async fn what_a_person_approves_counts_though_another_container_fails_in_that_mo
     assert!(stage.by().iter().any(|(version, by, _)| version == "1.0.1" && by == "command alice"), "{:?}", stage.by());
 }
 
+/// A command puts the question off, or approves, and a link of it is pressed before anybody has read that.
+#[tokio::test]
+async fn what_a_command_asked_counts_though_a_link_is_pressed_before_it_is_read() {
+    for skips in [false, true] {
+        let stage = Stage::new(asking(), &["1.0.0"]);
+        let asked = stage.asked().await;
+        let (link, until) = (stage.token(), stage.clock.now() + TimeDelta::days(3));
+        if skips {
+            stage.annotate("skip", "1.0.1");
+            stage.annotate(REQUEST, &stage.request(Wish::Skip { question: asked.terms.id.clone() }));
+        } else {
+            stage.annotate(REQUEST, &stage.request(Wish::Snooze { question: asked.terms.id.clone(), until }));
+        }
+        let answer = stage.reconciler.answer(&link, Action::Snooze, "trace").await;
+        match answer {
+            Answer::Skipped(entry) => assert!(skips && entry.by == "command alice", "{entry:?}"),
+            Answer::Snoozed(_, until) => assert!(!skips && until == stage.clock.now() + TimeDelta::days(7)),
+            other => panic!("{other:?}"),
+        }
+        stage.look().await;
+        assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RequestRefused(_))), 0, "{skips}");
+        assert_eq!(stage.cluster.annotation(REQUEST), None);
+    }
+}
+
+/// The image stands there with it.
+#[tokio::test]
+async fn what_a_command_approved_is_theirs_though_a_link_is_pressed_before_it_is_read() {
+    let stage = Stage::new(asking(), &["1.0.0"]);
+    let asked = stage.asked().await;
+    let link = stage.token();
+    stage.approves(&asked);
+    let answer = stage.reconciler.answer(&link, Action::Skip, "trace").await;
+    assert!(matches!(&answer, Answer::Approved(entry) if entry.by == "command alice"), "{answer:?}");
+    stage.look().await;
+    assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RequestRefused(_))), 0);
+}
+
 #[tokio::test]
 async fn a_request_deploys_nothing() {
     let stage = Stage::new(asking(), &["1.0.0"]);

@@ -145,6 +145,49 @@ async fn why_a_rollout_stands_still_is_known_whatever_else_is_wrong() {
     assert_eq!(stage.status().1, SLOW);
 }
 
+/// Its Jobs are made, and the API server refuses each of their pods.
+#[tokio::test]
+async fn a_cron_job_whose_runs_make_no_pod_is_told_once() {
+    let workload = rolling();
+    let id =
+        crate::domain::workload::WorkloadId { kind: crate::domain::workload::Kind::CronJob, ..workload.id.clone() };
+    let record = crate::cluster::annotations::claimed(&workload);
+    let (text, history) = seal(&record, &id, &LinkKey::new(vec![7; 32]).unwrap()).unwrap();
+    let workload = workload.annotated("record", &text).annotated("history", &history.unwrap());
+    let waits = Rollout::Waiting(crate::domain::rollout::Waits::NextRun);
+    let stage = Stage::new(Workload { id, rollout: waits, ..workload }, &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.clock.step(TimeDelta::hours(5));
+    let lacks = crate::domain::rollout::Lacks::AvailableReplicas;
+    stage.cluster.rolls(Rollout::Progressing(Progress { updated: 1, lacks, ..Progress::default() }));
+    let pods = |pods: Vec<Pod>| stage.cluster.state(|state| state.pods = Some(pods));
+    pods(Vec::new());
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error"), None, "its run has begun a moment ago");
+    let images = Arc::from([("web".into(), stage.cluster.image().into())]);
+    let stands = crate::domain::rollout::pods::Standing::Ready(Some(stage.clock.now()));
+    stage.clock.step(TimeDelta::minutes(10));
+    pods(vec![Pod { name: "web-1".into(), images, stands }]);
+    stage.look().await;
+    stage.clock.step(TimeDelta::hours(2));
+    stage.look().await;
+    pods(Vec::new());
+    stage.look().await;
+    assert_eq!(
+        stage.cluster.annotation("error"),
+        None,
+        "a run takes as long as it takes, and its pod is gone since a moment"
+    );
+    for _ in 0..3 {
+        stage.clock.step(TimeDelta::minutes(16));
+        stage.look().await;
+    }
+    let said = stage.cluster.annotation("error").unwrap_or_default();
+    assert!(said.starts_with("the rollout of 1.0.1 has made no pod for 15 minutes"), "{said}");
+    assert_eq!(stage.told_of_stalls(), ["NoProgress"], "people are told once");
+    assert_eq!(stage.status().0, crate::domain::view::Attention::NeedsYou);
+}
+
 /// Nobody has looked since the start.
 #[tokio::test]
 async fn what_is_said_and_stops_nothing_is_no_doubt() {

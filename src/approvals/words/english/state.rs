@@ -116,6 +116,10 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             "{} no longer points to {}, which this link is about. Nothing was done; you are asked again about what it is now.",
             asked.approval.to_tag, asked.approval.to_digest
         ),
+        Answer::Changed(asked) if !asked.has_container() => format!(
+            "{} has no container {} any more: it was removed, or has another name by now. Nothing was done; what there is to ask of others has links of its own.",
+            asked.workload.id, asked.approval.container
+        ),
         Answer::Changed(asked) => {
             format!("{} is not what it was when you were asked: it runs something else, or was deleted since, and perhaps made again. Nothing was done.", asked.workload.id)
         }

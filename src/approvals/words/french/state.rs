@@ -117,6 +117,10 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             "{} ne désigne plus {}, que ce lien concerne. Rien n’a été fait\u{a0}; une nouvelle question vous sera posée sur ce que le tag désigne maintenant.",
             asked.approval.to_tag, asked.approval.to_digest
         ),
+        Answer::Changed(asked) if !asked.has_container() => format!(
+            "{} n’a plus de conteneur {}\u{a0}: il a été retiré, ou renommé. Rien n’a été fait\u{a0}; ce qu’il y a à demander des autres a ses propres liens.",
+            asked.workload.id, asked.approval.container
+        ),
         Answer::Changed(asked) => format!(
             "{} n’est plus ce qu’elle était quand la question a été posée\u{a0}: elle fait tourner autre chose, ou a été supprimée depuis, et peut-être recréée. Rien n’a été fait.",
             asked.workload.id

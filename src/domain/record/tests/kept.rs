@@ -212,7 +212,7 @@ fn what_is_as_it_was_is_not_written() {
 fn only_containers_that_there_are_and_what_can_have_been_made_are_kept() {
     let mut record = asked();
     record.on("log", Event::Runs(running("log:1.0.0")), at(0));
-    record.keep_only(&workload(&[("web", "web:1.0.0")], &[]));
+    record.keep_only(&workload(&[("web", "web:1.0.0")], &[]), at(0));
     assert_eq!(record.ledgers().map(|(name, _)| name).collect::<Vec<_>>(), ["web"]);
     record.on("web", Event::Skip { by: "link email".into() }, at(1));
     record.on("web", Event::Ask(Box::new(question(2))), at(1));
@@ -229,12 +229,12 @@ fn what_nobody_follows_is_not_under_way() {
     let mut record = Record::default();
     record.on("web", Event::Write(Box::new(update(1, None))), at(0));
     let outcome = |record: &Record| record.history.entries()[0].outcome;
-    record.keep_only(&web);
+    record.keep_only(&web, at(0));
     assert_eq!(outcome(&record), Outcome::RollingOut, "it is followed");
     let mut again = Record::of_history(record.history.clone());
-    again.keep_only(&web);
+    again.keep_only(&web, at(0));
     assert_eq!(outcome(&again), Outcome::Replaced);
-    record.keep_only(&workload(&[("app", "app:1.0.0")], &[]));
+    record.keep_only(&workload(&[("app", "app:1.0.0")], &[]), at(0));
     assert_eq!(outcome(&record), Outcome::Replaced, "the container is gone");
 }
 
@@ -250,13 +250,35 @@ fn under_another_name_it_is_known_how_updates_ended_and_which_mode_it_was() {
     let ends = ledger(&record).ends.clone();
     assert!(!ends.is_empty());
     let renamed = workload(&[("app", &image)], &[]);
-    record.keep_only(&renamed);
+    record.keep_only(&renamed, at(0));
     assert!(record.ledger("web").is_none());
     let known = record.known("app");
     assert_eq!(known.ends, ends, "what the brake counts");
     let fleet = crate::domain::fleet::Fleet::of([(&renamed, record.standing(&renamed))]);
     assert!(fleet.failed_last().is_some_and(|(_, container)| *container == *"app"));
     assert!(known.knows_others(Mode::Notification, Fingerprint::stored(1)), "the first that is seen is another one");
+}
+
+/// Who opens a link of it is told what happened, for as long as the link is in its time.
+#[test]
+fn of_a_container_that_is_gone_its_links_are_known() {
+    let renamed = workload(&[("app", &format!("{OF}:1.0.0"))], &[]);
+    let mut record = asked();
+    record.on("web", Event::Runs(running(&format!("{OF}:1.0.0"))), at(0));
+    let id = question(1).terms.id;
+    for _ in 0..2 {
+        record.keep_only(&renamed, at(1));
+        let (container, known) = record.find(&id).unwrap();
+        assert!(matches!((container, &known), ("web", Known::Newest(asked)) if !asked.is_open(at(1))), "{known:?}");
+    }
+    assert_eq!(record.known("web").runs, None, "nothing else is");
+    assert!(record.known("app").runs.is_some(), "it was renamed");
+    let back = workload(&[("web", &format!("{OF}:1.0.0"))], &[]);
+    let mut again = record.clone();
+    again.keep_only(&back, at(1));
+    assert!(again.find(&id).is_some() && again.known("web").runs.is_some(), "it has its name again");
+    record.keep_only(&renamed, at(0) + LIFETIME + TimeDelta::days(1));
+    assert!(record.find(&id).is_none());
 }
 
 #[test]

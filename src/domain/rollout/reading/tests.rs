@@ -327,6 +327,13 @@ fn a_run_is_not_judged_by_what_is_tried_again_but_by_how_it_ended() {
     run(under_way(), crashes("r-1", NEW, 5), 900).is("stalled", "CrashLoopBackOff", "last exit code is 2");
     run(under_way(), waits("r-1", NEW, ("ImagePullBackOff", NOT_FOUND), 0), 0).is("failed", "ImagePullBackOff", "");
     run(under_way(), ready("r-1", NEW, 9000), 9000).is("rolling", "AvailableReplicas", "");
+    let without = |pods, still| Situation { ends: true, pods, ..Situation::new(under_way(), Vec::new(), still) };
+    without(Some(Vec::new()), 899).is("rolling", "AvailableReplicas", "");
+    without(Some(Vec::new()), 900).is("stalled", "NoProgress", "has made no pod for 15 minutes");
+    without(Some(vec![ready("r-0", OLD, 9000)]), 900).is("stalled", "NoProgress", "has made no pod for 15 minutes");
+    without(None, 9000).is("rolling", "AvailableReplicas", "");
+    let queued = Situation { ends: true, ..Situation::new(updated(), Vec::new(), 9000) };
+    queued.is("rolling", "UpdatedReplicas", "");
     // The one that ended well decides, whatever the next does.
     run(Rollout::Complete, waits("r-2", NEW, ("ImagePullBackOff", NOT_FOUND), 0), 0).is("healthy", "Available", "");
 }

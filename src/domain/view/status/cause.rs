@@ -4,14 +4,14 @@ use std::fmt::{self, Display};
 
 use chrono::{DateTime, Utc};
 
+use super::OfGroup;
 use crate::domain::gone::Gone;
 use crate::domain::preflight::Flaw;
 use crate::domain::record::Held;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::reference::Tag;
-use crate::domain::rollout;
 use crate::domain::settings::Problems;
-use crate::domain::view::{Blocker, PutBack, Stands, rollout as unfinished};
+use crate::domain::view::{Blocker, PutBack, Stands, Unfinished};
 use crate::domain::wording::moment;
 use crate::domain::workload::Kind;
 
@@ -33,13 +33,8 @@ pub enum Cause {
     Blocked(Box<Blocker>),
     /// What runs is gone from its registry, or was taken back by its project.
     Gone(Box<Gone>),
-    /// The rollout failed; whether people are asked to go back.
-    RolloutFailed {
-        /// The version.
-        version: Tag,
-        /// Why: a CamelCase word, where it is known.
-        reason: Option<String>,
-    },
+    /// Its rollout has not come to a good end. Of one that failed why: a CamelCase word, where it is known.
+    Rollout(Box<Unfinished>, Option<String>),
     /// The rollout failed, and what ran before is written again.
     WentBack(Box<Returned>),
     /// What failed here before runs again by another hand, and is not known to be well.
@@ -50,16 +45,8 @@ pub enum Cause {
     Record(NotOurs),
     /// The registry gives no ground to decide on.
     Undecided(String),
-    /// The rollout goes on.
-    RollingOut(Tag),
-    /// The rollout goes on, and the API server refuses its pods.
-    RolloutRefused(Tag, rollout::Refusal),
-    /// The rollout stands still: what the service says of that.
-    RolloutStalled(Tag, Box<str>),
-    /// The rollout waits for something else.
-    RolloutWaits(Tag, rollout::Waits),
-    /// Its group waits.
-    Group(String),
+    /// Its group decides for it, and stands so.
+    Group(Box<OfGroup>),
     /// It is applied in a moment.
     Applies,
     /// There is something newer, and such workloads of the namespace may not be written.
@@ -95,6 +82,12 @@ impl Returned {
 }
 
 impl Cause {
+    /// Whether what runs is broken: its rollout failed, and nothing else was put in its place.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Rollout(rollout, _) if rollout.stands == Stands::Failed)
+    }
+
     /// One word for programs.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -104,16 +97,18 @@ impl Cause {
             Self::Blocked(blocker) => blocker.word(),
             Self::Gone(gone) if gone.lost.is_of_registry() => "gone",
             Self::Gone(_) => "taken-back",
-            Self::RolloutFailed { .. } => "rollout-failed",
+            Self::Rollout(rollout, _) => match rollout.stands {
+                Stands::Failed => "rollout-failed",
+                Stands::UnderWay => "rolling-out",
+                Stands::Refused(_) => "rollout-refused",
+                Stands::StandsStill(_) => "rollout-stalled",
+                Stands::Waits(_) => "rollout-waits",
+            },
             Self::WentBack(_) => "went-back",
             Self::PutBack(..) => "put-back",
             Self::Settings(_) => "settings",
             Self::Record(_) => "record",
             Self::Undecided(_) => "undecided",
-            Self::RollingOut(_) => "rolling-out",
-            Self::RolloutRefused(..) => "rollout-refused",
-            Self::RolloutStalled(..) => "rollout-stalled",
-            Self::RolloutWaits(..) => "rollout-waits",
             Self::Group(_) => "group",
             Self::Applies => "applies",
             Self::MayNotWrite(..) => "may-not-write",
@@ -135,16 +130,16 @@ impl Display for Cause {
             Self::Unanswered => f.write_str("people were asked, and nobody answered in time"),
             Self::Blocked(blocker) => blocker.fmt(f),
             Self::Gone(gone) => gone.fmt(f),
-            Self::RolloutFailed { version, reason: Some(reason) } => {
-                write!(f, "the rollout of {version} failed ({reason})")
+            Self::Rollout(rollout, reason) => {
+                f.write_str(&rollout.stands.said_of(&rollout.version))?;
+                reason.as_ref().map_or(Ok(()), |reason| write!(f, " ({reason})"))
             }
-            Self::RolloutFailed { version, reason: None } => write!(f, "the rollout of {version} failed"),
             Self::WentBack(returned) => {
                 Blocker::Held(Box::new(returned.held.clone())).fmt(f)?;
                 returned.left().map_or(Ok(()), |left| write!(f, "; {left}"))
             }
             Self::PutBack(version, put_back, Stands::Waits(waits)) => {
-                write!(f, "{version} {put_back}; its rollout waits: {}", unfinished::until(*waits))
+                write!(f, "{version} {put_back}; its rollout waits: {}", waits.until())
             }
             Self::PutBack(version, put_back, _) => {
                 write!(f, "{version} {put_back}; it is followed, and was not seen well since")
@@ -155,13 +150,8 @@ impl Display for Cause {
                 "what stands in image-watcher/record is not ours ({}), until the next look puts it right",
                 reason.as_str()
             ),
-            Self::Undecided(why) | Self::Group(why) => f.write_str(why),
-            Self::RollingOut(version) => write!(f, "{version} is being rolled out"),
-            Self::RolloutRefused(version, refusal) => f.write_str(&Stands::Refused(refusal.clone()).said_of(version)),
-            Self::RolloutStalled(_, said) => f.write_str(said),
-            Self::RolloutWaits(version, waits) => {
-                write!(f, "the rollout of {version} waits: {}", unfinished::until(*waits))
-            }
+            Self::Undecided(why) => f.write_str(why),
+            Self::Group(of) => of.fmt(f),
             Self::Applies => f.write_str("it is applied in a moment"),
             Self::MayNotWrite(kind, namespace) => {
                 write!(f, "nobody can approve it: no right to patch {} in {namespace}", kind.plural())

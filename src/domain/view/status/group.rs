@@ -5,7 +5,9 @@ use std::fmt::{self, Display};
 use chrono::{DateTime, Utc};
 
 use super::{Attention, Cause};
+use crate::domain::event::WayBack;
 use crate::domain::group::{GroupName, Waits};
+use crate::domain::record::{Ledger, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::tag::Level;
 use crate::domain::wording::moment;
@@ -36,6 +38,8 @@ pub enum GroupStands {
     First(String),
     /// What was written goes back, as this member failed or went back.
     GoesBack(String),
+    /// It went back, and this member did not; why.
+    WentBackWithout(WayBack),
 }
 
 impl OfGroup {
@@ -45,11 +49,32 @@ impl OfGroup {
             GroupStands::Asked(_, until) if now >= *until => return (Attention::NeedsYou, Cause::Unanswered),
             GroupStands::Asked(..) | GroupStands::Person => Attention::NeedsYou,
             GroupStands::Waits(waits) if waits.is_trouble() => Attention::NeedsYou,
-            GroupStands::Waits(_) | GroupStands::PutOff(..) | GroupStands::First(_) | GroupStands::GoesBack(_) => {
-                Attention::Waiting
-            }
+            GroupStands::Waits(_)
+            | GroupStands::PutOff(..)
+            | GroupStands::First(_)
+            | GroupStands::GoesBack(_)
+            | GroupStands::WentBackWithout(_) => Attention::Waiting,
         };
-        (attention, Cause::Group(self.to_string()))
+        (attention, Cause::Group(Box::new(self.clone())))
+    }
+
+    /// How it stands by the record of a member alone, where nobody has looked since the start.
+    pub(super) fn recorded(name: &GroupName, ledger: &Ledger, is_written: impl Fn(&Update) -> bool) -> Option<Self> {
+        let waits = ledger.group_waits.as_deref().cloned().map(GroupStands::Waits);
+        let stays = || {
+            let why = ledger.stays.filter(|_| ledger.update.as_ref().is_some_and(&is_written))?;
+            Some(GroupStands::WentBackWithout(why))
+        };
+        Some(Self { name: name.clone(), stands: waits.or_else(stays)?, to: None })
+    }
+
+    /// Why all wait, where they do.
+    #[must_use]
+    pub fn waits(&self) -> Option<&Waits> {
+        match &self.stands {
+            GroupStands::Waits(waits) => Some(waits),
+            _ => None,
+        }
     }
 
     /// When it says something else, where time changes that.
@@ -75,6 +100,7 @@ impl Display for OfGroup {
             GroupStands::Person => write!(f, "{name} waits for a person"),
             GroupStands::First(member) => write!(f, "{name}: {member} is written first"),
             GroupStands::GoesBack(failed) => write!(f, "{name} goes back, as {failed} failed or went back"),
+            GroupStands::WentBackWithout(why) => write!(f, "{name} went back, and this did not: {}", why.words()),
         }
     }
 }

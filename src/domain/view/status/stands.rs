@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Attention, Available, CameTo, Cause, LastLook, Returned, Seen};
+use super::{Attention, Available, CameTo, Cause, LastLook, OfGroup, Returned, Seen};
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
 use crate::domain::policy::{Mode, Track, is_older, skips};
 use crate::domain::record::sealed::TooMuch;
-use crate::domain::record::{Closed, Ledger, Question, Stands as Asks};
+use crate::domain::record::{Closed, Ledger, Question, Stands as Asks, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -112,9 +112,10 @@ impl Seen<'_> {
         if let Some(CameTo::Group(of)) = came_to {
             return Some(of.stands(now));
         }
-        let said = self.workload.state("error", self.container);
-        if let Some(words) = said.filter(|_| settings.group.is_some()).and_then(|said| said.strip_prefix("group ")) {
-            return Some((Attention::Waiting, Cause::Group(words.to_owned())));
+        let is_written = |update: &Update| update.runs_on(self.workload, self.container);
+        let group = settings.group.as_ref().map(|it| &it.name);
+        if let Some(of) = group.and_then(|name| OfGroup::recorded(name, ledger, is_written)) {
+            return Some(of.stands(now));
         }
         let image = self.image_of(self.container);
         let (tag, digest) = match (came_to, &ledger.question) {
@@ -264,7 +265,7 @@ fn failed(ledger: &Ledger, rollout: Option<&Unfinished>) -> Option<(Attention, C
     let rollout = rollout.filter(|rollout| rollout.stands == Stands::Failed)?;
     let failure = ledger.update.as_ref().and_then(|update| update.failure.as_ref());
     let reason = failure.map(|failure| failure.reason.clone()).filter(|reason| !reason.is_empty());
-    Some((Attention::Failed, Cause::RolloutFailed { version: rollout.version.clone(), reason }))
+    Some((Attention::Failed, Cause::Rollout(Box::new(rollout.clone()), reason)))
 }
 
 /// What failed here before is not seen well because it is written again.
@@ -274,17 +275,14 @@ fn put_back(rollout: &Unfinished) -> Option<(Attention, Cause)> {
 }
 
 fn goes_on(rollout: &Unfinished) -> Option<(Attention, Cause)> {
-    let version = rollout.version.clone();
-    match &rollout.stands {
-        Stands::UnderWay => Some((Attention::Waiting, Cause::RollingOut(version))),
-        Stands::Refused(refusal) => Some((Attention::Waiting, Cause::RolloutRefused(version, refusal.clone()))),
-        Stands::StandsStill(said) => Some((Attention::NeedsYou, Cause::RolloutStalled(version, said.clone()))),
-        Stands::Failed => None,
-        Stands::Waits(waits) => {
-            let attention = if waits.is_for_people() { Attention::NeedsYou } else { Attention::Waiting };
-            Some((attention, Cause::RolloutWaits(version, *waits)))
-        }
-    }
+    let attention = match &rollout.stands {
+        Stands::UnderWay | Stands::Refused(_) => Attention::Waiting,
+        Stands::StandsStill(_) => Attention::NeedsYou,
+        Stands::Waits(waits) if waits.is_for_people() => Attention::NeedsYou,
+        Stands::Waits(_) => Attention::Waiting,
+        Stands::Failed => return None,
+    };
+    Some((attention, Cause::Rollout(Box::new(rollout.clone()), None)))
 }
 
 fn waits_for_people(blocker: &Blocker) -> bool {

@@ -460,6 +460,27 @@ fn a_member_stands_as_its_group() {
     }
 }
 
+/// Whoever may annotate a workload writes no state of it.
+#[test]
+fn what_somebody_wrote_as_an_error_is_no_state() {
+    let group = [("mode", "AUTO_UPDATE"), ("group", "shop")];
+    for error in [
+        "group shop waits: the mode of deploy/a is DISABLED",
+        "group shop went back, and this did not: what ran before is no longer in its registry",
+        "the rollout of 1.0.1 has made no progress for 15 minutes; look at its pods",
+        "its registry gives no answer",
+    ] {
+        for looked in [None, Some(CameTo::Nothing), Some(CameTo::Unknown), Some(to_1_0_1())] {
+            let stands = |settings: &[(&str, &str)]| {
+                let looked = looked.clone().map(|came_to| LastLook::answered(now(), came_to));
+                Case { looked, ..Case::of(IMAGE, settings).after(vec![runs()]) }.stands()
+            };
+            let annotated = [&group[..], &[("error", error)]].concat();
+            assert_eq!(stands(&annotated), stands(&group), "{error} {looked:?}");
+        }
+    }
+}
+
 /// What the page has a button for beside a question.
 #[test]
 fn what_can_be_said_without_a_question_is_among_the_actions() {

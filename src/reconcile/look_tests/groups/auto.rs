@@ -38,6 +38,51 @@ async fn a_group_goes_when_all_have_it_each_after_the_one_before_is_healthy() {
     assert_eq!(shop.told(), ["update.applied worker"], "once for all");
 }
 
+/// What stands there for people is a copy, which anybody may edit who may annotate.
+#[tokio::test]
+async fn why_a_group_waits_is_known_by_its_record_whatever_is_written_beside_it() {
+    use crate::ambient::Clock as _;
+    use crate::domain::settings::{Bounds, Settings};
+    use crate::domain::view::{Seen, Status};
+    let shop = Several::automatic();
+    shop.has("worker", &NEW);
+    shop.has("api", &NEW);
+    shop.look_at_all().await;
+    let before = shop.workload("api").resource_version;
+    shop.look_at_all().await;
+    assert_eq!(shop.workload("api").resource_version, before, "it is written once");
+    // Nobody has looked since the start.
+    let cause = |workload: Workload| {
+        let (container, settings) =
+            (&*workload.id.name, Settings::read(&workload, &workload.id.name, &Bounds::default()));
+        let record = crate::cluster::annotations::claimed(&workload);
+        let seen = Seen {
+            workload: &workload,
+            container,
+            record: &record,
+            not_ours: None,
+            settings: settings.as_ref(),
+            looked: None,
+            waits: None,
+            stopped: None,
+            may_write: true,
+        };
+        Status::of(&seen, shop.clock.now()).cause.to_string()
+    };
+    let api = Workload::clone(&shop.workload("api"));
+    let said = "shop waits: 1.1.0 is not there for deploy/web, or their settings don't take it";
+    for error in [None, Some("group shop waits: for me")] {
+        assert_eq!(cause(error.into_iter().fold(api.clone(), |api, error| api.annotated("error", error))), said);
+    }
+    let web = Workload::clone(&shop.workload("web"));
+    let own = cause(web.clone());
+    assert_eq!(cause(web.annotated("error", "group shop waits: for me")), own);
+    shop.has("web", &NEW);
+    shop.look_at_all().await;
+    let record = crate::cluster::annotations::claimed(&shop.workload("api"));
+    assert_eq!(record.known("api").group_waits, None, "it goes on");
+}
+
 #[tokio::test]
 async fn a_group_goes_whichever_replicas_look_at_its_members() {
     let mut shop = Several::automatic();

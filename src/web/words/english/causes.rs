@@ -6,7 +6,7 @@ use super::English;
 use crate::api::view::ContainerView;
 use crate::domain::fleet::{Asks, Waits};
 use crate::domain::grounds::Grounds;
-use crate::domain::view::{Blocker, Cause};
+use crate::domain::view::{Blocker, Cause, Stands, Unfinished};
 use crate::web::words::{Said, Words, beside};
 
 pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
@@ -17,9 +17,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::Unanswered => Said::new("Nobody answered in time", "it is asked again"),
         Cause::Blocked(blocker) => blocked(blocker, now),
         Cause::Gone(gone) => Said::new(words.of_messages().grounds(&Grounds::Gone(gone.as_ref().clone())), ""),
-        Cause::RolloutFailed { version, reason } => {
-            Said::new(format!("{version} failed"), reason.clone().unwrap_or_default())
-        }
+        Cause::Rollout(rollout, reason) => of_rollout(rollout, reason.as_deref(), now),
         Cause::WentBack(returned) => {
             let held = &returned.held;
             let reason = held.failure.as_ref().map(|failure| failure.reason.clone()).unwrap_or_default();
@@ -33,20 +31,8 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         }
         Cause::Settings(problems) => Said::new(words.of_messages().problems(problems), ""),
         Cause::Record(_) => Said::new("The record on the workload is not ours", "the next look puts it right"),
-        Cause::Undecided(why) | Cause::Group(why) => Said::foreign(why),
-        Cause::RollingOut(version) => {
-            let since = container.rollout.as_ref().map(|it| format!("begun {}", when(it.since)));
-            Said::new(format!("{version} is being rolled out"), since.unwrap_or_default())
-        }
-        Cause::RolloutRefused(version, refusal) => {
-            Said::new(format!("{version} is being rolled out"), format!("{}: {}", refusal.reason, refusal.message))
-        }
-        Cause::RolloutStalled(_, said) => Said::foreign(said),
-        Cause::RolloutWaits(version, _) => {
-            let why = container.status.cause.to_string();
-            let why = why.split_once(": ").map(|(_, why)| why.to_owned()).unwrap_or(why);
-            Said::new(format!("The rollout of {version} stands still"), why)
-        }
+        Cause::Undecided(why) => Said::foreign(why),
+        Cause::Group(of) => Said::foreign(&of.to_string()),
         Cause::Applies => Said::new("It is applied in a moment", ""),
         Cause::MayNotWrite(kind, namespace) => English.no_right(kind.plural(), namespace),
         Cause::Unfit(version, why) => Said::new(format!("{version} would not start"), why.to_string()),
@@ -56,6 +42,21 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
             None => Said::new("Nothing newer is allowed", ""),
         },
         Cause::Disabled => Said::new("Left alone", "mode DISABLED"),
+    }
+}
+
+fn of_rollout(
+    Unfinished { version, since, stands, .. }: &Unfinished,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Said {
+    let rolls = || format!("{version} is being rolled out");
+    match stands {
+        Stands::Failed => Said::new(format!("{version} failed"), reason.unwrap_or_default()),
+        Stands::UnderWay => Said::new(rolls(), format!("begun {}", beside(*since, now, &English))),
+        Stands::Refused(refusal) => Said::new(rolls(), format!("{}: {}", refusal.reason, refusal.message)),
+        Stands::StandsStill(said) => Said::foreign(said),
+        Stands::Waits(waits) => Said::new(format!("The rollout of {version} stands still"), waits.until()),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::fleet::{Asks, Bound, Waits};
 use crate::domain::grounds::Grounds;
 use crate::domain::record::{AsksOnly, WentBack};
 use crate::domain::rollout;
-use crate::domain::view::{Blocker, Cause, Stands};
+use crate::domain::view::{Blocker, Cause, Stands, Unfinished};
 use crate::message::counted_in_french;
 use crate::web::words::{Said, Words, beside};
 
@@ -21,9 +21,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         Cause::Unanswered => Said::new("Personne n’a répondu à temps", "une nouvelle demande suivra"),
         Cause::Blocked(blocker) => blocked(blocker, now),
         Cause::Gone(gone) => Said::new(words.of_messages().grounds(&Grounds::Gone(gone.as_ref().clone())), ""),
-        Cause::RolloutFailed { version, reason } => {
-            Said::new(format!("Échec de {version}"), reason.clone().unwrap_or_default())
-        }
+        Cause::Rollout(rollout, reason) => of_rollout(rollout, reason.as_deref(), now),
         Cause::WentBack(returned) => {
             let held = &returned.held;
             let reason = held.failure.as_ref().map(|failure| failure.reason.clone()).unwrap_or_default();
@@ -44,21 +42,8 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         }
         Cause::Settings(problems) => Said::new(words.of_messages().problems(problems), ""),
         Cause::Record(_) => Said::new("L’annotation de suivi n’est pas de nous", "le prochain passage la corrige"),
-        Cause::Undecided(why) | Cause::Group(why) => Said::foreign(why),
-        Cause::RollingOut(version) => {
-            let since = container.rollout.as_ref().map(|it| format!("commencé {}", when(it.since)));
-            Said::new(format!("Déploiement de {version} en cours"), since.unwrap_or_default())
-        }
-        Cause::RolloutRefused(version, refusal) => {
-            let why = format!("{}\u{a0}: {}", refusal.reason, refusal.message);
-            Said::new(format!("Déploiement de {version} en cours"), why)
-        }
-        Cause::RolloutStalled(version, said) => {
-            Said::new(format!("Le déploiement de {version} n’avance pas"), said.to_string())
-        }
-        Cause::RolloutWaits(version, waits) => {
-            Said::new(format!("Le déploiement de {version} n’avance pas"), stands_still(*waits))
-        }
+        Cause::Undecided(why) => Said::foreign(why),
+        Cause::Group(of) => Said::foreign(&of.to_string()),
         Cause::Applies => Said::new("Appliquée dans un instant", ""),
         Cause::MayNotWrite(kind, namespace) => French.no_right(kind.plural(), namespace),
         Cause::Unfit(version, why) => Said::new(format!("{version} ne démarrerait pas"), words.of_messages().flaw(why)),
@@ -68,6 +53,22 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
             None => Said::new("Rien de plus récent d’autorisé", ""),
         },
         Cause::Disabled => Said::new("Laissé tel quel", "mode DISABLED"),
+    }
+}
+
+fn of_rollout(
+    Unfinished { version, since, stands, .. }: &Unfinished,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Said {
+    let rolls = || format!("Déploiement de {version} en cours");
+    let hangs = || format!("Le déploiement de {version} n’avance pas");
+    match stands {
+        Stands::Failed => Said::new(format!("Échec de {version}"), reason.unwrap_or_default()),
+        Stands::UnderWay => Said::new(rolls(), format!("commencé {}", beside(*since, now, &French))),
+        Stands::Refused(refusal) => Said::new(rolls(), format!("{}\u{a0}: {}", refusal.reason, refusal.message)),
+        Stands::StandsStill(said) => Said::new(hangs(), said.to_string()),
+        Stands::Waits(waits) => Said::new(hangs(), stands_still(*waits)),
     }
 }
 
