@@ -276,10 +276,9 @@ fn put_back(rollout: &Unfinished) -> Option<(Attention, Cause)> {
 
 fn goes_on(rollout: &Unfinished) -> Option<(Attention, Cause)> {
     let attention = match &rollout.stands {
-        Stands::UnderWay | Stands::Refused(_) => Attention::Waiting,
         Stands::StandsStill(_) => Attention::NeedsYou,
         Stands::Waits(waits) if waits.is_for_people() => Attention::NeedsYou,
-        Stands::Waits(_) => Attention::Waiting,
+        Stands::UnderWay | Stands::Refused(_) | Stands::Waits(_) => Attention::Waiting,
         Stands::Failed => return None,
     };
     Some((attention, Cause::Rollout(Box::new(rollout.clone()), None)))
