@@ -418,25 +418,25 @@ impl App {
     /// Has changes of the configuration's files taken over, as far as that can be done while the service runs.
     fn reload(&self) -> Task {
         let (index, in_force, clock) = (self.cluster.index().clone(), self.in_force.clone(), self.ambient.clone());
-        let take_over = move |reloaded| {
+        let take = move |reloaded| {
             if let Some(taken) = in_force.looked_at(reloaded, clock.now()) {
                 index.inherit(|defaults| taken.inherit(defaults));
             }
         };
-        let reload = Reload::of(&self.config);
-        Task::new("configuration", reload.keep_looking(self.ambient.clone(), self.stop.clone(), take_over))
+        Task::new("configuration", Reload::of(&self.config).keep_looking(self.ambient.clone(), self.stop.clone(), take))
     }
 
     fn poller(&self) -> Task {
         let (on_boot, schedule) = (self.config.run_on_boot.then_some(self.started), self.config.schedule.clone());
-        let (cluster, pushes, clock) = (self.cluster.clone(), Arc::clone(&self.pushes), self.ambient.clone());
-        let scopes = self.scopes.clone();
+        let (cluster, scopes) = (self.cluster.clone(), self.scopes.clone());
+        let (pushes, clock) = (Arc::clone(&self.pushes), self.ambient.clone());
         let poller = Arc::new(Poller {
             queue: self.queue.clone(),
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
             repositories: Box::new(move || cluster.repositories()),
             pace: Box::new(move |repository| pushes.pace(repository, clock.monotonic())),
+            configured: self.config.of_what_becomes_of_workloads(),
         });
         self.holding.alone("poller", move |mut term| {
             let (poller, scopes, schedule) = (Arc::clone(&poller), scopes.clone(), schedule.clone());

@@ -240,6 +240,13 @@ impl Config {
         self.registries.iter().map(|host| host.name().to_owned()).chain(of_sources.cloned())
     }
 
+    /// A fingerprint of what it says of workloads, registries and whoever is told. With another one than before, what was found
+    /// before may come to something else: all is looked at once.
+    #[must_use]
+    pub fn of_what_becomes_of_workloads(&self) -> Digest {
+        self.origins.of_what_becomes_of_workloads()
+    }
+
     /// The factory of clients: these proxies, and these authorities beside the machine's own.
     ///
     /// # Errors
@@ -647,6 +654,28 @@ mod tests {
         assert_eq!(read(&[("ADMIN_PORT", "9091")]).unwrap().private.port, 9091);
         for (name, value) in [("ADMIN_PORT", "tcp://admin:80"), ("PORT", "http"), ("IMAGE_WATCHER_PORT", "8080")] {
             assert_eq!(problems(&[(name, value)]).len(), 1, "a person's {name}={value}");
+        }
+    }
+
+    #[test]
+    fn what_has_a_say_in_what_becomes_of_workloads_has_one_fingerprint() {
+        let of = |variables: &[(&str, &str)]| read(variables).unwrap().of_what_becomes_of_workloads();
+        let mail = [("SMTP_URL", "smtps://user:secret@mail.example.com"), ("MAIL_FROM", "a@example.com")];
+        let mail =
+            |more: &[(&'static str, &'static str)]| of(&[&mail[..], &[("MAIL_TO", "b@example.com")], more].concat());
+        assert_eq!(mail(&[("LOG_LEVEL", "DEBUG"), ("PORT", "3001")]), mail(&[]), "what changes nothing of them");
+        let other = [
+            ("SMTP_URL", "smtps://user:other@mail.example.com"),
+            ("MAIL_FROM", "a@example.com"),
+            ("MAIL_TO", "b@example.com"),
+        ];
+        assert_eq!(of(&other), mail(&[]), "of a secret that it is there");
+        for different in [
+            of(&[]),
+            mail(&[("IMAGE_WATCHER_MODE", "NOTIFICATION")]),
+            mail(&[("SLACK_URL", "https://hooks.example.com/1")]),
+        ] {
+            assert_ne!(different, mail(&[]));
         }
     }
 

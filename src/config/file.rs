@@ -80,6 +80,12 @@ macro_rules! config_file {
     };
 }
 
+/// Whether a variable has a say in what becomes of a workload.
+pub(super) fn has_a_say(variable: &str) -> bool {
+    let key = KEYS.iter().find(|(_, its)| *its == variable).map(|(key, _)| *key);
+    !key.is_some_and(|key| APART.contains(&key))
+}
+
 config_file! {
     variables {
         /// production, development or test: insecure settings are refused in production.

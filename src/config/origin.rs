@@ -131,6 +131,18 @@ impl Origins {
         ours.symmetric_difference(&theirs).map(|(name, _)| (*name).to_owned()).collect()
     }
 
+    /// A fingerprint of what is said of workloads, registries and whoever is told: with another one, what was found before may
+    /// come to something else now. Of secrets it has which are there.
+    pub(super) fn of_what_becomes_of_workloads(&self) -> Digest {
+        let values =
+            self.values.iter().filter(|(name, _)| file::has_a_say(name)).map(|(name, value)| format!("{name}={value}"));
+        let secrets = self.secrets.keys().filter(|name| file::has_a_say(name)).cloned();
+        let parts = self.written.document().parts();
+        let parts = parts.filter(|(key, _)| !file::APART.contains(key)).map(|(key, value)| format!("{key}: {value}"));
+        let lines: BTreeSet<String> = values.chain(secrets).chain(parts).collect();
+        Digest::of(lines.into_iter().collect::<Vec<_>>().join("\n").as_bytes())
+    }
+
     /// The files with another content there.
     pub(super) fn files_that_differ(&self, other: &Self) -> BTreeSet<String> {
         let theirs = |path: &String| other.files.get(path).is_none_or(|content| self.files.get(path) != Some(content));

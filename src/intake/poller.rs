@@ -1,4 +1,5 @@
-//! The safety net under the webhooks: on a schedule, and at the start if asked, every repository is looked at.
+//! The safety net under the webhooks: on a schedule, and at the start if asked or configured otherwise than before, every
+//! repository is looked at.
 //!
 //! Each minute the looks of the next one are queued. How far that went is kept, so that a process that starts again goes
 //! on where the one before it ended, and makes up for one cycle at most.
@@ -16,7 +17,7 @@ use self::plan::{LONGEST_NAP, MOMENT, Plan, Progress, Step};
 use crate::ambient::Ambient;
 use crate::config::schedule::Schedule;
 use crate::domain::event::{Cause, Job};
-use crate::domain::reference::Repository;
+use crate::domain::reference::{Digest, Repository};
 use crate::queue::{Kept, NewJob, Queue, QueueError, Urgency};
 use crate::stop::Stop;
 use crate::telemetry::chain;
@@ -26,6 +27,8 @@ use crate::telemetry::metrics::Metrics;
 const KEPT: &str = "poll";
 /// Under which name it is kept when a start last had all looked at, where no schedule says how far that went.
 const KEPT_OF_STARTS: &str = "poll at a start";
+/// Under which name it is kept how the service was configured when all was looked at last because of that.
+const KEPT_OF_CONFIGURATION: &str = "poll of the configuration";
 /// For how long it is kept.
 const KEPT_FOR: TimeDelta = TimeDelta::days(400);
 
@@ -41,6 +44,9 @@ pub struct Poller<Q> {
     pub repositories: Box<dyn Fn() -> Vec<Repository> + Send + Sync>,
     /// How often a repository is looked at.
     pub pace: Box<dyn Fn(&Repository) -> Pace + Send + Sync>,
+    /// What the configuration has to say in what becomes of workloads. Where it is another than before, all is looked at once:
+    /// what nobody could be told, or could not be read, is not to wait for the schedule.
+    pub configured: Digest,
 }
 
 impl<Q> std::fmt::Debug for Poller<Q> {
@@ -53,12 +59,30 @@ impl<Q: Queue + Kept> Poller<Q> {
     /// Looks at everything: at once if a process that started at `on_boot` is to do so and no other did since, then on the
     /// schedule, if there is one, until `stop` is raised. Another may have gone on before, and go on after that.
     pub async fn run(&self, on_boot: Option<DateTime<Utc>>, schedule: Option<Schedule>, mut stop: Stop) {
+        let on_boot = if self.is_configured_otherwise().await { Some(self.ambient.now()) } else { on_boot };
         match schedule {
             Some(schedule) => self.follow(on_boot, schedule, &mut stop).await,
             None => self.look_once(on_boot, &mut stop).await,
         }
         // Nobody waits for a round that another begins.
         self.metrics.poll_next.set(0);
+    }
+
+    /// Whether all was looked at before under another configuration than now.
+    async fn is_configured_otherwise(&self) -> bool {
+        let before = self.queue.recall(KEPT_OF_CONFIGURATION).await;
+        let is_otherwise = before.is_some_and(|before| before != self.configured.as_str());
+        if is_otherwise {
+            tracing::info!(
+                "the configuration has another say in what becomes of workloads than at the last start: all is looked at"
+            );
+        }
+        is_otherwise
+    }
+
+    async fn keep_configuration(&self) {
+        let value = self.configured.as_str().to_owned();
+        self.queue.keep(KEPT_OF_CONFIGURATION, value, self.ambient.now() + KEPT_FOR).await;
     }
 
     async fn look_once(&self, on_boot: Option<DateTime<Utc>>, stop: &mut Stop) {
@@ -75,6 +99,7 @@ impl<Q: Queue + Kept> Poller<Q> {
             }
             self.queue.keep(KEPT_OF_STARTS, now.to_rfc3339(), now + KEPT_FOR).await;
         }
+        self.keep_configuration().await;
         stop.raised().await;
     }
 
@@ -82,11 +107,20 @@ impl<Q: Queue + Kept> Poller<Q> {
         let (kept, now) = (self.recall().await, self.ambient.now());
         let is_begun = |started| kept.is_some_and(|kept: Progress| kept.cycle.began >= started);
         let mut plan = Plan::new(schedule, kept, now);
-        if on_boot.is_some_and(|started| !is_begun(started)) {
+        let begins = on_boot.filter(|started| !is_begun(*started)).map(|_| now);
+        if begins.is_some() {
             plan.begin_now(now);
         }
+        let mut is_kept = false;
         while !stop.is_raised() {
             let nap = self.go_on(&mut plan).await;
+            // A process that dies before the cycle is known to have begun has not looked at all.
+            if !is_kept
+                && (begins.is_none() || self.recall().await.is_some_and(|kept| Some(kept.cycle.began) >= begins))
+            {
+                self.keep_configuration().await;
+                is_kept = true;
+            }
             tokio::select! {
                 () = stop.raised() => return,
                 () = tokio::time::sleep(nap) => {}
@@ -278,6 +312,7 @@ mod tests {
                 metrics: Metrics::new(),
                 repositories: Box::new(move || (0..200).map(name).collect()),
                 pace: Box::new(move |_| pace),
+                configured: Digest::of(b"as before"),
             }
         }
 
@@ -385,6 +420,33 @@ mod tests {
                     raise.raise();
                 };
                 tokio::join!(poller.run(Some(started), schedule, stop), ends);
+                let queued = std::mem::take(&mut world.0.lock().unwrap().queued);
+                assert_eq!(queued.len(), looks, "{cron:?} {now}");
+            }
+        }
+    }
+
+    /// Somebody sets a channel, or what a registry needs, and starts it again: who waits for that does not wait for the schedule.
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_is_configured_otherwise_asks_everything_once() {
+        for cron in [Some("0 0 1 1 *"), None] {
+            let world = World::default();
+            let starts = [
+                ("24T12:10:00", "no channel", 0),
+                ("24T12:20:00", "no channel", 0),
+                ("24T12:30:00", "mail", 200),
+                ("24T12:40:00", "mail", 0),
+                ("24T12:50:00", "no channel", 200),
+            ];
+            for (now, configured, looks) in starts {
+                world.0.lock().unwrap().now = at(now);
+                let poller = Poller { configured: Digest::of(configured.as_bytes()), ..world.poller(Pace::Usual) };
+                let (raise, stop) = Stop::new();
+                let ends = async {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    raise.raise();
+                };
+                tokio::join!(poller.run(None, cron.map(|cron| schedule(cron, now)), stop), ends);
                 let queued = std::mem::take(&mut world.0.lock().unwrap().queued);
                 assert_eq!(queued.len(), looks, "{cron:?} {now}");
             }
