@@ -115,12 +115,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    /// Asks anew whether what is held may be applied, when nobody could say so for long.
+    /// Asks anew whether what is held may be applied, when nobody could say so for long, or nobody's link can be read.
     pub(super) async fn ask_about_held(&self, work: &mut Work, target: &Target) {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
         let Ok(settings) = self.settings(target) else { return };
         let Some(ledger) = work.ledger(container) else { return };
-        let Some((running, (held, reminder))) = ledger.runs.clone().zip(ledger.unasked(now)) else { return };
+        let unread = self.unread(ledger, Allows::Held).cloned();
+        // Whoever has a link that leads nowhere is asked at once, which is no reminder.
+        let anew = unread.as_ref().and_then(|question| Some((ledger.held.as_ref()?, question.reminders)));
+        let due = anew.or_else(|| ledger.unasked(now));
+        let Some((running, (held, reminder))) = ledger.runs.clone().zip(due) else { return };
         let held = held.clone();
         if work.draft.record.is_held_with_another(container, &held.tag) {
             return;
@@ -134,6 +138,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let what = (&held.tag, held.digest.as_ref(), with);
         let question = self.about_held(target, &running, what, (level, reminder)).await;
         if let Some(question) = question {
+            if unread.is_some() {
+                self.tell_of_lost_key(&work.draft, unread.as_ref());
+            }
             work.draft.guard(container);
             work.draft.on(container, Event::Ask(Box::new(question)), now);
             work.draft.on(container, Event::Told, now);

@@ -1,7 +1,8 @@
 //! What people and tools do to settings and images between two looks.
 
 use super::*;
-use crate::domain::event::NoticeKind;
+use crate::domain::event::{Notice, NoticeKind};
+use crate::domain::record::Question;
 use crate::queue::Settlement;
 type Setting = (&'static str, &'static str);
 pub(super) type Annotations = Vec<(Box<str>, Box<str>)>;
@@ -625,6 +626,70 @@ async fn what_is_open_is_asked_anew_after_a_lost_key_and_once() {
     stage.look().await;
     assert_eq!(ready(&stage).await, 0);
     assert_eq!(stage.counted("proposed", "other_key"), 3);
+}
+
+impl Stage {
+    /// The key of all links is lost, and another takes its place.
+    fn loses_its_key(&mut self) {
+        let parts = Parts::clone(&self.reconciler.0);
+        let keys = LinkKey::new(vec![8; 32]).unwrap().into();
+        self.reconciler = Reconciler::new(Parts { keys, standing_still: Arc::default(), ..parts });
+    }
+
+    fn asks_by(&self) -> Option<Question> {
+        let workload = self.cluster.state(|state| Arc::clone(&state.workload));
+        crate::cluster::annotations::claimed(&workload).known("web").question.clone()
+    }
+}
+
+/// Fault x25-5: what is held has a link, too, and it leads nowhere when its key is lost.
+#[tokio::test]
+async fn what_is_held_is_asked_anew_after_a_lost_key_and_once() {
+    for goes_back_by_itself in [false, true] {
+        let mut stage = updated(&[], "1.0.0", "1.0.1").await;
+        if goes_back_by_itself {
+            stage.push("1.0.2");
+            stage.look().await;
+            stage.fails("t1").await;
+            stage.cluster.rolls(Rollout::Complete);
+        } else {
+            stage.edit(Some("1.0.0"), |_| ());
+        }
+        stage.look().await;
+        let before = stage.asks_by().unwrap().terms;
+        assert_eq!(before.allows, Allows::Held);
+        stage.told();
+        stage.loses_its_key();
+        for _ in 0..3 {
+            stage.look().await;
+        }
+        let asked = stage.asks_by().unwrap().terms;
+        assert_ne!((&asked.id, &asked.key), (&before.id, &before.key), "{goes_back_by_itself}");
+        let named = stage.cluster.annotation("token-update").unwrap();
+        assert!(named.contains(asked.id.as_str()) && !named.contains(before.id.as_str()), "{named}");
+        let told = stage.joe.0.lock().unwrap().clone();
+        let held = |notice: &&Notice| notice.kind == NoticeKind::Held;
+        assert!(told.iter().filter(held).all(|it| it.approval.as_ref().unwrap().id == asked.id.as_str()), "{told:?}");
+        let answer = stage.reconciler.answer(&stage.link(), Action::Resume, "trace").await;
+        assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+        assert_eq!(stage.counted("proposed", "other_key"), 1);
+    }
+}
+
+/// Whoever was told how an update went is not told of that again; the page, the API and the command go back as before.
+#[tokio::test]
+async fn a_way_back_on_offer_has_a_link_that_can_be_read_after_a_lost_key() {
+    let mut stage = updated(&[], "1.0.0", "1.0.1").await;
+    let before = stage.asks_by().unwrap().terms;
+    assert_eq!(before.allows, Allows::Back);
+    stage.told();
+    stage.loses_its_key();
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    let asked = stage.asks_by().unwrap();
+    assert_ne!((&asked.terms.id, &asked.terms.key), (&before.id, &before.key));
+    assert_eq!(asked.terms.expires(), before.expires(), "for no longer than before");
 }
 
 /// Somebody sets an image whose tag is not there: the look ends with that, and the question before is none any more.
