@@ -6,6 +6,7 @@ mod body;
 mod connection;
 mod door;
 mod form;
+mod head;
 pub mod paths;
 mod proof;
 mod serve;

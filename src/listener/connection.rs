@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::door::{Door, Meter, Next};
+use super::head::FirstHead;
 
 /// A connection whose bytes are metered, and which ends when it has to make room or its next request takes too long.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub struct Connection<S> {
     stream: S,
     meter: Meter,
     late: Pin<Box<Sleep>>,
+    first: FirstHead,
 }
 
 impl Door {
@@ -28,7 +30,7 @@ impl Door {
 impl<S> Connection<S> {
     pub(super) fn new(stream: S, meter: Meter) -> Self {
         let late = Box::pin(sleep(meter.patience()));
-        Self { stream, meter, late }
+        Self { stream, meter, late, first: FirstHead::default() }
     }
 
     /// Its meter.
@@ -58,7 +60,7 @@ impl<S> Drop for Connection<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         self.stay(context)?;
-        let left = ready!(self.meter.allowance());
+        let Poll::Ready(left) = self.meter.allowance() else { return self.first.refused(buffer) };
         let before = buffer.filled().len();
         if buffer.remaining() <= left {
             ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
@@ -68,7 +70,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
             let read = part.filled().len();
             buffer.advance(read);
         }
-        self.meter.has_read(buffer.filled().len() - before);
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        self.first.goes_on(read);
+        self.meter.has_read(read.len());
         Poll::Ready(Ok(()))
     }
 }
@@ -102,10 +106,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 mod tests {
     use std::time::Duration;
 
+    use actix_service::IntoServiceFactory as _;
+    use actix_web::{App, web};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::net::TcpStream;
 
     use super::*;
-    use crate::listener::{Door, Places};
+    use crate::listener::{Door, Places, serve};
 
     /// Both ends of a connection whose next request is late at once.
     fn impatient(places: usize) -> (Door, Connection<DuplexStream>, DuplexStream) {
@@ -135,6 +142,41 @@ mod tests {
             }
         };
         assert_eq!(ended.await, ErrorKind::TimedOut);
+    }
+
+    /// How a stranger's head of so many bytes is answered.
+    async fn answered(size: usize) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = || App::new().default_service(web::to(|| async { "here" })).into_factory();
+        let server = serve(listener, 1, Places { waiting: 4, known: 4, lasting: 4 }, app).unwrap();
+        let handle = server.handle();
+        let exchange = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let head = format!("GET / HTTP/1.1\r\nHost: a.example\r\nCookie: {}\r\n\r\n", "c".repeat(size));
+            // Whoever is answered before all of it is read may not get rid of the rest.
+            let _ = stream.write_all(head.as_bytes()).await;
+            let mut answer = vec![0; 64];
+            let read = stream.read(&mut answer).await.unwrap();
+            String::from_utf8_lossy(&answer[..read]).lines().next().unwrap_or_default().to_owned()
+        };
+        let exchange = async {
+            let answer = tokio::time::timeout(Duration::from_secs(4), exchange).await;
+            handle.stop(false).await;
+            answer.unwrap_or_else(|_| "nothing for four seconds".to_owned())
+        };
+        let (_, answer) = tokio::join!(server, exchange);
+        answer
+    }
+
+    /// Fault x24-17 e: as with the cookies of a company's proxy.
+    #[actix_web::test]
+    async fn a_head_that_is_too_large_is_told_so_at_once() {
+        assert_eq!(answered(30 * 1024).await, "HTTP/1.1 200 OK");
+        for size in [33, 40, 300].map(|kib| kib * 1024) {
+            assert_eq!(answered(size).await, "HTTP/1.1 431 Request Header Fields Too Large", "{size}");
+        }
     }
 
     #[tokio::test]
