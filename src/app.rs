@@ -30,7 +30,9 @@ use crate::domain::approval::LinkKeys;
 use crate::intake::poller::Poller;
 use crate::intake::{self, Intake, Pushes};
 use crate::listener::Bodies;
-use crate::notify::{self, Channels, Delivering, bury_messages_of_removed_channels, burying_what_others_left};
+use crate::notify::{
+    self, Channels, Delivering, Reopening, bury_messages_of_removed_channels, burying_what_others_left,
+};
 use crate::outbound::{Outbound, Reach};
 use crate::queue::{MOST_NAMESPACES, NewsKind, StoreHandle, Urgency};
 use crate::reconcile::first_look::FirstLook;
@@ -340,7 +342,7 @@ impl App {
             pushes: Arc::clone(&self.pushes),
             schedule: self.config.schedule.clone(),
             registry: Arc::clone(&self.registry),
-            channels: Arc::clone(&self.channels),
+            channels: self.reopening(),
             sequencer: Arc::new(self.reconciler.clone()),
             holding: self.holding.clone(),
             bounds: self.config.bounds(),
@@ -379,6 +381,11 @@ impl App {
         let heard = self.queue.replicas().hear(NewsKind::Wait);
         let (registry, stop) = (Arc::clone(&self.registry), self.stop.clone());
         tasks.add(Task::new("registries told", async move { registry.keep_hearing(heard, stop).await }));
+        tasks.add(self.reopening().hearing(self.stop.clone()));
+    }
+
+    fn reopening(&self) -> Reopening {
+        Reopening::new(&self.channels, self.queue.replicas(), &self.metrics, &self.ambient)
     }
 
     /// What is done once, and what is noted now and then.

@@ -242,7 +242,7 @@ fn what_waits_to_go_out_together_is_told_in_one_message_whoever_dies_while_it_is
     let folder = tempfile::tempdir().unwrap();
     let mut done =
         std::fs::OpenOptions::new().create(true).read(true).append(true).open(folder.path().join("done")).unwrap();
-    let item = |number| Job::Gather(Box::new(Gathered { channel: CHANNEL.into(), notice: notice(number) }));
+    let item = |number| Job::Gather(Box::new(Gathered::new(CHANNEL, notice(number))));
     let all = (1..=ITEMS).map(item).map(now_to_be_done).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async { open(folder.path()).put(all).await.unwrap() });

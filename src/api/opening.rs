@@ -12,7 +12,7 @@ use crate::domain::approval::LinkKeys;
 use crate::domain::settings::Bounds;
 use crate::intake::Pushes;
 use crate::listener::Bodies;
-use crate::notify::Channels;
+use crate::notify::Reopening;
 use crate::queue::{Kept, QueueAdmin};
 use crate::registry::HttpRegistry;
 use crate::stop::Stop;
@@ -43,8 +43,8 @@ pub struct ApiParts<Q> {
     pub schedule: Option<Schedule>,
     /// How the registries do.
     pub registry: Arc<HttpRegistry>,
-    /// How the channels do.
-    pub channels: Arc<Channels>,
+    /// How the channels do, and what opens them again.
+    pub channels: Reopening,
     /// What decides.
     pub sequencer: Arc<dyn Sequencer>,
     /// Which replica does what one does alone.
@@ -81,8 +81,8 @@ impl<Q: QueueAdmin + Kept> Api<Q> {
             sources: reports::of_sources(&parts.pushes),
             poll: reports::of_schedule(&parts.queue, parts.schedule.as_ref(), &parts.ambient),
             registries: reports::of_registries(&parts.registry, &parts.index),
-            channels: reports::of_channels(&parts.channels, &parts.ambient),
-            reopen: reports::reopening(&parts.channels, &parts.ambient),
+            channels: reports::of_channels(parts.channels.channels(), &parts.ambient),
+            reopen: reports::reopening(parts.channels),
             between: reports::between_replicas(&parts.holding, &parts.sequencer, &parts.ambient),
             queue: parts.queue,
             home: parts.home,

@@ -10,7 +10,7 @@ use crate::config::schedule::Schedule;
 use crate::domain::history::rfc3339;
 use crate::intake::Pushes;
 use crate::intake::poller::Standing;
-use crate::notify::Channels;
+use crate::notify::{Channels, Reopening};
 use crate::queue::Kept;
 use crate::registry::HttpRegistry;
 use crate::term::Holding;
@@ -37,9 +37,8 @@ pub(super) fn of_channels(channels: &Arc<Channels>, ambient: &Ambient) -> Report
 }
 
 /// Lets the next message try a channel that is closed.
-pub(super) fn reopening(channels: &Arc<Channels>, ambient: &Ambient) -> Reopen {
-    let (channels, ambient) = (Arc::clone(channels), ambient.clone());
-    Arc::new(move |name| channels.find(name).is_some_and(|channel| channel.gate().reopen(ambient.monotonic())))
+pub(super) fn reopening(reopening: Reopening) -> Reopen {
+    Arc::new(move |name| reopening.reopen(name))
 }
 
 /// How the schedule does: the store knows, as another replica may follow it.

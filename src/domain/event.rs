@@ -244,20 +244,42 @@ impl Delivery {
     }
 }
 
-/// A notice that waits to go out on a channel together with others. Its recipients are found when they are composed.
+/// A notice that waits to go out on a channel together with others. Its recipients are found when they are composed, unless one
+/// alone was not told of it yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gathered {
     /// The channel's name.
     pub channel: String,
+    /// Who alone is to be told; nothing where all of the channel are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
     /// What is said.
     pub notice: Notice,
 }
 
 impl Gathered {
+    /// A notice for all of a channel.
+    #[must_use]
+    pub fn new(channel: &str, notice: Notice) -> Self {
+        Self { channel: channel.to_owned(), only: None, notice }
+    }
+
+    /// What of a message that was composed waits for the end of hours in which its recipient is not to be disturbed.
+    #[must_use]
+    pub fn put_off(delivery: &Delivery, until: DateTime<Utc>) -> Vec<Self> {
+        let Delivery { channel, recipient, .. } = delivery;
+        let of = |notice: &Notice| Self {
+            channel: channel.clone(),
+            only: Some(recipient.clone()),
+            notice: Notice { put_off: Some(until), ..notice.clone() },
+        };
+        delivery.notices().iter().map(of).collect()
+    }
+
     /// The same however often this is to be told on the channel: `itm_…`.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("itm_{}", stands_for(&told_of(&self.notice), &self.channel, ""))
+        format!("itm_{}", stands_for(&told_of(&self.notice), &self.channel, self.only.as_deref().unwrap_or_default()))
     }
 }
 
@@ -281,6 +303,8 @@ fn told_of(notice: &Notice) -> [String; 3] {
         (None, Some(reason)) => reason.as_str().to_owned(),
         (None, None) => notice.at.timestamp().to_string(),
     };
+    // What was composed, and was not sent then, is not that message again.
+    let round = notice.put_off.map_or(round.clone(), |until| format!("{round} put off {}", until.timestamp()));
     [notice.update_id(), notice.kind.as_str().to_owned(), round]
 }
 
@@ -335,7 +359,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_waits_to_go_out_with_others_is_the_same_however_often_it_is_put() {
-        let item = |channel: &str, kind| Gathered { channel: channel.into(), notice: notice(kind) };
+        let item = |channel: &str, kind| Gathered::new(channel, notice(kind));
         let first = item("email", NoticeKind::Available);
         let mut again = first.clone();
         again.notice.release_url = None;
@@ -344,8 +368,23 @@ pub(crate) mod tests {
         for other in [item("slack", NoticeKind::Available), item("email", NoticeKind::Applied)] {
             assert_ne!(first.id(), other.id());
         }
-        let text = serde_json::to_string(&first).unwrap();
-        assert_eq!(serde_json::from_str::<Gathered>(&text).unwrap(), first);
+        let delivery = |recipient: &str| Delivery::of("email", recipient, notice(NoticeKind::Available));
+        let until = DateTime::from_timestamp(1_795_100_000, 0).unwrap();
+        let put_off = |recipient: &str, until| Gathered::put_off(&delivery(recipient), until).remove(0);
+        let night = put_off("a@example.com", until);
+        for other in [
+            first.clone(),
+            put_off("b@example.com", until),
+            put_off("a@example.com", until + chrono::TimeDelta::days(1)),
+        ] {
+            assert_ne!(night.id(), other.id());
+        }
+        let by_day = Delivery::of("email", "a@example.com", night.notice.clone());
+        assert_ne!(by_day.id(), delivery("a@example.com").id(), "what was not sent is remembered as if it was");
+        for item in [first, night] {
+            let text = serde_json::to_string(&item).unwrap();
+            assert_eq!(serde_json::from_str::<Gathered>(&text).unwrap(), item);
+        }
     }
 
     #[test]

@@ -355,6 +355,9 @@ pub struct Notice {
     /// When its recipient asked for it once more, where that is why it is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<DateTime<Utc>>,
+    /// Until when it was put off, where its turn came in hours in which its recipient is not to be disturbed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_off: Option<DateTime<Utc>>,
     /// Which reminder of a question it is; 0 where it is none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reminder: u8,
@@ -437,6 +440,7 @@ impl Notice {
             at,
             ended: None,
             again: None,
+            put_off: None,
             reminder: 0,
             workload: workload.clone(),
             container: container.to_owned(),
@@ -538,8 +542,11 @@ impl Notice {
     /// The same for every message about one update, so that they form one thread: `upd_…`.
     #[must_use]
     pub fn update_id(&self) -> String {
-        // That a way back failed is told of the update that it was to undo, as its end is.
-        let is_of_return = self.kind == NoticeKind::Failed && self.way_back == Some(WayBack::Failed);
+        // How a way back goes is told of the update that it is to undo, as its end is.
+        let is_of_return = matches!(
+            (self.kind, self.way_back),
+            (NoticeKind::Failed, Some(WayBack::Failed)) | (NoticeKind::Stalled, Some(WayBack::StandsStill))
+        );
         let (from, to) = if is_of_return { (&self.to, &self.from) } else { (&self.from, &self.to) };
         let digest = to.digest.as_deref().unwrap_or_default();
         let fields = [&self.workload.uid, self.container.as_str(), &from.tag, &to.tag, digest];
@@ -704,6 +711,9 @@ pub(crate) mod tests {
         assert_eq!(back(Some(WayBack::Failed)).update_id(), failed.update_id());
         assert_eq!(notice(NoticeKind::RolledBack).update_id(), failed.update_id(), "its end");
         assert_ne!(back(Some(WayBack::Goes)).update_id(), failed.update_id(), "an update the other way");
+        let stalled = |way_back| Notice { kind: NoticeKind::Stalled, ..back(way_back) };
+        assert_eq!(stalled(Some(WayBack::StandsStill)).update_id(), failed.update_id(), "it is under way");
+        assert_ne!(stalled(None).update_id(), failed.update_id(), "an update the other way");
     }
 
     #[test]

@@ -253,10 +253,15 @@ pub(super) mod tests {
     use crate::message::Links;
 
     pub(in super::super) fn channel() -> EmailChannel {
+        channel_to(&["oncall@example.com"])
+    }
+
+    pub(in super::super) fn channel_to(recipients: &[&str]) -> EmailChannel {
         let smtp = SmtpUrl::parse("smtp://localhost:1025?tls=none").unwrap();
         let from = "Image Watcher <iw@example.com>".parse().unwrap();
         let outbound = Outbound::new(None).unwrap();
-        EmailChannel::new(&smtp, from, vec!["oncall@example.com".parse().unwrap()], &outbound).unwrap()
+        let recipients = recipients.iter().map(|recipient| recipient.parse().unwrap()).collect();
+        EmailChannel::new(&smtp, from, recipients, &outbound).unwrap()
     }
 
     fn written(delivery: &Delivery, link: Option<&str>) -> Result<String, String> {

@@ -117,7 +117,7 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
     }
 
     /// Makes messages if it is time. How long nothing has to be done, and whether something new changes that.
-    async fn step(&self, last: &mut Option<DateTime<Utc>>) -> Result<(Duration, bool), QueueError> {
+    pub(super) async fn step(&self, last: &mut Option<DateTime<Utc>>) -> Result<(Duration, bool), QueueError> {
         let waiting = self.queue.gathered(&self.channel, MOST_GATHERED).await?;
         let since: Vec<DateTime<Utc>> = waiting.iter().map(|item| item.since).collect();
         let at = self.moment(*last);
@@ -166,20 +166,23 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
 
     async fn compose(&self, waiting: &[Waiting], at: Moment) -> Result<(), QueueError> {
         let (followed, waiting_for_others) = self.followed(waiting).await;
-        let notices: Vec<&Notice> = waiting_for_others.iter().map(|item| &item.notice).collect();
         let recipients = self.channels.find(&self.channel).map(super::Channel::recipients).unwrap_or_default();
-        let mut messages = Vec::new();
         let binding = waiting.first().map_or(Binding::Cause, |oldest| Binding::of(oldest.since, at));
-        let gathered = together(&notices, binding).into_iter().map(|places| -> Vec<&Waiting> {
-            places.iter().filter_map(|place| waiting_for_others.get(*place).copied()).collect()
-        });
-        for items in followed.into_iter().map(|item| vec![item]).chain(gathered) {
-            let Some(told) = Told::of(items.iter().map(|item| item.notice.clone()).collect()) else { continue };
-            let trace = items.first().map_or_else(|| Trace::from(""), |item| item.trace.clone());
-            messages.extend(recipients.iter().map(|recipient| {
-                let (channel, recipient, told) = (self.channel.clone(), recipient.clone(), told.clone());
-                NewJob::prompt(Job::Deliver(Box::new(Delivery { channel, recipient, told })), trace.clone(), at.now)
-            }));
+        let mut messages = Vec::new();
+        for recipient in recipients {
+            let is_told = |item: &Waiting| item.only.as_ref().is_none_or(|only| *only == recipient);
+            let others: Vec<&Waiting> = waiting_for_others.iter().copied().filter(|item| is_told(item)).collect();
+            let notices: Vec<&Notice> = others.iter().map(|item| &item.notice).collect();
+            let gathered = together(&notices, binding).into_iter().map(|places| -> Vec<&Waiting> {
+                places.iter().filter_map(|place| others.get(*place).copied()).collect()
+            });
+            let alone = followed.iter().copied().filter(|item| is_told(item)).map(|item| vec![item]);
+            for items in alone.chain(gathered) {
+                let Some(told) = Told::of(items.iter().map(|item| item.notice.clone()).collect()) else { continue };
+                let trace = items.first().map_or_else(|| Trace::from(""), |item| item.trace.clone());
+                let delivery = Delivery { channel: self.channel.clone(), recipient: recipient.clone(), told };
+                messages.push(NewJob::prompt(Job::Deliver(Box::new(delivery)), trace, at.now));
+            }
         }
         let count = messages.len();
         self.queue.compose(waiting.iter().map(|item| item.id.clone()).collect(), messages).await?;
@@ -234,7 +237,7 @@ mod tests {
             let mut notice = notice(NoticeKind::Available);
             (notice.workload.name, notice.workload.uid) = (name.into(), name.into());
             notice.from.repository = format!("registry.example.com/shop/{name}");
-            let gathered = crate::domain::event::Gathered { channel: "chat".into(), notice };
+            let gathered = crate::domain::event::Gathered::new("chat", notice);
             queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
         }
         clock.0.fetch_add(31, Ordering::SeqCst);
@@ -255,7 +258,7 @@ mod tests {
         let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
         let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
         let gatherer = gatherer(&queue, &ambient, Arc::new(|| Some(DateTime::UNIX_EPOCH)));
-        let gathered = crate::domain::event::Gathered { channel: "chat".into(), notice: notice(NoticeKind::Applied) };
+        let gathered = crate::domain::event::Gathered::new("chat", notice(NoticeKind::Applied));
         queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
         let (mut seen, topic) = (None, Topic::Deliver("chat".into()));
         let told = async || queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs.len();
@@ -285,7 +288,7 @@ mod tests {
             if second % 60 == 0 {
                 let mut notice = notice(NoticeKind::Available);
                 notice.to.tag = format!("1.3.{second}");
-                let gathered = crate::domain::event::Gathered { channel: "chat".into(), notice };
+                let gathered = crate::domain::event::Gathered::new("chat", notice);
                 queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
             }
             clock.0.store(second, Ordering::SeqCst);
@@ -311,7 +314,7 @@ mod tests {
             if second < 15 {
                 let mut notice = notice(NoticeKind::Available);
                 notice.to.tag = format!("1.3.{second}");
-                let gathered = crate::domain::event::Gathered { channel: "chat".into(), notice };
+                let gathered = crate::domain::event::Gathered::new("chat", notice);
                 queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
             }
             clock.0.fetch_add(1, Ordering::SeqCst);

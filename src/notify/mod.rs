@@ -31,8 +31,11 @@ mod probe;
 mod probe_tests;
 #[cfg(test)]
 mod published;
+#[cfg(test)]
+mod quiet_tests;
 mod rehearsal;
 mod removed;
+mod reopened;
 mod replies;
 mod retire;
 mod sender;
@@ -57,6 +60,7 @@ pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use probe::Tried;
 pub use removed::{bury_messages_of_removed_channels, burying_what_others_left};
+pub use reopened::Reopening;
 pub use replies::{Chat, Replies};
 pub use sender::{AskResumed, FindNotes, FindRecord, Sender};
 pub use service::{Answered, DeskOf, Request, Sending, Service, Style};
@@ -290,7 +294,7 @@ impl Channel {
         // What is only shown in a message of its own is news to nobody, so it waits for nothing.
         if self.transport.takes_several() && !notice.is_urgent() && self.is_told(notice.kind) {
             let (channel, notice) = (self.name.clone(), self.told(notice));
-            return vec![Job::Gather(Box::new(Gathered { channel, notice }))];
+            return vec![Job::Gather(Box::new(Gathered { channel, only: None, notice }))];
         }
         let deliver = |to: String| Job::Deliver(Box::new(Delivery::of(&self.name, &to, self.told(notice))));
         self.recipients().into_iter().map(deliver).collect()
@@ -403,6 +407,11 @@ impl Channels {
         } else {
             (Backoff::seconds(5, 3600, 3), TimeDelta::hours(24))
         }
+    }
+
+    /// Whether a channel takes several things in one message.
+    fn gathers(&self, channel: &str) -> bool {
+        self.find(channel).is_some_and(|channel| channel.transport.takes_several())
     }
 
     /// The language of a channel.

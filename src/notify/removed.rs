@@ -55,7 +55,7 @@ mod tests {
     use crate::domain::event::tests::notice;
     use crate::domain::event::{Delivery, Job, NoticeKind};
     use crate::queue::sqlite::SqliteQueue;
-    use crate::queue::{NewJob, Queue as _, Urgency};
+    use crate::queue::{Letters as _, NewJob, Queue as _, Urgency};
 
     #[tokio::test]
     async fn what_the_last_old_replica_leaves_for_a_removed_channel_is_a_dead_letter_after_a_while() {
@@ -73,20 +73,12 @@ mod tests {
         queue.put(vec![job]).await.unwrap();
         let (raise, stop) = Stop::new();
         let mut burying = std::pin::pin!(bury_after(Duration::from_millis(20), queue.clone(), channels, stop));
-        let dead = async || queue.depth().await.unwrap().dead;
-        let found = async {
-            for _ in 0..500 {
-                if !dead().await.is_empty() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
+        let buried = tokio::time::timeout(Duration::from_secs(20), queue.given_up().notified_owned());
         tokio::select! {
             () = &mut burying => panic!("a task that ends before the process does is a fault"),
-            () = found => {}
+            buried = buried => buried.expect("it is said that something was given up"),
         }
-        assert_eq!(dead().await, [("deliver:slack".to_owned(), 1)]);
+        assert_eq!(queue.depth().await.unwrap().dead, [("deliver:slack".to_owned(), 1)]);
         raise.raise();
         burying.await;
     }

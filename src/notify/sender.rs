@@ -11,7 +11,7 @@ use super::gate::{Moment, Standing};
 use super::{Attempt, Channel, Channels, Sent, links};
 use crate::ambient::Ambient;
 use crate::domain::approval::LinkKeys;
-use crate::domain::event::{Approvals, Delivery, Job, NoLink, Notice, Told, Trouble, TroubleKind};
+use crate::domain::event::{Approvals, Delivery, Gathered, Job, NoLink, Notice, Told, Trouble, TroubleKind};
 use crate::domain::news::{Seen, Stale, stale};
 use crate::domain::press::Posted;
 use crate::domain::record::Record;
@@ -83,13 +83,13 @@ impl<Q> std::fmt::Debug for Sender<Q> {
 impl<Q: Queue + Kept> Sender<Q> {
     /// One attempt at one delivery.
     pub async fn send(&self, leased: &Leased) -> Verdict {
-        let Job::Deliver(delivery) = &leased.job else {
+        let Some(delivery) = composed(leased) else {
             return Verdict::Dead { reason: "not a message".into() };
         };
         let known = self.records_of(delivery).await;
         let Some(delivery) = self.still_to_tell(delivery, &known) else { return Verdict::Done };
         if let Some(until) = self.quiet_until(&delivery) {
-            return Verdict::Again(until);
+            return self.put_off(leased, until).await;
         }
         let links = links(self.base_url.as_ref(), &self.keys, &delivery, self.ambient.now());
         let notes = match delivery.notices() {
@@ -139,6 +139,23 @@ impl<Q: Queue + Kept> Sender<Q> {
         let channel = self.channels.find(&delivery.channel).filter(|_| is_quiet)?;
         let until = channel.scope().quiet.as_ref()?.open_until(self.ambient.now())?;
         (!self.channels.is_only_shown(delivery)).then_some(until)
+    }
+
+    /// Has what waited for its turn when quiet hours began wait with all that comes in them, so that it is one message when they are
+    /// over. What a channel takes one by one, and what can't be stored now, waits as it is.
+    async fn put_off(&self, leased: &Leased, until: DateTime<Utc>) -> Verdict {
+        let delivery = composed(leased).filter(|delivery| self.channels.gathers(&delivery.channel));
+        let Some(delivery) = delivery else { return Verdict::Again(until) };
+        let now = self.ambient.now();
+        let items = Gathered::put_off(delivery, until).into_iter();
+        let jobs = items.map(|item| NewJob::prompt(Job::Gather(Box::new(item)), leased.trace.clone(), now)).collect();
+        match self.queue.put(jobs).await {
+            Ok(_) => Verdict::Done,
+            Err(error) => {
+                tracing::debug!(channel = delivery.channel, error = %chain(&error), "what waits for the end of quiet hours is not gathered");
+                Verdict::Again(until)
+            }
+        }
     }
 
     /// Under which it is kept where the message about the update of this one stands, in a channel that can change it.
@@ -276,6 +293,14 @@ impl<Q: Queue + Kept> Sender<Q> {
     }
 }
 
+/// The message of a job, where it is one.
+fn composed(leased: &Leased) -> Option<&Delivery> {
+    match &leased.job {
+        Job::Deliver(delivery) => Some(delivery),
+        Job::Look(_) | Job::Gather(_) | Job::Press(_) => None,
+    }
+}
+
 /// What becomes of the message, and the word for it in metrics.
 fn verdict(attempt: Attempt) -> (&'static str, Verdict) {
     let retry = |at: Option<DateTime<Utc>>, reason| {
@@ -338,8 +363,8 @@ mod tests {
     use crate::domain::secret::Secret;
     use crate::domain::window::Windows;
     use crate::outbound::{Outbound, Reach};
-    use crate::queue::LeaseId;
     use crate::queue::sqlite::SqliteQueue;
+    use crate::queue::{Gathering as _, LeaseId};
 
     #[test]
     fn a_question_without_address_says_why_it_has_no_link() {
@@ -417,14 +442,13 @@ mod tests {
         for kind in NoticeKind::ALL {
             let notice = Notice { by: by(), ..notice(kind) };
             let (verdict, is_urgent) = (sent(&sender, one(notice.clone())).await, notice.is_urgent());
-            assert_eq!(
-                (tried(verdict.clone()), verdict == Verdict::Again(morning)),
-                (is_urgent, !is_urgent),
-                "{kind:?}"
-            );
+            assert_eq!((tried(verdict.clone()), verdict == Verdict::Done), (is_urgent, !is_urgent), "{kind:?}");
         }
         let several = Told::of(vec![notice(NoticeKind::Available), notice(NoticeKind::Applied)]).unwrap();
-        assert_eq!(sent(&sender, several).await, Verdict::Again(morning));
+        assert_eq!(sent(&sender, several).await, Verdict::Done);
+        let gathered = sender.queue.gathered("email", 100).await.unwrap();
+        assert!(gathered.iter().all(|item| item.notice.put_off == Some(morning)), "{gathered:?}");
+        assert_eq!(gathered.len(), NoticeKind::ALL.len() - 4, "what broke is told at once");
         let asked_for = Notice { again: Some(sender.ambient.now()), ..notice(NoticeKind::Available) };
         assert!(tried(sent(&sender, one(asked_for)).await), "whoever asks for a new link at night gets it");
         let trial = Told::Test(crate::domain::event::Trial { id: "test_1".into(), at: sender.ambient.now() });

@@ -56,7 +56,7 @@ pub(super) fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJ
 
 /// What waits to go out with others on the email channel, about a workload with this uid.
 pub(super) fn item(uid: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
-    let gathered = Gathered { channel: "email".into(), notice: about(uid, kind) };
+    let gathered = Gathered::new("email", about(uid, kind));
     NewJob { job: Job::Gather(Box::new(gathered)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
 }
 

@@ -33,6 +33,8 @@ pub struct Waiting {
     pub id: ItemId,
     /// What is said.
     pub notice: Notice,
+    /// Who alone is to be told; nothing where all of the channel are.
+    pub only: Option<String>,
     /// When it was stored.
     pub since: DateTime<Utc>,
     /// See [`NewJob::trace`].

@@ -36,16 +36,19 @@ pub enum NewsKind {
     Keys,
     /// A registry asks to wait.
     Wait,
+    /// Somebody says that a channel works again.
+    Channel,
 }
 
 impl NewsKind {
-    const ALL: [Self; 3] = [Self::Look, Self::Keys, Self::Wait];
+    pub(super) const ALL: [Self; 4] = [Self::Look, Self::Keys, Self::Wait, Self::Channel];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Look => "look",
             Self::Keys => "keys",
             Self::Wait => "wait",
+            Self::Channel => "channel",
         }
     }
 
@@ -60,12 +63,13 @@ struct Heard {
     looks: broadcast::Sender<Arc<str>>,
     keys: broadcast::Sender<Arc<str>>,
     waits: broadcast::Sender<Arc<str>>,
+    channels: broadcast::Sender<Arc<str>>,
 }
 
 impl Heard {
     fn new() -> Self {
         let line = || broadcast::channel(MOST_WAITING).0;
-        Self { looks: line(), keys: line(), waits: line() }
+        Self { looks: line(), keys: line(), waits: line(), channels: line() }
     }
 
     fn of(&self, kind: NewsKind) -> &broadcast::Sender<Arc<str>> {
@@ -73,6 +77,7 @@ impl Heard {
             NewsKind::Look => &self.looks,
             NewsKind::Keys => &self.keys,
             NewsKind::Wait => &self.waits,
+            NewsKind::Channel => &self.channels,
         }
     }
 }

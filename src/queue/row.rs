@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_job_is_read_as_it_was_written() {
         let delivery = Delivery::of("email", "a@example.com", notice(NoticeKind::Available));
-        let gathered = Gathered { channel: "email".into(), notice: notice(NoticeKind::Failed) };
+        let gathered = Gathered::new("email", notice(NoticeKind::Failed));
         let look = Job::Look(Repository::parse("ghcr.io/acme/web").unwrap());
         for job in [look, Job::Deliver(Box::new(delivery)), Job::Gather(Box::new(gathered))] {
             let topic = Topic::of(&job).name();

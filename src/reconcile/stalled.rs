@@ -26,8 +26,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return;
         }
         let settings = self.settings(target).ok();
-        let told = of_update(target, settings.as_ref(), update, NoticeKind::Stalled, Some(slow.why.clone()));
-        let way_back = update.undoes.as_ref().map(|_| WayBack::StandsStill);
+        let mut told = of_update(target, settings.as_ref(), update, NoticeKind::Stalled, Some(slow.why.clone()));
+        let way_back = update.undoes.as_ref().map(|undone| {
+            told.from.digest = Some(undone.digest.to_string());
+            WayBack::StandsStill
+        });
         let notice = Notice { at: since, approval: None, way_back, ..told };
         work.messages.extend(self.messages_of(target, &notice));
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Time;
 use crate::domain::actor::masked;
-use crate::domain::event::{Delivery, Job, Notice, NoticeKind};
+use crate::domain::event::{Delivery, Job, Notice, NoticeKind, holder};
 use crate::notify::Channel;
 use crate::queue::Letter;
 
@@ -128,7 +128,12 @@ impl From<&Letter> for DeliveryView {
         let (event, recipient, told): (Option<&str>, Option<String>, &[Notice]) = match &letter.job {
             Some(Job::Deliver(delivery)) => (Some(delivery.event()), recipient(delivery), delivery.notices()),
             Some(Job::Gather(gathered)) => {
-                (Some(gathered.notice.kind.as_str()), None, std::slice::from_ref(&gathered.notice))
+                let only = gathered.only.as_deref().filter(|only| !only.is_empty());
+                (
+                    Some(gathered.notice.kind.as_str()),
+                    only.and_then(|only| address(&holder(&gathered.channel, only))),
+                    std::slice::from_ref(&gathered.notice),
+                )
             }
             Some(Job::Look(_) | Job::Press(_)) | None => (None, None, &[]),
         };
@@ -175,7 +180,12 @@ impl From<&Notice> for AboutView {
 }
 
 fn recipient(delivery: &Delivery) -> Option<String> {
-    let masked = masked(&delivery.holder());
+    address(&delivery.holder())
+}
+
+/// The address of somebody who holds links, as it is shown.
+fn address(holder: &str) -> Option<String> {
+    let masked = masked(holder);
     masked.split_once(':').map(|(_, address)| address.to_owned())
 }
 

@@ -41,8 +41,8 @@ impl Store {
         )?;
         let found = |stored: &rusqlite::Row<'_>| {
             let payload: String = stored.get(5)?;
-            let notice = match row::read(&topic, stored.get(4)?, &payload) {
-                Ok(Job::Gather(gathered)) => gathered.notice,
+            let (notice, only) = match row::read(&topic, stored.get(4)?, &payload) {
+                Ok(Job::Gather(gathered)) => (gathered.notice, gathered.only),
                 Ok(_) => return Ok(Err((stored.get(0)?, row::RowError::Topic(topic.clone())))),
                 Err(error) => return Ok(Err((stored.get(0)?, error))),
             };
@@ -50,6 +50,7 @@ impl Store {
             Ok(Ok(Waiting {
                 id,
                 notice,
+                only,
                 since: moment(stored.get(3)?),
                 trace: Trace::parse(&stored.get::<_, String>(2)?),
             }))

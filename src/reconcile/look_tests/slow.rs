@@ -210,6 +210,7 @@ async fn a_way_back_that_stands_still_is_told_once_and_is_not_back() {
     stage.fails("t1").await;
     assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
     stage.look().await;
+    let update = stage.last(NoticeKind::Failed).update_id();
     stage.told();
     for _ in 0..4 {
         stage.clock.step(TimeDelta::minutes(16));
@@ -217,6 +218,7 @@ async fn a_way_back_that_stands_still_is_told_once_and_is_not_back() {
     }
     assert_eq!(stage.told_of_stalls(), ["NoProgress"]);
     let told = stage.last(NoticeKind::Stalled);
+    assert_eq!(told.update_id(), update, "it is one of the update's messages");
     assert_eq!((told.from.tag.as_str(), told.to.tag.as_str()), ("1.0.1", "1.0.0"));
     assert_eq!(told.way_back, Some(crate::domain::event::WayBack::StandsStill));
     let (_, words) = stage.status();

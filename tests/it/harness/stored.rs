@@ -35,7 +35,7 @@ pub(crate) fn delivery(channel: &str, notice: Notice) -> Delivery {
 
 /// The same, before it is put together with others.
 pub(crate) fn gathered(channel: &str, notice: Notice) -> Job {
-    Job::Gather(Box::new(Gathered { channel: channel.into(), notice }))
+    Job::Gather(Box::new(Gathered::new(channel, notice)))
 }
 
 /// Stores jobs in this order in a folder that no program has open, and leaves it so.

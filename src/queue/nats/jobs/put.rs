@@ -100,6 +100,7 @@ impl Jobs {
                 Ok(Job::Gather(gathered)) => waiting.push(Waiting {
                     id: ItemId::new(row.key.clone()),
                     notice: gathered.notice,
+                    only: gathered.only,
                     since: moment(row.created),
                     trace: row.trace(),
                 }),

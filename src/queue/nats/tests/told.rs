@@ -28,6 +28,22 @@ async fn what_one_tells_all_others_of_the_same_buckets_hear_and_it_does_not() {
 }
 
 #[tokio::test]
+async fn each_kind_of_news_comes_to_whoever_reads_it() {
+    let Some(server) = Server::start() else { return };
+    let open = async || StoreHandle::nats(settings(&server, "kinds"), &Ambient::system()).await.unwrap();
+    let stores = [open().await, open().await];
+    let [one, two] = stores.each_ref().map(StoreHandle::replicas);
+    let mut heard = NewsKind::ALL.map(|kind| (kind, two.hear(kind).expect("there may be others")));
+    for kind in NewsKind::ALL {
+        assert_eq!(one.tell(kind, &format!("{kind:?}")), Telling::Told);
+    }
+    for (kind, heard) in &mut heard {
+        assert_eq!(*heard.recv().await.unwrap(), *format!("{kind:?}"));
+        assert!(heard.try_recv().is_err(), "{kind:?}");
+    }
+}
+
+#[tokio::test]
 async fn buckets_say_which_they_are_whoever_opens_them_and_others_say_something_else() {
     let Some(server) = Server::start() else { return };
     let open = async |buckets| StoreHandle::nats(settings(&server, buckets), &Ambient::system()).await.unwrap();

@@ -1,0 +1,169 @@
+//! What waits for quiet hours to end.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::gather::Gatherer;
+use super::sender::Sender;
+use super::{Channel, Channels, Scope, Transport, email};
+use crate::ambient::{Ambient, Clock};
+use crate::domain::approval::{LinkKey, LinkKeys};
+use crate::domain::event::tests::notice;
+use crate::domain::event::{Delivery, Job, Notice, NoticeKind, Told};
+use crate::domain::news::Seen;
+use crate::domain::window::Windows;
+use crate::queue::sqlite::SqliteQueue;
+use crate::queue::worker::Verdict;
+use crate::queue::{Leased, NewJob, Queue as _, Settlement, Sharing, Topic};
+use crate::telemetry::metrics::Metrics;
+
+const ANN: &str = "ann@example.com";
+const BOB: &str = "bob@example.com";
+
+/// A clock that is set by hand.
+struct Hand(Mutex<DateTime<Utc>>);
+
+impl Clock for Hand {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+/// A channel whose quiet hours are from ten to seven, what gathers for it and what takes messages there.
+struct Night {
+    clock: Arc<Hand>,
+    sender: Sender<SqliteQueue>,
+    gatherer: Gatherer<SqliteQueue>,
+    _folder: tempfile::TempDir,
+}
+
+impl Night {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Hand(Mutex::new("2026-11-24T21:59:00Z".parse().unwrap())));
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        let quiet = Some(Windows::read_in("22:00-07:00", chrono_tz::UTC).unwrap());
+        let transport = Transport::Email(Box::new(email::tests::channel_to(&[ANN, BOB])));
+        let mail = Channel::new("mail".into(), Scope { quiet, ..Scope::default() }, transport);
+        let channels = Arc::new(Channels::new(vec![mail], None));
+        let gatherer = Gatherer {
+            queue: queue.clone(),
+            channels: Arc::clone(&channels),
+            channel: "mail".into(),
+            when_looked: Arc::new(|| Some(DateTime::UNIX_EPOCH)),
+            ambient: ambient.clone(),
+        };
+        let sender = Sender {
+            queue,
+            channels,
+            records: Arc::new(|_| Box::pin(async { Seen::Unknown })),
+            is_resumed: Arc::new(|| Box::pin(async { false })),
+            base_url: None,
+            keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
+            notes: Arc::new(|_, _, _| Box::pin(async { None })),
+            ambient,
+            metrics: Metrics::new(),
+        };
+        Self { clock, sender, gatherer, _folder: folder }
+    }
+
+    fn is(&self, moment: &str) {
+        *self.clock.0.lock().unwrap() = moment.parse().unwrap();
+    }
+
+    async fn composed(&self, recipient: &str, told: Told) {
+        let delivery = Delivery { channel: "mail".into(), recipient: recipient.into(), told };
+        let job = NewJob::prompt(Job::Deliver(Box::new(delivery)), "", self.sender.ambient.now());
+        self.sender.queue.put(vec![job]).await.unwrap();
+    }
+
+    async fn leased(&self) -> Vec<Leased> {
+        let topic = Topic::Deliver("mail".into());
+        self.sender.queue.lease(&topic, 100, &Sharing::in_order(100)).await.unwrap().jobs
+    }
+
+    /// All that waits has its turn, `times` each as after a crash.
+    async fn turns(&self, times: usize) {
+        for leased in self.leased().await {
+            let mut ended = Settlement::Done;
+            for _ in 0..times {
+                ended = match self.sender.send(&leased).await {
+                    Verdict::Again(at) => Settlement::Again(at),
+                    Verdict::Done => Settlement::Done,
+                    other => panic!("{other:?}"),
+                };
+            }
+            self.sender.queue.settle(&leased, ended).await.unwrap();
+        }
+    }
+
+    /// Recipients, and what is told to each in one message.
+    async fn goes_out(&self) -> Vec<(String, Vec<String>)> {
+        self.gatherer.step(&mut None).await.unwrap();
+        let told = |leased: Leased| {
+            let Job::Deliver(delivery) = leased.job else { panic!("a message") };
+            let about = delivery.notices().iter().map(|notice| notice.workload.name.to_string()).collect();
+            (delivery.recipient.clone(), about)
+        };
+        let mut all: Vec<_> = self.leased().await.into_iter().map(told).collect();
+        all.sort();
+        all
+    }
+}
+
+fn about(number: usize) -> Notice {
+    let mut notice = notice(NoticeKind::Available);
+    let name = format!("web-{number:02}");
+    (notice.workload.name, notice.workload.uid) = (name.as_str().into(), name.as_str().into());
+    notice.to.tag = format!("1.3.{number}");
+    notice
+}
+
+fn names(numbers: impl Iterator<Item = usize>) -> Vec<String> {
+    numbers.map(|number| format!("web-{number:02}")).collect()
+}
+
+/// What was composed by day waits for a channel that does not work until quiet hours begin: next morning it is one message with all
+/// else, and not one after another. Who was told of some of it by day is not told of that again.
+#[tokio::test]
+async fn what_was_composed_before_quiet_hours_is_one_message_in_the_morning() {
+    let night = Night::new();
+    for number in 0..12 {
+        night.composed(ANN, Told::of(vec![about(number)]).unwrap()).await;
+    }
+    night.composed(ANN, Told::of(vec![about(12), about(13)]).unwrap()).await;
+    for number in 0..3 {
+        night.composed(BOB, Told::of(vec![about(number)]).unwrap()).await;
+    }
+    night.is("2026-11-24T22:30:00Z");
+    night.turns(2).await;
+    assert_eq!(night.goes_out().await, [], "it is night");
+    night.is("2026-11-25T07:00:00Z");
+    let told = night.goes_out().await;
+    assert_eq!(told, [(ANN.to_owned(), names(0..14)), (BOB.to_owned(), names(0..3))]);
+}
+
+#[tokio::test]
+async fn what_waits_alone_for_the_morning_goes_out_as_it_is_and_waits_for_the_next_one_too() {
+    let night = Night::new();
+    night.composed(ANN, Told::of(vec![about(1)]).unwrap()).await;
+    for (evening, morning) in
+        [("2026-11-24T22:30:00Z", "2026-11-25T07:00:00Z"), ("2026-11-25T22:00:00Z", "2026-11-26T07:00:00Z")]
+    {
+        night.is(evening);
+        night.turns(1).await;
+        assert_eq!(night.goes_out().await, [], "it is night");
+        night.is(morning);
+        night.gatherer.step(&mut None).await.unwrap();
+    }
+    let leased = night.leased().await;
+    let [Leased { job: Job::Deliver(delivery), .. }] = leased.as_slice() else { panic!("{leased:?}") };
+    assert_eq!((delivery.event(), &*delivery.notices()[0].workload.name), ("update.available", "web-01"));
+}

@@ -1,0 +1,174 @@
+//! A channel that somebody says works again: the next message tries it, on every replica.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::Channels;
+use crate::ambient::Ambient;
+use crate::queue::{NewsKind, Replicas};
+use crate::stop::Stop;
+use crate::task::Task;
+use crate::telemetry::metrics::Metrics;
+
+/// Opens closed channels again, here and on the other replicas.
+#[derive(Clone)]
+pub struct Reopening {
+    channels: Arc<Channels>,
+    replicas: Replicas,
+    metrics: Metrics,
+    ambient: Ambient,
+}
+
+impl std::fmt::Debug for Reopening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reopening")
+    }
+}
+
+/// A channel is to be tried, as replicas tell one another.
+#[derive(Debug, Serialize, Deserialize)]
+struct Works {
+    channel: String,
+}
+
+impl Reopening {
+    /// Of the configured channels, which other replicas have too.
+    #[must_use]
+    pub fn new(channels: &Arc<Channels>, replicas: Replicas, metrics: &Metrics, ambient: &Ambient) -> Self {
+        Self { channels: Arc::clone(channels), replicas, metrics: metrics.clone(), ambient: ambient.clone() }
+    }
+
+    /// The channels.
+    #[must_use]
+    pub fn channels(&self) -> &Arc<Channels> {
+        &self.channels
+    }
+
+    /// Opens what others say works again, until the process is to end. What is missed is tried when its own wait is over.
+    pub fn hearing(self, stop: Stop) -> Task {
+        Task::new("channels told", self.keep_hearing(stop))
+    }
+
+    /// Lets the next message try a channel at once, whichever replica takes it. Says whether it was closed here.
+    #[must_use]
+    pub fn reopen(&self, channel: &str) -> bool {
+        let was_closed = self.reopen_here(channel);
+        if self.replicas.are_possible()
+            && let Ok(news) = serde_json::to_string(&Works { channel: channel.to_owned() })
+        {
+            self.metrics.replica_news(self.replicas.tell(NewsKind::Channel, &news).as_str(), 1);
+        }
+        was_closed
+    }
+
+    fn reopen_here(&self, channel: &str) -> bool {
+        self.channels.find(channel).is_some_and(|found| found.gate().reopen(self.ambient.monotonic()))
+    }
+
+    async fn keep_hearing(self, mut stop: Stop) {
+        let Some(mut heard) = self.replicas.hear(NewsKind::Channel) else { return stop.raised().await };
+        loop {
+            let news = tokio::select! {
+                () = stop.raised() => return,
+                news = heard.recv() => news,
+            };
+            match news {
+                Ok(news) => self.hears(&news),
+                Err(RecvError::Lagged(missed)) => self.metrics.replica_news("missed", missed),
+                Err(RecvError::Closed) => return stop.raised().await,
+            }
+        }
+    }
+
+    fn hears(&self, news: &str) {
+        let Ok(Works { channel }) = serde_json::from_str(news) else {
+            return self.metrics.replica_news("unreadable", 1);
+        };
+        // Another replica may have channels by now that this one has not.
+        if self.reopen_here(&channel) {
+            tracing::info!(channel, "a channel is tried at once, as another replica was told that it works");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::secret::Secret;
+    use crate::notify::gate::Moment;
+    use crate::notify::mattermost::MattermostChannel;
+    use crate::notify::{Attempt, Channel, Scope, Transport};
+    use crate::outbound::{Outbound, Reach};
+    use crate::queue::Opening;
+    use crate::queue::replicas::tests::pair;
+
+    /// A replica whose channels `chat` and `mail` are gone for good, which only somebody's word ends.
+    fn closed(replicas: Replicas) -> Reopening {
+        let ambient = Ambient::system();
+        let channel = |name: &str| {
+            let service = MattermostChannel::new(Secret::new("http://127.0.0.1:9/hooks/x".into()));
+            let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+            let channel =
+                Channel::new(name.into(), Scope::default(), Transport::Service(Box::new(client), Arc::new(service)));
+            let now = Moment { wall: ambient.now(), monotonic: ambient.monotonic() };
+            channel.gate().learn(&Attempt::Gone { reason: "status 410".into() }, now, 0.5);
+            channel
+        };
+        let channels = Arc::new(Channels::new(vec![channel("chat"), channel("mail")], None));
+        Reopening { channels, replicas, metrics: Metrics::new(), ambient }
+    }
+
+    impl Reopening {
+        fn is_tried(&self, channel: &str) -> bool {
+            let now = self.ambient.monotonic();
+            matches!(self.channels.find(channel).unwrap().gate().opening(now), Opening::One)
+        }
+
+        fn counted(&self, result: &str, number: u8) -> bool {
+            let line = format!("image_watcher_replica_news_total{{result=\"{result}\"}} {number}\n");
+            self.metrics.text().contains(&line)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_one_replica_is_told_to_open_all_of_them_try() {
+        let (here, there, between) = pair();
+        let (here, there) = (closed(here), closed(there));
+        let (_raise, stop) = Stop::new();
+        let told = async {
+            // It listens before anything is told.
+            tokio::task::yield_now().await;
+            assert!(!there.is_tried("chat") && !here.is_tried("chat"));
+            assert!(here.reopen("chat"), "it was closed");
+            let unread = here.replicas.tell(NewsKind::Channel, "{\"newer\":1}");
+            assert_eq!(unread.as_str(), "told");
+            let unknown = here.replicas.tell(NewsKind::Channel, "{\"channel\":\"new\"}");
+            assert_eq!(unknown.as_str(), "told");
+            while !there.counted("unreadable", 1) {
+                tokio::task::yield_now().await;
+            }
+            assert!(here.is_tried("chat") && there.is_tried("chat"));
+            assert!(!here.is_tried("mail") && !there.is_tried("mail"), "nobody spoke of that one");
+            assert!(here.counted("told", 1) && there.counted("told", 0), "what was heard is not told on");
+        };
+        tokio::select! {
+            told = tokio::time::timeout(Duration::from_secs(20), told) => told.expect("the other hears of it"),
+            () = there.clone().keep_hearing(stop) => panic!("it is not told to end"),
+            () = between => panic!("both are there"),
+        }
+    }
+
+    #[tokio::test]
+    async fn where_the_queue_is_a_file_there_is_nobody_to_tell() {
+        let alone = closed(Replicas::default());
+        assert!(alone.reopen("chat") && !alone.reopen("none"));
+        assert!(alone.is_tried("chat") && alone.counted("told", 0));
+        let (raise, stop) = Stop::new();
+        raise.raise();
+        alone.keep_hearing(stop).await;
+    }
+}
