@@ -13,6 +13,7 @@ pub mod question;
 #[cfg(test)]
 mod snapshots;
 mod standing;
+mod ungrounded;
 
 use std::borrow::Cow;
 

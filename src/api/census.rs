@@ -216,7 +216,7 @@ fn hash(looked: Option<&LastLook>, hash: &mut DefaultHasher) {
         Some(CameTo::Cooling { tag, digest, until, .. }) => {
             (3_u8, tag.as_str(), digest.as_ref().map(Digest::as_str), until).hash(hash);
         }
-        Some(CameTo::Undecided(why)) => (4_u8, why).hash(hash),
+        Some(CameTo::Undecided(why)) => (4_u8, &why.words).hash(hash),
         Some(CameTo::Unknown) => 5_u8.hash(hash),
         Some(CameTo::Group(of)) => {
             let to = of.to.as_ref().map(|(tag, digest, _)| (tag.as_str(), digest.as_str()));

@@ -71,7 +71,7 @@ mod tests {
         let read = |namespace: &str, name: &GroupName| {
             let view = || {
                 reads.set(reads.get() + 1);
-                GroupView { name: name.to_string(), members: vec![namespace.to_owned()], waits: None }
+                GroupView { name: name.to_string(), members: vec![namespace.to_owned()], waits: None, asked_by: None }
             };
             moment.group(namespace, name, view).members
         };

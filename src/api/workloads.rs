@@ -24,7 +24,7 @@ use crate::domain::record::Record;
 use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::release::Language;
 use crate::domain::settings::Fingerprint;
-use crate::domain::view::{Attention, CameTo, Cause};
+use crate::domain::view::{Attention, CameTo};
 use crate::domain::workload::{Container, Kind, Workload};
 use crate::listener::Problem;
 use crate::queue::QueueAdmin;
@@ -235,13 +235,8 @@ impl<Q> Api<Q> {
                 moment.group(namespace, &it.name, || self.group(namespace, &it.name, moment))
             });
             let view = ContainerView::of(workload, container, &beside);
-            // What passes by itself is said of a member alone.
-            let group = group.map(|group| match &view.status.cause {
-                Cause::Group(of) if group.waits.is_none() => {
-                    GroupView { waits: of.waits().map(ToString::to_string), ..group }
-                }
-                _ => group,
-            });
+            let group =
+                group.map(|group| group.as_it_stands(&view.status.cause, &group::called(&workload.id, &view.name)));
             ContainerView { group, ..view }
         };
         let containers: Vec<ContainerView> = workload.containers.iter().map(of).collect();
@@ -280,6 +275,6 @@ impl<Q> Api<Q> {
         let members = group::members(name, workloads.iter().map(|it| &**it));
         let waits = members.iter().find_map(|it| self.waits_of_group(it, moment));
         let members = members.iter().take(MOST_MEMBERS).map(group::Member::name).collect();
-        GroupView { name: name.to_string(), members, waits }
+        GroupView { name: name.to_string(), members, waits, asked_by: None }
     }
 }

@@ -12,7 +12,10 @@ use chrono::{DateTime, Utc};
 pub use blocker::{Blocker, Known, is_rolling_beside};
 pub use reason::{Pointed, Reason};
 pub use rollout::{PutBack, Stands, Unfinished, said_to_stand_still};
-pub use status::{Attention, Available, CameTo, Cause, GroupStands, LastLook, OfGroup, Returned, Seen, Status};
+pub use status::{
+    Attention, Available, CameTo, Cause, GroupStands, LastLook, NoGround, NotLetIn, OfGroup, Refusing, Returned, Seen,
+    Status, Ungrounded,
+};
 
 use super::approval::Allows;
 use super::owner::Owner;

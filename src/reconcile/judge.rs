@@ -18,7 +18,7 @@ use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::{Problems, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::CameTo;
+use crate::domain::view::{CameTo, NoGround};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::{Registry, Tags};
@@ -353,7 +353,10 @@ fn end(judged: &Result<Judged, StepError>) -> Option<End> {
             Choice::To(chosen) => {
                 CameTo::To { tag: chosen.to.clone(), digest: chosen.digest.clone(), level: chosen.level }
             }
-            Choice::Undecided(reason) => CameTo::Undecided(chain(reason).to_string()),
+            Choice::Undecided(reason) => {
+                let words = chain(reason).to_string();
+                CameTo::Undecided(Box::new(NoGround { reason: reason.ungrounded(), words }))
+            }
         },
         // It is looked at again at once.
         Err(StepError::Changed) => return None,
@@ -366,7 +369,9 @@ impl End {
     pub(super) fn of(error: &StepError) -> Self {
         let told = chain(error).to_string();
         match error {
-            StepError::Registry(error) if !error.is_retryable() => Self::Answered(CameTo::Undecided(told)),
+            StepError::Registry(error) if !error.is_retryable() => {
+                Self::Answered(CameTo::Undecided(Box::new(NoGround { reason: error.ungrounded(), words: told })))
+            }
             _ => Self::Unanswered(told),
         }
     }

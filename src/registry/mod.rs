@@ -48,6 +48,7 @@ mod tries;
 mod tries_tests;
 mod turning;
 mod unchanged;
+mod ungrounded;
 mod wire;
 mod withheld;
 

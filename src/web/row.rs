@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::words::{Moment, Said, Words, beside, since};
-use crate::api::view::{AvailableView, ContainerView, RunningView, WorkloadView};
+use crate::api::view::{AvailableView, ContainerView, MemberView, RunningView, WorkloadView};
 use crate::domain::tag::Level;
 use crate::domain::view::{Attention, Cause};
 use crate::domain::workload::Kind;
@@ -200,7 +200,7 @@ impl Row {
             state: StateShown::of(container.state, words),
             to: container.available.as_ref().map(|to| Target::of(&run.tag, to, shown)),
             why: why(container, shown),
-            go: go(&who.url, container, words),
+            go: go(&asked_at(&who.url, workload, container, base), container, words),
             mode: mode(container, words),
             changed,
             pick: pick(workload, container),
@@ -225,14 +225,29 @@ pub(super) fn why(container: &ContainerView, shown: Shown<'_>) -> Said {
     Said { detail: Some(detail), ..why }
 }
 
+/// The page on which it can be answered: of a group that of the member by whose question people are asked.
+fn asked_at(own: &str, workload: &WorkloadView, container: &ContainerView, base: &str) -> (String, String) {
+    let asked_by = container.group.as_ref().and_then(|group| group.asked_by.as_ref());
+    match asked_by {
+        None => (own.to_owned(), container.name.clone()),
+        Some(member) => (member_url(base, &workload.namespace, member), member.container.clone()),
+    }
+}
+
+/// The page of a member of a group.
+pub(super) fn member_url(base: &str, namespace: &str, member: &MemberView) -> String {
+    let kind = Kind::named(member.kind).map_or(member.kind, Kind::short);
+    workload_url(base, namespace, kind, &member.name)
+}
+
 /// What can be done: where nothing was written there is nothing to read in the timeline.
-fn go(url: &str, container: &ContainerView, words: &dyn Words) -> Option<Go> {
+fn go((url, name): &(String, String), container: &ContainerView, words: &dyn Words) -> Option<Go> {
     let cause = &container.status.cause;
     let was_written = cause.is_broken() || matches!(cause, Cause::WentBack(_) | Cause::PutBack(..));
     let (state, anchor) = match container.state {
         Attention::Failed if was_written && container.question.is_none() => (Attention::Failed, "h-time".to_owned()),
-        Attention::Failed => (Attention::NeedsYou, format!("c-{}", container.name)),
-        state => (state, format!("c-{}", container.name)),
+        Attention::Failed => (Attention::NeedsYou, format!("c-{name}")),
+        state => (state, format!("c-{name}")),
     };
     Some(Go { word: words.go(state)?, url: format!("{url}#{anchor}") })
 }

@@ -11,6 +11,7 @@ use super::made_up::{MadeUp, closed, gone, hostile, two};
 use super::{Backend as _, Handling, Setup, Unseen, Web, asset_routes, entry_route, routes};
 use crate::access::{Role, Visitor};
 use crate::api::How;
+use crate::api::view::{GroupView, MemberView};
 use crate::domain::actor::SignedIn;
 use crate::domain::answer::Action;
 use crate::domain::release::{FoundBy, ReleaseNotes};
@@ -210,6 +211,48 @@ async fn the_end_of_a_question_is_not_that_of_its_reason() {
     );
     let page = get(&backend, "/workloads/shop/sts/redis").await;
     assert!(page.body.contains("A person is asked first <span class=\"soft\">ends in"), "{}", page.body);
+}
+
+/// What a registry said stays as it was said, between quotation marks; what we say of it is in the language of the page.
+#[actix_web::test]
+async fn why_a_registry_gave_nothing_is_told_in_the_language_of_the_page() {
+    let backend = Arc::new(MadeUp::of(60));
+    for path in ["/?state=cannot-tell", "/workloads/legacy/deploy/crm"] {
+        let page = get_in(&backend, path, "fr").await;
+        assert!(page.body.contains("registry.example.com refuse l’identifiant"), "{path}: {}", page.body);
+        assert!(page.body.contains("<q lang=\"en\">token expired</q>"), "{path}: {}", page.body);
+        assert!(!page.body.contains("refuses the credential"), "{path}");
+        let page = get_in(&backend, path, "en").await;
+        assert!(page.body.contains("refuses the credential"), "{path}: {}", page.body);
+    }
+}
+
+/// What can't be answered at a member of a group leads to where it can.
+#[actix_web::test]
+async fn a_member_that_does_not_lead_its_group_leads_to_the_one_that_does() {
+    let backend = MadeUp::of(1);
+    let place = super::backend::Place {
+        namespace: "shop".into(),
+        kind: "deploy".into(),
+        name: "web".into(),
+        container: "shop-web".into(),
+    };
+    let mut workload = backend.workload(&place).await.unwrap();
+    let member = &mut workload.containers[0];
+    let asked_by = MemberView { kind: "StatefulSet", name: "db".into(), container: "pg".into() };
+    let (name, members) = ("shop".to_owned(), Vec::new());
+    member.group = Some(GroupView { name, members, waits: None, asked_by: Some(asked_by) });
+    member.question = None;
+    let words = super::words::of(&HeaderMap::new());
+    let shown = super::row::Shown { words, base: "/iw", now: super::made_up::now() };
+    let row = serde_json::to_value(super::row::Row::of(&workload, &workload.containers[0], shown)).unwrap();
+    assert_eq!(row["go"]["url"], "/iw/workloads/shop/sts/db#c-pg");
+    assert_eq!(row["pick"], serde_json::Value::Null);
+    let page = serde_json::to_value(super::workload::values(&workload, None, shown)).unwrap();
+    let asked_by = &page["containers"][0]["askedBy"];
+    assert_eq!(asked_by["url"], "/iw/workloads/shop/sts/db#c-pg");
+    assert_eq!(asked_by["words"], "Answer at sts/db");
+    assert_eq!(page["containers"][0]["question"], serde_json::Value::Null);
 }
 
 #[actix_web::test]

@@ -75,6 +75,7 @@ fn container(
         run => value(&run),
         toLabel => words.labels().available(),
         why => value(super::row::why(container, shown)),
+        askedBy => asked_by(workload, container, shown),
         failure => &container.failure,
         takesOff => takes_off(workload, container),
         facts => value(facts(container, preflight, shown)),
@@ -93,6 +94,15 @@ fn container(
         to => to.map(value),
         ..notes.map_or_else(|| context! { alerts => (), notes => (), moreAlerts => () }, |it| makers(&it, words))
     }
+}
+
+/// Where it is answered, where people are asked about a group by the question of another member.
+fn asked_by(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) -> Option<Value> {
+    let member = container.group.as_ref()?.asked_by.as_ref()?;
+    let url = super::row::member_url(shown.base, &workload.namespace, member);
+    let kind = Kind::named(member.kind).map_or(member.kind, Kind::short);
+    let called = format!("{kind}/{}", member.name);
+    Some(context! { url => format!("{url}#c-{}", member.container), words => shown.words.answered_at(&called) })
 }
 
 /// The command that takes annotations off that are not understood, where there are some.

@@ -5,13 +5,14 @@ use serde::{Serialize, Serializer};
 
 use super::{ExplanationView, QuestionView, Time};
 use crate::domain::fleet::{Stopped, Waits};
+use crate::domain::group;
 use crate::domain::policy::{Counts, Mode};
 use crate::domain::preflight::Flaw;
 use crate::domain::record::sealed::NotOurs;
 use crate::domain::record::{AsksOnly, Held, Ledger, Record, Refused};
 use crate::domain::settings::{self, Bounds, Problems, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::{Attention, Available, Cause, LastLook, Seen, Status, Unfinished};
+use crate::domain::view::{Attention, Available, Cause, GroupStands, LastLook, Seen, Status, Unfinished};
 use crate::domain::workload::{Container, Origin, Said, Workload};
 
 /// One container.
@@ -156,6 +157,7 @@ pub struct AvailableView {
 /// A group, in the order in which it is written.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct GroupView {
     /// Its name.
     pub name: String,
@@ -164,6 +166,41 @@ pub struct GroupView {
     /// Why it waits, as its first member that says so has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// The other member by whose question people are asked about all: it is answered there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<MemberView>,
+}
+
+/// A container of a group, in the namespace of all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct MemberView {
+    /// The kind of its workload.
+    pub kind: &'static str,
+    /// The name of its workload.
+    pub name: String,
+    /// Its own name.
+    pub container: String,
+}
+
+impl GroupView {
+    /// The same for the member of this name, which stands so. What passes by itself is said of a member alone.
+    pub(crate) fn as_it_stands(self, cause: &Cause, called: &str) -> Self {
+        let (waits, by) = match cause {
+            Cause::Group(of) => match &of.stands {
+                GroupStands::Waits(waits) => (Some(waits.to_string()), None),
+                _ => (None, of.asked_by()),
+            },
+            _ => return self,
+        };
+        let by = by.filter(|by| *by != called).and_then(group::member_called);
+        let asked_by = by.map(|(kind, name, container)| MemberView {
+            kind: kind.as_str(),
+            name: name.to_owned(),
+            container: container.to_owned(),
+        });
+        Self { waits: self.waits.or(waits), asked_by, ..self }
+    }
 }
 
 /// A setting that somebody wrote.
@@ -383,4 +420,33 @@ impl KnownView {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(super) fn attention<S: Serializer>(attention: &Attention, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(attention.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::group::Waits as GroupWaits;
+    use crate::domain::view::OfGroup;
+
+    /// What can't be answered at a member says where it can be.
+    #[test]
+    fn a_member_that_does_not_lead_its_group_names_the_one_that_does() {
+        let of = |stands| Cause::Group(Box::new(OfGroup { name: "shop".parse().unwrap(), stands, to: None }));
+        let group = || GroupView { name: "shop".into(), members: Vec::new(), waits: None, asked_by: None };
+        let api = || Some(MemberView { kind: "Deployment", name: "api".into(), container: "http".into() });
+        let by = || "deploy/api (http)".to_owned();
+        for (stands, expected) in [
+            (GroupStands::Asked(by(), DateTime::UNIX_EPOCH), api()),
+            (GroupStands::Unanswered(by()), api()),
+            (GroupStands::PutOff(by(), DateTime::UNIX_EPOCH), api()),
+            (GroupStands::Person, None),
+            (GroupStands::Waits(GroupWaits::Disabled(by())), None),
+        ] {
+            let cause = of(stands);
+            assert_eq!(group().as_it_stands(&cause, "deploy/web").asked_by, expected, "{cause}");
+            assert_eq!(group().as_it_stands(&cause, "deploy/api (http)").asked_by, None, "it is itself");
+        }
+        let waits = group().as_it_stands(&of(GroupStands::Waits(GroupWaits::Disabled(by()))), "deploy/web").waits;
+        assert_eq!(waits.as_deref(), Some("the mode of deploy/api (http) is DISABLED"));
+    }
 }

@@ -20,7 +20,8 @@ pub use brake::{BrakeView, FailedView, ReleasedView, StoppedView};
 pub use change::ChangeView;
 pub(super) use container::Beside;
 pub use container::{
-    AvailableView, ContainerView, GroupView, HeldView, KnownView, RefusedView, RunningView, SettingView, UnfitView,
+    AvailableView, ContainerView, GroupView, HeldView, KnownView, MemberView, RefusedView, RunningView, SettingView,
+    UnfitView,
 };
 pub use decision::{DecidedItem, DecisionView, DecisionsView};
 pub use delivery::{AboutView, ClosedChannelView, DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};

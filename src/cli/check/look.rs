@@ -21,7 +21,7 @@ use crate::domain::record::Record;
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings::{self, Bounds, Settings};
 use crate::domain::tag::Level;
-use crate::domain::view::{CameTo, Cause, Known, LastLook, Seen, Status, View};
+use crate::domain::view::{CameTo, Cause, Known, LastLook, NoGround, Seen, Status, View};
 use crate::domain::workload::Workload;
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 
@@ -323,7 +323,7 @@ impl<R: Registry> Look<'_, R> {
 
     /// A row whose registry gives no ground to decide on.
     fn undecided(&self, row: Row, of: Of<'_>) -> Row {
-        let why = row.next.clone();
+        let why = Box::new(NoGround::said(row.next.clone()));
         self.judged(row, of, &LastLook::answered(self.ambient.now(), CameTo::Undecided(why)))
     }
 

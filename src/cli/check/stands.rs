@@ -15,7 +15,9 @@ use crate::domain::reference::{Digest, Repository, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::span::Span;
 use crate::domain::tag::Level;
-use crate::domain::view::{Attention, Blocker, CameTo, Cause, Reason, Stands, State as Decided, Status, View};
+use crate::domain::view::{
+    Attention, Blocker, CameTo, Cause, NoGround, Reason, Stands, State as Decided, Status, View,
+};
 use crate::domain::workload::Workload;
 use crate::registry::{Anonymous, Credential};
 
@@ -187,10 +189,14 @@ pub(super) fn came_to(view: &View, found: Option<(&Tag, &Digest)>, now: DateTime
             let (digest, until) = (found.map(|(_, digest)| digest.clone()), until.unwrap_or(now));
             cooling().map_or(CameTo::Nothing, |tag| CameTo::Cooling { tag, digest, level, until })
         }
-        (Decided::NoTags, ..) => CameTo::Undecided(view.why.to_string()),
-        (Decided::NoVersion, ..) if view.why.unmatched().is_some() => CameTo::Undecided(view.why.to_string()),
+        (Decided::NoTags, ..) => undecided(view),
+        (Decided::NoVersion, ..) if view.why.unmatched().is_some() => undecided(view),
         _ => CameTo::Nothing,
     }
+}
+
+fn undecided(view: &View<'_>) -> CameTo {
+    CameTo::Undecided(Box::new(NoGround::said(view.why.to_string())))
 }
 
 /// Whether this identity may write a workload; what the API server did not say is taken to be so.

@@ -24,7 +24,7 @@ pub use plan::{Move, Next, Plan, Stands};
 pub use search::{Found, Search};
 pub use waits::Waits;
 
-use super::workload::{Workload, WorkloadId, everything_said, said};
+use super::workload::{Kind, Workload, WorkloadId, everything_said, said};
 
 /// So many containers a group has at most.
 pub const MOST_MEMBERS: usize = 20;
@@ -164,6 +164,17 @@ impl Member<'_> {
 pub fn called(id: &WorkloadId, container: &str) -> String {
     let workload = format!("{}/{}", id.kind.short(), id.name);
     if *id.name == *container { workload } else { format!("{workload} ({container})") }
+}
+
+/// Which container of which workload people call so; nothing where nobody is.
+#[must_use]
+pub fn member_called(called: &str) -> Option<(Kind, &str, &str)> {
+    let (workload, container) = match called.split_once(" (") {
+        Some((workload, rest)) => (workload, Some(rest.strip_suffix(')')?)),
+        None => (called, None),
+    };
+    let (kind, name) = workload.split_once('/')?;
+    Some((Kind::named(kind)?, name, container.unwrap_or(name)))
 }
 
 /// The members of a group among workloads of its namespace, in the order in which they are written: those with a number by

@@ -24,6 +24,20 @@ fn found(all: &[Candidates]) -> String {
 }
 
 #[test]
+fn whom_people_call_so_is_found_again() {
+    let id = |kind, name: &str| WorkloadId { namespace: "shop".into(), kind, name: name.into(), uid: "1".into() };
+    for kind in Kind::ALL {
+        for (name, container) in [("web", "web"), ("web.v1", "nginx"), ("llm", "volume.model")] {
+            let called = called(&id(kind, name), container);
+            assert_eq!(member_called(&called), Some((kind, name, container)), "{called}");
+        }
+    }
+    for nobody in ["", "web", "deploy/web (", "deploy/web (nginx", "pigeon/web"] {
+        assert_eq!(member_called(nobody), None, "{nobody}");
+    }
+}
+
+#[test]
 fn the_newest_that_all_have_is_found_whatever_it_is_called() {
     let cases: [(&[Candidates], &str); 12] = [
         (&[], "nothing"),

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 /// Why a list is not believed: nothing is decided on it, and nothing that is open is closed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 pub enum Doubt {
     /// There is no tag at all.
     #[error("the list of tags is empty")]

@@ -10,7 +10,7 @@ use crate::domain::standing::Standing;
 use crate::domain::tag::{Difference, Level};
 
 /// Why a workload's own pattern and order have no place for what runs, so that nothing is newer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 pub enum Unmatched {
     /// The pattern doesn't match it.
     #[error(

@@ -109,7 +109,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         for (member, settings) in members.iter().zip(settings) {
             match self.candidates_of(group, member, settings).await? {
                 Ok(candidates) => all.push(candidates),
-                Err(why) => return Ok(Outlook::Waits(Waits::Undecided(member.name(), why), None)),
+                Err(why) => return Ok(Outlook::Waits(Waits::Undecided(member.name(), why.words), None)),
             }
         }
         let mut search = Search::among(all);

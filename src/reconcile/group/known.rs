@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::group::Candidates;
 use crate::domain::settings::Fingerprint;
+use crate::domain::view::NoGround;
 use crate::reconcile::marks::Turns;
 
 /// So many members are remembered. Beyond it all are forgotten, as after a start: they are asked about again.
@@ -30,7 +31,7 @@ struct Known {
 }
 
 /// What a member could go to, or why that is not decided.
-pub(super) type Found = Result<Candidates, String>;
+pub(super) type Found = Result<Candidates, NoGround>;
 
 /// A member, and what decides on it.
 #[derive(Clone, Copy)]
@@ -75,14 +76,14 @@ mod tests {
         let settings = |mode| Fingerprint::of(&workload(&[("web", "web:1.0.0")], &[("mode", mode)]));
         let of = |uid, image, settings| Of { uid, container: "web", image, settings };
         let (groups, ours) = (Groups::default(), settings("AUTO_UPDATE"));
-        groups.put(of("a", "web:1.0.0", ours), Err("no".into()));
-        assert_eq!(groups.get(of("a", "web:1.0.0", ours)), Some(Err("no".into())));
+        groups.put(of("a", "web:1.0.0", ours), Err(NoGround::said("no")));
+        assert_eq!(groups.get(of("a", "web:1.0.0", ours)), Some(Err(NoGround::said("no"))));
         assert_eq!(groups.get(of("a", "web:1.0.1", ours)), None, "it runs something else");
         assert_eq!(groups.get(of("a", "web:1.0.0", settings("DISABLED"))), None, "it has other settings");
         assert_eq!(groups.get(of("b", "web:1.0.0", ours)), None);
         for n in 0..=MOST {
             let uid = n.to_string();
-            groups.put(Of { uid: &uid, ..of("a", "web:1.0.0", ours) }, Err(String::new()));
+            groups.put(Of { uid: &uid, ..of("a", "web:1.0.0", ours) }, Err(NoGround::said("")));
         }
         assert!(groups.found.lock().unwrap().len() <= MOST);
     }

@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::domain::policy::{Doubt, Mode, Wanted};
 use crate::domain::record::Event;
 use crate::domain::settings::{Fingerprint, Settings};
-use crate::domain::view::CameTo;
+use crate::domain::view::{CameTo, NoGround, Ungrounded};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Work;
@@ -40,7 +40,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let learnt = self.learn_member(work, target, &settings, tags).await;
         let end = match &learnt {
             Ok((Ok(_), _)) => End::Answered(CameTo::Nothing),
-            Ok((Err(why), _)) => End::Answered(CameTo::Undecided(why.clone())),
+            Ok((Err(why), _)) => End::Answered(CameTo::Undecided(Box::new(why.clone()))),
             Err(error) => End::of(error),
         };
         self.looked_at_member(target, end);
@@ -85,13 +85,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
         let Some(running) = running_tag(&target.workload, container) else {
             self.count("ignored", "no_tag");
-            return Ok((self.remember_found(target, Err("its image names no tag".to_owned())), None));
+            let why = NoGround { reason: Ungrounded::NoTag, words: "its image names no tag".to_owned() };
+            return Ok((self.remember_found(target, Err(why)), None));
         };
         let tags = match tags.ok_or(StepError::Changed)? {
             Ok(tags) => tags,
             Err(error) if !error.is_retryable() => {
                 self.count("undecided", error.reason());
-                let why = error.told_to(target.credential()?).clone();
+                let words = error.told_to(target.credential()?);
+                let why = NoGround { reason: error.ungrounded(), words };
                 return Ok((self.remember_found(target, Err(why)), None));
             }
             Err(error) => return Err(StepError::Registry(error)),
@@ -119,7 +121,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 }
                 self.count("undecided", reason.word());
                 let again = now + crate::reconcile::error::DOUBT;
-                Ok((self.remember_found(target, Err(reason.to_string())), Some(again)))
+                let why = NoGround { reason: reason.ungrounded(), words: reason.to_string() };
+                Ok((self.remember_found(target, Err(why)), Some(again)))
             }
         }
     }

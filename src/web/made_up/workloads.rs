@@ -18,7 +18,7 @@ use crate::domain::record::{Event, Question, Record, Running, Update, sealed};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::release::{self, Alert, AlertKind, FoundBy, ReleaseNotes, TextSource};
 use crate::domain::tag::Level;
-use crate::domain::view::{CameTo, LastLook};
+use crate::domain::view::{CameTo, LastLook, NoGround, NotLetIn, Refusing, Ungrounded};
 use crate::domain::workload::{Kind, Workload};
 use release::LineKind::{Code, Heading, Item, Text};
 
@@ -240,7 +240,16 @@ impl One {
         let tag = Tag::parse(self.to).unwrap();
         let came_to = match self.stands {
             Stands::Undecided => {
-                CameTo::Undecided("registry.example.com answers 401 Unauthorized: its credential is refused".into())
+                let refused = NotLetIn {
+                    host: "registry.example.com".into(),
+                    refusal: Refusing::Credential,
+                    secret: Some("legacy/regcred".into()),
+                    said: Some("token expired".into()),
+                };
+                let words = "registry.example.com refuses the credential in use (that of the imagePullSecret regcred in namespace \
+                             legacy), and says «token expired»";
+                let why = NoGround { reason: Ungrounded::NotLetIn(Box::new(refused)), words: words.into() };
+                CameTo::Undecided(Box::new(why))
             }
             Stands::Cooling => {
                 CameTo::Cooling { tag, digest: None, level: self.level, until: now() + TimeDelta::hours(5) }

@@ -70,10 +70,11 @@ pub(super) trait Words: Sync {
     fn state(&self, state: Attention) -> &'static str;
     /// Why it stands so.
     fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said;
-    /// That nobody can approve it, as images of this kind in this namespace may not be written.
     /// That a registry gave no answer since it was looked at.
     fn unanswered(&self, host: &str, checked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String;
-
+    /// The words on the link to the member by whose question people are asked about a group.
+    fn answered_at(&self, member: &str) -> String;
+    /// That nobody can approve it, as images of this kind in this namespace may not be written.
     fn no_right(&self, resource: &str, namespace: &str) -> Said;
     /// What can be done about one that stands so, if anything.
     fn go(&self, state: Attention) -> Option<&'static str>;

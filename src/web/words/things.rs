@@ -8,12 +8,14 @@ pub(in crate::web) struct Said {
     /// Whether the fact is in the words of others: of clusters, registries, or the API.
     #[serde(rename = "isForeign")]
     pub(in crate::web) is_foreign: bool,
+    /// What others said of it, word for word.
+    pub(in crate::web) quote: Option<String>,
 }
 
 impl Said {
     pub(super) fn new(fact: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = Some(detail.into()).filter(|detail| !detail.is_empty());
-        Self { fact: fact.into(), detail, is_foreign: false }
+        Self { fact: fact.into(), detail, is_foreign: false, quote: None }
     }
 
     /// In the words of the API.
@@ -23,7 +25,17 @@ impl Said {
 
     /// In the words of others.
     pub(super) fn foreign(words: &str) -> Self {
-        Self { fact: words.to_owned(), detail: None, is_foreign: true }
+        Self { fact: words.to_owned(), detail: None, is_foreign: true, quote: None }
+    }
+
+    /// The same with what others said of it.
+    pub(super) fn quoting(self, said: Option<&str>) -> Self {
+        Self { quote: said.map(str::to_owned), ..self }
+    }
+
+    /// The same behind another fact.
+    pub(super) fn beginning(self, fact: &str) -> Self {
+        Self { fact: fact.to_owned(), ..self }
     }
 }
 

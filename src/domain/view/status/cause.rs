@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use chrono::{DateTime, Utc};
 
-use super::OfGroup;
+use super::{NoGround, OfGroup};
 use crate::domain::gone::Gone;
 use crate::domain::preflight::Flaw;
 use crate::domain::record::Held;
@@ -44,7 +44,7 @@ pub enum Cause {
     /// What stands on the workload in the place of our record is not ours.
     Record(NotOurs),
     /// The registry gives no ground to decide on.
-    Undecided(String),
+    Undecided(Box<NoGround>),
     /// Its group decides for it, and stands so.
     Group(Box<OfGroup>),
     /// It is applied in a moment.
@@ -150,7 +150,7 @@ impl Display for Cause {
                 "what stands in image-watcher/record is not ours ({}), until the next look puts it right",
                 reason.as_str()
             ),
-            Self::Undecided(why) => f.write_str(why),
+            Self::Undecided(why) => f.write_str(&why.words),
             Self::Group(of) => of.fmt(f),
             Self::Applies => f.write_str("it is applied in a moment"),
             Self::MayNotWrite(kind, namespace) => {

@@ -30,6 +30,8 @@ pub enum GroupStands {
     Waits(Waits),
     /// People are asked about all by the question of this member, and can answer until then.
     Asked(String, DateTime<Utc>),
+    /// Nobody answered the question of this member in time.
+    Unanswered(String),
     /// The question of this member is put off until then.
     PutOff(String, DateTime<Utc>),
     /// People decide, and are not asked yet.
@@ -43,11 +45,14 @@ pub enum GroupStands {
 }
 
 impl OfGroup {
-    /// What it means for the member at a moment.
-    pub(super) fn stands(&self, now: DateTime<Utc>) -> (Attention, Cause) {
+    /// What it means for the member at a moment. `is_led_here` says whether people are asked by its own question.
+    pub(super) fn stands(&self, now: DateTime<Utc>, is_led_here: bool) -> (Attention, Cause) {
         let attention = match &self.stands {
-            GroupStands::Asked(_, until) if now >= *until => return (Attention::NeedsYou, Cause::Unanswered),
-            GroupStands::Asked(..) | GroupStands::Person => Attention::NeedsYou,
+            GroupStands::Asked(by, until) if now >= *until => {
+                let cause = if is_led_here { Cause::Unanswered } else { self.unanswered(by) };
+                return (Attention::NeedsYou, cause);
+            }
+            GroupStands::Asked(..) | GroupStands::Person | GroupStands::Unanswered(_) => Attention::NeedsYou,
             GroupStands::Waits(waits) if waits.is_trouble() => Attention::NeedsYou,
             GroupStands::Waits(_)
             | GroupStands::PutOff(..)
@@ -77,6 +82,23 @@ impl OfGroup {
         }
     }
 
+    fn unanswered(&self, by: &str) -> Cause {
+        Cause::Group(Box::new(Self { stands: GroupStands::Unanswered(by.to_owned()), ..self.clone() }))
+    }
+
+    /// The member by whose question people are asked about all, as people call it.
+    #[must_use]
+    pub fn asked_by(&self) -> Option<&str> {
+        match &self.stands {
+            GroupStands::Asked(by, _) | GroupStands::Unanswered(by) | GroupStands::PutOff(by, _) => Some(by),
+            GroupStands::Waits(_)
+            | GroupStands::Person
+            | GroupStands::First(_)
+            | GroupStands::GoesBack(_)
+            | GroupStands::WentBackWithout(_) => None,
+        }
+    }
+
     /// When it says something else, where time changes that.
     pub(super) fn until(&self) -> Option<DateTime<Utc>> {
         match &self.stands {
@@ -93,6 +115,9 @@ impl Display for OfGroup {
             GroupStands::Waits(waits) => write!(f, "{name} waits: {waits}"),
             GroupStands::Asked(by, until) => {
                 write!(f, "{name}: people are asked by the question of {by}, and can answer until {}", moment(*until))
+            }
+            GroupStands::Unanswered(by) => {
+                write!(f, "{name}: nobody answered the question of {by} in time; it can be answered there")
             }
             GroupStands::PutOff(by, until) => {
                 write!(f, "{name}: the question of {by} is put off until {}", moment(*until))

@@ -4,6 +4,7 @@
 
 mod cause;
 mod group;
+mod no_ground;
 mod stands;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use cause::{Cause, Returned};
 pub use group::{GroupStands, OfGroup};
+pub use no_ground::{NoGround, NotLetIn, Refusing, Ungrounded};
 
 use super::Blocker;
 use crate::domain::approval::Allows;
@@ -140,7 +142,7 @@ pub enum CameTo {
     /// Its group decides for it, and stands so.
     Group(Box<OfGroup>),
     /// The registry gives no ground to decide on; why.
-    Undecided(String),
+    Undecided(Box<NoGround>),
     /// It gave no answer since the start: what the workload says of itself is all that is known.
     Unknown,
 }

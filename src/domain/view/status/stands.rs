@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Attention, Available, CameTo, Cause, LastLook, OfGroup, Returned, Seen};
+use super::{Attention, Available, CameTo, Cause, LastLook, NoGround, OfGroup, Returned, Seen, Ungrounded};
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
 use crate::domain::policy::{Mode, Track, is_older, skips};
@@ -96,7 +96,7 @@ impl Seen<'_> {
             Some(LastLook { came_to: CameTo::Unknown, .. }) | None => {
                 let said = self.workload.state("error", self.container)?;
                 // Nothing can be remembered of what is too much.
-                (ledger.undecided || said == TooMuch.to_string()).then(|| said.to_owned())?
+                (ledger.undecided || said == TooMuch.to_string()).then(|| Box::new(NoGround::said(said)))?
             }
             Some(_) => return None,
         };
@@ -110,12 +110,12 @@ impl Seen<'_> {
         }
         let came_to = self.looked.map(|looked| &looked.came_to);
         if let Some(CameTo::Group(of)) = came_to {
-            return Some(of.stands(now));
+            return Some(of.stands(now, is_led_here(ledger, self.image_of(self.container))));
         }
         let is_written = |update: &Update| update.runs_on(self.workload, self.container);
         let group = settings.group.as_ref().map(|it| &it.name);
         if let Some(of) = group.and_then(|name| OfGroup::recorded(name, ledger, is_written)) {
-            return Some(of.stands(now));
+            return Some(of.stands(now, is_led_here(ledger, self.image_of(self.container))));
         }
         let image = self.image_of(self.container);
         let (tag, digest) = match (came_to, &ledger.question) {
@@ -175,7 +175,8 @@ impl Seen<'_> {
     fn is_quiet(&self, settings: &Settings, ledger: &Ledger, now: DateTime<Utc>) -> (Attention, Cause) {
         let stale = self.looked.filter(|looked| looked.stale_from().is_some_and(|from| from <= now));
         if let Some(why) = stale.and_then(|looked| looked.unanswered.clone()) {
-            return (Attention::CannotTell, Cause::Undecided(why));
+            let why = NoGround { reason: Ungrounded::Unanswered, words: why };
+            return (Attention::CannotTell, Cause::Undecided(Box::new(why)));
         }
         // What is newer is asked about or written, which the record says; what waits so stands in no record.
         let may_wait = || {
@@ -259,6 +260,11 @@ fn is_unanswered(question: &Question, image: &str) -> bool {
     let is_answered =
         matches!(question.stands, Asks::Closed(Closed::Answered | Closed::Unknown | Closed::NothingToAsk));
     question.terms.allows == Allows::Update && question.terms.from == image && !is_answered
+}
+
+/// Whether people were asked about all of a group by the question of this container, and it can be answered here alone.
+fn is_led_here(ledger: &Ledger, image: &str) -> bool {
+    ledger.question.as_ref().is_some_and(|question| question.group.is_some() && is_unanswered(question, image))
 }
 
 fn failed(ledger: &Ledger, rollout: Option<&Unfinished>) -> Option<(Attention, Cause)> {

@@ -136,7 +136,7 @@ fn what_was_asked_of_another_image_is_no_question() {
     let tag = Tag::parse("1.0.9").unwrap();
     let gone = Gone { tag, digest: None, lost: Lost::Tag, good: None };
     assert_eq!(edited(vec![Event::Gone(gone)]).stands(), ("needs-you", "gone", None), "that is what is known");
-    let undecided = edited(vec![]).looked(CameTo::Undecided("gone".into()));
+    let undecided = edited(vec![]).looked(CameTo::Undecided(Box::new(NoGround::said("gone"))));
     assert_eq!(undecided.stands(), ("cannot-tell", "undecided", None));
 }
 
@@ -192,7 +192,7 @@ fn what_was_skipped_since_the_last_look_needs_nobody() {
 
 #[test]
 fn what_can_not_be_told_is_not_up_to_date() {
-    let undecided = || CameTo::Undecided("401 from the registry".into());
+    let undecided = || CameTo::Undecided(Box::new(NoGround::said("401 from the registry")));
     let told = Case::new("NOTIFICATION").after(vec![runs()]).looked(undecided());
     assert_eq!(told.stands(), ("cannot-tell", "undecided", None));
     assert_eq!(told.status().cause.to_string(), "401 from the registry");

@@ -59,7 +59,14 @@ async fn whoever_is_asked_about_by_the_question_of_another_is_not_up_to_date() {
         assert!(shop.stands(name).1.starts_with(said), "{}", shop.stands(name).1);
     }
     shop.clock.step(TimeDelta::days(4));
-    assert_eq!(shop.shown("web"), ("needs-you", "unanswered", to("1.1.0")));
+    assert_eq!(shop.shown("api"), ("needs-you", "unanswered", to("1.1.0")));
+    for name in ["web", "worker"] {
+        assert_eq!(shop.shown(name), ("needs-you", "group", to("1.1.0")), "it can't be answered here");
+        assert_eq!(
+            shop.stands(name).1,
+            "shop: nobody answered the question of deploy/api in time; it can be answered there"
+        );
+    }
     shop.clock.step(TimeDelta::days(-4));
     let link = shop.link(&shop.last(NoticeKind::Available));
     let answer = shop.reconciler.answer(&link, Action::Snooze, "trace").await;

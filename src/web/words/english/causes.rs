@@ -31,7 +31,7 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         }
         Cause::Settings(problems) => Said::new(words.of_messages().problems(problems), ""),
         Cause::Record(_) => Said::new("The record on the workload is not ours", "the next look puts it right"),
-        Cause::Undecided(why) => Said::foreign(why),
+        Cause::Undecided(why) => Said::foreign(&why.words),
         Cause::Group(of) => Said::foreign(&of.to_string()),
         Cause::Applies => Said::new("It is applied in a moment", ""),
         Cause::MayNotWrite(kind, namespace) => English.no_right(kind.plural(), namespace),

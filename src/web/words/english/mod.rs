@@ -69,6 +69,10 @@ impl Words for English {
         }
     }
 
+    fn answered_at(&self, member: &str) -> String {
+        format!("Answer at {member}")
+    }
+
     fn no_right(&self, resource: &str, namespace: &str) -> Said {
         Said::new("Nobody can approve it", format!("image-watcher may not patch {resource} in {namespace}"))
     }

@@ -3,9 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::French;
+use super::group::group;
+use super::no_ground::no_ground;
+use super::others::waits_for_others;
 use crate::api::view::ContainerView;
 use crate::domain::declared::Kinds;
-use crate::domain::fleet::{Asks, Bound, Waits};
+use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::record::{AsksOnly, WentBack};
 use crate::domain::rollout;
@@ -42,8 +45,8 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
         }
         Cause::Settings(problems) => Said::new(words.of_messages().problems(problems), ""),
         Cause::Record(_) => Said::new("L’annotation de suivi n’est pas de nous", "le prochain passage la corrige"),
-        Cause::Undecided(why) => Said::foreign(why),
-        Cause::Group(of) => Said::foreign(&of.to_string()),
+        Cause::Undecided(why) => no_ground(why, container, now),
+        Cause::Group(of) => group(of, now),
         Cause::Applies => Said::new("Appliquée dans un instant", ""),
         Cause::MayNotWrite(kind, namespace) => French.no_right(kind.plural(), namespace),
         Cause::Unfit(version, why) => Said::new(format!("{version} ne démarrerait pas"), words.of_messages().flaw(why)),
@@ -117,16 +120,7 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
             }
             Asks::Stopped(_) => Said::new("Mises à jour automatiques suspendues", "un accord est demandé"),
         },
-        Blocker::Waits(waits) => match &**waits {
-            Waits::First { workload, tag } => {
-                Said::new("Un autre workload passe avant", format!("{workload}, vers {tag}"))
-            }
-            Waits::Full(Bound::Total(most)) => Said::new("Attend son tour", format!("au plus {most} à la fois")),
-            Waits::Full(Bound::Namespace(most)) => {
-                Said::new("Attend son tour", format!("au plus {most} à la fois dans son espace de noms"))
-            }
-            Waits::Unlisted => Said::new("Attend son tour", "jusqu’à ce que tout soit listé"),
-        },
+        Blocker::Waits(waits) => waits_for_others(waits),
         Blocker::Notes(until) => {
             Said::new("Ses notes de version sont illisibles", format!("elle s’en passe {}", when(*until)))
         }

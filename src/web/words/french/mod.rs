@@ -1,7 +1,10 @@
 //! French.
 
 mod causes;
+mod group;
 mod labels;
+mod no_ground;
+mod others;
 mod phrases;
 
 use chrono::{DateTime, Utc};
@@ -67,6 +70,10 @@ impl Words for French {
             Some(at) => format!("vu {}, {host} ne répond pas", beside(at, now, self)),
             None => format!("{host} ne répond pas"),
         }
+    }
+
+    fn answered_at(&self, member: &str) -> String {
+        format!("Répondre sur {member}")
     }
 
     fn no_right(&self, resource: &str, namespace: &str) -> Said {
