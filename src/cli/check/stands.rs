@@ -158,7 +158,8 @@ pub(super) fn judged(row: Row, status: &Status) -> Row {
         _ => return row,
     };
     let words = status.cause.to_string();
-    let is_said = row.next == words
+    // What is held begins with that it is held, and goes on with what is to be done.
+    let is_said = words.starts_with(&*row.next)
         || row.state.is_quiet()
         || matches!(&status.cause, Cause::Rollout(it, _) if matches!(it.stands, Stands::UnderWay | Stands::Refused(_)));
     match &status.cause {
