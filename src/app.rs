@@ -269,8 +269,8 @@ impl App {
             signed_in: signed_in.transpose()?,
             base_path,
         };
-        tasks.add(public.listen(&self.config.public, self.stop.clone())?);
-        tasks.add(listen_in_private(api, &self.config.private, self.stop.clone())?);
+        tasks.add(public.listen(&self.config.public, self.leaving.clone(), self.stop.clone())?);
+        tasks.add(listen_in_private(api, &self.config.private, self.leaving.clone(), self.stop.clone())?);
         Ok(())
     }
 

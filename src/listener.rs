@@ -7,6 +7,7 @@ mod connection;
 mod door;
 mod form;
 mod head;
+mod malformed;
 pub mod paths;
 mod proof;
 mod serve;
@@ -25,7 +26,7 @@ pub use connection::Connection;
 pub use door::{Door, Lasting, Meter, Places};
 pub use form::{Form, FormError, TwoValues};
 pub use proof::{single, unhex};
-pub use serve::serve;
+pub use serve::{serve, serve_until};
 pub use waiting::{WaitingRoom, WaitingRoomError};
 
 /// What answers GET, and HEAD, which is the same without its body (RFC 9110, 9.3.2).

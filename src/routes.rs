@@ -13,7 +13,7 @@ use crate::approvals::chat::Doors;
 use crate::approvals::{self, Approvals};
 use crate::cluster::KubeCluster;
 use crate::intake::{self, Intake};
-use crate::listener::{Bodies, Listen, Places, bind, serve};
+use crate::listener::{Bodies, Listen, Places, bind, serve_until};
 use crate::queue::StoreHandle;
 use crate::registry::HttpRegistry;
 use crate::stop::Stop;
@@ -76,18 +76,18 @@ impl SignedIn {
 }
 
 impl Public {
-    /// Listens in public.
+    /// Listens in public, until the process leaves and then ends.
     ///
     /// # Errors
     /// When nobody can listen there.
-    pub fn listen(self, at: &Listen, stop: Stop) -> anyhow::Result<Task> {
+    pub fn listen(self, at: &Listen, leaving: Stop, stop: Stop) -> anyhow::Result<Task> {
         let app = move || {
             let app = actix_web::App::new().app_data(self.intake.clone()).app_data(self.links.clone());
             app.configure(|config| self.add_to(config))
                 .default_service(web::to(intake::elsewhere::<StoreHandle>))
                 .into_factory()
         };
-        let server = serve(bind(at)?, 2, PUBLIC, app).context("the public listener can't be used")?;
+        let server = serve_until(leaving, bind(at)?, 2, PUBLIC, app).context("the public listener can't be used")?;
         Ok(listening("public listener", server, stop))
     }
 
@@ -116,14 +116,14 @@ impl Public {
 ///
 /// # Errors
 /// When nobody can listen there.
-pub fn listen_in_private(api: Data<Api<StoreHandle>>, at: &Listen, stop: Stop) -> anyhow::Result<Task> {
+pub fn listen_in_private(api: Data<Api<StoreHandle>>, at: &Listen, leaving: Stop, stop: Stop) -> anyhow::Result<Task> {
     let listener = bind(at)?;
     let bound = listener.local_addr().context("the private listener has no address")?.ip();
     let app = move || {
         let routes = |config: &mut ServiceConfig| api::routes::<StoreHandle>(config, bound);
         actix_web::App::new().app_data(api.clone()).configure(routes).into_factory()
     };
-    let server = serve(listener, 1, PRIVATE, app).context("the private listener can't be used")?;
+    let server = serve_until(leaving, listener, 1, PRIVATE, app).context("the private listener can't be used")?;
     Ok(listening("private listener", server, stop))
 }
 

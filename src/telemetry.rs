@@ -9,6 +9,7 @@ pub mod spans;
 use std::fmt;
 
 use opentelemetry_sdk::trace::SdkTracer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 pub use repeats::Repeats;
 
@@ -55,25 +56,32 @@ fn to_stderr(line: &[u8]) {
 /// tracer, where there is one; without it they are never made.
 pub fn start_logging(format: LogFormat, level: tracing::Level, is_coloured: bool, tracer: Option<SdkTracer>) {
     use tracing_subscriber::Layer as _;
-    use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
 
-    // The library reports each attempt, of a watch and of any request; what comes of them we report once.
-    let ours = Targets::new()
-        .with_target("image_watcher", level)
-        .with_target(spans::TARGET, LevelFilter::OFF)
-        .with_target("kube_runtime::watcher", LevelFilter::ERROR)
-        .with_target("kube_client::client", LevelFilter::OFF)
-        .with_target("kube_client::client::auth", LevelFilter::WARN)
-        .with_target("kube_client::client::tls", LevelFilter::WARN)
-        .with_default(LevelFilter::WARN);
+    let ours = written(level);
     let lines = match format {
         LogFormat::Json => json::Lines::new(now, to_stderr).with_filter(ours).boxed(),
         LogFormat::Readable => readable(is_coloured, std::io::stderr).with_filter(ours).boxed(),
     };
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(lines).with(tracer.map(exported)).try_init();
+}
+
+/// Which lines are written, where ours are from this level on.
+fn written(level: tracing::Level) -> Targets {
+    // The library reports each attempt, of a watch and of any request; what comes of them we report once.
+    Targets::new()
+        .with_target("image_watcher", level)
+        .with_target(spans::TARGET, LevelFilter::OFF)
+        .with_target("kube_runtime::watcher", LevelFilter::ERROR)
+        .with_target("kube_client::client", LevelFilter::OFF)
+        .with_target("kube_client::client::auth", LevelFilter::WARN)
+        .with_target("kube_client::client::tls", LevelFilter::WARN)
+        // What whoever comes sends is an error to it, line by line; the listener tells of it together.
+        .with_target("actix_http::h1::dispatcher", LevelFilter::OFF)
+        .with_target("actix_http::h1::decoder", LevelFilter::OFF)
+        .with_default(LevelFilter::WARN)
 }
 
 /// Lines for a person, where wanted with the colours of a terminal.
@@ -159,6 +167,19 @@ pub(crate) mod tests {
                 (is_coloured, !is_coloured),
                 "{text:?}"
             );
+        }
+    }
+
+    /// What anybody can send makes no line of a library.
+    #[test]
+    fn what_strangers_send_to_a_listener_is_no_line_of_its_library() {
+        use tracing::Level;
+        let written = written(Level::DEBUG);
+        for target in ["actix_http::h1::dispatcher", "actix_http::h1::decoder"] {
+            assert!(!written.would_enable(target, &Level::ERROR), "{target}");
+        }
+        for target in ["actix_http::h1::service", "actix_server::accept", "image_watcher::listener::malformed"] {
+            assert!(written.would_enable(target, &Level::WARN), "{target}");
         }
     }
 

@@ -83,6 +83,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         // `100 Continue` is no answer.
         if !bytes.starts_with(b"HTTP/1.1 100") {
+            self.meter.writes(bytes);
             self.meter.answered();
             let next = Instant::now() + self.meter.patience();
             self.late.as_mut().reset(next);

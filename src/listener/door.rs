@@ -7,9 +7,14 @@
 //! one until it ends. Each credential has a share of those places, so that nobody's right one takes those of all others.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::malformed::{Malformed, is_refusal};
 
 /// What a connection may send that nobody has taken: a head with room, or a piece of a body.
 pub(super) const AHEAD: usize = 32 * 1024;
@@ -32,6 +37,7 @@ pub struct Door {
     places: Places,
     /// How long a connection that was answered may take until its next request is whole.
     pub(super) patience: Duration,
+    malformed: Arc<Malformed>,
 }
 
 /// The connections behind a door.
@@ -91,6 +97,8 @@ struct State {
     place: Place,
     /// The task that reads and writes.
     task: Waker,
+    /// Who sends, as the network knows it.
+    peer: Option<IpAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,13 +116,13 @@ impl Door {
     /// A door with so many places behind it. Who was answered has that much patience for the next request.
     #[must_use]
     pub fn new(places: Places, patience: Duration) -> Self {
-        Self { inside: Arc::default(), places, patience }
+        Self { inside: Arc::default(), places, patience, malformed: Arc::default() }
     }
 
     /// A place for one more; of too many the oldest loses theirs.
     pub(super) fn enter(&self) -> Meter {
         let task = Waker::noop().clone();
-        let state = State { left: AHEAD, answered: false, asked: false, place: Place::None, task };
+        let state = State { left: AHEAD, answered: false, asked: false, place: Place::None, task, peer: None };
         let state = Arc::new(Mutex::new(state));
         lock(&self.inside).wait(&state, self.places.waiting);
         Meter { state, door: self.clone() }
@@ -156,6 +164,22 @@ impl Meter {
         let mut state = lock(&self.state);
         let left = state.left.saturating_add(bytes).min(AHEAD);
         state.refill(left);
+    }
+
+    /// Who sends.
+    pub(super) fn comes_from(&self, peer: Option<IpAddr>) {
+        lock(&self.state).peer = peer;
+    }
+
+    /// This is written. Where no request was whole by then and it is a refusal, what came is none.
+    pub(super) fn writes(&self, bytes: &[u8]) {
+        let (asked, peer) = {
+            let state = lock(&self.state);
+            (state.asked, state.peer)
+        };
+        if !asked && is_refusal(bytes) {
+            self.door.malformed.one(peer, Instant::now());
+        }
     }
 
     /// A request is whole.
