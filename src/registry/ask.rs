@@ -11,7 +11,7 @@ use super::challenge::{self, Challenge, Realm};
 use super::client::HttpRegistry;
 use super::token::{self, Key, Scheme};
 use super::wire::{Incoming, JSON, Patience, Question, Shown};
-use super::{Refusal, RegistryError, Wait, refused};
+use super::{Refusal, RegistryError, Wait, moved, refused};
 use crate::domain::retry::RetryAfter;
 use crate::memory::room::{Body, NoRoom, Room};
 use crate::outbound;
@@ -52,10 +52,11 @@ impl HttpRegistry {
             if !leads_elsewhere(answer.status()) {
                 return Ok(answer);
             }
-            let next = answer.header(LOCATION).and_then(|to| answer.url().join(to).ok());
+            let location = answer.header(LOCATION);
+            let next = moved::next(self.wire.hosts(), question.host(), answer.url(), location);
             answer.finish(patience).await;
-            let next = next.filter(|next| self.wire.hosts().may_follow(question.host(), next));
-            let next = next.ok_or_else(|| question.unusable("it leads elsewhere, where it is not followed"))?;
+            let led = |why| question.unusable(&format!("it leads elsewhere, where it is not followed: {why}"));
+            let next = next.map_err(led)?;
             answer = self.asked(&method, &next, question, patience).await?;
         }
         if !leads_elsewhere(answer.status()) {

@@ -26,6 +26,7 @@ mod labels;
 mod links;
 mod list;
 mod manifest;
+mod moved;
 mod moving;
 mod own_words;
 mod packages;

@@ -30,7 +30,12 @@ async fn row_22_a_list_and_a_digest_that_are_elsewhere_are_followed_without_a_cr
     assert_eq!((store.by("HEAD"), store.lists()), (1, 2));
     // Not named: nobody is led to a private address, or to plain http.
     let error = looked(&client(&[&front]), &front, &joe()).await.unwrap_err();
-    assert!(error.to_string().contains("elsewhere"), "{error}");
+    let told = error.to_string();
+    let add = format!(
+        "to http://{0} in plain http, for which it is not named; where that is right, add {{ host: \"{0}\"",
+        store.host
+    );
+    assert!(told.contains("elsewhere") && told.contains(&add), "{told}");
     assert_eq!(store.lists(), 2);
 }
 
