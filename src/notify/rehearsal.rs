@@ -177,6 +177,18 @@ mod tests {
         );
     }
 
+    /// A name, a tag or a line of others without a place to break at would make the mail wider than a phone, and with it
+    /// every line below. Labels have fixed words, and a width.
+    #[test]
+    fn whatever_a_mail_shows_may_be_broken_at_any_character() {
+        let opens = ["<p ", "<h1 ", "<h2 ", "<h3 ", "<div ", "<ul ", "<td class=\"text", "<td style"];
+        let shows = |line: &&str| opens.iter().any(|tag| line.contains(tag)) && line.contains("{{");
+        let (_, body) = HTML.split_once("<body").unwrap();
+        let lines = body.lines().filter(shows).filter(|line| !line.contains("display:none"));
+        let unbroken: Vec<&str> = lines.filter(|line| !line.contains("word-break:")).collect();
+        assert!(unbroken.is_empty(), "{unbroken:#?}");
+    }
+
     #[test]
     fn what_would_mislead_people_is_found_before_they_see_it() {
         let html = |text: &str| Template::tried(Part::EmailHtml, text).unwrap_err().to_string();
