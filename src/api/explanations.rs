@@ -97,7 +97,7 @@ mod tests {
 
     fn explanation(why: &str) -> ExplanationView {
         let (sentence, candidates) = (String::new(), Vec::new());
-        ExplanationView { sentence, state: "update", why: why.into(), candidates, more: 0 }
+        ExplanationView { sentence, state: "update", why: why.into(), candidates, more: 0, gist: None }
     }
 
     async fn said(all: &Explanations, of: Of, at: u64, what: &str) -> String {

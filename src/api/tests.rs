@@ -103,9 +103,11 @@ impl Sequencer for Told {
     }
 
     fn explain(&self, _: Arc<Workload>, container: String) -> BoxFuture<'_, Result<Explained, String>> {
-        let candidate = ("1.0.1".to_owned(), "taken", "strategy", "newest".to_owned());
+        let taken = crate::domain::policy::Verdict::Taken(crate::domain::tag::Level::Patch);
+        let candidate = ("1.0.1".to_owned(), taken.into());
         let explained = Explained {
             sentence: format!("{container} would go"),
+            gist: None,
             state: crate::domain::view::State::Update,
             why: "newest".into(),
             candidates: vec![candidate],

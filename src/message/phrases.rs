@@ -9,6 +9,7 @@ use crate::domain::event::Failure;
 use crate::domain::fleet::{Asks, Failed};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::OwnerView;
+use crate::domain::policy::Verdict;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::settings::Problems;
 
@@ -29,6 +30,8 @@ pub trait Phrases: Sync {
     fn actor(&self, who: &Actor) -> String;
     /// What speaks for a version.
     fn grounds(&self, grounds: &Grounds) -> String;
+    /// What was found about one tag of a list.
+    fn verdict(&self, verdict: &Verdict<'_>, zone: Tz) -> String;
     /// Why people are asked first.
     fn asks(&self, asks: &Asks, zone: Tz) -> String;
     /// An update that failed elsewhere.

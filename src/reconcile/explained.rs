@@ -8,9 +8,9 @@ use super::{Reconciler, StepError, Target};
 use crate::assess::{self, Candidate, Place, Source, Undecided};
 use crate::cluster::Cluster;
 use crate::domain::fleet::Others;
-use crate::domain::policy::{Decision, Policy, Track, Wanted};
+use crate::domain::policy::{Decision, Policy, Ruling, Track, Wanted};
 use crate::domain::settings::Settings;
-use crate::domain::view::{Known, State, View};
+use crate::domain::view::{Gist, Known, State, View};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::registry::Registry;
@@ -35,12 +35,14 @@ enum Unexplained {
 pub struct Explained {
     /// The answer in one sentence.
     pub sentence: String,
+    /// What it comes to, for whoever says it in another language.
+    pub gist: Option<Gist>,
     /// What is decided.
     pub state: State,
     /// Why this version, or why none.
     pub why: String,
-    /// Each candidate: its tag, what is said of it and by which rule, in words for programs, and the same for people.
-    pub candidates: Vec<(String, &'static str, &'static str, String)>,
+    /// Each candidate: its tag, and what was found about it.
+    pub candidates: Vec<(String, Ruling)>,
     /// How many more there are.
     pub more: usize,
 }
@@ -99,8 +101,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 assess::digest(&source, &running, known_as.as_ref(), policy, now).await.map(|(followed, _)| {
                     let (view, to) = followed.view(&running, settings.mode, owner);
                     let view = view.knowing(&known, to.map(|to| (&running, &to.digest)), now);
-                    let (sentence, state, why) = (view.sentence(container), view.state, view.why.to_string());
-                    Explained { sentence, state, why, candidates: Vec::new(), more: 0 }
+                    Explained::told(container, &view)
                 })
             }
         };
@@ -113,14 +114,19 @@ impl Explained {
         let all = decision.candidates();
         let more = all.len().saturating_sub(MOST_NAMED);
         let named = all.into_iter().take(MOST_NAMED);
-        let candidates =
-            named.map(|(_, tag, verdict)| (tag.to_owned(), verdict.word(), verdict.rule(), verdict.to_string()));
+        let candidates = named.map(|(_, tag, verdict)| (tag.to_owned(), Ruling::from(verdict)));
+        Self { candidates: candidates.collect(), more, ..Self::told(container, view) }
+    }
+
+    /// What is decided, without any candidate.
+    fn told(container: &str, view: &View<'_>) -> Self {
         Self {
             sentence: view.sentence(container),
+            gist: Some(view.gist(container)),
             state: view.state,
             why: view.why.to_string(),
-            candidates: candidates.collect(),
-            more,
+            candidates: Vec::new(),
+            more: 0,
         }
     }
 }

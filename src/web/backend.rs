@@ -10,7 +10,9 @@ use crate::api::view::{
 };
 use crate::api::{How, NotInForce};
 use crate::domain::answer::Action;
+use crate::domain::policy::Ruling;
 use crate::domain::reference::{Digest, Tag};
+use crate::domain::view::Gist;
 use crate::listener::Problem;
 
 /// A container of a workload, by its names.
@@ -69,17 +71,12 @@ pub enum Handling {
 }
 
 /// One candidate of an explanation.
-#[derive(Clone, Debug, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Candidate {
     /// The tag.
     pub tag: String,
-    /// The rule that decided.
-    pub rule: String,
-    /// Why.
-    pub why: String,
-    /// Whether it is the one to go to.
-    pub is_taken: bool,
+    /// What was found about it.
+    pub ruling: Ruling,
 }
 
 /// Why this version and no other.
@@ -87,6 +84,8 @@ pub struct Candidate {
 pub struct Explanation {
     /// The answer in one sentence, or why there is none.
     pub sentence: String,
+    /// What it comes to, for pages in another language.
+    pub gist: Option<Gist>,
     /// What is taken, what is held back, and the rest.
     pub candidates: Vec<Candidate>,
     /// How many more there are.

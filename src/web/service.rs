@@ -51,13 +51,9 @@ impl Place {
 
 impl From<&ExplanationView> for Explanation {
     fn from(view: &ExplanationView) -> Self {
-        let candidates = view.candidates.iter().map(|it| Candidate {
-            tag: it.tag.clone(),
-            rule: it.rule.to_owned(),
-            why: it.why.clone(),
-            is_taken: it.verdict == "taken",
-        });
-        Self { sentence: view.sentence.clone(), candidates: candidates.collect(), more: view.more }
+        let candidates = view.candidates.iter().map(|it| Candidate { tag: it.tag.clone(), ruling: it.ruling.clone() });
+        let (sentence, gist) = (view.sentence.clone(), view.gist.clone());
+        Self { sentence, gist, candidates: candidates.collect(), more: view.more }
     }
 }
 

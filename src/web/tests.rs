@@ -150,6 +150,25 @@ async fn a_page_speaks_the_language_that_is_asked_for() {
     }
 }
 
+/// Finding w3-4: the words of an explanation are those of the reader, rule by rule.
+#[actix_web::test]
+async fn an_explanation_is_in_the_language_of_the_page() {
+    let backend = Arc::new(MadeUp::of(3));
+    let path = "/workloads/shop/deploy/web?explain=shop-web";
+    for (language, said) in [
+        ("en", ["web would go from 1.2.3 to 1.3.0", "<td>major, beyond the strategy</td>", "<td>not a version</td>"]),
+        (
+            "fr",
+            ["web passerait de 1.2.3 à 1.3.0", "<td>majeure, au-delà de la stratégie</td>", "<td>pas une version</td>"],
+        ),
+    ] {
+        let body = get_in(&backend, path, language).await.body;
+        for words in said {
+            assert!(body.contains(words), "{language}: {words}: {body}");
+        }
+    }
+}
+
 /// What messages say in French, pages do, too.
 #[actix_web::test]
 async fn what_is_gone_or_not_understood_is_said_in_the_language_of_the_page() {

@@ -1,20 +1,22 @@
 //! One workload: what it would go to, who would undo it, what is asked, and what happened before.
 
+use chrono_tz::Tz;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::backend::Explanation;
+use super::backend::{Candidate, Explanation};
 use super::decide;
 use super::pages::value;
 use super::row::{Shown, StateShown, Target, Version, Who, seen, until};
 use super::words::{Button, Check, FactName, Moment, Words};
 use crate::api::view::{ChangeView, ContainerView, QuestionView, WorkloadView};
 use crate::domain::history::Outcome;
-use crate::domain::policy::Mode;
+use crate::domain::policy::{Mode, Verdict};
 use crate::domain::preflight::{Changes, DryRun, FromTo, Names, PlatformsOf, Preflight};
-use crate::domain::release::{ReleaseNotes, Room};
+use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::tag::Level;
 use crate::domain::workload::Kind;
+use crate::message::explained_in_french;
 
 /// What the page has room for.
 const ROOM: Room = Room { alerts: 40, releases: 30, lines: 60, characters: 60_000 };
@@ -366,9 +368,21 @@ fn makers(notes: &ReleaseNotes, words: &dyn Words) -> Value {
 }
 
 fn explain(explanation: &Explanation, words: &dyn Words) -> Value {
-    let Explanation { sentence, candidates, more } = explanation;
+    let Explanation { sentence, gist, candidates, more } = explanation;
+    let translated = match words.language() {
+        Language::English => None,
+        Language::French => gist.as_ref().map(|gist| explained_in_french(gist, Tz::UTC)),
+    };
     let more = (*more > 0).then(|| words.more(*more));
-    context! { sentence => sentence, candidates => value(candidates), more => more }
+    let candidate = |it: &Candidate| {
+        let found = it.ruling.verdict();
+        let (why, is_taken) = (words.of_messages().verdict(&found, Tz::UTC), matches!(found, Verdict::Taken(_)));
+        context! { tag => &it.tag, rule => found.rule(), why => why, isTaken => is_taken }
+    };
+    let candidates: Vec<Value> = candidates.iter().map(candidate).collect();
+    let is_english = translated.is_none();
+    let sentence = translated.as_ref().unwrap_or(sentence);
+    context! { sentence => sentence, isEnglish => is_english, candidates => candidates, more => more }
 }
 
 /// An entry of the timeline.

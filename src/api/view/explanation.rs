@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::domain::policy::Ruling;
+use crate::domain::view::Gist;
 use crate::reconcile::Explained;
 
 /// What is decided of a container, and on what ground.
@@ -18,6 +20,9 @@ pub struct ExplanationView {
     pub candidates: Vec<CandidateView>,
     /// How many more there are.
     pub more: usize,
+    /// What the sentence comes to, for pages in another language.
+    #[serde(skip)]
+    pub gist: Option<Gist>,
 }
 
 /// One tag, and what was found about it.
@@ -32,13 +37,19 @@ pub struct CandidateView {
     pub rule: &'static str,
     /// The same for people.
     pub why: String,
+    /// The same, typed, for pages in any language.
+    #[serde(skip)]
+    pub ruling: Ruling,
 }
 
 impl From<Explained> for ExplanationView {
     fn from(explained: Explained) -> Self {
-        let Explained { sentence, state, why, candidates, more } = explained;
-        let of = |(tag, verdict, rule, why)| CandidateView { tag, verdict, rule, why };
+        let Explained { sentence, gist, state, why, candidates, more } = explained;
+        let of = |(tag, ruling): (String, Ruling)| {
+            let verdict = ruling.verdict();
+            CandidateView { tag, verdict: verdict.word(), rule: verdict.rule(), why: verdict.to_string(), ruling }
+        };
         let state = state.as_str();
-        Self { sentence, state, why, candidates: candidates.into_iter().map(of).collect(), more }
+        Self { sentence, state, why, candidates: candidates.into_iter().map(of).collect(), more, gist }
     }
 }

@@ -15,6 +15,7 @@ mod digest;
 mod doubt;
 mod pattern;
 mod requirement;
+mod ruling;
 mod step;
 mod steps;
 mod verdict;
@@ -29,7 +30,10 @@ pub use digest::{Moved, follow, names_one_release, resolve, skip, skips};
 pub use doubt::Doubt;
 pub use pattern::{LONGEST as LONGEST_PATTERN, Matching, Pattern, PatternError, Selection};
 pub use requirement::{Requirement, RequirementError};
+pub use ruling::Ruling;
 pub use step::{is_older, step};
+#[cfg(test)]
+pub(crate) use verdict::snapshots as verdict_tests;
 pub use verdict::{Unmatched, Verdict};
 pub use wanted::{Coverage, Filter, Wanted, WantedCounts};
 pub use withheld::{Refused, Withheld};

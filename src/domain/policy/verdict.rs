@@ -256,4 +256,4 @@ impl fmt::Display for Verdict<'_> {
 }
 
 #[cfg(test)]
-mod snapshots;
+pub(crate) mod snapshots;

@@ -20,6 +20,7 @@ use crate::domain::fleet::{Asks, Failed};
 use crate::domain::grounds::Grounds;
 use crate::domain::group::{Move, Plan};
 use crate::domain::owner::OwnerView;
+use crate::domain::policy::Verdict;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
 use crate::domain::settings::Problems;
@@ -64,6 +65,10 @@ impl Phrases for English {
 
     fn grounds(&self, grounds: &Grounds) -> String {
         grounds.to_string()
+    }
+
+    fn verdict(&self, verdict: &Verdict<'_>, _: Tz) -> String {
+        verdict.to_string()
     }
 
     fn asks(&self, asks: &Asks, zone: Tz) -> String {

@@ -4,6 +4,7 @@
 
 mod broken;
 mod chat;
+mod explained;
 mod grounds;
 mod moment;
 mod origin;
@@ -12,6 +13,7 @@ mod phrases;
 mod preflight;
 mod sentence;
 mod settings;
+mod verdict;
 mod ways;
 
 use chrono::{DateTime, Utc};
@@ -26,12 +28,14 @@ use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Troub
 use crate::domain::fleet::{Asks, Failed};
 use crate::domain::grounds::Grounds;
 use crate::domain::owner::OwnerView;
+use crate::domain::policy::Verdict;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
 use crate::domain::settings::Problems;
 use crate::domain::tag::Level;
 use crate::domain::workload::Origin;
 use broken::in_words;
+pub use explained::explained;
 use origin::{origin, origin_of_several};
 pub use phrases::counted;
 use phrases::{charges, declared, group, how_far, of_cluster, policy, quoted};
@@ -70,6 +74,10 @@ impl Phrases for French {
 
     fn grounds(&self, grounds: &Grounds) -> String {
         grounds::grounds(grounds)
+    }
+
+    fn verdict(&self, verdict: &Verdict<'_>, zone: Tz) -> String {
+        verdict::verdict(verdict, zone)
     }
 
     fn asks(&self, asks: &Asks, zone: Tz) -> String {

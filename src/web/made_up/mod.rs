@@ -24,7 +24,11 @@ use crate::api::{Api, FindNotes, How, NotInForce};
 use crate::cluster::Index;
 use crate::domain::answer::Action;
 use crate::domain::approval::{LinkKey, LinkKeys};
+use crate::domain::grounds::Grounds;
+use crate::domain::policy::Verdict;
 use crate::domain::release::ReleaseNotes;
+use crate::domain::tag::Level;
+use crate::domain::view::{Gist, State, Why};
 use crate::domain::workload::Workload;
 use crate::listener::Problem;
 use crate::queue::sqlite::SqliteQueue;
@@ -209,20 +213,22 @@ impl Backend for MadeUp {
     }
 
     fn explain<'a>(&'a self, _: &'a Place) -> BoxFuture<'a, Result<Explanation, Problem>> {
-        let one = |tag: &str, rule: &str, why: &str| Candidate {
-            tag: tag.into(),
-            rule: rule.into(),
-            why: why.into(),
-            is_taken: tag == "1.3.0",
-        };
+        let one = |tag: &str, found: Verdict<'_>| Candidate { tag: tag.into(), ruling: found.into() };
         let candidates = vec![
-            one("1.3.0", "S8", "minor"),
-            one("2.0.0", "S6", "major, beyond the strategy"),
-            one("1.3.0-rc.2", "S5", "a prerelease"),
-            one("nightly", "S2", "no version"),
+            one("1.3.0", Verdict::Taken(Level::Minor)),
+            one("2.0.0", Verdict::AboveStrategy(Level::Major)),
+            one("1.3.0-rc.2", Verdict::Prerelease),
+            one("nightly", Verdict::Named),
         ];
         let sentence = "web would go from 1.2.3 to 1.3.0: highest of its family that strategy MAJOR allows (minor).";
-        let explanation = Explanation { sentence: sentence.into(), candidates, more: 210 };
+        let gist = Gist {
+            subject: "web".into(),
+            from: "1.2.3".into(),
+            to: Some("1.3.0".into()),
+            state: State::Update,
+            why: Why::Version(Grounds::Moved { release: false }),
+        };
+        let explanation = Explanation { sentence: sentence.into(), gist: Some(gist), candidates, more: 210 };
         Box::pin(async move { Ok(explanation) })
     }
 

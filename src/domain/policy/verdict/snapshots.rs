@@ -3,8 +3,8 @@
 use super::*;
 use crate::domain::policy::Counts;
 
-#[test]
-fn verdicts() {
+/// What is made of each verdict there is.
+pub(crate) fn all<T>(made: impl Fn(Verdict<'_>) -> T) -> Vec<T> {
     use Difference::{Commit, MaybeVariant, Precision, Prefix, Scheme, Variant, Year};
     let refused = Refused { status: 403, said: Some("DENIED: blocked by policy".into()) };
     let admission = Flaw::Admission("1.0.2 is not signed".into());
@@ -56,7 +56,12 @@ fn verdicts() {
         Verdict::WithoutOrder,
         Verdict::NothingToCompare,
     ];
-    let said = all.map(|verdict| {
+    all.into_iter().map(made).collect()
+}
+
+#[test]
+fn verdicts() {
+    let said = all(|verdict| {
         let held = if verdict.is_held_back() { "held back" } else { "" };
         format!("{:<8} {:<19} {held:<4}  {verdict}\n", verdict.rule(), verdict.word())
     });
