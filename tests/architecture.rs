@@ -32,7 +32,7 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("term", &["stop", "task"]),
     ("domain", &[]),
     ("telemetry", &["domain"]),
-    ("listener", &["memory"]),
+    ("listener", &["memory", "stop", "telemetry"]),
     ("outbound", &["domain", "telemetry"]),
     ("traces", &["domain", "outbound", "stop", "telemetry"]),
     ("jwt", &["ambient", "outbound", "telemetry"]),
