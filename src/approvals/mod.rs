@@ -114,12 +114,12 @@ async fn show<Q: Queue + Records, R: Registry, C: Cluster>(
     token: Path<String>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let (parsed, answer) = match shared.opened(&token, &request).await {
-        Ok(Opened::One(known)) => (known.token, known.answer),
+    let Known { token: parsed, answer, holder, .. } = match shared.opened(&token, &request).await {
+        Ok(Opened::One(known)) => known,
         Ok(Opened::List(list)) => return list::show(&shared, &list, shared.reader(&request, Some(&list.holder))).await,
         Err(refused) => return shared.refuse(&refused, &request),
     };
-    let to = shared.reader(&request, answer.holder());
+    let to = shared.reader(&request, Some(&holder));
     if let Answer::Open(asked) | Answer::Snoozed(asked, _) = &answer {
         let notes = (shared.notes)(&asked.workload, &asked.approval, to.language).await;
         return shared.pages.question(&answer, asked, notes.as_ref(), to);
@@ -149,7 +149,7 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     payload: &mut Payload,
 ) -> HttpResponse {
     // The signature first: of a stranger no body is read.
-    let Known { token: parsed, by, answer: state } = match shared.opened(token, request).await {
+    let Known { token: parsed, by, holder, .. } = match shared.opened(token, request).await {
         Ok(Opened::One(known)) => known,
         Ok(Opened::List(list)) => {
             let to = shared.reader(request, Some(&list.holder));
@@ -157,7 +157,7 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
         }
         Err(refused) => return shared.refuse(&refused, request),
     };
-    let to = shared.reader(request, state.holder());
+    let to = shared.reader(request, Some(&holder));
     let press = match form::read(&shared.bodies, request, payload, by).await {
         Ok(press) => press,
         Err(wrong) => return shared.pages.wrong(&wrong, to),
@@ -166,7 +166,7 @@ async fn answer<Q: Queue + Records, R: Registry, C: Cluster>(
     // Whoever may still act need not make room for others. A link that can do nothing more has no place of its own, nor has
     // who keeps the form to himself.
     if let (Answer::Open(_) | Answer::Snoozed(..), Some(connection)) = (&state, request.conn_data::<Meter>()) {
-        connection.known(state.holder().unwrap_or("a link"));
+        connection.known(&holder);
     }
     let act = async |trace: &str| shared.reconciler.settle(&parsed, &press, trace).await;
     let Settled { answer, is_own } = followed(&shared.ambient, act).await;
@@ -197,39 +197,6 @@ impl Answer {
             Self::Approved(_) | Self::Skipped(_) | Self::Resumed(_) | Self::WentBack(_) => true,
             Self::Resuming(resuming) => matches!(**resuming, Resuming::Done(_)),
             _ => false,
-        }
-    }
-
-    /// Who holds the link, where that is said.
-    fn holder(&self) -> Option<&str> {
-        match self {
-            Self::Open(asked)
-            | Self::Voted { asked, .. }
-            | Self::Unconfirmed(asked)
-            | Self::Forbidden(asked)
-            | Self::Renewed(asked)
-            | Self::RenewedLately(asked)
-            | Self::Snoozed(asked, _)
-            | Self::Expired(asked)
-            | Self::Refused(asked, _)
-            | Self::Moved(asked)
-            | Self::Changed(asked)
-            | Self::Over(asked, _)
-            | Self::NotAllowed(asked)
-            | Self::NotWritten(asked, _)
-            | Self::Later(asked)
-            | Self::Busy(asked) => Some(&asked.holder),
-            Self::Resuming(resuming) => match &**resuming {
-                Resuming::Open(asked) | Resuming::DryRun(asked) | Resuming::Expired(asked) => Some(&asked.holder),
-                Resuming::Done(_) => None,
-            },
-            Self::Unknown
-            | Self::Approved(_)
-            | Self::Skipped(_)
-            | Self::Resumed(_)
-            | Self::WentBack(_)
-            | Self::Superseded { .. }
-            | Self::Unread => None,
         }
     }
 }
@@ -277,6 +244,8 @@ struct Known {
     token: Token,
     by: Option<SignedIn>,
     answer: Answer,
+    /// Who holds it: `channel:address`. Empty where that can't be read now.
+    holder: String,
 }
 
 /// What a link opens.
@@ -323,9 +292,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Approvals<Q, R, C> {
             if !self.limiter.may_try(token.approval(), client, now) {
                 return Err(Refused::TooMany);
             }
-            match self.reconciler.asked_by(&token, by.as_ref()).await {
-                Answer::Unknown => self.limiter.was_wrong(token.approval(), now),
-                answer => return Ok(Known { token, by, answer }),
+            match self.reconciler.opened(&token, by.as_ref()).await {
+                (Answer::Unknown, _) => self.limiter.was_wrong(token.approval(), now),
+                (answer, holder) => return Ok(Known { token, by, answer, holder: holder.unwrap_or_default() }),
             }
         }
         Err(wrong(if (self.knows_all)() { Refused::NoLink } else { Refused::Later }))

@@ -32,7 +32,7 @@ use crate::domain::votes::{Ballot, Vote, Votes};
 use crate::domain::workload::Workload;
 use crate::domain::workload::tests::workload;
 use crate::listener::Problem;
-use crate::reconcile::{Answer, Asked};
+use crate::reconcile::{About, Answer, Answerable, Asked, Successor};
 
 pub(super) fn until() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_259_200, 0).unwrap()
@@ -113,6 +113,12 @@ pub(super) fn back(mut asked: Box<Asked>) -> Box<Asked> {
         ran("1.2.7", "e", 1, Outcome::Healthy),
     ];
     (asked.why, asked.preflight) = (None, None);
+    asked
+}
+
+/// The same of a container that runs something else by now.
+fn changed(mut asked: Box<Asked>) -> Box<Asked> {
+    asked.approval.from_image = "registry.example.com/shop/web:1.2.2".into();
     asked
 }
 
@@ -265,12 +271,20 @@ fn what_keeps_a_page_harmless_is_sent_with_each() {
 
 fn answers() -> Vec<(&'static str, Answer)> {
     let tag = |text| Tag::parse(text).unwrap();
-    let same = |is_open| Answer::Superseded { version: tag("1.3.0"), newer: tag("1.3.0"), is_open };
-    let superseded = |is_open| Answer::Superseded { version: tag("1.3.0"), newer: tag("1.4.0"), is_open };
+    let by = |newer, about, answerable| Answer::Superseded {
+        version: tag("1.3.0"),
+        newer: tag(newer),
+        by: Successor { about, answerable },
+    };
+    let same = |about, answerable| by("1.3.0", about, answerable);
+    let superseded = |about, answerable| by("1.4.0", about, answerable);
     vec![
         ("unknown", Answer::Unknown),
-        ("the same from something else", same(true)),
-        ("the same from something else, over", same(false)),
+        ("the same from something else", same(About::Elsewhere, Answerable::Now)),
+        ("the same from something else, over", same(About::Elsewhere, Answerable::NoMore)),
+        ("the same again", same(About::Again, Answerable::Now)),
+        ("the same again, by a new link", same(About::Again, Answerable::ByNewLink)),
+        ("the same tag, moved", same(About::Moved, Answerable::Now)),
         ("put off", Answer::Snoozed(asked(), until())),
         ("approved, under way", Answer::Approved(decided(Outcome::RollingOut))),
         ("approved, healthy", Answer::Approved(decided(Outcome::Healthy))),
@@ -278,14 +292,21 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("approved, replaced", Answer::Approved(decided(Outcome::Replaced))),
         ("skipped", Answer::Skipped(decided(Outcome::Skipped))),
         ("expired", Answer::Expired(asked())),
+        ("expired, about going back", Answer::Expired(back(asked()))),
+        ("expired, about going back from what runs no more", Answer::Expired(changed(back(asked())))),
+        ("expired, about what is held", Answer::Expired(held(asked()))),
         ("expired, and asked still", Answer::Expired(Box::new(Asked { is_renewable: true, ..*asked() }))),
         ("a new link is sent", Answer::Renewed(asked())),
         ("a new link was sent", Answer::RenewedLately(asked())),
         ("counted", Answer::Voted { asked: of_several(asked(), true), is_again: false }),
         ("counted before", Answer::Voted { asked: of_several(asked(), true), is_again: true }),
         ("may not patch it", Answer::Forbidden(signed_in())),
-        ("superseded by an open question", superseded(true)),
-        ("superseded by one that was closed", superseded(false)),
+        ("superseded by an open question", superseded(About::Newer, Answerable::Now)),
+        ("superseded by one that can have a new link", superseded(About::Newer, Answerable::ByNewLink)),
+        ("superseded by one that was closed", superseded(About::Newer, Answerable::NoMore)),
+        ("superseded by what is no newer", by("1.2.9", About::Other, Answerable::Now)),
+        ("superseded by a way back", by("1.2.3", About::Back, Answerable::Now)),
+        ("superseded by what is held", superseded(About::Held, Answerable::Now)),
         ("refused", Answer::Refused(asked(), Refusal::Excluded)),
         ("released", Answer::Resumed(decided(Outcome::Replaced))),
         ("over", Answer::Over(asked(), Closed::NothingToAsk)),

@@ -214,20 +214,27 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// How the link of a brake stands; `None` where this is another link.
     pub(super) async fn asked_to_resume(&self, token: &Token) -> Option<Resuming> {
+        self.opened_to_resume(token).await.map(|(resuming, _)| resuming)
+    }
+
+    /// The same, with who holds it.
+    pub(super) async fn opened_to_resume(&self, token: &Token) -> Option<(Resuming, String)> {
         let Brake { stopped, released, .. } = self.brake().await;
         let holders = self.0.audience.holders();
         let holder = |link: &Link| link.holder(token, &self.0.keys, &holders).map(str::to_owned);
         let open = stopped.and_then(|stopped| Some((holder(&Link::of(&stopped))?, stopped)));
         let Some((holder, stopped)) = open else {
-            let release = released.filter(|release| holder(&Link::of_release(release)).is_some())?;
-            return Some(Resuming::Done(release));
+            let release = released?;
+            let holder = holder(&Link::of_release(&release))?;
+            return Some((Resuming::Done(release), holder));
         };
-        let asked = AskedToResume { holder, expires: Link::of(&stopped).expires(), stopped };
-        Some(match self.0.ambient.now() < asked.expires {
+        let asked = AskedToResume { holder: holder.clone(), expires: Link::of(&stopped).expires(), stopped };
+        let resuming = match self.0.ambient.now() < asked.expires {
             true if self.0.cluster.is_dry_run() => Resuming::DryRun(asked),
             true => Resuming::Open(asked),
             false => Resuming::Expired(asked),
-        })
+        };
+        Some((resuming, holder))
     }
 
     /// Whether a token claims to be that of the brake.

@@ -13,6 +13,7 @@ mod full_record;
 mod groups;
 mod held;
 mod holds;
+mod links;
 mod listed;
 mod one_workload;
 mod pods;
@@ -91,6 +92,8 @@ pub(crate) struct Shelf {
     pushed_again: Arc<AtomicI64>,
     /// Tags whose images are lost.
     lost: Arc<Mutex<Vec<&'static str>>>,
+    /// Tags that have no manifest.
+    gone: Arc<Mutex<Vec<&'static str>>>,
     /// Whether it answers, or lets wait.
     answers: Arc<Semaphore>,
 }
@@ -122,7 +125,8 @@ impl Registry for Shelf {
     async fn digest(&self, _: &Repository, tag: &Tag, _: &Credential) -> Result<Option<Digest>, RegistryError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let is_absent = self.absent.fetch_sub(1, Ordering::SeqCst) > 0;
-        Ok((!is_absent).then(|| digest_of(tag.as_str(), self.pushed_again.load(Ordering::SeqCst))))
+        let is_gone = self.gone.lock().unwrap().contains(&tag.as_str());
+        Ok((!is_absent && !is_gone).then(|| digest_of(tag.as_str(), self.pushed_again.load(Ordering::SeqCst))))
     }
 
     async fn labels(&self, _: &Repository, of: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
@@ -259,6 +263,7 @@ impl Stage {
             absent: Arc::default(),
             pushed_again: Arc::default(),
             lost: Arc::default(),
+            gone: Arc::default(),
             answers: Arc::new(Semaphore::new(1)),
         });
         let (joe, notes) = (Arc::<Joe>::default(), Arc::<Notes>::default());

@@ -79,7 +79,9 @@ use tracing::Instrument as _;
 use absent::Absent;
 use announced::Awaited;
 use answer::Renewals;
-pub use answer::{Answer, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown};
+pub use answer::{
+    About, Answer, Answerable, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown, Successor,
+};
 pub use brake::{AskedToResume, ResumeError, Resuming};
 use declared::Unread;
 use entrance::Entrance;

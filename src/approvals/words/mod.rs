@@ -80,6 +80,13 @@ impl Reader {
         }
     }
 
+    /// The command line that does this to the container of a question.
+    pub(super) fn command(self, verb: &str, asked: &Asked) -> String {
+        let WorkloadId { namespace, kind, name, .. } = &asked.workload.id;
+        let container = &asked.approval.container;
+        format!("image-watcher {verb} {}/{name} -n {namespace} -c {container}", kind.short())
+    }
+
     /// How many people have approved, of how many who have to, where one person is not enough.
     pub(super) fn votes(self, ballot: &Ballot) -> Option<String> {
         ballot.is_worth_saying().then(|| self.words().votes(ballot.votes.count(), ballot.needed.number()))

@@ -504,6 +504,16 @@ impl Ledger {
         (newest.answer == Answer::Skipped && newest.terms.is_in_its_time(now)).then_some(newest)
     }
 
+    /// What was answered to a question: by a link of its own, or by that of one that asked the same in its place.
+    #[must_use]
+    pub fn answered_like<'l>(&'l self, known: &Known<'l>) -> Option<&'l Answered> {
+        match known {
+            Known::Answered(answered) => Some(*answered),
+            Known::Newest(_) => None,
+            Known::Replaced(terms) => self.answered.iter().find(|answered| answered.stands_for(terms)),
+        }
+    }
+
     pub(super) fn find(&self, approval: &ApprovalId) -> Option<Known<'_>> {
         let is_it = |terms: &&Terms| terms.id == *approval;
         // An answer counts, wherever else the question stands.

@@ -213,6 +213,11 @@ pub(super) fn is_put_off(until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 }
 
 impl Answered {
+    /// Whether it answers what another, earlier question asked.
+    pub(super) fn stands_for(&self, earlier: &Terms) -> bool {
+        self.terms.from == earlier.from && self.terms.asks_the_same(earlier) && self.at >= earlier.id.made()
+    }
+
     pub(super) fn entry(&self, container: &str, level: Option<Level>) -> Entry {
         let Terms { from, tag, digest, id, .. } = &self.terms;
         Entry {

@@ -221,8 +221,12 @@ impl Ledger {
         }
         let newest = self.question.as_ref().map(|question| &question.terms);
         let is_asked_still = |terms: &Terms| newest.is_some_and(|newest| newest.asks_the_same(terms));
-        // An old link to what is asked still may have a new one in its place, for a while.
-        let lasts = |terms: &Terms| if is_asked_still(terms) { RENEWABLE } else { TimeDelta::zero() };
+        let answered = &self.answered;
+        let is_answered = |terms: &Terms| answered.iter().any(|answered| answered.stands_for(terms));
+        // An old link to what is asked still may have a new one in its place, for a while; one to what was answered since by another
+        // link says so.
+        let is_of_use = |terms: &Terms| is_asked_still(terms) || is_answered(terms);
+        let lasts = |terms: &Terms| if is_of_use(terms) { RENEWABLE } else { TimeDelta::zero() };
         self.replaced.retain(|terms| now < terms.expires() + lasts(terms));
         self.replaced.truncate(MOST_PAST);
     }

@@ -14,6 +14,7 @@ use crate::domain::group::{Move, Plan};
 use crate::domain::history::{Choice, Ran};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Held, Question};
+use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
 use crate::domain::votes::{Ballot, Quorum, Vote};
@@ -89,6 +90,19 @@ impl Asked {
     #[must_use]
     pub fn by(&self) -> Actor {
         self.person().actor()
+    }
+
+    /// Whether the container runs still what it ran when it was asked.
+    #[must_use]
+    pub fn runs_still(&self) -> bool {
+        let runs = self.workload.container(&self.approval.container);
+        runs.is_some_and(|(_, found)| *found.image == *self.approval.from_image)
+    }
+
+    /// The tag that ran when it was asked, if it had one.
+    #[must_use]
+    pub fn from_tag(&self) -> Option<Tag> {
+        ImageReference::parse(&self.approval.from_image).ok()?.running_tag()
     }
 
     /// The containers that it is about.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::asked::Asked;
-use super::{Answer, decided};
+use super::{About, Answer, Answerable, Successor, decided};
 use crate::cluster::{Cluster, annotations};
 use crate::domain::actor::SignedIn;
-use crate::domain::approval::{Allows, Approval, ApprovalId, Token};
+use crate::domain::approval::{Allows, Approval, ApprovalId, Terms, Token};
 use crate::domain::history::{Choice, Entry, Outcome, Ran};
 use crate::domain::record::sealed::Opened;
 use crate::domain::record::{Known, Question, Stands, Update};
@@ -21,7 +21,7 @@ use crate::registry::Registry;
 /// Where a link's approval was found.
 pub(super) enum Found {
     Current { asked: Box<Asked>, question: Box<Question>, draft: Box<Draft> },
-    Superseded { version: Tag, newer: Tag, is_open: bool },
+    Superseded { version: Tag, newer: Tag, by: Successor },
     Answered(Answer),
 }
 
@@ -56,6 +56,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// binds namespace, kind, name and uid, so that of all workloads whose record names the approval one at most is
     /// meant, whoever copied that record.
     pub(super) async fn find(&self, token: &Token, by: Option<&SignedIn>) -> Result<Option<Found>, StepError> {
+        Ok(self.find_held(token, by).await?.map(|(_, found)| found))
+    }
+
+    /// The same, with who holds it.
+    pub(super) async fn find_held(
+        &self,
+        token: &Token,
+        by: Option<&SignedIn>,
+    ) -> Result<Option<(String, Found)>, StepError> {
         let candidates = self.naming(token.approval());
         let departed = self.0.cluster.departed(token.approval());
         if candidates.is_empty() && departed.is_none() {
@@ -77,52 +86,71 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         (token, by): (&Token, Option<&SignedIn>),
         holders: &[String],
         workload: &Arc<Workload>,
-    ) -> Option<Found> {
+    ) -> Option<(String, Found)> {
         let (Opened::Ours(record) | Opened::WithoutHistory(record)) = annotations::open(workload, &self.0.keys) else {
             return None;
         };
         let (container, known) = record.find(token.approval())?;
         let approval = known.terms().approval(&workload.id, container);
         let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
-        let question = match known {
-            Known::Answered(answered) => {
-                return Some(Found::Answered(since_gone(decided(&record, (workload, container), answered))));
-            }
-            Known::Newest(question) => question,
-            Known::Replaced(_) => record.ledger(container)?.question.as_ref()?,
-        };
-        let asked = self.about(workload, approval, question, (holder, by));
-        Some(Found::Answered(Answer::Changed(Box::new(asked))))
+        let ledger = record.ledger(container)?;
+        if let Some(answered) = ledger.answered_like(&known) {
+            let answer = since_gone(decided(&record, (workload, container), answered));
+            return Some((holder, Found::Answered(answer)));
+        }
+        let asked = self.about(workload, approval, ledger.question.as_ref()?, (holder.clone(), by));
+        Some((holder, Found::Answered(Answer::Changed(Box::new(asked)))))
     }
 
     /// What is known of a token's approval, if its signature is right.
-    fn found(&self, (token, by): (&Token, Option<&SignedIn>), holders: &[String], draft: Draft) -> Option<Found> {
+    fn found(
+        &self,
+        (token, by): (&Token, Option<&SignedIn>),
+        holders: &[String],
+        draft: Draft,
+    ) -> Option<(String, Found)> {
         let id = &draft.workload.id;
         let (container, known) = draft.record.find(token.approval())?;
         let approval = known.terms().approval(id, container);
         let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
-        let (question, version) = match known {
-            Known::Answered(answered) => {
-                return Some(Found::Answered(decided(&draft.record, (&draft.workload, container), answered)));
-            }
-            Known::Newest(question) => (Box::new(question.clone()), None),
-            Known::Replaced(terms) => {
-                let newest = Box::new(draft.record.ledger(container)?.question.clone()?);
-                let is_over = !terms.is_in_its_time(self.0.ambient.now());
-                // An old link to what is asked still says that its time is over.
-                let asks_the_same = is_over && newest.terms.asks_the_same(terms);
-                (newest, Some(terms.tag.clone()).filter(|_| !asks_the_same))
-            }
-        };
-        if let Some(version) = version {
-            let is_open = question.is_open(self.0.ambient.now());
-            return Some(Found::Superseded { version, newer: question.terms.tag, is_open });
+        let ledger = draft.record.ledger(container)?;
+        if let Some(answered) = ledger.answered_like(&known) {
+            let answer = decided(&draft.record, (&draft.workload, container), answered);
+            return Some((holder, Found::Answered(answer)));
         }
-        let held = draft.record.ledger(container).and_then(|ledger| ledger.held.clone());
+        let question = Box::new(ledger.question.clone()?);
+        // An old link to what is asked still says that its time is over.
+        if let Known::Replaced(terms) = known
+            && (terms.is_in_its_time(self.0.ambient.now()) || !question.terms.asks_the_same(terms))
+        {
+            let superseded = self.superseded(terms, (container, &question), &draft, (holder.clone(), by));
+            return Some((holder, superseded));
+        }
+        let held = ledger.held.clone();
         let ran = choices(&draft, &approval);
-        let asked = self.about(&draft.workload, approval, &question, (holder, by));
+        let asked = self.about(&draft.workload, approval, &question, (holder.clone(), by));
         let asked = Box::new(Asked { held, ran, ..asked });
-        Some(Found::Current { asked, question, draft: Box::new(draft) })
+        Some((holder, Found::Current { asked, question, draft: Box::new(draft) }))
+    }
+
+    /// What took the place of what a link was about.
+    fn superseded(
+        &self,
+        terms: &Terms,
+        (container, newest): (&str, &Question),
+        draft: &Draft,
+        holder: (String, Option<&SignedIn>),
+    ) -> Found {
+        let approval = newest.terms.approval(&draft.workload.id, container);
+        let asked = self.about(&draft.workload, approval, newest, holder);
+        let is_in_time = newest.terms.is_in_its_time(self.0.ambient.now());
+        let answerable = match self.stands(asked, newest, draft) {
+            Answer::Open(_) | Answer::Snoozed(..) | Answer::Refused(..) if is_in_time => Answerable::Now,
+            Answer::Open(_) | Answer::Snoozed(..) if newest.terms.allows != Allows::Back => Answerable::ByNewLink,
+            _ => Answerable::NoMore,
+        };
+        let by = Successor { about: About::of(terms, &newest.terms), answerable };
+        Found::Superseded { version: terms.tag.clone(), newer: newest.terms.tag.clone(), by }
     }
 
     /// What can be said of a question without asking anybody.
@@ -138,13 +166,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(super) fn stands(&self, asked: Asked, question: &Question, draft: &Draft) -> Answer {
         let now = self.0.ambient.now();
         let (workload, approval) = (&asked.workload, &asked.approval);
-        let runs = workload.container(&approval.container).is_some_and(|(_, c)| *c.image == *approval.from_image);
         let together = workload.together(&approval.container);
         let is_bound = question.group.as_ref().map(|plan| plan.binding()) == question.terms.group;
         // What is held is let go by whoever holds it still.
         let is_held = question.terms.allows == Allows::Held;
         let goes_with = |name: &str| is_held || together.iter().any(|other| *other.name == *name);
-        if !runs || !is_bound || !question.with.iter().all(|name| goes_with(name)) {
+        if !asked.runs_still() || !is_bound || !question.with.iter().all(|name| goes_with(name)) {
             return Answer::Changed(Box::new(asked));
         }
         if self.0.cluster.is_dry_run() {

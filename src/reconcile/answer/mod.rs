@@ -12,6 +12,7 @@ mod renew;
 mod renew_list;
 mod shown;
 mod skip;
+mod successor;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use press::Press;
 pub(super) use renew::Renewals;
 pub use renew_list::RenewedList;
 pub use shown::{NotShown, Shown};
+pub use successor::{About, Answerable, Successor};
 
 use super::brake::{ResumeError, Resuming};
 use super::draft::{Draft, Work};
@@ -86,8 +88,8 @@ pub enum Answer {
         version: Tag,
         /// The version that was proposed last.
         newer: Tag,
-        /// Whether that one can be answered still.
-        is_open: bool,
+        /// How that is about something else, and whether it can be answered.
+        by: Successor,
     },
     /// It would not be asked today. What it is about may be allowed again while it is valid.
     Refused(Box<Asked>, Refusal),
@@ -129,18 +131,30 @@ impl Settled {
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// What a link is about, for whoever signed in. Changes nothing.
     pub async fn asked_by(&self, token: &Token, by: Option<&SignedIn>) -> Answer {
-        if let Some(resuming) = self.asked_to_resume(token).await {
-            return Answer::Resuming(Box::new(resuming));
+        self.opened(token, by).await.0
+    }
+
+    /// The same, with who holds the link (`channel:address`), whatever became of what it is about; nobody where its signature is
+    /// not right, or can't be looked at now.
+    pub async fn opened(&self, token: &Token, by: Option<&SignedIn>) -> (Answer, Option<String>) {
+        if let Some((resuming, holder)) = self.opened_to_resume(token).await {
+            return (Answer::Resuming(Box::new(resuming)), Some(holder));
         }
-        match self.find(token, by).await {
-            Ok(None) => Answer::Unknown,
-            Ok(Some(Found::Answered(answer))) => answer,
-            Ok(Some(Found::Superseded { version, newer, is_open })) => Answer::Superseded { version, newer, is_open },
-            Ok(Some(Found::Current { asked, question, draft })) => self.state(*asked, &question, &draft),
+        match self.find_held(token, by).await {
+            Ok(None) => (Answer::Unknown, None),
+            Ok(Some((holder, found))) => (self.answer_of(found), Some(holder)),
             Err(error) => {
                 tracing::warn!(approval = %token.approval(), error = %chain(&error), "what is known of this link can't be read now");
-                Answer::Unread
+                (Answer::Unread, None)
             }
+        }
+    }
+
+    fn answer_of(&self, found: Found) -> Answer {
+        match found {
+            Found::Answered(answer) => answer,
+            Found::Superseded { version, newer, by } => Answer::Superseded { version, newer, by },
+            Found::Current { asked, question, draft } => self.state(*asked, &question, &draft),
         }
     }
 

@@ -166,6 +166,7 @@ impl Ground {
             absent: Arc::default(),
             pushed_again: Arc::default(),
             lost: Arc::default(),
+            gone: Arc::default(),
             answers: Arc::new(Semaphore::new(1)),
         });
         let (joe, metrics) = (Arc::<Joe>::default(), Metrics::new());
@@ -706,6 +707,8 @@ async fn the_link_of_the_message_resumes_once_and_is_good_for_nothing_else() {
     assert!(done(&ground.reconciler.answer(&joe, Action::Resume, "trace").await));
     assert!(ground.reconciler.brake().await.stopped.is_none());
     assert!(done(&ground.reconciler.answer(&joe, Action::Resume, "trace").await), "a second time it is shown");
+    let holder = ground.reconciler.opened(&joe, None).await.1;
+    assert_eq!(holder.as_deref(), Some("email:joe@example.com"), "who reads it is known still");
     let later = stopped().await;
     let link = later.told_of_the_stop()[0].stopped().unwrap();
     let joe = Token::parse(&link.token(keys, "email:joe@example.com").unwrap()).unwrap();

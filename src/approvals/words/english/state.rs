@@ -5,9 +5,10 @@ use crate::approvals::words::Reader;
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::Closed;
+use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::wording::counted;
-use crate::reconcile::{Answer, Asked, Resuming};
+use crate::reconcile::{About, Answer, Answerable, Asked, Resuming, Successor};
 
 pub(super) fn title(answer: &Answer) -> &'static str {
     match answer {
@@ -27,9 +28,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Expired(_) => "This link has expired",
         Answer::Renewed(_) => "A new link is on its way",
         Answer::RenewedLately(_) => "A new link was sent a moment ago",
-        Answer::Superseded { version, newer, .. } if version == newer => "The workload has changed",
-        Answer::Superseded { is_open: true, .. } => "There is a newer version",
-        Answer::Superseded { is_open: false, .. } => "A newer question took its place",
+        Answer::Superseded { by, .. } => taken(*by),
         Answer::Refused(_, Refusal::OutsideWindow(_)) => "Its window is closed",
         Answer::Refused(_, Refusal::DryRun) => "Nothing is decided now",
         Answer::Refused(..) => "This would not be asked today",
@@ -96,18 +95,7 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             asked.by().words(),
             asked.workload.id
         ),
-        Answer::Superseded { version, newer, is_open } if version == newer => {
-            let next = if *is_open { " It is asked about again, with a link of its own." } else { "" };
-            format!(
-                "This link was about {version} in the place of what ran then. Something else runs by now.{next} Nothing was done."
-            )
-        }
-        Answer::Superseded { version, newer, is_open: true } => format!(
-            "This link was about {version}. {newer} is available now and has a link of its own. Nothing was done."
-        ),
-        Answer::Superseded { version, newer, is_open: false } => format!(
-            "This link was about {version}. {newer} took its place, and is no longer open either. Nothing was done."
-        ),
+        Answer::Superseded { version, newer, by } => superseded(version, newer, *by),
         Answer::Refused(asked, refusal) => format!(
             "{} Nothing was done, and the link stays valid.",
             refused(&asked.approval.to_tag, &asked.workload.id, refusal, to)
@@ -154,6 +142,50 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
     }
 }
 
+/// What took the place of a question, in few words.
+fn taken(by: Successor) -> &'static str {
+    match by.about {
+        About::Newer if by.answerable == Answerable::Now => "There is a newer version",
+        About::Newer | About::Held => "A newer question took its place",
+        About::Other => "Another version took its place",
+        About::Again => "It was asked about again",
+        About::Moved => "The tag has moved",
+        About::Elsewhere => "The workload has changed",
+        About::Back => "Another version was applied",
+    }
+}
+
+/// What took the place of a question, and what is to be done about that.
+fn superseded(version: &Tag, newer: &Tag, by: Successor) -> String {
+    let since = match by.about {
+        About::Newer | About::Other | About::Again => String::new(),
+        About::Moved => " That tag points to something else by now.".to_owned(),
+        About::Elsewhere => " It was to take the place of what ran then, and something else runs by now.".to_owned(),
+        About::Back => " Another version was applied since.".to_owned(),
+        About::Held => format!(" {newer} is held by now."),
+    };
+    let next = match (by.about, by.answerable) {
+        (About::Newer, Answerable::Now) => format!(" {newer} is available now and has a link of its own."),
+        (About::Other, Answerable::Now) => format!(" {newer} took its place and has a link of its own."),
+        (About::Newer | About::Other, Answerable::ByNewLink) => {
+            format!(
+                " {newer} took its place, and people are asked about it still: open its own link to have a new one sent."
+            )
+        }
+        (About::Newer | About::Other, Answerable::NoMore) => {
+            format!(" {newer} took its place, and is no longer open either.")
+        }
+        (About::Back, _) | (About::Held, Answerable::ByNewLink | Answerable::NoMore) => String::new(),
+        (About::Held, Answerable::Now) => " It has a link of its own.".to_owned(),
+        (_, Answerable::Now) => " It is asked about again, with a link of its own.".to_owned(),
+        (_, Answerable::ByNewLink) => {
+            " People are asked about it still: open the newer link to have a new one sent.".to_owned()
+        }
+        (_, Answerable::NoMore) => " Nothing is asked about it any more.".to_owned(),
+    };
+    format!("This link was about {version}.{since}{next} Nothing was done.")
+}
+
 fn open(asked: &Asked, to: Reader) -> String {
     let (version, expires) = (&asked.approval.to_tag, to.moment(asked.approval.expires));
     match asked.approval.allows {
@@ -169,10 +201,24 @@ fn open(asked: &Asked, to: Reader) -> String {
 
 /// A link whose time is over.
 fn expired(asked: &Asked, to: Reader) -> String {
-    let next = if asked.is_renewable {
-        format!("People are asked still: a new link can be sent to {}, where this one went.", to.sent_to(&asked.holder))
-    } else {
-        "If the update is still available, the next check asks again, with a new link.".to_owned()
+    let version = &asked.approval.to_tag;
+    let next = match asked.approval.allows {
+        _ if asked.is_renewable => {
+            format!(
+                "People are asked still: a new link can be sent to {}, where this one went.",
+                to.sent_to(&asked.holder)
+            )
+        }
+        Allows::Update => "If the update is still available, the next check asks again, with a new link.".to_owned(),
+        Allows::Held => {
+            format!("A version that is held can be let go without a link, too: {}", to.command("resume", asked))
+        }
+        Allows::Back => match asked.from_tag().filter(|_| asked.runs_still()) {
+            Some(runs) => {
+                format!("{runs} runs still. To go back to {version} without a link: {}", to.command("rollback", asked))
+            }
+            None => "What it was to go back from does not run any more.".to_owned(),
+        },
     };
     format!("It was valid until {}. Nothing was done. {next}", to.moment(asked.approval.expires))
 }

@@ -6,8 +6,9 @@ use crate::approvals::words::Reader;
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::Closed;
+use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
-use crate::reconcile::{Answer, Asked, Resuming};
+use crate::reconcile::{About, Answer, Answerable, Asked, Resuming, Successor};
 
 pub(super) fn title(answer: &Answer) -> &'static str {
     match answer {
@@ -27,9 +28,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Expired(_) => "Ce lien a expiré",
         Answer::Renewed(_) => "Un nouveau lien est en route",
         Answer::RenewedLately(_) => "Un nouveau lien vient d’être envoyé",
-        Answer::Superseded { version, newer, .. } if version == newer => "La charge de travail a changé",
-        Answer::Superseded { is_open: true, .. } => "Une version plus récente existe",
-        Answer::Superseded { is_open: false, .. } => "Une question plus récente l’a remplacée",
+        Answer::Superseded { by, .. } => taken(*by),
         Answer::Refused(_, Refusal::OutsideWindow(_)) => "Sa fenêtre est fermée",
         Answer::Refused(_, Refusal::DryRun) => "Rien n’est décidé pour l’instant",
         Answer::Refused(..) => "Cela ne serait plus demandé aujourd’hui",
@@ -97,18 +96,7 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             to.words().actor(&asked.by()),
             asked.workload.id
         ),
-        Answer::Superseded { version, newer, is_open } if version == newer => {
-            let next = if *is_open { " Une nouvelle demande a son propre lien." } else { "" };
-            format!(
-                "Ce lien concernait {version} à la place de ce qui était alors en service. Autre chose l’est maintenant.{next} Rien n’a été fait."
-            )
-        }
-        Answer::Superseded { version, newer, is_open: true } => format!(
-            "Ce lien concernait {version}. {newer} est maintenant disponible et a son propre lien. Rien n’a été fait."
-        ),
-        Answer::Superseded { version, newer, is_open: false } => format!(
-            "Ce lien concernait {version}. {newer} l’a remplacée, et n’est plus en attente non plus. Rien n’a été fait."
-        ),
+        Answer::Superseded { version, newer, by } => superseded(version, newer, *by),
         Answer::Refused(asked, refusal) => format!(
             "{} Rien n’a été fait, et le lien reste valable.",
             refused(&asked.approval.to_tag, &asked.workload.id, refusal, to)
@@ -154,6 +142,50 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
     }
 }
 
+/// What took the place of a question, in few words.
+fn taken(by: Successor) -> &'static str {
+    match by.about {
+        About::Newer if by.answerable == Answerable::Now => "Une version plus récente existe",
+        About::Newer | About::Held => "Une question plus récente l’a remplacée",
+        About::Other => "Une autre version l’a remplacée",
+        About::Again => "La question a été posée de nouveau",
+        About::Moved => "Le tag a été déplacé",
+        About::Elsewhere => "La charge de travail a changé",
+        About::Back => "Une autre version a été appliquée",
+    }
+}
+
+/// What took the place of a question, and what is to be done about that.
+fn superseded(version: &Tag, newer: &Tag, by: Successor) -> String {
+    let since = match by.about {
+        About::Newer | About::Other | About::Again => String::new(),
+        About::Moved => " Ce tag désigne autre chose maintenant.".to_owned(),
+        About::Elsewhere => {
+            " Elle devait remplacer ce qui était alors en service, et autre chose l’est maintenant.".to_owned()
+        }
+        About::Back => " Une autre version a été appliquée depuis.".to_owned(),
+        About::Held => format!(" {newer} est bloquée maintenant."),
+    };
+    let next = match (by.about, by.answerable) {
+        (About::Newer, Answerable::Now) => format!(" {newer} est maintenant disponible et a son propre lien."),
+        (About::Other, Answerable::Now) => format!(" {newer} l’a remplacée et a son propre lien."),
+        (About::Newer | About::Other, Answerable::ByNewLink) => format!(
+            " {newer} l’a remplacée, et la question est toujours posée\u{a0}: ouvrez son propre lien pour en recevoir un nouveau."
+        ),
+        (About::Newer | About::Other, Answerable::NoMore) => {
+            format!(" {newer} l’a remplacée, et n’est plus en attente non plus.")
+        }
+        (About::Back, _) | (About::Held, Answerable::ByNewLink | Answerable::NoMore) => String::new(),
+        (About::Held, Answerable::Now) => " Elle a son propre lien.".to_owned(),
+        (_, Answerable::Now) => " Une nouvelle demande a son propre lien.".to_owned(),
+        (_, Answerable::ByNewLink) => {
+            " La question est toujours posée\u{a0}: ouvrez le lien plus récent pour en recevoir un nouveau.".to_owned()
+        }
+        (_, Answerable::NoMore) => " Rien n’est plus demandé à son sujet.".to_owned(),
+    };
+    format!("Ce lien concernait {version}.{since}{next} Rien n’a été fait.")
+}
+
 fn open(asked: &Asked, to: Reader) -> String {
     let (version, expires) = (&asked.approval.to_tag, to.moment(asked.approval.expires));
     match asked.approval.allows {
@@ -171,14 +203,23 @@ fn open(asked: &Asked, to: Reader) -> String {
 
 /// A link whose time is over.
 fn expired(asked: &Asked, to: Reader) -> String {
-    let next = if asked.is_renewable {
-        format!(
+    let version = &asked.approval.to_tag;
+    let next = match asked.approval.allows {
+        _ if asked.is_renewable => format!(
             "La question est toujours posée\u{a0}: un nouveau lien peut être envoyé au même destinataire que celui-ci, {}.",
             to.sent_to(&asked.holder)
-        )
-    } else {
-        "Si la mise à jour est toujours disponible, le prochain contrôle pose de nouveau la question, avec un nouveau lien."
-            .to_owned()
+        ),
+        Allows::Update => "Si la mise à jour est toujours disponible, le prochain contrôle pose de nouveau la question, avec un nouveau lien.".to_owned(),
+        Allows::Held => {
+            format!("Une version bloquée peut aussi être débloquée sans lien\u{a0}: {}", to.command("resume", asked))
+        }
+        Allows::Back => match asked.from_tag().filter(|_| asked.runs_still()) {
+            Some(runs) => format!(
+                "{runs} est toujours en service. Pour revenir à {version} sans lien\u{a0}: {}",
+                to.command("rollback", asked)
+            ),
+            None => "Ce qui devait être quitté n’est plus en service.".to_owned(),
+        },
     };
     format!("Il était valable jusqu’au {}. Rien n’a été fait. {next}", to.moment(asked.approval.expires))
 }

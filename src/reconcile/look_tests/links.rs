@@ -1,0 +1,140 @@
+//! What links say whose question was answered by another link, replaced or too late.
+
+use super::votes::{JANE, JOE, OLD, needing};
+use super::*;
+use crate::domain::approval::{Allows, LIFETIME, Token};
+use crate::reconcile::{About, Answerable, Successor};
+
+impl Stage {
+    /// Who holds a link, and how it stands.
+    async fn opens(&self, link: &Token) -> (Option<String>, Answer) {
+        let (answer, holder) = self.reconciler.opened(link, None).await;
+        (holder, answer)
+    }
+
+    /// What took the place of what a link was about.
+    async fn successor(&self, link: &Token) -> (About, Answerable, String) {
+        let answer = self.reconciler.asked(link).await;
+        let Answer::Superseded { newer, by: Successor { about, answerable }, .. } = answer else {
+            panic!("{answer:?}")
+        };
+        (about, answerable, newer.to_string())
+    }
+
+    async fn finds(&self, tags: &[&'static str]) {
+        self.has(tags);
+        self.look().await;
+    }
+}
+
+fn is_of_joe(holder: Option<&str>) -> bool {
+    holder == Some(JOE)
+}
+
+#[tokio::test]
+async fn who_holds_a_link_is_known_whatever_became_of_its_question() {
+    for action in [Action::Approve, Action::Skip] {
+        let stage = Stage::team(needing("1", &[])).await;
+        let joe = stage.link_of(JOE);
+        assert!(matches!(stage.opens(&joe).await, (holder, Answer::Open(_)) if is_of_joe(holder.as_deref())));
+        stage.presses(JANE, action).await;
+        let (holder, answer) = stage.opens(&joe).await;
+        assert!(is_of_joe(holder.as_deref()), "{action:?}: {holder:?} {answer:?}");
+    }
+    let stage = Stage::team(needing("1", &[])).await;
+    let joe = stage.link_of(JOE);
+    stage.finds(&["1.0.0", "1.0.1", "1.0.2"]).await;
+    let (holder, answer) = stage.opens(&joe).await;
+    assert!(is_of_joe(holder.as_deref()) && matches!(answer, Answer::Superseded { .. }), "{holder:?} {answer:?}");
+    stage.cluster.state(|state| state.departed = Some(Arc::clone(&state.workload)));
+    stage.changed(|now| (now.id.uid, now.annotations) = ("uid-2".into(), Box::default()));
+    let (holder, answer) = stage.opens(&joe).await;
+    assert!(is_of_joe(holder.as_deref()) && matches!(answer, Answer::Changed(_)), "{holder:?} {answer:?}");
+}
+
+#[tokio::test]
+async fn an_old_link_says_what_was_decided_by_the_link_that_took_its_place() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let (joe, jane) = (stage.link_of(JOE), stage.link_of(JANE));
+    stage.clock.step(LIFETIME);
+    assert!(matches!(stage.reconciler.answer(&joe, Action::Renew, "trace").await, Answer::Renewed(_)));
+    assert!(matches!(stage.presses(JOE, Action::Approve).await, Answer::Approved(_)));
+    let is_decided = |answer: &Answer| matches!(answer, Answer::Approved(entry) if entry.version == "1.0.1");
+    for link in [&jane, &joe] {
+        let answer = stage.reconciler.asked(link).await;
+        assert!(is_decided(&answer), "{answer:?}");
+        let answer = stage.reconciler.answer(link, Action::Renew, "trace").await;
+        assert!(is_decided(&answer), "{answer:?}");
+    }
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.asks().terms.allows, Allows::Back);
+    let answer = stage.reconciler.asked(&jane).await;
+    assert!(is_decided(&answer), "people are asked something else by now: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_replaced_link_says_how_the_question_in_its_place_stands() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let first = stage.link_of(JOE);
+    stage.clock.step(TimeDelta::hours(1));
+    stage.finds(&["1.0.0", "1.0.1", "1.0.2"]).await;
+    let second = stage.link_of(JOE);
+    assert_eq!(stage.successor(&first).await, (About::Newer, Answerable::Now, "1.0.2".into()));
+    // It is withdrawn, and the first version is asked about again, of the same image.
+    stage.clock.step(TimeDelta::hours(1));
+    stage.finds(&["1.0.0", "1.0.1"]).await;
+    assert_eq!(stage.asks().terms.tag.as_str(), "1.0.1");
+    assert_eq!(stage.successor(&first).await, (About::Again, Answerable::Now, "1.0.1".into()));
+    assert_eq!(stage.successor(&second).await, (About::Other, Answerable::Now, "1.0.1".into()));
+    assert!(matches!(stage.presses(JANE, Action::Skip).await, Answer::Skipped(_)));
+    let answer = stage.reconciler.asked(&first).await;
+    assert!(matches!(answer, Answer::Skipped(_)), "it asked the same: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_link_whose_successor_can_have_a_new_link_says_so() {
+    let stage = Stage::team(needing("1", &[])).await;
+    // The clock of whoever asked next was behind, so that its time is over first.
+    let first = stage.link_of(JOE);
+    stage.clock.step(-TimeDelta::minutes(4));
+    stage.finds(&["1.0.0", "1.0.1", "1.0.2"]).await;
+    let expires = stage.asks().terms.expires();
+    stage.clock.step(expires - stage.clock.now());
+    assert_eq!(stage.successor(&first).await, (About::Newer, Answerable::ByNewLink, "1.0.2".into()));
+    stage.annotate("mode", "DISABLED");
+    assert_eq!(stage.successor(&first).await.1, Answerable::NoMore);
+}
+
+#[tokio::test]
+async fn a_link_to_what_a_tag_pointed_to_before_says_that_it_moved() {
+    let moved = Stage::team(needing("1", &[])).await;
+    let link = moved.link_of(JOE);
+    moved.registry.pushed_again.store(1, Ordering::SeqCst);
+    moved.look().await;
+    assert_eq!(moved.successor(&link).await, (About::Moved, Answerable::Now, "1.0.1".into()));
+
+    let elsewhere = Stage::team(needing("1", &[("strategy", "ALL")])).await;
+    let link = elsewhere.link_of(JOE);
+    elsewhere.has(&["0.9.0", "1.0.0", "1.0.1"]);
+    elsewhere.set_image("a.example/web:0.9.0");
+    elsewhere.look().await;
+    elsewhere.look().await;
+    assert_eq!(elsewhere.successor(&link).await.0, About::Elsewhere);
+}
+
+#[tokio::test]
+async fn what_was_passed_over_is_not_said_to_be_replaced_by_the_way_back() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let first = stage.link_of(JOE);
+    stage.finds(&["1.0.0", "1.0.1", "1.0.2"]).await;
+    assert!(matches!(stage.presses(JOE, Action::Approve).await, Answer::Approved(_)));
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!((stage.asks().terms.allows, stage.asks().terms.tag.as_str()), (Allows::Back, "1.0.0"));
+    assert_eq!(stage.successor(&first).await.0, About::Back);
+    stage.set_image(OLD);
+    stage.look().await;
+    assert_eq!(stage.asks().terms.allows, Allows::Held);
+    assert_eq!(stage.successor(&first).await, (About::Held, Answerable::Now, "1.0.2".into()));
+}
