@@ -123,13 +123,29 @@ impl Asked<'_> {
         };
         let policy = timed.as_ref().unwrap_or(policy);
         let decision = decide(running.as_str(), list, policy, now);
-        let doubt = decision.doubt().or_else(|| doubt(&running, policy, &tags)).map(Refusal::List);
-        if let Some(refusal) = doubt.or_else(|| self.verdict(&decision, policy)) {
+        let (listed, verdict) = (decision.doubt(), self.verdict(&decision, policy));
+        let listed = self.unless_gone(source, &running, listed).await?;
+        let doubt = listed.or_else(|| doubt(&running, policy, &tags)).map(Refusal::List);
+        if let Some(refusal) = doubt.or(verdict) {
             return Err(Unanswerable::Refused(refusal));
         }
         // Its project is asked last, as that takes longest.
         let standing = source.held_back(running.as_str(), self.to.as_str(), self.digest, policy).await;
         standing.map_or(Ok(()), |standing| Err(Unanswerable::Refused(Refusal::Unreleased(standing))))
+    }
+
+    /// What speaks against a list, unless that is that it lacks what runs, which is recorded as gone and has no manifest still.
+    async fn unless_gone<R: Registry>(
+        &self,
+        source: &Source<'_, R>,
+        running: &Tag,
+        doubt: Option<Doubt>,
+    ) -> Result<Option<Doubt>, RegistryError> {
+        let told = self.ledger.gone.as_ref().map(|gone| &gone.image);
+        let is_recorded = told.is_some_and(|told| told.tag == *running && told.lost.is_of_registry());
+        let is_missing = matches!(doubt, Some(Doubt::RunningMissing(_)));
+        let is_gone = is_missing && is_recorded && source.digest(running).await?.is_none();
+        Ok(doubt.filter(|_| !is_gone))
     }
 
     fn verdict(&self, decision: &Decision<'_>, policy: &Policy) -> Option<Refusal> {

@@ -1,8 +1,10 @@
-//! What links say whose question was answered by another link, replaced or too late.
+//! What links say whose question was answered by another link, replaced or too late, and of what runs and is gone.
 
 use super::votes::{JANE, JOE, OLD, needing};
 use super::*;
 use crate::domain::approval::{Allows, LIFETIME, Token};
+use crate::domain::policy::Doubt;
+use crate::domain::refusal::Refusal as Unasked;
 use crate::reconcile::{About, Answerable, Successor};
 
 impl Stage {
@@ -50,6 +52,27 @@ async fn who_holds_a_link_is_known_whatever_became_of_its_question() {
     stage.changed(|now| (now.id.uid, now.annotations) = ("uid-2".into(), Box::default()));
     let (holder, answer) = stage.opens(&joe).await;
     assert!(is_of_joe(holder.as_deref()) && matches!(answer, Answer::Changed(_)), "{holder:?} {answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_known_to_be_gone_is_no_reason_against_what_is_there() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let is_doubted = |answer: &Answer| matches!(answer, Answer::Refused(_, Unasked::List(Doubt::RunningMissing(tag))) if tag == "1.0.0");
+    let gone = |tags: &[&'static str]| *stage.registry.gone.lock().unwrap() = tags.to_vec();
+    stage.has(&["1.0.1"]);
+    gone(&["1.0.0"]);
+    let answer = stage.presses(JOE, Action::Approve).await;
+    assert!(is_doubted(&answer), "a moment may pass: {answer:?}");
+    stage.look().await;
+    stage.clock.step(TimeDelta::seconds(11));
+    stage.look().await;
+    assert!(stage.says().contains("is gone from its registry"), "{}", stage.says());
+    gone(&[]);
+    let answer = stage.presses(JOE, Action::Approve).await;
+    assert!(is_doubted(&answer), "it is there, so that the list is half of one: {answer:?}");
+    gone(&["1.0.0"]);
+    let answer = stage.presses(JOE, Action::Approve).await;
+    assert!(matches!(answer, Answer::Approved(_)) && stage.runs("1.0.1"), "{answer:?}");
 }
 
 #[tokio::test]
