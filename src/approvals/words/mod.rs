@@ -80,13 +80,6 @@ impl Reader {
         }
     }
 
-    /// The command line that does this to the container of a question.
-    pub(super) fn command(self, verb: &str, asked: &Asked) -> String {
-        let WorkloadId { namespace, kind, name, .. } = &asked.workload.id;
-        let container = &asked.approval.container;
-        format!("image-watcher {verb} {}/{name} -n {namespace} -c {container}", kind.short())
-    }
-
     /// How many people have approved, of how many who have to, where one person is not enough.
     pub(super) fn votes(self, ballot: &Ballot) -> Option<String> {
         ballot.is_worth_saying().then(|| self.words().votes(ballot.votes.count(), ballot.needed.number()))
@@ -111,6 +104,12 @@ impl Reader {
     pub(super) fn to_read(self, asked: &Asked) -> Option<String> {
         asked.is_to_be_read().then(|| self.words().to_read(asked.approval.allows, asked.approval.to_tag.as_str()))
     }
+}
+
+/// The command line that does this to the container of a question.
+fn command(verb: &str, asked: &Asked) -> String {
+    let WorkloadId { namespace, kind, name, .. } = &asked.workload.id;
+    format!("image-watcher {verb} {}/{name} -n {namespace} -c {}", kind.short(), asked.approval.container)
 }
 
 /// What there is to know of a line of a list before it is approved with others, and why it can't be.

@@ -143,9 +143,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Found {
         let approval = newest.terms.approval(&draft.workload.id, container);
         let asked = self.about(&draft.workload, approval, newest, holder);
-        let is_in_time = newest.terms.is_in_its_time(self.0.ambient.now());
+        let is_open = newest.is_open(self.0.ambient.now());
         let answerable = match self.stands(asked, newest, draft) {
-            Answer::Open(_) | Answer::Snoozed(..) | Answer::Refused(..) if is_in_time => Answerable::Now,
+            Answer::Open(_) | Answer::Snoozed(..) | Answer::Refused(..) if is_open => Answerable::Now,
             Answer::Open(_) | Answer::Snoozed(..) if newest.terms.allows != Allows::Back => Answerable::ByNewLink,
             _ => Answerable::NoMore,
         };

@@ -113,6 +113,7 @@ async fn a_replaced_link_says_how_the_question_in_its_place_stands() {
     assert!(matches!(stage.presses(JANE, Action::Skip).await, Answer::Skipped(_)));
     let answer = stage.reconciler.asked(&first).await;
     assert!(matches!(answer, Answer::Skipped(_)), "it asked the same: {answer:?}");
+    assert_eq!(stage.successor(&second).await.1, Answerable::NoMore);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What there is to say of each state of a link, in English.
 
 use super::refusal::refused;
-use crate::approvals::words::Reader;
+use crate::approvals::words::{Reader, command};
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::Closed;
@@ -211,11 +211,11 @@ fn expired(asked: &Asked, to: Reader) -> String {
         }
         Allows::Update => "If the update is still available, the next check asks again, with a new link.".to_owned(),
         Allows::Held => {
-            format!("A version that is held can be let go without a link, too: {}", to.command("resume", asked))
+            format!("A version that is held can be let go without a link, too: {}", command("resume", asked))
         }
         Allows::Back => match asked.from_tag().filter(|_| asked.runs_still()) {
             Some(runs) => {
-                format!("{runs} runs still. To go back to {version} without a link: {}", to.command("rollback", asked))
+                format!("{runs} runs still. To go back to {version} without a link: {}", command("rollback", asked))
             }
             None => "What it was to go back from does not run any more.".to_owned(),
         },

@@ -2,7 +2,7 @@
 
 use super::refusal::refused;
 use super::votes;
-use crate::approvals::words::Reader;
+use crate::approvals::words::{Reader, command};
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::Closed;
@@ -211,12 +211,12 @@ fn expired(asked: &Asked, to: Reader) -> String {
         ),
         Allows::Update => "Si la mise à jour est toujours disponible, le prochain contrôle pose de nouveau la question, avec un nouveau lien.".to_owned(),
         Allows::Held => {
-            format!("Une version bloquée peut aussi être débloquée sans lien\u{a0}: {}", to.command("resume", asked))
+            format!("Une version bloquée peut aussi être débloquée sans lien\u{a0}: {}", command("resume", asked))
         }
         Allows::Back => match asked.from_tag().filter(|_| asked.runs_still()) {
             Some(runs) => format!(
                 "{runs} est toujours en service. Pour revenir à {version} sans lien\u{a0}: {}",
-                to.command("rollback", asked)
+                command("rollback", asked)
             ),
             None => "Ce qui devait être quitté n’est plus en service.".to_owned(),
         },
