@@ -15,6 +15,7 @@ pub(crate) fn tests() -> Vec<Test> {
         the_originals_link_leads_to_the_page_and_does_nothing,
         what_is_no_button_does_nothing,
         a_page_is_in_the_language_of_the_browser_else_of_the_channel,
+        a_page_of_what_is_decided_is_in_the_voice_of_the_links_channel,
     ]
 }
 
@@ -161,4 +162,24 @@ async fn a_page_is_in_the_language_of_the_browser_else_of_the_channel(ctx: Ctx) 
     let program = [("Accept", "application/json"), ("Accept-Language", "fr")];
     let told = watcher.send(Method::GET, &watcher.url(&path), &program, Vec::new()).await;
     assert!(told.body.contains("can be approved until"), "a program is told the same in every language: {}", told.body);
+}
+
+async fn a_page_of_what_is_decided_is_in_the_voice_of_the_links_channel(ctx: Ctx) {
+    let web = ctx.repository("web");
+    web.push(Image::new("1.0.0")).await;
+    let mailbox = ctx.mailbox();
+    let (to, zone) = (mailbox.address(), "Asia/Kolkata");
+    let yaml = format!("channels: [{{ name: garde, kind: email, to: ['{to}'], language: fr, zone: {zone} }}]");
+    let config = ctx.file("config.yaml", &yaml);
+    let watcher = ctx.watcher().mail().env("IMAGE_WATCHER_CONFIG", config.display().to_string());
+    let watcher = watcher.without("MAIL_TO").start().await;
+    ctx.watched("web", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    web.push(Image::new("1.0.1")).await;
+    let path = link(&ctx, "1.0.1").await;
+    let of = |page: &str| (page.contains("<html lang=\"fr\">"), page.contains("IST"));
+    let open = watcher.get(&path).await.body;
+    assert_eq!(of(&open), (true, true), "{open}");
+    assert_eq!(watcher.post_form(&path, &[("action", "skip")]).await.status, 303);
+    let decided = watcher.get(&path).await.body;
+    assert_eq!(of(&decided), (true, true), "{decided}");
 }
