@@ -35,8 +35,8 @@ use crate::notify::{
 };
 use crate::outbound::{Outbound, Reach};
 use crate::queue::{MOST_NAMESPACES, NewsKind, StoreHandle, Urgency};
-use crate::reconcile::first_look::FirstLook;
-use crate::reconcile::sightings::{expect_the_newest, noting};
+use crate::reconcile::fleet::first_look::FirstLook;
+use crate::reconcile::records::sightings::{expect_the_newest, noting};
 use crate::reconcile::{Looks, Parts, Reconciler};
 use crate::registry::HttpRegistry;
 use crate::release::{Background, TimedNotes};

@@ -236,7 +236,7 @@ impl<Q> Api<Q> {
             });
             let view = ContainerView::of(workload, container, &beside);
             let group =
-                group.map(|group| group.as_it_stands(&view.status.cause, &group::called(&workload.id, &view.name)));
+                group.map(|group| group.for_member(&view.status.cause, &group::called(&workload.id, &view.name)));
             ContainerView { group, ..view }
         };
         let containers: Vec<ContainerView> = workload.containers.iter().map(of).collect();

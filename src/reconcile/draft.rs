@@ -6,10 +6,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::Target;
-use super::entrance::Pass;
-use super::replaced::ByName;
-use super::report::{Outcome, Report};
 use crate::cluster::WorkloadEvent;
 use crate::domain::actor::Actor;
 use crate::domain::change_cause;
@@ -30,31 +26,35 @@ use crate::domain::tag::Level;
 use crate::domain::view::said_to_stand_still;
 use crate::domain::votes::{Ballot, Vote};
 use crate::domain::workload::{Workload, WorkloadPatch};
+use crate::reconcile::Target;
+use crate::reconcile::records::by_name::ByName;
+use crate::reconcile::telling::report::{Outcome, Report};
+use crate::reconcile::writing::entrance::Pass;
 
 /// What was decided for a container that can be decided on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chosen {
-    pub(super) from: ImageReference,
+pub(crate) struct Chosen {
+    pub(crate) from: ImageReference,
     /// What the image that runs pointed to when this was decided, where it names no digest and that could be learnt.
-    pub(super) from_digest: Option<Digest>,
-    pub(super) to: Tag,
-    pub(super) digest: Digest,
-    pub(super) level: Level,
+    pub(crate) from_digest: Option<Digest>,
+    pub(crate) to: Tag,
+    pub(crate) digest: Digest,
+    pub(crate) level: Level,
     /// Why this one, where a policy chose it.
-    pub(super) why: Option<Grounds>,
+    pub(crate) why: Option<Grounds>,
     /// What its makers declare, as far as that was asked.
-    pub(super) declared: Declared,
+    pub(crate) declared: Declared,
     /// What was looked at of it.
-    pub(super) preflight: Preflight,
+    pub(crate) preflight: Preflight,
     /// What happened to other workloads, where that is why people are asked first.
-    pub(super) because: Option<Asks>,
+    pub(crate) because: Option<Asks>,
     /// Where all of its group go, where it is of one.
-    pub(super) group: Option<Box<Plan>>,
+    pub(crate) group: Option<Box<Plan>>,
 }
 
 impl Chosen {
     /// Whether the plan of its group is the same as another one, or it has none either.
-    pub(super) fn is_with(&self, group: Option<&Plan>) -> bool {
+    pub(crate) fn is_with(&self, group: Option<&Plan>) -> bool {
         match (self.group.as_deref(), group) {
             (Some(ours), Some(theirs)) => ours.is_same(theirs),
             (ours, theirs) => ours.is_none() && theirs.is_none(),
@@ -62,26 +62,26 @@ impl Chosen {
     }
 
     /// What a link binds of it.
-    pub(super) fn binding(&self) -> Option<Digest> {
+    pub(crate) fn binding(&self) -> Option<Digest> {
         self.group.as_ref().map(|plan| plan.binding())
     }
 
     /// Why this one, in a few words.
-    pub(super) fn grounds(&self) -> String {
+    pub(crate) fn grounds(&self) -> String {
         self.why.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 }
 
 /// What is known of a workload that may not be written.
-pub(super) struct Kept {
-    pub(super) record: Record,
+pub(crate) struct Kept {
+    pub(crate) record: Record,
     /// Whether an update has come to its end, which only this says.
-    pub(super) has_ended: bool,
+    pub(crate) has_ended: bool,
 }
 
 /// Why a record is not believed as it stands on the workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrong {
+pub(crate) enum Wrong {
     /// It is older than the newest one: somebody set the workload back, or restored it.
     Older,
     /// It is the one that stood there when a newer one could not be written.
@@ -102,7 +102,7 @@ pub(super) enum Wrong {
 
 impl Wrong {
     /// A word for logs.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Older => "older",
             Self::Unwritten => "unwritten",
@@ -116,7 +116,7 @@ impl Wrong {
     }
 
     /// What people are told.
-    pub(super) fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Older => {
                 "image-watcher's record is older than what is known, as after kubectl rollout undo, a backup that was restored, or writes that were refused; the newest one is put back, and no link works a second time"
@@ -147,29 +147,29 @@ impl Wrong {
 
 /// An image that is to be written.
 #[derive(Clone)]
-pub(super) struct Image {
+pub(crate) struct Image {
     /// Which.
-    pub(super) chosen: Chosen,
+    pub(crate) chosen: Chosen,
     /// Who or what decided; nobody where another container's image tells of this one.
-    pub(super) by: Option<Actor>,
+    pub(crate) by: Option<Actor>,
     /// Where it comes from.
-    pub(super) repository: Repository,
+    pub(crate) repository: Repository,
     /// How it is written, where that is not with tag and digest.
-    pub(super) text: Option<String>,
+    pub(crate) text: Option<String>,
 }
 
 /// What is said of a workload, once it is written.
 #[derive(Default)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// To those who look at the workload.
-    pub(super) events: Vec<WorkloadEvent>,
+    pub(crate) events: Vec<WorkloadEvent>,
     /// To operators.
-    pub(super) reports: Vec<Report>,
+    pub(crate) reports: Vec<Report>,
 }
 
 /// What becomes of what is said of why the newest revision is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// Nothing.
     Stays,
     /// This is said.
@@ -178,7 +178,7 @@ pub(super) enum Cause {
 
 /// Whether anything happened to a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Touched {
+pub(crate) enum Touched {
     /// Nothing yet.
     NotYet,
     /// It was looked at.
@@ -190,52 +190,52 @@ pub(super) enum Touched {
 }
 
 /// What is known of a workload, and what becomes of it: everything is written at once, or nothing.
-pub(super) struct Draft {
+pub(crate) struct Draft {
     /// The workload that it is about.
-    pub(super) workload: Arc<Workload>,
+    pub(crate) workload: Arc<Workload>,
     /// What is known.
-    pub(super) record: Record,
+    pub(crate) record: Record,
     /// The same, as it stands on the workload.
-    pub(super) before: Record,
+    pub(crate) before: Record,
     /// Why that is not believed.
-    pub(super) wrong: Option<Wrong>,
+    pub(crate) wrong: Option<Wrong>,
     /// What is remembered instead, before anything happens.
-    pub(super) remembered: Option<Box<Record>>,
+    pub(crate) remembered: Option<Box<Record>>,
     /// The sequence number of the newest record when this was read.
-    pub(super) read: u64,
+    pub(crate) read: u64,
     /// What is known by its name, when this was read.
-    pub(super) by_name: ByName,
+    pub(crate) by_name: ByName,
     /// Which settings the workload had when they were remembered last.
-    pub(super) settings_then: Option<Fingerprint>,
+    pub(crate) settings_then: Option<Fingerprint>,
     /// The answer that was in doubt then: the sequence number of the record that would carry it.
-    pub(super) answering: Option<u64>,
+    pub(crate) answering: Option<u64>,
     /// Whether an answer may have been written on a later version of the workload than this.
-    pub(super) is_in_doubt: bool,
+    pub(crate) is_in_doubt: bool,
     /// Whether anything happened.
-    pub(super) touched: Touched,
+    pub(crate) touched: Touched,
     /// What the annotation `image-watcher/error` of containers is to say.
-    pub(super) errors: BTreeMap<String, Option<String>>,
+    pub(crate) errors: BTreeMap<String, Option<String>>,
     /// The Events about those of them that are news.
-    pub(super) loud: BTreeMap<String, WorkloadEvent>,
+    pub(crate) loud: BTreeMap<String, WorkloadEvent>,
     /// Settings that a person's answer changes, by their names without the prefix, and what they are to say.
-    pub(super) settings: BTreeMap<String, String>,
+    pub(crate) settings: BTreeMap<String, String>,
     /// What is put back of settings, as people answered it: nobody's edit.
-    pub(super) put_back: BTreeMap<String, String>,
+    pub(crate) put_back: BTreeMap<String, String>,
     /// Whether what is asked on the workload is taken away.
-    pub(super) takes_request: bool,
+    pub(crate) takes_request: bool,
     /// Containers whose image is to be what it is.
-    pub(super) guarded: Vec<String>,
+    pub(crate) guarded: Vec<String>,
     /// Images to write, by container.
-    pub(super) images: Vec<(String, Image)>,
+    pub(crate) images: Vec<(String, Image)>,
     /// What is said of why the revision is there.
-    pub(super) cause: Cause,
+    pub(crate) cause: Cause,
     /// What is said of it, once it is written.
-    pub(super) said: Said,
+    pub(crate) said: Said,
 }
 
 impl Draft {
     /// What is known of a workload, before anything happens.
-    pub(super) fn of(workload: Arc<Workload>, record: Record, before: Record, wrong: Option<Wrong>, read: u64) -> Self {
+    pub(crate) fn of(workload: Arc<Workload>, record: Record, before: Record, wrong: Option<Wrong>, read: u64) -> Self {
         Self {
             workload,
             record,
@@ -261,7 +261,7 @@ impl Draft {
     }
 
     /// Takes an event of a container over.
-    pub(super) fn on(&mut self, container: &str, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
+    pub(crate) fn on(&mut self, container: &str, event: Event, now: DateTime<Utc>) -> Option<Consequence> {
         let consequence = self.record.on(container, event, now);
         self.touched = match self.touched {
             Touched::ByWhatHappened => Touched::ByWhatHappened,
@@ -274,7 +274,7 @@ impl Draft {
     /// Leaves the annotations of a workload that is `DISABLED` as they are, unless something happened to it. That somebody edited a
     /// setting is written all the same, so that an older one that comes back is known as such; and so is what nobody could read
     /// who has lost the store, as its key is gone.
-    pub(super) fn let_be(&mut self) {
+    pub(crate) fn let_be(&mut self) {
         let is_due = self.is_in_doubt || self.has_new_settings() || self.wrong == Some(Wrong::OldKey);
         if self.touched == Touched::NotYet && !is_due {
             (self.wrong, self.record, self.touched) = (None, self.before.clone(), Touched::LetBe);
@@ -282,14 +282,14 @@ impl Draft {
     }
 
     /// What is wrong with a container, for its annotation; `None` is nothing.
-    pub(super) fn say(&mut self, container: &str, error: Option<String>) {
+    pub(crate) fn say(&mut self, container: &str, error: Option<String>) {
         self.loud.remove(container);
         self.record.is_decided(container);
         self.errors.insert(container.to_owned(), error);
     }
 
     /// What was said to be wrong with a container before is not said any more, unless something is by now.
-    pub(super) fn take_back(&mut self, container: &str) {
+    pub(crate) fn take_back(&mut self, container: &str) {
         self.record.is_decided(container);
         if self.workload.state("error", container).is_some() {
             self.errors.entry(container.to_owned()).or_default();
@@ -298,7 +298,7 @@ impl Draft {
 
     /// What was said of settings before somebody edited them is not said any more of any container, where they are understood now:
     /// the look at another one may be the first, and this write says that they were read.
-    pub(super) fn take_back_what_is_mended(&mut self, bounds: &Bounds) {
+    pub(crate) fn take_back_what_is_mended(&mut self, bounds: &Bounds) {
         if !self.has_new_settings() {
             return;
         }
@@ -315,7 +315,7 @@ impl Draft {
     }
 
     /// The same, with an Event where it is news. Whether it is.
-    pub(super) fn say_aloud(&mut self, container: &str, error: String, event: fn(String) -> WorkloadEvent) -> bool {
+    pub(crate) fn say_aloud(&mut self, container: &str, error: String, event: fn(String) -> WorkloadEvent) -> bool {
         let is_news = self.workload.state("error", container) != Some(error.as_str());
         self.say(container, Some(error.clone()));
         if is_news {
@@ -325,28 +325,28 @@ impl Draft {
     }
 
     /// Takes away what is asked on the workload, as it is done or can't be.
-    pub(super) fn take_request(&mut self) {
+    pub(crate) fn take_request(&mut self) {
         self.takes_request = true;
     }
 
     /// Whether it does.
-    pub(super) fn takes_request(&self) -> bool {
+    pub(crate) fn takes_request(&self) -> bool {
         self.takes_request
     }
 
     /// Changes a setting, as a person answered.
-    pub(super) fn set(&mut self, name: &str, value: String) {
+    pub(crate) fn set(&mut self, name: &str, value: String) {
         self.settings.insert(name.to_owned(), value);
     }
 
     /// The workload with the settings that are written.
-    pub(super) fn as_set(&self) -> Workload {
+    pub(crate) fn as_set(&self) -> Workload {
         let annotated = |workload: Workload, (name, value): (&String, &String)| workload.annotated(name, value);
         self.settings.iter().fold(self.as_people_left_it().into_owned(), annotated)
     }
 
     /// The workload with what is put back of its settings, which is nobody's edit.
-    pub(super) fn as_people_left_it(&self) -> Cow<'_, Workload> {
+    pub(crate) fn as_people_left_it(&self) -> Cow<'_, Workload> {
         if self.put_back.is_empty() {
             return Cow::Borrowed(&self.workload);
         }
@@ -355,14 +355,14 @@ impl Draft {
     }
 
     /// Puts back what people answered and whoever replaced the workload took away with the record: see [`skipped::put_back`].
-    pub(super) fn put_skips_back(&mut self) {
+    pub(crate) fn put_skips_back(&mut self) {
         if self.settings_went_back().is_some() {
             self.put_back = skipped::put_back(&self.workload, &self.record);
         }
     }
 
     /// What is looked at, with the settings that are put back: they count before they are written.
-    pub(super) fn with_put_back(&self, targets: Vec<Target>) -> Vec<Target> {
+    pub(crate) fn with_put_back(&self, targets: Vec<Target>) -> Vec<Target> {
         if self.put_back.is_empty() {
             return targets;
         }
@@ -373,7 +373,7 @@ impl Draft {
     /// Whether somebody edited the workload's own settings since its newest record was written. A record of an earlier release
     /// does not say which it belongs to: then what is remembered beside it does, until one is written that says it. A record
     /// that stands there and is not believed says nothing of it.
-    pub(super) fn has_new_settings(&self) -> bool {
+    pub(crate) fn has_new_settings(&self) -> bool {
         let is_believed = self.touched != Touched::LetBe;
         is_believed
             && match self.record.settings {
@@ -385,7 +385,7 @@ impl Draft {
     }
 
     /// What the annotation of a container says is wrong, as far as it is known.
-    pub(super) fn said(&self, container: &str) -> Option<&str> {
+    pub(crate) fn said(&self, container: &str) -> Option<&str> {
         match self.errors.get(container) {
             Some(error) => error.as_deref(),
             None => self.workload.state("error", container),
@@ -393,14 +393,14 @@ impl Draft {
     }
 
     /// Writes nothing if the container does not run its image any more.
-    pub(super) fn guard(&mut self, container: &str) {
+    pub(crate) fn guard(&mut self, container: &str) {
         if !self.guarded.iter().any(|guarded| guarded == container) {
             self.guarded.push(container.to_owned());
         }
     }
 
     /// A question is asked of what these containers run: if they run something else by then, nothing is written.
-    pub(super) fn ask(&mut self, container: &str, question: Question, now: DateTime<Utc>) {
+    pub(crate) fn ask(&mut self, container: &str, question: Question, now: DateTime<Utc>) {
         for asked in question.with.iter().map(|name| &**name).chain([container]) {
             self.guard(asked);
         }
@@ -408,20 +408,20 @@ impl Draft {
     }
 
     /// A person lets a version that is held be applied again.
-    pub(super) fn resume(&mut self, container: &str, tag: &Tag, by: &Actor, now: DateTime<Utc>) {
+    pub(crate) fn resume(&mut self, container: &str, tag: &Tag, by: &Actor, now: DateTime<Utc>) {
         let note = format!("{container}: {tag} is held no more and may be applied, by {by}");
         self.announce(WorkloadEvent::HeldReleased(note));
         self.on(container, Event::Resume { by: by.clone() }, now);
     }
 
     /// Writes an image.
-    pub(super) fn image(&mut self, container: &str, image: Image) {
+    pub(crate) fn image(&mut self, container: &str, image: Image) {
         self.guard(container);
         self.images.push((container.to_owned(), image));
     }
 
     /// Says why the revision is there that an update makes, where that is said.
-    pub(super) fn because(&mut self, container: &str, step: (&str, &str), by: &Actor, now: DateTime<Utc>) {
+    pub(crate) fn because(&mut self, container: &str, step: (&str, &str), by: &Actor, now: DateTime<Utc>) {
         if !self.says_why(container) {
             return;
         }
@@ -437,7 +437,7 @@ impl Draft {
     /// Says what was said before the update that is undone, unless somebody else says something since. Where nothing was, or
     /// somebody chose where it goes back to, it is said that it went back: the revision that runs would be the only one that says
     /// nothing.
-    pub(super) fn because_back(&mut self, container: &str, step: (&str, &str), by: &Actor, is_chosen: bool) {
+    pub(crate) fn because_back(&mut self, container: &str, step: (&str, &str), by: &Actor, is_chosen: bool) {
         if !self.says_why(container) || !(is_chosen || change_cause::is_ours(&self.workload)) {
             return;
         }
@@ -453,18 +453,18 @@ impl Draft {
 
     /// The sequence number of the record that is written next: the time in milliseconds, or one more than the last where that
     /// is later. So it is above those that were written before the store was lost, which nobody remembers.
-    pub(super) fn next(&self, now: DateTime<Utc>) -> u64 {
+    pub(crate) fn next(&self, now: DateTime<Utc>) -> u64 {
         let last = self.record.sequence.max(self.before.sequence);
         last.saturating_add(1).max(u64::try_from(now.timestamp_millis()).unwrap_or_default())
     }
 
     /// Whether what stands on the workload is not believed.
-    pub(super) fn is_wrong(&self) -> bool {
+    pub(crate) fn is_wrong(&self) -> bool {
         self.wrong.is_some()
     }
 
     /// What is to be remembered in the store where the API server refuses the write; and whether an update has come to its end.
-    pub(super) fn kept(&self, now: DateTime<Utc>) -> Kept {
+    pub(crate) fn kept(&self, now: DateTime<Utc>) -> Kept {
         let known = self.remembered.as_deref().unwrap_or(&self.before);
         let outcome = |record: &Record, name: &str| Some(record.ledger(name)?.update.as_ref()?.outcome);
         let has_ended = |name: &str| {
@@ -481,7 +481,7 @@ impl Draft {
 
     /// Whether the next object of this name is to know of what is written: an update, whoever wrote its image, what failed, or how
     /// often updates were set back; be it that nothing of that counts any more.
-    pub(super) fn is_kept_by_name(&self) -> bool {
+    pub(crate) fn is_kept_by_name(&self) -> bool {
         let before = self.remembered.as_deref().unwrap_or(&self.before);
         let begins = |(name, ledger): (&str, &Ledger)| {
             let last = before.known(name).update.as_ref();
@@ -492,12 +492,12 @@ impl Draft {
     }
 
     /// Whether there is nothing to write but what is remembered.
-    pub(super) fn is_only_repaired(&self) -> bool {
+    pub(crate) fn is_only_repaired(&self) -> bool {
         self.is_wrong() && !self.is_in_doubt && self.remembered.as_deref() == Some(&self.record)
     }
 
     /// How settings may have gone back, as the record did.
-    pub(super) fn settings_went_back(&self) -> Option<WentBack> {
+    pub(crate) fn settings_went_back(&self) -> Option<WentBack> {
         match self.wrong {
             None | Some(Wrong::History | Wrong::OldKey | Wrong::Unwritten) => None,
             Some(Wrong::Older) => Some(WentBack::Older),
@@ -506,12 +506,12 @@ impl Draft {
     }
 
     /// Says something of the workload, once this is written.
-    pub(super) fn announce(&mut self, announcement: WorkloadEvent) {
+    pub(crate) fn announce(&mut self, announcement: WorkloadEvent) {
         self.said.events.push(announcement);
     }
 
     /// Counts an approval of a version, as one of several.
-    pub(super) fn vote(&mut self, (container, tag): (&str, &Tag), ballot: &Ballot, vote: Vote, now: DateTime<Utc>) {
+    pub(crate) fn vote(&mut self, (container, tag): (&str, &Tag), ballot: &Ballot, vote: Vote, now: DateTime<Utc>) {
         let words = ballot.words().unwrap_or_default();
         let note = format!("{container}: {tag} has {words} approvals, by {}", vote.by);
         self.announce(WorkloadEvent::ApprovalGiven(note));
@@ -519,11 +519,11 @@ impl Draft {
     }
 
     /// Says an outcome to operators, once this is written.
-    pub(super) fn report(&mut self, container: &str, of: Outcome) {
+    pub(crate) fn report(&mut self, container: &str, of: Outcome) {
         self.said.reports.push(Report { container: container.to_owned(), of });
     }
 
-    pub(super) fn patch(&self) -> WorkloadPatch {
+    pub(crate) fn patch(&self) -> WorkloadPatch {
         let patch = WorkloadPatch::of(&self.workload);
         let patch = if self.is_in_doubt { patch.exactly() } else { patch };
         // What is asked in between is about a record that this write replaces, and has to be read first.
@@ -556,70 +556,70 @@ impl Draft {
     }
 
     /// What is said of it, once it is written.
-    pub(super) fn take_said(&mut self) -> Said {
+    pub(crate) fn take_said(&mut self) -> Said {
         let mut said = std::mem::take(&mut self.said);
         said.events.extend(std::mem::take(&mut self.loud).into_values());
         said
     }
 
     /// Whether it writes any image.
-    pub(super) fn writes_images(&self) -> bool {
+    pub(crate) fn writes_images(&self) -> bool {
         !self.images.is_empty()
     }
 
     /// Whether it writes that of a container.
-    pub(super) fn writes_to(&self, container: &str) -> bool {
+    pub(crate) fn writes_to(&self, container: &str) -> bool {
         self.images.iter().any(|(name, _)| name == container)
     }
 
     /// Why what failed is undone, where that is what it writes.
-    pub(super) fn why_it_goes_back(&self) -> Option<Failure> {
+    pub(crate) fn why_it_goes_back(&self) -> Option<Failure> {
         let mut updates =
             self.images.iter().filter_map(|(container, _)| self.record.ledger(container)?.update.as_ref());
         updates.find_map(|update| update.undoes.as_ref()?.failure.clone())
     }
 
     /// The images that it writes, by container.
-    pub(super) fn writes(&self) -> Vec<(String, Image)> {
+    pub(crate) fn writes(&self) -> Vec<(String, Image)> {
         self.images.clone()
     }
 }
 
 impl Image {
-    pub(super) fn of(chosen: &Chosen, by: Option<&Actor>, repository: &Repository) -> Self {
+    pub(crate) fn of(chosen: &Chosen, by: Option<&Actor>, repository: &Repository) -> Self {
         Self { chosen: chosen.clone(), by: by.cloned(), repository: repository.clone(), text: None }
     }
 
     /// Whether people are told of it: those that go with another are told of with it.
-    pub(super) fn is_told(&self) -> bool {
+    pub(crate) fn is_told(&self) -> bool {
         self.by.is_some()
     }
 }
 
 /// A workload while it is worked on.
-pub(super) struct Work {
-    pub(super) draft: Draft,
+pub(crate) struct Work {
+    pub(crate) draft: Draft,
     /// Messages that are stored once the draft is written.
-    pub(super) messages: Vec<Job>,
-    pub(super) trace: String,
+    pub(crate) messages: Vec<Job>,
+    pub(crate) trace: String,
     /// That it is about to be written, until it is.
-    pub(super) passes: Vec<Pass>,
+    pub(crate) passes: Vec<Pass>,
 }
 
 impl Work {
     /// Nothing is done yet.
-    pub(super) fn on(draft: Draft, trace: &str) -> Self {
+    pub(crate) fn on(draft: Draft, trace: &str) -> Self {
         Self { draft, messages: Vec::new(), trace: trace.to_owned(), passes: Vec::new() }
     }
 
     /// What is known of a container.
-    pub(super) fn ledger(&self, container: &str) -> Option<&Ledger> {
+    pub(crate) fn ledger(&self, container: &str) -> Option<&Ledger> {
         self.draft.record.ledger(container)
     }
 }
 
 /// An annotation of ours says this instead of what it said.
 /// The image of a container as it is written.
-pub(super) fn image_of(target: &Target) -> String {
+pub(crate) fn image_of(target: &Target) -> String {
     target.workload.container(&target.container).map(|(_, found)| found.image.to_string()).unwrap_or_default()
 }

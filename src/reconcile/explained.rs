@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Reconciler, StepError, Target};
 use crate::assess::{self, Candidate, Place, Source, Undecided};
 use crate::cluster::Cluster;
 use crate::domain::fleet::Others;
@@ -13,6 +12,7 @@ use crate::domain::settings::Settings;
 use crate::domain::view::{Gist, Known, State, View};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
+use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;
 use crate::telemetry::chain;
 

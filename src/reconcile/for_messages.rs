@@ -2,11 +2,11 @@
 
 use futures_util::future::BoxFuture;
 
-use super::Reconciler;
 use crate::cluster::Cluster;
 use crate::domain::news::Seen;
 use crate::domain::workload::WorkloadId;
 use crate::queue::{Queue, Records};
+use crate::reconcile::Reconciler;
 use crate::registry::Registry;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {

@@ -10,11 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Reconciler, Target};
 use crate::domain::settings::Fingerprint;
 use crate::domain::view::{CameTo, LastLook};
 use crate::domain::workload::Workload;
 use crate::queue::NewsKind;
+use crate::reconcile::{Reconciler, Target};
 
 /// The most containers whose last look is remembered.
 const MOST: usize = 50_000;
@@ -27,7 +27,7 @@ type Place = (Box<str>, Box<str>);
 
 /// The last looks.
 #[derive(Debug, Default)]
-pub(super) struct Looked(Mutex<All>);
+pub(crate) struct Looked(Mutex<All>);
 
 #[derive(Debug, Default)]
 struct All {
@@ -38,7 +38,7 @@ struct All {
 
 /// What one look came to, as replicas tell one another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Told {
+pub(crate) struct Told {
     place: Place,
     by: By,
     look: LastLook,
@@ -71,7 +71,7 @@ impl At {
 
 /// How a look ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(crate) enum End {
     /// The registry gave an answer.
     Answered(CameTo),
     /// It gave none: what was known of the same image under the same settings stands; why.
@@ -84,7 +84,7 @@ impl Looked {
     }
 
     /// Takes over what a look came to, here or at another replica.
-    pub(super) fn put(&self, told: Told) {
+    pub(crate) fn put(&self, told: Told) {
         self.all().put(told);
     }
 }
@@ -136,17 +136,17 @@ fn put<L>(all: &mut HashMap<Place, L>, (of, look): (Place, L), at: fn(&L) -> Dat
 
 impl<Q, R, C> Reconciler<Q, R, C> {
     /// A look at one that is decided on alone.
-    pub(super) fn looked_at(&self, target: &Target, end: End) {
+    pub(crate) fn looked_at(&self, target: &Target, end: End) {
         self.ended(target, By::Alone, end);
     }
 
     /// A look at a member by itself.
-    pub(super) fn looked_at_member(&self, target: &Target, end: End) {
+    pub(crate) fn looked_at_member(&self, target: &Target, end: End) {
         self.ended(target, By::Member, end);
     }
 
     /// A look at the group of one.
-    pub(super) fn looked_at_group(&self, (uid, container): (&str, &str), look: LastLook) {
+    pub(crate) fn looked_at_group(&self, (uid, container): (&str, &str), look: LastLook) {
         let told = Told { place: (uid.into(), container.into()), by: By::Group, look };
         self.1.looked.put(told.clone());
         self.tell_replicas(NewsKind::Look, &told);

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::Reconciler;
-use super::first_look::FirstLook;
 use crate::cluster::Cluster;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 use crate::domain::retry::Backoff;
 use crate::queue::worker::{Pace, Verdict, work};
 use crate::queue::{Announcements, Claim, Leased, Queue, Records, Sharing, Slots, Topic};
+use crate::reconcile::Reconciler;
+use crate::reconcile::fleet::first_look::FirstLook;
 use crate::registry::Registry;
 use crate::stop::Stop;
 use crate::task::Task;
@@ -64,7 +64,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Looks<Q, R, C>
         })
     }
 
-    pub(super) async fn run(self) {
+    pub(crate) async fn run(self) {
         let (queue, ambient) = (self.reconciler.0.queue.clone(), self.reconciler.0.ambient.clone());
         self.first_look.listed(ambient.monotonic());
         let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::hours(24) };

@@ -12,61 +12,35 @@
 //! answer(link)     ─► the same apply, for exactly what was approved
 //! ```
 //!
+//! The folders are these steps: [`records`] reads and writes what is known, `following` goes after an open update, `listing`
+//! reads tags, `judging` decides, `writing` applies, `asking` proposes; none imports one that imports it. `telling` is what all of
+//! them say, [`fleet`] what workloads have to do with one another.
+//!
 //! Where workloads may not be written, people are told of the same decision, without a link.
 //!
 //! Every step reads the workload as it is and writes it under guard, so doing a job twice changes nothing. What is known and
 //! what follows from an event is decided in [`crate::domain::record`].
 
-mod absent;
-mod admission;
-mod anew;
-mod announced;
 mod answer;
-mod apply;
-mod back;
-mod blocked;
-mod brake;
-mod declared;
+mod asking;
 mod draft;
-mod entrance;
-mod error;
 mod explained;
-mod fair;
-mod family;
-pub mod first_look;
-mod fleet;
+pub mod fleet;
+mod following;
 mod for_messages;
-mod gone;
 mod group;
-mod held;
-mod holds;
-mod inform;
-mod judge;
+mod judging;
+mod listing;
 #[cfg(test)]
 pub(crate) mod look_tests;
 mod looked;
 mod looks;
-mod marks;
-mod notices;
-mod others;
-mod propose;
-mod put_back;
-mod records;
-mod renewed;
-mod repairs;
-mod replaced;
-mod report;
-mod requested;
-mod rollout;
-mod siblings;
-pub mod sightings;
+pub mod records;
 #[cfg(test)]
 mod simulation;
-mod stalled;
-mod standing;
-mod unfit;
-mod unreleased;
+mod telling;
 mod workload;
+mod writing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -76,27 +50,27 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use tracing::Instrument as _;
 
-use absent::Absent;
-use announced::Awaited;
 use answer::Renewals;
 pub use answer::{
     About, Answer, Answerable, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown, Successor,
 };
-pub use brake::{AskedToResume, ResumeError, Resuming};
-use declared::Unread;
-use entrance::Entrance;
 pub use explained::Explained;
-use fair::{Beginnings, InTurns};
-use family::Families;
+pub use fleet::brake::{AskedToResume, ResumeError, Resuming};
+use fleet::replicas::Others;
+pub use following::stall_clock::StandingStill;
 use group::Groups;
+use judging::declared::Unread;
+use judging::unreleased::Unreleased;
+use listing::announced::Awaited;
+use listing::shrunk::Families;
+use listing::turns::{Beginnings, InTurns};
+use listing::without_manifest::Absent;
 use looked::Looked;
 pub use looks::{AfterLook, Looks, NamespacesOf, PutOff};
-use marks::{Marks, Turns};
-use others::Others;
-use repairs::Repairs;
-use siblings::Siblings;
-pub use standing::StandingStill;
-use unreleased::Unreleased;
+use records::repairs::Repairs;
+use records::witness::{Marks, Turns};
+use writing::entrance::Entrance;
+use writing::siblings::Siblings;
 
 use crate::ambient::Ambient;
 use crate::assess::{AskStanding, Declarations, Digests};
@@ -187,7 +161,7 @@ struct Memory {
     /// Which links had a new one sent.
     renewals: Renewals,
     /// Whether automatic updates are stopped.
-    brake: brake::Known,
+    brake: fleet::brake::Known,
     /// What the last looks came to.
     looked: Looked,
     /// What other replicas say of themselves.
@@ -247,7 +221,7 @@ pub enum StepError {
 }
 
 /// A step that is done, and when to look again if nothing happens before.
-type Step = Result<Option<DateTime<Utc>>, StepError>;
+pub(crate) type Step = Result<Option<DateTime<Utc>>, StepError>;
 
 /// When those are looked at for whom a look had no turn left.
 const NEXT_TURN: TimeDelta = TimeDelta::seconds(1);
@@ -285,7 +259,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
                 target.digests = Some(digests.clone());
             }
             let tags = self.tags(repository, &targets, &awaited).await;
-            let left = renewed::left_behind(&mut targets);
+            let left = listing::renewed_credential::left_behind(&mut targets);
             ended.extend(left.into_iter().map(|target| (Ok(Some(parts.ambient.now() + NEXT_TURN)), target)));
             if tags.is_some() || targets.first().is_some_and(|target| target.credential.is_err()) {
                 awaited.read(tags.as_ref());
@@ -420,7 +394,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// What was wanted of the complete tags of a repository, or why there are none.
-type Listed = Result<Arc<Tags>, Arc<RegistryError>>;
+pub(crate) type Listed = Result<Arc<Tags>, Arc<RegistryError>>;
 
 /// Those who share a credential together. One list is held at a time: its room is given back before the next is read.
 fn by_credential(targets: Vec<Target>) -> Vec<Vec<Target>> {
@@ -455,7 +429,7 @@ fn by_workload(targets: Vec<Target>) -> Vec<Vec<Target>> {
 
 /// One container of one workload, to be decided on.
 #[derive(Clone)]
-struct Target {
+pub(crate) struct Target {
     workload: Arc<Workload>,
     container: String,
     repository: Repository,

@@ -5,13 +5,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 
-use super::apply::Decided;
-use super::draft::{Chosen, Draft, Touched, Work};
-use super::error::stands_still;
-use super::judge::{Choice, Judged, earliest};
-use super::rollout::{Goes, LOOK_AGAIN, Slow};
-use super::unfit::{Ahead, Rehearsal};
-use super::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, UNLISTED, by_workload, declared, report};
 use crate::assess::Undecided;
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
 use crate::domain::approval::Allows;
@@ -24,6 +17,15 @@ use crate::domain::settings::{Bounds, Fingerprint, Settings};
 use crate::domain::view::{Blocker, Known};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
+use crate::reconcile::draft::{Chosen, Draft, Touched, Work};
+use crate::reconcile::following::rollout::{Goes, LOOK_AGAIN, Slow};
+use crate::reconcile::following::stalled::stands_still;
+use crate::reconcile::judging::declared;
+use crate::reconcile::judging::judge::{Choice, Judged, earliest};
+use crate::reconcile::judging::unfit::{Ahead, Rehearsal};
+use crate::reconcile::telling::report;
+use crate::reconcile::writing::apply::Decided;
+use crate::reconcile::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, UNLISTED, by_workload};
 use crate::registry::{Registry, RegistryError};
 
 /// A container for which something is to be done.
@@ -68,7 +70,7 @@ impl Looked {
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// All that is to be done for these containers of one workload now.
-    pub(super) async fn workload(
+    pub(crate) async fn workload(
         &self,
         targets: Vec<Target>,
         tags: Option<Listed>,
@@ -120,7 +122,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Undoes what failed before the registry is asked for its tags, however long that takes. Gives those that are to be decided
     /// on; where something was written, that is done in the next look.
-    pub(super) async fn failed_first(
+    pub(crate) async fn failed_first(
         &self,
         targets: Vec<Target>,
         trace: &str,
@@ -218,7 +220,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Writes what became of a workload, then stores the messages.
-    pub(super) async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
+    pub(crate) async fn conclude_work(&self, work: Work) -> Result<(), StepError> {
         // It is about to be written until that is done.
         let Work { draft, messages, trace, passes: _passes } = work;
         let before = Arc::clone(&draft.workload);
@@ -279,7 +281,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Takes over what a container's settings are now.
-    pub(super) fn has_settings(&self, work: &mut Work, container: &str) {
+    pub(crate) fn has_settings(&self, work: &mut Work, container: &str) {
         let Some(mode) = own_mode(&work.draft.workload, container) else { return };
         let event = Event::Settings(mode, Fingerprint::without_skips(&work.draft.workload));
         work.draft.on(container, event, self.0.ambient.now());
@@ -397,7 +399,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ///
     /// # Errors
     /// What waits for that, where it has to.
-    pub(super) async fn with_notes(
+    pub(crate) async fn with_notes(
         &self,
         target: &Target,
         ledger: &Ledger,
@@ -590,7 +592,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 }
 
 /// The mode that a workload asks for, whatever the operator forces.
-pub(super) fn own_mode(workload: &Workload, container: &str) -> Option<Mode> {
+pub(crate) fn own_mode(workload: &Workload, container: &str) -> Option<Mode> {
     Settings::read(workload, container, &Bounds::default()).ok().map(|settings| settings.mode)
 }
 

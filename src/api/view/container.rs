@@ -185,7 +185,7 @@ pub struct MemberView {
 
 impl GroupView {
     /// The same for the member of this name, which stands so. What passes by itself is said of a member alone.
-    pub(crate) fn as_it_stands(self, cause: &Cause, called: &str) -> Self {
+    pub(crate) fn for_member(self, cause: &Cause, called: &str) -> Self {
         let (waits, by) = match cause {
             Cause::Group(of) => match &of.stands {
                 GroupStands::Waits(waits) => (Some(waits.to_string()), None),
@@ -443,10 +443,10 @@ mod tests {
             (GroupStands::Waits(GroupWaits::Disabled(by())), None),
         ] {
             let cause = of(stands);
-            assert_eq!(group().as_it_stands(&cause, "deploy/web").asked_by, expected, "{cause}");
-            assert_eq!(group().as_it_stands(&cause, "deploy/api (http)").asked_by, None, "it is itself");
+            assert_eq!(group().for_member(&cause, "deploy/web").asked_by, expected, "{cause}");
+            assert_eq!(group().for_member(&cause, "deploy/api (http)").asked_by, None, "it is itself");
         }
-        let waits = group().as_it_stands(&of(GroupStands::Waits(GroupWaits::Disabled(by()))), "deploy/web").waits;
+        let waits = group().for_member(&of(GroupStands::Waits(GroupWaits::Disabled(by()))), "deploy/web").waits;
         assert_eq!(waits.as_deref(), Some("the mode of deploy/api (http) is DISABLED"));
     }
 }

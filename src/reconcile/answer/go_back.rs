@@ -8,8 +8,8 @@ use crate::domain::history::Choice;
 use crate::domain::reference::ImageReference;
 use crate::domain::refusal::Refusal;
 use crate::queue::{Queue, Records};
-use crate::reconcile::apply::Decided;
 use crate::reconcile::draft::{Draft, Work};
+use crate::reconcile::writing::apply::Decided;
 use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;
 

@@ -14,7 +14,7 @@ use crate::domain::reference::ImageReference;
 use crate::domain::votes::Votes;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Draft;
-use crate::reconcile::notices::of_held;
+use crate::reconcile::telling::notices::of_held;
 use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;
 

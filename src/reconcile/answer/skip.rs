@@ -16,7 +16,7 @@ use crate::domain::wording::moment;
 use crate::domain::workload::said;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Draft;
-use crate::reconcile::notices::of_skip;
+use crate::reconcile::telling::notices::of_skip;
 use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;
 use crate::telemetry::chain;

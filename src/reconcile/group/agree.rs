@@ -15,10 +15,12 @@ use crate::domain::settings::Settings;
 use crate::domain::together::{Between, between};
 use crate::domain::view::{Blocker, GroupStands, Known};
 use crate::queue::{Queue, Records};
-use crate::reconcile::apply::Decided;
 use crate::reconcile::draft::{Chosen, Work};
-use crate::reconcile::rollout::LOOK_AGAIN;
-use crate::reconcile::{Reconciler, Step, StepError, declared, report};
+use crate::reconcile::following::rollout::LOOK_AGAIN;
+use crate::reconcile::judging::declared;
+use crate::reconcile::telling::report;
+use crate::reconcile::writing::apply::Decided;
+use crate::reconcile::{Reconciler, Step, StepError};
 use crate::registry::Registry;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {

@@ -19,7 +19,7 @@ use crate::domain::together::{Keeps, Seen};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::answer::Asked;
-use crate::reconcile::judge::running_tag;
+use crate::reconcile::judging::judge::running_tag;
 use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;
 use crate::telemetry::chain;

@@ -11,10 +11,10 @@ use crate::domain::record::{Event, Update};
 use crate::domain::rollout::Account;
 use crate::domain::view::GroupStands;
 use crate::queue::{Queue, Records};
-use crate::reconcile::apply::Decided;
-use crate::reconcile::back::{Cause, Left};
-use crate::reconcile::notices::of_update;
-use crate::reconcile::rollout::LOOK_AGAIN;
+use crate::reconcile::following::back::{Cause, Left};
+use crate::reconcile::following::rollout::LOOK_AGAIN;
+use crate::reconcile::telling::notices::of_update;
+use crate::reconcile::writing::apply::Decided;
 use crate::reconcile::{Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
 
@@ -100,7 +100,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let question = self.about_end(work, target, &ended);
         let settings = self.settings(target).ok();
         let told = of_update(target, settings.as_ref(), &ended, NoticeKind::Failed, Some(failure.clone()));
-        let approval = question.as_ref().map(|question| crate::reconcile::notices::approval(&question.terms));
+        let approval = question.as_ref().map(|question| crate::reconcile::telling::notices::approval(&question.terms));
         let told = Notice { ended: Some(now), way_back: Some(why), approval, ..told };
         self.tell_of(target, &told, &work.trace).await?;
         if update.outcome == Outcome::RollingOut {

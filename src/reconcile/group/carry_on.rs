@@ -14,9 +14,9 @@ use crate::domain::reference::ImageReference;
 use crate::domain::together::Seen;
 use crate::domain::view::{Blocker, GroupStands, Known};
 use crate::queue::{Queue, Records};
-use crate::reconcile::apply::Decided;
 use crate::reconcile::draft::Chosen;
-use crate::reconcile::rollout::LOOK_AGAIN;
+use crate::reconcile::following::rollout::LOOK_AGAIN;
+use crate::reconcile::writing::apply::Decided;
 use crate::reconcile::{Reconciler, Step};
 use crate::registry::Registry;
 

@@ -19,9 +19,9 @@ use crate::domain::settings::Settings;
 use crate::domain::tag::Version;
 use crate::domain::view::GroupStands;
 use crate::queue::{Queue, Records};
+use crate::reconcile::asking::inform::without_cooldown;
 use crate::reconcile::draft::{Chosen, Work, image_of};
-use crate::reconcile::inform::without_cooldown;
-use crate::reconcile::rollout::LOOK_AGAIN;
+use crate::reconcile::following::rollout::LOOK_AGAIN;
 use crate::reconcile::{Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::domain::group::Candidates;
 use crate::domain::settings::Fingerprint;
 use crate::domain::view::NoGround;
-use crate::reconcile::marks::Turns;
+use crate::reconcile::records::witness::Turns;
 
 /// So many members are remembered. Beyond it all are forgotten, as after a start: they are asked about again.
 const MOST: usize = 4096;

@@ -14,9 +14,9 @@ use crate::domain::settings::{Fingerprint, Settings};
 use crate::domain::view::{CameTo, NoGround, Ungrounded};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
+use crate::reconcile::asking::inform::without_cooldown;
 use crate::reconcile::draft::Work;
-use crate::reconcile::inform::without_cooldown;
-use crate::reconcile::judge::running_tag;
+use crate::reconcile::judging::judge::running_tag;
 use crate::reconcile::looked::End;
 use crate::reconcile::{Listed, Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
@@ -120,7 +120,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     work.draft.on(container, Event::Shrunk(*before), now);
                 }
                 self.count("undecided", reason.word());
-                let again = now + crate::reconcile::error::DOUBT;
+                let again = now + crate::reconcile::telling::error::DOUBT;
                 let why = NoGround { reason: reason.ungrounded(), words: reason.to_string() };
                 Ok((self.remember_found(target, Err(why)), Some(again)))
             }

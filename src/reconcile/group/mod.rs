@@ -23,8 +23,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::draft::Work;
-use super::{Reconciler, Step, StepError, Target, UNLISTED};
 use crate::cluster::Cluster;
 use crate::domain::event::Job;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS, Next, Plan, Waits};
@@ -34,6 +32,8 @@ use crate::domain::together::Seen;
 use crate::domain::view::GroupStands;
 use crate::domain::workload::Workload;
 use crate::queue::{NewJob, Queue, Records};
+use crate::reconcile::draft::Work;
+use crate::reconcile::{Reconciler, Step, StepError, Target, UNLISTED};
 use crate::registry::{Credential, Registry};
 pub(super) use known::Groups;
 
@@ -225,7 +225,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(latest) = latest {
             self.conclude_work(latest).await?;
         }
-        Ok(Some(self.0.ambient.now() + super::rollout::LOOK_AGAIN))
+        Ok(Some(self.0.ambient.now() + crate::reconcile::following::rollout::LOOK_AGAIN))
     }
 
     /// Has a repository looked at, whatever the watch stream says.

@@ -1,8 +1,8 @@
 //! The looks that the queue has, as they are done one after another.
 
-use super::first_look::FirstLook;
 use super::*;
 use crate::queue::Urgency;
+use crate::reconcile::fleet::first_look::FirstLook;
 use crate::stop::Stop;
 
 #[tokio::test]

@@ -41,7 +41,7 @@ fn sequencer(world: &Shared, ambient: &Ambient, metrics: &Metrics, api: &Api) ->
         registry: Arc::new(Shelf(world.clone())),
         cluster: api.clone(),
         audience: Arc::new(Everybody),
-        declarations: Arc::new(crate::reconcile::declared::tests::Silent),
+        declarations: Arc::new(crate::reconcile::judging::declared::tests::Silent),
         keys,
         bounds: Bounds { forced: Forced { mode: forced, strategy: None }, channels: None },
         ambient: ambient.clone(),

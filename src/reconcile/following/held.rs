@@ -1,0 +1,305 @@
+//! What somebody set back stays back: an image that is not what ran before, and not ours, is somebody's word.
+
+use crate::cluster::{Cluster, WorkloadEvent};
+use crate::domain::approval::Allows;
+use crate::domain::history::{History, Outcome};
+use crate::domain::policy::{Policy, Strategy, step};
+use crate::domain::record::{Consequence, Event, Held, Ledger, Question, Running, Update};
+use crate::domain::reference::{Digest, Tag};
+use crate::domain::settings::{Settings, parts_of_one};
+use crate::domain::tag::Level;
+use crate::queue::{Queue, Records};
+use crate::reconcile::draft::{Work, image_of};
+use crate::reconcile::telling::notices::of_held;
+use crate::reconcile::telling::report;
+use crate::reconcile::{Reconciler, Target};
+use crate::registry::Registry;
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Takes over what a container runs now, and whether somebody went back to it.
+    pub(crate) async fn observe(&self, work: &mut Work, target: &Target) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let image = target.workload.container(container).and_then(|(_, found)| found.reference());
+        let Some(running) = image.as_ref().and_then(Running::of) else {
+            // Whatever runs there, it is not what is followed.
+            let rolls = |update: &&Update| update.outcome == Outcome::RollingOut;
+            let update = work.ledger(container).and_then(|ledger| ledger.update.as_ref()).filter(rolls);
+            if update.is_some_and(|update| !update.runs_on(&target.workload, container)) {
+                work.draft.on(container, Event::End(Outcome::Replaced, None), now);
+            }
+            return;
+        };
+        let settings = self.settings(target).ok();
+        let policy = settings.as_ref().map(|settings| &settings.policy);
+        let ledger = work.ledger(container);
+        let before = ledger.filter(|ledger| !ledger.still_runs(&running)).and_then(|ledger| ledger.runs.clone());
+        let Some(before) = before else {
+            // Nobody set another image, so that nothing is set back or let go, whatever settings say now.
+            if ledger.is_none_or(|ledger| ledger.runs.is_none()) {
+                self.observe_first(work, target, settings.as_ref(), running).await;
+            } else {
+                work.draft.on(container, Event::Runs(running), now);
+            }
+            return;
+        };
+        let ours = ledger.and_then(|ledger| ledger.update.as_ref()).filter(|update| update.wrote(&before));
+        let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
+        let level = goes_back(&running, &before, ours.zip(Some(has_run)), policy);
+        // What is held is looked for before it is held no more. What comes from elsewhere is another thing.
+        let is_of_the_same = running.of == before.of;
+        let failed = if is_of_the_same { self.failed_before(work, target, &running).await } else { None };
+        match level {
+            Some(level) => self.set_back(work, target, settings.as_ref(), &running, &before, level).await,
+            None if failed.is_some() => {}
+            None => {
+                work.draft.on(container, Event::Runs(running.clone()), now);
+            }
+        }
+        if let Some(failed) = failed {
+            self.put_back(work, target, settings.as_ref(), (&running, &before), failed).await;
+        }
+        let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
+        if held.is_some_and(|held| is_outgrown(&running, held, policy)) {
+            work.draft.on(container, Event::Outgrown, now);
+        }
+    }
+
+    /// The same of one that is left alone, where it runs another image than before: what somebody sets back meanwhile is held
+    /// when it is left alone no more.
+    pub(crate) async fn observe_left_alone(&self, work: &mut Work, target: &Target) {
+        let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+        let Some(running) = image.as_ref().and_then(Running::of) else { return };
+        let is_known = |ledger: &&Ledger| ledger.runs.is_some();
+        if work.ledger(&target.container).filter(is_known).is_some_and(|ledger| !ledger.still_runs(&running)) {
+            self.observe(work, target).await;
+        }
+    }
+
+    async fn set_back(
+        &self,
+        work: &mut Work,
+        target: &Target,
+        settings: Option<&Settings>,
+        running: &Running,
+        before: &Running,
+        level: Level,
+    ) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        // Who goes back twice is asked about the newest of them.
+        let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
+        let (tag, digest) = held.map_or((&before.tag, &before.digest), |held| (&held.tag, &held.digest));
+        let is_left_alone = settings.is_some_and(Settings::is_disabled);
+        let is_told = !is_left_alone && !work.draft.record.is_held_with_another(container, tag);
+        let question = if is_told {
+            let parts = parts_of_one(&target.workload, container, self.0.bounds.forced.mode);
+            let is_part = |name: &str| parts.iter().any(|part| *part.name == *name);
+            let with = Self::went_with(work, target, before).into_iter().filter(|name| is_part(name)).collect();
+            self.about_held(target, running, (tag, digest.as_ref(), with), (level, 0)).await
+        } else {
+            None
+        };
+        let event = Event::SetBack {
+            to: running.clone(),
+            by: self.who(target).await,
+            owned: target.workload.owner.is_some() || work.draft.by_name.set_back,
+            question: question.clone().map(Box::new),
+        };
+        let Some(Consequence::SetBack(held)) = work.draft.on(container, event, now) else { return };
+        work.draft.guard(container);
+        work.draft.report(container, report::Outcome::SetBack(held.clone()));
+        let by = if held.by.is_empty() { "somebody".to_owned() } else { held.by.join(", ") };
+        let note = format!("{container}: {} was set back to {} by {by}, and is held", held.tag, held.back_to);
+        work.draft.announce(WorkloadEvent::VersionHeld(note));
+        if is_told {
+            let notice = of_held(target, settings, &held, question.as_ref());
+            work.messages.extend(self.messages_of(target, &notice));
+        }
+    }
+
+    /// Asks anew whether what is held may be applied, when nobody could say so for long, or nobody's link can be read.
+    pub(crate) async fn ask_about_held(&self, work: &mut Work, target: &Target) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let Ok(settings) = self.settings(target) else { return };
+        let Some(ledger) = work.ledger(container) else { return };
+        let unread = self.unread(ledger, Allows::Held).cloned();
+        // Whoever has a link that leads nowhere is asked at once, which is no reminder.
+        let anew = unread.as_ref().and_then(|question| Some((ledger.held.as_ref()?, question.reminders)));
+        let due = anew.or_else(|| ledger.unasked(now));
+        let Some((running, (held, reminder))) = ledger.runs.clone().zip(due) else { return };
+        let held = held.clone();
+        if work.draft.record.is_held_with_another(container, &held.tag) {
+            return;
+        }
+        let before = Running { tag: held.tag.clone(), digest: held.digest.clone(), ..running.clone() };
+        let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
+        let ours = ledger.update.as_ref().zip(Some(has_run));
+        let Some(level) = goes_back(&running, &before, ours, Some(&settings.policy)) else { return };
+        let of = (container, self.0.bounds.forced.mode);
+        let with = work.draft.record.hold_with(&target.workload, of, (&held.tag, held.digest.as_ref()));
+        let what = (&held.tag, held.digest.as_ref(), with);
+        let question = self.about_held(target, &running, what, (level, reminder)).await;
+        if let Some(question) = question {
+            if unread.is_some() {
+                self.tell_of_lost_key(&work.draft, unread.as_ref());
+            }
+            work.draft.guard(container);
+            work.draft.on(container, Event::Ask(Box::new(question)), now);
+            work.draft.on(container, Event::Told, now);
+            work.draft.report(container, report::Outcome::HeldStill(held.tag));
+        }
+    }
+
+    /// What people may answer to it, where it is known which manifest is held, and of which other containers.
+    async fn about_held(
+        &self,
+        target: &Target,
+        running: &Running,
+        (tag, digest, with): (&Tag, Option<&Digest>, Vec<Box<str>>),
+        (level, reminders): (Level, u8),
+    ) -> Option<Question> {
+        let digest = match digest {
+            Some(digest) => digest.clone(),
+            None => self.digest(target, tag).await.ok().flatten()?,
+        };
+        let from_digest = running.digest.clone();
+        let terms = self.new_terms(&image_of(target), from_digest, tag.clone(), digest, Allows::Held);
+        let asked = self.0.ambient.now();
+        Some(Question { with, reminders, ..Question::new(terms, level, asked) })
+    }
+
+    /// Who wrote what runs, as far as it is known.
+    pub(crate) async fn who(&self, target: &Target) -> Vec<String> {
+        let owner = target.workload.owner.as_ref().map(ToString::to_string);
+        let wrote = self.0.cluster.who_set(&target.workload.id, &target.container).await;
+        // Not knowing it is no reason to write again what was set back.
+        let wrote = wrote.ok().flatten().map(|wrote| wrote.to_string());
+        let mut all: Vec<String> = wrote.into_iter().chain(owner).collect();
+        all.dedup();
+        all
+    }
+}
+
+/// Whether a version ran in a container before another one was written there, as far as the history tells it.
+fn ran_before(history: &History, container: &str, now: &Tag, before: &Tag) -> bool {
+    let of_it = history.entries().iter().filter(|entry| entry.container == container && !entry.outcome.is_a_word());
+    // The newest is first.
+    let mut since = of_it.skip_while(|entry| entry.version != before.as_str());
+    since.any(|entry| entry.previous == now.as_str())
+}
+
+/// How far it would be from what runs now to what ran before, if that is an update: then somebody went back. `ours` is the
+/// update that wrote what ran before, and whether what runs now ran before that.
+pub(crate) fn goes_back(
+    now: &Running,
+    before: &Running,
+    ours: Option<(&Update, bool)>,
+    policy: Option<&Policy>,
+) -> Option<Level> {
+    if now.of != before.of {
+        return None;
+    }
+    if now.tag == before.tag {
+        return (ours.is_some() && now.digest != before.digest).then_some(Level::Digest);
+    }
+    match order(&now.tag, &before.tag, policy) {
+        Order::Older(level) => Some(level),
+        Order::NotOlder => None,
+        // Where settings that would order them can't be read, or only push times would, what ran before our update is older than it.
+        Order::Unknown => {
+            let is_unordered = policy.is_none_or(Policy::is_newest);
+            let (ours, has_run) = ours.filter(|_| is_unordered)?;
+            let is_older = ours.from_tag().as_ref() == Some(&now.tag) || has_run && ours.undoes.is_none();
+            is_older.then_some(ours.level)
+        }
+    }
+}
+
+/// Whether what is held would be no update any more of what runs.
+fn is_outgrown(now: &Running, held: &Held, policy: Option<&Policy>) -> bool {
+    if held.tag == held.back_to {
+        return now.tag != held.tag || now.digest.is_some() && now.digest == held.digest;
+    }
+    match order(&now.tag, &held.tag, policy) {
+        Order::Older(_) => false,
+        Order::NotOlder => true,
+        Order::Unknown if policy.is_some_and(Policy::is_newest) => now.tag != held.back_to,
+        Order::Unknown => policy.is_some(),
+    }
+}
+
+/// How far two tags are from each other, whichever is older.
+pub(crate) fn apart(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Level {
+    match (order(one, other, policy), order(other, one, policy)) {
+        (Order::Older(level), _) | (_, Order::Older(level)) => level,
+        _ => Level::Digest,
+    }
+}
+
+/// How two tags stand to each other.
+#[derive(Debug, PartialEq, Eq)]
+enum Order {
+    /// The first is older, by so much.
+    Older(Level),
+    /// It is not.
+    NotOlder,
+    /// They are not of one kind.
+    Unknown,
+}
+
+/// Compares two tags by the order of the workload's own pattern, where it knows both, or else as versions. No setting that
+/// narrows what may be applied has a say.
+fn order(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Order {
+    let (one, other) = (one.as_str(), other.as_str());
+    if one == other {
+        return Order::NotOlder;
+    }
+    if policy.is_some_and(Policy::is_newest) {
+        return Order::Unknown;
+    }
+    for policy in policy.cloned().into_iter().chain([Policy::of(Strategy::All)]) {
+        let policy = Policy { prerelease: true, include: None, exclude: None, ..policy };
+        if let Some(level) = step(one, other, &policy) {
+            return Order::Older(level);
+        }
+        if step(other, one, &policy).is_some() {
+            return Order::NotOlder;
+        }
+    }
+    Order::Unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::history::Entry;
+    use crate::domain::history::tests::entry;
+    use crate::domain::record::tests::update;
+    use crate::domain::settings::Bounds;
+    use crate::domain::workload::tests::workload;
+
+    fn runs(tag: &str) -> Running {
+        Running { of: "a.example/web".into(), tag: Tag::parse(tag).unwrap(), digest: None, is_learnt: false }
+    }
+
+    /// Tags that say nothing of which is older: only when they were pushed does.
+    #[test]
+    fn whoever_goes_back_further_than_one_step_goes_back_too() {
+        let settings = [("tag-policy", "glob:*"), ("tag-order", "newest")];
+        let policy = Settings::read(&workload(&[("web", "web:oak")], &settings), "web", &Bounds::default());
+        let policy = policy.unwrap().policy;
+        assert!(policy.is_newest());
+        let mut history = History::default();
+        for (from, to) in [("oak", "elm"), ("elm", "ash"), ("ash", "fir")] {
+            let previous = from.to_owned();
+            history.push(Entry { container: "web".into(), previous, ..entry(to, Outcome::Healthy) });
+        }
+        let ours = Update { tag: runs("fir").tag, from: "a.example/web:ash".into(), ..update(1, None) };
+        let is_back = |to: &str| {
+            let has_run = ran_before(&history, "web", &runs(to).tag, &ours.tag);
+            goes_back(&runs(to), &runs("fir"), Some((&ours, has_run)), Some(&policy)).is_some()
+        };
+        assert_eq!(["ash", "elm", "oak", "yew"].map(is_back), [true, true, true, false]);
+        assert!(!ran_before(&history, "web", &runs("fir").tag, &runs("elm").tag), "it came later");
+        assert!(!ran_before(&history, "log", &runs("oak").tag, &runs("fir").tag));
+    }
+}
