@@ -664,6 +664,9 @@ mod tests {
         let mail =
             |more: &[(&'static str, &'static str)]| of(&[&mail[..], &[("MAIL_TO", "b@example.com")], more].concat());
         assert_eq!(mail(&[("LOG_LEVEL", "DEBUG"), ("PORT", "3001")]), mail(&[]), "what changes nothing of them");
+        let of_a_pod = [("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=image-watcher-7d9f"), ("GITHUB_TOKEN", "token")];
+        assert_eq!(mail(&of_a_pod), mail(&[]), "nor does what is another in each pod");
+        assert_ne!(mail(&[("NO_PROXY", "registry.example.com")]), mail(&[]), "how a registry is reached");
         let other = [
             ("SMTP_URL", "smtps://user:other@mail.example.com"),
             ("MAIL_FROM", "a@example.com"),

@@ -81,6 +81,7 @@ pub(super) fn asked() -> Box<Asked> {
         signed_in: None,
         ballot: Ballot::default(),
         is_renewable: false,
+        is_unwatched: false,
     })
 }
 
@@ -316,6 +317,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("unread", Answer::Unread),
         ("moved", Answer::Moved(asked())),
         ("changed", Answer::Changed(asked())),
+        ("watched no more", Answer::Changed(Box::new(Asked { is_unwatched: true, ..*asked() }))),
         ("not allowed", Answer::NotAllowed(asked())),
         ("not allowed with a link about what was set back", Answer::NotAllowed(held(asked()))),
         ("later", Answer::Later(asked())),

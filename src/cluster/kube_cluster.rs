@@ -382,6 +382,10 @@ impl Cluster for KubeCluster {
         self.index.departed(approval)
     }
 
+    fn is_unwatched(&self, uid: &str) -> bool {
+        self.index.is_unwatched(uid)
+    }
+
     fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
         self.index.fleet(read)
     }

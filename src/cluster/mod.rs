@@ -103,6 +103,11 @@ pub trait Cluster: Clone + Send + Sync + 'static {
         None
     }
 
+    /// Whether the object of this uid stands there and is not watched any more, as its settings were taken off.
+    fn is_unwatched(&self, _uid: &str) -> bool {
+        false
+    }
+
     /// Whether all that may be read was listed since the start, so that who is not known is not there.
     fn knows_all(&self) -> bool {
         true

@@ -82,9 +82,13 @@ macro_rules! config_file {
 
 /// Whether a variable has a say in what becomes of a workload.
 pub(super) fn has_a_say(variable: &str) -> bool {
-    let key = KEYS.iter().find(|(_, its)| *its == variable).map(|(key, _)| *key);
-    !key.is_some_and(|key| APART.contains(&key))
+    let is_its = |its: &str| its == variable || its.strip_suffix("_FILE") == Some(variable);
+    let mut keys = KEYS.iter().filter(|(_, its)| is_its(its));
+    WAYS.contains(&variable) || keys.any(|(key, _)| !APART.contains(key))
 }
+
+/// How registries and those who are told are reached.
+const WAYS: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
 
 config_file! {
     variables {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::malformed::{Malformed, is_refusal};
+use super::malformed::{Malformed, Refusal};
 
 /// What a connection may send that nobody has taken: a head with room, or a piece of a body.
 pub(super) const AHEAD: usize = 32 * 1024;
@@ -177,8 +177,8 @@ impl Meter {
             let state = lock(&self.state);
             (state.asked, state.peer)
         };
-        if !asked && is_refusal(bytes) {
-            self.door.malformed.one(peer, Instant::now());
+        if let Some(refusal) = Refusal::of(bytes).filter(|_| !asked) {
+            self.door.malformed.one(refusal, peer, Instant::now());
         }
     }
 

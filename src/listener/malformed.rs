@@ -1,4 +1,5 @@
-//! What comes to a listener and is no request: the library answers it before anybody of ours sees it. It is told once a minute.
+//! What comes to a listener and is no request that anybody of ours sees, as the library answers it before: each kind is told once a
+//! minute.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -9,9 +10,32 @@ use tokio::time::Instant;
 /// It is told no more often than this.
 const BETWEEN: Duration = Duration::from_secs(60);
 
-/// Counts what is no request.
+/// Why the library answers by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It can't be read: 400.
+    NoRequest,
+    /// Its head is larger than what is taken: 431.
+    TooLarge,
+}
+
+impl Refusal {
+    /// Of what is written as an answer.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes.get(8..12).filter(|_| bytes.starts_with(b"HTTP/1."))? {
+            b" 400" => Some(Self::NoRequest),
+            b" 431" => Some(Self::TooLarge),
+            _ => None,
+        }
+    }
+}
+
+/// Counts what is answered so.
 #[derive(Debug, Default)]
-pub(super) struct Malformed(Mutex<Gathered>);
+pub(super) struct Malformed {
+    unread: Mutex<Gathered>,
+    too_large: Mutex<Gathered>,
+}
 
 /// What is to be told.
 #[derive(Debug, Default)]
@@ -23,8 +47,12 @@ struct Gathered {
 
 impl Malformed {
     /// One more came from this peer, and is answered. The first is told at once, what follows with the first after a minute.
-    pub(super) fn one(&self, peer: Option<IpAddr>, now: Instant) {
-        let mut gathered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn one(&self, refusal: Refusal, peer: Option<IpAddr>, now: Instant) {
+        let of = match refusal {
+            Refusal::NoRequest => &self.unread,
+            Refusal::TooLarge => &self.too_large,
+        };
+        let mut gathered = of.lock().unwrap_or_else(PoisonError::into_inner);
         gathered.requests += 1;
         if gathered.told.is_some_and(|at| now.saturating_duration_since(at) < BETWEEN) {
             return;
@@ -32,19 +60,22 @@ impl Malformed {
         let requests = std::mem::take(&mut gathered.requests);
         gathered.told = Some(now);
         drop(gathered);
-        let last = peer.map(|peer| peer.to_string()).unwrap_or_default();
-        tracing::warn!(
-            requests,
-            last,
-            "what is no HTTP/1.1 came to a listener, and was refused, as scanners send it, and whoever speaks TLS to a plain \
-             port; where it is a registry or a proxy of yours, compare its URL with what listens here"
-        );
+        let last_peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
+        match refusal {
+            Refusal::NoRequest => tracing::warn!(
+                requests,
+                last_peer,
+                "what is no HTTP/1.1 came to a listener, and was refused, as scanners send it, and whoever speaks TLS to a \
+                 plain port; where it is a registry or a proxy of yours, compare its URL with what listens here"
+            ),
+            Refusal::TooLarge => tracing::warn!(
+                requests,
+                last_peer,
+                "the head of a request was too large and was refused (431): look at the cookies and headers that a proxy before \
+                 this adds"
+            ),
+        }
     }
-}
-
-/// Whether what is written is how the library answers what it can't read.
-pub(super) fn is_refusal(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"HTTP/1.") && matches!(bytes.get(8..12), Some(b" 400" | b" 431"))
 }
 
 #[cfg(test)]
@@ -62,15 +93,17 @@ mod tests {
     async fn of_many_one_line_a_minute_is_written_with_how_many_and_from_whom() {
         let (log, malformed) = (Log::begin(), Malformed::default());
         let (peer, begin) = (Some(IpAddr::from([192, 0, 2, 7])), Instant::now());
-        malformed.one(peer, begin);
+        malformed.one(Refusal::NoRequest, peer, begin);
         for _ in 0..2000 {
-            malformed.one(peer, begin + Duration::from_secs(59));
+            malformed.one(Refusal::NoRequest, peer, begin + Duration::from_secs(59));
         }
-        malformed.one(None, begin + Duration::from_secs(60));
+        malformed.one(Refusal::NoRequest, None, begin + Duration::from_secs(60));
         let lines = log.lines();
         let told = |line: &str, part: &str| line.contains("WARN") && line.contains(part);
-        assert!(told(&lines[0], "requests=1 last=\"192.0.2.7\"") && told(&lines[1], "requests=2001"), "{lines:?}");
+        assert!(told(&lines[0], "requests=1 last_peer=\"192.0.2.7\"") && told(&lines[1], "requests=2001"), "{lines:?}");
         assert_eq!(lines.len(), 2, "{lines:?}");
+        malformed.one(Refusal::TooLarge, peer, begin + Duration::from_secs(61));
+        assert!(told(&log.lines()[2], "too large"), "{:?}", log.lines());
     }
 
     /// What is written to a connection, whether a request is whole by then or not, makes so many lines.
@@ -119,8 +152,8 @@ mod tests {
         let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n";
         for sent in [&b"GET / HTTP/1.1\r\nHost: x\r\nA: b\x7fc\r\n\r\n"[..], hello] {
             let answer = answered(sent).await;
-            assert!(is_refusal(&answer), "{}", String::from_utf8_lossy(&answer));
+            assert!(Refusal::of(&answer) == Some(Refusal::NoRequest), "{}", String::from_utf8_lossy(&answer));
         }
-        assert!(!is_refusal(&answered(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await));
+        assert!(Refusal::of(&answered(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await).is_none());
     }
 }

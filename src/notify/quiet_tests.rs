@@ -167,3 +167,18 @@ async fn what_waits_alone_for_the_morning_goes_out_as_it_is_and_waits_for_the_ne
     let [Leased { job: Job::Deliver(delivery), .. }] = leased.as_slice() else { panic!("{leased:?}") };
     assert_eq!((delivery.event(), &*delivery.notices()[0].workload.name), ("update.available", "web-01"));
 }
+
+/// Whoever sends it has a clock that is a moment behind that of who composed it, or its clock was set back between the two.
+#[tokio::test]
+async fn what_was_composed_in_the_morning_is_not_put_off_to_the_same_morning() {
+    let night = Night::new();
+    night.composed(ANN, Told::of(vec![about(1)]).unwrap()).await;
+    night.is("2026-11-24T22:30:00Z");
+    night.turns(1).await;
+    night.is("2026-11-25T07:00:00Z");
+    night.gatherer.step(&mut None).await.unwrap();
+    night.is("2026-11-25T06:59:59Z");
+    night.turns(1).await;
+    night.is("2026-11-25T07:00:01Z");
+    assert_eq!(night.goes_out().await, [(ANN.to_owned(), names(1..2))]);
+}

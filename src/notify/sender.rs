@@ -146,6 +146,10 @@ impl<Q: Queue + Kept> Sender<Q> {
     async fn put_off(&self, leased: &Leased, until: DateTime<Utc>) -> Verdict {
         let delivery = composed(leased).filter(|delivery| self.channels.gathers(&delivery.channel));
         let Some(delivery) = delivery else { return Verdict::Again(until) };
+        // It was composed of what waited until then: another clock is a moment behind, or this one was set back.
+        if delivery.notices().iter().any(|notice| notice.put_off == Some(until)) {
+            return Verdict::Again(until);
+        }
         let now = self.ambient.now();
         let items = Gathered::put_off(delivery, until).into_iter();
         let jobs = items.map(|item| NewJob::prompt(Job::Gather(Box::new(item)), leased.trace.clone(), now)).collect();

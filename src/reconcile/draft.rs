@@ -27,9 +27,9 @@ use crate::domain::view::said_to_stand_still;
 use crate::domain::votes::{Ballot, Vote};
 use crate::domain::workload::{Workload, WorkloadPatch};
 use crate::reconcile::Target;
-use crate::reconcile::records::by_name::ByName;
-use crate::reconcile::telling::report::{Outcome, Report};
-use crate::reconcile::writing::entrance::Pass;
+use crate::reconcile::by_name::ByName;
+use crate::reconcile::entrance::Pass;
+use crate::reconcile::report::{Outcome, Report};
 
 /// What was decided for a container that can be decided on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,7 +23,9 @@
 
 mod answer;
 mod asking;
+mod by_name;
 mod draft;
+mod entrance;
 mod explained;
 pub mod fleet;
 mod following;
@@ -36,6 +38,7 @@ pub(crate) mod look_tests;
 mod looked;
 mod looks;
 pub mod records;
+mod report;
 #[cfg(test)]
 mod simulation;
 mod telling;
@@ -54,6 +57,7 @@ use answer::Renewals;
 pub use answer::{
     About, Answer, Answerable, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown, Successor,
 };
+use entrance::Entrance;
 pub use explained::Explained;
 pub use fleet::brake::{AskedToResume, ResumeError, Resuming};
 use fleet::replicas::Others;
@@ -69,7 +73,6 @@ use looked::Looked;
 pub use looks::{AfterLook, Looks, NamespacesOf, PutOff};
 use records::repairs::Repairs;
 use records::witness::{Marks, Turns};
-use writing::entrance::Entrance;
 use writing::siblings::Siblings;
 
 use crate::ambient::Ambient;

@@ -23,7 +23,7 @@ use crate::reconcile::following::stalled::stands_still;
 use crate::reconcile::judging::declared;
 use crate::reconcile::judging::judge::{Choice, Judged, earliest};
 use crate::reconcile::judging::unfit::{Ahead, Rehearsal};
-use crate::reconcile::telling::report;
+use crate::reconcile::report;
 use crate::reconcile::writing::apply::Decided;
 use crate::reconcile::{Listed, NEXT_TURN, Reconciler, Step, StepError, Target, UNLISTED, by_workload};
 use crate::registry::{Registry, RegistryError};

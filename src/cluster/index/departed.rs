@@ -1,5 +1,6 @@
-//! Workloads that are gone, with the approvals that they named: who holds a link about one of them is told so, also where
-//! another object has its name by now. Memory only: after a start such a link is not known.
+//! Workloads that are gone or not watched any more, with the approvals that they named: who holds a link about one of them is told
+//! so, also where another object has its name by now. Memory only: after a start what is gone is not known, and what stands
+//! unwatched is learnt again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,30 +9,65 @@ use super::{Index, ObjectName, Tables};
 use crate::domain::approval::ApprovalId;
 use crate::domain::workload::Workload;
 
-/// How many are remembered; the newest stay.
+/// How many that are gone are remembered, and how many that stand unwatched; the newest stay.
 const MOST: usize = 256;
 
-/// Those that are gone and whose record was signed for them, the newest last.
+/// One of them, as it was last seen.
+struct Left {
+    approvals: Box<[ApprovalId]>,
+    workload: Arc<Workload>,
+}
+
+/// Those whose record was signed for them, the newest last.
 #[derive(Default)]
-pub(super) struct Departed(VecDeque<(Box<[ApprovalId]>, Arc<Workload>)>);
+pub(super) struct Departed {
+    gone: VecDeque<Left>,
+    unwatched: VecDeque<Left>,
+}
+
+fn put(all: &mut VecDeque<Left>, left: Left) {
+    all.push_back(left);
+    if all.len() > MOST {
+        all.pop_front();
+    }
+}
 
 impl Departed {
-    fn put(&mut self, approvals: Box<[ApprovalId]>, workload: Arc<Workload>) {
-        self.comes_back(&workload.id.uid);
-        self.0.push_back((approvals, workload));
-        if self.0.len() > MOST {
-            self.0.pop_front();
+    fn goes(&mut self, left: Left) {
+        self.comes_back(&left.workload.id.uid);
+        put(&mut self.gone, left);
+    }
+
+    /// It stands there: in the place that it has already, so that what is written on it often puts no other out.
+    fn is_unwatched(&mut self, left: Left) {
+        let uid = |other: &&mut Left| other.workload.id.uid == left.workload.id.uid;
+        if let Some(known) = self.unwatched.iter_mut().find(uid) {
+            *known = left;
+            return;
+        }
+        self.comes_back(&left.workload.id.uid);
+        put(&mut self.unwatched, left);
+    }
+
+    /// What stood unwatched was deleted.
+    pub(super) fn is_deleted(&mut self, uid: &str) {
+        if let Some(at) = self.unwatched.iter().position(|left| *left.workload.id.uid == *uid)
+            && let Some(left) = self.unwatched.remove(at)
+        {
+            put(&mut self.gone, left);
         }
     }
 
     /// It was only out of sight.
     pub(super) fn comes_back(&mut self, uid: &str) {
-        self.0.retain(|(_, workload)| *workload.id.uid != *uid);
+        for all in [&mut self.gone, &mut self.unwatched] {
+            all.retain(|left| *left.workload.id.uid != *uid);
+        }
     }
 
     fn naming(&self, approval: &ApprovalId) -> Option<&Arc<Workload>> {
-        let names = |(approvals, _): &&(Box<[ApprovalId]>, Arc<Workload>)| approvals.contains(approval);
-        self.0.iter().rev().find(names).map(|(_, workload)| workload)
+        let all = self.gone.iter().rev().chain(self.unwatched.iter().rev());
+        all.into_iter().find(|left| left.approvals.contains(approval)).map(|left| &left.workload)
     }
 }
 
@@ -43,7 +79,7 @@ impl Tables {
         let named = self.approvals.get(place).into_iter().flatten().filter(is_its_own);
         let named: Box<[ApprovalId]> = named.cloned().collect();
         if !named.is_empty() {
-            self.departed.put(named, Arc::clone(workload));
+            self.departed.goes(Left { approvals: named, workload: Arc::clone(workload) });
         }
     }
 }
@@ -54,7 +90,8 @@ impl Index {
     pub(in crate::cluster) fn stands_unwatched(&self, workload: Workload) {
         let named = self.named_by(&workload);
         if named.is_signed && !named.all.is_empty() {
-            self.write(|tables| tables.departed.put(named.all.into(), Arc::new(workload)));
+            let left = Left { approvals: named.all.into(), workload: Arc::new(workload) };
+            self.write(|tables| tables.departed.is_unwatched(left));
         }
     }
 
@@ -62,6 +99,12 @@ impl Index {
     #[must_use]
     pub fn departed(&self, approval: &ApprovalId) -> Option<Arc<Workload>> {
         self.read(|tables| tables.departed.naming(approval).cloned())
+    }
+
+    /// Whether an object of these stands there, and is not watched any more.
+    #[must_use]
+    pub fn is_unwatched(&self, uid: &str) -> bool {
+        self.read(|tables| tables.departed.unwatched.iter().any(|left| *left.workload.id.uid == *uid))
     }
 }
 
@@ -99,6 +142,9 @@ mod tests {
         let started = Index::knowing(LinkKey::new(vec![1; 32]).unwrap().into());
         started.stands_unwatched(asked(1));
         assert_eq!(gone(&started).as_deref(), Some("uid-1"), "it stands there, without settings");
+        assert!(started.is_unwatched("uid-1") && !deleted.is_unwatched("uid-1"));
+        started.gone(&asked(1).id);
+        assert_eq!((gone(&started).as_deref(), started.is_unwatched("uid-1")), (Some("uid-1"), false), "deleted since");
         let mut copy = asked(1);
         copy.id.name = "copy".into();
         let copied = Index::knowing(LinkKey::new(vec![1; 32]).unwrap().into());
@@ -131,8 +177,8 @@ mod tests {
         for n in 0..=MOST {
             let mut one = asked(1);
             one.id.uid = n.to_string().into();
-            departed.put([question(1).terms.id].into(), Arc::new(one));
+            departed.goes(Left { approvals: [question(1).terms.id].into(), workload: Arc::new(one) });
         }
-        assert_eq!((departed.0.len(), &*departed.0[0].1.id.uid), (MOST, "1"));
+        assert_eq!((departed.gone.len(), &*departed.gone[0].workload.id.uid), (MOST, "1"));
     }
 }

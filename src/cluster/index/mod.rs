@@ -319,7 +319,10 @@ impl Index {
             }
             let known = known.cloned();
             let mut hints = hints(known.as_deref(), &workload, &|| self.is_ours(&workload));
-            if let Some(known) = known.filter(|known| known.annotations != workload.annotations) {
+            let is_edited = |known: &Arc<Workload>| {
+                known.annotations != workload.annotations || known.inherited != workload.inherited
+            };
+            if let Some(known) = known.filter(is_edited) {
                 hints.extend(tables.left_behind(&known, Some(&workload)));
                 hints.sort();
                 hints.dedup();

@@ -54,6 +54,7 @@ impl Tables {
 
     /// An object was deleted: its uid never comes back.
     pub(super) fn delete(&mut self, uid: &str) {
+        self.departed.is_deleted(uid);
         if self.sequences.forget(uid) && self.deleted.len() < MOST_DELETED {
             self.deleted.insert(uid.into());
         }

@@ -65,7 +65,7 @@ pub struct Release {
     pub by: Actor,
     /// What was stopped, by the name of its link.
     pub of: ApprovalId,
-    /// What had failed, newest first: that is judged, whatever a clock says.
+    /// What had failed among the last ends, newest first: that is judged, whatever a clock says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failed>,
 }

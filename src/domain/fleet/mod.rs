@@ -350,6 +350,17 @@ impl Fleet {
         Stopped::by(&self.last, (release.at <= now).then_some(release.at), &release.failed)
     }
 
+    /// What whoever lets automatic updates go on has judged, newest first: all that failed among the last, and what stopped them.
+    #[must_use]
+    pub fn judged_with(&self, stopped: &Stopped) -> Vec<Failed> {
+        let failed = self.last.iter().filter_map(|ended| ended.end.told(&ended.id, &ended.container));
+        let mut all: Vec<Failed> = failed.collect();
+        let others = stopped.failed.iter().filter(|one| !all.iter().any(|it| it.is_same(one)));
+        let others: Vec<Failed> = others.cloned().collect();
+        all.extend(others);
+        all
+    }
+
     /// The workload and the container on which an automatic update failed last.
     #[must_use]
     pub fn failed_last(&self) -> Option<(Arc<Workload>, Box<str>)> {

@@ -62,6 +62,8 @@ pub struct Asked {
     pub ballot: Ballot,
     /// Whether a link whose time is over may have a new one in its place.
     pub is_renewable: bool,
+    /// Whether the workload stands there and is not watched any more, as its settings were taken off.
+    pub is_unwatched: bool,
 }
 
 impl Asked {
@@ -174,6 +176,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             signed_in: signed_in.cloned(),
             ballot: Ballot { votes, needed, is_yours: false },
             is_renewable: false,
+            is_unwatched: false,
         };
         asked.ballot.is_yours = self.vote(&asked).is_some_and(|vote| asked.ballot.votes.have(&vote));
         asked

@@ -95,10 +95,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let holder = approval.holder(token, &self.0.keys, holders, self.0.ambient.now())?.to_owned();
         let ledger = record.ledger(container)?;
         if let Some(answered) = ledger.answered_like(&known) {
-            let answer = since_gone(decided(&record, (workload, container), answered));
+            let answer = decided(&record, (workload, container), answered);
+            let answer = if self.0.cluster.is_unwatched(&workload.id.uid) { answer } else { since_gone(answer) };
             return Some((holder, Found::Answered(answer)));
         }
         let asked = self.about(workload, approval, ledger.question.as_ref()?, (holder.clone(), by));
+        let asked = Asked { is_unwatched: self.0.cluster.is_unwatched(&workload.id.uid), ..asked };
         Some((holder, Found::Answered(Answer::Changed(Box::new(asked)))))
     }
 

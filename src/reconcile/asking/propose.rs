@@ -18,10 +18,10 @@ use crate::domain::tag::Level;
 use crate::domain::votes::Ballot;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::{Chosen, Work, image_of};
+use crate::reconcile::report;
 use crate::reconcile::telling::notices::{
     ends, of_gone, of_held, of_put_back, of_question, of_skip, of_unfit, with_way_back,
 };
-use crate::reconcile::telling::report;
 use crate::reconcile::{Reconciler, Step, Target};
 use crate::registry::Registry;
 

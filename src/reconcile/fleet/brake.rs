@@ -183,7 +183,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if self.0.cluster.is_dry_run() {
             return Err(ResumeError::DryRun);
         }
-        let release = Release { at: self.0.ambient.now(), by, of: stopped.id(), failed: stopped.failed.clone() };
+        let failed = self.0.cluster.fleet(|fleet| fleet.judged_with(&stopped));
+        let release = Release { at: self.0.ambient.now(), by, of: stopped.id(), failed };
         let known = self.1.brake.get().and_then(|brake| brake.told);
         // An earlier release did not keep what it told.
         let found = || {

@@ -18,7 +18,7 @@ use crate::domain::reference::Repository;
 use crate::domain::workload::{Container, Workload, WorkloadId};
 use crate::queue::{NewJob, Queue, QueueError, Records};
 use crate::reconcile::draft::{Chosen, Work};
-use crate::reconcile::writing::entrance::{Pass, Passing, Waiting};
+use crate::reconcile::entrance::{Pass, Passing, Waiting};
 use crate::reconcile::{Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
 use crate::stop::Stop;

@@ -23,7 +23,7 @@ use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Settings;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::{Chosen, Image, Work, image_of};
-use crate::reconcile::telling::report;
+use crate::reconcile::report;
 use crate::reconcile::writing::apply::{Decided, stalled};
 use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;

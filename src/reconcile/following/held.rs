@@ -10,8 +10,8 @@ use crate::domain::settings::{Settings, parts_of_one};
 use crate::domain::tag::Level;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::{Work, image_of};
+use crate::reconcile::report;
 use crate::reconcile::telling::notices::of_held;
-use crate::reconcile::telling::report;
 use crate::reconcile::{Reconciler, Target};
 use crate::registry::Registry;
 

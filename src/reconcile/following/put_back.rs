@@ -12,8 +12,8 @@ use crate::domain::settings::Settings;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Work;
 use crate::reconcile::following::requested::written;
+use crate::reconcile::report;
 use crate::reconcile::telling::notices::of_put_back;
-use crate::reconcile::telling::report;
 use crate::reconcile::{Reconciler, Target};
 use crate::registry::Registry;
 

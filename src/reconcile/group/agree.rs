@@ -18,7 +18,7 @@ use crate::queue::{Queue, Records};
 use crate::reconcile::draft::{Chosen, Work};
 use crate::reconcile::following::rollout::LOOK_AGAIN;
 use crate::reconcile::judging::declared;
-use crate::reconcile::telling::report;
+use crate::reconcile::report;
 use crate::reconcile::writing::apply::Decided;
 use crate::reconcile::{Reconciler, Step, StepError};
 use crate::registry::Registry;

@@ -17,9 +17,9 @@ use crate::domain::tag::Level;
 use crate::domain::view::Known;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::{Chosen, Draft, Work};
+use crate::reconcile::entrance::Pass;
 use crate::reconcile::telling::notices::{of_unfit, told_now};
 use crate::reconcile::writing::apply::Decided;
-use crate::reconcile::writing::entrance::Pass;
 use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;
 

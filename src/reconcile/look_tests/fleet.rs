@@ -671,6 +671,10 @@ async fn a_release_while_a_clock_was_ahead_does_not_keep_the_brake_off() {
     }
     let stopped = ground.reconciler.brake().await.stopped.expect("two more failed");
     assert_eq!(stopped.failed.len(), 2, "and those that were judged are not counted again: {stopped}");
+    ground.clock.step(TimeDelta::hours(2));
+    ground.reconciler.resume_updates(crate::domain::actor::Actor::Policy, "trace").await.unwrap().unwrap();
+    ground.clock.step(TimeDelta::hours(-2) + TimeDelta::minutes(1));
+    assert_eq!(ground.reconciler.brake().await.stopped, None, "nor those that an earlier release judged");
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@
 //! if they are not older than what was written last: that is remembered beside the queue. What is not believed is put right
 //! by the next write, which is told once.
 
-pub(crate) mod by_name;
 pub(crate) mod lost_key;
 pub(crate) mod repairs;
 pub mod sightings;
@@ -28,8 +27,8 @@ use crate::domain::reference::Repository;
 use crate::domain::settings::{Fingerprint, is_state};
 use crate::domain::workload::{Workload, WorkloadId, WorkloadPatch};
 use crate::queue::{Answering, Queue, Records, Written, WrittenOn};
+use crate::reconcile::by_name::ByName;
 use crate::reconcile::draft::{Draft, Image, Kept, Said, Touched, Wrong};
-use crate::reconcile::records::by_name::ByName;
 use crate::reconcile::records::witness::{Mark, short};
 use crate::reconcile::workload::own_mode;
 use crate::reconcile::{Reconciler, StepError};

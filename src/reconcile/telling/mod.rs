@@ -2,4 +2,3 @@
 
 pub(crate) mod error;
 pub(crate) mod notices;
-pub(crate) mod report;

@@ -2,5 +2,4 @@
 
 pub(crate) mod admission;
 pub(crate) mod apply;
-pub(crate) mod entrance;
 pub(crate) mod siblings;

@@ -104,6 +104,10 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             "{} no longer points to {}, which this link is about. Nothing was done; you are asked again about what it is now.",
             asked.approval.to_tag, asked.approval.to_digest
         ),
+        Answer::Changed(asked) if asked.is_unwatched => format!(
+            "image-watcher does not look at {} any more: its settings were taken off, or a rule that named it. Nothing was done.",
+            asked.workload.id
+        ),
         Answer::Changed(asked) if !asked.has_container() => format!(
             "{} has no container {} any more: it was removed, or has another name by now. Nothing was done; what there is to ask of others has links of its own.",
             asked.workload.id, asked.approval.container

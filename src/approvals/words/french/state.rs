@@ -105,6 +105,10 @@ fn nothing_done(answer: &Answer, to: Reader) -> String {
             "{} ne désigne plus {}, que ce lien concerne. Rien n’a été fait\u{a0}; une nouvelle question vous sera posée sur ce que le tag désigne maintenant.",
             asked.approval.to_tag, asked.approval.to_digest
         ),
+        Answer::Changed(asked) if asked.is_unwatched => format!(
+            "image-watcher ne suit plus {}\u{a0}: ses réglages ont été retirés, ou la règle qui la nommait. Rien n’a été fait.",
+            asked.workload.id
+        ),
         Answer::Changed(asked) if !asked.has_container() => format!(
             "{} n’a plus de conteneur {}\u{a0}: il a été retiré, ou renommé. Rien n’a été fait\u{a0}; ce qu’il y a à demander des autres a ses propres liens.",
             asked.workload.id, asked.approval.container

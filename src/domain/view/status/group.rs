@@ -4,7 +4,6 @@ use std::fmt::{self, Display};
 
 use chrono::{DateTime, Utc};
 
-use super::{Attention, Cause};
 use crate::domain::event::WayBack;
 use crate::domain::group::{GroupName, Waits};
 use crate::domain::record::{Ledger, Update};
@@ -45,24 +44,6 @@ pub enum GroupStands {
 }
 
 impl OfGroup {
-    /// What it means for the member at a moment. `is_led_here` says whether people are asked by its own question.
-    pub(super) fn stands(&self, now: DateTime<Utc>, is_led_here: bool) -> (Attention, Cause) {
-        let attention = match &self.stands {
-            GroupStands::Asked(by, until) if now >= *until => {
-                let cause = if is_led_here { Cause::Unanswered } else { self.unanswered(by) };
-                return (Attention::NeedsYou, cause);
-            }
-            GroupStands::Asked(..) | GroupStands::Person | GroupStands::Unanswered(_) => Attention::NeedsYou,
-            GroupStands::Waits(waits) if waits.is_trouble() => Attention::NeedsYou,
-            GroupStands::Waits(_)
-            | GroupStands::PutOff(..)
-            | GroupStands::First(_)
-            | GroupStands::GoesBack(_)
-            | GroupStands::WentBackWithout(_) => Attention::Waiting,
-        };
-        (attention, Cause::Group(Box::new(self.clone())))
-    }
-
     /// How it stands by the record of a member alone, where nobody has looked since the start.
     pub(super) fn recorded(name: &GroupName, ledger: &Ledger, is_written: impl Fn(&Update) -> bool) -> Option<Self> {
         let waits = ledger.group_waits.as_deref().cloned().map(GroupStands::Waits);
@@ -80,10 +61,6 @@ impl OfGroup {
             GroupStands::Waits(waits) => Some(waits),
             _ => None,
         }
-    }
-
-    fn unanswered(&self, by: &str) -> Cause {
-        Cause::Group(Box::new(Self { stands: GroupStands::Unanswered(by.to_owned()), ..self.clone() }))
     }
 
     /// The member by whose question people are asked about all, as people call it.

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Attention, Available, CameTo, Cause, LastLook, NoGround, OfGroup, Returned, Seen, Ungrounded};
+use super::{
+    Attention, Available, CameTo, Cause, GroupStands, LastLook, NoGround, OfGroup, Returned, Seen, Ungrounded,
+};
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
 use crate::domain::policy::{Mode, Track, is_older, skips};
@@ -260,6 +262,30 @@ fn is_unanswered(question: &Question, image: &str) -> bool {
     let is_answered =
         matches!(question.stands, Asks::Closed(Closed::Answered | Closed::Unknown | Closed::NothingToAsk));
     question.terms.allows == Allows::Update && question.terms.from == image && !is_answered
+}
+
+impl OfGroup {
+    /// What it means for the member at a moment. `is_led_here` says whether people are asked by its own question.
+    fn stands(&self, now: DateTime<Utc>, is_led_here: bool) -> (Attention, Cause) {
+        let attention = match &self.stands {
+            GroupStands::Asked(by, until) if now >= *until => {
+                let cause = if is_led_here { Cause::Unanswered } else { self.unanswered(by) };
+                return (Attention::NeedsYou, cause);
+            }
+            GroupStands::Asked(..) | GroupStands::Person | GroupStands::Unanswered(_) => Attention::NeedsYou,
+            GroupStands::Waits(waits) if waits.is_trouble() => Attention::NeedsYou,
+            GroupStands::Waits(_)
+            | GroupStands::PutOff(..)
+            | GroupStands::First(_)
+            | GroupStands::GoesBack(_)
+            | GroupStands::WentBackWithout(_) => Attention::Waiting,
+        };
+        (attention, Cause::Group(Box::new(self.clone())))
+    }
+
+    fn unanswered(&self, by: &str) -> Cause {
+        Cause::Group(Box::new(Self { stands: GroupStands::Unanswered(by.to_owned()), ..self.clone() }))
+    }
 }
 
 /// Whether people were asked about all of a group by the question of this container, and it can be answered here alone.

@@ -56,7 +56,7 @@ pub(super) fn no_ground(why: &NoGround, container: &ContainerView, now: DateTime
         ),
         Ungrounded::Unanswered => {
             let host = container.running.as_ref().map(|running| running.host.as_str()).unwrap_or_default();
-            Said::new(words.unanswered(host, container.checked.map(|at| at.0), now), "")
+            Said::new(words.unanswered(host, container.checked.map(|at| at.0), now), "").quoting(Some(&why.words))
         }
         Ungrounded::Unknown => Said::foreign(&why.words),
     }
