@@ -76,6 +76,7 @@ struct App {
     notes: Arc<Notes>,
     first_look: Arc<FirstLook>,
     access: Option<Data<Access>>,
+    identity: Option<Identity>,
     outbound: Outbound,
     keys: LinkKeys,
     scopes: Scopes,
@@ -209,6 +210,7 @@ impl App {
         config.log_at_start();
         bury_messages_of_removed_channels(&queue, &channels).await;
         let first_look = Arc::new(FirstLook::recalled(&queue).await);
+        let identity = Identity::of(&config)?;
         let access = match config.auth.take() {
             Some(auth) => {
                 let (store, client) = (Arc::new(queue.clone()), outbound.client(Reach::Named)?);
@@ -229,6 +231,7 @@ impl App {
             notes,
             first_look,
             access,
+            identity,
             outbound,
             keys,
             scopes,
@@ -300,7 +303,7 @@ impl App {
             limiter: Limiter::default(),
             knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
-            identity: Identity::of(&self.config)?,
+            identity: self.identity.clone(),
             base_path: base_path.to_owned(),
             bodies: Bodies::new(FORMS),
             ambient: self.ambient.clone(),
@@ -443,7 +446,7 @@ impl App {
             metrics: self.metrics.clone(),
             repositories: Box::new(move || cluster.repositories()),
             pace: Box::new(move |repository| pushes.pace(repository, clock.monotonic())),
-            configured: self.config.of_what_becomes_of_workloads(),
+            configured: self.config.of_others(),
         });
         self.holding.alone("poller", move |mut term| {
             let (poller, scopes, schedule) = (Arc::clone(&poller), scopes.clone(), schedule.clone());

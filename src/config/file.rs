@@ -80,15 +80,31 @@ macro_rules! config_file {
     };
 }
 
-/// Whether a variable has a say in what becomes of a workload.
-pub(super) fn has_a_say(variable: &str) -> bool {
-    let is_its = |its: &str| its == variable || its.strip_suffix("_FILE") == Some(variable);
-    let mut keys = KEYS.iter().filter(|(_, its)| is_its(its));
-    WAYS.contains(&variable) || keys.any(|(key, _)| !APART.contains(key))
-}
+/// The variables, and the keys of the file in nobody's place, that say how registries are reached and who is told.
+const OF_OTHERS: [&str; 16] = [
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "IMAGE_WATCHER_PLAIN_HTTP",
+    "SMTP_URL",
+    "MAIL_FROM",
+    "MAIL_TO",
+    "SLACK_URL",
+    "SLACK_BOT_TOKEN",
+    "SLACK_CHANNEL",
+    "DISCORD_URL",
+    "TELEGRAM_TOKEN",
+    "TELEGRAM_CHAT",
+    "TEAMS_URL",
+    "WEBHOOK_URL",
+];
+pub(super) const PARTS_OF_OTHERS: [&str; 2] = ["registries", "channels"];
 
-/// How registries and those who are told are reached.
-const WAYS: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE"];
+/// Whether a variable says how registries are reached, or who is told.
+pub(super) fn is_of_others(variable: &str) -> bool {
+    OF_OTHERS.contains(&variable)
+}
 
 config_file! {
     variables {

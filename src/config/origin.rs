@@ -131,15 +131,15 @@ impl Origins {
         ours.symmetric_difference(&theirs).map(|(name, _)| (*name).to_owned()).collect()
     }
 
-    /// A fingerprint of what is said of workloads, registries and whoever is told: with another one, what was found before may
-    /// come to something else now. Of secrets it has which are there.
-    pub(super) fn of_what_becomes_of_workloads(&self) -> Digest {
-        let values =
-            self.values.iter().filter(|(name, _)| file::has_a_say(name)).map(|(name, value)| format!("{name}={value}"));
-        let secrets = self.secrets.keys().filter(|name| file::has_a_say(name)).cloned();
-        let parts = self.written.document().parts();
-        let parts = parts.filter(|(key, _)| !file::APART.contains(key)).map(|(key, value)| format!("{key}: {value}"));
-        let lines: BTreeSet<String> = values.chain(secrets).chain(parts).collect();
+    /// A fingerprint of what is said of registries and of who is told: with another one, what could not be read before may be read
+    /// now, and what nobody was told may be told. Of secrets it has which are there.
+    pub(super) fn of_others(&self) -> Digest {
+        let values = self.values.iter().filter(|(name, _)| file::is_of_others(name));
+        let values = values.map(|(name, value)| format!("{name}={value}"));
+        let secrets = self.secrets.keys().filter(|name| file::is_of_others(name)).cloned();
+        let parts = self.written.document().parts().filter(|(key, _)| file::PARTS_OF_OTHERS.contains(key));
+        let lines: BTreeSet<String> =
+            values.chain(secrets).chain(parts.map(|(key, value)| format!("{key}: {value}"))).collect();
         Digest::of(lines.into_iter().collect::<Vec<_>>().join("\n").as_bytes())
     }
 

@@ -44,8 +44,8 @@ pub struct Poller<Q> {
     pub repositories: Box<dyn Fn() -> Vec<Repository> + Send + Sync>,
     /// How often a repository is looked at.
     pub pace: Box<dyn Fn(&Repository) -> Pace + Send + Sync>,
-    /// What the configuration has to say in what becomes of workloads. Where it is another than before, all is looked at once:
-    /// what nobody could be told, or could not be read, is not to wait for the schedule.
+    /// What the configuration says of registries and of who is told. Where it is another than before, all is looked at once: what
+    /// nobody could be told, or could not be read, is not to wait for the schedule.
     pub configured: Digest,
 }
 
@@ -74,7 +74,7 @@ impl<Q: Queue + Kept> Poller<Q> {
         let is_otherwise = before.is_some_and(|before| before != self.configured.as_str());
         if is_otherwise {
             tracing::info!(
-                "the configuration has another say in what becomes of workloads than at the last start: all is looked at"
+                "the configuration says something else of registries or channels than at the last start: all is looked at"
             );
         }
         is_otherwise
