@@ -3,6 +3,8 @@
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 /// Raised once; every copy sees it.
@@ -24,6 +26,23 @@ impl Stop {
     /// Waits until it is raised, or the hand is gone.
     pub async fn raised(&mut self) {
         let _ = self.0.wait_for(|raised| *raised).await;
+    }
+
+    /// Takes what is told, one after another, until this is raised: each that was heard, or how many were missed before the next.
+    /// Where there is nobody to tell anything, or nobody any more, it waits for the end.
+    pub async fn hear<T: Clone>(mut self, heard: Option<Receiver<T>>, mut takes: impl FnMut(Result<T, u64>)) {
+        let Some(mut heard) = heard else { return self.raised().await };
+        loop {
+            let told = tokio::select! {
+                () = self.raised() => return,
+                told = heard.recv() => told,
+            };
+            match told {
+                Ok(told) => takes(Ok(told)),
+                Err(RecvError::Lagged(missed)) => takes(Err(missed)),
+                Err(RecvError::Closed) => return self.raised().await,
+            }
+        }
     }
 
     /// Whether it is raised.

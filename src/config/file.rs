@@ -80,7 +80,7 @@ macro_rules! config_file {
     };
 }
 
-/// The variables, and the keys of the file in nobody's place, that say how registries are reached and who is told.
+/// The variables that say how registries are reached and who is told, secrets by their bare names.
 const OF_OTHERS: [&str; 16] = [
     "HTTPS_PROXY",
     "HTTP_PROXY",
@@ -99,6 +99,7 @@ const OF_OTHERS: [&str; 16] = [
     "TEAMS_URL",
     "WEBHOOK_URL",
 ];
+/// The keys of the file that say the same, in no variable's place.
 pub(super) const PARTS_OF_OTHERS: [&str; 2] = ["registries", "channels"];
 
 /// Whether a variable says how registries are reached, or who is told.

@@ -316,6 +316,23 @@ mod tests {
             }
         }
 
+        /// A poller begins at this moment, on a paused clock, and is told to end: how many looks it queued.
+        async fn begins(
+            &self,
+            poller: &Poller<Self>,
+            on_boot: Option<DateTime<Utc>>,
+            cron: Option<&str>,
+            now: &str,
+        ) -> usize {
+            let (raise, stop) = Stop::new();
+            let ends = async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                raise.raise();
+            };
+            tokio::join!(poller.run(on_boot, cron.map(|cron| schedule(cron, now)), stop), ends);
+            std::mem::take(&mut self.0.lock().unwrap().queued).len()
+        }
+
         /// A process that runs from one moment to another, and what it queued.
         async fn process(&self, cron: &str, from: &str, to: &str, on_boot: bool) -> Vec<NewJob> {
             self.0.lock().unwrap().now = at(from);
@@ -413,15 +430,7 @@ mod tests {
             for (now, looks) in [("24T12:10:05", 200), ("24T12:11:00", 0), ("24T12:50:00", 0)] {
                 world.0.lock().unwrap().now = at(now);
                 let poller = world.poller(Pace::Usual);
-                let (raise, stop) = Stop::new();
-                let schedule = cron.map(|cron| schedule(cron, now));
-                let ends = async {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                    raise.raise();
-                };
-                tokio::join!(poller.run(Some(started), schedule, stop), ends);
-                let queued = std::mem::take(&mut world.0.lock().unwrap().queued);
-                assert_eq!(queued.len(), looks, "{cron:?} {now}");
+                assert_eq!(world.begins(&poller, Some(started), cron, now).await, looks, "{cron:?} {now}");
             }
         }
     }
@@ -441,14 +450,7 @@ mod tests {
             for (now, configured, looks) in starts {
                 world.0.lock().unwrap().now = at(now);
                 let poller = Poller { configured: Digest::of(configured.as_bytes()), ..world.poller(Pace::Usual) };
-                let (raise, stop) = Stop::new();
-                let ends = async {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                    raise.raise();
-                };
-                tokio::join!(poller.run(None, cron.map(|cron| schedule(cron, now)), stop), ends);
-                let queued = std::mem::take(&mut world.0.lock().unwrap().queued);
-                assert_eq!(queued.len(), looks, "{cron:?} {now}");
+                assert_eq!(world.begins(&poller, None, cron, now).await, looks, "{cron:?} {now}");
             }
         }
     }

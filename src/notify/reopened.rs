@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast::error::RecvError;
 
 use super::Channels;
 use crate::ambient::Ambient;
@@ -55,11 +54,7 @@ impl Reopening {
     #[must_use]
     pub fn reopen(&self, channel: &str) -> bool {
         let was_closed = self.reopen_here(channel);
-        if self.replicas.are_possible()
-            && let Ok(news) = serde_json::to_string(&Works { channel: channel.to_owned() })
-        {
-            self.metrics.replica_news(self.replicas.tell(NewsKind::Channel, &news).as_str(), 1);
-        }
+        self.replicas.tell_counted(NewsKind::Channel, &Works { channel: channel.to_owned() }, &self.metrics);
         was_closed
     }
 
@@ -67,19 +62,12 @@ impl Reopening {
         self.channels.find(channel).is_some_and(|found| found.gate().reopen(self.ambient.monotonic()))
     }
 
-    async fn keep_hearing(self, mut stop: Stop) {
-        let Some(mut heard) = self.replicas.hear(NewsKind::Channel) else { return stop.raised().await };
-        loop {
-            let news = tokio::select! {
-                () = stop.raised() => return,
-                news = heard.recv() => news,
-            };
-            match news {
-                Ok(news) => self.hears(&news),
-                Err(RecvError::Lagged(missed)) => self.metrics.replica_news("missed", missed),
-                Err(RecvError::Closed) => return stop.raised().await,
-            }
-        }
+    async fn keep_hearing(self, stop: Stop) {
+        let takes = |told: Result<Arc<str>, u64>| match told {
+            Ok(news) => self.hears(&news),
+            Err(missed) => self.metrics.replica_news("missed", missed),
+        };
+        stop.hear(self.replicas.hear(NewsKind::Channel), takes).await;
     }
 
     fn hears(&self, news: &str) {

@@ -8,8 +8,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde::Serialize;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc};
+
+use crate::telemetry::metrics::Metrics;
 
 /// The most that waits to be told, and to be heard by each who listens; what comes then is lost.
 const MOST_WAITING: usize = 1024;
@@ -157,6 +160,15 @@ impl Replicas {
             Err(TrySendError::Full(_)) => Telling::TooMuch,
             // When the store has ended, so does the process.
             Ok(()) | Err(TrySendError::Closed(_)) => Telling::Told,
+        }
+    }
+
+    /// Tells them something of a kind where there may be any, and counts whether it was told.
+    pub fn tell_counted(&self, kind: NewsKind, news: &impl Serialize, metrics: &Metrics) {
+        if self.are_possible()
+            && let Ok(news) = serde_json::to_string(news)
+        {
+            metrics.replica_news(self.tell(kind, &news).as_str(), 1);
         }
     }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 
 use super::beside::AsksToWait;
 use super::client::HttpRegistry;
@@ -16,20 +15,13 @@ const LONGEST: usize = 1024;
 impl HttpRegistry {
     /// Takes over what other replicas are asked to wait for, until the process is to end. `heard` is what they tell of that;
     /// nothing where there are no others.
-    pub async fn keep_hearing(&self, heard: Option<Receiver<Arc<str>>>, mut stop: Stop) {
-        let Some(mut heard) = heard else { return stop.raised().await };
-        loop {
-            let news = tokio::select! {
-                () = stop.raised() => return,
-                news = heard.recv() => news,
-            };
-            match news {
-                Ok(news) => self.hears(&news),
-                // The others say it again when they are asked again.
-                Err(RecvError::Lagged(missed)) => (self.wire.beside.lost)("missed", missed),
-                Err(RecvError::Closed) => return stop.raised().await,
-            }
-        }
+    pub async fn keep_hearing(&self, heard: Option<Receiver<Arc<str>>>, stop: Stop) {
+        let takes = |told: Result<Arc<str>, u64>| match told {
+            Ok(news) => self.hears(&news),
+            // The others say it again when they are asked again.
+            Err(missed) => (self.wire.beside.lost)("missed", missed),
+        };
+        stop.hear(heard, takes).await;
     }
 
     /// Takes over what another replica is asked to wait for.

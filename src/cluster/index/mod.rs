@@ -319,11 +319,9 @@ impl Index {
             }
             let known = known.cloned();
             let mut hints = hints(known.as_deref(), &workload, &|| self.is_ours(&workload));
-            let is_edited = |known: &Arc<Workload>| {
-                known.annotations != workload.annotations || known.inherited != workload.inherited
-            };
-            if let Some(known) = known.filter(is_edited) {
-                hints.extend(tables.left_behind(&known, Some(&workload)));
+            let left = known.map(|known| tables.left_behind(&known, Some(&workload))).unwrap_or_default();
+            if !left.is_empty() {
+                hints.extend(left);
                 hints.sort();
                 hints.dedup();
             }

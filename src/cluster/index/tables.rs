@@ -81,6 +81,10 @@ impl Tables {
 
     /// What the other members run of the groups that a workload left: they go on without it.
     pub(super) fn left_behind(&self, before: &Workload, now: Option<&Workload>) -> HashSet<Repository> {
+        let says_the_same = |now: &Workload| before.annotations == now.annotations && before.inherited == now.inherited;
+        if now.is_some_and(says_the_same) {
+            return HashSet::new();
+        }
         let still = now.map(group::named_by).unwrap_or_default();
         let left = group::named_by(before).into_iter().filter(|group| !still.contains(group));
         let members = left.filter_map(|group| self.by_group.get(&(before.id.namespace.clone(), group))).flatten();

@@ -109,11 +109,7 @@ impl<Q, R, C> Reconciler<Q, R, C> {
 
     /// Tells the others something, as far as they listen.
     pub(crate) fn tell_replicas(&self, kind: NewsKind, news: &impl Serialize) {
-        if self.0.replicas.are_possible()
-            && let Ok(news) = serde_json::to_string(news)
-        {
-            self.0.metrics.replica_news(self.0.replicas.tell(kind, &news).as_str(), 1);
-        }
+        self.0.replicas.tell_counted(kind, news, &self.0.metrics);
     }
 
     /// Tells them which link keys this one has.
