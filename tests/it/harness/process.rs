@@ -150,11 +150,23 @@ impl Process {
         status.expect("it was some")
     }
 
-    /// Sends a signal by name, as `TERM`; one that is gone gets nothing.
+    /// Sends a signal by name, as `TERM`; one that is gone gets nothing. After `STOP` it stands still on return.
     pub(crate) fn signal(&self, signal: &str) {
         if self.exited().is_none() {
             let _ = Command::new("kill").args(["-s", signal, &self.pid.to_string()]).stderr(Stdio::null()).status();
         }
+        // A signal is only on its way then, and a thread that has it not yet may still answer.
+        while signal == "STOP" && self.exited().is_none() && !self.stands_still() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether each of its threads is stopped; said of any where that can't be read.
+    fn stands_still(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten().flatten();
+        let mut states = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+        // The name, which is in brackets, may have spaces.
+        states.all(|stat| stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('T')))
     }
 
     /// Awaits `ready`.
