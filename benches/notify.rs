@@ -180,10 +180,9 @@ fn mails(table: &mut Table) {
     let mails = [("a question", one.clone()), ("30 on one push", several(30)), ("a digest of 200", several(200))];
     for (what, mail) in mails {
         let told = mail.notices().len();
-        assert!(
-            channels.preview(&mail, now).contains(&format!("web-{}", told.min(30) - usize::from(told > 1))),
-            "{what}"
-        );
+        let preview = channels.preview(&mail, now);
+        let named = (0..=told).filter(|number| preview.contains(&format!("web-{number}"))).count();
+        assert!(named >= told.min(30), "{what} names {named} workloads");
         let mut times: Vec<Duration> = (0..500)
             .map(|_| {
                 let began = Instant::now();

@@ -464,7 +464,7 @@ impl Draft {
     }
 
     /// What is to be remembered in the store where the API server refuses the write; and whether an update has come to its end.
-    pub(crate) fn kept(&self, now: DateTime<Utc>) -> Kept {
+    pub(crate) fn kept(&self) -> Kept {
         let known = self.remembered.as_deref().unwrap_or(&self.before);
         let outcome = |record: &Record, name: &str| Some(record.ledger(name)?.update.as_ref()?.outcome);
         let has_ended = |name: &str| {
@@ -473,7 +473,8 @@ impl Draft {
         let has_ended = self.record.ledgers().any(|(name, _)| has_ended(name)) && !self.writes_images();
         let mut record = self.record.clone();
         if has_ended {
-            record.sequence = self.next(now);
+            // Whatever was written meanwhile counts: that has a number of its time, see `next`.
+            record.sequence = self.record.sequence.max(self.before.sequence).max(self.read).saturating_add(1);
             record.settings = Some(Fingerprint::of_its_own(&self.as_set()));
         }
         Kept { record, has_ended }

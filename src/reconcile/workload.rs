@@ -226,7 +226,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let before = Arc::clone(&draft.workload);
         let wrote = draft.writes();
         let failed = draft.why_it_goes_back();
-        let kept = (draft.record != draft.before).then(|| draft.kept(self.0.ambient.now()));
+        let kept = (draft.record != draft.before).then(|| draft.kept());
         match self.commit(draft).await {
             Ok(_) => self.put(messages, &trace).await.map(drop),
             Err(StepError::Cluster(ClusterError::Rejected { rejection, .. }))

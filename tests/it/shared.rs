@@ -23,7 +23,7 @@ use crate::harness::images::{Image, Repository};
 use crate::harness::nats::Nats;
 use crate::harness::registry::TOKEN;
 use crate::harness::run::{Test, tests};
-use crate::harness::wait::{eventually, within};
+use crate::harness::wait::{DEADLINE, eventually, within};
 use crate::harness::watcher::{Watcher, WatcherBuilder, value};
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -233,12 +233,20 @@ impl Doors {
 
 /// Until there was no job for a moment.
 async fn until_at_rest(nats: &Nats) {
-    let mut quiet = 0;
-    eventually("nothing is left to be done", async || {
-        quiet = if nats.waiting().await.is_empty() { quiet + 1 } else { 0 };
-        (quiet > 40).then_some(())
-    })
-    .await;
+    let patience = if pushes().is_some() { Duration::from_secs(600) } else { DEADLINE };
+    let (start, mut quiet_since) = (Instant::now(), None);
+    loop {
+        let waiting = nats.waiting().await;
+        if waiting.is_empty() {
+            if quiet_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(2) {
+                return;
+            }
+        } else {
+            quiet_since = None;
+        }
+        assert!(start.elapsed() < patience, "this is left to be done after {patience:?}: {waiting:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// How often the tags of a repository were listed.

@@ -146,7 +146,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let decided_by = Decided::ByPerson { by: &by, terms: &question.terms };
         self.apply(&mut work, &target, &chosen, asked.with.clone(), decided_by);
         let record = work.draft.record.clone();
-        let workload = self.commit_answer(work.draft, &approval.container).await?;
+        let workload = self.commit_answer(work.draft, approval).await?;
         let target = Target { workload, ..target };
         self.tell_granted(&target, record.ledger(&approval.container), trace).await;
         Ok(match record.history.decided_by(approval.id.as_str()) {

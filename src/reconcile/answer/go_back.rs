@@ -46,7 +46,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let decided = Decided::ByPerson { by: &by, terms: &question.terms };
         self.go_back(&mut work, &target, &way, None, decided);
         let record = work.draft.record.clone();
-        self.commit_answer(work.draft, &approval.container).await?;
+        self.commit_answer(work.draft, approval).await?;
         if asked.group.is_some() {
             // The others go back with it.
             self.look_after(&target, trace).await;
@@ -72,7 +72,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         draft.resume(container, tag, &by, now);
         draft.guard(container);
         let record = draft.record.clone();
-        self.commit_answer(draft, container).await?;
+        self.commit_answer(draft, &asked.approval).await?;
         if let Some(plan) = &asked.group {
             self.let_go_on_all(plan, &asked.workload.id.uid, &by).await;
         }

@@ -44,7 +44,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             draft.set(&setting, skipped);
         }
         let record = draft.record.clone();
-        let workload = self.commit_answer(draft, container).await?;
+        let workload = self.commit_answer(draft, approval).await?;
         if let Ok(from) = ImageReference::parse(&approval.from_image) {
             let target = Target { workload, ..self.target(asked, &from).await };
             let settings = self.settings(&target).ok();

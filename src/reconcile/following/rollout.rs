@@ -408,7 +408,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                     &problem,
                     "the rollout failed, and nothing may be written on the workload to undo it",
                 );
-                let told = Failed { failure: failure.clone(), way_back: WayBack::Refused, in_the_way: Vec::new() };
+                let way_back = match Self::is_left(update, self.settings(target).ok().as_ref()) {
+                    WayBack::Unknown => WayBack::Refused,
+                    left => left,
+                };
+                let told = Failed { failure: failure.clone(), way_back, in_the_way: Vec::new() };
                 self.end(work, target, update, Outcome::Failed, Some(told), None).await?;
                 (Outcome::Failed, Some(failure))
             }
@@ -419,7 +423,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let draft = self.draft(Arc::clone(&target.workload)).await?;
             let mut ended = Work::on(draft, &work.trace);
             self.close(&mut ended, target, update, outcome, failure.as_ref());
-            self.keep(&target.workload, Some(ended.draft.kept(self.0.ambient.now()))).await;
+            self.keep(&target.workload, Some(ended.draft.kept())).await;
         }
         Ok(())
     }

@@ -59,6 +59,32 @@ async fn the_last_second_of_a_link_is_the_last() {
     }
 }
 
+/// A machine that is put to sleep does not know of it.
+#[tokio::test]
+async fn an_answer_whose_process_stood_still_until_its_time_was_over_is_not_written() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let (link, clock) = (stage.link_of(JOE), stage.clock.clone());
+    stage
+        .cluster
+        .state(|state| state.on_rehearsal = Some(Box::new(move |_| clock.step(LIFETIME + TimeDelta::minutes(1)))));
+    let answer = stage.reconciler.answer(&link, Action::Approve, "trace").await;
+    assert!(matches!(answer, Answer::Expired(_)), "{answer:?}");
+    assert!(stage.cluster.state(|state| state.on_rehearsal.is_none()), "it was about to be written");
+    assert_eq!(stage.cluster.image(), OLD);
+}
+
+/// As where a replica said so that had stood still meanwhile.
+#[tokio::test]
+async fn an_answer_in_doubt_that_is_older_than_the_record_stops_no_write() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let uid = stage.cluster.state(|state| state.workload.id.uid.clone());
+    let on = crate::queue::WrittenOn::Generation(1);
+    let older = crate::queue::Answering { sequence: 1, on, container: "web".into() };
+    stage.reconciler.answering(&uid, Some(older)).await.unwrap();
+    let answer = stage.presses(JOE, Action::Approve).await;
+    assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
+}
+
 /// Row 7 of the design's table: of two services that share a key one has a clock that is ten minutes off. Each judges by its
 /// own, and none takes anything from what the other asked.
 #[tokio::test]

@@ -4,6 +4,7 @@ use super::back::stalled;
 use super::*;
 use crate::domain::event::WayBack;
 use crate::domain::history::Outcome;
+use crate::queue::Written;
 
 const OLD: &str = "a.example/web:1.0.0";
 
@@ -283,7 +284,36 @@ async fn how_an_update_ended_is_told_where_nothing_may_be_written_any_more() {
     }
 }
 
-/// As where admission has images pulled through a mirror.
+/// Whether the right is there when it is told, or comes and goes, these are messages about one update.
+#[tokio::test]
+async fn how_a_way_back_ended_is_told_of_its_update_where_nothing_may_be_written_any_more() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    let update = stage.last(NoticeKind::Failed).update_id();
+    stage.cluster.state(|state| state.may_patch = false);
+    stage.fails("t2").await;
+    let end = stage.last(NoticeKind::Failed);
+    assert_eq!((end.way_back, end.update_id()), (Some(WayBack::Failed), update));
+}
+
+/// It was about to tell an end while another replica wrote the workload, which it had not heard of.
+#[tokio::test]
+async fn what_another_wrote_meanwhile_is_not_lost_where_an_end_is_remembered_beside_the_queue() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    let uid = stage.cluster.state(|state| state.workload.id.uid.clone());
+    let queue = &stage.reconciler.0.queue;
+    let before = queue.newest(&uid).await.unwrap().unwrap();
+    let theirs = Written { sequence: before.sequence + 5, record: "theirs".into(), ..before };
+    queue.remember(&uid, theirs.clone()).await.unwrap();
+    stage.clock.step(TimeDelta::hours(1));
+    stage.cluster.state(|state| state.may_patch = false);
+    stage.fails("t1").await;
+    assert_eq!(stage.last(NoticeKind::Failed).to.tag, "1.0.1");
+    assert_eq!(queue.newest(&uid).await.unwrap(), Some(theirs));
+}
+
 /// As when a policy refuses that: brake and others go by it.
 #[tokio::test]
 async fn how_an_update_ended_is_known_where_nothing_may_be_written_any_more() {
@@ -300,6 +330,7 @@ async fn how_an_update_ended_is_known_where_nothing_may_be_written_any_more() {
     assert_eq!((ends.len(), stage.told().iter().filter(|(kind, _)| *kind == "update.failed").count()), (1, 0));
 }
 
+/// As where admission has images pulled through a mirror.
 #[tokio::test]
 async fn what_is_pulled_from_elsewhere_by_its_digest_is_what_was_written() {
     let mirrored = |tag: &str, again| format!("mirror.example/a/web:{tag}@{}", digest_of(tag, again));

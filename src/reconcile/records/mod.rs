@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::cluster::annotations::{self, Sealed};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
-use crate::domain::approval::LinkKeys;
+use crate::domain::approval::{Approval, LinkKeys};
 use crate::domain::event::NoLink;
 use crate::domain::history::History;
 use crate::domain::kept::is_left_out;
@@ -37,6 +37,9 @@ use crate::telemetry::chain;
 
 /// So far the API server's clock and ours may be apart.
 const APART: TimeDelta = TimeDelta::minutes(5);
+
+/// Whoever answers in time may wait so long for the registry and the API server.
+const WAITED: TimeDelta = TimeDelta::minutes(1);
 
 /// What is believed of a workload.
 struct Believed {
@@ -70,8 +73,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let Believed { before, wrong, mut record } = believed;
         // What is newer than the mark is marked now.
         let read = if wrong.is_none() { mark.sequence.max(record.sequence) } else { mark.sequence };
-        let answering =
-            mark.answering.as_ref().map(|answering| answering.sequence).filter(|answering| *answering > read);
+        let answering = mark.in_doubt(read);
         let remembered = wrong.map(|_| Box::new(record.clone()));
         let by_name =
             if mark.sequence == 0 { self.takes_a_place(&mut record, &workload).await? } else { ByName::default() };
@@ -309,27 +311,35 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         is_found
     }
 
-    /// The same for a person's answer: should the process die while it is written, its question is over all the same.
-    pub(crate) async fn commit_answer(&self, mut draft: Draft, container: &str) -> Result<Arc<Workload>, StepError> {
+    /// The same for a person's answer: should the process die while it is written, its question is over all the same. One
+    /// that would come long after the time of its question is not written.
+    ///
+    /// # Errors
+    /// [`ClusterError::Conflict`] then, and where the workload was written meanwhile: what is answered is looked at anew.
+    pub(crate) async fn commit_answer(
+        &self,
+        mut draft: Draft,
+        approval: &Approval,
+    ) -> Result<Arc<Workload>, StepError> {
         draft.take_back_what_is_mended(&self.0.bounds);
         let patch = draft.patch();
         self.rehearse_answer(&patch).await?;
-        self.write_record(draft, patch, Some(container)).await
+        self.write_record(draft, patch, Some(approval)).await
     }
 
-    /// Writes a record, with what is written beside it; `answered` is the container of a question that is answered by it.
+    /// Writes a record, with what is written beside it; `answered` is the question that is answered by it.
     async fn write_record(
         &self,
         mut draft: Draft,
         patch: WorkloadPatch,
-        answered: Option<&str>,
+        answered: Option<&Approval>,
     ) -> Result<Arc<Workload>, StepError> {
         let said = draft.take_said();
         let (images, uid) = (draft.writes(), draft.workload.id.uid.clone());
         let turn = self.1.turns.of(&uid).await;
         // Somebody may have written since this was read, and what he wrote may have been set back already.
         let (mark, _) = self.marked_by_all(&uid).await?;
-        if mark.sequence != draft.read || mark.answering.map(|answering| answering.sequence) != draft.answering {
+        if mark.sequence != draft.read || mark.in_doubt(draft.read) != draft.answering {
             let workload = draft.workload.id.to_string();
             return Err(ClusterError::Conflict { workload, now: None }.into());
         }
@@ -344,10 +354,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let (is_repaired, stands) = (draft.is_only_repaired(), annotations_hash(&draft, &self.0.keys));
         let is_kept_by_name = draft.is_kept_by_name();
-        if let Some(container) = answered {
-            self.answering(&uid, Some(Answering { sequence, on, container: container.into() })).await?;
+        if let Some(Approval { container, .. }) = answered {
+            self.answering(&uid, Some(Answering { sequence, on, container: container.as_str().into() })).await?;
         }
-        let (workload, sealed, record) = match self.write(draft, patch, sequence).await {
+        let written = match answered {
+            // A process may have stood still since its link was opened.
+            Some(answered) if answered.expires + WAITED <= self.0.ambient.now() => {
+                Err(ClusterError::Conflict { workload: draft.workload.id.to_string(), now: None }.into())
+            }
+            _ => self.write(draft, patch, sequence).await,
+        };
+        let (workload, sealed, record) = match written {
             Ok(written) => written,
             Err(error) => {
                 if matches!(&error, StepError::Cluster(error) if error.was_changed()) {

@@ -28,6 +28,12 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
+    /// The sequence number of the record that would carry an answer of which it is not known whether it was written; nothing
+    /// where this or a newer one was.
+    pub(crate) fn in_doubt(&self, newest: u64) -> Option<u64> {
+        self.answering.as_ref().map(|answering| answering.sequence).filter(|answering| *answering > newest)
+    }
+
     fn of(written: &Written) -> Self {
         Self {
             sequence: written.sequence,

@@ -427,6 +427,10 @@ impl Cluster for Api {
             let rejection = Rejection { reason: RejectionReason::Timeout, sentence, again_after: None };
             ClusterError::Rejected { workload: patch.id.to_string(), rejection }
         };
+        self.world.with(|world| {
+            let (now, current) = (world.now(), world.current);
+            world.tasks.entry(current).and_modify(|task| task.sent = Some(now));
+        });
         self.world.point("cluster.apply").await;
         if self.world.with(|world| world.chance.permille(world.faults.api)) {
             self.world.with(|world| world.log("cluster: no answer, nothing written"));

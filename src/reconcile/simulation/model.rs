@@ -79,8 +79,8 @@ pub(super) struct Model {
     /// Tags that ran until another hand set another one. Where one of them would be the best again, somebody went back
     /// from it, and it is held until there is something newer.
     pub(super) has_run: BTreeMap<Key, BTreeSet<String>>,
-    /// The number of the record that we wrote last, by object.
-    pub(super) sequences: BTreeMap<String, u64>,
+    /// The record that we wrote last, as it stood there, by object.
+    pub(super) records: BTreeMap<String, String>,
     /// What answers wrote as skipped: the place of each annotation, and what it said.
     pub(super) skipped: BTreeSet<(String, String)>,
     /// Objects whose record another hand changed, and that we did not write since.
@@ -140,8 +140,8 @@ impl World {
         self.model.unseen.retain(|(uid, _), _| **uid != *before.id.uid);
         if names.iter().any(|name| name == "record") {
             self.model.unrepaired.remove(&*before.id.uid);
-            let sequence = after.record().map_or(0, |workload| annotations::claimed(&workload).sequence);
-            self.model.sequences.insert(before.id.uid.to_string(), sequence);
+            let text = after.annotations.get(&format!("{PREFIX}record")).cloned().unwrap_or_default();
+            self.model.records.insert(before.id.uid.to_string(), text);
         }
         if foreign(before) != foreign(after) || changed.len() > 1 || before.paused != after.paused {
             self.violate(Invariant::OnlyOneImage, format!("a write to {place} touched what is not ours"));
@@ -388,7 +388,8 @@ impl World {
             self.violate(Invariant::LinkOfAnother, format!("{question} about {uid} acted on {}", object.id.uid));
         }
         // Whoever answers in time may wait for the registry and the API server.
-        if now >= expires + TimeDelta::minutes(2) + self.apart {
+        let sent = self.tasks.get(&self.current).and_then(|task| task.sent).unwrap_or(now);
+        if sent >= expires + TimeDelta::minutes(2) + self.apart {
             self.violate(Invariant::LinkTooLate, format!("{question} acted at {now}, and was over at {expires}"));
         }
     }
@@ -449,6 +450,17 @@ impl World {
         self.model.damaged.contains(uid)
     }
 
+    /// What ran on an object, ran on the one that took its place: whoever made it again from an older manifest went back from it.
+    fn made_again(&mut self, before: &Object, after: &Object) {
+        for (container, image) in &before.template {
+            let of = |object: &Object| (object.id.uid.to_string(), container.clone());
+            let mut ran = self.model.has_run.get(&of(before)).cloned().unwrap_or_default();
+            ran.insert(parts(image).1.to_owned());
+            ran.retain(|tag| after.template.iter().all(|(_, is)| parts(is).1 != tag));
+            self.model.has_run.entry(of(after)).or_default().extend(ran);
+        }
+    }
+
     /// Another hand changed an object, or made it.
     pub(super) fn touched(&mut self, before: &Object, after: &Object) {
         let uid = before.id.uid.to_string();
@@ -460,7 +472,7 @@ impl World {
             self.model.damaged.insert(after.id.uid.to_string());
         }
         if before.id.uid != after.id.uid {
-            return;
+            return self.made_again(before, after);
         }
         self.disturbed(Some(&uid));
         if record(before) != record(after) {

@@ -164,7 +164,7 @@ impl Process {
     }
 
     fn start(&mut self, doing: Doing, future: impl Future<Output = ()> + Send + 'static) {
-        let task = Task { doing, lists: Vec::new(), digests: std::collections::BTreeMap::new() };
+        let task = Task { doing, lists: Vec::new(), digests: std::collections::BTreeMap::new(), sent: None };
         let id = self.world.with(|world| {
             world.begun += 1;
             world.tasks.insert(world.begun, task);

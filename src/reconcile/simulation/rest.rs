@@ -8,7 +8,7 @@ use super::messages::REMINDED_AFTER;
 use super::model::{Question, Unasked};
 use super::wish::{Wish, parts, version};
 use super::world::World;
-use crate::cluster::annotations::claimed;
+use crate::cluster::annotations::{self, claimed};
 use crate::domain::approval::{Allows, LIFETIME};
 use crate::domain::event::MOST_REMINDERS;
 use crate::domain::record::Stands;
@@ -89,7 +89,7 @@ impl World {
         let Some(workload) = object.record() else { return };
         let record = claimed(&workload);
         let stands = record.sequence;
-        if self.model.sequences.get(&*object.id.uid) != Some(&stands) {
+        if self.model.records.get(&*object.id.uid).map(String::as_str) != annotations::text(&workload) {
             return;
         }
         let known = self.disk.remembers(&object.id.uid);

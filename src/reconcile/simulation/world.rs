@@ -50,6 +50,8 @@ pub(super) struct Task {
     pub(super) doing: Doing,
     pub(super) lists: Vec<(String, Vec<String>)>,
     pub(super) digests: BTreeMap<(String, String), Vec<Option<String>>>,
+    /// When it sent its last request to write: it may stand still between that and the API server.
+    pub(super) sent: Option<DateTime<Utc>>,
 }
 
 /// What a watch stream tells: an object as it was then, or that it is gone.

@@ -130,7 +130,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.no_way_back(&mut draft, container, image, failed.as_ref());
             draft.on(container, Event::Refuse(refused), now);
         }
-        let kept = Some(draft.kept(now));
+        let kept = Some(draft.kept());
         match self.commit(draft).await {
             // What refuses the image may refuse any write: people were told, and an Event says it.
             Err(StepError::Cluster(error)) => {

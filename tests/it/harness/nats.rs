@@ -8,6 +8,9 @@ use super::fault::FaultProxy;
 use super::peers::Peers;
 use super::process::{Process, Program, free_ports};
 
+/// So many jobs are read at once: after ten thousand pushes tens of thousands are remembered.
+const AT_ONCE: usize = 64;
+
 /// One server or three; they end when dropped.
 pub(crate) struct Nats {
     servers: Vec<Server>,
@@ -171,13 +174,10 @@ impl Nats {
     pub(crate) async fn jobs(&self) -> Vec<serde_json::Value> {
         use futures_util::StreamExt as _;
         let bucket = self.context().await.get_key_value("image-watcher-jobs").await.expect("the bucket");
-        let mut keys = bucket.keys().await.expect("its keys");
-        let mut all = Vec::new();
-        while let Some(key) = keys.next().await {
-            let value = bucket.get(key.expect("a key")).await.expect("an answer");
-            all.extend(value.and_then(|value| serde_json::from_slice(&value).ok()));
-        }
-        all
+        let keys = bucket.keys().await.expect("its keys");
+        let values = keys.map(async |key| bucket.get(key.expect("a key")).await.expect("an answer"));
+        let all: Vec<_> = values.buffer_unordered(AT_ONCE).collect().await;
+        all.into_iter().flatten().filter_map(|value| serde_json::from_slice(&value).ok()).collect()
     }
 }
 
