@@ -63,6 +63,7 @@ impl Case {
             written: &written,
             pods: Some(&pods),
             still: (now - moved).to_std().unwrap(),
+            stands: false,
             complete,
             settle: SETTLE,
             now,

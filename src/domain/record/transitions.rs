@@ -45,8 +45,8 @@ impl Ledger {
             Event::PutBack(update) => return Some(self.put_back(*update, now)),
             Event::Because(before) => self.cause_before = before,
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
-            Event::StandsStill(why) => self.stands_still(Some(why)),
-            Event::GoesOn => self.stands_still(None),
+            Event::StandsStill(why) => self.stands_still(Some(why), now),
+            Event::GoesOn => self.stands_still(None, now),
             Event::Stalled => self.stalled(now),
             Event::Undecided => self.undecided = true,
             Event::Left(why) => self.left(why),
@@ -330,8 +330,9 @@ impl Ledger {
         Some(Consequence::Ended(update.clone(), was))
     }
 
-    fn stands_still(&mut self, why: Option<Box<Failure>>) {
+    fn stands_still(&mut self, why: Option<Box<Failure>>, now: DateTime<Utc>) {
         if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut) {
+            update.standstill.said = why.as_ref().map(|_| update.standstill.said.unwrap_or(now));
             update.standstill.why = why;
         }
     }

@@ -145,6 +145,13 @@ pub struct Standstill {
     /// Why it does now, where it does: whether the cluster itself ends that or not.
     #[serde(rename = "standsStill", skip_serializing_if = "Option::is_none")]
     pub why: Option<Box<Failure>>,
+    /// When that was said first, where it does. Earlier releases did not write it.
+    #[serde(
+        rename = "standsSince",
+        skip_serializing_if = "Option::is_none",
+        with = "chrono::serde::ts_seconds_option"
+    )]
+    pub said: Option<DateTime<Utc>>,
 }
 
 impl Standstill {

@@ -51,6 +51,9 @@ pub struct Follower<'f> {
     pub pods: Option<&'f [Pod]>,
     /// How long nothing has moved.
     pub still: Duration,
+    /// Whether it was said to stand still, and nothing has moved since: then it does, whatever this process knows of the time
+    /// before, as another replica may have followed it for longer.
+    pub stands: bool,
     /// How long it has been complete, as far as that is known.
     pub complete: Duration,
     /// How long it has to stay well.
@@ -261,8 +264,8 @@ impl Follower<'_> {
         // What is ready is not available before its own time.
         let long = LONG + Duration::from_secs(progress.min_ready.into());
         match refused.or_else(|| self.trouble().map(Why::of)) {
-            Some(why) if self.still >= LONG => Reading::Stalled(why),
-            None if self.still >= long && !takes_its_time => Reading::Stalled(self.no_progress(progress, long)),
+            Some(why) if self.has_stood(LONG) => Reading::Stalled(why),
+            None if self.has_stood(long) && !takes_its_time => Reading::Stalled(self.no_progress(progress, long)),
             _ => Reading::Rolling(progress.lacks),
         }
     }
@@ -337,13 +340,13 @@ impl Follower<'_> {
     /// replaced first.
     fn in_the_way(&self) -> Option<Why> {
         self.broken_in_the_way().or_else(|| {
-            let unready = self.old_and_unready().filter(|_| self.still >= NOT_READY)?;
+            let unready = self.old_and_unready().filter(|_| self.has_stood(NOT_READY))?;
             Some(in_the_way(Reason::PodInTheWay, &unready))
         })
     }
 
     fn broken_in_the_way(&self) -> Option<Why> {
-        let broken = self.old_and_broken().filter(|_| self.still >= self.patience())?;
+        let broken = self.old_and_broken().filter(|_| self.has_stood(self.patience()))?;
         Some(in_the_way(Reason::PodNeedsDelete, &broken))
     }
 
@@ -361,6 +364,11 @@ impl Follower<'_> {
     fn old_in_trouble(&self) -> impl Iterator<Item = Trouble> {
         let stays = |pod: &&Pod| pod.stands != Standing::Leaving && !pod.runs(self.written);
         self.pods.into_iter().flatten().filter(stays).filter_map(|pod| pod.trouble_by(self.sight()))
+    }
+
+    /// Whether nothing has moved for so long.
+    fn has_stood(&self, long: Duration) -> bool {
+        self.stands || self.still >= long
     }
 
     /// Complete by its counters: it has to stay so.

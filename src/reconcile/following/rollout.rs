@@ -43,6 +43,8 @@ struct Failed {
     in_the_way: Vec<InTheWay>,
 }
 
+/// So far the clocks of replicas may be apart.
+const APART: TimeDelta = TimeDelta::minutes(1);
 /// Other workloads wait no longer for a rollout, whatever becomes of it.
 const WAITED_FOR_AT_MOST: TimeDelta = TimeDelta::hours(2);
 
@@ -215,6 +217,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             written: &written,
             pods,
             still: times.still,
+            stands: self.stands_as_said(update, times.moved),
             complete: times.complete,
             settle: self.0.settle,
             now,
@@ -265,6 +268,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Some(Goes::Slow(Slow { again, holds: false, why: Failure::new("", &words), is_told: false }))
             }
         }
+    }
+
+    /// Whether it was said to stand still, and nothing was seen to move since. Clocks of replicas may be apart.
+    fn stands_as_said(&self, update: &Update, moved: Option<DateTime<Utc>>) -> bool {
+        let apart = if self.0.queue.is_shared() { APART } else { TimeDelta::zero() };
+        update.standstill.said.is_some_and(|said| moved.is_none_or(|moved| moved < said + apart))
     }
 
     /// A rollout that stands still: for the same reason it is told in the same words each time, as each write of them costs the

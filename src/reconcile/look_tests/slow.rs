@@ -55,6 +55,29 @@ async fn a_rollout_that_hangs_holds_nothing_back_for_ever() {
     assert_eq!((stage.counted("waiting", "rolling_out"), stage.counted("waiting", "rollout_slow")), (2, 1));
 }
 
+/// One has followed it from the beginning, and the other sees it first when it stands still: what one says, the other does not
+/// take back until something moves.
+#[tokio::test]
+async fn two_replicas_do_not_say_by_turns_that_a_rollout_stands_still_and_goes_on() {
+    let stage = Stage::new(Workload { rollout: hangs(2), ..rolling() }, &["1.0.0", "1.0.1"]);
+    let parts = Parts { standing_still: Arc::default(), ..Parts::clone(&stage.reconciler.0) };
+    let (other, repository) = (Reconciler::new(parts), Repository::parse("a.example/web").unwrap());
+    stage.look().await;
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
+    let writes = stage.writes();
+    for _ in 0..3 {
+        other.look(&repository, "").await;
+        stage.clock.step(TimeDelta::seconds(10));
+        stage.look().await;
+    }
+    assert_eq!(stage.writes(), writes);
+    stage.cluster.rolls(hangs(3));
+    other.look(&repository, "").await;
+    assert_eq!(stage.cluster.annotation("error"), None, "it moves");
+}
+
 #[tokio::test]
 async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays() {
     let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);

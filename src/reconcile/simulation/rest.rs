@@ -89,7 +89,8 @@ impl World {
         let Some(workload) = object.record() else { return };
         let record = claimed(&workload);
         let stands = record.sequence;
-        if self.model.records.get(&*object.id.uid).map(String::as_str) != annotations::text(&workload) {
+        let ours = self.model.records.get(&*object.id.uid).map(String::as_str);
+        if ours.is_none() || ours != annotations::text(&workload) {
             return;
         }
         let known = self.disk.remembers(&object.id.uid);

@@ -92,6 +92,7 @@ struct Situation {
     verdict: Rollout,
     pods: Option<Vec<Pod>>,
     still: u64,
+    stands: bool,
     complete: u64,
     is_ordered: bool,
     goes_back: bool,
@@ -107,6 +108,7 @@ impl Situation {
             verdict,
             pods: Some(pods),
             still,
+            stands: false,
             complete: 0,
             is_ordered: false,
             is_stall_old: false,
@@ -132,6 +134,7 @@ impl Situation {
             written: &self.written,
             pods: self.pods.as_deref(),
             still: Duration::from_secs(self.still),
+            stands: self.stands,
             complete: Duration::from_secs(self.complete),
             settle: Duration::from_secs(60),
             now: now(),
@@ -224,6 +227,8 @@ fn what_passes_is_told_when_it_has_lasted_and_undoes_nothing() {
     for (verdict, pod, reason, says) in cases {
         let early = Situation::new(verdict.clone(), vec![pod.clone()], 899).read();
         assert_eq!(early.outcome(), "rolling", "{early:?}");
+        Situation { stands: true, ..Situation::new(verdict.clone(), vec![pod.clone()], 10) }
+            .is("stalled", reason, says);
         Situation::new(verdict, vec![pod], 900).is("stalled", reason, says);
     }
     Situation::new(updated(), vec![ready("o-1", OLD, 9000)], 900).is("stalled", "NoProgress", "15 minutes");
