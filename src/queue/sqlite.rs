@@ -7,6 +7,7 @@ mod announced;
 mod disk;
 mod file;
 mod gathering;
+mod growth;
 mod kept;
 mod lanes;
 mod leasing;

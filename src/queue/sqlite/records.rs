@@ -9,7 +9,7 @@ use crate::domain::settings::Fingerprint;
 use crate::queue::{Answering, Sightings, Written, WrittenOn};
 
 /// So many are remembered; beyond it those go that were neither asked for nor seen for the longest.
-const MOST_RECORDS: i64 = if cfg!(test) { 50 } else { 50_000 };
+pub(super) const MOST_RECORDS: i64 = if cfg!(test) { 50 } else { 50_000 };
 /// One that is asked for or seen counts as used again once in this time.
 const USED_AGAIN: i64 = 24 * 3600 * 1000;
 
@@ -83,6 +83,11 @@ impl Store {
                  WHERE sequence <= ?2",
             )?
             .execute(params![uid, signed(*sequence), record, history, self.wall(), settings])?;
+        if self.records.by(1) { self.drop_longest_unused() } else { Ok(()) }
+    }
+
+    /// Drops those beyond the bound.
+    fn drop_longest_unused(&self) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached(
                 "DELETE FROM record WHERE uid IN (SELECT uid FROM record ORDER BY used DESC LIMIT -1 OFFSET ?1)",

@@ -9,6 +9,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::disk::Disk;
 use super::file::{self, OpenError};
+use super::growth::Growth;
+use super::kept::MOST_KEPT;
+use super::records::MOST_RECORDS;
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
@@ -45,6 +48,9 @@ pub(super) struct Store {
     /// Dead letters that were made since somebody asked, and since the last purge.
     given_up: bool,
     pub(super) dead: u32,
+    /// Of what is kept, in bytes, and of records.
+    pub(super) kept: Growth,
+    pub(super) records: Growth,
     /// When it was opened, and last purged, on the monotonic clock.
     pub(super) purged: Duration,
     pub(super) opened: (DateTime<Utc>, Duration),
@@ -69,6 +75,8 @@ impl Store {
             sent_again: HashSet::new(),
             given_up: false,
             dead: 0,
+            kept: Growth::within(MOST_KEPT),
+            records: Growth::within(MOST_RECORDS),
             purged: ambient.monotonic(),
             opened: (ambient.now(), ambient.monotonic()),
             ambient,
