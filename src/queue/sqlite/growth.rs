@@ -1,5 +1,9 @@
 //! When it is looked whether a table holds more than it may.
 
+/// What is kept beside the jobs of one kind, in bytes; one value has at most an eighth of it.
+pub(super) const MOST_KEPT: i64 = 16 * 1024 * 1024;
+/// So many records are remembered; beyond it those go that were neither asked for nor seen for the longest.
+pub(super) const MOST_RECORDS: i64 = if cfg!(test) { 50 } else { 50_000 };
 /// A table may hold this part more than its bound, until it is looked at.
 const PART: u64 = 64;
 

@@ -5,11 +5,9 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 
+use super::growth::MOST_KEPT;
 use super::store::Store;
 use crate::queue::kept::{FOUND_AGAIN, OF_PROJECTS};
-
-/// What is kept beside the jobs of one kind, in bytes; one value has at most an eighth of it.
-pub(super) const MOST_KEPT: i64 = 16 * 1024 * 1024;
 
 /// Deletes what is over its time, and what is older than the newest of its kind that fit together.
 static BOUND: LazyLock<String> = LazyLock::new(|| {

@@ -3,13 +3,12 @@
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, params};
 
+use super::growth::MOST_RECORDS;
 use super::store::Store;
 use crate::domain::fleet::Brake;
 use crate::domain::settings::Fingerprint;
 use crate::queue::{Answering, Sightings, Written, WrittenOn};
 
-/// So many are remembered; beyond it those go that were neither asked for nor seen for the longest.
-pub(super) const MOST_RECORDS: i64 = if cfg!(test) { 50 } else { 50_000 };
 /// One that is asked for or seen counts as used again once in this time.
 const USED_AGAIN: i64 = 24 * 3600 * 1000;
 

@@ -9,9 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::disk::Disk;
 use super::file::{self, OpenError};
-use super::growth::Growth;
-use super::kept::MOST_KEPT;
-use super::records::MOST_RECORDS;
+use super::growth::{Growth, MOST_KEPT, MOST_RECORDS};
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::reference::Repository;
