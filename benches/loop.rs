@@ -1,7 +1,7 @@
 //! `make bench`: the loop against a real API server and registry, side by side with a bare client that does only the
 //! requests that are needed. One update ends, ours like theirs, when a watch shows the new image; ours begins with a webhook,
 //! which is stored on the disk, while the API server's own store is run without syncing anything. Prints a table of ratios measured in this one run; with `IMAGE_WATCHER_BENCH_BEFORE=path` each
-//! row a second time, by the binary of before; with `IMAGE_WATCHER_BENCH_ONLY=one,requests,many,standing` those parts alone.
+//! row a second time, by the binary of before; with `IMAGE_WATCHER_BENCH_ONLY=one,cpu,requests,many,standing` those parts alone.
 
 #![expect(
     clippy::expect_used,
@@ -42,6 +42,9 @@ const ONE_BY_ONE: usize = 150;
 const STARTS: usize = 5;
 /// Webhooks at once, for as many repositories.
 const AT_ONCE: usize = 500;
+/// Webhooks before, and while, the time on processors is taken.
+const WARM: usize = 20;
+const TIMED: usize = 200;
 /// Between two that are measured, so that what one leaves to be done is not in the other's time.
 const REST: Duration = Duration::from_millis(25);
 
@@ -61,6 +64,11 @@ async fn bench(ctx: Ctx) {
     if is_wanted("one") {
         for build in &builds {
             one_by_one(&ctx, build, &mut table).await;
+        }
+    }
+    if is_wanted("cpu") {
+        for build in &builds {
+            cpu(&ctx, build, &mut table).await;
         }
     }
     if is_wanted("requests") {
@@ -141,6 +149,29 @@ async fn one_by_one(ctx: &Ctx, build: &Build, table: &mut Table) {
         beside(table, &build.row("webhook to patched workload, p99"), late, (2.0, of));
         beside(table, &build.row("the first webhook after a start, median of 5"), (first, median.1), (2.0, of));
     }
+}
+
+/// The time on processors that a webhook and its update take, which says the same on a machine that is busy.
+async fn cpu(ctx: &Ctx, build: &Build, table: &mut Table) {
+    let namespace = ctx.second_namespace(&format!("cpu-{}", build.name), &[]).await;
+    let repositories = prepare(ctx, &namespace, "cpu", WARM + TIMED).await;
+    let mut patched = Patched::watch(ctx, &namespace).await;
+    let watcher = build.watcher(ctx, &namespace).start().await;
+    ctx.pause_controllers(true);
+    let mut before = Duration::ZERO;
+    for (n, repository) in repositories.iter().enumerate() {
+        if n == WARM {
+            before = watcher.cpu();
+        }
+        announce(ctx, &watcher, repository, "1.0.1").await;
+        patched.name(&format!("cpu-{n}")).await;
+        tokio::time::sleep(REST).await;
+    }
+    let spent = watcher.cpu().saturating_sub(before) / u32::try_from(TIMED).expect("a small number");
+    ctx.pause_controllers(false);
+    watcher.kill9().await;
+    let bound = "none: to be read beside another build's";
+    table.row(&build.row("time on processors, webhook to patched workload"), ms(spent), bound, true);
 }
 
 async fn at_once(ctx: &Ctx, builds: &[Build], table: &mut Table) {
