@@ -504,13 +504,20 @@ impl Ledger {
         (newest.answer == Answer::Skipped && newest.terms.is_in_its_time(now)).then_some(newest)
     }
 
-    /// What was answered to a question: by a link of its own, or by that of one that asked the same in its place.
+    /// What was answered to a question: by a link of its own, or by that of one that asked the same in its place, unless people are
+    /// asked the same again by now.
     #[must_use]
     pub fn answered_like<'l>(&'l self, known: &Known<'l>) -> Option<&'l Answered> {
         match known {
             Known::Answered(answered) => Some(*answered),
             Known::Newest(_) => None,
-            Known::Replaced(terms) => self.answered.iter().find(|answered| answered.stands_for(terms)),
+            Known::Replaced(terms) => {
+                let asks_again = |newest: &Question| {
+                    !matches!(newest.stands, Stands::Closed(_)) && newest.terms.asks_the_same(terms)
+                };
+                let is_over = !self.question.as_ref().is_some_and(asks_again);
+                self.answered.iter().find(|answered| is_over && answered.stands_for(terms))
+            }
         }
     }
 

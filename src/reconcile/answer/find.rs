@@ -135,7 +135,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Some((holder, Found::Current { asked, question, draft: Box::new(draft) }))
     }
 
-    /// What took the place of what a link was about.
+    /// What took the place of what a link was about. Whether that can be answered, its own page says.
     fn superseded(
         &self,
         terms: &Terms,
@@ -145,10 +145,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Found {
         let approval = newest.terms.approval(&draft.workload.id, container);
         let asked = self.about(&draft.workload, approval, newest, holder);
-        let is_open = newest.is_open(self.0.ambient.now());
-        let answerable = match self.stands(asked, newest, draft) {
-            Answer::Open(_) | Answer::Snoozed(..) | Answer::Refused(..) if is_open => Answerable::Now,
-            Answer::Open(_) | Answer::Snoozed(..) if newest.terms.allows != Allows::Back => Answerable::ByNewLink,
+        let answerable = match self.state(asked, newest, draft) {
+            Answer::Open(_) | Answer::Snoozed(..) => Answerable::Now,
+            Answer::Expired(asked) if asked.is_renewable => Answerable::ByNewLink,
             _ => Answerable::NoMore,
         };
         let by = Successor { about: About::of(terms, &newest.terms), answerable };

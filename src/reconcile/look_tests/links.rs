@@ -130,6 +130,52 @@ async fn a_link_whose_successor_can_have_a_new_link_says_so() {
     assert_eq!(stage.successor(&first).await.1, Answerable::NoMore);
 }
 
+/// Somebody took the skip back.
+#[tokio::test]
+async fn an_old_answer_says_nothing_of_what_is_asked_again() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let first = stage.link_of(JOE);
+    stage.clock.step(TimeDelta::hours(1));
+    stage.finds(&["1.0.0", "1.0.1", "1.0.2"]).await;
+    stage.finds(&["1.0.0", "1.0.1"]).await;
+    assert!(matches!(stage.presses(JANE, Action::Skip).await, Answer::Skipped(_)));
+    assert!(matches!(stage.reconciler.asked(&first).await, Answer::Skipped(_)), "it asked the same");
+    stage.changed(|now| {
+        now.annotations = now.annotations.iter().filter(|(name, _)| &**name != "skip").cloned().collect();
+    });
+    stage.look().await;
+    assert_eq!(stage.successor(&first).await, (About::Again, Answerable::Now, "1.0.1".into()));
+    stage.clock.step(LIFETIME);
+    let answer = stage.reconciler.asked(&first).await;
+    assert!(matches!(&answer, Answer::Expired(asked) if asked.is_renewable), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_its_own_page_refuses_is_not_said_to_be_answerable() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let first = stage.link_of(JOE);
+    // Whoever asked next has a clock that is behind: its time is over first.
+    stage.clock.step(-TimeDelta::minutes(4));
+    stage.finds(&["1.0.0", "1.0.1", "1.0.2"]).await;
+    let second = stage.link_of(JOE);
+    let stands = async || {
+        let own = stage.reconciler.asked(&second).await;
+        let is_renewable = matches!(&own, Answer::Expired(asked) if asked.is_renewable);
+        (stage.successor(&first).await.1, matches!(own, Answer::Open(_) | Answer::Snoozed(..)), is_renewable)
+    };
+    assert_eq!(stands().await, (Answerable::Now, true, false));
+    for (name, refuses, allows) in [("mode", "DISABLED", "NOTIFICATION"), ("exclude", "2$", "9$")] {
+        stage.annotate(name, refuses);
+        assert_eq!(stands().await, (Answerable::NoMore, false, false), "{name}");
+        stage.annotate(name, allows);
+    }
+    let expires = stage.asks().terms.expires();
+    stage.clock.step(expires - stage.clock.now());
+    assert_eq!(stands().await, (Answerable::ByNewLink, false, true));
+    stage.annotate("notify", "oncall");
+    assert_eq!(stands().await, (Answerable::NoMore, false, false), "its holder is told no more");
+}
+
 #[tokio::test]
 async fn a_link_to_what_a_tag_pointed_to_before_says_that_it_moved() {
     let moved = Stage::team(needing("1", &[])).await;
