@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::settings::Fingerprint;
-use crate::domain::view::{CameTo, LastLook};
+use crate::domain::view::{CameTo, LastLook, NoGround};
 use crate::domain::workload::Workload;
 use crate::queue::NewsKind;
 use crate::reconcile::{Reconciler, Target};
@@ -150,6 +150,19 @@ impl<Q, R, C> Reconciler<Q, R, C> {
         let told = Told { place: (uid.into(), container.into()), by: By::Group, look };
         self.1.looked.put(told.clone());
         self.tell_replicas(NewsKind::Look, &told);
+    }
+
+    /// Nothing is decided for any container of a workload, whatever was found.
+    pub(crate) fn nothing_decided(&self, workload: &Workload, why: &NoGround) {
+        let settings = Fingerprint::of(workload).number();
+        for container in workload.containers.iter().map(|container| &*container.name) {
+            let place = (workload.id.uid.clone(), container.into());
+            let at = At { image: image(workload, container), settings };
+            let look = LastLook::answered(self.0.ambient.now(), CameTo::Undecided(Box::new(why.clone())));
+            let told = Told { place, by: By::Member(at), look };
+            self.1.looked.put(told.clone());
+            self.tell_replicas(NewsKind::Look, &told);
+        }
     }
 
     fn ended(&self, target: &Target, by: fn(At) -> By, end: End) {

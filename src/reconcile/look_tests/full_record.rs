@@ -68,6 +68,11 @@ async fn what_does_not_fit_into_a_record_is_neither_written_nor_told_but_said() 
     assert_eq!(names, ["error", "mode", "record"]);
     assert!(stage.cluster.annotation("error").unwrap().contains("takes more than 32768 bytes"));
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::InvalidSetting(_))), 1);
+    let workload = stage.cluster.state(|state| Arc::clone(&state.workload));
+    for container in ["c0", "c49"] {
+        let look = stage.reconciler.last_look(&workload, container).unwrap();
+        assert!(matches!(look.came_to, crate::domain::view::CameTo::Undecided(_)), "{look:?}");
+    }
     let stored = stage.reconciler.0.queue.depth().await.unwrap();
     assert!(stored.ready.iter().all(|(_, jobs)| *jobs == 0), "nothing is told: {stored:?}");
 }

@@ -12,6 +12,7 @@ use crate::domain::record::Event;
 use crate::domain::record::sealed::TooMuch;
 use crate::domain::reference::Tag;
 use crate::domain::settings::Problems;
+use crate::domain::view::NoGround;
 use crate::domain::workload::{Kind, Workload, WorkloadPatch};
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::Work;
@@ -101,6 +102,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.count("undecided", "record_too_long");
         let Some(first) = workload.first_readable() else { return Ok(()) };
         let problem = reason.to_string();
+        self.nothing_decided(workload, &NoGround::said(&problem));
         if workload.state("error", first) == Some(&*problem) {
             return Ok(());
         }

@@ -44,8 +44,10 @@ pub enum Ungrounded {
     Blocked(String),
     /// The registry gave no answer for long.
     Unanswered,
-    /// All that is known is what was said before the start.
+    /// It is in the words of whoever looked alone.
     Unknown,
+    /// The record says that nothing could be decided. Why, `image-watcher/error` says, which whoever may annotate can write.
+    Recorded(Option<String>),
 }
 
 /// A registry that does not let somebody in.
@@ -89,5 +91,12 @@ impl NoGround {
     #[must_use]
     pub fn said(words: impl Into<String>) -> Self {
         Self { reason: Ungrounded::Unknown, words: words.into() }
+    }
+
+    /// What the record says, and what stands on the workload beside it.
+    pub(super) fn recorded(error: Option<&str>) -> Self {
+        let said = error.map(|said| format!("; image-watcher/error says: {said}")).unwrap_or_default();
+        let words = format!("the last look that is recorded could decide nothing{said}");
+        Self { reason: Ungrounded::Recorded(error.map(str::to_owned)), words }
     }
 }

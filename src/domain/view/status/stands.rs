@@ -8,7 +8,6 @@ use super::{
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
 use crate::domain::policy::{Mode, Track, is_older, skips};
-use crate::domain::record::sealed::TooMuch;
 use crate::domain::record::{Closed, Ledger, Question, Stands as Asks, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
@@ -94,11 +93,9 @@ impl Seen<'_> {
     fn undecided(&self, ledger: &Ledger) -> Option<(Attention, Cause)> {
         let why = match self.looked {
             Some(LastLook { came_to: CameTo::Undecided(why), .. }) => why.clone(),
-            // Nobody looked since the start, or got an answer: what was said then stands.
+            // Nobody looked since the start, or got an answer: what the record says stands.
             Some(LastLook { came_to: CameTo::Unknown, .. }) | None => {
-                let said = self.workload.state("error", self.container)?;
-                // Nothing can be remembered of what is too much.
-                (ledger.undecided || said == TooMuch.to_string()).then(|| Box::new(NoGround::said(said)))?
+                ledger.undecided.then(|| Box::new(NoGround::recorded(self.workload.state("error", self.container))))?
             }
             Some(_) => return None,
         };

@@ -200,6 +200,12 @@ fn what_can_not_be_told_is_not_up_to_date() {
     assert_eq!(open.stands(), ("needs-you", "asked", to("1.0.1")), "what is open stays open");
     let said = Case::of(IMAGE, &[("mode", "NOTIFICATION"), ("error", "401")]).after(vec![runs(), Event::Undecided]);
     assert_eq!(said.stands(), ("cannot-tell", "undecided", None), "nobody looked since the start");
+    let recorded = "the last look that is recorded could decide nothing";
+    let words = said.status().cause.to_string();
+    assert_eq!(words, format!("{recorded}; image-watcher/error says: 401"), "whoever may annotate writes it");
+    let removed = Case::new("NOTIFICATION").after(vec![runs(), Event::Undecided]);
+    assert_eq!(removed.stands(), ("cannot-tell", "undecided", None), "nor is it up to date where that is removed");
+    assert_eq!(removed.status().cause.to_string(), recorded);
     let said = said.looked(CameTo::Nothing);
     assert_eq!(said.stands(), ("up-to-date", "nothing-newer", None), "what was said stops nothing");
     let flaw = Case::of(IMAGE, &[("mode", "NOTIFICATION"), ("error", "it has a flaw")]).after(vec![runs()]);
@@ -469,6 +475,7 @@ fn what_somebody_wrote_as_an_error_is_no_state() {
         "group shop went back, and this did not: what ran before is no longer in its registry",
         "the rollout of 1.0.1 has made no progress for 15 minutes; look at its pods",
         "its registry gives no answer",
+        &crate::domain::record::sealed::TooMuch.to_string(),
     ] {
         for looked in [None, Some(CameTo::Nothing), Some(CameTo::Unknown), Some(to_1_0_1())] {
             let stands = |settings: &[(&str, &str)]| {

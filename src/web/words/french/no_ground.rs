@@ -58,6 +58,10 @@ pub(super) fn no_ground(why: &NoGround, container: &ContainerView, now: DateTime
             let host = container.running.as_ref().map(|running| running.host.as_str()).unwrap_or_default();
             Said::new(words.unanswered(host, container.checked.map(|at| at.0), now), "").quoting(Some(&why.words))
         }
+        Ungrounded::Recorded(error) => {
+            let detail = if error.is_some() { "image-watcher/error dit" } else { "" };
+            Said::new("Rien n’a pu être décidé au dernier passage connu", detail).quoting(error.as_deref())
+        }
         Ungrounded::Unknown => Said::foreign(&why.words),
     }
 }
