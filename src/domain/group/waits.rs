@@ -105,6 +105,33 @@ impl Waits {
         )
     }
 
+    /// The member that all wait for, where it is one.
+    #[must_use]
+    pub fn member(&self) -> Option<&str> {
+        match self {
+            Self::TooMany => None,
+            Self::Lacking { without, .. } => match &**without {
+                [only] => Some(only),
+                _ => None,
+            },
+            Self::Settings(member)
+            | Self::Disabled(member)
+            | Self::NotWritable(member)
+            | Self::UnderWay(member)
+            | Self::Undecided(member, _)
+            | Self::Incomparable(member)
+            | Self::Passed { member, .. }
+            | Self::Held(member, _)
+            | Self::Failed(member, _)
+            | Self::Refused(member, _)
+            | Self::Window(member, _)
+            | Self::Paused(member)
+            | Self::Notes(member)
+            | Self::StandsStill(member, _)
+            | Self::Others(member, _) => Some(member),
+        }
+    }
+
     /// One word for metrics and programs.
     #[must_use]
     pub fn word(&self) -> &'static str {

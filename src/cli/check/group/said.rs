@@ -32,7 +32,14 @@ impl Group<'_, '_> {
                     waits if waits.is_trouble() => State::NeedsYou,
                     _ => State::Waiting,
                 };
-                row.is(state, format!("waits for its group {name}: {waits}"))
+                if waits.member() != Some(&*self.name_of(place)) {
+                    return row.is(state, format!("waits for its group {name}: {waits}"));
+                }
+                let available = match waits {
+                    Waits::Held(_, version) => Some(version.to_string()),
+                    _ => row.available.clone(),
+                };
+                Row { available, ..row }.is(state, format!("its group {name} waits for it: {waits}"))
             }
             Verdict::GoesBack(failed) => {
                 row.is(State::Waiting, format!("its group {name} goes back, as {failed} failed or went back"))
