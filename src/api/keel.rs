@@ -302,7 +302,7 @@ mod tests {
         let list = ask(&stage, Some(Role::Viewer), TestRequest::get()).await.1;
         let of_api = list[0]["id"].clone();
         stage.answers([
-            Ok(Answer::Approved(Box::new(entry()))),
+            Ok(Answer::Approved(Box::new(entry().into()))),
             Ok(Answer::Skipped(Box::new(entry()))),
             Err(NotShown::Points(Digest::of(b"2"))),
         ]);

@@ -460,7 +460,7 @@ async fn a_decision_is_made_on_what_was_seen_by_who_signed_in() {
     let stage = Stage::new(&["web"]);
     let digest = Digest::of(b"1").to_string();
     stage.answers([
-        Ok(Answer::Approved(Box::new(entry()))),
+        Ok(Answer::Approved(Box::new(entry().into()))),
         Ok(Answer::Skipped(Box::new(entry()))),
         Ok(Answer::Unread),
     ]);
@@ -559,7 +559,7 @@ async fn many_are_decided_on_each_for_itself_and_no_more_than_are_told() {
     let send = async |body: Value| {
         stage.ask(Some(Role::Approver), TestRequest::post().uri("/api/v1/decisions").set_json(body), "/decisions").await
     };
-    stage.answers([Ok(Answer::Approved(Box::new(entry()))), Err(NotShown::Asks(None))]);
+    stage.answers([Ok(Answer::Approved(Box::new(entry().into()))), Err(NotShown::Asks(None))]);
     let (status, body) = send(json!({"action": "approve", "items": [item("web"), item("nowhere"), item("api")]})).await;
     assert_eq!((status, &body["done"]), (200, &json!(1)), "{body}");
     let statuses: Vec<&Value> = body["items"].as_array().unwrap().iter().map(|item| &item["status"]).collect();

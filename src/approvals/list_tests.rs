@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 
 use super::list::View;
-use super::snapshots::{ENGLISH, FRENCH, asked, back, catalogue, decided, held, major, of_several, pages, told, until};
+use super::snapshots::{
+    ENGLISH, FRENCH, applied, asked, back, catalogue, decided, held, major, of_several, pages, told, until,
+};
 use super::words::Reader;
 use crate::domain::approval::ApprovalId;
 use crate::domain::history::Outcome;
@@ -111,7 +113,7 @@ fn report() -> Lines {
 
 fn reported() -> Vec<Answer> {
     vec![
-        Answer::Approved(decided(Outcome::RollingOut)),
+        Answer::Approved(applied(Outcome::RollingOut)),
         Answer::Voted { asked: of_several(asked(), true), is_again: false },
         Answer::Refused(asked(), Refusal::Excluded),
         Answer::Moved(asked()),
@@ -137,7 +139,7 @@ pub(super) fn to_look_at(to: Reader) -> Vec<(&'static str, actix_web::HttpRespon
 fn what_became_of_each_line() {
     let mut good = lines(reported().into_iter().take(2).collect());
     good.lines.iter_mut().for_each(|line| line.is_pressed = true);
-    let again = lines(vec![Answer::Approved(decided(Outcome::Healthy))]);
+    let again = lines(vec![Answer::Approved(applied(Outcome::Healthy))]);
     let said = [
         said("of all kinds", |view| view.report(&report())),
         said("all of them well", |view| view.report(&good)),

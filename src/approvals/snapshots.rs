@@ -25,14 +25,16 @@ use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::release::tests::{notes, summarised};
 use crate::domain::release::{Language, ReleaseNotes};
+use crate::domain::rollout::Waits;
 use crate::domain::settings::{Bounds, Settings};
 use crate::domain::standing::Standing;
 use crate::domain::tag::Level;
+use crate::domain::view::Stands;
 use crate::domain::votes::{Ballot, Vote, Votes};
 use crate::domain::workload::Workload;
 use crate::domain::workload::tests::workload;
 use crate::listener::Problem;
-use crate::reconcile::{About, Answer, Answerable, Asked, Successor};
+use crate::reconcile::{About, Answer, Answerable, Applied, Asked, Successor};
 
 pub(super) fn until() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_259_200, 0).unwrap()
@@ -153,6 +155,24 @@ pub(super) fn decided(outcome: Outcome) -> Box<Entry> {
         "by": "link email:o…@example.com", "outcome": outcome.as_str(), "level": "minor",
     });
     Box::new(serde_json::from_value(entry).unwrap())
+}
+
+pub(super) fn applied(outcome: Outcome) -> Box<Applied> {
+    Box::new(Applied::from(*decided(outcome)))
+}
+
+/// What was written, and how its rollout stands.
+fn under_way(stands: Stands) -> Box<Applied> {
+    Box::new(Applied { rollout: Some(stands), ..*applied(Outcome::RollingOut) })
+}
+
+fn slow() -> Box<str> {
+    "the rollout of 1.3.0 stands still: ImagePullBackOff: pod web-1, container proxy: no such image".into()
+}
+
+fn quota() -> crate::domain::rollout::Refusal {
+    let message = "pods \"web-1\" is forbidden: exceeded quota: team".into();
+    crate::domain::rollout::Refusal { reason: "FailedCreate".into(), message }
 }
 
 pub(super) fn pages() -> Pages {
@@ -287,10 +307,16 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("the same again, by a new link", same(About::Again, Answerable::ByNewLink)),
         ("the same tag, moved", same(About::Moved, Answerable::Now)),
         ("put off", Answer::Snoozed(asked(), until())),
-        ("approved, under way", Answer::Approved(decided(Outcome::RollingOut))),
-        ("approved, healthy", Answer::Approved(decided(Outcome::Healthy))),
-        ("approved, failed", Answer::Approved(decided(Outcome::Failed))),
-        ("approved, replaced", Answer::Approved(decided(Outcome::Replaced))),
+        ("approved, under way", Answer::Approved(applied(Outcome::RollingOut))),
+        ("approved, and paused", Answer::Approved(under_way(Stands::Waits(Waits::Paused)))),
+        ("approved, and standing still", Answer::Approved(under_way(Stands::Slow(slow())))),
+        ("approved, and refused by a quota", Answer::Approved(under_way(Stands::Refused(quota())))),
+        ("approved, and given up by the cluster", Answer::Approved(under_way(Stands::Failed))),
+        ("going back", Answer::WentBack(under_way(Stands::UnderWay))),
+        ("going back, where nobody deletes the pods", Answer::WentBack(under_way(Stands::Waits(Waits::OnDelete)))),
+        ("approved, healthy", Answer::Approved(applied(Outcome::Healthy))),
+        ("approved, failed", Answer::Approved(applied(Outcome::Failed))),
+        ("approved, replaced", Answer::Approved(applied(Outcome::Replaced))),
         ("skipped", Answer::Skipped(decided(Outcome::Skipped))),
         ("expired", Answer::Expired(asked())),
         ("expired, about going back", Answer::Expired(back(asked()))),

@@ -55,7 +55,8 @@ use tracing::Instrument as _;
 
 use answer::Renewals;
 pub use answer::{
-    About, Answer, Answerable, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown, Successor,
+    About, Answer, Answerable, Applied, Asked, Line, Lines, NotShown, OpenedList, Press, RenewedList, Settled, Shown,
+    Successor,
 };
 use entrance::Entrance;
 pub use explained::Explained;

@@ -24,6 +24,7 @@ struct Source {
     accepted: u64,
     refused: Vec<String>,
     missed: u64,
+    refused_as: Option<&'static str>,
     refusal: Option<String>,
     refused_at: Option<Moment>,
 }
@@ -89,6 +90,7 @@ fn source(source: &SourceView, shown: Shown<'_>) -> Source {
         accepted: source.counts.get("accepted").copied().unwrap_or_default(),
         refused: refused.map(|(word, many)| words.refused(word, *many)).collect(),
         missed: source.missed,
+        refused_as: source.last_refused_as.as_deref().and_then(|word| words.refused_as(word)),
         refusal: source.last_refusal.clone(),
         refused_at: source.last_refused.map(|at| Moment::of(at.0, now, words)),
     }

@@ -169,6 +169,25 @@ async fn an_explanation_is_in_the_language_of_the_page() {
     }
 }
 
+/// Two readers of one page are told the same.
+#[actix_web::test]
+async fn what_stands_in_the_way_of_what_is_decided_is_said_in_each_language() {
+    let backend = Arc::new(MadeUp::of(3));
+    let path = "/workloads/shop/deploy/web?explain=shop-web";
+    for (language, said) in [("en", "; waits for a person"), ("fr", "<p>Un accord est demandé d’abord</p>")] {
+        let body = get_in(&backend, path, language).await.body;
+        assert!(body.contains(said), "{language}: {body}");
+    }
+}
+
+/// What a source is told of its delivery is English, and stands apart.
+#[actix_web::test]
+async fn why_a_delivery_was_refused_is_told_in_the_language_of_the_page() {
+    let backend = Arc::new(MadeUp::of(3));
+    let body = get_in(&backend, "/sources", "fr").await.body;
+    assert!(body.contains("Identité fausse <q lang=\"en\">"), "{body}");
+}
+
 /// What messages say in French, pages do, too.
 #[actix_web::test]
 async fn what_is_gone_or_not_understood_is_said_in_the_language_of_the_page() {

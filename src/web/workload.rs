@@ -91,7 +91,7 @@ fn container(
         open => unanswered(workload, container, shown),
         back => value(back(workload, container, shown)),
         owner => owner(workload, container, words),
-        explain => explanation.map(|it| explain(it, words)),
+        explain => explanation.map(|it| explain(it, shown)),
         explainUrl => format!("{url}?explain={}#h-why-{}", container.name, container.name),
         to => to.map(value),
         ..notes.map_or_else(|| context! { alerts => (), notes => (), moreAlerts => () }, |it| makers(&it, words))
@@ -367,12 +367,13 @@ fn makers(notes: &ReleaseNotes, words: &dyn Words) -> Value {
     }
 }
 
-fn explain(explanation: &Explanation, words: &dyn Words) -> Value {
+fn explain(explanation: &Explanation, Shown { words, now, .. }: Shown<'_>) -> Value {
     let Explanation { sentence, gist, candidates, more } = explanation;
     let translated = match words.language() {
         Language::English => None,
         Language::French => gist.as_ref().map(|gist| explained_in_french(gist, Tz::UTC)),
     };
+    let in_the_way = gist.as_ref().map(|gist| words.in_the_way(gist, now)).unwrap_or_default();
     let more = (*more > 0).then(|| words.more(*more));
     let candidate = |it: &Candidate| {
         let found = it.ruling.verdict();
@@ -382,7 +383,9 @@ fn explain(explanation: &Explanation, words: &dyn Words) -> Value {
     let candidates: Vec<Value> = candidates.iter().map(candidate).collect();
     let is_english = translated.is_none();
     let sentence = translated.as_ref().unwrap_or(sentence);
-    context! { sentence => sentence, isEnglish => is_english, candidates => candidates, more => more }
+    context! {
+        sentence => sentence, isEnglish => is_english, inTheWay => value(in_the_way), candidates => candidates, more => more,
+    }
 }
 
 /// An entry of the timeline.

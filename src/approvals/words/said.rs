@@ -38,7 +38,7 @@ pub(in crate::approvals) fn said_to(answer: &Answer, gone: bool, to: Reader) -> 
         message: to.words().message(answer, to),
         details: details(answer, to),
         reason: reason(answer),
-        is_bad: matches!(answer, Answer::Approved(entry) | Answer::WentBack(entry) if entry.outcome == Outcome::Failed),
+        is_bad: matches!(answer, Answer::Approved(it) | Answer::WentBack(it) if it.outcome() == Outcome::Failed),
         is_renewable: matches!(answer, Answer::Expired(asked) if asked.is_renewable),
     }
 }
@@ -87,7 +87,8 @@ fn details(answer: &Answer, to: Reader) -> Vec<String> {
     let decided = |entry: &Entry| words.decided_by(&Actor::from(entry.by.as_str()), &to.moment_of(&entry.time));
     match answer {
         Answer::Approved(entry) => vec![decided(entry), entry.digest.clone()],
-        Answer::Skipped(entry) | Answer::Resumed(entry) | Answer::WentBack(entry) => vec![decided(entry)],
+        Answer::WentBack(applied) => vec![decided(applied)],
+        Answer::Skipped(entry) | Answer::Resumed(entry) => vec![decided(entry)],
         Answer::Voted { asked, .. } => {
             asked.ballot.votes.iter().map(|vote| words.approved_by(&vote.by, &to.moment(vote.at))).collect()
         }

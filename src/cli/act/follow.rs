@@ -108,9 +108,15 @@ impl Roll {
             (Some(view::Stands::Waits(waits)), _) => {
                 Stands::Goes(format!("it waits for somebody ({})", waits.as_str()))
             }
-            (Some(view::Stands::UnderWay | view::Stands::Refused(_) | view::Stands::StandsStill(_)), rollout) => {
-                Stands::Goes(goes(rollout))
-            }
+            (
+                Some(
+                    view::Stands::UnderWay
+                    | view::Stands::Refused(_)
+                    | view::Stands::StandsStill(_)
+                    | view::Stands::Slow(_),
+                ),
+                rollout,
+            ) => Stands::Goes(goes(rollout)),
         }
     }
 }

@@ -155,10 +155,10 @@ pub struct Standstill {
 }
 
 impl Standstill {
-    /// Why it stands still now, where that is for people to end.
+    /// Whether it stands still now, and people have to end that: nothing gives it up, or something is in its way that they delete.
     #[must_use]
-    pub fn for_people(&self) -> Option<&Failure> {
-        self.why.as_deref().filter(|_| self.told.is_some())
+    pub fn is_for_people(&self) -> bool {
+        self.why.as_deref().is_some_and(|why| self.told.is_some() || why.reason.is_empty())
     }
 }
 

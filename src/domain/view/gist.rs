@@ -1,22 +1,28 @@
 //! What a view comes to, for whoever says it when the list and the decision are gone.
 
-use super::{Pointed, Reason, State, View};
+use super::{Blocker, Pointed, Reason, State, Unfinished, View};
 use crate::domain::grounds::Grounds;
 use crate::domain::policy::{Counts, Ruling};
 
-/// Where a container would go or why it stays, without what else stands in the way.
+/// Where a container would go or why it stays, and what stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gist {
     /// What it is called.
     pub subject: String,
     /// The running tag.
     pub from: String,
+    /// Whether that is the `latest` of an image without a tag.
+    pub implied: bool,
     /// The tag to go to.
     pub to: Option<String>,
     /// What is decided.
     pub state: State,
     /// Why.
     pub why: Why,
+    /// The rollout of what runs, as long as it has not completed.
+    pub rollout: Option<Unfinished>,
+    /// What stands between the decision and the update.
+    pub blockers: Vec<Blocker>,
 }
 
 /// A [`Reason`] that owns what it speaks of.
@@ -62,9 +68,28 @@ impl View<'_> {
         Gist {
             subject: subject.to_owned(),
             from: self.from.clone(),
+            implied: self.implied,
             to: self.to.clone(),
             state: self.state,
             why: Why::from(&self.why),
+            rollout: self.rollout.clone(),
+            blockers: self.blockers.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::policy::{Mode, Policy, Strategy};
+    use crate::domain::view::tests::view;
+
+    #[test]
+    fn what_stands_in_the_way_is_part_of_it() {
+        let policy = Policy::of(Strategy::All);
+        for (mode, blocker) in [(Mode::Notification, Blocker::Person), (Mode::Disabled, Blocker::Disabled)] {
+            let gist = view("1.0.0", &["1.0.1"], &policy, Some(mode), |view| view.implied(true).gist("web"));
+            assert_eq!((gist.implied, gist.blockers), (true, vec![blocker]));
         }
     }
 }

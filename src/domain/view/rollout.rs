@@ -58,8 +58,10 @@ pub enum Stands {
     UnderWay,
     /// The API server refuses its pods.
     Refused(Refusal),
-    /// It goes on, and nothing has moved for long: what the service says of that.
+    /// Nothing has moved for long, and nobody but people ends that: what the service says of it.
     StandsStill(Box<str>),
+    /// The same, and the cluster gives it up where that stays so.
+    Slow(Box<str>),
     /// It can't go on before somebody acts.
     Waits(Waits),
     /// It failed: the cluster gave it up.
@@ -93,7 +95,7 @@ impl Stands {
         match self {
             Self::UnderWay => "under-way",
             Self::Refused(_) => "refused",
-            Self::StandsStill(_) => "stalled",
+            Self::StandsStill(_) | Self::Slow(_) => "stalled",
             Self::Waits(_) => "waits",
             Self::Failed => "failed",
         }
@@ -106,9 +108,13 @@ impl Unfinished {
     pub fn of(workload: &Workload, container: &str, ledger: &Ledger) -> Option<Self> {
         let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, container))?;
         let stands = match Stands::of(update.outcome, |stall| update.is_stall_old(stall), &workload.rollout)? {
-            // Of what the cluster itself gives up people are told when it does.
-            stands @ (Stands::UnderWay | Stands::Refused(_)) => match update.standstill.for_people() {
-                Some(why) => Stands::StandsStill(words_of(workload, &update.tag, why).into()),
+            stands @ (Stands::UnderWay | Stands::Refused(_)) => match said_to_stand_still(workload, update) {
+                Some(said) if update.standstill.is_for_people() => Stands::StandsStill(said.into()),
+                Some(said) => Stands::Slow(said.into()),
+                // Its controller has yet to look, and does nothing then.
+                None if workload.paused && matches!(workload.rollout, Rollout::Progressing(_)) => {
+                    Stands::Waits(Waits::Paused)
+                }
                 None => stands,
             },
             stands => stands,
@@ -165,7 +171,7 @@ impl Stands {
             Self::Refused(Refusal { reason, message }) => {
                 format!("{version} is being rolled out, and its pods are refused: {reason}: {message}")
             }
-            Self::StandsStill(said) => said.to_string(),
+            Self::StandsStill(said) | Self::Slow(said) => said.to_string(),
             Self::Waits(waits) => format!("the rollout of {version} waits: {}", waits.until()),
             Self::Failed => format!("the rollout of {version} failed"),
         }
@@ -250,6 +256,22 @@ mod tests {
         assert_eq!(serde_json::to_value(&unfinished).unwrap(), told);
     }
 
+    /// Until its controller has looked at what was written, its status is that of before.
+    #[test]
+    fn what_is_paused_waits_from_the_first_moment_on() {
+        let written = update(1, None);
+        let image = format!("registry.example.com/shop/web:{}@{}", written.tag, written.digest);
+        let mut ledger = Ledger::default();
+        ledger.update = Some(written);
+        let stands = |rollout| {
+            let workload = Workload { paused: true, rollout, ..workload(&[("web", &image)], &[]) };
+            Unfinished::of(&workload, "web", &ledger).map(|it| it.stands)
+        };
+        let paused = Some(Stands::Waits(Waits::Paused));
+        assert_eq!(stands(Rollout::Progressing(Progress::default())), paused);
+        assert_eq!(stands(Rollout::Complete), Some(Stands::UnderWay), "it came up, and settles");
+    }
+
     #[test]
     fn what_stands_still_says_so_for_as_long_as_it_does() {
         let now = DateTime::UNIX_EPOCH;
@@ -269,7 +291,7 @@ mod tests {
         assert_eq!(stands(Some(now), why()).as_deref(), Some(said));
         let goes = Some("1.0.1 is being rolled out");
         assert_eq!(stands(Some(now), None).as_deref(), goes, "it moves again");
-        assert_eq!(stands(None, why()).as_deref(), goes, "the cluster gives it up");
+        assert_eq!(stands(None, why()).as_deref(), Some(said), "before the cluster gives it up, too");
         let long = Some(Failure::ours("NoProgress", Account::NoProgress(15)));
         let said = "the rollout of 1.0.1 has made no progress for 15 minutes; look at its pods";
         assert_eq!(stands(Some(now), long).as_deref(), Some(said));

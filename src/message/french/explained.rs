@@ -7,9 +7,10 @@ use super::verdict::verdict;
 use crate::domain::policy::{Counts, Unmatched};
 use crate::domain::view::{Gist, Pointed, State, Why};
 
-/// In one sentence.
-pub fn explained(Gist { subject, from, to, state, why }: &Gist, zone: Tz) -> String {
+/// In one sentence, without what stands in the way.
+pub fn explained(Gist { subject, from, implied, to, state, why, .. }: &Gist, zone: Tz) -> String {
     let why = reason(why, zone);
+    let from = if *implied { format!("{from} (l’image ne nomme pas de tag)") } else { from.clone() };
     match (to, state) {
         (Some(to), _) => format!("{subject} passerait de {from} à {to}\u{a0}: {why}."),
         (None, State::UpToDate | State::NoVersion | State::NoDigest) => {
@@ -99,10 +100,13 @@ mod tests {
             (None, State::UpToDate, Why::Followed(Pointed::Unfit)),
             (None, State::UpToDate, Why::Followed(Pointed::Same)),
         ];
-        let said = all.map(|(to, state, why)| {
-            let to = to.map(str::to_owned);
-            explained(&Gist { subject: "web".into(), from: "1.2.3".into(), to, state, why }, Tz::UTC)
-        });
+        let gist = |(to, state, why): (Option<&str>, _, _)| {
+            let (subject, from, to) = ("web".into(), "1.2.3".into(), to.map(str::to_owned));
+            Gist { subject, from, implied: false, to, state, why, rollout: None, blockers: Vec::new() }
+        };
+        let said = all.map(|one| explained(&gist(one), Tz::UTC));
         insta::assert_snapshot!(said.join("\n"));
+        let implied = Gist { implied: true, ..gist((None, State::UpToDate, Why::NothingNewer)) };
+        assert!(explained(&implied, Tz::UTC).contains("reste à 1.2.3 (l’image ne nomme pas de tag)"));
     }
 }

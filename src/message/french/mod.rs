@@ -11,6 +11,7 @@ mod origin;
 mod owner;
 mod phrases;
 mod preflight;
+mod rollout;
 mod sentence;
 mod settings;
 mod verdict;
@@ -39,6 +40,7 @@ pub use explained::explained;
 use origin::{origin, origin_of_several};
 pub use phrases::counted;
 use phrases::{charges, declared, group, how_far, of_cluster, policy, quoted};
+pub use rollout::waits;
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
 

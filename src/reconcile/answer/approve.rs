@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::Answer;
 use super::asked::Asked;
+use super::{Answer, Applied};
 use crate::assess::{Place, Source, Unanswerable, question};
 use crate::cluster::Cluster;
 use crate::domain::actor::Actor;
@@ -141,7 +141,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             because: None,
             group: question.group,
         };
-        let mut work = Work::on(draft, trace);
+        let (mut work, before) = (Work::on(draft, trace), asked.workload.rollout.clone());
         let by = if asked.window_opens.is_some() { by.clone().outside_the_window() } else { by.clone() };
         let decided_by = Decided::ByPerson { by: &by, terms: &question.terms };
         self.apply(&mut work, &target, &chosen, asked.with.clone(), decided_by);
@@ -150,7 +150,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let target = Target { workload, ..target };
         self.tell_granted(&target, record.ledger(&approval.container), trace).await;
         Ok(match record.history.decided_by(approval.id.as_str()) {
-            Some(entry) => Answer::Approved(Box::new(entry.clone())),
+            Some(entry) => {
+                let of = (&*target.workload, approval.container.as_str());
+                Answer::Approved(Box::new(Applied::of(entry.clone(), of, &record, &approval.id).after(&before)))
+            }
             None => Answer::Changed(Box::new(asked.clone())),
         })
     }

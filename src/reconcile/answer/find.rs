@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::asked::Asked;
-use super::{About, Answer, Answerable, Successor, decided};
+use super::{About, Answer, Answerable, Applied, Successor, decided};
 use crate::cluster::{Cluster, annotations};
 use crate::domain::actor::SignedIn;
 use crate::domain::approval::{Allows, Approval, ApprovalId, Terms, Token};
@@ -196,13 +196,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 /// What became of an answered question whose object is gone: what its record calls running or healthy runs there no more, whatever
 /// has its name by now.
 fn since_gone(answer: Answer) -> Answer {
-    let replaced = |entry: Box<Entry>| match entry.outcome {
-        Outcome::Healthy | Outcome::RollingOut => Box::new(Entry { outcome: Outcome::Replaced, ..*entry }),
-        Outcome::Failed | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => entry,
+    let replaced = |applied: Applied| match applied.outcome {
+        Outcome::Healthy | Outcome::RollingOut => {
+            Box::new(Applied::from(Entry { outcome: Outcome::Replaced, ..applied.entry }))
+        }
+        Outcome::Failed | Outcome::Replaced | Outcome::Skipped | Outcome::Resumed => Box::new(applied),
     };
     match answer {
-        Answer::Approved(entry) => Answer::Approved(replaced(entry)),
-        Answer::WentBack(entry) => Answer::WentBack(replaced(entry)),
+        Answer::Approved(applied) => Answer::Approved(replaced(*applied)),
+        Answer::WentBack(applied) => Answer::WentBack(replaced(*applied)),
         other => other,
     }
 }

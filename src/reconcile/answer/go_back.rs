@@ -1,8 +1,8 @@
 //! Back to what ran before, or on with what was set back.
 
-use super::Answer;
 use super::approve::PATIENCE;
 use super::asked::Asked;
+use super::{Answer, Applied};
 use crate::cluster::Cluster;
 use crate::domain::history::Choice;
 use crate::domain::reference::ImageReference;
@@ -46,13 +46,16 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let decided = Decided::ByPerson { by: &by, terms: &question.terms };
         self.go_back(&mut work, &target, &way, None, decided);
         let record = work.draft.record.clone();
-        self.commit_answer(work.draft, approval).await?;
+        let written = self.commit_answer(work.draft, approval).await?;
         if asked.group.is_some() {
             // The others go back with it.
             self.look_after(&target, trace).await;
         }
         Ok(match record.history.decided_by(approval.id.as_str()) {
-            Some(entry) => Answer::WentBack(Box::new(entry.clone())),
+            Some(entry) => {
+                let applied = Applied::of(entry.clone(), (&written, &approval.container), &record, &approval.id);
+                Answer::WentBack(Box::new(applied.after(&asked.workload.rollout)))
+            }
             None => Answer::Changed(Box::new(asked.clone())),
         })
     }

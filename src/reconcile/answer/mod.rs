@@ -1,5 +1,6 @@
 //! A link is opened, or answered. Opening reads; only an answer writes, and the workload itself is the lock.
 
+mod applied;
 mod approve;
 mod asked;
 mod chat;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+pub use applied::Applied;
 pub use asked::Asked;
 use find::Found;
 pub use list::{Line, Lines, OpenedList};
@@ -71,13 +73,13 @@ pub enum Answer {
     /// The same a moment ago.
     RenewedLately(Box<Asked>),
     /// It was approved, now or before.
-    Approved(Box<Entry>),
+    Approved(Box<Applied>),
     /// It was answered with «not this version», now or before.
     Skipped(Box<Entry>),
     /// What was set back may be applied again: it was answered so, now or before.
     Resumed(Box<Entry>),
     /// It went back to what ran before: it was answered so, now or before.
-    WentBack(Box<Entry>),
+    WentBack(Box<Applied>),
     /// It is put off, and can still be answered.
     Snoozed(Box<Asked>, DateTime<Utc>),
     /// Too late.
@@ -355,12 +357,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 /// What was decided, as the history has it.
 fn decided(record: &Record, (workload, container): (&Workload, &str), answered: &Answered) -> Answer {
     use crate::domain::record::Answer as Given;
-    let entry = Box::new(record.entry(workload, container, answered));
+    let entry = record.entry(workload, container, answered);
+    let applied = |entry| Box::new(Applied::of(entry, (workload, container), record, &answered.terms.id));
     match answered.answer {
-        Given::Approved => Answer::Approved(entry),
-        Given::Skipped => Answer::Skipped(entry),
-        Given::Resumed => Answer::Resumed(entry),
-        Given::WentBack => Answer::WentBack(entry),
+        Given::Approved => Answer::Approved(applied(entry)),
+        Given::Skipped => Answer::Skipped(Box::new(entry)),
+        Given::Resumed => Answer::Resumed(Box::new(entry)),
+        Given::WentBack => Answer::WentBack(applied(entry)),
     }
 }
 

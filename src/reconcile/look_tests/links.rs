@@ -176,6 +176,47 @@ async fn what_its_own_page_refuses_is_not_said_to_be_answerable() {
     assert_eq!(stands().await, (Answerable::NoMore, false, false), "its holder is told no more");
 }
 
+/// By the page and the answer of a link as everywhere else.
+#[tokio::test]
+async fn who_approved_what_waits_is_told_so() {
+    use crate::domain::rollout::Waits;
+    use crate::domain::view::Stands;
+    for waits in [Waits::Paused, Waits::ZeroReplicas, Waits::OnDelete] {
+        let stage = Stage::team(needing("1", &[])).await;
+        stage.changed(|now| now.rollout = Rollout::Waiting(waits));
+        let link = stage.link_of(JOE);
+        for answer in [stage.presses(JOE, Action::Approve).await, stage.reconciler.asked(&link).await] {
+            let Answer::Approved(applied) = answer else { panic!("{answer:?}") };
+            assert_eq!(applied.rollout, Some(Stands::Waits(waits)));
+        }
+        stage.cluster.rolls(hangs(1));
+        let answer = stage.reconciler.asked(&link).await;
+        assert!(matches!(&answer, Answer::Approved(it) if it.rollout == Some(Stands::UnderWay)), "{answer:?}");
+        stage.cluster.rolls(Rollout::Complete);
+        stage.look().await;
+        let answer = stage.reconciler.asked(&link).await;
+        let is_done = |it: &crate::reconcile::Applied| {
+            it.rollout.is_none() && it.outcome() == crate::domain::history::Outcome::Healthy
+        };
+        assert!(matches!(&answer, Answer::Approved(it) if is_done(it)), "{answer:?}");
+    }
+}
+
+/// A controller that has yet to look at what was written has the status of before.
+#[tokio::test]
+async fn what_is_paused_and_was_well_is_not_said_to_be_rolled_out() {
+    use crate::domain::rollout::{Progress, Waits};
+    use crate::domain::view::Stands;
+    let stage = Stage::team(needing("1", &[])).await;
+    stage.changed(|now| now.paused = true);
+    let link = stage.link_of(JOE);
+    stage.presses(JOE, Action::Approve).await;
+    stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+    let answer = stage.reconciler.asked(&link).await;
+    let paused = Some(Stands::Waits(Waits::Paused));
+    assert!(matches!(&answer, Answer::Approved(it) if it.rollout == paused), "{answer:?}");
+}
+
 #[tokio::test]
 async fn a_link_to_what_a_tag_pointed_to_before_says_that_it_moved() {
     let moved = Stage::team(needing("1", &[])).await;

@@ -131,6 +131,8 @@ async fn what_has_a_deadline_and_moves_again_is_said_to_stand_still_no_more() {
     stage.clock.step(TimeDelta::minutes(16));
     stage.look().await;
     assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
+    let waits = crate::domain::view::Attention::Waiting;
+    assert_eq!(stage.status(), (waits, SLOW.to_owned()), "the cluster ends it, and what is said of it is one thing");
     stage.cluster.rolls(rolls(2));
     stage.look().await;
     assert_eq!(stage.cluster.annotation("error"), None);

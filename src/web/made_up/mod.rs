@@ -28,7 +28,7 @@ use crate::domain::grounds::Grounds;
 use crate::domain::policy::Verdict;
 use crate::domain::release::ReleaseNotes;
 use crate::domain::tag::Level;
-use crate::domain::view::{Gist, State, Why};
+use crate::domain::view::{Blocker, Gist, State, Why};
 use crate::domain::workload::Workload;
 use crate::listener::Problem;
 use crate::queue::sqlite::SqliteQueue;
@@ -220,13 +220,16 @@ impl Backend for MadeUp {
             one("1.3.0-rc.2", Verdict::Prerelease),
             one("nightly", Verdict::Named),
         ];
-        let sentence = "web would go from 1.2.3 to 1.3.0: highest of its family that strategy MAJOR allows (minor).";
+        let sentence = "web would go from 1.2.3 to 1.3.0: highest of its family that strategy MAJOR allows (minor); waits for a person (mode NOTIFICATION).";
         let gist = Gist {
             subject: "web".into(),
             from: "1.2.3".into(),
+            implied: false,
             to: Some("1.3.0".into()),
             state: State::Update,
             why: Why::Version(Grounds::Moved { release: false }),
+            rollout: None,
+            blockers: vec![Blocker::Person],
         };
         let explanation = Explanation { sentence: sentence.into(), gist: Some(gist), candidates, more: 210 };
         Box::pin(async move { Ok(explanation) })

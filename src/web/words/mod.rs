@@ -28,7 +28,7 @@ use crate::domain::owner::{Owner, OwnerTold, OwnerView};
 use crate::domain::policy::Mode;
 use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
-use crate::domain::view::Attention;
+use crate::domain::view::{Attention, Gist};
 use crate::message::Catalogue;
 
 /// So many causes are written out of why workloads can't be read, and so many names beside each.
@@ -70,6 +70,8 @@ pub(super) trait Words: Sync {
     fn state(&self, state: Attention) -> &'static str;
     /// Why it stands so.
     fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said;
+    /// What stands in the way of what is decided, behind the sentence that says it; nothing where that has it.
+    fn in_the_way(&self, gist: &Gist, now: DateTime<Utc>) -> Vec<Said>;
     /// That a registry gave no answer since it was looked at.
     fn unanswered(&self, host: &str, checked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String;
     /// The words on the link to the member by whose question people are asked about a group.
@@ -178,6 +180,8 @@ pub(super) trait Words: Sync {
     fn budget(&self, left: u64, limit: u64, seconds: u64) -> String;
     /// So many deliveries were refused, by the word for why.
     fn refused(&self, word: &str, many: u64) -> String;
+    /// What was wrong with a delivery that was refused, by what became of it, where the refusal is in another language.
+    fn refused_as(&self, word: &str) -> Option<&'static str>;
     /// How a message stands.
     fn sending(&self, state: &str) -> &'static str;
     /// That a channel takes nothing, and when it is tried again.

@@ -7,8 +7,10 @@ use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::Closed;
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
+use crate::domain::rollout::Refusal as Refused;
+use crate::domain::view::Stands;
 use crate::domain::wording::counted;
-use crate::reconcile::{About, Answer, Answerable, Asked, Resuming, Successor};
+use crate::reconcile::{About, Answer, Answerable, Applied, Asked, Resuming, Successor};
 
 pub(super) fn title(answer: &Answer) -> &'static str {
     match answer {
@@ -16,7 +18,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Open(asked) if asked.approval.allows == Allows::Held => "Held",
         Answer::Open(_) => "Open",
         Answer::Snoozed(..) => "Snoozed",
-        Answer::Approved(entry) if entry.outcome == Outcome::Failed => "The rollout failed",
+        Answer::Approved(applied) if applied.outcome() == Outcome::Failed => "The rollout failed",
         Answer::Approved(_) => "Approved",
         Answer::Skipped(_) => "Skipped",
         Answer::Resumed(_) => "Allowed again",
@@ -56,12 +58,12 @@ pub(super) fn message(answer: &Answer, to: Reader) -> String {
             asked.approval.to_tag,
             to.moment(*until)
         ),
-        Answer::Approved(entry) => approved(entry),
+        Answer::Approved(applied) => approved(applied),
         Answer::Skipped(entry) => format!("{} is not proposed again. Newer versions are.", entry.version),
         Answer::Resumed(entry) => {
             format!("{} is no longer held. The next check decides on it as on any other version.", entry.version)
         }
-        Answer::WentBack(entry) => went_back(entry),
+        Answer::WentBack(applied) => went_back(applied),
         Answer::Voted { asked, is_again } => voted(asked, *is_again),
         Answer::Expired(asked) => expired(asked, to),
         Answer::Renewed(asked) => to.words().is_sent(true, &to.sent_to(&asked.holder)),
@@ -241,25 +243,38 @@ fn voted(asked: &Asked, is_again: bool) -> String {
     }
 }
 
-fn approved(entry: &Entry) -> String {
-    let state = match entry.outcome {
-        Outcome::Healthy => "is running and healthy",
-        Outcome::Failed => "was approved and applied, but its rollout failed",
-        Outcome::Replaced => "was applied. Something else was written since",
-        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "is being rolled out",
+fn approved(applied: &Applied) -> String {
+    let state = match applied.outcome() {
+        Outcome::Healthy => "is running and healthy".to_owned(),
+        Outcome::Failed => "was approved and applied, but its rollout failed".to_owned(),
+        Outcome::Replaced => "was applied. Something else was written since".to_owned(),
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => under_way(applied, "is written"),
     };
-    format!("{} → {} {state}.", entry.previous, entry.version)
+    format!("{} → {} {state}.", applied.previous, applied.version)
+}
+
+/// How the rollout stands of what is not done, in a sentence that its subject stands before.
+fn under_way(applied: &Applied, is_written: &str) -> String {
+    match &applied.rollout {
+        None | Some(Stands::UnderWay | Stands::Failed) => "is being rolled out".to_owned(),
+        Some(Stands::Refused(Refused { reason, message })) => {
+            format!("is being rolled out, and its pods are refused: {reason}: {message}")
+        }
+        Some(Stands::StandsStill(said) | Stands::Slow(said)) => format!("{is_written}; {said}"),
+        Some(Stands::Waits(waits)) => format!("{is_written}; its rollout waits: {}", waits.until()),
+    }
 }
 
 /// A workload that went back.
-fn went_back(entry: &Entry) -> String {
-    let state = match entry.outcome {
-        Outcome::Healthy => "It runs again, and is healthy",
-        Outcome::Failed => "It was written again, but its rollout failed",
-        Outcome::Replaced => "It was written again. Something else was written since",
-        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "It is being rolled out",
+fn went_back(applied: &Applied) -> String {
+    let state = match applied.outcome() {
+        Outcome::Healthy => "runs again, and is healthy".to_owned(),
+        Outcome::Failed => "was written again, but its rollout failed".to_owned(),
+        Outcome::Replaced => "was written again. Something else was written since".to_owned(),
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => under_way(applied, "is written again"),
     };
-    format!("Back from {} to {}. {state}. {} is held.", entry.previous, entry.version, entry.previous)
+    let Entry { previous, version, .. } = &applied.entry;
+    format!("Back from {previous} to {version}. It {state}. {previous} is held.")
 }
 
 fn resuming_of(resuming: &Resuming, to: Reader) -> String {

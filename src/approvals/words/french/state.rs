@@ -8,7 +8,10 @@ use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::Closed;
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
-use crate::reconcile::{About, Answer, Answerable, Asked, Resuming, Successor};
+use crate::domain::rollout::Refusal as Refused;
+use crate::domain::view::Stands;
+use crate::message::waits_in_french;
+use crate::reconcile::{About, Answer, Answerable, Applied, Asked, Resuming, Successor};
 
 pub(super) fn title(answer: &Answer) -> &'static str {
     match answer {
@@ -16,7 +19,7 @@ pub(super) fn title(answer: &Answer) -> &'static str {
         Answer::Open(asked) if asked.approval.allows == Allows::Held => "Version bloquée",
         Answer::Open(_) => "En attente d’une décision",
         Answer::Snoozed(..) => "Décision reportée",
-        Answer::Approved(entry) if entry.outcome == Outcome::Failed => "Échec du déploiement",
+        Answer::Approved(applied) if applied.outcome() == Outcome::Failed => "Échec du déploiement",
         Answer::Approved(_) => "Mise à jour approuvée",
         Answer::Skipped(_) => "Version ignorée",
         Answer::Resumed(_) => "De nouveau permise",
@@ -56,7 +59,7 @@ pub(super) fn message(answer: &Answer, to: Reader) -> String {
             asked.approval.to_tag,
             to.moment(*until)
         ),
-        Answer::Approved(entry) => approved(entry),
+        Answer::Approved(applied) => approved(applied),
         Answer::Skipped(entry) => {
             format!("{} n’est plus proposée. Les versions plus récentes le sont.", entry.version)
         }
@@ -64,7 +67,7 @@ pub(super) fn message(answer: &Answer, to: Reader) -> String {
             "{} n’est plus bloquée. Le prochain contrôle en décide comme de toute autre version.",
             entry.version
         ),
-        Answer::WentBack(entry) => went_back(entry),
+        Answer::WentBack(applied) => went_back(applied),
         Answer::Voted { asked, is_again } => voted(asked, *is_again),
         Answer::Expired(asked) => expired(asked, to),
         Answer::Renewed(asked) => to.words().is_sent(true, &to.sent_to(&asked.holder)),
@@ -240,25 +243,43 @@ fn voted(asked: &Asked, is_again: bool) -> String {
     }
 }
 
-fn approved(entry: &Entry) -> String {
-    let state = match entry.outcome {
-        Outcome::Healthy => "la nouvelle version est en service, et le déploiement est sain",
-        Outcome::Failed => "approuvée et appliquée, mais son déploiement a échoué",
-        Outcome::Replaced => "appliquée. Autre chose a été écrit depuis",
-        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "en cours de déploiement",
+fn approved(applied: &Applied) -> String {
+    let state = match applied.outcome() {
+        Outcome::Healthy => "la nouvelle version est en service, et le déploiement est sain".to_owned(),
+        Outcome::Failed => "approuvée et appliquée, mais son déploiement a échoué".to_owned(),
+        Outcome::Replaced => "appliquée. Autre chose a été écrit depuis".to_owned(),
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => {
+            stands_still(applied).map_or_else(|| "en cours de déploiement".to_owned(), |why| format!("écrite{why}"))
+        }
     };
-    format!("{} → {}\u{a0}: {state}.", entry.previous, entry.version)
+    format!("{} → {}\u{a0}: {state}.", applied.previous, applied.version)
+}
+
+/// Why a rollout does not go on, behind that its version is written. What clusters say stays as they say it.
+fn stands_still(applied: &Applied) -> Option<String> {
+    match applied.rollout.as_ref()? {
+        Stands::UnderWay | Stands::Failed => None,
+        Stands::Refused(Refused { reason, message }) => {
+            Some(format!(", mais ses pods sont refusés\u{a0}: «\u{a0}{reason}: {message}\u{a0}»"))
+        }
+        Stands::StandsStill(said) | Stands::Slow(said) => {
+            Some(format!(", mais son déploiement n’avance pas\u{a0}: «\u{a0}{said}\u{a0}»"))
+        }
+        Stands::Waits(waits) => Some(format!(", mais son déploiement n’avance pas\u{a0}: {}", waits_in_french(*waits))),
+    }
 }
 
 /// A workload that went back.
-fn went_back(entry: &Entry) -> String {
-    let state = match entry.outcome {
-        Outcome::Healthy => "Elle est de nouveau en service, et le déploiement est sain",
-        Outcome::Failed => "Elle a été écrite de nouveau, mais son déploiement a échoué",
-        Outcome::Replaced => "Elle a été écrite de nouveau. Autre chose a été écrit depuis",
-        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => "Elle est en cours de déploiement",
+fn went_back(applied: &Applied) -> String {
+    let state = match applied.outcome() {
+        Outcome::Healthy => "est de nouveau en service, et le déploiement est sain".to_owned(),
+        Outcome::Failed => "a été écrite de nouveau, mais son déploiement a échoué".to_owned(),
+        Outcome::Replaced => "a été écrite de nouveau. Autre chose a été écrit depuis".to_owned(),
+        Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => stands_still(applied)
+            .map_or_else(|| "est en cours de déploiement".to_owned(), |why| format!("a été écrite de nouveau{why}")),
     };
-    format!("Retour de {} à {}. {state}. {} est bloquée.", entry.previous, entry.version, entry.previous)
+    let Entry { previous, version, .. } = &applied.entry;
+    format!("Retour de {previous} à {version}. Elle {state}. {previous} est bloquée.")
 }
 
 fn resuming_of(resuming: &Resuming, to: Reader) -> String {

@@ -101,7 +101,7 @@ impl Cause {
                 Stands::Failed => "rollout-failed",
                 Stands::UnderWay => "rolling-out",
                 Stands::Refused(_) => "rollout-refused",
-                Stands::StandsStill(_) => "rollout-stalled",
+                Stands::StandsStill(_) | Stands::Slow(_) => "rollout-stalled",
                 Stands::Waits(_) => "rollout-waits",
             },
             Self::WentBack(_) => "went-back",
@@ -140,6 +140,9 @@ impl Display for Cause {
             }
             Self::PutBack(version, put_back, Stands::Waits(waits)) => {
                 write!(f, "{version} {put_back}; its rollout waits: {}", waits.until())
+            }
+            Self::PutBack(version, put_back, Stands::StandsStill(said) | Stands::Slow(said)) => {
+                write!(f, "{version} {put_back}; {said}")
             }
             Self::PutBack(version, put_back, _) => {
                 write!(f, "{version} {put_back}; it is followed, and was not seen well since")

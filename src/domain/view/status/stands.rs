@@ -307,7 +307,7 @@ fn goes_on(rollout: &Unfinished) -> Option<(Attention, Cause)> {
     let attention = match &rollout.stands {
         Stands::StandsStill(_) => Attention::NeedsYou,
         Stands::Waits(waits) if waits.is_for_people() => Attention::NeedsYou,
-        Stands::UnderWay | Stands::Refused(_) | Stands::Waits(_) => Attention::Waiting,
+        Stands::UnderWay | Stands::Slow(_) | Stands::Refused(_) | Stands::Waits(_) => Attention::Waiting,
         Stands::Failed => return None,
     };
     Some((attention, Cause::Rollout(Box::new(rollout.clone()), None)))

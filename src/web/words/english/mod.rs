@@ -20,7 +20,7 @@ use crate::domain::history::Outcome;
 use crate::domain::policy::Mode;
 use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
-use crate::domain::view::Attention;
+use crate::domain::view::{Attention, Gist};
 use crate::domain::wording::counted;
 
 /// English.
@@ -60,6 +60,10 @@ impl Words for English {
 
     fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said {
         causes::why(container, now)
+    }
+
+    fn in_the_way(&self, _: &Gist, _: DateTime<Utc>) -> Vec<Said> {
+        Vec::new()
     }
 
     fn unanswered(&self, host: &str, checked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
@@ -318,6 +322,10 @@ impl Words for English {
 
     fn budget(&self, left: u64, limit: u64, seconds: u64) -> String {
         format!("{left} of {limit} left in {}", self.span(Span::of(chrono::TimeDelta::seconds(seconds.cast_signed()))))
+    }
+
+    fn refused_as(&self, _: &str) -> Option<&'static str> {
+        None
     }
 
     fn refused(&self, word: &str, many: u64) -> String {

@@ -11,9 +11,10 @@ use crate::domain::declared::Kinds;
 use crate::domain::fleet::Asks;
 use crate::domain::grounds::Grounds;
 use crate::domain::record::{AsksOnly, WentBack};
-use crate::domain::rollout;
-use crate::domain::view::{Blocker, Cause, Stands, Unfinished};
-use crate::message::counted_in_french;
+use crate::domain::reference::Tag;
+use crate::domain::rollout::Refusal;
+use crate::domain::view::{Blocker, Cause, Gist, PutBack, Stands, Unfinished};
+use crate::message::{counted_in_french, waits_in_french};
 use crate::web::words::{Said, Words, beside};
 
 pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
@@ -31,18 +32,17 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
             match (&returned.stands, &returned.said) {
                 (None, _) => Said::new(format!("Revenu à {}\u{a0}: échec de {}", held.back_to, held.tag), reason),
                 (Some(stands), said) => {
-                    let waits = match stands {
-                        Stands::Waits(waits) => stands_still(*waits).to_owned(),
+                    let detail = match stands {
+                        _ if said.is_some() => String::new(),
+                        Stands::Waits(waits) => waits_in_french(*waits).to_owned(),
                         _ => reason,
                     };
-                    let detail = said.clone().unwrap_or(waits);
-                    Said::new(format!("Revient à {}\u{a0}: échec de {}", held.back_to, held.tag), detail)
+                    let fact = format!("Revient à {}\u{a0}: échec de {}", held.back_to, held.tag);
+                    Said::new(fact, detail).quoting(said.as_deref())
                 }
             }
         }
-        Cause::PutBack(version, put_back, _) => {
-            Said::new(format!("{version}, qui a échoué ici, a été remise"), format!("par {}", put_back.by))
-        }
+        Cause::PutBack(version, by, _) => put_back(version, by),
         Cause::Settings(problems) => Said::new(words.of_messages().problems(problems), ""),
         Cause::Record(_) => Said::new("L’annotation de suivi n’est pas de nous", "le prochain passage la corrige"),
         Cause::Undecided(why) => no_ground(why, container, now),
@@ -59,6 +59,18 @@ pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
     }
 }
 
+fn put_back(version: &Tag, by: &PutBack) -> Said {
+    Said::new(format!("{version}, qui a échoué ici, a été remise"), format!("par {}", by.by))
+}
+
+/// What stands in the way of what is decided: the rollout of what runs, and all that comes first.
+pub(super) fn in_the_way(gist: &Gist, now: DateTime<Utc>) -> Vec<Said> {
+    let put_back = |it: &Unfinished| it.put_back.as_deref().map(|by| put_back(&it.version, by));
+    let rollout = gist.rollout.iter().flat_map(|it| put_back(it).into_iter().chain([of_rollout(it, None, now)]));
+    rollout.chain(gist.blockers.iter().map(|blocker| blocked(blocker, now))).collect()
+}
+
+/// What a cluster says stays as it says it.
 fn of_rollout(
     Unfinished { version, since, stands, .. }: &Unfinished,
     reason: Option<&str>,
@@ -69,9 +81,11 @@ fn of_rollout(
     match stands {
         Stands::Failed => Said::new(format!("Échec de {version}"), reason.unwrap_or_default()),
         Stands::UnderWay => Said::new(rolls(), format!("commencé {}", beside(*since, now, &French))),
-        Stands::Refused(refusal) => Said::new(rolls(), format!("{}\u{a0}: {}", refusal.reason, refusal.message)),
-        Stands::StandsStill(said) => Said::new(hangs(), said.to_string()),
-        Stands::Waits(waits) => Said::new(hangs(), stands_still(*waits)),
+        Stands::Refused(Refusal { reason, message }) => {
+            Said::new(rolls(), "ses pods sont refusés").quoting(Some(&format!("{reason}: {message}")))
+        }
+        Stands::StandsStill(said) | Stands::Slow(said) => Said::new(hangs(), "").quoting(Some(said)),
+        Stands::Waits(waits) => Said::new(hangs(), waits_in_french(*waits)),
     }
 }
 
@@ -130,27 +144,6 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
     }
 }
 
-/// For whom or what a rollout waits.
-fn stands_still(waits: rollout::Waits) -> &'static str {
-    use rollout::Waits;
-    match waits {
-        Waits::Paused => "les déploiements sont en pause",
-        Waits::ZeroReplicas => "aucun réplica n’est voulu",
-        Waits::OnDelete => "ses pods sont remplacés quand quelqu’un les supprime",
-        Waits::Partition => "la partition de sa stratégie retient des pods",
-        Waits::NoNodes => "aucun nœud ne doit l’exécuter",
-        Waits::NextRun => "sa prochaine exécution sera la première",
-        Waits::Suspended => "il est suspendu et ne s’exécute pas",
-        Waits::NoSchedule => "sa planification ne tombe aucun jour, il ne s’exécute donc jamais",
-        Waits::OlderRun => {
-            "une exécution de la version d’avant continue, et concurrencyPolicy Forbid n’en lance pas d’autre\u{a0}; si elle est bloquée, supprimez son Job"
-        }
-        Waits::CanaryPause => "son canari attend que quelqu’un le promeuve",
-        Waits::BlueGreenPause => "son aperçu attend que quelqu’un le promeuve",
-        Waits::Inconclusive => "son analyse n’a rien donné\u{a0}: quelqu’un doit promouvoir ou abandonner",
-    }
-}
-
 /// Why people are asked although the mode is `AUTO_UPDATE`.
 pub(super) fn asks_only(why: AsksOnly) -> &'static str {
     match why {
@@ -175,5 +168,59 @@ pub(super) fn asks_only(why: AsksOnly) -> &'static str {
         AsksOnly::SettingsWentBack(WentBack::Replaced) => {
             "les réglages d’image-watcher ont changé en même temps qu’image-watcher/record, retirée ou remplacée\u{a0}; s’ils sont justes, mettez image-watcher/mode à NOTIFICATION, puis à AUTO_UPDATE quand ce message a disparu"
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::policy::Counts;
+    use crate::domain::rollout::Waits;
+    use crate::domain::view::{State, Why};
+
+    /// All that the English sentence of an explanation ends with.
+    #[test]
+    fn what_stands_in_the_way_is_said_in_french() {
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let until = now + chrono::TimeDelta::hours(5);
+        let version = Tag::parse("1.2.3").unwrap();
+        let said = |rollout, blockers| {
+            let why = Why::Cooling(Grounds::Moved { release: false }, Counts::FirstSeen);
+            let (subject, from, to) = ("web".into(), "1.2.3".into(), Some("1.3.0".into()));
+            let gist = Gist { subject, from, implied: false, to, state: State::Cooling, why, rollout, blockers };
+            let one = |Said { fact, detail, quote, is_foreign }: Said| {
+                assert!(!is_foreign, "{fact}");
+                let quote = quote.map(|quote| format!(" «{quote}»")).unwrap_or_default();
+                format!("{fact} · {}{quote}", detail.unwrap_or_default())
+            };
+            in_the_way(&gist, now).into_iter().map(one).collect::<Vec<_>>().join("\n")
+        };
+        let refusal = Refusal { reason: "FailedCreate".into(), message: "exceeded quota".into() };
+        let rollouts = [
+            Stands::UnderWay,
+            Stands::Refused(refusal),
+            Stands::StandsStill("the rollout of 1.2.3 stands still".into()),
+            Stands::Slow("the rollout of 1.2.3 stands still".into()),
+            Stands::Waits(Waits::Paused),
+            Stands::Failed,
+        ];
+        let rollouts = rollouts.map(|stands| {
+            let put_back = Some(Box::new(PutBack { reason: None, by: "kubectl".into() }));
+            let put_back = put_back.filter(|_| stands == Stands::UnderWay);
+            said(Some(Unfinished { version: version.clone(), since: now, stands, put_back }), Vec::new())
+        });
+        let blockers = vec![
+            Blocker::Disabled,
+            Blocker::Cooldown(until),
+            Blocker::Snoozed(until),
+            Blocker::Asked(until, None),
+            Blocker::Person,
+            Blocker::AsksOnly(AsksOnly::Released),
+            Blocker::Window(until),
+            Blocker::Rolling { container: "proxy".into(), tag: version.clone() },
+            Blocker::Paused,
+            Blocker::Notes(until),
+        ];
+        insta::assert_snapshot!([rollouts.join("\n"), said(None, blockers)].join("\n"));
     }
 }

@@ -23,7 +23,7 @@ use crate::domain::history::Outcome;
 use crate::domain::policy::Mode;
 use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
-use crate::domain::view::Attention;
+use crate::domain::view::{Attention, Gist};
 use crate::message::counted_in_french;
 
 /// French.
@@ -63,6 +63,10 @@ impl Words for French {
 
     fn why(&self, container: &ContainerView, now: DateTime<Utc>) -> Said {
         causes::why(container, now)
+    }
+
+    fn in_the_way(&self, gist: &Gist, now: DateTime<Utc>) -> Vec<Said> {
+        causes::in_the_way(gist, now)
     }
 
     fn unanswered(&self, host: &str, checked: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
@@ -327,6 +331,10 @@ impl Words for French {
     fn budget(&self, left: u64, limit: u64, seconds: u64) -> String {
         let span = self.span(Span::of(chrono::TimeDelta::seconds(seconds.cast_signed())));
         format!("reste {left} sur {limit} en {span}")
+    }
+
+    fn refused_as(&self, word: &str) -> Option<&'static str> {
+        phrases::refused_as(word)
     }
 
     fn refused(&self, word: &str, many: u64) -> String {

@@ -148,6 +148,17 @@ pub(super) fn refused(word: &str, many: u64) -> String {
     format!("{many} {why}")
 }
 
+/// What was wrong with one delivery.
+pub(super) fn refused_as(word: &str) -> Option<&'static str> {
+    match word {
+        "bad_signature" => Some("Identité fausse"),
+        "bad_payload" => Some("Illisible"),
+        "limited" => Some("De trop à la fois"),
+        "overloaded" => Some("Impossible à garder"),
+        _ => None,
+    }
+}
+
 /// How a question to a registry ended.
 pub(super) fn answered(word: &str) -> &str {
     match word {
