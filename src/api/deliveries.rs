@@ -151,8 +151,10 @@ pub(super) fn acted_on(acted: Acted) -> Result<(), Problem> {
     match acted {
         Acted::Done => Ok(()),
         Acted::Unknown => Err(UNKNOWN),
-        Acted::NotDead(LetterState::Delivered) => conflict("it is done: it arrived, or had nothing to say any more"),
-        Acted::NotDead(LetterState::Done) => conflict("it is done: it was thrown away"),
+        Acted::NotDead(LetterState::Delivered) => conflict("it is done: it arrived"),
+        Acted::NotDead(LetterState::Done) => {
+            conflict("it is over: it was thrown away, goes out with others, or had nothing to say any more")
+        }
         Acted::NotDead(_) => conflict("it waits to be sent, so there is nothing to do; only what was given up can be"),
         Acted::Unreadable => conflict("another version stored it, which this one can't send; it can be discarded"),
     }

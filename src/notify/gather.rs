@@ -166,11 +166,19 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
 
     async fn compose(&self, waiting: &[Waiting], at: Moment) -> Result<(), QueueError> {
         let (followed, waiting_for_others) = self.followed(waiting).await;
-        let recipients = self.channels.find(&self.channel).map(super::Channel::recipients).unwrap_or_default();
+        let configured = self.channels.find(&self.channel).map(super::Channel::recipients).unwrap_or_default();
+        let mut recipients = configured.clone();
+        // Who was taken out since is no recipient: the channel says so of a message to them, which is a dead letter then.
+        for only in waiting.iter().filter_map(|item| item.only.as_ref()) {
+            if !recipients.contains(only) {
+                recipients.push(only.clone());
+            }
+        }
         let binding = waiting.first().map_or(Binding::Cause, |oldest| Binding::of(oldest.since, at));
         let mut messages = Vec::new();
         for recipient in recipients {
-            let is_told = |item: &Waiting| item.only.as_ref().is_none_or(|only| *only == recipient);
+            let is_configured = configured.contains(&recipient);
+            let is_told = |item: &Waiting| item.only.as_ref().map_or(is_configured, |only| *only == recipient);
             let others: Vec<&Waiting> = waiting_for_others.iter().copied().filter(|item| is_told(item)).collect();
             let notices: Vec<&Notice> = others.iter().map(|item| &item.notice).collect();
             let gathered = together(&notices, binding).into_iter().map(|places| -> Vec<&Waiting> {

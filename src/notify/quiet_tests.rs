@@ -11,12 +11,14 @@ use super::{Channel, Channels, Scope, Transport, email};
 use crate::ambient::{Ambient, Clock};
 use crate::domain::approval::{LinkKey, LinkKeys};
 use crate::domain::event::tests::notice;
-use crate::domain::event::{Delivery, Job, Notice, NoticeKind, Told};
+use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, Told};
 use crate::domain::news::Seen;
 use crate::domain::window::Windows;
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::Verdict;
-use crate::queue::{Leased, NewJob, Queue as _, Settlement, Sharing, Topic};
+use crate::queue::{
+    Asked, Leased, LetterState, Letters as _, NewJob, Queue as _, QueueAdmin as _, Settlement, Sharing, Topic,
+};
 use crate::telemetry::metrics::Metrics;
 
 const ANN: &str = "ann@example.com";
@@ -96,7 +98,7 @@ impl Night {
             for _ in 0..times {
                 ended = match self.sender.send(&leased).await {
                     Verdict::Again(at) => Settlement::Again(at),
-                    Verdict::Done => Settlement::Done,
+                    Verdict::Withdrawn { reason } => Settlement::Withdrawn { reason },
                     other => panic!("{other:?}"),
                 };
             }
@@ -181,4 +183,48 @@ async fn what_was_composed_in_the_morning_is_not_put_off_to_the_same_morning() {
     night.turns(1).await;
     night.is("2026-11-25T07:00:01Z");
     assert_eq!(night.goes_out().await, [(ANN.to_owned(), names(1..2))]);
+}
+
+/// Fault r26: it was settled as what arrived, and why it failed was forgotten.
+#[tokio::test]
+async fn what_failed_before_quiet_hours_did_not_arrive_and_is_failing_still() {
+    let night = Night::new();
+    night.composed(ANN, Told::of(vec![about(1), about(2)]).unwrap()).await;
+    let queue = &night.sender.queue;
+    let leased = night.leased().await.remove(0);
+    let retry = Settlement::Retry { at: night.sender.ambient.now(), reason: "it answers 535".into() };
+    queue.settle(&leased, retry).await.unwrap();
+    night.is("2026-11-24T22:30:00Z");
+    night.turns(1).await;
+    let troubles = queue.troubles().await.unwrap();
+    assert_eq!(troubles.last_done, [].into(), "nobody got anything");
+    let failing: Vec<_> =
+        troubles.failing.iter().map(|it| (&*it.topic, it.retried, it.last.reason.as_deref())).collect();
+    assert_eq!(failing, [("gather:mail", 2, Some("it answers 535"))]);
+    let arrived = Asked { state: Some(LetterState::Delivered), most: 10, ..Asked::default() };
+    assert_eq!(queue.letters(arrived).await.unwrap().letters, []);
+    night.is("2026-11-25T07:00:00Z");
+    assert_eq!(night.goes_out().await, [(ANN.to_owned(), names(1..3))]);
+}
+
+/// Fault r26: nothing was composed, and all of it was settled as told.
+#[tokio::test]
+async fn what_waits_for_somebody_who_is_no_recipient_any_more_is_a_dead_letter() {
+    let night = Night::new();
+    night.composed("gone@example.com", Told::of(vec![about(1)]).unwrap()).await;
+    night.is("2026-11-24T22:30:00Z");
+    night.turns(1).await;
+    let for_all =
+        NewJob::prompt(Job::Gather(Box::new(Gathered::new("mail", about(2)))), "", night.sender.ambient.now());
+    night.sender.queue.put(vec![for_all]).await.unwrap();
+    night.is("2026-11-25T07:00:00Z");
+    night.gatherer.step(&mut None).await.unwrap();
+    let mut all = night.leased().await;
+    let is_theirs = |leased: &Leased| matches!(&leased.job, Job::Deliver(it) if it.recipient == "gone@example.com");
+    assert_eq!(all.len(), 3, "what is for all is told to who is a recipient: {all:?}");
+    all.retain(is_theirs);
+    let [theirs] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(theirs.job.clone().notices_mut().len(), 1);
+    let verdict = night.sender.send(theirs).await;
+    assert_eq!(verdict, Verdict::Dead { reason: "the recipient is no longer configured".into() });
 }

@@ -214,6 +214,7 @@ mod tests {
                     also: Vec::new(),
                     attempt: 1,
                     created: at,
+                    failed: None,
                 };
                 assert_eq!(sender.send(&leased).await, Verdict::Done);
                 if number == 2 && is_answered {

@@ -26,6 +26,13 @@ use crate::telemetry::metrics::{DeliveryResult, Metrics};
 /// So long a message goes on showing what becomes of its update; later, what is told of it is a message of its own.
 pub(super) const SHOWN: TimeDelta = TimeDelta::days(30);
 
+/// Why a message is over of which nothing is news any more.
+const NO_NEWS: &str = "nothing of it was news any more when its turn came";
+/// The same of what a channel only shows in a message that stands there.
+const ONLY_SHOWN: &str = "it is shown in the message about its update, and there is none";
+/// The same of what waits for the end of quiet hours in parts.
+const TOLD_WITH_OTHERS: &str = "quiet hours began before it arrived: what it tells goes out with others when they end";
+
 /// Finds what is known of a workload, whatever somebody put on it since.
 pub type FindRecord = Arc<dyn Fn(WorkloadId) -> BoxFuture<'static, Seen> + Send + Sync>;
 /// Whether automatic updates are known to be resumed.
@@ -87,7 +94,7 @@ impl<Q: Queue + Kept> Sender<Q> {
             return Verdict::Dead { reason: "not a message".into() };
         };
         let known = self.records_of(delivery).await;
-        let Some(delivery) = self.still_to_tell(delivery, &known) else { return Verdict::Done };
+        let Some(delivery) = self.still_to_tell(delivery, &known) else { return withdrawn(NO_NEWS) };
         if let Some(until) = self.quiet_until(&delivery) {
             return self.put_off(leased, until).await;
         }
@@ -100,7 +107,7 @@ impl<Q: Queue + Kept> Sender<Q> {
         let before = self.before(place.as_ref()).await;
         if before.is_none() && self.channels.is_only_shown(&delivery) {
             self.count(&delivery, "dropped");
-            return Verdict::Done;
+            return withdrawn(ONLY_SHOWN);
         }
         let sent = match self.retire_older(&delivery, &known).await {
             Some(attempt) => Sent::of(attempt),
@@ -151,10 +158,10 @@ impl<Q: Queue + Kept> Sender<Q> {
             return Verdict::Again(until);
         }
         let now = self.ambient.now();
-        let items = Gathered::put_off(delivery, until).into_iter();
+        let items = Gathered::put_off(delivery, until, leased.failed.as_deref()).into_iter();
         let jobs = items.map(|item| NewJob::prompt(Job::Gather(Box::new(item)), leased.trace.clone(), now)).collect();
         match self.queue.put(jobs).await {
-            Ok(_) => Verdict::Done,
+            Ok(_) => withdrawn(TOLD_WITH_OTHERS),
             Err(error) => {
                 tracing::debug!(channel = delivery.channel, error = %chain(&error), "what waits for the end of quiet hours is not gathered");
                 Verdict::Again(until)
@@ -297,6 +304,11 @@ impl<Q: Queue + Kept> Sender<Q> {
     }
 }
 
+/// It is over, and did not arrive.
+fn withdrawn(reason: &str) -> Verdict {
+    Verdict::Withdrawn { reason: reason.into() }
+}
+
 /// The message of a job, where it is one.
 fn composed(leased: &Leased) -> Option<&Delivery> {
     match &leased.job {
@@ -413,7 +425,7 @@ mod tests {
         let delivery = Delivery { channel: "email".into(), recipient: String::new(), told };
         let job = Job::Deliver(Box::new(delivery));
         let (lease, created) = (LeaseId::new(1, 1), sender.ambient.now());
-        sender.send(&Leased { lease, job, trace: "".into(), also: Vec::new(), attempt: 1, created }).await
+        sender.send(&Leased { lease, job, trace: "".into(), also: Vec::new(), attempt: 1, created, failed: None }).await
     }
 
     struct Standing(DateTime<Utc>);
@@ -446,10 +458,14 @@ mod tests {
         for kind in NoticeKind::ALL {
             let notice = Notice { by: by(), ..notice(kind) };
             let (verdict, is_urgent) = (sent(&sender, one(notice.clone())).await, notice.is_urgent());
-            assert_eq!((tried(verdict.clone()), verdict == Verdict::Done), (is_urgent, !is_urgent), "{kind:?}");
+            assert_eq!(
+                (tried(verdict.clone()), verdict == withdrawn(TOLD_WITH_OTHERS)),
+                (is_urgent, !is_urgent),
+                "{kind:?}"
+            );
         }
         let several = Told::of(vec![notice(NoticeKind::Available), notice(NoticeKind::Applied)]).unwrap();
-        assert_eq!(sent(&sender, several).await, Verdict::Done);
+        assert_eq!(sent(&sender, several).await, withdrawn(TOLD_WITH_OTHERS));
         let gathered = sender.queue.gathered("email", 100).await.unwrap();
         assert!(gathered.iter().all(|item| item.notice.put_off == Some(morning)), "{gathered:?}");
         assert_eq!(gathered.len(), NoticeKind::ALL.len() - 4, "what broke is told at once");
@@ -466,15 +482,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let gone = sender(folder.path(), &at("2026-11-24T12:00:00Z"), Seen::Gone, true);
         let available = || notice(NoticeKind::Available);
-        assert_eq!(sent(&gone, one(available())).await, Verdict::Done);
-        assert_eq!(sent(&gone, Told::of(vec![available(), available()]).unwrap()).await, Verdict::Done);
+        assert_eq!(sent(&gone, one(available())).await, withdrawn(NO_NEWS));
+        assert_eq!(sent(&gone, Told::of(vec![available(), available()]).unwrap()).await, withdrawn(NO_NEWS));
         let mixed = Told::of(vec![available(), notice(NoticeKind::Applied)]).unwrap();
         assert!(matches!(sent(&gone, mixed).await, Verdict::Retry { .. }), "a line of it is news");
         let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];
         let stopped = crate::domain::fleet::Stopped { since: failed[0].at, failed };
         let because = Some(Box::new(crate::domain::fleet::Asks::Stopped(stopped)));
         let stop = || Notice { because: because.clone(), ..notice(NoticeKind::Stopped) };
-        assert_eq!(sent(&gone, one(stop())).await, Verdict::Done, "it is resumed");
+        assert_eq!(sent(&gone, one(stop())).await, withdrawn(NO_NEWS), "it is resumed");
         let gone = Sender { is_resumed: Arc::new(|| Box::pin(async { false })), ..gone };
         assert!(
             matches!(sent(&gone, one(stop())).await, Verdict::Retry { .. }),

@@ -134,6 +134,9 @@ pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: i
     whoever_composes_is_woken(case().await).await;
     a_dead_letter_is_sent_again_as_if_it_were_new(case().await).await;
     a_dead_letter_that_is_thrown_away_is_not_told_anew(case().await).await;
+    what_is_withdrawn_did_not_arrive(case().await).await;
+    what_is_put_off_keeps_why_it_failed(case().await).await;
+    what_waits_in_parts_keeps_why_it_failed(case().await).await;
     what_arrived_is_listed_page_by_page_the_last_first(case().await).await;
     each_dead_letter_is_told_of_once(case().await).await;
     what_was_announced_is_remembered_until_it_is_found(case().await).await;
@@ -441,6 +444,64 @@ async fn a_dead_letter_that_is_thrown_away_is_not_told_anew<Q: Letters>(case: Ca
     assert!(depth.dead.is_empty() && listed(&case, None).await.is_empty(), "{depth:?}");
     assert!(listed(&case, Some(LetterState::Delivered)).await.is_empty(), "it did not arrive");
     assert!(troubles.last_done.is_empty(), "nothing arrived: {troubles:?}");
+}
+
+/// Has the one message of the email channel fail. Gives it with its next lease.
+async fn failed<Q: QueueAdmin>(case: &Case<Q>) -> Leased {
+    case.put(vec![mail("x@example.com", NoticeKind::Available, case.now())]).await;
+    let retry = Settlement::Retry { at: case.now(), reason: "421".into() };
+    let first = case.one(&email()).await;
+    assert_eq!(first.failed, None);
+    case.settle(&first, retry).await;
+    case.one(&email()).await
+}
+
+/// What fails, by topic, with how many and why.
+async fn failing<Q: QueueAdmin>(case: &Case<Q>) -> Vec<(String, u64, Option<String>)> {
+    let troubles = case.queue.troubles().await.unwrap();
+    troubles.failing.into_iter().map(|trouble| (trouble.topic, trouble.retried, trouble.last.reason)).collect()
+}
+
+async fn what_is_withdrawn_did_not_arrive<Q: Letters>(case: Case<Q>) {
+    let leased = failed(&case).await;
+    let id = super::row::key(&leased.job);
+    case.settle(&leased, Settlement::Withdrawn { reason: "it was answered".into() }).await;
+    let letter = case.queue.letter(&id).await.unwrap().unwrap();
+    assert_eq!((letter.state, letter.error.as_deref()), (LetterState::Done, Some("it was answered")));
+    assert!(listed(&case, None).await.is_empty() && listed(&case, Some(LetterState::Delivered)).await.is_empty());
+    let (depth, troubles) = (case.queue.depth().await.unwrap(), case.queue.troubles().await.unwrap());
+    assert!(depth.ready.is_empty() && depth.dead.is_empty(), "{depth:?}");
+    assert_eq!(troubles, crate::queue::Troubles::default(), "nothing arrived, and nothing waits");
+    let again = case.put(vec![mail("x@example.com", NoticeKind::Available, case.now())]).await;
+    assert_eq!(again, Placed::Coalesced, "it is not told anew");
+}
+
+async fn what_is_put_off_keeps_why_it_failed<Q: Letters>(case: Case<Q>) {
+    let leased = failed(&case).await;
+    assert_eq!(leased.failed.as_deref(), Some("421"));
+    let morning = case.now() + TimeDelta::hours(9);
+    case.settle(&leased, Settlement::Again(morning)).await;
+    let reason = || Some("421".to_owned());
+    assert_eq!(failing(&case).await, [("deliver:email".to_owned(), 1, reason())]);
+    case.clock.step(TimeDelta::hours(9));
+    let leased = case.one(&email()).await;
+    assert_eq!((leased.attempt, leased.created, leased.failed.clone()), (1, morning, reason()));
+    case.settle(&leased, Settlement::Done).await;
+    assert_eq!(failing(&case).await, []);
+    assert_eq!(listed(&case, Some(LetterState::Delivered)).await.len(), 1);
+}
+
+async fn what_waits_in_parts_keeps_why_it_failed<Q: Letters + Gathering>(case: Case<Q>) {
+    let part = Gathered { failed: Some("421".into()), ..Gathered::new("email", about("a", NoticeKind::Available)) };
+    case.put(vec![NewJob::prompt(Job::Gather(Box::new(part)), "trace", case.now())]).await;
+    assert_eq!(failing(&case).await, [("gather:email".to_owned(), 1, Some("421".to_owned()))]);
+    let (ids, _) = gathered(&case, 9).await;
+    let id = ids[0].as_str().to_owned();
+    assert_eq!(listed(&case, None).await, [(id.clone(), LetterState::Retried)]);
+    case.queue.compose(ids, vec![mail("x@example.com", NoticeKind::Available, case.now())]).await.unwrap();
+    assert_eq!(failing(&case).await, [], "it is told with others now");
+    let letter = case.queue.letter(&id).await.unwrap().unwrap();
+    assert_eq!((letter.state, letter.error), (LetterState::Delivered, None));
 }
 
 async fn each_dead_letter_is_told_of_once<Q: Letters>(case: Case<Q>) {

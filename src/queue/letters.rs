@@ -20,14 +20,15 @@ pub enum LetterState {
     Retried,
     /// It was given up: a dead letter.
     Dead,
-    /// It arrived, or had nothing to say any more when its turn came.
+    /// It arrived.
     Delivered,
-    /// It was thrown away.
+    /// It is over, and did not arrive: it was thrown away, goes out with others, or had nothing to say any more when its turn
+    /// came.
     Done,
 }
 
 impl LetterState {
-    /// Those that are listed. What arrived is listed where it is asked for alone; what was thrown away is only found by its id.
+    /// Those that are listed. What arrived is listed where it is asked for alone; what is over otherwise is only found by its id.
     pub const LISTED: [Self; 4] = [Self::Waiting, Self::Retried, Self::Dead, Self::Delivered];
 
     /// The word for it.

@@ -298,6 +298,15 @@ pub struct Leased {
     pub attempt: u32,
     /// When it was stored, or when it was to be done again: what its age is counted from.
     pub created: DateTime<Utc>,
+    /// What the attempt before went wrong with; nothing where there was none, or it went well.
+    pub failed: Option<String>,
+}
+
+impl Leased {
+    /// Why its last attempt failed, where that is still so when it is done again without another: a message that is put off.
+    fn failed_before(&self) -> Option<&str> {
+        self.failed.as_deref().filter(|_| matches!(self.job, Job::Deliver(_)))
+    }
 }
 
 /// Jobs to work on now, and when to look again.
@@ -315,8 +324,14 @@ pub struct Batch {
 pub enum Settlement {
     /// It is done.
     Done,
-    /// It went well, and is to be done again at this moment.
+    /// It went well, and is to be done again at this moment. A message is put off so: why its last attempt failed stays known.
     Again(DateTime<Utc>),
+    /// It is over, and was not done: it became void, or others do it. It is remembered as what is done, and counts as nothing
+    /// that was.
+    Withdrawn {
+        /// Why, for people.
+        reason: String,
+    },
     /// It failed, and is to be tried again.
     Retry {
         /// Not before.

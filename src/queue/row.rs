@@ -46,6 +46,15 @@ pub(crate) fn key(job: &Job) -> String {
     }
 }
 
+/// What went wrong with it before it was stored: of an item, with the message that it was part of.
+#[must_use]
+pub(super) fn failed(job: &Job) -> Option<&str> {
+    match job {
+        Job::Gather(gathered) => gathered.failed.as_deref(),
+        Job::Look(_) | Job::Deliver(_) | Job::Press(_) => None,
+    }
+}
+
 /// What a job is about, for people: the repository; or what is said of which workload, and the version.
 #[must_use]
 pub(crate) fn about(job: &Job) -> String {

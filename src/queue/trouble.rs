@@ -66,7 +66,7 @@ pub struct Failure {
 pub struct Troubles {
     /// What failed last comes first.
     pub failing: Vec<Trouble>,
-    /// When a job of each topic was done last, as far as that is remembered: messages are, looks are not.
+    /// When a job of each topic was done last, as far as that is remembered: messages that arrived are, looks are not.
     #[cfg_attr(test, schema(value_type = BTreeMap<String, String>))]
     pub last_done: BTreeMap<String, DateTime<Utc>>,
 }

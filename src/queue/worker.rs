@@ -23,6 +23,11 @@ pub enum Verdict {
     Done,
     /// Done for now; do it again then.
     Again(chrono::DateTime<chrono::Utc>),
+    /// It need not be done any more, or others do it.
+    Withdrawn {
+        /// Why.
+        reason: String,
+    },
     /// It failed and may work later.
     Retry {
         /// What the other side asked for.
@@ -181,6 +186,7 @@ fn settled(span: &tracing::Span, settlement: &Settlement) {
     match settlement {
         Settlement::Done => spans::ended(span, "done"),
         Settlement::Again(_) => spans::ended(span, "again"),
+        Settlement::Withdrawn { .. } => spans::ended(span, "withdrawn"),
         Settlement::Retry { .. } => spans::failed(span, "retry"),
         Settlement::Dead { .. } => spans::failed(span, "dead"),
     }
@@ -193,6 +199,7 @@ fn guarded(verdict: Verdict) -> Verdict {
             Verdict::Retry { retry_after, no_later, reason: reason::guarded(&reason) }
         }
         Verdict::Dead { reason } => Verdict::Dead { reason: reason::guarded(&reason) },
+        Verdict::Withdrawn { reason } => Verdict::Withdrawn { reason: reason::guarded(&reason) },
         verdict => verdict,
     }
 }
@@ -227,7 +234,7 @@ impl JobLog {
     fn settled(&self, settlement: &Settlement, leased: &Leased) {
         let topic = &self.topic;
         match settlement {
-            Settlement::Done | Settlement::Again(_) => {}
+            Settlement::Done | Settlement::Again(_) | Settlement::Withdrawn { .. } => {}
             Settlement::Retry { at, reason } => {
                 let (job, next) = (row::about(&leased.job), at);
                 // Whoever looks reports what stopped the look, for each namespace.
@@ -272,6 +279,7 @@ fn settlement(verdict: Verdict, leased: &Leased, pace: Pace, ambient: &Ambient) 
     match guarded(verdict) {
         Verdict::Done => Settlement::Done,
         Verdict::Again(at) => Settlement::Again(at),
+        Verdict::Withdrawn { reason } => Settlement::Withdrawn { reason },
         Verdict::Dead { reason } => Settlement::Dead { reason },
         Verdict::Retry { no_later, reason, .. } if now - leased.created > pace.longest => match no_later {
             Some(due) => Settlement::Again(due),
@@ -299,7 +307,15 @@ mod tests {
     fn leased() -> Leased {
         let job = Job::Look(Repository::parse("registry.example.com/web").unwrap());
         let created = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::days(20_000);
-        Leased { lease: LeaseId::new(1, 1), job, trace: "trace".into(), also: Vec::new(), attempt: 1, created }
+        Leased {
+            lease: LeaseId::new(1, 1),
+            job,
+            trace: "trace".into(),
+            also: Vec::new(),
+            attempt: 1,
+            created,
+            failed: None,
+        }
     }
 
     /// A queue that is away for some settlements, and remembers those that it took.

@@ -62,7 +62,7 @@ pub struct DeliveryView {
     pub channel: String,
     /// To whom it goes, as others may read it; a channel that has just one recipient names none.
     pub recipient: Option<String>,
-    /// `waiting`, `retried`, `dead`, `delivered`, or `done`: thrown away.
+    /// `waiting`, `retried`, `dead`, `delivered`, or `done`: it did not arrive, and is over, as `lastError` says.
     pub state: String,
     /// What it tells; nothing where this version can't read it.
     pub event: Option<String>,

@@ -7,7 +7,7 @@ use super::{Check, Result};
 use crate::config::Config;
 use crate::config::channel::{ChannelConfig, Destination};
 use crate::notify::Tried;
-use crate::queue::{Topic, Trouble};
+use crate::queue::{Topic, Trouble, Troubles};
 use crate::telemetry::chain;
 
 pub(super) fn checks(config: &Config, service: Option<&Service>) -> Vec<Check> {
@@ -67,22 +67,32 @@ fn name_in(topic: &str) -> &str {
     topic.split_once(':').map_or(topic, |(_, channel)| channel)
 }
 
-fn topic_of(channel: &str) -> String {
-    Topic::Deliver(channel.to_owned()).name()
+/// What is wrong with the messages of a channel, and with what waits there to be made into some, together.
+fn trouble_of(channel: &str, troubles: &Troubles) -> Option<Trouble> {
+    let topics = [Topic::Deliver(channel.to_owned()), Topic::Gather(channel.to_owned())].map(|topic| topic.name());
+    // What failed last comes first.
+    let of_it = troubles.failing.iter().filter(|trouble| topics.contains(&trouble.topic)).cloned();
+    of_it.reduce(|last, other| Trouble {
+        retried: last.retried + other.retried,
+        waiting: last.waiting + other.waiting,
+        suspect: last.suspect + other.suspect,
+        dead: last.dead + other.dead,
+        ..last
+    })
 }
 
 fn of_channel(channel: &ChannelConfig, service: Option<&Service>) -> Check {
-    let (name, topic) = (&channel.name, topic_of(&channel.name));
+    let name = &channel.name;
     let troubles = service.and_then(Service::troubles);
     let Some(troubles) = troubles else {
         return Check::set(format!("told by {name}; whether messages arrive was not tried"));
     };
-    let done = troubles.last_done.get(&topic).copied();
-    let trouble = troubles.failing.iter().find(|trouble| trouble.topic == topic);
+    let done = troubles.last_done.get(&Topic::Deliver(name.clone()).name()).copied();
+    let trouble = trouble_of(name, troubles);
     match (trouble.filter(|trouble| trouble.retried + trouble.dead > 0), done) {
         (Some(trouble), done) => {
             let closed = service.and_then(|service| service.closed.get(name)).map(String::as_str);
-            failing(channel, trouble, done, closed)
+            failing(channel, &trouble, done, closed)
         }
         (None, Some(at)) => Check::ok(format!("told by {name}; the last message arrived {}", at.format("%F %T UTC"))),
         (None, None) => Check::set(format!("told by {name}; there was no message yet")),
@@ -191,6 +201,21 @@ mod tests {
             assert!(error.contains("about shop/deploy/web: it answers 535"), "{error}");
             assert!(dead == 0 || error.starts_with("31 messages were given up"), "{error}");
         }
+    }
+
+    /// Fault r26: what is put off by quiet hours waits to be gathered, and did not arrive.
+    #[test]
+    fn what_failed_and_waits_for_the_end_of_quiet_hours_is_told_of_its_channel() {
+        let early = json!({"deliver:webhook": "2026-01-01T00:00:00Z"});
+        let mut troubles = failing("gather:webhook", 14, 0);
+        let told = |troubles: &serde_json::Value| checks(&with_hook(), Some(&said(troubles, &early))).remove(0);
+        let check = told(&troubles);
+        assert_eq!(check.result, Result::Fail, "{check:?}");
+        assert!(check.error.as_deref().unwrap_or_default().starts_with("14 messages wait"), "{check:?}");
+        let mut others = failing("deliver:webhook", 2, 1);
+        troubles.as_array_mut().unwrap().append(others.as_array_mut().unwrap());
+        let error = told(&troubles).error.unwrap_or_default();
+        assert!(error.starts_with("16 messages wait, 1 message was given up"), "{error}");
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Row {
             created: now,
             changed: now,
             urgency: new.urgency,
-            error: None,
+            error: row::failed(&new.job).map(ToOwned::to_owned),
             told: false,
             first: 0,
             put_off: false,

@@ -128,7 +128,7 @@ impl Jobs {
         let Some(mut row) = self.find(id).cloned() else { return Acted::Unknown };
         match state(&row) {
             LetterState::Dead => {
-                // What was thrown away has an error still, so that it does not count as what arrived.
+                // What is over and did not arrive has an error.
                 let error = Some(row.error.clone().unwrap_or_default());
                 row.end(State::Done, error, self.wall());
                 self.change(row);

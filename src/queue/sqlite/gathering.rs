@@ -81,7 +81,7 @@ impl Store {
         let now = self.wall();
         let mut ended = 0;
         let mut end = self.connection.prepare_cached(
-            "UPDATE job SET state = 'done', changed = ?2
+            "UPDATE job SET state = 'done', error = NULL, changed = ?2
              WHERE key = ?1 AND state = 'ready' AND topic GLOB 'gather:*'",
         )?;
         for item in items {

@@ -17,6 +17,7 @@ struct Row {
     trace: String,
     attempts: i64,
     created: i64,
+    error: Option<String>,
 }
 
 impl Store {
@@ -75,13 +76,14 @@ impl Store {
             also: Vec::new(),
             attempt: u32::try_from(row.attempts + 1).unwrap_or(u32::MAX),
             created: moment(self.leases.created(&waiter, row.created)),
+            failed: row.error,
         });
         Ok(())
     }
 
     fn row(&self, id: i64) -> rusqlite::Result<Option<Row>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT format, payload, trace, attempts, created FROM job WHERE id = ?1 AND state = 'ready'",
+            "SELECT format, payload, trace, attempts, created, error FROM job WHERE id = ?1 AND state = 'ready'",
         )?;
         let row = |row: &rusqlite::Row<'_>| {
             Ok(Row {
@@ -90,6 +92,7 @@ impl Store {
                 trace: row.get(2)?,
                 attempts: row.get(3)?,
                 created: row.get(4)?,
+                error: row.get(5)?,
             })
         };
         statement.query_row([id], row).optional()
@@ -119,12 +122,14 @@ impl Store {
         let no_later = |at: i64| hinted.map_or(at, |hinted| at.min(hinted));
         let (at, afresh, error) = match settlement {
             // What it did not see may be what mends it.
-            Settlement::Done | Settlement::Dead { .. } if hinted.is_some() => (no_later(i64::MAX), true, None),
-            Settlement::Done | Settlement::Dead { .. } => {
+            Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } if hinted.is_some() => {
+                (no_later(i64::MAX), true, None)
+            }
+            Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } => {
                 self.end(id, leased, settlement)?;
                 return Ok(ended.is_suspect);
             }
-            Settlement::Again(at) => (no_later(at.timestamp_millis()), true, None),
+            Settlement::Again(at) => (no_later(at.timestamp_millis()), true, leased.failed_before()),
             Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, Some(reason.as_str())),
         };
         self.wait(id, at, afresh, error)?;
@@ -154,6 +159,7 @@ impl Store {
         match settlement {
             Settlement::Dead { reason } => self.finish(id, "dead", Some(reason)),
             _ if matches!(leased.job, Job::Look(_)) => self.forget(id),
+            Settlement::Withdrawn { reason } => self.finish(id, "done", Some(reason)),
             _ => self.finish(id, "done", None),
         }
     }

@@ -283,13 +283,13 @@ impl Store {
     /// A new row, which waits for its turn.
     fn insert(&mut self, key: &str, new: &NewJob, at: i64) -> rusqlite::Result<()> {
         let payload = row::write(&new.job).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-        let (now, topic) = (self.wall(), Topic::of(&new.job));
+        let (now, topic, failed) = (self.wall(), Topic::of(&new.job), row::failed(&new.job));
         self.connection
             .prepare_cached(
-                "INSERT INTO job (topic, key, format, payload, trace, state, not_before, created, changed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?7)",
+                "INSERT INTO job (topic, key, format, payload, trace, state, not_before, created, changed, error)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?7, ?8)",
             )?
-            .execute(params![topic.name(), key, row::FORMAT, payload, new.trace.to_string(), at, now])?;
+            .execute(params![topic.name(), key, row::FORMAT, payload, new.trace.to_string(), at, now, failed])?;
         self.ready += 1;
         let id = self.connection.last_insert_rowid();
         let has_turn = match &new.job {

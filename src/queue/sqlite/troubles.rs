@@ -49,7 +49,7 @@ impl Store {
         waiting.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?.collect()
     }
 
-    /// What was thrown away has an error still.
+    /// What is over and did not arrive has an error.
     fn last_done(&mut self) -> rusqlite::Result<BTreeMap<String, DateTime<Utc>>> {
         let mut done = self.connection.prepare_cached(
             "SELECT topic, max(changed) FROM job WHERE state = 'done' AND error IS NULL GROUP BY topic",

@@ -129,6 +129,7 @@ impl Disk {
             also: Vec::new(),
             attempt: row.attempt,
             created: row.created,
+            failed: None,
         })
     }
 
@@ -137,8 +138,10 @@ impl Disk {
         let Some(row) = self.rows.get_mut(&id).filter(is_its) else { return };
         row.lease = None;
         match settlement {
-            Settlement::Done | Settlement::Dead { .. } if !matches!(row.job, Job::Look(_)) => row.is_over = true,
-            Settlement::Done | Settlement::Dead { .. } => drop(self.rows.remove(&id)),
+            Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } => match row.job {
+                Job::Look(_) => drop(self.rows.remove(&id)),
+                Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => row.is_over = true,
+            },
             Settlement::Again(at) => (row.due, row.attempt, row.created) = (*at, 0, *at),
             Settlement::Retry { at, .. } => row.due = *at,
         }
@@ -194,6 +197,7 @@ pub(super) fn settlement(verdict: Verdict, leased: &Leased, now: DateTime<Utc>) 
     match verdict {
         Verdict::Done => Settlement::Done,
         Verdict::Again(at) => Settlement::Again(at),
+        Verdict::Withdrawn { reason } => Settlement::Withdrawn { reason },
         Verdict::Dead { reason } => Settlement::Dead { reason },
         Verdict::Retry { no_later, reason, .. } if now - leased.created > TimeDelta::hours(24) => {
             no_later.map_or(Settlement::Dead { reason }, Settlement::Again)

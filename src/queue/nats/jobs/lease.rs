@@ -65,6 +65,7 @@ impl Jobs {
             also: Vec::new(),
             attempt: row.attempts,
             created: moment(self.leases.created(&waiter, row.created)),
+            failed: row.error.clone(),
         };
         self.set(&place, Some(row));
         Some(leased)
@@ -97,12 +98,16 @@ impl Jobs {
         let no_later = |at: i64| hinted.map_or(at, |hinted| at.min(hinted));
         let (at, afresh, error) = match settlement {
             // What it did not see may be what mends it.
-            Settlement::Done | Settlement::Dead { .. } if hinted.is_some() => (no_later(i64::MAX), true, None),
-            Settlement::Done | Settlement::Dead { .. } => {
+            Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } if hinted.is_some() => {
+                (no_later(i64::MAX), true, None)
+            }
+            Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } => {
                 self.end(&place, row, leased, settlement);
                 return ended.is_suspect;
             }
-            Settlement::Again(at) => (no_later(at.timestamp_millis()), true, None),
+            Settlement::Again(at) => {
+                (no_later(at.timestamp_millis()), true, leased.failed_before().map(|reason| self.kept(reason)))
+            }
             Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, Some(self.kept(reason))),
         };
         (row.held, row.again, row.losses) = (None, None, 0);
@@ -124,6 +129,7 @@ impl Jobs {
         match settlement {
             Settlement::Dead { reason } => row.end(State::Dead, Some(self.kept(reason)), now),
             _ if matches!(leased.job, Job::Look(_)) => return self.set(place, None),
+            Settlement::Withdrawn { reason } => row.end(State::Done, Some(self.kept(reason)), now),
             _ => row.end(State::Done, None, now),
         }
         self.set(place, Some(row));
