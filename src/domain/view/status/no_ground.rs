@@ -8,11 +8,33 @@ use crate::domain::preflight::Unfit;
 
 /// Why nothing is decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct NoGround {
     /// What is wrong.
     pub reason: Ungrounded,
     /// The same in English, with all that is known of it: as the workload and the API say it.
     pub words: String,
+}
+
+/// The same as replicas of several versions write it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    /// This one.
+    Whole { reason: Ungrounded, words: String },
+    /// A newer one, for a reason that is not known here.
+    Words { words: String },
+    /// An older one.
+    Said(String),
+}
+
+impl From<Written> for NoGround {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Whole { reason, words } => Self { reason, words },
+            Written::Words { words } | Written::Said(words) => Self::said(words),
+        }
+    }
 }
 
 /// What is wrong, where nothing can be decided.
@@ -98,5 +120,28 @@ impl NoGround {
         let said = error.map(|said| format!("; image-watcher/error says: {said}")).unwrap_or_default();
         let words = format!("the last look that is recorded could decide nothing{said}");
         Self { reason: Ungrounded::Recorded(error.map(str::to_owned)), words }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_replica_of_another_version_says_is_read_as_its_words() {
+        let read = |text: &str| serde_json::from_str::<NoGround>(text).unwrap();
+        for text in [r#""no tag""#, r#"{"reason": {"Novel": [1]}, "words": "no tag"}"#] {
+            assert_eq!(read(text), NoGround::said("no tag"), "{text}");
+        }
+        let not_let_in =
+            NotLetIn { host: "ghcr.io".into(), refusal: Refusing::Forbidden, secret: None, said: Some("no".into()) };
+        for reason in [
+            Ungrounded::NoTag,
+            Ungrounded::Unreleased(vec!["1.4.0".into()]),
+            Ungrounded::NotLetIn(Box::new(not_let_in)),
+        ] {
+            let why = NoGround { reason, words: "as it is".into() };
+            assert_eq!(read(&serde_json::to_string(&why).unwrap()), why);
+        }
     }
 }
