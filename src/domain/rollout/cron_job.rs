@@ -67,11 +67,12 @@ impl Status<'_> {
 
 impl Runs<'_> {
     /// What the runs that began since an update was written say, beside what the object alone says. The last one that ended
-    /// decides, or the one that goes on where none has. Where an image was put back, a run of it from before another ran is of
-    /// before the update, however far apart the clocks are.
+    /// decides, or the one that goes on where none has. Where an image was put back, a run of it from before another ran about
+    /// that time is of before the update; what others run later says nothing of it.
     #[must_use]
     pub fn judge(&self, since: DateTime<Utc>, alone: Rollout) -> Rollout {
-        let others = self.all.iter().filter(|run| !run.is_newest).map(|run| run.made).max();
+        let is_about_then = |run: &&Run| !run.is_newest && run.made <= since + SKEW;
+        let others = self.all.iter().filter(is_about_then).map(|run| run.made).max();
         let is_since = |run: &Run| run.made + SKEW >= since && others.is_none_or(|other| run.made > other);
         let mut runs: Vec<&Run> = self.all.iter().filter(|run| run.is_newest && is_since(run)).collect();
         runs.sort_by_key(|run| run.made);
@@ -191,6 +192,10 @@ mod tests {
             // After a way back: it ran well before the update that failed.
             (vec![run(-40, good()), older(None)], Rollout::Waiting(Waits::OlderRun)),
             (vec![run(-40, good()), older(None), run(-20, good())], Rollout::Complete),
+            (vec![run(20, good()), Run { made: at(30), ..older(None) }], Rollout::Waiting(Waits::OlderRun)),
+            // Fault r26: somebody made a run of another image by hand, later.
+            (vec![run(20, good()), Run { made: at(61), ..older(None) }], Rollout::Complete),
+            (vec![run(90, bad()), Run { made: at(100), ..older(good()) }], Rollout::Stalled(stall())),
             (vec![Run { ready: 7, ..run(20, None) }, Run { ready: 8, ..run(10, None) }], {
                 let progress = Progress { updated: 1, available: 7, lacks, ..Progress::default() };
                 Rollout::Progressing(progress)
