@@ -20,8 +20,8 @@ use rustls::pki_types::CertificateDer;
 pub use machine::Machine;
 use machine::Verifier;
 use proxy::{Proxies, Proxy};
-pub use reach::Reach;
 use reach::{Filter, Unreachable, literal};
+pub use reach::{NeverReached, Reach};
 use trust::{Authorities, Trust};
 pub use tunnel::Stream;
 

@@ -1,5 +1,6 @@
 //! Which hosts may be reached, by who named them.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -24,12 +25,14 @@ impl Reach {
         self == Self::Named || !is_internal(address)
     }
 
-    /// Whether a host is never reached, whoever names it: by its address, or as a name under which clouds keep credentials.
+    /// Why a host is never reached, whoever names it; nothing where it may be.
     #[must_use]
-    pub fn is_never_reached(host: &str) -> bool {
+    pub fn never(host: &str) -> Option<NeverReached> {
         match literal(host) {
-            Some(address) => !Self::Named.allows(address),
-            None => !Self::Named.allows_unseen(host),
+            Some(address) if Self::Named.allows(address) => None,
+            Some(address) if is_link_local(address.to_canonical()) => Some(NeverReached::LinkLocal),
+            Some(_) => Some(NeverReached::NoHost),
+            None => (!Self::Named.allows_unseen(host)).then_some(NeverReached::Metadata),
         }
     }
 
@@ -42,6 +45,27 @@ impl Reach {
         }
         let is_private = !host.contains('.') || PRIVATE.iter().any(|suffix| host.ends_with(suffix));
         self == Self::Named || literal(&host).is_some() || !is_private
+    }
+}
+
+/// Why a host is never reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeverReached {
+    /// It is a link-local address, as those where clouds keep credentials.
+    LinkLocal,
+    /// It is the address of no host, or of many.
+    NoHost,
+    /// It is a name under which clouds keep credentials.
+    Metadata,
+}
+
+impl fmt::Display for NeverReached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LinkLocal => "a link-local address",
+            Self::NoHost => "the address of no host",
+            Self::Metadata => "a name under which clouds keep credentials",
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use url::Url;
 use super::Refusal;
 use super::hosts::{Hosts, authority};
 use crate::domain::reference::Repository;
-use crate::outbound::{self, Reach};
+use crate::outbound::{self, NeverReached, Reach};
 
 /// One way that a registry offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,8 +175,14 @@ pub(super) fn judge(realm: &str, host: &str, registry: &Url, hosts: &Hosts) -> R
 /// Why a token service that is not the registry's is not shown a credential. The operator is told to name it only where that
 /// helps.
 pub(super) fn of_stranger(url: &Url, registry: &Url) -> Refusal {
-    if url.host_str().is_some_and(Reach::is_never_reached) {
-        return Refusal::TokenService("its token service has a link-local address, which is never asked");
+    if let Some(why) = url.host_str().and_then(Reach::never) {
+        return Refusal::TokenService(match why {
+            NeverReached::LinkLocal => "its token service has a link-local address, which is never asked",
+            NeverReached::NoHost => "its token service has the address of no host, which is never asked",
+            NeverReached::Metadata => {
+                "its token service has a name under which clouds keep credentials, which is never asked"
+            }
+        });
     }
     if url.scheme() == "https" && registry.scheme() == "http" && authority(url) == authority(registry) {
         return Refusal::TokenService(

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::hosts::Hosts;
 use crate::domain::plain::visible;
-use crate::outbound::{Reach, written_host};
+use crate::outbound::{NeverReached, Reach, written_host};
 
 /// So much of where it leads is told, in characters: what names a host is never longer (RFC 1035), with scheme and port.
 const MOST_SHOWN: usize = 280;
@@ -22,17 +22,15 @@ pub(super) enum NotFollowed {
     #[error("to {0} with a user in the URL, which is shown to nobody")]
     User(String),
     /// Where nobody is ever led.
-    #[error("to {0}, a link-local address, which is never asked")]
-    Never(String),
+    #[error("to {0}, {1}, which is never asked")]
+    Never(String, NeverReached),
     /// In plain http, which nobody named the host for.
-    #[error(
-        "to {place} in plain http, for which it is not named; where that is right, add {{ host: \"{host}\", plainHttp: true }} to registries"
-    )]
+    #[error("to {place} in plain http, for which it is not named; where that is right, {remedy}")]
     Plain {
         /// Where.
         place: String,
-        /// Its host and port, as an entry names it.
-        host: String,
+        /// What the operator would have to say.
+        remedy: String,
     },
     /// In another way than by HTTP.
     #[error("to {0}, and only https is followed, and http to hosts that are named for it")]
@@ -46,11 +44,20 @@ pub(super) enum NotFollowed {
 pub(super) fn next(hosts: &Hosts, registry: &str, asked: &Url, location: Option<&str>) -> Result<Url, NotFollowed> {
     let location = location.filter(|it| !it.is_empty()).ok_or(NotFollowed::Nowhere)?;
     let next = asked.join(location).map_err(|_| NotFollowed::NoUrl)?;
-    if hosts.may_follow(registry, &next) { Ok(next) } else { Err(NotFollowed::of(&next)) }
+    if hosts.may_follow(registry, &next) { Ok(next) } else { Err(NotFollowed::of(&next, hosts)) }
+}
+
+/// What the operator would have to say of a host, which is named as an entry names it.
+fn remedy(host: &str, has_entry: bool) -> String {
+    if has_entry {
+        format!("set plainHttp: true on the entry of {host} in registries")
+    } else {
+        format!("add {{ host: \"{host}\", plainHttp: true }} to registries")
+    }
 }
 
 impl NotFollowed {
-    fn of(next: &Url) -> Self {
+    fn of(next: &Url, hosts: &Hosts) -> Self {
         let (host, place) = (shown(&written_host(next)), place(next));
         if !matches!(next.scheme(), "http" | "https") || host.is_empty() {
             return Self::Scheme(place);
@@ -58,10 +65,11 @@ impl NotFollowed {
         if !next.username().is_empty() || next.password().is_some() {
             return Self::User(place);
         }
-        if next.host_str().is_some_and(Reach::is_never_reached) {
-            return Self::Never(place);
+        if let Some(why) = next.host_str().and_then(Reach::never) {
+            return Self::Never(place, why);
         }
-        Self::Plain { place, host }
+        let has_entry = hosts.host(&host).is_some();
+        Self::Plain { place, remedy: remedy(&host, has_entry) }
     }
 }
 
@@ -82,7 +90,9 @@ mod tests {
 
     /// Why it is not followed from a registry by plain http to there.
     fn told(location: Option<&str>) -> String {
-        let hosts = Hosts::of(RegistryHost::in_plain_http("registry.internal:5000").into_iter().collect());
+        let plain = RegistryHost::in_plain_http("registry.internal:5000").unwrap();
+        let named = RegistryHost::named("mirror.internal").unwrap();
+        let hosts = Hosts::of(vec![plain, named]);
         let asked = Url::parse("http://registry.internal:5000/v2/a/web/tags/list").unwrap();
         match next(&hosts, "registry.internal:5000", &asked, location) {
             Ok(url) => url.to_string(),
@@ -106,6 +116,15 @@ mod tests {
                 Some("http://169.254.169.254/latest"),
                 "to http://169.254.169.254, a link-local address, which is never asked",
             ),
+            (
+                Some("http://mirror.internal/x?sig=secret"),
+                "to http://mirror.internal in plain http, for which it is not named; where that is right, set plainHttp: true on the entry of mirror.internal in registries",
+            ),
+            (
+                Some("http://metadata.google.internal/computeMetadata"),
+                "to http://metadata.google.internal, a name under which clouds keep credentials, which is never asked",
+            ),
+            (Some("http://0.0.0.0/x"), "to http://0.0.0.0, the address of no host, which is never asked"),
             (
                 Some("https://joe:secret@store.example/"),
                 "to https://store.example with a user in the URL, which is shown to nobody",

@@ -136,7 +136,11 @@ async fn what_no_line_of_the_configuration_helps_is_told_as_what_it_is() {
     let host = leading.player.host.clone();
     for (place, why) in [
         ("http://169.254.169.254/token".to_owned(), "a link-local address, which is never asked"),
-        ("https://metadata.google.internal/token".to_owned(), "a link-local address, which is never asked"),
+        (
+            "https://metadata.google.internal/token".to_owned(),
+            "a name under which clouds keep credentials, which is never asked",
+        ),
+        ("http://0.0.0.0/token".to_owned(), "the address of no host, which is never asked"),
         (format!("https://{host}/token"), "named by https, at the host and port that are asked by plain http"),
     ] {
         place.clone_into(&mut leading.place.lock().unwrap());
