@@ -23,15 +23,35 @@ use super::rules::RuleEntry;
 use super::scalar::{Flag, Number, Text, Texts};
 use super::source::SourceEntry;
 
-/// The key of what has no say in what becomes of a workload.
-macro_rules! apart {
-    (apart $key:literal) => {
-        $key
+/// What a key has a say in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Say {
+    /// What becomes of a workload.
+    Workloads,
+    /// The same, and how registries are reached or who is told.
+    Others,
+    /// How registries are reached, and nothing that becomes of a workload.
+    Ways,
+    /// None of these.
+    Apart,
+}
+
+macro_rules! say {
+    () => {
+        Say::Workloads
+    };
+    (others) => {
+        Say::Others
+    };
+    (ways) => {
+        Say::Ways
+    };
+    (apart) => {
+        Say::Apart
     };
 }
 
-/// The type of the file, the variables in whose place keys are, and which keys are `apart`: they have no say in what becomes
-/// of a workload.
+/// The type of the file, the variables in whose place keys are, and what else keys have a say in than what becomes of a workload.
 macro_rules! config_file {
     (
         variables {
@@ -58,8 +78,11 @@ macro_rules! config_file {
             ("metrics.perWorkload", names::METRICS_PER_WORKLOAD),
         ];
 
-        /// Keys without a say in what becomes of a workload. Rules do not wait for them.
-        pub(super) const APART: &[&str] = &[$($(apart!($mark $key),)?)+ $($(apart!($part_mark $name),)?)+];
+        /// What each of the uppermost keys has a say in, with the variable in whose place it is.
+        const SAYS: &[(&str, Option<&str>, Say)] = &[
+            $(($key, Some($variable), say!($($mark)?)),)+
+            $(($name, None, say!($($part_mark)?)),)+
+        ];
 
         impl ConfigFile {
             /// What it says in the place of variables.
@@ -80,31 +103,26 @@ macro_rules! config_file {
     };
 }
 
-/// The variables that say how registries are reached and who is told, secrets by their bare names.
-const OF_OTHERS: [&str; 16] = [
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-    "SSL_CERT_FILE",
-    "IMAGE_WATCHER_PLAIN_HTTP",
-    "SMTP_URL",
-    "MAIL_FROM",
-    "MAIL_TO",
-    "SLACK_URL",
-    "SLACK_BOT_TOKEN",
-    "SLACK_CHANNEL",
-    "DISCORD_URL",
-    "TELEGRAM_TOKEN",
-    "TELEGRAM_CHAT",
-    "TEAMS_URL",
-    "WEBHOOK_URL",
-];
-/// The keys of the file that say the same, in no variable's place.
-pub(super) const PARTS_OF_OTHERS: [&str; 2] = ["registries", "channels"];
+/// Whether a key has no say in what becomes of a workload. Rules do not wait for it.
+pub(super) fn is_apart(key: &str) -> bool {
+    SAYS.iter().any(|(known, _, say)| *known == key && matches!(say, Say::Apart | Say::Ways))
+}
 
-/// Whether a variable says how registries are reached, or who is told.
+/// What says how registries are reached, or who is told.
+fn of_others() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    let of_others = SAYS.iter().filter(|(.., say)| matches!(say, Say::Others | Say::Ways));
+    of_others.map(|(key, variable, _)| (*key, *variable))
+}
+
+/// Whether a variable says how registries are reached, or who is told; a secret by its bare name.
 pub(super) fn is_of_others(variable: &str) -> bool {
-    OF_OTHERS.contains(&variable)
+    let bare = |known: &'static str| known.strip_suffix("_FILE").filter(|it| names::is_by_file(it)).unwrap_or(known);
+    variable == names::PLAIN_HTTP || of_others().any(|(_, known)| known.map(bare) == Some(variable))
+}
+
+/// Whether a key in no variable's place says so.
+pub(super) fn is_part_of_others(key: &str) -> bool {
+    of_others().any(|(known, variable)| variable.is_none() && known == key)
 }
 
 config_file! {
@@ -146,13 +164,13 @@ config_file! {
         /// Networks whose forwarding headers are believed, as 10.0.0.0/8.
         "trustedProxy" trusted_proxy: Texts = "TRUSTED_PROXY" => apart,
         /// The proxy of requests by https.
-        "httpsProxy" https_proxy: Text = "HTTPS_PROXY" => apart,
+        "httpsProxy" https_proxy: Text = "HTTPS_PROXY" => ways,
         /// The proxy of requests by http.
-        "httpProxy" http_proxy: Text = "HTTP_PROXY" => apart,
+        "httpProxy" http_proxy: Text = "HTTP_PROXY" => ways,
         /// Hosts and networks that are reached without a proxy.
-        "noProxy" no_proxy: Texts = "NO_PROXY" => apart,
+        "noProxy" no_proxy: Texts = "NO_PROXY" => ways,
         /// More certificate authorities, in PEM.
-        "sslCertFile" ssl_cert_file: Text = "SSL_CERT_FILE" => apart,
+        "sslCertFile" ssl_cert_file: Text = "SSL_CERT_FILE" => ways,
         /// The folder of the queue.
         "data" data: Text = "IMAGE_WATCHER_DATA" => apart,
         /// sqlite, or the servers of NATS as nats://host:port.
@@ -178,29 +196,29 @@ config_file! {
         /// A file of the key that signs links and records.
         "linkKeyFile" link_key_file: Text = "IMAGE_WATCHER_LINK_KEY_FILE" => apart,
         /// A file of the URL of the mail server, with its password.
-        "smtpUrlFile" smtp_url_file: Text = "SMTP_URL_FILE",
+        "smtpUrlFile" smtp_url_file: Text = "SMTP_URL_FILE" => others,
         /// The sender of mails.
-        "mailFrom" mail_from: Text = "MAIL_FROM",
+        "mailFrom" mail_from: Text = "MAIL_FROM" => others,
         /// The recipients of mails.
-        "mailTo" mail_to: Texts = "MAIL_TO",
+        "mailTo" mail_to: Texts = "MAIL_TO" => others,
         /// A file of the URL of Slack's incoming webhook.
-        "slackUrlFile" slack_url_file: Text = "SLACK_URL_FILE",
+        "slackUrlFile" slack_url_file: Text = "SLACK_URL_FILE" => others,
         /// A file of the token of a Slack app.
-        "slackBotTokenFile" slack_bot_token_file: Text = "SLACK_BOT_TOKEN_FILE",
+        "slackBotTokenFile" slack_bot_token_file: Text = "SLACK_BOT_TOKEN_FILE" => others,
         /// The Slack channel of the app.
-        "slackChannel" slack_channel: Text = "SLACK_CHANNEL",
+        "slackChannel" slack_channel: Text = "SLACK_CHANNEL" => others,
         /// A file of what Slack signs presses of buttons with.
         "slackSigningSecretFile" slack_signing_secret_file: Text = "SLACK_SIGNING_SECRET_FILE",
         /// A file of the URL of a Discord webhook.
-        "discordUrlFile" discord_url_file: Text = "DISCORD_URL_FILE",
+        "discordUrlFile" discord_url_file: Text = "DISCORD_URL_FILE" => others,
         /// A file of the token of a Telegram bot.
-        "telegramTokenFile" telegram_token_file: Text = "TELEGRAM_TOKEN_FILE",
+        "telegramTokenFile" telegram_token_file: Text = "TELEGRAM_TOKEN_FILE" => others,
         /// The Telegram chat.
-        "telegramChat" telegram_chat: Text = "TELEGRAM_CHAT",
+        "telegramChat" telegram_chat: Text = "TELEGRAM_CHAT" => others,
         /// A file of the URL of a Teams workflow.
-        "teamsUrlFile" teams_url_file: Text = "TEAMS_URL_FILE",
+        "teamsUrlFile" teams_url_file: Text = "TEAMS_URL_FILE" => others,
         /// Where the signed webhook goes.
-        "webhookUrl" webhook_url: Text = "WEBHOOK_URL",
+        "webhookUrl" webhook_url: Text = "WEBHOOK_URL" => others,
         /// A file of what it is signed with.
         "webhookSecretFile" webhook_secret_file: Text = "WEBHOOK_SECRET_FILE",
         /// A file of the token that release notes are read with.
@@ -224,11 +242,11 @@ config_file! {
         /// Who may see the page and the API, and who may decide there.
         "auth" auth: Option<AuthBlock> => apart,
         /// What is said of registries.
-        "registries" registries: Vec<RegistryEntry>,
+        "registries" registries: Vec<RegistryEntry> => others,
         /// The sources of webhooks.
         "sources" sources: Vec<SourceEntry> => apart,
         /// Who is told.
-        "channels" channels: Vec<ChannelEntry>,
+        "channels" channels: Vec<ChannelEntry> => others,
         /// Where release notes may be read.
         "forges" forges: Vec<ForgeEntry> => apart,
         /// Settings of workloads that no annotation names.
@@ -312,6 +330,36 @@ mod tests {
     fn problems(text: &str) -> String {
         let problems = File::read(text).problems;
         problems.iter().map(|Wrong { key, what, .. }| format!("{key}: {what}")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn how_registries_are_reached_and_who_is_told_is_said_by_these() {
+        let mut found: Vec<&str> = names::all().filter(|name| is_of_others(name)).collect();
+        let mut expected = [
+            "HTTPS_PROXY",
+            "HTTP_PROXY",
+            "NO_PROXY",
+            "SSL_CERT_FILE",
+            "IMAGE_WATCHER_PLAIN_HTTP",
+            "SMTP_URL",
+            "MAIL_FROM",
+            "MAIL_TO",
+            "SLACK_URL",
+            "SLACK_BOT_TOKEN",
+            "SLACK_CHANNEL",
+            "DISCORD_URL",
+            "TELEGRAM_TOKEN",
+            "TELEGRAM_CHAT",
+            "TEAMS_URL",
+            "WEBHOOK_URL",
+        ];
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+        let parts: Vec<&str> = SAYS.iter().map(|(key, ..)| *key).filter(|key| is_part_of_others(key)).collect();
+        assert_eq!(parts, ["registries", "channels"]);
+        let apart = ["logLevel", "noProxy", "sources", "mode", "channels", "mailTo", "natsUser"].map(is_apart);
+        assert_eq!(apart, [true, true, true, false, false, false, true]);
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub(super) const NAMESPACES: &str = "IMAGE_WATCHER_NAMESPACES";
 /// What stands under the file's key `metrics`.
 pub(super) const METRICS_PER_WORKLOAD: &str = "IMAGE_WATCHER_METRICS_PER_WORKLOAD";
 
+/// Registries that are asked by plain http; the file says so of each.
+pub(super) const PLAIN_HTTP: &str = "IMAGE_WATCHER_PLAIN_HTTP";
+
 /// What stands under the file's key `identity`.
 pub(super) const IDENTITY: [&str; 2] = ["IMAGE_WATCHER_IDENTITY_HEADER", "IMAGE_WATCHER_IDENTITY_REQUIRED"];
 
@@ -62,7 +65,7 @@ const PLAIN: [&str; 50] = [
     "IMAGE_WATCHER_NATS_BUCKET",
     "IMAGE_WATCHER_NATS_REPLICAS",
     NAMESPACES,
-    "IMAGE_WATCHER_PLAIN_HTTP",
+    PLAIN_HTTP,
     "IMAGE_WATCHER_TEMPLATES",
     otel::DISABLED,
     otel::EXPORTER,

@@ -137,7 +137,7 @@ impl Origins {
         let values = self.values.iter().filter(|(name, _)| file::is_of_others(name));
         let values = values.map(|(name, value)| format!("{name}={value}"));
         let secrets = self.secrets.keys().filter(|name| file::is_of_others(name)).cloned();
-        let parts = self.written.document().parts().filter(|(key, _)| file::PARTS_OF_OTHERS.contains(key));
+        let parts = self.written.document().parts().filter(|(key, _)| file::is_part_of_others(key));
         let lines: BTreeSet<String> =
             values.chain(secrets).chain(parts.map(|(key, value)| format!("{key}: {value}"))).collect();
         Digest::of(lines.into_iter().collect::<Vec<_>>().join("\n").as_bytes())

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::entry::{ReadFile, Wrong, secret_file};
+use super::names;
 use super::parse::Reader;
 use crate::domain::written_url;
 use crate::outbound::Reach;
@@ -70,7 +71,7 @@ impl Reader<'_> {
 
     /// Hosts as images name them, with their port.
     fn plain_http(&mut self) -> Vec<RegistryHost> {
-        const NAME: &str = "IMAGE_WATCHER_PLAIN_HTTP";
+        const NAME: &str = names::PLAIN_HTTP;
         let hosts = self.list(NAME);
         let read: Vec<RegistryHost> = hosts.iter().filter_map(|host| RegistryHost::in_plain_http(host)).collect();
         if read.len() != hosts.len() {

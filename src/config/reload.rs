@@ -171,8 +171,7 @@ impl Reload {
         if can_choose {
             differs.remove("namespaces");
         }
-        let is_apart = |key: &String| file::APART.contains(&key.as_str());
-        let waits = config.bounds() != self.bounds || !differs.iter().all(is_apart);
+        let waits = config.bounds() != self.bounds || !differs.iter().all(|key| file::is_apart(key));
         if self.running.rules != config.rules {
             if waits { &mut differs } else { &mut now }.insert("rules".to_owned());
         }
