@@ -12,7 +12,7 @@ ARG REVISION=unknown
 RUN triple="$(rustc -vV | sed -n 's/^host: //p')" \
  && IMAGE_WATCHER_REVISION="$REVISION" IMAGE_WATCHER_RUSTC="$(rustc --version | cut -d' ' -f2)" \
       RUSTFLAGS="-C target-feature=+crt-static" cargo rustc --release --locked --bin image-watcher --target "$triple" \
-      -- -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-O2 -C link-arg=-Wl,-T,scripts/no-unwinding.ld \
+      -- -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all -C link-arg=-Wl,-O2 \
  && mkdir -p /build && cp "target/$triple/release/image-watcher" /build/image-watcher
 
 FROM scratch AS build
