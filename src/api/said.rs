@@ -99,7 +99,7 @@ fn came_to(answer: &Answer) -> (StatusCode, &'static str, String) {
         Answer::Approved(entry) => (Status::OK, "approved", decided(entry, "is approved")),
         Answer::Skipped(entry) => (Status::OK, "skipped", decided(entry, "is not proposed again")),
         Answer::Resumed(entry) => (Status::OK, "resumed", decided(entry, "may be applied again")),
-        Answer::WentBack(entry) => (Status::OK, "went-back", decided(entry, "runs again")),
+        Answer::WentBack(entry) => (Status::OK, "went-back", decided(entry, "is written again")),
         Answer::Snoozed(asked, until) => {
             (Status::OK, "snoozed", of(asked, &format!("is put off until {}", moment(*until))))
         }

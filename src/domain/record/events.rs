@@ -14,6 +14,7 @@ use crate::domain::history::Outcome;
 use crate::domain::policy::{KnownSince, Mode};
 use crate::domain::preflight::Unfit;
 use crate::domain::reference::Digest;
+use crate::domain::rollout::Reached;
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
 use crate::domain::votes::Vote;
@@ -59,7 +60,7 @@ pub enum Event {
     /// What was said of why the revision before is there.
     Because(Option<Box<str>>),
     /// The rollout of the newest update stands still, for this.
-    StandsStill(Box<Failure>),
+    StandsStill(Box<Failure>, Option<Reached>),
     /// It does not, or not any more.
     GoesOn,
     /// It stands still, and people are told, as nobody else may end that.

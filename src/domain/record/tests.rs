@@ -19,6 +19,7 @@ use crate::domain::grounds::Grounds;
 use crate::domain::kept::MOST_OF_A_RECORD;
 use crate::domain::policy::Mode;
 use crate::domain::reference::ImageReference;
+use crate::domain::rollout::Progress;
 use crate::domain::settings::Fingerprint;
 use crate::domain::tag::Level;
 use crate::domain::workload::tests::workload;
@@ -586,7 +587,8 @@ fn that_an_update_stands_still_is_known_since_the_first_time() {
 fn that_an_update_stands_still_is_read_of_records_of_earlier_releases() {
     let mut record = Record::default();
     record.on("web", Event::Write(Box::new(update(1, None))), at(0));
-    record.on("web", Event::StandsStill(Box::new(Failure::new("FailedCreate", "exceeded quota"))), at(1));
+    let (why, reached) = (Failure::new("FailedCreate", "exceeded quota"), Progress::default().reached());
+    record.on("web", Event::StandsStill(Box::new(why), Some(reached)), at(1));
     record.on("web", Event::Stalled, at(1));
     let known = record.known("web").update.clone().unwrap();
     let mut json = serde_json::to_value(&known).unwrap();
@@ -594,7 +596,7 @@ fn that_an_update_stands_still_is_read_of_records_of_earlier_releases() {
     assert_eq!(json["standsStill"]["reason"], "FailedCreate");
     assert_eq!(serde_json::from_value::<Update>(json.clone()).unwrap(), known);
     let told = json.as_object_mut().unwrap();
-    told.retain(|name, _| !["stalled", "standsStill", "standsSince"].contains(&name.as_str()));
+    told.retain(|name, _| !["stalled", "standsStill", "standsAt"].contains(&name.as_str()));
     let moves: Update = serde_json::from_value(json).unwrap();
     assert_eq!(moves.standstill, Standstill::default());
 }

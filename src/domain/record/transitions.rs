@@ -14,6 +14,7 @@ use crate::domain::event::{Failure, WayBack};
 use crate::domain::history::Outcome;
 use crate::domain::policy::{Mode, is_older};
 use crate::domain::reference::{Digest, ImageReference, Tag};
+use crate::domain::rollout::Reached;
 use crate::domain::rollout::obstacle::InTheWay;
 use crate::domain::settings::Fingerprint;
 use crate::domain::votes::{Vote, Votes};
@@ -45,8 +46,8 @@ impl Ledger {
             Event::PutBack(update) => return Some(self.put_back(*update, now)),
             Event::Because(before) => self.cause_before = before,
             Event::End(outcome, failure) => return self.end(outcome, failure, now),
-            Event::StandsStill(why) => self.stands_still(Some(why), now),
-            Event::GoesOn => self.stands_still(None, now),
+            Event::StandsStill(why, at) => self.stands_still(Some(why), at),
+            Event::GoesOn => self.stands_still(None, None),
             Event::Stalled => self.stalled(now),
             Event::Undecided => self.undecided = true,
             Event::Left(why) => self.left(why),
@@ -330,9 +331,11 @@ impl Ledger {
         Some(Consequence::Ended(update.clone(), was))
     }
 
-    fn stands_still(&mut self, why: Option<Box<Failure>>, now: DateTime<Utc>) {
+    fn stands_still(&mut self, why: Option<Box<Failure>>, at: Option<Reached>) {
         if let Some(update) = self.update.as_mut().filter(|update| update.outcome == Outcome::RollingOut) {
-            update.standstill.said = why.as_ref().map(|_| update.standstill.said.unwrap_or(now));
+            // What comes and goes is no progress.
+            let before = update.standstill.at.filter(|before| at.is_some_and(|at| !at.is_further_than(*before)));
+            update.standstill.at = before.or(at);
             update.standstill.why = why;
         }
     }

@@ -10,8 +10,8 @@ use crate::domain::event::{Failure, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::{Entry, Outcome, rfc3339};
 use crate::domain::reference::{Digest, ImageReference, Tag};
-use crate::domain::rollout::Stall;
 use crate::domain::rollout::obstacle::InTheWay;
+use crate::domain::rollout::{Reached, Stall};
 use crate::domain::tag::Level;
 use crate::domain::workload::Workload;
 
@@ -145,13 +145,9 @@ pub struct Standstill {
     /// Why it does now, where it does: whether the cluster itself ends that or not.
     #[serde(rename = "standsStill", skip_serializing_if = "Option::is_none")]
     pub why: Option<Box<Failure>>,
-    /// When that was said first, where it does. Earlier releases did not write it.
-    #[serde(
-        rename = "standsSince",
-        skip_serializing_if = "Option::is_none",
-        with = "chrono::serde::ts_seconds_option"
-    )]
-    pub said: Option<DateTime<Utc>>,
+    /// How far it had come when that was said, where it was under way. Earlier releases did not write it.
+    #[serde(rename = "standsAt", skip_serializing_if = "Option::is_none")]
+    pub at: Option<Reached>,
 }
 
 impl Standstill {

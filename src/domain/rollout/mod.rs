@@ -17,6 +17,7 @@ mod reading;
 mod replicas;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 pub use account::{Account, Blame};
 pub use blame::unwell;
@@ -62,7 +63,43 @@ pub struct Progress {
     pub is_refused: bool,
 }
 
+impl Progress {
+    /// What of it tells progress.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        Reached { lacks: self.lacks, updated: self.updated, available: self.available }
+    }
+}
+
+/// What of a rollout tells progress: what it lacks, and replicas of the newest revision, and those that are available.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    lacks: Lacks,
+    updated: i32,
+    available: i32,
+}
+
+impl Reached {
+    /// Whether it has come further than ever before. Replicas that come and go are no progress.
+    #[must_use]
+    pub fn is_further_than(self, best: Self) -> bool {
+        self.lacks > best.lacks
+            || self.updated > best.updated
+            || self.updated == best.updated && self.available > best.available
+    }
+}
+
 impl Rollout {
+    /// How far it has come, where it is under way.
+    #[must_use]
+    pub fn reached(&self) -> Option<Reached> {
+        match self {
+            Self::Progressing(progress) | Self::Refused(progress, _) => Some(progress.reached()),
+            Self::Stalled(stall) => Some(stall.progress.reached()),
+            Self::Complete | Self::Waiting(_) => None,
+        }
+    }
+
     /// Whether its controller has looked at the object as it is. Before that it says nothing of whether anything moves: writing an
     /// annotation of a Deployment is enough for it to have to look again.
     #[must_use]
@@ -104,7 +141,7 @@ impl Rollout {
 }
 
 /// What a rollout that is under way lacks: the first of these.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Lacks {
     /// Its controller has not seen the newest change.
     ObservedGeneration,

@@ -51,8 +51,8 @@ pub struct Follower<'f> {
     pub pods: Option<&'f [Pod]>,
     /// How long nothing has moved.
     pub still: Duration,
-    /// Whether it was said to stand still, and nothing has moved since: then it does, whatever this process knows of the time
-    /// before, as another replica may have followed it for longer.
+    /// Whether it was said to have made no progress for long, and nothing has moved since: then it has made none, whatever this
+    /// process knows of the time before, as another replica may have followed it for longer.
     pub stands: bool,
     /// How long it has been complete, as far as that is known.
     pub complete: Duration,
@@ -340,13 +340,13 @@ impl Follower<'_> {
     /// replaced first.
     fn in_the_way(&self) -> Option<Why> {
         self.broken_in_the_way().or_else(|| {
-            let unready = self.old_and_unready().filter(|_| self.has_stood(NOT_READY))?;
+            let unready = self.old_and_unready().filter(|_| self.still >= NOT_READY)?;
             Some(in_the_way(Reason::PodInTheWay, &unready))
         })
     }
 
     fn broken_in_the_way(&self) -> Option<Why> {
-        let broken = self.old_and_broken().filter(|_| self.has_stood(self.patience()))?;
+        let broken = self.old_and_broken().filter(|_| self.still >= self.patience())?;
         Some(in_the_way(Reason::PodNeedsDelete, &broken))
     }
 

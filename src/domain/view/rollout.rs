@@ -279,7 +279,7 @@ mod tests {
             let mut ledger = Ledger::default();
             let written = update(1, None);
             let image = format!("registry.example.com/shop/web:{}@{}", written.tag, written.digest);
-            let standstill = Standstill { why: why.map(Box::new), told, said: None };
+            let standstill = Standstill { why: why.map(Box::new), told, at: None };
             ledger.update = Some(crate::domain::record::Update { standstill, ..written });
             let rollout = Rollout::Progressing(Progress::default());
             let said = [("error", "its registry gives no answer")];

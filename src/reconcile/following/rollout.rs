@@ -43,8 +43,6 @@ struct Failed {
     in_the_way: Vec<InTheWay>,
 }
 
-/// So far the clocks of replicas may be apart.
-const APART: TimeDelta = TimeDelta::minutes(1);
 /// Other workloads wait no longer for a rollout, whatever becomes of it.
 const WAITED_FOR_AT_MOST: TimeDelta = TimeDelta::hours(2);
 
@@ -68,6 +66,14 @@ pub(crate) struct Slow {
     pub(crate) why: Failure,
     /// Whether people are told of it, and not otherwise.
     pub(crate) is_told: bool,
+}
+
+/// Whether it was said to have made no progress for long, and has come no further since. What is in the way of a rollout is seen
+/// of its pods, and may be others by now.
+fn stands_as_said(update: &Update, rollout: &Rollout) -> bool {
+    let is_of_time = |why: &Failure| !why.reason.is_empty();
+    update.standstill.why.as_deref().is_some_and(is_of_time)
+        && update.standstill.at.zip(rollout.reached()).is_some_and(|(then, now)| !now.is_further_than(then))
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -217,7 +223,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             written: &written,
             pods,
             still: times.still,
-            stands: self.stands_as_said(update, times.moved),
+            stands: stands_as_said(update, &workload.rollout),
             complete: times.complete,
             settle: self.0.settle,
             now,
@@ -268,12 +274,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Some(Goes::Slow(Slow { again, holds: false, why: Failure::new("", &words), is_told: false }))
             }
         }
-    }
-
-    /// Whether it was said to stand still, and nothing was seen to move since. Clocks of replicas may be apart.
-    fn stands_as_said(&self, update: &Update, moved: Option<DateTime<Utc>>) -> bool {
-        let apart = if self.0.queue.is_shared() { APART } else { TimeDelta::zero() };
-        update.standstill.said.is_some_and(|said| moved.is_none_or(|moved| moved < said + apart))
     }
 
     /// A rollout that stands still: for the same reason it is told in the same words each time, as each write of them costs the

@@ -39,8 +39,6 @@ struct Standing {
     complete: Option<Complete>,
     /// When it was looked at last.
     seen: Duration,
-    /// When it was seen to move last, if it was.
-    moved: Option<DateTime<Utc>>,
     /// What pods of other versions were in trouble with.
     unwell: Vec<Symptom>,
     /// Whether nobody waits for it: see [`StandingStill::is_left`].
@@ -84,11 +82,7 @@ impl Stage {
     /// Whether it has come further than ever before. Replicas that come and go are no progress.
     fn is_further_than(self, best: Self) -> bool {
         match (best, self) {
-            (Self::UnderWay(best), Self::UnderWay(now)) => {
-                now.lacks > best.lacks
-                    || now.updated > best.updated
-                    || now.updated == best.updated && now.available > best.available
-            }
+            (Self::UnderWay(best), Self::UnderWay(now)) => now.reached().is_further_than(best.reached()),
             _ => self != best,
         }
     }
@@ -148,8 +142,6 @@ pub(crate) struct Times {
     pub(crate) still: Duration,
     /// Complete, as it is now.
     pub(crate) complete: Duration,
-    /// When it was seen to move last, if it was.
-    pub(crate) moved: Option<DateTime<Utc>>,
 }
 
 /// An update: of which workload and container, and when it was written.
@@ -247,8 +239,6 @@ impl Standing {
             _ => (stage, now, Duration::ZERO),
         };
         let is_new = known.is_none();
-        let has_moved = known.as_ref().is_some_and(|known| stage.is_further_than(known.stage));
-        let moved = if has_moved { Some(seen.clock) } else { known.as_ref().and_then(|known| known.moved) };
         let unseen_before = known.as_ref().and_then(|known| known.unseen);
         let unseen = stage.is_unseen().then(|| unseen_before.unwrap_or(now));
         let was_so = known.as_ref().is_some_and(|known| known.stage == Stage::Complete);
@@ -274,9 +264,8 @@ impl Standing {
                 .filter(|_| stage != Stage::Waits)
                 .map_or(so_long, |it| now.saturating_sub(it.first)),
             complete: complete.as_ref().filter(|_| stage == Stage::Complete).map_or(Duration::ZERO, so_long_complete),
-            moved,
         };
-        (times, Self { of, stage: stage_known, since, before, unseen, complete, seen: now, moved, unwell, is_left })
+        (times, Self { of, stage: stage_known, since, before, unseen, complete, seen: now, unwell, is_left })
     }
 }
 
@@ -303,15 +292,6 @@ mod tests {
 
     fn clock(seconds: u64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + at(seconds)
-    }
-
-    /// How long it has stood and been complete, whenever it moved.
-    fn how_long(times: Times) -> Times {
-        Times { moved: None, ..times }
-    }
-
-    fn stood(still: u64, complete: u64) -> Times {
-        Times { still: at(still), complete: at(complete), moved: None }
     }
 
     fn under_way(updated: i32, available: i32) -> Stage {
@@ -396,21 +376,25 @@ mod tests {
     #[test]
     fn what_is_complete_is_timed_from_when_the_last_pod_of_the_first_became_ready() {
         let still = StandingStill::default();
-        let times = |seen: &Sighting<'_>| how_long(still.stands(of("a", 1), seen));
+        let times = |seen: &Sighting<'_>| still.stands(of("a", 1), seen);
         let first = [since("p-1", 90), since("p-2", 100)];
         assert_eq!(times(&seen(under_way(2, 1), 50, 90)), Times::default());
         assert_eq!(times(&complete(&first, 60, 100)), Times::default());
-        assert_eq!(times(&complete(&first, 60, 130)), stood(30, 30));
+        assert_eq!(times(&complete(&first, 60, 130)), Times { still: at(30), complete: at(30) });
         let back = [since("p-1", 90), since("p-2", 145)];
-        assert_eq!(times(&complete(&back, 60, 150)), stood(50, 0), "one went and came back");
-        assert_eq!(times(&complete(&back, 60, 170)), stood(70, 20));
+        assert_eq!(
+            times(&complete(&back, 60, 150)),
+            Times { still: at(50), complete: at(0) },
+            "one went and came back"
+        );
+        assert_eq!(times(&complete(&back, 60, 170)), Times { still: at(70), complete: at(20) });
     }
 
     /// An autoscaler, or nodes that come and go.
     #[test]
     fn pods_that_come_later_do_not_begin_it_anew() {
         let still = StandingStill::default();
-        let times = |seen: &Sighting<'_>| how_long(still.stands(of("a", 1), seen));
+        let times = |seen: &Sighting<'_>| still.stands(of("a", 1), seen);
         times(&seen(under_way(2, 1), 50, 90));
         times(&complete(&[since("p-1", 90), since("p-2", 100)], 60, 100));
         times(&seen(under_way(3, 2), 70, 110));
@@ -419,18 +403,18 @@ mod tests {
         let fewer = [since("p-1", 90), since("p-9", 139)];
         assert_eq!(times(&complete(&fewer, 80, 140)).complete, at(40));
         assert_eq!(times(&complete(&[since("p-9", 139)], 80, 150)).complete, at(0), "none of the first is left");
-        assert_eq!(times(&complete(&[since("p-9", 139)], 80, 160)), stood(60, 10));
+        assert_eq!(times(&complete(&[since("p-9", 139)], 80, 160)), Times { still: at(60), complete: at(10) });
         assert_eq!(times(&seen(under_way(1, 0), 80, 170)).still, at(70), "since it was complete first");
     }
 
     #[test]
     fn what_is_complete_and_not_known_by_its_pods_begins_anew_each_time() {
         let still = StandingStill::default();
-        let times = |stage, now| how_long(still.stands(of("a", 1), &seen(stage, 10, now)));
+        let times = |stage, now| still.stands(of("a", 1), &seen(stage, 10, now));
         assert_eq!(times(Stage::Complete, 100), Times::default());
-        assert_eq!(times(Stage::Complete, 130), stood(30, 30));
+        assert_eq!(times(Stage::Complete, 130), Times { still: at(30), complete: at(30) });
         times(under_way(1, 0), 140);
-        assert_eq!(times(Stage::Complete, 150), stood(50, 0));
+        assert_eq!(times(Stage::Complete, 150), Times { still: at(50), complete: at(0) });
         let known = still.stands(of("a", 1), &complete(&[since("p-1", 0)], 10, 160));
         assert_eq!(known.complete, at(10), "its pods are known from now on");
         let much_later = times(Stage::Complete, 160 + 20 * 60 + 1);

@@ -16,7 +16,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Takes over that a rollout stands still, and says so where nothing else is said to be wrong.
     pub(crate) fn slow(&self, work: &mut Work, target: &Target, slow: &Slow) {
         let why = Box::new(slow.why.kept());
-        work.draft.on(&target.container, Event::StandsStill(why), self.0.ambient.now());
+        work.draft.on(
+            &target.container,
+            Event::StandsStill(why, target.workload.rollout.reached()),
+            self.0.ambient.now(),
+        );
         if work.draft.said(&target.container).is_some() {
             return;
         }

@@ -431,6 +431,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !has_ended {
             return;
         }
+        // What another replica wrote meanwhile says more, and may have the same number.
+        let mark = self.marked_by_all(&workload.id.uid).await;
+        if mark.is_ok_and(|(mark, _)| mark.sequence >= record.sequence) {
+            return;
+        }
         // What stands there is what stood there then, and not what somebody set it back to.
         record.unwritten = annotations::text(workload).map(short);
         if let Ok((_, sealed)) = annotations::sealed(WorkloadPatch::of(workload), workload, &record, &self.0.keys) {
