@@ -23,6 +23,15 @@ fn rolling() -> Workload {
 }
 
 impl Stage {
+    /// Nothing moves for so long that it is said. Gives how much was written until then.
+    async fn is_said_to_stand_still(&self) -> usize {
+        self.look().await;
+        self.clock.step(TimeDelta::minutes(16));
+        self.look().await;
+        assert_eq!(self.cluster.annotation("error").as_deref(), Some(SLOW));
+        self.writes()
+    }
+
     /// Why rollouts stand still, as people are told: one a message.
     fn told_of_stalls(&self) -> Vec<String> {
         let told = self.joe.0.lock().unwrap();
@@ -62,11 +71,7 @@ async fn two_replicas_do_not_say_by_turns_that_a_rollout_stands_still_and_goes_o
     let stage = Stage::new(Workload { rollout: hangs(2), ..rolling() }, &["1.0.0", "1.0.1"]);
     let parts = Parts { standing_still: Arc::default(), ..Parts::clone(&stage.reconciler.0) };
     let (other, repository) = (Reconciler::new(parts), Repository::parse("a.example/web").unwrap());
-    stage.look().await;
-    stage.clock.step(TimeDelta::minutes(16));
-    stage.look().await;
-    assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
-    let writes = stage.writes();
+    let writes = stage.is_said_to_stand_still().await;
     for _ in 0..3 {
         other.look(&repository, "").await;
         stage.clock.step(TimeDelta::seconds(10));
@@ -81,11 +86,7 @@ async fn two_replicas_do_not_say_by_turns_that_a_rollout_stands_still_and_goes_o
 #[tokio::test]
 async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays() {
     let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);
-    stage.look().await;
-    stage.clock.step(TimeDelta::minutes(16));
-    stage.look().await;
-    assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW));
-    let writes = stage.writes();
+    let writes = stage.is_said_to_stand_still().await;
     for _ in 0..3 {
         stage.clock.step(TimeDelta::minutes(16));
         let verdict = stage.look().await;
