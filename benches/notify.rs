@@ -308,12 +308,7 @@ async fn waiting(ctx: &Ctx, table: &mut Table) {
     let (before, began) = (watcher.cpu(), Instant::now());
     tokio::time::sleep(Duration::from_secs(65)).await;
     let percent = watcher.cpu().saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
-    let waiting = ["deliver:dead", "gather:quiet"].map(|topic| {
-        let series = format!("image_watcher_queue_jobs{{topic=\"{topic}\",state=\"ready\"}}");
-        let watcher = &watcher;
-        async move { watcher.metric(&series).await.unwrap_or_default() }
-    });
-    let waiting: f64 = futures_util::future::join_all(waiting).await.iter().sum();
+    let waiting = watcher.metric("image_watcher_queue_jobs{state=\"ready\"}").await.unwrap_or_default();
     table.row(
         &format!("CPU while {waiting} messages wait, over 65 s"),
         format!("{percent:.2} %"),
