@@ -308,6 +308,8 @@ fn told_of(notice: &Notice) -> [String; 3] {
         (None, Some(reason)) => reason.as_str().to_owned(),
         (None, None) => notice.at.timestamp().to_string(),
     };
+    // An update and the way back from it may be written within one second, and both may fail.
+    let round = if notice.is_of_return() { format!("{round} back") } else { round };
     // What was composed, and was not sent then, is not that message again.
     let round = notice.put_off.map_or(round.clone(), |until| format!("{round} put off {}", until.timestamp()));
     [notice.update_id(), notice.kind.as_str().to_owned(), round]
@@ -360,6 +362,17 @@ pub(crate) mod tests {
             delivery.notices_mut()[0].no_link = None;
         }
         assert_eq!(delivery.holder(), "email:a@example.com");
+    }
+
+    #[test]
+    fn that_a_way_back_fails_too_is_another_message_though_it_was_written_within_the_same_second() {
+        let failed = Delivery::of("email", "a@example.com", notice(NoticeKind::Failed));
+        let mut back = failed.clone();
+        let told = &mut back.notices_mut()[0];
+        std::mem::swap(&mut told.from, &mut told.to);
+        told.way_back = Some(WayBack::Failed);
+        assert_eq!(back.notices()[0].update_id(), failed.notices()[0].update_id(), "it is of the same thread");
+        assert_ne!(back.id(), failed.id());
     }
 
     #[test]

@@ -542,15 +542,18 @@ impl Notice {
     /// The same for every message about one update, so that they form one thread: `upd_…`.
     #[must_use]
     pub fn update_id(&self) -> String {
-        // How a way back goes is told of the update that it is to undo, as its end is.
-        let is_of_return = matches!(
-            (self.kind, self.way_back),
-            (NoticeKind::Failed, Some(WayBack::Failed)) | (NoticeKind::Stalled, Some(WayBack::StandsStill))
-        );
-        let (from, to) = if is_of_return { (&self.to, &self.from) } else { (&self.from, &self.to) };
+        let (from, to) = if self.is_of_return() { (&self.to, &self.from) } else { (&self.from, &self.to) };
         let digest = to.digest.as_deref().unwrap_or_default();
         let fields = [&self.workload.uid, self.container.as_str(), &from.tag, &to.tag, digest];
         format!("upd_{}", fingerprint(&fields))
+    }
+
+    /// Whether it tells how a way back goes, of the update that it is to undo, as its end is.
+    pub(crate) fn is_of_return(&self) -> bool {
+        matches!(
+            (self.kind, self.way_back),
+            (NoticeKind::Failed, Some(WayBack::Failed)) | (NoticeKind::Stalled, Some(WayBack::StandsStill))
+        )
     }
 
     /// The approval that its links answer; `None` where nothing can be answered, or what is asked is not well formed.

@@ -458,7 +458,8 @@ impl Ledger {
         (now < held.since + LIFETIME && !self.was_asked_about(&held.tag)).then_some(held)
     }
 
-    /// What is held, where nobody was asked anything for so long that people are asked about it anew, and as which reminder.
+    /// What is held, where nobody was asked anything for so long that people are asked about it anew, or where it is not known
+    /// whether an answer counted, and as which reminder.
     #[must_use]
     pub fn unasked(&self, now: DateTime<Utc>) -> Option<(&Held, u8)> {
         let held = self.held.as_ref()?;
@@ -466,6 +467,10 @@ impl Ledger {
             return (now >= held.since + REMINDED_AFTER).then_some((held, 0));
         };
         let is_about_held = question.terms.allows == Allows::Held && question.asked >= held.since;
+        if is_about_held && question.stands == Stands::Closed(Closed::Unknown) {
+            // Whoever answered is to hear that it may not have counted.
+            return Some((held, question.reminders));
+        }
         // What is newer is asked about as long as nobody answers, and not what is held beside it.
         let is_of_a_newer = question.terms.allows == Allows::Update && !matches!(question.stands, Stands::Closed(_));
         let is_enough = is_about_held && question.reminders >= MOST_REMINDERS;

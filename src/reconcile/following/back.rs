@@ -320,11 +320,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// again what was left.
     pub(crate) fn about_end(&self, work: &Work, target: &Target, update: &Update) -> Option<Question> {
         let now = self.0.ambient.now();
-        // What people are asked already is not to be asked anew after this.
         if update.told_elsewhere && update.outcome != Outcome::Failed {
             return None;
         }
-        if work.ledger(&target.container)?.open(now).is_some_and(|question| question.terms.allows == Allows::Update) {
+        // What people are asked already is not to be asked anew after this: of what another hand put back, what it was put in the
+        // place of is held.
+        let is_asked = |question: &Question| match question.terms.allows {
+            Allows::Update => true,
+            Allows::Held => update.undoes.is_none(),
+            Allows::Back => false,
+        };
+        if work.ledger(&target.container)?.open(now).is_some_and(is_asked) {
             return None;
         }
         let terms = if let Some(undone) = update.undoes.as_deref() {

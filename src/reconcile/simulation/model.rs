@@ -137,7 +137,12 @@ impl World {
         let names = keys.into_iter().filter(|key| before.annotations.get(*key) != after.annotations.get(*key));
         let names: Vec<String> = names.map(|key| key.replace(PREFIX, "")).collect();
         self.log(format!("written: {place} {names:?}"));
-        self.model.unseen.retain(|(uid, _), _| **uid != *before.id.uid);
+        // Who looks at one repository has not seen what another hand wrote of another.
+        let is_of_it = |image: &str| {
+            let repository = parts(image).0;
+            task.lists.iter().any(|(of, _)| of == repository) || !matches!(task.doing, Doing::Look)
+        };
+        self.model.unseen.retain(|(uid, _), image| **uid != *before.id.uid || !is_of_it(image));
         if names.iter().any(|name| name == "record") {
             self.model.unrepaired.remove(&*before.id.uid);
             let text = after.annotations.get(&format!("{PREFIX}record")).cloned().unwrap_or_default();

@@ -205,7 +205,13 @@ impl Process {
                 }
             });
             let answer = word(&reconciler.answer(&token, action, "").await);
-            world.with(|world| world.log(format!("the answer to {question} is {answer}")));
+            world.with(|world| {
+                world.log(format!("the answer to {question} is {answer}"));
+                // Whoever is told that it is over may be asked the same anew.
+                if let Some(pressed) = world.model.questions.get_mut(&question).filter(|_| answer == "Over") {
+                    pressed.is_disturbed = true;
+                }
+            });
         });
     }
 

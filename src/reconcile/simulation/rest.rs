@@ -11,7 +11,7 @@ use super::world::World;
 use crate::cluster::annotations::{self, claimed};
 use crate::domain::approval::{Allows, LIFETIME};
 use crate::domain::event::MOST_REMINDERS;
-use crate::domain::record::Stands;
+use crate::domain::record::{Question as Asked, Stands};
 use crate::domain::settings::Fingerprint;
 
 impl World {
@@ -173,9 +173,12 @@ impl World {
             self.violate(Invariant::Converges, sentence);
             return None;
         }
+        // Where another hand replaced the record in which it was let go, what was set back is held still, and asked about so.
+        let may_be_held = self.is_damaged(&key.0);
+        let asks = |allows| allows == Allows::Update || allows == Allows::Held && may_be_held;
         let is_about_it = |it: &&Question| {
             (&it.uid, &it.container) == (&key.0, &key.1)
-                && it.allows == Allows::Update
+                && asks(it.allows)
                 && it.tag == best
                 && it.digest == best_digest
                 && it.from == image
@@ -193,17 +196,20 @@ impl World {
             is_put_off |= question.acted.is_none() && now < question.expires - LIFETIME + REMINDED_AFTER;
         }
         is_put_off |= ids.len() > usize::from(MOST_REMINDERS);
-        // What was written before the process died was told by none of the next ones in time: the reminder tells it.
-        let is_open = |id: &String| self.model.questions.get(id).is_some_and(|question| question.acted.is_none());
-        is_put_off |= !ids.iter().any(is_open) && is_unanswered(object, container, &best);
+        is_put_off |= self.is_untold(object, container, &best);
         let sentence = format!("{place} runs {image}, {best} is there, and nobody can answer any of {ids:?}");
         (!is_put_off).then_some(Unasked { ids, sentence })
     }
-}
 
-/// Whether the record says that people were asked about a version, and are reminded later.
-fn is_unanswered(object: &Object, container: &str, tag: &str) -> bool {
-    let record = object.record().map(|workload| claimed(&workload));
-    let question = record.as_ref().and_then(|record| record.ledger(container)?.question.as_ref());
-    question.is_some_and(|question| question.terms.tag.as_str() == tag && !matches!(question.stands, Stands::Closed(_)))
+    /// Whether the record says that people were asked about a version of which nobody was told: what was written before the process
+    /// died, or the API server did not answer, was told by none of the next ones in time. The reminder tells it.
+    fn is_untold(&self, object: &Object, container: &str, tag: &str) -> bool {
+        let record = object.record().map(|workload| claimed(&workload));
+        let question = record.as_ref().and_then(|record| record.ledger(container)?.question.as_ref());
+        let question = question.filter(|question| question.terms.tag.as_str() == tag);
+        let question = question.filter(|question| !matches!(question.stands, Stands::Closed(_)));
+        let is_told = |question: &Asked| self.model.questions.contains_key(question.terms.id.as_str());
+        let is_due = |question: &Asked| self.now() - self.apart >= question.asked + REMINDED_AFTER;
+        question.is_some_and(|question| !is_told(question) && !is_due(question))
+    }
 }

@@ -289,6 +289,22 @@ fn what_may_have_been_answered_is_put_off_no_more() {
 }
 
 #[test]
+fn what_is_held_is_asked_about_anew_at_once_where_an_answer_may_not_have_counted() {
+    let mut record = asked();
+    writes(&mut record, update(1, None), 1);
+    sets_back(&mut record, &format!("{OF}:1.0.0"), false, 2);
+    let held = Question { terms: Terms { allows: Allows::Held, ..question(2).terms }, asked: at(2), ..question(2) };
+    record.on("web", Event::Ask(Box::new(held.clone())), at(2));
+    let unasked = |record: &Record| ledger(record).unasked(at(4)).map(|(_, reminder)| reminder);
+    assert_eq!(unasked(&record), None, "they are asked");
+    record.on("web", Event::Lost, at(3));
+    assert_eq!(unasked(&record), Some(0));
+    record.on("web", Event::Ask(Box::new(Question { reminders: 3, ..held })), at(4));
+    record.on("web", Event::Lost, at(4));
+    assert_eq!(unasked(&record), Some(3), "however often they were reminded");
+}
+
+#[test]
 fn a_question_stands_in_one_place() {
     let mut record = asked();
     record.on("web", Event::Ask(Box::new(question(1))), at(1));
