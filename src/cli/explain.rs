@@ -1,46 +1,38 @@
 //! `image-watcher explain`: every candidate tag, taken or refused, and the rule that says so.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures_util::future::BoxFuture;
-use serde::Serialize;
 
-use super::Output;
 use super::check::stands;
-use super::table::Table;
-use super::terminal::{Colour, Form};
 use crate::ambient::Ambient;
 use crate::assess::{self, Place, Source};
-use crate::cli::document;
 use crate::cluster::{Cluster, ClusterConfig, Index, KubeCluster, Scope, annotations};
 use crate::config::Config;
-use crate::domain::fleet::{Asks, BrakeSeen, Fleet, Others};
-use crate::domain::plain::visible;
-use crate::domain::policy::{Decision, Mode, Policy, Rank, Track, Verdict, Wanted, decide};
-use crate::domain::preflight::Preflight;
-use crate::domain::record::{AsksOnly, Record};
+use crate::domain::fleet::{BrakeSeen, Fleet, Others};
+use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted, decide};
+use crate::domain::record::Record;
 use crate::domain::reference::{ImageReference, Repository, Tag};
-use crate::domain::release::{Language, LineKind, ReleaseNotes, Room};
+use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::settings::{self, Settings};
 use crate::domain::tags::TagList;
-use crate::domain::view::{Blocker, Known, Unfinished, View};
-use crate::domain::wording::counted;
+use crate::domain::view::{Known, View};
 use crate::domain::workload::{Container, Kind, Workload};
 use crate::queue::sqlite::SqliteQueue;
 use crate::registry::{Credential, HttpRegistry, Registry as _, RegistryConfig, Tags};
 use crate::release::{self, Effort, Lookup, Releases};
 use crate::telemetry::metrics::Metrics;
 
+mod explanation;
 mod group;
+mod print;
 mod run;
 #[cfg(test)]
 mod snapshots;
 
-use group::GroupExplanation;
+use explanation::{Explanation, Report};
 pub(super) use run::{ExplainArguments, run, run_of_list};
 
 /// The largest list that is explained, in bytes.
@@ -69,74 +61,6 @@ impl Subject {
         let kind = Kind::named(kind).with_context(|| format!("{kind:?} is not watched; {} are", Kind::plurals()))?;
         Ok(Self { kind, name: name.to_owned(), container })
     }
-}
-
-/// What is explained about one container.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Explanation {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workload: Option<String>,
-    container: String,
-    /// Containers that run the same image, and are updated with it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    with: Vec<String>,
-    /// Those that it goes to one version with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<GroupExplanation>,
-    image: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<&'static str>,
-    strategy: &'static str,
-    /// The names of the other settings that have a say in it.
-    #[serde(skip)]
-    also: Vec<&'static str>,
-    state: &'static str,
-    running: String,
-    available: Option<String>,
-    level: Option<&'static str>,
-    sentence: String,
-    why: String,
-    /// The rollout of what runs, as long as it has not completed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rollout: Option<Unfinished>,
-    /// What was looked at of the version to go to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    preflight: Option<Preflight>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    blockers: Vec<String>,
-    /// What the service says is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<String>,
-    actions: &'static [&'static str],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    notes: Option<ReleaseNotes>,
-    candidates: Vec<Candidate>,
-}
-
-/// One tag of the list, and what was found about it.
-#[derive(Debug, Serialize)]
-struct Candidate {
-    tag: String,
-    verdict: &'static str,
-    rule: &'static str,
-    why: String,
-    #[serde(skip)]
-    rank: Rank,
-}
-
-/// Everything that is explained.
-pub(super) struct Report {
-    items: Vec<Explanation>,
-    all: bool,
-}
-
-#[derive(Serialize)]
-struct Document<'r> {
-    schema: &'static str,
-    items: &'r [Explanation],
 }
 
 /// Explains the containers of a workload, from cluster and registries.
@@ -333,277 +257,10 @@ pub(super) fn explain_list(image: &str, tags: &TagList, policy: &Policy, all: bo
     Ok(Report { items: vec![Explanation { error, ..Explanation::of(name, image, &view, &decision, policy) }], all })
 }
 
-/// The names of the settings beside the strategy that narrow the candidates.
-fn also(policy: &Policy) -> Vec<&'static str> {
-    let all = [
-        ("tag-policy", policy.selection.is_some()),
-        ("include", policy.include.is_some()),
-        ("exclude", policy.exclude.is_some()),
-        ("skip", !policy.skip.is_empty()),
-        ("steps", policy.steps.is_some()),
-        ("prerelease", policy.prerelease),
-        ("cooldown", policy.cooldown.is_some()),
-    ];
-    all.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
-}
-
-impl Explanation {
-    fn of(container: &str, image: &str, view: &View, decision: &Decision<'_>, policy: &Policy) -> Self {
-        let repository = ImageReference::parse(image).map(|image| image.repository().to_string()).unwrap_or_default();
-        Self {
-            workload: None,
-            container: container.to_owned(),
-            with: Vec::new(),
-            group: None,
-            image: image.to_owned(),
-            mode: None,
-            strategy: policy.strategy.as_str(),
-            also: also(policy),
-            state: view.state.as_str(),
-            running: view.from.clone(),
-            available: view.to.clone(),
-            level: view.level.map(crate::domain::tag::Level::as_str),
-            sentence: view.sentence(container),
-            why: view.why.to_string(),
-            rollout: view.rollout.clone(),
-            preflight: view.preflight.clone(),
-            error: None,
-            blockers: view.blockers.iter().map(ToString::to_string).collect(),
-            owner: view.owner_words(&repository),
-            actions: view.actions,
-            notes: None,
-            candidates: candidates(decision),
-        }
-    }
-
-    /// People are told where the same manifest failed before they approve it, and that automatic updates are stopped.
-    fn asked_as(&mut self, because: Option<&Asks>) {
-        let Some(because) = because else { return };
-        let (known, why) = match because {
-            Asks::Failed(failed) => (failed.to_string(), failed.to_string()),
-            Asks::Stopped(_) => ("automatic updates are stopped".to_owned(), stands::because(because)),
-        };
-        if !self.sentence.contains(&known) {
-            self.sentence = format!("{}; {why}.", self.sentence.trim_end_matches('.'));
-            self.blockers.push(why);
-        }
-    }
-
-    /// Nobody can answer, and nothing is applied, where the workload may not be written.
-    fn without_right(&mut self, workload: &Workload, may_patch: bool) {
-        if may_patch || self.available.is_none() {
-            return;
-        }
-        let why = stands::no_right(workload);
-        self.sentence = format!("{}; {why}.", self.sentence.trim_end_matches('.'));
-        self.blockers.insert(0, why);
-        self.actions = &[];
-    }
-
-    /// What would go by itself is asked about where its makers declare something.
-    fn ask_for_declared(&mut self, mode: Mode) {
-        let declared = self.notes.as_ref().and_then(|notes| notes.declared.as_ref()).map(|declared| declared.kinds);
-        let Some(kinds) = declared.filter(|kinds| kinds.asks()) else { return };
-        if mode == Mode::AutoUpdate && self.blockers.is_empty() {
-            let blocker = Blocker::AsksOnly(AsksOnly::Declared(kinds)).to_string();
-            self.sentence = format!("{}; {blocker}.", self.sentence.trim_end_matches('.'));
-            self.blockers.push(blocker);
-        }
-    }
-
-    fn table(&self, all: bool, form: Form) -> String {
-        let mut text = format!("{}\n\n", visible(&self.sentence));
-        let mut facts = Table::new(&[]);
-        let workload = self.workload.as_deref().unwrap_or_default();
-        facts.row([format!("Container  {}", self.container), self.image.clone(), workload.to_owned()]);
-        text.push_str(&facts.to_string());
-        let mode = self.mode.map(|mode| format!("mode {mode} · ")).unwrap_or_default();
-        let also = self.also.iter().map(|name| format!(" · {name}")).collect::<Vec<_>>().concat();
-        let _ = writeln!(text, "Settings   {mode}strategy {}{also}", self.strategy);
-        if !self.with.is_empty() {
-            let _ = writeln!(text, "Together   {}, in one write", visible(&self.with.join(", ")));
-        }
-        text.push_str(&self.group.as_ref().map(GroupExplanation::table).unwrap_or_default());
-        if let Some(preflight) = &self.preflight {
-            let _ = writeln!(text, "Looked at  {preflight}");
-            let changes = preflight.changes.as_ref().map(ToString::to_string).filter(|changes| !changes.is_empty());
-            if let Some(changes) = changes {
-                let _ = writeln!(text, "Changes    {changes}");
-            }
-        }
-        if let Some(error) = &self.error {
-            let _ = writeln!(text, "Error      {}", visible(error));
-        }
-        if let Some(owner) = &self.owner {
-            let _ = writeln!(text, "Owner      {}", visible(owner));
-        }
-        text.push('\n');
-        text.push_str(&if all { self.each(form) } else { self.newest(form) });
-        if !all {
-            text.push_str(&self.groups());
-        }
-        text.push_str(&self.changes(all));
-        text
-    }
-
-    /// What the update changes.
-    fn changes(&self, all: bool) -> String {
-        let Some(whole) = &self.notes else { return String::new() };
-        let notes = if all { whole.clone() } else { whole.within(ROOM) };
-        let mut text = format!("\nWhat changes  {}\n", notes.page);
-        for alert in &notes.alerts {
-            let _ = writeln!(text, "  {:<11} {}  ({})", alert.kind.title(), alert.text, alert.version);
-        }
-        if notes.more_alerts > 0 {
-            let _ = writeln!(text, "  … and {} more like these; --all shows them", notes.more_alerts);
-        }
-        if let Some(summary) = &notes.summary {
-            let _ = writeln!(text, "\n  {}", summary.label());
-            for highlight in &summary.highlights {
-                let _ = writeln!(text, "  - {}: {}", highlight.kind.as_str(), highlight.text);
-            }
-        }
-        for release in notes.releases.iter().filter(|release| !release.lines.is_empty()) {
-            let published = release.published.as_deref().unwrap_or_default();
-            let _ = writeln!(text, "\n  {}  {published}", release.version);
-            for line in &release.lines {
-                let mark = if line.kind == LineKind::Item { "- " } else { "" };
-                let _ = writeln!(text, "    {mark}{}", line.text);
-            }
-            if release.is_cut {
-                text.push_str("    …\n");
-            }
-        }
-        if notes.left_out > 0 {
-            let versions = if notes.left_out == 1 { "version" } else { "versions" };
-            let _ = writeln!(text, "\n  … and {} {versions} more", notes.left_out);
-        }
-        text
-    }
-
-    fn each(&self, form: Form) -> String {
-        let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]).marked(1);
-        self.candidates.iter().for_each(|candidate| table.coloured(candidate.cells(), candidate.colour()));
-        table.show(form)
-    }
-
-    /// What was taken, and what only settings or time hold back.
-    fn newest(&self, form: Form) -> String {
-        let mut table = Table::new(&["TAG", "VERDICT", "RULE", "WHY"]).marked(1);
-        let shown = self.candidates.iter().filter(|candidate| candidate.rank != Rank::Refused);
-        if shown.clone().next().is_none() {
-            return String::new();
-        }
-        let held_back = |candidate: &&Candidate| candidate.rank == Rank::HeldBack;
-        let beyond = shown.clone().filter(held_back).count().saturating_sub(MOST_HELD_BACK);
-        let mut left = MOST_HELD_BACK;
-        for candidate in shown {
-            if candidate.rank == Rank::HeldBack {
-                if left == 0 {
-                    continue;
-                }
-                left -= 1;
-            }
-            table.coloured(candidate.cells(), candidate.colour());
-        }
-        let mut text = table.show(form);
-        if beyond > 0 {
-            let _ = writeln!(text, "… and {beyond} more that are held back");
-        }
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text
-    }
-
-    /// The refused ones, by reason, with their count.
-    fn groups(&self) -> String {
-        let mut groups: BTreeMap<(&str, &str), Vec<&Candidate>> = BTreeMap::new();
-        for candidate in self.candidates.iter().filter(|candidate| candidate.rank == Rank::Refused) {
-            groups.entry((candidate.rule, candidate.verdict)).or_default().push(candidate);
-        }
-        let mut groups: Vec<Vec<&Candidate>> = groups.into_values().collect();
-        groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
-        let all = format!("{} in the list; --all shows each.\n", counted(self.candidates.len(), "tag", "tags"));
-        if groups.is_empty() {
-            return all;
-        }
-        let mut table = Table::new(&["REFUSED", "RULE", "WHY", "FOR EXAMPLE"]);
-        for group in &groups {
-            let Some(first) = group.first() else { continue };
-            let same = group.iter().all(|candidate| candidate.why == first.why);
-            let why = if same { first.why.clone() } else { first.verdict.replace('_', " ") };
-            let examples: Vec<&str> = group.iter().take(3).map(|candidate| candidate.tag.as_str()).collect();
-            let more = if group.len() > 3 { ", …" } else { "" };
-            table.row([group.len().to_string(), first.rule.to_owned(), why, format!("{}{more}", examples.join(", "))]);
-        }
-        format!("{table}\n{all}")
-    }
-}
-
-/// What a terminal has room for; `--all` shows everything.
-const ROOM: Room = Room { alerts: 12, releases: 5, lines: 8, characters: 2500 };
 /// The longest wait for notes.
 const NOTES_WAIT: Duration = Duration::from_secs(5);
 /// The longest wait for a summary.
 const SUMMARY_WAIT: Duration = Duration::from_secs(20);
-
-/// How many tags that are held back are shown one by one.
-const MOST_HELD_BACK: usize = 10;
-
-/// All tags of the list, in the order of the table.
-fn candidates(decision: &Decision<'_>) -> Vec<Candidate> {
-    let candidate = |(rank, tag, verdict): (Rank, &str, Verdict<'_>)| Candidate {
-        tag: tag.to_owned(),
-        verdict: verdict.word(),
-        rule: verdict.rule(),
-        why: verdict.to_string(),
-        rank,
-    };
-    decision.candidates().into_iter().map(candidate).collect()
-}
-
-impl Candidate {
-    fn colour(&self) -> Option<Colour> {
-        match self.rank {
-            Rank::Taken => Some(Colour::Green),
-            Rank::HeldBack => Some(Colour::Yellow),
-            Rank::Running => None,
-            Rank::Refused => Some(Colour::Grey),
-        }
-    }
-
-    fn cells(&self) -> [String; 4] {
-        let word = match self.rank {
-            Rank::Taken => "taken",
-            Rank::HeldBack => "held back",
-            Rank::Running => "running",
-            Rank::Refused => "refused",
-        };
-        [self.tag.clone(), word.to_owned(), self.rule.to_owned(), self.why.clone()]
-    }
-}
-
-impl Report {
-    /// What goes to standard output.
-    pub(super) fn print(&self, output: Output, form: Form) -> String {
-        let report = Document { schema: "image-watcher/explain/v1", items: &self.items };
-        match output {
-            Output::Table => self.tables(self.all, form),
-            Output::Wide => self.tables(true, form),
-            Output::Name => {
-                self.items.iter().filter_map(|item| Some(format!("{}\n", item.available.as_ref()?))).collect()
-            }
-            Output::Json => document::json(&report),
-            Output::Yaml => document::yaml(&report),
-        }
-    }
-
-    fn tables(&self, all: bool, form: Form) -> String {
-        let tables: Vec<String> = self.items.iter().map(|item| item.table(all, form)).collect();
-        tables.join("\n")
-    }
-}
 
 /// Reads a list of tags: one a line, or the JSON of a registry, `{"tags":[…]}`, or an array.
 ///

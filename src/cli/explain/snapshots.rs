@@ -1,7 +1,9 @@
 //! The explanation of a list, and of a workload with all that is known of it.
 
 use super::*;
+use crate::cli::Output;
 use crate::cli::terminal::Form;
+use crate::domain::fleet::Asks;
 use crate::domain::owner::Owner;
 use crate::domain::policy::Strategy;
 use crate::domain::release::tests::{notes, summarised};
