@@ -1,5 +1,7 @@
 //! An answer that is written is an answer, though the queue takes no job that follows from it.
 
+use std::sync::atomic::AtomicUsize;
+
 use super::*;
 use crate::domain::approval::LIFETIME;
 use crate::domain::fleet::Brake;
@@ -9,7 +11,14 @@ use crate::queue::{
 
 /// A queue that takes no job, and remembers the traces of those that were put. Records it keeps.
 #[derive(Clone)]
-pub(super) struct Full(SqliteQueue, Arc<Mutex<Vec<String>>>);
+pub(super) struct Full(SqliteQueue, Arc<Mutex<Vec<String>>>, Arc<Writes>);
+
+/// How many records are being written, and the most that were at once.
+#[derive(Default)]
+struct Writes {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
 
 impl Full {
     pub(super) fn refused(&self) -> Vec<String> {
@@ -50,7 +59,11 @@ impl Records for Full {
     }
 
     async fn remember(&self, uid: &str, written: Written) -> Result<(), QueueError> {
-        self.0.remember(uid, written).await
+        let now = self.2.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.2.most.fetch_max(now, Ordering::SeqCst);
+        let remembered = self.0.remember(uid, written).await;
+        self.2.now.fetch_sub(1, Ordering::SeqCst);
+        remembered
     }
 
     async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
@@ -88,7 +101,7 @@ impl Announcements for Full {
 pub(super) fn when_full<R, C: Clone>(usual: &Reconciler<SqliteQueue, R, C>) -> Reconciler<Full, R, C> {
     let Reconciler(parts, memory) = usual;
     let full = Parts {
-        queue: Full(parts.queue.clone(), Arc::default()),
+        queue: Full(parts.queue.clone(), Arc::default(), Arc::default()),
         registry: Arc::clone(&parts.registry),
         cluster: parts.cluster.clone(),
         audience: Arc::clone(&parts.audience),
@@ -179,4 +192,14 @@ async fn what_would_not_start_or_be_refused_is_told_by_the_next_looks() {
         stage.look().await;
         assert!(!ids(&stage).is_superset(&first), "{is_lost}: its time is over");
     }
+}
+
+/// Each waits for the disk, and one sync of it is enough for both.
+#[tokio::test]
+async fn what_an_update_leaves_to_be_remembered_is_brought_to_the_disk_together() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    let reconciler = when_full(&stage.reconciler);
+    reconciler.look(&Repository::parse("a.example/web").unwrap(), "trace").await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
+    assert_eq!(reconciler.0.queue.2.most.load(Ordering::SeqCst), 2, "by its uid, and by its name");
 }

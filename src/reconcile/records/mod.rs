@@ -12,6 +12,7 @@ pub(crate) mod witness;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future;
 
 use crate::cluster::annotations::{self, Sealed};
 use crate::cluster::{Cluster, ClusterError, WorkloadEvent};
@@ -379,10 +380,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let written = Written { settings: Some(Fingerprint::of(&workload)), ..sealed.into() };
-        if is_kept_by_name {
-            self.remember_by_name(&workload.id, written.clone()).await;
-        }
-        self.remember(&uid, written).await;
+        // Side by side, as one sync of the disk is enough for both.
+        let by_name = async {
+            if is_kept_by_name {
+                self.remember_by_name(&workload.id, written.clone()).await;
+            }
+        };
+        future::join(by_name, self.remember(&uid, written.clone())).await;
         self.0.cluster.is_watched_again(&uid);
         if !images.is_empty() {
             // Another rollout begins.
