@@ -461,7 +461,7 @@ impl World {
             let of = |object: &Object| (object.id.uid.to_string(), container.clone());
             let mut ran = self.model.has_run.get(&of(before)).cloned().unwrap_or_default();
             ran.insert(parts(image).1.to_owned());
-            ran.retain(|tag| after.template.iter().all(|(_, is)| parts(is).1 != tag));
+            ran.retain(|tag| after.template.iter().all(|(of, is)| of != container || parts(is).1 != tag));
             self.model.has_run.entry(of(after)).or_default().extend(ran);
         }
     }
