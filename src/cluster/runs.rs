@@ -9,7 +9,7 @@ use super::index::updated;
 use super::observed::Object;
 use super::request::{Failed, within};
 use crate::domain::rollout::Rollout;
-use crate::domain::rollout::cron_job::{End, Run, Runs};
+use crate::domain::rollout::cron_job::{End, Run, Runs, Since};
 use crate::domain::workload::{Container, Kind, Workload};
 use crate::telemetry::metrics::Metrics;
 
@@ -24,8 +24,8 @@ const FAILED: [&str; 2] = ["Failed", "FailureTarget"];
 pub(super) struct Followed {
     /// As it was seen.
     pub(super) workload: Workload,
-    /// Since when.
-    pub(super) since: DateTime<Utc>,
+    /// Which update of it is followed.
+    pub(super) since: Since,
     /// See [`Runs::one_at_a_time`].
     pub(super) one_at_a_time: bool,
     /// See [`Runs::ended_well`].
@@ -103,7 +103,8 @@ pub(super) mod tests {
         let jobs = others.iter().filter(|item| item["kind"] == "Job").map(object);
         let ours = jobs.filter(|job| job.is_owned_by(&record.id.uid));
         let all: Vec<Run> = ours.filter_map(|job| run(&job, &record.containers)).collect();
-        Runs { all: &all, one_at_a_time: false, ended_well: None }.judge(since, record.rollout)
+        Runs { all: &all, one_at_a_time: false, ended_well: None }
+            .judge(Since { at: since, undoes: false }, record.rollout)
     }
 
     fn job(image: &str, conditions: &Value) -> Object {

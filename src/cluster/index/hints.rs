@@ -1,7 +1,5 @@
 //! What to look at because a workload changed.
 
-use chrono::{DateTime, Utc};
-
 use super::Hints;
 use super::tables::repositories;
 use crate::cluster::annotations::{self, claimed};
@@ -10,6 +8,7 @@ use crate::domain::policy::Track;
 use crate::domain::record::Record;
 use crate::domain::request::REQUEST;
 use crate::domain::rollout::Rollout;
+use crate::domain::rollout::cron_job::Since;
 use crate::domain::settings::is_state;
 use crate::domain::workload::{Container, Workload, said};
 
@@ -58,12 +57,12 @@ fn is_followed(workload: &Workload, record: &Record) -> bool {
     })
 }
 
-/// Since when there is an update of it whose runs are of interest.
-pub(in crate::cluster) fn updated(workload: &Workload) -> Option<DateTime<Utc>> {
+/// The update of it whose runs are of interest, if there is one.
+pub(in crate::cluster) fn updated(workload: &Workload) -> Option<Since> {
     let record = claimed(workload);
     let updates = record.ledgers().filter_map(|(_, ledger)| ledger.update.as_ref());
     let open = updates.filter(|update| matches!(update.outcome, Outcome::RollingOut | Outcome::Failed));
-    open.map(|update| update.at).max()
+    open.map(|update| Since { at: update.at, undoes: update.undoes.is_some() }).max()
 }
 
 /// Whether an update of it has not ended, a person asked something while nobody looked, or it is not known what a followed tag

@@ -37,6 +37,15 @@ pub enum End {
     Failed(Stall),
 }
 
+/// The update whose runs are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Since {
+    /// When it was written.
+    pub at: DateTime<Utc>,
+    /// Whether it put back an image that ran before, of which there may be runs of before.
+    pub undoes: bool,
+}
+
 /// How runs follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Runs<'r> {
@@ -70,8 +79,8 @@ impl Runs<'_> {
     /// decides, or the one that goes on where none has. Where an image was put back, a run of it from before another ran about
     /// that time is of before the update; what others run later says nothing of it.
     #[must_use]
-    pub fn judge(&self, since: DateTime<Utc>, alone: Rollout) -> Rollout {
-        let is_about_then = |run: &&Run| !run.is_newest && run.made <= since + SKEW;
+    pub fn judge(&self, Since { at: since, undoes }: Since, alone: Rollout) -> Rollout {
+        let is_about_then = |run: &&Run| undoes && !run.is_newest && run.made <= since + SKEW;
         let others = self.all.iter().filter(is_about_then).map(|run| run.made).max();
         let is_since = |run: &Run| run.made + SKEW >= since && others.is_none_or(|other| run.made > other);
         let mut runs: Vec<&Run> = self.all.iter().filter(|run| run.is_newest && is_since(run)).collect();
@@ -174,6 +183,7 @@ mod tests {
     #[test]
     fn the_runs_since_the_update_tell() {
         let (reason, progress) = ("BackoffLimitExceeded", Progress::default());
+        let forth = Since { at: at(0), undoes: false };
         let stall =
             || Stall { reason: reason.into(), message: "no".into(), since: "t".into(), progress, refusal: None };
         let run = |made, end| Run { made: at(made), is_newest: true, end, ready: 0, is_suspended: false };
@@ -189,11 +199,9 @@ mod tests {
             (vec![older(None), run(10, None)], runs()),
             (vec![run(-60, good())], Rollout::Complete),
             (vec![run(-61, good())], next()),
-            // After a way back: it ran well before the update that failed.
-            (vec![run(-40, good()), older(None)], Rollout::Waiting(Waits::OlderRun)),
             (vec![run(-40, good()), older(None), run(-20, good())], Rollout::Complete),
-            (vec![run(20, good()), Run { made: at(30), ..older(None) }], Rollout::Waiting(Waits::OlderRun)),
-            // Fault r26: somebody made a run of another image by hand, later.
+            // Faults r26, r27: somebody made a run of another image by hand, at any time.
+            (vec![run(20, good()), Run { made: at(30), ..older(None) }], Rollout::Complete),
             (vec![run(20, good()), Run { made: at(61), ..older(None) }], Rollout::Complete),
             (vec![run(90, bad()), Run { made: at(100), ..older(good()) }], Rollout::Stalled(stall())),
             (vec![Run { ready: 7, ..run(20, None) }, Run { ready: 8, ..run(10, None) }], {
@@ -210,16 +218,26 @@ mod tests {
             (vec![run(20, None), run(10, bad())], Rollout::Stalled(stall())),
         ];
         for (all, expected) in cases {
-            let judged = forbid(&all).judge(at(0), next());
+            let judged = forbid(&all).judge(forth, next());
             assert_eq!(judged, expected, "{all:?}");
         }
+        let back = Since { undoes: true, ..forth };
+        let of_way_back = [
+            // It ran well before the update that failed.
+            (vec![run(-40, good()), older(None)], Rollout::Waiting(Waits::OlderRun)),
+            (vec![run(-40, good()), older(None), run(-20, good())], Rollout::Complete),
+            (vec![run(20, good()), Run { made: at(61), ..older(None) }], Rollout::Complete),
+        ];
+        for (all, expected) in of_way_back {
+            assert_eq!(forbid(&all).judge(back, next()), expected, "{all:?}");
+        }
         let all = [older(None)];
-        assert_eq!(Runs { one_at_a_time: false, ..forbid(&all) }.judge(at(0), next()), next());
+        assert_eq!(Runs { one_at_a_time: false, ..forbid(&all) }.judge(forth, next()), next());
         for (scheduled, expected) in [(-1, next()), (0, Rollout::Complete), (1, Rollout::Complete)] {
             let kept_none = Runs { ended_well: Some(at(scheduled)), ..forbid(&[]) };
-            assert_eq!(kept_none.judge(at(0), next()), expected);
+            assert_eq!(kept_none.judge(forth, next()), expected);
         }
         let suspended = Rollout::Waiting(Waits::Suspended);
-        assert_eq!(forbid(&all).judge(at(0), suspended.clone()), suspended);
+        assert_eq!(forbid(&all).judge(forth, suspended.clone()), suspended);
     }
 }
