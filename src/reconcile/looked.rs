@@ -7,7 +7,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::settings::Fingerprint;
@@ -21,6 +21,9 @@ const MOST: usize = 50_000;
 /// So many of those that were looked at longest ago are forgotten where there are more: those of workloads that are gone are
 /// among them, as nothing looks at them any more.
 const FORGOTTEN_AT_ONCE: usize = MOST / 10;
+
+/// That nothing is decided is told again after so long where it is for the same reason: replicas have come since.
+const TOLD_AGAIN: TimeDelta = TimeDelta::hours(1);
 
 /// The uid of a workload and the name of a container.
 type Place = (Box<str>, Box<str>);
@@ -102,6 +105,14 @@ impl All {
         }
     }
 
+    /// Whether a look at the same came to the same a while ago.
+    fn has(&self, place: &Place, at: At, look: &LastLook) -> bool {
+        self.own.get(place).is_some_and(|(of, last)| {
+            let is_same = *of == at && last.unanswered == look.unanswered && last.came_to == look.came_to;
+            is_same && look.at.signed_duration_since(last.at).abs() < TOLD_AGAIN
+        })
+    }
+
     fn put(&mut self, Told { place, by, look }: Told) {
         match by {
             By::Alone(at) => {
@@ -154,12 +165,15 @@ impl<Q, R, C> Reconciler<Q, R, C> {
 
     /// Nothing is decided for any container of a workload, whatever was found.
     pub(crate) fn nothing_decided(&self, workload: &Workload, why: &NoGround) {
-        let settings = Fingerprint::of(workload).number();
+        let (settings, now) = (Fingerprint::of(workload).number(), self.0.ambient.now());
+        let look = LastLook::answered(now, CameTo::Undecided(Box::new(why.clone())));
         for container in workload.containers.iter().map(|container| &*container.name) {
             let place = (workload.id.uid.clone(), container.into());
             let at = At { image: image(workload, container), settings };
-            let look = LastLook::answered(self.0.ambient.now(), CameTo::Undecided(Box::new(why.clone())));
-            let told = Told { place, by: By::Member(at), look };
+            if self.1.looked.all().has(&place, at, &look) {
+                continue;
+            }
+            let told = Told { place, by: By::Member(at), look: look.clone() };
             self.1.looked.put(told.clone());
             self.tell_replicas(NewsKind::Look, &told);
         }

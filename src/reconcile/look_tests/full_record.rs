@@ -77,6 +77,29 @@ async fn what_does_not_fit_into_a_record_is_neither_written_nor_told_but_said() 
     assert!(stored.ready.iter().all(|(_, jobs)| *jobs == 0), "nothing is told: {stored:?}");
 }
 
+/// Fault r27-13: each look at one of them told it of all.
+#[tokio::test]
+async fn that_nothing_is_decided_is_told_to_other_replicas_where_they_know_something_else() {
+    use crate::domain::view::NoGround;
+    let (workload, tags) = of_many(50, "c");
+    let mut stage = Stage::new(workload, &tags);
+    let (here, _there, _between) = crate::queue::replicas::tests::pair();
+    let parts = Parts::clone(&stage.reconciler.0);
+    stage.reconciler = Reconciler::new(Parts { standing_still: Arc::default(), replicas: here, ..parts });
+    let workload = stage.cluster.state(|state| Arc::clone(&state.workload));
+    let tells = |why: &str, number: u8| {
+        stage.reconciler.nothing_decided(&workload, &NoGround::said(why));
+        let line = format!("image_watcher_replica_news_total{{result=\"told\"}} {number}\n");
+        assert!(stage.metrics.text().contains(&line), "{why}: not {number}");
+    };
+    tells("too long", 50);
+    stage.clock.step(TimeDelta::minutes(59));
+    tells("too long", 50);
+    stage.clock.step(TimeDelta::minutes(1));
+    tells("too long", 100);
+    tells("longer", 150);
+}
+
 /// The row in the store can't be read, and somebody removed the annotation.
 #[tokio::test]
 async fn nothing_is_decided_where_what_was_written_can_not_be_read() {
