@@ -7,6 +7,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use crate::harness::Ctx;
 use crate::harness::fault::Fault;
 use crate::harness::images::Image;
+use crate::harness::process::is_still;
 use crate::harness::registry::Options;
 use crate::harness::run::{Test, tests};
 use crate::harness::serve::Answer;
@@ -29,8 +30,17 @@ pub(crate) fn tests() -> Vec<Test> {
         a_service_account_has_the_rights_it_was_given,
         an_identity_can_be_cut_off,
         a_watcher_dies_and_comes_back,
+        a_thread_that_has_ended_stands_still,
         a_command_tells_how_it_ended,
     ]
+}
+
+/// One that has not been waited for stays until its process ends.
+async fn a_thread_that_has_ended_stands_still(_: Ctx) {
+    for (stat, expected) in [("7 (a) T 1", true), ("7 (a) Z 1", true), ("7 (a (b) Z) S 1", false), ("7 (T) R 1", false)]
+    {
+        assert_eq!(is_still(stat), expected, "{stat}");
+    }
 }
 
 async fn workloads_roll_out(ctx: Ctx) {

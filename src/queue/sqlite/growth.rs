@@ -10,6 +10,7 @@ const PART: u64 = 64;
 /// What was added to a table since it was looked at last. To find what is too much all of its rows are read, which would be too
 /// much for each that is added.
 pub(super) struct Growth {
+    bound: i64,
     /// So much is added before it is looked at again, in the unit of the bound.
     most: u64,
     added: u64,
@@ -19,7 +20,17 @@ impl Growth {
     /// Of a table that holds `bound`, in rows or bytes. What another process added is not known, so it is looked at first.
     pub(super) fn within(bound: i64) -> Self {
         let most = (u64::try_from(bound).unwrap_or_default() / PART).max(1);
-        Self { most, added: most }
+        Self { bound, most, added: most }
+    }
+
+    /// What the table may hold.
+    pub(super) fn bound(&self) -> i64 {
+        self.bound
+    }
+
+    /// What was added is not known any more, as what was done was undone: it is looked at next.
+    pub(super) fn undone(&mut self) {
+        self.added = self.most;
     }
 
     /// So much is added. Says whether it is to be looked at now.

@@ -42,7 +42,7 @@ impl Store {
             .prepare_cached("INSERT OR REPLACE INTO kept (key, bytes, until, value) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![key, bytes, until.timestamp_millis(), value])?;
         if self.kept.by(bytes) {
-            self.connection.prepare_cached(&BOUND)?.execute([now, MOST_KEPT]).map(drop)
+            self.connection.prepare_cached(&BOUND)?.execute([now, self.kept.bound()]).map(drop)
         } else {
             Ok(())
         }

@@ -3,7 +3,6 @@
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, params};
 
-use super::growth::MOST_RECORDS;
 use super::store::Store;
 use crate::domain::fleet::Brake;
 use crate::domain::settings::Fingerprint;
@@ -91,7 +90,7 @@ impl Store {
             .prepare_cached(
                 "DELETE FROM record WHERE uid IN (SELECT uid FROM record ORDER BY used DESC LIMIT -1 OFFSET ?1)",
             )?
-            .execute([MOST_RECORDS])
+            .execute([self.records.bound()])
             .map(drop)
     }
 

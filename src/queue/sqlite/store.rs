@@ -140,6 +140,8 @@ impl Store {
         self.begun = false;
         self.waiting.clear();
         self.leases.undone();
+        self.kept.undone();
+        self.records.undone();
         let _ = self.count_ready();
     }
 

@@ -83,6 +83,41 @@ async fn two_replicas_do_not_say_by_turns_that_a_rollout_stands_still_and_goes_o
     assert_eq!(stage.cluster.annotation("error"), None, "it moves");
 }
 
+/// What one wrote the others read of a queue that they share, and each of them ends now and then.
+#[tokio::test]
+async fn replicas_of_one_queue_say_the_same_of_a_rollout_whichever_of_them_has_just_begun() {
+    let mut stage = Stage::new(Workload { rollout: hangs(2), ..rolling() }, &["1.0.0", "1.0.1"]);
+    let (parts, repository) = (Parts::clone(&stage.reconciler.0), Repository::parse("a.example/web").unwrap());
+    let begun = || {
+        let parts = Parts { queue: parts.queue.shared(), standing_still: Arc::default(), ..parts.clone() };
+        Reconciler::new(parts)
+    };
+    stage.reconciler = begun();
+    let mut other = begun();
+    let writes = stage.is_said_to_stand_still().await;
+    for _ in 0..3 {
+        for _ in 0..2 {
+            other.look(&repository, "").await;
+            stage.clock.step(TimeDelta::seconds(10));
+            stage.look().await;
+        }
+        other = begun();
+        stage.clock.step(TimeDelta::minutes(3));
+    }
+    assert_eq!((stage.writes(), stage.told_of_stalls().len()), (writes, 1));
+    // It moves while nobody looks: what has just begun has seen nothing else of it.
+    stage.cluster.rolls(hangs(3));
+    begun().look(&repository, "").await;
+    assert_eq!(stage.cluster.annotation("error"), None, "it is further than it was when that was said");
+    for looks in [&other, &stage.reconciler, &begun()] {
+        looks.look(&repository, "").await;
+        assert_eq!(stage.cluster.annotation("error"), None);
+    }
+    stage.clock.step(TimeDelta::minutes(16));
+    stage.look().await;
+    assert_eq!(stage.cluster.annotation("error").as_deref(), Some(SLOW), "and stands still again");
+}
+
 #[tokio::test]
 async fn a_rollout_that_hangs_is_told_once_and_where_nothing_is_newer_it_stays() {
     let stage = Stage::new(rolling(), &["1.0.0", "1.0.1"]);

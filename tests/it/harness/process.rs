@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::wait::eventually;
 
 type Order = (Command, mpsc::Sender<io::Result<Child>>);
+
+/// A process that is told to stop does so within this time, on a machine that is busy, too.
+const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 
 /// The thread that spawns; cheap to clone.
 #[derive(Clone)]
@@ -156,7 +159,9 @@ impl Process {
             let _ = Command::new("kill").args(["-s", signal, &self.pid.to_string()]).stderr(Stdio::null()).status();
         }
         // A signal is only on its way then, and a thread that has it not yet may still answer.
+        let until = Instant::now() + STOPPED_WITHIN;
         while signal == "STOP" && self.exited().is_none() && !self.stands_still() {
+            assert!(Instant::now() < until, "{} goes on after STOP", self.name);
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -165,8 +170,7 @@ impl Process {
     fn stands_still(&self) -> bool {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten().flatten();
         let mut states = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
-        // The name, which is in brackets, may have spaces.
-        states.all(|stat| stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('T')))
+        states.all(|stat| is_still(&stat))
     }
 
     /// Awaits `ready`.
@@ -194,6 +198,12 @@ impl Drop for Process {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// Whether a thread is stopped or has ended, by its `stat`.
+pub(crate) fn is_still(stat: &str) -> bool {
+    // The name, which is in brackets, may have spaces.
+    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['T', 'Z', 'X']))
 }
 
 fn identity(user: u32) -> [String; 4] {

@@ -1,6 +1,8 @@
 //! How long records are remembered.
 
 use super::*;
+use crate::queue::sqlite::growth::Growth;
+use crate::queue::sqlite::store::Store;
 use crate::queue::{Records as _, Sightings, Written};
 
 fn written(sequence: u64) -> Written {
@@ -60,4 +62,24 @@ async fn who_is_seen_is_not_forgotten_for_those_that_come_and_go() {
         (all.len(), all.contains(&"quiet".to_owned()), all.first().map(String::as_str)),
         (50, true, Some("preview-11"))
     );
+}
+
+/// Fault r27-12: it was looked at for each that came, in tests; and not at all before many more came, after a commit that failed.
+#[test]
+fn records_beyond_the_bound_go_when_the_table_has_grown_by_a_part_of_it_and_after_what_was_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path(), Ambient::system()).unwrap();
+    store.records = Growth::within(640);
+    let held = |store: &Store| store.sequences().unwrap().len();
+    for n in 0..650 {
+        store.remember_record(&format!("uid-{n}"), &written(1)).unwrap();
+    }
+    assert_eq!(held(&store), 649, "late, by less than a part");
+    store.commit().unwrap();
+    store.remember_record("uid-650", &written(1)).unwrap();
+    assert_eq!(held(&store), 640);
+    store.rollback();
+    assert_eq!(held(&store), 649, "nobody dropped them");
+    store.remember_record("uid-651", &written(1)).unwrap();
+    assert_eq!(held(&store), 640);
 }
