@@ -222,6 +222,21 @@ impl History {
         self.0.truncate(MOST_ENTRIES);
     }
 
+    /// Whether people answered of any version that they do not want it.
+    #[must_use]
+    pub fn has_skips(&self) -> bool {
+        self.0.iter().any(|entry| entry.outcome == Outcome::Skipped)
+    }
+
+    /// Takes over these answers of another history.
+    pub fn take_skips(&mut self, other: &Self) {
+        for entry in other.0.iter().rev().filter(|entry| entry.outcome == Outcome::Skipped) {
+            if !self.0.contains(entry) {
+                self.push(entry.clone());
+            }
+        }
+    }
+
     /// Writes how the newest update of `container` ended, if it stood so.
     pub fn end(&mut self, container: &str, was: Outcome, outcome: Outcome) {
         let newest = self.0.iter_mut().find(|e| e.container == container && !e.outcome.is_a_word());

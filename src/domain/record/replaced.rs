@@ -46,10 +46,11 @@ impl Record {
         is_set_back
     }
 
-    /// Whether updates were set back, or failed, of which the next object of this name is to know.
+    /// Whether updates were set back, or failed, or versions skipped, of which the next object of this name is to know.
     #[must_use]
     pub fn concerns_the_next(&self) -> bool {
-        self.ledgers.values().any(|ledger| ledger.set_backs > 0 || ledger.holds_what_failed().is_some())
+        self.history.has_skips()
+            || self.ledgers.values().any(|ledger| ledger.set_backs > 0 || ledger.holds_what_failed().is_some())
     }
 }
 

@@ -150,6 +150,52 @@ async fn what_failed_stays_held_on_an_object_that_a_tool_makes_again() {
     assert!(stage.runs("1.0.2"), "{}", stage.cluster.image());
 }
 
+/// It was told that it is not proposed again. Another mode, or strategy, is another word.
+#[tokio::test]
+async fn what_people_skipped_stays_so_on_an_object_that_a_tool_makes_again() {
+    let mut stage = Stage::new(workload(&[("web", MANIFEST)], &[("mode", "NOTIFICATION")]), &["1.0.0", "1.0.1"]);
+    let manifest = stage.annotations();
+    stage.look().await;
+    let answer = stage.reconciler.answer(&stage.link(), Action::Skip, "trace").await;
+    assert!(matches!(answer, Answer::Skipped(_)), "{answer:?}");
+    stage.told();
+    for uid in ["uid-2", "uid-3"] {
+        stage.clock.step(TimeDelta::days(7));
+        stage.replaces(uid, manifest.clone());
+        stage.restart();
+        for _ in 0..2 {
+            stage.look().await;
+        }
+        assert_eq!(
+            (stage.cluster.annotation("skip").as_deref(), stage.kinds().as_slice()),
+            (Some("1.0.1"), [].as_slice())
+        );
+    }
+    let mut other = manifest.clone();
+    put(&mut other, "strategy", "MINOR");
+    stage.replaces("uid-4", other);
+    stage.look().await;
+    assert_eq!(stage.kinds(), ["update.available"], "its settings are others by now");
+}
+
+#[tokio::test]
+async fn a_skip_that_somebody_cleared_does_not_come_back_with_an_object_that_is_made_again() {
+    let stage = Stage::new(workload(&[("web", MANIFEST)], &[("mode", "NOTIFICATION")]), &["1.0.0", "1.0.1"]);
+    let manifest = stage.annotations();
+    stage.look().await;
+    stage.reconciler.answer(&stage.link(), Action::Skip, "trace").await;
+    stage.look().await;
+    stage.told();
+    stage.changed(|now| {
+        now.annotations = now.annotations.iter().filter(|(name, _)| &**name != "skip").cloned().collect();
+    });
+    stage.look().await;
+    assert!(stage.kinds().contains(&"update.available"));
+    stage.replaces("uid-2", manifest);
+    stage.look().await;
+    assert_eq!((stage.cluster.annotation("skip"), stage.kinds()), (None, vec!["update.available"]));
+}
+
 /// A new process looks at what it does not know when the schedule says so.
 #[tokio::test]
 async fn what_a_tool_replaced_hours_before_the_look_is_set_back_too() {

@@ -9,6 +9,7 @@ pub(crate) mod repairs;
 pub mod sightings;
 pub(crate) mod witness;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -76,8 +77,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let read = if wrong.is_none() { mark.sequence.max(record.sequence) } else { mark.sequence };
         let answering = mark.in_doubt(read);
         let remembered = wrong.map(|_| Box::new(record.clone()));
-        let by_name =
-            if mark.sequence == 0 { self.takes_a_place(&mut record, &workload).await? } else { ByName::default() };
+        let (by_name, put_back) = if mark.sequence == 0 {
+            self.takes_a_place(&mut record, &workload).await?
+        } else {
+            (ByName::default(), BTreeMap::new())
+        };
         let by_name = ByName { counts: by_name.counts || record.concerns_the_next(), ..by_name };
         let settings_then = mark.settings;
         let in_doubt = mark.answering.filter(|answering| answering.sequence > record.sequence);
@@ -97,7 +101,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         record.keep_only(&workload, self.0.ambient.now());
         record.doubts_are_about(Fingerprint::of(&workload), Fingerprint::without_skips(&workload));
         let of_it = Draft::of(workload, record, before, wrong, read);
-        let mut draft = Draft { remembered, by_name, settings_then, answering, is_in_doubt, ..of_it };
+        let mut draft = Draft { remembered, by_name, put_back, settings_then, answering, is_in_doubt, ..of_it };
         draft.put_skips_back();
         let are_others = settings_then != Some(Fingerprint::of(&draft.as_people_left_it()));
         if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
