@@ -91,15 +91,20 @@ fn decided(entry: &Entry, what: &str) -> String {
     format!("{} {what}: decided by {by}, {}", entry.version, moment_of(&entry.time))
 }
 
+/// The same of what was written, with how its rollout stands.
+fn written(answer: &Answer, entry: &Entry, what: &str) -> String {
+    format!("{}. {}", decided(entry, what), crate::approvals::stands(answer))
+}
+
 fn came_to(answer: &Answer) -> (StatusCode, &'static str, String) {
     use StatusCode as Status;
     let of = |asked: &Asked, rest: &str| format!("{} {rest}", asked.approval.to_tag);
     let conflict = |word, detail: String| (Status::CONFLICT, word, format!("{detail}; nothing was done"));
     match answer {
-        Answer::Approved(entry) => (Status::OK, "approved", decided(entry, "is approved")),
+        Answer::Approved(applied) => (Status::OK, "approved", written(answer, &applied.entry, "is approved")),
         Answer::Skipped(entry) => (Status::OK, "skipped", decided(entry, "is not proposed again")),
         Answer::Resumed(entry) => (Status::OK, "resumed", decided(entry, "may be applied again")),
-        Answer::WentBack(entry) => (Status::OK, "went-back", decided(entry, "is written again")),
+        Answer::WentBack(applied) => (Status::OK, "went-back", written(answer, &applied.entry, "is written again")),
         Answer::Snoozed(asked, until) => {
             (Status::OK, "snoozed", of(asked, &format!("is put off until {}", moment(*until))))
         }

@@ -23,11 +23,11 @@ use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::{question, update};
 use crate::domain::record::{Event, Record};
 use crate::domain::reference::Digest;
-use crate::domain::view::{CameTo, LastLook};
+use crate::domain::view::{CameTo, LastLook, Stands};
 use crate::domain::workload::Workload;
 use crate::domain::workload::tests::workload;
 use crate::queue::sqlite::SqliteQueue;
-use crate::reconcile::{Answer, Explained, NotShown, Press, ResumeError, Shown};
+use crate::reconcile::{Answer, Applied, Explained, NotShown, Press, ResumeError, Shown};
 
 /// An hour after the question of the tests was asked.
 fn now() -> DateTime<Utc> {
@@ -550,6 +550,30 @@ async fn what_is_no_decision_is_told_and_nothing_is_done() {
         .set_json(json!({"container": "web", "version": "1"}));
     assert_eq!(stage.ask(Some(Role::Approver), nowhere, of).await.0, 404);
     assert!(stage.told.asked.lock().unwrap().is_empty());
+}
+
+/// Fault r27-5: nothing of it runs.
+#[actix_web::test]
+async fn a_decision_says_what_waits_or_has_failed_of_what_it_wrote() {
+    use crate::domain::rollout::Waits;
+    let stage = Stage::new(&["web"]);
+    let stands = |stands| Box::new(Applied { entry: entry(), rollout: Some(stands) });
+    stage.answers([
+        Ok(Answer::Approved(stands(Stands::Waits(Waits::Paused)))),
+        Ok(Answer::WentBack(stands(Stands::Waits(Waits::OnDelete)))),
+        Ok(Answer::WentBack(stands(Stands::Failed))),
+    ]);
+    let seen = json!({"container": "web", "version": "1.0.1", "digest": Digest::of(b"1").to_string(),
+        "running": "1.0.0", "confirmed": true});
+    for (action, said) in [
+        ("approve", "1.0.0 → 1.0.1 is written; its rollout waits: rollouts are paused."),
+        ("rollback", "It is written again; its rollout waits: its pods are replaced when somebody deletes them."),
+        ("rollback", "It was written again, but its rollout failed."),
+    ] {
+        let (status, body) = stage.decide(Role::Approver, action, &seen).await;
+        let detail = body["detail"].as_str().unwrap_or_default();
+        assert!(status == 200 && detail.contains("decided by") && detail.contains(said), "{body}");
+    }
 }
 
 #[actix_web::test]

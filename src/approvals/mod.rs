@@ -31,7 +31,7 @@ pub use key::{LinkKeyError, link_keys};
 pub use limit::Limiter;
 pub use page::{Pages, TemplateError};
 use words::Reader;
-pub(crate) use words::refused;
+pub(crate) use words::{refused, stands};
 use wrong::Wrong;
 
 use crate::access::{self, Identity, address};

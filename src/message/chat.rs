@@ -8,6 +8,7 @@ use super::words;
 use crate::domain::actor::Actor;
 use crate::domain::answer::Action;
 use crate::domain::release::Language;
+use crate::domain::rollout::Waits;
 
 /// What stands on buttons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +53,8 @@ pub fn buttons_of(code: &str) -> Buttons {
 /// What a press came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pressed {
-    /// It was approved then, now or before.
-    Approved(Option<DateTime<Utc>>),
+    /// It was approved then, now or before; for what its rollout waits, where it does.
+    Approved(Option<DateTime<Utc>>, Option<Waits>),
     /// It was skipped then, now or before.
     Skipped(Option<DateTime<Utc>>),
     /// It is put off until then.
@@ -181,17 +182,30 @@ mod tests {
     fn what_came_of_a_press_is_told_in_the_channels_language() {
         let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
         let said = |language| {
-            [Pressed::Approved(Some(at)), Pressed::Skipped(None), Pressed::PutOff(at), Pressed::Voted(1, 2)]
-                .map(|it| pressed(language, &it, Tz::Europe__Paris).replace('\u{a0}', " "))
+            [
+                Pressed::Approved(Some(at), None),
+                Pressed::Approved(None, Some(Waits::Paused)),
+                Pressed::Skipped(None),
+                Pressed::PutOff(at),
+                Pressed::Voted(1, 2),
+            ]
+            .map(|it| pressed(language, &it, Tz::Europe__Paris).replace('\u{a0}', " "))
         };
         assert_eq!(
             said(Language::English),
-            ["Approved 18 Nov 2026 12:06 CET", "Skipped", "Put off until 18 Nov 2026 12:06 CET", "Approved: 1 of 2"]
+            [
+                "Approved 18 Nov 2026 12:06 CET",
+                "Approved (its rollout waits: rollouts are paused)",
+                "Skipped",
+                "Put off until 18 Nov 2026 12:06 CET",
+                "Approved: 1 of 2"
+            ]
         );
         assert_eq!(
             said(Language::French),
             [
                 "Approuvé le 18 nov. 2026 12:06 CET",
+                "Approuvé (son déploiement n’avance pas : les déploiements sont en pause)",
                 "Version ignorée",
                 "Reporté au 18 nov. 2026 12:06 CET",
                 "Approuvé : 1 sur 2"

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::moving::{Beside, Exported, Mark, Part, StoredJob, Taken};
 use super::reply::Reply;
 use super::{
-    Acted, Announced, Answering, Asked, Batch, Depth, ItemId, Leased, Letter, NewJob, Page, Placed, QueueError,
+    Acted, Announced, AnswerWrite, Asked, Batch, Depth, ItemId, Leased, Letter, NewJob, Page, Placed, QueueError,
     Settlement, Sharing, Sightings, SignIn, Topic, Troubles, Waiting, Written,
 };
 use crate::domain::event::Job;
@@ -27,7 +27,7 @@ pub(super) enum Command {
     Newest(String, Reply<Option<Written>>),
     Sequences(Reply<Vec<(Box<str>, u64)>>),
     Remember(Box<(String, Written)>, Reply<()>),
-    Answering(String, Option<Answering>, Reply<()>),
+    Answering(String, AnswerWrite, Reply<()>),
     Seen(Box<Sightings>, Reply<()>),
     Brake(Reply<Brake>),
     RememberBrake(Box<Brake>, Reply<()>),

@@ -20,9 +20,9 @@ use super::replicas::Replicas;
 use super::reply::Reply;
 use super::waiting::StoredLooks;
 use super::{
-    Acted, Announced, Announcements, Answering, Asked, Batch, Depth, Gathering, ItemId, Kept, Leased, Letter, Letters,
-    NewJob, Page, Placed, Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, Sightings, SignIn, SignIns,
-    Topic, Troubles, Waiting, Written,
+    Acted, Announced, Announcements, AnswerWrite, Asked, Batch, Depth, Gathering, ItemId, Kept, Leased, Letter,
+    Letters, NewJob, Page, Placed, Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, Sightings, SignIn,
+    SignIns, Topic, Troubles, Waiting, Written,
 };
 use crate::domain::event::Job;
 use crate::domain::fleet::Brake;
@@ -356,9 +356,9 @@ impl Records for StoreHandle {
         self.ask(|reply| Command::Remember(remembered, reply)).await
     }
 
-    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
+    async fn answering(&self, uid: &str, write: AnswerWrite) -> Result<(), QueueError> {
         let uid = uid.to_owned();
-        self.ask(|reply| Command::Answering(uid, answering, reply)).await
+        self.ask(|reply| Command::Answering(uid, write, reply)).await
     }
 
     async fn seen(&self, seen: Sightings) -> Result<(), QueueError> {

@@ -490,6 +490,26 @@ pub struct Answering {
     pub container: Box<str>,
 }
 
+/// What is remembered of the write of a person's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerWrite {
+    /// It is about to be made.
+    Begins(Answering),
+    /// The record with this sequence number was not written. Another answer stays in doubt: it may be another process's.
+    Failed(u64),
+}
+
+impl AnswerWrite {
+    /// The answer that is in doubt then, where this one was before.
+    #[must_use]
+    pub fn after(self, before: Option<Answering>) -> Option<Answering> {
+        match self {
+            Self::Begins(answering) => Some(answering),
+            Self::Failed(sequence) => before.filter(|other| other.sequence != sequence),
+        }
+    }
+}
+
 /// Which state of a workload an answer is written on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WrittenOn {
@@ -527,8 +547,7 @@ pub trait Records: Clone + Send + Sync + 'static {
     fn remember(&self, uid: &str, written: Written) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Remembers that an answer is about to be written, or that it was not.
-    fn answering(&self, uid: &str, answering: Option<Answering>)
-    -> impl Future<Output = Result<(), QueueError>> + Send;
+    fn answering(&self, uid: &str, write: AnswerWrite) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// Takes which workloads there are. What is remembered of one that is deleted goes after 30 days: its uid never comes
     /// back, unless the whole cluster is restored. Where more is remembered than there is room for, that of those goes first

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use super::{Answering, Records, Sightings, Written, WrittenOn};
+use super::{AnswerWrite, Answering, Records, Sightings, Written, WrittenOn};
 use crate::domain::actor::Actor;
 use crate::domain::approval::ApprovalId;
 use crate::domain::fleet::{Brake, Release};
@@ -22,16 +22,20 @@ pub(crate) async fn keeps_it(records: impl Records) {
     let settings = Written { settings: Some(Fingerprint::stored(u64::MAX)), ..written(2, "two") };
     records.remember("uid", settings.clone()).await.unwrap();
     assert_eq!(newest().await, Some(settings), "the same one may say more");
-    let answering = Some(Answering { sequence: 3, on: WrittenOn::Generation(7), container: "web".into() });
-    records.answering("uid", answering.clone()).await.unwrap();
+    let answering = Answering { sequence: 3, on: WrittenOn::Generation(7), container: "web".into() };
+    records.answering("uid", AnswerWrite::Begins(answering.clone())).await.unwrap();
     records.remember("uid", written(2, "two")).await.unwrap();
-    assert_eq!(newest().await.unwrap().answering, answering, "what is read late settles no later answer");
+    assert_eq!(newest().await.unwrap().answering, Some(answering), "what is read late settles no later answer");
     records.remember("uid", written(3, "three")).await.unwrap();
     assert_eq!(newest().await, Some(written(3, "three")), "the record that carries it does");
-    let later = Some(Answering { sequence: 4, on: WrittenOn::Version(0), container: "web".into() });
-    records.answering("uid", later.clone()).await.unwrap();
-    assert_eq!(newest().await.unwrap().answering, later);
-    records.answering("uid", None).await.unwrap();
+    let later = Answering { sequence: 4, on: WrittenOn::Version(0), container: "web".into() };
+    records.answering("uid", AnswerWrite::Begins(later.clone())).await.unwrap();
+    assert_eq!(newest().await.unwrap().answering, Some(later.clone()));
+    for another in [3, 5] {
+        records.answering("uid", AnswerWrite::Failed(another)).await.unwrap();
+        assert_eq!(newest().await.unwrap().answering, Some(later.clone()), "that {another} failed says nothing of it");
+    }
+    records.answering("uid", AnswerWrite::Failed(4)).await.unwrap();
     assert_eq!(newest().await, Some(written(3, "three")), "and so does its refusal");
     assert_eq!(records.newest("other").await.unwrap(), None);
     assert_eq!(records.sequences().await.unwrap(), [("uid".into(), 3)]);

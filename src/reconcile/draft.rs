@@ -211,6 +211,8 @@ pub(crate) struct Draft {
     pub(crate) answering: Option<u64>,
     /// Whether an answer may have been written on a later version of the workload than this.
     pub(crate) is_in_doubt: bool,
+    /// Until when a person may answer what it carries, if it carries an answer: it is not written long after that.
+    pub(crate) answers_until: Option<DateTime<Utc>>,
     /// Whether anything happened.
     pub(crate) touched: Touched,
     /// What the annotation `image-watcher/error` of containers is to say.
@@ -247,6 +249,7 @@ impl Draft {
             settings_then: None,
             answering: None,
             is_in_doubt: false,
+            answers_until: None,
             touched: Touched::NotYet,
             errors: BTreeMap::new(),
             loud: BTreeMap::new(),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -35,11 +35,12 @@ use crate::domain::event::{Job, holder};
 use crate::domain::history::Entry;
 use crate::domain::press::{Place, Pressed, Saying};
 use crate::domain::release::Language;
+use crate::domain::view::Stands;
 use crate::listener::Problem;
 use crate::message::chat::{self, Nothing};
 use crate::queue::worker::Verdict;
 use crate::queue::{NewJob, Queue, QueueError, Records};
-use crate::reconcile::{Answer, Press, Reconciler};
+use crate::reconcile::{Answer, Applied, Press, Reconciler};
 use crate::registry::Registry;
 use crate::stop::Stop;
 use crate::telemetry::chain;
@@ -209,14 +210,18 @@ async fn act<Q: Queue + Records, R: Registry, C: Cluster>(
 
 /// What is said of an answer: to all what was done, to whoever pressed why nothing was.
 fn saying(answer: &Answer, by: Actor, (language, zone): (Language, Tz)) -> Saying {
-    let settled = |what: fn(Option<DateTime<Utc>>) -> chat::Pressed, entry: &Entry| {
-        let at = DateTime::parse_from_rfc3339(&entry.time).ok().map(|time| time.to_utc());
-        Saying::Settled(chat::pressed(language, &what(at), zone), Actor::from(entry.by.as_str()))
+    let at = |entry: &Entry| DateTime::parse_from_rfc3339(&entry.time).ok().map(|time| time.to_utc());
+    let settled = |what: chat::Pressed, entry: &Entry| {
+        Saying::Settled(chat::pressed(language, &what, zone), Actor::from(entry.by.as_str()))
     };
     let below = |what: chat::Pressed| Saying::Below(chat::pressed(language, &what, zone), by);
     let nothing = match answer {
-        Answer::Approved(entry) => return settled(chat::Pressed::Approved, entry),
-        Answer::Skipped(entry) => return settled(chat::Pressed::Skipped, entry),
+        Answer::Approved(applied) => {
+            let Applied { entry, rollout } = &**applied;
+            let waits = rollout.as_ref().and_then(Stands::waits);
+            return settled(chat::Pressed::Approved(at(entry), waits), entry);
+        }
+        Answer::Skipped(entry) => return settled(chat::Pressed::Skipped(at(entry)), entry),
         Answer::Snoozed(_, until) => return below(chat::Pressed::PutOff(*until)),
         Answer::Voted { asked, is_again: false } => {
             return below(chat::Pressed::Voted(asked.ballot.votes.count(), asked.ballot.needed.number()));

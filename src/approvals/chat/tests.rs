@@ -23,6 +23,20 @@ fn what_is_said_of_a_press_is_in_the_channels_language() {
     assert!(french.contains("réessayez"), "{french}");
 }
 
+#[test]
+fn whoever_approves_what_waits_is_told_so() {
+    use crate::domain::rollout::Waits;
+    let applied = crate::approvals::snapshots::applied(crate::domain::history::Outcome::RollingOut);
+    let answer = Answer::Approved(Box::new(Applied { rollout: Some(Stands::Waits(Waits::Paused)), ..*applied }));
+    let Saying::Settled(text, _) = saying(&answer, Actor::Telegram("7".into()), (Language::English, Tz::UTC)) else {
+        panic!("to all")
+    };
+    assert!(
+        text.starts_with("Approved 19 Nov 2026") && text.ends_with("(its rollout waits: rollouts are paused)"),
+        "{text}"
+    );
+}
+
 /// Fault r25d-11: the page behind the link does not know it.
 #[test]
 fn whoever_is_refused_is_told_why() {

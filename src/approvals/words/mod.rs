@@ -165,6 +165,11 @@ pub(crate) fn refused(version: &Tag, workload: &WorkloadId, refusal: &Refusal) -
     english::refused(version, workload, refusal, Reader::PROGRAM)
 }
 
+/// How what an answer came to stands, as a program is told it.
+pub(crate) fn stands(answer: &Answer) -> String {
+    English.message(answer, Reader::PROGRAM)
+}
+
 /// The words of pages in one language.
 pub(super) trait PageWords: Catalogue {
     /// What is always the same.

@@ -86,8 +86,8 @@ fn details(answer: &Answer, to: Reader) -> Vec<String> {
     let words = to.words();
     let decided = |entry: &Entry| words.decided_by(&Actor::from(entry.by.as_str()), &to.moment_of(&entry.time));
     match answer {
-        Answer::Approved(entry) => vec![decided(entry), entry.digest.clone()],
-        Answer::WentBack(applied) => vec![decided(applied)],
+        Answer::Approved(applied) => vec![decided(&applied.entry), applied.entry.digest.clone()],
+        Answer::WentBack(applied) => vec![decided(&applied.entry)],
         Answer::Skipped(entry) | Answer::Resumed(entry) => vec![decided(entry)],
         Answer::Voted { asked, .. } => {
             asked.ballot.votes.iter().map(|vote| words.approved_by(&vote.by, &to.moment(vote.at))).collect()

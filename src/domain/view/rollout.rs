@@ -89,6 +89,15 @@ impl Stands {
         }
     }
 
+    /// For what it waits, where it does.
+    #[must_use]
+    pub fn waits(&self) -> Option<Waits> {
+        match self {
+            Self::Waits(waits) => Some(*waits),
+            Self::UnderWay | Self::Refused(_) | Self::StandsStill(_) | Self::Slow(_) | Self::Failed => None,
+        }
+    }
+
     /// The word for programs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {

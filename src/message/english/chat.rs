@@ -22,7 +22,10 @@ impl ChatWords for English {
         let moment = |at: DateTime<Utc>| self.moment(at, zone);
         let then = |at: &Option<DateTime<Utc>>| at.map(|at| format!(" {}", moment(at))).unwrap_or_default();
         match pressed {
-            Pressed::Approved(at) => format!("Approved{}", then(at)),
+            Pressed::Approved(at, None) => format!("Approved{}", then(at)),
+            Pressed::Approved(at, Some(waits)) => {
+                format!("Approved{} (its rollout waits: {})", then(at), waits.until())
+            }
             Pressed::Skipped(at) => format!("Skipped{}", then(at)),
             Pressed::PutOff(until) => format!("Put off until {}", moment(*until)),
             Pressed::Voted(count, needed) => format!("Approved: {count} of {needed}"),

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::French;
+use super::rollout::waits;
 use crate::message::chat::{Buttons, ChatWords, Nothing, Pressed};
 use crate::message::phrases::Phrases as _;
 
@@ -22,7 +23,10 @@ impl ChatWords for French {
         let moment = |at: DateTime<Utc>| self.moment(at, zone);
         let then = |at: &Option<DateTime<Utc>>| at.map(|at| format!(" le {}", moment(at))).unwrap_or_default();
         match pressed {
-            Pressed::Approved(at) => format!("Approuvé{}", then(at)),
+            Pressed::Approved(at, None) => format!("Approuvé{}", then(at)),
+            Pressed::Approved(at, Some(for_what)) => {
+                format!("Approuvé{} (son déploiement n’avance pas\u{a0}: {})", then(at), waits(*for_what))
+            }
             Pressed::Skipped(at) => format!("Version ignorée{}", then(at)),
             Pressed::PutOff(until) => format!("Reporté au {}", moment(*until)),
             Pressed::Voted(count, needed) => format!("Approuvé\u{a0}: {count} sur {needed}"),

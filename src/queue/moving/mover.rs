@@ -6,7 +6,9 @@ use futures_util::StreamExt as _;
 use super::{Beside, Mark, Movable, Part, Patience, StoredJob, Taken, What};
 use crate::ambient::Ambient;
 use crate::domain::fleet::Brake;
-use crate::queue::{Announced, Announcements, Kept, QueueError, Records, Sightings, SignIn, SignIns, Written};
+use crate::queue::{
+    Announced, Announcements, AnswerWrite, Kept, QueueError, Records, Sightings, SignIn, SignIns, Written,
+};
 
 /// All that whoever moves a store needs of it.
 pub trait Store: Movable + Announcements + Kept + Records + SignIns {}
@@ -364,8 +366,8 @@ async fn take_record(target: &impl Store, uid: &str, written: Written, gone: boo
     if !is_there {
         let answering = written.answering.clone();
         target.remember(uid, written).await?;
-        if answering.is_some() {
-            target.answering(uid, answering).await?;
+        if let Some(answering) = answering {
+            target.answering(uid, AnswerWrite::Begins(answering)).await?;
         }
     }
     // Said again where the record is there: a move may have been cut between the two.

@@ -13,8 +13,8 @@ use crate::domain::reference::Repository;
 use crate::domain::settings::Fingerprint;
 use crate::queue::contract::{email, item, look, mail};
 use crate::queue::{
-    Announcements as _, Answering, Kept as _, NewJob, Queue as _, Records as _, Settlement, Sharing, Sightings,
-    SignIns as _, StoreHandle, WrittenOn,
+    Announcements as _, AnswerWrite, Answering, Kept as _, NewJob, Queue as _, Records as _, Settlement, Sharing,
+    Sightings, SignIns as _, StoreHandle, WrittenOn,
 };
 
 /// As a process that is killed: nothing is asked any more after it was woken so often. Nothing where it did not end before.
@@ -81,7 +81,8 @@ async fn fill_beside(queue: &StoreHandle, now: DateTime<Utc>) {
         queue.remember(uid, written).await.unwrap();
     }
     let on = WrittenOn::Version(9);
-    queue.answering("two", Some(Answering { sequence: 8, on, container: "web".into() })).await.unwrap();
+    let answering = Answering { sequence: 8, on, container: "web".into() };
+    queue.answering("two", AnswerWrite::Begins(answering)).await.unwrap();
     queue.seen(Sightings { deleted: vec!["three".into()], ..Sightings::default() }).await.unwrap();
     queue.remember_brake(brake()).await.unwrap();
     let sign_in = SignIn { id: [7; 32], person: "jo".into(), what: "jo 7".into(), until: now + TimeDelta::hours(1) };

@@ -21,7 +21,7 @@ use crate::domain::hex;
 use crate::domain::settings::Fingerprint;
 use crate::queue::command::{Command, Keeping, SignInCommand};
 use crate::queue::losses::REMEMBER_GONE;
-use crate::queue::{Answering, QueueError, Sightings, SignIn, Written, WrittenOn};
+use crate::queue::{AnswerWrite, Answering, QueueError, Sightings, SignIn, Written, WrittenOn};
 use crate::telemetry::chain;
 
 /// The most bytes that are kept of what was learnt elsewhere; one value has at most an eighth of it.
@@ -175,9 +175,7 @@ impl Tables {
                 let (uid, written) = *remembered;
                 reply.send(self.remember(&uid, written).await.map_err(failure));
             }
-            Command::Answering(uid, answering, reply) => {
-                reply.send(self.answering(&uid, answering).await.map_err(failure));
-            }
+            Command::Answering(uid, write, reply) => reply.send(self.answering(&uid, write).await.map_err(failure)),
             Command::Seen(seen, reply) => reply.send(self.seen(&seen).await.map_err(failure)),
             Command::Brake(reply) => reply.send(self.brake().await.map_err(failure)),
             Command::RememberBrake(brake, reply) => reply.send(self.remember_brake(&brake).await.map_err(failure)),
@@ -323,11 +321,12 @@ impl Tables {
         changed.await.map(drop)
     }
 
-    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), NatsError> {
+    async fn answering(&self, uid: &str, write: AnswerWrite) -> Result<(), NatsError> {
         let key = Self::record(uid);
         let changed = self.change(&key, Some(REMEMBERED), |record: &mut Record| {
             uid.clone_into(&mut record.uid);
-            record.answering = answering.clone().map(Answer::from);
+            let before = record.answering.take().map(Answering::from);
+            record.answering = write.clone().after(before).map(Answer::from);
             true
         });
         changed.await.map(drop)

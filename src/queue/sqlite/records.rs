@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::store::Store;
 use crate::domain::fleet::Brake;
 use crate::domain::settings::Fingerprint;
-use crate::queue::{Answering, Sightings, Written, WrittenOn};
+use crate::queue::{AnswerWrite, Answering, Sightings, Written, WrittenOn};
 
 /// One that is asked for or seen counts as used again once in this time.
 const USED_AGAIN: i64 = 24 * 3600 * 1000;
@@ -118,10 +118,18 @@ impl Store {
     }
 
     /// See [`crate::queue::Records::answering`].
-    pub(super) fn answering(&mut self, uid: &str, answering: Option<Answering>) -> rusqlite::Result<()> {
+    pub(super) fn answering(&mut self, uid: &str, write: AnswerWrite) -> rusqlite::Result<()> {
         self.transact()?;
-        let nothing = Answering { sequence: 0, on: WrittenOn::Generation(0), container: Box::default() };
-        let Answering { sequence, on, container } = answering.unwrap_or(nothing);
+        let Answering { sequence, on, container } = match write {
+            AnswerWrite::Begins(answering) => answering,
+            AnswerWrite::Failed(sequence) => {
+                return self
+                    .connection
+                    .prepare_cached("UPDATE record SET answering = 0 WHERE uid = ?1 AND answering = ?2")?
+                    .execute(params![uid, signed(sequence)])
+                    .map(drop);
+            }
+        };
         self.connection
             .prepare_cached(
                 "INSERT INTO record (uid, answering, answering_on, used, answering_of) VALUES (?1, ?2, ?3, ?4, ?5)

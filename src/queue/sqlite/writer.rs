@@ -201,9 +201,7 @@ impl Writer {
             Command::Remember(remembered, reply) => {
                 pending.push(done(reply, store.remember_record(&remembered.0, &remembered.1))?);
             }
-            Command::Answering(uid, answering, reply) => {
-                pending.push(done(reply, store.answering(&uid, answering))?);
-            }
+            Command::Answering(uid, write, reply) => pending.push(done(reply, store.answering(&uid, write))?),
             Command::Seen(seen, reply) => pending.push(done(reply, store.seen(&seen))?),
             Command::Brake(reply) => reply.send_read(store.brake())?,
             Command::RememberBrake(brake, reply) => pending.push(done(reply, store.remember_brake(&brake))?),

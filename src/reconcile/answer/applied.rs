@@ -1,7 +1,5 @@
 //! What an answer wrote, and how that stands: by the same judge as everywhere else.
 
-use std::ops::Deref;
-
 use crate::domain::approval::ApprovalId;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::record::{Record, Update};
@@ -12,7 +10,7 @@ use crate::domain::workload::Workload;
 /// An update or a way back that a person answered for.
 #[derive(Clone, Debug)]
 pub struct Applied {
-    /// As the history has it.
+    /// As the history has it; how it ended says [`Applied::outcome`].
     pub entry: Entry,
     /// How its rollout stands, as long as that has not come to a good end and is known.
     pub rollout: Option<Stands>,
@@ -57,13 +55,5 @@ impl Applied {
 impl From<Entry> for Applied {
     fn from(entry: Entry) -> Self {
         Self { entry, rollout: None }
-    }
-}
-
-impl Deref for Applied {
-    type Target = Entry;
-
-    fn deref(&self) -> &Entry {
-        &self.entry
     }
 }

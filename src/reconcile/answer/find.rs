@@ -148,6 +148,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let answerable = match self.state(asked, newest, draft) {
             Answer::Open(_) | Answer::Snoozed(..) => Answerable::Now,
             Answer::Expired(asked) if asked.is_renewable => Answerable::ByNewLink,
+            // What is closed stays so, whatever refuses it now.
+            Answer::Refused(..) if !matches!(newest.stands, Stands::Closed(_)) => Answerable::NotNow,
             _ => Answerable::NoMore,
         };
         let by = Successor { about: About::of(terms, &newest.terms), answerable };
@@ -196,7 +198,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 /// What became of an answered question whose object is gone: what its record calls running or healthy runs there no more, whatever
 /// has its name by now.
 fn since_gone(answer: Answer) -> Answer {
-    let replaced = |applied: Applied| match applied.outcome {
+    let replaced = |applied: Applied| match applied.outcome() {
         Outcome::Healthy | Outcome::RollingOut => {
             Box::new(Applied::from(Entry { outcome: Outcome::Replaced, ..applied.entry }))
         }

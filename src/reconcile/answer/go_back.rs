@@ -76,9 +76,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         draft.guard(container);
         let record = draft.record.clone();
         self.commit_answer(draft, &asked.approval).await?;
-        if let Some(plan) = &asked.group {
-            self.let_go_on_all(plan, &asked.workload.id.uid, &by).await;
-        }
+        self.let_go_on_all(asked, &by).await;
         if let Ok(from) = ImageReference::parse(&asked.approval.from_image) {
             let target = self.target(asked, &from).await;
             self.look_after(&target, trace).await;

@@ -178,7 +178,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             let (workload, container) = (&asked.workload.id, &asked.approval.container);
             let by = match answer {
-                Answer::Approved(entry) => entry.by.clone(),
+                Answer::Approved(applied) => applied.entry.by.clone(),
                 _ => asked.by().to_string(),
             };
             tracing::info!(approval = %token.approval(), %workload, container, by, action, outcome, "a link was answered");
@@ -291,8 +291,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         press: &Press,
         trace: &str,
     ) -> Result<Answer, StepError> {
-        let Press { action, .. } = *press;
-        let is_over = self.0.ambient.now() >= asked.approval.expires;
+        let (action, now) = (press.action, self.0.ambient.now());
+        let is_over = now >= asked.approval.expires;
+        // A new link is asked for when the time of the old one is over.
+        let until = if action == Action::Renew { now } else { asked.approval.expires };
+        let draft = Draft { answers_until: Some(until), ..draft };
         let is_allowed = if action == Action::Renew { is_over } else { action.fits(question.terms.allows) };
         if !is_allowed {
             return Ok(Answer::NotAllowed(Box::new(asked.clone())));

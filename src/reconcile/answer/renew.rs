@@ -131,6 +131,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let question = Question { terms, asked: now, votes: Votes::default(), is_renewed: true, stands, ..old };
         draft.ask(container, question.clone(), now);
         draft.on(container, Event::Told, now);
+        draft.answers_until.get_or_insert(now);
         self.commit(draft).await?;
         Ok(question)
     }

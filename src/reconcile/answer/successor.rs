@@ -38,6 +38,8 @@ pub enum Answerable {
     Now,
     /// People are asked still, and the time of its link is over: a new one can be had.
     ByNewLink,
+    /// Not as long as what is set refuses it: a dry run, or the workload's own settings.
+    NotNow,
     /// Not any more.
     NoMore,
 }

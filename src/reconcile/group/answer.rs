@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::{Group, Member};
 use crate::assess::Unanswerable;
 use crate::cluster::{Cluster, WorkloadEvent};
@@ -19,6 +21,7 @@ use crate::domain::together::{Keeps, Seen};
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::answer::Asked;
+use crate::reconcile::draft::Draft;
 use crate::reconcile::judging::judge::running_tag;
 use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;
@@ -133,10 +136,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         strangers.next().map(crate::domain::group::Member::name)
     }
 
-    /// What failed on one member is held on all, and is let go on all; one that can't be written now keeps no other.
-    pub(in crate::reconcile) async fn let_go_on_all(&self, plan: &Plan, but: &str, by: &Actor) {
-        for one in plan.moves.iter().filter(|one| *one.workload.uid != *but) {
-            if let Err(error) = self.let_go_on(one, by).await {
+    /// What failed on one member of a group is held on all, and is let go on all; one that can't be written now keeps no other.
+    pub(in crate::reconcile) async fn let_go_on_all(&self, asked: &Asked, by: &Actor) {
+        let (moves, until) = (asked.group.iter().flat_map(|plan| &plan.moves), asked.approval.expires);
+        for one in moves.filter(|one| one.workload.uid != asked.workload.id.uid) {
+            if let Err(error) = self.let_go_on(one, by, until).await {
                 tracing::warn!(workload = %one.workload, version = %one.tag, error = %chain(&error), "this member holds a version that is released on the others, which keeps all from it: release it by `image-watcher resume`");
             }
         }
@@ -162,9 +166,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
     }
 
-    async fn let_go_on(&self, one: &Move, by: &Actor) -> Result<(), StepError> {
+    async fn let_go_on(&self, one: &Move, by: &Actor, until: DateTime<Utc>) -> Result<(), StepError> {
         let Some(workload) = self.0.cluster.by_uid(&one.workload.uid) else { return Ok(()) };
-        let mut draft = self.draft(Arc::clone(&workload)).await?;
+        let mut draft = Draft { answers_until: Some(until), ..self.draft(Arc::clone(&workload)).await? };
         for container in one.containers().filter(|name| self.may_act(&workload, name)) {
             if draft.record.known(container).holds(&one.tag, &one.digest).is_some() {
                 draft.resume(container, &one.tag, by, self.0.ambient.now());

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::approval::LIFETIME;
 use crate::domain::fleet::Brake;
 use crate::queue::{
-    Announced, Announcements, Answering, Batch, Depth, Placed, QueueError, Settlement, Sightings, Written,
+    Announced, Announcements, AnswerWrite, Batch, Depth, Placed, QueueError, Settlement, Sightings, Written,
 };
 
 /// A queue that takes no job, and remembers the traces of those that were put. Records it keeps.
@@ -66,8 +66,8 @@ impl Records for Full {
         remembered
     }
 
-    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
-        self.0.answering(uid, answering).await
+    async fn answering(&self, uid: &str, write: AnswerWrite) -> Result<(), QueueError> {
+        self.0.answering(uid, write).await
     }
 
     async fn seen(&self, seen: Sightings) -> Result<(), QueueError> {

@@ -82,7 +82,7 @@ async fn an_old_link_says_what_was_decided_by_the_link_that_took_its_place() {
     stage.clock.step(LIFETIME);
     assert!(matches!(stage.reconciler.answer(&joe, Action::Renew, "trace").await, Answer::Renewed(_)));
     assert!(matches!(stage.presses(JOE, Action::Approve).await, Answer::Approved(_)));
-    let is_decided = |answer: &Answer| matches!(answer, Answer::Approved(entry) if entry.version == "1.0.1");
+    let is_decided = |answer: &Answer| matches!(answer, Answer::Approved(applied) if applied.entry.version == "1.0.1");
     for link in [&jane, &joe] {
         let answer = stage.reconciler.asked(link).await;
         assert!(is_decided(&answer), "{answer:?}");
@@ -114,6 +114,8 @@ async fn a_replaced_link_says_how_the_question_in_its_place_stands() {
     let answer = stage.reconciler.asked(&first).await;
     assert!(matches!(answer, Answer::Skipped(_)), "it asked the same: {answer:?}");
     assert_eq!(stage.successor(&second).await.1, Answerable::NoMore);
+    stage.annotate("mode", "DISABLED");
+    assert_eq!(stage.successor(&second).await.1, Answerable::NoMore, "it is closed, whatever refuses it now");
 }
 
 #[tokio::test]
@@ -166,9 +168,17 @@ async fn what_its_own_page_refuses_is_not_said_to_be_answerable() {
     assert_eq!(stands().await, (Answerable::Now, true, false));
     for (name, refuses, allows) in [("mode", "DISABLED", "NOTIFICATION"), ("exclude", "2$", "9$")] {
         stage.annotate(name, refuses);
-        assert_eq!(stands().await, (Answerable::NoMore, false, false), "{name}");
+        assert_eq!(
+            stands().await,
+            (Answerable::NotNow, false, false),
+            "{name}: it is asked, and may be answered later"
+        );
         stage.annotate(name, allows);
     }
+    stage.cluster.state(|state| state.is_dry_run = true);
+    assert_eq!(stands().await, (Answerable::NotNow, false, false), "in a dry run");
+    stage.cluster.state(|state| state.is_dry_run = false);
+    assert_eq!(stands().await, (Answerable::Now, true, false));
     let expires = stage.asks().terms.expires();
     stage.clock.step(expires - stage.clock.now());
     assert_eq!(stands().await, (Answerable::ByNewLink, false, true));

@@ -46,7 +46,9 @@ async fn what_is_listed_is_approved_as_by_its_own_link_and_once() {
     assert!(only(&done).is_pressed && matches!(only(&done).answer, Answer::Approved(_)), "{done:?}");
     for list in [&jane, &joe] {
         let again = stage.reconciler.approve_each(list, &ids, "trace").await;
-        let by = |answer: &Answer| if let Answer::Approved(entry) = answer { entry.by.clone() } else { String::new() };
+        let by = |answer: &Answer| {
+            if let Answer::Approved(applied) = answer { applied.entry.by.clone() } else { String::new() }
+        };
         assert!(!only(&again).is_pressed, "{again:?}");
         assert_eq!(by(&only(&again).answer), "link email:j…@example.com");
         assert!(stage.reconciler.lines(list).await.unwrap().lines.is_empty());

@@ -3,13 +3,29 @@
 use super::votes::{CHAT, JANE, JOE, OLD, needing};
 use super::*;
 use crate::domain::actor::SignedIn;
-use crate::domain::approval::{Allows, LIFETIME};
+use crate::domain::approval::{Allows, LIFETIME, Token};
 use crate::domain::history::Outcome;
+use crate::queue::AnswerWrite;
 
 impl Stage {
     async fn signs(&self, name: &str, action: Action) -> Answer {
         let press = Press { by: SignedIn::read(name), is_confirmed: true, ..Press::of(action) };
         self.reconciler.answer_to(&self.link_of(JOE), &press, "trace").await
+    }
+
+    fn uid(&self) -> Box<str> {
+        self.cluster.state(|state| state.workload.id.uid.clone())
+    }
+
+    /// What is answered by a process that stands still for so long when it is about to write.
+    async fn answers_after(&self, link: &Token, action: Action, still: TimeDelta) -> Answer {
+        let turn = self.reconciler.1.turns.of(&self.uid()).await;
+        let stands_still = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.clock.step(still);
+            drop(turn);
+        };
+        tokio::join!(self.reconciler.answer(link, action, "trace"), stands_still).0
     }
 }
 
@@ -73,6 +89,33 @@ async fn an_answer_whose_process_stood_still_until_its_time_was_over_is_not_writ
     assert_eq!(stage.cluster.image(), OLD);
 }
 
+/// Fault r27-6: a vote and a snooze were. The answer that another replica has under way by then stays in doubt.
+#[tokio::test]
+async fn no_answer_is_written_whose_process_stood_still_until_its_time_was_over() {
+    for (needed, action) in [("1", Action::Approve), ("2", Action::Approve), ("1", Action::Skip), ("1", Action::Snooze)]
+    {
+        let stage = Stage::team(needing(needed, &[])).await;
+        let (link, writes, uid, store) = (stage.link_of(JOE), stage.writes(), stage.uid(), &stage.reconciler.0.queue);
+        let on = crate::queue::WrittenOn::Generation(1);
+        let anothers = crate::queue::Answering { sequence: 1, on, container: "web".into() };
+        store.answering(&uid, AnswerWrite::Begins(anothers.clone())).await.unwrap();
+        let answer = stage.answers_after(&link, action, LIFETIME + TimeDelta::minutes(1)).await;
+        assert!(matches!(answer, Answer::Expired(_)), "{action:?} of {needed}: {answer:?}");
+        assert_eq!((stage.writes(), stage.cluster.image().as_str()), (writes, OLD), "{action:?} of {needed}");
+        assert_eq!(store.newest(&uid).await.unwrap().unwrap().answering, Some(anothers), "{action:?} of {needed}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_link_is_to_what_is_asked_when_it_is_sent_however_long_the_process_stood_still() {
+    let stage = Stage::team(needing("1", &[])).await;
+    let link = stage.link_of(JOE);
+    stage.clock.step(LIFETIME);
+    let answer = stage.answers_after(&link, Action::Renew, TimeDelta::days(3)).await;
+    assert!(matches!(answer, Answer::Renewed(_)), "{answer:?}");
+    assert_eq!(stage.asks().asked, stage.clock.now());
+}
+
 /// As where a replica said so that had stood still meanwhile.
 #[tokio::test]
 async fn an_answer_in_doubt_that_is_older_than_the_record_stops_no_write() {
@@ -80,7 +123,7 @@ async fn an_answer_in_doubt_that_is_older_than_the_record_stops_no_write() {
     let uid = stage.cluster.state(|state| state.workload.id.uid.clone());
     let on = crate::queue::WrittenOn::Generation(1);
     let older = crate::queue::Answering { sequence: 1, on, container: "web".into() };
-    stage.reconciler.answering(&uid, Some(older)).await.unwrap();
+    stage.reconciler.answering(&uid, AnswerWrite::Begins(older)).await.unwrap();
     let answer = stage.presses(JOE, Action::Approve).await;
     assert!(matches!(answer, Answer::Approved(_)), "{answer:?}");
 }
@@ -130,8 +173,8 @@ async fn a_used_link_of_an_object_that_is_gone_says_what_became_of_it_and_a_wron
     stage.cluster.state(|state| state.departed = Some(Arc::clone(&state.workload)));
     stage.changed(|now| (now.id.uid, now.annotations) = ("uid-2".into(), Box::default()));
     let said = stage.reconciler.asked(&link).await;
-    let Answer::Approved(entry) = said else { panic!("{said:?}") };
-    assert_eq!(entry.outcome, Outcome::Replaced, "nobody knows whether what it wrote runs still");
+    let Answer::Approved(applied) = said else { panic!("{said:?}") };
+    assert_eq!(applied.outcome(), Outcome::Replaced, "nobody knows whether what it wrote runs still");
     stage.cluster.state(|state| {
         let mut other = Workload::clone(state.departed.as_ref().unwrap());
         other.id.uid = "uid-3".into();
@@ -147,8 +190,8 @@ async fn two_who_signed_in_are_two_by_one_link_and_the_record_says_how_they_are_
     assert_eq!(Stage::counted_as(&stage.signs("alice", Action::Approve).await), ("1 of 2".into(), true));
     assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("1 of 2".into(), true));
     let answer = stage.signs("bob", Action::Approve).await;
-    let Answer::Approved(entry) = &answer else { panic!("{answer:?}") };
-    assert_eq!(entry.by, "people sign-in alice; sign-in bob");
+    let Answer::Approved(applied) = &answer else { panic!("{answer:?}") };
+    assert_eq!(applied.entry.by, "people sign-in alice; sign-in bob");
 }
 
 #[tokio::test]

@@ -165,7 +165,7 @@ async fn what_a_command_approved_is_theirs_though_a_link_is_pressed_before_it_is
     let link = stage.token();
     stage.approves(&asked);
     let answer = stage.reconciler.answer(&link, Action::Skip, "trace").await;
-    assert!(matches!(&answer, Answer::Approved(entry) if entry.by == "command alice"), "{answer:?}");
+    assert!(matches!(&answer, Answer::Approved(applied) if applied.entry.by == "command alice"), "{answer:?}");
     stage.look().await;
     assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RequestRefused(_))), 0);
 }
@@ -337,8 +337,8 @@ async fn by_the_link_a_person_goes_back_to_any_entry_of_the_history() {
     assert_eq!((asked.approval.to_tag.as_str(), stage.writes()), ("1.0.2", writes), "nothing is written");
     let chosen = format!("1.0.1@{}", digest_of("1.0.1", 0));
     let answer = stage.goes_back_to(&chosen).await;
-    let Answer::WentBack(entry) = &answer else { panic!("{answer:?}") };
-    assert_eq!((entry.version.as_str(), entry.previous.as_str()), ("1.0.1", "1.0.3"));
+    let Answer::WentBack(applied) = &answer else { panic!("{answer:?}") };
+    assert_eq!((applied.entry.version.as_str(), applied.entry.previous.as_str()), ("1.0.1", "1.0.3"));
     assert_eq!(stage.cluster.image(), format!("a.example/web:{chosen}"));
     let held = stage.cluster.annotation("held").unwrap();
     assert!(held.starts_with("1.0.3: set back to 1.0.1, by link email:j…@example.com"), "{held}");
@@ -351,8 +351,12 @@ async fn by_the_link_a_person_goes_back_to_any_entry_of_the_history() {
     }
     assert_eq!(stage.cluster.image(), format!("a.example/web:{chosen}"), "it stays");
     let again = stage.reconciler.asked(&link).await;
-    let Answer::WentBack(entry) = &again else { panic!("{again:?}") };
-    assert_eq!((entry.version.as_str(), entry.outcome), ("1.0.1", Outcome::Healthy), "its page says how it ended");
+    let Answer::WentBack(applied) = &again else { panic!("{again:?}") };
+    assert_eq!(
+        (applied.entry.version.as_str(), applied.outcome()),
+        ("1.0.1", Outcome::Healthy),
+        "its page says how it ended"
+    );
 }
 
 #[tokio::test]

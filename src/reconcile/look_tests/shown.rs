@@ -33,13 +33,13 @@ async fn whoever_signed_in_answers_what_they_saw_as_a_link_does_and_twice_is_onc
     let digest = Some(digest_of("1.0.1", 0));
     let shown = Shown { digest, running: Tag::parse("1.0.0").ok(), ..stage.as_shown("1.0.1") };
     let answer = stage.decides_as("alice", Action::Approve, &shown).await;
-    let Ok(Answer::Approved(entry)) = &answer else { panic!("{answer:?}") };
-    assert_eq!(entry.by, "sign-in alice");
+    let Ok(Answer::Approved(applied)) = &answer else { panic!("{answer:?}") };
+    assert_eq!(applied.entry.by, "sign-in alice");
     assert_eq!(stage.cluster.image(), format!("a.example/web:1.0.1@{}", digest_of("1.0.1", 0)));
     let writes = stage.writes();
     let again = stage.decides_as("bob", Action::Approve, &shown).await;
-    let Ok(Answer::Approved(entry)) = &again else { panic!("{again:?}") };
-    assert_eq!((entry.by.as_str(), stage.writes()), ("sign-in alice", writes), "it was decided");
+    let Ok(Answer::Approved(applied)) = &again else { panic!("{again:?}") };
+    assert_eq!((applied.entry.by.as_str(), stage.writes()), ("sign-in alice", writes), "it was decided");
 }
 
 #[tokio::test]
@@ -125,8 +125,8 @@ async fn one_person_counts_once_by_sign_in_and_by_link() {
     assert_eq!(Stage::counted_as(&again), ("1 of 2".into(), true));
     assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("1 of 2".into(), true), "his own link");
     let both = stage.decides_as("jane", Action::Approve, &shown).await;
-    let Ok(Answer::Approved(entry)) = &both else { panic!("{both:?}") };
-    assert_eq!(entry.by, "people sign-in joe; sign-in jane");
+    let Ok(Answer::Approved(applied)) = &both else { panic!("{both:?}") };
+    assert_eq!(applied.entry.by, "people sign-in joe; sign-in jane");
 }
 
 #[tokio::test]
@@ -143,13 +143,13 @@ async fn a_token_in_the_hand_of_somebody_who_approved_makes_no_second_person() {
     assert_eq!((stage.writes(), stage.cluster.image().as_str()), (writes, OLD));
     let both = stage.decides_as("bob", Action::Approve, &shown).await;
     assert!(
-        matches!(&both, Ok(Answer::Approved(entry)) if entry.by == "people sign-in alice; sign-in bob"),
+        matches!(&both, Ok(Answer::Approved(applied)) if applied.entry.by == "people sign-in alice; sign-in bob"),
         "{both:?}"
     );
     for (by, name) in programs {
         let stage = Stage::team(needing("1", &[])).await;
         let alone = stage.decides_by(SignedIn::by(by, name), Action::Approve, &stage.as_shown("1.0.1")).await;
-        assert!(matches!(&alone, Ok(Answer::Approved(entry)) if entry.by == name), "{alone:?}");
+        assert!(matches!(&alone, Ok(Answer::Approved(applied)) if applied.entry.by == name), "{alone:?}");
     }
 }
 
@@ -172,8 +172,8 @@ async fn whoever_signed_in_goes_back_and_lets_go_without_being_asked() {
     let unread = stage.reconciler.answer_shown(&back, &press, "trace").await;
     assert!(matches!(unread, Ok(Answer::Unconfirmed(_))), "{unread:?}");
     let answer = stage.decides_as("alice", Action::Rollback, &back).await;
-    let Ok(Answer::WentBack(entry)) = &answer else { panic!("{answer:?}") };
-    assert_eq!((entry.by.as_str(), entry.version.as_str()), ("sign-in alice", "1.0.0"));
+    let Ok(Answer::WentBack(applied)) = &answer else { panic!("{answer:?}") };
+    assert_eq!((applied.entry.by.as_str(), applied.entry.version.as_str()), ("sign-in alice", "1.0.0"));
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.0"), "{}", stage.cluster.image());
     let writes = stage.writes();
     assert!(matches!(stage.decides_as("alice", Action::Rollback, &back).await, Ok(Answer::WentBack(_))), "once");

@@ -106,9 +106,9 @@ async fn two_people_approve_and_the_same_person_twice_is_one() {
     assert!(!asked.ballot.is_yours);
     let link = stage.link_of(JOE);
     let answer = stage.presses(JANE, Action::Approve).await;
-    let Answer::Approved(entry) = &answer else { panic!("{answer:?}") };
+    let Answer::Approved(applied) = &answer else { panic!("{answer:?}") };
     let both = "people link email:j…@example.com; link email:j…@example.com";
-    assert_eq!((entry.by.as_str(), stage.who_decided()), (both, vec![both.to_owned()]));
+    assert_eq!((applied.entry.by.as_str(), stage.who_decided()), (both, vec![both.to_owned()]));
     assert_eq!(stage.cluster.image(), format!("a.example/web:1.0.1@{}", digest_of("1.0.1", 0)));
     assert!(matches!(stage.reconciler.answer(&link, Action::Approve, "trace").await, Answer::Approved(_)));
     assert_eq!(stage.writes(), writes + 2);
@@ -122,7 +122,10 @@ async fn two_people_approve_and_the_same_person_twice_is_one() {
 async fn one_is_enough_where_nothing_is_said() {
     let stage = Stage::team(workload(&[("web", OLD)], &[("mode", "NOTIFICATION")])).await;
     let answer = stage.presses(JOE, Action::Approve).await;
-    assert!(matches!(&answer, Answer::Approved(entry) if entry.by == "link email:j…@example.com"), "{answer:?}");
+    assert!(
+        matches!(&answer, Answer::Approved(applied) if applied.entry.by == "link email:j…@example.com"),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -234,8 +237,8 @@ async fn a_closed_window_keeps_nobody_from_a_vote_and_everybody_from_the_last() 
     let answer = stage.presses(JANE, Action::Approve).await;
     assert!(matches!(answer, Answer::Refused(_, Unasked::OutsideWindow(_))), "{answer:?}");
     let answer = stage.presses(JANE, Action::ApproveOutsideWindow).await;
-    let Answer::Approved(entry) = &answer else { panic!("{answer:?}") };
-    assert_eq!(entry.by, "people link email:j…@example.com; link email:j…@example.com, outside the window");
+    let Answer::Approved(applied) = &answer else { panic!("{answer:?}") };
+    assert_eq!(applied.entry.by, "people link email:j…@example.com; link email:j…@example.com, outside the window");
 }
 
 impl Stage {
@@ -276,8 +279,8 @@ async fn a_command_is_nobodys_second_and_keeps_nobody_from_approving() {
     assert_eq!(Stage::counted_as(&stage.presses(JOE, Action::Approve).await), ("1 of 2".into(), false));
     assert_eq!(stage.cluster.image(), OLD);
     let answer = stage.presses(JANE, Action::Approve).await;
-    let Answer::Approved(entry) = &answer else { panic!("{answer:?}") };
-    assert_eq!(entry.by, "people link email:j…@example.com; link email:j…@example.com");
+    let Answer::Approved(applied) = &answer else { panic!("{answer:?}") };
+    assert_eq!(applied.entry.by, "people link email:j…@example.com; link email:j…@example.com");
 }
 
 /// Fault x21-8: one person, with one link and the right to annotate, who calls himself somebody else.

@@ -45,8 +45,8 @@ async fn people_are_asked_at_any_time_and_apply_outside_the_window_only_when_the
     assert!(matches!(refused, Answer::Refused(_, Refusal::OutsideWindow(until)) if until == opens()), "{refused:?}");
     assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
     assert!(matches!(stage.answers(Action::Snooze).await, Answer::Snoozed(..)), "what changes nothing need not wait");
-    let Answer::Approved(entry) = stage.answers(Action::ApproveOutsideWindow).await else { panic!("not approved") };
-    assert_eq!(entry.by, "link email:j…@example.com, outside the window");
+    let Answer::Approved(applied) = stage.answers(Action::ApproveOutsideWindow).await else { panic!("not approved") };
+    assert_eq!(applied.entry.by, "link email:j…@example.com, outside the window");
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"));
 }
 
@@ -57,7 +57,7 @@ async fn within_the_window_an_approval_is_one_like_any_other() {
         let stage = Stage::new(web.clone(), &["1.0.0", "1.0.1"]);
         stage.look().await;
         stage.clock.step(TimeDelta::hours(19));
-        let Answer::Approved(entry) = stage.answers(action).await else { panic!("not approved") };
-        assert_eq!(entry.by, "link email:j…@example.com");
+        let Answer::Approved(applied) = stage.answers(action).await else { panic!("not approved") };
+        assert_eq!(applied.entry.by, "link email:j…@example.com");
     }
 }

@@ -28,7 +28,7 @@ use crate::domain::record::{Event, InDoubt, Record, of_the_first_release};
 use crate::domain::reference::Repository;
 use crate::domain::settings::{Fingerprint, is_state};
 use crate::domain::workload::{Workload, WorkloadId, WorkloadPatch};
-use crate::queue::{Answering, Queue, Records, Written, WrittenOn};
+use crate::queue::{AnswerWrite, Answering, Queue, Records, Written, WrittenOn};
 use crate::reconcile::by_name::ByName;
 use crate::reconcile::draft::{Draft, Image, Kept, Said, Touched, Wrong};
 use crate::reconcile::records::witness::{Mark, short};
@@ -316,11 +316,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         is_found
     }
 
-    /// The same for a person's answer: should the process die while it is written, its question is over all the same. One
-    /// that would come long after the time of its question is not written.
+    /// The same for a person's answer: should the process die while it is written, its question is over all the same.
     ///
     /// # Errors
-    /// [`ClusterError::Conflict`] then, and where the workload was written meanwhile: what is answered is looked at anew.
+    /// [`ClusterError::Conflict`] where the workload was written meanwhile, or it is too late: what is answered is looked at anew.
     pub(crate) async fn commit_answer(
         &self,
         mut draft: Draft,
@@ -359,15 +358,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let (is_repaired, stands) = (draft.is_only_repaired(), annotations_hash(&draft, &self.0.keys));
         let is_kept_by_name = draft.is_kept_by_name();
+        self.is_in_time(&draft)?;
         if let Some(Approval { container, .. }) = answered {
-            self.answering(&uid, Some(Answering { sequence, on, container: container.as_str().into() })).await?;
+            let answering = Answering { sequence, on, container: container.as_str().into() };
+            self.answering(&uid, AnswerWrite::Begins(answering)).await?;
         }
-        let written = match answered {
-            // A process may have stood still since its link was opened.
-            Some(answered) if answered.expires + WAITED <= self.0.ambient.now() => {
-                Err(ClusterError::Conflict { workload: draft.workload.id.to_string(), now: None }.into())
-            }
-            _ => self.write(draft, patch, sequence).await,
+        let written = match self.is_in_time(&draft) {
+            Ok(()) => self.write(draft, patch, sequence).await,
+            Err(late) => Err(late.into()),
         };
         let (workload, sealed, record) = match written {
             Ok(written) => written,
@@ -378,7 +376,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 // What may have been written stays in doubt until the workload says it.
                 let is_unknown = matches!(&error, StepError::Cluster(error) if error.may_have_happened());
                 if answered.is_some() && !is_unknown {
-                    self.answering(&uid, None).await?;
+                    self.answering(&uid, AnswerWrite::Failed(sequence)).await?;
                 }
                 return Err(error);
             }
@@ -415,6 +413,17 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         self.say(&workload, said).await;
         Ok(workload)
+    }
+
+    /// Whether it is still time for what a draft writes. A process may have stood still since it was begun, and what others wrote in
+    /// that time may have been set back.
+    fn is_in_time(&self, draft: &Draft) -> Result<(), ClusterError> {
+        match draft.answers_until {
+            Some(until) if until + WAITED <= self.0.ambient.now() => {
+                Err(ClusterError::Conflict { workload: draft.workload.id.to_string(), now: None })
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn write(

@@ -8,7 +8,7 @@ use crate::domain::record::Record;
 use crate::domain::record::sealed::{self, fingerprint};
 use crate::domain::settings::Fingerprint;
 use crate::domain::workload::Workload;
-use crate::queue::{Answering, Queue, Records, Written};
+use crate::queue::{AnswerWrite, Answering, Queue, Records, Written};
 use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;
 
@@ -152,10 +152,10 @@ impl Marks {
         asked.insert(uid.into(), version);
     }
 
-    fn answering(&self, uid: &str, answering: Option<Answering>) {
+    fn answering(&self, uid: &str, write: AnswerWrite) {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mark) = marks.get_mut(uid) {
-            mark.answering = answering;
+            mark.answering = write.after(mark.answering.take());
         }
     }
 }
@@ -259,10 +259,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Remembers that an answer is about to be written, or that it was not.
-    pub(crate) async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), StepError> {
+    pub(crate) async fn answering(&self, uid: &str, write: AnswerWrite) -> Result<(), StepError> {
         self.marked(uid).await?;
-        self.0.queue.answering(uid, answering.clone()).await?;
-        self.1.marks.answering(uid, answering);
+        self.0.queue.answering(uid, write.clone()).await?;
+        self.1.marks.answering(uid, write);
         Ok(())
     }
 }
@@ -278,12 +278,12 @@ mod tests {
     #[test]
     fn what_is_remembered_late_takes_nothing_back() {
         let marks = Marks::default();
-        let answering =
-            Some(Answering { sequence: 3, on: crate::queue::WrittenOn::Generation(1), container: "web".into() });
+        let answering = Answering { sequence: 3, on: crate::queue::WrittenOn::Generation(1), container: "web".into() };
         marks.put("uid", Mark::of(&written(2)));
-        marks.answering("uid", answering.clone());
+        marks.answering("uid", AnswerWrite::Begins(answering.clone()));
         marks.put("uid", Mark::of(&written(2)));
-        assert_eq!(marks.get("uid").unwrap().answering, answering, "of a later write it is not known yet");
+        marks.answering("uid", AnswerWrite::Failed(2));
+        assert_eq!(marks.get("uid").unwrap().answering, Some(answering), "of a later write it is not known yet");
         marks.put("uid", Mark::of(&written(3)));
         assert_eq!(marks.get("uid").unwrap(), Mark::of(&written(3)));
         marks.put("uid", Mark::of(&written(1)));
@@ -294,12 +294,12 @@ mod tests {
     fn what_others_wrote_counts_and_what_a_store_lost_does_not() {
         let (marks, answering) = (Marks::default(), |sequence| {
             let on = crate::queue::WrittenOn::Generation(1);
-            Some(Answering { sequence, on, container: "web".into() })
+            Answering { sequence, on, container: "web".into() }
         });
         marks.put("uid", Mark::of(&written(2)));
-        marks.answering("uid", answering(3));
+        marks.answering("uid", AnswerWrite::Begins(answering(3)));
         assert_eq!(marks.renew("uid", Mark::of(&written(2))).answering, None, "another refused it");
-        let asked = Mark::of(&Written { answering: answering(5), ..written(4) });
+        let asked = Mark::of(&Written { answering: Some(answering(5)), ..written(4) });
         assert_eq!(marks.renew("uid", asked.clone()), asked);
         assert_eq!(marks.renew("uid", Mark::of(&written(3))), asked, "it was synced no more");
         assert_eq!(marks.get("uid"), Some(asked));

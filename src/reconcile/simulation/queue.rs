@@ -13,7 +13,7 @@ use crate::domain::retry::Backoff;
 use crate::domain::trace::Trace;
 use crate::queue::worker::Verdict;
 use crate::queue::{
-    Announced, Announcements, Answering, Batch, Depth, Gathering, ItemId, LeaseId, Leased, NewJob, Placed, Queue,
+    Announced, Announcements, AnswerWrite, Batch, Depth, Gathering, ItemId, LeaseId, Leased, NewJob, Placed, Queue,
     QueueError, Records, Settlement, Sharing, Sightings, Topic, Waiting, Written, row,
 };
 
@@ -360,11 +360,12 @@ impl Records for Store {
         })
     }
 
-    async fn answering(&self, uid: &str, answering: Option<Answering>) -> Result<(), QueueError> {
+    async fn answering(&self, uid: &str, write: AnswerWrite) -> Result<(), QueueError> {
         self.0.point("records.answering").await;
         self.0.with(|world| {
             Self::refuses(world)?;
-            world.disk.records.entry(uid.to_owned()).or_default().answering = answering;
+            let newest = world.disk.records.entry(uid.to_owned()).or_default();
+            newest.answering = write.after(newest.answering.take());
             Ok(())
         })?;
         self.0.point("records.answering, stored").await;

@@ -178,14 +178,21 @@ fn superseded(version: &Tag, newer: &Tag, by: Successor) -> String {
                 " {newer} took its place, and people are asked about it still: open its own link to have a new one sent."
             )
         }
+        (About::Newer | About::Other, Answerable::NotNow) => {
+            format!(" {newer} took its place, and is refused now: its own link says why, and stays valid.")
+        }
         (About::Newer | About::Other, Answerable::NoMore) => {
             format!(" {newer} took its place, and is no longer open either.")
         }
         (About::Back, _) | (About::Held, Answerable::ByNewLink | Answerable::NoMore) => String::new(),
+        (About::Held, Answerable::NotNow) => " It has a link of its own, which says why it is refused now.".to_owned(),
         (About::Held, Answerable::Now) => " It has a link of its own.".to_owned(),
         (_, Answerable::Now) => " It is asked about again, with a link of its own.".to_owned(),
         (_, Answerable::ByNewLink) => {
             " People are asked about it still: open the newer link to have a new one sent.".to_owned()
+        }
+        (_, Answerable::NotNow) => {
+            " It is asked about again, and is refused now: the newer link says why, and stays valid.".to_owned()
         }
         (_, Answerable::NoMore) => " Nothing is asked about it any more.".to_owned(),
     };
@@ -250,7 +257,7 @@ fn approved(applied: &Applied) -> String {
         Outcome::Replaced => "was applied. Something else was written since".to_owned(),
         Outcome::RollingOut | Outcome::Skipped | Outcome::Resumed => under_way(applied, "is written"),
     };
-    format!("{} → {} {state}.", applied.previous, applied.version)
+    format!("{} → {} {state}.", applied.entry.previous, applied.entry.version)
 }
 
 /// How the rollout stands of what is not done, in a sentence that its subject stands before.

@@ -179,14 +179,24 @@ fn superseded(version: &Tag, newer: &Tag, by: Successor) -> String {
         (About::Newer | About::Other, Answerable::ByNewLink) => format!(
             " {newer} l’a remplacée, et la question est toujours posée\u{a0}: ouvrez son propre lien pour en recevoir un nouveau."
         ),
+        (About::Newer | About::Other, Answerable::NotNow) => format!(
+            " {newer} l’a remplacée, et est refusée pour l’instant\u{a0}: son propre lien dit pourquoi, et reste valable."
+        ),
         (About::Newer | About::Other, Answerable::NoMore) => {
             format!(" {newer} l’a remplacée, et n’est plus en attente non plus.")
         }
         (About::Back, _) | (About::Held, Answerable::ByNewLink | Answerable::NoMore) => String::new(),
+        (About::Held, Answerable::NotNow) => {
+            " Elle a son propre lien, qui dit pourquoi elle est refusée pour l’instant.".to_owned()
+        }
         (About::Held, Answerable::Now) => " Elle a son propre lien.".to_owned(),
         (_, Answerable::Now) => " Une nouvelle demande a son propre lien.".to_owned(),
         (_, Answerable::ByNewLink) => {
             " La question est toujours posée\u{a0}: ouvrez le lien plus récent pour en recevoir un nouveau.".to_owned()
+        }
+        (_, Answerable::NotNow) => {
+            " Une nouvelle demande est refusée pour l’instant\u{a0}: son propre lien dit pourquoi, et reste valable."
+                .to_owned()
         }
         (_, Answerable::NoMore) => " Rien n’est plus demandé à son sujet.".to_owned(),
     };
@@ -252,7 +262,7 @@ fn approved(applied: &Applied) -> String {
             stands_still(applied).map_or_else(|| "en cours de déploiement".to_owned(), |why| format!("écrite{why}"))
         }
     };
-    format!("{} → {}\u{a0}: {state}.", applied.previous, applied.version)
+    format!("{} → {}\u{a0}: {state}.", applied.entry.previous, applied.entry.version)
 }
 
 /// Why a rollout does not go on, behind that its version is written. What clusters say stays as they say it.

@@ -246,6 +246,26 @@ async fn a_member_that_can_not_be_written_now_takes_nothing_back_of_an_answer() 
     assert_eq!(held(&shop), [true, false, false], "who can be written is");
 }
 
+/// It may be held again by then: the next look compares when.
+#[tokio::test]
+async fn what_is_to_be_let_go_long_after_the_answer_is_left_to_the_next_look() {
+    use crate::domain::approval::LIFETIME;
+    let (shop, link) = held_on_all().await;
+    let turn = shop.reconciler.1.turns.of(&shop.workload("web").id.uid).await;
+    let stands_still = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        shop.clock.step(LIFETIME + chrono::TimeDelta::minutes(1));
+        drop(turn);
+    };
+    let answer = tokio::join!(shop.presses(&link, Action::Resume), stands_still).0;
+    assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+    assert_eq!(held(&shop), [false, true, false]);
+    for _ in 0..2 {
+        shop.look_at_all().await;
+    }
+    assert_eq!(held(&shop), [false; 3]);
+}
+
 /// So it is where the process ends in between.
 #[tokio::test]
 async fn what_is_let_go_on_one_is_let_go_on_all_as_soon_as_they_can_be_written() {
