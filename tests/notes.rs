@@ -123,6 +123,14 @@ fn notes_in_many_styles() {
     score.is_good();
 }
 
+/// Told of real projects' releases, in words of our own; counted before they were learnt from.
+#[test]
+fn notes_of_real_releases() {
+    let score = score(include_str!("notes/real.jsonl"));
+    assert!(score.positive >= 80 && score.negative >= 80, "{} and {}", score.positive, score.negative);
+    score.is_good();
+}
+
 /// Counted once, on 2026-11-28, and never learnt from: what rules make of notes that they do not know. It may get better by
 /// what is learnt elsewhere, and not worse.
 #[test]

@@ -1,6 +1,6 @@
 //! What people are asked to do besides taking the image.
 
-use super::gone::INTERFACE;
+use super::gone::{INTERFACE, is_relief};
 use super::role::Role::{
     Adapt, Advised, AppUser, Asked, AtStart, Before, Can, Cannot, Casual, Clause, Code, Condition, Do, Done, Downtime,
     Dump, Else, Every, Except, First, Fixed, From, Inside, Is, Jump, Lockstep, Maker, Migration, Minimum, Must,
@@ -12,8 +12,11 @@ use super::sentence::Sentence;
 
 /// What must be done besides taking the image.
 pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: bool) -> bool {
-    let does = s.begins_clause_without(Do, Standing) || (context.steps && s.begins(Maker));
-    let is_standing = s.has_any(&[Standing, Casual]) && !does && !s.has(Code);
+    // The title of a change tells what its makers did.
+    let is_told = context.of_change && !context.steps && !s.has_any(&[Please, You, Yours, Updating, Must]);
+    let does = (!is_told && s.begins_clause_without(Do, Standing)) || (context.steps && s.begins(Maker));
+    let is_demand = s.has(Asked) && s.follows(You, Must, 3);
+    let is_standing = s.has_any(&[Standing, Casual]) && !does && !s.has(Code) && !is_demand;
     let is_of_peers = context.steps && s.begins(Casual) && s.follows(Casual, Every, 1) && s.follows(Every, Peer, 1);
     if is_of_peers {
         return true;
@@ -30,6 +33,7 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
         || (asked && (is_pressing(s, does) || context.steps))
         || is_yours
         || (context.steps && s.has(Please))
+        || begs_for_yours(s)
         || (s.has(Except) && does && s.has(Code))
         || (s.has_all(&[Done, Code, Else]) && s.has_any(&[Once, Updating]))
         || (s.begins_clause(Adapt) && s.has(Yours) && (breaking || context.breaking))
@@ -41,6 +45,12 @@ pub(super) fn asks(s: &Sentence, context: &Context, is_loud: bool, breaking: boo
 fn is_begged(s: &Sentence) -> bool {
     let tells = [Standing, Casual].into_iter().any(|verb| s.follows(Please, verb, 1));
     s.has(Please) && (s.follows(Please, Do, 2) || (s.has(Done) && !tells))
+}
+
+/// «Please update your proxy»: that is heard even among what is new or repaired.
+fn begs_for_yours(s: &Sentence) -> bool {
+    let is_begged = s.follows(Please, Adapt, 2) || (s.follows(Please, Do, 2) && s.has(Yours));
+    is_begged && !s.has_any(&[Can, Condition, Optional, Workaround, Standing, Casual])
 }
 
 /// The reader must do it: that is heard even among what is new or repaired.
@@ -60,7 +70,9 @@ fn is_pressing(s: &Sentence, does: bool) -> bool {
 
 /// It is said that it has to be.
 fn must_be_done(s: &Sentence, context: &Context) -> bool {
-    let should = s.follows(Should, Done, 4) && (context.steps || s.has(Updating));
+    // «`APP` should be updated to `app:create()`»
+    let is_named_anew = s.is_about(Code) && s.follows(Code, Should, 1) && s.count(Code) >= 2;
+    let should = s.follows(Should, Done, 4) && (context.steps || s.has(Updating) || is_named_anew);
     let must = should || s.follows(Must, Done, 9) || s.follows(Must, Do, 6) || s.follows(Done, Must, 4);
     // «The owner must confirm it»: how it is worked with.
     let is_of_everybody = !s.is_about(AppUser) || s.has_any(&[Every, Code, Updating]);
@@ -72,7 +84,11 @@ fn must_be_done(s: &Sentence, context: &Context) -> bool {
     let intervenes = s.has(Steps) && !s.has(Inside) && s.has_any(&[Asked, Required, Must]);
     let together = s.has_all(&[Lockstep, Must, Peer]);
     let is_short = s.follows(Do, Required, 1) && s.ends(Required);
-    (!s.has(Can) && ((must && is_of_everybody) || is_timed || is_named)) || intervenes || together || is_short
+    let is_waived = is_relief(s) && !s.has_any(&[You, Please]);
+    (!s.has(Can) && !is_waived && ((must && is_of_everybody) || is_timed || is_named))
+        || intervenes
+        || together
+        || is_short
 }
 
 /// The reader is told to do it.

@@ -2,9 +2,9 @@
 
 use super::gone::INTERFACE;
 use super::role::Role::{
-    Added, Can, Code, Condition, Do, Else, Enforced, Existing, Fails, FromNowOn, Gains, Inside, Is, Less, Limited,
-    Looks, Maker, Minimum, Must, Not, Now, Number, Off, Only, Optional, Peer, Product, Refused, Rejected, Required,
-    Shown, Strict, Thing, Unless, Version, Was, Without, Works,
+    Added, Can, Code, Condition, Do, Else, Enforced, Every, Existing, Fails, FromNowOn, Gains, Inside, Is, Less,
+    Limited, Looks, Maker, Minimum, Must, NoLonger, Not, Now, Number, Off, Only, Optional, Peer, Product, Refused,
+    Rejected, Required, Shown, Strict, Thing, Unless, Version, Was, Without, Works,
 };
 use super::sentence::Sentence;
 use super::values::is_amount;
@@ -63,6 +63,10 @@ pub(super) fn is_refused(s: &Sentence) -> bool {
 
 /// It must be so from now on, or only so.
 pub(super) fn is_restricted(s: &Sentence) -> bool {
+    // «no longer visible to all members, only to those who made them»
+    if s.follows(NoLonger, Every, 8) && s.has(Only) && !s.has_any(&[Inside, Can, Condition]) {
+        return true;
+    }
     let is_order = s.begins(Only) && [Maker, Do].into_iter().any(|verb| s.follows(Only, verb, 1));
     let is_only = !is_order && (s.follows(Only, Works, 2) || s.follows(Works, Only, 2));
     let is_of_code = s.all(Code).any(|code| s.all(Must).any(|must| must == code + 1));

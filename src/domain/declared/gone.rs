@@ -25,6 +25,7 @@ pub(super) fn is_relief(s: &Sentence) -> bool {
         || ends(Required, 2)
         || ends(Must, 2)
         || (s.has(NoLonger) && s.follows(Required, Not, 1))
+        || s.follows(Required, NoLonger, 1)
         || ends(Limited, 2)
         || (ends(Changed, 2) && !s.has(Can))
         || ends(Wiped, 4)
@@ -97,6 +98,10 @@ pub(super) fn is_removed(s: &Sentence) -> bool {
         s.has_any(&INTERFACE)
     };
     if (s.has(Condition) || s.has(Habit)) && !s.has_any(&[NoLonger, Gone, FromNowOn]) && !s.has(Code) {
+        return false;
+    }
+    // «Allow recipients to be dropped»
+    if s.begins(Can) && !s.has(NoLonger) && s.in_one_clause(Can, Removed) {
         return false;
     }
     if s.follows(Removed, Number, 1) && !s.has_any(&[Code, Product, Thing]) {

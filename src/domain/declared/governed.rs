@@ -2,9 +2,9 @@
 
 use super::line::label;
 use super::role::Role::{
-    self, Adapt, Added, Can, Cannot, Changed, Clause, Code, Converted, Data, Do, DropsTable, FromTo, Gone, Inside, Is,
-    Maker, Migration, Must, New, NewMigration, NoLonger, Not, Number, Product, Remove, Removed, Renamed, Required,
-    Swapped, Thing, Will, Wiped, Workshop,
+    self, Adapt, Added, Can, Cannot, Changed, Clause, Code, Converted, Data, Do, DropsTable, FromTo, Gone, Inside,
+    Instead, Is, Maker, Migration, Must, New, NewMigration, NoLonger, Not, Number, Product, Remove, Removed, Renamed,
+    Required, Swapped, Thing, Will, Wiped, Workshop,
 };
 use super::sentence::Sentence;
 use super::token::Token;
@@ -160,7 +160,7 @@ impl Sentence {
         let is_thing = |at: u16| [Thing, Product, Code].iter().any(|role| self.all(*role).any(|thing| thing == at));
         let is_object = |at: u16| {
             let happens = EVENTS.iter().flat_map(|event| self.all(*event)).filter(|event| *event < at);
-            happens.max().is_some_and(|event| at - event <= 3 && !(event + 1..at).any(is_thing))
+            happens.max().is_some_and(|event| at - event <= 3 && !(event + 1..at.saturating_sub(1)).any(is_thing))
         };
         let is_subject = |at: u16| at >= self.lead && at - self.lead <= 2;
         let inside: Vec<u16> = self
@@ -188,7 +188,12 @@ impl Sentence {
                 self.add(DropsTable, place);
             }
             let changes = matches!(*word, "changed" | "changes" | "switched" | "switches");
-            if changes && rest.first() == Some(&"from") && near(8).skip(2).any(|word| *word == "to") {
+            // «Switch from `a` to `b`» tells of no thing that is another.
+            let is_order = at == 0 && matches!(*word, "switch" | "switched" | "change" | "changed" | "move" | "moved");
+            if is_order && matches!(rest, ["from", "`", ..]) {
+                self.marks.retain(|mark| *mark != (Instead, place.saturating_add(1)));
+                self.counted();
+            } else if changes && rest.first() == Some(&"from") && near(8).skip(2).any(|word| *word == "to") {
                 self.add(FromTo, place);
             }
         }
@@ -220,7 +225,11 @@ impl Sentence {
         let is_object = start.is_some_and(|start| (start + 1..at).all(|at| is_between(at) && !self.is_clause(at)));
         // «no new migrations»
         let is_denied = (at.saturating_sub(4)..at).any(|at| plays(at, &[Not]));
-        !is_denied && is_headed && (is_object || (is_behind && !self.is_clause(end)))
+        // «a migration for the option `a`»: a file of settings is no store.
+        let is_of_settings = words.iter().skip(end).take(6).any(|word| {
+            ["option", "setting", "config", "flag", "einstellung"].iter().any(|start| word.starts_with(start))
+        });
+        !is_denied && !is_of_settings && is_headed && (is_object || (is_behind && !self.is_clause(end)))
     }
 
     /// «Support for XML has been removed»: what is gone can't be done.

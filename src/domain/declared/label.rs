@@ -64,7 +64,10 @@ pub(super) fn is_of_source(label: &str) -> bool {
     ];
     let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
     let first = label.split('/').next().unwrap_or_default();
-    label.contains('/') && PLACES.contains(&first) && label.chars().all(is_path)
+    const FILES: [&str; 8] =
+        ["gemspec", "gemfile", "makefile", "pyproject", "webpack", "jsonnet", "mixin", "goreleaser"];
+    let is_file = FILES.iter().any(|file| label.eq_ignore_ascii_case(file));
+    is_file || (label.contains('/') && PLACES.contains(&first) && label.chars().all(is_path))
 }
 
 /// What stands in a line that asks people to update something.
@@ -108,6 +111,32 @@ pub(super) fn names_new(label: &Sentence) -> bool {
     const CHANGES: [Role; 10] =
         [Default, Minimum, Required, Requirements, Format, Contract, Incompatible, Migration, Steps, Data];
     (2..=4).contains(&label.length) && label.begins(Added) && label.begins(New) && !label.has_any(&CHANGES)
+}
+
+/// A text without the references behind it, which say nothing of what it tells: `… (#12) ([1a2b3c4]), closes [#10]`.
+pub(super) fn without_references(text: &str) -> &str {
+    let is_number = |word: &str| word.starts_with('#') && word.len() > 1;
+    let is_hash = |word: &str| word.len() >= 7 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut end = text.len();
+    while let Some(kept) = text.get(..end) {
+        let trimmed = kept.trim_end_matches([' ', ',']);
+        let start = trimmed.rfind(' ').map_or(0, |at| at + 1);
+        let last = trimmed.get(start..).unwrap_or_default();
+        let word = last.trim_matches(|c| matches!(c, '(' | ')' | '[' | ']' | '.'));
+        let is_bare = matches!(word, "closes" | "fixes" | "resolves" | "refs") && trimmed.len() < text.len();
+        if start == 0 || !(is_number(word) || (is_hash(word) && last != word) || is_bare) {
+            break;
+        }
+        end = start;
+    }
+    text.get(..end).unwrap_or(text).trim_end()
+}
+
+/// Whether a line is the title of a change, with its number or address behind it.
+pub(super) fn is_title_of_change(text: &str) -> bool {
+    let last = text.split_whitespace().next_back().unwrap_or_default();
+    let number = last.trim_matches(|c| matches!(c, '(' | ')' | '[' | ']' | '.')).strip_prefix('#');
+    last.contains("/pull/") || number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether a sentence answers a question with yes.

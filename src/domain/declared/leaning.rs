@@ -3,9 +3,10 @@
 use super::gone::is_relief;
 use super::role::Role::{
     self, Acronym, Added, Advised, Also, Arrow, Better, Burden, Can, Cannot, Changed, Code, Condition, Data, Default,
-    Dies, Docs, Ends, Enforced, Every, Existing, FromNowOn, Guard, Habit, Inside, Instead, Less, Limited, Looks, Maker,
-    Mishap, Must, NoLonger, Not, Now, Number, Off, Only, Optional, Other, Peer, Product, Refused, Rejected, Removed,
-    Renamed, Required, Resource, Standing, Still, Strict, Swapped, Thing, Tool, Unit, Unless, Version, Was, Yours,
+    Dies, Docs, Ends, Enforced, Every, Existing, Fixed, FromNowOn, Guard, Habit, Inside, Instead, Less, Limited, Looks,
+    Maker, Mishap, Must, NoLonger, Not, Now, Number, Off, Only, Optional, Other, Peer, Product, Refused, Rejected,
+    Removed, Renamed, Required, Resource, Standing, Still, Strict, Swapped, Thing, Tool, Unit, Unless, Version, Was,
+    Yours,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -77,7 +78,17 @@ pub(super) fn leans(s: &Sentence, context: &Context, quiet: Quiet) -> bool {
         && !s.has_any(&[NoLonger, Only, Must, Cannot, FromNowOn]);
     // «Rename columns in the grid»: what is renamed has no name.
     let is_unnamed = s.begins(Renamed) && !s.has_any(&[Code, Product, Number, Version, Arrow, Instead, Was, Now]);
-    if is_unnamed || is_offered || is_made || is_relief(s) || is_denied || s.follows(Required, Instead, 5) {
+    // «Fixed the default, which was 0», «When a user is removed, …»: what was wrong, and how it goes.
+    let is_news = s.has_any(&[Now, FromNowOn, NoLonger]);
+    let is_told = (s.begins(Fixed) && quiet == Quiet::Mostly) || (s.begins(Condition) && s.has(Habit));
+    if (is_told && !is_news)
+        || is_unnamed
+        || is_offered
+        || is_made
+        || is_relief(s)
+        || is_denied
+        || s.follows(Required, Instead, 5)
+    {
         return false;
     }
     let place = match quiet {

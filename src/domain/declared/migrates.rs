@@ -2,11 +2,11 @@
 
 use super::gone::is_relief;
 use super::role::Role::{
-    Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Disk, Do, Docs, Done, DropsTable, Dump, Every,
-    Existing, Fails, Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Jump, Looks, Migration, Mishap,
-    MovesData, Must, New, NewMigration, NoLonger, NoWayBack, Not, Now, Number, Older, Only, Peer, Please, Pronoun,
-    Read, Reindex, Rejected, Removed, Renamed, Required, Restore, Standing, Stored, Thing, Tool, Update, Updating,
-    Version, Wiped,
+    Asked, AtStart, Back, Can, Cannot, Code, Condition, Converted, Data, Default, Disk, Do, Docs, Done, DropsTable,
+    Dump, Every, Existing, Fails, Fixed, Format, FromNowOn, Guard, Habit, Incompatible, Inside, Is, Jump, Looks,
+    Migration, Mishap, MovesData, Must, New, NewMigration, NoLonger, NoWayBack, Not, Now, Number, Older, Only, Peer,
+    Please, Pronoun, Read, Reindex, Rejected, Removed, Renamed, Required, Restore, Standing, Stored, Thing, Tool,
+    Update, Updating, Version, Wiped,
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
@@ -48,6 +48,7 @@ fn converts_at_start(s: &Sentence) -> bool {
         && s.has(AtStart)
         && !s.has_any(&[Fixed, Inside, Can])
         && !s.follows(Condition, Migration, 1)
+        && !s.follows(Condition, Converted, 4)
         && !s.begins(Guard)
         && s.has_any(&[Data, Converted, Stored, Migration])
 }
@@ -79,7 +80,7 @@ fn says_so(s: &Sentence, is_step: bool) -> bool {
     let reads_not = s.follows(Version, Not, 3) && s.follows(Not, Read, 1) && s.has_any(&[Disk, Data, Older]);
     let other_format = s.has_all(&[Format, New, Disk]) || s.has_all(&[Disk, Incompatible]);
     let older_fails = !s.is_about(Peer) && (s.follows(Older, Rejected, 3) || s.follows(Older, Fails, 3));
-    let is_so_now = s.has(FromNowOn) && s.has_any(&[Disk, Data]) && !s.has_any(&[Can, Thing]);
+    let is_so_now = s.has(FromNowOn) && s.has_any(&[Disk, Data]) && !s.has_any(&[Can, Thing, Default]);
     let it_removes = s.begins(Pronoun) && s.has_all(&[Removed, Data]);
     let reindexes = s.has(Reindex) && !s.has(Tool) && !s.follows(Can, Reindex, 4);
     let is_any = is_called || converts || cannot_read || reads_not || other_format || older_fails || is_so_now;

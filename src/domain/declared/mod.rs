@@ -23,6 +23,7 @@ mod lexicon;
 mod line;
 mod mention;
 mod migrates;
+mod news;
 mod phrase;
 mod read;
 mod reading;
@@ -42,6 +43,7 @@ mod tests;
 mod time;
 mod token;
 mod values;
+mod waived;
 mod words;
 
 pub use kinds::{Because, Declaration, Declared, Kinds};

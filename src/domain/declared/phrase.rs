@@ -39,3 +39,11 @@ pub(super) fn joined_to<'w>(before: &'w str, at: usize, words: &[&'w str]) -> &'
 pub(super) fn is_off(code: &str) -> bool {
     matches!(code, "false" | "off" | "no" | "none" | "disabled" | "0")
 }
+
+/// Whether «new» only says that the update itself is meant: «the new image has no shell».
+pub(super) fn names_update(before: &str, words: &[&str]) -> bool {
+    let [new, what, ..] = words else { return false };
+    matches!(before, "the" | "this" | "our" | "die" | "das" | "der" | "dem" | "la" | "le" | "cette")
+        && matches!(*new, "new" | "neue" | "neuen" | "nouvelle" | "nouveau")
+        && matches!(*what, "image" | "images" | "version" | "release" | "container" | "abbild" | "conteneur")
+}

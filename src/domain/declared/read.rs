@@ -2,7 +2,7 @@
 
 use super::clauses::clauses;
 use super::governed::is_title;
-use super::label::{commit, is_bump, is_of_source, is_warned, names_new, tag};
+use super::label::{commit, is_bump, is_of_source, is_title_of_change, is_warned, names_new, tag, without_references};
 use super::line::label;
 use super::reading::{Reading, offered};
 use super::role::Role;
@@ -11,6 +11,7 @@ use super::section::{Context, Quiet, Stack, columns};
 use super::sentence::{Sentence, sentences};
 use super::time::{is_candidate, is_later};
 use super::values::was_otherwise;
+use super::waived::{OF_DATA, Part};
 use super::{Because, Declaration, Kinds, Scope, rules, scope};
 use crate::domain::plain::PlainText;
 
@@ -30,6 +31,7 @@ pub fn read(text: &str, version: &str) -> Vec<Declaration> {
         found: Vec::new(),
         title: None,
         is_after_title: false,
+        part: Part::default(),
         commit: None,
     };
     scan::blocks(text, &mut |block| reader.block(&block));
@@ -46,12 +48,14 @@ struct Reader {
     title: Option<(usize, String, Context)>,
     /// Whether a heading stands just above.
     is_after_title: bool,
+    part: Part,
     /// The commit whose text is read, if it is a quiet one.
     commit: Option<Context>,
 }
 
 impl Reader {
     fn block(&mut self, block: &Block) {
+        self.part.turns_to(block, self.found.len());
         self.read_block(block);
         self.is_after_title = matches!(block, Block::Heading(..));
         if !matches!(block, Block::Text(..)) {
@@ -229,7 +233,11 @@ impl Reader {
             return;
         }
         let is_mended = first.has(Role::Fixed) || first.is_early(Role::Added) || first.begins(Role::Not);
-        if context.migration && context.quiet == Quiet::No && !is_mended {
+        let is_of_settings =
+            first.has(Role::Yours) && !first.has_any(&[Role::Data, Role::Stored, Role::Disk, Role::Dump]);
+        if context.migration && context.quiet == Quiet::No && is_of_settings && !is_mended {
+            self.add(Kinds { manual: true, ..Kinds::default() }, Some(Because::Asked), whole, &context.scope);
+        } else if context.migration && context.quiet == Quiet::No && !is_mended {
             self.add(Kinds { migration: true, ..Kinds::default() }, Some(Because::Data), whole, &context.scope);
         }
         // What a label says by itself is a part of the sentence, unless it is only a title.
@@ -243,11 +251,19 @@ impl Reader {
         if context.is_quoted && sentences(text).any(|(_, sentence)| sentence.has(Role::Myself)) {
             return;
         }
-        let mut reading = Reading::of(text, context.clone());
+        let text = without_references(text);
+        let mut reading = Reading::of(text, Context { of_change: is_title_of_change(whole), ..context.clone() });
         let is_short = whole.len() <= LONGEST_QUOTE;
-        let (mut of_whole, mut reason) = (None, None);
+        let (mut of_whole, mut reason): (Option<(Kinds, Scope)>, _) = (None, None);
         for (words, mut sentence) in sentences(text) {
             if reading.skips(words, &mut sentence, &self.own) {
+                continue;
+            }
+            if sentence.waives_image {
+                self.part.waive(&mut self.found);
+                let of_data = of_whole.filter(|(kinds, _)| kinds.migration).map(|(_, scope)| (OF_DATA, scope));
+                reason = of_data.is_some().then_some(Because::Data);
+                (of_whole, reading.before) = (of_data, Kinds::default());
                 continue;
             }
             let (kinds, because) = self.judged(words, &sentence, &mut reading);
@@ -256,7 +272,9 @@ impl Reader {
             }
             reason = reason.or(because);
             if is_short {
-                of_whole = Some((reading.before, reading.context.scope.clone()));
+                let is_of_all = of_whole.is_some_and(|(_, scope)| scope == Scope::Everybody);
+                let scope = if is_of_all { Scope::Everybody } else { reading.context.scope.clone() };
+                of_whole = Some((reading.before, scope));
             } else {
                 self.add(kinds, because, words, &reading.context.scope);
             }

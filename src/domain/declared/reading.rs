@@ -1,6 +1,5 @@
 //! What the sentences of a paragraph say of those behind them.
 
-use super::Kinds;
 use super::clauses::clauses;
 use super::label::is_yes;
 use super::role::Role;
@@ -8,6 +7,7 @@ use super::rules;
 use super::section::{Context, Quiet, origin};
 use super::sentence::{Sentence, sentences};
 use super::time::{is_about_later, is_about_older, is_later};
+use super::{Kinds, Scope};
 
 /// A paragraph as it is read, sentence by sentence.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Reading {
     is_still_as_before: bool,
     asked: Asked,
     last: Last,
+    /// Whom the paragraph concerns, where only the sentence before told of a version that others came past.
+    aside: Option<Scope>,
 }
 
 /// What a question asks, which the sentence behind it answers.
@@ -54,12 +56,15 @@ impl Reading {
         let is_none = |s: &Sentence| s.begins(Role::Nothing) && s.length <= 6;
         context.breaking &= !sentences(text).any(|(_, sentence)| is_none(&sentence));
         let (before, last) = (Kinds::default(), Last::default());
-        Self { context, before, is_still_as_before, asked: Asked::Nothing, last }
+        Self { context, before, is_still_as_before, asked: Asked::Nothing, last, aside: None }
     }
 
     /// Whether a sentence declares nothing, as it only asks, answers that with no, or is of another time. What it says of those
     /// behind it is taken in, and what those before it said of it.
     pub(super) fn skips(&mut self, words: &str, sentence: &mut Sentence, own: &[u64]) -> bool {
+        if let Some(scope) = self.aside.take_if(|_| !sentence.begins(Role::Pronoun)) {
+            self.context.scope = scope;
+        }
         if std::mem::take(&mut self.last.names_one) && sentence.begins(Role::Pronoun) {
             sentence.add(Role::Thing, 0);
         }
@@ -84,9 +89,11 @@ impl Reading {
 
     /// From here on it concerns those who come from a version that a sentence names.
     fn turns_to_origin(&mut self, sentence: &Sentence, own: &[u64]) {
-        if let Some(scope) = origin(sentence, own) {
-            self.context.scope = scope;
-        }
+        let Some(scope) = origin(sentence, own) else { return };
+        // «Since 1.71 it comes in the header»: that is told, and what follows is of this version.
+        let is_told = matches!(scope, Scope::Past(_));
+        let before = std::mem::replace(&mut self.context.scope, scope);
+        self.aside = is_told.then(|| self.aside.take().unwrap_or(before));
     }
 
     /// How quiet a sentence is where it stands: what goes on about a repair is as quiet as that.

@@ -14,7 +14,9 @@ use super::role::Role::{
 };
 use super::section::{Context, Quiet};
 use super::sentence::Sentence;
-use super::values::{changes_contract, has_another_value, is_closed, runs_otherwise, says_other_value, states};
+use super::values::{
+    changes_contract, has_another_value, is_closed, is_closed_now, runs_otherwise, says_other_value, states,
+};
 use super::{Because, Kinds};
 
 /// What a sentence declares for those who run the image, within what is said around it, and what it is taken for that by.
@@ -41,7 +43,7 @@ fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Becaus
     let is_heard = quiet <= Quiet::New || context.removed;
     let is_told = is_heard && !sentence.has(Still) && !is_relief(sentence);
     let is_taken = is_told || (context.deprecated && is_completed(sentence));
-    let claims: [Claim; 18] = [
+    let claims: [Claim; 19] = [
         (Because::CalledSo, is_heard, |s, _| s.has(Incompatible)),
         (Because::CalledSo, quiet <= Quiet::New && context.marked, |s, _| {
             !s.denies && !s.has_any(&[Still, Not]) || s.has_any(&[NoLonger, Cannot, Works, Shown])
@@ -57,13 +59,14 @@ fn breaks(sentence: &Sentence, context: &Context, quiet: Quiet) -> Option<Becaus
         (Because::Required, is_told, |s, _| is_required(s)),
         (Because::Refused, is_told, |s, _| is_refused(s)),
         (Because::Closed, is_told, |s, _| is_closed(s)),
-        (Because::Restricted, is_told, |s, c| is_restricted(s) && is_no_news(s, c, &[])),
+        (Because::Restricted, is_told, |s, c| is_restricted(s) && is_no_news(s, c, &[NoLonger])),
         (Because::Replaced, is_told, |s, _| is_swapped(s)),
         (Because::Contract, is_told, |s, _| changes_contract(s)),
         (Because::Process, is_told, runs_otherwise),
         (Because::Reliance, quiet <= Quiet::Mostly && !is_relief(sentence), |s, _| hits_who_relies(s)),
         (Because::Value, quiet == Quiet::No, |s, _| states(s)),
         (Because::Value, quiet <= Quiet::Mostly && !is_relief(sentence), |s, _| says_other_value(s)),
+        (Because::Closed, quiet <= Quiet::Mostly, |s, _| is_closed_now(s)),
     ];
     let found = claims.into_iter().find(|(_, may_be, holds)| *may_be && holds(sentence, context));
     found.map(|(because, ..)| because).or_else(|| leans(sentence, context, quiet).then_some(Because::ManySigns))

@@ -72,6 +72,8 @@ pub(super) struct Context {
     pub(super) marked: bool,
     /// A sentence before it told of something.
     pub(super) follows: bool,
+    /// It is the title of a change, with its number behind it.
+    pub(super) of_change: bool,
     /// Somebody else's words stand there, perhaps.
     pub(super) is_quoted: bool,
     pub(super) quiet: Quiet,

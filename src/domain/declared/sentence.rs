@@ -1,6 +1,6 @@
 //! A sentence, as far as it is understood: which roles its words play, and where.
 
-use super::phrase::{is_off, joined_to, opening};
+use super::phrase::{is_off, joined_to, names_update, opening};
 use super::role::Role;
 use super::scope::{Numbers, numbers};
 use super::token::{Token, Tokens, is_attribute, is_counted, is_infinitive, takes_image};
@@ -61,6 +61,8 @@ pub(super) struct Sentence {
     pub(super) denies_breaking: bool,
     /// Where it begins behind what only says what part it is about.
     pub(super) lead: u16,
+    /// Whether it says that those who take the image need not care for what it is about.
+    pub(super) waives_image: bool,
 }
 
 /// The sentences of a block, each with its text.
@@ -143,9 +145,12 @@ impl Sentence {
         sentence.conditional();
         sentence.attribute(&words);
         sentence.joined(&words);
+        sentence.temporal(&words);
+        sentence.newly(&words);
         sentence.defaulted(&words);
         sentence.deny();
         sentence.deny_events(&words);
+        sentence.waived(&words);
         sentence.workshop(&tokens.all);
         sentence
     }
@@ -203,11 +208,13 @@ impl Sentence {
         }
         let mut ends_a_clause = false;
         let is_attribute = is_attribute(before, words);
+        let is_update = names_update(before, words);
         let length = words::roles(words, |role| {
             ends_a_clause |= role == Role::Updating;
             let is_noun = matches!(role, Role::Renamed | Role::Instead) && is_counted(before);
             let is_meant = is_attribute && matches!(role, Role::Removed | Role::Renamed | Role::Migration);
-            if !is_noun && !is_meant {
+            let is_itself = is_update && matches!(role, Role::Added | Role::New);
+            if !is_noun && !is_meant && !is_itself {
                 self.add(role, at);
             }
         });

@@ -49,6 +49,9 @@ impl Sentence {
                 }
             });
         }
+        if word.rsplit('-').next().is_some_and(|last| last.len() < word.len() && last.starts_with("deprecat")) {
+            self.add(Role::Deprecated, at);
+        }
         let heads = [
             "schlüssel",
             "einstellung",
@@ -81,7 +84,8 @@ impl Sentence {
             let (ne, verb, plus) = (word(at), word(at + 1), word(at + 2));
             let place = u16::try_from(at).unwrap_or(u16::MAX);
             let is_verb = !matches!(verb, "sont" | "est" | "seront" | "sera");
-            let is_mishap = self.all(Role::Mishap).any(|mishap| mishap == place.saturating_add(1));
+            let verb_at = place.saturating_add(if ne.starts_with("n'") { 2 } else { 1 });
+            let is_mishap = self.all(Role::Mishap).any(|mishap| mishap == verb_at || mishap == place.saturating_add(1));
             if !is_mishap && ((ne == "ne" && plus == "plus" && is_verb) || (ne.starts_with("n'") && verb == "plus")) {
                 self.add(Role::NoLonger, place);
                 self.add(Role::Works, place.saturating_add(1));
@@ -123,7 +127,7 @@ impl Sentence {
                 *one < at && at - one <= REACH && !clauses.iter().any(|clause| *clause > *one && *clause <= at)
             })
         };
-        let told = [Role::NoLonger, Role::Removed, Role::Gone];
+        let told = [Role::NoLonger, Role::Removed, Role::Gone, Role::Refused, Role::Rejected];
         self.marks.retain(|(role, at)| !(told.contains(role) && is_within(*at)));
         self.counted();
     }

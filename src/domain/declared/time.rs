@@ -17,6 +17,25 @@ impl Sentence {
     }
 }
 
+impl Sentence {
+    /// «before a request is passed on»: it says when, and not what was.
+    pub(super) fn temporal(&mut self, words: &[&str]) {
+        let next = |at: u16| words.get(usize::from(at) + 1).copied().unwrap_or_default();
+        let is_when = |at: u16| {
+            let is_before = words.get(usize::from(at)).is_some_and(|word| matches!(*word, "before" | "avant"));
+            let is_object =
+                matches!(next(at), "a" | "an" | "the" | "any" | "each" | "every" | "they" | "their" | "all" | "its")
+                    || (next(at).ends_with("ing") && next(at).len() > 5);
+            is_before && is_object && !self.all(Role::Clause).any(|clause| clause == at + 1)
+        };
+        let when: Vec<u16> = self.all(Role::Was).chain(self.all(Role::Formerly)).filter(|at| is_when(*at)).collect();
+        if !when.is_empty() {
+            self.marks.retain(|(role, at)| !(matches!(role, Role::Was | Role::Formerly) && when.contains(at)));
+            self.counted();
+        }
+    }
+}
+
 /// Whether it is about a later version: its number stands first.
 pub(super) fn is_about_later(sentence: &Sentence, own: &[u64]) -> bool {
     let is_later = |version: &[u64]| version.len() > 1 && !scope::is_same(version, own) && *version > *own;
@@ -59,13 +78,20 @@ pub(super) fn is_about_older(sentence: &Sentence, own: &[u64]) -> bool {
 pub(super) fn is_later(sentence: &Sentence, own: &[u64]) -> bool {
     let is_later = |version: &[u64]| !scope::is_same(version, own) && *version > *own;
     let before = |at: u16, role| sentence.all(role).any(|word| word < at && at - word <= 2);
+    // «will be 12 characters long»: a number is a version only beside a word that says so.
+    let is_called = |version: &[u64], at: u16| {
+        let is_beside = |role| sentence.all(role).any(|word| word + 1 == at);
+        version.len() > 1
+            || [Role::Update, Role::Since, Role::Until, Role::Before].into_iter().any(is_beside)
+            || sentence.all(Role::Will).any(|word| word == at + 1)
+    };
     let is_near = |at: u16| {
         [Role::Will, Role::Update, Role::Since, Role::Until].iter().any(|role| before(at, *role))
             || (sentence.all(Role::Will).any(|word| word == at + 1) && !before(at, Role::Product))
     };
     sentence.has(Role::Will)
         && !own.is_empty()
-        && sentence.versions.iter().any(|(version, at)| is_later(version) && is_near(*at))
+        && sentence.versions.iter().any(|(version, at)| is_later(version) && is_called(version, *at) && is_near(*at))
 }
 
 /// Whether a version is only a candidate of one.

@@ -145,11 +145,14 @@ impl<'t> Tokens<'t> {
             return marks + end + 1;
         }
         let code = inner.get(..end).unwrap_or_default();
-        self.all.push(match code {
-            _ if is_symbol(code) => Token::Symbol,
-            _ if is_version(code) => Token::Version(code),
-            _ => Token::Code(code),
-        });
+        // The hash of a commit is no name.
+        if !is_hash(code) {
+            self.all.push(match code {
+                _ if is_symbol(code) => Token::Symbol,
+                _ if is_version(code) => Token::Version(code),
+                _ => Token::Code(code),
+            });
+        }
         let closing = inner.get(end..).unwrap_or_default().bytes().take_while(|byte| *byte == b'`').count();
         marks + end + closing
     }
@@ -188,6 +191,7 @@ impl<'t> Tokens<'t> {
         }
         let word = plain.strip_prefix("l'").or_else(|| elided(plain)).unwrap_or(plain);
         self.all.push(match word {
+            _ if is_source(word) => Token::Symbol,
             _ if is_code => Token::Code(word),
             _ if is_quantity(word) => Token::Number(word),
             _ if is_version(word) => Token::Version(word),
@@ -233,9 +237,23 @@ fn is_symbol(code: &str) -> bool {
         ".tmpl",
     ];
     code.contains("::")
-        || code.starts_with(['<', '*'])
+        || code.starts_with('<')
+        || is_pointer(code)
         || code.starts_with("[]")
         || (!code.contains(' ') && SOURCES.iter().any(|end| code.ends_with(end)))
+}
+
+/// Whether a word is the name of a file of the source, or of a test: `panel.tmpl`.
+fn is_source(word: &str) -> bool {
+    (word.len() > 6 && [".tmpl", ".tsx", ".scss", ".vue", ".svelte"].iter().any(|end| word.ends_with(end)))
+        || word.starts_with("test_")
+}
+
+/// `*Client`, `*http.Client`: a type, and neither `*_import` nor `*.example.org`, which stand for many names.
+fn is_pointer(code: &str) -> bool {
+    code.strip_prefix('*').is_some_and(|name| {
+        name.starts_with(char::is_alphabetic) && name.chars().all(|c| c.is_alphanumeric() || c == '.')
+    })
 }
 
 /// Whether a command only takes the image, as every update does.
@@ -278,6 +296,9 @@ pub(super) fn is_attribute(before: &str, words: &[&str]) -> bool {
             | "those"
             | "some"
             | "of"
+            | "to"
+            | "on"
+            | "between"
             | "with"
             | "for"
             | "about"

@@ -3,10 +3,10 @@
 use super::gone::INTERFACE;
 use super::role::Role::{
     self, Added, Also, AppUser, Arrow, Better, Burden, ByDefault, Can, Cannot, Changed, Clause, Code, Condition,
-    Contract, Default, Deprecated, Did, Do, Failed, Fixed, Formerly, FromNowOn, FromTo, Gains, Good, Habit, Hitherto,
-    Image, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum, Mishap, New, NoLonger, Not, Now, Number, Off,
-    OffByDefault, Optional, Other, Peer, Product, Required, Resource, Runs, Shown, Still, Swapped, Thing, Unit, Unless,
-    Version, Was, Works,
+    Contract, Data, Default, Deprecated, Did, Do, Failed, Fixed, Format, Formerly, FromNowOn, FromTo, Gains, Good,
+    Habit, Hitherto, Image, Inside, Instead, Is, IsNow, Less, Looks, Maker, Minimum, Mishap, New, NoLonger, Not, Now,
+    Number, Off, OffByDefault, Optional, Other, Peer, Product, Required, Resource, Runs, Shown, Still, Stored, Swapped,
+    Thing, Unit, Unless, Version, Was, Works,
 };
 use super::section::Context;
 use super::sentence::Sentence;
@@ -71,6 +71,7 @@ fn is_other_now(s: &Sentence) -> bool {
         && (s.has(Thing) || s.follows(Is, Code, 2));
     let is_near = s.follows(Instead, Number, 2) || s.follows(Number, Instead, 3);
     let goes_to = s.has(Thing) && !s.has(Resource) && (is_near || s.has_all(&[Arrow, Number]));
+    let is_told_of_two = s.has_all(&[FromNowOn, Instead]) && s.count(Number) >= 2;
     let since_now = of_interface && (s.has(FromNowOn) || s.has_all(&[Was, Now]));
     // «Switched from Moment to Luxon»: what the makers use.
     let is_of_makers = s.begins(Swapped) && !s.has_any(&INTERFACE) && !s.has_any(&[Number, Unit, Contract, Default]);
@@ -82,6 +83,7 @@ fn is_other_now(s: &Sentence) -> bool {
         || replaces
         || goes_to
         || since_now
+        || is_told_of_two
         || (s.has(Was) && s.count(Code) >= 2)
 }
 
@@ -123,8 +125,14 @@ pub(super) fn changes_contract(s: &Sentence) -> bool {
         |at: u16| [Thing, Code].iter().any(|what| s.all(*what).any(|one| one < at && at - one <= 2)) && is_end(at);
     let another =
         s.follows(Other, Contract, 2) || s.follows(New, Contract, 1) && s.has(Thing) && !s.has_any(&[Works, Added]);
+    // «The payload has a new structure»
+    let is_reshaped = s.follows(New, Format, 1)
+        && !s.is_early(Added)
+        && [Thing, Contract, Stored, Data].into_iter().any(|what| s.is_about(what))
+        && !s.has_any(&[Looks, Works, Code, Also, Optional]);
     let said = s.follows(Contract, Other, 8)
         || another
+        || is_reshaped
         || s.all(Changed).any(is_changed)
         || s.follows(Contract, Changed, 5)
         || s.follows(Changed, Contract, 3);
@@ -138,6 +146,11 @@ pub(super) fn is_closed(s: &Sentence) -> bool {
         && s.has(Off)
         && s.has_any(&[Product, Thing, Code])
         && (is_now_off || s.has(Unless) || (s.has(Product) && s.has_any(&[Version, Number])))
+}
+
+/// «`/config` is disabled now unless `admin-config` is set»: that is no repair, wherever it is told.
+pub(super) fn is_closed_now(s: &Sentence) -> bool {
+    s.has_all(&[Off, Now, Unless, Code]) && s.has(Is) && !s.has_any(&[Can, Added, Fixed, Looks, Inside, Still])
 }
 
 /// The process runs as somebody else, or listens elsewhere.
