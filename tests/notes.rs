@@ -127,7 +127,7 @@ fn notes_in_many_styles() {
 #[test]
 fn notes_of_real_releases() {
     let score = score(include_str!("notes/real.jsonl"));
-    assert!(score.positive >= 80 && score.negative >= 80, "{} and {}", score.positive, score.negative);
+    assert!(score.positive >= 100 && score.negative >= 100, "{} and {}", score.positive, score.negative);
     score.is_good();
 }
 

@@ -58,14 +58,14 @@ pub(super) fn tag(text: &str) -> Option<(&str, &str)> {
 
 /// Whether a label is a place in the makers' own source: `pkg/store`.
 pub(super) fn is_of_source(label: &str) -> bool {
+    const FILES: [&str; 8] =
+        ["gemspec", "gemfile", "makefile", "pyproject", "webpack", "jsonnet", "mixin", "goreleaser"];
     const PLACES: [&str; 18] = [
         "pkg", "src", "internal", "lib", "libs", "cmd", "test", "tests", "build", "ci", ".github", "hack", "scripts",
         "vendor", "packages", "crates", "app", "apps",
     ];
     let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '_' | '-' | '.');
     let first = label.split('/').next().unwrap_or_default();
-    const FILES: [&str; 8] =
-        ["gemspec", "gemfile", "makefile", "pyproject", "webpack", "jsonnet", "mixin", "goreleaser"];
     let is_file = FILES.iter().any(|file| label.eq_ignore_ascii_case(file));
     is_file || (label.contains('/') && PLACES.contains(&first) && label.chars().all(is_path))
 }

@@ -85,8 +85,10 @@ impl Sentence {
                 self.counted();
                 None
             }
-            // «answers `E205` instead of an empty list»
-            ("instead", ["of", "an", "empty", ..]) if self.all(Code).any(|code| code < at && at - code <= 3) => {
+            // «`list` answers `E205` instead of an empty list»: what has a name answers otherwise.
+            ("instead", ["of", "an", "empty", ..] | ["of", "null", ..])
+                if self.is_about(Code) || self.all(Code).any(|code| code < at && at - code <= 3) =>
+            {
                 self.add(Instead, at);
                 Some(Fixed)
             }

@@ -104,7 +104,7 @@ pub(super) fn quiet(sentence: &Sentence, context: &Context) -> Quiet {
     let is_optional =
         (sentence.has(Optional) && !is_called_so && !sentence.has(FromNowOn) && !is_taken && !is_of_older)
             || (sentence.has(OffByDefault) && !is_new);
-    if is_elsewhere || is_optional || (sentence.has(Deprecated) && !is_removal) {
+    if is_elsewhere || is_optional || (sentence.has(Deprecated) && !is_removal && !context.removed) {
         return Quiet::Silent;
     }
     let guards = sentence.begins(Guard) && !sentence.has_any(&[Updating, Yours, NoLonger]);

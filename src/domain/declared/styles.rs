@@ -341,3 +341,24 @@ fn what_ends_may_have_been_a_burden() {
     declare("breaking", &["- Der Befehl `archiv` kennt `--alt` nicht mehr.", "- Le serveur n'accepte plus TLS 1.1."]);
     declare("manual", &["- The template for nginx has changed: you need to update yours by hand, see the guide"]);
 }
+
+#[test]
+fn below_removed_what_was_deprecated_is_gone() {
+    declare(
+        "breaking",
+        &[
+            "### Removed\n\n- The deprecated `cleanup` option",
+            "### Removed\n\n- Version 2 of the API is deprecated and now disabled by default",
+            "- `FetchBundles` returns a list of keys instead of null",
+        ],
+    );
+    declare(
+        "",
+        &[
+            "### Removed\n\n- Deprecation warnings\n\n### Deprecated\n\n- The option `cleanup`",
+            "- The deprecated `cleanup` option, use `clean`",
+            "### Fixed\n\n- `FetchBundles` returns a list of keys instead of null",
+            "- Scripts in the source tree are all compatible with Python 3 now.",
+        ],
+    );
+}

@@ -29,12 +29,8 @@ fn is_included(pair: &[&str]) -> bool {
     };
     let is_meant = |word: &str| matches!(word, "it" | "them" | "this" | "that" | "one" | "sie" | "es");
     let is_already = |word: &str| matches!(word, "already" | "bereits" | "schon" | "déjà");
-    match pair {
-        [first, then] => {
-            (is_holding(first) && (is_meant(then) || is_already(then))) || (is_already(first) && is_holding(then))
-        }
-        _ => false,
-    }
+    let [first, then] = pair else { return false };
+    (is_holding(first) && (is_meant(then) || is_already(then))) || (is_already(first) && is_holding(then))
 }
 
 /// «When is action necessary?»: whether a title asks whom it concerns what stands above.
