@@ -117,6 +117,7 @@ fn processes_that_die_lose_no_job_and_one_that_kills_stops_no_other() {
         trace: "test".into(),
         not_before: ambient.now(),
         urgency: Urgency::Prompt,
+        failed: None,
     };
     let poison = Repository::parse("registry-0.example.com/team-0/poison").unwrap();
     let all = std::iter::once(poison).chain((1..jobs).map(repository)).map(look).collect();
@@ -169,7 +170,7 @@ const RECIPIENTS: [&str; 2] = ["x@example.com", "y@example.com"];
 
 fn now_to_be_done(job: Job) -> NewJob {
     let now = Ambient::system().now();
-    NewJob { job, trace: "test".into(), not_before: now, urgency: Urgency::Prompt }
+    NewJob { job, trace: "test".into(), not_before: now, urgency: Urgency::Prompt, failed: None }
 }
 
 /// What is told of one of many workloads.

@@ -69,6 +69,7 @@ impl<Q: QueueAdmin> Api<Q> {
             trace: trace.as_str().into(),
             not_before: now,
             urgency,
+            failed: None,
         };
         if let Err(error) = self.queue.put(repositories.iter().map(job).collect()).await {
             tracing::warn!(error = %crate::telemetry::chain(&error), "looks that somebody asked for were not queued");

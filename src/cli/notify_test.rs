@@ -38,6 +38,7 @@ fn line(delivery: &Delivery, Sent { attempt, said, .. }: &Sent, took: Duration) 
         Attempt::Refused { reason } => format!("{to}: refused, look at address and credentials: {reason}"),
         Attempt::Gone { reason } => format!("{to}: gone for good, it needs a new address: {reason}"),
         Attempt::TooRich { reason } | Attempt::GaveUp { reason } => format!("{to}: not taken: {reason}"),
+        Attempt::Unsent { reason } => format!("{to}: not sent: {reason}"),
     }
 }
 

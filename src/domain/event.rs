@@ -253,9 +253,6 @@ pub struct Gathered {
     /// Who alone is to be told; nothing where all of the channel are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
-    /// What went wrong with the message that it was part of, where it waits since that was put off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<String>,
     /// What is said.
     pub notice: Notice,
 }
@@ -264,18 +261,16 @@ impl Gathered {
     /// A notice for all of a channel.
     #[must_use]
     pub fn new(channel: &str, notice: Notice) -> Self {
-        Self { channel: channel.to_owned(), only: None, failed: None, notice }
+        Self { channel: channel.to_owned(), only: None, notice }
     }
 
-    /// What of a message that was composed waits for the end of hours in which its recipient is not to be disturbed, with what
-    /// `failed` when it was tried.
+    /// What of a message that was composed waits for the end of hours in which its recipient is not to be disturbed.
     #[must_use]
-    pub fn put_off(delivery: &Delivery, until: DateTime<Utc>, failed: Option<&str>) -> Vec<Self> {
+    pub fn put_off(delivery: &Delivery, until: DateTime<Utc>) -> Vec<Self> {
         let Delivery { channel, recipient, .. } = delivery;
         let of = |notice: &Notice| Self {
             channel: channel.clone(),
             only: Some(recipient.clone()),
-            failed: failed.map(ToOwned::to_owned),
             notice: Notice { put_off: Some(until), ..notice.clone() },
         };
         delivery.notices().iter().map(of).collect()
@@ -388,10 +383,8 @@ pub(crate) mod tests {
         }
         let delivery = |recipient: &str| Delivery::of("email", recipient, notice(NoticeKind::Available));
         let until = DateTime::from_timestamp(1_795_100_000, 0).unwrap();
-        let put_off =
-            |recipient: &str, until| Gathered::put_off(&delivery(recipient), until, Some("status 503")).remove(0);
+        let put_off = |recipient: &str, until| Gathered::put_off(&delivery(recipient), until).remove(0);
         let night = put_off("a@example.com", until);
-        assert_eq!(night.id(), Gathered { failed: None, ..night.clone() }.id(), "what went wrong makes it no other");
         for other in [
             first.clone(),
             put_off("b@example.com", until),

@@ -111,6 +111,7 @@ impl<Q: Queue> LookFeeder<Q> {
             trace: trace.as_str().into(),
             not_before: now,
             urgency,
+            failed: None,
         };
         self.queue.put(repositories.iter().map(job).collect()).await?;
         let cause = Cause::Workload.as_str();

@@ -174,6 +174,7 @@ impl<Q: Queue + Kept> Poller<Q> {
                 trace: trace.as_str().into(),
                 not_before,
                 urgency: Urgency::Routine,
+                failed: None,
             })
         };
         let jobs: Vec<NewJob> = all.into_iter().filter_map(job).collect();

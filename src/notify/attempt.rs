@@ -48,6 +48,11 @@ pub enum Attempt<R = String> {
         /// What to tell people who look.
         reason: R,
     },
+    /// The same, and nothing was sent: so nothing shows of the channel.
+    Unsent {
+        /// What to tell people who look.
+        reason: R,
+    },
 }
 
 impl<R> Attempt<R> {
@@ -61,6 +66,7 @@ impl<R> Attempt<R> {
             Self::Gone { reason } => Attempt::Gone { reason: change(reason) },
             Self::TooRich { reason } => Attempt::TooRich { reason: change(reason) },
             Self::GaveUp { reason } => Attempt::GaveUp { reason: change(reason) },
+            Self::Unsent { reason } => Attempt::Unsent { reason: change(reason) },
         }
     }
 }

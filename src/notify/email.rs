@@ -101,7 +101,7 @@ impl EmailChannel {
     pub(super) async fn hand_in(&self, sending: &Sending<'_>) -> Sent<Refusal> {
         let mail = match self.mail(sending) {
             Ok(mail) => mail,
-            Err(reason) => return Sent::of(Attempt::GaveUp { reason: reason.into() }),
+            Err(reason) => return Sent::of(Attempt::Unsent { reason: reason.into() }),
         };
         match self.relay.send(&mail).await {
             Ok(said) => {

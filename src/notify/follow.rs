@@ -107,7 +107,8 @@ async fn go_on(
         | Attempt::Later { .. }
         | Attempt::Busy { .. }
         | Attempt::Refused { .. }
-        | Attempt::Gone { .. } => !is_out_of_reach,
+        | Attempt::Gone { .. }
+        | Attempt::Unsent { .. } => !is_out_of_reach,
     };
     if is_over {
         return Sent::of(edited);

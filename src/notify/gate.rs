@@ -188,6 +188,7 @@ impl Gate {
     pub fn learn(&self, attempt: &Attempt, now: Moment, chance: f64) -> Option<TroubleKind> {
         let mut state = self.state();
         let (why, at, reason) = match attempt {
+            Attempt::Unsent { .. } => return None,
             // What is about the message says that the channel works.
             Attempt::Delivered | Attempt::TooRich { .. } | Attempt::Later { .. } | Attempt::GaveUp { .. } => {
                 // One that was under way does not shorten the wait that the channel asked for meanwhile.
@@ -404,6 +405,27 @@ mod tests {
             gate.learn(&Attempt::Later { reason: "450 greylisted".into() }, at(n), 0.5);
             assert_eq!((gate.opening(at(n).monotonic), gate.standing()), (Opening::Open, None));
         }
+    }
+
+    /// Fault r27-9: the first message of the morning is for somebody who was taken out, and the server is down since the evening.
+    #[test]
+    fn what_was_not_sent_says_nothing_of_the_channel() {
+        let unsent = Attempt::Unsent { reason: "the recipient is no longer configured".into() };
+        let gate = Gate::default();
+        for n in 0..4 {
+            gate.learn(&retry(), at(n), 0.5);
+            assert_eq!(gate.learn(&unsent, at(n), 0.5), None);
+        }
+        assert_eq!(gate.standing().map(|standing| standing.since), Some(at(0).wall));
+        gate.learn(&retry(), at(4), 0.5);
+        assert_eq!(gate.opening(at(4).monotonic), Opening::Closed(Duration::from_secs(30)), "five in a row");
+        gate.learn(&unsent, at(34), 0.5);
+        assert_eq!(gate.opening(at(34).monotonic), Opening::One, "it was not tried");
+        gate.learn(&retry(), at(34), 0.5);
+        assert_eq!(gate.opening(at(34).monotonic), Opening::Closed(Duration::from_secs(60)), "the second time");
+        let never_tried = Gate::default();
+        never_tried.learn(&unsent, at(0), 0.5);
+        assert_eq!((never_tried.opening(at(0).monotonic), never_tried.standing()), (Opening::Open, None));
     }
 
     #[test]

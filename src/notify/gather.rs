@@ -189,7 +189,9 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
                 let Some(told) = Told::of(items.iter().map(|item| item.notice.clone()).collect()) else { continue };
                 let trace = items.first().map_or_else(|| Trace::from(""), |item| item.trace.clone());
                 let delivery = Delivery { channel: self.channel.clone(), recipient: recipient.clone(), told };
-                messages.push(NewJob::prompt(Job::Deliver(Box::new(delivery)), trace, at.now));
+                let job = NewJob::prompt(Job::Deliver(Box::new(delivery)), trace, at.now);
+                let failed = items.iter().filter_map(|item| item.failed.clone()).max_by_key(|failed| failed.at);
+                messages.push(NewJob { failed, ..job });
             }
         }
         let count = messages.len();

@@ -141,6 +141,7 @@ mod tests {
             trace: "trace".into(),
             not_before: Ambient::system().now(),
             urgency: Urgency::Prompt,
+            failed: None,
         };
         queue.put(recipients.iter().map(job).collect()).await.unwrap();
         queue.bury_all_but(&[]).await.unwrap();

@@ -294,7 +294,7 @@ impl Channel {
         // What is only shown in a message of its own is news to nobody, so it waits for nothing.
         if self.transport.takes_several() && !notice.is_urgent() && self.is_told(notice.kind) {
             let (channel, notice) = (self.name.clone(), self.told(notice));
-            return vec![Job::Gather(Box::new(Gathered { channel, only: None, failed: None, notice }))];
+            return vec![Job::Gather(Box::new(Gathered { channel, only: None, notice }))];
         }
         let deliver = |to: String| Job::Deliver(Box::new(Delivery::of(&self.name, &to, self.told(notice))));
         self.recipients().into_iter().map(deliver).collect()
@@ -482,7 +482,7 @@ impl Channels {
     ) -> Sent {
         let Some(channel) = self.find(&delivery.channel) else {
             let reason = format!("the channel {} is no longer configured", delivery.channel);
-            return Sent::of(Attempt::GaveUp { reason });
+            return Sent::of(Attempt::Unsent { reason });
         };
         let turn = Turn { before, is_news: !self.is_only_shown(delivery) };
         let notes = notes.map(|notes| notes.within(channel.transport.room()));

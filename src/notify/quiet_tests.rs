@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::gate::Moment;
 use super::gather::Gatherer;
 use super::sender::Sender;
-use super::{Channel, Channels, Scope, Transport, email};
+use super::{Attempt, Channel, Channels, Scope, Transport, email};
 use crate::ambient::{Ambient, Clock};
 use crate::domain::approval::{LinkKey, LinkKeys};
 use crate::domain::event::tests::notice;
@@ -201,10 +202,16 @@ async fn what_failed_before_quiet_hours_did_not_arrive_and_is_failing_still() {
     let failing: Vec<_> =
         troubles.failing.iter().map(|it| (&*it.topic, it.retried, it.last.reason.as_deref())).collect();
     assert_eq!(failing, [("gather:mail", 2, Some("it answers 535"))]);
+    let evening: DateTime<Utc> = "2026-11-24T21:59:00Z".parse().unwrap();
+    assert_eq!(troubles.failing[0].last.at, evening, "fault r27-8: it did not fail when it was put off");
     let arrived = Asked { state: Some(LetterState::Delivered), most: 10, ..Asked::default() };
     assert_eq!(queue.letters(arrived).await.unwrap().letters, []);
     night.is("2026-11-25T07:00:00Z");
     assert_eq!(night.goes_out().await, [(ANN.to_owned(), names(1..3))]);
+    let troubles = queue.troubles().await.unwrap();
+    let failing: Vec<_> = troubles.failing.iter().map(|it| (&*it.topic, it.retried, it.last.at)).collect();
+    assert_eq!(failing, [("deliver:mail", 1, evening)], "fault r27-7: until its next attempt all was well");
+    assert_eq!(troubles.last_done, [].into(), "nobody got anything yet");
 }
 
 /// Fault r26: nothing was composed, and all of it was settled as told.
@@ -225,6 +232,12 @@ async fn what_waits_for_somebody_who_is_no_recipient_any_more_is_a_dead_letter()
     all.retain(is_theirs);
     let [theirs] = &all[..] else { panic!("{all:?}") };
     assert_eq!(theirs.job.clone().notices_mut().len(), 1);
+    // Fault r27-9: it taught that the mail server works, which nobody had asked.
+    let gate = night.sender.channels.find("mail").unwrap().gate();
+    let now = Moment { wall: night.sender.ambient.now(), monotonic: night.sender.ambient.monotonic() };
+    gate.learn(&Attempt::Retry { at: None, reason: "no answer".into() }, now, 0.5);
+    let failing = gate.standing();
     let verdict = night.sender.send(theirs).await;
     assert_eq!(verdict, Verdict::Dead { reason: "the recipient is no longer configured".into() });
+    assert_eq!((gate.standing(), failing.is_some()), (failing.clone(), true));
 }

@@ -69,6 +69,7 @@ mod tests {
             trace: "trace".into(),
             not_before: ambient.now(),
             urgency: Urgency::Prompt,
+            failed: None,
         };
         queue.put(vec![job]).await.unwrap();
         let (raise, stop) = Stop::new();

@@ -76,7 +76,7 @@ impl<Q: Queue + Kept> Sender<Q> {
                 continue;
             }
             match channel.retire(&asked, &posted, notice, self.ambient.now()).await {
-                Attempt::Delivered | Attempt::TooRich { .. } | Attempt::GaveUp { .. } => {}
+                Attempt::Delivered | Attempt::TooRich { .. } | Attempt::GaveUp { .. } | Attempt::Unsent { .. } => {}
                 later => return Some(later),
             }
             if let Ok(kept) = serde_json::to_string(&asked) {

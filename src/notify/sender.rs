@@ -158,8 +158,11 @@ impl<Q: Queue + Kept> Sender<Q> {
             return Verdict::Again(until);
         }
         let now = self.ambient.now();
-        let items = Gathered::put_off(delivery, until, leased.failed.as_deref()).into_iter();
-        let jobs = items.map(|item| NewJob::prompt(Job::Gather(Box::new(item)), leased.trace.clone(), now)).collect();
+        let job = |item| {
+            let job = NewJob::prompt(Job::Gather(Box::new(item)), leased.trace.clone(), now);
+            NewJob { failed: leased.failed.clone(), ..job }
+        };
+        let jobs = Gathered::put_off(delivery, until).into_iter().map(job).collect();
         match self.queue.put(jobs).await {
             Ok(_) => withdrawn(TOLD_WITH_OTHERS),
             Err(error) => {
@@ -328,7 +331,9 @@ fn verdict(attempt: Attempt) -> (&'static str, Verdict) {
         Attempt::Retry { at, reason } | Attempt::Busy { at, reason } => retry(at, reason),
         // The channel is closed meanwhile where it is about that; the message is none the worse for it.
         Attempt::Later { reason } | Attempt::Refused { reason } | Attempt::Gone { reason } => retry(None, reason),
-        Attempt::TooRich { reason } | Attempt::GaveUp { reason } => ("dead", Verdict::Dead { reason }),
+        Attempt::TooRich { reason } | Attempt::GaveUp { reason } | Attempt::Unsent { reason } => {
+            ("dead", Verdict::Dead { reason })
+        }
     }
 }
 

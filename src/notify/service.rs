@@ -285,7 +285,7 @@ pub(super) async fn post(
     };
     match request.send(client, DEADLINE).await {
         Ok(answer) => (judged(service, &answer, now), Some(answer)),
-        Err(error @ OutboundError::Blocked(_)) => (Attempt::GaveUp { reason: error.to_string().into() }, None),
+        Err(error @ OutboundError::Blocked(_)) => (Attempt::Unsent { reason: error.to_string().into() }, None),
         Err(error) => (Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string().into() }, None),
     }
 }
@@ -617,7 +617,7 @@ pub(crate) mod tests {
     async fn what_may_not_be_reached_is_given_up_and_a_redirect_is_not_followed() {
         for url in ["http://169.254.169.254/", "http://[fe80::1]/", "http://[::ffff:169.254.169.254]/", "http://0/"] {
             let attempt = posted(&posting(&url.parse().unwrap())).await;
-            assert!(matches!(attempt, Attempt::GaveUp { .. }), "{url}: {attempt:?}");
+            assert!(matches!(attempt, Attempt::Unsent { .. }), "{url}: {attempt:?}");
         }
         let (there, asked, _there) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
         let moved = format!("HTTP/1.1 302 Found\r\nlocation: {there}\r\ncontent-length: 0\r\n\r\n");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Acted, Announced, Announcements, Asked, Batch, Gathering, ItemId, LOOKED_FOR, Leased, LetterState, Letters, NewJob,
+    Acted, Announced, Announcements, Asked, Batch, Failed, Gathering, ItemId, LOOKED_FOR, Leased, LetterState, Letters, NewJob,
     Placed, QueueAdmin, Settlement, Sharing, Topic, Urgency,
 };
 use crate::ambient::{Ambient, Clock};
@@ -46,18 +46,18 @@ impl Clock for Stepped {
 
 pub(super) fn look(name: &str, at: DateTime<Utc>) -> NewJob {
     let repository = Repository::parse(&format!("registry.example.com/{name}")).unwrap();
-    NewJob { job: Job::Look(repository), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
+    NewJob { job: Job::Look(repository), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt, failed: None }
 }
 
 pub(super) fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
     let delivery = Delivery::of("email", recipient, notice(kind));
-    NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
+    NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt, failed: None }
 }
 
 /// What waits to go out with others on the email channel, about a workload with this uid.
 pub(super) fn item(uid: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
     let gathered = Gathered::new("email", about(uid, kind));
-    NewJob { job: Job::Gather(Box::new(gathered)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt }
+    NewJob { job: Job::Gather(Box::new(gathered)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt, failed: None }
 }
 
 /// A notice about a workload with this uid.
@@ -135,8 +135,9 @@ pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: i
     a_dead_letter_is_sent_again_as_if_it_were_new(case().await).await;
     a_dead_letter_that_is_thrown_away_is_not_told_anew(case().await).await;
     what_is_withdrawn_did_not_arrive(case().await).await;
-    what_is_put_off_keeps_why_it_failed(case().await).await;
-    what_waits_in_parts_keeps_why_it_failed(case().await).await;
+    what_is_put_off_keeps_when_it_failed_and_why(case().await).await;
+    what_waits_in_parts_keeps_when_it_failed_and_why(case().await).await;
+    what_became_old_news_did_not_arrive(case().await).await;
     what_arrived_is_listed_page_by_page_the_last_first(case().await).await;
     each_dead_letter_is_told_of_once(case().await).await;
     what_was_announced_is_remembered_until_it_is_found(case().await).await;
@@ -456,10 +457,11 @@ async fn failed<Q: QueueAdmin>(case: &Case<Q>) -> Leased {
     case.one(&email()).await
 }
 
-/// What fails, by topic, with how many and why.
-async fn failing<Q: QueueAdmin>(case: &Case<Q>) -> Vec<(String, u64, Option<String>)> {
+/// What fails, by topic, with how many, since when and why.
+async fn failing<Q: QueueAdmin>(case: &Case<Q>) -> Vec<(String, u64, DateTime<Utc>, String)> {
     let troubles = case.queue.troubles().await.unwrap();
-    troubles.failing.into_iter().map(|trouble| (trouble.topic, trouble.retried, trouble.last.reason)).collect()
+    let of = |it: super::Trouble| (it.topic, it.retried, it.last.at, it.last.reason.unwrap_or_default());
+    troubles.failing.into_iter().map(of).collect()
 }
 
 async fn what_is_withdrawn_did_not_arrive<Q: Letters>(case: Case<Q>) {
@@ -476,32 +478,64 @@ async fn what_is_withdrawn_did_not_arrive<Q: Letters>(case: Case<Q>) {
     assert_eq!(again, Placed::Coalesced, "it is not told anew");
 }
 
-async fn what_is_put_off_keeps_why_it_failed<Q: Letters>(case: Case<Q>) {
+/// Fault r27-8: others arrived since, and whoever asks was told that it failed when it was put off.
+async fn what_is_put_off_keeps_when_it_failed_and_why<Q: Letters>(case: Case<Q>) {
+    let (at, reason) = (case.now(), "421".to_owned());
     let leased = failed(&case).await;
-    assert_eq!(leased.failed.as_deref(), Some("421"));
+    case.clock.step(TimeDelta::hours(1));
+    assert_eq!(leased.failed, Some(Failed { at, reason: reason.clone() }));
+    assert_eq!(failing(&case).await, [("deliver:email".to_owned(), 1, at, reason.clone())], "it is tried again");
     let morning = case.now() + TimeDelta::hours(9);
     case.settle(&leased, Settlement::Again(morning)).await;
-    let reason = || Some("421".to_owned());
-    assert_eq!(failing(&case).await, [("deliver:email".to_owned(), 1, reason())]);
+    assert_eq!(failing(&case).await, [("deliver:email".to_owned(), 1, at, reason.clone())]);
     case.clock.step(TimeDelta::hours(9));
     let leased = case.one(&email()).await;
-    assert_eq!((leased.attempt, leased.created, leased.failed.clone()), (1, morning, reason()));
+    assert_eq!((leased.attempt, leased.created, leased.failed.clone()), (1, morning, Some(Failed { at, reason })));
+    case.settle(&leased, Settlement::Retry { at: case.now(), reason: "450".into() }).await;
+    assert_eq!(failing(&case).await, [("deliver:email".to_owned(), 1, case.now(), "450".to_owned())]);
+    let leased = case.one(&email()).await;
     case.settle(&leased, Settlement::Done).await;
     assert_eq!(failing(&case).await, []);
     assert_eq!(listed(&case, Some(LetterState::Delivered)).await.len(), 1);
 }
 
-async fn what_waits_in_parts_keeps_why_it_failed<Q: Letters + Gathering>(case: Case<Q>) {
-    let part = Gathered { failed: Some("421".into()), ..Gathered::new("email", about("a", NoticeKind::Available)) };
-    case.put(vec![NewJob::prompt(Job::Gather(Box::new(part)), "trace", case.now())]).await;
-    assert_eq!(failing(&case).await, [("gather:email".to_owned(), 1, Some("421".to_owned()))]);
+/// Faults r27-7 and r27-8: a part that was composed was said to have arrived, and nothing failed any more until the next attempt.
+async fn what_waits_in_parts_keeps_when_it_failed_and_why<Q: Letters + Gathering>(case: Case<Q>) {
+    let failed = Failed { at: case.now() - TimeDelta::hours(2), reason: "421".into() };
+    let part = NewJob { failed: Some(failed.clone()), ..item("a", NoticeKind::Available, case.now()) };
+    case.put(vec![part, item("b", NoticeKind::Available, case.now())]).await;
+    let of = |topic: &str| vec![(topic.to_owned(), 1, failed.at, "421".to_owned())];
+    assert_eq!(failing(&case).await, of("gather:email"));
+    let waiting = case.queue.gathered("email", 9).await.unwrap();
+    assert_eq!(waiting.iter().map(|item| item.failed.clone()).collect::<Vec<_>>(), [Some(failed.clone()), None]);
+    let ids: Vec<ItemId> = waiting.into_iter().map(|item| item.id).collect();
+    let part = ids[0].as_str().to_owned();
+    assert!(listed(&case, None).await.contains(&(part.clone(), LetterState::Retried)));
+    let message = mail("x@example.com", NoticeKind::Available, case.now());
+    case.queue.compose(ids, vec![NewJob { failed: Some(failed.clone()), ..message }]).await.unwrap();
+    assert_eq!(failing(&case).await, of("deliver:email"), "it is told with others now, and was not yet");
+    let letter = case.queue.letter(&part).await.unwrap().unwrap();
+    assert_eq!((letter.state, letter.error.as_deref()), (LetterState::Done, Some(super::gathering::COMPOSED)));
+    assert_eq!(case.queue.discard(&part).await.unwrap(), Acted::NotDead(LetterState::Done), "it did not arrive");
+    let arrived = async || case.queue.troubles().await.unwrap().last_done.into_keys().collect::<Vec<_>>();
+    assert_eq!((arrived().await, listed(&case, Some(LetterState::Delivered)).await), (vec![], vec![]));
+    let leased = case.one(&email()).await;
+    assert_eq!(leased.failed, Some(failed));
+    case.settle(&leased, Settlement::Done).await;
+    assert_eq!((arrived().await, failing(&case).await), (vec![email().name()], vec![]));
+}
+
+/// What is overtaken by what is told at once did not arrive either.
+async fn what_became_old_news_did_not_arrive<Q: Letters + Gathering>(case: Case<Q>) {
+    case.put(vec![item("a", NoticeKind::Available, case.now())]).await;
     let (ids, _) = gathered(&case, 9).await;
-    let id = ids[0].as_str().to_owned();
-    assert_eq!(listed(&case, None).await, [(id.clone(), LetterState::Retried)]);
-    case.queue.compose(ids, vec![mail("x@example.com", NoticeKind::Available, case.now())]).await.unwrap();
-    assert_eq!(failing(&case).await, [], "it is told with others now");
-    let letter = case.queue.letter(&id).await.unwrap().unwrap();
-    assert_eq!((letter.state, letter.error), (LetterState::Delivered, None));
+    let mut failed = about("a", NoticeKind::Failed);
+    failed.by = Some(crate::domain::actor::Actor::Policy);
+    let at_once = Job::Deliver(Box::new(Delivery::of("email", "x@example.com", failed)));
+    case.put(vec![NewJob { job: at_once, ..mail("x@example.com", NoticeKind::Failed, case.now()) }]).await;
+    let letter = case.queue.letter(ids[0].as_str()).await.unwrap().unwrap();
+    assert_eq!((letter.state, letter.error.as_deref()), (LetterState::Done, Some(super::gathering::OLD_NEWS)));
+    assert_eq!(case.queue.troubles().await.unwrap(), crate::queue::Troubles::default());
 }
 
 async fn each_dead_letter_is_told_of_once<Q: Letters>(case: Case<Q>) {

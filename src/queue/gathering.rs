@@ -4,7 +4,7 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 
-use super::{NewJob, Queue, QueueError};
+use super::{Failed, NewJob, Queue, QueueError};
 use crate::domain::event::Notice;
 use crate::domain::trace::Trace;
 
@@ -39,7 +39,14 @@ pub struct Waiting {
     pub since: DateTime<Utc>,
     /// See [`NewJob::trace`].
     pub trace: Trace,
+    /// See [`NewJob::failed`].
+    pub failed: Option<Failed>,
 }
+
+/// Why a notice waits no longer that was made into messages: those arrive, or do not.
+pub(super) const COMPOSED: &str = "it was made into messages, by itself or with what else waited";
+/// The same of one that was overtaken.
+pub(super) const OLD_NEWS: &str = "a message that went out at once tells what became of its update";
 
 /// What waits to go out together on a channel. It is put as any other job, stays until it is composed, and is never
 /// leased: to read it marks nothing, so whoever dies with it is not held against it.
@@ -48,7 +55,7 @@ pub trait Gathering: Queue {
     fn gathered(&self, channel: &str, most: usize) -> impl Future<Output = Result<Vec<Waiting>, QueueError>> + Send;
 
     /// Stores the messages that these items were made into, as [`Queue::put`] does, and has the items wait no longer; all
-    /// of it or nothing. An item that waits no longer changes nothing. An item that was composed is remembered as
+    /// of it or nothing. An item that waits no longer changes nothing; it did not arrive, as its messages are still to be sent. An item that was composed is remembered as
     /// messages are, so that the same notice is not told twice. Whoever does not learn how it ended may repeat it, as
     /// messages with the same id are one. It takes more than the queue's bound: what was accepted has to go out.
     fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> impl Future<Output = Result<(), QueueError>> + Send;

@@ -245,6 +245,18 @@ pub struct NewJob {
     pub not_before: DateTime<Utc>,
     /// Whether somebody waits for it.
     pub urgency: Urgency,
+    /// What went wrong with the message that it was made of, where that is still so: a part of one that was put off, or what such
+    /// parts are made into.
+    pub failed: Option<Failed>,
+}
+
+/// What went wrong with a job when it was tried last, and is not done since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Why, for people.
+    pub reason: String,
 }
 
 impl NewJob {
@@ -252,7 +264,7 @@ impl NewJob {
     #[must_use]
     pub fn prompt(job: Job, trace: impl Into<Trace>, not_before: DateTime<Utc>) -> Self {
         let trace = spans::here().map_or_else(|| trace.into(), Trace::Follows);
-        Self { job, trace, not_before, urgency: Urgency::Prompt }
+        Self { job, trace, not_before, urgency: Urgency::Prompt, failed: None }
     }
 }
 
@@ -299,13 +311,13 @@ pub struct Leased {
     /// When it was stored, or when it was to be done again: what its age is counted from.
     pub created: DateTime<Utc>,
     /// What the attempt before went wrong with; nothing where there was none, or it went well.
-    pub failed: Option<String>,
+    pub failed: Option<Failed>,
 }
 
 impl Leased {
-    /// Why its last attempt failed, where that is still so when it is done again without another: a message that is put off.
-    fn failed_before(&self) -> Option<&str> {
-        self.failed.as_deref().filter(|_| matches!(self.job, Job::Deliver(_)))
+    /// Its last failure, where that is still so when it is done again without another: a message that is put off.
+    fn failed_before(&self) -> Option<&Failed> {
+        self.failed.as_ref().filter(|_| matches!(self.job, Job::Deliver(_)))
     }
 }
 
@@ -324,7 +336,7 @@ pub struct Batch {
 pub enum Settlement {
     /// It is done.
     Done,
-    /// It went well, and is to be done again at this moment. A message is put off so: why its last attempt failed stays known.
+    /// It went well, and is to be done again at this moment. A message is put off so: when its last attempt failed stays known, and why.
     Again(DateTime<Utc>),
     /// It is over, and was not done: it became void, or others do it. It is remembered as what is done, and counts as nothing
     /// that was.

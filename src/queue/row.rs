@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Topic;
+use super::{Failed, Topic};
 use crate::domain::event::{Delivery, Job, Notice};
 use crate::domain::reference::Repository;
 use crate::domain::workload::WorkloadId;
@@ -46,13 +46,10 @@ pub(crate) fn key(job: &Job) -> String {
     }
 }
 
-/// What went wrong with it before it was stored: of an item, with the message that it was part of.
+/// When a job that waits failed and why, by when it was changed and what went wrong: see [`super::NewJob::failed`].
 #[must_use]
-pub(super) fn failed(job: &Job) -> Option<&str> {
-    match job {
-        Job::Gather(gathered) => gathered.failed.as_deref(),
-        Job::Look(_) | Job::Deliver(_) | Job::Press(_) => None,
-    }
+pub(super) fn failed(changed: i64, error: Option<String>) -> Option<Failed> {
+    error.map(|reason| Failed { at: moment(changed), reason })
 }
 
 /// What a job is about, for people: the repository; or what is said of which workload, and the version.

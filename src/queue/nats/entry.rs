@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::bucket::hashed;
 use crate::domain::event::Job;
 use crate::domain::trace::Trace;
-use crate::queue::{NewJob, Topic, Urgency, row};
+use crate::queue::{Failed, NewJob, Topic, Urgency, row};
 
 /// The format of entries that this version writes. What a job says has a format of its own: see [`row::FORMAT`].
 pub(super) const VERSION: u32 = 1;
@@ -96,9 +96,9 @@ impl Row {
             losses: 0,
             not_before: at,
             created: now,
-            changed: now,
+            changed: new.failed.as_ref().map_or(now, |failed| failed.at.timestamp_millis()),
             urgency: new.urgency,
-            error: row::failed(&new.job).map(ToOwned::to_owned),
+            error: new.failed.as_ref().map(|failed| failed.reason.clone()),
             told: false,
             first: 0,
             put_off: false,
@@ -162,6 +162,11 @@ impl Row {
     /// See [`NewJob::trace`].
     pub(super) fn trace(&self) -> Trace {
         Trace::parse(&self.trace)
+    }
+
+    /// See [`NewJob::failed`].
+    pub(super) fn failed(&self) -> Option<Failed> {
+        row::failed(self.changed, self.error.clone())
     }
 
     /// Whether it is about a message, and not a look or a press.

@@ -6,6 +6,7 @@ use super::store::Store;
 use crate::domain::event::{Job, Told};
 use crate::domain::gathering::{MOST_GATHERED, makes_old};
 use crate::domain::trace::Trace;
+use crate::queue::gathering::OLD_NEWS;
 use crate::queue::row::moment;
 use crate::queue::{ItemId, Topic, Waiting, row};
 
@@ -36,7 +37,7 @@ impl Store {
     fn first_items(&self, channel: &str, most: usize) -> rusqlite::Result<Vec<Found>> {
         let topic = Topic::Gather(channel.to_owned()).name();
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, key, trace, created, format, payload FROM job
+            "SELECT id, key, trace, created, format, payload, changed, error FROM job
              WHERE topic = ?1 AND state = 'ready' AND topic <> 'look' ORDER BY id LIMIT ?2",
         )?;
         let found = |stored: &rusqlite::Row<'_>| {
@@ -53,6 +54,7 @@ impl Store {
                 only,
                 since: moment(stored.get(3)?),
                 trace: Trace::parse(&stored.get::<_, String>(2)?),
+                failed: row::failed(stored.get(6)?, stored.get(7)?),
             }))
         };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -70,22 +72,22 @@ impl Store {
         let old: Vec<ItemId> =
             waiting.into_iter().filter(|item| makes_old(told, &item.notice)).map(|item| item.id).collect();
         if !old.is_empty() {
-            self.end_items(&old)?;
+            self.end_items(&old, OLD_NEWS)?;
         }
         Ok(())
     }
 
-    /// Has items wait no longer. Gives how many of them did.
-    pub(super) fn end_items(&mut self, items: &[ItemId]) -> rusqlite::Result<u64> {
+    /// Has items wait no longer, and says why. Gives how many of them did.
+    pub(super) fn end_items(&mut self, items: &[ItemId], why: &str) -> rusqlite::Result<u64> {
         self.transact()?;
         let now = self.wall();
         let mut ended = 0;
         let mut end = self.connection.prepare_cached(
-            "UPDATE job SET state = 'done', error = NULL, changed = ?2
+            "UPDATE job SET state = 'done', error = ?3, changed = ?2
              WHERE key = ?1 AND state = 'ready' AND topic GLOB 'gather:*'",
         )?;
         for item in items {
-            ended += u64::try_from(end.execute(params![item.as_str(), now])?).unwrap_or_default();
+            ended += u64::try_from(end.execute(params![item.as_str(), now, why])?).unwrap_or_default();
         }
         self.ready = self.ready.saturating_sub(ended);
         Ok(ended)

@@ -17,6 +17,7 @@ struct Row {
     trace: String,
     attempts: i64,
     created: i64,
+    changed: i64,
     error: Option<String>,
 }
 
@@ -76,14 +77,14 @@ impl Store {
             also: Vec::new(),
             attempt: u32::try_from(row.attempts + 1).unwrap_or(u32::MAX),
             created: moment(self.leases.created(&waiter, row.created)),
-            failed: row.error,
+            failed: row::failed(row.changed, row.error),
         });
         Ok(())
     }
 
     fn row(&self, id: i64) -> rusqlite::Result<Option<Row>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT format, payload, trace, attempts, created, error FROM job WHERE id = ?1 AND state = 'ready'",
+            "SELECT format, payload, trace, attempts, created, changed, error FROM job WHERE id = ?1 AND state = 'ready'",
         )?;
         let row = |row: &rusqlite::Row<'_>| {
             Ok(Row {
@@ -92,15 +93,21 @@ impl Store {
                 trace: row.get(2)?,
                 attempts: row.get(3)?,
                 created: row.get(4)?,
-                error: row.get(5)?,
+                changed: row.get(5)?,
+                error: row.get(6)?,
             })
         };
         statement.query_row([id], row).optional()
     }
 
+    /// When it failed last is known until it has ended: see [`row::failed`].
     fn begin_attempt(&self, id: i64) -> rusqlite::Result<()> {
         self.connection
-            .prepare_cached("UPDATE job SET attempts = attempts + 1, leased = 1, changed = ?2 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE job SET attempts = attempts + 1, leased = 1,
+                    changed = CASE WHEN error IS NULL THEN ?2 ELSE changed END
+                 WHERE id = ?1",
+            )?
             .execute([id, self.wall()])
             .map(drop)
     }
@@ -120,19 +127,23 @@ impl Store {
         }
         let hinted = ended.again.map(|urgency| self.after(urgency, ended.urgency, settlement));
         let no_later = |at: i64| hinted.map_or(at, |hinted| at.min(hinted));
-        let (at, afresh, error) = match settlement {
+        let now = self.wall();
+        let (at, afresh, failed) = match settlement {
             // What it did not see may be what mends it.
             Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } if hinted.is_some() => {
-                (no_later(i64::MAX), true, None)
+                (no_later(i64::MAX), true, (now, None))
             }
             Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } => {
                 self.end(id, leased, settlement)?;
                 return Ok(ended.is_suspect);
             }
-            Settlement::Again(at) => (no_later(at.timestamp_millis()), true, leased.failed_before()),
-            Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, Some(reason.as_str())),
+            Settlement::Again(at) => {
+                let failed = leased.failed_before().map(|it| (it.at.timestamp_millis(), Some(it.reason.as_str())));
+                (no_later(at.timestamp_millis()), true, failed.unwrap_or((now, None)))
+            }
+            Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, (now, Some(reason.as_str()))),
         };
-        self.wait(id, at, afresh, error)?;
+        self.wait(id, at, afresh, failed)?;
         let due = self.leases.due(at);
         // What is done again is followed: somebody waits for how it ends.
         let (born, urgency) = if afresh { (due, Urgency::Prompt) } else { (ended.born, ended.urgency) };

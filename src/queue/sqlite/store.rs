@@ -285,13 +285,15 @@ impl Store {
     /// A new row, which waits for its turn.
     fn insert(&mut self, key: &str, new: &NewJob, at: i64) -> rusqlite::Result<()> {
         let payload = row::write(&new.job).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-        let (now, topic, failed) = (self.wall(), Topic::of(&new.job), row::failed(&new.job));
+        let (now, topic, failed) = (self.wall(), Topic::of(&new.job), new.failed.as_ref());
+        let changed = failed.map_or(now, |failed| failed.at.timestamp_millis());
+        let error = failed.map(|failed| failed.reason.as_str());
         self.connection
             .prepare_cached(
                 "INSERT INTO job (topic, key, format, payload, trace, state, not_before, created, changed, error)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?7, ?8)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?8, ?9)",
             )?
-            .execute(params![topic.name(), key, row::FORMAT, payload, new.trace.to_string(), at, now, failed])?;
+            .execute(params![topic.name(), key, row::FORMAT, payload, new.trace.to_string(), at, now, changed, error])?;
         self.ready += 1;
         let id = self.connection.last_insert_rowid();
         let has_turn = match &new.job {
@@ -327,14 +329,20 @@ impl Store {
         self.leave_lanes(id)
     }
 
-    /// Makes a job wait. Afresh, its age and its attempts are counted anew.
-    pub(super) fn wait(&self, id: i64, at: i64, afresh: bool, error: Option<&str>) -> rusqlite::Result<()> {
+    /// Makes a job wait, with when it was changed and what went wrong. Afresh, its age and its attempts are counted anew.
+    pub(super) fn wait(
+        &self,
+        id: i64,
+        at: i64,
+        afresh: bool,
+        (changed, error): (i64, Option<&str>),
+    ) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE job SET not_before = ?2, attempts = CASE WHEN ?3 THEN 0 ELSE attempts END, error = ?4, changed = ?5,
                 created = CASE WHEN ?3 THEN ?2 ELSE created END, leased = 0, losses = 0
              WHERE id = ?1",
         )?;
-        statement.execute(params![id, at, afresh, error, self.wall()]).map(drop)
+        statement.execute(params![id, at, afresh, error, changed]).map(drop)
     }
 
     /// A look that is done: nobody waits for its lane, as its repository has one look at a time.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 use super::super::command::Command;
+use super::super::gathering::COMPOSED;
 use super::super::handle::Wakers;
 use super::super::reply::Reply;
 use super::super::{Depth, ItemId, NewJob, Placed, QueueError, Topic};
@@ -263,7 +264,7 @@ fn put(store: &mut Store, jobs: &[NewJob]) -> rusqlite::Result<Put> {
 /// Stores what was made of items that wait. The bound holds for who brings something new: a queue that is full of items
 /// could never become empty otherwise.
 fn compose(store: &mut Store, of: &[ItemId], messages: &[NewJob]) -> rusqlite::Result<Put> {
-    if store.end_items(of)? == 0 {
+    if store.end_items(of, COMPOSED)? == 0 {
         return put(store, messages);
     }
     store_all(store, messages)

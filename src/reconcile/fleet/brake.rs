@@ -206,6 +206,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             trace: trace.into(),
             not_before,
             urgency: Urgency::Routine,
+            failed: None,
         };
         if let Err(error) = self.0.queue.put(self.0.cluster.repositories().into_iter().map(job).collect()).await {
             tracing::warn!(error = %chain(&error), "what waited for this is looked at by the schedule");

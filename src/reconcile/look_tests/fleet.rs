@@ -208,6 +208,7 @@ impl Ground {
             trace: "trace".into(),
             not_before: self.clock.now(),
             urgency: Urgency::Prompt,
+            failed: None,
         };
         self.queue().put(repositories.into_iter().map(job).collect()).await.unwrap();
     }

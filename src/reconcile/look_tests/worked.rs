@@ -14,6 +14,7 @@ async fn a_look_that_waits_is_done_and_its_end_is_told() {
         trace: "trace".into(),
         not_before: stage.reconciler.0.ambient.now(),
         urgency: Urgency::Prompt,
+        failed: None,
     };
     stage.reconciler.0.queue.put(vec![look]).await.unwrap();
     let (raise, stop) = Stop::new();

@@ -126,7 +126,7 @@ impl Process {
             let now = world.now();
             for repository in repositories {
                 let job =
-                    NewJob { job: Job::Look(repository), trace: "".into(), not_before: now, urgency: Urgency::Prompt };
+                    NewJob { job: Job::Look(repository), trace: "".into(), not_before: now, urgency: Urgency::Prompt, failed: None };
                 world.disk.put(&job, now);
             }
         });

@@ -152,7 +152,14 @@ impl Disk {
         self.rows.values().filter(|row| !row.is_over).filter_map(move |row| match &row.job {
             Job::Gather(gathered) if gathered.channel == channel => {
                 let (id, notice) = (ItemId::new(row.key.as_str()), gathered.notice.clone());
-                Some(Waiting { id, notice, only: gathered.only.clone(), since: row.created, trace: row.trace.clone() })
+                Some(Waiting {
+                    id,
+                    notice,
+                    only: gathered.only.clone(),
+                    since: row.created,
+                    trace: row.trace.clone(),
+                    failed: None,
+                })
             }
             _ => None,
         })

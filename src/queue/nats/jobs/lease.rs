@@ -56,7 +56,9 @@ impl Jobs {
         };
         let number = self.leases.hold(topic, &waiter, claim);
         self.given.push(waiter.id);
-        (row.attempts, row.changed) = (row.attempts.saturating_add(1), now);
+        row.attempts = row.attempts.saturating_add(1);
+        // When it failed last is known until it has ended.
+        row.changed = if row.error.is_none() { now } else { row.changed };
         (row.held, row.again) = (Some(JobHolder { by: self.me.clone(), number }), None);
         let leased = Leased {
             lease: LeaseId::new(waiter.id.cast_unsigned(), number),
@@ -65,7 +67,7 @@ impl Jobs {
             also: Vec::new(),
             attempt: row.attempts,
             created: moment(self.leases.created(&waiter, row.created)),
-            failed: row.error.clone(),
+            failed: row.failed(),
         };
         self.set(&place, Some(row));
         Some(leased)
@@ -96,22 +98,25 @@ impl Jobs {
             if urgency.is_gathered_after(ended.urgency) || failed { now + GATHER } else { now }
         });
         let no_later = |at: i64| hinted.map_or(at, |hinted| at.min(hinted));
-        let (at, afresh, error) = match settlement {
+        let (at, afresh, failed) = match settlement {
             // What it did not see may be what mends it.
             Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } if hinted.is_some() => {
-                (no_later(i64::MAX), true, None)
+                (no_later(i64::MAX), true, (now, None))
             }
             Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } => {
                 self.end(&place, row, leased, settlement);
                 return ended.is_suspect;
             }
             Settlement::Again(at) => {
-                (no_later(at.timestamp_millis()), true, leased.failed_before().map(|reason| self.kept(reason)))
+                let failed = leased.failed_before().map(|it| (it.at.timestamp_millis(), Some(self.kept(&it.reason))));
+                (no_later(at.timestamp_millis()), true, failed.unwrap_or((now, None)))
             }
-            Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, Some(self.kept(reason))),
+            Settlement::Retry { at, reason } => {
+                (no_later(at.timestamp_millis()), false, (now, Some(self.kept(reason))))
+            }
         };
         (row.held, row.again, row.losses) = (None, None, 0);
-        (row.not_before, row.error, row.changed) = (at, error, now);
+        (row.not_before, (row.changed, row.error)) = (at, failed);
         row.put_off |= matches!((&leased.job, settlement), (Job::Deliver(_), Settlement::Again(_)));
         // What is done again is followed: somebody waits for how it ends.
         let urgency = if afresh { Urgency::Prompt } else { row.urgency };

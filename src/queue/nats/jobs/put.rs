@@ -6,6 +6,7 @@ use super::Jobs;
 use crate::domain::event::{Job, Told};
 use crate::domain::gathering::{MOST_GATHERED, makes_old};
 use crate::domain::reference::Repository;
+use crate::queue::gathering::{COMPOSED, OLD_NEWS};
 use crate::queue::losses::{MOST_LOSSES, REMEMBER_AGAIN};
 use crate::queue::nats::entry::{Row, State};
 use crate::queue::row::moment;
@@ -103,6 +104,7 @@ impl Jobs {
                     only: gathered.only,
                     since: moment(row.created),
                     trace: row.trace(),
+                    failed: row.failed(),
                 }),
                 Ok(_) => {}
                 Err(error) => {
@@ -131,18 +133,18 @@ impl Jobs {
         let waiting = self.gathered(&delivery.channel, MOST_GATHERED);
         let old: Vec<ItemId> =
             waiting.into_iter().filter(|item| makes_old(told, &item.notice)).map(|item| item.id).collect();
-        self.end_items(&old);
+        self.end_items(&old, OLD_NEWS);
     }
 
-    /// Has items wait no longer. Gives how many of them did.
-    fn end_items(&mut self, items: &[ItemId]) -> usize {
+    /// Has items wait no longer, and says why. Gives how many of them did.
+    fn end_items(&mut self, items: &[ItemId], why: &str) -> usize {
         let now = self.wall();
         let mut ended = 0;
         for item in items {
             let waits =
                 |row: &&Row| row.state == State::Ready && matches!(Topic::named(&row.topic), Some(Topic::Gather(_)));
             if let Some(mut row) = self.by_key(item.as_str()).filter(waits).cloned() {
-                row.end(State::Done, None, now);
+                row.end(State::Done, Some(why.to_owned()), now);
                 self.change(row);
                 ended += 1;
             }
@@ -171,7 +173,7 @@ impl Jobs {
             // Another has made other messages of some of it. What is left is read again.
             return Ok((Placed::Coalesced, Vec::new()));
         }
-        if self.end_items(of) == 0 {
+        if self.end_items(of, COMPOSED) == 0 {
             return self.put(messages);
         }
         self.put_all(messages)
