@@ -81,31 +81,51 @@ impl<Q: Letters> Api<Q> {
         Ok(())
     }
 
-    /// Lets the next message try a channel that was closed, as somebody knows that it works. Says whether it was closed.
-    ///
-    /// # Errors
-    /// 404, where there is no such channel.
-    pub fn open_channel(&self, channel: &str, visitor: Option<&Visitor>) -> Result<bool, Problem> {
-        is_there(channel, self.bounds.channels.as_deref())?;
-        let was_closed = (self.reopen)(channel);
-        let by = actor(visitor, "image-watcher notify-test");
-        tracing::info!(channel, %by, was_closed, "a channel is tried at once, as a message arrived there");
-        Ok(was_closed)
-    }
-
-    /// All that a channel gave up is sent again; gives how many.
+    /// Lets the next message try a channel that was closed, as somebody knows that it works, and what failed there is tried without
+    /// more waiting.
     ///
     /// # Errors
     /// 404, where there is no such channel; 503, where that can't be done now.
-    pub async fn send_all_again(&self, channel: &str, visitor: Option<&Visitor>) -> Result<(u64, bool), Problem> {
-        is_there(channel, self.bounds.channels.as_deref())?;
-        let was_closed = (self.reopen)(channel);
+    pub async fn open_channel(&self, channel: &str, visitor: Option<&Visitor>) -> Result<Opened, Problem> {
+        let opened = self.opened(channel).await?;
+        let by = actor(visitor, "image-watcher notify-test");
+        let Opened { hastened, was_closed, .. } = opened;
+        tracing::info!(channel, %by, hastened, was_closed, "a channel is tried at once, as a message arrived there");
+        Ok(opened)
+    }
+
+    /// All that a channel gave up is sent again, and what failed there is tried without more waiting.
+    ///
+    /// # Errors
+    /// 404, where there is no such channel; 503, where that can't be done now.
+    pub async fn send_all_again(&self, channel: &str, visitor: Option<&Visitor>) -> Result<Opened, Problem> {
+        let Opened { hastened, was_closed, .. } = self.opened(channel).await?;
         let sent = self.queue.send_all_again(channel).await;
         let sent = sent.map_err(|error| refused(&error, "not all of the channel's messages can be sent again now"))?;
         let by = actor(visitor, "image-watcher deliveries retry");
-        tracing::info!(channel, %by, messages = sent, was_closed, "a channel's dead letters are sent again, as somebody asked for it");
-        Ok((sent, was_closed))
+        tracing::info!(channel, %by, messages = sent, hastened, was_closed, "a channel's dead letters are sent again, as somebody asked for it");
+        Ok(Opened { sent, hastened, was_closed })
     }
+
+    async fn opened(&self, channel: &str) -> Result<Opened, Problem> {
+        is_there(channel, self.bounds.channels.as_deref())?;
+        let was_closed = (self.reopen)(channel);
+        let hastened = self.queue.hasten(channel).await;
+        let hastened =
+            hastened.map_err(|error| refused(&error, "what waits for the channel can't be tried at once now"))?;
+        Ok(Opened { sent: 0, hastened, was_closed })
+    }
+}
+
+/// What came of a channel of which somebody says that it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// How many dead letters are sent again.
+    pub sent: u64,
+    /// How many messages that failed are tried without more waiting.
+    pub hastened: u64,
+    /// Whether it was closed.
+    pub was_closed: bool,
 }
 
 /// Whether there is a channel of this name, as far as that is known: to one that was removed nothing is sent.

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 use super::Api;
+use super::acts::Opened;
 use super::answer::{answer, done};
 use super::look::may_act;
 use super::view::{DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
@@ -84,8 +85,8 @@ pub(super) async fn retry_all<Q: Letters>(
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
     let channel = of_channel(&request)?;
-    let (retried, was_closed) = api.send_all_again(&channel, visitor.as_ref()).await?;
-    Ok(accepted(channel, retried, was_closed))
+    let opened = api.send_all_again(&channel, visitor.as_ref()).await?;
+    Ok(accepted(channel, opened))
 }
 
 /// `POST /api/v1/deliveries/open?channel=`: what was given up stays so.
@@ -96,13 +97,14 @@ pub(super) async fn open<Q: Letters>(
 ) -> Result<HttpResponse, Problem> {
     may_act(visitor.as_ref(), &request)?;
     let channel = of_channel(&request)?;
-    let was_closed = api.open_channel(&channel, visitor.as_ref())?;
-    Ok(accepted(channel, 0, was_closed))
+    let opened = api.open_channel(&channel, visitor.as_ref()).await?;
+    Ok(accepted(channel, opened))
 }
 
 /// What comes of a channel that is tried again.
-fn accepted(channel: String, retried: u64, was_closed: bool) -> HttpResponse {
-    let view = RetriedView { schema: "image-watcher/deliveries-retried/v1", channel, retried, was_closed };
+fn accepted(channel: String, Opened { sent, hastened, was_closed }: Opened) -> HttpResponse {
+    let schema = "image-watcher/deliveries-retried/v1";
+    let view = RetriedView { schema, channel, retried: sent, hastened, was_closed };
     done(StatusCode::ACCEPTED, &view)
 }
 

@@ -355,6 +355,7 @@ async fn a_channel_that_works_is_opened_by_whoever_may_act_and_nothing_that_was_
     for (channel, was_closed) in [("closed", true), ("other", false)] {
         let (status, said) = ask(Role::Approver, &format!("?channel={channel}")).await;
         assert_eq!((status, &said["wasClosed"], &said["retried"]), (202, &json!(was_closed), &json!(0)));
+        assert_eq!(said["hastened"], json!(0));
     }
 }
 

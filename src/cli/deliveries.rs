@@ -94,6 +94,7 @@ struct Answer {
     items: Vec<Value>,
     next: Option<String>,
     retried: u64,
+    hastened: u64,
     #[serde(rename = "wasClosed")]
     was_closed: bool,
     detail: String,
@@ -157,21 +158,32 @@ pub(super) async fn deliveries(config: &Config, arguments: &DeliveriesArguments)
         Some(Action::Retry { id: None, channel }) => {
             let channel = channel.as_deref().unwrap_or_default();
             let answer = ask_for(config, &["deliveries", "retry"], &[("channel", channel)], true).await?;
-            let Answer { retried, was_closed, .. } = read(&answer)?;
-            Ok(match retried {
-                0 if was_closed => {
-                    format!("the channel {channel} was closed, and is tried at once: what waits follows\n")
-                }
-                0 => format!("nothing was given up of the channel {channel}\n"),
-                1 => format!("1 message of the channel {channel} is sent again\n"),
-                many => format!("{many} messages of the channel {channel} are sent again\n"),
-            })
+            Ok(sent_again(channel, &read(&answer)?))
         }
         Some(Action::Discard { id }) => {
             read(&ask_for(config, &["deliveries", id, "discard"], &[], true).await?)?;
             Ok(format!("{id} is thrown away\n"))
         }
     }
+}
+
+/// What came of a channel of which somebody says that it works.
+fn sent_again(channel: &str, answer: &Answer) -> String {
+    let are = |count: u64| if count == 1 { "is" } else { "are" };
+    let messages = |count: u64| if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
+    let Answer { retried, hastened, was_closed, .. } = *answer;
+    let hasten = format!("that failed {} tried at once", are(hastened));
+    let told = match (retried, hastened) {
+        (0, 0) if was_closed => format!("the channel {channel} was closed, and is tried at once: what waits follows"),
+        (0, 0) => format!("nothing was given up of the channel {channel}, and nothing that failed there waits"),
+        (0, _) => format!("nothing was given up of the channel {channel}; {} {hasten}", messages(hastened)),
+        (_, 0) => format!("{} of the channel {channel} {} sent again", messages(retried), are(retried)),
+        (_, _) => {
+            let again = messages(retried);
+            format!("{again} of the channel {channel} {} sent again, and {hastened} {hasten}", are(retried))
+        }
+    };
+    format!("{told}\n")
 }
 
 /// The newest messages, page by page.
@@ -280,6 +292,23 @@ mod tests {
                 "nextAttempt": "2026-11-18T13:06:40Z", "created": "2026-11-18T11:06:40Z",
                 "changed": "2026-11-18T11:06:40Z", "trace": "t"}),
         ]
+    }
+
+    #[test]
+    fn what_comes_of_a_channel_that_works_again_is_said() {
+        let told = |retried, hastened, was_closed| {
+            sent_again("email", &Answer { retried, hastened, was_closed, ..Answer::default() })
+        };
+        for (retried, hastened, was_closed, expected) in [
+            (0, 0, true, "the channel email was closed, and is tried at once: what waits follows\n"),
+            (0, 0, false, "nothing was given up of the channel email, and nothing that failed there waits\n"),
+            (0, 1, true, "nothing was given up of the channel email; 1 message that failed is tried at once\n"),
+            (0, 3, false, "nothing was given up of the channel email; 3 messages that failed are tried at once\n"),
+            (1, 0, false, "1 message of the channel email is sent again\n"),
+            (2, 1, true, "2 messages of the channel email are sent again, and 1 that failed is tried at once\n"),
+        ] {
+            assert_eq!(told(retried, hastened, was_closed), expected);
+        }
     }
 
     #[test]

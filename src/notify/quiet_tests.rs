@@ -214,6 +214,25 @@ async fn what_failed_before_quiet_hours_did_not_arrive_and_is_failing_still() {
     assert_eq!(troubles.last_done, [].into(), "nobody got anything yet");
 }
 
+/// Its mail server is down when quiet hours begin: at night people hear that an update went back, and in the morning not that it was
+/// applied.
+#[tokio::test]
+async fn what_went_back_at_night_was_not_applied_in_the_morning() {
+    let night = Night::new();
+    let by = Some(crate::domain::actor::Actor::Policy);
+    for kind in [NoticeKind::Applied, NoticeKind::RolledBack] {
+        night.composed(ANN, Told::of(vec![Notice { kind, by: by.clone(), ..about(1) }]).unwrap()).await;
+    }
+    night.composed(ANN, Told::of(vec![Notice { kind: NoticeKind::Applied, ..about(2) }]).unwrap()).await;
+    night.is("2026-11-24T22:30:00Z");
+    night.turns(1).await;
+    let at_once = night.leased().await.remove(0);
+    assert!(matches!(&at_once.job, Job::Deliver(it) if it.event() == "update.rolled_back"), "{at_once:?}");
+    night.sender.queue.settle(&at_once, Settlement::Done).await.unwrap();
+    night.is("2026-11-25T07:00:00Z");
+    assert_eq!(night.goes_out().await, [(ANN.to_owned(), names(2..3))]);
+}
+
 /// Fault r26: nothing was composed, and all of it was settled as told.
 #[tokio::test]
 async fn what_waits_for_somebody_who_is_no_recipient_any_more_is_a_dead_letter() {

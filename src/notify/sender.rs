@@ -31,7 +31,8 @@ const NO_NEWS: &str = "nothing of it was news any more when its turn came";
 /// The same of what a channel only shows in a message that stands there.
 const ONLY_SHOWN: &str = "it is shown in the message about its update, and there is none";
 /// The same of what waits for the end of quiet hours in parts.
-const TOLD_WITH_OTHERS: &str = "quiet hours began before it arrived: what it tells goes out with others when they end";
+const TOLD_WITH_OTHERS: &str =
+    "quiet hours began before it arrived: what of it is news then goes out with others when they end";
 
 /// Finds what is known of a workload, whatever somebody put on it since.
 pub type FindRecord = Arc<dyn Fn(WorkloadId) -> BoxFuture<'static, Seen> + Send + Sync>;
@@ -120,7 +121,7 @@ impl<Q: Queue + Kept> Sender<Q> {
         self.keep_place(place.as_ref(), sent.posted).await;
         let attempt = sent.attempt;
         self.learn(&delivery, &attempt).await;
-        let (result, verdict) = verdict(attempt);
+        let (result, verdict) = verdict(attempt, self.ambient.now());
         if verdict == Verdict::Done {
             tracing::info!(
                 channel = delivery.channel,
@@ -321,16 +322,18 @@ fn composed(leased: &Leased) -> Option<&Delivery> {
 }
 
 /// What becomes of the message, and the word for it in metrics.
-fn verdict(attempt: Attempt) -> (&'static str, Verdict) {
+fn verdict(attempt: Attempt, now: DateTime<Utc>) -> (&'static str, Verdict) {
     let retry = |at: Option<DateTime<Utc>>, reason| {
         let retry_after = at.map(RetryAfter::at);
         ("retry", Verdict::Retry { retry_after, no_later: None, reason })
     };
     match attempt {
         Attempt::Delivered => ("delivered", Verdict::Done),
-        Attempt::Retry { at, reason } | Attempt::Busy { at, reason } => retry(at, reason),
-        // The channel is closed meanwhile where it is about that; the message is none the worse for it.
-        Attempt::Later { reason } | Attempt::Refused { reason } | Attempt::Gone { reason } => retry(None, reason),
+        Attempt::Retry { at, reason } => retry(at, reason),
+        Attempt::Later { reason } => retry(None, reason),
+        // The channel is closed meanwhile; the message is none the worse for it, and its turn is when that is open again.
+        Attempt::Busy { at, reason } => retry(at.or(Some(now)), reason),
+        Attempt::Refused { reason } | Attempt::Gone { reason } => retry(Some(now), reason),
         Attempt::TooRich { reason } | Attempt::GaveUp { reason } | Attempt::Unsent { reason } => {
             ("dead", Verdict::Dead { reason })
         }
@@ -480,6 +483,25 @@ mod tests {
         assert!(tried(sent(&sender, trial).await));
         let by_day = Sender { ambient: at("2026-11-25T07:00:00Z"), ..sender };
         assert!(tried(sent(&by_day, one(notice(NoticeKind::Applied))).await));
+    }
+
+    /// A credential is mended after a day: what was tried meanwhile has its turn at once, whatever it was tried for.
+    #[test]
+    fn what_the_channel_is_at_fault_for_delays_the_channel_and_not_the_message() {
+        let now: DateTime<Utc> = "2026-11-24T12:00:00Z".parse().unwrap();
+        let (webhook, reason) = (crate::domain::retry::Backoff::seconds(5, 36_000, 5), || "status 401".to_owned());
+        let again = |attempt| match verdict(attempt, now).1 {
+            Verdict::Retry { retry_after, .. } => (webhook.next(9, retry_after, now, 0.5) - now).num_seconds(),
+            other => panic!("{other:?}"),
+        };
+        let told = Some(now + TimeDelta::minutes(10));
+        assert_eq!(again(Attempt::Refused { reason: reason() }), 5);
+        assert_eq!(again(Attempt::Gone { reason: reason() }), 5);
+        assert_eq!([None, told].map(|at| again(Attempt::Busy { at, reason: reason() })), [5, 600]);
+        assert_eq!(again(Attempt::Retry { at: told, reason: reason() }), 600);
+        for own in [Attempt::Retry { at: None, reason: reason() }, Attempt::Later { reason: reason() }] {
+            assert!(again(own) > 3600, "its own waits grow");
+        }
     }
 
     #[tokio::test]

@@ -120,6 +120,8 @@ pub(super) enum LetterCommand {
     /// The ids of a channel's dead letters.
     Dead(String, Reply<Vec<String>>),
     SendAgain(Vec<String>, Reply<Vec<Acted>>),
+    /// What failed on this channel is tried at once.
+    Hasten(String, Reply<u64>),
     Discard(String, Reply<Acted>),
     Untold(usize, Reply<Vec<Letter>>),
     WereTold(Vec<String>, Reply<()>),
@@ -133,6 +135,7 @@ impl LetterCommand {
             Self::Find(_, reply) => reply.send(Err(error)),
             Self::Dead(_, reply) => reply.send(Err(error)),
             Self::SendAgain(_, reply) => reply.send(Err(error)),
+            Self::Hasten(_, reply) => reply.send(Err(error)),
             Self::Discard(_, reply) => reply.send(Err(error)),
             Self::Untold(_, reply) => reply.send(Err(error)),
             Self::WereTold(_, reply) => reply.send(Err(error)),

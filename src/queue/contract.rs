@@ -139,6 +139,8 @@ pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: i
     what_waits_in_parts_keeps_when_it_failed_and_why(case().await).await;
     what_became_old_news_did_not_arrive(case().await).await;
     what_arrived_is_listed_page_by_page_the_last_first(case().await).await;
+    what_was_overtaken_is_not_put_off(case().await).await;
+    what_failed_is_tried_at_once_when_somebody_says_that_its_channel_works(case().await).await;
     each_dead_letter_is_told_of_once(case().await).await;
     what_was_announced_is_remembered_until_it_is_found(case().await).await;
     what_was_announced_is_bounded(case().await).await;
@@ -536,6 +538,58 @@ async fn what_became_old_news_did_not_arrive<Q: Letters + Gathering>(case: Case<
     let letter = case.queue.letter(ids[0].as_str()).await.unwrap().unwrap();
     assert_eq!((letter.state, letter.error.as_deref()), (LetterState::Done, Some(super::gathering::OLD_NEWS)));
     assert_eq!(case.queue.troubles().await.unwrap(), crate::queue::Troubles::default());
+}
+
+/// It was a message when quiet hours began, and what tells at once how its update went on waited behind it: in the morning people
+/// would be told that an update was applied which they were told at night to have gone back.
+async fn what_was_overtaken_is_not_put_off<Q: Letters + Gathering>(case: Case<Q>) {
+    let to = |recipient: &str, kind, uid: &str| {
+        let notice = Notice { by: Some(crate::domain::actor::Actor::Policy), ..about(uid, kind) };
+        let delivery = Box::new(Delivery::of("email", recipient, notice));
+        NewJob { job: Job::Deliver(delivery), ..mail(recipient, kind, case.now()) }
+    };
+    let (x, y) = ("x@example.com", "y@example.com");
+    case.put(vec![to(x, NoticeKind::Applied, "a"), to(x, NoticeKind::RolledBack, "a")]).await;
+    case.put(vec![to(y, NoticeKind::Applied, "a"), to(x, NoticeKind::Applied, "b")]).await;
+    let until = case.now() + TimeDelta::hours(9);
+    for leased in case.lease(&email()).await.jobs {
+        let Job::Deliver(delivery) = &leased.job else { panic!("a message") };
+        let part = |part| NewJob { job: Job::Gather(Box::new(part)), ..item("a", NoticeKind::Applied, case.now()) };
+        case.put(Gathered::put_off(delivery, until).into_iter().map(part).collect()).await;
+        case.settle(&leased, Settlement::Withdrawn { reason: "put off".into() }).await;
+    }
+    let waiting = case.queue.gathered("email", 9).await.unwrap();
+    let waiting: Vec<_> = waiting.iter().map(|it| (it.only.as_deref(), &*it.notice.workload.uid)).collect();
+    assert_eq!(waiting, [(Some(y), "a"), (Some(x), "b")], "who is told nothing further, and another update");
+    let next = case.one(&email()).await;
+    assert!(matches!(&next.job, Job::Deliver(it) if it.event() == "update.rolled_back"), "{next:?}");
+}
+
+/// Somebody mended what a channel lacked, and messages that failed there would wait for hours.
+async fn what_failed_is_tried_at_once_when_somebody_says_that_its_channel_works<Q: Letters>(case: Case<Q>) {
+    let of = |recipient| mail(recipient, NoticeKind::Available, case.now());
+    case.put(["a@x", "b@x", "c@x", "d@x"].map(of).to_vec()).await;
+    let jobs = case.lease(&email()).await.jobs;
+    let born = jobs[0].created;
+    let retry = || Settlement::Retry { at: case.now() + TimeDelta::hours(10), reason: "503".into() };
+    case.settle(&jobs[0], retry()).await;
+    case.settle(&jobs[1], retry()).await;
+    case.settle(&jobs[2], Settlement::Again(case.now() + TimeDelta::hours(10))).await;
+    assert!(case.none(&email()).await.is_some(), "one is under way");
+    case.clock.step(TimeDelta::minutes(1));
+    assert_eq!(case.queue.hasten("slack").await.unwrap(), 0);
+    assert!(case.none(&email()).await.is_some());
+    let changed = case.queue.changed(&email());
+    assert_eq!(case.queue.hasten("email").await.unwrap(), 2, "those that failed");
+    changed.notified().await;
+    let again = case.lease(&email()).await.jobs;
+    let found: Vec<_> = again.iter().map(|leased| (leased.attempt, leased.created)).collect();
+    assert_eq!(found, [(2, born); 2], "age and attempts are counted on");
+    assert_eq!(case.queue.hasten("email").await.unwrap(), 0, "they are under way");
+    for leased in again.iter().chain([&jobs[3]]) {
+        case.settle(leased, Settlement::Done).await;
+    }
+    assert_eq!(case.none(&email()).await, Some(Duration::from_secs(36_000 - 60)));
 }
 
 async fn each_dead_letter_is_told_of_once<Q: Letters>(case: Case<Q>) {

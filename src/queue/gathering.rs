@@ -49,7 +49,8 @@ pub(super) const COMPOSED: &str = "it was made into messages, by itself or with 
 pub(super) const OLD_NEWS: &str = "a message that went out at once tells what became of its update";
 
 /// What waits to go out together on a channel. It is put as any other job, stays until it is composed, and is never
-/// leased: to read it marks nothing, so whoever dies with it is not held against it.
+/// leased: to read it marks nothing, so whoever dies with it is not held against it. What was part of a message is not stored where a
+/// message that is told at once waits behind that, and tells what became of the same update: nothing is told after what is further.
 pub trait Gathering: Queue {
     /// The first `most` notices that wait for a channel, in the order in which they were put.
     fn gathered(&self, channel: &str, most: usize) -> impl Future<Output = Result<Vec<Waiting>, QueueError>> + Send;

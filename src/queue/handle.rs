@@ -294,6 +294,10 @@ impl Letters for StoreHandle {
         Ok(u64::try_from(sent).unwrap_or(u64::MAX))
     }
 
+    async fn hasten(&self, channel: &str) -> Result<u64, QueueError> {
+        self.ask_letters(|reply| LetterCommand::Hasten(channel.to_owned(), reply)).await
+    }
+
     async fn discard(&self, id: &str) -> Result<Acted, QueueError> {
         self.ask_letters(|reply| LetterCommand::Discard(id.to_owned(), reply)).await
     }

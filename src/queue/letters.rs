@@ -134,6 +134,10 @@ pub trait Letters: QueueAdmin {
     /// Sends all dead letters of a channel again, in the order in which they were stored. Gives their number.
     fn send_all_again(&self, channel: &str) -> impl Future<Output = Result<u64, QueueError>> + Send;
 
+    /// Has what failed on a channel and waits for its next attempt tried at once, as somebody says that it works again. Its age and its
+    /// attempts are counted on. Gives the number of messages.
+    fn hasten(&self, channel: &str) -> impl Future<Output = Result<u64, QueueError>> + Send;
+
     /// Throws a dead letter away. It is remembered as what arrived is, so that it is not told anew.
     fn discard(&self, id: &str) -> impl Future<Output = Result<Acted, QueueError>> + Send;
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Failed, Topic};
-use crate::domain::event::{Delivery, Job, Notice};
+use crate::domain::event::{Delivery, Gathered, Job, Notice};
+use crate::domain::gathering::makes_old;
 use crate::domain::reference::Repository;
 use crate::domain::workload::WorkloadId;
 
@@ -110,7 +111,23 @@ pub(crate) fn lanes(job: &Job) -> Vec<String> {
         // What is told of ourselves has an order too.
         uids.insert("");
     }
-    uids.into_iter().map(|uid| format!("{channel}:{recipient}:{uid}")).collect()
+    uids.into_iter().map(|uid| lane(channel, recipient, uid)).collect()
+}
+
+/// The lane of a recipient's messages about a workload.
+#[must_use]
+pub(crate) fn lane(channel: &str, recipient: &str, uid: &str) -> String {
+    format!("{channel}:{recipient}:{uid}")
+}
+
+/// Whether a message that is told at once, and waits for its turn, makes old what was a message to the same recipient and is to be
+/// told with others later.
+#[must_use]
+pub(crate) fn overtakes(waiting: &Job, part: &Gathered) -> bool {
+    let Job::Deliver(delivery) = waiting else { return false };
+    let is_to_the_same = delivery.channel == part.channel && part.only.as_ref() == Some(&delivery.recipient);
+    let makes_old = |told: &Notice| told.is_urgent() && makes_old(told, &part.notice);
+    is_to_the_same && delivery.notices().iter().any(makes_old)
 }
 
 /// What a lane is called of those that were put off: they follow one another still, and keep nobody else waiting.
@@ -158,7 +175,7 @@ fn from_text<T: DeserializeOwned>(payload: &str) -> Result<T, RowError> {
 mod tests {
     use super::*;
     use crate::domain::event::tests::notice;
-    use crate::domain::event::{Gathered, NoticeKind};
+    use crate::domain::event::NoticeKind;
 
     #[test]
     fn a_job_is_read_as_it_was_written() {

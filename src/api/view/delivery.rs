@@ -46,6 +46,8 @@ pub struct RetriedView {
     pub channel: String,
     /// How many.
     pub retried: u64,
+    /// How many messages that failed, and would have waited for their next attempt, are tried at once.
+    pub hastened: u64,
     /// Whether the channel was closed; the next message tries it at once.
     #[serde(rename = "wasClosed")]
     pub was_closed: bool,

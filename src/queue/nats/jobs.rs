@@ -192,6 +192,11 @@ impl Jobs {
         }
     }
 
+    /// Whether the open commit changes what stands there.
+    pub(super) fn is_changed(&self, place: &str) -> bool {
+        self.changes.get(place).is_some()
+    }
+
     /// A job by its key.
     pub(super) fn by_key(&self, key: &str) -> Option<&Row> {
         self.at(&self.seat(key)).filter(|row| row.key == key)

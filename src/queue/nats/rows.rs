@@ -120,6 +120,11 @@ impl Rows {
         known.lanes.iter().all(|lane| self.lanes.get(lane).is_none_or(|jobs| jobs.first() == Some(&id)))
     }
 
+    /// The jobs of a lane, in their order.
+    pub(super) fn of_lane(&self, lane: &str) -> impl Iterator<Item = &Known> {
+        self.lanes.get(lane).into_iter().flatten().filter_map(|id| self.all.get(id))
+    }
+
     /// Takes over what the bucket says of a key, unless that is older than what is known.
     pub(super) fn apply(&mut self, place: &str, revision: u64, row: Option<Row>) -> Option<Changed> {
         if revision <= self.revision(place) {

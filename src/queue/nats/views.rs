@@ -123,6 +123,23 @@ impl Jobs {
         self.change(row);
     }
 
+    /// See [`crate::queue::Letters::hasten`].
+    pub(super) fn hasten(&mut self, topic: &Topic) -> u64 {
+        let (name, now) = (topic.name(), self.wall());
+        let waits = |row: &Row| {
+            let failed = row.topic == name && row.state == State::Ready && row.error.is_some();
+            failed && row.held.is_none() && row.not_before > now
+        };
+        // What the open commit changes is under way.
+        let at_rest = self.rows.all().filter(|(_, known)| !self.is_changed(&known.place)).map(|(_, known)| &known.row);
+        let all: Vec<Row> = at_rest.filter(|row| waits(row)).cloned().collect();
+        let hastened = all.len() as u64;
+        for row in all {
+            self.change(Row { not_before: now, ..row });
+        }
+        hastened
+    }
+
     /// See [`crate::queue::Letters::discard`].
     pub(super) fn discard(&mut self, id: &str) -> Acted {
         let Some(mut row) = self.find(id).cloned() else { return Acted::Unknown };

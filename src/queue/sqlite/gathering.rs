@@ -77,6 +77,23 @@ impl Store {
         Ok(())
     }
 
+    /// See [`row::overtakes`].
+    pub(super) fn is_overtaken(&self, job: &Job) -> rusqlite::Result<bool> {
+        let Job::Gather(part) = job else { return Ok(false) };
+        let Some(only) = &part.only else { return Ok(false) };
+        let mut waiting = self.connection.prepare_cached(
+            "SELECT topic, format, payload FROM lane JOIN job ON job.id = lane.job WHERE lane.lane = ?1",
+        )?;
+        let mut rows = waiting.query([row::lane(&part.channel, only, &part.notice.workload.uid)])?;
+        while let Some(found) = rows.next()? {
+            let (topic, payload): (String, String) = (found.get(0)?, found.get(2)?);
+            if row::read(&topic, found.get(1)?, &payload).is_ok_and(|waiting| row::overtakes(&waiting, part)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Has items wait no longer, and says why. Gives how many of them did.
     pub(super) fn end_items(&mut self, items: &[ItemId], why: &str) -> rusqlite::Result<u64> {
         self.transact()?;

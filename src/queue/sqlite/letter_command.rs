@@ -17,6 +17,11 @@ impl LetterCommand {
                 let ((topics, acted), reply) = reply.unless_failed(send_again(store, &ids))?;
                 Some(Later::new(reply, acted, topics))
             }
+            Self::Hasten(channel, reply) => {
+                let topic = Topic::Deliver(channel);
+                let (hastened, reply) = reply.unless_failed(store.hasten(&topic))?;
+                Some(Later::new(reply, Ok(hastened), vec![topic]))
+            }
             Self::Discard(id, reply) => {
                 let (acted, reply) = reply.unless_failed(store.discard(&id))?;
                 Some(Later::new(reply, Ok(acted), Vec::new()))

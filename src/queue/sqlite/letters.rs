@@ -164,6 +164,23 @@ impl Store {
         Ok(())
     }
 
+    /// See [`crate::queue::Letters::hasten`].
+    pub(super) fn hasten(&mut self, topic: &Topic) -> rusqlite::Result<u64> {
+        self.transact()?;
+        let now = self.wall();
+        let hastened = self
+            .connection
+            .prepare_cached(
+                "UPDATE job SET not_before = ?2
+                 WHERE topic = ?1 AND state = 'ready' AND topic <> 'look' AND leased = 0
+                     AND error IS NOT NULL AND not_before > ?2",
+            )?
+            .execute(params![topic.name(), now])?;
+        // Who waits is read from the rows.
+        self.leases.stale();
+        Ok(u64::try_from(hastened).unwrap_or(u64::MAX))
+    }
+
     /// See [`crate::queue::Letters::discard`].
     pub(super) fn discard(&mut self, id: &str) -> rusqlite::Result<Acted> {
         let Some(Found { row, letter }) = self.find_letter(id)? else { return Ok(Acted::Unknown) };

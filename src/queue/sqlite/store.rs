@@ -190,6 +190,9 @@ impl Store {
             }
             return Ok(Placed::Coalesced);
         }
+        if self.is_overtaken(&new.job)? {
+            return Ok(Placed::Coalesced);
+        }
         self.end_old_news(&new.job)?;
         self.insert(&key, new, new.not_before.timestamp_millis())?;
         Ok(Placed::News)

@@ -76,6 +76,9 @@ impl Jobs {
             // Whoever wrote it knows whether it was sent; to send it once more is worse than to wait for that.
             return Ok(Placed::Coalesced);
         }
+        if self.is_overtaken(&new.job) {
+            return Ok(Placed::Coalesced);
+        }
         self.end_old_news(&new.job);
         self.insert(new, new.not_before.timestamp_millis())?;
         Ok(Placed::News)
@@ -114,6 +117,21 @@ impl Jobs {
             }
         }
         waiting
+    }
+
+    /// See [`row::overtakes`].
+    fn is_overtaken(&self, job: &Job) -> bool {
+        let Job::Gather(part) = job else { return false };
+        let Some(only) = &part.only else { return false };
+        let lane = row::lane(&part.channel, only, &part.notice.workload.uid);
+        let topic = Topic::Deliver(part.channel.clone()).name();
+        let known = self.rows.of_lane(&lane).filter(|known| self.changes.get(&known.place).is_none());
+        let of_this_commit = self.changes.iter().filter_map(|(_, change)| change.row.as_ref());
+        let mut all = known.map(|known| &known.row).chain(of_this_commit);
+        all.any(|row| {
+            let waits = row.topic == topic && row.state == State::Ready;
+            waits && row.job().is_ok_and(|waiting| row::overtakes(&waiting, part))
+        })
     }
 
     fn ready_of<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Row> {

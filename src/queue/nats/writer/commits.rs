@@ -279,7 +279,7 @@ fn most_changes(command: &Command) -> usize {
         Command::Compose(of, messages, _) => of.len().saturating_add(messages.len()),
         Command::Lease(_, most, ..) => *most,
         Command::Settle(..) | Command::Letters(LetterCommand::Discard(..)) => 1,
-        Command::Bury(..) => MOST_AT_ONCE,
+        Command::Bury(..) | Command::Letters(LetterCommand::Hasten(..)) => MOST_AT_ONCE,
         Command::Move(MoveCommand::TakeOver(jobs, _)) => jobs.len(),
         Command::Letters(LetterCommand::SendAgain(ids, _) | LetterCommand::WereTold(ids, _)) => ids.len(),
         _ => 0,

@@ -20,6 +20,7 @@ pub(super) enum Outcome {
     Letters(Vec<Letter>),
     Ids(Vec<String>),
     Acted(Vec<Acted>, Vec<Topic>),
+    Hastened(u64, Topic),
     Discarded(Acted),
     Exported(Exported<StoredJob>),
     Taken(Vec<Taken>),
@@ -61,6 +62,10 @@ impl Writer {
                 LetterCommand::Untold(most, _) => Outcome::Letters(jobs.untold(*most)),
                 LetterCommand::SendAgain(ids, _) => {
                     jobs.send_again(ids).map(|(acted, topics)| Outcome::Acted(acted, topics))?
+                }
+                LetterCommand::Hasten(channel, _) => {
+                    let topic = Topic::Deliver(channel.clone());
+                    Outcome::Hastened(jobs.hasten(&topic), topic)
                 }
                 LetterCommand::Discard(id, _) => Outcome::Discarded(jobs.discard(id)),
                 LetterCommand::WereTold(ids, _) => {
@@ -115,6 +120,10 @@ impl Writer {
             (LetterCommand::SendAgain(_, reply), Outcome::Acted(acted, topics)) => {
                 reply.send(Ok(acted));
                 self.wake(&topics);
+            }
+            (LetterCommand::Hasten(_, reply), Outcome::Hastened(number, topic)) => {
+                reply.send(Ok(number));
+                self.wake(&[topic]);
             }
             (LetterCommand::Discard(_, reply), Outcome::Discarded(acted)) => reply.send(Ok(acted)),
             (LetterCommand::WereTold(_, reply), Outcome::Done) => reply.send(Ok(())),
