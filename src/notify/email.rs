@@ -248,8 +248,9 @@ fn code(refusal: &lettre::transport::smtp::Error) -> Option<u16> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::tests::{asking, said};
+    use super::super::tests::{asking, said, said_by};
     use super::*;
+    use crate::domain::event::{Failure, Notice, NoticeKind};
     use crate::message::Links;
 
     pub(in super::super) fn channel() -> EmailChannel {
@@ -269,9 +270,12 @@ pub(super) mod tests {
     }
 
     fn styled(delivery: &Delivery, link: Option<&str>, style: Style) -> Result<String, String> {
-        let (message, links) = (said(delivery, link, None), Links::one(link));
-        let now = chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap();
-        let sending = Sending { delivery, message: &message, links: &links, notes: None, style, now };
+        mailed(delivery, &said(delivery, link, None), style)
+    }
+
+    fn mailed(delivery: &Delivery, message: &Message, style: Style) -> Result<String, String> {
+        let (links, now) = (Links::default(), chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
+        let sending = Sending { delivery, message, links: &links, notes: None, style, now };
         Ok(String::from_utf8(channel().mail(&sending)?.formatted()).unwrap())
     }
 
@@ -299,19 +303,58 @@ pub(super) mod tests {
         assert!(id(&mail).is_some() && id(&mail) == id(&plain), "it is the same mail");
     }
 
+    /// Row 26 of the design's table: whichever text it is that a stranger wrote.
     #[test]
     fn nothing_from_outside_makes_a_header_or_markup() {
-        let mut delivery = asking();
+        const EVIL: &str = "1\r\nBcc: evil@example.com\u{202e}\0<script>";
         let headers =
             |mail: &str| mail.split("\r\n\r\n").next().unwrap().lines().filter(|line| !line.starts_with(' ')).count();
-        let usual = headers(&written(&delivery, None).unwrap());
-        delivery.notices_mut()[0].to.tag = "1\r\nBcc: evil@example.com\u{202e}\0<script>".into();
-        let mail = written(&delivery, None).unwrap();
-        assert!(!mail.contains("\r\nBcc:"), "{mail}");
-        assert!(headers(&mail) == usual && !mail.contains(['\u{202e}', '\0']), "{mail}");
+        let is_harmless = |delivery: &Delivery, message: &Message, what: &str| {
+            let usual = headers(&written(&asking(), None).unwrap());
+            for style in [Style::Rich, Style::Plain] {
+                let mail = mailed(delivery, message, style).unwrap();
+                // Plain text is one part, and has a header that says how it is written.
+                let more = usize::from(style == Style::Plain);
+                let threads = 2 * usize::from(thread(delivery).is_none());
+                let urgent = usize::from(message.severity == Severity::Failure);
+                assert_eq!(headers(&mail), usual + more + urgent - threads, "{what} {style:?}: {mail}");
+                assert!(!mail.contains("\nBcc:") && !mail.contains(['\u{202e}', '\0']), "{what} {style:?}: {mail}");
+            }
+            let (text, html) = channel().rendered(message).unwrap();
+            assert!(!html.contains("<script") && !html.contains(['\u{202e}', '\0']), "{what}: {html}");
+            assert!(text.lines().chain(html.lines()).all(|line| !line.starts_with("Bcc:")), "{what}: {text}");
+        };
+        let places: [(&str, fn(&mut Notice)); 9] = [
+            ("to", |it| it.to.tag = EVIL.into()),
+            ("from", |it| it.from.tag = EVIL.into()),
+            ("digest", |it| it.to.digest = Some(EVIL.into())),
+            ("repository", |it| it.from.repository = EVIL.into()),
+            ("namespace", |it| it.workload.namespace = EVIL.into()),
+            ("name", |it| it.workload.name = EVIL.into()),
+            ("container", |it| it.container = EVIL.into()),
+            ("policy", |it| it.policy = EVIL.into()),
+            ("failure", |it| {
+                (it.kind, it.by) = (NoticeKind::Failed, Some(crate::domain::actor::Actor::Policy));
+                it.failure = Some(Failure { log: vec![EVIL.into()], ..Failure::new(EVIL, EVIL) });
+            }),
+        ];
+        for (what, place) in places {
+            let mut delivery = asking();
+            place(&mut delivery.notices_mut()[0]);
+            let message = said(&delivery, None, None);
+            let is_shown = format!("{message:?}").contains("evil@example.com");
+            assert!(is_shown || !["to", "name", "failure"].contains(&what), "{what} is not shown");
+            is_harmless(&delivery, &message, what);
+            let several = Told::of(vec![delivery.notices()[0].clone(), asking().notices()[0].clone()]).unwrap();
+            let several = Delivery { told: several, ..asking() };
+            is_harmless(&several, &said(&several, None, None), &format!("{what} of several"));
+        }
+        let named = said_by(&asking(), Links::default(), None, Some(EVIL));
+        is_harmless(&asking(), &named, "cluster");
+        let mut notes = crate::domain::release::tests::summarised();
+        notes.releases[0].lines.push(crate::domain::release::tests::line(crate::domain::release::LineKind::Text, EVIL));
+        is_harmless(&asking(), &said(&asking(), None, Some(&notes)), "notes");
         assert!("Evil\r\nBcc: x <a@example.com>".parse::<Mailbox>().is_err(), "the library panics on such a name");
-        let (_, html) = channel().rendered(&said(&delivery, None, None)).unwrap();
-        assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
     }
 
     /// A template that renders with all that it was tried with may still fail with a message.

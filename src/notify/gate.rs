@@ -359,6 +359,15 @@ mod tests {
         assert_eq!(gate.learn(&busy, at(0), 0.5), None);
         assert_eq!(gate.opening(at(0).monotonic), Opening::Closed(Duration::from_secs(7)));
         assert_eq!(gate.opening(at(8).monotonic), Opening::One);
+        // One that does not say is left alone for longer each time, and for a quarter of an hour at most.
+        let (gate, mut second, mut waits) = (Gate::default(), 0, Vec::new());
+        for _ in 0..10 {
+            gate.learn(&Attempt::Busy { at: None, reason: "status 429".into() }, at(second), 0.5);
+            let Opening::Closed(wait) = gate.opening(at(second).monotonic) else { panic!("it is busy") };
+            waits.push(wait.as_secs());
+            second += wait.as_secs();
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
     }
 
     /// A service that is being mended says so once, whatever the class of its answer.

@@ -275,7 +275,7 @@ impl<Q: Queue + Kept> Sender<Q> {
         let standing = channel.gate().standing();
         let (since, reason) = standing.map_or((now, String::new()), |standing| (standing.since, standing.reason));
         let what_next = if kind == TroubleKind::ChannelGone {
-            "the channel is gone for good; its messages wait, and it is not tried again before image-watcher starts again"
+            "the channel is gone for good; its messages wait, and it is not tried again before image-watcher starts again or somebody runs image-watcher deliveries retry --channel"
         } else {
             "the channel takes no message; they wait, and it is tried again from time to time"
         };

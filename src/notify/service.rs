@@ -579,6 +579,20 @@ pub(crate) mod tests {
         for value in ["nan", "1e400", "soon"] {
             assert!(matches!(answered(429, Some(value)), Attempt::Busy { at: None, .. }), "{value}");
         }
+        // Nor does who says it in the body.
+        let said = |seconds| {
+            let busy = Attempt::Busy { at: None, reason: Refusal::from(String::new()) };
+            match busy_for(busy, Some(seconds), DateTime::UNIX_EPOCH) {
+                Attempt::Busy { at, .. } => at.map(|at| (at - DateTime::UNIX_EPOCH).num_seconds()),
+                other => panic!("{other:?}"),
+            }
+        };
+        for (seconds, expected) in [(17.0, 17), (-1.0, 1), (0.0, 1), (0.3, 1), (1e9, 3600), (4e9, 3600)] {
+            assert_eq!(said(seconds), Some(expected), "{seconds}");
+        }
+        for seconds in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN] {
+            assert_eq!(said(seconds), None, "{seconds}");
+        }
     }
 
     /// A service that answers these bytes to each request and then holds the connection open; how often it was asked.

@@ -307,16 +307,25 @@ mod tests {
         let failed = |error: &str| judged(&json!({"ok": false, "error": error}).to_string());
         assert_eq!(judged(r#"{"ok":true,"ts":"1.2"}"#), Attempt::Delivered);
         assert!(matches!(failed("ratelimited"), Attempt::Busy { .. }));
-        for error in ["invalid_auth", "token_revoked", "account_inactive", "not_in_channel", "channel_not_found"] {
+        for error in REFUSALS {
             assert!(matches!(failed(error), Attempt::Refused { .. }), "{error}");
         }
-        for error in ["invalid_blocks", "msg_too_long", "msg_blocks_too_long"] {
+        for error in TOO_RICH {
             assert!(matches!(failed(error), Attempt::TooRich { .. }), "{error}");
         }
-        assert!(matches!(failed("internal_error"), Attempt::Retry { .. }));
+        for error in PASSING {
+            assert!(matches!(failed(error), Attempt::Retry { .. }), "{error}");
+        }
+        let named = ["invalid_auth", "channel_not_found", "is_archived", "missing_scope", "token_expired"];
+        assert!(named.iter().all(|error| REFUSALS.contains(error)));
         assert!(matches!(failed("something_new"), Attempt::GaveUp { .. }));
-        for other in ["", "ok", "null", "[]"] {
+        for other in
+            ["", "ok", "null", "[]", r#"{"ok":false}"#, r#"{"ok":"true"}"#, r#"{"ok":false,"error":7}"#, r#"{"ok":1}"#]
+        {
             assert!(matches!(judged(other), Attempt::Retry { .. }), "{other:?}");
+        }
+        for page in ["<!DOCTYPE html><title>ok</title>", "<html>{\"ok\":true}</html>"] {
+            assert!(matches!(judged(page), Attempt::Refused { .. }), "somebody else answers: {page}");
         }
         let busy = answered(&channel(), 429, "", &[("retry-after", "30")]);
         assert!(matches!(busy, Attempt::Busy { at: Some(_), .. }));

@@ -208,6 +208,8 @@ mod tests {
             )
         };
         assert!(matches!(behind(429), Attempt::Busy { .. }));
+        let bare = judged(200, "Microsoft Teams endpoint returned HTTP error 429");
+        assert!(matches!(bare, Attempt::Busy { .. }), "row 32 of the design's table: {bare:?}");
         assert!(matches!(behind(413), Attempt::TooRich { .. }));
         assert!(matches!(behind(403), Attempt::Refused { .. }));
         assert!(matches!(behind(502), Attempt::Retry { .. }));

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Acted, Announced, Announcements, Asked, Batch, Failed, Gathering, ItemId, LOOKED_FOR, Leased, LetterState, Letters, NewJob,
-    Placed, QueueAdmin, Settlement, Sharing, Topic, Urgency,
+    Acted, Announced, Announcements, Asked, Batch, Failed, Gathering, ItemId, LOOKED_FOR, Leased, LetterState, Letters,
+    NewJob, Placed, QueueAdmin, Settlement, Sharing, Topic, Urgency,
 };
 use crate::ambient::{Ambient, Clock};
 use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, tests::notice};
@@ -51,13 +51,25 @@ pub(super) fn look(name: &str, at: DateTime<Utc>) -> NewJob {
 
 pub(super) fn mail(recipient: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
     let delivery = Delivery::of("email", recipient, notice(kind));
-    NewJob { job: Job::Deliver(Box::new(delivery)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt, failed: None }
+    NewJob {
+        job: Job::Deliver(Box::new(delivery)),
+        trace: "trace".into(),
+        not_before: at,
+        urgency: Urgency::Prompt,
+        failed: None,
+    }
 }
 
 /// What waits to go out with others on the email channel, about a workload with this uid.
 pub(super) fn item(uid: &str, kind: NoticeKind, at: DateTime<Utc>) -> NewJob {
     let gathered = Gathered::new("email", about(uid, kind));
-    NewJob { job: Job::Gather(Box::new(gathered)), trace: "trace".into(), not_before: at, urgency: Urgency::Prompt, failed: None }
+    NewJob {
+        job: Job::Gather(Box::new(gathered)),
+        trace: "trace".into(),
+        not_before: at,
+        urgency: Urgency::Prompt,
+        failed: None,
+    }
 }
 
 /// A notice about a workload with this uid.
@@ -483,8 +495,10 @@ async fn what_is_withdrawn_did_not_arrive<Q: Letters>(case: Case<Q>) {
 /// Fault r27-8: others arrived since, and whoever asks was told that it failed when it was put off.
 async fn what_is_put_off_keeps_when_it_failed_and_why<Q: Letters>(case: Case<Q>) {
     let (at, reason) = (case.now(), "421".to_owned());
-    let leased = failed(&case).await;
+    case.put(vec![mail("x@example.com", NoticeKind::Available, at)]).await;
+    case.settle(&case.one(&email()).await, Settlement::Retry { at, reason: reason.clone() }).await;
     case.clock.step(TimeDelta::hours(1));
+    let leased = case.one(&email()).await;
     assert_eq!(leased.failed, Some(Failed { at, reason: reason.clone() }));
     assert_eq!(failing(&case).await, [("deliver:email".to_owned(), 1, at, reason.clone())], "it is tried again");
     let morning = case.now() + TimeDelta::hours(9);

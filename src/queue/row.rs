@@ -174,8 +174,8 @@ fn from_text<T: DeserializeOwned>(payload: &str) -> Result<T, RowError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::tests::notice;
     use crate::domain::event::NoticeKind;
+    use crate::domain::event::tests::notice;
 
     #[test]
     fn a_job_is_read_as_it_was_written() {

@@ -126,8 +126,9 @@ pub(super) fn values(
         let all: Vec<&Message> = messages.iter().filter(|it| it.word == of).collect();
         (!all.is_empty()).then(|| value(all))
     };
-    let channels: BTreeSet<&str> =
-        letters.iter().filter(|it| it.state == "dead").map(|it| it.channel.as_str()).collect();
+    // What failed and waits is tried at once, too.
+    let is_sent_again = |it: &&DeliveryView| matches!(it.state.as_str(), "dead" | "retried");
+    let channels: BTreeSet<&str> = letters.iter().filter(is_sent_again).map(|it| it.channel.as_str()).collect();
     let channels = channels.into_iter().map(|name| context! { name => name, word => words.retry_all(name) });
     let tab = |of: Option<&'static str>| {
         let word = of.map_or(words.labels().not_arrived(), |state| words.sending(state));

@@ -48,7 +48,7 @@ impl ChatWords for English {
             Nothing::UnderWay => "Your answer is under way. What comes of it is said here.",
             Nothing::OneMoreStep => "This update takes one more step: open the link in the message. Nothing was done.",
             Nothing::Unknown => {
-                "This button is not known here: it may be too old. Nothing was done; the link says more."
+                "This button is not known here: it may be too old, or of another image-watcher that shares this app. Nothing was done; the link says more."
             }
             Nothing::Again => "You have approved already. It is applied when enough others approve, too.",
             Nothing::Expired => "Its time is over. Nothing was done; the link in the message can ask for a new one.",

@@ -336,7 +336,7 @@ impl Catalogue for English {
             TroubleKind::ChannelGone => (
                 format!("Channel {channel} is gone"),
                 format!(
-                    "Channel {channel} says that its address is gone for good, so nothing is sent to it until image-watcher starts again. Give it a new address, or take it out of the configuration."
+                    "Channel {channel} says that its address is gone for good, so nothing is sent to it until image-watcher starts again, or image-watcher deliveries retry --channel {channel} says that it is there. Give it a new address, or take it out of the configuration."
                 ),
             ),
             TroubleKind::DeadLetters => (

@@ -51,7 +51,7 @@ impl ChatWords for French {
                 "Cette mise à jour demande une étape de plus\u{a0}: ouvrez le lien du message. Rien n’a été fait."
             }
             Nothing::Unknown => {
-                "Ce bouton n’est pas connu ici\u{a0}: il est peut-être trop ancien. Rien n’a été fait\u{a0}; le lien en dit plus."
+                "Ce bouton n’est pas connu ici\u{a0}: il est peut-être trop ancien, ou d’un autre image-watcher qui partage cette application. Rien n’a été fait\u{a0}; le lien en dit plus."
             }
             Nothing::Again => {
                 "Vous avez déjà approuvé. La mise à jour est appliquée dès qu’assez d’autres personnes approuvent."

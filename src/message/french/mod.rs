@@ -375,7 +375,7 @@ impl Catalogue for French {
             TroubleKind::ChannelGone => (
                 format!("Le canal {channel} n’existe plus"),
                 format!(
-                    "Le canal {channel} répond que son adresse a définitivement disparu\u{a0}: plus rien ne lui est envoyé avant le prochain démarrage d’image-watcher. Donnez-lui une nouvelle adresse, ou retirez-le de la configuration."
+                    "Le canal {channel} répond que son adresse a définitivement disparu\u{a0}: plus rien ne lui est envoyé avant le prochain démarrage d’image-watcher, ou avant que image-watcher deliveries retry --channel {channel} ne dise qu’il est de nouveau là. Donnez-lui une nouvelle adresse, ou retirez-le de la configuration."
                 ),
             ),
             TroubleKind::DeadLetters => (

@@ -296,7 +296,17 @@ impl Store {
                 "INSERT INTO job (topic, key, format, payload, trace, state, not_before, created, changed, error)
                  VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?8, ?9)",
             )?
-            .execute(params![topic.name(), key, row::FORMAT, payload, new.trace.to_string(), at, now, changed, error])?;
+            .execute(params![
+                topic.name(),
+                key,
+                row::FORMAT,
+                payload,
+                new.trace.to_string(),
+                at,
+                now,
+                changed,
+                error
+            ])?;
         self.ready += 1;
         let id = self.connection.last_insert_rowid();
         let has_turn = match &new.job {

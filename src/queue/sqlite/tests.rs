@@ -146,7 +146,13 @@ async fn what_waits_behind_another_is_no_reason_to_wake() {
     let behind = (0..300).map(|n| {
         let Job::Deliver(mut delivery) = mail("x@example.com", NoticeKind::Applied, now).job else { unreachable!() };
         delivery.notices_mut()[0].at += TimeDelta::seconds(n);
-        NewJob { job: Job::Deliver(delivery), trace: "trace".into(), not_before: now, urgency: Urgency::Prompt, failed: None }
+        NewJob {
+            job: Job::Deliver(delivery),
+            trace: "trace".into(),
+            not_before: now,
+            urgency: Urgency::Prompt,
+            failed: None,
+        }
     });
     queue.put(behind.collect()).await.unwrap();
     assert_eq!(lease(&queue, &email()).await.wait, None, "the first is under way, and wakes who waits when it ends");

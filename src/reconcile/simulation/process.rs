@@ -125,8 +125,13 @@ impl Process {
         self.world.with(|world| {
             let now = world.now();
             for repository in repositories {
-                let job =
-                    NewJob { job: Job::Look(repository), trace: "".into(), not_before: now, urgency: Urgency::Prompt, failed: None };
+                let job = NewJob {
+                    job: Job::Look(repository),
+                    trace: "".into(),
+                    not_before: now,
+                    urgency: Urgency::Prompt,
+                    failed: None,
+                };
                 world.disk.put(&job, now);
             }
         });

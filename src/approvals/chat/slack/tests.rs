@@ -119,6 +119,13 @@ async fn whoever_may_not_is_told_and_nothing_is_done() {
         assert_eq!(status(&door, signed(&form(&payload))).await, 200, "{path}");
         assert!(matches!(strangers.0.try_recv(), Ok((channel, _)) if channel == "ops"), "{path}");
     }
+    // Where the same app is in another channel, too.
+    let mut elsewhere = payload();
+    for path in ["/channel/id", "/container/channel_id"] {
+        *elsewhere.pointer_mut(path).unwrap() = Value::from("C9");
+    }
+    assert_eq!(status(&door, signed(&form(&elsewhere))).await, 200);
+    assert!(matches!(strangers.0.try_recv(), Ok((channel, _)) if channel == "ops"), "another channel");
     assert!(stored.try_recv().is_err());
 }
 
