@@ -19,6 +19,10 @@ use crate::outbound::{Outbound, OutboundError, trust};
 const DEADLINE: Duration = Duration::from_secs(60);
 /// The same where a person waits for it.
 const TRIED_WITHIN: Duration = Duration::from_secs(15);
+/// How long an answer to QUIT is waited for, which decides nothing.
+const LEFT_WITHIN: Duration = Duration::from_secs(2);
+/// How often a server may ask for a part of user and password.
+const MOST_CHALLENGES: usize = 10;
 
 /// Why a mail was not handed in.
 #[derive(Debug, thiserror::Error)]
@@ -161,19 +165,23 @@ impl Relay {
         self.smtp.login.as_ref().map(|(_, password)| password.expose())
     }
 
-    /// Hands one message in. Gives what the server said when it had all of it.
+    /// Hands one message in. Gives what the server said when it had all of it, whether or not it says goodbye.
     pub(super) async fn send(&self, message: &Message) -> Result<String, SessionError> {
-        let said = tokio::time::timeout(DEADLINE, self.converse(message)).await;
-        said.unwrap_or(Err(SessionError::Slow(DEADLINE)))
+        let talk = async {
+            let mut connection = self.login().await?;
+            let handed_in = hand_in(&mut connection, message).await;
+            Ok((connection, handed_in))
+        };
+        let (connection, handed_in) = within(DEADLINE, talk).await?;
+        leave(connection).await;
+        handed_in.map_err(|error| self.of_us(error))
     }
 
     /// Goes as far as the login, and hands nothing in. Says whether there was one.
     pub(super) async fn try_login(&self) -> Result<bool, SessionError> {
-        let tried = async {
-            self.login().await?.abort().await;
-            Ok(self.smtp.login.is_some())
-        };
-        tokio::time::timeout(TRIED_WITHIN, tried).await.unwrap_or(Err(SessionError::Slow(TRIED_WITHIN)))
+        let connection = within(TRIED_WITHIN, self.login()).await?;
+        leave(connection).await;
+        Ok(self.smtp.login.is_some())
     }
 
     fn unheard(&self, source: SmtpError) -> SessionError {
@@ -195,34 +203,61 @@ impl Relay {
         if let Some((user, password)) = &self.smtp.login {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());
             let ways = [Mechanism::Plain, Mechanism::Login];
-            if connection.server_info().get_auth_mechanism(&ways).is_none() {
-                return Err(SessionError::NoLogin);
-            }
-            connection.auth(&ways, &credentials).await.map_err(SessionError::Login)?;
+            let way = connection.server_info().get_auth_mechanism(&ways).ok_or(SessionError::NoLogin)?;
+            authenticate(&mut connection, way, &credentials).await?;
         }
         Ok(connection)
     }
 
-    async fn converse(&self, message: &Message) -> Result<String, SessionError> {
-        let mut connection = self.login().await?;
-        let handed_in = hand_in(&mut connection, message).await;
-        connection.abort().await;
-        match handed_in {
-            Err(
-                SessionError::Sender(source)
-                | SessionError::Relay(source)
-                | SessionError::Recipient(source)
-                | SessionError::Message(source),
-            ) if is_about_our_name(&source) => Err(self.unheard(source)),
-            Err(
-                SessionError::Sender(source)
-                | SessionError::Recipient(source)
-                | SessionError::Message(source)
-                | SessionError::Text(source),
-            ) if is_about_our_address(&source) => Err(SessionError::ShutOut(source)),
-            handed_in => handed_in,
+    /// The same refusal, where it is about our name or address, whatever it was said of.
+    fn of_us(&self, refusal: SessionError) -> SessionError {
+        match refusal {
+            SessionError::Sender(source)
+            | SessionError::Relay(source)
+            | SessionError::Recipient(source)
+            | SessionError::Message(source)
+                if is_about_our_name(&source) =>
+            {
+                self.unheard(source)
+            }
+            SessionError::Sender(source)
+            | SessionError::Recipient(source)
+            | SessionError::Message(source)
+            | SessionError::Text(source)
+                if is_about_our_address(&source) =>
+            {
+                SessionError::ShutOut(source)
+            }
+            refusal => refusal,
         }
     }
+}
+
+async fn within<T>(deadline: Duration, talk: impl Future<Output = Result<T, SessionError>>) -> Result<T, SessionError> {
+    tokio::time::timeout(deadline, talk).await.unwrap_or(Err(SessionError::Slow(deadline)))
+}
+
+/// Says goodbye, and goes after a moment where that is not answered.
+async fn leave(mut connection: AsyncSmtpConnection) {
+    let _ = tokio::time::timeout(LEFT_WITHIN, connection.abort()).await;
+}
+
+/// Gives user and password, part by part where the server asks for them so. The library would say that they are refused only
+/// when QUIT is answered.
+async fn authenticate(
+    connection: &mut AsyncSmtpConnection,
+    way: Mechanism,
+    credentials: &Credentials,
+) -> Result<(), SessionError> {
+    let mut auth = commands::Auth::new(way, credentials.clone(), None).map_err(SessionError::Login)?;
+    for _ in 0..=MOST_CHALLENGES {
+        let answer = connection.command(auth).await.map_err(SessionError::Login)?;
+        if !answer.has_code(334) {
+            return Ok(());
+        }
+        auth = commands::Auth::new_from_response(way, credentials.clone(), &answer).map_err(SessionError::Login)?;
+    }
+    Err(SessionError::NoLogin)
 }
 
 /// Sender, recipient, message: a refusal of the sender is about us, of the others about this message.

@@ -1,6 +1,6 @@
 //! What the library leaves open of a conversation. It goes on reading what it has read, so what somebody in between sends in
-//! the clear behind the answer to STARTTLS would be taken for the server's own words under TLS; and it reads a line to its
-//! end, however long that is.
+//! the clear behind the answer to STARTTLS would be taken for the server's own words under TLS; it reads a line to its
+//! end, however long that is; and what a server refused it gives only when QUIT is answered.
 
 use std::io;
 use std::pin::Pin;
@@ -8,19 +8,24 @@ use std::task::{Context, Poll, ready};
 
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
+use super::LEFT_WITHIN;
 use crate::outbound::Stream;
 
 /// So much is read of a server in one conversation: some lines, and its certificates.
 const MOST_BYTES: usize = 1 << 20;
 
-/// A connection that takes nothing in the clear behind the answer to STARTTLS, and not more than a bound of anything.
+/// A connection that takes nothing in the clear behind the answer to STARTTLS, and not more than a bound of anything, and
+/// ends soon after QUIT.
 #[derive(Debug)]
 pub(super) struct Guarded {
     stream: Stream,
     stage: Stage,
     /// How much may still be read.
     left: usize,
+    /// When it ends, once QUIT was said.
+    ends: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
@@ -64,7 +69,7 @@ fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
 
 impl Guarded {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, stage: Stage::Before, left: MOST_BYTES }
+        Self { stream, stage: Stage::Before, left: MOST_BYTES, ends: None }
     }
 
     fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -78,6 +83,9 @@ impl Guarded {
 
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ends.as_mut().is_some_and(|ends| ends.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Ok(()));
+        }
         let before = into.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, into))?;
         let bytes = into.filled().get(before..).unwrap_or_default();
@@ -89,6 +97,9 @@ impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         if matches!(self.stage, Stage::Before) && from.eq_ignore_ascii_case(b"STARTTLS\r\n") {
             self.stage = Stage::Asked(Line::default());
+        }
+        if from.eq_ignore_ascii_case(b"QUIT\r\n") {
+            self.ends = Some(Box::pin(sleep(LEFT_WITHIN)));
         }
         Pin::new(&mut self.stream).poll_write(cx, from)
     }

@@ -63,6 +63,9 @@ async fn serve_on(listener: &TcpListener, written: &[(&str, &str)]) -> Vec<Strin
         if reply.starts_with("cut") {
             break;
         }
+        if reply.starts_with("silent") {
+            continue;
+        }
         if stream.write_all(reply.as_bytes()).await.is_err() {
             break;
         }
@@ -185,6 +188,63 @@ async fn only_a_refusal_of_the_message_is_final() {
         let expected = expected.unwrap_or_default();
         assert!(reason.contains(expected) && reason.contains("mail server"), "{verb} {answer}: {reason}");
     }
+}
+
+/// Fault r28-3. A firewall behind DATA, a tarpit, a relay that is killed: what was answered before counts.
+#[tokio::test]
+async fn what_was_answered_counts_where_quit_is_not() {
+    const QUIT: (&str, &str) = ("QUIT", "silent");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp = SmtpUrl::parse(&format!("smtp://{}?tls=none", listener.local_addr().unwrap())).unwrap();
+    let (from, to) = ("iw@sender.example".parse().unwrap(), vec!["oncall@example.com".parse().unwrap()]);
+    let asked = EmailChannel::new(&smtp, from, to, &Outbound::new(None).unwrap()).unwrap();
+    let began = std::time::Instant::now();
+    let (taken, unknown, greeted, login, known) = tokio::join!(
+        session("", &[QUIT]),
+        session("", &[("RCPT", "550 5.1.1 no such user"), QUIT]),
+        session("", &[("EHLO", "550 5.7.1 who?"), QUIT]),
+        session_at(
+            "user:pw@",
+            "",
+            &[
+                ("EHLO", "250-mail.example.com\r\n250 AUTH LOGIN"),
+                ("AUTH", "334 VXNlcm5hbWU6"),
+                ("DXNLCG==", "334 UGFzc3dvcmQ6"),
+                ("CHC=", "535 5.7.8 no"),
+                QUIT,
+            ],
+        ),
+        async { tokio::join!(serve_on(&listener, &[QUIT]), asked.tried()).1 },
+    );
+    assert_eq!(taken.1, Attempt::Delivered);
+    assert!(taken.0.iter().any(|line| line == "QUIT"), "{:?}", taken.0);
+    for ((_, attempt), class, words) in [
+        (unknown, "gave up", "550"),
+        (greeted, "refused", "(550)"),
+        (login, "refused", "refuses the user and password"),
+    ] {
+        let (found, reason) = of(attempt);
+        assert!(found == class && reason.contains(words), "{found}: {reason}");
+    }
+    assert!(matches!(known, Tried::Works(_)), "{known:?}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+/// A login that ends well is one, also where the server asks for each part of it.
+#[tokio::test]
+async fn a_login_goes_on_as_long_as_the_server_asks() {
+    let asks = |last: &'static str| {
+        [
+            ("EHLO", "250-mail.example.com\r\n250 AUTH LOGIN"),
+            ("AUTH", "334 VXNlcm5hbWU6"),
+            ("DXNLCG==", "334 UGFzc3dvcmQ6"),
+            ("CHC=", last),
+        ]
+    };
+    let (heard, attempt) = session_at("user:pw@", "", &asks("235 2.7.0 welcome")).await;
+    assert_eq!((attempt, heard[1].as_str()), (Attempt::Delivered, "AUTH LOGIN"), "{heard:?}");
+    let (heard, attempt) = session_at("user:pw@", "", &asks("334 UGFzc3dvcmQ6")).await;
+    assert!(of(attempt).0 != "gave up" && heard.len() < 20 && !heard.iter().any(|line| line == "DATA"), "{heard:?}");
 }
 
 /// Row 27 of the design's table: whom the server does not know costs nobody else a mail, nor the channel its trust.
