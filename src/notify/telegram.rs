@@ -29,6 +29,25 @@ pub(super) const MOST_OF_A_TEXT: usize = 4096;
 const MOST_ENTITIES: usize = 100;
 /// The longest label of a button that is shown whole.
 const MOST_OF_A_LABEL: usize = 60;
+/// What is said with 400 of a chat or a topic that the bot does not reach, or where it may not write: no rewriting of a message
+/// changes it.
+const UNREACHED: [&str; 15] = [
+    "channel_private",
+    "chat not found",
+    "chat_admin_required",
+    "chat_id is empty",
+    "chat_restricted",
+    "chat_send_",
+    "chat_write_forbidden",
+    "group chat was deactivated",
+    "need administrator rights",
+    "no rights to send",
+    "not enough rights",
+    "peer_id_invalid",
+    "thread not found",
+    "topic_closed",
+    "topic_deleted",
+];
 
 /// A chat that a bot writes to.
 #[derive(Debug)]
@@ -96,6 +115,14 @@ impl TelegramChannel {
         let shown = at(body, "/reply_markup/inline_keyboard").as_array().cloned().unwrap_or_default();
         let rows: Vec<Value> = shown.into_iter().chain(actions.into_iter().filter_map(row)).collect();
         put(body, "reply_markup", json!({"inline_keyboard": rows}));
+    }
+
+    /// Writes to this number from now on, as the chat got it. What stands in the old one says so as often as it is edited.
+    fn goes_to(&self, there: i64, reason: Refusal) -> Attempt<Refusal> {
+        let is_followed = *self.moved.get_or_init(|| there) == there;
+        let then = if is_followed { ", which is tried" } else { "" };
+        let reason = Refusal { ours: format!("the chat has another number now{then}: set it to {there}"), ..reason };
+        if is_followed { Attempt::Retry { at: None, reason } } else { Attempt::Refused { reason } }
     }
 
     pub(super) fn addressed(&self, mut message: Value) -> Value {
@@ -180,19 +207,12 @@ impl Service for TelegramChannel {
         match by_status(answer, now) {
             busy @ Attempt::Busy { .. } => busy_for(busy, at(&body, "/parameters/retry_after").as_f64(), now),
             Attempt::TooRich { reason } => match at(&body, "/parameters/migrate_to_chat_id").as_i64() {
-                Some(there) if self.moved.set(there).is_ok() => {
-                    let ours = format!("the chat has another number now, which is tried: set it to {there}");
-                    Attempt::Retry { at: None, reason: Refusal { ours, ..reason } }
-                }
-                _ if told.contains("message is not modified") => Attempt::Delivered,
-                // No rewriting of a message changes these.
-                _ if ["chat not found", "thread not found", "chat_id is empty", "not enough rights"]
-                    .iter()
-                    .any(|words| told.contains(words)) =>
-                {
+                Some(there) => self.goes_to(there, reason),
+                None if told.contains("message is not modified") => Attempt::Delivered,
+                None if UNREACHED.iter().any(|words| told.contains(words)) => {
                     refused("the bot does not reach its chat", answer)
                 }
-                _ => Attempt::TooRich { reason },
+                None => Attempt::TooRich { reason },
             },
             attempt => attempt,
         }
@@ -286,6 +306,22 @@ mod tests {
         }
         let markup = judged(400, r#"{"description":"Bad Request: can't parse entities"}"#);
         assert!(matches!(markup, Attempt::TooRich { .. }));
+        for told in [
+            "Bad Request: not enough rights to send text messages to the chat",
+            "Bad Request: have no rights to send a message",
+            "Bad Request: need administrator rights in the channel chat",
+            "Bad Request: CHAT_WRITE_FORBIDDEN",
+            "Bad Request: CHAT_RESTRICTED",
+            "Bad Request: CHAT_SEND_PLAIN_FORBIDDEN",
+            "Bad Request: TOPIC_CLOSED",
+            "Bad Request: TOPIC_DELETED",
+            "Bad Request: message thread not found",
+            "Bad Request: PEER_ID_INVALID",
+            "Bad Request: group chat was deactivated",
+        ] {
+            let judged = judged(400, &json!({"description": told}).to_string());
+            assert!(matches!(judged, Attempt::Refused { .. }), "{told}");
+        }
     }
 
     #[test]
@@ -295,6 +331,10 @@ mod tests {
         let moved = r#"{"description":"group chat was upgraded","parameters":{"migrate_to_chat_id":-100123}}"#;
         assert!(matches!(answered(&channel, 400, moved, &[]), Attempt::Retry { .. }));
         assert_eq!(chat(&channel), -100_123);
-        assert!(matches!(answered(&channel, 400, moved, &[]), Attempt::TooRich { .. }), "no circle");
+        // What stands in the old chat says so as often as it is edited; of a third one nobody ever heard.
+        assert!(matches!(answered(&channel, 400, moved, &[]), Attempt::Retry { .. }));
+        let third = r#"{"description":"group chat was upgraded","parameters":{"migrate_to_chat_id":-100456}}"#;
+        assert!(matches!(answered(&channel, 400, third, &[]), Attempt::Refused { .. }), "no circle");
+        assert_eq!(chat(&channel), -100_123);
     }
 }

@@ -85,8 +85,16 @@ impl Answered for TelegramChannel {
     }
 
     fn is_out_of_reach(&self, answer: &Response) -> bool {
-        let told = at(&body_of(answer), "/description").as_str().unwrap_or_default().to_lowercase();
-        ["message to edit not found", "message can't be edited", "message_id_invalid"]
+        let body = body_of(answer);
+        let told = at(&body, "/description").as_str().unwrap_or_default().to_lowercase();
+        // A group that got another number left its messages behind.
+        at(&body, "/parameters/migrate_to_chat_id").is_number()
+            || [
+                "message to edit not found",
+                "message can't be edited",
+                "message_id_invalid",
+                "upgraded to a supergroup",
+            ]
             .iter()
             .any(|words| told.contains(words))
     }
@@ -330,5 +338,8 @@ mod tests {
         }
         let gone = r#"{"ok":false,"description":"Bad Request: message to edit not found"}"#;
         assert!(channel().is_out_of_reach(&answer(gone)) && !channel().is_out_of_reach(&answer("{}")));
+        let moved = r#"{"description":"Bad Request: group chat was upgraded to a supergroup chat"}"#;
+        let told = r#"{"description":"Bad Request","parameters":{"migrate_to_chat_id":-100123}}"#;
+        assert!(channel().is_out_of_reach(&answer(moved)) && channel().is_out_of_reach(&answer(told)));
     }
 }
