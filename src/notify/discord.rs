@@ -9,7 +9,7 @@ use super::budget::{Unit, cut, cut_as, fitted};
 use super::layout::{Layout, Markup, buttons, short, text};
 use super::probe::{self, Tried, named};
 use super::service::{
-    Request, Sending, Service, Style, at, beside, body_of, busy_for, by_status, put, secrets_of, with_query,
+    Request, Sending, Service, Style, at, beside, body_of, busy_for, by_status, put, refused, secrets_of, with_query,
 };
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
@@ -33,6 +33,9 @@ const MOST_OF_A_LABEL: usize = 80;
 const SUPPRESS_EMBEDS: u32 = 4;
 /// Discord's number for a webhook that was deleted.
 const UNKNOWN_WEBHOOK: u64 = 10015;
+/// Its numbers for a place where no message of a webhook is taken: a kind of channel that has none, a thread that was archived
+/// or locked, a forum that wants a thread or a tag, and a thread where there is no forum.
+const NO_PLACE: [u64; 6] = [50_024, 50_083, 160_005, 220_001, 40_067, 220_003];
 
 /// The channel behind one webhook. Its URL is the secret.
 #[derive(Debug)]
@@ -95,9 +98,17 @@ impl Service for DiscordChannel {
             Attempt::Refused { reason } if at(&body, "/code").as_u64() == Some(UNKNOWN_WEBHOOK) => {
                 Attempt::Gone { reason }
             }
+            Attempt::TooRich { .. } if has_no_place(&body) => {
+                refused("Discord takes no message of a webhook there", answer)
+            }
             attempt => attempt,
         }
     }
+}
+
+/// Whether a refusal is about the channel or thread that the webhook's address names.
+fn has_no_place(body: &Value) -> bool {
+    at(body, "/code").as_u64().is_some_and(|code| NO_PLACE.contains(&code)) || at(body, "/errors/thread_id").is_object()
 }
 
 fn message(message: &Message) -> Value {
@@ -194,6 +205,19 @@ mod tests {
         assert!(matches!(judged(404, r#"{"code":10015}"#), Attempt::Gone { .. }));
         assert!(matches!(judged(404, "{}"), Attempt::Refused { .. }));
         assert!(matches!(judged(400, "{}"), Attempt::TooRich { .. }));
+    }
+
+    /// A forum without a thread, a thread that was closed: no message gets there, however it is written.
+    #[test]
+    fn a_place_that_takes_no_message_is_the_channels_trouble() {
+        let judged = |body: Value| answered(&channel(), 400, &body.to_string(), &[]);
+        for code in [50_024, 50_083, 160_005, 220_001, 220_003, 40_067] {
+            assert!(matches!(judged(json!({"code": code})), Attempt::Refused { .. }), "{code}");
+        }
+        let thread = json!({"code": 50_035, "errors": {"thread_id": {"_errors": [{"code": "NUMBER_TYPE_COERCE"}]}}});
+        assert!(matches!(judged(thread), Attempt::Refused { .. }));
+        let form = json!({"code": 50_035, "errors": {"embeds": {"0": {"title": {"_errors": []}}}}});
+        assert!(matches!(judged(form), Attempt::TooRich { .. }));
     }
 
     #[test]

@@ -101,10 +101,9 @@ async fn go_on(
     let is_over = match &edited {
         Attempt::Delivered => !is_news,
         Attempt::TooRich { .. } => sending.style == Style::Rich && !is_out_of_reach,
-        // What can't be changed is said below it instead.
-        Attempt::GaveUp { .. } => false,
+        // What can't be changed, or not now, is said below it instead.
+        Attempt::GaveUp { .. } | Attempt::Later { .. } => false,
         Attempt::Retry { .. }
-        | Attempt::Later { .. }
         | Attempt::Busy { .. }
         | Attempt::Refused { .. }
         | Attempt::Gone { .. }
@@ -127,6 +126,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::super::service::tests::answering;
+    use super::super::slack_app::SlackApp;
     use super::super::telegram::{Chat, TelegramChannel};
     use super::super::tests::{asking, said};
     use super::*;
@@ -134,19 +134,56 @@ mod tests {
     use crate::message::Links;
     use crate::outbound::{Outbound, Reach};
 
-    /// What Telegram answers with 400 of a message that somebody deleted is no word about how the next one is written.
-    #[tokio::test]
-    async fn what_was_deleted_is_followed_by_a_whole_message() {
-        const GONE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 69\r\n\r\n{\"ok\":false,\"description\":\"Bad Request: message to edit not found\"}  ";
-        let (api, requests, _serving) = answering(GONE).await;
+    /// How an attempt ends, and how many requests it takes, where a chat answers all of them the same.
+    async fn answered(
+        app: impl FnOnce(&url::Url) -> Arc<dyn Service>,
+        status: &str,
+        body: &str,
+    ) -> (Attempt<Refusal>, usize) {
+        let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let (api, requests, _serving) = answering(Box::leak(answer.into_bytes().into_boxed_slice())).await;
         let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
-        let telegram = Arc::new(TelegramChannel::new(&api, Secret::new("1:x".into()), Chat::Number(-42), None));
+        let service = app(&api);
         let (delivery, links) = (&asking(), &Links::default());
         let (message, now) = (&said(delivery, None, None), chrono::DateTime::UNIX_EPOCH);
         let sending = Sending { delivery, message, links, notes: None, style: Style::Rich, now };
         let before = Posted { channel: "-42".into(), message: "7".into() };
         let turn = Turn { before: Some(&before), is_news: true };
-        attempt(&*telegram, &client, &sending, turn).await;
-        assert_eq!(requests.load(Ordering::SeqCst), 3, "it is edited, said below it, and posted anew, all of it rich");
+        let sent = attempt(&*service, &client, &sending, turn).await;
+        (sent.attempt, requests.load(Ordering::SeqCst))
+    }
+
+    fn telegram(api: &url::Url) -> Arc<dyn Service> {
+        Arc::new(TelegramChannel::new(api, Secret::new("1:x".into()), Chat::Number(-42), None))
+    }
+
+    fn slack(api: &url::Url) -> Arc<dyn Service> {
+        Arc::new(SlackApp::new(api, Secret::new("xoxb-1".into()), "C1".into()))
+    }
+
+    /// What Telegram answers with 400 of a message that somebody deleted is no word about how the next one is written.
+    #[tokio::test]
+    async fn what_was_deleted_is_followed_by_a_whole_message() {
+        const GONE: &str = r#"{"ok":false,"description":"Bad Request: message to edit not found"}"#;
+        let (_, requests) = answered(telegram, "400 Bad Request", GONE).await;
+        assert_eq!(requests, 3, "it is edited, said below it, and posted anew, all of it rich");
+    }
+
+    /// Fault r28-5: a group that got another number took its messages out of reach.
+    #[tokio::test]
+    async fn what_stands_in_a_chat_that_moved_is_followed_by_a_whole_message_in_the_other() {
+        const MOVED: &str = r#"{"ok":false,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-100123}}"#;
+        let (attempt, requests) = answered(telegram, "400 Bad Request", MOVED).await;
+        assert_eq!(requests, 3);
+        assert!(matches!(attempt, Attempt::Retry { .. }), "{attempt:?}");
+    }
+
+    /// Fault r28-7: threads can be turned off; and what Slack says in a new word is said below the message too.
+    #[tokio::test]
+    async fn what_slack_does_not_let_stand_below_a_message_is_a_whole_one() {
+        for (error, expected) in [("restricted_action_non_threadable_channel", 3), ("something_new", 2)] {
+            let body = format!(r#"{{"ok":false,"error":"{error}"}}"#);
+            assert_eq!(answered(slack, "200 OK", &body).await.1, expected, "{error}");
+        }
     }
 }

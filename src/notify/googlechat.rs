@@ -1,12 +1,13 @@
 //! Google Chat, by a webhook of a space (developers.google.com/workspace/chat, "Build an app as a webhook", "Cards v2",
 //! "Usage limits").
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::attempt::Refusal;
+use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, buttons, short, text};
-use super::service::{Request, Sending, Service, Style, at, body_of, put, secrets_of, with_query};
+use super::service::{Request, Sending, Service, Style, at, body_of, by_status, put, refused, secrets_of, with_query};
 use crate::domain::event::Told;
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
@@ -62,6 +63,23 @@ impl Service for GoogleChatChannel {
         }
         Request::json(&self.url, &body)
     }
+
+    /// A key that is wrong or was revoked is answered with 400, as if it were about the message.
+    fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+        match by_status(answer, now) {
+            Attempt::TooRich { .. } if is_about_the_key(&body_of(answer)) => {
+                refused("Google takes no such key: copy the address of the webhook anew", answer)
+            }
+            attempt => attempt,
+        }
+    }
+}
+
+/// Whether an error is about the key of the webhook's address (google.rpc.ErrorInfo), or says so alone.
+fn is_about_the_key(body: &Value) -> bool {
+    let mut details = at(body, "/error/details").as_array().into_iter().flatten();
+    let message = at(body, "/error/message").as_str().unwrap_or_default();
+    details.any(|detail| *at(detail, "/reason") == "API_KEY_INVALID") || message.starts_with("API key not valid")
 }
 
 fn message(message: &Message) -> Value {
@@ -87,7 +105,6 @@ fn message(message: &Message) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Attempt;
     use super::super::hostile::{answered, rendered};
     use super::*;
 
@@ -101,5 +118,25 @@ mod tests {
         assert!(body["thread"]["threadKey"].as_str().unwrap().starts_with("upd_"));
         assert!(matches!(answered(&channel, 404, "", &[]), Attempt::Refused { .. }));
         assert!(matches!(answered(&channel, 429, "", &[]), Attempt::Busy { .. }));
+    }
+
+    /// Fault r28-8: of a key that is wrong or was revoked Google says 400, as of a message.
+    #[test]
+    fn a_key_that_is_none_is_the_channels_trouble() {
+        let channel = GoogleChatChannel::new(&Secret::new("https://chat.googleapis.com/v1/spaces/A/messages".into()));
+        let judged = |error: Value| answered(&channel, 400, &json!({"error": error}).to_string(), &[]);
+        let reason = |reason: &str| {
+            let info = json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason});
+            json!({"code": 400, "status": "INVALID_ARGUMENT", "details": [{"@type": "other"}, info]})
+        };
+        let bare = json!({"code": 400, "message": "API key not valid. Please pass a valid API key."});
+        for key in [reason("API_KEY_INVALID"), bare] {
+            assert!(matches!(judged(key.clone()), Attempt::Refused { .. }), "{key}");
+        }
+        for message in
+            [reason("FIELD_INVALID"), json!({"code": 400, "message": "Message cannot be empty."}), json!(null)]
+        {
+            assert!(matches!(judged(message.clone()), Attempt::TooRich { .. }), "{message}");
+        }
     }
 }

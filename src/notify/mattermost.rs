@@ -80,6 +80,10 @@ impl Service for MattermostChannel {
             {
                 refused("the server has no such webhook, or it may not post", answer)
             }
+            // 501, which would pass.
+            Attempt::Retry { .. } if id.starts_with("web.incoming_webhook.disabled") => {
+                refused("webhooks are turned off in the server", answer)
+            }
             attempt => attempt,
         }
     }
@@ -103,5 +107,8 @@ mod tests {
         assert!(matches!(judged(400, r#"{"id":"web.incoming_webhook.invalid.app_error"}"#), Attempt::Refused { .. }));
         assert!(matches!(judged(400, r#"{"id":"model.post.is_valid.msg.app_error"}"#), Attempt::TooRich { .. }));
         assert!(matches!(judged(404, ""), Attempt::Refused { .. }));
+        // An administrator turned all of them off.
+        assert!(matches!(judged(501, r#"{"id":"web.incoming_webhook.disabled.app_error"}"#), Attempt::Refused { .. }));
+        assert!(matches!(judged(500, r#"{"id":"web.incoming_webhook.general.app_error"}"#), Attempt::Retry { .. }));
     }
 }

@@ -1,13 +1,14 @@
 //! ntfy, ntfy.sh or a server of one's own (docs.ntfy.sh, "Publish as JSON", "Limitations").
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::attempt::Refusal;
+use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Layout, Markup, buttons, is_web, short, text};
 use super::probe::{self, Tried};
-use super::service::{Request, Sending, Service, Style, at, beside, body_of, put};
+use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_status, put, refused};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{Message, Severity};
@@ -21,6 +22,8 @@ const MOST_OF_A_REQUEST: usize = 8192;
 /// The longest title that is shown.
 const MOST_OF_A_TITLE: usize = 200;
 const MOST_ACTIONS: usize = 3;
+/// Its numbers for a topic that is none, and for one whose name the server keeps for itself.
+const NO_TOPIC: [u64; 2] = [40_009, 40_010];
 
 /// A topic. Whoever knows its name can read it, unless its server asks for a token.
 #[derive(Debug)]
@@ -91,6 +94,17 @@ impl Service for NtfyChannel {
             None => Ok(request),
         }
     }
+
+    /// A topic that it does not take is answered with 400, as if it were about the message.
+    fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+        let code = at(&body_of(answer), "/code").as_u64();
+        match by_status(answer, now) {
+            Attempt::TooRich { .. } if code.is_some_and(|code| NO_TOPIC.contains(&code)) => {
+                refused("the server takes no such topic", answer)
+            }
+            attempt => attempt,
+        }
+    }
 }
 
 /// The link opens the page; ntfy's `http` action would act at once, for whoever reads the topic.
@@ -129,8 +143,21 @@ fn urgency(severity: Severity) -> (u8, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hostile::rendered;
+    use super::super::hostile::{answered, rendered};
     use super::*;
+
+    /// A server may keep names of topics for itself.
+    #[test]
+    fn a_topic_that_is_not_allowed_is_the_channels_trouble() {
+        let server: Url = "https://ntfy.example.com".parse().unwrap();
+        let judged = |code: u32| {
+            let body = json!({"code": code, "http": 400, "error": "invalid request"}).to_string();
+            answered(&NtfyChannel::new(&server, "docs".into(), None), 400, &body, &[])
+        };
+        for (code, is_refused) in [(40_009, true), (40_010, true), (40_017, false)] {
+            assert_eq!(matches!(judged(code), Attempt::Refused { .. }), is_refused, "{code}");
+        }
+    }
 
     #[test]
     fn a_token_is_sent_where_there_is_one() {

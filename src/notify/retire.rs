@@ -76,8 +76,12 @@ impl<Q: Queue + Kept> Sender<Q> {
                 continue;
             }
             match channel.retire(&asked, &posted, notice, self.ambient.now()).await {
-                Attempt::Delivered | Attempt::TooRich { .. } | Attempt::GaveUp { .. } | Attempt::Unsent { .. } => {}
-                later => return Some(later),
+                Attempt::Delivered
+                | Attempt::TooRich { .. }
+                | Attempt::GaveUp { .. }
+                | Attempt::Later { .. }
+                | Attempt::Unsent { .. } => {}
+                of_channel => return Some(of_channel),
             }
             if let Ok(kept) = serde_json::to_string(&asked) {
                 self.queue.keep(&key, kept, self.ambient.now() + SHOWN).await;
@@ -147,6 +151,56 @@ mod tests {
         asked
     }
 
+    /// Who posts to a channel of Slack, and finds this record of every workload.
+    fn sender(api: &url::Url, folder: &std::path::Path, known: &Arc<Mutex<Record>>) -> Sender<SqliteQueue> {
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let app = Arc::new(SlackApp::new(api, Secret::new("xoxb-1".into()), "C1".into()));
+        let app = Channel::new("app".into(), Scope::default(), Transport::Service(Box::new(client), app));
+        let (ambient, records) = (Ambient::system(), Arc::clone(known));
+        Sender {
+            queue: SqliteQueue::open(folder, &ambient).unwrap(),
+            channels: Arc::new(Channels::new(vec![app], None)),
+            records: Arc::new(move |_| {
+                let record = records.lock().unwrap().clone();
+                Box::pin(async move { Seen::Here { record: Box::new(record), no_answer: None } })
+            }),
+            is_resumed: Arc::new(|| Box::pin(async { false })),
+            base_url: None,
+            keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
+            notes: Arc::new(|_, _, _| Box::pin(async { None })),
+            ambient,
+            metrics: Metrics::new(),
+        }
+    }
+
+    /// The first attempt at a message to that channel, made at this moment.
+    fn leased(number: u8, notice: Notice, created: DateTime<Utc>) -> Leased {
+        let job = Job::Deliver(Box::new(Delivery::of("app", "", notice)));
+        let lease = LeaseId::new(u64::from(number), 1);
+        Leased { lease, job, trace: "".into(), also: Vec::new(), attempt: 1, created, failed: None }
+    }
+
+    /// What Slack says of the older message in a word that nobody knows holds up no other.
+    #[tokio::test]
+    async fn an_older_question_that_can_not_be_changed_now_is_not_in_the_way_of_the_newer_one() {
+        let said = r#"{"ok":false,"error":"something_new"}"#;
+        let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{said}", said.len());
+        let (api, requests, _serving) = answering(Box::leak(answer.into_bytes().into_boxed_slice())).await;
+        let (folder, known) = (tempfile::tempdir().unwrap(), Arc::new(Mutex::new(Record::default())));
+        let sender = sender(&api, folder.path(), &known);
+        let mut notice = asking().notices()[0].clone();
+        notice.approval.as_mut().unwrap().expires = DateTime::<Utc>::MAX_UTC;
+        let posted = Some(Posted { channel: "C1".into(), message: "1.1".into() });
+        let approval = asked_at(1, start()).terms.id.as_str().to_owned();
+        let asked =
+            Asked { home: "C1".into(), update: "upd_older".into(), approval, subject: "web 1.2.4".into(), posted };
+        let key = sender.channels.find("app").unwrap().question_of(&notice);
+        let later = sender.ambient.now() + TimeDelta::days(1);
+        sender.queue.keep(&key, serde_json::to_string(&asked).unwrap(), later).await;
+        sender.send(&leased(1, notice, start())).await;
+        assert_eq!(requests.load(Ordering::SeqCst), 2, "the older one is changed, and the newer one is posted");
+    }
+
     /// A newer version comes when the links of the older question are long out of their time.
     #[test]
     fn what_the_record_forgot_is_unanswered_unless_its_history_says_otherwise() {
@@ -175,26 +229,8 @@ mod tests {
         let (again, later) = (start() + TimeDelta::days(7), start() + TimeDelta::days(11));
         for (is_answered, expected) in [(false, 5), (true, 4)] {
             let (api, requests, _serving) = answering(taken).await;
-            let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
-            let app = Arc::new(SlackApp::new(&api, Secret::new("xoxb-1".into()), "C1".into()));
-            let app = Channel::new("app".into(), Scope::default(), Transport::Service(Box::new(client), app));
-            let (folder, ambient) = (tempfile::tempdir().unwrap(), Ambient::system());
-            let known = Arc::new(Mutex::new(Record::default()));
-            let records = Arc::clone(&known);
-            let sender = Sender {
-                queue: SqliteQueue::open(folder.path(), &ambient).unwrap(),
-                channels: Arc::new(Channels::new(vec![app], None)),
-                records: Arc::new(move |_| {
-                    let record = records.lock().unwrap().clone();
-                    Box::pin(async move { Seen::Here { record: Box::new(record), no_answer: None } })
-                }),
-                is_resumed: Arc::new(|| Box::pin(async { false })),
-                base_url: None,
-                keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
-                notes: Arc::new(|_, _, _| Box::pin(async { None })),
-                ambient,
-                metrics: Metrics::new(),
-            };
+            let (folder, known) = (tempfile::tempdir().unwrap(), Arc::new(Mutex::new(Record::default())));
+            let sender = sender(&api, folder.path(), &known);
             for (number, version, at) in [(1, "1.3.0", start()), (2, "1.3.0", again), (3, "1.4.0", later)] {
                 let asked = asked_at(number, at);
                 let mut notice = asking().notices()[0].clone();
@@ -206,17 +242,7 @@ mod tests {
                 if number > 1 {
                     known.lock().unwrap().on("web", Event::Ask(Box::new(asked)), at);
                 }
-                let job = Job::Deliver(Box::new(Delivery::of("app", "", notice)));
-                let leased = Leased {
-                    lease: LeaseId::new(u64::from(number), 1),
-                    job,
-                    trace: "".into(),
-                    also: Vec::new(),
-                    attempt: 1,
-                    created: at,
-                    failed: None,
-                };
-                assert_eq!(sender.send(&leased).await, Verdict::Done);
+                assert_eq!(sender.send(&leased(number, notice, at)).await, Verdict::Done);
                 if number == 2 && is_answered {
                     known.lock().unwrap().on("web", Event::Skip { by: "link email".into() }, at);
                 }

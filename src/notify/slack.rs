@@ -1,11 +1,12 @@
 //! Slack, by an incoming webhook: one message, a button that opens the confirm page (docs.slack.dev, "Sending messages
 //! using incoming webhooks", "Block Kit").
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::attempt::Refusal;
+use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, cut_as, fitted};
-use super::service::{Request, Sending, Service, Style, at, body_of, says, secrets_of};
+use super::service::{Request, Sending, Service, Style, at, body_of, by_status, refused, says, secrets_of};
 use crate::domain::release::{LineKind, Room};
 use crate::domain::secret::Secret;
 use crate::message::{Action, AlertLine, Fact, Item, Message, NotesPart, ReleasePart, Section};
@@ -55,6 +56,16 @@ impl Service for SlackChannel {
 
     fn request(&self, sending: &Sending<'_>) -> Result<Request, Refusal> {
         Request::json(&self.url, &body(sending))
+    }
+
+    /// Whom the webhook writes to is answered with 400, as if it were about the message, where they are gone.
+    fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
+        match by_status(answer, now) {
+            Attempt::TooRich { .. } if says(answer, "user_not_found") => {
+                refused("Slack does not know whom the webhook writes to", answer)
+            }
+            attempt => attempt,
+        }
     }
 }
 
@@ -211,7 +222,6 @@ fn link(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Attempt;
     use super::super::tests::{asking, said};
     use super::*;
 
@@ -220,7 +230,13 @@ mod tests {
     fn a_webhook_that_slack_does_not_know_is_about_the_channel() {
         let channel = SlackChannel::new(Secret::new("https://hooks.slack.com/services/T/B/x".into()));
         let judged = |status, body: &str| super::super::hostile::answered(&channel, status, body, &[]);
-        for (status, body) in [(404, "no_service"), (404, "channel_not_found"), (403, "invalid_token")] {
+        for (status, body) in [
+            (404, "no_service"),
+            (404, "channel_not_found"),
+            (403, "invalid_token"),
+            // It wrote to somebody who left.
+            (400, "user_not_found"),
+        ] {
             assert!(matches!(judged(status, body), Attempt::Refused { .. }), "{status} {body}");
         }
         assert_eq!(judged(200, "ok"), Attempt::Delivered);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::attempt::{Attempt, Refusal};
 use super::budget::{Unit, cut, fitted};
 use super::layout::{Markup, buttons, is_web, short};
-use super::service::{Request, Sending, Service, Style, by_status, put, says, secrets_of};
+use super::service::{Request, Sending, Service, Style, at, body_of, by_status, put, refused, says, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 use crate::message::{AlertLine, Fact, Item, Message, NotesPart, Remark, Section, Severity};
@@ -22,6 +22,8 @@ const MOST_OF_A_MESSAGE: usize = 21 * 1024;
 const MOST_OF_A_TEXT: usize = 2000;
 /// What a workflow answers with status 200 where Teams refused the message behind it.
 const BEHIND: &str = "HTTP error ";
+/// What is answered with 400, as if it were about the message, where the workflow was turned off or deleted.
+const TURNED_OFF: &str = "WorkflowTriggerIsNotEnabled";
 
 /// The channel behind one workflow. Its URL, which is signed, is the secret.
 #[derive(Debug)]
@@ -71,9 +73,15 @@ impl Service for TeamsChannel {
         let said = String::from_utf8_lossy(&answer.body);
         let behind = said.split_once(BEHIND).and_then(|(_, rest)| rest.get(..3)?.parse().ok());
         let behind = behind.and_then(|status: u16| StatusCode::from_u16(status).ok());
-        match behind.filter(|behind| answer.status.is_success() && !behind.is_success()) {
+        let attempt = match behind.filter(|behind| answer.status.is_success() && !behind.is_success()) {
             Some(status) => by_status(&Response { status, ..answer.clone() }, now),
             None => by_status(answer, now),
+        };
+        match attempt {
+            Attempt::TooRich { .. } if *at(&body_of(answer), "/error/code") == TURNED_OFF => {
+                refused("its workflow was turned off, or deleted", answer)
+            }
+            attempt => attempt,
         }
     }
 }
@@ -214,5 +222,9 @@ mod tests {
         assert!(matches!(behind(403), Attempt::Refused { .. }));
         assert!(matches!(behind(502), Attempt::Retry { .. }));
         assert!([401, 404].iter().all(|status| matches!(judged(*status, ""), Attempt::Refused { .. })));
+        // Somebody turned the workflow off, or deleted it.
+        let code = |code: &str| judged(400, &json!({"error": {"code": code, "message": "x"}}).to_string());
+        assert!(matches!(code("WorkflowTriggerIsNotEnabled"), Attempt::Refused { .. }));
+        assert!(matches!(code("TriggerInputSchemaMismatch"), Attempt::TooRich { .. }));
     }
 }
