@@ -69,6 +69,7 @@ pub use telegram_press::keep_hooking;
 pub use template::{Part, Template, TemplateError, Templates};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -203,13 +204,15 @@ pub struct Channel {
     scope: Scope,
     transport: Transport,
     gate: Gate,
+    /// When it last took a message, since the start; in seconds, as of Unix.
+    taken: AtomicI64,
 }
 
 impl Channel {
     /// A channel of this name.
     #[must_use]
     pub fn new(name: String, scope: Scope, transport: Transport) -> Self {
-        Self { name, scope, transport, gate: Gate::default() }
+        Self { name, scope, transport, gate: Gate::default(), taken: AtomicI64::new(i64::MIN) }
     }
 
     /// Its name.
@@ -228,6 +231,16 @@ impl Channel {
     #[must_use]
     pub fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Notes that it took a message at a moment.
+    fn took_one(&self, at: DateTime<Utc>) {
+        self.taken.store(at.timestamp(), Ordering::Relaxed);
+    }
+
+    /// Whether it is known to have taken one after a moment.
+    fn took_one_after(&self, moment: DateTime<Utc>) -> bool {
+        self.taken.load(Ordering::Relaxed) > moment.timestamp()
     }
 
     /// Who gets a message of their own.

@@ -121,7 +121,8 @@ impl<Q: Queue + Kept> Sender<Q> {
         self.keep_place(place.as_ref(), sent.posted).await;
         let attempt = sent.attempt;
         self.learn(&delivery, &attempt).await;
-        let (result, verdict) = verdict(attempt, self.ambient.now());
+        let is_alone = self.is_refused_alone(&delivery, &attempt, leased.created);
+        let (result, verdict) = verdict(attempt, is_alone, self.ambient.now());
         if verdict == Verdict::Done {
             tracing::info!(
                 channel = delivery.channel,
@@ -133,10 +134,18 @@ impl<Q: Queue + Kept> Sender<Q> {
             );
         }
         self.count(&delivery, result);
-        if matches!(verdict, Verdict::Retry { .. }) {
+        if matches!(verdict, Verdict::Retry { .. } | Verdict::Waits { .. }) {
             self.metrics.retries("deliver");
         }
         verdict
+    }
+
+    /// Whether a channel refuses an old message that took others when this one should have arrived: what it says of itself is
+    /// about the message then, as where a firewall does not like a text, and would close it again and again.
+    fn is_refused_alone(&self, delivery: &Delivery, attempt: &Attempt, created: DateTime<Utc>) -> bool {
+        let (_, longest) = self.channels.backoff(&delivery.channel);
+        let took_others = |channel: &Channel| channel.took_one_after(created + longest);
+        matches!(attempt, Attempt::Refused { .. }) && self.channels.find(&delivery.channel).is_some_and(took_others)
     }
 
     /// Until when nobody is to be disturbed by this. What broke goes at once, and so does what somebody asked for, and what only
@@ -262,6 +271,9 @@ impl<Q: Queue + Kept> Sender<Q> {
     async fn learn(&self, delivery: &Delivery, attempt: &Attempt) {
         let Some(channel) = self.channels.find(&delivery.channel) else { return };
         let now = Moment { wall: self.ambient.now(), monotonic: self.ambient.monotonic() };
+        if *attempt == Attempt::Delivered {
+            channel.took_one(now.wall);
+        }
         let told = channel.gate().learn(attempt, now, self.ambient.jitter());
         let standing = channel.gate().standing();
         let since = standing.as_ref().map_or(0, |standing| standing.since.timestamp());
@@ -321,19 +333,22 @@ fn composed(leased: &Leased) -> Option<&Delivery> {
     }
 }
 
-/// What becomes of the message, and the word for it in metrics.
-fn verdict(attempt: Attempt, now: DateTime<Utc>) -> (&'static str, Verdict) {
+/// What becomes of the message, and the word for it in metrics. What is about the channel gives no message up, unless the
+/// message `is_alone` in being refused.
+fn verdict(attempt: Attempt, is_alone: bool, now: DateTime<Utc>) -> (&'static str, Verdict) {
     let retry = |at: Option<DateTime<Utc>>, reason| {
         let retry_after = at.map(RetryAfter::at);
         ("retry", Verdict::Retry { retry_after, no_later: None, reason })
     };
+    let waits = |at, reason| ("retry", Verdict::Waits { retry_after: Some(RetryAfter::at(at)), reason });
     match attempt {
         Attempt::Delivered => ("delivered", Verdict::Done),
         Attempt::Retry { at, reason } => retry(at, reason),
         Attempt::Later { reason } => retry(None, reason),
+        Attempt::Refused { reason } if is_alone => retry(None, reason),
         // The channel is closed meanwhile; the message is none the worse for it, and its turn is when that is open again.
-        Attempt::Busy { at, reason } => retry(at.or(Some(now)), reason),
-        Attempt::Refused { reason } | Attempt::Gone { reason } => retry(Some(now), reason),
+        Attempt::Busy { at, reason } => waits(at.unwrap_or(now), reason),
+        Attempt::Refused { reason } | Attempt::Gone { reason } => waits(now, reason),
         Attempt::TooRich { reason } | Attempt::GaveUp { reason } | Attempt::Unsent { reason } => {
             ("dead", Verdict::Dead { reason })
         }
@@ -490,8 +505,10 @@ mod tests {
     fn what_the_channel_is_at_fault_for_delays_the_channel_and_not_the_message() {
         let now: DateTime<Utc> = "2026-11-24T12:00:00Z".parse().unwrap();
         let (webhook, reason) = (crate::domain::retry::Backoff::seconds(5, 36_000, 5), || "status 401".to_owned());
-        let again = |attempt| match verdict(attempt, now).1 {
-            Verdict::Retry { retry_after, .. } => (webhook.next(9, retry_after, now, 0.5) - now).num_seconds(),
+        let again = |attempt| match verdict(attempt, false, now).1 {
+            Verdict::Retry { retry_after, .. } | Verdict::Waits { retry_after, .. } => {
+                (webhook.next(9, retry_after, now, 0.5) - now).num_seconds()
+            }
             other => panic!("{other:?}"),
         };
         let told = Some(now + TimeDelta::minutes(10));
@@ -502,6 +519,32 @@ mod tests {
         for own in [Attempt::Retry { at: None, reason: reason() }, Attempt::Later { reason: reason() }] {
             assert!(again(own) > 3600, "its own waits grow");
         }
+    }
+
+    /// Fault r28-9: a channel that refuses us gives no message up; a message that it refuses beside others that it takes is old
+    /// one day.
+    #[test]
+    fn only_a_message_that_is_refused_alone_is_given_up_for_its_age() {
+        let folder = tempfile::tempdir().unwrap();
+        let sender = sender(folder.path(), &at("2026-11-24T12:00:00Z"), Seen::Unknown, false);
+        let (now, reason) = (sender.ambient.now(), "status 403".to_owned());
+        let refused = || Attempt::Refused { reason: reason.clone() };
+        let is_alone =
+            |attempt: &Attempt, hours| sender.is_refused_alone(&asking(), attempt, now - TimeDelta::hours(hours));
+        assert!(!is_alone(&refused(), 72), "nothing is known of the channel");
+        sender.channels.find("email").unwrap().took_one(now - TimeDelta::hours(47));
+        assert!(!is_alone(&refused(), 48), "it was refused with all others since");
+        sender.channels.find("email").unwrap().took_one(now);
+        assert!(is_alone(&refused(), 48) && !is_alone(&refused(), 23));
+        let (at, reason) = (None, reason.clone());
+        for other in [Attempt::Busy { at, reason: reason.clone() }, Attempt::Gone { reason: reason.clone() }] {
+            assert!(!is_alone(&other, 48));
+            assert!(matches!(verdict(other, false, now).1, Verdict::Waits { .. }));
+        }
+        assert!(matches!(verdict(refused(), false, now).1, Verdict::Waits { .. }));
+        assert!(matches!(verdict(refused(), true, now).1, Verdict::Retry { .. }));
+        assert!(matches!(verdict(Attempt::Retry { at, reason: reason.clone() }, false, now).1, Verdict::Retry { .. }));
+        assert!(matches!(verdict(Attempt::Later { reason }, false, now).1, Verdict::Retry { .. }));
     }
 
     #[tokio::test]

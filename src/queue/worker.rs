@@ -37,6 +37,13 @@ pub enum Verdict {
         /// What went wrong.
         reason: String,
     },
+    /// It failed for what is no fault of its own, and waits for as long as that lasts, whatever its age.
+    Waits {
+        /// What the other side asked for.
+        retry_after: Option<RetryAfter>,
+        /// What went wrong.
+        reason: String,
+    },
     /// It can't be done.
     Dead {
         /// Why.
@@ -49,7 +56,7 @@ pub enum Verdict {
 pub struct Pace {
     /// Waits between attempts.
     pub backoff: Backoff,
-    /// A job older than this is not tried again.
+    /// A job older than this is not tried again, unless it waits for something else.
     pub longest: TimeDelta,
 }
 
@@ -198,6 +205,7 @@ fn guarded(verdict: Verdict) -> Verdict {
         Verdict::Retry { retry_after, no_later, reason } => {
             Verdict::Retry { retry_after, no_later, reason: reason::guarded(&reason) }
         }
+        Verdict::Waits { retry_after, reason } => Verdict::Waits { retry_after, reason: reason::guarded(&reason) },
         Verdict::Dead { reason } => Verdict::Dead { reason: reason::guarded(&reason) },
         Verdict::Withdrawn { reason } => Verdict::Withdrawn { reason: reason::guarded(&reason) },
         verdict => verdict,
@@ -276,6 +284,7 @@ impl JobLog {
 
 fn settlement(verdict: Verdict, leased: &Leased, pace: Pace, ambient: &Ambient) -> Settlement {
     let now = ambient.now();
+    let next = |retry_after| pace.backoff.next(leased.attempt, retry_after, now, ambient.jitter());
     match guarded(verdict) {
         Verdict::Done => Settlement::Done,
         Verdict::Again(at) => Settlement::Again(at),
@@ -286,9 +295,10 @@ fn settlement(verdict: Verdict, leased: &Leased, pace: Pace, ambient: &Ambient) 
             None => Settlement::Dead { reason: format!("too old to be tried again; last: {reason}") },
         },
         Verdict::Retry { retry_after, no_later, reason } => {
-            let at = pace.backoff.next(leased.attempt, retry_after, now, ambient.jitter());
+            let at = next(retry_after);
             Settlement::Retry { at: no_later.map_or(at, |due| at.min(due)), reason }
         }
+        Verdict::Waits { retry_after, reason } => Settlement::Retry { at: next(retry_after), reason },
     }
 }
 
@@ -454,6 +464,18 @@ mod tests {
         assert!(lines.len() == 1 && lines[0].contains("shop/deploy/web web: 1.3.0"), "{lines:?}");
     }
 
+    /// Fault r28-9.
+    #[test]
+    fn what_waits_for_something_else_is_given_up_for_its_own_age_alone() {
+        let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::days(1) };
+        let (retry_after, reason) = (None, "401".to_owned());
+        let ended = |verdict| settlement(verdict, &leased(), pace, &Ambient::system());
+        let waits = ended(Verdict::Waits { retry_after, reason: reason.clone() });
+        assert!(matches!(waits, Settlement::Retry { .. }), "{waits:?}");
+        let failed = ended(Verdict::Retry { retry_after, no_later: None, reason });
+        assert!(matches!(failed, Settlement::Dead { .. }), "{failed:?}");
+    }
+
     #[test]
     fn a_reason_is_guarded_before_it_is_logged_or_stored() {
         let token = "v1.k1.01JGJ0EZ8M3C9S6D4K2P7Q1R0T.FoIxJvcyZkGhky-HoSkT3_3Os3gY2fYOFrGR2QIh_OM";
@@ -462,6 +484,7 @@ mod tests {
             for verdict in [
                 Verdict::Dead { reason: format!("400: {token}") },
                 Verdict::Retry { retry_after: None, no_later: None, reason: format!("400: {token}") },
+                Verdict::Waits { retry_after: None, reason: format!("400: {token}") },
             ] {
                 let settlement = format!("{:?}", settlement(verdict, &leased(), pace, &Ambient::system()));
                 assert!(settlement.contains("400: [link]") && !settlement.contains("FoIx"), "{settlement}");

@@ -132,7 +132,8 @@ fn no_later(verdict: Verdict, again: DateTime<Utc>) -> Verdict {
             let no_later = Some(no_later.map_or(again, |due| due.min(again)));
             Verdict::Retry { retry_after: None, no_later, reason }
         }
-        verdict @ (Verdict::Retry { .. } | Verdict::Dead { .. } | Verdict::Withdrawn { .. }) => verdict,
+        verdict
+        @ (Verdict::Retry { .. } | Verdict::Waits { .. } | Verdict::Dead { .. } | Verdict::Withdrawn { .. }) => verdict,
     }
 }
 

@@ -201,6 +201,7 @@ impl Disk {
 
 /// What becomes of a job, as the real worker has it.
 pub(super) fn settlement(verdict: Verdict, leased: &Leased, now: DateTime<Utc>) -> Settlement {
+    let next = |retry_after| Backoff::seconds(1, 900, 2).next(leased.attempt, retry_after, now, 0.5);
     match verdict {
         Verdict::Done => Settlement::Done,
         Verdict::Again(at) => Settlement::Again(at),
@@ -210,9 +211,10 @@ pub(super) fn settlement(verdict: Verdict, leased: &Leased, now: DateTime<Utc>) 
             no_later.map_or(Settlement::Dead { reason }, Settlement::Again)
         }
         Verdict::Retry { retry_after, no_later, reason } => {
-            let at = Backoff::seconds(1, 900, 2).next(leased.attempt, retry_after, now, 0.5);
+            let at = next(retry_after);
             Settlement::Retry { at: no_later.map_or(at, |due| at.min(due)), reason }
         }
+        Verdict::Waits { retry_after, reason } => Settlement::Retry { at: next(retry_after), reason },
     }
 }
 
