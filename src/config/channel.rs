@@ -163,6 +163,13 @@ impl Reader<'_> {
 /// The word for what is wrong with image-watcher itself, among events.
 const TROUBLES: &str = "watcher.error";
 
+/// Reads when a channel is not to be disturbed.
+fn quiet(text: &str, zone: Tz) -> Result<Windows, Wrong> {
+    const ALWAYS: &str = "is all of the week, so what is not urgent would never be sent: leave some time out, or name in events what is to be sent";
+    let windows = Windows::read_in(text, zone).map_err(|error| ("quiet", error.to_string()))?;
+    if windows.never_close() { Err(("quiet", ALWAYS.to_owned())) } else { Ok(windows) }
+}
+
 fn scope(entry: &ChannelEntry, usually: &Scope, wrong: &mut AllWrong) -> Option<Scope> {
     let event = |word: &String| {
         let all = NoticeKind::ALL.map(NoticeKind::as_str).join(", ");
@@ -173,8 +180,7 @@ fn scope(entry: &ChannelEntry, usually: &Scope, wrong: &mut AllWrong) -> Option<
     let zone = entry.zone.as_deref().map(str::parse::<Tz>).transpose();
     let zone = wrong.unless(zone.map_err(|_| ("zone", "an IANA zone as Europe/Paris is expected".to_owned())));
     let in_zone = zone.flatten().unwrap_or(usually.zone);
-    let quiet = entry.quiet.as_deref().map(|text| Windows::read_in(text, in_zone)).transpose();
-    let quiet = wrong.unless(quiet.map_err(|error| ("quiet", error.to_string())));
+    let quiet = wrong.unless(entry.quiet.as_deref().map(|text| quiet(text, in_zone)).transpose());
     let window = wrong.unless(entry.window.as_deref().map(window).transpose());
     let events = entry.events.iter().filter(|word| *word != TROUBLES).map(event).collect::<Result<_, _>>();
     let events = wrong.unless(events);

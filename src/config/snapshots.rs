@@ -139,7 +139,7 @@ fn traces(name: &'static str, value: &'static str) -> Vec<(&'static str, &'stati
     vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"), (name, value)]
 }
 
-const FILES: [&str; 65] = [
+const FILES: [&str; 68] = [
     "{",
     "colour: red",
     "portt: 1",
@@ -195,6 +195,9 @@ const FILES: [&str; 65] = [
     "channels: [{name: a, kind: gotify, url: 'https://g.example.com/?token=x', tokenFile: /secret}]",
     "channels: [{name: a, kind: gotify, url: 'https://g.example.com', tokenFile: /words}]",
     "channels: [{name: a, kind: pagerduty, keyFile: /secret}]",
+    "channels: [{name: a, kind: pagerduty, keyFile: /routing, window: 1m}]",
+    "channels: [{name: a, kind: discord, urlFile: /url, quiet: '00:00-24:00'}]",
+    "channels: [{name: a, kind: discord, urlFile: /url, quiet: '22:00-07:00; Mon-Fri 07:00-22:00; Sat,Sun 06:00-23:00'}]",
     "channels: [{name: a, kind: mattermost}]",
     "channels: [{name: a, kind: googlechat, urlFile: /secret}]",
     "channels: [{name: a, kind: apprise, urlFile: /none}]",
@@ -214,6 +217,7 @@ fn read(variables: &[(&str, &str)], yaml: &str) -> Result<Config, ConfigError> {
         "/secret" => Ok(format!("{SECRET}\n")),
         "/url" => Ok("https://hooks.example.com/hunter2".to_owned()),
         "/bot" => Ok("1:hunter2hunter2hunter2".to_owned()),
+        "/routing" => Ok("hunter2hunter2hunter2hunter2hunt".to_owned()),
         "/words" => Ok("two hunter2".to_owned()),
         "/keys" => Ok("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
         "/empty" => Ok("\n".to_owned()),
@@ -382,12 +386,19 @@ fn quiet_hours_that_are_none_are_refused() {
         ("22:00-07:00 Mars/Olympus", "Europe/Paris", "quiet"),
         ("22:00-25:00", "Europe/Paris", "quiet"),
         ("at night", "Europe/Paris", "quiet"),
+        // Fault r28-15: nothing that is not urgent would ever be sent.
+        ("00:00-24:00", "Europe/Paris", "quiet"),
+        ("Mon-Sun 00:00-12:00; 12:00-00:00", "Europe/Paris", "quiet"),
+        ("06:00-05:00; 04:00-07:00 UTC", "Europe/Paris", "quiet"),
         ("22:00-07:00", "Mars/Olympus", "zone"),
     ] {
         let yaml = format!("channels: [{{name: a, kind: discord, urlFile: /url, zone: {zone}, quiet: '{quiet}'}}]");
         let error = read(&variables, &yaml).unwrap_err().to_string();
         assert!(error.contains(&format!("channels[0].{key}")), "{quiet} {zone}: {error}");
     }
-    let yaml = "channels: [{name: a, kind: discord, urlFile: /url, zone: Europe/Paris, quiet: '22:00-07:00'}]";
-    assert!(read(&variables, yaml).unwrap().channels[0].scope.quiet.is_some());
+    for quiet in ["22:00-07:00", "Mon-Sat 00:00-24:00; Sun 00:00-23:59"] {
+        let yaml =
+            format!("channels: [{{name: a, kind: discord, urlFile: /url, zone: Europe/Paris, quiet: '{quiet}'}}]");
+        assert!(read(&variables, &yaml).unwrap().channels[0].scope.quiet.is_some(), "{quiet}");
+    }
 }

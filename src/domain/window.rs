@@ -84,6 +84,14 @@ impl Windows {
         text.split(';').map(with_zone).collect::<Vec<_>>().join(";").parse()
     }
 
+    /// Whether they leave no time of the week out, be it in a part of the year alone.
+    #[must_use]
+    pub fn never_close(&self) -> bool {
+        // The clocks of zones are apart by another hour in January and in July of 2026.
+        let weeks = [1_767_571_200, 1_783_296_000].into_iter().filter_map(|at| DateTime::from_timestamp(at, 0));
+        weeks.into_iter().any(|week| self.open_until(week) == Some(week + TimeDelta::minutes(MOST_OPEN)))
+    }
+
     /// Until when one of them is open, if one is: to the minute, and no more than a week and a day ahead.
     #[must_use]
     pub fn open_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -276,6 +284,7 @@ mod tests {
         assert_eq!(until("2026-10-24T22:00:00Z").as_deref(), Some("2026-10-25T06:00:00+00:00"), "an hour comes twice");
         let always = Windows::read_in("00:00-24:00", Tz::UTC).unwrap();
         assert_eq!(always.open_until(DateTime::UNIX_EPOCH), Some(DateTime::UNIX_EPOCH + TimeDelta::days(8)));
+        assert!(always.never_close() && !quiet.never_close());
         assert!(Windows::read_in("22:00-07:00 Paris", Tz::UTC).is_err());
         assert_eq!(Windows::read_in("22:00-07:00 Europe/Paris", Tz::UTC), Ok(quiet));
     }

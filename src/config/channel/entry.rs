@@ -68,10 +68,12 @@ pub(super) struct Kind {
     pub(super) word: &'static str,
     needs: &'static [&'static str],
     may: &'static [&'static str],
+    /// The keys that all others have.
+    lacks: &'static [&'static str],
 }
 
 const fn kind(word: &'static str, needs: &'static [&'static str], may: &'static [&'static str]) -> Kind {
-    Kind { word, needs, may }
+    Kind { word, needs, may, lacks: &[] }
 }
 
 const KINDS: [Kind; 13] = [
@@ -86,7 +88,8 @@ const KINDS: [Kind; 13] = [
     kind("ntfy", &["topic"], &["url", "tokenFile"]),
     kind("gotify", &["url", "tokenFile"], &[]),
     kind("googlechat", &["urlFile"], &[]),
-    kind("pagerduty", &["keyFile"], &["url"]),
+    // It sends each event by itself, so nothing waits for others.
+    Kind { lacks: &["window"], ..kind("pagerduty", &["keyFile"], &["url"]) },
     kind("apprise", &["urlFile"], &["tag"]),
 ];
 
@@ -98,7 +101,9 @@ impl ChannelEntry {
         let kind = wrong.unless(kind.ok_or_else(|| ("kind", none_of(words(), &self.kind))))?;
         let set: Vec<&'static str> =
             self.keys().into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect();
-        let misplaced = set.iter().filter(|key| !kind.needs.contains(key) && !kind.may.contains(key));
+        let foreign = set.iter().filter(|key| !kind.needs.contains(key) && !kind.may.contains(key));
+        let lacked = kind.lacks.iter().filter(|key| **key == "window" && self.window.is_some());
+        let misplaced = foreign.chain(lacked);
         let misplaced = misplaced.map(|key| (*key, format!("has no place in a channel of kind {}", kind.word)));
         let missing = kind.needs.iter().filter(|key| !set.contains(key)).map(|key| (*key, "is needed".to_owned()));
         let all: Vec<Wrong> = misplaced.chain(missing).collect();
