@@ -119,7 +119,14 @@ impl TelegramChannel {
 
     /// Writes to this number from now on, as the chat got it. What stands in the old one says so as often as it is edited.
     fn goes_to(&self, there: i64, reason: Refusal) -> Attempt<Refusal> {
-        let is_followed = *self.moved.get_or_init(|| there) == there;
+        if self.moved.set(there).is_ok() {
+            tracing::warn!(
+                chat = self.chat(),
+                number = there,
+                "the chat of Telegram has another number, which is used until the next start: set it in the configuration"
+            );
+        }
+        let is_followed = self.moved.get() == Some(&there);
         let then = if is_followed { ", which is tried" } else { "" };
         let reason = Refusal { ours: format!("the chat has another number now{then}: set it to {there}"), ..reason };
         if is_followed { Attempt::Retry { at: None, reason } } else { Attempt::Refused { reason } }
@@ -326,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_group_that_got_another_number_is_followed() {
-        let channel = channel();
+        let (log, channel) = (crate::telemetry::tests::Log::begin(), channel());
         assert_eq!(chat(&channel), -42);
         let moved = r#"{"description":"group chat was upgraded","parameters":{"migrate_to_chat_id":-100123}}"#;
         assert!(matches!(answered(&channel, 400, moved, &[]), Attempt::Retry { .. }));
@@ -336,5 +343,10 @@ mod tests {
         let third = r#"{"description":"group chat was upgraded","parameters":{"migrate_to_chat_id":-100456}}"#;
         assert!(matches!(answered(&channel, 400, third, &[]), Attempt::Refused { .. }), "no circle");
         assert_eq!(chat(&channel), -100_123);
+        let lines = log.lines();
+        assert!(
+            lines.len() == 1 && lines[0].contains("-100123"),
+            "an edit that is refused is no line itself: {lines:?}"
+        );
     }
 }
