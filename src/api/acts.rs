@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 
 use super::answer::shortened;
-use super::deliveries::{acted_on, refused};
+use super::deliveries::{Opened, acted_on, refused};
 use super::{Api, Decided, Decision};
 use crate::access::Visitor;
 use crate::domain::actor::Actor;
@@ -115,17 +115,6 @@ impl<Q: Letters> Api<Q> {
             hastened.map_err(|error| refused(&error, "what waits for the channel can't be tried at once now"))?;
         Ok(Opened { sent: 0, hastened, was_closed })
     }
-}
-
-/// What came of a channel of which somebody says that it works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opened {
-    /// How many dead letters are sent again.
-    pub sent: u64,
-    /// How many messages that failed are tried without more waiting.
-    pub hastened: u64,
-    /// Whether it was closed.
-    pub was_closed: bool,
 }
 
 /// Whether there is a channel of this name, as far as that is known: to one that was removed nothing is sent.

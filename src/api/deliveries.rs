@@ -9,7 +9,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 use super::Api;
-use super::acts::Opened;
 use super::answer::{answer, done};
 use super::look::may_act;
 use super::view::{DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
@@ -99,6 +98,17 @@ pub(super) async fn open<Q: Letters>(
     let channel = of_channel(&request)?;
     let opened = api.open_channel(&channel, visitor.as_ref()).await?;
     Ok(accepted(channel, opened))
+}
+
+/// What came of a channel of which somebody says that it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// How many dead letters are sent again.
+    pub sent: u64,
+    /// How many messages that failed are tried without more waiting.
+    pub hastened: u64,
+    /// Whether it was closed.
+    pub was_closed: bool,
 }
 
 /// What comes of a channel that is tried again.
