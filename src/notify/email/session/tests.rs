@@ -198,7 +198,7 @@ async fn what_was_answered_counts_where_quit_is_not() {
     let smtp = SmtpUrl::parse(&format!("smtp://{}?tls=none", listener.local_addr().unwrap())).unwrap();
     let (from, to) = ("iw@sender.example".parse().unwrap(), vec!["oncall@example.com".parse().unwrap()]);
     let asked = EmailChannel::new(&smtp, from, to, &Outbound::new(None).unwrap()).unwrap();
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let (taken, unknown, greeted, login, known) = tokio::join!(
         session("", &[QUIT]),
         session("", &[("RCPT", "550 5.1.1 no such user"), QUIT]),
