@@ -14,12 +14,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::wait::eventually;
+use super::wait::{DEADLINE, eventually};
 
 type Order = (Command, mpsc::Sender<io::Result<Child>>);
-
-/// A process that is told to stop does so within this time, on a machine that is busy, too.
-const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 
 /// The thread that spawns; cheap to clone.
 #[derive(Clone)]
@@ -159,7 +156,7 @@ impl Process {
             let _ = Command::new("kill").args(["-s", signal, &self.pid.to_string()]).stderr(Stdio::null()).status();
         }
         // A signal is only on its way then, and a thread that has it not yet may still answer.
-        let until = Instant::now() + STOPPED_WITHIN;
+        let until = Instant::now() + DEADLINE;
         while signal == "STOP" && self.exited().is_none() && !self.stands_still() {
             assert!(Instant::now() < until, "{} goes on after STOP", self.name);
             std::thread::sleep(Duration::from_millis(1));
