@@ -290,6 +290,12 @@ async fn an_echo_leaves_no_link_behind(ctx: Ctx) {
         everything.contains("status 422") && everything.contains("the mail server answers 550"),
         "refusals are told"
     );
+    let dead = watcher.admin_url("/api/v1/deliveries?state=dead");
+    let letters = watcher.send(Method::GET, &dead, &[], Vec::new()).await.body;
+    let everything = [everything, letters].concat();
+    for secret in ["a-secret-that-slack-knows", SECRET] {
+        assert!(!everything.contains(secret) && !percent_decoded(&everything).contains(secret), "{secret}");
+    }
     for link in &links {
         let signature = link.rsplit('.').next().expect("a signature");
         assert_eq!(signature.len(), 43, "{link}");
