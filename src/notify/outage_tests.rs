@@ -118,6 +118,7 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
 struct Outage {
     clock: Arc<Hands>,
     queue: SqliteQueue,
+    channels: Arc<Channels>,
     chat: Arc<Chat>,
     beside: Arc<Chat>,
     /// Attempts that have not ended.
@@ -194,7 +195,7 @@ impl Outage {
             NewJob::prompt(Job::Deliver(Box::new(Delivery::of("dead", "", notice))), "", now)
         };
         queue.put((0..WORKLOADS * OF_EACH).map(about).collect()).await.unwrap();
-        Self { clock, queue, chat, beside, under_way, woken, tasks, raise, _hold: hold, _folder: folder }
+        Self { clock, queue, channels, chat, beside, under_way, woken, tasks, raise, _hold: hold, _folder: folder }
     }
 
     /// Until nobody has anything to do before time goes by.
@@ -345,5 +346,32 @@ async fn a_channel_that_refuses_us_for_days_is_told_once_a_day() {
     let came = outage.chat.taken.lock().unwrap().clone();
     assert_eq!((came.len(), outage.stand().await), (WORKLOADS * OF_EACH, (0, 0)), "each once, by itself");
     assert!(by_workload(&came).values().all(|versions| versions.is_sorted()), "{:?}", by_workload(&came));
+    outage.end().await;
+}
+
+/// Row 20 of the design's table: 410 switches a channel off. Nothing asks it any more, nothing of it is lost, people hear of it through
+/// another channel; and when somebody says that it is there again, all of it goes out without more waiting.
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_gone_is_asked_no_more_until_somebody_says_that_it_is_there() {
+    let outage = Outage::begin(410).await;
+    outage.pass(1).await;
+    let asked = outage.chat.asked.load(Ordering::SeqCst);
+    assert!((1..=8).contains(&asked), "those that were under way: {asked}");
+    outage.pass(47).await;
+    assert_eq!((outage.chat.asked.load(Ordering::SeqCst), outage.stand().await), (asked, (ALL, 0)));
+    let told = outage.told();
+    assert!(matches!(&told[..], [once] if once.contains("gone for good")), "{told:?}");
+    outage.chat.status.store(200, Ordering::SeqCst);
+    outage.channels.find("dead").unwrap().gate().reopen(outage.clock.monotonic());
+    outage.queue.hasten("dead").await.unwrap();
+    // No time goes by but that of this machine.
+    let begun = std::time::Instant::now();
+    while outage.stand().await.0 > 0 && begun.elapsed() < Duration::from_secs(120) {
+        outage.settle().await;
+    }
+    assert_eq!((outage.stand().await, outage.told().len()), ((0, 0), 1), "nothing waits for anything");
+    let all = outage.chat.taken.lock().unwrap().clone();
+    assert_eq!(all.len(), WORKLOADS * OF_EACH, "each once");
+    assert!(by_workload(&all).values().all(|versions| versions.is_sorted()), "{:?}", by_workload(&all));
     outage.end().await;
 }
