@@ -306,6 +306,7 @@ pub(super) mod tests {
     /// Row 26 of the design's table: whichever text it is that a stranger wrote.
     #[test]
     fn nothing_from_outside_makes_a_header_or_markup() {
+        type Place = (&'static str, fn(&mut Notice));
         const EVIL: &str = "1\r\nBcc: evil@example.com\u{202e}\0<script>";
         let headers =
             |mail: &str| mail.split("\r\n\r\n").next().unwrap().lines().filter(|line| !line.starts_with(' ')).count();
@@ -324,7 +325,7 @@ pub(super) mod tests {
             assert!(!html.contains("<script") && !html.contains(['\u{202e}', '\0']), "{what}: {html}");
             assert!(text.lines().chain(html.lines()).all(|line| !line.starts_with("Bcc:")), "{what}: {text}");
         };
-        let places: [(&str, fn(&mut Notice)); 9] = [
+        let places: [Place; 9] = [
             ("to", |it| it.to.tag = EVIL.into()),
             ("from", |it| it.from.tag = EVIL.into()),
             ("digest", |it| it.to.digest = Some(EVIL.into())),
