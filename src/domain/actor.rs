@@ -212,6 +212,9 @@ pub fn masked(holder: &str) -> String {
     }
 }
 
+/// How it ends, as it is written, what somebody decided outside the window.
+const OUTSIDE: &str = ", outside the window";
+
 /// Who or what decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -235,6 +238,8 @@ pub enum Actor {
     Telegram(String),
     /// Several of them together, in the order in which they decided.
     Several(Vec<Actor>),
+    /// One of these, who chose to do it outside the window.
+    OutsideTheWindow(Box<Actor>),
     /// A program, or whoever else wrote without telling us: as the API server knows it, or as somebody claims.
     Program(String),
 }
@@ -267,6 +272,7 @@ impl Actor {
         match self {
             Self::SignedIn(_) | Self::Slack(_) | Self::Telegram(_) => true,
             Self::Several(all) => all.iter().all(Self::is_signed_in),
+            Self::OutsideTheWindow(who) => who.is_signed_in(),
             Self::Policy | Self::Holder { .. } | Self::Command(_) | Self::Program(_) => false,
         }
     }
@@ -274,25 +280,19 @@ impl Actor {
     /// The same, who chose to do it outside the window.
     #[must_use]
     pub fn outside_the_window(self) -> Self {
-        const NOTE: &str = ", outside the window";
         match self {
-            Self::Holder { channel, address: Some(address) } => {
-                Self::Holder { channel, address: Some(format!("{address}{NOTE}")) }
-            }
-            Self::Holder { channel, address: None } => {
-                Self::Holder { channel: format!("{channel}{NOTE}"), address: None }
-            }
-            Self::SignedIn(name) => Self::SignedIn(format!("{name}{NOTE}")),
-            Self::Slack(user) => Self::Slack(format!("{user}{NOTE}")),
-            Self::Telegram(user) => Self::Telegram(format!("{user}{NOTE}")),
-            Self::Command(Some(user)) => Self::Command(Some(format!("{user}{NOTE}"))),
             Self::Several(mut all) => {
                 let last = all.pop().map(Self::outside_the_window);
                 all.extend(last);
                 Self::Several(all)
             }
-            Self::Program(name) => Self::Program(format!("{name}{NOTE}")),
-            Self::Policy | Self::Command(None) => self,
+            Self::Policy | Self::Command(None) | Self::OutsideTheWindow(_) => self,
+            Self::Holder { .. }
+            | Self::Command(Some(_))
+            | Self::SignedIn(_)
+            | Self::Slack(_)
+            | Self::Telegram(_)
+            | Self::Program(_) => Self::OutsideTheWindow(Box::new(self)),
         }
     }
 
@@ -304,6 +304,7 @@ impl Actor {
             Self::Slack(user) => format!("{} (Slack)", user.split_once('/').map_or(user.as_str(), |(_, user)| user)),
             Self::Telegram(user) => format!("{user} (Telegram)"),
             Self::Several(all) => all.iter().map(Self::words).collect::<Vec<_>>().join(" and "),
+            Self::OutsideTheWindow(who) => format!("{}{OUTSIDE}", who.words()),
             Self::Policy => "the policy".to_owned(),
             Self::Holder { channel, address: Some(address) } => format!("{address} ({channel})"),
             Self::Holder { channel, address: None } => format!("a holder of the link in {channel}"),
@@ -316,6 +317,9 @@ impl Actor {
 
 impl Actor {
     fn one(text: &str) -> Self {
+        if let Some(who) = text.strip_suffix(OUTSIDE) {
+            return Self::one(who).outside_the_window();
+        }
         match (text, text.split_once(' ')) {
             ("policy", _) => Self::Policy,
             ("command", _) => Self::Command(None),
@@ -367,6 +371,7 @@ impl fmt::Display for Actor {
                 let all: Vec<String> = all.iter().map(|one| one.to_string().replace(';', ",")).collect();
                 write!(f, "people {}", all.join("; "))
             }
+            Self::OutsideTheWindow(who) => write!(f, "{who}{OUTSIDE}"),
             Self::Program(name) => f.write_str(name),
         }
     }
@@ -438,9 +443,23 @@ mod tests {
             "a, b (command line) and somebody at the command line"
         );
         assert_eq!(Actor::several(vec![Actor::Policy]), Actor::Policy);
-        assert_eq!(both.outside_the_window().words(), "a; b (command line) and somebody at the command line");
+        assert_eq!(both.clone().outside_the_window().words(), "a; b (command line) and somebody at the command line");
         let late = Actor::holder("email:o…@example.com").outside_the_window();
         assert_eq!(late.to_string(), "link email:o…@example.com, outside the window");
+        assert_eq!(late.words(), "o…@example.com (email), outside the window");
+        let each =
+            ["link chat", "command alice", "sign-in alice", "slack T1/U2", "telegram 7", "token ci"].map(Actor::from);
+        let several = Actor::Several(each.to_vec());
+        for who in each.into_iter().chain([several]) {
+            let late = who.clone().outside_the_window();
+            assert_eq!(
+                Actor::from(late.to_string()),
+                late,
+                "it is read as it was written, and as earlier releases wrote it"
+            );
+            assert_ne!(late, who);
+            assert_eq!((late.clone().outside_the_window(), late.is_signed_in()), (late, who.is_signed_in()));
+        }
         assert_eq!(Actor::holder("chat:a:b"), holder("chat", Some("a:b")), "the first colon ends the channel");
         assert_eq!(Actor::holder("email:o…@example.com"), Actor::from("link email:o…@example.com"));
     }

@@ -42,7 +42,8 @@ pub fn of_update(before: Option<&str>, container: &str, (from, to): (&str, &str)
         | Actor::SignedIn(_)
         | Actor::Slack(_)
         | Actor::Telegram(_)
-        | Actor::Several(_) => {
+        | Actor::Several(_)
+        | Actor::OutsideTheWindow(_) => {
             format!("approved by {}", by.words())
         }
         Actor::Program(_) => format!("by {}", by.words()),

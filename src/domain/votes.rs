@@ -182,6 +182,8 @@ impl Vote {
             Actor::Command(_) | Actor::Program(_) | Actor::Policy | Actor::Several(_) => true,
             Actor::Holder { .. } => self.alias.is_none(),
             Actor::SignedIn(_) | Actor::Slack(_) | Actor::Telegram(_) => false,
+            // Who votes is known before it is known when that applies.
+            Actor::OutsideTheWindow(_) => true,
         }
     }
 

@@ -151,6 +151,12 @@ pub fn actor(language: Language, who: &Actor) -> String {
     words(language).actor(who)
 }
 
+/// Somebody, named so, who chose to do it outside the window.
+#[must_use]
+pub fn outside_the_window(language: Language, who: &str) -> String {
+    words(language).outside_the_window(who)
+}
+
 /// Why nothing was done, in words.
 #[must_use]
 pub fn nothing(language: Language, why: Nothing) -> &'static str {

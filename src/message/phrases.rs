@@ -28,6 +28,8 @@ pub trait Phrases: Sync {
     fn votes(&self, given: usize, needed: usize) -> String;
     /// Who or what decided.
     fn actor(&self, who: &Actor) -> String;
+    /// The same of somebody, named so, who chose to do it outside the window.
+    fn outside_the_window(&self, who: &str) -> String;
     /// What speaks for a version.
     fn grounds(&self, grounds: &Grounds) -> String;
     /// What was found about one tag of a list.

@@ -50,16 +50,14 @@ pub(super) fn line(text: &str, by: &Actor, language: Language) -> String {
 fn named(by: &Actor, language: Language) -> String {
     match by {
         Actor::Slack(user) => {
-            let (_, rest) = user.split_once('/').unwrap_or(("", user));
-            let (id, note) = rest.split_once(',').map_or((rest, ""), |(id, note)| (id, note));
-            let is_id = crate::domain::slack::is_id(id, &['U', 'W']);
-            let comma = if note.is_empty() { "" } else { "," };
-            if is_id {
-                format!("<@{id}>{comma}{}", escaped(note, 200))
+            let (_, id) = user.split_once('/').unwrap_or(("", user));
+            if crate::domain::slack::is_id(id, &['U', 'W']) {
+                format!("<@{id}>")
             } else {
                 escaped(&chat::actor(language, by), 200)
             }
         }
+        Actor::OutsideTheWindow(who) => chat::outside_the_window(language, &named(who, language)),
         Actor::Several(all) => chat::all_of(language, &all.iter().map(|one| named(one, language)).collect::<Vec<_>>()),
         other => escaped(&chat::actor(language, other), 200),
     }
@@ -113,6 +111,8 @@ mod tests {
         ] {
             assert_eq!(named(&actor, ENGLISH), words);
         }
+        let late = Actor::Slack("T1/U2".into()).outside_the_window();
+        assert_eq!(named(&late, Language::French), "<@U2>, hors de la fenêtre");
     }
 
     #[test]

@@ -206,6 +206,7 @@ fn update(notice: &Notice, link: Option<&str>, notes: Option<&ReleaseNotes>, sty
             "in_the_way",
             Some(notice.in_the_way.iter().map(in_the_way).collect::<Value>()).filter(|_| !notice.in_the_way.is_empty()),
         ),
+        ("decided", decided(notice)),
         ("approval", notice.approval.as_ref().map(|approval| self::approval(notice, approval, link))),
     ];
     present(data)
@@ -308,16 +309,33 @@ fn approval(notice: &Notice, approval: &ApprovalView, link: Option<&str>) -> Val
     ])
 }
 
+/// Who decided what this is about, and when, whatever can be answered to it by now. A rollout that stands still is told with
+/// since when it does.
+fn decided(notice: &Notice) -> Option<Value> {
+    let at = match notice.kind {
+        NoticeKind::Granted
+        | NoticeKind::Skipped
+        | NoticeKind::Applied
+        | NoticeKind::Failed
+        | NoticeKind::RolledBack => Some(json!(rfc3339(notice.at))),
+        NoticeKind::Stalled => None,
+        NoticeKind::Available | NoticeKind::Held | NoticeKind::Gone | NoticeKind::Stopped => return None,
+    };
+    let by = notice.by.as_ref()?;
+    Some(present([("at", at), ("by", Some(decider(by)))]))
+}
+
 /// Who decided, and whether somebody answers for who that is: whoever held a link, or ran a command, only says so.
 fn decider(by: &Actor) -> Value {
-    let (kind, id) = match by {
+    let who = if let Actor::OutsideTheWindow(who) = by { who } else { by };
+    let (kind, id) = match who {
         Actor::Policy => ("policy", None),
         Actor::Holder { .. } => ("link", None),
         Actor::Command(_) => ("command", None),
         Actor::SignedIn(name) => ("sign-in", Some(name)),
         Actor::Slack(user) => ("slack", Some(user)),
         Actor::Telegram(user) => ("telegram", Some(user)),
-        Actor::Several(_) => ("people", None),
+        Actor::Several(_) | Actor::OutsideTheWindow(_) => ("people", None),
         Actor::Program(_) => ("program", None),
     };
     present([
@@ -406,6 +424,35 @@ pub(super) mod tests {
         let signature = WebhookSecrets::parse(CURRENT).unwrap().sign(id.to_str().unwrap(), at, &wrapped.body);
         assert_eq!(wrapped.headers["webhook-signature"], signature);
         assert_eq!(Format::cloud_events(None), Format::CloudEvents { source: "/image-watcher".into() });
+    }
+
+    /// Fault r28-13: whether to go back is asked with nearly each end, and the event said that nobody had decided yet.
+    #[test]
+    fn who_decided_an_update_is_told_whatever_is_asked_by_then() {
+        let event = |kind, by: Option<&str>| {
+            let mut delivery = asking();
+            let notice = &mut delivery.notices_mut()[0];
+            (notice.kind, notice.by) = (kind, by.map(Into::into));
+            notice.approval.as_mut().unwrap().allows = crate::domain::approval::Allows::Back;
+            let (message, links, now) = (said(&delivery, None, None), Links::default(), DateTime::UNIX_EPOCH);
+            let (delivery, message, links) = (&delivery, &message, &links);
+            body(&Sending { delivery, message, links, notes: None, style: Style::Plain, now })["data"].take()
+        };
+        for kind in [NoticeKind::Applied, NoticeKind::Failed] {
+            let data = event(kind, Some("sign-in bob, outside the window"));
+            assert_eq!(
+                (&data["approval"]["state"], &data["approval"]["decided_by"]),
+                (&json!("pending"), &Value::Null)
+            );
+            let at = rfc3339(asking().notices()[0].at);
+            let by = json!({"kind": "sign-in", "id": "bob", "display": "bob (signed in), outside the window", "verified": true});
+            assert_eq!(data["decided"], json!({"at": at, "by": by}), "{kind:?}");
+        }
+        assert_eq!(event(NoticeKind::Applied, Some("policy"))["decided"]["by"]["kind"], "policy");
+        assert!(event(NoticeKind::Stalled, Some("policy"))["decided"]["at"].is_null());
+        for kind in [NoticeKind::Available, NoticeKind::Held] {
+            assert!(event(kind, Some("kubectl"))["decided"].is_null(), "nothing of it is decided");
+        }
     }
 
     #[test]

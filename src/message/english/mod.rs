@@ -63,6 +63,10 @@ impl Phrases for English {
         who.words()
     }
 
+    fn outside_the_window(&self, who: &str) -> String {
+        format!("{who}, outside the window")
+    }
+
     fn grounds(&self, grounds: &Grounds) -> String {
         grounds.to_string()
     }

@@ -74,6 +74,10 @@ impl Phrases for French {
         phrases::actor(who)
     }
 
+    fn outside_the_window(&self, who: &str) -> String {
+        phrases::outside_the_window(who)
+    }
+
     fn grounds(&self, grounds: &Grounds) -> String {
         grounds::grounds(grounds)
     }

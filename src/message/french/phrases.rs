@@ -64,7 +64,13 @@ pub(in crate::message) fn actor(who: &Actor) -> String {
             let all: Vec<String> = all.iter().map(actor).collect();
             all_of(&all.iter().map(String::as_str).collect::<Vec<_>>())
         }
+        Actor::OutsideTheWindow(who) => outside_the_window(&actor(who)),
     }
+}
+
+/// Somebody who chose to do it outside the window.
+pub(super) fn outside_the_window(who: &str) -> String {
+    format!("{who}, hors de la fenêtre")
 }
 
 /// Several things in a row: `a, b et c`.
@@ -133,6 +139,18 @@ mod tests {
             "Ses auteurs annoncent des changements incompatibles, des étapes à faire à la main et une migration";
         assert!(all.starts_with(start) && all.ends_with("n’ont pas toutes pu être lues."), "{all}");
         assert!(all.contains("retour en arrière automatique est désactivé"), "{all}");
+    }
+
+    /// Fault r28-11: it was written into the name, and is English there.
+    #[test]
+    fn that_somebody_decided_outside_the_window_is_said_in_french() {
+        for (by, words) in [
+            ("link email:o…@example.com, outside the window", "o…@example.com (email), hors de la fenêtre"),
+            ("slack T1/U2, outside the window", "U2 (Slack), hors de la fenêtre"),
+            ("people sign-in a; sign-in b, outside the window", "a (identifié) et b (identifié), hors de la fenêtre"),
+        ] {
+            assert_eq!(French.actor(&Actor::from(by)), words);
+        }
     }
 
     #[test]

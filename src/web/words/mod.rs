@@ -235,6 +235,7 @@ pub(super) trait Words: Sync {
         match actor {
             Actor::SignedIn(name) => name.clone(),
             Actor::Holder { address: Some(address), .. } => address.clone(),
+            Actor::OutsideTheWindow(who) => self.of_messages().outside_the_window(&self.named(who)),
             other => self.actor(other),
         }
     }
