@@ -42,6 +42,18 @@ impl Job {
             Self::Gather(gathered) => std::slice::from_mut(&mut gathered.notice),
         }
     }
+
+    /// The same message without what makes it long and can be read elsewhere: what the image changes, and what its makers say.
+    /// Nothing where it has none of that.
+    #[must_use]
+    pub fn in_brief(&self) -> Option<Self> {
+        let mut brief = self.clone();
+        for notice in brief.notices_mut() {
+            notice.preflight = None;
+            notice.declared.quotes.clear();
+        }
+        (brief != *self).then_some(brief)
+    }
 }
 
 /// Why a repository is looked at; a label of metrics and logs.
@@ -304,7 +316,7 @@ fn told_of(notice: &Notice) -> [String; 3] {
         (None, None) => notice.at.timestamp().to_string(),
     };
     // An update and the way back from it may be written within one second, and both may fail.
-    let round = if notice.is_of_return() { format!("{round} back") } else { round };
+    let round = if notice.is_of_return() && notice.at_once { format!("{round} back") } else { round };
     // What was composed, and was not sent then, is not that message again.
     let round = notice.put_off.map_or(round.clone(), |until| format!("{round} put off {}", until.timestamp()));
     [notice.update_id(), notice.kind.as_str().to_owned(), round]
@@ -365,9 +377,12 @@ pub(crate) mod tests {
         let mut back = failed.clone();
         let told = &mut back.notices_mut()[0];
         std::mem::swap(&mut told.from, &mut told.to);
-        told.way_back = Some(WayBack::Failed);
+        (told.way_back, told.at_once) = (Some(WayBack::Failed), true);
         assert_eq!(back.notices()[0].update_id(), failed.notices()[0].update_id(), "it is of the same thread");
         assert_ne!(back.id(), failed.id());
+        // Fault r28-14: it has the id of before, or it is told a second time where it had failed before the service was replaced.
+        back.notices_mut()[0].at_once = false;
+        assert_eq!(back.id(), failed.id(), "its second tells it from others");
     }
 
     #[test]

@@ -20,6 +20,9 @@ const MOST_MESSAGES: usize = 10;
 /// The window closes early when so many wait.
 pub const MOST_GATHERED: usize = 500;
 
+/// A message that is stored has so many bytes at most, as every store takes them: NATS takes 1 MiB, with what stands around them.
+const MOST_BYTES: usize = 900 * 1024;
+
 /// The usual length of a window.
 pub const WINDOW: TimeDelta = TimeDelta::seconds(30);
 /// The longest window.
@@ -130,6 +133,30 @@ pub fn together(notices: &[&Notice], binding: Binding) -> Vec<Vec<usize>> {
     }
     let is_digest = binding == Binding::All || fresh.len() > MOST_MESSAGES;
     if is_digest && messages.len() > 1 { vec![fresh] } else { messages }
+}
+
+/// What is one message, as several where it has more bytes than one may have: each as many as there is room for, and at least one.
+#[must_use]
+pub fn within<T>(message: Vec<T>, notice: impl Fn(&T) -> &Notice) -> Vec<Vec<T>> {
+    let (mut all, mut left) = (Vec::<Vec<T>>::new(), 0_usize);
+    for one in message {
+        let bytes = stored(notice(&one));
+        match all.last_mut().filter(|_| bytes <= left) {
+            Some(last) => last.push(one),
+            None => {
+                left = MOST_BYTES;
+                all.push(vec![one]);
+            }
+        }
+        left = left.saturating_sub(bytes);
+    }
+    all
+}
+
+/// The bytes of a notice in a store that keeps a message as text within text.
+fn stored(notice: &Notice) -> usize {
+    let text = serde_json::to_string(notice).unwrap_or_default();
+    text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count() + 1
 }
 
 /// Whether a later one makes it old news.
@@ -256,6 +283,31 @@ mod tests {
         let many: Vec<Notice> =
             (0..200).map(|n| on(&n.to_string(), NoticeKind::Available, &format!("1.{}.0", n % 7))).collect();
         assert_eq!(composed(&many, Binding::Cause), [(0..200).collect::<Vec<_>>()]);
+    }
+
+    /// Fault r28-1: what was too large for the store was tried again for ever, and nothing behind it went out.
+    #[test]
+    fn a_message_is_as_many_as_a_store_takes_and_none_of_it_is_lost() {
+        let long = |n: usize| {
+            let mut notice = on(&n.to_string(), NoticeKind::Available, "1.3.0");
+            notice.policy = "\"\\\u{1}".repeat(n * 5);
+            notice
+        };
+        for count in [1, 30, 100, MOST_GATHERED] {
+            let notices: Vec<Notice> = (0..count).map(long).collect();
+            let pieces = within(notices.clone(), |notice| notice);
+            assert_eq!(pieces.concat(), notices, "{count}");
+            for piece in &pieces {
+                let text = serde_json::to_string(&serde_json::to_string(piece).unwrap()).unwrap();
+                assert!(text.len() <= MOST_BYTES + 8, "{count}: {}", text.len());
+            }
+        }
+        let alone = || vec![long(20_000), long(1), long(1), long(20_000)];
+        assert_eq!(within(alone(), |notice| notice).iter().map(Vec::len).collect::<Vec<_>>(), [1, 2, 1]);
+        let usual: Vec<Notice> =
+            (0..MOST_GATHERED).map(|n| on(&n.to_string(), NoticeKind::Available, "1.3.0")).collect();
+        assert_eq!(within(usual, |notice| notice).len(), 1, "the usual is one message still");
+        assert!(within(Vec::<Notice>::new(), |notice| notice).is_empty());
     }
 
     #[test]

@@ -92,6 +92,24 @@ pub enum Stale {
     Resumed,
 }
 
+impl Stale {
+    /// Whether the very same may have to be told later: a question is opened again with its links, settings are put back, what is
+    /// proposed runs no more.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::PutOff
+            | Self::Closed
+            | Self::Gone
+            | Self::AskedSince
+            | Self::Runs
+            | Self::HeldNoMore
+            | Self::RunsNoMore => true,
+            Self::Expired | Self::Answered | Self::Replaced | Self::Ended | Self::Resumed => false,
+        }
+    }
+}
+
 /// Why a notice need not be told any more, as far as its workload says so.
 #[must_use]
 pub fn stale(notice: &Notice, seen: &Seen, now: DateTime<Utc>) -> Option<Stale> {

@@ -409,6 +409,12 @@ pub struct Notice {
     /// What becomes of it, where it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way_back: Option<WayBack>,
+    /// The tag that ran before the update that it tells the way back from, where that leads to another: see [`Self::update_id`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// Whether that update was written within the same second as the way back from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_once: bool,
     /// What stands in the way of going back, or was deleted as it did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub in_the_way: Vec<InTheWay>,
@@ -460,6 +466,8 @@ impl Notice {
             unfit: None,
             lost: None,
             way_back: None,
+            before: None,
+            at_once: false,
             in_the_way: Vec::new(),
             declared: Declared::default(),
             because: None,
@@ -543,8 +551,10 @@ impl Notice {
     #[must_use]
     pub fn update_id(&self) -> String {
         let (from, to) = if self.is_of_return() { (&self.to, &self.from) } else { (&self.from, &self.to) };
+        let is_back = self.is_of_return() || self.kind == NoticeKind::RolledBack;
+        let before = self.before.as_deref().filter(|_| is_back).unwrap_or(&from.tag);
         let digest = to.digest.as_deref().unwrap_or_default();
-        let fields = [&self.workload.uid, self.container.as_str(), &from.tag, &to.tag, digest];
+        let fields = [&self.workload.uid, self.container.as_str(), before, &to.tag, digest];
         format!("upd_{}", fingerprint(&fields))
     }
 
@@ -714,6 +724,19 @@ pub(crate) mod tests {
         assert_eq!(back(Some(WayBack::Failed)).update_id(), failed.update_id());
         assert_eq!(notice(NoticeKind::RolledBack).update_id(), failed.update_id(), "its end");
         assert_ne!(back(Some(WayBack::Goes)).update_id(), failed.update_id(), "an update the other way");
+        // Fault r28-4: 1.2.2 is what is gone back to, and 1.2.3 what ran before.
+        let further = |kind, to: &ImageView| {
+            let told = Notice { kind, before: Some("1.2.3".into()), ..back(Some(WayBack::Failed)) };
+            if kind == NoticeKind::RolledBack {
+                Notice { from: to.clone(), to: from.clone(), way_back: None, ..told }
+            } else {
+                Notice { to: to.clone(), ..told }
+            }
+        };
+        let old = ImageView { tag: "1.2.2".into(), ..to.clone() };
+        for kind in [NoticeKind::RolledBack, NoticeKind::Failed] {
+            assert_eq!(further(kind, &old).update_id(), failed.update_id(), "{kind:?}");
+        }
         let stalled = |way_back| Notice { kind: NoticeKind::Stalled, ..back(way_back) };
         assert_eq!(stalled(Some(WayBack::StandsStill)).update_id(), failed.update_id(), "it is under way");
         assert_ne!(stalled(None).update_id(), failed.update_id(), "an update the other way");

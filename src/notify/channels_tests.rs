@@ -28,7 +28,7 @@ fn chat(name: &str, url: &Url, scope: Scope) -> Channel {
 
 /// Row 38 of the design's table: what is wrong with a channel is never told through it, nor round in a circle.
 #[test]
-fn what_is_wrong_with_a_channel_is_told_by_another_that_works_or_by_none() {
+fn what_is_wrong_with_a_channel_is_told_by_another_that_works_or_may_work_later() {
     let url: Url = "https://chat.example.com/hooks/x".parse().unwrap();
     let applied_alone = Scope { events: Some(vec![NoticeKind::Applied]), ..Scope::default() };
     let all = vec![
@@ -42,7 +42,10 @@ fn what_is_wrong_with_a_channel_is_told_by_another_that_works_or_by_none() {
     let moment = Moment { wall: DateTime::UNIX_EPOCH, monotonic: Duration::ZERO };
     let refused = Attempt::Refused { reason: "status 401".to_owned() };
     channels.find("second").unwrap().gate().learn(&refused, moment, 0.5);
-    assert_eq!((beside("first"), beside("applied")), (None, Some("first")), "there is no other that works");
+    assert_eq!((beside("first"), beside("applied")), (Some("second"), Some("first")), "it waits there: fault r28-6");
+    channels.find("first").unwrap().gate().learn(&Attempt::Gone { reason: "status 410".to_owned() }, moment, 0.5);
+    assert_eq!(beside("applied"), Some("second"), "one that is tried again before the next start");
+    assert_eq!(beside("second"), Some("first"), "which is better than nobody");
     let alone = Channels::new(vec![chat("first", &url, Scope::default())], None);
     assert!(alone.beside("first").is_none());
 }

@@ -105,6 +105,8 @@ struct State {
     trouble: Option<(DateTime<Utc>, String)>,
     /// When people were told that it has failed for long.
     told: Option<Duration>,
+    /// What people have to know, and could not be told yet.
+    owed: Option<TroubleKind>,
 }
 
 impl State {
@@ -237,6 +239,16 @@ impl Gate {
         }
     }
 
+    /// People could not be told this now.
+    pub(super) fn owes(&self, kind: TroubleKind) {
+        self.state().owed = Some(kind);
+    }
+
+    /// What people could not be told, to be told now. It is over where the channel works by then.
+    pub(super) fn take_owed(&self) -> Option<TroubleKind> {
+        self.state().owed.take()
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         // What is kept is whole after each change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -284,6 +296,18 @@ mod tests {
         gate.learn(&Attempt::Delivered, at(95), 0.5);
         assert_eq!((gate.opening(at(95).monotonic), gate.standing()), (Opening::Open, None));
         assert_eq!(Standing::word(gate.standing().as_ref()), "open");
+    }
+
+    #[test]
+    fn what_people_could_not_be_told_is_owed_until_it_is_or_until_the_channel_works() {
+        let gate = Gate::default();
+        let kind = gate.learn(&refused(), at(0), 0.5).unwrap();
+        gate.owes(kind);
+        gate.learn(&refused(), at(1), 0.5);
+        assert_eq!((gate.take_owed(), gate.take_owed()), (Some(TroubleKind::ChannelPaused), None));
+        gate.owes(kind);
+        gate.learn(&Attempt::Delivered, at(700), 0.5);
+        assert_eq!(gate.take_owed(), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Channels;
 use crate::ambient::Ambient;
 use crate::domain::event::{Delivery, Job, Notice, Told};
-use crate::domain::gathering::{Binding, Due, MOST_GATHERED, Moment, WINDOW, due, together};
+use crate::domain::gathering::{Binding, Due, MOST_GATHERED, Moment, WINDOW, due, together, within};
 use crate::domain::trace::Trace;
 use crate::queue::{Gathering, ItemId, Kept, NewJob, QueueError, Topic, Waiting};
 use crate::stop::Stop;
@@ -164,7 +164,20 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
         (followed, others)
     }
 
+    /// Makes messages of as much of it as the store takes at once: what is beyond is read again, and its moment has come as well.
     async fn compose(&self, waiting: &[Waiting], at: Moment) -> Result<(), QueueError> {
+        let mut first = waiting;
+        loop {
+            let composed = self.compose_all(first, at).await;
+            let half = first.len() / 2;
+            match (composed, first.get(..half)) {
+                (Err(QueueError::TooLarge { .. }), Some(fewer)) if half > 0 => first = fewer,
+                (composed, _) => return composed,
+            }
+        }
+    }
+
+    async fn compose_all(&self, waiting: &[Waiting], at: Moment) -> Result<(), QueueError> {
         let (followed, waiting_for_others) = self.followed(waiting).await;
         let configured = self.channels.find(&self.channel).map(super::Channel::recipients).unwrap_or_default();
         let mut recipients = configured.clone();
@@ -185,7 +198,8 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
                 places.iter().filter_map(|place| others.get(*place).copied()).collect()
             });
             let alone = followed.iter().copied().filter(|item| is_told(item)).map(|item| vec![item]);
-            for items in alone.chain(gathered) {
+            let bounded = alone.chain(gathered).flat_map(|message| within(message, |item| &item.notice));
+            for items in bounded {
                 let Some(told) = Told::of(items.iter().map(|item| item.notice.clone()).collect()) else { continue };
                 let trace = items.first().map_or_else(|| Trace::from(""), |item| item.trace.clone());
                 let delivery = Delivery { channel: self.channel.clone(), recipient: recipient.clone(), told };

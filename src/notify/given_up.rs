@@ -20,8 +20,9 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// Says something on the workload with this uid; nothing where it is not watched any more.
 pub type SayOnWorkload = Arc<dyn Fn(&str, String) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// Tells people through another channel that messages to one were given up: see [`super::Sender`].
-pub type TellOthers = Arc<dyn Fn(Trouble) -> BoxFuture<'static, ()> + Send + Sync>;
+/// Tells people through another channel that messages to one were given up, or says that it can't be stored now: see
+/// [`super::Sender`].
+pub type TellOthers = Arc<dyn Fn(Trouble) -> BoxFuture<'static, Result<(), QueueError>> + Send + Sync>;
 
 /// Tells of dead letters.
 #[derive(Clone)]
@@ -50,7 +51,7 @@ impl<Q: Letters> GivenUp<Q> {
                 Ok(true) => continue,
                 Ok(false) => false,
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "whether messages were given up can't be seen now");
+                    tracing::warn!(error = %chain(&error), "that messages were given up can't be seen, or told, now");
                     true
                 }
             };
@@ -62,17 +63,17 @@ impl<Q: Letters> GivenUp<Q> {
         }
     }
 
-    /// Tells of the next ones. Says whether there were any.
+    /// Tells of the next ones. Says whether there were any. What can't be told now is told later, and said of no workload before.
     async fn tell(&self) -> Result<bool, QueueError> {
         let letters = self.queue.untold(AT_ONCE).await?;
-        for (uid, words) in told(&letters) {
-            (self.say)(&uid, words).await;
-        }
         if letters.is_empty() {
             return Ok(false);
         }
         for trouble in troubles(&letters) {
-            (self.tell)(trouble).await;
+            (self.tell)(trouble).await?;
+        }
+        for (uid, words) in told(&letters) {
+            (self.say)(&uid, words).await;
         }
         self.queue.were_told(letters.into_iter().map(|letter| letter.id).collect()).await?;
         Ok(true)
@@ -127,6 +128,7 @@ fn told(letters: &[Letter]) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
     use crate::ambient::Ambient;
@@ -159,15 +161,26 @@ mod tests {
         });
         let told = Arc::<Mutex<Vec<Trouble>>>::default();
         let others = Arc::clone(&told);
+        let (refuses, is_full) = (Arc::new(AtomicBool::new(false)), QueueError::Full(0));
+        let fails = Arc::clone(&refuses);
         let tell: TellOthers = Arc::new(move |trouble| {
-            others.lock().unwrap().push(trouble);
-            Box::pin(async {})
+            let told = if fails.load(Ordering::SeqCst) { Err(is_full.clone()) } else { Ok(()) };
+            if told.is_ok() {
+                others.lock().unwrap().push(trouble);
+            }
+            Box::pin(async { told })
         });
         let given_up = GivenUp { queue: queue.clone(), say, tell };
         assert!(!given_up.tell().await.unwrap());
         give_up(&queue, &["a@example.com"]).await;
         assert!(given_up.tell().await.unwrap() && !given_up.tell().await.unwrap());
         give_up(&queue, &["b@example.com", "c@example.com"]).await;
+        refuses.store(true, Ordering::SeqCst);
+        for _ in 0..2 {
+            assert!(given_up.tell().await.is_err(), "fault r28-6: nobody was told, and they were marked as told");
+            assert_eq!(said.lock().unwrap().len(), 1);
+        }
+        refuses.store(false, Ordering::SeqCst);
         assert!(given_up.tell().await.unwrap() && !given_up.tell().await.unwrap());
         let told: Vec<_> = told.lock().unwrap().iter().map(|it| (it.channel.clone(), it.messages)).collect();
         assert_eq!(
@@ -195,7 +208,7 @@ mod tests {
             heard.send(uid.to_owned()).unwrap();
             Box::pin(async {})
         });
-        let tell: TellOthers = Arc::new(|_| Box::pin(async {}));
+        let tell: TellOthers = Arc::new(|_| Box::pin(async { Ok(()) }));
         let telling = GivenUp { queue: queue.clone(), say, tell }.keep_telling(stop);
         let acts = async {
             for recipient in ["a@example.com", "b@example.com"] {

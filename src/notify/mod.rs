@@ -50,6 +50,7 @@ pub mod telegram;
 mod telegram_bot;
 mod telegram_press;
 mod template;
+mod unsaid;
 pub mod webhook;
 
 pub use attempt::{Attempt, Refusal};
@@ -405,11 +406,16 @@ impl Channels {
         wanting.flat_map(|channel| channel.jobs(notice)).collect()
     }
 
-    /// The channel through which people are told that another one does not work: the first that works and wants it.
+    /// The channel through which people are told that another one does not work: the first that wants it and works. Where none
+    /// works now, the first that is closed for a while, where it waits as all messages do; then one that is gone until the next start.
     #[must_use]
     pub fn beside(&self, name: &str) -> Option<&Channel> {
-        let works = |channel: &&Channel| channel.gate.standing().is_none_or(|standing| standing.closed.is_none());
-        self.all.iter().filter(|channel| channel.name != name && channel.wants_troubles()).find(works)
+        let closed = |channel: &&Channel| match channel.gate.standing().and_then(|standing| standing.closed) {
+            None => 0,
+            Some(Closed::Failing | Closed::Busy | Closed::Refusing) => 1,
+            Some(Closed::Gone) => 2,
+        };
+        self.all.iter().filter(|channel| channel.name != name && channel.wants_troubles()).min_by_key(closed)
     }
 
     /// Waits between attempts, and the age at which a message is given up.

@@ -19,7 +19,7 @@ use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
 use crate::domain::workload::WorkloadId;
 use crate::queue::worker::Verdict;
-use crate::queue::{Kept, Leased, NewJob, Queue};
+use crate::queue::{Gathering, Kept, Leased, NewJob, QueueError};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
 
@@ -27,7 +27,7 @@ use crate::telemetry::metrics::{DeliveryResult, Metrics};
 pub(super) const SHOWN: TimeDelta = TimeDelta::days(30);
 
 /// Why a message is over of which nothing is news any more.
-const NO_NEWS: &str = "nothing of it was news any more when its turn came";
+pub(super) const NO_NEWS: &str = "nothing of it was news any more when its turn came";
 /// The same of what a channel only shows in a message that stands there.
 const ONLY_SHOWN: &str = "it is shown in the message about its update, and there is none";
 /// The same of what waits for the end of quiet hours in parts.
@@ -88,14 +88,14 @@ impl<Q> std::fmt::Debug for Sender<Q> {
     }
 }
 
-impl<Q: Queue + Kept> Sender<Q> {
+impl<Q: Gathering + Kept> Sender<Q> {
     /// One attempt at one delivery.
     pub async fn send(&self, leased: &Leased) -> Verdict {
-        let Some(delivery) = composed(leased) else {
+        let Some(whole) = composed(leased) else {
             return Verdict::Dead { reason: "not a message".into() };
         };
-        let known = self.records_of(delivery).await;
-        let Some(delivery) = self.still_to_tell(delivery, &known) else { return withdrawn(NO_NEWS) };
+        let known = self.records_of(whole).await;
+        let Some(delivery) = self.still_to_tell(whole, &known) else { return self.withdraw(whole, &known).await };
         if let Some(until) = self.quiet_until(&delivery) {
             return self.put_off(leased, until).await;
         }
@@ -124,6 +124,7 @@ impl<Q: Queue + Kept> Sender<Q> {
         let is_alone = self.is_refused_alone(&delivery, &attempt, leased.created);
         let (result, verdict) = verdict(attempt, is_alone, self.ambient.now());
         if verdict == Verdict::Done {
+            self.leave_out(whole, &known).await;
             tracing::info!(
                 channel = delivery.channel,
                 delivery_id = delivery.id(),
@@ -221,7 +222,7 @@ impl<Q: Queue + Kept> Sender<Q> {
     fn still_to_tell(&self, delivery: &Delivery, known: &KnownRecords) -> Option<Delivery> {
         let is_alone = matches!(delivery.told, Told::One(_));
         let stale = |notice: &Notice| {
-            let reason = self.is_stale(notice, known)?;
+            let reason = said(self.is_stale(notice, known)?);
             tracing::info!(
                 channel = delivery.channel,
                 delivery_id = delivery.id(),
@@ -262,14 +263,15 @@ impl<Q: Queue + Kept> Sender<Q> {
     }
 
     /// Why a notice need not be told any more.
-    fn is_stale(&self, notice: &Notice, known: &KnownRecords) -> Option<&'static str> {
+    pub(super) fn is_stale(&self, notice: &Notice, known: &KnownRecords) -> Option<Stale> {
         let resumed = (known.is_resumed && notice.stopped().is_some()).then_some(Stale::Resumed);
-        resumed.or_else(|| stale(notice, known.seen(notice), self.ambient.now())).map(said)
+        resumed.or_else(|| stale(notice, known.seen(notice), self.ambient.now()))
     }
 
     /// What an attempt says of its channel, and telling people where they have to mend it.
     async fn learn(&self, delivery: &Delivery, attempt: &Attempt) {
         let Some(channel) = self.channels.find(&delivery.channel) else { return };
+        self.tell_what_is_owed().await;
         let now = Moment { wall: self.ambient.now(), monotonic: self.ambient.monotonic() };
         if *attempt == Attempt::Delivered {
             channel.took_one(now.wall);
@@ -292,25 +294,42 @@ impl<Q: Queue + Kept> Sender<Q> {
             "the channel takes no message; they wait, and it is tried again from time to time"
         };
         tracing::error!(channel = channel.name(), problem = kind.reason(), reason, "{what_next}");
-        self.tell(Trouble { kind, channel: channel.name().to_owned(), reason, since, at: now, messages: 0 }).await;
+        let trouble = Trouble { kind, channel: channel.name().to_owned(), reason, since, at: now, messages: 0 };
+        if self.tell(trouble).await.is_err() {
+            channel.gate().owes(kind);
+        }
     }
 
-    /// Tells people through another channel that one does not work: once a day, as its id is of the day.
-    pub async fn tell(&self, trouble: Trouble) {
+    /// What people could not be told of a channel, as it could not be stored.
+    async fn tell_what_is_owed(&self) {
+        for channel in self.channels.each() {
+            if let Some(kind) = channel.gate().take_owed() {
+                self.report(channel, kind, self.ambient.now()).await;
+            }
+        }
+    }
+
+    /// Tells people through another channel that one does not work: once a day, as its id is of the day. Where there is no other,
+    /// nobody is ever told.
+    ///
+    /// # Errors
+    /// Where it can't be stored now: it is to be told later.
+    pub async fn tell(&self, trouble: Trouble) -> Result<(), QueueError> {
         let Some(other) = self.channels.beside(&trouble.channel) else {
             tracing::warn!(
                 channel = trouble.channel,
                 "there is no other channel to tell people that this one does not work"
             );
-            return;
+            return Ok(());
         };
         let job = |recipient: String| {
             let (channel, told) = (other.name().to_owned(), Told::Trouble(Box::new(trouble.clone())));
             NewJob::prompt(Job::Deliver(Box::new(Delivery { channel, recipient, told })), "", self.ambient.now())
         };
-        if let Err(error) = self.queue.put(other.recipients().into_iter().map(job).collect()).await {
-            tracing::warn!(error = %chain(&error), channel = trouble.channel, "people can't be told now that this channel does not work");
-        }
+        let put = self.queue.put(other.recipients().into_iter().map(job).collect()).await;
+        put.map(drop).inspect_err(|error| {
+            tracing::warn!(error = %chain(error), channel = trouble.channel, "people can't be told now that this channel does not work");
+        })
     }
 
     fn count(&self, delivery: &Delivery, result: &str) {
@@ -321,7 +340,7 @@ impl<Q: Queue + Kept> Sender<Q> {
 }
 
 /// It is over, and did not arrive.
-fn withdrawn(reason: &str) -> Verdict {
+pub(super) fn withdrawn(reason: &str) -> Verdict {
     Verdict::Withdrawn { reason: reason.into() }
 }
 
@@ -402,8 +421,8 @@ mod tests {
     use crate::domain::secret::Secret;
     use crate::domain::window::Windows;
     use crate::outbound::{Outbound, Reach};
+    use crate::queue::LeaseId;
     use crate::queue::sqlite::SqliteQueue;
-    use crate::queue::{Gathering as _, LeaseId};
 
     #[test]
     fn a_question_without_address_says_why_it_has_no_link() {
@@ -552,8 +571,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let gone = sender(folder.path(), &at("2026-11-24T12:00:00Z"), Seen::Gone, true);
         let available = || notice(NoticeKind::Available);
-        assert_eq!(sent(&gone, one(available())).await, withdrawn(NO_NEWS));
-        assert_eq!(sent(&gone, Told::of(vec![available(), available()]).unwrap()).await, withdrawn(NO_NEWS));
+        let may_pass = withdrawn(&format!("{}{NO_NEWS}", crate::queue::row::NOT_TOLD));
+        assert_eq!(sent(&gone, one(available())).await, may_pass);
+        assert_eq!(sent(&gone, Told::of(vec![available(), available()]).unwrap()).await, may_pass);
         let mixed = Told::of(vec![available(), notice(NoticeKind::Applied)]).unwrap();
         assert!(matches!(sent(&gone, mixed).await, Verdict::Retry { .. }), "a line of it is news");
         let failed = vec![crate::domain::fleet::tests::failed_elsewhere(); 2];

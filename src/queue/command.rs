@@ -125,6 +125,7 @@ pub(super) enum LetterCommand {
     Discard(String, Reply<Acted>),
     Untold(usize, Reply<Vec<Letter>>),
     WereTold(Vec<String>, Reply<()>),
+    NotTold(Vec<String>, Reply<()>),
 }
 
 impl LetterCommand {
@@ -138,7 +139,7 @@ impl LetterCommand {
             Self::Hasten(_, reply) => reply.send(Err(error)),
             Self::Discard(_, reply) => reply.send(Err(error)),
             Self::Untold(_, reply) => reply.send(Err(error)),
-            Self::WereTold(_, reply) => reply.send(Err(error)),
+            Self::WereTold(_, reply) | Self::NotTold(_, reply) => reply.send(Err(error)),
         }
     }
 }

@@ -147,6 +147,7 @@ pub(super) async fn keeps_it<Q: Letters + Announcements + Gathering>(mut open: i
     a_dead_letter_is_sent_again_as_if_it_were_new(case().await).await;
     a_dead_letter_that_is_thrown_away_is_not_told_anew(case().await).await;
     what_is_withdrawn_did_not_arrive(case().await).await;
+    what_was_not_told_is_stored_anew(case().await).await;
     what_is_put_off_keeps_when_it_failed_and_why(case().await).await;
     what_waits_in_parts_keeps_when_it_failed_and_why(case().await).await;
     what_became_old_news_did_not_arrive(case().await).await;
@@ -490,6 +491,33 @@ async fn what_is_withdrawn_did_not_arrive<Q: Letters>(case: Case<Q>) {
     assert_eq!(troubles, crate::queue::Troubles::default(), "nothing arrived, and nothing waits");
     let again = case.put(vec![mail("x@example.com", NoticeKind::Available, case.now())]).await;
     assert_eq!(again, Placed::Coalesced, "it is not told anew");
+}
+
+/// Fault r28-2: a question was closed for the moment in which its message had its turn.
+async fn what_was_not_told_is_stored_anew<Q: Letters + Gathering>(case: Case<Q>) {
+    let message = || vec![mail("x@example.com", NoticeKind::Available, case.now())];
+    case.put(message()).await;
+    let leased = case.one(&email()).await;
+    case.settle(&leased, Settlement::Withdrawn { reason: format!("{}no news", super::row::NOT_TOLD) }).await;
+    assert_eq!(case.put(message()).await, Placed::News);
+    let again = case.one(&email()).await;
+    assert_eq!((&again.job, again.attempt, &again.failed), (&leased.job, 1, &None));
+    case.settle(&again, Settlement::Done).await;
+    let items = || ["a", "b"].map(|uid| item(uid, NoticeKind::Available, case.now())).to_vec();
+    case.put(items()).await;
+    let waiting = case.queue.gathered("email", 9).await.unwrap();
+    let ids: Vec<String> = waiting.iter().map(|item| item.id.as_str().to_owned()).collect();
+    let not_told = || [&ids[..1], &[super::row::key(&message()[0].job), "unknown".into()]].concat();
+    case.queue.not_told(not_told()).await.unwrap();
+    assert_eq!(case.put(items()).await, Placed::Coalesced, "they wait still");
+    case.queue.compose(waiting.into_iter().map(|item| item.id).collect(), Vec::new()).await.unwrap();
+    assert_eq!(case.put(items()).await, Placed::Coalesced);
+    case.queue.not_told(not_told()).await.unwrap();
+    assert_eq!(case.put(message()).await, Placed::Coalesced, "it arrived");
+    assert_eq!((case.put(items()).await, case.put(items()).await), (Placed::News, Placed::Coalesced));
+    let waiting = case.queue.gathered("email", 9).await.unwrap();
+    assert_eq!(waiting.iter().map(|item| item.id.as_str()).collect::<Vec<_>>(), [ids[0].as_str()]);
+    assert_eq!(case.queue.depth().await.unwrap().ready, [("gather:email".to_owned(), 1)]);
 }
 
 /// Fault r27-8: others arrived since, and whoever asks was told that it failed when it was put off.

@@ -47,6 +47,8 @@ pub struct Waiting {
 pub(super) const COMPOSED: &str = "it was made into messages, by itself or with what else waited";
 /// The same of one that was overtaken.
 pub(super) const OLD_NEWS: &str = "a message that went out at once tells what became of its update";
+/// Why the same notice is stored anew when it is put again.
+pub(super) const LEFT_OUT: &str = "not told: it was no news when the message was sent that was to tell it";
 
 /// What waits to go out together on a channel. It is put as any other job, stays until it is composed, and is never
 /// leased: to read it marks nothing, so whoever dies with it is not held against it. What was part of a message is not stored where a
@@ -60,4 +62,8 @@ pub trait Gathering: Queue {
     /// messages are, so that the same notice is not told twice. Whoever does not learn how it ended may repeat it, as
     /// messages with the same id are one. It takes more than the queue's bound: what was accepted has to go out.
     fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> impl Future<Output = Result<(), QueueError>> + Send;
+
+    /// Of what is known by these ids nothing was told, as it was no news when its turn came, and it may be news again: what of it
+    /// is over is stored anew when it is put again, as if it had never been. What arrived, and what waits, stays as it is.
+    fn not_told(&self, ids: Vec<String>) -> impl Future<Output = Result<(), QueueError>> + Send;
 }

@@ -32,7 +32,7 @@ use crate::domain::reference::Repository;
 pub(super) const MOST_WAITING: usize = 4096;
 /// The most bytes of what is left to the writer to keep, as all that waits for it is held in memory.
 const MOST_LEFT_TO_IT: usize = 4 * 1024;
-/// The most dead letters that one transaction sends again, so that nobody waits long for it.
+/// The most letters that one transaction changes, so that nobody waits long for it.
 const MOST_SENT_AGAIN: usize = 200;
 
 /// A handle on the writer. It ends, with its last commit done, when every handle is dropped.
@@ -244,6 +244,13 @@ impl Gathering for StoreHandle {
 
     async fn compose(&self, of: Vec<ItemId>, messages: Vec<NewJob>) -> Result<(), QueueError> {
         self.ask(|reply| Command::Compose(of, messages, reply)).await.map(drop)
+    }
+
+    async fn not_told(&self, ids: Vec<String>) -> Result<(), QueueError> {
+        for ids in ids.chunks(MOST_SENT_AGAIN) {
+            self.ask_letters(|reply| LetterCommand::NotTold(ids.to_vec(), reply)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -53,6 +53,15 @@ pub(super) fn failed(changed: i64, error: Option<String>) -> Option<Failed> {
     error.map(|reason| Failed { at: moment(changed), reason })
 }
 
+/// How it begins why a message is over that was not told, and may be news again: what is put of the same then is stored anew.
+pub(crate) const NOT_TOLD: &str = "not told: ";
+
+/// Whether a message that is over is put again as if it had never been.
+#[must_use]
+pub(super) fn is_not_told(error: Option<&str>) -> bool {
+    error.is_some_and(|error| error.starts_with(NOT_TOLD))
+}
+
 /// What a job is about, for people: the repository; or what is said of which workload, and the version.
 #[must_use]
 pub(crate) fn about(job: &Job) -> String {

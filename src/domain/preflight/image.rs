@@ -3,7 +3,7 @@
 use super::Platform;
 use crate::domain::reference::Digest;
 
-/// The longest text that is kept of what an image says, in characters.
+/// The longest text that is kept of what an image says, in bytes of UTF-8, without the mark that it is cut.
 const LONGEST: usize = 100;
 
 /// What a digest stands for in a registry.
@@ -129,10 +129,13 @@ impl Part {
 /// A stranger's text as a line that can be shown.
 #[must_use]
 pub fn line(text: &str) -> String {
-    let shown = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c });
-    let mut line: String = shown.take(LONGEST).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        line.push('…');
+    let mut line = String::with_capacity(text.len().min(LONGEST));
+    for c in text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }) {
+        if line.len() + c.len_utf8() > LONGEST {
+            line.push('…');
+            break;
+        }
+        line.push(c);
     }
     line
 }

@@ -182,7 +182,7 @@ fn a_line_of_a_stranger_is_cut_and_shows_what_it_hides() {
     assert_eq!(line("a\n\u{1b}b"), "a\u{fffd}\u{fffd}b");
     let long = "é".repeat(5000);
     let cut = line(&long);
-    assert!(cut.ends_with("é…") && cut.len() < long.len());
+    assert!(cut.ends_with("é…") && cut.len() <= 100 + "…".len(), "{}", cut.len());
     let fits: String = cut.chars().take(cut.chars().count() - 1).collect();
     assert_eq!(line(&fits), fits);
 }

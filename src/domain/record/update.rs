@@ -182,9 +182,28 @@ pub struct Undone {
     /// What stood in the way, and is deleted: it stands here before it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<InTheWay>,
+    /// The tag that ran before it, where it is gone back to another: what is told of the way back is told of this update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Tag>,
+    /// Whether it was written within the same second as what undoes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_once: bool,
 }
 
 impl Undone {
+    /// That this update is undone, by what goes back to a tag now.
+    #[must_use]
+    pub fn of(update: &Update, to: &Tag, failure: Option<Failure>, now: DateTime<Utc>) -> Self {
+        Self {
+            tag: update.tag.clone(),
+            digest: update.digest.clone(),
+            failure,
+            removed: Vec::new(),
+            before: update.from_tag().filter(|before| before != to),
+            at_once: update.at.timestamp() == now.timestamp(),
+        }
+    }
+
     /// Whether this is said to be deleted, or so much is that no more is remembered.
     #[must_use]
     pub fn says_removed(&self, obstacle: &InTheWay) -> bool {

@@ -174,6 +174,11 @@ impl Row {
         Topic::channel_in(&self.topic).is_some()
     }
 
+    /// See [`row::is_not_told`].
+    pub(super) fn is_not_told(&self) -> bool {
+        self.state == State::Done && row::is_not_told(self.error.as_deref())
+    }
+
     /// It is over, in this state, and nobody has it.
     pub(super) fn end(&mut self, state: State, error: Option<String>, now: i64) {
         (self.state, self.error, self.changed) = (state, error, now);

@@ -64,7 +64,7 @@ async fn it_keeps_the_contract_of_queues() {
         StoreHandle::nats(settings(&server, &format!("case-{opened}")), ambient).await.unwrap()
     })
     .await;
-    assert_eq!(opened, 28);
+    assert_eq!(opened, 29);
 }
 
 #[tokio::test]

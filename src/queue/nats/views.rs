@@ -8,6 +8,7 @@ use super::entry::{Row, State};
 use super::error::NatsError;
 use super::jobs::Jobs;
 use super::rows::Known;
+use crate::queue::gathering::LEFT_OUT;
 use crate::queue::losses::{MOST_LOSSES, MOST_NAMED};
 use crate::queue::row::{RowError, moment};
 use crate::queue::trouble::{Fault, Groups};
@@ -168,6 +169,19 @@ impl Jobs {
         for id in ids {
             if let Some(row) = self.find(id).filter(|row| !row.told).cloned() {
                 self.change(Row { told: true, ..row });
+            }
+        }
+    }
+
+    /// See [`crate::queue::Gathering::not_told`].
+    pub(super) fn not_told(&mut self, ids: &[String]) {
+        let gathered = Topic::Gather(String::new()).name();
+        for id in ids {
+            let is_over = |row: &&Row| row.state == State::Done && row.is_message();
+            let row =
+                self.find(id).filter(is_over).filter(|row| row.error.is_some() || row.topic.starts_with(&gathered));
+            if let Some(row) = row.cloned() {
+                self.change(Row { error: Some(LEFT_OUT.to_owned()), ..row });
             }
         }
     }

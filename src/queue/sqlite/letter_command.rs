@@ -30,6 +30,10 @@ impl LetterCommand {
                 let (done, reply) = reply.unless_failed(store.were_told(&ids))?;
                 Some(Later::new(reply, Ok(done), Vec::new()))
             }
+            Self::NotTold(ids, reply) => {
+                let (done, reply) = reply.unless_failed(store.not_told(&ids))?;
+                Some(Later::new(reply, Ok(done), Vec::new()))
+            }
         })
     }
 }

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::store::Store;
 use crate::domain::event::Job;
 use crate::domain::trace::Trace;
+use crate::queue::gathering::LEFT_OUT;
 use crate::queue::row::moment;
 use crate::queue::{Acted, Asked, Before, Letter, LetterState, Page, Topic, row};
 
@@ -210,6 +211,16 @@ impl Store {
         self.transact()?;
         let mut told = self.connection.prepare_cached("UPDATE job SET told = 1 WHERE key = ?1 AND topic <> 'look'")?;
         ids.iter().try_for_each(|id| told.execute([id]).map(drop))
+    }
+
+    /// See [`crate::queue::Gathering::not_told`].
+    pub(super) fn not_told(&mut self, ids: &[String]) -> rusqlite::Result<()> {
+        self.transact()?;
+        let mut left_out = self.connection.prepare_cached(
+            "UPDATE job SET error = ?2
+             WHERE key = ?1 AND state = 'done' AND (topic GLOB 'gather:*' OR topic GLOB 'deliver:*' AND error IS NOT NULL)",
+        )?;
+        ids.iter().try_for_each(|id| left_out.execute([id.as_str(), LEFT_OUT]).map(drop))
     }
 }
 

@@ -26,6 +26,7 @@ struct KnownRow {
     attempts: i64,
     losses: u32,
     not_before: i64,
+    error: Option<String>,
 }
 
 /// The open file and the leases on its rows.
@@ -180,15 +181,19 @@ impl Store {
         }
     }
 
-    /// A message is stored once, even when it was sent or given up; one that is put again and again is remembered on.
+    /// A message is stored once, even when it was sent or given up; one that is put again and again is remembered on. One that
+    /// was no news when its turn came was told to nobody, and is stored anew.
     fn put_message(&mut self, new: &NewJob) -> rusqlite::Result<Placed> {
         self.transact()?;
         let key = row::key(&new.job);
         if let Some(found) = self.find(&key)? {
-            if found.state != "ready" {
-                self.remember(found.id)?;
+            if found.state != "done" || !row::is_not_told(found.error.as_deref()) {
+                if found.state != "ready" {
+                    self.remember(found.id)?;
+                }
+                return Ok(Placed::Coalesced);
             }
-            return Ok(Placed::Coalesced);
+            self.connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([found.id])?;
         }
         if self.is_overtaken(&new.job)? {
             return Ok(Placed::Coalesced);
@@ -207,8 +212,9 @@ impl Store {
     }
 
     fn find(&self, key: &str) -> rusqlite::Result<Option<KnownRow>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT id, state, attempts, losses, not_before FROM job WHERE key = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, state, attempts, losses, not_before, error FROM job WHERE key = ?1")?;
         let found = |row: &rusqlite::Row<'_>| {
             Ok(KnownRow {
                 id: row.get(0)?,
@@ -216,6 +222,7 @@ impl Store {
                 attempts: row.get(2)?,
                 losses: row.get(3)?,
                 not_before: row.get(4)?,
+                error: row.get(5)?,
             })
         };
         statement.query_row([key], found).optional()

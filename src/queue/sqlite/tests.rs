@@ -80,7 +80,7 @@ async fn it_keeps_the_contract_of_queues() {
         SqliteQueue::open(folders.last().unwrap().path(), ambient).unwrap()
     })
     .await;
-    assert_eq!(folders.len(), 28);
+    assert_eq!(folders.len(), 29);
 }
 
 #[tokio::test]

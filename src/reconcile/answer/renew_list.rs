@@ -6,6 +6,7 @@ use super::Answer;
 use super::list::{OpenedList, PATIENCE};
 use crate::cluster::Cluster;
 use crate::domain::event::{Delivery, Job, Notice, Told};
+use crate::domain::gathering::within;
 use crate::domain::listing::MOST_LISTED;
 use crate::domain::reference::ImageReference;
 use crate::domain::workload::Workload;
@@ -34,7 +35,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Ok(!self.asked_still(list).await?.is_empty())
     }
 
-    /// Sends one message about all of it that would be asked today, with a new link.
+    /// Sends one message about all of it that would be asked today, with a new link; several where that is too much for one.
     ///
     /// # Errors
     /// Where what is known of a workload can't be read now, or the message not be stored.
@@ -64,10 +65,18 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 }
             }
         }
-        let Some(told) = Told::of(notices) else { return Ok(RenewedList::Nothing) };
         let (channel, recipient) = list.holder.split_once(':').unwrap_or((&list.holder, ""));
-        let delivery = Delivery { channel: channel.to_owned(), recipient: recipient.to_owned(), told };
-        self.put(vec![Job::Deliver(Box::new(delivery))], trace).await?;
+        let message = |told| {
+            let delivery = Delivery { channel: channel.to_owned(), recipient: recipient.to_owned(), told };
+            Job::Deliver(Box::new(delivery))
+        };
+        // What is more than one message may have has a link of its own.
+        let messages: Vec<Job> =
+            within(notices, |notice| notice).into_iter().filter_map(Told::of).map(message).collect();
+        if messages.is_empty() {
+            return Ok(RenewedList::Nothing);
+        }
+        self.put(messages, trace).await?;
         Ok(RenewedList::Sent)
     }
 

@@ -291,12 +291,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 stalled_before: stalled(&target.workload),
                 template_before: target.workload.template_by_others,
                 template: None,
-                undoes: Some(Box::new(Undone {
-                    tag: one.undoes.tag.clone(),
-                    digest: one.undoes.digest.clone(),
-                    failure: failure.map(Failure::kept),
-                    removed: Vec::new(),
-                })),
+                undoes: Some(Box::new(Undone::of(&one.undoes, &one.tag, failure.map(Failure::kept), now))),
                 told_elsewhere: matches!(decided, Decided::WithGroup(_)),
                 group: one.undoes.group.clone(),
                 ran_well: None,

@@ -255,6 +255,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let level = level.unwrap_or(Level::Digest);
         let question = ledger.open(now).map(|question| &question.terms);
         let question = question.filter(|it| it.allows == Allows::Back && it.tag == *tag && it.digest == *digest);
+        // What another hand wrote is an update of nobody's, which nothing was told of.
+        let undone = update.map(|update| Undone::of(update, tag, None, now)).unwrap_or_else(|| Undone {
+            tag: before.tag.clone(),
+            digest: left.clone(),
+            failure: None,
+            removed: Vec::new(),
+            before: None,
+            at_once: false,
+        });
         let main = Update {
             from: before.written(),
             from_digest: Some(left.clone()),
@@ -262,12 +271,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             by: by.clone(),
             question: question.cloned(),
             with: Self::went_with(work, target, &before),
-            undoes: Some(Box::new(Undone {
-                tag: before.tag.clone(),
-                digest: left,
-                failure: None,
-                removed: Vec::new(),
-            })),
+            undoes: Some(Box::new(undone)),
             ..written(target, tag, digest, now)
         };
         let note = format!("{}: {} → {tag} (by {by})", target.container, before.tag);

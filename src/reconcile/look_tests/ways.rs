@@ -85,6 +85,31 @@ async fn the_way_back_leads_past_what_never_ran_well() {
     stage.fails("t1").await;
     assert_eq!(stage.last(NoticeKind::Failed).way_back, Some(WayBack::Further));
     assert_eq!(stage.cluster.image(), OLD, "and not 1.0.1, which never ran");
+    // Fault r28-4: the incident that its failure had opened was closed by nothing.
+    let failed = stage.last(NoticeKind::Failed).update_id();
+    stage.told();
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    let back = stage.last(NoticeKind::RolledBack);
+    assert_eq!((back.from.tag.as_str(), back.to.tag.as_str()), ("1.0.0", "1.0.2"));
+    assert_eq!(back.update_id(), failed, "it closes what the failure opened");
+}
+
+/// Fault r28-4: a second incident, and nobody closes the first.
+#[tokio::test]
+async fn that_a_way_back_to_what_ran_well_last_fails_is_told_of_the_update_that_it_undoes() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.cluster.rolls(Rollout::Waiting(crate::domain::rollout::Waits::OnDelete));
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    stage.fails("t1").await;
+    let failed = stage.last(NoticeKind::Failed);
+    stage.told();
+    stage.fails("t2").await;
+    let again = stage.last(NoticeKind::Failed);
+    assert_eq!((again.way_back, again.to.tag.as_str()), (Some(WayBack::Failed), "1.0.0"));
+    assert_eq!(again.update_id(), failed.update_id());
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
 //! Who is told, and what they do with their mail.
 
 use super::world::{Shared, World};
+use crate::cluster::annotations::claimed;
 use crate::domain::approval::{Allows, LinkKey};
 use crate::domain::event::{Delivery, Job, Notice, NoticeKind, holder};
+use crate::domain::record::Stands;
+use crate::queue::row::NOT_TOLD;
+use crate::queue::worker::Verdict;
 use crate::reconcile::Audience;
 
 /// Who has an address in the channel `email`.
@@ -44,6 +48,18 @@ pub(super) fn key(number: u8) -> LinkKey {
 }
 
 impl World {
+    /// Whether the record of its workload says that what a message asks is closed for now.
+    fn is_closed(&self, delivery: &Delivery) -> bool {
+        let [notice] = delivery.notices() else { return false };
+        let Some(asked) = notice.approval.as_ref().filter(|_| notice.asks() && !notice.kind.is_end()) else {
+            return false;
+        };
+        let object = self.objects.values().find(|object| object.id.uid == notice.workload.uid);
+        let record = object.and_then(|object| object.record()).map(|workload| claimed(&workload));
+        let question = record.as_ref().and_then(|record| record.ledger(&notice.container)?.question.as_ref());
+        question.is_some_and(|it| it.terms.id.as_str() == asked.id && matches!(it.stands, Stands::Closed(_)))
+    }
+
     /// A message arrives, with its link where it has one.
     pub(super) fn arrives(&mut self, delivery: &Delivery) {
         let [notice] = delivery.notices() else { return };
@@ -60,13 +76,18 @@ impl World {
     }
 }
 
-/// The channel, as the real sender uses it: what can't be answered any more is not sent.
-pub(super) async fn deliver(world: &Shared, delivery: &Delivery) -> bool {
+/// The channel, as the real sender uses it: what can't be answered any more is not sent, and is told where it can be again.
+pub(super) async fn deliver(world: &Shared, delivery: &Delivery) -> Verdict {
     world.point("channel.deliver").await;
-    let arrived = world.with(|world| {
+    let verdict = world.with(|world| {
         if world.chance.permille(world.faults.channel) {
             world.log("channel: the message is refused for now");
-            return false;
+            return Verdict::Retry { retry_after: None, no_later: None, reason: "refused for now".into() };
+        }
+        if world.is_closed(delivery) {
+            world.log(format!("channel: {} is closed, and not told", delivery.id()));
+            world.model.owed.remove(&delivery.id());
+            return Verdict::Withdrawn { reason: format!("{NOT_TOLD}it is closed") };
         }
         let notice = delivery.notices().first();
         let question = notice.filter(|notice| notice.asks() && !notice.kind.is_end());
@@ -74,8 +95,8 @@ pub(super) async fn deliver(world: &Shared, delivery: &Delivery) -> bool {
         if question.is_none_or(|question| world.now() < question.expires) {
             world.arrives(delivery);
         }
-        true
+        Verdict::Done
     });
     world.point("channel.deliver, arrived").await;
-    arrived
+    verdict
 }

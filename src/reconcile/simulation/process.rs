@@ -286,9 +286,9 @@ impl Process {
 async fn work(world: Shared, reconciler: Sequencer, leased: Leased) {
     let verdict = match &leased.job {
         Job::Look(repository) => reconciler.look(repository, &leased.trace.id()).await,
-        Job::Deliver(delivery) if deliver(&world, delivery).await => Verdict::Done,
+        Job::Deliver(delivery) => deliver(&world, delivery).await,
         // What is gathered is composed, and never leased.
-        Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => {
+        Job::Gather(_) | Job::Press(_) => {
             Verdict::Retry { retry_after: None, no_later: None, reason: "refused for now".into() }
         }
     };

@@ -31,6 +31,8 @@ pub(super) struct Row {
     /// Who works on it.
     pub(super) lease: Option<Lease>,
     pub(super) is_over: bool,
+    /// Whether it is over, was told to nobody, and may be news again.
+    pub(super) is_not_told: bool,
 }
 
 /// That a replica works on a job.
@@ -59,13 +61,14 @@ impl Disk {
     pub(super) fn put(&mut self, new: &NewJob, now: DateTime<Utc>) -> Placed {
         let (key, is_message) = (row::key(&new.job), !matches!(new.job, Job::Look(_)));
         let same = self.rows.values_mut().find(|row| row.key == key && (is_message || row.lease.is_none()));
-        if let Some(same) = same {
+        if let Some(same) = same.filter(|same| !same.is_not_told) {
             if is_message || same.due <= new.not_before {
                 return Placed::Coalesced;
             }
             same.due = new.not_before;
             return Placed::News;
         }
+        self.rows.retain(|_, row| row.key != key || !row.is_not_told);
         self.next += 1;
         let lanes = row::lanes(&new.job).into_iter().chain([key.clone()]).collect();
         let row = Row {
@@ -78,6 +81,7 @@ impl Disk {
             attempt: 0,
             lease: None,
             is_over: false,
+            is_not_told: false,
         };
         self.rows.insert(self.next, row);
         Placed::News
@@ -140,7 +144,11 @@ impl Disk {
         match settlement {
             Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } => match row.job {
                 Job::Look(_) => drop(self.rows.remove(&id)),
-                Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => row.is_over = true,
+                Job::Deliver(_) | Job::Gather(_) | Job::Press(_) => {
+                    let withdrawn =
+                        matches!(settlement, Settlement::Withdrawn { reason } if reason.starts_with(row::NOT_TOLD));
+                    (row.is_over, row.is_not_told) = (true, withdrawn);
+                }
             },
             Settlement::Again(at) => (row.due, row.attempt, row.created) = (*at, 0, *at),
             Settlement::Retry { at, .. } => row.due = *at,
@@ -311,6 +319,11 @@ impl Gathering for Store {
             Ok(())
         })?;
         self.0.point("queue.compose, stored").await;
+        Ok(())
+    }
+
+    /// Nothing goes out together here.
+    async fn not_told(&self, _: Vec<String>) -> Result<(), QueueError> {
         Ok(())
     }
 }

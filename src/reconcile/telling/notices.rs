@@ -132,8 +132,14 @@ pub(crate) fn of_update(
         declared: Declared { kinds: update.declares, quotes: Vec::new() },
         failure,
         group: update.group.clone(),
-        ..notice(target, settings, kind, update.at, &step)
+        ..of_way_back(update.undoes.as_deref(), notice(target, settings, kind, update.at, &step))
     }
+}
+
+/// The same notice, which says of which update it is where it tells of a way back.
+fn of_way_back(undone: Option<&Undone>, notice: Notice) -> Notice {
+    let before = undone.and_then(|undone| undone.before.as_ref()).map(ToString::to_string);
+    Notice { before, at_once: undone.is_some_and(|undone| undone.at_once), ..notice }
 }
 
 /// The notice that another hand put back what failed here before: it is told as an update's failure, and is the same message as
@@ -194,7 +200,7 @@ fn of_return(target: &Target, settings: Option<&Settings>, back: &Update, undone
         failure: undone.failure.clone(),
         group: back.group.clone(),
         in_the_way: undone.removed.clone(),
-        ..notice(target, settings, NoticeKind::RolledBack, back.at, &step)
+        ..of_way_back(Some(undone), notice(target, settings, NoticeKind::RolledBack, back.at, &step))
     }
 }
 

@@ -128,6 +128,8 @@ async fn a_group_that_goes_back_names_who_failed() {
             digest: Digest::of(b"1.3.0"),
             failure: Some(Failure::new(reason, "it failed")),
             removed: Vec::new(),
+            before: None,
+            at_once: false,
         };
         Event::Write(Box::new(Update {
             tag: Tag::parse(if undoes.is_some() { "1.2.3" } else { "1.3.0" }).unwrap(),

@@ -34,7 +34,10 @@ fn remembered(record: &Record) -> String {
 
 fn undoing(n: u8, of: u8, failure: Option<Failure>) -> Update {
     let Update { tag, digest, .. } = update(of, None);
-    Update { undoes: Some(Box::new(Undone { tag, digest, failure, removed: Vec::new() })), ..update(n, None) }
+    Update {
+        undoes: Some(Box::new(Undone { tag, digest, failure, removed: Vec::new(), before: None, at_once: false })),
+        ..update(n, None)
+    }
 }
 
 #[test]

@@ -13,7 +13,10 @@ fn ledger(record: &Record) -> &Ledger {
 
 fn undoing(n: u8, failure: Option<Failure>) -> Update {
     let Update { tag, digest, .. } = update(9, None);
-    Update { undoes: Some(Box::new(Undone { tag, digest, failure, removed: Vec::new() })), ..update(n, None) }
+    Update {
+        undoes: Some(Box::new(Undone { tag, digest, failure, removed: Vec::new(), before: None, at_once: false })),
+        ..update(n, None)
+    }
 }
 
 #[test]

@@ -362,7 +362,14 @@ fn the_way_back_leads_to_what_ran_well_last() {
     assert_eq!(after(from(1), None, migrates(update(2, None))), (ran_well, true));
     assert_eq!(after(migrates(from(1)), Some(Outcome::Healthy), update(2, None)), (None, false), "it ran well itself");
     assert_eq!(after(migrates(update(1, None)), None, update(2, None)), (None, false), "what ran is not known");
-    let undone = Undone { tag: from(9).tag, digest: from(9).digest, failure: None, removed: Vec::new() };
+    let undone = Undone {
+        tag: from(9).tag,
+        digest: from(9).digest,
+        failure: None,
+        removed: Vec::new(),
+        before: None,
+        at_once: false,
+    };
     let undoing = |n| Update { undoes: Some(Box::new(undone.clone())), ..from(n) };
     assert_eq!(after(from(1), None, undoing(2)), (None, false), "this is the way back");
     assert_eq!(after(undoing(1), None, update(2, None)), (None, false));

@@ -285,7 +285,8 @@ fn what_went_back_is_told_until_the_next_push_waits() {
     let [ran, failed, next] = [b"1", b"2", b"3"].map(|bytes| Digest::of(bytes));
     let tag = Tag::parse("stable").unwrap();
     let failure = Some(Failure::new("CrashLoopBackOff", ""));
-    let undone = Undone { tag: tag.clone(), digest: failed.clone(), failure, removed: Vec::new() };
+    let undone =
+        Undone { tag: tag.clone(), digest: failed.clone(), failure, removed: Vec::new(), before: None, at_once: false };
     let back = Update { tag: tag.clone(), digest: ran, undoes: Some(Box::new(undone)), ..update(1, None) };
     let stands = |digest: Option<&Digest>| {
         let settings = [("mode", "AUTO_UPDATE"), ("track", "digest"), ("cooldown", "24h")];
@@ -496,6 +497,8 @@ fn what_can_be_said_without_a_question_is_among_the_actions() {
         digest: question(1).terms.digest,
         failure: Some(Failure::new(Failure::OF_GROUP, "another failed")),
         removed: Vec::new(),
+        before: None,
+        at_once: false,
     };
     let back = Update { undoes: Some(Box::new(undone)), ..update(1, None) };
     let held = Case::new("AUTO_UPDATE").after(vec![Event::Write(Box::new(back))]);

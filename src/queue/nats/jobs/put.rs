@@ -62,10 +62,11 @@ impl Jobs {
         Ok(placed)
     }
 
-    /// A message is stored once, even when it was sent or given up; one that is put again and again is remembered on.
+    /// A message is stored once, even when it was sent or given up; one that is put again and again is remembered on. One that
+    /// was no news when its turn came was told to nobody, and is stored anew.
     fn put_message(&mut self, new: &NewJob) -> Result<Placed, QueueError> {
         let (now, key) = (self.wall(), row::key(&new.job));
-        if let Some(row) = self.by_key(&key) {
+        if let Some(row) = self.by_key(&key).filter(|row| !row.is_not_told()) {
             if row.state != State::Ready && row.changed < now - REMEMBER_AGAIN {
                 let row = Row { changed: now, ..row.clone() };
                 self.change(row);
@@ -84,9 +85,15 @@ impl Jobs {
         Ok(Placed::News)
     }
 
+    /// Stores a job that is new; a message that is too large, without what makes it long.
     fn insert(&mut self, new: &NewJob, at: i64) -> Result<(), QueueError> {
-        let row = Row::new(new, at, self.wall()).map_err(|error| QueueError::Store(Arc::new(error)))?;
-        self.add(row)
+        let now = self.wall();
+        let row = |new: &NewJob| Row::new(new, at, now).map_err(|error| QueueError::Store(Arc::new(error)));
+        let added = self.add(row(new)?);
+        if let (Err(QueueError::TooLarge { .. }), Some(job)) = (&added, new.job.in_brief()) {
+            return self.add(row(&NewJob { job, ..new.clone() })?);
+        }
+        added
     }
 
     /// The first items of a channel, in the order in which they were put. One that can't be read is parked.

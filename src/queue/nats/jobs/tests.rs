@@ -115,3 +115,25 @@ fn what_one_has_composed_another_does_not_compose_differently() {
     // As whoever does not learn how it ended.
     assert_eq!(jobs.compose(&all[..2], &[first]).unwrap().0, crate::queue::Placed::Coalesced);
 }
+
+/// Fault r28-1: what its images change and its makers say made a message larger than an entry may be, so that nobody was told.
+#[test]
+fn a_message_that_is_too_large_is_stored_without_what_makes_it_long() {
+    let mut jobs = Jobs::new("me".into(), Ambient::system());
+    jobs.most_bytes = 20_000;
+    let long = || {
+        let mut new = mail("x@example.com", NoticeKind::Failed, DateTime::UNIX_EPOCH);
+        for notice in new.job.notices_mut() {
+            notice.declared.quotes = vec![crate::domain::plain::PlainText::of(&"word ".repeat(60)); 100];
+        }
+        new
+    };
+    jobs.put(&[long()]).unwrap();
+    let stored = jobs.by_key(&crate::queue::row::key(&long().job)).unwrap().job().unwrap();
+    assert_eq!(Some(stored), long().job.in_brief());
+    let mut whole = long();
+    for notice in whole.job.notices_mut() {
+        notice.container = "x".repeat(20_000);
+    }
+    assert!(matches!(jobs.put(&[whole]), Err(QueueError::TooLarge { .. })));
+}

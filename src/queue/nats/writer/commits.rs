@@ -281,7 +281,9 @@ fn most_changes(command: &Command) -> usize {
         Command::Settle(..) | Command::Letters(LetterCommand::Discard(..)) => 1,
         Command::Bury(..) | Command::Letters(LetterCommand::Hasten(..)) => MOST_AT_ONCE,
         Command::Move(MoveCommand::TakeOver(jobs, _)) => jobs.len(),
-        Command::Letters(LetterCommand::SendAgain(ids, _) | LetterCommand::WereTold(ids, _)) => ids.len(),
+        Command::Letters(
+            LetterCommand::SendAgain(ids, _) | LetterCommand::WereTold(ids, _) | LetterCommand::NotTold(ids, _),
+        ) => ids.len(),
         _ => 0,
     }
 }

@@ -72,6 +72,10 @@ impl Writer {
                     jobs.were_told(ids);
                     Outcome::Done
                 }
+                LetterCommand::NotTold(ids, _) => {
+                    jobs.not_told(ids);
+                    Outcome::Done
+                }
             },
             Command::Move(MoveCommand::Jobs(after, most, _)) => Outcome::Exported(jobs.export(*after, *most)),
             Command::Move(MoveCommand::TakeOver(all, _)) => Outcome::Taken(jobs.take_over_all(all)?),
@@ -126,7 +130,7 @@ impl Writer {
                 self.wake(&[topic]);
             }
             (LetterCommand::Discard(_, reply), Outcome::Discarded(acted)) => reply.send(Ok(acted)),
-            (LetterCommand::WereTold(_, reply), Outcome::Done) => reply.send(Ok(())),
+            (LetterCommand::WereTold(_, reply) | LetterCommand::NotTold(_, reply), Outcome::Done) => reply.send(Ok(())),
             (command, _) => Command::Letters(command).refuse(&QueueError::Closed),
         }
     }
