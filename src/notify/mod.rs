@@ -40,6 +40,8 @@ mod replies;
 mod retire;
 mod sender;
 mod service;
+#[cfg(test)]
+mod size_tests;
 pub mod slack;
 pub mod slack_app;
 mod slack_reply;

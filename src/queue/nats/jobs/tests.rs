@@ -124,6 +124,7 @@ fn a_message_that_is_too_large_is_stored_without_what_makes_it_long() {
     let long = || {
         let mut new = mail("x@example.com", NoticeKind::Failed, DateTime::UNIX_EPOCH);
         for notice in new.job.notices_mut() {
+            notice.declared.kinds.breaking = true;
             notice.declared.quotes = vec![crate::domain::plain::PlainText::of(&"word ".repeat(60)); 100];
         }
         new
