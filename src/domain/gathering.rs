@@ -141,12 +141,11 @@ pub fn within<T>(message: Vec<T>, notice: impl Fn(&T) -> &Notice) -> Vec<Vec<T>>
     let (mut all, mut left) = (Vec::<Vec<T>>::new(), 0_usize);
     for one in message {
         let bytes = stored(notice(&one));
-        match all.last_mut().filter(|_| bytes <= left) {
-            Some(last) => last.push(one),
-            None => {
-                left = MOST_BYTES;
-                all.push(vec![one]);
-            }
+        if let Some(last) = all.last_mut().filter(|_| bytes <= left) {
+            last.push(one);
+        } else {
+            left = MOST_BYTES;
+            all.push(vec![one]);
         }
         left = left.saturating_sub(bytes);
     }

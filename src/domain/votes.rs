@@ -179,11 +179,12 @@ impl Vote {
     /// the link of a chat that many may read.
     fn may_be_anybodys(&self) -> bool {
         match &self.by {
-            Actor::Command(_) | Actor::Program(_) | Actor::Policy | Actor::Several(_) => true,
+            // Who votes is known before it is known whether that applies outside the window.
+            Actor::Command(_) | Actor::Program(_) | Actor::Policy | Actor::Several(_) | Actor::OutsideTheWindow(_) => {
+                true
+            }
             Actor::Holder { .. } => self.alias.is_none(),
             Actor::SignedIn(_) | Actor::Slack(_) | Actor::Telegram(_) => false,
-            // Who votes is known before it is known when that applies.
-            Actor::OutsideTheWindow(_) => true,
         }
     }
 

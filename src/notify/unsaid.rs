@@ -6,6 +6,7 @@
 
 use super::sender::{KnownRecords, NO_NEWS, Sender, withdrawn};
 use crate::domain::event::{Delivery, Gathered, Notice};
+use crate::domain::news::Stale;
 use crate::queue::row::NOT_TOLD;
 use crate::queue::worker::Verdict;
 use crate::queue::{Gathering, Kept};
@@ -37,7 +38,7 @@ impl<Q: Gathering + Kept> Sender<Q> {
 
     /// As what it is remembered that was not told: as what waits for all of the channel, and as a message of its own.
     fn unsaid(&self, delivery: &Delivery, known: &KnownRecords) -> Vec<String> {
-        let may_pass = |notice: &&Notice| self.is_stale(notice, known).is_some_and(|stale| stale.may_pass());
+        let may_pass = |notice: &&Notice| self.is_stale(notice, known).is_some_and(Stale::may_pass);
         let ids = |notice: &Notice| {
             // It is put as it was before it waited for the end of quiet hours.
             let notice = Notice { put_off: None, ..notice.clone() };

@@ -256,14 +256,15 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let question = ledger.open(now).map(|question| &question.terms);
         let question = question.filter(|it| it.allows == Allows::Back && it.tag == *tag && it.digest == *digest);
         // What another hand wrote is an update of nobody's, which nothing was told of.
-        let undone = update.map(|update| Undone::of(update, tag, None, now)).unwrap_or_else(|| Undone {
+        let of_another = || Undone {
             tag: before.tag.clone(),
             digest: left.clone(),
             failure: None,
             removed: Vec::new(),
             before: None,
             at_once: false,
-        });
+        };
+        let undone = update.map_or_else(of_another, |update| Undone::of(update, tag, None, now));
         let main = Update {
             from: before.written(),
             from_digest: Some(left.clone()),
