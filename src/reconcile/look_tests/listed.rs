@@ -20,7 +20,7 @@ impl Stage {
 
     async fn approves_all(&self, holder: &str) -> Lines {
         let ids = [self.asks().terms.id];
-        self.reconciler.approve_each(&self.list_of(holder), &ids, "trace").await
+        Box::pin(self.reconciler.approve_each(&self.list_of(holder), &ids, "trace")).await
     }
 }
 

@@ -101,7 +101,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         record.keep_only(&workload, self.0.ambient.now());
         record.doubts_are_about(Fingerprint::of(&workload), Fingerprint::without_skips(&workload));
         let of_it = Draft::of(workload, record, before, wrong, read);
-        let mut draft = Draft { remembered, by_name, put_back, settings_then, answering, is_in_doubt, ..of_it };
+        let mut draft = Draft { remembered, by_name, settings_then, answering, is_in_doubt, put_back, ..of_it };
         draft.put_skips_back();
         let are_others = settings_then != Some(Fingerprint::of(&draft.as_people_left_it()));
         if mark.sequence > 0 && (are_others || self.0.cluster.was_let_go(&draft.workload.id.uid)) {
