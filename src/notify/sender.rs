@@ -19,7 +19,7 @@ use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::retry::RetryAfter;
 use crate::domain::workload::WorkloadId;
 use crate::queue::worker::Verdict;
-use crate::queue::{Gathering, Kept, Leased, NewJob, QueueError};
+use crate::queue::{Failed, Gathering, Kept, Leased, NewJob, QueueError};
 use crate::telemetry::chain;
 use crate::telemetry::metrics::{DeliveryResult, Metrics};
 
@@ -121,7 +121,7 @@ impl<Q: Gathering + Kept> Sender<Q> {
         self.keep_place(place.as_ref(), sent.posted).await;
         let attempt = sent.attempt;
         self.learn(&delivery, &attempt).await;
-        let is_alone = self.is_refused_alone(&delivery, &attempt, leased.created);
+        let is_alone = self.is_refused_alone(&delivery, &attempt, leased.failed.as_ref());
         let (result, verdict) = verdict(attempt, is_alone, self.ambient.now());
         if verdict == Verdict::Done {
             self.leave_out(whole, &known).await;
@@ -141,11 +141,10 @@ impl<Q: Gathering + Kept> Sender<Q> {
         verdict
     }
 
-    /// Whether a channel refuses an old message that took others when this one should have arrived: what it says of itself is
-    /// about the message then, as where a firewall does not like a text, and would close it again and again.
-    fn is_refused_alone(&self, delivery: &Delivery, attempt: &Attempt, created: DateTime<Utc>) -> bool {
-        let (_, longest) = self.channels.backoff(&delivery.channel);
-        let took_others = |channel: &Channel| channel.took_one_after(created + longest);
+    /// Whether a channel refuses a message again that took others since it refused this one: what it says of itself is about the
+    /// message then, as where a firewall does not like a text, and would close it again and again.
+    fn is_refused_alone(&self, delivery: &Delivery, attempt: &Attempt, before: Option<&Failed>) -> bool {
+        let took_others = |channel: &Channel| before.is_some_and(|before| channel.took_one_after(before.at));
         matches!(attempt, Attempt::Refused { .. }) && self.channels.find(&delivery.channel).is_some_and(took_others)
     }
 
@@ -548,13 +547,15 @@ mod tests {
         let sender = sender(folder.path(), &at("2026-11-24T12:00:00Z"), Seen::Unknown, false);
         let (now, reason) = (sender.ambient.now(), "status 403".to_owned());
         let refused = || Attempt::Refused { reason: reason.clone() };
-        let is_alone =
-            |attempt: &Attempt, hours| sender.is_refused_alone(&asking(), attempt, now - TimeDelta::hours(hours));
-        assert!(!is_alone(&refused(), 72), "nothing is known of the channel");
-        sender.channels.find("email").unwrap().took_one(now - TimeDelta::hours(47));
-        assert!(!is_alone(&refused(), 48), "it was refused with all others since");
-        sender.channels.find("email").unwrap().took_one(now);
-        assert!(is_alone(&refused(), 48) && !is_alone(&refused(), 23));
+        let is_alone = |attempt: &Attempt, hours| {
+            let before = Failed { at: now - TimeDelta::hours(hours), reason: reason.clone() };
+            sender.is_refused_alone(&asking(), attempt, Some(&before))
+        };
+        assert!(!is_alone(&refused(), 48), "nothing is known of the channel");
+        sender.channels.find("email").unwrap().took_one(now - TimeDelta::hours(2));
+        assert!(!is_alone(&refused(), 1), "it was refused with all others since");
+        assert!(!sender.is_refused_alone(&asking(), &refused(), None), "fault r29-2: it was never tried before");
+        assert!(is_alone(&refused(), 3));
         let (at, reason) = (None, reason.clone());
         for other in [Attempt::Busy { at, reason: reason.clone() }, Attempt::Gone { reason: reason.clone() }] {
             assert!(!is_alone(&other, 48));

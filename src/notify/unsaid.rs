@@ -21,7 +21,7 @@ impl<Q: Gathering + Kept> Sender<Q> {
         }
         match self.queue.not_told(unsaid).await {
             Ok(()) => withdrawn(&format!("{NOT_TOLD}{NO_NEWS}")),
-            Err(error) => Verdict::Retry { retry_after: None, no_later: None, reason: chain(&error).to_string() },
+            Err(error) => Verdict::Waits { retry_after: None, reason: chain(&error).to_string() },
         }
     }
 

@@ -351,6 +351,13 @@ pub enum Settlement {
         /// What went wrong, for people.
         reason: String,
     },
+    /// It failed for what is no fault of its own, and is to be tried again: its attempts are counted anew.
+    Waits {
+        /// Not before.
+        at: DateTime<Utc>,
+        /// What went wrong, for people.
+        reason: String,
+    },
     /// It can't be done.
     Dead {
         /// What went wrong, for people.

@@ -72,6 +72,12 @@ const SETTLE_AGAIN_AT_MOST: Duration = Duration::from_secs(15);
 /// A job that brings its handler down this often is not tried again.
 const MOST_PANICS: u32 = 5;
 
+/// However old a job is, it is tried so often for itself before it is given up: it may have waited for something else until now.
+const FEWEST_ATTEMPTS: u32 = 5;
+
+/// So old a job is given up, whatever it waits for: others need the room.
+const LONGEST_WAIT: TimeDelta = TimeDelta::days(30);
+
 /// Works until `stop` is raised, then ends the jobs that are under way and returns.
 pub async fn work<Q, H, F>(
     queue: Q,
@@ -194,7 +200,7 @@ fn settled(span: &tracing::Span, settlement: &Settlement) {
         Settlement::Done => spans::ended(span, "done"),
         Settlement::Again(_) => spans::ended(span, "again"),
         Settlement::Withdrawn { .. } => spans::ended(span, "withdrawn"),
-        Settlement::Retry { .. } => spans::failed(span, "retry"),
+        Settlement::Retry { .. } | Settlement::Waits { .. } => spans::failed(span, "retry"),
         Settlement::Dead { .. } => spans::failed(span, "dead"),
     }
 }
@@ -243,7 +249,7 @@ impl JobLog {
         let topic = &self.topic;
         match settlement {
             Settlement::Done | Settlement::Again(_) | Settlement::Withdrawn { .. } => {}
-            Settlement::Retry { at, reason } => {
+            Settlement::Retry { at, reason } | Settlement::Waits { at, reason } => {
                 let (job, next) = (row::about(&leased.job), at);
                 // Whoever looks reports what stopped the look, for each namespace.
                 let is_reported = matches!(leased.job, Job::Look(_));
@@ -285,20 +291,24 @@ impl JobLog {
 fn settlement(verdict: Verdict, leased: &Leased, pace: Pace, ambient: &Ambient) -> Settlement {
     let now = ambient.now();
     let next = |retry_after| pace.backoff.next(leased.attempt, retry_after, now, ambient.jitter());
+    let age = now - leased.created;
+    let is_too_old = age > pace.longest && leased.attempt >= FEWEST_ATTEMPTS;
+    let too_old = |reason| Settlement::Dead { reason: format!("too old to be tried again; last: {reason}") };
     match guarded(verdict) {
         Verdict::Done => Settlement::Done,
         Verdict::Again(at) => Settlement::Again(at),
         Verdict::Withdrawn { reason } => Settlement::Withdrawn { reason },
         Verdict::Dead { reason } => Settlement::Dead { reason },
-        Verdict::Retry { no_later, reason, .. } if now - leased.created > pace.longest => match no_later {
+        Verdict::Retry { no_later, reason, .. } if is_too_old => match no_later {
             Some(due) => Settlement::Again(due),
-            None => Settlement::Dead { reason: format!("too old to be tried again; last: {reason}") },
+            None => too_old(reason),
         },
+        Verdict::Waits { reason, .. } if age > pace.longest.max(LONGEST_WAIT) => too_old(reason),
         Verdict::Retry { retry_after, no_later, reason } => {
             let at = next(retry_after);
             Settlement::Retry { at: no_later.map_or(at, |due| at.min(due)), reason }
         }
-        Verdict::Waits { retry_after, reason } => Settlement::Retry { at: next(retry_after), reason },
+        Verdict::Waits { retry_after, reason } => Settlement::Waits { at: next(retry_after), reason },
     }
 }
 
@@ -468,12 +478,20 @@ mod tests {
     #[test]
     fn what_waits_for_something_else_is_given_up_for_its_own_age_alone() {
         let pace = Pace { backoff: Backoff::seconds(1, 900, 2), longest: TimeDelta::days(1) };
-        let (retry_after, reason) = (None, "401".to_owned());
-        let ended = |verdict| settlement(verdict, &leased(), pace, &Ambient::system());
-        let waits = ended(Verdict::Waits { retry_after, reason: reason.clone() });
-        assert!(matches!(waits, Settlement::Retry { .. }), "{waits:?}");
-        let failed = ended(Verdict::Retry { retry_after, no_later: None, reason });
-        assert!(matches!(failed, Settlement::Dead { .. }), "{failed:?}");
+        let ambient = Ambient::system();
+        let ended = |verdict, days, attempt| {
+            let created = ambient.now() - TimeDelta::days(days);
+            settlement(verdict, &Leased { created, attempt, ..leased() }, pace, &ambient)
+        };
+        let waits = || Verdict::Waits { retry_after: None, reason: "401".to_owned() };
+        let fails = || Verdict::Retry { retry_after: None, no_later: None, reason: "503".to_owned() };
+        assert!(matches!(ended(waits(), 29, 50), Settlement::Waits { .. }));
+        assert!(matches!(ended(waits(), 31, 1), Settlement::Dead { .. }), "others need the room");
+        assert!(
+            matches!(ended(fails(), 2, 4), Settlement::Retry { .. }),
+            "fault r29-1: the first hiccup after the weekend"
+        );
+        assert!(matches!(ended(fails(), 2, 5), Settlement::Dead { .. }));
     }
 
     #[test]

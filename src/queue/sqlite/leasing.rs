@@ -141,9 +141,14 @@ impl Store {
                 let failed = leased.failed_before().map(|it| (it.at.timestamp_millis(), Some(it.reason.as_str())));
                 (no_later(at.timestamp_millis()), true, failed.unwrap_or((now, None)))
             }
-            Settlement::Retry { at, reason } => (no_later(at.timestamp_millis()), false, (now, Some(reason.as_str()))),
+            Settlement::Retry { at, reason } | Settlement::Waits { at, reason } => {
+                (no_later(at.timestamp_millis()), false, (now, Some(reason.as_str())))
+            }
         };
         self.wait(id, at, afresh, failed)?;
+        if matches!(settlement, Settlement::Waits { .. }) {
+            self.forget_attempts(id)?;
+        }
         let due = self.leases.due(at);
         // What is done again is followed: somebody waits for how it ends.
         let (born, urgency) = if afresh { (due, Urgency::Prompt) } else { (ended.born, ended.urgency) };
@@ -161,7 +166,7 @@ impl Store {
 
     /// When a look is done again of which a hint came while it was done, Unix milliseconds.
     fn after(&self, hinted: Urgency, done: Urgency, settlement: &Settlement) -> i64 {
-        let failed = matches!(settlement, Settlement::Retry { .. });
+        let failed = matches!(settlement, Settlement::Retry { .. } | Settlement::Waits { .. });
         if hinted.is_gathered_after(done) || failed { self.soon() } else { self.wall() }
     }
 

@@ -365,6 +365,12 @@ impl Store {
         statement.execute(params![id, at, afresh, error, changed]).map(drop)
     }
 
+    /// The attempts of a job are counted anew.
+    pub(super) fn forget_attempts(&self, id: i64) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare_cached("UPDATE job SET attempts = 0 WHERE id = ?1")?;
+        statement.execute([id]).map(drop)
+    }
+
     /// A look that is done: nobody waits for its lane, as its repository has one look at a time.
     pub(super) fn forget(&mut self, id: i64) -> rusqlite::Result<()> {
         self.ready = self.ready.saturating_sub(1);

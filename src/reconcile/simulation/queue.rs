@@ -152,6 +152,7 @@ impl Disk {
             },
             Settlement::Again(at) => (row.due, row.attempt, row.created) = (*at, 0, *at),
             Settlement::Retry { at, .. } => row.due = *at,
+            Settlement::Waits { at, .. } => (row.due, row.attempt) = (*at, 0),
         }
     }
 
@@ -222,7 +223,7 @@ pub(super) fn settlement(verdict: Verdict, leased: &Leased, now: DateTime<Utc>) 
             let at = next(retry_after);
             Settlement::Retry { at: no_later.map_or(at, |due| at.min(due)), reason }
         }
-        Verdict::Waits { retry_after, reason } => Settlement::Retry { at: next(retry_after), reason },
+        Verdict::Waits { retry_after, reason } => Settlement::Waits { at: next(retry_after), reason },
     }
 }
 

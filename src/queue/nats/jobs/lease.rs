@@ -94,7 +94,7 @@ impl Jobs {
         }
         let again = row.again;
         let hinted = again.map(|urgency| {
-            let failed = matches!(settlement, Settlement::Retry { .. });
+            let failed = matches!(settlement, Settlement::Retry { .. } | Settlement::Waits { .. });
             if urgency.is_gathered_after(ended.urgency) || failed { now + GATHER } else { now }
         });
         let no_later = |at: i64| hinted.map_or(at, |hinted| at.min(hinted));
@@ -111,7 +111,7 @@ impl Jobs {
                 let failed = leased.failed_before().map(|it| (it.at.timestamp_millis(), Some(self.kept(&it.reason))));
                 (no_later(at.timestamp_millis()), true, failed.unwrap_or((now, None)))
             }
-            Settlement::Retry { at, reason } => {
+            Settlement::Retry { at, reason } | Settlement::Waits { at, reason } => {
                 (no_later(at.timestamp_millis()), false, (now, Some(self.kept(reason))))
             }
         };
@@ -123,6 +123,9 @@ impl Jobs {
         row.urgency = again.map_or(urgency, |hinted| hinted.min(urgency));
         if afresh {
             (row.attempts, row.created) = (0, at);
+        }
+        if matches!(settlement, Settlement::Waits { .. }) {
+            row.attempts = 0;
         }
         self.set(&place, Some(row));
         ended.is_suspect
