@@ -292,16 +292,16 @@ async fn a_channel_that_is_dead_for_a_day_loses_nothing_and_costs_nearly_nothing
     assert_eq!((of("takes no messages"), outage.told().len()), (1, 1), "{:?}", outage.told());
 
     // Older than a day, what was tried five times is given up, one by one, and the others still wait.
-    for hours in [25, 47, 50] {
+    for hours in [25, 47, 92] {
         let passed = outage.clock.0.load(Ordering::SeqCst) / 3_600_000;
         outage.pass(hours - passed).await;
         outage.row(hours).await;
     }
     let (waiting, dead) = outage.stand().await;
-    assert!(waiting + dead == ALL && (20..=60).contains(&dead), "{waiting} wait, {dead} were given up");
+    assert!(waiting + dead == ALL && (41..=100).contains(&dead), "{waiting} wait, {dead} were given up");
     assert_eq!(
         (of("takes no messages"), of("were given up"), outage.told().len()),
-        (3, 2, 5),
+        (4, 2, 6),
         "once a day: {:?}",
         outage.told()
     );
@@ -309,12 +309,12 @@ async fn a_channel_that_is_dead_for_a_day_loses_nothing_and_costs_nearly_nothing
     // It is mended: what waits comes by itself, what was given up when somebody says so.
     outage.chat.status.store(200, Ordering::SeqCst);
     outage.pass(1).await;
-    outage.row(51).await;
+    outage.row(93).await;
     assert_eq!(outage.stand().await, (0, dead));
     let came = outage.chat.taken.lock().unwrap().clone();
     assert_eq!(outage.queue.send_all_again("dead").await.unwrap(), dead);
     outage.pass(1).await;
-    outage.row(52).await;
+    outage.row(94).await;
     let all = outage.chat.taken.lock().unwrap().clone();
     assert_eq!(all.iter().map(|text| about(text)).collect::<BTreeSet<_>>().len(), WORKLOADS * OF_EACH);
     assert_eq!((all.len(), outage.stand().await), (WORKLOADS * OF_EACH, (0, 0)), "each once");
