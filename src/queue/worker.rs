@@ -481,7 +481,7 @@ mod tests {
         let ambient = Ambient::system();
         let ended = |verdict, days, attempt| {
             let created = ambient.now() - TimeDelta::days(days);
-            settlement(verdict, &Leased { created, attempt, ..leased() }, pace, &ambient)
+            settlement(verdict, &Leased { attempt, created, ..leased() }, pace, &ambient)
         };
         let waits = || Verdict::Waits { retry_after: None, reason: "401".to_owned() };
         let fails = || Verdict::Retry { retry_after: None, no_later: None, reason: "503".to_owned() };
