@@ -282,8 +282,13 @@ impl Queue for Store {
         self.0.point("queue.settle").await;
         self.0.with(|world| {
             world.log(format!("queue: {} is {settlement:?}", row::about(&leased.job)));
-            if let (Job::Deliver(delivery), Settlement::Dead { .. }) = (&leased.job, &settlement) {
-                world.delivered(delivery);
+            match (&leased.job, &settlement) {
+                (Job::Deliver(delivery), Settlement::Dead { .. }) => world.delivered(delivery),
+                // What was put once more meanwhile was taken for this one; where it is news again, the next look puts it.
+                (Job::Deliver(delivery), Settlement::Withdrawn { .. }) => {
+                    world.model.owed.remove(&delivery.id());
+                }
+                _ => {}
             }
             world.disk.settle(leased.lease.job(), leased.lease.number(), &settlement);
         });
