@@ -215,7 +215,7 @@ fn put_off(record: &Record, approval: &str, now: DateTime<Utc>) -> Option<Stale>
 #[cfg(test)]
 mod tests {
     use super::super::notice::tests::notice;
-    use super::super::notice::{ApprovalView, ImageView, WayBack};
+    use super::super::notice::{ImageView, WayBack};
     use super::super::record::tests::{question, update};
     use super::super::record::{Event, Running, Update};
     use super::*;
@@ -240,16 +240,7 @@ mod tests {
     }
 
     fn asking(of: &Question) -> Notice {
-        let terms = &of.terms;
-        let approval = ApprovalView {
-            id: terms.id.to_string(),
-            key: terms.key.to_string(),
-            expires: terms.expires,
-            nonce: terms.nonce.clone(),
-            from_image: terms.from.clone(),
-            allows: terms.allows,
-        };
-        Notice { approval: Some(approval), ..told(NoticeKind::Available, of) }
+        Notice { approval: Some((&of.terms).into()), ..told(NoticeKind::Available, of) }
     }
 
     fn without_link(of: &Question) -> Notice {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::actor::Actor;
-use super::approval::{Allows, Approval, ApprovalRef, crockford};
+use super::approval::{Allows, Approval, ApprovalRef, Terms, crockford};
 use super::declared::Declared;
 use super::fleet::{Asks, Link};
 use super::gone::Lost;
@@ -135,6 +135,19 @@ pub struct ApprovalView {
     /// What can be answered.
     #[serde(default)]
     pub allows: Allows,
+}
+
+impl From<&Terms> for ApprovalView {
+    fn from(terms: &Terms) -> Self {
+        Self {
+            id: terms.id.to_string(),
+            key: terms.key.to_string(),
+            expires: terms.expires(),
+            nonce: terms.nonce.clone(),
+            from_image: terms.from.clone(),
+            allows: terms.allows,
+        }
+    }
 }
 
 /// What a message offers its reader to answer.

@@ -13,19 +13,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::mattermost::MattermostChannel;
-use super::{Channel, Channels, GivenUp, Scope, Sender, Transport};
+use super::sender::tests::through;
+use super::{Channel, Channels, GivenUp, Scope, Transport};
 use crate::ambient::{Ambient, Clock};
-use crate::domain::approval::{LinkKey, LinkKeys};
 use crate::domain::event::tests::notice;
 use crate::domain::event::{Delivery, Job, NoticeKind};
-use crate::domain::news::Seen;
 use crate::domain::secret::Secret;
 use crate::outbound::{Outbound, Reach};
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::{Pace, work};
 use crate::queue::{Leased, Letters as _, NewJob, Queue as _, QueueAdmin as _, Sharing, Topic};
 use crate::stop::{Raise, Stop};
-use crate::telemetry::metrics::Metrics;
 
 const WORKLOADS: usize = 40;
 /// Messages about each of them.
@@ -141,17 +139,7 @@ impl Outage {
         let (chat, dead) = Chat::start(status, &mut tasks).await;
         let (beside, works) = Chat::start(200, &mut tasks).await;
         let channels = Arc::new(Channels::new(vec![dead, works], None));
-        let sender = Arc::new(Sender {
-            queue: queue.clone(),
-            channels: Arc::clone(&channels),
-            records: Arc::new(|_| Box::pin(async { Seen::Unknown })),
-            is_resumed: Arc::new(|| Box::pin(async { false })),
-            base_url: None,
-            keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
-            notes: Arc::new(|_, _, _| Box::pin(async { None })),
-            ambient: ambient.clone(),
-            metrics: Metrics::new(),
-        });
+        let sender = Arc::new(through(&queue, &channels, &ambient));
         let (raise, stop) = Stop::new();
         let (under_way, woken) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         for name in channels.names() {

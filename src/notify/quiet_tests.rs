@@ -8,19 +8,17 @@ use chrono::{DateTime, Utc};
 use super::gate::Moment;
 use super::gather::Gatherer;
 use super::sender::Sender;
+use super::sender::tests::through;
 use super::{Attempt, Channel, Channels, Scope, Transport, email};
 use crate::ambient::{Ambient, Clock};
-use crate::domain::approval::{LinkKey, LinkKeys};
 use crate::domain::event::tests::notice;
 use crate::domain::event::{Delivery, Gathered, Job, Notice, NoticeKind, Told};
-use crate::domain::news::Seen;
 use crate::domain::window::Windows;
 use crate::queue::sqlite::SqliteQueue;
 use crate::queue::worker::Verdict;
 use crate::queue::{
     Asked, Leased, LetterState, Letters as _, NewJob, Queue as _, QueueAdmin as _, Settlement, Sharing, Topic,
 };
-use crate::telemetry::metrics::Metrics;
 
 const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
@@ -63,17 +61,7 @@ impl Night {
             when_looked: Arc::new(|| Some(DateTime::UNIX_EPOCH)),
             ambient: ambient.clone(),
         };
-        let sender = Sender {
-            queue,
-            channels,
-            records: Arc::new(|_| Box::pin(async { Seen::Unknown })),
-            is_resumed: Arc::new(|| Box::pin(async { false })),
-            base_url: None,
-            keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
-            notes: Arc::new(|_, _, _| Box::pin(async { None })),
-            ambient,
-            metrics: Metrics::new(),
-        };
+        let sender = through(&queue, &channels, &ambient);
         Self { clock, sender, gatherer, _folder: folder }
     }
 

@@ -118,6 +118,7 @@ fn is_unanswered(record: &Record, approval: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sender::tests::through;
     use std::sync::atomic::Ordering;
     use std::sync::{Arc, Mutex};
 
@@ -128,7 +129,7 @@ mod tests {
     use super::super::{Channels, Scope, slack_app::SlackApp};
     use super::*;
     use crate::ambient::Ambient;
-    use crate::domain::approval::{LIFETIME, LinkKey, LinkKeys};
+    use crate::domain::approval::LIFETIME;
     use crate::domain::event::Job;
     use crate::domain::news::Seen;
     use crate::domain::record::tests::question;
@@ -138,7 +139,6 @@ mod tests {
     use crate::queue::sqlite::SqliteQueue;
     use crate::queue::worker::Verdict;
     use crate::queue::{LeaseId, Leased};
-    use crate::telemetry::metrics::Metrics;
 
     fn start() -> DateTime<Utc> {
         DateTime::from_timestamp(1_795_000_100, 0).unwrap()
@@ -157,19 +157,14 @@ mod tests {
         let app = Arc::new(SlackApp::new(api, Secret::new("xoxb-1".into()), "C1".into()));
         let app = Channel::new("app".into(), Scope::default(), Transport::Service(Box::new(client), app));
         let (ambient, records) = (Ambient::system(), Arc::clone(known));
+        let (queue, channels) =
+            (SqliteQueue::open(folder, &ambient).unwrap(), Arc::new(Channels::new(vec![app], None)));
         Sender {
-            queue: SqliteQueue::open(folder, &ambient).unwrap(),
-            channels: Arc::new(Channels::new(vec![app], None)),
             records: Arc::new(move |_| {
                 let record = records.lock().unwrap().clone();
                 Box::pin(async move { Seen::Here { record: Box::new(record), no_answer: None } })
             }),
-            is_resumed: Arc::new(|| Box::pin(async { false })),
-            base_url: None,
-            keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
-            notes: Arc::new(|_, _, _| Box::pin(async { None })),
-            ambient,
-            metrics: Metrics::new(),
+            ..through(&queue, &channels, &ambient)
         }
     }
 

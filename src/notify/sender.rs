@@ -408,7 +408,7 @@ fn said(stale: Stale) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::mattermost::MattermostChannel;
     use super::super::tests::asking;
     use super::super::{Scope, Transport};
@@ -440,25 +440,40 @@ mod tests {
     }
 
     /// A channel whose quiet hours are from ten to seven.
+    /// Sends what is in a queue through channels, knows no record, and has neither address nor release notes.
+    pub(in crate::notify) fn through(
+        queue: &SqliteQueue,
+        channels: &Arc<Channels>,
+        ambient: &Ambient,
+    ) -> Sender<SqliteQueue> {
+        Sender {
+            queue: queue.clone(),
+            channels: Arc::clone(channels),
+            records: Arc::new(|_| Box::pin(async { Seen::Unknown })),
+            is_resumed: Arc::new(|| Box::pin(async { false })),
+            base_url: None,
+            keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
+            notes: Arc::new(|_, _, _| Box::pin(async { None })),
+            ambient: ambient.clone(),
+            metrics: Metrics::new(),
+        }
+    }
+
     fn sender(folder: &std::path::Path, ambient: &Ambient, seen: Seen, is_resumed: bool) -> Sender<SqliteQueue> {
         let chat = MattermostChannel::new(Secret::new("http://127.0.0.1:9/hooks/x".into()));
         let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
         let quiet = Some(Windows::read_in("22:00-07:00", chrono_tz::UTC).unwrap());
         let scope = Scope { quiet, ..Scope::default() };
         let chat = Channel::new("email".into(), scope, Transport::Service(Box::new(client), Arc::new(chat)));
+        let (queue, channels) =
+            (SqliteQueue::open(folder, ambient).unwrap(), Arc::new(Channels::new(vec![chat], None)));
         Sender {
-            queue: SqliteQueue::open(folder, ambient).unwrap(),
-            channels: Arc::new(Channels::new(vec![chat], None)),
             records: Arc::new(move |_| {
                 let seen = seen.clone();
                 Box::pin(async move { seen })
             }),
             is_resumed: Arc::new(move || Box::pin(async move { is_resumed })),
-            base_url: None,
-            keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
-            notes: Arc::new(|_, _, _| Box::pin(async { None })),
-            ambient: ambient.clone(),
-            metrics: Metrics::new(),
+            ..through(&queue, &channels, ambient)
         }
     }
 

@@ -51,6 +51,7 @@ impl<Q: Gathering + Kept> Sender<Q> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sender::tests::through;
     use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
@@ -58,9 +59,8 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
     use crate::ambient::{Ambient, Clock};
-    use crate::domain::approval::{LinkKey, LinkKeys};
     use crate::domain::event::tests::notice;
-    use crate::domain::event::{ApprovalView, Gathered, Job, Notice, NoticeKind};
+    use crate::domain::event::{Gathered, Job, Notice, NoticeKind};
     use crate::domain::news::Seen;
     use crate::domain::record::tests::question;
     use crate::domain::record::{Event, Record};
@@ -74,7 +74,6 @@ mod tests {
     use crate::queue::sqlite::SqliteQueue;
     use crate::queue::worker::Verdict;
     use crate::queue::{NewJob, Placed, Queue as _, Settlement, Sharing, Topic};
-    use crate::telemetry::metrics::Metrics;
 
     /// Minutes after the questions were asked.
     struct Minutes(AtomicI64);
@@ -119,15 +118,7 @@ mod tests {
         let mut notice = notice(NoticeKind::Available);
         (notice.workload.uid, notice.to.tag) = (number.to_string().into(), terms.tag.to_string());
         notice.to.digest = Some(terms.digest.to_string());
-        let approval = ApprovalView {
-            id: terms.id.to_string(),
-            key: terms.key.to_string(),
-            expires: terms.expires(),
-            nonce: terms.nonce.clone(),
-            from_image: terms.from.clone(),
-            allows: terms.allows,
-        };
-        Notice { approval: Some(approval), ..notice }
+        Notice { approval: Some((&terms).into()), ..notice }
     }
 
     impl Desk {
@@ -152,19 +143,12 @@ mod tests {
             let stands = Arc::new(Mutex::new([(true, true); 2]));
             let (known, now) = (Arc::clone(&stands), ambient.now());
             let sender = Sender {
-                queue,
-                channels,
                 records: Arc::new(move |workload| {
                     let number: u8 = workload.uid.parse().unwrap();
                     let stands = known.lock().unwrap()[usize::from(number) - 1];
                     Box::pin(async move { seen(stands, number, now) })
                 }),
-                is_resumed: Arc::new(|| Box::pin(async { false })),
-                base_url: None,
-                keys: LinkKeys::from(LinkKey::new(vec![7; 32]).unwrap()),
-                notes: Arc::new(|_, _, _| Box::pin(async { None })),
-                ambient,
-                metrics: Metrics::new(),
+                ..through(&queue, &channels, &ambient)
             };
             Self { clock, stands, sender, gatherer, _serving: serving, arrived, _folder: folder }
         }

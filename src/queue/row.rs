@@ -53,6 +53,17 @@ pub(super) fn failed(changed: i64, error: Option<String>) -> Option<Failed> {
     error.map(|reason| Failed { at: moment(changed), reason })
 }
 
+/// What of a job that waits again is counted anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Anew {
+    /// Its attempts and its age go on.
+    Nothing,
+    /// Its attempts: what went wrong was no fault of its own.
+    Attempts,
+    /// As if it were new.
+    AttemptsAndAge,
+}
+
 /// How it begins why a message is over that was not told, and may be news again: what is put of the same then is stored anew.
 pub(crate) const NOT_TOLD: &str = "not told: ";
 

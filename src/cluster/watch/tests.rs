@@ -33,18 +33,8 @@ async fn request(listener: &TcpListener) -> TcpStream {
 async fn a_request_that_is_not_answered_is_no_stream_that_lives() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let config = kube::Config::new(url.parse().unwrap());
-    let scope = Scope { namespace: Some("shop".into()), kind: Kind::Deployment };
-    let scopes = Scopes::new([scope.clone()]);
-    let watching = Watching {
-        namespaces: Namespaces::default(),
-        client: crate::cluster::connection::client(&config).unwrap(),
-        index: Index::default(),
-        scope: scope.clone(),
-        scopes: scopes.clone(),
-        ambient: Ambient::system(),
-        metrics: Metrics::new(),
-    };
+    let watching = in_shop(&url, Kind::Deployment);
+    let (scope, scopes) = (watching.scope.clone(), watching.scopes.clone());
     let short = Duration::from_millis(200);
     let patience = Patience { quiet: short, unanswered: short, ..PATIENCE };
     let (raise, stop) = Stop::new();
@@ -106,16 +96,7 @@ async fn what_is_being_deleted_is_gone_for_us_before_the_object_is() {
 async fn a_watch_that_is_closed_with_410_in_the_middle_goes_on_with_a_new_list() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let scope = Scope { namespace: Some("shop".into()), kind: Kind::Deployment };
-    let watching = Watching {
-        namespaces: Namespaces::default(),
-        client: crate::cluster::connection::client(&kube::Config::new(url.parse().unwrap())).unwrap(),
-        index: Index::default(),
-        scope: scope.clone(),
-        scopes: Scopes::new([scope]),
-        ambient: Ambient::system(),
-        metrics: Metrics::new(),
-    };
+    let watching = in_shop(&url, Kind::Deployment);
     let (index, scopes) = (watching.index.clone(), watching.scopes.clone());
     let runs = || index.by_uid("u").map(|found| found.containers[0].image.to_string());
     let (raise, stop) = Stop::new();
@@ -170,6 +151,20 @@ async fn answer(listener: &TcpListener, status: &str, body: &serde_json::Value) 
     let head = "Content-Type: application/json\r\nConnection: close";
     let text = format!("HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     jobs.write_all(text.as_bytes()).await.unwrap();
+}
+
+/// What watches a kind in one namespace.
+fn in_shop(url: &str, kind: Kind) -> Watching {
+    let scope = Scope { namespace: Some("shop".into()), kind };
+    Watching {
+        namespaces: Namespaces::default(),
+        client: crate::cluster::connection::client(&kube::Config::new(url.parse().unwrap())).unwrap(),
+        index: Index::default(),
+        scope: scope.clone(),
+        scopes: Scopes::new([scope]),
+        ambient: Ambient::system(),
+        metrics: Metrics::new(),
+    }
 }
 
 /// What watches Deployments of all namespaces, and Namespaces beside it.
@@ -256,16 +251,7 @@ async fn an_api_server_that_is_not_there_is_told_once_and_so_is_its_coming() {
 async fn runs_that_could_not_be_read_are_read_again_though_nothing_happens() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let scope = Scope { namespace: Some("shop".into()), kind: Kind::CronJob };
-    let watching = Watching {
-        namespaces: Namespaces::default(),
-        client: crate::cluster::connection::client(&kube::Config::new(url.parse().unwrap())).unwrap(),
-        index: Index::default(),
-        scope: scope.clone(),
-        scopes: Scopes::new([scope]),
-        ambient: Ambient::system(),
-        metrics: Metrics::new(),
-    };
+    let watching = in_shop(&url, Kind::CronJob);
     let index = watching.index.clone();
     let (raise, stop) = Stop::new();
     let (hints, mut looks) = mpsc::channel(4);

@@ -6,7 +6,7 @@ use super::lanes::{IS_FIRST, WAITER};
 use super::store::Store;
 use crate::domain::event::Job;
 use crate::domain::trace::Trace;
-use crate::queue::row::moment;
+use crate::queue::row::{Anew, moment};
 use crate::queue::schedule::{Turn, Waiter};
 use crate::queue::{Batch, LeaseId, Leased, Settlement, Sharing, Topic, Urgency, row};
 
@@ -128,10 +128,10 @@ impl Store {
         let hinted = ended.again.map(|urgency| self.after(urgency, ended.urgency, settlement));
         let no_later = |at: i64| hinted.map_or(at, |hinted| at.min(hinted));
         let now = self.wall();
-        let (at, afresh, failed) = match settlement {
+        let (at, anew, failed) = match settlement {
             // What it did not see may be what mends it.
             Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } if hinted.is_some() => {
-                (no_later(i64::MAX), true, (now, None))
+                (no_later(i64::MAX), Anew::AttemptsAndAge, (now, None))
             }
             Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } => {
                 self.end(id, leased, settlement)?;
@@ -139,18 +139,19 @@ impl Store {
             }
             Settlement::Again(at) => {
                 let failed = leased.failed_before().map(|it| (it.at.timestamp_millis(), Some(it.reason.as_str())));
-                (no_later(at.timestamp_millis()), true, failed.unwrap_or((now, None)))
+                (no_later(at.timestamp_millis()), Anew::AttemptsAndAge, failed.unwrap_or((now, None)))
             }
-            Settlement::Retry { at, reason } | Settlement::Waits { at, reason } => {
-                (no_later(at.timestamp_millis()), false, (now, Some(reason.as_str())))
+            Settlement::Retry { at, reason } => {
+                (no_later(at.timestamp_millis()), Anew::Nothing, (now, Some(reason.as_str())))
+            }
+            Settlement::Waits { at, reason } => {
+                (no_later(at.timestamp_millis()), Anew::Attempts, (now, Some(reason.as_str())))
             }
         };
-        self.wait(id, at, afresh, failed)?;
-        if matches!(settlement, Settlement::Waits { .. }) {
-            self.forget_attempts(id)?;
-        }
+        self.wait(id, at, anew, failed)?;
         let due = self.leases.due(at);
         // What is done again is followed: somebody waits for how it ends.
+        let afresh = anew == Anew::AttemptsAndAge;
         let (born, urgency) = if afresh { (due, Urgency::Prompt) } else { (ended.born, ended.urgency) };
         let urgency = ended.again.map_or(urgency, |hinted| hinted.min(urgency));
         let repository = leased.job.repository().cloned();

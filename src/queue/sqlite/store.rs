@@ -15,6 +15,7 @@ use crate::domain::event::Job;
 use crate::domain::reference::Repository;
 use crate::queue::leases::Leases;
 use crate::queue::losses::{MOST_LOSSES, REMEMBER_AGAIN};
+use crate::queue::row::Anew;
 use crate::queue::schedule::Waiter;
 use crate::queue::waiting::{GATHER, Look, Recent, StoredLooks, Waiting};
 use crate::queue::{MOST_JOBS, NewJob, Placed, QueueError, Topic, Urgency, row};
@@ -349,26 +350,21 @@ impl Store {
         self.leave_lanes(id)
     }
 
-    /// Makes a job wait, with when it was changed and what went wrong. Afresh, its age and its attempts are counted anew.
+    /// Makes a job wait, with when it was changed and what went wrong.
     pub(super) fn wait(
         &self,
         id: i64,
         at: i64,
-        afresh: bool,
+        anew: Anew,
         (changed, error): (i64, Option<&str>),
     ) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(
             "UPDATE job SET not_before = ?2, attempts = CASE WHEN ?3 THEN 0 ELSE attempts END, error = ?4, changed = ?5,
-                created = CASE WHEN ?3 THEN ?2 ELSE created END, leased = 0, losses = 0
+                created = CASE WHEN ?6 THEN ?2 ELSE created END, leased = 0, losses = 0
              WHERE id = ?1",
         )?;
-        statement.execute(params![id, at, afresh, error, changed]).map(drop)
-    }
-
-    /// The attempts of a job are counted anew.
-    pub(super) fn forget_attempts(&self, id: i64) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare_cached("UPDATE job SET attempts = 0 WHERE id = ?1")?;
-        statement.execute([id]).map(drop)
+        let (attempts, age) = (anew != Anew::Nothing, anew == Anew::AttemptsAndAge);
+        statement.execute(params![id, at, attempts, error, changed, age]).map(drop)
     }
 
     /// A look that is done: nobody waits for its lane, as its repository has one look at a time.

@@ -100,7 +100,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let question = self.about_end(work, target, &ended);
         let settings = self.settings(target).ok();
         let told = of_update(target, settings.as_ref(), &ended, NoticeKind::Failed, Some(failure.clone()));
-        let approval = question.as_ref().map(|question| crate::reconcile::telling::notices::approval(&question.terms));
+        let approval = question.as_ref().map(|question| (&question.terms).into());
         let told = Notice { ended: Some(now), way_back: Some(why), approval, ..told };
         self.tell_of(target, &told, &work.trace).await?;
         if update.outcome == Outcome::RollingOut {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::actor::Actor;
 use crate::domain::approval::Terms;
 use crate::domain::declared::Declared;
-use crate::domain::event::{ApprovalView, Failure, ImageView, Notice, NoticeKind, WayBack};
+use crate::domain::event::{Failure, ImageView, Notice, NoticeKind, WayBack};
 use crate::domain::grounds::Grounds;
 use crate::domain::history::Outcome;
 use crate::domain::owner::{Keep, Owner, OwnerTold, OwnerView};
@@ -104,7 +104,7 @@ fn about(
         declared: Declared { kinds: question.declares, quotes: Vec::new() },
         preflight: question.preflight.clone(),
         because: question.because.clone(),
-        approval: Some(approval(&question.terms)),
+        approval: Some((&question.terms).into()),
         group: question.group.clone(),
         ..notice(target, settings, kind, at, &step)
     }
@@ -127,7 +127,7 @@ pub(crate) fn of_update(
         level: Some(update.level),
     };
     Notice {
-        approval: update.question.as_ref().map(approval),
+        approval: update.question.as_ref().map(Into::into),
         by: Some(update.by.clone()),
         declared: Declared { kinds: update.declares, quotes: Vec::new() },
         failure,
@@ -152,7 +152,7 @@ pub(crate) fn of_put_back(
 ) -> Notice {
     let failure = update.failed_before.as_deref().filter(|failure| !failure.reason.is_empty()).cloned();
     let told = of_update(target, settings, update, NoticeKind::Failed, failure);
-    Notice { way_back: Some(WayBack::PutBack), approval: question.map(|it| approval(&it.terms)), ..told }
+    Notice { way_back: Some(WayBack::PutBack), approval: question.map(|it| (&it.terms).into()), ..told }
 }
 
 /// What is told of the end of an update: that a person approved it, where one did, and how it ended. `question` is what people
@@ -175,7 +175,7 @@ pub(crate) fn ends(
         (_, None) => of_update(target, settings, update, NoticeKind::Applied, None),
     };
     let is_told = !update.told_elsewhere || update.outcome == Outcome::Failed;
-    let approval = question.map(|question| approval(&question.terms)).or(told.approval.clone());
+    let approval = question.map(|question| (&question.terms).into()).or(told.approval.clone());
     let is_granted = update.question.is_some() && update.undoes.is_none();
     let granted = is_granted.then(|| of_update(target, settings, update, NoticeKind::Granted, None));
     granted.into_iter().chain(is_told.then_some(Notice { approval, ..told })).collect()
@@ -219,7 +219,7 @@ pub(crate) fn of_held(
         level: question.map(|question| question.level),
     };
     Notice {
-        approval: question.map(|question| approval(&question.terms)),
+        approval: question.map(|question| (&question.terms).into()),
         by: Some(held.by.join(", ")).filter(|by| !by.is_empty()).map(Actor::Program),
         group: question.and_then(|question| question.group.clone()),
         reminder: question.map_or(0, |question| question.reminders),
@@ -242,17 +242,6 @@ pub(crate) fn of_gone(target: &Target, settings: Option<&Settings>, gone: &GoneS
         lost: Some(image.lost),
         release_url: None,
         ..notice(target, settings, NoticeKind::Gone, *since, &step)
-    }
-}
-
-pub(crate) fn approval(terms: &Terms) -> ApprovalView {
-    ApprovalView {
-        id: terms.id.to_string(),
-        key: terms.key.to_string(),
-        expires: terms.expires(),
-        nonce: terms.nonce.clone(),
-        from_image: terms.from.clone(),
-        allows: terms.allows,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Jobs;
 use crate::domain::event::Job;
 use crate::queue::nats::entry::{JobHolder, Row, State};
-use crate::queue::row::moment;
+use crate::queue::row::{Anew, moment};
 use crate::queue::schedule::Turn;
 use crate::queue::waiting::GATHER;
 use crate::queue::{Batch, LeaseId, Leased, QueueError, Settlement, Sharing, Topic, Urgency};
@@ -98,10 +98,10 @@ impl Jobs {
             if urgency.is_gathered_after(ended.urgency) || failed { now + GATHER } else { now }
         });
         let no_later = |at: i64| hinted.map_or(at, |hinted| at.min(hinted));
-        let (at, afresh, failed) = match settlement {
+        let (at, anew, failed) = match settlement {
             // What it did not see may be what mends it.
             Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } if hinted.is_some() => {
-                (no_later(i64::MAX), true, (now, None))
+                (no_later(i64::MAX), Anew::AttemptsAndAge, (now, None))
             }
             Settlement::Done | Settlement::Withdrawn { .. } | Settlement::Dead { .. } => {
                 self.end(&place, row, leased, settlement);
@@ -109,23 +109,27 @@ impl Jobs {
             }
             Settlement::Again(at) => {
                 let failed = leased.failed_before().map(|it| (it.at.timestamp_millis(), Some(self.kept(&it.reason))));
-                (no_later(at.timestamp_millis()), true, failed.unwrap_or((now, None)))
+                (no_later(at.timestamp_millis()), Anew::AttemptsAndAge, failed.unwrap_or((now, None)))
             }
-            Settlement::Retry { at, reason } | Settlement::Waits { at, reason } => {
-                (no_later(at.timestamp_millis()), false, (now, Some(self.kept(reason))))
+            Settlement::Retry { at, reason } => {
+                (no_later(at.timestamp_millis()), Anew::Nothing, (now, Some(self.kept(reason))))
+            }
+            Settlement::Waits { at, reason } => {
+                (no_later(at.timestamp_millis()), Anew::Attempts, (now, Some(self.kept(reason))))
             }
         };
         (row.held, row.again, row.losses) = (None, None, 0);
         (row.not_before, (row.changed, row.error)) = (at, failed);
         row.put_off |= matches!((&leased.job, settlement), (Job::Deliver(_), Settlement::Again(_)));
         // What is done again is followed: somebody waits for how it ends.
+        let afresh = anew == Anew::AttemptsAndAge;
         let urgency = if afresh { Urgency::Prompt } else { row.urgency };
         row.urgency = again.map_or(urgency, |hinted| hinted.min(urgency));
-        if afresh {
-            (row.attempts, row.created) = (0, at);
-        }
-        if matches!(settlement, Settlement::Waits { .. }) {
+        if anew != Anew::Nothing {
             row.attempts = 0;
+        }
+        if afresh {
+            row.created = at;
         }
         self.set(&place, Some(row));
         ended.is_suspect
