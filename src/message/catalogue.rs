@@ -66,6 +66,17 @@ pub struct Names {
     pub asks: bool,
 }
 
+/// What is wrong with image-watcher, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TroubleTold {
+    /// In a few words.
+    pub subject: String,
+    /// Stands alone.
+    pub sentence: String,
+    /// What becomes of messages, and what people can do.
+    pub what_next: String,
+}
+
 /// The words of messages in one language.
 pub trait Catalogue: ChatWords {
     /// What a fact or a remark is called.
@@ -124,6 +135,8 @@ pub trait Catalogue: ChatWords {
     fn more_versions(&self, more: usize) -> String;
     /// That several things happened about the same time, in a sentence that stands alone.
     fn several(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String;
+    /// How many of several things wait for an answer, in a sentence; `is_all` where no other is told.
+    fn waiting(&self, waiting: usize, is_all: bool) -> String;
     /// The subject of a message about several things.
     fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String;
     /// What some of several things have in common, and how many they are.
@@ -134,8 +147,8 @@ pub trait Catalogue: ChatWords {
     fn of_some(&self, count: usize, sentence: &str) -> String;
     /// Why its reader gets a message about several things.
     fn reason_of_several(&self, mode_from: Option<Origin>, cluster: Option<&str>) -> String;
-    /// What is wrong with image-watcher, as a subject, and as a sentence with what to do.
-    fn trouble(&self, trouble: &Trouble) -> (String, String);
+    /// What is wrong with image-watcher.
+    fn trouble(&self, trouble: &Trouble) -> TroubleTold;
     /// That somebody tries a channel, as a subject and as a sentence.
     fn trial(&self, channel: &str) -> (String, String);
     /// Why its reader gets a message about image-watcher itself.

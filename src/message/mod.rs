@@ -114,10 +114,12 @@ pub struct Message {
     pub subject: String,
     /// What kind of thing happened, in a few words.
     pub heading: String,
-    /// The same, and to which workload.
+    /// The same, to which workload, and of which cluster.
     pub title: String,
     /// Stands alone: what, from, to, what is asked.
     pub sentence: String,
+    /// The cluster's name, where it has one.
+    pub cluster: Option<String>,
     /// How urgent it is.
     pub severity: Severity,
     /// What it is about.
@@ -169,6 +171,12 @@ impl Links {
 }
 
 impl Message {
+    /// The sentence where nothing else is read with it, as on a locked telephone: it says of which cluster it is.
+    #[must_use]
+    pub fn alone(&self) -> String {
+        format!("{}{}", of_cluster(self.cluster.as_deref()), self.sentence)
+    }
+
     /// The message of a delivery.
     #[must_use]
     pub fn of(delivery: &Delivery, frame: &Frame<'_>) -> Self {
@@ -180,6 +188,11 @@ impl Message {
             Told::Test(_) => several::trial(&delivery.channel, words, frame),
         }
     }
+}
+
+/// What stands before the first words of a message of a cluster that has a name.
+fn of_cluster(cluster: Option<&str>) -> String {
+    cluster.map(|cluster| format!("[{}] ", clean(cluster))).unwrap_or_default()
 }
 
 /// The words of a language.

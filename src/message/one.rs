@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::catalogue::{Catalogue, Label, Names};
 use super::notes::NotesPart;
-use super::{Action, Fact, Frame, Message, Remark, Severity, clean};
+use super::{Action, Fact, Frame, Message, Remark, Severity, clean, of_cluster};
 use crate::domain::event::{NoLink, Notice, NoticeKind};
 use crate::domain::reference::Digest;
 use crate::domain::release::{Language, ReleaseNotes};
@@ -23,16 +23,17 @@ pub(super) fn message(notice: &Notice, words: &dyn Catalogue, frame: &Frame<'_>)
         title: if notice.kind == NoticeKind::Stopped {
             subject(notice, words, &names, frame.cluster)
         } else {
-            format!("{heading} · {}", names.workload)
+            format!("{}{heading} · {}", of_cluster(frame.cluster), names.workload)
         },
         heading,
         sentence: words.sentence(notice, &names),
+        cluster: frame.cluster.map(clean),
         severity: severity(notice),
         facts: facts(notice, words, &names),
         remarks: remarks(notice, words, &names, frame),
         sections: Vec::new(),
         notes: notes.map(|notes| NotesPart::of(notes, words)),
-        release: release_url(notice, notes).map(|url| Action {
+        release: release_url(notice, notes).filter(|_| notice.kind != NoticeKind::Stopped).map(|url| Action {
             label: words.release_notes().to_owned(),
             url: clean(url),
             hint: String::new(),
@@ -89,8 +90,7 @@ fn subject(notice: &Notice, words: &dyn Catalogue, names: &Names, cluster: Optio
     let mark = if notice.no_link.is_some_and(NoLink::is_dry_run) { words.dry_run() } else { "" };
     if notice.kind == NoticeKind::Stopped {
         // It is about all workloads, and not about the one that failed last.
-        let cluster = cluster.map(|cluster| format!("[{}] ", clean(cluster))).unwrap_or_default();
-        return format!("{mark}{cluster}{}", sentence_case(&words.step(notice, names)));
+        return format!("{mark}{}{}", of_cluster(cluster), sentence_case(&words.step(notice, names)));
     }
     let cluster = cluster.map(|cluster| format!("{} ", clean(cluster))).unwrap_or_default();
     format!("{mark}[{cluster}{}] {} {}", names.workload, image(notice), words.step(notice, names))
@@ -125,10 +125,14 @@ fn facts(notice: &Notice, words: &dyn Catalogue, names: &Names) -> Vec<Fact> {
     let parts = [clean(&workload.namespace), workload.kind.as_str().to_owned(), clean(&workload.name)];
     let ends = words.ends(notice.kind);
     let level = words.level(&notice.level);
-    let level = if level.is_empty() { level } else { format!("  ({level})") };
+    let level = if level.is_empty() { level } else { format!(" ({level})") };
     let to = if names.to.ends_with(')') { clean(&notice.to.tag) } else { names.to.clone() };
     let code = |digest: &Option<String>| short(digest.as_deref()).map(|short| format!("sha256:{short}"));
     let (from_digest, to_digest) = (code(&notice.from.digest), code(&notice.to.digest));
+    if notice.kind == NoticeKind::Stopped {
+        // It is about all workloads, and not about the one that failed last.
+        return Vec::new();
+    }
     let all = [
         Some(fact(words.label(Label::Workload), parts.join(" / "), None)),
         Some(fact(words.label(Label::Container), clean(&notice.container), None)),

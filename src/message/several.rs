@@ -2,7 +2,7 @@
 
 use super::catalogue::{Catalogue, Label};
 use super::one::{expires, image, is_way_back, names, severity};
-use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean};
+use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean, of_cluster};
 use crate::domain::declared::Declared;
 use crate::domain::event::{Notice, NoticeKind, Trouble};
 use crate::domain::fleet::Asks;
@@ -26,6 +26,8 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
         None => subject,
     };
     let told = words.several(count, cause, &first);
+    let waiting = notices.iter().filter(|notice| is_offered(notice) && !is_way_back(notice)).count();
+    let told = if waiting == 0 { told } else { format!("{told} {}", words.waiting(waiting, waiting == count)) };
     Message {
         severity: notices.iter().map(severity).max_by_key(|one| *one as u8).unwrap_or(Severity::Info),
         facts: cause.map(|cause| shared_facts(cause, words)).unwrap_or_default(),
@@ -196,16 +198,18 @@ fn line(notice: &Notice, words: &dyn Catalogue, frame: &Frame<'_>) -> String {
 
 pub(super) fn trouble(trouble: &Trouble, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
     let fact = |label, value| Fact { label: words.label(label).to_owned(), value, code: None };
-    let reason =
-        Remark { label: words.label(Label::Failure).to_owned(), text: clean(&trouble.reason), is_detail: false };
+    let told = words.trouble(trouble);
+    let remark = |label, text| Remark { label: words.label(label).to_owned(), text, is_detail: false };
+    let reason = Some(clean(&trouble.reason)).filter(|reason| !reason.is_empty());
+    let reason = reason.map(|reason| remark(Label::Failure, reason));
     Message {
         severity: Severity::Failure,
         facts: vec![
             fact(Label::Channel, clean(&trouble.channel)),
             fact(Label::Since, words.moment(trouble.since, frame.zone)),
         ],
-        remarks: if reason.text.is_empty() { Vec::new() } else { vec![reason] },
-        ..plain(words.trouble(trouble), words.reason_of_service(frame.cluster), words, frame)
+        remarks: reason.into_iter().chain([remark(Label::WhatNext, told.what_next)]).collect(),
+        ..plain((told.subject, told.sentence), words.reason_of_service(frame.cluster), words, frame)
     }
 }
 
@@ -215,14 +219,15 @@ pub(super) fn trial(channel: &str, words: &dyn Catalogue, frame: &Frame<'_>) -> 
 
 /// A message that says one sentence.
 fn plain((subject, sentence): (String, String), reason: String, words: &dyn Catalogue, frame: &Frame<'_>) -> Message {
-    let cluster = frame.cluster.map(|cluster| format!("[{}] ", clean(cluster))).unwrap_or_default();
+    let title = format!("{}{subject}", of_cluster(frame.cluster));
     Message {
         language: frame.language.code(),
         colon: words.colon(),
-        heading: subject.clone(),
-        title: subject.clone(),
-        subject: format!("{cluster}{subject}"),
+        heading: subject,
+        subject: title.clone(),
+        title,
         sentence,
+        cluster: frame.cluster.map(clean),
         severity: Severity::Info,
         facts: Vec::new(),
         remarks: Vec::new(),

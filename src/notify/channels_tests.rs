@@ -10,6 +10,7 @@ use url::Url;
 use super::gate::Moment;
 use super::mattermost::MattermostChannel;
 use super::service::tests::answering;
+use super::slack_app::SlackApp;
 use super::tests::{asking, of_namespace, said};
 use super::{Attempt, Channel, Channels, Scope, Transport};
 use crate::ambient::Ambient;
@@ -111,6 +112,21 @@ async fn what_is_not_taken_as_it_is_written_is_sent_once_more_in_plain_text() {
         assert_eq!(asked.load(Ordering::SeqCst), times, "{attempt:?}");
         assert_eq!(matches!(attempt, Attempt::TooRich { .. }), times == 2, "{attempt:?}");
     }
+}
+
+/// What it means nobody knows: that is tried, before it waits.
+#[tokio::test]
+async fn what_slack_refuses_by_a_word_that_is_not_known_is_tried_in_plain_text_at_once() {
+    let answer =
+        b"HTTP/1.1 200 OK\r\ncontent-length: 34\r\nconnection: close\r\n\r\n{\"ok\":false,\"error\":\"new_word_12\"}";
+    let (api, asked, _serving) = answering(answer).await;
+    let app = SlackApp::new(&api, Secret::new("xoxb-1-token".into()), "C0123456789".into());
+    let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+    let app = Transport::Service(Box::new(client), Arc::new(app));
+    let channels = Channels::new(vec![Channel::new("chat".into(), Scope::default(), app)], None);
+    let delivery = Delivery { channel: "chat".into(), recipient: String::new(), ..asking() };
+    let attempt = channels.deliver(&delivery, &Links::default(), None, &Ambient::system()).await;
+    assert_eq!((asked.load(Ordering::SeqCst), matches!(attempt, Attempt::Later { .. })), (2, true), "{attempt:?}");
 }
 
 /// Fault M8: of a tag that is followed the subject says what it pointed to, and what it does now.

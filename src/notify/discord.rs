@@ -121,17 +121,21 @@ fn message(message: &Message) -> Value {
         .action
         .as_ref()
         .is_none_or(|action| buttons.iter().any(|button| at(button, "/url") == action.url.as_str()));
-    let layout = Layout { markup: Markup::Markdown, facts: false, actions: !is_on_button };
+    let layout = Layout { markup: Markup::Markdown, facts: false, actions: !is_on_button, sentence: false };
     let hint = message.action.as_ref().filter(|_| is_on_button).map(|action| escaped(&action.hint)).unwrap_or_default();
     let description = format!("{}\n\n{hint}", text(message, layout));
-    let embed = json!({
+    // What a locked telephone shows.
+    let content = cut_as(&message.alone(), Unit::Utf16, MOST_OF_CONTENT, escaped);
+    let mut embed = json!({
         "title": cut_as(&message.title, Unit::Utf16, MOST_OF_A_TITLE, escaped),
-        "description": description.trim_end(),
         "color": color(message.severity),
         "fields": message.facts.iter().take(MOST_FIELDS).map(field).collect::<Vec<_>>(),
         "footer": {"text": cut(&Markup::Plain.escaped(&message.reason), Unit::Utf16, MOST_OF_A_FOOTER)},
     });
-    let mut message = json!({"embeds": [embed], "allowed_mentions": {"parse": []}});
+    if !description.trim().is_empty() {
+        put(&mut embed, "description", json!(description.trim()));
+    }
+    let mut message = json!({"content": content, "embeds": [embed], "allowed_mentions": {"parse": []}});
     if !buttons.is_empty() {
         put(&mut message, "components", json!([{"type": 1, "components": buttons}]));
     }

@@ -33,6 +33,9 @@ const LONG: (TimeDelta, Duration) = (TimeDelta::hours(1), Duration::from_secs(24
 /// The same of one that is busy and does not say for how long.
 const BUSY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15 * 60));
 
+/// What people could not be told is tried again after so long: a queue that is full stays so for a while.
+const OWED_AGAIN: Duration = Duration::from_secs(60);
+
 /// Why a channel is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Closed {
@@ -105,8 +108,8 @@ struct State {
     trouble: Option<(DateTime<Utc>, String)>,
     /// When people were told that it has failed for long.
     told: Option<Duration>,
-    /// What people have to know, and could not be told yet.
-    owed: Option<TroubleKind>,
+    /// What people have to know and could not be told yet, and when it is tried again.
+    owed: Option<(TroubleKind, Duration)>,
 }
 
 impl State {
@@ -239,14 +242,14 @@ impl Gate {
         }
     }
 
-    /// People could not be told this now.
-    pub(super) fn owes(&self, kind: TroubleKind) {
-        self.state().owed = Some(kind);
+    /// People could not be told this now, at a moment of the monotonic clock.
+    pub(super) fn owes(&self, kind: TroubleKind, now: Duration) {
+        self.state().owed = Some((kind, now.saturating_add(OWED_AGAIN)));
     }
 
-    /// What people could not be told, to be told now. It is over where the channel works by then.
-    pub(super) fn take_owed(&self) -> Option<TroubleKind> {
-        self.state().owed.take()
+    /// What people could not be told, where it is time to try that again. It is over where the channel works by then.
+    pub(super) fn take_owed(&self, now: Duration) -> Option<TroubleKind> {
+        self.state().owed.take_if(|(_, again)| now >= *again).map(|(kind, _)| kind)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -302,12 +305,13 @@ mod tests {
     fn what_people_could_not_be_told_is_owed_until_it_is_or_until_the_channel_works() {
         let gate = Gate::default();
         let kind = gate.learn(&refused(), at(0), 0.5).unwrap();
-        gate.owes(kind);
+        let take = |second| gate.take_owed(at(second).monotonic);
+        gate.owes(kind, at(0).monotonic);
         gate.learn(&refused(), at(1), 0.5);
-        assert_eq!((gate.take_owed(), gate.take_owed()), (Some(TroubleKind::ChannelPaused), None));
-        gate.owes(kind);
+        assert_eq!([take(1), take(59), take(60), take(61)], [None, None, Some(TroubleKind::ChannelPaused), None]);
+        gate.owes(kind, at(61).monotonic);
         gate.learn(&Attempt::Delivered, at(700), 0.5);
-        assert_eq!(gate.take_owed(), None);
+        assert_eq!(take(700), None);
     }
 
     #[test]

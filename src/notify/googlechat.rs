@@ -95,7 +95,7 @@ fn message(message: &Message) -> Value {
         widgets.push(json!({"textParagraph": {"text": hint}}));
     }
     json!({
-        "fallbackText": cut(&Markup::Plain.escaped(&message.sentence), Unit::Characters, 1000),
+        "fallbackText": cut(&Markup::Plain.escaped(&message.alone()), Unit::Characters, 1000),
         "cardsV2": [{"cardId": "update", "card": {
             "header": {"title": cut(&Markup::Plain.escaped(&message.title), Unit::Utf16, 200)},
             "sections": [{"widgets": widgets}],

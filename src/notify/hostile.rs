@@ -204,6 +204,7 @@ pub(super) fn message() -> impl Strategy<Value = Message> {
             language,
             subject,
             heading,
+            cluster: Some(title.clone()),
             title,
             sentence,
             severity,

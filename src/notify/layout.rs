@@ -37,12 +37,14 @@ pub(super) struct Layout {
     pub facts: bool,
     /// Whether the links of the message are in the text, and not on buttons.
     pub actions: bool,
+    /// Whether the sentence is in the text, and not before it.
+    pub sentence: bool,
 }
 
 impl Layout {
     /// Everything in one text.
     pub(super) fn whole(markup: Markup) -> Self {
-        Self { markup, facts: true, actions: true }
+        Self { markup, facts: true, actions: true, sentence: true }
     }
 }
 
@@ -146,7 +148,10 @@ fn parted(text: &str) -> String {
 /// A message as one text: what it says first, then what can be answered, then the rest.
 pub(super) fn text(message: &Message, layout: Layout) -> String {
     let (markup, colon) = (layout.markup, message.colon);
-    let mut parts = vec![vec![markup.within(&message.sentence, MOST_OF_A_SENTENCE)]];
+    let mut parts = Vec::new();
+    if layout.sentence {
+        parts.push(vec![markup.within(&message.sentence, MOST_OF_A_SENTENCE)]);
+    }
     if layout.actions {
         parts.push(message.action.iter().flat_map(|action| answer(action, markup, colon)).collect());
     }
@@ -189,7 +194,7 @@ pub(super) fn short(message: &Message, markup: Markup, unit: Unit, most: usize) 
         .map(|(label, url)| format!("\n{}{} {}", markup.within(label, 80), message.colon, written(url)));
     let link = link.unwrap_or_default();
     let room = most.saturating_sub(unit.count(&link));
-    cut_as(&message.sentence, unit, room, |text| markup.escaped(text)) + &link
+    cut_as(&message.alone(), unit, room, |text| markup.escaped(text)) + &link
 }
 
 /// The link of a message, else that of the first thing that it tells.

@@ -19,6 +19,7 @@ pub mod googlechat;
 pub mod gotify;
 #[cfg(test)]
 mod hostile;
+mod lately;
 mod layout;
 pub mod matrix;
 pub mod mattermost;
@@ -78,6 +79,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use url::Url;
 
+use self::lately::Lately;
 use crate::ambient::Ambient;
 use crate::domain::approval::{Allows, Approval, LinkKeys};
 use crate::domain::audience::Audience;
@@ -109,6 +111,16 @@ impl Transport {
         match self {
             Self::Email(channel) => channel.recipients(),
             Self::Service(..) => vec![String::new()],
+        }
+    }
+
+    /// Whether what was not taken as it was written may be taken as plain text. A service that says what nobody knows may mean that;
+    /// a mail server that says «later» has not looked at the message.
+    fn may_take_plain(&self, attempt: &Attempt<Refusal>) -> bool {
+        match attempt {
+            Attempt::TooRich { .. } => true,
+            Attempt::Later { .. } => matches!(self, Self::Service(..)),
+            _ => false,
         }
     }
 
@@ -207,6 +219,7 @@ pub struct Channel {
     scope: Scope,
     transport: Transport,
     gate: Gate,
+    lately: Lately,
     /// When it last took a message, since the start; in seconds, as of Unix.
     taken: AtomicI64,
 }
@@ -215,7 +228,8 @@ impl Channel {
     /// A channel of this name.
     #[must_use]
     pub fn new(name: String, scope: Scope, transport: Transport) -> Self {
-        Self { name, scope, transport, gate: Gate::default(), taken: AtomicI64::new(i64::MIN) }
+        let (gate, lately) = (Gate::default(), Lately::default());
+        Self { name, scope, transport, gate, lately, taken: AtomicI64::new(i64::MIN) }
     }
 
     /// Its name.
@@ -512,7 +526,7 @@ impl Channels {
         let (message, notes, now) = (&message, notes.as_ref(), ambient.now());
         let sending = Sending { delivery, message, links, notes, style: Style::Rich, now };
         let mut sent = channel.transport.attempt(&sending, turn).await;
-        if matches!(sent.attempt, Attempt::TooRich { .. }) {
+        if channel.transport.may_take_plain(&sent.attempt) {
             let plain = Sending { style: Style::Plain, now: ambient.now(), ..sending };
             sent = channel.transport.attempt(&plain, turn).await;
         }

@@ -200,7 +200,11 @@ impl Outage {
     }
 
     async fn pass(&self, hours: i64) {
-        let until = self.clock.0.load(Ordering::SeqCst) + hours * 3_600_000;
+        self.pass_seconds(hours * 3_600).await;
+    }
+
+    async fn pass_seconds(&self, seconds: i64) {
+        let until = self.clock.0.load(Ordering::SeqCst) + seconds * 1_000;
         while self.clock.0.load(Ordering::SeqCst) < until {
             self.clock.0.fetch_add(i64::try_from(STEP.as_millis()).unwrap(), Ordering::SeqCst);
             tokio::time::advance(STEP).await;
@@ -309,6 +313,31 @@ async fn a_channel_that_is_dead_for_a_day_loses_nothing_and_costs_nearly_nothing
     for part in [&came[..], &all[came.len()..]] {
         assert!(by_workload(part).values().all(|versions| versions.is_sorted()), "{:?}", by_workload(part));
     }
+    outage.end().await;
+}
+
+/// Whoever may annotate a workload can have its updates go back and forth, and each is told at once.
+#[tokio::test(start_paused = true)]
+async fn of_one_workload_three_messages_a_minute_go_at_once() {
+    let outage = Outage::begin(DEAD).await;
+    let now = outage.clock.now();
+    let of = |workload: &str, number: i64| {
+        let mut notice = notice(NoticeKind::RolledBack);
+        notice.workload.uid = workload.into();
+        notice.at += TimeDelta::seconds(number);
+        assert!(notice.is_urgent());
+        NewJob::prompt(Job::Deliver(Box::new(Delivery::of("beside", "", notice))), "", now)
+    };
+    let jobs = (0..7).map(|number| of("uid-1", number)).chain([of("uid-2", 0)]).collect();
+    outage.queue.put(jobs).await.unwrap();
+    let mut told = vec![0];
+    while told.last() != Some(&8) {
+        outage.pass_seconds(10).await;
+        told.push(outage.told().len());
+        assert!(told.len() <= 60, "all of them go: {told:?}");
+    }
+    // Steps of ten seconds, so six of them are 50 seconds or more; the other workload's is one more.
+    assert!(told.windows(6).all(|minute| minute[5] - minute[0] <= 3 + 1), "{told:?}");
     outage.end().await;
 }
 

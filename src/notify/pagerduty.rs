@@ -147,7 +147,7 @@ fn payload(message: &Message, delivery: &Delivery) -> Value {
         format!("{}/{}/{}", id.namespace, id.kind.as_str(), id.name)
     });
     let mut payload = json!({
-        "summary": cut(&message.sentence, Unit::Utf16, MOST_OF_A_SUMMARY),
+        "summary": cut(&message.alone(), Unit::Utf16, MOST_OF_A_SUMMARY),
         "source": source.unwrap_or_else(|| "image-watcher".to_owned()),
         "severity": severity,
         "class": delivery.event(),

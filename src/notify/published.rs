@@ -53,7 +53,7 @@ pub(super) fn sizes(service: &str, body: &Value) -> Vec<Size> {
             let fields = all(embed, "fields").flat_map(|field| [&field["name"], &field["value"]]);
             let texts = fields.chain([&embed["title"], &embed["description"], &embed["footer"]["text"]]);
             vec![
-                of("content, in plain text", CHARACTERS, characters(&body["content"]), 2000),
+                of("content", CHARACTERS, characters(&body["content"]), 2000),
                 of("description", CHARACTERS, characters(&embed["description"]), 4096),
                 of("all texts of embeds", CHARACTERS, texts.map(characters).sum(), 6000),
                 of("a field", CHARACTERS, longest(all(embed, "fields").map(|field| &field["value"]).collect()), 1024),
@@ -156,13 +156,15 @@ pub(super) fn discord(body: &Value) -> Taken {
         return Err("it may mention people".into());
     }
     if body.get("content").is_some() {
-        return of(body, "content", 2000);
+        of(body, "content", 2000)?;
     }
     at_most("embeds", all(body, "embeds").count(), 10)?;
     let mut sum = 0;
     for embed in all(body, "embeds") {
         of(embed, "title", 256)?;
-        of(embed, "description", 4096)?;
+        if embed.get("description").is_some() {
+            of(embed, "description", 4096)?;
+        }
         at_most("fields", all(embed, "fields").count(), 25)?;
         let mut texts = vec![&embed["title"], &embed["description"], &embed["footer"]["text"]];
         for field in all(embed, "fields") {

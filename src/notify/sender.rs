@@ -99,6 +99,9 @@ impl<Q: Gathering + Kept> Sender<Q> {
         if let Some(until) = self.quiet_until(&delivery) {
             return self.put_off(leased, until).await;
         }
+        if let Some(until) = self.too_many_until(&delivery) {
+            return Verdict::Again(until);
+        }
         let links = links(self.base_url.as_ref(), &self.keys, &delivery, self.ambient.now());
         let notes = match delivery.notices() {
             [only] => (self.notes)(only, self.channels.language(&delivery.channel), leased.created).await,
@@ -124,6 +127,7 @@ impl<Q: Gathering + Kept> Sender<Q> {
         let is_alone = self.is_refused_alone(&delivery, &attempt, leased.failed.as_ref());
         let (result, verdict) = verdict(attempt, is_alone, self.ambient.now());
         if verdict == Verdict::Done {
+            self.note_urgent(&delivery);
             self.leave_out(whole, &known).await;
             tracing::info!(
                 channel = delivery.channel,
@@ -156,6 +160,19 @@ impl<Q: Gathering + Kept> Sender<Q> {
         let channel = self.channels.find(&delivery.channel).filter(|_| is_quiet)?;
         let until = channel.scope().quiet.as_ref()?.open_until(self.ambient.now())?;
         (!self.channels.is_only_shown(delivery)).then_some(until)
+    }
+
+    /// Until when enough is told at once of the workload of an urgent message: whoever may annotate it can have updates go back and
+    /// forth. What somebody asked for is not counted.
+    fn too_many_until(&self, delivery: &Delivery) -> Option<DateTime<Utc>> {
+        let channel = self.channels.find(&delivery.channel)?;
+        channel.lately.full_until(urgent(delivery)?, self.ambient.now())
+    }
+
+    fn note_urgent(&self, delivery: &Delivery) {
+        if let Some((of, channel)) = urgent(delivery).zip(self.channels.find(&delivery.channel)) {
+            channel.lately.note(of, self.ambient.now());
+        }
     }
 
     /// Has what waited for its turn when quiet hours began wait with all that comes in them, so that it is one message when they are
@@ -280,30 +297,37 @@ impl<Q: Gathering + Kept> Sender<Q> {
         let since = standing.as_ref().map_or(0, |standing| standing.since.timestamp());
         self.metrics.channel_stands(channel.name(), Standing::word(standing.as_ref()), since);
         if let Some(kind) = told {
-            self.report(channel, kind, now.wall).await;
+            self.report(channel, kind).await;
         }
     }
 
-    async fn report(&self, channel: &Channel, kind: TroubleKind, now: DateTime<Utc>) {
-        let standing = channel.gate().standing();
-        let (since, reason) = standing.map_or((now, String::new()), |standing| (standing.since, standing.reason));
+    async fn report(&self, channel: &Channel, kind: TroubleKind) {
+        let reason = channel.gate().standing().map_or_else(String::new, |standing| standing.reason);
         let what_next = if kind == TroubleKind::ChannelGone {
             "the channel is gone for good; its messages wait, and it is not tried again before image-watcher starts again or somebody runs image-watcher deliveries retry --channel"
         } else {
             "the channel takes no message; they wait, and it is tried again from time to time"
         };
         tracing::error!(channel = channel.name(), problem = kind.reason(), reason, "{what_next}");
+        self.tell_of(channel, kind).await;
+    }
+
+    /// Tells people how a channel stands, now or later.
+    async fn tell_of(&self, channel: &Channel, kind: TroubleKind) {
+        let now = self.ambient.now();
+        let standing = channel.gate().standing();
+        let (since, reason) = standing.map_or((now, String::new()), |standing| (standing.since, standing.reason));
         let trouble = Trouble { kind, channel: channel.name().to_owned(), reason, since, at: now, messages: 0 };
         if self.tell(trouble).await.is_err() {
-            channel.gate().owes(kind);
+            channel.gate().owes(kind, self.ambient.monotonic());
         }
     }
 
     /// What people could not be told of a channel, as it could not be stored.
     async fn tell_what_is_owed(&self) {
         for channel in self.channels.each() {
-            if let Some(kind) = channel.gate().take_owed() {
-                self.report(channel, kind, self.ambient.now()).await;
+            if let Some(kind) = channel.gate().take_owed(self.ambient.monotonic()) {
+                self.tell_of(channel, kind).await;
             }
         }
     }
@@ -380,6 +404,12 @@ fn workloads(delivery: &Delivery) -> String {
         [only] => only.workload.to_string(),
         [first, rest @ ..] => format!("{} and {} more", first.workload, rest.len()),
     }
+}
+
+/// The workload and the recipient of what goes at once, unless somebody asked for it.
+fn urgent(delivery: &Delivery) -> Option<(&str, &str)> {
+    let [only] = delivery.notices() else { return None };
+    (only.is_urgent() && only.again.is_none()).then_some((&*only.workload.uid, &*delivery.recipient))
 }
 
 /// The same notice, which says why it has no link where that is for want of an address.

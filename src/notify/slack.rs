@@ -92,7 +92,7 @@ pub(super) fn body(sending: &Sending<'_>) -> Value {
 pub(super) fn plain_message(message: &Message) -> Value {
     let link =
         message.action.as_ref().map(|action| format!("\n<{}|{}>", link(&action.url), escaped(&action.label, 75)));
-    let text = format!("{}{}", escaped(&message.sentence, MOST_OF_A_TEXT), link.unwrap_or_default());
+    let text = format!("{}{}", escaped(&message.alone(), MOST_OF_A_TEXT), link.unwrap_or_default());
     json!({"text": text, "unfurl_links": false, "unfurl_media": false})
 }
 
@@ -122,7 +122,7 @@ fn message_with(message: &Message) -> Value {
         blocks.extend(context_line(hint));
     }
     blocks.extend(context_line(&message.reason));
-    json!({"text": escaped(&message.sentence, MOST_OF_A_TEXT), "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
+    json!({"text": escaped(&message.alone(), MOST_OF_A_TEXT), "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
 }
 
 /// Several things of one kind, each with its own link.
@@ -155,8 +155,13 @@ fn changes(notes: &NotesPart, colon: &str) -> Vec<Value> {
         blocks.push(plain(&alerts.join("\n"), MOST_OF_A_TEXT));
     }
     if let Some(short) = &notes.in_short {
+        blocks.push(marked(&format!("*{}*", label(short.heading))));
         blocks.push(plain(&short.lines.join("\n"), MOST_OF_A_TEXT));
         blocks.extend(context_line(&short.by));
+    }
+    if let Some(changes) = &notes.changes {
+        blocks.push(marked(&format!("*{}*", label(changes.heading))));
+        blocks.extend(context_line(changes.by));
     }
     for release in notes.changes.iter().flat_map(|changes| &changes.releases) {
         let published = release.published.as_ref().map(|day| format!("  {day}")).unwrap_or_default();

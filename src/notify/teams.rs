@@ -103,12 +103,13 @@ pub(super) fn message(message: &Message) -> Value {
 }
 
 fn card(blocks: &[Value], message: &Message, actions: &[Value]) -> Value {
-    json!({"type": "message", "attachments": [{
+    let summary = cut(&message.alone(), Unit::Utf16, 500);
+    json!({"type": "message", "summary": summary, "attachments": [{
         "contentType": "application/vnd.microsoft.card.adaptive",
         "contentUrl": null,
         "content": {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
-            "fallbackText": cut(&message.sentence, Unit::Utf16, 500),
+            "fallbackText": summary,
             "msteams": {"width": "Full"}, "body": blocks, "actions": actions,
         },
     }]})

@@ -63,9 +63,12 @@ impl Ledger {
         // Where it was held on the object before, nobody can answer what was asked there: it is set back here anew.
         let held = self.held.clone().filter(|held| held.tag != update.tag);
         let runs = update.running().or_else(|| self.runs.clone());
+        // What was set back on the object before is counted there already.
+        let is_counted = self.held.is_some() && held.is_none();
+        let set_backs = self.set_backs.saturating_sub(u8::from(is_counted));
         // How it ended is told of the object before.
         let update = Update { outcome: Outcome::Replaced, ..update.clone() };
-        is_back.then(|| Self { update: Some(update), runs, held, ..self.of_another_name() })
+        is_back.then(|| Self { update: Some(update), runs, held, set_backs, ..self.of_another_name() })
     }
 
     /// What is known of it, where this runs after the way back from what failed: that is no better on another object.

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::{Catalogue, Ends, Label, Names, is_said_by_step, is_taken_back};
+use super::catalogue::{Catalogue, Ends, Label, Names, TroubleTold, is_said_by_step, is_taken_back};
 use super::clean;
 use super::phrases::Phrases;
 use crate::domain::actor::Actor;
@@ -222,7 +222,7 @@ impl Catalogue for English {
     fn link_hint(&self, until: Option<&str>) -> String {
         let until = until.map(|until| format!("; it is valid until {until}")).unwrap_or_default();
         format!(
-            "It opens a page; nothing happens before you press a button there. Whoever has the link can decide with it{until}."
+            "The link opens a page; nothing happens before you press a button there. Whoever has the link can decide with it{until}."
         )
     }
 
@@ -283,6 +283,15 @@ impl Catalogue for English {
         }
     }
 
+    fn waiting(&self, waiting: usize, is_all: bool) -> String {
+        match (waiting, is_all) {
+            (1, true) => "It waits for your decision.".to_owned(),
+            (_, true) => "They wait for your decision.".to_owned(),
+            (1, false) => "1 of them waits for your decision.".to_owned(),
+            (_, false) => format!("{waiting} of them wait for your decision."),
+        }
+    }
+
     fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
         match one_cause {
             Some(notice) => format!("{} on {}", self.step(notice, names), workloads(count)),
@@ -322,34 +331,31 @@ impl Catalogue for English {
         format!("You get this because {}{}.", origin_of_several(mode_from), of_cluster(cluster))
     }
 
-    fn trouble(&self, trouble: &Trouble) -> (String, String) {
+    fn trouble(&self, trouble: &Trouble) -> TroubleTold {
         let channel = clean(&trouble.channel);
-        match trouble.kind {
+        let (subject, sentence, what_next) = match trouble.kind {
             TroubleKind::ChannelPaused => (
                 format!("Channel {channel} refuses our messages"),
-                format!(
-                    "Channel {channel} refuses our messages, so none is sent to it for now. They are kept, and it is tried again from time to time. Look at its address and its credentials."
-                ),
+                format!("Channel {channel} refuses our messages, so none is sent to it for now."),
+                "They are kept, and it is tried again from time to time. Look at its address and its credentials.".to_owned(),
             ),
             TroubleKind::ChannelFailing => (
                 format!("Channel {channel} takes no messages"),
-                format!(
-                    "Channel {channel} has taken no message for an hour or longer. They are kept, and it is tried again from time to time. Look whether its server works and can be reached from here."
-                ),
+                format!("Channel {channel} has taken no message for an hour or longer."),
+                "They are kept, and it is tried again from time to time. Look whether its server works and can be reached from here.".to_owned(),
             ),
             TroubleKind::ChannelGone => (
                 format!("Channel {channel} is gone"),
-                format!(
-                    "Channel {channel} says that its address is gone for good, so nothing is sent to it until image-watcher starts again, or image-watcher deliveries retry --channel {channel} says that it is there. Give it a new address, or take it out of the configuration."
-                ),
+                format!("Channel {channel} says that its address is gone for good, so nothing is sent to it."),
+                format!("Its messages are kept. Give it a new address, or take it out of the configuration. It is tried again when image-watcher starts, or once you run: image-watcher deliveries retry --channel {channel}"),
             ),
             TroubleKind::DeadLetters => (
                 format!("Messages to channel {channel} were given up"),
-                format!(
-                    "Messages to channel {channel} could not be delivered and are kept for 30 days: image-watcher deliveries --state dead --channel {channel} shows them, image-watcher deliveries retry --channel {channel} sends them again."
-                ),
+                format!("Messages to channel {channel} could not be delivered."),
+                format!("They are kept for 30 days: image-watcher deliveries --state dead --channel {channel} shows them, image-watcher deliveries retry --channel {channel} sends them again."),
             ),
-        }
+        };
+        TroubleTold { subject, sentence, what_next }
     }
 
     fn trial(&self, channel: &str) -> (String, String) {

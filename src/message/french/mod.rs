@@ -20,7 +20,7 @@ mod ways;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::{Catalogue, Ends, Label, Names, is_said_by_step, is_taken_back};
+use super::catalogue::{Catalogue, Ends, Label, Names, TroubleTold, is_said_by_step, is_taken_back};
 use super::clean;
 use super::phrases::Phrases;
 use crate::domain::actor::Actor;
@@ -324,6 +324,14 @@ impl Catalogue for French {
         }
     }
 
+    fn waiting(&self, waiting: usize, is_all: bool) -> String {
+        if is_all {
+            "Votre décision est attendue.".to_owned()
+        } else {
+            format!("Votre décision est attendue pour {waiting} d’entre eux.")
+        }
+    }
+
     fn several_subject(&self, count: usize, one_cause: Option<&Notice>, names: &Names) -> String {
         match one_cause {
             Some(notice) => format!("{} sur {}", self.step(notice, names), charges(count)),
@@ -361,34 +369,31 @@ impl Catalogue for French {
         format!("Vous recevez ce message {}{}.", origin_of_several(mode_from), of_cluster(cluster))
     }
 
-    fn trouble(&self, trouble: &Trouble) -> (String, String) {
+    fn trouble(&self, trouble: &Trouble) -> TroubleTold {
         let channel = clean(&trouble.channel);
-        match trouble.kind {
+        let (subject, sentence, what_next) = match trouble.kind {
             TroubleKind::ChannelPaused => (
                 format!("Le canal {channel} refuse nos messages"),
-                format!(
-                    "Le canal {channel} refuse nos messages\u{a0}: plus aucun ne lui est envoyé pour l’instant. Ils sont conservés, et un nouvel essai a lieu de temps en temps. Vérifiez son adresse et ses identifiants."
-                ),
+                format!("Le canal {channel} refuse nos messages\u{a0}: plus aucun ne lui est envoyé pour l’instant."),
+                "Ils sont conservés, et un nouvel essai a lieu de temps en temps. Vérifiez son adresse et ses identifiants.".to_owned(),
             ),
             TroubleKind::ChannelFailing => (
                 format!("Le canal {channel} n’accepte aucun message"),
-                format!(
-                    "Le canal {channel} n’accepte aucun message depuis une heure ou plus. Ils sont conservés, et un nouvel essai a lieu de temps en temps. Vérifiez que son serveur fonctionne et qu’il est joignable d’ici."
-                ),
+                format!("Le canal {channel} n’accepte aucun message depuis une heure ou plus."),
+                "Ils sont conservés, et un nouvel essai a lieu de temps en temps. Vérifiez que son serveur fonctionne et qu’il est joignable d’ici.".to_owned(),
             ),
             TroubleKind::ChannelGone => (
                 format!("Le canal {channel} n’existe plus"),
-                format!(
-                    "Le canal {channel} répond que son adresse a définitivement disparu\u{a0}: plus rien ne lui est envoyé avant le prochain démarrage d’image-watcher, ou avant que image-watcher deliveries retry --channel {channel} ne dise qu’il est de nouveau là. Donnez-lui une nouvelle adresse, ou retirez-le de la configuration."
-                ),
+                format!("Le canal {channel} répond que son adresse a définitivement disparu\u{a0}: plus rien ne lui est envoyé."),
+                format!("Ses messages sont conservés. Donnez-lui une nouvelle adresse, ou retirez-le de la configuration. Un nouvel essai a lieu au démarrage d’image-watcher, ou après\u{a0}: image-watcher deliveries retry --channel {channel}"),
             ),
             TroubleKind::DeadLetters => (
                 format!("Des messages au canal {channel} ont été abandonnés"),
-                format!(
-                    "Des messages au canal {channel} n’ont pas pu être remis et sont conservés 30 jours\u{a0}: image-watcher deliveries --state dead --channel {channel} les montre, image-watcher deliveries retry --channel {channel} les renvoie."
-                ),
+                format!("Des messages au canal {channel} n’ont pas pu être remis."),
+                format!("Ils sont conservés 30 jours\u{a0}: image-watcher deliveries --state dead --channel {channel} les montre, image-watcher deliveries retry --channel {channel} les renvoie."),
             ),
-        }
+        };
+        TroubleTold { subject, sentence, what_next }
     }
 
     fn trial(&self, channel: &str) -> (String, String) {

@@ -68,6 +68,22 @@ async fn what_a_tool_replaces_is_set_back_and_twice_is_a_question() {
     }
 }
 
+#[tokio::test]
+async fn what_is_made_again_twice_after_one_update_has_set_back_one() {
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    let manifest = stage.annotations();
+    stage.look().await;
+    assert!(stage.runs("1.0.1"));
+    for uid in ["uid-2", "uid-3", "uid-4"] {
+        stage.replaces(uid, manifest.clone());
+        stage.look().await;
+        assert!(stage.runs("1.0.0") && stage.held().starts_with("1.0.1: "), "{}", stage.held());
+    }
+    stage.push("1.0.2");
+    stage.look().await;
+    assert!(stage.runs("1.0.2"), "one update was set back: {}", stage.says());
+}
+
 /// Two updates were set back by making the object again, long ago; 1.0.3 is there.
 async fn set_back_twice() -> (Stage, Annotations) {
     let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);

@@ -113,7 +113,7 @@ impl World {
         let has_manifest = !self.chance.permille(self.faults.glitch);
         self.log(format!("push of {repository}:{tag}, good {is_good}, manifest {has_manifest}"));
         let first = *self.shelves.first.entry((repository.to_owned(), tag.to_owned())).or_insert(at);
-        self.shelves.change(repository, |tags| {
+        self.shelves.change(repository, at, |tags| {
             tags.insert(tag.to_owned(), Pushed { digest, at, first, has_manifest, is_good });
         });
         self.disturbed(None);
@@ -220,7 +220,8 @@ impl World {
         let tag = self.chance.pick(&self.shelves.list(REPOSITORIES[0])).cloned();
         let Some(tag) = tag.filter(|tag| tag.as_str() != "stable") else { return };
         self.log(format!("{tag} is deleted"));
-        self.shelves.change(REPOSITORIES[0], |tags| drop(tags.remove(&tag)));
+        let now = self.now();
+        self.shelves.change(REPOSITORIES[0], now, |tags| drop(tags.remove(&tag)));
         self.disturbed(None);
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Write {
     /// Whether our record was touched by another hand since.
     pub(super) is_disturbed: bool,
     pub(super) ends: BTreeSet<&'static str>,
+    /// Whether it was told to run well before we wrote another in its place: what is told later no record knows.
+    pub(super) ran_well: Option<bool>,
 }
 
 /// What has to be asked, and the questions of which one must be open.
@@ -214,6 +216,7 @@ impl World {
             is_by_policy: matches!(task.doing, Doing::Look),
             is_disturbed: false,
             ends: BTreeSet::new(),
+            ran_well: None,
         };
         match &task.doing {
             Doing::Answer { question, action: "approve" } => self.by_person(question, before, from, &write),
@@ -231,6 +234,8 @@ impl World {
         // They were replaced, maybe before their end: nothing is owed of them.
         for older in older {
             older.is_disturbed = true;
+            let ran_well = older.ends.contains("update.applied") && !older.ends.contains("update.failed");
+            older.ran_well.get_or_insert(ran_well);
         }
         if is_back {
             let (key, (_, tag, digest)) = ((write.uid.clone(), write.container.clone()), parts(from));
@@ -260,7 +265,7 @@ impl World {
         let mut froms = vec![last.from.as_str()];
         let of_it = self.model.writes.iter().filter(|it| (&it.uid, &it.container) == (&last.uid, &last.container));
         for write in of_it.rev().skip_while(|it| it.image != last.image).skip(1) {
-            let ran_well = write.ends.contains("update.applied") && !write.ends.contains("update.failed");
+            let ran_well = write.ran_well == Some(true);
             if write.is_back || ran_well || froms.last() != Some(&write.image.as_str()) {
                 break;
             }
@@ -455,7 +460,8 @@ impl World {
         self.model.damaged.contains(uid)
     }
 
-    /// What ran on an object, ran on the one that took its place: whoever made it again from an older manifest went back from it.
+    /// What ran on an object, ran on the one that took its place, and was set back as often: whoever made it again from an older
+    /// manifest went back from it.
     fn made_again(&mut self, before: &Object, after: &Object) {
         for (container, image) in &before.template {
             let of = |object: &Object| (object.id.uid.to_string(), container.clone());
@@ -463,6 +469,8 @@ impl World {
             ran.insert(parts(image).1.to_owned());
             ran.retain(|tag| after.template.iter().all(|(of, is)| of != container || parts(is).1 != tag));
             self.model.has_run.entry(of(after)).or_default().extend(ran);
+            let times = self.model.times_set_back.get(&of(before)).copied().unwrap_or_default();
+            *self.model.times_set_back.entry(of(after)).or_default() += times;
         }
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::wish::version;
 use super::world::Shared;
-use crate::domain::policy::Wanted;
+use crate::domain::policy::{Doubt, Wanted};
 use crate::domain::preflight::Platform;
 use crate::domain::preflight::image::Found;
 use crate::domain::preflight::image::tests::fine;
@@ -32,8 +33,8 @@ pub(super) struct Shelves {
     pub(super) repositories: BTreeMap<String, BTreeMap<String, Pushed>>,
     /// When each tag came first, though it may have gone since.
     pub(super) first: BTreeMap<(String, String), DateTime<Utc>>,
-    /// What each list was before its last changes.
-    pub(super) older: BTreeMap<String, Vec<Vec<String>>>,
+    /// What each list was before its last changes, and until when.
+    pub(super) older: BTreeMap<String, Vec<(DateTime<Utc>, Vec<String>)>>,
 }
 
 impl Shelves {
@@ -42,10 +43,23 @@ impl Shelves {
     }
 
     /// Changes a repository.
-    pub(super) fn change(&mut self, repository: &str, change: impl FnOnce(&mut BTreeMap<String, Pushed>)) {
+    pub(super) fn change(
+        &mut self,
+        repository: &str,
+        now: DateTime<Utc>,
+        change: impl FnOnce(&mut BTreeMap<String, Pushed>),
+    ) {
         let before = self.list(repository);
-        self.older.entry(repository.to_owned()).or_default().push(before);
+        self.older.entry(repository.to_owned()).or_default().push((now, before));
         change(self.repositories.entry(repository.to_owned()).or_default());
+    }
+
+    /// Whether a list lost most of its versions since then: it may be doubted.
+    pub(super) fn lost_most(&self, repository: &str, since: DateTime<Utc>) -> bool {
+        let count = |list: &[String]| list.iter().filter(|tag| version(tag).is_some()).count();
+        let now = count(&self.list(repository));
+        let older = self.older.get(repository).into_iter().flatten().filter(|(until, _)| *until >= since);
+        older.map(|(_, list)| count(list)).any(|before| Doubt::shrunk(before, now).is_some())
     }
 
     /// Whether the pods of an image come up. What is not known here does.
@@ -83,7 +97,7 @@ impl Registry for Shelf {
             let repository = of.to_string();
             let mut tags = world.shelves.list(&repository);
             if world.chance.permille(world.faults.glitch) {
-                let older = world.shelves.older.get(&repository).and_then(|lists| lists.last().cloned());
+                let older = world.shelves.older.get(&repository).and_then(|lists| Some(lists.last()?.1.clone()));
                 tags = match (world.chance.below(3), older) {
                     (0, _) => Vec::new(),
                     (1, Some(older)) => older,

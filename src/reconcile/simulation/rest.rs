@@ -11,6 +11,7 @@ use super::world::World;
 use crate::cluster::annotations::{self, claimed};
 use crate::domain::approval::{Allows, LIFETIME};
 use crate::domain::event::MOST_REMINDERS;
+use crate::domain::policy::Doubt;
 use crate::domain::record::{Question as Asked, Stands};
 use crate::domain::settings::Fingerprint;
 
@@ -138,6 +139,10 @@ impl World {
             || !tags.iter().any(|tag| tag == running)
             || object.record().is_none()
         {
+            return None;
+        }
+        // Somebody cleaned up, or its list is a half one.
+        if self.shelves.lost_most(repository, self.now() - self.apart - Doubt::BELIEVED_AFTER * 2) {
             return None;
         }
         let digest_of = |tag: &str| self.shelves.repositories.get(repository)?.get(tag).map(|it| it.digest.to_string());
