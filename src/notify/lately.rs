@@ -16,8 +16,11 @@ const REMEMBERED: usize = 4_096;
 /// When the last urgent messages went out, by whom they were about and whom they were for.
 #[derive(Debug, Default)]
 pub(super) struct Lately {
-    told: Mutex<HashMap<(Box<str>, Box<str>), Vec<DateTime<Utc>>>>,
+    told: Mutex<HashMap<WhomOfWhat, Vec<DateTime<Utc>>>>,
 }
+
+/// A workload's uid and a recipient.
+type WhomOfWhat = (Box<str>, Box<str>);
 
 impl Lately {
     /// When the next one may go, where that is not now.

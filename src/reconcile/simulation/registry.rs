@@ -34,8 +34,11 @@ pub(super) struct Shelves {
     /// When each tag came first, though it may have gone since.
     pub(super) first: BTreeMap<(String, String), DateTime<Utc>>,
     /// What each list was before its last changes, and until when.
-    pub(super) older: BTreeMap<String, Vec<(DateTime<Utc>, Vec<String>)>>,
+    pub(super) older: BTreeMap<String, Vec<Until>>,
 }
+
+/// A list, and until when it was that.
+type Until = (DateTime<Utc>, Vec<String>);
 
 impl Shelves {
     pub(super) fn list(&self, repository: &str) -> Vec<String> {
