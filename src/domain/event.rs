@@ -330,7 +330,7 @@ pub fn holder(channel: &str, recipient: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    pub(crate) use super::super::notice::tests::notice;
+    pub(crate) use super::super::notice::tests::{asking, notice};
     use super::*;
 
     #[test]

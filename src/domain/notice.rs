@@ -664,7 +664,7 @@ pub(crate) mod tests {
         assert_eq!(NoticeKind::of("update"), None);
     }
 
-    fn asking(kind: NoticeKind, allows: Allows) -> Notice {
+    pub(crate) fn asking(kind: NoticeKind, allows: Allows) -> Notice {
         let approval = ApprovalView {
             id: "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T".into(),
             key: "k1".into(),

@@ -6,6 +6,7 @@ use super::catalogue::{Catalogue, Label, Names};
 use super::notes::NotesPart;
 use super::{Action, Fact, Frame, Message, Remark, Severity, clean, of_cluster};
 use crate::domain::event::{NoLink, Notice, NoticeKind};
+use crate::domain::fleet::Asks;
 use crate::domain::reference::Digest;
 use crate::domain::release::{Language, ReleaseNotes};
 use crate::domain::wording::sentence;
@@ -151,11 +152,12 @@ fn remarks(notice: &Notice, words: &dyn Catalogue, names: &Names, frame: &Frame<
     let asked_of = notice.approvals.filter(|_| notice.asks() && notice.no_link.is_none());
     let preflight = notice.preflight.as_deref();
     let changes = preflight.and_then(|it| it.changes.as_ref()).map(|it| clean(&words.image_changes(it)));
-    let because = notice.because.as_ref().map(|it| sentence(&clean(&words.asks(it, frame.zone))));
+    let because = notice.because.as_deref().map(|because| because_of(because, notice.kind, words, frame));
+    let (of_asks, because) = because.unzip();
     let all = [
         of(Label::Why, notice.why.as_ref().map(|why| clean(&words.grounds(why))), true),
         of(Label::Declared, words.declared(notice, frame.notes), false),
-        of(Label::AskedAs, because, false),
+        of(of_asks.unwrap_or(Label::AskedAs), because, false),
         of(Label::Changes, changes.filter(|it| !it.is_empty()), true),
         of(Label::LookedAt, preflight.map(|it| clean(&words.preflight(it))), true),
         of(Label::Owner, notice.owner.as_ref().map(|owner| clean(&words.owned_by(owner))), false),
@@ -167,6 +169,17 @@ fn remarks(notice: &Notice, words: &dyn Catalogue, names: &Names, frame: &Frame<
     ];
     let remark = |(label, text, is_detail): (&str, String, bool)| Remark { label: label.to_owned(), text, is_detail };
     all.into_iter().flatten().map(remark).collect()
+}
+
+/// Why people are asked. Who is told that all stands still has just read so, and wants to know what failed.
+fn because_of(because: &Asks, kind: NoticeKind, words: &dyn Catalogue, frame: &Frame<'_>) -> (Label, String) {
+    match because {
+        Asks::Stopped(stopped) if kind == NoticeKind::Stopped => {
+            let each: Vec<String> = stopped.failed.iter().map(|failed| words.failed(failed, frame.zone)).collect();
+            (Label::Failure, sentence(&clean(&each.join(". "))))
+        }
+        _ => (Label::AskedAs, sentence(&clean(&words.asks(because, frame.zone)))),
+    }
 }
 
 /// Whether what it offers is to go back from what is well: nobody waits for an answer.

@@ -29,7 +29,7 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
     let waiting = notices.iter().filter(|notice| is_offered(notice) && !is_way_back(notice)).count();
     let told = if waiting == 0 { told } else { format!("{told} {}", words.waiting(waiting, waiting == count)) };
     Message {
-        severity: notices.iter().map(severity).max_by_key(|one| *one as u8).unwrap_or(Severity::Info),
+        severity: of_all(notices, waiting),
         facts: cause.map(|cause| shared_facts(cause, words)).unwrap_or_default(),
         remarks: remarks(notices, words, frame),
         sections: sections(notices, words, frame),
@@ -50,6 +50,12 @@ pub(super) fn message(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'
         }),
         ..plain((subject, told), words.reason_of_several(one_origin(notices), frame.cluster), words, frame)
     }
+}
+
+/// As urgent as the most urgent of them; that some ended well does not hide that others wait for an answer.
+fn of_all(notices: &[Notice], waiting: usize) -> Severity {
+    let most = notices.iter().map(severity).max_by_key(|one| *one as u8).unwrap_or(Severity::Info);
+    if most == Severity::Success && waiting > 0 { Severity::Info } else { most }
 }
 
 /// What all of them are about, where that is one thing: the same step of the same image.
@@ -157,7 +163,7 @@ fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec
             notices.iter().enumerate().filter(|(_, notice)| notice.kind == kind).collect();
         of_kind.sort_by_key(|(_, notice)| {
             let of = &notice.workload;
-            (of.namespace.clone(), of.name.clone(), notice.container.clone())
+            [as_counted(&of.namespace), as_counted(&of.name), as_counted(&notice.container)]
         });
         if of_kind.is_empty() {
             continue;
@@ -177,6 +183,21 @@ fn sections(notices: &[Notice], words: &dyn Catalogue, frame: &Frame<'_>) -> Vec
         });
     }
     sections
+}
+
+/// By what names are put in order as people count: `web-2` comes before `web-10`.
+fn as_counted(name: &str) -> Vec<(usize, &str)> {
+    let is_digit = |byte: u8| byte.is_ascii_digit();
+    let runs = name.as_bytes().chunk_by(|one, next| is_digit(*one) == is_digit(*next));
+    let mut rest = name;
+    runs.map(|run| {
+        let (run, left) = rest.split_at_checked(run.len()).unwrap_or((rest, ""));
+        rest = left;
+        // The shorter of two numbers is the smaller one; what is no number counts as none.
+        let number = run.trim_start_matches('0');
+        if run.bytes().all(is_digit) { (number.len() + 1, number) } else { (0, run) }
+    })
+    .collect()
 }
 
 /// Whether the page behind the link lists it.
@@ -247,7 +268,7 @@ mod tests {
     use super::*;
     use crate::domain::approval::Allows;
     use crate::domain::event::NoLink;
-    use crate::domain::event::tests::notice;
+    use crate::domain::event::tests::{asking, notice};
     use crate::domain::fleet::Stopped;
     use crate::domain::release::Language;
 
@@ -295,6 +316,34 @@ mod tests {
         let all =
             [Language::English, Language::French].map(|language| origins.map(|it| reason(language, it)).join("\n"));
         insta::assert_snapshot!(all.join("\n\n"));
+    }
+
+    #[test]
+    fn names_are_in_the_order_in_which_people_count() {
+        let mut names =
+            ["web-10", "web-2", "web", "api-3", "web-2a", "web-02", "wéb-1", "9", "10", "web-1-b", "web-1-a"];
+        names.sort_by_key(|name| as_counted(name));
+        let in_order =
+            ["api-3", "web", "web-1-a", "web-1-b", "web-2", "web-02", "web-2a", "web-10", "wéb-1", "9", "10"];
+        assert_eq!(names, in_order);
+    }
+
+    #[test]
+    fn what_waits_is_not_shown_as_having_ended_well() {
+        let severity = |kinds: &[NoticeKind]| {
+            let notices: Vec<Notice> = kinds.iter().map(|kind| asking(*kind, Allows::Update)).collect();
+            let frame = Frame {
+                cluster: None,
+                zone: Tz::UTC,
+                language: Language::English,
+                links: &Links::default(),
+                notes: None,
+            };
+            message(&notices, super::super::words(Language::English), &frame).severity
+        };
+        assert_eq!(severity(&[NoticeKind::Applied, NoticeKind::Applied]), Severity::Success);
+        assert_eq!(severity(&[NoticeKind::Available, NoticeKind::Applied]), Severity::Info);
+        assert_eq!(severity(&[NoticeKind::Available, NoticeKind::Applied, NoticeKind::Held]), Severity::Warning);
     }
 
     /// Fault r25d-1: it is told once, and nowhere else.
@@ -349,18 +398,11 @@ mod tests {
     /// Fault x24-12 g: of what is well nothing is to be decided.
     #[test]
     fn the_button_of_what_is_well_says_that_one_can_go_back() {
-        use crate::domain::event::ApprovalView;
-
         let links = Links { whole: Some("https://iw.example.com/a/1".into()), each: Vec::new() };
         let frame = Frame { cluster: None, zone: Tz::UTC, language: Language::English, links: &links, notes: None };
         let words = super::super::words(Language::English);
-        let asks = |kind, allows| {
-            let (id, key, nonce) = ("apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T".into(), "k1".into(), String::new());
-            let (expires, from_image) = (notice(kind).at, String::new());
-            let approval = Some(ApprovalView { id, key, expires, nonce, from_image, allows });
-            Notice { approval, ..notice(kind) }
-        };
-        let (well, asked) = (asks(NoticeKind::Applied, Allows::Back), asks(NoticeKind::Available, Allows::Update));
+        let well = asking(NoticeKind::Applied, Allows::Back);
+        let asked = asking(NoticeKind::Available, Allows::Update);
         let label = |notices: &[Notice]| match notices {
             [one] => super::super::one::message(one, words, &frame).action.unwrap().label,
             several => message(several, words, &frame).action.unwrap().label,

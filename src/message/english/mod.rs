@@ -121,7 +121,7 @@ impl Catalogue for English {
             Label::Image => "Image",
             Label::Why => "Why",
             Label::Declared => "Declared",
-            Label::AskedAs => "Asked as",
+            Label::AskedAs => "Why asked",
             Label::Changes => "Changes",
             Label::LookedAt => "Looked at",
             Label::Owner => "Owner",

@@ -23,7 +23,7 @@ const FIXED: Fixed = Fixed {
     group: "Group",
     why: "Why",
     declared: "Declared",
-    asked_as: "Asked as",
+    asked_as: "Why asked",
     changes: "Changes in the image",
     looked_at: "Looked at",
     owner: "Owner",
