@@ -70,6 +70,48 @@ fn the_list_of_parts_has_every_crate_with_its_licence_and_hash() {
 }
 
 #[test]
+fn the_chart_is_laid_out_as_helm_pushes_one() {
+    let is_here = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
+    if !is_here("python3") || !is_here("tar") {
+        eprintln!("skipped: there is no python3, or no tar, on this machine");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let packed = folder.path().join("chart.tgz");
+    let mut pack = Command::new("tar");
+    pack.args(["--transform", "s#^chart#image-watcher#", "-czf"]).arg(&packed);
+    let pack = pack.args(["-C", "deploy", "chart"]).current_dir(project("")).output().unwrap();
+    assert!(pack.status.success(), "{}", String::from_utf8_lossy(&pack.stderr));
+    let laid_out = |name: &str| {
+        let out = folder.path().join(name);
+        let mut script = Command::new(project("scripts/chart-oci"));
+        let output = script.arg(&packed).arg(&out).env("SOURCE_DATE_EPOCH", "1767225600").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        (String::from_utf8(output.stdout).unwrap().trim().to_owned(), std::fs::read(&out).unwrap())
+    };
+    let ((digest, archive), again) = (laid_out("one.tar"), laid_out("two.tar"));
+    assert!((&digest, &archive) == (&again.0, &again.1), "the same chart is the same artefact");
+    let tree = folder.path().join("tree");
+    std::fs::create_dir(&tree).unwrap();
+    let unpack =
+        Command::new("tar").arg("-xf").arg(folder.path().join("one.tar")).arg("-C").arg(&tree).status().unwrap();
+    assert!(unpack.success());
+    let json = |path: &str| -> Value { serde_json::from_slice(&std::fs::read(tree.join(path)).unwrap()).unwrap() };
+    let blob = |digest: &Value| format!("blobs/sha256/{}", digest.as_str().unwrap().strip_prefix("sha256:").unwrap());
+    let root = &json("index.json")["manifests"][0];
+    assert_eq!((&root["digest"], json("oci-layout")["imageLayoutVersion"].as_str()), (&json!(digest), Some("1.0.0")));
+    assert_eq!(root["annotations"]["org.opencontainers.image.ref.name"], env!("CARGO_PKG_VERSION"));
+    let manifest = json(&blob(&root["digest"]));
+    assert_eq!(manifest["config"]["mediaType"], "application/vnd.cncf.helm.config.v1+json");
+    let [layer] = &manifest["layers"].as_array().unwrap()[..] else { panic!("the chart alone") };
+    assert_eq!(layer["mediaType"], "application/vnd.cncf.helm.chart.content.v1.tar+gzip");
+    assert!(std::fs::read(tree.join(blob(&layer["digest"]))).unwrap() == std::fs::read(&packed).unwrap());
+    let chart: Value = serde_saphyr::from_str(&text("deploy/chart/Chart.yaml")).unwrap();
+    assert_eq!(json(&blob(&manifest["config"]["digest"])), chart, "all that Chart.yaml says");
+    assert_eq!(manifest["annotations"]["artifacthub.io/license"], "Apache-2.0");
+}
+
+#[test]
 fn every_name_of_the_version_is_the_same() {
     let version = env!("CARGO_PKG_VERSION");
     let chart: Value = serde_saphyr::from_str(&text("deploy/chart/Chart.yaml")).unwrap();
