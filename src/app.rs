@@ -98,10 +98,8 @@ pub async fn serve(config: Config, spans: Option<traces::Source>) -> anyhow::Res
     let mut signals = Signals::listen().context("signals can't be listened for")?;
     let ambient = Ambient::system();
     let Some(queue) = config.open_queue((PUBLIC, PRIVATE), &ambient, &mut signals).await? else { return Ok(()) };
-    let (raise, stop) = Stop::new();
-    let (leave, leaving) = Stop::new();
-    let is_shared = config.queue.is_shared();
-    let mut tasks = Tasks::default();
+    let ((raise, stop), (leave, leaving)) = (Stop::new(), Stop::new());
+    let (is_shared, mut tasks) = (config.queue.is_shared(), Tasks::default());
     let (background, run_background) = Background::new(stop.clone());
     let Some(ground) = signals.unless_told(Ground::open(config, queue, ambient, stop)).await.transpose()? else {
         return Ok(());
@@ -175,7 +173,7 @@ impl Ground {
 
 impl App {
     async fn new(ground: Ground, holding: Holding, background: Background, leaving: Stop) -> anyhow::Result<Self> {
-        let Ground { mut config, home, queue, keys, ambient, metrics, stop } = ground;
+        let Ground { config, home, queue, keys, ambient, metrics, stop } = ground;
         let ServiceCluster { cluster, scopes, .. } = home;
         let started = ambient.now();
         let outbound = config.outbound()?;
@@ -211,7 +209,7 @@ impl App {
         bury_messages_of_removed_channels(&queue, &channels).await;
         let first_look = Arc::new(FirstLook::recalled(&queue).await);
         let identity = Identity::of(&config)?;
-        let access = match config.auth.take() {
+        let access = match config.auth.clone() {
             Some(auth) => {
                 let (store, client) = (Arc::new(queue.clone()), outbound.client(Reach::Named)?);
                 let (cluster, keys, metrics, ambient) = (&cluster, &keys, &metrics, &ambient);
@@ -428,9 +426,11 @@ impl App {
     /// Has changes of the configuration's files taken over, as far as that can be done while the service runs.
     fn reload(&self) -> Task {
         let (index, in_force, clock) = (self.cluster.index().clone(), self.in_force.clone(), self.ambient.clone());
+        let (channels, outbound) = (Arc::clone(&self.channels), self.outbound.clone());
         let take = move |reloaded| {
             if let Some(taken) = in_force.looked_at(reloaded, clock.now()) {
                 index.inherit(|defaults| taken.inherit(defaults));
+                taken.renew(&channels, &outbound, clock.monotonic());
             }
         };
         Task::new("configuration", Reload::of(&self.config).keep_looking(self.ambient.clone(), self.stop.clone(), take))

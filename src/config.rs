@@ -47,6 +47,7 @@ use crate::domain::fleet::Limits;
 use crate::domain::policy::{Mode, Strategy};
 use crate::domain::reference::Digest;
 use crate::domain::release::Language;
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 use crate::domain::settings::{Bounds, Forced};
 use crate::listener::Listen;
@@ -134,7 +135,7 @@ pub struct Config {
     /// `IMAGE_WATCHER_TEMPLATES`: what is used in the place of the built-in templates.
     pub templates: Templates,
     /// `SLACK_SIGNING_SECRET`, where somebody may press buttons in Slack.
-    pub slack_signing_secret: Option<Secret>,
+    pub slack_signing_secret: Option<Rotating<Secret>>,
     /// This cluster's name, in every message.
     pub cluster: Option<String>,
     /// Release notes and their summary.

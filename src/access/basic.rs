@@ -1,6 +1,8 @@
 //! Passwords: checked by Argon2id, one at a time and on no thread that answers anybody, and as long for a name that nobody
 //! has as for one that somebody has.
 
+use std::sync::Arc;
+
 use actix_web::web;
 use subtle::ConstantTimeEq as _;
 
@@ -25,7 +27,7 @@ pub(super) struct Passwords {
 
 impl Passwords {
     pub(super) fn new(users: Vec<User>, key: [u8; 32]) -> Self {
-        let lent = Lent::new(Buffer::up_to(users.iter().map(|user| user.hash.cost)));
+        let lent = Lent::new(Buffer::up_to(users.iter().map(|user| user.hash.get().cost)));
         Self { users, key, turns: Turns::new(1), lent }
     }
 
@@ -36,19 +38,19 @@ impl Passwords {
 
     /// What is computed for a name: its own hash, or for one that nobody has that of somebody, always the same for the same
     /// name. So costs are spread over the names that nobody has as over those that somebody has, and tell none from the other.
-    fn hash(&self, name: &str) -> Option<&PasswordHash> {
-        let own = self.user(name).map(|user| &user.hash);
+    fn hash(&self, name: &str) -> Option<Arc<PasswordHash>> {
+        let own = self.user(name).map(|user| user.hash.get());
         own.or_else(|| {
             let chance = code(&self.key, "nobody", name)
                 .bytes()
                 .fold(0_usize, |sum, byte| sum.wrapping_mul(257).wrapping_add(byte.into()));
-            Some(&self.users.get(chance.checked_rem(self.users.len())?)?.hash)
+            Some(self.users.get(chance.checked_rem(self.users.len())?)?.hash.get())
         })
     }
 
     /// Whose password this is, in the turn of whoever shows it.
     pub(super) async fn check(&self, of: Of, name: &str, password: Secret) -> Result<Option<&User>, Busy> {
-        let Some(hash) = self.hash(name).cloned() else { return Ok(None) };
+        let Some(hash) = self.hash(name) else { return Ok(None) };
         let turn = self.turns.turn(of).await?;
         let mut buffer = self.lent.turn().await;
         // Whoever leaves meanwhile makes room for nobody before it is computed.
@@ -82,7 +84,7 @@ mod tests {
 
     fn user(name: &str, password: &str) -> User {
         let hash = hash_password(&Secret::new(password.into()), *b"0123456789abcdef").unwrap();
-        User { name: name.into(), hash, groups: Vec::new(), role: None }
+        User { name: name.into(), hash: hash.into(), groups: Vec::new(), role: None }
     }
 
     #[test]
@@ -120,7 +122,7 @@ mod tests {
             [(19, 2), (64, 1), (62, 4)].map(|(mebibytes, passes)| Cost { memory: mebibytes * 1024, passes, lanes: 1 });
         let of = |cost: Cost| {
             let hash = PasswordHash { cost, salt: vec![0; 16], hash: vec![0; 32] };
-            User { name: format!("user{}", cost.memory), hash, groups: Vec::new(), role: None }
+            User { name: format!("user{}", cost.memory), hash: hash.into(), groups: Vec::new(), role: None }
         };
         let passwords = Passwords::new(costs.map(of).to_vec(), [7; 32]);
         let cost = |name: &str| passwords.hash(name).unwrap().cost;
@@ -135,6 +137,20 @@ mod tests {
         let moved = (0..300).map(|number| format!("stranger{number}"));
         assert!(moved.into_iter().any(|name| elsewhere.hash(&name).unwrap().cost != cost(&name)), "by a key of ours");
         assert!(Passwords::new(Vec::new(), [7; 32]).hash("alice").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_is_changed_counts_at_once_whatever_it_costs() {
+        let alice = user("alice", "correct horse");
+        let passwords = Passwords::new(vec![alice.clone()], [7; 32]);
+        let whose = async |password: &str| {
+            passwords.check(of(), "alice", Secret::new(password.into())).await.unwrap().is_some()
+        };
+        assert!(whose("correct horse").await);
+        // From the tests of the reference implementation, and costlier than the one before.
+        let text = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        alice.hash.take_over(&PasswordHash::parse(text).unwrap().into());
+        assert_eq!((whose("password").await, whose("correct horse").await), (true, false));
     }
 
     #[tokio::test]

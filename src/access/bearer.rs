@@ -160,7 +160,7 @@ impl Programs {
 
     fn listed(&self, token: &Secret) -> Option<&Token> {
         let (hash, now): ([u8; 32], _) = (Sha256::digest(token.expose().as_bytes()).into(), self.ambient.now());
-        let found = self.tokens.iter().find(|listed| listed.sha256.ct_eq(&hash).into());
+        let found = self.tokens.iter().find(|listed| listed.sha256.get().ct_eq(&hash).into());
         found.filter(|listed| listed.until.is_none_or(|until| now < until))
     }
 
@@ -233,10 +233,13 @@ mod tests {
 
     fn listed(number: u8, until: Option<TimeDelta>) -> (String, Token) {
         let (token, hash) = new_token([number; 32]);
-        let sha256 = Sha256::digest(token.expose().as_bytes()).into();
+        let sha256: [u8; 32] = Sha256::digest(token.expose().as_bytes()).into();
         assert_eq!(hash.len(), "sha256:".len() + 64);
         let until = until.map(|until| Ambient::system().now() + until);
-        (token.expose().to_owned(), Token { name: format!("p{number}"), sha256, role: Role::Viewer, until })
+        (
+            token.expose().to_owned(),
+            Token { name: format!("p{number}"), sha256: sha256.into(), role: Role::Viewer, until },
+        )
     }
 
     fn headers(authorization: &str) -> HeaderMap {

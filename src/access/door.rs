@@ -267,7 +267,8 @@ impl Access {
         let (session, form_token) = (found.session, found.form_token);
         let (who, own) = match &self.way {
             Way::Passwords(passwords) => {
-                let user = passwords.user(&session.name).filter(|user| proof_of_password(&user.hash) == session.proof);
+                let user =
+                    passwords.user(&session.name).filter(|user| proof_of_password(&user.hash.get()) == session.proof);
                 (SignedIn::by(Authority::Password, &session.name), Some(user.ok_or(Stranger::Nobody)?.clone()))
             }
             Way::Provider(oidc) if oidc.proof() == session.proof => (oidc.person(&session.name, &session.groups), None),

@@ -174,7 +174,7 @@ impl Access {
             return Ok(said);
         }
         let (address, now) = (self.address(request), self.ambient.monotonic());
-        let proof = passwords.user(&shown.name).map(|user| proof_of_password(&user.hash));
+        let proof = passwords.user(&shown.name).map(|user| proof_of_password(&user.hash.get()));
         let browser = proof.and_then(|proof| self.browsers.known(request.headers(), &shown.name, &proof));
         let (at, of) = match &browser {
             Some(browser) => (At::Again(browser), Of::Known(browser.clone())),
@@ -195,7 +195,7 @@ impl Access {
         };
         let who = SignedIn::by(Authority::Password, &user.name).ok_or(Stranger::NoName)?;
         self.role(&user.name, &user.groups, Some(user.role.unwrap_or(Role::Viewer)))?;
-        let proof = proof_of_password(&user.hash);
+        let proof = proof_of_password(&user.hash.get());
         let browser = self.browsers.remember(&user.name, &proof);
         let mut answer = self.lets_in(&who, Vec::new(), proof, &shown.to, request).await?;
         if let Ok(browser) = browser.parse() {

@@ -78,7 +78,7 @@ fn parts(auth: Auth, path: &str, store: &Arc<Store>) -> Parts {
 
 fn user(name: &str, password: &str, role: Option<Role>) -> User {
     let hash = hash_password(&Secret::new(password.into()), *b"0123456789abcdef").unwrap();
-    User { name: name.into(), hash, groups: Vec::new(), role }
+    User { name: name.into(), hash: hash.into(), groups: Vec::new(), role }
 }
 
 fn with_passwords() -> Auth {
@@ -428,8 +428,8 @@ fn listed(role: Role) -> (Secret, Token) {
     let (token, hash) = new_token([1; 32]);
     let bytes =
         |text: &str| (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect::<Vec<_>>();
-    let sha256 = bytes(hash.strip_prefix("sha256:").unwrap()).try_into().unwrap();
-    (token, Token { name: "ci".into(), sha256, role, until: None })
+    let sha256: [u8; 32] = bytes(hash.strip_prefix("sha256:").unwrap()).try_into().unwrap();
+    (token, Token { name: "ci".into(), sha256: sha256.into(), role, until: None })
 }
 
 #[actix_web::test]

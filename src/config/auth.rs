@@ -20,6 +20,7 @@ use super::parse::Reader;
 use crate::domain::password::PasswordHash;
 use crate::domain::policy::duration;
 use crate::domain::role::{Member, Role, Roles};
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 
 /// How long somebody stays signed in, and between what.
@@ -29,8 +30,8 @@ const SESSIONS: std::ops::RangeInclusive<Duration> = Duration::from_secs(15 * 60
 const MOST: usize = 1000;
 const MODES: &str = "is none of none, basic, proxy, oidc";
 
-/// Who may see the page and the API, and who may decide there.
-#[derive(Debug)]
+/// Who may see the page and the API, and who may decide there. The secrets in it are shared with whoever uses them.
+#[derive(Clone, Debug)]
 pub struct Auth {
     /// How people sign in.
     pub mode: Mode,
@@ -45,7 +46,7 @@ pub struct Auth {
 }
 
 /// How people sign in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Mode {
     /// With a password, of which the configuration has the hash.
     Basic(Vec<User>),
@@ -61,7 +62,7 @@ pub struct User {
     /// The name.
     pub name: String,
     /// The hash of the password.
-    pub hash: PasswordHash,
+    pub hash: Rotating<PasswordHash>,
     /// The groups they are of.
     pub groups: Vec<String>,
     /// The role that they have whatever their groups.
@@ -97,7 +98,7 @@ pub struct Provider {
     /// Our name there.
     pub client_id: String,
     /// Our secret there, where it gave one.
-    pub client_secret: Option<Secret>,
+    pub client_secret: Option<Rotating<Secret>>,
     /// What is asked for.
     pub scopes: Vec<String>,
     /// Which claim is the name.
@@ -123,7 +124,7 @@ pub struct Token {
     /// What the program is called.
     pub name: String,
     /// The SHA-256 of the token.
-    pub sha256: [u8; 32],
+    pub sha256: Rotating<[u8; 32]>,
     /// What it may.
     pub role: Role,
     /// Until when it counts.
@@ -219,7 +220,7 @@ impl Reader<'_> {
             self.hash(("passwordHash", &entry.password_hash), ("passwordHashFile", &entry.password_hash_file))?;
         let hash = PasswordHash::parse(text.expose()).map_err(|error| wrong(field, error.to_string()))?;
         let role = entry.role.as_deref().map(role).transpose()?;
-        Ok(User { name: entry.name.clone(), hash, groups: entry.groups.clone(), role })
+        Ok(User { name: entry.name.clone(), hash: hash.into(), groups: entry.groups.clone(), role })
     }
 
     /// What is written in one of two fields, or in the file that the other names.
@@ -270,7 +271,7 @@ impl Reader<'_> {
             Some(text) => Some(until(text).ok_or_else(|| wrong("expires", "is no day as 2027-01-31"))?),
             None => None,
         };
-        Ok(Token { name: entry.name.clone(), sha256, role: role(&entry.role)?, until })
+        Ok(Token { name: entry.name.clone(), sha256: sha256.into(), role: role(&entry.role)?, until })
     }
 }
 

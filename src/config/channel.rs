@@ -13,6 +13,7 @@ use super::namespaces;
 use super::parse::Reader;
 use crate::domain::event::NoticeKind;
 use crate::domain::release::Language;
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 use crate::domain::window::Windows;
 use crate::notify::email::{EmailChannel, EmailError};
@@ -29,6 +30,8 @@ pub struct ChannelConfig {
     pub scope: Scope,
     /// Where its messages go.
     pub destination: Destination,
+    /// The files in which its secrets stand.
+    pub files: Vec<String>,
 }
 
 /// Where messages go.
@@ -61,6 +64,13 @@ impl ChannelConfig {
         }
     }
 
+    /// Whether its secrets can be changed while the service runs: all but the token of a bot whose buttons people press, as Telegram
+    /// is told at the start where presses come in, and by which secret of ours.
+    #[must_use]
+    pub(super) fn can_be_renewed(&self) -> bool {
+        !matches!(self.desk(), Some(DeskOf::Telegram(_)))
+    }
+
     /// The channel, ready to send.
     ///
     /// # Errors
@@ -90,10 +100,18 @@ impl Reader<'_> {
         let window = self.window();
         let usually = Scope { language, zone, window, ..Scope::default() };
         let shared = of_file.iter().any(|entry| entry.kind == "email");
-        let usual = |name: &str, destination| ChannelConfig { name: name.into(), scope: usually.clone(), destination };
+        let usual = |name: &str, destination, files| ChannelConfig {
+            name: name.into(),
+            scope: usually.clone(),
+            destination,
+            files,
+        };
         let mut channels: Vec<ChannelConfig> = Vec::new();
-        channels.extend(self.mail(shared).map(|mail| usual("email", Destination::Email(mail))));
-        channels.extend(self.services(development).into_iter().map(|(name, destination)| usual(name, destination)));
+        let mail = self.mail(shared);
+        channels.extend(mail.map(|mail| usual("email", Destination::Email(mail), self.files_of("email"))));
+        for (name, destination) in self.services(development) {
+            channels.push(usual(name, destination, self.files_of(name)));
+        }
         for (at, entry) in of_file.into_iter().enumerate() {
             let taken = channels.iter().any(|channel| channel.name == entry.name);
             let mut wrong = AllWrong::default();
@@ -114,7 +132,7 @@ impl Reader<'_> {
     }
 
     /// What Slack signs presses of buttons with: needed where somebody may press them, and for nothing else.
-    pub(super) fn slack_signing_secret(&mut self, channels: &[ChannelConfig]) -> Option<Secret> {
+    pub(super) fn slack_signing_secret(&mut self, channels: &[ChannelConfig]) -> Option<Rotating<Secret>> {
         const NAME: &str = "SLACK_SIGNING_SECRET";
         let secret = self.secret(NAME);
         let may_press = channels.iter().any(|channel| matches!(channel.desk(), Some(DeskOf::Slack(_))));
@@ -127,7 +145,7 @@ impl Reader<'_> {
         if !may_press && secret.is_some() {
             self.warning(NAME, "is used for nothing: no channel of the file has users who may press buttons, and SLACK_CHANNEL is not the id of one");
         }
-        secret.filter(|_| may_press)
+        secret.filter(|_| may_press).map(Into::into)
     }
 
     fn channel(
@@ -143,11 +161,30 @@ impl Reader<'_> {
         for (key, path) in entry.files() {
             wrong.unless(secret_file(key, path, self.files()));
         }
-        let destination = match kind?.word {
+        let kind = kind?;
+        let mut files: Vec<String> = entry.files().map(|(_, path)| path.to_owned()).collect();
+        if kind.word == "email" {
+            files.extend(self.files_of("email"));
+        }
+        let destination = match kind.word {
             "email" => wrong.unless(self.mail_to(&entry)).map(Destination::Email),
             word => self.service(word, &entry, development, wrong),
         };
-        Some(ChannelConfig { name: entry.name, scope: scope?, destination: destination? })
+        Some(ChannelConfig { name: entry.name, scope: scope?, destination: destination?, files })
+    }
+
+    /// The files that variables name for the secrets of a channel that they open.
+    fn files_of(&self, channel: &str) -> Vec<String> {
+        let secrets: &[&str] = match channel {
+            "email" => &["SMTP_URL"],
+            "slack" => &["SLACK_URL", "SLACK_BOT_TOKEN"],
+            "webhook" => &["WEBHOOK_URL", "WEBHOOK_SECRET"],
+            "discord" => &["DISCORD_URL"],
+            "telegram" => &["TELEGRAM_TOKEN"],
+            "teams" => &["TEAMS_URL"],
+            _ => &[],
+        };
+        secrets.iter().filter_map(|name| self.text(&format!("{name}_FILE"))).collect()
     }
 
     fn mail_to(&mut self, entry: &ChannelEntry) -> Result<Mail, Wrong> {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::entry::{AllWrong, Wrong};
 use super::parse::Reader;
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 use crate::release::forge::{ForgeHost, ForgeKind, Forges, UnknownForge};
 use crate::release::summary::{Model, OPEN_AI};
@@ -14,7 +15,7 @@ pub struct NotesConfig {
     /// The forges that may be asked: the usual ones, and those of the file's list `forges`.
     pub forges: Forges,
     /// `GITHUB_TOKEN`.
-    pub github_token: Option<Secret>,
+    pub github_token: Option<Rotating<Secret>>,
     /// `OPEN_AI_URL`, `OPEN_AI_KEY`, `OPEN_AI_MODEL`.
     pub model: Option<Model>,
 }
@@ -48,7 +49,7 @@ impl Reader<'_> {
         }
         NotesConfig {
             forges: Forges::new(named),
-            github_token: self.secret("GITHUB_TOKEN"),
+            github_token: self.secret("GITHUB_TOKEN").map(Into::into),
             model: self.model(development),
         }
     }

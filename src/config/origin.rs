@@ -151,10 +151,10 @@ impl Origins {
 
     /// The files with secrets of sources.
     pub(super) fn secrets_of_sources(&self) -> BTreeSet<String> {
-        let variables = ["DOCKERHUB_WEBHOOK_TOKEN_FILE", "GITHUB_WEBHOOK_SECRET_FILE", "REGISTRY_WEBHOOK_TOKEN_FILE"];
-        let by_variables = variables.iter().filter_map(|name| self.values.get(*name)).cloned();
+        let by_variables =
+            self.files_of(&["DOCKERHUB_WEBHOOK_TOKEN", "GITHUB_WEBHOOK_SECRET", "REGISTRY_WEBHOOK_TOKEN"]);
         let by_keys = self.named_by(|key| key.starts_with("sources[") && key.contains(".auth.secretFiles["));
-        by_variables.chain(by_keys).collect()
+        by_variables.into_iter().chain(by_keys).collect()
     }
 
     /// The files with passwords of registries.
@@ -165,15 +165,28 @@ impl Origins {
     /// The files with what this process shows at NATS: they are read again whenever a connection is made.
     pub(super) fn logins_of_nats(&self) -> BTreeSet<String> {
         let variables = ["PASSWORD", "CREDENTIALS", "NKEY", "CERTIFICATE", "KEY"];
-        let by_variables = variables.iter().filter_map(|what| {
-            let name = format!("IMAGE_WATCHER_NATS_{what}_FILE");
-            self.values.get(&name).or_else(|| self.environment.get(&name)).cloned()
-        });
+        let variables = variables.map(|what| format!("IMAGE_WATCHER_NATS_{what}"));
+        let by_variables = self.files_of(&variables.each_ref().map(String::as_str));
         let by_keys = self.named_by(|key| {
             ["natsPasswordFile", "natsCredentialsFile", "natsNkeyFile", "natsCertificateFile", "natsKeyFile"]
                 .contains(&key)
         });
-        by_variables.chain(by_keys).collect()
+        by_variables.into_iter().chain(by_keys).collect()
+    }
+
+    /// The files of secrets that variables, or keys in their place, name: by the bare names of the variables.
+    pub(super) fn files_of(&self, variables: &[&str]) -> BTreeSet<String> {
+        let files = variables.iter().filter_map(|name| {
+            let name = format!("{name}_FILE");
+            self.values.get(&name).or_else(|| self.environment.get(&name)).cloned()
+        });
+        files.collect()
+    }
+
+    /// The files with what lets people and programs in, and with what we show the provider.
+    pub(super) fn secrets_of_auth(&self) -> BTreeSet<String> {
+        let fields = [".passwordHashFile", ".hashFile", ".clientSecretFile"];
+        self.named_by(|key| key.starts_with("auth.") && fields.iter().any(|field| key.ends_with(field))).collect()
     }
 
     fn named_by(&self, is_it: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {

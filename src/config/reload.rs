@@ -1,25 +1,30 @@
 //! What of a configuration is taken over while the service runs, and what waits for a restart.
 //!
-//! Taken over are the rules, the choice of namespaces where all of them are seen anyway, the secrets of webhook sources, the
-//! passwords of registries, and what is shown at NATS, which is read whenever a connection is made. Everything else is fixed at the start.
+//! Taken over are the rules, the choice of namespaces where all of them are seen anyway, secrets that stand in files of their own, as
+//! `secrets` has them, and what is shown at NATS, which is read whenever a connection is made. Everything else is fixed at the start.
 //!
 //! One edit counts as a whole: rules and namespaces wait as well where something that has a say in what becomes of a workload
 //! waits for a restart. A workload that goes from one rule to another is under one of them all the time.
+
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use self::secrets::{Renewed, Secrets};
+use super::channel::ChannelConfig;
 use super::entry::ReadFile;
-use super::source::Source;
 use super::{Config, ConfigError, Origins, file};
 use crate::ambient::Ambient;
 use crate::domain::defaults::{Defaults, NamespaceFilter, Rule};
 use crate::domain::reference::Digest;
 use crate::domain::settings::Bounds;
-use crate::registry::RegistryHost;
+use crate::notify::Channels;
+use crate::outbound::Outbound;
 use crate::stop::Stop;
+use crate::telemetry::chain;
 
 /// The files are looked at again after this time.
 const EACH: Duration = Duration::from_secs(10);
@@ -29,8 +34,7 @@ const EACH: Duration = Duration::from_secs(10);
 struct Reloadable {
     watched: NamespaceFilter,
     rules: Vec<Rule>,
-    sources: Vec<Source>,
-    registries: Vec<RegistryHost>,
+    secrets: Secrets,
 }
 
 /// A configuration that is read again while the service runs.
@@ -88,12 +92,27 @@ pub struct Taken {
     pub rules: Vec<Rule>,
     /// Which namespaces are watched.
     pub watched: NamespaceFilter,
+    /// The channels of which a secret was changed.
+    pub channels: Vec<ChannelConfig>,
 }
 
 impl Taken {
     /// Says what workloads inherit now, and which of them are watched.
     pub fn inherit(&self, defaults: &mut Defaults) {
         inherit((&self.watched, &self.rules), defaults);
+    }
+
+    /// Has the channels go on by their new secrets, at a moment of the monotonic clock.
+    pub fn renew(&self, channels: &Channels, outbound: &Outbound, now: Duration) {
+        for channel in &self.channels {
+            match channel.open(outbound) {
+                Ok(renewed) => channels.take_over(&renewed, now),
+                Err(error) => {
+                    let (channel, error) = (&channel.name, chain(&error));
+                    tracing::error!(channel, %error, "a channel can't be opened by its new secret: it goes on by the old one");
+                }
+            }
+        }
     }
 }
 
@@ -105,12 +124,8 @@ impl Reload {
     /// Of what runs.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let running = Reloadable {
-            watched: config.watched.clone(),
-            rules: config.rules.clone(),
-            sources: config.sources.clone(),
-            registries: config.registries.clone(),
-        };
+        let running =
+            Reloadable { watched: config.watched.clone(), rules: config.rules.clone(), secrets: Secrets::of(config) };
         Self {
             running,
             bounds: config.bounds(),
@@ -159,10 +174,10 @@ impl Reload {
         if contents(config.origins.files().keys(), file) != *config.origins.files() {
             return Reloaded::Same;
         }
-        Reloaded::Taken(self.take(&config))
+        Reloaded::Taken(self.take(config))
     }
 
-    fn take(&mut self, config: &Config) -> Taken {
+    fn take(&mut self, config: Config) -> Taken {
         let mut now = BTreeSet::new();
         let mut differs = self.fixed.parts_that_differ(&config.origins);
         let sees_all = |filter: &NamespaceFilter| filter.named().is_none();
@@ -185,35 +200,17 @@ impl Reload {
             }
         }
         let mut files = self.fixed.files_that_differ(&config.origins);
-        let changed = self.changed_since(config);
-        let mut rotated = |key: &str, files: &mut BTreeSet<String>| {
-            files.remove(key);
-            if changed.contains(key) {
-                now.insert(key.to_owned());
-            }
-        };
-        if !differs.contains("sources") {
-            for (running, read) in self.running.sources.iter().zip(&config.sources) {
-                running.auth.secrets.take_over(&read.auth.secrets);
-            }
-            self.fixed.secrets_of_sources().iter().for_each(|path| rotated(path, &mut files));
-        }
-        if !differs.contains("registries") {
-            for running in &self.running.registries {
-                let read = config.registries.iter().find(|read| read.name() == running.name());
-                if let (Some(running), Some(read)) = (&running.user, read.and_then(|read| read.user.as_ref())) {
-                    running.take_over(read);
-                }
-            }
-            self.fixed.passwords_of_registries().iter().for_each(|path| rotated(path, &mut files));
-        }
-        self.fixed.logins_of_nats().iter().for_each(|path| rotated(path, &mut files));
+        let changed = self.changed_since(&config);
         files.remove(self.fixed.path());
         self.seen = config.origins.files().clone();
         self.used = config.origins.files().clone();
+        let renewed = self.running.secrets.take_over(config, &self.fixed, &differs, &changed);
+        let Renewed { files: rotated, channels } = renewed;
+        now.extend(rotated.intersection(&changed).cloned());
+        files.retain(|path| !rotated.contains(path));
         let (rules, watched) = (self.running.rules.clone(), self.running.watched.clone());
         let after_restart = differs.into_iter().chain(files).collect();
-        Taken { now: now.into_iter().collect(), after_restart, rules, watched }
+        Taken { now: now.into_iter().collect(), after_restart, rules, watched, channels }
     }
 
     /// The files whose content is another than what was used last.
@@ -327,6 +324,93 @@ mod tests {
             disk.write("/c.yaml", &format!("{yaml}logLevel: WARN\n"));
             assert_eq!(taken(disk.again(&mut reload)), (vec![], vec!["logLevel".to_owned()]), "{yaml}");
         }
+    }
+
+    /// What runs is written by all of these; then each of the files is written anew.
+    const OTHERS: &str = "smtpUrlFile: /smtp\nmailFrom: iw@example.com\nbaseUrl: https://iw.example.com\n\
+        slackSigningSecretFile: /signing\ngithubTokenFile: /forge\nopenAiKeyFile: /model\nopenAiModel: m\n\
+        channels:\n- {name: mail, kind: email, to: [a@example.com]}\n- {name: hook, kind: webhook, urlFile: /url, secretFile: /signs}\n\
+        - {name: app, kind: slack, tokenFile: /slack, channel: C0123456789, team: T1, app: A1, users: [U1]}\n\
+        - {name: bot, kind: telegram, tokenFile: /bot, chat: -42, users: [7]}\n\
+        auth:\n  mode: basic\n  users: [{name: ann, passwordHashFile: /ann, role: viewer}]\n\
+        \x20 tokens: [{name: ci, hashFile: /ci, role: viewer}]\n";
+    const ANN: &str = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    const BOT: &str = "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    fn others() -> Disk {
+        let (token, github) = (format!("sha256:{}", "ab".repeat(32)), "one");
+        Disk::of(&[
+            ("/c.yaml", OTHERS),
+            ("/smtp", "smtps://a:b@mail.example.com"),
+            ("/signing", "8f742231b10e8888abcd99yyyzzz85a5"),
+            ("/forge", "one"),
+            ("/model", "one"),
+            ("/url", "https://hooks.example.com/one"),
+            ("/signs", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+            ("/slack", "xoxb-1-2"),
+            ("/bot", BOT),
+            ("/ann", ANN),
+            ("/ci", &token),
+            ("/github", github),
+        ])
+    }
+
+    #[test]
+    fn each_secret_in_a_file_is_in_force_without_a_restart() {
+        let disk = others();
+        let (config, mut reload) = disk.start();
+        let changed = [
+            ("/smtp", "smtps://a:c@mail.example.com"),
+            ("/signing", "0000000000000000000000000000000a"),
+            ("/forge", "two"),
+            ("/model", "two"),
+            ("/url", "https://hooks.example.com/two"),
+            ("/slack", "xoxb-1-3"),
+            ("/ann", &ANN.replace("CTFh", "DTFh")),
+            ("/ci", &format!("sha256:{}", "cd".repeat(32))),
+        ];
+        for (path, text) in &changed {
+            disk.write(path, text);
+        }
+        let Reloaded::Taken(taken) = disk.again(&mut reload) else { panic!("it can be used") };
+        let all: BTreeSet<&str> = changed.iter().map(|(path, _)| *path).collect();
+        assert_eq!(taken.now.iter().map(String::as_str).collect::<BTreeSet<_>>(), all);
+        assert_eq!(taken.after_restart, Vec::<String>::new());
+        let channels: Vec<&str> = taken.channels.iter().map(|channel| channel.name.as_str()).collect();
+        assert_eq!(channels, ["mail", "hook", "app"], "the others are left as they are");
+        let auth = config.auth.as_ref().unwrap();
+        let crate::config::auth::Mode::Basic(users) = &auth.mode else { panic!("basic") };
+        assert!(users[0].hash.get().to_string().contains("DTFh") && auth.tokens[0].sha256.get()[0] == 0xcd);
+        assert!(config.slack_signing_secret.as_ref().unwrap().get().matches(b"0000000000000000000000000000000a"));
+        assert!(config.notes.github_token.as_ref().unwrap().get().matches(b"two"));
+        assert!(config.notes.model.as_ref().unwrap().shared_key().unwrap().get().matches(b"two"));
+    }
+
+    #[test]
+    fn a_bad_secret_of_a_channel_keeps_the_old_one_and_is_told_once() {
+        let disk = others();
+        let (_, mut reload) = disk.start();
+        disk.write("/slack", "xoxb s3cret");
+        let Reloaded::Refused(error) = disk.again(&mut reload) else { panic!("it can't be used") };
+        assert!(
+            error.to_string().contains("channels[2].tokenFile") && !error.to_string().contains("s3cret"),
+            "{error}"
+        );
+        assert!(matches!(disk.again(&mut reload), Reloaded::Same), "told once");
+        disk.write("/slack", "xoxb-1-3");
+        assert_eq!(taken(disk.again(&mut reload)), (vec!["/slack".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn what_else_of_channels_is_changed_makes_their_secrets_wait() {
+        let disk = others();
+        let (_, mut reload) = disk.start();
+        disk.write("/bot", &BOT.replace("A:", "B:").replace("AAA", "BBB"));
+        assert_eq!(taken(disk.again(&mut reload)), (vec![], vec!["/bot".to_owned()]), "Telegram is told at the start");
+        disk.write("/c.yaml", &OTHERS.replace("to: [a@", "to: [b@"));
+        disk.write("/slack", "xoxb-1-3");
+        let (now, after) = taken(disk.again(&mut reload));
+        assert_eq!((now, after), (vec![], vec!["channels".into(), "/bot".into(), "/slack".into()]));
     }
 
     #[test]

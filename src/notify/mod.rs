@@ -74,6 +74,7 @@ pub use template::{Part, Template, TemplateError, Templates};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -90,6 +91,7 @@ use crate::domain::press::Posted;
 use crate::domain::redaction::redacted;
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
+use crate::domain::rotating::Rotating;
 use crate::domain::window::Windows;
 use crate::message::{Frame, Links, Message};
 use crate::outbound::Client;
@@ -217,7 +219,7 @@ pub struct Scope {
 pub struct Channel {
     name: String,
     scope: Scope,
-    transport: Transport,
+    transport: Rotating<Transport>,
     gate: Gate,
     lately: Lately,
     /// When it last took a message, since the start; in seconds, as of Unix.
@@ -229,7 +231,12 @@ impl Channel {
     #[must_use]
     pub fn new(name: String, scope: Scope, transport: Transport) -> Self {
         let (gate, lately) = (Gate::default(), Lately::default());
-        Self { name, scope, transport, gate, lately, taken: AtomicI64::new(i64::MIN) }
+        Self { name, scope, transport: transport.into(), gate, lately, taken: AtomicI64::new(i64::MIN) }
+    }
+
+    /// By which its messages go now. Who has it keeps it, though the channel's secrets be changed meanwhile.
+    fn transport(&self) -> Arc<Transport> {
+        self.transport.get()
     }
 
     /// Its name.
@@ -263,35 +270,35 @@ impl Channel {
     /// Who gets a message of their own.
     #[must_use]
     pub fn recipients(&self) -> Vec<String> {
-        self.transport.recipients()
+        self.transport().recipients()
     }
 
     /// Whether it would take messages, as far as that shows without sending one.
     pub async fn tried(&self) -> Tried {
-        self.transport.tried().await
+        self.transport().tried().await
     }
 
     fn wants(&self, notice: &Notice) -> bool {
         let is_told = self.is_told(notice.kind) || self.shows(notice);
-        is_told && self.transport.has_use_for(notice) && self.is_about_its_own(notice)
+        is_told && self.transport().has_use_for(notice) && self.is_about_its_own(notice)
     }
 
     /// Whether it is notified of this.
     fn is_told(&self, kind: NoticeKind) -> bool {
         match &self.scope.events {
-            None => self.transport.usually_wants(kind),
+            None => self.transport().usually_wants(kind),
             Some(events) => events.contains(&kind),
         }
     }
 
     /// Whether what it posted when people were asked changes by this.
     fn shows(&self, notice: &Notice) -> bool {
-        self.transport.answered().is_some() && self.is_told(NoticeKind::Available) && follow::goes_on(notice)
+        self.transport().answered().is_some() && self.is_told(NoticeKind::Available) && follow::goes_on(notice)
     }
 
     /// Under which it is kept where the message about an update stands, if it can be changed.
     fn place_of(&self, notice: &Notice) -> Option<String> {
-        self.transport.answered().filter(|_| follow::goes_on(notice))?;
+        self.transport().answered().filter(|_| follow::goes_on(notice))?;
         Some(format!("message {} {}", self.name, notice.update_id()))
     }
 
@@ -316,13 +323,13 @@ impl Channel {
 
     /// Whether it is told what is wrong with image-watcher itself.
     fn wants_troubles(&self) -> bool {
-        self.scope.troubles || (self.scope.events.is_none() && self.transport.usually_wants_troubles())
+        self.scope.troubles || (self.scope.events.is_none() && self.transport().usually_wants_troubles())
     }
 
     /// What is stored so that it is told: to be gathered, or at once to each recipient where it is urgent.
     fn jobs(&self, notice: &Notice) -> Vec<Job> {
         // What is only shown in a message of its own is news to nobody, so it waits for nothing.
-        if self.transport.takes_several() && !notice.is_urgent() && self.is_told(notice.kind) {
+        if self.transport().takes_several() && !notice.is_urgent() && self.is_told(notice.kind) {
             let (channel, notice) = (self.name.clone(), self.told(notice));
             return vec![Job::Gather(Box::new(Gathered { channel, only: None, notice }))];
         }
@@ -334,12 +341,12 @@ impl Channel {
     /// is of no use.
     fn place_in(&self, kept: &str) -> Option<Posted> {
         let kept: KeptMessage = serde_json::from_str(kept).ok()?;
-        (kept.home == self.transport.answered()?.home()).then_some(kept.posted)
+        (kept.home == self.transport().answered()?.home()).then_some(kept.posted)
     }
 
     /// What is kept of where a message stands.
     fn kept(&self, posted: Posted) -> Option<String> {
-        serde_json::to_string(&KeptMessage { home: self.transport.answered()?.home(), posted }).ok()
+        serde_json::to_string(&KeptMessage { home: self.transport().answered()?.home(), posted }).ok()
     }
 
     /// The links that its messages have.
@@ -359,7 +366,7 @@ impl Channel {
         let frame = Frame { cluster, zone, language, links, notes };
         let mut message = Message::of(delivery, &frame);
         // A chat has one button; only a mail has room for the links of each line beside it.
-        if message.action.is_some() && matches!(self.transport, Transport::Service(..)) {
+        if message.action.is_some() && matches!(*self.transport(), Transport::Service(..)) {
             message.sections.iter_mut().flat_map(|section| &mut section.items).for_each(|item| item.url = None);
         }
         message
@@ -437,7 +444,7 @@ impl Channels {
     /// Waits between attempts, and the age at which a message is given up.
     #[must_use]
     pub fn backoff(&self, channel: &str) -> (Backoff, TimeDelta) {
-        if self.find(channel).is_some_and(|channel| channel.transport.is_program()) {
+        if self.find(channel).is_some_and(|channel| channel.transport().is_program()) {
             (Backoff::seconds(5, 36_000, 5), TimeDelta::hours(76))
         } else {
             (Backoff::seconds(5, 3600, 3), TimeDelta::hours(24))
@@ -446,7 +453,7 @@ impl Channels {
 
     /// Whether a channel takes several things in one message.
     fn gathers(&self, channel: &str) -> bool {
-        self.find(channel).is_some_and(|channel| channel.transport.takes_several())
+        self.find(channel).is_some_and(|channel| channel.transport().takes_several())
     }
 
     /// The language of a channel.
@@ -462,6 +469,22 @@ impl Channels {
         Some((channel.scope.language, channel.scope.zone))
     }
 
+    /// Has a channel of the same name go on by what another one has: its secrets were changed. Where it was closed, the next message
+    /// tries it, at a moment of the monotonic clock.
+    pub fn take_over(&self, renewed: &Channel, now: Duration) {
+        let Some(channel) = self.find(&renewed.name) else { return };
+        channel.transport.take_over(&renewed.transport);
+        channel.gate.reopen(now);
+    }
+
+    /// The service that a channel's messages go to now, if it is one.
+    pub(super) fn service(&self, channel: &str) -> Option<Arc<dyn Service>> {
+        match &*self.find(channel)?.transport() {
+            Transport::Service(_, service) => Some(Arc::clone(service)),
+            Transport::Email(_) => None,
+        }
+    }
+
     /// All of them.
     pub fn each(&self) -> impl Iterator<Item = &Channel> {
         self.all.iter()
@@ -474,7 +497,8 @@ impl Channels {
         let links = Links::default();
         let message = channel.message(delivery, &links, None, self.cluster.as_deref());
         let sending = Sending { delivery, message: &message, links: &links, notes: None, style: Style::Rich, now };
-        let written = match &channel.transport {
+        let transport = channel.transport();
+        let written = match &*transport {
             Transport::Email(email) => email.preview(&sending),
             Transport::Service(_, service) => service::preview(&**service, &sending),
         };
@@ -520,19 +544,20 @@ impl Channels {
             return Sent::of(Attempt::Unsent { reason });
         };
         let turn = Turn { before, is_news: !self.is_only_shown(delivery) };
-        let notes = notes.map(|notes| notes.within(channel.transport.room()));
+        let transport = channel.transport();
+        let notes = notes.map(|notes| notes.within(transport.room()));
         let links = &channel.shown(links);
         let message = channel.message(delivery, links, notes.as_ref(), self.cluster.as_deref());
         let (message, notes, now) = (&message, notes.as_ref(), ambient.now());
         let sending = Sending { delivery, message, links, notes, style: Style::Rich, now };
-        let mut sent = channel.transport.attempt(&sending, turn).await;
-        if channel.transport.may_take_plain(&sent.attempt) {
+        let mut sent = transport.attempt(&sending, turn).await;
+        if transport.may_take_plain(&sent.attempt) {
             let plain = Sending { style: Style::Plain, now: ambient.now(), ..sending };
-            sent = channel.transport.attempt(&plain, turn).await;
+            sent = transport.attempt(&plain, turn).await;
         }
         let signatures = links.whole.iter().chain(links.each.iter().flatten());
         let signatures = signatures.filter_map(|link| link.rsplit('.').next());
-        let secrets: Vec<&str> = channel.transport.secrets().into_iter().chain(signatures).collect();
+        let secrets: Vec<&str> = transport.secrets().into_iter().chain(signatures).collect();
         let said = sent.said.map(|said| redacted(&said, &secrets)).filter(|said| !said.is_empty());
         Sent { attempt: sent.attempt.redacted(&secrets), posted: sent.posted, said }
     }

@@ -94,6 +94,26 @@ mod tests {
     use crate::queue::Opening;
     use crate::queue::replicas::tests::pair;
 
+    #[test]
+    fn a_channel_whose_secret_was_changed_goes_on_by_the_new_one_and_is_tried() {
+        let reopening = closed(pair().0);
+        let channel = reopening.channels.find("chat").unwrap();
+        let (before, gate) = (channel.transport(), channel.gate());
+        assert_eq!(gate.opening(Duration::ZERO), Opening::Closed(Duration::MAX));
+        let service = MattermostChannel::new(Secret::new("http://127.0.0.1:9/hooks/new".into()));
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let transport = Transport::Service(Box::new(client), Arc::new(service));
+        reopening.channels.take_over(&Channel::new("chat".into(), Scope::default(), transport), Duration::ZERO);
+        assert!(
+            matches!(&*before, Transport::Service(_, old) if old.address().expose().ends_with("/x")),
+            "who has it keeps it"
+        );
+        assert_eq!(gate.opening(Duration::ZERO), Opening::One, "it is tried at once");
+        assert_eq!(reopening.channels.service("chat").unwrap().address().expose(), "http://127.0.0.1:9/hooks/new");
+        let mail = reopening.channels.find("mail").unwrap();
+        assert_eq!(mail.gate().opening(Duration::ZERO), Opening::Closed(Duration::MAX), "no other one is");
+    }
+
     /// A replica whose channels `chat` and `mail` are gone for good, which only somebody's word ends.
     fn closed(replicas: Replicas) -> Reopening {
         let ambient = Ambient::system();

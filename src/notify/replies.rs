@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Channels;
 use super::service::{Answered, Request, Service, at, body_of};
 use crate::domain::press::{Place, Saying};
 use crate::domain::release::Language;
@@ -19,22 +20,22 @@ pub type Chat = (String, Arc<dyn Service>, Language);
 pub struct Replies {
     client: Client,
     chats: Vec<Chat>,
+    channels: Arc<Channels>,
 }
 
 impl Replies {
-    /// Answers in these channels.
+    /// Answers in these chats, by what their channels show there now.
     #[must_use]
-    pub fn new(client: Client, chats: Vec<Chat>) -> Self {
-        Self { client, chats }
+    pub fn new(client: Client, chats: Vec<Chat>, channels: Arc<Channels>) -> Self {
+        Self { client, chats, channels }
     }
 
     /// Says something. What can't be said is logged: what was decided stands in the workload's history, too.
     pub async fn say(&self, channel: &str, place: &Place, saying: &Saying) {
         let found = self.chats.iter().find(|(name, ..)| name == channel);
-        let Some((app, language)) = found.and_then(|(_, service, language)| Some((service.answered()?, *language)))
-        else {
-            return;
-        };
+        let Some((_, first, language)) = found else { return };
+        let (service, language) = (self.channels.service(channel).unwrap_or_else(|| Arc::clone(first)), *language);
+        let Some(app) = service.answered() else { return };
         match saying {
             Saying::Aside(text) => self.post(channel, "aside", app.aside(place, text)).await,
             Saying::Below(text, by) => {

@@ -43,14 +43,15 @@ impl Channel {
     /// The question before this one, where it is about another update and stands there still.
     fn older(&self, kept: &str, notice: &Notice) -> Option<(Asked, Posted)> {
         let mut asked: Asked = serde_json::from_str(kept).ok()?;
-        let is_older = asked.update != notice.update_id() && asked.home == self.transport.answered()?.home();
+        let is_older = asked.update != notice.update_id() && asked.home == self.transport().answered()?.home();
         let posted = asked.posted.take().filter(|_| is_older)?;
         Some((asked, posted))
     }
 
     /// Has the message of an older question say what took its place.
     async fn retire(&self, asked: &Asked, posted: &Posted, notice: &Notice, now: DateTime<Utc>) -> Attempt {
-        let Transport::Service(client, service) = &self.transport else { return Attempt::Delivered };
+        let transport = self.transport();
+        let Transport::Service(client, service) = &*transport else { return Attempt::Delivered };
         let language = self.scope().language;
         let text = format!("{}\n{}", asked.subject, chat::replaced(language, &newest(notice, language)));
         let Some(request) = service.answered().and_then(|app| app.retired(posted, &text)) else {
@@ -58,7 +59,7 @@ impl Channel {
         };
         let (attempt, answer) = post(&**service, client, Ok(request), now).await;
         let is_gone = answer.zip(service.answered()).is_some_and(|(answer, app)| app.is_out_of_reach(&answer));
-        if is_gone { Attempt::Delivered } else { attempt.redacted(&self.transport.secrets()) }
+        if is_gone { Attempt::Delivered } else { attempt.redacted(&transport.secrets()) }
     }
 }
 
@@ -67,7 +68,7 @@ impl<Q: Queue + Kept> Sender<Q> {
     /// reached now, or refuses us: then the newer one can't be posted either.
     pub(super) async fn retire_older(&self, delivery: &Delivery, known: &KnownRecords) -> Option<Attempt> {
         let channel = self.channels.find(&delivery.channel)?;
-        channel.transport.answered()?;
+        channel.transport().answered()?;
         for notice in delivery.notices().iter().filter(|notice| is_question(notice)) {
             let key = channel.question_of(notice);
             let Some(kept) = self.queue.recall(&key).await else { continue };
@@ -94,7 +95,8 @@ impl<Q: Queue + Kept> Sender<Q> {
     pub(super) async fn keep_question(&self, delivery: &Delivery, posted: Option<&Posted>) {
         let (Told::One(notice), Some(posted)) = (&delivery.told, posted) else { return };
         let Some(channel) = self.channels.find(&delivery.channel).filter(|_| is_question(notice)) else { return };
-        let Some(app) = channel.transport.answered() else { return };
+        let transport = channel.transport();
+        let Some(app) = transport.answered() else { return };
         let Some(approval) = notice.approval.as_ref().map(|approval| approval.id.clone()) else { return };
         let subject = subject_of(notice, channel.scope().language, self.channels.cluster());
         let asked =

@@ -105,15 +105,19 @@ impl HttpRegistry {
         let tries = self.tries::<()>(repository, credential).await?;
         let question = tries.question("pushed", JSON);
         let base = self.base(question)?;
-        let (base, shown) = match (speech, &self.config.packages, question.credential.user()) {
-            (Speech::GitHubOrganisation | Speech::GitHubUser, Some(packages), _) if is_itself(&base, "ghcr.io") => {
-                (packages.api.clone(), Shown::Token(&packages.token))
-            }
-            (Speech::GitHubOrganisation | Speech::GitHubUser, ..) => return Ok(Said::Silence),
-            (Speech::Hub, ..) if !is_itself(&base, "registry-1.docker.io") => return Ok(Said::Silence),
-            (Speech::Harbor, _, Some((name, password))) => (base, Shown::User(name, password)),
-            (Speech::Hub | Speech::Quay | Speech::Harbor, ..) => (base, Shown::Nothing),
-        };
+        let token = self.config.packages.as_ref().map(|packages| packages.token.get());
+        let (base, shown) =
+            match (speech, self.config.packages.as_ref().zip(token.as_deref()), question.credential.user()) {
+                (Speech::GitHubOrganisation | Speech::GitHubUser, Some((packages, token)), _)
+                    if is_itself(&base, "ghcr.io") =>
+                {
+                    (packages.api.clone(), Shown::Token(token))
+                }
+                (Speech::GitHubOrganisation | Speech::GitHubUser, ..) => return Ok(Said::Silence),
+                (Speech::Hub, ..) if !is_itself(&base, "registry-1.docker.io") => return Ok(Said::Silence),
+                (Speech::Harbor, _, Some((name, password))) => (base, Shown::User(name, password)),
+                (Speech::Hub | Speech::Quay | Speech::Harbor, ..) => (base, Shown::Nothing),
+            };
         let Some(url) = url(speech, &base) else { return Ok(Said::Nothing) };
         let mut patience = Patience::of(PATIENCE);
         let answer = self.wire.open(Method::GET, &url, shown, question, &mut patience).await?;

@@ -16,6 +16,7 @@ use url::Url;
 use super::forge::{ForgeHost, ForgeKind, Forges, Project};
 use crate::ambient::Ambient;
 use crate::domain::retry::{Backoff, RetryAfter};
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 use crate::memory::room::{Body, NoRoom, Room, Rooms};
 use crate::outbound::{Client, Outbound, OutboundError, Reach, Response};
@@ -115,7 +116,7 @@ pub struct FetchSettings<'s> {
     /// The forges that may be asked.
     pub forges: &'s Forges,
     /// `GITHUB_TOKEN`. It goes to GitHub's own API host, over https, and nowhere else.
-    pub github_token: Option<&'s Secret>,
+    pub github_token: Option<&'s Rotating<Secret>>,
     /// Where it counts.
     pub metrics: &'s Metrics,
 }
@@ -124,7 +125,7 @@ pub struct FetchSettings<'s> {
 pub(super) struct Fetcher {
     public: Client,
     named: Client,
-    github_token: Option<Secret>,
+    github_token: Option<Rotating<Secret>>,
     waits: Mutex<HashMap<String, Wait>>,
     slots: Mutex<HashMap<String, Arc<Semaphore>>>,
     rooms: Rooms,
@@ -259,9 +260,9 @@ impl Fetcher {
     }
 
     /// The token, for GitHub's own API host only.
-    fn credential(&self, url: &Url) -> Option<&Secret> {
+    fn credential(&self, url: &Url) -> Option<Arc<Secret>> {
         let own = url.scheme() == "https" && url.host_str() == Some("api.github.com") && url.port().is_none();
-        self.github_token.as_ref().filter(|_| own)
+        self.github_token.as_ref().filter(|_| own).map(Rotating::get)
     }
 
     fn slot(&self, host: &str) -> Arc<Semaphore> {

@@ -21,6 +21,7 @@ use self::completion::Dialect;
 use crate::ambient::Ambient;
 use crate::domain::hex;
 use crate::domain::release::{Language, Summary};
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 use crate::domain::written_url::{self, WrittenUrlError};
 use crate::outbound::{Client, OutboundError, Response};
@@ -44,7 +45,7 @@ pub const OPEN_AI: &str = "https://api.openai.com/v1";
 #[derive(Clone, Debug)]
 pub struct Model {
     endpoint: Url,
-    key: Option<Secret>,
+    key: Option<Rotating<Secret>>,
     name: String,
 }
 
@@ -89,7 +90,13 @@ impl Model {
         }
         let segments = endpoint.path_segments_mut();
         segments.map_err(|()| ModelError::Form)?.pop_if_empty().extend(["chat", "completions"]);
-        Ok(Self { endpoint, key, name })
+        Ok(Self { endpoint, key: key.map(Into::into), name })
+    }
+
+    /// What it is shown by us, which clients share: nothing where no key is needed.
+    #[must_use]
+    pub fn shared_key(&self) -> Option<&Rotating<Secret>> {
+        self.key.as_ref()
     }
 
     /// Where it is asked.
@@ -242,7 +249,7 @@ impl Summarizer {
         let body = completion::request(&self.model, input, language, dialect, &fence);
         let mut request = self.client.request(reqwest::Method::POST, self.model.endpoint.clone()).json(&body);
         if let Some(key) = &self.model.key {
-            request = request.bearer_auth(key.expose());
+            request = request.bearer_auth(key.get().expose());
         }
         Ok(self.client.send(request, DEADLINE, MOST_BYTES).await?)
     }

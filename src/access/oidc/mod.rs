@@ -29,6 +29,7 @@ use super::sessions::Cookie;
 use crate::ambient::Ambient;
 use crate::config::auth::{Prefixes, Provider};
 use crate::domain::actor::{Authority, SignedIn};
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 use crate::jwt::{Keys, Wanted};
 use crate::listener::Form;
@@ -316,9 +317,9 @@ impl Oidc {
             .append_pair("redirect_uri", &self.redirect)
             .append_pair("code_verifier", verifier);
         let mut request = self.client.post(at.token_endpoint.clone()).header(ACCEPT.as_str(), "application/json");
-        match &self.provider.client_secret {
+        match self.provider.client_secret.as_ref().map(Rotating::get) {
             Some(secret) if !in_form => {
-                request = request.header(AUTHORIZATION.as_str(), basic(&self.provider.client_id, secret));
+                request = request.header(AUTHORIZATION.as_str(), basic(&self.provider.client_id, &secret));
             }
             secret => {
                 form.append_pair("client_id", &self.provider.client_id);

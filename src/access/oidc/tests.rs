@@ -80,7 +80,7 @@ impl Provided {
         Provider {
             issuer: self.issuer.clone(),
             client_id: "image watcher".into(),
-            client_secret: Some(Secret::new("s3cret&more".into())),
+            client_secret: Some(Secret::new("s3cret&more".into()).into()),
             scopes: ["openid", "email"].map(str::to_owned).to_vec(),
             name_claim: "email".into(),
             groups_claim: "groups".into(),
@@ -524,7 +524,7 @@ async fn without_anybody_who_signs_in_it_shows_whether_a_provider_takes_us() {
         provided.beside(Box::pin(try_provider(&provider, client, redirect))).await
     };
     assert_eq!(tried(provided.provider()).await, Trial::Works(2));
-    let other = Provider { client_secret: Some(Secret::new("other".into())), ..provided.provider() };
+    let other = Provider { client_secret: Some(Secret::new("other".into()).into()), ..provided.provider() };
     let refused = tried(other).await;
     assert!(matches!(&refused, Trial::NotUs(told) if told.ends_with("status 401, invalid_client")), "{refused:?}");
     let elsewhere = Provider { issuer: format!("{}/", provided.issuer), ..provided.provider() };
@@ -539,7 +539,8 @@ async fn without_anybody_who_signs_in_it_shows_whether_a_provider_takes_us() {
 #[tokio::test]
 async fn a_provider_that_does_not_take_us_is_no_guess_of_whoever_came() {
     let provided = Provided::new().await;
-    let oidc = Provided::client(Provider { client_secret: Some(Secret::new("other".into())), ..provided.provider() });
+    let oidc =
+        Provided::client(Provider { client_secret: Some(Secret::new("other".into()).into()), ..provided.provider() });
     let work = async {
         let browser = begun(&provided, &oidc, Sign::Rs256, "rsa", |_| {}).await;
         let refused = async |code: &str| oidc.finish(&browser.headers, &browser.returned(code)).await.err().unwrap();

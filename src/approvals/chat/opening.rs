@@ -10,6 +10,7 @@ use super::{Doors, Say, SlackDoor, TelegramDoor, Tray, Voice, answer_stored};
 use crate::ambient::Ambient;
 use crate::cluster::{Cluster, Scopes};
 use crate::domain::retry::Backoff;
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 use crate::listener::Bodies;
 use crate::notify::{Answered, Channels, Chat, DeskOf, Replies, keep_hooking};
@@ -32,7 +33,7 @@ pub struct Opening<Q, R, C> {
     /// The channels whose messages have buttons.
     pub chats: Vec<Chat>,
     /// What Slack signs by.
-    pub slack_secret: Option<Secret>,
+    pub slack_secret: Option<Rotating<Secret>>,
     /// The channels, for the languages and zones that they speak in.
     pub channels: Arc<Channels>,
     /// Reaches the chats.
@@ -99,7 +100,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Opening<Q, R, C> {
     /// Where presses are stored, and who carries them out and answers them.
     fn answering(&self) -> (Tray, [Task; 2]) {
         let (tray, strangers) = Tray::in_queue(self.queue.clone(), self.ambient.clone());
-        let replies = Arc::new(Replies::new(self.client.clone(), self.chats.clone()));
+        let replies = Arc::new(Replies::new(self.client.clone(), self.chats.clone(), Arc::clone(&self.channels)));
         let say: Say = Arc::new(move |channel, place, saying| {
             let replies = Arc::clone(&replies);
             Box::pin(async move { replies.say(&channel, &place, &saying).await })

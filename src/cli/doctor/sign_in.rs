@@ -77,7 +77,7 @@ fn of_provider(provider: &Provider, trial: &Trial) -> Check {
         )),
         Trial::NotUs(answer) => {
             let error = format!("it does not take us as {id}, so nobody signs in: {answer}");
-            let hint = "compare auth.oidc.clientId and clientSecretFile with the client at the provider; a variable or a file that changed needs a restart of the pod";
+            let hint = "compare auth.oidc.clientId and clientSecretFile with the client at the provider; a variable that changed needs a restart of the pod";
             Check::but(format!("at {issuer}"), Result::Fail, error, hint)
         }
         Trial::NoKeys(answer) => {

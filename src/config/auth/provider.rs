@@ -32,7 +32,7 @@ pub(super) fn provider(
     Some(Provider {
         issuer: issuer?,
         client_id: client_id?,
-        client_secret,
+        client_secret: client_secret.map(Into::into),
         scopes,
         name_claim: entry.name_claim.clone().unwrap_or_else(|| "email".to_owned()),
         groups_claim: entry.groups_claim.clone().unwrap_or_else(|| "groups".to_owned()),

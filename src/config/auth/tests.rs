@@ -58,12 +58,15 @@ fn people_with_passwords_are_read() {
     let Mode::Basic(users) = &auth.mode else { panic!("{:?}", auth.mode) };
     let [alice, bob] = &users[..] else { panic!("two") };
     assert_eq!((alice.groups.as_slice(), alice.role), (&["sre".to_owned()][..], None));
-    assert_eq!((bob.role, &bob.hash), (Some(Role::Approver), &alice.hash));
+    assert_eq!((bob.role, bob.hash.get()), (Some(Role::Approver), alice.hash.get()));
     assert_eq!(auth.roles.approvers, [Member::Group("sre".into())]);
     assert_eq!((auth.session.as_secs(), auth.audience.as_deref()), (7200, Some("image-watcher")));
     let [ci, bot] = &auth.tokens[..] else { panic!("two") };
-    assert_eq!((ci.sha256, ci.role, bot.role), (bot.sha256, Role::Viewer, Role::Approver));
-    assert_eq!((ci.sha256[0], ci.until.map(|until| until.timestamp()), bot.until), (0x9f, Some(1_801_353_600), None));
+    assert_eq!((ci.sha256.get(), ci.role, bot.role), (bot.sha256.get(), Role::Viewer, Role::Approver));
+    assert_eq!(
+        (ci.sha256.get()[0], ci.until.map(|until| until.timestamp()), bot.until),
+        (0x9f, Some(1_801_353_600), None)
+    );
 }
 
 #[test]
@@ -82,7 +85,7 @@ fn a_proxy_and_a_provider_are_read() {
                 clientId: iw, clientSecretFile: /secret, scopes: [groups], usernamePrefix: 'oidc:' } }";
     let Mode::Oidc(provider) = auth(oidc, &[]).mode else { panic!("oidc") };
     assert_eq!(provider.scopes, ["openid", "groups"]);
-    assert!(provider.client_secret.is_some_and(|secret| secret.matches(b"s3cret")));
+    assert!(provider.client_secret.is_some_and(|secret| secret.get().matches(b"s3cret")));
     assert_eq!((provider.name_claim.as_str(), provider.groups_claim.as_str()), ("email", "groups"));
     assert_eq!(provider.in_cluster, Some(Prefixes { user: "oidc:".into(), groups: String::new() }));
     let short =

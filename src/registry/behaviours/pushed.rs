@@ -73,7 +73,7 @@ async fn github_is_asked_for_images_at_ghcr_io_with_the_operators_token_and_not_
     for (owners, questions) in [("orgs", 1), ("users", 2)] {
         let player = Player::start(move |asked, _| github(asked, owners)).await;
         let api = url::Url::parse(&format!("http://{}/", player.host)).unwrap();
-        let packages = Packages { api, token: Secret::new("GITHUB".into()) };
+        let packages = Packages { api, token: Secret::new("GITHUB".into()).into() };
         let client = client_of(RegistryConfig::new([player.host.clone()]).with_packages(Some(packages)));
         let pushed = client.pushed(&image, &tag, &joe()).await.unwrap();
         assert_eq!(pushed.at.to_rfc3339(), "2026-01-02T03:04:05+00:00", "{owners}");

@@ -19,7 +19,7 @@ fn limits_are_read_as_documented() {
 
 fn fetcher(token: Option<&str>, ambient: Ambient) -> Fetcher {
     let (outbound, forges, metrics) = (Outbound::new(None).unwrap(), Forges::new(Vec::new()), Metrics::new());
-    let token = token.map(|token| Secret::new(token.into()));
+    let token = token.map(|token| Secret::new(token.into()).into());
     let github_token = token.as_ref();
     let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token, metrics: &metrics };
     Fetcher::new(settings, ambient).unwrap()

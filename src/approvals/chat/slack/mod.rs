@@ -12,6 +12,7 @@ use self::signature::Stamp;
 use super::{MOST_BYTES, Tray};
 use crate::ambient::Ambient;
 use crate::domain::press::Who;
+use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 use crate::domain::slack::{Desk, NotAllowed};
 use crate::listener::paths::SLACK_ACTIONS;
@@ -20,7 +21,7 @@ use crate::listener::{Bodies, Meter, Problem, unread};
 /// Takes the presses of buttons in Slack.
 #[derive(Debug)]
 pub struct SlackDoor {
-    secret: Secret,
+    secret: Rotating<Secret>,
     desks: Vec<(String, Desk)>,
     bodies: Bodies,
     ambient: Ambient,
@@ -43,7 +44,13 @@ async fn pressed(door: Data<SlackDoor>, request: HttpRequest, mut payload: Paylo
 impl SlackDoor {
     /// A door for what Slack signs with this secret, to the desks of channels by their names.
     #[must_use]
-    pub fn new(secret: Secret, desks: Vec<(String, Desk)>, bodies: Bodies, ambient: Ambient, tray: Tray) -> Self {
+    pub fn new(
+        secret: Rotating<Secret>,
+        desks: Vec<(String, Desk)>,
+        bodies: Bodies,
+        ambient: Ambient,
+        tray: Tray,
+    ) -> Self {
         Self { secret, desks, bodies, ambient, tray }
     }
 
@@ -52,7 +59,7 @@ impl SlackDoor {
         // Of a stranger no body is read.
         let stamp = Stamp::read(request.headers(), self.ambient.now().timestamp()).ok_or(UNPROVEN)?;
         let body = self.bodies.read(request, payload, MOST_BYTES).await?;
-        if !stamp.signs(&body, &self.secret) {
+        if !stamp.signs(&body, &self.secret.get()) {
             return Err(UNPROVEN);
         }
         if let Some(connection) = request.conn_data::<Meter>() {

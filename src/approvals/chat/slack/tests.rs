@@ -25,7 +25,7 @@ fn door(keep: Keep) -> (Data<SlackDoor>, Strangers) {
     };
     let desks = vec![("ops".to_owned(), desk)];
     let (tray, strangers) = Tray::new(keep);
-    let door = SlackDoor::new(Secret::new(SECRET.into()), desks, Bodies::new(1 << 20), Ambient::system(), tray);
+    let door = SlackDoor::new(Secret::new(SECRET.into()).into(), desks, Bodies::new(1 << 20), Ambient::system(), tray);
     (Data::new(door), strangers)
 }
 
