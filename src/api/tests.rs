@@ -185,7 +185,7 @@ impl Stage {
     }
 
     /// What is answered to whoever has this role, or to nobody who is known: checked against the document.
-    async fn ask(&self, role: Option<Role>, request: TestRequest, of: &str) -> (u16, Value) {
+    pub(super) async fn ask(&self, role: Option<Role>, request: TestRequest, of: &str) -> (u16, Value) {
         let api = self.api.clone();
         let app = init_service(
             App::new().app_data(api).service(web::scope("/api/v1").configure(public_routes::<SqliteQueue>)),
@@ -241,6 +241,9 @@ pub(super) fn entry() -> Entry {
         outcome: Outcome::RollingOut,
         level: "patch".into(),
         approval: None,
+        ended: None,
+        failure: None,
+        undoes: None,
     }
 }
 

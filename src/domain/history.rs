@@ -81,6 +81,15 @@ pub struct Entry {
     /// The name of the approval that decided it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "name_of")]
     pub approval: Option<String>,
+    /// When it was known how it ended: RFC 3339, UTC. Of entries of earlier releases that is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// Why it failed, in a CamelCase word, as Kubernetes uses them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// The version that it undid, where it went back because that failed, or somebody chose so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
 }
 
 impl Entry {
@@ -245,6 +254,16 @@ impl History {
         }
     }
 
+    /// The same of an update that says itself how it ended, and when and why.
+    pub fn ended(&mut self, was: Outcome, update: Entry) {
+        self.end(&update.container, was, update.outcome);
+        let is_it = |entry: &&mut Entry| entry.container == update.container && !entry.outcome.is_a_word();
+        let newest = self.0.iter_mut().find(is_it).filter(|entry| entry.outcome == update.outcome);
+        if let Some(entry) = newest.filter(|entry| entry.version == update.version) {
+            (entry.ended, entry.failure) = (update.ended, update.failure);
+        }
+    }
+
     /// What has not ended, and is followed by nobody, never will: `is_followed` says whether the update of a container is.
     pub fn gives_up(&mut self, is_followed: impl Fn(&str) -> bool) {
         let left = self.0.iter_mut().filter(|entry| entry.outcome == Outcome::RollingOut);
@@ -297,6 +316,9 @@ pub(crate) mod tests {
             outcome,
             level: "minor".into(),
             approval: None,
+            ended: None,
+            failure: None,
+            undoes: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One view of a decision, made once: terminal, JSON, page, mail and Event are renderings of it.
 
 mod blocker;
+mod course;
 mod gist;
 mod reason;
 mod rollout;
@@ -11,6 +12,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 
 pub use blocker::{Blocker, Known, is_rolling_beside};
+pub use course::{Course, Led};
 pub use gist::{Gist, Why};
 pub use reason::{Pointed, Reason};
 pub use rollout::{PutBack, Stands, Unfinished, said_to_stand_still};

@@ -3,6 +3,7 @@
 use super::chat::ChatWords;
 use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Summary};
+use crate::domain::view::Led;
 use crate::domain::workload::Origin;
 
 /// What a fact or a remark is called.
@@ -99,6 +100,8 @@ pub trait Catalogue: ChatWords {
     fn declared(&self, notice: &Notice, notes: Option<&ReleaseNotes>) -> Option<String>;
     /// Why it failed, with the end of its log where that is known.
     fn failure(&self, notice: &Notice) -> Option<String>;
+    /// Why a change of a container was made, behind who made it.
+    fn led(&self, why: &Led) -> String;
     /// Why there is nothing to decide.
     fn no_link(&self, reason: NoLink, notice: &Notice) -> String;
     /// What comes of it, and what can be done.

@@ -397,7 +397,8 @@ struct Told {
     what: &'static str,
     step: String,
     who: String,
-    outcome: &'static str,
+    why: Option<String>,
+    outcome: String,
     container: String,
     digest: String,
 }
@@ -405,7 +406,7 @@ struct Told {
 fn timeline(history: &[ChangeView], shown: Shown<'_>) -> Vec<Told> {
     let Shown { words, now, .. } = shown;
     let told = |change: &ChangeView| {
-        let (what, outcome) = words.told(change);
+        let (what, _) = words.told(change);
         let (class, shape) = match change.outcome {
             Outcome::Healthy => ("current", "current"),
             Outcome::Failed => ("failed", "failed"),
@@ -426,7 +427,8 @@ fn timeline(history: &[ChangeView], shown: Shown<'_>) -> Vec<Told> {
             what,
             step,
             who: words.by(&words.actor(&crate::domain::actor::Actor::from(change.by.as_str()))),
-            outcome,
+            why: change.why.as_ref().map(|why| words.led(why)),
+            outcome: words.ended(change),
             container: change.container.clone(),
             digest: super::row::short(&change.digest),
         }

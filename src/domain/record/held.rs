@@ -50,6 +50,9 @@ impl Held {
             outcome: Outcome::Resumed,
             level: String::new(),
             approval: None,
+            ended: None,
+            failure: None,
+            undoes: None,
         }
     }
 }

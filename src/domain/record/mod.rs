@@ -140,7 +140,7 @@ impl Record {
             }
             // That another hand has written something else since makes what failed no better.
             (_, Some(update), Some(Outcome::Failed)) if update.outcome == Outcome::Replaced => {}
-            (_, Some(update), Some(was)) if update.outcome != was => self.history.end(container, was, update.outcome),
+            (_, Some(update), Some(was)) if update.outcome != was => self.history.ended(was, update.entry(container)),
             _ => {}
         }
         if **ledger == Ledger::default() {

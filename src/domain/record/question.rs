@@ -235,6 +235,9 @@ impl Answered {
             },
             level: level.map(|level| level.as_str().to_owned()).unwrap_or_default(),
             approval: Some(id.to_string()),
+            ended: None,
+            failure: None,
+            undoes: None,
         }
     }
 }

@@ -336,6 +336,9 @@ impl Update {
             outcome: self.outcome,
             level: self.level.as_str().to_owned(),
             approval: self.question.as_ref().map(|terms| terms.id.to_string()),
+            ended: self.ended.map(rfc3339),
+            failure: self.failure.as_ref().map(|failure| failure.reason.clone()).filter(|reason| !reason.is_empty()),
+            undoes: self.undoes.as_ref().map(|undone| undone.tag.to_string()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The words of messages in English.
 
 mod chat;
+mod led;
 mod origin;
 mod sentence;
 mod ways;
@@ -24,8 +25,10 @@ use crate::domain::policy::Verdict;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
 use crate::domain::settings::Problems;
+use crate::domain::view::Led;
 use crate::domain::wording::counted;
 use crate::domain::workload::Origin;
+use led::led;
 use origin::{origin, origin_of_several};
 use sentence::{heading, reminder, sentence};
 use ways::{no_link, way_on};
@@ -188,6 +191,10 @@ impl Catalogue for English {
 
     fn failure(&self, notice: &Notice) -> Option<String> {
         notice.failure.as_ref().map(|failure| clean(&self.broken(failure)))
+    }
+
+    fn led(&self, why: &Led) -> String {
+        clean(&led(why))
     }
 
     fn no_link(&self, reason: NoLink, notice: &Notice) -> String {

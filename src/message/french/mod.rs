@@ -6,6 +6,7 @@ mod broken;
 mod chat;
 mod explained;
 mod grounds;
+mod led;
 mod moment;
 mod origin;
 mod owner;
@@ -34,9 +35,11 @@ use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
 use crate::domain::settings::Problems;
 use crate::domain::tag::Level;
+use crate::domain::view::Led;
 use crate::domain::workload::Origin;
 use broken::in_words;
 pub use explained::explained;
+use led::led;
 use origin::{origin, origin_of_several};
 pub use phrases::counted;
 use phrases::{charges, declared, group, how_far, of_cluster, policy, quoted};
@@ -211,6 +214,10 @@ impl Catalogue for French {
             None => self.broken(failure),
         };
         Some(clean(&words))
+    }
+
+    fn led(&self, why: &Led) -> String {
+        clean(&led(why))
     }
 
     fn no_link(&self, reason: NoLink, notice: &Notice) -> String {

@@ -28,7 +28,7 @@ use crate::domain::owner::{Owner, OwnerTold, OwnerView};
 use crate::domain::policy::Mode;
 use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
-use crate::domain::view::{Attention, Gist};
+use crate::domain::view::{Attention, Gist, Led};
 use crate::message::Catalogue;
 
 /// So many causes are written out of why workloads can't be read, and so many names beside each.
@@ -51,6 +51,16 @@ fn unread(words: &dyn Words, unseen: &[Unseen]) -> String {
     };
     let of = |(why, names): &(&str, Vec<String>)| format!("{} ({why})", cut(names, ", "));
     cut(&causes.iter().map(of).collect::<Vec<_>>(), "; ")
+}
+
+/// So long it took, to the second: `1 min 12 s`.
+fn took(seconds: i64) -> String {
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{rest}\u{a0}s"),
+        (0, _) => format!("{minutes}\u{a0}min {rest}\u{a0}s"),
+        _ => format!("{hours}\u{a0}h {minutes}\u{a0}min"),
+    }
 }
 
 /// The words of one language.
@@ -88,6 +98,19 @@ pub(super) trait Words: Sync {
     fn asks_only(&self, why: AsksOnly) -> String;
     /// What was done by an entry of the timeline, and how it ended.
     fn told(&self, change: &ChangeView) -> (&'static str, &'static str);
+    /// Why it was done.
+    fn led(&self, why: &Led) -> String {
+        self.of_messages().led(why)
+    }
+    /// How it ended, after how long, and why so.
+    fn ended(&self, change: &ChangeView) -> String {
+        let (outcome, seconds) = (self.told(change).1, change.seconds);
+        let after = seconds.map(|seconds| self.after(&took(seconds)));
+        let failure = change.failure.as_ref().map(|reason| format!(": {reason}"));
+        [Some(outcome.to_owned()), after, failure].into_iter().flatten().collect()
+    }
+    /// That it was so after a time, behind a word.
+    fn after(&self, time: &str) -> String;
 
     /// What the title of the fleet says.
     fn fleet_title(&self, needs: usize, failed: usize) -> String;
@@ -308,6 +331,22 @@ pub(super) fn since(at: DateTime<Utc>, now: DateTime<Utc>, words: &dyn Words) ->
 mod tests {
     use super::*;
     use crate::api::view::{ApprovalsView, GivenView, Time};
+
+    #[test]
+    fn how_a_change_ended_is_said_with_how_long_it_took_and_why_it_failed() {
+        assert_eq!([5, 72, 3725].map(took).map(|it| it.replace('\u{a0}', " ")), ["5 s", "1 min 12 s", "1 h 2 min"]);
+        let mut change = ChangeView::of(&crate::domain::history::tests::entry("1.1.0", Outcome::Healthy));
+        (change.outcome, change.seconds) = (Outcome::Healthy, Some(72));
+        let both = |change: &ChangeView| {
+            let both = [&english::English as &dyn Words, &french::French].map(|words| words.ended(change));
+            both.map(|it| it.replace('\u{a0}', " "))
+        };
+        assert_eq!(both(&change), ["healthy after 1 min 12 s", "saine après 1 min 12 s"]);
+        (change.outcome, change.failure) = (Outcome::Failed, Some("CrashLoopBackOff".into()));
+        assert_eq!(both(&change)[0], "failed after 1 min 12 s: CrashLoopBackOff");
+        (change.outcome, change.seconds, change.failure) = (Outcome::RollingOut, None, None);
+        assert_eq!(both(&change)[0], "rolling out", "as of earlier releases");
+    }
 
     #[test]
     fn a_moment_is_told_beside_now_in_each_language() {

@@ -389,6 +389,10 @@ impl Words for English {
         }
     }
 
+    fn after(&self, time: &str) -> String {
+        format!(" after {time}")
+    }
+
     fn by(&self, who: &str) -> String {
         format!("by {who}")
     }

@@ -398,6 +398,10 @@ impl Words for French {
         }
     }
 
+    fn after(&self, time: &str) -> String {
+        format!(" après {time}")
+    }
+
     fn by(&self, who: &str) -> String {
         format!("par {who}")
     }
