@@ -10,6 +10,8 @@ mod brake;
 mod census;
 mod decide;
 mod deliveries;
+#[cfg(test)]
+mod documented_tests;
 mod events;
 mod explanations;
 mod feed;
