@@ -25,8 +25,10 @@ use crate::stop::Stop;
 
 /// The most streams that are open at once, of all and of one person; of more the oldest ends. Whoever reads on a page opens another
 /// in a moment, as is not so after a refusal.
-const MOST_STREAMS: usize = 128;
+const MOST_STREAMS: usize = 200;
 const MOST_OF_ONE: usize = 8;
+/// Whoever asks from within the pod, who has no name: that may be several, and is no stranger.
+const THE_POD: &str = "the pod";
 /// So many events are kept for who comes back.
 const MOST_KEPT: usize = 64;
 /// So many workloads are named in one event.
@@ -63,7 +65,7 @@ struct Streams {
 impl Streams {
     fn make_room(&mut self, who: &str) {
         let own: Vec<u64> = self.open.iter().filter(|(_, (of, _))| of == who).map(|(number, _)| *number).collect();
-        let of_one = own.first().filter(|_| own.len() >= MOST_OF_ONE);
+        let of_one = own.first().filter(|_| who != THE_POD && own.len() >= MOST_OF_ONE);
         let of_all = self.open.keys().next().filter(|_| self.open.len() >= MOST_STREAMS);
         if let Some(number) = of_one.or(of_all).copied() {
             self.open.remove(&number);
@@ -266,7 +268,7 @@ pub(super) async fn events<Q: QueueAdmin>(
     visitor: Option<Visitor>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let place = api.events.open(&visitor.map_or_else(|| "the pod".to_owned(), |visitor| visitor.credential()));
+    let place = api.events.open(&visitor.map_or_else(|| THE_POD.to_owned(), |visitor| visitor.credential()));
     let id = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     let frames = api.events.frames(place, api.events.read(id));
     let mut answer = HttpResponse::Ok();
@@ -336,11 +338,35 @@ mod tests {
         assert!(ended[..50 - MOST_OF_ONE].iter().all(|ended| *ended), "the oldest");
         assert!(!ended[50 - MOST_OF_ONE..].iter().any(|ended| *ended), "{ended:?}");
         drop(alices);
-        let mut all: Vec<Place> = (0..200).map(|number| events.open(&format!("person{number}"))).collect();
+        let mut all: Vec<Place> = (0..300).map(|number| events.open(&format!("person{number}"))).collect();
         assert_eq!(all.iter_mut().map(has_ended).filter(|ended| !ended).count(), MOST_STREAMS);
-        assert!(has_ended(&mut bob) && !has_ended(&mut all[199]), "whoever comes anew gets one");
+        assert!(has_ended(&mut bob) && !has_ended(&mut all[299]), "whoever comes anew gets one");
         drop((all, bob));
+        let mut pod: Vec<Place> = (0..2 * MOST_OF_ONE).map(|_| events.open(THE_POD)).collect();
+        assert!(!pod.iter_mut().any(has_ended), "the pod itself is no one person");
+        drop(pod);
         assert!(events.streams().open.is_empty());
+    }
+
+    #[tokio::test]
+    async fn two_hundred_are_open_at_once_and_each_gets_a_change_and_one_more_ends_the_oldest() {
+        let (_raise, events) = events();
+        let open = |number: usize| Box::pin(events.frames(events.open(&format!("person{number}")), 0));
+        let mut all: Vec<_> = (0..MOST_STREAMS).map(open).collect();
+        for frames in &mut all {
+            assert_eq!(text(&frames.next().await.unwrap().unwrap()), "retry: 3000\n\n");
+        }
+        events.tell("1");
+        for (number, frames) in all.iter_mut().enumerate() {
+            assert!(text(&frames.next().await.unwrap().unwrap()).contains("data: 1\n"), "{number}");
+        }
+        let mut more = open(MOST_STREAMS);
+        assert!(more.next().await.is_some() && all[0].next().await.is_none(), "the oldest ends, as others do");
+        events.tell("2");
+        for frames in all.iter_mut().skip(1) {
+            assert!(text(&frames.next().await.unwrap().unwrap()).contains("data: 2\n"));
+        }
+        assert_eq!(events.streams().open.len(), MOST_STREAMS);
     }
 
     #[tokio::test]
