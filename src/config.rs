@@ -11,7 +11,6 @@ mod entry;
 mod file;
 mod names;
 mod namespaces;
-mod near;
 pub mod notes;
 mod opening;
 mod origin;

@@ -8,6 +8,7 @@ use super::{Api, Decided, Decision};
 use crate::access::Visitor;
 use crate::domain::actor::Actor;
 use crate::domain::answer::Action;
+use crate::domain::near::did_you_mean;
 use crate::listener::Problem;
 use crate::queue::Letters;
 use crate::reconcile::ResumeError;
@@ -123,7 +124,8 @@ fn is_there(channel: &str, all: Option<&[String]>) -> Result<(), Problem> {
         Some(all) if !all.iter().any(|name| name == channel) => {
             let known =
                 if all.is_empty() { "none is configured".to_owned() } else { format!("there are: {}", all.join(", ")) };
-            let detail = format!("there is no channel {:?}; {known}", shortened(channel));
+            let near = did_you_mean(all.iter().map(String::as_str), channel);
+            let detail = format!("there is no channel {:?}; {known}{near}", shortened(channel));
             Err(Problem { status: StatusCode::NOT_FOUND, detail: detail.into(), retry_after: None })
         }
         _ => Ok(()),

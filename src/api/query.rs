@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::view::Filter;
+use crate::domain::near::did_you_mean;
+use crate::domain::policy::Mode;
 use crate::domain::tag::Level;
 use crate::domain::view::Attention;
 use crate::domain::workload::{Kind, Workload};
@@ -63,6 +65,15 @@ fn wrong(detail: &'static str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail)
 }
 
+/// The same of a word, with the one that may have been meant.
+fn wrong_word<'w>(detail: &'static str, known: impl Iterator<Item = &'w str>, word: &str) -> Problem {
+    Problem { detail: format!("{detail}{}", did_you_mean(known, word)).into(), ..wrong(detail) }
+}
+
+/// What lists, and counts, can be asked for.
+const NAMES: [&str; 8] = ["namespace", "state", "level", "registry", "mode", "text", "limit", "cursor"];
+const OF_COUNTS: [&str; 5] = ["namespace", "level", "registry", "mode", "text"];
+
 impl Listed {
     /// Reads a query.
     pub(super) fn parse(query: &str) -> Result<Self, Problem> {
@@ -81,10 +92,9 @@ impl Listed {
                     listed.after = Some(after.ok_or(wrong(detail))?);
                 }
                 name if listed.filter.take(name, &value)? => {}
-                _ => {
-                    return Err(wrong(
-                        "namespace, state, level, registry, mode, text, limit and cursor can be asked for",
-                    ));
+                name => {
+                    let detail = "namespace, state, level, registry, mode, text, limit and cursor can be asked for";
+                    return Err(wrong_word(detail, NAMES.into_iter(), name));
                 }
             }
         }
@@ -101,7 +111,8 @@ impl Filter {
         let mut filter = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             if name == "state" || !filter.take(&name, &value)? {
-                return Err(wrong("namespace, level, registry, mode and text can be asked for; each state is counted"));
+                let detail = "namespace, level, registry, mode and text can be asked for; each state is counted";
+                return Err(wrong_word(detail, OF_COUNTS.into_iter(), &name));
             }
         }
         Ok(filter)
@@ -119,15 +130,19 @@ impl Filter {
             "namespace" => put(&mut self.namespaces, value, || Ok(value.to_owned()))?,
             "registry" => put(&mut self.registries, value, || Ok(value.to_owned()))?,
             "state" => put(&mut self.states, value, || {
+                let detail = "state is needs-you, failed, cannot-tell, waiting, up-to-date or off";
                 Attention::parse(value)
-                    .ok_or(wrong("state is needs-you, failed, cannot-tell, waiting, up-to-date or off"))
+                    .ok_or_else(|| wrong_word(detail, Attention::ALL.into_iter().map(Attention::as_str), value))
             })?,
             "level" => put(&mut self.levels, value, || {
                 let level = Level::ALL.into_iter().find(|level| level.as_str() == value);
-                level.ok_or(wrong("level is build, prerelease, patch, minor, major, digest or pattern"))
+                let detail = "level is build, prerelease, patch, minor, major, digest or pattern";
+                let known = Level::ALL.into_iter().map(Level::as_str);
+                level.ok_or_else(|| wrong_word(detail, known, value))
             })?,
             "mode" => put(&mut self.modes, value, || {
-                value.parse().map_err(|_| wrong("mode is AUTO_UPDATE, NOTIFICATION or DISABLED"))
+                let known = [Mode::AutoUpdate, Mode::Notification, Mode::Disabled].into_iter().map(Mode::as_str);
+                value.parse().map_err(|_| wrong_word("mode is AUTO_UPDATE, NOTIFICATION or DISABLED", known, value))
             })?,
             "text" => self.text = Some(value.trim().to_lowercase()).filter(|text| !text.is_empty()),
             _ => return Ok(false),
@@ -153,8 +168,22 @@ fn put<T: PartialEq>(all: &mut Vec<T>, text: &str, read: impl Fn() -> Result<T, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::policy::Mode;
     use crate::domain::workload::tests::workload;
+
+    #[test]
+    fn of_a_slip_it_is_said_what_may_have_been_meant() {
+        for (query, meant) in [
+            ("sate=failed", "; did you mean state?"),
+            ("state=fialed", "; did you mean failed?"),
+            ("level=mnor", "; did you mean minor?"),
+            ("mode=AUTO_UPDAT", "; did you mean AUTO_UPDATE?"),
+            ("colour=red", "can be asked for"),
+        ] {
+            let detail = Listed::parse(query).unwrap_err().detail;
+            assert!(detail.ends_with(meant), "{query}: {detail}");
+        }
+        assert!(Filter::of_counts("namspace=shop").unwrap_err().detail.ends_with("; did you mean namespace?"));
+    }
 
     #[test]
     fn counts_are_asked_for_by_what_counts() {

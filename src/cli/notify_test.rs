@@ -9,6 +9,7 @@ use super::api::ask_for;
 use crate::ambient::Ambient;
 use crate::config::Config;
 use crate::domain::event::{Delivery, Told, Trial};
+use crate::domain::near::did_you_mean;
 use crate::message::Links;
 use crate::notify::{Attempt, Channel, Channels, Sent};
 
@@ -106,7 +107,9 @@ fn opened(config: &Config, name: Option<&str>) -> anyhow::Result<Channels> {
     let asked = config.channels.iter().filter(|channel| name.is_none_or(|name| name == channel.name));
     let outbound = config.outbound()?;
     let all = asked.map(|channel| channel.open(&outbound)).collect::<Result<Vec<Channel>, _>>()?;
-    anyhow::ensure!(!all.is_empty(), "there is no channel {:?}; there are: {}", name.unwrap_or_default(), known());
+    let name = name.unwrap_or_default();
+    let near = did_you_mean(config.channels.iter().map(|channel| channel.name.as_str()), name);
+    anyhow::ensure!(!all.is_empty(), "there is no channel {name:?}; there are: {}{near}", known());
     Ok(Channels::new(all, config.cluster.clone()))
 }
 

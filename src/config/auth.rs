@@ -15,7 +15,7 @@ pub(super) use block::AuthBlock;
 use block::{RolesEntry, TokenEntry, UserEntry, Wrong, wrong};
 
 use super::IdentityHeader;
-use super::entry::{named, proxy_header, secret_file};
+use super::entry::{named, none_of, proxy_header, secret_file};
 use super::parse::Reader;
 use crate::domain::password::PasswordHash;
 use crate::domain::policy::duration;
@@ -28,7 +28,7 @@ const SESSION: Duration = Duration::from_secs(12 * 3600);
 const SESSIONS: std::ops::RangeInclusive<Duration> = Duration::from_secs(15 * 60)..=Duration::from_secs(7 * 24 * 3600);
 /// So many people, and so many tokens, can be listed.
 const MOST: usize = 1000;
-const MODES: &str = "is none of none, basic, proxy, oidc";
+const MODES: [&str; 4] = ["none", "basic", "proxy", "oidc"];
 
 /// Who may see the page and the API, and who may decide there. The secrets in it are shared with whoever uses them.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ impl Reader<'_> {
                 problems,
             )?)),
             _ => {
-                problems.push(wrong("mode", MODES));
+                problems.push(wrong("mode", none_of(MODES.into_iter(), &word)));
                 return None;
             }
         };
@@ -361,7 +361,7 @@ fn roles(entry: &RolesEntry, problems: &mut Vec<Wrong>) -> Roles {
 }
 
 fn role(word: &str) -> Result<Role, Wrong> {
-    Role::of(word).ok_or_else(|| wrong("role", "is none of viewer, approver"))
+    Role::of(word).ok_or_else(|| wrong("role", none_of(["viewer", "approver"].into_iter(), word)))
 }
 
 fn audience(block: &AuthBlock, problems: &mut Vec<Wrong>) -> Option<String> {

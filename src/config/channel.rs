@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::Mail;
-use super::entry::{AllWrong, Wrong, named, secret_file, window};
+use super::entry::{AllWrong, Wrong, named, none_of, secret_file, window};
 use super::namespaces;
 use super::parse::Reader;
 use crate::domain::event::NoticeKind;
@@ -209,8 +209,8 @@ fn quiet(text: &str, zone: Tz) -> Result<Windows, Wrong> {
 
 fn scope(entry: &ChannelEntry, usually: &Scope, wrong: &mut AllWrong) -> Option<Scope> {
     let event = |word: &String| {
-        let all = NoticeKind::ALL.map(NoticeKind::as_str).join(", ");
-        NoticeKind::of(word).ok_or_else(|| ("events", format!("{word:?} is none of {all}, {TROUBLES}")))
+        let all = NoticeKind::ALL.into_iter().map(NoticeKind::as_str).chain([TROUBLES]);
+        NoticeKind::of(word).ok_or_else(|| ("events", format!("{word:?} {}", none_of(all, word))))
     };
     let language = entry.language.as_deref().map(str::parse::<Language>).transpose();
     let language = wrong.unless(language.map_err(|error| ("language", error.to_string())));

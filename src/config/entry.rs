@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::domain::gathering::LONGEST_WINDOW;
+use crate::domain::near::did_you_mean;
 use crate::domain::policy::duration;
 use crate::domain::secret::Secret;
 
@@ -75,8 +76,8 @@ pub(super) fn cut(text: &str) -> &str {
 
 /// What is told of a word that is none of these.
 pub(super) fn none_of<'w>(words: impl Iterator<Item = &'w str> + Clone, word: &str) -> String {
-    let near = super::near::near(words.clone(), word).map(|near| format!("; did you mean {near}?"));
-    format!("is none of {}{}", words.collect::<Vec<_>>().join(", "), near.unwrap_or_default())
+    let near = did_you_mean(words.clone(), word);
+    format!("is none of {}{near}", words.collect::<Vec<_>>().join(", "))
 }
 
 /// How long what is not urgent waits for others; nothing waits for no time.

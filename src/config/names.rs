@@ -4,9 +4,9 @@ mod elsewhere;
 
 use strsim::osa_distance;
 
-use super::near::near;
 use super::otel;
 use super::source::SourceKind;
+use crate::domain::near::near;
 use elsewhere::{BY_THE_FILE_ALONE, ELSEWHERE, OF_A_CHANNEL};
 
 /// What all of our own variables begin with; others belong to nobody else, so that an unknown one is an error.

@@ -27,6 +27,7 @@ pub mod hex;
 pub mod history;
 pub mod kept;
 pub mod listing;
+pub mod near;
 pub mod news;
 mod notice;
 pub mod owner;

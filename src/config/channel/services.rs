@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::super::entry::{AllWrong, Wrong, secret_file};
+use super::super::entry::{AllWrong, Wrong, none_of, secret_file};
 use super::super::parse::{Reader, plain_url};
 use super::Destination;
 use super::entry::{ChannelEntry, NumberOrText};
@@ -184,7 +184,7 @@ impl Reader<'_> {
         let format = wrong.unless(match entry.format.as_deref() {
             None | Some("standard") => Ok(Format::Standard),
             Some("cloudevents") => Ok(Format::cloud_events(self.text("IMAGE_WATCHER_CLUSTER").as_deref())),
-            Some(_) => Err(("format", "is none of standard, cloudevents".into())),
+            Some(other) => Err(("format", none_of(["standard", "cloudevents"].into_iter(), other))),
         });
         let template = match (&entry.body, &format) {
             (Some(_), Some(Format::CloudEvents { .. })) => {

@@ -12,7 +12,7 @@ use serde::forward_to_deserialize_any;
 
 use super::{Document, Field, Node, Place, Value, Wrong, below};
 use crate::config::names;
-use crate::config::near::near;
+use crate::domain::near::near;
 
 /// So often is what is wrong taken out, and the rest read again.
 const MOST_TRIES: usize = 200;
