@@ -4,6 +4,7 @@
 //! said before what to do about it.
 
 mod channels;
+mod clock;
 mod cluster;
 mod own;
 mod queue;
@@ -114,7 +115,9 @@ pub(super) async fn doctor(
     let service = asked.and_then(std::result::Result::ok);
     // What the service found of them is all that is said, so without one there is nothing to say.
     let of_service = |checks: Vec<Check>| if which.is_before_install { Vec::new() } else { checks };
-    let registries = registries::checks(&registries::hosts(&workloads, &bounds), service.as_ref(), &pod);
+    let hosts = registries::hosts(&workloads, &bounds);
+    let heard = clock::ask(config, cluster, hosts.keys().map(String::as_str)).await;
+    let registries = registries::checks(&hosts, service.as_ref(), &pod);
     let categories = vec![
         Category { name: "settings", checks: [settings::checks(config, wrong), queue].concat() },
         Category { name: "service", checks: service_checks },
@@ -124,6 +127,7 @@ pub(super) async fn doctor(
         Category { name: "webhooks", checks: of_service(webhooks::checks(config, service.as_ref())) },
         Category { name: "channels", checks: [tried, of_service(channels::checks(config, service.as_ref()))].concat() },
         Category { name: "sign-in", checks: sign_in::checks(config, provider.as_ref(), &seen.sign_in) },
+        Category { name: "clock", checks: clock::checks(&heard) },
         Category { name: "ways out", checks: ways_out::ways_out(config, cluster).await },
     ];
     Report::of(categories)

@@ -266,6 +266,13 @@ impl KubeCluster {
         })
     }
 
+    /// What the API server's clock says, as it stands at the head of its answers; `None` where it does not answer, or does not say.
+    pub async fn date(&self) -> Option<String> {
+        let request = http::Request::get("/version").body(kube::client::Body::empty()).ok()?;
+        let answer = self.client.send(request).await.ok()?;
+        Some(answer.headers().get("date")?.to_str().ok()?.to_owned())
+    }
+
     /// Asks for every right that is needed in these namespaces; none named is all of them.
     pub async fn rights(&self, namespaces: &[String]) -> BTreeMap<Right, Granted> {
         rights::needed(&self.client, namespaces, &self.metrics).await

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 
 use serde_json::json;
 
+use super::clock::tests::whose;
 use super::cluster::Found;
 use super::own::Asker;
 use super::service::Service;
@@ -163,6 +164,10 @@ async fn good() -> Report {
         Category { name: "registries", checks: registries },
         Category { name: "webhooks", checks: webhooks },
         Category { name: "channels", checks: channels },
+        Category {
+            name: "clock",
+            checks: clock::checks(&[whose("the API server", 0), whose("registry.example.com", 2)]),
+        },
         Category { name: "ways out", checks: ways_out(&config).await },
     ])
 }
@@ -215,6 +220,10 @@ fn bad() -> Report {
         Category { name: "registries", checks: registries },
         Category { name: "webhooks", checks: webhooks },
         Category { name: "channels", checks: channels },
+        Category {
+            name: "clock",
+            checks: clock::checks(&[whose("the API server", 300), whose("registry.example.com", -90)]),
+        },
     ])
 }
 
