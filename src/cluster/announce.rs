@@ -52,6 +52,10 @@ pub enum WorkloadEvent {
     CandidateUnfit(String),
     /// A version is not built for the nodes, and is passed over.
     PlatformMissing(String),
+    /// A version is not written by itself, as a tool that owns the workload would put the old one back.
+    ManagedElsewhere(String),
+    /// The tag points to another manifest than the one that people were asked about: their links are void.
+    DigestMoved(String),
     /// Somebody set a version back.
     VersionHeld(String),
     /// What runs is gone from its registry.
@@ -93,6 +97,8 @@ impl WorkloadEvent {
             Self::UpdateRefused(note) => ("ApplyUpdate", "UpdateRefused", "Warning", note),
             Self::CandidateUnfit(note) => ("RefuseUpdate", "WouldNotStart", "Warning", note),
             Self::PlatformMissing(note) => ("RefuseUpdate", "PlatformMissing", "Warning", note),
+            Self::ManagedElsewhere(note) => ("RefuseUpdate", "ManagedElsewhere", "Warning", note),
+            Self::DigestMoved(note) => ("RefuseUpdate", "DigestMoved", "Warning", note),
             Self::VersionHeld(note) => ("HoldVersion", "VersionHeld", "Normal", note),
             Self::ImageGone(note) => ("RefuseUpdate", "ImageGone", "Warning", note),
             Self::Snoozed(note) => ("ProposeUpdate", "Snoozed", "Normal", note),

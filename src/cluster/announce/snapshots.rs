@@ -3,41 +3,71 @@
 use super::*;
 use crate::domain::workload::tests::workload;
 
-/// All of them, with notes as the sequencer makes them.
-fn all() -> [WorkloadEvent; 15] {
-    use WorkloadEvent::{
-        Approved, BrokenDeleted, FailedBefore, ImageGone, InvalidSetting, PolicyAllowed, RegistryDoubtful,
-        RegistryUnauthorized, RepositoryUnknown, RolloutFailed, RolloutHealthy, RolloutPaused, RolloutReplaced,
-        RolloutSlow, UpdateAvailable,
-    };
-    let note = || "what is said of it".to_owned();
-    [
-        UpdateAvailable(note()),
-        PolicyAllowed(note()),
-        Approved(note()),
-        RolloutHealthy(note()),
-        RolloutFailed(note()),
-        RolloutReplaced(note()),
-        RolloutSlow(note()),
-        BrokenDeleted(note()),
-        FailedBefore(note()),
-        InvalidSetting(note()),
-        RepositoryUnknown(note()),
-        RegistryUnauthorized(note()),
-        RegistryDoubtful(note()),
-        RolloutPaused(note()),
-        ImageGone(note()),
-    ]
+/// All of them.
+const ALL: [fn(String) -> WorkloadEvent; 30] = [
+    WorkloadEvent::UpdateAvailable,
+    WorkloadEvent::PolicyAllowed,
+    WorkloadEvent::Approved,
+    WorkloadEvent::ApprovalGiven,
+    WorkloadEvent::RolloutHealthy,
+    WorkloadEvent::RolloutFailed,
+    WorkloadEvent::RolloutReplaced,
+    WorkloadEvent::FailedBefore,
+    WorkloadEvent::RolledBack,
+    WorkloadEvent::BrokenDeleted,
+    WorkloadEvent::WentBack,
+    WorkloadEvent::RequestRefused,
+    WorkloadEvent::RolloutSlow,
+    WorkloadEvent::InvalidSetting,
+    WorkloadEvent::RepositoryUnknown,
+    WorkloadEvent::RegistryUnauthorized,
+    WorkloadEvent::RegistryDoubtful,
+    WorkloadEvent::RolloutPaused,
+    WorkloadEvent::UpdateRefused,
+    WorkloadEvent::CandidateUnfit,
+    WorkloadEvent::PlatformMissing,
+    WorkloadEvent::ManagedElsewhere,
+    WorkloadEvent::DigestMoved,
+    WorkloadEvent::VersionHeld,
+    WorkloadEvent::ImageGone,
+    WorkloadEvent::Snoozed,
+    WorkloadEvent::HeldReleased,
+    WorkloadEvent::UpdatesStopped,
+    WorkloadEvent::RecordReplaced,
+    WorkloadEvent::MessageGivenUp,
+];
+
+/// Action, reason, type.
+fn names(of: fn(String) -> WorkloadEvent) -> (&'static str, &'static str, &'static str) {
+    let event = of(String::new());
+    let (action, reason, kind, _) = event.parts();
+    (action, reason, kind)
 }
 
 #[test]
 fn reasons_and_actions() {
-    let line = |announcement: WorkloadEvent| {
-        let (action, reason, kind, _) = announcement.parts();
+    let line = |of| {
+        let (action, reason, kind) = names(of);
         format!("{kind:<8} {reason:<21} {action}\n")
     };
-    let said = all().map(line).concat();
+    let said = ALL.map(line).concat();
     insta::assert_snapshot!(said);
+}
+
+/// What is read here is the match itself, which the compiler holds to be whole.
+#[test]
+fn the_table_of_events_in_the_documents_has_each_of_them() {
+    let matched = include_str!("../announce.rs").lines().filter(|line| line.contains("(note) => (\"")).count();
+    assert_eq!(ALL.len(), matched, "the list of this test is not whole");
+    let document = include_str!("../../../docs/events.md");
+    let rows = document.lines().filter(|line| line.starts_with("| `"));
+    let told: Vec<Vec<&str>> =
+        rows.map(|row| row.split('|').map(|cell| cell.trim().trim_matches('`')).collect()).collect();
+    let mut told: Vec<(&str, &str, &str)> = told.iter().map(|row| (row[1], row[2], row[3])).collect();
+    let mut all = ALL.map(names);
+    told.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(told, all, "the table of docs/events.md is not what is written");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::{Allows, ApprovalId, LIFETIME, Terms};
 use crate::domain::event::Notice;
 use crate::domain::history::Outcome;
+use crate::domain::policy::Mode;
 use crate::domain::record::{Event, Held, Ledger, Question, Stands, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
@@ -151,6 +152,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let notice = self.asked_notice(target, Some(settings), &question);
         let notice = Notice { declared: chosen.declared.at_most(MOST_QUOTES), ..notice };
         let deliveries = self.0.audience.messages(&notice, settings.notify.as_deref());
+        announce_refused(work, target, settings, &question);
         work.draft.ask(container, question, now);
         if deliveries.is_empty() {
             tracing::info!(workload = %target.workload.id, container, "nobody is told: no channel is configured, or image-watcher/notify names none of them");
@@ -272,6 +274,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let refused = ledger.refused.told_lately(now);
         notices.extend(refused.map(|(unfit, told)| of_unfit(target, settings, &unfit, told)));
         work.messages.extend(notices.iter().flat_map(|notice| self.messages_of(target, notice)));
+    }
+}
+
+/// Says on the workload what a new question stands in place of: an update that is not written by itself, or links that are void.
+/// What is asked again, or reminded of, was said before.
+fn announce_refused(work: &mut Work, target: &Target, settings: &Settings, question: &Question) {
+    let (container, now) = (target.container.as_str(), &question.terms);
+    let before = work.draft.record.known(container).question.as_ref();
+    let before = before.filter(|it| it.terms.allows == Allows::Update && it.terms.tag == now.tag);
+    let moved = before.filter(|it| it.terms.digest != now.digest);
+    let is_said = before.is_some() && moved.is_none();
+    let is_usable = |it: &&Question| !matches!(it.stands, Stands::Closed(_)) && it.level != Level::Digest;
+    let moved = moved.filter(is_usable).map(|it| {
+        let (tag, then, digest) = (&now.tag, &it.terms.digest, &now.digest);
+        format!(
+            "{container}: {tag} was {then} when people were asked, and is {digest} by now: links of before are void"
+        )
+    });
+    let owner = target.workload.owner.as_ref().filter(|_| settings.mode == Mode::AutoUpdate && !settings.patch_owned);
+    let owned =
+        owner.filter(|_| !is_said).map(|owner| format!("{container}: {} waits: {}", now.tag, owner.asks_first()));
+    for event in moved.map(WorkloadEvent::DigestMoved).into_iter().chain(owned.map(WorkloadEvent::ManagedElsewhere)) {
+        work.draft.announce(event);
     }
 }
 

@@ -259,3 +259,27 @@ async fn what_was_passed_over_is_not_said_to_be_replaced_by_the_way_back() {
     assert_eq!(stage.asks().terms.allows, Allows::Held);
     assert_eq!(stage.successor(&first).await, (About::Held, Answerable::Now, "1.0.2".into()));
 }
+
+#[tokio::test]
+async fn that_a_version_was_pushed_again_after_people_were_asked_is_an_event_once() {
+    let moved = |stage: &Stage| stage.cluster.announced(|one| matches!(one, WorkloadEvent::DigestMoved(_)));
+    let stage = Stage::team(needing("1", &[])).await;
+    let link = stage.link_of(JOE);
+    stage.look().await;
+    assert_eq!(moved(&stage), 0);
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    let answer = stage.reconciler.answer(&link, Action::Approve, "trace").await;
+    assert!(matches!(answer, Answer::Moved(_)), "{answer:?}");
+    for _ in 0..3 {
+        stage.look().await;
+        assert_eq!(moved(&stage), 1);
+    }
+    let says = stage.cluster.state(|state| format!("{:?}", state.announced));
+    assert!(
+        says.contains(&digest_of("1.0.1", 0).to_string()) && says.contains(&digest_of("1.0.1", 1).to_string()),
+        "{says}"
+    );
+    stage.registry.pushed_again.store(2, Ordering::SeqCst);
+    stage.look().await;
+    assert_eq!(moved(&stage), 2, "it moved once more");
+}

@@ -22,6 +22,12 @@ async fn what_a_tool_owns_is_asked_about_with_the_line_to_change() {
     assert!(notice.kind == NoticeKind::Available && notice.policy.starts_with("AUTO_UPDATE"), "{notice:?}");
     stage.look().await;
     assert_eq!(stage.counted("proposed", "already"), 1, "it is asked once");
+    assert_eq!(
+        stage.managed_elsewhere(),
+        [
+            "web: 1.0.1 waits: Argo CD application shop owns the workload and would undo the update; image-watcher/patch-owned: true lets AUTO_UPDATE write all the same"
+        ]
+    );
     assert!(matches!(stage.answers(Action::Approve).await, Answer::Approved(_)), "a person's word is enough");
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"));
 }
@@ -32,4 +38,31 @@ async fn what_a_tool_owns_is_patched_where_the_workload_says_so() {
     stage.look().await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"));
     assert!(stage.joe.0.lock().unwrap().is_empty());
+    assert!(stage.managed_elsewhere().is_empty());
+}
+
+impl Stage {
+    /// What Events say of updates that are not written as a tool owns the workload.
+    fn managed_elsewhere(&self) -> Vec<String> {
+        let of = |one: &WorkloadEvent| match one {
+            WorkloadEvent::ManagedElsewhere(note) => Some(note.clone()),
+            _ => None,
+        };
+        self.cluster.state(|state| state.announced.iter().filter_map(of).collect())
+    }
+}
+
+#[tokio::test]
+async fn that_a_tool_owns_the_workload_is_an_event_a_version_however_often_people_are_reminded() {
+    let stage = owned(&[]);
+    for _ in 0..3 {
+        stage.look().await;
+        stage.clock.step(TimeDelta::days(8));
+    }
+    let reminded = stage.cluster.announced(|one| matches!(one, WorkloadEvent::UpdateAvailable(_)));
+    assert!(reminded > 1, "they are reminded");
+    assert_eq!(stage.managed_elsewhere().len(), 1);
+    *stage.registry.tags.lock().unwrap() = vec!["1.0.0", "1.0.1", "1.0.2"];
+    stage.look().await;
+    assert_eq!(stage.managed_elsewhere().len(), 2, "it is another update");
 }
