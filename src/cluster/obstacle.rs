@@ -18,7 +18,7 @@ use super::pods::object::Object as Pod;
 use super::request::{Failed, within};
 use crate::domain::defaults::Defaults;
 use crate::domain::rollout::obstacle::{Hope, Obstacle, ObstacleKind, left_to_people};
-use crate::domain::rollout::pods::{Pod as Record, Sight, Standing, Weight};
+use crate::domain::rollout::pods::{Pod as Record, Sight, Weight};
 use crate::domain::workload::{Kind, Workload, WorkloadId};
 use crate::telemetry::metrics::Metrics;
 
@@ -111,7 +111,7 @@ impl Way<'_> {
             pod.name() == name
                 && pod.is_owned_by(&self.workload.id.uid)
                 && record.runs(self.failed)
-                && record.stands != Standing::Leaving
+                && record.is_to_stay()
                 && !record.is_ready()
         };
         let Some((pod, (uid, version))) = pods.iter().find(is_it).and_then(|pod| Some((pod, pod.identity()?))) else {
@@ -241,7 +241,7 @@ pub(super) async fn remove(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::rollout::pods::{ContainerStatus, Said, Troubled};
+    use crate::domain::rollout::pods::{ContainerStatus, Said, Standing, Troubled};
 
     /// What the watch calls final is final here, whatever of it a kubelet does not repeat.
     #[test]

@@ -241,18 +241,24 @@ impl StatusOfContainer {
         if waits.is_none() && self.restart_count == 0 {
             return None;
         }
-        let exit = self.state.terminated.as_ref().or(self.last_state.terminated.as_ref()).map(|it| Exit {
-            code: it.exit_code,
-            word: sentence(&it.reason),
-            message: sentence(&it.message),
-            at: moment(it.finished_at.as_deref()),
-        });
+        let exit = self.state.terminated.as_ref().or(self.last_state.terminated.as_ref()).map(Terminated::exit);
         Some(ContainerStatus {
             name: self.name.clone(),
             restarts: self.restart_count,
             waits: waits.map(|it| Said::new(&it.reason, &it.message)),
             exit,
         })
+    }
+}
+
+impl Terminated {
+    fn exit(&self) -> Exit {
+        Exit {
+            code: self.exit_code,
+            word: sentence(&self.reason),
+            message: sentence(&self.message),
+            at: moment(self.finished_at.as_deref()),
+        }
     }
 }
 
@@ -312,12 +318,26 @@ impl Object {
         self.status.conditions.iter().find(|condition| *condition.r#type == *name)
     }
 
+    /// The container by which the run of a `CronJob` failed, where nothing is started again in its pod.
+    fn failed_container(&self) -> Option<ContainerStatus> {
+        let is_run = self.owner().is_some_and(|owner| owner.kind == Kind::CronJob) && &*self.status.phase == "Failed";
+        let failed = |it: &StatusOfContainer| {
+            let exit = it.state.terminated.as_ref().filter(|ended| ended.exit_code != 0)?.exit();
+            Some(ContainerStatus { name: it.name.clone(), restarts: it.restart_count, waits: None, exit: Some(exit) })
+        };
+        let all = self.status.init_container_statuses.iter().chain(&self.status.container_statuses);
+        all.filter_map(failed).next().filter(|_| is_run)
+    }
+
     fn stands(&self) -> Standing {
         let is_true = |name| self.condition(name).is_some_and(|condition| &*condition.status == "True");
         // The node ended it, or it came to its end; a Job says of itself what that means.
         let has_ended = matches!(&*self.status.phase, "Failed" | "Succeeded");
-        if self.metadata.is_leaving || has_ended || is_true("DisruptionTarget") || &*self.status.reason == "Evicted" {
+        if self.metadata.is_leaving || is_true("DisruptionTarget") || &*self.status.reason == "Evicted" {
             return Standing::Leaving;
+        }
+        if has_ended {
+            return self.failed_container().map_or(Standing::Leaving, |failed| Standing::Failed(Box::new(failed)));
         }
         let statuses = self.status.init_container_statuses.iter().chain(&self.status.container_statuses);
         let containers: Box<[_]> = statuses.filter_map(StatusOfContainer::record).take(MOST_CONTAINERS).collect();

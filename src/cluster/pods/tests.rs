@@ -301,3 +301,27 @@ fn the_pods_of_a_rollout_are_those_of_the_deployment_that_describes_them() {
     let names: Vec<Box<str>> = follow().unwrap().into_iter().map(|pod| pod.name).collect();
     assert_eq!(names, ["cart-abc-1".into()]);
 }
+
+#[test]
+fn how_a_run_failed_is_kept_of_a_pod_that_is_not_started_again() {
+    let ended = |kind: &str, name: &str, phase: &str, code: i32| {
+        let mut pod = pod("web-29401-x", NEW, None);
+        pod["metadata"]["ownerReferences"][0]["kind"] = kind.into();
+        pod["metadata"]["ownerReferences"][0]["name"] = name.into();
+        pod["status"]["phase"] = phase.into();
+        pod["status"]["containerStatuses"][0]["state"] = json!({"terminated": {"exitCode": code, "reason": "Error",
+            "message": "no table", "finishedAt": "2026-11-26T10:00:00Z"}});
+        pod
+    };
+    let stands = |pod: Value| object(pod).record().stands;
+    let Standing::Failed(failed) = stands(ended("Job", "web-29401", "Failed", 3)) else {
+        panic!("it says how it ended")
+    };
+    let exit = failed.exit.unwrap();
+    assert_eq!((&*failed.name, exit.code, &*exit.message), ("web", 3, "no table"));
+    assert_eq!(stands(ended("Job", "web-29401", "Succeeded", 0)), Standing::Leaving);
+    assert_eq!(stands(ended("ReplicaSet", "web-abc", "Failed", 3)), Standing::Leaving, "the node ended it");
+    let mut evicted = ended("Job", "web-29401", "Failed", 137);
+    evicted["status"]["reason"] = "Evicted".into();
+    assert_eq!(stands(evicted), Standing::Leaving, "it says nothing of the image");
+}

@@ -30,7 +30,7 @@ pub(super) fn blame(trouble: &Trouble, written: &[(&str, &str)], unwell_before: 
 /// version before comes up. `None` where there is no such pod.
 #[must_use]
 pub fn unwell(pods: &[Pod], written: &[(&str, &str)], sight: Sight) -> Option<Vec<Symptom>> {
-    let others = || pods.iter().filter(|pod| pod.stands != Standing::Leaving && !pod.runs(written));
+    let others = || pods.iter().filter(|pod| pod.is_to_stay() && !pod.runs(written));
     others().next()?;
     let is_well_again = |pod: &Pod| {
         let ready = sight.now.zip(pod.ready_since());

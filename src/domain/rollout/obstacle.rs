@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::pods::{Pod, Standing};
+use super::pods::Pod;
 
 /// What it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -118,7 +118,7 @@ pub const MOST_LEFT: usize = 8;
 /// The pods that run what failed under a controller that replaces what people delete, by name.
 #[must_use]
 pub fn left_to_people(pods: &[Pod], failed: &[(&str, &str)]) -> Vec<Box<str>> {
-    let is_left = |pod: &&Pod| pod.stands != Standing::Leaving && pod.runs(failed);
+    let is_left = |pod: &&Pod| pod.is_to_stay() && pod.runs(failed);
     let mut names: Vec<Box<str>> = pods.iter().filter(is_left).map(|pod| pod.name.clone()).collect();
     names.sort_unstable();
     names

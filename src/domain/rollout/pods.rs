@@ -45,6 +45,8 @@ pub enum Standing {
     Ready(Option<DateTime<Utc>>),
     /// It is going, or the node has ended it: what it says is not about the image.
     Leaving,
+    /// Its run failed, and it is not started again: what this container says of that.
+    Failed(Box<ContainerStatus>),
     /// Something is to be said.
     Troubled(Box<Troubled>),
 }
@@ -316,7 +318,7 @@ impl Pod {
     pub fn ready_since(&self) -> Option<DateTime<Utc>> {
         match &self.stands {
             Standing::Ready(since) => *since,
-            Standing::Leaving => None,
+            Standing::Leaving | Standing::Failed(_) => None,
             Standing::Troubled(troubled) => troubled.ready_since,
         }
     }
@@ -325,6 +327,33 @@ impl Pod {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         matches!(self.stands, Standing::Ready(_)) || self.ready_since().is_some()
+    }
+
+    /// Whether it is neither going nor at its end.
+    #[must_use]
+    pub fn is_to_stay(&self) -> bool {
+        !matches!(self.stands, Standing::Leaving | Standing::Failed(_))
+    }
+
+    /// How its run failed, and when.
+    #[must_use]
+    pub fn failed(&self) -> Option<(Option<DateTime<Utc>>, Trouble)> {
+        let Standing::Failed(container) = &self.stands else { return None };
+        let exit = container.exit.as_ref()?;
+        let (pod, name) = (self.name.clone(), container.name.clone());
+        let account = Account::OfContainer {
+            pod: pod.clone(),
+            container: name.clone(),
+            said: exit.word.to_string(),
+            exit: Some(exit.kept()),
+        };
+        // The word is the kubelet's, and tells a death for want of memory.
+        let reason = match Reason::of(&exit.word) {
+            Reason::Other => Reason::BackoffLimitExceeded,
+            reason => reason,
+        };
+        let has_run = *exit.word != *"StartError";
+        Some((exit.at, Trouble { weight: Weight::Final, reason, account, pod, container: Some(name), has_run }))
     }
 
     /// The worst of what keeps it from being ready, as far as it says so itself; one that is ready has none.
@@ -352,7 +381,7 @@ impl Pod {
     pub fn troubles(&self, sight: Sight) -> impl Iterator<Item = Trouble> {
         let troubled = match &self.stands {
             Standing::Troubled(troubled) => Some(&**troubled),
-            Standing::Ready(_) | Standing::Leaving => None,
+            Standing::Ready(_) | Standing::Leaving | Standing::Failed(_) => None,
         };
         let all = troubled.into_iter().flat_map(|troubled| troubled.containers.iter().map(move |it| (troubled, it)));
         all.filter_map(move |(troubled, container)| self.trouble_of(troubled, container, sight))

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::Blame;
 use super::blame::blame;
-use super::pods::{Pod, Reason, Said, Sight, Standing, Symptom, Trouble, Weight};
+use super::pods::{Pod, Reason, Said, Sight, Symptom, Trouble, Weight};
 use super::{Account, Lacks, Progress, Refusal, Rollout, Stall, Waits};
 
 /// So long nothing has to have moved before a pod of the version before is in the way for good: controllers that replace
@@ -206,9 +206,17 @@ impl Follower<'_> {
             let account = Account::Blamed { why: Box::new(with(&trouble)), on: blame };
             return Reading::Failed(Why { was_before: blame == Blame::Before, ..why.told_as(account) });
         }
-        let Some(trouble) = self.trouble() else { return Reading::Failed(why) };
+        let Some(trouble) = self.failed_run().or_else(|| self.trouble()) else { return Reading::Failed(why) };
         let account = with(&trouble);
         Reading::Failed(Why { log: Why::of(trouble).log, ..why.told_as(account) })
+    }
+
+    /// What the pod of the last run that failed says of it, where it is not started again: such a pod stays as it ended.
+    fn failed_run(&self) -> Option<Trouble> {
+        let runs = self.pods.into_iter().flatten().filter(|pod| self.ends && pod.runs(self.written));
+        runs.filter_map(Pod::failed)
+            .max_by_key(|(ended, trouble)| (*ended, trouble.pod.clone()))
+            .map(|(_, trouble)| trouble)
     }
 
     /// What pods say that waiting can't mend.
@@ -280,7 +288,7 @@ impl Follower<'_> {
 
     /// Whether as many pods as are counted run what was written, and all of them are ready, beside others.
     fn is_all_well(&self, updated: i32) -> bool {
-        let is_other = |pod: &Pod| pod.stands != Standing::Leaving && !pod.runs(self.written);
+        let is_other = |pod: &Pod| pod.is_to_stay() && !pod.runs(self.written);
         let all = usize::try_from(updated).unwrap_or_default();
         self.pods.is_some_and(|pods| pods.iter().any(is_other))
             && self.new_pods().count() >= all
@@ -362,7 +370,7 @@ impl Follower<'_> {
     }
 
     fn old_in_trouble(&self) -> impl Iterator<Item = Trouble> {
-        let stays = |pod: &&Pod| pod.stands != Standing::Leaving && !pod.runs(self.written);
+        let stays = |pod: &&Pod| pod.is_to_stay() && !pod.runs(self.written);
         self.pods.into_iter().flatten().filter(stays).filter_map(|pod| pod.trouble_by(self.sight()))
     }
 
@@ -419,7 +427,7 @@ pub type Ready<'p> = (&'p str, Option<DateTime<Utc>>);
 
 /// The pods that run what was written, and are to stay.
 pub fn new_pods<'p>(pods: &'p [Pod], written: &[(&str, &str)]) -> impl Iterator<Item = &'p Pod> {
-    pods.iter().filter(move |pod| pod.stands != Standing::Leaving && pod.runs(written))
+    pods.iter().filter(move |pod| pod.is_to_stay() && pod.runs(written))
 }
 
 /// Those of them that are ready.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::*;
-use crate::domain::rollout::pods::{ContainerStatus, Exit, Said, Troubled};
+use crate::domain::rollout::pods::{ContainerStatus, Exit, Said, Standing, Troubled};
 use crate::domain::rollout::{Refusal, Stall};
 
 const NEW: &str = "shop/web:1.3.0@sha256:b";
@@ -589,4 +589,35 @@ fn the_order_of_pods_changes_nothing() {
         assert_eq!(Situation::new(updated(), pods.clone(), 0).read(), first);
     }
     assert_eq!(first.reason(), "CrashLoopBackOff", "of two that are final, the first by name");
+}
+
+/// Fault of a run under `restartPolicy: Never`: how it ended stands in its pod's own state, and it was told by its Job alone.
+#[test]
+fn a_run_that_is_not_started_again_tells_how_it_ended_and_has_a_log() {
+    let failed = |name: &str, image: &str, code, word: &str, second| {
+        let at = Some(now() - chrono::TimeDelta::seconds(second));
+        let exit = Some(Exit { code, word: word.into(), message: "no table".into(), at });
+        let container = ContainerStatus { name: "web".into(), exit, ..ContainerStatus::default() };
+        Pod { stands: Standing::Failed(Box::new(container)), ..ready(name, image, 0) }
+    };
+    let gave_up = || {
+        let Rollout::Stalled(stall) = given_up() else { unreachable!() };
+        Rollout::Stalled(Stall { reason: "BackoffLimitExceeded".into(), message: "Job has reached it".into(), ..stall })
+    };
+    let run = |pods| Situation { ends: true, ..Situation::new(gave_up(), pods, 0) };
+    let pods =
+        vec![failed("r-1", NEW, 4, "Error", 90), failed("r-2", NEW, 3, "Error", 10), failed("r-0", OLD, 5, "Error", 5)];
+    let told = run(pods);
+    told.is("failed", "BackoffLimitExceeded", "its last exit code is 3, its last words: no table");
+    let Reading::Failed(why) = told.read() else { panic!("{:?}", told.read()) };
+    assert!(why.message.starts_with("Job has reached it"), "{}", why.message);
+    assert_eq!(why.log, Some(("r-2".into(), "web".into())));
+    run(vec![failed("r-1", NEW, 137, "OOMKilled", 1)]).is("failed", "BackoffLimitExceeded", "OOMKilled");
+    run(vec![failed("r-0", OLD, 5, "Error", 5)]).is("failed", "BackoffLimitExceeded", "Job has reached it");
+    // It is no pod that could still come up.
+    let next = Situation {
+        ends: true,
+        ..Situation::new(lacks(Lacks::AvailableReplicas), vec![failed("r-1", NEW, 3, "Error", 9)], 900)
+    };
+    next.is("stalled", "NoProgress", "has made no pod");
 }
