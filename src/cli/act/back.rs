@@ -6,7 +6,7 @@ use super::{Ground, Plan, named};
 use crate::cluster::Cluster as _;
 use crate::domain::change_cause;
 use crate::domain::declared::Kinds;
-use crate::domain::history::Entry;
+use crate::domain::history::{Entry, Outcome};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::request::Wish;
 use crate::domain::workload::WorkloadPatch;
@@ -46,6 +46,7 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, to: Optio
     let (text, mut warns) = as_written(ground, &runs, &before).await?;
     warns.extend(ground.owner());
     warns.extend(declared(ground, &container, &before.tag));
+    warns.extend(failed(ground.record.history.entries(), &container, (&before.tag, &before.digest)));
     let wish = Wish::Rollback { version: before.tag.clone(), digest: before.digest.clone() };
     let mut patch = ground.request(&container, wish);
     let mut says = Vec::new();
@@ -68,6 +69,17 @@ fn declared(ground: &Ground<'_>, container: &str, to: &Tag) -> Option<String> {
     let update = ground.record.known(container).update.as_ref();
     let update = update.filter(|update| update.undoes.is_none() && update.runs_on(&ground.workload, container))?;
     of_data(&update.tag, to, update.declares)
+}
+
+/// That the version failed here before, and when, as long as it was not healthy since.
+fn failed(entries: &[Entry], container: &str, (tag, digest): (&Tag, &Digest)) -> Option<String> {
+    let is_it = |entry: &&Entry| {
+        let is_of = *entry.container == *container && entry.version == tag.as_str() && entry.digest == digest.as_str();
+        is_of && matches!(entry.outcome, Outcome::Healthy | Outcome::Failed)
+    };
+    // The newest is the first.
+    let last = entries.iter().find(is_it).filter(|entry| entry.outcome == Outcome::Failed)?;
+    Some(format!("{tag} failed on this workload before, as of its update of {}: it may fail again", last.time))
 }
 
 /// The same, of what is declared.
@@ -175,7 +187,9 @@ fn chosen(ground: &Ground<'_>, container: &str, to: &To) -> anyhow::Result<Befor
         Before { tag: Tag::parse(&entry.version)?, digest: Digest::parse(&entry.digest)?, written: None, past: None };
     let held = ground.record.known(container).held.as_ref();
     if held.is_some_and(|held| held.tag == before.tag && held.digest.as_ref().is_none_or(|of| *of == before.digest)) {
-        bail!("{} is held; image-watcher resume lets it be applied again", before.tag);
+        let failed = held.and_then(|held| held.failure.as_ref()).map(|_| ", as it failed on this workload before");
+        let failed = failed.unwrap_or_default();
+        bail!("{} is held{failed}; image-watcher resume lets it be applied again", before.tag);
     }
     Ok(before)
 }
@@ -223,5 +237,36 @@ mod tests {
         let unread = said(Kinds { unread: true, ..Kinds::default() });
         assert!(unread.is_some_and(|said| said.ends_with("could not be read")));
         assert_eq!(said(Kinds { breaking: true, manual: true, ..Kinds::default() }), None);
+    }
+
+    #[test]
+    fn who_goes_back_hears_that_a_version_failed_here_as_long_as_it_was_not_well_since() {
+        let (tag, digest) = (Tag::parse("1.2.0").unwrap(), Digest::of(b"1.2.0"));
+        let entry = |version: &str, container: &str, outcome, time: &str| Entry {
+            container: container.into(),
+            version: version.into(),
+            previous: "1.1.0".into(),
+            digest: digest.to_string(),
+            previous_image: "shop/web:1.1.0".into(),
+            time: time.into(),
+            by: "policy".into(),
+            outcome,
+            level: String::new(),
+            approval: None,
+        };
+        let said = |entries: &[Entry]| failed(entries, "web", (&tag, &digest));
+        let bad = || entry("1.2.0", "web", Outcome::Failed, "2026-11-02T10:00:00Z");
+        let good = |time: &str| entry("1.2.0", "web", Outcome::Healthy, time);
+        let told = said(&[entry("1.3.0", "web", Outcome::Healthy, "2026-11-04T10:00:00Z"), bad()]).unwrap();
+        assert!(
+            told.starts_with("1.2.0 failed on this workload before") && told.contains("2026-11-02T10:00:00Z"),
+            "{told}"
+        );
+        assert!(said(&[bad(), good("2026-11-01T10:00:00Z")]).is_some(), "it ran well only before");
+        assert_eq!(said(&[good("2026-11-03T10:00:00Z"), bad()]), None, "it ran well since");
+        let others = [entry("1.2.1", "web", Outcome::Failed, "t"), entry("1.2.0", "job", Outcome::Failed, "t")];
+        assert_eq!(said(&others), None);
+        let other_manifest = Entry { digest: Digest::of(b"other").to_string(), ..bad() };
+        assert_eq!(said(&[other_manifest]), None);
     }
 }
