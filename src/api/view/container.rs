@@ -290,7 +290,7 @@ impl ContainerView {
         let (status, ledger, settings) = (Status::of(&seen, now), record.known(name), read.as_ref().ok());
         let is_automatic = settings.is_some_and(|settings| settings.mode == Mode::AutoUpdate);
         let running = RunningView::of(container, ledger);
-        let asks_only = ledger.asks_only().filter(|_| is_automatic);
+        let asks_only = record.asks_only(name).filter(|_| is_automatic);
         Self {
             name: name.to_owned(),
             image: container.image.to_string(),

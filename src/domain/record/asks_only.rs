@@ -1,11 +1,12 @@
 //! Why only people decide, whatever the mode says.
 
+use super::Record;
 use super::ledger::{Ledger, WentBack};
 use crate::domain::declared::Kinds;
 use crate::domain::policy::is_older;
 use crate::domain::reference::{Digest, Tag};
 
-/// So many times an update is set back by the tool that owns the workload, before only people decide on the next.
+/// So many updates of a workload are set back by the tool that owns it, before only people decide on the next.
 pub(super) const SET_BACKS_UNTIL_ASKED: u8 = 2;
 
 /// Why only people decide on a container whose mode is `AUTO_UPDATE`.
@@ -51,26 +52,44 @@ impl AsksOnly {
     }
 }
 
-impl Ledger {
-    /// Why only people decide, whatever the mode says, if they do.
+impl Record {
+    /// Why only people decide on a container, whatever the mode says, if they do.
     #[must_use]
-    pub fn asks_only(&self) -> Option<AsksOnly> {
-        if self.set_backs >= SET_BACKS_UNTIL_ASKED {
+    pub fn asks_only(&self, container: &str) -> Option<AsksOnly> {
+        if self.is_set_back_twice() {
             return Some(AsksOnly::SetBackTwice);
         }
-        self.in_doubt.map(|in_doubt| AsksOnly::SettingsWentBack(in_doubt.why))
+        self.known(container).in_doubt.map(|in_doubt| AsksOnly::SettingsWentBack(in_doubt.why))
     }
 
     /// The same for one update: what its makers declared when people were asked about it.
     #[must_use]
-    pub fn asks_only_about(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<AsksOnly> {
+    pub fn asks_only_about(&self, container: &str, image: &str, tag: &Tag, digest: &Digest) -> Option<AsksOnly> {
+        self.asks_only(container).or_else(|| self.known(container).asks_first(image, tag, digest))
+    }
+
+    /// Whether the tool that owns the workload let none of two updates stand, be they of one container or of two. What was written
+    /// together with another container, and told with it, is one update.
+    fn is_set_back_twice(&self) -> bool {
+        let mut of_their_own = 0_u8;
+        self.ledgers().any(|(_, ledger)| {
+            if ledger.update.as_ref().is_none_or(|update| update.told_by.is_none()) {
+                of_their_own = of_their_own.saturating_add(ledger.set_backs);
+            }
+            ledger.set_backs.max(of_their_own) >= SET_BACKS_UNTIL_ASKED
+        })
+    }
+}
+
+impl Ledger {
+    /// Why people are asked first about one update.
+    fn asks_first(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<AsksOnly> {
         let declares =
             self.question_about(image, tag, digest).map(|question| question.declares).filter(|declares| declares.any());
         let released = self.released.as_ref().filter(|released| {
             let is_it = released.tag == *tag && released.digest.as_ref().is_none_or(|released| released == digest);
             is_it || is_older(tag.as_str(), released.tag.as_str())
         });
-        let released = released.map(|_| AsksOnly::Released);
-        self.asks_only().or(declares.map(AsksOnly::Declared)).or(released)
+        declares.map(AsksOnly::Declared).or(released.map(|_| AsksOnly::Released))
     }
 }

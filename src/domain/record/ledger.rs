@@ -54,7 +54,7 @@ pub struct Ledger {
     /// What somebody set back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
-    /// How often the tool that owns the workload, or makes it again, set an update back, one after another.
+    /// How often the tool that owns the workload, or makes it again, set an update of this container back, one after another.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) set_backs: u8,
     /// The mode when it was last looked at.

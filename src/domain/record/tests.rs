@@ -211,7 +211,7 @@ fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
     assert!(ledger.holds(&update(0, None).tag, &Digest::of(&[0])).is_some(), "nor is what is older");
     assert!(ledger.holds(&update(2, None).tag, &Digest::of(&[2])).is_none(), "a newer one goes on");
     assert_eq!(record.history.entries()[0].outcome, Outcome::Replaced, "it never ended");
-    assert_eq!(ledger.asks_only(), None);
+    assert_eq!(record.asks_only("web"), None);
     record.on("web", Event::Write(Box::new(update(2, None))), at(3));
     assert!(record.ledger("web").unwrap().held.is_none());
     record.on(
@@ -219,8 +219,7 @@ fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
         back(Some(Box::new(Question { terms: Terms { allows: Allows::Held, ..question(9).terms }, ..question(9) }))),
         at(4),
     );
-    let ledger = record.ledger("web").unwrap();
-    assert_eq!(ledger.asks_only(), Some(AsksOnly::SetBackTwice), "by the tool that owns it");
+    assert_eq!(record.asks_only("web"), Some(AsksOnly::SetBackTwice), "by the tool that owns it");
     record.on("web", Event::NothingToAsk, at(4));
     assert!(record.ledger("web").unwrap().open(at(4)).is_some(), "what is held is asked about for as long as it is");
     let said = record.on("web", Event::Resume { by: "link email".into() }, at(5));
@@ -229,13 +228,13 @@ fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
     assert_eq!((newest.outcome, &*newest.by), (Outcome::Resumed, "link email"), "it is in the history");
     assert_eq!(record.on("web", Event::Resume { by: "link email".into() }, at(5)), None, "once");
     let ledger = record.ledger("web").unwrap();
-    assert!(ledger.held.is_none() && ledger.asks_only().is_none() && ledger.open(at(5)).is_none());
+    assert!(ledger.held.is_none() && record.asks_only("web").is_none() && ledger.open(at(5)).is_none());
 }
 
 #[test]
 fn settings_that_went_back_are_nobodys_word_until_one_is_edited() {
     let mut record = Record::default();
-    let asks_only = |record: &Record| record.ledger("web").unwrap().asks_only();
+    let asks_only = |record: &Record| record.asks_only("web");
     let [narrow, wide, other] = [1, 2, 3].map(Fingerprint::stored);
     let why = AsksOnly::SettingsWentBack(WentBack::Replaced);
     record.on("web", Event::Settings(Mode::AutoUpdate, narrow), at(0));
@@ -367,7 +366,7 @@ fn what_fifty_containers_are_asked_and_do_is_remembered() {
         for (name, ledger) in record.ledgers() {
             let kept = read.ledger(name).unwrap();
             assert_eq!((&kept.runs, kept.open(at(1)), &kept.held), (&ledger.runs, ledger.open(at(1)), &ledger.held));
-            assert_eq!((kept.followed(), kept.asks_only()), (ledger.followed(), ledger.asks_only()));
+            assert_eq!((kept.followed(), read.asks_only(name)), (ledger.followed(), record.asks_only(name)));
             assert!(!kept.answered.is_empty() || ledger.answered.is_empty(), "{name}: its link was used");
         }
         let edited = text.replacen("team", "taem", 1);

@@ -101,7 +101,8 @@ impl Known<'_> {
         };
         // Others are a reason to ask about what would be applied: what is paused would not be.
         let because = because.filter(|_| !self.workload.paused);
-        let asks_only = ledger.asks_only_about(image, to, digest).map(Blocker::AsksOnly).or_else(owner).or(because);
+        let asks_only = self.record.asks_only_about(self.container, image, to, digest).map(Blocker::AsksOnly);
+        let asks_only = asks_only.or_else(owner).or(because);
         match (mode, asks_only) {
             (Mode::AutoUpdate, None) => match self.settings.closed_until(now) {
                 Some(until) => Some(Blocker::Window(until)),

@@ -217,6 +217,47 @@ async fn set_back_twice() -> Stage {
 }
 
 #[tokio::test]
+async fn two_containers_that_are_set_back_once_each_make_the_workload_ask() {
+    let pod =
+        workload(&[("web", "a.example/web:1.0.0"), ("proxy", "a.example/proxy:1.0.0")], &[("mode", "AUTO_UPDATE")]);
+    let stage =
+        Stage::new(Workload { containers: pod.containers, annotations: pod.annotations, ..owned() }, &["1.0.0"]);
+    stage.annotate("patch-owned", "true");
+    let look_at_both = async || {
+        for of in ["a.example/web", "a.example/proxy"] {
+            stage.reconciler.look(&Repository::parse(of).unwrap(), "trace").await;
+            stage.settles().await;
+        }
+    };
+    let both = |start: &str| {
+        let is_it = |(image, of): (&str, &str)| image.starts_with(&format!("a.example/{of}:{start}"));
+        stage.cluster.state(|state| state.workload.containers.iter().all(|it| is_it((&it.image, &it.name))))
+    };
+    look_at_both().await;
+    stage.push("1.0.1");
+    look_at_both().await;
+    assert!(both("1.0.1@"), "{}", stage.says());
+    stage.changed(|now| {
+        for container in &mut now.containers {
+            container.image = format!("a.example/{}:1.0.0", container.name).into();
+        }
+    });
+    look_at_both().await;
+    stage.push("1.0.2");
+    look_at_both().await;
+    assert!(both("1.0.0"), "{}", stage.says());
+    for name in ["error", "error.proxy"] {
+        let said = stage.cluster.annotation(name).unwrap_or_default();
+        assert!(said.contains("set back two updates"), "{name}: {said}");
+    }
+    stage.annotate("mode", "NOTIFICATION");
+    look_at_both().await;
+    stage.annotate("mode", "AUTO_UPDATE");
+    look_at_both().await;
+    assert!(both("1.0.2@"), "{}", stage.says());
+}
+
+#[tokio::test]
 async fn a_tool_that_writes_the_new_version_itself_lets_the_policy_decide_again() {
     let stage = set_back_twice().await;
     stage.edit(Some("1.0.3"), |_| ());

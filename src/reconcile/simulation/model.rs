@@ -89,7 +89,7 @@ pub(super) struct Model {
     pub(super) unrepaired: BTreeSet<String>,
     /// Objects whose settings changed while our record went back: people are asked there.
     pub(super) settings_went_back: BTreeSet<String>,
-    /// How often what we wrote was set back: after the second time people are asked, where a tool owned the workload.
+    /// How often what we wrote was set back: after the second time on one object people are asked, where a tool owned it.
     pub(super) times_set_back: BTreeMap<Key, usize>,
     /// The ids of messages, by what they say to whom.
     pub(super) ids: BTreeMap<String, String>,

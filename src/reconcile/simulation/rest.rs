@@ -36,6 +36,12 @@ impl World {
         wrong
     }
 
+    /// Whether two updates of an object were set back, be they of one container or of two.
+    fn was_set_back_twice(&self, uid: &str) -> bool {
+        let of_it = self.model.times_set_back.iter().filter(|((of, _), _)| of == uid);
+        of_it.map(|(_, times)| times).sum::<usize>() >= 2
+    }
+
     /// What was set back, and that nobody touched since: a person can say that it may be applied.
     fn unheld(&self) -> Vec<Unasked> {
         let now = self.now() + self.apart;
@@ -172,7 +178,7 @@ impl World {
         // Where our record was changed, nobody may know who meant the mode.
         let is_asked = self.is_damaged(&key.0)
             || self.model.settings_went_back.contains(&key.0)
-            || self.model.times_set_back.get(&key).is_some_and(|times| *times >= 2);
+            || self.was_set_back_twice(&key.0);
         if wish.mode == "AUTO_UPDATE" && !is_asked {
             let sentence = format!("{place} runs {image}, and {best} is there");
             self.violate(Invariant::Converges, sentence);

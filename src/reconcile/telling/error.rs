@@ -47,7 +47,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(crate) fn flawed(&self, work: &mut Work, target: &Target, slow: Option<String>) {
         let is_slow = slow.is_some();
         let asks_only = || {
-            let asks_only = work.ledger(&target.container)?.asks_only()?;
+            let asks_only = work.draft.record.asks_only(&target.container)?;
             self.settings(target).is_ok_and(|it| it.mode == Mode::AutoUpdate).then(|| asks_only.words().to_owned())
         };
         let Some(flaw) = slow.or_else(|| target.flaw()).or_else(asks_only) else {

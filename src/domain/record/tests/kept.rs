@@ -293,7 +293,7 @@ fn doubts_about_all_settings_become_doubts_about_those_that_went_back() {
         record.on("web", Event::SettingsWentBack(Some(Mode::AutoUpdate), in_doubt), at(0));
         record.doubts_are_about(all, own);
         record.on("web", Event::Settings(Mode::AutoUpdate, own), at(1));
-        record.known("web").asks_only().is_some()
+        record.asks_only("web").is_some()
     };
     assert!(doubts(all) && doubts(own) && !doubts(other), "somebody edited one before");
 }

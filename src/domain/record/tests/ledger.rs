@@ -32,11 +32,11 @@ fn is_set_back_twice(first: u8, owned: bool, meanwhile: impl Fn(&mut Record)) ->
     record.on("web", Event::Settings(Mode::AutoUpdate, Fingerprint::stored(1)), at(0));
     writes(&mut record, update(first, None), 1);
     sets_back(&mut record, &format!("{OF}:1.0.0"), owned, 2);
-    assert_eq!(ledger(&record).asks_only(), None, "once is no rule");
+    assert_eq!(record.asks_only("web"), None, "once is no rule");
     meanwhile(&mut record);
     writes(&mut record, update(9, None), 4);
     sets_back(&mut record, &format!("{OF}:1.0.0"), owned, 5);
-    ledger(&record).asks_only() == Some(AsksOnly::SetBackTwice)
+    record.asks_only("web") == Some(AsksOnly::SetBackTwice)
 }
 
 #[test]
@@ -64,6 +64,36 @@ fn a_tool_that_sets_back_twice_is_believed_until_it_goes_on_itself() {
         sets_back(record, "registry.example.com/shop/web:1.0.0", true, 3);
     };
     assert!(!is_set_back_twice(3, true, other_hand), "what another hand wrote is none of ours");
+}
+
+/// What a tool that owns the workload makes of the first update of each of these containers.
+fn sets_each_back(containers: &[(&str, Update)]) -> Record {
+    let mut record = Record::default();
+    for (name, update) in containers {
+        record.on(name, Event::Runs(running(&format!("{OF}:1.0.0"))), at(0));
+        record.on(name, Event::Settings(Mode::AutoUpdate, Fingerprint::stored(1)), at(0));
+        record.on(name, Event::Write(Box::new(update.clone())), at(1));
+    }
+    for (name, _) in containers {
+        let to = running(&format!("{OF}:1.0.0"));
+        record.on(name, Event::SetBack { to, by: Vec::new(), owned: true, question: None }, at(2));
+    }
+    record
+}
+
+#[test]
+fn set_backs_are_counted_by_workload() {
+    let mut record = sets_each_back(&[("web", update(1, None)), ("proxy", update(2, None))]);
+    let twice = Some(AsksOnly::SetBackTwice);
+    assert_eq!(["web", "proxy", "new"].map(|name| record.asks_only(name)), [twice; 3], "once each, and all of it asks");
+    record.on("proxy", Event::Runs(running(&format!("{OF}:1.0.3"))), at(3));
+    assert_eq!(record.asks_only("web"), None, "the tool goes on by itself with one of them");
+    let told = Update { told_by: Some("web".into()), ..update(1, None) };
+    let mut record = sets_each_back(&[("web", update(1, None)), ("proxy", told)]);
+    assert_eq!(record.asks_only("web"), None, "what was written together is one update");
+    record.on("web", Event::Write(Box::new(update(3, None))), at(3));
+    sets_back(&mut record, &format!("{OF}:1.0.0"), true, 4);
+    assert_eq!(["web", "proxy"].map(|name| record.asks_only(name)), [twice; 2]);
 }
 
 #[test]
@@ -463,7 +493,7 @@ fn what_was_let_go_is_asked_about_first() {
     assert_eq!(record.on("web", Event::LetGo { by: by() }, at(3)), None, "once");
     let from = format!("{OF}:1.0.0");
     let asks = |record: &Record, n: u8, digest: u8| {
-        ledger(record).asks_only_about(&from, &update(n, None).tag, &Digest::of(&[digest]))
+        record.asks_only_about("web", &from, &update(n, None).tag, &Digest::of(&[digest]))
     };
     assert_eq!([asks(&record, 2, 2), asks(&record, 2, 9), asks(&record, 1, 1)], [Some(AsksOnly::Released); 3]);
     assert_eq!(asks(&record, 3, 3), None, "a newer one was never held");
