@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::approval::Allows;
 use crate::domain::policy::Mode;
-use crate::domain::record::{Ledger, Question, Stands};
+use crate::domain::record::{Ledger, Question, Waits};
 use crate::domain::tag::Level;
 use crate::domain::view::{Attention, LastLook, Seen, Status};
 use crate::domain::workload::Container;
@@ -88,11 +88,10 @@ pub(super) const SNOOZED: &str = "snoozed";
 fn asked(ledger: &Ledger, image: &str, now: DateTime<Utc>) -> Option<Asked> {
     let is_it = |question: &&Question| question.terms.allows != Allows::Back && question.is_asked_of(image);
     let question = ledger.question.as_ref().filter(is_it)?;
-    let stands = match question.stands {
-        Stands::Closed(_) => return None,
-        Stands::Open | Stands::Snoozed(_) if question.snoozed_until(now).is_some() => SNOOZED,
-        Stands::Open | Stands::Snoozed(_) if question.is_open(now) => "open",
-        Stands::Open | Stands::Snoozed(_) => "expired",
+    let stands = match question.waits(now)? {
+        Waits::Snoozed(_) => SNOOZED,
+        Waits::Open => "open",
+        Waits::Expired => "expired",
     };
     Some(Asked { at: question.asked, stands, is_about_update: question.terms.allows == Allows::Update })
 }

@@ -3,7 +3,7 @@
 use crate::domain::approval::{Allows, ApprovalId, LinkKeys, TOKEN_UPDATE};
 use crate::domain::history::rfc3339;
 use crate::domain::record::sealed::{self, Opened, TooMuch};
-use crate::domain::record::{Held, Ledger, RETIRED, Record, Stands, of_the_first_release};
+use crate::domain::record::{Held, Ledger, RETIRED, Record, of_the_first_release};
 use crate::domain::reference::Tag;
 use crate::domain::workload::{Workload, WorkloadPatch};
 
@@ -100,7 +100,7 @@ pub struct Sealed {
 
 fn copies(ledger: &Ledger) -> [(&'static str, Option<String>); 8] {
     let update = ledger.update.as_ref();
-    let asked = ledger.question.as_ref().filter(|question| !matches!(question.stands, Stands::Closed(_)));
+    let asked = ledger.question.as_ref().filter(|question| !question.is_closed());
     // A link to go back with is open beside whatever comes next.
     let token = asked.filter(|question| question.terms.allows != Allows::Back).map(|question| {
         let terms = &question.terms;

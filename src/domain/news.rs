@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::approval::ApprovalId;
 use super::history::Outcome;
 use super::notice::{NoLink, Notice, NoticeKind};
-use super::record::{Known, Ledger, Question, Record, Stands};
+use super::record::{Known, Ledger, Question, Record};
 use super::reference::{Digest, Tag};
 
 /// What is known of the workload that a notice tells of, when it is sent.
@@ -197,7 +197,7 @@ fn over(record: &Record, ledger: Option<&Ledger>, approval: &str) -> Option<Stal
     match record.find(&approval) {
         Some((_, Known::Answered(_))) => Some(Stale::Answered),
         Some((_, Known::Replaced(_))) => Some(Stale::Replaced),
-        Some((_, Known::Newest(question))) => matches!(question.stands, Stands::Closed(_)).then_some(Stale::Closed),
+        Some((_, Known::Newest(question))) => question.is_closed().then_some(Stale::Closed),
         None => {
             let newest = ledger?.question.as_ref();
             newest.filter(|newest| newest.terms.id > approval).map(|_| Stale::Replaced)
@@ -217,7 +217,7 @@ mod tests {
     use super::super::notice::tests::notice;
     use super::super::notice::{ImageView, WayBack};
     use super::super::record::tests::{question, update};
-    use super::super::record::{Event, Running, Update};
+    use super::super::record::{Event, Running, Stands, Update};
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {

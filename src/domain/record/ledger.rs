@@ -186,7 +186,7 @@ pub struct Notified {
 impl PutOff {
     /// What a question comes to, if it is put off.
     pub(super) fn of(question: &Question) -> Option<Self> {
-        let Stands::Snoozed(until) = question.stands else { return None };
+        let until = question.put_off_until()?;
         let Terms { id, tag, digest, allows, .. } = &question.terms;
         let version = (*allows == Allows::Update).then(|| (tag.clone(), digest.clone()));
         Some(Self { question: id.clone(), version, until })
@@ -247,7 +247,7 @@ impl Ledger {
     #[must_use]
     pub fn asked_before(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
         let is_it = |question: &&Question| {
-            matches!(question.stands, Stands::Closed(Closed::NothingToAsk | Closed::Withdrawn))
+            matches!(question.closed(), Some(Closed::NothingToAsk | Closed::Withdrawn))
                 && question.terms.is_in_its_time(now)
                 && question.terms.allows == Allows::Update
                 && question.terms.is_about(image, tag, digest)
@@ -260,7 +260,7 @@ impl Ledger {
     #[must_use]
     pub fn unanswered(&self, image: &str, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<&Question> {
         let is_it = |question: &&Question| {
-            !matches!(question.stands, Stands::Closed(Closed::Answered | Closed::Unknown))
+            !matches!(question.closed(), Some(Closed::Answered | Closed::Unknown))
                 && now >= question.terms.expires()
                 && question.terms.allows == Allows::Update
                 && question.terms.is_about(image, tag, digest)
@@ -274,7 +274,7 @@ impl Ledger {
     pub fn snoozed(&self, tag: &Tag, digest: &Digest, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let newest = self.question.as_ref().filter(|question| question.terms.asks_for(tag, digest));
         match newest {
-            Some(question) if !matches!(question.stands, Stands::Closed(_)) => question.snoozed_until(now),
+            Some(question) if !question.is_closed() => question.snoozed_until(now),
             closed => self.put_off(tag, digest, closed.map(|question| &question.terms.id), now),
         }
     }
@@ -467,12 +467,12 @@ impl Ledger {
             return (now >= held.since + REMINDED_AFTER).then_some((held, 0));
         };
         let is_about_held = question.terms.allows == Allows::Held && question.asked >= held.since;
-        if is_about_held && question.stands == Stands::Closed(Closed::Unknown) {
+        if is_about_held && question.closed() == Some(Closed::Unknown) {
             // Whoever answered is to hear that it may not have counted.
             return Some((held, question.reminders));
         }
         // What is newer is asked about as long as nobody answers, and not what is held beside it.
-        let is_of_a_newer = question.terms.allows == Allows::Update && !matches!(question.stands, Stands::Closed(_));
+        let is_of_a_newer = question.terms.allows == Allows::Update && !question.is_closed();
         let is_enough = is_about_held && question.reminders >= MOST_REMINDERS;
         let is_long_ago = now >= question.asked.max(held.since) + REMINDED_AFTER;
         let reminder = if is_about_held { question.reminders + 1 } else { 0 };
@@ -517,9 +517,7 @@ impl Ledger {
             Known::Answered(answered) => Some(*answered),
             Known::Newest(_) => None,
             Known::Replaced(terms) => {
-                let asks_again = |newest: &Question| {
-                    !matches!(newest.stands, Stands::Closed(_)) && newest.terms.asks_the_same(terms)
-                };
+                let asks_again = |newest: &Question| !newest.is_closed() && newest.terms.asks_the_same(terms);
                 let is_over = !self.question.as_ref().is_some_and(asks_again);
                 self.answered.iter().find(|answered| is_over && answered.stands_for(terms))
             }

@@ -34,7 +34,7 @@ pub use events::{Consequence, Event};
 pub use first::{RETIRED, of_the_first_release};
 pub use held::Held;
 pub use ledger::{GoneSince, InDoubt, Ledger, NotesAwaited, Notified, Shrunk, WentBack};
-pub use question::{Answer, Answered, Closed, Question, Stands};
+pub use question::{Answer, Answered, Closed, Question, Stands, Waits};
 pub use refused::{Hear, REFUSED_FOR, Refusals, Refused, Told};
 pub use update::{RanWell, Running, Standstill, Undone, Update};
 

@@ -77,6 +77,17 @@ pub enum Stands {
     Closed(Closed),
 }
 
+/// How a question waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Its links are in their time.
+    Open,
+    /// It is put off until then.
+    Snoozed(DateTime<Utc>),
+    /// The time of its links is over.
+    Expired,
+}
+
 /// Why a question can't be answered any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -158,10 +169,53 @@ impl Question {
         }
     }
 
+    /// Why it can't be answered any more, if it is closed. Where it is not, its links' time may be over.
+    #[must_use]
+    pub fn closed(&self) -> Option<Closed> {
+        match self.stands {
+            Stands::Closed(why) => Some(why),
+            Stands::Open | Stands::Snoozed(_) => None,
+        }
+    }
+
+    /// Whether it is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed().is_some()
+    }
+
     /// Whether it can be answered now.
     #[must_use]
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {
-        !matches!(self.stands, Stands::Closed(_)) && self.terms.is_in_its_time(now)
+        !self.is_closed() && self.terms.is_in_its_time(now)
+    }
+
+    /// How it waits for an answer; nothing where it is closed.
+    #[must_use]
+    pub fn waits(&self, now: DateTime<Utc>) -> Option<Waits> {
+        if self.is_closed() {
+            return None;
+        }
+        Some(match self.snoozed_until(now) {
+            Some(until) => Waits::Snoozed(until),
+            None if self.is_open(now) => Waits::Open,
+            None => Waits::Expired,
+        })
+    }
+
+    /// Whether nobody answered it, and what it asks for is wanted as far as is known, or was withdrawn.
+    #[must_use]
+    pub fn is_left_unanswered(&self) -> bool {
+        self.closed().is_none_or(|why| why == Closed::Withdrawn)
+    }
+
+    /// Until when it was put off, be that over or not.
+    #[must_use]
+    pub fn put_off_until(&self) -> Option<DateTime<Utc>> {
+        match self.stands {
+            Stands::Snoozed(until) => Some(until),
+            Stands::Open | Stands::Closed(_) => None,
+        }
     }
 
     /// Whether it is asked of a container that runs this image: where another image runs by now, no answer is taken.

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::ledger::Ledger;
-use super::question::Stands;
 use super::{Record, packed};
 use crate::domain::approval::{ApprovalId, LinkKey, LinkKeys};
 use crate::domain::hex;
@@ -128,7 +127,7 @@ impl Ledger {
             || self.group_waits.take().is_some()
             || self.replaced.pop().is_some()
             || self.answered.len() > 1 && self.answered.pop().is_some()
-            || self.question.take_if(|question| matches!(question.stands, Stands::Closed(_))).is_some()
+            || self.question.take_if(|question| question.is_closed()).is_some()
             || self.update.take_if(|it| matches!(it.outcome, Outcome::Healthy | Outcome::Replaced)).is_some()
             || self.ends.shrink()
             || self.shorten()

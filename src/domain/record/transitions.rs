@@ -175,8 +175,7 @@ impl Ledger {
     }
 
     fn close(&mut self, why: Closed) {
-        if let Some(question) = self.question.as_mut().filter(|question| !matches!(question.stands, Stands::Closed(_)))
-        {
+        if let Some(question) = self.question.as_mut().filter(|question| !question.is_closed()) {
             let put_off = PutOff::of(question);
             question.stands = Stands::Closed(why);
             self.put_off = put_off.or_else(|| self.put_off.take());

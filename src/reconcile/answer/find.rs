@@ -9,7 +9,7 @@ use crate::domain::actor::SignedIn;
 use crate::domain::approval::{Allows, Approval, ApprovalId, Terms, Token};
 use crate::domain::history::{Choice, Entry, Outcome, Ran};
 use crate::domain::record::sealed::Opened;
-use crate::domain::record::{Known, Question, Stands, Update};
+use crate::domain::record::{Known, Question, Update};
 use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::workload::{Workload, WorkloadId};
@@ -149,7 +149,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Answer::Open(_) | Answer::Snoozed(..) => Answerable::Now,
             Answer::Expired(asked) if asked.is_renewable => Answerable::ByNewLink,
             // What is closed stays so, whatever refuses it now.
-            Answer::Refused(..) if !matches!(newest.stands, Stands::Closed(_)) => Answerable::NotNow,
+            Answer::Refused(..) if !newest.is_closed() => Answerable::NotNow,
             _ => Answerable::NoMore,
         };
         let by = Successor { about: About::of(terms, &newest.terms), answerable };
@@ -185,7 +185,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(refusal) = refusal {
             return Answer::Refused(Box::new(asked), refusal);
         }
-        if let Stands::Closed(why) = question.stands {
+        if let Some(why) = question.closed() {
             return Answer::Over(Box::new(asked), why);
         }
         match question.snoozed_until(now) {

@@ -169,8 +169,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let asked = old.is_open(now).then(|| old.terms.tag.clone());
             return Err(if is_moved { NotShown::Points(old.terms.digest.clone()) } else { NotShown::Asks(asked) });
         }
-        let is_closed = matches!(old.stands, Stands::Closed(_));
-        if is_closed || old.is_open(now) {
+        if old.is_closed() || old.is_open(now) {
             return Err(NotShown::Asks(None));
         }
         let Terms { from, from_digest, tag, digest, allows, group, .. } = old.terms.clone();

@@ -81,7 +81,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (now, container, image) = (self.0.ambient.now(), target.container.as_str(), image_of(target));
         let ledger = work.draft.record.known(container);
         let newest = ledger.question_about(&image, &chosen.to, &chosen.digest);
-        let is_asked = newest.is_some_and(|question| !matches!(question.stands, Stands::Closed(_)));
+        let is_asked = newest.is_some_and(|question| !question.is_closed());
         // Whether to go back, or to let go what is held, has a link that people were just sent.
         let is_busy = ledger.open(now).is_some_and(|question| question.terms.allows != Allows::Update);
         if is_asked || is_busy {
@@ -180,7 +180,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.count("proposed", "unanswered");
         let now = self.0.ambient.now();
         let again = question.again(now);
-        if matches!(question.stands, Stands::Closed(_)) {
+        if question.is_closed() {
             // What was closed for a moment may have a new link sent again.
             let question = Question { stands: Stands::Open, ..question };
             work.draft.on(container, Event::Ask(Box::new(question)), now);

@@ -4,7 +4,6 @@ use super::world::{Shared, World};
 use crate::cluster::annotations::claimed;
 use crate::domain::approval::{Allows, LinkKey};
 use crate::domain::event::{Delivery, Job, Notice, NoticeKind, holder};
-use crate::domain::record::Stands;
 use crate::queue::row::NOT_TOLD;
 use crate::queue::worker::Verdict;
 use crate::reconcile::Audience;
@@ -57,7 +56,7 @@ impl World {
         let object = self.objects.values().find(|object| object.id.uid == notice.workload.uid);
         let record = object.and_then(|object| object.record()).map(|workload| claimed(&workload));
         let question = record.as_ref().and_then(|record| record.ledger(&notice.container)?.question.as_ref());
-        question.is_some_and(|it| it.terms.id.as_str() == asked.id && matches!(it.stands, Stands::Closed(_)))
+        question.is_some_and(|it| it.terms.id.as_str() == asked.id && it.is_closed())
     }
 
     /// A message arrives, with its link where it has one.

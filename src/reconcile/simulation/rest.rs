@@ -12,7 +12,7 @@ use crate::cluster::annotations::{self, claimed};
 use crate::domain::approval::{Allows, LIFETIME};
 use crate::domain::event::MOST_REMINDERS;
 use crate::domain::policy::Doubt;
-use crate::domain::record::{Question as Asked, Stands};
+use crate::domain::record::Question as Asked;
 use crate::domain::settings::Fingerprint;
 
 impl World {
@@ -218,7 +218,7 @@ impl World {
         let record = object.record().map(|workload| claimed(&workload));
         let question = record.as_ref().and_then(|record| record.ledger(container)?.question.as_ref());
         let question = question.filter(|question| question.terms.tag.as_str() == tag);
-        let question = question.filter(|question| !matches!(question.stands, Stands::Closed(_)));
+        let question = question.filter(|question| !question.is_closed());
         let is_told = |question: &Asked| self.model.questions.contains_key(question.terms.id.as_str());
         let is_due = |question: &Asked| self.now() - self.apart >= question.asked + REMINDED_AFTER;
         question.is_some_and(|question| !is_told(question) && !is_due(question))

@@ -8,7 +8,7 @@ use super::{
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
 use crate::domain::policy::{Mode, Track, is_older, skips};
-use crate::domain::record::{Closed, Ledger, Question, Stands as Asks, Update};
+use crate::domain::record::{Ledger, Question, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::Settings;
 use crate::domain::tag::Level;
@@ -256,9 +256,7 @@ fn newest_known(ledger: &Ledger) -> Option<(&str, DateTime<Utc>)> {
 
 /// Whether a question asks for an update of what runs, and nobody answered it.
 fn is_unanswered(question: &Question, image: &str) -> bool {
-    let is_answered =
-        matches!(question.stands, Asks::Closed(Closed::Answered | Closed::Unknown | Closed::NothingToAsk));
-    question.terms.allows == Allows::Update && question.terms.from == image && !is_answered
+    question.terms.allows == Allows::Update && question.is_asked_of(image) && question.is_left_unanswered()
 }
 
 impl OfGroup {

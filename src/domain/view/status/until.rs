@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{CameTo, LastLook, Seen};
-use crate::domain::record::{Ledger, Stands};
+use crate::domain::record::Ledger;
 use crate::domain::settings::Settings;
 use crate::domain::view::blocker::ROLLING_AT_MOST;
 
@@ -30,10 +30,7 @@ fn moments(ledger: &Ledger, settings: &Settings, now: DateTime<Utc>) -> Vec<Date
     let mut all = Vec::new();
     if let Some(question) = &ledger.question {
         all.push(question.terms.expires());
-        all.extend(match question.stands {
-            Stands::Snoozed(until) => Some(until),
-            Stands::Open | Stands::Closed(_) => None,
-        });
+        all.extend(question.put_off_until());
     }
     all.extend(ledger.put_off_until());
     all.extend(ledger.notes.as_ref().map(|awaited| awaited.until));
