@@ -550,7 +550,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         tracing::debug!(workload = %target.workload.id, container = target.container, "this update {waits}");
         let now = self.0.ambient.now();
         work.draft.on(&target.container, Event::NothingToAsk, now);
-        let again = now + if *waits == Waits::Unlisted { UNLISTED } else { LOOK_AGAIN };
+        let is_soon_known = matches!(waits, Waits::Unlisted | Waits::BrakeUnread);
+        let again = now + if is_soon_known { UNLISTED } else { LOOK_AGAIN };
         Looked { is_unsure: true, ..Looked::again(earliest(due, Some(again))) }
     }
 

@@ -105,6 +105,8 @@ pub enum Waits {
     Full(Bound),
     /// Not all that may be read is listed since the start, so that who goes first is not known.
     Unlisted,
+    /// Whether automatic updates are stopped can't be read, so that none is applied.
+    BrakeUnread,
 }
 
 /// A workload that is about to be written, so that its record does not say so yet.

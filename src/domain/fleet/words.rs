@@ -80,6 +80,7 @@ impl fmt::Display for Waits {
             Self::First { workload, tag } => write!(f, "waits until {workload} is healthy with {tag}"),
             Self::Full(bound) => write!(f, "waits, as {bound}"),
             Self::Unlisted => f.write_str("waits until all workloads are listed"),
+            Self::BrakeUnread => f.write_str("waits, as whether automatic updates are stopped can't be read now"),
         }
     }
 }
@@ -92,6 +93,7 @@ impl Waits {
             Self::First { .. } => "first",
             Self::Full(_) => "full",
             Self::Unlisted => "unlisted",
+            Self::BrakeUnread => "brake-unread",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Whether it is on follows from the ends that records remember, so that it is on again after whatever loss. That it was on is
 //! remembered beside the queue, as who failed may be deleted; and so is who released it. It is told once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -22,6 +23,8 @@ use crate::telemetry::chain;
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     brake: Mutex<Option<Brake>>,
+    /// Whether it could not be read when that was tried last: until it is, no update is applied by itself.
+    unread: AtomicBool,
     /// The release that is told, by its time: what is told of another one is owed.
     told: Mutex<Option<DateTime<Utc>>>,
     /// Who changes it.
@@ -35,6 +38,11 @@ impl Known {
 
     pub(crate) fn set(&self, brake: Brake) {
         *self.brake.lock().unwrap_or_else(PoisonError::into_inner) = Some(brake);
+    }
+
+    /// Whether it could not be read, as a store may not answer, or somebody wrote there by hand.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::SeqCst)
     }
 
     /// What is to be told of a release, if that was not done since the start.
@@ -93,8 +101,8 @@ pub enum Resuming {
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
-    /// Reads what is remembered of the brake: once, or each time where another replica may have changed it. Until that can be
-    /// read nothing is known of a release, so that it is on where records say so.
+    /// Reads what is remembered of the brake: once, or each time where another replica may have changed it. While that can't be
+    /// read, nothing is applied by itself, as if it were on: somebody else may have pulled it.
     pub(crate) async fn read_brake(&self) {
         if self.1.brake.get().is_some() && !self.0.queue.is_shared() {
             return;
@@ -104,9 +112,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(brake) => {
                 self.0.metrics.updates_stopped.set(i64::from(brake.stopped.is_some()));
                 self.1.brake.set(brake);
+                self.1.brake.unread.store(false, Ordering::SeqCst);
             }
             Err(error) => {
-                tracing::debug!(error = %chain(&error), "whether automatic updates were stopped, or resumed, can't be read now");
+                if !self.1.brake.unread.swap(true, Ordering::SeqCst) {
+                    tracing::warn!(error = %chain(&error), "whether automatic updates were stopped, or resumed, can't be read: none is applied until it can");
+                }
             }
         }
     }
@@ -121,7 +132,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Whether it is known that automatic updates are not stopped. Before the first look had ended, nobody knows who failed.
     pub async fn is_resumed(&self) -> bool {
         self.read_brake().await;
-        self.1.brake.get().is_some() && self.0.cluster.knows_all() && self.stopped().is_none()
+        self.1.brake.get().is_some()
+            && !self.1.brake.is_unread()
+            && self.0.cluster.knows_all()
+            && self.stopped().is_none()
     }
 
     /// Why automatic updates are stopped, if they are.

@@ -86,6 +86,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !self.0.cluster.knows_all() {
             return Some(Waits::Unlisted);
         }
+        if self.1.brake.is_unread() {
+            return Some(Waits::BrakeUnread);
+        }
         let (id, of) = (&target.workload.id, target.repository.to_string());
         let candidate = Candidate { id, of: &of, tag: &chosen.to, digest: &chosen.digest, asked: None };
         let stands_still = |id: &WorkloadId| self.is_let_alone(passing, id);
@@ -194,7 +197,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if self.0.queue.is_shared() {
             passing.waiting.retain(|waiting| !self.is_over(waiting));
         }
-        if passing.waiting.is_empty() || !self.0.cluster.knows_all() {
+        if passing.waiting.is_empty() || !self.0.cluster.knows_all() || self.1.brake.is_unread() {
             return Vec::new();
         }
         let stands_still = |id: &WorkloadId| self.is_let_alone(&passing, id);

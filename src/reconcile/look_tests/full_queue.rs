@@ -1,12 +1,12 @@
 //! An answer that is written is an answer, though the queue takes no job that follows from it.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use super::*;
 use crate::domain::approval::LIFETIME;
 use crate::domain::fleet::Brake;
 use crate::queue::{
-    Announced, Announcements, AnswerWrite, Batch, Depth, Placed, QueueError, Settlement, Sightings, Written,
+    Announced, Announcements, AnswerWrite, Batch, Depth, Kept, Placed, QueueError, Settlement, Sightings, Written,
 };
 
 /// A queue that takes no job, and remembers the traces of those that were put. Records it keeps.
@@ -18,6 +18,8 @@ pub(super) struct Full(SqliteQueue, Arc<Mutex<Vec<String>>>, Arc<Writes>);
 struct Writes {
     now: AtomicUsize,
     most: AtomicUsize,
+    /// Whether the brake can't be read.
+    hides_brake: AtomicBool,
 }
 
 impl Full {
@@ -49,6 +51,16 @@ impl Queue for Full {
     }
 }
 
+impl Kept for Full {
+    async fn recall(&self, key: &str) -> Option<String> {
+        self.0.recall(key).await
+    }
+
+    async fn keep(&self, key: &str, value: String, until: DateTime<Utc>) {
+        self.0.keep(key, value, until).await;
+    }
+}
+
 impl Records for Full {
     async fn newest(&self, uid: &str) -> Result<Option<Written>, QueueError> {
         self.0.newest(uid).await
@@ -77,6 +89,9 @@ impl Records for Full {
     }
 
     async fn brake(&self) -> Result<Brake, QueueError> {
+        if self.2.hides_brake.load(Ordering::SeqCst) {
+            return Err(QueueError::Closed);
+        }
         self.0.brake().await
     }
 
@@ -204,4 +219,25 @@ async fn what_an_update_leaves_to_be_remembered_is_brought_to_the_disk_together(
     reconciler.look(&Repository::parse("a.example/web").unwrap(), "trace").await;
     assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
     assert_eq!(reconciler.0.queue.2.most.load(Ordering::SeqCst), 2, "by its uid, and by its name");
+}
+
+#[tokio::test]
+async fn nothing_is_applied_by_itself_while_the_brake_can_not_be_read() {
+    let log = crate::telemetry::tests::Log::begin();
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    let reconciler = when_full(&stage.reconciler);
+    let hides = &reconciler.0.queue.2.hides_brake;
+    hides.store(true, Ordering::SeqCst);
+    let repository = Repository::parse("a.example/web").unwrap();
+    for _ in 0..2 {
+        reconciler.look(&repository, "trace").await;
+        assert_eq!(stage.cluster.image(), "a.example/web:1.0.0");
+    }
+    assert!(!reconciler.is_resumed().await);
+    let lines = log.lines();
+    let warned = lines.iter().filter(|line| line.contains("WARN") && line.contains("none is applied until it can"));
+    assert_eq!(warned.count(), 1, "{lines:?}");
+    hides.store(false, Ordering::SeqCst);
+    reconciler.look(&repository, "trace").await;
+    assert!(stage.cluster.image().starts_with("a.example/web:1.0.1@"), "{}", stage.cluster.image());
 }

@@ -108,6 +108,9 @@ fn blocked(blocker: &Blocker, now: DateTime<Utc>) -> Said {
             Waits::First { workload, tag } => Said::new("Another workload goes first", format!("{workload}, to {tag}")),
             Waits::Full(bound) => Said::new("Waits for its turn", bound.to_string()),
             Waits::Unlisted => Said::new("Waits for its turn", "until all workloads are listed"),
+            Waits::BrakeUnread => {
+                Said::new("Waits for its turn", "whether automatic updates are stopped can't be read now")
+            }
         },
         Blocker::Notes(until) => {
             Said::new("Its release notes can't be read now", format!("it goes without them {}", when(*until)))

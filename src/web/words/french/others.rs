@@ -12,5 +12,9 @@ pub(super) fn waits_for_others(waits: &Waits) -> Said {
             Said::new("Attend son tour", format!("au plus {most} à la fois dans son espace de noms"))
         }
         Waits::Unlisted => Said::new("Attend son tour", "jusqu’à ce que tout soit listé"),
+        Waits::BrakeUnread => Said::new(
+            "Attend son tour",
+            "impossible de lire pour l’instant si les mises à jour automatiques sont arrêtées",
+        ),
     }
 }
