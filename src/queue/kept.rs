@@ -5,7 +5,7 @@ use std::future::Future;
 use chrono::{DateTime, Utc};
 
 /// How the keys begin of what can be found again: losing it costs a question and nothing else.
-pub(super) const FOUND_AGAIN: [&str; 5] = ["releases:", "changes:", "labels:", "summary:", "visibility:"];
+pub(super) const FOUND_AGAIN: [&str; 6] = ["releases:", "changes:", "labels:", "summary:", "visibility:", "listed:"];
 /// How the keys begin of what is remembered of projects, of which anybody who may annotate names as many as they like.
 pub(super) const OF_PROJECTS: &str = "released:";
 

@@ -550,7 +550,7 @@ pub struct Sightings {
 }
 
 /// The second witness of what was written on workloads, beside their annotations, which anybody may copy or set back.
-pub trait Records: Clone + Send + Sync + 'static {
+pub trait Records: Kept {
     /// Whether other processes write here, too, so that what was read a moment ago may not be the newest.
     fn is_shared(&self) -> bool {
         false

@@ -25,6 +25,7 @@ mod replaced;
 mod replicas;
 mod requests;
 mod shown;
+mod shrunk;
 mod siblings;
 mod slow;
 mod standing;

@@ -213,6 +213,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (forges, digests) = (Some(self.forges(&settings, &|_| true)), source.digests.clone());
         let Source { registry, repository, credential, .. } = source;
         let source = Source { registry: *registry, repository, credential, digests, beside: None, forges, place };
+        if let Some(running) = image.running_tag() {
+            self.expects_list(target, ledger, &running, &settings.policy).await;
+        }
         question.again(&source, &settings, self.0.ambient.now(), doubt).await
     }
 }

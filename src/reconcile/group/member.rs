@@ -102,7 +102,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let settings = settings.clone().knowing(&ledger.known_since);
         let source = self.source(target)?;
         let doubt = || self.shrunk(target, ledger, &running, &settings.policy, &tags);
-        match assess::group::candidates(&source, &running, &tags, &settings.policy, now, doubt).await {
+        self.expects_list(target, ledger, &running, &settings.policy).await;
+        let found = assess::group::candidates(&source, &running, &tags, &settings.policy, now, doubt).await;
+        self.keeps_list(target, &running, &settings.policy).await;
+        match found {
             Ok(found) => {
                 let is_shrunk = ledger.shrunk.is_some();
                 let known = found.known.answered_at(now, self.0.ambient.now());

@@ -9,7 +9,7 @@ use crate::assess::{self, Candidate, Forges, Place, Rehearse, Source, Undecided}
 use crate::cluster::Cluster;
 use crate::domain::declared::Declared;
 use crate::domain::grounds::Grounds;
-use crate::domain::policy::{Decision, Doubt, KnownSince, Outcome, Policy, Selection, Track, names_one_release};
+use crate::domain::policy::{Decision, KnownSince, Outcome, Policy, Track, names_one_release};
 use crate::domain::preflight::Unfit;
 use crate::domain::record::Ledger;
 use crate::domain::reference::{Digest, ImageReference, Tag};
@@ -193,7 +193,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
         };
         let known = ledger.digest_of(from);
-        match assess::version(source, running.as_str(), tags, &settings.policy, now, doubt, conclude).await {
+        self.expects_list(target, ledger, running, &settings.policy).await;
+        let judged = assess::version(source, running.as_str(), tags, &settings.policy, now, doubt, conclude).await;
+        self.keeps_list(target, running, &settings.policy).await;
+        match judged {
             Ok(judged) => {
                 self.1.absent.found((source.repository, source.credential.scope(), running.as_str()));
                 Ok(judged)
@@ -203,22 +206,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 Err(assess::gone::confirmed(reason, source, runs, (tags, &settings.policy), now).await)
             }
         }
-    }
-
-    /// Whether the list lost most of the running tag's kind since it was last looked at.
-    pub(crate) fn shrunk(
-        &self,
-        target: &Target,
-        ledger: &Ledger,
-        running: &Tag,
-        policy: &Policy,
-        tags: &Tags,
-    ) -> Option<Doubt> {
-        let kind = policy.selection.as_ref().map(Selection::identity);
-        let of = (&*target.workload.id.uid, target.container.as_str(), running.as_str(), kind);
-        let (count, now) = (tags.relatives(running.as_str(), policy)?, self.0.ambient.now());
-        let doubt = self.1.families.doubt(of, count, now);
-        doubt.or_else(|| ledger.doubts(count, now))
     }
 
     /// What a decision on versions means for this container.

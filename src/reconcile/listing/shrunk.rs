@@ -4,12 +4,22 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::policy::Doubt;
+use crate::cluster::Cluster;
+use crate::domain::policy::{Doubt, Order, Policy, Selection};
+use crate::domain::record::Ledger;
+use crate::domain::record::sealed::fingerprint;
+use crate::domain::reference::Tag;
+use crate::queue::{Queue, Records};
+use crate::reconcile::{Reconciler, Target};
+use crate::registry::{Registry, Tags};
 
-/// So many are remembered. Beyond it all are forgotten, as after a start: what is not known is not doubted.
+/// So many are remembered. Beyond it all are forgotten, and what is kept beside the queue is read again.
 const MOST: usize = 32_768;
+
+/// How long it is kept beside the queue how many there were.
+const KEPT: TimeDelta = TimeDelta::days(365);
 
 /// What is remembered of each list, by a hash of whose it is.
 #[derive(Debug, Default)]
@@ -23,6 +33,15 @@ struct Seen {
     count: usize,
     /// Since when there are too few of them.
     fewer_since: Option<DateTime<Utc>>,
+    /// How many it is kept beside the queue that there are.
+    kept: Option<usize>,
+}
+
+impl Seen {
+    /// Whether what is kept is so far from it that it is kept anew: not at every push.
+    fn is_news(&self) -> bool {
+        self.kept.is_none_or(|kept| kept.abs_diff(self.count) * 4 > kept)
+    }
 }
 
 impl Families {
@@ -44,8 +63,78 @@ impl Families {
         if before.is_none() && seen.len() >= MOST {
             seen.clear();
         }
-        seen.insert(key, Seen { count, fewer_since: None });
+        seen.insert(key, Seen { count, fewer_since: None, kept: before.and_then(|before| before.kept) });
         None
+    }
+
+    /// Whether anything is remembered of it.
+    fn knows(&self, of: impl Hash) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&self.by.hash_one(of))
+    }
+
+    /// Takes how many there were before the start, and since when there are too few, unless it was seen since.
+    fn expect(&self, of: impl Hash, count: usize, fewer_since: Option<DateTime<Utc>>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.entry(self.by.hash_one(of)).or_insert(Seen { count, fewer_since, kept: Some(count) });
+    }
+
+    /// How many there are, where that is to be kept.
+    fn to_keep(&self, of: impl Hash) -> Option<usize> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            seen.get_mut(&self.by.hash_one(of)).filter(|known| known.fewer_since.is_none() && known.is_news())?;
+        known.kept = Some(known.count);
+        Some(known.count)
+    }
+}
+
+/// Whose list it is.
+type Whose<'w> = (&'w str, &'w str, &'w str, Option<(bool, &'w str, Order)>);
+
+fn whose<'w>(target: &'w Target, running: &'w Tag, policy: &'w Policy) -> Whose<'w> {
+    let kind = policy.selection.as_ref().map(Selection::identity);
+    (&target.workload.id.uid, &target.container, running.as_str(), kind)
+}
+
+/// Where it is kept how many there are.
+fn key(of: &Whose<'_>) -> String {
+    format!("listed:{}", fingerprint(&format!("{of:?}")))
+}
+
+impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
+    /// Whether the list lost most of the running tag's kind since it was last looked at; after a start, since
+    /// [`Self::expects_list`].
+    pub(crate) fn shrunk(
+        &self,
+        target: &Target,
+        ledger: &Ledger,
+        running: &Tag,
+        policy: &Policy,
+        tags: &Tags,
+    ) -> Option<Doubt> {
+        let (count, now) = (tags.relatives(running.as_str(), policy)?, self.0.ambient.now());
+        let doubt = self.1.families.doubt(whose(target, running, policy), count, now);
+        doubt.or_else(|| ledger.doubts(count, now))
+    }
+
+    /// Has it known how long a list was when the process ended, before the first one since the start is judged.
+    pub(crate) async fn expects_list(&self, target: &Target, ledger: &Ledger, running: &Tag, policy: &Policy) {
+        let of = whose(target, running, policy);
+        if self.1.families.knows(of) {
+            return;
+        }
+        let kept = self.0.queue.recall(&key(&of)).await;
+        if let Some(count) = kept.and_then(|kept| kept.parse().ok()) {
+            self.1.families.expect(of, count, ledger.shrunk.as_ref().map(|shrunk| shrunk.since));
+        }
+    }
+
+    /// Keeps how long a list is that was believed, where it is another one than what is kept.
+    pub(crate) async fn keeps_list(&self, target: &Target, running: &Tag, policy: &Policy) {
+        let of = whose(target, running, policy);
+        if let Some(count) = self.1.families.to_keep(of) {
+            self.0.queue.keep(&key(&of), count.to_string(), self.0.ambient.now() + KEPT).await;
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use crate::domain::retry::Backoff;
 use crate::domain::trace::Trace;
 use crate::queue::worker::Verdict;
 use crate::queue::{
-    Announced, Announcements, AnswerWrite, Batch, Depth, Gathering, ItemId, LeaseId, Leased, NewJob, Placed, Queue,
-    QueueError, Records, Settlement, Sharing, Sightings, Topic, Waiting, Written, row,
+    Announced, Announcements, AnswerWrite, Batch, Depth, Gathering, ItemId, Kept, LeaseId, Leased, NewJob, Placed,
+    Queue, QueueError, Records, Settlement, Sharing, Sightings, Topic, Waiting, Written, row,
 };
 
 /// A stored job.
@@ -332,6 +332,15 @@ impl Gathering for Store {
     async fn not_told(&self, _: Vec<String>) -> Result<(), QueueError> {
         Ok(())
     }
+}
+
+/// What is kept so costs no decision: here it is lost at once.
+impl Kept for Store {
+    async fn recall(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    async fn keep(&self, _: &str, _: String, _: DateTime<Utc>) {}
 }
 
 impl Records for Store {
