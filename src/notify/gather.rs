@@ -1,5 +1,6 @@
 //! Makes messages of the notices that wait for a channel, when their moment has come.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,14 +49,39 @@ impl<Q> std::fmt::Debug for Gatherer<Q> {
     }
 }
 
+/// Since when what waits was seen to wait, by the clock of whoever gathers: that of the replica which stored it may be minutes
+/// apart, so that a window would be over before it began.
+#[derive(Debug, Default)]
+struct Arrivals {
+    seen: HashMap<ItemId, DateTime<Utc>>,
+    /// What was there at the beginning came while nobody saw it.
+    has_begun: bool,
+}
+
+impl Arrivals {
+    /// Has what waits be dated by this machine's clock where the date can't be, oldest first.
+    fn date(&mut self, waiting: &mut [Waiting], at: Moment) {
+        let before = std::mem::take(&mut self.seen);
+        for item in waiting.iter_mut() {
+            let age = at.now - item.since;
+            let is_just_now = age >= TimeDelta::zero() && age <= at.window;
+            let arrived = if self.has_begun && !is_just_now { at.now } else { item.since };
+            item.since = before.get(&item.id).copied().unwrap_or(arrived);
+            self.seen.insert(item.id.clone(), item.since);
+        }
+        waiting.sort_by_key(|item| item.since);
+        self.has_begun = true;
+    }
+}
+
 impl<Q: Gathering + Kept> Gatherer<Q> {
     /// Works until `stop` is raised. What waits then is stored, and waits for the next start.
     pub async fn run(self, mut stop: Stop) {
         let changed = self.queue.changed(&Topic::Gather(self.channel.clone()));
-        let mut last = None;
+        let (mut last, mut arrivals) = (None, Arrivals::default());
         while !stop.is_raised() {
             let woken = Arc::clone(&changed).notified_owned();
-            let (wait, listens) = match self.step(&mut last).await {
+            let (wait, listens) = match self.step_seeing(&mut last, &mut arrivals).await {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::warn!(channel = self.channel, error = %chain(&error), "what waits to be told can't be made into messages now; it is kept");
@@ -116,11 +142,22 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
         Ok(())
     }
 
-    /// Makes messages if it is time. How long nothing has to be done, and whether something new changes that.
+    /// What [`Self::step_seeing`] does of whoever has seen nothing before.
+    #[cfg(test)]
     pub(super) async fn step(&self, last: &mut Option<DateTime<Utc>>) -> Result<(Duration, bool), QueueError> {
-        let waiting = self.queue.gathered(&self.channel, MOST_GATHERED).await?;
-        let since: Vec<DateTime<Utc>> = waiting.iter().map(|item| item.since).collect();
+        self.step_seeing(last, &mut Arrivals::default()).await
+    }
+
+    /// Makes messages if it is time. How long nothing has to be done, and whether something new changes that.
+    async fn step_seeing(
+        &self,
+        last: &mut Option<DateTime<Utc>>,
+        arrivals: &mut Arrivals,
+    ) -> Result<(Duration, bool), QueueError> {
+        let mut waiting = self.queue.gathered(&self.channel, MOST_GATHERED).await?;
         let at = self.moment(*last);
+        arrivals.date(&mut waiting, at);
+        let since: Vec<DateTime<Utc>> = waiting.iter().map(|item| item.since).collect();
         match due(&since, at) {
             Due::Never => Ok((LONGEST_SLEEP, true)),
             // Another one that joins a window does not change when it closes.
@@ -273,6 +310,42 @@ mod tests {
         gatherer(&queue, &ambient, when_looked).step(&mut None).await.unwrap();
         let sent = queue.lease(&Topic::Deliver("chat".into()), 10, &Sharing::in_order(10)).await.unwrap().jobs;
         assert_eq!(sent.len(), 1, "{sent:?}");
+    }
+
+    #[tokio::test]
+    async fn a_window_does_not_depend_on_the_clock_of_the_replica_that_stored_what_waits() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Seconds(AtomicI64::new(10_000))));
+        let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        let gatherer = gatherer(&queue, &ambient, Arc::new(|| Some(DateTime::UNIX_EPOCH)));
+        for version in ["1.3.1", "1.3.2"] {
+            let mut notice = notice(NoticeKind::Available);
+            notice.to.tag = version.into();
+            let gathered = crate::domain::event::Gathered::new("chat", notice);
+            queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
+        }
+        let waiting = queue.gathered("chat", MOST_GATHERED).await.unwrap();
+        for apart in [-600, 0, 600].map(TimeDelta::seconds) {
+            clock.0.store(10_000, Ordering::SeqCst);
+            let stored = || {
+                let dated = |item: &Waiting| Waiting { since: item.since + apart, ..item.clone() };
+                waiting.iter().map(dated).collect::<Vec<_>>()
+            };
+            let mut arrivals = Arrivals::default();
+            arrivals.date(&mut [], gatherer.moment(None));
+            let mut at_second = |second: i64| {
+                clock.0.store(10_000 + second, Ordering::SeqCst);
+                let (mut waiting, at) = (stored(), gatherer.moment(None));
+                arrivals.date(&mut waiting, at);
+                let since: Vec<DateTime<Utc>> = waiting.iter().map(|item| item.since).collect();
+                (due(&since, at), Binding::of(since[0], at))
+            };
+            let closes = ambient.now() + WINDOW;
+            for second in [0, 10, WINDOW.num_seconds() - 1] {
+                assert_eq!(at_second(second), (Due::At(closes), Binding::Cause), "{apart} after {second} s");
+            }
+            assert_eq!(at_second(WINDOW.num_seconds()), (Due::Now, Binding::Cause), "{apart}");
+        }
     }
 
     /// Without a holder of the Lease nobody is to make messages, and people are told all the same.
