@@ -265,7 +265,7 @@ impl App {
         let signed_in = self.access.clone().map(|access| SignedIn::below(&base_path, access, api.clone()));
         let public = Public {
             intake: Data::new(self.intake(tasks, &base_path)?),
-            links: Data::new(self.links(&base_path)?),
+            links: Data::new(self.links(tasks, &base_path)?),
             doors: self.doors(tasks)?,
             signed_in: signed_in.transpose()?,
             base_path,
@@ -290,7 +290,9 @@ impl App {
         Ok(intake.behind(base_path))
     }
 
-    fn links(&self, base_path: &str) -> anyhow::Result<Links> {
+    fn links(&self, tasks: &mut Tasks, base_path: &str) -> anyhow::Result<Links> {
+        let limiter = Limiter::beside(self.queue.replicas(), &self.metrics);
+        tasks.add(limiter.clone().hearing(self.ambient.clone(), self.stop.clone()));
         let (channels, scopes) = (Arc::clone(&self.channels), self.scopes.clone());
         let usual = (self.config.language, self.config.zone);
         Ok(Links {
@@ -298,7 +300,7 @@ impl App {
             notes: Arc::new(self.notes.of_questions()),
             voices: Arc::new(move |holder| holder.and_then(|holder| channels.voice_of(holder)).unwrap_or(usual)),
             pages: Arc::new(Pages::new()?.of_cluster(self.config.cluster.clone())),
-            limiter: Limiter::default(),
+            limiter,
             knows_all: Arc::new(move || scopes.are_settled()),
             trusted_proxies: self.config.trusted_proxies.clone(),
             identity: self.identity.clone(),

@@ -6,10 +6,17 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::ambient::Ambient;
 use crate::domain::approval::ApprovalId;
+use crate::queue::{NewsKind, Replicas};
+use crate::stop::Stop;
+use crate::task::Task;
+use crate::telemetry::metrics::Metrics;
 
 /// Wrong links of one network in a window.
 const MOST_OF_ONE: u32 = 10;
@@ -33,9 +40,18 @@ struct Failures {
     by_question: HashMap<ApprovalId, u32>,
 }
 
-/// Counts wrong links in windows of a minute.
-#[derive(Default)]
-pub struct Limiter(Mutex<Failures>);
+/// That a link of a network was wrong, for other replicas: whoever guesses has one share at all of them.
+#[derive(Debug, Serialize, Deserialize)]
+struct Guess {
+    network: IpAddr,
+}
+
+/// Counts wrong links in windows of a minute. Clones share it.
+#[derive(Clone, Default)]
+pub struct Limiter {
+    failures: Arc<Mutex<Failures>>,
+    others: Option<(Replicas, Metrics)>,
+}
 
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -44,23 +60,54 @@ impl std::fmt::Debug for Limiter {
 }
 
 impl Limiter {
+    /// The same, which tells these replicas what it counts.
+    #[must_use]
+    pub fn beside(others: Replicas, metrics: &Metrics) -> Self {
+        Self { others: Some((others, metrics.clone())), ..Self::default() }
+    }
+
+    /// Counts what other replicas count, until the process is to end. What is missed is counted there alone.
+    #[must_use]
+    pub fn hearing(self, ambient: Ambient, stop: Stop) -> Task {
+        Task::new("wrong links told", self.keep_hearing(ambient, stop))
+    }
+
+    async fn keep_hearing(self, ambient: Ambient, stop: Stop) {
+        let Some((others, metrics)) = &self.others else { return };
+        let takes = |told: Result<Arc<str>, u64>| match told.map(|news| serde_json::from_str(&news)) {
+            Ok(Ok(Guess { network })) => drop(self.counts(network, ambient.monotonic())),
+            Ok(Err(_)) => metrics.replica_news("unreadable", 1),
+            Err(missed) => metrics.replica_news("missed", missed),
+        };
+        stop.hear(others.hear(NewsKind::Guess), takes).await;
+    }
+
     /// Counts a wrong link from an address at `now`, a monotonic time; whether it is one too many. Those that are too
     /// many are not counted: a single guesser uses up nobody else's share.
     pub fn is_one_too_many(&self, address: IpAddr, now: Duration) -> bool {
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_counted = self.counts(address, now);
+        if let Some((others, metrics)) = self.others.as_ref().filter(|_| is_counted) {
+            others.tell_counted(NewsKind::Guess, &Guess { network: network(address) }, metrics);
+        }
+        !is_counted
+    }
+
+    /// Counts a wrong link, unless it is one too many.
+    fn counts(&self, address: IpAddr, now: Duration) -> bool {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.turn(now);
         if failures.has_none_left(address) {
-            return true;
+            return false;
         }
         *failures.by_network.entry(network(address)).or_default() += 1;
         failures.all += 1;
-        false
+        true
     }
 
     /// Whether the signature of a link is worth a look: always, unless too many from the address were wrong, and too many
     /// were just wrong under the name of the same question.
     pub fn may_try(&self, question: &ApprovalId, address: IpAddr, now: Duration) -> bool {
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.turn(now);
         let is_full = failures.by_question.len() >= MOST_QUESTIONS;
         !failures.has_none_left(address)
@@ -69,7 +116,7 @@ impl Limiter {
 
     /// Counts a wrong signature under the name of a question that there is.
     pub fn was_wrong(&self, question: &ApprovalId, now: Duration) {
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.turn(now);
         let is_full = failures.by_question.len() >= MOST_QUESTIONS;
         match failures.by_question.get_mut(question) {
@@ -125,8 +172,34 @@ mod tests {
         let everybody = (0..=255).flat_map(|b| (0..=255).map(move |c| IpAddr::from([10, 1, b, c])));
         let counted = everybody.filter(|address| !limiter.is_one_too_many(*address, now)).count();
         assert_eq!(counted, 100 - 11, "all together");
-        assert_eq!(limiter.0.lock().unwrap().by_network.len(), 91, "what is remembered is bounded");
+        assert_eq!(limiter.failures.lock().unwrap().by_network.len(), 91, "what is remembered is bounded");
         assert!(!limiter.is_one_too_many(one, now + WINDOW));
+    }
+
+    #[tokio::test]
+    async fn what_is_guessed_at_one_replica_is_counted_at_all() {
+        let (here, there, between) = crate::queue::replicas::tests::pair();
+        let [here, there] = [here, there].map(|replicas| Limiter::beside(replicas, &Metrics::new()));
+        let (ambient, now) = (Ambient::system(), Ambient::system().monotonic());
+        let (guesser, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let (_raise, stop) = Stop::new();
+        let guesses = async {
+            // It listens before anything is told.
+            tokio::task::yield_now().await;
+            for _ in 0..MOST_OF_ONE {
+                assert!(!here.is_one_too_many(guesser, now));
+            }
+            while there.failures.lock().unwrap().all < MOST_OF_ONE {
+                tokio::task::yield_now().await;
+            }
+            assert!(there.is_one_too_many(guesser, ambient.monotonic()), "its share is used up wherever it goes");
+            assert!(!there.is_one_too_many(other, ambient.monotonic()));
+        };
+        tokio::select! {
+            done = tokio::time::timeout(Duration::from_secs(20), guesses) => done.expect("it is heard"),
+            () = there.clone().keep_hearing(ambient.clone(), stop) => panic!("it is not told to end"),
+            () = between => panic!("both are there"),
+        }
     }
 
     #[test]
@@ -158,7 +231,7 @@ mod tests {
         assert_eq!(tries.count(), 1000, "what is right is not counted");
         assert!(limiter.may_try(&wrong, guesser, now + MOMENT), "a moment later it is tried again");
         (0..=255).for_each(|n| limiter.was_wrong(&id(n), now));
-        assert_eq!(limiter.0.lock().unwrap().by_question.len(), MOST_QUESTIONS, "what is remembered is bounded");
+        assert_eq!(limiter.failures.lock().unwrap().by_question.len(), MOST_QUESTIONS, "what is remembered is bounded");
         assert!(!limiter.may_try(&id(255), guesser, now) && limiter.may_try(&id(255), other, now));
     }
 }

@@ -41,10 +41,12 @@ pub enum NewsKind {
     Wait,
     /// Somebody says that a channel works again.
     Channel,
+    /// A link was wrong.
+    Guess,
 }
 
 impl NewsKind {
-    pub(super) const ALL: [Self; 4] = [Self::Look, Self::Keys, Self::Wait, Self::Channel];
+    pub(super) const ALL: [Self; 5] = [Self::Look, Self::Keys, Self::Wait, Self::Channel, Self::Guess];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -52,6 +54,7 @@ impl NewsKind {
             Self::Keys => "keys",
             Self::Wait => "wait",
             Self::Channel => "channel",
+            Self::Guess => "guess",
         }
     }
 
@@ -67,12 +70,13 @@ struct Heard {
     keys: broadcast::Sender<Arc<str>>,
     waits: broadcast::Sender<Arc<str>>,
     channels: broadcast::Sender<Arc<str>>,
+    guesses: broadcast::Sender<Arc<str>>,
 }
 
 impl Heard {
     fn new() -> Self {
         let line = || broadcast::channel(MOST_WAITING).0;
-        Self { looks: line(), keys: line(), waits: line(), channels: line() }
+        Self { looks: line(), keys: line(), waits: line(), channels: line(), guesses: line() }
     }
 
     fn of(&self, kind: NewsKind) -> &broadcast::Sender<Arc<str>> {
@@ -81,6 +85,7 @@ impl Heard {
             NewsKind::Keys => &self.keys,
             NewsKind::Wait => &self.waits,
             NewsKind::Channel => &self.channels,
+            NewsKind::Guess => &self.guesses,
         }
     }
 }
