@@ -1,6 +1,7 @@
 //! A cluster of one workload, which does as a test says.
 
 use super::*;
+use crate::domain::workload::AnnotationChange;
 
 /// One workload. It executes patches as they are, and remembers what was done.
 #[derive(Clone)]
@@ -46,6 +47,8 @@ pub(super) struct State {
     /// Whether somebody writes it while that is done, so that the next write conflicts.
     pub(super) is_edited_then: bool,
     pub(super) conflicts: usize,
+    /// Whether a write is refused that was planned on another record than stands there, as the API server does.
+    pub(super) is_guarded: bool,
     /// What is gone.
     pub(super) departed: Option<Arc<Workload>>,
     /// Who of those who sign in may patch it; `None` is that it may not be asked.
@@ -135,6 +138,7 @@ impl OneWorkload {
             removal: Removal::Done,
             is_edited_then: false,
             conflicts: 0,
+            is_guarded: false,
             departed: None,
             may_sign: None,
             on_credential: None,
@@ -222,8 +226,10 @@ impl Cluster for OneWorkload {
     async fn apply(&self, patch: &WorkloadPatch) -> Result<Arc<Workload>, ClusterError> {
         self.state(|state| {
             let workload = Workload::clone(&state.workload);
-            if state.conflicts > 0 {
-                state.conflicts -= 1;
+            let holds = |change: &AnnotationChange| change.old.as_deref() == workload.annotation(&change.name);
+            let is_late = state.is_guarded && !patch.annotations.iter().all(holds);
+            if state.conflicts > 0 || is_late {
+                state.conflicts = state.conflicts.saturating_sub(1);
                 let now = Some(Box::new(workload.clone()));
                 return Err(ClusterError::Conflict { workload: workload.id.to_string(), now });
             }

@@ -134,3 +134,59 @@ async fn what_cannot_be_read_of_another_replica_is_counted() {
         () = between => panic!("both are there"),
     }
 }
+
+impl Stage {
+    /// Another replica on the same cluster and the same store.
+    fn other(&self) -> Reconciler<SqliteQueue, Shelf, OneWorkload> {
+        let parts = Parts::clone(&self.reconciler.0);
+        Reconciler::new(Parts { standing_still: Arc::default(), ..parts })
+    }
+}
+
+/// Each has found the question open, and asks the registry, when the first is written.
+#[tokio::test]
+async fn of_two_answers_at_the_same_moment_on_two_replicas_one_wins_and_the_other_is_told_so() {
+    for second in [Action::Approve, Action::Skip] {
+        let stage = Stage::new(workload(&[("web", "a.example/web:1.0.0")], &[]), &["1.0.0", "1.0.1"]);
+        stage.look().await;
+        let (other, link, writes) = (stage.other(), stage.link(), stage.writes());
+        stage.told();
+        stage.cluster.state(|state| state.is_guarded = true);
+        let closed = stage.registry.answers.acquire().await.unwrap();
+        let asked = stage.registry.asked.load(Ordering::SeqCst);
+        let is_at_registry = async |so_many: i64| {
+            while stage.registry.asked.load(Ordering::SeqCst) < asked + so_many {
+                tokio::task::yield_now().await;
+            }
+        };
+        let press = |action| Press { is_confirmed: true, ..Press::of(action) };
+        let both = async {
+            let (approve, other_press) = (press(Action::Approve), press(second));
+            let first = stage.reconciler.settle(&link, &approve, "trace");
+            let beside = async {
+                is_at_registry(1).await;
+                if second == Action::Skip {
+                    let settled = other.settle(&link, &other_press, "trace").await;
+                    drop(closed);
+                    return settled;
+                }
+                let open = async {
+                    is_at_registry(2).await;
+                    drop(closed);
+                };
+                tokio::join!(other.settle(&link, &other_press, "trace"), open).0
+            };
+            tokio::join!(first, beside)
+        };
+        let (first, beside) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("both end");
+        assert!(first.is_own != beside.is_own, "{second:?}: {first:?} {beside:?}");
+        let is_one = |answer: &Answer| match second {
+            Action::Skip => matches!(answer, Answer::Skipped(_)),
+            _ => matches!(answer, Answer::Approved(_)),
+        };
+        assert!(is_one(&first.answer) && is_one(&beside.answer), "{second:?}: {first:?} {beside:?}");
+        assert_eq!(stage.runs("1.0.1"), second == Action::Approve, "{second:?}");
+        assert_eq!(stage.writes(), writes + 1, "{second:?}: one is written");
+        assert!(stage.told().len() <= 1, "{second:?}: and told once");
+    }
+}
