@@ -19,7 +19,7 @@ async fn shrinks_while_it_is_down(settings: &[(&str, &str)]) -> Stage {
 async fn a_list_that_shrank_while_the_process_was_down_is_doubted_whatever_orders_it() {
     for settings in [
         &[][..],
-        &[("tag-policy", r"regex:^1\.0\.(\d+)$"), ("tag-order", "numeric")],
+        &[("tag-policy", r"regex:^1\.0\.(?P<compare>[0-9]+)$"), ("tag-order", "numeric")],
         &[("tag-policy", r"regex:^(1\..*)$")],
     ] {
         let mut stage = shrinks_while_it_is_down(settings).await;
