@@ -26,7 +26,7 @@ use crate::domain::votes::{Ballot, Vote};
 use crate::domain::wording::sentence;
 use crate::domain::workload::WorkloadId;
 use crate::listener::Problem;
-use crate::message::NotesPart;
+use crate::message::{Catalogue, NotesPart};
 use crate::reconcile::{Answer, Asked, AskedToResume};
 
 const STYLE: &str = include_str!("../../templates/page/style.css");
@@ -102,7 +102,7 @@ impl Pages {
             _ => None,
         };
         let page = notes.as_ref().map(|notes| notes.page.clone()).or_else(|| asked.release_url.clone());
-        let notes = notes.map(|notes| minijinja::value::Serde(NotesPart::of(&notes, to.words())));
+        let notes = notes.map(|notes| minijinja::value::Serde(for_people(&notes, to.words())));
         let values = context! {
             notes => notes.map(minijinja::Value::from),
             release_url => page,
@@ -280,6 +280,15 @@ impl Pages {
             (REFERRER_POLICY, value("same-origin")),
         ]
     }
+}
+
+/// What notes say, with days as people read them.
+fn for_people(notes: &ReleaseNotes, words: &dyn Catalogue) -> NotesPart {
+    let mut part = NotesPart::of(notes, words);
+    for release in part.changes.iter_mut().flat_map(|changes| &mut changes.releases) {
+        release.published = release.published.take().map(|day| words.day(&day));
+    }
+    part
 }
 
 fn confirm(asked: &Asked, to: Reader) -> minijinja::Value {

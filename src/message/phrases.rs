@@ -18,6 +18,8 @@ use crate::domain::settings::Problems;
 pub trait Phrases: Sync {
     /// A moment as people read it.
     fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String;
+    /// A day as people read it, of one as programs do: `2026-11-24`. What is no day stays as it is.
+    fn day(&self, day: &str) -> String;
     /// How far it is from one version to another, of which events have the word: `minor`.
     fn level(&self, level: &str) -> String;
     /// What stands between a name and what follows it.

@@ -258,7 +258,7 @@ fn mode(container: &ContainerView, words: &dyn Words) -> String {
     else {
         return "–".to_owned();
     };
-    let strategy = container.strategy.as_deref().map(str::to_lowercase);
+    let strategy = container.strategy.as_deref().map(|it| words.of_messages().level(&it.to_lowercase()));
     let strategy = strategy.map(|strategy| format!(" · {strategy}")).unwrap_or_default();
     format!("{}{strategy}", words.mode(mode))
 }

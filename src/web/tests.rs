@@ -628,6 +628,21 @@ async fn a_page_of_a_thousand_workloads_stays_small() {
     assert!(page.body.contains("1–50 of 1000 containers") && page.body.contains("href=\"/iw/?page=20\""));
 }
 
+#[actix_web::test]
+async fn a_button_says_what_comes_of_it_and_a_day_is_one_that_people_read() {
+    let backend = Arc::new(MadeUp::of(14));
+    let asked = get(&backend, "/workloads/shop/deploy/web").await;
+    assert!(asked.body.contains("What is skipped is not proposed again"), "{}", asked.body);
+    assert!(asked.body.contains("datetime=\"2026-11-15\">15 Nov 2026</time>"), "{}", asked.body);
+    assert!(get(&backend, "/approvals").await.body.contains("What is snoozed comes back after that time"));
+    let failed = get(&backend, "/workloads/shop/deploy/worker").await;
+    assert!(failed.body.contains(">Roll back to 2.0.0…</button>"), "{}", failed.body);
+    let french = get_in(&backend, "/", "fr").await;
+    assert!(french.body.contains("Demande · majeure") && !french.body.contains("· major<"), "{}", french.body);
+    let french = get_in(&backend, "/workloads/shop/deploy/web", "fr").await;
+    assert!(french.body.contains(">15\u{a0}nov. 2026</time>"), "{}", french.body);
+}
+
 /// For a browser: `cargo test --lib web::tests::serves -- --ignored`, with `PAGE_PORT` and `PAGE_WORKLOADS`; it ends when its
 /// standard input does. See tests/page/README.md.
 #[expect(clippy::disallowed_methods, reason = "whoever looks says what")]

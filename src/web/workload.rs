@@ -288,6 +288,8 @@ fn unanswered(workload: &WorkloadView, container: &ContainerView, shown: Shown<'
 struct Back {
     value: String,
     words: String,
+    /// For its button, where there is no other.
+    tag: String,
     /// Whether it failed here: it is not suggested.
     has_failed: bool,
 }
@@ -308,7 +310,7 @@ fn back(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) ->
             let when = when.map(|at| format!(", {}", at.full())).unwrap_or_default();
             let digest = super::row::short(&change.digest);
             let words = format!("{} · {} · {digest}{when}", change.version, shown.words.ran(change.outcome));
-            all.push(Back { value, words, has_failed: change.outcome == Outcome::Failed });
+            all.push(Back { value, words, tag: change.version.clone(), has_failed: change.outcome == Outcome::Failed });
         }
     }
     all.sort_by_key(|one| one.has_failed);
@@ -348,6 +350,7 @@ fn makers(notes: &ReleaseNotes, words: &dyn Words) -> Value {
             version => release.version.to_string(),
             url => &release.url,
             published => &release.published,
+            day => release.published.as_deref().map(|day| catalogue.day(day)),
             lines => release.lines.iter().map(line).collect::<Vec<_>>(),
         }
     };

@@ -40,6 +40,7 @@ pub(in crate::approvals) struct Fixed {
     pub(in crate::approvals) skip: &'static str,
     pub(in crate::approvals) snooze: &'static str,
     pub(in crate::approvals) how_long: &'static str,
+    pub(in crate::approvals) means: &'static str,
     pub(in crate::approvals) one_day: &'static str,
     pub(in crate::approvals) seven_days: &'static str,
     pub(in crate::approvals) thirty_days: &'static str,

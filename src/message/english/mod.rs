@@ -8,7 +8,7 @@ mod ways;
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::catalogue::{Catalogue, Ends, Label, Names, TroubleTold, is_said_by_step, is_taken_back};
@@ -38,6 +38,10 @@ use ways::{no_link, way_on};
 pub struct English;
 
 impl Phrases for English {
+    fn day(&self, day: &str) -> String {
+        day.parse::<NaiveDate>().map_or_else(|_| clean(day), |day| day.format("%-d %b %Y").to_string())
+    }
+
     fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String {
         at.with_timezone(&zone).format("%-d %b %Y %H:%M %Z").to_string()
     }

@@ -52,6 +52,10 @@ use ways::{no_link, way_on};
 pub struct French;
 
 impl Phrases for French {
+    fn day(&self, day: &str) -> String {
+        day.parse().map_or_else(|_| clean(day), moment::day)
+    }
+
     fn moment(&self, at: DateTime<Utc>, zone: Tz) -> String {
         moment::moment(at, zone)
     }

@@ -1,6 +1,6 @@
 //! Moments in French: `18 nov. 2026 11:06 UTC`, of which day and month stay on one line.
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 /// As they are written in short.
@@ -10,9 +10,14 @@ const MONTHS: [&str; 12] =
 /// A moment as people of a zone read it.
 pub(super) fn moment(at: DateTime<Utc>, zone: Tz) -> String {
     let at = at.with_timezone(&zone);
-    let month = usize::try_from(at.month0()).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or_default();
-    let day = if at.day() == 1 { "1er".to_owned() } else { at.day().to_string() };
-    format!("{day}\u{a0}{month} {} {}", at.year(), at.format("%H:%M %Z"))
+    format!("{} {}", day(at.date_naive()), at.format("%H:%M %Z"))
+}
+
+/// A day, of which the number and the month stay on one line.
+pub(super) fn day(of: NaiveDate) -> String {
+    let month = usize::try_from(of.month0()).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or_default();
+    let day = if of.day() == 1 { "1er".to_owned() } else { of.day().to_string() };
+    format!("{day}\u{a0}{month} {}", of.year())
 }
 
 #[cfg(test)]

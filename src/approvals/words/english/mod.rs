@@ -52,6 +52,7 @@ const FIXED: Fixed = Fixed {
     one_day: "1 day",
     seven_days: "7 days",
     thirty_days: "30 days",
+    means: "What is skipped is not proposed again, newer versions are. What is snoozed comes back after that time, or before it with a newer version.",
     renew: "Send me a new link",
     resume_title: "Resume automatic updates?",
     resume_lead: "They are stopped everywhere, as two of the last five failed. What would be applied by itself is asked about meanwhile.",

@@ -51,6 +51,7 @@ const FIXED: Fixed = Fixed {
     one_day: "1\u{a0}jour",
     seven_days: "7\u{a0}jours",
     thirty_days: "30\u{a0}jours",
+    means: "Une version ignorée n’est plus proposée\u{a0}; les suivantes le sont. Une version reportée revient après ce délai, ou avant si une plus récente paraît.",
     renew: "M’envoyer un nouveau lien",
     resume_title: "Reprendre les mises à jour automatiques\u{a0}?",
     resume_lead: "Elles sont suspendues partout, car deux des cinq dernières ont échoué. Ce qui serait appliqué automatiquement vous est demandé en attendant.",
