@@ -14,6 +14,7 @@ use crate::api::How;
 use crate::api::view::{GroupView, MemberView};
 use crate::domain::actor::SignedIn;
 use crate::domain::answer::Action;
+use crate::domain::reference::Digest;
 use crate::domain::release::{FoundBy, ReleaseNotes};
 use crate::listener::Bodies;
 
@@ -424,6 +425,11 @@ async fn going_back_throwing_away_and_resuming_are_asked_once_more() {
     for part in ["<dd class=\"all\">prod-eu<", ">shop/deploy/web<", ">shop-web<", ">1.2.2 sha256:abab", ">1.2.3"] {
         assert!(sure.body.contains(part), "{part}: {}", sure.body);
     }
+    assert!(!sure.body.contains("failed here"), "{}", sure.body);
+    let failed = format!("shop/deploy/worker/worker@2.0.0@2.0.1@{}", Digest::of(b"2.0.1"));
+    let failed = [TOKEN, ("action", "rollback"), ("w", failed.as_str())];
+    let sure = post(&backend, Role::Approver, "/workloads/shop/deploy/worker", &failed).await;
+    assert!(sure.body.contains(", failed here</dd>"), "{}", sure.body);
     let elsewhere = post(&backend, Role::Approver, "/workloads/shop/deploy/worker", &back).await;
     assert_eq!(elsewhere.status, StatusCode::BAD_REQUEST, "it is of another workload");
     post(

@@ -16,8 +16,9 @@ use super::words::{Button, Did, Sure, Tick};
 use super::{Page, View, Web, form_of};
 use crate::access::Visitor;
 use crate::api::How;
-use crate::api::view::{BrakeView, FleetRow};
+use crate::api::view::{BrakeView, ChangeView, FleetRow};
 use crate::domain::answer::Action;
+use crate::domain::history::Outcome;
 use crate::domain::reference::{Digest, Tag};
 use crate::listener::{Form, Problem, unread};
 
@@ -124,7 +125,7 @@ const NO_BUTTON: Problem = Problem::new(StatusCode::BAD_REQUEST, "choose one of 
 
 /// Going back is asked once more.
 async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
-    let Pick { place, running, version, digest } = pick;
+    let Pick { place, running, version, .. } = pick;
     let url = workload_url(&page.web.base, &place.namespace, &place.kind, &place.name);
     let known = page.web.backend.at(std::slice::from_ref(place)).await;
     let runs = known.first().and_then(FleetRow::both).and_then(|(_, container)| container.running.as_ref());
@@ -137,10 +138,7 @@ async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
         Some((labels.workload(), named)),
         Some((labels.container(), place.container.clone())),
         Some((labels.running(), from.trim_end().to_owned())),
-        Some((
-            labels.back_to(),
-            format!("{version} {}", digest.as_ref().map_or("", Digest::as_str)).trim_end().to_owned(),
-        )),
+        Some((labels.back_to(), back_to(page, pick).await)),
     ];
     let confirm = Confirm {
         pairs: pairs.into_iter().flatten().collect(),
@@ -149,6 +147,23 @@ async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
         ..Confirm::new(&url, ("action", "rollback"), page.words.button(Button::RollBack, version.as_str()))
     };
     confirm.show(page, View::Fleet, Sure::Back(running.as_ref().map_or("", Tag::as_str), version.as_str())).await
+}
+
+/// What is gone back to, and whether it failed on this workload when it ran there last.
+async fn back_to(page: &Page<'_>, pick: &Pick) -> String {
+    let Pick { place, version, digest, .. } = pick;
+    let digest = digest.as_ref().map_or("", Digest::as_str);
+    let named = format!("{version} {digest}").trim_end().to_owned();
+    let Ok(workload) = page.web.backend.workload(place).await else { return named };
+    let is_it = |change: &&ChangeView| {
+        let is_of = change.container == place.container && change.version == version.as_str();
+        let is_end = matches!(change.outcome, Outcome::Healthy | Outcome::Failed);
+        is_of && is_end && (digest.is_empty() || change.digest == digest)
+    };
+    match workload.history.iter().flatten().find(is_it) {
+        Some(last) if last.outcome == Outcome::Failed => format!("{named}, {}", page.words.ran(last.outcome)),
+        _ => named,
+    }
 }
 
 /// What is asked once more before it is done: a page with one button.

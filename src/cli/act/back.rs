@@ -253,6 +253,9 @@ mod tests {
             outcome,
             level: String::new(),
             approval: None,
+            ended: None,
+            failure: None,
+            undoes: None,
         };
         let said = |entries: &[Entry]| failed(entries, "web", (&tag, &digest));
         let bad = || entry("1.2.0", "web", Outcome::Failed, "2026-11-02T10:00:00Z");

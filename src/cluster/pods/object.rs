@@ -325,8 +325,8 @@ impl Object {
             let exit = it.state.terminated.as_ref().filter(|ended| ended.exit_code != 0)?.exit();
             Some(ContainerStatus { name: it.name.clone(), restarts: it.restart_count, waits: None, exit: Some(exit) })
         };
-        let all = self.status.init_container_statuses.iter().chain(&self.status.container_statuses);
-        all.filter_map(failed).next().filter(|_| is_run)
+        let mut all = self.status.init_container_statuses.iter().chain(&self.status.container_statuses);
+        all.find_map(failed).filter(|_| is_run)
     }
 
     fn stands(&self) -> Standing {

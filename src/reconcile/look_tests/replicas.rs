@@ -178,7 +178,7 @@ async fn of_two_answers_at_the_same_moment_on_two_replicas_one_wins_and_the_othe
             };
             tokio::join!(first, beside)
         };
-        let (first, beside) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("both end");
+        let (first, beside) = tokio::time::timeout(Duration::from_secs(20), Box::pin(both)).await.expect("both end");
         assert!(first.is_own != beside.is_own, "{second:?}: {first:?} {beside:?}");
         let is_one = |answer: &Answer| match second {
             Action::Skip => matches!(answer, Answer::Skipped(_)),
