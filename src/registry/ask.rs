@@ -1,5 +1,6 @@
 //! A question with what is known to work, and with what a challenge asks for.
 
+use chrono::{DateTime, Utc};
 use std::time::Duration;
 
 use reqwest::header::{HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -117,7 +118,11 @@ impl HttpRegistry {
                 answer => return answer,
             };
             let until = match &error {
-                RegistryError::Throttled { why: Wait::Asked | Wait::LittleLeft, until: Some(until), .. } => *until,
+                RegistryError::Throttled {
+                    why: Wait::Asked | Wait::Unavailable | Wait::LittleLeft,
+                    until: Some(until),
+                    ..
+                } => *until,
                 _ => return Err(error),
             };
             let wait = (until.moment() - self.ambient.now()).to_std().unwrap_or_default();
@@ -341,22 +346,27 @@ impl HttpRegistry {
         patience: &mut Patience,
     ) -> Result<Incoming<'r>, RegistryError> {
         self.learn_budget(&answer, question);
+        let now = self.ambient.now();
+        let told = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
         let error = match answer.status() {
-            StatusCode::TOO_MANY_REQUESTS => {
-                let now = self.ambient.now();
-                let told = answer.header(RETRY_AFTER).and_then(|value| RetryAfter::parse(value, now));
-                let error = self.budgets.wait(question, told, now);
-                if let RegistryError::Throttled { until: Some(until), .. } = &error {
-                    self.wire.beside.tell_of_wait(question.host(), question.credential.scope(), until.moment(), now);
-                }
-                self.wire.put_off(error)
-            }
+            StatusCode::TOO_MANY_REQUESTS => self.waits(Wait::Asked, question, told, now),
+            // One that does not say for how long is asked again as after any answer that is none.
+            StatusCode::SERVICE_UNAVAILABLE if told.is_some() => self.waits(Wait::Unavailable, question, told, now),
             // 501 is how some say that they know no HEAD.
             status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => question.no_answer(status),
             _ => return Ok(answer),
         };
         answer.finish(patience).await;
         Err(error)
+    }
+
+    /// The host asked to wait: it is left alone, by other replicas, too.
+    fn waits(&self, why: Wait, question: Question<'_>, told: Option<RetryAfter>, now: DateTime<Utc>) -> RegistryError {
+        let error = self.budgets.wait(why, question, told, now);
+        if let RegistryError::Throttled { until: Some(until), .. } = &error {
+            self.wire.beside.tell_of_wait(question.host(), question.credential.scope(), until.moment(), now);
+        }
+        self.wire.put_off(error)
     }
 
     /// What an answer says is left, and what the operator's ceiling leaves where it says nothing.

@@ -50,6 +50,7 @@ pub(super) struct Budgets {
 struct Held {
     from: DateTime<Utc>,
     until: DateTime<Utc>,
+    why: Wait,
 }
 
 impl Held {
@@ -123,14 +124,20 @@ impl Default for Budgets {
 }
 
 impl Budgets {
-    /// Remembers that a host asked to wait, and says so.
-    pub(super) fn wait(&self, question: Question<'_>, told: Option<RetryAfter>, now: DateTime<Utc>) -> RegistryError {
+    /// Remembers that a host asked to wait, and `why`, and says so.
+    pub(super) fn wait(
+        &self,
+        why: Wait,
+        question: Question<'_>,
+        told: Option<RetryAfter>,
+        now: DateTime<Utc>,
+    ) -> RegistryError {
         let at = Backoff::seconds(5, LONGEST_WAIT, 2).next(1, told, now, 0.0);
-        let mut waits = (at, Wait::Asked);
+        let mut waits = (at, why);
         self.change((question.host(), question.credential.scope()), now, |account| {
             waits = account.waits_for(waits);
         });
-        self.hold(question.host(), at, now);
+        self.hold(question.host(), (at, why), now);
         RegistryError::throttled(question.host(), waits.0, waits.1)
     }
 
@@ -140,7 +147,7 @@ impl Budgets {
         self.change((host, scope), now, |account| {
             account.waits_for((until, Wait::Asked));
         });
-        self.hold(host, until, now);
+        self.hold(host, (until, Wait::Asked), now);
     }
 
     /// Learns what is left. The answer that told it is good; where it is little, the next question waits.
@@ -161,8 +168,7 @@ impl Budgets {
     pub(super) fn may_ask(&self, question: Question<'_>, now: DateTime<Utc>) -> Result<(), RegistryError> {
         let scope = question.credential.scope().to_owned();
         let own = self.accounts().get(question.host(), &scope).and_then(|account| account.wait);
-        let held =
-            self.held().get(question.host()).filter(|held| held.counts(now)).map(|held| (held.until, Wait::Asked));
+        let held = self.held().get(question.host()).filter(|held| held.counts(now)).map(|held| (held.until, held.why));
         match own.into_iter().chain(held).max_by_key(|(until, _)| *until) {
             Some((until, why)) if until > now => Err(RegistryError::throttled(question.host(), until, why)),
             _ => Ok(()),
@@ -170,12 +176,12 @@ impl Budgets {
     }
 
     /// Has everybody leave a host alone for the beginning of somebody's wait, unless that was so a moment ago.
-    fn hold(&self, host: &str, until: DateTime<Utc>, now: DateTime<Utc>) {
+    fn hold(&self, host: &str, (until, why): (DateTime<Utc>, Wait), now: DateTime<Utc>) {
         let mut held = self.held();
         held.retain(|_, held| held.counts(now));
         if held.len() < MOST_TURNS && !held.contains_key(host) {
             let until = until.min(now + TimeDelta::seconds(HELD_FOR_ALL));
-            held.insert(host.to_owned(), Held { from: now, until });
+            held.insert(host.to_owned(), Held { from: now, until, why });
         }
     }
 
@@ -387,21 +393,21 @@ mod tests {
         let told = |seconds| Some(RetryAfter::at(after(seconds)));
         for (asked, everybody) in [(7, 7), (600, HELD_FOR_ALL)] {
             let budgets = Budgets::default();
-            let _ = budgets.wait(ask(&hub, &joe), told(asked), now());
+            let _ = budgets.wait(Wait::Asked, ask(&hub, &joe), told(asked), now());
             assert_eq!(waits(&budgets, ask(&hub, &joe), now()), asked);
             assert_eq!(waits(&budgets, ask(&hub, &nobody), now()), everybody);
             assert_eq!(waits(&budgets, ask(&quay, &nobody), now()), 0, "each host for itself");
             assert_eq!(waits(&budgets, ask(&hub, &nobody), after(everybody)), 0);
         }
         let budgets = Budgets::default();
-        let _ = budgets.wait(ask(&hub, &joe), told(600), now());
-        let _ = budgets.wait(ask(&hub, &joe), told(600), after(30));
+        let _ = budgets.wait(Wait::Asked, ask(&hub, &joe), told(600), now());
+        let _ = budgets.wait(Wait::Asked, ask(&hub, &joe), told(600), after(30));
         assert_eq!(
             waits(&budgets, ask(&hub, &nobody), after(30)),
             0,
             "one tenant's budget holds up no other's for long"
         );
-        let _ = budgets.wait(ask(&hub, &joe), told(600), after(60));
+        let _ = budgets.wait(Wait::Asked, ask(&hub, &joe), told(600), after(60));
         assert_eq!(waits(&budgets, ask(&hub, &nobody), after(60)), HELD_FOR_ALL);
         assert_eq!(waits(&budgets, ask(&hub, &nobody), after(-60)), 0, "the clock was set back");
     }
@@ -424,14 +430,14 @@ mod tests {
         };
         let asked = Some(RetryAfter::at(now() + TimeDelta::seconds(3600)));
         let budgets = Budgets::default();
-        let _ = budgets.wait(question, asked, now());
-        let _ = budgets.wait(question, None, now());
+        let _ = budgets.wait(Wait::Asked, question, asked, now());
+        let _ = budgets.wait(Wait::Asked, question, None, now());
         assert_eq!(until(&budgets), 3600, "another 429 that says nothing");
         budgets.learn(question, told("9;w=21600", "100;w=21600").unwrap(), now());
         assert_eq!(until(&budgets), 3600, "a good answer that says that little is left");
         let budgets = Budgets::default();
         budgets.learn(question, told("0;w=21600", "100;w=21600").unwrap(), now());
-        let error = budgets.wait(question, None, now());
+        let error = budgets.wait(Wait::Asked, question, None, now());
         assert_eq!(until(&budgets), 216, "one answer that says both");
         let RegistryError::Throttled { until: Some(told), .. } = error else { panic!("{error}") };
         assert_eq!((told.moment() - now()).num_seconds(), 216, "and that is what is told");

@@ -211,6 +211,8 @@ pub enum RegistryError {
 pub enum Wait {
     /// It asked for it.
     Asked,
+    /// It said that it is not there for now, and asked for it.
+    Unavailable,
     /// It says that little is left, which is for those who pull.
     LittleLeft,
     /// The operator's ceiling.
@@ -223,6 +225,7 @@ impl Wait {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Asked => "asked",
+            Self::Unavailable => "unavailable",
             Self::LittleLeft => "little_left",
             Self::Ceiling => "ceiling",
         }
@@ -233,6 +236,7 @@ impl std::fmt::Display for Wait {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Asked => "answers 429 and asks to wait",
+            Self::Unavailable => "answers 503 and asks to wait",
             Self::LittleLeft => "has few requests left, which are kept for pulls",
             Self::Ceiling => "was asked as often in a minute as its requestsPerMinute allows",
         })

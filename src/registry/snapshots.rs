@@ -43,6 +43,7 @@ fn errors() -> Vec<RegistryError> {
         unauthorized(Refusal::Stranger("token.example.net".into())),
         unauthorized(Refusal::TokenService("its address is no https:// URL")),
         RegistryError::throttled(HOST, DateTime::UNIX_EPOCH, Wait::Asked),
+        RegistryError::throttled(HOST, DateTime::UNIX_EPOCH, Wait::Unavailable),
         RegistryError::throttled(HOST, DateTime::UNIX_EPOCH, Wait::LittleLeft),
         RegistryError::throttled(HOST, DateTime::UNIX_EPOCH, Wait::Ceiling),
         RegistryError::Throttled { host: HOST.into(), why: Wait::Asked, until: None },

@@ -11,7 +11,7 @@ pub enum Doubt {
     /// What runs is not in it.
     #[error("the list of tags lacks {0}, which runs (if it is gone for good, set the image to a tag that is there)")]
     RunningMissing(String),
-    /// Most of what it had of the running tag's kind is gone.
+    /// Half or more of what it had of the running tag's kind is gone.
     #[error("the list has only {now} of the {before} tags of the running tag's kind that it had before")]
     Shrunk {
         /// How many it has.
@@ -28,10 +28,10 @@ impl Doubt {
     /// A list that stays small for so long is believed: somebody cleaned up.
     pub const BELIEVED_AFTER: TimeDelta = TimeDelta::hours(24);
 
-    /// Whether most of the running tag's kind is gone since the list was last believed.
+    /// Whether half or more of the running tag's kind is gone since the list was last believed.
     #[must_use]
     pub fn shrunk(before: usize, now: usize) -> Option<Self> {
-        (before >= Self::FEW && now.saturating_mul(2) < before).then_some(Self::Shrunk { now, before })
+        (before >= Self::FEW && now.saturating_mul(2) <= before).then_some(Self::Shrunk { now, before })
     }
 
     /// One word for metrics.
@@ -50,11 +50,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_few_may_go_and_most_may_not() {
-        for (before, now) in [(0, 0), (3, 0), (4, 2), (100, 50), (10, 1000)] {
+    fn a_few_may_go_and_half_may_not() {
+        for (before, now) in [(0, 0), (3, 0), (4, 3), (5, 3), (100, 51), (101, 51), (10, 1000)] {
             assert_eq!(Doubt::shrunk(before, now), None, "{before} → {now}");
         }
-        assert_eq!(Doubt::shrunk(4, 1), Some(Doubt::Shrunk { now: 1, before: 4 }));
-        assert!(Doubt::shrunk(usize::MAX, usize::MAX / 2 - 1).is_some());
+        for (before, now) in [(4, 2), (4, 1), (5, 2), (100, 50), (101, 50), (usize::MAX, usize::MAX / 2)] {
+            assert_eq!(Doubt::shrunk(before, now), Some(Doubt::Shrunk { now, before }), "{before} → {now}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! How many tags of the running tag's kind were listed last time, so that a list that suddenly lost most of them is not believed.
+//! How many tags of the running tag's kind were listed last time, so that a list that suddenly lost half of them or more is not
+//! believed.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
@@ -162,6 +163,17 @@ mod tests {
         assert_eq!(doubt(10, 50), None, "somebody cleaned up");
         assert_eq!(doubt(9, 51), None);
         assert_eq!(families.doubt(("uid-1", "web", "1.0.0-alpine"), 1, at(2)), None, "of another kind");
+    }
+
+    #[test]
+    fn exactly_half_is_doubted_and_one_more_is_not() {
+        for (before, half) in [(60, 30), (61, 30)] {
+            let families = Families::default();
+            let doubt = |count| families.doubt(WEB, count, DateTime::UNIX_EPOCH);
+            assert_eq!(doubt(before), None);
+            assert_eq!(doubt(half), Some(Doubt::Shrunk { now: half, before }));
+            assert_eq!(doubt(half + 1), None, "{before} → {}", half + 1);
+        }
     }
 
     #[test]

@@ -35,6 +35,41 @@ async fn row_33_everybody_leaves_alone_who_asks_to_wait() {
     }
 }
 
+/// Seconds and dates are taken for what they say, an hour at most; no other host waits.
+#[tokio::test]
+async fn a_host_that_is_not_available_is_left_alone_for_as_long_as_it_says() {
+    let date = "Thu, 01 Jan 1970 00:01:40 GMT";
+    for (status, says, seconds) in
+        [(503, "70", 70), (503, date, 100), (503, "999999", 3600), (429, date, 100), (429, "999999", 3600)]
+    {
+        let is_up = Arc::new(Mutex::new(false));
+        let script = Arc::clone(&is_up);
+        let player =
+            Player::start(
+                move |_, _| {
+                    if *script.lock().unwrap() { tags(&ALL) } else { reply(status).with("Retry-After", says) }
+                },
+            )
+            .await;
+        let other = Player::start(|_, _| tags(&ALL)).await;
+        let clock = Arc::new(Held::default());
+        let registry = client_at(&clock, RegistryConfig::new([player.host.clone(), other.host.clone()]));
+        let error = looked(&registry, &player, &joe()).await.unwrap_err();
+        assert!(error.to_string().contains(&format!("answers {status} and asks to wait")), "{error}");
+        let report = registry.report(&[]).into_iter().find(|report| report.host == player.host).unwrap();
+        let why = if status == 503 { "unavailable" } else { "asked" };
+        assert_eq!(report.waits_for, Some(why));
+        assert_eq!(report.waits_until.map(|until| until.timestamp()), Some(seconds), "{status}: {says}");
+        assert!(looked(&registry, &other, &joe()).await.is_ok(), "another host");
+        *is_up.lock().unwrap() = true;
+        *clock.0.lock().unwrap() = Duration::from_secs(seconds.unsigned_abs() - 1);
+        assert!(looked(&registry, &player, &joe()).await.is_err(), "{status}: {says}");
+        assert_eq!(player.asked().len(), 1);
+        *clock.0.lock().unwrap() = Duration::from_secs(seconds.unsigned_abs());
+        assert_eq!(looked(&registry, &player, &joe()).await.unwrap(), "1.1.0");
+    }
+}
+
 /// Nobody is told of one user's old refusal while another's is new.
 #[tokio::test]
 async fn a_refusal_of_several_is_told_when_all_have_lasted() {

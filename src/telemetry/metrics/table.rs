@@ -78,8 +78,7 @@ impl Metrics {
         registry.register("registry_request_duration_seconds", help, self.registry_duration.clone());
         let help = "Answers of registries that nothing had changed, which cost nothing; label: registry";
         registry.register("registry_not_modified", help, self.registry_not_modified.clone());
-        let help =
-            "Requests to registries that were put off; labels: registry, and reason: asked, little_left or ceiling";
+        let help = "Requests to registries that were put off; labels: registry, and reason: asked, unavailable, little_left or ceiling";
         registry.register("registry_waits", help, self.registry_waits.clone());
         let help =
             "What is left of what a registry allows, as of its last answer, or of requestsPerMinute; label: registry";

@@ -168,6 +168,7 @@ pub(super) fn answered(word: &str) -> &str {
 pub(super) fn spares(word: &str) -> &str {
     match word {
         "asked" => "it asked for it",
+        "unavailable" => "it is not available, and asked for it",
         "little_left" => "little of its budget is left",
         "ceiling" => "the ceiling of one's own",
         "no_answer" => "it gave no answer",

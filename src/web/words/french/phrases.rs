@@ -180,6 +180,7 @@ pub(super) fn answered(word: &str) -> &str {
 pub(super) fn spares(word: &str) -> &str {
     match word {
         "asked" => "il l’a demandé",
+        "unavailable" => "il est indisponible, et l’a demandé",
         "little_left" => "il reste peu de son quota",
         "ceiling" => "plafond propre",
         "no_answer" => "il n’a pas répondu",
