@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, TryFutureExt as _};
 
 use super::Source;
+use crate::domain::policy::Mode;
 use crate::domain::preflight::image::Found;
 use crate::domain::preflight::{DryRun, Flaw, Nodes, Platform, Pod, Preflight, Start, Unfit};
 use crate::domain::record::Ledger;
@@ -30,8 +31,8 @@ pub struct Place<'s> {
     pub image: &'s ImageReference,
     /// What is known of the container.
     pub ledger: &'s Ledger,
-    /// Whether somebody may read what changes: what runs is looked at, too, whatever else is known.
-    pub is_told: bool,
+    /// Whether people are asked, who are told what changes: what runs is looked at, too, whatever else is known.
+    pub is_asked: bool,
     /// Rehearses the write while the registry is asked, where that is worth it.
     pub rehearse: Option<&'s Rehearse<'s>>,
 }
@@ -55,18 +56,21 @@ impl<'s> Place<'s> {
         (workload, container): (&'s Workload, &str),
         image: &'s ImageReference,
         ledger: &'s Ledger,
+        mode: Mode,
         cluster: &'s Platforms<'s>,
     ) -> Option<Self> {
         static ANY: LazyLock<Nodes> = LazyLock::new(Nodes::default);
         let (_, found) = workload.container(container)?;
         let nodes = workload.nodes.as_deref().unwrap_or_else(|| &ANY);
-        Some(Self { start: found.start, nodes, cluster, image, ledger, is_told: true, rehearse: None })
-    }
-
-    /// The same where it is judged once more, and nobody reads what changes.
-    #[must_use]
-    pub fn untold(self) -> Self {
-        Self { is_told: false, ..self }
+        Some(Self {
+            start: found.start,
+            nodes,
+            cluster,
+            image,
+            ledger,
+            is_asked: mode == Mode::Notification,
+            rehearse: None,
+        })
     }
 }
 
@@ -121,7 +125,7 @@ impl<R: Registry> Source<'_, R> {
         let platforms = pod.platforms();
         let wanted = platforms.as_deref().unwrap_or_default();
         let whole = self.image(digest, wanted, Extent::Whole);
-        if place.is_told || platforms.is_none() {
+        if place.is_asked || platforms.is_none() {
             let (found, running) = tokio::join!(whole, self.running(place, tag, wanted));
             return found.map_or_else(|_| Ok(Preflight::default()), |found| pod.judge(&found, running.as_deref()));
         }

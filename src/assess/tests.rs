@@ -133,7 +133,7 @@ async fn the_next_best_is_taken_for_what_would_not_start() {
         let image = crate::domain::reference::ImageReference::parse("web:1.0.0").unwrap();
         let (ledger, of) = (crate::domain::record::Ledger::default(), (&workload, "web"));
         let nobody = || -> futures_util::future::BoxFuture<'_, _> { Box::pin(std::future::ready(None)) };
-        let place = Place::of(of, &image, &ledger, &nobody);
+        let place = Place::of(of, &image, &ledger, Mode::AutoUpdate, &nobody);
         let (registry, digests) = (&shelf, Some(Digests::default()));
         let (repository, credential) = (&repository, &credential);
         let source = Source { digests, place, ..Source::new(registry, repository, credential) };
@@ -158,29 +158,6 @@ async fn the_next_best_is_taken_for_what_would_not_start() {
     let error = chosen(all).await.unwrap_err();
     let Undecided::Unfit(unfit) = &error else { panic!("{error}") };
     assert_eq!(unfit.iter().map(|it| it.tag.as_str()).collect::<Vec<_>>(), ["1.0.4", "1.0.3", "1.0.2"]);
-}
-
-/// Where nodes may be read nothing else needs what runs, so that changes were told of questions alone.
-#[tokio::test]
-async fn what_changes_is_known_also_where_nodes_may_be_read_and_nobody_is_asked() {
-    let shelf = Shelf { whole: &["1.0.0", "1.0.1"], ..Shelf::default() };
-    let (repository, credential) = (Repository::parse("web").unwrap(), Credential::default());
-    let workload = crate::domain::workload::tests::workload(&[("web", "web:1.0.0")], &[("mode", "AUTO_UPDATE")]);
-    let image = crate::domain::reference::ImageReference::parse("web:1.0.0").unwrap();
-    let ledger = crate::domain::record::Ledger::default();
-    let nodes = || -> futures_util::future::BoxFuture<'_, _> {
-        let all: std::sync::Arc<[Platform]> = Platform::of("linux", "amd64", "").into_iter().collect();
-        Box::pin(std::future::ready(Some(all)))
-    };
-    let place = Place::of((&workload, "web"), &image, &ledger, &nodes).unwrap();
-    let source = Source::new(&shelf, &repository, &credential);
-    let (tag, digest) = (Tag::parse("1.0.1").unwrap(), Digest::of(b"1.0.1"));
-    let asked = || std::mem::take(&mut *shelf.asked.lock().unwrap());
-    let told = source.anew(&place, &tag, &digest).await.unwrap();
-    assert!(told.changes.is_some() && asked().contains(&Digest::of(b"1.0.0").short().to_owned()), "{told:?}");
-    // Who answers has read it.
-    let again = source.anew(&place.untold(), &tag, &digest).await.unwrap();
-    assert!(again.changes.is_none() && !asked().contains(&Digest::of(b"1.0.0").short().to_owned()), "{again:?}");
 }
 
 #[tokio::test]

@@ -161,7 +161,7 @@ impl Look<'_> {
         };
         let (registry, repository) = (self.registry, image.repository());
         let platforms = || -> BoxFuture<'_, _> { Box::pin(Cluster::platforms(self.kube)) };
-        let place = Place::of((workload, container), &image, ledger, &platforms);
+        let place = Place::of((workload, container), &image, ledger, settings.mode, &platforms);
         let source = Source { place, ..Source::new(registry, repository, &credential) };
         let (mut explanation, digest) = match settings.track {
             Track::Version => {

@@ -88,7 +88,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Explained::of(container, &view.knowing(&known, to.as_ref().zip(digest), now), decision)
         };
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
-        let place = Place::of((workload, container), &image, ledger, &platforms);
+        let place = Place::of((workload, container), &image, ledger, settings.mode, &platforms);
         let source = Source { place, ..self.source(target)? };
         let explained = match settings.track {
             Track::Version => {

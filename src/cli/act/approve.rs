@@ -8,7 +8,7 @@ use crate::approvals::refused;
 use crate::assess::{Place, Source, Unanswerable, question};
 use crate::cluster::Cluster as _;
 use crate::domain::change_cause;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Mode, Policy};
 use crate::domain::record::Question;
 use crate::domain::reference::{ImageReference, Tag};
 use crate::domain::request::Wish;
@@ -130,7 +130,7 @@ async fn again(ground: &Ground<'_>, container: &str, asked: &Question) -> anyhow
     let credential = ground.kube.credential(workload, image.repository()).await?;
     let registry = ground.registry()?;
     let platforms = || -> BoxFuture<'_, _> { Box::pin(ground.kube.platforms()) };
-    let place = Place::of((workload, container), &image, ledger, &platforms).map(Place::untold);
+    let place = Place::of((workload, container), &image, ledger, Mode::AutoUpdate, &platforms);
     let source = Source { place, ..Source::new(&registry, image.repository(), &credential) };
     let doubt =
         |running: &Tag, policy: &Policy, tags: &Tags| ledger.doubts(tags.relatives(running.as_str(), policy)?, now);

@@ -16,7 +16,7 @@ use crate::assess::{self, Candidate, Digests, Source, Undecided};
 use crate::cluster::annotations;
 use crate::domain::fleet::{BrakeSeen, Fleet, Limits, Others};
 use crate::domain::group::Member;
-use crate::domain::policy::{Decision, Policy, Track, Wanted};
+use crate::domain::policy::{Decision, Mode, Policy, Track, Wanted};
 use crate::domain::record::Record;
 use crate::domain::reference::{Digest, ImageReference, Repository, Tag};
 use crate::domain::settings::{self, Bounds, Settings};
@@ -304,8 +304,8 @@ impl<R: Registry> Look<'_, R> {
         platforms: &'p Platforms<'p>,
     ) -> Option<assess::Place<'p>> {
         // What changes is not shown, so what runs need not be looked at.
-        let place = assess::Place::of((workload, container), image, record.known(container), platforms)
-            .map(assess::Place::untold);
+        let mode = Mode::AutoUpdate;
+        let place = assess::Place::of((workload, container), image, record.known(container), mode, platforms);
         place.filter(|_| self.place.is_cluster())
     }
 

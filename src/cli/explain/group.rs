@@ -106,7 +106,7 @@ impl Look<'_> {
         let tags = self.tags(image.repository(), &credential, (&running, &settings.policy)).await;
         let tags = tags.map_err(|error| undecided(error.to_string()))?;
         let platforms = || -> BoxFuture<'_, _> { Box::pin(Cluster::platforms(self.kube)) };
-        let place = Place::of((workload, container), &image, ledger, &platforms);
+        let place = Place::of((workload, container), &image, ledger, settings.mode, &platforms);
         let (registry, repository, credential) = (self.registry, image.repository(), &credential);
         let source = Source { place, ..Source::new(registry, repository, credential) };
         let found = candidates(&source, &running, &tags, &settings.policy, now, || None).await;

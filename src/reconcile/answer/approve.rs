@@ -14,7 +14,7 @@ use crate::domain::answer::Action;
 use crate::domain::approval::Allows;
 use crate::domain::declared::Declared;
 use crate::domain::event::NoticeKind;
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Mode, Policy};
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Ledger, Record};
 use crate::domain::reference::{ImageReference, Tag};
@@ -209,7 +209,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let doubt = |running: &Tag, policy: &Policy, tags: &Tags| self.shrunk(target, ledger, running, policy, tags);
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
         let container = (&*asked.workload, target.container.as_str());
-        let place = Place::of(container, &image, ledger, &platforms).map(Place::untold);
+        let place = Place::of(container, &image, ledger, Mode::AutoUpdate, &platforms);
         let (forges, digests) = (Some(self.forges(&settings, &|_| true)), source.digests.clone());
         let Source { registry, repository, credential, .. } = source;
         let source = Source { registry: *registry, repository, credential, digests, beside: None, forges, place };

@@ -155,7 +155,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let ledger = group.ledger(member).cloned().unwrap_or_default();
         let waited = |tag: &Tag| ledger.was_asked_about(tag) || self.1.unreleased.has(&target.repository, tag);
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
-        let place = Place::of((&target.workload, &target.container), &from, &ledger, &platforms);
+        let place = Place::of((&target.workload, &target.container), &from, &ledger, settings.mode, &platforms);
         let source = Source { place: place.filter(|_| !group.asks(member, to)), ..self.source(target)? };
         let source = source.asking(self.forges(settings, &waited));
         let (mut policy, now) = (settings.policy.clone(), self.0.ambient.now());

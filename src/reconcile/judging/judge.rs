@@ -116,7 +116,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let waited = |tag: &Tag| ledger.was_asked_about(tag) || self.1.unreleased.has(&target.repository, tag);
         let platforms = || -> BoxFuture<'_, _> { Box::pin(self.0.cluster.platforms()) };
         let container = (&*target.workload, target.container.as_str());
-        let place = Place::of(container, &from, ledger, &platforms);
+        let place = Place::of(container, &from, ledger, settings.mode, &platforms);
         let ahead = |tag: &Tag, digest: &Digest| -> BoxFuture<'_, _> {
             rehearse.map_or_else(|| Box::pin(std::future::ready(None)) as BoxFuture<'_, _>, |ask| ask(tag, digest))
         };
