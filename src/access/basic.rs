@@ -48,9 +48,15 @@ impl Passwords {
         })
     }
 
-    /// Whose password this is, in the turn of whoever shows it.
-    pub(super) async fn check(&self, of: Of, name: &str, password: Secret) -> Result<Option<&User>, Busy> {
+    /// Whose password this is, and the hash that it was held against, in the turn of whoever shows it.
+    pub(super) async fn check(
+        &self,
+        of: Of,
+        name: &str,
+        password: Secret,
+    ) -> Result<Option<(&User, Arc<PasswordHash>)>, Busy> {
         let Some(hash) = self.hash(name) else { return Ok(None) };
+        let held_against = Arc::clone(&hash);
         let turn = self.turns.turn(of).await?;
         let mut buffer = self.lent.turn().await;
         // Whoever leaves meanwhile makes room for nobody before it is computed.
@@ -63,7 +69,7 @@ impl Passwords {
             tracing::error!(error = %crate::telemetry::chain(&error), user = name, "a password can't be checked");
             false
         });
-        Ok(self.user(name).filter(|_| is_right))
+        Ok(self.user(name).filter(|_| is_right).map(|user| (user, held_against)))
     }
 }
 
@@ -102,7 +108,7 @@ mod tests {
         let passwords = Passwords::new(vec![user("alice", "correct horse"), user("bob", "battery staple")], [7; 32]);
         let whose = async |name: &str, password: &str| {
             let found = passwords.check(of(), name, Secret::new(password.into())).await.unwrap();
-            found.map(|user| user.name.clone())
+            found.map(|(user, _)| user.name.clone())
         };
         assert_eq!(whose("alice", "correct horse").await.as_deref(), Some("alice"));
         for (name, password) in [

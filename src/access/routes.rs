@@ -185,7 +185,7 @@ impl Access {
             return Err(Stranger::TooMany(wait));
         }
         let user = passwords.check(of, &shown.name, shown.password).await.map_err(|_| Stranger::Later)?;
-        let Some(user) = user else {
+        let Some((user, hash)) = user else {
             self.guesses.was_wrong(address, at, now);
             self.count("password", "wrong");
             if let Some(suppressed) = self.repeats.line(&address.to_string(), "password", now) {
@@ -195,7 +195,8 @@ impl Access {
         };
         let who = SignedIn::by(Authority::Password, &user.name).ok_or(Stranger::NoName)?;
         self.role(&user.name, &user.groups, Some(user.role.unwrap_or(Role::Viewer)))?;
-        let proof = proof_of_password(&user.hash.get());
+        // It may have been changed meanwhile: then who shows the old password is not signed in for long.
+        let proof = proof_of_password(&hash);
         let browser = self.browsers.remember(&user.name, &proof);
         let mut answer = self.lets_in(&who, Vec::new(), proof, &shown.to, request).await?;
         if let Ok(browser) = browser.parse() {

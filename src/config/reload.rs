@@ -203,10 +203,12 @@ impl Reload {
         let changed = self.changed_since(&config);
         files.remove(self.fixed.path());
         self.seen = config.origins.files().clone();
-        self.used = config.origins.files().clone();
+        let read = config.origins.files().clone();
         let renewed = self.running.secrets.take_over(config, &self.fixed, &differs, &changed);
         let Renewed { files: rotated, channels } = renewed;
         now.extend(rotated.intersection(&changed).cloned());
+        // What waits is still used as it was.
+        self.used.extend(read.into_iter().filter(|(path, _)| rotated.contains(path)));
         files.retain(|path| !rotated.contains(path));
         let (rules, watched) = (self.running.rules.clone(), self.running.watched.clone());
         let after_restart = differs.into_iter().chain(files).collect();
@@ -411,6 +413,10 @@ mod tests {
         disk.write("/slack", "xoxb-1-3");
         let (now, after) = taken(disk.again(&mut reload));
         assert_eq!((now, after), (vec![], vec!["channels".into(), "/bot".into(), "/slack".into()]));
+        disk.write("/c.yaml", OTHERS);
+        let Reloaded::Taken(back) = disk.again(&mut reload) else { panic!("it can be used") };
+        assert_eq!((back.now, back.after_restart), (vec!["/slack".to_owned()], vec!["/bot".to_owned()]));
+        assert_eq!(back.channels.len(), 1, "the secret that waited is in force now");
     }
 
     #[test]

@@ -549,9 +549,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         self.count("waiting", waits.word());
         tracing::debug!(workload = %target.workload.id, container = target.container, "this update {waits}");
         let now = self.0.ambient.now();
-        work.draft.on(&target.container, Event::NothingToAsk, now);
-        let is_soon_known = matches!(waits, Waits::Unlisted | Waits::BrakeUnread);
-        let again = now + if is_soon_known { UNLISTED } else { LOOK_AGAIN };
+        // Whether there is anything to ask is not known while the brake can't be read; it is read again meanwhile, see `keep_waking`.
+        if !matches!(waits, Waits::BrakeUnread) {
+            work.draft.on(&target.container, Event::NothingToAsk, now);
+        }
+        let again = now + if matches!(waits, Waits::Unlisted) { UNLISTED } else { LOOK_AGAIN };
         Looked { is_unsure: true, ..Looked::again(earliest(due, Some(again))) }
     }
 

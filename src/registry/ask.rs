@@ -153,6 +153,12 @@ impl HttpRegistry {
             let host = outbound::written_host(url);
             return Err(question.unusable(&format!("it leads to {host}, which answers {status}")));
         }
+        // Where blobs are kept elsewhere, that host may be away while the registry is there.
+        if status == 503 {
+            let error = question.no_answer(answer.status());
+            answer.finish(patience).await;
+            return Err(error);
+        }
         self.judged(answer, question, patience).await
     }
 

@@ -35,7 +35,8 @@ impl Heard {
     /// difference, and theirs is told in whole seconds.
     fn ahead(&self) -> TimeDelta {
         let second = TimeDelta::seconds(1);
-        if self.said + second < self.asked {
+        // Whoever answers says any moment there is, to which nothing can be added.
+        if self.asked - self.said > second {
             self.asked - self.said
         } else if self.said > self.answered {
             self.answered - self.said
@@ -158,6 +159,10 @@ pub(super) mod tests {
         assert_eq!(slow.ahead(), TimeDelta::zero());
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT").map(|at| at.timestamp()), Some(784_111_777));
         assert_eq!(read("yesterday"), None);
+        for said in [DateTime::<Utc>::MAX_UTC, DateTime::<Utc>::MIN_UTC] {
+            let absurd = Heard { said, ..whose("a", 0) };
+            assert!(absurd.check().is_some(), "{said}");
+        }
     }
 
     #[actix_web::test]

@@ -26,20 +26,26 @@ pub(super) async fn last_lines(
     metrics: &Metrics,
 ) -> Vec<String> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let mut seen = Tail::default();
     let read = async {
         // One that is not started again has no log of before.
         for of_before in [true, false] {
             let parameters = parameters(container, of_before);
             match within(metrics, "log", api.log_stream(pod, &parameters)).await {
-                Ok(stream) => return tail(stream).await.unwrap_or_default(),
+                // What was read before it broke off is shown all the same.
+                Ok(stream) => {
+                    let _ = tail(stream, &mut seen).await;
+                    break;
+                }
                 Err(Failed::Status(status)) if status.code == 400 => {}
                 // Not to have the right is ordinary.
                 Err(_) => break,
             }
         }
-        Vec::new()
     };
-    tokio::time::timeout(PATIENCE, read).await.unwrap_or_default()
+    // What was read in time is shown, however long the rest would take.
+    let _ = tokio::time::timeout(PATIENCE, read).await;
+    seen.shown()
 }
 
 /// What is asked for. The kubelet would take `limitBytes` from the beginning of these lines, and the last ones tell.
@@ -53,16 +59,15 @@ fn parameters(container: &str, of_before: bool) -> LogParams {
 }
 
 /// The last lines of what is read, however much that is.
-async fn tail(stream: impl futures_util::AsyncBufRead) -> std::io::Result<Vec<String>> {
+async fn tail(stream: impl futures_util::AsyncBufRead, seen: &mut Tail) -> std::io::Result<()> {
     let mut stream = std::pin::pin!(stream);
-    let mut tail = Tail::default();
     loop {
         let read = stream.fill_buf().await?;
         let bytes = read.len();
         if bytes == 0 {
-            return Ok(tail.shown());
+            return Ok(());
         }
-        tail.take(read);
+        seen.take(read);
         stream.consume_unpin(bytes);
     }
 }
@@ -108,7 +113,19 @@ mod tests {
     /// What is shown of a log that comes in pieces of so many bytes.
     async fn shown(text: &str, pieces: usize) -> Vec<String> {
         let pieces: Vec<std::io::Result<Vec<u8>>> = text.as_bytes().chunks(pieces).map(|it| Ok(it.to_vec())).collect();
-        tail(futures_util::TryStreamExt::into_async_read(futures_util::stream::iter(pieces))).await.unwrap()
+        let mut seen = Tail::default();
+        let stream = futures_util::TryStreamExt::into_async_read(futures_util::stream::iter(pieces));
+        tail(stream, &mut seen).await.unwrap();
+        seen.shown()
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_log_broke_off_is_shown() {
+        let pieces = [Ok(b"one\ntwo\n".to_vec()), Err(std::io::ErrorKind::ConnectionReset.into())];
+        let mut seen = Tail::default();
+        let stream = futures_util::TryStreamExt::into_async_read(futures_util::stream::iter(pieces));
+        tail(stream, &mut seen).await.unwrap_err();
+        assert_eq!(seen.shown(), ["one", "two"]);
     }
 
     #[tokio::test]

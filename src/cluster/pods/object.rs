@@ -325,7 +325,8 @@ impl Object {
             let exit = it.state.terminated.as_ref().filter(|ended| ended.exit_code != 0)?.exit();
             Some(ContainerStatus { name: it.name.clone(), restarts: it.restart_count, waits: None, exit: Some(exit) })
         };
-        let mut all = self.status.init_container_statuses.iter().chain(&self.status.container_statuses);
+        // Where an init container failed, no other was started; a sidecar among them is stopped once the others have ended.
+        let mut all = self.status.container_statuses.iter().chain(&self.status.init_container_statuses);
         all.find_map(failed).filter(|_| is_run)
     }
 

@@ -319,6 +319,11 @@ fn how_a_run_failed_is_kept_of_a_pod_that_is_not_started_again() {
     };
     let exit = failed.exit.unwrap();
     assert_eq!((&*failed.name, exit.code, &*exit.message), ("web", 3, "no table"));
+    let mut beside = ended("Job", "web-29401", "Failed", 3);
+    let stopped = json!({"terminated": {"exitCode": 143, "reason": "Error", "finishedAt": "2026-11-26T10:00:01Z"}});
+    beside["status"]["initContainerStatuses"] = json!([{"name": "proxy", "restartCount": 0, "state": stopped}]);
+    let Standing::Failed(failed) = stands(beside) else { panic!("it says how it ended") };
+    assert_eq!(&*failed.name, "web", "a sidecar is stopped once the others have ended");
     assert_eq!(stands(ended("Job", "web-29401", "Succeeded", 0)), Standing::Leaving);
     assert_eq!(stands(ended("ReplicaSet", "web-abc", "Failed", 3)), Standing::Leaving, "the node ended it");
     let mut evicted = ended("Job", "web-29401", "Failed", 137);

@@ -11,9 +11,10 @@ use crate::domain::rotating::Rotating;
 use crate::domain::secret::Secret;
 use crate::registry::RegistryHost;
 
-/// What the channels of variables are made of, beside their secrets.
-const OF_CHANNELS: [&str; 14] = [
+/// What channels are made of, beside their secrets.
+const OF_CHANNELS: [&str; 15] = [
     "channels",
+    "cluster",
     "smtpUrlFile",
     "mailFrom",
     "mailTo",

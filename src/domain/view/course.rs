@@ -63,7 +63,9 @@ impl Led {
             Actor::Program(_) if entry.approval.is_none() => return None,
             _ => false,
         };
-        let version = entry.undoes.clone().or_else(|| entry.is_back().then(|| entry.previous.clone()));
+        // Entries of earlier releases do not say what they undo; which order is meant only those can leave open.
+        let is_back = || entry.ended.is_none() && entry.outcome != Outcome::RollingOut && entry.is_back();
+        let version = entry.undoes.clone().or_else(|| is_back().then(|| entry.previous.clone()));
         match (by_itself, version, &entry.approval) {
             (true, Some(version), _) => Some(Self::Failure { version }),
             (false, Some(version), _) => Some(Self::Chosen { version }),

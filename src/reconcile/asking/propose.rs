@@ -284,7 +284,7 @@ fn announce_refused(work: &mut Work, target: &Target, settings: &Settings, quest
     let before = work.draft.record.known(container).question.as_ref();
     let before = before.filter(|it| it.terms.allows == Allows::Update && it.terms.tag == now.tag);
     let moved = before.filter(|it| it.terms.digest != now.digest);
-    let is_said = before.is_some() && moved.is_none();
+    let is_said = before.is_some();
     let is_usable = |it: &&Question| !matches!(it.stands, Stands::Closed(_)) && it.level != Level::Digest;
     let moved = moved.filter(is_usable).map(|it| {
         let (tag, then, digest) = (&now.tag, &it.terms.digest, &now.digest);

@@ -159,6 +159,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 () = stop.raised() => return,
                 () = tokio::time::sleep(WAKING) => {}
             }
+            self.read_brake_again().await;
             if let Err(error) = self.wake_waiting(None, &self.0.ambient.trace_id()).await {
                 tracing::debug!(error = %chain(&error), "who waits is looked at a moment later");
             }

@@ -1,7 +1,7 @@
 //! How many tags of the running tag's kind were listed last time, so that a list that suddenly lost half of them or more is not
 //! believed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 
@@ -27,6 +27,8 @@ const KEPT: TimeDelta = TimeDelta::days(365);
 pub(crate) struct Families {
     by: RandomState,
     seen: Mutex<HashMap<u64, Seen>>,
+    /// Of which nothing is kept beside the queue: that is asked once.
+    unkept: Mutex<HashSet<u64>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +70,20 @@ impl Families {
         None
     }
 
-    /// Whether anything is remembered of it.
+    /// Whether anything is remembered of it, or that there is nothing.
     fn knows(&self, of: impl Hash) -> bool {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&self.by.hash_one(of))
+        let key = self.by.hash_one(of);
+        let is_seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&key);
+        is_seen || self.unkept.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)
+    }
+
+    /// Remembers that nothing is kept of it.
+    fn is_unkept(&self, of: impl Hash) {
+        let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+        if unkept.len() >= MOST {
+            unkept.clear();
+        }
+        unkept.insert(self.by.hash_one(of));
     }
 
     /// Takes how many there were before the start, and since when there are too few, unless it was seen since.
@@ -125,8 +138,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return;
         }
         let kept = self.0.queue.recall(&key(&of)).await;
-        if let Some(count) = kept.and_then(|kept| kept.parse().ok()) {
-            self.1.families.expect(of, count, ledger.shrunk.as_ref().map(|shrunk| shrunk.since));
+        match kept.and_then(|kept| kept.parse().ok()) {
+            Some(count) => {
+                self.1.families.expect(of, count, ledger.shrunk.as_ref().map(|shrunk| shrunk.since));
+            }
+            None => self.1.families.is_unkept(of),
         }
     }
 

@@ -106,7 +106,7 @@ pub(super) trait Words: Sync {
     fn ended(&self, change: &ChangeView) -> String {
         let (outcome, seconds) = (self.told(change).1, change.seconds);
         let after = seconds.map(|seconds| self.after(&took(seconds)));
-        let failure = change.failure.as_ref().map(|reason| format!(": {reason}"));
+        let failure = change.failure.as_ref().map(|reason| format!("{} {reason}", self.of_messages().colon()));
         [Some(outcome.to_owned()), after, failure].into_iter().flatten().collect()
     }
     /// That it was so after a time, behind a word.
@@ -343,7 +343,8 @@ mod tests {
         };
         assert_eq!(both(&change), ["healthy after 1 min 12 s", "saine après 1 min 12 s"]);
         (change.outcome, change.failure) = (Outcome::Failed, Some("CrashLoopBackOff".into()));
-        assert_eq!(both(&change)[0], "failed after 1 min 12 s: CrashLoopBackOff");
+        let french = "échec après 1 min 12 s : CrashLoopBackOff";
+        assert_eq!(both(&change), ["failed after 1 min 12 s: CrashLoopBackOff", french]);
         (change.outcome, change.seconds, change.failure) = (Outcome::RollingOut, None, None);
         assert_eq!(both(&change)[0], "rolling out", "as of earlier releases");
     }
