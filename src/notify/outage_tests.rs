@@ -291,12 +291,10 @@ async fn a_channel_that_is_dead_for_a_day_loses_nothing_and_costs_nearly_nothing
     }
     let (waiting, dead) = outage.stand().await;
     assert!(waiting + dead == ALL && (41..=100).contains(&dead), "{waiting} wait, {dead} were given up");
-    assert_eq!(
-        (of("takes no messages"), of("were given up"), outage.told().len()),
-        (4, 2, 6),
-        "once a day: {:?}",
-        outage.told()
-    );
+    let (closed, given_up) = (of("takes no messages"), of("were given up"));
+    // Of the 67 hours in which some were given up, two or three days were told of: that depends on when the first of them was.
+    assert!(closed == 4 && (2..=3).contains(&given_up), "once a day: {:?}", outage.told());
+    assert_eq!(outage.told().len(), closed + given_up, "{:?}", outage.told());
 
     // It is mended: what waits comes by itself, what was given up when somebody says so.
     outage.chat.status.store(200, Ordering::SeqCst);
