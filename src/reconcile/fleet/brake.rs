@@ -124,7 +124,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Reads it where it could not be read: those who wait for it are woken by what it says.
     pub(super) async fn read_brake_again(&self) {
-        if self.1.brake.unread.load(Ordering::SeqCst) {
+        if self.1.brake.is_unread() {
             self.read_brake().await;
         }
     }
