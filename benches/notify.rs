@@ -128,7 +128,7 @@ fn configuration(ctx: &Ctx, server: &Server, channels: &[&str]) -> String {
     let hook = |name: &&str| {
         let url = if *name == "dead" { "http://127.0.0.1:1/dead".to_owned() } else { server.url(&format!("/{name}")) };
         let file = ctx.file(name, &url).display().to_string();
-        let quiet = if *name == "quiet" { ", quiet: '00:00-24:00'" } else { "" };
+        let quiet = if *name == "quiet" { ", quiet: '00:10-00:05'" } else { "" };
         format!("  - {{ name: {name}, kind: webhook, urlFile: '{file}', secretFile: '{secret}'{quiet} }}\n")
     };
     let yaml = format!("channels:\n{}", channels.iter().map(hook).collect::<String>());

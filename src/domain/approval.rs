@@ -29,7 +29,7 @@ use super::workload::WorkloadId;
 pub const LIFETIME: TimeDelta = TimeDelta::hours(72);
 
 /// How far clocks of services that share a key may be apart: a link that one of them sent is opened at another.
-const SKEW: TimeDelta = TimeDelta::minutes(15);
+pub const SKEW: TimeDelta = TimeDelta::minutes(15);
 
 /// What a link allows; it is signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

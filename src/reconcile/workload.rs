@@ -345,7 +345,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let before: &Work = work;
         let ledger = before.draft.record.known(&target.container);
-        let settings = settings.knowing(&ledger.known_since);
+        let settings = settings.beside(ledger);
         let ahead = Ahead::default();
         let rehearse = |tag: &Tag, digest: &Digest| -> BoxFuture<'_, _> {
             Box::pin(self.rehearsed_ahead(before, target, &settings, ((tag.clone(), digest.clone()), &ahead)))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::approval::SKEW;
 use crate::domain::reference::Digest;
 
 /// A waiting time, and what is known of the versions that wait.
@@ -12,6 +13,7 @@ use crate::domain::reference::Digest;
 pub struct Cooldown {
     length: TimeDelta,
     known: KnownSince,
+    asked: Option<DateTime<Utc>>,
 }
 
 /// A text that is no duration.
@@ -29,7 +31,7 @@ impl Cooldown {
     /// A waiting time, beside what is known.
     #[must_use]
     pub fn new(length: TimeDelta, known: KnownSince) -> Self {
-        Self { length, known }
+        Self { length, known, asked: None }
     }
 
     /// Reads a waiting time.
@@ -43,6 +45,7 @@ impl Cooldown {
     /// Until when a tag waits; `None` when it has waited. A tag that is not known yet begins to wait now.
     #[must_use]
     pub fn until(&self, tag: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let now = self.no_earlier(now);
         let since = self.known.since(tag).unwrap_or(now).min(now);
         let until = since.checked_add_signed(self.length)?;
         (now < until).then_some(until)
@@ -82,6 +85,17 @@ impl Cooldown {
     #[must_use]
     pub fn knowing(self, known: KnownSince) -> Self {
         Self { known, ..self }
+    }
+
+    /// The same where people were asked at a time, maybe by a replica whose clock is ahead: what had waited then has waited.
+    #[must_use]
+    pub fn asked(self, at: Option<DateTime<Utc>>) -> Self {
+        Self { asked: at, ..self }
+    }
+
+    /// Now, or when people were asked, where that is as much later as clocks may be apart.
+    fn no_earlier(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.asked.filter(|at| *at <= now + SKEW).map_or(now, |at| at.max(now))
     }
 }
 
@@ -359,6 +373,21 @@ mod tests {
         assert!(times.iter().all(|time| is_time_of_push(at(time), now)));
         let none = ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2013-03-19T00:00:00Z", "2026-01-03T12:06:00Z"];
         assert!(!none.iter().any(|time| is_time_of_push(at(time), now)));
+    }
+
+    #[test]
+    fn what_had_waited_when_people_were_asked_has_waited_by_a_clock_that_is_behind() {
+        let known: KnownSince = serde_json::from_str(r#"{"1.1.0":"2026-09-01T00:00:00Z"}"#).unwrap();
+        let cooldown = Cooldown::parse("6h", known).unwrap();
+        let asked = Some(at("2026-09-01T06:00:00Z"));
+        let behind = at("2026-09-01T05:58:20Z");
+        let until = Some(at("2026-09-01T06:00:00Z"));
+        assert_eq!(cooldown.until("1.1.0", behind), until, "nobody was asked");
+        assert_eq!(cooldown.clone().asked(asked).until("1.1.0", behind), None);
+        let longer = Cooldown::parse("7h", cooldown.known().clone()).unwrap().asked(asked);
+        assert!(longer.until("1.1.0", behind).is_some(), "the setting was edited since");
+        let far = cooldown.asked(Some(at("2026-09-01T06:30:00Z")));
+        assert_eq!(far.until("1.1.0", behind), until, "no two clocks are so far apart");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::domain::gone::Gone;
 use crate::domain::group;
 use crate::domain::history::Outcome;
 use crate::domain::notice::is_zero;
-use crate::domain::policy::{Doubt, KnownSince, Mode, is_older};
+use crate::domain::policy::{Cooldown, Doubt, KnownSince, Mode, is_older};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Fingerprint;
 
@@ -207,6 +207,12 @@ impl PutOff {
 }
 
 impl Ledger {
+    /// A waiting time beside what is recorded: since when versions are known, and when people were asked.
+    #[must_use]
+    pub fn beside(&self, cooldown: Cooldown) -> Cooldown {
+        cooldown.knowing(self.known_since.clone()).asked(self.question.as_ref().map(|question| question.asked))
+    }
+
     /// The question that can be answered now.
     #[must_use]
     pub fn open(&self, now: DateTime<Utc>) -> Option<&Question> {

@@ -86,7 +86,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             may_move.map_err(|keeps| keeps.waits(member.name()))?;
             let settings = settings.map_err(|_| Waits::Settings(member.name()))?;
             let settings = if is_told_only { without_cooldown(settings) } else { settings };
-            all.push(ledger.map_or(settings.clone(), |ledger| settings.knowing(&ledger.known_since)));
+            all.push(ledger.map_or(settings.clone(), |ledger| settings.beside(ledger)));
         }
         Ok(all)
     }

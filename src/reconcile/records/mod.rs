@@ -449,16 +449,25 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return;
         }
         // What another replica wrote meanwhile says more, and may have the same number.
-        let mark = self.marked_by_all(&workload.id.uid).await;
-        if mark.is_ok_and(|(mark, _)| mark.sequence >= record.sequence) {
+        let mark = self.marked_by_all(&workload.id.uid).await.map(|(mark, _)| mark).unwrap_or_default();
+        if mark.sequence >= record.sequence {
             return;
         }
-        // What stands there is what stood there then, and not what somebody set it back to.
-        record.unwritten = annotations::text(workload).map(short);
+        record.unwritten = self.stood(workload, &mark).await;
         if let Ok((_, sealed)) = annotations::sealed(WorkloadPatch::of(workload), workload, &record, &self.0.keys) {
             let written = Written { settings: Some(Fingerprint::of(workload)), ..sealed.into() };
             self.remember(&workload.id.uid, written).await;
         }
+    }
+
+    /// What stood on a workload, in short, when the newest record of it was made: that one, or what it could not replace. What
+    /// stands there now may be what somebody set it back to, or an old copy of it.
+    async fn stood(&self, workload: &Workload, mark: &Mark) -> Option<u64> {
+        if mark.sequence == 0 {
+            return annotations::text(workload).map(short);
+        }
+        let newest = self.newest(&workload.id.uid, mark.sequence).await.ok();
+        newest.and_then(|newest| newest.unwritten).or(Some(mark.fingerprint))
     }
 
     async fn say(&self, workload: &Workload, said: Said) {

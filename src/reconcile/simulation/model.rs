@@ -13,7 +13,7 @@ use super::registry::Pushed;
 use super::wish::{Wish, parts, version};
 use super::world::{Doing, Task, World};
 use crate::cluster::annotations;
-use crate::domain::approval::Allows;
+use crate::domain::approval::{Allows, LIFETIME};
 use crate::domain::change_cause;
 use crate::domain::settings::is_state;
 use crate::domain::workload::PREFIX;
@@ -376,6 +376,12 @@ impl World {
         }
     }
 
+    /// Whether anything tells of a question, as of when it was asked.
+    fn was_known(&self, question: Option<&str>) -> bool {
+        let question = question.and_then(|id| self.model.questions.get(id));
+        question.is_none_or(|it| self.is_known(&it.uid, it.expires - LIFETIME))
+    }
+
     /// A link did what it can do once.
     fn acts(&mut self, question: &str, action: &'static str, object: &Object) {
         let now = self.now();
@@ -388,7 +394,7 @@ impl World {
         self.model.answers += 1;
         if let Some((before, _)) = before.filter(|(_, at)| self.is_known(&object.id.uid, *at)) {
             self.violate(Invariant::LinkActsOnce, format!("the link of {question} acted ({action}) after {before}"));
-        } else if newest.as_deref() != Some(question) {
+        } else if newest.as_deref() != Some(question) && self.was_known(newest.as_deref()) {
             self.violate(
                 Invariant::LinkReplaced,
                 format!("the link of {question} acted, and {newest:?} had its place"),

@@ -149,7 +149,7 @@ impl Seen<'_> {
             Some(CameTo::To { .. } | CameTo::Nothing | CameTo::Group(_) | CameTo::Undecided(_)) => None,
             Some(CameTo::Unknown) | None => {
                 let (tag, ..) = newest_known(ledger)?;
-                let cooldown = settings.policy.cooldown.clone()?.knowing(ledger.known_since.clone());
+                let cooldown = ledger.beside(settings.policy.cooldown.clone()?);
                 cooldown.until(tag, now)
             }
         }
