@@ -70,7 +70,7 @@ fn lists() {
         said("what can be approved together", |view| view.list(&same(), None)),
         said("each kind of line", |view| view.list(&lines(each()), None)),
         said("more than are listed", |view| view.list(&more, None)),
-        said("nothing together", |view| view.list(&alone, Some("Nothing was done."))),
+        said("nothing together", |view| view.list(&alone, Some(view.to.words().fixed().nothing_together))),
         said("nothing is open", |view| view.list(&Lines::default(), None)),
         said("too late", |view| view.over(false)),
         said("too late, and asked still", |view| view.over(true)),

@@ -199,7 +199,7 @@ impl Pages {
             place => None::<String>,
             message => message,
             details => Vec::<String>::new(),
-            tone => "neutral",
+            tone => if status.is_success() { "ok" } else { "neutral" },
             is_renewable => is_renewable,
         };
         self.render(status, "problem.html", to, values)

@@ -166,8 +166,16 @@ fn under_way(stands: Stands) -> Box<Applied> {
     Box::new(Applied { rollout: Some(stands), ..*applied(Outcome::RollingOut) })
 }
 
-fn slow() -> Box<str> {
-    "the rollout of 1.3.0 stands still: ImagePullBackOff: pod web-1, container proxy: no such image".into()
+fn slow() -> Box<crate::domain::view::Stuck> {
+    let (pod, container) = ("web-1".into(), "proxy".into());
+    let account =
+        crate::domain::rollout::Account::OfContainer { pod, container, said: "no such image".into(), exit: None };
+    let why = crate::domain::event::Failure::ours("ImagePullBackOff", account);
+    Box::new(crate::domain::view::Stuck {
+        version: crate::domain::reference::Tag::parse("1.3.0").unwrap(),
+        why,
+        in_the_way: None,
+    })
 }
 
 fn quota() -> crate::domain::rollout::Refusal {

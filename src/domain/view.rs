@@ -15,7 +15,7 @@ pub use blocker::{Blocker, Known, is_rolling_beside};
 pub use course::{Course, Led};
 pub use gist::{Gist, Why};
 pub use reason::{Pointed, Reason};
-pub use rollout::{PutBack, Stands, Unfinished, said_to_stand_still};
+pub use rollout::{PutBack, Stands, Stuck, Unfinished, said_to_stand_still};
 pub use status::{
     Attention, Available, CameTo, Cause, GroupStands, LastLook, NoGround, NotLetIn, OfGroup, Refusing, Returned, Seen,
     Status, Ungrounded,

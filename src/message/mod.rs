@@ -21,7 +21,10 @@ use serde::Serialize;
 
 pub use catalogue::Catalogue;
 pub use english::English;
-pub use french::{French, counted as counted_in_french, explained as explained_in_french, waits as waits_in_french};
+pub use french::{
+    French, counted as counted_in_french, explained as explained_in_french, stuck as stuck_in_french,
+    waits as waits_in_french,
+};
 pub use notes::{AlertLine, Changes, InShort, NotesPart, ReleasePart};
 pub use one::{newest, release_url, subject_of};
 pub use phrases::Phrases;

@@ -58,10 +58,10 @@ pub enum Stands {
     UnderWay,
     /// The API server refuses its pods.
     Refused(Refusal),
-    /// Nothing has moved for long, and nobody but people ends that: what the service says of it.
-    StandsStill(Box<str>),
+    /// Nothing has moved for long, and nobody but people ends that.
+    StandsStill(Box<Stuck>),
     /// The same, and the cluster gives it up where that stays so.
-    Slow(Box<str>),
+    Slow(Box<Stuck>),
     /// It can't go on before somebody acts.
     Waits(Waits),
     /// It failed: the cluster gave it up.
@@ -117,9 +117,9 @@ impl Unfinished {
     pub fn of(workload: &Workload, container: &str, ledger: &Ledger) -> Option<Self> {
         let update = ledger.update.as_ref().filter(|update| update.runs_on(workload, container))?;
         let stands = match Stands::of(update.outcome, |stall| update.is_stall_old(stall), &workload.rollout)? {
-            stands @ (Stands::UnderWay | Stands::Refused(_)) => match said_to_stand_still(workload, update) {
-                Some(said) if update.standstill.is_for_people() => Stands::StandsStill(said.into()),
-                Some(said) => Stands::Slow(said.into()),
+            stands @ (Stands::UnderWay | Stands::Refused(_)) => match Stuck::of(workload, update).map(Box::new) {
+                Some(stuck) if update.standstill.is_for_people() => Stands::StandsStill(stuck),
+                Some(stuck) => Stands::Slow(stuck),
                 // Its controller has yet to look, and does nothing then.
                 None if workload.paused && matches!(workload.rollout, Rollout::Progressing(_)) => {
                     Stands::Waits(Waits::Paused)
@@ -133,24 +133,50 @@ impl Unfinished {
     }
 }
 
+/// A rollout in which nothing moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The version that was written.
+    pub version: Tag,
+    /// Why.
+    pub why: Failure,
+    /// The pod that somebody has to delete, and its namespace, where one is in its way.
+    pub in_the_way: Option<(Box<str>, Box<str>)>,
+}
+
+impl Stuck {
+    /// That of an update of a workload, where it stands still.
+    #[must_use]
+    pub fn of(workload: &Workload, update: &Update) -> Option<Self> {
+        let why = update.standstill.why.as_deref()?.clone();
+        let in_the_way = match (Reason::of(&why.reason), why.account.as_deref()) {
+            (Reason::PodNeedsDelete, Some(Account::InTheWay { pod, .. })) => {
+                Some((pod.clone(), workload.id.namespace.clone()))
+            }
+            _ => None,
+        };
+        Some(Self { version: update.tag.clone(), why, in_the_way })
+    }
+}
+
+impl Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, why: Failure { reason, message, .. }, in_the_way } = self;
+        match (Reason::of(reason), in_the_way) {
+            _ if reason.is_empty() => f.write_str(message),
+            (_, Some((pod, namespace))) => {
+                write!(f, "the rollout of {version} stands still: {message}: kubectl delete pod {pod} -n {namespace}")
+            }
+            (Reason::NoProgress, _) => write!(f, "the rollout of {version} {message}"),
+            _ => write!(f, "the rollout of {version} stands still: {reason}: {message}"),
+        }
+    }
+}
+
 /// What there is to say of an update of a workload that stands still, where it does.
 #[must_use]
 pub fn said_to_stand_still(workload: &Workload, update: &Update) -> Option<String> {
-    Some(words_of(workload, &update.tag, update.standstill.why.as_deref()?))
-}
-
-fn words_of(workload: &Workload, tag: &Tag, why: &Failure) -> String {
-    let Failure { reason, message, account, .. } = why;
-    match (Reason::of(reason), account.as_deref()) {
-        // Somebody has to delete what is in its way.
-        _ if reason.is_empty() => message.clone(),
-        (Reason::PodNeedsDelete, Some(Account::InTheWay { pod, .. })) => {
-            let namespace = &workload.id.namespace;
-            format!("the rollout of {tag} stands still: {message}: kubectl delete pod {pod} -n {namespace}")
-        }
-        (Reason::NoProgress, _) => format!("the rollout of {tag} {message}"),
-        _ => format!("the rollout of {tag} stands still: {reason}: {message}"),
-    }
+    Stuck::of(workload, update).map(|stuck| stuck.to_string())
 }
 
 impl Serialize for Unfinished {
@@ -180,7 +206,7 @@ impl Stands {
             Self::Refused(Refusal { reason, message }) => {
                 format!("{version} is being rolled out, and its pods are refused: {reason}: {message}")
             }
-            Self::StandsStill(said) | Self::Slow(said) => said.to_string(),
+            Self::StandsStill(stuck) | Self::Slow(stuck) => stuck.to_string(),
             Self::Waits(waits) => format!("the rollout of {version} waits: {}", waits.until()),
             Self::Failed => format!("the rollout of {version} failed"),
         }

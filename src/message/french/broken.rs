@@ -4,6 +4,7 @@ use super::phrases::{actor, counted, quoted};
 use crate::domain::event::Failure;
 use crate::domain::rollout::pods::Exit;
 use crate::domain::rollout::{Account, Blame};
+use crate::domain::view::Stuck;
 
 /// Why it failed, with the end of its log where that is known.
 pub(super) fn in_words(failure: &Failure) -> String {
@@ -15,6 +16,15 @@ pub(super) fn in_words(failure: &Failure) -> String {
         format!("\u{a0}; fin de son journal\u{a0}: {}", quoted(&log.join(" | ")))
     };
     format!("{reason}{message}{log}")
+}
+
+/// Why a rollout stands still, and how what is in its way is deleted.
+#[must_use]
+pub fn stuck(of: &Stuck) -> String {
+    let deleted = of.in_the_way.as_ref();
+    let deleted = deleted.map(|(pod, namespace)| format!("\u{a0}: kubectl delete pod {pod} -n {namespace}"));
+    let why = if of.why.reason.is_empty() { account(&of.why.account()) } else { in_words(&of.why) };
+    why + &deleted.unwrap_or_default()
 }
 
 /// How a container ended last.

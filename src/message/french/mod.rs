@@ -38,6 +38,7 @@ use crate::domain::tag::Level;
 use crate::domain::view::Led;
 use crate::domain::workload::Origin;
 use broken::in_words;
+pub use broken::stuck;
 pub use explained::explained;
 use led::led;
 use origin::{origin, origin_of_several};

@@ -10,7 +10,7 @@ use crate::domain::reference::Tag;
 use crate::domain::refusal::Refusal;
 use crate::domain::rollout::Refusal as Refused;
 use crate::domain::view::Stands;
-use crate::message::waits_in_french;
+use crate::message::{stuck_in_french, waits_in_french};
 use crate::reconcile::{About, Answer, Answerable, Applied, Asked, Resuming, Successor};
 
 pub(super) fn title(answer: &Answer) -> &'static str {
@@ -272,8 +272,8 @@ fn stands_still(applied: &Applied) -> Option<String> {
         Stands::Refused(Refused { reason, message }) => {
             Some(format!(", mais ses pods sont refusés\u{a0}: «\u{a0}{reason}: {message}\u{a0}»"))
         }
-        Stands::StandsStill(said) | Stands::Slow(said) => {
-            Some(format!(", mais son déploiement n’avance pas\u{a0}: «\u{a0}{said}\u{a0}»"))
+        Stands::StandsStill(stuck) | Stands::Slow(stuck) => {
+            Some(format!(", mais son déploiement n’avance pas\u{a0}: {}", stuck_in_french(stuck)))
         }
         Stands::Waits(waits) => Some(format!(", mais son déploiement n’avance pas\u{a0}: {}", waits_in_french(*waits))),
     }

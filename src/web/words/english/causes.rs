@@ -55,7 +55,7 @@ fn of_rollout(
         Stands::Failed => Said::new(format!("{version} failed"), reason.unwrap_or_default()),
         Stands::UnderWay => Said::new(rolls(), format!("begun {}", beside(*since, now, &English))),
         Stands::Refused(refusal) => Said::new(rolls(), format!("{}: {}", refusal.reason, refusal.message)),
-        Stands::StandsStill(said) | Stands::Slow(said) => Said::foreign(said),
+        Stands::StandsStill(stuck) | Stands::Slow(stuck) => Said::foreign(&stuck.to_string()),
         Stands::Waits(waits) => Said::new(format!("The rollout of {version} stands still"), waits.until()),
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::record::{AsksOnly, WentBack};
 use crate::domain::reference::Tag;
 use crate::domain::rollout::Refusal;
 use crate::domain::view::{Blocker, Cause, Gist, PutBack, Stands, Unfinished};
-use crate::message::{counted_in_french, waits_in_french};
+use crate::message::{counted_in_french, stuck_in_french, waits_in_french};
 use crate::web::words::{Said, Words, beside};
 
 pub(super) fn why(container: &ContainerView, now: DateTime<Utc>) -> Said {
@@ -84,7 +84,7 @@ fn of_rollout(
         Stands::Refused(Refusal { reason, message }) => {
             Said::new(rolls(), "ses pods sont refusés").quoting(Some(&format!("{reason}: {message}")))
         }
-        Stands::StandsStill(said) | Stands::Slow(said) => Said::new(hangs(), "").quoting(Some(said)),
+        Stands::StandsStill(stuck) | Stands::Slow(stuck) => Said::new(hangs(), stuck_in_french(stuck)),
         Stands::Waits(waits) => Said::new(hangs(), waits_in_french(*waits)),
     }
 }
@@ -196,11 +196,13 @@ mod tests {
             in_the_way(&gist, now).into_iter().map(one).collect::<Vec<_>>().join("\n")
         };
         let refusal = Refusal { reason: "FailedCreate".into(), message: "exceeded quota".into() };
+        let why = crate::domain::event::Failure::new("FailedCreate", "exceeded quota");
+        let stuck = Box::new(crate::domain::view::Stuck { version: version.clone(), why, in_the_way: None });
         let rollouts = [
             Stands::UnderWay,
             Stands::Refused(refusal),
-            Stands::StandsStill("the rollout of 1.2.3 stands still".into()),
-            Stands::Slow("the rollout of 1.2.3 stands still".into()),
+            Stands::StandsStill(stuck.clone()),
+            Stands::Slow(stuck),
             Stands::Waits(Waits::Paused),
             Stands::Failed,
         ];
