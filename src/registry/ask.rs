@@ -369,8 +369,9 @@ impl HttpRegistry {
     /// The host asked to wait: it is left alone, by other replicas, too.
     fn waits(&self, why: Wait, question: Question<'_>, told: Option<RetryAfter>, now: DateTime<Utc>) -> RegistryError {
         let error = self.budgets.wait(why, question, told, now);
-        if let RegistryError::Throttled { until: Some(until), .. } = &error {
-            self.wire.beside.tell_of_wait(question.host(), question.credential.scope(), until.moment(), now);
+        if let RegistryError::Throttled { until: Some(until), why, .. } = &error {
+            let whom = (question.host(), question.credential.scope());
+            self.wire.beside.tell_of_wait(whom, (until.moment(), *why), now);
         }
         self.wire.put_off(error)
     }

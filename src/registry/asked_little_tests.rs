@@ -370,3 +370,25 @@ async fn what_a_registry_allows_is_shared_by_replicas_and_who_is_asked_to_wait_t
     other.hears(&format!("{{\"host\":\"{}\",\"scope\":\"\",\"seconds\":4000000000}}", player.host));
     assert!(other.report(&[])[0].waits_until.unwrap() <= DateTime::UNIX_EPOCH + Duration::from_secs(421 + 3600));
 }
+
+/// A 503 that one replica met was told by the others as a 429. Who is of an older version does not say which it was.
+#[tokio::test]
+async fn why_a_registry_asks_to_wait_is_told_to_the_other_replicas() {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let tells = Arc::clone(&said);
+    let player = Player::start(|_, _| reply(503).with("Retry-After", "300")).await;
+    let ((one, ..), (other, ..)) = (client(&player, None), client(&player, None));
+    let one = one.beside(Beside { tell: Arc::new(move |text| tells.lock().unwrap().push(text)), ..Beside::default() });
+    let here = looked(&one, &player, &joe()).await.unwrap_err();
+    let heard = |registry: &HttpRegistry| registry.report(&[])[0].waits_for;
+    other.hears(&said.lock().unwrap()[0]);
+    let there = looked(&other, &player, &joe()).await.unwrap_err();
+    assert_eq!(there.to_string(), here.to_string());
+    assert!(matches!(there, RegistryError::Throttled { why: Wait::Unavailable, .. }), "{there:?}");
+    assert_eq!((heard(&one), heard(&other)), (Some("unavailable"), Some("unavailable")));
+    for why in ["", r#","why":"a word of a newer version""#] {
+        let (third, ..) = client(&player, None);
+        third.hears(&format!(r#"{{"host":"{}","scope":"","seconds":300{why}}}"#, player.host));
+        assert_eq!(heard(&third), Some("asked"), "{why}");
+    }
+}

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Wait;
+
 /// How other replicas are known, and told.
 #[derive(Clone)]
 pub struct Beside {
@@ -37,10 +39,15 @@ impl Beside {
         NonZeroU32::new(most.get() / (self.number)()).unwrap_or(NonZeroU32::MIN)
     }
 
-    /// Tells that a host asks whoever has this credential to wait until then.
-    pub(super) fn tell_of_wait(&self, host: &str, scope: &str, until: DateTime<Utc>, now: DateTime<Utc>) {
+    /// Tells that a host asks whoever has this credential to wait until then, and why.
+    pub(super) fn tell_of_wait(
+        &self,
+        (host, scope): (&str, &str),
+        (until, why): (DateTime<Utc>, Wait),
+        now: DateTime<Utc>,
+    ) {
         let seconds = u32::try_from((until - now).num_seconds()).unwrap_or_default();
-        let news = AsksToWait { host: host.to_owned(), scope: scope.to_owned(), seconds };
+        let news = AsksToWait { host: host.to_owned(), scope: scope.to_owned(), seconds, why: why.as_str().into() };
         if let Ok(text) = serde_json::to_string(&news) {
             (self.tell)(text);
         }
@@ -56,4 +63,14 @@ pub(super) struct AsksToWait {
     pub(super) scope: String,
     /// For so long.
     pub(super) seconds: u32,
+    /// Why, as [`Wait::as_str`] has it. Older replicas don't say it.
+    #[serde(default)]
+    why: Box<str>,
+}
+
+impl AsksToWait {
+    /// Why. A word that is not known, and none, stand for what most registries do.
+    pub(super) fn why(&self) -> Wait {
+        [Wait::Unavailable, Wait::LittleLeft].into_iter().find(|why| why.as_str() == &*self.why).unwrap_or(Wait::Asked)
+    }
 }

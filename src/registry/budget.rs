@@ -142,12 +142,17 @@ impl Budgets {
     }
 
     /// The same as another replica was told. What nobody makes us wait for by an answer, nobody does by word.
-    pub(super) fn wait_as_others(&self, (host, scope): (&str, &str), until: DateTime<Utc>, now: DateTime<Utc>) {
+    pub(super) fn wait_as_others(
+        &self,
+        (host, scope): (&str, &str),
+        (until, why): (DateTime<Utc>, Wait),
+        now: DateTime<Utc>,
+    ) {
         let until = until.min(now + TimeDelta::seconds(LONGEST_WAIT));
         self.change((host, scope), now, |account| {
-            account.waits_for((until, Wait::Asked));
+            account.waits_for((until, why));
         });
-        self.hold(host, (until, Wait::Asked), now);
+        self.hold(host, (until, why), now);
     }
 
     /// Learns what is left. The answer that told it is good; where it is little, the next question waits.

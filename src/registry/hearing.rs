@@ -26,12 +26,13 @@ impl HttpRegistry {
 
     /// Takes over what another replica is asked to wait for.
     pub(super) fn hears(&self, news: &str) {
-        let Ok(AsksToWait { host, scope, seconds }) = serde_json::from_str(news) else {
+        let Ok(asks) = serde_json::from_str::<AsksToWait>(news) else {
             return (self.wire.beside.lost)("unreadable", 1);
         };
-        if host.len() <= LONGEST && scope.len() <= LONGEST {
+        if asks.host.len() <= LONGEST && asks.scope.len() <= LONGEST {
             let now = self.ambient.now();
-            self.budgets.wait_as_others((&host, &scope), now + TimeDelta::seconds(seconds.into()), now);
+            let until = now + TimeDelta::seconds(asks.seconds.into());
+            self.budgets.wait_as_others((&asks.host, &asks.scope), (until, asks.why()), now);
         }
     }
 }
