@@ -183,8 +183,8 @@ impl App {
         let releases = config.releases(&outbound, Arc::clone(&registry), queue.clone(), &ambient, &metrics)?;
         let (releases, workloads, bounds) = (Arc::new(releases), cluster.clone(), config.bounds());
         let notes = Arc::new(Notes { releases, workloads, bounds, background, ambient: ambient.clone() });
-        let pushes = Pushes::new(&config.sources, &metrics);
-        let pushes = Arc::new(if config.queue.is_shared() { pushes.beside_others() } else { pushes });
+        let pushes = Pushes::new(&config.sources, &metrics).shared(config.queue.is_shared());
+        let pushes = Arc::new(pushes.recalling(&queue, ambient.now()).await);
         let (followed, clock) = (Arc::clone(&pushes), ambient.clone());
         let reconciler = Sequencer::new(Parts {
             queue: queue.clone(),
@@ -202,7 +202,7 @@ impl App {
             rollouts: config.rollouts,
             replicas: queue.replicas(),
             on_listed: Arc::new(move |repository, tags, is_awaited| {
-                drop(followed.looked(repository, tags, is_awaited, clock.monotonic()));
+                drop(followed.looked(repository, tags, is_awaited, clock.monotonic(), clock.now()));
             }),
         });
         config.log_at_start();
@@ -392,10 +392,11 @@ impl App {
     }
 
     /// What is done once, and what is noted now and then.
-    fn rounds(&self) -> [Task; 3] {
+    fn rounds(&self) -> [Task; 4] {
         let (queue, ambient, stop) = (self.queue.clone(), self.ambient.clone(), self.stop.clone());
         [
-            Arc::clone(&self.first_look).remembering(queue.clone(), ambient, stop.clone()),
+            Arc::clone(&self.first_look).remembering(queue.clone(), ambient.clone(), stop.clone()),
+            Arc::clone(&self.pushes).remembering(queue.clone(), ambient, stop.clone()),
             noting(&queue, self.cluster.index(), &self.holding),
             burying_what_others_left(queue, Arc::clone(&self.channels), stop),
         ]
@@ -441,13 +442,12 @@ impl App {
     fn poller(&self) -> Task {
         let (on_boot, schedule) = (self.config.run_on_boot.then_some(self.started), self.config.schedule.clone());
         let (cluster, scopes) = (self.cluster.clone(), self.scopes.clone());
-        let (pushes, clock) = (Arc::clone(&self.pushes), self.ambient.clone());
         let poller = Arc::new(Poller {
             queue: self.queue.clone(),
             ambient: self.ambient.clone(),
             metrics: self.metrics.clone(),
             repositories: Box::new(move || cluster.repositories()),
-            pace: Box::new(move |repository| pushes.pace(repository, clock.monotonic())),
+            pace: Arc::clone(&self.pushes).pacing(self.ambient.clone()),
             configured: self.config.of_others(),
         });
         self.holding.alone("poller", move |mut term| {

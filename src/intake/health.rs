@@ -4,6 +4,7 @@
 //! the schedule allows. Of a source that covers that registry, a few of these say that its webhook is dead.
 
 mod pace;
+mod remembered;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,6 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use serde::Serialize;
 
+use self::remembered::Told;
 use crate::ambient::Ambient;
 use crate::config::source::Source;
 use crate::domain::reference::Repository;
@@ -121,7 +123,11 @@ pub struct Pushes {
 struct State {
     sources: BTreeMap<String, Followed>,
     announced: HashMap<Repository, Duration>,
+    /// What was announced at any time, by this process or one before it.
+    told: Told,
     looked: HashMap<Repository, Looked>,
+    /// Whether nobody was there for a while before this process: what was announced then was announced to nobody.
+    was_away: bool,
     /// Whether others take webhooks as well, and look.
     is_shared: bool,
     /// What was announced and not looked at since: by which source, and when first.
@@ -136,10 +142,12 @@ struct Followed {
     passed_over: Counter,
     to_decision: Histogram,
     last_accepted: Gauge,
-    /// When it announced a push to something that is watched, a monotonic time.
-    announced_at: Option<Duration>,
+    /// When it announced a push to something that is watched.
+    announced_at: Option<DateTime<Utc>>,
     /// When a look found a push that it should have announced, if it announced none since.
-    missed_at: Option<Duration>,
+    missed_at: Option<DateTime<Utc>>,
+    /// The registries that nobody configured for it, and that it announced a push to.
+    learned: BTreeSet<String>,
 }
 
 impl Followed {
@@ -158,13 +166,14 @@ impl Followed {
         let to_decision = metrics.webhook_to_decision.get_or_create(&label).clone();
         let last_accepted = metrics.webhook_last_accepted.get_or_create(&label).clone();
         let report = SourceReport { name, kind, hosts, ..SourceReport::default() };
-        Self { report, fates, missed, passed_over, to_decision, last_accepted, announced_at: None, missed_at: None }
+        let (announced_at, missed_at, learned) = (None, None, BTreeSet::new());
+        Self { report, fates, missed, passed_over, to_decision, last_accepted, announced_at, missed_at, learned }
     }
 
     /// Counts a push that this source did not announce; gives its name.
-    fn missed(&mut self, repository: &Repository, at: Duration) -> String {
+    fn missed(&mut self, repository: &Repository, now: DateTime<Utc>) -> String {
         self.missed.inc();
-        self.missed_at = Some(at);
+        self.missed_at = Some(now);
         self.report.missed_in_a_row += 1;
         let (name, missed) = (&self.report.name, self.report.missed_in_a_row);
         if missed >= TELL_AFTER && (missed / TELL_AFTER).is_power_of_two() && missed.is_multiple_of(TELL_AFTER) {
@@ -214,11 +223,11 @@ impl Pushes {
         Self { state: Mutex::new(state) }
     }
 
-    /// Others take webhooks as well, and look: what was announced to one of them is not known here, so nothing is taken for
-    /// missed.
+    /// Whether others take webhooks as well, and look: what was announced to one of them is not known here at once, so nothing is
+    /// taken for missed.
     #[must_use]
-    pub fn beside_others(self) -> Self {
-        self.lock().is_shared = true;
+    pub fn shared(self, is_shared: bool) -> Self {
+        self.lock().is_shared = is_shared;
         self
     }
 
@@ -228,26 +237,24 @@ impl Pushes {
         self.lock().sources.values().map(Followed::report).collect()
     }
 
-    /// A source told of pushes to these watched repositories at `at`, a monotonic time.
-    pub(super) fn announced(&self, source: &str, repositories: &[&Repository], at: Duration) {
+    /// A source told of pushes to these watched repositories at `at`, a monotonic time, which is `now`.
+    pub(super) fn announced(&self, source: &str, repositories: &[&Repository], at: Duration, now: DateTime<Utc>) {
         let mut state = self.lock();
         if state.announced.len() > MOST_REPOSITORIES {
             state.announced.clear();
         }
         for repository in repositories {
             state.announced.insert((*repository).clone(), at);
+            state.told.add(repository, now);
             let state = &mut *state;
             let Some(followed) = state.sources.get_mut(source) else { continue };
             if state.awaited.len() < MOST_REPOSITORIES {
                 let waits = || (followed.to_decision.clone(), at);
                 state.awaited.entry((*repository).clone()).or_insert_with(waits);
             }
-            (followed.announced_at, followed.missed_at) = (Some(at), None);
-            let report = &mut followed.report;
-            report.missed_in_a_row = 0;
-            if report.hosts.len() < MOST_HOSTS && !report.hosts.contains(repository.host()) {
-                report.hosts.insert(repository.host().to_owned());
-            }
+            (followed.announced_at, followed.missed_at) = (Some(now), None);
+            followed.report.missed_in_a_row = 0;
+            followed.learn(repository.host());
         }
     }
 
@@ -274,9 +281,16 @@ impl Pushes {
         }
     }
 
-    /// A look read the tags of a repository at `at`, a monotonic time; `is_awaited` is whether a tag is looked for that was
-    /// announced before. Gives the sources that should have announced what is new in it, and did not.
-    pub fn looked(&self, repository: &Repository, tags: Fingerprint, is_awaited: bool, at: Duration) -> Vec<String> {
+    /// A look read the tags of a repository at `at`, a monotonic time, which is `now`; `is_awaited` is whether a tag is looked for
+    /// that was announced before. Gives the sources that should have announced what is new in it, and did not.
+    pub fn looked(
+        &self,
+        repository: &Repository,
+        tags: Fingerprint,
+        is_awaited: bool,
+        at: Duration,
+        now: DateTime<Utc>,
+    ) -> Vec<String> {
         let mut state = self.lock();
         if state.looked.len() > MOST_REPOSITORIES {
             state.looked.clear();
@@ -287,8 +301,7 @@ impl Pushes {
             Some(before) if before.tags == tags => News::None,
             Some(_) => News::Some,
         };
-        let now = Looked { at, tags, news };
-        state.looked.insert(repository.clone(), now);
+        state.looked.insert(repository.clone(), Looked { at, tags, news });
         let Some(before) = before else { return Vec::new() };
         let is_new = |announced: &Duration| *announced + EARLY >= before.at;
         let told = state.is_shared || is_awaited || state.announced.get(repository).is_some_and(is_new);
@@ -297,7 +310,7 @@ impl Pushes {
             return Vec::new();
         }
         let missing = state.sources.values_mut().filter(|source| source.report.hosts.contains(repository.host()));
-        missing.map(|source| source.missed(repository, at)).collect()
+        missing.map(|source| source.missed(repository, now)).collect()
     }
 
     /// What comes of a look that began at `began`, a monotonic time, and ends now: what was announced before is decided, and what
@@ -362,6 +375,8 @@ mod tests {
         tags.iter().collect()
     }
 
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
     fn opened(kind: SourceKind) -> Pushes {
         let source = Source::usual("hook", kind, Secret::new("s".into()));
         Pushes::new(&[source], &Metrics::new())
@@ -371,17 +386,17 @@ mod tests {
     fn a_push_that_nobody_announced_is_missed() {
         let all = opened(SourceKind::DockerHub);
         let web = repository("acme/web");
-        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), false, Duration::from_secs(at)).len();
+        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), false, Duration::from_secs(at), NOW).len();
         assert_eq!(look(&["1"], 0), 0, "the first look knows nothing before it");
         assert_eq!(look(&["1"], 10), 0, "nothing is new");
         assert_eq!(look(&["1", "2"], 20), 1, "nobody told");
-        all.announced("hook", &[&web], Duration::from_secs(25));
+        all.announced("hook", &[&web], Duration::from_secs(25), NOW);
         assert_eq!(look(&["1", "2", "3"], 30), 0, "it was told");
         assert_eq!(look(&["2", "3"], 40), 0, "what was deleted is not announced");
         assert_eq!(look(&["2", "4"], 50), 1, "as many, but others");
-        assert_eq!(all.looked(&repository("quay.io/acme/web"), list(&["1"]), false, Duration::ZERO).len(), 0);
+        assert_eq!(all.looked(&repository("quay.io/acme/web"), list(&["1"]), false, Duration::ZERO, NOW).len(), 0);
         assert_eq!(
-            all.looked(&repository("quay.io/acme/web"), list(&["2"]), false, Duration::ZERO).len(),
+            all.looked(&repository("quay.io/acme/web"), list(&["2"]), false, Duration::ZERO, NOW).len(),
             0,
             "not its registry"
         );
@@ -393,11 +408,12 @@ mod tests {
     fn a_source_that_announces_is_not_dead_though_it_does_not_announce_all() {
         let all = opened(SourceKind::DockerHub);
         let web = repository("acme/web");
-        let look = |tag: u64| all.looked(&web, list(&[&tag.to_string()]), false, Duration::from_secs(tag * 100)).len();
+        let look =
+            |tag: u64| all.looked(&web, list(&[&tag.to_string()]), false, Duration::from_secs(tag * 100), NOW).len();
         look(0);
         for tag in 1..=12 {
             if tag % 3 == 0 {
-                all.announced("hook", &[&web], Duration::from_secs(tag * 100 - 50));
+                all.announced("hook", &[&web], Duration::from_secs(tag * 100 - 50), NOW);
             }
             look(tag);
         }
@@ -412,21 +428,21 @@ mod tests {
         let all = opened(SourceKind::DockerHub);
         let web = repository("acme/web");
         let at = Duration::from_millis;
-        let look = |tags: &[&str], millis: u64| all.looked(&web, list(tags), false, at(millis)).len();
+        let look = |tags: &[&str], millis: u64| all.looked(&web, list(tags), false, at(millis), NOW).len();
         let early = |began: u64, found: bool| all.may_have_come_early(&web, at(began), found);
         assert!(!early(0, false), "nothing was announced");
-        all.announced("hook", &[&web], at(0));
+        all.announced("hook", &[&web], at(0), NOW);
         look(&["1"], 10);
         assert!(early(5, false) && !early(5, true), "the first list: only what was found can tell");
-        all.announced("hook", &[&web], at(5000));
+        all.announced("hook", &[&web], at(5000), NOW);
         look(&["1"], 5020);
         assert!(early(5010, false) && early(5010, true));
         assert_eq!(look(&["1", "2"], 6030), 0, "the tag of the announcement, a moment later");
         assert!(!early(6025, false), "it had its time");
-        all.announced("hook", &[&web], at(9000));
+        all.announced("hook", &[&web], at(9000), NOW);
         look(&["1", "2", "3"], 9020);
         assert!(!early(9010, false), "it is there");
-        all.announced("hook", &[&web], at(9100));
+        all.announced("hook", &[&web], at(9100), NOW);
         assert!(early(9110, true), "a look that read no list");
         let now = DateTime::UNIX_EPOCH;
         let (soon, later) = (now + SECOND_LOOK, now + TimeDelta::hours(1));
@@ -443,9 +459,9 @@ mod tests {
     fn a_source_learns_its_registries_from_what_it_announces() {
         let all = opened(SourceKind::Distribution);
         let web = repository("registry.example.com/web");
-        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), false, Duration::from_secs(at)).len();
+        let look = |tags: &[&str], at: u64| all.looked(&web, list(tags), false, Duration::from_secs(at), NOW).len();
         assert_eq!((look(&["1"], 0), look(&["1", "2"], 1)), (0, 0), "it is not known to cover this registry");
-        all.announced("hook", &[&web], Duration::from_secs(2));
+        all.announced("hook", &[&web], Duration::from_secs(2), NOW);
         assert_eq!((look(&["1", "2", "3"], 3), look(&["1", "2", "3", "4"], 4)), (0, 1));
         assert!(all.report()[0].hosts.contains("registry.example.com"));
     }

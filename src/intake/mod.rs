@@ -393,7 +393,7 @@ impl<Q: Queue + Announcements> Intake<Q> {
         let now = self.ambient.now();
         let job = |repository: &&Repository| NewJob::prompt(Job::Look((*repository).clone()), trace, now);
         // Before the job, so that no look can be done between the two and take the push for an unannounced one.
-        self.pushes.announced(&source.name, &repositories, self.ambient.monotonic());
+        self.pushes.announced(&source.name, &repositories, self.ambient.monotonic(), now);
         let is_watched = |push: &&Push| repositories.contains(&&push.repository);
         let announced = pushes.iter().filter(is_watched).filter_map(|push| announced(push, now)).collect();
         let announced = self.queue.announce(announced);
