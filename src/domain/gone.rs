@@ -1,4 +1,4 @@
-//! What runs and is gone from its registry, or no release any more, as it is told.
+//! What runs and is gone from its registry, no release any more, or something else by now, as it is told.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reference::{Digest, Tag};
 
-/// A running image that its registry has no more, or whose project took it back.
+/// A running image that its registry has no more, whose project took it back, or whose tag was pushed again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gone {
@@ -36,6 +36,8 @@ pub enum Lost {
     Prerelease,
     /// Nothing, but its project took its release back.
     Release,
+    /// Nothing, but its tag, which names one release, was pushed again and stands for something else.
+    Moved,
 }
 
 impl Lost {
@@ -43,6 +45,12 @@ impl Lost {
     #[must_use]
     pub fn is_of_registry(self) -> bool {
         matches!(self, Self::Tag | Self::Unknown | Self::Image)
+    }
+
+    /// Whether its project calls it no release any more.
+    #[must_use]
+    pub fn is_taken_back(self) -> bool {
+        matches!(self, Self::Prerelease | Self::Release)
     }
 }
 
@@ -63,6 +71,12 @@ impl fmt::Display for Gone {
             ),
             Lost::Prerelease => write!(f, "{tag}, which runs, is marked as a prerelease by its project now"),
             Lost::Release => write!(f, "{tag}, which runs, is no release of its project any more: it was taken back"),
+            Lost::Moved => {
+                write!(
+                    f,
+                    "the tag {tag}, which runs, was pushed again, and points to something else than what was rolled out"
+                )
+            }
         }?;
         match good {
             Some(good) if !lost.is_of_registry() => write!(f, "; the newest before it is {good}"),
@@ -96,8 +110,13 @@ mod tests {
         );
         assert!(told[1].contains("still there by digest") && told[1].ends_with("a tag that is there"));
         assert!(told[2].contains("can't pull it") && !told[2].contains("by digest"));
-        for (lost, said) in [(Lost::Prerelease, "marked as a prerelease"), (Lost::Release, "was taken back")] {
+        for (lost, said) in [
+            (Lost::Prerelease, "marked as a prerelease"),
+            (Lost::Release, "was taken back"),
+            (Lost::Moved, "was pushed again"),
+        ] {
             assert!(!lost.is_of_registry());
+            assert_eq!(lost.is_taken_back(), lost != Lost::Moved);
             let (with, without) = (gone(lost, Some("1.0.1")).to_string(), gone(lost, None).to_string());
             assert!(with.contains(said) && with.ends_with("the newest before it is 1.0.1"), "{with}");
             assert!(without.contains(said) && without.ends_with("no older one of its kind is known"), "{without}");

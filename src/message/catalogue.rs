@@ -2,6 +2,7 @@
 
 use super::chat::ChatWords;
 use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
+use crate::domain::gone::Lost;
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Summary};
 use crate::domain::view::Led;
 use crate::domain::workload::Origin;
@@ -172,5 +173,10 @@ pub(super) fn is_said_by_step(notice: &Notice) -> bool {
 
 /// Whether the image is there, and its project calls it no release any more.
 pub(super) fn is_taken_back(notice: &Notice) -> bool {
-    notice.lost.is_some_and(|lost| !lost.is_of_registry())
+    notice.lost.is_some_and(Lost::is_taken_back)
+}
+
+/// Whether the image is there, and its tag stands for something else.
+pub(super) fn is_pushed_again(notice: &Notice) -> bool {
+    notice.lost == Some(Lost::Moved)
 }

@@ -195,6 +195,8 @@ fn all() -> Vec<Sent> {
         }),
         Sent::then("taken back by its project", NoticeKind::Gone, "policy")
             .with(|sent| gone(sent, "1.2.2", Lost::Release)),
+        Sent::then("pushed again under what runs", NoticeKind::Gone, "policy")
+            .with(|sent| gone(sent, "1.2.2", Lost::Moved)),
     ]
     .into_iter()
     .chain(ways_back())

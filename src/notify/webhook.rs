@@ -237,11 +237,13 @@ fn in_the_way(one: &InTheWay) -> Value {
 
 /// What of the running image is gone.
 fn gone(lost: Lost) -> Value {
-    let release = (!lost.is_of_registry()).then_some(true);
+    let moved = (lost == Lost::Moved).then_some(true);
+    let release = lost.is_taken_back().then_some(true);
     present([
         ("tag", Some(json!(lost.is_of_registry()))),
         ("image", Some(json!(lost == Lost::Image))),
         ("release", release.map(Value::from)),
+        ("moved", moved.map(Value::from)),
     ])
 }
 

@@ -59,7 +59,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let repository = image.repository().clone();
         let credential = self.0.cluster.credential(workload, &repository).await.map_err(Arc::new);
         let (workload, container) = (Arc::clone(workload), container.to_owned());
-        let target = Target { workload, container, repository, credential, digests: None };
+        let target = Target { workload, container, repository, credential, digests: None, pushed: None };
         self.explained(&target, settings).await.map_err(|error| chain(&error).to_string())
     }
 

@@ -91,7 +91,7 @@ use crate::domain::settings::{self, Bounds, flaw};
 use crate::domain::tags::Fingerprint;
 use crate::domain::workload::Workload;
 use crate::queue::worker::Verdict;
-use crate::queue::{Announcements, NewJob, Placed, Queue, QueueError, Records, Replicas};
+use crate::queue::{Announced, Announcements, NewJob, Placed, Queue, QueueError, Records, Replicas};
 use crate::registry::{Credential, Registry, RegistryError, Tags};
 use crate::telemetry::metrics::{Metrics, One, OutcomeReason};
 use crate::telemetry::{Repeats, chain, spans};
@@ -262,6 +262,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
             for target in &mut targets {
                 target.digests = Some(digests.clone());
             }
+            let again = awaited.pushed_under(&mut targets);
             let tags = self.tags(repository, &targets, &awaited).await;
             let left = listing::renewed_credential::left_behind(&mut targets);
             ended.extend(left.into_iter().map(|target| (Ok(Some(parts.ambient.now() + NEXT_TURN)), target)));
@@ -278,7 +279,7 @@ impl<Q: Queue + Records + Announcements, R: Registry, C: Cluster> Reconciler<Q, 
                 async move { self.workload(containers, tags, trace).await }.instrument(span)
             }));
             ended.extend(steps.buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
-            awaited.compare(tags.as_ref(), &digests);
+            awaited.compare(tags.as_ref(), &digests, &again);
         }
         for ((namespace, name), target) in together {
             ended.push((Box::pin(self.group(&namespace, &name, trace)).await, target));
@@ -341,7 +342,14 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             };
             let target = |container| {
                 let (repository, credential) = (repository.clone(), credential.clone());
-                Target { workload: Arc::clone(&workload), container, repository, credential, digests: None }
+                Target {
+                    workload: Arc::clone(&workload),
+                    container,
+                    repository,
+                    credential,
+                    digests: None,
+                    pushed: None,
+                }
             };
             containers.into_iter().map(target).collect::<Vec<_>>()
         };
@@ -441,6 +449,8 @@ pub(crate) struct Target {
     credential: Result<Credential, Arc<ClusterError>>,
     /// What was asked in this look, for all who share the credential.
     digests: Option<Digests>,
+    /// That its own tag was pushed, where that was announced and is looked for.
+    pushed: Option<Announced>,
 }
 
 impl Target {
@@ -452,6 +462,7 @@ impl Target {
             repository,
             credential: Ok(Credential::default()),
             digests: None,
+            pushed: None,
         }
     }
 

@@ -269,6 +269,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (words, again) = slow.unzip();
         self.outlived(work, target);
         self.renew_way_back(work, target);
+        self.pushed_again(work, target).await;
         if self.group_of(&target.workload, &target.container).is_some() {
             return Ok(Looked::again(earliest(self.as_member(work, target, tags).await?, again)));
         }

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::{Catalogue, Ends, Label, Names, TroubleTold, is_said_by_step, is_taken_back};
+use super::catalogue::{Catalogue, Ends, Label, Names, TroubleTold, is_pushed_again, is_said_by_step, is_taken_back};
 use super::clean;
 use super::phrases::Phrases;
 use crate::domain::actor::Actor;
@@ -165,6 +165,7 @@ impl Catalogue for English {
         match notice.kind {
             NoticeKind::Held => format!("{to} set back to {from} and held"),
             NoticeKind::Gone if is_taken_back(notice) => format!("{from} is no release any more"),
+            NoticeKind::Gone if is_pushed_again(notice) => format!("{from} was pushed again"),
             NoticeKind::Gone => format!("{from} is gone from its registry"),
             NoticeKind::Stopped => "automatic updates are stopped everywhere".to_owned(),
             _ => format!("{from} → {to}"),

@@ -1,7 +1,7 @@
 //! What happened, in English.
 
 use crate::domain::event::{Approvals, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
-use crate::message::catalogue::{Names, is_taken_back, stays};
+use crate::message::catalogue::{Names, is_pushed_again, is_taken_back, stays};
 use crate::message::clean;
 
 pub(super) fn heading(notice: &Notice) -> &'static str {
@@ -21,6 +21,7 @@ pub(super) fn heading(notice: &Notice) -> &'static str {
         NoticeKind::Held if notice.reminder > 0 => "Reminder: set back and held",
         NoticeKind::Held => "Set back and held",
         NoticeKind::Gone if is_taken_back(notice) => "Taken back by its project",
+        NoticeKind::Gone if is_pushed_again(notice) => "Pushed again",
         NoticeKind::Gone => "Gone from its registry",
         NoticeKind::Stopped => "Automatic updates are stopped",
     }
@@ -84,6 +85,9 @@ pub(super) fn sentence(notice: &Notice, Names { workload, from, to, asks }: &Nam
         }
         NoticeKind::Gone if is_taken_back(notice) => {
             format!("{what} runs {from}, which is no release of its project any more.")
+        }
+        NoticeKind::Gone if is_pushed_again(notice) => {
+            format!("{what} runs {from}. That tag was pushed again, and stands for something else now.")
         }
         NoticeKind::Gone => format!("{what} runs {from}, which is gone from its registry."),
         NoticeKind::Stopped => {

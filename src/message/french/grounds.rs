@@ -87,6 +87,9 @@ fn gone(Gone { tag, lost, good, .. }: &Gone) -> String {
         ),
         Lost::Prerelease => format!("{tag}, en service, est désormais marquée comme préversion par son projet"),
         Lost::Release => format!("{tag}, en service, n’est plus publiée par son projet\u{a0}: elle a été retirée"),
+        Lost::Moved => format!(
+            "{tag}, en service, a été publiée de nouveau sous le même tag, qui désigne autre chose que ce qui a été déployé"
+        ),
     };
     let next = match good {
         Some(good) if !lost.is_of_registry() => format!("la plus récente avant elle est {good}"),
@@ -173,6 +176,7 @@ mod tests {
             gone(Lost::Image, Some("1.0.1")),
             gone(Lost::Prerelease, Some("1.0.1")),
             gone(Lost::Release, None),
+            gone(Lost::Moved, Some("1.0.1")),
             Grounds::Words("highest of all".into()),
         ];
         let all: Vec<String> = all.iter().map(grounds).collect();

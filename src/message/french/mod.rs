@@ -21,7 +21,7 @@ mod ways;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::catalogue::{Catalogue, Ends, Label, Names, TroubleTold, is_said_by_step, is_taken_back};
+use super::catalogue::{Catalogue, Ends, Label, Names, TroubleTold, is_pushed_again, is_said_by_step, is_taken_back};
 use super::clean;
 use super::phrases::Phrases;
 use crate::domain::actor::Actor;
@@ -177,6 +177,7 @@ impl Catalogue for French {
         match notice.kind {
             NoticeKind::Held => format!("{to} ramenée à {from} et bloquée"),
             NoticeKind::Gone if is_taken_back(notice) => format!("{from} n’est plus une version publiée"),
+            NoticeKind::Gone if is_pushed_again(notice) => format!("{from} a été publiée de nouveau"),
             NoticeKind::Gone => format!("{from} a disparu de son registre"),
             NoticeKind::Stopped => "les mises à jour automatiques sont suspendues partout".to_owned(),
             NoticeKind::Available

@@ -3,7 +3,7 @@
 use super::French;
 use super::phrases::actor;
 use crate::domain::event::{Approvals, MOST_REMINDERS, NoLink, Notice, NoticeKind, WayBack};
-use crate::message::catalogue::{Names, is_taken_back, stays};
+use crate::message::catalogue::{Names, is_pushed_again, is_taken_back, stays};
 use crate::message::clean;
 use crate::message::phrases::Phrases as _;
 
@@ -24,6 +24,7 @@ pub(super) fn heading(notice: &Notice) -> &'static str {
         NoticeKind::Held if notice.reminder > 0 => "Rappel\u{a0}: version ramenée et bloquée",
         NoticeKind::Held => "Version ramenée et bloquée",
         NoticeKind::Gone if is_taken_back(notice) => "Version retirée par son projet",
+        NoticeKind::Gone if is_pushed_again(notice) => "Version publiée de nouveau",
         NoticeKind::Gone => "Version disparue de son registre",
         NoticeKind::Stopped => "Mises à jour automatiques suspendues",
     }
@@ -76,6 +77,9 @@ pub(super) fn sentence(notice: &Notice, names: &Names) -> String {
         NoticeKind::Gone if is_taken_back(notice) => {
             format!("{what}\u{a0}: {from} est en service, et son projet ne la publie plus.")
         }
+        NoticeKind::Gone if is_pushed_again(notice) => format!(
+            "{what}\u{a0}: {from} est en service. Ce tag a été publié de nouveau, et désigne désormais autre chose."
+        ),
         NoticeKind::Gone => format!("{what}\u{a0}: {from} est en service, et a disparu de son registre."),
         NoticeKind::Stopped => format!(
             "Les mises à jour automatiques sont suspendues partout\u{a0}: deux des cinq dernières ont échoué, la dernière sur {workload} ({to})."

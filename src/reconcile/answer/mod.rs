@@ -342,6 +342,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             repository,
             credential,
             digests: None,
+            pushed: None,
         }
     }
 

@@ -199,7 +199,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Ok(Credential::default())
         };
         let (container, repository) = (container.to_owned(), repository.clone());
-        Target { workload, container, repository, credential, digests: None }
+        Target { workload, container, repository, credential, digests: None, pushed: None }
     }
 
     /// Writes what became of the members, that of `last` after all others, if those could be written. What fails of one keeps no

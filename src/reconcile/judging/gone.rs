@@ -1,13 +1,14 @@
-//! What runs and is gone from its registry, or whose project took it back, is told once, with what is there in its place.
+//! What runs and is gone from its registry, whose project took it back, or whose tag was pushed again, is told once, with what is
+//! there in its place.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::assess;
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::gone::{Gone, Lost};
-use crate::domain::policy::Track;
-use crate::domain::record::Event;
-use crate::domain::reference::ImageReference;
+use crate::domain::policy::{Track, names_one_release};
+use crate::domain::record::{Event, GoneSince};
+use crate::domain::reference::{Digest, ImageReference};
 use crate::domain::release_url::ReleaseUrl;
 use crate::domain::settings::Settings;
 use crate::domain::standing::Standing;
@@ -59,7 +60,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(crate) async fn taken_back(&self, work: &mut Work, target: &Target, settings: &Settings) -> Option<String> {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
         let ledger = work.ledger(container)?;
-        let told = ledger.gone.as_ref().map(|told| &told.image).filter(|told| !told.lost.is_of_registry()).cloned();
+        let told = ledger.gone.as_ref().map(|told| &told.image).filter(|told| told.lost.is_taken_back()).cloned();
         let update = ledger.update.clone().filter(|update| now < update.at + MINDED)?;
         let from = ImageReference::parse(&update.from).ok()?.running_tag()?;
         let runs = ledger.runs.as_ref().is_some_and(|runs| runs.tag == update.tag && from != update.tag);
@@ -90,10 +91,44 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         Some(words)
     }
 
-    /// What runs is there: what was said of it is over.
+    /// Says that the tag of what runs, which names one release, was pushed again: once, where that was announced and its registry
+    /// says so. Nothing is written for that: what was rolled out runs on.
+    pub(crate) async fn pushed_again(&self, work: &mut Work, target: &Target) {
+        let (container, now) = (target.container.as_str(), self.0.ambient.now());
+        let Some(pushed) = target.pushed.as_ref().filter(|it| names_one_release(it.tag.as_str())) else { return };
+        let Some(known) = digest_to_compare(work, target).filter(|known| pushed.digest.as_ref() != Some(known)) else {
+            return;
+        };
+        let (Ok(settings), Ok(source)) = (self.settings(target), self.source(target)) else { return };
+        if settings.track != Track::Version {
+            return;
+        }
+        // Not knowing it is no reason not to go on: it is looked for again while its registry shows what it was before.
+        let digest = match source.digest(&pushed.tag).await {
+            Ok(Some(digest)) if digest != known => digest,
+            _ => return,
+        };
+        let good = assess::gone::older(&source, &pushed.tag, &settings.policy, now).await;
+        let note = format!("{container}: {}, which runs, was {known}, and is {digest} by now", pushed.tag);
+        let gone = Gone { tag: pushed.tag.clone(), digest: Some(known), lost: Lost::Moved, good };
+        work.draft.on(container, Event::Gone(gone), now);
+        work.draft.announce(WorkloadEvent::DigestMoved(note));
+        self.count("told", "pushed_again");
+    }
+
+    /// What runs is there: what was said of it is over, but that its tag was pushed again.
     pub(crate) fn present(&self, work: &mut Work, target: &Target) {
-        if work.ledger(&target.container).is_some_and(|ledger| ledger.gone.is_some()) {
+        let is_said = |gone: &GoneSince| gone.image.lost != Lost::Moved;
+        if work.ledger(&target.container).is_some_and(|ledger| ledger.gone.as_ref().is_some_and(is_said)) {
             work.draft.on(&target.container, Event::Present, self.0.ambient.now());
         }
     }
+}
+
+/// What the running image stands for, unless that it was pushed again, or taken back, is told already.
+fn digest_to_compare(work: &Work, target: &Target) -> Option<Digest> {
+    let ledger = work.ledger(&target.container)?;
+    let is_told = ledger.gone.as_ref().is_some_and(|told| !told.image.lost.is_of_registry());
+    let image = target.workload.container(&target.container).and_then(|(_, found)| found.reference());
+    ledger.digest_that_runs(&image.filter(|_| !is_told)?)
 }

@@ -1,6 +1,8 @@
 //! Tags that were announced and are not listed yet, or still point to what they did before: they are looked for again, soon and
 //! then less often, until they are there or have been waited for long enough. All of a repository share its one look.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::assess::Digests;
@@ -10,6 +12,7 @@ use crate::domain::reference::{Repository, Tag};
 use crate::domain::tags::TagList;
 use crate::queue::worker::Verdict;
 use crate::queue::{Announced, Announcements, LOOKED_FOR, Queue, Records};
+use crate::reconcile::judging::judge::running_tag;
 use crate::reconcile::{Listed, Reconciler, Target};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -59,6 +62,19 @@ impl Awaited {
         self.0.is_empty()
     }
 
+    /// Lets those know of it that run what was announced; gives those tags.
+    pub(crate) fn pushed_under(&self, targets: &mut [Target]) -> BTreeSet<Tag> {
+        if self.is_empty() {
+            return BTreeSet::new();
+        }
+        for target in &mut *targets {
+            let running = running_tag(&target.workload, &target.container);
+            let pushed = self.0.iter().map(|(announced, _)| announced).find(|it| Some(&it.tag) == running.as_ref());
+            target.pushed = pushed.cloned();
+        }
+        targets.iter().filter_map(|target| Some(target.pushed.as_ref()?.tag.clone())).collect()
+    }
+
     /// The one of them that would be gone to from the running tag, as far as it and its name say.
     pub(crate) fn likely(&self, running: &Tag, policy: &Policy, now: DateTime<Utc>) -> Option<Tag> {
         let is_likely = |tag: &Tag| {
@@ -85,11 +101,12 @@ impl Awaited {
         }
     }
 
-    /// What followed tags were found to point to: some registries show for a moment what they pointed to before. What the list
-    /// of the same look could use is awaited by that.
-    pub(crate) fn compare(&mut self, list: Option<&Listed>, found: &Digests) {
+    /// What followed tags were found to point to, and those that run and were pushed `again`: some registries show for a moment
+    /// what they pointed to before. What the list of the same look could use is awaited by that.
+    pub(crate) fn compare(&mut self, list: Option<&Listed>, found: &Digests, again: &BTreeSet<Tag>) {
         for (announced, seen) in &mut self.0 {
-            let is_listed = matches!(list, Some(Ok(tags)) if tags.wants(announced.tag.as_str()));
+            let runs = again.contains(&announced.tag);
+            let is_listed = !runs && matches!(list, Some(Ok(tags)) if tags.wants(announced.tag.as_str()));
             let Some(digest) = announced.digest.as_ref().filter(|_| !is_listed) else { continue };
             let now = match found.found(&announced.tag) {
                 None => continue,
@@ -272,7 +289,7 @@ mod tests {
                 found.learn(&pushed.tag, &Credential::default(), told);
             }
             let mut awaited = Awaited(vec![(pushed.clone(), Seen::default()), (announced("stable"), Seen::default())]);
-            awaited.compare(None, &found);
+            awaited.compare(None, &found, &BTreeSet::new());
             let expected = Ended { unwanted: [expected.unwanted, vec![announced("stable")]].concat(), ..expected };
             assert_eq!(awaited.end(at(1)), expected, "{told:?}");
         }
@@ -284,8 +301,19 @@ mod tests {
         let (mut awaited, found) = (Awaited(vec![(candidate.clone(), Seen::Unwanted)]), Digests::default());
         found.learn(&candidate.tag, &Credential::default(), Some(Digest::of(b"old")));
         awaited.read(Some(&list));
-        awaited.compare(Some(&list), &found);
-        assert_eq!(awaited.end(at(1)).listed, [candidate]);
+        awaited.compare(Some(&list), &found, &BTreeSet::new());
+        assert_eq!(awaited.end(at(1)).listed, std::slice::from_ref(&candidate));
+        // What runs is there when it points to what was announced.
+        let again = BTreeSet::from([candidate.tag.clone()]);
+        for (found, expected) in [
+            (found, Ended { again: Some(at(2)), ..Ended::default() }),
+            (Digests::default(), Ended { listed: vec![candidate.clone()], ..Ended::default() }),
+        ] {
+            let mut awaited = Awaited(vec![(candidate.clone(), Seen::Unwanted)]);
+            awaited.read(Some(&list));
+            awaited.compare(Some(&list), &found, &again);
+            assert_eq!(awaited.end(at(1)), expected);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Versions that cooled, or that people were asked about, and whose release their project took back meanwhile.
 
 use super::*;
+use crate::domain::gone::Lost;
 
 const ASKS: &[(&str, &str)] = &[("mode", "NOTIFICATION")];
 
@@ -117,4 +118,49 @@ async fn who_runs_what_its_project_took_back_is_told_once_with_the_newest_before
     stage.look().await;
     assert!(stage.runs("1.0.2"), "what is newer is applied all the same");
     assert_eq!(stage.says(), "");
+}
+
+/// Nobody follows the tag, so what it points to is asked when somebody announces that it was pushed, and at no other look.
+#[tokio::test]
+async fn that_the_tag_of_what_runs_was_pushed_again_is_told_once_with_the_newest_before_it() {
+    let stage = Stage::new(auto(&[]), &["0.9.0", "1.0.0", "1.0.1"]);
+    stage.look().await;
+    stage.settles().await;
+    let told = || {
+        let told = stage.joe.0.lock().unwrap();
+        let gone = told.iter().filter(|notice| notice.kind == NoticeKind::Gone);
+        let gone: std::collections::BTreeMap<_, _> = gone.map(|notice| (notice.at, notice.clone())).collect();
+        let events = stage.cluster.announced(|one| matches!(one, WorkloadEvent::DigestMoved(_)));
+        (gone.into_values().collect::<Vec<_>>(), events)
+    };
+    let pushes = async |times: i64| {
+        let (repository, tag) = (Repository::parse("a.example/web").unwrap(), Tag::parse("1.0.1").unwrap());
+        let (digest, at) = (Some(digest_of("1.0.1", times)), stage.clock.now());
+        stage.reconciler.0.queue.announce(vec![Announced { repository, tag, digest, at }]).await.unwrap();
+        stage.clock.step(TimeDelta::seconds(1));
+        stage.look().await
+    };
+    let image = stage.cluster.image();
+    pushes(0).await;
+    assert_eq!((told().0.len(), told().1), (0, 0), "the same content was pushed again");
+    let early = pushes(1).await;
+    assert!(matches!(early, Verdict::Again(again) if again < stage.clock.now() + TimeDelta::seconds(9)), "{early:?}");
+    assert_eq!((told().0.len(), told().1), (0, 0), "its registry shows for a moment what it was");
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    for _ in 0..3 {
+        stage.look().await;
+        stage.clock.step(TimeDelta::hours(1));
+    }
+    let (notices, events) = told();
+    let [notice] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!((notice.lost, events), (Some(Lost::Moved), 1));
+    assert_eq!([&*notice.from.tag, &*notice.to.tag], ["1.0.1", "1.0.0"]);
+    assert_eq!(notice.from.digest.as_deref(), Some(digest_of("1.0.1", 0).as_str()), "what runs");
+    assert_eq!((stage.cluster.image(), stage.says().as_str()), (image, ""), "what was rolled out runs on");
+    stage.registry.pushed_again.store(2, Ordering::SeqCst);
+    let asked = stage.registry.asked.load(Ordering::SeqCst);
+    stage.look().await;
+    assert_eq!(stage.registry.asked.load(Ordering::SeqCst), asked + 1, "its list, and nothing else");
+    pushes(2).await;
+    assert_eq!((told().0.len(), told().1), (1, 1), "once");
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::domain::approval::Allows;
 use crate::domain::fleet::{Asks as Because, Others, Verdict};
+use crate::domain::gone::Lost;
 use crate::domain::policy::{Mode, Track, is_older, skips};
 use crate::domain::record::{Ledger, Question, Update};
 use crate::domain::reference::{Digest, Tag};
@@ -22,7 +23,8 @@ impl Seen<'_> {
         let failed =
             || failed(ledger, rollout.as_ref()).or_else(put_back).or_else(|| self.went_back(ledger, rollout.as_ref()));
         let gone = || {
-            let gone = ledger.gone.as_ref()?;
+            // What was rolled out runs on, whatever its tag stands for by now.
+            let gone = ledger.gone.as_ref().filter(|gone| gone.image.lost != Lost::Moved)?;
             Some((Attention::NeedsYou, Cause::Gone(Box::new(gone.image.clone()))))
         };
         let found = asked().or_else(failed).or_else(gone).or_else(|| self.undecided(ledger));
