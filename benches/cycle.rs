@@ -1,5 +1,6 @@
 //! `make bench`: what cycles of the schedule cost a registry and our memory, by the registry's own log; what a list of
-//! 160,000 tags costs; and what a cycle costs a webhook that comes meanwhile.
+//! 160,000 tags costs; what a cycle costs a webhook that comes meanwhile; and what a thousand cycles cost, beside a poller that
+//! looks at each workload by itself.
 
 #![expect(
     clippy::expect_used,
@@ -26,6 +27,7 @@ use futures_util::StreamExt as _;
 use harness::Ctx;
 use harness::images::{Image, Repository};
 use harness::watcher::Watcher;
+use reqwest::Method;
 use table::Table;
 use workloads::{create, deployment};
 
@@ -39,6 +41,12 @@ const LOOKS: usize = 9;
 /// Repositories of a cycle during which webhooks come, and those webhooks.
 const MANY: usize = 5_000;
 const HOT: usize = 100;
+/// Repositories that are looked at in so many cycles, and how many workloads run each.
+const FEW: usize = 10;
+const RUN_EACH: usize = 5;
+const MANY_CYCLES: usize = 1_000;
+/// Under which name the poller asks that is compared with.
+const NAIVE: &str = "naive-poller/1";
 
 fn main() -> std::process::ExitCode {
     harness::run::benchmark("cycle", bench)
@@ -74,7 +82,63 @@ async fn bench(ctx: Ctx) {
         last <= first * 1.1,
     );
     watcher.kill9().await;
+    many_cycles(&ctx, &mut table).await;
     table.print();
+}
+
+/// Many cycles over a few repositories: what the registry was asked, beside who asks for each workload by itself, and our memory.
+async fn many_cycles(ctx: &Ctx, table: &mut Table) {
+    let repositories: Vec<Repository> = (0..FEW).map(|n| ctx.repository(&format!("few-{n}"))).collect();
+    for repository in &repositories {
+        repository.push(Image::new("1.0.0")).await;
+    }
+    let namespace = ctx.second_namespace("few", &[]).await;
+    let image = |n: usize| repositories[n % FEW].reference("1.0.0");
+    let all = (0..FEW * RUN_EACH).map(|n| deployment(&format!("few-{n}"), &image(n), "NOTIFICATION"));
+    create(ctx, &namespace, all).await;
+    let builder = ctx.watcher().unconnected().own_data().env("IMAGE_WATCHER_NAMESPACES", &namespace);
+    let watcher = builder.env("LOG_LEVEL", "WARN").env("RUN_ON_BOOT", "TRUE").start().await;
+    let mut memory = Vec::new();
+    for cycle in 1..=MANY_CYCLES {
+        if cycle > 1 {
+            look_at_all(&watcher).await;
+        }
+        until_looks(&watcher, cycle * FEW).await;
+        memory.push(mebibytes(&watcher));
+    }
+    let (lists, manifests) = asked(ctx, &repositories);
+    watcher.kill9().await;
+    let (ours, naive) = (lists + manifests, naive(ctx, &repositories).await * MANY_CYCLES);
+    let ratio = naive as f64 / ours as f64;
+    table.row(
+        &format!(
+            "requests of {MANY_CYCLES} cycles, {} workloads on {FEW} repositories, beside a naive poller's",
+            FEW * RUN_EACH
+        ),
+        format!("{lists} lists, {manifests} about manifests, against {naive}: {ratio:.1} × less"),
+        &format!("{} lists, 0", MANY_CYCLES * FEW),
+        (lists, manifests) == (MANY_CYCLES * FEW, 0),
+    );
+    let (early, last) = (memory[MANY_CYCLES / 100], memory[MANY_CYCLES - 1]);
+    table.row(
+        &format!("RSS after the first, {}th and last of {MANY_CYCLES} cycles", MANY_CYCLES / 100 + 1),
+        format!("{:.1}, {early:.1}, {last:.1} MiB", memory[0]),
+        "the last ≤ 1.1 × the one before it",
+        last <= early * 1.1,
+    );
+}
+
+/// What is asked in one cycle by who keeps nothing and asks for each workload: its list, and what its tag points to.
+async fn naive(ctx: &Ctx, repositories: &[Repository]) -> usize {
+    let http = harness::http_client();
+    for repository in repositories.iter().flat_map(|repository| std::iter::repeat_n(repository, RUN_EACH)) {
+        for (method, rest) in [(Method::GET, "tags/list"), (Method::HEAD, "manifests/1.0.0")] {
+            let path = format!("{}/{rest}", repository.name());
+            let request = ctx.registry().request(&http, method, &path).header("User-Agent", NAIVE);
+            assert!(request.send().await.expect("an answer").status().is_success(), "{path}");
+        }
+    }
+    requests_of(ctx, repositories, NAIVE).len()
 }
 
 /// One repository of 160,000 tags: decided soon after the last of them, in little memory.
@@ -165,7 +229,7 @@ async fn looked_up(watcher: &Watcher, double: &Double, which: std::ops::Range<us
 }
 
 async fn look_at_all(watcher: &Watcher) {
-    let answer = watcher.send(reqwest::Method::POST, &watcher.admin_url("/api/v1/look"), &[], Vec::new()).await;
+    let answer = watcher.send(Method::POST, &watcher.admin_url("/api/v1/look"), &[], Vec::new()).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
 }
 
@@ -201,13 +265,15 @@ fn mebibytes(watcher: &Watcher) -> f64 {
 
 /// What image-watcher asked so far: lists, and questions about manifests.
 fn asked(ctx: &Ctx, repositories: &[Repository]) -> (usize, usize) {
-    let ours = |repository: &Repository| {
-        let requests = ctx.registry().requests(repository.name()).into_iter();
-        requests.filter(|request| request.contains("image-watcher/")).collect::<Vec<_>>()
-    };
-    let all: Vec<String> = repositories.iter().flat_map(ours).collect();
+    let all = requests_of(ctx, repositories, "image-watcher/");
     let with = |part: &str| all.iter().filter(|request| request.contains(part)).count();
     (with("/tags/list"), with("/manifests/"))
+}
+
+/// What who has this name asked of these repositories so far, by the registry's own log.
+fn requests_of(ctx: &Ctx, repositories: &[Repository], who: &str) -> Vec<String> {
+    let all = repositories.iter().flat_map(|repository| ctx.registry().requests(repository.name()));
+    all.filter(|request| request.contains(who)).collect()
 }
 
 /// Looks that were done.
