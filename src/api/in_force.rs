@@ -60,8 +60,13 @@ impl InForce {
                 None
             }
             Reloaded::Taken(taken) => {
-                self.metrics.config_read.set(now.timestamp());
-                self.taken(taken.after_restart.clone());
+                let unopened: Vec<String> = taken.unopened.iter().map(ToString::to_string).collect();
+                if unopened.is_empty() {
+                    self.metrics.config_read.set(now.timestamp());
+                } else {
+                    self.metrics.config_refused.inc();
+                }
+                self.taken(taken.after_restart.clone(), unopened);
                 Some(taken)
             }
         }
@@ -73,9 +78,9 @@ impl InForce {
         self.count();
     }
 
-    /// The files can be used, and this of them waits for a restart.
-    fn taken(&self, after_restart: Vec<String>) {
-        self.found.send_replace(NotInForce { refused: Vec::new(), after_restart });
+    /// The files can be used but for what is `refused`, and this of them waits for a restart.
+    fn taken(&self, after_restart: Vec<String>, refused: Vec<String>) {
+        self.found.send_replace(NotInForce { refused, after_restart });
         self.count();
     }
 
@@ -86,7 +91,11 @@ impl InForce {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
+    use crate::config::reload::Unopened;
+    use crate::domain::defaults::NamespaceFilter;
 
     #[test]
     fn what_is_not_in_force_is_known_until_it_is() {
@@ -94,13 +103,33 @@ mod tests {
         let in_force = InForce::new(&metrics);
         let number = || metrics.config_in_force.get();
         assert_eq!((in_force.missing(), number()), (NotInForce::default(), 1));
-        in_force.taken(vec!["port".into()]);
+        in_force.taken(vec!["port".into()], Vec::new());
         in_force.refused(vec!["rules: wrong".into()]);
         let both = NotInForce { refused: vec!["rules: wrong".into()], after_restart: vec!["port".into()] };
         assert_eq!((in_force.missing(), number()), (both, 0));
-        in_force.taken(vec!["port".into()]);
+        in_force.taken(vec!["port".into()], Vec::new());
         assert_eq!((in_force.missing().refused.len(), number()), (0, 0));
-        in_force.taken(Vec::new());
+        in_force.taken(Vec::new(), Vec::new());
         assert_eq!((in_force.missing().is_nothing(), number()), (true, 1));
+    }
+
+    /// It was told as in force.
+    #[test]
+    fn a_secret_that_a_channel_does_not_open_by_is_not_in_force() {
+        let metrics = Metrics::new();
+        let in_force = InForce::new(&metrics);
+        let look = |unopened| {
+            let (now, after_restart, rules, watched) = (Vec::new(), Vec::new(), Vec::new(), NamespaceFilter::default());
+            let taken = Taken { now, after_restart, rules, watched, channels: Vec::new(), unopened };
+            let taken = in_force.looked_at(Reloaded::Taken(taken), DateTime::UNIX_EPOCH + TimeDelta::seconds(7));
+            assert!(taken.is_some(), "what else was changed is taken over");
+            (metrics.config_in_force.get(), metrics.config_refused.get(), metrics.config_read.get())
+        };
+        let before = metrics.config_read.get();
+        let (channel, files, why) = ("app".into(), vec!["/slack".into()], "no TLS".into());
+        assert_eq!(look(vec![Unopened { channel, files, why }]), (0, 1, before));
+        assert_eq!(in_force.missing().refused, ["/slack: channel app can't be opened by it: no TLS"]);
+        assert_eq!(look(Vec::new()), (1, 1, 7));
+        assert!(in_force.missing().is_nothing());
     }
 }

@@ -7,6 +7,8 @@
 //! waits for a restart. A workload that goes from one rule to another is under one of them all the time.
 
 mod secrets;
+#[cfg(test)]
+mod unopened_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,14 +16,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use self::secrets::{Renewed, Secrets};
-use super::channel::ChannelConfig;
+use super::channel::{ChannelConfig, ChannelError};
 use super::entry::ReadFile;
 use super::{Config, ConfigError, Origins, file};
 use crate::ambient::Ambient;
 use crate::domain::defaults::{Defaults, NamespaceFilter, Rule};
 use crate::domain::reference::Digest;
 use crate::domain::settings::Bounds;
-use crate::notify::Channels;
+use crate::notify::{Channel, Channels};
 use crate::outbound::Outbound;
 use crate::stop::Stop;
 use crate::telemetry::chain;
@@ -51,6 +53,9 @@ pub struct Reload {
     used: BTreeMap<String, Option<Digest>>,
 }
 
+/// Makes a channel ready by the secrets that were read.
+pub type Open<'o> = &'o dyn Fn(&ChannelConfig) -> Result<Channel, ChannelError>;
+
 /// What came of a look at the files.
 #[derive(Debug)]
 pub enum Reloaded {
@@ -69,7 +74,14 @@ impl Reloaded {
             Self::Refused(error) => {
                 tracing::error!(%error, "the configuration was changed and can't be used: what was in force before stays so");
             }
-            Self::Taken(Taken { now, after_restart, .. }) => {
+            Self::Taken(Taken { now, after_restart, unopened, .. }) => {
+                for Unopened { channel, why, .. } in unopened {
+                    tracing::error!(
+                        channel,
+                        error = why,
+                        "a channel can't be opened by its new secret: it goes on by the old one, and the new one is tried again at the next change"
+                    );
+                }
                 if !now.is_empty() {
                     tracing::info!(?now, "the configuration was changed, and this is in force now");
                 }
@@ -92,8 +104,29 @@ pub struct Taken {
     pub rules: Vec<Rule>,
     /// Which namespaces are watched.
     pub watched: NamespaceFilter,
-    /// The channels of which a secret was changed.
-    pub channels: Vec<ChannelConfig>,
+    /// The channels of which a secret was changed, as they are by the new one.
+    pub channels: Vec<Channel>,
+    /// The same where there is no channel by the new one.
+    pub unopened: Vec<Unopened>,
+}
+
+/// A channel that can't be opened by its new secret: the old one stays in force, and the new one is tried again when a file of the
+/// configuration is another.
+#[derive(Debug)]
+pub struct Unopened {
+    /// Its name.
+    pub channel: String,
+    /// The files in which its secrets stand.
+    pub files: Vec<String>,
+    /// What is wrong, without a secret.
+    pub why: String,
+}
+
+impl std::fmt::Display for Unopened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { channel, files, why } = self;
+        write!(f, "{}: channel {channel} can't be opened by it: {why}", files.join(", "))
+    }
 }
 
 impl Taken {
@@ -103,16 +136,8 @@ impl Taken {
     }
 
     /// Has the channels go on by their new secrets, at a moment of the monotonic clock.
-    pub fn renew(&self, channels: &Channels, outbound: &Outbound, now: Duration) {
-        for channel in &self.channels {
-            match channel.open(outbound) {
-                Ok(renewed) => channels.take_over(&renewed, now),
-                Err(error) => {
-                    let (channel, error) = (&channel.name, chain(&error));
-                    tracing::error!(channel, %error, "a channel can't be opened by its new secret: it goes on by the old one");
-                }
-            }
-        }
+    pub fn renew(&self, channels: &Channels, now: Duration) {
+        self.channels.iter().for_each(|renewed| channels.take_over(renewed, now));
     }
 }
 
@@ -136,20 +161,27 @@ impl Reload {
     }
 
     /// Looks every ten seconds, until `stop` is raised, and hands over what came of it where that is something.
-    pub async fn keep_looking(mut self, ambient: Ambient, mut stop: Stop, take_over: impl Fn(Reloaded)) {
+    pub async fn keep_looking(
+        mut self,
+        outbound: Outbound,
+        ambient: Ambient,
+        mut stop: Stop,
+        take_over: impl Fn(Reloaded),
+    ) {
         loop {
             tokio::select! {
                 () = stop.raised() => return,
                 () = tokio::time::sleep(EACH) => {}
             }
-            let reloaded = self.again(&|path| std::fs::read_to_string(path), ambient.now());
+            let open = |channel: &ChannelConfig| channel.open(&outbound);
+            let reloaded = self.again(&|path| std::fs::read_to_string(path), &open, ambient.now());
             reloaded.log();
             take_over(reloaded);
         }
     }
 
     /// Looks whether any file that was read has another content, and takes over what can be.
-    pub fn again(&mut self, file: ReadFile<'_>, now: DateTime<Utc>) -> Reloaded {
+    pub fn again(&mut self, file: ReadFile<'_>, open: Open<'_>, now: DateTime<Utc>) -> Reloaded {
         let before = contents(self.seen.keys(), file);
         if before == self.seen {
             return Reloaded::Same;
@@ -174,10 +206,10 @@ impl Reload {
         if contents(config.origins.files().keys(), file) != *config.origins.files() {
             return Reloaded::Same;
         }
-        Reloaded::Taken(self.take(config))
+        Reloaded::Taken(self.take(config, open))
     }
 
-    fn take(&mut self, config: Config) -> Taken {
+    fn take(&mut self, config: Config, open: Open<'_>) -> Taken {
         let mut now = BTreeSet::new();
         let mut differs = self.fixed.parts_that_differ(&config.origins);
         let sees_all = |filter: &NamespaceFilter| filter.named().is_none();
@@ -205,14 +237,19 @@ impl Reload {
         self.seen = config.origins.files().clone();
         let read = config.origins.files().clone();
         let renewed = self.running.secrets.take_over(config, &self.fixed, &differs, &changed);
-        let Renewed { files: rotated, channels } = renewed;
+        let Renewed { files: mut rotated, channels } = renewed;
+        let (channels, unopened) = opened(channels, open);
+        // What a channel can't be opened by is as if it had not been read: it is tried again.
+        let untaken: BTreeSet<&String> = unopened.iter().flat_map(|it| &it.files).collect();
+        files.retain(|path| !untaken.contains(path));
+        rotated.retain(|path| !untaken.contains(path));
         now.extend(rotated.intersection(&changed).cloned());
         // What waits is still used as it was.
         self.used.extend(read.into_iter().filter(|(path, _)| rotated.contains(path)));
         files.retain(|path| !rotated.contains(path));
         let (rules, watched) = (self.running.rules.clone(), self.running.watched.clone());
         let after_restart = differs.into_iter().chain(files).collect();
-        Taken { now: now.into_iter().collect(), after_restart, rules, watched, channels }
+        Taken { now: now.into_iter().collect(), after_restart, rules, watched, channels, unopened }
     }
 
     /// The files whose content is another than what was used last.
@@ -220,6 +257,21 @@ impl Reload {
         let files = config.origins.files().iter();
         files.filter(|(path, content)| self.used.get(*path) != Some(content)).map(|(path, _)| path.clone()).collect()
     }
+}
+
+/// The channels of which a secret was changed, as far as there are any by the new ones.
+fn opened(changed: Vec<ChannelConfig>, open: Open<'_>) -> (Vec<Channel>, Vec<Unopened>) {
+    let (mut channels, mut unopened) = (Vec::new(), Vec::new());
+    for config in changed {
+        match open(&config) {
+            Ok(channel) => channels.push(channel),
+            Err(error) => {
+                let ChannelConfig { name: channel, files, .. } = config;
+                unopened.push(Unopened { channel, files, why: chain(&error).to_string() });
+            }
+        }
+    }
+    (channels, unopened)
 }
 
 fn contents<'p>(paths: impl Iterator<Item = &'p String>, file: ReadFile<'_>) -> BTreeMap<String, Option<Digest>> {
@@ -233,14 +285,14 @@ mod tests {
 
     use super::*;
 
-    struct Disk(RefCell<BTreeMap<String, String>>);
+    pub(super) struct Disk(RefCell<BTreeMap<String, String>>);
 
     impl Disk {
         fn of(files: &[(&str, &str)]) -> Self {
             Self(RefCell::new(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()))
         }
 
-        fn write(&self, path: &str, text: &str) {
+        pub(super) fn write(&self, path: &str, text: &str) {
             self.0.borrow_mut().insert(path.to_owned(), text.to_owned());
         }
 
@@ -248,7 +300,7 @@ mod tests {
             self.0.borrow().get(path).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
         }
 
-        fn start(&self) -> (Config, Reload) {
+        pub(super) fn start(&self) -> (Config, Reload) {
             let variables = [
                 ("IMAGE_WATCHER_CONFIG".to_owned(), "/c.yaml".to_owned()),
                 ("GITHUB_WEBHOOK_SECRET_FILE".to_owned(), "/github".to_owned()),
@@ -259,7 +311,12 @@ mod tests {
         }
 
         fn again(&self, reload: &mut Reload) -> Reloaded {
-            reload.again(&|path| self.read(path), DateTime::UNIX_EPOCH)
+            let outbound = Outbound::new(None).unwrap();
+            self.again_opening(reload, &|channel| channel.open(&outbound))
+        }
+
+        pub(super) fn again_opening(&self, reload: &mut Reload, open: Open<'_>) -> Reloaded {
+            reload.again(&|path| self.read(path), open, DateTime::UNIX_EPOCH)
         }
     }
 
@@ -339,7 +396,7 @@ mod tests {
     const ANN: &str = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
     const BOT: &str = "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-    fn others() -> Disk {
+    pub(super) fn others() -> Disk {
         let (token, github) = (format!("sha256:{}", "ab".repeat(32)), "one");
         Disk::of(&[
             ("/c.yaml", OTHERS),
@@ -378,7 +435,7 @@ mod tests {
         let all: BTreeSet<&str> = changed.iter().map(|(path, _)| *path).collect();
         assert_eq!(taken.now.iter().map(String::as_str).collect::<BTreeSet<_>>(), all);
         assert_eq!(taken.after_restart, Vec::<String>::new());
-        let channels: Vec<&str> = taken.channels.iter().map(|channel| channel.name.as_str()).collect();
+        let channels: Vec<&str> = taken.channels.iter().map(Channel::name).collect();
         assert_eq!(channels, ["mail", "hook", "app"], "the others are left as they are");
         let auth = config.auth.as_ref().unwrap();
         let crate::config::auth::Mode::Basic(users) = &auth.mode else { panic!("basic") };
@@ -508,7 +565,9 @@ mod tests {
             }
             text
         };
-        assert!(matches!(reload.again(&racing, DateTime::UNIX_EPOCH), Reloaded::Same), "neither half nor error");
+        let opens = |channel: &ChannelConfig| channel.open(&Outbound::new(None).unwrap());
+        let raced = reload.again(&racing, &opens, DateTime::UNIX_EPOCH);
+        assert!(matches!(raced, Reloaded::Same), "neither half nor error");
         assert!(*reads.borrow() > 1 && config.rules.len() == 1);
         assert_eq!(taken(disk.again(&mut reload)).0, ["rules"]);
     }
