@@ -95,8 +95,14 @@ impl Standing {
 #[derive(Debug, Default)]
 pub struct Gate(Mutex<State>);
 
+/// Since which opening by hand an attempt is under way: what began before says nothing of what was mended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opened(u64);
+
 #[derive(Debug, Default)]
 struct State {
+    /// How often somebody said that it was mended, or its secrets were changed.
+    opened: Opened,
     /// Failures since the last success.
     failures: u32,
     /// How often it was closed since the last success.
@@ -169,6 +175,7 @@ impl Gate {
     /// Lets the next message try a closed channel at once, as somebody says that it was mended. Says whether it was closed.
     pub fn reopen(&self, now: Duration) -> bool {
         let mut state = self.state();
+        state.opened.0 = state.opened.0.wrapping_add(1);
         state.asked_until = Duration::ZERO;
         match &mut state.closed {
             None => false,
@@ -189,16 +196,32 @@ impl Gate {
         Some(Standing { closed: state.closed.map(|(why, _)| why), reason, since })
     }
 
-    /// Learns from an attempt. `chance` is from 0 to 1. Says what people have to know, when it comes to that.
-    pub fn learn(&self, attempt: &Attempt, now: Moment, chance: f64) -> Option<TroubleKind> {
+    /// What an attempt that begins now is to show when it ends: see [`Self::learn_of`].
+    #[must_use]
+    pub fn opened(&self) -> Opened {
+        self.state().opened
+    }
+
+    /// The same as [`Self::learn_of`] of an attempt that begins and ends now.
+    #[cfg(test)]
+    pub(crate) fn learn(&self, attempt: &Attempt, now: Moment, chance: f64) -> Option<TroubleKind> {
+        self.learn_of(self.opened(), attempt, now, chance)
+    }
+
+    /// Learns from an attempt, unless the channel was mended since it began. `chance` is from 0 to 1. Says what people have to know,
+    /// when it comes to that.
+    pub fn learn_of(&self, began: Opened, attempt: &Attempt, now: Moment, chance: f64) -> Option<TroubleKind> {
         let mut state = self.state();
+        if began != state.opened {
+            return None;
+        }
         let (why, at, reason) = match attempt {
             Attempt::Unsent { .. } => return None,
             // What is about the message says that the channel works.
             Attempt::Delivered | Attempt::TooRich { .. } | Attempt::Later { .. } | Attempt::GaveUp { .. } => {
                 // One that was under way does not shorten the wait that the channel asked for meanwhile.
                 if !state.is_left_alone(now.monotonic) {
-                    *state = State::default();
+                    *state = State { opened: state.opened, ..State::default() };
                 }
                 return None;
             }
@@ -396,6 +419,25 @@ mod tests {
             second += wait.as_secs();
         }
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
+    }
+
+    /// A 401 that was on its way when the secret was changed is about the old one.
+    #[test]
+    fn what_was_under_way_when_a_channel_was_mended_says_nothing_of_it() {
+        for late in [refused(), Attempt::Gone { reason: "status 410".into() }, Attempt::Delivered] {
+            let gate = Gate::default();
+            let began = gate.opened();
+            gate.learn_of(began, &Attempt::Gone { reason: "status 410".into() }, at(0), 0.5);
+            gate.reopen(at(1).monotonic);
+            let before = gate.standing();
+            assert_eq!(gate.learn_of(began, &late, at(2), 0.5), None);
+            assert_eq!((gate.opening(at(2).monotonic), gate.standing()), (Opening::One, before), "{late:?}");
+            let again = gate.opened();
+            gate.learn_of(again, &Attempt::Delivered, at(3), 0.5);
+            assert_eq!((gate.opening(at(3).monotonic), gate.opened()), (Opening::Open, again), "it is mended once");
+            gate.learn_of(began, &late, at(4), 0.5);
+            assert_eq!((gate.opening(at(4).monotonic), gate.standing()), (Opening::Open, None), "{late:?}");
+        }
     }
 
     /// A service that is being mended says so once, whatever the class of its answer.

@@ -59,7 +59,7 @@ pub mod webhook;
 pub use attempt::{Attempt, Refusal};
 pub use delivering::{Delivering, UntilKnown};
 pub use follow::Sent;
-pub use gate::{Closed, Gate, Standing};
+pub use gate::{Closed, Gate, Opened, Standing};
 pub use gather::{Gatherer, WhenLooked};
 pub use given_up::{GivenUp, SayOnWorkload, TellOthers};
 pub use probe::Tried;
@@ -470,9 +470,10 @@ impl Channels {
     }
 
     /// Has a channel of the same name go on by what another one has: its secrets were changed. Where it was closed, the next message
-    /// tries it, at a moment of the monotonic clock.
+    /// tries it, at a moment of the monotonic clock; what is under way by the old ones says nothing of the new ones.
     pub fn take_over(&self, renewed: &Channel, now: Duration) {
         let Some(channel) = self.find(&renewed.name) else { return };
+        // In this order: what begins after the gate was opened goes by the new ones.
         channel.transport.take_over(&renewed.transport);
         channel.gate.reopen(now);
     }

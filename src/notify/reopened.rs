@@ -85,14 +85,21 @@ impl Reopening {
 mod tests {
     use std::time::Duration;
 
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+    use crate::domain::event::tests::notice;
+    use crate::domain::event::{Delivery, Job, NoticeKind};
     use crate::domain::secret::Secret;
     use crate::notify::gate::Moment;
     use crate::notify::mattermost::MattermostChannel;
+    use crate::notify::sender::tests::through;
     use crate::notify::{Attempt, Channel, Scope, Transport};
     use crate::outbound::{Outbound, Reach};
-    use crate::queue::Opening;
     use crate::queue::replicas::tests::pair;
+    use crate::queue::sqlite::SqliteQueue;
+    use crate::queue::worker::Verdict;
+    use crate::queue::{LeaseId, Leased, Opening};
 
     #[test]
     fn a_channel_whose_secret_was_changed_goes_on_by_the_new_one_and_is_tried() {
@@ -112,6 +119,44 @@ mod tests {
         assert_eq!(reopening.channels.service("chat").unwrap().address().expose(), "http://127.0.0.1:9/hooks/new");
         let mail = reopening.channels.find("mail").unwrap();
         assert_eq!(mail.gate().opening(Duration::ZERO), Opening::Closed(Duration::MAX), "no other one is");
+    }
+
+    fn chat(url: &str) -> Channel {
+        let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
+        let service = Arc::new(MattermostChannel::new(Secret::new(url.to_owned())));
+        Channel::new("chat".into(), Scope::default(), Transport::Service(Box::new(client), service))
+    }
+
+    /// The 401 to the old secret comes when the new one is in force.
+    #[tokio::test]
+    async fn an_attempt_by_the_old_secret_that_ends_late_does_not_close_the_channel() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (folder, ambient) = (tempfile::tempdir().unwrap(), Ambient::system());
+        let queue = SqliteQueue::open(folder.path(), &ambient).unwrap();
+        let url = format!("http://{}/hooks/old", listener.local_addr().unwrap());
+        let channels = Arc::new(Channels::new(vec![chat(&url)], None));
+        let sender = through(&queue, &channels, &ambient);
+        let answers = async |is_changed: bool| {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read(&mut [0; 1024]).await.unwrap();
+            if is_changed {
+                channels.take_over(&chat("http://127.0.0.1:9/hooks/new"), ambient.monotonic());
+            }
+            let head = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(head).await.unwrap();
+        };
+        let job = Job::Deliver(Box::new(Delivery::of("chat", "", notice(NoticeKind::Applied))));
+        let (lease, created) = (LeaseId::new(1, 1), ambient.now());
+        let leased = Leased { lease, job, trace: "".into(), also: Vec::new(), attempt: 1, created, failed: None };
+        for (is_changed, is_open) in [(true, true), (false, false)] {
+            if !is_changed {
+                channels.take_over(&chat(&url), ambient.monotonic());
+            }
+            let (verdict, ()) = tokio::join!(sender.send(&leased), answers(is_changed));
+            assert!(matches!(verdict, Verdict::Waits { .. }), "{verdict:?}");
+            let opening = channels.find("chat").unwrap().gate().opening(ambient.monotonic());
+            assert_eq!(opening == Opening::Open, is_open, "changed meanwhile: {is_changed}, {opening:?}");
+        }
     }
 
     /// A replica whose channels `chat` and `mail` are gone for good, which only somebody's word ends.

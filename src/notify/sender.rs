@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::gate::{Moment, Standing};
+use super::gate::{Moment, Opened, Standing};
 use super::{Attempt, Channel, Channels, Sent, links};
 use crate::ambient::Ambient;
 use crate::domain::approval::LinkKeys;
@@ -113,6 +113,7 @@ impl<Q: Gathering + Kept> Sender<Q> {
             self.count(&delivery, "dropped");
             return withdrawn(ONLY_SHOWN);
         }
+        let began = self.opened(&delivery);
         let sent = match self.retire_older(&delivery, &known).await {
             Some(attempt) => Sent::of(attempt),
             None => {
@@ -123,8 +124,9 @@ impl<Q: Gathering + Kept> Sender<Q> {
         self.keep_question(&delivery, stands).await;
         self.keep_place(place.as_ref(), sent.posted).await;
         let attempt = sent.attempt;
-        self.learn(&delivery, &attempt).await;
+        self.learn(&delivery, &attempt, began).await;
         let is_alone = self.is_refused_alone(&delivery, &attempt, leased.failed.as_ref());
+        let is_alone = is_alone && began == self.opened(&delivery);
         let (result, verdict) = verdict(attempt, is_alone, self.ambient.now());
         if verdict == Verdict::Done {
             self.note_urgent(&delivery);
@@ -143,6 +145,10 @@ impl<Q: Gathering + Kept> Sender<Q> {
             self.metrics.retries("deliver");
         }
         verdict
+    }
+
+    fn opened(&self, delivery: &Delivery) -> Opened {
+        self.channels.find(&delivery.channel).map(|channel| channel.gate().opened()).unwrap_or_default()
     }
 
     /// Whether a channel refuses a message again that took others since it refused this one: what it says of itself is about the
@@ -285,14 +291,14 @@ impl<Q: Gathering + Kept> Sender<Q> {
     }
 
     /// What an attempt says of its channel, and telling people where they have to mend it.
-    async fn learn(&self, delivery: &Delivery, attempt: &Attempt) {
+    async fn learn(&self, delivery: &Delivery, attempt: &Attempt, began: Opened) {
         let Some(channel) = self.channels.find(&delivery.channel) else { return };
         self.tell_what_is_owed().await;
         let now = Moment { wall: self.ambient.now(), monotonic: self.ambient.monotonic() };
         if *attempt == Attempt::Delivered {
             channel.took_one(now.wall);
         }
-        let told = channel.gate().learn(attempt, now, self.ambient.jitter());
+        let told = channel.gate().learn_of(began, attempt, now, self.ambient.jitter());
         let standing = channel.gate().standing();
         let since = standing.as_ref().map_or(0, |standing| standing.since.timestamp());
         self.metrics.channel_stands(channel.name(), Standing::word(standing.as_ref()), since);
