@@ -20,6 +20,8 @@ use crate::domain::release::Room;
 use crate::message::{Message, Severity};
 use crate::outbound::Outbound;
 pub use session::is_host_name;
+#[cfg(test)]
+pub(super) use session::tests::serve_on;
 use session::{Relay, SessionError, is_about_relaying, is_put_off};
 pub use smtp_url::{SmtpTls, SmtpUrl, SmtpUrlError};
 

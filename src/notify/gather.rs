@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Channels;
+use super::left_out::Owed;
 use crate::ambient::Ambient;
 use crate::domain::event::{Delivery, Job, Notice, Told};
 use crate::domain::gathering::{Binding, Due, MOST_GATHERED, Moment, WINDOW, due, together, within};
@@ -217,6 +218,7 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
     async fn compose_all(&self, waiting: &[Waiting], at: Moment) -> Result<(), QueueError> {
         let (followed, waiting_for_others) = self.followed(waiting).await;
         let configured = self.channels.find(&self.channel).map(super::Channel::recipients).unwrap_or_default();
+        let owed = Owed::of(&self.queue, waiting, &configured).await;
         let mut recipients = configured.clone();
         // Who was taken out since is no recipient: the channel says so of a message to them, which is a dead letter then.
         for only in waiting.iter().filter_map(|item| item.only.as_ref()) {
@@ -228,7 +230,10 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
         let mut messages = Vec::new();
         for recipient in recipients {
             let is_configured = configured.contains(&recipient);
-            let is_told = |item: &Waiting| item.only.as_ref().map_or(is_configured, |only| *only == recipient);
+            let is_told = |item: &Waiting| match &item.only {
+                Some(only) => *only == recipient,
+                None => is_configured && owed.includes(item, &recipient),
+            };
             let others: Vec<&Waiting> = waiting_for_others.iter().copied().filter(|item| is_told(item)).collect();
             let notices: Vec<&Notice> = others.iter().map(|item| &item.notice).collect();
             let gathered = together(&notices, binding).into_iter().map(|places| -> Vec<&Waiting> {
@@ -247,6 +252,7 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
         }
         let count = messages.len();
         self.queue.compose(waiting.iter().map(|item| item.id.clone()).collect(), messages).await?;
+        owed.were_told(&self.queue, &configured, at.now).await?;
         tracing::debug!(channel = self.channel, notices = waiting.len(), messages = count, "what waited goes out");
         Ok(())
     }

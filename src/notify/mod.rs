@@ -21,6 +21,7 @@ pub mod gotify;
 mod hostile;
 mod lately;
 mod layout;
+mod left_out;
 pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;

@@ -4,12 +4,13 @@
 //! A look stores the messages of what stands again and again, with the same ids, and what is remembered as told is not told twice.
 //! So what was told to nobody must not be remembered.
 
+use super::left_out;
 use super::sender::{KnownRecords, NO_NEWS, Sender, withdrawn};
 use crate::domain::event::{Delivery, Gathered, Notice};
 use crate::domain::news::Stale;
 use crate::queue::row::NOT_TOLD;
 use crate::queue::worker::Verdict;
-use crate::queue::{Gathering, Kept};
+use crate::queue::{Gathering, Kept, QueueError};
 use crate::telemetry::chain;
 
 impl<Q: Gathering + Kept> Sender<Q> {
@@ -19,7 +20,7 @@ impl<Q: Gathering + Kept> Sender<Q> {
         if unsaid.is_empty() {
             return withdrawn(NO_NEWS);
         }
-        match self.queue.not_told(unsaid).await {
+        match self.not_told(unsaid, delivery).await {
             Ok(()) => withdrawn(&format!("{NOT_TOLD}{NO_NEWS}")),
             Err(error) => Verdict::Waits { retry_after: None, reason: chain(&error).to_string() },
         }
@@ -31,21 +32,44 @@ impl<Q: Gathering + Kept> Sender<Q> {
         if unsaid.is_empty() {
             return;
         }
-        if let Err(error) = self.queue.not_told(unsaid).await {
+        if let Err(error) = self.not_told(unsaid, delivery).await {
             tracing::warn!(channel = delivery.channel, error = %chain(&error), "what a message left out is remembered as told");
         }
     }
 
-    /// As what it is remembered that was not told: as what waits for all of the channel, and as a message of its own.
-    fn unsaid(&self, delivery: &Delivery, known: &KnownRecords) -> Vec<String> {
+    /// Others may have it: who is to be told then is remembered before anything is stored anew.
+    async fn not_told(&self, unsaid: Unsaid, delivery: &Delivery) -> Result<(), QueueError> {
+        let Unsaid { items, alone } = unsaid;
+        if self.channels.find(&delivery.channel).is_some_and(|channel| channel.recipients().len() > 1) {
+            left_out::note(&self.queue, &items, &delivery.recipient, self.ambient.now()).await;
+        }
+        self.queue.not_told(items.into_iter().chain(alone).collect()).await
+    }
+
+    fn unsaid(&self, delivery: &Delivery, known: &KnownRecords) -> Unsaid {
         let may_pass = |notice: &&Notice| self.is_stale(notice, known).is_some_and(Stale::may_pass);
         let ids = |notice: &Notice| {
             // It is put as it was before it waited for the end of quiet hours.
             let notice = Notice { put_off: None, ..notice.clone() };
             let alone = Delivery::of(&delivery.channel, &delivery.recipient, notice.clone()).id();
-            [Gathered::new(&delivery.channel, notice).id(), alone]
+            (Gathered::new(&delivery.channel, notice).id(), alone)
         };
-        delivery.notices().iter().filter(may_pass).flat_map(ids).collect()
+        let (items, alone) = delivery.notices().iter().filter(may_pass).map(ids).unzip();
+        Unsaid { items, alone }
+    }
+}
+
+/// As what it is remembered that was not told.
+struct Unsaid {
+    /// As what waits for all of the channel.
+    items: Vec<String>,
+    /// As messages of their own.
+    alone: Vec<String>,
+}
+
+impl Unsaid {
+    fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 }
 

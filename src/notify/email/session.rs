@@ -357,4 +357,4 @@ fn parameters(host: &str, outbound: &Outbound) -> Result<TlsParameters, SmtpErro
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -39,7 +39,7 @@ async fn serve(listener: TcpListener, written: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// One conversation.
-async fn serve_on(listener: &TcpListener, written: &[(&str, &str)]) -> Vec<String> {
+pub(in crate::notify) async fn serve_on(listener: &TcpListener, written: &[(&str, &str)]) -> Vec<String> {
     let (stream, _) = listener.accept().await.unwrap();
     let mut stream = BufReader::new(stream);
     let answer = |verb: &str, kind: &'static str| {
