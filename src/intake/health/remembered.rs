@@ -71,7 +71,7 @@ impl Told {
     }
 
     /// What is to be kept, if that is new. Nobody says whether it was kept the last time, so it is once more at the end.
-    fn to_keep(&mut self, is_the_end: bool) -> Option<BTreeMap<Mark, i64>> {
+    fn take_news(&mut self, is_the_end: bool) -> Option<BTreeMap<Mark, i64>> {
         let is_new = std::mem::take(&mut self.is_new);
         (is_new || (is_the_end && !self.days.is_empty())).then(|| self.days.clone())
     }
@@ -224,7 +224,7 @@ impl Pushes {
         if is_the_end || is_long_ago || before.sources != sources {
             keep(store, KEPT, &KeptSources { alive: Some(now), sources }, now).await;
         }
-        let days = self.lock().told.to_keep(is_the_end);
+        let days = self.lock().told.take_news(is_the_end);
         if let Some(days) = days {
             keep(store, KEPT_OF_REPOSITORIES, &days, now).await;
         }
