@@ -7,7 +7,7 @@ use crate::domain::policy::is_older;
 use crate::domain::reference::{Digest, Tag};
 
 /// So many updates of a workload are set back by the tool that owns it, before only people decide on the next.
-pub(super) const SET_BACKS_UNTIL_ASKED: u8 = 2;
+const SET_BACKS_UNTIL_ASKED: u8 = 2;
 
 /// Why only people decide on a container whose mode is `AUTO_UPDATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,17 +71,30 @@ impl Record {
     /// Whether the tool that owns the workload let none of two updates stand, be they of one container or of two. What was written
     /// together with another container, and told with it, is one update.
     fn is_set_back_twice(&self) -> bool {
-        let mut of_their_own = 0_u8;
-        self.ledgers().any(|(_, ledger)| {
-            if ledger.update.as_ref().is_none_or(|update| update.told_by.is_none()) {
-                of_their_own = of_their_own.saturating_add(ledger.set_backs);
-            }
-            ledger.set_backs.max(of_their_own) >= SET_BACKS_UNTIL_ASKED
-        })
+        let told = self.ledgers().map(|(_, ledger)| ledger.told_set_backs()).fold(0, u8::saturating_add);
+        self.ledgers().map(|(_, ledger)| ledger.set_backs).fold(told, u8::max) >= SET_BACKS_UNTIL_ASKED
     }
 }
 
 impl Ledger {
+    /// How often updates were set back that were told of here. Of what an earlier release wrote, the newest update says it.
+    pub(super) fn told_set_backs(&self) -> u8 {
+        let is_told_elsewhere = || self.update.as_ref().is_some_and(|update| update.told_by.is_some());
+        self.told_set_backs.unwrap_or_else(|| if is_told_elsewhere() { 0 } else { self.set_backs })
+    }
+
+    /// One more update was set back: one that was told of here, or with that of another container.
+    pub(super) fn count_set_back(&mut self, is_told_here: bool) {
+        let told = self.told_set_backs().saturating_add(u8::from(is_told_here));
+        self.told_set_backs = Some(told.min(SET_BACKS_UNTIL_ASKED));
+        self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
+    }
+
+    /// The next that is set back is the first.
+    pub(super) fn forget_set_backs(&mut self) {
+        (self.set_backs, self.told_set_backs) = (0, None);
+    }
+
     /// Why people are asked first about one update.
     fn asks_first(&self, image: &str, tag: &Tag, digest: &Digest) -> Option<AsksOnly> {
         let declares =

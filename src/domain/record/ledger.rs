@@ -57,6 +57,10 @@ pub struct Ledger {
     /// How often the tool that owns the workload, or makes it again, set an update of this container back, one after another.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) set_backs: u8,
+    /// So many of these were of updates that were told of here, and not with those of another container. Earlier releases did not
+    /// write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) told_set_backs: Option<u8>,
     /// The mode when it was last looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mode: Option<Mode>,
@@ -350,6 +354,7 @@ impl Ledger {
             put_off: self.question.as_ref().and_then(PutOff::of).or_else(|| self.put_off.clone()),
             held: self.held.clone(),
             set_backs: self.set_backs,
+            told_set_backs: self.told_set_backs,
             in_doubt: self.in_doubt,
             known_since: self.known_since.clone(),
             refused: self.refused.clone(),

@@ -66,9 +66,11 @@ impl Ledger {
         // What was set back on the object before is counted there already.
         let is_counted = self.held.is_some() && held.is_none();
         let set_backs = self.set_backs.saturating_sub(u8::from(is_counted));
+        let told_set_backs = self.told_set_backs().saturating_sub(u8::from(is_counted && update.told_by.is_none()));
+        let told_set_backs = (set_backs > 0).then_some(told_set_backs);
         // How it ended is told of the object before.
         let update = Update { outcome: Outcome::Replaced, ..update.clone() };
-        is_back.then(|| Self { update: Some(update), runs, held, set_backs, ..self.of_another_name() })
+        is_back.then(|| Self { update: Some(update), runs, held, set_backs, told_set_backs, ..self.of_another_name() })
     }
 
     /// What is known of it, where this runs after the way back from what failed: that is no better on another object.
@@ -95,7 +97,8 @@ impl Ledger {
         if self.set_backs == 0 || is_over {
             return Self::default();
         }
-        Self { set_backs: self.set_backs, mode: self.mode, ..Self::default() }
+        let told_set_backs = Some(self.told_set_backs());
+        Self { set_backs: self.set_backs, told_set_backs, mode: self.mode, ..Self::default() }
     }
 
     /// Whether what runs now is what we wrote last, so that whoever made the object again has taken it over.

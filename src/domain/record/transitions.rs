@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::asks_only::SET_BACKS_UNTIL_ASKED;
 use super::events::{Consequence, Event};
 use super::held::Held;
 use super::ledger::{GoneSince, Ledger, MOST_PAST, Notified, PutOff, RENEWABLE, Released, Shrunk};
@@ -80,7 +79,7 @@ impl Ledger {
         let is_the_same = self.still_runs(&now);
         if !is_the_same && self.goes_on_to(&now) {
             // Who owns it writes new versions, too.
-            self.set_backs = 0;
+            self.forget_set_backs();
         }
         match &mut self.runs {
             Some(before) if is_the_same => {
@@ -109,7 +108,7 @@ impl Ledger {
     fn has_settings(&mut self, mode: Mode, settings: Fingerprint) {
         self.in_doubt.take_if(|in_doubt| in_doubt.settings != settings);
         if self.mode.replace(mode).is_some_and(|before| before != mode) {
-            self.set_backs = 0;
+            self.forget_set_backs();
         }
     }
 
@@ -136,8 +135,9 @@ impl Ledger {
             // The tag points to what is held: what runs in its place is told by what ran before.
             (to.digest, to.is_learnt) = (Some(digest), true);
         }
-        if owned && ours.is_some_and(|update| update.failed_before.is_none()) {
-            self.set_backs = self.set_backs.saturating_add(1).min(SET_BACKS_UNTIL_ASKED);
+        if let Some(update) = ours.filter(|update| owned && update.failed_before.is_none()) {
+            let is_told_here = update.told_by.is_none();
+            self.count_set_back(is_told_here);
         }
         let back_to = to.tag.clone();
         self.previous = (before.tag != back_to).then(|| before.tag.clone());
@@ -248,7 +248,7 @@ impl Ledger {
                 update.declares.migration |= update.ran_well.is_some() && last.declares.migration;
             }
             // What we wrote last was let stand.
-            self.set_backs = 0;
+            self.forget_set_backs();
         }
         let left = self.runs.as_ref().filter(|_| update.undoes.is_some());
         let failure = left.and_then(|left| self.why_it_failed(left));
@@ -274,11 +274,12 @@ impl Ledger {
     /// Another hand wrote what failed here: what else is held stays so, and whoever set updates back has done so still.
     fn put_back(&mut self, update: Update, now: DateTime<Utc>) -> Consequence {
         let is_held = self.holds_just(&update.tag, Some(&update.digest));
-        let (held, set_backs) = (self.held.take().filter(|_| !is_held), self.set_backs);
+        let held = self.held.take().filter(|_| !is_held);
+        let set_backs = (self.set_backs, self.told_set_backs);
         // Whether that may be applied is asked as before.
         let asked = self.question.clone().filter(|asked| asked.terms.allows == Allows::Held && held.is_some());
         let consequence = self.write(update, now);
-        (self.held, self.set_backs) = (held, set_backs);
+        (self.held, (self.set_backs, self.told_set_backs)) = (held, set_backs);
         self.question = asked.or_else(|| self.question.take());
         consequence
     }
@@ -386,7 +387,8 @@ impl Ledger {
     }
 
     fn resume(&mut self, by: Actor, now: DateTime<Utc>) -> Option<Consequence> {
-        (self.set_backs, self.in_doubt) = (0, None);
+        self.in_doubt = None;
+        self.forget_set_backs();
         if let Some(held) = self.held.take() {
             self.put_off.take_if(|put_off| put_off.is_of_tag(&held.tag));
         }

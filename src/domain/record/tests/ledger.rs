@@ -96,6 +96,51 @@ fn set_backs_are_counted_by_workload() {
     assert_eq!(["web", "proxy"].map(|name| record.asks_only(name)), [twice; 2]);
 }
 
+/// An update of a container that is written and told together with that of another.
+fn told_by(other: &str, n: u8) -> Update {
+    Update { told_by: Some(other.into()), ..update(n, None) }
+}
+
+#[test]
+fn a_later_update_changes_nothing_of_what_was_counted() {
+    let mut record = sets_each_back(&[("web", update(1, None))]);
+    record.on("proxy", Event::Runs(running(&format!("{OF}:1.0.0"))), at(2));
+    record.on("proxy", Event::Write(Box::new(update(2, None))), at(3));
+    writes(&mut record, told_by("proxy", 2), 3);
+    assert_eq!(record.asks_only("web"), None, "one was set back");
+    let to = running(&format!("{OF}:1.0.0"));
+    record.on("proxy", Event::SetBack { to, by: Vec::new(), owned: true, question: None }, at(4));
+    assert_eq!(record.asks_only("web"), Some(AsksOnly::SetBackTwice), "two updates of the workload were set back");
+
+    let mut record = sets_each_back(&[("web", update(1, None)), ("proxy", told_by("web", 1))]);
+    record.on("proxy", Event::Write(Box::new(update(2, None))), at(3));
+    assert_eq!(record.asks_only("web"), None, "one was set back, whatever is told of the next");
+}
+
+#[test]
+fn what_was_written_together_is_one_update_also_where_the_object_is_made_again() {
+    let before = sets_each_back(&[("web", update(1, None)), ("proxy", told_by("web", 1))]);
+    let image = format!("{OF}:1.0.0");
+    let again = workload(&[("web", &image), ("proxy", &image)], &[("mode", "AUTO_UPDATE")]);
+    let mut record = Record::default();
+    assert!(!record.takes_the_place_of(&before, &again, at(50)));
+    assert_eq!(record.asks_only("web"), None, "one was set back");
+    record.on("web", Event::Write(Box::new(update(2, None))), at(51));
+    sets_back(&mut record, &image, true, 52);
+    assert_eq!(record.asks_only("web"), Some(AsksOnly::SetBackTwice));
+}
+
+#[test]
+fn what_an_earlier_release_counted_is_told_by_the_newest_update() {
+    let record = sets_each_back(&[("web", update(1, None)), ("proxy", told_by("web", 1))]);
+    let older = |name: &str| {
+        let mut json = serde_json::to_value(record.ledger(name).unwrap()).unwrap();
+        assert!(json.as_object_mut().unwrap().remove("toldSetBacks").is_some());
+        serde_json::from_value::<Ledger>(json).unwrap().told_set_backs()
+    };
+    assert_eq!((older("web"), older("proxy")), (1, 0));
+}
+
 #[test]
 fn what_a_tag_pointed_to_at_the_first_look_is_kept_while_it_runs() {
     let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
