@@ -12,6 +12,7 @@ use crate::domain::policy::{Doubt, Order, Policy, Selection};
 use crate::domain::record::Ledger;
 use crate::domain::record::sealed::fingerprint;
 use crate::domain::reference::Tag;
+use crate::domain::tag::Version;
 use crate::queue::{Queue, Records};
 use crate::reconcile::{Reconciler, Target};
 use crate::registry::{Registry, Tags};
@@ -21,6 +22,9 @@ const MOST: usize = 32_768;
 
 /// How long it is kept beside the queue how many there were.
 const KEPT: TimeDelta = TimeDelta::days(365);
+
+/// It is kept anew so often, as what was kept first goes first where there is no more room.
+const KEPT_ANEW: TimeDelta = TimeDelta::days(7);
 
 /// What is remembered of each list, by a hash of whose it is.
 #[derive(Debug, Default)]
@@ -36,14 +40,46 @@ struct Seen {
     count: usize,
     /// Since when there are too few of them.
     fewer_since: Option<DateTime<Utc>>,
-    /// How many it is kept beside the queue that there are.
-    kept: Option<usize>,
+    /// How many it is kept beside the queue that there are, and when that was written.
+    kept: Option<(usize, DateTime<Utc>)>,
 }
 
 impl Seen {
-    /// Whether what is kept is so far from it that it is kept anew: not at every push.
-    fn is_news(&self) -> bool {
-        self.kept.is_none_or(|kept| kept.abs_diff(self.count) * 4 > kept)
+    /// Whether what is kept is so old, or so far from it, that it is kept anew: not at every push.
+    fn is_news(&self, now: DateTime<Utc>) -> bool {
+        self.kept.is_none_or(|(kept, at)| kept.abs_diff(self.count) * 4 > kept || now - at >= KEPT_ANEW)
+    }
+}
+
+/// What is kept beside the queue of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct KeptCount {
+    /// How many there were.
+    count: usize,
+    /// When that was written.
+    at: DateTime<Utc>,
+    /// The tag that ran then, of whose kind they were.
+    running: Tag,
+}
+
+impl KeptCount {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ' ');
+        let (count, at) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Self { count, at: DateTime::from_timestamp(at, 0)?, running: Tag::parse(parts.next()?).ok()? })
+    }
+
+    fn text(&self) -> String {
+        format!("{} {} {}", self.count, self.at.timestamp(), self.running)
+    }
+
+    /// Whether it counts what is of another tag's kind: all that a pattern takes is, and without one what is of its family.
+    fn is_of(&self, running: &Tag, policy: &Policy) -> bool {
+        let same_family = || {
+            let (one, other) = (Version::ordered(self.running.as_str())?, Version::ordered(running.as_str())?);
+            Some(one.difference(&other).is_none())
+        };
+        self.running == *running || policy.selection.is_some() || same_family() == Some(true)
     }
 }
 
@@ -86,18 +122,19 @@ impl Families {
         unkept.insert(self.by.hash_one(of));
     }
 
-    /// Takes how many there were before the start, and since when there are too few, unless it was seen since.
-    fn expect(&self, of: impl Hash, count: usize, fewer_since: Option<DateTime<Utc>>) {
+    /// Takes how many there were before the start, when that was written, and since when there are too few, unless it was seen
+    /// since.
+    fn expect(&self, of: impl Hash, kept: (usize, DateTime<Utc>), fewer_since: Option<DateTime<Utc>>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.entry(self.by.hash_one(of)).or_insert(Seen { count, fewer_since, kept: Some(count) });
+        seen.entry(self.by.hash_one(of)).or_insert(Seen { count: kept.0, fewer_since, kept: Some(kept) });
     }
 
     /// How many there are, where that is to be kept.
-    fn to_keep(&self, of: impl Hash) -> Option<usize> {
+    fn to_keep(&self, of: impl Hash, now: DateTime<Utc>) -> Option<usize> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known =
-            seen.get_mut(&self.by.hash_one(of)).filter(|known| known.fewer_since.is_none() && known.is_news())?;
-        known.kept = Some(known.count);
+            seen.get_mut(&self.by.hash_one(of)).filter(|known| known.fewer_since.is_none() && known.is_news(now))?;
+        known.kept = Some((known.count, now));
         Some(known.count)
     }
 }
@@ -110,9 +147,9 @@ fn whose<'w>(target: &'w Target, running: &'w Tag, policy: &'w Policy) -> Whose<
     (&target.workload.id.uid, &target.container, running.as_str(), kind)
 }
 
-/// Where it is kept how many there are.
-fn key(of: &Whose<'_>) -> String {
-    format!("listed:{}", fingerprint(&format!("{of:?}")))
+/// Where it is kept how many there are: whatever runs, so that one workload has one such row.
+fn key((uid, container, _, kind): Whose<'_>) -> String {
+    format!("listed:{}", fingerprint(&format!("{:?}", (uid, container, kind))))
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -137,10 +174,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if self.1.families.knows(of) {
             return;
         }
-        let kept = self.0.queue.recall(&key(&of)).await;
-        match kept.and_then(|kept| kept.parse().ok()) {
-            Some(count) => {
-                self.1.families.expect(of, count, ledger.shrunk.as_ref().map(|shrunk| shrunk.since));
+        let kept = self.0.queue.recall(&key(of)).await;
+        match kept.and_then(|kept| KeptCount::read(&kept)).filter(|kept| kept.is_of(running, policy)) {
+            Some(KeptCount { count, at, .. }) => {
+                self.1.families.expect(of, (count, at), ledger.shrunk.as_ref().map(|shrunk| shrunk.since));
             }
             None => self.1.families.is_unkept(of),
         }
@@ -148,9 +185,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// Keeps how long a list is that was believed, where it is another one than what is kept.
     pub(crate) async fn keeps_list(&self, target: &Target, running: &Tag, policy: &Policy) {
-        let of = whose(target, running, policy);
-        if let Some(count) = self.1.families.to_keep(of) {
-            self.0.queue.keep(&key(&of), count.to_string(), self.0.ambient.now() + KEPT).await;
+        let (of, at) = (whose(target, running, policy), self.0.ambient.now());
+        if let Some(count) = self.1.families.to_keep(of, at) {
+            let kept = KeptCount { count, at, running: running.clone() };
+            self.0.queue.keep(&key(of), kept.text(), at + KEPT).await;
         }
     }
 }
@@ -160,6 +198,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::domain::policy::Strategy;
 
     const WEB: (&str, &str, &str) = ("uid-1", "web", "1.0.0");
 
@@ -190,6 +229,39 @@ mod tests {
             assert_eq!(doubt(half), Some(Doubt::Shrunk { now: half, before }));
             assert_eq!(doubt(half + 1), None, "{before} → {}", half + 1);
         }
+    }
+
+    #[test]
+    fn how_long_a_list_is_is_kept_anew_each_week_and_where_it_became_another() {
+        let families = Families::default();
+        let at = |days| DateTime::UNIX_EPOCH + TimeDelta::days(days);
+        let kept = |count, days| {
+            assert_eq!(families.doubt(WEB, count, at(days)), None);
+            families.to_keep(WEB, at(days))
+        };
+        assert_eq!([kept(100, 0), kept(101, 1), kept(126, 2), kept(126, 8)], [Some(100), None, Some(126), None]);
+        assert_eq!([kept(126, 9), kept(126, 10), kept(127, 16)], [Some(126), None, Some(127)]);
+        let started = Families::default();
+        started.expect(WEB, (127, at(16)), None);
+        assert_eq!([started.to_keep(WEB, at(17)), started.to_keep(WEB, at(23))], [None, Some(127)]);
+    }
+
+    #[test]
+    fn what_is_kept_counts_for_each_tag_of_the_same_kind() {
+        let tag = |text: &str| Tag::parse(text).unwrap();
+        let at = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let kept = KeptCount { count: 12, at, running: tag("1.0.9") };
+        assert_eq!(KeptCount::read(&kept.text()), Some(kept.clone()));
+        for other in ["", "12", "12 1795000000", "x 1795000000 1.0.9", "12 x 1.0.9", "12 1795000000 1.0.9 x"] {
+            assert_eq!(KeptCount::read(other), None, "{other}");
+        }
+        let policy = Policy::of(Strategy::All);
+        let is_of = |running: &str| kept.is_of(&tag(running), &policy);
+        let all = ["1.0.9", "1.0.10", "2.0.0", "1.0.9-alpine", "latest"];
+        assert_eq!(all.map(is_of), [true, true, true, false, false]);
+        let (uid, container) = ("uid-1", "web");
+        assert_eq!(key((uid, container, "1.0.9", None)), key((uid, container, "1.0.10", None)));
+        assert_ne!(key((uid, container, "1.0.9", None)), key((uid, "proxy", "1.0.9", None)));
     }
 
     #[test]

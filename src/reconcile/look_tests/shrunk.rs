@@ -38,6 +38,23 @@ async fn a_list_that_shrank_while_the_process_was_down_is_doubted_whatever_order
     }
 }
 
+/// What was kept was of the tag that ran before.
+#[tokio::test]
+async fn a_list_that_shrank_after_an_update_while_the_process_was_down_is_doubted_too() {
+    for settings in [&[][..], &[("tag-policy", r"regex:^(1\..*)$")]] {
+        let image = workload(&[("web", "a.example/web:1.0.8")], &[&[("mode", "AUTO_UPDATE")], settings].concat());
+        let mut stage = Stage::new(image, &ALL);
+        stage.look().await;
+        assert!(stage.runs("1.0.9"), "{settings:?}: {}", stage.says());
+        stage.settles().await;
+        *stage.registry.tags.lock().unwrap() = FEW.to_vec();
+        stage.restart();
+        stage.look().await;
+        assert!(stage.runs("1.0.9"), "{settings:?}: {}", stage.cluster.image());
+        assert!(stage.says().contains("the list has only 3 of the 10 tags"), "{settings:?}: {}", stage.says());
+    }
+}
+
 #[tokio::test]
 async fn a_first_list_that_lacks_what_runs_is_doubted_whatever_orders_it() {
     for settings in [&[][..], &[("tag-policy", r"regex:^(1\..*)$")]] {
