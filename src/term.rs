@@ -4,6 +4,7 @@ use std::future::Future;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::stop::{Raise, Stop};
 use crate::task::Task;
@@ -15,6 +16,9 @@ const LONGEST_CHANGE: TimeDelta = TimeDelta::seconds(30);
 #[derive(Clone, Debug)]
 pub struct Holding {
     term: watch::Receiver<Option<Stop>>,
+    /// Until when it is the one if nothing is heard any more; nothing where that has no end. A process may have stood still for longer,
+    /// and says of a term that is over that it is not before it has gone on.
+    until: watch::Receiver<Option<Instant>>,
     /// Since when no replica is known to be the one.
     nobody: watch::Receiver<Option<DateTime<Utc>>>,
     stop: Stop,
@@ -25,14 +29,16 @@ impl Holding {
     #[must_use]
     pub fn always(stop: Stop) -> Self {
         let (_, term) = watch::channel(Some(stop.clone()));
+        let (_, until) = watch::channel(None);
         let (_, nobody) = watch::channel(None);
-        Self { term, nobody, stop }
+        Self { term, until, nobody, stop }
     }
 
     /// Whether this replica is the one now.
     #[must_use]
     pub fn is_this_one(&self) -> bool {
-        self.term.borrow().as_ref().is_some_and(|term| !term.is_raised())
+        let is_over = self.until.borrow().is_some_and(|until| until <= Instant::now());
+        !is_over && self.term.borrow().as_ref().is_some_and(|term| !term.is_raised())
     }
 
     /// Since when no replica is known to be the one, where that is for longer than a change of holders takes.
@@ -74,6 +80,7 @@ impl Holding {
 #[derive(Debug)]
 pub struct Terms {
     told: watch::Sender<Option<Stop>>,
+    until: watch::Sender<Option<Instant>>,
     nobody: watch::Sender<Option<DateTime<Utc>>>,
     open: Option<Raise>,
 }
@@ -83,14 +90,23 @@ impl Terms {
     #[must_use]
     pub fn new(stop: &Stop) -> (Self, Holding) {
         let (told, term) = watch::channel(None);
+        let (until, ends) = watch::channel(None);
         let (nobody, is_nobodys) = watch::channel(None);
-        (Self { told, nobody, open: None }, Holding { term, nobody: is_nobodys, stop: stop.clone() })
+        (
+            Self { told, until, nobody, open: None },
+            Holding { term, until: ends, nobody: is_nobodys, stop: stop.clone() },
+        )
     }
 
     /// Whether this replica is the one.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// This replica is the one until then, if nothing is said any more.
+    pub fn last_until(&self, end: Instant) {
+        self.until.send_replace(Some(end));
     }
 
     /// This replica is the one from now on.
@@ -116,6 +132,8 @@ impl Terms {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -132,6 +150,27 @@ mod tests {
         assert!(!next.is_raised());
         raise.raise();
         assert!(holding.begins().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stood_still_is_the_one_no_longer_before_anybody_says_so() {
+        let (_raise, stop) = Stop::new();
+        let (mut terms, holding) = Terms::new(&stop);
+        let lasts = Duration::from_secs(10);
+        terms.last_until(Instant::now() + lasts);
+        assert!(!holding.is_this_one());
+        terms.begin();
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert!(holding.is_this_one());
+        terms.last_until(Instant::now() + lasts);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert!(holding.is_this_one(), "it was renewed");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!holding.is_this_one(), "its Lease has passed to another");
+        terms.last_until(Instant::now() + lasts);
+        assert!(holding.is_this_one());
+        terms.end();
+        assert!(!holding.is_this_one());
     }
 
     #[tokio::test]

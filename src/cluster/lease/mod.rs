@@ -13,6 +13,7 @@ use kube::api::{Api, PostParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use self::candidate::{Candidate, Draft, Failure, LASTS, Lease, Step};
 use super::apply::{Failed, within};
@@ -164,6 +165,11 @@ impl Election {
 
     /// Says what the candidate has become.
     fn follow(&mut self, candidate: &Candidate) {
+        // Time that passes between the two makes it end earlier.
+        let (clock, now) = (Instant::now(), self.ambient.monotonic());
+        if let Some(left) = candidate.ends().and_then(|end| end.checked_sub(now)) {
+            self.terms.last_until(clock + left);
+        }
         let holds = candidate.holds(self.ambient.monotonic());
         let is_held = candidate.is_held(self.ambient.monotonic());
         self.terms.set_nobody(|since| {
