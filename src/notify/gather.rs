@@ -75,6 +75,21 @@ impl Arrivals {
     }
 }
 
+/// What who stands by has seen.
+#[derive(Debug)]
+struct Seen {
+    arrivals: Arrivals,
+    /// What should have gone out, and since when.
+    due: Option<(ItemId, Duration)>,
+}
+
+impl Seen {
+    /// Of what is there already it is not known since when, either: whoever is to send it may have just begun to wait.
+    fn nothing() -> Self {
+        Self { arrivals: Arrivals { has_begun: true, ..Arrivals::default() }, due: None }
+    }
+}
+
 impl<Q: Gathering + Kept> Gatherer<Q> {
     /// Works until `stop` is raised. What waits then is stored, and waits for the next start.
     pub async fn run(self, mut stop: Stop) {
@@ -100,10 +115,10 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
     /// Makes the messages that whoever is to make them does not, until `stop` is raised: what waits is never left to somebody who
     /// is not there. `is_this_one` says whether that is this process, which does so by [`Self::run`] then.
     pub async fn stand_by(self, is_this_one: impl Fn() -> bool, mut stop: Stop) {
-        let mut seen = None;
+        let mut seen = Seen::nothing();
         while !stop.is_raised() {
             if is_this_one() {
-                seen = None;
+                seen = Seen::nothing();
             } else if let Err(error) = self.step_in(&mut seen).await {
                 tracing::debug!(channel = self.channel, error = %chain(&error), "what waits to be told can't be read now");
             }
@@ -115,22 +130,23 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
     }
 
     /// Makes messages if the same has been due for [`OVERDUE`] and nobody did. Two who do so at once make the same messages.
-    async fn step_in(&self, seen: &mut Option<(ItemId, Duration)>) -> Result<(), QueueError> {
-        let waiting = self.queue.gathered(&self.channel, MOST_GATHERED).await?;
-        let since: Vec<DateTime<Utc>> = waiting.iter().map(|item| item.since).collect();
+    async fn step_in(&self, seen: &mut Seen) -> Result<(), QueueError> {
+        let mut waiting = self.queue.gathered(&self.channel, MOST_GATHERED).await?;
         let at = self.moment(None);
         // As if something had just gone out: nobody lets anything wait for longer.
         let at = Moment { last: Some(at.now), ..at };
+        seen.arrivals.date(&mut waiting, at);
+        let since: Vec<DateTime<Utc>> = waiting.iter().map(|item| item.since).collect();
         let Some(oldest) = waiting.first().filter(|_| due(&since, at) == Due::Now) else {
-            *seen = None;
+            seen.due = None;
             return Ok(());
         };
         let now = self.ambient.monotonic();
-        match seen {
+        match &seen.due {
             Some((id, first)) if *id == oldest.id => {
                 if now.saturating_sub(*first) >= OVERDUE {
                     self.compose(&waiting, at).await?;
-                    *seen = None;
+                    seen.due = None;
                     tracing::warn!(
                         channel = self.channel,
                         notices = waiting.len(),
@@ -138,7 +154,7 @@ impl<Q: Gathering + Kept> Gatherer<Q> {
                     );
                 }
             }
-            _ => *seen = Some((oldest.id.clone(), now)),
+            _ => seen.due = Some((oldest.id.clone(), now)),
         }
         Ok(())
     }
@@ -363,7 +379,7 @@ mod tests {
         let gatherer = gatherer(&queue, &ambient, Arc::new(|| Some(DateTime::UNIX_EPOCH)));
         let gathered = crate::domain::event::Gathered::new("chat", notice(NoticeKind::Applied));
         queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", ambient.now())]).await.unwrap();
-        let (mut seen, topic) = (None, Topic::Deliver("chat".into()));
+        let (mut seen, topic) = (Seen::nothing(), Topic::Deliver("chat".into()));
         let told = async || queue.lease(&topic, 10, &Sharing::in_order(10)).await.unwrap().jobs.len();
         for second in 0..120 {
             clock.0.store(second, Ordering::SeqCst);
@@ -374,6 +390,28 @@ mod tests {
             }
         }
         panic!("nobody is told");
+    }
+
+    /// Who is to send it waits for a window by its own clock, whatever that of the replica says which stored it.
+    #[tokio::test]
+    async fn who_stands_by_waits_as_long_as_who_is_to_send_it_whatever_the_clocks_say() {
+        for apart in [-600, 0, 600].map(TimeDelta::seconds) {
+            let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Seconds(AtomicI64::new(10_000))));
+            let ambient = Ambient::system().at(Arc::clone(&clock) as Arc<dyn Clock>);
+            let stored = Ambient::system().at(Arc::new(Seconds(AtomicI64::new(10_000 + apart.num_seconds()))));
+            let queue = SqliteQueue::open(folder.path(), &stored).unwrap();
+            let gatherer = gatherer(&queue, &ambient, Arc::new(|| Some(DateTime::UNIX_EPOCH)));
+            let gathered = crate::domain::event::Gathered::new("chat", notice(NoticeKind::Applied));
+            queue.put(vec![NewJob::prompt(Job::Gather(Box::new(gathered)), "", stored.now())]).await.unwrap();
+            let (mut seen, mut out) = (Seen::nothing(), None);
+            for second in 0..120 {
+                clock.0.store(10_000 + second, Ordering::SeqCst);
+                gatherer.step_in(&mut seen).await.unwrap();
+                let waits = !queue.gathered("chat", MOST_GATHERED).await.unwrap().is_empty();
+                out = out.or((!waits).then_some(second));
+            }
+            assert_eq!(out, Some(60), "{apart}: a window, and half a minute");
+        }
     }
 
     /// What happens while a channel takes nothing is one message when it does.
