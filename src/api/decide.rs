@@ -21,6 +21,7 @@ use crate::domain::answer::Action;
 use crate::domain::policy::duration;
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::request::LONGEST_SNOOZE;
+use crate::domain::wording::failed_here;
 use crate::listener::{Problem, unread};
 use crate::queue::QueueAdmin;
 use crate::reconcile::{Press, Shown};
@@ -237,8 +238,23 @@ impl<Q> Api<Q> {
     pub async fn decide(&self, of: &(String, String, String), seen: &Seen, press: &Press) -> Result<Decided, Problem> {
         let workload = self.find(of)?;
         let shown = seen.clone().of(&workload.id.uid);
+        let failed = match press.action {
+            Action::Rollback => self.failed_here(&workload.id.uid, seen).await,
+            _ => None,
+        };
         let answered = self.sequencer.answer(shown, press.clone(), self.ambient.trace_id()).await;
-        Ok(Decided::of(&workload.id, &seen.container, press.action, answered))
+        let decided = Decided::of(&workload.id, &seen.container, press.action, answered);
+        Ok(match failed {
+            Some(failed) => decided.of_what_failed(&failed),
+            None => decided,
+        })
+    }
+
+    /// That the version to go back to failed when it ran here last, where it did.
+    async fn failed_here(&self, uid: &str, seen: &Seen) -> Option<String> {
+        let record = self.sequencer.known(uid).await?;
+        let last = record.history.failed_last(&seen.container, &seen.version, seen.digest.as_ref())?;
+        Some(failed_here(seen.version.as_str(), &last.time))
     }
 
     /// One of many, if it can be begun in time.

@@ -55,6 +55,14 @@ impl Decided {
         Self { status, view, refusal }
     }
 
+    /// The same of a version that failed when it ran there last: whoever goes back to it, or could, hears that.
+    pub(super) fn of_what_failed(mut self, words: &str) -> Self {
+        if matches!(self.view.outcome, "unconfirmed" | "went-back" | "held") {
+            self.view.detail = format!("{}. {words}", self.view.detail.trim_end_matches('.'));
+        }
+        self
+    }
+
     /// The same as one of many.
     pub(super) fn item(&self) -> DecidedItem {
         let view = &self.view;

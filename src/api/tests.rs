@@ -18,7 +18,7 @@ use crate::domain::actor::{Actor, SignedIn};
 use crate::domain::answer::Action;
 use crate::domain::approval::{Allows, LinkKey};
 use crate::domain::fleet::{Brake, Release};
-use crate::domain::history::{Entry, Outcome};
+use crate::domain::history::{Entry, History, Outcome};
 use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::{question, update};
 use crate::domain::record::{Event, Record};
@@ -493,6 +493,34 @@ async fn a_decision_is_made_on_what_was_seen_by_who_signed_in() {
         let (status, body) = stage.decide(Role::Approver, "rollback", &seen).await;
         assert_eq!((status, &body["outcome"]), (expected, &json!(word)), "{body}");
     }
+}
+
+#[actix_web::test]
+async fn who_goes_back_by_the_api_hears_that_a_version_failed_here() {
+    let stage = Stage::new(&["web"]);
+    let bad = |digest: &Digest| crate::domain::history::Entry {
+        digest: digest.to_string(),
+        ..crate::domain::history::tests::entry("1.0.1", Outcome::Failed)
+    };
+    let mut history = History::default();
+    history.push(bad(&Digest::of(b"1")));
+    stage.told.known.lock().unwrap().insert("uid-web".into(), Record::of_history(history));
+    let said = async |digest: &Digest, answer| {
+        stage.answers([answer]);
+        let seen = json!({"container": "web", "version": "1.0.1", "digest": digest.to_string()});
+        stage.decide(Role::Approver, "rollback", &seen).await.1["detail"].as_str().unwrap_or_default().to_owned()
+    };
+    let words = ". 1.0.1 failed on this workload before, as of its update of 2026-11-24T10:00:00Z: it may fail again";
+    let asked = crate::approvals::snapshots::asked;
+    let held = || NotShown::Held(crate::domain::reference::Tag::parse("1.0.1").unwrap());
+    for answer in [Ok(Answer::Unconfirmed(asked())), Ok(Answer::WentBack(Box::new(entry().into()))), Err(held())] {
+        let detail = said(&Digest::of(b"1"), answer).await;
+        assert!(detail.ends_with(words) && !detail.contains(".."), "{detail}");
+    }
+    let other = said(&Digest::of(b"2"), Ok(Answer::Unconfirmed(asked()))).await;
+    assert!(!other.contains("failed"), "of another manifest nothing is known: {other}");
+    let gone = said(&Digest::of(b"1"), Err(NotShown::NoWorkload)).await;
+    assert!(!gone.contains("failed"), "{gone}");
 }
 
 /// Fault x24-12 d.

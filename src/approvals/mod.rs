@@ -12,7 +12,7 @@ mod list;
 mod list_tests;
 mod page;
 #[cfg(test)]
-mod snapshots;
+pub(crate) mod snapshots;
 mod words;
 mod wrong;
 

@@ -40,7 +40,7 @@ pub(super) fn until() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_259_200, 0).unwrap()
 }
 
-pub(super) fn asked() -> Box<Asked> {
+pub(crate) fn asked() -> Box<Asked> {
     let workload = workload(&[("web", "registry.example.com/shop/web:1.2.3")], &[("mode", "NOTIFICATION")]);
     let approval = Approval::told(&ApprovalRef {
         id: "apr_01JGJ0EZ8M3C9S6D4K2P7Q1R0T",

@@ -216,6 +216,14 @@ impl History {
         self.0.iter().filter(is_it).filter(has_ended).filter(is_signed).collect()
     }
 
+    /// The update by which a version failed in a container, where it did when it ran there last: this manifest of it, or any.
+    #[must_use]
+    pub fn failed_last(&self, container: &str, version: &Tag, digest: Option<&Digest>) -> Option<&Entry> {
+        let is_it = |entry: &&Entry| digest.is_none_or(|digest| entry.digest == digest.as_str());
+        let last = self.ends(container, version).into_iter().find(is_it)?;
+        (last.outcome == Outcome::Failed).then_some(last)
+    }
+
     /// The entry that an approval decided.
     #[must_use]
     pub fn decided_by(&self, approval: &str) -> Option<&Entry> {

@@ -22,6 +22,12 @@ pub fn somebody(by: &[String]) -> String {
     if by.is_empty() { "somebody".to_owned() } else { by.join(", ") }
 }
 
+/// What whoever goes back to a version is to hear of it that failed when it ran here last, by an update of this time.
+#[must_use]
+pub fn failed_here(version: &str, time: &str) -> String {
+    format!("{version} failed on this workload before, as of its update of {time}: it may fail again")
+}
+
 /// A number and what it counts: one is singular.
 #[must_use]
 pub fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, one: &str, several: &str) -> String {

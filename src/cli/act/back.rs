@@ -6,9 +6,10 @@ use super::{Ground, Plan, named};
 use crate::cluster::Cluster as _;
 use crate::domain::change_cause;
 use crate::domain::declared::Kinds;
-use crate::domain::history::{Entry, Outcome};
+use crate::domain::history::{Entry, History};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::request::Wish;
+use crate::domain::wording::failed_here;
 use crate::domain::workload::WorkloadPatch;
 use crate::registry::Registry as _;
 
@@ -46,7 +47,7 @@ pub(super) async fn plan(ground: &Ground<'_>, container: Option<&str>, to: Optio
     let (text, mut warns) = as_written(ground, &runs, &before).await?;
     warns.extend(ground.owner());
     warns.extend(declared(ground, &container, &before.tag));
-    warns.extend(failed(ground.record.history.entries(), &container, (&before.tag, &before.digest)));
+    warns.extend(failed(&ground.record.history, &container, (&before.tag, &before.digest)));
     let wish = Wish::Rollback { version: before.tag.clone(), digest: before.digest.clone() };
     let mut patch = ground.request(&container, wish);
     let mut says = Vec::new();
@@ -72,14 +73,8 @@ fn declared(ground: &Ground<'_>, container: &str, to: &Tag) -> Option<String> {
 }
 
 /// That the version failed here before, and when, as long as it was not healthy since.
-fn failed(entries: &[Entry], container: &str, (tag, digest): (&Tag, &Digest)) -> Option<String> {
-    let is_it = |entry: &&Entry| {
-        let is_of = *entry.container == *container && entry.version == tag.as_str() && entry.digest == digest.as_str();
-        is_of && matches!(entry.outcome, Outcome::Healthy | Outcome::Failed)
-    };
-    // The newest is the first.
-    let last = entries.iter().find(is_it).filter(|entry| entry.outcome == Outcome::Failed)?;
-    Some(format!("{tag} failed on this workload before, as of its update of {}: it may fail again", last.time))
+fn failed(history: &History, container: &str, (tag, digest): (&Tag, &Digest)) -> Option<String> {
+    history.failed_last(container, tag, Some(digest)).map(|last| failed_here(tag.as_str(), &last.time))
 }
 
 /// The same, of what is declared.
@@ -224,6 +219,7 @@ async fn as_written(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::history::Outcome;
 
     #[test]
     fn who_goes_back_hears_that_what_is_stored_may_not_be_read() {
@@ -257,7 +253,11 @@ mod tests {
             failure: None,
             undoes: None,
         };
-        let said = |entries: &[Entry]| failed(entries, "web", (&tag, &digest));
+        let said = |entries: &[Entry]| {
+            let mut history = History::default();
+            entries.iter().rev().for_each(|entry| history.push(entry.clone()));
+            failed(&history, "web", (&tag, &digest))
+        };
         let bad = || entry("1.2.0", "web", Outcome::Failed, "2026-11-02T10:00:00Z");
         let good = |time: &str| entry("1.2.0", "web", Outcome::Healthy, time);
         let told = said(&[entry("1.3.0", "web", Outcome::Healthy, "2026-11-04T10:00:00Z"), bad()]).unwrap();
