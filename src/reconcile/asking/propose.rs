@@ -292,12 +292,17 @@ fn announce_refused(work: &mut Work, target: &Target, settings: &Settings, quest
             "{container}: {tag} was {then} when people were asked, and is {digest} by now: links of before are void"
         )
     });
-    let owner = target.workload.owner.as_ref().filter(|_| settings.mode == Mode::AutoUpdate && !settings.patch_owned);
-    let owned =
-        owner.filter(|_| !is_said).map(|owner| format!("{container}: {} waits: {}", now.tag, owner.asks_first()));
-    for event in moved.map(WorkloadEvent::DigestMoved).into_iter().chain(owned.map(WorkloadEvent::ManagedElsewhere)) {
+    let owned = managed_elsewhere(target, settings, &now.tag).filter(|_| !is_said);
+    for event in moved.map(WorkloadEvent::DigestMoved).into_iter().chain(owned) {
         work.draft.announce(event);
     }
+}
+
+/// That an update of a container is asked about first, as a tool owns its workload, where that is so.
+pub(crate) fn managed_elsewhere(target: &Target, settings: &Settings, tag: &Tag) -> Option<WorkloadEvent> {
+    let is_automatic = settings.mode == Mode::AutoUpdate && !settings.patch_owned;
+    let owner = target.workload.owner.as_ref().filter(|_| is_automatic)?;
+    Some(WorkloadEvent::ManagedElsewhere(format!("{}: {tag} waits: {}", target.container, owner.asks_first())))
 }
 
 /// The question that is told with the end of an update.

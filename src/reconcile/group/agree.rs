@@ -1,26 +1,32 @@
 //! What stands between the version that all have and the first write: people are asked once for all, or nobody is.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::decide::{Mover, grounds, plan};
 use super::{Group, Member};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, WorkloadEvent};
+use crate::domain::approval::Allows;
 use crate::domain::declared::Kinds;
 use crate::domain::fleet::{Asks, Others, Verdict};
-use crate::domain::group::Waits;
+use crate::domain::group::{Move, Waits};
 use crate::domain::policy::Mode;
 use crate::domain::preflight::Preflight;
 use crate::domain::record::{Event, Question};
+use crate::domain::reference::Tag;
 use crate::domain::settings::Settings;
 use crate::domain::together::{Between, between};
 use crate::domain::view::{Blocker, GroupStands, Known};
+use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
+use crate::reconcile::asking::propose::managed_elsewhere;
 use crate::reconcile::draft::{Chosen, Work};
 use crate::reconcile::following::rollout::LOOK_AGAIN;
 use crate::reconcile::judging::declared;
 use crate::reconcile::report;
 use crate::reconcile::writing::apply::Decided;
-use crate::reconcile::{Reconciler, Step, StepError};
+use crate::reconcile::{Reconciler, Step, StepError, Target};
 use crate::registry::Registry;
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
@@ -213,16 +219,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Asks about all by the first of them, or writes it.
-    async fn begin(&self, mut group: Group, settings: &[Settings], first: Mover, asks: bool) -> Step {
+    async fn begin(&self, mut group: Group, all: &[Settings], first: Mover, asks: bool) -> Step {
         let Mover { member, chosen, with } = first;
-        let (Some(leader), Some(settings)) = (group.members.get(member), settings.get(member)) else { return Ok(None) };
+        let (Some(leader), Some(settings)) = (group.members.get(member), all.get(member)) else { return Ok(None) };
         let (target, place) = (leader.target.clone(), leader.work);
         self.only_asked_by(&mut group, member);
         let Some(work) = group.works.get_mut(place) else { return Ok(None) };
         if asks {
+            let was_asked = is_asked_about(work, &target, &chosen.to);
             let again = self.propose(work, &target, settings, &chosen, with).await?;
+            let is_news = !was_asked && is_asked_about(work, &target, &chosen.to);
             self.shows(&group, Some(&self.led_by(&group, member)), chosen.group.as_deref());
+            let owned = if is_news { group.managed_elsewhere(all, member, &chosen) } else { Vec::new() };
             self.conclude_group(group, Some(place)).await?;
+            for (workload, event) in owned {
+                self.0.cluster.announce(&workload, event).await;
+            }
             return Ok(again);
         }
         let (to, level, why) = (chosen.to.clone(), chosen.level, chosen.grounds());
@@ -251,6 +263,12 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
+/// Whether people are asked already about this version of one, or put it off.
+fn is_asked_about(work: &Work, target: &Target, tag: &Tag) -> bool {
+    let question = work.ledger(&target.container).and_then(|ledger| ledger.question.as_ref());
+    question.is_some_and(|question| question.terms.allows == Allows::Update && question.terms.tag == *tag)
+}
+
 impl Group {
     /// Whether a member went back with another one, which holds what failed there, so that people are asked about that.
     fn holds_with_another(&self, member: &Member) -> bool {
@@ -261,6 +279,26 @@ impl Group {
             held.and_then(|held| held.failure.as_ref()).is_some_and(|failure| !failure.is_of_group())
         };
         went_with && self.members.iter().any(fails)
+    }
+
+    /// Of the others that would move those that tools own, so that people are asked first about all: it is said on each of them.
+    fn managed_elsewhere(
+        &self,
+        settings: &[Settings],
+        leader: usize,
+        chosen: &Chosen,
+    ) -> Vec<(Arc<Workload>, WorkloadEvent)> {
+        let others = self.members.iter().zip(settings).enumerate().filter(|(place, _)| *place != leader);
+        let moves = |member: &Member| {
+            let is_it =
+                |to: &&Move| to.workload == member.target.workload.id && *to.container == *member.target.container;
+            chosen.group.as_deref()?.moves.iter().find(is_it)
+        };
+        let of = |(member, settings): (&Member, &Settings)| {
+            let event = managed_elsewhere(&member.target, settings, &moves(member)?.tag)?;
+            Some((Arc::clone(&member.target.workload), event))
+        };
+        others.filter_map(|(_, one)| of(one)).collect()
     }
 
     /// The question about the update of one.

@@ -1,6 +1,7 @@
 //! Without a question: written in order, all back if one fails.
 
 use super::*;
+use crate::cluster::WorkloadEvent;
 use crate::domain::event::NoticeKind;
 use crate::domain::workload::{Workload, WorkloadId};
 use chrono::TimeDelta;
@@ -36,6 +37,34 @@ async fn a_group_goes_when_all_have_it_each_after_the_one_before_is_healthy() {
     shop.look_at_all().await;
     assert_eq!(shop.written(), ["api", "web", "worker"]);
     assert_eq!(shop.told(), ["update.applied worker"], "once for all");
+}
+
+/// Whoever looks at the workload that a tool owns sees why it is not written, whichever of the group carries the question.
+#[tokio::test]
+async fn that_a_tool_owns_one_of_a_group_is_an_event_on_that_one_once_a_version() {
+    use crate::domain::owner::Owner;
+    let label = |name: &str| (name == "argocd.argoproj.io/instance").then_some("shop");
+    for owned in ["api", "web"] {
+        let one = |name: &str| {
+            let owner = Owner::read(label, |_| None).filter(|_| name == owned).map(Box::new);
+            Workload { owner, ..member(name, &[("mode", "AUTO_UPDATE")]) }
+        };
+        let shop = Several::new(["api", "web", "worker"].map(one).into());
+        let said = || {
+            ["api", "web", "worker"]
+                .map(|name| shop.announced(name, |event| matches!(event, WorkloadEvent::ManagedElsewhere(_))))
+        };
+        let times = |count: usize| ["api", "web", "worker"].map(|name| if name == owned { count } else { 0 });
+        for (tags, count) in [(&NEW[..], 1), (&["1.0.0", "1.1.0", "1.2.0"][..], 2)] {
+            shop.all_have(tags);
+            for _ in 0..3 {
+                shop.look_at_all().await;
+                shop.clock.step(TimeDelta::days(8));
+            }
+            assert_eq!((shop.written(), said()), (Vec::new(), times(count)), "{owned} is owned");
+        }
+        assert_eq!(shop.last(NoticeKind::Available).workload.name.as_ref(), "api");
+    }
 }
 
 /// What stands there for people is a copy, which anybody may edit who may annotate.
