@@ -125,6 +125,61 @@ async fn a_watch_that_is_closed_with_410_in_the_middle_goes_on_with_a_new_list()
     assert!(done.await.is_ok(), "it is listed anew");
 }
 
+/// A list of one Rollout of Argo Rollouts, complete; then the stream ends.
+fn rollouts() -> String {
+    let kind = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"});
+    let (mut object, mut end) = (kind.clone(), kind);
+    object["metadata"] = json!({"name": "cart", "namespace": "shop", "uid": "u", "resourceVersion": "4",
+        "annotations": {"image-watcher/mode": "AUTO_UPDATE"}});
+    object["spec"] = json!({"template": {"spec": {"containers": [{"name": "web", "image": "web:1.0.0"}]}}});
+    end["metadata"] = json!({"resourceVersion": "5", "annotations": {"k8s.io/initial-events-end": "true"}});
+    let text =
+        format!("{}\n{}\n", json!({"type": "ADDED", "object": object}), json!({"type": "BOOKMARK", "object": end}));
+    format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{text}\r\n0\r\n\r\n", text.len())
+}
+
+/// Whoever takes Argo Rollouts out of the cluster deletes the definition, and all Rollouts with it.
+#[tokio::test]
+async fn a_kind_whose_definition_is_deleted_while_it_is_watched_is_dropped_and_told_once() {
+    let log = Log::begin();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let watching = in_shop(&format!("http://{}", listener.local_addr().unwrap()), Kind::Rollout);
+    let (index, scopes, scope) = (watching.index.clone(), watching.scopes.clone(), watching.scope.clone());
+    // What else is watched stays so.
+    let other = crate::domain::workload::tests::workload(&[("web", "web:1.0.0")], &[("mode", "AUTO_UPDATE")]);
+    index.observe(&other.id.clone(), Some(other.clone()));
+    let (hints, _looks) = mpsc::channel(4);
+    let missing = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": "the server could not find the requested resource", "reason": "NotFound", "code": 404});
+    let server = async {
+        let found = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "argoproj.io/v1alpha1",
+            "resources": [{"name": "rollouts", "singularName": "rollout", "namespaced": true, "kind": "Rollout", "verbs": []}]});
+        answer(&listener, "200 OK", &found).await;
+        let mut stream = request(&listener).await;
+        stream.write_all(rollouts().as_bytes()).await.unwrap();
+        drop(stream);
+        for _ in 0..3 {
+            answer(&listener, "404 Not Found", &missing).await;
+        }
+    };
+    let mut stream = Stream::new(watching);
+    let watches = async {
+        assert!(stream.stream(&hints).await.is_some(), "the watch is not found");
+        assert!(index.by_uid("u").is_some(), "which alone says nothing");
+        for _ in 0..2 {
+            assert!(stream.stream(&hints).await.is_some(), "it is asked again later");
+            assert!(index.by_uid("u").is_none(), "there are none any more");
+            assert_eq!(scopes.states(), [(scope.clone(), ScopeState::Absent)]);
+        }
+    };
+    let all = async { tokio::join!(watches, server) };
+    assert!(tokio::time::timeout(Duration::from_secs(60), all).await.is_ok(), "{:?}", log.lines());
+    assert!(index.by_uid(&other.id.uid).is_some());
+    let lines = log.lines();
+    let told = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+    assert_eq!((told("the cluster has no such kind"), told("WARN")), (1, 0), "{lines:?}");
+}
+
 /// A list of one `CronJob` whose update is followed.
 fn cron_jobs() -> String {
     use crate::domain::approval::LinkKey;
