@@ -366,15 +366,22 @@ impl Stream {
         let index = &self.watching.index;
         let record = object.record(self.row, &index.defaults());
         if record.is_none()
-            && object.is_recorded()
             && let Some(id) = object.id(self.row)
         {
-            index.let_go(&id.uid);
-            if let Some(left) = object.unwatched(self.row) {
-                index.stands_unwatched(left);
+            index.is_there(&id);
+            if object.is_recorded() {
+                self.let_go(object, &id);
             }
         }
         record
+    }
+
+    fn let_go(&self, object: &Object, id: &WorkloadId) {
+        let index = &self.watching.index;
+        index.let_go(&id.uid);
+        if let Some(left) = object.unwatched(self.row) {
+            index.stands_unwatched(left);
+        }
     }
 
     /// All is well, or well again.

@@ -3,6 +3,7 @@
 //! Small on purpose: ten thousand of these are held in memory instead of the Kubernetes objects.
 
 mod admitted;
+mod object_name;
 mod patch;
 mod said;
 
@@ -11,6 +12,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
+pub use object_name::ObjectName;
 pub use patch::{AnnotationChange, CauseChange, GuardedContainer, WorkloadPatch};
 pub use said::{Origin, Rank, Said, everything_said, said};
 

@@ -6,7 +6,7 @@ use super::moving::{Beside, Exported, Mark, Part, StoredJob, Taken};
 use super::reply::Reply;
 use super::{
     Acted, Announced, AnswerWrite, Asked, Batch, Depth, ItemId, Leased, Letter, NewJob, Page, Placed, QueueError,
-    Settlement, Sharing, Sightings, SignIn, Topic, Troubles, Waiting, Written,
+    Remembered, Settlement, Sharing, Sightings, SignIn, Topic, Troubles, Waiting, Written,
 };
 use crate::domain::event::Job;
 use crate::domain::fleet::Brake;
@@ -25,7 +25,7 @@ pub(super) enum Command {
     Recall(String, Reply<Option<String>>),
     Keep(Box<Keeping>, Reply<()>),
     Newest(String, Reply<Option<Written>>),
-    Sequences(Reply<Vec<(Box<str>, u64)>>),
+    Workloads(Reply<Vec<Remembered>>),
     Remember(Box<(String, Written)>, Reply<()>),
     Answering(String, AnswerWrite, Reply<()>),
     Seen(Box<Sightings>, Reply<()>),
@@ -64,7 +64,7 @@ impl Command {
             | Self::Depth(_)
             | Self::Troubles(_)
             | Self::Newest(..)
-            | Self::Sequences(_)
+            | Self::Workloads(_)
             | Self::Seen(..)
             | Self::Brake(_)
             | Self::Announced(..)
@@ -102,7 +102,7 @@ impl Command {
             | Self::Ping(reply) => reply.send(Err(error)),
             Self::Announced(_, reply) => reply.send(Err(error)),
             Self::Newest(_, reply) => reply.send(Err(error)),
-            Self::Sequences(reply) => reply.send(Err(error)),
+            Self::Workloads(reply) => reply.send(Err(error)),
             Self::Brake(reply) => reply.send(Err(error)),
             Self::Lease(_, _, _, reply) => reply.send(Err(error)),
             Self::Bury(_, reply) => reply.send(Err(error)),

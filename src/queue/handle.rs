@@ -21,8 +21,8 @@ use super::reply::Reply;
 use super::waiting::StoredLooks;
 use super::{
     Acted, Announced, Announcements, AnswerWrite, Asked, Batch, Depth, Gathering, ItemId, Kept, Leased, Letter,
-    Letters, NewJob, Page, Placed, Queue, QueueAdmin, QueueError, Records, Settlement, Sharing, Sightings, SignIn,
-    SignIns, Topic, Troubles, Waiting, Written,
+    Letters, NewJob, Page, Placed, Queue, QueueAdmin, QueueError, Records, Remembered, Settlement, Sharing, Sightings,
+    SignIn, SignIns, Topic, Troubles, Waiting, Written,
 };
 use crate::domain::event::Job;
 use crate::domain::fleet::Brake;
@@ -359,7 +359,12 @@ impl Records for StoreHandle {
     }
 
     async fn sequences(&self) -> Result<Vec<(Box<str>, u64)>, QueueError> {
-        self.ask(Command::Sequences).await
+        let all = self.workloads().await?;
+        Ok(all.into_iter().map(|Remembered { uid, sequence, .. }| (uid, sequence)).collect())
+    }
+
+    async fn workloads(&self) -> Result<Vec<Remembered>, QueueError> {
+        self.ask(Command::Workloads).await
     }
 
     async fn remember(&self, uid: &str, written: Written) -> Result<(), QueueError> {

@@ -52,6 +52,7 @@ use crate::domain::fleet::Brake;
 use crate::domain::reference::Repository;
 use crate::domain::settings::Fingerprint;
 use crate::domain::trace::{Trace, TraceParent};
+use crate::domain::workload::{ObjectName, WorkloadId};
 use crate::telemetry::spans;
 
 pub use announced::{Announced, Announcements, LOOKED_FOR};
@@ -496,6 +497,19 @@ pub struct Written {
     pub settings: Option<Fingerprint>,
     /// A person's answer of which it is not known whether it was written.
     pub answering: Option<Answering>,
+    /// Where the workload is; nothing in what earlier releases wrote, until it is seen.
+    pub of: Option<ObjectName>,
+}
+
+/// A workload of which a record is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// Its uid.
+    pub uid: Box<str>,
+    /// The sequence number of its newest record.
+    pub sequence: u64,
+    /// Where it is, if that is known and it was not seen to be deleted.
+    pub of: Option<ObjectName>,
 }
 
 /// A person's answer that is about to be written.
@@ -542,8 +556,8 @@ pub enum WrittenOn {
 /// Which workloads there are, and which are no more, as far as that was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sightings {
-    /// Those that are watched, by uid.
-    pub watched: Vec<Box<str>>,
+    /// Those that are watched.
+    pub watched: Vec<WorkloadId>,
     /// Those that were seen to be deleted, by uid. What is out of sight is none of them: its namespace may not be watched for
     /// now, or its settings were taken off.
     pub deleted: Vec<Box<str>>,
@@ -561,6 +575,14 @@ pub trait Records: Kept {
 
     /// The sequence numbers of the newest records of all workloads, by uid.
     fn sequences(&self) -> impl Future<Output = Result<Vec<(Box<str>, u64)>, QueueError>> + Send;
+
+    /// The same, and where the workloads are, as far as that is remembered.
+    fn workloads(&self) -> impl Future<Output = Result<Vec<Remembered>, QueueError>> + Send {
+        async {
+            let all = self.sequences().await?;
+            Ok(all.into_iter().map(|(uid, sequence)| Remembered { uid, sequence, of: None }).collect())
+        }
+    }
 
     /// Remembers a record, unless a newer one is remembered. An answer in doubt that a later record would carry stays so.
     fn remember(&self, uid: &str, written: Written) -> impl Future<Output = Result<(), QueueError>> + Send;

@@ -2,11 +2,12 @@
 
 use chrono::DateTime;
 
-use super::{AnswerWrite, Answering, Records, Sightings, Written, WrittenOn};
+use super::{AnswerWrite, Answering, Records, Remembered, Sightings, Written, WrittenOn};
 use crate::domain::actor::Actor;
 use crate::domain::approval::ApprovalId;
 use crate::domain::fleet::{Brake, Release};
 use crate::domain::settings::Fingerprint;
+use crate::domain::workload::{ObjectName, WorkloadId, tests};
 
 fn written(sequence: u64, record: &str) -> Written {
     Written { sequence, record: record.into(), ..Written::default() }
@@ -41,10 +42,11 @@ pub(crate) async fn keeps_it(records: impl Records) {
     assert_eq!(records.sequences().await.unwrap(), [("uid".into(), 3)]);
     for (watched, deleted) in [(vec!["uid"], vec!["unknown"]), (vec![], vec!["uid"]), (vec!["uid", "unknown"], vec![])]
     {
-        let all = |uids: Vec<&str>| uids.into_iter().map(Box::from).collect();
-        records.seen(Sightings { watched: all(watched), deleted: all(deleted) }).await.unwrap();
+        let (watched, deleted) = (watched.into_iter().map(of).collect(), deleted.into_iter().map(Box::from).collect());
+        records.seen(Sightings { watched, deleted }).await.unwrap();
         assert_eq!(records.sequences().await.unwrap(), [("uid".into(), 3)], "it goes after a while, and nothing comes");
-        assert_eq!(newest().await, Some(written(3, "three")));
+        let newest = newest().await.map(|known| Written { of: None, ..known });
+        assert_eq!(newest, Some(written(3, "three")));
     }
     assert_eq!(records.brake().await.unwrap(), Brake::default());
     let of = ApprovalId::mint(DateTime::UNIX_EPOCH, [1; 10]);
@@ -53,4 +55,29 @@ pub(crate) async fn keeps_it(records: impl Records) {
     let brake = Brake { released, ..Brake::default() };
     records.remember_brake(brake.clone()).await.unwrap();
     assert_eq!(records.brake().await.unwrap(), brake);
+}
+
+fn of(uid: &str) -> WorkloadId {
+    WorkloadId { uid: uid.into(), ..tests::workload(&[], &[]).id }
+}
+
+/// Panics where it does not remember where workloads are, so that it is found out which were deleted while nobody looked.
+pub(crate) async fn keeps_places(records: impl Records) {
+    let place = ObjectName::of(&of("uid"));
+    let remembered = async || records.workloads().await.unwrap();
+    let here = |of: Option<&ObjectName>| [Remembered { uid: "uid".into(), sequence: 3, of: of.cloned() }];
+    records.remember("uid", written(3, "three")).await.unwrap();
+    assert_eq!(remembered().await, here(None), "an earlier release did not say it");
+    for (watched, deleted) in [(vec!["uid"], vec!["unknown"]), (vec![], vec!["uid"]), (vec!["uid", "unknown"], vec![])]
+    {
+        let is_gone = deleted.contains(&"uid");
+        let (watched, deleted) = (watched.into_iter().map(of).collect(), deleted.into_iter().map(Box::from).collect());
+        records.seen(Sightings { watched, deleted }).await.unwrap();
+        assert_eq!(remembered().await, here((!is_gone).then_some(&place)));
+    }
+    records.remember("uid", written(3, "three")).await.unwrap();
+    assert_eq!(remembered().await, here(Some(&place)), "who does not know where it is takes nothing back");
+    let moved = ObjectName { name: "other".into(), ..place };
+    records.remember("uid", Written { of: Some(moved.clone()), ..written(3, "three") }).await.unwrap();
+    assert_eq!(remembered().await, here(Some(&moved)));
 }

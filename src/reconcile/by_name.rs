@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::cluster::Cluster;
 use crate::domain::record::{Record, sealed};
 use crate::domain::skipped;
-use crate::domain::workload::{Workload, WorkloadId};
+use crate::domain::workload::{ObjectName, Workload, WorkloadId};
 use crate::queue::{Queue, Records, Sightings, Written};
 use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;
@@ -14,7 +14,7 @@ use crate::telemetry::chain;
 
 /// Under which it stands beside the records by uid. No uid has a slash.
 fn key(id: &WorkloadId) -> String {
-    format!("{}/{}/{}", id.kind.signed(), id.namespace, id.name)
+    ObjectName::of(id).to_string()
 }
 
 /// What is known of an object by its name.
@@ -54,7 +54,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     pub(crate) async fn remember_by_name(&self, id: &WorkloadId, written: Written) {
         let key = key(id);
         // What stands there is of no object that anybody sees, so it goes some weeks after it was written last.
-        let seen = Sightings { watched: vec![key.as_str().into()], deleted: vec![key.as_str().into()] };
+        let seen = Sightings {
+            watched: vec![WorkloadId { uid: key.as_str().into(), ..id.clone() }],
+            deleted: vec![key.as_str().into()],
+        };
         let remembered = async {
             self.0.queue.remember(&key, written).await?;
             self.0.queue.seen(seen).await

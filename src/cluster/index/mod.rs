@@ -29,21 +29,7 @@ use crate::domain::fleet::{Fleet, Standing};
 use crate::domain::group::GroupName;
 use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
-use crate::domain::workload::{Kind, Workload, WorkloadId};
-
-/// Where an object is, whatever its uid.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct ObjectName {
-    namespace: Box<str>,
-    kind: Kind,
-    name: Box<str>,
-}
-
-impl ObjectName {
-    fn of(id: &WorkloadId) -> Self {
-        Self { namespace: id.namespace.clone(), kind: id.kind, name: id.name.clone() }
-    }
-}
+use crate::domain::workload::{Kind, ObjectName, Workload, WorkloadId};
 
 /// Repositories to look at, because a workload that runs them changed.
 pub type Hints = Vec<Repository>;
@@ -75,6 +61,8 @@ struct Tables {
     set_back: HashSet<ObjectName>,
     /// Those of which a record is known and that were deleted, by uid, until that is noted.
     deleted: HashSet<Box<str>>,
+    /// Those that were there when a record was written, and of which no list has told yet whether they are, by uid.
+    unlisted: HashMap<(Kind, Box<str>), HashSet<Box<str>>>,
 }
 
 /// How many workloads are remembered that are no longer watched.
@@ -250,6 +238,23 @@ impl Index {
         self.write(|tables| tables.sequences.expect(newest));
     }
 
+    /// Takes where the workloads were whose records the store remembers, by uid, before anything is listed: what is in no list
+    /// was deleted while nobody looked.
+    pub fn expect_there(&self, all: impl IntoIterator<Item = (Box<str>, ObjectName)>) {
+        self.write(|tables| {
+            for (uid, ObjectName { namespace, kind, .. }) in all {
+                tables.unlisted.entry((kind, namespace)).or_default().insert(uid);
+            }
+        });
+    }
+
+    /// Takes that an object is there, whether it is watched or not.
+    pub(crate) fn is_there(&self, id: &WorkloadId) {
+        if self.read(|tables| !tables.unlisted.is_empty()) {
+            self.write(|tables| tables.is_listed(id));
+        }
+    }
+
     /// Takes a record that was just written by us, unless the stream was faster. Answers it as it is to be read.
     pub(crate) fn learn(&self, workload: Workload) -> Arc<Workload> {
         let place = ObjectName::of(&workload.id);
@@ -337,10 +342,10 @@ impl Index {
         hints
     }
 
-    /// Those that are watched, by uid.
+    /// Those that are watched.
     #[must_use]
-    pub fn uids(&self) -> Vec<Box<str>> {
-        self.read(|tables| tables.by_uid.keys().cloned().collect())
+    pub fn ids(&self) -> Vec<WorkloadId> {
+        self.read(|tables| tables.by_uid.values().map(|workload| workload.id.clone()).collect())
     }
 
     /// Those of which a record is known and that were deleted, by uid, until [`Self::noted`].
@@ -364,6 +369,7 @@ impl Index {
             let mut gone = tables.of(scope);
             let mut all = Hints::new();
             for workload in list {
+                tables.is_listed(&workload.id);
                 let place = ObjectName::of(&workload.id);
                 let workload = tables.as_referred(&place, workload);
                 gone.remove(&place);
@@ -390,6 +396,7 @@ impl Index {
                 }
                 all.extend(tables.remove(&place));
             }
+            tables.delete_unlisted(scope);
             all
         })
     }

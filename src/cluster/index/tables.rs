@@ -8,7 +8,7 @@ use super::{Hints, ObjectName, Tables};
 use crate::cluster::scopes::Scope;
 use crate::domain::group;
 use crate::domain::reference::Repository;
-use crate::domain::workload::Workload;
+use crate::domain::workload::{Workload, WorkloadId};
 
 /// So many are remembered that were deleted, until that is noted; of others it is not.
 const MOST_DELETED: usize = 50_000;
@@ -57,6 +57,25 @@ impl Tables {
         self.departed.is_deleted(uid);
         if self.sequences.forget(uid) && self.deleted.len() < MOST_DELETED {
             self.deleted.insert(uid.into());
+        }
+    }
+
+    /// A list has told that an object is there.
+    pub(super) fn is_listed(&mut self, id: &WorkloadId) {
+        if self.unlisted.is_empty() {
+            return;
+        }
+        if let Some(unlisted) = self.unlisted.get_mut(&(id.kind, id.namespace.clone())) {
+            unlisted.remove(&id.uid);
+        }
+    }
+
+    /// A list of a scope is complete: what is expected there and not in it was deleted while nobody looked.
+    pub(super) fn delete_unlisted(&mut self, scope: &Scope) {
+        let unlisted = self.unlisted.extract_if(|(kind, namespace), _| scope.has(namespace, *kind));
+        let deleted: Vec<Box<str>> = unlisted.flat_map(|(_, uids)| uids).collect();
+        for uid in deleted {
+            self.delete(&uid);
         }
     }
 

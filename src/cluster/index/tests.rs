@@ -160,6 +160,32 @@ fn what_runs_say_is_taken_of_the_object_that_was_looked_at() {
     assert_eq!(updated(&workload(&[("web", "web:1.1.0")], &[])), None);
 }
 
+fn uids(index: &Index) -> Vec<Box<str>> {
+    index.ids().into_iter().map(|id| id.uid).collect()
+}
+
+#[test]
+fn what_was_deleted_while_nobody_looked_is_in_no_list() {
+    let index = Index::default();
+    let named = |kind, namespace: &str| ObjectName { namespace: namespace.into(), kind, name: "web".into() };
+    let (here, other) = (named(Kind::Deployment, "shop"), named(Kind::StatefulSet, "shop"));
+    let elsewhere = named(Kind::Deployment, "blog");
+    let all = [("uid-1", &here), ("unwatched", &here), ("gone", &here), ("other", &other), ("elsewhere", &elsewhere)];
+    let all = all.map(|(uid, name)| (Box::<str>::from(uid), name.clone()));
+    index.expect(all.iter().map(|(uid, _)| (uid.clone(), 7)).collect());
+    index.expect_there(all);
+    let listed = workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]);
+    index.is_there(&WorkloadId { uid: "unwatched".into(), ..listed.id.clone() });
+    assert!(index.deleted().is_empty(), "no list is complete");
+    for _ in 0..2 {
+        index.replace(&scope(Kind::Deployment, Some("shop")), Fresh::Everything, vec![listed.clone()]);
+        assert_eq!(index.deleted(), ["gone".into()], "of others nothing is known");
+    }
+    index.noted(&index.deleted());
+    index.replace(&scope(Kind::StatefulSet, None), Fresh::Everything, Vec::new());
+    assert_eq!(index.deleted(), ["other".into()]);
+}
+
 #[test]
 fn where_something_else_than_the_newest_record_stands_is_known() {
     let index = Index::knowing(LinkKey::new(vec![1; 32]).unwrap().into());
@@ -186,7 +212,7 @@ fn where_something_else_than_the_newest_record_stands_is_known() {
     let mut again = at(workload(&[("web", "web:1.0.0")], &[("mode", "NOTIFICATION")]), 11);
     again.id.uid = "uid-2".into();
     index.observe(&again.id.clone(), Some(again.clone()));
-    assert_eq!((index.deleted(), index.uids()), (vec![id.uid], vec!["uid-2".into()]), "it was made again");
+    assert_eq!((index.deleted(), uids(&index)), (vec![id.uid], vec!["uid-2".into()]), "it was made again");
     index.gone(&again.id);
     assert_eq!(index.deleted().len(), 1, "of one without a record there is nothing to forget");
 }

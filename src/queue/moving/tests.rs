@@ -11,6 +11,7 @@ use crate::domain::event::NoticeKind;
 use crate::domain::fleet::{Brake, Release};
 use crate::domain::reference::Repository;
 use crate::domain::settings::Fingerprint;
+use crate::domain::workload::{Kind, ObjectName};
 use crate::queue::contract::{email, item, look, mail};
 use crate::queue::{
     Announcements as _, AnswerWrite, Answering, Kept as _, NewJob, Queue as _, Records as _, Settlement, Sharing,
@@ -77,7 +78,7 @@ async fn fill_beside(queue: &StoreHandle, now: DateTime<Utc>) {
     for (n, uid) in ["one", "two", "three"].into_iter().enumerate() {
         let settings = Some(Fingerprint::stored(u64::MAX - n as u64));
         let written =
-            Written { sequence: 7, record: format!("record {uid}"), history: "[]".into(), settings, answering: None };
+            Written { sequence: 7, record: format!("record {uid}"), history: "[]".into(), settings, ..of(uid) };
         queue.remember(uid, written).await.unwrap();
     }
     let on = WrittenOn::Version(9);
@@ -91,6 +92,12 @@ async fn fill_beside(queue: &StoreHandle, now: DateTime<Utc>) {
     let tag = crate::domain::reference::Tag::parse("1.2.3").unwrap();
     queue.announce(vec![Announced { repository, tag, digest: None, at: now + TimeDelta::hours(1) }]).await.unwrap();
     queue.keep("schedule", "as it was".into(), now + TimeDelta::hours(9)).await;
+}
+
+/// What is written of the workload with this uid.
+fn of(uid: &str) -> Written {
+    let of = ObjectName { namespace: "shop".into(), kind: Kind::Deployment, name: uid.into() };
+    Written { of: Some(of), ..Written::default() }
 }
 
 fn brake() -> Brake {
@@ -113,7 +120,7 @@ pub(in crate::queue) async fn holds_all_beside(queue: &StoreHandle) {
     assert_eq!((two.sequence, two.record.as_str(), two.history.as_str()), (7, "record two", "[]"));
     assert_eq!(two.settings, Some(Fingerprint::stored(u64::MAX - 1)));
     let answering = Answering { sequence: 8, on: WrittenOn::Version(9), container: "web".into() };
-    assert_eq!(two.answering, Some(answering));
+    assert_eq!((two.answering, two.of), (Some(answering), of("two").of));
     let records = queue.export(Part::Records, None, 10).await.unwrap().items;
     let gone = |item: &Beside| matches!(item, Beside::Record { uid, gone: true, .. } if uid == "three");
     assert_eq!((records.len(), records.iter().filter(|item| gone(item)).count()), (3, 1));

@@ -19,9 +19,10 @@ use crate::ambient::Ambient;
 use crate::domain::fleet::Brake;
 use crate::domain::hex;
 use crate::domain::settings::Fingerprint;
+use crate::domain::workload::ObjectName;
 use crate::queue::command::{Command, Keeping, SignInCommand};
 use crate::queue::losses::REMEMBER_GONE;
-use crate::queue::{AnswerWrite, Answering, QueueError, Sightings, SignIn, Written, WrittenOn};
+use crate::queue::{AnswerWrite, Answering, QueueError, Remembered, Sightings, SignIn, Written, WrittenOn};
 use crate::telemetry::chain;
 
 /// The most bytes that are kept of what was learnt elsewhere; one value has at most an eighth of it.
@@ -65,6 +66,9 @@ struct Record {
     answering: Option<Answer>,
     /// Whether the workload was seen to be deleted.
     gone: bool,
+    /// See [`Written::of`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -79,6 +83,15 @@ struct Answer {
 enum On {
     Generation(i64),
     Version(u64),
+}
+
+impl From<Record> for Written {
+    fn from(stored: Record) -> Self {
+        let Record { sequence, record, history, settings, answering, place, .. } = stored;
+        let (settings, answering) = (settings.map(Fingerprint::stored), answering.map(Answering::from));
+        let of = place.and_then(|place| ObjectName::read(&place));
+        Self { sequence, record, history, settings, answering, of }
+    }
 }
 
 impl From<Answering> for Answer {
@@ -170,7 +183,7 @@ impl Tables {
             Command::Recall(key, reply) => reply.send(self.recall(&key).await.map_err(failure)),
             Command::Keep(keeping, reply) => reply.send(self.keep(*keeping).await.map_err(failure)),
             Command::Newest(uid, reply) => reply.send(self.newest(&uid).await.map_err(failure)),
-            Command::Sequences(reply) => reply.send(self.sequences().await.map_err(failure)),
+            Command::Workloads(reply) => reply.send(self.workloads().await.map_err(failure)),
             Command::Remember(remembered, reply) => {
                 let (uid, written) = *remembered;
                 reply.send(self.remember(&uid, written).await.map_err(failure));
@@ -249,35 +262,36 @@ impl Tables {
         let entry = self.state.read(&key).await?;
         let Some(found) = known::<Record>(&key, &entry)?.filter(|found| found.uid == uid) else { return Ok(None) };
         self.use_again(key, &entry, &found).await;
-        let settings = found.settings.map(Fingerprint::stored);
-        let answering = found.answering.map(Answering::from);
-        Ok(Some(Written {
-            sequence: found.sequence,
-            record: found.record,
-            history: found.history,
-            settings,
-            answering,
-        }))
+        Ok(Some(Written::from(found)))
     }
 
     /// Remembers it on, where that is to be said again.
     async fn use_again(&self, key: String, entry: &Entry, found: &Record) {
         if found.gone || self.ambient.now() - entry.written > USED_AGAIN {
-            let value = Some(written(&Record { gone: false, ..found.clone() }));
-            let again = Write { key, expected: entry.revision, value, lives: Some(REMEMBERED) };
-            // Whoever is faster writes it anew as well, and what fails is done when it is asked for next.
-            let _ = self.state.commit(&[again]).await;
+            self.write_again(key, entry, found.clone()).await;
         }
     }
 
+    async fn write_again(&self, key: String, entry: &Entry, found: Record) {
+        let value = Some(written(&Record { gone: false, ..found }));
+        let again = Write { key, expected: entry.revision, value, lives: Some(REMEMBERED) };
+        // Whoever is faster writes it anew as well, and what fails is done when it is asked for next.
+        let _ = self.state.commit(&[again]).await;
+    }
+
     async fn seen(&self, seen: &Sightings) -> Result<(), NatsError> {
-        for uid in &seen.watched {
-            let key = Self::record(uid);
+        for id in &seen.watched {
+            let key = Self::record(&id.uid);
             let entry = self.state.read(&key).await?;
             // One that can't be read is said where it is asked for.
             let found = known::<Record>(&key, &entry).unwrap_or_default();
-            if let Some(found) = found.filter(|found| *found.uid == **uid) {
-                self.use_again(key, &entry, &found).await;
+            match found.filter(|found| *found.uid == *id.uid) {
+                Some(found) if found.place.is_none() => {
+                    let place = Some(ObjectName::of(id).to_string());
+                    self.write_again(key, &entry, Record { place, ..found }).await;
+                }
+                Some(found) => self.use_again(key, &entry, &found).await,
+                None => {}
             }
         }
         for uid in &seen.deleted {
@@ -290,14 +304,17 @@ impl Tables {
         Ok(())
     }
 
-    async fn sequences(&self) -> Result<Vec<(Box<str>, u64)>, NatsError> {
+    async fn workloads(&self) -> Result<Vec<Remembered>, NatsError> {
         let all = self.state.all("record.").await?;
         let read = |Seen { key, value, .. }: Seen| {
             let read = serde_json::from_slice::<Record>(&value?);
             read.inspect_err(|_| tracing::warn!(error = %NatsError::Unreadable(key), "this record is left alone")).ok()
         };
-        let records = all.into_iter().filter_map(read);
-        Ok(records.map(|record| (record.uid.into(), record.sequence)).collect())
+        let remembered = |Record { uid, sequence, place, gone, .. }: Record| {
+            let of = place.filter(|_| !gone).and_then(|place| ObjectName::read(&place));
+            Remembered { uid: uid.into(), sequence, of }
+        };
+        Ok(all.into_iter().filter_map(read).map(remembered).collect())
     }
 
     async fn remember(&self, uid: &str, written: Written) -> Result<(), NatsError> {
@@ -307,6 +324,7 @@ impl Tables {
                 return true;
             }
             let answering = record.answering.take().filter(|answer| answer.sequence > written.sequence);
+            let before = record.place.take().filter(|_| record.uid == uid);
             *record = Record {
                 uid: uid.to_owned(),
                 sequence: written.sequence,
@@ -315,6 +333,7 @@ impl Tables {
                 settings: written.settings.map(Fingerprint::number),
                 answering,
                 gone: false,
+                place: written.of.as_ref().map(ToString::to_string).or(before),
             };
             true
         });

@@ -72,6 +72,8 @@ async fn it_keeps_the_contract_of_records() {
     let Some(server) = Server::start() else { return };
     let queue = StoreHandle::nats(settings(&server, "records"), &Ambient::system()).await.unwrap();
     records_contract::keeps_it(queue).await;
+    let queue = StoreHandle::nats(settings(&server, "places"), &Ambient::system()).await.unwrap();
+    records_contract::keeps_places(queue).await;
 }
 
 #[tokio::test]

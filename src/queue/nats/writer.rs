@@ -248,7 +248,7 @@ impl Writer {
             Command::Recall(..)
             | Command::Keep(..)
             | Command::Newest(..)
-            | Command::Sequences(_)
+            | Command::Workloads(_)
             | Command::Remember(..)
             | Command::Answering(..)
             | Command::Seen(..)

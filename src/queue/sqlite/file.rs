@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 /// Each entry takes a file from the version of its index to the next; `PRAGMA user_version` says where a file is.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     "
     CREATE TABLE job (
         id         INTEGER PRIMARY KEY,
@@ -117,6 +117,9 @@ const MIGRATIONS: [&str; 13] = [
         id    INTEGER PRIMARY KEY CHECK (id = 1),
         state TEXT    NOT NULL                  -- JSON: where all of this was moved, or is being moved from
     ) STRICT;
+",
+    "
+    ALTER TABLE record ADD COLUMN place TEXT;   -- kind, namespace and name of the workload, where known
 ",
 ];
 

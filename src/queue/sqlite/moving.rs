@@ -106,8 +106,8 @@ impl Store {
                 );
                 let mut statement = self.connection.prepare_cached(&sql)?;
                 let read = |row: &rusqlite::Row<'_>| {
-                    let record = Beside::Record { uid: row.get(9)?, written: written(row)?, gone: row.get(10)? };
-                    Ok((row.get(8)?, record))
+                    let record = Beside::Record { uid: row.get(10)?, written: written(row)?, gone: row.get(11)? };
+                    Ok((row.get(9)?, record))
                 };
                 let found = statement.query_map([after, limit], read)?;
                 Ok(page(found.collect::<rusqlite::Result<_>>()?, most))

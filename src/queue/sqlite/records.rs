@@ -6,7 +6,8 @@ use rusqlite::{OptionalExtension, params};
 use super::store::Store;
 use crate::domain::fleet::Brake;
 use crate::domain::settings::Fingerprint;
-use crate::queue::{AnswerWrite, Answering, Sightings, Written, WrittenOn};
+use crate::domain::workload::ObjectName;
+use crate::queue::{AnswerWrite, Answering, Remembered, Sightings, Written, WrittenOn};
 
 /// One that is asked for or seen counts as used again once in this time.
 const USED_AGAIN: i64 = 24 * 3600 * 1000;
@@ -23,8 +24,13 @@ fn stored(on: WrittenOn) -> i64 {
     }
 }
 
+fn place(stored: Option<String>) -> Option<ObjectName> {
+    ObjectName::read(&stored?)
+}
+
 /// What [`written`] reads.
-pub(super) const WRITTEN: &str = "sequence, record, history, answering, answering_on, used, settings, answering_of";
+pub(super) const WRITTEN: &str =
+    "sequence, record, history, answering, answering_on, used, settings, answering_of, place";
 
 /// Reads [`WRITTEN`].
 pub(super) fn written(row: &rusqlite::Row<'_>) -> rusqlite::Result<Written> {
@@ -39,6 +45,7 @@ pub(super) fn written(row: &rusqlite::Row<'_>) -> rusqlite::Result<Written> {
             container: row.get::<_, String>(7)?.into(),
         })
         .filter(|answering| answering.sequence > 0),
+        of: place(row.get(8)?),
     })
 }
 
@@ -60,27 +67,31 @@ impl Store {
         Ok(Some(written))
     }
 
-    /// See [`crate::queue::Records::sequences`].
-    pub(super) fn sequences(&self) -> rusqlite::Result<Vec<(Box<str>, u64)>> {
-        let mut all = self.connection.prepare_cached("SELECT uid, sequence FROM record")?;
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?.into(), number(row.get(1)?)));
-        all.query_map([], read)?.collect()
+    /// See [`crate::queue::Records::workloads`].
+    pub(super) fn workloads(&self) -> rusqlite::Result<Vec<Remembered>> {
+        let all = "SELECT uid, sequence, CASE WHEN gone IS NULL THEN place END FROM record";
+        let read = |row: &rusqlite::Row<'_>| {
+            let (uid, sequence) = (row.get::<_, String>(0)?.into(), number(row.get(1)?));
+            Ok(Remembered { uid, sequence, of: place(row.get(2)?) })
+        };
+        self.connection.prepare_cached(all)?.query_map([], read)?.collect()
     }
 
     /// See [`crate::queue::Records::remember`].
     pub(super) fn remember_record(&mut self, uid: &str, written: &Written) -> rusqlite::Result<()> {
         self.transact()?;
-        let Written { sequence, record, history, settings, .. } = written;
+        let Written { sequence, record, history, settings, of, .. } = written;
         let settings = settings.map(|settings| settings.number().cast_signed());
+        let place = of.as_ref().map(ToString::to_string);
         self.connection
             .prepare_cached(
-                "INSERT INTO record (uid, sequence, record, history, used, settings) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO record (uid, sequence, record, history, used, settings, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (uid) DO UPDATE
-                 SET sequence = ?2, record = ?3, history = ?4, used = ?5, settings = ?6,
+                 SET sequence = ?2, record = ?3, history = ?4, used = ?5, settings = ?6, place = coalesce(?7, place),
                      answering = CASE WHEN answering > ?2 THEN answering ELSE 0 END
                  WHERE sequence <= ?2",
             )?
-            .execute(params![uid, signed(*sequence), record, history, self.wall(), settings])?;
+            .execute(params![uid, signed(*sequence), record, history, self.wall(), settings, place])?;
         if self.records.by(1) { self.drop_longest_unused() } else { Ok(()) }
     }
 
@@ -98,10 +109,11 @@ impl Store {
     pub(super) fn seen(&mut self, seen: &Sightings) -> rusqlite::Result<()> {
         self.transact()?;
         let now = self.wall();
-        let again = "UPDATE record SET used = ?2, gone = NULL WHERE uid = ?1 AND (used < ?3 OR gone IS NOT NULL)";
+        let again = "UPDATE record SET used = ?2, gone = NULL, place = ?4
+                     WHERE uid = ?1 AND (used < ?3 OR gone IS NOT NULL OR place IS NULL)";
         let mut again = self.connection.prepare_cached(again)?;
-        for uid in &seen.watched {
-            again.execute(params![uid, now, now - USED_AGAIN])?;
+        for id in &seen.watched {
+            again.execute(params![id.uid, now, now - USED_AGAIN, ObjectName::of(id).to_string()])?;
         }
         let mut gone = self.connection.prepare_cached("UPDATE record SET gone = ?2 WHERE uid = ?1 AND gone IS NULL")?;
         for uid in &seen.deleted {

@@ -87,6 +87,8 @@ async fn it_keeps_the_contract_of_queues() {
 async fn it_keeps_the_contract_of_records() {
     let folder = tempfile::tempdir().unwrap();
     crate::queue::records_contract::keeps_it(SqliteQueue::open(folder.path(), &ambient()).unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    crate::queue::records_contract::keeps_places(SqliteQueue::open(folder.path(), &ambient()).unwrap()).await;
 }
 
 #[tokio::test]

@@ -195,7 +195,7 @@ impl Writer {
             Command::Troubles(reply) => reply.send_read(store.troubles())?,
             Command::Recall(key, reply) => reply.send_read(store.recall(&key))?,
             Command::Newest(uid, reply) => reply.send_read(store.newest(&uid))?,
-            Command::Sequences(reply) => reply.send_read(store.sequences())?,
+            Command::Workloads(reply) => reply.send_read(store.workloads())?,
             Command::Keep(kept, reply) => {
                 pending.push(done(reply, store.keep(&kept.key, &kept.value, kept.until))?);
             }

@@ -329,3 +329,29 @@ async fn a_record_that_was_left_out_is_not_told_of_as_one_that_nobody_can_read()
         assert_eq!(stage.cluster.announced(|one| matches!(one, WorkloadEvent::RecordReplaced(_))), 0, "{part}");
     }
 }
+
+/// Its row would stay in the store for ever: no watch tells of what went before it began.
+#[tokio::test]
+async fn what_was_deleted_while_the_process_was_down_is_found_out_at_the_next_start() {
+    use crate::cluster::{Fresh, Index, Scope};
+    use crate::domain::workload::{Kind, ObjectName};
+    use crate::queue::Records as _;
+    use crate::reconcile::records::sightings::{expect_the_newest, note};
+    let stage = Stage::new(auto(&[]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    let (queue, now) = (&stage.reconciler.0.queue, stage.cluster.state(|state| state.workload.clone()));
+    let place = async || {
+        let all = queue.workloads().await.unwrap();
+        all.into_iter().find(|known| known.uid == now.id.uid).and_then(|known| known.of)
+    };
+    let here = Some(ObjectName::of(&now.id));
+    assert_eq!(place().await, here, "it is stored with what is written");
+    for (list, found) in [(vec![&now], here.clone()), (vec![], None), (vec![&now], here)] {
+        let index = Index::default();
+        expect_the_newest(queue, &index).await;
+        let list = list.into_iter().map(|now| Workload::clone(now)).collect();
+        index.replace(&Scope { namespace: None, kind: Kind::Deployment }, Fresh::Everything, list);
+        note(queue, &index).await;
+        assert_eq!(place().await, found);
+    }
+}

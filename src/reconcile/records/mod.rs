@@ -27,7 +27,7 @@ use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::record::{Event, InDoubt, Record, of_the_first_release};
 use crate::domain::reference::Repository;
 use crate::domain::settings::{Fingerprint, is_state};
-use crate::domain::workload::{Workload, WorkloadId, WorkloadPatch};
+use crate::domain::workload::{ObjectName, Workload, WorkloadId, WorkloadPatch};
 use crate::queue::{AnswerWrite, Answering, Queue, Records, Written, WrittenOn};
 use crate::reconcile::by_name::ByName;
 use crate::reconcile::draft::{Draft, Image, Kept, Said, Touched, Wrong};
@@ -381,7 +381,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 return Err(error);
             }
         };
-        let written = Written { settings: Some(Fingerprint::of(&workload)), ..sealed.into() };
+        let written = sealed_on(&workload, sealed);
         // Side by side, as one sync of the disk is enough for both.
         let by_name = async {
             if is_kept_by_name {
@@ -455,7 +455,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         record.unwritten = self.stood(workload, &mark).await;
         if let Ok((_, sealed)) = annotations::sealed(WorkloadPatch::of(workload), workload, &record, &self.0.keys) {
-            let written = Written { settings: Some(Fingerprint::of(workload)), ..sealed.into() };
+            let written = sealed_on(workload, sealed);
             self.remember(&workload.id.uid, written).await;
         }
     }
@@ -571,10 +571,10 @@ fn tell_images(workload: &Workload, images: &[(String, Image)]) {
     }
 }
 
-impl From<Sealed> for Written {
-    fn from(Sealed { sequence, record, history }: Sealed) -> Self {
-        Self { sequence, record, history, ..Self::default() }
-    }
+/// What is to be remembered of what was written on a workload.
+pub(crate) fn sealed_on(workload: &Workload, Sealed { sequence, record, history }: Sealed) -> Written {
+    let (settings, of) = (Some(Fingerprint::of(workload)), Some(ObjectName::of(&workload.id)));
+    Written { sequence, record, history, settings, of, ..Written::default() }
 }
 
 fn written(workload: &Workload, record: &Record) -> Written {
@@ -584,5 +584,6 @@ fn written(workload: &Workload, record: &Record) -> Written {
         history: workload.annotation("history").unwrap_or_default().to_owned(),
         settings: Some(Fingerprint::of(workload)),
         answering: None,
+        of: Some(ObjectName::of(&workload.id)),
     }
 }

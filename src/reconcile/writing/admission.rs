@@ -6,7 +6,8 @@ use crate::cluster::{Cluster, ClusterError};
 use crate::domain::record::Record;
 use crate::domain::settings::Fingerprint;
 use crate::domain::workload::WorkloadPatch;
-use crate::queue::{Queue, Records, Written};
+use crate::queue::{Queue, Records};
+use crate::reconcile::records::sealed_on;
 use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -47,7 +48,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let (back, sealed) = annotations::sealed(back, &now, &before, &self.0.keys)?;
         let workload = self.0.cluster.apply(&back).await?;
-        let written = Written { settings: Some(Fingerprint::of(&workload)), ..sealed.into() };
+        let written = sealed_on(&workload, sealed);
         self.remember(uid, written).await;
         Ok(())
     }

@@ -3,13 +3,12 @@
 use serde::de::DeserializeOwned;
 
 use super::{Learnt, OfOne, Record, SignedIn, Tables, known, overwrite, written};
-use crate::domain::settings::Fingerprint;
 use crate::queue::command::MoveCommand;
 use crate::queue::moving::{Beside, Exported, Mark, Part};
 use crate::queue::nats::bucket::{Refused, Seen, Write};
 use crate::queue::nats::error::{NatsError, failure};
 use crate::queue::row::moment;
-use crate::queue::{Answering, QueueError, SignIn, Written};
+use crate::queue::{QueueError, SignIn, Written};
 
 /// Where the mark of a move stands.
 const MARK: &str = "move";
@@ -113,15 +112,9 @@ impl Tables {
     }
 }
 
-fn of_record(record: Record) -> Beside {
-    let written = Written {
-        sequence: record.sequence,
-        record: record.record,
-        history: record.history,
-        settings: record.settings.map(Fingerprint::stored),
-        answering: record.answering.map(Answering::from),
-    };
-    Beside::Record { uid: record.uid, written, gone: record.gone }
+fn of_record(mut record: Record) -> Beside {
+    let (uid, gone) = (std::mem::take(&mut record.uid), record.gone);
+    Beside::Record { uid, written: Written::from(record), gone }
 }
 
 /// Bytes as a key has them.

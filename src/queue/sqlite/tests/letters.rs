@@ -242,7 +242,7 @@ async fn who_was_given_up_by_the_version_before_is_not_told_of_again() {
     queue.put(vec![mail("x@example.com", NoticeKind::Available, clock.now())]).await.unwrap();
     queue.bury_all_but(&[]).await.unwrap();
     assert_eq!(queue.untold(9).await.unwrap().len(), 1);
-    let older = "DROP TABLE move; ALTER TABLE announced DROP COLUMN digest; DROP INDEX record_gone; ALTER TABLE record DROP COLUMN gone; DROP TABLE sign_in; DROP INDEX job_untold; ALTER TABLE job DROP COLUMN told; PRAGMA user_version = 8";
+    let older = "ALTER TABLE record DROP COLUMN place; DROP TABLE move; ALTER TABLE announced DROP COLUMN digest; DROP INDEX record_gone; ALTER TABLE record DROP COLUMN gone; DROP TABLE sign_in; DROP INDEX job_untold; ALTER TABLE job DROP COLUMN told; PRAGMA user_version = 8";
     file(folder.path()).execute_batch(older).unwrap();
     let queue = die(queue, folder.path(), &ambient().at(clock.clone()));
     assert!(queue.untold(9).await.unwrap().is_empty());

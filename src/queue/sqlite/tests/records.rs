@@ -1,6 +1,8 @@
 //! How long records are remembered.
 
 use super::*;
+use crate::domain::workload::WorkloadId;
+use crate::domain::workload::tests::workload;
 use crate::queue::sqlite::growth::Growth;
 use crate::queue::sqlite::store::Store;
 use crate::queue::{Records as _, Sightings, Written};
@@ -10,8 +12,9 @@ fn written(sequence: u64) -> Written {
 }
 
 async fn see(queue: &SqliteQueue, watched: &[&str], deleted: &[&str]) {
-    let all = |uids: &[&str]| uids.iter().map(|uid| Box::from(*uid)).collect();
-    queue.seen(Sightings { watched: all(watched), deleted: all(deleted) }).await.unwrap();
+    let id = |uid: &&str| WorkloadId { uid: Box::from(*uid), ..workload(&[], &[]).id };
+    let watched = watched.iter().map(id).collect();
+    queue.seen(Sightings { watched, deleted: deleted.iter().map(|uid| Box::from(*uid)).collect() }).await.unwrap();
 }
 
 async fn remembered(queue: &SqliteQueue) -> Vec<String> {
@@ -70,7 +73,7 @@ fn records_beyond_the_bound_go_when_the_table_has_grown_by_a_part_of_it_and_afte
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(folder.path(), Ambient::system()).unwrap();
     store.records = Growth::within(640);
-    let held = |store: &Store| store.sequences().unwrap().len();
+    let held = |store: &Store| store.workloads().unwrap().len();
     for n in 0..650 {
         store.remember_record(&format!("uid-{n}"), &written(1)).unwrap();
     }
