@@ -20,6 +20,7 @@ use super::view::{
 use crate::access::Visitor;
 use crate::cluster::annotations;
 use crate::domain::group::{self, GroupName, MOST_MEMBERS};
+use crate::domain::history::History;
 use crate::domain::record::Record;
 use crate::domain::record::sealed::{NotOurs, Opened};
 use crate::domain::release::Language;
@@ -179,6 +180,7 @@ impl<Q> Api<Q> {
             }
         }
         view.history = Some(record.history.entries().iter().map(ChangeView::of).collect());
+        view.changes = record.history.clone();
         Ok(view)
     }
 
@@ -254,6 +256,7 @@ impl<Q> Api<Q> {
             last_change: record.history.entries().first().map(ChangeView::of),
             containers,
             history: None,
+            changes: History::default(),
         };
         (view, record)
     }

@@ -16,9 +16,8 @@ use super::words::{Button, Did, Sure, Tick};
 use super::{Page, View, Web, form_of};
 use crate::access::Visitor;
 use crate::api::How;
-use crate::api::view::{BrakeView, ChangeView, FleetRow};
+use crate::api::view::{BrakeView, FleetRow};
 use crate::domain::answer::Action;
-use crate::domain::history::Outcome;
 use crate::domain::reference::{Digest, Tag};
 use crate::listener::{Form, Problem, unread};
 
@@ -152,17 +151,11 @@ async fn sure_back(page: &Page<'_>, form: &Form, pick: &Pick) -> HttpResponse {
 /// What is gone back to, and whether it failed on this workload when it ran there last.
 async fn back_to(page: &Page<'_>, pick: &Pick) -> String {
     let Pick { place, version, digest, .. } = pick;
-    let digest = digest.as_ref().map_or("", Digest::as_str);
-    let named = format!("{version} {digest}").trim_end().to_owned();
+    let named = format!("{version} {}", digest.as_ref().map_or("", Digest::as_str)).trim_end().to_owned();
     let Ok(workload) = page.web.backend.workload(place).await else { return named };
-    let is_it = |change: &&ChangeView| {
-        let is_of = change.container == place.container && change.version == version.as_str();
-        let is_end = matches!(change.outcome, Outcome::Healthy | Outcome::Failed);
-        is_of && is_end && (digest.is_empty() || change.digest == digest)
-    };
-    match workload.history.iter().flatten().find(is_it) {
-        Some(last) if last.outcome == Outcome::Failed => format!("{named}, {}", page.words.ran(last.outcome)),
-        _ => named,
+    match workload.changes.failed_last(&place.container, version, digest.as_ref()) {
+        Some(last) => format!("{named}, {}", page.words.ran(last.outcome)),
+        None => named,
     }
 }
 

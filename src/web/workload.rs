@@ -13,6 +13,7 @@ use crate::api::view::{ChangeView, ContainerView, QuestionView, WorkloadView};
 use crate::domain::history::Outcome;
 use crate::domain::policy::{Mode, Verdict};
 use crate::domain::preflight::{Changes, DryRun, FromTo, Names, PlatformsOf, Preflight};
+use crate::domain::reference::{Digest, Tag};
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::tag::Level;
 use crate::domain::workload::Kind;
@@ -310,7 +311,11 @@ fn back(workload: &WorkloadView, container: &ContainerView, shown: Shown<'_>) ->
             let when = when.map(|at| format!(", {}", at.full())).unwrap_or_default();
             let digest = super::row::short(&change.digest);
             let words = format!("{} · {} · {digest}{when}", change.version, shown.words.ran(change.outcome));
-            all.push(Back { value, words, tag: change.version.clone(), has_failed: change.outcome == Outcome::Failed });
+            let digest = Digest::parse(&change.digest).ok();
+            let failed =
+                |version: Tag| workload.changes.failed_last(&container.name, &version, digest.as_ref()).is_some();
+            let has_failed = Tag::parse(&change.version).is_ok_and(failed);
+            all.push(Back { value, words, tag: change.version.clone(), has_failed });
         }
     }
     all.sort_by_key(|one| one.has_failed);

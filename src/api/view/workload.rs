@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{ChangeView, ContainerView};
+use crate::domain::history::History;
 use crate::domain::view::Attention;
 
 /// One workload.
@@ -33,6 +34,9 @@ pub struct WorkloadView {
     /// Newest first; not in a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<ChangeView>>,
+    /// The same as the record has it, for the page; not in a list.
+    #[serde(skip)]
+    pub(crate) changes: History,
 }
 
 /// A tool that would undo updates.
