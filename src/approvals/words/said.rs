@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use super::Reader;
 use crate::domain::actor::Actor;
 use crate::domain::approval::Allows;
-use crate::domain::history::{Entry, Outcome};
+use crate::domain::history::Entry;
 use crate::domain::record::Closed;
 use crate::domain::refusal::Refusal;
 use crate::reconcile::{Answer, Resuming};
@@ -18,7 +18,7 @@ pub(in crate::approvals) struct Said {
     pub(in crate::approvals) details: Vec<String>,
     /// Why nothing was done, for programs.
     pub(in crate::approvals) reason: Option<&'static str>,
-    /// Whether what was decided came to nothing good.
+    /// Whether what was decided came to nothing good, or comes to nothing as things stand.
     is_bad: bool,
     /// Whether a new link may be asked for.
     pub(in crate::approvals) is_renewable: bool,
@@ -38,7 +38,7 @@ pub(in crate::approvals) fn said_to(answer: &Answer, gone: bool, to: Reader) -> 
         message: to.words().message(answer, to),
         details: details(answer, to),
         reason: reason(answer),
-        is_bad: matches!(answer, Answer::Approved(it) | Answer::WentBack(it) if it.outcome() == Outcome::Failed),
+        is_bad: matches!(answer, Answer::Approved(it) | Answer::WentBack(it) if it.is_bad()),
         is_renewable: matches!(answer, Answer::Expired(asked) if asked.is_renewable),
     }
 }

@@ -69,6 +69,15 @@ pub enum Stands {
 }
 
 impl Stands {
+    /// Whether nothing comes of it as things stand: its pods are refused, nothing moves, or the cluster gave it up.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::StandsStill(_) | Self::Slow(_) | Self::Failed => true,
+            Self::UnderWay | Self::Waits(_) => false,
+        }
+    }
+
     /// That of an update, by what is known of its end and what the cluster says now; nothing where it has come to a good end.
     /// `is_old` is whether what the cluster gave up is the rollout before it.
     #[must_use]

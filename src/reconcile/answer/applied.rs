@@ -50,6 +50,12 @@ impl Applied {
             (_, outcome) => outcome,
         }
     }
+
+    /// Whether it came to nothing good, or comes to nothing as things stand.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        self.outcome() == Outcome::Failed || self.rollout.as_ref().is_some_and(Stands::is_stuck)
+    }
 }
 
 impl From<Entry> for Applied {
