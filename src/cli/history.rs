@@ -12,6 +12,7 @@ use crate::cli::document;
 use crate::cluster::{ClusterConfig, Index, KubeCluster, annotations};
 use crate::config::Config;
 use crate::domain::actor::Actor;
+use crate::domain::event::Failure;
 use crate::domain::history::{Entry, Outcome};
 use crate::domain::plain::visible;
 use crate::domain::record::{Ledger, Record};
@@ -25,9 +26,9 @@ pub(super) struct Report {
     schema: &'static str,
     workload: String,
     items: Vec<Item>,
-    /// What is held, for people: a line each.
+    /// Why the newest updates failed that did, and what is held, for people: a line each.
     #[serde(skip)]
-    held: Vec<String>,
+    below: Vec<String>,
 }
 
 /// One of them.
@@ -58,7 +59,7 @@ pub(super) async fn history(
     let workload = kube.read(&id).await?.with_context(|| format!("{id} is not watched: is it there?"))?;
     let record = annotations::claimed(&workload);
     let report = Report::of(&workload.id.to_string(), updates(&record), subject.container.as_deref());
-    Ok(Report { held: held(&record, subject.container.as_deref()), ..report })
+    Ok(Report { below: below(&record, subject.container.as_deref()), ..report })
 }
 
 /// The updates of a record, newest first. What the history of a workload of many containers has no room for any more, the newest
@@ -77,17 +78,17 @@ impl Report {
     fn of(workload: &str, entries: Vec<Entry>, container: Option<&str>) -> Self {
         let all = entries.into_iter().enumerate().map(|(place, entry)| Item { number: place + 1, entry });
         let items = all.filter(|item| container.is_none_or(|name| item.entry.container == name)).collect();
-        Self { schema: "image-watcher/history/v1", workload: workload.to_owned(), items, held: Vec::new() }
+        Self { schema: "image-watcher/history/v1", workload: workload.to_owned(), items, below: Vec::new() }
     }
 
     /// What goes to standard output.
     pub(super) fn print(&self, output: Output, form: Form) -> String {
         match output {
             Output::Table | Output::Wide if self.items.is_empty() => {
-                format!("{}: nothing was updated yet, as far as it says\n", self.workload)
+                format!("{}: nothing was updated yet, as far as it says\n{}", self.workload, self.below.concat())
             }
-            Output::Table => self.table(false).show(form) + &self.held.concat(),
-            Output::Wide => self.table(true).show(form) + &self.held.concat(),
+            Output::Table => self.table(false).show(form) + &self.below.concat(),
+            Output::Wide => self.table(true).show(form) + &self.below.concat(),
             Output::Name => self.items.iter().flat_map(|item| [visible(&item.entry.version), "\n".into()]).collect(),
             Output::Json => document::json(self),
             Output::Yaml => document::yaml(self),
@@ -101,7 +102,8 @@ impl Report {
         for Item { number, entry } in &self.items {
             let by = Actor::from(entry.by.as_str()).words();
             let colour = colour(entry.outcome);
-            let outcome = entry.outcome.as_str().to_owned();
+            let why = entry.failure.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            let outcome = entry.outcome.as_str().to_owned() + &why;
             let [time, container, from, to] =
                 [&entry.time, &entry.container, &entry.previous, &entry.version].map(Clone::clone);
             let what = what(entry).to_owned();
@@ -112,15 +114,24 @@ impl Report {
     }
 }
 
-/// What is held of a workload, of the named container or of all.
-fn held(record: &Record, container: Option<&str>) -> Vec<String> {
+/// Why the newest update of the named container, or of each, failed, and what is held of it.
+fn below(record: &Record, container: Option<&str>) -> Vec<String> {
     let named = record.ledgers().filter(|(name, _)| container.is_none_or(|container| container == *name));
-    let line = |(name, ledger): (&str, &Ledger)| {
-        let held = ledger.held.clone()?;
-        let tag = held.tag.clone();
-        Some(format!("{}\n", visible(&format!("{name}: {tag} is {}", Blocker::Held(Box::new(held))))))
-    };
-    named.filter_map(line).collect()
+    named.flat_map(|(name, ledger)| [failed(name, ledger), held(name, ledger)]).flatten().collect()
+}
+
+/// As Kubernetes gave it.
+fn failed(name: &str, ledger: &Ledger) -> Option<String> {
+    let update = ledger.update.as_ref()?;
+    let Failure { reason, message, .. } = update.failure.as_ref()?;
+    let colon = if reason.is_empty() || message.is_empty() { "" } else { ": " };
+    Some(format!("{}\n", visible(&format!("{name}: {} failed: {reason}{colon}{message}", update.tag))))
+}
+
+fn held(name: &str, ledger: &Ledger) -> Option<String> {
+    let held = ledger.held.clone()?;
+    let tag = held.tag.clone();
+    Some(format!("{}\n", visible(&format!("{name}: {tag} is {}", Blocker::Held(Box::new(held))))))
 }
 
 /// What was done, in a word or two.
@@ -170,7 +181,10 @@ mod tests {
         let by = |by: &str, entry: Entry| Entry { by: by.into(), ..entry };
         let entries = vec![
             by("command alice", entry("1.2.0", Outcome::Healthy)),
-            by("link email:o…@example.com", entry("1.3.0", Outcome::Failed)),
+            by(
+                "link email:o…@example.com",
+                Entry { failure: Some("CrashLoopBackOff".into()), ..entry("1.3.0", Outcome::Failed) },
+            ),
             Entry { container: "log".into(), ..entry("1.1.0", Outcome::Skipped) },
         ];
         let all = Report::of("deployment shop/web", entries.clone(), None);
@@ -188,8 +202,12 @@ mod tests {
         let by = vec!["helm".to_owned(), "Helm release a".to_owned()];
         let set_back = Event::SetBack { to: of("1.2.0"), by, owned: true, question: None };
         record.on("web", set_back, DateTime::UNIX_EPOCH);
-        let all = Report { held: held(&record, None), ..all };
-        assert!(held(&record, Some("log")).is_empty());
+        let failure = Failure::new("CrashLoopBackOff", "pod web-1, container web: back-off 5m0s");
+        let bad = Update { failure: Some(failure), outcome: Outcome::Failed, ..update(1, None) };
+        record.on("web", Event::Write(Box::new(bad)), DateTime::UNIX_EPOCH);
+        let all = Report { below: below(&record, None), ..all };
+        assert!(below(&record, Some("log")).is_empty());
+        let none = Report { below: below(&record, None), ..none };
         let told = [
             all.print(Output::Table, Form::default()),
             all.print(Output::Wide, Form::default()),

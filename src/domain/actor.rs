@@ -254,6 +254,16 @@ impl Actor {
         }
     }
 
+    /// Whoever wrote to the cluster, by a name that anybody may choose: it is not to read like the policy, the holder of a link, or
+    /// somebody who signed in.
+    #[must_use]
+    pub fn writer(name: &str) -> Self {
+        match Self::from(name) {
+            Self::Program(name) => Self::Program(name),
+            _ => Self::Program(format!("field manager {name:?}")),
+        }
+    }
+
     /// Whoever decided, as one: a single one is itself.
     #[must_use]
     pub fn several(mut all: Vec<Self>) -> Self {
@@ -407,6 +417,27 @@ mod tests {
         for by in [Authority::Proxy, Authority::Password, Authority::OpenId] {
             assert_eq!(SignedIn::by(by, "alice").unwrap().alone(), Person::Visitor("alice".into()));
         }
+    }
+
+    #[test]
+    fn no_field_manager_reads_like_anybody_else() {
+        for name in [
+            "policy",
+            "command",
+            "command alice",
+            "sign-in cto@example.com",
+            "sign-in cto@example.com, Argo CD application shop",
+            "slack T1/U2",
+            "telegram 7",
+            "link email:o…@example.com",
+            "people sign-in a; sign-in b",
+            "kubectl, outside the window",
+        ] {
+            let actor = Actor::from(Actor::writer(name).to_string());
+            assert_eq!(actor, Actor::Program(format!("field manager {name:?}")));
+            assert!(!actor.is_signed_in(), "{name}");
+        }
+        assert_eq!(Actor::writer("kubectl-edit").words(), "kubectl-edit");
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) {
         let (container, now) = (target.container.as_str(), self.0.ambient.now());
         let by = self.who(target).await.join(", ");
-        let by = Actor::Program(if by.is_empty() { "somebody".to_owned() } else { by });
+        let by = Actor::writer(if by.is_empty() { "somebody" } else { &by });
         let last = work.ledger(container).and_then(|ledger| ledger.update.as_ref());
         let from_digest = last.filter(|last| last.tag == before.tag).map(|last| last.digest.clone());
         let reason = failure.reason.clone();

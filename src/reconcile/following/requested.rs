@@ -42,7 +42,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let by = self.0.cluster.who_annotated(&workload.id, REQUEST).await?;
         let by = match by {
             // A name that anybody may choose is not to read like the policy or the holder of a link.
-            Some(writer) if writer.manager() != COMMAND => Actor::Program(format!("field manager {writer}")),
+            Some(writer) if writer.manager() != COMMAND => Actor::writer(&format!("field manager {writer}")),
             _ => Actor::Command(request.user()),
         };
         match self.carry_out(work, &request, &by) {

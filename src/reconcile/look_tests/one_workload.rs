@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) was_let_go: bool,
     /// When somebody wrote the image, as the API server says.
     pub(super) image_set: Option<DateTime<Utc>>,
+    /// As whom whoever set it says to have written.
+    pub(super) manager: &'static str,
     pub(super) announced: Vec<WorkloadEvent>,
     /// Its pods, where they may be read.
     pub(super) pods: Option<Vec<Pod>>,
@@ -127,6 +129,7 @@ impl OneWorkload {
             platforms: None,
             was_let_go: false,
             image_set: None,
+            manager: "kubectl-edit",
             announced: Vec::new(),
             pods: None,
             is_followed: false,
@@ -292,8 +295,8 @@ impl Cluster for OneWorkload {
 
     async fn who_set(&self, _: &WorkloadId, _: &str) -> Result<Option<crate::domain::owner::ImageOwner>, ClusterError> {
         use crate::domain::owner::{ImageOwner, WriteOperation};
-        let time = self.state(|state| state.image_set);
-        Ok(Some(ImageOwner::new("kubectl-edit", WriteOperation::Update, time)))
+        let (manager, time) = self.state(|state| (state.manager, state.image_set));
+        Ok(Some(ImageOwner::new(manager, WriteOperation::Update, time)))
     }
 
     fn pods(&self, _: &Workload, written: &[(&str, &str)]) -> Option<Vec<Pod>> {

@@ -1,6 +1,7 @@
 //! What failed here and is put back by another hand: it is their word, and the failure stays known.
 
 use super::*;
+use crate::domain::actor::Actor;
 use crate::domain::event::WayBack;
 use crate::domain::history::Outcome;
 use crate::domain::settings::Settings;
@@ -122,6 +123,19 @@ async fn what_failed_here_and_is_put_back_is_told_once_and_followed_and_stays() 
     settles(&stage).await;
     somebody_writes(&stage, &failed).await;
     assert!(stage.told().iter().all(|(kind, _)| *kind != "update.failed"));
+}
+
+/// Anybody who may write the workload chooses as what their writes count.
+#[tokio::test]
+async fn whoever_puts_it_back_by_the_name_of_somebody_who_signed_in_is_none() {
+    let (stage, failed) = went_back().await;
+    stage.cluster.state(|state| state.manager = "sign-in cto@example.com");
+    somebody_writes(&stage, &failed).await;
+    let told = stage.last(NoticeKind::Failed).by.unwrap();
+    for by in [Actor::from(told.to_string()), Actor::from(stage.story()[0].1.as_str())] {
+        assert_eq!(by.words(), "field manager \"sign-in cto@example.com\"");
+        assert!(!by.is_signed_in());
+    }
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ pub(crate) fn of_held(
     };
     Notice {
         approval: question.map(|question| (&question.terms).into()),
-        by: Some(held.by.join(", ")).filter(|by| !by.is_empty()).map(Actor::Program),
+        by: Some(held.by.join(", ")).filter(|by| !by.is_empty()).map(|by| Actor::writer(&by)),
         group: question.and_then(|question| question.group.clone()),
         reminder: question.map_or(0, |question| question.reminders),
         ..notice(target, settings, NoticeKind::Held, held.since, &step)
