@@ -204,7 +204,7 @@ mod tests {
         record.on("web", set_back, DateTime::UNIX_EPOCH);
         let failure = Failure::new("CrashLoopBackOff", "pod web-1, container web: back-off 5m0s");
         let bad = Update { failure: Some(failure), outcome: Outcome::Failed, ..update(1, None) };
-        record.on("web", Event::Write(Box::new(bad)), DateTime::UNIX_EPOCH);
+        record.on("job", Event::Write(Box::new(bad)), DateTime::UNIX_EPOCH);
         let all = Report { below: below(&record, None), ..all };
         assert!(below(&record, Some("log")).is_empty());
         let none = Report { below: below(&record, None), ..none };
