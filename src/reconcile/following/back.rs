@@ -306,7 +306,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Some(first) = way.iter().find(|one| one.container == target.container) {
             let why = failure.map_or_else(|| format!("by {}", decided.by()), |failure| failure.reason.clone());
             let (container, from, to) = (&first.container, &first.undoes.tag, &first.tag);
-            work.draft.announce(WorkloadEvent::RolledBack(format!("{container}: {from} → {to} ({why})")));
+            let note = format!("{container}: {from} → {to} ({why})");
+            // Where nothing failed, a person wants it.
+            let is_asked = failure.is_none();
+            work.draft.announce(if is_asked { WorkloadEvent::WentBack(note) } else { WorkloadEvent::RolledBack(note) });
             work.draft.report(container, report::Outcome::GoesBack { from: from.clone(), to: to.clone(), why });
         }
     }

@@ -206,6 +206,9 @@ async fn a_healthy_update_can_be_undone_by_its_link_until_something_else_runs() 
     let answer = stage.reconciler.answer(&stage.link(), Action::Rollback, "trace").await;
     assert!(matches!(answer, Answer::WentBack(_)), "{answer:?}");
     assert_eq!(stage.cluster.image(), OLD);
+    let said = |is_it: fn(&WorkloadEvent) -> bool| stage.cluster.announced(is_it);
+    let by_hand = said(|one| matches!(one, WorkloadEvent::WentBack(note) if note.contains("1.0.1 → 1.0.0 (by link")));
+    assert_eq!((by_hand, said(|one| matches!(one, WorkloadEvent::RolledBack(_)))), (1, 0), "nothing failed");
 }
 
 #[tokio::test]
