@@ -46,7 +46,6 @@ async fn a_list_that_shrank_after_an_update_while_the_process_was_down_is_doubte
         let mut stage = Stage::new(image, &ALL);
         stage.look().await;
         assert!(stage.runs("1.0.9"), "{settings:?}: {}", stage.says());
-        stage.settles().await;
         *stage.registry.tags.lock().unwrap() = FEW.to_vec();
         stage.restart();
         stage.look().await;
