@@ -29,6 +29,7 @@ mod shrunk;
 mod siblings;
 mod slow;
 mod standing;
+mod steps;
 mod undo;
 mod votes;
 mod worked;
