@@ -17,6 +17,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderValue};
 use rustls::pki_types::CertificateDer;
 
+use crate::domain::undelivered::{Remedy, THROUGH};
 pub use machine::Machine;
 use machine::Verifier;
 use proxy::{Proxies, Proxy};
@@ -28,7 +29,7 @@ pub use tunnel::Stream;
 /// A host in errors, with the proxy that stands before it.
 fn shown(host: &str, proxy: Option<&Proxy>) -> String {
     match proxy {
-        Some(proxy) => format!("{host} (through the proxy {})", proxy.shown()),
+        Some(proxy) => format!("{host}{THROUGH}{})", proxy.shown()),
         None => host.to_owned(),
     }
 }
@@ -47,23 +48,23 @@ pub enum OutboundError {
     #[error("{0} has no address that may be reached: private ones are reached only where the operator names the host")]
     Blocked(String),
     /// No connection, or it broke off.
-    #[error("no answer from {host}{remedy}")]
+    #[error("no answer from {host}{}", .remedy.text())]
     Network {
         /// The host, without path and query: those can be secrets.
         host: String,
         /// What can be done about it, where that is known.
-        remedy: &'static str,
+        remedy: Remedy,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It shows a certificate that is not trusted.
-    #[error("the certificate of {host} can't be trusted{remedy}")]
+    #[error("the certificate of {host} can't be trusted{}", .remedy.text())]
     Certificate {
         /// The host.
         host: String,
         /// What can be done about it.
-        remedy: &'static str,
+        remedy: Remedy,
         /// What is wrong with it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -391,14 +392,14 @@ impl Client {
         match tokio::time::timeout(deadline, http.execute(request)).await {
             // Of a URL by plain http it is the proxy that says so; a tunnel would not have opened.
             Ok(Ok(response)) if is_proxied && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                Err(OutboundError::Network { host, remedy: "", source: ProxyLogin.into() })
+                Err(OutboundError::Network { host, remedy: Remedy::None, source: ProxyLogin.into() })
             }
             Ok(Ok(response)) => {
                 let (status, headers) = (response.status(), response.headers().clone());
                 Ok(Incoming { status, headers, response, host })
             }
             Ok(Err(error)) => match self.refusal(&target, &error).await {
-                Some(source) => Err(OutboundError::Network { host, remedy: "", source }),
+                Some(source) => Err(OutboundError::Network { host, remedy: Remedy::None, source }),
                 None => Err(failure(&host, error)),
             },
             Err(_) => Err(OutboundError::Slow { host, deadline }),

@@ -59,6 +59,7 @@ pub mod tags;
 pub mod telegram;
 pub mod together;
 pub mod trace;
+pub mod undelivered;
 pub mod until;
 pub mod view;
 pub mod votes;

@@ -4,6 +4,7 @@ use super::chat::ChatWords;
 use crate::domain::event::{Approvals, Failure, NoLink, Notice, NoticeKind, Trouble, WayBack};
 use crate::domain::gone::Lost;
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Summary};
+use crate::domain::undelivered::Kept;
 use crate::domain::view::Led;
 use crate::domain::workload::Origin;
 
@@ -153,6 +154,10 @@ pub trait Catalogue: ChatWords {
     fn reason_of_several(&self, mode_from: Option<Origin>, cluster: Option<&str>) -> String;
     /// What is wrong with image-watcher.
     fn trouble(&self, trouble: &Trouble) -> TroubleTold;
+    /// Why a message was not taken, behind that it was given up for its age where it was; nothing where it is in no language.
+    fn undelivered(&self, kept: &Kept) -> Option<String>;
+    /// What somebody else said, apart from what we say.
+    fn quoted(&self, words: &str) -> String;
     /// That somebody tries a channel, as a subject and as a sentence.
     fn trial(&self, channel: &str) -> (String, String);
     /// Why its reader gets a message about image-watcher itself.

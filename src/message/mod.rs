@@ -32,6 +32,36 @@ pub use phrases::Phrases;
 use crate::domain::event::{Delivery, Told};
 use crate::domain::plain::is_harmful;
 use crate::domain::release::{Language, ReleaseNotes};
+use crate::domain::undelivered::Kept;
+
+/// Why a message was not taken, in a language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untaken {
+    /// What we say of it; what stands in no language as it is.
+    pub words: String,
+    /// What the other side said, where that is said apart.
+    pub theirs: Option<String>,
+}
+
+/// Why a message was not taken, as a line that was kept says it.
+#[must_use]
+pub fn untaken(line: &str, words: &dyn Catalogue) -> Untaken {
+    let mut kept = Kept::read(&clean(line));
+    let theirs = std::mem::take(&mut kept.theirs);
+    match words.undelivered(&kept) {
+        Some(words) => Untaken { words, theirs: Some(theirs).filter(|theirs| !theirs.is_empty()) },
+        None => Untaken { words: clean(line), theirs: None },
+    }
+}
+
+/// The same in one line.
+#[must_use]
+pub fn untaken_in_line(line: &str, words: &dyn Catalogue) -> String {
+    match untaken(line, words) {
+        Untaken { words, theirs: None } => words,
+        Untaken { words: ours, theirs: Some(theirs) } => format!("{ours}{} {}", words.colon(), words.quoted(&theirs)),
+    }
+}
 
 /// How urgent it is, as far as channels show that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -2,7 +2,7 @@
 
 use super::catalogue::{Catalogue, Label};
 use super::one::{expires, image, is_way_back, names, severity};
-use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean, of_cluster};
+use super::{Action, Fact, Frame, Item, Message, Remark, Section, Severity, clean, of_cluster, untaken_in_line};
 use crate::domain::declared::Declared;
 use crate::domain::event::{Notice, NoticeKind, Trouble};
 use crate::domain::fleet::Asks;
@@ -221,7 +221,7 @@ pub(super) fn trouble(trouble: &Trouble, words: &dyn Catalogue, frame: &Frame<'_
     let fact = |label, value| Fact { label: words.label(label).to_owned(), value, code: None };
     let told = words.trouble(trouble);
     let remark = |label, text| Remark { label: words.label(label).to_owned(), text, is_detail: false };
-    let reason = Some(clean(&trouble.reason)).filter(|reason| !reason.is_empty());
+    let reason = Some(untaken_in_line(&trouble.reason, words)).filter(|reason| !reason.is_empty());
     let reason = reason.map(|reason| remark(Label::Failure, reason));
     Message {
         severity: Severity::Failure,

@@ -15,6 +15,7 @@ use super::service::{
 };
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
+use crate::domain::undelivered::Said;
 use crate::message::{Message, Severity};
 use crate::outbound::Response;
 
@@ -88,14 +89,9 @@ impl Service for AppriseChannel {
 
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         match answer.status {
-            StatusCode::NO_CONTENT => {
-                refused("status 204: Apprise has nothing configured under this key or tag", answer)
-            }
+            StatusCode::NO_CONTENT => refused(Said::AppriseNothing, answer),
             // Some of its services have the message already: sent again, they would have it twice.
-            StatusCode::FAILED_DEPENDENCY => {
-                let ours = "status 424: at least one service behind Apprise did not take it";
-                Attempt::GaveUp { reason: refusal(ours, answer) }
-            }
+            StatusCode::FAILED_DEPENDENCY => Attempt::GaveUp { reason: refusal(Said::AppriseSome, answer) },
             _ => by_status(answer, now),
         }
     }

@@ -3,6 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::redaction::redacted;
+use crate::domain::undelivered::{Said, Undelivered};
+use crate::outbound::OutboundError;
+use crate::telemetry::chain;
 
 /// How an attempt to deliver ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,8 +77,8 @@ impl<R> Attempt<R> {
 /// Why an attempt failed, before it may be reported: a stranger's words can hold what the stranger was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Our words, which hold no secret.
-    pub ours: String,
+    /// Ours, which holds no secret.
+    pub ours: Undelivered,
     /// What the other side said.
     pub theirs: String,
 }
@@ -84,14 +87,40 @@ impl Refusal {
     /// What is reported of it. The only way from a channel's answer to log and disk.
     pub(super) fn redacted(&self, secrets: &[&str]) -> String {
         let theirs = redacted(&self.theirs, secrets);
-        if theirs.is_empty() { self.ours.clone() } else { format!("{}: {theirs}", self.ours) }
+        if theirs.is_empty() { self.ours.to_string() } else { format!("{}: {theirs}", self.ours) }
     }
 }
 
-impl From<String> for Refusal {
-    fn from(ours: String) -> Self {
+impl From<Undelivered> for Refusal {
+    fn from(ours: Undelivered) -> Self {
         Self { ours, theirs: String::new() }
     }
+}
+
+impl From<Said> for Refusal {
+    fn from(ours: Said) -> Self {
+        Undelivered::from(ours).into()
+    }
+}
+
+impl From<&OutboundError> for Refusal {
+    fn from(error: &OutboundError) -> Self {
+        let ours = match error {
+            OutboundError::Blocked(host) => Undelivered::Blocked(host.clone()),
+            OutboundError::Network { host, remedy, .. } => Undelivered::NoAnswer(host.clone(), *remedy),
+            OutboundError::Certificate { host, remedy, .. } => Undelivered::Untrusted(Some(host.clone()), *remedy),
+            OutboundError::Slow { host, deadline } => Undelivered::Slow(Some(host.clone()), deadline.as_secs()),
+            OutboundError::Large { .. } | OutboundError::Tls(_) | OutboundError::Authorities(_) => {
+                Undelivered::Other(error.to_string())
+            }
+        };
+        Self { ours, theirs: behind(error) }
+    }
+}
+
+/// What is behind an error: a library's words, or the other side's.
+pub(super) fn behind(error: &dyn std::error::Error) -> String {
+    error.source().map(|source| chain(source).to_string()).unwrap_or_default()
 }
 
 impl Attempt<Refusal> {

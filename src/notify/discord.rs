@@ -13,6 +13,7 @@ use super::service::{
 };
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
+use crate::domain::undelivered::Said;
 use crate::message::{Fact, Message, Severity};
 use crate::outbound::Response;
 
@@ -98,9 +99,7 @@ impl Service for DiscordChannel {
             Attempt::Refused { reason } if at(&body, "/code").as_u64() == Some(UNKNOWN_WEBHOOK) => {
                 Attempt::Gone { reason }
             }
-            Attempt::TooRich { .. } if has_no_place(&body) => {
-                refused("Discord takes no message of a webhook there", answer)
-            }
+            Attempt::TooRich { .. } if has_no_place(&body) => refused(Said::DiscordPlace, answer),
             attempt => attempt,
         }
     }

@@ -10,13 +10,14 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use minijinja::Environment;
 
-use super::attempt::{Attempt, Refusal};
+use super::attempt::{Attempt, Refusal, behind};
 use super::follow::Sent;
 use super::probe::Tried;
 use super::service::{Sending, Style};
 use super::template::{Templates, made};
 use crate::domain::event::{Delivery, Told};
 use crate::domain::release::Room;
+use crate::domain::undelivered::{Said, Undelivered};
 use crate::message::{Message, Severity};
 use crate::outbound::Outbound;
 pub use session::is_host_name;
@@ -103,7 +104,7 @@ impl EmailChannel {
     pub(super) async fn hand_in(&self, sending: &Sending<'_>) -> Sent<Refusal> {
         let mail = match self.mail(sending) {
             Ok(mail) => mail,
-            Err(reason) => return Sent::of(Attempt::Unsent { reason: reason.into() }),
+            Err(reason) => return Sent::of(Attempt::Unsent { reason }),
         };
         match self.relay.send(&mail).await {
             Ok(said) => {
@@ -152,10 +153,11 @@ impl EmailChannel {
         Ok((text, html))
     }
 
-    fn mail(&self, Sending { delivery, message, now, style, .. }: &Sending<'_>) -> Result<Mail, String> {
-        let to = self.recipient(delivery).ok_or_else(|| "the recipient is no longer configured".to_owned())?;
+    fn mail(&self, Sending { delivery, message, now, style, .. }: &Sending<'_>) -> Result<Mail, Refusal> {
+        let of_library = |error: &dyn std::error::Error| Refusal::from(Undelivered::Other(error.to_string()));
+        let to = self.recipient(delivery).ok_or(Said::NoRecipient)?;
         let domain = self.from.email.domain();
-        let (text, html) = self.rendered(message).map_err(|error| error.to_string())?;
+        let (text, html) = self.rendered(message).map_err(|error| of_library(&error))?;
         let header =
             |name: &'static str, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
         let mut mail = Mail::builder()
@@ -181,7 +183,7 @@ impl EmailChannel {
             Style::Rich => mail.multipart(MultiPart::alternative_plain_html(text, html)),
             Style::Plain => mail.singlepart(SinglePart::plain(text)),
         };
-        mail.map_err(|error| error.to_string())
+        mail.map_err(|error| of_library(&error))
     }
 }
 
@@ -195,9 +197,7 @@ fn thread(delivery: &Delivery) -> Option<String> {
 
 /// Our words, and the server's apart from them.
 fn refusal_of(error: &SessionError) -> Refusal {
-    let source = std::error::Error::source(error);
-    let theirs = source.map(|source| crate::telemetry::chain(source).to_string()).unwrap_or_default();
-    Refusal { ours: error.to_string(), theirs }
+    Refusal { ours: error.why(), theirs: behind(error) }
 }
 
 /// Only a refusal of the message itself is final. Everything else is about us or the server: it is mended or passes, and
@@ -278,7 +278,8 @@ pub(super) mod tests {
     fn mailed(delivery: &Delivery, message: &Message, style: Style) -> Result<String, String> {
         let (links, now) = (Links::default(), chrono::DateTime::from_timestamp(1_795_000_000, 0).unwrap());
         let sending = Sending { delivery, message, links: &links, notes: None, style, now };
-        Ok(String::from_utf8(channel().mail(&sending)?.formatted()).unwrap())
+        let mail = channel().mail(&sending).map_err(|refusal| refusal.redacted(&[]))?;
+        Ok(String::from_utf8(mail.formatted()).unwrap())
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::service::{Request, Sending, Service, Style, at, body_of, by_status, p
 use crate::domain::event::Told;
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
+use crate::domain::undelivered::Said;
 use crate::message::Message;
 use crate::outbound::Response;
 
@@ -67,9 +68,7 @@ impl Service for GoogleChatChannel {
     /// A key that is wrong or was revoked is answered with 400, as if it were about the message.
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         match by_status(answer, now) {
-            Attempt::TooRich { .. } if is_about_the_key(&body_of(answer)) => {
-                refused("Google takes no such key: copy the address of the webhook anew", answer)
-            }
+            Attempt::TooRich { .. } if is_about_the_key(&body_of(answer)) => refused(Said::GoogleKey, answer),
             attempt => attempt,
         }
     }

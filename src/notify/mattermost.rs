@@ -10,6 +10,7 @@ use super::probe::{self, Tried};
 use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_status, refused, says, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
+use crate::domain::undelivered::Said;
 use crate::message::Message;
 use crate::outbound::Response;
 
@@ -78,11 +79,11 @@ impl Service for MattermostChannel {
             Attempt::TooRich { .. } | Attempt::GaveUp { .. } | Attempt::Refused { .. }
                 if id.starts_with("web.incoming_webhook") =>
             {
-                refused("the server has no such webhook, or it may not post", answer)
+                refused(Said::MattermostGone, answer)
             }
             // 501, which would pass.
             Attempt::Retry { .. } if id.starts_with("web.incoming_webhook.disabled") => {
-                refused("webhooks are turned off in the server", answer)
+                refused(Said::MattermostOff, answer)
             }
             attempt => attempt,
         }

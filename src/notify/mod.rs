@@ -93,6 +93,7 @@ use crate::domain::redaction::redacted;
 use crate::domain::release::{Language, ReleaseNotes, Room};
 use crate::domain::retry::Backoff;
 use crate::domain::rotating::Rotating;
+use crate::domain::undelivered::Undelivered;
 use crate::domain::window::Windows;
 use crate::message::{Frame, Links, Message};
 use crate::outbound::Client;
@@ -542,7 +543,7 @@ impl Channels {
         ambient: &Ambient,
     ) -> Sent {
         let Some(channel) = self.find(&delivery.channel) else {
-            let reason = format!("the channel {} is no longer configured", delivery.channel);
+            let reason = Undelivered::NoChannel(delivery.channel.clone()).to_string();
             return Sent::of(Attempt::Unsent { reason });
         };
         let turn = Turn { before, is_news: !self.is_only_shown(delivery) };
@@ -629,6 +630,7 @@ mod tests {
     use crate::domain::event::tests::notice;
     use crate::domain::event::{ApprovalView, Told};
     use crate::domain::secret::Secret;
+    use crate::domain::undelivered::Said;
 
     pub(crate) fn asking() -> Delivery {
         let key = LinkKey::new(vec![7; 32]).unwrap();
@@ -662,16 +664,17 @@ mod tests {
 
     #[test]
     fn what_a_stranger_repeats_is_reported_without_its_secrets() {
-        let refusal = Refusal { ours: "status 400".into(), theirs: "no B0/xoxSecretOfTwentyFour for you".into() };
+        let refusal =
+            Refusal { ours: Undelivered::Status("400".into()), theirs: "no B0/xoxSecretOfTwentyFour for you".into() };
         let url =
             Secret::new("https://hooks.example.com/services/T0/B0/xoxSecretOfTwentyFour?sig=0123456789abcdef".into());
         assert_eq!(service::secrets_of(&url), ["xoxSecretOfTwentyFour", "0123456789abcdef"]);
         let redacted = Attempt::GaveUp { reason: refusal }.redacted(&service::secrets_of(&url));
         let reason = format!("status 400: {}", crate::domain::redaction::NOT_KEPT);
         assert_eq!(redacted, Attempt::GaveUp { reason });
-        let refusal = Refusal { ours: "status 404".into(), theirs: "no_such_channel".into() };
+        let refusal = Refusal { ours: Undelivered::Status("404".into()), theirs: "no_such_channel".into() };
         assert_eq!(refusal.redacted(&[]), "status 404: no_such_channel");
-        assert_eq!(Refusal::from("too slow".to_owned()).redacted(&[]), "too slow");
+        assert_eq!(Refusal::from(Said::SlackBusy).redacted(&[]), "Slack is busy");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::probe::{self, Tried};
 use super::service::{Request, Sending, Service, Style, at, beside, body_of, by_status, put, refused};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
+use crate::domain::undelivered::Said;
 use crate::message::{Message, Severity};
 use crate::outbound::Response;
 
@@ -100,7 +101,7 @@ impl Service for NtfyChannel {
         let code = at(&body_of(answer), "/code").as_u64();
         match by_status(answer, now) {
             Attempt::TooRich { .. } if code.is_some_and(|code| NO_TOPIC.contains(&code)) => {
-                refused("the server takes no such topic", answer)
+                refused(Said::NtfyTopic, answer)
             }
             attempt => attempt,
         }

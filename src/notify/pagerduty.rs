@@ -12,6 +12,7 @@ use super::service::{Request, Sending, Service, Style, at, body_of, by_status, p
 use crate::domain::event::{Delivery, Notice, NoticeKind, Told};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
+use crate::domain::undelivered::Said;
 use crate::message::{Message, Severity};
 use crate::outbound::Response;
 
@@ -105,7 +106,7 @@ impl Service for PagerDutyChannel {
         let told = at(&body_of(answer), "/errors").to_string().to_lowercase();
         match by_status(answer, now) {
             Attempt::TooRich { .. } if told.contains("routing_key") || told.contains("routing key") => {
-                refused("the key of the integration is none that PagerDuty knows", answer)
+                refused(Said::PagerDutyKey, answer)
             }
             attempt => attempt,
         }

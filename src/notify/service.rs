@@ -21,6 +21,7 @@ use crate::domain::retry::{Backoff, RetryAfter};
 use crate::domain::secret::Secret;
 use crate::domain::slack;
 use crate::domain::tag::Level;
+use crate::domain::undelivered::{Said, Undelivered};
 use crate::message::{Links, Message};
 use crate::outbound::{Client, OutboundError, Response};
 
@@ -30,12 +31,6 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const ASKED_WITHIN: Duration = Duration::from_secs(8);
 /// What is read of an answer.
 const MOST_BYTES: usize = 64 * 1024;
-
-/// An answer of somebody else.
-const FOREIGN: &str = "its answer is none that this service gives: somebody else answers at this address, as a proxy";
-
-/// A page for people in the place of an answer.
-const A_PAGE: &str = "its answer is a page for people, as to sign in at: somebody else answers at this address";
 
 /// How much a message is adorned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +90,7 @@ impl Request {
     /// # Errors
     /// [`Refusal`] where the address is none.
     pub fn json(url: &Secret, body: &Value) -> Result<Self, Refusal> {
-        let url = Url::parse(url.expose()).map_err(|_| Refusal::from("its address is no URL".to_owned()))?;
+        let url = Url::parse(url.expose()).map_err(|_| Said::NoUrl)?;
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         Ok(Self { method: reqwest::Method::POST, url, headers, body: body.to_string().into_bytes() })
     }
@@ -114,9 +109,7 @@ impl Request {
     /// # Errors
     /// [`Refusal`] where the value can be no header.
     pub fn header(mut self, name: &'static str, value: &str) -> Result<Self, Refusal> {
-        let mut value = HeaderValue::from_str(value).map_err(|_| {
-            Refusal::from(format!("its {name} can't be sent: it has characters that no header may have"))
-        })?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| Undelivered::Header(name.to_owned()))?;
         value.set_sensitive(true);
         self.headers.insert(name, value);
         Ok(self)
@@ -285,8 +278,8 @@ pub(super) async fn post(
     };
     match request.send(client, DEADLINE).await {
         Ok(answer) => (judged(service, &answer, now), Some(answer)),
-        Err(error @ OutboundError::Blocked(_)) => (Attempt::Unsent { reason: error.to_string().into() }, None),
-        Err(error) => (Attempt::Retry { at: None, reason: crate::telemetry::chain(&error).to_string().into() }, None),
+        Err(error @ OutboundError::Blocked(_)) => (Attempt::Unsent { reason: (&error).into() }, None),
+        Err(error) => (Attempt::Retry { at: None, reason: (&error).into() }, None),
     }
 }
 
@@ -294,9 +287,11 @@ pub(super) async fn post(
 pub(super) async fn ask(service: &dyn Service, client: &Client) -> Tried {
     let Some(question) = service.question() else { return Tried::Unseen };
     match question {
-        Err(refusal) => Tried::Fails(refusal.ours),
+        Err(refusal) => Tried::Fails(refusal.ours.to_string()),
         Ok(request) => match request.send(client, ASKED_WITHIN).await {
-            Ok(answer) if answer.status.is_success() && is_page(&answer) => Tried::Fails(A_PAGE.to_owned()),
+            Ok(answer) if answer.status.is_success() && is_page(&answer) => {
+                Tried::Fails(Undelivered::from(Said::Page).to_string())
+            }
             Ok(answer) => service.tried(&answer),
             Err(error) => Tried::Fails(crate::telemetry::chain(&error).to_string()),
         },
@@ -322,9 +317,9 @@ pub(super) fn preview(service: &dyn Service, sending: &Sending<'_>) -> String {
 /// the message.
 pub(super) fn by_status(answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
     let status = answer.status;
-    let reason = refusal(&format!("status {status}"), answer);
+    let reason = refusal(Undelivered::Status(status.to_string()), answer);
     match status {
-        _ if status.is_success() && is_page(answer) => refused(A_PAGE, answer),
+        _ if status.is_success() && is_page(answer) => refused(Said::Page, answer),
         _ if status.is_success() => Attempt::Delivered,
         StatusCode::TOO_MANY_REQUESTS => Attempt::Busy { at: retry_after(&answer.headers, now), reason },
         StatusCode::UNAUTHORIZED
@@ -348,7 +343,7 @@ pub(super) fn judged(service: &dyn Service, answer: &Response, now: DateTime<Utc
     let attempt = service.judge(answer, now);
     let is_said = attempt == Attempt::Delivered && !answer.body.trim_ascii().is_empty();
     if is_said && !service.is_its_own(answer) && !is_bare(answer) && !is_cut(answer) {
-        refused(FOREIGN, answer)
+        refused(Said::Foreign, answer)
     } else {
         attempt
     }
@@ -405,13 +400,13 @@ pub(super) fn busy_for(attempt: Attempt<Refusal>, seconds: Option<f64>, now: Dat
 }
 
 /// What an answer means that is about the channel, whatever its status says.
-pub(super) fn refused(ours: &str, answer: &Response) -> Attempt<Refusal> {
+pub(super) fn refused(ours: impl Into<Undelivered>, answer: &Response) -> Attempt<Refusal> {
     Attempt::Refused { reason: refusal(ours, answer) }
 }
 
-/// Our words about an answer, and its own.
-pub(super) fn refusal(ours: &str, answer: &Response) -> Refusal {
-    Refusal { ours: ours.to_owned(), theirs: String::from_utf8_lossy(&answer.body).into_owned() }
+/// What we say about an answer, and its own words.
+pub(super) fn refusal(ours: impl Into<Undelivered>, answer: &Response) -> Refusal {
+    Refusal { ours: ours.into(), theirs: String::from_utf8_lossy(&answer.body).into_owned() }
 }
 
 /// The body of an answer, where it is JSON.
@@ -581,7 +576,7 @@ pub(crate) mod tests {
         }
         // Nor does who says it in the body.
         let said = |seconds| {
-            let busy = Attempt::Busy { at: None, reason: Refusal::from(String::new()) };
+            let busy = Attempt::Busy { at: None, reason: Refusal::from(Said::SlackBusy) };
             match busy_for(busy, Some(seconds), DateTime::UNIX_EPOCH) {
                 Attempt::Busy { at, .. } => at.map(|at| (at - DateTime::UNIX_EPOCH).num_seconds()),
                 other => panic!("{other:?}"),

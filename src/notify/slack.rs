@@ -9,6 +9,7 @@ use super::budget::{Unit, cut, cut_as, fitted};
 use super::service::{Request, Sending, Service, Style, at, body_of, by_status, refused, says, secrets_of};
 use crate::domain::release::{LineKind, Room};
 use crate::domain::secret::Secret;
+use crate::domain::undelivered::Said;
 use crate::message::{Action, AlertLine, Fact, Item, Message, NotesPart, ReleasePart, Section};
 use crate::outbound::Response;
 
@@ -61,9 +62,7 @@ impl Service for SlackChannel {
     /// Whom the webhook writes to is answered with 400, as if it were about the message, where they are gone.
     fn judge(&self, answer: &Response, now: DateTime<Utc>) -> Attempt<Refusal> {
         match by_status(answer, now) {
-            Attempt::TooRich { .. } if says(answer, "user_not_found") => {
-                refused("Slack does not know whom the webhook writes to", answer)
-            }
+            Attempt::TooRich { .. } if says(answer, "user_not_found") => refused(Said::SlackUnknown, answer),
             attempt => attempt,
         }
     }

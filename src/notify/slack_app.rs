@@ -20,6 +20,7 @@ use crate::domain::press::{Button, Place, Posted};
 use crate::domain::release::{Language, Room};
 use crate::domain::secret::Secret;
 use crate::domain::slack::Desk;
+use crate::domain::undelivered::{Said, Undelivered};
 use crate::message::chat;
 use crate::outbound::Response;
 
@@ -295,21 +296,19 @@ impl Service for SlackApp {
         if *at(&body, "/ok") == true {
             return Attempt::Delivered;
         }
-        let reason = |ours: &str| refusal(ours, answer);
+        let reason = |ours: Said| refusal(ours, answer);
         match at(&body, "/error").as_str() {
-            None => Attempt::Retry { at: None, reason: reason("status 200, and no answer of Slack's API") },
+            None => Attempt::Retry { at: None, reason: reason(Said::SlackForeign) },
             Some("ratelimited" | "rate_limited" | "message_limit_exceeded") => {
-                Attempt::Busy { at: None, reason: reason("Slack is busy") }
+                Attempt::Busy { at: None, reason: reason(Said::SlackBusy) }
             }
             Some(error) if REFUSALS.contains(&error) || error.starts_with(RESTRICTED) => {
-                refused(&format!("Slack refuses the app: {error}"), answer)
+                refused(Undelivered::SlackApp(error.to_owned()), answer)
             }
-            Some(error) if TOO_RICH.contains(&error) => {
-                Attempt::TooRich { reason: reason("Slack refuses the message") }
-            }
-            Some(error) if PASSING.contains(&error) => Attempt::Retry { at: None, reason: reason("Slack failed") },
+            Some(error) if TOO_RICH.contains(&error) => Attempt::TooRich { reason: reason(Said::SlackMessage) },
+            Some(error) if PASSING.contains(&error) => Attempt::Retry { at: None, reason: reason(Said::SlackFailed) },
             // A word that Slack did not have when this was written: nobody knows what it is about, or whether it passes.
-            Some(_) => Attempt::Later { reason: reason("Slack refuses the message") },
+            Some(_) => Attempt::Later { reason: reason(Said::SlackMessage) },
         }
     }
 }

@@ -11,6 +11,7 @@ use super::layout::{Markup, buttons, is_web, short};
 use super::service::{Request, Sending, Service, Style, at, body_of, by_status, put, refused, says, secrets_of};
 use crate::domain::release::Room;
 use crate::domain::secret::Secret;
+use crate::domain::undelivered::Said;
 use crate::message::{AlertLine, Fact, Item, Message, NotesPart, Remark, Section, Severity};
 use crate::outbound::Response;
 
@@ -79,7 +80,7 @@ impl Service for TeamsChannel {
         };
         match attempt {
             Attempt::TooRich { .. } if *at(&body_of(answer), "/error/code") == TURNED_OFF => {
-                refused("its workflow was turned off, or deleted", answer)
+                refused(Said::TeamsOff, answer)
             }
             attempt => attempt,
         }

@@ -19,6 +19,7 @@ use crate::domain::release::Room;
 use crate::domain::secret::Secret;
 pub use crate::domain::telegram::Chat;
 use crate::domain::telegram::Desk;
+use crate::domain::undelivered::{Said, Undelivered};
 use crate::message::{Message, chat};
 use crate::outbound::Response;
 
@@ -127,8 +128,7 @@ impl TelegramChannel {
             );
         }
         let is_followed = self.moved.get() == Some(&there);
-        let then = if is_followed { ", which is tried" } else { "" };
-        let reason = Refusal { ours: format!("the chat has another number now{then}: set it to {there}"), ..reason };
+        let reason = Refusal { ours: Undelivered::TelegramMoved(there, is_followed), ..reason };
         if is_followed { Attempt::Retry { at: None, reason } } else { Attempt::Refused { reason } }
     }
 
@@ -216,9 +216,7 @@ impl Service for TelegramChannel {
             Attempt::TooRich { reason } => match at(&body, "/parameters/migrate_to_chat_id").as_i64() {
                 Some(there) => self.goes_to(there, reason),
                 None if told.contains("message is not modified") => Attempt::Delivered,
-                None if UNREACHED.iter().any(|words| told.contains(words)) => {
-                    refused("the bot does not reach its chat", answer)
-                }
+                None if UNREACHED.iter().any(|words| told.contains(words)) => refused(Said::TelegramChat, answer),
                 None => Attempt::TooRich { reason },
             },
             attempt => attempt,

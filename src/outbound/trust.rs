@@ -12,6 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{AlertDescription, CertificateError, RootCertStore, SignatureScheme};
 
+use crate::domain::undelivered::Remedy;
+
 /// A file of certificate authorities that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
@@ -208,31 +210,23 @@ fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> 
     None
 }
 
-/// What an operator can do about a connection that did not come about, to stand behind a sentence.
+/// What an operator can do about a connection that did not come about.
 #[must_use]
-pub fn remedy_without_tls(error: &(dyn Error + 'static)) -> &'static str {
+pub fn remedy_without_tls(error: &(dyn Error + 'static)) -> Remedy {
     match tls_error(error) {
-        Some(rustls::Error::InvalidMessage(_)) => {
-            ": it speaks no TLS there; if it is a registry that speaks plain http, plainHttp of its entry in registries has to say so, or IMAGE_WATCHER_PLAIN_HTTP"
-        }
-        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
-            ": it asks for a certificate of ours; of a registry, clientCert of its entry in registries names it"
-        }
-        _ => "",
+        Some(rustls::Error::InvalidMessage(_)) => Remedy::PlainHttp,
+        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => Remedy::ClientCert,
+        _ => Remedy::None,
     }
 }
 
-/// What an operator can do about it, to stand behind a sentence.
+/// What an operator can do about it.
 #[must_use]
-pub fn remedy(why: &CertificateError) -> &'static str {
+pub fn remedy(why: &CertificateError) -> Remedy {
     match why {
-        CertificateError::UnknownIssuer => {
-            "; if an authority of your own signed it, SSL_CERT_FILE has to name the file with that authority, or ca of the registry's entry in registries"
-        }
-        why if is_of_authority(why) => {
-            "; it signed itself and says that it is an authority: ca of the registry's entry in registries, or SSL_CERT_FILE, has to name exactly this certificate, or the authority that signs it"
-        }
-        _ => "",
+        CertificateError::UnknownIssuer => Remedy::Authority,
+        why if is_of_authority(why) => Remedy::Itself,
+        _ => Remedy::None,
     }
 }
 
@@ -257,11 +251,12 @@ mod tests {
     fn who_speaks_no_tls_or_asks_for_a_certificate_is_told_apart() {
         let held = |error: rustls::Error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
         let plain = held(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType));
-        assert!(remedy_without_tls(&plain).contains("plainHttp"));
+        assert_eq!(remedy_without_tls(&plain), Remedy::PlainHttp);
         let required = held(rustls::Error::AlertReceived(AlertDescription::CertificateRequired));
-        assert!(remedy_without_tls(&required).contains("clientCert"));
+        assert_eq!(remedy_without_tls(&required), Remedy::ClientCert);
         let other = held(rustls::Error::AlertReceived(AlertDescription::InternalError));
-        assert_eq!((remedy_without_tls(&other), remedy_without_tls(&std::io::Error::other("else"))), ("", ""));
+        let others = [remedy_without_tls(&other), remedy_without_tls(&std::io::Error::other("else"))];
+        assert_eq!(others, [Remedy::None; 2]);
     }
 
     #[test]

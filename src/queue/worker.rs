@@ -13,6 +13,7 @@ use super::{Batch, Leased, Queue, QueueError, Settlement, Sharing, Topic, reason
 use crate::ambient::Ambient;
 use crate::domain::event::Job;
 use crate::domain::retry::{Backoff, RetryAfter};
+use crate::domain::undelivered::{Said, TOO_OLD, Undelivered};
 use crate::stop::Stop;
 use crate::telemetry::{Repeats, spans};
 
@@ -280,7 +281,7 @@ impl JobLog {
         if self.panics.counted(leased) >= MOST_PANICS {
             return Verdict::Dead { reason: format!("it ended its worker {MOST_PANICS} times") };
         }
-        Verdict::Retry { retry_after: None, no_later: None, reason: "it ended its worker".into() }
+        Verdict::Retry { retry_after: None, no_later: None, reason: Undelivered::from(Said::EndedWorker).to_string() }
     }
 
     fn line(&self, reason: &str) -> Option<u64> {
@@ -293,7 +294,7 @@ fn settlement(verdict: Verdict, leased: &Leased, pace: Pace, ambient: &Ambient) 
     let next = |retry_after| pace.backoff.next(leased.attempt, retry_after, now, ambient.jitter());
     let age = now - leased.created;
     let is_too_old = age > pace.longest && leased.attempt >= FEWEST_ATTEMPTS;
-    let too_old = |reason| Settlement::Dead { reason: format!("too old to be tried again; last: {reason}") };
+    let too_old = |reason| Settlement::Dead { reason: format!("{TOO_OLD}{reason}") };
     match guarded(verdict) {
         Verdict::Done => Settlement::Done,
         Verdict::Again(at) => Settlement::Again(at),

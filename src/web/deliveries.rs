@@ -10,10 +10,11 @@ use url::form_urlencoded;
 use super::backend::{Handling, Letters};
 use super::pages::value;
 use super::row::{Shown, StateShown};
-use super::words::Moment;
+use super::words::{Moment, Words};
 use crate::api::view::{AboutView, ClosedChannelView, DeliveryView};
 use crate::domain::view::Attention;
 use crate::listener::{Form, Problem};
+use crate::message::{Untaken, untaken};
 
 /// The states that are listed, in the order in which people look.
 const STATES: [&str; 4] = ["dead", "retried", "waiting", "delivered"];
@@ -36,10 +37,24 @@ struct Message {
     about: Option<String>,
     about_more: Option<String>,
     tries: u32,
-    error: Option<String>,
+    error: Option<Failure>,
     at: Moment,
     next: Option<Moment>,
     is_dead: bool,
+}
+
+/// What went wrong last.
+#[derive(Serialize)]
+struct Failure {
+    words: String,
+    theirs: Option<String>,
+}
+
+impl Failure {
+    fn of(line: &str, words: &dyn Words) -> Self {
+        let Untaken { words, theirs } = untaken(line, words.of_messages());
+        Self { words, theirs }
+    }
 }
 
 /// What an address asks for: a state, and where its page begins.
@@ -96,7 +111,7 @@ fn message(letter: &DeliveryView, closed: &[ClosedChannelView], shown: Shown<'_>
         about: first.map(|it| it.workload.clone()),
         about_more: if more > 0 { Some(words.more(more)) } else { version },
         tries: letter.attempts,
-        error: letter.last_error.clone(),
+        error: letter.last_error.as_deref().map(|line| Failure::of(line, words)),
         at: Moment::of(letter.changed.0, now, words),
         next: next.filter(|_| letter.state != "dead").map(|at| Moment::of(at, now, words)),
         is_dead: letter.state == "dead",

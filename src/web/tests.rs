@@ -599,12 +599,16 @@ async fn a_channel_that_takes_nothing_is_told_with_the_moment_of_its_next_try() 
     let backend = Arc::new(MadeUp::of(3));
     let page = get(&backend, "/deliveries").await;
     assert!(
-        page.body.contains("oncall takes no message (no answer): they wait, and none is tried before"),
+        page.body.contains(
+            "oncall takes no message (no answer from smtp.example.com: connection refused): they wait, and none is tried before"
+        ),
         "{}",
         page.body
     );
     assert!(page.body.contains("in 4\u{a0}min."), "{}", page.body);
-    assert!(get_in(&backend, "/deliveries", "fr").await.body.contains("oncall ne prend aucun message (no answer)"));
+    let french = get_in(&backend, "/deliveries", "fr").await.body;
+    let why = "oncall ne prend aucun message (pas de réponse de smtp.example.com\u{a0}: «\u{a0}connection refused\u{a0}»)";
+    assert!(french.contains(why), "{french}");
 }
 
 #[actix_web::test]
@@ -623,6 +627,19 @@ async fn tiles_count_what_fits_and_lead_to_it() {
     assert!(shop.body.contains("href=\"/iw/?state=needs-you&amp;namespace=shop\""), "{}", shop.body);
     let none = get(&backend, "/?q=nothing-is-called-so").await;
     assert!(none.body.contains("Nothing matches these filters"));
+}
+
+#[actix_web::test]
+async fn why_a_message_was_not_taken_is_said_in_the_language_of_the_page() {
+    let backend = Arc::new(MadeUp::of(3));
+    for (language, said) in [
+        ("en", ["status 503 Service Unavailable<", "the mail server answers 550<"]),
+        ("fr", ["statut 503 Service Unavailable<", "le serveur de courrier répond 550<"]),
+    ] {
+        let page = get_in(&backend, "/deliveries", language).await;
+        assert!(said.iter().all(|words| page.body.contains(words)), "{}", page.body);
+        assert!(page.body.contains("<q lang=\"en\">try later</q>"), "{}", page.body);
+    }
 }
 
 #[actix_web::test]

@@ -25,6 +25,7 @@ use crate::domain::policy::Verdict;
 use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary};
 use crate::domain::settings::Problems;
+use crate::domain::undelivered::{Kept, TOO_OLD};
 use crate::domain::view::Led;
 use crate::domain::wording::counted;
 use crate::domain::workload::Origin;
@@ -368,6 +369,14 @@ impl Catalogue for English {
             ),
         };
         TroubleTold { subject, sentence, what_next }
+    }
+
+    fn undelivered(&self, kept: &Kept) -> Option<String> {
+        Some(format!("{}{}", if kept.is_too_old { TOO_OLD } else { "" }, kept.why))
+    }
+
+    fn quoted(&self, words: &str) -> String {
+        words.to_owned()
     }
 
     fn trial(&self, channel: &str) -> (String, String) {

@@ -15,6 +15,7 @@ mod preflight;
 mod rollout;
 mod sentence;
 mod settings;
+mod undelivered;
 mod verdict;
 mod ways;
 
@@ -35,6 +36,7 @@ use crate::domain::preflight::{Changes, Flaw, Preflight};
 use crate::domain::release::{AlertKind, FoundBy, Highlight, ReleaseNotes, Risk, Summary, Topic};
 use crate::domain::settings::Problems;
 use crate::domain::tag::Level;
+use crate::domain::undelivered::Kept;
 use crate::domain::view::Led;
 use crate::domain::workload::Origin;
 use broken::in_words;
@@ -407,6 +409,14 @@ impl Catalogue for French {
             ),
         };
         TroubleTold { subject, sentence, what_next }
+    }
+
+    fn undelivered(&self, kept: &Kept) -> Option<String> {
+        undelivered::undelivered(kept)
+    }
+
+    fn quoted(&self, words: &str) -> String {
+        quoted(words)
     }
 
     fn trial(&self, channel: &str) -> (String, String) {

@@ -13,6 +13,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
 use self::clear::Guarded;
 use super::{SmtpTls, SmtpUrl};
+use crate::domain::undelivered::{Mail, Remedy, Said, Undelivered};
 use crate::outbound::{Outbound, OutboundError, trust};
 
 /// The whole conversation.
@@ -25,88 +26,107 @@ const LEFT_WITHIN: Duration = Duration::from_secs(2);
 const MOST_CHALLENGES: usize = 10;
 
 /// Why a mail was not handed in.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(super) enum SessionError {
     /// There is no connection.
-    #[error("the mail server can't be reached")]
-    Connect(#[from] OutboundError),
+    Connect(OutboundError),
     /// It does not greet us, or not by the name that we have.
-    #[error(
-        "the mail server does not talk to «{name}»{}; a name that it takes is set by ?helo=name in SMTP_URL",
-        code(source)
-    )]
     Hello {
         /// The name.
         name: String,
         /// What it says.
-        #[source]
         source: SmtpError,
     },
     /// It has no TLS.
-    #[error("the mail server offers no STARTTLS; only ?tls=none in SMTP_URL lets mail and password go in the clear")]
     NoTls,
     /// Its certificate is not trusted.
-    #[error("the certificate of the mail server can't be trusted{remedy}")]
     Certificate {
         /// What can be done about it.
-        remedy: &'static str,
+        remedy: Remedy,
         /// What is wrong with it.
-        #[source]
         source: SmtpError,
     },
     /// STARTTLS fails.
-    #[error("TLS with the mail server fails{}", code(.0))]
-    Tls(#[source] SmtpError),
+    Tls(SmtpError),
     /// It asks for no login, or for one that we can't give.
-    #[error(
-        "the mail server offers no login by PLAIN or LOGIN; if it wants none, leave user and password out of SMTP_URL"
-    )]
     NoLogin,
     /// It does not take user and password.
-    #[error("the mail server refuses the user and password of SMTP_URL{}", code(.0))]
-    Login(#[source] SmtpError),
+    Login(SmtpError),
     /// It does not take our sender.
-    #[error("the mail server refuses the sender of MAIL_FROM{}", code(.0))]
-    Sender(#[source] SmtpError),
+    Sender(SmtpError),
     /// It takes nothing from us that is for somebody else, whoever that is.
-    #[error(
-        "the mail server relays nothing for image-watcher{}: it wants a login, or to be told to take mail from this address",
-        code(.0)
-    )]
-    Relay(#[source] SmtpError),
+    Relay(SmtpError),
     /// It takes nothing that comes from our address, whoever it is for: a block list names it, or its owner shut it out.
-    #[error(
-        "the mail server takes nothing from the address that image-watcher sends from{}: the block list that it asks, or it itself, has to let that in",
-        code(.0)
-    )]
-    ShutOut(#[source] SmtpError),
+    ShutOut(SmtpError),
     /// It does not take this recipient, or relays nothing to them: only those know who has got others.
-    #[error("the mail server {}", answer(.0))]
-    Recipient(#[source] SmtpError),
+    Recipient(SmtpError),
     /// It knows no addresses beyond ASCII.
-    #[error("the mail server takes no address with letters beyond ASCII (it has no SMTPUTF8): write it in ASCII")]
     NotAscii,
     /// It does not take this message.
-    #[error("the mail server {}", answer(.0))]
-    Message(#[source] SmtpError),
+    Message(SmtpError),
     /// It does not take what is written in it.
-    #[error("the mail server {} to the text of the message", answer(.0))]
-    Text(#[source] SmtpError),
+    Text(SmtpError),
     /// It took too long.
-    #[error("the mail server took longer than {} s", .0.as_secs())]
     Slow(Duration),
 }
 
 /// The code of a refusal: a number of the protocol, which stays whatever becomes of its words.
-fn code(refusal: &SmtpError) -> String {
-    refusal.status().map(|code| format!(" ({code})")).unwrap_or_default()
+fn code(refusal: &SmtpError) -> Option<u16> {
+    refusal.status().map(u16::from)
 }
 
-fn answer(refusal: &SmtpError) -> String {
-    refusal.status().map_or_else(|| "broke off".to_owned(), |code| format!("answers {code}"))
+impl std::fmt::Display for SessionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.why().fmt(f)
+    }
+}
+
+impl std::error::Error for SessionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connect(source) => Some(source),
+            Self::Hello { source, .. }
+            | Self::Certificate { source, .. }
+            | Self::Tls(source)
+            | Self::Login(source)
+            | Self::Sender(source)
+            | Self::Relay(source)
+            | Self::ShutOut(source)
+            | Self::Recipient(source)
+            | Self::Message(source)
+            | Self::Text(source) => Some(source),
+            Self::NoTls | Self::NoLogin | Self::NotAscii | Self::Slow(_) => None,
+        }
+    }
+}
+
+impl From<OutboundError> for SessionError {
+    fn from(error: OutboundError) -> Self {
+        Self::Connect(error)
+    }
 }
 
 impl SessionError {
+    /// The same for people.
+    pub(super) fn why(&self) -> Undelivered {
+        match self {
+            Self::Connect(_) => Said::MailUnreached.into(),
+            Self::Hello { name, source } => Undelivered::MailName(name.clone(), code(source)),
+            Self::NoTls => Said::MailNoTls.into(),
+            Self::Certificate { remedy, .. } => Undelivered::Untrusted(None, *remedy),
+            Self::Tls(source) => Undelivered::Mail(Mail::Tls, code(source)),
+            Self::NoLogin => Said::MailNoLogin.into(),
+            Self::Login(source) => Undelivered::Mail(Mail::Login, code(source)),
+            Self::Sender(source) => Undelivered::Mail(Mail::Sender, code(source)),
+            Self::Relay(source) => Undelivered::Mail(Mail::Relay, code(source)),
+            Self::ShutOut(source) => Undelivered::Mail(Mail::ShutOut, code(source)),
+            Self::Recipient(source) | Self::Message(source) => Undelivered::MailAnswers(code(source), false),
+            Self::NotAscii => Said::MailNotAscii.into(),
+            Self::Text(source) => Undelivered::MailAnswers(code(source), true),
+            Self::Slow(deadline) => Undelivered::Slow(None, deadline.as_secs()),
+        }
+    }
+
     /// Why there is no TLS after STARTTLS.
     fn of_start_tls(source: SmtpError) -> Self {
         match trust::refused_certificate(&source).map(trust::remedy) {

@@ -186,7 +186,8 @@ impl Backend for MadeUp {
 
     fn closed_channels(&self) -> Vec<ClosedChannelView> {
         let (name, until) = ("oncall".to_owned(), Some(Time(now() + TimeDelta::minutes(4))));
-        vec![ClosedChannelView { name, why: "failing", said: "no answer".into(), until }]
+        let said = "no answer from smtp.example.com: connection refused".into();
+        vec![ClosedChannelView { name, why: "failing", said, until }]
     }
 
     fn brake(&self) -> BoxFuture<'_, BrakeView> {
@@ -323,9 +324,9 @@ impl Backend for MadeUp {
 
     fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<PageOfDeliveries, Problem>> {
         let all = vec![
-            letter("d81f2", "dead", "ops-hook", "update.failed", Some("503 from hooks.example.com, after 10 s")),
-            letter("d7c04", "dead", "oncall", "update.available", Some("550 5.1.1 no such user: o…@example.com")),
-            letter("d9a17", "retried", "oncall", "update.available", Some("450 4.2.1 mailbox busy")),
+            letter("d81f2", "dead", "ops-hook", "update.failed", Some("status 503 Service Unavailable: try later")),
+            letter("d7c04", "dead", "oncall", "update.available", Some("the mail server answers 550: 5.1.1 no such user: o…@example.com")),
+            letter("d9a17", "retried", "oncall", "update.available", Some("the mail server answers 450: 4.2.1 mailbox busy")),
             letter("d9a31", "waiting", "deploys", "update.healthy", None),
         ];
         let all = all.into_iter().filter(|it| asked.state.as_ref().is_none_or(|state| *state == it.state)).collect();

@@ -319,9 +319,9 @@ fn a_certificate_of_an_unknown_authority_names_its_setting() {
     let unknown = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
     let held = std::io::Error::other(std::io::Error::other(unknown()));
     let why = trust::refused_certificate(&held).unwrap();
-    assert!(trust::remedy(why).contains("SSL_CERT_FILE"));
+    assert!(trust::remedy(why).text().contains("SSL_CERT_FILE"));
     let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
-    assert_eq!(trust::refused_certificate(&expired).map(trust::remedy), Some(""));
+    assert_eq!(trust::refused_certificate(&expired).map(trust::remedy), Some(Remedy::None));
     assert!(trust::refused_certificate(&std::io::Error::other("else")).is_none());
 }
 

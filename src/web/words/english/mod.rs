@@ -22,6 +22,7 @@ use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
 use crate::domain::view::{Attention, Gist};
 use crate::domain::wording::counted;
+use crate::message::untaken_in_line;
 
 /// English.
 pub(super) struct English;
@@ -344,6 +345,7 @@ impl Words for English {
 
     fn closed(&self, channel: &ClosedChannelView, now: DateTime<Utc>) -> String {
         let ClosedChannelView { name, said, until, .. } = channel;
+        let said = untaken_in_line(said, self.of_messages());
         match until {
             Some(at) if at.0 > now => {
                 let when = beside(at.0, now, self);

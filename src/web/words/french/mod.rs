@@ -24,7 +24,7 @@ use crate::domain::policy::Mode;
 use crate::domain::record::AsksOnly;
 use crate::domain::release::Language;
 use crate::domain::view::{Attention, Gist};
-use crate::message::counted_in_french;
+use crate::message::{counted_in_french, untaken_in_line};
 
 /// French.
 pub(super) struct French;
@@ -353,6 +353,7 @@ impl Words for French {
 
     fn closed(&self, channel: &ClosedChannelView, now: DateTime<Utc>) -> String {
         let ClosedChannelView { name, said, until, .. } = channel;
+        let said = untaken_in_line(said, self.of_messages());
         match until {
             Some(at) if at.0 > now => {
                 let when = beside(at.0, now, self);
