@@ -55,12 +55,11 @@ impl<Q> Api<Q> {
                 fleet.of_all.add(of.state);
                 if filter.fits(&summary.workload, container, of) {
                     fleet.count(summary, of);
-                    places.extend(filter.wants(of.state).then_some((of.urgency, summary, at)));
+                    places.extend(filter.wants(of.state).then_some((of.order(), summary, at)));
                 }
             }
         }
-        // What is broken now comes before what is asked.
-        places.sort_by_key(|(urgency, ..)| *urgency);
+        places.sort_by_key(|(order, ..)| *order);
         (fleet.all, fleet.first) = (places.len(), paging.first(places.len()));
         let mut read = Read { moment: &moment, known: HashMap::new() };
         let page = places.into_iter().skip(fleet.first).take(paging.size);

@@ -14,8 +14,8 @@ use crate::domain::workload::Container;
 pub(super) struct InShort {
     /// What it wants of people.
     pub(super) state: Attention,
-    /// Where it stands in a list.
-    pub(super) urgency: Urgency,
+    /// Whether what runs is broken: its update failed, and nothing else was put in its place.
+    pub(super) is_broken: bool,
     /// How far the version to go to is.
     pub(super) level: Option<Level>,
     /// Whether there is one.
@@ -36,21 +36,6 @@ pub(super) struct InShort {
     pub(super) may_approve: bool,
 }
 
-/// How soon somebody has to look, the first first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Urgency {
-    /// What runs is broken: its update failed, and nothing else was put in its place.
-    Broken,
-    /// As what it wants of people says.
-    Of(Attention),
-}
-
-impl Urgency {
-    fn of(status: &Status) -> Self {
-        if status.cause.is_broken() { Self::Broken } else { Self::Of(status.attention) }
-    }
-}
-
 /// A question that nobody answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -68,7 +53,7 @@ impl InShort {
         let is_snoozed = asked.is_some_and(|asked| asked.stands == SNOOZED);
         Self {
             state: status.attention,
-            urgency: Urgency::of(&status),
+            is_broken: status.cause.is_broken(),
             level: status.available.as_ref().and_then(|available| available.level),
             is_newer: status.available.is_some() && status.attention != Attention::UpToDate,
             mode: seen.settings.ok().map(|settings| settings.mode),
@@ -79,6 +64,14 @@ impl InShort {
             is_open: open.is_some(),
             may_approve: open.is_some_and(|open| open.terms.allows.words().contains(&"approve")) && !is_snoozed,
         }
+    }
+}
+
+impl InShort {
+    /// Where it stands in a list, the first first: as tiles, titles and filters have the states, and in one of them what is broken
+    /// now before what was put back.
+    pub(super) fn order(&self) -> (Attention, bool) {
+        (self.state, !self.is_broken)
     }
 }
 

@@ -642,6 +642,22 @@ async fn why_a_message_was_not_taken_is_said_in_the_language_of_the_page() {
     }
 }
 
+/// W2: who opens the page sees the tiles, and below them the same order.
+#[actix_web::test]
+async fn the_fleet_is_listed_in_the_order_of_its_tiles() {
+    let page = get(&Arc::new(MadeUp::of(60)), "/").await;
+    let classes = |begin: &str| {
+        let all = page.body.split(begin).skip(1).filter_map(|rest| rest.split('"').next());
+        let mut all: Vec<&str> = all.filter(|class| !class.is_empty()).collect();
+        all.dedup();
+        all
+    };
+    let (tiles, rows) = (classes("<li class=\""), classes("<tr class=\""));
+    let tiles: Vec<&str> = tiles.into_iter().filter(|tile| rows.contains(tile)).collect();
+    assert_eq!((tiles.first(), tiles.get(1)), (Some(&"needs"), Some(&"failed")));
+    assert_eq!(rows, tiles);
+}
+
 #[actix_web::test]
 async fn a_page_of_a_thousand_workloads_stays_small() {
     let backend = Arc::new(MadeUp::of(1000));
