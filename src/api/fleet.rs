@@ -9,7 +9,7 @@ use super::Api;
 use super::census::Summary;
 use super::in_short::InShort;
 use super::moment::Moment;
-use super::view::{Counts, Filter, Fleet, FleetRow, Paging, WorkloadView};
+use super::view::{Approvable, Counts, Filter, Fleet, FleetRow, Paging, WorkloadView};
 use crate::domain::view::Attention;
 
 /// Workloads that are read once, however many of their containers are listed.
@@ -69,16 +69,16 @@ impl<Q> Api<Q> {
         fleet
     }
 
-    /// Those whose question can be answered with yes, and is not put off: the first so many, by namespace, kind and name, and
-    /// how many more there are.
-    pub async fn approvable(&self, most: usize) -> (Vec<FleetRow>, usize) {
+    /// Those whose question can be answered with yes, and is not put off: the first so many, by namespace, kind and name.
+    pub async fn approvable(&self, most: usize) -> Approvable {
         let moment = self.moment().await;
         let mut read = Read { moment: &moment, known: HashMap::new() };
         let all = self.summaries(&moment);
-        let open = all.iter().flat_map(|it| it.each().enumerate().map(move |(at, (_, of))| (it, at, of)));
-        let mut open = open.filter(|(.., of)| of.may_approve);
+        let each = || all.iter().flat_map(|it| it.each().enumerate().map(move |(at, (_, of))| (it, at, of)));
+        let others = each().filter(|(.., of)| of.state == Attention::NeedsYou && !of.may_approve).count();
+        let mut open = each().filter(|(.., of)| of.may_approve);
         let rows = open.by_ref().take(most).map(|(summary, at, _)| read.row(self, summary, at)).collect();
-        (rows, open.count())
+        Approvable { rows, more: open.count(), others }
     }
 
     /// The containers of these paths' namespaces, kinds and names, and of these names; those that are watched.

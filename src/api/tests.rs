@@ -433,7 +433,7 @@ async fn what_is_counted_follows_what_is_written_what_is_found_and_the_time() {
     let questions = stage.get("/questions", "/questions").await;
     assert_eq!(questions["items"], json!([]), "no answer is taken there");
     assert!(metric().await.contains("image_watcher_approvals{state=\"open\"} 0"), "{}", metric().await);
-    assert_eq!(stage.api.approvable(10).await.1, 0);
+    assert_eq!(stage.api.approvable(10).await.more, 0);
     stage.api.index.observe(&id, None);
     assert_eq!((count("off").await, listed("off").await), (json!(0), 0), "it is gone");
 }

@@ -5,8 +5,8 @@ use futures_util::future::BoxFuture;
 
 use crate::access::Visitor;
 use crate::api::view::{
-    BrakeView, ClosedChannelView, DeliveryView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView, SourceView,
-    WorkloadView,
+    Approvable, BrakeView, ClosedChannelView, DeliveryView, Filter, Fleet, FleetRow, Paging, PollView, RegistryView,
+    SourceView, WorkloadView,
 };
 use crate::api::{How, NotInForce};
 use crate::domain::answer::Action;
@@ -132,7 +132,7 @@ pub trait Backend: Send + Sync {
     /// A page of the containers that are watched, as far as they fit.
     fn fleet<'a>(&'a self, filter: &'a Filter, paging: Paging) -> BoxFuture<'a, Fleet>;
     /// The first so many whose question can be answered with yes, and is not put off, and how many more there are.
-    fn approvable(&self, most: usize) -> BoxFuture<'_, (Vec<FleetRow>, usize)>;
+    fn approvable(&self, most: usize) -> BoxFuture<'_, Approvable>;
     /// Those of these that are watched.
     fn at<'a>(&'a self, places: &'a [Place]) -> BoxFuture<'a, Vec<FleetRow>>;
     /// What of the cluster is seen.

@@ -221,7 +221,7 @@ impl<'p> Page<'p> {
         let Self { web, words, .. } = self;
         let labels = words.labels();
         // As many as its page lists.
-        let waiting = web.backend.approvable(0).await.1 as u64;
+        let waiting = web.backend.approvable(0).await.more as u64;
         let to_mend = sources::to_mend(&web.backend.sources(), &web.backend.registries()) as u64;
         let closed = web.backend.closed_channels().len() as u64;
         let (dead, of) = match web.backend.dead().await {

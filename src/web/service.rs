@@ -9,8 +9,8 @@ use super::backend::{
 };
 use crate::access::Visitor;
 use crate::api::view::{
-    BrakeView, ClosedChannelView, ContainerView, ExplanationView, Filter, Fleet, FleetRow, Paging, PollView,
-    RegistryView, SourceView, WorkloadView,
+    Approvable, BrakeView, ClosedChannelView, ContainerView, ExplanationView, Filter, Fleet, FleetRow, Paging,
+    PollView, RegistryView, SourceView, WorkloadView,
 };
 use crate::api::{Api, Decision, How, NotInForce, Seen, SeenItem};
 use crate::cluster::ScopeState;
@@ -74,7 +74,7 @@ impl<Q: queue::Letters> Backend for Api<Q> {
         Box::pin(Self::fleet(self, filter, paging))
     }
 
-    fn approvable(&self, most: usize) -> BoxFuture<'_, (Vec<FleetRow>, usize)> {
+    fn approvable(&self, most: usize) -> BoxFuture<'_, Approvable> {
         Box::pin(Self::approvable(self, most))
     }
 

@@ -477,7 +477,7 @@ async fn a_form_that_is_none_of_a_page_does_nothing() {
 async fn the_navigation_counts_the_same_on_every_page() {
     let backend = Arc::new(MadeUp::of(60));
     let count = regex::Regex::new(r#"/iw/approvals"[^>]*>Approvals <b>(\d+)"#).unwrap();
-    let needs = backend.approvable(0).await.1.to_string();
+    let needs = backend.approvable(0).await.more.to_string();
     for path in VIEWS.into_iter().chain(["/workloads/shop/deploy/none"]) {
         let page = get(&backend, path).await;
         assert_eq!(&count.captures(&page.body).unwrap()[1], needs, "{path}");
@@ -607,7 +607,8 @@ async fn a_channel_that_takes_nothing_is_told_with_the_moment_of_its_next_try() 
     );
     assert!(page.body.contains("in 4\u{a0}min."), "{}", page.body);
     let french = get_in(&backend, "/deliveries", "fr").await.body;
-    let why = "oncall ne prend aucun message (pas de réponse de smtp.example.com\u{a0}: «\u{a0}connection refused\u{a0}»)";
+    let why =
+        "oncall ne prend aucun message (pas de réponse de smtp.example.com\u{a0}: «\u{a0}connection refused\u{a0}»)";
     assert!(french.contains(why), "{french}");
 }
 
@@ -629,19 +630,6 @@ async fn tiles_count_what_fits_and_lead_to_it() {
     assert!(none.body.contains("Nothing matches these filters"));
 }
 
-#[actix_web::test]
-async fn why_a_message_was_not_taken_is_said_in_the_language_of_the_page() {
-    let backend = Arc::new(MadeUp::of(3));
-    for (language, said) in [
-        ("en", ["status 503 Service Unavailable<", "the mail server answers 550<"]),
-        ("fr", ["statut 503 Service Unavailable<", "le serveur de courrier répond 550<"]),
-    ] {
-        let page = get_in(&backend, "/deliveries", language).await;
-        assert!(said.iter().all(|words| page.body.contains(words)), "{}", page.body);
-        assert!(page.body.contains("<q lang=\"en\">try later</q>"), "{}", page.body);
-    }
-}
-
 /// W2: who opens the page sees the tiles, and below them the same order.
 #[actix_web::test]
 async fn the_fleet_is_listed_in_the_order_of_its_tiles() {
@@ -656,6 +644,73 @@ async fn the_fleet_is_listed_in_the_order_of_its_tiles() {
     let tiles: Vec<&str> = tiles.into_iter().filter(|tile| rows.contains(tile)).collect();
     assert_eq!((tiles.first(), tiles.get(1)), (Some(&"needs"), Some(&"failed")));
     assert_eq!(rows, tiles);
+}
+
+#[actix_web::test]
+async fn what_a_message_tells_is_said_in_words_beside_its_event() {
+    let backend = Arc::new(MadeUp::of(3));
+    for (language, said) in [("en", "Update failed"), ("fr", "Échec de la mise à jour")] {
+        let page = get_in(&backend, "/deliveries", language).await;
+        let cell = format!("{said}<small class=\"mono\">update.failed</small></td>");
+        assert!(page.body.contains(&cell), "{}", page.body);
+    }
+}
+
+#[actix_web::test]
+async fn why_a_message_was_not_taken_is_said_in_the_language_of_the_page() {
+    let backend = Arc::new(MadeUp::of(3));
+    for (language, said) in [
+        ("en", ["status 503 Service Unavailable<", "the mail server answers 550<"]),
+        ("fr", ["statut 503 Service Unavailable<", "le serveur de courrier répond 550<"]),
+    ] {
+        let page = get_in(&backend, "/deliveries", language).await;
+        assert!(said.iter().all(|words| page.body.contains(words)), "{}", page.body);
+        assert!(page.body.contains("<q lang=\"en\">try later</q>"), "{}", page.body);
+    }
+}
+
+#[actix_web::test]
+async fn a_rule_of_an_explanation_says_what_it_is_about() {
+    let backend = Arc::new(MadeUp::of(3));
+    let path = "/workloads/shop/deploy/web?explain=shop-web";
+    for (language, cells) in [
+        ("en", ["<td>the highest<small>S8</small></td>", "<td>prereleases<small>S5</small></td>", "docs/policy.md"]),
+        ("fr", ["<td>le plus haut<small>S8</small></td>", "<td>la stratégie<small>S6</small></td>", "docs/policy.md"]),
+    ] {
+        let body = get_in(&backend, path, language).await.body;
+        for cell in cells {
+            assert!(body.contains(cell), "{language}: {cell}: {body}");
+        }
+    }
+}
+
+/// «Needs you» and «Approvals» are two numbers on one page.
+#[actix_web::test]
+async fn approvals_say_who_needs_somebody_for_something_else() {
+    let backend = Arc::new(MadeUp::with(60, gone()));
+    let counts =
+        backend.fleet(&crate::api::view::Filter::default(), crate::api::view::Paging { size: 1, page: 1 }).await;
+    let (needs, listed) = (counts.of_all.needs_you, backend.approvable(0).await);
+    assert!(listed.others > 0 && needs <= listed.more + listed.others, "{needs} {listed:?}");
+    for (language, said) in [("en", "no approval helps"), ("fr", "sans rien à approuver")] {
+        let page = get_in(&backend, "/approvals", language).await;
+        assert!(page.body.contains(said) && page.body.contains("href=\"/iw/?state=needs-you\""), "{}", page.body);
+    }
+    let all = get(&Arc::new(MadeUp::of(3)), "/approvals").await;
+    assert!(!all.body.contains("no approval helps"), "{}", all.body);
+}
+
+/// A link lasts for three days and what is put off may be so for a month.
+#[actix_web::test]
+async fn what_is_put_off_says_what_its_two_moments_are() {
+    let backend = Arc::new(MadeUp::of(60));
+    for (language, said) in [
+        ("en", ["Put off until", ": people are asked anew then. Before that it can be answered here until"]),
+        ("fr", ["Reportée jusqu’au", "la question sera reposée alors. D’ici là, réponse possible ici jusqu’au"]),
+    ] {
+        let page = get_in(&backend, "/workloads/data/sts/kafka", language).await;
+        assert!(said.iter().all(|words| page.body.contains(words)), "{}", page.body);
+    }
 }
 
 #[actix_web::test]

@@ -16,7 +16,7 @@ use super::words::{Button, Did, Sure, Tick};
 use super::{Page, View, Web, form_of};
 use crate::access::Visitor;
 use crate::api::How;
-use crate::api::view::{BrakeView, FleetRow};
+use crate::api::view::{Approvable, BrakeView, FleetRow};
 use crate::domain::answer::Action;
 use crate::domain::reference::{Digest, Tag};
 use crate::listener::{Form, Problem, unread};
@@ -240,14 +240,15 @@ async fn answered(
 /// `GET /approvals`: all that wait for a person.
 pub(super) async fn approvals(web: Data<Web>, visitor: Visitor, request: HttpRequest) -> HttpResponse {
     let page = Page::new(&web, &visitor, request.headers());
-    let (mut found, more) = web.backend.approvable(decide::MOST).await;
+    let Approvable { rows: mut found, more, others } = web.backend.approvable(decide::MOST).await;
     for row in &mut found {
         web.backend.shown_to(&visitor, Arc::make_mut(&mut row.workload));
     }
     found.retain(|row| row.both().and_then(|(_, it)| it.question.as_ref()).is_some_and(decide::may_approve));
     let values = decide::values(&found, None, page.may_decide(), page.shown());
     let rest = (more > 0).then(|| page.words.rest(more));
-    let values = context! { rest => rest, ..values };
+    let others = (others > 0).then(|| page.words.others_need_you(others));
+    let values = context! { rest => rest, others => others, ..values };
     page.show(StatusCode::OK, (View::Approvals, "approvals.html"), values).await
 }
 

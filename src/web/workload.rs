@@ -209,7 +209,6 @@ fn asked(workload: &WorkloadView, container: &ContainerView, question: &Question
         };
         Some(context! { value => *action, word => words.button(of, &question.tag) })
     };
-    let snoozed = question.snoozed_until.map(|at| words.moment(at.0));
     context! {
         title => said.title,
         asked => said.text,
@@ -223,7 +222,6 @@ fn asked(workload: &WorkloadView, container: &ContainerView, question: &Question
         // That one may go back from what runs well is no question.
         wantsAnswer => !question.actions.contains(&"rollback")
             || container.status.cause.is_broken(),
-        snoozed => snoozed,
     }
 }
 
@@ -386,7 +384,7 @@ fn explain(explanation: &Explanation, Shown { words, now, .. }: Shown<'_>) -> Va
     let candidate = |it: &Candidate| {
         let found = it.ruling.verdict();
         let (why, is_taken) = (words.of_messages().verdict(&found, Tz::UTC), matches!(found, Verdict::Taken(_)));
-        context! { tag => &it.tag, rule => found.rule(), why => why, isTaken => is_taken }
+        context! { tag => &it.tag, rule => found.rule(), about => words.rule(found.rule()), why => why, isTaken => is_taken }
     };
     let candidates: Vec<Value> = candidates.iter().map(candidate).collect();
     let is_english = translated.is_none();

@@ -68,6 +68,9 @@ pub struct DeliveryView {
     pub state: String,
     /// What it tells; nothing where this version can't read it.
     pub event: Option<String>,
+    /// The same, where it tells of one workload, for the page.
+    #[serde(skip)]
+    pub(crate) notice: Option<Box<Notice>>,
     /// What it is about.
     pub about: Vec<AboutView>,
     /// How many more workloads it is about.
@@ -145,6 +148,7 @@ impl From<&Letter> for DeliveryView {
             recipient,
             state: letter.state.as_str().to_owned(),
             event: event.map(str::to_owned),
+            notice: if let [only] = told { Some(Box::new(only.clone())) } else { None },
             about: told.iter().take(MOST_NAMED).map(AboutView::from).collect(),
             more: told.len().saturating_sub(MOST_NAMED),
             attempts: letter.attempts,

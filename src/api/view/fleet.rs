@@ -29,6 +29,17 @@ pub struct Filter {
     pub text: Option<String>,
 }
 
+/// What waits to be approved.
+#[derive(Clone, Debug, Default)]
+pub struct Approvable {
+    /// The first of it.
+    pub rows: Vec<FleetRow>,
+    /// How many more there are.
+    pub more: usize,
+    /// How many containers need a person for something else than an approval.
+    pub others: usize,
+}
+
 /// How many containers want what of people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]

@@ -26,7 +26,9 @@ pub use container::{
 pub use decision::{DecidedItem, DecisionView, DecisionsView};
 pub use delivery::{AboutView, ClosedChannelView, DeliveriesView, DeliveryDocument, DeliveryView, RetriedView};
 pub use explanation::{CandidateView, ExplanationView};
-pub use fleet::{Counts, Filter, Fleet, FleetRow, Moments, Paging, SummaryView, WorkloadDocument, WorkloadsView};
+pub use fleet::{
+    Approvable, Counts, Filter, Fleet, FleetRow, Moments, Paging, SummaryView, WorkloadDocument, WorkloadsView,
+};
 pub use question::{ApprovalsView, GivenView, MoveView, QuestionView};
 pub use questions::{QuestionItem, QuestionsView};
 pub use registry::{BudgetView, PollView, RegistryHealth, RegistryView, SourceHealth, SourceView};

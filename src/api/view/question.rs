@@ -143,6 +143,12 @@ impl QuestionView {
         }
     }
 
+    /// Until when it is put off, and whether people are asked anew then: where its links last longer, it stays answerable till those end.
+    pub(crate) fn put_off(&self) -> Option<(DateTime<Utc>, bool)> {
+        let until = self.snoozed_until.as_ref()?.0;
+        Some((until, until >= self.expires.0))
+    }
+
     /// Leaves out what a person can't add to any more: whose approval counts already waits for others. Whether anything was left
     /// out.
     pub(crate) fn is_of_others(&mut self, person: &Person, keys: &LinkKeys, now: DateTime<Utc>) -> bool {

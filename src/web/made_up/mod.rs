@@ -17,13 +17,16 @@ use crate::access::Visitor;
 use crate::ambient::{Ambient, Clock};
 use crate::api::made_up::{Looks, api};
 use crate::api::view::{
-    AboutView, BrakeView, BudgetView, ClosedChannelView, DeliveryView, FailedView, Filter, Fleet, FleetRow, Paging,
-    PollView, RegistryHealth, RegistryView, SourceView, StoppedView, Time, WorkloadView,
+    AboutView, Approvable, BrakeView, BudgetView, ClosedChannelView, DeliveryView, FailedView, Filter, Fleet, FleetRow,
+    Paging, PollView, RegistryHealth, RegistryView, SourceView, StoppedView, Time, WorkloadView,
 };
 use crate::api::{Api, FindNotes, How, NotInForce};
 use crate::cluster::Index;
+use crate::domain::actor::Actor;
 use crate::domain::answer::Action;
 use crate::domain::approval::{LinkKey, LinkKeys};
+use crate::domain::event::tests::notice;
+use crate::domain::event::{Notice, NoticeKind};
 use crate::domain::grounds::Grounds;
 use crate::domain::policy::Verdict;
 use crate::domain::release::ReleaseNotes;
@@ -144,6 +147,7 @@ fn letter(id: &str, state: &str, channel: &str, event: &str, error: Option<&str>
         recipient: (channel == "oncall").then(|| "o…@example.com".to_owned()),
         state: state.into(),
         event: Some(event.into()),
+        notice: NoticeKind::of(event).map(|kind| Box::new(Notice { by: Some(Actor::Policy), ..notice(kind) })),
         about: vec![about],
         more: 0,
         attempts: if state == "waiting" { 0 } else { 8 },
@@ -164,7 +168,7 @@ impl Backend for MadeUp {
         Box::pin(self.api.fleet(filter, paging))
     }
 
-    fn approvable(&self, most: usize) -> BoxFuture<'_, (Vec<FleetRow>, usize)> {
+    fn approvable(&self, most: usize) -> BoxFuture<'_, Approvable> {
         Box::pin(self.api.approvable(most))
     }
 
@@ -325,9 +329,21 @@ impl Backend for MadeUp {
     fn deliveries(&self, asked: Letters) -> BoxFuture<'_, Result<PageOfDeliveries, Problem>> {
         let all = vec![
             letter("d81f2", "dead", "ops-hook", "update.failed", Some("status 503 Service Unavailable: try later")),
-            letter("d7c04", "dead", "oncall", "update.available", Some("the mail server answers 550: 5.1.1 no such user: o…@example.com")),
-            letter("d9a17", "retried", "oncall", "update.available", Some("the mail server answers 450: 4.2.1 mailbox busy")),
-            letter("d9a31", "waiting", "deploys", "update.healthy", None),
+            letter(
+                "d7c04",
+                "dead",
+                "oncall",
+                "update.available",
+                Some("the mail server answers 550: 5.1.1 no such user: o…@example.com"),
+            ),
+            letter(
+                "d9a17",
+                "retried",
+                "oncall",
+                "update.available",
+                Some("the mail server answers 450: 4.2.1 mailbox busy"),
+            ),
+            letter("d9a31", "waiting", "deploys", "update.applied", None),
         ];
         let all = all.into_iter().filter(|it| asked.state.as_ref().is_none_or(|state| *state == it.state)).collect();
         Box::pin(async move { Ok((all, Some("1795000000000.12".into()))) })

@@ -18,8 +18,8 @@ use super::backend::{Sight, Unseen};
 use crate::access::Role;
 use crate::api::NotInForce;
 use crate::api::view::{
-    ApprovalsView, ChangeView, ClosedChannelView, ContainerView, GivenView, QuestionView, RegistryHealth, SourceHealth,
-    StoppedView, WorkloadView,
+    ApprovalsView, ChangeView, ClosedChannelView, ContainerView, DeliveryView, GivenView, QuestionView, RegistryHealth,
+    SourceHealth, StoppedView, WorkloadView,
 };
 use crate::domain::accepted::accepted;
 use crate::domain::actor::Actor;
@@ -201,6 +201,18 @@ pub(super) trait Words: Sync {
     fn spares(&self, word: &str) -> String;
     /// What is left of a budget.
     fn budget(&self, left: u64, limit: u64, seconds: u64) -> String;
+    /// What a message tells, in a few words.
+    fn event<'w>(&self, message: &'w DeliveryView) -> Option<&'w str> {
+        let event = message.event.as_deref()?;
+        let of_one = message.notice.as_ref().filter(|notice| notice.kind.as_str() == event);
+        Some(of_one.map_or_else(|| self.other_event(event), |notice| self.of_messages().heading(notice)))
+    }
+    /// The same of one that tells of no workload, or of several.
+    fn other_event<'w>(&self, event: &'w str) -> &'w str;
+    /// What a rule is about that took a tag or refused it, where its name is the section of a document.
+    fn rule(&self, rule: &str) -> Option<&'static str>;
+    /// That so many more containers need somebody, and what helps them is no approval.
+    fn others_need_you(&self, others: usize) -> String;
     /// So many deliveries were refused, by the word for why.
     fn refused(&self, word: &str, many: u64) -> String;
     /// What was wrong with a delivery that was refused, by what became of it, where the refusal is in another language.

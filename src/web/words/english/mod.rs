@@ -325,6 +325,35 @@ impl Words for English {
         format!("{left} of {limit} left in {}", self.span(Span::of(chrono::TimeDelta::seconds(seconds.cast_signed()))))
     }
 
+    fn other_event<'w>(&self, event: &'w str) -> &'w str {
+        match event {
+            "digest.summary" => "Several updates",
+            "watcher.error" => "A channel fails",
+            "endpoint.test" => "Test of a channel",
+            other => other,
+        }
+    }
+
+    fn rule(&self, rule: &str) -> Option<&'static str> {
+        match rule.split('.').next()? {
+            "S2" => Some("what tags are"),
+            "S3" => Some("the number"),
+            "S4" => Some("the suffix"),
+            "S5" => Some("prereleases"),
+            "S6" => Some("the strategy"),
+            "S8" => Some("the highest"),
+            "S9" => Some("its own pattern"),
+            _ => None,
+        }
+    }
+
+    fn others_need_you(&self, others: usize) -> String {
+        match others {
+            1 => "1 more container needs you, and no approval helps it. What does is said in:".to_owned(),
+            many => format!("{many} more containers need you, and no approval helps them. What does is said in:"),
+        }
+    }
+
     fn refused_as(&self, _: &str) -> Option<&'static str> {
         None
     }

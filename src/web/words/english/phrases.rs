@@ -100,7 +100,17 @@ pub(super) fn question(question: &QuestionView, now: DateTime<Utc>) -> Titled {
         title,
         match question.actions {
             ["rollback", ..] => format!("Possible on this page until {ends}, {left}."),
-            _ => format!("Asked {asked}. It can be answered until {ends}, {left}."),
+            _ => match question.put_off() {
+                Some((until, true)) => format!(
+                    "Asked {asked}. Put off until {}: people are asked anew then. Before that it can be answered here until {ends}, {left}.",
+                    words.moment(until)
+                ),
+                Some((until, false)) => format!(
+                    "Asked {asked}. Put off until {}; it can be answered at any time until {ends}, {left}.",
+                    words.moment(until)
+                ),
+                None => format!("Asked {asked}. It can be answered until {ends}, {left}."),
+            },
         },
     )
 }

@@ -333,6 +333,37 @@ impl Words for French {
         format!("reste {left} sur {limit} en {span}")
     }
 
+    fn other_event<'w>(&self, event: &'w str) -> &'w str {
+        match event {
+            "digest.summary" => "Plusieurs mises à jour",
+            "watcher.error" => "Canal en panne",
+            "endpoint.test" => "Essai d’un canal",
+            other => other,
+        }
+    }
+
+    fn rule(&self, rule: &str) -> Option<&'static str> {
+        match rule.split('.').next()? {
+            "S2" => Some("ce que sont les tags"),
+            "S3" => Some("le numéro"),
+            "S4" => Some("le suffixe"),
+            "S5" => Some("les préversions"),
+            "S6" => Some("la stratégie"),
+            "S8" => Some("le plus haut"),
+            "S9" => Some("son propre motif"),
+            _ => None,
+        }
+    }
+
+    fn others_need_you(&self, others: usize) -> String {
+        match others {
+            1 => "1 autre conteneur vous attend, sans rien à approuver. Ce qui l’aide est dit dans\u{a0}:".to_owned(),
+            many => format!(
+                "{many} autres conteneurs vous attendent, sans rien à approuver. Ce qui les aide est dit dans\u{a0}:"
+            ),
+        }
+    }
+
     fn refused_as(&self, word: &str) -> Option<&'static str> {
         phrases::refused_as(word)
     }

@@ -101,7 +101,17 @@ pub(super) fn question(question: &QuestionView, now: DateTime<Utc>) -> Titled {
         title,
         match question.actions {
             ["rollback", ..] => format!("Possible sur cette page jusqu’au {ends}, {left}."),
-            _ => format!("Demandé le {asked}. Réponse possible jusqu’au {ends}, {left}."),
+            _ => match question.put_off() {
+                Some((until, true)) => format!(
+                    "Demandé le {asked}. Reportée jusqu’au {}\u{a0}: la question sera reposée alors. D’ici là, réponse possible ici jusqu’au {ends}, {left}.",
+                    words.moment(until)
+                ),
+                Some((until, false)) => format!(
+                    "Demandé le {asked}. Reportée jusqu’au {}\u{a0}; réponse possible à tout moment jusqu’au {ends}, {left}.",
+                    words.moment(until)
+                ),
+                None => format!("Demandé le {asked}. Réponse possible jusqu’au {ends}, {left}."),
+            },
         },
     )
 }
