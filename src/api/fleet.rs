@@ -55,7 +55,7 @@ impl<Q> Api<Q> {
                 fleet.of_all.add(of.state);
                 if filter.fits(&summary.workload, container, of) {
                     fleet.count(summary, of);
-                    places.extend(filter.wants(of.state).then_some((of.order(), summary, at)));
+                    places.extend(filter.wants(of.state).then_some((of.order, summary, at)));
                 }
             }
         }

@@ -14,8 +14,9 @@ use crate::domain::workload::Container;
 pub(super) struct InShort {
     /// What it wants of people.
     pub(super) state: Attention,
-    /// Whether what runs is broken: its update failed, and nothing else was put in its place.
-    pub(super) is_broken: bool,
+    /// Where it stands in a list, the first first: as tiles, titles and filters have the states, and of one state what runs broken,
+    /// as its update failed and nothing was put in its place, before all else.
+    pub(super) order: (Attention, bool),
     /// How far the version to go to is.
     pub(super) level: Option<Level>,
     /// Whether there is one.
@@ -53,7 +54,7 @@ impl InShort {
         let is_snoozed = asked.is_some_and(|asked| asked.stands == SNOOZED);
         Self {
             state: status.attention,
-            is_broken: status.cause.is_broken(),
+            order: (status.attention, !status.cause.is_broken()),
             level: status.available.as_ref().and_then(|available| available.level),
             is_newer: status.available.is_some() && status.attention != Attention::UpToDate,
             mode: seen.settings.ok().map(|settings| settings.mode),
@@ -64,14 +65,6 @@ impl InShort {
             is_open: open.is_some(),
             may_approve: open.is_some_and(|open| open.terms.allows.words().contains(&"approve")) && !is_snoozed,
         }
-    }
-}
-
-impl InShort {
-    /// Where it stands in a list, the first first: as tiles, titles and filters have the states, and in one of them what is broken
-    /// now before what was put back.
-    pub(super) fn order(&self) -> (Attention, bool) {
-        (self.state, !self.is_broken)
     }
 }
 

@@ -350,30 +350,35 @@ fn of_service(text: &str) -> Option<(Undelivered, &str)> {
         .or_else(|| moved(false))
 }
 
-/// The host, where it is one and not the mail server. A proxy may stand before it.
-fn host(word: &str) -> Option<Option<String>> {
+/// Whether it is a host, before which a proxy may stand.
+fn is_host(word: &str) -> bool {
     let bare = word.split_once(THROUGH).map_or(word, |(bare, _)| bare);
-    let is_host = !bare.is_empty() && !bare.contains(char::is_whitespace);
-    if word == MAIL { Some(None) } else { is_host.then(|| Some(word.to_owned())) }
+    !bare.is_empty() && !bare.contains(char::is_whitespace)
+}
+
+/// What a host does, or the mail server, where no host is named.
+fn named(word: &str, does: impl FnOnce(Option<String>) -> Undelivered) -> Option<Undelivered> {
+    if word == MAIL { Some(does(None)) } else { is_host(word).then(|| does(Some(word.to_owned()))) }
 }
 
 fn of_host(text: &str) -> Option<(Undelivered, &str)> {
     let unanswered = |remedy: Remedy| {
         let (word, theirs) = between(text, NO_ANSWER, remedy.text())?;
-        Some((Undelivered::NoAnswer(host(word)??, remedy), theirs))
+        is_host(word).then(|| (Undelivered::NoAnswer(word.to_owned(), remedy), theirs))
     };
     let untrusted = |remedy: Remedy| {
         let (word, theirs) = between(text, UNTRUSTED.0, &format!("{}{}", UNTRUSTED.1, remedy.text()))?;
-        Some((Undelivered::Untrusted(host(word)?, remedy), theirs))
+        Some((named(word, |host| Undelivered::Untrusted(host, remedy))?, theirs))
     };
     let blocked = || {
         let (word, rest) = text.split_once(BLOCKED)?;
-        Some((Undelivered::Blocked(host(word)??), theirs(rest)?))
+        Some((Undelivered::Blocked(Some(word).filter(|word| is_host(word))?.to_owned()), theirs(rest)?))
     };
     let slow = || {
         let (word, rest) = text.split_once(SLOW)?;
         let (seconds, rest) = rest.split_once(" s")?;
-        Some((Undelivered::Slow(host(word)?, seconds.parse().ok()?), theirs(rest)?))
+        let seconds = seconds.parse().ok()?;
+        Some((named(word, |host| Undelivered::Slow(host, seconds))?, theirs(rest)?))
     };
     let of_remedy = |remedy| unanswered(remedy).or_else(|| untrusted(remedy));
     Remedy::ALL.into_iter().find_map(of_remedy).or_else(blocked).or_else(slow)
