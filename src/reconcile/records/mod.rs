@@ -388,7 +388,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 self.remember_by_name(&workload.id, written.clone()).await;
             }
         };
-        future::join(by_name, self.remember(&uid, written.clone())).await;
+        Box::pin(future::join(by_name, self.remember(&uid, written.clone()))).await;
         self.0.cluster.is_watched_again(&uid);
         if !images.is_empty() {
             // Another rollout begins.
