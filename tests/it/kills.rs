@@ -17,7 +17,11 @@ use crate::harness::wait::DEADLINE;
 use crate::harness::watcher::Watcher;
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![a_kill_at_any_moment_loses_and_doubles_nothing, a_job_that_kills_the_process_each_time_lets_all_others_go_on,]
+    tests![
+        a_kill_at_any_moment_loses_and_doubles_nothing,
+        a_kill_while_a_person_goes_back_goes_back_once,
+        a_job_that_kills_the_process_each_time_lets_all_others_go_on,
+    ]
 }
 
 /// Kills in all, where `IMAGE_WATCHER_TEST_KILLS` does not say how many.
@@ -130,6 +134,55 @@ async fn a_kill_at_any_moment_loses_and_doubles_nothing(ctx: Ctx) {
     eprintln!("{} kills, {presses} of them while a link was pressed: {writes}", kills + presses);
 }
 
+/// One of five kills, while a link is pressed that goes back.
+async fn a_kill_while_a_person_goes_back_goes_back_once(ctx: Ctx) {
+    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").subsec_nanos();
+    let mut dice = Dice(u64::from(seed) | 1);
+    eprintln!("seed of the kills: {}", dice.0);
+    let web = ctx.repository("back");
+    let digest = web.push(Image::new("1.0.0")).await;
+    let old = web.reference("1.0.0");
+    let deployment = ctx.deployment("back").container("main", old.clone());
+    let deployment = deployment.annotation("image-watcher/mode", "AUTO_UPDATE").create().await;
+    let mut watcher = ctx.watcher().mail().start().await;
+    let (_, rounds) = kills();
+    for round in 1..=rounds {
+        let version = format!("1.0.{round}");
+        web.push(Image::new(&version)).await;
+        deployment.wait_for("healthy", runs("main", &version)).await;
+        let path = ctx.mailbox().link(&version).await;
+        let body = format!("action=rollback&read=yes&to=1.0.0@{digest}");
+        let form = ctx.http().post(watcher.url(&path)).header("Content-Type", "application/x-www-form-urlencoded");
+        let form = form.body(body).timeout(Duration::from_secs(10)).send();
+        let press = tokio::spawn(form);
+        tokio::time::sleep(Duration::from_millis(dice.throw(25))).await;
+        watcher.kill9().await;
+        // The answer may be lost with the process; what was done is what the cluster says.
+        let _ = press.await;
+        watcher.restart().await;
+        let to = format!("1.0.0@{digest}");
+        let again = watcher.post_form(&path, &[("action", "rollback"), ("read", "yes"), ("to", &to)]).await;
+        assert!([200, 303].contains(&again.status), "{}: {}", again.status, again.body);
+        let is_back = |seen: &Seen| {
+            let held = seen.annotation("image-watcher/held").unwrap_or_default();
+            let rolls = seen.annotation("image-watcher/history").is_some_and(|history| history.contains("rolling-out"));
+            seen.image("main") == Some(&*old) && held.starts_with(&format!("{version}: ")) && !rolls
+        };
+        deployment.wait_for("back, and what was left is held", is_back).await;
+        ctx.mailbox().clear().await;
+    }
+    let (mut there, mut back) = (BTreeMap::new(), BTreeMap::new());
+    for (_, from, to, is_answered) in image_writes(&ctx) {
+        let all = if to == old { &mut back } else { &mut there };
+        *all.entry(if to == old { from } else { to }).or_insert(0) += u32::from(is_answered);
+    }
+    for all in [&there, &back] {
+        assert_eq!(all.len(), rounds as usize, "each version there and back: {all:?}");
+        assert!(all.values().all(|written| *written <= 1), "none twice: {all:?}");
+    }
+    eprintln!("{rounds} kills while a link went back");
+}
+
 /// A registry that kills whoever asks it anything.
 fn deadly_registry(victim: Arc<AtomicU32>) -> Server {
     Server::start(Arc::new(move |_| {
@@ -192,25 +245,32 @@ async fn a_job_that_kills_the_process_each_time_lets_all_others_go_on(ctx: Ctx) 
     assert!(suspected.iter().all(|line| line.contains("team/poison")), "nobody else is set aside: {suspected:?}");
 }
 
-/// Every image that was written, from the audit log: once each, upwards only, pinned to what was pushed.
-///
-/// A request whose client was killed has an answer that nobody read, and its code says nothing sure: it counts as an
-/// attempt, not as a write. That the write happened was seen on the object.
-fn witness(ctx: &Ctx, presses: u32) -> String {
-    let mut attempted: BTreeMap<(String, String), (u32, BTreeSet<String>)> = BTreeMap::new();
-    for event in ctx.audit_of_watcher() {
+/// Every image that was to be written: of which workload, from which to which, and whether the API server said that it was.
+fn image_writes(ctx: &Ctx) -> Vec<(String, String, String, bool)> {
+    let of = |event: serde_json::Value| {
         let operations = event["requestObject"].as_array().cloned().unwrap_or_default();
         let image = |op: &str| {
             let found =
                 operations.iter().find(|o| o["op"] == op && o["path"].as_str().is_some_and(|p| p.ends_with("/image")));
             found.map(|operation| operation["value"].as_str().expect("an image").to_owned())
         };
-        if let (Some(to), Some(from)) = (image("replace"), image("test")) {
-            let name = event["objectRef"]["name"].as_str().expect("a name").to_owned();
-            let (written, images) = attempted.entry((name, from)).or_default();
-            *written += u32::from(event["responseStatus"]["code"] == 200);
-            images.insert(to);
-        }
+        let (from, to) = (image("test")?, image("replace")?);
+        let name = event["objectRef"]["name"].as_str().expect("a name").to_owned();
+        Some((name, from, to, event["responseStatus"]["code"] == 200))
+    };
+    ctx.audit_of_watcher().into_iter().filter_map(of).collect()
+}
+
+/// Every image that was written, from the audit log: once each, upwards only, pinned to what was pushed.
+///
+/// A request whose client was killed has an answer that nobody read, and its code says nothing sure: it counts as an
+/// attempt, not as a write. That the write happened was seen on the object.
+fn witness(ctx: &Ctx, presses: u32) -> String {
+    let mut attempted: BTreeMap<(String, String), (u32, BTreeSet<String>)> = BTreeMap::new();
+    for (name, from, to, is_answered) in image_writes(ctx) {
+        let (written, images) = attempted.entry((name, from)).or_default();
+        *written += u32::from(is_answered);
+        images.insert(to);
     }
     let version = |image: &str| -> (u32, u32) {
         let tag = image.rsplit_once('/').expect("a path").1.split('@').next().expect("a tag");
