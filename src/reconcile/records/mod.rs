@@ -571,10 +571,16 @@ fn tell_images(workload: &Workload, images: &[(String, Image)]) {
     }
 }
 
+impl From<Sealed> for Written {
+    fn from(Sealed { sequence, record, history }: Sealed) -> Self {
+        Self { sequence, record, history, ..Self::default() }
+    }
+}
+
 /// What is to be remembered of what was written on a workload.
-pub(crate) fn sealed_on(workload: &Workload, Sealed { sequence, record, history }: Sealed) -> Written {
+fn sealed_on(workload: &Workload, sealed: Sealed) -> Written {
     let (settings, of) = (Some(Fingerprint::of(workload)), Some(ObjectName::of(&workload.id)));
-    Written { sequence, record, history, settings, of, ..Written::default() }
+    Written { settings, of, ..sealed.into() }
 }
 
 fn written(workload: &Workload, record: &Record) -> Written {

@@ -5,9 +5,8 @@ use crate::cluster::annotations;
 use crate::cluster::{Cluster, ClusterError};
 use crate::domain::record::Record;
 use crate::domain::settings::Fingerprint;
-use crate::domain::workload::WorkloadPatch;
-use crate::queue::{Queue, Records};
-use crate::reconcile::records::sealed_on;
+use crate::domain::workload::{ObjectName, WorkloadPatch};
+use crate::queue::{Queue, Records, Written};
 use crate::reconcile::{Reconciler, StepError};
 use crate::registry::Registry;
 use crate::telemetry::chain;
@@ -48,7 +47,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let (back, sealed) = annotations::sealed(back, &now, &before, &self.0.keys)?;
         let workload = self.0.cluster.apply(&back).await?;
-        let written = sealed_on(&workload, sealed);
+        let (settings, of) = (Some(Fingerprint::of(&workload)), Some(ObjectName::of(&workload.id)));
+        let written = Written { settings, of, ..sealed.into() };
         self.remember(uid, written).await;
         Ok(())
     }
