@@ -3,6 +3,7 @@
 //! it these pass with a message.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
@@ -303,11 +304,13 @@ async fn comes_and_goes(ctx: Ctx, helm: &'static str) {
         return;
     }
     let release = Release::new(&ctx, helm).await;
+    let begun = Instant::now();
     // Without any value it is admitted: the restricted level makes no pod that is not safe.
     release.comes("install", "nameOverride=").await;
     eventually("a pod that the restricted level admits", async || (!release.pods().await.is_empty()).then_some(()))
         .await;
     starts_without_any_value(&release).await;
+    println!("{helm}: installed without values and ready after {:.1} s", begun.elapsed().as_secs_f64());
     notes_say_that_a_secret_is_missing(&release).await;
     is_tested(&release).await;
 
@@ -319,8 +322,12 @@ async fn comes_and_goes(ctx: Ctx, helm: &'static str) {
     let web = ctx.repository("web");
     web.push(Image::new("1.0.0")).await;
     let auto = ctx.watched("web", web.reference("1.0.0"), &[("mode", "AUTO_UPDATE")]).await;
-    let watcher = release.watcher().await.start().await;
+    ctx.watched("asks", web.reference("1.0.0"), &[("mode", "NOTIFICATION")]).await;
+    let watcher = release.watcher().await.mail().start().await;
     let digest = web.push(Image::new("1.0.1")).await;
+    let pushed = Instant::now();
+    ctx.mailbox().wait_for_mail("/asks]").await;
+    println!("{helm}: a first notice {:.1} s after a push", pushed.elapsed().as_secs_f64());
     auto.wait_for_image("web", &format!("{}@{digest}", web.reference("1.0.1"))).await;
     uses_what_is_granted(&release).await;
     watcher.terminate().await;
