@@ -15,6 +15,7 @@ export const VIEWS = {
   explained: "/workloads/shop/deploy/web?explain=shop-web",
   two: "/workloads/shop/deploy/api?explain=api",
   failed: "/workloads/shop/deploy/worker",
+  putOff: "/workloads/data/sts/kafka",
   approvals: "/approvals",
   sources: "/sources",
   deliveries: "/deliveries",
