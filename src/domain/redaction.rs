@@ -1,6 +1,8 @@
 //! What may be kept of a stranger's answer. Whoever is sent a secret may repeat it: in an error, in a quoted message, in
 //! a dump of the request. None of that is to reach a log or a disk, in whatever form it is written.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -119,11 +121,12 @@ fn spellings(secret: &str) -> Vec<String> {
 /// Whether a piece of a secret that is long enough stands in a text.
 fn is_part_of(secret: &str, text: &str) -> bool {
     let length = secret.len().min(PIECE);
-    length >= SHORTEST_SECRET && secret.as_bytes().windows(length).any(|piece| contains(text.as_bytes(), piece))
-}
-
-fn contains(text: &[u8], piece: &[u8]) -> bool {
-    text.windows(piece.len()).any(|window| window == piece)
+    if length < SHORTEST_SECRET {
+        return false;
+    }
+    // Tokens of clouds have thousands of pieces, and whoever answers chooses how long the text is.
+    let pieces: HashSet<&[u8]> = secret.as_bytes().windows(length).collect();
+    text.as_bytes().windows(length).any(|window| pieces.contains(window))
 }
 
 /// A text with `[…]` for each long run of letters and digits.

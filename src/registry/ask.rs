@@ -188,7 +188,7 @@ impl HttpRegistry {
             match answer.status() {
                 StatusCode::UNAUTHORIZED => {}
                 StatusCode::FORBIDDEN if !question.takes_refusal => {
-                    let said = refused::shown(&answer.rest(patience).await);
+                    let said = refused::words(answer, question.credential, patience).await;
                     if matches!(scheme, Some(Scheme::Bearer(_))) {
                         // A token says what its user was allowed when it was made.
                         self.schemes.forget(&key);
@@ -206,7 +206,7 @@ impl HttpRegistry {
             }
             let lines = answer.lines(WWW_AUTHENTICATE).filter_map(|line| std::str::from_utf8(line).ok());
             let challenges = challenge::read(lines);
-            let said = refused::shown(&answer.rest(patience).await);
+            let said = refused::words(answer, question.credential, patience).await;
             self.schemes.forget(&key);
             tried.basic |= matches!(scheme, Some(Scheme::Basic));
             let learned = self.challenged((&challenges, said), question, &mut tried, patience).await;
@@ -303,7 +303,7 @@ impl HttpRegistry {
                 })
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let said = refused::shown(&answer.rest(patience).await);
+                let said = refused::words(answer, question.credential, patience).await;
                 Err(question.refused(Refusal::ByTokenService, said))
             }
             status => match self.judged(answer, question, patience).await {

@@ -118,8 +118,7 @@ impl Question<'_> {
     /// What it was shown is refused, in these words. To who showed nothing they say no more than that.
     pub(super) fn refused(&self, refusal: Refusal, said: Option<Box<str>>) -> RegistryError {
         let (host, refusal) = (self.host().to_owned(), self.credential.refused(refusal));
-        let shown = self.credential.user().map(|(_, password)| password.expose());
-        let said = shown.and_then(|password| said.filter(|said| password.is_empty() || !said.contains(password)));
+        let said = self.credential.user().and(said);
         RegistryError::Unauthorized { host, refusal, whose: self.credential.whose().map(Box::new), said }
     }
 }
@@ -130,6 +129,15 @@ pub(super) enum Shown<'s> {
     Nothing,
     Token(&'s Secret),
     User(&'s str, &'s Secret),
+}
+
+impl<'s> Shown<'s> {
+    fn token(self) -> Option<&'s Secret> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Nothing | Self::User(..) => None,
+        }
+    }
 }
 
 /// How long a question may still wait for the network. Waiting for room of our own is not counted.
@@ -271,7 +279,7 @@ impl Wire {
         spans::responded(&span, opened.as_ref().ok().map(|head| head.status.as_u16()));
         match opened {
             Ok(head) => {
-                let answer = Incoming { head, pass, url: url.clone() };
+                let answer = Incoming { head, pass, url: url.clone(), token: shown.token().cloned() };
                 match answer.coding().filter(|_| has_body && answer.status() == StatusCode::OK) {
                     Some(coding) => {
                         answer.finish(patience).await;
@@ -480,6 +488,7 @@ pub(super) struct Incoming<'w> {
     head: outbound::Incoming,
     pass: Pass<'w>,
     url: Url,
+    token: Option<Secret>,
 }
 
 impl Incoming<'_> {
@@ -495,6 +504,11 @@ impl Incoming<'_> {
     /// All lines of a header.
     pub(super) fn lines(&self, name: impl Into<HeaderName>) -> impl Iterator<Item = &[u8]> {
         self.head.headers.get_all(name.into()).into_iter().map(reqwest::header::HeaderValue::as_bytes)
+    }
+
+    /// The token that it was asked for with.
+    pub(super) fn token(&self) -> Option<&Secret> {
+        self.token.as_ref()
     }
 
     /// Where it comes from.

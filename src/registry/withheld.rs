@@ -38,7 +38,7 @@ impl Ask for Why<'_> {
             answer.finish(&mut patience).await;
             return Ok(None);
         }
-        let said = words(answer, &mut patience).await?;
+        let said = words(answer, question.credential, &mut patience).await.map(String::from);
         registry.has_list(Question { operation: "tags", accept: JSON, ..question }).await?;
         Ok(Some(Refused { status, said }))
     }

@@ -243,3 +243,53 @@ async fn what_a_registry_says_with_a_refusal_is_told() {
     .await;
     assert!(!told(&echoing, &joe()).await.concat().contains("pw"), "a password that is sent back is not shown");
 }
+
+/// A refusal with the request in it, as gateways that are debugged and quarantines write them.
+fn dump(status: u16, asked: &Asked) -> Reply {
+    let message = format!("request had Authorization: {}", asked.header("authorization"));
+    json(status, &serde_json::json!({"errors": [{"code": "DENIED", "message": message}]}))
+}
+
+#[tokio::test]
+async fn what_is_sent_back_of_what_was_shown_is_not_told() {
+    const TOKEN: &str = "v4.local.token";
+    let challenge = |by_token: bool, host: &str| {
+        let bearer = format!("Bearer realm=\"http://{host}/token\"");
+        reply(401).with("WWW-Authenticate", if by_token { bearer } else { "Basic realm=\"x\"".to_owned() })
+    };
+    // By a token or by name and password; what is refused, with which status.
+    for (by_token, refused, status) in [
+        (false, "/", 401),
+        (false, "/", 403),
+        (true, "/", 403),
+        (true, "/token", 401),
+        (true, "/token", 403),
+        (false, "/manifests/", 403),
+        (false, "/manifests/", 412),
+        (true, "/manifests/", 404),
+    ] {
+        let player = Player::start(move |asked, host| {
+            let is_refused = asked.path.contains(refused);
+            match (&*asked.path, asked.header("authorization")) {
+                ("/token", _) if !is_refused || refused == "/" => json(200, &serde_json::json!({"token": TOKEN})),
+                ("/token", _) => dump(status, asked),
+                (_, "") => challenge(by_token, host),
+                _ if is_refused && status == 401 => dump(401, asked).with("WWW-Authenticate", "Basic realm=\"x\""),
+                _ if is_refused => dump(status, asked),
+                _ => tags(&ALL),
+            }
+        })
+        .await;
+        for (password, encoded) in [("pw", "am9lOnB3"), ("hunter2-of-joe", "am9lOmh1bnRlcjItb2Ytam9l")] {
+            let (credential, registry) = (user("ns/pull", "joe", password), client(&[&player]));
+            let list = looked(&registry, &player, &credential).await.err();
+            let tag = Tag::parse("1.1.0").unwrap();
+            let digest = registry.digest(&player.repository(), &tag, &credential).await.err();
+            let told: Vec<String> = [list, digest].into_iter().flatten().map(|it| it.told_to(&credential)).collect();
+            let echo = [password, encoded, TOKEN].into_iter().find(|secret| told.concat().contains(secret));
+            let shown = player.asked().iter().filter(|asked| !asked.header("authorization").is_empty()).count();
+            assert!(!told.is_empty() && shown > 0, "{by_token} {refused} {status}: {told:#?}");
+            assert_eq!(echo, None, "{by_token} {refused} {status}: {told:#?}");
+        }
+    }
+}

@@ -27,6 +27,9 @@ async fn a_version_that_its_registry_refuses_is_told_from_a_credential_that_is_n
         let error = told(status, body, 200).await;
         assert!(error.reason() == "withheld" && error.to_string().ends_with(why), "{status}: {error}");
     }
+    const LINKS: &str = r#"{"errors":[{"code":"DENIED","message":"see https://evil.example/x\u202e @all"}]}"#;
+    let error = told(403, LINKS, 200).await;
+    assert!(error.to_string().ends_with("DENIED: see [link] all"), "{error}");
     for (status, of_list, word) in [
         (401, 200, "unauthorized"),
         (500, 200, "unusable"),
