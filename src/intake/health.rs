@@ -1,7 +1,7 @@
 //! How the sources do: what they sent, what was refused, and what they should have announced and did not.
 //!
 //! A look that finds new tags in a repository, of which no webhook told since the look before, was too late by as much as
-//! the schedule allows. Of a source that covers that registry, a few of these say that its webhook is dead.
+//! the schedule allows. Of a source that should have told of that repository, a few of these say that its webhook is dead.
 
 mod pace;
 mod remembered;
@@ -17,7 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use serde::Serialize;
 
-use self::remembered::Told;
+use self::remembered::{Mark, Told};
 use crate::ambient::Ambient;
 use crate::config::source::Source;
 use crate::domain::reference::Repository;
@@ -29,6 +29,10 @@ use crate::telemetry::metrics::{Metrics, Source as SourceLabel, SourceResult};
 const TELL_AFTER: u64 = 3;
 /// The most hosts of one source that are learned from its deliveries.
 const MOST_HOSTS: usize = 64;
+/// The most folders of repositories that a source is known to announce; what it announces beyond them is not missed.
+const MOST_FOLDERS: usize = 1000;
+/// Docker Hub's own images, for which nobody here can set a webhook up.
+const OFFICIAL: (&str, &str) = ("docker.io", "library");
 /// The most repositories that are followed; far more than one service watches.
 const MOST_REPOSITORIES: usize = 100_000;
 
@@ -146,14 +150,19 @@ struct Followed {
     announced_at: Option<DateTime<Utc>>,
     /// When a look found a push that it should have announced, if it announced none since.
     missed_at: Option<DateTime<Utc>>,
+    /// The registries that it was configured to speak of.
+    named: BTreeSet<String>,
     /// The registries that nobody configured for it, and that it announced a push to.
     learned: BTreeSet<String>,
+    /// Where the repositories are that it announced pushes to: those beside them are told of by it as well.
+    folders: BTreeSet<Mark>,
 }
 
 impl Followed {
     fn new(source: &Source, metrics: &Metrics) -> Self {
-        let named = source.hosts.registry.iter().chain(source.hosts.by_name.values()).cloned();
-        let hosts = named.chain(source.kind.known_host().map(str::to_owned)).collect();
+        let named: BTreeSet<String> =
+            source.hosts.registry.iter().chain(source.hosts.by_name.values()).cloned().collect();
+        let hosts = named.iter().cloned().chain(source.kind.known_host().map(str::to_owned)).collect();
         let (name, kind) = (source.name.clone(), source.kind.as_str());
         let series = |fate: Fate| {
             let labels = SourceResult { source: name.clone(), result: fate.as_str().into() };
@@ -166,8 +175,35 @@ impl Followed {
         let to_decision = metrics.webhook_to_decision.get_or_create(&label).clone();
         let last_accepted = metrics.webhook_last_accepted.get_or_create(&label).clone();
         let report = SourceReport { name, kind, hosts, ..SourceReport::default() };
-        let (announced_at, missed_at, learned) = (None, None, BTreeSet::new());
-        Self { report, fates, missed, passed_over, to_decision, last_accepted, announced_at, missed_at, learned }
+        let (announced_at, missed_at) = (None, None);
+        let (learned, folders) = (BTreeSet::new(), BTreeSet::new());
+        Self {
+            report,
+            fates,
+            missed,
+            passed_over,
+            to_decision,
+            last_accepted,
+            announced_at,
+            missed_at,
+            named,
+            learned,
+            folders,
+        }
+    }
+
+    /// Whether it is to tell of pushes to a repository. A registry that nobody named for it may have many owners, who set up
+    /// webhooks each for their own: there it tells of what lies beside something that it told of. Of one that told of nothing yet
+    /// that is not known.
+    fn covers(&self, repository: &Repository) -> bool {
+        let host = repository.host();
+        if self.named.contains(host) || !self.report.hosts.contains(host) {
+            return self.named.contains(host);
+        }
+        if self.folders.is_empty() {
+            return (host, folder(repository)) != OFFICIAL;
+        }
+        self.folders.contains(&remembered::mark_of_folder(repository))
     }
 
     /// Counts a push that this source did not announce; gives its name.
@@ -206,6 +242,11 @@ enum News {
     Unknown,
     None,
     Some,
+}
+
+/// Where a repository is in its registry: what it has before its name, as `acme` of `acme/web`.
+fn folder(repository: &Repository) -> &str {
+    repository.path().rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 impl std::fmt::Debug for Pushes {
@@ -255,6 +296,7 @@ impl Pushes {
             (followed.announced_at, followed.missed_at) = (Some(now), None);
             followed.report.missed_in_a_row = 0;
             followed.learn(repository.host());
+            followed.learn_folder(remembered::mark_of_folder(repository));
         }
     }
 
@@ -309,7 +351,7 @@ impl Pushes {
         if told || news != News::Some || tags.count() < before.tags.count() {
             return Vec::new();
         }
-        let missing = state.sources.values_mut().filter(|source| source.report.hosts.contains(repository.host()));
+        let missing = state.sources.values_mut().filter(|source| source.covers(repository));
         missing.map(|source| source.missed(repository, now)).collect()
     }
 
@@ -421,6 +463,39 @@ mod tests {
         assert_eq!((report.missed, report.missed_in_a_row), (8, 0));
         look(13);
         assert_eq!(all.report()[0].missed_in_a_row, 1);
+    }
+
+    /// Docker Hub's webhooks are set up one by one, and nobody here can set one up for an official image.
+    #[test]
+    fn a_registry_of_many_owners_announces_those_that_it_was_seen_to_announce() {
+        let missed = |all: &Pushes, name: &str| {
+            let (repository, before) = (repository(name), all.report()[0].missed);
+            for tag in ["1", "2", "3", "4"] {
+                drop(all.looked(&repository, list(&[tag]), false, Duration::from_secs(10), NOW));
+            }
+            all.report()[0].missed - before
+        };
+        for (kind, own, others) in [
+            (SourceKind::DockerHub, ["acme/web", "acme/api"], ["nginx", "grafana/grafana"]),
+            (
+                SourceKind::GitHub,
+                ["ghcr.io/acme/web", "ghcr.io/acme/api"],
+                ["ghcr.io/fluxcd/a", "ghcr.io/acme/other/a"],
+            ),
+            (SourceKind::Quay, ["quay.io/acme/web", "quay.io/acme/api"], ["quay.io/argoproj/argocd", "quay.io/a/b"]),
+        ] {
+            let all = opened(kind);
+            all.announced("hook", &[&repository(own[0])], Duration::ZERO, NOW);
+            assert_eq!(others.map(|other| missed(&all, other)), [0, 0], "{kind:?}: of others it can't tell");
+            assert_eq!(own.map(|own| missed(&all, own)), [3, 3], "{kind:?}: of these it should have told");
+        }
+        let all = opened(SourceKind::DockerHub);
+        assert_eq!([missed(&all, "nginx"), missed(&all, "acme/web")], [0, 3], "it announced nothing yet");
+        let mut source = Source::usual("hook", SourceKind::Distribution, Secret::new("s".into()));
+        source.hosts.registry = Some("registry.example.com".to_owned());
+        let all = Pushes::new(&[source], &Metrics::new());
+        all.announced("hook", &[&repository("registry.example.com/a/web")], Duration::ZERO, NOW);
+        assert_eq!(missed(&all, "registry.example.com/b/api"), 3, "all of this registry is to be announced by it");
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Pushes {
         let state = self.lock();
         // A clock that was set back makes nothing last longer.
         let is_within = |at: Option<DateTime<Utc>>, longest| at.is_some_and(|at| (now - at).abs() < longest);
-        let mut covering = state.sources.values().filter(|source| source.report.hosts.contains(repository.host()));
+        let mut covering = state.sources.values().filter(|source| source.covers(repository));
         if covering.clone().any(|source| is_within(source.missed_at, EXPECTED)) {
             return Pace::Shrunk;
         }
@@ -78,5 +78,22 @@ mod tests {
         all.announced("hub", &[&api], hour(41), now(41));
         assert_eq!(paces(41), [Pace::Stretched, Pace::Stretched, Pace::Usual], "they come again");
         assert_eq!(paces(41 + 7 * 24), [Pace::Usual; 3], "nothing came for a week");
+    }
+
+    #[test]
+    fn what_no_webhook_can_tell_of_is_looked_at_as_usual() {
+        let hub = Source::usual("hub", SourceKind::DockerHub, Secret::new("s".into()));
+        let all = Pushes::new(&[hub], &Metrics::new());
+        let [web, nginx] = ["acme/web", "nginx"].map(|name| Repository::parse(name).unwrap());
+        let now = DateTime::UNIX_EPOCH;
+        all.announced("hub", &[&web], Duration::ZERO, now);
+        for (tag, own) in [("1", "1"), ("2", "1"), ("3", "1"), ("4", "2")] {
+            drop(all.looked(&nginx, [tag].iter().collect(), false, Duration::from_secs(10), now));
+            let paces = [&web, &nginx].map(|repository| all.pace(repository, now));
+            assert_eq!(paces, [Pace::Stretched, Pace::Usual], "{tag}");
+            drop(all.looked(&web, [own].iter().collect(), false, Duration::from_secs(10), now));
+        }
+        let paces = [&web, &nginx].map(|repository| all.pace(repository, now));
+        assert_eq!(paces, [Pace::Shrunk, Pace::Usual], "its own it missed");
     }
 }

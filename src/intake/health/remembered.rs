@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Fate, Followed, MOST_HOSTS, Pushes, State};
+use super::{Fate, Followed, MOST_FOLDERS, MOST_HOSTS, Pushes, State, folder};
 use crate::ambient::Ambient;
 use crate::domain::reference::Repository;
 use crate::queue::Kept;
@@ -35,8 +35,8 @@ const MOST_REMEMBERED: usize = 10_000;
 /// The most characters of the reason of a refusal.
 const MOST_OF_A_REASON: usize = 512;
 
-/// Stands for a repository, in every version.
-type Mark = u64;
+/// Stands for a repository, or for a folder of some, in every version.
+pub(super) type Mark = u64;
 
 /// Of which repositories webhooks told.
 #[derive(Debug, Default)]
@@ -49,11 +49,11 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn knows(&self, repository: &Repository) -> bool {
-        self.days.contains_key(&mark(repository))
+        self.days.contains_key(&mark(&repository.to_string()))
     }
 
     pub(super) fn add(&mut self, repository: &Repository, now: DateTime<Utc>) {
-        self.take(mark(repository), day(now));
+        self.take(mark(&repository.to_string()), day(now));
     }
 
     /// A day a week or more after the last one is worth being kept.
@@ -89,8 +89,13 @@ impl Told {
     }
 }
 
-fn mark(repository: &Repository) -> Mark {
-    let digest = Sha256::digest(repository.to_string());
+/// Stands for where a repository is.
+pub(super) fn mark_of_folder(repository: &Repository) -> Mark {
+    mark(&format!("{}/{}/", repository.host(), folder(repository)))
+}
+
+fn mark(name: &str) -> Mark {
+    let digest = Sha256::digest(name);
     digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
@@ -121,6 +126,8 @@ struct KeptSource {
     last_refusal: String,
     /// Registries that it was seen to cover.
     learned: BTreeSet<String>,
+    /// And where in any registry.
+    folders: BTreeSet<Mark>,
 }
 
 impl KeptSource {
@@ -137,6 +144,7 @@ impl KeptSource {
             last_refused_as: report.last_refused_as.unwrap_or_default().to_owned(),
             last_refusal: reason.collect(),
             learned: followed.learned.clone(),
+            folders: followed.folders.clone(),
         }
     }
 }
@@ -166,6 +174,14 @@ impl Followed {
             report.last_refusal = Some(kept.last_refusal.into());
         }
         kept.learned.iter().for_each(|host| self.learn(host));
+        kept.folders.into_iter().for_each(|folder| self.learn_folder(folder));
+    }
+
+    /// Repositories of this folder are some that it tells of.
+    pub(super) fn learn_folder(&mut self, folder: Mark) {
+        if self.folders.len() < MOST_FOLDERS {
+            self.folders.insert(folder);
+        }
     }
 
     /// This registry is one that it covers.
@@ -362,6 +378,19 @@ mod tests {
         let all = store.start(10).await;
         assert_eq!((paces(&all, store.at(10))[1], all.report()[0].missed_in_a_row), (stretched, 0), "it comes again");
         assert_eq!(paces(&all, store.at(9 + 7 * MINUTES_OF_A_DAY)), [usual; 4], "nothing came for a week");
+    }
+
+    #[tokio::test]
+    async fn whose_pushes_a_source_announces_is_remembered() {
+        let store = Store::default();
+        let all = store.start(0).await;
+        all.announced("hub", &[&repository("acme/web")], Duration::ZERO, store.at(1));
+        store.end(all, 2).await;
+        let all = store.start(3).await;
+        for (name, missed) in [("nginx", 0), ("grafana/grafana", 0), ("acme/api", 1)] {
+            misses(&all, &repository(name), store.at(4));
+            assert_eq!(all.report()[0].missed, missed, "{name}");
+        }
     }
 
     #[tokio::test]
