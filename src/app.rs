@@ -429,11 +429,11 @@ impl App {
     /// Has changes of the configuration's files taken over, as far as that can be done while the service runs.
     fn reload(&self) -> Task {
         let (index, in_force, clock) = (self.cluster.index().clone(), self.in_force.clone(), self.ambient.clone());
-        let (channels, outbound, ambient) = (Arc::clone(&self.channels), self.outbound.clone(), self.ambient.clone());
+        let (reopening, outbound, ambient) = (self.reopening(), self.outbound.clone(), self.ambient.clone());
         let take = move |reloaded| {
             if let Some(taken) = in_force.looked_at(reloaded, clock.now()) {
                 index.inherit(|defaults| taken.inherit(defaults));
-                taken.renew(&channels, clock.monotonic());
+                taken.renew(&reopening);
             }
         };
         Task::new("configuration", Reload::of(&self.config).keep_looking(outbound, ambient, self.stop.clone(), take))

@@ -23,7 +23,7 @@ use crate::ambient::Ambient;
 use crate::domain::defaults::{Defaults, NamespaceFilter, Rule};
 use crate::domain::reference::Digest;
 use crate::domain::settings::Bounds;
-use crate::notify::{Channel, Channels};
+use crate::notify::{Channel, Reopening};
 use crate::outbound::Outbound;
 use crate::stop::Stop;
 use crate::telemetry::chain;
@@ -135,9 +135,9 @@ impl Taken {
         inherit((&self.watched, &self.rules), defaults);
     }
 
-    /// Has the channels go on by their new secrets, at a moment of the monotonic clock.
-    pub fn renew(&self, channels: &Channels, now: Duration) {
-        self.channels.iter().for_each(|renewed| channels.take_over(renewed, now));
+    /// Has the channels go on by their new secrets.
+    pub fn renew(&self, reopening: &Reopening) {
+        self.channels.iter().for_each(|renewed| reopening.take_over(renewed));
     }
 }
 

@@ -108,6 +108,8 @@ struct State {
     /// How often it was closed since the last success.
     times: u32,
     closed: Option<(Closed, Duration)>,
+    /// Whether somebody said since it was closed that it was mended, and no attempt has shown how it is.
+    is_reopened: bool,
     /// Until when the channel asked to be left alone, or takes nothing as far as it says.
     asked_until: Duration,
     /// What failed last, and since when.
@@ -183,9 +185,19 @@ impl Gate {
                 // One that was gone for good is tried like any other.
                 *why = if *why == Closed::Gone { Closed::Refusing } else { *why };
                 *until = now.min(*until);
+                state.is_reopened = true;
                 true
             }
         }
+    }
+
+    /// How it stands, in a word of metrics, and since when it does not work, in Unix seconds, 0 where it does. One that was closed is
+    /// open from when somebody says that it was mended: nothing shows that it is not.
+    #[must_use]
+    pub fn stands(&self) -> (&'static str, i64) {
+        let (standing, is_reopened) = (self.standing(), self.state().is_reopened);
+        let since = standing.as_ref().map_or(0, |standing| standing.since.timestamp());
+        (if is_reopened { Standing::word(None) } else { Standing::word(standing.as_ref()) }, since)
     }
 
     /// How it stands; `None` where all goes well.
@@ -230,6 +242,7 @@ impl Gate {
             Attempt::Refused { reason } => (Closed::Refusing, None, reason),
             Attempt::Gone { reason } => (Closed::Gone, None, reason),
         };
+        state.is_reopened = false;
         state.failures = state.failures.saturating_add(1);
         let since = state.trouble.take().map_or(now.wall, |(since, _)| since);
         state.trouble = Some((since, reason.clone()));
@@ -398,8 +411,17 @@ mod tests {
             assert!(gate.reopen(at(1).monotonic));
             assert_eq!(gate.opening(at(1).monotonic), Opening::One);
             assert_eq!(gate.closed_for(at(1).monotonic), Some(Duration::ZERO));
+            let late = gate.opened();
+            assert_eq!(gate.stands(), ("open", at(0).wall.timestamp()), "nothing shows that it is not mended");
             gate.learn(&closes, at(2), 0.5);
             assert!(matches!(gate.opening(at(3).monotonic), Opening::Closed(_)), "it was not mended");
+            let word = gate.stands().0;
+            assert!(["refused", "gone"].contains(&word), "{word}");
+            gate.reopen(at(3).monotonic);
+            gate.learn_of(late, &closes, at(4), 0.5);
+            assert_eq!(gate.stands().0, "open", "it was under way");
+            gate.learn(&Attempt::Delivered, at(5), 0.5);
+            assert_eq!(gate.stands(), ("open", 0));
         }
     }
 

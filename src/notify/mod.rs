@@ -97,6 +97,7 @@ use crate::domain::undelivered::Undelivered;
 use crate::domain::window::Windows;
 use crate::message::{Frame, Links, Message};
 use crate::outbound::Client;
+use crate::telemetry::metrics::Metrics;
 use email::EmailChannel;
 use follow::{KeptMessage, Turn};
 
@@ -257,6 +258,12 @@ impl Channel {
     #[must_use]
     pub fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Has the metrics say how it stands.
+    fn show_in(&self, metrics: &Metrics) {
+        let (word, since) = self.gate.stands();
+        metrics.channel_stands(&self.name, word, since);
     }
 
     /// Notes that it took a message at a moment.
@@ -473,7 +480,7 @@ impl Channels {
 
     /// Has a channel of the same name go on by what another one has: its secrets were changed. Where it was closed, the next message
     /// tries it, at a moment of the monotonic clock; what is under way by the old ones says nothing of the new ones.
-    pub fn take_over(&self, renewed: &Channel, now: Duration) {
+    fn take_over(&self, renewed: &Channel, now: Duration) {
         let Some(channel) = self.find(&renewed.name) else { return };
         // In this order: what begins after the gate was opened goes by the new ones.
         channel.transport.take_over(&renewed.transport);

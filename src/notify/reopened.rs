@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Channels;
+use super::{Channel, Channels};
 use crate::ambient::Ambient;
 use crate::queue::{NewsKind, Replicas};
 use crate::stop::Stop;
@@ -58,8 +58,17 @@ impl Reopening {
         was_closed
     }
 
+    /// Has a channel of the same name go on by what this one has: its secrets were changed. Other replicas read them, too.
+    pub fn take_over(&self, renewed: &Channel) {
+        self.channels.take_over(renewed, self.ambient.monotonic());
+        self.channels.find(renewed.name()).into_iter().for_each(|found| found.show_in(&self.metrics));
+    }
+
     fn reopen_here(&self, channel: &str) -> bool {
-        self.channels.find(channel).is_some_and(|found| found.gate().reopen(self.ambient.monotonic()))
+        let Some(found) = self.channels.find(channel) else { return false };
+        let was_closed = found.gate().reopen(self.ambient.monotonic());
+        found.show_in(&self.metrics);
+        was_closed
     }
 
     async fn keep_hearing(self, stop: Stop) {
@@ -110,12 +119,13 @@ mod tests {
         let service = MattermostChannel::new(Secret::new("http://127.0.0.1:9/hooks/new".into()));
         let client = Outbound::new(None).unwrap().client(Reach::Named).unwrap();
         let transport = Transport::Service(Box::new(client), Arc::new(service));
-        reopening.channels.take_over(&Channel::new("chat".into(), Scope::default(), transport), Duration::ZERO);
+        reopening.take_over(&Channel::new("chat".into(), Scope::default(), transport));
+        assert_eq!(["chat", "mail"].map(|name| reopening.stands(name)), ["open", "gone"], "as its alert ends");
         assert!(
             matches!(&*before, Transport::Service(_, old) if old.address().expose().ends_with("/x")),
             "who has it keeps it"
         );
-        assert_eq!(gate.opening(Duration::ZERO), Opening::One, "it is tried at once");
+        assert!(reopening.is_tried("chat"), "it is tried at once");
         assert_eq!(reopening.channels.service("chat").unwrap().address().expose(), "http://127.0.0.1:9/hooks/new");
         let mail = reopening.channels.find("mail").unwrap();
         assert_eq!(mail.gate().opening(Duration::ZERO), Opening::Closed(Duration::MAX), "no other one is");
@@ -172,13 +182,23 @@ mod tests {
             channel
         };
         let channels = Arc::new(Channels::new(vec![channel("chat"), channel("mail")], None));
-        Reopening { channels, replicas, metrics: Metrics::new(), ambient }
+        let metrics = Metrics::new();
+        channels.each().for_each(|channel| metrics.channel_stands(channel.name(), "gone", 7));
+        Reopening { channels, replicas, metrics, ambient }
     }
 
     impl Reopening {
         fn is_tried(&self, channel: &str) -> bool {
             let now = self.ambient.monotonic();
             matches!(self.channels.find(channel).unwrap().gate().opening(now), Opening::One)
+        }
+
+        /// How a channel stands in the metrics.
+        fn stands(&self, channel: &str) -> &'static str {
+            let text = self.metrics.text();
+            let holds =
+                |state: &&str| text.contains(&format!("channel_state{{channel=\"{channel}\",state=\"{state}\"}} 1\n"));
+            ["open", "gone"].into_iter().find(holds).unwrap()
         }
 
         fn counted(&self, result: &str, number: u8) -> bool {
@@ -206,6 +226,8 @@ mod tests {
             }
             assert!(here.is_tried("chat") && there.is_tried("chat"));
             assert!(!here.is_tried("mail") && !there.is_tried("mail"), "nobody spoke of that one");
+            let stand = |name: &str| [here.stands(name), there.stands(name)];
+            assert_eq!((stand("chat"), stand("mail")), (["open"; 2], ["gone"; 2]), "in the metrics");
             assert!(here.counted("told", 1) && there.counted("told", 0), "what was heard is not told on");
         };
         tokio::select! {

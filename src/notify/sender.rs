@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::gate::{Moment, Opened, Standing};
+use super::gate::{Moment, Opened};
 use super::{Attempt, Channel, Channels, Sent, links};
 use crate::ambient::Ambient;
 use crate::domain::approval::LinkKeys;
@@ -299,9 +299,7 @@ impl<Q: Gathering + Kept> Sender<Q> {
             channel.took_one(now.wall);
         }
         let told = channel.gate().learn_of(began, attempt, now, self.ambient.jitter());
-        let standing = channel.gate().standing();
-        let since = standing.as_ref().map_or(0, |standing| standing.since.timestamp());
-        self.metrics.channel_stands(channel.name(), Standing::word(standing.as_ref()), since);
+        channel.show_in(&self.metrics);
         if let Some(kind) = told {
             self.report(channel, kind).await;
         }
