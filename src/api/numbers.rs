@@ -1,4 +1,4 @@
-//! The numbers that follow from what stands on workloads: counted when somebody reads the metrics.
+//! The numbers that follow from what stands on workloads, and from the time: counted when somebody reads the metrics.
 
 use chrono::{DateTime, Utc};
 
@@ -35,6 +35,16 @@ impl<Q: QueueAdmin> Api<Q> {
         }
         metrics.approval_oldest.set((moment.now() - oldest).num_seconds());
         metrics.images_gone.set(i64::try_from(gone).unwrap_or(i64::MAX));
+    }
+
+    /// What registries allow at this moment, as the API and the page have it.
+    pub(super) fn count_budgets(&self) {
+        let registries = (self.registries)();
+        let budgets = registries.iter().filter_map(|registry| {
+            let budget = registry.budget.as_ref().or(registry.ceiling.as_ref())?;
+            Some((registry.host.as_str(), budget.left, budget.limit))
+        });
+        self.metrics.registry_budgets(budgets);
     }
 }
 

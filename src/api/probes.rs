@@ -64,6 +64,7 @@ pub(super) async fn numbers<Q: QueueAdmin>(api: Data<Api<Q>>, request: HttpReque
         api.show(&depth);
     }
     api.count_workloads().await;
+    api.count_budgets();
     let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (content, text) = if accepted.contains("application/openmetrics-text") {
         ("application/openmetrics-text; version=1.0.0; charset=utf-8", api.metrics.text())

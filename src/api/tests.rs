@@ -28,6 +28,7 @@ use crate::domain::workload::Workload;
 use crate::domain::workload::tests::workload;
 use crate::queue::sqlite::SqliteQueue;
 use crate::reconcile::{Answer, Applied, Explained, NotShown, Press, ResumeError, Shown};
+use crate::registry::{BudgetReport, CeilingReport, RegistryReport};
 
 /// An hour after the question of the tests was asked.
 fn now() -> DateTime<Utc> {
@@ -700,6 +701,54 @@ async fn the_oldest_question_is_one_about_an_update() {
         let text = stage.api.metrics.text();
         assert!(text.contains(&format!("image_watcher_approval_oldest_seconds {age}\n")), "{allows:?}: {text}");
     }
+}
+
+/// Whoever asks no registry for hours is told nothing of what one allowed then.
+#[actix_web::test]
+async fn what_a_registry_allows_is_counted_when_it_is_read() {
+    let stage = Stage::new(&[]);
+    let known = Arc::new(Mutex::new(Vec::<RegistryReport>::new()));
+    let registries = Arc::clone(&known);
+    let registries: Report<RegistryView> =
+        Arc::new(move || registries.lock().unwrap().iter().cloned().map(RegistryView::from).collect());
+    let api = Data::new(Api { registries, ..Api::clone(&stage.api) });
+    let registry = |host: &str, budget: Option<u64>, ceiling: Option<u32>| RegistryReport {
+        host: host.to_owned(),
+        repositories: 1,
+        last_asked: None,
+        last_outcome: None,
+        last_throttled: None,
+        budget: budget.map(|left| BudgetReport { left, limit: 100, window_seconds: 21_600, told: now() }),
+        ceiling: ceiling.map(|left| CeilingReport { left, limit: 10, window_seconds: 60 }),
+        waits_until: None,
+        waits_for: None,
+    };
+    let read = async |of: Vec<RegistryReport>| {
+        *known.lock().unwrap() = of;
+        let app = init_service(
+            App::new().app_data(api.clone()).route("/metrics", web::get().to(probes::numbers::<SqliteQueue>)),
+        );
+        let app = app.await;
+        let body = read_body(call_service(&app, TestRequest::get().uri("/metrics").to_request()).await).await;
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("image_watcher_registry_budget_"));
+        lines.map(|line| line["image_watcher_registry_budget_".len()..].to_owned()).collect::<Vec<_>>()
+    };
+    let told = read(vec![
+        registry("docker.io", Some(3), Some(10)),
+        registry("registry.example.com", None, Some(0)),
+        registry("quay.io", None, None),
+    ]);
+    let (hub, own) = ("{registry=\"docker.io\"}", "{registry=\"registry.example.com\"}");
+    let lines = [("remaining", hub, 3), ("remaining", own, 0), ("limit", hub, 100), ("limit", own, 10)];
+    let mut told = told.await;
+    told.sort();
+    let mut lines = lines.map(|(name, of, number)| format!("{name}{of} {number}"));
+    lines.sort();
+    assert_eq!(told, lines);
+    let told = read(vec![registry("docker.io", None, None), registry("registry.example.com", None, Some(10))]);
+    assert_eq!(told.await, [format!("remaining{own} 10"), format!("limit{own} 10")], "its time is over");
+    assert_eq!(read(Vec::new()).await, [""; 0], "nothing runs from it");
 }
 
 /// A clock that was ahead put a question off for longer than anybody can: the sequencer asks, and so it is shown.

@@ -376,16 +376,12 @@ impl HttpRegistry {
         self.wire.put_off(error)
     }
 
-    /// What an answer says is left, and what the operator's ceiling leaves where it says nothing.
+    /// What an answer says is left.
     fn learn_budget(&self, answer: &Incoming<'_>, question: Question<'_>) {
         let quota = |name| answer.header(HeaderName::from_static(name)).and_then(Quota::parse);
         let now = self.ambient.now();
-        match Told::read(quota("ratelimit-remaining"), quota("ratelimit-limit"), now) {
-            Some(told) => {
-                self.budgets.learn(question, told, now);
-                self.wire.observe_budget(question.host(), told.left, told.limit);
-            }
-            None => self.wire.observe_ceiling(question.host()),
+        if let Some(told) = Told::read(quota("ratelimit-remaining"), quota("ratelimit-limit"), now) {
+            self.budgets.learn(question, told, now);
         }
     }
 

@@ -91,7 +91,7 @@ async fn the_schedule_keeps_to_what_a_registry_says_is_left() {
         tags(&ALL).with("RateLimit-Limit", "100;w=360").with("RateLimit-Remaining", format!("{left};w=360"))
     })
     .await;
-    let (registry, clock, metrics) = client(&player, None);
+    let (registry, clock, _) = client(&player, None);
     for second in 0..10 {
         clock.set(second);
         if registry.put_off(&player.host).is_none() {
@@ -102,10 +102,10 @@ async fn the_schedule_keeps_to_what_a_registry_says_is_left() {
     for _ in 0..8 {
         looked(&registry, &player, &joe()).await.unwrap();
     }
-    let text = metrics.text();
-    let value = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().rsplit(' ').next().unwrap();
-    assert_eq!(value("image_watcher_registry_budget_remaining{"), "11", "webhooks go on until a tenth is left");
-    assert_eq!(value("image_watcher_registry_budget_limit{"), "100");
+    let budget = |registry: &HttpRegistry| registry.report(&[])[0].budget.map(|it| (it.left, it.limit));
+    assert_eq!(budget(&registry), Some((11, 100)), "webhooks go on until a tenth is left");
+    clock.set(9 + 360);
+    assert_eq!(budget(&registry), None, "what it said holds no longer");
 }
 
 #[tokio::test]

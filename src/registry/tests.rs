@@ -112,8 +112,6 @@ impl Observer for Counted {
 
     fn waits(&self, _: &str, _: Wait) {}
 
-    fn budget(&self, _: &str, _: u64, _: u64) {}
-
     fn left_alone(&self, hosts: usize) {
         self.left_alone.store(i64::try_from(hosts).unwrap(), Ordering::SeqCst);
     }

@@ -50,9 +50,6 @@ pub trait Observer: Send + Sync + 'static {
     /// A question is put off, as the host has no more for us now.
     fn waits(&self, host: &str, why: Wait);
 
-    /// So much is left of what a host allows.
-    fn budget(&self, host: &str, left: u64, limit: u64);
-
     /// So many hosts are left alone now, as they gave no answers.
     fn left_alone(&self, hosts: usize);
 }
@@ -64,10 +61,6 @@ impl Observer for Metrics {
 
     fn waits(&self, host: &str, why: Wait) {
         self.registry_wait(host, why.as_str());
-    }
-
-    fn budget(&self, host: &str, left: u64, limit: u64) {
-        self.registry_budget(host, left, limit);
     }
 
     fn left_alone(&self, hosts: usize) {
@@ -325,19 +318,6 @@ impl Wire {
 
     pub(super) fn ceilings(&self) -> &Ceilings {
         &self.ceilings
-    }
-
-    /// Tells what is left of a registry's budget.
-    pub(super) fn observe_budget(&self, registry: &str, left: u64, limit: u64) {
-        self.observer.budget(registry, left, limit);
-    }
-
-    /// Tells what is left below the operator's ceiling, where there is one.
-    pub(super) fn observe_ceiling(&self, registry: &str) {
-        if let Some((Place(at), most)) = self.ceiling(registry) {
-            let left = self.ceilings.left(at, most, self.ambient.monotonic());
-            self.observer.budget(registry, left.into(), most.get().into());
-        }
     }
 
     /// Counts a question that is put off.

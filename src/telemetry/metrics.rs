@@ -86,7 +86,7 @@ pub struct Metrics {
     registry_not_modified: Family<RegistryLabel, Counter>,
     /// Requests that were put off, as a registry or its ceiling has no more for us now.
     registry_waits: Family<RegistryWait, Counter>,
-    /// What is left of what a registry allows, as it said last; or of the operator's ceiling.
+    /// What is left of what a registry allows, as it said last, unless that is over; or of the operator's ceiling.
     registry_budget_remaining: Family<RegistryLabel, Gauge>,
     /// Of how much.
     registry_budget_limit: Family<RegistryLabel, Gauge>,
@@ -376,12 +376,24 @@ impl Metrics {
         self.registry_waits.get_or_create(&RegistryWait { registry, reason }).inc();
     }
 
-    /// Notes what is left of a registry's budget.
-    pub fn registry_budget(&self, registry: &str, left: u64, limit: u64) {
-        let label = RegistryLabel { registry: self.registries.value(registry) };
+    /// What is left now of what registries allow, and of how much; of any other nothing is known. Of those that are counted together
+    /// it is that of which the smallest part is left.
+    pub fn registry_budgets<'r>(&self, budgets: impl IntoIterator<Item = (&'r str, u64, u64)>) {
         let gauge = |number| i64::try_from(number).unwrap_or(i64::MAX);
-        self.registry_budget_remaining.get_or_create(&label).set(gauge(left));
-        self.registry_budget_limit.get_or_create(&label).set(gauge(limit));
+        let mut least = BTreeMap::new();
+        for (registry, left, limit) in budgets {
+            let known = least.entry(self.registries.value(registry)).or_insert((left, limit));
+            if u128::from(left) * u128::from(known.1) < u128::from(known.0) * u128::from(limit) {
+                *known = (left, limit);
+            }
+        }
+        self.registry_budget_remaining.clear();
+        self.registry_budget_limit.clear();
+        for (registry, (left, limit)) in least {
+            let label = RegistryLabel { registry };
+            self.registry_budget_remaining.get_or_create(&label).set(gauge(left));
+            self.registry_budget_limit.get_or_create(&label).set(gauge(limit));
+        }
     }
 
     /// Counts a question about releases to a forge, which is one of the configuration.

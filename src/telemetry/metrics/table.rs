@@ -80,8 +80,7 @@ impl Metrics {
         registry.register("registry_not_modified", help, self.registry_not_modified.clone());
         let help = "Requests to registries that were put off; labels: registry, and reason: asked, unavailable, little_left or ceiling";
         registry.register("registry_waits", help, self.registry_waits.clone());
-        let help =
-            "What is left of what a registry allows, as of its last answer, or of requestsPerMinute; label: registry";
+        let help = "What is left of what a registry allows, as of its last answer while that holds, or of requestsPerMinute; label: registry";
         registry.register("registry_budget_remaining", help, self.registry_budget_remaining.clone());
         let help = "What a registry allows in its window, or requestsPerMinute; label: registry";
         registry.register("registry_budget_limit", help, self.registry_budget_limit.clone());
