@@ -23,7 +23,7 @@ use crate::stop::Stop;
 use crate::task::Task;
 use crate::term::Holding;
 
-/// Bytes of the presses of a chat's buttons at once.
+/// Bytes of the presses of Telegram's buttons at once: of those that showed its secret.
 const BYTES: u32 = 1024 * 1024;
 /// Presses that are answered at once.
 const AT_ONCE: usize = 4;
@@ -78,9 +78,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Opening<Q, R, C> {
         let mut tasks = self.hooking();
         let (tray, answering) = self.answering();
         tasks.extend(answering);
-        let slack = self.slack_secret.clone().map(|secret| {
-            Data::new(SlackDoor::new(secret, desks, Bodies::new(BYTES), self.ambient.clone(), tray.clone()))
-        });
+        let slack = self
+            .slack_secret
+            .clone()
+            .map(|secret| Data::new(SlackDoor::new(secret, desks, self.ambient.clone(), tray.clone())));
         let telegram = (!bots.is_empty()).then(|| Data::new(TelegramDoor::new(bots, Bodies::new(BYTES), tray)));
         (Doors { slack, telegram }, tasks)
     }

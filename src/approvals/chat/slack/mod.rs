@@ -3,6 +3,8 @@
 mod payload;
 mod signature;
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
@@ -17,6 +19,11 @@ use crate::domain::secret::Secret;
 use crate::domain::slack::{Desk, NotAllowed};
 use crate::listener::paths::SLACK_ACTIONS;
 use crate::listener::{Bodies, Meter, Problem, unread};
+
+/// What strangers can make the process hold, whose bodies are read before it is known that they are none.
+const BYTES: u32 = 8 * 1024 * 1024;
+/// Slack waits no longer for its answer.
+const WITHIN: Duration = Duration::from_secs(3);
 
 /// Takes the presses of buttons in Slack.
 #[derive(Debug)]
@@ -44,19 +51,13 @@ async fn pressed(door: Data<SlackDoor>, request: HttpRequest, mut payload: Paylo
 impl SlackDoor {
     /// A door for what Slack signs with this secret, to the desks of channels by their names.
     #[must_use]
-    pub fn new(
-        secret: Rotating<Secret>,
-        desks: Vec<(String, Desk)>,
-        bodies: Bodies,
-        ambient: Ambient,
-        tray: Tray,
-    ) -> Self {
-        Self { secret, desks, bodies, ambient, tray }
+    pub fn new(secret: Rotating<Secret>, desks: Vec<(String, Desk)>, ambient: Ambient, tray: Tray) -> Self {
+        Self { secret, desks, bodies: Bodies::new(BYTES).within(WITHIN), ambient, tray }
     }
 
     async fn take(&self, request: &HttpRequest, payload: &mut Payload) -> Result<(), Problem> {
         const UNPROVEN: Problem = Problem::new(StatusCode::UNAUTHORIZED, "this is not signed by Slack a moment ago");
-        // Of a stranger no body is read.
+        // Who writes no such head is known for a stranger before a body is read; anybody can write one.
         let stamp = Stamp::read(request.headers(), self.ambient.now().timestamp()).ok_or(UNPROVEN)?;
         let body = self.bodies.read(request, payload, MOST_BYTES).await?;
         if !stamp.signs(&body, &self.secret.get()) {

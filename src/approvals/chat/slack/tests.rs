@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
-use actix_web::App;
 use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::web::Bytes;
+use actix_web::{App, FromRequest as _, dev};
+use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -25,7 +28,7 @@ fn door(keep: Keep) -> (Data<SlackDoor>, Strangers) {
     };
     let desks = vec![("ops".to_owned(), desk)];
     let (tray, strangers) = Tray::new(keep);
-    let door = SlackDoor::new(Secret::new(SECRET.into()).into(), desks, Bodies::new(1 << 20), Ambient::system(), tray);
+    let door = SlackDoor::new(Secret::new(SECRET.into()).into(), desks, Ambient::system(), tray);
     (Data::new(door), strangers)
 }
 
@@ -104,6 +107,27 @@ async fn without_its_signature_nothing_is_read() {
     assert_eq!(status(&door, signed(b"payload=[")).await, 400);
     assert_eq!(status(&door, signed(&form(&json!({"type": "view_submission"})))).await, 200);
     assert!(stored.try_recv().is_err() && strangers.0.try_recv().is_err(), "nothing is taken");
+}
+
+/// Nothing shows that these are none of Slack's before all of it is there, and nobody finds a press that was turned away.
+#[actix_web::test]
+async fn whoever_never_sends_the_rest_keeps_no_press_out() {
+    tokio::time::pause();
+    let (keep, mut stored) = stored();
+    let (door, _strangers) = door(keep);
+    let half = || async {
+        let (request, _) = signed(b"").to_http_parts();
+        let begun = stream::iter([Ok(Bytes::from(vec![b'a'; MOST_BYTES - 1]))]).chain(stream::pending());
+        let mut payload = dev::Payload::Stream { payload: begun.boxed_local() };
+        let mut payload = Payload::from_request(&request, &mut payload).await.unwrap();
+        door.take(&request, &mut payload).await.map_err(|problem| problem.status.as_u16())
+    };
+    let mut halves = std::pin::pin!(join_all((0..100).map(|_| half())));
+    assert!(futures_util::poll!(&mut halves).is_pending());
+    assert_eq!(status(&door, signed(&form(&payload()))).await, 200);
+    assert!(stored.try_recv().is_ok(), "it has room beside them");
+    let ended = tokio::time::timeout(Duration::from_secs(4), halves).await.unwrap();
+    assert_eq!(ended, [Err(408); 100], "and they have as long as Slack waits");
 }
 
 /// Row 23 of the design's table.
