@@ -131,10 +131,7 @@ impl<Q: Queue + Kept> Poller<Q> {
     /// Does what is to be done now, and says how long nothing is.
     async fn go_on(&self, plan: &mut Plan) -> Duration {
         let step = plan.step(self.ambient.now());
-        if let Some((next, interval)) = plan.ahead() {
-            self.metrics.poll_next.set(next.timestamp());
-            self.metrics.poll_interval.set(interval.num_seconds());
-        }
+        self.tell_what_is_next(&step, plan);
         if plan.has_just_ended() {
             tracing::error!(
                 "IMAGE_WATCHER_SCHEDULE has no date left: new images are found by webhooks only; change it"
@@ -150,12 +147,27 @@ impl<Q: Queue + Kept> Poller<Q> {
         {
             return Duration::ZERO;
         }
-        let Ok(looks) = self.queue_looks(&cycle, from, to).await else { return LONGEST_NAP };
+        let Ok(looks) = self.queue_looks(&cycle, from, to).await else {
+            plan.is_owed = true;
+            return LONGEST_NAP;
+        };
+        // Where there was nothing to queue it is not known whether it could be.
+        plan.is_owed &= looks == 0;
         // Where there was nothing to queue there is nothing to remember, but that a cycle began.
         if let Some(progress) = plan.queued(to).filter(|_| looks > 0 || from < cycle.began) {
             self.keep(&progress).await;
         }
         Duration::ZERO
+    }
+
+    /// Tells when a cycle begins next, once all is queued that is due: while looks can't be queued, the date that was told passes.
+    fn tell_what_is_next(&self, step: &Step, plan: &Plan) {
+        let is_owed = plan.is_owed || matches!(step, Step::Queue(..));
+        let is_owed = is_owed && self.metrics.poll_next.get() != 0;
+        if let Some((next, interval)) = plan.ahead().filter(|_| !is_owed) {
+            self.metrics.poll_next.set(next.timestamp());
+            self.metrics.poll_interval.set(interval.num_seconds());
+        }
     }
 
     /// Queues the looks that a cycle has after one moment and until another, and says how many. Those that wait already are

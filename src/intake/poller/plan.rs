@@ -45,6 +45,8 @@ pub(super) struct Plan {
     /// When the next cycle begins.
     next: Option<DateTime<Utc>>,
     is_end_told: bool,
+    /// Whether looks that were due could not be queued, and none was since.
+    pub(super) is_owed: bool,
 }
 
 impl Plan {
@@ -52,7 +54,7 @@ impl Plan {
     pub(super) fn new(schedule: Schedule, kept: Option<Progress>, now: DateTime<Utc>) -> Self {
         let progress = kept.filter(|kept| kept.cycle.began <= now && kept.up_to <= now + AHEAD);
         let next = schedule.following(progress.map_or(now, |kept| kept.cycle.began));
-        Self { schedule, progress, next, is_end_told: false }
+        Self { schedule, progress, next, is_end_told: false, is_owed: false }
     }
 
     /// All is looked at now, which is a cycle of its own until the next one begins.

@@ -227,6 +227,36 @@ async fn what_the_queue_did_not_take_is_queued_later() {
     assert_eq!(world.process(CRON, "24T12:30:00", "24T14:59:00", false).await.len(), 200);
 }
 
+/// What `ImageWatcherPollStale` asks.
+#[tokio::test]
+async fn a_round_that_can_not_be_queued_is_told_by_its_date() {
+    for (on_boot, missed) in [(false, "24T15:00:00"), (true, "24T12:00:00")] {
+        let world = World::default();
+        world.0.lock().unwrap().now = at("24T11:58:00");
+        let poller = world.poller(Pace::Usual);
+        let mut plan = Plan::new(schedule(CRON, "24T11:58:00"), None, at("24T11:58:00"));
+        if on_boot {
+            plan.begin_now(at("24T11:58:00"));
+        }
+        for (until, is_full, next) in [
+            // Full from the first look on, which is at once where all is looked at at the start.
+            ("24T11:59:00", on_boot, "24T12:00:00"),
+            ("24T12:30:00", true, missed),
+            ("24T19:01:00", true, missed),
+            ("24T19:30:00", false, "24T21:00:00"),
+            ("24T20:00:00", true, "24T21:00:00"),
+        ] {
+            world.0.lock().unwrap().is_full = is_full;
+            while world.now() < at(until) {
+                let nap = poller.go_on(&mut plan).await;
+                world.0.lock().unwrap().now += TimeDelta::from_std(nap).unwrap();
+            }
+            let told = (poller.metrics.poll_next.get(), poller.metrics.poll_interval.get());
+            assert_eq!(told, (at(next).timestamp(), 3 * 3600), "{on_boot} until {until}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_repository_is_looked_at_as_often_as_its_webhooks_deserve() {
     for (pace, looks) in [(Pace::Stretched, 80..120), (Pace::Usual, 200..201), (Pace::Shrunk, 400..401)] {
