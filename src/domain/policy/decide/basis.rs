@@ -67,6 +67,21 @@ impl<'q> Basis<'q> {
         }
     }
 
+    /// Whether a tag could run in the place of what does, newer or not: no prerelease where none is taken, nor what may be the
+    /// same image.
+    pub(super) fn is_another_to_run(&self, tag: &str) -> bool {
+        match self {
+            Self::Nothing { .. } => false,
+            Self::Versions(family) => family.member(tag).is_ok_and(|version| {
+                !family.may_be_same(&version) && (!version.is_prerelease() || family.takes_prerelease(&version))
+            }),
+            Self::Selection { key, selection, policy, .. } => {
+                let takes_prereleases = key.is_prerelease() || policy.prerelease;
+                selection.key(tag).is_ok_and(|candidate| takes_prereleases || !candidate.is_prerelease())
+            }
+        }
+    }
+
     /// Whether several settings refuse a newer tag, so that to change one of them would not let it through.
     pub(super) fn is_refused_by_several(&self, tag: &str) -> bool {
         match self {

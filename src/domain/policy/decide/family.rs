@@ -68,7 +68,7 @@ impl<'q> Family<'q> {
         if let Some(verdict) = self.policy.narrowed(tag) {
             return Err(verdict);
         }
-        if self.has_other_count(candidate) && candidate.numbers().continues(self.version.numbers()) {
+        if self.may_be_same(candidate) {
             return Err(Verdict::MaybeSame);
         }
         let level = self.version.level_to(candidate);
@@ -88,7 +88,12 @@ impl<'q> Family<'q> {
         self.policy.refusals(tag, self.now) + usize::from(strategy) + usize::from(prerelease) > 1
     }
 
-    fn takes_prerelease(&self, candidate: &Version<'_>) -> bool {
+    /// Whether it may be the running image by a longer or shorter name (S3.4).
+    pub(super) fn may_be_same(&self, candidate: &Version<'_>) -> bool {
+        self.has_other_count(candidate) && candidate.numbers().continues(self.version.numbers())
+    }
+
+    pub(super) fn takes_prerelease(&self, candidate: &Version<'_>) -> bool {
         let follows = || candidate.numbers() == self.version.numbers() || self.version.same_channel(candidate);
         self.policy.prerelease || (self.version.is_prerelease() && follows())
     }

@@ -218,7 +218,8 @@ impl<'q> Decision<'q> {
         waiting
     }
 
-    /// The highest of the running tag's kind below it that settings do not keep out.
+    /// The highest of the running tag's kind below it that settings do not keep out: no prerelease where none is taken (S5), nor
+    /// what may be the same image (S3.4).
     #[must_use]
     pub fn below(&self) -> Option<&'q str> {
         let policy = match &self.basis {
@@ -229,8 +230,10 @@ impl<'q> Decision<'q> {
             Basis::Selection { policy, .. } => policy,
         };
         let is_taken = |tag: &str| policy.narrowed(tag).is_none() && !policy.skip.iter().any(|skipped| skipped == tag);
-        let older = self.verdicts().filter(|(tag, verdict)| *verdict == Verdict::NotNewer && is_taken(tag));
-        older.map(|(tag, _)| tag).max_by(|one, another| self.basis.newer(one, another))
+        let older = self.verdicts().filter(|(_, verdict)| *verdict == Verdict::NotNewer).map(|(tag, _)| tag);
+        older
+            .filter(|tag| is_taken(tag) && self.basis.is_another_to_run(tag))
+            .max_by(|one, another| self.basis.newer(one, another))
     }
 
     /// When the first of the tags that wait for their cooldown has waited.

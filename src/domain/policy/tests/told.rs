@@ -96,6 +96,15 @@ fn the_highest_below_what_runs_is_one_that_settings_do_not_keep_out() {
     let skipped = Policy { skip: vec!["1.2.2".into()], exclude: Some(Pattern::regex("rc").unwrap()), ..all.clone() };
     assert_eq!(below("1.2.3", &skipped).as_deref(), Some("1.2.1"));
     assert_eq!((below("1.2.1", &all), below("latest", &all)), (None, None));
+    assert_eq!(below("1.2.3", &all).as_deref(), Some("1.2.2"), "not the candidate of what is gone");
+    let prereleases = Policy { prerelease: true, ..all.clone() };
+    assert_eq!(below("1.2.3", &prereleases).as_deref(), Some("1.2.3-rc.1"), "unless prereleases are taken");
+    assert_eq!(below("1.2.3-rc.2", &all).as_deref(), Some("1.2.3-rc.1"), "or one ran, of the same version");
+    assert_eq!(below("1.3.0-rc.1", &all).as_deref(), Some("1.2.2"), "and no other's");
+    assert_eq!(below("1.2.2.7", &all).as_deref(), Some("1.2.1"), "1.2.2 may be the same image");
+    let semver = selecting("glob:*", Order::Semver);
+    assert_eq!(below("1.2.3", &semver).as_deref(), Some("1.2.2"));
+    assert_eq!(below("1.2.3-rc.2", &semver).as_deref(), Some("1.2.3-rc.1"));
     assert_eq!(below("1.2.2", &selecting("regex:^[0-9.]+$", Order::Semver)).as_deref(), Some("1.2.1"));
     assert_eq!(below("1.2.2", &selecting("regex:^[0-9.]+$", Order::Newest)), None, "without times there is no order");
 }
