@@ -24,7 +24,8 @@ pub enum Difference<'t> {
     Commit,
     /// Another number behind the same commit: it may name a variant, which one commit can't show (S4.7).
     MaybeVariant(&'t str),
-    /// Another variant (S4): the part of the candidate's suffix, or nothing where the running tag has more.
+    /// Another variant (S4): the part of the candidate's suffix, or nothing where the running tag has more; or its number, which
+    /// names another build of Windows.
     Variant(&'t str),
 }
 
@@ -57,9 +58,9 @@ fn same_label(one: &Item<'_>, other: &Item<'_>) -> bool {
         | (Item::Seconds { separator, .. }, Item::Seconds { separator: before, .. })
         | (Item::Integer { separator, .. }, Item::Integer { separator: before, .. }) => separator == before,
         (
-            Item::SecondVersion { separator, count, .. },
-            Item::SecondVersion { separator: before, count: components, .. },
-        ) => separator == before && count == components,
+            Item::SecondVersion { separator, value, count },
+            Item::SecondVersion { separator: before, value: another, count: components },
+        ) => separator == before && count == components && !value.has_other_system(*another),
         (Item::Literal { separator, text }, Item::Literal { separator: before, text: words }) => {
             separator == before && text == words
         }
@@ -102,6 +103,9 @@ impl Version<'_> {
         }
         if self.is_year() != candidate.is_year() {
             return Some(Difference::Year);
+        }
+        if number::has_other_system(self.number, candidate.number) {
+            return Some(Difference::Variant(candidate.number));
         }
         self.other_variant(candidate)
     }

@@ -81,6 +81,11 @@ impl<'t> Numbers<'t> {
         matches!(self, Self::Dotted(text) if text.rsplit('.').next().is_some_and(is_unix_seconds))
     }
 
+    /// Whether both name a build of Windows, and not the same.
+    pub(super) fn has_other_system(self, other: Self) -> bool {
+        matches!((self, other), (Self::Dotted(ours), Self::Dotted(theirs)) if has_other_system(ours, theirs))
+    }
+
     pub(super) fn is_too_large(self) -> bool {
         matches!(self, Self::Dotted(text) if is_too_large(text))
     }
@@ -229,6 +234,18 @@ pub(super) fn has_other_time(one: &str, another: &str) -> bool {
             }
         }
     }
+}
+
+/// Whether two numbers name different builds of Windows, as `10.0.17763.1158` does: what is made for one does not start on another.
+pub(super) fn has_other_system(one: &str, another: &str) -> bool {
+    matches!((windows_build(one), windows_build(another)), (Some(ours), Some(theirs)) if ours != theirs)
+}
+
+/// The build in `10.0.BUILD.REVISION`, which has five digits.
+fn windows_build(number: &str) -> Option<&str> {
+    let (build, revision) = number.strip_prefix("10.0.")?.split_once('.')?;
+    let is_one = build.len() == 5 && !build.starts_with('0') && !revision.contains('.');
+    is_one.then_some(build)
 }
 
 /// Whether a component has more significant digits than are counted.

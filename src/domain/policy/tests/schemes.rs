@@ -83,7 +83,10 @@ fn years_of_two_digits_are_no_majors() {
 
 #[test]
 fn other_schemes_within_a_number_are_refused() {
-    let cases: [(&str, &[&str], Option<&str>); 9] = [
+    let windows = ["10.0.17763.1158", "10.0.17763.5329", "10.0.20348.2322", "10.0.26100.1742"];
+    let cases: [(&str, &[&str], Option<&str>); 11] = [
+        (windows[0], &windows, Some(windows[1])),
+        (windows[1], &windows, None),
         ("1.4.11", &["1.4.12", "1.20231118.0", "1.20231216.1"], Some("1.4.12")),
         ("1.4.11", &["1.20231118.0"], None),
         ("2023.6.20241010.0", &["2023.6.20241111.0", "2023.7.0.0"], Some("2023.6.20241111.0")),

@@ -52,6 +52,18 @@ fn a_family_differs_by_what_must_stay() {
         ("1.8.0-kubernetes-v1.31", "1.8.0-kubernetes-v1.32", Some(Difference::Variant("-v1.32"))),
         ("2022-CU7", "2022-CU14", None),
         ("2.5.1-cu121", "2.5.1-cu124", Some(Difference::Variant("-cu124"))),
+        // Windows: what is made for another build of it does not start.
+        ("10.0.17763.1158", "10.0.17763.5329", None),
+        ("10.0.17763.1158", "10.0.20348.2322", Some(Difference::Variant("10.0.20348.2322"))),
+        ("10.0.20348.2322-amd64", "10.0.17763.5329-amd64", Some(Difference::Variant("10.0.17763.5329"))),
+        ("windows-10.0.17763.1158", "windows-10.0.20348.2322", Some(Difference::Variant("10.0.20348.2322"))),
+        ("1.4.2-10.0.17763.1158", "1.4.3-10.0.20348.2322", Some(Difference::Variant("-10.0.20348.2322"))),
+        ("1.4.2-10.0.17763.1158", "1.4.3-10.0.17763.5329", None),
+        ("10.0.17763.1158", "11.0.17763.1158", None),
+        ("10.0.1.1158", "10.0.2.1158", None),
+        ("10.0.17763", "10.0.20348", None),
+        ("10.0.17763.1158.2", "10.0.20348.2322.1", None),
+        ("9.0.17763.1158", "9.0.20348.2322", None),
     ];
     for (running, candidate, expected) in cases {
         let (one, other) = (Version::read(running).unwrap(), Version::read(candidate).unwrap());
