@@ -31,7 +31,7 @@ fn verdicts(running: &str, list: &[&str], policy: &Policy) -> Vec<&'static str> 
 #[test]
 fn the_rules_decide() {
     use Strategy::{All, Major, Minor, Patch};
-    let cases: [(&str, &[&str], Strategy, Option<&str>); 51] = [
+    let cases: [(&str, &[&str], Strategy, Option<&str>); 54] = [
         // S3.3: v is no part of the family; the newest wins, and of twins the form that runs.
         ("1.0.0", &["v1.0.1", "1.0.1"], All, Some("1.0.1")),
         ("v1.0.0", &["v1.0.1", "1.0.1"], All, Some("v1.0.1")),
@@ -61,6 +61,10 @@ fn the_rules_decide() {
         ("8.0.45-36", &["8.0.45-37", "8.0.46-36", "8.0.40-7"], All, Some("8.0.46-36")),
         ("8.0.45-36", &["8.0.45-37", "8.0.44-36", "8.0.40-7"], All, Some("8.0.45-37")),
         ("8.0.45-36", &["8.0.45-37", "8.0.44-36", "8.0.40-8"], All, None),
+        // Behind `_` it is one always: first builds of a Java are about 35.
+        ("21_35-jdk", &["17_35-jdk", "22_36-jdk", "25_36-jdk"], All, Some("25_36-jdk")),
+        ("17_35-jdk", &["21_35-jdk", "25_36-jdk"], All, Some("25_36-jdk")),
+        ("20_36-jdk", &["19_36-jdk", "21_35-jdk", "21_35-jre"], All, Some("21_35-jdk")),
         // S5
         ("1.2.3", &["1.3.0-rc.1", "1.2.4-beta1"], All, None),
         ("2.0.0-rc.1", &["2.0.0-rc.2", "2.1.0-rc.1"], Patch, Some("2.0.0-rc.2")),

@@ -112,6 +112,12 @@ impl<'t> Version<'t> {
         })
     }
 
+    /// Whether that number counts builds whatever the list says: behind `_`, which is Java's `+` in a tag.
+    #[must_use]
+    pub fn counts_builds(&self) -> bool {
+        self.items().any(|item| matches!(item, Item::Integer { separator: "_", .. }))
+    }
+
     /// Whether anything in the suffix is compared, and not only words and commits.
     #[must_use]
     pub fn has_values(&self) -> bool {

@@ -56,7 +56,7 @@ impl<'q> Family<'q> {
     fn pass(&mut self, tags: &'q TagList) -> Option<Highest<'q>> {
         let integer = self.version.integer();
         let (mut any, mut same_runtime) = (Highest::default(), Highest::default());
-        let mut evidence = Evidence::of(integer);
+        let mut evidence = Evidence::of(&self.version);
         let has_variant = self.version.has_variant();
         // Registries list by name or by time: what is highest comes late, and spares the others their reading.
         for tag in tags.iter().rev() {
@@ -113,7 +113,7 @@ impl<'q> Family<'q> {
 /// What the members of a family say about the number behind their versions (S4.6).
 struct Evidence<'q> {
     integer: Option<Numbers<'q>>,
-    counts_from_low: bool,
+    counts_builds: bool,
     with_other_version: bool,
 }
 
@@ -121,23 +121,25 @@ struct Evidence<'q> {
 const LOW: u64 = 8;
 
 impl<'q> Evidence<'q> {
-    fn of(integer: Option<Numbers<'q>>) -> Self {
-        Self { integer, counts_from_low: integer.is_some_and(is_low), with_other_version: false }
+    fn of(running: &Version<'q>) -> Self {
+        let integer = running.integer();
+        let counts = running.counts_builds() || integer.is_some_and(is_low);
+        Self { integer, counts_builds: counts, with_other_version: false }
     }
 
     fn add(&mut self, member: &Version<'_>, running: &Version<'_>) {
         let integer = member.integer();
-        self.counts_from_low |= integer.is_some_and(is_low);
+        self.counts_builds |= integer.is_some_and(is_low);
         self.with_other_version |= integer == self.integer && member.numbers() != running.numbers();
     }
 
     /// Whether no further member can change what it says.
     fn is_complete(&self) -> bool {
-        self.integer.is_none() || self.counts_from_low
+        self.integer.is_none() || self.counts_builds
     }
 
     fn names_a_runtime(&self) -> bool {
-        self.integer.is_some() && !self.counts_from_low && self.with_other_version
+        self.integer.is_some() && !self.counts_builds && self.with_other_version
     }
 }
 
