@@ -73,12 +73,11 @@ impl HttpRegistry {
         url: &(impl Fn(Speech, &Url) -> Option<Url> + Sync),
         read: &(impl Fn(Speech, &[u8]) -> Option<T> + Sync),
     ) -> Result<Option<T>, RegistryError> {
-        let host = repository.host();
-        let speeches = self.speeches.of(host, self.ambient.monotonic());
+        let speeches = self.speeches.of(repository, credential.scope(), self.ambient.monotonic());
         for speech in &speeches {
             match self.said(*speech, repository, credential, url, read).await? {
                 Said::This(said) => {
-                    self.speeches.remember(host, Some(*speech), self.ambient.monotonic());
+                    self.speeches.remember(repository, *speech, self.ambient.monotonic());
                     return Ok(Some(said));
                 }
                 Said::Nothing => {}
@@ -87,7 +86,7 @@ impl HttpRegistry {
         }
         // A host that is known to speak one is asked on: it does not know this tag.
         if speeches.len() > 1 {
-            self.speeches.remember(host, None, self.ambient.monotonic());
+            self.speeches.remember_silence(repository, credential.scope(), self.ambient.monotonic());
         }
         Ok(None)
     }

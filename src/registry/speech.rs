@@ -14,7 +14,7 @@ use crate::domain::reference::{Digest, Repository, Tag};
 const HUB: &str = "https://hub.docker.com";
 /// For so long it is remembered which of them a host speaks, or that it speaks none.
 const REMEMBERED: Duration = Duration::from_secs(3600);
-/// So many hosts are remembered; beyond it all are forgotten, and asked once more.
+/// So many hosts are remembered, and so many who were told nothing; beyond it all are forgotten, and asked once more.
 const MOST: usize = 1000;
 /// Hosts that are known to say nothing of it to who may pull, with all below them.
 const SILENT: [&str; 8] = [
@@ -52,12 +52,36 @@ pub(super) enum Speech {
     GitHubUser,
 }
 
-/// What hosts speak, and until when that is remembered.
+/// What hosts speak, who was told nothing there, and until when that is remembered.
 #[derive(Debug, Default)]
-pub(super) struct Speeches(Mutex<HashMap<String, (Option<Speech>, Duration)>>);
+pub(super) struct Speeches(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    spoken: HashMap<String, (Speech, Duration)>,
+    /// By who asked for what: what one may not be told, another may, and the same one of another project.
+    silent: HashMap<Silence, Duration>,
+}
+
+/// A project of a host, by which registries give rights, and what caches are keyed by of who asks.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Silence {
+    host: String,
+    project: String,
+    scope: String,
+}
+
+impl Silence {
+    fn of(repository: &Repository, scope: &str) -> Self {
+        let project = repository.path().split('/').next().unwrap_or_default();
+        Self { host: repository.host().to_owned(), project: project.to_owned(), scope: scope.to_owned() }
+    }
+}
 
 impl Speeches {
-    pub(super) fn of(&self, host: &str, now: Duration) -> Vec<Speech> {
+    /// What the host of a repository may speak to who asks by a credential of this scope.
+    pub(super) fn of(&self, repository: &Repository, scope: &str, now: Duration) -> Vec<Speech> {
+        let host = repository.host();
         match host {
             "docker.io" => return vec![Speech::Hub],
             "quay.io" => return vec![Speech::Quay],
@@ -65,20 +89,34 @@ impl Speeches {
             host if SILENT.iter().any(|silent| is_within(host, silent)) => return Vec::new(),
             _ => {}
         }
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied();
-        match known.filter(|(_, until)| now < *until) {
-            Some((speech, _)) => speech.into_iter().collect(),
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.silent.get(&Silence::of(repository, scope)).is_some_and(|until| now < *until) {
+            return Vec::new();
+        }
+        match known.spoken.get(host).filter(|(_, until)| now < *until) {
+            Some((speech, _)) => vec![*speech],
             None => vec![Speech::Harbor, Speech::Quay],
         }
     }
 
-    pub(super) fn remember(&self, host: &str, speech: Option<Speech>, now: Duration) {
+    /// Its host speaks this, whoever asks.
+    pub(super) fn remember(&self, repository: &Repository, speech: Speech, now: Duration) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST && !known.contains_key(host) {
-            known.clear();
-        }
-        known.insert(host.to_owned(), (speech, now + REMEMBERED));
+        insert(&mut known.spoken, repository.host().to_owned(), (speech, now + REMEMBERED));
     }
+
+    /// Nothing was said of this project to who asked by a credential of this scope.
+    pub(super) fn remember_silence(&self, repository: &Repository, scope: &str, now: Duration) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        insert(&mut known.silent, Silence::of(repository, scope), now + REMEMBERED);
+    }
+}
+
+fn insert<K: Eq + std::hash::Hash, V>(known: &mut HashMap<K, V>, key: K, value: V) {
+    if known.len() >= MOST && !known.contains_key(&key) {
+        known.clear();
+    }
+    known.insert(key, value);
 }
 
 /// Whether a host is this one, or one below it.
@@ -419,23 +457,30 @@ mod tests {
     #[test]
     fn what_a_host_speaks_is_remembered_for_a_while_and_bounded() {
         let (speeches, hour) = (Speeches::default(), REMEMBERED);
-        assert_eq!(speeches.of("harbor.example.com", Duration::ZERO), [Speech::Harbor, Speech::Quay]);
-        speeches.remember("harbor.example.com", Some(Speech::Harbor), Duration::ZERO);
-        speeches.remember("registry.example.com", None, Duration::ZERO);
-        assert_eq!(speeches.of("harbor.example.com", hour / 2), [Speech::Harbor]);
-        assert_eq!(speeches.of("registry.example.com", hour / 2), []);
-        assert_eq!(speeches.of("registry.example.com", hour).len(), 2, "it may be another by then");
-        assert_eq!(
-            (speeches.of("docker.io", hour), speeches.of("quay.io", hour)),
-            (vec![Speech::Hub], vec![Speech::Quay])
-        );
+        let at = |host: &str| Repository::parse(&format!("{host}/acme/web")).unwrap();
+        let of = |host: &str, scope: &str, now| speeches.of(&at(host), scope, now);
+        let (both, none) = (vec![Speech::Harbor, Speech::Quay], Vec::<Speech>::new());
+        assert_eq!(of("harbor.example.com", "a", Duration::ZERO), both);
+        speeches.remember(&at("harbor.example.com"), Speech::Harbor, Duration::ZERO);
+        speeches.remember_silence(&at("registry.example.com"), "a", Duration::ZERO);
+        assert_eq!(of("harbor.example.com", "b", hour / 2), [Speech::Harbor], "whoever asks");
+        assert_eq!(of("registry.example.com", "a", hour / 2), none);
+        assert_eq!(of("registry.example.com", "b", hour / 2), both, "another may be told");
+        let other = Repository::parse("registry.example.com/shop/web").unwrap();
+        assert_eq!(speeches.of(&other, "a", hour / 2), both, "or the same one, of another project");
+        assert_eq!(of("registry.example.com", "a", hour), both, "it may be another by then");
+        assert_eq!((of("docker.io", "a", hour), of("quay.io", "a", hour)), (vec![Speech::Hub], vec![Speech::Quay]));
         for silent in ["1234.dkr.ecr.eu-west-1.amazonaws.com", "gcr.io", "eu.gcr.io", "acme.azurecr.io"] {
-            assert_eq!(speeches.of(silent, hour), [], "{silent}");
+            assert_eq!(of(silent, "a", hour), none, "{silent}");
         }
         for another in ["mygcr.io", "my.ghcr.io", "gcr.io.example.com", "azurecr.io:8443"] {
-            assert_eq!(speeches.of(another, hour).len(), 2, "{another}");
+            assert_eq!(of(another, "a", hour), both, "{another}");
         }
-        (0..=MOST).for_each(|n| speeches.remember(&format!("host-{n}"), None, hour));
-        assert!(speeches.0.lock().unwrap().len() <= MOST);
+        for n in 0..=MOST {
+            speeches.remember(&at(&format!("host-{n}.example.com")), Speech::Quay, hour);
+            speeches.remember_silence(&at("registry.example.com"), &format!("scope-{n}"), hour);
+        }
+        let known = speeches.0.lock().unwrap();
+        assert!(known.spoken.len() <= MOST && known.silent.len() <= MOST);
     }
 }

@@ -23,6 +23,34 @@ async fn a_harbor_is_asked_with_the_credential_and_says_when_a_tag_was_pushed() 
     assert_eq!(player.asked().len(), 2, "what it speaks is known");
 }
 
+/// The same, which refuses everybody else, and each in other projects.
+fn harbor_of_projects(asked: &Asked) -> Reply {
+    let is_known = asked.shows_user() && asked.path.contains("/projects/shop/");
+    if asked.path.starts_with("/api/v2.0/") && !is_known { reply(403) } else { harbor(asked) }
+}
+
+/// A tenant that may only pull speaks for nobody else, nor for another project.
+#[tokio::test]
+async fn what_one_is_refused_another_is_told_and_so_is_the_same_one_elsewhere() {
+    let player = Player::start(|asked, _| harbor_of_projects(asked)).await;
+    let (client, tag) = (client(&[&player]), Tag::parse("1.0.1").unwrap());
+    let ann = user("other/pull", "ann", "pw");
+    let elsewhere = Repository::parse(&format!("{}/closed/app", player.host)).unwrap();
+    for (repository, credential, questions, is_told) in [
+        (&player.repository(), &ann, 2, false),
+        (&elsewhere, &joe(), 2, false),
+        (&player.repository(), &ann, 0, false),
+        (&elsewhere, &joe(), 0, false),
+        (&player.repository(), &joe(), 1, true),
+        (&player.repository(), &joe(), 1, true),
+        (&player.repository(), &ann, 0, false),
+    ] {
+        let before = player.asked().len();
+        let pushed = client.pushed(repository, &tag, credential).await;
+        assert_eq!((pushed.is_some(), player.asked().len() - before), (is_told, questions), "{repository}");
+    }
+}
+
 #[tokio::test]
 async fn who_does_not_say_when_a_tag_was_pushed_is_not_asked_again_and_nothing_fails() {
     let tag = Tag::parse("1.0.1").unwrap();
