@@ -170,13 +170,13 @@ impl Listing {
         }
     }
 
-    /// Takes over which releases were there before that this list lacks. Of a list that goes on, what is older than all of it
-    /// may just have moved to the next page.
+    /// Takes over which releases were there before that this list lacks. What was older than all that are left was outlived: it
+    /// moved to the next page, or its project keeps its newest alone.
     pub(super) fn after(mut self, before: &Before) -> Self {
         let has = |tag: &str| self.releases.iter().any(|release| release.tag == tag);
         let listed = &before.listed;
-        let end =
-            if self.is_partial { listed.iter().rposition(|tag| has(tag)).unwrap_or_default() } else { listed.len() };
+        let all_of_it = if self.is_partial { 0 } else { listed.len() };
+        let end = listed.iter().rposition(|tag| has(tag)).unwrap_or(all_of_it);
         let lost = listed.iter().take(end).chain(&before.withdrawn).filter(|tag| !has(tag)).take(MOST_WITHDRAWN);
         self.withdrawn = lost.cloned().collect();
         self

@@ -109,6 +109,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_project_prunes_at_the_end_of_its_list_is_not_withdrawn() {
+        let before = list(&["v1.3.0", "v1.2.0", "v1.1.0", "v1.0.0"], 100);
+        let after = |tags: &[&str]| list(tags, 100).after(&Before::of(&before));
+        let pruned = after(&["v1.4.0", "v1.3.0", "v1.1.0"]);
+        assert_eq!(standing(&pruned, "1.0.0"), None, "it was outlived");
+        assert_eq!(standing(&pruned, "1.2.0"), Some(Standing::Withdrawn), "an older one is there");
+        assert_eq!(standing(&after(&["v1.5.0", "v1.4.0", "v1.3.0"]), "1.1.0"), None);
+        for taken_back in [&["v1.4.0"][..], &[]] {
+            assert_eq!(standing(&after(taken_back), "1.3.0"), Some(Standing::Withdrawn), "none of them is there");
+        }
+    }
+
+    #[test]
     fn what_was_asked_for_by_itself_is_in_no_list_and_not_missed_there() {
         let mut before = list(&["v1.3.0", "v1.2.0"], 2);
         before.add(super::super::listing::Listed::test("v1.0.1"));
