@@ -155,7 +155,7 @@ impl<K: Kept, R: Registry> Releases<K, R> {
         let labels = read.unwrap_or_default();
         // Which project an image names that can't be asked is not known.
         let mut last = if is_sure { Lookup::Nothing } else { Lookup::Unknown };
-        for origin in Origin::all(&subject.repository, &labels, &self.forges) {
+        for origin in Origin::all(&subject.repository, &subject.to, &labels, &self.forges) {
             match self.at(origin, subject, &labels, effort).await {
                 Lookup::Nothing => {}
                 // A guess that can't be read now keeps nobody from the next place.

@@ -24,7 +24,8 @@ impl<K: Kept, R: Registry> Releases<K, R> {
             return self.standing_at(&Origin::of_annotation(url, &self.forges)?, subject, &Labels::default()).await;
         }
         let labels = self.labels(subject, Effort::Ask).await??;
-        for origin in Origin::all(&subject.repository, &labels, &self.forges).iter().filter(|origin| origin.is_sure) {
+        let all = Origin::all(&subject.repository, &subject.to, &labels, &self.forges);
+        for origin in all.iter().filter(|origin| origin.is_sure) {
             if let Some(standing) = self.standing_at(origin, subject, &labels).await {
                 return Some(standing);
             }

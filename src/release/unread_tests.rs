@@ -22,6 +22,14 @@ use crate::telemetry::metrics::Metrics;
 /// An image that says where its project is, as far as it can be asked.
 pub(super) struct Shelf {
     can_be_asked: Mutex<bool>,
+    labels: Mutex<Labels>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        let source = Some("https://git.example.com/acme/web".to_owned());
+        Self { can_be_asked: Mutex::new(true), labels: Mutex::new(Labels { source, ..Labels::default() }) }
+    }
 }
 
 fn refused() -> RegistryError {
@@ -38,12 +46,8 @@ impl Registry for Shelf {
     }
 
     async fn labels(&self, _: &Repository, _: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
-        let source = Some("https://git.example.com/acme/web".to_owned());
-        if *self.can_be_asked.lock().unwrap() {
-            Ok(Some(Labels { source, ..Labels::default() }))
-        } else {
-            Err(refused())
-        }
+        let labels = self.labels.lock().unwrap().clone();
+        if *self.can_be_asked.lock().unwrap() { Ok(Some(labels)) } else { Err(refused()) }
     }
 
     async fn image(
@@ -95,7 +99,7 @@ impl Clock for Hands {
 pub(super) fn released() -> Releases<Drawer, Shelf> {
     let (outbound, metrics, forges) = (Outbound::new(None).unwrap(), Metrics::new(), Forges::new(Vec::new()));
     let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token: None, metrics: &metrics };
-    let shelf = Arc::new(Shelf { can_be_asked: Mutex::new(true) });
+    let shelf = Arc::new(Shelf::default());
     Releases::new(shelf, Drawer::default(), settings, None, Ambient::system()).unwrap()
 }
 
@@ -169,7 +173,7 @@ impl World {
         let forges = Forges::new(vec![ForgeHost::new("git.example.com", ForgeKind::Gitea, Some(&api), true).unwrap()]);
         let (outbound, metrics) = (Outbound::new(None).unwrap(), Metrics::new());
         let settings = FetchSettings { outbound: &outbound, forges: &forges, github_token: None, metrics: &metrics };
-        let shelf = Arc::new(Shelf { can_be_asked: Mutex::new(true) });
+        let shelf = Arc::new(Shelf::default());
         let releases = Releases::new(shelf, Drawer::default(), settings, None, ambient).unwrap();
         Self { releases, clock, pages, file, is_away, _server: server }
     }
@@ -230,6 +234,35 @@ async fn the_text_of_a_release_may_follow_its_image() {
     *world.pages.lock().unwrap() = Some(vec![vec!["v2.0.0".into(), "v1.1.0".into()]]);
     world.later(6);
     assert_eq!(world.declared("1.1.0", "2.0.0").await, Some(BREAKING), "it is looked for again soon");
+}
+
+/// `docker build` keeps the labels of the image that is built upon.
+#[tokio::test]
+async fn the_project_of_a_base_image_has_nothing_to_say_of_what_is_built_on_it() {
+    let of_base = |version: Option<&str>, revision: Option<&str>| Labels {
+        source: Some("https://git.example.com/tools/base".into()),
+        version: version.map(str::to_owned),
+        revision: revision.map(str::to_owned),
+        ..Labels::default()
+    };
+    let (version, revision) = (Some("0.6.0-python3.12-bookworm-slim"), Some("0a1b2c3d"));
+    for (labels, expected) in [
+        (of_base(version, revision), Some(Kinds::default())),
+        (of_base(Some("1.3.0"), revision), None),
+        // A system's own version, beside a source that the image says itself.
+        (of_base(Some("22.04"), None), None),
+    ] {
+        let world = World::new(&[&["v0.7.0", "v0.6.0"]]).await;
+        *world.releases.registry.labels.lock().unwrap() = labels;
+        assert_eq!(world.declared("1.2.0", "1.3.0").await, expected, "whether its notes may follow");
+    }
+    let world = World::new(&[&["v1.3.0?", "v0.6.0"]]).await;
+    *world.releases.registry.labels.lock().unwrap() = of_base(version, revision);
+    assert_eq!(world.releases.standing(&subject("1.2.0", "1.3.0")).await, None);
+    *world.releases.registry.labels.lock().unwrap() = of_base(Some("v1.3.0"), revision);
+    world.releases.kept.lose("labels:");
+    let marked = Some(crate::domain::standing::Standing::Prerelease);
+    assert_eq!(world.releases.standing(&subject("1.2.0", "1.3.0")).await, marked);
 }
 
 #[tokio::test]
