@@ -8,6 +8,7 @@ const INDEX: &[u8] = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.ima
 #[tokio::test]
 async fn a_version_that_its_registry_refuses_is_told_from_a_credential_that_is_no_good() {
     const DENIED: &str = r#"{"errors":[{"code":"DENIED","message":"blocked by policy: CVE-2025-1234"}]}"#;
+    const LINKS: &str = r#"{"errors":[{"code":"DENIED","message":"see https://evil.example/x\u202e @all"}]}"#;
     let told = async |status: u16, body: &'static str, of_list: u16| {
         let player = Player::start(move |asked, _| match &*asked.path {
             LIST if of_list == 200 => tags(&ALL),
@@ -27,7 +28,6 @@ async fn a_version_that_its_registry_refuses_is_told_from_a_credential_that_is_n
         let error = told(status, body, 200).await;
         assert!(error.reason() == "withheld" && error.to_string().ends_with(why), "{status}: {error}");
     }
-    const LINKS: &str = r#"{"errors":[{"code":"DENIED","message":"see https://evil.example/x\u202e @all"}]}"#;
     let error = told(403, LINKS, 200).await;
     assert!(error.to_string().ends_with("DENIED: see [link] all"), "{error}");
     for (status, of_list, word) in [
