@@ -73,6 +73,12 @@ pub enum WorkloadEvent {
 }
 
 impl WorkloadEvent {
+    /// Whether it says how an update ended.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        matches!(self, Self::RolloutHealthy(_) | Self::RolloutFailed(_) | Self::RolloutReplaced(_))
+    }
+
     /// Action, reason, type, note.
     fn parts(&self) -> (&'static str, &'static str, &'static str, &str) {
         match self {

@@ -77,6 +77,8 @@ pub(crate) struct Kept {
     pub(crate) record: Record,
     /// Whether an update has come to its end, which only this says.
     pub(crate) has_ended: bool,
+    /// What is said of that end, once it is remembered.
+    pub(crate) said: Said,
 }
 
 /// Why a record is not believed as it stands on the workload.
@@ -480,7 +482,14 @@ impl Draft {
             record.sequence = self.record.sequence.max(self.before.sequence).max(self.read).saturating_add(1);
             record.settings = Some(Fingerprint::of_its_own(&self.as_set()));
         }
-        Kept { record, has_ended }
+        Kept { record, has_ended, said: self.said_of_ends() }
+    }
+
+    /// What is said of how updates ended: that is so, whether it can be written or not.
+    fn said_of_ends(&self) -> Said {
+        let events = self.said.events.iter().filter(|event| event.is_end()).cloned().collect();
+        let reports = self.said.reports.iter().filter(|report| report.of.is_end()).cloned().collect();
+        Said { events, reports }
     }
 
     /// Whether the next object of this name is to know of what is written: an update, whoever wrote its image, what failed, or how

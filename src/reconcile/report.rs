@@ -14,12 +14,14 @@ use crate::reconcile::Reconciler;
 use crate::registry::Registry;
 
 /// An outcome of a look at a container.
+#[derive(Clone)]
 pub(crate) struct Report {
     pub(crate) container: String,
     pub(crate) of: Outcome,
 }
 
 /// What came of it.
+#[derive(Clone)]
 pub(crate) enum Outcome {
     /// People are asked.
     Proposed { to: Tag, digest: Digest, level: Level },
@@ -41,6 +43,13 @@ pub(crate) enum Outcome {
     Requested { action: &'static str, by: Actor },
     /// What ran before is written again.
     GoesBack { from: Tag, to: Tag, why: String },
+}
+
+impl Outcome {
+    /// Whether it is how an update ended.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Healthy { .. } | Self::Failed { .. } | Self::Replaced(_))
+    }
 }
 
 impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {

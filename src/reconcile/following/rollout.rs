@@ -299,15 +299,29 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     async fn healthy(&self, work: &mut Work, target: &Target, update: &Update) -> Result<(), StepError> {
         let question = self.about_end(work, target, update);
         self.end(work, target, update, Outcome::Healthy, None, question.as_ref()).await?;
-        self.close(work, target, update, Outcome::Healthy, None);
+        self.ends_well(work, target, update);
         if let Some(question) = question {
             work.draft.on(&target.container, Event::Ask(Box::new(question)), self.0.ambient.now());
         }
+        Ok(())
+    }
+
+    /// Puts on the draft that it is well, and what is said of that.
+    fn ends_well(&self, work: &mut Work, target: &Target, update: &Update) {
+        self.close(work, target, update, Outcome::Healthy, None);
         let late = update.outcome == Outcome::Failed;
         let from = update.from_tag().map(|tag| tag.to_string()).unwrap_or_default();
         work.draft.report(&target.container, report::Outcome::Healthy { update: Box::new(update.clone()), late });
         work.draft.announce(WorkloadEvent::RolloutHealthy(format!("{}: {from} → {}", target.container, update.tag)));
-        Ok(())
+    }
+
+    /// Puts on the draft that it failed, and what is said of that.
+    fn ends_badly(&self, work: &mut Work, target: &Target, update: &Update, (failure, way_back): (&Failure, WayBack)) {
+        self.close(work, target, update, Outcome::Failed, Some(failure));
+        let ended = report::Outcome::Failed { update: Box::new(update.clone()), failure: failure.clone(), way_back };
+        work.draft.report(&target.container, ended);
+        let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
+        work.draft.announce(WorkloadEvent::RolloutFailed(note));
     }
 
     /// It failed after somebody else wrote the pod template: what came of that is theirs, and nothing is undone.
@@ -338,7 +352,6 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 (WayBack::Refused, Vec::new())
             }
         };
-        let note = format!("{}: {} failed, {}", target.container, update.tag, failure.message);
         // Of what was put back people were told that it had failed, and what they were asked then stays open.
         let is_asked = update.failed_before.is_some()
             && work.ledger(&target.container).is_some_and(|ledger| ledger.open(self.0.ambient.now()).is_some());
@@ -351,10 +364,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         };
         let told = Some(Failed { failure: failure.clone(), way_back, in_the_way });
         self.end(work, target, update, Outcome::Failed, told, question.as_ref()).await?;
-        self.close(work, target, update, Outcome::Failed, Some(&failure));
-        let ended = report::Outcome::Failed { update: Box::new(update.clone()), failure: failure.clone(), way_back };
-        work.draft.report(&target.container, ended);
-        work.draft.announce(WorkloadEvent::RolloutFailed(note));
+        self.ends_badly(work, target, update, (&failure, way_back));
         if let Some(question) = question {
             work.draft.on(&target.container, Event::Ask(Box::new(question)), self.0.ambient.now());
         }
@@ -404,10 +414,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             return Ok(());
         };
         let of = Of { uid: &target.workload.id.uid, container: &target.container, update: update.at };
-        let (outcome, failure) = match self.read(of, &target.workload, update).0 {
+        let failed = match self.read(of, &target.workload, update).0 {
             Reading::Healthy => {
                 self.end(work, target, update, Outcome::Healthy, None, None).await?;
-                (Outcome::Healthy, None)
+                None
             }
             Reading::Failed(why) => {
                 let failure = self.failure(&target.workload, why).await;
@@ -423,7 +433,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 };
                 let told = Failed { failure: failure.clone(), way_back, in_the_way: Vec::new() };
                 self.end(work, target, update, Outcome::Failed, Some(told), None).await?;
-                (Outcome::Failed, Some(failure))
+                Some((failure, way_back))
             }
             _ => return Ok(()),
         };
@@ -431,7 +441,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if !self.0.cluster.is_dry_run() {
             let draft = self.draft(Arc::clone(&target.workload)).await?;
             let mut ended = Work::on(draft, &work.trace);
-            self.close(&mut ended, target, update, outcome, failure.as_ref());
+            match &failed {
+                None => self.ends_well(&mut ended, target, update),
+                Some((failure, way_back)) => self.ends_badly(&mut ended, target, update, (failure, *way_back)),
+            }
             self.keep(&target.workload, Some(ended.draft.kept())).await;
         }
         Ok(())

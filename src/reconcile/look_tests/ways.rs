@@ -17,6 +17,18 @@ impl Stage {
         self.cluster.state(|state| state.workload.containers.iter().map(|it| it.image.to_string()).collect())
     }
 
+    /// How updates ended, and how many did so, as it is counted.
+    fn ended(&self) -> Vec<(String, u64)> {
+        let counted = self.metrics.text();
+        let ends = counted.lines().filter_map(|line| line.strip_prefix("image_watcher_updates_total{"));
+        let read = |line: &str| {
+            let (labels, number) = line.rsplit_once(' ')?;
+            let result = labels.split("result=\"").nth(1)?.split('"').next()?;
+            Some((result.to_owned(), number.parse().ok()?))
+        };
+        ends.filter_map(read).collect()
+    }
+
     /// What was told first: who is told the same again gets it once.
     fn first(&self, kind: NoticeKind) -> Notice {
         self.joe.0.lock().unwrap().iter().find(|notice| notice.kind == kind).unwrap().clone()
@@ -353,6 +365,38 @@ async fn how_an_update_ended_is_known_where_nothing_may_be_written_any_more() {
     let ends: Vec<_> = stage.told().into_iter().filter(|(kind, _)| *kind == "update.failed").collect();
     stage.look().await;
     assert_eq!((ends.len(), stage.told().iter().filter(|(kind, _)| *kind == "update.failed").count()), (1, 0));
+}
+
+/// An alert goes by the number: nothing else pages anybody where what failed runs on.
+#[tokio::test]
+async fn how_an_update_ended_is_counted_once_where_nothing_may_be_written_any_more() {
+    let ways: [fn(&mut State); 4] = [
+        |state| state.may_patch = false,
+        |state| state.refuses = Refuses::All,
+        // It is taken when it is rehearsed, and refused when it is written.
+        |state| (state.refuses, state.is_seen_late) = (Refuses::All, true),
+        |state| (state.refuses, state.is_seen_late) = (Refuses::Written("a.example/web:1.0.0*"), true),
+    ];
+    for (n, closes) in ways.into_iter().enumerate() {
+        for (rollout, result) in [(stalled("t1"), "failed"), (Rollout::Complete, "healthy")] {
+            let mut stage = Stage::new(auto(&[]), &["1.0.0"]);
+            stage.written().await;
+            stage.cluster.state(closes);
+            stage.cluster.rolls(rollout);
+            for is_anew in [false, false, true] {
+                if is_anew {
+                    stage.restart();
+                }
+                stage.look().await;
+            }
+            let said = |state: &mut State| state.announced.iter().filter(|event| event.is_end()).count();
+            assert_eq!((stage.ended(), stage.cluster.state(said)), (vec![(result.into(), 1)], 1), "{n} {result}");
+            // What is written at last was said.
+            stage.cluster.state(|state| (state.refuses, state.may_patch) = (Refuses::Nothing, true));
+            stage.look().await;
+            assert_eq!((stage.ended(), stage.cluster.state(said)), (vec![(result.into(), 1)], 1), "{n} {result}");
+        }
+    }
 }
 
 /// As where admission has images pulled through a mirror.

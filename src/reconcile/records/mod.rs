@@ -443,7 +443,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     /// Remembers beside the queue what may not be written on a workload: an end that nobody knew of would be told anew with each look,
     /// and count nowhere. Other workloads hear of it as well.
     pub(crate) async fn keep(&self, workload: &Arc<Workload>, kept: Option<Kept>) {
-        let Some(Kept { mut record, has_ended }) = kept else { return };
+        let Some(Kept { mut record, has_ended, said }) = kept else { return };
         self.0.cluster.stands(workload, record.standing(workload));
         if !has_ended {
             return;
@@ -457,6 +457,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         if let Ok((_, sealed)) = annotations::sealed(WorkloadPatch::of(workload), workload, &record, &self.0.keys) {
             let written = sealed_on(workload, sealed);
             self.remember(&workload.id.uid, written).await;
+            // From now on no look finds it anew.
+            self.say(workload, said).await;
         }
     }
 

@@ -11,11 +11,12 @@ use crate::domain::event::{Failure, Job, NoLink, Notice, NoticeKind, WayBack};
 use crate::domain::group::Plan;
 use crate::domain::history::Outcome;
 use crate::domain::preflight::{Flaw, Unfit};
-use crate::domain::record::{Event, Hear, REFUSED_FOR, Refused, Standstill, Told, Update};
+use crate::domain::record::{Consequence, Event, Hear, REFUSED_FOR, Refused, Standstill, Told, Update};
 use crate::domain::rollout::Rollout;
 use crate::domain::workload::Workload;
 use crate::queue::{Queue, Records};
 use crate::reconcile::draft::{Chosen, Draft, Image, Work, image_of};
+use crate::reconcile::report;
 use crate::reconcile::telling::notices::{day_of, of_unfit, of_update, told_now};
 use crate::reconcile::{Reconciler, StepError, Target};
 use crate::registry::Registry;
@@ -127,7 +128,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             let refused = Refused { tag, digest, again: now + REFUSED_FOR, said: message.to_owned(), flaw: None, told };
             draft.say(container, Some(refused.to_string()));
             draft.announce(WorkloadEvent::UpdateRefused(format!("{container}: {refused}")));
-            self.no_way_back(&mut draft, container, image, failed.as_ref());
+            self.no_way_back(&mut draft, container, image, (failed.as_ref(), message));
             draft.on(container, Event::Refuse(refused), now);
         }
         let kept = Some(draft.kept());
@@ -150,18 +151,34 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 
     /// Ends an update whose way back was refused: it is not tried again with each look.
-    fn no_way_back(&self, draft: &mut Draft, container: &str, image: &Image, failed: Option<&Failure>) {
+    fn no_way_back(
+        &self,
+        draft: &mut Draft,
+        container: &str,
+        image: &Image,
+        (failed, message): (Option<&Failure>, &str),
+    ) {
         if !is_way_back(draft, container, image) {
             return;
         }
+        let now = self.0.ambient.now();
         let Some(update) = draft.record.ledger(container).and_then(|ledger| ledger.update.as_ref()) else { return };
         let with: Vec<String> = update.with.iter().map(ToString::to_string).collect();
         if update.group.is_some() && update.undoes.is_none() {
-            draft.on(container, Event::Stays(WayBack::Refused), self.0.ambient.now());
+            draft.on(container, Event::Stays(WayBack::Refused), now);
         }
-        for container in with.iter().map(String::as_str).chain([container]) {
-            draft.on(container, Event::End(Outcome::Failed, failed.cloned()), self.0.ambient.now());
-            draft.on(container, Event::Left(WayBack::Refused), self.0.ambient.now());
+        for name in with.iter().map(String::as_str).chain([container]) {
+            let ended = draft.on(name, Event::End(Outcome::Failed, failed.cloned()), now);
+            draft.on(name, Event::Left(WayBack::Refused), now);
+            if let Some(Consequence::Ended(update, _)) = ended.filter(|_| name == container) {
+                let failure = failed.cloned().unwrap_or_else(|| Failure::new("Refused", message));
+                draft.announce(WorkloadEvent::RolloutFailed(format!(
+                    "{name}: {} failed, {}",
+                    update.tag, failure.message
+                )));
+                let way_back = WayBack::Refused;
+                draft.report(name, report::Outcome::Failed { update: Box::new(update), failure, way_back });
+            }
         }
     }
 
