@@ -131,6 +131,22 @@ impl Registry for Shelf {
         Ok((!is_absent && !is_gone).then(|| digest_of(tag.as_str(), self.pushed_again.load(Ordering::SeqCst))))
     }
 
+    /// In the order of the list.
+    async fn push_times(
+        &self,
+        _: &Repository,
+        tags: &[Tag],
+        _: &Credential,
+    ) -> Result<Option<std::collections::BTreeMap<String, DateTime<Utc>>>, RegistryError> {
+        let listed = self.tags.lock().unwrap();
+        let at = |tag: &Tag| {
+            let place = listed.iter().position(|listed| *listed == tag.as_str())?;
+            let second = 1_700_000_000 + i64::try_from(place).ok()?;
+            Some((tag.to_string(), DateTime::from_timestamp(second, 0)?))
+        };
+        Ok(Some(tags.iter().filter_map(at).collect()))
+    }
+
     async fn labels(&self, _: &Repository, of: &Digest, _: &Credential) -> Result<Option<Labels>, RegistryError> {
         Ok((!self.has_lost(of)).then(Labels::default))
     }

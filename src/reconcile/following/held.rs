@@ -2,7 +2,7 @@
 
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
-use crate::domain::history::{History, Outcome};
+use crate::domain::history::{Entry, History, Outcome};
 use crate::domain::policy::{Policy, Strategy, step};
 use crate::domain::record::{Consequence, Event, Held, Ledger, Question, Running, Update};
 use crate::domain::reference::{Digest, Tag};
@@ -42,9 +42,13 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             }
             return;
         };
-        let ours = ledger.and_then(|ledger| ledger.update.as_ref()).filter(|update| update.wrote(&before));
+        let update = ledger.and_then(|ledger| ledger.update.as_ref());
+        let ours = update.filter(|update| update.wrote(&before));
+        // Who goes back again goes back from what nothing of ours wrote.
+        let is_back = ledger.and_then(|ledger| ledger.held.as_ref()).is_some_and(|held| held.back_to == before.tag);
         let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
-        let level = goes_back(&running, &before, ours.zip(Some(has_run)), policy);
+        let ran = update.filter(|_| has_run && (ours.is_some() || is_back)).map(|update| update.level);
+        let level = goes_back(&running, &before, (ours, ran), policy);
         // What is held is looked for before it is held no more. What comes from elsewhere is another thing.
         let is_of_the_same = running.of == before.of;
         let failed = if is_of_the_same { self.failed_before(work, target, &running).await } else { None };
@@ -59,7 +63,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             self.put_back(work, target, settings.as_ref(), (&running, &before), failed).await;
         }
         let held = work.ledger(container).and_then(|ledger| ledger.held.as_ref());
-        if held.is_some_and(|held| is_outgrown(&running, held, policy)) {
+        let has_run = |held: &Held| ran_before(&work.draft.record.history, container, &running.tag, &held.tag);
+        if held.is_some_and(|held| is_outgrown(&running, (held, has_run(held)), policy)) {
             work.draft.on(container, Event::Outgrown, now);
         }
     }
@@ -132,8 +137,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let before = Running { tag: held.tag.clone(), digest: held.digest.clone(), ..running.clone() };
         let has_run = ran_before(&work.draft.record.history, container, &running.tag, &before.tag);
-        let ours = ledger.update.as_ref().zip(Some(has_run));
-        let Some(level) = goes_back(&running, &before, ours, Some(&settings.policy)) else { return };
+        let update = ledger.update.as_ref();
+        let ran = update.filter(|_| has_run).map(|update| update.level);
+        let Some(level) = goes_back(&running, &before, (update, ran), Some(&settings.policy)) else { return };
         let of = (container, self.0.bounds.forced.mode);
         let with = work.draft.record.hold_with(&target.workload, of, (&held.tag, held.digest.as_ref()));
         let what = (&held.tag, held.digest.as_ref(), with);
@@ -179,20 +185,22 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     }
 }
 
-/// Whether a version ran in a container before another one was written there, as far as the history tells it.
+/// Whether a version ran in a container before another one was written there, as far as the history tells it. Ways back tell
+/// nothing of which was first.
 fn ran_before(history: &History, container: &str, now: &Tag, before: &Tag) -> bool {
-    let of_it = history.entries().iter().filter(|entry| entry.container == container && !entry.outcome.is_a_word());
+    let is_forward = |entry: &&Entry| !entry.outcome.is_a_word() && entry.undoes.is_none();
+    let of_it = history.entries().iter().filter(|entry| entry.container == container).filter(is_forward);
     // The newest is first.
     let mut since = of_it.skip_while(|entry| entry.version != before.as_str());
     since.any(|entry| entry.previous == now.as_str())
 }
 
 /// How far it would be from what runs now to what ran before, if that is an update: then somebody went back. `ours` is the
-/// update that wrote what ran before, and whether what runs now ran before that.
+/// update that wrote what ran before, and `ran` how far it was where what runs now is known to have run before that.
 pub(crate) fn goes_back(
     now: &Running,
     before: &Running,
-    ours: Option<(&Update, bool)>,
+    (ours, ran): (Option<&Update>, Option<Level>),
     policy: Option<&Policy>,
 ) -> Option<Level> {
     if now.of != before.of {
@@ -204,25 +212,24 @@ pub(crate) fn goes_back(
     match order(&now.tag, &before.tag, policy) {
         Order::Older(level) => Some(level),
         Order::NotOlder => None,
-        // Where settings that would order them can't be read, or only push times would, what ran before our update is older than it.
+        // Where settings that would order them can't be read, or only push times would, what ran before is older.
         Order::Unknown => {
-            let is_unordered = policy.is_none_or(Policy::is_newest);
-            let (ours, has_run) = ours.filter(|_| is_unordered)?;
-            let is_older = ours.from_tag().as_ref() == Some(&now.tag) || has_run && ours.undoes.is_none();
-            is_older.then_some(ours.level)
+            let is_from = |ours: &&Update| ours.undoes.is_none() && ours.from_tag().as_ref() == Some(&now.tag);
+            let from = ours.filter(is_from).map(|ours| ours.level);
+            from.or(ran).filter(|_| policy.is_none_or(Policy::is_newest))
         }
     }
 }
 
-/// Whether what is held would be no update any more of what runs.
-fn is_outgrown(now: &Running, held: &Held, policy: Option<&Policy>) -> bool {
+/// Whether what is held would be no update any more of what runs, which may have run before it.
+fn is_outgrown(now: &Running, (held, has_run): (&Held, bool), policy: Option<&Policy>) -> bool {
     if held.tag == held.back_to {
         return now.tag != held.tag || now.digest.is_some() && now.digest == held.digest;
     }
     match order(&now.tag, &held.tag, policy) {
         Order::Older(_) => false,
         Order::NotOlder => true,
-        Order::Unknown if policy.is_some_and(Policy::is_newest) => now.tag != held.back_to,
+        Order::Unknown if policy.is_some_and(Policy::is_newest) => now.tag != held.back_to && !has_run,
         Order::Unknown => policy.is_some(),
     }
 }
@@ -271,7 +278,6 @@ fn order(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::history::Entry;
     use crate::domain::history::tests::entry;
     use crate::domain::record::tests::update;
     use crate::domain::settings::Bounds;
@@ -296,10 +302,15 @@ mod tests {
         let ours = Update { tag: runs("fir").tag, from: "a.example/web:ash".into(), ..update(1, None) };
         let is_back = |to: &str| {
             let has_run = ran_before(&history, "web", &runs(to).tag, &ours.tag);
-            goes_back(&runs(to), &runs("fir"), Some((&ours, has_run)), Some(&policy)).is_some()
+            goes_back(&runs(to), &runs("fir"), (Some(&ours), has_run.then_some(ours.level)), Some(&policy)).is_some()
         };
         assert_eq!(["ash", "elm", "oak", "yew"].map(is_back), [true, true, true, false]);
         assert!(!ran_before(&history, "web", &runs("fir").tag, &runs("elm").tag), "it came later");
         assert!(!ran_before(&history, "log", &runs("oak").tag, &runs("fir").tag));
+        // A way back is no sign that what was left ran first.
+        let (previous, undoes) = ("fir".to_owned(), Some("fir".to_owned()));
+        history.push(Entry { container: "web".into(), previous, undoes, ..entry("ash", Outcome::Healthy) });
+        assert!(!ran_before(&history, "web", &runs("fir").tag, &runs("ash").tag));
+        assert!(ran_before(&history, "web", &runs("elm").tag, &runs("ash").tag));
     }
 }

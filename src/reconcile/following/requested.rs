@@ -251,7 +251,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let running =
             Running { of: before.of.clone(), tag: tag.clone(), digest: Some(digest.clone()), is_learnt: false };
         // It ran, so it is a way back, whatever order tags have.
-        let level = goes_back(&running, &before, update.zip(Some(true)), None).or(update.map(|update| update.level));
+        let ran = update.map(|update| update.level);
+        let level = goes_back(&running, &before, (update, ran), None).or(ran);
         let level = level.unwrap_or(Level::Digest);
         let question = ledger.open(now).map(|question| &question.terms);
         let question = question.filter(|it| it.allows == Allows::Back && it.tag == *tag && it.digest == *digest);

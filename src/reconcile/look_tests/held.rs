@@ -271,3 +271,73 @@ async fn what_is_set_back_without_a_question_is_told_again_as_the_same() {
     stage.look().await;
     assert_eq!(held().len(), 0, "by now it was told");
 }
+
+/// Tags that say nothing of which is older: elm ran, then ash, and then fir was written.
+async fn in_the_order_of_pushes() -> Stage {
+    let settings = [("mode", "AUTO_UPDATE"), ("tag-policy", "glob:*"), ("tag-order", "newest")];
+    let stage = Stage::new(workload(&[("web", "a.example/web:elm")], &settings), &["elm"]);
+    stage.look().await;
+    for tags in [&["elm", "ash"][..], &["elm", "ash", "fir"]] {
+        stage.clock.step(TimeDelta::days(1));
+        stage.has(tags);
+        stage.look().await;
+        assert!(stage.runs(tags[tags.len() - 1]), "{}: {}", stage.cluster.image(), stage.says());
+        if tags.len() < 3 {
+            stage.settles().await;
+        }
+    }
+    stage
+}
+
+impl Stage {
+    async fn stays_at(&self, tag: &str) {
+        for _ in 0..3 {
+            self.clock.step(TimeDelta::minutes(20));
+            self.look().await;
+        }
+        assert!(self.runs(tag), "{}: {}", self.cluster.image(), self.says());
+    }
+
+    fn holds(&self) -> String {
+        self.cluster.annotation("held").unwrap_or_default()
+    }
+}
+
+#[tokio::test]
+async fn who_goes_back_two_steps_has_gone_back_though_tags_say_nothing_of_their_order() {
+    for is_failed in [false, true] {
+        let stage = in_the_order_of_pushes().await;
+        if is_failed {
+            stage.fails("t1").await;
+            assert!(stage.runs("ash"), "{}", stage.cluster.image());
+        } else {
+            stage.settles().await;
+            stage.edit(Some("ash"), |_| ());
+        }
+        stage.settles().await;
+        assert!(stage.holds().starts_with("fir: "), "failed {is_failed}: {}", stage.holds());
+        stage.edit(Some("elm"), |_| ());
+        stage.stays_at("elm").await;
+        assert!(stage.holds().starts_with("fir: "), "failed {is_failed}: {}", stage.holds());
+        assert!(stage.holds().contains("back to elm"), "failed {is_failed}: {}", stage.holds());
+        // One step forward again is not as far as what is held.
+        stage.edit(Some("ash"), |_| ());
+        stage.stays_at("ash").await;
+        assert!(stage.holds().starts_with("fir: "), "failed {is_failed}: {}", stage.holds());
+        stage.has(&["elm", "ash", "fir", "oak"]);
+        stage.clock.step(TimeDelta::days(1));
+        stage.look().await;
+        assert!(stage.runs("oak"), "a newer one goes on: {}", stage.cluster.image());
+    }
+}
+
+#[tokio::test]
+async fn who_sets_what_is_held_again_has_let_it_go_whatever_tags_say() {
+    let stage = in_the_order_of_pushes().await;
+    stage.settles().await;
+    stage.edit(Some("ash"), |_| ());
+    stage.settles().await;
+    stage.edit(Some("fir"), |_| ());
+    stage.settles().await;
+    assert_eq!(stage.holds(), "");
+}
