@@ -273,6 +273,12 @@ impl Update {
         !says_the_same && workload.template_by_others.is_some_and(|written| written > before)
     }
 
+    /// Whether nobody else is known to have written the pod template since: what it says is what this wrote, as admission left it.
+    #[must_use]
+    pub fn is_alone_on(&self, workload: &Workload) -> bool {
+        self.template_before.is_some() && workload.template_by_others == self.template_before
+    }
+
     /// Whether what the cluster gave up is the rollout before this.
     #[must_use]
     pub fn is_stall_old(&self, stall: &Stall) -> bool {

@@ -47,7 +47,8 @@ pub(crate) struct Return {
 
 impl Return {
     /// That of a container which still runs what an update of ours wrote, and as it was written: the same version without its
-    /// digest is another hand's. `None` where what ran before is not known exactly.
+    /// digest is another hand's, unless admission left it out, as nobody else has written the pod template since. `None` where
+    /// what ran before is not known exactly.
     fn of(work: &Work, container: &str) -> Option<Self> {
         let update = work.ledger(container)?.update.as_ref()?;
         if !update.runs_on(&work.draft.workload, container) {
@@ -56,7 +57,11 @@ impl Return {
         let (_, found) = work.draft.workload.container(container)?;
         let (runs, written) = (found.reference()?, found.image.to_string());
         // What another hand put back is theirs as it stands, and known by what its tag pointed to then.
-        if runs.digest() != Some(&update.digest) && !(update.failed_before.is_some() && runs.digest().is_none()) {
+        let is_its = match runs.digest() {
+            Some(digest) => *digest == update.digest,
+            None => update.failed_before.is_some() || update.is_alone_on(&work.draft.workload),
+        };
+        if !is_its {
             return None;
         }
         let (tag, digest) = (update.from_tag()?, update.ran_before()?);
@@ -275,7 +280,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 tag: one.tag.clone(),
                 digest: one.digest.clone(),
                 from: one.written.clone(),
-                from_digest: None,
+                from_digest: one.runs.digest().is_none().then(|| one.undoes.digest.clone()),
                 level: one.undoes.level,
                 at: now,
                 by: decided.by(),

@@ -1,6 +1,7 @@
 //! A webhook or a policy that makes another image of what is to be written.
 
 use super::*;
+use crate::domain::event::WayBack;
 
 const OLD: &str = "a.example/web:1.0.0";
 const SAID: &str = "admission leaves 1.0.0 here (a webhook or policy changes it)";
@@ -99,4 +100,71 @@ async fn a_version_whose_digest_is_stripped_runs() {
     }
     assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
     assert_eq!((stage.cluster.annotation("held"), stage.says()), (None, String::new()));
+}
+
+/// Who wrote the pod template first is known, as on any real cluster.
+fn written_before(more: &[(&str, &str)]) -> Workload {
+    Workload { template_by_others: DateTime::from_timestamp(1_700_000_000, 0), ..auto(more) }
+}
+
+#[tokio::test]
+async fn what_failed_is_undone_where_digests_are_stripped() {
+    let stage = Stage::new(written_before(&[]), &["1.0.0", "1.0.1"]).admitting(strips, false);
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
+    stage.fails("t1").await;
+    assert_eq!(stage.cluster.image(), OLD);
+    assert_eq!(stage.last(NoticeKind::Failed).way_back, Some(WayBack::Goes));
+    stage.told();
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert_eq!(stage.last(NoticeKind::RolledBack).to.tag, "1.0.1");
+    for _ in 0..3 {
+        stage.look().await;
+    }
+    assert_eq!(stage.cluster.image(), OLD, "it is held");
+    assert!(stage.cluster.annotation("held").is_some_and(|held| held.starts_with("1.0.1: failed")));
+}
+
+/// What was pinned is written pinned, and stripped as well.
+#[tokio::test]
+async fn a_way_back_by_digest_is_gone_where_digests_are_stripped() {
+    let pinned = format!("{OLD}@{}", digest_of("1.0.0", 0));
+    let before = Workload {
+        template_by_others: DateTime::from_timestamp(1_700_000_000, 0),
+        ..workload(&[("web", &pinned)], &[("mode", "AUTO_UPDATE")])
+    };
+    let stage = Stage::new(before, &["1.0.0", "1.0.1"]).admitting(strips, false);
+    stage.look().await;
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
+    stage.fails("t1").await;
+    assert_eq!((stage.cluster.image().as_str(), stage.last(NoticeKind::Failed).way_back), (OLD, Some(WayBack::Goes)));
+    stage.told();
+    stage.fails("t2").await;
+    assert_eq!(stage.last(NoticeKind::Failed).way_back, Some(WayBack::Failed));
+}
+
+#[tokio::test]
+async fn what_is_applied_has_a_way_back_on_offer_where_digests_are_stripped() {
+    let stage = Stage::new(written_before(&[("rollback", "false")]), &["1.0.0", "1.0.1"]).admitting(strips, false);
+    stage.look().await;
+    stage.cluster.rolls(Rollout::Complete);
+    stage.look().await;
+    assert!(stage.last(NoticeKind::Applied).asks(), "by a link");
+    stage.look().await;
+    let answer = stage.reconciler.answer(&stage.link(), Action::Rollback, "trace").await;
+    assert_eq!(stage.cluster.image(), OLD, "{answer:?}");
+}
+
+/// The same version as another hand writes it is theirs.
+#[tokio::test]
+async fn a_digest_that_a_hand_leaves_out_is_no_work_of_admission() {
+    let stage = Stage::new(written_before(&[]), &["1.0.0", "1.0.1"]);
+    stage.look().await;
+    let now = stage.clock.now();
+    stage.changed(|edited| {
+        (edited.template_by_others, edited.containers[0].image) = (Some(now), "a.example/web:1.0.1".into());
+    });
+    stage.fails("t1").await;
+    assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
 }
