@@ -174,14 +174,42 @@ impl Record {
         self
     }
 
-    /// Keeps how the pod template of a workload is once these images are written, by container.
-    pub fn wrote_template(&mut self, workload: &Workload, images: &[(&str, &str)]) {
-        let template = workload.template_hash(images);
-        for (container, _) in images {
-            if let Some(update) = self.ledgers.get_mut(*container).and_then(|ledger| ledger.update.as_mut()) {
+    /// Keeps how the pod template of a workload is once these images are written, by container: of what is written, and of what was
+    /// written `before` and stands there as it was.
+    pub fn wrote_template(&mut self, workload: &Workload, images: &[(&str, &str)], before: &Self) {
+        if images.is_empty() {
+            return;
+        }
+        let (was, template) = (before.template(workload, &[]), self.template(workload, images));
+        for (container, ledger) in &mut self.ledgers {
+            let is_written = images.iter().any(|(name, _)| **name == **container);
+            let stood = |update: &Update| update.template == Some(was);
+            if let Some(update) = ledger.update.as_mut().filter(|update| is_written || stood(update)) {
                 update.template = Some(template);
             }
         }
+    }
+
+    /// Of all that a pod template says once these images are written, where an image of ours is told by its version and digest:
+    /// admission may have it pulled from elsewhere.
+    fn template(&self, workload: &Workload, images: &[(&str, &str)]) -> u64 {
+        let told = workload.containers.iter().filter_map(|container| {
+            let image = images.iter().find(|(name, _)| **name == *container.name).map(|(_, image)| *image);
+            let update = self.ledger(&container.name)?.update.as_ref()?;
+            let running = Running::of(&ImageReference::parse(image.unwrap_or(&container.image)).ok()?)?;
+            Some((&*container.name, update.wrote(&running).then(|| format!("{}@{}", update.tag, update.digest))?))
+        });
+        let told: Vec<(&str, String)> = told.collect();
+        let told = told.iter().map(|(name, image)| (*name, image.as_str()));
+        workload.template_hash(&told.chain(images.iter().copied()).collect::<Vec<_>>())
+    }
+
+    /// Whether another than us wrote the pod template since an update of this workload: what comes of that is not what it brought.
+    #[must_use]
+    pub fn is_edited_since(&self, update: &Update, workload: &Workload) -> bool {
+        // Earlier releases kept it as it was asked for.
+        let says = |template| template == self.template(workload, &[]) || template == workload.template_hash(&[]);
+        update.is_edited_later(workload) && !update.template.is_some_and(says)
     }
 
     /// Forgets containers that the workload has no more. What people and the API server said of versions goes on where a

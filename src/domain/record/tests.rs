@@ -553,16 +553,52 @@ fn an_update_of_an_earlier_release_is_read_and_edited_since_it_was_written() {
     let read: Update = serde_json::from_value(json).unwrap();
     assert_eq!((read.left, read.template_before), (None, None));
     let on = |written| Workload { template_by_others: written, ..workload(&[("web", "web:1.0.1")], &[]) };
-    assert!(!read.is_edited_on(&on(None)) && !read.is_edited_on(&on(Some(at(0)))));
-    assert!(read.is_edited_on(&on(Some(at(1)))));
+    let is_edited = |update: &Update, written| Record::default().is_edited_since(update, &on(written));
+    assert!(!is_edited(&read, None) && !is_edited(&read, Some(at(0))));
+    assert!(is_edited(&read, Some(at(1))));
     let known = Update { template_before: Some(at(5)), ..read };
-    assert!(!known.is_edited_on(&on(Some(at(5)))), "it was so before");
-    assert!(known.is_edited_on(&on(Some(at(6)))));
+    assert!(!is_edited(&known, Some(at(5))), "it was so before");
+    assert!(is_edited(&known, Some(at(6))));
     let template = on(None).template_hash(&[]);
     let wrote = |template| Update { template: Some(template), ..known.clone() };
-    assert!(!wrote(template).is_edited_on(&on(Some(at(6)))), "it says what this wrote");
-    assert!(wrote(template ^ 1).is_edited_on(&on(Some(at(6)))));
-    assert!(!wrote(template ^ 1).is_edited_on(&on(Some(at(5)))), "a webhook may have filled in what nobody said");
+    assert!(!is_edited(&wrote(template), Some(at(6))), "it says what this wrote");
+    assert!(is_edited(&wrote(template ^ 1), Some(at(6))));
+    assert!(!is_edited(&wrote(template ^ 1), Some(at(5))), "a webhook may have filled in what nobody said");
+}
+
+/// Two containers, each with an update of ours, and what is written of the template beside.
+#[test]
+fn what_we_write_ourselves_is_no_edit_of_the_pod_template() {
+    let image = |n: u8| format!("a.example/web:{}@{}", update(n, None).tag, update(n, None).digest);
+    let pod = |web: &str, log: &str| workload(&[("web", web), ("log", log), ("proxy", "b.example/proxy:2")], &[]);
+    let writes = |record: &mut Record, on: &Workload, container: &str, n: u8| {
+        let before = record.clone();
+        let new = Update { template_before: Some(at(0)), ..update(n, None) };
+        record.on(container, Event::Write(Box::new(new)), at(1));
+        record.wrote_template(on, &[(container, &image(n))], &before);
+    };
+    let is_edited = |record: &Record, on: Workload| {
+        let on = Workload { template_by_others: Some(at(9)), ..on };
+        record.is_edited_since(record.known("web").update.as_ref().unwrap(), &on)
+    };
+    let (old, mut record) = ("a.example/web:1.0.0", Record::default());
+    writes(&mut record, &pod(old, old), "web", 1);
+    assert!(!is_edited(&record, pod(&image(1), old)));
+    assert!(is_edited(&record, pod(&image(1), "a.example/web:1.0.7")), "another hand wrote that");
+    let mirrored = image(1).replace("a.example", "mirror.example");
+    assert!(!is_edited(&record, pod(&mirrored, old)), "admission has it pulled from elsewhere");
+    for n in [2, 3] {
+        let before = if n == 2 { old.to_owned() } else { image(2) };
+        writes(&mut record, &pod(&mirrored, &before), "log", n);
+        assert!(!is_edited(&record, pod(&mirrored, &image(n))), "we wrote {n} beside it");
+    }
+    assert!(is_edited(&record, Workload { rest_of_template: 7, ..pod(&mirrored, &image(3)) }));
+    // What was edited before we wrote beside it stays so.
+    let mut record = Record::default();
+    writes(&mut record, &pod(old, old), "web", 1);
+    let edited = |log: &str| Workload { rest_of_template: 7, ..pod(&image(1), log) };
+    writes(&mut record, &edited(old), "log", 2);
+    assert!(is_edited(&record, edited(&image(2))));
 }
 
 #[test]

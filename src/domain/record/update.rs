@@ -110,7 +110,7 @@ pub struct Update {
     /// When another than us had written the pod template last, before this was written.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "chrono::serde::ts_seconds_option")]
     pub template_before: Option<DateTime<Utc>>,
-    /// Of the pod template as this wrote it: see [`Workload::template_hash`].
+    /// Of the pod template as this wrote it, or what we wrote since: see [`Workload::template_hash`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<u64>,
     /// What it undoes, where it goes back to what ran before.
@@ -264,13 +264,11 @@ impl Update {
         self.from_digest.clone().or_else(pinned)
     }
 
-    /// Whether another than us wrote the pod template since: what comes of that is not what this brought.
-    #[must_use]
-    pub fn is_edited_on(&self, workload: &Workload) -> bool {
-        // Records of earlier releases do not say how it was before, or what it said.
+    /// Whether another than us may have written the pod template since. It may have been a label of the object.
+    pub(super) fn is_edited_later(&self, workload: &Workload) -> bool {
+        // Records of earlier releases do not say how it was before.
         let before = self.template_before.unwrap_or(self.at);
-        let says_the_same = self.template.is_some_and(|template| template == workload.template_hash(&[]));
-        !says_the_same && workload.template_by_others.is_some_and(|written| written > before)
+        workload.template_by_others.is_some_and(|written| written > before)
     }
 
     /// Whether nobody else is known to have written the pod template since: what it says is what this wrote, as admission left it.

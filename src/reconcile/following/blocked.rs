@@ -90,7 +90,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let id = &target.workload.id;
         let words = || obstacle.words(&id.namespace, undone.tag.as_str());
-        let is_edited = update.is_edited_on(&target.workload);
+        let is_edited = work.draft.record.is_edited_since(update, &target.workload);
         if is_edited || !self.may_delete(target) || obstacle.hope == Hope::Some {
             return Ok(Way::Blocked(words()));
         }

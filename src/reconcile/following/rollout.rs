@@ -139,7 +139,9 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             // It is told already.
             Reading::Failed(_) if update.outcome == Outcome::Failed => {}
             // What failed here before is not undone, whoever edits what, so that nobody has to know whose fault it is.
-            Reading::Failed(why) if update.is_edited_on(&workload) && update.failed_before.is_none() => {
+            Reading::Failed(why)
+                if work.draft.record.is_edited_since(update, &workload) && update.failed_before.is_none() =>
+            {
                 self.replaced(work, target, update, &why);
             }
             Reading::Failed(why) => {

@@ -399,6 +399,40 @@ async fn how_an_update_ended_is_counted_once_where_nothing_may_be_written_any_mo
     }
 }
 
+/// Who owns the pod template changes replicas after we wrote another container, which moves the time of theirs.
+#[tokio::test]
+async fn a_change_of_replicas_is_no_edit_of_the_template_though_another_container_was_written_since() {
+    let first = DateTime::from_timestamp(1_700_000_000, 0);
+    let two = workload(
+        &[("web", OLD), ("proxy", "b.example/proxy:2.0.0")],
+        &[("mode", "AUTO_UPDATE"), ("mode.proxy", "NOTIFICATION")],
+    );
+    for is_edited in [false, true] {
+        let stage = Stage::new(Workload { template_by_others: first, ..two.clone() }, &["1.0.0"]);
+        stage.has(&["2.0.0", "2.0.1"]);
+        let proxy = Repository::parse("b.example/proxy").unwrap();
+        stage.reconciler.look(&proxy, "trace").await;
+        let link = stage.link();
+        stage.has(&["1.0.0"]);
+        stage.written().await;
+        stage.cluster.rolls(Rollout::Progressing(Progress::default()));
+        stage.look().await;
+        stage.has(&["2.0.0", "2.0.1"]);
+        let answer = stage.reconciler.answer(&link, Action::Approve, "trace").await;
+        assert!(stage.images()[1].starts_with("b.example/proxy:2.0.1@"), "{answer:?}");
+        stage.has(&["1.0.0", "1.0.1"]);
+        let now = stage.clock.now();
+        stage.changed(|it| {
+            it.template_by_others = Some(now);
+            it.rest_of_template += u64::from(is_edited);
+        });
+        stage.told();
+        stage.fails("t1").await;
+        let expected = if is_edited { written_so("1.0.1") } else { OLD.to_owned() };
+        assert_eq!(stage.images()[0], expected, "edited: {is_edited}");
+    }
+}
+
 /// As where admission has images pulled through a mirror.
 #[tokio::test]
 async fn what_is_pulled_from_elsewhere_by_its_digest_is_what_was_written() {

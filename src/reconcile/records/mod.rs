@@ -434,7 +434,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
     ) -> Result<(Arc<Workload>, Sealed, Record), StepError> {
         (draft.record.sequence, draft.record.unwritten) = (sequence, None);
         draft.record.settings = Some(Fingerprint::of_its_own(&draft.as_set()));
-        draft.record.wrote_template(&draft.workload, &patch.images());
+        let before = draft.remembered.as_deref().unwrap_or(&draft.before);
+        draft.record.wrote_template(&draft.workload, &patch.images(), before);
         let (patch, sealed) = annotations::sealed(patch, &draft.workload, &draft.record, &self.0.keys)?;
         let written = self.0.cluster.apply(&patch).await?;
         Ok((written, sealed, draft.record))
