@@ -223,12 +223,16 @@ pub(crate) fn goes_back(
 
 /// Whether what is held would be no update any more of what runs, which may have run before it.
 fn is_outgrown(now: &Running, (held, has_run): (&Held, bool), policy: Option<&Policy>) -> bool {
-    if held.tag == held.back_to {
-        return now.tag != held.tag || now.digest.is_some() && now.digest == held.digest;
+    let is_of_digest = held.tag == held.back_to;
+    if is_of_digest && now.tag == held.tag {
+        return now.digest.is_some() && now.digest == held.digest;
     }
     match order(&now.tag, &held.tag, policy) {
-        Order::Older(_) => false,
         Order::NotOlder => true,
+        // Who runs an image of another kind for a while does not mean what failed here.
+        _ if held.failure.is_some() => false,
+        _ if is_of_digest => true,
+        Order::Older(_) => false,
         Order::Unknown if policy.is_some_and(Policy::is_newest) => now.tag != held.back_to && !has_run,
         Order::Unknown => policy.is_some(),
     }

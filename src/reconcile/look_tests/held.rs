@@ -341,3 +341,44 @@ async fn who_sets_what_is_held_again_has_let_it_go_whatever_tags_say() {
     stage.settles().await;
     assert_eq!(stage.holds(), "");
 }
+
+#[tokio::test]
+async fn what_failed_stays_held_whatever_else_runs_for_a_while() {
+    let stage = Stage::new(auto(&[]), &["1.0.0"]);
+    stage.written().await;
+    stage.fails("t1").await;
+    stage.settles().await;
+    for detour in ["1.0.0-debug", "main"] {
+        stage.edit(Some(detour), |_| ());
+        stage.settles().await;
+        assert!(stage.runs(detour), "{}", stage.cluster.image());
+        stage.edit(Some("1.0.0"), |_| ());
+        stage.stays_at("1.0.0").await;
+        assert!(stage.holds().starts_with("1.0.1: failed"), "{detour}: {}", stage.holds());
+    }
+    stage.has(&["1.0.0", "1.0.1", "1.0.2"]);
+    stage.look().await;
+    assert!(stage.runs("1.0.2") && stage.holds().is_empty(), "a newer one goes on: {}", stage.holds());
+}
+
+#[tokio::test]
+async fn a_manifest_that_failed_stays_held_whatever_else_runs_for_a_while() {
+    let follows = [("mode", "AUTO_UPDATE"), ("track", "digest")];
+    let stage = Stage::new(workload(&[("web", "a.example/web:stable")], &follows), &[]);
+    stage.look().await;
+    stage.registry.pushed_again.store(1, Ordering::SeqCst);
+    stage.look().await;
+    assert!(stage.cluster.image().ends_with(digest_of("stable", 1).as_str()), "{}", stage.cluster.image());
+    stage.fails("t1").await;
+    let back = stage.cluster.image();
+    assert!(back.ends_with(digest_of("stable", 0).as_str()), "{back}");
+    stage.settles().await;
+    stage.edit(Some("1.25"), |_| ());
+    stage.settles().await;
+    stage.set_image(&back);
+    for _ in 0..3 {
+        stage.settles().await;
+    }
+    assert_eq!(stage.cluster.image(), back);
+    assert!(stage.holds().contains("failed"), "{}", stage.holds());
+}
