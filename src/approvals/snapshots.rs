@@ -96,6 +96,7 @@ pub(super) fn held(mut asked: Box<Asked>) -> Box<Asked> {
         since: asked.asked,
         by: vec!["kubectl-rollout".into()],
         failure: None,
+        passed: Vec::new(),
     });
     asked.why = None;
     asked

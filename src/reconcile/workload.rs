@@ -408,7 +408,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         mut judged: Judged,
     ) -> Result<Judged, NotesAwaited> {
         if let Choice::To(chosen) = &mut judged.choice
-            && ledger.holds(&chosen.to, &chosen.digest).is_none()
+            && ledger.holds_by(&chosen.to, &chosen.digest, Some(&settings.policy)).is_none()
         {
             let declared = self.declared(target, ledger, settings, chosen).await;
             let awaited = |until| NotesAwaited { tag: chosen.to.clone(), digest: chosen.digest.clone(), until };

@@ -31,7 +31,7 @@ pub use doubt::Doubt;
 pub use pattern::{LONGEST as LONGEST_PATTERN, Matching, Pattern, PatternError, Selection};
 pub use requirement::{Requirement, RequirementError};
 pub use ruling::Ruling;
-pub use step::{is_older, step};
+pub use step::{Age, age, is_older, step};
 #[cfg(test)]
 pub(crate) use verdict::snapshots as verdict_tests;
 pub use verdict::{Unmatched, Verdict};

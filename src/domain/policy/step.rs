@@ -34,6 +34,39 @@ pub fn is_older(tag: &str, than: &str) -> bool {
     step(tag, than, &Policy { prerelease: true, ..Policy::of(Strategy::All) }).is_some()
 }
 
+/// How old a tag is beside another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// The first is older, by so much.
+    Older(Level),
+    /// It is not.
+    NotOlder,
+    /// They are not of one kind.
+    Unknown,
+}
+
+/// Compares two tags by the order of the workload's own pattern, where it knows both, or else as versions. No setting that
+/// narrows what may be applied has a say.
+#[must_use]
+pub fn age(one: &str, other: &str, policy: Option<&Policy>) -> Age {
+    if one == other {
+        return Age::NotOlder;
+    }
+    if policy.is_some_and(Policy::is_newest) {
+        return Age::Unknown;
+    }
+    for policy in policy.cloned().into_iter().chain([Policy::of(Strategy::All)]) {
+        let policy = Policy { prerelease: true, include: None, exclude: None, ..policy };
+        if let Some(level) = step(one, other, &policy) {
+            return Age::Older(level);
+        }
+        if step(other, one, &policy).is_some() {
+            return Age::NotOlder;
+        }
+    }
+    Age::Unknown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

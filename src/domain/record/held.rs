@@ -34,9 +34,25 @@ pub struct Held {
     /// Why its rollout failed, where that is why something else was put in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What was set back after it, the newest first, where somebody went back more than once: nothing else may tell that it is older.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<Tag>,
 }
 
+/// So many of what was set back after it are remembered.
+const MOST_PASSED: usize = 8;
+
 impl Held {
+    /// Somebody went back from another version as well.
+    pub(super) fn passes(&mut self, before: Tag, back_to: Tag) {
+        if before != self.tag && self.tag != self.back_to {
+            self.passed.retain(|passed| *passed != before);
+            self.passed.insert(0, before);
+            self.passed.truncate(MOST_PASSED);
+        }
+        self.back_to = back_to;
+    }
+
     /// What the history says of it when it is let go.
     pub(super) fn let_go(&self, container: &str, running: Option<&Running>, by: &Actor, now: DateTime<Utc>) -> Entry {
         Entry {
@@ -62,7 +78,7 @@ impl Update {
     pub(super) fn holds(&self, now: DateTime<Utc>) -> Option<Held> {
         let Undone { tag, digest, failure, .. } = self.undoes.as_deref()?.clone();
         let by = if failure.is_some() { Vec::new() } else { vec![self.by.to_string()] };
-        Some(Held { tag, digest: Some(digest), back_to: self.tag.clone(), since: now, by, failure })
+        Some(Held { tag, digest: Some(digest), back_to: self.tag.clone(), since: now, by, failure, passed: Vec::new() })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::domain::gone::Gone;
 use crate::domain::group;
 use crate::domain::history::Outcome;
 use crate::domain::notice::is_zero;
-use crate::domain::policy::{Cooldown, Doubt, KnownSince, Mode, is_older};
+use crate::domain::policy::{Age, Cooldown, Doubt, KnownSince, Mode, Policy, age, is_older};
 use crate::domain::reference::{Digest, ImageReference, Tag};
 use crate::domain::settings::Fingerprint;
 
@@ -327,11 +327,21 @@ impl Ledger {
     /// Why a version is not to be written or proposed, whatever the policy says: it was set back, or is older than what was.
     #[must_use]
     pub fn holds(&self, tag: &Tag, digest: &Digest) -> Option<&Held> {
+        self.holds_by(tag, digest, None)
+    }
+
+    /// The same by the order of the workload's own pattern.
+    #[must_use]
+    pub fn holds_by(&self, tag: &Tag, digest: &Digest, policy: Option<&Policy>) -> Option<&Held> {
+        let is_older_by = |than: &Tag| matches!(age(tag.as_str(), than.as_str(), policy), Age::Older(_));
         let is_it = |held: &&Held| {
             if held.tag == held.back_to {
                 held.tag == *tag && held.digest.as_ref() == Some(digest)
             } else {
-                held.tag == *tag || is_older(tag.as_str(), held.tag.as_str())
+                held.tag == *tag
+                    || held.passed.contains(tag)
+                    || is_older(tag.as_str(), held.tag.as_str())
+                    || is_older_by(&held.tag)
             }
         };
         self.held.as_ref().filter(is_it)

@@ -232,6 +232,27 @@ fn what_somebody_set_back_is_held_until_it_is_outgrown_or_released() {
 }
 
 #[test]
+fn what_was_set_back_on_the_way_is_held_whatever_its_name_says() {
+    let image = |tag: &str| running(&format!("registry.example.com/shop/web:{tag}"));
+    let back = |to: &str| Event::SetBack { to: image(to), by: Vec::new(), owned: false, question: None };
+    let mut record = Record::default();
+    record.on("web", Event::Runs(image("fir")), at(0));
+    for (n, to) in ["ash", "elm", "oak"].into_iter().enumerate() {
+        record.on("web", back(to), at(i64::try_from(n).unwrap()));
+    }
+    let holds = |record: &Record, tag: &str| {
+        record.known("web").holds(&Tag::parse(tag).unwrap(), &Digest::of(tag.as_bytes())).is_some()
+    };
+    let all = ["fir", "ash", "elm", "oak", "yew"];
+    assert_eq!(all.map(|tag| holds(&record, tag)), [true, true, true, false, false]);
+    record.on("web", Event::Runs(image("ash")), at(4));
+    assert_eq!(all.map(|tag| holds(&record, tag)), [true, false, true, false, false], "somebody wants that one");
+    let (text, history) = seal(&record, &id("web", "uid-1"), &key(1)).unwrap();
+    let opened = super::sealed::open(Some(&text), history.as_deref(), &id("web", "uid-1"), &key(1).into());
+    assert_eq!(opened, Opened::Ours(Box::new(record)));
+}
+
+#[test]
 fn settings_that_went_back_are_nobodys_word_until_one_is_edited() {
     let mut record = Record::default();
     let asks_only = |record: &Record| record.asks_only("web");

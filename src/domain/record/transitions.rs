@@ -90,6 +90,10 @@ impl Ledger {
             before => {
                 let previous = before.as_ref().filter(|before| before.tag != now.tag).map(|before| before.tag.clone());
                 self.previous = previous.or_else(|| self.previous.take());
+                if let Some(held) = &mut self.held {
+                    // Somebody wants this one after all.
+                    held.passed.retain(|passed| *passed != now.tag);
+                }
                 *before = Some(now);
                 (self.gone, self.shrunk, self.notes) = (None, None, None);
                 self.replaced_by_another_hand();
@@ -145,10 +149,11 @@ impl Ledger {
         self.replaced_by_another_hand();
         // Who goes back twice does not want the newest of them either, and was told so.
         if let Some(held) = &mut self.held {
-            held.back_to = back_to;
+            held.passes(before.tag, back_to);
             return None;
         }
-        let held = Held { tag: before.tag, digest: before.digest, back_to, since: now, by, failure };
+        let held =
+            Held { tag: before.tag, digest: before.digest, back_to, since: now, by, failure, passed: Vec::new() };
         self.held = Some(held.clone());
         Some(Consequence::SetBack(held))
     }

@@ -37,6 +37,7 @@ mod tests {
                 since: chrono::DateTime::UNIX_EPOCH,
                 by: Vec::new(),
                 failure: Some(Failure::new(reason, "it failed")),
+                passed: Vec::new(),
             };
             Some(Blocker::Held(Box::new(held)))
         };

@@ -137,11 +137,12 @@ impl Known<'_> {
 
     /// The parts of one program are written together, so what one of them holds the others do not go to either.
     fn held(&self, to: &Tag, digest: &Digest) -> Option<&Held> {
-        if let Some(held) = self.record.known(self.container).holds(to, digest) {
+        let policy = Some(&self.settings.policy);
+        if let Some(held) = self.record.known(self.container).holds_by(to, digest, policy) {
             return Some(held);
         }
         let parts = parts_of_one(self.workload, self.container, self.settings.forced_mode());
-        parts.into_iter().find_map(|part| self.record.ledger(&part.name)?.holds(to, digest))
+        parts.into_iter().find_map(|part| self.record.ledger(&part.name)?.holds_by(to, digest, policy))
     }
 
     /// Containers that run the same image are written together, so what is refused of one is refused of all.
@@ -436,8 +437,15 @@ mod tests {
         let of_another = Event::Ask(Box::new(Question { with: vec!["third".into()], ..question(1) }));
         assert_eq!(blocker("copy", Mode::Notification, vec![("web", of_another)]), Some(Blocker::Person));
         let failure = Some(crate::domain::event::Failure::new("CrashLoopBackOff", "back-off"));
-        let held =
-            Held { tag: terms.tag, digest: None, back_to: update(0, None).tag, since: asked, by: vec![], failure };
+        let held = Held {
+            tag: terms.tag,
+            digest: None,
+            back_to: update(0, None).tag,
+            since: asked,
+            by: vec![],
+            failure,
+            passed: vec![],
+        };
         let told = Blocker::Held(Box::new(held)).to_string();
         assert_eq!(told, "held: it failed here (CrashLoopBackOff), and 1.0.0 was written again, 18 Nov 2026 11:06 UTC");
     }

@@ -69,6 +69,7 @@ fn what_is_known() {
             since: asked.asked,
             by: by.iter().map(|by| (*by).to_owned()).collect(),
             failure: None,
+            passed: Vec::new(),
         }))
     };
     let blockers = [

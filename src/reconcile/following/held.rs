@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, WorkloadEvent};
 use crate::domain::approval::Allows;
 use crate::domain::history::{Entry, History, Outcome};
-use crate::domain::policy::{Policy, Strategy, step};
+use crate::domain::policy::{Age, Policy, age};
 use crate::domain::record::{Consequence, Event, Held, Ledger, Question, Running, Update};
 use crate::domain::reference::{Digest, Tag};
 use crate::domain::settings::{Settings, parts_of_one};
@@ -209,11 +209,11 @@ pub(crate) fn goes_back(
     if now.tag == before.tag {
         return (ours.is_some() && now.digest != before.digest).then_some(Level::Digest);
     }
-    match order(&now.tag, &before.tag, policy) {
-        Order::Older(level) => Some(level),
-        Order::NotOlder => None,
+    match age(now.tag.as_str(), before.tag.as_str(), policy) {
+        Age::Older(level) => Some(level),
+        Age::NotOlder => None,
         // Where settings that would order them can't be read, or only push times would, what ran before is older.
-        Order::Unknown => {
+        Age::Unknown => {
             let is_from = |ours: &&Update| ours.undoes.is_none() && ours.from_tag().as_ref() == Some(&now.tag);
             let from = ours.filter(is_from).map(|ours| ours.level);
             from.or(ran).filter(|_| policy.is_none_or(Policy::is_newest))
@@ -227,56 +227,24 @@ fn is_outgrown(now: &Running, (held, has_run): (&Held, bool), policy: Option<&Po
     if is_of_digest && now.tag == held.tag {
         return now.digest.is_some() && now.digest == held.digest;
     }
-    match order(&now.tag, &held.tag, policy) {
-        Order::NotOlder => true,
+    match age(now.tag.as_str(), held.tag.as_str(), policy) {
+        Age::NotOlder => true,
         // Who runs an image of another kind for a while does not mean what failed here.
         _ if held.failure.is_some() => false,
         _ if is_of_digest => true,
-        Order::Older(_) => false,
-        Order::Unknown if policy.is_some_and(Policy::is_newest) => now.tag != held.back_to && !has_run,
-        Order::Unknown => policy.is_some(),
+        Age::Older(_) => false,
+        Age::Unknown if policy.is_some_and(Policy::is_newest) => now.tag != held.back_to && !has_run,
+        Age::Unknown => policy.is_some(),
     }
 }
 
 /// How far two tags are from each other, whichever is older.
 pub(crate) fn apart(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Level {
-    match (order(one, other, policy), order(other, one, policy)) {
-        (Order::Older(level), _) | (_, Order::Older(level)) => level,
+    let (one, other) = (one.as_str(), other.as_str());
+    match (age(one, other, policy), age(other, one, policy)) {
+        (Age::Older(level), _) | (_, Age::Older(level)) => level,
         _ => Level::Digest,
     }
-}
-
-/// How two tags stand to each other.
-#[derive(Debug, PartialEq, Eq)]
-enum Order {
-    /// The first is older, by so much.
-    Older(Level),
-    /// It is not.
-    NotOlder,
-    /// They are not of one kind.
-    Unknown,
-}
-
-/// Compares two tags by the order of the workload's own pattern, where it knows both, or else as versions. No setting that
-/// narrows what may be applied has a say.
-fn order(one: &Tag, other: &Tag, policy: Option<&Policy>) -> Order {
-    let (one, other) = (one.as_str(), other.as_str());
-    if one == other {
-        return Order::NotOlder;
-    }
-    if policy.is_some_and(Policy::is_newest) {
-        return Order::Unknown;
-    }
-    for policy in policy.cloned().into_iter().chain([Policy::of(Strategy::All)]) {
-        let policy = Policy { prerelease: true, include: None, exclude: None, ..policy };
-        if let Some(level) = step(one, other, &policy) {
-            return Order::Older(level);
-        }
-        if step(other, one, &policy).is_some() {
-            return Order::NotOlder;
-        }
-    }
-    Order::Unknown
 }
 
 #[cfg(test)]

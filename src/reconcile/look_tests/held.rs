@@ -382,3 +382,37 @@ async fn a_manifest_that_failed_stays_held_whatever_else_runs_for_a_while() {
     assert_eq!(stage.cluster.image(), back);
     assert!(stage.holds().contains("failed"), "{}", stage.holds());
 }
+
+/// The tag that is held goes, or people skip it: what lies between is not what anybody wants.
+#[tokio::test]
+async fn what_is_older_than_what_is_held_by_ones_own_pattern_is_held() {
+    let all = ["build-a-10", "build-b-11", "build-c-12"];
+    let pattern = "regex:^build-.*-(?P<compare>[0-9]+)$";
+    let settings = [("mode", "AUTO_UPDATE"), ("tag-policy", pattern), ("tag-order", "numeric")];
+    for by_steps in [true, false] {
+        for is_skipped in [true, false] {
+            let stage = Stage::new(workload(&[("web", "a.example/web:build-a-10")], &settings), &all[..1]);
+            stage.look().await;
+            for tags in [&all[..2], &all] {
+                stage.has(tags);
+                stage.look().await;
+                stage.settles().await;
+            }
+            assert!(stage.runs("build-c-12"), "{}: {}", stage.cluster.image(), stage.says());
+            for tag in if by_steps { &["build-b-11", "build-a-10"][..] } else { &["build-a-10"] } {
+                stage.edit(Some(tag), |_| ());
+                stage.settles().await;
+            }
+            assert!(stage.holds().starts_with("build-c-12: "), "{}", stage.holds());
+            if is_skipped {
+                stage.annotate("skip", "build-c-12");
+            } else {
+                stage.has(&all[..2]);
+            }
+            stage.stays_at("build-a-10").await;
+            stage.push("build-d-13");
+            stage.look().await;
+            assert!(stage.runs("build-d-13"), "a newer one goes on: {}", stage.cluster.image());
+        }
+    }
+}
