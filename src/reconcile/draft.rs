@@ -158,6 +158,8 @@ pub(crate) struct Image {
     pub(crate) repository: Repository,
     /// How it is written, where that is not with tag and digest.
     pub(crate) text: Option<String>,
+    /// Whether it goes back.
+    pub(crate) goes_back: bool,
 }
 
 /// What is said of a workload, once it is written.
@@ -600,7 +602,7 @@ impl Draft {
 
 impl Image {
     pub(crate) fn of(chosen: &Chosen, by: Option<&Actor>, repository: &Repository) -> Self {
-        Self { chosen: chosen.clone(), by: by.cloned(), repository: repository.clone(), text: None }
+        Self { chosen: chosen.clone(), by: by.cloned(), repository: repository.clone(), text: None, goes_back: false }
     }
 
     /// Whether people are told of it: those that go with another are told of with it.

@@ -304,7 +304,11 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 failed_before: None,
             };
             let by = is_first.then(|| update.by.clone());
-            let image = Image { text: one.text.clone(), ..Image::of(&chosen, by.as_ref(), &target.repository) };
+            let image = Image {
+                text: one.text.clone(),
+                goes_back: true,
+                ..Image::of(&chosen, by.as_ref(), &target.repository)
+            };
             work.draft.image(&one.container, image);
             work.draft.on(&one.container, Event::Write(Box::new(update)), now);
         }

@@ -168,3 +168,32 @@ async fn a_digest_that_a_hand_leaves_out_is_no_work_of_admission() {
     stage.fails("t1").await;
     assert_eq!(stage.cluster.image(), "a.example/web:1.0.1");
 }
+
+/// What runs is a way back: what it came from is another update all the same.
+#[tokio::test]
+async fn a_second_try_that_is_refused_is_no_way_back() {
+    for is_settled in [false, true] {
+        let stage = Stage::new(auto(&[]), &["1.0.0"]);
+        stage.written().await;
+        stage.fails("t1").await;
+        assert_eq!(stage.cluster.image(), OLD);
+        let answer = if is_settled {
+            stage.settles().await;
+            stage.reconciler.answer(&stage.link(), Action::Resume, "trace").await
+        } else {
+            stage.fails("t2").await;
+            stage.reconciler.answer(&stage.link(), Action::Resume, "trace").await
+        };
+        assert!(matches!(answer, Answer::Resumed(_)), "{answer:?}");
+        stage.told();
+        let stage = stage.admitting(keeps, true);
+        stage.look().await;
+        let told: Vec<Notice> = stage.joe.0.lock().unwrap().drain(..).collect();
+        let is_of_it = |notice: &&Notice| notice.failure.as_ref().is_some_and(|it| it.reason == "Refused");
+        let refused: Vec<&Notice> = told.iter().filter(is_of_it).collect();
+        assert!(!refused.is_empty() && refused.iter().all(|it| it.unfit.is_some()), "{is_settled}: {told:?}");
+        assert!(stage.says().contains(SAID), "{}", stage.says());
+        let history = stage.cluster.annotation("history").unwrap();
+        assert_eq!(history.matches("\"failed\"").count(), if is_settled { 1 } else { 2 }, "{history}");
+    }
+}

@@ -243,7 +243,8 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 /// Whether an image is where the update of its container goes back to.
 fn is_way_back(draft: &Draft, container: &str, image: &Image) -> bool {
     let update = draft.record.ledger(container).and_then(|ledger| ledger.update.as_ref());
-    update.is_some_and(|update| {
+    // What failed may be where a way back came from, and is tried again as a person said.
+    update.filter(|_| image.goes_back).is_some_and(|update| {
         let ran_well = update.ran_well.as_ref().map(|ran| ran.digest.clone());
         ran_well.or_else(|| update.ran_before()).as_ref() == Some(&image.chosen.digest)
     })
