@@ -29,7 +29,7 @@ use crate::domain::actor::Actor;
 use crate::domain::approval::{Allows, Terms};
 use crate::domain::change_cause;
 use crate::domain::policy::Mode;
-use crate::domain::record::{Question, Record};
+use crate::domain::record::{Ledger, Question, Record};
 use crate::domain::reference::ImageReference;
 use crate::domain::request::{REQUEST, Request, Wish};
 use crate::domain::rollout::Rollout;
@@ -171,9 +171,22 @@ impl<'c> Ground<'c> {
 
     /// The question about an update that can be answered, and its container.
     fn question(&self, container: Option<&str>) -> anyhow::Result<(String, Question)> {
+        self.question_that(container, Ledger::open)
+    }
+
+    /// The same, or the one that is put off, which can be taken up again whatever the time of its links.
+    fn question_put_off(&self, container: Option<&str>) -> anyhow::Result<(String, Question)> {
+        self.question_that(container, Ledger::open_or_put_off)
+    }
+
+    fn question_that(
+        &self,
+        container: Option<&str>,
+        pick: impl Fn(&Ledger, DateTime<Utc>) -> Option<&Question>,
+    ) -> anyhow::Result<(String, Question)> {
         let is_named = |name: &str| container.is_none_or(|container| container == name);
         let open = self.record.ledgers().filter(|(name, _)| is_named(name)).filter_map(|(name, ledger)| {
-            let question = ledger.open(self.now()).filter(|question| question.terms.allows == Allows::Update)?;
+            let question = pick(ledger, self.now()).filter(|question| question.terms.allows == Allows::Update)?;
             Some((name.to_owned(), question.clone()))
         });
         let mut open: Vec<(String, Question)> = open.collect();
@@ -208,7 +221,7 @@ impl<'c> Ground<'c> {
         ))
     }
 
-    /// Why nobody is asked: they were, and the time of their links is over.
+    /// Why nobody is asked: they were, and the time of their links is over, or they put it off.
     fn was_unanswered(&self, container: Option<&str>) -> Option<String> {
         let is_named = |name: &str| container.is_none_or(|container| container == name);
         let unanswered = self.record.ledgers().filter(|(name, _)| is_named(name)).find_map(|(name, ledger)| {
@@ -217,6 +230,12 @@ impl<'c> Ground<'c> {
             ledger.unanswered(image, tag, digest, self.now())
         })?;
         let tag = &unanswered.terms.tag;
+        if let Some(until) = unanswered.snoozed_until(self.now()) {
+            let until = moment(until);
+            return Some(format!(
+                ": {tag} is put off until {until}; image-watcher snooze --clear has people asked anew"
+            ));
+        }
         Some(format!(
             ": people were asked about {tag}, and nobody answered in time; the page and the API still take an answer"
         ))

@@ -52,7 +52,10 @@ fn unskip(ground: &Ground<'_>, container: Option<&str>) -> anyhow::Result<Plan> 
 
 /// Asks the service to tell nobody of the question before a time.
 pub(super) fn snooze(ground: &Ground<'_>, container: Option<&str>, until: Until) -> anyhow::Result<Plan> {
-    let (container, asked) = ground.question(container)?;
+    let (container, asked) = match until {
+        Until::For(_) => ground.question(container)?,
+        Until::Cleared => ground.question_put_off(container)?,
+    };
     let (now, of) = (ground.now(), named(&ground.workload, &container));
     let (until, said) = match until {
         Until::For(length) => {

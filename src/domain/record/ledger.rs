@@ -217,6 +217,12 @@ impl Ledger {
         cooldown.knowing(self.known_since.clone()).asked(self.question.as_ref().map(|question| question.asked))
     }
 
+    /// The question that can be answered, or that is put off beyond its links' time: who put it off can end that.
+    #[must_use]
+    pub fn open_or_put_off(&self, now: DateTime<Utc>) -> Option<&Question> {
+        self.question.as_ref().filter(|question| question.is_open(now) || question.snoozed_until(now).is_some())
+    }
+
     /// The question that can be answered now.
     #[must_use]
     pub fn open(&self, now: DateTime<Utc>) -> Option<&Question> {

@@ -415,9 +415,12 @@ impl Ledger {
     }
 
     fn snooze(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
-        if let Some(question) = self.question.as_mut().filter(|question| question.is_open(now)) {
-            // Until now is no more.
-            question.stands = if now < until { Stands::Snoozed(until) } else { Stands::Open };
+        let is_over = |question: &Question| until <= now && question.snoozed_until(now).is_some();
+        let question = self.question.as_mut().filter(|question| question.is_open(now) || is_over(question));
+        if let Some(question) = question {
+            // Until now is no more. Where its links' time is over, people are asked anew.
+            let is_taken_up = until <= now && question.is_open(now);
+            question.stands = if is_taken_up { Stands::Open } else { Stands::Snoozed(until.max(now)) };
             // Somebody has seen it.
             question.reminders = 0;
         }

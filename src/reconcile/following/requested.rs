@@ -96,7 +96,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
                 if *until > now + LONGEST_SNOOZE {
                     return Err(Moot::TooLong);
                 }
-                let asked = self.asked_now(work, &target, question)?;
+                let asked = match work.ledger(&target.container).filter(|_| *until <= now) {
+                    Some(ledger) => asked_for(ledger.open_or_put_off(now), question)?,
+                    None => self.asked_now(work, &target, question)?,
+                };
                 let tag = &asked.terms.tag;
                 let said = match until {
                     until if *until > now => format!("is put off until {}", moment(*until)),
@@ -114,9 +117,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
 
     /// The question, if it is the one that can be answered.
     fn asked_now(&self, work: &Work, target: &Target, id: &ApprovalId) -> Result<Question, Moot> {
-        let open = work.ledger(&target.container).and_then(|ledger| ledger.open(self.0.ambient.now()));
-        let is_it = |question: &&Question| question.terms.id == *id && question.terms.allows == Allows::Update;
-        open.filter(is_it).cloned().ok_or(Moot::NotAsked)
+        asked_for(work.ledger(&target.container).and_then(|ledger| ledger.open(self.0.ambient.now())), id)
     }
 
     /// One more person approves. Where that is enough, what people were asked about runs already: it is their update.
@@ -364,4 +365,10 @@ pub(crate) fn written(target: &Target, tag: &Tag, digest: &Digest, at: chrono::D
         group: None,
         told_elsewhere: false,
     }
+}
+
+/// The question, if it is this one, and about an update.
+fn asked_for(question: Option<&Question>, id: &ApprovalId) -> Result<Question, Moot> {
+    let is_it = |question: &&Question| question.terms.id == *id && question.terms.allows == Allows::Update;
+    question.filter(is_it).cloned().ok_or(Moot::NotAsked)
 }

@@ -229,6 +229,31 @@ async fn a_question_is_put_off_and_taken_up_again_by_command() {
     assert_eq!((snoozed(&stage), stage.cluster.annotation(REQUEST)), (None, None));
 }
 
+/// Links last three days, and a question may be put off for longer.
+#[tokio::test]
+async fn what_is_put_off_beyond_its_links_is_taken_up_again_by_command() {
+    let stage = Stage::new(asking(), &["1.0.0"]);
+    let asked = stage.asked().await;
+    let until = stage.clock.now() + TimeDelta::days(14);
+    stage.annotate(REQUEST, &stage.request(Wish::Snooze { question: asked.terms.id.clone(), until }));
+    stage.look().await;
+    stage.clock.step(TimeDelta::days(4));
+    stage.told();
+    stage.look().await;
+    assert_eq!(stage.told(), []);
+    let longer = stage.clock.now() + TimeDelta::days(14);
+    let refused = || stage.cluster.announced(|one| matches!(one, WorkloadEvent::RequestRefused(_)));
+    stage.annotate(REQUEST, &stage.request(Wish::Snooze { question: asked.terms.id.clone(), until: longer }));
+    stage.look().await;
+    assert_eq!((refused(), stage.told()), (1, vec![]), "it can't be put off once more");
+    let now = stage.clock.now();
+    stage.annotate(REQUEST, &stage.request(Wish::Snooze { question: asked.terms.id.clone(), until: now }));
+    stage.look().await;
+    assert_eq!(refused(), 1);
+    assert_eq!(stage.told(), [("update.available", "1.0.1".to_owned())], "people are asked at once");
+    assert!(stage.question().is_open(stage.clock.now()));
+}
+
 #[tokio::test]
 async fn who_skips_by_command_is_remembered() {
     let stage = Stage::new(asking(), &["1.0.0"]);
