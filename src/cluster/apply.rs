@@ -190,7 +190,7 @@ pub(super) async fn list(
         let page = within(metrics, "list", api.list(&parameters)).await.map_err(|failed| unlisted(scope, failed))?;
         for object in &page.items {
             let record = object.record(row, defaults);
-            all.followed.extend(record.as_ref().and_then(|record| Followed::of(object, record)));
+            all.followed.extend(record.as_ref().and_then(|record| Followed::of(object, record, None)));
             all.referrers.extend(object.id(row).map(|id| id.namespace).zip(object.refers(row)));
             all.workloads.extend(record);
         }

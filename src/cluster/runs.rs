@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use kube::api::ListParams;
 use kube::core::{ObjectList, Request};
 
-use super::index::updated;
+use super::index::{Index, updated};
 use super::observed::Object;
 use super::request::{Failed, within};
 use crate::domain::rollout::Rollout;
@@ -33,9 +33,12 @@ pub(super) struct Followed {
 }
 
 impl Followed {
-    /// One of a `CronJob` with this record, if an update of it is followed.
-    pub(super) fn of(object: &Object, record: &Workload) -> Option<Self> {
-        let since = (record.id.kind == Kind::CronJob).then(|| updated(record)).flatten()?;
+    /// One of a `CronJob` with this record, if an update of it is followed, as far as that record or a newer one says: where another
+    /// tool applies an older one again and again, what is known counts all the same.
+    pub(super) fn of(object: &Object, record: &Workload, index: Option<&Index>) -> Option<Self> {
+        let is_cron_job = record.id.kind == Kind::CronJob;
+        let known = || index?.rolls(&record.id.uid);
+        let since = is_cron_job.then(|| updated(record).or_else(known)).flatten()?;
         Some(Self {
             since,
             workload: record.clone(),

@@ -353,7 +353,7 @@ impl Stream {
 
     /// Has the runs of a `CronJob` read, if an update of it is followed.
     fn follow(&mut self, object: &Object, record: Option<&Workload>) {
-        let followed = record.and_then(|record| Followed::of(object, record));
+        let followed = record.and_then(|record| Followed::of(object, record, Some(&self.watching.index)));
         if let Some(followed) = followed {
             self.followed.retain(|known| known.workload.id != followed.workload.id);
             self.followed.push(followed);

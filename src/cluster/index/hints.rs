@@ -13,8 +13,13 @@ use crate::domain::settings::is_state;
 use crate::domain::workload::{Container, Workload, said};
 
 /// What to look at because of a change: everything of a workload that is new or has other settings or images, of one whose
-/// record somebody else wrote to, and of one with an unfinished update whose rollout moved.
-pub(super) fn hints(known: Option<&Workload>, workload: &Workload, is_ours: &dyn Fn() -> bool) -> Hints {
+/// record somebody else wrote to, and of one with an unfinished update whose rollout moved, be it that only a newer record than the
+/// one that stands there tells of it.
+pub(super) fn hints(
+    known: Option<&Workload>,
+    workload: &Workload,
+    (is_ours, rolls): (&dyn Fn() -> bool, &dyn Fn() -> bool),
+) -> Hints {
     let settings = |workload: &Workload| -> Vec<(Box<str>, Box<str>)> {
         workload.annotations.iter().filter(|(name, _)| !is_state(name)).cloned().collect()
     };
@@ -27,8 +32,10 @@ pub(super) fn hints(known: Option<&Workload>, workload: &Workload, is_ours: &dyn
             || settings(known) != settings(workload)
             || is_tampered(known, workload, is_ours)
     });
-    let moved =
-        || known.is_some_and(|known| known.rollout != workload.rollout) && is_followed(workload, &claimed(workload));
+    let moved = || {
+        known.is_some_and(|known| known.rollout != workload.rollout)
+            && (is_followed(workload, &claimed(workload)) || rolls())
+    };
     let unfinished = || known.is_some_and(|known| known == workload) && is_unfinished(workload);
     if !edited && !moved() && !unfinished() {
         return Hints::new();

@@ -29,6 +29,7 @@ use crate::domain::fleet::{Fleet, Standing};
 use crate::domain::group::GroupName;
 use crate::domain::reference::Repository;
 use crate::domain::rollout::Rollout;
+use crate::domain::rollout::cron_job::Since;
 use crate::domain::workload::{Kind, ObjectName, Workload, WorkloadId};
 
 /// Repositories to look at, because a workload that runs them changed.
@@ -137,6 +138,12 @@ impl Index {
     /// Reads what records say that concerns other workloads.
     pub fn fleet<T>(&self, read: impl FnOnce(&Fleet) -> T) -> T {
         self.read(|tables| read(&tables.fleet))
+    }
+
+    /// The update of a workload that is followed, by the newest that is known of it.
+    pub(super) fn rolls(&self, uid: &str) -> Option<Since> {
+        let (at, undoes) = self.read(|tables| tables.fleet.rolls(uid))?;
+        Some(Since { at, undoes })
     }
 
     /// Takes over what of a workload concerns others, where its record does not say it as nothing may be written.
@@ -278,7 +285,7 @@ impl Index {
             };
             let Some(known) = known.filter(is_it) else { return Hints::new() };
             let workload = Workload { rollout, ..Workload::clone(&known) };
-            let hints = hints(Some(&known), &workload, &|| true);
+            let hints = hints(Some(&known), &workload, (&|| true, &|| tables.rolls(&known.id)));
             tables.put(&place, Arc::new(workload), |it| self.named_by(it));
             hints
         })
@@ -323,7 +330,8 @@ impl Index {
                 return Hints::new();
             }
             let known = known.cloned();
-            let mut hints = hints(known.as_deref(), &workload, &|| self.is_ours(&workload));
+            let ours = || self.is_ours(&workload);
+            let mut hints = hints(known.as_deref(), &workload, (&ours, &|| tables.rolls(id)));
             let left = known.map(|known| tables.left_behind(&known, Some(&workload))).unwrap_or_default();
             if !left.is_empty() {
                 hints.extend(left);
@@ -384,7 +392,8 @@ impl Index {
                     Fresh::Changes => tables.workloads.get(&place).map(|known| &**known),
                     Fresh::Everything => None,
                 };
-                all.extend(hints(known, &workload, &|| self.is_ours(&workload)));
+                let ours = || self.is_ours(&workload);
+                all.extend(hints(known, &workload, (&ours, &|| tables.rolls(&workload.id))));
                 if let Some(known) = tables.workloads.get(&place) {
                     all.extend(tables.left_behind(known, Some(&workload)));
                 }

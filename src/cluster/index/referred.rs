@@ -115,7 +115,7 @@ impl Tables {
         if workload == *known {
             return Hints::new();
         }
-        let hints = hints(Some(&known), &workload, &|| true);
+        let hints = hints(Some(&known), &workload, (&|| true, &|| self.rolls(&known.id)));
         self.put(place, Arc::new(workload), |it| index.named_by(it));
         hints
     }

@@ -52,6 +52,11 @@ impl Tables {
         }
     }
 
+    /// Whether an update of a workload is followed, by the newest that is known of it.
+    pub(super) fn rolls(&self, id: &WorkloadId) -> bool {
+        self.fleet.rolls(&id.uid).is_some()
+    }
+
     /// An object was deleted: its uid never comes back.
     pub(super) fn delete(&mut self, uid: &str) {
         self.departed.is_deleted(uid);

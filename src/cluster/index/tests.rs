@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::approval::LinkKey;
+use crate::domain::history::Outcome;
 use crate::domain::record::sealed::seal;
 use crate::domain::record::tests::{question, update};
 use crate::domain::record::{Event, Record};
@@ -158,6 +159,29 @@ fn what_runs_say_is_taken_of_the_object_that_was_looked_at() {
     assert_eq!(index.judged(&first, Rollout::Waiting(Waits::NextRun)).len(), 1);
     assert!(index.judged(&first, Rollout::Waiting(Waits::NextRun)).is_empty(), "no news");
     assert_eq!(updated(&workload(&[("web", "web:1.1.0")], &[])), None);
+}
+
+/// As where a tool applies an exported manifest again and again, with our annotations in it.
+#[test]
+fn an_update_is_followed_though_an_older_record_stands_there_again() {
+    let index = Index::knowing(LinkKey::new(vec![1; 32]).unwrap().into());
+    let digest = update(1, None).digest;
+    let of = |text: &str, version: u64| {
+        let image = format!("registry.example.com/shop/web:1.0.1@{digest}");
+        at(workload(&[("web", &image)], &[("mode", "AUTO_UPDATE"), ("record", text)]), version)
+    };
+    let exported = record(1, Vec::new());
+    let written = record(2, vec![Event::Write(Box::new(update(1, None)))]);
+    let (first, last) = (of(&written, 1), of(&exported, 2));
+    index.observe(&first.id.clone(), Some(first.clone()));
+    index.observe(&first.id, Some(last.clone()));
+    assert_eq!((updated(&last), index.rolls(&last.id.uid)), (None, updated(&first)));
+    assert_eq!(index.judged(&last, Rollout::Waiting(Waits::NextRun)).len(), 1, "what its runs say is looked at");
+    let ended = record(3, vec![Event::Write(Box::new(update(1, None))), Event::End(Outcome::Healthy, None)]);
+    index.observe(&first.id, Some(of(&ended, 3)));
+    assert_eq!(index.rolls(&last.id.uid), None);
+    index.observe(&first.id, Some(of(&exported, 4)));
+    assert_eq!(index.rolls(&last.id.uid), None, "it has ended, whatever stands there");
 }
 
 fn uids(index: &Index) -> Vec<Box<str>> {

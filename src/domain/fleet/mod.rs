@@ -212,6 +212,13 @@ impl Fleet {
         self.count(uid);
     }
 
+    /// When the newest update of a workload was written that has not ended, and whether it goes back, by the newest that is known of
+    /// it: what stands on the object may be an older record.
+    #[must_use]
+    pub fn rolls(&self, uid: &str) -> Option<(DateTime<Utc>, bool)> {
+        self.known.get(uid)?.standing.rolls().max()
+    }
+
     /// Forgets a workload. Whether its update rolled.
     pub fn remove(&mut self, uid: &str) -> bool {
         let was_rolling = self.unlink(uid);
@@ -230,7 +237,7 @@ impl Fleet {
                 Became::Failed => manifest.failed.insert(uid.clone()),
             };
         }
-        if standing.rolls() {
+        if standing.rolls().next().is_some() {
             self.rolling.insert(uid.clone());
         }
     }

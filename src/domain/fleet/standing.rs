@@ -58,6 +58,8 @@ pub enum Newest {
         digest: Digest,
         /// When it was written.
         since: DateTime<Utc>,
+        /// Whether it goes back to what ran before.
+        undoes: bool,
     },
     /// It was healthy.
     Healthy {
@@ -108,7 +110,7 @@ impl Standing {
     pub(super) fn manifests(&self) -> impl Iterator<Item = (&str, &Digest, Became)> {
         self.0.iter().flat_map(|one| {
             let newest = one.newest.iter().map(|newest| match newest {
-                Newest::Rolling { digest, since } => (digest, Became::Rolling(*since)),
+                Newest::Rolling { digest, since, .. } => (digest, Became::Rolling(*since)),
                 Newest::Healthy { digest } => (digest, Became::Healthy),
             });
             let failed = one.failed.iter().filter_map(|end| Some((&end.failed.as_ref()?.digest, Became::Failed)));
@@ -116,8 +118,12 @@ impl Standing {
         })
     }
 
-    pub(super) fn rolls(&self) -> bool {
-        self.0.iter().any(|one| matches!(one.newest, Some(Newest::Rolling { .. })))
+    /// When what rolls was written, and whether it goes back.
+    pub(super) fn rolls(&self) -> impl Iterator<Item = (DateTime<Utc>, bool)> {
+        self.0.iter().filter_map(|one| match one.newest {
+            Some(Newest::Rolling { since, undoes, .. }) => Some((since, undoes)),
+            _ => None,
+        })
     }
 
     pub(super) fn ends(&self) -> impl Iterator<Item = (&str, &End)> {

@@ -42,7 +42,7 @@ fn one(newest: Option<Newest>, failed: Vec<End>, ends: Vec<End>) -> Standing {
 }
 
 fn rolling(version: u8, since: i64) -> Standing {
-    one(Some(Newest::Rolling { digest: digest(version), since: at(since) }), vec![], vec![])
+    one(Some(Newest::Rolling { digest: digest(version), since: at(since), undoes: false }), vec![], vec![])
 }
 
 fn healthy(version: u8) -> Standing {
@@ -292,7 +292,7 @@ fn who_does_not_roll_or_is_not_waited_for_takes_no_room() {
         failed: [].into(),
         ends: [].into(),
     };
-    let rolls = Newest::Rolling { digest: digest(2), since: at(0) };
+    let rolls = Newest::Rolling { digest: digest(2), since: at(0), undoes: false };
     let one_of_two = [container("a", None), container("b", Some(rolls))];
     all.put(&Arc::new(named(3, 0)), Some(Standing::from_iter(one_of_two)));
     assert!(!has_room(&all));
@@ -303,8 +303,11 @@ fn standing() -> impl Strategy<Value = Standing> {
     let version = 0..3_u8;
     let newest = prop_oneof![
         Just(None),
-        (version.clone(), 0..9_i64)
-            .prop_map(|(version, since)| Some(Newest::Rolling { digest: digest(version), since: at(since) })),
+        (version.clone(), 0..9_i64).prop_map(|(version, since)| Some(Newest::Rolling {
+            digest: digest(version),
+            since: at(since),
+            undoes: false
+        })),
         version.clone().prop_map(|version| Some(Newest::Healthy { digest: digest(version) })),
     ];
     let end = (version, 0..40_i64, any::<bool>());

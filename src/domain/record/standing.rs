@@ -62,7 +62,9 @@ impl Ledger {
 fn newest(update: &Update, runs: bool) -> Option<Newest> {
     let digest = update.digest.clone();
     match update.outcome {
-        Outcome::RollingOut if runs => Some(Newest::Rolling { digest, since: update.at }),
+        Outcome::RollingOut if runs => {
+            Some(Newest::Rolling { digest, since: update.at, undoes: update.undoes.is_some() })
+        }
         Outcome::Healthy => Some(Newest::Healthy { digest }),
         _ => None,
     }

@@ -122,7 +122,7 @@ fn what_rolls_is_well_or_failed_concerns_others() {
     assert_eq!(stands(&asked(), "1.0.0"), Standing::default(), "a question concerns nobody else");
     let mut record = Record::default();
     record.on("web", Event::Write(Box::new(update(1, None))), at(1));
-    let rolls = Newest::Rolling { digest: Digest::of(&[1]), since: at(0) };
+    let rolls = Newest::Rolling { digest: Digest::of(&[1]), since: at(0), undoes: false };
     assert_eq!(stands(&record, "1.0.1"), one(Some(rolls), vec![], vec![]));
     assert_eq!(stands(&record, "1.0.0"), Standing::default(), "it does not run there");
     record.on("web", Event::End(Outcome::Failed, Some(crashed())), at(2));
