@@ -167,16 +167,13 @@ fn under_way(stands: Stands) -> Box<Applied> {
     Box::new(Applied { rollout: Some(stands), ..*applied(Outcome::RollingOut) })
 }
 
-fn slow() -> Box<crate::domain::view::Stuck> {
+fn slow() -> crate::domain::view::Stuck {
     let (pod, container) = ("web-1".into(), "proxy".into());
     let account =
         crate::domain::rollout::Account::OfContainer { pod, container, said: "no such image".into(), exit: None };
     let why = crate::domain::event::Failure::ours("ImagePullBackOff", account);
-    Box::new(crate::domain::view::Stuck {
-        version: crate::domain::reference::Tag::parse("1.3.0").unwrap(),
-        why,
-        in_the_way: None,
-    })
+    let version = crate::domain::reference::Tag::parse("1.3.0").unwrap();
+    crate::domain::view::Stuck { version, why, in_the_way: None }
 }
 
 fn quota() -> crate::domain::rollout::Refusal {
@@ -319,7 +316,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("put off", Answer::Snoozed(asked(), until())),
         ("approved, under way", Answer::Approved(applied(Outcome::RollingOut))),
         ("approved, and paused", Answer::Approved(under_way(Stands::Waits(Waits::Paused)))),
-        ("approved, and standing still", Answer::Approved(under_way(Stands::Slow(slow())))),
+        ("approved, and standing still", Answer::Approved(under_way(Stands::Slow(Box::new(slow()))))),
         ("approved, and refused by a quota", Answer::Approved(under_way(Stands::Refused(quota())))),
         ("approved, and given up by the cluster", Answer::Approved(under_way(Stands::Failed))),
         ("going back", Answer::WentBack(under_way(Stands::UnderWay))),
