@@ -61,7 +61,7 @@ impl Asked<'_> {
         if settings.is_disabled() {
             return Err(Refusal::Disabled { forced: bounds.forced.mode == Some(Mode::Disabled) });
         }
-        Ok(settings.beside(self.ledger))
+        Ok(self.ledger.beside(settings))
     }
 
     /// Reads the settings, and what they alone say of the question. Asks nobody.

@@ -249,7 +249,7 @@ impl<'c> Ground<'c> {
         let names = workload.containers.iter().map(|it| &*it.name);
         let waits = |name: &str| {
             let ledger = self.record.known(name);
-            let settings = Settings::read(workload, name, &bounds).ok()?.beside(ledger);
+            let settings = ledger.beside(Settings::read(workload, name, &bounds).ok()?);
             let cooldown = settings.policy.cooldown.clone();
             let cools = |(tag, ..): (&str, _, _)| Some((tag.to_owned(), cooldown.as_ref()?.until(tag, now)?));
             let cooling = ledger.known_since.iter().filter_map(cools).max_by_key(|(_, until)| *until);

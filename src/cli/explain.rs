@@ -140,7 +140,7 @@ impl Look<'_> {
         let written = &*found.image;
         let image = ImageReference::parse(written).with_context(|| format!("container {container}"))?;
         let ledger = self.record.known(container);
-        let settings = Settings::read(workload, container, &super::bounds(self.config))?.beside(ledger);
+        let settings = ledger.beside(Settings::read(workload, container, &super::bounds(self.config))?);
         let tag = image.running_tag().with_context(|| {
             format!("container {container}: {} is a digest without a tag: nothing to compare", found.image)
         })?;

@@ -30,7 +30,6 @@ use values::{Values, excerpt, known_channels, list, skipped_otherwise};
 
 use super::group::Membership;
 use super::policy::{KnownSince, Mode, Order, Policy, Strategy, Track};
-use super::record::Ledger;
 use super::reference::Tag;
 use super::release_url::ReleaseUrl;
 use super::remembered::{is_cut, is_left_out};
@@ -198,13 +197,6 @@ impl Settings {
     #[must_use]
     pub fn knowing(mut self, known: &KnownSince) -> Self {
         self.policy.cooldown = self.policy.cooldown.map(|cooldown| cooldown.knowing(known.clone()));
-        self
-    }
-
-    /// The same beside what is recorded: since when versions are known, and when people were asked.
-    #[must_use]
-    pub fn beside(mut self, ledger: &Ledger) -> Self {
-        self.policy.cooldown = self.policy.cooldown.map(|cooldown| ledger.beside(cooldown));
         self
     }
 }

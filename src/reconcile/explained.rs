@@ -67,7 +67,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         let (workload, container, now) = (&*target.workload, target.container.as_str(), self.0.ambient.now());
         let draft = self.draft(Arc::clone(&target.workload)).await?;
         let (record, ledger) = (&draft.record, draft.record.known(container));
-        let settings = settings.beside(ledger);
+        let settings = ledger.beside(settings);
         let image = workload.container(container).and_then(|(_, found)| found.reference());
         let Some((image, running)) = image.and_then(|image| Some((image.clone(), image.running_tag()?))) else {
             return Err(StepError::Changed.into());

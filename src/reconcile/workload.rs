@@ -346,7 +346,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
         }
         let before: &Work = work;
         let ledger = before.draft.record.known(&target.container);
-        let settings = settings.beside(ledger);
+        let settings = ledger.beside(settings);
         let ahead = Ahead::default();
         let rehearse = |tag: &Tag, digest: &Digest| -> BoxFuture<'_, _> {
             Box::pin(self.rehearsed_ahead(before, target, &settings, ((tag.clone(), digest.clone()), &ahead)))

@@ -100,7 +100,7 @@ impl Look<'_> {
         let running = image.running_tag().ok_or_else(|| undecided("its image names no tag".to_owned()))?;
         let record = annotations::claimed(workload);
         let (ledger, now) = (record.known(container), self.ambient.now());
-        let settings = settings.beside(ledger);
+        let settings = ledger.beside(settings);
         let credential = Cluster::credential(self.kube, workload, image.repository()).await;
         let credential = credential.map_err(|error| undecided(error.to_string()))?;
         let tags = self.tags(image.repository(), &credential, (&running, &settings.policy)).await;

@@ -18,7 +18,7 @@ use crate::domain::history::Outcome;
 use crate::domain::notice::is_zero;
 use crate::domain::policy::{Age, Cooldown, Doubt, KnownSince, Mode, Policy, age, is_older};
 use crate::domain::reference::{Digest, ImageReference, Tag};
-use crate::domain::settings::Fingerprint;
+use crate::domain::settings::{Fingerprint, Settings};
 
 /// How many questions of a container are remembered that were answered, or replaced by another.
 pub(super) const MOST_PAST: usize = 10;
@@ -213,8 +213,15 @@ impl PutOff {
 impl Ledger {
     /// A waiting time beside what is recorded: since when versions are known, and when people were asked.
     #[must_use]
-    pub fn beside(&self, cooldown: Cooldown) -> Cooldown {
+    pub fn waiting(&self, cooldown: Cooldown) -> Cooldown {
         cooldown.knowing(self.known_since.clone()).asked(self.question.as_ref().map(|question| question.asked))
+    }
+
+    /// Settings beside what is recorded.
+    #[must_use]
+    pub fn beside(&self, mut settings: Settings) -> Settings {
+        settings.policy.cooldown = settings.policy.cooldown.map(|cooldown| self.waiting(cooldown));
+        settings
     }
 
     /// The question that can be answered, or that is put off beyond its links' time: who put it off can end that.

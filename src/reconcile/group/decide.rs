@@ -86,7 +86,10 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             may_move.map_err(|keeps| keeps.waits(member.name()))?;
             let settings = settings.map_err(|_| Waits::Settings(member.name()))?;
             let settings = if is_told_only { without_cooldown(settings) } else { settings };
-            all.push(ledger.map_or(settings.clone(), |ledger| settings.beside(ledger)));
+            all.push(match ledger {
+                Some(ledger) => ledger.beside(settings),
+                None => settings,
+            });
         }
         Ok(all)
     }

@@ -99,7 +99,7 @@ impl<Q: Queue + Records, R: Registry, C: Cluster> Reconciler<Q, R, C> {
             Err(error) => return Err(StepError::Registry(error)),
         };
         let ledger = work.draft.record.known(container);
-        let settings = settings.clone().beside(ledger);
+        let settings = ledger.beside(settings.clone());
         let source = self.source(target)?;
         let doubt = || self.shrunk(target, ledger, &running, &settings.policy, &tags);
         self.expects_list(target, ledger, &running, &settings.policy).await;

@@ -151,7 +151,7 @@ impl Seen<'_> {
             Some(CameTo::To { .. } | CameTo::Nothing | CameTo::Group(_) | CameTo::Undecided(_)) => None,
             Some(CameTo::Unknown) | None => {
                 let (tag, ..) = newest_known(ledger)?;
-                let cooldown = ledger.beside(settings.policy.cooldown.clone()?);
+                let cooldown = ledger.waiting(settings.policy.cooldown.clone()?);
                 cooldown.until(tag, now)
             }
         }

@@ -37,7 +37,7 @@ fn moments(ledger: &Ledger, settings: &Settings, now: DateTime<Utc>) -> Vec<Date
     all.extend(ledger.refused.writes(now).map(|refused| refused.again));
     all.extend(ledger.update.as_ref().map(|update| update.at + ROLLING_AT_MOST));
     if let Some(cooldown) = settings.policy.cooldown.clone() {
-        let cooldown = ledger.beside(cooldown);
+        let cooldown = ledger.waiting(cooldown);
         all.extend(ledger.known_since.iter().filter_map(|(tag, ..)| cooldown.until(tag, now)));
     }
     all
