@@ -73,7 +73,9 @@ impl Cycle {
         let (is_left_out, second) = match pace {
             Pace::Stretched => {
                 let is_even = (self.number ^ u64::from(phase)).is_multiple_of(2);
-                (self.length <= LONGEST_TO_STRETCH.num_milliseconds() && !is_even, None)
+                // Who asks for everything at once gets everything.
+                let may_be_left_out = self.spread > 0 && self.length <= LONGEST_TO_STRETCH.num_milliseconds();
+                (may_be_left_out && !is_even, None)
             }
             Pace::Usual => (false, None),
             Pace::Shrunk => {
@@ -109,6 +111,19 @@ mod tests {
 
     fn cycle(number: u64, minutes: i64) -> Cycle {
         Cycle::begin(number, at(0), Some(at(minutes)))
+    }
+
+    #[test]
+    fn a_cycle_that_is_asked_for_at_once_leaves_nothing_out() {
+        for number in [0, 1] {
+            let cycle = cycle(number, 60).at_once();
+            for repository in repositories(20) {
+                for pace in [Pace::Stretched, Pace::Usual, Pace::Shrunk] {
+                    let look = cycle.look(&repository, pace, at(0) - TimeDelta::milliseconds(1), at(1));
+                    assert_eq!(look, Some(at(0)), "{number} {pace:?}");
+                }
+            }
+        }
     }
 
     /// How often a repository is looked at in a cycle, if that is asked for in windows of a minute.
