@@ -151,8 +151,8 @@ impl<Q: Queue + Kept> Poller<Q> {
             plan.is_owed = true;
             return LONGEST_NAP;
         };
-        // Where there was nothing to queue it is not known whether it could be.
-        plan.is_owed &= looks == 0;
+        // Where there was nothing to queue it is not known whether it could be; where nothing is watched nothing is owed.
+        plan.is_owed &= looks == 0 && !(self.repositories)().is_empty();
         // Where there was nothing to queue there is nothing to remember, but that a cycle began.
         if let Some(progress) = plan.queued(to).filter(|_| looks > 0 || from < cycle.began) {
             self.keep(&progress).await;

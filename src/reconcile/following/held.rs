@@ -192,7 +192,7 @@ fn ran_before(history: &History, container: &str, now: &Tag, before: &Tag) -> bo
     let of_it = history.entries().iter().filter(|entry| entry.container == container).filter(is_forward);
     // The newest is first.
     let mut since = of_it.skip_while(|entry| entry.version != before.as_str());
-    since.any(|entry| entry.previous == now.as_str())
+    since.any(|entry| [&entry.previous, &entry.version].iter().any(|ran| **ran == now.as_str()))
 }
 
 /// How far it would be from what runs now to what ran before, if that is an update: then somebody went back. `ours` is the
@@ -227,10 +227,13 @@ fn is_outgrown(now: &Running, (held, has_run): (&Held, bool), policy: Option<&Po
     if is_of_digest && now.tag == held.tag {
         return now.digest.is_some() && now.digest == held.digest;
     }
+    let is_ordered = |policy: &Policy| {
+        policy.is_newest() && policy.selection.as_ref().is_some_and(|selection| selection.takes(now.tag.as_str()))
+    };
     match age(now.tag.as_str(), held.tag.as_str(), policy) {
         Age::NotOlder => true,
         // Who runs an image of another kind for a while does not mean what failed here.
-        _ if held.failure.is_some() => false,
+        _ if held.failure.is_some() && !policy.is_some_and(is_ordered) => false,
         _ if is_of_digest => true,
         Age::Older(_) => false,
         Age::Unknown if policy.is_some_and(Policy::is_newest) => now.tag != held.back_to && !has_run,
@@ -284,5 +287,9 @@ mod tests {
         history.push(Entry { container: "web".into(), previous, undoes, ..entry("ash", Outcome::Healthy) });
         assert!(!ran_before(&history, "web", &runs("fir").tag, &runs("ash").tag));
         assert!(ran_before(&history, "web", &runs("elm").tag, &runs("ash").tag));
+        // What was left by a way back ran before what came after it.
+        let previous = "ash".to_owned();
+        history.push(Entry { container: "web".into(), previous, ..entry("yew", Outcome::Healthy) });
+        assert!(ran_before(&history, "web", &runs("fir").tag, &runs("yew").tag));
     }
 }

@@ -343,6 +343,18 @@ async fn who_sets_what_is_held_again_has_let_it_go_whatever_tags_say() {
 }
 
 #[tokio::test]
+async fn who_sets_a_newer_one_has_outgrown_what_failed_whatever_tags_say() {
+    let stage = in_the_order_of_pushes().await;
+    stage.fails("t1").await;
+    stage.settles().await;
+    assert!(stage.holds().starts_with("fir: "), "{}", stage.holds());
+    stage.has(&["elm", "ash", "fir", "oak"]);
+    stage.edit(Some("oak"), |_| ());
+    stage.settles().await;
+    assert_eq!(stage.holds(), "");
+}
+
+#[tokio::test]
 async fn what_failed_stays_held_whatever_else_runs_for_a_while() {
     let stage = Stage::new(auto(&[]), &["1.0.0"]);
     stage.written().await;
